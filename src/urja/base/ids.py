@@ -1,0 +1,66 @@
+"""Identifiers: a bucket drawn once per premise rides in the upper bits of every key that hangs on it.
+
+A statement that works on one premise's rows then never crosses shards (docs/architecture.md, "Buckets").
+"""
+
+from typing import NewType
+
+BUCKETS = 1024
+"""Number of buckets. Fixed for the life of an installation: keys carry them."""
+
+SHARDS = 16
+"""Stream subjects are split by ranges of buckets, this many."""
+
+_SEQUENCE_BITS = 40
+_SEQUENCE_LIMIT = 1 << _SEQUENCE_BITS
+
+Correlation = NewType("Correlation", int)
+"""63 bits that follow one push, payment or command from end to end: milliseconds, then entropy."""
+
+_CORRELATION_ENTROPY_BITS = 21
+_CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+def compose_id(bucket: int, sequence: int) -> int:
+    """The 51-bit key of the `sequence`-th row in `bucket`: `bucket << 40 | sequence`."""
+    if not 0 <= bucket < BUCKETS:
+        raise ValueError(f"bucket {bucket} is outside 0..{BUCKETS - 1}")
+    if not 0 < sequence < _SEQUENCE_LIMIT:
+        raise ValueError(f"sequence {sequence} is outside 1..{_SEQUENCE_LIMIT - 1}")
+    return bucket << _SEQUENCE_BITS | sequence
+
+
+def bucket_of(identifier: int) -> int:
+    """The bucket in the upper bits of a composed key."""
+    return identifier >> _SEQUENCE_BITS
+
+
+def shard_of(bucket: int) -> int:
+    """The stream shard (0..15) that carries a bucket: ranges, so that a machine owns a contiguous part."""
+    return bucket * SHARDS // BUCKETS
+
+
+def new_correlation(unix_ms: int, entropy: int) -> Correlation:
+    """A correlation id from wall milliseconds and random bits, both given by the caller."""
+    return Correlation((unix_ms & (1 << 42) - 1) << _CORRELATION_ENTROPY_BITS | entropy & (1 << 21) - 1)
+
+
+def format_correlation(correlation: int) -> str:
+    """Thirteen characters that can be read out over a telephone (Crockford's base 32, sortable by time)."""
+    return "".join(_CROCKFORD[correlation >> shift & 31] for shift in range(60, -1, -5))
+
+
+def parse_correlation(text: str) -> Correlation:
+    """The inverse of `format_correlation`; raises ValueError for anything it would not print."""
+    try:
+        digits = [_CROCKFORD.index(character) for character in text.strip().lower()]
+    except ValueError:
+        raise ValueError(f"{text!r} is not a correlation id: a character outside {_CROCKFORD}") from None
+    if len(digits) != 13:
+        raise ValueError(f"{text!r} is not a correlation id: it has {len(digits)} characters, not 13")
+    value = 0
+    for digit in digits:
+        value = value << 5 | digit
+    if value >= 1 << 63:
+        raise ValueError(f"{text!r} is not a correlation id: beyond 63 bits")
+    return Correlation(value)

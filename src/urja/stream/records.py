@@ -1,0 +1,93 @@
+"""The shapes that travel from the head end to the pipeline: one NumPy structured array a batch.
+
+All fields are little-endian integers; instants are UTC seconds (`received_at` in milliseconds), quantities are
+in base units (Wh, VAh, centivolt, centiampere). An interval is half-open and named by its *start*: the meter's
+end stamps are converted once, in the head end (docs/architecture.md).
+"""
+
+from enum import IntEnum
+from typing import Final
+
+import numpy as np
+
+NULL: Final = -(2**63)
+"""A quantity that the meter did not send (null-data), in an i8 field."""
+
+
+class Source(IntEnum):
+    """How a value came to Urja; kept with every stored row."""
+
+    PUSH = 1
+    PULL = 2
+    INSTALLATION = 3
+    EDIT = 4
+    OUTAGE = 5
+    """A known zero, proven by the meter's own power-failure events."""
+
+
+class RegisterKind(IntEnum):
+    """Which of the meter's objects a point register read was taken from."""
+
+    INSTANTANEOUS = 1
+    DAILY = 2
+    BILLING = 3
+    ON_DEMAND = 4
+    INSTALLATION = 5
+
+
+class EventState(IntEnum):
+    """Whether an event began or ended."""
+
+    OCCURRED = 1
+    RESTORED = 2
+    INSTANT = 3
+
+
+_PROVENANCE = [("source", "<i2"), ("correlation", "<i8"), ("received_at", "<i8")]
+
+BLOCK: Final = np.dtype(
+    [
+        ("device_id", "<i8"),
+        ("start_at", "<i8"),
+        ("length_s", "<i4"),
+        ("clock_status", "<i2"),
+        ("import_wh", "<i8"),
+        ("import_vah", "<i8"),
+        ("export_wh", "<i8"),
+        ("export_vah", "<i8"),
+        ("voltage_cv", "<i8"),
+        ("current_ca", "<i8"),
+        ("health", "<i8"),
+        *_PROVENANCE,
+    ]
+)
+"""Block load profile rows (IS 15959-2, D1): increments of one interval."""
+
+REGISTER: Final = np.dtype(
+    [
+        ("device_id", "<i8"),
+        ("read_at", "<i8"),
+        ("kind", "<i2"),
+        ("clock_status", "<i2"),
+        ("import_wh", "<i8"),
+        ("import_vah", "<i8"),
+        ("export_wh", "<i8"),
+        ("export_vah", "<i8"),
+        *_PROVENANCE,
+    ]
+)
+"""Point reads of the cumulative registers at one instant."""
+
+EVENT: Final = np.dtype(
+    [
+        ("device_id", "<i8"),
+        ("occurred_at", "<i8"),
+        ("code", "<i4"),
+        ("state", "<i2"),
+        ("clock_status", "<i2"),
+        *_PROVENANCE,
+    ]
+)
+"""Events and alerts by IS 15959 event code."""
+
+DTYPES: Final = {"block": BLOCK, "register": REGISTER, "event": EVENT}

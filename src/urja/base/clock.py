@@ -41,7 +41,9 @@ class Anchor:
         """Business Unix seconds at a wall instant."""
         return self.business_s + self.speed * (wall_s - self.wall_s)
 
-    def moved_to(self, wall_s: float, business_s: float | None = None, speed: float | None = None) -> "Anchor":
+    def moved_to(
+        self, wall_s: float, business_s: float | None = None, speed: float | None = None
+    ) -> "Anchor":
         """A new anchor at `wall_s`: on the same line unless another business time or speed is given."""
         return Anchor(
             wall_s,

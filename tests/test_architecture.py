@@ -28,7 +28,9 @@ def contracts() -> list[str]:
 
 def lint(where: Path, contract: str | None = None) -> subprocess.CompletedProcess[str]:
     only = ["--contract", contract] if contract else []
-    program = "import sys; sys.path.insert(0, 'src'); from importlinter.cli import lint_imports_command as c; c()"
+    program = (
+        "import sys; sys.path.insert(0, 'src'); from importlinter.cli import lint_imports_command as c; c()"
+    )
     return subprocess.run(
         [sys.executable, "-c", program, "--config", "pyproject.toml", "--no-cache", *only],
         cwd=where,

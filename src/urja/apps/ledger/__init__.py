@@ -1,0 +1,1 @@
+"""The ledger: consumers' accounts, the contra accounts of each bucket, and entries that nobody can change."""

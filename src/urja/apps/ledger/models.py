@@ -1,0 +1,83 @@
+"""Accounts and credit requests. Entries are a raw SQL table (see migration 0002): no model can edit one.
+
+Signs: an account's balance is what the utility owes it. A consumer with credit is positive, a consumer who has
+used more than they paid for is negative (which is normal and never refused); revenue collected is positive on
+its contra account. Each entry moves `amount_minor` onto the account and the same amount off its contra account,
+so all balances of an installation sum to zero.
+"""
+
+from typing import ClassVar
+
+from django.db import models
+
+CHAIN_START = bytes(32)
+"""What the first entry of an account is chained to."""
+
+
+class AccountKind(models.TextChoices):
+    """Whose book an account is."""
+
+    CONSUMER = "consumer"
+    CONTRA = "contra"
+
+
+class Account(models.Model):
+    """A balance with its chain's head; changed by `operations.post_entries` alone."""
+
+    id = models.BigIntegerField(primary_key=True)
+    bucket = models.SmallIntegerField()
+    kind = models.CharField(max_length=16, choices=AccountKind)
+    code = models.CharField(max_length=64, blank=True, default="")
+    """What a contra account collects, such as `revenue:energy`; a consumer's account has none."""
+    currency = models.CharField(max_length=3)
+    balance_minor = models.BigIntegerField(default=0)
+    last_seq = models.BigIntegerField(default=0)
+    last_hash = models.BinaryField(max_length=32, default=CHAIN_START)
+    last_batch = models.BigIntegerField(default=0)
+    opened_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "ledger_account"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["bucket", "code", "currency"],
+                condition=models.Q(kind="contra"),
+                name="ledger_one_contra_per_bucket",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(kind="consumer", code="") | (models.Q(kind="contra") & ~models.Q(code="")),
+                name="ledger_contra_has_code",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.code or f"account {self.id}"
+
+
+class CreditRequest(models.Model):
+    """Money that somebody (web, command line, adoption) has recorded, to be posted by the pipeline."""
+
+    id = models.BigIntegerField(primary_key=True)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="credit_requests")
+    amount_minor = models.BigIntegerField()
+    kind = models.CharField(max_length=32)
+    """What it is, such as `opening-credit` or `payment`: the contra account is `clearing:<kind>`."""
+    reference = models.CharField(max_length=200, blank=True, default="")
+    idempotency_key = models.CharField(max_length=200, unique=True)
+    input_hash = models.BinaryField(max_length=32)
+    correlation = models.BigIntegerField(default=0)
+    requested_at = models.DateTimeField()
+    posted_at = models.DateTimeField(null=True)
+    posted_seq = models.BigIntegerField(null=True)
+
+    class Meta:
+        db_table = "ledger_credit_request"
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=models.Q(amount_minor__gt=0), name="ledger_credit_is_positive"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["id"], condition=models.Q(posted_at=None), name="ledger_credit_unposted"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.amount_minor} to account {self.account_id}"

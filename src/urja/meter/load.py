@@ -1,0 +1,223 @@
+"""What a household draws: seeded, by hour, weekday and season, exact in integers.
+
+Power is constant within a minute and a whole number of *quanta*: 1 mWh per second, which is 3.6 W. The energy
+between any two whole seconds is then an exact integer of mWh, and a day is one cumulative array, so that an
+interval costs two look-ups whatever its length.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+MINUTES: Final = 1440
+DAY_S: Final = 86_400
+WATTS_PER_QUANTUM: Final = 3.6
+"""1 mWh/s in watts (and 1 mVAh/s in volt-amperes)."""
+
+IST_OFFSET_S: Final = 19_800
+
+
+class Season(Enum):
+    """When in the year an appliance is used."""
+
+    ALL = "all"
+    HOT = "hot"
+    COLD = "cold"
+
+
+@dataclass(frozen=True, slots=True)
+class Habit:
+    """One appliance and how it is used: `runs` on a weekday and on a Saturday or Sunday, each of `minutes`,
+    starting anywhere in the window [`first_min`, `last_min`) of the local day.
+    """
+
+    name: str
+    watts: int
+    power_factor: float
+    first_min: int
+    last_min: int
+    runs: tuple[float, float]
+    minutes: int
+    season: Season = Season.ALL
+    owned_by: float = 1.0
+
+
+def _clock(hour: int, minute: int = 0) -> int:
+    return hour * 60 + minute
+
+
+# A north Indian town: powers and hours are plausible, not measured (docs/meter.md says so).
+HABITS: Final = (
+    Habit("refrigerator", 130, 0.86, 0, MINUTES, (26.0, 27.0), 22, owned_by=0.9),
+    Habit("standby", 12, 0.7, 0, 1, (1.0, 1.0), MINUTES),
+    Habit("lights, morning", 45, 0.95, _clock(5, 15), _clock(6), (1.0, 0.7), 70),
+    Habit("lights, evening", 75, 0.95, _clock(18), _clock(18, 50), (1.0, 1.0), 270),
+    Habit("television", 90, 0.93, _clock(18, 30), _clock(20, 30), (1.0, 1.4), 110, owned_by=0.95),
+    Habit("television, day", 90, 0.93, _clock(10), _clock(15), (0.5, 1.2), 80, owned_by=0.95),
+    Habit("water pump", 750, 0.82, _clock(6), _clock(7, 30), (0.8, 0.9), 18, owned_by=0.7),
+    Habit("mixer", 500, 0.85, _clock(7), _clock(9), (1.4, 1.8), 4),
+    Habit("rice cooker", 700, 1.0, _clock(19), _clock(20, 30), (0.6, 0.7), 25, owned_by=0.5),
+    Habit("induction plate", 1400, 0.98, _clock(7), _clock(8, 45), (0.8, 0.9), 16, owned_by=0.4),
+    Habit("iron", 1000, 1.0, _clock(7), _clock(9), (0.5, 0.3), 12),
+    Habit("washing machine", 400, 0.8, _clock(9), _clock(12), (0.2, 0.8), 50, owned_by=0.6),
+    Habit("fans, day", 140, 0.9, _clock(9), _clock(12), (1.0, 1.3), 300, Season.HOT),
+    Habit("fans, night", 140, 0.9, _clock(21), _clock(22), (1.0, 1.0), 179, Season.HOT),
+    Habit("fans, small hours", 140, 0.9, 0, 5, (1.0, 1.0), 360, Season.HOT),
+    Habit("cooler", 180, 0.85, _clock(12), _clock(14), (0.9, 1.1), 240, Season.HOT, 0.6),
+    Habit("air conditioner, evening", 1500, 0.92, _clock(21), _clock(22), (0.8, 0.9), 115, Season.HOT, 0.35),
+    Habit("air conditioner, night", 900, 0.92, 0, 10, (0.8, 0.9), 280, Season.HOT, 0.35),
+    Habit("geyser", 2000, 1.0, _clock(6), _clock(8, 30), (2.0, 2.4), 12, Season.COLD, 0.65),
+    Habit("room heater", 1000, 1.0, _clock(19), _clock(20, 30), (0.7, 0.8), 110, Season.COLD, 0.4),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DayCurve:
+    """A local day of one household, in integers. Each `*_total` has 1441 entries: the sum up to each minute."""
+
+    quanta: npt.NDArray[np.int32]
+    energy_mwh: npt.NDArray[np.int64]
+    va_quanta: npt.NDArray[np.int32]
+    apparent_mvah: npt.NDArray[np.int64]
+    voltage_cv: npt.NDArray[np.int32]
+    voltage_cvs: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """What flowed over some span: true energy, apparent energy, and the voltage summed over the seconds."""
+
+    energy_mwh: int = 0
+    apparent_mvah: int = 0
+    voltage_cvs: int = 0
+
+    def __add__(self, other: "Draw") -> "Draw":
+        return Draw(
+            self.energy_mwh + other.energy_mwh,
+            self.apparent_mvah + other.apparent_mvah,
+            self.voltage_cvs + other.voltage_cvs,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The state of the line in one minute."""
+
+    active_w: float
+    apparent_va: float
+    voltage_v: float
+
+
+def season_weight(day: int, season: Season) -> float:
+    """How far an appliance of a season is in use on a day (days since 1970-01-01, local): 0..1.
+
+    Hot from about April to September, cold from mid-November to February, with shoulders.
+    """
+    if season is Season.ALL:
+        return 1.0
+    year_phase = 2 * np.pi * ((day % 365.2425) / 365.2425)
+    warmth = -np.cos(year_phase - 2 * np.pi * 15 / 365)  # coldest in mid-January
+    strength = warmth + 0.35 if season is Season.HOT else -warmth - 0.25
+    return float(np.clip(2.0 * strength, 0.0, 1.0))
+
+
+class Household:
+    """The load behind one meter: the same seed gives the same curve, day by day and in any order of asking."""
+
+    def __init__(self, seed: int, utc_offset_s: int = IST_OFFSET_S) -> None:
+        self.seed = seed
+        self.utc_offset_s = utc_offset_s
+        draw = np.random.Generator(np.random.PCG64([seed, 1])).random(len(HABITS) + 1)
+        self.scale = 0.6 + 0.9 * float(draw[-1])
+        self._owned = tuple(habit for habit, u in zip(HABITS, draw, strict=False) if u < habit.owned_by)
+        self._days: OrderedDict[int, DayCurve] = OrderedDict()
+
+    def day(self, day: int) -> DayCurve:
+        """The curve of a local day (days since 1970-01-01). The last two days asked for are kept."""
+        curve = self._days.get(day)
+        if curve is None:
+            curve = self._days[day] = self._draw_day(day)
+            if len(self._days) > 2:
+                self._days.popitem(last=False)
+        return curve
+
+    def between(self, start_s: int, end_s: int) -> Draw:
+        """What flows from `start_s` to `end_s` (Unix seconds, half open) with the supply on."""
+        total = Draw()
+        cursor = start_s + self.utc_offset_s
+        end = end_s + self.utc_offset_s
+        while cursor < end:
+            day = cursor // DAY_S
+            stop = min(end, (day + 1) * DAY_S)
+            total += _span(self.day(day), cursor - day * DAY_S, stop - day * DAY_S)
+            cursor = stop
+        return total
+
+    def at(self, instant_s: int) -> Reading:
+        """The state of the line in the minute that contains an instant, with the supply on."""
+        local = instant_s + self.utc_offset_s
+        curve = self.day(local // DAY_S)
+        minute = local % DAY_S // 60
+        return Reading(
+            float(curve.quanta[minute]) * WATTS_PER_QUANTUM,
+            float(curve.va_quanta[minute]) * WATTS_PER_QUANTUM,
+            float(curve.voltage_cv[minute]) / 100,
+        )
+
+    def _draw_day(self, day: int) -> DayCurve:
+        generator = np.random.Generator(np.random.PCG64([self.seed, 2, day & 0xFFFFFFFF]))
+        weekend = (day + 3) % 7 >= 5  # 1970-01-01 was a Thursday
+        watts = np.zeros(MINUTES)
+        apparent = np.zeros(MINUTES)
+        for habit in self._owned:
+            wanted = habit.runs[weekend] * season_weight(day, habit.season)
+            runs = int(wanted + generator.random())
+            starts = habit.first_min + (generator.random(runs) * (habit.last_min - habit.first_min)).astype(
+                int
+            )
+            for start in starts:
+                watts[start : start + habit.minutes] += habit.watts
+                apparent[start : start + habit.minutes] += habit.watts / habit.power_factor
+        flicker = self.scale * (0.97 + 0.06 * generator.random(MINUTES))
+        quanta = np.rint(watts * flicker / WATTS_PER_QUANTUM).astype(np.int32)
+        va_quanta = np.maximum(np.rint(apparent * flicker / WATTS_PER_QUANTUM), quanta).astype(np.int32)
+        voltage = self._voltage_cv(generator, apparent)
+        return DayCurve(
+            quanta, _cumulative(quanta), va_quanta, _cumulative(va_quanta), voltage, _cumulative(voltage)
+        )
+
+    def _voltage_cv(
+        self, generator: np.random.Generator, apparent: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.int32]:
+        """The line in hundredths of a volt: the feeder sags in the evening, and a little under own load."""
+        hours = np.arange(MINUTES) / 60
+        evening = np.exp(-(((hours - 20.5) / 2.2) ** 2))
+        noise = generator.random(MINUTES) * 3 - 1.5
+        volts = 233 + noise - 11 * evening - apparent * 0.0008
+        return np.rint(volts * 100).astype(np.int32)
+
+
+def _cumulative(per_second: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+    total = np.zeros(MINUTES + 1, np.int64)
+    np.cumsum(per_second.astype(np.int64) * 60, out=total[1:])
+    return total
+
+
+def _span(curve: DayCurve, start: int, stop: int) -> Draw:
+    """The draw between two seconds of one local day."""
+    first, first_s = divmod(start, 60)
+    last, last_s = divmod(stop, 60)
+
+    def total(sums: npt.NDArray[np.int64], rates: npt.NDArray[np.int32]) -> int:
+        tail = last_s * int(rates[last]) if last_s else 0
+        return int(sums[last]) + tail - int(sums[first]) - first_s * int(rates[first])
+
+    return Draw(
+        total(curve.energy_mwh, curve.quanta),
+        total(curve.apparent_mvah, curve.va_quanta),
+        total(curve.voltage_cvs, curve.voltage_cv),
+    )

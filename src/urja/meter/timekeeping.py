@@ -1,0 +1,53 @@
+"""The meter's own clock: it drifts, it can be set, and it cuts time into intervals and local days.
+
+Everything is Unix seconds; *true* is business time, *shown* is what the meter believes.
+"""
+
+from dataclasses import dataclass
+
+from urja.meter.load import DAY_S, IST_OFFSET_S
+
+_MILLION = 1_000_000
+
+
+@dataclass(slots=True)
+class MeterClock:
+    """`shown = true + offset + drift * (true - since)`, in whole seconds, rising with true time."""
+
+    since_s: int
+    offset_s: int = 0
+    drift_ppm: int = 0
+    utc_offset_s: int = IST_OFFSET_S
+
+    def shown(self, true_s: int) -> int:
+        """The meter's time at a true instant."""
+        return true_s + self.offset_s + (true_s - self.since_s) * self.drift_ppm // _MILLION
+
+    def true_for(self, shown_s: int) -> int:
+        """The first true second at which the meter shows `shown_s` or later."""
+        guess = shown_s - self.offset_s
+        guess -= (guess - self.since_s) * self.drift_ppm // _MILLION
+        while self.shown(guess) >= shown_s:
+            guess -= 1
+        while self.shown(guess) < shown_s:
+            guess += 1
+        return guess
+
+    def set(self, true_s: int, shown_s: int) -> None:
+        """Make the meter show `shown_s` at `true_s`; it drifts on from there as before."""
+        self.since_s = true_s
+        self.offset_s = shown_s - true_s
+
+    def drift(self, true_s: int, ppm: int) -> None:
+        """From `true_s` on, run fast (or slow) by `ppm`, without a jump."""
+        self.set(true_s, self.shown(true_s))
+        self.drift_ppm = ppm
+
+    def interval_start(self, shown_s: int, length_s: int) -> int:
+        """The start of the interval that contains a shown instant; intervals are cut in *local* time."""
+        local = shown_s + self.utc_offset_s
+        return local - local % length_s - self.utc_offset_s
+
+    def is_midnight(self, shown_s: int) -> bool:
+        """Whether a shown instant is 00:00 local."""
+        return (shown_s + self.utc_offset_s) % DAY_S == 0

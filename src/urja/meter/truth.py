@@ -1,0 +1,141 @@
+"""The supply and its truth: what the household really drew, and the file nobody else writes.
+
+The meter asks the supply to run to an instant and measures what came through; the supply itself writes down
+what was drawn. The laws of the world test compare Urja's books with this file.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+import msgspec
+
+from urja.meter.load import Draw, Household, Reading
+
+
+class TruthRecord(msgspec.Struct, frozen=True):
+    """One closed interval of one meter.
+
+    `start_s` and `end_s` are the interval by the meter's own clock (Unix seconds), `closed_at_s` is when it
+    closed by true time. `cumulative_mwh` counts from the meter's installation to the closing instant.
+    `powered_s` are the seconds of grid supply inside it; `powered` is false where there were none.
+    """
+
+    serial: str
+    start_s: int
+    end_s: int
+    closed_at_s: int
+    drawn_mwh: int
+    cumulative_mwh: int
+    powered: bool
+    powered_s: int
+
+
+TruthSink = Callable[[TruthRecord], None]
+
+
+def discard(_record: TruthRecord) -> None:
+    """The sink of a meter whose truth nobody checks (history before adoption, a meter served alone)."""
+
+
+class TruthFile:
+    """Append-only JSON lines. One writer: the fleet process that owns the meters' supplies."""
+
+    def __init__(self, path: Path) -> None:
+        self._file: TextIO = path.open("a", encoding="utf-8")
+
+    def write(self, record: TruthRecord) -> None:
+        """Append one closed interval; in the operating system's hands after `flush`."""
+        self._file.write(msgspec.json.encode(record).decode() + "\n")
+
+    def flush(self) -> None:
+        """Hand what was written to the operating system, so that a killed process loses nothing of it."""
+        self._file.flush()
+
+    def close(self) -> None:
+        """Flush and close."""
+        self._file.close()
+
+
+def read_truth(path: Path) -> list[TruthRecord]:
+    """All records of a truth file, in the order of writing; a torn last line (a kill) is left out."""
+    lines = path.read_bytes().split(b"\n")
+    return [msgspec.json.decode(line, type=TruthRecord) for line in lines[:-1] if line]
+
+
+@dataclass(slots=True)
+class Interval:
+    """What came through since the interval was opened."""
+
+    draw: Draw
+    powered_s: int
+
+
+class Supply:
+    """Grid, main relay and household: the only place where energy comes from.
+
+    Times are Unix seconds, true time, never running back.
+    """
+
+    def __init__(self, serial: str, household: Household, start_s: int, sink: TruthSink) -> None:
+        self.serial = serial
+        self.grid_on = True
+        self.relay_closed = True
+        self.total = Draw()
+        self.powered_s = 0
+        self._household = household
+        self._sink = sink
+        self._cursor_s = start_s
+        self._opened = (self.total, self.powered_s)
+
+    @property
+    def cursor_s(self) -> int:
+        """The instant up to which energy has been drawn."""
+        return self._cursor_s
+
+    def write_truth_to(self, sink: TruthSink) -> None:
+        """Send the truth of intervals closed from here on to `sink`."""
+        self._sink = sink
+
+    def run_to(self, instant_s: int) -> None:
+        """Draw up to an instant under the present state of grid and relay."""
+        if instant_s < self._cursor_s:
+            raise ValueError(f"the supply stands at {self._cursor_s}, {instant_s} is before it")
+        if self.grid_on and instant_s > self._cursor_s:
+            self.powered_s += instant_s - self._cursor_s
+            draw = self._household.between(self._cursor_s, instant_s)
+            # An open relay stops the load; the meter sits before it and still sees the voltage.
+            self.total += draw if self.relay_closed else Draw(0, 0, draw.voltage_cvs)
+        self._cursor_s = instant_s
+
+    def now(self) -> Reading:
+        """The line at the cursor: no voltage without grid, no load through an open relay."""
+        if not self.grid_on:
+            return Reading(0.0, 0.0, 0.0)
+        line = self._household.at(self._cursor_s)
+        return line if self.relay_closed else Reading(0.0, 0.0, line.voltage_v)
+
+    def close_interval(self, start_s: int, end_s: int) -> Interval:
+        """Close the interval that the meter names by its own clock, write its truth, open the next."""
+        opened, powered_before = self._opened
+        draw = Draw(
+            self.total.energy_mwh - opened.energy_mwh,
+            self.total.apparent_mvah - opened.apparent_mvah,
+            self.total.voltage_cvs - opened.voltage_cvs,
+        )
+        powered_s = self.powered_s - powered_before
+        self._opened = (self.total, self.powered_s)
+        self._sink(
+            TruthRecord(
+                self.serial,
+                start_s,
+                end_s,
+                self._cursor_s,
+                draw.energy_mwh,
+                self.total.energy_mwh,
+                powered_s > 0,
+                powered_s,
+            )
+        )
+        return Interval(draw, powered_s)

@@ -1,0 +1,106 @@
+"""Roles, database, migrations and grants: who may do what, applied again at every start.
+
+Roles: `urja_owner` owns tables and migrates; `urja_pipeline` and `urja_web` log in with the rights that the
+apps' `grants.py` name; `urja_partitions` makes day partitions, cannot log in, and is entered by the pipeline
+with SET ROLE. The head end has no role: it never reaches the database.
+"""
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Final
+
+import psycopg
+from psycopg import sql
+
+LOGIN_ROLES: Final = ("urja_owner", "urja_pipeline", "urja_web")
+PARTITIONS_ROLE: Final = "urja_partitions"
+_MIGRATION_LOCK: Final = 0x75726A61
+"""Advisory lock: two starts on one external database migrate one after the other."""
+
+
+def create_roles(admin_conninfo: str, passwords: dict[str, str]) -> None:
+    """Create the roles or renew their passwords; every name in LOGIN_ROLES needs a password."""
+    with psycopg.connect(admin_conninfo) as connection:
+        existing = {name for (name,) in connection.execute("SELECT rolname FROM pg_roles")}
+        for role in LOGIN_ROLES:
+            verb = "ALTER" if role in existing else "CREATE"
+            connection.execute(
+                sql.SQL("{} ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD {}").format(
+                    sql.SQL(verb), sql.Identifier(role), sql.Literal(passwords[role])
+                )
+            )
+        if PARTITIONS_ROLE not in existing:
+            connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(PARTITIONS_ROLE)))
+        # The owner hands tables to the partition role; the pipeline enters it only when it asks to.
+        connection.execute("GRANT urja_partitions TO urja_owner WITH INHERIT FALSE, SET TRUE")
+        connection.execute("GRANT urja_partitions TO urja_pipeline WITH INHERIT FALSE, SET TRUE")
+
+
+def create_database(admin_conninfo: str, name: str) -> None:
+    """Create the database, owned by `urja_owner`, if it is not there; nobody else may create tables in it."""
+    with psycopg.connect(admin_conninfo, autocommit=True) as connection:
+        found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone()
+        if found is None:
+            connection.execute(sql.SQL("CREATE DATABASE {} OWNER urja_owner").format(sql.Identifier(name)))
+        connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
+        for role in LOGIN_ROLES[1:]:
+            connection.execute(
+                sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}").format(
+                    sql.Identifier(name), sql.Identifier(role)
+                )
+            )
+
+
+def migrate(owner_conninfo: str) -> None:
+    """Apply migrations, then the grants; Django must be set up with the same connection."""
+    from django.core.management import call_command
+
+    with psycopg.connect(owner_conninfo, autocommit=True) as lock:
+        lock.execute("SELECT pg_advisory_lock(%s)", [_MIGRATION_LOCK])
+        call_command("migrate", verbosity=0, interactive=False)
+        apply_grants(owner_conninfo)
+
+
+def apply_grants(owner_conninfo: str) -> None:
+    """Take every right away and give back exactly those that the apps name, in one transaction."""
+    with psycopg.connect(owner_conninfo) as connection:
+        for role in (*LOGIN_ROLES[1:], PARTITIONS_ROLE):
+            identifier = sql.Identifier(role)
+            for kind in ("TABLES", "SEQUENCES", "FUNCTIONS"):
+                connection.execute(
+                    sql.SQL("REVOKE ALL ON ALL {} IN SCHEMA public FROM {}").format(sql.SQL(kind), identifier)
+                )
+            connection.execute(sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(identifier))
+        for role, statements in grants().items():
+            assert role in (*LOGIN_ROLES, PARTITIONS_ROLE), f"grants name an unknown role {role}"
+            for statement in statements:
+                connection.execute(statement.encode())
+
+
+def grants() -> dict[str, list[str]]:
+    """What every app's `grants.py` says, by role, and what Django's own tables need."""
+    merged: dict[str, list[str]] = {role: list(statements) for role, statements in _FRAMEWORK_GRANTS.items()}
+    for module in _grant_modules():
+        for role, statements in module.GRANTS.items():
+            merged.setdefault(role, []).extend(statements)
+    return merged
+
+
+def _grant_modules() -> list:
+    from django.apps import apps
+
+    names = [f"{config.name}.grants" for config in apps.get_app_configs() if config.name.startswith("urja.")]
+    return [import_module(name) for name in names if find_spec(name) is not None]
+
+
+_FRAMEWORK_GRANTS: Final = {
+    "urja_web": [
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON django_session TO urja_web",
+        "GRANT SELECT ON django_content_type, auth_permission, auth_group, auth_group_permissions,"
+        " auth_user_groups, auth_user_user_permissions TO urja_web",
+        "GRANT SELECT, INSERT, UPDATE ON auth_user TO urja_web",
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON account_emailaddress, account_emailconfirmation TO urja_web",
+    ],
+    "urja_pipeline": ["GRANT SELECT ON django_content_type TO urja_pipeline"],
+}
+"""Sign-in and sessions: the web's, on tables that Django and allauth made."""

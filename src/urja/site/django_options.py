@@ -1,0 +1,57 @@
+"""What Django needs to know about this process, set before `urja.site.django_settings` is imported."""
+
+import os
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from psycopg.conninfo import conninfo_to_dict
+
+
+@dataclass(frozen=True, slots=True)
+class DjangoOptions:
+    """Connection, keys and addresses of one process; nothing here has a value fit for every installation."""
+
+    conninfo: str = field(default="", repr=False)
+    secret_key: str = field(default_factory=lambda: secrets.token_urlsafe(50), repr=False)
+    timezone: str = "UTC"
+    hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
+    trusted_origins: tuple[str, ...] = ()
+    secure: bool = False
+    demo: bool = False
+    clock_anchor: Path | None = None
+    connection_age_s: int = 60
+
+    def database(self) -> dict[str, Any]:
+        """The entry of DATABASES; an empty `conninfo` gives one that cannot connect."""
+        given = conninfo_to_dict(self.conninfo)
+        return {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": given.pop("dbname", ""),
+            "USER": given.pop("user", ""),
+            "PASSWORD": given.pop("password", ""),
+            "HOST": given.pop("host", ""),
+            "PORT": str(given.pop("port", "")),
+            "OPTIONS": given,
+            "CONN_MAX_AGE": self.connection_age_s,
+            "CONN_HEALTH_CHECKS": True,
+        }
+
+
+_current = DjangoOptions()
+
+
+def current() -> DjangoOptions:
+    """The options of this process; a developer's `django-admin` runs on the defaults."""
+    return _current
+
+
+def setup(options: DjangoOptions) -> None:
+    """Configure Django for this process; once, before any model is imported."""
+    global _current  # noqa: PLW0603 - Django reads its settings from a module, once a process
+    _current = options
+    os.environ["DJANGO_SETTINGS_MODULE"] = "urja.site.django_settings"
+    import django
+
+    django.setup()

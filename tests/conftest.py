@@ -1,0 +1,138 @@
+"""What every test may ask for: a real PostgreSQL, a fresh migrated database, a real broker, stepped time.
+
+One cluster runs per xdist worker; each test has a database of its own, copied from a migrated template.
+"""
+
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from urja.base.clock import SteppedClock
+from urja.site.broker_process import Server
+from urja.site.postgres import Cluster, find_binaries
+
+PASSWORD = "only-for-tests"
+BROKER_USERS = ("headend", "pipeline", "admin")
+_TEMPLATE = "urja_template"
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def short_tmp() -> Iterator[Path]:
+    """A directory with a short name: a Unix socket's path has 107 bytes at most."""
+    path = Path(tempfile.mkdtemp(prefix="urja-"))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres(short_tmp: Path) -> Iterator[Cluster]:
+    """One cluster per worker, without fsync."""
+    cluster = Cluster(find_binaries(), short_tmp / "pg", PASSWORD, durable=False)
+    cluster.start()
+    yield cluster
+    cluster.stop()
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database of one test, migrated, with roles and grants; Django's default connection points at it."""
+
+    cluster: Cluster
+    name: str
+
+    def conninfo(self, user: str = "urja_owner") -> str:
+        """How one of the roles (urja_owner, urja_pipeline, urja_web) connects."""
+        return self.cluster.conninfo(dbname=self.name, user=user, password=PASSWORD)
+
+    def connect(self, user: str = "urja_owner", *, autocommit: bool = True) -> psycopg.Connection:
+        return psycopg.connect(self.conninfo(user), autocommit=autocommit)
+
+
+@pytest.fixture(scope="session")
+def database_template(postgres: Cluster) -> str:
+    """The migrated database that tests' databases are copied from; configures Django for this worker."""
+    from django.db import connections
+
+    from urja.site import database, django_options
+
+    admin = postgres.conninfo()
+    roles = dict.fromkeys(database.LOGIN_ROLES, PASSWORD)
+    database.create_roles(admin, roles)
+    database.create_database(admin, _TEMPLATE)
+    owner = postgres.conninfo(dbname=_TEMPLATE, user="urja_owner", password=PASSWORD)
+    django_options.setup(
+        django_options.DjangoOptions(conninfo=owner, timezone="Asia/Kolkata", connection_age_s=0)
+    )
+    database.migrate(owner)
+    connections.close_all()
+    return _TEMPLATE
+
+
+@pytest.fixture
+def database(postgres: Cluster, database_template: str) -> Iterator[Database]:
+    """A fresh migrated database; Django's default connection is the owner's."""
+    from django.db import connections
+
+    name = f"t{next(_numbers)}"
+    with psycopg.connect(postgres.conninfo(), autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE {database_template} OWNER urja_owner")
+        connections.close_all()
+        connections["default"].settings_dict["NAME"] = name
+        yield Database(postgres, name)
+        connections.close_all()
+        connections["default"].settings_dict["NAME"] = database_template
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@dataclass(frozen=True)
+class Nats:
+    """A running broker; every user's password is `PASSWORD`."""
+
+    server: Server
+    url: str
+    password: str = PASSWORD
+
+
+@pytest.fixture
+def nats_server(short_tmp: Path) -> Iterator[Nats]:
+    """A broker of this test alone, with an empty store, on a port of its own choice."""
+    directory = short_tmp / f"nats{next(_numbers)}"
+    server = Server(directory, broker_config(directory))
+    port = server.start()
+    yield Nats(server, f"nats://127.0.0.1:{port}")
+    server.stop()
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+def broker_config(directory: Path) -> str:
+    """A configuration for tests: port of the server's choice, announced in a file."""
+    users = ", ".join(f'{{user: "{user}", password: "{PASSWORD}"}}' for user in BROKER_USERS)
+    return (
+        "host: 127.0.0.1\nport: -1\n"
+        f'ports_file_dir: "{directory}"\n'
+        f'jetstream {{ store_dir: "{directory}", sync_interval: always }}\n'
+        f"authorization {{ users: [{users}] }}\n"
+    )
+
+
+@pytest.fixture
+def stepped_clock() -> SteppedClock:
+    """Business time that stands still at 09:00 in Kolkata on a Monday until a test moves it."""
+    return SteppedClock(datetime(2026, 3, 2, 3, 30, tzinfo=UTC))
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's URJA_* variables do not reach a test."""
+    for name in list(os.environ):
+        if name.startswith("URJA_"):
+            monkeypatch.delenv(name)

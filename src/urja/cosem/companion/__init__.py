@@ -1,0 +1,48 @@
+"""Companion standards as data: what an IS 15959 meter's objects, columns, events and bits mean.
+
+`load_device_type("urja-d1")` gives a `DeviceType` with its profiles and pushes; `load_companion()` the
+object map.
+"""
+
+from urja.cosem.companion.loader import (
+    CompanionError,
+    device_types,
+    load_companion,
+    load_device_type,
+    load_device_type_text,
+)
+from urja.cosem.companion.model import (
+    Associations,
+    Column,
+    Companion,
+    DeviceType,
+    EswBit,
+    EventCode,
+    ObjectInfo,
+    Profile,
+    PushLayout,
+    obis_to_bytes,
+)
+from urja.cosem.companion.units import TYPE_TAGS, UNIT_CODES, UNITS, unit_symbol
+
+__all__ = [
+    "TYPE_TAGS",
+    "UNITS",
+    "UNIT_CODES",
+    "Associations",
+    "Column",
+    "Companion",
+    "CompanionError",
+    "DeviceType",
+    "EswBit",
+    "EventCode",
+    "ObjectInfo",
+    "Profile",
+    "PushLayout",
+    "device_types",
+    "load_companion",
+    "load_device_type",
+    "load_device_type_text",
+    "obis_to_bytes",
+    "unit_symbol",
+]

@@ -1,0 +1,152 @@
+"""What companion data says, as frozen types. `loader` builds and checks them; nothing here reads a file."""
+
+from types import MappingProxyType
+from typing import Final, Literal
+
+import msgspec
+
+Dials = Literal["out", "listen"]
+OutageRows = Literal["zero", "skip"]
+Deviation = Literal["indian", "dlms"]
+
+CLOCK_KEY: Final = "clock"
+
+
+class ObjectInfo(msgspec.Struct, frozen=True):
+    """One COSEM object of a companion standard. `unit` is a Blue Book code, None where it has none."""
+
+    obis: str
+    name: str
+    class_id: int
+    unit: int | None = None
+
+
+class Column(msgspec.Struct, frozen=True):
+    """One captured attribute and how it goes over the wire: `value * 10**scaler` in `unit`.
+
+    `tag` is the A-XDR type tag; `length` fixes an octet-string's bytes or a bit-string's bits, None where it
+    varies. `unit` is a Blue Book code, 255 for a plain count.
+    """
+
+    key: str
+    class_id: int
+    obis: str
+    attribute: int
+    tag: int
+    length: int | None = None
+    scaler: int = 0
+    unit: int = 255
+
+    @property
+    def obis_bytes(self) -> bytes:
+        """The six value groups A to F as they go over the wire."""
+        return obis_to_bytes(self.obis)
+
+
+class Profile(msgspec.Struct, frozen=True):
+    """A profile-generic object (class 7): what it captures, in order; its scaler profile's OBIS or None."""
+
+    key: str
+    obis: str
+    scaler_obis: str | None
+    columns: tuple[Column, ...]
+
+    def column(self, key: str) -> Column:
+        """The column named `key`; KeyError where the profile does not capture it."""
+        for column in self.columns:
+            if column.key == key:
+                return column
+        raise KeyError(key)
+
+
+class PushLayout(msgspec.Struct, frozen=True):
+    """A push's payload: the columns after device id, push OBIS and clock. `obis` is the push setup's name."""
+
+    key: str
+    obis: str
+    columns: tuple[Column, ...]
+
+
+class EventCode(msgspec.Struct, frozen=True):
+    """One event code. `state` says whether it begins or ends something; `counterpart` is the other end's code."""
+
+    code: int
+    name: str
+    log: str
+    log_number: int
+    state: Literal["occurred", "restored", "instant"]
+    counterpart: int | None = None
+
+
+class EswBit(msgspec.Struct, frozen=True):
+    """One bit of the event status word (0.0.94.91.18.255); bit 0 is the first bit on the wire."""
+
+    bit: int
+    name: str
+    event: int | None = None
+
+
+class Associations(msgspec.Struct, frozen=True):
+    """Client and server SAPs (wrapper ports) and the HLS mechanism of the utility association."""
+
+    server_sap: int
+    public_sap: int
+    reader_sap: int
+    utility_sap: int
+    push_sap: int
+    hls_mechanism: int
+
+
+class Companion(msgspec.Struct, frozen=True):
+    """A companion standard: objects by OBIS, event codes by code, the event status word by bit."""
+
+    name: str
+    title: str
+    objects: MappingProxyType[str, ObjectInfo]
+    events: MappingProxyType[int, EventCode]
+    esw_length: int
+    esw: MappingProxyType[int, EswBit]
+
+
+class DeviceType(msgspec.Struct, frozen=True):
+    """Everything that differs between meter types, as data.
+
+    `deviation` is the sign of the clock's deviation field: "indian" means utc = local - deviation (+330 is IST),
+    "dlms" means utc = local + deviation; `default_deviation_min` stands where the clock says 0x8000. `dials`
+    tells who opens the connection, `outage_rows` whether an outage leaves zero rows or none. `profiles` and
+    `pushes` are by key: "nameplate", "instantaneous", "block", "daily"; "instantaneous", "alert", "block".
+    """
+
+    name: str
+    manufacturer: str
+    category: str
+    companion: Companion
+    dials: Dials
+    relay: bool
+    interval_s: int
+    outage_rows: OutageRows
+    deviation: Deviation
+    default_deviation_min: int
+    associations: Associations
+    profiles: MappingProxyType[str, Profile]
+    pushes: MappingProxyType[str, PushLayout]
+
+    @property
+    def block_push(self) -> bool:
+        """Whether the meter pushes its block load (a vendor option); otherwise blocks are pulled."""
+        return "block" in self.pushes
+
+    def push_by_obis(self, obis: str) -> PushLayout | None:
+        """The push layout whose setup object is `obis`, None where this type has no such push."""
+        for push in self.pushes.values():
+            if push.obis == obis:
+                return push
+        return None
+
+
+def obis_to_bytes(obis: str) -> bytes:
+    """Turn `1.0.1.8.0.255` into its six bytes; ValueError where it is not six numbers of 0 to 255."""
+    parts = obis.split(".")
+    if len(parts) != 6 or not all(part.isdecimal() and int(part) <= 255 for part in parts):
+        raise ValueError(f"{obis!r} is not an OBIS code: six numbers of 0 to 255, joined by dots, are needed")
+    return bytes(int(part) for part in parts)

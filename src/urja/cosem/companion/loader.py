@@ -25,13 +25,14 @@ from urja.cosem.companion.model import (
     obis_to_bytes,
 )
 from urja.cosem.companion.units import COUNT, TYPE_TAGS, UNIT_CODES
+from urja.cosem.errors import LocalError
 
 _OCTET_STRING = TYPE_TAGS["octet-string"]
 _BIT_STRING = TYPE_TAGS["bit-string"]
 _HLS_MECHANISMS = (2, 5)
 
 
-class CompanionError(ValueError):
+class CompanionError(LocalError):
     """Companion data that cannot be used; `problems` holds each with its file and place."""
 
     def __init__(self, problems: list[str]) -> None:

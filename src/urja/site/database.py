@@ -96,8 +96,8 @@ def _grant_modules() -> list:
 _FRAMEWORK_GRANTS: Final = {
     "urja_web": [
         "GRANT SELECT, INSERT, UPDATE, DELETE ON django_session TO urja_web",
-        "GRANT SELECT ON django_content_type, auth_permission, auth_group, auth_group_permissions,"
-        " auth_user_groups, auth_user_user_permissions TO urja_web",
+        "GRANT SELECT ON django_content_type, auth_permission, auth_group TO urja_web",
+        "GRANT SELECT ON auth_group_permissions, auth_user_groups, auth_user_user_permissions TO urja_web",
         "GRANT SELECT, INSERT, UPDATE ON auth_user TO urja_web",
         "GRANT SELECT, INSERT, UPDATE, DELETE ON account_emailaddress, account_emailconfirmation TO urja_web",
     ],

@@ -84,7 +84,7 @@ def main(arguments: list[str]) -> None:
     # After the namespace: a change of credentials clears the death signal.
     _die_with(int(parent), int(death_signal))
     try:
-        os.execvp(program[0], program)
+        os.execvp(program[0], program)  # noqa: S606 - no shell is the point
     except OSError as error:
         sys.stderr.write(f"urja: cannot run {program[0]}: {error}\n")
         sys.exit(PROGRAM_MISSING)

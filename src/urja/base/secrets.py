@@ -1,0 +1,54 @@
+"""What each process is told in confidence: one struct a process, handed over by the supervisor at its start.
+
+They are made and kept by `urja.site.secrets` and reach a process through an inherited pipe, never through the
+environment, the command line or a log: their representation shows no value.
+"""
+
+from msgspec import Struct
+
+
+class _Confidential(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(***)"
+
+
+class HeadendSecrets(_Confidential, frozen=True, kw_only=True):
+    """For the head end: its place at the broker and the key that wraps meters' keys. No database."""
+
+    broker_url: str
+    broker_user: str
+    broker_password: str
+    kek: bytes
+    """Key-encryption key, 16 bytes (AES-128 key wrap, RFC 3394)."""
+
+
+class PipelineSecrets(_Confidential, frozen=True, kw_only=True):
+    """For the pipeline: broker, database as `urja_pipeline`, the key that signs roots and commands."""
+
+    broker_url: str
+    broker_user: str
+    broker_password: str
+    database: str
+    """libpq connection string with its password."""
+    signing_key: bytes
+    """Ed25519 private key, 32 bytes."""
+
+
+class WebSecrets(_Confidential, frozen=True, kw_only=True):
+    """For the web server: database as `urja_web`, and the key of sessions and forms."""
+
+    database: str
+    secret_key: str
+
+
+class AdminSecrets(_Confidential, frozen=True, kw_only=True):
+    """For the supervisor and the command line on this box: everything an administrator may do."""
+
+    broker_url: str
+    broker_user: str
+    broker_password: str
+    database_admin: str
+    """Connection string of a role that may create roles and databases."""
+    database_owner: str
+    """Connection string of `urja_owner`, for migrations and administrators' commands."""
+    kek: bytes

@@ -1,0 +1,412 @@
+"""Typed settings from one `urja.toml` and `URJA_*` variables.
+
+Each section is a struct and each field says what it allows; the loader walks them, so that a field added here
+is read, checked, shown and explained without further code. All faults of a configuration are reported at
+once, each with its value, what is allowed and where it came from. `URJA_WEB_PORT` overrides `[web] port`.
+"""
+
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, available_timezones
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+Port = Annotated[int, Meta(ge=0, le=65535, description="a port number, 0..65535; 0 takes any free one")]
+Seconds = Annotated[float, Meta(gt=0, le=86_400, description="seconds, more than 0, at most a day")]
+Host = Annotated[str, Meta(min_length=1, description="an address or host name to listen on")]
+Megabytes = Annotated[int, Meta(ge=16, le=10_000_000, description="megabytes, 16..10000000")]
+
+
+class UtilitySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The utility that this installation serves."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=80, description="a name of 1..80 characters")] = "Urja"
+    timezone: Annotated[str, Meta(description="a zone of the IANA database, such as Asia/Kolkata")] = (
+        "Asia/Kolkata"
+    )
+    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$", description="an ISO 4217 code, such as INR")] = "INR"
+
+
+class LogSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What processes write to their logs in DATA/logs."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["json", "text"] = "json"
+
+
+class ClockSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The business clock of a new data directory; afterwards DATA/clock.json is the truth."""
+
+    speed: Annotated[
+        float, Meta(gt=0, le=100_000, description="business seconds per second, more than 0, at most 100000")
+    ] = 1.0
+    start: Annotated[
+        Annotated[datetime, Meta(tz=True)] | None,
+        Meta(description="a date and time with an offset; left out: the wall's time"),
+    ] = None
+
+
+class DatabaseSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """PostgreSQL: our own cluster in the data directory, or one that runs elsewhere."""
+
+    dsn: Annotated[
+        str | None,
+        Meta(description="postgresql://… of a role that may create roles and databases; left out: our own"),
+    ] = None
+    name: Annotated[
+        str, Meta(pattern="^[a-z_][a-z0-9_]{0,62}$", description="a database name: a-z, 0-9, _")
+    ] = "urja"
+    binaries: Annotated[
+        str | None,
+        Meta(description="a directory with initdb and postgres; left out: the wheel's or the system's"),
+    ] = None
+    max_connections: Annotated[int, Meta(ge=20, le=10_000, description="20..10000")] = 60
+
+
+class BrokerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """NATS with JetStream, on this machine's loopback."""
+
+    host: Host = "127.0.0.1"
+    port: Port = 4222
+    monitor_port: Port = 8222
+    readings_mb: Megabytes = 1024
+    """Bound of the stream of readings; when it is full the head end pushes back on its meters."""
+
+
+class HeadendSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The head end: where meters dial in."""
+
+    hosts: Annotated[
+        tuple[Host, ...], Meta(min_length=1, description="a list of at least one address to listen on")
+    ] = ("0.0.0.0", "::")  # noqa: S104 - meters dial in from other machines
+    port: Port = 4059
+    udp: bool = True
+    connections: Annotated[int, Meta(ge=1, le=1_000_000, description="1..1000000")] = 20_000
+    status_port: Port = 9101
+
+
+class PipelineSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The pipeline: from readings to postings."""
+
+    interval_s: Seconds = 1.0
+    """Pause between two runs of a stage that found nothing to do."""
+    close_cutoff_s: Annotated[
+        int, Meta(ge=0, le=86_400, description="business seconds after local midnight, 0..86400")
+    ] = 3600
+    """How long after local midnight a day is closed, so that late blocks still belong to it."""
+    status_port: Port = 9102
+
+
+class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The web server of the portal."""
+
+    host: Host = "127.0.0.1"
+    port: Port = 8000
+    workers: Annotated[int, Meta(ge=1, le=64, description="1..64")] = 1
+    threads: Annotated[int, Meta(ge=1, le=256, description="1..256")] = 8
+    hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
+    """Host names under which the portal answers."""
+    trusted_origins: tuple[str, ...] = ()
+    """Origins (https://…) whose forms are accepted, behind a proxy."""
+    secure: bool = False
+    """Whether the portal is reached over TLS: cookies then travel on nothing else."""
+
+
+class SupervisorSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the supervisor treats its children."""
+
+    ready_timeout_s: Seconds = 60.0
+    stop_timeout_s: Seconds = 20.0
+    backoff_first_s: Seconds = 0.2
+    backoff_cap_s: Seconds = 30.0
+    stable_after_s: Seconds = 30.0
+    """A child that ran this long is taken for healthy: its back-off begins anew."""
+    crash_limit: Annotated[int, Meta(ge=1, le=1000, description="1..1000")] = 8
+    """Deaths in a row, none of them after a stable run, that are called a crash loop."""
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that can be configured."""
+
+    utility: UtilitySettings = field(default_factory=UtilitySettings)
+    log: LogSettings = field(default_factory=LogSettings)
+    clock: ClockSettings = field(default_factory=ClockSettings)
+    database: DatabaseSettings = field(default_factory=DatabaseSettings)
+    broker: BrokerSettings = field(default_factory=BrokerSettings)
+    headend: HeadendSettings = field(default_factory=HeadendSettings)
+    pipeline: PipelineSettings = field(default_factory=PipelineSettings)
+    web: WebSettings = field(default_factory=WebSettings)
+    supervisor: SupervisorSettings = field(default_factory=SupervisorSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong: which key, its value, what is allowed, where it came from."""
+
+    key: str
+    value: str
+    allowed: str
+    origin: str
+
+    def __str__(self) -> str:
+        label = "" if self.allowed.startswith(_SUGGESTION) else "allowed: "
+        return f"{self.origin}: {self.key} is {self.value}; {label}{self.allowed}"
+
+
+class SettingsError(Exception):
+    """The configuration cannot be used; `faults` names everything that is wrong with it."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        super().__init__("\n".join(str(fault) for fault in faults))
+        self.faults = faults
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings, and for each key where its value came from."""
+
+    settings: Settings
+    origins: dict[str, str]
+
+
+RESERVED_VARIABLES: Final = {"URJA_CONFIG": "the file to read", "URJA_DATA": "the data directory"}
+"""Variables that the command line reads; they are not settings."""
+
+_ANY_SECRET: Final = {"database.dsn"}
+_DEFAULT: Final = "default"
+_SUGGESTION: Final = "did you mean"
+
+
+def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
+    """Settings from a file (or none) and the environment; raises `SettingsError` with all faults."""
+    return load_with_origins(path, environ).settings
+
+
+def load_with_origins(path: Path | None, environ: Mapping[str, str]) -> Loaded:
+    """As `load`, and where each value came from."""
+    faults: list[Fault] = []
+    given = [*_from_file(path, faults), *_from_environment(environ, faults)]
+    fields = {f"{section}.{name}": kind for section, name, kind in _fields()}
+    values: dict[str, Any] = {}
+    origins = dict.fromkeys(fields, _DEFAULT)
+    for entry in given:
+        kind = fields.get(entry.key)
+        if kind is None:
+            faults.append(_unknown(entry, fields))
+            continue
+        try:
+            # Text is all that a variable can hold; a file must say what it means.
+            value = msgspec.convert(entry.value, kind, strict=not entry.textual)
+            _CHECKS.get(entry.key, _no_check)(value)
+        except (msgspec.ValidationError, ValueError) as error:
+            faults.append(_fault(entry, kind, error))
+            continue
+        values[entry.key] = value
+        origins[entry.key] = entry.origin
+    if faults:
+        raise SettingsError(faults)
+    return Loaded(_assemble(values), origins)
+
+
+def describe(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
+    """Key, value as shown and origin of every setting, secrets masked."""
+    for section, name, _ in _fields():
+        key = f"{section}.{name}"
+        value = getattr(getattr(loaded.settings, section), name)
+        yield key, show_value(key, value), loaded.origins[key]
+
+
+def show_value(key: str, value: Any) -> str:
+    """A value as it may be shown: a password inside an address is masked."""
+    if key in _ANY_SECRET and isinstance(value, str):
+        value = mask_password(value)
+    return msgspec.json.encode(value, enc_hook=str).decode() if value is not None else "unset"
+
+
+def mask_password(dsn: str) -> str:
+    """A connection string without its password, in URL or key=value form."""
+    masked = re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1:***@", dsn)
+    return re.sub(r"(password\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&]+)", r"\1***", masked, flags=re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    key: str
+    value: Any
+    origin: str
+    textual: bool = False
+
+
+def _fields() -> Iterator[tuple[str, str, Any]]:
+    for section in msgspec.structs.fields(Settings):
+        for item in msgspec.structs.fields(section.type):
+            yield section.encode_name, item.encode_name, item.type
+
+
+def _assemble(values: dict[str, Any]) -> Settings:
+    sections: dict[str, dict[str, Any]] = {}
+    for key, value in values.items():
+        section, name = key.split(".")
+        sections.setdefault(section, {})[name] = value
+    types = {item.name: item.type for item in msgspec.structs.fields(Settings)}
+    return Settings(**{section: types[section](**given) for section, given in sections.items()})
+
+
+def _from_file(path: Path | None, faults: list[Fault]) -> list[_Entry]:
+    if path is None:
+        return []
+    try:
+        text = path.read_text("utf-8")
+        document = tomllib.loads(text)
+    except (OSError, UnicodeDecodeError) as error:
+        faults.append(Fault("the file", f"unreadable ({error})", "a readable file in UTF-8", str(path)))
+        return []
+    except tomllib.TOMLDecodeError as error:
+        faults.append(Fault("the file", f"not TOML ({error})", "TOML, see docs/operations.md", str(path)))
+        return []
+    lines = _lines(text)
+    entries = []
+    for section, content in document.items():
+        if not isinstance(content, dict):
+            entries.append(_Entry(section, content, _place(path, lines, section)))
+            continue
+        if not content and section not in _section_names():
+            entries.append(_Entry(section, {}, _place(path, lines, section)))
+        for name, value in content.items():
+            key = f"{section}.{name}"
+            entries.append(_Entry(key, value, _place(path, lines, key)))
+    return entries
+
+
+def _place(path: Path, lines: dict[str, int], key: str) -> str:
+    line = lines.get(key) or lines.get(key.split(".", maxsplit=1)[0])
+    return f"{path}:{line}" if line else str(path)
+
+
+def _lines(text: str) -> dict[str, int]:
+    """The line of each section and key; `tomllib` does not keep them."""
+    found: dict[str, int] = {}
+    section = ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := re.match(r"\s*\[\s*([\w.\-]+)\s*\]", line):
+            section = header.group(1)
+            found.setdefault(section, number)
+        elif assignment := re.match(r"\s*\"?([\w.\-]+)\"?\s*=", line):
+            key = f"{section}.{assignment.group(1)}" if section else assignment.group(1)
+            found.setdefault(key, number)
+    return found
+
+
+def _from_environment(environ: Mapping[str, str], faults: list[Fault]) -> list[_Entry]:
+    entries = []
+    fields = {f"{section}.{name}": kind for section, name, kind in _fields()}
+    for variable in sorted(environ):
+        if not variable.startswith("URJA_") or variable in RESERVED_VARIABLES:
+            continue
+        key = variable.removeprefix("URJA_").lower().replace("_", ".", 1)
+        if key not in fields:
+            names = [*RESERVED_VARIABLES, *(_variable(known) for known in fields)]
+            faults.append(
+                Fault(variable, "not a setting's variable", _nearest(variable, names), "the environment")
+            )
+            continue
+        text = environ[variable]
+        value = _split(text) if "tuple" in str(fields[key]) else text
+        entries.append(_Entry(key, value, variable, textual=True))
+    return entries
+
+
+def _variable(key: str) -> str:
+    return "URJA_" + key.replace(".", "_").upper()
+
+
+def _split(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _section_names() -> list[str]:
+    return [item.encode_name for item in msgspec.structs.fields(Settings)]
+
+
+def _unknown(entry: _Entry, fields: Mapping[str, Any]) -> Fault:
+    section, dot, name = entry.key.partition(".")
+    if not dot or section not in _section_names():
+        sections = [f"[{known}]" for known in _section_names()]
+        return Fault(f"[{section}]", "not a section", _nearest(f"[{section}]", sections), entry.origin)
+    names = [key.partition(".")[2] for key in fields if key.startswith(f"{section}.")]
+    return Fault(entry.key, "not a setting", _nearest(name, names), entry.origin)
+
+
+def _nearest(given: str, known: list[str]) -> str:
+    close = get_close_matches(given, known, n=1, cutoff=0.6)
+    return f"{_SUGGESTION} {close[0]}?" if close else ", ".join(known)
+
+
+def _fault(entry: _Entry, kind: Any, error: Exception) -> Fault:
+    # A message of msgspec's is about types and bounds, which `_allowed` tells better.
+    detail = "" if isinstance(error, msgspec.ValidationError) else f" ({error})"
+    return Fault(entry.key, show_value(entry.key, entry.value) + detail, _allowed(kind), entry.origin)
+
+
+def _allowed(kind: Any) -> str:
+    """What a field's type allows, in words."""
+    description = next(
+        (
+            meta.description
+            for meta in getattr(kind, "__metadata__", ())
+            if getattr(meta, "description", None)
+        ),
+        None,
+    )
+    if description:
+        return str(description)
+    if kind is bool:
+        return "true or false"
+    choices = getattr(kind, "__args__", ())
+    if getattr(kind, "__origin__", None) is Literal:
+        return ", ".join(str(choice) for choice in choices)
+    if getattr(kind, "__origin__", None) is tuple:
+        return "a list of texts"
+    return str(getattr(kind, "__name__", kind))
+
+
+def _no_check(_value: Any) -> None:
+    return
+
+
+def _check_timezone(name: str) -> None:
+    try:
+        ZoneInfo(name)
+    except (KeyError, OSError, ValueError):
+        # OSError: the name is a directory of the zone database, such as "Asia".
+        close = get_close_matches(name, available_timezones(), n=1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        raise ValueError(f"no such zone{hint}") from None
+
+
+def _check_dsn(dsn: str) -> None:
+    if "://" in dsn and urlsplit(dsn).scheme not in {"postgresql", "postgres"}:
+        raise ValueError("not a PostgreSQL address")
+    if "://" not in dsn and "=" not in dsn:
+        raise ValueError("neither an address nor key=value pairs")
+
+
+def _check_origins(origins: tuple[str, ...]) -> None:
+    for origin in origins:
+        if urlsplit(origin).scheme not in {"http", "https"}:
+            raise ValueError(f"{origin} does not begin with http:// or https://")
+
+
+_CHECKS: Final[dict[str, Callable[[Any], None]]] = {
+    "utility.timezone": _check_timezone,
+    "database.dsn": _check_dsn,
+    "web.trusted_origins": _check_origins,
+}

@@ -21,7 +21,6 @@ from urja.cosem.companion.model import (
     ObjectInfo,
     Profile,
     PushLayout,
-    obis_to_bytes,
 )
 from urja.cosem.companion.units import TYPE_TAGS, UNIT_CODES, UNITS, unit_symbol
 
@@ -43,6 +42,5 @@ __all__ = [
     "load_companion",
     "load_device_type",
     "load_device_type_text",
-    "obis_to_bytes",
     "unit_symbol",
 ]

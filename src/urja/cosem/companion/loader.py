@@ -13,7 +13,6 @@ from urja.cosem.companion.model import (
     Associations,
     Column,
     Companion,
-    Deviation,
     DeviceType,
     Dials,
     EswBit,
@@ -22,10 +21,11 @@ from urja.cosem.companion.model import (
     OutageRows,
     Profile,
     PushLayout,
-    obis_to_bytes,
 )
 from urja.cosem.companion.units import COUNT, TYPE_TAGS, UNIT_CODES
 from urja.cosem.errors import LocalError
+from urja.cosem.obis import Obis
+from urja.cosem.time import DeviationSign
 
 _OCTET_STRING = TYPE_TAGS["octet-string"]
 _BIT_STRING = TYPE_TAGS["bit-string"]
@@ -100,7 +100,7 @@ class _RawModel(_Raw, frozen=True):
 
 
 class _RawClock(_Raw, frozen=True):
-    deviation_sign: Deviation
+    deviation_sign: DeviationSign
     default_deviation_min: int
 
 
@@ -231,7 +231,7 @@ def build_device_type(name: str, raw: _RawType, model: _RawModel, companion: Com
         relay=raw.relay,
         interval_s=raw.interval_s,
         outage_rows=raw.outage_rows,
-        deviation=raw.clock.deviation_sign,
+        deviation_sign=raw.clock.deviation_sign,
         default_deviation_min=raw.clock.default_deviation_min,
         associations=raw.association,
         profiles=MappingProxyType(profiles),
@@ -326,7 +326,7 @@ def _checked_obis(where: str, obis: str, problems: list[str]) -> str:
 
 def _obis_problems(where: str, obis: str) -> list[str]:
     try:
-        obis_to_bytes(obis)
-    except ValueError as error:
+        canonical = str(Obis.parse(obis))
+    except LocalError as error:
         return [f"{where}: {error}"]
-    return []
+    return [] if canonical == obis else [f"{where}: write {obis!r} as {canonical}"]

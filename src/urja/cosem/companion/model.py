@@ -5,9 +5,11 @@ from typing import Final, Literal
 
 import msgspec
 
+from urja.cosem.obis import Obis
+from urja.cosem.time import DeviationSign
+
 Dials = Literal["out", "listen"]
 OutageRows = Literal["zero", "skip"]
-Deviation = Literal["indian", "dlms"]
 
 CLOCK_KEY: Final = "clock"
 
@@ -40,7 +42,7 @@ class Column(msgspec.Struct, frozen=True):
     @property
     def obis_bytes(self) -> bytes:
         """The six value groups A to F as they go over the wire."""
-        return obis_to_bytes(self.obis)
+        return bytes(Obis.parse(self.obis))
 
 
 class Profile(msgspec.Struct, frozen=True):
@@ -111,8 +113,7 @@ class Companion(msgspec.Struct, frozen=True):
 class DeviceType(msgspec.Struct, frozen=True):
     """Everything that differs between meter types, as data.
 
-    `deviation` is the sign of the clock's deviation field: "indian" means utc = local - deviation (+330 is IST),
-    "dlms" means utc = local + deviation; `default_deviation_min` stands where the clock says 0x8000. `dials`
+    `deviation_sign` is what the clock's deviation means, `default_deviation_min` stands where the clock says 0x8000. `dials`
     tells who opens the connection, `outage_rows` whether an outage leaves zero rows or none. `profiles` and
     `pushes` are by key: "nameplate", "instantaneous", "block", "daily"; "instantaneous", "alert", "block".
     """
@@ -125,7 +126,7 @@ class DeviceType(msgspec.Struct, frozen=True):
     relay: bool
     interval_s: int
     outage_rows: OutageRows
-    deviation: Deviation
+    deviation_sign: DeviationSign
     default_deviation_min: int
     associations: Associations
     profiles: MappingProxyType[str, Profile]
@@ -142,11 +143,3 @@ class DeviceType(msgspec.Struct, frozen=True):
             if push.obis == obis:
                 return push
         return None
-
-
-def obis_to_bytes(obis: str) -> bytes:
-    """Turn `1.0.1.8.0.255` into its six bytes; ValueError where it is not six numbers of 0 to 255."""
-    parts = obis.split(".")
-    if len(parts) != 6 or not all(part.isdecimal() and int(part) <= 255 for part in parts):
-        raise ValueError(f"{obis!r} is not an OBIS code: six numbers of 0 to 255, joined by dots, are needed")
-    return bytes(int(part) for part in parts)

@@ -198,7 +198,8 @@ class Household:
         evening = np.exp(-(((hours - 20.5) / 2.2) ** 2))
         noise = generator.random(MINUTES) * 3 - 1.5
         volts = 233 + noise - 11 * evening - apparent * 0.0008
-        return np.rint(volts * 100).astype(np.int32)
+        centivolts: npt.NDArray[np.int32] = np.rint(volts * 100).astype(np.int32)
+        return centivolts
 
 
 def _cumulative(per_second: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:

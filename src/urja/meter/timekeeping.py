@@ -4,6 +4,7 @@ Everything is Unix seconds; *true* is business time, *shown* is what the meter b
 """
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from urja.meter.load import DAY_S, IST_OFFSET_S
 
@@ -51,3 +52,8 @@ class MeterClock:
     def is_midnight(self, shown_s: int) -> bool:
         """Whether a shown instant is 00:00 local."""
         return (shown_s + self.utc_offset_s) % DAY_S == 0
+
+    def is_month_start(self, shown_s: int) -> bool:
+        """Whether a shown instant is 00:00 local on the first of a month."""
+        local = datetime.fromtimestamp(shown_s + self.utc_offset_s, UTC)
+        return self.is_midnight(shown_s) and local.day == 1

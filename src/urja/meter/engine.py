@@ -1,0 +1,261 @@
+"""The meter's inside, without a protocol: it is run to an instant and says what it has to tell.
+
+All times are Unix seconds. Commands (power, clock, switch) act at the instant the engine stands at; whoever
+gives them runs it there first.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from urja.cosem.companion import Column, DeviceType
+from urja.meter.buffers import ProfileBuffer
+from urja.meter.events import LOG_CAPACITY, EventCode, Log, StatusBit, StatusWord
+from urja.meter.load import DAY_S, Household
+from urja.meter.metrology import Metrology, raw
+from urja.meter.relay import LoadSwitch, Order
+from urja.meter.timekeeping import MeterClock
+from urja.meter.truth import Interval, Supply, TruthSink, discard
+
+BLOCK_DAYS: Final = 60
+DAILY_ROWS: Final = 90
+
+DOUBTFUL: Final = 0x02
+"""Clock status bit 1: the row's interval contains a setting of the clock (IEC 62056-6-2, 4.1.6.1)."""
+
+EVENT_COLUMNS: Final = (
+    Column("clock", 8, "0.0.1.0.0.255", 2, 9, length=12),
+    Column("code", 1, "0.0.96.11.0.255", 2, 18),
+    Column("current", 3, "1.0.94.91.14.255", 2, 18, scaler=-2, unit=33),
+    Column("voltage", 3, "1.0.12.7.0.255", 2, 18, scaler=-2, unit=35),
+    Column("power_factor", 3, "1.0.13.7.0.255", 2, 16, scaler=-3),
+    Column("import_wh", 3, "1.0.1.8.0.255", 2, 6, unit=30),
+    Column("tamper_count", 1, "0.0.94.91.0.255", 2, 6),
+)
+"""What an event log captures (IS 15959-2, D1); the code's object carries the log's number in its group E."""
+
+_REGISTER_CLASSES: Final = frozenset({3, 4, 5, 71})
+
+
+class Tale(Enum):
+    """What the meter tells unasked."""
+
+    BLOCK = "block"
+    INSTANTANEOUS = "instantaneous"
+    ALERT = "alert"
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """One occasion to push: its stamp and clock status, and what the push's columns hold."""
+
+    tale: Tale
+    stamp_s: int
+    status: int
+    values: tuple[int, ...] = ()
+    status_word: bytes = b""
+
+
+def shown_value(column: Column, value: int) -> int:
+    """A quantity as a column shows it: registers are cut to their scaler, plain data go as they are."""
+    return raw(value, column.scaler) if column.class_id in _REGISTER_CLASSES else value
+
+
+@dataclass(slots=True)
+class _Missed:
+    start_s: int
+    end_s: int
+    interval: Interval
+
+
+class Engine:
+    """Metering, profiles, events, clock and switch of one meter over its supply."""
+
+    def __init__(
+        self,
+        serial: str,
+        device_type: DeviceType,
+        *,
+        seed: int,
+        start_wh: int,
+        start_s: int,
+        sink: TruthSink = discard,
+    ) -> None:
+        self.device_type = device_type
+        self.interval_s = device_type.interval_s
+        self.clock = MeterClock(start_s, utc_offset_s=device_type.default_deviation_min * 60)
+        household = Household(seed, self.clock.utc_offset_s)
+        self.supply = Supply(serial, household, start_s, sink)
+        # A register that has run before: apparent energy a little ahead of active, as in any house.
+        self.metrology = Metrology(self.supply, start_wh, start_wh * 108 // 100)
+        self.switch = LoadSwitch()
+        self.status_word = StatusWord()
+        self.block_columns = device_type.profiles["block"].columns[1:]
+        self.daily_columns = device_type.profiles["daily"].columns[1:]
+        self.blocks = ProfileBuffer(BLOCK_DAYS * DAY_S // self.interval_s, len(self.block_columns))
+        self.daily = ProfileBuffer(DAILY_ROWS, len(self.daily_columns))
+        self.logs = {log: ProfileBuffer(LOG_CAPACITY, len(EVENT_COLUMNS) - 1) for log in Log}
+        self.tamper_count = 0
+        self.billing_count = 0
+        self.programming_count = 0
+        self.power_failures = 0
+        self.load_limit_w = 5000
+        self._start_s = self.clock.interval_start(start_s, self.interval_s)
+        self._missed: list[_Missed] = []
+        self._clock_was_set = False
+
+    # Reading the meter's state.
+
+    @property
+    def true_s(self) -> int:
+        """The instant the engine stands at."""
+        return self.supply.cursor_s
+
+    @property
+    def shown_s(self) -> int:
+        """The meter's own time at that instant."""
+        return self.clock.shown(self.true_s)
+
+    @property
+    def powered(self) -> bool:
+        """Whether the meter has power; without it, it neither talks nor answers."""
+        return self.supply.grid_on
+
+    def next_close_s(self) -> int:
+        """The true instant at which the open interval closes: when the engine wants to be run next."""
+        return self.clock.true_for(self._start_s + self.interval_s)
+
+    def quantities(self) -> dict[str, int]:
+        """Attribute 2 of every measured or counted object, registers in milli-units, the rest plain."""
+        return (
+            self.metrology.registers()
+            | self.metrology.line()
+            | {
+                "0.0.94.91.14.255": self.supply.powered_s // 60 * 1000,
+                "0.0.94.91.0.255": self.tamper_count,
+                "0.0.0.1.0.255": self.billing_count,
+                "0.0.96.2.0.255": self.programming_count,
+                "0.0.96.7.0.255": self.power_failures,
+                "0.0.96.10.1.255": 0,
+                "0.0.96.3.10.255": int(self.switch.closed),
+                "0.0.17.0.0.255": self.load_limit_w * 1000,
+            }
+        )
+
+    # Running.
+
+    def run_to(self, target_s: int) -> list[Telling]:
+        """Run to a true instant, closing every interval on the way."""
+        tellings: list[Telling] = []
+        while (close_s := self.next_close_s()) <= target_s:
+            self.supply.run_to(max(close_s, self.true_s))
+            tellings += self._close()
+        self.supply.run_to(target_s)
+        return tellings
+
+    def _close(self) -> list[Telling]:
+        """Close the open interval at its scheduled end and open the next."""
+        start_s, end_s = self._start_s, self._start_s + self.interval_s
+        interval = self.supply.close_interval(start_s, end_s)
+        self._start_s = end_s
+        if not self.powered:
+            self._missed.append(_Missed(start_s, end_s, interval))
+            return []
+        status = DOUBTFUL if self._clock_was_set else 0
+        self._clock_was_set = False
+        row = self._capture_block(interval, end_s, status)
+        if self.clock.is_midnight(end_s):
+            self._capture_daily(end_s, status)
+        # The instantaneous telling stands at the block's end, so that its register is the point read there.
+        tellings = [Telling(Tale.INSTANTANEOUS, end_s, status)]
+        if self.device_type.block_push:
+            tellings.insert(0, Telling(Tale.BLOCK, end_s, status, tuple(row)))
+        return tellings
+
+    def _capture_block(self, interval: Interval, end_s: int, status: int) -> list[int]:
+        values = self.metrology.close_interval(interval, end_s, self.interval_s)
+        row = [shown_value(column, values.get(column.obis, 0)) for column in self.block_columns]
+        self.blocks.append(end_s, status, row)
+        return row
+
+    def _capture_daily(self, midnight_s: int, status: int) -> None:
+        registers = self.metrology.registers()
+        row = [shown_value(column, registers[column.obis]) for column in self.daily_columns]
+        self.daily.append(midnight_s, status, row)
+        if self.clock.is_month_start(midnight_s):
+            self.billing_count += 1
+            self.metrology.reset_demand()
+
+    # What happens to the meter.
+
+    def cut_power(self) -> list[Telling]:
+        """The grid fails: the meter logs it and gets one last message out on its capacitor (last gasp)."""
+        if not self.powered:
+            return []
+        self.power_failures += 1
+        self._log(EventCode.POWER_FAILED)
+        tellings = [self._alert(StatusBit.LAST_GASP)]
+        self.supply.grid_on = False
+        return tellings
+
+    def restore_power(self) -> list[Telling]:
+        """The grid is back: intervals passed in the dark are entered by the type's habit, then first breath."""
+        if self.powered:
+            return []
+        self.supply.grid_on = True
+        for missed in self._missed:
+            self._enter_missed(missed)
+        self._missed.clear()
+        self._log(EventCode.POWER_RESTORED)
+        return [self._alert(StatusBit.FIRST_BREATH)]
+
+    def _enter_missed(self, missed: _Missed) -> None:
+        # The interval in which the power went holds energy, so its row is written whatever the habit.
+        if self.device_type.outage_rows == "skip" and not missed.interval.powered_s:
+            return
+        self._capture_block(missed.interval, missed.end_s, 0)
+        if self.clock.is_midnight(missed.end_s):
+            self._capture_daily(missed.end_s, 0)
+
+    def set_clock(self, shown_s: int) -> list[Telling]:
+        """Set the meter's time.
+
+        A step into the next interval closes the open one as usual. A longer step forward closes it under its
+        own stamp and leaves no rows for what was jumped over. A step back into an earlier interval takes what
+        has been measured since the last close along, so that a stamp comes a second time.
+        """
+        self._log(EventCode.CLOCK_SET)
+        self._clock_was_set = True
+        self.programming_count += 1
+        end_s = self._start_s + self.interval_s
+        new_start_s = self.clock.interval_start(shown_s, self.interval_s)
+        tellings: list[Telling] = []
+        if new_start_s >= end_s:
+            tellings = self._close()
+        if new_start_s > end_s or new_start_s < self._start_s:
+            self._start_s = new_start_s
+            self._clock_was_set = True
+        self.clock.set(self.true_s, shown_s)
+        return tellings
+
+    def operate_switch(self, order: Order) -> list[Telling]:
+        """Give the load switch an order; an operation of its output is logged and told."""
+        if not self.switch.obey(order):
+            return []
+        self.supply.relay_closed = self.switch.closed
+        self._log(EventCode.CONNECTED if self.switch.closed else EventCode.DISCONNECTED)
+        return [self._alert(StatusBit.LOAD_SWITCH)]
+
+    def _log(self, code: EventCode) -> None:
+        quantities = self.quantities()
+        quantities["1.0.94.91.14.255"] = quantities["1.0.11.7.0.255"]
+        quantities["0.0.96.11.0.255"] = int(code)
+        row = [shown_value(column, quantities[column.obis]) for column in EVENT_COLUMNS[1:]]
+        self.logs[code.log].append(self.shown_s, 0, row)
+
+    def _alert(self, bit: StatusBit) -> Telling:
+        """An alert with `bit` up. These bits tell of an operation, not of a state: they fall again at once."""
+        self.status_word.set(bit, True)
+        word = self.status_word.to_bytes()
+        self.status_word.set(bit, False)
+        return Telling(Tale.ALERT, self.shown_s, 0, status_word=word)

@@ -1,0 +1,199 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.meter.helpers import DAY, HOUR, MIDNIGHT_S, make_engine
+
+from urja.meter.engine import DOUBTFUL, Tale
+from urja.meter.events import Log, StatusBit
+from urja.meter.relay import CONTROL_MODES, ControlState, LoadSwitch, Order
+
+WH = 1  # column of a block row after stamp and status: voltage, then import_wh
+REGISTER = 2  # column of a daily row
+
+
+def wh_of(rows):
+    return [int(row[2 + WH]) for row in rows]
+
+
+def bits(telling):
+    word = int.from_bytes(telling.status_word)
+    return {bit for bit in range(128) if word >> (127 - bit) & 1}
+
+
+def test_blocks_truncate_and_the_register_keeps_the_residual():
+    engine, truth = make_engine(start_wh=1_000_000)
+    engine.run_to(MIDNIGHT_S + DAY)
+    rows = engine.blocks.by_entry(1, 0)
+    assert wh_of(rows) == [record.drawn_mwh // 1000 for record in truth]
+    register = engine.daily.newest()[REGISTER]
+    assert register == 1_000_000 + truth[-1].cumulative_mwh // 1000
+    residual = register - 1_000_000 - sum(wh_of(rows))
+    assert 0 < residual < len(rows)
+
+
+def test_truth_adds_up():
+    engine, truth = make_engine()
+    engine.run_to(MIDNIGHT_S + 2 * DAY)
+    assert len(truth) == 96
+    total = 0
+    for record in truth:
+        total += record.drawn_mwh
+        assert record.cumulative_mwh == total
+        assert record.end_s - record.start_s == 1800
+        assert record.powered
+
+
+@given(st.lists(st.integers(1, 5000), min_size=1, max_size=30))
+@settings(max_examples=30)
+def test_the_step_of_time_does_not_matter(steps):
+    whole, _ = make_engine()
+    stepped, _ = make_engine()
+    at = MIDNIGHT_S
+    told = []
+    for step in steps:
+        at += step
+        told += stepped.run_to(at)
+    assert told == whole.run_to(at)
+    assert stepped.quantities() == whole.quantities()
+
+
+def test_midnight_closes_the_day_before():
+    engine, truth = make_engine()
+    engine.run_to(MIDNIGHT_S + DAY)
+    assert engine.daily.newest()[0] == MIDNIGHT_S + DAY
+    assert engine.daily.newest()[REGISTER] == truth[-1].cumulative_mwh // 1000
+    assert engine.blocks.newest()[0] == MIDNIGHT_S + DAY
+
+
+def test_block_goes_first_and_the_register_stands_at_its_end():
+    engine, _ = make_engine()
+    block, instantaneous = engine.run_to(MIDNIGHT_S + 1800)
+    assert (block.tale, instantaneous.tale) == (Tale.BLOCK, Tale.INSTANTANEOUS)
+    assert block.stamp_s == instantaneous.stamp_s == MIDNIGHT_S + 1800
+
+
+def test_listening_type_pushes_no_blocks():
+    engine, _ = make_engine("urja-d1-listen")
+    assert {telling.tale for telling in engine.run_to(MIDNIGHT_S + DAY)} == {Tale.INSTANTANEOUS}
+
+
+@pytest.mark.parametrize(("device_type", "rows_in_the_dark"), [("urja-d1", 3), ("urja-d1-listen", 0)])
+def test_outage_rows_follow_the_vendors_habit(device_type, rows_in_the_dark):
+    engine, truth = make_engine(device_type)
+    cut_s, back_s = MIDNIGHT_S + 10 * HOUR + 600, MIDNIGHT_S + 12 * HOUR + 300
+    engine.run_to(cut_s)
+    [gasp] = engine.cut_power()
+    assert engine.run_to(back_s) == []
+    [breath] = engine.restore_power()
+    engine.run_to(MIDNIGHT_S + 13 * HOUR)
+    assert bits(gasp) == {StatusBit.LAST_GASP}
+    assert bits(breath) == {StatusBit.FIRST_BREATH}
+
+    first, last = MIDNIGHT_S + 10 * HOUR + 1800, MIDNIGHT_S + 12 * HOUR + 1800
+    rows = engine.blocks.by_range(first, last)
+    assert len(rows) == 2 + rows_in_the_dark  # the part intervals at both ends are always written
+    dark = [record for record in truth if not record.powered]
+    assert [record.drawn_mwh for record in dark] == [0, 0, 0]
+    assert sum(wh_of(engine.blocks.by_entry(1, 0))) == sum(record.drawn_mwh // 1000 for record in truth)
+    part = next(record for record in truth if record.end_s == first)
+    assert part.powered_s == 600
+
+    log = engine.logs[Log.POWER].by_entry(1, 0)
+    assert [(row[0], row[2]) for row in log] == [(cut_s, 101), (back_s, 102)]
+
+
+@pytest.mark.parametrize(("device_type", "daily_rows"), [("urja-d1", 1), ("urja-d1-listen", 0)])
+def test_an_outage_over_midnight(device_type, daily_rows):
+    engine, _ = make_engine(device_type)
+    engine.run_to(MIDNIGHT_S + 23 * HOUR)
+    engine.cut_power()
+    engine.run_to(MIDNIGHT_S + 25 * HOUR)
+    assert len(engine.daily) == 0
+    engine.restore_power()
+    assert len(engine.daily) == daily_rows
+
+
+def test_power_orders_are_idempotent():
+    engine, _ = make_engine()
+    assert engine.restore_power() == []
+    assert len(engine.cut_power()) == 1
+    assert engine.cut_power() == []
+    assert engine.power_failures == 1
+
+
+def test_drift_moves_the_meters_intervals_against_true_time():
+    engine, truth = make_engine()
+    engine.clock.drift(MIDNIGHT_S, 500)  # fast by 43 s a day
+    engine.run_to(MIDNIGHT_S + DAY)
+    assert engine.shown_s == MIDNIGHT_S + DAY + 43
+    assert truth[-1].end_s == MIDNIGHT_S + DAY
+    assert truth[-1].closed_at_s == MIDNIGHT_S + DAY - 43
+
+
+def test_small_correction_over_midnight_closes_the_day_once():
+    engine, _ = make_engine()
+    engine.run_to(MIDNIGHT_S + DAY - 2)
+    tellings = engine.set_clock(MIDNIGHT_S + DAY + 3)
+    assert [telling.status for telling in tellings] == [DOUBTFUL, DOUBTFUL]
+    engine.run_to(MIDNIGHT_S + DAY + 60)
+    assert len(engine.daily) == 1
+
+
+def test_clock_set_back_makes_two_blocks_with_one_stamp():
+    engine, truth = make_engine()
+    engine.run_to(MIDNIGHT_S + 1810)
+    engine.set_clock(MIDNIGHT_S + 1500)
+    engine.run_to(MIDNIGHT_S + 1810 + 300)
+    rows = engine.blocks.by_entry(1, 0)
+    assert [row[0] for row in rows] == [MIDNIGHT_S + 1800, MIDNIGHT_S + 1800]
+    assert rows[1][1] == DOUBTFUL
+    assert sum(record.drawn_mwh for record in truth) == engine.supply.total.energy_mwh
+    assert engine.logs[Log.TRANSACTION].newest()[2] == 151
+
+
+def test_clock_jump_forward_leaves_a_hole():
+    engine, _ = make_engine()
+    engine.run_to(MIDNIGHT_S + 1000)
+    engine.set_clock(MIDNIGHT_S + 3 * HOUR + 100)
+    engine.run_to(MIDNIGHT_S + 1000 + 1700)
+    stamps = [int(row[0]) - MIDNIGHT_S for row in engine.blocks.by_entry(1, 0)]
+    assert stamps == [1800, 3 * HOUR + 1800]
+
+
+def test_month_start_resets_demand():
+    engine, _ = make_engine()
+    engine.run_to(MIDNIGHT_S + 29 * DAY)
+    assert engine.metrology.demand.milli > 0
+    engine.run_to(MIDNIGHT_S + 30 * DAY)
+    assert engine.metrology.demand.milli == 0
+    assert engine.billing_count == 1
+
+
+def test_open_switch_stops_the_load_and_is_told():
+    engine, truth = make_engine()
+    engine.run_to(MIDNIGHT_S + HOUR)
+    [alert] = engine.operate_switch(Order.REMOTE_DISCONNECT)
+    assert bits(alert) == {StatusBit.LOAD_SWITCH}
+    engine.run_to(MIDNIGHT_S + 2 * HOUR)
+    assert [record.drawn_mwh for record in truth[-2:]] == [0, 0]
+    assert truth[-1].powered
+    assert engine.operate_switch(Order.REMOTE_DISCONNECT) == []
+    assert len(engine.operate_switch(Order.REMOTE_RECONNECT)) == 1
+    assert [row[2] for row in engine.logs[Log.CONTROL].by_entry(1, 0)] == [301, 302]
+
+
+@pytest.mark.parametrize("mode", CONTROL_MODES)
+@pytest.mark.parametrize("state", ControlState)
+@pytest.mark.parametrize("order", Order)
+def test_every_order_in_every_state_and_mode(mode, state, order):
+    switch = LoadSwitch(state, mode)
+    moved = switch.obey(order)
+    assert moved is (switch.closed is not (state is ControlState.CONNECTED))
+    if mode == 0:
+        assert switch.state is state
+    elif order is Order.REMOTE_DISCONNECT:
+        assert switch.state is ControlState.DISCONNECTED
+    elif state is ControlState.DISCONNECTED and order is Order.REMOTE_RECONNECT:
+        assert switch.state is (ControlState.CONNECTED if mode in {2, 4} else ControlState.READY)
+    elif order is Order.MANUAL_RECONNECT:
+        assert switch.state is (state if state is ControlState.DISCONNECTED else ControlState.CONNECTED)

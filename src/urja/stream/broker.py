@@ -1,0 +1,666 @@
+"""A connection to the broker, in the words of this system.
+
+Publishing waits for the broker's acknowledgement: with `sync_interval: always` that means *on disk*. Each
+failure has a type that says what to do (`urja.stream.errors`); a connection that breaks fails what was waiting
+at once instead of letting it time out, and is restored in the background for as long as the process lives.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import re
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final, Literal, cast, overload
+
+import msgspec
+import nats
+import nats.errors
+import nats.js.api as js_api
+import nats.js.errors
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from urja.base.ids import SHARDS
+from urja.stream import codec, messages
+from urja.stream import subjects as names
+from urja.stream.codec import Batch, Records
+from urja.stream.errors import (
+    BrokerRefused,
+    BrokerUnavailable,
+    NotPermitted,
+    PoisonMessage,
+    RevisionConflict,
+    StreamError,
+    StreamFull,
+)
+from urja.stream.messages import DeviceEntry, ReadOutcome, ReadRequest
+from urja.stream.quarantine import Quarantined
+from urja.stream.server import inbox_prefix
+from urja.stream.subjects import Kind, StreamSizes, User
+
+log = structlog.get_logger()
+
+_ANSWER_S: Final = 5.0
+"""How long a publish waits for the broker's answer, on the monotonic clock."""
+
+_STORE_FAILED: Final = 10077
+_NO_RESOURCES: Final = (10023, 10047)
+_WRONG_LAST_SEQUENCE: Final = (10071, 10164)
+_NAME_IN_USE: Final = 10058
+_PERMISSION_DENIED = re.compile(
+    r'permissions violation for (?:publish|subscription) to "([^"]+)"', re.IGNORECASE
+)
+
+QUARANTINE_PER_SOURCE: Final = 100
+"""Messages kept of one source; what comes beyond is counted and dropped."""
+
+
+class _ErrorBody(msgspec.Struct):
+    code: int = 0
+    err_code: int = 0
+    description: str = ""
+
+
+class _PublishAnswer(msgspec.Struct):
+    seq: int = 0
+    duplicate: bool = False
+    error: _ErrorBody | None = None
+
+
+_ANSWER_DECODER = msgspec.json.Decoder(_PublishAnswer)
+
+
+def _refusal(error: _ErrorBody) -> StreamError:
+    text = f"{error.description} ({error.err_code})"
+    if error.err_code == _STORE_FAILED or error.err_code in _NO_RESOURCES:
+        return StreamFull(text)
+    if error.err_code in _WRONG_LAST_SEQUENCE:
+        return RevisionConflict(text)
+    if error.code == 503:
+        return BrokerUnavailable(text)
+    return BrokerRefused(text)
+
+
+def _from_nats(error: BaseException) -> StreamError:
+    """The stream error for whatever the client library raised."""
+    if isinstance(error, nats.js.errors.APIError):
+        return _refusal(_ErrorBody(error.code or 503, error.err_code or 0, error.description or str(error)))
+    if isinstance(error, nats.errors.MaxPayloadError):
+        return BrokerRefused(str(error))
+    return BrokerUnavailable(str(error) or type(error).__name__)
+
+
+_NATS_ERRORS = (nats.errors.Error, OSError, TimeoutError)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery[T]:
+    """One message taken from a consumer. It comes again unless acknowledged within the consumer's wait."""
+
+    body: T
+    sequence: int
+    """Sequence in the stream: grows with each stored message, the same on redelivery."""
+    shard: int
+    attempt: int
+    _message: Msg
+
+    async def ack(self) -> None:
+        """Done: a work queue forgets the message. Call it after the commit, never before."""
+        await self._settle(self._message.ack())
+
+    async def nak(self, delay_s: float = 0.0) -> None:
+        """Not now: deliver it again after `delay_s` seconds of real time."""
+        await self._settle(self._message.nak(delay=delay_s))
+
+    async def in_progress(self) -> None:
+        """Still at it: start the wait for the acknowledgement anew."""
+        await self._settle(self._message.in_progress())
+
+    @staticmethod
+    async def _settle(answer: Any) -> None:
+        try:
+            await answer
+        except _NATS_ERRORS as error:
+            raise _from_nats(error) from error
+
+
+class Consumer[T]:
+    """A durable pull consumer. Messages that cannot be decoded go to quarantine and are taken off the queue."""
+
+    def __init__(
+        self, broker: "Broker", pull: Any, decode: Callable[[Msg], T], stream: str, durable: str
+    ) -> None:
+        self._broker = broker
+        self._pull = pull
+        self._decode = decode
+        self._stream = stream
+        self._durable = durable
+
+    async def fetch(self, max_messages: int = 100, wait_s: float = 1.0) -> list[Delivery[T]]:
+        """Up to `max_messages`, as soon as there are some; empty if none came within `wait_s` seconds."""
+        try:
+            taken: list[Msg] = await self._pull.fetch(max_messages, timeout=wait_s)
+        except TimeoutError:
+            return []
+        except _NATS_ERRORS as error:
+            raise _from_nats(error) from error
+        deliveries = [await self._decoded(message) for message in taken]
+        return [delivery for delivery in deliveries if delivery is not None]
+
+    async def _decoded(self, message: Msg) -> Delivery[T] | None:
+        metadata = message.metadata
+        try:
+            body = self._decode(message)
+            shard = int(message.subject.rsplit(".", 1)[1])
+        except (PoisonMessage, ValueError) as error:
+            await self._set_aside(message, str(error))
+            return None
+        return Delivery(body, metadata.sequence.stream, shard, metadata.num_delivered, message)
+
+    async def _set_aside(self, message: Msg, why: str) -> None:
+        stored = await self._broker.quarantine(
+            Quarantined(
+                source=names.POISON,
+                reason="poison",
+                detail=f"{message.subject}: {why}",
+                peer=self._durable,
+                received_at_ms=int(message.metadata.timestamp.timestamp() * 1000),
+                frame=message.data,
+            )
+        )
+        log.error("poison message", subject=message.subject, why=why, kept=stored)
+        await message.term()
+
+    async def backlog(self) -> int:
+        """Messages stored for this consumer and not yet acknowledged: the lag of its stage."""
+        try:
+            info = await self._broker.jetstream.consumer_info(self._stream, self._durable)
+        except _NATS_ERRORS as error:
+            raise _from_nats(error) from error
+        return (info.num_pending or 0) + (info.num_ack_pending or 0)
+
+    async def close(self) -> None:
+        """Stop pulling; the durable consumer and what it has not acknowledged stay."""
+        with contextlib.suppress(*_NATS_ERRORS):
+            await self._pull.unsubscribe()
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceChange:
+    """A meter in the registry's projection was added, changed (`entry`) or removed (None)."""
+
+    key: str
+    entry: DeviceEntry | None
+
+
+class Broker:
+    """One process's connection. Make it with `connect`."""
+
+    def __init__(self, user: User, name: str) -> None:
+        self._user = user
+        self._name = name
+        self._client = Client()
+        self._tokens = itertools.count()
+        self._inbox = f"{inbox_prefix(user)}.p{secrets.token_hex(6)}."
+        self._waiting: dict[str, tuple[str, asyncio.Future[Msg]]] = {}
+        self._up = asyncio.Event()
+        self._closing = False
+        self._last_error: BaseException | None = None
+        self.epoch = 0
+        """Grows with each lost connection: what was asked of an older epoch may not have been heard."""
+
+    # -- the connection ---------------------------------------------------------------------------------
+
+    async def _open(self, url: str, password: str, within_s: float) -> None:
+        try:
+            async with asyncio.timeout(within_s):
+                await self._client.connect(
+                    url,
+                    user=self._user.value,
+                    password=password,
+                    name=self._name,
+                    inbox_prefix=inbox_prefix(self._user),
+                    max_reconnect_attempts=-1,
+                    reconnect_time_wait=1,
+                    connect_timeout=5,
+                    ping_interval=10,
+                    max_outstanding_pings=2,
+                    pending_size=4 << 20,
+                    error_cb=self._on_error,
+                    disconnected_cb=self._on_disconnected,
+                    reconnected_cb=self._on_reconnected,
+                )
+        except (*_NATS_ERRORS, TimeoutError) as error:
+            await self._client.close()
+            cause = self._last_error or error
+            if "authorization" in str(cause).lower():
+                raise NotPermitted(f"the broker at {url} refuses user {self._user}: {cause}") from error
+            raise BrokerUnavailable(f"no broker at {url} within {within_s:g} s: {cause}") from error
+        self.jetstream = self._client.jetstream(timeout=_ANSWER_S)
+        await self._client.subscribe(f"{self._inbox}*", cb=self._on_answer)
+        self._up.set()
+
+    async def _on_answer(self, message: Msg) -> None:
+        waiting = self._waiting.pop(message.subject, None)
+        if waiting is not None and not waiting[1].done():
+            waiting[1].set_result(message)
+
+    async def _on_error(self, error: Exception) -> None:
+        self._last_error = error
+        denied = _PERMISSION_DENIED.search(str(error))
+        if denied is None:
+            log.warning("broker connection", error=str(error) or type(error).__name__)
+            return
+        log.error("broker refuses a subject", user=self._user, subject=denied[1])
+        for subject, future in list(self._waiting.values()):
+            if subject == denied[1] and not future.done():
+                future.set_exception(NotPermitted(f"user {self._user} may not publish to {subject}"))
+
+    async def _on_disconnected(self) -> None:
+        self._up.clear()
+        self.epoch += 1
+        if not self._closing:
+            log.warning("broker away")
+        self._fail_waiting("the connection broke before the broker answered")
+
+    def _fail_waiting(self, why: str) -> None:
+        for _, future in list(self._waiting.values()):
+            if not future.done():
+                future.set_exception(BrokerUnavailable(why))
+
+    async def _on_reconnected(self) -> None:
+        self._up.set()
+        log.info("broker back")
+
+    @property
+    def connected(self) -> bool:
+        return self._up.is_set()
+
+    async def wait_connected(self) -> None:
+        """Return as soon as the connection stands."""
+        await self._up.wait()
+
+    async def close(self) -> None:
+        """Say good-bye; publishes that still wait fail with BrokerUnavailable."""
+        self._closing = True
+        self._up.clear()
+        await self._client.close()
+        self._fail_waiting("the connection was closed")
+
+    # -- publishing -------------------------------------------------------------------------------------
+
+    async def _request(self, subject: str, payload: bytes, headers: dict[str, str] | None) -> Msg:
+        if not self._up.is_set():
+            raise BrokerUnavailable("the broker is away")
+        reply = f"{self._inbox}{next(self._tokens)}"
+        future: asyncio.Future[Msg] = asyncio.get_running_loop().create_future()
+        self._waiting[reply] = (subject, future)
+        try:
+            await self._client.publish(subject, payload, reply=reply, headers=headers)
+            async with asyncio.timeout(_ANSWER_S):
+                answer = await future
+        except _NATS_ERRORS as error:
+            raise _from_nats(error) from error
+        finally:
+            self._waiting.pop(reply, None)
+        if answer.headers and answer.headers.get("Status") == "503":
+            raise BrokerUnavailable(f"nobody answers on {subject}: the stream is not ready")
+        return answer
+
+    async def _publish(self, subject: str, payload: bytes, headers: dict[str, str] | None = None) -> int:
+        answer = await self._request(subject, payload, headers)
+        try:
+            body = _ANSWER_DECODER.decode(answer.data)
+        except msgspec.MsgspecError as error:
+            raise BrokerRefused(f"unreadable answer on {subject}: {answer.data[:100]!r}") from error
+        if body.error is not None:
+            raise _refusal(body.error)
+        return body.seq
+
+    async def publish_batch(
+        self, kind: Kind, shard: int, records: Records, correlation: int, message_id: str | None = None
+    ) -> int:
+        """Store a batch of readings and return its sequence in the stream once it is on disk.
+
+        With a `message_id`, publishing the same batch again after BrokerUnavailable stores it once.
+        Raises StreamFull, BrokerUnavailable, NotPermitted, BrokerRefused.
+        """
+        headers, payload = codec.encode_batch(kind, records, correlation)
+        if message_id is not None:
+            headers["Nats-Msg-Id"] = message_id
+        return await self._publish(names.readings_subject(kind, shard), payload, headers)
+
+    async def publish_request(self, request: ReadRequest, shard: int) -> int:
+        """Ask the head ends for a read. A request is stored once per `request_id` and attempt window."""
+        headers = {"Nats-Msg-Id": f"request-{request.request_id}-{request.not_after_at.timestamp():.0f}"}
+        return await self._publish(names.requests_subject(shard), messages.encode(request), headers)
+
+    async def publish_outcome(self, outcome: ReadOutcome, shard: int) -> int:
+        """Tell the pipeline what became of a request."""
+        return await self._publish(names.outcomes_subject(shard), messages.encode(outcome))
+
+    # -- consuming --------------------------------------------------------------------------------------
+
+    @overload
+    async def consume(self, stream: Literal["READINGS"], durable: str = ...) -> Consumer[Batch]: ...
+    @overload
+    async def consume(self, stream: Literal["REQUESTS"], durable: str = ...) -> Consumer[ReadRequest]: ...
+    @overload
+    async def consume(self, stream: Literal["OUTCOMES"], durable: str = ...) -> Consumer[ReadOutcome]: ...
+
+    async def consume(self, stream: str, durable: str = "") -> Consumer[Any]:
+        """Pull from a durable consumer that `ensure_streams` made; by default the stream's only one.
+
+        Raises BrokerRefused if there is no such consumer.
+        """
+        default, decode = _READERS[stream]
+        durable = durable or default
+        try:
+            await self.jetstream.consumer_info(stream, durable)
+            pull = await self.jetstream.pull_subscribe_bind(consumer=durable, stream=stream)
+        except nats.js.errors.NotFoundError as error:
+            raise BrokerRefused(f"stream {stream} has no consumer {durable!r}") from error
+        except _NATS_ERRORS as error:
+            raise _from_nats(error) from error
+        return Consumer(self, pull, decode, stream, durable)
+
+    # -- the registry's projection ----------------------------------------------------------------------
+
+    async def put_device(self, entry: DeviceEntry) -> int:
+        """Write a meter into the projection; returns the revision."""
+        return await self._publish(f"$KV.{names.DEVICES}.{entry.key}", messages.encode(entry))
+
+    async def delete_device(self, system_title: bytes) -> int:
+        """Take a meter out of the projection; head ends forget it."""
+        subject = f"$KV.{names.DEVICES}.{system_title.hex()}"
+        return await self._publish(subject, b"", {"KV-Operation": "DEL"})
+
+    async def get_device(self, system_title: bytes) -> DeviceEntry | None:
+        """The projection's entry of one meter."""
+        found = await self._get(names.DEVICES, system_title.hex())
+        return None if found is None else messages.decode(found[0], DeviceEntry)
+
+    async def follow_devices(self) -> AsyncIterator[list[DeviceChange] | None]:
+        """The whole projection, then each change, for ever; None once everything known at the start was given.
+
+        Survives the broker's restarts: after a lost connection it goes on behind the last change it gave.
+        """
+        last = 0
+        announced = False
+        while True:
+            try:
+                async for sequence, changes, pending in self._device_feed(last):
+                    last = sequence
+                    if changes:
+                        yield changes
+                    if pending == 0 and not announced:
+                        announced = True
+                        yield None
+            except (BrokerUnavailable, StreamFull) as error:
+                log.warning("following the meters is interrupted", error=str(error))
+                await self._pause_until_connected()
+
+    async def _pause_until_connected(self) -> None:
+        # A broker that accepts connections may need a moment before JetStream answers.
+        await asyncio.sleep(0.2)
+        await self.wait_connected()
+
+    async def _device_feed(self, after: int) -> AsyncIterator[tuple[int, list[DeviceChange], int]]:
+        stream = f"KV_{names.DEVICES}"
+        consumer = f"h{secrets.token_hex(8)}"
+        epoch = self.epoch
+        pull: Any = None
+        try:
+            info = await self.jetstream.add_consumer(
+                stream,
+                name=consumer,
+                ack_policy=js_api.AckPolicy.NONE,
+                deliver_policy=(
+                    js_api.DeliverPolicy.BY_START_SEQUENCE if after else js_api.DeliverPolicy.LAST_PER_SUBJECT
+                ),
+                opt_start_seq=after + 1 if after else None,
+                filter_subject=f"$KV.{names.DEVICES}.>",
+                inactive_threshold=120.0,
+                mem_storage=True,
+            )
+            if not info.num_pending:
+                yield after, [], 0
+            pull = await self.jetstream.pull_subscribe_bind(consumer=consumer, stream=stream)
+            expected = 1
+            while epoch == self.epoch:
+                try:
+                    taken = await pull.fetch(500, timeout=20.0)
+                except TimeoutError:
+                    continue
+                for message in taken:
+                    if message.metadata.sequence.consumer != expected:
+                        raise BrokerUnavailable("a change was lost on the way")
+                    expected += 1
+                tail = taken[-1].metadata
+                yield tail.sequence.stream, [_device_change(message) for message in taken], tail.num_pending
+        except _NATS_ERRORS as error:
+            raise _from_nats(error) from error
+        finally:
+            if pull is not None:
+                with contextlib.suppress(*_NATS_ERRORS):
+                    await pull.unsubscribe()
+        raise BrokerUnavailable("the connection broke")
+
+    # -- the head end's own state -----------------------------------------------------------------------
+
+    async def put_windows(self, group: int, state: bytes) -> int:
+        """Keep the replay windows of a group of buckets."""
+        return await self._publish(f"$KV.{names.WINDOWS}.{group}", state)
+
+    async def get_windows(self, group: int) -> bytes | None:
+        """The replay windows of a group of buckets as last kept."""
+        found = await self._get(names.WINDOWS, str(group))
+        return None if found is None else found[0]
+
+    async def get_counter(self, key: str) -> tuple[int, int]:
+        """`(reserved, revision)` of a send counter; `(0, 0)` if it was never reserved."""
+        found = await self._get(names.COUNTERS, key)
+        if found is None:
+            return 0, 0
+        try:
+            return int(found[0]), found[1]
+        except ValueError as error:
+            raise PoisonMessage(f"counter {key} holds {found[0][:40]!r}") from error
+
+    async def set_counter(self, key: str, reserved: int, revision: int) -> int:
+        """Reserve up to `reserved` if the key is still at `revision`; raises RevisionConflict if it is not."""
+        headers = {"Nats-Expected-Last-Subject-Sequence": str(revision)}
+        return await self._publish(f"$KV.{names.COUNTERS}.{key}", str(reserved).encode(), headers)
+
+    async def _get(self, bucket: str, key: str) -> tuple[bytes, int] | None:
+        subject = f"$JS.API.DIRECT.GET.KV_{bucket}.$KV.{bucket}.{key}"
+        answer = await self._request(subject, b"", None)
+        headers = answer.headers or {}
+        if headers.get("Status") == "404" or headers.get("KV-Operation") in ("DEL", "PURGE"):
+            return None
+        if "Status" in headers:
+            raise BrokerRefused(f"{subject}: {headers.get('Status')} {headers.get('Description', '')}")
+        return answer.data, int(headers["Nats-Sequence"])
+
+    # -- quarantine and replay --------------------------------------------------------------------------
+
+    async def quarantine(self, item: Quarantined) -> bool:
+        """Keep bytes that could not be decoded or placed; False if the source's share or the stream is full."""
+        try:
+            await self._publish(names.quarantine_subject(item.source), item.frame, item.headers())
+        except StreamFull:
+            return False
+        return True
+
+    async def quarantined(self, source: str | None = None) -> AsyncIterator[tuple[int, Quarantined]]:
+        """What is kept, oldest first, with its sequence (admin only)."""
+        subject = names.quarantine_subject(source) if source else "urja.quarantine.>"
+        sequence = 1
+        while True:
+            try:
+                kept = await self.jetstream.get_msg(
+                    names.QUARANTINE, seq=sequence, subject=subject, next=True
+                )
+            except nats.js.errors.NotFoundError:
+                return
+            except _NATS_ERRORS as error:
+                raise _from_nats(error) from error
+            sequence = cast("int", kept.seq)
+            yield sequence, Quarantined.from_stored(cast("str", kept.subject), kept.headers, kept.data or b"")
+            sequence += 1
+
+    async def drop_quarantined(self, sequence: int) -> None:
+        """Forget one kept message (admin only)."""
+        try:
+            await self.jetstream.delete_msg(names.QUARANTINE, sequence)
+        except _NATS_ERRORS as error:
+            raise _from_nats(error) from error
+
+    async def replay(self, item: Quarantined) -> bytes:
+        """Hand a kept frame to a head end and return its answer (admin only)."""
+        return (await self._request(names.REPLAY, item.frame, item.headers())).data
+
+    async def serve_replays(self, answer: Callable[[Quarantined], Any]) -> None:
+        """Answer `replay` requests by `await answer(item)`, which returns bytes. One head end takes each."""
+
+        async def on_request(message: Msg) -> None:
+            item = Quarantined.from_stored(message.subject, message.headers, message.data)
+            await message.respond(await answer(item))
+
+        await self._client.subscribe(names.REPLAY, queue="headends", cb=on_request)
+
+    # -- making it all (admin) --------------------------------------------------------------------------
+
+    async def ensure_streams(
+        self,
+        sizes: StreamSizes | None = None,
+        splits: Iterable[range] = (range(SHARDS),),
+        replicas: int = 1,
+    ) -> None:
+        """Make or adjust the streams, buckets and durable consumers (admin only; safe to repeat).
+
+        `splits` divides the shards among ingest processes. Consumers of another division are removed; what
+        they had not acknowledged goes to the new ones.
+        """
+        bounds = sizes or StreamSizes()
+        try:
+            for config in _streams(bounds, replicas):
+                await self._ensure_stream(config)
+            await self._ensure_ingest(names.checked_splits(splits))
+            await self._ensure_consumer(names.REQUESTS, names.SESSIONS, ["urja.requests.>"], ack_wait_s=120)
+            await self._ensure_consumer(names.OUTCOMES, names.SETTLE, ["urja.outcomes.>"], ack_wait_s=30)
+        except _NATS_ERRORS as error:
+            raise _from_nats(error) from error
+
+    async def _ensure_stream(self, config: js_api.StreamConfig) -> None:
+        try:
+            await self.jetstream.add_stream(config)
+        except nats.js.errors.APIError as error:
+            if error.err_code != _NAME_IN_USE:
+                raise
+            await self.jetstream.update_stream(config)
+
+    async def _ensure_ingest(self, splits: list[range]) -> None:
+        wanted = {names.ingest_durable(shards): names.ingest_filters(shards) for shards in splits}
+        for info in await self.jetstream.consumers_info(names.READINGS):
+            if info.name not in wanted:
+                await self.jetstream.delete_consumer(names.READINGS, info.name)
+        for durable, filters in wanted.items():
+            await self._ensure_consumer(names.READINGS, durable, filters, ack_wait_s=30)
+
+    async def _ensure_consumer(
+        self, stream: str, durable: str, filters: list[str], ack_wait_s: float
+    ) -> None:
+        await self.jetstream.add_consumer(
+            stream,
+            name=durable,
+            durable_name=durable,
+            filter_subjects=filters,
+            ack_policy=js_api.AckPolicy.EXPLICIT,
+            ack_wait=ack_wait_s,
+            max_ack_pending=2000,
+        )
+
+
+def _device_change(message: Msg) -> DeviceChange:
+    key = message.subject.rsplit(".", 1)[1]
+    if (message.headers or {}).get("KV-Operation") in ("DEL", "PURGE"):
+        return DeviceChange(key, None)
+    try:
+        return DeviceChange(key, messages.decode(message.data, DeviceEntry))
+    except PoisonMessage as error:
+        # A meter that cannot be read is unknown: its pushes are quarantined and can be replayed.
+        log.warning("unreadable meter in the projection", key=key, error=str(error))
+        return DeviceChange(key, None)
+
+
+_READERS: Final[dict[str, tuple[str, Callable[[Msg], Any]]]] = {
+    names.READINGS: (names.INGEST, lambda message: codec.decode_batch(message.headers, message.data)),
+    names.REQUESTS: (names.SESSIONS, lambda message: messages.decode(message.data, ReadRequest)),
+    names.OUTCOMES: (names.SETTLE, lambda message: messages.decode(message.data, ReadOutcome)),
+}
+
+
+def _streams(sizes: StreamSizes, replicas: int) -> list[js_api.StreamConfig]:
+    def queue(name: str, subject: str, max_bytes: int) -> js_api.StreamConfig:
+        return js_api.StreamConfig(
+            name=name,
+            subjects=[subject],
+            retention=js_api.RetentionPolicy.WORK_QUEUE,
+            discard=js_api.DiscardPolicy.NEW,
+            max_bytes=max_bytes,
+            storage=js_api.StorageType.FILE,
+            num_replicas=replicas,
+            duplicate_window=120.0,
+        )
+
+    def bucket(name: str) -> js_api.StreamConfig:
+        return js_api.StreamConfig(
+            name=f"KV_{name}",
+            subjects=[f"$KV.{name}.>"],
+            retention=js_api.RetentionPolicy.LIMITS,
+            discard=js_api.DiscardPolicy.NEW,
+            max_msgs_per_subject=1,
+            max_bytes=sizes.key_values,
+            storage=js_api.StorageType.FILE,
+            num_replicas=replicas,
+            allow_direct=True,
+            allow_rollup_hdrs=True,
+            deny_delete=True,
+            duplicate_window=120.0,
+        )
+
+    quarantine = js_api.StreamConfig(
+        name=names.QUARANTINE,
+        subjects=["urja.quarantine.*"],
+        retention=js_api.RetentionPolicy.LIMITS,
+        discard=js_api.DiscardPolicy.NEW,
+        max_msgs_per_subject=QUARANTINE_PER_SOURCE,
+        discard_new_per_subject=True,
+        max_bytes=sizes.quarantine,
+        storage=js_api.StorageType.FILE,
+        num_replicas=replicas,
+        duplicate_window=120.0,
+    )
+    return [
+        queue(names.READINGS, "urja.readings.*.*", sizes.readings),
+        queue(names.REQUESTS, "urja.requests.*", sizes.requests),
+        queue(names.OUTCOMES, "urja.outcomes.*", sizes.outcomes),
+        quarantine,
+        bucket(names.DEVICES),
+        bucket(names.WINDOWS),
+        bucket(names.COUNTERS),
+    ]
+
+
+async def connect(url: str, user: User | str, password: str, name: str, within_s: float = 15.0) -> Broker:
+    """Connect as `user`; `name` is shown in the broker's monitoring.
+
+    Raises BrokerUnavailable if nobody answers within `within_s` seconds, NotPermitted for a wrong password.
+    """
+    broker = Broker(User(user), name)
+    await broker._open(url, password, within_s)  # noqa: SLF001 - a Broker is made here and nowhere else
+    return broker

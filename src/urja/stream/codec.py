@@ -1,0 +1,65 @@
+"""Batches of records on the wire: what they are in the headers, the array's bytes as they lie in memory.
+
+The version is in the header, so that a reader refuses a batch it does not know instead of misreading it; a
+layout changes by a new version, never silently.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from urja.stream.errors import PoisonMessage
+from urja.stream.records import DTYPES
+from urja.stream.subjects import Kind
+
+CODEC_VERSION: Final = 1
+
+HEADER_CODEC: Final = "Urja-Codec"
+HEADER_KIND: Final = "Urja-Kind"
+HEADER_COUNT: Final = "Urja-Count"
+HEADER_CORRELATION: Final = "Urja-Correlation"
+
+Records = np.ndarray[Any, np.dtype[np.void]]
+"""A one-dimensional structured array with a dtype of `urja.stream.records`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Records of one kind that were published together. The array is read-only: it is the message's memory."""
+
+    kind: Kind
+    correlation: int
+    records: Records
+
+
+def encode_batch(kind: Kind, records: Records, correlation: int) -> tuple[dict[str, str], bytes]:
+    """Headers and payload. A wrong dtype is the caller's mistake (ValueError)."""
+    if records.dtype != DTYPES[kind] or records.ndim != 1:
+        raise ValueError(f"a {kind} batch is a vector of {DTYPES[kind]}, not of {records.dtype}")
+    headers = {
+        HEADER_CODEC: str(CODEC_VERSION),
+        HEADER_KIND: kind.value,
+        HEADER_COUNT: str(len(records)),
+        HEADER_CORRELATION: str(correlation),
+    }
+    return headers, records.tobytes()
+
+
+def decode_batch(headers: Mapping[str, str] | None, payload: bytes) -> Batch:
+    """The batch of a message; raises PoisonMessage where headers and bytes do not fit."""
+    fields = headers or {}
+    try:
+        version = int(fields[HEADER_CODEC])
+        kind = Kind(fields[HEADER_KIND])
+        count = int(fields[HEADER_COUNT])
+        correlation = int(fields[HEADER_CORRELATION])
+    except (KeyError, ValueError) as error:
+        raise PoisonMessage(f"a batch without readable headers ({error!r})") from error
+    if version != CODEC_VERSION:
+        raise PoisonMessage(f"codec version {version}; this reader knows {CODEC_VERSION}")
+    dtype = DTYPES[kind]
+    if count < 0 or len(payload) != count * dtype.itemsize:
+        raise PoisonMessage(f"{count} {kind} records take {count * dtype.itemsize} bytes, not {len(payload)}")
+    return Batch(kind, correlation, np.frombuffer(payload, dtype))

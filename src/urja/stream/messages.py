@@ -1,0 +1,75 @@
+"""What travels as one JSON value each: the registry's projection, read requests and their outcomes."""
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from urja.base.ids import shard_of
+from urja.stream.errors import PoisonMessage
+
+Profile = Literal["block", "daily", "instantaneous", "power-events"]
+"""Which of a meter's profiles a request asks for."""
+
+
+class DeviceEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """What a head end must know of a meter while the database is away. Keys are wrapped (RFC 3394)."""
+
+    device_id: int
+    bucket: int
+    system_title: bytes
+    serial: str
+    device_type: str
+    wrapped_guek: bytes
+    wrapped_gak: bytes
+    address: str | None = None
+    """`host:port` of a listening meter (`[v6]:port`); None where the meter dials out."""
+    active: bool = True
+
+    @property
+    def key(self) -> str:
+        """Key in the `devices` bucket."""
+        return self.system_title.hex()
+
+    @property
+    def shard(self) -> int:
+        """The shard of subjects this meter's messages travel on."""
+        return shard_of(self.bucket)
+
+
+class ReadRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """The pipeline asks for rows of a profile with `from_at <= stamp <= to_at` (stamps are the meter's)."""
+
+    request_id: int
+    device_id: int
+    system_title: bytes
+    profile: Profile
+    from_at: datetime
+    to_at: datetime
+    not_after_at: datetime
+    """Business time after which the answer is of no use and the head end gives up."""
+    correlation: int
+
+
+class ReadOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a request. `rows` counts records published before this outcome."""
+
+    request_id: int
+    device_id: int
+    ok: bool
+    error: str | None = None
+    rows: int = 0
+    correlation: int = 0
+
+
+def encode(message: msgspec.Struct) -> bytes:
+    """JSON of a message; bytes are base64, instants ISO 8601."""
+    return msgspec.json.encode(message)
+
+
+def decode[M: msgspec.Struct](payload: bytes, kind: type[M]) -> M:
+    """The message in `payload`; raises PoisonMessage saying which field is wrong."""
+    try:
+        return msgspec.json.decode(payload, type=kind)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise PoisonMessage(f"not a {kind.__name__}: {error}") from error

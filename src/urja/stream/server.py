@@ -1,0 +1,129 @@
+"""The broker's configuration: storage, durability, and a user per process with the subjects it needs.
+
+`sync_interval: always` is not for tuning: the default syncs every two minutes, and a power cut would lose
+messages that were acknowledged to a meter's push.
+
+The rights follow one rule beside the obvious ones: a consumer's delivery subject is written to by the server,
+not by the user that made the consumer. A user that could make consumers on a stream it also fills could have
+the server write its own bytes anywhere, so durable consumers are made by the admin, and a head end makes
+consumers only on the `devices` bucket, which it cannot fill.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from urja.stream import subjects as names
+from urja.stream.subjects import StreamSizes, User
+
+_OVERHEAD: Final = 64 << 20
+"""Room for the consumers' own state beside the streams' bounds."""
+
+MAX_PAYLOAD: Final = 1 << 20
+"""Bytes of the largest message; batches are cut well below it."""
+
+
+def inbox_prefix(user: User) -> str:
+    """Replies to one user travel under a prefix that no other user may listen to."""
+    return f"_INBOX_{user}"
+
+
+def _consumes(stream: str, durable: str) -> list[str]:
+    return [
+        f"$JS.API.CONSUMER.INFO.{stream}.{durable}",
+        f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable}",
+        f"$JS.ACK.{stream}.{durable}.>",
+    ]
+
+
+def _gets(bucket: str) -> list[str]:
+    return [f"$JS.API.DIRECT.GET.KV_{bucket}.>"]
+
+
+def _publish_rights(user: User) -> list[str]:
+    match user:
+        case User.ADMIN:
+            return [">"]
+        case User.HEADEND:
+            return [
+                "urja.readings.*.*",
+                "urja.outcomes.*",
+                "urja.quarantine.*",
+                *_consumes(names.REQUESTS, names.SESSIONS),
+                f"$JS.API.CONSUMER.CREATE.KV_{names.DEVICES}.>",
+                f"$JS.API.CONSUMER.DELETE.KV_{names.DEVICES}.*",
+                f"$JS.API.CONSUMER.MSG.NEXT.KV_{names.DEVICES}.*",
+                f"$KV.{names.WINDOWS}.*",
+                f"$KV.{names.COUNTERS}.*",
+                *_gets(names.WINDOWS),
+                *_gets(names.COUNTERS),
+            ]
+        case User.PIPELINE:
+            return [
+                "urja.requests.*",
+                f"urja.quarantine.{names.POISON}",
+                *_consumes(names.READINGS, "*"),
+                *_consumes(names.OUTCOMES, "*"),
+                f"$KV.{names.DEVICES}.*",
+                *_gets(names.DEVICES),
+                f"$JS.API.STREAM.INFO.{names.READINGS}",
+            ]
+
+
+def _subscribe_rights(user: User) -> list[str]:
+    match user:
+        case User.ADMIN:
+            return [">"]
+        case User.HEADEND:
+            return [f"{inbox_prefix(user)}.>", names.REPLAY]
+        case User.PIPELINE:
+            return [f"{inbox_prefix(user)}.>"]
+
+
+def _user_block(user: User, password: str) -> str:
+    quoted = json.dumps
+    # The head end answers replayed frames on the operator's reply subject, once each and within a minute.
+    responses = '\n        allow_responses: { max: 1, expires: "1m" }' if user is User.HEADEND else ""
+    return f"""    {{
+      user: {quoted(user.value)}
+      password: {quoted(password)}
+      permissions: {{
+        publish: {{ allow: {quoted(_publish_rights(user))} }}
+        subscribe: {{ allow: {quoted(_subscribe_rights(user))} }}{responses}
+      }}
+    }}"""
+
+
+def server_config(
+    *,
+    port: int,
+    store_dir: Path,
+    passwords: Mapping[User, str],
+    host: str = "127.0.0.1",
+    sizes: StreamSizes | None = None,
+    monitor_port: int | None = None,
+) -> str:
+    """The text of a configuration file for `nats-server -c`. It holds passwords: keep it at mode 0600."""
+    missing = [user.value for user in User if not passwords.get(user)]
+    if missing:
+        raise ValueError(f"no password for {', '.join(missing)}")
+    store_bytes = (sizes or StreamSizes()).total() + _OVERHEAD
+    users = "\n".join(_user_block(user, passwords[user]) for user in User)
+    monitor = f"http: {json.dumps(f'{host}:{monitor_port}')}\n" if monitor_port is not None else ""
+    return f"""\
+listen: {json.dumps(f"{host}:{port}")}
+server_name: urja
+max_payload: {MAX_PAYLOAD}
+{monitor}jetstream: {{
+  store_dir: {json.dumps(str(store_dir))}
+  max_file_store: {store_bytes}
+  max_memory_store: {16 << 20}
+  sync_interval: always
+}}
+authorization: {{
+  users: [
+{users}
+  ]
+}}
+"""

@@ -1,0 +1,118 @@
+"""Names in the broker: streams, subjects, durable consumers, buckets, and who may use which.
+
+Everything that publishes or consumes takes its names from here, and `urja.stream.server` derives each user's
+permissions from here, so that a subject and the right to use it never drift apart.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from urja.base.ids import SHARDS
+
+
+class User(StrEnum):
+    """Who connects. Each process has its own user and only the subjects it needs."""
+
+    HEADEND = "headend"
+    PIPELINE = "pipeline"
+    ADMIN = "admin"
+    """The supervisor and the operator's command line."""
+
+
+class Kind(StrEnum):
+    """What a batch of readings holds; the dtypes are in `urja.stream.records`."""
+
+    BLOCK = "block"
+    REGISTER = "register"
+    EVENT = "event"
+
+
+READINGS: Final = "READINGS"
+REQUESTS: Final = "REQUESTS"
+OUTCOMES: Final = "OUTCOMES"
+QUARANTINE: Final = "QUARANTINE"
+
+DEVICES: Final = "devices"
+"""Key-value bucket: the registry's projection for the head ends. Key: system title in hex."""
+WINDOWS: Final = "windows"
+"""Key-value bucket: the head end's replay windows at rest. Key: group of buckets."""
+COUNTERS: Final = "counters"
+"""Key-value bucket: the head end's reservations of its own send counters. Key: system title in hex."""
+
+INGEST: Final = "ingest"
+SESSIONS: Final = "sessions"
+SETTLE: Final = "settle"
+"""Durable consumers: readings to the pipeline, requests to the head ends, outcomes to the pipeline."""
+
+REPLAY: Final = "urja.replay"
+"""An operator hands a quarantined frame back to the head end and gets its answer (request and reply)."""
+
+POISON: Final = "poison"
+"""The quarantine source of messages that could not be decoded."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSizes:
+    """Bounds of the stored streams in bytes. A full stream refuses (`discard: new`): back-pressure, no loss."""
+
+    readings: int = 1 << 30
+    requests: int = 64 << 20
+    outcomes: int = 64 << 20
+    quarantine: int = 64 << 20
+    key_values: int = 256 << 20
+
+    def total(self) -> int:
+        """What the server must be allowed to store: all streams and the three buckets."""
+        return self.readings + self.requests + self.outcomes + self.quarantine + 3 * self.key_values
+
+
+def readings_subject(kind: Kind, shard: int) -> str:
+    """Where batches of one kind from one shard of buckets are published."""
+    return f"urja.readings.{kind}.{_checked(shard)}"
+
+
+def requests_subject(shard: int) -> str:
+    """Where the pipeline asks the head end for reads of meters in a shard."""
+    return f"urja.requests.{_checked(shard)}"
+
+
+def outcomes_subject(shard: int) -> str:
+    """Where the head end says what became of a request."""
+    return f"urja.outcomes.{_checked(shard)}"
+
+
+def quarantine_subject(source: str) -> str:
+    """Where bytes of one source are kept; `source` is one token (a system title in hex, an address)."""
+    if not source or any(character in source for character in ".*> \t\r\n"):
+        raise ValueError(f"{source!r} cannot be a token of a subject")
+    return f"urja.quarantine.{source}"
+
+
+def _checked(shard: int) -> int:
+    if not 0 <= shard < SHARDS:
+        raise ValueError(f"shard {shard} is outside 0..{SHARDS - 1}")
+    return shard
+
+
+def ingest_durable(shards: range = range(SHARDS)) -> str:
+    """The ingest consumer of a contiguous range of shards; all of them on one box."""
+    if shards == range(SHARDS):
+        return INGEST
+    return f"{INGEST}-{shards.start}-{shards.stop - 1}"
+
+
+def ingest_filters(shards: range) -> list[str]:
+    """Subject filters of an ingest consumer. Those of one work queue must not overlap."""
+    if shards == range(SHARDS):
+        return ["urja.readings.>"]
+    return [readings_subject(kind, shard) for kind in Kind for shard in shards]
+
+
+def checked_splits(splits: Iterable[range]) -> list[range]:
+    """The ranges in order; raises ValueError unless they cover every shard exactly once."""
+    ordered = sorted(splits, key=lambda shards: shards.start)
+    if [shard for shards in ordered for shard in shards] != list(range(SHARDS)):
+        raise ValueError(f"{ordered} do not cover the shards 0..{SHARDS - 1} once each")
+    return ordered

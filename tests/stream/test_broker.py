@@ -1,0 +1,286 @@
+"""The broker as the processes use it: what is stored, what is refused, what survives."""
+
+import asyncio
+import datetime as dt
+
+import numpy as np
+import pytest
+from tests.stream.servers import SIZES
+
+from urja.stream import Broker, Kind, User, connect
+from urja.stream import subjects as names
+from urja.stream.broker import QUARANTINE_PER_SOURCE
+from urja.stream.errors import (
+    BrokerRefused,
+    BrokerUnavailable,
+    NotPermitted,
+    RevisionConflict,
+    StreamFull,
+)
+from urja.stream.messages import DeviceEntry, ReadOutcome, ReadRequest
+from urja.stream.quarantine import Quarantined
+from urja.stream.records import BLOCK, EVENT
+
+TITLE = bytes.fromhex("5552410000000001")
+NOON = dt.datetime(2026, 4, 1, 12, tzinfo=dt.UTC)
+
+
+def blocks(count: int) -> np.ndarray:
+    records = np.zeros(count, BLOCK)
+    records["device_id"] = np.arange(count)
+    return records
+
+
+def entry(number: int = 1, **changes: object) -> DeviceEntry:
+    fields = {
+        "device_id": number,
+        "bucket": 70,
+        "system_title": TITLE[:-1] + bytes([number]),
+        "serial": f"S{number}",
+        "device_type": "urja-d1",
+        "wrapped_guek": bytes(24),
+        "wrapped_gak": bytes(24),
+    }
+    return DeviceEntry(**(fields | changes))
+
+
+def request(request_id: int = 7) -> ReadRequest:
+    return ReadRequest(
+        request_id=request_id,
+        device_id=1,
+        system_title=TITLE,
+        profile="block",
+        from_at=NOON,
+        to_at=NOON,
+        not_after_at=NOON,
+        correlation=5,
+    )
+
+
+async def test_a_batch_arrives_as_it_was_published(headend: Broker, pipeline: Broker):
+    sequence = await headend.publish_batch(Kind.BLOCK, 3, blocks(5), 99)
+    consumer = await pipeline.consume("READINGS")
+    [delivery] = await consumer.fetch()
+    assert (delivery.sequence, delivery.shard, delivery.attempt) == (sequence, 3, 1)
+    assert (delivery.body.kind, delivery.body.correlation) == (Kind.BLOCK, 99)
+    assert np.array_equal(delivery.body.records, blocks(5))
+    assert await consumer.backlog() == 1
+    await delivery.ack()
+    assert await consumer.fetch(wait_s=0.1) == []
+    assert await consumer.backlog() == 0
+
+
+async def test_an_unacknowledged_batch_comes_again_with_its_sequence(headend: Broker, pipeline: Broker):
+    await headend.publish_batch(Kind.BLOCK, 0, blocks(1), 1)
+    consumer = await pipeline.consume("READINGS")
+    [first] = await consumer.fetch()
+    await first.nak()
+    [second] = await consumer.fetch()
+    assert (second.sequence, second.attempt) == (first.sequence, 2)
+
+
+async def test_the_same_message_id_is_stored_once(headend: Broker):
+    first = await headend.publish_batch(Kind.BLOCK, 0, blocks(1), 1, message_id="batch-1")
+    assert await headend.publish_batch(Kind.BLOCK, 0, blocks(1), 1, message_id="batch-1") == first
+
+
+async def test_poison_goes_to_quarantine_and_off_the_queue(admin: Broker, headend: Broker, pipeline: Broker):
+    await admin.jetstream.publish("urja.readings.block.0", b"not a batch")
+    await headend.publish_batch(Kind.BLOCK, 0, blocks(1), 1)
+    consumer = await pipeline.consume("READINGS")
+    [delivery] = await consumer.fetch()
+    assert len(delivery.body.records) == 1
+    [(_, item)] = [kept async for kept in admin.quarantined("poison")]
+    assert item.frame == b"not a batch"
+    assert item.reason == "poison"
+
+
+async def test_a_full_stream_refuses_and_loses_nothing(headend: Broker, pipeline: Broker):
+    stored = 0
+    try:
+        while stored < 100:
+            await headend.publish_batch(Kind.BLOCK, 0, blocks(8000), stored)
+            stored += 1
+    except StreamFull:
+        pass
+    assert 0 < stored < 100
+    consumer = await pipeline.consume("READINGS")
+    taken = await consumer.fetch(stored)
+    assert [delivery.body.correlation for delivery in taken] == list(range(stored))
+    for delivery in taken:
+        await delivery.ack()
+    for _ in range(100):
+        try:
+            await headend.publish_batch(Kind.BLOCK, 0, blocks(8000), 1)
+            break
+        except StreamFull:
+            await asyncio.sleep(0.02)
+    else:
+        pytest.fail("the stream did not take new batches after it was drained")
+
+
+async def test_shards_can_be_divided_among_ingest_processes(admin: Broker, headend: Broker, pipeline: Broker):
+    await admin.ensure_streams(SIZES, splits=[range(4), range(4, 16)])
+    await headend.publish_batch(Kind.BLOCK, 3, blocks(1), 1)
+    await headend.publish_batch(Kind.EVENT, 4, np.zeros(1, EVENT), 2)
+    lower = await pipeline.consume("READINGS", names.ingest_durable(range(4)))
+    upper = await pipeline.consume("READINGS", names.ingest_durable(range(4, 16)))
+    assert [delivery.shard for delivery in await lower.fetch()] == [3]
+    assert [delivery.shard for delivery in await upper.fetch()] == [4]
+    with pytest.raises(BrokerRefused):
+        await pipeline.consume("READINGS")
+
+
+async def test_requests_and_outcomes_travel_both_ways(headend: Broker, pipeline: Broker):
+    await pipeline.publish_request(request(), 2)
+    await pipeline.publish_request(request(), 2)
+    requests = await headend.consume("REQUESTS")
+    [delivery] = await requests.fetch()
+    assert delivery.body == request()
+    outcome = ReadOutcome(request_id=7, device_id=1, ok=True, rows=48)
+    await headend.publish_outcome(outcome, delivery.shard)
+    await delivery.ack()
+    outcomes = await pipeline.consume("OUTCOMES")
+    assert [delivery.body for delivery in await outcomes.fetch()] == [outcome]
+
+
+class TestRights:
+    async def test_head_end_cannot_ask_for_reads(self, headend: Broker):
+        with pytest.raises(NotPermitted):
+            await headend.publish_request(request(), 0)
+
+    async def test_head_end_cannot_write_the_projection(self, headend: Broker):
+        with pytest.raises(NotPermitted):
+            await headend.put_device(entry())
+
+    async def test_pipeline_cannot_publish_readings(self, pipeline: Broker):
+        with pytest.raises(NotPermitted):
+            await pipeline.publish_batch(Kind.BLOCK, 0, blocks(1), 1)
+
+    async def test_pipeline_cannot_move_windows_or_counters(self, pipeline: Broker):
+        with pytest.raises(NotPermitted):
+            await pipeline.put_windows(0, b"")
+        with pytest.raises(NotPermitted):
+            await pipeline.set_counter(TITLE.hex(), 1, 0)
+
+    @pytest.mark.parametrize("user", [User.HEADEND, User.PIPELINE])
+    async def test_only_the_admin_makes_streams_and_reads_quarantine(self, nats_server, admin, user):
+        broker = await nats_server.connect(user)
+        with pytest.raises(BrokerUnavailable):
+            await broker._request("$JS.API.STREAM.DELETE.READINGS", b"", None)
+        with pytest.raises(NotPermitted):
+            await broker._request("$JS.API.STREAM.MSG.GET.QUARANTINE", b"{}", None)
+        await broker.close()
+
+    async def test_nobody_comes_in_with_a_wrong_password(self, nats_server):
+        with pytest.raises((NotPermitted, BrokerUnavailable)):
+            await connect(nats_server.url, User.ADMIN, "wrong", "intruder", within_s=1.0)
+
+
+async def test_the_projection_is_given_whole_and_then_followed(headend: Broker, pipeline: Broker):
+    await pipeline.put_device(entry(1))
+    await pipeline.put_device(entry(2))
+    await pipeline.put_device(entry(2, serial="changed"))
+    feed = headend.follow_devices()
+    known: dict[str, DeviceEntry | None] = {}
+    while (changes := await anext(feed)) is not None:
+        known |= {change.key: change.entry for change in changes}
+    assert known == {entry(1).key: entry(1), entry(2).key: entry(2, serial="changed")}
+    await pipeline.delete_device(entry(1).system_title)
+    [change] = await anext(feed)
+    assert (change.key, change.entry) == (entry(1).key, None)
+    assert await pipeline.get_device(entry(1).system_title) is None
+    assert await pipeline.get_device(entry(2).system_title) == entry(2, serial="changed")
+
+
+async def test_an_empty_projection_says_so(headend: Broker):
+    assert await anext(headend.follow_devices()) is None
+
+
+async def test_following_survives_a_killed_broker(nats_server, headend: Broker, pipeline: Broker):
+    await pipeline.put_device(entry(1))
+    feed = headend.follow_devices()
+    assert await anext(feed) is not None
+    assert await anext(feed) is None
+    waiting = asyncio.ensure_future(anext(feed))
+    nats_server.kill()
+    await nats_server.start()
+    await pipeline.wait_connected()
+    while True:
+        try:
+            await pipeline.put_device(entry(3))
+            break
+        except BrokerUnavailable:
+            await asyncio.sleep(0.05)
+    [change] = await asyncio.wait_for(waiting, 20)
+    assert change.entry == entry(3)
+
+
+async def test_a_killed_broker_fails_what_waits_and_keeps_what_it_acknowledged(
+    nats_server, headend: Broker, pipeline: Broker
+):
+    for number in range(20):
+        await headend.publish_batch(Kind.BLOCK, 0, blocks(100), number)
+    nats_server.kill()
+    with pytest.raises(BrokerUnavailable):
+        await headend.publish_batch(Kind.BLOCK, 0, blocks(100), 20)
+    await nats_server.start()
+    await asyncio.wait_for(pipeline.wait_connected(), 20)
+    consumer = await pipeline.consume("READINGS")
+    taken = await consumer.fetch(100, wait_s=5)
+    assert [delivery.body.correlation for delivery in taken] == list(range(20))
+
+
+async def test_a_counter_moves_only_from_the_revision_that_was_read(headend: Broker):
+    assert await headend.get_counter("ab") == (0, 0)
+    revision = await headend.set_counter("ab", 1000, 0)
+    assert await headend.get_counter("ab") == (1000, revision)
+    with pytest.raises(RevisionConflict):
+        await headend.set_counter("ab", 2000, 0)
+    await headend.set_counter("ab", 2000, revision)
+
+
+async def test_windows_are_kept(headend: Broker):
+    assert await headend.get_windows(5) is None
+    await headend.put_windows(5, b"state")
+    assert await headend.get_windows(5) == b"state"
+
+
+def kept(number: int, source: str = "ab") -> Quarantined:
+    return Quarantined(
+        source=source,
+        reason="unknown-meter",
+        detail="no\nsuch meter",
+        peer="tcp 10.0.0.7:51234",
+        received_at_ms=1_790_000_000_123,
+        frame=bytes([number]),
+        correlation=12,
+    )
+
+
+async def test_quarantine_is_bounded_per_source(admin: Broker, headend: Broker):
+    results = [await headend.quarantine(kept(number)) for number in range(QUARANTINE_PER_SOURCE + 5)]
+    assert results == [True] * QUARANTINE_PER_SOURCE + [False] * 5
+    assert await headend.quarantine(kept(1, source="cd"))
+    items = [item async for item in admin.quarantined()]
+    assert len(items) == QUARANTINE_PER_SOURCE + 1
+    sequence, first = items[0]
+    assert first.frame == b"\0"
+    assert (first.detail, first.peer, first.correlation) == ("no such meter", "tcp 10.0.0.7:51234", 12)
+    await admin.drop_quarantined(sequence)
+    assert await headend.quarantine(kept(9))
+
+
+async def test_a_replay_is_answered_by_the_head_end(admin: Broker, headend: Broker):
+    async def answer(item: Quarantined) -> bytes:
+        return item.frame + item.reason.encode()
+
+    await headend.serve_replays(answer)
+    assert await admin.replay(kept(65)) == b"Aunknown-meter"
+
+
+async def test_making_the_streams_again_changes_nothing(admin: Broker, headend: Broker, pipeline: Broker):
+    await headend.publish_batch(Kind.BLOCK, 0, blocks(1), 1)
+    await admin.ensure_streams(SIZES)
+    consumer = await pipeline.consume("READINGS")
+    assert len(await consumer.fetch()) == 1

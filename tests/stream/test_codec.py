@@ -1,0 +1,68 @@
+"""Batches refuse what they do not promise."""
+
+import numpy as np
+import pytest
+
+from urja.stream.codec import decode_batch, encode_batch
+from urja.stream.errors import PoisonMessage
+from urja.stream.messages import DeviceEntry, decode
+from urja.stream.records import BLOCK, EVENT, REGISTER
+from urja.stream.server import server_config
+from urja.stream.subjects import Kind, User, checked_splits, quarantine_subject
+
+
+@pytest.mark.parametrize(
+    ("kind", "dtype"), [(Kind.BLOCK, BLOCK), (Kind.REGISTER, REGISTER), (Kind.EVENT, EVENT)]
+)
+def test_a_batch_comes_back(kind, dtype):
+    records = np.frombuffer(np.random.default_rng(1).bytes(dtype.itemsize * 7), dtype)
+    batch = decode_batch(*encode_batch(kind, records, 2**62))
+    assert (batch.kind, batch.correlation) == (kind, 2**62)
+    assert np.array_equal(batch.records, records)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"Urja-Codec": "2"},
+        {"Urja-Kind": "gas"},
+        {"Urja-Count": "2"},
+        {"Urja-Count": "-1"},
+        {"Urja-Correlation": "x"},
+    ],
+)
+def test_a_header_that_lies_is_poison(change):
+    headers, payload = encode_batch(Kind.BLOCK, np.zeros(1, BLOCK), 1)
+    with pytest.raises(PoisonMessage):
+        decode_batch(headers | change, payload)
+
+
+def test_no_headers_are_poison():
+    with pytest.raises(PoisonMessage):
+        decode_batch(None, b"")
+
+
+def test_another_dtype_is_our_mistake():
+    with pytest.raises(ValueError, match="block batch"):
+        encode_batch(Kind.BLOCK, np.zeros(1, EVENT), 1)
+
+
+def test_an_unreadable_message_names_its_field():
+    with pytest.raises(PoisonMessage, match="device_id"):
+        decode(b'{"device_id": "x"}', DeviceEntry)
+
+
+def test_splits_cover_each_shard_once():
+    assert checked_splits([range(8, 16), range(8)]) == [range(8), range(8, 16)]
+    with pytest.raises(ValueError, match="once each"):
+        checked_splits([range(9), range(8, 16)])
+
+
+def test_a_source_is_one_token():
+    with pytest.raises(ValueError, match="token"):
+        quarantine_subject("a.b")
+
+
+def test_a_configuration_needs_every_password(tmp_path):
+    with pytest.raises(ValueError, match="pipeline"):
+        server_config(port=1, store_dir=tmp_path, passwords={User.ADMIN: "a", User.HEADEND: "b"})

@@ -5,7 +5,7 @@ class LedgerError(Exception):
     """The caller asked for something that the ledger does not do."""
 
 
-class IdempotencyConflict(LedgerError):
+class IdempotencyError(LedgerError):
     """An idempotency key came again with other content: refused, because one of the two is a mistake."""
 
     def __init__(self, key: str) -> None:
@@ -15,9 +15,5 @@ class IdempotencyConflict(LedgerError):
         self.key = key
 
 
-class UnknownAccount(LedgerError):
+class UnknownAccountError(LedgerError):
     """An account that does not exist, or not in the bucket of the batch."""
-
-
-class UnbalancedBatch(LedgerError):
-    """A batch whose legs do not cancel: a programmer's fault caught before the database would."""

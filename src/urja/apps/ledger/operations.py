@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.db import connection, transaction
 
-from urja.apps.ledger.errors import IdempotencyConflict, LedgerError
+from urja.apps.ledger.errors import IdempotencyError, LedgerError
 from urja.apps.ledger.models import Account, AccountKind, CreditRequest
 from urja.base.ids import bucket_of, compose_id
 
@@ -46,7 +46,7 @@ def request_credit(
     """Record that `amount_minor` is to be credited; the pipeline posts it.
 
     A replay (same key, same account, amount, kind and reference) returns the first request. Raises
-    IdempotencyConflict when the key was used for anything else, LedgerError for an amount that is not positive.
+    IdempotencyError when the key was used for anything else, LedgerError for an amount that is not positive.
     """
     if amount_minor <= 0:
         raise LedgerError(f"a credit is a positive amount in minor units, not {amount_minor}")
@@ -71,5 +71,5 @@ def request_credit(
         )
         recorded = CreditRequest.objects.get(idempotency_key=idempotency_key)
     if bytes(recorded.input_hash) != digest:
-        raise IdempotencyConflict(idempotency_key)
+        raise IdempotencyError(idempotency_key)
     return recorded

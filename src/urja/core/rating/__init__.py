@@ -1,0 +1,39 @@
+"""Rating: a tariff document, energy and days in; an exact amount for each charge line out.
+
+Pure and exact: no clock, no storage, no floats. `document` reads tariffs, `engine` computes what a billing
+period comes to, `arithmetic` shows how one posting came about.
+"""
+
+from urja.core.rating.arithmetic import Row, rows_between, standing
+from urja.core.rating.document import (
+    Fault,
+    Line,
+    Percent,
+    PerTime,
+    Slabs,
+    Tariff,
+    TariffError,
+    parse_tariff,
+)
+from urja.core.rating.engine import LineTarget, Part, RatingError, Target, Use, cut_days, target
+
+__all__ = [
+    "Fault",
+    "Line",
+    "LineTarget",
+    "Part",
+    "PerTime",
+    "Percent",
+    "RatingError",
+    "Row",
+    "Slabs",
+    "Target",
+    "Tariff",
+    "TariffError",
+    "Use",
+    "cut_days",
+    "parse_tariff",
+    "rows_between",
+    "standing",
+    "target",
+]

@@ -1,0 +1,556 @@
+"""Tariff documents: TOML, dated and versioned, one file a version.
+
+`parse_tariff` reads everything it can and reports all faults at once, each with its place and a sentence, so
+that whoever types an order into a file mends it in one go.
+"""
+
+import hashlib
+import tomllib
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any
+
+from urja.core.units import Mode, Step
+from urja.core.units import exact as _plain
+
+FORMAT = 1
+"""The document format that this module reads."""
+
+
+class Prorate(StrEnum):
+    """How a monthly width or price is scaled to the billed days."""
+
+    MONTH_FRACTION = "month-fraction"
+    """Each day is one part of its own calendar month (Delhi)."""
+    DAYS_OF_30 = "days-of-30"
+    """Each day is one thirtieth (Sri Lanka)."""
+    NONE = "none"
+    """Not scaled to the period. Where a version ends inside the period, its share is by days."""
+
+
+class Each(StrEnum):
+    """What a money rounding is applied to."""
+
+    LINE = "line"
+    PART = "part"
+    """Each slab, each month's part, or each part that a percentage is taken of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slab:
+    """A block of energy with its price; bounds in kWh a month, `rate` in minor units per kWh."""
+
+    from_kwh: Fraction
+    up_to_kwh: Fraction | None
+    rate: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Slabs:
+    """Energy priced by how much of it there is in the billing period, block after block."""
+
+    slabs: tuple[Slab, ...]
+    prorate: Prorate
+    round_width: Step | None
+    """Rounding of a pro-rated slab's width, in kWh."""
+    round_energy: Step | None
+    """Rounding of the energy itself, in kWh."""
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """A price for sanctioned loads up to a bound; `rate` in minor units."""
+
+    up_to_kw: Fraction | None
+    rate: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class PerTime:
+    """A price per day or per month, for the connection or for each kW of sanctioned load."""
+
+    monthly: bool
+    per_kw: bool
+    bands: tuple[Band, ...]
+    prorate: Prorate
+    round_load: Step | None
+    """Rounding of the sanctioned load, in kW."""
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A line, or `share` of it, that a percentage is taken of."""
+
+    line: str
+    share: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class DatedPercent:
+    """A percentage from a day on; the first of a line holds from the beginning (`from_day` None)."""
+
+    from_day: date | None
+    fraction: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Percent:
+    """A duty, surcharge or rebate: a percentage of named lines. A rebate's fractions are negative."""
+
+    rates: tuple[DatedPercent, ...]
+    on: tuple[Base, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One charge line of a bill."""
+
+    name: str
+    title: str
+    accrual: Slabs | PerTime | Percent
+    step: Step
+    """Rounding of money, in minor units."""
+    each: Each
+
+
+@dataclass(frozen=True, slots=True)
+class Tariff:
+    """One version of a tariff, in force from a local day until the next version of its code."""
+
+    code: str
+    version: str
+    title: str
+    currency: str
+    exponent: int
+    """Decimals of the currency: 2 where a rupee has 100 paise."""
+    valid_from: date
+    period_starts_on: int
+    modelled_on: str
+    lines: tuple[Line, ...]
+    sha256: str = field(repr=False)
+
+    def line(self, name: str) -> Line:
+        """The line of a name; KeyError if there is none."""
+        for line in self.lines:
+            if line.name == name:
+                return line
+        raise KeyError(name)
+
+    def in_order(self) -> tuple[Line, ...]:
+        """The lines so that each percentage comes after the lines it is taken of."""
+        return tuple(self.line(name) for name in _order(self.lines)[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something wrong in a document: where, and a sentence that says what to do."""
+
+    where: str
+    sentence: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.sentence}"
+
+
+class TariffError(ValueError):
+    """A document that is not a tariff; `faults` has everything that is wrong with it."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        super().__init__("\n".join(str(fault) for fault in faults))
+        self.faults = faults
+
+
+_MISSING = object()
+_KINDS = ("slabs", "per-day", "per-month", "percent", "rebate")
+_LINE_KEYS = {"name", "title", "accrues", "round"}
+
+
+class _Reader:
+    """A table of the document that remembers what was asked of it, and where faults belong."""
+
+    def __init__(self, table: dict[str, Any], where: str, faults: list[Fault]) -> None:
+        self.table, self.where, self.faults = table, where, faults
+        self.asked: set[str] = set()
+
+    def fault(self, sentence: str, key: str = "") -> None:
+        self.faults.append(
+            Fault(f"{self.where}.{key}" if key and self.where else key or self.where, sentence)
+        )
+
+    def take(self, key: str, default: Any = _MISSING) -> Any:
+        self.asked.add(key)
+        if key in self.table:
+            return self.table[key]
+        if default is _MISSING:
+            self.fault("is missing", key)
+            return None
+        return default
+
+    def text(self, key: str, default: Any = _MISSING) -> str:
+        value = self.take(key, default)
+        if value is not None and (not isinstance(value, str) or (not value.strip() and default is _MISSING)):
+            self.fault(f"must be text, not {value!r}", key)
+            return ""
+        return value or ""
+
+    def number(self, key: str, default: Any = _MISSING) -> Fraction | None:
+        """A number of zero or more, exact; None where it is missing or wrong."""
+        value = self.take(key, default)
+        if value is None or isinstance(value, Fraction):
+            return value
+        number = _as_fraction(value)
+        if number is None:
+            self.fault(f'must be a number such as 3 or "4.50", not {value!r}', key)
+        elif number < 0:
+            self.fault(f"must not be negative, and is {value}", key)
+        else:
+            return number
+        return None
+
+    def day(self, key: str, default: Any = _MISSING) -> date | None:
+        value = self.take(key, default)
+        if value is None:
+            return None
+        if isinstance(value, str):
+            with suppress(ValueError):
+                value = date.fromisoformat(value)
+        if not isinstance(value, date) or isinstance(value, datetime):
+            self.fault(f"must be a day such as 2026-04-01, not {value!r}", key)
+            return None
+        return value
+
+    def choice[E: StrEnum](self, key: str, kind: type[E], default: E) -> E:
+        value = self.take(key, default.value)
+        if value not in [member.value for member in kind]:
+            allowed = ", ".join(member.value for member in kind)
+            self.fault(f"is {value!r}; allowed are {allowed}", key)
+            return default
+        return kind(value)
+
+    def tables(self, key: str, default: Any = _MISSING) -> "list[_Reader]":
+        value = self.take(key, default)
+        if value is None:
+            return []
+        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+            self.fault("must be a list of tables", key)
+            return []
+        where = f"{self.where}.{key}" if self.where else key
+        return [_Reader(item, f"{where}[{n}]", self.faults) for n, item in enumerate(value, 1)]
+
+    def inner(self, key: str) -> "_Reader | None":
+        value = self.take(key, None)
+        if value is None:
+            return None
+        if not isinstance(value, dict):
+            self.fault('must be a table such as {to = "0.01"}', key)
+            return None
+        return _Reader(value, f"{self.where}.{key}" if self.where else key, self.faults)
+
+    def step(self, key: str, unit: str) -> Step | None:
+        """A rounding step in the unit of the quantity."""
+        reader = self.inner(key)
+        if reader is None:
+            return None
+        to = reader.number("to")
+        mode = reader.choice("mode", Mode, Mode.HALF_UP)
+        if to == 0:
+            reader.fault(f"a rounding needs a step above zero, in {unit}", "to")
+        if key != "round":
+            reader.finish()
+        return Step(to, mode) if to else None
+
+    def finish(self) -> None:
+        """Report the keys that nobody asked for: mostly misspellings."""
+        for key in sorted(set(self.table) - self.asked):
+            self.fault(f"is not known here; known are {', '.join(sorted(self.asked))}", key)
+
+
+def _as_fraction(value: Any) -> Fraction | None:
+    if isinstance(value, bool) or not isinstance(value, (int, Decimal, str)):
+        return None
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        return None
+    return Fraction(number) if number.is_finite() else None
+
+
+def parse_tariff(text: str) -> Tariff:
+    """Read a document; raises TariffError with every fault found."""
+    faults: list[Fault] = []
+    try:
+        table = tomllib.loads(text, parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
+        raise TariffError([Fault("document", f"is not TOML: {error}")]) from error
+    reader = _Reader(table, "", faults)
+    if reader.take("format") not in (FORMAT, None):
+        reader.fault(f"is {table['format']!r}; this version of Urja reads format {FORMAT}", "format")
+    exponent = _exponent(reader)
+    valid_from = reader.day("valid_from")
+    readers = reader.tables("line")
+    lines = [line for line in (_line(item, 10**exponent) for item in readers) if line is not None]
+    if "line" in table and not readers and not faults:
+        reader.fault("a tariff needs at least one charge line", "line")
+    tariff = Tariff(
+        code=reader.text("code"),
+        version=reader.text("version"),
+        title=reader.text("title"),
+        currency=_currency(reader),
+        exponent=exponent,
+        valid_from=valid_from or date.min,
+        period_starts_on=_starts_on(reader),
+        modelled_on=reader.text("modelled_on", ""),
+        lines=tuple(lines),
+        sha256=hashlib.sha256(text.encode()).hexdigest(),
+    )
+    reader.finish()
+    declared = {item.table.get("name") for item in readers}
+    faults.extend(_between_lines(lines, declared))
+    if faults:
+        raise TariffError(faults)
+    return tariff
+
+
+def _currency(reader: _Reader) -> str:
+    currency = reader.text("currency")
+    if currency and not (len(currency) == 3 and currency.isascii() and currency.isupper()):
+        reader.fault(f"must be a three-letter code such as INR, not {currency!r}", "currency")
+    return currency
+
+
+def _exponent(reader: _Reader) -> int:
+    value = reader.take("decimals", 2)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 4:
+        reader.fault(f"must be how many decimals the currency has, 0 to 4, not {value!r}", "decimals")
+        return 2
+    return value
+
+
+def _starts_on(reader: _Reader) -> int:
+    value = reader.take("period_starts_on", 1)
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 28:
+        reader.fault(f"must be the day of the month, 1 to 28, not {value!r}", "period_starts_on")
+        return 1
+    return value
+
+
+def _line(reader: _Reader, minor: int) -> Line | None:
+    name = reader.text("name")
+    if name:
+        reader.where = f"line {name}"
+    title = reader.text("title", name)
+    kind = reader.take("accrues")
+    accrual: Slabs | PerTime | Percent | None = None
+    match kind:
+        case "slabs":
+            accrual = _slabs(reader, minor)
+        case "per-day" | "per-month":
+            accrual = _per_time(reader, minor, monthly=kind == "per-month")
+        case "percent" | "rebate":
+            accrual = _percent(reader, rebate=kind == "rebate")
+        case None:
+            return None
+        case _:
+            reader.fault(f"is {kind!r}; allowed are {', '.join(_KINDS)}", "accrues")
+            return None
+    step, each = _money_rounding(reader, minor)
+    reader.finish()
+    return Line(name, title, accrual, step, each) if name else None
+
+
+def _money_rounding(reader: _Reader, minor: int) -> tuple[Step, Each]:
+    table = reader.inner("round")
+    if table is None:
+        return Step(Fraction(1)), Each.LINE
+    step = reader.step("round", "money")
+    each = table.choice("each", Each, Each.LINE)
+    table.asked |= {"to", "mode"}
+    table.finish()
+    if step is None:
+        return Step(Fraction(1)), each
+    if (step.to * minor).denominator != 1:
+        table.fault(f"must be a multiple of 1/{minor}: money is posted in whole minor units", "to")
+    return Step(step.to * minor, step.mode), each
+
+
+def _slabs(reader: _Reader, minor: int) -> Slabs:
+    readers = reader.tables("slabs")
+    slabs = [_slab(item, minor) for item in readers]
+    if not readers and "slabs" in reader.table:
+        reader.fault("needs at least one slab", "slabs")
+    whole = [(item, slab) for item, slab in zip(readers, slabs, strict=True) if slab is not None]
+    if len(whole) == len(readers) and whole:
+        _check_slabs(whole)
+    return Slabs(
+        slabs=tuple(slab for _, slab in whole),
+        prorate=reader.choice("prorate", Prorate, Prorate.MONTH_FRACTION),
+        round_width=reader.step("round_width", "kWh"),
+        round_energy=reader.step("round_energy", "kWh"),
+    )
+
+
+def _slab(reader: _Reader, minor: int) -> Slab | None:
+    low = reader.number("from")
+    high = reader.number("up_to", None)
+    rate = reader.number("rate")
+    reader.finish()
+    if low is None or rate is None or (high is None and "up_to" in reader.table):
+        return None
+    if high is not None and high <= low:
+        reader.fault(
+            f"ends at {_plain(high)} kWh, which is not above its beginning, {_plain(low)} kWh", "up_to"
+        )
+        return None
+    return Slab(low, high, rate * minor)
+
+
+def _check_slabs(slabs: list[tuple[_Reader, Slab]]) -> None:
+    first_reader, first = slabs[0]
+    if first.from_kwh != 0:
+        first_reader.fault(
+            f"the first slab begins at {_plain(first.from_kwh)} kWh; it must begin at 0", "from"
+        )
+    for (_, below), (reader, above) in pairwise(slabs):
+        if below.up_to_kwh is None:
+            reader.fault("follows a slab without an upper bound: only the last slab may be open", "from")
+        elif above.from_kwh < below.up_to_kwh:
+            shared = f"{_plain(above.from_kwh)} to {_plain(min(below.up_to_kwh, above.up_to_kwh or below.up_to_kwh))}"
+            reader.fault(f"overlaps the slab before it: {shared} kWh is in both", "from")
+        elif above.from_kwh > below.up_to_kwh:
+            gap = f"{_plain(below.up_to_kwh)} to {_plain(above.from_kwh)}"
+            reader.fault(f"leaves a gap after the slab before it: {gap} kWh has no price", "from")
+    last_reader, last = slabs[-1]
+    if last.up_to_kwh is not None:
+        last_reader.fault(
+            f"the last slab must be open: energy above {_plain(last.up_to_kwh)} kWh has no price", "up_to"
+        )
+
+
+def _per_time(reader: _Reader, minor: int, *, monthly: bool) -> PerTime:
+    per = reader.take("per", "connection")
+    if per not in ("connection", "kW"):
+        reader.fault(f"is {per!r}; allowed are connection, kW", "per")
+    prorate = reader.choice("prorate", Prorate, Prorate.MONTH_FRACTION) if monthly else Prorate.NONE
+    if monthly and prorate is Prorate.NONE:
+        reader.fault("a monthly price is spread over days: allowed are month-fraction, days-of-30", "prorate")
+    return PerTime(monthly, per == "kW", _bands(reader, minor), prorate, reader.step("round_load", "kW"))
+
+
+def _bands(reader: _Reader, minor: int) -> tuple[Band, ...]:
+    if "bands" not in reader.table:
+        rate = reader.number("rate")
+        return () if rate is None else (Band(None, rate * minor),)
+    if "rate" in reader.table:
+        reader.fault("has both a rate and bands by sanctioned load; keep one", "rate")
+        reader.asked.add("rate")
+    bands: list[Band] = []
+    for item in reader.tables("bands"):
+        high, rate = item.number("up_to_kw", None), item.number("rate")
+        item.finish()
+        if bands and bands[-1].up_to_kw is None:
+            item.fault("follows a band without an upper bound: only the last band may be open", "up_to_kw")
+        elif bands and high is not None and high <= (bands[-1].up_to_kw or 0):
+            item.fault(f"ends at {_plain(high)} kW, which is not above the band before it", "up_to_kw")
+        if rate is not None:
+            bands.append(Band(high, rate * minor))
+    if bands and bands[-1].up_to_kw is not None:
+        reader.fault("the last band must be open: larger loads have no price", "bands")
+    return tuple(bands)
+
+
+def _percent(reader: _Reader, *, rebate: bool) -> Percent:
+    sign = Fraction(-1 if rebate else 1, 100)
+    if "rates" in reader.table:
+        rates = _dated(reader, sign)
+    else:
+        value = reader.number("percent")
+        rates = () if value is None else (DatedPercent(None, value * sign),)
+    return Percent(rates, tuple(_bases(reader)))
+
+
+def _dated(reader: _Reader, sign: Fraction) -> tuple[DatedPercent, ...]:
+    if "percent" in reader.table:
+        reader.fault("has both a percent and dated rates; keep one", "percent")
+        reader.asked.add("percent")
+    rates: list[DatedPercent] = []
+    for n, item in enumerate(reader.tables("rates")):
+        day, value = item.day("from", None), item.number("percent")
+        item.finish()
+        if n and day is None and "from" not in item.table:
+            item.fault("needs the day from which it holds", "from")
+        elif n and day and rates and rates[-1].from_day and day <= rates[-1].from_day:
+            item.fault("must be later than the rate before it", "from")
+        if value is not None:
+            rates.append(DatedPercent(day if n else None, value * sign))
+    return tuple(rates)
+
+
+def _bases(reader: _Reader) -> Iterator[Base]:
+    value = reader.take("on")
+    if value is None:
+        return
+    if not isinstance(value, list) or not value:
+        reader.fault('must name the lines it is taken of, such as ["energy"] or [{line = "energy"}]', "on")
+        return
+    for n, item in enumerate(value, 1):
+        table = {"line": item} if isinstance(item, str) else item
+        if not isinstance(table, dict):
+            reader.fault(f"entry {n} must be a line's name or a table with one, not {item!r}", "on")
+            continue
+        inner = _Reader(table, f"{reader.where}.on[{n}]", reader.faults)
+        name, share = inner.text("line"), inner.number("percent", Fraction(100))
+        inner.finish()
+        if name and share is not None:
+            yield Base(name, share / 100)
+
+
+def _between_lines(lines: list[Line], declared: set[Any]) -> Iterator[Fault]:
+    seen: set[str] = set()
+    for line in lines:
+        if line.name in seen:
+            yield Fault(f"line {line.name}", "is defined twice; each line needs its own name")
+        seen.add(line.name)
+        if isinstance(line.accrual, Percent):
+            for base in line.accrual.on:
+                if base.line not in declared:
+                    names = ", ".join(sorted(str(name) for name in declared if name and name != line.name))
+                    yield Fault(
+                        f"line {line.name}.on",
+                        f"names the line {base.line!r}, which does not exist; there are {names}",
+                    )
+    for cycle in _order(lines)[1]:
+        chain = " -> ".join([*cycle, cycle[0]])
+        yield Fault(
+            f"line {cycle[0]}.on", f"is a percentage of itself, by {chain}; take one of the lines out"
+        )
+
+
+def _order(lines: tuple[Line, ...] | list[Line]) -> tuple[list[str], list[list[str]]]:
+    """Line names with bases first, and the cycles that prevent it."""
+    by_name = {line.name: line for line in lines}
+    done: list[str] = []
+    cycles: list[list[str]] = []
+
+    def visit(name: str, path: list[str]) -> None:
+        if name in path:
+            cycle = path[path.index(name) :]
+            if not any(set(cycle) == set(known) for known in cycles):
+                cycles.append(cycle)
+            return
+        if name in done or name not in by_name:
+            return
+        accrual = by_name[name].accrual
+        if isinstance(accrual, Percent):
+            for base in accrual.on:
+                visit(base.line, [*path, name])
+        done.append(name)
+
+    for line in lines:
+        visit(line.name, [])
+    return done, cycles

@@ -1,0 +1,98 @@
+"""Local days, billing periods, roundings."""
+
+import itertools
+from datetime import UTC, date, datetime
+from fractions import Fraction
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from urja.core.calendar import (
+    Period,
+    billing_period,
+    local_day,
+    midnight,
+    month_fraction,
+    month_of,
+    month_parts,
+)
+from urja.core.units import Mode, Step, exact, major, parse_exact
+
+KOLKATA, CAIRO = ZoneInfo("Asia/Kolkata"), ZoneInfo("Africa/Cairo")
+
+
+def test_local_midnight_in_utc():
+    assert midnight(date(2026, 4, 1), KOLKATA) == datetime(2026, 3, 31, 18, 30, tzinfo=UTC)
+    # Summer time begins at midnight in Egypt: the day's first instant is the change itself.
+    first = midnight(date(2024, 4, 26), CAIRO)
+    assert first == datetime(2024, 4, 25, 22, tzinfo=UTC)
+    assert local_day(first, CAIRO) == date(2024, 4, 26)
+
+
+def test_days_meet_without_gap_or_overlap():
+    march = Period(date(2026, 3, 1), date(2026, 4, 1))
+    bounds = [Period(day, day.replace(day=day.day + 1)).bounds(KOLKATA) for day in march if day.day < 31]
+    assert all(before[1] == after[0] for before, after in itertools.pairwise(bounds))
+
+
+@pytest.mark.parametrize(
+    ("day", "starts_on", "first", "end"),
+    [
+        ("2026-04-30", 1, "2026-04-01", "2026-05-01"),
+        ("2026-12-31", 1, "2026-12-01", "2027-01-01"),
+        ("2026-04-24", 25, "2026-03-25", "2026-04-25"),
+        ("2026-04-25", 25, "2026-04-25", "2026-05-25"),
+        ("2026-01-05", 25, "2025-12-25", "2026-01-25"),
+        ("2026-01-31", 28, "2026-01-28", "2026-02-28"),
+    ],
+)
+def test_billing_periods(day, starts_on, first, end):
+    expected = Period(date.fromisoformat(first), date.fromisoformat(end))
+    assert billing_period(date.fromisoformat(day), starts_on) == expected
+
+
+@given(st.dates(date(2000, 1, 1), date(2100, 1, 1)), st.integers(1, 28))
+def test_each_day_is_in_one_billing_period(day, starts_on):
+    period = billing_period(day, starts_on)
+    assert day in period
+    assert all(billing_period(other, starts_on) == period for other in period)
+
+
+@given(st.dates(date(2000, 1, 1), date(2050, 1, 1)), st.integers(0, 400))
+def test_month_parts_add_up(first, days):
+    end = date.fromordinal(first.toordinal() + days)
+    parts = month_parts(Period(first, end))
+    assert sum(part.days for part, _ in parts) == days
+    assert all(part.meet(month_of(part.first)) == part for part, _ in parts)
+
+
+def test_month_fractions():
+    assert month_fraction(Period(date(2022, 6, 25), date(2022, 7, 25))) == Fraction(6, 30) + Fraction(24, 31)
+    assert month_fraction(month_of(date(2024, 2, 9))) == 1
+
+
+@pytest.mark.parametrize(
+    ("mode", "results"),
+    [
+        (Mode.HALF_UP, [3, 2, -3, -2]),
+        (Mode.HALF_EVEN, [2, 2, -2, -2]),
+        (Mode.UP, [3, 3, -3, -3]),
+        (Mode.DOWN, [2, 2, -2, -2]),
+    ],
+)
+def test_roundings(mode, results):
+    values = [Fraction(5, 2), Fraction(21, 10), Fraction(-5, 2), Fraction(-21, 10)]
+    assert [Step(Fraction(1), mode).apply(value) for value in values] == results
+
+
+@given(st.fractions())
+def test_exact_text_comes_back(value):
+    assert parse_exact(exact(value)) == value
+
+
+def test_money_in_words():
+    assert [major(n, 2) for n in (0, 5, -5, 123456)] == ["0.00", "0.05", "-0.05", "1234.56"]
+    assert exact(Fraction(1, 8)) == "0.125"
+    assert exact(Fraction(1, 3)) == "1/3"

@@ -1,0 +1,218 @@
+"""Bills that were published, or that standards documents work out, to the last minor unit."""
+
+from datetime import date
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+import urja.apps
+from urja.core.calendar import Period, month_fraction
+from urja.core.rating import Use, parse_tariff, target
+
+DOCUMENTS = Path(urja.apps.__path__[0]) / "tariffs" / "documents"
+
+HEAD = """
+format = 1
+code = "t"
+version = "1"
+title = "Test"
+currency = "{currency}"
+valid_from = 2020-01-01
+"""
+
+
+def tariff(body: str, currency: str = "INR"):
+    return parse_tariff(HEAD.format(currency=currency) + body)
+
+
+def bill(tariffs, kwh: str, first: str, end: str, load_w: int = 0):
+    billed = Period(date.fromisoformat(first), date.fromisoformat(end))
+    uses = [Use(billed, int(Fraction(kwh) * 1000))]
+    return target(tariffs, uses, billed=billed, through=billed.end, load_w=load_w)
+
+
+def amounts(result) -> dict[str, str]:
+    return {line.name: f"{line.amount_minor / 100:.2f}" for line in result.lines}
+
+
+def test_a_real_delhi_bill_to_the_paisa():
+    document = parse_tariff((DOCUMENTS / "delhi-domestic-2022.toml").read_text())
+    result = bill([document], "545", "2022-06-25", "2022-07-25", load_w=3000)
+    assert month_fraction(result.billed) == Fraction(6, 30) + Fraction(24, 31)
+    assert amounts(result) == {
+        "fixed": "146.13",
+        "energy": "2470.00",
+        "ppac-energy": "511.04",
+        "ppac-fixed": "30.24",
+        "surcharge": "209.29",
+        "pension": "183.13",
+        "tax": "158.93",
+    }
+    assert result.total_minor == 370876
+    energy = result.lines[1].parts
+    assert [(part.label, part.quantity) for part in energy] == [
+        ("slab 1: 0 to 195 kWh", 195),
+        ("slab 2: 195 to 390 kWh", 195),
+        ("slab 3: 390 to 780 kWh", 155),
+    ]
+    assert [part.amount for part in result.lines[2].parts] == [12104, 18155, 20845]
+
+
+@pytest.mark.parametrize(
+    ("kwh", "load_w", "expected"),
+    [("200", 2000, 90703), ("201", 2000, 91343), ("90", 1000, 41087)],
+)
+def test_delhi_full_months(kwh, load_w, expected):
+    document = parse_tariff((DOCUMENTS / "delhi-domestic-2022.toml").read_text())
+    assert bill([document], kwh, "2022-07-01", "2022-08-01", load_w).total_minor == expected
+
+
+UP = tariff("""
+[[line]]
+name = "energy"
+accrues = "slabs"
+slabs = [ {from=0, up_to=150, rate="5.50"}, {from=150, up_to=300, rate="6.00"}, {from=300, rate="6.50"} ]
+[[line]]
+name = "fixed"
+accrues = "per-month"
+per = "kW"
+rate = 110
+[[line]]
+name = "duty"
+accrues = "percent"
+percent = 5
+on = ["energy", "fixed"]
+[[line]]
+name = "rebate"
+accrues = "rebate"
+percent = 2
+on = ["energy", "fixed"]
+""")
+
+
+@pytest.mark.parametrize(
+    ("kwh", "energy"),
+    [("150", 82500), ("151", 83100), ("300", 172500), ("301", 173150), ("400", 237500)],
+)
+def test_uttar_pradesh_slabs_with_a_prepaid_rebate(kwh, energy):
+    result = bill([UP], kwh, "2026-04-01", "2026-05-01", load_w=2000)
+    base = energy + 22000
+    assert result.amount("energy") == energy
+    assert result.amount("fixed") == 22000
+    assert result.amount("duty") == round(Fraction(base * 5, 100))
+    assert result.amount("rebate") == -round(Fraction(base * 2, 100))
+
+
+@pytest.mark.parametrize(("kwh", "expected"), [("100", 41200), ("130", 41200 + 16560), ("125.5", 55276)])
+def test_bihar_urban_slabs(kwh, expected):
+    document = tariff("""
+[[line]]
+name = "energy"
+accrues = "slabs"
+slabs = [ {from=0, up_to=100, rate="4.12"}, {from=100, rate="5.52"} ]
+""")
+    assert bill([document], kwh, "2026-04-01", "2026-05-01").total_minor == expected
+
+
+def test_bihar_free_units_are_a_slab_without_a_price():
+    document = tariff("""
+[[line]]
+name = "energy"
+accrues = "slabs"
+slabs = [ {from=0, up_to=125, rate=0}, {from=125, rate="5.52"} ]
+""")
+    assert bill([document], "125", "2026-04-01", "2026-05-01").total_minor == 0
+    assert bill([document], "126", "2026-04-01", "2026-05-01").total_minor == 552
+
+
+SRI_LANKA = """
+[[line]]
+name = "energy"
+accrues = "slabs"
+prorate = "days-of-30"
+slabs = [ {from=0, up_to=30, rate=8}, {from=30, up_to=60, rate=20}, {from=60, rate=30} ]
+[[line]]
+name = "fuel"
+accrues = "percent"
+percent = 10
+on = ["energy"]
+"""
+
+
+def test_sri_lanka_blocks_grow_with_the_days_of_the_period():
+    document = tariff(SRI_LANKA, "LKR")
+    # 31 days: blocks of 31 and 31 units, then the rest.
+    result = bill([document], "70", "2026-01-01", "2026-02-01")
+    assert result.amount("energy") == 100 * (31 * 8 + 31 * 20 + 8 * 30)
+    assert result.amount("fuel") == 10 * (31 * 8 + 31 * 20 + 8 * 30)
+    # 28 days: blocks of 28.
+    assert bill([document], "70", "2026-02-01", "2026-03-01").amount("energy") == 100 * (28 * 28 + 14 * 30)
+
+
+def test_tshwane_cumulative_blocks():
+    document = tariff("""
+[[line]]
+name = "energy"
+accrues = "slabs"
+prorate = "none"
+slabs = [
+  {from=0, up_to=100, rate="1.2196"}, {from=100, up_to=400, rate="1.4170"},
+  {from=400, up_to=650, rate="1.5460"}, {from=650, rate="1.6520"} ]
+[[line]]
+name = "vat"
+accrues = "percent"
+percent = 14
+on = ["energy"]
+""", "ZAR")  # fmt: skip
+    result = bill([document], "500", "2026-03-01", "2026-04-01")
+    assert amounts(result) == {"energy": "701.66", "vat": "98.23"}
+
+
+def test_a_surcharge_that_changes_inside_the_cycle_is_split():
+    """Energy by days; on the fixed charge by the month fractions of the two parts."""
+    text = (DOCUMENTS / "delhi-domestic-2022.toml").read_text()
+    dated = 'rates = [{percent = "20.69"}, {from = 2022-07-11, percent = "10"}]'
+    document = parse_tariff(text.replace('percent = "20.69"', dated))
+    result = bill([document], "300", "2022-06-25", "2022-07-25", load_w=3000)
+    before, after = Fraction(16, 30), Fraction(14, 30)
+    by_slab = [195 * 300, 105 * 450]
+    rate = Fraction(2069, 10000)
+    expected = sum(round(base * before * rate) + round(base * after / 10) for base in by_slab)
+    assert result.amount("ppac-energy") == expected
+    june, july = Fraction(3000), Fraction(11613)
+    assert result.amount("ppac-fixed") == (
+        round(june * rate) + round(july * Fraction(10, 24) * rate) + round(july * Fraction(14, 24) / 10)
+    )
+
+
+def test_a_new_version_inside_the_period_splits_units_by_days():
+    """MSEDCL circulars 284, 323: average units a day times the days of each part, each on its own tariff."""
+    body = '\n[[line]]\nname = "energy"\naccrues = "slabs"\nslabs = [{{from=0, up_to=100, rate={}}}, {{from=100, rate={}}}]\n'
+    old = tariff(body.format(3, 6))
+    new = parse_tariff(
+        (HEAD + body.format(4, 8))
+        .replace("2020-01-01", "2026-04-11")
+        .replace('version = "1"', 'version = "2"')
+        .replace("{currency}", "INR")
+    )
+    result = bill([old, new], "300", "2026-04-01", "2026-05-01")
+    # 100 units on ten days with a slab of 33 1/3, 200 on twenty with a slab of 66 2/3.
+    first = round((Fraction(100, 3) * 3 + Fraction(200, 3) * 6) * 100)
+    second = round((Fraction(200, 3) * 4 + Fraction(400, 3) * 8) * 100)
+    assert result.amount("energy") == first + second
+    assert result.versions == ("1", "2")
+    assert "split by days" in result.notes[0]
+
+
+def test_energy_known_at_the_change_is_not_split():
+    body = '\n[[line]]\nname = "energy"\naccrues = "slabs"\nslabs = [{{from=0, rate={}}}]\n'
+    old = tariff(body.format(1))
+    new = parse_tariff((HEAD.format(currency="INR") + body.format(10)).replace("2020-01-01", "2026-04-11"))
+    april = Period(date(2026, 4, 1), date(2026, 5, 1))
+    uses = [
+        Use(Period(date(2026, 4, 1), date(2026, 4, 11)), 5_000),
+        Use(Period(date(2026, 4, 11), date(2026, 5, 1)), 7_000),
+    ]
+    result = target([old, new], uses, billed=april, through=april.end, load_w=0)
+    assert result.total_minor == 5 * 100 + 7 * 1000

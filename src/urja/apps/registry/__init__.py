@@ -1,0 +1,1 @@
+"""The registry: which meter measures which supply, for whom, under which tariff, and since when."""

@@ -1,0 +1,182 @@
+"""The data directory: who holds it, which version wrote it, and where everything is in it.
+
+VERSION      format of the directory, one number        clock.json   anchor of the business clock
+lock         held while a supervisor runs                heartbeat    last sign of life, for a demo's clock
+secrets/     one file per process, mode 0600             logs/        one file per process
+postgres/    the cluster and its socket                  run/         settings as resolved, status
+nats/        JetStream's store                           meters/      truth files of simulated meters
+"""
+
+import fcntl
+import os
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from urja.site.exits import Exit, Refusal, disk_full, refusal_for
+
+FORMAT: Final = 1
+"""Format of the directory. A new table is a migration; this moves when files move."""
+
+_ROOM_BYTES: Final = 200 << 20
+"""What PostgreSQL, its log and the stream need to start at all."""
+
+
+@dataclass(slots=True)
+class DataDirectory:
+    """One data directory; `claim` before writing to it."""
+
+    path: Path
+    _lock: int | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        self.path = self.path.absolute()
+
+    @property
+    def clock(self) -> Path:
+        return self.path / "clock.json"
+
+    @property
+    def heartbeat(self) -> Path:
+        return self.path / "heartbeat"
+
+    @property
+    def secrets(self) -> Path:
+        return self.path / "secrets"
+
+    @property
+    def postgres(self) -> Path:
+        return self.path / "postgres"
+
+    @property
+    def nats(self) -> Path:
+        return self.path / "nats"
+
+    @property
+    def logs(self) -> Path:
+        return self.path / "logs"
+
+    @property
+    def run(self) -> Path:
+        return self.path / "run"
+
+    @property
+    def meters(self) -> Path:
+        return self.path / "meters"
+
+    @property
+    def settings_file(self) -> Path:
+        """The settings of the running box, ports resolved."""
+        return self.run / "settings.json"
+
+    @property
+    def status_file(self) -> Path:
+        return self.run / "status.json"
+
+    def claim(self) -> None:
+        """Create the directory or check that it can be used, and lock it until `release` or death.
+
+        Raises `Refusal`: no rights, no room, a newer format, or another supervisor.
+        """
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._take_lock()
+            try:
+                self._check_version()
+                self._check_room()
+                for directory in (self.secrets, self.logs, self.run):
+                    directory.mkdir(mode=0o700, exist_ok=True)
+                if not self._version_file.exists():
+                    write_private(self._version_file, f"{FORMAT}\n".encode())
+            except BaseException:
+                self.release()
+                raise
+        except OSError as error:
+            raise refusal_for(error, self.path) from error
+
+    def release(self) -> None:
+        """Let go of the lock."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def holder(self) -> int | None:
+        """The pid of the supervisor that runs on this directory, or None."""
+        try:
+            descriptor = os.open(self._lock_file, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise refusal_for(error, self.path) from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return int(os.read(descriptor, 32) or b"0")
+        finally:
+            os.close(descriptor)
+        return None
+
+    @property
+    def _lock_file(self) -> Path:
+        return self.path / "lock"
+
+    @property
+    def _version_file(self) -> Path:
+        return self.path / "VERSION"
+
+    def _take_lock(self) -> None:
+        descriptor = os.open(self._lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(descriptor, 32).decode("ascii", "replace").strip()
+            os.close(descriptor)
+            raise Refusal(
+                Exit.ALREADY_RUNNING,
+                f"Urja already runs on {self.path} (process {holder or 'unknown'}): "
+                "stop it first, or give this one a directory of its own with --data",
+            ) from None
+        self._lock = descriptor
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode("ascii"), 0)
+
+    def _check_version(self) -> None:
+        if not self._version_file.exists():
+            self._check_unused()
+            return
+        text = self._version_file.read_text("utf-8", "replace").strip()
+        if not text.isdecimal():
+            raise Refusal(Exit.NEWER_VERSION, f"{self._version_file} holds {text!r}, not a format number")
+        if int(text) > FORMAT:
+            raise Refusal(
+                Exit.NEWER_VERSION,
+                f"{self.path} was written by a newer Urja (format {text}, this one knows {FORMAT}): "
+                "run that version, or start this one on another directory with --data",
+            )
+
+    def _check_unused(self) -> None:
+        """Somebody's home directory, given by mistake, is not strewn with our files."""
+        foreign = sorted(set(os.listdir(self.path)) - {"lock", "urja.toml", "lost+found"})
+        if foreign:
+            self._lock_file.unlink()
+            raise Refusal(
+                Exit.USAGE,
+                f"{self.path} holds other files ({', '.join(foreign[:3])}) and no VERSION of ours: "
+                "choose an empty directory with --data",
+            )
+
+    def _check_room(self) -> None:
+        if shutil.disk_usage(self.path).free < _ROOM_BYTES:
+            raise disk_full(self.path)
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Replace a file in one step, durably, readable by its owner alone."""
+    temporary = path.with_name(path.name + ".new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)

@@ -1,0 +1,181 @@
+"""Secrets of an installation: made at its first start, kept one file per process, given to that process alone.
+
+Files lie in DATA/secrets with mode 0600. On one box all processes run as one user, so this keeps a secret
+from a process that leaks what it was given (a log, a crash report, an injection); it does not stop code that
+runs as that user from opening a file (docs/operations.md).
+"""
+
+import secrets as entropy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec import Struct, field
+from psycopg.conninfo import make_conninfo
+
+from urja.base.secrets import AdminSecrets, HeadendSecrets, PipelineSecrets, WebSecrets
+from urja.base.settings import Settings
+from urja.site.data_directory import write_private
+from urja.site.exits import Exit, Refusal
+from urja.site.postgres import SUPERUSER
+
+_KEY_BYTES: Final = 16
+_SIGNING_KEY_BYTES: Final = 32
+
+
+def _password() -> str:
+    return entropy.token_urlsafe(24)
+
+
+class _Stored(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is kept of a process; a field that a later version adds is made when it is missing."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(***)"
+
+
+class StoredAdmin(_Stored, frozen=True, kw_only=True):
+    broker_password: str = field(default_factory=_password)
+    superuser_password: str = field(default_factory=_password)
+    owner_password: str = field(default_factory=_password)
+    kek: bytes = field(default_factory=lambda: entropy.token_bytes(_KEY_BYTES))
+
+
+class StoredHeadend(_Stored, frozen=True, kw_only=True):
+    broker_password: str = field(default_factory=_password)
+    kek: bytes
+
+
+class StoredPipeline(_Stored, frozen=True, kw_only=True):
+    broker_password: str = field(default_factory=_password)
+    database_password: str = field(default_factory=_password)
+    signing_key: bytes = field(default_factory=lambda: entropy.token_bytes(_SIGNING_KEY_BYTES))
+
+
+class StoredWeb(_Stored, frozen=True, kw_only=True):
+    database_password: str = field(default_factory=_password)
+    secret_key: str = field(default_factory=lambda: entropy.token_urlsafe(50))
+
+
+@dataclass(frozen=True, slots=True)
+class Vault:
+    """Everything in DATA/secrets, and what each process is given of it."""
+
+    admin: StoredAdmin
+    headend: StoredHeadend
+    pipeline: StoredPipeline
+    web: StoredWeb
+
+    @classmethod
+    def open(cls, directory: Path) -> "Vault":
+        """Read the secrets and make those that are missing; raises `Refusal` for a damaged file."""
+        admin = _keep(directory / "admin.json", StoredAdmin, {})
+        return cls(
+            admin,
+            _keep(directory / "headend.json", StoredHeadend, {"kek": admin.kek}),
+            _keep(directory / "pipeline.json", StoredPipeline, {}),
+            _keep(directory / "web.json", StoredWeb, {}),
+        )
+
+    def broker_passwords(self) -> dict[str, str]:
+        """Password of each broker user."""
+        return {
+            "admin": self.admin.broker_password,
+            "headend": self.headend.broker_password,
+            "pipeline": self.pipeline.broker_password,
+        }
+
+    def role_passwords(self) -> dict[str, str]:
+        """Password of each database role that logs in."""
+        return {
+            "urja_owner": self.admin.owner_password,
+            "urja_pipeline": self.pipeline.database_password,
+            "urja_web": self.web.database_password,
+        }
+
+    def for_admin(self, settings: Settings, sockets: Path) -> AdminSecrets:
+        """For the supervisor and the command line. `sockets`: where our own PostgreSQL listens."""
+        admin = settings.database.dsn or _own(
+            sockets, dbname="postgres", user=SUPERUSER, password=self.admin.superuser_password
+        )
+        return AdminSecrets(
+            broker_url=broker_url(settings),
+            broker_user="admin",
+            broker_password=self.admin.broker_password,
+            database_admin=admin,
+            database_owner=self._role(settings, sockets, "urja_owner"),
+            kek=self.admin.kek,
+        )
+
+    def for_headend(self, settings: Settings) -> HeadendSecrets:
+        return HeadendSecrets(
+            broker_url=broker_url(settings),
+            broker_user="headend",
+            broker_password=self.headend.broker_password,
+            kek=self.headend.kek,
+        )
+
+    def for_pipeline(self, settings: Settings, sockets: Path) -> PipelineSecrets:
+        return PipelineSecrets(
+            broker_url=broker_url(settings),
+            broker_user="pipeline",
+            broker_password=self.pipeline.broker_password,
+            database=self._role(settings, sockets, "urja_pipeline"),
+            signing_key=self.pipeline.signing_key,
+        )
+
+    def for_web(self, settings: Settings, sockets: Path) -> WebSecrets:
+        return WebSecrets(database=self._role(settings, sockets, "urja_web"), secret_key=self.web.secret_key)
+
+    def _role(self, settings: Settings, sockets: Path, role: str) -> str:
+        login = {"dbname": settings.database.name, "user": role, "password": self.role_passwords()[role]}
+        if settings.database.dsn:
+            return make_conninfo(settings.database.dsn, **login, application_name=role)
+        return _own(sockets, **login)
+
+
+def broker_url(settings: Settings) -> str:
+    """Where the broker listens."""
+    return f"nats://{settings.broker.host}:{settings.broker.port}"
+
+
+def _own(sockets: Path, *, dbname: str, user: str, password: str) -> str:
+    return make_conninfo(
+        "",
+        host=str(sockets),
+        port=5432,
+        dbname=dbname,
+        user=user,
+        password=password,
+        connect_timeout=10,
+        application_name=user,
+    )
+
+
+def _keep[T: Struct](path: Path, kind: type[T], given: dict[str, bytes]) -> T:
+    """The secrets in a file, completed: what is new is written before anybody uses it."""
+    stored: dict[str, object] = {}
+    if path.exists():
+        try:
+            stored = msgspec.json.decode(path.read_bytes(), type=dict[str, object])
+            kept = msgspec.convert({**stored}, kind)
+        except msgspec.ValidationError as error:
+            # The message names a field, not its value.
+            raise _damaged(path, str(error)) from None
+        except msgspec.DecodeError:
+            raise _damaged(path, "not JSON") from None
+        if len(stored) == len(kind.__struct_fields__):
+            return kept
+    else:
+        kept = kind(**given)
+    write_private(path, msgspec.json.encode(kept))
+    return kept
+
+
+def _damaged(path: Path, what: str) -> Refusal:
+    return Refusal(
+        Exit.USAGE,
+        f"{path} is damaged ({what}): restore it from a backup; without the key-encryption key in it "
+        "the keys of adopted meters cannot be unwrapped",
+    )

@@ -1,0 +1,20 @@
+"""Rights of each PostgreSQL role on this app's tables.
+
+Rows of measurement are inserted and never updated or deleted, by nobody who logs in. The day partitions belong
+to `urja_partitions`, a role without a login, whose one function the pipeline may call.
+"""
+
+_MEASURED = "readings_interval, readings_edit, readings_register, readings_event, readings_exception"
+_WORK = "readings_gap, readings_coverage, readings_pull, readings_accrual, stream_cursor"
+
+GRANTS: dict[str, list[str]] = {
+    "urja_web": [f"GRANT SELECT ON {_MEASURED}, readings_gap, readings_accrual, stream_cursor TO urja_web"],
+    "urja_pipeline": [
+        f"GRANT SELECT, INSERT ON {_MEASURED} TO urja_pipeline",
+        f"GRANT SELECT, INSERT, UPDATE ON {_WORK} TO urja_pipeline",
+        "GRANT USAGE ON SEQUENCE readings_request_number TO urja_pipeline",
+        "GRANT EXECUTE ON FUNCTION readings_make_days TO urja_pipeline",
+    ],
+    # `apply_grants` takes everything away from this role first; the schema right is not a table's.
+    "urja_partitions": ["GRANT CREATE ON SCHEMA public TO urja_partitions"],
+}

@@ -1,0 +1,48 @@
+"""The small numbers that stand in the readings' rows."""
+
+from enum import IntEnum, StrEnum
+from typing import Final
+
+from urja.stream.records import RegisterKind
+
+ANCHOR_KINDS: Final = (RegisterKind.DAILY, RegisterKind.BILLING, RegisterKind.INSTALLATION)
+"""Register reads that energy is billed from: the meter froze them at an instant it names exactly.
+
+An instantaneous read carries the second in which it was *sent*; it is kept and checked, never billed from.
+"""
+
+BLOCK_LOAD_D1: Final = 1
+"""Channel set of the single-phase block load profile (IS 15959-2, D1)."""
+
+
+class Status(IntEnum):
+    """What is known of a value. Versions are immutable: a better value is a new version with its own status."""
+
+    MEASURED = 1
+    KNOWN_ZERO = 2
+    """The meter's own events prove that there was no supply."""
+    ESTIMATED = 3
+    EDITED = 4
+    """A person has put it right, with a reason (`readings_edit`)."""
+    SUSPECT = 5
+    """Measured, but the meter's clock called itself invalid or doubtful."""
+
+
+class ClosedBy(IntEnum):
+    """Why a gap is none any more."""
+
+    DATA = 1
+    OUTAGE = 2
+
+
+class Reason(StrEnum):
+    """Why a row was put aside in `readings_exception` instead of, or beside, being stored."""
+
+    NO_DEVICE_PERIOD = "no device period holds it"
+    FUTURE = "it is in the future"
+    IMPLAUSIBLE = "more than the meter can carry, or less than nothing"
+    NO_ENERGY = "it carries no import energy"
+    MISALIGNED = "it does not lie on the meter's intervals"
+    RUNS_BACK = "the register runs back"
+    CHANGED = "other values were stored for it before; these are the current version now"
+    EDIT_STANDS = "a person has edited it; the edit stands"

@@ -6,6 +6,7 @@ from pathlib import Path
 from django.utils.translation import gettext_lazy as _
 
 from urja.site import django_options
+from urja.web.settings import web_settings
 
 _options = django_options.current()
 _web = Path(__file__).resolve().parent.parent / "web"
@@ -102,5 +103,5 @@ X_FRAME_OPTIONS = "DENY"
 # Logs are structlog's business (urja.base.log).
 LOGGING_CONFIG = None
 
-if find_spec("urja.web.settings") is not None:
-    from urja.web.settings import *  # noqa: F403 - how people sign in, and what mail backend, is the web's to say
+# How people sign in, what mail backend is used and what a browser is told is the web's to say.
+globals().update(web_settings(secure=_options.secure, demo=_options.demo))

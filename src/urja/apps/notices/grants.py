@@ -1,0 +1,9 @@
+"""Rights of each PostgreSQL role on this app's tables."""
+
+GRANTS: dict[str, list[str]] = {
+    "urja_web": [
+        "GRANT SELECT, INSERT, DELETE ON notices_message TO urja_web",
+        "GRANT USAGE ON SEQUENCE notices_message_id_seq TO urja_web",
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON web_cache TO urja_web",
+    ],
+}

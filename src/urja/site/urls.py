@@ -1,0 +1,28 @@
+"""Every address of the web process."""
+
+from allauth.account import views as sign_in
+from django.urls import include, path
+from django.views.i18n import set_language
+
+from urja.web.portal import operations_views as operations
+
+urlpatterns = [
+    path("healthz", operations.healthz, name="healthz"),
+    path("readyz", operations.readyz, name="readyz"),
+    path("metrics", operations.prometheus, name="metrics"),
+    path("language/", set_language, name="set_language"),
+    # Of allauth's pages only those that signing in by code needs: no passwords, no sign-up.
+    path("sign-in/", sign_in.request_login_code, name="account_request_login_code"),
+    path("sign-in/", sign_in.request_login_code, name="account_login"),
+    path("sign-in/", sign_in.request_login_code, name="account_signup"),
+    path("sign-in/code/", sign_in.confirm_login_code, name="account_confirm_login_code"),
+    path("sign-in/closed/", sign_in.account_inactive, name="account_inactive"),
+    path("sign-out/", sign_in.logout, name="account_logout"),
+    path("", include("urja.web.portal.urls")),
+]
+
+handler400 = "urja.web.portal.errors.bad_request"
+handler403 = "urja.web.portal.errors.forbidden"
+handler404 = "urja.web.portal.errors.not_found"
+handler429 = "urja.web.portal.errors.too_many_requests"
+handler500 = "urja.web.portal.errors.server_error"

@@ -1,0 +1,86 @@
+"""How money, energy and time are written for a person in India, in the language of the request."""
+
+from datetime import date, datetime
+from fractions import Fraction
+
+from django.utils import dateformat
+from django.utils.translation import gettext as _
+
+MINUS = "−"
+SYMBOLS = {"INR": "₹"}
+"""Currencies with a sign of their own; any other is written by its code."""
+MINOR_PER_MAJOR = 100
+
+
+def group_indian(digits: str) -> str:
+    """Digits in the Indian grouping: the last three, then twos (`12345678` is `1,23,45,678`)."""
+    head, tail = digits[:-3], digits[-3:]
+    pairs = []
+    while head:
+        pairs.append(head[-2:])
+        head = head[:-2]
+    return ",".join([*reversed(pairs), tail])
+
+
+def money(amount_minor: int, currency: str = "INR", *, signed: bool = False) -> str:
+    """`-12345650` paise as `−₹1,23,456.50`; with `signed`, an addition carries a plus."""
+    major, minor = divmod(abs(amount_minor), MINOR_PER_MAJOR)
+    sign = MINUS if amount_minor < 0 else "+" if signed and amount_minor > 0 else ""
+    symbol = SYMBOLS.get(currency, f"{currency} ")
+    return f"{sign}{symbol}{group_indian(str(major))}.{minor:02d}"
+
+
+def energy(wh: int) -> str:
+    """Watt-hours as kilowatt-hours, exactly: `1234` is `1.234 kWh`, `1200` is `1.2 kWh`."""
+    return _("%(value)s kWh") % {"value": kilowatt_hours(wh)}
+
+
+def kilowatt_hours(wh: int) -> str:
+    """The number of `energy` alone, without trailing zeros."""
+    whole, rest = divmod(abs(wh), 1000)
+    decimals = f".{rest:03d}".rstrip("0") if rest else ""
+    return f"{MINUS if wh < 0 else ''}{group_indian(str(whole))}{decimals}"
+
+
+def ratio(value: Fraction) -> str:
+    """An exact rate or quantity: a decimal where it ends, otherwise a fraction (`1/3`)."""
+    rest = value.denominator
+    for prime in (2, 5):
+        while rest % prime == 0:
+            rest //= prime
+    if rest != 1:
+        return f"{value.numerator}/{value.denominator}"
+    places = 0
+    while (value * 10**places).denominator != 1:
+        places += 1
+    digits = str(abs((value * 10**places).numerator)).rjust(places + 1, "0")
+    whole, decimals = (digits[:-places], f".{digits[-places:]}") if places else (digits, "")
+    return f"{MINUS if value < 0 else ''}{group_indian(whole)}{decimals}"
+
+
+def day(value: date) -> str:
+    """`24 November 2026`, the month in the reader's language."""
+    return dateformat.format(value, "j F Y")
+
+
+def short_day(value: date) -> str:
+    """`24 November`."""
+    return dateformat.format(value, "j F")
+
+
+def month(value: date) -> str:
+    """`November 2026`."""
+    return dateformat.format(value, "F Y")
+
+
+def clock_time(value: datetime) -> str:
+    """`09:30`, in the zone the value carries."""
+    return f"{value:%H:%M}"
+
+
+def moment(value: datetime, today: date) -> str:
+    """A local instant as briefly as it can be said: the time alone today, with its day otherwise."""
+    if value.date() == today:
+        return _("today, %(time)s") % {"time": clock_time(value)}
+    text = short_day(value.date()) if value.year == today.year else day(value.date())
+    return _("%(day)s, %(time)s") % {"day": text, "time": clock_time(value)}

@@ -1,0 +1,150 @@
+"""What each address answers. Pages are made in `pages`, access is decided in `access`."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.templatetags.static import static
+from django.utils.cache import get_conditional_response
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import cache_control
+from django.views.decorators.http import require_safe
+
+from urja.apps.notices.queries import latest_messages
+from urja.web.portal import pages
+from urja.web.portal.access import account_or_404
+from urja.web.portal.clock import business_now
+from urja.web.portal.operations_views import is_local
+
+private = cache_control(private=True, no_store=True)
+"""What a person's account says is not to be kept by anything between us and the eye, nor shown after sign-out."""
+
+
+@require_safe
+@private
+@login_required
+def home(request: HttpRequest) -> HttpResponse:
+    """The person's one account, or the choice among several, or a word for who has none yet."""
+    cards = pages.accounts_of(request.user.pk)
+    if len(cards) == 1:
+        return _home_page(request, cards[0], several=False)
+    if cards:
+        choices = pages.choices(cards, business_now())
+        return render(request, "portal/choose.html", {"choices": choices})
+    return render(request, "portal/no_account.html")
+
+
+@require_safe
+@private
+@login_required
+def account(request: HttpRequest, account_id: int) -> HttpResponse:
+    """One account of several."""
+    return _home_page(request, account_or_404(request, account_id), several=True)
+
+
+def _home_page(request: HttpRequest, card: pages.AccountCard, *, several: bool) -> HttpResponse:
+    now = business_now()
+    balance = pages.balance_of(card, now)
+    page = pages.home(card, balance, now)
+    etag = pages.version(card, balance, now)
+    return render(request, "portal/home.html", {"page": page, "several": several, "etag": etag})
+
+
+@require_safe
+@private
+@login_required
+def live(request: HttpRequest, account_id: int) -> HttpResponse:
+    """The part of the page that moves. Asked with the ETag it was drawn under, it is drawn again only if changed.
+
+    The tag is made from the balance alone (ledger's last entry, data watermark, clock minute): an unchanged page
+    costs neither charts nor postings.
+    """
+    card = account_or_404(request, account_id)
+    now = business_now()
+    balance = pages.balance_of(card, now)
+    etag = pages.version(card, balance, now)
+    unchanged = get_conditional_response(request, etag=etag)
+    if unchanged is not None:
+        return unchanged
+    response = render(
+        request, "portal/live.html", {"page": pages.home(card, balance, now), "etag": etag}
+    )
+    response["ETag"] = etag
+    return response
+
+
+@require_safe
+@private
+@login_required
+def passbook(request: HttpRequest, account_id: int) -> HttpResponse:
+    """All postings, a page at a time, newest first."""
+    card = account_or_404(request, account_id)
+    page = pages.passbook(card, _sequence(request.GET.get("before")))
+    return render(request, "portal/passbook.html", {"page": page})
+
+
+def _sequence(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise Http404
+    return int(text)
+
+
+@require_safe
+@private
+@login_required
+def entry(request: HttpRequest, account_id: int, seq: int) -> HttpResponse:
+    """One posting and the arithmetic behind it."""
+    card = account_or_404(request, account_id)
+    page = pages.entry(card, seq)
+    if page is None:
+        raise Http404
+    return render(request, "portal/entry.html", {"page": page})
+
+
+@require_safe
+@private
+@login_required
+def own_entry(request: HttpRequest, seq: int) -> HttpResponse:
+    """A posting named without its account: enough for who has one account only."""
+    cards = pages.accounts_of(request.user.pk)
+    if len(cards) != 1:
+        raise Http404
+    return redirect("portal:entry", account_id=cards[0].id, seq=seq)
+
+
+@require_safe
+@private
+def outbox(request: HttpRequest) -> HttpResponse:
+    """A demonstration's mail, to whoever sits at the machine that runs it; elsewhere the page does not exist."""
+    if not (settings.URJA_DEMO and is_local(request)):
+        raise Http404
+    return render(request, "portal/outbox.html", {"outbox": latest_messages()})
+
+
+@require_safe
+@cache_control(public=True, max_age=86_400)
+def manifest(_request: HttpRequest) -> HttpResponse:
+    """What a phone needs to keep the page as an app."""
+    content: dict[str, Any] = {
+        "name": _("Urja: my electricity"),
+        "short_name": "Urja",
+        "start_url": "/",
+        "scope": "/",
+        "display": "standalone",
+        "background_color": "#f6f5f1",
+        "theme_color": "#0d4a3f",
+        "icons": [
+            {"src": static("portal/icon.svg"), "sizes": "any", "type": "image/svg+xml", "purpose": "any"},
+            {
+                "src": static("portal/icon-maskable.svg"),
+                "sizes": "any",
+                "type": "image/svg+xml",
+                "purpose": "maskable",
+            },
+        ],
+    }
+    return JsonResponse(content, content_type="application/manifest+json")

@@ -1,0 +1,143 @@
+"""The web's own Django settings, as values: `urja.site.django_settings` puts them over its own.
+
+Nothing here reads the environment; what depends on the installation comes as arguments of `web_settings()`.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from django.utils.csp import CSP
+
+_WEB = Path(__file__).resolve().parent
+DAY_S = 86_400
+
+MIDDLEWARE = [
+    "urja.web.portal.middleware.measured",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "urja.web.portal.middleware.without_device_rights",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        # A folder by name comes before the apps', so that allauth's pages are ours.
+        "DIRS": [str(_WEB / "portal" / "templates")],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.messages.context_processors.messages",
+                "urja.web.portal.context.house",
+            ],
+        },
+    }
+]
+
+SECURE_CSP = {
+    "default-src": [CSP.NONE],
+    "script-src": [CSP.SELF],
+    "style-src": [CSP.SELF],
+    "img-src": [CSP.SELF],
+    "connect-src": [CSP.SELF],
+    "manifest-src": [CSP.SELF],
+    "form-action": [CSP.SELF],
+    "frame-ancestors": [CSP.NONE],
+    "base-uri": [CSP.NONE],
+}
+"""No inline script or style anywhere: what a page needs comes from `/static/`."""
+
+_CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        # One table for all web processes: allauth counts sign-in attempts in the default cache.
+        "LOCATION": "web_cache",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    }
+}
+
+_SIGN_IN: dict[str, Any] = {
+    "AUTHENTICATION_BACKENDS": ["allauth.account.auth_backends.AuthenticationBackend"],
+    "LOGIN_URL": "account_request_login_code",
+    "LOGIN_REDIRECT_URL": "portal:home",
+    "LOGOUT_REDIRECT_URL": "account_request_login_code",
+    "ACCOUNT_ADAPTER": "urja.web.portal.adapter.ConsumerAdapter",
+    "ACCOUNT_LOGIN_METHODS": {"email"},
+    "ACCOUNT_SIGNUP_FIELDS": ["email*"],
+    "ACCOUNT_EMAIL_VERIFICATION": "none",  # the code itself proves the address
+    "ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS": False,  # nobody can make us write to strangers
+    "ACCOUNT_PREVENT_ENUMERATION": True,
+    "ACCOUNT_SESSION_REMEMBER": True,
+    "ACCOUNT_LOGIN_BY_CODE_ENABLED": True,
+    "ACCOUNT_LOGIN_BY_CODE_TIMEOUT": 300,
+    "ACCOUNT_LOGIN_BY_CODE_MAX_ATTEMPTS": 3,
+    "ACCOUNT_LOGIN_BY_CODE_SUPPORTS_RESEND": True,
+    "ACCOUNT_LOGIN_BY_CODE_FORMAT": {"numeric": True, "length": 6, "dashed": False},
+    "ACCOUNT_RATE_LIMITS": {"request_login_code": "20/m/ip,3/m/key"},
+    "ACCOUNT_FORMS": {
+        "request_login_code": "urja.web.portal.forms.RequestCodeForm",
+        "confirm_login_code": "urja.web.portal.forms.ConfirmCodeForm",
+    },
+    "SESSION_COOKIE_AGE": 90 * DAY_S,
+}
+
+
+def _cookies(*, secure: bool) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        f"{cookie}_COOKIE_{attribute}": value
+        for cookie in ("SESSION", "CSRF", "LANGUAGE")
+        for attribute, value in (("SECURE", secure), ("HTTPONLY", True), ("SAMESITE", "Lax"))
+    }
+    values["LANGUAGE_COOKIE_AGE"] = 365 * DAY_S
+    if secure:
+        # The prefix makes a browser refuse such a cookie from any other host or path.
+        values["SESSION_COOKIE_NAME"] = "__Host-session"
+        values["CSRF_COOKIE_NAME"] = "__Host-csrf"
+    return values
+
+
+def _https() -> dict[str, Any]:
+    return {
+        "SECURE_SSL_REDIRECT": True,
+        "SECURE_REDIRECT_EXEMPT": [r"^healthz$", r"^readyz$", r"^metrics$"],
+        "SECURE_HSTS_SECONDS": 365 * DAY_S,
+        "SECURE_PROXY_SSL_HEADER": ("HTTP_X_FORWARDED_PROTO", "https"),
+    }
+
+
+def web_settings(*, secure: bool, demo: bool) -> dict[str, Any]:
+    """The web's Django settings.
+
+    `secure`: people reach the site by TLS, so cookies say so and browsers are told to insist on it.
+    `demo`: nothing is sent to anybody; messages go to a table that `/demo/outbox/` shows.
+    """
+    return {
+        "MIDDLEWARE": MIDDLEWARE,
+        "TEMPLATES": TEMPLATES,
+        "CACHES": _CACHES,
+        "LANGUAGES": [("en", "English"), ("hi", "हिन्दी")],
+        "LOCALE_PATHS": [str(_WEB / "locale")],
+        "CSRF_FAILURE_VIEW": "urja.web.portal.errors.csrf_failure",
+        "MESSAGE_STORAGE": "django.contrib.messages.storage.session.SessionStorage",
+        "X_FRAME_OPTIONS": "DENY",
+        "SECURE_CSP": SECURE_CSP,
+        "SECURE_CONTENT_TYPE_NOSNIFF": True,
+        "SECURE_REFERRER_POLICY": "same-origin",
+        "SECURE_CROSS_ORIGIN_OPENER_POLICY": "same-origin",
+        "WHITENOISE_USE_FINDERS": True,
+        "WHITENOISE_AUTOREFRESH": False,
+        **_SIGN_IN,
+        **_cookies(secure=secure),
+        **(_https() if secure else {}),
+        **({"EMAIL_BACKEND": "urja.apps.notices.mail.OutboxBackend"} if demo else {}),
+    }

@@ -157,7 +157,7 @@ class DataDirectory:
 
     def _check_unused(self) -> None:
         """Somebody's home directory, given by mistake, is not strewn with our files."""
-        foreign = sorted(set(os.listdir(self.path)) - {"lock", "urja.toml", "lost+found"})
+        foreign = sorted({entry.name for entry in self.path.iterdir()} - {"lock", "urja.toml", "lost+found"})
         if foreign:
             self._lock_file.unlink()
             raise Refusal(

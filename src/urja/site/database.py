@@ -7,7 +7,8 @@ with SET ROLE. The head end has no role: it never reaches the database.
 
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Final
+from types import ModuleType
+from typing import Final, LiteralString, cast
 
 import psycopg
 from psycopg import sql
@@ -66,15 +67,30 @@ def apply_grants(owner_conninfo: str) -> None:
     with psycopg.connect(owner_conninfo) as connection:
         for role in (*LOGIN_ROLES[1:], PARTITIONS_ROLE):
             identifier = sql.Identifier(role)
-            for kind in ("TABLES", "SEQUENCES", "FUNCTIONS"):
+            for kind, name in _owned(connection):
                 connection.execute(
-                    sql.SQL("REVOKE ALL ON ALL {} IN SCHEMA public FROM {}").format(sql.SQL(kind), identifier)
+                    sql.SQL("REVOKE ALL ON {} {} FROM {}").format(sql.SQL(kind), sql.SQL(name), identifier)
                 )
             connection.execute(sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(identifier))
         for role, statements in grants().items():
             assert role in (*LOGIN_ROLES, PARTITIONS_ROLE), f"grants name an unknown role {role}"
             for statement in statements:
                 connection.execute(statement.encode())
+
+
+def _owned(connection: psycopg.Connection) -> list[tuple[LiteralString, LiteralString]]:
+    """Tables, sequences and functions of the owner's; day partitions belong to another role and have no rights."""
+    found = connection.execute(
+        """
+        SELECT CASE relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, oid::regclass::text FROM pg_class
+        WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'S')
+          AND relowner = current_user::regrole
+        UNION ALL
+        SELECT 'FUNCTION', oid::regprocedure::text FROM pg_proc
+        WHERE pronamespace = 'public'::regnamespace AND proowner = current_user::regrole
+        """
+    )
+    return [(cast("LiteralString", kind), cast("LiteralString", name)) for kind, name in found]
 
 
 def grants() -> dict[str, list[str]]:
@@ -86,7 +102,7 @@ def grants() -> dict[str, list[str]]:
     return merged
 
 
-def _grant_modules() -> list:
+def _grant_modules() -> list[ModuleType]:
     from django.apps import apps
 
     names = [f"{config.name}.grants" for config in apps.get_app_configs() if config.name.startswith("urja.")]

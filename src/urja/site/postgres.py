@@ -74,9 +74,7 @@ def _candidates(directory: Path | None) -> list[tuple[Path, str]]:
 
 
 def _major_version(directory: Path) -> int:
-    shown = subprocess.run(
-        [directory / "postgres", "--version"], capture_output=True, text=True, check=False
-    )
+    shown = subprocess.run([directory / "postgres", "--version"], capture_output=True, text=True, check=False)
     match = re.search(r"(\d+)", shown.stdout)
     return int(match.group(1)) if match else 0
 
@@ -219,9 +217,7 @@ class Cluster:
         """Start the server as a child and wait until it answers (for tests and one-off tools)."""
         self.prepare()
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
+            self._process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         deadline = time.monotonic() + timeout_s
         while not self.accepts():
             if self._process.poll() is not None:

@@ -42,9 +42,8 @@ class Server:
         while True:
             if self._process.poll() is not None:
                 raise RuntimeError(self._log.read_text())
-            with contextlib.suppress(OSError):
-                _, writer = await asyncio.open_connection("127.0.0.1", self.port)
-                writer.close()
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1) as probe:
+                probe.recv(1)
                 return
             await asyncio.sleep(0.02)
 

@@ -166,15 +166,20 @@ class TestRights:
     @pytest.mark.parametrize("user", [User.HEADEND, User.PIPELINE])
     async def test_only_the_admin_makes_streams_and_reads_quarantine(self, nats_server, admin, user):
         broker = await nats_server.connect(user)
-        with pytest.raises(BrokerUnavailable):
+        with pytest.raises(NotPermitted):
             await broker._request("$JS.API.STREAM.DELETE.READINGS", b"", None)
         with pytest.raises(NotPermitted):
             await broker._request("$JS.API.STREAM.MSG.GET.QUARANTINE", b"{}", None)
         await broker.close()
 
     async def test_nobody_comes_in_with_a_wrong_password(self, nats_server):
-        with pytest.raises((NotPermitted, BrokerUnavailable)):
-            await connect(nats_server.url, User.ADMIN, "wrong", "intruder", within_s=1.0)
+        with pytest.raises(NotPermitted, match="refuses user admin"):
+            await connect(nats_server.url, User.ADMIN, "wrong", "intruder")
+
+
+async def test_a_broker_that_is_not_there_is_named():
+    with pytest.raises(BrokerUnavailable, match="no broker at"):
+        await connect("nats://127.0.0.1:1", User.ADMIN, "secret", "early", within_s=0.1)
 
 
 async def test_the_projection_is_given_whole_and_then_followed(headend: Broker, pipeline: Broker):

@@ -10,12 +10,11 @@ import contextlib
 import itertools
 import re
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Literal, cast, overload
 
 import msgspec
-import nats
 import nats.errors
 import nats.js.api as js_api
 import nats.js.errors
@@ -142,9 +141,7 @@ class Consumer[T]:
     async def fetch(self, max_messages: int = 100, wait_s: float = 1.0) -> list[Delivery[T]]:
         """Up to `max_messages`, as soon as there are some; empty if none came within `wait_s` seconds."""
         try:
-            taken: list[Msg] = await self._pull.fetch(max_messages, timeout=wait_s)
-        except TimeoutError:
-            return []
+            taken = await self._broker.unless_lost(self._pull.fetch(max_messages, timeout=wait_s))
         except _NATS_ERRORS as error:
             raise _from_nats(error) from error
         deliveries = [await self._decoded(message) for message in taken]
@@ -208,6 +205,7 @@ class Broker:
         self._waiting: dict[str, tuple[str, asyncio.Future[Msg]]] = {}
         self._up = asyncio.Event()
         self._closing = False
+        self._lost = asyncio.Event()
         self._last_error: BaseException | None = None
         self.epoch = 0
         """Grows with each lost connection: what was asked of an older epoch may not have been heard."""
@@ -215,33 +213,46 @@ class Broker:
     # -- the connection ---------------------------------------------------------------------------------
 
     async def _open(self, url: str, password: str, within_s: float) -> None:
-        try:
-            async with asyncio.timeout(within_s):
-                await self._client.connect(
-                    url,
-                    user=self._user.value,
-                    password=password,
-                    name=self._name,
-                    inbox_prefix=inbox_prefix(self._user),
-                    max_reconnect_attempts=-1,
-                    reconnect_time_wait=1,
-                    connect_timeout=5,
-                    ping_interval=10,
-                    max_outstanding_pings=2,
-                    pending_size=4 << 20,
-                    error_cb=self._on_error,
-                    disconnected_cb=self._on_disconnected,
-                    reconnected_cb=self._on_reconnected,
-                )
-        except (*_NATS_ERRORS, TimeoutError) as error:
-            await self._client.close()
-            cause = self._last_error or error
-            if "authorization" in str(cause).lower():
-                raise NotPermitted(f"the broker at {url} refuses user {self._user}: {cause}") from error
-            raise BrokerUnavailable(f"no broker at {url} within {within_s:g} s: {cause}") from error
+        deadline = asyncio.get_running_loop().time() + within_s
+        while True:
+            try:
+                async with asyncio.timeout(max(within_s, 1.0)):
+                    await self._attempt(url, password)
+                break
+            except _NATS_ERRORS as error:
+                await self._client.close()
+                cause = self._last_error or error
+                if "authorization" in str(cause).lower():
+                    raise NotPermitted(f"the broker at {url} refuses user {self._user}") from error
+                if asyncio.get_running_loop().time() > deadline:
+                    raise BrokerUnavailable(f"no broker at {url} within {within_s:g} s: {cause}") from error
+                await asyncio.sleep(0.2)
         self.jetstream = self._client.jetstream(timeout=_ANSWER_S)
         await self._client.subscribe(f"{self._inbox}*", cb=self._on_answer)
         self._up.set()
+
+    async def _attempt(self, url: str, password: str) -> None:
+        # The client's own first connect retries for ever and hides a wrong password: try once, here.
+        self._client = Client()
+        await self._client.connect(
+            url,
+            user=self._user.value,
+            password=password,
+            name=self._name,
+            inbox_prefix=inbox_prefix(self._user),
+            allow_reconnect=False,
+            max_reconnect_attempts=1,
+            reconnect_time_wait=1,
+            connect_timeout=5,
+            ping_interval=10,
+            max_outstanding_pings=2,
+            pending_size=4 << 20,
+            error_cb=self._on_error,
+            disconnected_cb=self._on_disconnected,
+            reconnected_cb=self._on_reconnected,
+        )
+        self._client.options["allow_reconnect"] = True
+        self._client.options["max_reconnect_attempts"] = -1
 
     async def _on_answer(self, message: Msg) -> None:
         waiting = self._waiting.pop(message.subject, None)
@@ -256,12 +267,16 @@ class Broker:
             return
         log.error("broker refuses a subject", user=self._user, subject=denied[1])
         for subject, future in list(self._waiting.values()):
-            if subject == denied[1] and not future.done():
+            # The client library gives the server's text in lower case.
+            if subject.lower() == denied[1].lower() and not future.done():
                 future.set_exception(NotPermitted(f"user {self._user} may not publish to {subject}"))
 
     async def _on_disconnected(self) -> None:
         self._up.clear()
         self.epoch += 1
+        # Whoever waits on this connection wakes; the next connection gets an event of its own.
+        self._lost.set()
+        self._lost = asyncio.Event()
         if not self._closing:
             log.warning("broker away")
         self._fail_waiting("the connection broke before the broker answered")
@@ -431,9 +446,8 @@ class Broker:
             pull = await self.jetstream.pull_subscribe_bind(consumer=consumer, stream=stream)
             expected = 1
             while epoch == self.epoch:
-                try:
-                    taken = await pull.fetch(500, timeout=20.0)
-                except TimeoutError:
+                taken = await self.unless_lost(pull.fetch(500, timeout=20.0))
+                if not taken:
                     continue
                 for message in taken:
                     if message.metadata.sequence.consumer != expected:
@@ -448,6 +462,21 @@ class Broker:
                 with contextlib.suppress(*_NATS_ERRORS):
                     await pull.unsubscribe()
         raise BrokerUnavailable("the connection broke")
+
+    async def unless_lost(self, fetch: Coroutine[Any, Any, list[Msg]]) -> list[Msg]:
+        """What a pull brings; nothing if it ran out of time; BrokerUnavailable once the connection breaks."""
+        pulling = asyncio.ensure_future(fetch)
+        losing = asyncio.ensure_future(self._lost.wait())
+        try:
+            await asyncio.wait({pulling, losing}, return_when=asyncio.FIRST_COMPLETED)
+            if not pulling.done():
+                raise BrokerUnavailable("the connection broke")
+            return pulling.result()
+        except TimeoutError:
+            return []
+        finally:
+            losing.cancel()
+            pulling.cancel()
 
     # -- the head end's own state -----------------------------------------------------------------------
 
@@ -531,6 +560,7 @@ class Broker:
             await message.respond(await answer(item))
 
         await self._client.subscribe(names.REPLAY, queue="headends", cb=on_request)
+        await self._client.flush()
 
     # -- making it all (admin) --------------------------------------------------------------------------
 

@@ -216,7 +216,9 @@ class _Decoder:
         count, pos = self.length(pos)
         if count > self._end - pos:
             # Each element takes a byte at least, so a huge count is refused before any memory is taken.
-            raise DecodeError(f"{count} elements are announced, {self._end - pos} bytes are left", offset=start)
+            raise DecodeError(
+                f"{count} elements are announced, {self._end - pos} bytes are left", offset=start
+            )
         if depth >= self._max_depth:
             raise LimitExceeded(f"nested deeper than {self._max_depth}", offset=start)
         if self._untagged and count == 2 and self._descriptor_at(pos):
@@ -513,17 +515,17 @@ def null() -> Data:
 
 
 def boolean(value: bool) -> Data:
-    """boolean"""
+    """Boolean"""
     return Data(Tag.BOOLEAN, bool(value))
 
 
 def int8(value: int) -> Data:
-    """integer"""
+    """Integer"""
     return Data(Tag.INT8, value)
 
 
 def int16(value: int) -> Data:
-    """long"""
+    """Long"""
     return Data(Tag.INT16, value)
 
 
@@ -538,7 +540,7 @@ def int64(value: int) -> Data:
 
 
 def uint8(value: int) -> Data:
-    """unsigned"""
+    """Unsigned"""
     return Data(Tag.UINT8, value)
 
 
@@ -558,7 +560,7 @@ def uint64(value: int) -> Data:
 
 
 def enum(value: int) -> Data:
-    """enum"""
+    """Enum"""
     return Data(Tag.ENUM, int(value))
 
 
@@ -603,12 +605,12 @@ def date_time(value: CosemDateTime) -> Data:
 
 
 def structure(*members: Data) -> Data:
-    """structure"""
+    """Structure"""
     return Data(Tag.STRUCTURE, members)
 
 
 def array(*elements: Data) -> Data:
-    """array"""
+    """Array"""
     return Data(Tag.ARRAY, elements)
 
 

@@ -1,0 +1,102 @@
+"""General block transfer (IEC 62056-5-3, 9.3.13): an APDU of any kind in numbered blocks."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from urja.cosem import axdr
+from urja.cosem.axdr import Limits
+from urja.cosem.errors import DecodeError, LimitExceeded, LocalError, PeerError
+from urja.cosem.xdlms.cursor import Cursor
+
+TAG: Final = 0xE0
+_LAST, _STREAMING, _WINDOW = 0x80, 0x40, 0x3F
+
+
+@dataclass(frozen=True, slots=True)
+class GeneralBlockTransfer:
+    """One block. Numbers count from 1; `window` is 0 where the receiver cannot ask for lost blocks."""
+
+    last: bool
+    streaming: bool
+    window: int
+    number: int
+    acknowledged: int
+    data: bytes
+
+    def encode(self) -> bytes:
+        """The APDU; LocalError where a field does not fit."""
+        if not 0 <= self.window <= _WINDOW:
+            raise LocalError(f"a block transfer window of {self.window} is outside 0..63")
+        control = self.last * _LAST | self.streaming * _STREAMING | self.window
+        numbers = self.number.to_bytes(2) + self.acknowledged.to_bytes(2)
+        return bytes((TAG, control)) + numbers + axdr.encode_length(len(self.data)) + self.data
+
+
+def decode_block(cursor: Cursor) -> GeneralBlockTransfer:
+    """What follows the tag."""
+    control = cursor.byte("block control")
+    number, acknowledged = cursor.uint(2, "block number"), cursor.uint(2, "acknowledged block")
+    return GeneralBlockTransfer(
+        bool(control & _LAST),
+        bool(control & _STREAMING),
+        control & _WINDOW,
+        number,
+        acknowledged,
+        cursor.octets("block data"),
+    )
+
+
+class Reassembler:
+    """Joins the blocks of one direction; holds at most `limits.max_apdu` bytes."""
+
+    def __init__(self, limits: Limits = axdr.DEFAULT_LIMITS) -> None:
+        self._limits = limits
+        self._parts = bytearray()
+        self._next = 1
+
+    def push(self, block: GeneralBlockTransfer) -> bytes | None:
+        """Take one block; returns the whole APDU with the last one.
+
+        A block that came before is ignored, block 1 begins anew. Raises PeerError for a gap, DecodeError for
+        an empty transfer; both forget what was gathered.
+        """
+        if block.number == 1:
+            self.reset()
+        if 0 < block.number < self._next:
+            return None
+        if block.number != self._next:
+            expected = self._next
+            self.reset()
+            raise PeerError(f"block {block.number} came where block {expected} is due")
+        if len(self._parts) + len(block.data) > self._limits.max_apdu:
+            self.reset()
+            raise LimitExceeded(f"a block transfer beyond {self._limits.max_apdu} bytes")
+        self._parts += block.data
+        self._next += 1
+        if not block.last:
+            return None
+        apdu = bytes(self._parts)
+        self.reset()
+        if not apdu:
+            raise DecodeError("a block transfer without a byte")
+        return apdu
+
+    def reset(self) -> None:
+        """Forget what was gathered."""
+        self._parts.clear()
+        self._next = 1
+
+
+def split(apdu: bytes, block_size: int, *, window: int = 0) -> Iterator[GeneralBlockTransfer]:
+    """The blocks of an APDU, `block_size` bytes of data each, streamed (no block waits for an acknowledgement).
+
+    Raises LocalError for sizes that cannot be.
+    """
+    if block_size < 1 or not apdu or len(apdu) > block_size * 0xFFFF:
+        raise LocalError(f"cannot transfer {len(apdu)} bytes in blocks of {block_size}")
+    count = -(-len(apdu) // block_size)
+    for number in range(1, count + 1):
+        part = apdu[(number - 1) * block_size : number * block_size]
+        last = number == count
+        yield GeneralBlockTransfer(last, not last, window, number, 0, part)

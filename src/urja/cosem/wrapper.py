@@ -1,0 +1,101 @@
+"""The wrapper of DLMS over TCP and UDP (IEC 62056-4-7): version, two ports, length, APDU."""
+
+import struct
+from dataclasses import dataclass
+from typing import Final
+
+from urja.cosem.errors import DecodeError, LimitExceeded, LocalError
+
+VERSION: Final = 1
+HEADER_LENGTH: Final = 8
+MAX_APDU: Final = 0xFFFF
+
+_HEADER: Final = struct.Struct(">HHHH")
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One wrapped APDU between two wrapper ports (SAPs)."""
+
+    source: int
+    destination: int
+    apdu: bytes
+
+    def encode(self) -> bytes:
+        """The bytes on the wire; LocalError where a port or the APDU does not fit."""
+        try:
+            header = _HEADER.pack(VERSION, self.source, self.destination, len(self.apdu))
+        except struct.error as error:
+            raise LocalError(
+                f"ports {self.source}, {self.destination} or {len(self.apdu)} bytes do not fit the wrapper"
+            ) from error
+        return header + self.apdu
+
+
+def encode(frame: Frame) -> bytes:
+    """The bytes on the wire."""
+    return frame.encode()
+
+
+def decode_datagram(datagram: bytes) -> Frame:
+    """The one frame that a UDP datagram holds; raises DecodeError for less or more."""
+    source, destination, size = _header(datagram, 0)
+    if size != len(datagram) - HEADER_LENGTH:
+        raise DecodeError(
+            f"the wrapper announces {size} bytes, {len(datagram) - HEADER_LENGTH} are there", offset=6
+        )
+    return Frame(source, destination, bytes(datagram[HEADER_LENGTH:]))
+
+
+class Splitter:
+    """Cuts a TCP stream into frames; holds less than one frame of at most `max_apdu` bytes."""
+
+    def __init__(self, max_apdu: int = MAX_APDU) -> None:
+        self._max_apdu = max_apdu
+        self._buffer = bytearray()
+        self.failure: DecodeError | None = None
+        """Why the stream cannot be followed any more. Offsets count from the broken header."""
+
+    @property
+    def pending(self) -> int:
+        """Bytes of an unfinished frame that are held."""
+        return len(self._buffer)
+
+    def feed(self, data: bytes | bytearray | memoryview) -> list[Frame]:
+        """Take bytes, give the frames they complete.
+
+        A header that is none, or too long an APDU, ends the stream: the frames before it are returned and
+        `failure` is set; with none to return, and on every later call, `failure` is raised.
+        """
+        if self.failure is not None:
+            raise self.failure
+        self._buffer += data
+        frames: list[Frame] = []
+        pos = 0
+        try:
+            while len(self._buffer) - pos >= HEADER_LENGTH:
+                source, destination, size = _header(self._buffer, pos)
+                if size > self._max_apdu:
+                    raise LimitExceeded(f"an APDU of {size} bytes, {self._max_apdu} are accepted", offset=6)
+                end = pos + HEADER_LENGTH + size
+                if end > len(self._buffer):
+                    break
+                frames.append(Frame(source, destination, bytes(self._buffer[pos + HEADER_LENGTH : end])))
+                pos = end
+        except DecodeError as failure:
+            self.failure = failure
+            self._buffer.clear()
+            if not frames:
+                raise
+            return frames
+        del self._buffer[:pos]
+        return frames
+
+
+def _header(buffer: bytes | bytearray, pos: int) -> tuple[int, int, int]:
+    if len(buffer) - pos < HEADER_LENGTH:
+        raise DecodeError(f"{len(buffer) - pos} bytes do not hold a wrapper header", offset=0)
+    version, source, destination, size = _HEADER.unpack_from(buffer, pos)
+    if version != VERSION:
+        raise DecodeError(f"wrapper version {version}, not {VERSION}", offset=0)
+    return source, destination, size

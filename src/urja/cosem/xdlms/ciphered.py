@@ -1,0 +1,178 @@
+"""Ciphered APDUs (IEC 62056-5-3, 5.3.6): glo-/ded- of each service, general-glo and general-ded."""
+
+from dataclasses import dataclass
+from typing import Final, Self
+
+from urja.cosem import axdr, security
+from urja.cosem.errors import DecodeError, LocalError
+from urja.cosem.security import SecurityControl, Suite0Keys
+from urja.cosem.xdlms.cursor import Cursor
+
+GENERAL_GLO_TAG: Final = 0xDB
+GENERAL_DED_TAG: Final = 0xDC
+
+GLOBAL_TAG_OF: Final = {
+    0x01: 0x21,  # initiate-request
+    0x05: 0x25,  # read-request
+    0x06: 0x26,  # write-request
+    0x08: 0x28,  # initiate-response
+    0x0C: 0x2C,  # read-response
+    0x0D: 0x2D,  # write-response
+    0x0E: 0x2E,  # confirmed-service-error
+    0x16: 0x36,  # unconfirmed-write-request
+    0x18: 0x38,  # information-report
+    0xC0: 0xC8,  # get-request
+    0xC1: 0xC9,  # set-request
+    0xC2: 0xCA,  # event-notification
+    0xC3: 0xCB,  # action-request
+    0xC4: 0xCC,  # get-response
+    0xC5: 0xCD,  # set-response
+    0xC7: 0xCF,  # action-response
+}
+"""Tag of a plain service to the tag of its glo- form."""
+
+DEDICATED_TAG_OF: Final = {
+    plain: 0x40 | plain if plain < 0x20 else glo + 8 for plain, glo in GLOBAL_TAG_OF.items()
+}
+"""Tag of a plain service to the tag of its ded- form."""
+
+CIPHERED_TAGS: Final = frozenset(GLOBAL_TAG_OF.values()) | frozenset(DEDICATED_TAG_OF.values())
+
+_PLAIN_TAG_OF: Final = {glo: plain for plain, glo in GLOBAL_TAG_OF.items()} | {
+    ded: plain for plain, ded in DEDICATED_TAG_OF.items()
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GlobalCiphered:
+    """A service under the global (or dedicated) key. `payload` is text and tag as `security.seal` gives it."""
+
+    tag: int
+    control: SecurityControl
+    counter: int
+    payload: bytes
+
+    @classmethod
+    def protect(
+        cls,
+        keys: Suite0Keys,
+        system_title: bytes,
+        counter: int,
+        control: SecurityControl,
+        apdu: bytes,
+    ) -> Self:
+        """The glo- form of a plain APDU; LocalError for a service that has none (use general-glo)."""
+        tag = GLOBAL_TAG_OF.get(apdu[0]) if apdu else None
+        if tag is None:
+            raise LocalError(f"no glo- form of APDU {apdu[:1].hex()}")
+        return cls(tag, control, counter, security.seal(keys, system_title, counter, control, apdu))
+
+    @property
+    def dedicated(self) -> bool:
+        """Whether the dedicated key of the association was used."""
+        return self.tag not in GLOBAL_TAG_OF.values()
+
+    def open(self, keys: Suite0Keys, system_title: bytes) -> bytes:
+        """The plain APDU; `system_title` is the sender's.
+
+        Raises AuthenticationFailed, or DecodeError where another service comes out than the tag announces
+        (without authentication that is how a wrong key shows).
+        """
+        apdu = security.open_(keys, system_title, self.counter, self.control, self.payload)
+        if not apdu or apdu[0] != _PLAIN_TAG_OF[self.tag]:
+            raise DecodeError(
+                f"APDU {apdu[:1].hex() or 'of no bytes'} inside ciphering 0x{self.tag:02x}: a wrong key?"
+            )
+        return apdu
+
+    def encode(self) -> bytes:
+        """The APDU."""
+        content = _encode_content(self.control, self.counter, self.payload)
+        return bytes((self.tag,)) + axdr.encode_length(len(content)) + content
+
+
+@dataclass(frozen=True, slots=True)
+class GeneralGloCiphered:
+    """Any APDU under the global key, with the sender's system title (empty where it is known before)."""
+
+    system_title: bytes
+    control: SecurityControl
+    counter: int
+    ciphertext: bytes
+
+    TAG = GENERAL_GLO_TAG
+
+    @classmethod
+    def protect(
+        cls,
+        keys: Suite0Keys,
+        system_title: bytes,
+        counter: int,
+        control: SecurityControl,
+        apdu: bytes,
+    ) -> Self:
+        """The general form of a plain APDU."""
+        ciphertext = security.seal(keys, system_title, counter, control, apdu)
+        return cls(system_title, control, counter, ciphertext)
+
+    def open(self, keys: Suite0Keys, system_title: bytes | None = None) -> bytes:
+        """The plain APDU. `system_title` is used where the APDU carries none.
+
+        Raises AuthenticationFailed; LocalError where there is no title at all.
+        """
+        title = self.system_title or system_title
+        if not title:
+            raise LocalError("the APDU carries no system title, and none is given")
+        return security.open_(keys, title, self.counter, self.control, self.ciphertext)
+
+    def encode(self) -> bytes:
+        """The APDU."""
+        content = _encode_content(self.control, self.counter, self.ciphertext)
+        title = axdr.encode_length(len(self.system_title)) + self.system_title
+        return bytes((self.TAG,)) + title + axdr.encode_length(len(content)) + content
+
+
+@dataclass(frozen=True, slots=True)
+class GeneralDedCiphered(GeneralGloCiphered):
+    """The same under the dedicated key."""
+
+    TAG = GENERAL_DED_TAG
+
+
+def decode_service(tag: int, cursor: Cursor) -> GlobalCiphered:
+    """What follows the tag of a glo- or ded- service."""
+    return GlobalCiphered(tag, *_decode_content(cursor))
+
+
+def decode_general_glo(cursor: Cursor) -> GeneralGloCiphered:
+    """What follows the tag of general-glo-ciphering."""
+    return GeneralGloCiphered(_decode_title(cursor), *_decode_content(cursor))
+
+
+def decode_general_ded(cursor: Cursor) -> GeneralDedCiphered:
+    """What follows the tag of general-ded-ciphering."""
+    return GeneralDedCiphered(_decode_title(cursor), *_decode_content(cursor))
+
+
+def _decode_title(cursor: Cursor) -> bytes:
+    start = cursor.pos
+    title = cursor.octets("system title")
+    if len(title) not in (0, security.SYSTEM_TITLE_LENGTH):
+        raise DecodeError(f"a system title of {len(title)} bytes, not 8", offset=start)
+    return title
+
+
+def _decode_content(cursor: Cursor) -> tuple[SecurityControl, int, bytes]:
+    start = cursor.pos
+    size = cursor.length("ciphered content")
+    if size > cursor.left:
+        raise DecodeError(f"ciphered content: {size} bytes are due, {cursor.left} are left", offset=start)
+    if size < 5:
+        raise DecodeError(f"{size} bytes do not hold a security header", offset=start)
+    control = SecurityControl.from_byte(cursor.byte("security control"))
+    counter = cursor.uint(4, "invocation counter")
+    return control, counter, cursor.take(size - 5, "ciphered content")
+
+
+def _encode_content(control: SecurityControl, counter: int, payload: bytes) -> bytes:
+    return bytes((control.to_byte(),)) + counter.to_bytes(4) + payload

@@ -1,0 +1,120 @@
+"""A reading position in one APDU: every read is bounds-checked and knows its offset."""
+
+from enum import IntEnum
+
+from urja.cosem import axdr
+from urja.cosem.axdr import Data, Limits
+from urja.cosem.errors import DecodeError, LimitExceeded
+from urja.cosem.obis import CosemAttribute, CosemMethod, Obis
+
+
+class Cursor:
+    """Reads forward through `buf`; each method raises DecodeError at the byte that is missing or wrong."""
+
+    __slots__ = ("buf", "limits", "pos")
+
+    def __init__(self, buf: bytes, pos: int = 0, limits: Limits = axdr.DEFAULT_LIMITS) -> None:
+        if len(buf) > limits.max_apdu:
+            raise LimitExceeded(
+                f"an APDU of {len(buf)} bytes, at most {limits.max_apdu} are accepted", offset=0
+            )
+        self.buf = buf
+        self.pos = pos
+        self.limits = limits
+
+    @property
+    def left(self) -> int:
+        """Bytes not read yet."""
+        return len(self.buf) - self.pos
+
+    def take(self, size: int, what: str) -> bytes:
+        """The next `size` bytes."""
+        if size > self.left:
+            raise DecodeError(f"{what}: {size} bytes are due, {self.left} are left", offset=self.pos)
+        start = self.pos
+        self.pos += size
+        return self.buf[start : self.pos]
+
+    def uint(self, size: int, what: str) -> int:
+        """A big-endian unsigned integer of `size` bytes."""
+        return int.from_bytes(self.take(size, what))
+
+    def byte(self, what: str) -> int:
+        """One byte."""
+        return self.uint(1, what)
+
+    def int8(self, what: str) -> int:
+        """One signed byte."""
+        return int.from_bytes(self.take(1, what), signed=True)
+
+    def flag(self, what: str) -> bool:
+        """A boolean, or the usage flag of an OPTIONAL component."""
+        return self.byte(what) != 0
+
+    def optional(self, what: str) -> bool:
+        """The usage flag of an OPTIONAL component: 0 or 1, anything else is an error."""
+        start = self.pos
+        value = self.byte(f"{what}, presence flag")
+        if value > 1:
+            raise DecodeError(f"{what}: presence flag 0x{value:02x}, not 0 or 1", offset=start)
+        return value == 1
+
+    def length(self, what: str) -> int:
+        """A length in A-XDR or BER definite form, up to four bytes."""
+        start = self.pos
+        first = self.byte(f"length of {what}")
+        if first < 0x80:
+            return first
+        if not 0x81 <= first <= 0x84:
+            raise DecodeError(f"0x{first:02x} does not begin the length of {what}", offset=start)
+        return self.uint(first & 0x7F, f"length of {what}")
+
+    def count(self, what: str) -> int:
+        """The number of elements of a SEQUENCE OF whose elements take a byte each at least."""
+        start = self.pos
+        count = self.length(what)
+        if count > self.left:
+            raise DecodeError(f"{count} {what} are announced, {self.left} bytes are left", offset=start)
+        if count > self.limits.max_elements:
+            raise LimitExceeded(f"{count} {what}, we accept {self.limits.max_elements}", offset=start)
+        return count
+
+    def octets(self, what: str) -> bytes:
+        """An octet string with its length."""
+        return self.take(self.length(what), what)
+
+    def data(self) -> Data:
+        """One tagged A-XDR value."""
+        value, self.pos = axdr.decode(self.buf, offset=self.pos, limits=self.limits)
+        return value
+
+    def attribute(self) -> CosemAttribute:
+        """COSEM-attribute-descriptor."""
+        class_id = self.uint(2, "class id")
+        obis = Obis(*self.take(6, "logical name"))
+        return CosemAttribute(class_id, obis, self.int8("attribute"))
+
+    def method(self) -> CosemMethod:
+        """COSEM-method-descriptor."""
+        class_id = self.uint(2, "class id")
+        obis = Obis(*self.take(6, "logical name"))
+        return CosemMethod(class_id, obis, self.int8("method"))
+
+    def code[E: IntEnum](self, kind: type[E], what: str) -> E:
+        """One byte that must be a member of `kind`."""
+        start = self.pos
+        value = self.byte(what)
+        try:
+            return kind(value)
+        except ValueError:
+            raise DecodeError(f"{what}: {value} is not one of {kind.__name__}", offset=start) from None
+
+    def finish(self, what: str) -> None:
+        """Refuse bytes behind the last component."""
+        if self.left:
+            raise DecodeError(f"{self.left} bytes follow the {what}", offset=self.pos)
+
+
+def unknown_choice(cursor: Cursor, what: str, value: int) -> DecodeError:
+    """The error for a choice byte that was just read."""
+    return DecodeError(f"{what}: 0x{value:02x} is not a choice of the standard", offset=cursor.pos - 1)

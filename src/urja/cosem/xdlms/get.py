@@ -1,0 +1,183 @@
+"""GET (IEC 62056-5-3, 9.3.5): normal, next, with list; responses plain, in blocks, with list."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from urja.cosem import axdr
+from urja.cosem.axdr import Data
+from urja.cosem.obis import CosemAttribute
+from urja.cosem.xdlms import selection
+from urja.cosem.xdlms.codes import AccessResult
+from urja.cosem.xdlms.cursor import Cursor, unknown_choice
+from urja.cosem.xdlms.selection import AccessSelection
+
+REQUEST_TAG: Final = 0xC0
+RESPONSE_TAG: Final = 0xC4
+
+GetResult = Data | AccessResult
+"""Get-Data-Result: the value, or why there is none."""
+
+Item = tuple[CosemAttribute, AccessSelection | None]
+
+
+@dataclass(frozen=True, slots=True)
+class GetRequestNormal:
+    """One attribute, whole or in part. `invoke` is the invoke-id-and-priority byte."""
+
+    invoke: int
+    attribute: CosemAttribute
+    access: AccessSelection | None = None
+
+    def encode(self) -> bytes:
+        """The APDU."""
+        item = encode_item((self.attribute, self.access))
+        return bytes((REQUEST_TAG, 1, self.invoke)) + item
+
+
+@dataclass(frozen=True, slots=True)
+class GetRequestNext:
+    """Asks for the block after `block_number`."""
+
+    invoke: int
+    block_number: int
+
+    def encode(self) -> bytes:
+        """The APDU."""
+        return bytes((REQUEST_TAG, 2, self.invoke)) + self.block_number.to_bytes(4)
+
+
+@dataclass(frozen=True, slots=True)
+class GetRequestWithList:
+    """Several attributes at once."""
+
+    invoke: int
+    items: tuple[Item, ...]
+
+    def encode(self) -> bytes:
+        """The APDU."""
+        return bytes((REQUEST_TAG, 3, self.invoke)) + encode_items(self.items)
+
+
+@dataclass(frozen=True, slots=True)
+class GetResponseNormal:
+    """The answer to `GetRequestNormal` in one piece."""
+
+    invoke: int
+    result: GetResult
+
+    def encode(self) -> bytes:
+        """The APDU."""
+        return bytes((RESPONSE_TAG, 1, self.invoke)) + encode_result(self.result)
+
+
+@dataclass(frozen=True, slots=True)
+class GetResponseWithBlock:
+    """One block of a long answer, or the reason why it ends here. Blocks count from 1."""
+
+    invoke: int
+    last: bool
+    block_number: int
+    result: bytes | AccessResult
+
+    def encode(self) -> bytes:
+        """The APDU."""
+        head = bytes((RESPONSE_TAG, 2, self.invoke, self.last)) + self.block_number.to_bytes(4)
+        if isinstance(self.result, AccessResult):
+            return head + bytes((1, self.result))
+        return head + b"\x00" + axdr.encode_length(len(self.result)) + self.result
+
+
+@dataclass(frozen=True, slots=True)
+class GetResponseWithList:
+    """The answers to `GetRequestWithList`, in its order."""
+
+    invoke: int
+    results: tuple[GetResult, ...]
+
+    def encode(self) -> bytes:
+        """The APDU."""
+        return bytes((RESPONSE_TAG, 3, self.invoke)) + encode_results(self.results)
+
+
+GetRequest = GetRequestNormal | GetRequestNext | GetRequestWithList
+GetResponse = GetResponseNormal | GetResponseWithBlock | GetResponseWithList
+
+
+def encode_item(item: Item) -> bytes:
+    """COSEM-attribute-descriptor-with-selection."""
+    attribute, access = item
+    return attribute.encode() + selection.encode_optional(access)
+
+
+def encode_items(items: tuple[Item, ...]) -> bytes:
+    """SEQUENCE OF COSEM-attribute-descriptor-with-selection."""
+    return axdr.encode_length(len(items)) + b"".join(map(encode_item, items))
+
+
+def decode_items(cursor: Cursor) -> tuple[Item, ...]:
+    """SEQUENCE OF COSEM-attribute-descriptor-with-selection."""
+    count = cursor.count("attribute descriptors")
+    return tuple((cursor.attribute(), selection.decode_optional(cursor)) for _ in range(count))
+
+
+def encode_result(result: GetResult) -> bytes:
+    """Get-Data-Result."""
+    return bytes((1, result)) if isinstance(result, AccessResult) else b"\x00" + axdr.encode(result)
+
+
+def decode_result(cursor: Cursor) -> GetResult:
+    """Get-Data-Result."""
+    choice = cursor.byte("choice of result")
+    if choice == 0:
+        return cursor.data()
+    if choice == 1:
+        return cursor.code(AccessResult, "data access result")
+    raise unknown_choice(cursor, "result", choice)
+
+
+def encode_results(results: tuple[GetResult, ...]) -> bytes:
+    """SEQUENCE OF Get-Data-Result: also what the blocks of a long answer to a list carry."""
+    return axdr.encode_length(len(results)) + b"".join(map(encode_result, results))
+
+
+def decode_results(cursor: Cursor) -> tuple[GetResult, ...]:
+    """SEQUENCE OF Get-Data-Result."""
+    return tuple(decode_result(cursor) for _ in range(cursor.count("results")))
+
+
+def decode_request(cursor: Cursor) -> GetRequest:
+    """What follows the tag of a GET request."""
+    choice = cursor.byte("type of GET request")
+    if choice == 1:
+        return GetRequestNormal(
+            cursor.byte("invoke id"), cursor.attribute(), selection.decode_optional(cursor)
+        )
+    if choice == 2:
+        return GetRequestNext(cursor.byte("invoke id"), cursor.uint(4, "block number"))
+    if choice == 3:
+        return GetRequestWithList(cursor.byte("invoke id"), decode_items(cursor))
+    raise unknown_choice(cursor, "type of GET request", choice)
+
+
+def decode_response(cursor: Cursor) -> GetResponse:
+    """What follows the tag of a GET response."""
+    choice = cursor.byte("type of GET response")
+    if choice == 1:
+        return GetResponseNormal(cursor.byte("invoke id"), decode_result(cursor))
+    if choice == 2:
+        return _decode_block(cursor)
+    if choice == 3:
+        return GetResponseWithList(cursor.byte("invoke id"), decode_results(cursor))
+    raise unknown_choice(cursor, "type of GET response", choice)
+
+
+def _decode_block(cursor: Cursor) -> GetResponseWithBlock:
+    invoke = cursor.byte("invoke id")
+    last = cursor.flag("last block")
+    number = cursor.uint(4, "block number")
+    choice = cursor.byte("choice of block result")
+    if choice == 0:
+        return GetResponseWithBlock(invoke, last, number, cursor.octets("raw data"))
+    if choice == 1:
+        return GetResponseWithBlock(invoke, last, number, cursor.code(AccessResult, "data access result"))
+    raise unknown_choice(cursor, "block result", choice)

@@ -1,7 +1,7 @@
 """Companion standards as data: what an IS 15959 meter's objects, columns, events and bits mean.
 
 `load_device_type("urja-d1")` gives a `DeviceType` with its profiles and pushes; `load_companion()` the
-object map.
+object map; `name_object(obis)` words for any electricity, gas or abstract code.
 """
 
 from urja.cosem.companion.loader import (
@@ -22,6 +22,7 @@ from urja.cosem.companion.model import (
     Profile,
     PushLayout,
 )
+from urja.cosem.companion.naming import generic_name, name_object
 from urja.cosem.companion.units import TYPE_TAGS, UNIT_CODES, UNITS, unit_symbol
 
 __all__ = [
@@ -39,8 +40,10 @@ __all__ = [
     "Profile",
     "PushLayout",
     "device_types",
+    "generic_name",
     "load_companion",
     "load_device_type",
     "load_device_type_text",
+    "name_object",
     "unit_symbol",
 ]

@@ -1,0 +1,60 @@
+"""The hash chain of an account: what an entry's hash is taken over, in one place for posting and proving."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from typing import Any
+
+HASHED = (
+    "bucket",
+    "account_id",
+    "seq",
+    "contra_id",
+    "amount_minor",
+    "balance_after_minor",
+    "origin",
+    "line",
+    "agreement_id",
+    "period_start",
+    "service_date",
+    "posted_at",
+    "accounting_month",
+    "batch",
+    "inputs",
+    "idempotency_key",
+)
+"""The columns under the hash, in this order."""
+
+
+def canonical(value: Any) -> bytes:
+    """JSON with sorted keys and no spaces; days and instants as ISO 8601 in UTC; a float is a programmer's fault."""
+    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="microseconds")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    assert not isinstance(value, float), "money and energy are integers, fractions are text"
+    return value
+
+
+def plain_json(value: Any) -> Any:
+    """A value as it will come back from the database's jsonb."""
+    return json.loads(canonical(value))
+
+
+def entry_hash(previous: bytes, row: Mapping[str, Any]) -> bytes:
+    """SHA-256 over the hash before and the canonical columns of this entry."""
+    return hashlib.sha256(previous + canonical([row[name] for name in HASHED])).digest()
+
+
+def content_hash(content: Mapping[str, Any]) -> bytes:
+    """SHA-256 over the canonical form of what a caller asked for."""
+    return hashlib.sha256(canonical(content)).digest()

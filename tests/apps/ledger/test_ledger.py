@@ -1,0 +1,211 @@
+"""The ledger against real PostgreSQL: postings, replays, refusals of the database itself."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime
+
+import psycopg
+import pytest
+
+from urja.base.ids import compose_id
+
+NOW = datetime(2026, 4, 2, 1, 0, tzinfo=UTC)
+APRIL = date(2026, 4, 1)
+
+
+@pytest.fixture
+def ledger(database):
+    from urja.apps.ledger import operations
+
+    return operations
+
+
+def opened(ledger, bucket=7):
+    return ledger.open_account(bucket=bucket, currency="INR", opened_at=NOW).id
+
+
+def draft(ledger, account, amount, key, *, contra="revenue:energy", **more):
+    return ledger.Draft(
+        account_id=account,
+        contra=contra,
+        amount_minor=amount,
+        origin=more.pop("origin", "manual"),
+        line=contra.partition(":")[2],
+        accounting_month=APRIL,
+        idempotency_key=key,
+        **more,
+    )
+
+
+def book(database) -> str:
+    """The bucket's book as a little ledger: entries, then balances."""
+    with database.connect() as connection:
+        entries = connection.execute(
+            "SELECT seq, line, amount_minor, balance_after_minor FROM ledger_entry ORDER BY account_id, seq"
+        ).fetchall()
+        balances = connection.execute(
+            "SELECT coalesce(nullif(code, ''), 'consumer'), balance_minor FROM ledger_account ORDER BY 1, id"
+        ).fetchall()
+    lines = [f"{seq} {line:8} {amount:>7} -> {after:>7}" for seq, line, amount, after in entries]
+    return "\n".join([*lines, *(f"{name:17} {balance:>7}" for name, balance in balances)])
+
+
+def test_entries_and_balances(database, ledger):
+    account = opened(ledger)
+    ledger.post_entries(
+        7, [draft(ledger, account, 50000, "a", contra="clearing:payment", origin="credit")], NOW
+    )
+    ledger.post_entries(
+        7, [draft(ledger, account, -3500, "b"), draft(ledger, account, -175, "c", contra="duty:duty")], NOW
+    )
+    ledger.post_entries(7, [draft(ledger, account, -60000, "d")], NOW)
+    assert book(database) == "\n".join(
+        [
+            "1 payment    50000 ->   50000",
+            "2 energy     -3500 ->   46500",
+            "3 duty        -175 ->   46325",
+            "4 energy    -60000 ->  -13675",
+            "clearing:payment   -50000",
+            "consumer           -13675",
+            "duty:duty             175",
+            "revenue:energy      63500",
+        ]
+    )
+
+
+def test_a_replay_gives_the_first_answer_and_other_content_is_refused(database, ledger):
+    from urja.apps.ledger.errors import IdempotencyError
+
+    account = opened(ledger)
+    first = ledger.post_entries(7, [draft(ledger, account, -10, "k")], NOW)
+    again = ledger.post_entries(
+        7, [draft(ledger, account, -5, "other"), draft(ledger, account, -10, "k")], NOW
+    )
+    assert [answer.seq for answer in first] == [1]
+    assert [(answer.seq, answer.replayed) for answer in again] == [(2, False), (1, True)]
+    before = book(database)
+    with pytest.raises(IdempotencyError, match="'k' was used before with other content"):
+        ledger.post_entries(7, [draft(ledger, account, -1, "new"), draft(ledger, account, -11, "k")], NOW)
+    assert book(database) == before
+
+
+def test_what_is_not_an_entry_is_refused(ledger):
+    from urja.apps.ledger.errors import LedgerError, UnknownAccountError
+
+    account = opened(ledger)
+    with pytest.raises(LedgerError, match="amount of zero"):
+        ledger.post_entries(7, [draft(ledger, account, 0, "z")], NOW)
+    with pytest.raises(UnknownAccountError, match="not in bucket 8"):
+        ledger.post_entries(8, [draft(ledger, account, 1, "z")], NOW)
+    with pytest.raises(UnknownAccountError, match="no consumer's account"):
+        ledger.post_entries(7, [draft(ledger, compose_id(7, 999), 1, "z")], NOW)
+
+
+def test_credit_requests_are_posted_once(database, ledger):
+    from urja.apps.ledger.errors import IdempotencyError, LedgerError
+
+    account = opened(ledger)
+    ask = {"account_id": account, "kind": "opening-credit", "idempotency_key": "open", "requested_at": NOW}
+    first = ledger.request_credit(amount_minor=50000, **ask)
+    assert ledger.request_credit(amount_minor=50000, **ask).id == first.id
+    with pytest.raises(IdempotencyError):
+        ledger.request_credit(amount_minor=60000, **ask)
+    with pytest.raises(LedgerError, match="positive"):
+        ledger.request_credit(amount_minor=0, **ask)
+    assert [ledger.post_credit_requests(7, APRIL, NOW) for _ in range(2)] == [1, 0]
+    first.refresh_from_db()
+    assert (first.posted_seq, first.posted_at) == (1, NOW)
+    assert "1 opening-credit   50000 ->   50000" in book(database)
+
+
+def test_many_post_at_once(database, ledger):
+    """Eight writers on two accounts of one bucket: gapless sequences, whole chains, no deadlock."""
+    from django.db import connections
+
+    accounts = [opened(ledger), opened(ledger)]
+
+    def post(number):
+        try:
+            for turn in range(5):
+                order = accounts if number % 2 else accounts[::-1]
+                drafts = [draft(ledger, account, -1, f"{number}/{turn}/{account}") for account in order]
+                ledger.post_entries(7, drafts, NOW)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(post, range(8)))
+    with database.connect() as connection:
+        found = connection.execute(
+            "SELECT balance_minor, last_seq FROM ledger_account WHERE kind = 'consumer'"
+        ).fetchall()
+        total = connection.execute("SELECT sum(balance_minor) FROM ledger_account").fetchone()
+    assert found == [(-40, 40), (-40, 40)]
+    assert total == (0,)
+
+
+def test_the_same_key_from_two_sides_is_posted_once(database, ledger):
+    from django.db import connections
+
+    account = opened(ledger)
+
+    def post(_):
+        try:
+            return ledger.post_entries(7, [draft(ledger, account, -10, "same")], NOW)[0].replayed
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(post, range(4))) == [False, True, True, True]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE ledger_entry SET amount_minor = -1",
+        "DELETE FROM ledger_entry",
+        "TRUNCATE ledger_entry",
+        "UPDATE ledger_account SET balance_minor = balance_minor + 1 WHERE kind = 'consumer'",
+        "UPDATE ledger_account SET balance_minor = balance_minor + 1 WHERE kind = 'contra'",
+        "UPDATE ledger_account SET last_seq = last_seq + 1 WHERE kind = 'consumer'",
+        "UPDATE ledger_account SET last_hash = decode(repeat('11', 32), 'hex') WHERE kind = 'consumer'",
+        (
+            "INSERT INTO ledger_account SELECT id + 1, bucket, kind, code, currency, 5, 0, last_hash, 0, opened_at "
+            "FROM ledger_account WHERE kind = 'consumer'"
+        ),
+        # An entry whose balances nobody moved, and one that breaks the chain.
+        (
+            "INSERT INTO ledger_entry SELECT bucket, account_id, seq + 1, contra_id, amount_minor, "
+            "balance_after_minor + amount_minor, origin, line, agreement_id, period_start, service_date, posted_at, "
+            "accounting_month, batch + 1, inputs, 'other', input_hash, hash, hash FROM ledger_entry"
+        ),
+        (
+            "INSERT INTO ledger_entry SELECT bucket, account_id, seq + 2, contra_id, amount_minor, "
+            "balance_after_minor + amount_minor, origin, line, agreement_id, period_start, service_date, posted_at, "
+            "accounting_month, batch + 1, inputs, 'other', input_hash, hash, hash FROM ledger_entry"
+        ),
+    ],
+)
+def test_the_database_refuses_what_breaks_a_law_even_to_the_owner(database, ledger, statement):
+    account = opened(ledger)
+    ledger.post_entries(7, [draft(ledger, account, -10, "a")], NOW)
+    before = book(database)
+    with pytest.raises(psycopg.errors.IntegrityError), database.connect() as connection:
+        connection.execute(statement)
+    assert book(database) == before
+
+
+def test_who_may_write(database, ledger):
+    """The web may ask for credit and read; the pipeline may post and not change; nobody may do more."""
+    account = opened(ledger)
+    ledger.post_entries(7, [draft(ledger, account, -10, "a")], NOW)
+    copied = "INSERT INTO ledger_entry SELECT * FROM ledger_entry"
+    refused = {
+        "urja_web": [copied, "UPDATE ledger_account SET balance_minor = 0", "DELETE FROM ledger_credit_request"],
+        "urja_pipeline": ["UPDATE ledger_entry SET amount_minor = 0", "DELETE FROM ledger_entry",
+                          "UPDATE ledger_account SET kind = 'contra'"],
+    }  # fmt: skip
+    for role, statements in refused.items():
+        with database.connect(role) as connection:
+            for statement in statements:
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    connection.execute(statement)

@@ -2,6 +2,8 @@ from datetime import UTC, datetime
 
 from urja.cosem.companion import load_device_type
 from urja.meter.engine import Engine
+from urja.meter.identity import seeded
+from urja.meter.meter import Meter
 from urja.meter.truth import TruthRecord
 
 # 2026-04-01 00:00 IST, a Wednesday in the hot season's shoulder.
@@ -22,3 +24,18 @@ def make_engine(device_type: str = "urja-d1", *, seed: int = 7, start_s: int = M
         sink=truth.append,
     )
     return engine, truth
+
+
+def make_meter(
+    device_type: str = "urja-d1", *, seed: int = 7, start_s: int = MIDNIGHT_S, start_wh: int = 5000
+):
+    """A meter installed at a local midnight, and the list its truth goes to."""
+    truth: list[TruthRecord] = []
+    listen = "127.0.0.1:0" if device_type.endswith("listen") else None
+    identity = seeded("00000001", device_type, seed, start_wh=start_wh, listen=listen)
+    return Meter(identity, moment(start_s), truth.append), truth
+
+
+def moment(unix_s: int) -> datetime:
+    """An aware UTC datetime."""
+    return datetime.fromtimestamp(unix_s, UTC)

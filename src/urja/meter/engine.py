@@ -11,8 +11,8 @@ from typing import Final
 from urja.cosem.companion import Column, DeviceType
 from urja.meter.buffers import ProfileBuffer
 from urja.meter.events import LOG_CAPACITY, EventCode, Log, StatusBit, StatusWord
-from urja.meter.load import DAY_S, Household
-from urja.meter.metrology import Metrology, raw
+from urja.meter.load import DAY_S, Draw, Household
+from urja.meter.metrology import Metrology, block_values, raw
 from urja.meter.relay import LoadSwitch, Order
 from urja.meter.timekeeping import MeterClock
 from urja.meter.truth import Interval, Supply, TruthSink, discard
@@ -103,6 +103,7 @@ class Engine:
         self._start_s = self.clock.interval_start(start_s, self.interval_s)
         self._missed: list[_Missed] = []
         self._clock_was_set = False
+        self._last_block = block_values(Draw(), 0)
 
     # Reading the meter's state.
 
@@ -130,6 +131,7 @@ class Engine:
         return (
             self.metrology.registers()
             | self.metrology.line()
+            | self._last_block
             | {
                 "0.0.94.91.14.255": self.supply.powered_s // 60 * 1000,
                 "0.0.94.91.0.255": self.tamper_count,
@@ -141,6 +143,11 @@ class Engine:
                 "0.0.17.0.0.255": self.load_limit_w * 1000,
             }
         )
+
+    def demand_at(self, obis: str) -> int:
+        """When a maximum demand register got its value (attribute 5), or zero."""
+        demands = {"1.0.1.6.0.255": self.metrology.demand, "1.0.9.6.0.255": self.metrology.apparent_demand}
+        return demands[obis].at_s
 
     # Running.
 
@@ -174,6 +181,7 @@ class Engine:
 
     def _capture_block(self, interval: Interval, end_s: int, status: int) -> list[int]:
         values = self.metrology.close_interval(interval, end_s, self.interval_s)
+        self._last_block = values
         row = [shown_value(column, values.get(column.obis, 0)) for column in self.block_columns]
         self.blocks.append(end_s, status, row)
         return row

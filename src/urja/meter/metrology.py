@@ -5,7 +5,6 @@ It is cut to the resolution of a register only where it leaves the meter, always
 truncation which makes the sum of the blocks lag behind the register.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -80,7 +79,7 @@ class Metrology:
             "1.0.1.7.0.255": int(reading.active_w * 1000),
         }
 
-    def close_interval(self, interval: Interval, end_s: int, length_s: int) -> Mapping[str, int]:
+    def close_interval(self, interval: Interval, end_s: int, length_s: int) -> dict[str, int]:
         """The block load values of a closed interval, and its average power offered to the demand registers.
 
         Averages of voltage and current are taken over the seconds with supply: a meter without power measures

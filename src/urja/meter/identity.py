@@ -1,0 +1,108 @@
+"""Who a meter is: serial, type, keys and load, as a fleet file names them."""
+
+from typing import Self
+
+import msgspec
+
+from urja.cosem.companion import DeviceType, load_device_type
+from urja.cosem.errors import LocalError
+from urja.cosem.security import KEY_LENGTH, SYSTEM_TITLE_LENGTH, Suite0Keys
+
+
+class Identity(msgspec.Struct, frozen=True, kw_only=True):
+    """One meter. Byte strings are hexadecimal in files.
+
+    `listen` is the address ("127.0.0.1:4059", "[::1]:4059") of a meter whose type listens; a meter that dials
+    has none. `start_wh` is the register at installation.
+    """
+
+    serial: str
+    system_title: str
+    guek: str
+    gak: str
+    lls_secret: str
+    device_type: str
+    seed: int
+    start_wh: int = 0
+    listen: str | None = None
+
+    @property
+    def title(self) -> bytes:
+        """The eight bytes of the system title."""
+        return bytes.fromhex(self.system_title)
+
+    @property
+    def keys(self) -> Suite0Keys:
+        """The global unicast encryption key and the authentication key."""
+        return Suite0Keys(bytes.fromhex(self.guek), bytes.fromhex(self.gak))
+
+    @property
+    def type(self) -> DeviceType:
+        """The device type, from companion data."""
+        return load_device_type(self.device_type)
+
+    @property
+    def device_id(self) -> str:
+        """The logical device name, which pushes carry as device id: manufacturer and serial."""
+        manufacturer = self.type.manufacturer
+        return self.serial if self.serial.startswith(manufacturer) else manufacturer + self.serial
+
+    def check(self) -> Self:
+        """Raise ValueError naming the meter and everything that is wrong with it."""
+        problems = [
+            f"{name} must be {size} bytes in hexadecimal"
+            for name, size in (
+                ("system_title", SYSTEM_TITLE_LENGTH),
+                ("guek", KEY_LENGTH),
+                ("gak", KEY_LENGTH),
+            )
+            if not _is_hex(getattr(self, name), size)
+        ]
+        if not _is_hex(self.lls_secret) or not self.lls_secret:
+            problems.append("lls_secret must be bytes in hexadecimal")
+        if not 1 <= len(self.device_id) <= 16 or not self.device_id.isascii():
+            problems.append("serial must give a logical device name of at most 16 ASCII characters")
+        if not 0 <= self.start_wh < 1 << 32:
+            problems.append("start_wh must fit an unsigned 32-bit register")
+        if (self.type.dials == "listen") != (self.listen is not None):
+            problems.append(
+                f"type {self.device_type} needs a listen address"
+                if self.type.dials == "listen"
+                else f"type {self.device_type} dials out and takes no listen address"
+            )
+        if problems:
+            raise ValueError(f"meter {self.serial!r}: {'; '.join(problems)}")
+        return self
+
+
+def _is_hex(text: str, size: int | None = None) -> bool:
+    try:
+        raw = bytes.fromhex(text)
+    except ValueError:
+        return False
+    return size is None or len(raw) == size
+
+
+def seeded(
+    serial: str, device_type: str, seed: int, *, start_wh: int = 0, listen: str | None = None
+) -> Identity:
+    """An identity whose keys follow from the seed: for a bench or a test, never for a meter that matters."""
+    import hashlib
+
+    def derive(purpose: str, size: int) -> str:
+        return hashlib.sha256(f"urja meter {seed} {serial} {purpose}".encode()).digest()[:size].hex()
+
+    manufacturer = load_device_type(device_type).manufacturer.encode()
+    if not serial:
+        raise LocalError("a meter needs a serial")
+    return Identity(
+        serial=serial,
+        system_title=(manufacturer.hex() + derive("title", 5)),
+        guek=derive("guek", 16),
+        gak=derive("gak", 16),
+        lls_secret=derive("lls", 8),
+        device_type=device_type,
+        seed=seed,
+        start_wh=start_wh,
+        listen=listen,
+    ).check()

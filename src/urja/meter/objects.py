@@ -1,0 +1,694 @@
+"""What the objects of a D1 meter say and do.
+
+Columns, types and scalers come from companion data; what is written here is only behaviour.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, Final
+
+from urja.cosem import axdr
+from urja.cosem.apdu import AccessResult, AccessSelection, Conformance, EntryAccess, RangeAccess
+from urja.cosem.axdr import Data, Tag
+from urja.cosem.companion import Column, DeviceType, load_device_type
+from urja.cosem.obis import Obis
+from urja.cosem.time import CosemDateTime
+from urja.meter.buffers import ProfileBuffer
+from urja.meter.engine import EVENT_COLUMNS, Engine, shown_value
+from urja.meter.events import STATUS_WORD_BITS, Log
+from urja.meter.load import DAY_S
+from urja.meter.model import (
+    ALL,
+    CURRENT_ASSOCIATION,
+    EVERYONE,
+    NOBODY,
+    READERS,
+    UTILITY,
+    Attribute,
+    ByEntry,
+    ByRange,
+    Catalogue,
+    CosemObject,
+    MeterState,
+    Method,
+    Reader,
+    Refused,
+    Role,
+    Selection,
+    Writer,
+)
+
+# --- times ------------------------------------------------------------------------------------------------
+
+
+def clock_data(device_type: DeviceType, shown_s: int, status: int) -> Data:
+    """A moment as the meter writes it: twelve octets, local time, the type's sign of deviation."""
+    moment = CosemDateTime.from_utc(
+        datetime.fromtimestamp(shown_s, UTC),
+        deviation_min=device_type.default_deviation_min,
+        sign=device_type.deviation_sign,
+        status=status,
+    )
+    return axdr.octets(moment.to_bytes())
+
+
+def moment_of(device_type: DeviceType, data: Data) -> datetime:
+    """The UTC moment that a client wrote, as date-time or as twelve octets; Refused for anything else."""
+    value = data.value
+    if data.tag is Tag.OCTET_STRING and len(value) == 12:
+        value = CosemDateTime.from_bytes(value)
+    if not isinstance(value, CosemDateTime):
+        raise Refused(AccessResult.TYPE_UNMATCHED)
+    return value.to_utc(device_type.deviation_sign, device_type.default_deviation_min)
+
+
+def selection_of(device_type: DeviceType, access: AccessSelection) -> Selection:
+    """A client's selective access as rows and columns to pick; Refused where this meter cannot serve it.
+
+    Buffers are restricted by their clock and by nothing else.
+    """
+    asked = access.interpret()
+    if isinstance(asked, EntryAccess):
+        return ByEntry(asked.from_entry, asked.to_entry, asked.from_column, asked.to_column)
+    if not isinstance(asked, RangeAccess) or asked.restricting.attribute.class_id != 8:
+        raise Refused(AccessResult.SCOPE_OF_ACCESS_VIOLATED)
+    return ByRange(
+        int(moment_of(device_type, asked.from_value).timestamp()),
+        int(moment_of(device_type, asked.to_value).timestamp()),
+        tuple(
+            (column.attribute.class_id, column.attribute.obis, column.attribute.attribute)
+            for column in asked.columns
+        ),
+    )
+
+
+# --- columns ----------------------------------------------------------------------------------------------
+
+
+def column_data(column: Column, value: int) -> Data:
+    """A shown value under a column's wire type."""
+    tag = Tag(column.tag)
+    return Data(tag, bool(value) if tag is Tag.BOOLEAN else value)
+
+
+def live_row(meter: MeterState, columns: Iterable[Column]) -> tuple[Data, ...]:
+    """What columns of the nameplate or the instantaneous profile say now."""
+    named = _nameplate(meter)
+    engine = meter.engine
+    quantities = engine.quantities()
+    device_type = meter.identity.type
+
+    def live(column: Column) -> Data:
+        if column.obis in named:
+            return _text_data(column, named[column.obis])
+        if column.class_id == 8:
+            return clock_data(device_type, engine.shown_s, 0)
+        if column.attribute == 5:
+            return clock_data(device_type, engine.demand_at(column.obis), 0)
+        return column_data(column, shown_value(column, quantities[column.obis]))
+
+    return tuple(live(column) for column in columns)
+
+
+def live_column(meter: MeterState, column: Column) -> Data:
+    """What one column says now."""
+    return live_row(meter, (column,))[0]
+
+
+def _nameplate(meter: MeterState) -> dict[str, str | int]:
+    identity = meter.identity
+    return {
+        "0.0.96.1.0.255": identity.serial,
+        "0.0.96.1.2.255": identity.device_id,
+        "0.0.96.1.1.255": identity.type.manufacturer,
+        "1.0.0.2.0.255": "URJA-1.0",
+        "0.0.94.91.9.255": 1,
+        "0.0.94.91.11.255": identity.type.category,
+        "0.0.94.91.12.255": "5-30A",
+        "0.0.96.1.4.255": 2026,
+    }
+
+
+def _text_data(column: Column, value: str | int) -> Data:
+    if Tag(column.tag) is Tag.OCTET_STRING and isinstance(value, str):
+        return axdr.octets(value.encode("ascii"))
+    return Data(Tag(column.tag), value)
+
+
+def capture_object(column: Column, attribute: int | None = None) -> Data:
+    """A capture object definition: class, logical name, attribute, data index 0 (the whole attribute)."""
+    return axdr.structure(
+        axdr.uint16(column.class_id),
+        axdr.octets(column.obis_bytes),
+        axdr.int8(column.attribute if attribute is None else attribute),
+        axdr.uint16(0),
+    )
+
+
+def scaler_unit(column: Column) -> Data:
+    """Attribute 3 of a register."""
+    return axdr.structure(axdr.int8(column.scaler), axdr.enum(column.unit))
+
+
+# --- profiles (class 7) -----------------------------------------------------------------------------------
+
+Rows = Callable[[Any, Selection], list[tuple[Data, ...]]]
+
+
+def _profile(
+    obis: str,
+    columns: tuple[Column, ...],
+    rows: Rows,
+    *,
+    period: Callable[[Any], int],
+    in_use: Callable[[Any], int],
+    capacity: Callable[[Any], int],
+    capture_attribute: int | None = None,
+    readers: frozenset[Role] = READERS,
+) -> CosemObject:
+    captured = axdr.array(*(capture_object(column, capture_attribute) for column in columns))
+    sorted_by = axdr.structure(axdr.uint16(0), axdr.octets(bytes(6)), axdr.int8(0), axdr.uint16(0))
+
+    def select(meter: Any, selection: Selection) -> Data:
+        picked = _picked_columns(columns, selection)
+        return axdr.array(
+            *(axdr.structure(*(row[index] for index in picked)) for row in rows(meter, selection))
+        )
+
+    return CosemObject(
+        7,
+        1,
+        Obis.parse(obis),
+        {
+            2: Attribute(lambda meter: select(meter, ALL), readers, select=select),
+            3: Attribute(lambda _meter: captured, readers),
+            4: Attribute(lambda meter: axdr.uint32(period(meter)), readers),
+            5: Attribute(lambda _meter: axdr.enum(1), readers),  # unsorted: first in, first out
+            6: Attribute(lambda _meter: sorted_by, readers),
+            7: Attribute(lambda meter: axdr.uint32(in_use(meter)), readers),
+            8: Attribute(lambda meter: axdr.uint32(capacity(meter)), readers),
+        },
+    )
+
+
+def _picked_columns(columns: tuple[Column, ...], selection: Selection) -> list[int]:
+    """Positions of the columns a selection asks for; Refused where it names one that is not captured."""
+    if isinstance(selection, ByEntry):
+        last = selection.last_column or len(columns)
+        return list(range(max(selection.first_column, 1) - 1, min(last, len(columns))))
+    if not selection.columns:
+        return list(range(len(columns)))
+    places = {(c.class_id, Obis.parse(c.obis), c.attribute): index for index, c in enumerate(columns)}
+    try:
+        return [places[column] for column in selection.columns]
+    except KeyError:
+        raise Refused(AccessResult.SCOPE_OF_ACCESS_VIOLATED) from None
+
+
+def _buffered(
+    obis: str,
+    columns: tuple[Column, ...],
+    buffer_of: Callable[[Engine], ProfileBuffer],
+    period: Callable[[Any], int],
+) -> CosemObject:
+    """A profile over a ring of rows, whose first column is the clock."""
+
+    def rows(meter: MeterState, selection: Selection) -> list[tuple[Data, ...]]:
+        buffer = buffer_of(meter.engine)
+        found = (
+            buffer.by_range(selection.from_s, selection.to_s)
+            if isinstance(selection, ByRange)
+            else buffer.by_entry(selection.first, selection.last)
+        )
+        device_type = meter.identity.type
+        return [
+            (
+                clock_data(device_type, stamp_s, status),
+                *(column_data(column, value) for column, value in zip(columns[1:], values, strict=True)),
+            )
+            for stamp_s, status, *values in found.tolist()
+        ]
+
+    return _profile(
+        obis,
+        columns,
+        rows,
+        period=period,
+        in_use=lambda meter: len(buffer_of(meter.engine)),
+        capacity=lambda meter: buffer_of(meter.engine).capacity,
+    )
+
+
+def _one_row(
+    obis: str,
+    columns: tuple[Column, ...],
+    row: Callable[[Any], tuple[Data, ...]],
+    *,
+    attribute: int | None = None,
+    readers: frozenset[Role] = READERS,
+) -> CosemObject:
+    """A profile of a single row that is made when it is read: nameplate, instantaneous, scalers."""
+    return _profile(
+        obis,
+        columns,
+        lambda meter, _selection: [row(meter)],
+        period=lambda _meter: 0,
+        in_use=lambda _meter: 1,
+        capacity=lambda _meter: 1,
+        capture_attribute=attribute,
+        readers=readers,
+    )
+
+
+def _scaler_profile(obis: str, columns: Iterable[Column]) -> CosemObject:
+    scaled = tuple(column for column in columns if column.class_id in (3, 4) and column.attribute == 2)
+    row = tuple(scaler_unit(column) for column in scaled)
+    return _one_row(obis, scaled, lambda _meter: row, attribute=3)
+
+
+# --- single objects ---------------------------------------------------------------------------------------
+
+
+def _data(
+    obis: str, read: Reader, readers: frozenset[Role] = READERS, write: Writer | None = None
+) -> CosemObject:
+    writers = UTILITY if write else NOBODY
+    return CosemObject(1, 0, Obis.parse(obis), {2: Attribute(read, readers, write, writers)})
+
+
+def _stored(obis: str, initial: Data) -> CosemObject:
+    """A data object that the utility writes and the meter only keeps (display, filter)."""
+    name = Obis.parse(obis)
+
+    def write(meter: MeterState, data: Data) -> None:
+        if data.tag is not initial.tag:
+            raise Refused(AccessResult.TYPE_UNMATCHED)
+        meter.settings[name] = data
+
+    return _data(obis, lambda meter: meter.settings.get(name, initial), write=write)
+
+
+def _clock(device_type: DeviceType) -> CosemObject:
+    never = axdr.octets(CosemDateTime(0xFFFF, 0xFF, 0xFF).to_bytes())
+    deviation = device_type.default_deviation_min
+
+    def shift(meter: MeterState, seconds: Data | None) -> None:
+        if seconds is None or seconds.tag is not Tag.INT16 or not -900 <= seconds.value <= 900:
+            raise Refused(AccessResult.TYPE_UNMATCHED)  # shift_time takes -900..900 s (IEC 62056-6-2, 4.5.1)
+        meter.set_clock(datetime.fromtimestamp(meter.engine.shown_s + seconds.value, UTC))
+
+    return CosemObject(
+        8,
+        0,
+        Obis.parse("0.0.1.0.0.255"),
+        {
+            2: Attribute(
+                lambda meter: clock_data(device_type, meter.engine.shown_s, 0),
+                EVERYONE,
+                lambda meter, data: meter.set_clock(moment_of(device_type, data)),
+                UTILITY,
+            ),
+            3: Attribute(lambda _meter: axdr.int16(deviation), EVERYONE),
+            4: Attribute(lambda _meter: axdr.uint8(0), EVERYONE),
+            5: Attribute(lambda _meter: never, EVERYONE),
+            6: Attribute(lambda _meter: never, EVERYONE),
+            7: Attribute(lambda _meter: axdr.int8(0), EVERYONE),
+            8: Attribute(lambda _meter: axdr.boolean(value=False), EVERYONE),
+            9: Attribute(lambda _meter: axdr.enum(1), EVERYONE),  # internal crystal
+        },
+        {6: Method(shift)},
+    )
+
+
+def _register(column: Column) -> CosemObject:
+    """The register (class 3, or 4 with its capture time) behind a column."""
+    attributes = {
+        2: Attribute(lambda meter: live_column(meter, column)),
+        3: Attribute(lambda _meter: scaler_unit(column)),
+    }
+    if column.class_id == 4:
+        at = Column(column.key, 4, column.obis, 5, int(Tag.OCTET_STRING))
+        attributes[4] = Attribute(lambda _meter: axdr.null())
+        attributes[5] = Attribute(lambda meter: live_column(meter, at))
+    return CosemObject(column.class_id, 0, Obis.parse(column.obis), attributes)
+
+
+def _load_switch() -> CosemObject:
+    def set_mode(meter: MeterState, data: Data) -> None:
+        if data.tag is not Tag.ENUM or not 0 <= data.value <= 6:
+            raise Refused(AccessResult.TYPE_UNMATCHED)
+        meter.engine.switch.mode = data.value
+
+    return CosemObject(
+        70,
+        0,
+        Obis.parse("0.0.96.3.10.255"),
+        {
+            2: Attribute(lambda meter: axdr.boolean(meter.engine.switch.closed)),
+            3: Attribute(lambda meter: axdr.enum(meter.engine.switch.state)),
+            4: Attribute(lambda meter: axdr.enum(meter.engine.switch.mode), READERS, set_mode, UTILITY),
+        },
+        {
+            1: Method(lambda meter, _parameter: meter.operate(1)),
+            2: Method(lambda meter, _parameter: meter.operate(2)),
+        },
+    )
+
+
+def _limiter(column: Column) -> CosemObject:
+    def set_limit(meter: MeterState, data: Data) -> None:
+        if data.tag is not Tag(column.tag):
+            raise Refused(AccessResult.TYPE_UNMATCHED)
+        meter.engine.load_limit_w = data.value
+        meter.engine.programming_count += 1
+
+    def limit(meter: MeterState) -> Data:
+        return column_data(column, meter.engine.load_limit_w)
+
+    watched = axdr.structure(axdr.uint16(3), axdr.octets(bytes(Obis.parse("1.0.1.7.0.255"))), axdr.int8(2))
+    return CosemObject(
+        71,
+        0,
+        Obis.parse(column.obis),
+        {
+            2: Attribute(lambda _meter: watched),
+            3: Attribute(limit),
+            4: Attribute(limit, READERS, set_limit, UTILITY),
+        },
+    )
+
+
+def _security_setup(role_e: int, role: Role | None) -> CosemObject:
+    return CosemObject(
+        64,
+        0,
+        Obis.parse(f"0.0.43.0.{role_e}.255"),
+        {
+            2: Attribute(lambda _meter: axdr.enum(3), EVERYONE),  # authenticated and encrypted
+            3: Attribute(lambda _meter: axdr.enum(0), EVERYONE),  # suite 0
+            4: Attribute(
+                lambda meter: axdr.octets(meter.security_client_title(role) if role else bytes(8)), EVERYONE
+            ),
+            5: Attribute(lambda meter: axdr.octets(meter.identity.title), EVERYONE),
+        },
+    )
+
+
+def _push_setup(device_type: DeviceType, key: str) -> CosemObject:
+    """Push setup (class 40): what the push carries, in the order of its structure."""
+    push = device_type.pushes[key]
+    header = (
+        Column("device_id", 1, "0.0.96.1.2.255", 2, int(Tag.OCTET_STRING)),
+        Column("push", 40, push.obis, 1, int(Tag.OCTET_STRING)),
+        Column("clock", 8, "0.0.1.0.0.255", 2, int(Tag.OCTET_STRING)),
+    )
+    carried = axdr.array(*(capture_object(column) for column in (*header, *push.columns)))
+    # TCP, no fixed destination (the link decides), A-XDR encoded data-notification.
+    destination = axdr.structure(axdr.enum(0), axdr.octets(b""), axdr.enum(0))
+    return CosemObject(
+        40,
+        0,
+        Obis.parse(push.obis),
+        {
+            2: Attribute(lambda _meter: carried),
+            3: Attribute(lambda _meter: destination),
+            4: Attribute(lambda _meter: axdr.array()),
+            5: Attribute(lambda _meter: axdr.uint16(0)),
+            6: Attribute(lambda _meter: axdr.uint8(0)),  # unconfirmed: what is lost is pulled
+            7: Attribute(lambda _meter: axdr.uint16(0)),
+        },
+    )
+
+
+def _sap_assignment(device_type: DeviceType) -> CosemObject:
+    sap = device_type.associations.server_sap
+    return CosemObject(
+        17,
+        0,
+        Obis.parse("0.0.41.0.0.255"),
+        {
+            2: Attribute(
+                lambda meter: axdr.array(
+                    axdr.structure(axdr.uint16(sap), axdr.octets(meter.identity.device_id.encode()))
+                ),
+                EVERYONE,
+            )
+        },
+    )
+
+
+# --- associations (class 15) ------------------------------------------------------------------------------
+
+_CONTEXT: Final = {Role.PUBLIC: 1, Role.READER: 3, Role.UTILITY: 3}  # LN without, with ciphering
+_READING: Final = (
+    Conformance.GET
+    | Conformance.SELECTIVE_ACCESS
+    | Conformance.BLOCK_TRANSFER_GET
+    | Conformance.MULTIPLE_REFERENCES
+)
+CONFORMANCE: Final = {
+    Role.PUBLIC: Conformance.GET | Conformance.BLOCK_TRANSFER_GET,
+    Role.READER: _READING,
+    Role.UTILITY: _READING
+    | Conformance.SET
+    | Conformance.ACTION
+    | Conformance.BLOCK_TRANSFER_SET
+    | Conformance.BLOCK_TRANSFER_ACTION,
+}
+"""What each association offers at most."""
+
+
+def _oid(*last: int) -> bytes:
+    """2.16.756.5.8.x.y: the country and organisation arcs of the DLMS User Association."""
+    return bytes((0x60, 0x85, 0x74, 0x05, 0x08, *last))
+
+
+def _association(
+    obis: str, role: Role, device_type: DeviceType, objects: Callable[[], Iterable[CosemObject]]
+) -> CosemObject:
+    saps = device_type.associations
+    client_sap = {
+        Role.PUBLIC: saps.public_sap,
+        Role.READER: saps.reader_sap,
+        Role.UTILITY: saps.utility_sap,
+    }[role]
+    mechanism = {Role.PUBLIC: 0, Role.READER: 1, Role.UTILITY: saps.hls_mechanism}[role]
+    allowed = frozenset({role})
+
+    def partners(_meter: Any) -> Data:
+        return axdr.structure(axdr.int8(client_sap), axdr.uint16(saps.server_sap))
+
+    def object_list(_meter: Any) -> Data:
+        return axdr.array(*(_list_element(entry, role) for entry in objects() if role in entry.visible_to()))
+
+    context_info = axdr.structure(
+        axdr.bits(CONFORMANCE[role].to_bytes(3)),
+        axdr.uint16(1024),
+        axdr.uint16(1024),
+        axdr.uint8(6),
+        axdr.int8(0),
+        axdr.octets(b""),
+    )
+    setup = axdr.octets(
+        bytes(Obis.parse(f"0.0.43.0.{int(role)}.255")) if role is not Role.PUBLIC else bytes(6)
+    )
+    return CosemObject(
+        15,
+        1,
+        Obis.parse(obis),
+        {
+            2: Attribute(object_list, allowed),
+            3: Attribute(partners, allowed),
+            4: Attribute(lambda _meter: axdr.octets(_oid(1, _CONTEXT[role])), allowed),
+            5: Attribute(lambda _meter: context_info, allowed),
+            6: Attribute(lambda _meter: axdr.octets(_oid(2, mechanism)), allowed),
+            8: Attribute(lambda _meter: axdr.enum(2), allowed),  # who can read this is associated
+            9: Attribute(lambda _meter: setup, allowed),
+        },
+    )
+
+
+def _list_element(entry: CosemObject, role: Role) -> Data:
+    attributes = [(1, entry.attribute(1)), *entry.attributes.items()]
+    return axdr.structure(
+        axdr.uint16(entry.class_id),
+        axdr.uint8(entry.version),
+        axdr.octets(bytes(entry.obis)),
+        axdr.structure(
+            axdr.array(
+                *(_attribute_rights(number, attribute, role) for number, attribute in attributes if attribute)
+            ),
+            axdr.array(
+                *(
+                    axdr.structure(axdr.int8(number), axdr.enum(int(role in method.callers)))
+                    for number, method in entry.methods.items()
+                )
+            ),
+        ),
+    )
+
+
+def _attribute_rights(number: int, attribute: Attribute, role: Role) -> Data:
+    mode = (role in attribute.readers) + 2 * (role in attribute.writers)
+    selectors = axdr.array(axdr.int8(1), axdr.int8(2)) if attribute.select else axdr.null()
+    return axdr.structure(axdr.int8(number), axdr.enum(mode), selectors)
+
+
+# --- all of them ------------------------------------------------------------------------------------------
+
+
+def _plain(obis: str, data: Data, readers: frozenset[Role] = READERS) -> CosemObject:
+    return _data(obis, lambda _meter: data, readers)
+
+
+def _identification(device_type: DeviceType) -> list[CosemObject]:
+    named_for_all = {"0.0.96.1.0.255", "0.0.96.1.1.255", "0.0.96.1.2.255"}
+    nameplate = device_type.profiles["nameplate"]
+    objects = [
+        _data(
+            column.obis,
+            _live(column),
+            EVERYONE if column.obis in named_for_all else READERS,
+        )
+        for column in nameplate.columns
+    ]
+    return [
+        *objects,
+        _one_row(nameplate.obis, nameplate.columns, lambda meter: live_row(meter, nameplate.columns)),
+        _data("0.0.42.0.0.255", lambda meter: axdr.octets(meter.identity.device_id.encode()), EVERYONE),
+        _sap_assignment(device_type),
+    ]
+
+
+def _measured(device_type: DeviceType) -> list[CosemObject]:
+    """Every register and counter that a profile captures, as an object of its own."""
+    found: dict[str, CosemObject] = {}
+    for key in ("instantaneous", "block", "daily"):
+        for column in device_type.profiles[key].columns:
+            if column.obis in found or column.attribute == 5:
+                continue
+            if column.class_id in (3, 4):
+                found[column.obis] = _register(column)
+            elif column.class_id == 1:
+                found[column.obis] = _data(column.obis, _live(column))
+            elif column.class_id == 71:
+                found[column.obis] = _limiter(column)
+    return list(found.values())
+
+
+def _profiles(device_type: DeviceType) -> list[CosemObject]:
+    instantaneous, block, daily = (device_type.profiles[key] for key in ("instantaneous", "block", "daily"))
+    period = device_type.interval_s
+    return [
+        _one_row(
+            instantaneous.obis, instantaneous.columns, lambda meter: live_row(meter, instantaneous.columns)
+        ),
+        _buffered(block.obis, block.columns, lambda engine: engine.blocks, lambda _meter: period),
+        _buffered(daily.obis, daily.columns, lambda engine: engine.daily, lambda _meter: DAY_S),
+        *(
+            _scaler_profile(profile.scaler_obis, profile.columns)
+            for profile in (instantaneous, block, daily)
+            if profile.scaler_obis
+        ),
+        _plain("1.0.0.8.0.255", axdr.uint16(period)),
+        _plain("1.0.0.8.4.255", axdr.uint16(period)),
+        _plain("1.0.0.8.5.255", axdr.uint32(DAY_S)),
+    ]
+
+
+def _log_of(log: Log) -> Callable[[Engine], ProfileBuffer]:
+    return lambda engine: engine.logs[log]
+
+
+def _last_code(log: Log) -> Reader:
+    def read(meter: MeterState) -> Data:
+        newest = meter.engine.logs[log].newest()
+        return axdr.uint16(0 if newest is None else int(newest[2]))
+
+    return read
+
+
+def _live(column: Column) -> Reader:
+    return lambda meter: live_column(meter, column)
+
+
+def _event_objects() -> list[CosemObject]:
+    objects = [_scaler_profile("1.0.94.91.7.255", EVENT_COLUMNS)]
+    for log in Log:
+        code = EVENT_COLUMNS[1]
+        columns = (
+            EVENT_COLUMNS[0],
+            Column(code.key, code.class_id, f"0.0.96.11.{int(log)}.255", code.attribute, code.tag),
+            *EVENT_COLUMNS[2:],
+        )
+
+        objects += [
+            _buffered(f"0.0.99.98.{int(log)}.255", columns, _log_of(log), lambda _meter: 0),
+            _data(columns[1].obis, _last_code(log)),
+        ]
+    no_bits = bytes(STATUS_WORD_BITS // 8)
+    return [
+        *objects,
+        _data("0.0.94.91.18.255", lambda meter: axdr.bits(meter.engine.status_word.to_bytes())),
+        _stored("0.0.94.91.26.255", axdr.bits(b"\xff" * len(no_bits))),
+        _data("0.0.96.7.0.255", lambda meter: axdr.uint32(meter.engine.power_failures)),
+    ]
+
+
+def _counter(group_e: int) -> Reader:
+    return lambda meter: axdr.uint32(meter.invocation_counter(group_e))
+
+
+def _security() -> list[CosemObject]:
+    roles = {2: Role.READER, 3: Role.UTILITY, 4: None, 5: None}
+    setups = [_security_setup(group_e, role) for group_e, role in roles.items()]
+    counters = [
+        _data(
+            f"0.0.43.1.{group_e}.255",
+            _counter(group_e),
+            EVERYONE,
+        )
+        for group_e in roles
+    ]
+    return [*setups, *counters]
+
+
+def _display() -> list[CosemObject]:
+    """Prepayment objects (IS 15959-2): the utility writes them for the display; they decide nothing."""
+    never = axdr.octets(CosemDateTime(0xFFFF, 0xFF, 0xFF).to_bytes())
+    return [
+        _stored("0.0.94.96.19.255", axdr.uint8(0)),
+        _stored("0.0.94.96.20.255", axdr.uint8(1)),
+        _stored("0.0.94.96.21.255", axdr.int32(0)),
+        _stored("0.0.94.96.22.255", never),
+        _stored("0.0.94.96.23.255", axdr.int32(0)),
+        _stored("0.0.94.96.24.255", axdr.int32(0)),
+        _stored("0.0.94.96.25.255", never),
+    ]
+
+
+@cache
+def catalogue(device_type_name: str) -> Catalogue:
+    """The objects of a device type; made once, shared by all its meters."""
+    device_type = load_device_type(device_type_name)
+    objects: list[CosemObject] = []
+    named = {
+        role: _association(f"0.0.40.0.{int(role)}.255", role, device_type, lambda: objects) for role in Role
+    }
+    current = {
+        role: _association(str(CURRENT_ASSOCIATION), role, device_type, lambda: objects) for role in Role
+    }
+    objects += [
+        *named.values(),
+        *_identification(device_type),
+        _clock(device_type),
+        *_security(),
+        *_measured(device_type),
+        *_profiles(device_type),
+        *_event_objects(),
+        *(_push_setup(device_type, key) for key in device_type.pushes),
+        *([_load_switch()] if device_type.relay else []),
+        *_display(),
+    ]
+    return Catalogue(objects, current)

@@ -125,6 +125,10 @@ def web_settings(*, secure: bool, demo: bool) -> dict[str, Any]:
         "MIDDLEWARE": MIDDLEWARE,
         "TEMPLATES": TEMPLATES,
         "CACHES": _CACHES,
+        "STORAGES": {
+            "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+            "staticfiles": {"BACKEND": "urja.web.portal.storage.TaggedStorage"},
+        },
         "LANGUAGES": [("en", "English"), ("hi", "हिन्दी")],
         "LOCALE_PATHS": [str(_WEB / "locale")],
         "CSRF_FAILURE_VIEW": "urja.web.portal.errors.csrf_failure",
@@ -136,6 +140,7 @@ def web_settings(*, secure: bool, demo: bool) -> dict[str, Any]:
         "SECURE_CROSS_ORIGIN_OPENER_POLICY": "same-origin",
         "WHITENOISE_USE_FINDERS": True,
         "WHITENOISE_AUTOREFRESH": False,
+        "WHITENOISE_MAX_AGE": 30 * DAY_S,  # addresses are tagged by content
         **_SIGN_IN,
         **_cookies(secure=secure),
         **(_https() if secure else {}),

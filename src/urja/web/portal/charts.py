@@ -44,12 +44,12 @@ class Captions:
 
 
 def ceiling(largest_wh: int) -> int:
-    """The top of the scale: the next of 1, 2, 5 times a power of ten, at least 100 Wh."""
-    step = 100
+    """The top of the scale: a round value not far above the largest, and at least 100 Wh."""
+    step = 10
     while True:
-        for factor in (1, 2, 5):
-            if largest_wh <= factor * step:
-                return factor * step
+        for tenths in (10, 12, 16, 20, 30, 40, 50, 60, 80):
+            if largest_wh <= tenths * step:
+                return tenths * step
         step *= 10
 
 
@@ -110,6 +110,16 @@ def _bar(bar: Bar, left: float, slot: float, top_wh: int, captions: Captions) ->
         )
     pieces.append("</g>")
     return "".join(pieces)
+
+
+def legend(bars: Sequence[Bar], captions: Captions) -> SafeString:
+    """What dashes and grey mean, where there are any."""
+    keys = []
+    if any(bar.estimated_wh for bar in bars):
+        keys.append(f'<span class="key-estimated">{escape(captions.estimated)}</span>')
+    if any(bar.wh is None and bar.due for bar in bars):
+        keys.append(f'<span class="key-missing">{escape(captions.missing)}</span>')
+    return mark_safe(f'<p class="legend">{" ".join(keys)}</p>' if keys else "")  # noqa: S308 - escaped
 
 
 def table(bars: Sequence[Bar], captions: Captions) -> SafeString:

@@ -1,5 +1,6 @@
 """What each address answers. Pages are made in `pages`, access is decided in `access`."""
 
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -8,6 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.templatetags.static import static
 from django.utils.cache import get_conditional_response
+from django.utils.http import quote_etag
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
@@ -27,11 +29,12 @@ private = cache_control(private=True, no_store=True)
 @login_required
 def home(request: HttpRequest) -> HttpResponse:
     """The person's one account, or the choice among several, or a word for who has none yet."""
-    cards = pages.accounts_of(request.user.pk)
+    now = business_now()
+    cards = pages.accounts_of(request.user.pk, now)
     if len(cards) == 1:
-        return _home_page(request, cards[0], several=False)
+        return _home_page(request, cards[0], now, several=False)
     if cards:
-        choices = pages.choices(cards, business_now())
+        choices = pages.choices(cards, now)
         return render(request, "portal/choose.html", {"choices": choices})
     return render(request, "portal/no_account.html")
 
@@ -41,15 +44,14 @@ def home(request: HttpRequest) -> HttpResponse:
 @login_required
 def account(request: HttpRequest, account_id: int) -> HttpResponse:
     """One account of several."""
-    return _home_page(request, account_or_404(request, account_id), several=True)
-
-
-def _home_page(request: HttpRequest, card: pages.AccountCard, *, several: bool) -> HttpResponse:
     now = business_now()
+    return _home_page(request, account_or_404(request, account_id, now), now, several=True)
+
+
+def _home_page(request: HttpRequest, card: pages.AccountCard, now: datetime, *, several: bool) -> HttpResponse:
     balance = pages.balance_of(card, now)
-    page = pages.home(card, balance, now)
-    etag = pages.version(card, balance, now)
-    return render(request, "portal/home.html", {"page": page, "several": several, "etag": etag})
+    context = {"page": pages.home(card, balance, now), "tag": pages.version(balance, now), "several": several}
+    return render(request, "portal/home.html", context)
 
 
 @require_safe
@@ -61,17 +63,15 @@ def live(request: HttpRequest, account_id: int) -> HttpResponse:
     The tag is made from the balance alone (ledger's last entry, data watermark, clock minute): an unchanged page
     costs neither charts nor postings.
     """
-    card = account_or_404(request, account_id)
     now = business_now()
+    card = account_or_404(request, account_id, now)
     balance = pages.balance_of(card, now)
-    etag = pages.version(card, balance, now)
-    unchanged = get_conditional_response(request, etag=etag)
+    tag = pages.version(balance, now)
+    unchanged = get_conditional_response(request, etag=quote_etag(tag))
     if unchanged is not None:
         return unchanged
-    response = render(
-        request, "portal/live.html", {"page": pages.home(card, balance, now), "etag": etag}
-    )
-    response["ETag"] = etag
+    response = render(request, "portal/live.html", {"page": pages.home(card, balance, now), "tag": tag})
+    response["ETag"] = quote_etag(tag)
     return response
 
 
@@ -80,7 +80,7 @@ def live(request: HttpRequest, account_id: int) -> HttpResponse:
 @login_required
 def passbook(request: HttpRequest, account_id: int) -> HttpResponse:
     """All postings, a page at a time, newest first."""
-    card = account_or_404(request, account_id)
+    card = account_or_404(request, account_id, business_now())
     page = pages.passbook(card, _sequence(request.GET.get("before")))
     return render(request, "portal/passbook.html", {"page": page})
 
@@ -98,7 +98,7 @@ def _sequence(text: str | None) -> int | None:
 @login_required
 def entry(request: HttpRequest, account_id: int, seq: int) -> HttpResponse:
     """One posting and the arithmetic behind it."""
-    card = account_or_404(request, account_id)
+    card = account_or_404(request, account_id, business_now())
     page = pages.entry(card, seq)
     if page is None:
         raise Http404
@@ -110,7 +110,7 @@ def entry(request: HttpRequest, account_id: int, seq: int) -> HttpResponse:
 @login_required
 def own_entry(request: HttpRequest, seq: int) -> HttpResponse:
     """A posting named without its account: enough for who has one account only."""
-    cards = pages.accounts_of(request.user.pk)
+    cards = pages.accounts_of(request.user.pk, business_now())
     if len(cards) != 1:
         raise Http404
     return redirect("portal:entry", account_id=cards[0].id, seq=seq)

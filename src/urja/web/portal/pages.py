@@ -1,0 +1,440 @@
+"""From queries to what templates show: the one place of the portal that asks the apps.
+
+Every value is ready to be printed, in the reader's language and the utility's zone. Amounts that a test or a
+reader may want to recompute also come as integers.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from hashlib import sha256
+from importlib.metadata import version as installed_version
+from itertools import groupby
+
+from django.urls import reverse
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import get_language, ngettext
+from django.utils.translation import gettext as _
+
+
+from urja.apps.ledger import queries as ledger
+from urja.apps.readings import queries as readings
+from urja.apps.registry import queries as registry
+from urja.web.portal import charts, formats, wording
+from urja.web.portal.clock import zone
+
+RELEASE = installed_version("urja")
+LOW_DAYS = 3
+"""From this many days left down, the balance is shown as low."""
+RUNWAY_DAYS = 14
+LATE = timedelta(hours=3)
+"""Readings older than this are said to be late."""
+HOME_ENTRIES = 12
+PASSBOOK_ENTRIES = 60
+
+
+@dataclass(frozen=True, slots=True)
+class AccountCard:
+    """An account as its people know it: a place and a consumer number."""
+
+    id: int
+    title: str
+    number: str
+    href: str
+    agreement: registry.Agreement | None
+
+
+def _card(access: registry.AccountAccess, now: datetime) -> AccountCard:
+    agreement = registry.agreement_at(access.account_id, now)
+    point = agreement.service_point if agreement else None
+    return AccountCard(
+        id=access.account_id,
+        title=point.premise.name if point else _("Connection to come"),
+        number=point.consumer_number if point else "",
+        href=reverse("portal:account", args=[access.account_id]),
+        agreement=agreement,
+    )
+
+
+def accounts_of(user_id: int, now: datetime) -> list[AccountCard]:
+    """The accounts that a person has a role on."""
+    return [_card(access, now) for access in registry.accesses_of(user_id)]
+
+
+def account_of(user_id: int, account_id: int, now: datetime) -> AccountCard | None:
+    """One account, if the person has a role on it."""
+    access = registry.access(user_id, account_id)
+    return _card(access, now) if access else None
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceView:
+    """The fresh balance. `state` is `good`, `low` or `out`; the sentence in `days` says the same in words."""
+
+    amount: str
+    state: str
+    days: str
+    runway: SafeString | str
+    as_of: str
+    late: str
+    parts: list[tuple[str, str]]
+
+
+def balance_of(card: AccountCard, now: datetime) -> ledger.FreshBalance:
+    """The figure that the page, its alerts and the decisions share."""
+    return ledger.fresh_balance(card.id, now)
+
+
+def version(balance: ledger.FreshBalance, now: datetime) -> str:
+    """Changes whenever the live part of the page does: with the balance, its watermark, or the clock's minute."""
+    seen = (
+        balance.balance_minor,
+        balance.ledger_minor,
+        balance.last_seq,
+        balance.as_of,
+        balance.estimated_wh,
+        balance.days_left,
+        f"{now:%Y-%m-%dT%H:%M}",
+        get_language(),
+        RELEASE,
+    )
+    return sha256(repr(seen).encode()).hexdigest()[:20]
+
+
+def _balance(balance: ledger.FreshBalance, now: datetime) -> BalanceView:
+    as_of = balance.as_of.astimezone(zone()) if balance.as_of else None
+    return BalanceView(
+        amount=formats.money(balance.balance_minor, balance.currency),
+        state=_state(balance),
+        days=_days(balance),
+        runway=_runway(balance),
+        as_of=_("As of %(moment)s") % {"moment": formats.moment(as_of, now.date())}
+        if as_of
+        else _("No reading has come in yet"),
+        late=_("Readings are late. What you have used since then is not in this figure yet.")
+        if as_of and now - as_of > LATE
+        else "",
+        parts=_parts(balance),
+    )
+
+
+def _state(balance: ledger.FreshBalance) -> str:
+    if balance.balance_minor <= 0:
+        return "out"
+    if balance.days_left is not None and balance.days_left < LOW_DAYS:
+        return "low"
+    return "good"
+
+
+def _days(balance: ledger.FreshBalance) -> str:
+    if balance.balance_minor < 0:
+        return _("Used up. Please recharge.")
+    if balance.days_left is None:
+        return _("Days left are shown once your usual use is known")
+    if balance.days_left < 1:
+        return _("At your usual use less than a day")
+    return ngettext(
+        "At your usual use about %(days)d day", "At your usual use about %(days)d days", int(balance.days_left)
+    ) % {"days": int(balance.days_left)}
+
+
+def _runway(balance: ledger.FreshBalance) -> SafeString | str:
+    """Days left as a row of cells, a picture of the sentence above it."""
+    if balance.days_left is None:
+        return ""
+    width = 100 / RUNWAY_DAYS
+    left = min(int(balance.days_left), RUNWAY_DAYS) if balance.balance_minor > 0 else 0
+    cells = "".join(
+        f'<rect x="{width * index:.2f}%" width="{width - 1:.2f}%" height="6" rx="3"'
+        f"{' class="left"' if index < left else ''}/>"
+        for index in range(RUNWAY_DAYS)
+    )
+    return mark_safe(  # noqa: S308 - numbers alone
+        f'<svg class="runway" width="100%" height="6" aria-hidden="true" focusable="false">{cells}</svg>'
+    )
+
+
+def _parts(balance: ledger.FreshBalance) -> list[tuple[str, str]]:
+    """What the figure consists of, where it is more than what has been posted."""
+    parts = []
+    if balance.pending_minor:
+        parts = [
+            (_("Posted"), formats.money(balance.ledger_minor, balance.currency)),
+            (_("Used since, not posted yet"), formats.money(-balance.pending_minor, balance.currency)),
+        ]
+    if balance.estimated_wh:
+        parts.append((_("Of that estimated"), formats.energy(balance.estimated_wh)))
+    return parts
+
+
+@dataclass(frozen=True, slots=True)
+class UseView:
+    """Energy over a day or a month: a chart, its total and the same as a table."""
+
+    name: str
+    heading: str
+    total: str
+    chart: SafeString
+    legend: SafeString
+    table: SafeString
+
+
+@dataclass(frozen=True, slots=True)
+class EntryLine:
+    """A posting in a list."""
+
+    seq: int
+    title: str
+    amount: str
+    credit: bool
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class EntryDay:
+    """The postings of one service day, and what they come to."""
+
+    title: str
+    total: str
+    lines: list[EntryLine]
+
+
+@dataclass(frozen=True, slots=True)
+class HomePage:
+    account: AccountCard
+    balance: BalanceView
+    uses: list[UseView]
+    days: list[EntryDay]
+    more: bool
+
+
+def home(card: AccountCard, balance: ledger.FreshBalance, now: datetime) -> HomePage:
+    """All that the first page shows."""
+    entries = ledger.entries(card.id, HOME_ENTRIES + 1)
+    return HomePage(
+        account=card,
+        balance=_balance(balance, now),
+        uses=[_today(card.agreement, now), _this_month(card.agreement, now)] if card.agreement else [],
+        days=_by_day(card, _whole_days(entries, HOME_ENTRIES), balance.currency),
+        more=len(entries) > HOME_ENTRIES,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """An account among several."""
+
+    account: AccountCard
+    balance: BalanceView
+
+
+def choices(cards: Iterable[AccountCard], now: datetime) -> list[Choice]:
+    """Several accounts with what is left on each."""
+    return [Choice(card, _balance(balance_of(card, now), now)) for card in cards]
+
+
+def _today(agreement: registry.Agreement, now: datetime) -> UseView:
+    today = now.date()
+    bars = [
+        charts.Bar(
+            label=f"{use.start_at.astimezone(zone()):%H:%M}",
+            wh=use.energy_wh,
+            estimated_wh=use.estimated_wh,
+            tick=f"{use.start_at.astimezone(zone()):%H}" if use.start_at.astimezone(zone()).hour % 6 == 0 else "",
+            due=use.start_at <= now,
+            current=use.start_at <= now < use.start_at + timedelta(hours=1),
+        )
+        for use in readings.use_by_hour(agreement, today)
+    ]
+    title = _("Use today, %(day)s, by hour") % {"day": formats.short_day(today)}
+    return _use("today", _("Today"), title, _("Hour from"), bars)
+
+
+def _this_month(agreement: registry.Agreement, now: datetime) -> UseView:
+    today = now.date()
+    bars = [
+        charts.Bar(
+            label=formats.short_day(use.day),
+            wh=use.energy_wh,
+            estimated_wh=use.estimated_wh,
+            tick=str(use.day.day) if use.day.day % 7 == 1 else "",
+            due=use.day <= today,
+            current=use.day == today,
+        )
+        for use in readings.use_by_day(agreement, today)
+    ]
+    month = formats.month(today)
+    return _use("month", month, _("Use in %(month)s, by day") % {"month": month}, _("Day"), bars)
+
+
+def _use(name: str, heading: str, title: str, interval: str, bars: Sequence[charts.Bar]) -> UseView:
+    total_wh = sum(bar.wh or 0 for bar in bars)
+    captions = charts.Captions(
+        title=title,
+        summary=_summary(bars, total_wh),
+        interval=interval,
+        unit=_("kWh"),
+        estimated=_("estimated"),
+        missing=_("no reading yet"),
+    )
+    return UseView(
+        name=name,
+        heading=heading,
+        total=formats.energy(total_wh),
+        chart=charts.draw(name, bars, captions),
+        legend=charts.legend(bars, captions),
+        table=charts.table(bars, captions),
+    )
+
+
+def _summary(bars: Sequence[charts.Bar], total_wh: int) -> str:
+    """What a glance at the chart tells, in words."""
+    known = [bar for bar in bars if bar.wh is not None]
+    if not known:
+        return _("No readings yet.")
+    highest = max(known, key=lambda bar: bar.wh or 0)
+    return _("%(total)s altogether. The most was %(highest)s, at %(when)s.") % {
+        "total": formats.energy(total_wh),
+        "highest": formats.energy(highest.wh or 0),
+        "when": highest.label,
+    }
+
+
+def _whole_days(entries: Sequence[ledger.Entry], limit: int) -> Sequence[ledger.Entry]:
+    """The first `limit` entries at most, without a day that the limit would cut; one day alone is cut."""
+    if len(entries) <= limit:
+        return entries
+    whole = limit
+    while whole and entries[whole - 1].service_date == entries[limit].service_date:
+        whole -= 1
+    return entries[: whole or limit]
+
+
+def _by_day(card: AccountCard, entries: Iterable[ledger.Entry], currency: str) -> list[EntryDay]:
+    days = []
+    for day, group in groupby(entries, key=lambda entry: entry.service_date):
+        members = list(group)
+        total = sum(entry.amount_minor for entry in members)
+        days.append(
+            EntryDay(
+                title=formats.day(day),
+                total=formats.money(total, currency, signed=True) if len(members) > 1 else "",
+                lines=[
+                    EntryLine(
+                        seq=entry.seq,
+                        title=wording.title(entry.title),
+                        amount=formats.money(entry.amount_minor, currency, signed=True),
+                        credit=entry.amount_minor > 0,
+                        href=reverse("portal:entry", args=[card.id, entry.seq]),
+                    )
+                    for entry in members
+                ],
+            )
+        )
+    return days
+
+
+@dataclass(frozen=True, slots=True)
+class Passbook:
+    account: AccountCard
+    days: list[EntryDay]
+    before: int | None
+    """Where older postings go on, if there are any."""
+
+
+def passbook(card: AccountCard, before_seq: int | None) -> Passbook:
+    """Postings below `before_seq`, newest first."""
+    entries = ledger.entries(card.id, PASSBOOK_ENTRIES + 1, before_seq)
+    shown = _whole_days(entries, PASSBOOK_ENTRIES)
+    return Passbook(
+        account=card,
+        days=_by_day(card, shown, "INR"),
+        before=shown[-1].seq if len(entries) > PASSBOOK_ENTRIES else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RowView:
+    """A row of arithmetic: what for, quantity times rate, and what it comes to."""
+
+    key: str
+    label: str
+    product: str
+    amount: str
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadView:
+    """A read of the register that energy was billed from."""
+
+    at: str
+    status: str
+    register: str
+
+
+@dataclass(frozen=True, slots=True)
+class EntryPage:
+    """A posting with all that it came from."""
+
+    account: AccountCard
+    title: str
+    subtitle: str
+    amount: str
+    amount_minor: int
+    credit: bool
+    rows: list[RowView]
+    sum: str
+    sum_minor: int
+    adds_up: bool
+    check: str
+    reads: list[ReadView]
+    advance: str
+    notes: list[str]
+    tariff: str
+    posted: str
+
+
+def entry(card: AccountCard, seq: int, now: datetime) -> EntryPage | None:
+    """One posting with its arithmetic; none where the account has no such posting."""
+    why = ledger.why(card.id, seq)
+    if why is None:
+        return None
+    posted = why.entry
+    total = sum(row.amount_minor for row in why.rows)
+    currency = posted.currency
+    return EntryPage(
+        account=card,
+        title=wording.title(posted.title),
+        subtitle=_("For %(day)s") % {"day": formats.day(posted.service_date)},
+        amount=formats.money(posted.amount_minor, currency, signed=True),
+        amount_minor=posted.amount_minor,
+        credit=posted.amount_minor > 0,
+        rows=[_row(row, currency) for row in why.rows],
+        sum=formats.money(total, currency, signed=True),
+        sum_minor=total,
+        adds_up=total == posted.amount_minor,
+        check=_check(total, posted.amount_minor),
+        reads=[_read(read, now) for read in why.reads],
+        advance=_advance(why.reads),
+        notes=list(why.notes),
+        tariff=_tariff(why),
+        posted=_("Posting number %(seq)d, made on %(moment)s.")
+        % {"seq": posted.seq, "moment": formats.moment(posted.posted_at.astimezone(zone()), now.date())},
+    )
+
+
+def _check(total_minor: int, amount_minor: int) -> str:
+    if total_minor == amount_minor:
+        return _("The rows add up to this posting.")
+    return _("The rows do not add up to this posting. Please tell your electricity office.")
+
+
+def _row(row: ledger.Row, currency: str) -> RowView:
+    return RowView(
+        key=row.key,
+        label=_capital(wording.label(row.label)),
+        product=_product(row, currency),
+        amount=formats.money(row.amount_minor, currency, signed=True),
+        amount_minor=row.amount_minor,
+    )

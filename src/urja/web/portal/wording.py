@@ -1,0 +1,99 @@
+"""What the ledger's and the tariffs' own words are called in the reader's language.
+
+Tariff documents are data and their arithmetic is kept in English with each entry. Titles that are usual are in
+the catalogue; a label is taken apart where its shape is known, and shown as it is where it is not.
+"""
+
+import re
+from collections.abc import Callable
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop, pgettext
+
+TITLES = (
+    gettext_noop("Energy charge"),
+    gettext_noop("Energy"),
+    gettext_noop("Fixed charge"),
+    gettext_noop("Electricity duty"),
+    gettext_noop("Opening credit"),
+    gettext_noop("Payment"),
+    gettext_noop("Adjustment"),
+)
+"""Known titles of charge lines and credits; another is shown as its document has it."""
+
+
+def title(text: str) -> str:
+    """The title of a charge line, or of a credit's kind such as `opening-credit`."""
+    if re.fullmatch(r"[a-z]+([-_ ][a-z]+)*", text):
+        text = re.sub(r"[-_]", " ", text).capitalize()
+    return _(text) if text else ""
+
+
+def label(text: str) -> str:
+    """The label of one row of arithmetic."""
+    for pattern, say in _LABELS:
+        match = pattern.fullmatch(text)
+        if match:
+            return say(match.groupdict())
+    head, comma, rest = text.partition(", ")
+    return f"{title(head)}, {label(rest)}" if comma else title(head)
+
+
+type _Say = Callable[[dict[str, str]], str]
+
+
+def _taken_back(found: dict[str, str]) -> str:
+    return _("Taken back: %(what)s") % {"what": label(found["what"])}
+
+
+def _percent(found: dict[str, str]) -> str:
+    return _("%(percent)s %% of %(what)s") % {"percent": found["percent"], "what": label(found["what"])}
+
+
+_LABELS: list[tuple[re.Pattern[str], _Say]] = [
+    (re.compile(r"taken back: (?P<what>.+)"), _taken_back),
+    (re.compile(r"(?P<percent>[\d./]+) % of (?P<what>.+)"), _percent),
+    (
+        re.compile(r"slab (?P<number>\d+): (?P<low>[\d./]+) to (?P<high>[\d./]+) kWh"),
+        lambda found: _("slab %(number)s: %(low)s to %(high)s kWh") % found,
+    ),
+    (
+        re.compile(r"slab (?P<number>\d+): above (?P<low>[\d./]+) kWh"),
+        lambda found: _("slab %(number)s: above %(low)s kWh") % found,
+    ),
+    (
+        re.compile(r"(?P<month>\d{4}-\d\d), (?P<days>\d+) of (?P<length>\d+) days(, (?P<load>[\d./]+) kW)?"),
+        lambda found: (
+            _("%(days)s of %(length)s days of the month, %(load)s kW") % found
+            if found["load"]
+            else _("%(days)s of %(length)s days of the month") % found
+        ),
+    ),
+    (
+        re.compile(r"by day(, (?P<load>[\d./]+) kW)?"),
+        lambda found: _("by day, %(load)s kW") % found if found["load"] else _("by day"),
+    ),
+    (re.compile("all energy"), lambda _found: _("all energy")),
+    (re.compile("rounding carried from before"), lambda _found: _("rounding carried from the days before")),
+]
+
+
+def unit(text: str) -> str:
+    """The unit of a quantity in a row of arithmetic."""
+    names = {
+        "kWh": pgettext("unit", "kWh"),
+        "day": pgettext("unit", "day"),
+    }
+    return names.get(text, text)
+
+
+def read_status(text: str) -> str:
+    """How a read of the register came about."""
+    names = {
+        "measured": _("measured"),
+        "estimated": _("estimated"),
+        "opening": _("first reading"),
+        "substituted": _("substituted"),
+        "edited": _("corrected"),
+    }
+    return names.get(text, text)

@@ -48,7 +48,6 @@ _ANSWER_S: Final = 5.0
 _STORE_FAILED: Final = 10077
 _NO_RESOURCES: Final = (10023, 10047)
 _WRONG_LAST_SEQUENCE: Final = (10071, 10164)
-_NAME_IN_USE: Final = 10058
 _PERMISSION_DENIED = re.compile(
     r'permissions violation for (?:publish|subscription) to "([^"]+)"', re.IGNORECASE
 )
@@ -586,12 +585,11 @@ class Broker:
             raise _from_nats(error) from error
 
     async def _ensure_stream(self, config: js_api.StreamConfig) -> None:
+        # Update first: adding a stream that is there counts its bound against the store's a second time.
         try:
-            await self.jetstream.add_stream(config)
-        except nats.js.errors.APIError as error:
-            if error.err_code != _NAME_IN_USE:
-                raise
             await self.jetstream.update_stream(config)
+        except nats.js.errors.NotFoundError:
+            await self.jetstream.add_stream(config)
 
     async def _ensure_ingest(self, splits: list[range]) -> None:
         wanted = {names.ingest_durable(shards): names.ingest_filters(shards) for shards in splits}

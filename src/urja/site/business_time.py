@@ -1,0 +1,71 @@
+"""The business clock across starts: where time stands while the box is down.
+
+On a line that is the wall's (production), time goes on: the world did not stop. On any other line (a
+demonstration at sixty times, or one that began on another morning) business time stands still while nothing
+runs, so that meters and books do not find a hole of days. The line begins again where the last sign of life
+was; after a crash a little later than that, because business time never runs back.
+"""
+
+import os
+from pathlib import Path
+from typing import Final
+
+from urja.base.clock import REAL_TIME, Anchor, read_anchor, write_anchor
+from urja.base.settings import ClockSettings
+
+HEARTBEAT_S: Final = 1.0
+"""Real seconds between two signs of life."""
+
+_CRASH_MARGIN_S: Final = 2 * HEARTBEAT_S
+_SAME_LINE_S: Final = 0.001
+
+
+def follows_the_wall(anchor: Anchor) -> bool:
+    """Whether business time is wall time on this line."""
+    return anchor.speed == 1.0 and abs(anchor.business_s - anchor.wall_s) < _SAME_LINE_S
+
+
+def first_anchor(settings: ClockSettings, wall_s: float) -> Anchor:
+    """The line of a new data directory."""
+    if settings.start is None and settings.speed == 1.0:
+        return REAL_TIME
+    start_s = wall_s if settings.start is None else settings.start.timestamp()
+    return Anchor(wall_s, start_s, settings.speed)
+
+
+def resume(anchor_file: Path, heartbeat: Path, settings: ClockSettings, wall_s: float) -> Anchor:
+    """Anchor the line for a start at `wall_s` and keep it in the file; returns the anchor."""
+    if not anchor_file.exists():
+        anchor = first_anchor(settings, wall_s)
+    else:
+        anchor = read_anchor(anchor_file)
+        if follows_the_wall(anchor):
+            return anchor
+        stopped_at_s, clean = read_heartbeat(heartbeat)
+        if not clean:
+            stopped_at_s += _CRASH_MARGIN_S
+        stopped_at_s = min(max(stopped_at_s, anchor.wall_s), wall_s)
+        anchor = anchor.moved_to(wall_s, business_s=anchor.business_at(stopped_at_s))
+    write_anchor(anchor_file, anchor)
+    return anchor
+
+
+def beat(heartbeat: Path, wall_s: float, *, clean: bool = False) -> None:
+    """A sign of life, durable: after a power cut time goes on from the last one. `clean` marks the last."""
+    temporary = heartbeat.with_name(heartbeat.name + ".new")
+    with temporary.open("w", encoding="ascii") as file:
+        file.write(f"{wall_s:.3f} {'stopped' if clean else 'running'}\n")
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(heartbeat)
+
+
+def read_heartbeat(heartbeat: Path) -> tuple[float, bool]:
+    """Wall time of the last sign of life and whether it was an orderly stop; zero where there is none."""
+    try:
+        stamp, word = heartbeat.read_text("ascii").split()
+        return float(stamp), word == "stopped"
+    except FileNotFoundError:
+        return 0.0, False
+    except ValueError as error:
+        raise ValueError(f"{heartbeat} is damaged ({error}); remove it") from error

@@ -1,0 +1,46 @@
+"""Before anything works: roles, database, migrations, grants, streams. Run once at each start, as a child."""
+
+import asyncio
+
+import psycopg
+import structlog
+
+from urja.base.clock import Clock
+from urja.base.secrets import AdminSecrets
+from urja.site import database, django_options
+from urja.site.process import Start
+from urja.site.secrets import Vault
+from urja.stream import StreamSizes, User, connect
+
+log = structlog.get_logger()
+
+
+def run_prepare(start: Start, secrets: AdminSecrets, _clock: Clock) -> None:
+    """Bring database and broker to what this version needs; safe to repeat."""
+    prepare_database(start, secrets)
+    asyncio.run(_prepare_streams(start, secrets))
+
+
+def prepare_database(start: Start, secrets: AdminSecrets) -> None:
+    """Roles with their passwords, the database, its tables and who may touch them."""
+    name = start.settings.database.name
+    vault = Vault.open(start.data_directory.secrets)
+    database.create_roles(secrets.database_admin, vault.role_passwords())
+    database.create_database(secrets.database_admin, name)
+    options = django_options.DjangoOptions(
+        conninfo=secrets.database_owner, timezone=start.settings.utility.timezone
+    )
+    django_options.setup(options)
+    database.migrate(secrets.database_owner)
+    with psycopg.connect(secrets.database_owner) as connection:
+        row = connection.execute("SELECT count(*) FROM django_migrations").fetchone()
+    log.info("database is prepared", database=name, migrations=row and row[0])
+
+
+async def _prepare_streams(start: Start, secrets: AdminSecrets) -> None:
+    broker = await connect(secrets.broker_url, User.ADMIN, secrets.broker_password, "prepare")
+    try:
+        await broker.ensure_streams(StreamSizes(readings=start.settings.broker.readings_mb << 20))
+    finally:
+        await broker.close()
+    log.info("streams are prepared")

@@ -1,0 +1,79 @@
+"""How the supervisor asks a child how it is. Each probe answers within two seconds."""
+
+import asyncio
+import json
+from typing import Any, Final
+
+import psycopg
+
+from urja.site import broker_process
+from urja.site.child import Health, Probe
+
+_TIMEOUT_S: Final = 2.0
+
+
+async def http_get(port: int, path: str, host: str = "127.0.0.1") -> tuple[int, bytes]:
+    """Status and body of a small GET; raises OSError or TimeoutError where nobody answers."""
+    async with asyncio.timeout(_TIMEOUT_S):
+        reader, writer = await asyncio.open_connection(host, port)
+        try:
+            request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+            writer.write(request.encode("ascii"))
+            answer = await reader.read(1 << 20)
+            while chunk := await reader.read(1 << 20):
+                answer += chunk
+        finally:
+            writer.close()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    words = head.split(b" ", 2)
+    if len(words) < 2 or not words[1].isdigit():
+        raise OSError(f"no HTTP answer from {host}:{port}")
+    return int(words[1]), body
+
+
+async def http_json(port: int, path: str, host: str = "127.0.0.1") -> dict[str, Any] | None:
+    """The JSON object at a path, or None where nobody answers with one."""
+    try:
+        status, body = await http_get(port, path, host)
+        document = json.loads(body) if status == 200 else None
+    except (OSError, TimeoutError, ValueError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def readyz(port: int, host: str = "127.0.0.1") -> Probe:
+    """A process with `/readyz`: 200 is ready, any other answer is a sign of life."""
+
+    async def probe() -> Health:
+        try:
+            status, _ = await http_get(port, "/readyz", host)
+        except (OSError, TimeoutError):
+            return Health.SILENT
+        return Health.OK if status == 200 else Health.NOT_READY
+
+    return probe
+
+
+def postgres(conninfo: str) -> Probe:
+    """PostgreSQL: it accepts a login. During recovery it answers that it does not yet."""
+
+    async def probe() -> Health:
+        try:
+            async with asyncio.timeout(_TIMEOUT_S):
+                connection = await psycopg.AsyncConnection.connect(conninfo)
+                await connection.close()
+        except (TimeoutError, psycopg.OperationalError) as error:
+            return Health.NOT_READY if "starting up" in str(error) else Health.SILENT
+        return Health.OK
+
+    return probe
+
+
+def nats(host: str, port: int) -> Probe:
+    """NATS: it greets."""
+
+    async def probe() -> Health:
+        greeted = await asyncio.to_thread(broker_process.accepts, host, port, _TIMEOUT_S)
+        return Health.OK if greeted else Health.SILENT
+
+    return probe

@@ -1,0 +1,517 @@
+"""The box: PostgreSQL, NATS, head end, pipeline and web server on one machine, started, watched, stopped.
+
+`urja up` runs one until a signal; `urja demo` and the world test use `Box` with further children.
+"""
+
+import asyncio
+import contextlib
+import errno
+import json
+import os
+import shutil
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import msgspec
+import psycopg
+import structlog
+
+from urja.base.clock import Anchor, AnchoredClock
+from urja.base.secrets import AdminSecrets
+from urja.base.settings import Settings, mask_password
+from urja.site import broker_process, business_time, postgres, probes
+from urja.site.child import Child, ChildSpec, State
+from urja.site.data_directory import DataDirectory, write_private
+from urja.site.exits import Exit, Refusal, disk_full, refusal_for
+from urja.site.launch import command as launch_command
+from urja.site.process import start_payload
+from urja.site.secrets import Vault
+from urja.stream import StreamSizes, User, server_config
+
+log = structlog.get_logger()
+
+POSTGRES: Final = "postgres"
+NATS: Final = "nats"
+HEADEND: Final = "headend"
+PIPELINE: Final = "pipeline"
+WEB: Final = "web"
+
+_STOP_RANK: Final = {WEB: 20, HEADEND: 30, PIPELINE: 40, NATS: 50, POSTGRES: 60}
+"""Who feeds stops before who is fed; a child of the demo's (rank 10 by default) before all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExtraChild:
+    """A further child of a box: `target` is `module:function`, called as `(settings, arguments, clock)`.
+
+    It runs like the others: dies with the box, is started again, logs to DATA/logs/NAME.log. `ready_port`
+    is where its `/readyz` answers; without one it is ready once it runs.
+    """
+
+    name: str
+    target: str
+    arguments: dict[str, Any] = field(default_factory=dict, repr=False)
+    ready_port: int | None = None
+    stop_rank: int = 10
+
+
+class Box:
+    """One installation on one machine.
+
+    `processes` names which of the system's own processes run beside PostgreSQL and NATS. Use as an
+    asynchronous context manager, or `start` and `stop`; all from one event loop in the main thread.
+    """
+
+    def __init__(
+        self,
+        data: Path,
+        settings: Settings,
+        *,
+        extra: Sequence[ExtraChild] = (),
+        demo: bool = False,
+        processes: Sequence[str] = (HEADEND, PIPELINE, WEB),
+    ) -> None:
+        self.data = DataDirectory(data)
+        self.settings = settings
+        self._extra = list(extra)
+        self._demo = demo
+        self._wanted = tuple(processes)
+        self._children: dict[str, Child] = {}
+        self._failed = asyncio.Event()
+        self._heart: asyncio.Task[None] | None = None
+        self._vault: Vault | None = None
+        self._disk_complained = False
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    # -- what others ask of a running box -----------------------------------------------------------------
+
+    @property
+    def secrets(self) -> AdminSecrets:
+        """An administrator's secrets: connection strings, broker login, key-encryption key."""
+        assert self._vault is not None, "not started"
+        return self._vault.for_admin(self.settings, self.sockets)
+
+    @property
+    def clock(self) -> AnchoredClock:
+        """Business time."""
+        return AnchoredClock(self.data.clock)
+
+    @property
+    def sockets(self) -> Path:
+        """The directory of our own PostgreSQL's socket."""
+        return postgres.socket_directory(self.data.postgres / "run")
+
+    def pid(self, name: str) -> int | None:
+        """The pid of a child, None while it is not running."""
+        return self._children[name].pid
+
+    def kill(self, name: str) -> None:
+        """SIGKILL to a child; it is started again."""
+        self._children[name].kill()
+
+    async def stop_child(self, name: str) -> None:
+        """Stop one child in order and leave it stopped."""
+        await self._children[name].stop()
+
+    def snapshot(self) -> dict[str, Any]:
+        """Every child with pid, state, health and restarts: what `urja status` shows."""
+        return {
+            name: {
+                "pid": child.pid,
+                "state": child.state.value,
+                "health": child.health.value,
+                "restarts": child.restarts,
+                "started_at_s": child.started_at_s or None,
+                "status_port": child.spec.status_port,
+            }
+            for name, child in self._children.items()
+        }
+
+    # -- life ---------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Start everything, in order; return when all are ready. Raises `Refusal` with all stopped again."""
+        self.data.claim()
+        try:
+            await self._start()
+        except BaseException as error:
+            await self.stop()
+            if isinstance(error, OSError):
+                raise refusal_for(error, self.data.path) from error
+            raise
+
+    async def _start(self) -> None:
+        self.settings = resolve_ports(self.settings)
+        check_ports(self.settings, self._wanted)
+        self._vault = Vault.open(self.data.secrets)
+        write_private(self.data.settings_file, msgspec.json.encode(self.settings))
+        if self.settings.database.dsn is None:
+            await self._start_child(self._postgres())
+        else:
+            await self._check_dsn(self.settings.database.dsn)
+        await self._start_child(self._nats())
+        # Before any process asks for it; from here on business time runs.
+        anchor = self.anchor_clock()
+        self._beat()
+        self._heart = asyncio.create_task(self._keep_beating(), name="heartbeat")
+        await self._prepare()
+        log.info("business time", speed=anchor.speed, now=self.clock.now().isoformat())
+        specs = [*self._own_processes(), *(self._extra_spec(child) for child in self._extra)]
+        await self._start_together(specs)
+
+    async def _start_together(self, specs: list[ChildSpec]) -> None:
+        starts = [asyncio.create_task(self._start_child(spec)) for spec in specs]
+        try:
+            await asyncio.gather(*starts)
+        except BaseException:
+            for start in starts:
+                start.cancel()
+            await asyncio.gather(*starts, return_exceptions=True)
+            raise
+
+    async def stop(self) -> None:
+        """Stop everything in order: who feeds before who is fed, the database last."""
+        for child in sorted(self._children.values(), key=lambda child: child.spec.stop_rank):
+            await child.stop()
+        if self._heart is not None:
+            self._heart.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._heart
+            self._heart = None
+            self._beat(clean=True)
+            self._write_status()
+        self.data.release()
+
+    def kill_all(self) -> None:
+        """SIGKILL to every child at once, for someone who presses Ctrl-C twice; nothing accepted is lost."""
+        for child in self._children.values():
+            child.kill_for_good()
+
+    async def wait_failed(self) -> Refusal:
+        """Wait until a child is given up, and return why."""
+        await self._failed.wait()
+        broken = next(child for child in self._children.values() if child.state is State.FAILED)
+        return broken.refusal()
+
+    def anchor_clock(self, anchor: Anchor | None = None) -> Anchor:
+        """Let business time go on from where it stood; a given anchor replaces the line."""
+        if anchor is None:
+            anchor = business_time.resume(
+                self.data.clock, self.data.heartbeat, self.settings.clock, time.time()
+            )
+        else:
+            business_time.write_anchor(self.data.clock, anchor)
+        return anchor
+
+    async def _keep_beating(self) -> None:
+        while True:
+            await asyncio.sleep(business_time.HEARTBEAT_S)
+            self._beat()
+            for child in self._children.values():
+                with self._tolerating_full_disk():
+                    child.rotate_log()
+
+    def _beat(self, *, clean: bool = False) -> None:
+        with self._tolerating_full_disk():
+            business_time.beat(self.data.heartbeat, time.time(), clean=clean)
+
+    def _write_status(self) -> None:
+        document = {"pid": os.getpid(), "processes": self.snapshot()}
+        with self._tolerating_full_disk():
+            temporary = self.data.status_file.with_suffix(".new")
+            temporary.write_text(json.dumps(document), "utf-8")
+            temporary.replace(self.data.status_file)
+
+    @contextlib.contextmanager
+    def _tolerating_full_disk(self) -> Iterator[None]:
+        """A full disk is said once and does not take the supervisor down: space may come back."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+                raise
+            if not self._disk_complained:
+                log.error("disk full", advice=str(disk_full(self.data.path)))  # noqa: TRY400 - the advice says it
+            self._disk_complained = True
+
+    # -- children -----------------------------------------------------------------------------------------
+
+    async def _start_child(self, spec: ChildSpec) -> None:
+        child = Child(
+            spec,
+            self.data.logs / f"{spec.name}.log",
+            self.settings.supervisor,
+            self._write_status,
+            self._failed,
+        )
+        self._children[spec.name] = child
+        await child.start()
+
+    def _postgres(self) -> ChildSpec:
+        configured = self.settings.database.binaries
+        assert self._vault is not None
+        try:
+            binaries = postgres.find_binaries(Path(configured) if configured else None)
+        except postgres.PostgresError as error:
+            raise Refusal(Exit.UNAVAILABLE, str(error)) from error
+        cluster = postgres.Cluster(
+            binaries,
+            self.data.postgres,
+            self._vault.admin.superuser_password,
+            max_connections=self.settings.database.max_connections,
+        )
+        return ChildSpec(
+            POSTGRES,
+            cluster.command,
+            probe=probes.postgres(cluster.conninfo()),
+            prepare=lambda: self._prepare_cluster(cluster),
+            # Fast shutdown: a checkpoint, then the end.
+            stop_signal=signal.SIGINT,
+            stop_rank=_STOP_RANK[POSTGRES],
+        )
+
+    def _prepare_cluster(self, cluster: postgres.Cluster) -> None:
+        try:
+            cluster.prepare()
+        except postgres.PostgresError as error:
+            if "No space left" in str(error):
+                raise disk_full(self.data.path) from error
+            raise Refusal(Exit.OS_ERROR, str(error)) from error
+
+    def _nats(self) -> ChildSpec:
+        broker = self.settings.broker
+        assert self._vault is not None
+        config = server_config(
+            host=broker.host,
+            port=broker.port,
+            monitor_port=broker.monitor_port,
+            store_dir=self.data.nats / "jetstream",
+            passwords={User(name): password for name, password in self._vault.broker_passwords().items()},
+            sizes=StreamSizes(readings=broker.readings_mb << 20),
+        )
+        server = broker_process.Server(self.data.nats, config)
+        return ChildSpec(
+            NATS,
+            server.command,
+            probe=probes.nats(broker.host, broker.port),
+            prepare=server.prepare,
+            stop_rank=_STOP_RANK[NATS],
+        )
+
+    def _own_processes(self) -> list[ChildSpec]:
+        vault, settings = self._vault, self.settings
+        assert vault is not None
+        known = {
+            HEADEND: (vault.for_headend(settings), settings.headend.status_port),
+            PIPELINE: (vault.for_pipeline(settings, self.sockets), settings.pipeline.status_port),
+            WEB: (vault.for_web(settings, self.sockets), settings.web.port),
+        }
+        specs = []
+        for name in self._wanted:
+            secrets, port = known[name]
+            host = _reachable(settings.web.host) if name == WEB else "127.0.0.1"
+            specs.append(
+                ChildSpec(
+                    name,
+                    lambda name=name: python_command(name),  # type: ignore[misc]
+                    probe=probes.readyz(port, host),
+                    payload=start_payload(settings, secrets, self.data.path, demo=self._demo),
+                    stop_rank=_STOP_RANK[name],
+                    status_port=None if name == WEB else port,
+                    environment=self._metrics_environment(name),
+                )
+            )
+        return specs
+
+    def _metrics_environment(self, name: str) -> dict[str, str]:
+        """Several web workers count together through files, made anew at each start."""
+        if name != WEB or self.settings.web.workers == 1:
+            return {}
+        directory = self.data.run / "metrics"
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir(mode=0o700)
+        return {"PROMETHEUS_MULTIPROC_DIR": str(directory)}
+
+    def _extra_spec(self, extra: ExtraChild) -> ChildSpec:
+        return ChildSpec(
+            extra.name,
+            lambda: python_command(extra.name, extra.target),
+            probe=None if extra.ready_port is None else probes.readyz(extra.ready_port),
+            payload=start_payload(self.settings, extra.arguments, self.data.path, demo=self._demo),
+            stop_rank=extra.stop_rank,
+            status_port=extra.ready_port,
+        )
+
+    async def _prepare(self) -> None:
+        """Migrations, grants and streams, in a process of their own."""
+        child = Child(
+            ChildSpec(
+                "prepare",
+                lambda: python_command("prepare"),
+                payload=start_payload(self.settings, self.secrets, self.data.path),
+            ),
+            self.data.logs / "prepare.log",
+            self.settings.supervisor,
+            lambda: None,
+            asyncio.Event(),
+        )
+        code = await child.run_once()
+        if code != 0:
+            raise child.refusal()
+
+    async def _check_dsn(self, dsn: str) -> None:
+        try:
+            connection = await psycopg.AsyncConnection.connect(dsn, connect_timeout=10)
+            async with connection:
+                version = connection.info.server_version // 10_000
+        except psycopg.Error as error:
+            words = " ".join(str(error).split())
+            raise Refusal(
+                Exit.UNAVAILABLE,
+                f"the database at {mask_password(dsn)} cannot be reached: {mask_password(words)}. "
+                "Start it, or correct database.dsn; left out, Urja runs a PostgreSQL of its own",
+            ) from None
+        if version < postgres.MAJOR_VERSION:
+            raise Refusal(
+                Exit.UNAVAILABLE,
+                f"the database at {mask_password(dsn)} is PostgreSQL {version}; "
+                f"Urja needs {postgres.MAJOR_VERSION} or later",
+            )
+
+
+def python_command(name: str, target: str | None = None) -> list[str]:
+    """The command of a process of ours; `{payload}` becomes the number of its pipe."""
+    program = [sys.executable, "-m", "urja.site.cli", "process", name, "--start-fd", "{payload}"]
+    return launch_command([*program, "--target", target] if target else program)
+
+
+_PORTS: Final = (
+    ("broker", "port"),
+    ("broker", "monitor_port"),
+    ("headend", "port"),
+    ("headend", "status_port"),
+    ("pipeline", "status_port"),
+    ("web", "port"),
+)
+
+
+def resolve_ports(settings: Settings) -> Settings:
+    """The settings with a free port wherever 0 was asked for.
+
+    A child that is started again comes back on the same port, so it is chosen here and not by the kernel.
+    """
+    held: list[socket.socket] = []
+    try:
+        for section, name in _PORTS:
+            part = getattr(settings, section)
+            if getattr(part, name) == 0:
+                # Held until all are chosen, so that no two are the same.
+                free = socket.create_server(("127.0.0.1", 0))
+                held.append(free)
+                chosen = msgspec.structs.replace(part, **{name: free.getsockname()[1]})
+                settings = msgspec.structs.replace(settings, **{section: chosen})
+    finally:
+        for free in held:
+            free.close()
+    return settings
+
+
+def check_ports(settings: Settings, processes: Sequence[str]) -> None:
+    """Raise `Refusal` for a port that somebody else listens on, naming the setting that moves it."""
+    for section, name in _PORTS:
+        if section not in {"broker", *processes}:
+            continue
+        part = getattr(settings, section)
+        port = getattr(part, name)
+        loopback = name == "status_port"
+        hosts = ["127.0.0.1"] if loopback else getattr(part, "hosts" if section == HEADEND else "host")
+        for host in [hosts] if isinstance(hosts, str) else hosts:
+            kinds = [socket.SOCK_STREAM]
+            if section == HEADEND and not loopback and settings.headend.udp:
+                kinds.append(socket.SOCK_DGRAM)
+            for kind in kinds:
+                _check_port(host, port, kind, f"{section}.{name}")
+
+
+def _check_port(host: str, port: int, kind: socket.SocketKind, key: str) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, kind) as probe:
+            if kind == socket.SOCK_STREAM:
+                # A port that was ours a moment ago lingers; it is free to take.
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            probe.bind((host, port))
+    except OSError as error:
+        variable = "URJA_" + key.replace(".", "_").upper()
+        if error.errno == errno.EADDRINUSE:
+            raise Refusal(
+                Exit.OS_ERROR,
+                f"port {port} on {host} is taken by another program: stop that one, or choose another "
+                f"with {key} in urja.toml or {variable}",
+            ) from None
+        if error.errno in {errno.EACCES, errno.EPERM}:
+            raise Refusal(
+                Exit.NO_PERMISSION,
+                f"this user may not listen on port {port}: choose one above 1023 with {key} or {variable}",
+            ) from None
+        if error.errno in {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}:
+            # A machine without IPv6 has nothing to take; the head end says what it listens on.
+            return
+        raise
+
+
+def _reachable(host: str) -> str:
+    """The address at which this machine reaches its own listener."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+
+
+async def run(box: Box, announce: Callable[[Box], None]) -> None:
+    """Run a box until SIGINT or SIGTERM (a second one kills), or until a child is given up (`Refusal`)."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+
+    def signalled() -> None:
+        if stop.is_set():
+            box.kill_all()
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, signalled)
+    starting = asyncio.create_task(box.start())
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            starting.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await starting
+            return
+        starting.result()
+        announce(box)
+        failing = asyncio.create_task(box.wait_failed())
+        await asyncio.wait({failing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if failing.done():
+            raise failing.result()
+        failing.cancel()
+    finally:
+        stopping.cancel()
+        await box.stop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)

@@ -1,0 +1,35 @@
+"""`urja up`: the whole system on this machine."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import click
+
+from urja.base import log
+from urja.site.options import config_option, data_option, load_settings
+
+
+@click.command()
+@data_option
+@config_option
+def up(data: Path, config_path: Path | None) -> None:
+    """Run the whole system on this machine until stopped.
+
+    PostgreSQL, NATS, head end, pipeline and web server start in order and are watched; Ctrl-C or SIGTERM
+    stops them in order. Exit codes are in docs/operations.md.
+    """
+    settings = load_settings(config_path).settings
+    from urja.site.supervisor import Box, run
+
+    log.configure("supervisor", settings.log.level, json=not sys.stderr.isatty())
+    asyncio.run(run(Box(data, settings), _announce))
+
+
+def _announce(box: object) -> None:
+    from urja.site.supervisor import Box
+
+    assert isinstance(box, Box)
+    web, headend = box.settings.web, box.settings.headend
+    click.echo(f"Urja is up. Portal: http://{web.host}:{web.port}  Meters dial: port {headend.port}")
+    click.echo(f"Data and logs: {box.data.path}  Stop with Ctrl-C.")

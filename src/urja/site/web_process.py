@@ -1,0 +1,67 @@
+"""The web server: gunicorn with threads around the WSGI application, in a process that was told its secrets."""
+
+import logging
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
+
+from urja.base.clock import Clock
+from urja.base.secrets import WebSecrets
+from urja.site import django_options
+from urja.site.process import Start
+
+
+class _Logger(Logger):
+    """gunicorn's messages in the form of everybody's log; requests are counted, not logged line by line."""
+
+    def setup(self, cfg: Any) -> None:  # noqa: ARG002 - gunicorn's own signature
+        self.error_log = logging.getLogger("gunicorn.error")
+        self.access_log = logging.getLogger("gunicorn.access")
+        self.access_log.disabled = True
+
+
+class _Server(BaseApplication):
+    def __init__(self, options: dict[str, Any]) -> None:
+        self._options = options
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in self._options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        from urja.site.wsgi import application
+
+        return application
+
+
+def run_web(start: Start, secrets: WebSecrets, _clock: Clock) -> None:
+    """Serve until told to stop; requests in progress are finished."""
+    web = start.settings.web
+    options = django_options.DjangoOptions(
+        conninfo=secrets.database,
+        secret_key=secrets.secret_key,
+        timezone=start.settings.utility.timezone,
+        hosts=web.hosts,
+        trusted_origins=web.trusted_origins,
+        secure=web.secure,
+        demo=start.demo,
+        clock_anchor=start.data_directory.clock,
+    )
+    django_options.setup(options)
+    host = f"[{web.host}]" if ":" in web.host else web.host
+    _Server(
+        {
+            "bind": f"{host}:{web.port}",
+            "workers": web.workers,
+            "threads": web.threads,
+            "worker_class": "gthread",
+            "preload_app": True,
+            "logger_class": _Logger,
+            "graceful_timeout": int(start.settings.supervisor.stop_timeout_s),
+            "proc_name": "urja web",
+            "worker_tmp_dir": "/dev/shm",  # noqa: S108 - gunicorn's heartbeat file, unlinked at once
+            "control_socket_disable": True,
+        }
+    ).run()

@@ -1,0 +1,15 @@
+"""What the tariffs refuse."""
+
+
+class TariffConflictError(Exception):
+    """A version that was loaded before with another text: versions are never changed."""
+
+    def __init__(self, code: str, version: str) -> None:
+        super().__init__(
+            f"version {version!r} of tariff {code!r} is loaded with another text; "
+            "give the new text a version of its own"
+        )
+
+
+class UnknownTariffError(Exception):
+    """A tariff code of which no version is in force on the first day asked for."""

@@ -1,0 +1,40 @@
+"""The reading side of the tariffs."""
+
+from datetime import date
+from functools import lru_cache
+from importlib import resources
+
+from urja.apps.tariffs.errors import UnknownTariffError
+from urja.apps.tariffs.models import TariffVersion
+from urja.core.rating import Tariff, parse_tariff
+
+
+@lru_cache(maxsize=256)
+def _parsed(_sha256: str, text: str) -> Tariff:
+    return parse_tariff(text)
+
+
+def versions_in_force(code: str, first: date, end: date) -> list[Tariff]:
+    """The versions that rate the local days from `first` to `end` (without it), in the order they apply.
+
+    Of two versions with one date the one loaded later corrects the other and comes last. Raises
+    UnknownTariffError where none is in force on the first day.
+    """
+    rows = TariffVersion.objects.filter(code=code, valid_from__lt=max(end, first)).order_by(
+        "valid_from", "id"
+    )
+    known = [_parsed(row.sha256, row.text) for row in rows]
+    before = [tariff for tariff in known if tariff.valid_from <= first]
+    if not before:
+        raise UnknownTariffError(f"no version of tariff {code!r} is in force on {first}")
+    return [before[-1], *(tariff for tariff in known if tariff.valid_from > first)]
+
+
+def bundled_documents() -> dict[str, str]:
+    """The documents that come with Urja, by file name: a demonstration and an example, no utility's own."""
+    folder = resources.files("urja.apps.tariffs") / "documents"
+    return {
+        item.name: item.read_text("utf-8")
+        for item in sorted(folder.iterdir(), key=lambda item: item.name)
+        if item.name.endswith(".toml")
+    }

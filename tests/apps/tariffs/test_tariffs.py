@@ -1,0 +1,70 @@
+"""Versions of tariffs in the database."""
+
+from datetime import UTC, date, datetime
+
+import psycopg
+import pytest
+
+NOW = datetime(2026, 4, 2, 1, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def tariffs(database):
+    from urja.apps.tariffs import operations, queries
+
+    return operations, queries
+
+
+def document(version="2024-1", valid_from="2024-01-01", rate="2.00"):
+    from urja.apps.tariffs.queries import bundled_documents
+
+    text = bundled_documents()["demo-domestic.toml"]
+    return (
+        text.replace('"2024-1"', f'"{version}"')
+        .replace("2024-01-01", valid_from)
+        .replace('rate = "2.00"', f'rate = "{rate}"')
+    )
+
+
+def test_every_bundled_document_is_good(tariffs):
+    operations, queries = tariffs
+    for text in queries.bundled_documents().values():
+        operations.load_document(text, NOW)
+    assert queries.versions_in_force("demo-domestic", date(2026, 4, 1), date(2026, 5, 1))[0].currency == "INR"
+
+
+def test_the_same_text_again_changes_nothing_and_another_is_refused(tariffs):
+    from urja.apps.tariffs.errors import TariffConflictError
+
+    operations, _ = tariffs
+    first = operations.load_document(document(), NOW)
+    assert operations.load_document(document(), NOW).pk == first.pk
+    with pytest.raises(TariffConflictError, match="a version of its own"):
+        operations.load_document(document(rate="3"), NOW)
+
+
+def test_versions_in_force(tariffs):
+    from urja.apps.tariffs.errors import UnknownTariffError
+
+    operations, queries = tariffs
+    for version, day in [("a", "2024-01-01"), ("c", "2026-04-11"), ("b", "2026-02-01"), ("c2", "2026-04-11")]:
+        operations.load_document(document(version, day), NOW)
+
+    def found(first, end):
+        versions = queries.versions_in_force(
+            "demo-domestic", date.fromisoformat(first), date.fromisoformat(end)
+        )
+        return [tariff.version for tariff in versions]
+
+    assert found("2026-01-01", "2026-02-01") == ["a"]
+    assert found("2026-04-01", "2026-05-01") == ["b", "c", "c2"]
+    assert found("2026-05-01", "2026-06-01") == ["c2"]
+    with pytest.raises(UnknownTariffError, match="in force on 2023-01-01"):
+        found("2023-01-01", "2023-02-01")
+
+
+@pytest.mark.parametrize("statement", ["UPDATE tariffs_version SET text = ''", "DELETE FROM tariffs_version"])
+def test_a_version_is_never_changed(database, tariffs, statement):
+    tariffs[0].load_document(document(), NOW)
+    with pytest.raises(psycopg.errors.IntegrityError), database.connect() as connection:
+        connection.execute(statement)

@@ -127,7 +127,8 @@ CREATE UNIQUE INDEX readings_pull_request ON readings_pull (request_id);
 CREATE SEQUENCE readings_request_number AS bigint;
 
 -- Energy of an agreement in a billing period (a local calendar month) up to the data watermark. A cache: every
--- row is a function of interval rows and register reads (urja.apps.readings.accrual).
+-- row is a function of interval rows and register reads (urja.apps.readings.accrual); `latest` marks each
+-- agreement's last period, the only one that grows by addition.
 CREATE TABLE readings_accrual (
     agreement_id bigint NOT NULL,
     period date NOT NULL,
@@ -143,6 +144,7 @@ CREATE TABLE readings_accrual (
     estimated_wh bigint NOT NULL,
     watermark_at timestamptz NOT NULL,
     latest_end_at timestamptz NOT NULL,
+    latest boolean NOT NULL,
     energy_wh bigint GENERATED ALWAYS AS (carried_wh + anchor_wh - opening_wh + block_wh) VIRTUAL,
     PRIMARY KEY (agreement_id, period)
 ) WITH (fillfactor = 50);

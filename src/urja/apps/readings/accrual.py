@@ -1,0 +1,327 @@
+"""Energy of an agreement from the stored rows: the register bills, the blocks say how far.
+
+Of one device, with *anchors* the register reads that the meter froze at an instant (`ANCHOR_KINDS`):
+
+- The *watermark* W is the end of the run of blocks that follows the latest anchor without a hole. Before an
+  anchor everything is known, holes or not, because the register has counted it.
+- E(t), for t up to W, is the latest anchor at or before t plus the blocks from it to t.
+- A period [t0, t1) has used E(min(t1, W)) - E(t0). Neighbouring periods share E(t1), so nothing falls between.
+
+All of it is a function of rows, not of the order in which they came. `recompute` evaluates it; `extend` does
+the same for the common case, blocks that continue a run without holes, by addition (a property test holds them
+to each other).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Protocol, Self
+
+from urja.base.ids import bucket_of, shard_of
+
+
+class Cursor(Protocol):
+    """What psycopg's cursors and Django's have in common."""
+
+    rowcount: int
+
+    def execute(self, query: Any, params: Any = ..., /) -> Any: ...
+    def fetchall(self) -> list[tuple]: ...
+    def fetchone(self) -> tuple | None: ...
+
+
+ENERGY = """
+    span AS (
+        SELECT d.agreement_id, d.period, a.service_point_id,
+            greatest(a.valid_from, d.period::timestamp AT TIME ZONE %(zone)s) AS opened_at,
+            least(
+                coalesce(a.valid_to, 'infinity'),
+                (d.period + interval '1 month')::timestamp AT TIME ZONE %(zone)s,
+                d.until_at
+            ) AS closes_at
+        FROM due d JOIN registry_agreement a ON a.id = d.agreement_id
+    ),
+    segment AS (
+        SELECT s.*, p.device_id,
+            greatest(s.opened_at, p.valid_from) AS from_at,
+            least(s.closes_at, coalesce(p.valid_to, 'infinity')) AS to_at
+        FROM span s JOIN registry_device_period p
+            ON p.service_point_id = s.service_point_id AND p.role = 1
+            AND p.valid_from < s.closes_at AND coalesce(p.valid_to, 'infinity') > s.opened_at
+        WHERE s.opened_at < s.closes_at
+    ),
+    metered AS (
+        SELECT g.*,
+            opening.import_wh + lead_in.wh AS opening_wh,
+            greatest(anchor.read_at, g.from_at) AS anchor_at,
+            CASE WHEN anchor.read_at < g.from_at THEN opening.import_wh + lead_in.wh ELSE anchor.import_wh END
+                AS anchor_wh,
+            CASE WHEN closed.yes THEN run.all_wh ELSE run.known_wh END AS block_wh,
+            CASE WHEN closed.yes THEN run.all_estimated_wh ELSE run.known_estimated_wh END AS estimated_wh,
+            CASE WHEN closed.yes THEN g.to_at ELSE coalesce(run.known_end_at, anchor.read_at) END
+                AS watermark_at,
+            CASE WHEN closed.yes THEN g.to_at ELSE coalesce(run.latest_end_at, anchor.read_at) END
+                AS latest_end_at
+        FROM segment g
+        CROSS JOIN LATERAL (
+            SELECT read_at, import_wh FROM readings_register r
+            WHERE r.service_point_id = g.service_point_id AND r.device_id = g.device_id
+                AND r.kind IN (2, 3, 5) AND r.read_at <= g.from_at
+            ORDER BY read_at DESC, version DESC, kind LIMIT 1
+        ) opening
+        CROSS JOIN LATERAL (
+            SELECT coalesce(sum(b.import_wh), 0)::bigint AS wh FROM readings_interval b
+            WHERE b.service_point_id = g.service_point_id AND b.device_id = g.device_id
+                AND b.channel_set = 1 AND b.start_at >= opening.read_at AND b.start_at < g.from_at
+                AND NOT EXISTS (
+                    SELECT FROM readings_interval n
+                    WHERE n.service_point_id = b.service_point_id AND n.device_id = b.device_id
+                        AND n.channel_set = 1 AND n.start_at = b.start_at AND n.version > b.version
+                )
+        ) lead_in
+        CROSS JOIN LATERAL (
+            SELECT read_at, import_wh FROM readings_register r
+            WHERE r.service_point_id = g.service_point_id AND r.device_id = g.device_id
+                AND r.kind IN (2, 3, 5) AND r.read_at <= g.to_at
+            ORDER BY read_at DESC, version DESC, kind LIMIT 1
+        ) anchor
+        CROSS JOIN LATERAL (
+            SELECT EXISTS (
+                SELECT FROM readings_register r
+                WHERE r.service_point_id = g.service_point_id AND r.device_id = g.device_id
+                    AND r.kind IN (2, 3, 5) AND r.read_at >= g.to_at
+            ) AS yes
+        ) closed
+        CROSS JOIN LATERAL (
+            SELECT
+                max(end_at) FILTER (WHERE holes = 0) AS known_end_at,
+                max(end_at) AS latest_end_at,
+                coalesce(sum(wh) FILTER (WHERE holes = 0 AND inside), 0)::bigint AS known_wh,
+                coalesce(sum(wh) FILTER (WHERE inside), 0)::bigint AS all_wh,
+                coalesce(sum(wh) FILTER (WHERE holes = 0 AND inside AND status = 3), 0)::bigint
+                    AS known_estimated_wh,
+                coalesce(sum(wh) FILTER (WHERE inside AND status = 3), 0)::bigint AS all_estimated_wh
+            FROM (
+                SELECT end_at, wh, status, start_at >= g.from_at AS inside,
+                    count(*) FILTER (WHERE start_at > expected_at) OVER (ORDER BY start_at) AS holes
+                FROM (
+                    SELECT start_at, end_at, wh, status,
+                        -- An installation in the middle of an interval is followed by the next whole one.
+                        coalesce(
+                            lag(end_at) OVER (ORDER BY start_at),
+                            anchor.read_at + (end_at - start_at) - interval '1 second'
+                        ) AS expected_at
+                    FROM (
+                        SELECT b.start_at, b.start_at + make_interval(secs => b.length_s) AS end_at,
+                            b.import_wh AS wh, b.status
+                        FROM readings_interval b
+                        WHERE b.service_point_id = g.service_point_id AND b.device_id = g.device_id
+                            AND b.channel_set = 1
+                            AND b.start_at >= anchor.read_at AND b.start_at < g.to_at
+                            AND NOT EXISTS (
+                                SELECT FROM readings_interval n
+                                WHERE n.service_point_id = b.service_point_id AND n.device_id = b.device_id
+                                    AND n.channel_set = 1 AND n.start_at = b.start_at
+                                    AND n.version > b.version
+                            )
+                    ) block
+                ) row
+            ) run_row
+        ) run
+    ),
+    placed AS (
+        SELECT m.*,
+            row_number() OVER w AS place,
+            -- Energy of the devices before this one in the period.
+            coalesce(
+                sum(m.anchor_wh + m.block_wh - m.opening_wh)
+                    OVER (PARTITION BY m.agreement_id, m.period ORDER BY m.from_at
+                          ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
+                0
+            )::bigint AS carried_wh,
+            -- What is known ends where the first of them has its hole.
+            min(CASE WHEN m.watermark_at < m.to_at THEN m.watermark_at END)
+                OVER (PARTITION BY m.agreement_id, m.period) AS hole_at
+        FROM metered m
+        WINDOW w AS (PARTITION BY m.agreement_id, m.period ORDER BY m.from_at DESC)
+    ),
+    energy AS (
+        SELECT agreement_id, period, service_point_id, device_id, opened_at, closes_at, opening_wh, carried_wh,
+            anchor_at, anchor_wh, block_wh, estimated_wh,
+            coalesce(hole_at, watermark_at) AS watermark_at,
+            greatest(latest_end_at, coalesce(hole_at, watermark_at)) AS latest_end_at
+        FROM placed WHERE place = 1
+    )
+"""
+"""Common table expressions from `due (agreement_id, period, until_at)` to `energy`."""
+
+_LOCK_CLASS = 0x61636372
+_COLUMNS = (
+    "service_point_id, device_id, opened_at, closes_at, opening_wh, carried_wh, anchor_at, anchor_wh, block_wh, "
+    "estimated_wh, watermark_at, latest_end_at, latest"
+)
+
+
+def lock_shards(cursor: Cursor, identifiers: Iterable[int]) -> None:
+    """Become the only writer of readings in the shards of these keys until the transaction ends.
+
+    Whoever stores rows and moves accruals takes this first: ingest, edits, known zeros. Without it two writers
+    would each compute an accrual from rows that the other has not yet committed.
+    """
+    for shard in sorted({shard_of(bucket_of(identifier)) for identifier in identifiers}):
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK_CLASS, shard])
+
+
+def recompute(cursor: Cursor, touched: Iterable[tuple[int, datetime]], zone: str) -> None:
+    """Evaluate anew every period that rows at these (agreement, instant) can have changed.
+
+    That is the instant's own billing period and every later one, whose opening may rest on it. `zone` is the
+    utility's time zone, in which billing periods are calendar months.
+    """
+    agreements, instants = _columns(touched)
+    if not agreements:
+        return
+    parameters = {"agreements": agreements, "instants": instants, "zone": zone}
+    cursor.execute(_RECOMPUTE, parameters)
+    cursor.execute(_ONE_LATEST, parameters)
+
+
+_RECOMPUTE = f"""
+    WITH touched AS (
+        SELECT DISTINCT agreement_id, instant
+        FROM unnest(%(agreements)s::bigint[], %(instants)s::timestamptz[]) AS t (agreement_id, instant)
+    ),
+    due AS MATERIALIZED (
+        SELECT agreement_id, date_trunc('month', instant AT TIME ZONE %(zone)s)::date AS period,
+            'infinity'::timestamptz AS until_at
+        FROM touched
+        UNION
+        SELECT agreement_id, a.period, 'infinity'
+        FROM touched JOIN readings_accrual a USING (agreement_id) WHERE a.closes_at >= instant
+    ),
+    {ENERGY}
+    INSERT INTO readings_accrual (agreement_id, period, {_COLUMNS})
+    SELECT agreement_id, period, service_point_id, device_id, opened_at, closes_at, opening_wh, carried_wh,
+        anchor_at, anchor_wh, block_wh, estimated_wh, watermark_at, latest_end_at, true
+    FROM energy
+    ON CONFLICT (agreement_id, period) DO UPDATE SET ({_COLUMNS}) = ROW (
+        {", ".join("excluded." + column for column in _COLUMNS.split(", "))})
+"""
+
+_ONE_LATEST = """
+    UPDATE readings_accrual a SET latest = false
+    FROM (
+        SELECT agreement_id, max(period) AS period FROM readings_accrual
+        WHERE agreement_id = ANY (%(agreements)s) GROUP BY agreement_id
+    ) newest
+    WHERE a.agreement_id = newest.agreement_id AND a.latest AND a.period < newest.period
+"""
+
+
+def _columns(touched: Iterable[tuple[int, datetime]]) -> tuple[list[int], list[datetime]]:
+    distinct = sorted(set(touched))
+    return [agreement for agreement, _ in distinct], [instant for _, instant in distinct]
+
+
+EXTEND = """
+    UPDATE readings_accrual a
+    SET watermark_at = r.to_at, latest_end_at = r.to_at, block_wh = a.block_wh + r.import_wh,
+        estimated_wh = a.estimated_wh + r.estimated_wh
+    FROM stage_run r
+    WHERE a.agreement_id = r.agreement_id AND a.period = r.period AND a.device_id = r.device_id
+        AND a.latest AND r.gapless
+        AND a.watermark_at = r.from_at AND a.latest_end_at = r.from_at AND r.to_at < a.closes_at
+"""
+"""New blocks (`stage_run`, one row per agreement and period) that continue a run behind which nothing waits."""
+
+BEYOND_A_HOLE = """
+    UPDATE readings_accrual a SET latest_end_at = greatest(a.latest_end_at, r.to_at)
+    FROM stage_run r
+    WHERE a.agreement_id = r.agreement_id AND a.period = r.period AND a.device_id = r.device_id
+        AND a.latest AND a.watermark_at + make_interval(secs => r.length_s) <= r.from_at
+        AND r.to_at <= a.closes_at
+"""
+"""New blocks behind a hole: the watermark waits for the hole, and now knows that something waits."""
+
+NOT_ADDED = """
+    SELECT r.agreement_id, r.from_at
+    FROM stage_run r LEFT JOIN readings_accrual a
+        ON a.agreement_id = r.agreement_id AND a.period = r.period AND a.device_id = r.device_id AND a.latest
+    WHERE a.agreement_id IS NULL
+        OR NOT (
+            (a.watermark_at = r.to_at AND a.latest_end_at = r.to_at AND a.anchor_at <= r.from_at AND r.gapless)
+            OR (
+                a.watermark_at + make_interval(secs => r.length_s) <= r.from_at
+                AND a.latest_end_at >= r.to_at AND r.to_at <= a.closes_at
+            )
+        )
+"""
+"""What neither statement above has dealt with, and `recompute` must."""
+
+ANCHOR = """
+    UPDATE readings_accrual a
+    SET anchor_at = s.read_at, anchor_wh = s.import_wh, block_wh = 0, estimated_wh = 0,
+        watermark_at = s.read_at, latest_end_at = s.read_at
+    FROM unnest(%(agreements)s::bigint[], %(devices)s::bigint[], %(instants)s::timestamptz[], %(energies)s::bigint[])
+        AS s (agreement_id, device_id, read_at, import_wh)
+    WHERE a.agreement_id = s.agreement_id AND a.device_id = s.device_id AND a.latest
+        AND a.watermark_at >= a.anchor_at
+        AND s.read_at > a.anchor_at AND s.read_at >= a.latest_end_at AND s.read_at < a.closes_at
+    RETURNING a.agreement_id
+"""
+"""A register read at or after everything that is known becomes the anchor; the agreements it moved."""
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodEnergy:
+    """What an agreement has used in a billing period up to `watermark_at`, and how that is known."""
+
+    agreement_id: int
+    period: date
+    service_point_id: int
+    device_id: int
+    opened_at: datetime
+    closes_at: datetime
+    opening_wh: int
+    """The register at the period's opening (with the blocks since its last read before)."""
+    carried_wh: int
+    """Used through meters that were exchanged in the period."""
+    anchor_at: datetime
+    """The last register read that the figure rests on, or the opening."""
+    anchor_wh: int
+    block_wh: int
+    """Blocks from `anchor_at` to `watermark_at`."""
+    estimated_wh: int
+    """How much of them is estimated."""
+    watermark_at: datetime
+    """End of what is known without a hole; before `opened_at` where nothing of the period is known."""
+
+    @property
+    def energy_wh(self) -> int:
+        return self.carried_wh + self.anchor_wh - self.opening_wh + self.block_wh
+
+    @classmethod
+    def from_row(cls, row: Sequence[Any]) -> Self:
+        return cls(*row)
+
+
+PERIOD_ENERGY_COLUMNS = (
+    "agreement_id, period, service_point_id, device_id, opened_at, closes_at, opening_wh, carried_wh, "
+    "anchor_at, anchor_wh, block_wh, estimated_wh, watermark_at"
+)
+
+
+def energies_until(
+    cursor: Cursor, agreement_ids: Sequence[int], period: date, until_at: datetime, zone: str
+) -> list[PeriodEnergy]:
+    """What each agreement has used in the period up to `until_at` or its watermark, from the rows themselves.
+
+    Agreements that do not exist in that time, or have no opening read, are left out.
+    """
+    cursor.execute(
+        "WITH due AS (SELECT agreement_id, %(period)s::date AS period, %(until)s::timestamptz AS until_at"
+        f" FROM unnest(%(agreements)s::bigint[]) AS agreement_id), {ENERGY}"
+        f" SELECT {PERIOD_ENERGY_COLUMNS} FROM energy ORDER BY agreement_id",
+        {"agreements": list(agreement_ids), "period": period, "until": until_at, "zone": zone},
+    )
+    return [PeriodEnergy.from_row(row) for row in cursor.fetchall()]

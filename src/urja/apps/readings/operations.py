@@ -1,0 +1,143 @@
+"""The writing side of the readings, beside ingest: the opening read, an edit, an outage's known zeros."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from urja.apps.readings import accrual
+from urja.apps.readings.accrual import Cursor
+from urja.apps.readings.errors import NoSuchInterval
+from urja.apps.readings.kinds import BLOCK_LOAD_D1, ClosedBy, Status
+from urja.stream.records import RegisterKind, Source
+
+
+def record_installation(
+    cursor: Cursor,
+    *,
+    service_point_id: int,
+    device_id: int,
+    read_at: datetime,
+    import_wh: int,
+    recorded_at: datetime,
+) -> None:
+    """Keep the register as read when a meter was put in (or taken out) at `read_at`."""
+    cursor.execute(
+        "INSERT INTO readings_register (service_point_id, device_id, read_at, import_wh, correlation, received_at,"
+        " kind, version, status, source, clock_status) VALUES (%s, %s, %s, %s, 0, %s, %s, 1, %s, %s, 0)",
+        [
+            service_point_id,
+            device_id,
+            read_at,
+            import_wh,
+            recorded_at,
+            RegisterKind.INSTALLATION,
+            Status.MEASURED,
+            Source.INSTALLATION,
+        ],
+    )
+
+
+def open_accrual(cursor: Cursor, agreement_id: int, at: datetime, zone: str) -> None:
+    """Begin the accrual of an agreement, or close it: its energy is evaluated from `at` on."""
+    accrual.recompute(cursor, [(agreement_id, at)], zone)
+
+
+@dataclass(frozen=True, slots=True)
+class IntervalKey:
+    """Names one interval of one device at one service point, whatever its versions."""
+
+    service_point_id: int
+    device_id: int
+    start_at: datetime
+    channel_set: int = BLOCK_LOAD_D1
+
+
+def edit_interval(
+    cursor: Cursor,
+    key: IntervalKey,
+    *,
+    import_wh: int,
+    reason: str,
+    actor: str,
+    recorded_at: datetime,
+    zone: str,
+    status: Status = Status.EDITED,
+) -> int:
+    """Give an interval another import energy, as a new version with its reason; returns the version.
+
+    The one way to change a stored interval. The other values are carried over from the version before, and the
+    accrual moves in the same transaction, which is the caller's. With `Status.ESTIMATED` the value gives way to
+    a measurement that comes later; an edited one stands. Raises NoSuchInterval where nothing is stored (a gap is
+    filled by data, not by an edit), ValueError for negative energy or an empty reason.
+    """
+    if import_wh < 0:
+        raise ValueError(f"an interval's energy is not negative: {import_wh} Wh")
+    if not reason.strip() or not actor.strip():
+        raise ValueError("an edit needs a reason and an actor")
+    accrual.lock_shards(cursor, [key.service_point_id])
+    named = [key.service_point_id, key.device_id, key.channel_set, key.start_at]
+    cursor.execute(
+        "INSERT INTO readings_interval (service_point_id, device_id, start_at, import_wh, import_vah, export_wh,"
+        " export_vah, health, correlation, received_at, length_s, voltage_cv, current_ca, channel_set, version,"
+        " status, source, clock_status)"
+        " SELECT service_point_id, device_id, start_at, %s, import_vah, export_wh, export_vah, health,"
+        " correlation, %s, length_s, voltage_cv, current_ca, channel_set, version + 1, %s, %s, clock_status"
+        " FROM readings_interval"
+        " WHERE (service_point_id, device_id, channel_set, start_at) = (%s, %s, %s, %s)"
+        " ORDER BY version DESC LIMIT 1 RETURNING version",
+        [import_wh, recorded_at, status, Source.EDIT, *named],
+    )
+    stored = cursor.fetchone()
+    if stored is None:
+        raise NoSuchInterval(f"device {key.device_id} has no interval at {key.start_at}")
+    cursor.execute(
+        "INSERT INTO readings_edit (service_point_id, device_id, channel_set, start_at, version, reason, actor,"
+        " recorded_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+        [*named, stored[0], reason, actor, recorded_at],
+    )
+    _recompute_at(cursor, [(key.service_point_id, key.start_at)], zone)
+    return int(stored[0])
+
+
+def store_known_zeros(
+    cursor: Cursor, gaps: Sequence[tuple[int, int, datetime, int]], now: datetime, zone: str
+) -> int:
+    """Fill gaps that an outage explains with zero energy; returns how many were filled.
+
+    `gaps` are (service point, device, start, length in seconds) whose day partitions exist. A gap that data has
+    filled in the meantime keeps its data.
+    """
+    if not gaps:
+        return 0
+    places, devices, starts, lengths = (list(column) for column in zip(*gaps, strict=True))
+    accrual.lock_shards(cursor, np.unique(places).tolist())
+    cursor.execute(
+        "INSERT INTO readings_interval (service_point_id, device_id, start_at, import_wh, correlation, received_at,"
+        " length_s, channel_set, version, status, source, clock_status)"
+        " SELECT service_point_id, device_id, start_at, 0, 0, %s, length_s, %s, 1, %s, %s, 0"
+        " FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[], %s::int[])"
+        " AS g (service_point_id, device_id, start_at, length_s) ON CONFLICT DO NOTHING",
+        [now, BLOCK_LOAD_D1, Status.KNOWN_ZERO, Source.OUTAGE, places, devices, starts, lengths],
+    )
+    filled = cursor.rowcount
+    cursor.execute(
+        "UPDATE readings_gap g SET closed_at = %s, closed_by = %s"
+        " FROM unnest(%s::bigint[], %s::timestamptz[]) AS d (device_id, start_at)"
+        " WHERE g.device_id = d.device_id AND g.start_at = d.start_at AND g.closed_at IS NULL",
+        [now, ClosedBy.OUTAGE, devices, starts],
+    )
+    _recompute_at(cursor, list(zip(places, starts, strict=True)), zone)
+    return filled
+
+
+def _recompute_at(cursor: Cursor, points: Sequence[tuple[int, datetime]], zone: str) -> None:
+    places, instants = zip(*points, strict=True)
+    cursor.execute(
+        "SELECT a.id, p.at FROM unnest(%s::bigint[], %s::timestamptz[]) AS p (service_point_id, at)"
+        " JOIN registry_agreement a ON a.service_point_id = p.service_point_id"
+        " AND a.valid_from <= p.at AND coalesce(a.valid_to, 'infinity') > p.at",
+        [list(places), list(instants)],
+    )
+    accrual.recompute(cursor, cursor.fetchall(), zone)

@@ -1,0 +1,370 @@
+"""From a NumPy batch to rows: a binary COPY into a temporary stage, then set-wise inserts that never overwrite.
+
+Storing is decided by content, not by bookkeeping: the same key with the same values is there already and is
+ignored, whoever sends it and however often; the same key with other values is a new version and is reported.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+from psycopg import Cursor
+
+from urja.apps.readings import accrual, pgcopy
+from urja.apps.readings.kinds import ANCHOR_KINDS, Reason, Status
+from urja.stream.records import BLOCK, NULL, REGISTER
+
+_PLACE: Final = [
+    ("service_point_id", "<i8"),
+    ("agreement_id", "<i8"),
+    ("status", "<i2"),
+]
+
+PLACED_BLOCK: Final = np.dtype([*_PLACE, ("channel_set", "<i2"), *BLOCK.descr])
+"""A block with the service point and (zero where nobody pays) the agreement that it belongs to."""
+
+PLACED_REGISTER: Final = np.dtype([*_PLACE, *REGISTER.descr])
+
+Rows = NDArray[np.void]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What became of a batch's rows."""
+
+    inserted: int = 0
+    changed: int = 0
+    """Stored as a new version of a row with other values."""
+    ignored: int = 0
+    """There already with the same values, or standing behind an edit."""
+
+    def __add__(self, other: "Stored") -> "Stored":
+        return Stored(
+            self.inserted + other.inserted, self.changed + other.changed, self.ignored + other.ignored
+        )
+
+
+STAGES: Final = """
+    CREATE TEMP TABLE IF NOT EXISTS stage_block (
+        service_point_id bigint, device_id bigint, start_at timestamptz, import_wh bigint, import_vah bigint,
+        export_wh bigint, export_vah bigint, health bigint, correlation bigint, received_at timestamptz,
+        length_s integer, voltage_cv integer, current_ca integer, channel_set smallint, status smallint,
+        source smallint, clock_status smallint
+    ) ON COMMIT DELETE ROWS;
+    CREATE TEMP TABLE IF NOT EXISTS stage_run (
+        agreement_id bigint, device_id bigint, period date, from_at timestamptz, to_at timestamptz,
+        import_wh bigint, estimated_wh bigint, length_s integer, gapless boolean
+    ) ON COMMIT DELETE ROWS;
+    CREATE TEMP TABLE IF NOT EXISTS stage_register (
+        service_point_id bigint, device_id bigint, read_at timestamptz, import_wh bigint, import_vah bigint,
+        export_wh bigint, export_vah bigint, correlation bigint, received_at timestamptz,
+        kind smallint, status smallint, source smallint, clock_status smallint
+    ) ON COMMIT DELETE ROWS
+"""
+"""Unlogged by nature, empty after each transaction. Made once a connection, by `prepare`."""
+
+_BLOCK_COLUMNS = (
+    "service_point_id, device_id, start_at, import_wh, import_vah, export_wh, export_vah, health, correlation, "
+    "received_at, length_s, voltage_cv, current_ca, channel_set, status, source, clock_status"
+)
+_BLOCK_CONTENT = "import_wh, import_vah, export_wh, export_vah, health, voltage_cv, current_ca, length_s"
+_REGISTER_COLUMNS = (
+    "service_point_id, device_id, read_at, import_wh, import_vah, export_wh, export_vah, correlation, "
+    "received_at, kind, status, source, clock_status"
+)
+_REGISTER_CONTENT = "import_wh, import_vah, export_wh, export_vah"
+
+
+def prepare(cursor: Cursor) -> None:
+    """Make the temporary stages of this connection."""
+    cursor.execute(STAGES)
+
+
+def make_days(cursor: Cursor, start_at: NDArray[np.int64]) -> None:
+    """Make the day partitions that these instants (Unix seconds) fall in; safe to repeat."""
+    days = np.unique(start_at // 86_400)
+    for run in np.split(days, np.nonzero(np.diff(days) > 1)[0] + 1):
+        cursor.execute(
+            "SELECT readings_make_days(date '1970-01-01' + %s, date '1970-01-01' + %s)",
+            [int(run[0]), int(run[-1])],
+        )
+
+
+def store_blocks(cursor: Cursor, rows: Rows, *, zone: str, now: datetime) -> Stored:
+    """Store placed blocks and move the accruals they belong to; one transaction, which is the caller's.
+
+    The partitions of their days exist (`make_days`). `zone` is the utility's, `now` stands in reports.
+    """
+    if len(rows) == 0:
+        return Stored()
+    rows = rows[np.lexsort((rows["start_at"], rows["device_id"], rows["service_point_id"]))]
+    accrual.lock_shards(cursor, np.unique(rows["service_point_id"]).tolist())
+    _copy(cursor, "stage_block", _BLOCK_COLUMNS, _block_columns(rows))
+    cursor.execute(
+        f"INSERT INTO readings_interval ({_BLOCK_COLUMNS}, version)"
+        f" SELECT {_BLOCK_COLUMNS}, 1 FROM stage_block ON CONFLICT DO NOTHING"
+    )
+    inserted = cursor.rowcount
+    changed = 0 if inserted == len(rows) else _store_changed(cursor, _CHANGED_BLOCKS, now)
+    if inserted == len(rows):
+        _accrue(cursor, rows, zone)
+    elif inserted or changed:
+        _accrue_anew(cursor, rows, zone)
+    return Stored(inserted, changed, len(rows) - inserted - changed)
+
+
+def store_registers(cursor: Cursor, rows: Rows, *, zone: str, now: datetime) -> Stored:
+    """Store placed register reads; those that energy is billed from move the accruals."""
+    if len(rows) == 0:
+        return Stored()
+    accrual.lock_shards(cursor, np.unique(rows["service_point_id"]).tolist())
+    _copy(cursor, "stage_register", _REGISTER_COLUMNS, _register_columns(rows))
+    cursor.execute(
+        f"INSERT INTO readings_register ({_REGISTER_COLUMNS}, version)"
+        f" SELECT {_REGISTER_COLUMNS}, 1 FROM stage_register ON CONFLICT DO NOTHING"
+    )
+    inserted = cursor.rowcount
+    changed = 0 if inserted == len(rows) else _store_changed(cursor, _CHANGED_REGISTERS, now)
+    if inserted or changed:
+        _move_anchors(cursor, rows, zone, fresh=inserted == len(rows))
+    return Stored(inserted, changed, len(rows) - inserted - changed)
+
+
+def _copy(cursor: Cursor, table: str, columns: str, fields: list[pgcopy.Column]) -> None:
+    with cursor.copy(f"COPY {table} ({columns}) FROM STDIN (FORMAT binary)") as copy:
+        copy.write(pgcopy.encode(fields))
+
+
+def _nullable(values: NDArray[np.int64]) -> Any:
+    mask = values == NULL
+    return np.ma.array(values, mask=mask) if mask.any() else values
+
+
+def _small(values: NDArray[np.int64]) -> Any:
+    """Nullable values that go into `integer`; where the meter sent nothing the bits do not matter."""
+    mask = values == NULL
+    return np.ma.array(np.where(mask, 0, values), mask=mask) if mask.any() else values
+
+
+def _block_columns(rows: Rows) -> list[pgcopy.Column]:
+    return [
+        (rows["service_point_id"], "i8"),
+        (rows["device_id"], "i8"),
+        (pgcopy.timestamps(rows["start_at"]), "i8"),
+        (rows["import_wh"], "i8"),
+        (_nullable(rows["import_vah"]), "i8"),
+        (_nullable(rows["export_wh"]), "i8"),
+        (_nullable(rows["export_vah"]), "i8"),
+        (_nullable(rows["health"]), "i8"),
+        (rows["correlation"], "i8"),
+        (pgcopy.timestamps_ms(rows["received_at"]), "i8"),
+        (rows["length_s"], "i4"),
+        (_small(rows["voltage_cv"]), "i4"),
+        (_small(rows["current_ca"]), "i4"),
+        (rows["channel_set"], "i2"),
+        (rows["status"], "i2"),
+        (rows["source"], "i2"),
+        (rows["clock_status"], "i2"),
+    ]
+
+
+def _register_columns(rows: Rows) -> list[pgcopy.Column]:
+    return [
+        (rows["service_point_id"], "i8"),
+        (rows["device_id"], "i8"),
+        (pgcopy.timestamps(rows["read_at"]), "i8"),
+        (rows["import_wh"], "i8"),
+        (_nullable(rows["import_vah"]), "i8"),
+        (_nullable(rows["export_wh"]), "i8"),
+        (_nullable(rows["export_vah"]), "i8"),
+        (rows["correlation"], "i8"),
+        (pgcopy.timestamps_ms(rows["received_at"]), "i8"),
+        (rows["kind"], "i2"),
+        (rows["status"], "i2"),
+        (rows["source"], "i2"),
+        (rows["clock_status"], "i2"),
+    ]
+
+
+# -- contradictions -------------------------------------------------------------------------------------------
+
+
+def _alike(content: str, stage: str, stored: str) -> str:
+    left = ", ".join(f"{stored}.{column}" for column in content.split(", "))
+    right = ", ".join(f"{stage}.{column}" for column in content.split(", "))
+    return f"({left}) IS NOT DISTINCT FROM ({right})"
+
+
+def _changed_sql(
+    table: str, stage: str, kind: str, at: str, key: tuple[str, ...], columns: str, content: str
+) -> str:
+    """Rows of the stage that no stored version equals: reported, and stored as versions after the current one.
+
+    An edit by a person stands; a known zero or an estimate gives way without a report.
+    """
+    same_key = " AND ".join(f"{{0}}.{column} = s.{column}" for column in key)
+    keys = ", ".join(f"s.{column}" for column in key)
+    values = ", ".join(f"s.{column}" for column in content.split(", "))
+    detail = ", ".join(f"'{column}', c.{column}" for column in content.split(", "))
+    return f"""
+        WITH changed AS MATERIALIZED (
+            SELECT DISTINCT ON ({keys}, {values}) s.*, current.version AS current_version,
+                current.status AS current_status
+            FROM {stage} s
+            CROSS JOIN LATERAL (
+                SELECT i.version, i.status FROM {table} i WHERE {same_key.format("i")}
+                ORDER BY i.version DESC LIMIT 1
+            ) current
+            WHERE NOT EXISTS (
+                SELECT FROM {table} i WHERE {same_key.format("i")} AND {_alike(content, "s", "i")}
+            )
+            ORDER BY {keys}, {values}, s.received_at
+        ),
+        reported AS (
+            INSERT INTO readings_exception
+                (device_id, kind, at, reason, detail, correlation, received_at, recorded_at)
+            SELECT c.device_id, '{kind}', c.{at},
+                CASE WHEN c.current_status = {Status.EDITED} THEN %(edit_stands)s ELSE %(changed)s END,
+                jsonb_build_object({detail}, 'before_version', c.current_version),
+                c.correlation, c.received_at, %(now)s
+            FROM changed c
+            WHERE c.current_status NOT IN ({Status.KNOWN_ZERO}, {Status.ESTIMATED})
+            ON CONFLICT DO NOTHING
+        )
+        INSERT INTO {table} ({columns}, version)
+        SELECT {columns}, current_version + row_number() OVER (
+            PARTITION BY {", ".join(key)} ORDER BY received_at, import_wh
+        )
+        FROM changed WHERE current_status <> {Status.EDITED}
+    """
+
+
+_CHANGED_BLOCKS = _changed_sql(
+    "readings_interval",
+    "stage_block",
+    "block",
+    "start_at",
+    ("service_point_id", "device_id", "channel_set", "start_at"),
+    _BLOCK_COLUMNS,
+    _BLOCK_CONTENT,
+)
+_CHANGED_REGISTERS = _changed_sql(
+    "readings_register",
+    "stage_register",
+    "register",
+    "read_at",
+    ("service_point_id", "device_id", "read_at", "kind"),
+    _REGISTER_COLUMNS,
+    _REGISTER_CONTENT,
+)
+
+
+def _store_changed(cursor: Cursor, statement: str, now: datetime) -> int:
+    cursor.execute(statement, {"edit_stands": Reason.EDIT_STANDS, "changed": Reason.CHANGED, "now": now})
+    return cursor.rowcount
+
+
+# -- accrual --------------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=64)
+def _months(zone: str, first: date, last: date) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Beginnings of the local months from `first` to `last` (their first days): Unix seconds, days since 1970."""
+    starts, days = [], []
+    month = first
+    while month <= last:
+        starts.append(int(datetime(month.year, month.month, 1, tzinfo=ZoneInfo(zone)).timestamp()))
+        days.append((month - date(1970, 1, 1)).days)
+        month = date(month.year + month.month // 12, month.month % 12 + 1, 1)
+    return np.array(starts, np.int64), np.array(days, np.int64)
+
+
+def billing_periods(start_at: NDArray[np.int64], zone: str) -> NDArray[np.int64]:
+    """First day (days since 1970) of the local calendar month that each instant falls in."""
+    first, last = (
+        datetime.fromtimestamp(int(edge), UTC).astimezone(ZoneInfo(zone)).date().replace(day=1)
+        for edge in (start_at.min(), start_at.max())
+    )
+    starts, days = _months(zone, first, last)
+    return days[np.searchsorted(starts, start_at, "right") - 1]
+
+
+def _accrue(cursor: Cursor, rows: Rows, zone: str) -> None:
+    """Rows that are all new: add what continues a run, evaluate anew what does not."""
+    billed = rows[rows["agreement_id"] != 0]
+    if len(billed) == 0:
+        return
+    runs = _runs(billed, zone)
+    with cursor.copy("COPY stage_run FROM STDIN (FORMAT binary)") as copy:
+        copy.write(pgcopy.encode(runs))
+    cursor.execute(accrual.EXTEND)
+    if cursor.rowcount == len(runs[0][0]):
+        return
+    cursor.execute(accrual.BEYOND_A_HOLE)
+    cursor.execute(accrual.NOT_ADDED)
+    accrual.recompute(cursor, cursor.fetchall(), zone)
+
+
+def _runs(rows: Rows, zone: str) -> list[pgcopy.Column]:
+    """Rows in order of device and time, added up per agreement, device and billing period."""
+    period = billing_periods(rows["start_at"], zone)
+    agreement, device = rows["agreement_id"], rows["device_id"]
+    begins = np.ones(len(rows), np.bool_)
+    begins[1:] = (agreement[1:] != agreement[:-1]) | (device[1:] != device[:-1]) | (period[1:] != period[:-1])
+    first = np.nonzero(begins)[0]
+    last = np.concatenate((first[1:], [len(rows)])) - 1
+    end_at = rows["start_at"] + rows["length_s"]
+    joined = np.ones(len(rows), np.bool_)
+    joined[1:] = begins[1:] | (rows["start_at"][1:] == end_at[:-1])
+    estimated = np.where(rows["status"] == Status.ESTIMATED, rows["import_wh"], 0)
+    return [
+        (agreement[first], "i8"),
+        (device[first], "i8"),
+        (pgcopy.dates(period[first]), "i4"),
+        (pgcopy.timestamps(rows["start_at"][first]), "i8"),
+        (pgcopy.timestamps(end_at[last]), "i8"),
+        (np.add.reduceat(rows["import_wh"], first), "i8"),
+        (np.add.reduceat(estimated, first), "i8"),
+        (rows["length_s"][first], "i4"),
+        (np.logical_and.reduceat(joined, first), "u1"),
+    ]
+
+
+def _accrue_anew(cursor: Cursor, rows: Rows, zone: str) -> None:
+    """Rows of which some were known: every agreement from its first row on."""
+    billed = rows[rows["agreement_id"] != 0]
+    accrual.recompute(cursor, _instants(billed["agreement_id"], billed["start_at"]), zone)
+
+
+def _instants(agreement: NDArray[np.int64], at: NDArray[np.int64]) -> list[tuple[int, datetime]]:
+    pairs = np.unique(np.stack((agreement, at)), axis=1)
+    return [(int(key), datetime.fromtimestamp(int(second), UTC)) for key, second in pairs.T]
+
+
+def _move_anchors(cursor: Cursor, rows: Rows, zone: str, *, fresh: bool) -> None:
+    anchors = rows[(rows["agreement_id"] != 0) & np.isin(rows["kind"], ANCHOR_KINDS)]
+    if len(anchors) == 0:
+        return
+    agreements, counts = np.unique(anchors["agreement_id"], return_counts=True)
+    single = agreements[counts == 1] if fresh else agreements[:0]
+    added = anchors[np.isin(anchors["agreement_id"], single)]
+    moved = _anchor_single(cursor, added) if len(added) else set()
+    rest = anchors[~np.isin(anchors["agreement_id"], list(moved))]
+    accrual.recompute(cursor, _instants(rest["agreement_id"], rest["read_at"]), zone)
+
+
+def _anchor_single(cursor: Cursor, rows: Rows) -> set[int]:
+    cursor.execute(
+        accrual.ANCHOR,
+        {
+            "agreements": rows["agreement_id"].tolist(),
+            "devices": rows["device_id"].tolist(),
+            "instants": [datetime.fromtimestamp(second, UTC) for second in rows["read_at"].tolist()],
+            "energies": rows["import_wh"].tolist(),
+        },
+    )
+    return {agreement for (agreement,) in cursor.fetchall()}

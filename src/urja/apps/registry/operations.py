@@ -1,0 +1,270 @@
+"""The writing side of the registry. Every operation is one transaction and takes its time and actor as given."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.db import IntegrityError, connection, transaction
+
+from urja.apps.ledger.operations import open_account, request_credit
+from urja.apps.readings.operations import open_accrual, record_installation
+from urja.apps.registry.errors import AlreadyAdopted, MeterConflict, NoOpenPeriod, PeriodOverlap
+from urja.apps.registry.models import (
+    AccessRole,
+    AccountAccess,
+    Agreement,
+    Commodity,
+    Device,
+    DevicePeriod,
+    DeviceRole,
+    Premise,
+    ServicePoint,
+)
+from urja.base.ids import BUCKETS, bucket_of, compose_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adoption:
+    """Everything that one new supply needs. Keys are wrapped already; instants are aware."""
+
+    serial: str
+    system_title: bytes
+    device_type: str
+    interval_s: int
+    max_power_w: int
+    wrapped_guek: bytes
+    wrapped_gak: bytes
+    register_wh: int
+    """The import register as read at `valid_from`: billing begins from it."""
+    valid_from: datetime
+    tariff_code: str
+    sanctioned_load_w: int
+    person_name: str
+    email: str
+    currency: str = "INR"
+    credit_minor: int = 0
+    language: str = "en"
+    premise_name: str = ""
+    consumer_number: str = ""
+    """Empty: the meter's serial number."""
+    address: str | None = None
+    """`host:port` of a meter that listens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """The keys of what an adoption made."""
+
+    premise_id: int
+    service_point_id: int
+    device_id: int
+    agreement_id: int
+    account_id: int
+    user_id: int
+
+
+def adopt_meter(
+    adoption: Adoption, *, recorded_at: datetime, actor: str, bucket: int | None = None
+) -> Adopted:
+    """Make a premise with its supply, meter, agreement, account, access and opening credit, or nothing.
+
+    `bucket` is drawn unless given. Raises AlreadyAdopted where this meter is there, MeterConflict where its
+    serial number or system title is another's.
+    """
+    drawn = secrets.randbelow(BUCKETS) if bucket is None else bucket
+    stamp = {"recorded_at": recorded_at, "actor": actor}
+    with transaction.atomic():
+        _refuse_known(adoption)
+        place = _make_supply(adoption, drawn, stamp)
+        device = _make_device(adoption, drawn, stamp)
+        install_device(
+            device, place, DeviceRole.BILLING, adoption.valid_from, recorded_at=recorded_at, actor=actor
+        )
+        with connection.cursor() as cursor:
+            record_installation(
+                cursor,
+                service_point_id=place.id,
+                device_id=device.id,
+                read_at=adoption.valid_from,
+                import_wh=adoption.register_wh,
+                recorded_at=recorded_at,
+            )
+        agreement = _make_agreement(adoption, place, stamp)
+        with connection.cursor() as cursor:
+            open_accrual(cursor, agreement.id, adoption.valid_from, settings.URJA_TIMEZONE)
+        user_id = _give_access(adoption, agreement.account_id, stamp)
+        if adoption.credit_minor:
+            request_credit(
+                account_id=agreement.account_id,
+                amount_minor=adoption.credit_minor,
+                kind="opening-credit",
+                idempotency_key=f"opening-credit:{agreement.id}",
+                requested_at=recorded_at,
+            )
+    return Adopted(place.premise_id, place.id, device.id, agreement.id, agreement.account_id, user_id)
+
+
+def install_device(
+    device: Device,
+    service_point: ServicePoint,
+    role: DeviceRole,
+    valid_from: datetime,
+    *,
+    recorded_at: datetime,
+    actor: str,
+) -> DevicePeriod:
+    """Put a device at a service point; raises PeriodOverlap where place or device is taken."""
+    try:
+        with transaction.atomic():
+            period = DevicePeriod.objects.create(
+                id=_next_id(bucket_of(service_point.id)),
+                service_point=service_point,
+                device=device,
+                role=role,
+                valid_from=valid_from,
+                recorded_at=recorded_at,
+                actor=actor,
+            )
+            _changed(device.id)
+    except IntegrityError as error:
+        raise PeriodOverlap(
+            f"meter {device.serial} at {service_point.consumer_number} from {valid_from}: "
+            "the meter is somewhere else then, or another one is in its place"
+        ) from error
+    return period
+
+
+def end_device_period(device_id: int, ended_at: datetime) -> DevicePeriod:
+    """Take a device away at `ended_at`; raises NoOpenPeriod where it is nowhere."""
+    with transaction.atomic():
+        period = DevicePeriod.objects.select_for_update().filter(device_id=device_id, valid_to=None).first()
+        if period is None or ended_at <= period.valid_from:
+            raise NoOpenPeriod(f"device {device_id} has no period that could end at {ended_at}")
+        period.valid_to = ended_at
+        period.save(update_fields=["valid_to"])
+        _changed(device_id)
+    return period
+
+
+def end_agreement(agreement_id: int, ended_at: datetime) -> Agreement:
+    """End a supply agreement at `ended_at`; raises NoOpenPeriod where it has ended."""
+    with transaction.atomic():
+        agreement = Agreement.objects.select_for_update().filter(id=agreement_id, valid_to=None).first()
+        if agreement is None or ended_at <= agreement.valid_from:
+            raise NoOpenPeriod(f"agreement {agreement_id} is not one that could end at {ended_at}")
+        agreement.valid_to = ended_at
+        agreement.save(update_fields=["valid_to"])
+        _bump_revision()
+        with connection.cursor() as cursor:
+            open_accrual(cursor, agreement.id, ended_at, settings.URJA_TIMEZONE)
+    return agreement
+
+
+def project_all_again() -> int:
+    """Let the key-value store be written anew, as after its loss; the number of devices."""
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE registry_projection SET version = greatest(version, projected_version) + 1")
+        return cursor.rowcount
+
+
+def _next_id(bucket: int) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval('registry_number')")
+        return compose_id(bucket, cursor.fetchone()[0])
+
+
+def _bump_revision() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE registry_revision SET revision = revision + 1")
+
+
+def _changed(device_id: int) -> None:
+    """Tell ingest and projection, in the transaction of the change."""
+    _bump_revision()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO registry_projection (device_id, version, projected_version) VALUES (%s, 1, 0)"
+            " ON CONFLICT (device_id) DO UPDATE SET version = registry_projection.version + 1",
+            [device_id],
+        )
+
+
+def _refuse_known(adoption: Adoption) -> None:
+    by_serial = Device.objects.filter(serial=adoption.serial).first()
+    by_title = Device.objects.filter(system_title=adoption.system_title).first()
+    if by_serial is None and by_title is None:
+        return
+    if by_serial == by_title:
+        raise AlreadyAdopted(f"meter {adoption.serial} is adopted already")
+    if by_serial is not None:
+        raise MeterConflict(
+            f"meter {adoption.serial} is known with system title {bytes(by_serial.system_title).hex()}, "
+            f"not {adoption.system_title.hex()}"
+        )
+    raise MeterConflict(f"system title {adoption.system_title.hex()} is that of meter {by_title}")
+
+
+def _make_supply(adoption: Adoption, bucket: int, stamp: dict) -> ServicePoint:
+    premise = Premise.objects.create(
+        id=_next_id(bucket), name=adoption.premise_name or adoption.person_name, **stamp
+    )
+    return ServicePoint.objects.create(
+        id=_next_id(bucket),
+        premise=premise,
+        commodity=Commodity.ELECTRICITY,
+        consumer_number=adoption.consumer_number or adoption.serial,
+        **stamp,
+    )
+
+
+def _make_device(adoption: Adoption, bucket: int, stamp: dict) -> Device:
+    return Device.objects.create(
+        id=_next_id(bucket),
+        serial=adoption.serial,
+        system_title=adoption.system_title,
+        device_type=adoption.device_type,
+        wrapped_guek=adoption.wrapped_guek,
+        wrapped_gak=adoption.wrapped_gak,
+        address=adoption.address,
+        interval_s=adoption.interval_s,
+        max_power_w=adoption.max_power_w,
+        **stamp,
+    )
+
+
+def _make_agreement(adoption: Adoption, service_point: ServicePoint, stamp: dict) -> Agreement:
+    bucket = bucket_of(service_point.id)
+    account = open_account(bucket=bucket, currency=adoption.currency, opened_at=adoption.valid_from)
+    return Agreement.objects.create(
+        id=_next_id(bucket),
+        service_point=service_point,
+        account=account,
+        tariff_code=adoption.tariff_code,
+        sanctioned_load_w=adoption.sanctioned_load_w,
+        valid_from=adoption.valid_from,
+        **stamp,
+    )
+
+
+def _give_access(adoption: Adoption, account_id: int, stamp: dict) -> int:
+    users = get_user_model()
+    email = adoption.email.strip().lower()
+    user = users.objects.filter(email=email).order_by("id").first()
+    if user is None:
+        user = users(
+            username=email, email=email, first_name=adoption.person_name, date_joined=stamp["recorded_at"]
+        )
+        # People sign in by a code; there is no password to guess.
+        user.set_unusable_password()
+        user.save()
+    AccountAccess.objects.create(
+        id=_next_id(bucket_of(account_id)),
+        user=user,
+        account_id=account_id,
+        role=AccessRole.OWNER,
+        language=adoption.language,
+        **stamp,
+    )
+    return user.id

@@ -1,0 +1,93 @@
+"""The reading side of the registry."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection
+from django.db.models import F, Q, QuerySet
+
+from urja.apps.registry.models import AccountAccess, Agreement, Device, DevicePeriod, Projection
+from urja.base.ids import bucket_of
+from urja.stream.messages import DeviceEntry
+
+
+def accesses_of(user_id: int) -> QuerySet[AccountAccess]:
+    """The accounts a person may see, with the account, oldest first."""
+    return (
+        AccountAccess.objects.filter(user_id=user_id).select_related("account").order_by("recorded_at", "id")
+    )
+
+
+def access(user_id: int, account_id: int) -> AccountAccess | None:
+    """A person's access to one account; none where they have no business there."""
+    return accesses_of(user_id).filter(account_id=account_id).first()
+
+
+def agreement_at(account_id: int, at: datetime) -> Agreement | None:
+    """The supply agreement of an account at an instant, or its last one before."""
+    return (
+        Agreement.objects.filter(account_id=account_id, valid_from__lte=at)
+        .select_related("service_point__premise")
+        .order_by("-valid_from")
+        .first()
+    )
+
+
+def active_agreements(at: datetime) -> QuerySet[Agreement]:
+    """The agreements in force at an instant, in the order of their keys."""
+    return Agreement.objects.filter(Q(valid_to=None) | Q(valid_to__gt=at), valid_from__lte=at).order_by("id")
+
+
+def meter_by_serial(serial: str) -> Device | None:
+    return Device.objects.filter(serial=serial).first()
+
+
+@dataclass(frozen=True, slots=True)
+class DueProjection:
+    """An entry to be written, and the version it will then stand for."""
+
+    version: int
+    entry: DeviceEntry
+
+
+def due_projections(limit: int) -> list[DueProjection]:
+    """Devices whose key-value entry is behind, as they are now."""
+    due = dict(
+        Projection.objects.filter(version__gt=F("projected_version"))
+        .order_by("device_id")
+        .values_list("device_id", "version")[:limit]
+    )
+    places = dict(
+        DevicePeriod.objects.filter(device_id__in=due, valid_to=None).values_list(
+            "device_id", "service_point_id"
+        )
+    )
+    return [
+        DueProjection(due[device.id], _entry(device, places.get(device.id)))
+        for device in Device.objects.filter(id__in=due).order_by("id")
+    ]
+
+
+def mark_projected(versions: dict[int, int]) -> None:
+    """Note which version of each device is in the store; a change made meanwhile stays due."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE registry_projection p SET projected_version = d.version"
+            " FROM unnest(%s::bigint[], %s::bigint[]) AS d(device_id, version)"
+            " WHERE p.device_id = d.device_id AND p.projected_version < d.version",
+            [list(versions), list(versions.values())],
+        )
+
+
+def _entry(device: Device, service_point_id: int | None) -> DeviceEntry:
+    return DeviceEntry(
+        device_id=device.id,
+        bucket=bucket_of(device.id if service_point_id is None else service_point_id),
+        system_title=bytes(device.system_title),
+        serial=device.serial,
+        device_type=device.device_type,
+        wrapped_guek=bytes(device.wrapped_guek),
+        wrapped_gak=bytes(device.wrapped_gak),
+        address=device.address,
+        active=service_point_id is not None,
+    )

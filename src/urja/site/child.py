@@ -195,7 +195,7 @@ class Child:
                 file.seek(max(min(self._tail_from, size), size - 16_384))
                 text = file.read().decode("utf-8", "replace")
         except FileNotFoundError:
-            return "it left no message"
+            return "its log says nothing"
         return telling_line(text)
 
     def rotate_log(self) -> None:
@@ -295,7 +295,7 @@ class Child:
         self.restarts += 1
         self.health = Health.UNKNOWN
         self.failure = self.failure or f"{_how(code)}: {self.last_words()}"
-        log.warning("child died", child=self.spec.name, how=_how(code), words=self.failure)
+        log.warning("child died", child=self.spec.name, why=self.failure)
 
     async def _back_off(self) -> None:
         exponent = min(self.deaths_in_a_row - 1, 30)
@@ -324,7 +324,7 @@ def telling_line(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     signs = ("FATAL", "PANIC", "[FTL]", "[ERR]", "Error", "error", "could not", "cannot")
     telling = [line for line in lines if any(sign in line for sign in signs)]
-    line = (telling or lines or ["it left no message"])[-1]
+    line = (telling or lines or ["its log says nothing"])[-1]
     if line.startswith("{"):
         with contextlib.suppress(json.JSONDecodeError):
             event: dict[str, Any] = json.loads(line)

@@ -43,7 +43,8 @@ def run_web(start: Start, secrets: WebSecrets, _clock: Clock) -> None:
         conninfo=secrets.database,
         secret_key=secrets.secret_key,
         timezone=start.settings.utility.timezone,
-        hosts=web.hosts,
+        # The supervisor asks after readiness by this name.
+        hosts=(*web.hosts, "localhost"),
         trusted_origins=web.trusted_origins,
         secure=web.secure,
         demo=start.demo,

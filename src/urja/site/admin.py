@@ -1,0 +1,61 @@
+"""What an administrator's command on this box may use of a running installation.
+
+`urja meter adopt`, `urja tariff load`, `urja verify` and `urja quarantine` begin with `Administration.of(data)`.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from urja.base.clock import AnchoredClock
+from urja.base.secrets import AdminSecrets
+from urja.base.settings import Settings
+from urja.site.data_directory import DataDirectory
+from urja.site.exits import Exit, Refusal, refusal_for
+from urja.site.postgres import socket_directory
+from urja.site.secrets import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Administration:
+    """Settings as the running box resolved them, an administrator's secrets, business time."""
+
+    settings: Settings
+    secrets: AdminSecrets = field(repr=False)
+    clock: AnchoredClock
+    data: DataDirectory
+
+    @classmethod
+    def of(cls, data: Path) -> "Administration":
+        """Of the box that runs on this data directory; raises `Refusal` if none does or it may not be read."""
+        directory = DataDirectory(data)
+        if directory.holder() is None:
+            raise Refusal(
+                Exit.ALREADY_RUNNING,
+                f"no Urja runs on {directory.path}: start one with urja up --data {directory.path}",
+            )
+        try:
+            settings = msgspec.json.decode(directory.settings_file.read_bytes(), type=Settings)
+            vault = Vault.open(directory.secrets)
+            clock = AnchoredClock(directory.clock)
+        except FileNotFoundError:
+            raise Refusal(
+                Exit.ALREADY_RUNNING, f"Urja is only just starting on {directory.path}: ask again"
+            ) from None
+        except OSError as error:
+            raise refusal_for(error, directory.path) from error
+        sockets = socket_directory(directory.postgres / "run")
+        return cls(settings, vault.for_admin(settings, sockets), clock, directory)
+
+    def setup_django(self) -> None:
+        """Configure Django for this process, as the owner of the tables."""
+        from urja.site import django_options
+
+        django_options.setup(
+            django_options.DjangoOptions(
+                conninfo=self.secrets.database_owner,
+                timezone=self.settings.utility.timezone,
+                clock_anchor=self.data.clock,
+            )
+        )

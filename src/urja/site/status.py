@@ -1,0 +1,144 @@
+"""`urja status`: each process with its pid, its health and how far behind each stage is.
+
+What the supervisor knows is in DATA/run/status.json; what a process knows is at its `/status`; what waits in
+the broker is at NATS' own monitoring address. All are on the loopback and need no secret.
+"""
+
+import asyncio
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from urja.base.settings import Settings
+from urja.site import probes
+from urja.site.data_directory import DataDirectory
+from urja.site.exits import Exit, Refusal
+from urja.site.options import data_option
+
+
+@click.command()
+@data_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def status(data: Path, as_json: bool) -> None:
+    """Show each process with its health, and each stage's lag.
+
+    Exit code 0: all is well; 1: something is not; 75: nothing runs on this data directory.
+    """
+    report = asyncio.run(gather(DataDirectory(data)))
+    click.echo(json.dumps(report, indent=2) if as_json else render(report))
+    if not report["well"]:
+        raise SystemExit(Exit.FAILED)
+
+
+async def gather(data: DataDirectory) -> dict[str, Any]:
+    """What is known of a running box; raises `Refusal` where none runs."""
+    holder = data.holder()
+    if holder is None:
+        raise Refusal(
+            Exit.ALREADY_RUNNING, f"no Urja runs on {data.path}: start one with urja up --data {data.path}"
+        )
+    try:
+        known = json.loads(data.status_file.read_text("utf-8"))
+        settings = msgspec.json.decode(data.settings_file.read_bytes(), type=Settings)
+    except FileNotFoundError:
+        raise Refusal(
+            Exit.ALREADY_RUNNING, f"Urja (process {holder}) is only just starting on {data.path}: ask again"
+        ) from None
+    processes: dict[str, Any] = known["processes"]
+    statuses, broker = await asyncio.gather(
+        _statuses(processes), broker_backlog(settings.broker.host, settings.broker.monitor_port)
+    )
+    for name, process in processes.items():
+        process["detail"] = statuses.get(name)
+        started_at_s = process.pop("started_at_s")
+        process["up_s"] = round(time.time() - started_at_s) if process["pid"] and started_at_s else None
+        del process["status_port"]
+    return {
+        "supervisor_pid": known["pid"],
+        "data": str(data.path),
+        "processes": processes,
+        "backlog": broker,
+        "well": broker is not None and all(_well(process) for process in processes.values()),
+    }
+
+
+async def _statuses(processes: dict[str, Any]) -> dict[str, dict[str, Any] | None]:
+    asked = {name: process["status_port"] for name, process in processes.items() if process["status_port"]}
+    answers = await asyncio.gather(*(probes.http_json(port, "/status") for port in asked.values()))
+    return dict(zip(asked, answers, strict=True))
+
+
+def _well(process: dict[str, Any]) -> bool:
+    return bool(process["state"] == "ready" and process["health"] == "ok")
+
+
+async def broker_backlog(host: str, monitor_port: int) -> dict[str, dict[str, int]] | None:
+    """For each durable consumer (`STREAM/consumer`): messages not yet delivered, and not yet acknowledged.
+
+    None where the broker does not answer.
+    """
+    report = await probes.http_json(monitor_port, "/jsz?consumers=true&config=true", host)
+    if report is None:
+        return None
+    backlog = {}
+    for account in report.get("account_details") or []:
+        for stream in account.get("stream_detail") or []:
+            for consumer in stream.get("consumer_detail") or []:
+                if (consumer.get("config") or {}).get("durable_name"):
+                    backlog[f"{stream['name']}/{consumer['name']}"] = {
+                        "pending": int(consumer.get("num_pending", 0)),
+                        "unacknowledged": int(consumer.get("num_ack_pending", 0)),
+                    }
+    return backlog
+
+
+def render(report: dict[str, Any]) -> str:
+    """The report as lines for a terminal."""
+    head = ("PROCESS", "PID", "STATE", "HEALTH", "RESTARTS", "UP")
+    rows = [head, *(_row(name, process) for name, process in report["processes"].items())]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
+    lines.append("")
+    if report["backlog"] is None:
+        lines.append("The broker does not answer: what waits in it is unknown.")
+    else:
+        lines.append("Waiting in the broker:")
+        lines += [
+            f"  {name}: {waiting['pending']} undelivered, {waiting['unacknowledged']} in work"
+            for name, waiting in sorted(report["backlog"].items())
+        ]
+    for name, process in report["processes"].items():
+        if process["detail"]:
+            lines.append(f"{name}:")
+            lines += [f"  {key}: {_flat(value)}" for key, value in process["detail"].items()]
+    return "\n".join(lines)
+
+
+def _row(name: str, process: dict[str, Any]) -> tuple[str, ...]:
+    up_s = process["up_s"]
+    return (
+        name,
+        str(process["pid"] or "-"),
+        process["state"],
+        process["health"],
+        str(process["restarts"]),
+        "-" if up_s is None else _duration(up_s),
+    )
+
+
+def _duration(seconds: int) -> str:
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {seconds:02} s"
+
+
+def _flat(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_flat(item)}" for key, item in value.items())
+    return str(value)

@@ -1,0 +1,673 @@
+"""Compiled push layouts: the pushes of many meters decoded at once, as columns.
+
+A push's shape is known beforehand, from the push setup object's object list or from companion data. Compiled, it
+is a NumPy structured dtype over the whole data-notification, tag bytes included, and a mask of the bytes that must
+stand as they are. Plaintexts that fit the mask become columns in a few array operations (the fast path). Every
+other plaintext goes through the general A-XDR decoder, which gives the same columns or a typed error. What the
+fast path accepts the general decoder reads alike (property test): the fast path is never the looser one.
+
+Columns are int64; a cell without a value has `valid` False and holds `NULL`. Clocks are UTC epoch seconds.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from urja.cosem.apdu import DataNotification, decode_apdu
+from urja.cosem.axdr import Data, Tag, encode_length
+from urja.cosem.companion import Column, DeviceType, PushLayout
+from urja.cosem.errors import CosemError, DecodeError, LocalError
+from urja.cosem.obis import Obis
+from urja.cosem.time import DEVIATION_NOT_SPECIFIED, CosemDateTime, DeviationSign
+
+Ints = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+Bytes = npt.NDArray[np.uint8]
+Rows = npt.NDArray[np.intp]
+
+NULL: Final = -(2**63)
+"""What a cell without a value holds."""
+
+_INTEGER_FORMATS: Final = {
+    Tag.BOOLEAN: "u1",
+    Tag.INT32: ">i4",
+    Tag.UINT32: ">u4",
+    Tag.INT8: "i1",
+    Tag.INT16: ">i2",
+    Tag.UINT8: "u1",
+    Tag.UINT16: ">u2",
+    Tag.INT64: ">i8",
+    Tag.UINT64: ">u8",
+    Tag.ENUM: "u1",
+}
+_BYTES_TAGS: Final = (Tag.OCTET_STRING, Tag.VISIBLE_STRING, Tag.UTF8_STRING, Tag.BIT_STRING)
+_INSTANT = np.dtype(
+    [
+        ("year", ">u2"),
+        ("month", "u1"),
+        ("day", "u1"),
+        ("weekday", "u1"),
+        ("hour", "u1"),
+        ("minute", "u1"),
+        ("second", "u1"),
+        ("hundredths", "u1"),
+        ("deviation", ">i2"),
+        ("status", "u1"),
+    ]
+)
+_INSTANT_SIZE: Final = 12
+_NOT_SPECIFIED: Final = 0xFF
+_INT64_MAX: Final = 2**63 - 1
+_DATA_NOTIFICATION: Final = 0x0F
+_LONGEST_SHORT_LENGTH: Final = 0x7F
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_DAYS_IN_MONTH: Final = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31], dtype=np.int64)
+
+
+class Kind(Enum):
+    """How a column's values leave: as integers, as epoch seconds with a clock status, or as bytes."""
+
+    INTEGER = "integer"
+    INSTANT = "instant"
+    BYTES = "bytes"
+
+
+def kind_of(column: Column) -> Kind:
+    """The kind of a column. Raises LocalError for an A-XDR type that has no place in a push layout."""
+    if column.tag in _INTEGER_FORMATS:
+        return Kind.INTEGER
+    if column.tag == Tag.DATE_TIME or (column.tag == Tag.OCTET_STRING and column.length == _INSTANT_SIZE):
+        return Kind.INSTANT
+    if column.tag in _BYTES_TAGS:
+        return Kind.BYTES
+    raise LocalError(f"column {column.key!r}: A-XDR tag {column.tag} has no place in a push layout")
+
+
+@dataclass(frozen=True, slots=True)
+class _Variant:
+    """A layout at one plaintext length and with or without a date-time: where everything stands."""
+
+    dtype: np.dtype[np.void]
+    fixed: npt.NDArray[np.intp]
+    expected: Bytes
+
+    def matches(self, matrix: Bytes) -> Mask:
+        """Which rows carry every tag, count, length and constant of this layout."""
+        return np.all(matrix[:, self.fixed] == self.expected, axis=1)
+
+
+class _VariantBuilder:
+    """Lays one plaintext out, byte by byte."""
+
+    def __init__(self) -> None:
+        self._size = 0
+        self._fixed: list[int] = []
+        self._expected = bytearray()
+        self._names: list[str] = []
+        self._formats: list[str | np.dtype[np.void]] = []
+        self._offsets: list[int] = []
+
+    def constant(self, raw: bytes, name: str | None = None) -> None:
+        """Bytes that must stand here; with a name they can be read as a column too."""
+        if name is not None:
+            self._name(name, f"V{len(raw)}")
+        self._fixed += range(self._size, self._size + len(raw))
+        self._expected += raw
+        self._size += len(raw)
+
+    def free(self, size: int) -> None:
+        self._size += size
+
+    def variable(self, name: str, format_: str | np.dtype[np.void]) -> None:
+        self._name(name, format_)
+        self._size += np.dtype(format_).itemsize
+
+    def _name(self, name: str, format_: str | np.dtype[np.void]) -> None:
+        self._names.append(name)
+        self._formats.append(format_)
+        self._offsets.append(self._size)
+
+    def build(self) -> _Variant:
+        dtype = np.dtype(
+            {
+                "names": self._names,
+                "formats": self._formats,
+                "offsets": self._offsets,
+                "itemsize": self._size,
+            }
+        )
+        return _Variant(
+            dtype, np.array(self._fixed, dtype=np.intp), np.frombuffer(bytes(self._expected), dtype=np.uint8)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One plaintext as the general decoder reads it, in the order of the layout's columns of each kind.
+
+    `values` covers integers and instants (NULL where there is none), `status` instants, `strings` bytes.
+    """
+
+    values: tuple[int, ...]
+    valid: tuple[bool, ...]
+    status: tuple[int, ...]
+    strings: tuple[bytes | None, ...]
+
+
+@dataclass(slots=True)
+class Decoded:
+    """The columns of many plaintexts; position i stands for the i-th plaintext of its layout.
+
+    `values` and `valid` have one line per key of `layout.value_keys`, `status` (the clock status byte, 255 not
+    given) one per key of `layout.instant_keys`. `ok` is False where a plaintext is not of this layout; `errors`
+    says why. `fast` marks what took the fast path.
+    """
+
+    layout: "Layout"
+    values: Ints
+    valid: Mask
+    status: Bytes
+    ok: Mask
+    fast: Mask
+    errors: dict[int, CosemError]
+    _parts: list[tuple[Rows, npt.NDArray[np.void]]]
+    _slow: dict[int, Row]
+
+    def column(self, key: str) -> tuple[Ints, Mask]:
+        """Values and validity of an integer or clock column. KeyError where the layout has no such column."""
+        line = self.layout.value_lines[key]
+        return self.values[line], self.valid[line]
+
+    def clock_status(self, key: str) -> Bytes:
+        """The clock status bytes of a clock column (IEC 62056-6-2, 4.1.6.1); 255 is "not given"."""
+        status: Bytes = self.status[self.layout.instant_keys.index(key)]
+        return status
+
+    def strings(self, key: str) -> list[bytes | None]:
+        """A bytes column; None where there is no value. Built when asked for: most callers never do."""
+        line = self.layout.string_keys.index(key)
+        found: list[bytes | None] = [None] * len(self.ok)
+        for rows, frames in self._parts:
+            for row, raw in zip(rows.tolist(), frames[key].tolist(), strict=True):
+                found[row] = raw
+        for row, slow in self._slow.items():
+            found[row] = slow.strings[line]
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """A push's columns, all of them: device id, push OBIS and clock included where the push sends them.
+
+    `constants` gives the bytes that a column must have to be this push (its OBIS). `sign` and
+    `default_deviation_min` tell how the meter type's clock is to be read. Build one with `compile`, `for_push`
+    or `from_object_list`.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    constants: Mapping[str, bytes]
+    sign: DeviationSign
+    default_deviation_min: int
+    kinds: tuple[Kind, ...]
+    value_keys: tuple[str, ...]
+    instant_keys: tuple[str, ...]
+    string_keys: tuple[str, ...]
+    value_lines: Mapping[str, int]
+    _variants: dict[int, tuple[_Variant, ...]] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def compile(
+        cls,
+        name: str,
+        columns: Sequence[Column],
+        *,
+        sign: DeviationSign = DeviationSign.DLMS,
+        default_deviation_min: int = 0,
+        constants: Mapping[str, bytes] | None = None,
+    ) -> "Layout":
+        """Check the columns and make a layout of them. Raises LocalError for a shape that cannot be one."""
+        keys = [column.key for column in columns]
+        if not columns or len(set(keys)) != len(keys):
+            raise LocalError(f"layout {name!r} needs columns with distinct keys, it has {keys}")
+        kinds = tuple(kind_of(column) for column in columns)
+        values = tuple(key for key, kind in zip(keys, kinds, strict=True) if kind is not Kind.BYTES)
+        strings = tuple(key for key, kind in zip(keys, kinds, strict=True) if kind is Kind.BYTES)
+        unknown = set(constants or ()) - set(strings)
+        if unknown:
+            raise LocalError(f"layout {name!r} has no bytes column {', '.join(sorted(unknown))}")
+        for column in columns:
+            constant = (constants or {}).get(column.key)
+            if constant is not None and (column.tag != Tag.OCTET_STRING or column.length != len(constant)):
+                raise LocalError(f"column {column.key!r} is no octet-string of {len(constant)} bytes")
+        return cls(
+            name=name,
+            columns=tuple(columns),
+            constants=dict(constants or {}),
+            sign=sign,
+            default_deviation_min=default_deviation_min,
+            kinds=kinds,
+            value_keys=values,
+            instant_keys=tuple(key for key, kind in zip(keys, kinds, strict=True) if kind is Kind.INSTANT),
+            string_keys=strings,
+            value_lines={key: line for line, key in enumerate(values)},
+        )
+
+    @classmethod
+    def for_push(cls, device_type: DeviceType, push: PushLayout) -> "Layout":
+        """The layout of a device type's push: device id, push OBIS, clock, payload (IS 15959-2)."""
+        head = (
+            Column("device_id", 1, "0.0.42.0.0.255", 2, Tag.OCTET_STRING),
+            Column("push_obis", 40, push.obis, 1, Tag.OCTET_STRING, length=6),
+            Column("clock", 8, "0.0.1.0.0.255", 2, Tag.OCTET_STRING, length=_INSTANT_SIZE),
+        )
+        return cls.compile(
+            f"{device_type.name}/{push.key}",
+            head + push.columns,
+            sign=device_type.deviation_sign,
+            default_deviation_min=device_type.default_deviation_min,
+            constants={"push_obis": bytes(Obis.parse(push.obis))},
+        )
+
+    @classmethod
+    def from_object_list(
+        cls,
+        name: str,
+        object_list: Iterable[tuple[int, str, int]],
+        types: Mapping[tuple[str, int], Column],
+        *,
+        sign: DeviationSign = DeviationSign.DLMS,
+        default_deviation_min: int = 0,
+    ) -> "Layout":
+        """A layout from a push setup's push_object_list: (class id, OBIS, attribute) in the order sent.
+
+        `types` gives each (OBIS, attribute) its column; the setup object's own logical name (class 40,
+        attribute 1) is the push OBIS and needs none. Raises LocalError naming what has no type.
+        """
+        columns: list[Column] = []
+        constants: dict[str, bytes] = {}
+        for class_id, obis, attribute in object_list:
+            if (class_id, attribute) == (40, 1):
+                columns.append(Column("push_obis", class_id, obis, attribute, Tag.OCTET_STRING, length=6))
+                constants["push_obis"] = bytes(Obis.parse(obis))
+                continue
+            column = types.get((obis, attribute))
+            if column is None:
+                raise LocalError(f"layout {name!r}: no wire type is known for {obis} attribute {attribute}")
+            columns.append(column)
+        return cls.compile(
+            name, columns, sign=sign, default_deviation_min=default_deviation_min, constants=constants
+        )
+
+    def decode(self, plaintexts: Sequence[bytes]) -> Decoded:
+        """Decode data-notification plaintexts. Never raises for what a peer sent: see `ok` and `errors`."""
+        fitting, rest = _sort((self,), plaintexts)
+        decoded = self._empty(len(plaintexts))
+        for fit in fitting:
+            self._extract(decoded, fit.rows, fit)
+        for row in rest:
+            try:
+                self._place(decoded, row, decode_general(plaintexts[row], self))
+            except CosemError as error:
+                decoded.errors[row] = error
+        return decoded
+
+    def variants(self, length: int) -> tuple[_Variant, ...]:
+        """The fast path's shapes of `length` bytes: with and without the notification's date-time."""
+        known = self._variants.get(length)
+        if known is None:
+            known = tuple(
+                variant
+                for stamped in (False, True)
+                if (variant := self._variant(length, stamped=stamped)) is not None
+            )
+            self._variants[length] = known
+        return known
+
+    def _variant(self, length: int, *, stamped: bool) -> _Variant | None:
+        """The shape of `length` bytes, or None where the layout cannot have that length on the fast path."""
+        open_columns = [
+            column
+            for column, kind in zip(self.columns, self.kinds, strict=True)
+            if kind is Kind.BYTES and column.length is None
+        ]
+        if len(self.columns) > _LONGEST_SHORT_LENGTH or len(open_columns) > 1:
+            return None
+        rest = length - self._build(0, stamped=stamped).dtype.itemsize
+        if not 0 <= rest <= _LONGEST_SHORT_LENGTH or (rest and not open_columns):
+            return None
+        if any(column.tag == Tag.UTF8_STRING for column in self.columns):
+            return None  # whether bytes are UTF-8 is the general decoder's to judge
+        return self._build(rest, stamped=stamped)
+
+    def _build(self, open_length: int, *, stamped: bool) -> _Variant:
+        builder = _VariantBuilder()
+        builder.constant(bytes([_DATA_NOTIFICATION]))
+        builder.free(4)  # long-invoke-id-and-priority
+        builder.constant(b"\x0c" if stamped else b"\x00")
+        builder.free(_INSTANT_SIZE if stamped else 0)
+        builder.constant(bytes([Tag.STRUCTURE, len(self.columns)]))
+        for column, kind in zip(self.columns, self.kinds, strict=True):
+            builder.constant(bytes([column.tag]))
+            if kind is Kind.INTEGER:
+                builder.variable(column.key, _INTEGER_FORMATS[Tag(column.tag)])
+            elif kind is Kind.INSTANT:
+                builder.constant(b"" if column.tag == Tag.DATE_TIME else bytes([_INSTANT_SIZE]))
+                builder.variable(column.key, _INSTANT)
+            else:
+                self._build_bytes(builder, column, open_length)
+        return builder.build()
+
+    def _build_bytes(self, builder: _VariantBuilder, column: Column, open_length: int) -> None:
+        length = open_length if column.length is None else column.length
+        builder.constant(encode_length(length))
+        size = (length + 7) // 8 if column.tag == Tag.BIT_STRING else length
+        constant = self.constants.get(column.key)
+        if constant is None:
+            builder.variable(column.key, f"V{size}")
+        else:
+            builder.constant(constant, column.key)
+
+    def _empty(self, count: int) -> Decoded:
+        return Decoded(
+            layout=self,
+            values=np.full((len(self.value_keys), count), NULL, dtype=np.int64),
+            valid=np.zeros((len(self.value_keys), count), dtype=np.bool_),
+            status=np.full((len(self.instant_keys), count), _NOT_SPECIFIED, dtype=np.uint8),
+            ok=np.zeros(count, dtype=np.bool_),
+            fast=np.zeros(count, dtype=np.bool_),
+            errors={},
+            _parts=[],
+            _slow={},
+        )
+
+    def _extract(self, decoded: Decoded, rows: Rows, fit: "_Fit") -> None:
+        frames = fit.matrix.view(fit.variant.dtype).reshape(len(rows))
+        for column, kind in zip(self.columns, self.kinds, strict=True):
+            if kind is Kind.BYTES:
+                continue
+            line = self.value_lines[column.key]
+            raw = frames[column.key]
+            if kind is Kind.INTEGER:
+                values, valid = _integers(raw, column.tag)
+            else:
+                values, valid = self._instants(raw)
+                decoded.status[self.instant_keys.index(column.key), rows] = raw["status"]
+            decoded.values[line, rows] = values
+            decoded.valid[line, rows] = valid
+        decoded.ok[rows] = True
+        decoded.fast[rows] = True
+        decoded._parts.append((rows, frames))  # noqa: SLF001 - the layout fills what it made
+
+    def _instants(self, raw: npt.NDArray[np.void]) -> tuple[Ints, Mask]:
+        return epoch_seconds(raw, self.sign, self.default_deviation_min)
+
+    def _place(self, decoded: Decoded, row: int, slow: Row) -> None:
+        decoded.values[:, row] = slow.values
+        decoded.valid[:, row] = slow.valid
+        decoded.status[:, row] = slow.status
+        decoded.ok[row] = True
+        decoded._slow[row] = slow  # noqa: SLF001 - as above
+
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    """Plaintexts that fit one variant of one layout: their positions and their bytes."""
+
+    layout: Layout
+    variant: _Variant
+    rows: Rows
+    matrix: Bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Sorted:
+    """What a `LayoutSet` made of its input: per layout the input positions and the columns; errors by position."""
+
+    parts: list[tuple[Rows, Decoded]]
+    errors: dict[int, CosemError]
+
+
+class LayoutSet:
+    """The pushes that a meter type sends, told apart by their push OBIS. Compared by identity: share one."""
+
+    def __init__(self, layouts: Iterable[Layout]) -> None:
+        """Raises LocalError where two layouts have the same push OBIS, or one has none."""
+        self.layouts = tuple(layouts)
+        obis = [layout.constants.get("push_obis") for layout in self.layouts]
+        if None in obis or len(set(obis)) != len(obis):
+            raise LocalError("the layouts of a set need distinct push OBIS codes")
+
+    @classmethod
+    def of(cls, device_type: DeviceType) -> "LayoutSet":
+        """All pushes of a device type."""
+        return cls(Layout.for_push(device_type, push) for push in device_type.pushes.values())
+
+    def decode(self, plaintexts: Sequence[bytes]) -> Sorted:
+        """Sort plaintexts by push and decode them. Never raises for what a peer sent."""
+        fitting, rest = _sort(self.layouts, plaintexts)
+        slow, errors = self._decode_rest(plaintexts, rest)
+        parts = []
+        for layout in self.layouts:
+            fits = [fit for fit in fitting if fit.layout is layout]
+            own = slow[layout.name]
+            if fits or own:
+                parts.append(_assemble(layout, fits, own))
+        return Sorted(parts, errors)
+
+    def _decode_rest(
+        self, plaintexts: Sequence[bytes], rest: Iterable[int]
+    ) -> tuple[dict[str, dict[int, Row]], dict[int, CosemError]]:
+        slow: dict[str, dict[int, Row]] = {layout.name: {} for layout in self.layouts}
+        errors: dict[int, CosemError] = {}
+        for row in rest:
+            try:
+                notification = notification_of(plaintexts[row])
+                layout = self._layout_of(notification)
+                slow[layout.name][row] = row_of(notification, layout)
+            except CosemError as error:
+                errors[row] = error
+        return slow, errors
+
+    def _layout_of(self, notification: DataNotification) -> Layout:
+        body = notification.body
+        elements = body.value if body.tag is Tag.STRUCTURE else ()
+        sent = [element.value for element in elements if element.tag is Tag.OCTET_STRING]
+        for layout in self.layouts:
+            if layout.constants["push_obis"] in sent:
+                return layout
+        raise DecodeError("no push OBIS of this meter type stands in the notification")
+
+
+def _assemble(layout: Layout, fits: list[_Fit], slow: dict[int, Row]) -> tuple[Rows, Decoded]:
+    slow_rows = np.array(list(slow), dtype=np.intp)
+    rows = np.concatenate([*(fit.rows for fit in fits), slow_rows])
+    decoded = layout._empty(len(rows))  # noqa: SLF001 - same module
+    start = 0
+    for fit in fits:
+        layout._extract(decoded, np.arange(start, start + len(fit.rows)), fit)  # noqa: SLF001
+        start += len(fit.rows)
+    for position, row in enumerate(slow.values(), start):
+        layout._place(decoded, position, row)  # noqa: SLF001
+    return rows, decoded
+
+
+def _sort(layouts: Sequence[Layout], plaintexts: Sequence[bytes]) -> tuple[list[_Fit], list[int]]:
+    """The fast path's share of `plaintexts`, and the positions of the rest."""
+    fitting: list[_Fit] = []
+    rest: list[int] = []
+    for length, rows in _by_length(plaintexts):
+        matrix = _matrix(plaintexts, rows, length)
+        for layout in layouts:
+            for variant in layout.variants(length):
+                if not len(rows):
+                    break
+                matched = variant.matches(matrix)
+                if matched.all():
+                    fitting.append(_Fit(layout, variant, rows, matrix))
+                    rows, matrix = rows[:0], matrix[:0]  # noqa: PLW2901 - what is left to sort
+                elif matched.any():
+                    fitting.append(_Fit(layout, variant, rows[matched], matrix[matched]))
+                    rows, matrix = rows[~matched], matrix[~matched]  # noqa: PLW2901
+        rest += rows.tolist()
+    return fitting, rest
+
+
+def _by_length(plaintexts: Sequence[bytes]) -> Iterator[tuple[int, Rows]]:
+    lengths = np.fromiter(map(len, plaintexts), dtype=np.intp, count=len(plaintexts))
+    for length in np.unique(lengths).tolist():
+        yield length, np.flatnonzero(lengths == length)
+
+
+def _matrix(plaintexts: Sequence[bytes], rows: Rows, length: int) -> Bytes:
+    chosen = plaintexts if len(rows) == len(plaintexts) else [plaintexts[row] for row in rows.tolist()]
+    return np.frombuffer(b"".join(chosen), dtype=np.uint8).reshape(len(rows), length)
+
+
+def decode_general(plaintext: bytes, layout: Layout) -> Row:
+    """Decode one data-notification by the general A-XDR decoder. Raises PeerError where it is not this push.
+
+    Null-data in a column's place is a missing value; an integer of another width is taken; anything else that
+    is not the column's kind is an error.
+    """
+    return row_of(notification_of(plaintext), layout)
+
+
+def notification_of(plaintext: bytes) -> DataNotification:
+    """The data-notification in `plaintext`. Raises PeerError where it is another APDU or none."""
+    apdu = decode_apdu(plaintext)
+    if not isinstance(apdu, DataNotification):
+        raise DecodeError(f"a data-notification is expected, this is {type(apdu).__name__}", offset=0)
+    return apdu
+
+
+def row_of(notification: DataNotification, layout: Layout) -> Row:
+    """The layout's columns in a decoded notification. Raises DecodeError where it is not this push."""
+    body = notification.body
+    if body.tag is not Tag.STRUCTURE or len(body.value) != len(layout.columns):
+        found = f"{len(body.value)} elements" if body.tag is Tag.STRUCTURE else body.tag.name
+        raise DecodeError(f"{layout.name}: a structure of {len(layout.columns)} is expected, not {found}")
+    values: list[int] = []
+    valid: list[bool] = []
+    status: list[int] = []
+    strings: list[bytes | None] = []
+    for column, kind, element in zip(layout.columns, layout.kinds, body.value, strict=True):
+        if kind is Kind.BYTES:
+            strings.append(_string(column, element, layout))
+            continue
+        if kind is Kind.INTEGER:
+            value = _integer(column, element, layout)
+        else:
+            value, flags = _instant(column, element, layout)
+            status.append(flags)
+        values.append(NULL if value is None else value)
+        valid.append(value is not None)
+    return Row(tuple(values), tuple(valid), tuple(status), tuple(strings))
+
+
+def _wrong(layout: Layout, column: Column, element: Data) -> DecodeError:
+    return DecodeError(
+        f"{layout.name}: column {column.key!r} ({column.obis}) is to be {Tag(column.tag).name}, not {element.tag.name}"
+    )
+
+
+def _integer(column: Column, element: Data, layout: Layout) -> int | None:
+    if element.tag is Tag.NULL:
+        return None
+    if element.tag not in _INTEGER_FORMATS:
+        raise _wrong(layout, column, element)
+    value = int(element.value)
+    return value if value <= _INT64_MAX else None
+
+
+def _instant(column: Column, element: Data, layout: Layout) -> tuple[int | None, int]:
+    if element.tag is Tag.NULL:
+        return None, _NOT_SPECIFIED
+    if element.tag is Tag.DATE_TIME:
+        clock = element.value
+    elif element.tag is Tag.OCTET_STRING and len(element.value) == _INSTANT_SIZE:
+        clock = CosemDateTime.from_bytes(element.value)
+    else:
+        raise _wrong(layout, column, element)
+    try:
+        at = clock.to_utc(layout.sign, layout.default_deviation_min)
+    except DecodeError:
+        return None, clock.status  # a clock with wildcards is a value that is missing, not a broken push
+    return (at - _EPOCH) // timedelta(seconds=1), clock.status
+
+
+def _string(column: Column, element: Data, layout: Layout) -> bytes | None:
+    constant = layout.constants.get(column.key)
+    if element.tag is Tag.NULL and constant is None:
+        return None
+    if element.tag not in _BYTES_TAGS:
+        raise _wrong(layout, column, element)
+    raw = _raw_string(element)
+    if constant is not None and raw != constant:
+        raise DecodeError(f"{layout.name}: column {column.key!r} is {raw.hex()}, expected {constant.hex()}")
+    return raw
+
+
+def _raw_string(element: Data) -> bytes:
+    """The bytes of a string as they stood on the wire."""
+    raw: bytes
+    if element.tag is Tag.BIT_STRING:
+        raw = element.value.data
+    elif element.tag is Tag.OCTET_STRING:
+        raw = element.value
+    else:
+        raw = element.value.encode("utf-8" if element.tag is Tag.UTF8_STRING else "latin-1")
+    return raw
+
+
+def _integers(raw: npt.NDArray[Any], tag: int) -> tuple[Ints, Mask | bool]:
+    if tag == Tag.BOOLEAN:
+        return (raw != 0).astype(np.int64), True
+    if tag == Tag.UINT64:
+        fits = raw <= np.uint64(_INT64_MAX)
+        return np.where(fits, raw.astype(np.int64), NULL), fits
+    return raw.astype(np.int64), True
+
+
+def epoch_seconds(
+    clocks: npt.NDArray[np.void], sign: DeviationSign, default_deviation_min: int
+) -> tuple[Ints, Mask]:
+    """COSEM date-times (dtype of 12 bytes) to UTC epoch seconds, and which of them are moments.
+
+    The same rules as `CosemDateTime.to_utc`; hundredths are dropped.
+    """
+    year, month, day, hour, minute, second, hundredths, deviation = (
+        clocks[name].astype(np.int64)
+        for name in ("year", "month", "day", "hour", "minute", "second", "hundredths", "deviation")
+    )
+    second[second == _NOT_SPECIFIED] = 0
+    hundredths[hundredths == _NOT_SPECIFIED] = 0
+    deviation[deviation == DEVIATION_NOT_SPECIFIED] = default_deviation_min
+    month_known = (month >= 1) & (month <= 12)
+    leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
+    last_day = _DAYS_IN_MONTH[np.where(month_known, month, 0)] + (leap & (month == 2))
+    valid = (
+        month_known
+        & (year >= 2)
+        & (year <= 9997)
+        & (day >= 1)
+        & (day <= last_day)
+        & (hour <= 23)
+        & (minute <= 59)
+        & (second <= 59)
+        & (hundredths <= 99)
+        & (np.abs(deviation) <= 1440)
+    )
+    # Days since 1970 from a civil date, with the year begun in March so that the leap day is its last.
+    late = month <= 2
+    years = year - late
+    day_of_year = (153 * (month + np.where(late, 9, -3)) + 2) // 5 + day - 1
+    days = years * 365 + years // 4 - years // 100 + years // 400 + day_of_year - 719468
+    offset = deviation if sign is DeviationSign.DLMS else -deviation
+    seconds = ((days * 24 + hour) * 60 + minute + offset) * 60 + second
+    return np.where(valid, seconds, NULL), valid

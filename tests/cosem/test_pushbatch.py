@@ -1,0 +1,136 @@
+"""Ciphered pushes in batches: what is taken, what is not and why, and what the window remembers."""
+
+import pytest
+from tests.cosem.pushes import ALERT, BLOCK, D1, INSTANTANEOUS, PUSHES, ciphered, plaintext
+
+from urja.cosem.apdu import decode_apdu
+from urja.cosem.companion import load_device_type
+from urja.cosem.errors import LocalError, PeerError
+from urja.cosem.layout import LayoutSet
+from urja.cosem.pushbatch import PushMeter, Reason, decode_pushes
+from urja.cosem.security import AUTHENTICATED, ENCRYPTED, Suite0Keys
+from urja.cosem.window import ReplayWindow, Verdict
+
+TITLES = [b"URJ" + number.to_bytes(5) for number in range(6)]
+KEYS = [Suite0Keys(bytes([number] * 16), bytes([100 + number] * 16)) for number in range(6)]
+
+
+@pytest.fixture
+def meters():
+    return {
+        title: PushMeter(keys, PUSHES, 1000 + number, ReplayWindow())
+        for number, (title, keys) in enumerate(zip(TITLES, KEYS, strict=True))
+    }
+
+
+def push(number, counter, layout=BLOCK, **options):
+    return ciphered(KEYS[number], TITLES[number], counter, plaintext(layout, number), **options)
+
+
+def test_pushes_of_many_meters_become_columns_by_layout(meters):
+    frames = [push(n, 5, layout) for n in range(6) for layout in [(BLOCK, INSTANTANEOUS, ALERT)[n % 3]]]
+    batch = decode_pushes(frames, meters)
+    assert batch.rejected == []
+    assert {group.layout: group.index.tolist() for group in batch.groups} == {
+        PUSHES.layouts[2]: [0, 3],
+        PUSHES.layouts[0]: [1, 4],
+        PUSHES.layouts[1]: [2, 5],
+    }
+    (blocks,) = [group for group in batch.groups if group.layout is PUSHES.layouts[2]]
+    assert blocks.refs.tolist() == [1000, 1003]
+    assert blocks.decoded.column("voltage")[0].tolist() == [0, 3]
+    assert blocks.decoded.strings("device_id") == [b"URJ00000000", b"URJ00000003"]
+
+
+def test_the_batch_opens_what_the_codec_opens():
+    """The long forms of the content length are covered by the instantaneous push."""
+    frame = push(1, 77, INSTANTANEOUS)
+    assert frame[10] == 0x81
+    assert decode_apdu(frame).open(KEYS[1]) == plaintext(INSTANTANEOUS, 1)
+
+
+def test_the_window_advances_on_commit_alone(meters):
+    window = meters[TITLES[0]].window
+    batch = decode_pushes([push(0, 5)], meters)
+    assert window.highest == -1
+    assert window.check(5) is Verdict.IN_FLIGHT
+    assert [r.reason for r in decode_pushes([push(0, 5)], meters).rejected] == [Reason.IN_FLIGHT]
+    batch.commit()
+    assert window.highest == 5
+    assert [r.reason for r in decode_pushes([push(0, 5)], meters).rejected] == [Reason.DUPLICATE]
+    late = decode_pushes([push(0, 4), push(0, 200)], meters)
+    assert late.rejected == []
+    late.commit([1])
+    late.rollback([0])
+    assert [r.reason for r in decode_pushes([push(0, 4)], meters).rejected] == [Reason.TOO_OLD]
+
+
+def test_what_was_rolled_back_may_come_again(meters):
+    decode_pushes([push(0, 5)], meters).rollback()
+    again = decode_pushes([push(0, 5), push(0, 5)], meters)
+    assert [r.reason for r in again.rejected] == [Reason.IN_FLIGHT]
+    assert again.groups[0].index.tolist() == [0]
+    again.commit()
+    with pytest.raises(LocalError, match="not in flight"):
+        again.commit([0])
+
+
+def cut(frame):
+    return frame[:-1]
+
+
+def flipped(frame):
+    return frame[:-1] + bytes([frame[-1] ^ 1])
+
+
+@pytest.mark.parametrize(
+    ("frame", "reason", "offset"),
+    [
+        (b"", Reason.MALFORMED, 0),
+        (b"\xdb", Reason.MALFORMED, 1),
+        (b"\x7e" * 80, Reason.MALFORMED, 0),
+        (b"\xdb\x07" + push(0, 1)[2:], Reason.MALFORMED, 1),
+        (cut(push(0, 1)), Reason.MALFORMED, 10),
+        (push(0, 1) + b"\0", Reason.MALFORMED, 10),
+        (push(0, 1)[:10] + b"\x83" + push(0, 1)[11:], Reason.MALFORMED, 10),
+        (cut(push(0, 1, INSTANTANEOUS)), Reason.MALFORMED, 10),
+        (push(0, 1).replace(TITLES[0], b"XXXXXXXX"), Reason.UNKNOWN_METER, 2),
+        (push(0, 1, control=ENCRYPTED), Reason.UNPROTECTED, 11),
+        (push(0, 1, control=AUTHENTICATED), Reason.UNPROTECTED, 11),
+        (flipped(push(0, 1)), Reason.WRONG_KEY, None),
+        (push(0, 1)[:12] + b"\0\0\0\2" + push(0, 1)[16:], Reason.WRONG_KEY, None),
+        (ciphered(KEYS[1], TITLES[0], 1, plaintext(BLOCK)), Reason.WRONG_KEY, None),
+        (ciphered(KEYS[0], TITLES[0], 1, b"\x0f\0\0\0\0\0\x02\x01\x11\x05"), Reason.UNDECODABLE, None),
+        (ciphered(KEYS[0], TITLES[0], 1, b""), Reason.UNDECODABLE, None),
+        (ciphered(KEYS[0], TITLES[0], 1, plaintext(BLOCK)[:-1]), Reason.UNDECODABLE, None),
+    ],
+)
+def test_each_fault_has_its_reason_and_leaves_the_others_alone(meters, frame, reason, offset):
+    batch = decode_pushes([push(1, 1), frame, push(2, 1)], meters)
+    (rejected,) = batch.rejected
+    assert (rejected.index, rejected.reason) == (1, reason)
+    assert isinstance(rejected.error, PeerError)
+    if offset is not None:
+        assert rejected.error.offset == offset
+    assert batch.groups[0].index.tolist() == [0, 2]
+    assert meters[TITLES[0]].window.check(1) is Verdict.FRESH
+
+
+def test_meters_of_several_types_in_one_batch(meters):
+    listen = load_device_type("urja-d1-listen")
+    meters[TITLES[1]].layouts = LayoutSet.of(listen)
+    batch = decode_pushes([push(0, 1), push(1, 1), push(1, 2, INSTANTANEOUS), push(0, 2)], meters)
+    assert [(r.index, r.reason) for r in batch.rejected] == [(1, Reason.UNDECODABLE)]
+    assert sorted(group.layout.name for group in batch.groups) == [
+        "urja-d1-listen/instantaneous",
+        "urja-d1/block",
+    ]
+
+
+def test_a_push_meter_needs_an_authentication_key():
+    with pytest.raises(LocalError, match="authentication key"):
+        PushMeter(Suite0Keys(bytes(16)), PUSHES, 1, ReplayWindow())
+
+
+def test_the_listed_pushes_are_those_of_the_type():
+    assert [layout.name for layout in PUSHES.layouts] == [f"urja-d1/{key}" for key in D1.pushes]

@@ -90,7 +90,7 @@ def _bar(bar: Bar, left: float, slot: float, top_wh: int, captions: Captions) ->
         if not bar.due:
             return ""
         return (
-            f'<g><title>{escape(bar.label)}: {escape(captions.missing)}</title>'
+            f"<g><title>{escape(bar.label)}: {escape(captions.missing)}</title>"
             f'<rect class="missing" x="{x:.2f}%" width="{width:.2f}%" y="{baseline - 5}" height="5"/></g>'
         )
     height = bar.wh * PLOT_PX / top_wh

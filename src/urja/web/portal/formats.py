@@ -58,6 +58,18 @@ def ratio(value: Fraction) -> str:
     return f"{MINUS if value < 0 else ''}{group_indian(whole)}{decimals}"
 
 
+def rate(minor_per_unit: Fraction, currency: str = "INR") -> str:
+    """An exact price in minor units: `525` is `₹5.25`, `12.5` is `₹0.125`; at least two decimals."""
+    text = ratio(minor_per_unit / MINOR_PER_MAJOR)
+    symbol = SYMBOLS.get(currency, f"{currency} ")
+    sign = MINUS if text.startswith(MINUS) else ""
+    digits = text.removeprefix(MINUS)
+    if "/" not in digits:
+        whole, _point, decimals = digits.partition(".")
+        digits = f"{whole}.{decimals.ljust(2, '0')}"
+    return f"{sign}{symbol}{digits}"
+
+
 def day(value: date) -> str:
     """`24 November 2026`, the month in the reader's language."""
     return dateformat.format(value, "j F Y")

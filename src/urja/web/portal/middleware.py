@@ -9,7 +9,9 @@ from urja.web.portal import metrics
 
 type Handler = Callable[[HttpRequest], HttpResponse]
 
-_DEVICE_RIGHTS = ", ".join(f"{right}=()" for right in ("camera", "geolocation", "microphone", "payment", "usb"))
+_DEVICE_RIGHTS = ", ".join(
+    f"{right}=()" for right in ("camera", "geolocation", "microphone", "payment", "usb")
+)
 
 
 def measured(get_response: Handler) -> Handler:

@@ -6,7 +6,7 @@ reader may want to recompute also come as integers.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from importlib.metadata import version as installed_version
 from itertools import groupby
@@ -15,7 +15,6 @@ from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-
 
 from urja.apps.ledger import queries as ledger
 from urja.apps.readings import queries as readings
@@ -134,7 +133,9 @@ def _days(balance: ledger.FreshBalance) -> str:
     if balance.days_left < 1:
         return _("At your usual use less than a day")
     return ngettext(
-        "At your usual use about %(days)d day", "At your usual use about %(days)d days", int(balance.days_left)
+        "At your usual use about %(days)d day",
+        "At your usual use about %(days)d days",
+        int(balance.days_left),
     ) % {"days": int(balance.days_left)}
 
 
@@ -240,7 +241,9 @@ def _today(agreement: registry.Agreement, now: datetime) -> UseView:
             label=f"{use.start_at.astimezone(zone()):%H:%M}",
             wh=use.energy_wh,
             estimated_wh=use.estimated_wh,
-            tick=f"{use.start_at.astimezone(zone()):%H}" if use.start_at.astimezone(zone()).hour % 6 == 0 else "",
+            tick=f"{use.start_at.astimezone(zone()):%H}"
+            if use.start_at.astimezone(zone()).hour % 6 == 0
+            else "",
             due=use.start_at <= now,
             current=use.start_at <= now < use.start_at + timedelta(hours=1),
         )
@@ -293,7 +296,7 @@ def _summary(bars: Sequence[charts.Bar], total_wh: int) -> str:
     if not known:
         return _("No readings yet.")
     highest = max(known, key=lambda bar: bar.wh or 0)
-    return _("%(total)s altogether. The most was %(highest)s, at %(when)s.") % {
+    return _("%(total)s altogether. The most: %(highest)s (%(when)s).") % {
         "total": formats.energy(total_wh),
         "highest": formats.energy(highest.wh or 0),
         "when": highest.label,
@@ -419,8 +422,7 @@ def entry(card: AccountCard, seq: int, now: datetime) -> EntryPage | None:
         advance=_advance(why.reads),
         notes=list(why.notes),
         tariff=_tariff(why),
-        posted=_("Posting number %(seq)d, made on %(moment)s.")
-        % {"seq": posted.seq, "moment": formats.moment(posted.posted_at.astimezone(zone()), now.date())},
+        posted=_posted(posted),
     )
 
 
@@ -437,4 +439,58 @@ def _row(row: ledger.Row, currency: str) -> RowView:
         product=_product(row, currency),
         amount=formats.money(row.amount_minor, currency, signed=True),
         amount_minor=row.amount_minor,
+    )
+
+
+def _posted(posted: ledger.Entry) -> str:
+    made_at = posted.posted_at.astimezone(zone())
+    return _("Posting number %(seq)d, made on %(day)s at %(time)s.") % {
+        "seq": posted.seq,
+        "day": formats.day(made_at.date()),
+        "time": formats.clock_time(made_at),
+    }
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _product(row: ledger.Row, currency: str) -> str:
+    """Quantity times rate as a person would write it: `7.418 kWh × ₹5.25`, `5 % × ₹27.11`."""
+    if row.unit == "rounding":
+        return ""
+    if row.unit in {"minor", "line"}:
+        base = row.quantity if row.unit == "minor" else row.rate
+        return _("%(percent)s %% × %(amount)s") % {
+            "percent": formats.ratio((row.rate if row.unit == "minor" else row.quantity) * 100),
+            "amount": formats.rate(base, currency),
+        }
+    return _("%(quantity)s %(unit)s × %(rate)s") % {
+        "quantity": formats.ratio(row.quantity),
+        "unit": wording.unit(row.unit),
+        "rate": formats.rate(row.rate, currency),
+    }
+
+
+def _read(read: ledger.Read, now: datetime) -> ReadView:
+    return ReadView(
+        at=formats.moment(read.read_at.astimezone(zone()), now.date()),
+        status=wording.read_status(read.status),
+        register=formats.kilowatt_hours(read.register_wh),
+    )
+
+
+def _advance(reads: Sequence[ledger.Read]) -> str:
+    if len(reads) < 2:
+        return ""
+    return formats.kilowatt_hours(reads[-1].register_wh - reads[0].register_wh)
+
+
+def _tariff(why: ledger.Why) -> str:
+    if not why.tariffs:
+        return ""
+    return "; ".join(
+        _("%(title)s, version %(version)s, in force since %(day)s")
+        % {"title": tariff.title, "version": tariff.version, "day": formats.day(tariff.valid_from)}
+        for tariff in why.tariffs
     )

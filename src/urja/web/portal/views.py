@@ -48,7 +48,9 @@ def account(request: HttpRequest, account_id: int) -> HttpResponse:
     return _home_page(request, account_or_404(request, account_id, now), now, several=True)
 
 
-def _home_page(request: HttpRequest, card: pages.AccountCard, now: datetime, *, several: bool) -> HttpResponse:
+def _home_page(
+    request: HttpRequest, card: pages.AccountCard, now: datetime, *, several: bool
+) -> HttpResponse:
     balance = pages.balance_of(card, now)
     context = {"page": pages.home(card, balance, now), "tag": pages.version(balance, now), "several": several}
     return render(request, "portal/home.html", context)
@@ -98,8 +100,9 @@ def _sequence(text: str | None) -> int | None:
 @login_required
 def entry(request: HttpRequest, account_id: int, seq: int) -> HttpResponse:
     """One posting and the arithmetic behind it."""
-    card = account_or_404(request, account_id, business_now())
-    page = pages.entry(card, seq)
+    now = business_now()
+    card = account_or_404(request, account_id, now)
+    page = pages.entry(card, seq, now)
     if page is None:
         raise Http404
     return render(request, "portal/entry.html", {"page": page})

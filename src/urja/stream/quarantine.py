@@ -6,7 +6,7 @@ from typing import Literal, cast, get_args
 import msgspec
 
 Reason = Literal[
-    "unknown-meter", "inactive-meter", "wrong-key", "replay", "garbage", "layout", "refused-type", "poison"
+    "unknown-meter", "unusable-meter", "wrong-key", "unprotected", "replay", "garbage", "layout", "poison"
 ]
 """Why a frame was set aside."""
 

@@ -1,0 +1,332 @@
+"""The wrapper port (IEC 62056-4-7): TCP and UDP, IPv4 and IPv6, ten thousand long-lived connections.
+
+An idle connection costs one protocol object and what the event loop needs for its transport: no reader, no
+buffer, no task. A frame that arrives whole in one read, the usual case, is handed on without being copied into
+a buffer first.
+"""
+
+import asyncio
+import contextlib
+import errno
+import ipaddress
+import socket
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, cast
+
+import structlog
+
+from urja.cosem.errors import DecodeError
+from urja.cosem.wrapper import HEADER_LENGTH, VERSION, Splitter
+from urja.headend.intake import PUSH_SAP, Intake
+from urja.headend.metrics import Metrics
+from urja.headend.roster import Meter
+
+log = structlog.get_logger()
+
+MAX_APDU: Final = 8192
+"""Bytes of the longest APDU a meter may send us; a longer one ends the connection."""
+UNFINISHED_S: Final = 60.0
+"""A connection that leaves a frame unfinished for so long is closed."""
+_BACKLOG: Final = 2048
+_UDP_BUFFER: Final = 4 << 20
+_HEADER: Final = struct.Struct(">HHHH")
+
+
+class GateError(OSError):
+    """An address cannot be listened on; the message says which and what to do."""
+
+
+class MeterConnection(asyncio.Protocol):
+    """One TCP connection. Pushes go to the intake; answers go to the session that holds the connection."""
+
+    __slots__ = ("_gate", "_splitter", "on_answer", "slot", "transport", "unfinished_since")
+
+    def __init__(self, gate: "Gate") -> None:
+        self._gate = gate
+        self._splitter: Splitter | None = None
+        self.transport: asyncio.Transport | None = None
+        self.slot = -1
+        self.on_answer: Callable[[bytes | None], None] | None = None
+        """Set by a session: called with each APDU for it, with None when the connection is lost."""
+        self.unfinished_since: float | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transport has the methods of asyncio.Transport without being one.
+        self.transport = cast("asyncio.Transport", transport)
+        self._gate.opened(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self._splitter is None and len(data) > HEADER_LENGTH:
+            version, _, destination, size = _HEADER.unpack_from(data)
+            if version == VERSION and destination == PUSH_SAP and size == len(data) - HEADER_LENGTH:
+                self._gate.push(data[HEADER_LENGTH:], self)
+                return
+        self._split(data)
+
+    def _split(self, data: bytes) -> None:
+        """Several frames in one read, parts of one, answers, garbage."""
+        splitter = self._splitter or Splitter(MAX_APDU)
+        try:
+            frames = splitter.feed(data)
+        except DecodeError as error:
+            self._gate.garbage(data, str(error), self)
+            self.close()
+            return
+        for frame in frames:
+            if frame.destination == PUSH_SAP:
+                self._gate.push(frame.apdu, self)
+            elif self.on_answer is not None:
+                self.on_answer(frame.apdu)
+            else:
+                self._gate.garbage(
+                    frame.encode(), f"nobody expects an APDU for SAP {frame.destination}", self
+                )
+        if splitter.failure is not None:
+            self._gate.garbage(data, str(splitter.failure), self)
+            self.close()
+            return
+        # Buffers live only while a frame is unfinished.
+        self._splitter = splitter if splitter.pending else None
+        self.unfinished_since = self._gate.now_s() if splitter.pending else None
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        self._gate.closed(self)
+        if self.on_answer is not None:
+            self.on_answer(None)
+        self.transport = None
+
+    def send(self, frame: bytes) -> None:
+        """Write a wrapper frame; ConnectionError if the connection is gone."""
+        if self.transport is None or self.transport.is_closing():
+            raise ConnectionResetError("the meter's connection is closed")
+        self.transport.write(frame)
+
+    def close(self) -> None:
+        """Close; `connection_lost` follows."""
+        if self.transport is not None:
+            self.transport.close()
+
+    def peer(self) -> tuple[str, int]:
+        """Address and port of the other side."""
+        name = self.transport.get_extra_info("peername") if self.transport is not None else None
+        return (name[0], name[1]) if name else ("gone", 0)
+
+    def describe(self) -> str:
+        host, port = self.peer()
+        return f"tcp {host}:{port}"
+
+    def source_token(self) -> str:
+        return address_token(self.peer()[0])
+
+    def recognise(self, meter: Meter) -> None:
+        self._gate.recognise(self, meter)
+
+
+class _Datagrams(asyncio.DatagramProtocol):
+    """The UDP side of the port. A datagram holds one frame; what comes while we are held back is counted."""
+
+    def __init__(self, gate: "Gate") -> None:
+        self._gate = gate
+
+    def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
+        self._gate.datagram(data, addr)
+
+
+class _DatagramOrigin:
+    """Where one datagram came from."""
+
+    __slots__ = ("_address", "slot")
+
+    def __init__(self, address: tuple[Any, ...]) -> None:
+        self._address = address
+        self.slot = -1
+
+    def describe(self) -> str:
+        return f"udp {self._address[0]}:{self._address[1]}"
+
+    def source_token(self) -> str:
+        return address_token(str(self._address[0]))
+
+    def recognise(self, meter: Meter) -> None:
+        """Sessions do not run over datagrams."""
+
+
+def address_token(host: str) -> str:
+    """An address as one token of a subject; IPv4 and the same address mapped into IPv6 give one token."""
+    try:
+        address = ipaddress.ip_address(host.split("%", maxsplit=1)[0])
+    except ValueError:
+        return "nowhere"
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return f"ip-{address.packed.hex()}"
+
+
+class Gate:
+    """The listening sockets and every connection. `by_slot` tells which connection a meter is at."""
+
+    def __init__(self, metrics: Metrics, *, max_connections: int) -> None:
+        self._metrics = metrics
+        self._max_connections = max_connections
+        self._connections: set[MeterConnection] = set()
+        self.by_slot: dict[int, MeterConnection] = {}
+        self._intake: Intake | None = None
+        self._servers: list[asyncio.Server] = []
+        self._datagrams: list[asyncio.DatagramTransport] = []
+        self._held = False
+        self._kernel_drops = 0
+        self._received_tcp = metrics.received.labels("tcp")
+        self._received_udp = metrics.received.labels("udp")
+        self._udp_dropped = metrics.udp_dropped.labels("us")
+        self.port = 0
+
+    async def listen(self, intake: Intake, hosts: tuple[str, ...], port: int, *, udp: bool) -> None:
+        """Open the port on each host; raises GateError naming the one that cannot be had."""
+        self._intake = intake
+        loop = asyncio.get_running_loop()
+        self.now_s = loop.time
+        self.port = port
+        for host in hosts:
+            stream = self._socket(host, socket.SOCK_STREAM)
+            self.port = stream.getsockname()[1]
+            server = await loop.create_server(lambda: MeterConnection(self), sock=stream, backlog=_BACKLOG)
+            self._servers.append(server)
+            if udp:
+                datagrams = self._socket(host, socket.SOCK_DGRAM)
+                transport, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self), sock=datagrams)
+                self._datagrams.append(transport)
+
+    def _socket(self, host: str, kind: socket.SocketKind) -> socket.socket:
+        try:
+            found = socket.getaddrinfo(host, self.port, type=kind, flags=socket.AI_PASSIVE)
+            family, _, protocol, _, address = found[0]
+            opened = socket.socket(family, kind, protocol)
+        except OSError as error:
+            raise GateError(f"cannot listen on {host}: {error}") from error
+        opened.setblocking(False)
+        if kind is socket.SOCK_STREAM:
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        else:
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _UDP_BUFFER)
+        if family == socket.AF_INET6:
+            # One socket a family: the same port on both, and peers keep the address they have.
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        try:
+            opened.bind(address)
+        except OSError as error:
+            opened.close()
+            taken = error.errno == errno.EADDRINUSE
+            hint = "another program listens there; stop it or set headend.port" if taken else str(error)
+            raise GateError(f"cannot listen on {host} port {self.port}: {hint}") from error
+        return opened
+
+    async def close(self) -> None:
+        """Stop listening and close every connection."""
+        for server in self._servers:
+            server.close()
+        for transport in self._datagrams:
+            transport.close()
+        for connection in list(self._connections):
+            connection.close()
+        for server in self._servers:
+            await server.wait_closed()
+        self._servers.clear()
+        self._datagrams.clear()
+
+    @property
+    def open_connections(self) -> int:
+        return len(self._connections)
+
+    # -- from the sockets -----------------------------------------------------------------------------------
+
+    def push(self, apdu: bytes, connection: MeterConnection) -> None:
+        """A push APDU arrived over TCP."""
+        assert self._intake is not None
+        self._received_tcp.inc()
+        self._intake.add(apdu, connection)
+
+    def datagram(self, data: bytes, address: tuple[Any, ...]) -> None:
+        """A datagram arrived."""
+        assert self._intake is not None
+        self._received_udp.inc()
+        if self._held:
+            self._udp_dropped.inc()
+            return
+        origin = _DatagramOrigin(address)
+        if len(data) > HEADER_LENGTH:
+            version, _, destination, size = _HEADER.unpack_from(data)
+            if version == VERSION and destination == PUSH_SAP and size == len(data) - HEADER_LENGTH:
+                self._intake.add(data[HEADER_LENGTH:], origin)
+                return
+        self.garbage(data, "not one wrapper frame for the push SAP", origin)
+
+    def garbage(self, data: bytes, why: str, origin: MeterConnection | _DatagramOrigin) -> None:
+        """Bytes that are no frame of ours are set aside."""
+        assert self._intake is not None
+        self._intake.set_garbage_aside(data[:MAX_APDU], why, origin)
+
+    def opened(self, connection: MeterConnection) -> None:
+        """A connection came; over the bound it is closed at once."""
+        if len(self._connections) >= self._max_connections:
+            self._metrics.refused_connections.inc()
+            connection.close()
+            return
+        self._connections.add(connection)
+        self._metrics.connections.inc()
+        if self._held and connection.transport is not None:
+            connection.transport.pause_reading()
+
+    def closed(self, connection: MeterConnection) -> None:
+        """A connection is gone."""
+        if connection in self._connections:
+            self._connections.discard(connection)
+            self._metrics.connections.dec()
+        if self.by_slot.get(connection.slot) is connection:
+            del self.by_slot[connection.slot]
+
+    def recognise(self, connection: MeterConnection, meter: Meter) -> None:
+        """A meter has proven to be at this connection. One connection may serve many (a concentrator)."""
+        connection.slot = meter.slot
+        self.by_slot[meter.slot] = connection
+
+    # -- control --------------------------------------------------------------------------------------------
+
+    def hold(self, held: bool) -> None:
+        """Stop reading from every TCP connection, or go on."""
+        self._held = held
+        for connection in self._connections:
+            transport = connection.transport
+            if transport is None or transport.is_closing():
+                continue
+            if held:
+                transport.pause_reading()
+            else:
+                transport.resume_reading()
+
+    def sweep(self) -> None:
+        """Close connections that leave a frame unfinished; count what the kernel dropped on UDP."""
+        now_s = self.now_s()
+        for connection in list(self._connections):
+            since = connection.unfinished_since
+            if since is not None and now_s - since > UNFINISHED_S and not self._held:
+                log.info("connection closed: a frame was left unfinished", peer=connection.describe())
+                connection.close()
+        if self._datagrams:
+            drops = kernel_drops(self.port)
+            self._metrics.udp_dropped.labels("kernel").inc(max(0, drops - self._kernel_drops))
+            self._kernel_drops = max(drops, self._kernel_drops)
+
+
+def kernel_drops(port: int) -> int:
+    """Datagrams that the kernel dropped on our UDP sockets since they were opened (Linux; else 0)."""
+    drops = 0
+    for table in ("/proc/net/udp", "/proc/net/udp6"):
+        with contextlib.suppress(FileNotFoundError):
+            for line in Path(table).read_text("ascii").splitlines()[1:]:
+                fields = line.split()
+                if int(fields[1].rsplit(":", 1)[1], 16) == port:
+                    drops += int(fields[12])
+    return drops

@@ -1,0 +1,562 @@
+"""The push path: frames from sockets are gathered, decoded together, published and only then accepted.
+
+    sockets ──▶ gathering ──▶ decode_pushes ──▶ records by kind and shard ──▶ broker ──▶ windows advance
+
+A push is *accepted* when the broker has acknowledged the batch that holds its record; only then does its replay
+window advance. A batch that the broker does not take is offered again under the same message id (the broker
+stores it once) while the sockets are not read: back-pressure instead of loss, with memory bounded by what was
+gathered before. Only where there is no hope (the process stops, the broker refuses the subject) are its pushes
+rolled back, to come again or to be pulled from the meter's profile.
+"""
+
+import asyncio
+import os
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, Literal, Protocol
+
+import msgspec
+import numpy as np
+import structlog
+
+from urja.base.clock import Clock
+from urja.base.ids import SHARDS, new_correlation
+from urja.cosem.companion import Companion
+from urja.cosem.errors import DecodeError
+from urja.cosem.layout import Ints
+from urja.cosem.pushbatch import PushBatch, PushGroup, Reason, Rejected, decode_pushes
+from urja.cosem.wrapper import Frame, decode_datagram
+from urja.headend import placing
+from urja.headend.metrics import Metrics
+from urja.headend.placing import EventFact
+from urja.headend.roster import WINDOW_GROUPS, Meter, Roster
+from urja.headend.setting_aside import SettingAside
+from urja.stream import Broker, Kind
+from urja.stream import quarantine as stream_quarantine
+from urja.stream.codec import Records
+from urja.stream.errors import BrokerUnavailable, StreamError, StreamFull
+from urja.stream.quarantine import Quarantined
+from urja.stream.records import DTYPES, RegisterKind, Source
+
+log = structlog.get_logger()
+
+PUSH_SAP: Final = 64
+SERVER_SAP: Final = 1
+
+BATCH_FRAMES: Final = 2048
+"""A batch is closed at this many frames ..."""
+BATCH_WAIT_S: Final = 0.05
+"""... or this long after its first, whichever comes first."""
+RECORDS_PER_MESSAGE: Final = 4096
+"""Cuts a message of the widest record well below the broker's limit."""
+IN_FLIGHT_BYTES: Final = 16 << 20
+"""Bytes of frames gathered or waiting for the broker above which the sockets are not read ..."""
+RESUME_BYTES: Final = 4 << 20
+"""... until they have sunk to this."""
+_RETRY_S: Final = (0.05, 1.0)
+
+_ENTROPY_MASK: Final = (1 << 21) - 1
+
+
+class Origin(Protocol):
+    """Where a frame came from."""
+
+    slot: int
+    """The meter that has proven to be at this origin; -1 before the first authentic push."""
+
+    def describe(self) -> str:
+        """Transport and address, for people: `tcp 10.0.0.7:51234`."""
+        ...
+
+    def source_token(self) -> str:
+        """One token that bounds this origin's share of the quarantine."""
+        ...
+
+    def recognise(self, meter: Meter) -> None:
+        """A push from here was authentic for this meter."""
+        ...
+
+
+_REASONS: Final[dict[Reason, stream_quarantine.Reason]] = {
+    Reason.MALFORMED: "garbage",
+    Reason.UNKNOWN_METER: "unknown-meter",
+    Reason.UNPROTECTED: "unprotected",
+    Reason.TOO_OLD: "replay",
+    Reason.WRONG_KEY: "wrong-key",
+    Reason.UNDECODABLE: "layout",
+}
+_IGNORED: Final = frozenset({Reason.DUPLICATE, Reason.IN_FLIGHT})
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """Frames of one batch. Push i has the correlation `correlation(i)`."""
+
+    apdus: list[bytes]
+    origins: list[Origin]
+    size: int
+    began_at: datetime
+    began_s: float
+    base: int
+    offset: int
+    replayed: bool = False
+    """An operator's replay: what is wrong is answered, not set aside once more."""
+    accepted: int = 0
+    duplicates: int = 0
+    fault: tuple[str, str] | None = None
+
+    def correlations(self, index: Ints | np.ndarray) -> Ints:
+        return self.base | (self.offset + index.astype(np.int64) & _ENTROPY_MASK)
+
+    def correlation(self, index: int) -> int:
+        return self.base | (self.offset + index & _ENTROPY_MASK)
+
+
+@dataclass(slots=True)
+class _Outgoing:
+    """Records of one kind and shard, and the pushes that they stand for."""
+
+    kind: Kind
+    shard: int
+    records: Records
+    pushes: list[int]
+    slots: Ints
+
+
+class ReplayAnswer(msgspec.Struct, frozen=True):
+    """What became of a replayed frame: `accepted`, `duplicate`, or `refused` with reason and detail."""
+
+    outcome: Literal["accepted", "duplicate", "refused"]
+    reason: str = ""
+    detail: str = ""
+
+
+@dataclass(slots=True)
+class _EswUndo:
+    """An alert's meter as it was before, should the alert not be stored."""
+
+    meter: Meter
+    esw: int
+    esw_at: int
+
+
+class _Operator:
+    """The origin of replayed frames: no connection, no meter."""
+
+    slot = -1
+
+    def describe(self) -> str:
+        return "operator"
+
+    def source_token(self) -> str:
+        return "operator"
+
+    def recognise(self, meter: Meter) -> None:
+        """A replayed frame says nothing of where its meter is now."""
+
+
+def _cut(rows: np.ndarray, index: Ints) -> Iterator[np.ndarray]:
+    """`rows` in messages of bounded size; the records of one push (`index`) stay together."""
+    start = 0
+    while start < len(rows):
+        end = min(start + RECORDS_PER_MESSAGE, len(rows))
+        while start + 1 < end < len(rows) and index[rows[end]] == index[rows[end - 1]]:
+            end -= 1
+        yield rows[start:end]
+        start = end
+
+
+class Intake:
+    """Gathers frames and brings them to the broker. `hold` is called with True to stop reading, False to go on."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        roster: Roster,
+        aside: SettingAside,
+        clock: Clock,
+        metrics: Metrics,
+        *,
+        hold: Callable[[bool], None],
+        trace: bool = False,
+    ) -> None:
+        self._broker = broker
+        self._roster = roster
+        self._aside = aside
+        self._clock = clock
+        self._metrics = metrics
+        self._hold = hold
+        self._trace = trace
+        self._loop = asyncio.get_running_loop()
+        self._gathered: _Gathered | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._waiting_bytes = 0
+        self._refused: set[object] = set()
+        self._message_prefix = f"{os.getpid()}-{random.getrandbits(64):x}"
+        self._message_number = 0
+        self._stopping = asyncio.Event()
+        self.held = False
+        self.dirty_groups = np.zeros(WINDOW_GROUPS, np.bool_)
+        """Window groups in which something was accepted since they were last persisted."""
+
+    # -- gathering ----------------------------------------------------------------------------------------
+
+    def add(self, apdu: bytes, origin: Origin) -> None:
+        """Take one push APDU (the wrapper's payload) from a socket."""
+        gathered = self._gathered
+        if gathered is None:
+            gathered = self._begin()
+        gathered.apdus.append(apdu)
+        gathered.origins.append(origin)
+        gathered.size += len(apdu)
+        if self._trace:
+            log.debug(
+                "push at socket",
+                correlation=gathered.correlation(len(gathered.apdus) - 1),
+                peer=origin.describe(),
+                size=len(apdu),
+            )
+        if len(gathered.apdus) >= BATCH_FRAMES:
+            self._close()
+            self._reconsider()
+        elif self._waiting_bytes + gathered.size > IN_FLIGHT_BYTES and not self.held:
+            self._reconsider()
+
+    def _begin(self) -> _Gathered:
+        now = self._clock.now()
+        base = new_correlation(int(now.timestamp() * 1000), 0)
+        offset = random.getrandbits(21)
+        self._gathered = _Gathered([], [], 0, now, self._loop.time(), base, offset)
+        self._timer = self._loop.call_later(BATCH_WAIT_S, self._close)
+        return self._gathered
+
+    def _close(self) -> None:
+        gathered, self._gathered = self._gathered, None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if gathered is None:
+            return
+        self._waiting_bytes += gathered.size
+        task = self._loop.create_task(self._carry(gathered))
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # A fault of ours: its pushes were rolled back by `_carry`; the process goes on for the others.
+            log.error("a batch failed", exc_info=error)
+
+    def _reconsider(self) -> None:
+        """Hold the sockets back, or read them again, by how much waits and whether the broker takes it."""
+        waiting = self._waiting_bytes + (self._gathered.size if self._gathered else 0)
+        limit = RESUME_BYTES if self.held else IN_FLIGHT_BYTES
+        held = bool(self._refused) or waiting > limit
+        if held != self.held:
+            self.held = held
+            self._metrics.held_back.set(held)
+            log.warning("sockets held back" if held else "sockets read again", waiting_bytes=waiting)
+            self._hold(held)
+
+    async def stop(self, within_s: float = 5.0) -> None:
+        """Publish what was gathered; what the broker does not take in time is rolled back."""
+        self._close()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=within_s)
+        self._stopping.set()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    # -- one batch ----------------------------------------------------------------------------------------
+
+    async def _carry(self, gathered: _Gathered) -> None:
+        try:
+            batch = decode_pushes(gathered.apdus, self._roster.pushes)
+            try:
+                await self._publish(gathered, batch)
+            finally:
+                # Normally nothing is left in flight. After a fault of ours, whatever is may come again.
+                batch.rollback()
+        finally:
+            self._waiting_bytes -= gathered.size
+            self._reconsider()
+
+    async def _publish(self, gathered: _Gathered, batch: PushBatch) -> None:
+        self._judge(gathered, batch.rejected)
+        undo: dict[int, _EswUndo] = {}
+        outgoing = self._place(gathered, batch, undo)
+        self._recognise(gathered, batch)
+        if outgoing:
+            await asyncio.gather(*(self._store(gathered, batch, message, undo) for message in outgoing))
+        if batch.groups:
+            self._metrics.acknowledged_s.observe(self._loop.time() - gathered.began_s)
+            log.info(
+                "batch accepted",
+                correlation=gathered.correlation(0),
+                pushes=sum(len(group.index) for group in batch.groups),
+                rejected=len(batch.rejected),
+                messages=len(outgoing),
+            )
+
+    def _place(self, gathered: _Gathered, batch: PushBatch, undo: dict[int, _EswUndo]) -> list[_Outgoing]:
+        """Records of the decoded pushes, in messages by kind and shard."""
+        parts: dict[Kind, list[tuple[Ints, Ints, Records]]] = {}
+        received_at_ms = int(gathered.began_at.timestamp() * 1000)
+        silent: list[tuple[int, int]] = []
+        for group in batch.groups:
+            kind, index, refs, records = self._records(group, batch, gathered, undo, silent)
+            if not len(records):
+                continue
+            records["device_id"] = self._roster.device_ids[refs]
+            placing.stamp(records, Source.PUSH, gathered.correlations(index), received_at_ms)
+            parts.setdefault(kind, []).append((index, refs, records))
+        if silent:
+            # An alert that changed nothing we record: there is nothing to store, so it is safe as it is.
+            self._accept(
+                gathered, batch, [push for push, _ in silent], np.array([slot for _, slot in silent])
+            )
+        return [message for kind, pieces in parts.items() for message in self._messages(kind, pieces)]
+
+    def _records(
+        self,
+        group: PushGroup,
+        batch: PushBatch,
+        gathered: _Gathered,
+        undo: dict[int, _EswUndo],
+        silent: list[tuple[int, int]],
+    ) -> tuple[Kind, Ints, Ints, Records]:
+        keep = np.ones(len(group.index), np.bool_)
+        clock, valid = group.decoded.column("clock")
+        for row in np.flatnonzero(~valid).tolist():
+            self._no_moment(gathered, batch, int(group.index[row]))
+            keep[row] = False
+        compiled = self._roster.by_slot[int(group.refs[0])].compiled
+        index, refs = group.index.astype(np.int64), group.refs
+        match compiled.push_key(group.layout.name):
+            case "block":
+                records = placing.blocks(group.decoded, compiled.device_type.interval_s)
+                return Kind.BLOCK, index[keep], refs[keep], records[keep]
+            case "instantaneous":
+                records = placing.registers(group.decoded, RegisterKind.INSTANTANEOUS)
+                return Kind.REGISTER, index[keep], refs[keep], records[keep]
+        rows = np.flatnonzero(keep)
+        rows = rows[np.argsort(clock[rows], kind="stable")]
+        return self._alerts(group, rows, undo, silent, compiled.device_type.companion)
+
+    def _alerts(
+        self,
+        group: PushGroup,
+        rows: np.ndarray,
+        undo: dict[int, _EswUndo],
+        silent: list[tuple[int, int]],
+        companion: Companion,
+    ) -> tuple[Kind, Ints, Ints, Records]:
+        clock, _ = group.decoded.column("clock")
+        status = group.decoded.clock_status("clock")
+        words = group.decoded.strings("esw")
+        facts: list[tuple[int, int, EventFact, int]] = []
+        index: list[int] = []
+        refs: list[int] = []
+        for row in rows.tolist():
+            push, slot, at = int(group.index[row]), int(group.refs[row]), int(clock[row])
+            meter = self._roster.by_slot[slot]
+            word = int.from_bytes(words[row] or b"")
+            in_order = at >= meter.esw_at
+            found = placing.esw_changes(meter.esw, word, companion, in_order=in_order)
+            if in_order:
+                undo[push] = _EswUndo(meter, meter.esw, meter.esw_at)
+                meter.esw, meter.esw_at = word, at
+            if not found:
+                silent.append((push, slot))
+            for fact in found:
+                facts.append((meter.entry.device_id, at, fact, int(status[row])))
+                index.append(push)
+                refs.append(slot)
+        return Kind.EVENT, np.array(index, np.int64), np.array(refs, np.int64), placing.events(facts)
+
+    def _messages(self, kind: Kind, pieces: Sequence[tuple[Ints, Ints, Records]]) -> list[_Outgoing]:
+        index = np.concatenate([piece[0] for piece in pieces])
+        refs = np.concatenate([piece[1] for piece in pieces])
+        records = np.concatenate([piece[2] for piece in pieces]).astype(DTYPES[kind], copy=False)
+        shards = self._roster.shards[refs]
+        order = np.argsort(shards, kind="stable")
+        bounds = np.searchsorted(shards[order], np.arange(SHARDS + 1))
+        messages = []
+        for shard in range(SHARDS):
+            rows = order[bounds[shard] : bounds[shard + 1]]
+            for part in _cut(rows, index):
+                pushes = list(dict.fromkeys(index[part].tolist()))
+                messages.append(_Outgoing(kind, shard, records[part], pushes, refs[part]))
+        return messages
+
+    # -- storing ------------------------------------------------------------------------------------------
+
+    async def _store(
+        self, gathered: _Gathered, batch: PushBatch, message: _Outgoing, undo: dict[int, _EswUndo]
+    ) -> None:
+        if await self._offer(message, gathered.correlation(message.pushes[0])):
+            self._accept(gathered, batch, message.pushes, message.slots)
+            self._metrics.records.labels(message.kind.value).inc(len(message.records))
+            if self._trace:
+                for push in message.pushes:
+                    log.debug("push accepted", correlation=gathered.correlation(push), kind=message.kind)
+            return
+        # Backwards, so that of several alerts of one meter the first one's "before" is what remains.
+        for push in reversed(message.pushes):
+            if push in undo:
+                before = undo[push]
+                before.meter.esw, before.meter.esw_at = before.esw, before.esw_at
+        batch.rollback(message.pushes)
+        self._metrics.rolled_back.inc(len(message.pushes))
+
+    def _accept(self, gathered: _Gathered, batch: PushBatch, pushes: list[int], slots: Ints) -> None:
+        batch.commit(pushes)
+        gathered.accepted += len(pushes)
+        self.dirty_groups[self._roster.groups[slots]] = True
+        self._metrics.accepted.inc(len(pushes))
+
+    async def _offer(self, message: _Outgoing, correlation: int) -> bool:
+        """Offer a message until the broker has stored it; False where there is no hope."""
+        self._message_number += 1
+        message_id = f"{self._message_prefix}-{self._message_number}"
+        delay_s, longest_s = _RETRY_S
+        try:
+            while True:
+                try:
+                    await self._broker.publish_batch(
+                        message.kind, message.shard, message.records, correlation, message_id
+                    )
+                    break
+                except (StreamFull, BrokerUnavailable) as error:
+                    cause = "full" if isinstance(error, StreamFull) else "away"
+                    self._metrics.publish_retries.labels(cause).inc()
+                    self._refused.add(message_id)
+                    self._reconsider()
+                    if not await self._pause(delay_s):
+                        log.warning("batch rolled back: the process stops", correlation=correlation)
+                        return False
+                    delay_s = min(delay_s * 2, longest_s)
+                except StreamError as error:
+                    log.error("batch rolled back", correlation=correlation, why=str(error))  # noqa: TRY400
+                    return False
+        finally:
+            if message_id in self._refused:
+                self._refused.discard(message_id)
+                self._reconsider()
+        return True
+
+    async def _pause(self, delay_s: float) -> bool:
+        """Wait before the next attempt; False once the process stops."""
+        try:
+            async with asyncio.timeout(delay_s):
+                await self._stopping.wait()
+        except TimeoutError:
+            return True
+        return False
+
+    # -- replay -------------------------------------------------------------------------------------------
+
+    async def replay(self, item: Quarantined) -> ReplayAnswer:
+        """Take a frame from quarantine as if it had just come, under its old correlation.
+
+        What the window calls too old is taken all the same: the frame is authentic, an operator vouches that it
+        was set aside and not accepted, and the ingest is the last judge of duplicates.
+        """
+        try:
+            frame = decode_datagram(item.frame)
+        except DecodeError as error:
+            return ReplayAnswer("refused", "garbage", str(error))
+        gathered = _Gathered(
+            [frame.apdu],
+            [_Operator()],
+            len(frame.apdu),
+            datetime.fromtimestamp(item.received_at_ms / 1000, UTC),
+            self._loop.time(),
+            item.correlation & ~_ENTROPY_MASK,
+            item.correlation & _ENTROPY_MASK,
+            replayed=True,
+        )
+        batch = decode_pushes(gathered.apdus, self._roster.pushes)
+        if batch.rejected and batch.rejected[0].reason is Reason.TOO_OLD:
+            title = frame.apdu[2:10]
+            batch = decode_pushes(gathered.apdus, {title: self._roster.without_window(title)})
+        try:
+            await self._publish(gathered, batch)
+        finally:
+            batch.rollback()
+        if gathered.accepted:
+            return ReplayAnswer("accepted")
+        if gathered.duplicates:
+            return ReplayAnswer("duplicate", detail="it was accepted before")
+        reason, detail = gathered.fault or ("not-stored", "the broker did not take it; try again")
+        return ReplayAnswer("refused", reason, detail)
+
+    # -- what was not taken ---------------------------------------------------------------------------------
+
+    def _judge(self, gathered: _Gathered, rejected: list[Rejected]) -> None:
+        for item in rejected:
+            if item.reason in _IGNORED:
+                gathered.duplicates += 1
+                self._metrics.duplicates.inc()
+                continue
+            apdu = gathered.apdus[item.index]
+            origin = gathered.origins[item.index]
+            reason, detail = _REASONS[item.reason], str(item.error)
+            title = apdu[2:10] if apdu[:2] == b"\xdb\x08" else b""
+            if item.reason is Reason.UNKNOWN_METER and title in self._roster.unusable:
+                reason, detail = "unusable-meter", self._roster.unusable[title]
+            known = item.reason is not Reason.MALFORMED and len(title) == 8
+            self._set_aside(
+                gathered, item.index, reason, detail, title.hex() if known else origin.source_token()
+            )
+
+    def set_garbage_aside(self, data: bytes, why: str, origin: Origin) -> None:
+        """Bytes that are no push at all."""
+        now_ms = int(self._clock.now().timestamp() * 1000)
+        self._aside.put(
+            Quarantined(
+                source=origin.source_token(),
+                reason="garbage",
+                detail=why,
+                peer=origin.describe(),
+                received_at_ms=now_ms,
+                frame=data,
+                correlation=new_correlation(now_ms, random.getrandbits(21)),
+            )
+        )
+
+    def _no_moment(self, gathered: _Gathered, batch: PushBatch, index: int) -> None:
+        """A push whose clock names no moment cannot be placed; it is set aside and may be replayed."""
+        batch.rollback([index])
+        title = gathered.apdus[index][2:10].hex()
+        self._set_aside(gathered, index, "layout", "the clock names no moment", title)
+
+    def _set_aside(
+        self, gathered: _Gathered, index: int, reason: stream_quarantine.Reason, detail: str, source: str
+    ) -> None:
+        if gathered.replayed:
+            gathered.fault = (reason, detail)
+            return
+        self._aside.put(
+            Quarantined(
+                source=source,
+                reason=reason,
+                detail=detail,
+                peer=gathered.origins[index].describe(),
+                received_at_ms=int(gathered.began_at.timestamp() * 1000),
+                frame=Frame(SERVER_SAP, PUSH_SAP, gathered.apdus[index]).encode(),
+                correlation=gathered.correlation(index),
+            )
+        )
+
+    def _recognise(self, gathered: _Gathered, batch: PushBatch) -> None:
+        """Tell origins whose pushes were authentic which meter they are: sessions go there."""
+        origins, by_slot = gathered.origins, self._roster.by_slot
+        for group in batch.groups:
+            for index, slot in zip(group.index.tolist(), group.refs.tolist(), strict=True):
+                if origins[index].slot != slot:
+                    origins[index].recognise(by_slot[slot])

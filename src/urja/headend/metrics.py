@@ -1,0 +1,73 @@
+"""What the head end counts, in Prometheus' terms. One set per process, or per test with its own registry."""
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+
+
+class Metrics:
+    """Counters of the push path and of sessions."""
+
+    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        self.received = Counter(
+            "urja_headend_pushes_received",
+            "Pushes taken from sockets, by transport.",
+            ["transport"],
+            registry=registry,
+        )
+        self.accepted = Counter(
+            "urja_headend_pushes_accepted",
+            "Pushes whose records the broker has acknowledged.",
+            registry=registry,
+        )
+        self.records = Counter(
+            "urja_headend_records",
+            "Records acknowledged by the broker, by kind.",
+            ["kind"],
+            registry=registry,
+        )
+        self.duplicates = Counter(
+            "urja_headend_duplicates", "Pushes seen before, or still in flight: ignored.", registry=registry
+        )
+        self.quarantined = Counter(
+            "urja_headend_quarantined", "Frames set aside, by reason.", ["reason"], registry=registry
+        )
+        self.quarantine_overflow = Counter(
+            "urja_headend_quarantine_overflow",
+            "Frames dropped because a source's share was full.",
+            registry=registry,
+        )
+        self.rolled_back = Counter(
+            "urja_headend_pushes_rolled_back",
+            "Pushes that were not stored and may come again.",
+            registry=registry,
+        )
+        self.publish_retries = Counter(
+            "urja_headend_publish_retries", "Batches published again, by cause.", ["cause"], registry=registry
+        )
+        self.udp_dropped = Counter(
+            "urja_headend_udp_dropped",
+            "Datagrams lost: by us while held back, or by the kernel.",
+            ["by"],
+            registry=registry,
+        )
+        self.refused_connections = Counter(
+            "urja_headend_refused_connections", "Connections over the bound.", registry=registry
+        )
+        self.connections = Gauge("urja_headend_connections", "Open TCP connections.", registry=registry)
+        self.held_back = Gauge(
+            "urja_headend_held_back",
+            "1 while the sockets are not read because the stream is full or away.",
+            registry=registry,
+        )
+        self.meters = Gauge("urja_headend_meters", "Meters known from the registry.", registry=registry)
+        self.reads = Counter(
+            "urja_headend_reads",
+            "Read requests, by profile and result.",
+            ["profile", "result"],
+            registry=registry,
+        )
+        self.acknowledged_s = Histogram(
+            "urja_headend_acknowledged_seconds",
+            "From the first push of a batch to the broker's acknowledgement.",
+            buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
+            registry=registry,
+        )

@@ -1,0 +1,161 @@
+"""The meters a head end knows: the registry's projection as a local table, keys unwrapped, windows restored.
+
+A meter has a *slot*, a small number that its pushes carry through the decoder; what is needed per push (device
+id, shard, window group) lies in arrays by slot, so that a batch is placed by indexing and not by look-ups.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import structlog
+
+from urja.base.ids import BUCKETS, shard_of
+from urja.cosem.errors import CosemError
+from urja.cosem.pushbatch import PushMeter
+from urja.cosem.security import Suite0Keys, unwrap_key
+from urja.cosem.window import ReplayWindow
+from urja.headend.types import CompiledType, compiled_type
+from urja.stream.messages import DeviceEntry
+
+log = structlog.get_logger()
+
+WINDOW_GROUPS: Final = 64
+"""Windows are kept at rest in this many values: few writes a second, each far below the broker's limit."""
+
+_TITLE, _KEY_ID, _WINDOW, _ESW = 8, 4, 12, 16
+_AT_REST: Final = _TITLE + _KEY_ID + _WINDOW + _ESW
+
+
+def group_of(bucket: int) -> int:
+    """The window group of a bucket: ranges, like shards."""
+    return bucket * WINDOW_GROUPS // BUCKETS
+
+
+@dataclass(slots=True)
+class Meter:
+    """One known meter. `esw` is the event status word of its last accepted alert, `esw_at` that alert's stamp."""
+
+    slot: int
+    entry: DeviceEntry
+    keys: Suite0Keys
+    compiled: CompiledType
+    key_id: bytes
+    window: ReplayWindow
+    esw: int = 0
+    esw_at: int = field(default=-(2**63))
+
+    def at_rest(self) -> bytes:
+        """What is persisted: title, key, window, event status word. Empty before the first accepted push."""
+        window = self.window.to_bytes()
+        return self.entry.system_title + self.key_id + window + self.esw.to_bytes(_ESW) if window else b""
+
+
+class Roster:
+    """Meters by system title, kept in step with the projection by `apply`."""
+
+    def __init__(self, kek: bytes) -> None:
+        self._kek = kek
+        self.pushes: dict[bytes, PushMeter] = {}
+        """What the push decoder looks meters up in."""
+        self.meters: dict[bytes, Meter] = {}
+        self.by_slot: list[Meter] = []
+        self.unusable: dict[bytes, str] = {}
+        """Meters in the projection whose pushes cannot be taken, and why."""
+        self.device_ids = np.zeros(1024, np.int64)
+        self.shards = np.zeros(1024, np.int16)
+        self.groups = np.zeros(1024, np.int16)
+        self._members: list[set[int]] = [set() for _ in range(WINDOW_GROUPS)]
+        self._restored: dict[bytes, bytes] = {}
+
+    def restore(self, group_state: bytes) -> None:
+        """Take the windows of a group as they were persisted; call it before `apply` brings the meters."""
+        for start in range(0, len(group_state) - _AT_REST + 1, _AT_REST):
+            state = group_state[start : start + _AT_REST]
+            self._restored[state[:_TITLE]] = state
+
+    def apply(self, key: str, entry: DeviceEntry | None) -> None:
+        """A meter of the projection was added, changed or removed."""
+        title = bytes.fromhex(key)
+        if entry is None:
+            self._forget(title)
+            return
+        if not entry.active:
+            self._forget(title)
+            self.unusable[title] = "inactive"
+            return
+        try:
+            keys = Suite0Keys(
+                unwrap_key(self._kek, entry.wrapped_guek), unwrap_key(self._kek, entry.wrapped_gak)
+            )
+            compiled = compiled_type(entry.device_type)
+        except CosemError as error:
+            self._forget(title)
+            self.unusable[title] = str(error)
+            log.warning("a meter cannot be used", system_title=key, why=str(error))
+            return
+        self.unusable.pop(title, None)
+        self._adopt(title, entry, keys, compiled)
+
+    def _adopt(self, title: bytes, entry: DeviceEntry, keys: Suite0Keys, compiled: CompiledType) -> None:
+        key_id = hashlib.sha256(keys.guek + (keys.gak or b"")).digest()[:_KEY_ID]
+        known = self.meters.get(title)
+        if known is not None and known.key_id == key_id:
+            # The window object stays: pushes of this meter may be in flight in it.
+            self._members[group_of(known.entry.bucket)].discard(known.slot)
+            meter = known
+            meter.entry, meter.compiled = entry, compiled
+        else:
+            meter = self._new_meter(title, entry, keys, compiled, key_id)
+            if known is not None:
+                meter.slot = known.slot
+                self.by_slot[known.slot] = meter
+            else:
+                meter.slot = self._slot(meter)
+        self.meters[title] = meter
+        self.pushes[title] = PushMeter(keys, compiled.layouts, meter.slot, meter.window)
+        self.device_ids[meter.slot] = entry.device_id
+        self.shards[meter.slot] = shard_of(entry.bucket)
+        self.groups[meter.slot] = group_of(entry.bucket)
+        self._members[group_of(entry.bucket)].add(meter.slot)
+
+    def _new_meter(
+        self, title: bytes, entry: DeviceEntry, keys: Suite0Keys, compiled: CompiledType, key_id: bytes
+    ) -> Meter:
+        meter = Meter(-1, entry, keys, compiled, key_id, ReplayWindow())
+        state = self._restored.pop(title, None)
+        # Counters start anew with a key change, so a window belongs to its key.
+        if state is not None and state[_TITLE : _TITLE + _KEY_ID] == key_id:
+            meter.window = ReplayWindow.from_bytes(state[_TITLE + _KEY_ID : _AT_REST - _ESW])
+            meter.esw = int.from_bytes(state[_AT_REST - _ESW :])
+        return meter
+
+    def _slot(self, meter: Meter) -> int:
+        slot = len(self.by_slot)
+        self.by_slot.append(meter)
+        if slot >= len(self.device_ids):
+            for name in ("device_ids", "shards", "groups"):
+                column = getattr(self, name)
+                setattr(self, name, np.concatenate([column, np.zeros_like(column)]))
+        return slot
+
+    def _forget(self, title: bytes) -> None:
+        self.pushes.pop(title, None)
+        meter = self.meters.pop(title, None)
+        self.unusable.pop(title, None)
+        if meter is None:
+            return
+        # It may come back: its window must not be forgotten with it.
+        if state := meter.at_rest():
+            self._restored[title] = state
+        self._members[group_of(meter.entry.bucket)].discard(meter.slot)
+
+    def without_window(self, title: bytes) -> PushMeter:
+        """A known meter with an empty window: for a frame whose age an operator vouches for."""
+        meter = self.meters[title]
+        return PushMeter(meter.keys, meter.compiled.layouts, meter.slot, ReplayWindow())
+
+    def group_state(self, group: int) -> bytes:
+        """What `restore` takes: the windows of a group's meters."""
+        return b"".join(self.by_slot[slot].at_rest() for slot in sorted(self._members[group]))

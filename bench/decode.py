@@ -1,0 +1,185 @@
+"""Ciphered D1 block pushes to columns, per CPU-second: Urja's push path beside dlms-cosem 21.3.2.
+
+Each run takes one new push of each of N meters (distinct keys), in the head end's batches: parse, find the
+meter, replay window, decipher, authenticate, decode, clock to UTC, commit of the window. The peer does less: no
+replay check, no clock. Frames and keys are made before the clock starts; the clock is `time.process_time`.
+
+    uv run python bench/decode.py [--meters 10000] [--batch 2000] [--repeats 5] [--no-peer]
+"""
+
+import argparse
+import gc
+import json
+import platform
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from urja.cosem import axdr
+from urja.cosem.axdr import Data, Tag
+from urja.cosem.companion import load_device_type
+from urja.cosem.layout import LayoutSet
+from urja.cosem.obis import Obis
+from urja.cosem.pushbatch import PushMeter, decode_pushes
+from urja.cosem.security import AUTHENTICATED_ENCRYPTED, Suite0Keys, seal
+from urja.cosem.time import CosemDateTime
+from urja.cosem.window import ReplayWindow
+
+PEER = "dlms-cosem==21.3.2"
+FIRST = datetime(2026, 8, 24, tzinfo=UTC)
+BAR_RATIO, GOAL_PER_CPU_S = 15, 400_000
+
+
+class Fleet:
+    """N meters of type urja-d1, their keys, and their pushes."""
+
+    def __init__(self, meters: int, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.type = load_device_type("urja-d1")
+        self.push = self.type.pushes["block"]
+        self.titles = [b"URJ" + number.to_bytes(5) for number in range(meters)]
+        self.keys = [Suite0Keys(self.random.randbytes(16), self.random.randbytes(16)) for _ in self.titles]
+
+    def push_meters(self) -> dict[bytes, PushMeter]:
+        layouts = LayoutSet.of(self.type)
+        return {
+            title: PushMeter(keys, layouts, number, ReplayWindow())
+            for number, (title, keys) in enumerate(zip(self.titles, self.keys, strict=True))
+        }
+
+    def plaintext(self, number: int, interval: int) -> bytes:
+        at = FIRST + timedelta(seconds=self.type.interval_s * interval)
+        clock = CosemDateTime.from_utc(at, deviation_min=330, sign=self.type.deviation_sign)
+        head = (
+            axdr.octets(b"URJ%08d" % number),
+            axdr.octets(bytes(Obis.parse(self.push.obis))),
+            axdr.octets(clock.to_bytes()),
+        )
+        values = [Data(Tag(column.tag), self.random.randrange(100)) for column in self.push.columns]
+        return b"\x0f" + number.to_bytes(4) + b"\0" + axdr.encode(axdr.structure(*head, *values))
+
+    def frames(self, interval: int) -> list[bytes]:
+        """One push of each meter, in no order."""
+        made = []
+        for number, (title, keys) in enumerate(zip(self.titles, self.keys, strict=True)):
+            sealed = seal(
+                keys, title, interval + 1, AUTHENTICATED_ENCRYPTED, self.plaintext(number, interval)
+            )
+            content = bytes([AUTHENTICATED_ENCRYPTED.to_byte()]) + (interval + 1).to_bytes(4) + sealed
+            made.append(b"\xdb\x08" + title + axdr.encode_length(len(content)) + content)
+        self.random.shuffle(made)
+        return made
+
+
+def measure_urja(fleet: Fleet, runs: list[list[bytes]], batch: int) -> list[float]:
+    """Pushes per CPU-second of each run; the first run warms up and is not counted."""
+    meters = fleet.push_meters()
+    rates = []
+    for frames in runs:
+        gc.collect()
+        rows = 0
+        start = time.process_time()
+        for at in range(0, len(frames), batch):
+            done = decode_pushes(frames[at : at + batch], meters)
+            done.commit()
+            rows += sum(int(group.decoded.fast.sum()) for group in done.groups)
+        rates.append(len(frames) / (time.process_time() - start))
+        assert rows == len(frames), "every push must have been decoded on the fast path"
+    replayed = decode_pushes(runs[-1][:100], meters)
+    assert len(replayed.rejected) == 100, "the replay windows must know what they have seen"
+    return rates[1:]
+
+
+PEER_SCRIPT = """
+import gc, json, sys, time
+from dlms_cosem.protocol.xdlms import DataNotification, GeneralGlobalCipher
+from dlms_cosem.utils import parse_as_dlms_data
+job = json.load(open(sys.argv[1]))
+keys = {bytes.fromhex(t): (bytes.fromhex(e), bytes.fromhex(a)) for t, e, a in job["keys"]}
+runs = [[bytes.fromhex(f) for f in run] for run in job["runs"]]
+rates = []
+for frames in runs:
+    gc.collect()
+    start = time.process_time()
+    for frame in frames:
+        sealed = GeneralGlobalCipher.from_bytes(frame)
+        guek, gak = keys[bytes(sealed.system_title)]
+        body = parse_as_dlms_data(DataNotification.from_bytes(sealed.to_plain_apdu(guek, gak)).body)
+        assert len(body) == job["columns"]
+    rates.append(len(frames) / (time.process_time() - start))
+print(json.dumps(rates[1:]))
+"""
+
+
+def measure_peer(fleet: Fleet, runs: list[list[bytes]]) -> list[float]:
+    """The same frames through the peer, in an environment of its own with this interpreter."""
+    job = {
+        "keys": [
+            (t.hex(), k.guek.hex(), (k.gak or b"").hex())
+            for t, k in zip(fleet.titles, fleet.keys, strict=True)
+        ],
+        "runs": [[frame.hex() for frame in frames] for frames in runs],
+        "columns": len(fleet.push.columns) + 3,
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        script, data = Path(folder, "peer.py"), Path(folder, "job.json")
+        script.write_text(PEER_SCRIPT)
+        data.write_text(json.dumps(job))
+        command = ["uv", "run", "--no-project", "--isolated", "--python", sys.executable, "--with", PEER]
+        done = subprocess.run(
+            [*command, "python", str(script), str(data)], capture_output=True, text=True, check=False
+        )
+    if done.returncode:
+        sys.exit(f"the peer did not run: {done.stderr.strip()[-500:]}")
+    rates: list[float] = json.loads(done.stdout)
+    return rates
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--meters", type=int, default=10_000)
+    parser.add_argument("--batch", type=int, default=2_000)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--no-peer", action="store_true")
+    options = parser.parse_args()
+    fleet = Fleet(options.meters, options.seed)
+    runs = [fleet.frames(interval) for interval in range(options.repeats + 1)]
+    ours = measure_urja(fleet, runs, options.batch)
+    rate = statistics.median(ours)
+    values = len(fleet.push.columns) + 1
+    report = {
+        "benchmark": "decode",
+        "what": "ciphered D1 block pushes, replay check, window commit and clock conversion included",
+        "meters": options.meters,
+        "batch": options.batch,
+        "repeats": options.repeats,
+        "frame_bytes": len(runs[0][0]),
+        "values_per_push": values,
+        "pushes_per_cpu_s": round(rate),
+        "values_per_cpu_s": round(rate * values),
+        "pushes_per_cpu_s_runs": [round(one) for one in ours],
+        "goal_pushes_per_cpu_s": GOAL_PER_CPU_S,
+        "python": platform.python_version(),
+    }
+    if not options.no_peer:
+        theirs = measure_peer(fleet, runs)
+        peer_rate = statistics.median(theirs)
+        report |= {
+            "peer": PEER,
+            "peer_pushes_per_cpu_s": round(peer_rate),
+            "peer_pushes_per_cpu_s_runs": [round(one) for one in theirs],
+            "ratio": round(rate / peer_rate, 1),
+            "bar_ratio": BAR_RATIO,
+            "bar_met": rate / peer_rate >= BAR_RATIO,
+        }
+    print(json.dumps(report))
+
+
+if __name__ == "__main__":
+    main()

@@ -175,8 +175,9 @@ def lock_shards(cursor: Cursor, identifiers: Iterable[int]) -> None:
 def recompute(cursor: Cursor, touched: Iterable[tuple[int, datetime]], zone: str) -> None:
     """Evaluate anew every period that rows at these (agreement, instant) can have changed.
 
-    That is the instant's own billing period and every later one, whose opening may rest on it. `zone` is the
-    utility's time zone, in which billing periods are calendar months.
+    That is the instant's own billing period, every later one (whose opening may rest on it), and every earlier
+    one with a hole (which an anchor behind it closes). `zone` is the utility's time zone, in which billing
+    periods are calendar months.
     """
     agreements, instants = _columns(touched)
     if not agreements:
@@ -197,7 +198,8 @@ _RECOMPUTE = f"""
         FROM touched
         UNION
         SELECT agreement_id, a.period, 'infinity'
-        FROM touched JOIN readings_accrual a USING (agreement_id) WHERE a.closes_at >= instant
+        FROM touched JOIN readings_accrual a USING (agreement_id)
+        WHERE a.closes_at >= instant OR a.watermark_at < a.closes_at
     ),
     {ENERGY}
     INSERT INTO readings_accrual (agreement_id, period, {_COLUMNS})

@@ -1,0 +1,239 @@
+"""Energy is a function of the rows: whatever the order, the pieces, the repeats; held to a plain oracle."""
+
+import random
+from datetime import date, timedelta
+
+import pytest
+
+from tests.apps import street
+from tests.apps.street import HALF_HOUR, START, ZONE, accruals, adopt, blocks, registers
+from urja.apps.readings import accrual, operations
+from urja.apps.readings.kinds import Status
+
+
+@pytest.fixture
+def connection(database):
+    with database.connect("urja_pipeline") as connection:
+        yield connection
+
+
+def energy(connection):
+    return connection.execute(
+        "SELECT energy_wh, watermark_at FROM readings_accrual ORDER BY period DESC LIMIT 1"
+    ).fetchone()
+
+
+def at(halves):
+    return START + halves * HALF_HOUR
+
+
+def test_blocks_in_order_move_the_watermark(connection):
+    home = adopt()
+    street.store_blocks(connection, blocks(home, (at(0), 100), (at(1), 200)))
+    assert energy(connection) == (300, at(2))
+    street.store_blocks(connection, blocks(home, (at(2), 50)))
+    assert energy(connection) == (350, at(3))
+
+
+def test_a_hole_holds_the_watermark_until_it_is_filled(connection):
+    home = adopt()
+    street.store_blocks(connection, blocks(home, (at(0), 100), (at(2), 300)))
+    assert energy(connection) == (100, at(1))
+    street.store_blocks(connection, blocks(home, (at(3), 400)))
+    assert energy(connection) == (100, at(1))
+    street.store_blocks(connection, blocks(home, (at(1), 200)))
+    assert energy(connection) == (1000, at(4))
+
+
+def test_the_register_bills_over_holes_and_brings_the_residual(connection):
+    home = adopt(register_wh=10_000)
+    street.store_blocks(connection, blocks(home, (at(0), 100), (at(2), 300)))
+    street.store_registers(connection, registers(home, (at(48), 15_007)))
+    assert energy(connection) == (5007, at(48))
+    street.store_blocks(connection, blocks(home, (at(48), 20), (at(1), 77)))
+    assert energy(connection) == (5027, at(49))
+
+
+def test_an_instantaneous_read_is_not_billed_from(connection):
+    home = adopt()
+    from urja.stream.records import RegisterKind
+
+    street.store_registers(connection, registers(home, (at(1), 99_000), kind=RegisterKind.INSTANTANEOUS))
+    assert energy(connection) == (0, at(0))
+
+
+def test_the_same_rows_again_change_nothing(connection):
+    home = adopt()
+    rows = blocks(home, (at(0), 100), (at(1), 200))
+    reads = registers(home, (at(2), 10_300))
+    street.store_blocks(connection, rows)
+    street.store_registers(connection, reads)
+    before = accruals(connection)
+    assert street.store_blocks(connection, rows).ignored == 2
+    assert street.store_registers(connection, reads).ignored == 1
+    assert accruals(connection) == before
+    assert connection.execute("SELECT count(*) FROM readings_exception").fetchone() == (0,)
+
+
+def test_other_values_for_a_stored_key_are_a_new_version_and_a_report(connection):
+    home = adopt()
+    street.store_blocks(connection, blocks(home, (at(0), 100), (at(1), 200)))
+    stored = street.store_blocks(connection, blocks(home, (at(0), 120), (at(1), 200), (at(0), 120)))
+    assert (stored.inserted, stored.changed, stored.ignored) == (0, 1, 2)
+    assert energy(connection) == (320, at(2))
+    assert connection.execute(
+        "SELECT version, import_wh FROM readings_interval WHERE start_at = %s ORDER BY version", [at(0)]
+    ).fetchall() == [(1, 100), (2, 120)]
+    ((reason, detail),) = connection.execute("SELECT reason, detail FROM readings_exception").fetchall()
+    assert "other values" in reason
+    assert detail["import_wh"] == 120
+    # Neither version is news any more.
+    assert street.store_blocks(connection, blocks(home, (at(0), 100), (at(0), 120))).ignored == 2
+    assert energy(connection) == (320, at(2))
+
+
+def test_two_rows_with_one_key_in_one_batch(connection):
+    """A clock set back makes two blocks with one stamp: both are kept, the later is current."""
+    home = adopt()
+    rows = blocks(home, (at(0), 100), (at(0), 40))
+    rows["received_at"][1] += 1
+    stored = street.store_blocks(connection, rows)
+    assert (stored.inserted, stored.changed) == (1, 1)
+    assert len(connection.execute("SELECT * FROM readings_exception").fetchall()) == 1
+
+
+def test_an_edit_stands_against_what_comes_later(database, connection):
+    home = adopt()
+    street.store_blocks(connection, blocks(home, (at(0), 100)))
+    key = operations.IntervalKey(home.service_point_id, home.device_id, at(0))
+    how = {"reason": "meter shop", "actor": "clerk", "recorded_at": at(1), "zone": ZONE}
+    with connection.transaction(), connection.cursor() as cursor:
+        assert operations.edit_interval(cursor, key, import_wh=90, **how) == 2
+    assert energy(connection) == (90, at(1))
+    assert street.store_blocks(connection, blocks(home, (at(0), 100))).ignored == 1
+    assert street.store_blocks(connection, blocks(home, (at(0), 111))).ignored == 1
+    assert energy(connection) == (90, at(1))
+    assert connection.execute("SELECT reason, actor, version FROM readings_edit").fetchall() == [
+        ("meter shop", "clerk", 2)
+    ]
+    ((reason,),) = connection.execute("SELECT reason FROM readings_exception").fetchall()
+    assert "the edit stands" in reason
+
+
+def test_an_estimate_is_counted_and_gives_way(connection):
+    home = adopt()
+    rows = blocks(home, (at(0), 100), (at(1), 70))
+    rows["status"][1] = Status.ESTIMATED
+    street.store_blocks(connection, rows)
+    assert accruals(connection)[0][4] == 70
+    street.store_blocks(connection, blocks(home, (at(1), 60)))
+    assert energy(connection) == (160, at(2))
+    assert accruals(connection)[0][4] == 0
+    assert connection.execute("SELECT count(*) FROM readings_exception").fetchone() == (0,)
+
+
+def test_an_edit_needs_something_to_edit(connection):
+    from urja.apps.readings.errors import NoSuchInterval
+
+    home = adopt()
+    key = operations.IntervalKey(home.service_point_id, home.device_id, at(0))
+    how = {"actor": "clerk", "recorded_at": at(1), "zone": ZONE}
+    with connection.cursor() as cursor:
+        with pytest.raises(NoSuchInterval):
+            operations.edit_interval(cursor, key, import_wh=1, reason="x", **how)
+        with pytest.raises(ValueError, match="reason"):
+            operations.edit_interval(cursor, key, import_wh=1, reason=" ", **how)
+        with pytest.raises(ValueError, match="negative"):
+            operations.edit_interval(cursor, key, import_wh=-1, reason="x", **how)
+
+
+def test_a_meter_put_in_during_an_interval_begins_with_the_next(connection):
+    home = adopt(valid_from=START + timedelta(minutes=7))
+    street.store_blocks(connection, blocks(home, (at(1), 100)))
+    assert energy(connection) == (100, at(2))
+    street.store_blocks(connection, blocks(home, (at(2), 50)))
+    assert energy(connection) == (150, at(3))
+
+
+def test_a_month_closes_where_the_next_opens(connection):
+    home = adopt(valid_from=START + timedelta(days=29))
+    end = START + timedelta(days=30)
+    first = START + timedelta(days=29)
+    street.store_blocks(connection, blocks(home, *((first + n * HALF_HOUR, 10) for n in range(50))))
+    rows = accruals(connection)
+    assert [(row[1], row[3], row[2]) for row in rows] == [
+        (date(2026, 3, 1), 480, end),
+        (date(2026, 4, 1), 20, end + 2 * HALF_HOUR),
+    ]
+    # The daily read of the last midnight brings what the blocks have truncated, to the month that has used it.
+    street.store_registers(connection, registers(home, (end, 10_495)))
+    assert [row[3] for row in accruals(connection)] == [495, 20]
+
+
+def test_the_energy_until_an_instant(connection):
+    home = adopt()
+    street.store_blocks(connection, blocks(home, *((at(n), 10) for n in range(60))))
+    street.store_registers(connection, registers(home, (at(48), 10_490)))
+    with connection.cursor() as cursor:
+        month = date(2026, 3, 1)
+        day, more = (
+            accrual.energies_until(cursor, [home.agreement_id], month, at(halves), ZONE)[0]
+            for halves in (48, 55)
+        )
+    assert (day.energy_wh, day.watermark_at) == (490, at(48))
+    assert (more.energy_wh, more.watermark_at, more.block_wh) == (560, at(55), 70)
+
+
+def oracle(stored_blocks, reads, begins, ends):
+    """The definition, as plainly as it can be said: (energy, watermark) of [begins, ends)."""
+
+    def through(instant):
+        read_at, wh = max(read for read in reads.items() if read[0] <= instant)
+        return wh + sum(e for start, e in stored_blocks.items() if read_at <= start < instant)
+
+    watermark = max(reads)
+    while watermark in stored_blocks:
+        watermark += HALF_HOUR
+    known_to = min(watermark, ends)
+    return (through(known_to) - through(begins) if known_to > begins else 0), known_to
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_any_order_agrees_with_the_oracle_and_with_computing_anew(connection, seed):
+    chance = random.Random(seed)
+    begin = START + timedelta(days=29)
+    month_end = START + timedelta(days=30)
+    home = adopt(valid_from=begin, register_wh=1000)
+    register, pending = 1000, []
+    for n in range(3 * 48):
+        used = chance.randrange(200)
+        register += used + chance.randrange(2)
+        pending.append(("block", begin + n * HALF_HOUR, used))
+        if n % 48 == 47:
+            pending.append(("read", begin + (n + 1) * HALF_HOUR, register))
+    # Mostly in order, some late, some never.
+    pending = [row for row in pending if chance.random() > 0.03]
+    pending.sort(key=lambda row: (row[1], chance.random()))
+    for _ in range(chance.randrange(12)):
+        pending.append(pending.pop(chance.randrange(len(pending))))
+    known, reads = {}, {begin: 1000}
+    while pending:
+        batch = [pending.pop(0) for _ in range(min(len(pending), chance.randrange(1, 30)))]
+        again = [row for row in batch if chance.random() < 0.1]
+        for kind, store, make in (
+            ("block", street.store_blocks, blocks),
+            ("read", street.store_registers, registers),
+        ):
+            rows = [(start, value) for name, start, value in batch + again if name == kind]
+            if rows:
+                store(connection, make(home, *rows))
+        known |= {start: value for kind, start, value in batch if kind == "block"}
+        reads |= {start: value for kind, start, value in batch if kind == "read"}
+        kept = accruals(connection)
+        latest = {row[1]: (row[3], row[2]) for row in kept}
+        assert latest[date(2026, 3, 1)] == oracle(known, reads, begin, month_end)
+        if date(2026, 4, 1) in latest:
+            assert latest[date(2026, 4, 1)] == oracle(known, reads, month_end, month_end + timedelta(days=30))
+        with connection.transaction(force_rollback=True), connection.cursor() as cursor:
+            accrual.recompute(cursor, [(home.agreement_id, begin)], ZONE)
+            assert accruals(connection) == kept

@@ -1,0 +1,164 @@
+"""Adoption is all or nothing; periods do not overlap, also between transactions that do not see each other."""
+
+import threading
+from datetime import timedelta
+
+import psycopg
+import pytest
+
+from tests.apps.street import START, adopt
+from urja.base.ids import bucket_of
+
+
+def test_adoption_makes_everything_in_one_bucket(database):
+    from urja.apps.ledger.models import CreditRequest
+    from urja.apps.registry import queries
+
+    made = adopt(bucket=700, credit_minor=50_000)
+    keys = (made.premise_id, made.service_point_id, made.device_id, made.agreement_id, made.account_id)
+    assert {bucket_of(key) for key in keys} == {700}
+    assert CreditRequest.objects.get().amount_minor == 50_000
+    assert queries.access(made.user_id, made.account_id).role == "owner"
+    assert queries.agreement_at(made.account_id, START).id == made.agreement_id
+    (due,) = queries.due_projections(10)
+    assert (due.entry.device_id, due.entry.bucket, due.entry.active) == (made.device_id, 700, True)
+    with database.connect() as connection:
+        rows = connection.execute("SELECT energy_wh, watermark_at, opening_wh FROM readings_accrual").fetchall()
+    assert rows == [(0, START, 10_000)]
+
+
+def test_a_person_with_two_supplies_is_one_person(database):
+    from urja.apps.registry import queries
+
+    first, second = adopt(1, email="a@example.org"), adopt(2, email="A@Example.org ")
+    assert first.user_id == second.user_id
+    assert [access.account_id for access in queries.accesses_of(first.user_id)] == [
+        first.account_id,
+        second.account_id,
+    ]
+
+
+def test_the_same_meter_twice_changes_nothing(database):
+    from urja.apps.registry.errors import AlreadyAdopted, MeterConflict
+    from urja.apps.registry.models import Premise
+
+    adopt(1)
+    with pytest.raises(AlreadyAdopted):
+        adopt(1)
+    with pytest.raises(MeterConflict, match="known with system title"):
+        adopt(1, system_title=b"OTHER001")
+    with pytest.raises(MeterConflict, match="that of meter URJ00000001"):
+        adopt(1, serial="SOMETHING")
+    assert Premise.objects.count() == 1
+
+
+def test_a_failing_adoption_leaves_nothing(database):
+    from django.db import IntegrityError
+
+    from urja.apps.ledger.models import Account
+    from urja.apps.registry.models import Premise
+
+    with pytest.raises(IntegrityError):
+        adopt(1, sanctioned_load_w=0)
+    assert Premise.objects.count() == Account.objects.count() == 0
+
+
+PERIOD = (
+    "INSERT INTO registry_device_period (id, service_point_id, device_id, role, valid_from, valid_to, recorded_at,"
+    " actor) VALUES (%s, %s, %s, %s, %s, %s, now(), 'test')"
+)
+
+
+@pytest.mark.parametrize(
+    ("place", "device", "role", "refused"),
+    [
+        ("first", "second", 1, "registry_one_device_per_role"),
+        ("first", "second", 2, None),
+        ("second", "first", 2, "registry_device_in_one_place"),
+    ],
+)
+def test_periods_of_one_role_or_one_device_do_not_overlap(database, place, device, role, refused):
+    made = {"first": adopt(1), "second": adopt(2)}
+    end = START + timedelta(days=10)
+    with database.connect() as connection:
+        connection.execute(
+            "UPDATE registry_device_period SET valid_to = %s WHERE device_id = %s", [end, made["second"].device_id]
+        )
+        row = [1, made[place].service_point_id, made[device].device_id, role]
+        if place == "second":
+            row[2] = made["first"].device_id
+        after = [*row, end, None]
+        if refused is None:
+            connection.execute(PERIOD, after)
+            return
+        with pytest.raises(psycopg.errors.ExclusionViolation, match=refused):
+            connection.execute(PERIOD, after)
+
+
+def test_a_period_may_begin_where_another_ends(database):
+    from urja.apps.registry.errors import NoOpenPeriod, PeriodOverlap
+    from urja.apps.registry.models import Device, DeviceRole, ServicePoint
+    from urja.apps.registry.operations import end_device_period, install_device
+
+    made, other = adopt(1), adopt(2)
+    end = START + timedelta(days=10)
+    place = ServicePoint.objects.get(id=made.service_point_id)
+    device = Device.objects.get(id=other.device_id)
+    end_device_period(other.device_id, end)
+    how = {"recorded_at": end, "actor": "test"}
+    with pytest.raises(PeriodOverlap, match="another one is in its place"):
+        install_device(device, place, DeviceRole.BILLING, end, **how)
+    end_device_period(made.device_id, end)
+    install_device(device, place, DeviceRole.BILLING, end, **how)
+    with pytest.raises(NoOpenPeriod):
+        end_device_period(made.device_id, end)
+
+
+def test_two_concurrent_agreements_cannot_both_be_made(database):
+    """The second insert waits for the first and fails when it commits: no check-then-act in between."""
+    made = adopt(1)
+    insert = (
+        "INSERT INTO registry_agreement (id, service_point_id, account_id, tariff_code, sanctioned_load_w,"
+        " valid_from, recorded_at, actor) VALUES (%s, %s, %s, 'demo', 5000, %s, now(), 'test')"
+    )
+    outcome = []
+    with database.connect(autocommit=False) as one, database.connect(autocommit=False) as two:
+        one.execute(
+            "UPDATE registry_agreement SET valid_to = %s", [START + timedelta(days=1)]
+        )
+        one.commit()
+        later = START + timedelta(days=1)
+        one.execute(insert, [1, made.service_point_id, made.account_id, later])
+        pid = two.info.backend_pid
+
+        def second():
+            try:
+                two.execute(insert, [2, made.service_point_id, made.account_id, later + timedelta(days=5)])
+                two.commit()
+            except psycopg.errors.ExclusionViolation as error:
+                outcome.append(error.diag.constraint_name)
+
+        thread = threading.Thread(target=second)
+        thread.start()
+        with database.connect() as watcher:
+            while not watcher.execute(
+                "SELECT 1 FROM pg_stat_activity WHERE pid = %s AND wait_event_type = 'Lock'", [pid]
+            ).fetchone():
+                assert thread.is_alive()
+        one.commit()
+        thread.join()
+    assert outcome == ["registry_one_agreement"]
+
+
+def test_a_change_during_projection_stays_due(database):
+    from urja.apps.registry import queries
+    from urja.apps.registry.operations import end_device_period
+
+    made = adopt(1)
+    (due,) = queries.due_projections(10)
+    end_device_period(made.device_id, START + timedelta(days=1))
+    queries.mark_projected({due.entry.device_id: due.version})
+    (again,) = queries.due_projections(10)
+    assert not again.entry.active
+    queries.mark_projected({again.entry.device_id: again.version})
+    assert queries.due_projections(10) == []

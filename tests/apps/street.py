@@ -1,0 +1,96 @@
+"""A street of adopted meters for tests, and rows as the pipeline would place them."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from urja.apps.readings import staging
+from urja.apps.readings.kinds import BLOCK_LOAD_D1, Status
+from urja.stream.records import NULL, RegisterKind, Source
+
+ZONE = "Asia/Kolkata"
+START = datetime(2026, 3, 1, 18, 30, tzinfo=UTC)
+"""Local midnight that begins 2 March in Kolkata."""
+HALF_HOUR = timedelta(seconds=1800)
+
+
+def adopt(number=1, *, valid_from=START, register_wh=10_000, bucket=7, credit_minor=0, **changes):
+    from urja.apps.registry.operations import Adoption, adopt_meter
+
+    values = {
+        "serial": f"URJ{number:08}",
+        "system_title": b"URJ" + number.to_bytes(5, "big"),
+        "device_type": "urja-d1",
+        "interval_s": 1800,
+        "max_power_w": 14_400,
+        "wrapped_guek": bytes(24),
+        "wrapped_gak": bytes(24),
+        "register_wh": register_wh,
+        "valid_from": valid_from,
+        "tariff_code": "demo",
+        "sanctioned_load_w": 5000,
+        "person_name": f"Person {number}",
+        "email": f"person{number}@example.org",
+        "credit_minor": credit_minor,
+    }
+    return adopt_meter(Adoption(**(values | changes)), recorded_at=valid_from, actor="test", bucket=bucket)
+
+
+def seconds(instant):
+    return int(instant.timestamp())
+
+
+def blocks(adopted, *rows):
+    """Placed blocks from (start, Wh) pairs."""
+    array = np.zeros(len(rows), staging.PLACED_BLOCK)
+    for name in ("import_vah", "export_wh", "export_vah", "voltage_cv", "current_ca", "health"):
+        array[name] = NULL
+    array["service_point_id"] = adopted.service_point_id
+    array["agreement_id"] = adopted.agreement_id
+    array["device_id"] = adopted.device_id
+    array["start_at"] = [seconds(start) for start, _ in rows]
+    array["import_wh"] = [energy for _, energy in rows]
+    array["length_s"] = 1800
+    array["channel_set"] = BLOCK_LOAD_D1
+    array["status"] = Status.MEASURED
+    array["source"] = Source.PUSH
+    array["received_at"] = seconds(START) * 1000
+    return array
+
+
+def registers(adopted, *rows, kind=RegisterKind.DAILY):
+    """Placed register reads from (instant, Wh) pairs."""
+    array = np.zeros(len(rows), staging.PLACED_REGISTER)
+    for name in ("import_vah", "export_wh", "export_vah"):
+        array[name] = NULL
+    array["service_point_id"] = adopted.service_point_id
+    array["agreement_id"] = adopted.agreement_id
+    array["device_id"] = adopted.device_id
+    array["read_at"] = [seconds(at) for at, _ in rows]
+    array["import_wh"] = [energy for _, energy in rows]
+    array["kind"] = kind
+    array["status"] = Status.MEASURED
+    array["source"] = Source.PULL
+    array["received_at"] = seconds(START) * 1000
+    return array
+
+
+def store_blocks(connection, rows, now=START):
+    with connection.transaction(), connection.cursor() as cursor:
+        staging.make_days(cursor, rows["start_at"])
+        staging.prepare(cursor)
+        return staging.store_blocks(cursor, rows, zone=ZONE, now=now)
+
+
+def store_registers(connection, rows, now=START):
+    with connection.transaction(), connection.cursor() as cursor:
+        staging.prepare(cursor)
+        return staging.store_registers(cursor, rows, zone=ZONE, now=now)
+
+
+def accruals(connection):
+    """(agreement, period, watermark, energy, estimated) of every accrual, in order."""
+    return connection.execute(
+        "SELECT agreement_id, period, watermark_at, energy_wh, estimated_wh, anchor_at, latest_end_at"
+        " FROM readings_accrual ORDER BY 1, 2"
+    ).fetchall()

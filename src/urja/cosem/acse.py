@@ -162,7 +162,7 @@ class Rlre:
 def decode_aarq(cursor: Cursor) -> Aarq:
     """What follows the tag of an AARQ."""
     fields = _decode_fields(cursor, "AARQ")
-    aarq = Aarq(
+    return Aarq(
         context=_require(fields, 0xA1, "application context", cursor, _read_context),
         calling_ap_title=_pop(fields, 0xA6, _read_octet_string),
         sender_requirements=_pop(fields, 0x8A, _read_all),
@@ -171,7 +171,6 @@ def decode_aarq(cursor: Cursor) -> Aarq:
         user_information=_pop(fields, 0xBE, _read_octet_string),
         extra=_rest(fields),
     )
-    return aarq
 
 
 def decode_aare(cursor: Cursor) -> Aare:

@@ -322,18 +322,18 @@ def _structure(run: _Decoder, pos: int, depth: int) -> tuple[Data, int]:
     return Data(Tag.STRUCTURE, items), pos
 
 
-def _octet_string(run: _Decoder, pos: int, depth: int) -> tuple[Data, int]:
+def _octet_string(run: _Decoder, pos: int, _depth: int) -> tuple[Data, int]:
     size, pos = run.length(pos)
     return Data(Tag.OCTET_STRING, run.octets(pos, size, "octet string")), pos + size
 
 
-def _visible_string(run: _Decoder, pos: int, depth: int) -> tuple[Data, int]:
+def _visible_string(run: _Decoder, pos: int, _depth: int) -> tuple[Data, int]:
     # Should be ASCII; meters put whatever they like. Latin-1 keeps every byte, and writes it back.
     size, pos = run.length(pos)
     return Data(Tag.VISIBLE_STRING, run.octets(pos, size, "visible string").decode("latin-1")), pos + size
 
 
-def _utf8_string(run: _Decoder, pos: int, depth: int) -> tuple[Data, int]:
+def _utf8_string(run: _Decoder, pos: int, _depth: int) -> tuple[Data, int]:
     size, pos = run.length(pos)
     try:
         text = run.octets(pos, size, "UTF-8 string").decode()
@@ -342,21 +342,21 @@ def _utf8_string(run: _Decoder, pos: int, depth: int) -> tuple[Data, int]:
     return Data(Tag.UTF8_STRING, text), pos + size
 
 
-def _bit_string(run: _Decoder, pos: int, depth: int) -> tuple[Data, int]:
+def _bit_string(run: _Decoder, pos: int, _depth: int) -> tuple[Data, int]:
     bits, pos = run.length(pos)
     size = (bits + 7) // 8
     return Data(Tag.BIT_STRING, BitString(run.octets(pos, size, "bit string"), bits)), pos + size
 
 
-def _date_time(run: _Decoder, pos: int, depth: int) -> tuple[Data, int]:
+def _date_time(run: _Decoder, pos: int, _depth: int) -> tuple[Data, int]:
     return Data(Tag.DATE_TIME, CosemDateTime.from_bytes(run.octets(pos, 12, "date-time"))), pos + 12
 
 
-def _date(run: _Decoder, pos: int, depth: int) -> tuple[Data, int]:
+def _date(run: _Decoder, pos: int, _depth: int) -> tuple[Data, int]:
     return Data(Tag.DATE, CosemDate.from_bytes(run.octets(pos, 5, "date"))), pos + 5
 
 
-def _time(run: _Decoder, pos: int, depth: int) -> tuple[Data, int]:
+def _time(run: _Decoder, pos: int, _depth: int) -> tuple[Data, int]:
     return Data(Tag.TIME, CosemTime.from_bytes(run.octets(pos, 4, "time"))), pos + 4
 
 
@@ -364,8 +364,8 @@ _NULL: Final = Data(Tag.NULL, None)
 _DONT_CARE: Final = Data(Tag.DONT_CARE, None)
 
 _VARIABLE: Final[list[Callable[[_Decoder, int, int], tuple[Data, int]] | None]] = [None] * 256
-_VARIABLE[Tag.NULL] = lambda run, pos, depth: (_NULL, pos)
-_VARIABLE[Tag.DONT_CARE] = lambda run, pos, depth: (_DONT_CARE, pos)
+_VARIABLE[Tag.NULL] = lambda _run, pos, _depth: (_NULL, pos)
+_VARIABLE[Tag.DONT_CARE] = lambda _run, pos, _depth: (_DONT_CARE, pos)
 _VARIABLE[Tag.ARRAY] = _array
 _VARIABLE[Tag.STRUCTURE] = _structure
 _VARIABLE[Tag.BIT_STRING] = _bit_string

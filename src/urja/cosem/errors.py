@@ -1,3 +1,4 @@
+# ruff: noqa: N818  (these names say what happened; that they are errors their base class says)
 """Errors of the DLMS/COSEM core: ours or the peer's, each with the byte at which it showed.
 
 Whatever bytes arrive, the core raises nothing but `CosemError`. A `LocalError` means that our own caller

@@ -1,0 +1,90 @@
+"""Authentication mechanisms as data: how an end proves itself, and how the other checks it."""
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from urja.cosem import security
+from urja.cosem.acse import Mechanism
+from urja.cosem.errors import AuthenticationFailed, LocalError
+from urja.cosem.security import Suite0Keys
+
+MIN_CHALLENGE: Final = 8
+MAX_CHALLENGE: Final = 64
+"""Bytes of a challenge (IEC 62056-5-3, 5.2.2.2.3)."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Proof:
+    """What goes into one answer to a challenge. The prover is the end that answers."""
+
+    challenge: bytes
+    """The challenge that is answered."""
+    counter_challenge: bytes
+    """The challenge that the prover gave itself."""
+    prover_title: bytes
+    verifier_title: bytes
+    secret: bytes
+    keys: Suite0Keys | None
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """One mechanism.
+
+    `prove(proof, counter)` gives the answer; `verify(proof, answer)` raises AuthenticationFailed or returns
+    the invocation counter inside the answer, None where it has none.
+    """
+
+    mechanism: Mechanism
+    password: bool = False
+    """The secret travels in the AARQ (LLS)."""
+    prove: Callable[[Proof, int], bytes] | None = None
+    verify: Callable[[Proof, bytes], int | None] | None = None
+    needs_keys: bool = False
+    uses_counter: bool = False
+
+    @property
+    def challenges(self) -> bool:
+        """Whether it takes passes 3 and 4 (HLS)."""
+        return self.prove is not None
+
+
+def _prove_gmac(proof: Proof, counter: int) -> bytes:
+    return security.gmac_reply(_keys(proof), proof.prover_title, counter, proof.challenge)
+
+
+def _verify_gmac(proof: Proof, answer: bytes) -> int:
+    return security.verify_gmac_reply(_keys(proof), proof.prover_title, proof.challenge, answer)
+
+
+def _prove_sha256(proof: Proof, _counter: int) -> bytes:
+    parts = (proof.secret, proof.prover_title, proof.verifier_title, proof.challenge, proof.counter_challenge)
+    return hashlib.sha256(b"".join(parts)).digest()
+
+
+def _verify_sha256(proof: Proof, answer: bytes) -> None:
+    if not hmac.compare_digest(_prove_sha256(proof, 0), answer):
+        raise AuthenticationFailed("the answer to the challenge is wrong")
+
+
+def _keys(proof: Proof) -> Suite0Keys:
+    if proof.keys is None:
+        raise LocalError("this mechanism needs keys, and none are given")
+    return proof.keys
+
+
+SCHEMES: Final[dict[Mechanism, Scheme]] = {
+    scheme.mechanism: scheme
+    for scheme in (
+        Scheme(Mechanism.NONE),
+        Scheme(Mechanism.LLS, password=True),
+        Scheme(
+            Mechanism.HLS_GMAC, prove=_prove_gmac, verify=_verify_gmac, needs_keys=True, uses_counter=True
+        ),
+        Scheme(Mechanism.HLS_SHA256, prove=_prove_sha256, verify=_verify_sha256),
+    )
+}
+"""What we speak. Another mechanism is another line."""

@@ -1,0 +1,338 @@
+"""What both ends of an association share: configuration, protection, counters, blocks."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from urja.cosem import axdr, security
+from urja.cosem.acse import ApplicationContext, Mechanism
+from urja.cosem.apdu import (
+    Aare,
+    Aarq,
+    Apdu,
+    ConfirmedServiceError,
+    Conformance,
+    ExceptionResponse,
+    GeneralBlockTransfer,
+    GeneralDedCiphered,
+    GeneralGloCiphered,
+    GlobalCiphered,
+    Rlre,
+    Rlrq,
+    decode_apdu,
+)
+from urja.cosem.association_auth import MAX_CHALLENGE, MIN_CHALLENGE, SCHEMES, Proof, Scheme
+from urja.cosem.association_table import Input, State, next_state
+from urja.cosem.axdr import Limits
+from urja.cosem.errors import AuthenticationFailed, LimitExceeded, LocalError, ReplayDetected, UnexpectedApdu
+from urja.cosem.gbt import Reassembler
+from urja.cosem.obis import CosemMethod
+from urja.cosem.security import SecurityControl, Suite0Keys
+from urja.cosem.xdlms.blocks import Block
+
+COUNTERS: Final = security.MAX_COUNTER + 1
+"""One more than the last invocation counter."""
+
+REPLY_TO_HLS: Final = CosemMethod.of(15, "0.0.40.0.0.255", 1)
+"""reply_to_HLS_authentication of the current association (IEC 62056-6-2, class 15)."""
+
+DEFAULT_CONFORMANCE: Final = (
+    Conformance.GENERAL_PROTECTION
+    | Conformance.BLOCK_TRANSFER_GET
+    | Conformance.BLOCK_TRANSFER_SET
+    | Conformance.BLOCK_TRANSFER_ACTION
+    | Conformance.MULTIPLE_REFERENCES
+    | Conformance.DATA_NOTIFICATION
+    | Conformance.GET
+    | Conformance.SET
+    | Conformance.SELECTIVE_ACCESS
+    | Conformance.EVENT_NOTIFICATION
+    | Conformance.ACTION
+)
+
+_CIPHERING_OVERHEAD: Final = 3 + 3 + 9 + 5 + security.TAG_LENGTH
+"""Most that protection adds: tag and lengths, system title of the general form, header, tag."""
+
+# These travel outside the protection; what they carry is protected by itself, or they only say no.
+_UNPROTECTED: Final = (Aarq, Aare, Rlrq, Rlre, ExceptionResponse, ConfirmedServiceError)
+
+
+@dataclass(frozen=True, slots=True)
+class AssociationConfig:
+    """How one end wants its association. LocalError where the parts do not fit together."""
+
+    mechanism: Mechanism = Mechanism.NONE
+    ciphered: bool = False
+    """Application context with ciphering: user-information and all services are protected."""
+    keys: Suite0Keys | None = None
+    system_title: bytes | None = None
+    """Our own, 8 bytes; needed with ciphering and with GMAC."""
+    secret: bytes = field(default=b"", repr=False)
+    """Password of LLS, secret of the hashing mechanisms of HLS."""
+    control: SecurityControl = security.AUTHENTICATED_ENCRYPTED
+    """What we apply, and the least we accept, in a ciphered association."""
+    general_protection: bool = False
+    """Send general-glo-ciphering instead of the glo- form of each service. Both are accepted."""
+    conformance: Conformance = DEFAULT_CONFORMANCE
+    max_pdu: int = 1024
+    """Bytes of the longest APDU we take; 0 for no limit."""
+    challenge_length: int = 16
+    limits: Limits = axdr.DEFAULT_LIMITS
+
+    def __post_init__(self) -> None:
+        if self.mechanism not in SCHEMES:
+            raise LocalError(f"authentication mechanism {self.mechanism!r} is not implemented")
+        if self.ciphered or self.scheme.needs_keys:
+            if self.keys is None:
+                raise LocalError("ciphering and GMAC need keys")
+            if self.system_title is None or len(self.system_title) != security.SYSTEM_TITLE_LENGTH:
+                raise LocalError("ciphering and GMAC need a system title of 8 bytes")
+            if self.keys.gak is None and (self.scheme.needs_keys or self.control.authenticated):
+                raise LocalError("authentication needs an authentication key")
+        if not MIN_CHALLENGE <= self.challenge_length <= MAX_CHALLENGE:
+            raise LocalError(f"a challenge has {MIN_CHALLENGE} to {MAX_CHALLENGE} bytes")
+        if not (self.max_pdu == 0 or 64 <= self.max_pdu <= 0xFFFF):
+            raise LocalError(f"a maximum PDU size of {self.max_pdu} is outside 64..65535")
+
+    @property
+    def scheme(self) -> Scheme:
+        """The mechanism's data."""
+        return SCHEMES[self.mechanism]
+
+    @property
+    def context(self) -> ApplicationContext:
+        """The application context name, always with logical name referencing."""
+        return ApplicationContext.LOGICAL_NAME_CIPHERED if self.ciphered else ApplicationContext.LOGICAL_NAME
+
+
+class Association:
+    """One end: state, protection and counters. Use `ClientAssociation` or `ServerAssociation`.
+
+    `invocation_counter` is the first counter we may use and `invocation_limit` the first we may not: reserve
+    durably before you raise it. `peer_counter` is the last one accepted from the peer (-1: any is good);
+    keep it, together with `invocation_counter`, for the next association under the same key.
+    `entropy(n)` gives n random bytes; it is called for challenges only.
+    """
+
+    def __init__(
+        self,
+        config: AssociationConfig,
+        *,
+        invocation_counter: int = 0,
+        invocation_limit: int = COUNTERS,
+        peer_counter: int = -1,
+        peer_system_title: bytes | None = None,
+        entropy: Callable[[int], bytes] | None = None,
+    ) -> None:
+        if config.scheme.challenges and entropy is None:
+            raise LocalError("high level security needs a source of entropy for its challenge")
+        self.config = config
+        self.state = State.IDLE
+        self.invocation_counter = invocation_counter
+        self.invocation_limit = invocation_limit
+        self.peer_counter = peer_counter
+        self.peer_system_title = peer_system_title
+        self.conformance = Conformance(0)
+        """Negotiated."""
+        self.peer_max_pdu = 0
+        self._entropy = entropy
+        self._own_challenge = b""
+        self._peer_challenge = b""
+        self._blocks = Reassembler(config.limits)
+
+    def lost(self) -> None:
+        """The transport is gone, and the association with it. Counters stay."""
+        self._move(Input.LOST, ours=True)
+        self._forget()
+
+    def _forget(self) -> None:
+        self._own_challenge = self._peer_challenge = b""
+        self._blocks.reset()
+
+    def _move(self, passed: Input, *, ours: bool) -> None:
+        self.state = next_state(self.state, passed, ours=ours)
+
+    def _require(self, passed: Input, *, ours: bool) -> None:
+        """Raise what `_move` would, without moving: for checks before anything is consumed."""
+        next_state(self.state, passed, ours=ours)
+
+    # --- protection -----------------------------------------------------------------------------------
+
+    def _take_counter(self) -> int:
+        counter = self.invocation_counter
+        if counter >= min(self.invocation_limit, COUNTERS):
+            raise LocalError("the reserved invocation counters are used up")
+        self.invocation_counter += 1
+        return counter
+
+    def _keys(self) -> Suite0Keys:
+        if self.config.keys is None:
+            raise LocalError("no keys are configured")
+        return self.config.keys
+
+    def _title(self) -> bytes:
+        return self.config.system_title or b""
+
+    def _protect(self, apdu: bytes, *, general: bool = False) -> bytes:
+        """The APDU as it goes out."""
+        if not self.config.ciphered:
+            return apdu
+        form = GeneralGloCiphered if general else GlobalCiphered
+        counter = self._take_counter()
+        sealed = form.protect(self._keys(), self._title(), counter, self.config.control, apdu)
+        return sealed.encode()
+
+    def _protect_service(self, apdu: bytes) -> bytes:
+        return self._protect(apdu, general=self.config.general_protection)
+
+    def _decode(self, raw: bytes) -> Apdu | None:
+        """The plain APDU in what came in; None while a block transfer is incomplete."""
+        apdu = decode_apdu(raw, limits=self.config.limits)
+        if isinstance(apdu, GeneralBlockTransfer):
+            whole = self._blocks.push(apdu)
+            if whole is None:
+                return None
+            apdu = decode_apdu(whole, limits=self.config.limits)
+        plain = self._unprotect(apdu)
+        if isinstance(plain, GeneralBlockTransfer | GlobalCiphered | GeneralGloCiphered):
+            raise UnexpectedApdu("protection or block transfer inside each other")
+        return plain
+
+    def _unprotect(self, apdu: Apdu) -> Apdu:
+        if isinstance(apdu, GlobalCiphered | GeneralGloCiphered):
+            return decode_apdu(self._open(apdu), limits=self.config.limits)
+        if self.config.ciphered and not isinstance(apdu, _UNPROTECTED):
+            raise AuthenticationFailed(f"an unprotected {type(apdu).__name__} in a ciphered association")
+        return apdu
+
+    def _open(self, apdu: GlobalCiphered | GeneralGloCiphered) -> bytes:
+        if not self.config.ciphered:
+            raise UnexpectedApdu("a ciphered APDU in an association without ciphering")
+        if isinstance(apdu, GeneralDedCiphered) or (isinstance(apdu, GlobalCiphered) and apdu.dedicated):
+            raise UnexpectedApdu("a dedicated key is used, and none was agreed")
+        if not apdu.control.covers(self.config.control) or apdu.control.broadcast:
+            raise AuthenticationFailed("the protection is not what was agreed", offset=None)
+        if self.peer_system_title is None:
+            raise UnexpectedApdu("a ciphered APDU before the peer gave its system title")
+        if isinstance(apdu, GeneralGloCiphered) and apdu.system_title not in (b"", self.peer_system_title):
+            raise AuthenticationFailed("the APDU is under another system title than the association")
+        plain = apdu.open(self._keys(), self.peer_system_title)
+        self._advance_peer(apdu.counter)
+        return plain
+
+    def _advance_peer(self, counter: int) -> None:
+        """Associations are strict: each counter is above all before it."""
+        if counter <= self.peer_counter:
+            raise ReplayDetected(
+                f"invocation counter {counter} does not advance from {self.peer_counter}",
+                counter=counter,
+                expected=self.peer_counter + 1,
+            )
+        self.peer_counter = counter
+
+    # --- challenges -----------------------------------------------------------------------------------
+
+    def _new_challenge(self) -> bytes:
+        if self._entropy is None:
+            raise LocalError("no source of entropy for a challenge")
+        challenge = self._entropy(self.config.challenge_length)
+        if len(challenge) != self.config.challenge_length:
+            raise LocalError(f"the source of entropy gave {len(challenge)} bytes")
+        self._own_challenge = challenge
+        return challenge
+
+    def _prove(self) -> bytes:
+        """Our answer to the peer's challenge."""
+        scheme = self.config.scheme
+        assert scheme.prove is not None
+        counter = self._take_counter() if scheme.uses_counter else 0
+        proof = Proof(
+            challenge=self._peer_challenge,
+            counter_challenge=self._own_challenge,
+            prover_title=self._title(),
+            verifier_title=self.peer_system_title or b"",
+            secret=self.config.secret,
+            keys=self.config.keys,
+        )
+        return scheme.prove(proof, counter)
+
+    def _verify(self, answer: bytes, floor: int) -> None:
+        """Check the peer's answer to our challenge; its counter must be above `floor`.
+
+        The answer is computed before the APDU around it is protected, so its counter may be below that of
+        the APDU: the floor is what had been accepted before both.
+        """
+        scheme = self.config.scheme
+        assert scheme.verify is not None
+        proof = Proof(
+            challenge=self._own_challenge,
+            counter_challenge=self._peer_challenge,
+            prover_title=self.peer_system_title or b"",
+            verifier_title=self._title(),
+            secret=self.config.secret,
+            keys=self.config.keys,
+        )
+        counter = scheme.verify(proof, answer)
+        if counter is not None:
+            if counter <= floor:
+                raise ReplayDetected(
+                    f"invocation counter {counter} of the challenge's answer does not advance from {floor}",
+                    counter=counter,
+                    expected=floor + 1,
+                )
+            self.peer_counter = max(self.peer_counter, counter)
+
+    # --- sizes ----------------------------------------------------------------------------------------
+
+    def _too_long(self, size: int) -> bool:
+        return self.peer_max_pdu != 0 and size + self._overhead() > self.peer_max_pdu
+
+    def _overhead(self) -> int:
+        return _CIPHERING_OVERHEAD if self.config.ciphered else 0
+
+    def _block_size(self, header: int) -> int:
+        """Bytes of raw data that fit one block after `header` bytes of APDU."""
+        return max(self.peer_max_pdu - self._overhead() - header, 1)
+
+
+class Incoming:
+    """Gathers the blocks of one long transfer, at most `limits.max_apdu` bytes."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._parts = bytearray()
+        self.last_number = 0
+
+    def push(self, number: int, data: bytes) -> None:
+        """Take the block that is due; raises UnexpectedApdu for another, LimitExceeded for too much."""
+        if number != self.last_number + 1:
+            raise UnexpectedApdu(f"block {number} came where block {self.last_number + 1} is due")
+        if len(self._parts) + len(data) > self._limits.max_apdu:
+            raise LimitExceeded(f"a long transfer beyond {self._limits.max_apdu} bytes")
+        self._parts += data
+        self.last_number = number
+
+    def joined(self) -> bytes:
+        """All of it."""
+        return bytes(self._parts)
+
+
+class Outgoing:
+    """Cuts one long transfer into blocks, numbered from 1."""
+
+    def __init__(self, raw: bytes, block_size: int) -> None:
+        self._raw = raw
+        self._size = block_size
+        self.last_number = 0
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last block was given."""
+        return self.last_number * self._size >= len(self._raw)
+
+    def next(self) -> Block:
+        """The next block."""
+        start = self.last_number * self._size
+        self.last_number += 1
+        end = start + self._size
+        return Block(end >= len(self._raw), self.last_number, self._raw[start:end])

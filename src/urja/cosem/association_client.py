@@ -1,0 +1,416 @@
+"""The client's end of an association, sans-IO: calls give bytes to send, received bytes give events."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+from urja.cosem import acse, apdu, axdr
+from urja.cosem.acse import AssociationResult, Diagnostic
+from urja.cosem.apdu import (
+    Aare,
+    Aarq,
+    ActionRequestBlock,
+    ActionRequestFirstBlock,
+    ActionRequestNextBlock,
+    ActionRequestNormal,
+    ActionResponseBlock,
+    ActionResponseNextBlock,
+    ActionResponseNormal,
+    Apdu,
+    Block,
+    ConfirmedServiceError,
+    DataNotification,
+    EventNotification,
+    ExceptionResponse,
+    GetRequestNext,
+    GetRequestNormal,
+    GetRequestWithList,
+    GetResponseNormal,
+    GetResponseWithBlock,
+    GetResponseWithList,
+    InitiateRequest,
+    InitiateResponse,
+    Rlre,
+    Rlrq,
+    SetRequestBlock,
+    SetRequestFirstBlock,
+    SetRequestFirstBlockWithList,
+    SetRequestNormal,
+    SetRequestWithList,
+    SetResponseBlock,
+    SetResponseLastBlock,
+    SetResponseLastBlockWithList,
+    SetResponseNormal,
+    SetResponseWithList,
+    decode_apdu,
+)
+from urja.cosem.association_base import REPLY_TO_HLS, Association, AssociationConfig, Incoming, Outgoing
+from urja.cosem.association_events import (
+    ActionResult,
+    Associated,
+    ClientEvent,
+    GetListResult,
+    GetResult,
+    NeedsSend,
+    Notified,
+    Released,
+    Service,
+    SetListResult,
+    SetResult,
+)
+from urja.cosem.association_table import Input, State
+from urja.cosem.axdr import Data, Tag
+from urja.cosem.errors import (
+    AssociationRejected,
+    AuthenticationFailed,
+    DecodeError,
+    LocalError,
+    PeerError,
+    ServiceRejected,
+    UnexpectedApdu,
+)
+from urja.cosem.obis import CosemAttribute, CosemMethod
+from urja.cosem.xdlms import action, get, set_
+from urja.cosem.xdlms.codes import INVOKE_ID_MASK, PRIORITY_HIGH, SERVICE_CONFIRMED, Conformance
+from urja.cosem.xdlms.cursor import Cursor
+from urja.cosem.xdlms.selection import Access, to_selection
+
+_BLOCK_HEADER = 32
+"""More than type, invoke id, reference and block header of a first block take, without a selection."""
+
+
+class ClientAssociation(Association):
+    """One association seen from the client; see `Association` for the counters.
+
+    `receive` raises PeerError for what the server does wrong: a refusal (AssociationRejected,
+    ServiceRejected, AuthenticationFailed) moves the state as the table says, anything else leaves it, and
+    the owner then does best to drop the connection and call `lost()`.
+    """
+
+    def __init__(self, config: AssociationConfig, **counters: Any) -> None:
+        super().__init__(config, **counters)
+        self._invoke_id = 0
+        self._service = Service.GET
+        self._incoming: Incoming | None = None
+        self._outgoing: Outgoing | None = None
+
+    # --- what the owner asks for ----------------------------------------------------------------------
+
+    def associate(self) -> bytes:
+        """The AARQ. LocalError unless idle."""
+        self._require(Input.ASSOCIATE, ours=True)
+        scheme = self.config.scheme
+        authentication = self._new_challenge() if scheme.challenges else None
+        if scheme.password:
+            authentication = self.config.secret
+        initiate = self._protect(self._initiate().encode())
+        aarq = Aarq(
+            context=self.config.context,
+            calling_ap_title=self.config.system_title,
+            sender_requirements=None if authentication is None else acse.AUTHENTICATION_UNIT,
+            mechanism=None if authentication is None else self.config.mechanism,
+            authentication_value=authentication,
+            user_information=initiate,
+        )
+        self._move(Input.ASSOCIATE, ours=True)
+        return aarq.encode()
+
+    def release(self) -> bytes:
+        """The RLRQ; whatever is under way is given up. LocalError without an association."""
+        self._require(Input.RELEASE, ours=True)
+        information = self._protect(self._initiate().encode()) if self.config.ciphered else None
+        self._move(Input.RELEASE, ours=True)
+        return Rlrq(0, information).encode()
+
+    def get(self, attribute: CosemAttribute, access: Access | None = None) -> bytes:
+        """Read an attribute; `GetResult` follows."""
+        return self._request(
+            Service.GET, lambda invoke: GetRequestNormal(invoke, attribute, to_selection(access))
+        )
+
+    def get_list(self, items: Sequence[tuple[CosemAttribute, Access | None]]) -> bytes:
+        """Read several attributes at once; `GetListResult` follows."""
+        wire = tuple((attribute, to_selection(access)) for attribute, access in items)
+        return self._request(Service.GET_LIST, lambda invoke: GetRequestWithList(invoke, wire))
+
+    def set(self, attribute: CosemAttribute, value: Data, access: Access | None = None) -> bytes:
+        """Write an attribute, in blocks where it is too long for the server; `SetResult` follows."""
+        selection = to_selection(access)
+        return self._request(
+            Service.SET,
+            lambda invoke: SetRequestNormal(invoke, attribute, value, selection),
+            (
+                axdr.encode(value),
+                Conformance.BLOCK_TRANSFER_SET,
+                lambda invoke, block: SetRequestFirstBlock(invoke, attribute, block, selection),
+            ),
+        )
+
+    def set_list(
+        self, items: Sequence[tuple[CosemAttribute, Access | None]], values: Sequence[Data]
+    ) -> bytes:
+        """Write several attributes; `SetListResult` follows. LocalError unless there is a value for each."""
+        if len(items) != len(values):
+            raise LocalError(f"{len(values)} values for {len(items)} attributes")
+        wire = tuple((attribute, to_selection(access)) for attribute, access in items)
+        return self._request(
+            Service.SET_LIST,
+            lambda invoke: SetRequestWithList(invoke, wire, tuple(values)),
+            (
+                set_.encode_values(tuple(values)),
+                Conformance.BLOCK_TRANSFER_SET,
+                lambda invoke, block: SetRequestFirstBlockWithList(invoke, wire, block),
+            ),
+        )
+
+    def action(self, method: CosemMethod, parameters: Data | None = None) -> bytes:
+        """Invoke a method, in blocks where its parameters are too long; `ActionResult` follows."""
+        long = None
+        if parameters is not None:
+            long = (
+                axdr.encode(parameters),
+                Conformance.BLOCK_TRANSFER_ACTION,
+                lambda invoke, block: ActionRequestFirstBlock(invoke, method, block),
+            )
+        return self._request(
+            Service.ACTION, lambda invoke: ActionRequestNormal(invoke, method, parameters), long
+        )
+
+    # --- what the server sends ------------------------------------------------------------------------
+
+    def receive(self, raw: bytes) -> list[ClientEvent]:
+        """Take one APDU, give what it means. Raises PeerError (see the class)."""
+        floor = self.peer_counter
+        plain = self._decode(raw)
+        if plain is None:
+            return []
+        if isinstance(plain, DataNotification | EventNotification):
+            return [Notified(plain)]
+        if isinstance(plain, Aare):
+            return self._on_aare(plain)
+        if isinstance(plain, Rlre):
+            return self._on_rlre()
+        if isinstance(plain, ExceptionResponse):
+            self._on_exception(plain)
+        if self.state is State.AUTHENTICATING:
+            return self._on_proof(plain, floor)
+        return self._on_response(plain)
+
+    # --- association ----------------------------------------------------------------------------------
+
+    def _initiate(self) -> InitiateRequest:
+        return InitiateRequest(self.config.conformance, self.config.max_pdu)
+
+    def _on_aare(self, aare: Aare) -> list[ClientEvent]:
+        self._require(Input.ACCEPTED, ours=False)
+        if aare.result != AssociationResult.ACCEPTED:
+            self._reject(aare)
+        if aare.responding_ap_title is not None:
+            self._accept_title(aare.responding_ap_title)
+        initiate = self._open_initiate(aare)
+        self.conformance, self.peer_max_pdu = initiate.conformance, initiate.max_pdu
+        if not self.config.scheme.challenges:
+            self._move(Input.ACCEPTED, ours=False)
+            return [self._associated()]
+        if not aare.authentication_value:
+            raise AuthenticationFailed(
+                "the server gives no challenge, though high level security was asked for"
+            )
+        self._peer_challenge = aare.authentication_value
+        request = ActionRequestNormal(self._next_invoke(), REPLY_TO_HLS, axdr.octets(self._prove()))
+        reply = self._protect_service(request.encode())
+        self._move(Input.CHALLENGED, ours=False)
+        return [NeedsSend(reply)]
+
+    def _accept_title(self, title: bytes) -> None:
+        if len(title) != 8:
+            raise DecodeError(f"the server's system title has {len(title)} bytes, not 8")
+        if self.config.system_title == title:
+            raise AuthenticationFailed("the server answers under our own system title")
+        self.peer_system_title = title
+
+    def _reject(self, aare: Aare) -> None:
+        self._move(Input.REJECTED, ours=False)
+        self._forget()
+        try:
+            reason = Diagnostic(aare.diagnostic).name.lower().replace("_", " ")
+        except ValueError:
+            reason = f"diagnostic {aare.diagnostic}"
+        error = _service_error(aare.user_information)
+        if error is not None:
+            reason += f"; initiate error {error.kind}.{error.code}"
+        raise AssociationRejected(
+            f"the server refuses the association: {reason}", result=aare.result, diagnostic=aare.diagnostic
+        )
+
+    def _open_initiate(self, aare: Aare) -> InitiateResponse:
+        if aare.user_information is None:
+            raise DecodeError("the AARE carries no initiate response")
+        initiate = self._unprotect(decode_apdu(aare.user_information, limits=self.config.limits))
+        if not isinstance(initiate, InitiateResponse):
+            raise UnexpectedApdu(f"the AARE carries a {type(initiate).__name__}, not an initiate response")
+        return initiate
+
+    def _associated(self) -> Associated:
+        return Associated(self.conformance, self.peer_max_pdu, self.peer_system_title)
+
+    def _on_proof(self, response: Apdu, floor: int) -> list[ClientEvent]:
+        """Pass 4: the server's answer to our challenge."""
+        if not isinstance(response, ActionResponseNormal):
+            raise UnexpectedApdu(f"a {type(response).__name__} where the answer to the challenge is due")
+        try:
+            if response.result is not apdu.ActionResult.SUCCESS:
+                raise AuthenticationFailed(f"the server refuses our proof: {response.result.name}")
+            if not isinstance(response.data, Data) or response.data.tag is not Tag.OCTET_STRING:
+                raise AuthenticationFailed("the server proves nothing")
+            self._verify(response.data.value, floor)
+        except PeerError:
+            self._move(Input.DISPROVED, ours=False)
+            self._forget()
+            raise
+        self._move(Input.PROVED, ours=False)
+        return [self._associated()]
+
+    def _on_rlre(self) -> list[ClientEvent]:
+        self._move(Input.RELEASED, ours=False)
+        self._forget()
+        return [Released()]
+
+    def _on_exception(self, exception: ExceptionResponse) -> None:
+        self._move(Input.EXCEPTION, ours=False)
+        if self.state is State.IDLE:
+            self._forget()
+        names = f"{exception.state_error.name}, {exception.service_error.name}"
+        raise ServiceRejected(f"the server answers with an exception: {names}", result=exception)
+
+    # --- services -------------------------------------------------------------------------------------
+
+    def _next_invoke(self) -> int:
+        self._invoke_id = (self._invoke_id + 1) & INVOKE_ID_MASK
+        return PRIORITY_HIGH | SERVICE_CONFIRMED | self._invoke_id
+
+    def _request(
+        self,
+        service: Service,
+        build: Callable[[int], Any],
+        long: tuple[bytes, Conformance, Callable[[int, Block], Any]] | None = None,
+    ) -> bytes:
+        """Send a request whole, or begin it in blocks (`long`: raw data, what must be negotiated, how)."""
+        self._require(Input.REQUEST, ours=True)
+        invoke = self._next_invoke()
+        request: bytes = build(invoke).encode()
+        outgoing = None
+        if self._too_long(len(request)):
+            if long is None or not self.conformance & long[1]:
+                raise LocalError(f"a request of {len(request)} bytes, the server takes {self.peer_max_pdu}")
+            header = _BLOCK_HEADER + len(long[2](invoke, Block(False, 1, b"")).encode())
+            outgoing = Outgoing(long[0], self._block_size(header))
+            request = long[2](invoke, outgoing.next()).encode()
+        sealed = self._protect_service(request)
+        self._move(Input.REQUEST, ours=True)
+        self._service, self._outgoing, self._incoming = service, outgoing, None
+        return sealed
+
+    def _on_response(self, plain: Any) -> list[ClientEvent]:
+        self._require(Input.RESPONSE, ours=False)
+        handler = self._RESPONSES.get((self._service, type(plain)))
+        if handler is None:
+            raise UnexpectedApdu(f"a {type(plain).__name__} as the answer to {self._service.value}")
+        if (plain.invoke ^ self._invoke_id) & INVOKE_ID_MASK:
+            raise UnexpectedApdu(f"an answer to request {plain.invoke & INVOKE_ID_MASK}, not ours")
+        return handler(self, plain)
+
+    def _done(self, event: ClientEvent) -> list[ClientEvent]:
+        self._move(Input.RESPONSE, ours=False)
+        self._incoming = self._outgoing = None
+        return [event]
+
+    def _gather(self, number: int, data: bytes) -> Incoming:
+        incoming = self._incoming or Incoming(self.config.limits)
+        incoming.push(number, data)
+        self._incoming = incoming
+        return incoming
+
+    def _on_get(self, response: GetResponseNormal) -> list[ClientEvent]:
+        return self._done(GetResult(response.invoke, response.result))
+
+    def _on_get_list(self, response: GetResponseWithList) -> list[ClientEvent]:
+        return self._done(GetListResult(response.invoke, response.results))
+
+    def _on_get_block(self, response: GetResponseWithBlock) -> list[ClientEvent]:
+        if isinstance(response.result, apdu.AccessResult):
+            return self._done(GetResult(response.invoke, response.result))
+        incoming = self._gather(response.block_number, response.result)
+        if not response.last:
+            return self._ask_next(GetRequestNext(response.invoke, response.block_number).encode())
+        if self._service is Service.GET:
+            data = axdr.decode_all(incoming.joined(), limits=self.config.limits)
+            return self._done(GetResult(response.invoke, data))
+        cursor = Cursor(incoming.joined(), 0, self.config.limits)
+        results = get.decode_results(cursor)
+        cursor.finish("results")
+        return self._done(GetListResult(response.invoke, results))
+
+    def _ask_next(self, request: bytes) -> list[ClientEvent]:
+        sealed = self._protect_service(request)
+        self._move(Input.BLOCK, ours=False)
+        return [NeedsSend(sealed)]
+
+    def _on_set(self, response: SetResponseNormal | SetResponseLastBlock) -> list[ClientEvent]:
+        return self._done(SetResult(response.invoke, response.result))
+
+    def _on_set_list(self, response: SetResponseWithList | SetResponseLastBlockWithList) -> list[ClientEvent]:
+        return self._done(SetListResult(response.invoke, response.results))
+
+    def _on_block_taken(self, response: SetResponseBlock | ActionResponseNextBlock) -> list[ClientEvent]:
+        """The server acknowledged a block of ours and wants the next."""
+        outgoing = self._outgoing
+        if outgoing is None or response.block_number != outgoing.last_number or outgoing.finished:
+            raise UnexpectedApdu(f"an acknowledgement of block {response.block_number}, which is not due")
+        block = outgoing.next()
+        setting = isinstance(response, SetResponseBlock)
+        request = (
+            SetRequestBlock(response.invoke, block) if setting else ActionRequestBlock(response.invoke, block)
+        )
+        return self._ask_next(request.encode())
+
+    def _on_action(self, response: ActionResponseNormal) -> list[ClientEvent]:
+        return self._done(ActionResult(response.invoke, response.result, response.data))
+
+    def _on_action_block(self, response: ActionResponseBlock) -> list[ClientEvent]:
+        block = response.block
+        incoming = self._gather(block.number, block.data)
+        if not block.last:
+            return self._ask_next(ActionRequestNextBlock(response.invoke, block.number).encode())
+        cursor = Cursor(incoming.joined(), 0, self.config.limits)
+        outcome = action.decode_outcome(cursor)
+        cursor.finish("outcome")
+        return self._done(ActionResult(response.invoke, outcome.result, outcome.data))
+
+    _RESPONSES: ClassVar[
+        dict[tuple[Service, type], Callable[["ClientAssociation", Any], list[ClientEvent]]]
+    ] = {
+        (Service.GET, GetResponseNormal): _on_get,
+        (Service.GET, GetResponseWithBlock): _on_get_block,
+        (Service.GET_LIST, GetResponseWithList): _on_get_list,
+        (Service.GET_LIST, GetResponseWithBlock): _on_get_block,
+        (Service.SET, SetResponseNormal): _on_set,
+        (Service.SET, SetResponseBlock): _on_block_taken,
+        (Service.SET, SetResponseLastBlock): _on_set,
+        (Service.SET_LIST, SetResponseWithList): _on_set_list,
+        (Service.SET_LIST, SetResponseBlock): _on_block_taken,
+        (Service.SET_LIST, SetResponseLastBlockWithList): _on_set_list,
+        (Service.ACTION, ActionResponseNormal): _on_action,
+        (Service.ACTION, ActionResponseBlock): _on_action_block,
+        (Service.ACTION, ActionResponseNextBlock): _on_block_taken,
+    }
+
+
+def _service_error(information: bytes | None) -> ConfirmedServiceError | None:
+    """The confirmed service error that a refusal may carry; anything else in its place is no news."""
+    if not information:
+        return None
+    try:
+        carried = decode_apdu(information)
+    except DecodeError:
+        return None
+    return carried if isinstance(carried, ConfirmedServiceError) else None

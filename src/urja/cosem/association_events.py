@@ -1,0 +1,197 @@
+"""What an association tells its owner."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from urja.cosem import apdu
+from urja.cosem.axdr import Data
+from urja.cosem.errors import PeerError, ServiceRejected
+from urja.cosem.obis import CosemAttribute, CosemMethod
+from urja.cosem.xdlms.codes import AccessResult, Conformance
+from urja.cosem.xdlms.selection import Access, AccessSelection
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsSend:
+    """Send this APDU to the peer."""
+
+    apdu: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Associated:
+    """The association stands: what was negotiated, and the peer's system title if it gave one."""
+
+    conformance: Conformance
+    max_pdu: int
+    """Bytes of the longest APDU the peer takes; 0 for no limit."""
+    peer_system_title: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """The association is over by agreement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notified:
+    """The server sent something by itself."""
+
+    notification: apdu.DataNotification | apdu.EventNotification
+
+
+@dataclass(frozen=True, slots=True)
+class GetResult:
+    """The answer to a GET."""
+
+    invoke: int
+    result: Data | AccessResult
+
+    @property
+    def data(self) -> Data:
+        """The value; raises ServiceRejected where the server gave a reason instead."""
+        return _value(self.result)
+
+
+@dataclass(frozen=True, slots=True)
+class GetListResult:
+    """The answers to a GET with list, in its order."""
+
+    invoke: int
+    results: tuple[Data | AccessResult, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SetResult:
+    """The answer to a SET."""
+
+    invoke: int
+    result: AccessResult
+
+
+@dataclass(frozen=True, slots=True)
+class SetListResult:
+    """The answers to a SET with list, in its order."""
+
+    invoke: int
+    results: tuple[AccessResult, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ActionResult:
+    """The answer to an ACTION: its code, and the return parameters if there are any."""
+
+    invoke: int
+    result: apdu.ActionResult
+    returned: Data | AccessResult | None = None
+
+    @property
+    def data(self) -> Data:
+        """The return parameters; raises ServiceRejected where there are none or the action failed."""
+        if self.result is not apdu.ActionResult.SUCCESS:
+            raise ServiceRejected(f"the action failed: {self.result.name}", result=self.result)
+        return _value(AccessResult.OTHER_REASON if self.returned is None else self.returned)
+
+
+ClientEvent = (
+    NeedsSend
+    | Associated
+    | Released
+    | Notified
+    | GetResult
+    | GetListResult
+    | SetResult
+    | SetListResult
+    | ActionResult
+)
+
+
+class Service(Enum):
+    """The kind of answer that a request waits for."""
+
+    GET = "get"
+    GET_LIST = "get with list"
+    SET = "set"
+    SET_LIST = "set with list"
+    ACTION = "action"
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRef:
+    """Names a request that the server's owner is to answer."""
+
+    invoke: int
+    service: Service
+    serial: int
+    """Counts the requests of this association, so that a late answer is not taken for another's."""
+
+
+@dataclass(frozen=True, slots=True)
+class GetRequested:
+    """Answer with `respond_get`."""
+
+    attribute: CosemAttribute
+    access: Access | None
+    ref: RequestRef
+
+
+@dataclass(frozen=True, slots=True)
+class GetListRequested:
+    """Answer with `respond_get_list`."""
+
+    items: tuple[tuple[CosemAttribute, AccessSelection | None], ...]
+    ref: RequestRef
+
+
+@dataclass(frozen=True, slots=True)
+class SetRequested:
+    """Answer with `respond_set`."""
+
+    attribute: CosemAttribute
+    access: Access | None
+    value: Data
+    ref: RequestRef
+
+
+@dataclass(frozen=True, slots=True)
+class SetListRequested:
+    """Answer with `respond_set_list`."""
+
+    items: tuple[tuple[CosemAttribute, AccessSelection | None], ...]
+    values: tuple[Data, ...]
+    ref: RequestRef
+
+
+@dataclass(frozen=True, slots=True)
+class ActionRequested:
+    """Answer with `respond_action`."""
+
+    method: CosemMethod
+    parameters: Data | None
+    ref: RequestRef
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """The client did something wrong; what it is told, if anything, follows as `NeedsSend`."""
+
+    error: PeerError
+
+
+ServerEvent = (
+    NeedsSend
+    | Associated
+    | Released
+    | GetRequested
+    | GetListRequested
+    | SetRequested
+    | SetListRequested
+    | ActionRequested
+    | Fault
+)
+
+
+def _value(result: Data | AccessResult) -> Data:
+    if isinstance(result, AccessResult):
+        raise ServiceRejected(f"the server answers {result.name}", result=result)
+    return result

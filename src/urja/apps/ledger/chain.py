@@ -50,6 +50,11 @@ def plain_json(value: Any) -> Any:
     return json.loads(canonical(value))
 
 
+def parse_json(value: Any) -> Any:
+    """A jsonb column as Python: Django's cursors hand it over as text, plain psycopg ones parsed."""
+    return json.loads(value) if isinstance(value, str) else value
+
+
 def entry_hash(previous: bytes, row: Mapping[str, Any]) -> bytes:
     """SHA-256 over the hash before and the canonical columns of this entry."""
     return hashlib.sha256(previous + canonical([row[name] for name in HASHED])).digest()

@@ -2,14 +2,14 @@
 
 GRANTS: dict[str, list[str]] = {
     "urja_web": [
-        "GRANT SELECT ON ledger_account, ledger_entry, ledger_close TO urja_web",
+        "GRANT SELECT ON ledger_account, ledger_entry, ledger_close, ledger_rated TO urja_web",
         "GRANT SELECT, INSERT ON ledger_credit_request TO urja_web",
         "GRANT USAGE ON SEQUENCE ledger_number TO urja_web",
     ],
     "urja_pipeline": [
         "GRANT SELECT, INSERT ON ledger_account, ledger_entry TO urja_pipeline",
         "GRANT UPDATE (balance_minor, last_seq, last_hash, last_batch) ON ledger_account TO urja_pipeline",
-        "GRANT SELECT, INSERT, UPDATE ON ledger_bucket, ledger_close TO urja_pipeline",
+        "GRANT SELECT, INSERT, UPDATE ON ledger_bucket, ledger_close, ledger_rated TO urja_pipeline",
         "GRANT SELECT ON ledger_credit_request TO urja_pipeline",
         "GRANT UPDATE (posted_at, posted_seq) ON ledger_credit_request TO urja_pipeline",
         "GRANT USAGE ON SEQUENCE ledger_number TO urja_pipeline",

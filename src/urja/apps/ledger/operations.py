@@ -10,7 +10,7 @@ from django.db import connection, transaction
 
 from urja.apps.ledger.chain import content_hash, entry_hash, plain_json
 from urja.apps.ledger.errors import IdempotencyError, LedgerError, UnknownAccountError
-from urja.apps.ledger.models import CHAIN_START, Account, AccountKind, CreditRequest
+from urja.apps.ledger.models import Account, AccountKind, CreditRequest
 from urja.base.ids import bucket_of, compose_id
 
 
@@ -294,28 +294,29 @@ def clearing_account(kind: str) -> str:
     return f"clearing:{kind}"
 
 
-def post_credit_requests(bucket: int, accounting_month: date, posted_at: datetime, limit: int = 5000) -> int:
-    """Post the oldest unposted credit requests of a bucket; returns how many were posted."""
+def post_credit_requests(bucket: int, day: date, posted_at: datetime, limit: int = 5000) -> int:
+    """Post the oldest unposted credit requests of a bucket on a local day; returns how many were posted."""
     first, end = bucket << 40, (bucket + 1) << 40
     with transaction.atomic():
         waiting = list(
             CreditRequest.objects.filter(posted_at=None, id__gte=first, id__lt=end).order_by("id")[:limit]
         )
-        drafts = [_credit_draft(request, accounting_month) for request in waiting]
+        drafts = [_credit_draft(request, day) for request in waiting]
         for request, posted in zip(waiting, post_entries(bucket, drafts, posted_at), strict=True):
             request.posted_at, request.posted_seq = posted_at, posted.seq
         CreditRequest.objects.bulk_update(waiting, ["posted_at", "posted_seq"], batch_size=1000)
     return len(waiting)
 
 
-def _credit_draft(request: CreditRequest, accounting_month: date) -> Draft:
+def _credit_draft(request: CreditRequest, day: date) -> Draft:
     return Draft(
         account_id=request.account_id,
         contra=clearing_account(request.kind),
         amount_minor=request.amount_minor,
         origin="credit",
         line=request.kind,
-        accounting_month=accounting_month,
+        service_date=day,
+        accounting_month=day.replace(day=1),
         idempotency_key=f"credit:{request.id}",
         inputs={
             "request": request.id,
@@ -326,25 +327,59 @@ def _credit_draft(request: CreditRequest, accounting_month: date) -> Draft:
     )
 
 
-def record_close(agreement_id: int, service_date: date, closed_at: datetime, *, provisional: bool) -> None:
-    """Note that a local day of an agreement is closed; provisional when it stands on blocks or on no data."""
+@dataclass(frozen=True, slots=True)
+class Rated:
+    """What the postings of an agreement's period stand on."""
+
+    agreement_id: int
+    period_start: date
+    through: date
+    uses: tuple[tuple[date, date, int], ...]
+    """Energy in Wh by pieces of the period, from a day up to another (without it)."""
+    versions: str
+
+    @property
+    def energy_wh(self) -> int:
+        return sum(energy for _, _, energy in self.uses)
+
+
+def hold_bucket(bucket: int) -> None:
+    """Let nobody else post in a bucket until the transaction ends: a difference is read, then posted."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO ledger_close VALUES (%s, %s, %s, %s) ON CONFLICT (agreement_id, service_date) "
-            "DO UPDATE SET closed_at = excluded.closed_at, provisional = excluded.provisional",
-            [agreement_id, service_date, closed_at, provisional],
+        cursor.execute("INSERT INTO ledger_bucket VALUES (%s, 0) ON CONFLICT DO NOTHING", [bucket])
+        cursor.execute("SELECT FROM ledger_bucket WHERE bucket = %s FOR NO KEY UPDATE", [bucket])
+
+
+def record_rated(rated: Iterable[Rated]) -> None:
+    """Keep what periods were rated from, beside the postings of the same transaction."""
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO ledger_rated VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (agreement_id, period_start) "
+            "DO UPDATE SET through = excluded.through, energy_wh = excluded.energy_wh, uses = excluded.uses, "
+            "versions = excluded.versions",
+            [
+                (
+                    r.agreement_id,
+                    r.period_start,
+                    r.through,
+                    r.energy_wh,
+                    json.dumps(plain_json(r.uses)),
+                    r.versions,
+                )
+                for r in rated
+            ],
         )
 
 
-__all__ = [
-    "CHAIN_START",
-    "Draft",
-    "Posted",
-    "clearing_account",
-    "content_hash",
-    "open_account",
-    "post_credit_requests",
-    "post_entries",
-    "record_close",
-    "request_credit",
-]
+def record_closes(day: date, closed_at: datetime, provisional: dict[int, bool]) -> None:
+    """Note that a local day of these agreements is closed; provisional where its midnight read is missing."""
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO ledger_close VALUES (%s, %s, %s, %s) ON CONFLICT (agreement_id) DO UPDATE SET "
+            "closed_through = excluded.closed_through, closed_at = excluded.closed_at, "
+            "provisional = excluded.provisional",
+            [
+                (agreement_id, day, closed_at, is_provisional)
+                for agreement_id, is_provisional in provisional.items()
+            ],
+        )

@@ -1,7 +1,8 @@
 """How one posting came about: the difference of two results, row by row.
 
-A row shows a quantity, a rate and their product; the rows of a posting sum to it, if need be with a last row that
-names what rounding carried over from the days before.
+A row shows a quantity, a rate and their product; the rows of a charge sum to it, if need be with a last row that
+names what rounding carried over from the days before. On an account a charge is negative: `Row.to_json` gives the
+amount with that sign, so that the rows kept with an entry sum to the entry.
 """
 
 from collections.abc import Mapping
@@ -29,14 +30,14 @@ class Row:
     amount_minor: int
 
     def to_json(self) -> dict[str, object]:
-        """As kept with an entry: exact numbers as text."""
+        """As kept with an entry: exact numbers as text, the amount as it moves the account."""
         return {
             "key": self.key,
             "label": self.label,
             "quantity": exact(self.quantity),
             "unit": self.unit,
             "rate_minor": exact(self.rate),
-            "amount_minor": self.amount_minor,
+            "amount_minor": -self.amount_minor,
         }
 
 

@@ -42,6 +42,14 @@ class Each(StrEnum):
     """Each slab, each month's part, or each part that a percentage is taken of."""
 
 
+class Book(StrEnum):
+    """Which kind of contra account a line is posted to."""
+
+    REVENUE = "revenue"
+    DUTY = "duty"
+    """Collected for somebody else: the usual of a percentage, unless the document says otherwise."""
+
+
 @dataclass(frozen=True, slots=True)
 class Slab:
     """A block of energy with its price; bounds in kWh a month, `rate` in minor units per kWh."""
@@ -117,6 +125,7 @@ class Line:
     step: Step
     """Rounding of money, in minor units."""
     each: Each
+    book: "Book"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +177,6 @@ class TariffError(ValueError):
 
 _MISSING = object()
 _KINDS = ("slabs", "per-day", "per-month", "percent", "rebate")
-_LINE_KEYS = {"name", "title", "accrues", "round"}
 
 
 class _Reader:
@@ -360,8 +368,9 @@ def _line(reader: _Reader, minor: int) -> Line | None:
             reader.fault(f"is {kind!r}; allowed are {', '.join(_KINDS)}", "accrues")
             return None
     step, each = _money_rounding(reader, minor)
+    book = reader.choice("book", Book, Book.DUTY if kind == "percent" else Book.REVENUE)
     reader.finish()
-    return Line(name, title, accrual, step, each) if name else None
+    return Line(name, title, accrual, step, each, book) if name else None
 
 
 def _money_rounding(reader: _Reader, minor: int) -> tuple[Step, Each]:

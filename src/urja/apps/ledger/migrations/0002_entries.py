@@ -40,14 +40,6 @@ CREATE TABLE ledger_entry (
 );
 CREATE INDEX ledger_entry_engine ON ledger_entry (agreement_id, period_start, line, seq) WHERE origin = 'engine';
 CREATE INDEX ledger_entry_batch ON ledger_entry (bucket, batch);
-
-CREATE TABLE ledger_close (
-    agreement_id bigint NOT NULL,
-    service_date date NOT NULL,
-    closed_at timestamptz NOT NULL,
-    provisional boolean NOT NULL,
-    PRIMARY KEY (agreement_id, service_date)
-);
 """
 
 APPEND_ONLY = """
@@ -140,7 +132,7 @@ CREATE CONSTRAINT TRIGGER ledger_account_balances AFTER INSERT OR UPDATE ON ledg
 
 REVERSE = """
 DROP TRIGGER ledger_account_balances ON ledger_account;
-DROP TABLE ledger_close, ledger_entry, ledger_bucket;
+DROP TABLE ledger_entry, ledger_bucket;
 DROP FUNCTION ledger_check_account, ledger_check_entry, ledger_check_chain, ledger_refuse_change;
 """
 

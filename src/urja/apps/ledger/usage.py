@@ -1,0 +1,138 @@
+"""What an agreement's period comes to by the readings as they are: the target that postings are differences of.
+
+Here energy (`apps.readings`), prices (`apps.tariffs`) and the agreement (`apps.registry`) meet; the arithmetic is
+`urja.core.rating`'s.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db import connection
+
+from urja.apps.readings.accrual import PERIOD_ENERGY_COLUMNS, PeriodEnergy, energies_until
+from urja.apps.registry.models import Agreement
+from urja.apps.tariffs import queries as tariffs
+from urja.core.calendar import ONE_DAY, Period, billing_period, local_day, midnight
+from urja.core.rating import Target, Tariff, Use, cut_days, target
+
+_NEVER = Period(date.min, date.max)
+
+
+def zone() -> ZoneInfo:
+    """The utility's zone: the one of its days and billing periods."""
+    return ZoneInfo(settings.URJA_TIMEZONE)
+
+
+def days_of(agreement: Agreement) -> Period:
+    """The local days of an agreement: from the one it begins on to the one it ends on, both whole."""
+    first = local_day(agreement.valid_from, zone())
+    if agreement.valid_to is None:
+        return Period(first, _NEVER.end)
+    return Period(first, last_day(agreement.valid_to) + ONE_DAY)
+
+
+def last_day(end: datetime) -> date:
+    """The local day that a half-open time ends in: at midnight it is the day before."""
+    return local_day(end - timedelta(microseconds=1), zone())
+
+
+def period_of(agreement: Agreement, day: date) -> Period:
+    """The billing period that holds a day of an agreement, by the tariff in force on it."""
+    versions = tariffs.versions_in_force(agreement.tariff_code, day, day + ONE_DAY)
+    return billing_period(day, versions[-1].period_starts_on)
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """A target with what it was computed from."""
+
+    target: Target
+    versions: tuple[Tariff, ...]
+    uses: tuple[Use, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the documents: another text of a price gives another one."""
+        return fingerprint(self.versions)
+
+
+def fingerprint(versions: Iterable[Tariff]) -> str:
+    """The versions and the beginnings of their texts' hashes."""
+    return " ".join(f"{tariff.version}:{tariff.sha256[:16]}" for tariff in versions)
+
+
+def versions_for(agreement: Agreement, period: Period) -> tuple[Period, tuple[Tariff, ...]]:
+    """The billed days of a period, and the versions that rate them."""
+    billed = period.meet(days_of(agreement))
+    return billed, tuple(tariffs.versions_in_force(agreement.tariff_code, billed.first, billed.end))
+
+
+def rate(
+    agreement: Agreement, period: Period, through: date, energy_wh: int, energy_at: Callable[[date], int]
+) -> Rating:
+    """What the period comes to up to `through` (a day, not included), having used `energy_wh` until then.
+
+    `energy_at` gives the energy of the period up to the midnight at which a day begins; it is asked on the days
+    on which a price changes.
+    """
+    billed, versions = versions_for(agreement, period)
+    through = min(max(through, billed.first + ONE_DAY), billed.end)
+    cuts = [day for day in cut_days(versions, billed) if day < through]
+    pieces = Period(billed.first, through).cut(cuts)
+    totals = [energy_at(piece.end) for piece in pieces[:-1]] + [energy_wh]
+    uses = tuple(
+        Use(piece, total - before) for piece, before, total in zip(pieces, [0, *totals], totals, strict=False)
+    )
+    rated = target(versions, uses, billed=billed, through=through, load_w=agreement.sanctioned_load_w)
+    return Rating(rated, versions, uses)
+
+
+def energies(agreement_ids: Sequence[int], period: Period, until: date) -> dict[int, PeriodEnergy]:
+    """Energy of a period up to the midnight at which a day begins, by agreement."""
+    with connection.cursor() as cursor:
+        found = energies_until(
+            cursor, agreement_ids, period.first, midnight(until, zone()), settings.URJA_TIMEZONE
+        )
+    return {energy.agreement_id: energy for energy in found}
+
+
+def energy_at(agreement_id: int, period: Period) -> Callable[[date], int]:
+    """For `rate`: the energy of one agreement up to a midnight, from the rows."""
+
+    def at(day: date) -> int:
+        found = energies([agreement_id], period, day).get(agreement_id)
+        return found.energy_wh if found else 0
+
+    return at
+
+
+def accrued(agreement_id: int, starts_on: int, now: datetime) -> list[PeriodEnergy]:
+    """The energy of the last two periods as accrued, oldest first: the one before may not be closed yet.
+
+    Accruals are kept by calendar month; where periods begin on another day the rows are asked.
+    """
+    if starts_on != 1:
+        current = billing_period(local_day(now, zone()), starts_on)
+        periods = [billing_period(current.first - ONE_DAY, starts_on), current]
+        found = [energies([agreement_id], period, period.end).get(agreement_id) for period in periods]
+        return [energy for energy in found if energy is not None]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {PERIOD_ENERGY_COLUMNS} FROM readings_accrual "  # noqa: S608 - a constant
+            "WHERE agreement_id = %s ORDER BY period DESC LIMIT 2",
+            [agreement_id],
+        )
+        return [PeriodEnergy.from_row(row) for row in reversed(cursor.fetchall())]
+
+
+def accrued_wh(agreement_ids: Sequence[int]) -> dict[tuple[int, date], int]:
+    """Accrued energy by agreement and calendar month: a cheap look for what has changed since it was rated."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT agreement_id, period, energy_wh FROM readings_accrual WHERE agreement_id = ANY(%s)",
+            [list(agreement_ids)],
+        )
+        return {(agreement_id, period): energy for agreement_id, period, energy in cursor.fetchall()}

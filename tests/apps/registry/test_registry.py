@@ -23,7 +23,9 @@ def test_adoption_makes_everything_in_one_bucket(database):
     (due,) = queries.due_projections(10)
     assert (due.entry.device_id, due.entry.bucket, due.entry.active) == (made.device_id, 700, True)
     with database.connect() as connection:
-        rows = connection.execute("SELECT energy_wh, watermark_at, opening_wh FROM readings_accrual").fetchall()
+        rows = connection.execute(
+            "SELECT energy_wh, watermark_at, opening_wh FROM readings_accrual"
+        ).fetchall()
     assert rows == [(0, START, 10_000)]
 
 
@@ -82,7 +84,8 @@ def test_periods_of_one_role_or_one_device_do_not_overlap(database, place, devic
     end = START + timedelta(days=10)
     with database.connect() as connection:
         connection.execute(
-            "UPDATE registry_device_period SET valid_to = %s WHERE device_id = %s", [end, made["second"].device_id]
+            "UPDATE registry_device_period SET valid_to = %s WHERE device_id = %s",
+            [end, made["second"].device_id],
         )
         row = [1, made[place].service_point_id, made[device].device_id, role]
         if place == "second":
@@ -123,9 +126,7 @@ def test_two_concurrent_agreements_cannot_both_be_made(database):
     )
     outcome = []
     with database.connect(autocommit=False) as one, database.connect(autocommit=False) as two:
-        one.execute(
-            "UPDATE registry_agreement SET valid_to = %s", [START + timedelta(days=1)]
-        )
+        one.execute("UPDATE registry_agreement SET valid_to = %s", [START + timedelta(days=1)])
         one.commit()
         later = START + timedelta(days=1)
         one.execute(insert, [1, made.service_point_id, made.account_id, later])

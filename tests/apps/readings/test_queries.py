@@ -1,0 +1,64 @@
+"""What a person sees of their use, and of nobody else's."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from tests.apps import street
+from tests.apps.street import HALF_HOUR, START, adopt, blocks, registers
+from urja.apps.readings.kinds import Status
+
+
+@pytest.fixture
+def home(database):
+    made = adopt()
+    rows = blocks(made, *((START + n * HALF_HOUR, 10 + n) for n in range(48) if n not in (4, 5, 7)))
+    rows["status"][2] = Status.ESTIMATED
+    with database.connect("urja_pipeline") as connection:
+        street.store_blocks(connection, rows)
+        street.store_registers(connection, registers(made, (START + timedelta(days=1), 12_000)))
+    return made
+
+
+def agreement_of(made):
+    from urja.apps.registry import queries
+
+    return queries.agreement_at(made.account_id, START)
+
+
+def test_use_by_hour_names_what_is_not_known(home):
+    from urja.apps.readings import queries
+
+    hours = queries.use_by_hour(agreement_of(home), date(2026, 3, 2))
+    assert len(hours) == 24
+    assert [hour.energy_wh for hour in hours[:4]] == [21, 25, None, 16]
+    assert [hour.estimated_wh for hour in hours[:3]] == [0, 12, 0]
+    assert hours[0].start_at == START
+
+
+def test_use_by_day_is_the_register_between_read_midnights(home):
+    from urja.apps.readings import queries
+
+    days = queries.use_by_day(agreement_of(home), date(2026, 3, 20))
+    assert len(days) == 31
+    assert [day.energy_wh for day in days[:3]] == [None, 2000, None]
+
+
+def test_a_new_tenant_sees_nothing_of_the_old_one(home):
+    from urja.apps.readings import queries
+
+    agreement = agreement_of(home)
+    agreement.valid_from = START + timedelta(hours=23)
+    assert sum(use.energy_wh or 0 for use in queries.use_by_hour(agreement, date(2026, 3, 2))) == 56 + 57
+    agreement.valid_to = START + timedelta(hours=23, minutes=30)
+    assert sum(use.energy_wh or 0 for use in queries.use_by_hour(agreement, date(2026, 3, 2))) == 56
+
+
+def test_the_accrual_and_the_energy_until_a_days_end(home):
+    from urja.apps.readings import queries
+
+    kept = queries.accrued(home.agreement_id, date(2026, 3, 1))
+    assert (kept.energy_wh, kept.watermark_at) == (2000, START + timedelta(days=1))
+    (until,) = queries.energies_until([home.agreement_id], date(2026, 3, 1), START + timedelta(days=1))
+    assert until.energy_wh == 2000
+    assert queries.accrued(home.agreement_id, date(2026, 2, 1)) is None

@@ -275,11 +275,13 @@ def _from_file(path: Path | None, faults: list[Fault]) -> list[_Entry]:
     lines = _lines(text)
     entries = []
     for section, content in document.items():
-        if not isinstance(content, dict):
-            entries.append(_Entry(section, content, _place(path, lines, section)))
+        place = _place(path, lines, section)
+        if section not in _section_names():
+            faults.append(_unknown_section(section, place))
             continue
-        if not content and section not in _section_names():
-            entries.append(_Entry(section, {}, _place(path, lines, section)))
+        if not isinstance(content, dict):
+            faults.append(Fault(section, show_value(section, content), f"a section, [{section}]", place))
+            continue
         for name, value in content.items():
             key = f"{section}.{name}"
             entries.append(_Entry(key, value, _place(path, lines, key)))
@@ -337,12 +339,14 @@ def _section_names() -> list[str]:
 
 
 def _unknown(entry: _Entry, fields: Mapping[str, Any]) -> Fault:
-    section, dot, name = entry.key.partition(".")
-    if not dot or section not in _section_names():
-        sections = [f"[{known}]" for known in _section_names()]
-        return Fault(f"[{section}]", "not a section", _nearest(f"[{section}]", sections), entry.origin)
+    section, _, name = entry.key.partition(".")
     names = [key.partition(".")[2] for key in fields if key.startswith(f"{section}.")]
     return Fault(entry.key, "not a setting", _nearest(name, names), entry.origin)
+
+
+def _unknown_section(section: str, place: str) -> Fault:
+    sections = [f"[{known}]" for known in _section_names()]
+    return Fault(f"[{section}]", "not a section", _nearest(f"[{section}]", sections), place)
 
 
 def _nearest(given: str, known: list[str]) -> str:

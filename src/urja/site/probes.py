@@ -17,7 +17,7 @@ async def http_get(port: int, path: str, host: str = "127.0.0.1") -> tuple[int, 
     async with asyncio.timeout(_TIMEOUT_S):
         reader, writer = await asyncio.open_connection(host, port)
         try:
-            request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+            request = f"GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n"
             writer.write(request.encode("ascii"))
             answer = await reader.read(1 << 20)
             while chunk := await reader.read(1 << 20):
@@ -39,6 +39,26 @@ async def http_json(port: int, path: str, host: str = "127.0.0.1") -> dict[str, 
     except (OSError, TimeoutError, ValueError):
         return None
     return document if isinstance(document, dict) else None
+
+
+async def broker_backlog(host: str, monitor_port: int) -> dict[str, dict[str, int]] | None:
+    """For each durable consumer (`STREAM/consumer`): messages not yet delivered, and not yet acknowledged.
+
+    None where the broker does not answer.
+    """
+    report = await http_json(monitor_port, "/jsz?consumers=true&config=true", host)
+    if report is None:
+        return None
+    backlog = {}
+    for account in report.get("account_details") or []:
+        for stream in account.get("stream_detail") or []:
+            for consumer in stream.get("consumer_detail") or []:
+                if (consumer.get("config") or {}).get("durable_name"):
+                    backlog[f"{stream['name']}/{consumer['name']}"] = {
+                        "pending": int(consumer.get("num_pending", 0)),
+                        "unacknowledged": int(consumer.get("num_ack_pending", 0)),
+                    }
+    return backlog
 
 
 def readyz(port: int, host: str = "127.0.0.1") -> Probe:

@@ -50,7 +50,7 @@ async def gather(data: DataDirectory) -> dict[str, Any]:
         ) from None
     processes: dict[str, Any] = known["processes"]
     statuses, broker = await asyncio.gather(
-        _statuses(processes), broker_backlog(settings.broker.host, settings.broker.monitor_port)
+        _statuses(processes), probes.broker_backlog(settings.broker.host, settings.broker.monitor_port)
     )
     for name, process in processes.items():
         process["detail"] = statuses.get(name)
@@ -74,26 +74,6 @@ async def _statuses(processes: dict[str, Any]) -> dict[str, dict[str, Any] | Non
 
 def _well(process: dict[str, Any]) -> bool:
     return bool(process["state"] == "ready" and process["health"] == "ok")
-
-
-async def broker_backlog(host: str, monitor_port: int) -> dict[str, dict[str, int]] | None:
-    """For each durable consumer (`STREAM/consumer`): messages not yet delivered, and not yet acknowledged.
-
-    None where the broker does not answer.
-    """
-    report = await probes.http_json(monitor_port, "/jsz?consumers=true&config=true", host)
-    if report is None:
-        return None
-    backlog = {}
-    for account in report.get("account_details") or []:
-        for stream in account.get("stream_detail") or []:
-            for consumer in stream.get("consumer_detail") or []:
-                if (consumer.get("config") or {}).get("durable_name"):
-                    backlog[f"{stream['name']}/{consumer['name']}"] = {
-                        "pending": int(consumer.get("num_pending", 0)),
-                        "unacknowledged": int(consumer.get("num_ack_pending", 0)),
-                    }
-    return backlog
 
 
 def render(report: dict[str, Any]) -> str:

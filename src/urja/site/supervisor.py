@@ -142,6 +142,11 @@ class Box:
             for name, child in self._children.items()
         }
 
+    async def backlog(self) -> dict[str, dict[str, int]] | None:
+        """What waits in the broker per durable consumer; None where it does not answer."""
+        broker = self.settings.broker
+        return await probes.broker_backlog(broker.host, broker.monitor_port)
+
     # -- life ---------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
@@ -396,7 +401,7 @@ class Box:
 
 def python_command(name: str, target: str | None = None) -> list[str]:
     """The command of a process of ours; `{payload}` becomes the number of its pipe."""
-    program = [sys.executable, "-m", "urja.site.cli", "process", name, "--start-fd", "{payload}"]
+    program = [sys.executable, "-P", "-m", "urja.site.cli", "process", name, "--start-fd", "{payload}"]
     return launch_command([*program, "--target", target] if target else program)
 
 

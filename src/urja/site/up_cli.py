@@ -13,17 +13,24 @@ from urja.site.options import config_option, data_option, load_settings
 @click.command()
 @data_option
 @config_option
-def up(data: Path, config_path: Path | None) -> None:
+@click.option(
+    "--without",
+    multiple=True,
+    type=click.Choice(["headend", "pipeline", "web"]),
+    help="Do not run this process here; may be given several times.",
+)
+def up(data: Path, config_path: Path | None, without: tuple[str, ...]) -> None:
     """Run the whole system on this machine until stopped.
 
     PostgreSQL, NATS, head end, pipeline and web server start in order and are watched; Ctrl-C or SIGTERM
     stops them in order. Exit codes are in docs/operations.md.
     """
     settings = load_settings(config_path).settings
-    from urja.site.supervisor import Box, run
+    from urja.site.supervisor import HEADEND, PIPELINE, WEB, Box, run
 
     log.configure("supervisor", settings.log.level, json=not sys.stderr.isatty())
-    asyncio.run(run(Box(data, settings), _announce))
+    processes = [name for name in (HEADEND, PIPELINE, WEB) if name not in without]
+    asyncio.run(run(Box(data, settings, processes=processes), _announce))
 
 
 def _announce(box: object) -> None:

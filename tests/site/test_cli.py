@@ -1,0 +1,33 @@
+"""The command line imports what a command needs, and no more."""
+
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from urja.site.cli import COMMANDS, urja
+
+
+def test_help_lists_every_command_and_hides_the_supervisors():
+    shown = CliRunner().invoke(urja, ["--help"]).output
+    for name, lazy in COMMANDS.items():
+        assert (f"  {name} " in shown) is not lazy.hidden
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["config", "show"], ["status", "--help"]])
+def test_no_django_where_none_is_needed(arguments):
+    code = (
+        "import sys; sys.modules['django'] = None\n"
+        "from urja.site.cli import urja\n"
+        f"urja({arguments!r}, standalone_mode=False)\n"
+        "assert 'urja.site.supervisor' not in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_unknown_command_is_a_usage_error():
+    done = CliRunner().invoke(urja, ["dmo"])
+    assert done.exit_code == 2
+    assert "No such command" in done.output

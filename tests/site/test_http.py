@@ -1,0 +1,76 @@
+"""The loopback endpoint of processes without a web server."""
+
+import asyncio
+
+import pytest
+from prometheus_client import CollectorRegistry, Counter
+
+from urja.base.http import StatusServer
+from urja.site import probes
+from urja.site.child import Health
+
+
+@pytest.fixture
+async def endpoint():
+    registry = CollectorRegistry()
+    Counter("pushes", "Pushes", registry=registry).inc(3)
+    waiting = ["the broker"]
+    async with StatusServer(lambda: waiting, lambda: {"lag": 7}, port=0, registry=registry) as server:
+        yield server, waiting
+
+
+async def test_readiness_follows_what_is_waited_for(endpoint):
+    server, waiting = endpoint
+    status, body = await probes.http_get(server.port, "/readyz")
+    assert (status, body) == (503, b'{"ready": false, "waiting_for": ["the broker"]}\n')
+    assert await probes.readyz(server.port)() is Health.NOT_READY
+    waiting.clear()
+    assert await probes.readyz(server.port)() is Health.OK
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "part"),
+    [
+        ("/healthz", 200, b"ok\n"),
+        ("/metrics?x=1", 200, b"pushes_total 3.0"),
+        ("/status", 200, b'{"lag": 7}'),
+        ("/secrets", 404, b"/healthz"),
+    ],
+)
+async def test_paths(endpoint, path, status, part):
+    got, body = await probes.http_get(endpoint[0].port, path)
+    assert got == status
+    assert part in body
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "answer"),
+    [
+        (b"POST /healthz HTTP/1.1\r\n\r\n", b"HTTP/1.1 405 "),
+        (b"rubbish\r\n\r\n", b"HTTP/1.1 400 "),
+        (b"\r\n\r\n", b"HTTP/1.1 400 "),
+        (b"GET / HTTP/1.1\r\nX: " + b"x" * 20_000 + b"\r\n\r\n", b""),
+        (b"GET /healthz", b""),
+    ],
+    ids=["method", "rubbish", "empty", "too long", "cut"],
+)
+async def test_what_is_no_request_is_refused_or_dropped(endpoint, request_bytes, answer):
+    reader, writer = await asyncio.open_connection("127.0.0.1", endpoint[0].port)
+    writer.write(request_bytes)
+    writer.write_eof()
+    try:
+        got = await reader.read()
+    except ConnectionResetError:
+        got = b""
+    writer.close()
+    assert got.startswith(answer)
+    assert (got == b"") == (answer == b"")
+
+
+async def test_nobody_there_is_silence():
+    server = StatusServer(list, port=0)
+    await server.start()
+    port = server.port
+    await server.stop()
+    assert await probes.readyz(port)() is Health.SILENT
+    assert await probes.http_json(port, "/status") is None

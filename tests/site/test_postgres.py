@@ -1,0 +1,128 @@
+"""Our own cluster: found, created, run, killed, recovered."""
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from urja.site import postgres
+from urja.site.postgres import Cluster, PostgresError, find_binaries
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def cluster(short_tmp):
+    made = Cluster(find_binaries(), short_tmp / f"own{next(_numbers)}", "pass word'\"\\")
+    yield made
+    made.stop()
+
+
+def test_the_wheels_binaries_are_found_first():
+    assert find_binaries().origin == "wheel"
+
+
+def test_a_directory_without_a_server_is_refused(tmp_path):
+    with pytest.raises(PostgresError, match="no PostgreSQL 18 server programs"):
+        find_binaries(tmp_path)
+
+
+def test_it_survives_a_kill_and_refuses_strangers(cluster):
+    cluster.start()
+    with psycopg.connect(cluster.conninfo()) as connection:
+        connection.execute("CREATE TABLE kept (n int)")
+        connection.execute("INSERT INTO kept VALUES (1)")
+    with pytest.raises(psycopg.OperationalError, match="password"):
+        psycopg.connect(cluster.conninfo(password="wrong"))
+    assert cluster.sockets.stat().st_mode & 0o777 == 0o700
+    assert cluster.data.stat().st_mode & 0o777 == 0o700
+
+    cluster._process.send_signal(signal.SIGQUIT)
+    cluster._process.wait(10)
+    cluster.start()
+    with psycopg.connect(cluster.conninfo()) as connection:
+        assert connection.execute("SELECT n FROM kept").fetchall() == [(1,)]
+    cluster.stop()
+
+
+def test_an_interrupted_creation_is_begun_again(short_tmp):
+    cluster = Cluster(find_binaries(), short_tmp / "half", "x", durable=False)
+    half = cluster.directory / "data.new"
+    half.mkdir(parents=True)
+    (half / "PG_VERSION").write_text("18\n")
+    assert not cluster.exists
+    cluster.start()
+    cluster.stop()
+    assert not half.exists()
+
+
+def test_a_path_too_long_for_a_socket_gets_a_short_private_directory(short_tmp):
+    deep = short_tmp / ("d" * 60) / ("e" * 60)
+    cluster = Cluster(find_binaries(), deep, "x", durable=False)
+    try:
+        cluster.start()
+        assert len(os.fsencode(cluster.sockets)) < 90
+        assert cluster.sockets.stat().st_mode & 0o777 == 0o700
+        assert cluster.accepts()
+    finally:
+        cluster.stop()
+        cluster.sockets.rmdir()
+
+
+def test_a_socket_directory_of_somebody_else_is_not_used(tmp_path, monkeypatch):
+    tmp_path.chmod(0o755)
+    monkeypatch.setattr(os, "geteuid", lambda: tmp_path.stat().st_uid + 1)
+    with pytest.raises(PostgresError, match="belongs to user"):
+        postgres.make_private(tmp_path)
+
+
+def test_a_damaged_cluster_says_why_it_does_not_start(cluster):
+    cluster.start()
+    cluster.stop()
+    (cluster.data / "global" / "pg_control").write_bytes(b"\0" * 8192)
+    with pytest.raises(PostgresError, match=r"stopped while starting: .*(FATAL|PANIC)"):
+        cluster.start()
+
+
+def test_parents_keep_their_permissions(short_tmp):
+    parent = short_tmp / "parent"
+    parent.mkdir(mode=0o700)
+    before = parent.stat()
+    cluster = Cluster(find_binaries(), parent / "pg", "x", durable=False)
+    cluster.start()
+    cluster.stop()
+    after = parent.stat()
+    assert (after.st_mode, after.st_uid) == (before.st_mode, before.st_uid)
+    assert {path.stat().st_uid for path in cluster.data.iterdir()} == {os.geteuid()}
+
+
+def test_it_dies_with_its_parent(short_tmp):
+    directory = short_tmp / "orphan"
+    code = (
+        "import os, signal\nfrom pathlib import Path\n"
+        "from urja.site.postgres import Cluster, find_binaries\n"
+        f"cluster = Cluster(find_binaries(), Path({str(directory)!r}), 'x', durable=False)\n"
+        "cluster.start()\nprint(cluster._process.pid, flush=True)\nos.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    wait_gone(int(done.stdout))
+
+
+def wait_gone(pid: int, within_s: float = 15.0) -> None:
+    """Until a process that is not our child has ended; a zombie has."""
+    deadline = time.monotonic() + within_s
+    while True:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            return
+        if state == "Z":
+            return
+        assert time.monotonic() < deadline, f"process {pid} is still there"
+        time.sleep(0.02)

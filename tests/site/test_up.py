@@ -1,0 +1,253 @@
+"""`urja up` as a person meets it: real processes, real signals, every refusal with its sentence and code."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+from tests.site.test_postgres import wait_gone
+
+from urja.site.exits import Exit
+
+ALONE = ("--without", "headend", "--without", "pipeline", "--without", "web")
+NOBODY = 65534
+AS_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
+ANY_PORT = {
+    f"URJA_{name}": "0"
+    for name in (
+        "BROKER_PORT",
+        "BROKER_MONITOR_PORT",
+        "HEADEND_PORT",
+        "HEADEND_STATUS_PORT",
+        "PIPELINE_STATUS_PORT",
+        "WEB_PORT",
+    )
+}
+URJA = [sys.executable, "-m", "urja.site.cli"]
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
+
+
+def environment(**extra: str) -> dict[str, str]:
+    return {**os.environ, **ANY_PORT, **extra}
+
+
+def run_up(data: Path, *options: str, prefix: tuple[str, ...] = (), **extra: str):
+    command = [*prefix, *URJA, "up", "--data", str(data), *(options or ALONE)]
+    return subprocess.run(command, capture_output=True, text=True, env=environment(**extra), timeout=60)
+
+
+@contextlib.contextmanager
+def running(data: Path, *options: str, prefix: tuple[str, ...] = (), **extra: str):
+    """`urja up` once it has said that it is up."""
+    command = [*prefix, *URJA, "up", "--data", str(data), *(options or ALONE)]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(**extra)
+    )
+    try:
+        first = process.stdout.readline()
+        assert first.startswith("Urja is up."), process.communicate()[1]
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.communicate(timeout=30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            raise
+
+
+def status_of(data: Path) -> dict:
+    done = subprocess.run([*URJA, "status", "--json", "--data", str(data)], capture_output=True, text=True)
+    return {"code": done.returncode, **(json.loads(done.stdout) if done.stdout else {"words": done.stderr})}
+
+
+def until(condition, within_s: float = 20.0):
+    deadline = time.monotonic() + within_s
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "did not happen in time"
+        time.sleep(0.05)
+    return value
+
+
+def test_up_status_kill_restart_stop(short_tmp):
+    data = short_tmp / "life"
+    assert status_of(data)["code"] == Exit.ALREADY_RUNNING
+    with running(data) as box:
+        before = status_of(data)
+        assert before["code"] == Exit.OK
+        assert before["supervisor_pid"] == box.pid
+        assert before["backlog"]["READINGS/ingest"] == {"pending": 0, "unacknowledged": 0}
+        pids = {name: process["pid"] for name, process in before["processes"].items()}
+        assert set(pids) == {"postgres", "nats"}
+
+        for pid in pids.values():
+            os.kill(pid, signal.SIGKILL)
+        after = until(
+            lambda: (
+                (report := status_of(data))["code"] == Exit.OK
+                and all(report["processes"][name]["pid"] != pid for name, pid in pids.items())
+                and report
+            )
+        )
+        assert {process["restarts"] for process in after["processes"].values()} >= {1}
+
+        second = run_up(data)
+        assert second.returncode == Exit.ALREADY_RUNNING
+        assert f"process {box.pid}" in second.stderr
+    assert box.returncode == 0
+    assert "shut down" in (data / "logs" / "postgres.log").read_text()
+    assert status_of(data)["code"] == Exit.ALREADY_RUNNING
+
+
+def test_children_die_with_the_supervisor_and_the_next_start_works(short_tmp):
+    data = short_tmp / "orphans"
+    with running(data) as box:
+        pids = [process["pid"] for process in status_of(data)["processes"].values()]
+        box.kill()
+        for pid in pids:
+            wait_gone(pid)
+    with running(data):
+        assert status_of(data)["code"] == Exit.OK
+
+
+def test_no_secret_in_arguments_environment_or_logs(short_tmp):
+    data = short_tmp / "quiet"
+    with running(data):
+        secrets = [
+            value for file in (data / "secrets").iterdir() for value in json.loads(file.read_text()).values()
+        ]
+        assert len(secrets) >= 10
+        for process in status_of(data)["processes"].values():
+            for kind in ("cmdline", "environ"):
+                shown = Path(f"/proc/{process['pid']}/{kind}").read_bytes()
+                assert not [secret for secret in secrets if secret.encode() in shown]
+    logs = b"".join(file.read_bytes() for file in (data / "logs").iterdir())
+    assert logs
+    assert not [secret for secret in secrets if secret.encode() in logs]
+
+
+@pytest.mark.parametrize(
+    ("setting", "options"),
+    [("BROKER_PORT", ALONE), ("WEB_PORT", ("--without", "headend", "--without", "pipeline"))],
+)
+def test_a_taken_port(short_tmp, setting, options):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = run_up(short_tmp / "port", *options, **{f"URJA_{setting}": port})
+    assert done.returncode == Exit.OS_ERROR
+    assert f"port {port} on 127.0.0.1 is taken" in done.stderr
+    assert f"URJA_{setting}" in done.stderr
+
+
+def test_a_data_directory_of_a_newer_version(short_tmp):
+    data = short_tmp / "newer"
+    data.mkdir()
+    (data / "VERSION").write_text("99\n")
+    done = run_up(data)
+    assert (done.returncode, done.stderr.count("\n")) == (Exit.NEWER_VERSION, 1)
+
+
+def test_an_unreachable_database(short_tmp):
+    done = run_up(short_tmp / "dsn", URJA_DATABASE_DSN="postgresql://u:hunter2@127.0.0.1:1/x")
+    assert done.returncode == Exit.UNAVAILABLE
+    assert "u:***@127.0.0.1:1" in done.stderr
+    assert "hunter2" not in done.stderr
+
+
+def test_a_database_that_runs_elsewhere(short_tmp, postgres):
+    data = short_tmp / "elsewhere"
+    with running(data, URJA_DATABASE_DSN=postgres.conninfo(), URJA_DATABASE_NAME="elsewhere"):
+        assert set(status_of(data)["processes"]) == {"nats"}
+
+
+def test_a_database_that_keeps_crashing(short_tmp):
+    data = short_tmp / "crash"
+    with running(data):
+        pass
+    (data / "postgres" / "data" / "global" / "pg_control").write_bytes(b"\0" * 8192)
+    done = run_up(data, URJA_SUPERVISOR_CRASH_LIMIT="2")
+    assert done.returncode == Exit.SOFTWARE
+    assert "postgres keeps stopping (2 times in a row)" in done.stderr
+    assert str(data / "logs" / "postgres.log") in done.stderr
+
+
+@root_only
+def test_as_an_ordinary_user_and_without_rights():
+    base = Path(tempfile.mkdtemp(prefix="urja-"))
+    base.chmod(0o755)
+    done = run_up(base / "data", prefix=AS_NOBODY)
+    assert done.returncode == Exit.NO_PERMISSION
+    assert "--data" in done.stderr
+    os.chown(base, NOBODY, NOBODY)
+    with running(base / "data", prefix=AS_NOBODY):
+        assert (base / "data" / "postgres" / "data").stat().st_uid == NOBODY
+        done = run_up(base / "data" / "nats", prefix=())
+    assert done.returncode == Exit.USAGE
+
+
+@pytest.fixture
+def small_disk(short_tmp):
+    """A function that mounts a disk of so many megabytes and gives its directory."""
+    mounted = []
+
+    def mount(megabytes: int) -> Path:
+        place = short_tmp / f"disk{megabytes}"
+        place.mkdir()
+        options = ["-o", f"size={megabytes}m"]
+        done = subprocess.run(["mount", "-t", "tmpfs", *options, "urja-test", place], capture_output=True)
+        if done.returncode != 0:
+            pytest.skip("this machine allows no mount")
+        mounted.append(place)
+        return place
+
+    yield mount
+    for place in mounted:
+        subprocess.run(["umount", place], check=True)
+
+
+def fill(file: Path) -> None:
+    """Write until there is no room."""
+    with file.open("wb", buffering=0) as stream, contextlib.suppress(OSError):
+        while True:
+            stream.write(bytes(1 << 20))
+
+
+@root_only
+def test_a_full_disk_at_the_start(small_disk):
+    done = run_up(small_disk(48) / "data")
+    assert done.returncode == Exit.DISK_FULL
+    assert "free some space" in done.stderr
+
+
+@root_only
+def test_a_disk_that_fills_while_running(small_disk):
+    disk = small_disk(300)
+    with running(disk / "data") as box:
+        filler = disk / "filler"
+        fill(filler)
+        heartbeat = disk / "data" / "heartbeat"
+        stale = heartbeat.read_text()
+        time.sleep(1.5)  # a heartbeat is due each second
+        assert box.poll() is None
+        filler.unlink()
+        until(lambda: heartbeat.read_text() != stale)
+        assert status_of(disk / "data")["code"] == Exit.OK
+    assert box.returncode == 0
+
+
+def test_ctrl_c_while_starting_leaves_nothing_behind(short_tmp):
+    data = short_tmp / "hasty"
+    process = subprocess.Popen([*URJA, "up", "--data", str(data), *ALONE], env=environment())
+    until((data / "logs" / "postgres.log").exists)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 0
+    assert status_of(data)["code"] == Exit.ALREADY_RUNNING
+    assert not (data / "postgres" / "data" / "postmaster.pid").exists()

@@ -1,0 +1,102 @@
+"""What a posting is shown to have come from: register reads and blocks, by agreement, in few statements."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+from urja.apps.readings.accrual import PeriodEnergy
+from urja.apps.readings.kinds import ANCHOR_KINDS, BLOCK_LOAD_D1, Status
+from urja.stream.records import RegisterKind, Source
+
+type Point = tuple[int, int, datetime]
+"""Service point, device, instant."""
+
+_MOST_CORRELATIONS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """The current versions of the interval blocks of a time."""
+
+    energy_wh: int
+    estimated_wh: int
+    correlations: tuple[int, ...]
+
+
+def register_reads(points: Sequence[Point]) -> dict[Point, dict[str, Any]]:
+    """The read that billing takes at each point: the latest one up to the instant, its current version."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT p.service_point_id, p.device_id, p.instant, r.read_at, r.import_wh, r.kind, r.status, r.source, "
+            "r.version, r.correlation FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[]) "
+            "AS p (service_point_id, device_id, instant) CROSS JOIN LATERAL ("
+            "  SELECT * FROM readings_register r WHERE r.service_point_id = p.service_point_id "
+            "  AND r.device_id = p.device_id AND r.kind = ANY(%s) AND r.read_at <= p.instant "
+            "  ORDER BY read_at DESC, version DESC, kind LIMIT 1) r",
+            [
+                [point[0] for point in points],
+                [point[1] for point in points],
+                [point[2] for point in points],
+                [int(kind) for kind in ANCHOR_KINDS],
+            ],
+        )
+        return {
+            (service_point_id, device_id, instant): {
+                "read_at": read_at,
+                "register_wh": register_wh,
+                "kind": RegisterKind(kind).name.lower(),
+                "status": Status(status).name.lower(),
+                "source": Source(source).name.lower(),
+                "version": version,
+                "correlation": correlation,
+                "device_id": device_id,
+            }
+            for (
+                service_point_id,
+                device_id,
+                instant,
+                read_at,
+                register_wh,
+                kind,
+                status,
+                source,
+                version,
+                correlation,
+            ) in cursor.fetchall()
+        }
+
+
+def blocks(energies: Sequence[PeriodEnergy], since: datetime) -> dict[int, Blocks]:
+    """Blocks of each agreement's period up to its close; correlations only of those that start at `since` or later."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT s.agreement_id, sum(b.import_wh)::bigint, "
+            "coalesce(sum(b.import_wh) FILTER (WHERE b.status = %s), 0)::bigint, "
+            "coalesce(array_agg(DISTINCT b.correlation) FILTER (WHERE b.start_at >= %s AND b.correlation <> 0), '{}') "
+            "FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[], %s::timestamptz[]) "
+            "AS s (agreement_id, service_point_id, from_at, to_at) JOIN readings_interval b "
+            "ON b.service_point_id = s.service_point_id AND b.channel_set = %s "
+            "AND b.start_at >= s.from_at AND b.start_at < s.to_at "
+            "WHERE NOT EXISTS (SELECT FROM readings_interval n WHERE n.service_point_id = b.service_point_id "
+            "AND n.device_id = b.device_id AND n.channel_set = b.channel_set AND n.start_at = b.start_at "
+            "AND n.version > b.version) GROUP BY s.agreement_id",
+            [
+                Status.ESTIMATED,
+                since,
+                [energy.agreement_id for energy in energies],
+                [energy.service_point_id for energy in energies],
+                [energy.opened_at for energy in energies],
+                [energy.closes_at for energy in energies],
+                BLOCK_LOAD_D1,
+            ],
+        )
+        return {
+            agreement_id: Blocks(energy, estimated, tuple(sorted(correlations))[:_MOST_CORRELATIONS])
+            for agreement_id, energy, estimated, correlations in cursor.fetchall()
+        }
+
+
+NO_BLOCKS = Blocks(0, 0, ())

@@ -1,0 +1,54 @@
+"""The pipeline's stage `post`: credits that were asked for, and the days that can be closed."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from urja.apps.ledger import operations, usage
+from urja.apps.ledger.models import CreditRequest
+from urja.base.ids import bucket_of
+from urja.core.calendar import local_day
+from urja.pipeline.close import CUTOFF, Closed, close_days
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one run of the stage has done."""
+
+    credits: int
+    closed: Closed
+
+    @property
+    def entries(self) -> int:
+        """Entries that were posted."""
+        return self.credits + self.closed.entries
+
+
+def run_once(now: datetime, cutoff: timedelta = CUTOFF) -> Report:
+    """Post what is due at `now`; a second run at the same time posts nothing.
+
+    `now` is business time. A process that dies meanwhile has posted whole buckets and days or nothing of them.
+    """
+    report = Report(_post_credits(now), close_days(now, cutoff))
+    if report.entries or report.closed.days:
+        log.info(
+            "posted",
+            credits=report.credits,
+            days_closed=report.closed.days,
+            provisional=report.closed.provisional,
+            entries=report.entries,
+            waiting=report.closed.waiting,
+        )
+    return report
+
+
+def _post_credits(now: datetime) -> int:
+    waiting = CreditRequest.objects.filter(posted_at=None).values_list("id", flat=True)
+    day = local_day(now, usage.zone())
+    return sum(
+        operations.post_credit_requests(bucket, day, now)
+        for bucket in sorted({bucket_of(id_) for id_ in waiting})
+    )

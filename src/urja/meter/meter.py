@@ -78,7 +78,7 @@ class Meter:
         self.catalogue = catalogue(identity.device_type)
         self.settings: dict[Obis, Data] = {}
         self.transmit = TransmitCounter()
-        self.received_counters: dict[Role, int] = {Role.READER: 0, Role.UTILITY: 0}
+        self.received_counters: dict[Role, int] = {Role.READER: -1, Role.UTILITY: -1}
         self.client_titles: dict[Role, bytes] = {}
         self._last_push_counter = 0
         self._outbox: list[Push] = []
@@ -98,6 +98,10 @@ class Meter:
         self._run(now)
         pushes, self._outbox = self._outbox, []
         return pushes
+
+    def live_through(self, now: datetime) -> None:
+        """Run to a UTC instant as if every push on the way had been lost: a past that nobody listened to."""
+        self.engine.run_to(int(now.timestamp()))
 
     def next_wake(self) -> datetime:
         """When the open interval closes: the meter has nothing to say by itself before."""
@@ -146,7 +150,7 @@ class Meter:
         if group_e == _PUSH_COUNTER:
             return self._last_push_counter
         role = _ROLE_OF_SETUP.get(group_e)
-        return 0 if role is None else self.received_counters[role]
+        return 0 if role is None else max(self.received_counters[role], 0)
 
     def security_client_title(self, role: Role) -> bytes:
         """The system title of the client last associated under a role, or eight zeros."""

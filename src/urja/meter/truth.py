@@ -4,6 +4,7 @@ The meter asks the supply to run to an instant and measures what came through; t
 what was drawn. The laws of the world test compare Urja's books with this file.
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,14 +41,25 @@ def discard(_record: TruthRecord) -> None:
 
 
 class TruthFile:
-    """Append-only JSON lines. One writer: the fleet process that owns the meters' supplies."""
+    """Append-only JSON lines. One writer: the fleet process that owns the meters' supplies.
+
+    A fleet that starts again lives its meters' past once more; what the file holds already is not written
+    twice. A line torn by a kill is cut off first.
+    """
 
     def __init__(self, path: Path) -> None:
+        self._known: dict[str, int] = {}
+        if path.exists():
+            whole = path.read_bytes()
+            os.truncate(path, whole.rfind(b"\n") + 1)
+            for record in read_truth(path):
+                self._known[record.serial] = record.closed_at_s
         self._file: TextIO = path.open("a", encoding="utf-8")
 
     def write(self, record: TruthRecord) -> None:
         """Append one closed interval; in the operating system's hands after `flush`."""
-        self._file.write(msgspec.json.encode(record).decode() + "\n")
+        if record.closed_at_s > self._known.get(record.serial, -1):
+            self._file.write(msgspec.json.encode(record).decode() + "\n")
 
     def flush(self) -> None:
         """Hand what was written to the operating system, so that a killed process loses nothing of it."""

@@ -1,0 +1,471 @@
+"""The fleet process: many meters on one event loop, driven by the business clock, steered over a Unix socket.
+
+It writes the truth file, keeps the invocation counters over its own restarts, and is the only place that
+injects faults. `docs/meter.md` describes the fleet file and the control's orders.
+"""
+
+import asyncio
+import json
+import os
+import secrets
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterable
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import structlog
+import uvloop
+
+from urja.base.clock import AnchoredClock, Clock
+from urja.base.http import StatusServer
+from urja.meter.faults import FaultPlan, FaultRates
+from urja.meter.identity import Identity
+from urja.meter.meter import Meter
+from urja.meter.relay import Order
+from urja.meter.station import Counts, Station
+from urja.meter.truth import TruthFile
+
+log = structlog.get_logger()
+
+_LOOK_EVERY_S: Final = 1.0
+"""At least so often the clock's anchor is looked at anew: a supervisor may have moved it."""
+_METERS_PER_TURN: Final = 50
+_COUNTERS_RESERVED: Final = 1 << 16
+
+
+class FleetFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a fleet is: where it dials, which files it writes, and its meters.
+
+    Paths are relative to the fleet file. `installed_at` is when the registers stood at their start values;
+    what lies between it and now is lived through without pushing. Meters whose type listens, and all of them
+    with `udp_pushes`, push by UDP.
+    """
+
+    head_end_host: str
+    head_end_port: int
+    installed_at: datetime
+    meters: list[Identity]
+    clock: str = "clock.json"
+    truth: str = "truth.jsonl"
+    counters: str = "counters.json"
+    control: str = "control.sock"
+    udp_pushes: bool = False
+    status_port: int | None = None
+    seed: int = 1
+
+
+class FleetError(ValueError):
+    """A fleet file that cannot be used; the message says what is wrong and where."""
+
+
+def read_fleet_file(path: Path) -> FleetFile:
+    """The fleet file, checked. Raises FleetError naming everything that is wrong."""
+    try:
+        fleet = msgspec.json.decode(path.read_bytes(), type=FleetFile)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise FleetError(f"{path}: {error}") from error
+    problems = []
+    if fleet.installed_at.tzinfo is None:
+        problems.append("installed_at needs a time zone")
+    for identity in fleet.meters:
+        try:
+            identity.check()
+        except ValueError as error:
+            problems.append(str(error))
+    for name in ("serial", "system_title"):
+        values = Counter(getattr(identity, name) for identity in fleet.meters)
+        doubled = sorted(value for value, times in values.items() if times > 1)
+        problems += [f"{name} {value} stands twice" for value in doubled]
+    if problems:
+        raise FleetError(f"{path}: {'; '.join(problems)}")
+    return fleet
+
+
+def write_fleet_file(path: Path, fleet: FleetFile) -> None:
+    """Write a fleet file; it holds keys, so only its owner may read it."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(msgspec.json.format(msgspec.json.encode(fleet), indent=1))
+
+
+class CounterReserve:
+    """Invocation counters over restarts: blocks are reserved durably before they are used, and never again."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._first: dict[str, int] = json.loads(path.read_text()) if path.exists() else {}
+
+    def first(self, serial: str) -> int:
+        """The first counter that a meter may use in this life of the process."""
+        return self._first.get(serial, 1)
+
+    def reserve(self, meters: Iterable[Meter]) -> None:
+        """Make sure that every meter has half a block ahead; writes and syncs where one has not."""
+        short = [
+            meter
+            for meter in meters
+            if meter.transmit.upcoming + _COUNTERS_RESERVED // 2 > self.first(meter.identity.serial)
+        ]
+        if not short:
+            return
+        for meter in short:
+            self._first[meter.identity.serial] = meter.transmit.upcoming + _COUNTERS_RESERVED
+        temporary = self._path.with_suffix(".new")
+        with temporary.open("w", encoding="utf-8") as file:
+            json.dump(self._first, file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(self._path)
+
+
+class Fleet:
+    """The meters and the business time up to which they live. `folder` is where the fleet's files are."""
+
+    def __init__(self, file: FleetFile, folder: Path, clock: Clock) -> None:
+        self.file = file
+        self._clock = clock
+        self._horizon: datetime | None = None
+        self._changed = asyncio.Event()
+        self._reached = asyncio.Event()
+        self._datagrams: asyncio.DatagramTransport | None = None
+        self._truth = TruthFile(folder / file.truth)
+        self._reserve = CounterReserve(folder / file.counters)
+        self._control_path = folder / file.control
+        self.stations = {identity.serial: self._station(identity) for identity in file.meters}
+        self._reserve.reserve(station.meter for station in self.stations.values())
+        self._truth.flush()
+
+    def _station(self, identity: Identity) -> Station:
+        meter = Meter(identity, self.file.installed_at, self._truth.write)
+        meter.transmit.skip_to(self._reserve.first(identity.serial))
+        meter.live_through(self._clock.now())
+        by_udp = self.file.udp_pushes or identity.type.dials == "listen"
+        return Station(
+            meter,
+            now=self.now,
+            entropy=secrets.token_bytes,
+            plan=FaultPlan(f"{self.file.seed}:{identity.serial}"),
+            send_datagram=self._send_datagram if by_udp else None,
+        )
+
+    def _send_datagram(self, datagram: bytes) -> None:
+        if self._datagrams is not None:
+            self._datagrams.sendto(datagram)
+
+    def now(self) -> datetime:
+        """Business time, up to where the meters live."""
+        now = self._clock.now()
+        return now if self._horizon is None else min(now, self._horizon)
+
+    # Running.
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Run until `stopping`. Raises OSError where a listening meter's address or the control is taken."""
+        loop = asyncio.get_running_loop()
+        async with AsyncExitStack() as stack:
+            stack.callback(self._truth.close)
+            self._datagrams, _ = await loop.create_datagram_endpoint(
+                asyncio.DatagramProtocol, remote_addr=(self.file.head_end_host, self.file.head_end_port)
+            )
+            stack.callback(self._datagrams.close)
+            control = await serve_control(self, self._control_path)
+            stack.callback(control.close)
+            if self.file.status_port is not None:
+                await stack.enter_async_context(StatusServer(list, self.status, port=self.file.status_port))
+            group = await stack.enter_async_context(asyncio.TaskGroup())
+            tasks = [group.create_task(self._keep_time(), name="keep time")]
+            for station in self.stations.values():
+                if station.meter.identity.listen is not None:
+                    await self._listen(station, stack)
+                else:
+                    dialling = station.dial(self.file.head_end_host, self.file.head_end_port)
+                    tasks.append(group.create_task(dialling, name=f"dial {station.meter.identity.serial}"))
+            await stopping.wait()
+            for task in tasks:
+                task.cancel()
+            for station in self.stations.values():
+                station.drop_link()
+
+    async def _listen(self, station: Station, stack: AsyncExitStack) -> None:
+        assert station.meter.identity.listen is not None
+        server = await station.listen(*parse_address(station.meter.identity.listen))
+        stack.callback(server.close)
+
+    async def _keep_time(self) -> None:
+        """Wake each meter when it wants to be run, and whenever the horizon or the clock has moved."""
+        while True:
+            await self._advance_due()
+            self._reserve.reserve(station.meter for station in self.stations.values())
+            self._see_horizon()
+            self._changed.clear()
+            try:
+                async with asyncio.timeout(min(self._next_delay(), _LOOK_EVERY_S)):
+                    await self._changed.wait()
+            except TimeoutError:
+                continue
+
+    def _see_horizon(self) -> None:
+        """At the horizon, once: every meter lives exactly up to it, and the truth is out."""
+        if self._reached.is_set() or self._horizon is None or self._clock.now() < self._horizon:
+            return
+        for station in self.stations.values():
+            station.touch()
+        self._truth.flush()
+        self._reached.set()
+
+    def _next_delay(self) -> float:
+        """Real seconds until the first meter wants to be run."""
+        first = min((station.meter.engine.next_close_s() for station in self.stations.values()), default=None)
+        if first is None or self._clock.speed <= 0:
+            return _LOOK_EVERY_S
+        if self._reached.is_set():
+            return _LOOK_EVERY_S
+        if self._horizon is not None:
+            first = min(first, int(self._horizon.timestamp()))
+        return max((first - self._clock.now().timestamp()) / self._clock.speed, 0.001)
+
+    async def _advance_due(self) -> None:
+        now_s = int(self.now().timestamp())
+        due = [station for station in self.stations.values() if station.meter.engine.next_close_s() <= now_s]
+        for number, station in enumerate(due, 1):
+            station.touch()
+            if number % _METERS_PER_TURN == 0:
+                await asyncio.sleep(0)  # let the sockets breathe
+        if due:
+            self._truth.flush()
+
+    # Orders.
+
+    def status(self) -> dict[str, Any]:
+        """Counts over all meters, and how far they have lived."""
+        total = Counts()
+        for station in self.stations.values():
+            total.add(station.counts)
+        return {
+            "meters": len(self.stations),
+            "linked": sum(station.linked for station in self.stations.values()),
+            "powered": sum(station.meter.powered for station in self.stations.values()),
+            "now": self.now().isoformat(),
+            "closed_at": None if self._horizon is None else self._horizon.isoformat(),
+            "pushes_made": total.made,
+            "pushes_sent": total.sent,
+            "pushes_duplicated": total.duplicated,
+            "pushes_lost_by_fault": total.lost_by_fault,
+            "pushes_lost_without_link": total.lost_without_link,
+            "connections": total.connections,
+            "refused_connections": total.refused_connections,
+        }
+
+    def totals(self) -> list[dict[str, Any]]:
+        """Where each meter stands."""
+        return [
+            {
+                "serial": serial,
+                "powered": station.meter.powered,
+                "cumulative_mwh": station.meter.engine.supply.total.energy_mwh,
+                "register_wh": station.meter.engine.metrology.import_mwh() // 1000,
+                "lived_to": datetime.fromtimestamp(station.meter.engine.true_s, UTC).isoformat(),
+            }
+            for serial, station in self.stations.items()
+        ]
+
+    async def close_at(self, instant: datetime) -> None:
+        """Let no meter live beyond `instant`; return when all have come there and the truth is written.
+
+        Sessions go on; the meters' clocks stand. Raises ValueError for an instant that has passed.
+        """
+        if int(instant.timestamp()) < max(
+            (station.meter.engine.true_s for station in self.stations.values()), default=0
+        ):
+            raise ValueError(f"{instant.isoformat()} has passed")
+        self._horizon = instant
+        self._reached.clear()
+        self._changed.set()
+        await self._reached.wait()
+        for station in self.stations.values():
+            station.release_held()
+
+    def reopen(self) -> None:
+        """Let time go on."""
+        self._horizon = None
+        self._reached.clear()
+        self._changed.set()
+
+    def next_boundary(self) -> datetime:
+        """The first instant, from now on, at which no meter that keeps time has an interval open."""
+        longest = max((station.meter.engine.interval_s for station in self.stations.values()), default=1800)
+        offset_s = next((station.meter.engine.clock.utc_offset_s for station in self.stations.values()), 0)
+        now_s = int(self.now().timestamp())
+        return datetime.fromtimestamp(now_s + longest - (now_s + offset_s) % longest, UTC)
+
+    def chosen(self, serials: list[str] | None) -> list[Station]:
+        """The stations named, or all; ValueError for a serial that is not of this fleet."""
+        if serials is None:
+            return list(self.stations.values())
+        unknown = [serial for serial in serials if serial not in self.stations]
+        if unknown:
+            raise ValueError(f"not of this fleet: {', '.join(unknown)}")
+        return [self.stations[serial] for serial in serials]
+
+    def flush(self) -> None:
+        """Put the truth so far into the operating system's hands."""
+        self._truth.flush()
+
+
+# --- control ----------------------------------------------------------------------------------------------
+
+
+class ControlOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One line of the control: what to do (`do`), with which meters (all where none are named), and how."""
+
+    do: str
+    serials: list[str] | None = None
+    at: datetime | None = None
+    ppm: int = 0
+    rates: FaultRates | None = None
+
+
+async def serve_control(fleet: Fleet, path: Path) -> asyncio.Server:
+    """Listen for orders: one JSON object a line, one answer a line."""
+    _remove_stale(path)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while line := await reader.readline():
+                writer.write(json.dumps(await answer_line(fleet, line)).encode() + b"\n")
+                await writer.drain()
+        except (ConnectionError, ValueError) as error:
+            log.warning("the fleet's control loses its caller", error=str(error))
+        finally:
+            writer.close()
+
+    server = await asyncio.start_unix_server(serve, str(path))
+    os.chmod(path, 0o600)  # noqa: PTH101 - one call before the first order, nothing to wait for
+    return server
+
+
+def _remove_stale(path: Path) -> None:
+    """The socket of a process that was killed is still in the file system."""
+    path.unlink(missing_ok=True)
+
+
+async def answer_line(fleet: Fleet, line: bytes) -> dict[str, Any]:
+    """Carry out one order; what is wrong with it is said in the answer."""
+    try:
+        order = msgspec.json.decode(line, type=ControlOrder)
+        answer = _order_named(order.do)(fleet, order)
+        if asyncio.iscoroutine(answer):
+            answer = await answer
+    except (msgspec.DecodeError, ValueError) as error:
+        return {"ok": False, "error": str(error)}
+    return {"ok": True, **(answer or {})}
+
+
+def _order_named(name: str) -> Callable[[Fleet, ControlOrder], Any]:
+    try:
+        return _ORDERS[name]
+    except KeyError:
+        raise ValueError(f"{name!r} is none of {', '.join(sorted(_ORDERS))}") from None
+
+
+def _each(act: Callable[[Station], None]) -> Callable[[Fleet, ControlOrder], dict[str, Any]]:
+    def carry_out(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
+        stations = fleet.chosen(order.serials)
+        for station in stations:
+            act(station)
+        return {"meters": len(stations)}
+
+    return carry_out
+
+
+def _drift(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
+    stations = fleet.chosen(order.serials)
+    if not -100_000 <= order.ppm <= 100_000:
+        raise ValueError("ppm must be within 100000 either way")
+    for station in stations:
+        station.meter.drift_clock(fleet.now(), order.ppm)
+    return {"meters": len(stations)}
+
+
+def _set_faults(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
+    rates = (order.rates or FaultRates()).check()
+    stations = fleet.chosen(order.serials)
+    for station in stations:
+        station.plan.rates = rates
+    return {"meters": len(stations)}
+
+
+def _press(station: Station) -> None:
+    station.meter.operate(Order.MANUAL_RECONNECT)
+    station.touch()
+
+
+async def _close(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
+    instant = order.at or fleet.next_boundary()
+    if instant.tzinfo is None:
+        raise ValueError("at needs a time zone")
+    await fleet.close_at(instant)
+    return {**fleet.status(), "totals": fleet.totals()}
+
+
+def _status(fleet: Fleet, _order: ControlOrder) -> dict[str, Any]:
+    fleet.flush()
+    return fleet.status()
+
+
+def _totals(fleet: Fleet, _order: ControlOrder) -> dict[str, Any]:
+    fleet.flush()
+    return {"totals": fleet.totals()}
+
+
+def _reopen(fleet: Fleet, _order: ControlOrder) -> dict[str, Any]:
+    fleet.reopen()
+    return {}
+
+
+_ORDERS: Final[dict[str, Callable[[Fleet, ControlOrder], Any]]] = {
+    "status": _status,
+    "totals": _totals,
+    "close": _close,
+    "reopen": _reopen,
+    "cut": _each(Station.cut_power),
+    "restore": _each(Station.restore_power),
+    "drop": _each(Station.drop_link),
+    "reboot": _each(Station.reboot),
+    "press": _each(_press),
+    "drift": _drift,
+    "faults": _set_faults,
+}
+
+
+# --- the process ------------------------------------------------------------------------------------------
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    """Host and port of "host:port" or "[v6]:port"; ValueError otherwise."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise ValueError(f"{text!r} is not an address such as 127.0.0.1:4059 or [::1]:4059")
+    return host.strip("[]"), int(port)
+
+
+async def serve_fleet(path: Path) -> None:
+    """Run the fleet of a file until SIGTERM or SIGINT."""
+    file = read_fleet_file(path)
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    fleet = Fleet(file, path.parent, AnchoredClock(path.parent / file.clock))
+    log.info("fleet is up", meters=len(file.meters), head_end=f"{file.head_end_host}:{file.head_end_port}")
+    await fleet.run(stopping)
+    log.info("fleet has stopped", **fleet.status())
+
+
+def run_fleet(path: Path) -> None:
+    """The fleet process (blocks). Raises FleetError for a bad file, OSError for an address that is taken."""
+    uvloop.run(serve_fleet(path))

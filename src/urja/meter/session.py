@@ -1,0 +1,169 @@
+"""Associations with one meter over one connection: wrapper frames in, wrapper frames out."""
+
+from collections.abc import Callable
+from typing import Final
+
+from urja.cosem.acse import Mechanism
+from urja.cosem.apdu import AccessResult, AccessSelection, ActionResult
+from urja.cosem.association import (
+    ActionRequested,
+    Associated,
+    AssociationConfig,
+    Fault,
+    GetListRequested,
+    GetRequested,
+    NeedsSend,
+    Released,
+    ServerAssociation,
+    ServerEvent,
+    SetListRequested,
+    SetRequested,
+)
+from urja.cosem.axdr import Data
+from urja.cosem.errors import PeerError
+from urja.cosem.obis import CosemAttribute, Obis
+from urja.cosem.wrapper import Frame
+from urja.cosem.xdlms.selection import Access, to_selection
+from urja.meter.meter import Meter
+from urja.meter.model import Refused, Role, Selection
+from urja.meter.objects import CONFORMANCE, selection_of
+
+MAX_PDU: Final = 1024
+"""Bytes of the longest APDU the meter takes and sends: what a small modem buffers."""
+
+Entropy = Callable[[int], bytes]
+
+
+def association_config(meter: Meter, role: Role) -> AssociationConfig:
+    """How the meter wants the association of a role (IS 15959-2, associations)."""
+    identity = meter.identity
+    if role is Role.PUBLIC:
+        return AssociationConfig(conformance=CONFORMANCE[role], max_pdu=MAX_PDU)
+    mechanism = Mechanism.LLS if role is Role.READER else Mechanism(identity.type.associations.hls_mechanism)
+    return AssociationConfig(
+        mechanism=mechanism,
+        ciphered=True,
+        keys=identity.keys,
+        system_title=identity.title,
+        secret=bytes.fromhex(identity.lls_secret) if role is Role.READER else b"",
+        conformance=CONFORMANCE[role],
+        max_pdu=MAX_PDU,
+    )
+
+
+class Sessions:
+    """What a connection carries beside pushes: one association per client SAP.
+
+    The meter must stand at the present instant before `receive` (the owner advances it).
+    """
+
+    def __init__(self, meter: Meter, entropy: Entropy) -> None:
+        saps = meter.identity.type.associations
+        self._meter = meter
+        self._entropy = entropy
+        self._server_sap = saps.server_sap
+        self._roles = {
+            saps.public_sap: Role.PUBLIC,
+            saps.reader_sap: Role.READER,
+            saps.utility_sap: Role.UTILITY,
+        }
+        self._open: dict[Role, ServerAssociation] = {}
+        self.faults: list[PeerError] = []
+
+    def receive(self, frame: Frame) -> list[Frame]:
+        """Answer one frame. A frame for a SAP that is not there gets no answer, as a meter does it."""
+        role = self._roles.get(frame.source)
+        if role is None or frame.destination != self._server_sap or not self._meter.powered:
+            return []
+        association = self._association(role)
+        answers: list[bytes] = []
+        with_counters = association.config.ciphered
+        if with_counters:
+            # Pushes, or another connection, may have used counters under the same key since the last request.
+            association.invocation_counter = self._meter.transmit.upcoming
+            association.peer_counter = self._meter.received_counters[role]
+        for event in association.receive(frame.apdu):
+            answers += self._answer(association, role, event)
+        if with_counters:
+            self._meter.transmit.skip_to(association.invocation_counter)
+            self._meter.received_counters[role] = association.peer_counter
+        return [Frame(self._server_sap, frame.source, apdu) for apdu in answers]
+
+    def _association(self, role: Role) -> ServerAssociation:
+        association = self._open.get(role)
+        if association is None:
+            association = self._open[role] = ServerAssociation(
+                association_config(self._meter, role),
+                invocation_counter=self._meter.transmit.upcoming,
+                peer_counter=self._meter.received_counters.get(role, -1),
+                entropy=self._entropy,
+            )
+        return association
+
+    def _answer(self, association: ServerAssociation, role: Role, event: ServerEvent) -> list[bytes]:
+        match event:
+            case NeedsSend(apdu):
+                return [apdu]
+            case Associated():
+                if event.peer_system_title is not None:
+                    self._meter.client_titles[role] = event.peer_system_title
+                return []
+            case Released():
+                return []
+            case Fault():
+                self.faults.append(event.error)
+                del self.faults[:-16]
+                return []
+            case GetRequested():
+                return [association.respond_get(event.ref, self._read(role, event.attribute, event.access))]
+            case GetListRequested():
+                results = tuple(self._read(role, attribute, access) for attribute, access in event.items)
+                return [association.respond_get_list(event.ref, results)]
+            case SetRequested():
+                return [association.respond_set(event.ref, self._write(role, event.attribute, event.value))]
+            case SetListRequested():
+                pairs = zip(event.items, event.values, strict=True)
+                written = tuple(self._write(role, attribute, value) for (attribute, _access), value in pairs)
+                return [association.respond_set_list(event.ref, written)]
+            case ActionRequested():
+                result, returned = self._invoke(role, event)
+                return [association.respond_action(event.ref, result, returned)]
+
+    def _read(self, role: Role, attribute: CosemAttribute, access: Access | None) -> Data | AccessResult:
+        meter = self._meter
+        try:
+            wire = to_selection(access)
+            selection = None if wire is None else self._selection(wire)
+            return meter.catalogue.read(meter, role, _target(attribute), selection)
+        except Refused as refused:
+            return refused.reason
+
+    def _selection(self, access: AccessSelection) -> Selection:
+        try:
+            return selection_of(self._meter.identity.type, access)
+        except PeerError:
+            # A descriptor that is none: the service is answered, the association goes on.
+            raise Refused(AccessResult.TYPE_UNMATCHED) from None
+
+    def _write(self, role: Role, attribute: CosemAttribute, value: Data) -> AccessResult:
+        meter = self._meter
+        try:
+            meter.catalogue.write(meter, role, _target(attribute), value)
+        except Refused as refused:
+            return refused.reason
+        except PeerError:
+            return AccessResult.TYPE_UNMATCHED
+        return AccessResult.SUCCESS
+
+    def _invoke(self, role: Role, event: ActionRequested) -> tuple[ActionResult, Data | None]:
+        meter = self._meter
+        target = (event.method.class_id, event.method.obis, event.method.method)
+        try:
+            return ActionResult.SUCCESS, meter.catalogue.invoke(meter, role, target, event.parameters)
+        except Refused as refused:
+            # Both enumerations number these reasons alike (IEC 62056-5-3, 9.5).
+            return ActionResult(int(refused.reason)), None
+
+
+def _target(attribute: CosemAttribute) -> tuple[int, Obis, int]:
+    return attribute.class_id, attribute.obis, attribute.attribute

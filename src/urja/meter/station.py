@@ -1,0 +1,268 @@
+"""One meter at its link: connections carry sessions, the way out carries pushes through the faults of the world.
+
+This is the asyncio shell around the sans-IO meter; it decides nothing about metering.
+"""
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Final, cast
+
+import structlog
+
+from urja.cosem.errors import CosemError
+from urja.cosem.wrapper import Frame, Splitter
+from urja.meter.engine import Tale
+from urja.meter.faults import Delivery, FaultPlan
+from urja.meter.meter import Meter, Push
+from urja.meter.session import Entropy, Sessions
+
+log = structlog.get_logger()
+
+_ALERTS_KEPT: Final = 16
+"""Alerts that wait for the link. Other pushes are not kept: they are in the profiles."""
+_WRITE_BUFFER_LIMIT: Final = 256 * 1024
+"""Bytes that may wait for a head end which pushes back; beyond it a push is lost, as in a small modem."""
+_BACK_OFF_FIRST_S: Final = 0.2
+_BACK_OFF_CAP_S: Final = 15.0
+
+
+@dataclass(slots=True)
+class Counts:
+    """What happened to a meter's pushes and links. `sent` counts pushes, not their copies."""
+
+    made: int = 0
+    sent: int = 0
+    duplicated: int = 0
+    lost_by_fault: int = 0
+    lost_without_link: int = 0
+    connections: int = 0
+    refused_connections: int = 0
+
+    def add(self, other: "Counts") -> None:
+        """Add another's counts to these."""
+        for name, value in asdict(other).items():
+            setattr(self, name, getattr(self, name) + value)
+
+
+Now = Callable[[], datetime]
+SendDatagram = Callable[[bytes], None]
+
+
+class Station:
+    """A meter, its connections and what is on the way out.
+
+    `now` gives the business time to which the meter may live. With `send_datagram` pushes leave by UDP;
+    otherwise on the connection that the meter has dialled. A listening meter without UDP pushes nothing: on a
+    connection opened by a client nobody waits for it.
+    """
+
+    def __init__(
+        self,
+        meter: Meter,
+        *,
+        now: Now,
+        entropy: Entropy,
+        plan: FaultPlan,
+        send_datagram: SendDatagram | None = None,
+    ) -> None:
+        saps = meter.identity.type.associations
+        self.meter = meter
+        self.plan = plan
+        self.counts = Counts()
+        self.entropy = entropy
+        self._now = now
+        self._send_datagram = send_datagram
+        self._push_ports = (saps.server_sap, saps.push_sap)
+        self._connections: set[MeterProtocol] = set()
+        self._dialled: MeterProtocol | None = None
+        self._waiting_alerts: deque[Push] = deque(maxlen=_ALERTS_KEPT)
+        self._may_talk = asyncio.Event()
+        self._may_talk.set()
+        # Back-off is jittered by the meter's own seed: a fleet must not dial in step.
+        self._jitter = random.Random(meter.identity.serial)  # noqa: S311
+        self._copies_sent: set[int] = set()
+
+    # Time and commands.
+
+    def touch(self) -> None:
+        """Bring the meter to the present and send what it has to say."""
+        self.dispatch(self.meter.advance(self._now()))
+
+    def cut_power(self) -> None:
+        """The grid fails: last gasp, then silence."""
+        self.dispatch(self.meter.cut_power(self._now()))
+        self._may_talk.clear()
+        self.drop_link()
+
+    def restore_power(self) -> None:
+        """The grid is back: the meter wakes and dials again."""
+        self.dispatch(self.meter.restore_power(self._now()))
+        self._may_talk.set()
+
+    def reboot(self) -> None:
+        """The communication side starts anew: connections, associations and waiting alerts are gone."""
+        self.touch()
+        self._waiting_alerts.clear()
+        self.drop_link()
+
+    def drop_link(self) -> None:
+        """Close every connection; what is already written still goes out."""
+        for connection in list(self._connections):
+            connection.close()
+
+    # Pushes.
+
+    def dispatch(self, pushes: list[Push]) -> None:
+        """Send pushes through the faults of the way."""
+        self.counts.made += len(pushes)
+        lost_before = self.plan.lost
+        self._deliver(self.plan.pass_on(pushes))
+        self.counts.lost_by_fault += self.plan.lost - lost_before
+
+    def release_held(self) -> None:
+        """Let go of pushes that wait to be overtaken."""
+        self._deliver(self.plan.release())
+
+    def _deliver(self, deliveries: list[Delivery]) -> None:
+        for delivery in deliveries:
+            if delivery.delay_s:
+                asyncio.get_running_loop().call_later(delivery.delay_s, self._send, delivery.push)
+            else:
+                self._send(delivery.push)
+
+    def _send(self, push: Push) -> None:
+        frame = Frame(*self._push_ports, push.apdu).encode()
+        if self._send_datagram is not None:
+            self._send_datagram(frame)
+        elif self._dialled is None or not self._dialled.offer(frame):
+            self._missed(push)
+            return
+        self._note_sent(push)
+
+    def _missed(self, push: Push) -> None:
+        if push.kind is Tale.ALERT and self.meter.identity.type.dials == "out":
+            if len(self._waiting_alerts) == _ALERTS_KEPT:
+                self.counts.lost_without_link += 1
+            self._waiting_alerts.append(push)
+        else:
+            self.counts.lost_without_link += 1
+
+    def _note_sent(self, push: Push) -> None:
+        if push.counter in self._copies_sent:
+            self.counts.duplicated += 1
+            return
+        self.counts.sent += 1
+        if self.plan.rates.duplicate:
+            self._copies_sent.add(push.counter)
+
+    # Links.
+
+    def connected(self, connection: "MeterProtocol") -> None:
+        """A connection stands; alerts that waited for a dialled one go first."""
+        if not self.meter.powered:
+            connection.close()
+            return
+        self.counts.connections += 1
+        self._connections.add(connection)
+        if connection.dialled:
+            self._dialled = connection
+            while self._waiting_alerts:
+                self._send(self._waiting_alerts.popleft())
+
+    def disconnected(self, connection: "MeterProtocol") -> None:
+        """A connection is gone."""
+        self._connections.discard(connection)
+        if self._dialled is connection:
+            self._dialled = None
+
+    @property
+    def linked(self) -> bool:
+        """Whether the meter has any connection."""
+        return bool(self._connections)
+
+    async def dial(self, host: str, port: int) -> None:
+        """Keep one connection to the head end, for ever: dial, and dial again with growing, jittered pauses."""
+        loop = asyncio.get_running_loop()
+        failures = 0
+        while True:
+            await self._may_talk.wait()
+            try:
+                _, protocol = await loop.create_connection(
+                    lambda: MeterProtocol(self, dialled=True), host, port
+                )
+            except OSError:
+                failures += 1
+                self.counts.refused_connections += 1
+            else:
+                failures = 0
+                await protocol.lost
+            await asyncio.sleep(self._pause_s(failures))
+
+    def _pause_s(self, failures: int) -> float:
+        longest: float = min(_BACK_OFF_FIRST_S * 2.0 ** min(failures, 16), _BACK_OFF_CAP_S)
+        return longest * (0.5 + 0.5 * self._jitter.random())
+
+    async def listen(self, host: str, port: int) -> asyncio.Server:
+        """Accept connections of head ends and other clients. Raises OSError where the address is taken."""
+        loop = asyncio.get_running_loop()
+        return await loop.create_server(lambda: MeterProtocol(self, dialled=False), host, port)
+
+
+class MeterProtocol(asyncio.Protocol):
+    """One TCP connection of a meter. `lost` is done when it is over."""
+
+    def __init__(self, station: Station, *, dialled: bool) -> None:
+        self.dialled = dialled
+        self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._station = station
+        self._splitter = Splitter()
+        self._sessions = Sessions(station.meter, station.entropy)
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._station.connected(self)
+
+    def data_received(self, data: bytes) -> None:
+        serial = self._station.meter.identity.serial
+        try:
+            for frame in self._splitter.feed(data):
+                self._serve(frame)
+            if self._splitter.failure is not None:
+                raise self._splitter.failure
+        except CosemError as error:
+            # The stream cannot be followed, or our counters have run out: either way this link is over.
+            log.warning("meter closes its connection", serial=serial, error=str(error))
+            self.close()
+
+    def _serve(self, frame: Frame) -> None:
+        self._station.touch()
+        answers = self._sessions.receive(frame)
+        if self._transport is not None:
+            self._transport.writelines([answer.encode() for answer in answers])
+        self._station.touch()  # what the request has set off, such as the alert of the load switch
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the loop calls it so
+        self._station.disconnected(self)
+        self._transport = None
+        if not self.lost.done():
+            self.lost.set_result(None)
+
+    def offer(self, frame: bytes) -> bool:
+        """Write a push unless the link is closing or the head end does not take what was written before."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return False
+        if transport.get_write_buffer_size() > _WRITE_BUFFER_LIMIT:
+            return False
+        transport.write(frame)
+        return True
+
+    def close(self) -> None:
+        """Close after what is already written."""
+        if self._transport is not None:
+            self._transport.close()

@@ -150,7 +150,9 @@ def open_(
         plaintext = text
         expected = gcm.encrypt(vector, b"", header + text)[:TAG_LENGTH]
     if not hmac.compare_digest(expected, tag):
-        raise AuthenticationFailed("the authentication tag does not fit the key, the title or the bytes")
+        raise AuthenticationFailed(
+            "the authentication tag does not fit the key, the title or the bytes", offset=len(text)
+        )
     return plaintext
 
 

@@ -1,0 +1,348 @@
+"""HDLC frame format type 3 of DLMS (IEC 62056-46): addresses, check sequences, segmentation, control fields."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final, Self
+
+from urja.cosem import axdr
+from urja.cosem.axdr import Limits
+from urja.cosem.errors import DecodeError, LimitExceeded, LocalError
+from urja.cosem.xdlms.cursor import Cursor
+
+FLAG: Final = 0x7E
+MAX_LENGTH: Final = 0x7FF
+"""Of a frame without its flags: the format field has 11 bits for it."""
+
+LLC_COMMAND: Final = bytes.fromhex("e6e600")
+LLC_RESPONSE: Final = bytes.fromhex("e6e700")
+
+_FORMAT_TYPE, _SEGMENTED = 0xA000, 0x0800
+_SHORTEST: Final = 7  # format, two addresses of one byte, control, FCS
+
+
+def _fcs_table() -> tuple[int, ...]:
+    table = []
+    for value in range(256):
+        register = value
+        for _ in range(8):
+            register = register >> 1 ^ (0x8408 if register & 1 else 0)
+        table.append(register)
+    return tuple(table)
+
+
+_FCS_TABLE: Final = _fcs_table()
+
+
+def check_sequence(data: bytes) -> bytes:
+    """FCS-16 of ISO/IEC 13239 (CRC-16/X.25), low byte first: both HCS and FCS."""
+    register = 0xFFFF
+    for byte in data:
+        register = register >> 8 ^ _FCS_TABLE[(register ^ byte) & 0xFF]
+    return (register ^ 0xFFFF).to_bytes(2, "little")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """An HDLC address of one, two or four bytes (IEC 62056-46, 6.4.2.2).
+
+    Clients have one byte (`upper` only); servers have an upper (logical device) and, from two bytes on, a
+    lower (physical device) part: 7 bits each in two bytes, 14 bits each in four.
+    """
+
+    upper: int
+    lower: int | None = None
+    size: int = 1
+
+    def encode(self) -> bytes:
+        """The bytes; LocalError where a part does not fit the size."""
+        bits = 14 if self.size == 4 else 7
+        lower = self.lower if self.lower is not None else 0
+        fits = 0 <= self.upper < 1 << bits and 0 <= lower < 1 << bits
+        if self.size not in (1, 2, 4) or not fits or (self.size == 1) != (self.lower is None):
+            raise LocalError(f"{self} is no HDLC address")
+        if self.size == 1:
+            return bytes((self.upper << 1 | 1,))
+        if self.size == 2:
+            return bytes((self.upper << 1, lower << 1 | 1))
+        high, low = self.upper >> 7, self.upper & 0x7F
+        return bytes((high << 1, low << 1, lower >> 7 << 1, (lower & 0x7F) << 1 | 1))
+
+
+class Kind(Enum):
+    """What the control field says."""
+
+    INFORMATION = "I"
+    RECEIVE_READY = "RR"
+    RECEIVE_NOT_READY = "RNR"
+    SET_NORMAL_RESPONSE_MODE = "SNRM"
+    DISCONNECT = "DISC"
+    UNNUMBERED_ACKNOWLEDGE = "UA"
+    DISCONNECTED_MODE = "DM"
+    FRAME_REJECT = "FRMR"
+    UNNUMBERED_INFORMATION = "UI"
+
+
+_POLL_FINAL: Final = 0x10
+_UNNUMBERED: Final = {
+    0x83: Kind.SET_NORMAL_RESPONSE_MODE,
+    0x43: Kind.DISCONNECT,
+    0x63: Kind.UNNUMBERED_ACKNOWLEDGE,
+    0x0F: Kind.DISCONNECTED_MODE,
+    0x87: Kind.FRAME_REJECT,
+    0x03: Kind.UNNUMBERED_INFORMATION,
+}
+_UNNUMBERED_CODE: Final = {kind: code for code, kind in _UNNUMBERED.items()}
+_CARRIERS: Final = (Kind.INFORMATION, Kind.UNNUMBERED_INFORMATION)
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """The control field: kind, poll/final bit, and for I, RR and RNR the sequence numbers 0..7."""
+
+    kind: Kind
+    poll_final: bool = True
+    send: int = 0
+    receive: int = 0
+
+    @classmethod
+    def from_byte(cls, value: int) -> Self | None:
+        """The field, or None for a byte that is none."""
+        final = bool(value & _POLL_FINAL)
+        if not value & 1:
+            return cls(Kind.INFORMATION, final, value >> 1 & 7, value >> 5)
+        if value & 0x0F == 1:
+            return cls(Kind.RECEIVE_READY, final, 0, value >> 5)
+        if value & 0x0F == 5:
+            return cls(Kind.RECEIVE_NOT_READY, final, 0, value >> 5)
+        kind = _UNNUMBERED.get(value & ~_POLL_FINAL)
+        return None if kind is None else cls(kind, final)
+
+    def to_byte(self) -> int:
+        """The byte; LocalError where a sequence number does not fit."""
+        if not 0 <= self.send <= 7 or not 0 <= self.receive <= 7:
+            raise LocalError(f"sequence numbers {self.send}, {self.receive} are outside 0..7")
+        final = self.poll_final * _POLL_FINAL
+        if self.kind is Kind.INFORMATION:
+            return self.receive << 5 | final | self.send << 1
+        if self.kind is Kind.RECEIVE_READY:
+            return self.receive << 5 | final | 1
+        if self.kind is Kind.RECEIVE_NOT_READY:
+            return self.receive << 5 | final | 5
+        return _UNNUMBERED_CODE[self.kind] | final
+
+
+@dataclass(frozen=True, slots=True)
+class HdlcFrame:
+    """One frame; `segmented` says that more of the same follows."""
+
+    destination: Address
+    source: Address
+    control: Control
+    information: bytes = b""
+    segmented: bool = False
+
+    def encode(self) -> bytes:
+        """The frame with its flags; LocalError where it is too long."""
+        addresses = self.destination.encode() + self.source.encode() + bytes((self.control.to_byte(),))
+        size = 2 + len(addresses) + 2 + (len(self.information) + 2 if self.information else 0)
+        if size > MAX_LENGTH:
+            raise LocalError(f"an HDLC frame of {size} bytes, {MAX_LENGTH} are possible")
+        head = (_FORMAT_TYPE | self.segmented * _SEGMENTED | size).to_bytes(2) + addresses
+        body = head
+        if self.information:
+            body += check_sequence(head) + self.information
+        return bytes((FLAG,)) + body + check_sequence(body) + bytes((FLAG,))
+
+
+def decode_frame(buf: bytes | bytearray, offset: int = 0) -> tuple[HdlcFrame, int]:
+    """The frame whose opening flag is at `offset`, and the offset of its closing flag.
+
+    Raises DecodeError with the byte at which the frame is cut or wrong.
+    """
+    if offset >= len(buf) or buf[offset] != FLAG:
+        raise DecodeError("no opening flag 7e", offset=offset)
+    start = offset + 1
+    if len(buf) - start < 2:
+        raise DecodeError("the frame ends in its format field", offset=len(buf))
+    head = int.from_bytes(buf[start : start + 2])
+    size = head & MAX_LENGTH
+    if head & 0xF000 != _FORMAT_TYPE or size < _SHORTEST:
+        raise DecodeError(f"format field {head:04x} is not that of a DLMS frame", offset=start)
+    end = start + size
+    if len(buf) < end:
+        raise DecodeError(f"the frame has {size} bytes, {len(buf) - start} are there", offset=len(buf))
+    if len(buf) == end or buf[end] != FLAG:
+        raise DecodeError(f"no closing flag 7e after a frame of {size} bytes", offset=end)
+    body = bytes(buf[start:end])
+    if check_sequence(body[:-2]) != body[-2:]:
+        raise DecodeError("the frame check sequence is wrong", offset=end - 2)
+    return _decode_body(body, start, bool(head & _SEGMENTED)), end
+
+
+def _decode_body(body: bytes, start: int, segmented: bool) -> HdlcFrame:
+    destination, pos = _decode_address(body, 2, start)
+    source, pos = _decode_address(body, pos, start)
+    if pos >= len(body) - 2:
+        raise DecodeError("the frame has no control field", offset=start + pos)
+    control = Control.from_byte(body[pos])
+    if control is None:
+        raise DecodeError(f"0x{body[pos]:02x} is no control field", offset=start + pos)
+    pos += 1
+    information = b""
+    if pos < len(body) - 2:
+        if body[pos : pos + 2] != check_sequence(body[:pos]) or pos + 2 > len(body) - 2:
+            raise DecodeError("the header check sequence is wrong", offset=start + pos)
+        information = body[pos + 2 : -2]
+    return HdlcFrame(destination, source, control, information, segmented)
+
+
+def _decode_address(body: bytes, pos: int, start: int) -> tuple[Address, int]:
+    # The lowest bit marks the last byte of an address.
+    size = 1
+    while pos + size <= len(body) and not body[pos + size - 1] & 1:
+        size += 1
+    if size not in (1, 2, 4) or pos + size > len(body):
+        raise DecodeError("an HDLC address has 1, 2 or 4 bytes", offset=start + pos)
+    parts = [byte >> 1 for byte in body[pos : pos + size]]
+    if size == 1:
+        address = Address(parts[0])
+    elif size == 2:
+        address = Address(parts[0], parts[1], 2)
+    else:
+        address = Address(parts[0] << 7 | parts[1], parts[2] << 7 | parts[3], 4)
+    return address, pos + size
+
+
+class Splitter:
+    """Finds frames in a stream of bytes, and its way back after garbage; holds less than one frame."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self.discarded = 0
+        """Bytes that belonged to no frame."""
+        self.last_error: DecodeError | None = None
+        """Why something that began like a frame was none. Its offset counts from that beginning."""
+
+    def feed(self, data: bytes | bytearray | memoryview) -> list[HdlcFrame]:
+        """Take bytes, give the frames they complete. Never raises: noise on a line is normal."""
+        buffer = self._buffer
+        buffer += data
+        frames: list[HdlcFrame] = []
+        pos = 0
+        while True:
+            flag = buffer.find(FLAG, pos)
+            self.discarded += (len(buffer) if flag < 0 else flag) - pos
+            if flag < 0:
+                pos = len(buffer)
+                break
+            pos = flag
+            if not _complete(buffer, pos):
+                break
+            pos = self._take(buffer, pos, frames)
+        del buffer[:pos]
+        return frames
+
+    def _take(self, buffer: bytearray, pos: int, frames: list[HdlcFrame]) -> int:
+        """One frame at the flag, or past a flag that begins none. A closing flag may open the next frame."""
+        if buffer[pos + 1] & 0xF0 != _FORMAT_TYPE >> 8:
+            return pos + 1
+        try:
+            frame, closing = decode_frame(buffer[pos : pos + MAX_LENGTH + 2])
+        except DecodeError as error:
+            self.last_error = error
+            self.discarded += 1
+            return pos + 1
+        frames.append(frame)
+        return pos + closing
+
+
+def _complete(buffer: bytearray, pos: int) -> bool:
+    """Whether enough has come to judge what begins at a flag."""
+    left = len(buffer) - pos
+    if left < 2:
+        return False
+    if buffer[pos + 1] & 0xF0 != _FORMAT_TYPE >> 8:
+        return True
+    return left >= 3 and left >= (int.from_bytes(buffer[pos + 1 : pos + 3]) & MAX_LENGTH) + 2
+
+
+@dataclass(slots=True)
+class Reassembler:
+    """Joins the segments of I and UI frames into APDUs and takes the LLC header off, where there is one."""
+
+    limits: Limits = axdr.DEFAULT_LIMITS
+    _parts: bytearray = field(default_factory=bytearray)
+
+    def push(self, frame: HdlcFrame) -> bytes | None:
+        """Take one frame; returns the APDU that it completes. Raises LimitExceeded, forgetting what it held."""
+        if frame.control.kind not in _CARRIERS or not frame.information:
+            return None
+        if len(self._parts) + len(frame.information) > self.limits.max_apdu:
+            self._parts.clear()
+            raise LimitExceeded(f"segments of more than {self.limits.max_apdu} bytes")
+        self._parts += frame.information
+        if frame.segmented:
+            return None
+        whole = bytes(self._parts)
+        self._parts.clear()
+        return strip_llc(whole)
+
+
+def strip_llc(information: bytes) -> bytes:
+    """The APDU behind the LLC header. Not every meter sends one, and no APDU begins like it."""
+    return information[3:] if information[:3] in (LLC_COMMAND, LLC_RESPONSE) else information
+
+
+def segment(apdu: bytes, *, llc: bytes, max_information: int) -> list[bytes]:
+    """The information fields that carry an APDU; all but the last go into segmented frames."""
+    if max_information < 1:
+        raise LocalError(f"segments of {max_information} bytes")
+    whole = llc + apdu
+    return [whole[pos : pos + max_information] for pos in range(0, len(whole), max_information)]
+
+
+@dataclass(frozen=True, slots=True)
+class LinkParameters:
+    """What SNRM proposes and UA settles (IEC 62056-46, 6.4.4.4.3.2); the defaults hold where nothing is said.
+
+    Sizes in bytes of information, windows in frames, both seen from the sender of the frame.
+    """
+
+    max_information_transmit: int = 128
+    max_information_receive: int = 128
+    window_transmit: int = 1
+    window_receive: int = 1
+
+    def encode(self) -> bytes:
+        """The information field of SNRM and UA."""
+        items = (
+            (5, _shortest(self.max_information_transmit)),
+            (6, _shortest(self.max_information_receive)),
+            (7, self.window_transmit.to_bytes(4)),
+            (8, self.window_receive.to_bytes(4)),
+        )
+        content = b"".join(bytes((tag, len(value))) + value for tag, value in items)
+        return bytes((0x81, 0x80, len(content))) + content
+
+    @classmethod
+    def decode(cls, information: bytes) -> Self:
+        """From the information field; an empty one means the defaults. Raises DecodeError."""
+        if not information:
+            return cls()
+        cursor = Cursor(information)
+        if cursor.take(2, "link parameters") != b"\x81\x80":
+            raise DecodeError("link parameters do not begin with 8180", offset=0)
+        if cursor.byte("group length") != cursor.left:
+            raise DecodeError("the group length of the link parameters does not fit", offset=2)
+        values: dict[int, int] = {}
+        while cursor.left:
+            tag = cursor.byte("parameter")
+            values[tag] = cursor.uint(cursor.byte("parameter length"), "parameter")
+        return cls(values.get(5, 128), values.get(6, 128), values.get(7, 1), values.get(8, 1))
+
+
+def _shortest(value: int) -> bytes:
+    try:
+        return value.to_bytes(1 if value < 256 else 2)
+    except OverflowError as error:
+        raise LocalError(f"an information field of {value} bytes") from error

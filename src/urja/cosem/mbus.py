@@ -1,0 +1,183 @@
+"""Wired M-Bus as DLMS uses it (EN 13757-2 long frames; EN 13757-1 transport layer with CI 0x00-0x1F).
+
+An APDU longer than one telegram comes in several: the CI field counts them and marks the last.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from urja.cosem import axdr
+from urja.cosem.axdr import Limits
+from urja.cosem.errors import DecodeError, LimitExceeded, LocalError, PeerError
+
+START: Final = 0x68
+STOP: Final = 0x16
+SEND_USER_DATA: Final = 0x53
+"""C field: SND-UD."""
+BROADCAST: Final = 0xFF
+"""A field: broadcast without an answer."""
+
+_FINAL, _SEQUENCE = 0x10, 0x0F
+_HEADER: Final = 5
+"""C, A, CI and the two transport SAPs."""
+MAX_DATA: Final = 255 - _HEADER
+
+
+@dataclass(frozen=True, slots=True)
+class Telegram:
+    """One long frame: `sequence` 0..15 counts within an APDU, `final` marks its last telegram."""
+
+    control: int
+    address: int
+    sequence: int
+    final: bool
+    source: int
+    destination: int
+    data: bytes
+
+    def encode(self) -> bytes:
+        """The frame; LocalError where something does not fit."""
+        if len(self.data) > MAX_DATA or not 0 <= self.sequence <= _SEQUENCE:
+            raise LocalError(f"{len(self.data)} bytes as number {self.sequence} do not fit a telegram")
+        information = self.sequence | self.final * _FINAL
+        try:
+            head = bytes((self.control, self.address, information, self.source, self.destination))
+        except ValueError as error:
+            raise LocalError(f"a field of {self!r} is outside 0..255") from error
+        body = head + self.data
+        return bytes((START, len(body), len(body), START)) + body + bytes((sum(body) & 0xFF, STOP))
+
+
+def decode_telegram(buf: bytes | bytearray, offset: int = 0) -> tuple[Telegram, int]:
+    """The telegram at `offset`, and the offset behind it.
+
+    Raises DecodeError with the byte at which the telegram is cut or wrong.
+    """
+    if len(buf) - offset < 4:
+        raise DecodeError("the telegram ends in its header", offset=len(buf))
+    size = buf[offset + 1]
+    if buf[offset] != START or buf[offset + 2] != size or buf[offset + 3] != START:
+        raise DecodeError("no header 68 L L 68", offset=offset)
+    start = offset + 4
+    end = start + size
+    if len(buf) < end + 2:
+        raise DecodeError(
+            f"the telegram has {size} bytes, {max(len(buf) - start - 2, 0)} are there", offset=len(buf)
+        )
+    if buf[end + 1] != STOP:
+        raise DecodeError(f"0x{buf[end + 1]:02x} where the stop byte 16 is due", offset=end + 1)
+    body = bytes(buf[start:end])
+    if sum(body) & 0xFF != buf[end]:
+        raise DecodeError("the checksum is wrong", offset=end)
+    if size < _HEADER or body[2] > (_FINAL | _SEQUENCE):
+        raise DecodeError("not a telegram of the DLMS transport layer", offset=start + 2)
+    control, address, information, source, destination = body[:_HEADER]
+    final = bool(information & _FINAL)
+    sequence = information & _SEQUENCE
+    return Telegram(control, address, sequence, final, source, destination, body[_HEADER:]), end + 2
+
+
+class Splitter:
+    """Finds telegrams in a stream of bytes, and its way back after garbage; holds less than one telegram."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self.discarded = 0
+        """Bytes that belonged to no telegram."""
+        self.last_error: DecodeError | None = None
+        """Why something that began like a telegram was none. Its offset counts from that beginning."""
+
+    def feed(self, data: bytes | bytearray | memoryview) -> list[Telegram]:
+        """Take bytes, give the telegrams they complete. Never raises: noise on a line is normal."""
+        buffer = self._buffer
+        buffer += data
+        telegrams: list[Telegram] = []
+        pos = 0
+        while True:
+            start = buffer.find(START, pos)
+            self.discarded += (len(buffer) if start < 0 else start) - pos
+            pos = len(buffer) if start < 0 else start
+            if start < 0 or not _complete(buffer, pos):
+                break
+            try:
+                telegram, end = decode_telegram(buffer[pos : pos + 261])
+            except DecodeError as error:
+                self.last_error = error
+                self.discarded += 1
+                pos += 1
+                continue
+            telegrams.append(telegram)
+            pos += end
+        del buffer[:pos]
+        return telegrams
+
+
+def _complete(buffer: bytearray, pos: int) -> bool:
+    """Whether enough has come to judge what begins here."""
+    left = len(buffer) - pos
+    if left < 4:
+        # Shorter than a header, but already not one?
+        return left >= 3 and buffer[pos + 1] != buffer[pos + 2]
+    header = buffer[pos + 1] == buffer[pos + 2] and buffer[pos + 3] == START
+    return not header or left >= buffer[pos + 1] + 6
+
+
+@dataclass(slots=True)
+class Reassembler:
+    """Joins telegrams into APDUs; holds at most `limits.max_apdu` bytes."""
+
+    limits: Limits = axdr.DEFAULT_LIMITS
+    _parts: bytearray = field(default_factory=bytearray)
+    _next: int = 0
+
+    def push(self, telegram: Telegram) -> bytes | None:
+        """Take one telegram; returns the APDU that it completes.
+
+        Number 0 begins anew, unless it is due. Raises PeerError for a gap and LimitExceeded for too much;
+        both forget what was gathered.
+        """
+        if telegram.sequence == 0 and self._next & _SEQUENCE != 0:
+            self.reset()
+        if telegram.sequence != self._next & _SEQUENCE:
+            expected = self._next & _SEQUENCE
+            self.reset()
+            raise PeerError(f"telegram {telegram.sequence} came where telegram {expected} is due")
+        if len(self._parts) + len(telegram.data) > self.limits.max_apdu:
+            self.reset()
+            raise LimitExceeded(f"telegrams of more than {self.limits.max_apdu} bytes")
+        self._parts += telegram.data
+        self._next += 1
+        if not telegram.final:
+            return None
+        apdu = bytes(self._parts)
+        self.reset()
+        return apdu
+
+    def reset(self) -> None:
+        """Forget what was gathered."""
+        self._parts.clear()
+        self._next = 0
+
+
+def split(
+    apdu: bytes,
+    *,
+    source: int = 1,
+    destination: int = 0x67,
+    control: int = SEND_USER_DATA,
+    address: int = BROADCAST,
+) -> list[Telegram]:
+    """The telegrams that carry an APDU."""
+    starts = range(0, max(len(apdu), 1), MAX_DATA)
+    return [
+        Telegram(
+            control,
+            address,
+            number & _SEQUENCE,
+            start == starts[-1],
+            source,
+            destination,
+            apdu[start : start + MAX_DATA],
+        )
+        for number, start in enumerate(starts)
+    ]

@@ -24,5 +24,4 @@ urlpatterns = [
 handler400 = "urja.web.portal.errors.bad_request"
 handler403 = "urja.web.portal.errors.forbidden"
 handler404 = "urja.web.portal.errors.not_found"
-handler429 = "urja.web.portal.errors.too_many_requests"
 handler500 = "urja.web.portal.errors.server_error"

@@ -10,6 +10,9 @@ from django.utils.csp import CSP
 
 _WEB = Path(__file__).resolve().parent
 DAY_S = 86_400
+_OUTBOX = "urja.apps.notices.mail.OutboxBackend"
+_RELAY = "django.core.mail.backends.smtp.EmailBackend"
+"""The mail relay of the machine itself, port 25."""
 
 MIDDLEWARE = [
     "urja.web.portal.middleware.measured",
@@ -144,5 +147,5 @@ def web_settings(*, secure: bool, demo: bool) -> dict[str, Any]:
         **_SIGN_IN,
         **_cookies(secure=secure),
         **(_https() if secure else {}),
-        **({"EMAIL_BACKEND": "urja.apps.notices.mail.OutboxBackend"} if demo else {}),
+        "MAILERS": {"default": {"BACKEND": _OUTBOX if demo else _RELAY}},
     }

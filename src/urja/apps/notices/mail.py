@@ -10,7 +10,7 @@ from urja.base.clock import WallClock
 
 
 class OutboxBackend(BaseEmailBackend):
-    """`EMAIL_BACKEND` of a demonstration. Sign-in codes live in wall time, so messages are stamped with it."""
+    """The mailer of a demonstration. Sign-in codes live in wall time, so messages are stamped with it."""
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
         """Store one row per recipient; the number of messages is returned, as Django asks."""

@@ -26,13 +26,6 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noq
     return render(request, "portal/errors/form_expired.html", status=403)
 
 
-def too_many_requests(request: HttpRequest) -> HttpResponse:
-    """Shown by allauth when codes are asked for too often."""
-    response = render(request, "portal/errors/429.html", status=429)
-    response["Retry-After"] = "60"
-    return response
-
-
 def server_error(request: HttpRequest) -> HttpResponse:
     """500, or 503 with a clear page when what failed is the way to the database."""
     if _database_is_away(sys.exception()):

@@ -1,0 +1,96 @@
+"""A small house for the portal, and browsers without a window: Django's test client as the web's own role."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from urja.base.clock import Anchor, write_anchor
+
+NOW = datetime(2026, 3, 20, 8, 12, tzinfo=UTC)
+"""13:42 in Kolkata."""
+
+
+@pytest.fixture
+def django(database_template):
+    """Django is set up; nothing is asked of its database."""
+
+
+@pytest.fixture
+def in_hindi(django):
+    from django.utils import translation
+
+    with translation.override("hi"):
+        yield
+
+
+@pytest.fixture
+def standing_clock(django, tmp_path: Path):
+    """Business time stands still at NOW."""
+    from django.test import override_settings
+
+    anchor = tmp_path / "clock.json"
+    write_anchor(anchor, Anchor(0.0, NOW.timestamp(), 0.0))
+    with override_settings(URJA_CLOCK_ANCHOR=anchor):
+        yield
+
+
+@pytest.fixture
+def demo(django):
+    """Messages go to the outbox, as in a demonstration."""
+    from django.test import override_settings
+
+    from urja.web.settings import web_settings
+
+    with override_settings(URJA_DEMO=True, MAILERS=web_settings(secure=False, demo=True)["MAILERS"]):
+        yield
+
+
+@dataclass(frozen=True)
+class Person:
+    user_id: int
+    email: str
+
+
+@pytest.fixture
+def person(database):
+    """Somebody who can sign in and has no connection."""
+    from django.contrib.auth import get_user_model
+
+    user = get_user_model().objects.create_user("asha", "asha@example.org")
+    return Person(user.pk, user.email)
+
+
+@pytest.fixture
+def web_role(database):
+    """From here on Django's connection has the rights of the web server and no more."""
+    from django.db import connections
+
+    connection = connections["default"]
+    connection.close()
+    owner = connection.settings_dict["USER"]
+    connection.settings_dict["USER"] = "urja_web"
+    yield
+    connection.close()
+    connection.settings_dict["USER"] = owner
+
+
+@pytest.fixture
+def browser(web_role, standing_clock):
+    """Makes clients; `language` is what the browser asks for, `user` is signed in without further ado."""
+    from django.contrib.auth import get_user_model
+    from django.test import Client
+
+    def make(*, language: str = "en", user_id: int | None = None, checks: bool = False) -> Client:
+        client = Client(
+            enforce_csrf_checks=checks,
+            raise_request_exception=False,
+            headers={"host": "localhost", "accept-language": language},
+        )
+        if user_id is not None:
+            client.force_login(get_user_model().objects.get(pk=user_id))
+        return client
+
+    return make
+

@@ -1,0 +1,94 @@
+"""Hindi is whole: every string of templates and code is translated, and what is compiled is what is written."""
+
+import re
+from gettext import GNUTranslations
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from babel.messages.extract import extract
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from django.utils.translation.template import templatize
+
+import urja.web
+
+WEB = Path(urja.web.__file__).parent
+CATALOGUE = WEB / "locale" / "hi" / "LC_MESSAGES" / "django"
+KEYWORDS = {
+    "_": None,
+    "gettext": None,
+    "gettext_lazy": None,
+    "gettext_noop": None,
+    "ngettext": (1, 2),
+    "pgettext": ((1, "c"), 2),
+}
+
+
+@pytest.fixture(scope="module")
+def written():
+    with CATALOGUE.with_suffix(".po").open("rb") as file:
+        return read_po(file, locale="hi")
+
+
+def of_code():
+    for path in WEB.rglob("*.py"):
+        with path.open("rb") as file:
+            for _line, message, _comments, context in extract("python", file, KEYWORDS):
+                yield context, message
+
+
+CALLS = re.compile(r"""\b(?P<function>_|gettext|ngettext|pgettext)\((?P<arguments>.*)\)""")
+
+
+def of_templates():
+    """Django's own way of finding strings in a template, line by line: the rest of its output is not Python."""
+    for path in [*WEB.rglob("*.html"), *WEB.rglob("*.txt")]:
+        for line in templatize(path.read_text("utf-8"), origin=str(path)).splitlines():
+            for call in CALLS.finditer(line):
+                source = BytesIO(call.group(0).encode())
+                for _line, message, _comments, context in extract("python", source, KEYWORDS):
+                    yield context, message
+
+
+def key(context, message):
+    return context, message[0] if isinstance(message, tuple | list) else message
+
+
+def test_every_string_is_in_the_catalogue(written):
+    known = {(entry.context, key(None, entry.id)[1]) for entry in written if entry.id}
+    used = {key(context, message) for context, message in [*of_code(), *of_templates()]}
+    assert len(used) > 100
+    assert used - known == set()
+    assert known - used == set()
+
+
+def test_nothing_is_untranslated_or_guessed(written):
+    for entry in written:
+        if entry.id:
+            strings = entry.string if isinstance(entry.string, tuple) else (entry.string,)
+            assert all(strings), entry.id
+            assert not entry.fuzzy, entry.id
+
+
+def test_placeholders_survive_translation(written):
+    for entry in written:
+        if entry.id:
+            assert not list(entry.check(written)), entry.id
+            original = entry.id if isinstance(entry.id, tuple) else (entry.id,)
+            strings = entry.string if isinstance(entry.string, tuple) else (entry.string,)
+            expected = set(re.findall(r"%\(\w+\)[sd]|%%", original[-1]))
+            assert all(set(re.findall(r"%\(\w+\)[sd]|%%", text)) == expected for text in strings), entry.id
+
+
+def test_the_compiled_catalogue_is_the_written_one(written):
+    """`uv run pybabel compile -d src/urja/web/locale -D django` writes it anew."""
+    fresh = BytesIO()
+    write_mo(fresh, written)
+    fresh.seek(0)
+    with CATALOGUE.with_suffix(".mo").open("rb") as file:
+        assert strings(file) == strings(fresh)
+
+
+def strings(file):
+    return {key: value for key, value in GNUTranslations(file)._catalog.items() if key}

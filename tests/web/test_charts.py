@@ -1,0 +1,74 @@
+"""Charts are well-formed, say in words what they show, and tell zero, missing and estimated apart."""
+
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from urja.web.portal.charts import PLOT_PX, Bar, Captions, ceiling, draw, legend, table
+
+WORDS = Captions("Use <today>", "3 kWh altogether", "Hour", "kWh", "estimated", "no reading yet")
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def parse(markup):
+    return ET.fromstring(markup.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1))
+
+
+def heights(svg, kind):
+    return [float(rect.get("height")) for rect in svg.iter(f"{SVG}rect") if kind in rect.get("class").split()]
+
+
+@pytest.mark.parametrize(
+    ("largest", "top"), [(0, 100), (100, 100), (101, 120), (590, 600), (601, 800), (7_900, 8_000), (81_000, 100_000)]
+)
+def test_the_scale_ends_at_a_round_value(largest, top):
+    assert ceiling(largest) == top
+
+
+@given(st.integers(0, 10**9))
+def test_no_bar_is_taller_than_the_scale_nor_the_scale_much_taller_than_it(largest):
+    assert largest <= ceiling(largest) <= max(100, largest * 3 // 2 + 20)
+
+
+def test_title_and_description_are_tied_to_the_picture():
+    svg = parse(draw("day", [Bar("00:00", 500)], WORDS))
+    assert svg.get("role") == "img"
+    assert svg.get("aria-labelledby") == "day-title day-desc"
+    assert svg.find(f"{SVG}title").text == "Use <today>"
+    assert svg.find(f"{SVG}desc").text == "3 kWh altogether"
+
+
+def test_heights_are_in_proportion():
+    svg = parse(draw("day", [Bar("00:00", 1_000), Bar("01:00", 500)], WORDS))
+    assert heights(svg, "bar") == [PLOT_PX, PLOT_PX / 2]
+
+
+def test_zero_missing_and_yet_to_come_differ():
+    bars = [Bar("00:00", 0), Bar("01:00", None), Bar("02:00", None, due=False)]
+    svg = parse(draw("day", bars, WORDS))
+    said = [title.text for title in svg.iter(f"{SVG}title")][1:]
+    assert said == ["00:00: 0 kWh", "01:00: no reading yet"]
+    assert heights(svg, "bar") == []
+    assert len(heights(svg, "missing")) == 1
+    rows = table(bars, WORDS)
+    assert "00:00<td>0" in rows
+    assert "01:00<td>no reading yet" in rows
+    assert "02:00" not in rows
+
+
+def test_the_estimated_part_stands_on_the_measured_one():
+    svg = parse(draw("day", [Bar("00:00", 1_000, estimated_wh=250)], WORDS))
+    assert heights(svg, "bar") == [PLOT_PX * 0.75]
+    assert heights(svg, "estimated") == [PLOT_PX * 0.25]
+
+
+def test_a_legend_names_only_what_is_there():
+    assert legend([Bar("00:00", 5)], WORDS) == ""
+    assert "estimated" in legend([Bar("00:00", 5, estimated_wh=5)], WORDS)
+    assert "no reading yet" in legend([Bar("00:00", None)], WORDS)
+
+
+def test_no_style_hides_in_the_markup():
+    assert "style=" not in draw("day", [Bar("00:00", 1_000, estimated_wh=250)], WORDS)

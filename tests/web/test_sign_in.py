@@ -1,0 +1,160 @@
+"""Signing in by a code that comes by e-mail."""
+
+import re
+
+import pytest
+
+from tests.web.reading import text_of
+
+pytestmark = pytest.mark.usefixtures("demo")
+
+
+def ask_for_code(client, email="asha@example.org"):
+    return client.post("/sign-in/", {"email": email})
+
+
+def outbox():
+    from urja.apps.notices.queries import latest_messages
+
+    return latest_messages()
+
+
+def newest_code():
+    return re.search(r"\b\d{6}\b", outbox()[0].body).group()
+
+
+def test_a_stranger_is_sent_to_the_door(browser):
+    response = browser().get("/")
+    assert response.status_code == 302
+    assert response.headers["Location"] == "/sign-in/?next=/"
+
+
+def test_a_code_opens_the_page(browser, person):
+    client = browser()
+    assert ask_for_code(client).headers["Location"] == "/sign-in/code/"
+    assert outbox()[0].recipient == "asha@example.org"
+    response = client.post("/sign-in/code/", {"code": newest_code()})
+    assert response.headers["Location"] == "/"
+    assert "No connection yet" in text_of(client.get("/"))
+
+
+def test_the_code_speaks_the_readers_language(browser, person):
+    ask_for_code(browser(language="hi"))
+    message = outbox()[0]
+    assert "ऊर्जा के लिए आपका साइन-इन कोड है" in message.subject
+    assert newest_code() in message.subject
+
+
+def test_an_unknown_address_sees_the_same_and_gets_no_mail(browser, person):
+    known, unknown = browser(), browser()
+    ask_for_code(known)
+    ask_for_code(unknown, "nobody@example.org")
+    sides = [text_of(client.get("/sign-in/code/")) for client in (known, unknown)]
+    assert sides[0] == sides[1].replace("nobody@", "asha@")
+    assert [message.recipient for message in outbox()] == ["asha@example.org"]
+
+
+def test_a_wrong_code_is_refused_and_the_third_ends_the_attempt(browser, person):
+    client = browser()
+    ask_for_code(client)
+    wrong = "000000" if newest_code() != "000000" else "111111"
+    response = client.post("/sign-in/code/", {"code": wrong})
+    assert "That is not the code we sent" in text_of(response)
+    assert 'aria-invalid="true"' in response.content.decode()
+    client.post("/sign-in/code/", {"code": wrong})
+    assert client.post("/sign-in/code/", {"code": wrong}).status_code == 302
+    client.post("/sign-in/code/", {"code": newest_code()})
+    assert client.get("/").status_code == 302
+
+
+def test_codes_are_limited_by_address(browser, person):
+    for _ in range(3):
+        assert ask_for_code(browser()).status_code == 302
+    response = ask_for_code(browser())
+    assert response.status_code == 200
+    assert "Too many codes were asked for" in text_of(response)
+    assert len(outbox()) == 3
+
+
+def test_codes_are_limited_by_where_they_are_asked_from(browser, person):
+    for number in range(20):
+        assert ask_for_code(browser(), f"nobody{number}@example.org").status_code == 302
+    assert "Too many codes were asked for" in text_of(ask_for_code(browser()))
+    assert outbox() == []
+
+
+def test_a_mistyped_address_can_be_changed(browser, person):
+    client = browser()
+    ask_for_code(client, "asah@example.org")
+    page = client.get("/sign-in/code/").content.decode()
+    assert 'action="/sign-out/"' in page
+    back = client.post("/sign-out/", {"next": "/sign-in/"})
+    assert back.headers["Location"] == "/sign-in/"
+    assert client.get("/sign-in/").status_code == 200
+    ask_for_code(client)
+    assert outbox()[0].recipient == "asha@example.org"
+
+
+def test_an_address_is_wanted_and_a_whole_one(browser, person):
+    client = browser()
+    assert "Please enter your e-mail address" in text_of(ask_for_code(client, ""))
+    assert "a whole e-mail address" in text_of(ask_for_code(client, "asha"))
+
+
+def test_another_code_can_be_sent(browser, person):
+    client = browser()
+    ask_for_code(client)
+    first = newest_code()
+    client.post("/sign-in/code/", {"action": "resend"})
+    assert len(outbox()) == 2
+    assert client.post("/sign-in/code/", {"code": newest_code()}).headers["Location"] == "/"
+    assert first
+
+
+def test_signing_out_ends_the_session(browser, person):
+    client = browser(user_id=person.user_id)
+    assert client.get("/").status_code == 200
+    assert "Sign out?" in text_of(client.get("/sign-out/"))
+    assert client.post("/sign-out/").headers["Location"] == "/sign-in/"
+    assert client.get("/").status_code == 302
+
+
+def test_nobody_signs_up_and_there_are_no_passwords(browser):
+    client = browser()
+    for path in ("/accounts/signup/", "/accounts/login/", "/sign-up/", "/accounts/password/reset/"):
+        assert client.get(path).status_code == 404
+
+
+def test_a_form_without_its_token_is_refused_kindly(browser, person):
+    response = browser(checks=True).post("/sign-in/", {"email": "asha@example.org"})
+    assert response.status_code == 403
+    assert "This page had grown old" in text_of(response)
+
+
+def test_the_outbox_shows_codes_on_this_machine_only(browser, person):
+    client = browser()
+    ask_for_code(client)
+    assert newest_code() in text_of(client.get("/demo/outbox/"))
+    assert client.get("/demo/outbox/", REMOTE_ADDR="192.0.2.7").status_code == 404
+    assert client.get("/demo/outbox/", headers={"x-forwarded-for": "127.0.0.1"}).status_code == 404
+
+
+def test_there_is_no_outbox_outside_a_demonstration(browser):
+    from django.test import override_settings
+
+    with override_settings(URJA_DEMO=False):
+        assert browser().get("/demo/outbox/").status_code == 404
+
+
+def test_the_outbox_is_bounded(database):
+    from datetime import UTC, datetime
+
+    from urja.apps.notices import operations, queries
+
+    for number in range(operations.OUTBOX_KEEPS + 5):
+        operations.store_message(
+            sender="urja", recipient="asha", subject=str(number), body="", sent_at=datetime(2026, 1, 1, tzinfo=UTC)
+        )
+    kept = queries.latest_messages(operations.OUTBOX_KEEPS * 2)
+    assert len(kept) == operations.OUTBOX_KEEPS
+    assert kept[0].subject == str(operations.OUTBOX_KEEPS + 4)

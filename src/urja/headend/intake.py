@@ -197,6 +197,7 @@ class Intake:
         self._refused: set[object] = set()
         self._message_prefix = f"{os.getpid()}-{random.getrandbits(64):x}"
         self._message_number = 0
+        self._next_offset = random.getrandbits(21)
         self._stopping = asyncio.Event()
         self.held = False
         self.dirty_groups = np.zeros(WINDOW_GROUPS, np.bool_)
@@ -240,6 +241,8 @@ class Intake:
             self._timer = None
         if gathered is None:
             return
+        # Counting on keeps ids apart where many pushes share a millisecond; the start sets processes apart.
+        self._next_offset += len(gathered.apdus)
         self._waiting_bytes += gathered.size
         task = self._loop.create_task(self._carry(gathered))
         self._tasks.add(task)

@@ -36,6 +36,7 @@ class HeadEnd:
     ) -> None:
         self.settings = settings
         self.broker = broker
+        self.registry = registry
         self.metrics = Metrics(registry)
         self.roster = Roster(kek)
         self.aside = SettingAside(broker, self.metrics)
@@ -80,11 +81,21 @@ class HeadEnd:
         self._keep(keep_for_ever(self.broker, self.roster, self.intake), "keep windows")
         self._keep(self._sweep(), "sweep")
         # A port that opens before the meters are known would send honest pushes to quarantine.
-        await self.synced.wait()
+        await self._until_synced()
         await self.broker.serve_replays(self._replay)
         listen = self.settings.headend
         await self.gate.listen(self.intake, listen.hosts, listen.port, udp=listen.udp)
         log.info("listening", hosts=listen.hosts, port=self.gate.port, meters=len(self.roster.meters))
+
+    async def _until_synced(self) -> None:
+        waits = [asyncio.ensure_future(event.wait()) for event in (self.synced, self.failed)]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        if not self.synced.is_set():
+            raise RuntimeError("the meters cannot be learned; the log says why")
 
     async def _stop(self) -> None:
         await self.gate.close()
@@ -149,13 +160,20 @@ async def run_headend(settings: Settings, secrets: HeadendSecrets, clock: Clock)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    serving = asyncio.ensure_future(_serve(settings, secrets, clock))
+    stopping = asyncio.ensure_future(stop.wait())
+    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if stop.is_set():
+        log.info("stopping")
+        serving.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await serving
+
+
+async def _serve(settings: Settings, secrets: HeadendSecrets, clock: Clock) -> None:
     async with HeadEnd.running(settings, secrets, clock) as headend:
         status = StatusServer(headend.waiting_for, headend.status, port=settings.headend.status_port)
         async with status:
-            waits = [asyncio.ensure_future(event.wait()) for event in (stop, headend.failed)]
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-            for wait in waits:
-                wait.cancel()
-        if headend.failed.is_set():
-            raise RuntimeError("a task of the head end ended; see the log")
-        log.info("stopping")
+            await headend.failed.wait()
+            raise RuntimeError("a task of the head end ended; the log says which and why")

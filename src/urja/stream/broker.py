@@ -36,6 +36,7 @@ from urja.stream.errors import (
     StreamFull,
 )
 from urja.stream.messages import DeviceEntry, ReadOutcome, ReadRequest
+from urja.stream.pulling import Pull
 from urja.stream.quarantine import Quarantined
 from urja.stream.server import inbox_prefix
 from urja.stream.subjects import Kind, StreamSizes, User
@@ -129,7 +130,7 @@ class Consumer[T]:
     """A durable pull consumer. Messages that cannot be decoded go to quarantine and are taken off the queue."""
 
     def __init__(
-        self, broker: "Broker", pull: Any, decode: Callable[[Msg], T], stream: str, durable: str
+        self, broker: "Broker", pull: Pull, decode: Callable[[Msg], T], stream: str, durable: str
     ) -> None:
         self._broker = broker
         self._pull = pull
@@ -140,7 +141,7 @@ class Consumer[T]:
     async def fetch(self, max_messages: int = 100, wait_s: float = 1.0) -> list[Delivery[T]]:
         """Up to `max_messages`, as soon as there are some; empty if none came within `wait_s` seconds."""
         try:
-            taken = await self._broker.unless_lost(self._pull.fetch(max_messages, timeout=wait_s))
+            taken = await self._broker.unless_lost(self._pull.fetch(max_messages, wait_s))
         except _NATS_ERRORS as error:
             raise _from_nats(error) from error
         deliveries = [await self._decoded(message) for message in taken]
@@ -181,7 +182,7 @@ class Consumer[T]:
     async def close(self) -> None:
         """Stop pulling; the durable consumer and what it has not acknowledged stay."""
         with contextlib.suppress(*_NATS_ERRORS):
-            await self._pull.unsubscribe()
+            await self._pull.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,12 +375,15 @@ class Broker:
         durable = durable or default
         try:
             await self.jetstream.consumer_info(stream, durable)
-            pull = await self.jetstream.pull_subscribe_bind(consumer=durable, stream=stream)
+            pull = await self._pull(stream, durable)
         except nats.js.errors.NotFoundError as error:
             raise BrokerRefused(f"stream {stream} has no consumer {durable!r}") from error
         except _NATS_ERRORS as error:
             raise _from_nats(error) from error
         return Consumer(self, pull, decode, stream, durable)
+
+    async def _pull(self, stream: str, consumer: str) -> Pull:
+        return await Pull(self._client, stream, consumer, inbox_prefix(self._user)).start()
 
     # -- the registry's projection ----------------------------------------------------------------------
 
@@ -426,7 +430,7 @@ class Broker:
         stream = f"KV_{names.DEVICES}"
         consumer = f"h{secrets.token_hex(8)}"
         epoch = self.epoch
-        pull: Any = None
+        pull: Pull | None = None
         try:
             info = await self.jetstream.add_consumer(
                 stream,
@@ -442,10 +446,10 @@ class Broker:
             )
             if not info.num_pending:
                 yield after, [], 0
-            pull = await self.jetstream.pull_subscribe_bind(consumer=consumer, stream=stream)
+            pull = await self._pull(stream, consumer)
             expected = 1
             while epoch == self.epoch:
-                taken = await self.unless_lost(pull.fetch(500, timeout=20.0))
+                taken = await self.unless_lost(pull.fetch(500, 20.0))
                 if not taken:
                     continue
                 for message in taken:
@@ -459,11 +463,11 @@ class Broker:
         finally:
             if pull is not None:
                 with contextlib.suppress(*_NATS_ERRORS):
-                    await pull.unsubscribe()
+                    await pull.close()
         raise BrokerUnavailable("the connection broke")
 
     async def unless_lost(self, fetch: Coroutine[Any, Any, list[Msg]]) -> list[Msg]:
-        """What a pull brings; nothing if it ran out of time; BrokerUnavailable once the connection breaks."""
+        """What a pull brings; BrokerUnavailable as soon as the connection breaks."""
         pulling = asyncio.ensure_future(fetch)
         losing = asyncio.ensure_future(self._lost.wait())
         try:
@@ -471,8 +475,6 @@ class Broker:
             if not pulling.done():
                 raise BrokerUnavailable("the connection broke")
             return pulling.result()
-        except TimeoutError:
-            return []
         finally:
             losing.cancel()
             pulling.cancel()

@@ -1,0 +1,83 @@
+"""Pull requests to a JetStream consumer, without loose ends.
+
+A request either ends at once ("what is there now") or asks for a single message and waits. So no request is left
+behind at the broker that would swallow a later message for somebody who has gone.
+"""
+
+import json
+import secrets
+from typing import Final
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+
+from urja.stream.errors import BrokerRefused, BrokerUnavailable
+
+_NANOSECONDS: Final = 1_000_000_000
+_ANSWER_S: Final = 5.0
+_GONE: Final = "Consumer Deleted"
+
+
+class Pull:
+    """The client's end of one consumer. Errors of the client library pass through: `Broker` translates them."""
+
+    def __init__(self, client: Client, stream: str, consumer: str, inbox_prefix: str) -> None:
+        self._client = client
+        self._next = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
+        self._inbox = f"{inbox_prefix}.c{secrets.token_hex(6)}"
+        self._number = 0
+        self._subscription: Subscription | None = None
+
+    async def start(self) -> "Pull":
+        """Subscribe for deliveries."""
+        self._subscription = await self._client.subscribe(f"{self._inbox}.*")
+        return self
+
+    async def close(self) -> None:
+        """Stop; what was delivered and not acknowledged comes again to the next one."""
+        if self._subscription is not None:
+            await self._subscription.unsubscribe()
+
+    async def fetch(self, max_messages: int, wait_s: float) -> list[Msg]:
+        """What is there now, up to `max_messages`; if nothing is, what has come when the first one comes.
+
+        Empty after `wait_s` seconds without a message. BrokerUnavailable, BrokerRefused as everywhere.
+        """
+        taken = await self._ask(max_messages, {"no_wait": True}, _ANSWER_S)
+        if taken or wait_s <= 0:
+            return taken
+        first = await self._ask(1, {"expires": int(wait_s * _NANOSECONDS)}, wait_s + _ANSWER_S)
+        if not first or max_messages == 1:
+            return first
+        return first + await self._ask(max_messages - 1, {"no_wait": True}, _ANSWER_S)
+
+    async def _ask(self, batch: int, options: dict[str, object], within_s: float) -> list[Msg]:
+        assert self._subscription is not None, "not started"
+        self._number += 1
+        reply = f"{self._inbox}.{self._number}"
+        await self._client.publish(self._next, json.dumps({"batch": batch, **options}).encode(), reply)
+        taken: list[Msg] = []
+        while len(taken) < batch:
+            try:
+                message = await self._subscription.next_msg(within_s)
+            except TimeoutError as error:
+                if taken:
+                    return taken
+                raise BrokerUnavailable("a pull request was not answered") from error
+            status = (message.headers or {}).get("Status")
+            if status is None:
+                taken.append(message)
+            elif message.subject == reply:
+                _check(status, message)
+                break
+        return taken
+
+
+def _check(status: str, message: Msg) -> None:
+    """404 and 408 end a request in the ordinary way; 409 does too, unless the consumer is gone."""
+    description = (message.headers or {}).get("Description", "")
+    if status == "503":
+        raise BrokerUnavailable("the consumer does not answer yet")
+    if status == "409" and _GONE in description:
+        raise BrokerRefused(description)

@@ -1,0 +1,130 @@
+"""The stream is full, or the broker away or killed: nothing accepted is lost, nothing stored twice."""
+
+import asyncio
+import datetime as dt
+import socket
+
+from tests.headend.conftest import adopt, until, value
+from tests.headend.pushing import NINE, PushMeter
+from tests.headend.test_pushes import Line, accepted
+
+from urja.headend import intake
+from urja.stream.errors import StreamError
+
+MINUTE = dt.timedelta(minutes=1)
+
+
+async def test_accepted_means_acknowledged(start_headend, pipeline, nats_server, stored, monkeypatch):
+    meter = PushMeter(1)
+    await adopt(pipeline, None, meter)
+    async with start_headend() as headend, Line(headend.gate.port) as line:
+        nats_server.kill()
+        await until(lambda: not headend.broker.connected)
+        await line.send(meter.block())
+        await until(lambda: value(headend, "publish_retries_total", cause="away") > 0)
+        window = headend.roster.meters[meter.title].window
+        assert (accepted(headend), window.highest, window.in_flight) == (0, -1, {1})
+        assert headend.intake.held
+        await nats_server.start()
+        await until(lambda: accepted(headend) == 1)
+        assert (window.highest, window.in_flight) == (1, None)
+        await until(lambda: not headend.intake.held)
+    await stored.take(2)
+    assert len(stored.records("block")) == 1
+
+
+async def test_the_broker_killed_while_publishing(start_headend, pipeline, nats_server, stored):
+    meters = [PushMeter(number, bucket=number * 30) for number in range(1, 31)]
+    await adopt(pipeline, None, *meters)
+    async with start_headend() as headend, Line(headend.gate.port) as line:
+        sent = 0
+        for round_ in range(60):
+            await line.send(*(meter.block(NINE + MINUTE * round_) for meter in meters))
+            sent += len(meters)
+            if round_ in (15, 40):
+                nats_server.kill()
+                await nats_server.start()
+            await asyncio.sleep(0.01)
+        await until(lambda: accepted(headend) == sent, 40)
+    await stored.take(2)
+    records = stored.records("block")
+    assert len(records) == sent
+    rows = set(zip(records["device_id"].tolist(), records["start_at"].tolist(), strict=True))
+    assert len(rows) == sent
+
+
+async def test_stopping_without_a_broker_rolls_back(
+    start_headend, pipeline, nats_server, stored, monkeypatch
+):
+    meter = PushMeter(2)
+    await adopt(pipeline, None, meter)
+    frame = meter.block()
+    monkeypatch.setattr(intake.Intake.stop, "__defaults__", (0.2,))
+    async with start_headend() as headend, Line(headend.gate.port) as line:
+        nats_server.kill()
+        await until(lambda: not headend.broker.connected)
+        await line.send(frame)
+        await until(lambda: headend.intake.held)
+    window = headend.roster.meters[meter.title].window
+    assert (window.highest, window.in_flight) == (-1, None)
+    assert value(headend, "pushes_rolled_back_total") == 1
+    await nats_server.start()
+    async with start_headend() as headend, Line(headend.gate.port) as line:
+        await line.send(frame)
+        await until(lambda: accepted(headend) == 1)
+
+
+async def test_a_full_stream_holds_the_meters_back(start_headend, pipeline, stored):
+    meters = [PushMeter(number, bucket=number) for number in range(1, 201)]
+    await adopt(pipeline, None, *meters)
+    async with start_headend() as headend:
+        with socket.create_connection(("127.0.0.1", headend.gate.port)) as line:
+            line.setblocking(False)
+            sent = 0
+            pending = b""
+            async with asyncio.timeout(60):
+                while not (headend.intake.held and value(headend, "publish_retries_total", cause="full")):
+                    if not pending:
+                        pending = b"".join(meter.block(NINE + MINUTE * sent) for meter in meters)
+                        sent += len(meters)
+                    try:
+                        pending = pending[line.send(pending) :]
+                    except BlockingIOError:
+                        await asyncio.sleep(0.005)
+                    await asyncio.sleep(0)
+            # UDP cannot be held back: what comes is counted.
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
+                datagrams.sendto(PushMeter(500).block(), ("127.0.0.1", headend.gate.port))
+            await until(lambda: value(headend, "udp_dropped_total", by="us") == 1)
+            held_at = accepted(headend)
+            received = value(headend, "pushes_received_total", transport="tcp")
+            assert received - held_at <= intake.IN_FLIGHT_BYTES / 100
+            # The pipeline takes what is there; the rest follows by itself.
+            drained = asyncio.ensure_future(stored.take(3))
+            while pending:
+                try:
+                    pending = pending[line.send(pending) :]
+                except BlockingIOError:
+                    await asyncio.sleep(0.005)
+            await until(lambda: accepted(headend) == sent, 60)
+            assert not headend.intake.held
+            await drained
+            await stored.take()
+    assert len(set(stored.records("block")["correlation"].tolist())) == sent
+
+
+async def test_a_subject_that_is_refused_rolls_back(start_headend, pipeline, monkeypatch):
+    meter = PushMeter(3)
+    await adopt(pipeline, None, meter)
+
+    async def refuse(*_: object) -> int:
+        raise StreamError("no")
+
+    async with start_headend() as headend, Line(headend.gate.port) as line:
+        monkeypatch.setattr(headend.broker, "publish_batch", refuse)
+        frame = meter.block()
+        await line.send(frame)
+        await until(lambda: value(headend, "pushes_rolled_back_total") == 1)
+        monkeypatch.undo()
+        await line.send(frame)
+        await until(lambda: accepted(headend) == 1)

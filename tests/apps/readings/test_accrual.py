@@ -4,9 +4,9 @@ import random
 from datetime import date, timedelta
 
 import pytest
-
 from tests.apps import street
 from tests.apps.street import HALF_HOUR, START, ZONE, accruals, adopt, blocks, registers
+
 from urja.apps.readings import accrual, operations
 from urja.apps.readings.kinds import Status
 

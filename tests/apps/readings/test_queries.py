@@ -3,9 +3,9 @@
 from datetime import date, timedelta
 
 import pytest
-
 from tests.apps import street
 from tests.apps.street import HALF_HOUR, START, adopt, blocks, registers
+
 from urja.apps.readings.kinds import Status
 
 

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import psycopg
 import pytest
-
 from tests.apps.street import START, adopt
+
 from urja.base.ids import bucket_of
 
 

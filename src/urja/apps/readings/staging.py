@@ -368,3 +368,83 @@ def _anchor_single(cursor: Cursor, rows: Rows) -> set[int]:
         },
     )
     return {agreement for (agreement,) in cursor.fetchall()}
+
+
+# -- what ingest asks and notes in the same transaction -------------------------------------------------------
+
+
+def register_neighbours(
+    cursor: Cursor, rows: Rows
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Instant and register of the stored read before each row, register of the one after; `NULL` for none."""
+    cursor.execute(
+        """
+        SELECT coalesce(floor(extract(epoch FROM before.read_at))::bigint, %(null)s),
+            coalesce(before.import_wh, %(null)s), coalesce(after.import_wh, %(null)s)
+        FROM unnest(%(places)s::bigint[], %(devices)s::bigint[], %(instants)s::bigint[])
+            WITH ORDINALITY AS s (service_point_id, device_id, second, place)
+        LEFT JOIN LATERAL (
+            SELECT r.read_at, r.import_wh FROM readings_register r
+            WHERE r.service_point_id = s.service_point_id AND r.device_id = s.device_id
+                AND r.read_at < to_timestamp(s.second)
+            ORDER BY r.read_at DESC, r.version DESC LIMIT 1
+        ) before ON true
+        LEFT JOIN LATERAL (
+            SELECT r.import_wh FROM readings_register r
+            WHERE r.service_point_id = s.service_point_id AND r.device_id = s.device_id
+                AND r.read_at > to_timestamp(s.second)
+            ORDER BY r.read_at, r.version DESC LIMIT 1
+        ) after ON true
+        ORDER BY s.place
+        """,
+        {
+            "null": NULL,
+            "places": rows["service_point_id"].tolist(),
+            "devices": rows["device_id"].tolist(),
+            "instants": rows["read_at"].tolist(),
+        },
+    )
+    found = np.array(cursor.fetchall(), np.int64).reshape(-1, 3)
+    return found[:, 0], found[:, 1], found[:, 2]
+
+
+def store_events(cursor: Cursor, service_point_id: NDArray[np.int64], rows: Rows) -> int:
+    """Store events and alerts once each; how many were new."""
+    if len(rows) == 0:
+        return 0
+    cursor.execute(
+        "INSERT INTO readings_event (service_point_id, device_id, occurred_at, code, state, clock_status, source,"
+        " correlation, received_at)"
+        " SELECT place, device, to_timestamp(at), code, state, clock, source, correlation,"
+        " to_timestamp(received / 1000.0)"
+        " FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::int[], %s::smallint[], %s::smallint[],"
+        " %s::smallint[], %s::bigint[], %s::bigint[])"
+        " AS e (place, device, at, code, state, clock, source, correlation, received) ON CONFLICT DO NOTHING",
+        [
+            service_point_id.tolist(),
+            *(
+                rows[name].tolist()
+                for name in (
+                    "device_id",
+                    "occurred_at",
+                    "code",
+                    "state",
+                    "clock_status",
+                    "source",
+                    "correlation",
+                    "received_at",
+                )
+            ),
+        ],
+    )
+    return cursor.rowcount
+
+
+def move_cursor(cursor: Cursor, consumer: str, stream: str, sequence: int, now: datetime) -> None:
+    """Note how far a consumer of a stream has come. For people: what is stored is decided by content."""
+    cursor.execute(
+        "INSERT INTO stream_cursor (consumer, stream, sequence, moved_at) VALUES (%s, %s, %s, %s)"
+        " ON CONFLICT (consumer, stream) DO UPDATE"
+        " SET sequence = greatest(stream_cursor.sequence, excluded.sequence), moved_at = excluded.moved_at",
+        [consumer, stream, sequence, now],
+    )

@@ -1,0 +1,292 @@
+"""From the stream to stored and accrued: one NumPy batch, one transaction, then the acknowledgement.
+
+A message that is delivered again finds its rows stored and changes nothing, whether the first delivery was
+committed and not acknowledged or the same push came twice. Nothing that was accepted is dropped: what a check
+refuses goes to `readings_exception` with its values.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import psycopg
+import structlog
+from numpy.typing import NDArray
+from prometheus_client import Counter
+
+from urja.apps.readings import staging
+from urja.apps.readings.exceptions import Sieve
+from urja.apps.readings.kinds import BLOCK_LOAD_D1, Reason, Status
+from urja.apps.readings.places import Placed, Places, current_revision
+from urja.apps.readings.staging import Rows, Stored
+from urja.base.clock import Clock
+from urja.core import vee
+from urja.pipeline.stage import Report, Session
+from urja.stream.broker import Consumer, Delivery
+from urja.stream.codec import Batch
+from urja.stream.records import BLOCK, EVENT, NULL, REGISTER
+from urja.stream.subjects import INGEST, READINGS, Kind
+
+log = structlog.get_logger()
+
+FUTURE_TOLERANCE_S: Final = 600
+"""A meter's clock may be ahead by this much; later stamps are refused."""
+
+MESSAGES_AT_ONCE: Final = 500
+_SHOWN_CORRELATIONS: Final = 100
+_INTEGER_LIMIT: Final = 2**31 - 1
+
+_ROWS = Counter("urja_ingest_rows", "Rows by what became of them", ["outcome"])
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of a batch's rows."""
+
+    stored: Stored = field(default_factory=Stored)
+    refused: int = 0
+
+
+class Ingester:
+    """The part without a broker: arrays in, one committed transaction out."""
+
+    def __init__(self, session: Session, zone: str) -> None:
+        self._session = session
+        self._zone = zone
+        self._places: Places | None = None
+        self._days: set[int] = set()
+        self._prepared: psycopg.Connection | None = None
+
+    def apply(
+        self, batches: Sequence[Batch], now: datetime, *, consumer: str = INGEST, sequence: int = 0
+    ) -> Outcome:
+        """Validate, store and accrue all records of the batches in one transaction; safe to repeat."""
+        connection = self._session.get()
+        with connection.cursor() as cursor:
+            self._prepare(connection, cursor)
+            placed = self._place(cursor, batches, now)
+            self._make_days(cursor, placed.blocks["start_at"])
+            with connection.transaction():
+                outcome = self._store(cursor, placed, now)
+                staging.move_cursor(cursor, consumer, READINGS, sequence, now)
+        return outcome
+
+    def _prepare(self, connection: psycopg.Connection, cursor: psycopg.Cursor) -> None:
+        if self._prepared is not connection:
+            staging.prepare(cursor)
+            self._prepared = connection
+        if self._places is None or self._places.revision != current_revision(cursor):
+            self._places = Places.load(cursor)
+
+    def _make_days(self, cursor: psycopg.Cursor, start_at: NDArray[np.int64]) -> None:
+        missing = set(np.unique(start_at // 86_400).tolist()) - self._days
+        if missing:
+            staging.make_days(cursor, np.array(sorted(missing)) * 86_400)
+            self._days |= missing
+
+    def _place(self, cursor: psycopg.Cursor, batches: Sequence[Batch], now: datetime) -> "_Valid":
+        assert self._places is not None
+        utc_offset = now.astimezone(ZoneInfo(self._zone)).utcoffset()
+        assert utc_offset is not None
+        judge = _Judge(self._places, int(now.timestamp()), int(utc_offset.total_seconds()))
+        blocks, block_sieve = judge.blocks(_joined(batches, Kind.BLOCK, BLOCK))
+        registers, register_sieve = judge.registers(cursor, _joined(batches, Kind.REGISTER, REGISTER))
+        events, places, event_sieve = judge.events(_joined(batches, Kind.EVENT, EVENT))
+        return _Valid(blocks, registers, events, places, (block_sieve, register_sieve, event_sieve))
+
+    def _store(self, cursor: psycopg.Cursor, valid: "_Valid", now: datetime) -> Outcome:
+        stored = staging.store_blocks(cursor, valid.blocks, zone=self._zone, now=now)
+        stored += staging.store_registers(cursor, valid.registers, zone=self._zone, now=now)
+        new_events = staging.store_events(cursor, valid.event_places, valid.events)
+        stored += Stored(inserted=new_events, ignored=len(valid.events) - new_events)
+        for sieve in valid.sieves:
+            sieve.store(cursor, now)
+        return Outcome(stored, sum(sieve.count for sieve in valid.sieves))
+
+
+@dataclass(frozen=True, slots=True)
+class _Valid:
+    """Rows that passed, with their places, and those that did not."""
+
+    blocks: Rows
+    registers: Rows
+    events: Rows
+    event_places: NDArray[np.int64]
+    sieves: tuple[Sieve, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    """The checks, in the order in which a row can fail them: the first reason is the one that is kept."""
+
+    places: Places
+    now: int
+    utc_offset_s: int
+
+    def blocks(self, rows: Rows) -> tuple[Rows, Sieve]:
+        sieve = Sieve("block", "start_at", [])
+        end_at = rows["start_at"] + rows["length_s"]
+        placed = self.places.place(rows["device_id"], rows["start_at"], end_at)
+        length_s = rows["length_s"].astype(np.int64)
+        fits = (np.abs(_zero_for_null(rows["voltage_cv"])) <= _INTEGER_LIMIT) & (
+            np.abs(_zero_for_null(rows["current_ca"])) <= _INTEGER_LIMIT
+        )
+        implausible = ~fits
+        for name in ("import_wh", "import_vah", "export_wh", "export_vah"):
+            implausible |= vee.implausible(rows[name], length_s, placed.max_power_w)
+        passed = _sift(
+            sieve,
+            rows,
+            [
+                (vee.in_future(end_at, self.now, FUTURE_TOLERANCE_S), Reason.FUTURE),
+                (~placed.known, Reason.NO_DEVICE_PERIOD),
+                (vee.absent(rows["import_wh"]), Reason.NO_ENERGY),
+                (
+                    vee.misaligned(rows["start_at"], length_s, placed.interval_s, self.utc_offset_s),
+                    Reason.MISALIGNED,
+                ),
+                (implausible, Reason.IMPLAUSIBLE),
+            ],
+        )
+        kept = _with_places(rows, placed, passed, staging.PLACED_BLOCK)
+        kept["channel_set"] = BLOCK_LOAD_D1
+        return kept, sieve
+
+    def registers(self, cursor: psycopg.Cursor, rows: Rows) -> tuple[Rows, Sieve]:
+        sieve = Sieve("register", "read_at", [])
+        rows = rows[np.lexsort((rows["import_wh"], rows["read_at"], rows["device_id"]))]
+        placed = self.places.place(rows["device_id"], rows["read_at"], rows["read_at"])
+        passed = _sift(
+            sieve,
+            rows,
+            [
+                (vee.in_future(rows["read_at"], self.now, FUTURE_TOLERANCE_S), Reason.FUTURE),
+                (~placed.known, Reason.NO_DEVICE_PERIOD),
+                (vee.absent(rows["import_wh"]), Reason.NO_ENERGY),
+                (rows["import_wh"] < 0, Reason.IMPLAUSIBLE),
+            ],
+        )
+        kept = _with_places(rows, placed, passed, staging.PLACED_REGISTER)
+        if len(kept) == 0:
+            return kept, sieve
+        before_at, before_wh, after_wh = staging.register_neighbours(cursor, kept)
+        too_fast = vee.advances_too_fast(
+            kept["read_at"], kept["import_wh"], before_at, before_wh, placed.max_power_w[passed]
+        )
+        # What is refused as too fast must not make the reads after it look as if they ran back.
+        judged = np.where(too_fast, NULL, kept["import_wh"])
+        back = vee.runs_back(kept["device_id"], judged, before_wh, after_wh) & ~too_fast
+        plain = rows[passed]
+        sieve.refuse(plain, too_fast, Reason.IMPLAUSIBLE)
+        sieve.refuse(plain, back, Reason.RUNS_BACK)
+        return kept[~(too_fast | back)], sieve
+
+    def events(self, rows: Rows) -> tuple[Rows, NDArray[np.int64], Sieve]:
+        sieve = Sieve("event", "occurred_at", [])
+        placed = self.places.place(rows["device_id"], rows["occurred_at"], rows["occurred_at"])
+        passed = _sift(
+            sieve,
+            rows,
+            [
+                (vee.in_future(rows["occurred_at"], self.now, FUTURE_TOLERANCE_S), Reason.FUTURE),
+                (~placed.known, Reason.NO_DEVICE_PERIOD),
+            ],
+        )
+        return rows[passed], placed.service_point_id[passed], sieve
+
+
+def _joined(batches: Sequence[Batch], kind: Kind, dtype: np.dtype[np.void]) -> Rows:
+    parts = [batch.records for batch in batches if batch.kind == kind]
+    return np.concatenate(parts) if parts else np.zeros(0, dtype)
+
+
+def _zero_for_null(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.where(values == NULL, 0, values)
+
+
+def _sift(sieve: Sieve, rows: Rows, checks: Sequence[tuple[NDArray[np.bool_], Reason]]) -> NDArray[np.bool_]:
+    """Refuse each row for the first check that objects to it; the mask of those that none objects to."""
+    passed = np.ones(len(rows), np.bool_)
+    for objections, reason in checks:
+        sieve.refuse(rows, objections & passed, reason)
+        passed &= ~objections
+    return passed
+
+
+def _with_places(rows: Rows, placed: Placed, passed: NDArray[np.bool_], dtype: np.dtype[np.void]) -> Rows:
+    taken = rows[passed]
+    kept = np.zeros(len(taken), dtype)
+    for name in taken.dtype.names or ():
+        kept[name] = taken[name]
+    kept["service_point_id"] = placed.service_point_id[passed]
+    kept["agreement_id"] = placed.agreement_id[passed]
+    kept["status"] = np.where(vee.clock_flagged(taken["clock_status"]), Status.SUSPECT, Status.MEASURED)
+    return kept
+
+
+class Ingest:
+    """The stage: takes batches from the stream, applies them, acknowledges them after the commit."""
+
+    name = "ingest"
+
+    def __init__(
+        self,
+        consumer: Consumer[Batch],
+        ingester: Ingester,
+        clock: Clock,
+        *,
+        durable: str = INGEST,
+        wait_s: float = 1.0,
+    ) -> None:
+        self._consumer = consumer
+        self._ingester = ingester
+        self._clock = clock
+        self._durable = durable
+        self._wait_s = wait_s
+
+    async def run_once(self, now: datetime) -> Report:
+        deliveries = await self._consumer.fetch(MESSAGES_AT_ONCE, self._wait_s)
+        if not deliveries:
+            return Report(lag=0)
+        # Waiting took time, and a push that came meanwhile is not from the future.
+        outcome = await self.settle(deliveries, max(now, self._clock.now()))
+        return Report(
+            outcome.stored.inserted + outcome.stored.changed + outcome.stored.ignored + outcome.refused,
+            lag=await self._consumer.backlog(),
+        )
+
+    async def settle(self, deliveries: Sequence[Delivery[Batch]], now: datetime) -> Outcome:
+        """Store what was taken, and only then acknowledge it."""
+        batches = [delivery.body for delivery in deliveries]
+        outcome = await asyncio.to_thread(
+            self._ingester.apply,
+            batches,
+            now,
+            consumer=self._durable,
+            sequence=max(delivery.sequence for delivery in deliveries),
+        )
+        _report(batches, outcome)
+        for delivery in deliveries:
+            await delivery.ack()
+        return outcome
+
+
+def _report(batches: Sequence[Batch], outcome: Outcome) -> None:
+    _ROWS.labels("inserted").inc(outcome.stored.inserted)
+    _ROWS.labels("changed").inc(outcome.stored.changed)
+    _ROWS.labels("ignored").inc(outcome.stored.ignored)
+    _ROWS.labels("refused").inc(outcome.refused)
+    pushes = np.unique(np.concatenate([batch.records["correlation"] for batch in batches]))
+    log.info(
+        "readings stored",
+        inserted=outcome.stored.inserted,
+        changed=outcome.stored.changed,
+        ignored=outcome.stored.ignored,
+        refused=outcome.refused,
+        correlations=pushes[:_SHOWN_CORRELATIONS].tolist(),
+        more_correlations=max(0, len(pushes) - _SHOWN_CORRELATIONS),
+    )

@@ -1,0 +1,270 @@
+"""Batches become rows once, whatever is delivered, refused, repeated or interrupted."""
+
+from datetime import timedelta
+
+import numpy as np
+import psycopg
+import pytest
+from tests.apps.street import HALF_HOUR, START, ZONE, adopt, seconds
+
+from urja.pipeline.ingest import Ingest, Ingester
+from urja.pipeline.stage import Session
+from urja.stream.codec import Batch
+from urja.stream.records import BLOCK, EVENT, NULL, REGISTER, EventState, RegisterKind, Source
+from urja.stream.subjects import Kind
+
+NOW = START + timedelta(days=1)
+
+
+def block_batch(*rows, correlation=1):
+    """From (device, start, Wh)."""
+    records = np.zeros(len(rows), BLOCK)
+    for name in ("import_vah", "export_wh", "export_vah", "voltage_cv", "current_ca", "health"):
+        records[name] = NULL
+    records["device_id"] = [device for device, _, _ in rows]
+    records["start_at"] = [seconds(start) for _, start, _ in rows]
+    records["import_wh"] = [energy for _, _, energy in rows]
+    records["length_s"] = 1800
+    records["source"] = Source.PUSH
+    records["correlation"] = correlation
+    records["received_at"] = seconds(START) * 1000
+    return Batch(Kind.BLOCK, correlation, records)
+
+
+def register_batch(*rows, kind=RegisterKind.DAILY):
+    records = np.zeros(len(rows), REGISTER)
+    for name in ("import_vah", "export_wh", "export_vah"):
+        records[name] = NULL
+    records["device_id"] = [device for device, _, _ in rows]
+    records["read_at"] = [seconds(at) for _, at, _ in rows]
+    records["import_wh"] = [energy for _, _, energy in rows]
+    records["kind"] = kind
+    records["source"] = Source.PULL
+    records["received_at"] = seconds(START) * 1000
+    return Batch(Kind.REGISTER, 1, records)
+
+
+def event_batch(*rows):
+    records = np.zeros(len(rows), EVENT)
+    records["device_id"] = [device for device, _, _ in rows]
+    records["occurred_at"] = [seconds(at) for _, at, _ in rows]
+    records["code"] = [code for _, _, code in rows]
+    records["state"] = EventState.OCCURRED
+    records["source"] = Source.PUSH
+    records["received_at"] = seconds(START) * 1000
+    return Batch(Kind.EVENT, 1, records)
+
+
+@pytest.fixture
+def session(database):
+    session = Session(database.conninfo("urja_pipeline"))
+    yield session
+    session.close()
+
+
+@pytest.fixture
+def ingester(session):
+    return Ingester(session, ZONE)
+
+
+@pytest.fixture
+def connection(database):
+    with database.connect() as connection:
+        yield connection
+
+
+def everything(connection):
+    """All that ingest writes, but for the time of its last move."""
+    return [
+        connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2, 3, 4").fetchall()
+        for table in (
+            "readings_interval",
+            "readings_register",
+            "readings_event",
+            "readings_exception",
+            "readings_accrual",
+        )
+    ]
+
+
+def reasons(connection):
+    return [reason for (reason,) in connection.execute("SELECT reason FROM readings_exception ORDER BY id")]
+
+
+def test_blocks_registers_and_events_of_many_meters(ingester, connection):
+    homes = [adopt(number, bucket=number) for number in range(1, 6)]
+    outcome = ingester.apply(
+        [
+            block_batch(*((home.device_id, START + n * HALF_HOUR, 100) for n in range(4) for home in homes)),
+            register_batch(*((home.device_id, START + 4 * HALF_HOUR, 10_403) for home in homes)),
+            event_batch((homes[0].device_id, START + HALF_HOUR, 251)),
+        ],
+        NOW,
+        sequence=7,
+    )
+    assert (outcome.stored.inserted, outcome.refused) == (26, 0)
+    assert connection.execute("SELECT DISTINCT energy_wh FROM readings_accrual").fetchall() == [(403,)]
+    assert connection.execute("SELECT code, service_point_id FROM readings_event").fetchall() == [
+        (251, homes[0].service_point_id)
+    ]
+    assert connection.execute("SELECT consumer, stream, sequence FROM stream_cursor").fetchall() == [
+        ("ingest", "READINGS", 7)
+    ]
+
+
+def test_redelivery_changes_nothing(ingester, connection):
+    home = adopt()
+    batches = [
+        block_batch((home.device_id, START, 100), (home.device_id, START - HALF_HOUR, 5), (99, START, 5)),
+        register_batch((home.device_id, START + HALF_HOUR, 10_101), (home.device_id, START + HALF_HOUR, 4)),
+        event_batch((home.device_id, START + HALF_HOUR, 101), (99, START, 101)),
+    ]
+    ingester.apply(batches, NOW)
+    before = everything(connection)
+    assert len(before[3]) == 4
+    again = ingester.apply(batches, NOW + timedelta(minutes=1))
+    assert again.stored.inserted == again.stored.changed == 0
+    assert everything(connection) == before
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"start_at": seconds(NOW)}, "it is in the future"),
+        ({"start_at": seconds(START - HALF_HOUR)}, "no device period holds it"),
+        ({"device_id": 42}, "no device period holds it"),
+        ({"import_wh": NULL}, "it carries no import energy"),
+        ({"import_wh": -1}, "more than the meter can carry, or less than nothing"),
+        ({"import_wh": 9000}, "more than the meter can carry, or less than nothing"),
+        ({"export_wh": 9000}, "more than the meter can carry, or less than nothing"),
+        ({"voltage_cv": 2**40}, "more than the meter can carry, or less than nothing"),
+        ({"start_at": seconds(START) + 60}, "it does not lie on the meter's intervals"),
+        ({"length_s": 900}, "it does not lie on the meter's intervals"),
+    ],
+)
+def test_what_cannot_be_is_put_aside_with_its_values(ingester, connection, change, reason):
+    home = adopt()
+    good, bad = (
+        block_batch((home.device_id, START + HALF_HOUR, 100)),
+        block_batch((home.device_id, START, 100)),
+    )
+    for name, value in change.items():
+        bad.records[name] = value
+    outcome = ingester.apply([good, bad], NOW)
+    assert (outcome.stored.inserted, outcome.refused) == (1, 1)
+    assert reasons(connection) == [reason]
+    ((detail,),) = connection.execute("SELECT detail FROM readings_exception").fetchall()
+    for name, value in change.items():
+        if name != "device_id":
+            assert detail[name] == (None if value == NULL else value)
+
+
+def test_a_doubtful_clock_makes_a_suspect_row(ingester, connection):
+    home = adopt()
+    batch = block_batch((home.device_id, START, 100))
+    batch.records["clock_status"] = 2
+    ingester.apply([batch], NOW)
+    assert connection.execute("SELECT status FROM readings_interval").fetchall() == [(5,)]
+
+
+def test_a_register_that_runs_back_is_put_aside(ingester, connection):
+    home = adopt(register_wh=10_000)
+    ingester.apply([register_batch((home.device_id, START + HALF_HOUR, 10_500))], NOW)
+    ingester.apply(
+        [
+            register_batch(
+                (home.device_id, START + 2 * HALF_HOUR, 9_999),
+                (home.device_id, START + 3 * HALF_HOUR, 10_600),
+                (home.device_id, START + 4 * HALF_HOUR, 90_000),
+            )
+        ],
+        NOW,
+    )
+    assert reasons(connection) == [
+        "more than the meter can carry, or less than nothing",
+        "the register runs back",
+    ]
+    assert connection.execute("SELECT energy_wh FROM readings_accrual").fetchall() == [(600,)]
+
+
+def test_a_meter_adopted_since_is_known_at_once(ingester):
+    first = adopt(1)
+    assert ingester.apply([block_batch((first.device_id, START, 1))], NOW).refused == 0
+    second = adopt(2)
+    assert ingester.apply([block_batch((second.device_id, START, 1))], NOW).refused == 0
+
+
+def test_a_check_meter_is_stored_and_not_billed(ingester, connection):
+    from urja.apps.registry.models import Device, DeviceRole, ServicePoint
+    from urja.apps.registry.operations import end_device_period, install_device
+
+    home, other = adopt(1), adopt(2, valid_from=START - timedelta(days=1))
+    end_device_period(other.device_id, START)
+    install_device(
+        Device.objects.get(id=other.device_id),
+        ServicePoint.objects.get(id=home.service_point_id),
+        DeviceRole.CHECK,
+        START,
+        recorded_at=START,
+        actor="test",
+    )
+    outcome = ingester.apply([block_batch((home.device_id, START, 100), (other.device_id, START, 98))], NOW)
+    assert outcome.stored.inserted == 2
+    assert connection.execute(
+        "SELECT energy_wh FROM readings_accrual WHERE agreement_id = %s", [home.agreement_id]
+    ).fetchone() == (100,)
+
+
+def test_a_failure_in_the_middle_leaves_nothing_and_the_retry_everything(ingester, connection, monkeypatch):
+    from urja.apps.readings import staging
+
+    home = adopt()
+    batches = [block_batch((home.device_id, START, 100))]
+    before = everything(connection)
+
+    def fail(*arguments, **named):
+        raise psycopg.OperationalError("the server is gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(staging, "move_cursor", fail)
+        with pytest.raises(psycopg.OperationalError):
+            ingester.apply(batches, NOW)
+    assert everything(connection) == before
+    assert ingester.apply(batches, NOW).stored.inserted == 1
+
+
+def test_a_broken_connection_is_replaced(ingester, session, database):
+    home = adopt()
+    ingester.apply([block_batch((home.device_id, START, 100))], NOW)
+    with database.connect("urja_pipeline") as other:
+        other.execute("SELECT pg_terminate_backend(%s)", [session.get().info.backend_pid])
+    with pytest.raises(psycopg.OperationalError):
+        ingester.apply([block_batch((home.device_id, START + HALF_HOUR, 100))], NOW)
+    assert ingester.apply([block_batch((home.device_id, START + HALF_HOUR, 100))], NOW).stored.inserted == 1
+
+
+@pytest.fixture
+def home(database):
+    return adopt()
+
+
+async def test_the_stage_acknowledges_what_it_has_committed(
+    home, ingester, connection, nats_server, stepped_clock
+):
+    from urja.stream import broker as stream
+    from urja.stream.subjects import READINGS, User
+
+    stepped_clock.set(NOW)
+    admin = await stream.connect(nats_server.url, User.ADMIN, nats_server.password, "test")
+    try:
+        await admin.ensure_streams()
+        batch = block_batch((home.device_id, START, 100))
+        await admin.publish_batch(Kind.BLOCK, 0, batch.records, 1)
+        consumer = await admin.consume(READINGS)
+        stage = Ingest(consumer, ingester, stepped_clock, wait_s=0.2)
+        report = await stage.run_once(NOW)
+        assert (report.done, report.lag) == (1, 0)
+        assert (await stage.run_once(NOW)).done == 0
+    finally:
+        await admin.close()
+    assert connection.execute("SELECT energy_wh FROM readings_accrual").fetchall() == [(100,)]

@@ -131,6 +131,7 @@ class Fleet:
         self._horizon: datetime | None = None
         self._changed = asyncio.Event()
         self._reached = asyncio.Event()
+        self.started = asyncio.Event()
         self._datagrams: asyncio.DatagramTransport | None = None
         self._truth = TruthFile(folder / file.truth)
         self._reserve = CounterReserve(folder / file.counters)
@@ -161,13 +162,17 @@ class Fleet:
         now = self._clock.now()
         return now if self._horizon is None else min(now, self._horizon)
 
+    def wake(self) -> None:
+        """Look at the clock now: it has been stepped."""
+        self._changed.set()
+
     # Running.
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Run until `stopping`. Raises OSError where a listening meter's address or the control is taken."""
         loop = asyncio.get_running_loop()
         async with AsyncExitStack() as stack:
-            stack.callback(self._truth.close)
+            stack.callback(self.close)
             self._datagrams, _ = await loop.create_datagram_endpoint(
                 asyncio.DatagramProtocol, remote_addr=(self.file.head_end_host, self.file.head_end_port)
             )
@@ -184,6 +189,7 @@ class Fleet:
                 else:
                     dialling = station.dial(self.file.head_end_host, self.file.head_end_port)
                     tasks.append(group.create_task(dialling, name=f"dial {station.meter.identity.serial}"))
+            self.started.set()
             await stopping.wait()
             for task in tasks:
                 task.cancel()
@@ -310,6 +316,10 @@ class Fleet:
         if unknown:
             raise ValueError(f"not of this fleet: {', '.join(unknown)}")
         return [self.stations[serial] for serial in serials]
+
+    def close(self) -> None:
+        """Close the truth file; `run` does it at its end."""
+        self._truth.close()
 
     def flush(self) -> None:
         """Put the truth so far into the operating system's hands."""

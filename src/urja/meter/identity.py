@@ -1,5 +1,6 @@
 """Who a meter is: serial, type, keys and load, as a fleet file names them."""
 
+import hashlib
 from typing import Self
 
 import msgspec
@@ -87,7 +88,6 @@ def seeded(
     serial: str, device_type: str, seed: int, *, start_wh: int = 0, listen: str | None = None
 ) -> Identity:
     """An identity whose keys follow from the seed: for a bench or a test, never for a meter that matters."""
-    import hashlib
 
     def derive(purpose: str, size: int) -> str:
         return hashlib.sha256(f"urja meter {seed} {serial} {purpose}".encode()).digest()[:size].hex()
@@ -100,7 +100,7 @@ def seeded(
         system_title=(manufacturer.hex() + derive("title", 5)),
         guek=derive("guek", 16),
         gak=derive("gak", 16),
-        lls_secret=derive("lls", 8),
+        lls_secret=derive("lls", 4).encode("ascii").hex(),  # a password that can be typed
         device_type=device_type,
         seed=seed,
         start_wh=start_wh,

@@ -1,0 +1,79 @@
+"""One meter alone, listening, in real time: something to point any DLMS client at."""
+
+import asyncio
+import secrets
+import signal
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import uvloop
+
+from urja.base.clock import WallClock
+from urja.meter.faults import FaultPlan
+from urja.meter.identity import Identity
+from urja.meter.meter import Meter
+from urja.meter.station import Station
+
+Announce = Callable[[dict[str, Any]], None]
+
+
+def describe(identity: Identity, host: str, port: int) -> dict[str, Any]:
+    """All that a DLMS client needs to talk to the meter. The keys are in it: this is a bench."""
+    device_type = identity.type
+    saps = device_type.associations
+    return {
+        "host": host,
+        "port": port,
+        "device_type": device_type.name,
+        "serial": identity.serial,
+        "logical_device_name": identity.device_id,
+        "server_sap": saps.server_sap,
+        "clients": {
+            "public": {"sap": saps.public_sap, "authentication": "none"},
+            "reader": {"sap": saps.reader_sap, "authentication": "lls", "ciphering": "suite 0"},
+            "utility": {
+                "sap": saps.utility_sap,
+                "authentication": "hls",
+                "mechanism": saps.hls_mechanism,
+                "ciphering": "suite 0",
+            },
+        },
+        "system_title": identity.system_title,
+        "guek": identity.guek,
+        "gak": identity.gak,
+        "lls_secret": bytes.fromhex(identity.lls_secret).decode("ascii"),
+    }
+
+
+async def serve_until(
+    identity: Identity, host: str, port: int, *, days: int, announce: Announce, stopping: asyncio.Event
+) -> None:
+    """Serve one meter until `stopping`; it has `days` of history. Raises OSError for a taken address.
+
+    Nothing drives it but its clients: each request first brings the meter to the present.
+    """
+    clock = WallClock()
+    now = clock.now()
+    meter = Meter(identity, now - timedelta(days=days))
+    meter.live_through(now)
+    station = Station(meter, now=clock.now, entropy=secrets.token_bytes, plan=FaultPlan(identity.serial))
+    server = await station.listen(host, port)
+    async with server:
+        address = server.sockets[0].getsockname()
+        announce(describe(identity, address[0], address[1]))
+        await stopping.wait()
+        station.drop_link()
+
+
+def serve(identity: Identity, host: str, port: int, *, days: int, announce: Announce) -> None:
+    """Serve one meter until SIGINT or SIGTERM (blocks). Raises OSError for a taken address."""
+
+    async def main() -> None:
+        stopping = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stopping.set)
+        await serve_until(identity, host, port, days=days, announce=announce, stopping=stopping)
+
+    uvloop.run(main())

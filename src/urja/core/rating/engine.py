@@ -283,7 +283,12 @@ def _time_parts(stretch: _Stretch, line: Line, accrual: PerTime) -> Iterator[Par
         if passed.days:
             weights = ((passed, Fraction(passed.days)),)
             yield _part(
-                stretch, line, "days", f"by day{suffix}", (Fraction(passed.days), "day", price), weights
+                stretch,
+                line,
+                "days",
+                f"by day{suffix}",
+                (Fraction(passed.days), "day", price),
+                weights=weights,
             )
         return
     for month, length in month_parts(stretch.elapsed):

@@ -1,0 +1,232 @@
+"""A second rater: slow, plain, and without a line in common with `urja.core.rating`.
+
+It reads the same documents and works day by day, with a dictionary for everything. `urja verify` and the tests
+hold the ledger to it. When the two disagree, one of them has misread the tariff: look at both.
+"""
+
+import tomllib
+from calendar import monthrange
+from datetime import date, timedelta
+from fractions import Fraction
+from typing import Any
+
+type Table = dict[str, Any]
+type Parts = list[tuple[Fraction, dict[date, Fraction]]]
+"""Amounts, each with how it weighs on the days."""
+
+
+def charges(
+    documents: list[str],
+    first: date,
+    end: date,
+    through: date,
+    *,
+    uses: list[tuple[date, date, int]],
+    load_w: int,
+) -> dict[str, int]:
+    """What each line comes to in minor units, for the billed days `first`..`end` as far as `through`.
+
+    `documents` are the texts in the order they apply; `uses` are (from day, to day, Wh), ends not included.
+    """
+    tariffs = [tomllib.loads(text, parse_float=str) for text in documents]
+    energy_of_day = {}
+    for use_first, use_end, energy_wh in uses:
+        days = days_between(use_first, use_end)
+        for day in days:
+            energy_of_day[day] = Fraction(energy_wh, 1000 * len(days))
+
+    days_of_tariff: dict[int, list[date]] = {}
+    for day in days_between(first, end):
+        in_force = [n for n, tariff in enumerate(tariffs) if as_day(tariff["valid_from"]) <= day]
+        latest = max(as_day(tariffs[n]["valid_from"]) for n in in_force)
+        chosen = [n for n in in_force if as_day(tariffs[n]["valid_from"]) == latest][-1]
+        days_of_tariff.setdefault(chosen, []).append(day)
+
+    totals: dict[str, int] = {}
+    for n, days in days_of_tariff.items():
+        passed = [day for day in days if day < through]
+        if not passed:
+            continue
+        energy = {day: energy_of_day.get(day, Fraction(0)) for day in passed}
+        period_days = len(days_between(first, end))
+        for name, amount in one_tariff(
+            tariffs[n], days, passed, energy, load_w=load_w, period_days=period_days
+        ).items():
+            totals[name] = totals.get(name, 0) + amount
+    return totals
+
+
+def one_tariff(
+    tariff: Table,
+    days: list[date],
+    passed: list[date],
+    energy: dict[date, Fraction],
+    *,
+    load_w: int,
+    period_days: int,
+) -> dict[str, int]:
+    """Amounts by line for the days of one document."""
+    minor = 10 ** tariff.get("decimals", 2)
+    lines = {line["name"]: line for line in tariff["line"]}
+    parts_of: dict[str, Parts] = {}
+    amount_of: dict[str, int] = {}
+    while len(amount_of) < len(lines):
+        for name, line in lines.items():
+            if name in amount_of:
+                continue
+            if line["accrues"] in ("percent", "rebate"):
+                if any(base_name(base) not in amount_of for base in line["on"]):
+                    continue
+                raw = percent_parts(line, passed, parts_of, amount_of)
+            elif line["accrues"] == "slabs":
+                raw = slab_parts(line, days, energy, period_days, minor)
+            else:
+                raw = time_parts(line, passed, load_w, minor)
+            rounding = line.get("round", {})
+            to, mode = (
+                Fraction(rounding.get("to", Fraction(1, minor))) * minor,
+                rounding.get("mode", "half-up"),
+            )
+            if rounding.get("each", "line") == "part":
+                raw = [(rounded(amount, to, mode), weights) for amount, weights in raw]
+            parts_of[name] = raw
+            amount_of[name] = int(rounded(sum((amount for amount, _ in raw), Fraction(0)), to, mode))
+    return amount_of
+
+
+def slab_parts(
+    line: Table, days: list[date], energy: dict[date, Fraction], period_days: int, minor: int
+) -> Parts:
+    """Fill the slabs one after another with the energy."""
+    left = sum(energy.values(), Fraction(0))
+    if "round_energy" in line:
+        left = rounded(
+            left, Fraction(line["round_energy"]["to"]), line["round_energy"].get("mode", "half-up")
+        )
+    prorate = line.get("prorate", "month-fraction")
+    if prorate == "month-fraction":
+        factor = sum(Fraction(1, days_in_month(day)) for day in days)
+    elif prorate == "days-of-30":
+        factor = Fraction(len(days), 30)
+    else:
+        factor = Fraction(len(days), period_days)
+    parts = []
+    for number, slab in enumerate(line["slabs"]):
+        take = left
+        if "up_to" in slab:
+            width = (Fraction(slab["up_to"]) - Fraction(slab["from"])) * factor
+            if "round_width" in line:
+                step = line["round_width"]
+                width = rounded(width, Fraction(step["to"]), step.get("mode", "half-up"))
+            take = min(left, width)
+        if take > 0 or (number == 0 and take < 0):
+            parts.append((take * Fraction(slab["rate"]) * minor, dict(energy)))
+        left = left - take
+        if left <= 0:
+            break
+    return parts
+
+
+def time_parts(line: Table, passed: list[date], load_w: int, minor: int) -> Parts:
+    """So much for each day; monthly prices make one part for each month."""
+    load = Fraction(load_w, 1000)
+    if "round_load" in line:
+        load = rounded(load, Fraction(line["round_load"]["to"]), line["round_load"].get("mode", "half-up"))
+    rate = None
+    for band in line.get("bands", [{"rate": line.get("rate")}]):
+        if "up_to_kw" not in band or load <= Fraction(band["up_to_kw"]):
+            rate = Fraction(band["rate"]) * minor
+            break
+    if line.get("per") == "kW":
+        rate = rate * load
+    if line["accrues"] == "per-day":
+        return [(rate * len(passed), dict.fromkeys(passed, Fraction(1)))]
+    months: dict[tuple[int, int], list[date]] = {}
+    for day in passed:
+        months.setdefault((day.year, day.month), []).append(day)
+    parts = []
+    for month_days in months.values():
+        length = 30 if line.get("prorate") == "days-of-30" else days_in_month(month_days[0])
+        parts.append((rate * len(month_days) / length, dict.fromkeys(month_days, Fraction(1))))
+    return parts
+
+
+def percent_parts(
+    line: Table, passed: list[date], parts_of: dict[str, Parts], amount_of: dict[str, int]
+) -> Parts:
+    """A percentage of each base; where it changes with time, of what the base spreads on the days of each."""
+    rates = line.get("rates", [{"percent": line.get("percent")}])
+    sign = -1 if line["accrues"] == "rebate" else 1
+    windows = []
+    for n, rate in enumerate(rates):
+        begin = as_day(rate["from"]) if n else date.min
+        until = as_day(rates[n + 1]["from"]) if n + 1 < len(rates) else date.max
+        days = [day for day in passed if begin <= day < until]
+        if days:
+            windows.append((days, Fraction(rate["percent"]) / 100 * sign))
+    parts = []
+    for base in line["on"]:
+        name = base_name(base)
+        share = Fraction(base.get("percent", 100)) / 100 if isinstance(base, dict) else Fraction(1)
+        if line.get("round", {}).get("each", "line") == "part":
+            bases = parts_of[name]
+        else:
+            bases = [(Fraction(amount_of[name]), spread(parts_of[name]))]
+        for amount, weights in bases:
+            total = sum(weights.values(), Fraction(0))
+            for days, percent in windows:
+                if len(windows) == 1:
+                    inside = Fraction(1)
+                elif total == 0:
+                    inside = Fraction(len(days), len(passed))
+                else:
+                    inside = sum((weights.get(day, Fraction(0)) for day in days), Fraction(0)) / total
+                parts.append((amount * share * inside * percent, dict.fromkeys(days, Fraction(1))))
+    return parts
+
+
+def spread(parts: Parts) -> dict[date, Fraction]:
+    """How a line as a whole spreads over the days, by the amounts of its parts."""
+    by_day: dict[date, Fraction] = {}
+    for amount, weights in parts:
+        total = sum(weights.values(), Fraction(0))
+        for day, weight in weights.items():
+            if total:
+                by_day[day] = by_day.get(day, Fraction(0)) + amount * weight / total
+    return by_day
+
+
+def rounded(value: Fraction, to: Fraction, mode: str) -> Fraction:
+    """A multiple of `to`."""
+    sign = -1 if value < 0 else 1
+    whole, rest = divmod(abs(Fraction(value)), Fraction(to))
+    half = Fraction(to) / 2
+    if mode == "half-up":
+        up = rest >= half
+    elif mode == "half-even":
+        up = rest > half or (rest == half and whole % 2 == 1)
+    elif mode == "up":
+        up = rest > 0
+    else:
+        up = False
+    return sign * Fraction(to) * (whole + (1 if up else 0))
+
+
+def base_name(base: str | Table) -> str:
+    return base["line"] if isinstance(base, dict) else base
+
+
+def as_day(value: str | date) -> date:
+    return date.fromisoformat(value) if isinstance(value, str) else value
+
+
+def days_between(first: date, end: date) -> list[date]:
+    days = []
+    while first < end:
+        days.append(first)
+        first = first + timedelta(days=1)
+    return days
+
+
+def days_in_month(day: date) -> int:
+    return monthrange(day.year, day.month)[1]

@@ -1,0 +1,449 @@
+"""APDUs in words: the name of the service, its facts, and the values that it carries.
+
+One description serves the tree that people read and the JSON that programs read.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any, Final
+
+from urja.cosem import apdu as a
+from urja.cosem.acse import ApplicationContext, Diagnostic, Mechanism
+from urja.cosem.axdr import Data
+from urja.cosem.companion import name_object
+from urja.cosem.errors import DecodeError
+from urja.cosem.obis import CosemAttribute, CosemMethod
+from urja.cosem.readings import plain
+from urja.cosem.time import CosemDateTime, DeviationSign
+
+_CONTEXTS: Final = {
+    ApplicationContext.LOGICAL_NAME: "LN no ciphering",
+    ApplicationContext.SHORT_NAME: "SN no ciphering",
+    ApplicationContext.LOGICAL_NAME_CIPHERED: "LN ciphering",
+    ApplicationContext.SHORT_NAME_CIPHERED: "SN ciphering",
+}
+_RELEASE_REASONS: Final = {0: "normal", 1: "urgent or not finished", 30: "user defined"}
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One field. `plain` is what JSON carries, `text` what people read; `data` is a value to be shown as a tree."""
+
+    key: str
+    plain: Any
+    text: str = ""
+    data: Data | None = None
+
+
+@dataclass(slots=True)
+class Description:
+    """A service and its facts in the order of the APDU."""
+
+    service: str
+    facts: list[Fact] = field(default_factory=list)
+
+    def add(self, key: str, value: Any, text: str | None = None) -> "Description":
+        """A plain field."""
+        self.facts.append(Fact(key, value, str(value) if text is None else text))
+        return self
+
+    def value(self, key: str, data: Data) -> "Description":
+        """A field that is COSEM data."""
+        self.facts.append(Fact(key, plain(data), data=data))
+        return self
+
+
+def describe(apdu: a.Apdu) -> Description:
+    """The description of any APDU."""
+    return _DESCRIBERS[type(apdu)](apdu)
+
+
+def clock_text(clock: CosemDateTime) -> str:
+    """A date-time with what its deviation and status say, in the standard's sense of the sign."""
+    parts = [str(clock)]
+    if clock.deviation_min != -0x8000:
+        parts.append(f"deviation {clock.deviation_min:+d} min")
+    status = clock.clock_status
+    if status is not None and status:
+        parts.append(
+            "status " + ", ".join(flag.name.lower().replace("_", " ") for flag in status if flag.name)
+        )
+    return ", ".join(parts)
+
+
+def utc_text(clock: CosemDateTime) -> str:
+    """The moment in UTC if it is one under the standard's sign, else ""."""
+    if clock.deviation_min == -0x8000:
+        return ""
+    try:
+        # +330 in the standard's sense would be far out in the Pacific: it is India's way of writing IST.
+        sign = DeviationSign.INDIAN if clock.deviation_min == 330 else DeviationSign.DLMS
+        return clock.to_utc(sign).strftime("%Y-%m-%d %H:%M:%SZ")
+    except DecodeError:
+        return ""
+
+
+def _reference(description: Description, reference: CosemAttribute | CosemMethod) -> Description:
+    name = name_object(reference.obis)
+    description.add("class_id", reference.class_id)
+    description.add("obis", str(reference.obis), f"{reference.obis}  {name}".rstrip())
+    if isinstance(reference, CosemAttribute):
+        return description.add("attribute", reference.attribute)
+    return description.add("method", reference.method)
+
+
+def _access(description: Description, access: a.AccessSelection | None) -> Description:
+    if access is not None:
+        description.add("access_selector", access.selector).value("access_parameters", access.parameters)
+    return description
+
+
+def _code(description: Description, key: str, code: IntEnum) -> Description:
+    return description.add(key, int(code), f"{int(code)} ({_words(code)})")
+
+
+def _words(code: IntEnum) -> str:
+    return code.name.lower().replace("_", " ")
+
+
+def _result(description: Description, result: a.GetResult) -> Description:
+    if isinstance(result, Data):
+        return _code(description, "result", a.AccessResult.SUCCESS).value("data", result)
+    return _code(description, "result", result)
+
+
+def _plain_result(result: a.GetResult) -> dict[str, Any]:
+    if isinstance(result, Data):
+        return {"result": 0, "data": plain(result)}
+    return {"result": int(result)}
+
+
+def _data_notification(apdu: a.DataNotification) -> Description:
+    description = Description("data-notification").add("long_invoke_id", apdu.long_invoke_id)
+    return _date_time(description, apdu.date_time).value("body", apdu.body)
+
+
+def _date_time(description: Description, clock: CosemDateTime | None) -> Description:
+    if clock is None:
+        return description.add("date_time", None, "none")
+    utc = utc_text(clock)
+    text = f"{clock_text(clock)}{f' = {utc}' if utc else ''}"
+    return description.add("date_time", clock.to_bytes().hex(), text)
+
+
+def _event_notification(apdu: a.EventNotification) -> Description:
+    description = _date_time(Description("event-notification"), apdu.date_time)
+    return _reference(description, apdu.attribute).value("value", apdu.value)
+
+
+def _get_request(apdu: a.GetRequestNormal) -> Description:
+    description = Description("GET-request-normal").add("invoke_id", apdu.invoke)
+    return _access(_reference(description, apdu.attribute), apdu.access)
+
+
+def _get_next(apdu: a.GetRequestNext) -> Description:
+    return (
+        Description("GET-request-next").add("invoke_id", apdu.invoke).add("block_number", apdu.block_number)
+    )
+
+
+def _get_list(apdu: a.GetRequestWithList) -> Description:
+    description = Description("GET-request-with-list").add("invoke_id", apdu.invoke)
+    return _items(description, apdu.items)
+
+
+def _items(
+    description: Description, items: tuple[tuple[CosemAttribute, a.AccessSelection | None], ...]
+) -> Description:
+    references = [
+        {"class_id": one.class_id, "obis": str(one.obis), "attribute": one.attribute} for one, _ in items
+    ]
+    text = ", ".join(f"{one.obis} attribute {one.attribute}" for one, _ in items)
+    return description.add("attributes", references, text)
+
+
+def _get_response(apdu: a.GetResponseNormal) -> Description:
+    return _result(Description("GET-response-normal").add("invoke_id", apdu.invoke), apdu.result)
+
+
+def _get_block(apdu: a.GetResponseWithBlock) -> Description:
+    description = Description("GET-response-with-datablock").add("invoke_id", apdu.invoke)
+    description.add("last_block", apdu.last).add("block_number", apdu.block_number)
+    if isinstance(apdu.result, a.AccessResult):
+        return _code(description, "result", apdu.result)
+    return description.add("result", 0, "0 (success)").add(
+        "raw_data", f"h:{apdu.result.hex()}", apdu.result.hex()
+    )
+
+
+def _get_results(apdu: a.GetResponseWithList) -> Description:
+    description = Description("GET-response-with-list").add("invoke_id", apdu.invoke)
+    description.facts.append(Fact("results", [_plain_result(result) for result in apdu.results]))
+    return description
+
+
+def _set_request(apdu: a.SetRequestNormal) -> Description:
+    description = Description("SET-request-normal").add("invoke_id", apdu.invoke)
+    return _access(_reference(description, apdu.attribute), apdu.access).value("value", apdu.value)
+
+
+def _block(description: Description, block: a.Block) -> Description:
+    description.add("last_block", block.last).add("block_number", block.number)
+    return description.add("raw_data", f"h:{block.data.hex()}", block.data.hex())
+
+
+def _set_first(apdu: a.SetRequestFirstBlock) -> Description:
+    description = Description("SET-request-with-first-datablock").add("invoke_id", apdu.invoke)
+    return _block(_access(_reference(description, apdu.attribute), apdu.access), apdu.block)
+
+
+def _set_block(apdu: a.SetRequestBlock) -> Description:
+    return _block(Description("SET-request-with-datablock").add("invoke_id", apdu.invoke), apdu.block)
+
+
+def _set_list(apdu: a.SetRequestWithList) -> Description:
+    description = _items(Description("SET-request-with-list").add("invoke_id", apdu.invoke), apdu.items)
+    return description.add("values", [plain(value) for value in apdu.values])
+
+
+def _set_list_first(apdu: a.SetRequestFirstBlockWithList) -> Description:
+    description = Description("SET-request-with-list-and-first-datablock").add("invoke_id", apdu.invoke)
+    return _block(_items(description, apdu.items), apdu.block)
+
+
+def _set_response(apdu: a.SetResponseNormal) -> Description:
+    return _code(Description("SET-response-normal").add("invoke_id", apdu.invoke), "result", apdu.result)
+
+
+def _set_response_block(apdu: a.SetResponseBlock) -> Description:
+    description = Description("SET-response-datablock").add("invoke_id", apdu.invoke)
+    return description.add("block_number", apdu.block_number)
+
+
+def _set_response_last(apdu: a.SetResponseLastBlock) -> Description:
+    description = Description("SET-response-last-datablock").add("invoke_id", apdu.invoke)
+    return _code(description, "result", apdu.result).add("block_number", apdu.block_number)
+
+
+def _set_response_last_list(apdu: a.SetResponseLastBlockWithList) -> Description:
+    description = Description("SET-response-last-datablock-with-list").add("invoke_id", apdu.invoke)
+    return _codes(description, apdu.results).add("block_number", apdu.block_number)
+
+
+def _set_responses(apdu: a.SetResponseWithList) -> Description:
+    return _codes(Description("SET-response-with-list").add("invoke_id", apdu.invoke), apdu.results)
+
+
+def _codes(description: Description, results: tuple[a.AccessResult, ...]) -> Description:
+    text = ", ".join(f"{int(result)} ({_words(result)})" for result in results)
+    return description.add("results", [int(result) for result in results], text)
+
+
+def _action_request(apdu: a.ActionRequestNormal) -> Description:
+    description = Description("ACTION-request-normal").add("invoke_id", apdu.invoke)
+    _reference(description, apdu.method)
+    return description if apdu.parameters is None else description.value("parameters", apdu.parameters)
+
+
+def _action_next(apdu: a.ActionRequestNextBlock) -> Description:
+    description = Description("ACTION-request-next-pblock").add("invoke_id", apdu.invoke)
+    return description.add("block_number", apdu.block_number)
+
+
+def _action_list(apdu: a.ActionRequestWithList) -> Description:
+    description = _methods(
+        Description("ACTION-request-with-list").add("invoke_id", apdu.invoke), apdu.methods
+    )
+    return description.add("parameters", [plain(value) for value in apdu.parameters])
+
+
+def _methods(description: Description, methods: tuple[CosemMethod, ...]) -> Description:
+    references = [{"class_id": one.class_id, "obis": str(one.obis), "method": one.method} for one in methods]
+    return description.add(
+        "methods", references, ", ".join(f"{one.obis} method {one.method}" for one in methods)
+    )
+
+
+def _action_first(apdu: a.ActionRequestFirstBlock) -> Description:
+    description = Description("ACTION-request-with-first-pblock").add("invoke_id", apdu.invoke)
+    return _block(_reference(description, apdu.method), apdu.block)
+
+
+def _action_list_first(apdu: a.ActionRequestFirstBlockWithList) -> Description:
+    description = Description("ACTION-request-with-list-and-first-pblock").add("invoke_id", apdu.invoke)
+    return _block(_methods(description, apdu.methods), apdu.block)
+
+
+def _action_block(apdu: a.ActionRequestBlock) -> Description:
+    return _block(Description("ACTION-request-with-pblock").add("invoke_id", apdu.invoke), apdu.block)
+
+
+def _action_response(apdu: a.ActionResponseNormal) -> Description:
+    description = Description("ACTION-response").add("invoke_id", apdu.invoke)
+    _code(description, "result", apdu.result)
+    if apdu.data is None:
+        return description
+    if isinstance(apdu.data, Data):
+        return description.value("data", apdu.data)
+    return _code(description, "data_access_result", apdu.data)
+
+
+def _action_response_block(apdu: a.ActionResponseBlock) -> Description:
+    return _block(Description("ACTION-response-with-pblock").add("invoke_id", apdu.invoke), apdu.block)
+
+
+def _action_responses(apdu: a.ActionResponseWithList) -> Description:
+    description = Description("ACTION-response-with-list").add("invoke_id", apdu.invoke)
+    results = [
+        {"result": int(one.result)} | ({} if one.data is None else {"return": _plain_result(one.data)})
+        for one in apdu.outcomes
+    ]
+    return description.add("results", results)
+
+
+def _action_response_next(apdu: a.ActionResponseNextBlock) -> Description:
+    description = Description("ACTION-response-next-pblock").add("invoke_id", apdu.invoke)
+    return description.add("block_number", apdu.block_number)
+
+
+def _aarq(apdu: a.Aarq) -> Description:
+    description = Description("AARQ").add("context", _context(apdu.context))
+    _mechanism(description, apdu.mechanism)
+    return _association(description, "calling_ap_title", apdu.calling_ap_title, apdu.authentication_value)
+
+
+def _aare(apdu: a.Aare) -> Description:
+    description = Description("AARE").add("context", _context(apdu.context))
+    description.add(
+        "result", apdu.result, f"{apdu.result} ({'accepted' if apdu.result == 0 else 'rejected'})"
+    )
+    known = {int(code) for code in Diagnostic}
+    words = f" ({_words(Diagnostic(apdu.diagnostic))})" if apdu.diagnostic in known else ""
+    description.add("diagnostic", apdu.diagnostic, f"{apdu.diagnostic}{words}")
+    _mechanism(description, apdu.mechanism)
+    return _association(
+        description, "responding_ap_title", apdu.responding_ap_title, apdu.authentication_value
+    )
+
+
+def _context(context: int) -> str:
+    known = {int(code): name for code, name in _CONTEXTS.items()}
+    return known.get(context, f"context {context}")
+
+
+def _mechanism(description: Description, mechanism: int | None) -> None:
+    if mechanism is None:
+        description.add("authentication", None, "none")
+        return
+    known = {int(code) for code in Mechanism}
+    name = Mechanism(mechanism).name.replace("_", "-") if mechanism in known else f"mechanism {mechanism}"
+    description.add("authentication", name)
+
+
+def _association(
+    description: Description, title_key: str, title: bytes | None, authentication: bytes | None
+) -> Description:
+    if title is not None:
+        description.add(title_key, title.hex())
+    if authentication is not None:
+        description.add("authentication_value", authentication.hex())
+    return description
+
+
+def _release(service: str) -> Callable[[Any], Description]:
+    def described(apdu: a.Rlrq | a.Rlre) -> Description:
+        words = _RELEASE_REASONS.get(-1 if apdu.reason is None else apdu.reason, "")
+        return Description(service).add("reason", apdu.reason, f"{apdu.reason} {words}".rstrip())
+
+    return described
+
+
+def _initiate_request(apdu: a.InitiateRequest) -> Description:
+    key = None if apdu.dedicated_key is None else apdu.dedicated_key.hex().upper()
+    description = Description("initiate-request").add("dedicated_key", key, key or "none")
+    _conformance(description, apdu.conformance)
+    return description.add("max_pdu", apdu.max_pdu).add("dlms_version", apdu.version)
+
+
+def _initiate_response(apdu: a.InitiateResponse) -> Description:
+    description = _conformance(Description("initiate-response"), apdu.conformance)
+    return description.add("max_pdu", apdu.max_pdu).add("dlms_version", apdu.version)
+
+
+def _conformance(description: Description, conformance: a.Conformance) -> Description:
+    code = f"{int(conformance):06X}"
+    names = ", ".join(bit.name.lower().replace("_", "-") for bit in conformance if bit.name)
+    return description.add("conformance", code, f"{code} ({names})")
+
+
+def _confirmed_error(apdu: a.ConfirmedServiceError) -> Description:
+    description = Description("confirmed-service-error").add("failed_service", apdu.service)
+    return description.add("kind", apdu.kind).add("code", apdu.code)
+
+
+def _exception(apdu: a.ExceptionResponse) -> Description:
+    description = _code(Description("exception-response"), "state_error", apdu.state_error)
+    _code(description, "service_error", apdu.service_error)
+    if apdu.expected_counter is not None:
+        description.add("expected_invocation_counter", apdu.expected_counter)
+    return description
+
+
+def _glo(apdu: a.GlobalCiphered) -> Description:
+    return Description(f"{'ded' if apdu.dedicated else 'glo'}-ciphering").add("tag", f"{apdu.tag:02x}")
+
+
+def _general(service: str) -> Callable[[Any], Description]:
+    return lambda _: Description(service)
+
+
+def _gbt(apdu: a.GeneralBlockTransfer) -> Description:
+    description = Description("general-block-transfer").add("last_block", apdu.last)
+    return description.add("block_number", apdu.number).add(
+        "raw_data", f"h:{apdu.data.hex()}", apdu.data.hex()
+    )
+
+
+_DESCRIBERS: Final[dict[type, Callable[[Any], Description]]] = {
+    a.DataNotification: _data_notification,
+    a.EventNotification: _event_notification,
+    a.GetRequestNormal: _get_request,
+    a.GetRequestNext: _get_next,
+    a.GetRequestWithList: _get_list,
+    a.GetResponseNormal: _get_response,
+    a.GetResponseWithBlock: _get_block,
+    a.GetResponseWithList: _get_results,
+    a.SetRequestNormal: _set_request,
+    a.SetRequestFirstBlock: _set_first,
+    a.SetRequestBlock: _set_block,
+    a.SetRequestWithList: _set_list,
+    a.SetRequestFirstBlockWithList: _set_list_first,
+    a.SetResponseNormal: _set_response,
+    a.SetResponseBlock: _set_response_block,
+    a.SetResponseLastBlock: _set_response_last,
+    a.SetResponseLastBlockWithList: _set_response_last_list,
+    a.SetResponseWithList: _set_responses,
+    a.ActionRequestNormal: _action_request,
+    a.ActionRequestNextBlock: _action_next,
+    a.ActionRequestWithList: _action_list,
+    a.ActionRequestFirstBlock: _action_first,
+    a.ActionRequestFirstBlockWithList: _action_list_first,
+    a.ActionRequestBlock: _action_block,
+    a.ActionResponseNormal: _action_response,
+    a.ActionResponseBlock: _action_response_block,
+    a.ActionResponseWithList: _action_responses,
+    a.ActionResponseNextBlock: _action_response_next,
+    a.Aarq: _aarq,
+    a.Aare: _aare,
+    a.Rlrq: _release("RLRQ"),
+    a.Rlre: _release("RLRE"),
+    a.InitiateRequest: _initiate_request,
+    a.InitiateResponse: _initiate_response,
+    a.ConfirmedServiceError: _confirmed_error,
+    a.ExceptionResponse: _exception,
+    a.GlobalCiphered: _glo,
+    a.GeneralGloCiphered: _general("general-glo-ciphering"),
+    a.GeneralDedCiphered: _general("general-ded-ciphering"),
+    a.GeneralBlockTransfer: _gbt,
+}

@@ -1,0 +1,305 @@
+"""Takes captured bytes apart: link frames, block transfers, ciphering, down to the plain APDU.
+
+For an engineer with a capture: whatever could be read before a fault is kept, and the fault says in which layer
+and at which byte it lies.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from urja.cosem import gbt, hdlc, mbus, security, wrapper
+from urja.cosem.apdu import Aare, Aarq, Apdu, GeneralGloCiphered, GlobalCiphered, decode_apdu
+from urja.cosem.errors import AuthenticationFailed, CosemError, DecodeError, PeerError
+from urja.cosem.gbt import GeneralBlockTransfer
+from urja.cosem.security import SecurityControl, Suite0Keys
+
+Transport = Literal["wrapper", "hdlc", "mbus", "raw"]
+
+_WRAPPER_VERSION: Final = b"\x00\x01"
+_MAX_LAYERS: Final = 8
+"""Ciphering in block transfer in ciphering and so on: no one nests deeper."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What may be known of a meter. Without `gak` an authenticated APDU is deciphered and not verified."""
+
+    guek: bytes | None = None
+    gak: bytes | None = None
+    system_title: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """One APDU as a link carried it. `start` is where it, or its first frame, begins in the capture.
+
+    `addresses` are the link's own: wrapper ports, HDLC addresses, the M-Bus address. `frames` counts the frames.
+    """
+
+    transport: Transport
+    apdu: bytes
+    start: int
+    addresses: dict[str, int] = field(default_factory=dict)
+    frames: int = 1
+    link_service: str = ""
+    """What an HDLC frame that carries no APDU is: SNRM, UA, RR, ..."""
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """One layer of ciphering. `verified` is None where the bytes carry no authentication, or no key was given."""
+
+    system_title: bytes | None
+    control: SecurityControl
+    counter: int
+    verified: bool | None
+
+
+@dataclass(slots=True)
+class Opened:
+    """A packet taken apart as far as it goes.
+
+    `plain` and `apdu` are the innermost bytes and their meaning, None where a fault or a missing key stops
+    before. `missing` says what is needed to go on, `error` what is wrong, `where` in which layer. `inside` is the
+    user information of an association request or response, itself taken apart.
+    """
+
+    packet: Packet | None
+    protections: list[Protection] = field(default_factory=list)
+    blocks: int = 0
+    plain: bytes | None = None
+    apdu: Apdu | None = None
+    missing: str | None = None
+    error: CosemError | None = None
+    where: str = ""
+    inside: "Opened | None" = None
+
+
+class Opener:
+    """Opens one capture; block transfers and the system titles of associations live across its packets."""
+
+    def __init__(self, keys: Keys) -> None:
+        """Raises LocalError for keys of a wrong length."""
+        if keys.guek is not None:
+            Suite0Keys(keys.guek, keys.gak)
+        if keys.system_title is not None:
+            security.nonce(keys.system_title, 0)
+        self._keys = keys
+        self._title = keys.system_title
+        self._blocks = gbt.Reassembler()
+
+    def open(self, capture: bytes) -> Iterator[Opened]:
+        """Each APDU of the capture; the last one carries the error where the capture is broken or cut."""
+        if not capture:
+            yield Opened(None, error=DecodeError("there are no bytes", offset=0), where="the input")
+            return
+        pending: Opened | None = None
+        try:
+            for packet in packets(capture):
+                if packet.link_service:
+                    yield Opened(packet)
+                    continue
+                if pending is None:
+                    pending = Opened(packet)
+                if self._descend(pending, packet.apdu):
+                    yield pending
+                    pending = None
+        except CosemError as error:
+            yield Opened(None, error=error, where="the input")
+            return
+        if pending is not None:
+            pending.error = DecodeError(
+                f"the block transfer ends after block {pending.blocks}, the last is missing"
+            )
+            pending.where = "the block transfer"
+            yield pending
+
+    def _descend(self, opened: Opened, apdu: bytes) -> bool:
+        """Go inwards; False where the rest comes in another packet."""
+        where = "the APDU"
+        for _ in range(_MAX_LAYERS):
+            opened.plain = apdu
+            try:
+                opened.apdu = decoded = decode_apdu(apdu)
+                if isinstance(decoded, GeneralBlockTransfer):
+                    opened.blocks += 1
+                    whole = self._blocks.push(decoded)
+                    if whole is None:
+                        return False
+                    apdu, where = whole, "the APDU from the block transfer"
+                elif isinstance(decoded, GlobalCiphered | GeneralGloCiphered):
+                    inner = self._decipher(opened, decoded, apdu)
+                    if inner is None:
+                        return True
+                    apdu, where = inner, "the plain APDU"
+                else:
+                    if isinstance(decoded, Aarq | Aare):
+                        opened.inside = self._associate(decoded)
+                    return True
+            except CosemError as error:
+                _fail(opened, error, where)
+                return True
+        _fail(opened, DecodeError(f"more than {_MAX_LAYERS} layers"), where)
+        return True
+
+    def _associate(self, apdu: Aarq | Aare) -> Opened | None:
+        """The titles of an association serve the glo- services after it, its own user information first."""
+        title = apdu.calling_ap_title if isinstance(apdu, Aarq) else apdu.responding_ap_title
+        known = title is not None and len(title) == security.SYSTEM_TITLE_LENGTH
+        if known and self._keys.system_title is None:
+            self._title = title
+        if not apdu.user_information:
+            return None
+        inside = Opened(None)
+        self._descend(inside, apdu.user_information)
+        return inside
+
+    def _decipher(
+        self, opened: Opened, apdu: GlobalCiphered | GeneralGloCiphered, raw: bytes
+    ) -> bytes | None:
+        """The bytes inside; None where something is missing for it."""
+        if isinstance(apdu, GeneralGloCiphered):
+            title, payload = apdu.system_title or self._title, apdu.ciphertext
+        else:
+            title, payload = self._title, apdu.payload
+        opened.protections.append(Protection(title, apdu.control, apdu.counter, None))
+        opened.plain = None
+        needed = self._missing(apdu.control, title)
+        if needed is not None:
+            opened.missing = needed
+            return None
+        assert title is not None
+        inner, verified = self._open(title, apdu, payload, len(raw))
+        opened.protections[-1] = Protection(title, apdu.control, apdu.counter, verified)
+        return inner
+
+    def _missing(self, control: SecurityControl, title: bytes | None) -> str | None:
+        if control.suite != 0 or control.compressed:
+            return None  # to be refused with its own words
+        if self._keys.guek is None and (control.encrypted or control.authenticated):
+            return "the global unicast encryption key (--guek)"
+        if title is None:
+            return "the sender's system title (--system-title)"
+        return None
+
+    def _open(
+        self, title: bytes, apdu: GlobalCiphered | GeneralGloCiphered, payload: bytes, size: int
+    ) -> tuple[bytes, bool | None]:
+        control = apdu.control
+        keys = Suite0Keys(self._keys.guek or bytes(security.KEY_LENGTH), self._keys.gak)
+        if not control.authenticated or self._keys.gak is not None:
+            try:
+                inner = security.open_(keys, title, apdu.counter, control, payload)
+            except AuthenticationFailed as error:
+                tag_at = size - security.TAG_LENGTH
+                raise AuthenticationFailed(
+                    "wrong key, or changed bytes: the authentication tag does not fit", offset=tag_at
+                ) from error
+            verified = True if control.authenticated else None
+        else:
+            # Some utilities give out the encryption key alone: good enough to read, not to believe.
+            text = payload[: -security.TAG_LENGTH]
+            inner = text
+            if control.encrypted:
+                inner = security.open_(keys, title, apdu.counter, security.ENCRYPTED, text)
+            verified = None
+        if verified is None and not _plausible(inner):
+            raise DecodeError(
+                f"wrong key, or changed bytes: what comes out ({inner[:4].hex()}...) is no APDU",
+                offset=size - len(payload),
+            )
+        return inner, verified
+
+
+def packets(capture: bytes) -> Iterator[Packet]:
+    """The APDUs in a capture of concatenated frames. Raises PeerError with the offset in `capture`."""
+    pos = 0
+    while pos < len(capture):
+        if capture[pos] == hdlc.FLAG:
+            packet, pos = _hdlc(capture, pos)
+        elif _is_mbus(capture, pos):
+            packet, pos = _mbus(capture, pos)
+        elif capture[pos : pos + 2] == _WRAPPER_VERSION:
+            packet, pos = _wrapper(capture, pos)
+        else:
+            packet, pos = Packet("raw", capture[pos:], pos), len(capture)
+        yield packet
+
+
+def _hdlc(capture: bytes, start: int) -> tuple[Packet, int]:
+    """Frames up to the one that completes an APDU, or one frame that carries none (SNRM, UA, RR, ...)."""
+    segments = hdlc.Reassembler()
+    pos, count = start, 0
+    while True:
+        frame, closing = hdlc.decode_frame(capture, pos)
+        pos, count = _after_flag(capture, closing), count + 1
+        addresses = {"source": frame.source.upper, "destination": frame.destination.upper}
+        carries = frame.control.kind in (hdlc.Kind.INFORMATION, hdlc.Kind.UNNUMBERED_INFORMATION)
+        if not carries or not frame.information:
+            return Packet("hdlc", b"", start, addresses, count, frame.control.kind.value), pos
+        apdu = segments.push(frame)
+        if apdu is not None:
+            return Packet("hdlc", apdu, start, addresses, count), pos
+        if pos >= len(capture):
+            raise DecodeError("cut: the last frame announces another segment", offset=len(capture))
+
+
+def _after_flag(capture: bytes, closing: int) -> int:
+    """Where the next frame begins: a closing flag may be the opening flag of the next frame too."""
+    after = closing + 1
+    shared = after < len(capture) and capture[after] != hdlc.FLAG and capture[after] & 0xF0 == 0xA0
+    return closing if shared else after
+
+
+def _mbus(capture: bytes, start: int) -> tuple[Packet, int]:
+    segments = mbus.Reassembler()
+    pos, count = start, 0
+    while True:
+        at = pos
+        telegram, pos = mbus.decode_telegram(capture, pos)
+        count += 1
+        try:
+            apdu = segments.push(telegram)
+        except PeerError as error:
+            raise DecodeError(error.message, offset=at) from error
+        if apdu is not None:
+            addresses = {
+                "source": telegram.source,
+                "destination": telegram.destination,
+                "address": telegram.address,
+            }
+            return Packet("mbus", apdu, start, addresses, count), pos
+        if pos >= len(capture):
+            raise DecodeError("cut: the last telegram is not marked as final", offset=len(capture))
+
+
+def _wrapper(capture: bytes, pos: int) -> tuple[Packet, int]:
+    header = capture[pos : pos + wrapper.HEADER_LENGTH]
+    size = int.from_bytes(header[6:8])
+    end = pos + wrapper.HEADER_LENGTH + size
+    if len(header) < wrapper.HEADER_LENGTH or end > len(capture):
+        due = size if len(header) == wrapper.HEADER_LENGTH else wrapper.HEADER_LENGTH
+        there = len(capture) - pos - (wrapper.HEADER_LENGTH if due == size else 0)
+        raise DecodeError(f"cut frame: the wrapper needs {due} bytes, {there} are there", offset=len(capture))
+    frame = wrapper.decode_datagram(capture[pos:end])
+    addresses = {"source": frame.source, "destination": frame.destination}
+    return Packet("wrapper", frame.apdu, pos + wrapper.HEADER_LENGTH, addresses), end
+
+
+def _is_mbus(capture: bytes, pos: int) -> bool:
+    head = capture[pos : pos + 4]
+    return len(head) == 4 and head[0] == head[3] == mbus.START and head[1] == head[2]
+
+
+def _plausible(apdu: bytes) -> bool:
+    """Whether bytes that nobody vouches for read as an APDU."""
+    try:
+        decode_apdu(apdu)
+    except DecodeError:
+        return False
+    return True
+
+
+def _fail(opened: Opened, error: CosemError, where: str) -> None:
+    opened.error, opened.where, opened.apdu = error, where, None

@@ -1,0 +1,192 @@
+"""What a decoded value says: the quantities in it, with OBIS, name, value, scaler and unit where they follow.
+
+Meters write quantities in a handful of shapes, and none of them is announced:
+
+- a structure of [OBIS, value] or [OBIS, value, [scaler, unit]] (Nordic and Slovenian HAN);
+- a flat run of OBIS, value and perhaps [scaler, unit] (Austria, Denmark, Switzerland);
+- [attribute descriptor, value] (EG.D);
+- a push whose OBIS is known from companion data: the columns follow in a fixed order (IS 15959).
+
+Everything else has a value and no name.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+from typing import Any, Final
+
+from urja.cosem.axdr import Data, Tag
+from urja.cosem.companion import Column, DeviceType, PushLayout, device_types, load_device_type, name_object
+from urja.cosem.obis import Obis
+
+_INTEGERS: Final = frozenset(
+    {Tag.INT8, Tag.INT16, Tag.INT32, Tag.INT64, Tag.UINT8, Tag.UINT16, Tag.UINT32, Tag.UINT64}
+)
+_NUMBERS: Final = _INTEGERS | {Tag.FLOAT32, Tag.FLOAT64}
+_CURRENT_VALUE: Final = 255
+_MEDIA: Final = frozenset({0, 1, 4, 5, 6, 7, 8, 9})
+_PUSH_HEAD: Final = 3
+"""Device id, push OBIS and clock, before the columns of an IS 15959 push."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One quantity. `path` leads from the body to its value; `covers` are all nodes that it explains.
+
+    `scaler` is a power of ten, `unit` a Blue Book code; None where neither the message nor companion data says.
+    """
+
+    path: tuple[int, ...]
+    covers: tuple[tuple[int, ...], ...]
+    obis: Obis
+    name: str
+    value: Data
+    scaler: int | None = None
+    unit: int | None = None
+
+    @property
+    def scaled(self) -> Decimal | None:
+        """The value in its unit, exactly; None where it is no number or no scaler is known."""
+        if self.scaler is None or self.value.tag not in _NUMBERS:
+            return None
+        return Decimal(str(self.value.value)).scaleb(self.scaler)
+
+
+def find_readings(body: Data) -> list[Reading]:
+    """All quantities in a value, in its order."""
+    push = _known_push(body)
+    if push is not None:
+        return _companion_readings(body, *push)
+    found: list[Reading] = []
+    _search(body, (), found)
+    return found
+
+
+def as_obis(data: Data) -> Obis | None:
+    """The OBIS code that an octet string of six looks like: a known medium in A, 255 in F."""
+    if data.tag is not Tag.OCTET_STRING or len(data.value) != 6:
+        return None
+    raw: bytes = data.value
+    return Obis.from_bytes(raw) if raw[5] == _CURRENT_VALUE and raw[0] in _MEDIA else None
+
+
+def as_scaler_unit(data: Data) -> tuple[int, int] | None:
+    """(scaler, unit) where a structure is a scaler_unit: an integer and an enum."""
+    if data.tag is not Tag.STRUCTURE or len(data.value) != 2:
+        return None
+    scaler, unit = data.value
+    if scaler.tag is not Tag.INT8 or unit.tag is not Tag.ENUM:
+        return None
+    return scaler.value, unit.value
+
+
+def _known_push(body: Data) -> tuple[DeviceType, PushLayout] | None:
+    if body.tag is not Tag.STRUCTURE or len(body.value) <= _PUSH_HEAD:
+        return None
+    obis = as_obis(body.value[1])
+    push = None if obis is None else _pushes().get(str(obis))
+    if push is None or len(body.value) != _PUSH_HEAD + len(push[1].columns):
+        return None
+    fits = all(
+        element.tag in (column.tag, Tag.NULL)
+        for element, column in zip(body.value[_PUSH_HEAD:], push[1].columns, strict=True)
+    )
+    return push if fits else None
+
+
+@cache
+def _pushes() -> dict[str, tuple[DeviceType, PushLayout]]:
+    """Each push of the device types here by its OBIS; what two types share is the same in both."""
+    pushes: dict[str, tuple[DeviceType, PushLayout]] = {}
+    for name in device_types():
+        device_type = load_device_type(name)
+        for push in device_type.pushes.values():
+            pushes.setdefault(push.obis, (device_type, push))
+    return pushes
+
+
+def _companion_readings(body: Data, device_type: DeviceType, push: PushLayout) -> list[Reading]:
+    return [
+        _companion_reading(position, element, column, device_type)
+        for position, (element, column) in enumerate(
+            zip(body.value[_PUSH_HEAD:], push.columns, strict=True), _PUSH_HEAD
+        )
+    ]
+
+
+def _companion_reading(position: int, element: Data, column: Column, device_type: DeviceType) -> Reading:
+    obis = Obis.parse(column.obis)
+    name = name_object(obis, device_type.companion)
+    number = element.tag in _NUMBERS
+    return Reading(
+        path=(position,),
+        covers=((position,),),
+        obis=obis,
+        name=name if column.attribute != 5 else f"{name}, time",
+        value=element,
+        scaler=column.scaler if number else None,
+        unit=column.unit if number else None,
+    )
+
+
+def _search(data: Data, path: tuple[int, ...], found: list[Reading]) -> None:
+    """Depth first; what one reading explains is not looked at again."""
+    if data.tag is not Tag.STRUCTURE and data.tag is not Tag.ARRAY:
+        return
+    elements = data.value
+    position = 0
+    while position < len(elements):
+        reading = _reading_at(elements, position, path)
+        if reading is not None:
+            found.append(reading)
+            position += len(reading.covers)
+            continue
+        _search(elements[position], (*path, position), found)
+        position += 1
+
+
+def _reading_at(elements: tuple[Data, ...], position: int, path: tuple[int, ...]) -> Reading | None:
+    obis = _name_at(elements[position])
+    if obis is None or position + 1 >= len(elements):
+        return None
+    value = elements[position + 1]
+    if _name_at(value) is not None:
+        return None  # two names in a row: a list of codes, not a quantity
+    after = elements[position + 2] if position + 2 < len(elements) else None
+    scaler_unit = None if after is None else as_scaler_unit(after)
+    length = 2 if scaler_unit is None else 3
+    scaler, unit = scaler_unit or (None, None)
+    return Reading(
+        path=(*path, position + 1),
+        covers=tuple((*path, position + step) for step in range(length)),
+        obis=obis,
+        name=name_object(obis),
+        value=value,
+        scaler=scaler,
+        unit=unit,
+    )
+
+
+def _name_at(data: Data) -> Obis | None:
+    if data.tag is Tag.DESCRIPTOR:
+        obis: Obis = data.value.obis
+        return obis
+    return as_obis(data)
+
+
+def plain(data: Data) -> Any:
+    """A value as JSON can carry it: octet strings "h:" and hex, bit strings "b:" and bits, lists, numbers, text."""
+    value = data.value
+    if isinstance(value, bytes):
+        return f"h:{value.hex()}"
+    if data.tag is Tag.BIT_STRING:
+        return f"b:{value}"
+    if data.tag in (Tag.DATE_TIME, Tag.DATE, Tag.TIME):
+        return f"h:{value.to_bytes().hex()}"
+    if data.tag is Tag.COMPACT_ARRAY:
+        return [plain(element) for element in value.elements]
+    if data.tag is Tag.DESCRIPTOR:
+        return {"class_id": value.class_id, "obis": str(value.obis), "attribute": value.attribute}
+    if isinstance(value, tuple):
+        return [plain(element) for element in value]
+    return value

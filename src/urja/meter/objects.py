@@ -449,8 +449,9 @@ _READING: Final = (
 )
 CONFORMANCE: Final = {
     Role.PUBLIC: Conformance.GET | Conformance.BLOCK_TRANSFER_GET,
-    Role.READER: _READING,
+    Role.READER: _READING | Conformance.GENERAL_PROTECTION,
     Role.UTILITY: _READING
+    | Conformance.GENERAL_PROTECTION
     | Conformance.SET
     | Conformance.ACTION
     | Conformance.BLOCK_TRANSFER_SET

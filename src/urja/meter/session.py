@@ -1,10 +1,11 @@
 """Associations with one meter over one connection: wrapper frames in, wrapper frames out."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from urja.cosem.acse import Mechanism
-from urja.cosem.apdu import AccessResult, AccessSelection, ActionResult
+from urja.cosem.apdu import AccessResult, AccessSelection, ActionResult, GeneralGloCiphered
 from urja.cosem.association import (
     ActionRequested,
     Associated,
@@ -30,6 +31,9 @@ from urja.meter.objects import CONFORMANCE, selection_of
 
 MAX_PDU: Final = 1024
 """Bytes of the longest APDU the meter takes and sends: what a small modem buffers."""
+
+_SERVICE_CIPHERED: Final = frozenset((b"\xc8", b"\xc9", b"\xcb"))
+"""Tags of glo-get, glo-set and glo-action requests."""
 
 Entropy = Callable[[int], bytes]
 
@@ -82,6 +86,7 @@ class Sessions:
             # Pushes, or another connection, may have used counters under the same key since the last request.
             association.invocation_counter = self._meter.transmit.upcoming
             association.peer_counter = self._meter.received_counters[role]
+            _answer_in_kind(association, frame.apdu)
         for event in association.receive(frame.apdu):
             answers += self._answer(association, role, event)
         if with_counters:
@@ -105,6 +110,8 @@ class Sessions:
             case NeedsSend(apdu):
                 return [apdu]
             case Associated():
+                # A client may take more; the meter's own buffer ends here all the same.
+                association.peer_max_pdu = min(event.max_pdu or MAX_PDU, MAX_PDU)
                 if event.peer_system_title is not None:
                     self._meter.client_titles[role] = event.peer_system_title
                 return []
@@ -163,6 +170,13 @@ class Sessions:
         except Refused as refused:
             # Both enumerations number these reasons alike (IEC 62056-5-3, 9.5).
             return ActionResult(int(refused.reason)), None
+
+
+def _answer_in_kind(association: ServerAssociation, request: bytes) -> None:
+    """A client that sends general-glo-ciphering may know no other form: it is answered in the same."""
+    general = request[:1] == bytes((GeneralGloCiphered.TAG,))
+    if general or request[:1] in _SERVICE_CIPHERED:
+        association.config = replace(association.config, general_protection=general)
 
 
 def _target(attribute: CosemAttribute) -> tuple[int, Obis, int]:

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+import uvloop
 from prometheus_client import CollectorRegistry, Counter
 
 from urja.base.http import StatusServer
@@ -65,6 +66,26 @@ async def test_what_is_no_request_is_refused_or_dropped(endpoint, request_bytes,
     writer.close()
     assert got.startswith(answer)
     assert (got == b"") == (answer == b"")
+
+
+@pytest.mark.parametrize("loop_factory", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_stopping_drops_who_is_still_connected(loop_factory):
+    async def stop_with_a_client() -> bytes:
+        server = StatusServer(list, port=0)
+        await server.start()
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"GET /healthz HTTP/1.1\r\n")
+        await writer.drain()
+        await asyncio.wait_for(server.stop(), 2)
+        try:
+            return await reader.read()
+        except ConnectionResetError:
+            return b""
+        finally:
+            writer.close()
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        assert runner.run(stop_with_a_client()) == b""
 
 
 async def test_nobody_there_is_silence():

@@ -44,6 +44,7 @@ class StatusServer:
         self._port = port
         self._registry = registry
         self._server: asyncio.Server | None = None
+        self._open: set[asyncio.StreamWriter] = set()
 
     @property
     def port(self) -> int:
@@ -61,7 +62,8 @@ class StatusServer:
         """Stop listening and drop open connections."""
         if self._server is not None:
             self._server.close()
-            self._server.close_clients()
+            for writer in tuple(self._open):
+                writer.transport.abort()
             await self._server.wait_closed()
             self._server = None
 
@@ -75,6 +77,7 @@ class StatusServer:
         await self.stop()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open.add(writer)
         try:
             async with asyncio.timeout(_REQUEST_TIMEOUT_S):
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -84,6 +87,7 @@ class StatusServer:
             # A caller that goes away or never finishes its request: there is nobody to answer.
             return
         finally:
+            self._open.discard(writer)
             writer.close()
 
     def _answer(self, head: bytes) -> bytes:

@@ -54,7 +54,8 @@ def _stand_in_uid() -> int:
         return others[-1]
 
 
-def _die_with(parent: int, death_signal: int) -> None:
+def die_with(parent: int, death_signal: int) -> None:
+    """Ask the kernel to send this process a signal when its parent, `parent`, dies; end if it has already."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_PDEATHSIG, death_signal, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
@@ -82,7 +83,7 @@ def main(arguments: list[str]) -> None:
             sys.stderr.write(f"urja: cannot leave root's identity by a user namespace: {error}\n")
             sys.exit(NAMESPACE_REFUSED)
     # After the namespace: a change of credentials clears the death signal.
-    _die_with(int(parent), int(death_signal))
+    die_with(int(parent), int(death_signal))
     try:
         os.execvp(program[0], program)  # noqa: S606 - no shell is the point
     except OSError as error:

@@ -1,6 +1,7 @@
 """The web server: gunicorn with threads around the WSGI application, in a process that was told its secrets."""
 
 import logging
+import signal
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
@@ -8,7 +9,7 @@ from gunicorn.glogging import Logger
 
 from urja.base.clock import Clock
 from urja.base.secrets import WebSecrets
-from urja.site import django_options
+from urja.site import django_options, launch
 from urja.site.process import Start
 
 
@@ -36,6 +37,11 @@ class _Server(BaseApplication):
         return application
 
 
+def _die_with_the_master(server: Any, _worker: Any) -> None:
+    """A worker that outlives its master would go on answering on the port that the next master needs."""
+    launch.die_with(server.pid, signal.SIGKILL)
+
+
 def run_web(start: Start, secrets: WebSecrets, _clock: Clock) -> None:
     """Serve until told to stop; requests in progress are finished."""
     web = start.settings.web
@@ -61,6 +67,7 @@ def run_web(start: Start, secrets: WebSecrets, _clock: Clock) -> None:
             "preload_app": True,
             "logger_class": _Logger,
             "graceful_timeout": int(start.settings.supervisor.stop_timeout_s),
+            "post_fork": _die_with_the_master,
             "proc_name": "urja web",
             "worker_tmp_dir": "/dev/shm",  # noqa: S108 - gunicorn's heartbeat file, unlinked at once
             "control_socket_disable": True,

@@ -1,0 +1,141 @@
+"""The box as `urja demo` and the world test use it: further children, kills, a clock of its own."""
+
+import asyncio
+import itertools
+import socket
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from tests.site.test_up import ANY_PORT
+
+from urja.base.settings import load
+from urja.site import probes
+from urja.site.exits import Exit, Refusal
+from urja.site.supervisor import WEB, Box, ExtraChild, check_ports, resolve_ports
+
+ROOT = Path(__file__).parent.parent.parent
+MORNING = datetime(2026, 3, 2, 3, 30, tzinfo=UTC)
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def data(short_tmp, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    return short_tmp / f"box{next(_numbers)}"
+
+
+def settings(**extra: str):
+    return load(None, {**ANY_PORT, **extra})
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()[1]
+
+
+async def until(condition, within_s: float = 20.0):
+    deadline = time.monotonic() + within_s
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "did not happen in time"
+        await asyncio.sleep(0.02)
+    return value
+
+
+def steady(data: Path, port: int) -> ExtraChild:
+    arguments = {"port": port, "farewell": str(data / "farewell")}
+    return ExtraChild("steady", "tests.site.box_children:steady", arguments, ready_port=port)
+
+
+async def test_a_further_child_lives_with_the_box(data):
+    port = free_port()
+    demo = settings(URJA_CLOCK_SPEED="60", URJA_CLOCK_START=MORNING.isoformat())
+    box = Box(data, demo, extra=[steady(data, port)], processes=[])
+    async with box:
+        told = await probes.http_json(port, "/status")
+        assert told["zone"] == "Asia/Kolkata"
+        assert told["speed"] == 60.0
+        assert MORNING <= datetime.fromisoformat(told["business"]) <= box.clock.now()
+        assert set(await box.backlog()) == {"OUTCOMES/settle", "READINGS/ingest", "REQUESTS/sessions"}
+
+        first = box.pid("steady")
+        box.kill("steady")
+        await until(lambda: box.pid("steady") not in {None, first})
+        await until(lambda: box.snapshot()["steady"]["state"] == "ready")
+        assert box.snapshot()["steady"]["restarts"] == 1
+
+        await box.stop_child("steady")
+        assert (data / "farewell").read_text() == "stopped in order"
+        assert box.pid("steady") is None
+        stopped_at = box.clock.now()
+    async with Box(data, demo, processes=[]) as again:
+        # Business time stood still between the two, but for what the starts themselves take.
+        assert 0 <= (again.clock.now() - stopped_at).total_seconds() < 10 * 60
+
+
+async def test_a_child_that_cannot_live_fails_the_start_with_its_reason(data):
+    hopeless = ExtraChild("hopeless", "tests.site.box_children:hopeless", {"what": "flour"}, ready_port=1)
+    box = Box(data, settings(URJA_SUPERVISOR_CRASH_LIMIT="2"), extra=[hopeless], processes=[])
+    with pytest.raises(
+        Refusal, match=r"hopeless keeps stopping \(2 times in a row\): .*no flour in the house"
+    ) as no:
+        await box.start()
+    assert no.value.code is Exit.SOFTWARE
+    assert {child["pid"] for child in box.snapshot().values()} == {None}
+
+
+async def test_a_child_that_breaks_later_fails_the_box(data):
+    port = free_port()
+    limits = settings(URJA_SUPERVISOR_CRASH_LIMIT="1")
+    async with Box(data, limits, extra=[steady(data, port)], processes=[]) as box:
+        box.kill("steady")
+        failure = await asyncio.wait_for(box.wait_failed(), 10)
+    assert "steady" in str(failure)
+    assert failure.code is Exit.SOFTWARE
+
+
+async def test_a_deaf_child_is_killed_after_a_while(data):
+    port = free_port()
+    deaf = ExtraChild("deaf", "tests.site.box_children:deaf", {"port": port}, ready_port=port)
+    box = Box(data, settings(URJA_SUPERVISOR_STOP_TIMEOUT_S="0.5"), extra=[deaf], processes=[])
+    async with box:
+        assert box.pid("deaf")
+    assert box.pid("deaf") is None
+
+
+async def test_the_web_server_comes_back_on_its_port(data):
+    async with Box(data, settings(), processes=[WEB]) as box:
+        port = box.settings.web.port
+        assert (await probes.http_get(port, "/healthz"))[0] == 200
+        first = box.pid(WEB)
+        box.kill(WEB)
+        await until(lambda: box.pid(WEB) not in {None, first})
+        await until(lambda: box.snapshot()[WEB]["state"] == "ready")
+        assert (await probes.http_get(port, "/readyz"))[0] == 200
+
+
+def test_free_ports_are_all_different_and_given_ones_stay():
+    resolved = resolve_ports(settings(URJA_WEB_PORT="8080"))
+    assert resolved.web.port == 8080
+    ports = [
+        resolved.broker.port,
+        resolved.broker.monitor_port,
+        resolved.headend.port,
+        resolved.headend.status_port,
+        resolved.pipeline.status_port,
+    ]
+    assert len(set(ports)) == 5
+    assert 0 not in ports
+
+
+@pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
+def test_the_head_ends_port_is_checked_in_both_transports(kind):
+    with socket.socket(socket.AF_INET, kind) as taken:
+        taken.bind(("127.0.0.1", 0))
+        if kind == socket.SOCK_STREAM:
+            taken.listen()
+        wanted = settings(URJA_HEADEND_PORT=str(taken.getsockname()[1]), URJA_HEADEND_HOSTS="127.0.0.1")
+        with pytest.raises(Refusal, match=r"headend\.port"):
+            check_ports(resolve_ports(wanted), ["headend"])
+        check_ports(resolve_ports(wanted), ["web"])

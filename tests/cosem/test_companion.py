@@ -1,0 +1,236 @@
+"""Companion data: what the shipped files say, that they agree with each other, and what is refused."""
+
+import msgspec
+import pytest
+
+from urja.cosem.axdr import Tag
+from urja.cosem.companion import (
+    TYPE_TAGS,
+    UNIT_CODES,
+    UNITS,
+    CompanionError,
+    device_types,
+    load_companion,
+    load_device_type,
+    load_device_type_text,
+    name_object,
+    unit_symbol,
+)
+from urja.cosem.obis import Obis
+from urja.cosem.time import DeviationSign
+
+TYPE = """
+manufacturer = "URJ"
+model = "d1"
+category = "D1"
+dials = "out"
+relay = true
+interval_s = 1800
+outage_rows = "zero"
+pushes = ["alert"]
+[clock]
+deviation_sign = "indian"
+default_deviation_min = 330
+[association]
+server_sap = 1
+public_sap = 16
+reader_sap = 32
+utility_sap = 48
+push_sap = 64
+hls_mechanism = 5
+"""
+
+
+def test_the_shipped_types():
+    assert device_types() == ("urja-d1", "urja-d1-listen")
+    out, listen = (load_device_type(name) for name in device_types())
+    assert (out.dials, out.block_push, out.outage_rows) == ("out", True, "zero")
+    assert (listen.dials, listen.block_push, listen.outage_rows) == ("listen", False, "skip")
+    assert out.deviation_sign is DeviationSign.INDIAN
+    assert out.profiles == listen.profiles
+    assert load_device_type("urja-d1") is out
+
+
+@pytest.mark.parametrize(
+    ("profile", "obis"),
+    [
+        ("block", ["0.0.1.0.0", "1.0.12.27.0", "1.0.1.29.0", "1.0.9.29.0", "1.0.2.29.0", "1.0.10.29.0",
+                   "1.0.11.27.0", "0.0.96.10.1"]),
+        ("daily", ["0.0.1.0.0", "1.0.1.8.0", "1.0.9.8.0", "1.0.2.8.0", "1.0.10.8.0"]),
+        ("nameplate", ["0.0.96.1.0", "0.0.96.1.2", "0.0.96.1.1", "1.0.0.2.0", "0.0.94.91.9", "0.0.94.91.11",
+                       "0.0.94.91.12", "0.0.96.1.4"]),
+    ],
+)  # fmt: skip
+def test_profiles_capture_what_is_15959_2_lists(profile, obis):
+    captured = load_device_type("urja-d1").profiles[profile].columns
+    assert [column.obis for column in captured] == [f"{code}.255" for code in obis]
+
+
+def test_every_column_is_known_to_the_companion_with_class_and_unit():
+    device_type = load_device_type("urja-d1")
+    objects = device_type.companion.objects
+    for profile in device_type.profiles.values():
+        for column in profile.columns:
+            known = objects.get(column.obis)
+            assert name_object(Obis.parse(column.obis), device_type.companion)
+            if known is not None:
+                assert column.class_id == known.class_id
+                assert known.unit in (None, column.unit)
+
+
+def test_pushes_are_found_by_their_obis():
+    device_type = load_device_type("urja-d1")
+    block = device_type.push_by_obis("0.5.25.9.0.255")
+    assert block is not None
+    assert block.columns == device_type.profiles["block"].columns[1:]
+    assert device_type.push_by_obis("0.9.25.9.0.255") is None
+    assert device_type.profiles["daily"].column("import_wh").obis == "1.0.1.8.0.255"
+    with pytest.raises(KeyError):
+        device_type.profiles["daily"].column("voltage")
+
+
+def test_events_and_bits():
+    companion = load_companion()
+    assert (companion.events[101].state, companion.events[101].counterpart) == ("occurred", 102)
+    assert companion.events[302].name == "Load switch connected"
+    assert companion.esw_length == 128
+    assert companion.esw[85].event == 101
+    for code, event in companion.events.items():
+        if event.counterpart is not None:
+            assert companion.events[event.counterpart].counterpart == code
+
+
+def test_units_and_types():
+    assert {UNITS[code] for code in (27, 30, 33, 35, 255)} == {"W", "Wh", "A", "V", "count"}
+    assert len(UNIT_CODES) == len(UNITS)
+    assert (unit_symbol(255), unit_symbol(44), unit_symbol(199)) == ("", "Hz", "unit 199")
+    assert all(Tag(tag) for tag in TYPE_TAGS.values() if tag)
+
+
+@pytest.mark.parametrize(
+    ("obis", "name"),
+    [
+        ("1.0.1.8.0.255", "Active energy import (+A) total"),
+        ("1.0.2.8.3.255", "Active energy export (-A) rate 3"),
+        ("1.0.32.7.0.255", "Voltage L1"),
+        ("1.0.71.7.0.255", "Current L3"),
+        ("1.0.61.8.0.255", "Active energy import (+A) L3 total"),
+        ("1.0.1.8.0.1", "Active energy import (+A) total, period 1"),
+        ("1.0.14.7.0.255", "Frequency"),
+        ("1.0.1.6.0.255", "Active power import (+P) maximum"),
+        ("1.1.99.1.0.255", "Load profile 1"),
+        ("0.0.1.0.0.255", "Clock"),
+        ("0.0.96.1.0.255", "Meter serial number"),
+        ("0.2.96.3.10.255", "Disconnect control (channel 2)"),
+        ("0.1.24.2.1.255", "M-Bus value 1 (channel 1)"),
+        ("0.0.94.91.18.255", "Event status word"),
+        ("7.0.3.0.0.255", "Gas volume forward at metering conditions"),
+        ("7.0.42.0.0.255", "Gas pressure (absolute) at metering conditions"),
+        ("8.0.1.0.0.255", "Cold water value 1.0.0"),
+        ("1.0.199.7.0.255", ""),
+        ("0.0.200.0.0.255", ""),
+        ("200.0.1.0.0.255", ""),
+    ],
+)
+def test_any_code_has_a_name_from_its_value_groups(obis, name):
+    assert name_object(Obis.parse(obis)) == name
+
+
+def test_a_companion_s_names_come_first():
+    serial = Obis.parse("0.0.96.1.1.255")
+    assert name_object(serial) == "Device ID 1"
+    assert name_object(serial, load_companion()) == "Manufacturer name"
+
+
+def test_every_code_of_every_medium_can_be_named_without_a_fault():
+    for a in (0, 1, 6, 7, 9, 42):
+        for c in range(256):
+            for d in range(0, 256, 3):
+                assert isinstance(name_object(Obis(a, 1, c, d, d % 7, 255)), str)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("interval_s = 1800", "interval_s = 1801", "interval_s is 1801; it must divide a day"),
+        ("interval_s = 1800", "interval_s = 0", "interval_s is 0"),
+        ('dials = "out"', 'dials = "up"', r"Invalid enum value 'up' - at `\$\.dials`"),
+        ('["alert"]', '["alrt"]', "pushes names 'alrt'; the model has instantaneous, alert, block"),
+        ("hls_mechanism = 5", "hls_mechanism = 7", "hls_mechanism is 7; 2 or 5 is allowed"),
+        ("default_deviation_min = 330", "default_deviation_min = 3300", "-720 to 720"),
+        ('"URJ"', '"URJA"', "three letters"),
+        ("relay = true", 'relay = "yes"', "Expected `bool`"),
+        ("relay = true", "rely = true", "unknown field `rely`"),
+        ('model = "d1"', 'model = "d9"', "d9.toml: there is no such file"),
+        ("[clock]", "[clock", "mine"),
+    ],
+)
+def test_a_wrong_type_says_what_is_wrong_and_where(old, new, complaint):
+    load_device_type_text("mine", TYPE)
+    with pytest.raises(CompanionError, match=complaint):
+        load_device_type_text("mine", TYPE.replace(old, new))
+
+
+def test_all_problems_are_told_at_once():
+    broken = TYPE.replace("1800", "7").replace('"URJ"', '"U"')
+    with pytest.raises(CompanionError) as caught:
+        load_device_type_text("mine", broken)
+    assert len(caught.value.problems) == 2
+
+
+def test_an_unknown_type_names_the_known():
+    with pytest.raises(CompanionError, match="urja-d1, urja-d1-listen"):
+        load_device_type("urja-d9")
+
+
+def test_what_is_loaded_cannot_be_changed():
+    device_type = load_device_type("urja-d1")
+    with pytest.raises(AttributeError):
+        device_type.interval_s = 1
+    with pytest.raises(TypeError):
+        device_type.pushes["x"] = None
+    with pytest.raises(AttributeError):
+        device_type.profiles["block"].columns[0].scaler = 1
+    assert isinstance(device_type.profiles["block"].columns, tuple)
+    assert issubclass(type(device_type), msgspec.Struct)
+
+
+BROKEN_MODEL = """
+title = "broken"
+companion = "is15959"
+[profiles.block]
+obis = "1.0.99.1.0"
+columns = [
+    { key = "clock", class = 8, obis = "0.0.1.0.0.255", type = "octet-string", length = 12 },
+    { key = "a", class = 3, obis = "1.0.1.8.0.999", type = "doubl", unit = "kWh", scaler = 200 },
+    { key = "a", class = 3, obis = "1-0:1.8.0*255", type = "unsigned", length = 3 },
+]
+[pushes.block]
+obis = "0.5.25.9.0.255"
+profile = "blok"
+[pushes.alert]
+obis = "0.4.25.9.0.255"
+"""
+
+
+def test_a_wrong_model_is_told_column_by_column():
+    from urja.cosem.companion import loader
+
+    model = loader.parse(BROKEN_MODEL, "broken.toml", loader._RawModel)
+    raw = loader.parse(TYPE.replace('"d1"', '"broken"'), "mine", loader._RawType)
+    with pytest.raises(CompanionError) as caught:
+        loader.build_device_type("mine", raw, model, load_companion())
+    text = "\n".join(caught.value.problems)
+    for words in (
+        "profiles.block: '1.0.99.1.0' is not an OBIS code",
+        "OBIS value group 999",
+        "type 'doubl' is not one of",
+        "unit 'kWh' is not in the Blue Book",
+        "scaler 200 does not fit",
+        "column 'a' stands twice",
+        "as 1.0.1.8.0.255",
+        "only an octet-string or a bit-string has a length",
+        "profile 'blok' is not one of block",
+        "pushes.alert: give either profile or columns",
+    ):
+        assert words in text

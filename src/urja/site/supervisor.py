@@ -128,6 +128,10 @@ class Box:
         """Stop one child in order and leave it stopped."""
         await self._children[name].stop()
 
+    async def add(self, extra: ExtraChild) -> None:
+        """Start a further child beside those that run; return when it is ready."""
+        await self._start_child(self._extra_spec(extra))
+
     def snapshot(self) -> dict[str, Any]:
         """Every child with pid, state, health and restarts: what `urja status` shows."""
         return {
@@ -434,6 +438,21 @@ def resolve_ports(settings: Settings) -> Settings:
         for free in held:
             free.close()
     return settings
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """A port that nobody listens on at this moment."""
+    with socket.create_server((host, 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def is_free(host: str, port: int) -> bool:
+    """Whether somebody could listen on a TCP port now."""
+    try:
+        _check_port(host, port, socket.SOCK_STREAM, "")
+    except Refusal:
+        return False
+    return True
 
 
 def check_ports(settings: Settings, processes: Sequence[str]) -> None:

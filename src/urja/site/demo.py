@@ -1,0 +1,394 @@
+"""`urja demo`: a street of simulated meters beside the whole system, at many times real time.
+
+The meters are real DLMS over real sockets, the system is the one that `urja up` runs. With `--for` the
+demonstration stops by itself: the meters are stopped at an interval's end, everything under way is awaited, the
+books are held to the meters' own truth file, and a report is written.
+"""
+
+import asyncio
+import contextlib
+import json
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as day_time
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import click
+import msgspec
+import psycopg
+
+from urja.base import log
+from urja.base.clock import Anchor, Clock
+from urja.base.settings import Settings
+from urja.meter.fleet import FleetFile, serve_fleet, write_fleet_file
+from urja.meter.truth import read_truth
+from urja.site.exits import Exit, Refusal
+from urja.site.laws import Findings, examine
+from urja.site.options import load_settings
+from urja.site.postgres import make_private, socket_directory
+from urja.site.street import TARIFF, build_street
+from urja.site.supervisor import HEADEND, PIPELINE, Box, ExtraChild, free_port, is_free
+
+MORNING: Final = day_time(9)
+"""Local time at which a demonstration begins, on a business day."""
+
+_STANDSTILL: Final = 1e-6
+"""Business time all but stands until the meters hang on their walls."""
+_WEB_PORT: Final = 8000
+_FLEET: Final = "fleet"
+_DRAIN_LIMIT_S: Final = 120.0
+_LIFE_EVERY_S: Final = 5.0
+
+
+@click.command()
+@click.option("--meters", default=10, show_default=True, type=click.IntRange(1, 100_000), help="Houses.")
+@click.option(
+    "--speed",
+    default=60.0,
+    show_default=True,
+    type=click.FloatRange(0.1, 10_000),
+    help="Business seconds per real second.",
+)
+@click.option(
+    "--for",
+    "seconds",
+    type=click.FloatRange(min=0.0, min_open=True),
+    help="Stop by itself after so many real seconds from readiness, check the laws, exit 0 or 1.",
+)
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(0), help="Seed of the street.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Keep everything here, and go on from it next time; left out: a folder that is removed at the end.",
+)
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path, dir_okay=False, writable=True),
+    help="Write the figures and the laws as JSON.",
+)
+@click.option(
+    "--port", type=click.IntRange(1, 65535), help="Port of the portal; left out: 8000 or a free one."
+)
+def demo(
+    *,
+    meters: int,
+    speed: float,
+    seconds: float | None,
+    seed: int,
+    data: Path | None,
+    report: Path | None,
+    port: int | None,
+) -> None:
+    """Run a street of simulated meters beside the whole system; Ctrl-C stops it."""
+    plan = Plan(meters, speed, seconds, seed, report)
+    settings = _settings(port)
+    log.configure("demo", "warning", json=not sys.stderr.isatty())
+    with _data_directory(data) as directory:
+        passed = asyncio.run(_Street(plan, settings, directory).live())
+    if not passed:
+        sys.exit(Exit.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What was asked for on the command line."""
+
+    meters: int
+    speed: float
+    seconds: float | None
+    seed: int
+    report: Path | None
+
+
+@contextlib.contextmanager
+def _data_directory(kept: Path | None) -> Iterator[Path]:
+    if kept is not None:
+        yield kept
+        return
+    folder = Path(tempfile.mkdtemp(prefix="urja-demo-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _settings(port: int | None) -> Settings:
+    """The configured settings, moved to loopback and to ports that are free."""
+    settings = load_settings(None).settings
+    zone = ZoneInfo(settings.utility.timezone)
+    web_port = port or (_WEB_PORT if is_free(settings.web.host, _WEB_PORT) else 0)
+    replace = msgspec.structs.replace
+    return replace(
+        settings,
+        clock=replace(
+            settings.clock, start=business_morning(datetime.now(zone).date(), zone), speed=_STANDSTILL
+        ),
+        broker=replace(settings.broker, port=0, monitor_port=0),
+        headend=replace(settings.headend, hosts=("127.0.0.1", "::1"), port=0, status_port=0),
+        pipeline=replace(
+            settings.pipeline, status_port=0, interval_s=min(settings.pipeline.interval_s, 0.25)
+        ),
+        web=replace(settings.web, port=web_port),
+    )
+
+
+def business_morning(today: date, zone: ZoneInfo) -> datetime:
+    """09:00 local on the day given, or on the Monday after it where it is a weekend's."""
+    day = today + timedelta(days={5: 2, 6: 1}.get(today.weekday(), 0))
+    return datetime.combine(day, MORNING, tzinfo=zone)
+
+
+async def run_fleet_child(_settings: Settings, arguments: dict[str, Any], _clock: Clock) -> None:
+    """The fleet as a child of the box."""
+    await serve_fleet(Path(arguments["fleet"]))
+
+
+class _Street:
+    """One run of the demonstration: raise the street, let it live, hold the books to the truth."""
+
+    def __init__(self, plan: Plan, settings: Settings, directory: Path) -> None:
+        self.plan = plan
+        self.box = Box(directory, settings, demo=True)
+        self.zone = ZoneInfo(settings.utility.timezone)
+        self.houses = build_street(plan.meters, plan.seed)
+        self.fleet_file = self.box.data.meters / "fleet.json"
+        # A Unix socket's path is short by nature, a data directory's may be long.
+        self.control = socket_directory(self.box.data.meters.absolute()) / "control.sock"
+        self.began_at = datetime.fromtimestamp(0, UTC)
+
+    async def live(self) -> bool:
+        """Until the time is up or a signal; whether all laws held (true where none were checked)."""
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        click.echo(f"Raising a street of {self.plan.meters} houses …", err=True)
+        stopping = asyncio.create_task(stop.wait())
+        raising = asyncio.create_task(self._raise())
+        try:
+            await asyncio.wait({raising, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not raising.done():
+                raising.cancel()
+                await asyncio.gather(raising, return_exceptions=True)
+                return True
+            raising.result()
+            self._announce()
+            interrupted = await self._until(stopping)
+            return True if interrupted or self.plan.seconds is None else await self._conclude()
+        finally:
+            stopping.cancel()
+            await self.box.stop()
+
+    async def _raise(self) -> None:
+        """The system first, then the meters on their walls, then time."""
+        await self.box.start()
+        make_private(self.fleet_file.parent)
+        make_private(self.control.parent)
+        known = self.fleet_file.exists()
+        if known:
+            self._check_known_street()
+        else:
+            await asyncio.to_thread(self._adopt)
+        fleet = msgspec.json.decode(self.fleet_file.read_bytes(), type=FleetFile)
+        await self.box.add(
+            ExtraChild(
+                _FLEET,
+                "urja.site.demo:run_fleet_child",
+                {"fleet": str(self.fleet_file)},
+                ready_port=fleet.status_port,
+            )
+        )
+        self.began_at = self.box.clock.now()
+        self.box.anchor_clock(Anchor(time.time(), self.began_at.timestamp(), self.plan.speed))
+
+    def _check_known_street(self) -> None:
+        kept = msgspec.json.decode(self.fleet_file.read_bytes(), type=FleetFile)
+        if [meter.serial for meter in kept.meters] != [house.meter.serial for house in self.houses]:
+            raise Refusal(
+                Exit.USAGE,
+                f"{self.box.data.path} holds another street, of {len(kept.meters)} meters: give its --meters and "
+                "--seed, or another --data",
+            )
+        write_fleet_file(self.fleet_file, msgspec.structs.replace(kept, **self._whereabouts()))
+
+    def _whereabouts(self) -> dict[str, Any]:
+        """Where the system listens in this run."""
+        return {
+            "head_end_host": "127.0.0.1",
+            "head_end_port": self.box.settings.headend.port,
+            "clock": str(self.box.data.clock),
+            "control": str(self.control),
+            "status_port": free_port(),
+        }
+
+    def _adopt(self) -> None:
+        """Load the tariff and enter each house into the registry: what a utility's clerks would have done."""
+        from urja.apps.registry.operations import adopt_meter
+        from urja.apps.tariffs.operations import load_document
+        from urja.apps.tariffs.queries import bundled_documents
+        from urja.site import django_options
+
+        secrets, now = self.box.secrets, self.box.clock.now()
+        installed_at = now.replace(microsecond=0)
+        django_options.setup(
+            django_options.DjangoOptions(
+                conninfo=secrets.database_owner,
+                timezone=self.box.settings.utility.timezone,
+                clock_anchor=self.box.data.clock,
+            )
+        )
+        load_document(bundled_documents()[f"{TARIFF}.toml"], now)
+        buckets = random.Random(f"urja street {self.plan.seed} buckets")  # noqa: S311 - drawn by seed to repeat
+        for house in self.houses:
+            adoption = house.adoption(secrets.kek, installed_at)
+            adopt_meter(adoption, recorded_at=now, actor="urja demo", bucket=buckets.randrange(1024))
+        write_fleet_file(
+            self.fleet_file,
+            FleetFile(
+                installed_at=installed_at,
+                meters=[house.meter for house in self.houses],
+                seed=self.plan.seed,
+                **self._whereabouts(),
+            ),
+        )
+
+    def _announce(self) -> None:
+        web = self.box.settings.web
+        address = f"http://{web.host}:{web.port}"
+        click.echo(
+            f"""
+  {self.plan.meters} houses, {self.plan.speed:g} times real time, from {self._local(self.began_at)}
+
+  Consumer's page   {address}/
+                    sign in as {self.houses[0].email}
+  Sign-in codes     {address}/demo/outbox/
+  Data and logs     {self.box.data.path}
+  Stop              Ctrl-C
+"""
+        )
+
+    def _local(self, instant: datetime) -> str:
+        return f"{instant.astimezone(self.zone):%a %d %b %Y %H:%M}"
+
+    async def _until(self, stopping: "asyncio.Task[Any]") -> bool:
+        """Show a line of life now and then, until the time is up; whether a signal came before."""
+        failing = asyncio.create_task(self.box.wait_failed())
+        end = None if self.plan.seconds is None else time.monotonic() + self.plan.seconds
+        try:
+            while end is None or time.monotonic() < end:
+                pause = _LIFE_EVERY_S if end is None else min(_LIFE_EVERY_S, end - time.monotonic())
+                await asyncio.wait(
+                    {stopping, failing}, timeout=max(pause, 0), return_when=asyncio.FIRST_COMPLETED
+                )
+                if failing.done():
+                    raise failing.result()
+                if stopping.done():
+                    return True
+                click.echo(await self._life())
+        finally:
+            failing.cancel()
+        return False
+
+    async def _life(self) -> str:
+        """One line: where business time is, and what has come through."""
+        status = await self._order("status")
+        figures = await asyncio.to_thread(self._figures)
+        return (
+            f"{self._local(self.box.clock.now())}  {status['linked']}/{status['meters']} meters on line  "
+            f"{status['pushes_sent']} pushes sent  {figures['readings']} readings  "
+            f"{figures['energy_wh'] / 1000:.2f} kWh rated  {figures['entries']} postings"
+        )
+
+    def _figures(self) -> dict[str, int]:
+        with psycopg.connect(self.box.secrets.database_owner) as connection:
+            row = connection.execute(
+                "SELECT (SELECT count(*) FROM readings_interval) + (SELECT count(*) FROM readings_register), "
+                "(SELECT coalesce(sum(energy_wh), 0) FROM readings_accrual), (SELECT count(*) FROM ledger_entry)"
+            ).fetchone()
+        assert row is not None
+        return dict(zip(("readings", "energy_wh", "entries"), map(int, row), strict=True))
+
+    async def _order(self, do: str, **arguments: Any) -> dict[str, Any]:
+        """One order to the fleet, and its answer."""
+        async with _control(self.control) as (reader, writer):
+            writer.write(json.dumps({"do": do, **arguments}).encode() + b"\n")
+            await writer.drain()
+            answer: dict[str, Any] = json.loads(await reader.readline())
+        if not answer.pop("ok"):
+            raise RuntimeError(f"the fleet refused to {do}: {answer['error']}")
+        return answer
+
+    # -- the end ------------------------------------------------------------------------------------------
+
+    async def _conclude(self) -> bool:
+        """Stop the meters at an interval's end, await what is under way, examine, report."""
+        click.echo("Time is up: the meters finish their interval …", err=True)
+        closed = await self._order("close")
+        horizon = datetime.fromisoformat(closed["closed_at"])
+        settled = await self._settle(horizon)
+        for name in (_FLEET, HEADEND, PIPELINE):
+            await self.box.stop_child(name)
+        findings = await asyncio.to_thread(self._examine, horizon)
+        self._report(findings, closed, horizon, settled=settled)
+        return all(findings.laws.values())
+
+    async def _settle(self, horizon: datetime) -> bool:
+        """Wait until nothing is under way any more; false where something still was after the limit.
+
+        Nobody announces that several processes have come to rest together, so the books are looked at.
+        """
+        give_up = time.monotonic() + _DRAIN_LIMIT_S
+        while time.monotonic() < give_up:
+            waiting = await self.box.backlog()
+            idle = waiting is not None and not any(sum(counts.values()) for counts in waiting.values())
+            if idle and await asyncio.to_thread(self._complete, horizon):
+                return True
+            await asyncio.sleep(0.2)
+        return False
+
+    def _complete(self, horizon: datetime) -> bool:
+        from urja.site.laws import complete
+
+        with psycopg.connect(self.box.secrets.database_owner) as connection:
+            return complete(connection, horizon, self.zone)
+
+    def _examine(self, horizon: datetime) -> Findings:
+        records = read_truth(self.fleet_file.parent / "truth.jsonl")
+        with psycopg.connect(self.box.secrets.database_owner) as connection:
+            return examine(connection, records, horizon, self.box.clock.now(), self.zone)
+
+    def _report(self, findings: Findings, fleet: dict[str, Any], horizon: datetime, *, settled: bool) -> None:
+        report = {
+            "meters": self.plan.meters,
+            "simulated_hours": round((horizon - self.began_at).total_seconds() / 3600, 3),
+            "pushes_sent": fleet["pushes_sent"],
+            **findings.figures,
+            "settled": settled,
+            "laws": findings.laws,
+        }
+        if self.plan.report is not None:
+            self.plan.report.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
+        click.echo(json.dumps(report, indent=2))
+        for fault in findings.faults[:20]:
+            click.echo(f"  {fault}", err=True)
+        broken = [name for name, held in findings.laws.items() if not held]
+        click.echo(f"Broken: {', '.join(broken)}" if broken else "All laws hold.", err=True)
+
+
+@contextlib.asynccontextmanager
+async def _control(path: Path) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    reader, writer = await asyncio.open_unix_connection(str(path), limit=1 << 24)
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+        await writer.wait_closed()

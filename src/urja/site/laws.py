@@ -1,0 +1,163 @@
+"""Every conservation law at once, for the demonstration's report and the world test.
+
+The books' own laws are those of `urja verify`; here they meet the meters' truth files, which Urja did not write.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import psycopg
+
+from urja.meter.truth import TruthRecord
+from urja.site import verify
+from urja.site.truth import Comparison, Drawn, compare, kept, midnights_between
+
+type Connection = psycopg.Connection[Any]
+
+_PUSH: Final = 1
+"""`records.Source.PUSH`, as it stands in the tables."""
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """Figures for a report, each law with whether it holds, and what contradicts those that do not."""
+
+    figures: dict[str, int]
+    laws: dict[str, bool]
+    faults: tuple[str, ...]
+
+
+def examine(
+    connection: Connection, records: list[TruthRecord], horizon: datetime, now: datetime, zone: ZoneInfo
+) -> Findings:
+    """Hold the books to the truth of all intervals closed by `horizon`; business time is `now`.
+
+    Django has to be set up on the same database, as a role that may post: `urja verify` runs the stage `post` in
+    a transaction that it rolls back.
+    """
+    comparison = compare(Drawn.of(records, horizon), kept(connection, horizon), zone)
+    rated_wh = _rated_wh(connection)
+    twice = _stored_twice(connection)
+    checks = [
+        verify.Finding(
+            "drawn_is_stored_or_missing",
+            "each closed interval is stored to the Wh or listed as missing",
+            comparison.faults,
+        ),
+        verify.Finding(
+            "nothing_missing", "after the drain nothing is listed as missing", _missing(comparison)
+        ),
+        verify.Finding(
+            "stored_is_rated",
+            "rating rests on the register's advance and the blocks since",
+            _rated_otherwise(comparison.stored_wh, rated_wh),
+        ),
+        verify.Finding("stored_once", "no accepted push is stored twice", twice),
+        *verify.examine(connection, now),
+    ]
+    return Findings(
+        figures={
+            "pushes_accepted": _pushes_accepted(connection),
+            "readings_stored": _count(connection, "readings_interval")
+            + _count(connection, "readings_register"),
+            "energy_drawn_wh": comparison.drawn_wh,
+            "energy_stored_wh": comparison.stored_wh,
+            "energy_rated_wh": rated_wh,
+            "intervals_missing": comparison.missing,
+            "ledger_entries": _count(connection, "ledger_entry"),
+            "ledger_sum_minor": _scalar(
+                connection, "SELECT coalesce(sum(balance_minor), 0)::bigint FROM ledger_account"
+            ),
+        },
+        laws={check.law: check.holds for check in checks},
+        faults=tuple(f"{check.law}: {words}" for check in checks for words in check.contradictions),
+    )
+
+
+def complete(connection: Connection, horizon: datetime, zone: ZoneInfo) -> bool:
+    """Whether everything that was metered by `horizon` has come, is accrued, and its finished days are posted."""
+    midnights = [
+        midnight
+        for (valid_from,) in connection.execute("SELECT valid_from FROM registry_agreement").fetchall()
+        for midnight in midnights_between(valid_from, horizon, zone)
+    ]
+    closed_day = max((midnight.date() - timedelta(days=1) for midnight in midnights), default=None)
+    return not any(
+        (
+            _scalar(
+                connection,
+                "SELECT count(*) FROM readings_gap WHERE closed_at IS NULL AND start_at < %s",
+                horizon,
+            ),
+            _scalar(
+                connection,
+                "SELECT count(*) FROM registry_agreement a LEFT JOIN readings_accrual r "
+                "ON r.agreement_id = a.id AND r.latest WHERE r.watermark_at IS NULL OR r.watermark_at < %s",
+                horizon,
+            ),
+            _scalar(connection, "SELECT count(*) FROM ledger_credit_request WHERE posted_at IS NULL"),
+            len(midnights)
+            - _scalar(
+                connection,
+                "SELECT count(*) FROM readings_register WHERE kind = 2 AND version = 1 AND read_at = ANY(%s)",
+                sorted(set(midnights)),
+            ),
+            closed_day is not None
+            and _scalar(
+                connection,
+                "SELECT count(*) FROM registry_agreement a LEFT JOIN ledger_close c ON c.agreement_id = a.id "
+                "WHERE c.closed_through IS NULL OR c.closed_through < %s",
+                closed_day,
+            ),
+        )
+    )
+
+
+def _missing(comparison: Comparison) -> tuple[str, ...]:
+    return (f"{comparison.missing} intervals are missing",) if comparison.missing else ()
+
+
+def _rated_otherwise(stored_wh: int, rated_wh: int) -> tuple[str, ...]:
+    return () if stored_wh == rated_wh else (f"{stored_wh} Wh are stored, {rated_wh} Wh are rated",)
+
+
+def _rated_wh(connection: Connection) -> int:
+    """What rating was fed: energy of each agreement and period up to the data watermark."""
+    return _scalar(connection, "SELECT coalesce(sum(energy_wh), 0)::bigint FROM readings_accrual")
+
+
+def _stored_twice(connection: Connection) -> tuple[str, ...]:
+    """A version that says the same as the one before it is a push that was stored twice."""
+    rows = connection.execute(
+        "SELECT device_id, start_at, version FROM ("
+        "  SELECT device_id, start_at, version, import_wh, "
+        "    lag(import_wh) OVER same AS earlier, lag(status) OVER same AS earlier_status, status "
+        "  FROM readings_interval WINDOW same AS (PARTITION BY device_id, start_at ORDER BY version)) v "
+        "WHERE import_wh = earlier AND status = earlier_status LIMIT 20"
+    )
+    return tuple(f"device {device} {start}: version {version} repeats" for device, start, version in rows)
+
+
+def _pushes_accepted(connection: Connection) -> int:
+    """Distinct pushes among all that was stored or put aside: one correlation each."""
+    return _scalar(
+        connection,
+        "SELECT count(DISTINCT correlation) FROM ("
+        "  SELECT correlation FROM readings_interval WHERE source = %(push)s"
+        "  UNION ALL SELECT correlation FROM readings_register WHERE source = %(push)s"
+        "  UNION ALL SELECT correlation FROM readings_event WHERE source = %(push)s) pushed",
+        {"push": _PUSH},
+    )
+
+
+def _count(connection: Connection, table: str) -> int:
+    return _scalar(connection, f"SELECT count(*) FROM {table}")  # noqa: S608 - our own table names
+
+
+def _scalar(connection: Connection, query: str, parameter: Any = None) -> int:
+    arguments = parameter if isinstance(parameter, dict) else None if parameter is None else [parameter]
+    row = connection.execute(query, arguments).fetchone()
+    assert row is not None
+    return int(row[0])

@@ -1,0 +1,161 @@
+"""The meters' truth files against Urja's books: what was drawn, what is stored, what is listed as missing.
+
+The truth file is written by the simulated supply alone. Nothing here asks the code that stored or accrued a
+reading: the books are read as rows.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import psycopg
+
+from urja.meter.truth import TruthRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What one meter's household drew, at the meter's resolution of 1 Wh, in intervals closed by `horizon`.
+
+    `blocks` has the increments by interval start: several where the clock was set back over a start.
+    `registers` has the advance since installation at each closing instant, by the meter's own stamp.
+    """
+
+    blocks: dict[int, list[int]]
+    registers: dict[int, int]
+
+    @classmethod
+    def of(cls, records: Iterable[TruthRecord], horizon: datetime) -> dict[str, "Drawn"]:
+        """By serial number; a record that a restarted fleet has written again counts once."""
+        drawn: dict[str, Drawn] = defaultdict(lambda: cls(defaultdict(list), {}))
+        for record in dict.fromkeys(records):
+            if record.end_s <= horizon.timestamp():
+                drawn[record.serial].blocks[record.start_s].append(record.drawn_mwh // 1000)
+                drawn[record.serial].registers[record.end_s] = record.cumulative_mwh // 1000
+        return dict(drawn)
+
+    def energy_wh(self, zone: ZoneInfo) -> int:
+        """The register's advance to the last local midnight, then the blocks since: what is billed from."""
+        midnights = [stamp for stamp in self.registers if is_midnight(stamp, zone)]
+        last = max(midnights, default=0)
+        since = sum(sum(values) for start, values in self.blocks.items() if start >= last)
+        return self.registers.get(last, 0) + since
+
+
+def is_midnight(stamp: int, zone: ZoneInfo) -> bool:
+    """Whether a Unix time is 00:00 on the clocks of a zone."""
+    local = datetime.fromtimestamp(stamp, zone)
+    return (local.hour, local.minute, local.second) == (0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What Urja's tables hold of one meter, up to the horizon: rows as they are, current versions only."""
+
+    blocks: dict[int, int]
+    missing: set[int]
+    midnights: dict[int, int]
+    installed_wh: int
+
+    def energy_wh(self) -> int:
+        """The same sum as `Drawn.energy_wh`, from the books."""
+        last = max(self.midnights, default=0)
+        since = sum(value for start, value in self.blocks.items() if start >= last)
+        return self.midnights.get(last, self.installed_wh) - self.installed_wh + since
+
+
+_BLOCKS = """
+    SELECT DISTINCT ON (device_id, start_at) device_id, extract(epoch FROM start_at)::bigint, import_wh
+    FROM readings_interval WHERE start_at < %s ORDER BY device_id, start_at, version DESC
+"""
+_MISSING = """
+    SELECT device_id, extract(epoch FROM start_at)::bigint FROM readings_gap
+    WHERE closed_at IS NULL AND start_at < %s
+"""
+_REGISTERS = """
+    SELECT DISTINCT ON (device_id, read_at) device_id, extract(epoch FROM read_at)::bigint, import_wh, kind
+    FROM readings_register WHERE read_at <= %s AND kind IN (2, 5)
+    ORDER BY device_id, read_at, kind, version DESC
+"""
+_INSTALLATION = 5
+
+
+def kept(connection: psycopg.Connection[Any], horizon: datetime) -> dict[str, Kept]:
+    """What is stored and what is listed as missing of each meter, by serial number."""
+    serials = dict(connection.execute("SELECT id, serial FROM registry_device").fetchall())
+    books: dict[str, Kept] = {serial: Kept({}, set(), {}, 0) for serial in serials.values()}
+    for device, start, wh in connection.execute(_BLOCKS, [horizon]):
+        books[serials[device]].blocks[start] = wh
+    for device, start in connection.execute(_MISSING, [horizon]):
+        books[serials[device]].missing.add(start)
+    for device, at, wh, kind in connection.execute(_REGISTERS, [horizon]):
+        serial = serials[device]
+        if kind == _INSTALLATION:
+            books[serial] = Kept(books[serial].blocks, books[serial].missing, books[serial].midnights, wh)
+        else:
+            books[serial].midnights[at] = wh
+    return books
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Truth beside books, for the fleet."""
+
+    drawn_wh: int
+    stored_wh: int
+    missing: int
+    """Intervals that the books themselves list as missing."""
+    faults: tuple[str, ...]
+    """Every interval or register in which books and truth differ, in words."""
+
+
+def compare(drawn: dict[str, Drawn], books: dict[str, Kept], zone: ZoneInfo) -> Comparison:
+    """Interval by interval, to the Wh. A block that is neither stored nor listed as missing is a fault."""
+    faults: list[str] = []
+    for serial, truth in drawn.items():
+        book = books.get(serial)
+        if book is None:
+            faults.append(f"{serial}: not in the registry")
+            continue
+        faults += _block_faults(serial, truth, book)
+        faults += _register_faults(serial, truth, book)
+    return Comparison(
+        drawn_wh=sum(truth.energy_wh(zone) for truth in drawn.values()),
+        stored_wh=sum(book.energy_wh() for book in books.values()),
+        missing=sum(len(book.missing) for book in books.values()),
+        faults=tuple(faults),
+    )
+
+
+def _block_faults(serial: str, truth: Drawn, book: Kept) -> Iterable[str]:
+    for start, values in sorted(truth.blocks.items()):
+        at = datetime.fromtimestamp(start, UTC)
+        if start in book.blocks:
+            if book.blocks[start] not in values:
+                yield f"{serial} {at}: drew {values} Wh, stored {book.blocks[start]} Wh"
+        elif start not in book.missing:
+            yield f"{serial} {at}: drew {values} Wh, neither stored nor listed as missing"
+    for start in sorted(book.blocks.keys() - truth.blocks.keys()):
+        if book.blocks[start]:
+            yield f"{serial} {datetime.fromtimestamp(start, UTC)}: {book.blocks[start]} Wh that nobody drew"
+
+
+def _register_faults(serial: str, truth: Drawn, book: Kept) -> Iterable[str]:
+    for stamp, wh in sorted(book.midnights.items()):
+        advance = wh - book.installed_wh
+        if stamp in truth.registers and truth.registers[stamp] != advance:
+            at = datetime.fromtimestamp(stamp, UTC)
+            yield f"{serial} {at}: register advanced {truth.registers[stamp]} Wh, read {advance} Wh"
+
+
+def midnights_between(start: datetime, end: datetime, zone: ZoneInfo) -> list[datetime]:
+    """Local midnights in (start, end]."""
+    day = start.astimezone(zone).date() + timedelta(days=1)
+    found = []
+    while (midnight := datetime(day.year, day.month, day.day, tzinfo=zone)) <= end:
+        found.append(midnight)
+        day += timedelta(days=1)
+    return found

@@ -18,9 +18,9 @@ import pytest
 from urja.base.clock import SteppedClock
 from urja.site.broker_process import Server
 from urja.site.postgres import Cluster, find_binaries
+from urja.stream import User, server_config
 
 PASSWORD = "only-for-tests"
-BROKER_USERS = ("headend", "pipeline", "admin")
 _TEMPLATE = "urja_template"
 _numbers = itertools.count(1)
 
@@ -114,14 +114,9 @@ def nats_server(short_tmp: Path) -> Iterator[Nats]:
 
 
 def broker_config(directory: Path) -> str:
-    """A configuration for tests: port of the server's choice, announced in a file."""
-    users = ", ".join(f'{{user: "{user}", password: "{PASSWORD}"}}' for user in BROKER_USERS)
-    return (
-        "host: 127.0.0.1\nport: -1\n"
-        f'ports_file_dir: "{directory}"\n'
-        f'jetstream {{ store_dir: "{directory}", sync_interval: always }}\n'
-        f"authorization {{ users: [{users}] }}\n"
-    )
+    """The configuration of the system itself, on a port of the server's choice, announced in a file."""
+    config = server_config(port=-1, store_dir=directory, passwords=dict.fromkeys(User, PASSWORD))
+    return f'{config}ports_file_dir: "{directory}"\n'
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ import msgspec
 import psycopg
 import structlog
 
-from urja.base.clock import Anchor, AnchoredClock
+from urja.base.clock import Anchor, AnchoredClock, write_anchor
 from urja.base.secrets import AdminSecrets
 from urja.base.settings import Settings, mask_password
 from urja.site import broker_process, business_time, postgres, probes
@@ -224,7 +224,7 @@ class Box:
                 self.data.clock, self.data.heartbeat, self.settings.clock, time.time()
             )
         else:
-            business_time.write_anchor(self.data.clock, anchor)
+            write_anchor(self.data.clock, anchor)
         return anchor
 
     async def _keep_beating(self) -> None:

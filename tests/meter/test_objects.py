@@ -252,3 +252,15 @@ def test_time_that_has_passed_changes_nothing():
     meter.advance(moment(MIDNIGHT_S + HOUR))
     assert meter.advance(moment(MIDNIGHT_S)) == []
     assert len(truth) == 2
+
+
+def test_the_filter_holds_alerts_back():
+    meter, _ = make_meter()
+    eswf = target(1, "0.0.94.91.26.255", 2)
+    too_short = refusal(meter.catalogue.write, meter, Role.UTILITY, eswf, axdr.bits(bytes(2)))
+    assert too_short is AccessResult.TYPE_UNMATCHED
+    only_gasps = 1 << 127 - StatusBit.LAST_GASP
+    meter.catalogue.write(meter, Role.UTILITY, eswf, axdr.bits(only_gasps.to_bytes(16)))
+    [gasp] = meter.cut_power(moment(MIDNIGHT_S + 60))
+    assert gasp.kind.value == "alert"
+    assert meter.restore_power(moment(MIDNIGHT_S + 120)) == []

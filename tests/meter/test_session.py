@@ -129,7 +129,7 @@ def test_wrong_password_wrong_key_wrong_mechanism_are_rejected():
         wire = FakeWire(meter, role, client=client_for(meter, role, counter=100, config=config))
         with pytest.raises((AssociationRejected, ServiceRejected, PeerError)):
             wire.run(wire.client.associate())
-        assert wire.sessions.faults
+        assert wire.sessions.take_faults()
 
 
 def test_a_counter_that_does_not_advance_is_refused_over_connections():

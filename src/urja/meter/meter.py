@@ -18,7 +18,7 @@ from urja.cosem.time import CosemDateTime
 from urja.meter.engine import Engine, Tale, Telling
 from urja.meter.identity import Identity
 from urja.meter.model import Role
-from urja.meter.objects import catalogue, clock_data, column_data, live_row
+from urja.meter.objects import STATUS_FILTER, catalogue, clock_data, column_data, live_row
 from urja.meter.relay import Order
 from urja.meter.truth import TruthSink, discard
 
@@ -159,8 +159,16 @@ class Meter:
     # Pushes.
 
     def _tell(self, tellings: list[Telling]) -> None:
-        pushes = self.identity.type.pushes
-        self._outbox += [self._seal(telling) for telling in tellings if telling.tale.value in pushes]
+        self._outbox += [self._seal(telling) for telling in tellings if self._is_pushed(telling)]
+
+    def _is_pushed(self, telling: Telling) -> bool:
+        """Whether the type has this push, and for an alert whether the filter (ESWF) lets a bit of it through."""
+        if telling.tale.value not in self.identity.type.pushes:
+            return False
+        mask = self.settings.get(STATUS_FILTER)
+        if telling.tale is not Tale.ALERT or mask is None:
+            return True
+        return bool(int.from_bytes(mask.value.data) & int.from_bytes(telling.status_word))
 
     def _seal(self, telling: Telling) -> Push:
         body = self._body(telling)

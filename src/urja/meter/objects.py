@@ -267,6 +267,10 @@ def _scaler_profile(obis: str, columns: Iterable[Column]) -> CosemObject:
     return _one_row(obis, scaled, lambda _meter: row, attribute=3)
 
 
+STATUS_FILTER: Final = Obis.parse("0.0.94.91.26.255")
+"""Event status word filter: the bits whose change is pushed as an alert."""
+
+
 # --- single objects ---------------------------------------------------------------------------------------
 
 
@@ -277,12 +281,18 @@ def _data(
     return CosemObject(1, 0, Obis.parse(obis), {2: Attribute(read, readers, write, writers)})
 
 
+def _size(data: Data) -> int:
+    """Bits or bytes of a string, which a stored value must not change; zero for a number."""
+    return len(data.value) if data.tag in (Tag.BIT_STRING, Tag.OCTET_STRING) else 0
+
+
 def _stored(obis: str, initial: Data) -> CosemObject:
     """A data object that the utility writes and the meter only keeps (display, filter)."""
     name = Obis.parse(obis)
 
     def write(meter: MeterState, data: Data) -> None:
-        if data.tag is not initial.tag:
+        fits = data.tag is initial.tag and _size(data) == _size(initial)
+        if not fits:
             raise Refused(AccessResult.TYPE_UNMATCHED)
         meter.settings[name] = data
 
@@ -628,11 +638,10 @@ def _event_objects() -> list[CosemObject]:
             _buffered(f"0.0.99.98.{int(log)}.255", columns, _log_of(log), lambda _meter: 0),
             _data(columns[1].obis, _last_code(log)),
         ]
-    no_bits = bytes(STATUS_WORD_BITS // 8)
     return [
         *objects,
         _data("0.0.94.91.18.255", lambda meter: axdr.bits(meter.engine.status_word.to_bytes())),
-        _stored("0.0.94.91.26.255", axdr.bits(b"\xff" * len(no_bits))),
+        _stored(str(STATUS_FILTER), axdr.bits(b"\xff" * (STATUS_WORD_BITS // 8))),
         _data("0.0.96.7.0.255", lambda meter: axdr.uint32(meter.engine.power_failures)),
     ]
 

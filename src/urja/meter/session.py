@@ -72,7 +72,7 @@ class Sessions:
             saps.utility_sap: Role.UTILITY,
         }
         self._open: dict[Role, ServerAssociation] = {}
-        self.faults: list[PeerError] = []
+        self._faults: list[PeerError] = []
 
     def receive(self, frame: Frame) -> list[Frame]:
         """Answer one frame. A frame for a SAP that is not there gets no answer, as a meter does it."""
@@ -93,6 +93,11 @@ class Sessions:
             self._meter.transmit.skip_to(association.invocation_counter)
             self._meter.received_counters[role] = association.peer_counter
         return [Frame(self._server_sap, frame.source, apdu) for apdu in answers]
+
+    def take_faults(self) -> list[PeerError]:
+        """What clients did wrong since the last call; each was answered as the standard has it."""
+        faults, self._faults = self._faults, []
+        return faults
 
     def _association(self, role: Role) -> ServerAssociation:
         association = self._open.get(role)
@@ -118,8 +123,7 @@ class Sessions:
             case Released():
                 return []
             case Fault():
-                self.faults.append(event.error)
-                del self.faults[:-16]
+                self._faults.append(event.error)
                 return []
             case GetRequested():
                 return [association.respond_get(event.ref, self._read(role, event.attribute, event.access))]

@@ -242,6 +242,9 @@ class MeterProtocol(asyncio.Protocol):
     def _serve(self, frame: Frame) -> None:
         self._station.touch()
         answers = self._sessions.receive(frame)
+        for fault in self._sessions.take_faults():
+            serial = self._station.meter.identity.serial
+            log.info("client at fault", serial=serial, client_sap=frame.source, error=str(fault))
         if self._transport is not None:
             self._transport.writelines([answer.encode() for answer in answers])
         self._station.touch()  # what the request has set off, such as the alert of the load switch

@@ -1,15 +1,13 @@
 """A small house for the portal, and browsers without a window: Django's test client as the web's own role."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
+import psycopg
 import pytest
+from tests.web import house
 
 from urja.base.clock import Anchor, write_anchor
-
-NOW = datetime(2026, 3, 20, 8, 12, tzinfo=UTC)
-"""13:42 in Kolkata."""
 
 
 @pytest.fixture
@@ -31,7 +29,7 @@ def standing_clock(django, tmp_path: Path):
     from django.test import override_settings
 
     anchor = tmp_path / "clock.json"
-    write_anchor(anchor, Anchor(0.0, NOW.timestamp(), 0.0))
+    write_anchor(anchor, Anchor(0.0, house.NOW.timestamp(), 0.0))
     with override_settings(URJA_CLOCK_ANCHOR=anchor):
         yield
 
@@ -63,7 +61,7 @@ def person(database):
 
 
 @pytest.fixture
-def web_role(database):
+def web_role(django):
     """From here on Django's connection has the rights of the web server and no more."""
     from django.db import connections
 
@@ -94,3 +92,26 @@ def browser(web_role, standing_clock):
 
     return make
 
+
+@pytest.fixture(scope="session")
+def house_template(postgres, database_template):
+    """A database with the house in it, built once a worker and only read from then on."""
+    from tests.conftest import PASSWORD
+
+    name = "house"
+    with psycopg.connect(postgres.conninfo(), autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE {database_template} OWNER urja_owner")
+
+    def connect(role):
+        return psycopg.connect(postgres.conninfo(dbname=name, user=role, password=PASSWORD), autocommit=True)
+
+    with house.pointed_at(name):
+        return name, house.build(connect)
+
+
+@pytest.fixture
+def home(house_template):
+    """The house; Django looks at its database."""
+    name, keys = house_template
+    with house.pointed_at(name):
+        yield keys

@@ -21,7 +21,8 @@ def heights(svg, kind):
 
 
 @pytest.mark.parametrize(
-    ("largest", "top"), [(0, 100), (100, 100), (101, 120), (590, 600), (601, 800), (7_900, 8_000), (81_000, 100_000)]
+    ("largest", "top"),
+    [(0, 100), (100, 100), (101, 120), (590, 600), (601, 800), (7_900, 8_000), (81_000, 100_000)],
 )
 def test_the_scale_ends_at_a_round_value(largest, top):
     assert ceiling(largest) == top

@@ -65,7 +65,12 @@ def test_a_quantity_is_a_decimal_where_it_ends(value, shown):
 
 @pytest.mark.parametrize(
     ("minor", "shown"),
-    [(Fraction(350), "₹3.50"), (Fraction("12.5"), "₹0.125"), (Fraction(20000, 31), "₹200/31"), (Fraction(-525), "−₹5.25")],
+    [
+        (Fraction(350), "₹3.50"),
+        (Fraction("12.5"), "₹0.125"),
+        (Fraction(20000, 31), "₹200/31"),
+        (Fraction(-525), "−₹5.25"),
+    ],
 )
 def test_a_rate_has_at_least_two_decimals(minor, shown):
     assert formats.rate(minor) == shown

@@ -1,7 +1,6 @@
 """What holds on every page: language, headers, error pages, and the endpoints of whoever runs the process."""
 
 import pytest
-
 from tests.web.reading import text_of
 
 
@@ -66,7 +65,9 @@ def fetched(client, address):
     return response
 
 
-@pytest.mark.parametrize(("language", "words"), [("en", "There is no such page"), ("hi", "ऐसा कोई पृष्ठ नहीं है")])
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "There is no such page"), ("hi", "ऐसा कोई पृष्ठ नहीं है")]
+)
 def test_a_missing_page_says_so(browser, language, words):
     response = browser(language=language).get("/nothing/here")
     assert response.status_code == 404
@@ -144,7 +145,9 @@ def test_counters_are_for_this_machine(browser):
     client = browser()
     client.get("/sign-in/")
     response = client.get("/metrics")
-    assert 'urja_web_requests_total{status="200",view="account_request_login_code"}' in response.content.decode()
+    assert (
+        'urja_web_requests_total{status="200",view="account_request_login_code"}' in response.content.decode()
+    )
     assert client.get("/metrics", REMOTE_ADDR="192.0.2.7").status_code == 404
     assert client.get("/metrics", headers={"x-forwarded-for": "127.0.0.1"}).status_code == 404
 

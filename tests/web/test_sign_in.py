@@ -3,7 +3,6 @@
 import re
 
 import pytest
-
 from tests.web.reading import text_of
 
 pytestmark = pytest.mark.usefixtures("demo")
@@ -153,7 +152,11 @@ def test_the_outbox_is_bounded(database):
 
     for number in range(operations.OUTBOX_KEEPS + 5):
         operations.store_message(
-            sender="urja", recipient="asha", subject=str(number), body="", sent_at=datetime(2026, 1, 1, tzinfo=UTC)
+            sender="urja",
+            recipient="asha",
+            subject=str(number),
+            body="",
+            sent_at=datetime(2026, 1, 1, tzinfo=UTC),
         )
     kept = queries.latest_messages(operations.OUTBOX_KEEPS * 2)
     assert len(kept) == operations.OUTBOX_KEEPS

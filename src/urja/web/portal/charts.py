@@ -64,7 +64,7 @@ def draw(name: str, bars: Sequence[Bar], captions: Captions) -> SafeString:
     top_wh = ceiling(max((bar.wh or 0 for bar in bars), default=0))
     slot = 100 / max(len(bars), 1)
     baseline = TOP_PX + PLOT_PX
-    parts = [
+    head = (
         f'<svg class="chart" width="100%" height="{baseline + AXIS_PX}" role="img" '
         f'aria-labelledby="{name}-title {name}-desc">'
         f'<title id="{name}-title">{escape(captions.title)}</title>'
@@ -72,7 +72,8 @@ def draw(name: str, bars: Sequence[Bar], captions: Captions) -> SafeString:
         f'<line class="grid" x1="0" x2="100%" y1="{TOP_PX}" y2="{TOP_PX}"/>'
         f'<line class="grid" x1="0" x2="100%" y1="{TOP_PX + PLOT_PX // 2}" y2="{TOP_PX + PLOT_PX // 2}"/>'
         f'<text class="scale" x="0" y="{TOP_PX - 6}">{kwh_text(top_wh)} {escape(captions.unit)}</text>'
-    ]
+    )
+    parts = [head]
     for index, bar in enumerate(bars):
         parts.append(_bar(bar, slot * index, slot, top_wh, captions))
         if bar.tick:

@@ -163,6 +163,10 @@ def _parts(balance: ledger.FreshBalance) -> list[tuple[str, str]]:
             (_("Posted"), formats.money(balance.ledger_minor, balance.currency)),
             (_("Used since, not posted yet"), formats.money(-balance.pending_minor, balance.currency)),
         ]
+    if balance.credits_minor:
+        parts.append(
+            (_("Credit on its way"), formats.money(balance.credits_minor, balance.currency, signed=True))
+        )
     if balance.estimated_wh:
         parts.append((_("Of that estimated"), formats.energy(balance.estimated_wh)))
     return parts
@@ -244,7 +248,7 @@ def _today(agreement: registry.Agreement, now: datetime) -> UseView:
             tick=f"{use.start_at.astimezone(zone()):%H}"
             if use.start_at.astimezone(zone()).hour % 6 == 0
             else "",
-            due=use.start_at <= now,
+            due=agreement.valid_from < use.start_at + timedelta(hours=1) and use.start_at <= now,
             current=use.start_at <= now < use.start_at + timedelta(hours=1),
         )
         for use in readings.use_by_hour(agreement, today)
@@ -254,14 +258,14 @@ def _today(agreement: registry.Agreement, now: datetime) -> UseView:
 
 
 def _this_month(agreement: registry.Agreement, now: datetime) -> UseView:
-    today = now.date()
+    today, since = now.date(), agreement.valid_from.astimezone(zone()).date()
     bars = [
         charts.Bar(
             label=formats.short_day(use.day),
             wh=use.energy_wh,
             estimated_wh=use.estimated_wh,
             tick=str(use.day.day) if use.day.day % 7 == 1 else "",
-            due=use.day <= today,
+            due=since <= use.day <= today,
             current=use.day == today,
         )
         for use in readings.use_by_day(agreement, today)
@@ -316,7 +320,7 @@ def _whole_days(entries: Sequence[ledger.Entry], limit: int) -> Sequence[ledger.
 def _by_day(card: AccountCard, entries: Iterable[ledger.Entry], currency: str) -> list[EntryDay]:
     days = []
     for day, group in groupby(entries, key=lambda entry: entry.service_date):
-        members = list(group)
+        members = sorted(group, key=lambda entry: entry.seq)
         total = sum(entry.amount_minor for entry in members)
         days.append(
             EntryDay(
@@ -372,7 +376,7 @@ class ReadView:
     """A read of the register that energy was billed from."""
 
     at: str
-    status: str
+    kind: str
     register: str
 
 
@@ -391,37 +395,41 @@ class EntryPage:
     sum_minor: int
     adds_up: bool
     check: str
+    opening: ReadView | None
+    """The register when the billing period began, where the posting before was not the first."""
     reads: list[ReadView]
     advance: str
     notes: list[str]
-    tariff: str
+    tariffs: list[str]
     posted: str
 
 
-def entry(card: AccountCard, seq: int, now: datetime) -> EntryPage | None:
+def entry(card: AccountCard, seq: int) -> EntryPage | None:
     """One posting with its arithmetic; none where the account has no such posting."""
     why = ledger.why(card.id, seq)
     if why is None:
         return None
     posted = why.entry
     total = sum(row.amount_minor for row in why.rows)
-    currency = posted.currency
+    # Reads say something about what was rated from energy, and nothing about a charge by the day.
+    reads = why.reads if any(row.unit in {"kWh", "minor"} for row in why.rows) else ()
     return EntryPage(
         account=card,
         title=wording.title(posted.title),
         subtitle=_("For %(day)s") % {"day": formats.day(posted.service_date)},
-        amount=formats.money(posted.amount_minor, currency, signed=True),
+        amount=formats.money(posted.amount_minor, posted.currency, signed=True),
         amount_minor=posted.amount_minor,
         credit=posted.amount_minor > 0,
-        rows=[_row(row, currency) for row in why.rows],
-        sum=formats.money(total, currency, signed=True),
+        rows=[_row(row, posted.currency) for row in why.rows] if posted.origin == "engine" else [],
+        sum=formats.money(total, posted.currency, signed=True),
         sum_minor=total,
         adds_up=total == posted.amount_minor,
         check=_check(total, posted.amount_minor),
-        reads=[_read(read, now) for read in why.reads],
-        advance=_advance(why.reads),
-        notes=list(why.notes),
-        tariff=_tariff(why),
+        opening=_read(why.opening) if reads and why.opening and why.opening != reads[0] else None,
+        reads=[_read(read) for read in reads],
+        advance=formats.kilowatt_hours(why.advance_wh) if len(reads) > 1 else "",
+        notes=_notes(why) if reads else [],
+        tariffs=[_tariff(tariff) for tariff in why.tariffs],
         posted=_posted(posted),
     )
 
@@ -459,11 +467,10 @@ def _product(row: ledger.Row, currency: str) -> str:
     """Quantity times rate as a person would write it: `7.418 kWh × ₹5.25`, `5 % × ₹27.11`."""
     if row.unit == "rounding":
         return ""
-    if row.unit in {"minor", "line"}:
-        base = row.quantity if row.unit == "minor" else row.rate
+    if row.unit == "minor":
         return _("%(percent)s %% × %(amount)s") % {
-            "percent": formats.ratio((row.rate if row.unit == "minor" else row.quantity) * 100),
-            "amount": formats.rate(base, currency),
+            "percent": formats.ratio(row.rate * 100),
+            "amount": formats.rate(row.quantity, currency),
         }
     return _("%(quantity)s %(unit)s × %(rate)s") % {
         "quantity": formats.ratio(row.quantity),
@@ -472,25 +479,35 @@ def _product(row: ledger.Row, currency: str) -> str:
     }
 
 
-def _read(read: ledger.Read, now: datetime) -> ReadView:
+def _read(read: ledger.Read) -> ReadView:
+    at = read.read_at.astimezone(zone())
     return ReadView(
-        at=formats.moment(read.read_at.astimezone(zone()), now.date()),
-        status=wording.read_status(read.status),
+        at=_("%(day)s, %(time)s") % {"day": formats.short_day(at.date()), "time": formats.clock_time(at)},
+        kind=wording.read(read.kind, read.status),
         register=formats.kilowatt_hours(read.register_wh),
     )
 
 
-def _advance(reads: Sequence[ledger.Read]) -> str:
-    if len(reads) < 2:
-        return ""
-    return formats.kilowatt_hours(reads[-1].register_wh - reads[0].register_wh)
+def _notes(why: ledger.Why) -> list[str]:
+    """Remarks about this line alone, and what the intervals say beside the register."""
+    notes = []
+    for text in why.notes:
+        line, colon, _rest = text.partition(": ")
+        if not colon or line in {why.entry.line, "provisional"}:
+            notes.append(wording.note(text))
+    if why.residual_wh and any(row.unit == "kWh" for row in why.rows):
+        notes.append(
+            _(
+                "The meter's intervals of this period add up to %(blocks)s, its register to %(energy)s. The register is billed."
+            )
+            % {"blocks": formats.energy(why.blocks_wh), "energy": formats.energy(why.energy_wh)}
+        )
+    return notes
 
 
-def _tariff(why: ledger.Why) -> str:
-    if not why.tariffs:
-        return ""
-    return "; ".join(
-        _("%(title)s, version %(version)s, in force since %(day)s")
-        % {"title": tariff.title, "version": tariff.version, "day": formats.day(tariff.valid_from)}
-        for tariff in why.tariffs
-    )
+def _tariff(tariff: ledger.TariffUsed) -> str:
+    return _("%(title)s, version %(version)s, in force since %(day)s") % {
+        "title": wording.title(tariff.title),
+        "version": tariff.version,
+        "day": formats.day(tariff.valid_from),
+    }

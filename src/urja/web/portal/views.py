@@ -100,9 +100,8 @@ def _sequence(text: str | None) -> int | None:
 @login_required
 def entry(request: HttpRequest, account_id: int, seq: int) -> HttpResponse:
     """One posting and the arithmetic behind it."""
-    now = business_now()
-    card = account_or_404(request, account_id, now)
-    page = pages.entry(card, seq, now)
+    card = account_or_404(request, account_id, business_now())
+    page = pages.entry(card, seq)
     if page is None:
         raise Http404
     return render(request, "portal/entry.html", {"page": page})

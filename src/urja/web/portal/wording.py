@@ -6,6 +6,7 @@ the catalogue; a label is taken apart where its shape is known, and shown as it 
 
 import re
 from collections.abc import Callable
+from fractions import Fraction
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, pgettext
@@ -23,8 +24,9 @@ TITLES = (
     gettext_noop("Opening credit"),
     gettext_noop("Payment"),
     gettext_noop("Adjustment"),
+    gettext_noop("Domestic (demonstration)"),
 )
-"""Known titles of charge lines and credits; another is shown as its document has it."""
+"""Known titles of charge lines, credits and tariffs; another is shown as its document has it."""
 
 
 def title(text: str) -> str:
@@ -92,13 +94,70 @@ def unit(text: str) -> str:
     return names.get(text, text)
 
 
-def read_status(text: str) -> str:
-    """How a read of the register came about."""
-    names = {
-        "measured": _("measured"),
+def read(kind: str, status: str) -> str:
+    """What kind of reading a register value is; how sure it is follows unless it was simply measured."""
+    kinds = {
+        "daily": _("midnight reading"),
+        "billing": _("monthly reading"),
+        "installation": _("first reading"),
+        "on-demand": _("reading on demand"),
+        "instantaneous": _("momentary reading"),
+        "blocks": _("carried on by the meter's intervals"),
+    }
+    states = {
         "estimated": _("estimated"),
-        "opening": _("first reading"),
         "substituted": _("substituted"),
         "edited": _("corrected"),
+        "suspect": _("clock in doubt"),
     }
-    return names.get(text, text)
+    name = kinds.get(kind, kind)
+    return f"{name}, {states.get(status, status)}" if status != "measured" else name
+
+
+def note(text: str) -> str:
+    """A remark that rating or posting left with an entry."""
+    for pattern, say in _NOTES:
+        match = pattern.fullmatch(text)
+        if match:
+            return say(match.groupdict())
+    return text
+
+
+def _decimal(text: str) -> str:
+    """A fraction as people read it, to two decimals."""
+    value = Fraction(text)
+    return text if "/" not in text else f"{round(value * 100) / 100:.2f}"
+
+
+_NOTES: list[tuple[re.Pattern[str], _Say]] = [
+    (
+        re.compile(
+            r"\w+: width of slab (?P<number>\d+) of (?P<exact>[\d./]+) kWh rounded \S+ to (?P<width>[\d./]+) kWh"
+        ),
+        lambda found: (
+            _("Slab %(number)s is %(width)s kWh wide: in proportion to the days %(exact)s kWh, rounded.")
+            % {**found, "exact": _decimal(found["exact"])}
+        ),
+    ),
+    (
+        re.compile(r"\w+: energy of (?P<exact>[\d./-]+) kWh rounded \S+ to (?P<rounded>[\d./-]+) kWh"),
+        lambda found: (
+            _("The energy of %(exact)s kWh is rounded to %(rounded)s kWh.")
+            % {**found, "exact": _decimal(found["exact"])}
+        ),
+    ),
+    (
+        re.compile(
+            r"(?P<wh>-?\d+) Wh of (?P<first>\S+) to (?P<end>\S+) split by days at a change of price: (?P<parts>.+)"
+        ),
+        lambda _found: _("The price changed meanwhile; the energy is divided by days."),
+    ),
+    (
+        re.compile(r"correction of the period from (?P<first>\S+)"),
+        lambda found: _("This corrects the billing period that began on %(first)s.") % found,
+    ),
+    (
+        re.compile("provisional: .+"),
+        lambda _found: _("Provisional: the midnight reading had not come when the day was posted."),
+    ),
+]

@@ -1,0 +1,112 @@
+"""A house with nineteen days of life: readings, postings, and people who may and may not look at it."""
+
+import random
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from tests.apps import street
+from tests.apps.street import HALF_HOUR, START
+
+NOW = datetime(2026, 3, 20, 8, 12, tzinfo=UTC)
+"""13:42 in Kolkata, on the nineteenth day after the meter was put in."""
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class House:
+    """Keys of what the tests look at."""
+
+    account_id: int
+    agreement_id: int
+    owner_id: int
+    member_id: int
+    outsider_id: int
+    landlord_id: int
+    """Somebody with two connections of their own."""
+    landlord_accounts: tuple[int, int]
+
+
+def build(connect) -> House:
+    """Adopt, read and post. `connect(role)` gives a connection; Django's own is the owner's."""
+    from django.contrib.auth import get_user_model
+
+    from urja.apps.registry.models import AccountAccess
+    from urja.apps.registry.queries import accesses_of
+    from urja.apps.tariffs.operations import load_document
+    from urja.apps.tariffs.queries import bundled_documents
+
+    load_document(bundled_documents()["demo-domestic.toml"], START)
+    home = {"tariff_code": "demo-domestic", "sanctioned_load_w": 3000}
+    own = street.adopt(
+        1,
+        credit_minor=140_000,
+        register_wh=1_288_121,
+        email="asha@example.org",
+        premise_name="Flat 12, Neem Street",
+        **home,
+    )
+    outsider = street.adopt(2, email="omar@example.org", bucket=9, **home)
+    first = street.adopt(
+        3, email="lata@example.org", premise_name="Shop 4, Market Road", credit_minor=9_000, **home
+    )
+    second = street.adopt(4, email="lata@example.org", premise_name="Shop 5, Market Road", **home)
+    member = get_user_model().objects.create_user("meena", "meena@example.org")
+    access = accesses_of(own.user_id).get()
+    AccountAccess.objects.create(
+        id=access.id + 1000,
+        user=member,
+        account_id=own.account_id,
+        role="member",
+        recorded_at=START,
+        actor="test",
+    )
+    with connect("urja_pipeline") as connection:
+        _live(connection, own)
+    return House(
+        account_id=own.account_id,
+        agreement_id=own.agreement_id,
+        owner_id=own.user_id,
+        member_id=member.pk,
+        outsider_id=outsider.user_id,
+        landlord_id=first.user_id,
+        landlord_accounts=(first.account_id, second.account_id),
+    )
+
+
+def _live(connection, own) -> None:
+    """Half-hours and midnights up to NOW, each day posted after its end."""
+    from urja.pipeline import post
+
+    energy = random.Random(20)
+    register_wh = 1_288_121
+    midnight = START
+    while midnight < NOW:
+        rows = []
+        start = midnight
+        while start + HALF_HOUR <= min(midnight + DAY, NOW):
+            rows.append((start, energy.randrange(40, 420)))
+            start += HALF_HOUR
+        placed = street.blocks(own, *rows)
+        if midnight + DAY > NOW:
+            placed["status"][10] = 3  # estimated
+        street.store_blocks(connection, placed)
+        register_wh += sum(wh for _, wh in rows) + energy.randrange(0, 24)
+        midnight += DAY
+        if midnight < NOW:
+            street.store_registers(connection, street.registers(own, (midnight, register_wh)))
+            post.run_once(midnight + timedelta(minutes=20))
+
+
+@contextmanager
+def pointed_at(name: str):
+    """Django's default connection goes to another database."""
+    from django.db import connections
+
+    settings = connections["default"].settings_dict
+    before = settings["NAME"]
+    connections.close_all()
+    settings["NAME"] = name
+    yield
+    connections.close_all()
+    settings["NAME"] = before

@@ -1,0 +1,202 @@
+"""The first page: what is left, what was used, what was posted."""
+
+from datetime import timedelta
+
+import pytest
+from tests.web import house
+from tests.web.reading import elements, text_of
+
+
+@pytest.fixture
+def page(home, browser):
+    return browser(user_id=home.owner_id).get("/")
+
+
+def test_the_balance_stands_with_its_time_and_days_left(home, page):
+    from urja.apps.ledger import queries
+    from urja.web.portal import formats
+
+    balance = queries.fresh_balance(home.account_id, house.NOW)
+    words = text_of(page)
+    assert f"Balance {formats.money(balance.balance_minor)}" in words
+    assert f"At your usual use about {int(balance.days_left)} days" in words
+    assert "As of today, 13:30" in words
+
+
+def test_pending_and_estimated_parts_are_told_where_they_are_not_zero(home, page):
+    from urja.apps.ledger import queries
+    from urja.web.portal import formats
+
+    balance = queries.fresh_balance(home.account_id, house.NOW)
+    assert balance.pending_minor
+    assert balance.estimated_wh
+    words = text_of(page)
+    assert f"Posted {formats.money(balance.ledger_minor)}" in words
+    assert f"Used since, not posted yet {formats.money(-balance.pending_minor)}" in words
+    assert f"Of that estimated {formats.energy(balance.estimated_wh)}" in words
+
+
+def test_hours_ahead_and_days_before_the_agreement_are_not_called_missing(page):
+    words = text_of(page)
+    assert "no reading yet" not in words
+    assert "1 March" not in words.replace("11 March", "")
+    assert "14:00" not in words
+
+
+def test_the_charts_sum_to_what_the_register_and_the_blocks_say(home, page):
+    from urja.apps.readings import queries
+    from urja.apps.registry.queries import agreement_at
+    from urja.web.portal import formats
+
+    agreement = agreement_at(home.account_id, house.NOW)
+    month = sum(use.energy_wh or 0 for use in queries.use_by_day(agreement, house.NOW.date()))
+    assert f"March 2026 {formats.energy(month)}" in text_of(page)
+    cells = elements(page, "td", inside="month-table")
+    assert sum(round(1000 * float(cell.split()[0])) for cell in cells) == month
+
+
+def test_the_last_days_are_whole_and_their_lines_lead_to_their_arithmetic(home, page):
+    from urja.apps.ledger import queries
+    from urja.web.portal import formats
+
+    newest = queries.entries(home.account_id, 3)
+    assert f"19 March 2026 {formats.money(sum(entry.amount_minor for entry in newest), signed=True)}" in text_of(page)
+    body = page.content.decode()
+    for entry in newest:
+        assert f'href="/accounts/{home.account_id}/entries/{entry.seq}/"' in body
+    lines = [line for line in body.splitlines() if 'id="entry-' in line]
+    assert len(lines) == 12
+
+
+def test_the_page_is_kept_by_nobody(page):
+    assert "no-store" in page.headers["Cache-Control"]
+    assert "private" in page.headers["Cache-Control"]
+
+
+def test_the_page_speaks_hindi(home, browser):
+    words = text_of(browser(user_id=home.owner_id, language="hi").get("/"))
+    for phrase in ("शेष राशि", "आपकी औसत खपत पर लगभग", "स्थिति: आज, 13:30 बजे", "ऊर्जा शुल्क", "शेष राशि क्यों बदली", "मार्च 2026"):
+        assert phrase in words
+    for phrase in ("Balance", "usual use", "Energy charge", "March"):
+        assert phrase not in words
+
+
+def test_who_has_several_connections_chooses(home, browser):
+    client = browser(user_id=home.landlord_id)
+    words = text_of(client.get("/"))
+    assert "My connections" in words
+    assert "Shop 4, Market Road" in words
+    assert "Shop 5, Market Road" in words
+    one = client.get(f"/accounts/{home.landlord_accounts[0]}/")
+    assert "All my connections" in text_of(one)
+    assert "No reading has come in yet" in text_of(one)
+
+
+def test_an_account_without_readings_promises_nothing(home, browser):
+    words = text_of(browser(user_id=home.landlord_id).get(f"/accounts/{home.landlord_accounts[1]}/"))
+    assert "Days left are shown once your usual use is known" in words
+    assert "No reading has come in yet" in words
+
+
+def test_the_passbook_pages_through_everything_once(home, browser):
+    from urja.apps.ledger import queries
+
+    client = browser(user_id=home.owner_id)
+    address, seen = f"/accounts/{home.account_id}/entries/", []
+    query = ""
+    while query is not None:
+        body = client.get(address + query).content.decode()
+        seen += [int(part.split('"')[0]) for part in body.split('id="entry-')[1:]]
+        query = "?before=" + body.split('href="?before=')[1].split('"')[0] if "?before=" in body else None
+    assert sorted(seen) == sorted(entry.seq for entry in queries.entries(home.account_id, 1000))
+
+
+@pytest.mark.parametrize("before", ["x", "-1", "1.5", "9" * 30, "٣"])
+def test_a_place_in_the_passbook_is_a_number(home, browser, before):
+    response = browser(user_id=home.owner_id).get(f"/accounts/{home.account_id}/entries/", {"before": before})
+    assert response.status_code == 404
+
+
+# The live part.
+
+
+def live(client, home, tag=None):
+    headers = {"if-none-match": tag} if tag else {}
+    return client.get(f"/accounts/{home.account_id}/live/", headers=headers)
+
+
+def test_the_live_part_is_not_sent_again_unchanged(home, browser):
+    client = browser(user_id=home.owner_id)
+    first = live(client, home)
+    assert first.status_code == 200
+    assert first.content.decode().startswith('<div id="live"')
+    again = live(client, home, first.headers["ETag"])
+    assert again.status_code == 304
+    assert again.content == b""
+
+
+def test_the_page_carries_the_tag_of_its_live_part(home, page, browser):
+    tag = live(browser(user_id=home.owner_id), home).headers["ETag"].strip('"')
+    assert f'{{"If-None-Match": "\\"{tag}\\""}}' in page.content.decode()
+
+
+def test_another_language_is_another_live_part(home, browser):
+    tag = live(browser(user_id=home.owner_id), home).headers["ETag"]
+    assert live(browser(user_id=home.owner_id, language="hi"), home, tag).status_code == 200
+
+
+def test_a_new_minute_and_a_new_balance_draw_the_live_part_anew(home):
+    from dataclasses import replace
+
+    from urja.apps.ledger import queries
+    from urja.web.portal import pages
+
+    balance = queries.fresh_balance(home.account_id, house.NOW)
+    tag = pages.version(balance, house.NOW)
+    assert pages.version(balance, house.NOW + timedelta(seconds=20)) == tag
+    others = [
+        pages.version(balance, house.NOW + timedelta(minutes=1)),
+        pages.version(replace(balance, last_seq=balance.last_seq + 1), house.NOW),
+        pages.version(replace(balance, as_of=balance.as_of + timedelta(minutes=30)), house.NOW),
+        pages.version(replace(balance, balance_minor=0), house.NOW),
+    ]
+    assert tag not in others
+    assert len(set(others)) == len(others)
+
+
+# States of the balance.
+
+
+@pytest.mark.parametrize(
+    ("minor", "days", "state", "words"),
+    [
+        (50_000, 6, "good", "At your usual use about 6 days"),
+        (5_000, 1, "low", "At your usual use about 1 day"),
+        (900, 0, "low", "At your usual use less than a day"),
+        (0, 0, "out", "At your usual use less than a day"),
+        (-1, 0, "out", "Used up. Please recharge."),
+        (50_000, None, "good", "Days left are shown once your usual use is known"),
+    ],
+)
+def test_the_state_is_said_in_words_and_never_by_colour_alone(home, minor, days, state, words):
+    from dataclasses import replace
+
+    from urja.apps.ledger import queries
+    from urja.web.portal import pages
+    from urja.web.portal.clock import zone
+
+    balance = replace(queries.fresh_balance(home.account_id, house.NOW), balance_minor=minor, days_left=days)
+    shown = pages._balance(balance, house.NOW.astimezone(zone()))
+    assert shown.state == state
+    assert shown.days == words
+
+
+def test_late_readings_are_said_to_be_late(home):
+    from urja.apps.ledger import queries
+    from urja.web.portal import pages
+    from urja.web.portal.clock import zone
+
+    balance = queries.fresh_balance(home.account_id, house.NOW)
+    now = house.NOW.astimezone(zone())
+    assert not pages._balance(balance, now).late
+    assert pages._balance(balance, now + pages.LATE).late

@@ -149,6 +149,6 @@ slabs = [{from = 0, up_to = 10, rate = "2"}, {from = 10, rate = "5"}]
     )
     assert result.total_minor == -300
     assert result.lines[0].parts[0].quantity == Fraction(-3, 2)
-    assert charges(
-        [text], january.first, january.end, january.end, [(january.first, january.end, -1500)], 0
-    ) == {"energy": -300}
+    uses = [(january.first, january.end, -1500)]
+    said = charges([text], january.first, january.end, january.end, uses=uses, load_w=0)
+    assert said == {"energy": -300}

@@ -190,6 +190,7 @@ def _settle(
             operations.Rated(
                 agreement.id,
                 period.first,
+                (rating.target.billed.first, rating.target.billed.end),
                 rating.target.through,
                 tuple((use.days.first, use.days.end, use.energy_wh) for use in rating.uses),
                 rating.fingerprint,
@@ -226,13 +227,16 @@ def _earlier(agreement_ids: list[int], day: date) -> list[operations.Rated]:
     oldest = (day - timedelta(days=31 * CORRECTED_PERIODS)).replace(day=1)
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT agreement_id, period_start, through, energy_wh, versions FROM ledger_rated "
+            "SELECT agreement_id, period_start, billed_first, billed_end, through, energy_wh, versions "
+            "FROM ledger_rated "
             "WHERE agreement_id = ANY(%s) AND period_start >= %s AND through <= %s",
             [agreement_ids, oldest, day],
         )
         return [
-            operations.Rated(agreement_id, start, through, ((start, through, energy_wh),), versions)
-            for agreement_id, start, through, energy_wh, versions in cursor.fetchall()
+            operations.Rated(
+                agreement_id, start, (first, end), through, ((start, through, energy_wh),), versions
+            )
+            for agreement_id, start, first, end, through, energy_wh, versions in cursor.fetchall()
         ]
 
 

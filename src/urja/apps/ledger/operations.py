@@ -333,6 +333,8 @@ class Rated:
 
     agreement_id: int
     period_start: date
+    billed: tuple[date, date]
+    """The days of the period that are the agreement's, the second without."""
     through: date
     uses: tuple[tuple[date, date, int], ...]
     """Energy in Wh by pieces of the period, from a day up to another (without it)."""
@@ -354,13 +356,15 @@ def record_rated(rated: Iterable[Rated]) -> None:
     """Keep what periods were rated from, beside the postings of the same transaction."""
     with connection.cursor() as cursor:
         cursor.executemany(
-            "INSERT INTO ledger_rated VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (agreement_id, period_start) "
-            "DO UPDATE SET through = excluded.through, energy_wh = excluded.energy_wh, uses = excluded.uses, "
+            "INSERT INTO ledger_rated VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (agreement_id, period_start) "
+            "DO UPDATE SET billed_first = excluded.billed_first, billed_end = excluded.billed_end, "
+            "through = excluded.through, energy_wh = excluded.energy_wh, uses = excluded.uses, "
             "versions = excluded.versions",
             [
                 (
                     r.agreement_id,
                     r.period_start,
+                    *r.billed,
                     r.through,
                     r.energy_wh,
                     json.dumps(plain_json(r.uses)),

@@ -18,6 +18,8 @@ CREATE TABLE ledger_close (
 CREATE TABLE ledger_rated (
     agreement_id bigint NOT NULL,
     period_start date NOT NULL,
+    billed_first date NOT NULL,
+    billed_end date NOT NULL,
     through date NOT NULL,
     energy_wh bigint NOT NULL,
     uses jsonb NOT NULL,

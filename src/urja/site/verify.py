@@ -1,0 +1,291 @@
+"""`urja verify`: prove that the books add up, without believing the code that wrote them.
+
+Balances, sums and chains are computed from the entries by plain SQL; charges by a second rater that shares nothing
+with the first. docs/money.md names each law and what would break it.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import psycopg
+
+from urja.site.exits import Exit, Refusal
+from urja.site.options import data_option
+
+type Connection = psycopg.Connection[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A law with what contradicts it; none where it holds."""
+
+    law: str
+    sentence: str
+    contradictions: tuple[str, ...]
+
+    @property
+    def holds(self) -> bool:
+        return not self.contradictions
+
+
+_SHOWN = 20
+"""So many contradictions of a law are collected: one would be enough."""
+
+
+def laws(connection: Connection, now: datetime | None = None, zone: str | None = None) -> dict[str, bool]:
+    """Each law of the books and whether it holds.
+
+    With `zone`, the utility's, rated energy is held to the register. `connection` reads as a role that may read all (the owner, the pipeline). With `now`, and Django set up on the
+    pipeline's database, the stage is also run twice in a transaction that is rolled back: the second run must find
+    nothing to post.
+    """
+    return {finding.law: finding.holds for finding in examine(connection, now, zone)}
+
+
+def examine(connection: Connection, now: datetime | None = None, zone: str | None = None) -> list[Finding]:
+    """The laws with what contradicts them."""
+    checks: list[tuple[str, str, Callable[[Connection], Iterable[str]]]] = [
+        ("balances", "the stored balance of each account is the sum of its entries", _balances),
+        ("sum_zero", "all balances together are zero", _sum_zero),
+        ("chains", "each account's entries follow each other without a gap, under their hashes", _chains),
+        ("arithmetic", "the rows of each charge sum to it", _arithmetic),
+        ("second_rater", "each period was charged what the second rater says", _second_rater),
+        ("credits", "each credit that is marked posted was posted once, with its amount", _credits),
+    ]
+    findings = [Finding(law, sentence, _some(check(connection))) for law, sentence, check in checks]
+    if zone is not None:
+        sentence = "the energy rated is the register's advance"
+        findings.append(Finding("energy", sentence, _some(_energy(connection, zone))))
+    if now is not None:
+        findings.append(
+            Finding("second_run", "a second run of the stage posts nothing", _some(_second_run(now)))
+        )
+    return findings
+
+
+def _some(contradictions: Iterable[str]) -> tuple[str, ...]:
+    found = []
+    for contradiction in contradictions:
+        found.append(contradiction)
+        if len(found) == _SHOWN:
+            break
+    return tuple(found)
+
+
+def _balances(connection: Connection) -> Iterator[str]:
+    rows = connection.execute(
+        "WITH legs AS (SELECT account_id AS id, amount_minor AS amount FROM ledger_entry "
+        "UNION ALL SELECT contra_id, -amount_minor FROM ledger_entry), "
+        "sums AS (SELECT id, sum(amount) AS total FROM legs GROUP BY id) "
+        "SELECT coalesce(a.id, s.id), a.balance_minor, coalesce(s.total, 0) FROM ledger_account a "
+        "FULL JOIN sums s ON s.id = a.id WHERE a.balance_minor IS DISTINCT FROM coalesce(s.total, 0) ORDER BY 1"
+    )
+    for account_id, stored, total in rows:
+        yield f"account {account_id} stores {stored}, its entries come to {total}"
+
+
+def _sum_zero(connection: Connection) -> Iterator[str]:
+    rows = connection.execute(
+        "SELECT currency, sum(balance_minor) FROM ledger_account GROUP BY currency HAVING sum(balance_minor) <> 0"
+    )
+    for currency, total in rows:
+        yield f"all accounts in {currency} come to {total}"
+
+
+def _chains(connection: Connection) -> Iterator[str]:
+    from urja.apps.ledger.chain import HASHED, entry_hash, parse_json
+
+    heads = {
+        account_id: (seq, bytes(last_hash), balance)
+        for account_id, seq, last_hash, balance in connection.execute(
+            "SELECT id, last_seq, last_hash, balance_minor FROM ledger_account WHERE kind = 'consumer'"
+        )
+    }
+    reached: dict[int, tuple[int, bytes, int]] = {}
+    with connection.transaction(), connection.cursor(name="chains") as cursor:
+        cursor.execute(
+            f"SELECT previous_hash, hash, {', '.join(HASHED)} FROM ledger_entry ORDER BY bucket, account_id, seq"  # noqa: S608
+        )
+        for previous, stored, *values in cursor:
+            row = dict(zip(HASHED, values, strict=True))
+            row["inputs"] = parse_json(row["inputs"])
+            account_id, seq = row["account_id"], row["seq"]
+            last_seq, last_hash, balance = reached.get(account_id, (0, bytes(32), 0))
+            balance += row["amount_minor"]
+            if (seq, bytes(previous), row["balance_after_minor"]) != (last_seq + 1, last_hash, balance):
+                yield f"entry {seq} of account {account_id} does not follow entry {last_seq}"
+            if entry_hash(bytes(previous), row) != bytes(stored):
+                yield f"entry {seq} of account {account_id} is not what its hash was taken over"
+            reached[account_id] = (seq, bytes(stored), balance)
+    for account_id, head in heads.items():
+        if reached.get(account_id, (0, bytes(32), 0)) != head:
+            yield f"account {account_id} stands at entry {head[0]}, its chain does not end there"
+
+
+def _arithmetic(connection: Connection) -> Iterator[str]:
+    rows = connection.execute(
+        "SELECT account_id, seq, amount_minor, total FROM ledger_entry CROSS JOIN LATERAL ("
+        "  SELECT coalesce(sum((row->>'amount_minor')::bigint), 0) AS total "
+        "  FROM jsonb_array_elements(inputs->'rows') AS row) rows "
+        "WHERE origin = 'engine' AND total <> amount_minor ORDER BY account_id, seq"
+    )
+    for account_id, seq, amount, total in rows:
+        yield f"entry {seq} of account {account_id} is {amount}, its rows come to {total}"
+
+
+def _second_rater(connection: Connection) -> Iterator[str]:
+    from urja.site.second_rater import charges
+
+    charged: dict[tuple[int, date], dict[str, int]] = {}
+    for agreement_id, period_start, line, total in connection.execute(
+        "SELECT agreement_id, period_start, line, -sum(amount_minor)::bigint FROM ledger_entry "
+        "WHERE origin = 'engine' GROUP BY 1, 2, 3"
+    ):
+        if total:
+            charged.setdefault((agreement_id, period_start), {})[line] = total
+    for period in _rated_periods(connection):
+        said = charges(
+            period.documents,
+            period.first,
+            period.end,
+            period.through,
+            uses=period.uses,
+            load_w=period.load_w,
+        )
+        said = {line: amount for line, amount in said.items() if amount}
+        posted = charged.pop((period.agreement_id, period.start), {})
+        if posted != said:
+            yield (
+                f"agreement {period.agreement_id} from {period.start} was charged {posted}, "
+                f"the second rater says {said}"
+            )
+    for (agreement_id, start), posted in charged.items():
+        yield f"agreement {agreement_id} from {start} was charged {posted} and never rated"
+
+
+@dataclass(frozen=True, slots=True)
+class _RatedPeriod:
+    """What a period was rated from, gathered from the tables without the first rater's help."""
+
+    agreement_id: int
+    start: date
+    first: date
+    end: date
+    through: date
+    uses: list[tuple[date, date, int]]
+    load_w: int
+    documents: list[str]
+
+
+def _rated_periods(connection: Connection) -> Iterator[_RatedPeriod]:
+    texts: dict[str, list[tuple[str, str]]] = {}
+    for code, version, sha256, text in connection.execute(
+        "SELECT code, version, sha256, text FROM tariffs_version ORDER BY valid_from, id"
+    ):
+        texts.setdefault(code, []).append((f"{version}:{sha256[:16]}", text))
+    rows = connection.execute(
+        "SELECT r.agreement_id, r.period_start, r.billed_first, r.billed_end, r.through, r.uses, r.versions, "
+        "a.tariff_code, a.sanctioned_load_w "
+        "FROM ledger_rated r JOIN registry_agreement a ON a.id = r.agreement_id ORDER BY 1, 2"
+    ).fetchall()
+    for agreement_id, start, first, end, through, uses, versions, code, load_w in rows:
+        yield _RatedPeriod(
+            agreement_id,
+            start,
+            first,
+            end,
+            through,
+            uses=[(date.fromisoformat(a), date.fromisoformat(b), wh) for a, b, wh in uses],
+            load_w=load_w,
+            documents=[text for name, text in texts[code] if name in versions.split(" ")],
+        )
+
+
+def _energy(connection: Connection, zone: str) -> Iterator[str]:
+    """Of periods whose last close had its midnight read: the register's own advance, as known at that close.
+
+    Periods with an exchange of meters are left to the second rater.
+    """
+    rows = connection.execute(
+        "WITH closed AS ("
+        "  SELECT r.agreement_id, r.period_start, r.energy_wh, c.closed_at, a.service_point_id, "
+        "  greatest(a.valid_from, r.period_start::timestamp AT TIME ZONE %(zone)s) AS from_at, "
+        "  least(coalesce(a.valid_to, 'infinity'), r.through::timestamp AT TIME ZONE %(zone)s) AS to_at "
+        "  FROM ledger_rated r JOIN ledger_close c USING (agreement_id) "
+        "  JOIN registry_agreement a ON a.id = r.agreement_id "
+        "  WHERE r.through = c.closed_through + 1 AND NOT c.provisional), "
+        "reads AS ("
+        "  SELECT DISTINCT ON (service_point_id, device_id, read_at) service_point_id, device_id, read_at, import_wh "
+        "  FROM readings_register WHERE kind IN (2, 3, 5) "
+        "  ORDER BY service_point_id, device_id, read_at, version DESC, kind) "
+        "SELECT agreement_id, period_start, energy_wh, z.import_wh - o.import_wh FROM closed "
+        "JOIN reads o ON o.service_point_id = closed.service_point_id AND o.read_at = from_at "
+        "JOIN reads z ON z.service_point_id = closed.service_point_id AND z.device_id = o.device_id "
+        "  AND z.read_at = to_at "
+        "WHERE energy_wh <> z.import_wh - o.import_wh AND NOT EXISTS ("
+        "  SELECT FROM readings_register late WHERE late.service_point_id = closed.service_point_id "
+        "  AND late.read_at IN (from_at, to_at) AND late.received_at > closed_at) ORDER BY 1, 2",
+        {"zone": zone},
+    )
+    for agreement_id, start, rated, advance in rows:
+        yield f"agreement {agreement_id} from {start} was rated {rated} Wh, its register advanced by {advance} Wh"
+
+
+def _credits(connection: Connection) -> Iterator[str]:
+    rows = connection.execute(
+        "SELECT c.id, c.amount_minor, c.posted_at IS NOT NULL, count(e.seq), coalesce(sum(e.amount_minor), 0) "
+        "FROM ledger_credit_request c LEFT JOIN ledger_entry e ON e.bucket = c.id >> 40 "
+        "AND e.origin = 'credit' AND (e.inputs->>'request')::bigint = c.id GROUP BY c.id "
+        "HAVING count(e.seq) <> (c.posted_at IS NOT NULL)::int "
+        "OR (c.posted_at IS NOT NULL AND coalesce(sum(e.amount_minor), 0) <> c.amount_minor) ORDER BY 1"
+    )
+    for request, amount, marked, count, total in rows:
+        state = "posted" if marked else "waiting"
+        yield f"credit {request} of {amount} is {state}; {count} entries of it come to {total}"
+
+
+def _second_run(now: datetime) -> Iterator[str]:
+    from django.db import transaction
+
+    from urja.pipeline import post
+
+    with transaction.atomic():
+        post.run_once(now)
+        again = post.run_once(now)
+        transaction.set_rollback(True)
+    if again.entries:
+        yield f"the second run posted {again.entries} entries"
+
+
+@click.command()
+@data_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of sentences.")
+def verify(data: Path, as_json: bool) -> None:
+    """Prove that the books add up; exit 1 if a law is broken."""
+    from urja.site.admin import Administration
+
+    box = Administration.of(data)
+    box.setup_django()
+    try:
+        with psycopg.connect(box.secrets.database_owner, autocommit=True) as connection:
+            findings = examine(connection, box.clock.now(), box.settings.utility.timezone)
+    except psycopg.OperationalError as error:
+        raise Refusal(Exit.UNAVAILABLE, f"the database cannot be reached: {error}") from error
+    if as_json:
+        report = {
+            "laws": {finding.law: finding.holds for finding in findings},
+            "contradictions": {f.law: f.contradictions for f in findings if not f.holds},
+        }
+        click.echo(json.dumps(report, ensure_ascii=False))
+    else:
+        for finding in findings:
+            click.echo(f"{'holds ' if finding.holds else 'BROKEN'}  {finding.law:14} {finding.sentence}")
+            for contradiction in finding.contradictions:
+                click.echo(f"        {'':14} {contradiction}")
+    if not all(finding.holds for finding in findings):
+        raise SystemExit(Exit.FAILED)

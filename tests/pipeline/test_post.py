@@ -1,0 +1,293 @@
+"""The day's close, read as little ledgers: what was read, what is posted."""
+
+from datetime import date, timedelta
+from fractions import Fraction
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.apps import street
+from tests.apps.street import START, adopt, blocks, registers
+
+DAY = timedelta(days=1)
+HALF_HOUR = street.HALF_HOUR
+CUT = timedelta(hours=1)
+
+TARIFF = """
+format = 1
+code = "demo"
+version = "{version}"
+title = "Demonstration"
+currency = "INR"
+valid_from = {valid_from}
+[[line]]
+name = "energy"
+title = "Energy charge"
+accrues = "slabs"
+prorate = "none"
+slabs = [ {{from = 0, up_to = 10, rate = "{rate}"}}, {{from = 10, rate = "5.00"}} ]
+[[line]]
+name = "fixed"
+title = "Fixed charge"
+accrues = "per-day"
+rate = "2.00"
+[[line]]
+name = "duty"
+title = "Electricity duty"
+accrues = "percent"
+percent = 5
+on = ["energy", "fixed"]
+"""
+
+
+def load(version="1", valid_from="2024-01-01", rate="3.00"):
+    from urja.apps.tariffs.operations import load_document
+
+    load_document(TARIFF.format(version=version, valid_from=valid_from, rate=rate), START)
+
+
+@pytest.fixture
+def town(database):
+    """A meter adopted at midnight of 2 March with 10 kWh on its register and 500 rupees of credit."""
+    load()
+    adopted = adopt(credit_minor=50_000)
+    with database.connect() as connection:
+        yield Town(connection, adopted)
+
+
+class Town:
+    def __init__(self, connection, adopted):
+        self.connection, self.adopted = connection, adopted
+
+    def midnight(self, day):
+        """The end of the n-th day, 1 being 2 March."""
+        return START + day * DAY
+
+    def register(self, day, kwh, **changes):
+        street.store_registers(
+            self.connection, registers(self.adopted, (self.midnight(day), int(kwh * 1000)), **changes)
+        )
+
+    def blocks(self, day, *wh, first=0):
+        start = self.midnight(day - 1)
+        rows = [(start + (first + n) * HALF_HOUR, energy) for n, energy in enumerate(wh)]
+        street.store_blocks(self.connection, blocks(self.adopted, *rows))
+
+    def run(self, day, after=timedelta(minutes=5)):
+        from urja.pipeline import post
+
+        return post.run_once(self.midnight(day) + after, CUT)
+
+    def book(self):
+        rows = self.connection.execute(
+            "SELECT service_date, line, amount_minor, balance_after_minor FROM ledger_entry ORDER BY seq"
+        ).fetchall()
+        return [f"{day:%d %b} {line:14} {amount:>6} {after:>6}" for day, line, amount, after in rows]
+
+    def charged(self):
+        return dict(
+            self.connection.execute(
+                "SELECT line, -sum(amount_minor)::int FROM ledger_entry WHERE origin = 'engine' GROUP BY line"
+            ).fetchall()
+        )
+
+    def laws(self):
+        from urja.site.verify import laws
+
+        return laws(self.connection, zone=street.ZONE)
+
+    def fresh(self, day, after=timedelta()):
+        from urja.apps.ledger.queries import fresh_balance
+
+        return fresh_balance(self.adopted.account_id, self.midnight(day) + after)
+
+    def whys(self):
+        from urja.apps.ledger.queries import entries, why
+
+        account = self.adopted.account_id
+        return [why(account, entry.seq) for entry in reversed(entries(account, 1000))]
+
+
+def test_days_close_with_the_midnight_read_and_a_slab_is_crossed(town):
+    town.run(0)
+    town.register(1, 10 + 8)
+    town.run(1)
+    town.register(2, 10 + 8 + 5)
+    town.run(2)
+    assert town.book() == [
+        "02 Mar opening-credit  50000  50000",
+        "02 Mar energy          -2400  47600",
+        "02 Mar fixed            -200  47400",
+        "02 Mar duty             -130  47270",
+        "03 Mar energy          -2100  45170",
+        "03 Mar fixed            -200  44970",
+        "03 Mar duty             -115  44855",
+    ]
+    energy = town.whys()[4]
+    assert [(row.label, str(row.quantity), str(row.rate), row.amount_minor) for row in energy.rows] == [
+        ("slab 1: 0 to 10 kWh", "2", "300", -600),
+        ("slab 2: above 10 kWh", "3", "500", -1500),
+    ]
+    assert [read.register_wh for read in energy.reads] == [18_000, 23_000]
+    assert (energy.advance_wh, energy.energy_wh, energy.provisional) == (5000, 13_000, False)
+    assert energy.tariffs[0].version == "1"
+    assert all(town.laws().values())
+
+
+def test_running_again_posts_nothing(town):
+    town.register(1, 15)
+    first = town.run(1)
+    assert (first.credits, first.closed.days) == (1, 1)
+    again = town.run(1)
+    assert (again.entries, again.closed.days) == (0, 0)
+
+
+def test_an_open_day_is_not_closed_and_a_missing_read_is_waited_for(town):
+    town.register(1, 15)
+    town.run(1)
+    before = town.book()
+    assert town.run(1, timedelta(hours=23)).closed.days == 0
+    waiting = town.run(2, CUT - timedelta(seconds=1)).closed
+    assert (waiting.days, waiting.waiting) == (0, 1)
+    assert town.book() == before
+
+
+def test_a_day_closed_on_blocks_is_put_right_by_the_next_close(town):
+    town.blocks(1, *[100] * 48)
+    closed = town.run(1, CUT).closed
+    assert (closed.days, closed.provisional) == (1, 1)
+    assert town.charged()["energy"] == 1440
+    assert "provisional" in town.whys()[1].notes[-1]
+    assert [(read.kind, read.status, read.register_wh) for read in town.whys()[1].reads] == [
+        ("installation", "measured", 10_000),
+        ("blocks", "substituted", 14_800),
+    ]
+    # The register says 20 Wh more than the truncated blocks; the next day's read carries the difference.
+    town.register(1, 14.82)
+    town.blocks(2, *[50] * 48)
+    town.register(2, 17.3)
+    town.run(2)
+    assert town.charged()["energy"] == 2190
+    why = next(
+        why
+        for why in town.whys()
+        if why.entry.line == "energy" and why.entry.service_date == date(2026, 3, 3)
+    )
+    assert (why.advance_wh, why.blocks_wh, why.residual_wh) == (2500, 7200, 100)
+    assert all(town.laws().values())
+
+
+def test_late_data_of_the_last_month_is_a_correction_of_this_one(town):
+    town.run(0)
+    town.blocks(30, *[100] * 48)
+    town.run(30, CUT)
+    assert town.charged() == {"fixed": 6000, "duty": 300}
+    # 31 March's midnight arrives a day late: the last month is settled with the close of 1 April.
+    town.register(30, 10 + 40)
+    town.register(31, 10 + 43)
+    town.run(31)
+    corrections = [why for why in town.whys() if any("correction" in note for note in why.notes)]
+    assert [(why.entry.line, why.entry.amount_minor, why.entry.accounting_month) for why in corrections] == [
+        ("energy", -(3000 + 30 * 500), date(2026, 4, 1)),
+        ("duty", -900, date(2026, 4, 1)),
+    ]
+    assert all(town.laws().values())
+
+
+def test_a_tariff_loaded_for_days_that_are_past(town):
+    town.register(1, 15)
+    town.run(1)
+    load("2", "2026-03-02", rate="4.00")
+    town.register(2, 16)
+    town.run(2)
+    assert town.charged() == {"energy": 2400, "fixed": 400, "duty": 140}
+    why = next(
+        why
+        for why in town.whys()
+        if why.entry.line == "energy" and why.entry.service_date == date(2026, 3, 3)
+    )
+    assert [(row.label, row.amount_minor) for row in why.rows] == [
+        ("slab 1: 0 to 10 kWh", -2400),
+        ("taken back: slab 1: 0 to 10 kWh", 1500),
+    ]
+    assert all(town.laws().values())
+
+
+def test_a_new_price_inside_the_month(town):
+    load("2", "2026-03-04", rate="4.00")
+    for day, kwh in enumerate([11, 12, 15, 20], 1):
+        town.register(day, kwh)
+        town.run(day)
+    # Of 30 billed days the old price has 2: its slab has 2/3 kWh of the 2 kWh used until then. The new one has 28.
+    assert town.charged()["energy"] == round(200 + Fraction(4, 3) * 500) + 8 * 400
+    assert all(town.laws().values())
+
+
+def test_the_fresh_balance_moves_with_the_blocks_and_not_with_the_close(town):
+    town.run(0)
+    assert (town.fresh(0).balance_minor, town.fresh(0).as_of) == (50_000, START)
+    town.blocks(1, *[100] * 20)
+    fresh = town.fresh(1, -timedelta(hours=14))
+    assert (fresh.ledger_minor, fresh.pending_minor, fresh.balance_minor) == (50_000, 840, 49_160)
+    assert fresh.as_of == START + 20 * HALF_HOUR
+    assert fresh.days_left is None
+    town.blocks(1, *[100] * 28, first=20)
+    before = town.fresh(1)
+    town.register(1, 14.8)
+    town.run(1)
+    after = town.fresh(1)
+    assert after.balance_minor == before.balance_minor
+    assert (after.pending_minor, after.last_seq) == (0, 4)
+    assert int(after.days_left) == after.balance_minor // (1440 + 200 + 82)
+
+
+def test_a_balance_below_zero_is_normal(town):
+    town.register(1, 10 + 200)
+    town.run(1)
+    assert town.fresh(1).balance_minor == 50_000 - round((3000 + 95_000 + 200) * 1.05)
+    assert town.fresh(1).days_left == 0
+
+
+def test_rows_of_every_posting_sum_to_it_and_follow_from_the_reads(town):
+    for day, kwh in enumerate([10.333, 17.001, 25.55, 25.55, 26], 1):
+        town.register(day, kwh)
+        town.run(day)
+    for why in town.whys():
+        assert sum(row.amount_minor for row in why.rows) == why.entry.amount_minor
+        if why.entry.line == "energy":
+            opening, closing = why.reads
+            shown = sum(row.quantity for row in why.rows if row.unit == "kWh")
+            assert shown * 1000 == closing.register_wh - opening.register_wh == why.advance_wh
+
+
+DATA = [
+    ("register", 1, 15),
+    ("register", 2, 21.5),
+    ("register", 3, 22),
+    ("blocks", 2, 100),
+    ("blocks", 3, 10),
+]
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.permutations(range(len(DATA))), st.sets(st.integers(0, len(DATA) - 1)))
+def test_any_order_of_data_and_closes_comes_to_the_same(postgres, database_template, order, closes):
+    """Whenever what arrives, and whichever days are closed meanwhile: the fourth day's close makes it the same."""
+    from tests.conftest import database as fixture
+
+    for fresh in fixture.__wrapped__(postgres, database_template):
+        load()
+        with fresh.connect() as connection:
+            town = Town(connection, adopt())
+            for n in order:
+                kind, day, amount = DATA[n]
+                if kind == "register":
+                    town.register(day, amount)
+                else:
+                    town.blocks(day, *[amount] * 48)
+                if n in closes:
+                    town.run(min(n + 1, 3), CUT)
+            town.register(4, 30)
+            town.run(4)
+            assert town.charged() == {"energy": 3000 + 5000, "fixed": 800, "duty": 440}
+            assert all(town.laws().values())

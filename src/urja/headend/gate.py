@@ -18,7 +18,7 @@ from typing import Any, Final, cast
 import structlog
 
 from urja.cosem.errors import DecodeError
-from urja.cosem.wrapper import HEADER_LENGTH, VERSION, Splitter
+from urja.cosem.wrapper import HEADER_LENGTH, VERSION, Frame, Splitter
 from urja.headend.intake import PUSH_SAP, Intake
 from urja.headend.metrics import Metrics
 from urja.headend.roster import Meter
@@ -48,8 +48,8 @@ class MeterConnection(asyncio.Protocol):
         self._splitter: Splitter | None = None
         self.transport: asyncio.Transport | None = None
         self.slot = -1
-        self.on_answer: Callable[[bytes | None], None] | None = None
-        """Set by a session: called with each APDU for it, with None when the connection is lost."""
+        self.on_answer: Callable[[Frame | None], None] | None = None
+        """Set by a session: called with each frame that is no push, with None when the connection is lost."""
         self.unfinished_since: float | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -78,7 +78,7 @@ class MeterConnection(asyncio.Protocol):
             if frame.destination == PUSH_SAP:
                 self._gate.push(frame.apdu, self)
             elif self.on_answer is not None:
-                self.on_answer(frame.apdu)
+                self.on_answer(frame)
             else:
                 self._gate.garbage(
                     frame.encode(), f"nobody expects an APDU for SAP {frame.destination}", self
@@ -151,6 +151,25 @@ class _DatagramOrigin:
 
     def recognise(self, meter: Meter) -> None:
         """Sessions do not run over datagrams."""
+
+
+class _DialledOrigin:
+    """A meter that we dialled; it pushes over the same connection."""
+
+    __slots__ = ("_address", "slot")
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self.slot = -1
+
+    def describe(self) -> str:
+        return f"dialled {self._address}"
+
+    def source_token(self) -> str:
+        return address_token(self._address.rpartition(":")[0].strip("[]"))
+
+    def recognise(self, meter: Meter) -> None:
+        """Its sessions go to its address."""
 
 
 def address_token(host: str) -> str:
@@ -262,6 +281,17 @@ class Gate:
                 self._intake.add(data[HEADER_LENGTH:], origin)
                 return
         self.garbage(data, "not one wrapper frame for the push SAP", origin)
+
+    def pushes_of(self, address: str) -> Callable[[bytes], None]:
+        """Where a connection that we dialled to `address` brings the pushes that come over it."""
+        assert self._intake is not None
+        intake, origin = self._intake, _DialledOrigin(address)
+
+        def on_push(apdu: bytes) -> None:
+            self._received_tcp.inc()
+            intake.add(apdu, origin)
+
+        return on_push
 
     def garbage(self, data: bytes, why: str, origin: MeterConnection | _DatagramOrigin) -> None:
         """Bytes that are no frame of ours are set aside."""

@@ -229,8 +229,7 @@ class Intake:
     def _begin(self) -> _Gathered:
         now = self._clock.now()
         base = new_correlation(int(now.timestamp() * 1000), 0)
-        offset = random.getrandbits(21)
-        self._gathered = _Gathered([], [], 0, now, self._loop.time(), base, offset)
+        self._gathered = _Gathered([], [], 0, now, self._loop.time(), base, self._next_offset)
         self._timer = self._loop.call_later(BATCH_WAIT_S, self._close)
         return self._gathered
 

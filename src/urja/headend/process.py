@@ -18,6 +18,7 @@ from urja.headend.gate import Gate
 from urja.headend.intake import Intake
 from urja.headend.keeping import keep_for_ever, keep_windows, restore_windows
 from urja.headend.metrics import Metrics
+from urja.headend.plans import Plans
 from urja.headend.roster import Roster
 from urja.headend.setting_aside import SettingAside
 from urja.stream import Broker, User, connect
@@ -50,6 +51,7 @@ class HeadEnd:
             hold=self.gate.hold,
             trace=settings.log.level == "debug",
         )
+        self.plans = Plans(broker, self.roster, self.gate, clock=clock, metrics=self.metrics)
         self.synced = asyncio.Event()
         """Set once the registry's projection is known whole."""
         self.failed = asyncio.Event()
@@ -85,6 +87,7 @@ class HeadEnd:
         await self.broker.serve_replays(self._replay)
         listen = self.settings.headend
         await self.gate.listen(self.intake, listen.hosts, listen.port, udp=listen.udp)
+        self._keep(self.plans.run(), "take requests")
         log.info("listening", hosts=listen.hosts, port=self.gate.port, meters=len(self.roster.meters))
 
     async def _until_synced(self) -> None:
@@ -98,6 +101,7 @@ class HeadEnd:
             raise RuntimeError("the meters cannot be learned; the log says why")
 
     async def _stop(self) -> None:
+        await self.plans.stop()
         await self.gate.close()
         await self.intake.stop()
         for task in self._tasks:

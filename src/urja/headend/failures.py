@@ -1,0 +1,63 @@
+"""Why a session with a meter did not give what was asked: one type, a kind that says what to do."""
+
+from enum import StrEnum
+
+from urja.cosem.errors import (
+    AssociationRejected,
+    AuthenticationFailed,
+    CosemError,
+    LocalError,
+    ReplayDetected,
+    ServiceRejected,
+)
+
+
+class FailureKind(StrEnum):
+    """What went wrong, in the words an operator uses."""
+
+    UNREACHABLE = "unreachable"
+    """No connection: the meter is not dialled in, or its address does not answer."""
+    TIMEOUT = "timeout"
+    """Connected, and silent."""
+    CUT = "cut"
+    """The connection broke in the middle."""
+    REFUSED = "refused"
+    """The meter understood and said no."""
+    WRONG_KEY = "wrong key"
+    """What came does not fit the keys, or the meter says so of ours."""
+    PROTOCOL = "protocol"
+    """The meter's bytes or behaviour are not DLMS as agreed."""
+    OURS = "ours"
+    """We asked for something impossible."""
+
+
+_TRANSIENT = frozenset({FailureKind.UNREACHABLE, FailureKind.TIMEOUT, FailureKind.CUT})
+
+
+class SessionFailed(Exception):  # noqa: N818 - it says what is the case
+    """A session, or one read in it, failed. `transient` failures are worth another attempt."""
+
+    def __init__(self, kind: FailureKind, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+    @property
+    def transient(self) -> bool:
+        return self.kind in _TRANSIENT
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.args[0]}"
+
+
+def from_cosem(error: CosemError) -> SessionFailed:
+    """The failure that an error of the protocol core amounts to."""
+    match error:
+        case AuthenticationFailed() | ReplayDetected():
+            kind = FailureKind.WRONG_KEY
+        case ServiceRejected() | AssociationRejected():
+            kind = FailureKind.REFUSED
+        case LocalError():
+            kind = FailureKind.OURS
+        case _:
+            kind = FailureKind.PROTOCOL
+    return SessionFailed(kind, str(error))

@@ -1,0 +1,287 @@
+"""Reading profile generics (class 7): what they capture is read from the meter, an order is never assumed.
+
+`ProfileShape` is what a meter says of one of its profiles (capture objects, scalers); it is read once and kept
+per meter. Rows become a `Table` of Python integers in the meter's order, and records by companion column.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import numpy as np
+
+from urja.cosem import axdr
+from urja.cosem.axdr import Data, Tag
+from urja.cosem.companion import Column, DeviceType
+from urja.cosem.errors import CosemError
+from urja.cosem.obis import CosemAttribute
+from urja.cosem.time import CosemDateTime
+from urja.cosem.xdlms.selection import CaptureObject, RangeAccess
+from urja.headend import placing
+from urja.headend.failures import FailureKind, SessionFailed, from_cosem
+from urja.headend.placing import BLOCK_FIELDS, REGISTER_FIELDS, EventFact
+from urja.headend.session import Session
+from urja.stream.codec import Records
+from urja.stream.records import BLOCK, NULL, REGISTER, EventState, RegisterKind
+
+CLOCK: Final = CosemAttribute.of(8, "0.0.1.0.0.255", 2)
+POWER_EVENTS: Final = "0.0.99.98.2.255"
+"""Event log of power failures (IS 15959-2)."""
+_NUMBERS: Final = frozenset(
+    {Tag.INT8, Tag.INT16, Tag.INT32, Tag.INT64, Tag.UINT8, Tag.UINT16, Tag.UINT32, Tag.UINT64, Tag.ENUM}
+)
+_PROFILE: Final = 7
+_STATUS_UNKNOWN: Final = 0xFF
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileShape:
+    """A profile's columns in the meter's order, and the power of ten of each where one is known."""
+
+    obis: str
+    columns: tuple[CaptureObject, ...]
+    scalers: tuple[int | None, ...]
+
+    @property
+    def clock_index(self) -> int | None:
+        """The clock's column, None where the profile captures none."""
+        for index, column in enumerate(self.columns):
+            if column.attribute.class_id == CLOCK.class_id:
+                return index
+        return None
+
+
+async def read_shape(session: Session, obis: str, scaler_obis: str | None) -> ProfileShape:
+    """What the meter captures, and by which scalers; raises SessionFailed."""
+    columns = await read_capture_objects(session, obis)
+    scalers = await _scalers_of_profile(session, scaler_obis) if scaler_obis else {}
+    missing = [
+        column.attribute
+        for column in columns
+        if column.attribute.class_id in (3, 4)
+        and column.attribute.attribute == 2
+        and scalers.get(column.attribute) is None
+    ]
+    if missing:
+        units = await session.get_each(
+            # scaler_unit is attribute 3 of registers (class 3) and extended registers (class 4) alike.
+            [CosemAttribute(attribute.class_id, attribute.obis, 3) for attribute in missing]
+        )
+        scalers |= {attribute: _scaler(unit) for attribute, unit in zip(missing, units, strict=True)}
+    return ProfileShape(obis, columns, tuple(scalers.get(column.attribute) for column in columns))
+
+
+async def read_capture_objects(session: Session, obis: str) -> tuple[CaptureObject, ...]:
+    """Attribute 3 of a profile."""
+    data = await session.get(CosemAttribute.of(_PROFILE, obis, 3))
+    if data.tag is not Tag.ARRAY:
+        raise SessionFailed(FailureKind.PROTOCOL, f"capture_objects of {obis} are {data.tag.name}")
+    try:
+        return tuple(CaptureObject.from_data(element) for element in data.value)
+    except CosemError as error:
+        raise from_cosem(error) from error
+
+
+async def _scalers_of_profile(session: Session, scaler_obis: str) -> dict[CosemAttribute, int | None]:
+    """Scalers from a scaler profile (IS 15959-2: one row, attribute 3 of each register); empty without one."""
+    try:
+        objects = await read_capture_objects(session, scaler_obis)
+        rows = rows_of(await session.get(CosemAttribute.of(_PROFILE, scaler_obis, 2)))
+    except SessionFailed as failure:
+        if failure.kind is FailureKind.REFUSED:
+            return {}
+        raise
+    if len(rows) != 1 or len(rows[0]) != len(objects):
+        return {}
+    return {
+        CosemAttribute(column.attribute.class_id, column.attribute.obis, 2): _scaler(unit)
+        for column, unit in zip(objects, rows[0], strict=True)
+    }
+
+
+def _scaler(unit: Data | None) -> int | None:
+    """The power of ten in a scaler_unit structure."""
+    if unit is None or unit.tag is not Tag.STRUCTURE or len(unit.value) != 2:
+        return None
+    scaler = unit.value[0]
+    return int(scaler.value) if scaler.tag is Tag.INT8 else None
+
+
+def rows_of(buffer: Data) -> list[Sequence[Data]]:
+    """The rows of a buffer: an array of structures, or a compact array of them."""
+    rows: Sequence[Data]
+    if buffer.tag is Tag.COMPACT_ARRAY:
+        rows = buffer.value.elements
+    elif buffer.tag is Tag.ARRAY:
+        rows = buffer.value
+    else:
+        raise SessionFailed(FailureKind.PROTOCOL, f"a profile's buffer is {buffer.tag.name}")
+    for row in rows:
+        if row.tag is not Tag.STRUCTURE:
+            raise SessionFailed(FailureKind.PROTOCOL, f"a profile's row is {row.tag.name}")
+    return [row.value for row in rows]
+
+
+def clock_range(device_type: DeviceType, from_at: datetime, to_at: datetime) -> RangeAccess:
+    """Rows whose stamp lies in [from_at, to_at], as the meter's clock shows those instants."""
+    return RangeAccess(
+        CaptureObject(CLOCK), _clock_data(device_type, from_at), _clock_data(device_type, to_at)
+    )
+
+
+def _clock_data(device_type: DeviceType, at: datetime) -> Data:
+    moment = CosemDateTime.from_utc(
+        at, deviation_min=device_type.default_deviation_min, sign=device_type.deviation_sign
+    )
+    return axdr.octets(moment.to_bytes())
+
+
+async def read_rows(
+    session: Session,
+    device_type: DeviceType,
+    shape: ProfileShape,
+    window: tuple[datetime, datetime] | None,
+) -> list[Sequence[Data]]:
+    """The rows of a profile, by range of its clock where a window is given; raises SessionFailed."""
+    access = None
+    if window is not None and shape.clock_index is not None:
+        access = clock_range(device_type, *window)
+    rows = rows_of(await session.get(CosemAttribute.of(_PROFILE, shape.obis, 2), access))
+    for row in rows:
+        if len(row) != len(shape.columns):
+            raise SessionFailed(
+                FailureKind.PROTOCOL,
+                f"a row of {shape.obis} has {len(row)} columns, not {len(shape.columns)}",
+            )
+    return rows
+
+
+# --- rows to records ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Stamped:
+    """Rows with their stamps: UTC epoch seconds and clock status. Rows without a moment are left out."""
+
+    rows: list[Sequence[Data]]
+    at_s: list[int]
+    status: list[int]
+    unplaced: int
+
+
+def stamp_rows(
+    rows: Sequence[Sequence[Data]], index: int, device_type: DeviceType, period_s: int | None
+) -> Stamped:
+    """Read the clock column; null-data there is "one period after the row before" (IEC 62056-6-2, class 7)."""
+    stamped = Stamped([], [], [], 0)
+    unplaced = 0
+    before: int | None = None
+    for row in rows:
+        at_s, status = _moment(row[index], device_type)
+        if at_s is None and row[index].tag is Tag.NULL and before is not None and period_s is not None:
+            at_s = before + period_s
+        if at_s is None:
+            unplaced += 1
+            continue
+        before = at_s
+        stamped.rows.append(row)
+        stamped.at_s.append(at_s)
+        stamped.status.append(status)
+    return Stamped(stamped.rows, stamped.at_s, stamped.status, unplaced)
+
+
+def _moment(data: Data, device_type: DeviceType) -> tuple[int | None, int]:
+    value: Any = data.value
+    try:
+        if data.tag is Tag.OCTET_STRING and len(value) == 12:
+            value = CosemDateTime.from_bytes(value)
+        if not isinstance(value, CosemDateTime):
+            return None, _STATUS_UNKNOWN
+        at = value.to_utc(device_type.deviation_sign, device_type.default_deviation_min)
+    except CosemError:
+        return None, _STATUS_UNKNOWN
+    return int((at - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()), value.status
+
+
+def _fill(
+    records: Records,
+    stamped: Stamped,
+    shape: ProfileShape,
+    known: Sequence[Column],
+    fields: Mapping[str, tuple[str, int]],
+) -> None:
+    """Record fields from the columns that companion data knows, wherever the meter has put them.
+
+    The meter's own scaler counts; companion data fills in only where the meter gives none. Null-data is a missing
+    value: that a meter may mean "as before" by it must not make energy out of nothing.
+    """
+    by_attribute = {(column.obis, column.attribute): column for column in known}
+    for name, _ in fields.values():
+        records[name] = NULL
+    for index, captured in enumerate(shape.columns):
+        column = by_attribute.get((str(captured.attribute.obis), captured.attribute.attribute))
+        if column is None or column.key not in fields:
+            continue
+        name, exponent = fields[column.key]
+        cells = [row[index] for row in stamped.rows]
+        valid = np.array([_fits(cell) for cell in cells], np.bool_)
+        values = np.array([int(cell.value) if _fits(cell) else 0 for cell in cells], np.int64)
+        scaler = shape.scalers[index]
+        records[name] = placing.rescale(values, valid, column.scaler if scaler is None else scaler, exponent)
+
+
+def _fits(cell: Data) -> bool:
+    return cell.tag in _NUMBERS and -(2**63) < cell.value < 2**63
+
+
+def block_records(stamped: Stamped, shape: ProfileShape, device_type: DeviceType) -> Records:
+    """BLOCK records of block load rows; the end stamp becomes the start."""
+    records = np.zeros(len(stamped.rows), BLOCK)
+    records["start_at"] = np.array(stamped.at_s, np.int64) - device_type.interval_s
+    records["length_s"] = device_type.interval_s
+    records["clock_status"] = stamped.status
+    _fill(records, stamped, shape, device_type.profiles["block"].columns, BLOCK_FIELDS)
+    return records
+
+
+def register_records(
+    stamped: Stamped, shape: ProfileShape, device_type: DeviceType, profile: str, kind: RegisterKind
+) -> Records:
+    """REGISTER records of daily or instantaneous rows."""
+    records = np.zeros(len(stamped.rows), REGISTER)
+    records["read_at"] = stamped.at_s
+    records["kind"] = kind
+    records["clock_status"] = stamped.status
+    _fill(records, stamped, shape, device_type.profiles[profile].columns, REGISTER_FIELDS)
+    return records
+
+
+_STATES: Final = {
+    "occurred": EventState.OCCURRED,
+    "restored": EventState.RESTORED,
+    "instant": EventState.INSTANT,
+}
+
+
+def event_records(stamped: Stamped, shape: ProfileShape, device_type: DeviceType, device_id: int) -> Records:
+    """EVENT records of an event log: the column 0.0.96.11.x holds the code (IS 15959-2)."""
+    index = next(
+        (
+            index
+            for index, column in enumerate(shape.columns)
+            if bytes(column.attribute.obis)[:4] == bytes((0, 0, 96, 11))
+        ),
+        None,
+    )
+    if index is None:
+        raise SessionFailed(FailureKind.PROTOCOL, f"the log {shape.obis} captures no event code")
+    facts = []
+    for row, at_s, status in zip(stamped.rows, stamped.at_s, stamped.status, strict=True):
+        if not _fits(row[index]):
+            continue
+        code = int(row[index].value)
+        known = device_type.companion.events.get(code)
+        state = EventState.INSTANT if known is None else _STATES[known.state]
+        facts.append((device_id, at_s, EventFact(code, state), status))
+    return placing.events(facts)

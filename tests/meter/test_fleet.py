@@ -4,6 +4,7 @@ import asyncio
 import json
 from contextlib import closing
 
+import msgspec
 import pytest
 from tests.meter.helpers import MIDNIGHT_S, moment
 from tests.meter.wire import client_for
@@ -326,3 +327,36 @@ def test_addresses():
 def test_next_boundary_closes_every_interval(tmp_path):
     with closing(Fleet(fleet_file(9, 1), tmp_path, SteppedClock(moment(MIDNIGHT_S + 100)))) as fleet:
         assert fleet.next_boundary() == moment(MIDNIGHT_S + 1800)
+
+
+async def test_a_taken_address_stops_the_fleet_at_once(tmp_path):
+    async with HeadEnd() as head_end:
+        file = fleet_file(head_end.port, 1, "urja-d1-listen")
+        taken = msgspec.structs.replace(file.meters[0], listen=f"127.0.0.1:{head_end.port}")
+        fleet = Fleet(
+            msgspec.structs.replace(file, meters=[taken]), tmp_path, SteppedClock(moment(MIDNIGHT_S))
+        )
+        with pytest.raises(OSError, match="in use"):
+            await fleet.run(asyncio.Event())
+
+
+async def test_reboot_forgets_alerts_that_wait_and_dials_again(tmp_path):
+    async with HeadEnd() as head_end, Running(fleet_file(head_end.port, 1), tmp_path) as running:
+        await head_end.until(lambda: len(head_end.writers) == 1)
+        [station] = running.fleet.stations.values()
+        assert (await running.order("reboot"))["ok"]
+        await head_end.until(lambda: station.counts.connections == 2 and head_end.writers)
+        await running.step_to(MIDNIGHT_S + 1800)
+        await head_end.until(lambda: head_end.count() == 2)
+
+
+async def test_drift_by_order_moves_the_stamps(tmp_path):
+    async with HeadEnd() as head_end, Running(fleet_file(head_end.port, 1), tmp_path) as running:
+        await head_end.until(lambda: len(head_end.writers) == 1)
+        await running.order("drift", ppm=10_000)  # 18 s fast in half an hour
+        await running.step_to(MIDNIGHT_S + 1790)
+        await head_end.until(lambda: head_end.count() == 2)
+        await running.order("totals")
+        [record] = read_truth(tmp_path / "truth.jsonl")
+        assert record.end_s == MIDNIGHT_S + 1800
+        assert record.closed_at_s < MIDNIGHT_S + 1790

@@ -181,14 +181,15 @@ class Fleet:
             stack.callback(control.close)
             if self.file.status_port is not None:
                 await stack.enter_async_context(StatusServer(list, self.status, port=self.file.status_port))
+            listening = [s for s in self.stations.values() if s.meter.identity.listen is not None]
+            for station in listening:
+                await self._listen(station, stack)
+            dialling = [s for s in self.stations.values() if s.meter.identity.listen is None]
             group = await stack.enter_async_context(asyncio.TaskGroup())
             tasks = [group.create_task(self._keep_time(), name="keep time")]
-            for station in self.stations.values():
-                if station.meter.identity.listen is not None:
-                    await self._listen(station, stack)
-                else:
-                    dialling = station.dial(self.file.head_end_host, self.file.head_end_port)
-                    tasks.append(group.create_task(dialling, name=f"dial {station.meter.identity.serial}"))
+            for station in dialling:
+                calls = station.dial(self.file.head_end_host, self.file.head_end_port)
+                tasks.append(group.create_task(calls, name=f"dial {station.meter.identity.serial}"))
             self.started.set()
             await stopping.wait()
             for task in tasks:

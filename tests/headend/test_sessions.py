@@ -1,0 +1,279 @@
+"""Read requests carried out over sessions with the simulated meter, on real sockets."""
+
+import asyncio
+import datetime as dt
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from tests.headend.conftest import until, value
+from tests.headend.pushing import KEK, free_port
+
+from urja.base.clock import SteppedClock
+from urja.base.ids import compose_id
+from urja.cosem.security import wrap_key
+from urja.headend.counters import BLOCK as COUNTER_BLOCK
+from urja.meter.faults import FaultPlan
+from urja.meter.identity import Identity, seeded
+from urja.meter.meter import Meter
+from urja.meter.station import Station
+from urja.stream.messages import DeviceEntry, ReadOutcome, ReadRequest
+from urja.stream.records import EventState, RegisterKind, Source
+
+DAY = dt.timedelta(days=1)
+BUCKET = 300
+DEVICE_ID = compose_id(BUCKET, 1)
+
+
+class World:
+    """One meter with three days of history, known to the registry under one device id."""
+
+    def __init__(self, clock: SteppedClock, device_type: str, port: int) -> None:
+        listens = f"127.0.0.1:{port}" if device_type.endswith("listen") else None
+        self.clock = clock
+        self.identity: Identity = seeded("00000001", device_type, 3, start_wh=5000, listen=listens)
+        self.meter = Meter(self.identity, clock.now() - 3 * DAY)
+        self.meter.live_through(clock.now())
+        self.station = Station(
+            self.meter,
+            now=clock.now,
+            entropy=lambda size: bytes(range(size)),
+            plan=FaultPlan(self.identity.serial),
+        )
+
+    def entry(self, **changes: object) -> DeviceEntry:
+        fields = {
+            "device_id": DEVICE_ID,
+            "bucket": BUCKET,
+            "system_title": self.identity.title,
+            "serial": self.identity.serial,
+            "device_type": self.identity.device_type,
+            "wrapped_guek": wrap_key(KEK, self.identity.keys.guek),
+            "wrapped_gak": wrap_key(KEK, self.identity.keys.gak),
+            "address": self.identity.listen,
+        }
+        return DeviceEntry(**(fields | changes))
+
+    def request(self, profile: str, request_id: int = 1, **changes: object) -> ReadRequest:
+        now = self.clock.now()
+        fields = {
+            "request_id": request_id,
+            "device_id": DEVICE_ID,
+            "system_title": self.identity.title,
+            "profile": profile,
+            "from_at": now - DAY,
+            "to_at": now,
+            "not_after_at": now + DAY,
+            "correlation": 4711,
+        }
+        return ReadRequest(**(fields | changes))
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[None]:
+        host, port = self.identity.listen.split(":")
+        server = await self.station.listen(host, int(port))
+        try:
+            yield
+        finally:
+            server.close()
+            self.station.drop_link()
+            await server.wait_closed()
+
+
+@pytest.fixture
+def world(stepped_clock: SteppedClock) -> World:
+    return World(stepped_clock, "urja-d1-listen", free_port())
+
+
+@pytest.fixture
+def outcomes(pipeline) -> Callable[[], AsyncIterator[ReadOutcome]]:
+    async def take(count: int = 1) -> list[ReadOutcome]:
+        consumer = await pipeline.consume("OUTCOMES")
+        found: list[ReadOutcome] = []
+        async with asyncio.timeout(20):
+            while len(found) < count:
+                for delivery in await consumer.fetch(10, 5):
+                    found.append(delivery.body)
+                    await delivery.ack()
+        await consumer.close()
+        return found
+
+    return take
+
+
+async def test_blocks_are_pulled_by_range(start_headend, pipeline, stored, outcomes, world):
+    await pipeline.put_device(world.entry())
+    async with start_headend(), world.listening():
+        await pipeline.publish_request(world.request("block"), world.entry().shard)
+        [outcome] = await outcomes()
+    now = world.clock.now()
+    assert outcome == ReadOutcome(
+        request_id=1, device_id=DEVICE_ID, ok=True, rows=outcome.rows, correlation=4711
+    )
+    await stored.take()
+    records = stored.records("block")
+    # Both ends of the range are included: stamps of 09:00 yesterday to 09:00 today.
+    assert outcome.rows == len(records) == 49
+    assert records["start_at"].min() == (now - DAY - dt.timedelta(minutes=30)).timestamp()
+    assert records["start_at"].max() == (now - dt.timedelta(minutes=30)).timestamp()
+    assert set(records["source"].tolist()) == {Source.PULL}
+    assert set(records["correlation"].tolist()) == {4711}
+    assert set(records["device_id"].tolist()) == {DEVICE_ID}
+    assert records["voltage_cv"].min() > 20000
+    assert records["import_wh"].sum() > 0
+
+
+async def test_daily_registers_close_their_days(start_headend, pipeline, stored, outcomes, world):
+    await pipeline.put_device(world.entry())
+    async with start_headend(), world.listening():
+        await pipeline.publish_request(
+            world.request("daily", from_at=world.clock.now() - 3 * DAY), world.entry().shard
+        )
+        [outcome] = await outcomes()
+    assert outcome.ok
+    await stored.take()
+    records = stored.records("register")
+    assert len(records) == 3
+    assert set(records["kind"].tolist()) == {RegisterKind.DAILY}
+    # Local midnight is 18:30 UTC of the day before.
+    assert {at % 86_400 for at in records["read_at"].tolist()} == {18 * 3600 + 1800}
+    assert records["import_wh"].tolist() == sorted(records["import_wh"].tolist())
+
+
+async def test_the_register_now(start_headend, pipeline, stored, outcomes, world):
+    await pipeline.put_device(world.entry())
+    async with start_headend(), world.listening():
+        await pipeline.publish_request(world.request("instantaneous"), world.entry().shard)
+        [outcome] = await outcomes()
+    assert (outcome.ok, outcome.rows) == (True, 1)
+    await stored.take()
+    [record] = stored.records("register")
+    assert (record["kind"], record["source"]) == (RegisterKind.INSTANTANEOUS, Source.PULL)
+    assert record["read_at"] == world.clock.now().timestamp()
+    assert record["import_wh"] >= 5000
+
+
+async def test_an_outage_is_read_from_the_event_log(start_headend, pipeline, stored, outcomes, world):
+    await pipeline.put_device(world.entry())
+    failed_at = world.clock.now()
+    world.station.cut_power()
+    restored_at = world.clock.advance(dt.timedelta(hours=2))
+    world.station.restore_power()
+    async with start_headend(), world.listening():
+        await pipeline.publish_request(world.request("power-events"), world.entry().shard)
+        [outcome] = await outcomes()
+    assert outcome.ok, outcome.error
+    await stored.take()
+    found = [
+        (record["code"].item(), record["state"].item(), record["occurred_at"].item())
+        for record in stored.records("event")
+    ]
+    assert found == [
+        (101, EventState.OCCURRED, failed_at.timestamp()),
+        (102, EventState.RESTORED, restored_at.timestamp()),
+    ]
+
+
+async def test_a_dialled_in_connection_carries_sessions_too(
+    start_headend, pipeline, stored, outcomes, stepped_clock
+):
+    world = World(stepped_clock, "urja-d1", 0)
+    await pipeline.put_device(world.entry())
+    async with start_headend() as headend:
+        dialling = asyncio.ensure_future(world.station.dial("127.0.0.1", headend.gate.port))
+        await until(lambda: world.station.linked)
+        stepped_clock.advance(dt.timedelta(minutes=30))
+        world.station.touch()
+        await until(lambda: headend.gate.by_slot != {})
+        await pipeline.publish_request(world.request("block"), world.entry().shard)
+        [outcome] = await outcomes()
+        assert outcome.ok, outcome.error
+        # Pushes go on over the same connection.
+        before = value(headend, "pushes_accepted_total")
+        stepped_clock.advance(dt.timedelta(minutes=30))
+        world.station.touch()
+        await until(lambda: value(headend, "pushes_accepted_total") > before)
+        dialling.cancel()
+    await stored.take()
+    pulled = [row for row in stored.records("block") if row["source"] == Source.PULL]
+    assert len(pulled) == 49
+    pushed = {row["start_at"].item(): row for row in stored.records("block") if row["source"] == Source.PUSH}
+    [same] = [row for row in pulled if row["start_at"].item() in pushed]
+    for field in ("import_wh", "import_vah", "voltage_cv", "current_ca", "health", "clock_status"):
+        assert same[field] == pushed[same["start_at"].item()][field]
+
+
+async def test_one_session_at_a_time_and_counters_that_never_repeat(
+    start_headend, pipeline, outcomes, world, stored
+):
+    await pipeline.put_device(world.entry())
+    for _ in range(2):
+        async with start_headend() as headend, world.listening():
+            for number in range(4):
+                request = world.request("instantaneous", number + 10 * headend.gate.port)
+                await pipeline.publish_request(request, world.entry().shard)
+            assert all(outcome.ok for outcome in await outcomes(4))
+            name = next(iter(headend.plans._counters._left))
+    # The second head end began with a block of its own.
+    assert (await headend_counter(pipeline, world, name)) >= COUNTER_BLOCK
+
+
+async def headend_counter(pipeline, world: World, name: str) -> int:
+    from urja.meter.model import Role
+
+    assert name.startswith(world.identity.system_title)
+    return world.meter.received_counters[Role.UTILITY]
+
+
+class TestTrouble:
+    async def test_a_wrong_key_is_final(self, start_headend, pipeline, outcomes, world):
+        await pipeline.put_device(world.entry(wrapped_guek=wrap_key(KEK, bytes(16))))
+        async with start_headend(), world.listening():
+            await pipeline.publish_request(world.request("block"), world.entry().shard)
+            [outcome] = await outcomes()
+        assert not outcome.ok
+        assert outcome.error is not None
+        assert outcome.error.startswith(("wrong key", "refused"))
+
+    async def test_an_expired_request_is_settled_unread(self, start_headend, pipeline, outcomes, world):
+        await pipeline.put_device(world.entry())
+        past = world.clock.now() - DAY
+        async with start_headend():
+            await pipeline.publish_request(world.request("block", not_after_at=past), world.entry().shard)
+            [outcome] = await outcomes()
+        assert (outcome.ok, outcome.error) == (False, "expired before the meter could be read")
+
+    async def test_a_meter_that_comes_later_is_read_later(self, start_headend, pipeline, outcomes, world):
+        await pipeline.put_device(world.entry())
+        async with start_headend() as headend:
+            await pipeline.publish_request(world.request("block"), world.entry().shard)
+            await until(lambda: value(headend, "reads_total", profile="block", result="again") == 1)
+            async with world.listening():
+                [outcome] = await outcomes()
+        assert outcome.ok
+
+    async def test_a_request_survives_the_head_end(self, start_headend, pipeline, outcomes, world):
+        await pipeline.put_device(world.entry())
+        await pipeline.publish_request(world.request("block"), world.entry().shard)
+        async with start_headend() as headend:
+            await until(lambda: value(headend, "reads_total", profile="block", result="again") == 1)
+        async with start_headend(), world.listening():
+            [outcome] = await outcomes()
+        assert outcome.ok
+
+    async def test_a_listener_that_hangs_up_is_tried_again(self, start_headend, pipeline, outcomes, world):
+        await pipeline.put_device(world.entry())
+        port = int(world.identity.listen.split(":")[1])
+
+        def hang_up(_reader, writer):
+            writer.close()
+
+        async with start_headend() as headend:
+            rude = await asyncio.start_server(hang_up, "127.0.0.1", port)
+            await pipeline.publish_request(world.request("block"), world.entry().shard)
+            await until(lambda: value(headend, "reads_total", profile="block", result="again") == 1)
+            rude.close()
+            await rude.wait_closed()
+            async with world.listening():
+                [outcome] = await outcomes()
+        assert outcome.ok

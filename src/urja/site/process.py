@@ -51,7 +51,7 @@ class Known(Struct, frozen=True):
 KNOWN: Final = {
     "prepare": Known("urja.site.prepare:run_prepare", AdminSecrets, wants_start=True),
     "headend": Known("urja.headend.process:run_headend", HeadendSecrets),
-    "pipeline": Known("urja.pipeline.runner:run_pipeline", PipelineSecrets),
+    "pipeline": Known("urja.site.pipeline_process:run_pipeline", PipelineSecrets, wants_start=True),
     "web": Known("urja.site.web_process:run_web", WebSecrets, wants_start=True),
 }
 

@@ -4,6 +4,7 @@ Storing is decided by content, not by bookkeeping: the same key with the same va
 ignored, whoever sends it and however often; the same key with other values is a new version and is reported.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -92,6 +93,11 @@ def make_days(cursor: Cursor, start_at: NDArray[np.int64]) -> None:
             "SELECT readings_make_days(date '1970-01-01' + %s, date '1970-01-01' + %s)",
             [int(run[0]), int(run[-1])],
         )
+
+
+def make_days_of(cursor: Cursor, instants: Sequence[datetime]) -> None:
+    """As `make_days`, for a few instants as objects."""
+    make_days(cursor, np.array([int(instant.timestamp()) for instant in instants], np.int64))
 
 
 def store_blocks(cursor: Cursor, rows: Rows, *, zone: str, now: datetime) -> Stored:

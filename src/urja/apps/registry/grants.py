@@ -17,7 +17,7 @@ GRANTS: dict[str, list[str]] = {
     ],
     "urja_pipeline": [
         f"GRANT SELECT ON {_TABLES}, registry_device, registry_projection TO urja_pipeline",
-        "GRANT UPDATE (projected_version) ON registry_projection TO urja_pipeline",
+        "GRANT UPDATE (version, projected_version) ON registry_projection TO urja_pipeline",
         "GRANT SELECT (id, email, is_active) ON auth_user TO urja_pipeline",
     ],
 }

@@ -68,6 +68,17 @@ def due_projections(limit: int) -> list[DueProjection]:
     ]
 
 
+def newest_projected() -> DeviceEntry | None:
+    """The entry of a device that the key-value store was given last; none before the first."""
+    projection = (
+        Projection.objects.filter(projected_version__gt=0)
+        .select_related("device")
+        .order_by("-device_id")
+        .first()
+    )
+    return None if projection is None else _entry(projection.device, None)
+
+
 def mark_projected(versions: dict[int, int]) -> None:
     """Note which version of each device is in the store; a change made meanwhile stays due."""
     with connection.cursor() as cursor:

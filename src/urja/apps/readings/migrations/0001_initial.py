@@ -98,6 +98,8 @@ CREATE TABLE readings_gap (
     start_at timestamptz NOT NULL,
     service_point_id bigint NOT NULL,
     found_at timestamptz NOT NULL,
+    -- When the meter was asked and had no such row.
+    denied_at timestamptz,
     closed_at timestamptz,
     length_s integer NOT NULL,
     closed_by smallint,
@@ -106,10 +108,12 @@ CREATE TABLE readings_gap (
 );
 CREATE INDEX readings_gap_open ON readings_gap (device_id, start_at) WHERE closed_at IS NULL;
 
--- Every interval of a device period before listed_to_at is stored or listed as a gap.
+-- Of a device period: every interval before listed_to_at is stored or listed as a gap; every local midnight up
+-- to daily_to_at has its register read, or the meter was asked for it and has none.
 CREATE TABLE readings_coverage (
     device_period_id bigint PRIMARY KEY,
-    listed_to_at timestamptz NOT NULL
+    listed_to_at timestamptz,
+    daily_to_at timestamptz
 ) WITH (fillfactor = 50);
 
 -- What was asked of a meter, when it may be asked again, and how often it has been asked in vain.
@@ -117,6 +121,8 @@ CREATE TABLE readings_pull (
     device_id bigint NOT NULL,
     profile text NOT NULL,
     request_id bigint,
+    from_at timestamptz,
+    to_at timestamptz,
     not_after_at timestamptz,
     next_at timestamptz NOT NULL,
     attempts integer NOT NULL,

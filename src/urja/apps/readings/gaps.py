@@ -1,0 +1,308 @@
+"""What is missing, set by set: intervals that did not come, midnights without a register read, what to ask for.
+
+`readings_gap` is the list of what is missing: an interval of a device period that has ended a while ago is
+stored, or it is an open gap. A gap closes when its data arrive or when an outage explains it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from urja.apps.readings.accrual import Cursor
+from urja.apps.readings.kinds import ClosedBy
+from urja.stream.messages import Profile, ReadOutcome
+from urja.stream.records import RegisterKind
+
+BLOCK_GRACE: Final = timedelta(minutes=15)
+"""How long after its end an interval may still be on its way before it is called missing."""
+
+DAILY_GRACE: Final = timedelta(minutes=10)
+"""How long after local midnight the daily profile is asked for."""
+
+DEPTH: Final = timedelta(days=35)
+"""How far back a meter's profiles reach (IS 15959-2: 35 days of block load); older gaps are not asked for."""
+
+ASK_AGAIN: Final = timedelta(days=1)
+"""After which a meter is asked once more for what it did not have."""
+
+WORTH_WAITING: Final = timedelta(hours=2)
+"""How long an answer is waited for before the request counts as lost."""
+
+FIRST_RETRY: Final = timedelta(minutes=5)
+LAST_RETRY: Final = timedelta(hours=12)
+"""Spacing after failures: the first, doubled each time, at most the last."""
+
+FAILED, RESTORED = 101, 102
+"""Power failure and its end (IS 15959-2 event codes)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Rows of a profile to ask a meter for, by the meter's own stamps, both ends included."""
+
+    request_id: int
+    service_point_id: int
+    device_id: int
+    system_title: bytes
+    profile: Profile
+    from_at: datetime
+    to_at: datetime
+    not_after_at: datetime
+
+
+def list_missing(cursor: Cursor, now: datetime, utc_offset_s: int) -> int:
+    """List the intervals that ended `BLOCK_GRACE` ago and are not stored; how many are new."""
+    cursor.execute(_LIST, {"horizon": now - BLOCK_GRACE, "now": now, "offset": utc_offset_s})
+    row = cursor.fetchone()
+    return int(row[0]) if row else 0
+
+
+_LIST = """
+    WITH period AS (
+        SELECT p.id, p.service_point_id, p.device_id, d.interval_s, make_interval(secs => d.interval_s) AS step,
+            coalesce(
+                c.listed_to_at,
+                -- The first whole interval of the device at this place, counted from local midnight.
+                to_timestamp(
+                    ceil((extract(epoch FROM p.valid_from) + %(offset)s) / d.interval_s) * d.interval_s - %(offset)s
+                )
+            ) AS from_at,
+            least(%(horizon)s, coalesce(p.valid_to, 'infinity')) AS to_at
+        FROM registry_device_period p
+        JOIN registry_device d ON d.id = p.device_id
+        LEFT JOIN readings_coverage c ON c.device_period_id = p.id
+    ),
+    expected AS MATERIALIZED (
+        SELECT p.*, g.start_at
+        FROM period p CROSS JOIN LATERAL generate_series(p.from_at, p.to_at - p.step, p.step) AS g (start_at)
+        WHERE p.from_at + p.step <= p.to_at
+    ),
+    missing AS (
+        INSERT INTO readings_gap (device_id, start_at, service_point_id, found_at, length_s)
+        SELECT e.device_id, e.start_at, e.service_point_id, %(now)s, e.interval_s
+        FROM expected e
+        WHERE NOT EXISTS (
+            SELECT FROM readings_interval i
+            WHERE i.service_point_id = e.service_point_id AND i.device_id = e.device_id
+                AND i.channel_set = 1 AND i.start_at = e.start_at
+        )
+        ON CONFLICT DO NOTHING RETURNING 1
+    ),
+    covered AS (
+        INSERT INTO readings_coverage (device_period_id, listed_to_at)
+        SELECT id, max(start_at + step) FROM expected GROUP BY id
+        ON CONFLICT (device_period_id) DO UPDATE SET listed_to_at = excluded.listed_to_at
+    )
+    SELECT count(*) FROM missing
+"""
+
+
+def close_filled(cursor: Cursor, now: datetime) -> int:
+    """Close the gaps whose data have come."""
+    cursor.execute(
+        "UPDATE readings_gap g SET closed_at = %s, closed_by = %s"
+        " WHERE g.closed_at IS NULL AND EXISTS ("
+        " SELECT FROM readings_interval i WHERE i.service_point_id = g.service_point_id"
+        " AND i.device_id = g.device_id AND i.channel_set = 1 AND i.start_at = g.start_at)",
+        [now, ClosedBy.DATA],
+    )
+    return cursor.rowcount
+
+
+def explained_by_outages(cursor: Cursor) -> list[tuple[int, int, datetime, int]]:
+    """Open gaps (service point, device, start, seconds) that lie wholly within an outage.
+
+    Proof takes two things: the meter has said that it has no such row, and its own events say that power failed
+    before and came back after, with no other failure or return between them.
+    """
+    cursor.execute(
+        """
+        WITH event AS (
+            SELECT device_id, code, occurred_at,
+                lead(code) OVER next AS next_code, lead(occurred_at) OVER next AS restored_at
+            FROM readings_event
+            WHERE code IN (%(failed)s, %(restored)s)
+                AND device_id IN (SELECT device_id FROM readings_gap WHERE closed_at IS NULL)
+            WINDOW next AS (PARTITION BY device_id ORDER BY occurred_at, code DESC)
+        )
+        SELECT g.service_point_id, g.device_id, g.start_at, g.length_s
+        FROM readings_gap g JOIN event e
+            ON e.device_id = g.device_id AND e.code = %(failed)s AND e.next_code = %(restored)s
+            AND e.occurred_at <= g.start_at
+            AND e.restored_at >= g.start_at + make_interval(secs => g.length_s)
+        WHERE g.closed_at IS NULL AND g.denied_at IS NOT NULL
+        ORDER BY 1, 2, 3
+        """,
+        {"failed": FAILED, "restored": RESTORED},
+    )
+    return cursor.fetchall()
+
+
+def settle(cursor: Cursor, outcomes: Iterable[ReadOutcome], now: datetime) -> int:
+    """Note what became of requests; outcomes of requests that were given up, or come again, change nothing."""
+    settled = 0
+    for outcome in outcomes:
+        if outcome.ok:
+            cursor.execute(
+                "UPDATE readings_pull SET request_id = NULL, attempts = 0, last_error = NULL, next_at = %s"
+                " WHERE request_id = %s RETURNING device_id, profile, from_at, to_at",
+                [now, outcome.request_id],
+            )
+            row = cursor.fetchone()
+            if row is not None:
+                _answered(cursor, row, now)
+        else:
+            cursor.execute(
+                "UPDATE readings_pull SET request_id = NULL, attempts = attempts + 1, last_error = %s,"
+                " next_at = %s::timestamptz + least(%s::interval * power(2, least(attempts, 20)), %s::interval)"
+                " WHERE request_id = %s RETURNING device_id",
+                [outcome.error, now, FIRST_RETRY, LAST_RETRY, outcome.request_id],
+            )
+            row = cursor.fetchone()
+        settled += row is not None
+    return settled
+
+
+def _answered(cursor: Cursor, row: tuple, now: datetime) -> None:
+    """The meter has given what it has: what is still missing it does not have."""
+    device_id, profile, from_at, to_at = row
+    if profile == "block":
+        cursor.execute(
+            "UPDATE readings_gap SET denied_at = %s WHERE device_id = %s AND closed_at IS NULL"
+            " AND start_at + make_interval(secs => length_s) BETWEEN %s AND %s",
+            [now, device_id, from_at, to_at],
+        )
+    elif profile == "daily":
+        cursor.execute(
+            "UPDATE readings_coverage c SET daily_to_at = greatest(c.daily_to_at, %s)"
+            " FROM registry_device_period p WHERE p.id = c.device_period_id AND p.device_id = %s"
+            " AND p.valid_from <= %s",
+            [to_at, device_id, to_at],
+        )
+    else:
+        cursor.execute(
+            "UPDATE readings_pull SET next_at = %s WHERE device_id = %s AND profile = %s",
+            [now + LAST_RETRY, device_id, profile],
+        )
+
+
+def cover_midnights(cursor: Cursor, last_midnight: datetime, zone: str) -> None:
+    """Move each device's `daily_to_at` over the midnights that have been read."""
+    cursor.execute(
+        """
+        WITH period AS (
+            SELECT p.id, p.service_point_id, p.device_id,
+                greatest(coalesce(c.daily_to_at, p.valid_from), %(last)s - %(depth)s::interval) AS after_at,
+                least(%(last)s, coalesce(p.valid_to, 'infinity')) AS last_at
+            FROM registry_device_period p LEFT JOIN readings_coverage c ON c.device_period_id = p.id
+            WHERE coalesce(c.daily_to_at, p.valid_from) < least(%(last)s, coalesce(p.valid_to, 'infinity'))
+        ),
+        unread AS (
+            SELECT p.id, min(m.at) AS first_at
+            FROM period p CROSS JOIN LATERAL (
+                SELECT (day::timestamp AT TIME ZONE %(zone)s) AS at
+                FROM generate_series(
+                    date_trunc('day', p.after_at AT TIME ZONE %(zone)s), p.last_at AT TIME ZONE %(zone)s, '1 day'
+                ) AS day
+            ) m
+            WHERE m.at > p.after_at AND NOT EXISTS (
+                SELECT FROM readings_register r
+                WHERE r.service_point_id = p.service_point_id AND r.device_id = p.device_id
+                    AND r.read_at = m.at AND r.kind = %(daily)s
+            )
+            GROUP BY p.id
+        )
+        INSERT INTO readings_coverage (device_period_id, daily_to_at)
+        SELECT p.id, coalesce(u.first_at - interval '1 second', p.last_at)
+        FROM period p LEFT JOIN unread u USING (id)
+        ON CONFLICT (device_period_id) DO UPDATE SET daily_to_at = excluded.daily_to_at
+        """,
+        {"last": last_midnight, "depth": DEPTH, "zone": zone, "daily": RegisterKind.DAILY},
+    )
+
+
+def wanted(cursor: Cursor, now: datetime, last_midnight: datetime, limit: int) -> list[Wanted]:
+    """What to ask for now, each noted as asked: at most `limit` requests under way at any time.
+
+    Midnights first (the register bills), then blocks (they shape), then power events (they explain).
+    """
+    cursor.execute(
+        "SELECT count(*) FROM readings_pull WHERE request_id IS NOT NULL AND not_after_at > %s", [now]
+    )
+    row = cursor.fetchone()
+    free = limit - (int(row[0]) if row else 0)
+    if free <= 0:
+        return []
+    cursor.execute(
+        _WANTED,
+        {
+            "now": now,
+            "last": last_midnight,
+            "oldest": now - DEPTH,
+            "again": now - ASK_AGAIN,
+            "until": now + WORTH_WAITING,
+            "free": free,
+        },
+    )
+    return [
+        Wanted(request, place, device, bytes(title), profile, from_at, to_at, until)
+        for request, place, device, title, profile, from_at, to_at, until in cursor.fetchall()
+    ]
+
+
+_WANTED = """
+    WITH need (device_id, service_point_id, profile, rank, from_at, to_at) AS (
+        SELECT p.device_id, p.service_point_id, 'daily', 1, c.daily_to_at, %(last)s
+        FROM readings_coverage c JOIN registry_device_period p ON p.id = c.device_period_id
+        WHERE c.daily_to_at < least(%(last)s, coalesce(p.valid_to, 'infinity'))
+        UNION ALL
+        SELECT g.device_id, max(g.service_point_id), 'block', 2,
+            min(g.start_at + make_interval(secs => g.length_s)),
+            max(g.start_at + make_interval(secs => g.length_s))
+        FROM readings_gap g
+        WHERE g.closed_at IS NULL AND g.start_at > %(oldest)s
+            AND (g.denied_at IS NULL OR g.denied_at <= %(again)s)
+        GROUP BY g.device_id
+        UNION ALL
+        SELECT g.device_id, max(g.service_point_id), 'power-events', 3, min(g.start_at) - interval '1 day', %(now)s
+        FROM readings_gap g
+        WHERE g.closed_at IS NULL AND g.start_at > %(oldest)s AND g.denied_at IS NOT NULL
+        GROUP BY g.device_id
+    ),
+    asked AS (
+        INSERT INTO readings_pull AS q
+            (device_id, profile, request_id, from_at, to_at, not_after_at, next_at, attempts)
+        SELECT n.device_id, n.profile, nextval('readings_request_number'), n.from_at, n.to_at, %(until)s, %(now)s, 0
+        FROM (
+            SELECT DISTINCT ON (n.rank, n.device_id) n.* FROM need n
+            LEFT JOIN readings_pull q USING (device_id, profile)
+            WHERE q.device_id IS NULL
+                OR (q.next_at <= %(now)s AND (q.request_id IS NULL OR q.not_after_at <= %(now)s))
+            ORDER BY n.rank, n.device_id, n.from_at
+            LIMIT %(free)s
+        ) n
+        ON CONFLICT (device_id, profile) DO UPDATE SET
+            request_id = excluded.request_id, from_at = excluded.from_at, to_at = excluded.to_at,
+            not_after_at = excluded.not_after_at,
+            -- A request that nobody answered in time is a failure too.
+            attempts = q.attempts + CASE WHEN q.request_id IS NULL THEN 0 ELSE 1 END
+        RETURNING q.device_id, q.profile, q.request_id, q.from_at, q.to_at, q.not_after_at
+    )
+    SELECT a.request_id, n.service_point_id, a.device_id, d.system_title, a.profile, a.from_at, a.to_at,
+        a.not_after_at
+    FROM asked a
+    JOIN registry_device d ON d.id = a.device_id
+    JOIN LATERAL (
+        SELECT n.service_point_id FROM need n WHERE n.device_id = a.device_id AND n.profile = a.profile LIMIT 1
+    ) n ON true
+    ORDER BY a.request_id
+"""
+
+
+def withdraw(cursor: Cursor, request_ids: list[int], now: datetime) -> None:
+    """Requests that could not be published: they may be asked again."""
+    cursor.execute(
+        "UPDATE readings_pull SET request_id = NULL, next_at = %s WHERE request_id = ANY (%s)",
+        [now, request_ids],
+    )

@@ -1,0 +1,150 @@
+"""The stage `gaps`: lists what is missing, asks the meters for it, and closes what has come or is explained."""
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+from zoneinfo import ZoneInfo
+
+import structlog
+from prometheus_client import Counter, Gauge
+
+from urja.apps.readings import gaps, operations, staging
+from urja.apps.readings.gaps import DAILY_GRACE, Wanted
+from urja.base.ids import bucket_of, new_correlation, shard_of
+from urja.pipeline.stage import Report, Session
+from urja.stream.broker import Consumer
+from urja.stream.errors import StreamError
+from urja.stream.messages import ReadOutcome, ReadRequest
+
+log = structlog.get_logger()
+
+OUTSTANDING: Final = 500
+"""Requests under way at any time; the head end works them off, a meter at a time."""
+
+_OUTCOMES_AT_ONCE: Final = 500
+_CLOSED = Counter("urja_gaps_closed", "Gaps closed, by what", ["by"])
+_ASKED = Counter("urja_gaps_requests", "Read requests published", ["profile"])
+_FOUND = Counter("urja_gaps_found", "Intervals found missing")
+_UNDER_WAY = Gauge("urja_gaps_published_last", "Read requests published by the last run")
+
+
+class Requests(Protocol):
+    """Where read requests go: the broker."""
+
+    async def publish_request(self, request: ReadRequest, shard: int) -> int: ...
+
+
+class Gaps:
+    """The stage. `outcomes` may be none where nobody answers (a test of the database's side)."""
+
+    name = "gaps"
+
+    def __init__(
+        self,
+        session: Session,
+        requests: Requests,
+        outcomes: Consumer[ReadOutcome] | None,
+        zone: str,
+        *,
+        outstanding: int = OUTSTANDING,
+    ) -> None:
+        self._session = session
+        self._requests = requests
+        self._outcomes = outcomes
+        self._zone = ZoneInfo(zone)
+        self._outstanding = outstanding
+
+    async def run_once(self, now: datetime) -> Report:
+        settled = await self._settle(now)
+        found, closed, asked = await asyncio.to_thread(self._look, now)
+        await self._publish(asked, now)
+        if found or closed or asked:
+            log.info("gaps", found=found, closed=closed, asked=len(asked))
+        return Report(settled + found + closed + len(asked), detail=f"{found} found, {closed} closed")
+
+    async def _settle(self, now: datetime) -> int:
+        """Outcomes are acknowledged after the commit; one that comes again changes nothing."""
+        if self._outcomes is None:
+            return 0
+        deliveries = await self._outcomes.fetch(_OUTCOMES_AT_ONCE, 0.05)
+        if not deliveries:
+            return 0
+        bodies = [delivery.body for delivery in deliveries]
+        for outcome in bodies:
+            log.info(
+                "read outcome",
+                request=outcome.request_id,
+                ok=outcome.ok,
+                rows=outcome.rows,
+                error=outcome.error,
+                correlation=outcome.correlation,
+            )
+        settled = await asyncio.to_thread(self._note, bodies, now)
+        for delivery in deliveries:
+            await delivery.ack()
+        return settled
+
+    def _note(self, outcomes: Sequence[ReadOutcome], now: datetime) -> int:
+        connection = self._session.get()
+        with connection.transaction(), connection.cursor() as cursor:
+            return gaps.settle(cursor, outcomes, now)
+
+    def _look(self, now: datetime) -> tuple[int, int, list[Wanted]]:
+        """One transaction: list, close, explain, and note what will be asked."""
+        connection = self._session.get()
+        offset = now.astimezone(self._zone).utcoffset()
+        assert offset is not None
+        midnight = self._last_midnight(now)
+        with connection.cursor() as cursor, connection.transaction():
+            found = gaps.list_missing(cursor, now, int(offset.total_seconds()))
+            filled = gaps.close_filled(cursor, now)
+            explained = gaps.explained_by_outages(cursor)
+            if explained:
+                staging.make_days_of(cursor, [start for _, _, start, _ in explained])
+            zeros = operations.store_known_zeros(cursor, explained, now, str(self._zone))
+            gaps.cover_midnights(cursor, midnight, str(self._zone))
+            asked = gaps.wanted(cursor, now, midnight, self._outstanding)
+        _FOUND.inc(found)
+        _CLOSED.labels("data").inc(filled)
+        _CLOSED.labels("outage").inc(zeros)
+        return found, filled + zeros, asked
+
+    def _last_midnight(self, now: datetime) -> datetime:
+        """The last local midnight whose daily profile may be asked for."""
+        local = (now - DAILY_GRACE).astimezone(self._zone)
+        return local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+
+    async def _publish(self, asked: Sequence[Wanted], now: datetime) -> None:
+        for number, want in enumerate(asked):
+            request = ReadRequest(
+                request_id=want.request_id,
+                device_id=want.device_id,
+                system_title=want.system_title,
+                profile=want.profile,
+                from_at=want.from_at,
+                to_at=want.to_at,
+                not_after_at=want.not_after_at,
+                correlation=new_correlation(int(now.timestamp() * 1000), secrets.randbits(21)),
+            )
+            try:
+                await self._requests.publish_request(request, shard_of(bucket_of(want.service_point_id)))
+            except StreamError:
+                unpublished = [other.request_id for other in asked[number:]]
+                await asyncio.to_thread(self._withdraw, unpublished, now + timedelta(minutes=1))
+                raise
+            _ASKED.labels(want.profile).inc()
+            log.info(
+                "read asked for",
+                request=want.request_id,
+                device=want.device_id,
+                profile=want.profile,
+                correlation=request.correlation,
+            )
+        _UNDER_WAY.set(len(asked))
+
+    def _withdraw(self, request_ids: list[int], until: datetime) -> None:
+        connection = self._session.get()
+        with connection.transaction(), connection.cursor() as cursor:
+            gaps.withdraw(cursor, request_ids, until)

@@ -1,0 +1,245 @@
+"""The pipeline's process: each stage in a loop of its own, until the process is told to stop.
+
+A stage that fails because something it needs is away (database, broker) is tried again with growing pauses; it
+is logged, and `/readyz` says what is waited for. A programmer's mistake is not caught: it ends the process, and
+the supervisor starts it anew.
+"""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import psycopg
+import structlog
+from prometheus_client import Counter, Gauge
+
+from urja.base.clock import Clock
+from urja.base.http import StatusServer
+from urja.base.secrets import PipelineSecrets
+from urja.base.settings import Settings
+from urja.pipeline import post
+from urja.pipeline.gaps import Gaps
+from urja.pipeline.ingest import Ingest, Ingester
+from urja.pipeline.project import Project
+from urja.pipeline.stage import Report, Session, Stage
+from urja.stream import broker as stream
+from urja.stream.errors import StreamError
+from urja.stream.subjects import OUTCOMES, READINGS, User
+
+log = structlog.get_logger()
+
+FIRST_PAUSE_S: Final = 0.2
+LAST_PAUSE_S: Final = 15.0
+
+_RUNS = Counter("urja_stage_runs", "Runs of a stage", ["stage", "result"])
+_LAG = Gauge("urja_stage_lag", "What waits for a stage", ["stage"])
+
+
+@dataclass(slots=True)
+class Progress:
+    """What is known of one stage, for people and for the supervisor."""
+
+    name: str
+    runs: int = 0
+    failures_in_a_row: int = 0
+    error: str = ""
+    last_run_at: datetime | None = None
+    lag: int | None = None
+    done: int = 0
+
+    def succeeded(self, report: Report, now: datetime) -> None:
+        self.runs += 1
+        self.failures_in_a_row = 0
+        self.error = ""
+        self.last_run_at = now
+        self.lag = report.lag if report.lag is not None else self.lag
+        self.done += report.done
+
+    def failed(self, error: Exception) -> None:
+        self.failures_in_a_row += 1
+        self.error = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else ''}"
+
+
+@dataclass(slots=True)
+class Loop:
+    """Runs one stage again and again."""
+
+    stage: Stage
+    clock: Clock
+    rest_s: float
+    """Pause after a run that found nothing to do."""
+    progress: Progress = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.progress = Progress(self.stage.name)
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Until `stopping` is set; a run that has begun is finished."""
+        while not stopping.is_set():
+            await self._pause(stopping, await self._once())
+
+    async def _once(self) -> float:
+        """One run; how many seconds to rest after it."""
+        now = self.clock.now()
+        try:
+            report = await self.stage.run_once(now)
+        except away_errors() as error:
+            self.progress.failed(error)
+            _RUNS.labels(self.stage.name, "failed").inc()
+            pause = min(FIRST_PAUSE_S * 2 ** min(self.progress.failures_in_a_row - 1, 20), LAST_PAUSE_S)
+            log.warning("stage failed", stage=self.stage.name, error=self.progress.error, again_in_s=pause)
+            return pause
+        self.progress.succeeded(report, now)
+        _RUNS.labels(self.stage.name, "ok").inc()
+        if report.lag is not None:
+            _LAG.labels(self.stage.name).set(report.lag)
+        return 0.0 if report.done else self.rest_s
+
+    @staticmethod
+    async def _pause(stopping: asyncio.Event, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await stopping.wait()
+        except TimeoutError:
+            return
+
+
+def away_errors() -> tuple[type[Exception], ...]:
+    """What a stage may fail with because of others: database or broker away, full, or restarting."""
+    from django.db import InterfaceError, OperationalError
+
+    return (
+        psycopg.OperationalError,
+        psycopg.InterfaceError,
+        OperationalError,
+        InterfaceError,
+        StreamError,
+        OSError,
+        TimeoutError,
+    )
+
+
+class DjangoThread:
+    """One thread that holds Django's connection: what is synchronous runs there, out of the event loop's way."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="django")
+
+    async def __call__(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._call, function, arguments)
+
+    @staticmethod
+    def _call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+        from django.db import close_old_connections
+
+        # As at a request's beginning and end: a broken connection is replaced, not kept.
+        close_old_connections()
+        try:
+            return function(*arguments)
+        finally:
+            close_old_connections()
+
+    async def close(self) -> None:
+        from django.db import connections
+
+        await self(connections.close_all)
+        self._pool.shutdown()
+
+
+class Post:
+    """The stage `post` as the runner sees it."""
+
+    name = "post"
+
+    def __init__(self, in_thread: DjangoThread, cutoff: timedelta) -> None:
+        self._in_thread = in_thread
+        self._cutoff = cutoff
+
+    async def run_once(self, now: datetime) -> Report:
+        report = await self._in_thread(post.run_once, now, self._cutoff)
+        return Report(report.entries)
+
+
+async def run_pipeline(settings: Settings, secrets: PipelineSecrets, clock: Clock) -> None:
+    """Run all stages until SIGTERM or SIGINT. Django is set up for the pipeline's role by the caller."""
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    loops: list[Loop] = []
+    waiting = ["broker"]
+
+    def waiting_for() -> list[str]:
+        failing = [f"{loop.stage.name}: {loop.progress.error}" for loop in loops if loop.progress.error]
+        fresh = [f"{loop.stage.name}: first run" for loop in loops if not loop.progress.runs]
+        return waiting + failing + [text for text in fresh if not failing]
+
+    def status() -> dict[str, Any]:
+        return {"stages": {loop.stage.name: _describe(loop.progress) for loop in loops}}
+
+    async with StatusServer(waiting_for, status, port=settings.pipeline.status_port):
+        connection = await _connect(secrets, stopping)
+        if connection is None:
+            return
+        in_thread = DjangoThread()
+        sessions = [Session(secrets.database), Session(secrets.database)]
+        try:
+            loops += await _stages(settings, connection, sessions, in_thread, clock)
+            waiting.clear()
+            log.info("pipeline runs", stages=[loop.stage.name for loop in loops])
+            async with asyncio.TaskGroup() as group:
+                for loop in loops:
+                    group.create_task(loop.run(stopping), name=loop.stage.name)
+        finally:
+            await connection.close()
+            await in_thread.close()
+            for session in sessions:
+                session.close()
+    log.info("pipeline stopped")
+
+
+async def _connect(secrets: PipelineSecrets, stopping: asyncio.Event) -> stream.Broker | None:
+    """The broker, as soon as it answers; none if the process is told to stop before."""
+    while not stopping.is_set():
+        try:
+            return await stream.connect(
+                secrets.broker_url, User.PIPELINE, secrets.broker_password, "pipeline"
+            )
+        except (StreamError, OSError) as error:
+            log.warning("no broker yet", error=str(error))
+            await Loop._pause(stopping, 1.0)  # noqa: SLF001 - the same wait, in the same module
+    return None
+
+
+async def _stages(
+    settings: Settings,
+    connection: stream.Broker,
+    sessions: list[Session],
+    in_thread: DjangoThread,
+    clock: Clock,
+) -> list[Loop]:
+    zone, rest_s = settings.utility.timezone, settings.pipeline.interval_s
+    cutoff = timedelta(seconds=settings.pipeline.close_cutoff_s)
+    readings = await connection.consume(READINGS)
+    outcomes = await connection.consume(OUTCOMES)
+    stages: list[tuple[Stage, float]] = [
+        # Waiting for messages is its rest.
+        (Ingest(readings, Ingester(sessions[0], zone), clock), 0.0),
+        (Gaps(sessions[1], connection, outcomes, zone), rest_s),
+        (Project(connection, in_thread=in_thread), rest_s),
+        (Post(in_thread, cutoff), rest_s),
+    ]
+    return [Loop(stage, clock, pause) for stage, pause in stages]
+
+
+def _describe(progress: Progress) -> dict[str, Any]:
+    return {
+        "runs": progress.runs,
+        "done": progress.done,
+        "lag": progress.lag,
+        "error": progress.error or None,
+        "last_run_at": progress.last_run_at,
+    }

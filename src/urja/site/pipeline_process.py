@@ -1,0 +1,21 @@
+"""The pipeline's process: Django is set up for its role, then the stages run."""
+
+from urja.base.clock import Clock
+from urja.base.secrets import PipelineSecrets
+from urja.site import django_options
+from urja.site.process import Start
+
+
+async def run_pipeline(start: Start, secrets: PipelineSecrets, clock: Clock) -> None:
+    """Run all stages until told to stop."""
+    django_options.setup(
+        django_options.DjangoOptions(
+            conninfo=secrets.database,
+            timezone=start.settings.utility.timezone,
+            clock_anchor=start.data_directory.clock,
+        )
+    )
+    # Models can be imported from here on.
+    from urja.pipeline import runner
+
+    await runner.run_pipeline(start.settings, secrets, clock)

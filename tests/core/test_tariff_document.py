@@ -57,6 +57,7 @@ def test_a_good_document():
         ('"fixed"}', '"duty"}', "line duty.on", "duty -> duty"),
         ("2024-01-01", '"2024-13-01"', "valid_from", "must be a day such as"),
         ("2024-01-01", "2024-01-01T00:00:00", "valid_from", "must be a day such as"),
+        ('version = "1"', 'version = "1 a"', "version", "must be letters, digits"),
         ('"INR"', '"rupees"', "currency", "three-letter code"),
         ("format = 1", "format = 9", "format", "reads format 1"),
         ('"per-day"', '"per-week"', "line fixed.accrues", "allowed are slabs, per-day"),

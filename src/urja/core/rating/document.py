@@ -5,6 +5,7 @@ that whoever types an order into a file mends it in one go.
 """
 
 import hashlib
+import re
 import tomllib
 from collections.abc import Iterator
 from contextlib import suppress
@@ -176,6 +177,7 @@ class TariffError(ValueError):
 
 
 _MISSING = object()
+_IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _KINDS = ("slabs", "per-day", "per-month", "percent", "rebate")
 
 
@@ -306,8 +308,8 @@ def parse_tariff(text: str) -> Tariff:
     if "line" in table and not readers and not faults:
         reader.fault("a tariff needs at least one charge line", "line")
     tariff = Tariff(
-        code=reader.text("code"),
-        version=reader.text("version"),
+        code=_identifier(reader, "code"),
+        version=_identifier(reader, "version"),
         title=reader.text("title"),
         currency=_currency(reader),
         exponent=exponent,
@@ -323,6 +325,13 @@ def parse_tariff(text: str) -> Tariff:
     if faults:
         raise TariffError(faults)
     return tariff
+
+
+def _identifier(reader: _Reader, key: str) -> str:
+    text = reader.text(key)
+    if text and not _IDENTIFIER.fullmatch(text):
+        reader.fault(f"must be letters, digits, dots, dashes and underscores, at most 64, not {text!r}", key)
+    return text
 
 
 def _currency(reader: _Reader) -> str:
@@ -349,7 +358,7 @@ def _starts_on(reader: _Reader) -> int:
 
 
 def _line(reader: _Reader, minor: int) -> Line | None:
-    name = reader.text("name")
+    name = _identifier(reader, "name")
     if name:
         reader.where = f"line {name}"
     title = reader.text("title", name)

@@ -1,0 +1,211 @@
+"""`urja tariff`: check a document, see what it makes of some energy, load it.
+
+`check` and `rate` need no database and no Django.
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import click
+
+from urja.core.calendar import Period
+from urja.core.rating import RatingError, Target, Tariff, TariffError, Use, parse_tariff, target
+from urja.core.units import exact, major
+from urja.site.exits import Exit, Refusal
+from urja.site.options import data_option
+
+_documents = click.argument(
+    "files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False)
+)
+
+
+@click.group()
+def tariff() -> None:
+    """Check, try and load tariff documents."""
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise Refusal(Exit.USAGE, f"{path} is not UTF-8 text (byte {error.start})") from None
+    except OSError as error:
+        raise Refusal(Exit.NO_PERMISSION, f"{path}: {error.strerror}") from error
+
+
+@tariff.command()
+@_documents
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of sentences.")
+def check(files: Sequence[Path], as_json: bool) -> None:
+    """Say everything that is wrong in documents; exit 2 if anything is."""
+    faults: dict[str, list[dict[str, str]]] = {}
+    for path in files:
+        found = []
+        try:
+            document = parse_tariff(_read(path))
+        except TariffError as error:
+            found = [{"where": fault.where, "sentence": fault.sentence} for fault in error.faults]
+        faults[str(path)] = found
+        if not as_json:
+            for fault in found:
+                click.echo(f"{path}: {fault['where']}: {fault['sentence']}")
+            if not found:
+                lines = ", ".join(line.name for line in document.lines)
+                click.echo(
+                    f"{path}: good: {document.code} {document.version} from {document.valid_from} ({lines})"
+                )
+    if as_json:
+        click.echo(json.dumps({"faults": faults}, ensure_ascii=False))
+    if any(faults.values()):
+        raise SystemExit(Exit.USAGE)
+
+
+@tariff.command()
+@_documents
+@click.option("--wh", required=True, type=int, help="Energy drawn from the first day to the last, in Wh.")
+@click.option("--from", "first", required=True, type=click.DateTime(["%Y-%m-%d"]), help="First billed day.")
+@click.option("--to", "end", required=True, type=click.DateTime(["%Y-%m-%d"]), help="The day after the last.")
+@click.option(
+    "--through",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="The period so far: the day after the last that has passed; left out: the whole period.",
+)
+@click.option("--load-w", default=0, show_default=True, type=click.IntRange(0), help="Sanctioned load in W.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a bill.")
+def rate(
+    files: Sequence[Path],
+    wh: int,
+    first: datetime,
+    end: datetime,
+    through: datetime | None,
+    load_w: int,
+    as_json: bool,
+) -> None:
+    """Show the bill of a period with its arithmetic. Several FILES are versions of one tariff."""
+    versions = _versions(files)
+    billed = Period(first.date(), end.date())
+    if not billed.days:
+        raise Refusal(
+            Exit.USAGE, f"the period from {billed.first} to {billed.end} has no day: --to is the day after"
+        )
+    passed = Period(billed.first, through.date() if through else billed.end)
+    try:
+        result = target(versions, [Use(passed, wh)], billed=billed, through=passed.end, load_w=load_w)
+    except RatingError as error:
+        raise Refusal(Exit.USAGE, f"this cannot be rated: {error}") from None
+    if as_json:
+        click.echo(json.dumps(_as_json(versions[0], result, wh), ensure_ascii=False))
+    else:
+        click.echo(_as_text(versions[0], result, wh))
+
+
+def _parse(path: Path, text: str) -> Tariff:
+    try:
+        return parse_tariff(text)
+    except TariffError as error:
+        lines = "\n  ".join(str(fault) for fault in error.faults)
+        raise Refusal(Exit.USAGE, f"{path} is not a tariff:\n  {lines}") from None
+
+
+def _versions(files: Sequence[Path]) -> list[Tariff]:
+    versions = [_parse(path, _read(path)) for path in files]
+    codes = sorted({version.code for version in versions})
+    if len(codes) > 1:
+        raise Refusal(Exit.USAGE, f"these are documents of different tariffs: {', '.join(codes)}")
+    return versions
+
+
+def _as_json(document: Tariff, result: Target, wh: int) -> dict[str, Any]:
+    return {
+        "code": document.code,
+        "versions": list(result.versions),
+        "currency": document.currency,
+        "from": result.billed.first.isoformat(),
+        "to": result.billed.end.isoformat(),
+        "through": result.through.isoformat(),
+        "energy_wh": wh,
+        "lines": [
+            {
+                "name": line.name,
+                "title": line.title,
+                "amount_minor": line.amount_minor,
+                "rows": [
+                    {
+                        "key": part.key,
+                        "label": part.label,
+                        "quantity": exact(part.quantity),
+                        "unit": part.unit,
+                        "rate_minor": exact(part.rate),
+                        "amount_minor": exact(part.amount),
+                    }
+                    for part in line.parts
+                ],
+            }
+            for line in result.lines
+        ],
+        "notes": list(result.notes),
+        "total_minor": result.total_minor,
+    }
+
+
+def _as_text(document: Tariff, result: Target, wh: int) -> str:
+    def money(amount: int) -> str:
+        return major(amount, document.exponent)
+
+    out = [
+        f"{document.title} ({document.code} {', '.join(result.versions)})",
+        f"{result.billed.first} to {result.billed.end} ({result.billed.days} days), {_kwh(wh)} kWh",
+        "",
+    ]
+    for line in result.lines:
+        out.append(f"{line.title:<56} {money(line.amount_minor):>14}")
+        for part in line.parts:
+            product = _product(part.quantity, part.unit, part.rate, document.exponent)
+            out.append(f"    {part.label}: {product} = {exact(part.amount / 10**document.exponent)}")
+    out.append(f"{'Total ' + document.currency:<56} {money(result.total_minor):>14}")
+    out += ["", *(f"- {note}" for note in result.notes)] if result.notes else []
+    return "\n".join(out)
+
+
+def _product(quantity: Fraction, unit: str, rate: Fraction, exponent: int) -> str:
+    scale = 10**exponent
+    if unit == "minor":
+        return f"{exact(quantity / scale)} x {exact(rate * 100)} %"
+    return f"{exact(quantity)} {unit} x {exact(rate / scale)}"
+
+
+def _kwh(wh: int) -> str:
+    """Wh as kWh with the decimals it has."""
+    return exact(Fraction(wh, 1000))
+
+
+@tariff.command()
+@_documents
+@data_option
+def load(files: Sequence[Path], data: Path) -> None:
+    """Store documents as versions of their tariffs; past days are charged anew by the next close."""
+    texts = {path: _read(path) for path in files}
+    for path, text in texts.items():
+        _parse(path, text)
+    from urja.site.admin import Administration
+
+    box = Administration.of(data)
+    box.setup_django()
+    from django.db import DatabaseError, transaction
+
+    from urja.apps.tariffs.errors import TariffConflictError
+    from urja.apps.tariffs.operations import load_document
+
+    try:
+        with transaction.atomic():
+            stored = [load_document(text, box.clock.now()) for text in texts.values()]
+    except TariffConflictError as error:
+        raise Refusal(Exit.USAGE, f"{error}; nothing was loaded") from None
+    except DatabaseError as error:
+        raise Refusal(Exit.UNAVAILABLE, f"the database refused: {error}") from error
+    for version in stored:
+        click.echo(f"{version.code} {version.version} is in force from {version.valid_from}")

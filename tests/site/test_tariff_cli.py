@@ -1,0 +1,61 @@
+"""`urja tariff check` and `rate`, as a person or a script calls them."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import urja.apps
+
+DELHI = f"{urja.apps.__path__[0]}/tariffs/documents/delhi-domestic-2022.toml"
+
+
+def urja_tariff(*arguments):
+    """In a process of its own, with Django made unimportable."""
+    code = "import sys; sys.modules['django'] = None; from urja.site.cli import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", code, "tariff", *arguments], capture_output=True, text=True, check=False
+    )
+
+
+def test_a_bill_with_its_arithmetic():
+    period = ["--from", "2022-06-25", "--to", "2022-07-25", "--wh", "545000", "--load-w", "3000"]
+    shown = urja_tariff("rate", DELHI, *period)
+    assert shown.returncode == 0, shown.stderr
+    assert "slab 1: 0 to 195 kWh: 195 kWh x 3 = 585" in shown.stdout
+    assert shown.stdout.splitlines()[-4].split()[-1] == "3708.76" or "3708.76" in shown.stdout
+    told = json.loads(urja_tariff("rate", DELHI, *period, "--json").stdout)
+    assert told["total_minor"] == 370876
+    assert sum(line["amount_minor"] for line in told["lines"]) == 370876
+
+
+def test_check_says_all_that_is_wrong(tmp_path):
+    bad = tmp_path / "bad.toml"
+    bad.write_text(
+        'format = 1\ncode = "x"\ntitle = "X"\ncurrency = "INR"\nvalid_from = 2024-01-01\nline = []\n'
+    )
+    good, wrong = urja_tariff("check", DELHI), urja_tariff("check", str(bad))
+    assert (good.returncode, wrong.returncode) == (0, 2)
+    assert "good: delhi-domestic 2022-06" in good.stdout
+    assert "version: is missing" in wrong.stdout
+    assert (
+        urja_tariff("rate", str(bad), "--wh", "1", "--from", "2024-01-01", "--to", "2024-01-02").returncode
+        == 2
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--from", "2022-06-25", "--to", "2022-06-25"], "has no day"),
+        (
+            ["--from", "2021-06-25", "--to", "2021-07-25"],
+            "no version of the tariff is in force on 2021-06-25",
+        ),
+    ],
+)
+def test_what_cannot_be_rated_gets_a_sentence(arguments, words):
+    refused = urja_tariff("rate", DELHI, "--wh", "1000", *arguments)
+    assert refused.returncode == 2
+    assert words in refused.stderr

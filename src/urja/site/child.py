@@ -254,6 +254,9 @@ class Child:
                 os.close(pipe)
         self.started_at_s = time.time()
         self.changed()
+        if self._stopping.is_set():
+            # `stop` came while it was being made and had no process to ask.
+            self._process.send_signal(self.spec.stop_signal)
 
     async def _watch(self) -> None:
         """Until the process ends: is it ready, is it well."""

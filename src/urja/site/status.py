@@ -96,7 +96,7 @@ def render(report: dict[str, Any]) -> str:
     for name, process in report["processes"].items():
         if process["detail"]:
             lines.append(f"{name}:")
-            lines += [f"  {key}: {_flat(value)}" for key, value in process["detail"].items()]
+            lines += _details(process["detail"])
     return "\n".join(lines)
 
 
@@ -118,7 +118,19 @@ def _duration(seconds: int) -> str:
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {seconds:02} s"
 
 
+def _details(detail: dict[str, Any]) -> list[str]:
+    """One line a figure; what has parts (a pipeline's stages) gets one line a part."""
+    lines = []
+    for key, value in detail.items():
+        if isinstance(value, dict) and any(isinstance(part, dict) for part in value.values()):
+            lines += [f"  {name}: {_flat(part)}" for name, part in value.items()]
+        else:
+            lines.append(f"  {key}: {_flat(value)}")
+    return lines
+
+
 def _flat(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{key} {_flat(item)}" for key, item in value.items())
+        known = {key: item for key, item in value.items() if item is not None}
+        return ", ".join(f"{key} {_flat(item)}" for key, item in known.items())
     return str(value)

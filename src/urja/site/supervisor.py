@@ -87,7 +87,7 @@ class Box:
         self._failed = asyncio.Event()
         self._heart: asyncio.Task[None] | None = None
         self._vault: Vault | None = None
-        self._disk_complained = False
+        self._disk_trouble: int | None = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -232,31 +232,32 @@ class Box:
             await asyncio.sleep(business_time.HEARTBEAT_S)
             self._beat()
             for child in self._children.values():
-                with self._tolerating_full_disk():
+                with self._tolerating_disk_trouble():
                     child.rotate_log()
 
     def _beat(self, *, clean: bool = False) -> None:
-        with self._tolerating_full_disk():
+        with self._tolerating_disk_trouble():
             business_time.beat(self.data.heartbeat, time.time(), clean=clean)
 
     def _write_status(self) -> None:
         document = {"pid": os.getpid(), "processes": self.snapshot()}
-        with self._tolerating_full_disk():
+        with self._tolerating_disk_trouble():
             temporary = self.data.status_file.with_suffix(".new")
             temporary.write_text(json.dumps(document), "utf-8")
             temporary.replace(self.data.status_file)
 
     @contextlib.contextmanager
-    def _tolerating_full_disk(self) -> Iterator[None]:
-        """A full disk is said once and does not take the supervisor down: space may come back."""
+    def _tolerating_disk_trouble(self) -> Iterator[None]:
+        """Trouble with our own small files is said once and takes nobody down: it may pass, as a full disk does."""
         try:
             yield
         except OSError as error:
-            if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
-                raise
-            if not self._disk_complained:
-                log.error("disk full", advice=str(disk_full(self.data.path)))  # noqa: TRY400 - the advice says it
-            self._disk_complained = True
+            if error.errno != self._disk_trouble:
+                advice = str(refusal_for(error, self.data.path))
+                log.error("data directory in trouble", advice=advice)  # noqa: TRY400 - the advice says it
+            self._disk_trouble = error.errno
+        else:
+            self._disk_trouble = None
 
     # -- children -----------------------------------------------------------------------------------------
 

@@ -234,8 +234,8 @@ def _search(raw: bytes, limits: Limits) -> Capture | None:
     frames = hdlc.Splitter()
     telegrams = mbus.Splitter()
     searches: tuple[Callable[[], Capture], ...] = (
-        lambda: _hdlc_capture(frames.feed(raw), frames.discarded, limits),
-        lambda: _mbus_capture(telegrams.feed(raw), telegrams.discarded, limits),
+        lambda: _hdlc_capture(frames.feed(raw) + frames.finish(), frames.discarded, limits),
+        lambda: _mbus_capture(telegrams.feed(raw) + telegrams.finish(), telegrams.discarded, limits),
         lambda: _search_wrapper(raw, limits),
     )
     for search in searches:

@@ -225,8 +225,15 @@ class Splitter:
 
     def feed(self, data: bytes | bytearray | memoryview) -> list[HdlcFrame]:
         """Take bytes, give the frames they complete. Never raises: noise on a line is normal."""
+        self._buffer += data
+        return self._scan(ended=False)
+
+    def finish(self) -> list[HdlcFrame]:
+        """No more bytes will come: frames hidden behind a beginning that was never completed."""
+        return self._scan(ended=True)
+
+    def _scan(self, *, ended: bool) -> list[HdlcFrame]:
         buffer = self._buffer
-        buffer += data
         frames: list[HdlcFrame] = []
         pos = 0
         while True:
@@ -236,7 +243,7 @@ class Splitter:
                 pos = len(buffer)
                 break
             pos = flag
-            if not _complete(buffer, pos):
+            if not (ended or _complete(buffer, pos)):
                 break
             pos = self._take(buffer, pos, frames)
         del buffer[:pos]
@@ -244,7 +251,7 @@ class Splitter:
 
     def _take(self, buffer: bytearray, pos: int, frames: list[HdlcFrame]) -> int:
         """One frame at the flag, or past a flag that begins none. A closing flag may open the next frame."""
-        if buffer[pos + 1] & 0xF0 != _FORMAT_TYPE >> 8:
+        if buffer[pos + 1 : pos + 2] and buffer[pos + 1] & 0xF0 != _FORMAT_TYPE >> 8:
             return pos + 1
         try:
             frame, closing = decode_frame(buffer[pos : pos + MAX_LENGTH + 2])

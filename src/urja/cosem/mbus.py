@@ -89,15 +89,22 @@ class Splitter:
 
     def feed(self, data: bytes | bytearray | memoryview) -> list[Telegram]:
         """Take bytes, give the telegrams they complete. Never raises: noise on a line is normal."""
+        self._buffer += data
+        return self._scan(ended=False)
+
+    def finish(self) -> list[Telegram]:
+        """No more bytes will come: telegrams hidden behind a beginning that was never completed."""
+        return self._scan(ended=True)
+
+    def _scan(self, *, ended: bool) -> list[Telegram]:
         buffer = self._buffer
-        buffer += data
         telegrams: list[Telegram] = []
         pos = 0
         while True:
             start = buffer.find(START, pos)
             self.discarded += (len(buffer) if start < 0 else start) - pos
             pos = len(buffer) if start < 0 else start
-            if start < 0 or not _complete(buffer, pos):
+            if start < 0 or not (ended or _complete(buffer, pos)):
                 break
             try:
                 telegram, end = decode_telegram(buffer[pos : pos + 261])

@@ -91,7 +91,9 @@ def flipped(frame):
         (b"\x7e" * 80, Reason.MALFORMED, 0),
         (b"\xdb\x07" + push(0, 1)[2:], Reason.MALFORMED, 1),
         (cut(push(0, 1)), Reason.MALFORMED, 10),
-        (push(0, 1) + b"\0", Reason.MALFORMED, 10),
+        (push(0, 1) + b"\0", Reason.MALFORMED, 99),
+        (b"\xdb\x08" + TITLES[0] + b"\x0a\x30" + bytes(9), Reason.MALFORMED, 21),
+        (push(0, 1)[:10] + b"\x81" + push(0, 1)[10:], None, None),
         (push(0, 1)[:10] + b"\x83" + push(0, 1)[11:], Reason.MALFORMED, 10),
         (cut(push(0, 1, INSTANTANEOUS)), Reason.MALFORMED, 10),
         (push(0, 1).replace(TITLES[0], b"XXXXXXXX"), Reason.UNKNOWN_METER, 2),
@@ -105,15 +107,48 @@ def flipped(frame):
         (ciphered(KEYS[0], TITLES[0], 1, plaintext(BLOCK)[:-1]), Reason.UNDECODABLE, None),
     ],
 )
-def test_each_fault_has_its_reason_and_leaves_the_others_alone(meters, frame, reason, offset):
-    batch = decode_pushes([push(1, 1), frame, push(2, 1)], meters)
+@pytest.mark.parametrize("others", [1, 20], ids=["by itself", "in the matrix"])
+def test_each_fault_has_its_reason_and_leaves_the_others_alone(meters, frame, reason, offset, others):
+    frames = [push(1, counter) for counter in range(others)] + [frame, push(2, 1)]
+    batch = decode_pushes(frames, meters)
+    if reason is None:  # a length in another form than the shortest is read all the same
+        assert batch.rejected == []
+        return
     (rejected,) = batch.rejected
-    assert (rejected.index, rejected.reason) == (1, reason)
+    assert (rejected.index, rejected.reason) == (others, reason)
     assert isinstance(rejected.error, PeerError)
     if offset is not None:
         assert rejected.error.offset == offset
-    assert batch.groups[0].index.tolist() == [0, 2]
+    assert sorted(batch.groups[0].index.tolist()) == [*range(others), others + 1]
     assert meters[TITLES[0]].window.check(1) is Verdict.FRESH
+
+
+def test_doubles_and_forgeries_within_one_batch(meters):
+    """A forged copy ahead of the genuine push must not shadow it, in either path."""
+    for count in (1, 20):
+        genuine = [push(n, 50 + count) for n in range(3)] * count
+        batch = decode_pushes([flipped(frame) for frame in genuine] + genuine, meters)
+        reasons = [r.reason for r in batch.rejected]
+        assert reasons.count(Reason.WRONG_KEY) == 3 * count
+        assert reasons.count(Reason.IN_FLIGHT) == 3 * count - 3
+        assert sum(len(group.index) for group in batch.groups) == 3
+        batch.commit()
+
+
+def test_the_matrix_and_the_single_path_agree(meters):
+    """Frames of all lengths of header, many of each."""
+    layouts = [BLOCK, INSTANTANEOUS, ALERT]
+    frames = [push(n, counter, layouts[counter % 3]) for counter in range(30) for n in range(6)]
+    together = decode_pushes(frames, meters)
+    together.rollback()
+    singly = [decode_pushes([frame], meters) for frame in frames]
+    assert together.rejected == []
+    for group in together.groups:
+        for position, index in enumerate(group.index.tolist()):
+            (alone,) = singly[index].groups
+            assert alone.layout is group.layout
+            assert alone.decoded.values[:, 0].tolist() == group.decoded.values[:, position].tolist()
+            assert alone.refs[0] == group.refs[position]
 
 
 def test_meters_of_several_types_in_one_batch(meters):

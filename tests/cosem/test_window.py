@@ -64,7 +64,7 @@ def test_bytes_carry_what_is_committed(arrivals):
             if counter % 3:
                 window.commit(counter)
     restored = ReplayWindow.from_bytes(window.to_bytes())
-    assert (restored.highest, restored.bitmap, restored.in_flight) == (window.highest, window.bitmap, None)
+    assert (restored.highest, restored.bitmap, restored.at_rest) == (window.highest, window.bitmap, True)
     assert len(window.to_bytes()) in {0, 12}
 
 
@@ -72,6 +72,20 @@ def test_bytes_carry_what_is_committed(arrivals):
 def test_other_bytes_are_refused(encoded):
     with pytest.raises(LocalError, match="12 bytes"):
         ReplayWindow.from_bytes(encoded)
+
+
+def test_what_is_in_flight_is_held_in_any_number():
+    window = ReplayWindow()
+    for counter in (5, 3, 9):
+        window.reserve(counter)
+    for counter in (5, 9, 3):
+        assert window.check(counter) is Verdict.IN_FLIGHT
+        window.commit(counter)
+        assert window.check(counter) is Verdict.DUPLICATE
+    assert window.at_rest
+    for counter in (5, -1, 4):
+        with pytest.raises(LocalError, match="was not reserved"):
+            window.commit(counter)
 
 
 @pytest.mark.parametrize("counter", [-1, MAX_COUNTER + 1])
@@ -88,4 +102,4 @@ def test_what_is_overtaken_while_in_flight_is_too_old_after():
     window.commit(1)
     assert window.highest == 1000
     assert window.check(1) is Verdict.TOO_OLD
-    assert window.in_flight is None
+    assert window.at_rest

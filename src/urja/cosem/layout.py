@@ -175,7 +175,7 @@ class Decoded:
     ok: Mask
     fast: Mask
     errors: dict[int, CosemError]
-    _parts: list[tuple[Rows, npt.NDArray[np.void]]]
+    _parts: list[tuple[Rows | slice, npt.NDArray[np.void]]]
     _slow: dict[int, Row]
 
     def column(self, key: str) -> tuple[Ints, Mask]:
@@ -193,7 +193,8 @@ class Decoded:
         line = self.layout.string_keys.index(key)
         found: list[bytes | None] = [None] * len(self.ok)
         for rows, frames in self._parts:
-            for row, raw in zip(rows.tolist(), frames[key].tolist(), strict=True):
+            positions = range(*rows.indices(len(found))) if isinstance(rows, slice) else rows.tolist()
+            for row, raw in zip(positions, frames[key].tolist(), strict=True):
                 found[row] = raw
         for row, slow in self._slow.items():
             found[row] = slow.strings[line]
@@ -386,8 +387,8 @@ class Layout:
             _slow={},
         )
 
-    def _extract(self, decoded: Decoded, rows: Rows, fit: "_Fit") -> None:
-        frames = fit.matrix.view(fit.variant.dtype).reshape(len(rows))
+    def _extract(self, decoded: Decoded, rows: Rows | slice, fit: "_Fit") -> None:
+        frames = fit.matrix.view(fit.variant.dtype).reshape(len(fit.rows))
         for column, kind in zip(self.columns, self.kinds, strict=True):
             if kind is Kind.BYTES:
                 continue
@@ -490,7 +491,7 @@ def _assemble(layout: Layout, fits: list[_Fit], slow: dict[int, Row]) -> tuple[R
     decoded = layout._empty(len(rows))  # noqa: SLF001 - same module
     start = 0
     for fit in fits:
-        layout._extract(decoded, np.arange(start, start + len(fit.rows)), fit)  # noqa: SLF001
+        layout._extract(decoded, slice(start, start + len(fit.rows)), fit)  # noqa: SLF001
         start += len(fit.rows)
     for position, row in enumerate(slow.values(), start):
         layout._place(decoded, position, row)  # noqa: SLF001
@@ -501,8 +502,8 @@ def _sort(layouts: Sequence[Layout], plaintexts: Sequence[bytes]) -> tuple[list[
     """The fast path's share of `plaintexts`, and the positions of the rest."""
     fitting: list[_Fit] = []
     rest: list[int] = []
-    for length, rows in _by_length(plaintexts):
-        matrix = _matrix(plaintexts, rows, length)
+    for length, rows in by_length(plaintexts):
+        matrix = as_matrix(plaintexts, rows, length)
         for layout in layouts:
             for variant in layout.variants(length):
                 if not len(rows):
@@ -518,14 +519,20 @@ def _sort(layouts: Sequence[Layout], plaintexts: Sequence[bytes]) -> tuple[list[
     return fitting, rest
 
 
-def _by_length(plaintexts: Sequence[bytes]) -> Iterator[tuple[int, Rows]]:
-    lengths = np.fromiter(map(len, plaintexts), dtype=np.intp, count=len(plaintexts))
-    for length in np.unique(lengths).tolist():
-        yield length, np.flatnonzero(lengths == length)
+def by_length(frames: Sequence[bytes]) -> Iterator[tuple[int, Rows]]:
+    """The positions of the frames of each length."""
+    lengths = set(map(len, frames))
+    if len(lengths) == 1:
+        yield lengths.pop(), np.arange(len(frames), dtype=np.intp)
+        return
+    each = np.fromiter(map(len, frames), dtype=np.intp, count=len(frames))
+    for length in sorted(lengths):
+        yield length, np.flatnonzero(each == length)
 
 
-def _matrix(plaintexts: Sequence[bytes], rows: Rows, length: int) -> Bytes:
-    chosen = plaintexts if len(rows) == len(plaintexts) else [plaintexts[row] for row in rows.tolist()]
+def as_matrix(frames: Sequence[bytes], rows: Rows, length: int) -> Bytes:
+    """The frames at `rows`, all of `length` bytes, one to a line."""
+    chosen = frames if len(rows) == len(frames) else [frames[row] for row in rows.tolist()]
     return np.frombuffer(b"".join(chosen), dtype=np.uint8).reshape(len(rows), length)
 
 

@@ -10,12 +10,14 @@ import hmac
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from struct import Struct
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from urja.cosem.apdu import GeneralGloCiphered, decode_apdu
+from urja.cosem.axdr import encode_length
 from urja.cosem.errors import (
     AuthenticationFailed,
     CosemError,
@@ -24,21 +26,24 @@ from urja.cosem.errors import (
     PeerError,
     ReplayDetected,
 )
-from urja.cosem.layout import Decoded, Ints, Layout, LayoutSet, Rows
+from urja.cosem.layout import Bytes, Decoded, Ints, Layout, LayoutSet, Rows, as_matrix, by_length
 from urja.cosem.security import AUTHENTICATED_ENCRYPTED, SYSTEM_TITLE_LENGTH, TAG_LENGTH, Suite0Keys
 from urja.cosem.window import WIDTH, ReplayWindow, Verdict
 
 # general-glo-ciphering (IEC 62056-5-3, 9.5): tag 0xDB, title length 8, title, content length, then the content:
-# security control, invocation counter, ciphertext, tag. The content length takes one byte below 128.
+# security control, invocation counter, ciphertext, tag.
 _PREFIX: Final = b"\xdb\x08"
-_SHORT: Final = Struct(">2s8sBBI")
-_LONG: Final = {0x81: Struct(">2s8sxBBI"), 0x82: Struct(">2s8sxHBI")}
+_TITLE: Final = slice(2, 10)
+_LENGTH_AT: Final = 10
 _CONTROL: Final = AUTHENTICATED_ENCRYPTED.to_byte()
 _CONTENT_HEAD: Final = 5
-_SHORTEST: Final = _SHORT.size + TAG_LENGTH
+_SHORTEST: Final = _LENGTH_AT + 1 + _CONTENT_HEAD + TAG_LENGTH
+_WORTH_A_MATRIX: Final = 8
+"""Fewer pushes of one size are not worth the array operations."""
 
 
 type _Opened = dict[LayoutSet, tuple[list[int], list[int], list[bytes]]]
+"""By layout set: input positions, refs and plaintexts of what passed."""
 
 
 class Reason(Enum):
@@ -109,23 +114,27 @@ class PushBatch:
         self._counters = [0] * size
 
     def commit(self, indexes: Iterable[int] | None = None) -> None:
-        """These pushes (all, unless told) are safe: their windows advance. Once per push; again is LocalError."""
-        windows, counters = self._windows, self._counters
+        """These pushes (all that are left, unless told) are safe: their windows advance.
+
+        Raises LocalError for one that is not in flight.
+        """
         for index in self._open() if indexes is None else indexes:
-            window = windows[index]
-            if window is None:
-                raise LocalError(f"push {index} is not in flight")
-            windows[index] = None
-            window.commit(counters[index])
+            self._settle(index).commit(self._counters[index])
 
     def rollback(self, indexes: Iterable[int] | None = None) -> None:
-        """These pushes (all that are left, unless told) were not stored and may come again."""
+        """These pushes (all that are left, unless told) were not stored and may come again.
+
+        Raises LocalError for one that is not in flight.
+        """
         for index in self._open() if indexes is None else indexes:
-            window = self._windows[index]
-            if window is None:
-                raise LocalError(f"push {index} is not in flight")
-            self._windows[index] = None
-            window.rollback(self._counters[index])
+            self._settle(index).rollback(self._counters[index])
+
+    def _settle(self, index: int) -> ReplayWindow:
+        window = self._windows[index]
+        if window is None:
+            raise LocalError(f"push {index} is not in flight")
+        self._windows[index] = None
+        return window
 
     def _open(self) -> list[int]:
         return [index for index, window in enumerate(self._windows) if window is not None]
@@ -146,62 +155,151 @@ def decode_pushes(apdus: Sequence[bytes], meters: Mapping[bytes, PushMeter]) -> 
 
 
 def _decipher(
+    apdus: Sequence[bytes], meters: Mapping[bytes, PushMeter], batch: PushBatch, opened: _Opened
+) -> None:
+    """Pushes of one size together, the few others and the odd ones by themselves."""
+    odd: list[int] = []
+    for size, rows in by_length(apdus):
+        if len(rows) < _WORTH_A_MATRIX or size < _SHORTEST:
+            odd += rows.tolist()
+        else:
+            odd += _decipher_alike(apdus, rows, size, meters, batch, opened)
+    for index in odd:
+        _decipher_one(index, apdus[index], meters, batch, opened)
+
+
+def _decipher_alike(
     apdus: Sequence[bytes],
+    rows: Rows,
+    size: int,
     meters: Mapping[bytes, PushMeter],
     batch: PushBatch,
     opened: _Opened,
-) -> None:
-    """The loop. Names are bound outside it, and what is rare is handled elsewhere."""
-    find, unpack, same = meters.get, _SHORT.unpack_from, hmac.compare_digest
-    windows, counters, reject = batch._windows, batch._counters, batch._reject  # noqa: SLF001 - same module
+) -> list[int]:
+    """Decipher pushes of one size; returns the positions of those whose header is not the usual one.
+
+    Here is the loop that every push of a fleet goes through. Headers are cut and checked as arrays before it,
+    names are bound outside it, and what is rare is handled elsewhere.
+    """
+    matrix = as_matrix(apdus, rows, size)
+    fixed, expected, start = _usual_header(size)
+    usual = np.all(matrix[:, fixed] == expected, axis=1)
+    odd: list[int] = rows[~usual].tolist()
+    if odd:
+        matrix, rows = matrix[usual], rows[usual]
+    indexes = rows.tolist()
+    title_columns = matrix[:, _TITLE]
+    counter_columns = matrix[:, start - 4 : start]
+    titles = _cut(title_columns)
+    nonces = _cut(np.concatenate((title_columns, counter_columns), axis=1))
+    texts = _cut(matrix[:, start:-TAG_LENGTH])
+    tags = _cut(matrix[:, -TAG_LENGTH:])
+    counters = np.ascontiguousarray(counter_columns).view(">u4").ravel().tolist()
+
+    find, same = meters.get, hmac.compare_digest
+    windows, counted = batch._windows, batch._counters  # noqa: SLF001 - same module
     layouts: LayoutSet | None = None
-    for index, apdu in enumerate(apdus):
-        size = len(apdu)
-        if size < _SHORTEST:
-            reject(index, Reason.MALFORMED, _malformed(apdu))
-            continue
-        prefix, title, length, control, counter = unpack(apdu)
-        start = 16
-        if length >= 0x80:
-            start, length, control, counter = _long_header(apdu)
-        if prefix != _PREFIX or length + start - _CONTENT_HEAD != size or length < 17:
-            reject(index, Reason.MALFORMED, _malformed(apdu))
-            continue
+    for index, title, counter, nonce, text, tag in zip(
+        indexes, titles, counters, nonces, texts, tags, strict=True
+    ):
         meter = find(title)
         if meter is None:
-            reject(
-                index, Reason.UNKNOWN_METER, PeerError(f"no meter has system title {title.hex()}", offset=2)
-            )
-            continue
-        if control != _CONTROL:
-            reject(index, Reason.UNPROTECTED, _unprotected(control, start))
+            _reject_unknown(batch, index, title)
             continue
         window = meter.window
-        if counter <= window.highest or window.in_flight is not None:
+        if counter <= window.highest or window.pending >= 0:
             verdict = window.check(counter)
             if verdict is not Verdict.FRESH:
-                reject(index, _REASON_OF[verdict], _replayed(counter, verdict, window, start))
+                _reject_replay(batch, index, counter, verdict, window, start)
                 continue
         # GCM is a counter mode: encrypting the ciphertext gives the plaintext, encrypting that gives the tag,
         # of which DLMS sends the first 12 bytes (security.open_ does the same for one APDU).
-        nonce = title + apdu[start - 4 : start]
         encrypt = meter.encrypt
-        plaintext = encrypt(nonce, apdu[start:-12], None)[:-16]
-        if not same(encrypt(nonce, plaintext, meter.header)[-16:-4], apdu[-12:]):
-            reject(index, Reason.WRONG_KEY, _unauthentic(title))
+        plaintext = encrypt(nonce, text, None)[:-16]
+        if not same(encrypt(nonce, plaintext, meter.header)[-16:-4], tag):
+            _reject_key(batch, index, title)
             continue
-        if window.in_flight is None:
-            window.in_flight = {counter}
+        if window.pending < 0:
+            window.pending = counter
         else:
-            window.in_flight.add(counter)
+            window.reserve(counter)
         windows[index] = window
-        counters[index] = counter
+        counted[index] = counter
         if meter.layouts is not layouts:
             layouts = meter.layouts
             add_index, add_ref, add_plaintext = _appenders(opened, layouts)
         add_index(index)
         add_ref(meter.ref)
         add_plaintext(plaintext)
+    return odd
+
+
+@lru_cache(maxsize=1024)
+def _usual_header(size: int) -> tuple[Rows, Bytes, int]:
+    """Where the constant bytes of an APDU of `size` stand and what they are; where its ciphertext starts.
+
+    Usual is: title of 8 bytes, content length in its shortest form, authenticated and encrypted.
+    """
+    for length_bytes in (1, 2, 3):
+        content = size - _LENGTH_AT - length_bytes
+        length = encode_length(content)
+        if len(length) == length_bytes:
+            break
+    constant = {0: _PREFIX[0], 1: _PREFIX[1]}
+    constant |= dict(enumerate(length + bytes([_CONTROL]), _LENGTH_AT))
+    positions = np.array(list(constant), dtype=np.intp)
+    expected = np.array(list(constant.values()), dtype=np.uint8)
+    return positions, expected, _LENGTH_AT + len(length) + _CONTENT_HEAD
+
+
+def _cut(columns: Bytes) -> list[bytes]:
+    """The rows of a matrix as bytes objects, made in one go."""
+    pieces: list[bytes] = np.ascontiguousarray(columns).view(f"V{columns.shape[1]}").ravel().tolist()
+    return pieces
+
+
+def _decipher_one(
+    index: int, apdu: bytes, meters: Mapping[bytes, PushMeter], batch: PushBatch, opened: _Opened
+) -> None:
+    """The same for one push of any form, by the general decoder."""
+    try:
+        push = decode_apdu(apdu)
+        if type(push) is not GeneralGloCiphered or len(push.system_title) != SYSTEM_TITLE_LENGTH:
+            raise DecodeError("not general-glo-ciphering with a system title of 8 bytes", offset=0)  # noqa: TRY301
+        if len(push.ciphertext) < TAG_LENGTH:
+            raise DecodeError("too short for an authentication tag", offset=len(apdu))  # noqa: TRY301
+    except DecodeError as error:
+        batch._reject(index, Reason.MALFORMED, error)  # noqa: SLF001
+        return
+    title, counter = push.system_title, push.counter
+    meter = meters.get(title)
+    if meter is None:
+        _reject_unknown(batch, index, title)
+        return
+    start = len(apdu) - len(push.ciphertext)
+    if push.control != AUTHENTICATED_ENCRYPTED:
+        _reject_unprotected(batch, index, push.control.to_byte(), start)
+        return
+    verdict = meter.window.check(counter)
+    if verdict is not Verdict.FRESH:
+        _reject_replay(batch, index, counter, verdict, meter.window, start)
+        return
+    nonce, text, tag = (
+        title + counter.to_bytes(4),
+        push.ciphertext[:-TAG_LENGTH],
+        push.ciphertext[-TAG_LENGTH:],
+    )
+    plaintext = meter.encrypt(nonce, text, None)[:-16]
+    if not hmac.compare_digest(meter.encrypt(nonce, plaintext, meter.header)[-16:-4], tag):
+        _reject_key(batch, index, title)
+        return
+    meter.window.reserve(counter)
+    batch._windows[index] = meter.window  # noqa: SLF001
+    batch._counters[index] = counter  # noqa: SLF001
+    add_index, add_ref, add_plaintext = _appenders(opened, meter.layouts)
+    add_index(index)
+    add_ref(meter.ref)
+    add_plaintext(plaintext)
 
 
 def _appenders(
@@ -224,43 +322,31 @@ def _decode(
         batch._reject(indexes[row], Reason.UNDECODABLE, error)  # noqa: SLF001 - same module
 
 
-def _long_header(apdu: bytes) -> tuple[int, int, int, int]:
-    """Start of the ciphertext, content length, control and counter where the length takes 2 or 3 bytes.
-
-    A length of another form gives a content length that fits no APDU.
-    """
-    layout = _LONG.get(apdu[10])
-    if layout is None or len(apdu) < layout.size:
-        return 0, -1, 0, 0
-    _, _, length, control, counter = layout.unpack_from(apdu)
-    return layout.size, length, control, counter
+def _reject_unknown(batch: PushBatch, index: int, title: bytes) -> None:
+    error = PeerError(f"no meter has system title {title.hex()}", offset=_TITLE.start)
+    batch._reject(index, Reason.UNKNOWN_METER, error)  # noqa: SLF001 - same module, as below
 
 
-def _malformed(apdu: bytes) -> DecodeError:
-    """Say what is wrong with an APDU that the loop did not take, and at which byte."""
-    if apdu[:1] != _PREFIX[:1]:
-        found = f"0x{apdu[0]:02x}" if apdu else "nothing"
-        return DecodeError(f"a ciphered push begins with 0xdb (general-glo-ciphering), not {found}", offset=0)
-    if apdu[1:2] != _PREFIX[1:]:
-        return DecodeError(f"the system title has {SYSTEM_TITLE_LENGTH} bytes", offset=1)
-    return DecodeError(
-        f"the content length does not fit an APDU of {len(apdu)} bytes", offset=min(10, len(apdu))
-    )
-
-
-def _unprotected(control: int, start: int) -> AuthenticationFailed:
-    return AuthenticationFailed(
+def _reject_unprotected(batch: PushBatch, index: int, control: int, start: int) -> None:
+    error = AuthenticationFailed(
         f"security control is 0x{control:02x}; pushes need 0x{_CONTROL:02x}, authenticated and encrypted by suite 0",
         offset=start - _CONTENT_HEAD,
     )
+    batch._reject(index, Reason.UNPROTECTED, error)  # noqa: SLF001
 
 
-def _replayed(counter: int, verdict: Verdict, window: ReplayWindow, start: int) -> ReplayDetected:
-    least = max(0, window.highest - WIDTH + 1)
-    return ReplayDetected(
-        f"invocation counter {counter} is {verdict.value}", counter=counter, expected=least, offset=start - 4
+def _reject_replay(
+    batch: PushBatch, index: int, counter: int, verdict: Verdict, window: ReplayWindow, start: int
+) -> None:
+    error = ReplayDetected(
+        f"invocation counter {counter} is {verdict.value}",
+        counter=counter,
+        expected=max(0, window.highest - WIDTH + 1),
+        offset=start - 4,
     )
+    batch._reject(index, _REASON_OF[verdict], error)  # noqa: SLF001
 
 
-def _unauthentic(title: bytes) -> AuthenticationFailed:
-    return AuthenticationFailed(f"the tag does not fit the keys of meter {title.hex()}")
+def _reject_key(batch: PushBatch, index: int, title: bytes) -> None:
+    error = AuthenticationFailed(f"the tag does not fit the keys of meter {title.hex()}")
+    batch._reject(index, Reason.WRONG_KEY, error)  # noqa: SLF001

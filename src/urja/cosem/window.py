@@ -30,21 +30,28 @@ class Verdict(Enum):
 class ReplayWindow:
     """A window of the newest 64 counters. `highest` is -1 before the first commit.
 
-    `bitmap` has bit n set where counter `highest - n` was accepted. `in_flight` holds what is reserved, None when
-    nothing is, because most windows are at rest most of the time. The push path reads these three attributes
-    directly (pushbatch): a method call per push is what it cannot afford.
+    `bitmap` has bit n set where counter `highest - n` was accepted. Of what is in flight, `pending` holds the first
+    counter (-1: none) and `others` what came on top of it (None: nothing), because most windows are at rest and
+    hardly any holds two. The push path reads `highest` and `pending` directly (pushbatch): a method call per push
+    is what it cannot afford.
     """
 
-    __slots__ = ("bitmap", "highest", "in_flight")
+    __slots__ = ("bitmap", "highest", "others", "pending")
 
     def __init__(self) -> None:
         self.highest = _EMPTY
         self.bitmap = 0
-        self.in_flight: set[int] | None = None
+        self.pending = _EMPTY
+        self.others: set[int] | None = None
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing is in flight."""
+        return self.pending == _EMPTY
 
     def check(self, counter: int) -> Verdict:
         """Judge `counter` and change nothing."""
-        if self.in_flight is not None and counter in self.in_flight:
+        if counter == self.pending or (self.others is not None and counter in self.others):
             return Verdict.IN_FLIGHT
         behind = self.highest - counter
         if behind < 0:
@@ -60,13 +67,19 @@ class ReplayWindow:
         verdict = self.check(counter)
         if verdict is not Verdict.FRESH:
             raise LocalError(f"invocation counter {counter} cannot be reserved: it is {verdict.value}")
-        if self.in_flight is None:
-            self.in_flight = set()
-        self.in_flight.add(counter)
+        if self.pending == _EMPTY:
+            self.pending = counter
+        elif self.others is None:
+            self.others = {counter}
+        else:
+            self.others.add(counter)
 
     def commit(self, counter: int) -> None:
         """The push is accepted: the window advances. Raises LocalError where it was not reserved."""
-        self._release(counter)
+        if counter == self.pending and self.others is None and counter != _EMPTY:
+            self.pending = _EMPTY  # by far the usual case, spared a call
+        else:
+            self._release(counter)
         ahead = counter - self.highest
         if ahead > 0:
             # A jump of the whole width or more forgets everything; shifting by it would build a huge integer.
@@ -82,11 +95,15 @@ class ReplayWindow:
         self._release(counter)
 
     def _release(self, counter: int) -> None:
-        if self.in_flight is None or counter not in self.in_flight:
+        others = self.others
+        if counter == self.pending and counter != _EMPTY:
+            self.pending = _EMPTY if others is None else others.pop()
+        elif others is not None and counter in others:
+            others.remove(counter)
+        else:
             raise LocalError(f"invocation counter {counter} was not reserved")
-        self.in_flight.discard(counter)
-        if not self.in_flight:
-            self.in_flight = None
+        if not others:
+            self.others = None
 
     def to_bytes(self) -> bytes:
         """What is committed, in 12 bytes (empty before the first commit): highest, bitmap; big-endian."""

@@ -260,6 +260,42 @@ def test_rows_of_every_posting_sum_to_it_and_follow_from_the_reads(town):
             assert shown * 1000 == closing.register_wh - opening.register_wh == why.advance_wh
 
 
+def test_the_stage_needs_no_more_than_the_pipelines_rights(town, database):
+    from django.db import connections
+
+    connections.close_all()
+    login = connections["default"].settings_dict
+    owner = login["USER"]
+    try:
+        login["USER"] = "urja_pipeline"
+        town.register(1, 15)
+        assert town.run(1).entries == 4
+    finally:
+        connections.close_all()
+        login["USER"] = owner
+
+
+def test_two_pipelines_at_once_post_once(town):
+    from concurrent.futures import ThreadPoolExecutor
+
+    from django.db import connections
+
+    for day in (1, 2, 3):
+        town.register(day, 10 + day)
+
+    def run(_):
+        try:
+            return town.run(3).closed.days
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(run, range(4))) == 3
+    assert len(town.book()) == 10
+    assert town.charged() == {"energy": 900, "fixed": 600, "duty": 75}
+    assert all(town.laws().values())
+
+
 DATA = [
     ("register", 1, 15),
     ("register", 2, 21.5),

@@ -1,0 +1,189 @@
+"""Each law of the books is seen to fail when the code that should keep it is broken.
+
+The database refuses most of these first (the last test): to see the laws work on their own, its triggers are off.
+"""
+
+import itertools
+from dataclasses import replace
+from datetime import timedelta
+
+import psycopg
+import pytest
+from django.db.utils import IntegrityError
+from tests.apps import street
+from tests.pipeline.test_post import town  # noqa: F401 - a fixture
+
+
+def live(town):  # noqa: F811
+    """Two days with a credit, a slab crossed, and the laws as they stand afterwards."""
+    from urja.site.verify import laws
+
+    town.register(1, 10 + 8)
+    town.run(1)
+    town.register(2, 10 + 13)
+    town.run(2)
+    return laws(town.connection, town.midnight(2) + timedelta(minutes=5), street.ZONE)
+
+
+def balance_of_one_leg(patch):
+    from urja.apps.ledger import operations
+
+    real = operations._store_heads
+    patch.setattr(
+        operations, "_store_heads", lambda heads, batch: real([h for h in heads if not h.code], batch)
+    )
+
+
+def a_coin_from_nowhere(patch):
+    from urja.apps.ledger import operations
+
+    real = operations._store_heads
+
+    def store(heads, batch):
+        heads[0].balance_minor += 1
+        real(heads, batch)
+
+    patch.setattr(operations, "_store_heads", store)
+
+
+def hash_of_nothing(patch):
+    from urja.apps.ledger import operations
+
+    patch.setattr(operations, "entry_hash", lambda previous, row: bytes([row["seq"]]) * 32)
+
+
+def seq_with_a_gap(patch):
+    from urja.apps.ledger import operations
+
+    real = operations._append
+
+    def append(bucket, draft, accounts, *rest, **more):
+        accounts[draft.account_id].last_seq += 1
+        return real(bucket, draft, accounts, *rest, **more)
+
+    patch.setattr(operations, "_append", append)
+
+
+def a_row_left_out(patch):
+    from urja.pipeline import close
+
+    real = close.rows_between
+    patch.setattr(close, "rows_between", lambda *arguments: real(*arguments)[1:])
+
+
+def target_instead_of_difference(patch):
+    from urja.apps.ledger import queries
+
+    patch.setattr(queries, "charged_by_line", lambda *_: {})
+
+
+def slab_that_is_never_left(patch):
+    from urja.core.rating import engine
+
+    real = engine._factor
+    patch.setattr(engine, "_factor", lambda *arguments: real(*arguments) * 2)
+
+
+def energy_counted_twice(patch):
+    from urja.pipeline import close
+
+    real = close.usage.energies
+
+    def energies(*arguments):
+        return {key: replace(found, block_wh=found.block_wh + 1) for key, found in real(*arguments).items()}
+
+    patch.setattr(close.usage, "energies", energies)
+
+
+def credit_cut_in_half(patch):
+    from urja.apps.ledger import operations
+
+    real = operations._credit_draft
+
+    def draft(*arguments):
+        whole = real(*arguments)
+        return replace(whole, amount_minor=whole.amount_minor // 2)
+
+    patch.setattr(operations, "_credit_draft", draft)
+
+
+def credit_never_marked(patch):
+    from urja.apps.ledger import operations
+
+    numbers, real = itertools.count(), operations._credit_draft
+    patch.setattr(operations.CreditRequest.objects, "bulk_update", lambda *_, **__: None)
+
+    def draft(*arguments):
+        return replace(real(*arguments), idempotency_key=f"credit:{next(numbers)}")
+
+    patch.setattr(operations, "_credit_draft", draft)
+
+
+@pytest.mark.parametrize(
+    ("mutation", "law"),
+    [
+        (balance_of_one_leg, "balances"),
+        (balance_of_one_leg, "sum_zero"),
+        (a_coin_from_nowhere, "balances"),
+        (a_coin_from_nowhere, "sum_zero"),
+        (hash_of_nothing, "chains"),
+        (seq_with_a_gap, "chains"),
+        (a_row_left_out, "arithmetic"),
+        (target_instead_of_difference, "second_rater"),
+        (slab_that_is_never_left, "second_rater"),
+        (energy_counted_twice, "energy"),
+        (credit_cut_in_half, "credits"),
+        (credit_never_marked, "credits"),
+        (credit_never_marked, "second_run"),
+    ],
+    ids=lambda value: getattr(value, "__name__", value),
+)
+def test_a_broken_keeper_breaks_its_law(town, monkeypatch, mutation, law):  # noqa: F811
+    for table in ("ledger_account", "ledger_entry"):
+        town.connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+    with monkeypatch.context() as patch:
+        mutation(patch)
+        found = live(town)
+    assert found[law] is False, found
+
+
+def test_with_the_code_as_it_is_every_law_holds(town):  # noqa: F811
+    found = live(town)
+    assert len(found) == 8
+    assert all(found.values()), found
+
+
+def test_an_entry_changed_behind_the_triggers_is_found(town):  # noqa: F811
+    live(town)
+    town.connection.execute("ALTER TABLE ledger_entry DISABLE TRIGGER USER")
+    town.connection.execute("UPDATE ledger_entry SET inputs = inputs || '{\"energy_wh\": 1}' WHERE seq = 2")
+    assert town.laws() == {**dict.fromkeys(town.laws(), True), "chains": False}
+
+
+def test_a_run_that_dies_has_posted_all_or_nothing(town, monkeypatch):  # noqa: F811
+    """Killed between the entries and the note that the day is closed: the next run posts them, once."""
+    from urja.apps.ledger import operations
+
+    town.register(1, 10 + 8)
+
+    def die(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(operations, "record_closes", die)
+        with pytest.raises(KeyboardInterrupt):
+            town.run(1)
+    assert [line for line in town.book() if "energy" in line] == []
+    town.run(1)
+    assert town.charged() == {"energy": 2400, "fixed": 200, "duty": 130}
+    assert all(town.laws().values())
+
+
+@pytest.mark.parametrize("mutation", [balance_of_one_leg, a_coin_from_nowhere, seq_with_a_gap])
+def test_the_database_refuses_first(town, monkeypatch, mutation):  # noqa: F811
+    with monkeypatch.context() as patch:
+        mutation(patch)
+        with pytest.raises((IntegrityError, psycopg.IntegrityError)):
+            town.run(0)
+    assert town.book() == []
+    assert town.run(0).credits == 1

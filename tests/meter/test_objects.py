@@ -4,6 +4,7 @@ from tests.meter.helpers import DAY, HOUR, MIDNIGHT_S, make_meter, moment
 from urja.cosem import axdr
 from urja.cosem.apdu import AccessResult, CaptureObject, EntryAccess, RangeAccess, decode_apdu
 from urja.cosem.companion import load_companion
+from urja.cosem.layout import Layout
 from urja.cosem.obis import CosemAttribute, Obis
 from urja.cosem.time import CosemDateTime, DeviationSign
 from urja.meter.events import StatusBit
@@ -264,3 +265,29 @@ def test_the_filter_holds_alerts_back():
     [gasp] = meter.cut_power(moment(MIDNIGHT_S + 60))
     assert gasp.kind.value == "alert"
     assert meter.restore_power(moment(MIDNIGHT_S + 120)) == []
+
+
+def test_every_push_takes_the_head_ends_fast_path():
+    meter, truth = make_meter()
+    pushes = [push for push in meter.advance(moment(MIDNIGHT_S + DAY)) if push.kind.value == "block"]
+    plaintexts = [decode_apdu(push.apdu).open(meter.identity.keys) for push in pushes]
+    layout = Layout.for_push(meter.identity.type, meter.identity.type.pushes["block"])
+    decoded = layout.decode(plaintexts)
+    assert decoded.ok.all()
+    assert decoded.fast.all()
+    energy, _ = decoded.column("import_wh")
+    stamps, _ = decoded.column("clock")
+    assert energy.tolist() == [record.drawn_mwh // 1000 for record in truth]
+    assert stamps.tolist() == [record.end_s for record in truth]
+
+
+@pytest.mark.parametrize("energy_before", [True, False])
+def test_an_instantaneous_push_takes_it_too_with_and_without_a_demand(energy_before):
+    meter, _ = make_meter()
+    meter.engine.supply.relay_closed = energy_before
+    [_block, push] = meter.advance(moment(MIDNIGHT_S + 1800))
+    layout = Layout.for_push(meter.identity.type, meter.identity.type.pushes["instantaneous"])
+    decoded = layout.decode([decode_apdu(push.apdu).open(meter.identity.keys)])
+    assert decoded.fast.all()
+    _, valid = decoded.column("max_demand_w_at")
+    assert valid.tolist() == [energy_before]

@@ -242,8 +242,7 @@ class Fleet:
             station.touch()
             if number % _METERS_PER_TURN == 0:
                 await asyncio.sleep(0)  # let the sockets breathe
-        if due:
-            self._truth.flush()
+        self._truth.flush()  # also what a session has closed by bringing its meter to the present
 
     # Orders.
 

@@ -42,6 +42,10 @@ from urja.meter.model import (
 # --- times ------------------------------------------------------------------------------------------------
 
 
+NEVER: Final = axdr.octets(CosemDateTime(0xFFFF, 0xFF, 0xFF).to_bytes())
+"""A moment that has not been: nothing of it is specified."""
+
+
 def clock_data(device_type: DeviceType, shown_s: int, status: int) -> Data:
     """A moment as the meter writes it: twelve octets, local time, the type's sign of deviation."""
     moment = CosemDateTime.from_utc(
@@ -105,7 +109,8 @@ def live_row(meter: MeterState, columns: Iterable[Column]) -> tuple[Data, ...]:
         if column.class_id == 8:
             return clock_data(device_type, engine.shown_s, 0)
         if column.attribute == 5:
-            return clock_data(device_type, engine.demand_at(column.obis), 0)
+            at_s = engine.demand_at(column.obis)
+            return clock_data(device_type, at_s, 0) if at_s else NEVER
         return column_data(column, shown_value(column, quantities[column.obis]))
 
     return tuple(live(column) for column in columns)
@@ -300,7 +305,6 @@ def _stored(obis: str, initial: Data) -> CosemObject:
 
 
 def _clock(device_type: DeviceType) -> CosemObject:
-    never = axdr.octets(CosemDateTime(0xFFFF, 0xFF, 0xFF).to_bytes())
     deviation = device_type.default_deviation_min
 
     def shift(meter: MeterState, seconds: Data | None) -> None:
@@ -321,8 +325,8 @@ def _clock(device_type: DeviceType) -> CosemObject:
             ),
             3: Attribute(lambda _meter: axdr.int16(deviation), EVERYONE),
             4: Attribute(lambda _meter: axdr.uint8(0), EVERYONE),
-            5: Attribute(lambda _meter: never, EVERYONE),
-            6: Attribute(lambda _meter: never, EVERYONE),
+            5: Attribute(lambda _meter: NEVER, EVERYONE),
+            6: Attribute(lambda _meter: NEVER, EVERYONE),
             7: Attribute(lambda _meter: axdr.int8(0), EVERYONE),
             8: Attribute(lambda _meter: axdr.boolean(value=False), EVERYONE),
             9: Attribute(lambda _meter: axdr.enum(1), EVERYONE),  # internal crystal
@@ -666,15 +670,14 @@ def _security() -> list[CosemObject]:
 
 def _display() -> list[CosemObject]:
     """Prepayment objects (IS 15959-2): the utility writes them for the display; they decide nothing."""
-    never = axdr.octets(CosemDateTime(0xFFFF, 0xFF, 0xFF).to_bytes())
     return [
         _stored("0.0.94.96.19.255", axdr.uint8(0)),
         _stored("0.0.94.96.20.255", axdr.uint8(1)),
         _stored("0.0.94.96.21.255", axdr.int32(0)),
-        _stored("0.0.94.96.22.255", never),
+        _stored("0.0.94.96.22.255", NEVER),
         _stored("0.0.94.96.23.255", axdr.int32(0)),
         _stored("0.0.94.96.24.255", axdr.int32(0)),
-        _stored("0.0.94.96.25.255", never),
+        _stored("0.0.94.96.25.255", NEVER),
     ]
 
 

@@ -15,7 +15,19 @@ def test_help_lists_every_command_and_hides_the_supervisors():
         assert (f"  {name} " in shown) is not lazy.hidden
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["config", "show"], ["status", "--help"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["config", "show"],
+        ["status", "--help"],
+        ["decode", "--help"],
+        ["headend", "--help"],
+        ["quarantine", "--help"],
+        ["meter", "--help"],
+        ["meter", "serve", "--help"],
+    ],
+)
 def test_no_django_where_none_is_needed(arguments):
     code = (
         "import sys; sys.modules['django'] = None\n"
@@ -25,6 +37,13 @@ def test_no_django_where_none_is_needed(arguments):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_command_of_another_module_joins_its_group():
+    shown = CliRunner().invoke(urja, ["meter", "--help"]).output
+    assert "serve" in shown
+    assert "adopt  Add a meter to the registry." in shown
+    assert "--help" in CliRunner().invoke(urja, ["meter", "adopt", "--help"]).output
 
 
 def test_an_unknown_command_is_a_usage_error():

@@ -297,7 +297,10 @@ class Child:
         self.deaths_in_a_row = 1 if stable else self.deaths_in_a_row + 1
         self.restarts += 1
         self.health = Health.UNKNOWN
-        self.failure = self.failure or f"{_how(code)}: {self.last_words()}"
+        if not self.failure:
+            # SIGKILL comes from outside: what the log says last has nothing to do with it.
+            killed = code == -signal.SIGKILL
+            self.failure = _how(code) if killed else f"{_how(code)}: {self.last_words()}"
         log.warning("child died", child=self.spec.name, why=self.failure)
 
     async def _back_off(self) -> None:
@@ -317,6 +320,8 @@ class Child:
 def _how(code: int | None) -> str:
     if code is None:
         return "not started"
+    if code == -signal.SIGKILL:
+        return "killed by SIGKILL (by somebody, or by the kernel for want of memory)"
     if code < 0:
         return f"killed by {signal.Signals(-code).name}"
     return f"exit code {code}"

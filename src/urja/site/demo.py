@@ -8,7 +8,6 @@ books are held to the meters' own truth file, and a report is written.
 import asyncio
 import contextlib
 import json
-import random
 import shutil
 import signal
 import sys
@@ -35,7 +34,7 @@ from urja.site.exits import Exit, Refusal
 from urja.site.laws import Findings, examine
 from urja.site.options import load_settings
 from urja.site.postgres import make_private, socket_directory
-from urja.site.street import TARIFF, build_street
+from urja.site.street import build_street
 from urja.site.supervisor import HEADEND, PIPELINE, Box, ExtraChild, free_port, is_free
 
 MORNING: Final = day_time(9)
@@ -231,10 +230,7 @@ class _Street:
         }
 
     def _adopt(self) -> None:
-        """Load the tariff and enter each house into the registry: what a utility's clerks would have done."""
-        from urja.apps.registry.operations import adopt_meter
-        from urja.apps.tariffs.operations import load_document
-        from urja.apps.tariffs.queries import bundled_documents
+        """The houses into the registry, their meters into the fleet's file."""
         from urja.site import django_options
 
         secrets, now = self.box.secrets, self.box.clock.now()
@@ -246,11 +242,10 @@ class _Street:
                 clock_anchor=self.box.data.clock,
             )
         )
-        load_document(bundled_documents()[f"{TARIFF}.toml"], now)
-        buckets = random.Random(f"urja street {self.plan.seed} buckets")  # noqa: S311 - drawn by seed to repeat
-        for house in self.houses:
-            adoption = house.adoption(secrets.kek, installed_at)
-            adopt_meter(adoption, recorded_at=now, actor="urja demo", bucket=buckets.randrange(1024))
+        # Only now: models can be imported once Django is set up.
+        from urja.site.moving_in import move_in
+
+        move_in(self.houses, kek=secrets.kek, seed=self.plan.seed, installed_at=installed_at, now=now)
         write_fleet_file(
             self.fleet_file,
             FleetFile(

@@ -6,17 +6,9 @@ meter that matters.
 
 import random
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
-from urja.apps.registry.operations import Adoption
-from urja.cosem.security import wrap_key
 from urja.meter.identity import Identity, seeded
-
-TARIFF: Final = "demo-domestic"
-
-MAX_POWER_W: Final = 15_000
-"""What a 60 A single-phase meter can carry; a block above it is implausible."""
 
 _TREES: Final = (
     "Neem",
@@ -53,28 +45,6 @@ class House:
     sanctioned_load_w: int
     credit_minor: int
     language: str
-
-    def adoption(self, kek: bytes, installed_at: datetime) -> Adoption:
-        """What the registry needs to know of it; the meter's keys are wrapped here."""
-        keys, device_type = self.meter.keys, self.meter.type
-        return Adoption(
-            serial=self.meter.serial,
-            system_title=self.meter.title,
-            device_type=self.meter.device_type,
-            interval_s=device_type.interval_s,
-            max_power_w=MAX_POWER_W,
-            wrapped_guek=wrap_key(kek, keys.guek),
-            wrapped_gak=wrap_key(kek, keys.gak),
-            register_wh=self.meter.start_wh,
-            valid_from=installed_at,
-            tariff_code=TARIFF,
-            sanctioned_load_w=self.sanctioned_load_w,
-            person_name=self.name,
-            email=self.email,
-            credit_minor=self.credit_minor,
-            language=self.language,
-            premise_name=self.name,
-        )
 
 
 def build_street(count: int, seed: int, device_type: str = "urja-d1") -> list[House]:

@@ -253,6 +253,18 @@ def test_too_long_and_no_blocks_negotiated():
     assert wire.client.state is State.READY
 
 
+@pytest.mark.parametrize("general", [False, True])
+def test_the_server_answers_in_the_form_of_the_request(general):
+    wire = Wire(
+        config(CLIENT_TITLE, Mechanism.HLS_GMAC, True, general_protection=general),
+        config(SERVER_TITLE, Mechanism.HLS_GMAC, True, general_protection=not general),
+    )
+    wire.say(wire.client.associate())
+    wire.say(wire.client.get(CLOCK))
+    forms = {type(decode_apdu(raw)) for _, raw in wire.log[2:]}
+    assert forms == {GeneralGloCiphered if general else GlobalCiphered}
+
+
 def test_notifications_pass_in_any_state():
     push = DataNotification(1, None, VALUE)
     wire = Wire.of()

@@ -72,7 +72,8 @@ class AssociationConfig:
     control: SecurityControl = security.AUTHENTICATED_ENCRYPTED
     """What we apply, and the least we accept, in a ciphered association."""
     general_protection: bool = False
-    """Send general-glo-ciphering instead of the glo- form of each service. Both are accepted."""
+    """A client sends general-glo-ciphering instead of the glo- form of each service. Both are accepted; a
+    server answers in the form of the request."""
     conformance: Conformance = DEFAULT_CONFORMANCE
     max_pdu: int = 1024
     """Bytes of the longest APDU we take; 0 for no limit."""
@@ -139,6 +140,7 @@ class Association:
         self._own_challenge = b""
         self._peer_challenge = b""
         self._blocks = Reassembler(config.limits)
+        self._general = config.general_protection
 
     def lost(self) -> None:
         """The transport is gone, and the association with it. Counters stay."""
@@ -183,7 +185,7 @@ class Association:
         return sealed.encode()
 
     def _protect_service(self, apdu: bytes) -> bytes:
-        return self._protect(apdu, general=self.config.general_protection)
+        return self._protect(apdu, general=self._general)
 
     def _decode(self, raw: bytes) -> Apdu | None:
         """The plain APDU in what came in; None while a block transfer is incomplete."""
@@ -193,10 +195,13 @@ class Association:
             if whole is None:
                 return None
             apdu = decode_apdu(whole, limits=self.config.limits)
-        plain = self._unprotect(apdu)
+        plain = self._unprotect_service(apdu)
         if isinstance(plain, GeneralBlockTransfer | GlobalCiphered | GeneralGloCiphered):
             raise UnexpectedApdu("protection or block transfer inside each other")
         return plain
+
+    def _unprotect_service(self, apdu: Apdu) -> Apdu:
+        return self._unprotect(apdu)
 
     def _unprotect(self, apdu: Apdu) -> Apdu:
         if isinstance(apdu, GlobalCiphered | GeneralGloCiphered):

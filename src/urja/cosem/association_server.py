@@ -21,12 +21,14 @@ from urja.cosem.apdu import (
     Apdu,
     ConfirmedServiceError,
     ExceptionResponse,
+    GeneralGloCiphered,
     GetRequestNext,
     GetRequestNormal,
     GetRequestWithList,
     GetResponseNormal,
     GetResponseWithBlock,
     GetResponseWithList,
+    GlobalCiphered,
     InitiateRequest,
     InitiateResponse,
     Rlre,
@@ -135,6 +137,13 @@ class ServerAssociation(Association):
         if self.state in (State.IDLE, State.RELEASING):
             raise UnexpectedApdu(f"a {type(plain).__name__} without an association")
         return handler(self, plain)
+
+    def _unprotect_service(self, apdu: Apdu) -> Apdu:
+        plain = super()._unprotect_service(apdu)
+        if isinstance(apdu, GlobalCiphered | GeneralGloCiphered):
+            # Some clients understand one form only: answer in theirs.
+            self._general = isinstance(apdu, GeneralGloCiphered)
+        return plain
 
     # --- association ----------------------------------------------------------------------------------
 

@@ -154,6 +154,8 @@ for _tag, _struct in _FIXED_BY_TAG.items():
 
 _EMPTY: Final = (Tag.NULL, Tag.DONT_CARE)
 
+_ELEMENTS_PER_BYTE: Final = 16
+
 
 class _Decoder:
     """One decoding run over one buffer: counts elements, watches the depth, knows the offset of a fault."""
@@ -163,7 +165,8 @@ class _Decoder:
     def __init__(self, buf: bytes, limits: Limits, untagged_descriptors: bool) -> None:
         self._buf = buf
         self._end = len(buf)
-        self._left = limits.max_elements
+        # Only in compact arrays can elements outnumber the bytes; a short bomb is not to fill the limit.
+        self._left = min(limits.max_elements, _ELEMENTS_PER_BYTE * len(buf) + _ELEMENTS_PER_BYTE)
         self._max_depth = limits.max_depth
         self._untagged = untagged_descriptors
 

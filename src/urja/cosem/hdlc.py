@@ -1,5 +1,6 @@
 """HDLC frame format type 3 of DLMS (IEC 62056-46): addresses, check sequences, segmentation, control fields."""
 
+import binascii
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, Self
@@ -20,25 +21,20 @@ _FORMAT_TYPE, _SEGMENTED = 0xA000, 0x0800
 _SHORTEST: Final = 7  # format, two addresses of one byte, control, FCS
 
 
-def _fcs_table() -> tuple[int, ...]:
-    table = []
-    for value in range(256):
-        register = value
-        for _ in range(8):
-            register = register >> 1 ^ (0x8408 if register & 1 else 0)
-        table.append(register)
-    return tuple(table)
+def _reversed_bits(value: int, width: int) -> int:
+    return int(f"{value:0{width}b}"[::-1], 2)
 
 
-_FCS_TABLE: Final = _fcs_table()
+_REVERSED_BYTES: Final = bytes(_reversed_bits(byte, 8) for byte in range(256))
 
 
 def check_sequence(data: bytes) -> bytes:
-    """FCS-16 of ISO/IEC 13239 (CRC-16/X.25), low byte first: both HCS and FCS."""
-    register = 0xFFFF
-    for byte in data:
-        register = register >> 8 ^ _FCS_TABLE[(register ^ byte) & 0xFF]
-    return (register ^ 0xFFFF).to_bytes(2, "little")
+    """FCS-16 of ISO/IEC 13239 (CRC-16/X.25), low byte first: both HCS and FCS.
+
+    The library's CRC takes the bits of a byte the other way round: turned over before and after, it is ours.
+    """
+    register = binascii.crc_hqx(data.translate(_REVERSED_BYTES), 0xFFFF)
+    return (_reversed_bits(register, 16) ^ 0xFFFF).to_bytes(2, "little")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 
+from urja.cosem.acse import Diagnostic
 from urja.cosem.errors import (
     AssociationRejected,
     AuthenticationFailed,
@@ -46,13 +47,16 @@ class SessionFailed(Exception):  # noqa: N818 - it says what is the case
         return self.kind in _TRANSIENT
 
     def __str__(self) -> str:
-        return f"{self.kind}: {self.args[0]}"
+        return str(self.args[0]) if self.kind is FailureKind.OURS else f"{self.kind}: {self.args[0]}"
 
 
 def from_cosem(error: CosemError) -> SessionFailed:
     """The failure that an error of the protocol core amounts to."""
     match error:
         case AuthenticationFailed() | ReplayDetected():
+            kind = FailureKind.WRONG_KEY
+        case AssociationRejected(diagnostic=Diagnostic.AUTHENTICATION_FAILURE):
+            # What a meter says that could not open our bytes, or found our proof wrong.
             kind = FailureKind.WRONG_KEY
         case ServiceRejected() | AssociationRejected():
             kind = FailureKind.REFUSED

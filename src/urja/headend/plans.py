@@ -174,7 +174,7 @@ class Plans:
         async with lock, self._line(meter) as line:
             client = client_of(meter)
             name = f"{request.system_title.hex()}-{meter.key_id.hex()}"
-            async with open_session(line, client, self._counters, name) as session:
+            async with open_session(line, client, self._counters, name, request.system_title) as session:
                 kind, records = await self._records(session, meter, request)
         records["device_id"] = meter.entry.device_id
         stamp(records, Source.PULL, request.correlation, int(self._clock.now().timestamp() * 1000))

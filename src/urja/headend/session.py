@@ -138,10 +138,12 @@ class Session:
 
 
 @asynccontextmanager
-async def open_session(line: Line, client: Client, counters: Counters, name: str) -> AsyncIterator[Session]:
+async def open_session(
+    line: Line, client: Client, counters: Counters, name: str, meter_title: bytes | None = None
+) -> AsyncIterator[Session]:
     """An open session over a line that is held; released on leaving.
 
-    `name` is what the counters are reserved under. Raises SessionFailed and, from the reservation, StreamError.
+    `name` is what the counters are reserved under; with a `meter_title` no other meter is taken. Raises SessionFailed and, from the reservation, StreamError.
     """
     first, limit = 0, 0
     if client.ciphered:
@@ -157,11 +159,14 @@ async def open_session(line: Line, client: Client, counters: Counters, name: str
         ),
         invocation_counter=first,
         invocation_limit=max(limit, first),
+        peer_system_title=meter_title,
         entropy=secrets.token_bytes,
     )
     session = Session(line, association, client.sap)
     try:
         await session.open()
+        if meter_title is not None:
+            _require_title(association.peer_system_title, meter_title)
         yield session
     except SessionFailed as failure:
         # A meter that only said no still has its association open; with the others there is nobody to ask.
@@ -173,6 +178,12 @@ async def open_session(line: Line, client: Client, counters: Counters, name: str
     finally:
         if client.ciphered:
             counters.give_back(name, association.invocation_counter, limit)
+
+
+def _require_title(answering: bytes | None, wanted: bytes) -> None:
+    if answering not in (None, wanted):
+        shown = answering.hex() if answering else "none"
+        raise SessionFailed(FailureKind.WRONG_KEY, f"another meter answers: its system title is {shown}")
 
 
 async def read_counter(line: Line, client: Client) -> int:

@@ -1,0 +1,138 @@
+"""Reading any object of any meter: find its class, read the attribute, and whatever says what it means.
+
+For people at a terminal; the pipeline's reads go through `plans`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from urja.cosem.axdr import Data, Tag
+from urja.cosem.companion import DeviceType, name_object
+from urja.cosem.obis import CosemAttribute, Obis
+from urja.headend.failures import FailureKind, SessionFailed
+from urja.headend.profiles import clock_range, read_capture_objects, rows_of
+from urja.headend.session import Session
+
+_PROFILE: Final = 7
+_OBJECT_LIST: Final = CosemAttribute.of(15, "0.0.40.0.0.255", 2)
+_SCALER_ATTRIBUTE: Final = {3: 3, 4: 3, 5: 4}
+"""Where the scaler_unit of a class lies: register, extended register, demand register."""
+_SCALED: Final = {(3, 2), (4, 2), (5, 2), (5, 3)}
+_NUMBERS: Final = frozenset(
+    {Tag.INT8, Tag.INT16, Tag.INT32, Tag.INT64, Tag.UINT8, Tag.UINT16, Tag.UINT32, Tag.UINT64}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """One attribute, in words: its name, and scaler and unit where the meter gives them."""
+
+    attribute: CosemAttribute
+    name: str
+    scaler: int | None = None
+    unit: int | None = None
+
+    def scaled(self, value: Data) -> Decimal | None:
+        """The number in its unit, exactly; None where it is no number or no scaler is known."""
+        if self.scaler is None or value.tag not in _NUMBERS:
+            return None
+        return Decimal(value.value).scaleb(self.scaler)
+
+
+@dataclass(frozen=True, slots=True)
+class SingleValue:
+    """What a plain attribute holds."""
+
+    quantity: Quantity
+    value: Data
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A profile's buffer."""
+
+    profile: Quantity
+    columns: tuple[Quantity, ...]
+    rows: list[Sequence[Data]]
+
+
+async def find_class(session: Session, obis: Obis, device_type: DeviceType) -> int:
+    """The class of an object: from companion data, else from the meter's own list of objects.
+
+    Raises SessionFailed (refused) where neither knows it.
+    """
+    text = str(obis)
+    profiles = {
+        text for profile in device_type.profiles.values() for text in (profile.obis, profile.scaler_obis)
+    }
+    if text in profiles:
+        return _PROFILE
+    known = device_type.companion.objects.get(text)
+    if known is not None:
+        return known.class_id
+    listed = await session.get(_OBJECT_LIST)
+    for element in listed.value if listed.tag is Tag.ARRAY else ():
+        if element.tag is Tag.STRUCTURE and len(element.value) >= 3 and element.value[2].value == bytes(obis):
+            return int(element.value[0].value)
+    raise SessionFailed(
+        FailureKind.REFUSED, f"the meter has no object {obis} for this client; give --class if it is hidden"
+    )
+
+
+async def read(
+    session: Session,
+    attribute: CosemAttribute,
+    device_type: DeviceType,
+    window: tuple[datetime, datetime] | None = None,
+) -> SingleValue | Table:
+    """Read an attribute; a profile's buffer becomes a table, restricted to `window` where one is given."""
+    if (attribute.class_id, attribute.attribute) == (_PROFILE, 2):
+        return await _read_table(session, attribute, device_type, window)
+    if window is not None:
+        raise SessionFailed(FailureKind.OURS, "a range of time is for the buffer of a profile (class 7)")
+    value = await session.get(attribute)
+    [quantity] = await _quantities(session, [attribute], device_type)
+    return SingleValue(quantity, value)
+
+
+async def _read_table(
+    session: Session,
+    attribute: CosemAttribute,
+    device_type: DeviceType,
+    window: tuple[datetime, datetime] | None,
+) -> Table:
+    captured = await read_capture_objects(session, str(attribute.obis))
+    columns = await _quantities(session, [column.attribute for column in captured], device_type)
+    access = None if window is None else clock_range(device_type, *window)
+    rows = rows_of(await session.get(attribute, access))
+    for row in rows:
+        if len(row) != len(columns):
+            raise SessionFailed(
+                FailureKind.PROTOCOL, f"a row has {len(row)} values for {len(columns)} columns"
+            )
+    name = name_object(attribute.obis, device_type.companion)
+    return Table(Quantity(attribute, name), tuple(columns), rows)
+
+
+async def _quantities(
+    session: Session, attributes: Sequence[CosemAttribute], device_type: DeviceType
+) -> list[Quantity]:
+    scaled = [item for item in attributes if (item.class_id, item.attribute) in _SCALED]
+    wanted = [
+        CosemAttribute(item.class_id, item.obis, _SCALER_ATTRIBUTE[item.class_id])
+        for item in dict.fromkeys(scaled)
+    ]
+    units = dict(zip(dict.fromkeys(scaled), await session.get_each(wanted), strict=True))
+    return [_quantity(item, units.get(item), device_type) for item in attributes]
+
+
+def _quantity(attribute: CosemAttribute, unit: Data | None, device_type: DeviceType) -> Quantity:
+    name = name_object(attribute.obis, device_type.companion)
+    if (attribute.class_id, attribute.attribute) == (4, 5):
+        name = f"{name}, time"
+    if unit is None or unit.tag is not Tag.STRUCTURE or len(unit.value) != 2:
+        return Quantity(attribute, name)
+    return Quantity(attribute, name, int(unit.value[0].value), int(unit.value[1].value))

@@ -1,0 +1,488 @@
+"""`urja headend read` and `urja quarantine`: an engineer's tools. Neither knows Django."""
+
+import asyncio
+import json
+import string
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import msgspec
+
+from urja.base.ids import format_correlation
+from urja.cosem.acse import Mechanism
+from urja.cosem.axdr import Data, Tag
+from urja.cosem.companion import device_types, load_device_type, unit_symbol
+from urja.cosem.errors import CosemError, DecodeError
+from urja.cosem.obis import CosemAttribute, Obis
+from urja.cosem.readings import plain
+from urja.cosem.security import Suite0Keys
+from urja.cosem.time import CosemDateTime
+from urja.headend.counters import LoneCounters
+from urja.headend.failures import FailureKind, SessionFailed
+from urja.headend.line import ANSWER_S, Line, dial
+from urja.headend.reading import Quantity, SingleValue, Table, find_class, read
+from urja.headend.session import CLIENT_TITLE, PUBLIC_SAP, READER_SAP, UTILITY_SAP, Client, open_session
+from urja.site.exits import Exit, Refusal
+from urja.site.options import data_option
+
+_EXITS: Final = {
+    FailureKind.UNREACHABLE: Exit.UNAVAILABLE,
+    FailureKind.TIMEOUT: Exit.UNAVAILABLE,
+    FailureKind.CUT: Exit.UNAVAILABLE,
+    FailureKind.OURS: Exit.USAGE,
+}
+_ADVICE: Final = {
+    FailureKind.UNREACHABLE: "is the meter (or its gateway) listening there?",
+    FailureKind.TIMEOUT: "the meter took the connection and says nothing: wrong client SAP, or no DLMS",
+    FailureKind.CUT: "the meter hung up: another client may hold it, or it wants another association",
+    FailureKind.REFUSED: "see which client may read it (--client), and its class (--class)",
+    FailureKind.WRONG_KEY: "check --guek, --gak and --system-title",
+    FailureKind.PROTOCOL: "capture the exchange and give it to `urja decode`",
+    FailureKind.OURS: "see --help",
+}
+
+
+class HexBytes(click.ParamType[bytes]):
+    """Bytes in hexadecimal, of a fixed length."""
+
+    name = "hex"
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bytes:
+        """Raises click.BadParameter telling how many bytes are needed."""
+        if isinstance(value, bytes):
+            return value
+        try:
+            raw = bytes.fromhex(str(value))
+        except ValueError:
+            self.fail(f"{self._size} bytes in hexadecimal are needed", param, ctx)
+        if len(raw) != self._size:
+            self.fail(f"{self._size} bytes are needed, these are {len(raw)}", param, ctx)
+        return raw
+
+
+class ObisCode(click.ParamType[Obis]):
+    """An OBIS code such as 1.0.1.8.0.255; the last group may be left out."""
+
+    name = "obis"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Obis:
+        """Raises click.BadParameter for anything else."""
+        if isinstance(value, Obis):
+            return value
+        text = str(value)
+        try:
+            return Obis.parse(text if text.count(".") == 5 else f"{text}.255")
+        except CosemError as error:
+            self.fail(str(error), param, ctx)
+
+
+class LocalTime(click.ParamType[datetime]):
+    """A date, or a date and time, without an offset."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Raises click.BadParameter for anything else."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            moment = datetime.fromisoformat(str(value))
+        except ValueError:
+            self.fail("a date such as 2026-03-02, or 2026-03-02T09:30, is needed", param, ctx)
+        if moment.tzinfo is not None:
+            self.fail("the meter's local time is meant: leave the offset out", param, ctx)
+        return moment
+
+
+@click.group()
+def headend() -> None:
+    """Read any object of a meter."""
+
+
+@headend.command("read")
+@click.option("--host", required=True, help="Address of the meter or its gateway.")
+@click.option("--port", default=4059, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--obis", required=True, type=ObisCode(), help="Logical name, such as 1.0.1.8.0.255.")
+@click.option(
+    "--class", "class_id", type=click.IntRange(0, 65535), help="Interface class; found by itself if left out."
+)
+@click.option("--attribute", default=2, show_default=True, type=click.IntRange(-128, 127))
+@click.option(
+    "--from",
+    "from_at",
+    type=LocalTime(),
+    help="First stamp of a profile's rows, the meter's local time.",
+)
+@click.option("--to", "to_at", type=LocalTime(), help="Last stamp; the meter's local time.")
+@click.option(
+    "--client",
+    "client_sap",
+    type=click.Choice([PUBLIC_SAP, READER_SAP, UTILITY_SAP]),
+    help="Client SAP: 16 public, 32 reader (LLS), 48 utility (HLS-GMAC). By default 48 with keys, 16 without.",
+)
+@click.option("--guek", type=HexBytes(16), help="Global unicast encryption key.")
+@click.option("--gak", type=HexBytes(16), help="Global authentication key.")
+@click.option("--secret", help="Password of the reader client (LLS).")
+@click.option(
+    "--system-title", type=HexBytes(8), help="The meter's, if you want to be sure that it is this one."
+)
+@click.option("--client-title", type=HexBytes(8), help="Ours. [default: the head end's]")
+@click.option(
+    "--type",
+    "type_name",
+    type=click.Choice(device_types()),
+    default="urja-d1",
+    show_default=True,
+    help="Device type: object names and the sense of the clock's deviation.",
+)
+@click.option("--timeout", "timeout_s", default=ANSWER_S, show_default=True, help="Seconds for one answer.")
+@click.option("--json", "as_json", is_flag=True, help="Plain values for programs.")
+def read_command(
+    *,
+    host: str,
+    port: int,
+    obis: Obis,
+    class_id: int | None,
+    attribute: int,
+    from_at: datetime | None,
+    to_at: datetime | None,
+    client_sap: int | None,
+    guek: bytes | None,
+    gak: bytes | None,
+    secret: str | None,
+    system_title: bytes | None,
+    client_title: bytes | None,
+    type_name: str,
+    timeout_s: float,
+    as_json: bool,
+) -> None:
+    """Read one attribute of any object; a profile's buffer is shown as a table with units."""
+    device_type = load_device_type(type_name)
+    client = _client(client_sap, guek, gak, secret, client_title)
+    window = _window(from_at, to_at, device_type.default_deviation_min)
+
+    async def work() -> SingleValue | Table:
+        connection = await dial(host, port)
+        try:
+            with Line(connection, client.server_sap, timeout_s) as line:
+                async with open_session(line, client, LoneCounters(), "", system_title) as session:
+                    found = class_id if class_id is not None else await find_class(session, obis, device_type)
+                    return await read(session, CosemAttribute(found, obis, attribute), device_type, window)
+        finally:
+            connection.close()
+
+    try:
+        result = asyncio.run(work())
+    except SessionFailed as failure:
+        code = _EXITS.get(failure.kind, Exit.FAILED)
+        raise Refusal(code, f"{failure} ({_ADVICE[failure.kind]})") from None
+    click.echo(_document(result) if as_json else _text(result))
+
+
+def _client(
+    sap: int | None, guek: bytes | None, gak: bytes | None, secret: str | None, title: bytes | None
+) -> Client:
+    if (guek is None) != (gak is None):
+        raise Refusal(Exit.USAGE, "give both keys, --guek and --gak, or neither")
+    keys = None if guek is None else Suite0Keys(guek, gak)
+    sap = sap if sap is not None else (UTILITY_SAP if keys else PUBLIC_SAP)
+    if sap == PUBLIC_SAP:
+        return Client(sap=sap, mechanism=Mechanism.NONE)
+    if keys is None:
+        raise Refusal(Exit.USAGE, f"client {sap} needs the meter's keys: --guek and --gak")
+    if sap == READER_SAP:
+        if secret is None:
+            raise Refusal(Exit.USAGE, "client 32 needs the meter's password: --secret")
+        return Client(
+            sap=sap,
+            mechanism=Mechanism.LLS,
+            keys=keys,
+            secret=secret.encode(),
+            title=title or CLIENT_TITLE,
+        )
+    return Client(sap=sap, keys=keys, title=title or CLIENT_TITLE)
+
+
+def _window(
+    from_at: datetime | None, to_at: datetime | None, deviation_min: int
+) -> tuple[datetime, datetime] | None:
+    if from_at is None and to_at is None:
+        return None
+    if from_at is None or to_at is None:
+        raise Refusal(Exit.USAGE, "a range needs both ends: --from and --to")
+    zone = timezone(timedelta(minutes=deviation_min))
+    first, last = from_at.replace(tzinfo=zone), to_at.replace(tzinfo=zone)
+    if last < first:
+        raise Refusal(Exit.USAGE, f"the range ends ({to_at}) before it begins ({from_at})")
+    return first.astimezone(UTC), last.astimezone(UTC)
+
+
+# --- showing ------------------------------------------------------------------------------------------------
+
+
+def _facts(quantity: Quantity) -> dict[str, Any]:
+    attribute = quantity.attribute
+    return {
+        "obis": str(attribute.obis),
+        "class_id": attribute.class_id,
+        "attribute": attribute.attribute,
+        "name": quantity.name,
+        "scaler": quantity.scaler,
+        "unit": None if quantity.unit is None else unit_symbol(quantity.unit),
+    }
+
+
+def _cell(quantity: Quantity, value: Data) -> Any:
+    """A value for programs: scaled where a scaler is known, clocks as ISO 8601, else as `urja decode` has it."""
+    scaled = quantity.scaled(value)
+    if scaled is not None:
+        return int(scaled) if scaled == scaled.to_integral_value() else float(scaled)
+    clock = _clock(value)
+    return plain(value) if clock is None else _clock_text(clock, "T")
+
+
+def _document(result: SingleValue | Table) -> str:
+    if isinstance(result, SingleValue):
+        document = _facts(result.quantity) | {
+            "value": _cell(result.quantity, result.value),
+            "raw": plain(result.value),
+            "type": result.value.tag.name.lower(),
+        }
+    else:
+        document = _facts(result.profile) | {
+            "columns": [_facts(column) for column in result.columns],
+            "rows": [
+                [_cell(column, value) for column, value in zip(result.columns, row, strict=True)]
+                for row in result.rows
+            ],
+        }
+    return json.dumps(document, indent=2, ensure_ascii=False)
+
+
+def _text(result: SingleValue | Table) -> str:
+    if isinstance(result, SingleValue):
+        quantity = result.quantity
+        unit = "" if quantity.unit is None else f" {unit_symbol(quantity.unit)}"
+        head = f"{quantity.attribute.obis} class {quantity.attribute.class_id} attribute {quantity.attribute.attribute}"
+        name = f"  {quantity.name}" if quantity.name else ""
+        return f"{head}{name}\n  {_shown(quantity, result.value)}{unit}"
+    title = f"{result.profile.attribute.obis}  {result.profile.name}".rstrip()
+    if len(result.rows) == 1:
+        # One wide row reads better downwards.
+        pairs = zip(result.columns, result.rows[0], strict=True)
+        return "\n".join([title, *(_line_of(column, value) for column, value in pairs)])
+    heads = [_heading(column) for column in result.columns]
+    body = [
+        [_shown(column, value) for column, value in zip(result.columns, row, strict=True)]
+        for row in result.rows
+    ]
+    rows = [[head[line] for head in heads] for line in range(3)] + body
+    widths = [max(len(row[index]) for row in rows) for index in range(len(heads))]
+    lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    lines.insert(3, "  ".join("-" * width for width in widths))
+    count = f"{len(body)} row{'' if len(body) == 1 else 's'}"
+    return "\n".join([f"{title}: {count}", *lines])
+
+
+def _line_of(quantity: Quantity, value: Data) -> str:
+    name, obis, unit = _heading(quantity)
+    return f"  {obis:<16} {_shown(quantity, value):>20} {unit.strip('[]'):<5} {name}".rstrip()
+
+
+def _heading(quantity: Quantity) -> tuple[str, str, str]:
+    """Name, OBIS and unit, one below the other."""
+    unit = "" if quantity.unit is None else unit_symbol(quantity.unit)
+    obis = str(quantity.attribute.obis).removesuffix(".255")
+    if quantity.attribute.attribute != 2:
+        obis = f"{obis}#{quantity.attribute.attribute}"
+    return quantity.name, obis, f"[{unit}]" if unit else ""
+
+
+def _shown(quantity: Quantity, value: Data) -> str:
+    scaled = quantity.scaled(value)
+    if scaled is not None:
+        return str(scaled)
+    clock = _clock(value)
+    if clock is not None:
+        return _clock_text(clock, " ")
+    if value.tag is Tag.OCTET_STRING:
+        return _octets(value.value)
+    if value.tag is Tag.NULL:
+        return "-"
+    shown = plain(value)
+    return json.dumps(shown, ensure_ascii=False) if isinstance(shown, (list, dict)) else str(shown)
+
+
+def _octets(raw: bytes) -> str:
+    text = raw.decode("ascii", "replace")
+    return text if raw and set(text) <= set(string.printable[:95]) else raw.hex()
+
+
+def _clock(value: Data) -> CosemDateTime | None:
+    """The date-time that a value is, plainly or as twelve octets that make one."""
+    if isinstance(value.value, CosemDateTime):
+        return value.value
+    if value.tag is not Tag.OCTET_STRING or len(value.value) != 12:
+        return None
+    clock = CosemDateTime.from_bytes(value.value)
+    try:
+        clock.to_utc(default_deviation_min=0)
+    except DecodeError:
+        return None
+    return clock
+
+
+def _clock_text(clock: CosemDateTime, separator: str) -> str:
+    """The local time as the meter shows it; its deviation is told only by the raw value."""
+    return str(clock).replace(" ", separator)
+
+
+# --- quarantine -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    sequence: int
+    item: Any
+
+
+@click.group()
+def quarantine() -> None:
+    """List, show and replay what the head end has set aside."""
+
+
+def _with_broker(data: Path, work: Callable[[Any], Coroutine[Any, Any, Any]]) -> Any:
+    from urja.site.admin import Administration
+    from urja.stream import connect
+    from urja.stream.errors import BrokerUnavailable, StreamError
+
+    administration = Administration.of(data)
+    access = administration.secrets
+
+    async def run() -> Any:
+        broker = await connect(
+            access.broker_url, access.broker_user, access.broker_password, "quarantine", 5.0
+        )
+        try:
+            return await work(broker)
+        finally:
+            await broker.close()
+
+    try:
+        return asyncio.run(run())
+    except BrokerUnavailable as error:
+        raise Refusal(Exit.UNAVAILABLE, f"{error}: is Urja running on {data}?") from None
+    except StreamError as error:
+        raise Refusal(Exit.FAILED, str(error)) from None
+
+
+async def _kept(broker: Any, source: str | None, reason: str | None = None) -> list[_Kept]:
+    return [
+        _Kept(sequence, item)
+        async for sequence, item in broker.quarantined(source)
+        if reason is None or item.reason == reason
+    ]
+
+
+@quarantine.command("list")
+@data_option
+@click.option("--source", help="Only of this source: a system title in hex, or the token of an address.")
+@click.option("--reason", help="Only with this reason: unknown-meter, wrong-key, replay, garbage, …")
+@click.option("--json", "as_json", is_flag=True)
+def list_command(*, data: Path, source: str | None, reason: str | None, as_json: bool) -> None:
+    """What was set aside, oldest first."""
+    kept = _with_broker(data, lambda broker: _kept(broker, source, reason))
+    if as_json:
+        click.echo(json.dumps([_facts_of(one) for one in kept], indent=2, ensure_ascii=False))
+        return
+    for one in kept:
+        item = one.item
+        click.echo(
+            f"{one.sequence:>7}  {_at(item.received_at_ms)}  {item.reason:<14}  {item.source:<16}  "
+            f"{len(item.frame):>5} bytes  {item.peer}  {item.detail}"
+        )
+    click.echo(f"{len(kept)} frame{'' if len(kept) == 1 else 's'} in quarantine", err=True)
+
+
+@quarantine.command("show")
+@data_option
+@click.argument("sequence", type=int)
+@click.option("--json", "as_json", is_flag=True)
+def show_command(*, data: Path, sequence: int, as_json: bool) -> None:
+    """One frame with its bytes; give them to `urja decode`."""
+    one = _one(_with_broker(data, lambda broker: _kept(broker, None)), sequence)
+    facts = _facts_of(one)
+    if as_json:
+        click.echo(json.dumps(facts, indent=2, ensure_ascii=False))
+        return
+    for key, value in facts.items():
+        click.echo(f"{key:<12} {value}")
+
+
+@quarantine.command("replay")
+@data_option
+@click.argument("sequences", type=int, nargs=-1)
+@click.option("--source", help="Everything of this source, such as a meter that has been adopted.")
+@click.option("--all", "everything", is_flag=True, help="Everything that came from a meter.")
+def replay_command(*, data: Path, sequences: tuple[int, ...], source: str | None, everything: bool) -> None:
+    """Give frames to the head end as if they had just come; what it accepts leaves the quarantine.
+
+    Exits with 1 if the head end refused any of them again.
+    """
+    if not sequences and source is None and not everything:
+        raise Refusal(Exit.USAGE, "say which: sequence numbers, --source, or --all")
+
+    async def work(broker: Any) -> list[tuple[_Kept, Any]]:
+        from urja.headend.intake import ReplayAnswer
+
+        chosen = await _kept(broker, source)
+        if sequences:
+            chosen = [_one(chosen, sequence) for sequence in sequences]
+        answers = []
+        for one in chosen:
+            if one.item.source == "poison":
+                continue
+            answer = msgspec.json.decode(await broker.replay(one.item), type=ReplayAnswer)
+            if answer.outcome != "refused":
+                await broker.drop_quarantined(one.sequence)
+            answers.append((one, answer))
+        return answers
+
+    answers = _with_broker(data, work)
+    for one, answer in answers:
+        why = f": {answer.reason} {answer.detail}".rstrip() if answer.reason or answer.detail else ""
+        click.echo(f"{one.sequence:>7}  {answer.outcome}{why}")
+    if any(answer.outcome == "refused" for _, answer in answers):
+        raise SystemExit(Exit.FAILED)
+
+
+def _one(kept: list[_Kept], sequence: int) -> _Kept:
+    for one in kept:
+        if one.sequence == sequence:
+            return one
+    raise Refusal(Exit.USAGE, f"there is no frame {sequence} in quarantine; see urja quarantine list")
+
+
+def _facts_of(one: _Kept) -> dict[str, Any]:
+    item = one.item
+    return {
+        "sequence": one.sequence,
+        "received_at": _at(item.received_at_ms),
+        "reason": item.reason,
+        "detail": item.detail,
+        "source": item.source,
+        "peer": item.peer,
+        "correlation": format_correlation(item.correlation),
+        "frame": item.frame.hex(),
+    }
+
+
+def _at(unix_ms: int) -> str:
+    return datetime.fromtimestamp(unix_ms / 1000, UTC).isoformat(" ", "milliseconds")

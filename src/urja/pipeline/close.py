@@ -19,6 +19,7 @@ from urja.apps.ledger import operations, queries, usage
 from urja.apps.ledger.usage import Rating
 from urja.apps.readings.accrual import PeriodEnergy
 from urja.apps.registry.models import Agreement
+from urja.apps.tariffs import queries as tariffs
 from urja.base.ids import bucket_of
 from urja.core.calendar import ONE_DAY, Period, local_day, midnight
 from urja.core.rating import LineTarget, rows_between, standing
@@ -56,10 +57,11 @@ class Closed:
 def close_days(now: datetime, cutoff: timedelta = CUTOFF) -> Closed:
     """Close every finished day that can be closed at `now`, oldest first, bucket by bucket."""
     done = Closed()
-    for bucket, members in groupby(_due(now), key=lambda due: bucket_of(due[0].id)):
-        done += _close_bucket(
-            bucket, {agreement.id: (agreement, day) for agreement, day in members}, now, cutoff
-        )
+    with tariffs.remembered():
+        for bucket, members in groupby(_due(now), key=lambda due: bucket_of(due[0].id)):
+            done += _close_bucket(
+                bucket, {agreement.id: (agreement, day) for agreement, day in members}, now, cutoff
+            )
     return done
 
 
@@ -97,7 +99,8 @@ def _close_bucket(
         with transaction.atomic():
             operations.hold_bucket(bucket)
             members = [agreement for agreement, first in due.values() if first == day]
-            members = [a for a in members if _next_day(a, queries.closed_through(a.id)) == day]
+            through = queries.closed_through([agreement.id for agreement in members])
+            members = [a for a in members if _next_day(a, through.get(a.id)) == day]
             closed = _close_day(bucket, members, day, now, cutoff)
         for agreement, first in list(due.values()):
             if first == day:

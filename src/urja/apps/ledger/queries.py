@@ -14,6 +14,7 @@ from urja.apps.ledger.chain import parse_json
 from urja.apps.ledger.models import Account, CreditRequest
 from urja.apps.registry import queries as registry
 from urja.apps.registry.models import Agreement
+from urja.apps.tariffs import queries as tariffs
 from urja.base.ids import bucket_of
 from urja.core.calendar import ONE_DAY, Period, local_day
 
@@ -130,7 +131,8 @@ def fresh_balance(account_id: int, now: datetime) -> FreshBalance:
     """What is left on an account, by the readings that have come in; raises Account.DoesNotExist."""
     account = Account.objects.get(id=account_id)
     agreement = registry.agreement_at(account_id, now)
-    accrued = _accrued(agreement, now) if agreement else _Accrued(0, None, 0)
+    with tariffs.remembered():
+        accrued = _accrued(agreement, now) if agreement else _Accrued(0, None, 0)
     waiting = CreditRequest.objects.filter(account_id=account_id, posted_at=None)
     balance = account.balance_minor - accrued.pending_minor
     return FreshBalance(
@@ -165,7 +167,7 @@ def _accrued(agreement: Agreement, now: datetime) -> _Accrued:
     if not rows:
         return _Accrued(0, None, 0)
     as_of = max(row.watermark_at for row in rows)
-    closed = closed_through(agreement.id)
+    closed = closed_through([agreement.id]).get(agreement.id)
     through = max(usage.last_day(as_of), closed or date.min) + ONE_DAY
     pending = 0
     for row in rows:
@@ -195,12 +197,14 @@ def _days_left(account: Account, balance_minor: int) -> Fraction | None:
     return max(Fraction(balance_minor * days, int(cost)), Fraction(0))
 
 
-def closed_through(agreement_id: int) -> date | None:
-    """The last closed local day of an agreement; none before the first."""
+def closed_through(agreement_ids: Sequence[int]) -> dict[int, date]:
+    """The last closed local day of each agreement that has one."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT closed_through FROM ledger_close WHERE agreement_id = %s", [agreement_id])
-        row = cursor.fetchone()
-    return row[0] if row else None
+        cursor.execute(
+            "SELECT agreement_id, closed_through FROM ledger_close WHERE agreement_id = ANY(%s)",
+            [list(agreement_ids)],
+        )
+        return dict(cursor.fetchall())
 
 
 def charged_by_line(agreement_ids: Sequence[int], period_start: date) -> dict[int, dict[str, int]]:

@@ -1,5 +1,8 @@
 """The reading side of the tariffs."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import date
 from functools import lru_cache
 from importlib import resources
@@ -12,6 +15,30 @@ from urja.core.rating import Tariff, parse_tariff
 @lru_cache(maxsize=256)
 def _parsed(_sha256: str, text: str) -> Tariff:
     return parse_tariff(text)
+
+
+_remembered: ContextVar[dict[str, list[Tariff]] | None] = ContextVar("remembered", default=None)
+
+
+@contextmanager
+def remembered() -> Iterator[None]:
+    """Ask the database once for each code while this lasts: one run of a stage, one page."""
+    token = _remembered.set({})
+    try:
+        yield
+    finally:
+        _remembered.reset(token)
+
+
+def _versions(code: str) -> list[Tariff]:
+    memory = _remembered.get()
+    if memory is not None and code in memory:
+        return memory[code]
+    rows = TariffVersion.objects.filter(code=code).order_by("valid_from", "id")
+    versions = [_parsed(row.sha256, row.text) for row in rows]
+    if memory is not None:
+        memory[code] = versions
+    return versions
 
 
 def versions_in_force(code: str, first: date, end: date) -> list[Tariff]:

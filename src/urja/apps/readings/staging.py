@@ -142,7 +142,8 @@ def store_registers(cursor: Cursor, rows: Rows, *, zone: str, now: datetime) -> 
 
 def _copy(cursor: Cursor, table: str, columns: str, fields: list[pgcopy.Column]) -> None:
     with cursor.copy(f"COPY {table} ({columns}) FROM STDIN (FORMAT binary)") as copy:
-        copy.write(pgcopy.encode(fields))
+        for piece in pgcopy.encode(fields):
+            copy.write(piece)
 
 
 def _nullable(values: NDArray[np.int64]) -> Any:
@@ -305,14 +306,16 @@ def _accrue(cursor: Cursor, rows: Rows, zone: str) -> None:
     if len(billed) == 0:
         return
     runs = _runs(billed, zone)
-    with cursor.copy("COPY stage_run FROM STDIN (FORMAT binary)") as copy:
-        copy.write(pgcopy.encode(runs))
+    _copy(cursor, "stage_run", _RUN_COLUMNS, runs)
     cursor.execute(accrual.EXTEND)
     if cursor.rowcount == len(runs[0][0]):
         return
     cursor.execute(accrual.BEYOND_A_HOLE)
     cursor.execute(accrual.NOT_ADDED)
     accrual.recompute(cursor, cursor.fetchall(), zone)
+
+
+_RUN_COLUMNS = "agreement_id, device_id, period, from_at, to_at, import_wh, estimated_wh, length_s, gapless"
 
 
 def _runs(rows: Rows, zone: str) -> list[pgcopy.Column]:

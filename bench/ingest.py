@@ -1,0 +1,221 @@
+"""How fast a batch becomes stored and accrued rows, against bare COPY and upsert of the same rows in the same run.
+
+Each round stores the next interval of every meter (the shape of a push: one block a meter) twice: through
+`urja.pipeline.ingest` with validation, placing, accrual and cursor, and by a plain COPY into a temporary stage
+and an `INSERT ... ON CONFLICT DO NOTHING` into a table of the same columns, key and partitions. The order of the
+two alternates. Building the batches is not measured. One backend, one commit a batch.
+
+    uv run python bench/ingest.py [--meters N] [--rounds N] [--dsn CONNINFO] [--durable]
+"""
+
+import argparse
+import json
+import resource
+import statistics
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import psycopg
+
+from urja.stream.codec import Batch
+from urja.stream.records import BLOCK, NULL, Source
+from urja.stream.subjects import Kind
+
+START = datetime(2026, 3, 1, 18, 30, tzinfo=UTC)
+INTERVAL_S = 1800
+VALUES_PER_ROW = 7
+PASSWORD = "benchmark"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--meters", type=int, default=100_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument(
+        "--blocks", type=int, default=1, help="blocks of each meter in a batch (a pull has many)"
+    )
+    parser.add_argument("--durable", action="store_true", help="with fsync, as in production")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="urja-bench-") as directory:
+        from urja.site.postgres import Cluster, find_binaries
+
+        cluster = Cluster(find_binaries(), Path(directory) / "pg", PASSWORD, durable=options.durable)
+        cluster.start()
+        try:
+            print(json.dumps(measure(cluster, options), indent=2))
+        finally:
+            cluster.stop()
+
+
+def measure(cluster, options) -> dict:
+    owner = prepare(cluster)
+    with psycopg.connect(owner, autocommit=True) as connection:
+        seed(connection, options.meters)
+    pipeline = cluster.conninfo(dbname="bench", user="urja_pipeline", password=PASSWORD)
+    from urja.pipeline.ingest import Ingester
+    from urja.pipeline.stage import Session
+
+    session = Session(pipeline)
+    ingester = Ingester(session, "Asia/Kolkata")
+    ours, bare, cpu = [], [], []
+    with psycopg.connect(owner, autocommit=True) as plain:
+        plain.execute(PLAIN)
+        days = options.blocks * (options.rounds + 2) * INTERVAL_S // 86_400 + 2
+        plain.execute("SELECT plain_make_days(%s)", [days])
+        plain.execute(PLAIN_STAGE)
+        for number in range(options.rounds + 1):
+            batch = batch_of(options.meters, options.blocks, number)
+            now = START + timedelta(days=days)
+            runs = [
+                lambda b=batch: time_ours(ingester, b, now),
+                lambda b=batch: time_bare(plain, b, options.meters),
+            ]
+            order = (0, 1) if number % 2 else (1, 0)
+            results = {index: runs[index]() for index in order}
+            if number == 0:
+                continue  # the first fills caches and makes partitions
+            ours.append(results[0][0])
+            cpu.append(results[0][1])
+            bare.append(results[1][0])
+        expected = (options.rounds + 1) * options.meters * options.blocks
+        for table in ("readings_interval", "plain_interval"):
+            assert plain.execute(f"SELECT count(*) FROM {table}").fetchone() == (expected,)
+        (accrued,) = plain.execute("SELECT sum(energy_wh) FROM readings_accrual").fetchone()
+        (stored,) = plain.execute("SELECT sum(import_wh) FROM readings_interval").fetchone()
+        assert accrued == stored, "what was stored is not what was accrued"
+    session.close()
+    rows = options.meters * options.blocks
+    ours_s, bare_s = statistics.median(ours), statistics.median(bare)
+    return {
+        "benchmark": "ingest",
+        "meters": options.meters,
+        "rows_per_batch": rows,
+        "values_per_row": VALUES_PER_ROW,
+        "rounds": options.rounds,
+        "durable": options.durable,
+        "rows_per_s": round(rows / ours_s),
+        "values_per_s": round(rows * VALUES_PER_ROW / ours_s),
+        "bare_rows_per_s": round(rows / bare_s),
+        "ratio_to_bare": round(bare_s / ours_s, 3),
+        "bar_ratio": 0.5,
+        "goal_rows_per_s": 100_000,
+        "client_cpu_share": round(statistics.median(cpu) / ours_s, 3),
+        "batch_s": [round(value, 3) for value in ours],
+        "bare_batch_s": [round(value, 3) for value in bare],
+    }
+
+
+def prepare(cluster) -> str:
+    from urja.site import database, django_options
+
+    database.create_roles(cluster.conninfo(), dict.fromkeys(database.LOGIN_ROLES, PASSWORD))
+    database.create_database(cluster.conninfo(), "bench")
+    owner = cluster.conninfo(dbname="bench", user="urja_owner", password=PASSWORD)
+    django_options.setup(django_options.DjangoOptions(conninfo=owner, timezone="Asia/Kolkata"))
+    database.migrate(owner)
+    return owner
+
+
+def seed(connection: psycopg.Connection, meters: int) -> None:
+    """Adopted meters by plain SQL: key `n`, for each table its own range, spread over the buckets."""
+    key = "((n % 1024)::bigint << 40 | n)"
+    stamp = "TIMESTAMPTZ '2026-03-01 18:30+00', 'bench'"
+    for statement in (
+        f"INSERT INTO registry_premise (id, name, recorded_at, actor) SELECT {key}, 'p', {stamp} FROM n",
+        "INSERT INTO registry_service_point (id, premise_id, commodity, consumer_number, recorded_at, actor)"
+        f" SELECT {key}, {key}, 'electricity', n::text, {stamp} FROM n",
+        "INSERT INTO registry_device (id, serial, system_title, device_type, wrapped_guek, wrapped_gak, interval_s,"
+        f" max_power_w, recorded_at, actor) SELECT {key}, n::text, decode(lpad(to_hex(n), 16, '0'), 'hex'), 'urja-d1',"
+        f" '', '', 1800, 14400, {stamp} FROM n",
+        "INSERT INTO registry_device_period (id, service_point_id, device_id, role, valid_from, recorded_at, actor)"
+        f" SELECT {key}, {key}, {key}, 1, '2026-03-01 18:30+00', {stamp} FROM n",
+        "INSERT INTO ledger_account (id, bucket, kind, code, currency, balance_minor, last_seq, last_hash, last_batch,"
+        f" opened_at) SELECT {key}, n % 1024, 'consumer', '', 'INR', 0, 0, '', 0, '2026-03-01 18:30+00' FROM n",
+        "INSERT INTO registry_agreement (id, service_point_id, account_id, tariff_code, sanctioned_load_w,"
+        f" valid_from, recorded_at, actor) SELECT {key}, {key}, {key}, 't', 5000, '2026-03-01 18:30+00', {stamp} FROM n",
+        "INSERT INTO readings_register (service_point_id, device_id, read_at, import_wh, correlation, received_at,"
+        f" kind, version, status, source, clock_status) SELECT {key}, {key}, '2026-03-01 18:30+00', 1000, 0,"
+        " '2026-03-01 18:30+00', 5, 1, 1, 3, 0 FROM n",
+        "INSERT INTO readings_accrual (agreement_id, period, service_point_id, device_id, opened_at, closes_at,"
+        " opening_wh, carried_wh, anchor_at, anchor_wh, block_wh, estimated_wh, watermark_at, latest_end_at, latest)"
+        f" SELECT {key}, '2026-03-01', {key}, {key}, '2026-03-01 18:30+00', '2026-03-31 18:30+00', 1000, 0,"
+        " '2026-03-01 18:30+00', 1000, 0, 0, '2026-03-01 18:30+00', '2026-03-01 18:30+00', true FROM n",
+    ):
+        connection.execute(f"WITH n AS (SELECT generate_series(1, {meters}) AS n) {statement}")
+    connection.execute("VACUUM ANALYZE")
+
+
+PLAIN = """
+    CREATE TABLE plain_interval (LIKE readings_interval INCLUDING CONSTRAINTS,
+        PRIMARY KEY (service_point_id, device_id, channel_set, start_at, version)) PARTITION BY RANGE (start_at);
+    CREATE FUNCTION plain_make_days(days int) RETURNS void LANGUAGE plpgsql AS $$
+    BEGIN
+        FOR n IN 0..days LOOP
+            EXECUTE format('CREATE TABLE plain_%s PARTITION OF plain_interval FOR VALUES FROM (%L) TO (%L)', n,
+                timestamptz '2026-03-01 00:00+00' + n * interval '1 day',
+                timestamptz '2026-03-02 00:00+00' + n * interval '1 day');
+        END LOOP;
+    END $$
+"""
+PLAIN_STAGE = "CREATE TEMP TABLE plain_stage (LIKE readings_interval) ON COMMIT DELETE ROWS"
+
+
+def batch_of(meters: int, blocks: int, number: int) -> Batch:
+    """The next `blocks` intervals of every meter, in the order in which a head end would have heard them."""
+    chance = np.random.default_rng(number)
+    keys = np.arange(1, meters + 1)
+    records = np.zeros(meters * blocks, BLOCK)
+    records["device_id"] = np.repeat(chance.permutation((keys % 1024) << 40 | keys), blocks)
+    first = int(START.timestamp()) + number * blocks * INTERVAL_S
+    records["start_at"] = np.tile(first + np.arange(blocks) * INTERVAL_S, meters)
+    records["length_s"] = INTERVAL_S
+    for name, high in (("import_wh", 2000), ("import_vah", 2200), ("export_wh", 1), ("export_vah", 1),
+                       ("voltage_cv", 25_000), ("current_ca", 900)):  # fmt: skip
+        records[name] = chance.integers(0, high, len(records))
+    records["health"] = NULL
+    records["source"] = Source.PUSH
+    records["correlation"] = chance.integers(0, 2**62, len(records))
+    records["received_at"] = (first + INTERVAL_S) * 1000
+    return Batch(Kind.BLOCK, 1, records)
+
+
+def time_ours(ingester, batch: Batch, now: datetime) -> tuple[float, float]:
+    began, cpu = time.perf_counter(), cpu_s()
+    outcome = ingester.apply([batch], now)
+    elapsed, used = time.perf_counter() - began, cpu_s() - cpu
+    assert outcome.stored.inserted == len(batch.records)
+    return elapsed, used
+
+
+def time_bare(connection: psycopg.Connection, batch: Batch, _meters: int) -> tuple[float, float]:
+    """The same columns into the same kind of table, sorted by key as ours are, without asking any question."""
+    from urja.apps.readings import pgcopy, staging
+
+    rows = np.zeros(len(batch.records), staging.PLACED_BLOCK)
+    for name in BLOCK.names:
+        rows[name] = batch.records[name]
+    rows["service_point_id"] = rows["device_id"]
+    rows["channel_set"] = rows["status"] = 1
+    rows = rows[np.lexsort((rows["start_at"], rows["device_id"]))]
+    payload = b"".join(pgcopy.encode([*staging._block_columns(rows), (np.ones(len(rows)), "i2")]))
+    columns = staging._BLOCK_COLUMNS + ", version"
+    began = time.perf_counter()
+    with connection.transaction(), connection.cursor() as cursor:
+        with cursor.copy(f"COPY plain_stage ({columns}) FROM STDIN (FORMAT binary)") as copy:
+            copy.write(payload)
+        cursor.execute(
+            f"INSERT INTO plain_interval ({columns}) SELECT {columns} FROM plain_stage ON CONFLICT DO NOTHING"
+        )
+    return time.perf_counter() - began, 0.0
+
+
+def cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+if __name__ == "__main__":
+    main()

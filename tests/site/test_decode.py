@@ -141,6 +141,8 @@ def test_a_wrong_key_is_called_one(keys):
     assert found["error"]["offset"] in {len(frame) - 12, 16}
     assert found["system_title"] == TITLE.hex()
     assert "at byte" in run(frame.hex(), *keys).stderr
+    inside = document(wrapped(frame).hex(), *keys, code=1)["error"]
+    assert inside["input_offset"] == inside["offset"] + wrapper.HEADER_LENGTH
 
 
 def test_every_cut_of_a_frame_is_an_error_with_its_byte():

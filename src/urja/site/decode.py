@@ -11,11 +11,11 @@ from typing import Any, Final
 import click
 
 from urja.cosem.axdr import Data, Tag
-from urja.cosem.companion import unit_symbol
+from urja.cosem.companion import name_object, unit_symbol
 from urja.cosem.describe import Description, Fact, clock_text, describe, utc_text
 from urja.cosem.errors import LocalError
 from urja.cosem.opening import Keys, Opened, Opener, Protection
-from urja.cosem.readings import Reading, find_readings, plain
+from urja.cosem.readings import Reading, as_obis, find_readings, plain
 from urja.cosem.time import CosemDateTime
 
 _MAX_INPUT: Final = 16 << 20
@@ -80,7 +80,7 @@ def decode(
         click.echo("\n\n".join("\n".join(as_tree(one)) for one in opened))
     failed = [one for one in opened if one.error is not None]
     for one in failed:
-        click.echo(f"error in {one.where}: {one.error}", err=True)
+        click.echo(f"error in {one.where}: {one.error}{_in_input(one)}", err=True)
     sys.exit(1 if failed else 0)
 
 
@@ -130,6 +130,22 @@ def from_hex(text: str) -> bytes:
     return bytes.fromhex("".join(digits))
 
 
+def _in_input(opened: Opened) -> str:
+    offset = _input_offset(opened)
+    return "" if offset is None or opened.packet is None else f", byte {offset} of the input"
+
+
+def _input_offset(opened: Opened) -> int | None:
+    """Where the fault lies in the input; None where its layer has no place of its own there."""
+    error, packet = opened.error, opened.packet
+    if error is None or error.offset is None:
+        return None
+    if packet is None:
+        return error.offset
+    contiguous = opened.where == "the APDU" and packet.transport in ("wrapper", "raw")
+    return packet.start + error.offset if contiguous else None
+
+
 # --- JSON -----------------------------------------------------------------------------------------------
 
 
@@ -165,6 +181,7 @@ def as_document(opened: Opened) -> dict[str, Any]:
             "kind": type(opened.error).__name__,
             "where": opened.where,
             "offset": opened.error.offset,
+            "input_offset": _input_offset(opened),
         }
     finite: dict[str, Any] = _finite(document)
     return finite
@@ -218,7 +235,7 @@ def as_tree(opened: Opened) -> Iterator[str]:
     if opened.blocks:
         yield f"general-block-transfer: {opened.blocks} blocks"
     for protection in opened.protections:
-        yield from _protection_lines(protection)
+        yield from _protection_lines(protection, opened.plain is not None and opened.error is None)
     if opened.missing is not None:
         yield f"  not readable without {opened.missing}"
         return
@@ -230,7 +247,7 @@ def as_tree(opened: Opened) -> Iterator[str]:
         yield from (f"  {line}" for line in as_tree(opened.inside))
 
 
-def _protection_lines(protection: Protection) -> Iterator[str]:
+def _protection_lines(protection: Protection, opened: bool) -> Iterator[str]:
     control = protection.control
     applied = [
         word
@@ -247,8 +264,8 @@ def _protection_lines(protection: Protection) -> Iterator[str]:
     yield _line("invocation counter", str(protection.counter))
     if protection.verified:
         yield _line("authentication", "verified")
-    elif control.authenticated:
-        yield _line("authentication", "NOT verified")
+    elif control.authenticated and opened:
+        yield _line("authentication", "NOT verified: no authentication key")
 
 
 def _description_lines(description: Description) -> Iterator[str]:
@@ -350,6 +367,9 @@ def value_text(data: Data) -> str:
 
 
 def _octets_text(raw: bytes) -> str:
+    obis = as_obis(Data(Tag.OCTET_STRING, raw))
+    if obis is not None:
+        return f"{obis}  {name_object(obis)}".rstrip()
     if len(raw) == 12:
         clock = CosemDateTime.from_bytes(raw)
         if 1990 <= clock.year <= 2100 and 1 <= clock.month <= 12 and clock.hour <= 24:

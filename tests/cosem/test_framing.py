@@ -184,8 +184,8 @@ def test_hdlc_segments(apdu, size):
     reassembler = hdlc.Reassembler()
     control = Control(Kind.UNNUMBERED_INFORMATION)
     results = [
-        reassembler.push(HdlcFrame(Address(1), Address(2), control, part, part is not parts[-1]))
-        for part in parts
+        reassembler.push(HdlcFrame(Address(1), Address(2), control, part, number < len(parts)))
+        for number, part in enumerate(parts, 1)
     ]
     assert results[-1] == apdu
     assert not any(results[:-1])

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg
 import pytest
 from tests.web import house
+from tests.web.fixtures import home, house_template  # noqa: F401 - fixtures
 
 from urja.base.clock import Anchor, write_anchor
 
@@ -13,6 +13,15 @@ from urja.base.clock import Anchor, write_anchor
 @pytest.fixture
 def django(database_template):
     """Django is set up; nothing is asked of its database."""
+
+
+@pytest.fixture(autouse=True)
+def _in_english(request):
+    """A request leaves its language behind in the thread; a test begins in English."""
+    from django.utils import translation
+
+    if "database_template" in request.fixturenames:
+        translation.activate("en")
 
 
 @pytest.fixture
@@ -91,27 +100,3 @@ def browser(web_role, standing_clock):
         return client
 
     return make
-
-
-@pytest.fixture(scope="session")
-def house_template(postgres, database_template):
-    """A database with the house in it, built once a worker and only read from then on."""
-    from tests.conftest import PASSWORD
-
-    name = "house"
-    with psycopg.connect(postgres.conninfo(), autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE {name} TEMPLATE {database_template} OWNER urja_owner")
-
-    def connect(role):
-        return psycopg.connect(postgres.conninfo(dbname=name, user=role, password=PASSWORD), autocommit=True)
-
-    with house.pointed_at(name):
-        return name, house.build(connect)
-
-
-@pytest.fixture
-def home(house_template):
-    """The house; Django looks at its database."""
-    name, keys = house_template
-    with house.pointed_at(name):
-        yield keys

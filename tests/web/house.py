@@ -25,6 +25,7 @@ class House:
     landlord_id: int
     """Somebody with two connections of their own."""
     landlord_accounts: tuple[int, int]
+    """The meter of the first has been silent from the beginning; the second was put in an hour ago."""
 
 
 def build(connect) -> House:
@@ -50,7 +51,6 @@ def build(connect) -> House:
     first = street.adopt(
         3, email="lata@example.org", premise_name="Shop 4, Market Road", credit_minor=9_000, **home
     )
-    second = street.adopt(4, email="lata@example.org", premise_name="Shop 5, Market Road", **home)
     member = get_user_model().objects.create_user("meena", "meena@example.org")
     access = accesses_of(own.user_id).get()
     AccountAccess.objects.create(
@@ -63,6 +63,14 @@ def build(connect) -> House:
     )
     with connect("urja_pipeline") as connection:
         _live(connection, own)
+    new = street.adopt(
+        4,
+        email="lata@example.org",
+        premise_name="Shop 5, Market Road",
+        credit_minor=5_000,
+        valid_from=NOW - timedelta(hours=1),
+        **home,
+    )
     return House(
         account_id=own.account_id,
         agreement_id=own.agreement_id,
@@ -70,7 +78,7 @@ def build(connect) -> House:
         member_id=member.pk,
         outsider_id=outsider.user_id,
         landlord_id=first.user_id,
-        landlord_accounts=(first.account_id, second.account_id),
+        landlord_accounts=(first.account_id, new.account_id),
     )
 
 
@@ -107,6 +115,8 @@ def pointed_at(name: str):
     before = settings["NAME"]
     connections.close_all()
     settings["NAME"] = name
-    yield
-    connections.close_all()
-    settings["NAME"] = before
+    try:
+        yield
+    finally:
+        connections.close_all()
+        settings["NAME"] = before

@@ -60,7 +60,10 @@ def test_the_last_days_are_whole_and_their_lines_lead_to_their_arithmetic(home, 
     from urja.web.portal import formats
 
     newest = queries.entries(home.account_id, 3)
-    assert f"19 March 2026 {formats.money(sum(entry.amount_minor for entry in newest), signed=True)}" in text_of(page)
+    assert (
+        f"19 March 2026 {formats.money(sum(entry.amount_minor for entry in newest), signed=True)}"
+        in text_of(page)
+    )
     body = page.content.decode()
     for entry in newest:
         assert f'href="/accounts/{home.account_id}/entries/{entry.seq}/"' in body
@@ -75,7 +78,14 @@ def test_the_page_is_kept_by_nobody(page):
 
 def test_the_page_speaks_hindi(home, browser):
     words = text_of(browser(user_id=home.owner_id, language="hi").get("/"))
-    for phrase in ("शेष राशि", "आपकी औसत खपत पर लगभग", "स्थिति: आज, 13:30 बजे", "ऊर्जा शुल्क", "शेष राशि क्यों बदली", "मार्च 2026"):
+    for phrase in (
+        "शेष राशि",
+        "आपकी औसत खपत पर लगभग",
+        "स्थिति: आज, 13:30 बजे",
+        "ऊर्जा शुल्क",
+        "शेष राशि क्यों बदली",
+        "मार्च 2026",
+    ):
         assert phrase in words
     for phrase in ("Balance", "usual use", "Energy charge", "March"):
         assert phrase not in words
@@ -89,13 +99,17 @@ def test_who_has_several_connections_chooses(home, browser):
     assert "Shop 5, Market Road" in words
     one = client.get(f"/accounts/{home.landlord_accounts[0]}/")
     assert "All my connections" in text_of(one)
-    assert "No reading has come in yet" in text_of(one)
+    assert "As of 2 March, 00:00" in text_of(one)
+    assert "Readings are late." in text_of(one)
 
 
 def test_an_account_without_readings_promises_nothing(home, browser):
     words = text_of(browser(user_id=home.landlord_id).get(f"/accounts/{home.landlord_accounts[1]}/"))
     assert "Days left are shown once your usual use is known" in words
-    assert "No reading has come in yet" in words
+    assert "Credit on its way +₹50.00" in words
+    assert "Used up" not in words
+    assert "Nothing has been posted yet" in words
+    assert "No readings yet" in words
 
 
 def test_the_passbook_pages_through_everything_once(home, browser):

@@ -117,8 +117,13 @@ def _balance(balance: ledger.FreshBalance, now: datetime) -> BalanceView:
     )
 
 
+def _covered_minor(balance: ledger.FreshBalance) -> int:
+    """With the credit on its way: nobody is told to recharge who has just done so."""
+    return balance.balance_minor + balance.credits_minor
+
+
 def _state(balance: ledger.FreshBalance) -> str:
-    if balance.balance_minor <= 0:
+    if _covered_minor(balance) <= 0:
         return "out"
     if balance.days_left is not None and balance.days_left < LOW_DAYS:
         return "low"
@@ -126,7 +131,7 @@ def _state(balance: ledger.FreshBalance) -> str:
 
 
 def _days(balance: ledger.FreshBalance) -> str:
-    if balance.balance_minor < 0:
+    if _covered_minor(balance) < 0:
         return _("Used up. Please recharge.")
     if balance.days_left is None:
         return _("Days left are shown once your usual use is known")

@@ -1,0 +1,112 @@
+"""A real server and a real browser. Debian's chromium, or the one that URJA_CHROMIUM names."""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from socketserver import ThreadingMixIn
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+import pytest
+from tests.conftest import PASSWORD
+from tests.web import house
+from tests.web.fixtures import home, house_template  # noqa: F401 - fixtures
+
+from urja.base.clock import Anchor, write_anchor
+
+CHROMIUM = Path(os.environ.get("URJA_CHROMIUM", "/usr/bin/chromium"))
+"""Read when this file is loaded: a test itself sees no URJA_* variable."""
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "tests/browser/" in item.nodeid:
+            item.add_marker(pytest.mark.browser)
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = False
+
+
+def aside(work: Callable[[], object], user: str = "urja_owner") -> None:
+    """Do something with Django's database in a thread of its own, as another role than the server."""
+
+    def run() -> None:
+        from django.db import connections
+
+        connection = connections["default"]
+        connection.settings_dict = {**connection.settings_dict, "USER": user, "PASSWORD": PASSWORD}
+        try:
+            work()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(run).result()
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, *_args) -> None:
+        pass
+
+
+@dataclass(frozen=True)
+class Site:
+    """A running portal and the keys of the house in its database."""
+
+    url: str
+    home: house.House
+
+
+@pytest.fixture
+def site(home, tmp_path) -> Iterator[Site]:  # noqa: F811 - asks for the fixture
+    """The portal on a port of its own, as a demonstration, in the rights of the web, with time standing still."""
+    from django.db import connections
+    from django.test import override_settings
+
+    from urja.web.settings import web_settings
+
+    anchor = tmp_path / "clock.json"
+    write_anchor(anchor, Anchor(0.0, house.NOW.timestamp(), 0.0))
+    connections.close_all()
+    as_owner = connections["default"].settings_dict["USER"]
+    connections["default"].settings_dict.update(USER="urja_web", PASSWORD=PASSWORD)
+    changed = {
+        "URJA_CLOCK_ANCHOR": anchor,
+        "URJA_DEMO": True,
+        "MAILERS": web_settings(secure=False, demo=True)["MAILERS"],
+    }
+    with override_settings(**changed):
+        from urja.site.wsgi import application
+
+        with make_server("127.0.0.1", 0, application, _Server, _Quiet) as server:
+            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+            thread.start()
+            yield Site(f"http://127.0.0.1:{server.server_port}", home)
+            server.shutdown()
+            thread.join()
+    connections.close_all()
+    connections["default"].settings_dict["USER"] = as_owner
+
+
+@pytest.fixture
+def chromium(site) -> Iterator:
+    """The browser; without one these tests are skipped, and in CI they fail.
+
+    It starts after everything that talks to the database from this thread and ends before: while Playwright runs,
+    its event loop runs here, and Django refuses a thread that has one.
+    """
+    if not CHROMIUM.exists():
+        message = f"no browser at {CHROMIUM}: install chromium or set URJA_CHROMIUM"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        # Tests run as root in containers, where chromium's own sandbox cannot.
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        yield browser
+        browser.close()

@@ -1,0 +1,231 @@
+"""The page in a real browser: from the door to the arithmetic of a posting, by phone and at a desk.
+
+Every pair of (width, language, scheme, JavaScript) values occurs in one of the rows below.
+"""
+
+import re
+from itertools import combinations
+from typing import NamedTuple
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+from tests.browser.conftest import aside
+from tests.web import house
+
+AXE = Axe()
+
+
+class Device(NamedTuple):
+    width: int
+    language: str
+    scheme: str
+    script: bool
+
+
+DEVICES = [
+    Device(390, "en", "light", True),
+    Device(390, "hi", "dark", False),
+    Device(320, "en", "dark", False),
+    Device(320, "hi", "light", True),
+    Device(1440, "en", "dark", True),
+    Device(1440, "hi", "light", False),
+    Device(1440, "en", "light", False),
+    Device(320, "hi", "dark", True),
+]
+HEIGHTS = {320: 640, 390: 844, 1440: 900}
+
+WORDS = {
+    "en": {
+        "send": "Send me a code",
+        "enter": "Sign in",
+        "balance": "Balance",
+        "as of": "As of today, 13:30",
+        "energy": "Energy charge",
+        "adds up": "The rows add up to this posting.",
+        "table": "Show as a table",
+        "out": "Sign out",
+        "all": "All postings",
+    },
+    "hi": {
+        "send": "मुझे कोड भेजें",
+        "enter": "साइन इन करें",
+        "balance": "शेष राशि",
+        "as of": "स्थिति: आज, 13:30 बजे",
+        "energy": "ऊर्जा शुल्क",
+        "adds up": "इन पंक्तियों का जोड़ इस प्रविष्टि के बराबर है।",
+        "table": "तालिका में देखें",
+        "out": "साइन आउट",
+        "all": "सभी प्रविष्टियाँ",
+    },
+}
+
+
+def test_the_devices_are_a_pairwise_set():
+    values = ((320, 390, 1440), ("en", "hi"), ("light", "dark"), (True, False))
+    for one, other in combinations(range(4), 2):
+        seen = {(device[one], device[other]) for device in DEVICES}
+        assert seen == {(a, b) for a in values[one] for b in values[other]}
+
+
+@pytest.fixture
+def open_page(site, chromium):
+    """Opens windows that report whatever a browser complains about."""
+    contexts, complaints = [], []
+
+    def make(device: Device):
+        context = chromium.new_context(
+            viewport={"width": device.width, "height": HEIGHTS[device.width]},
+            color_scheme=device.scheme,
+            java_script_enabled=device.script,
+            locale={"en": "en-IN", "hi": "hi-IN"}[device.language],
+            base_url=site.url,
+            reduced_motion="reduce",
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
+        return page
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def assert_good(page, device: Device):
+    """Nothing serious by axe, nothing wider than the window, the language said."""
+    assert page.locator("html").get_attribute("lang") == device.language
+    if device.script:  # axe and measuring are scripts themselves
+        serious = [
+            (violation["id"], violation["help"], [node["html"] for node in violation["nodes"]])
+            for violation in AXE.run(page).response["violations"]
+            if violation["impact"] in {"serious", "critical"}
+        ]
+        assert serious == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= device.width
+    else:
+        for box in (element.bounding_box() for element in page.locator("main > *, header, section").all()):
+            assert box is None or box["x"] + box["width"] <= device.width + 0.5
+
+
+def sign_in(page, device: Device, email="asha@example.org"):
+    words = WORDS[device.language]
+    page.goto("/")
+    assert_good(page, device)
+    page.locator("input[name=email]").fill(email)
+    page.get_by_role("button", name=words["send"]).click()
+    assert_good(page, device)
+    outbox = page.context.new_page()
+    outbox.goto("/demo/outbox/")
+    assert_good(outbox, device)
+    code = re.search(r"\b\d{6}\b", outbox.locator("article").first.inner_text()).group()
+    outbox.close()
+    page.locator("input[name=code]").fill(code)
+    page.get_by_role("button", name=words["enter"], exact=True).click()
+    expect(page.locator(".balance h2")).to_have_text(words["balance"])
+
+
+@pytest.mark.parametrize("device", DEVICES, ids=lambda device: "-".join(map(str, device)))
+def test_from_the_door_to_the_arithmetic(open_page, site, device):
+    words = WORDS[device.language]
+    page = open_page(device)
+    sign_in(page, device)
+    expect(page.locator(".amount")).to_have_text(re.compile(r"^₹[\d,]+\.\d\d$"))
+    expect(page.locator(".as-of")).to_have_text(words["as of"])
+    expect(page.get_by_role("img")).to_have_count(2)
+    assert_good(page, device)
+
+    page.get_by_text(words["table"]).first.click()
+    expect(page.locator("#today-table table")).to_be_visible()
+    assert_good(page, device)
+
+    page.get_by_role("link", name=words["energy"]).first.click()
+    expect(page.locator(".check")).to_have_text(words["adds up"])
+    assert_good(page, device)
+    shown = page.locator("#arithmetic tbody td").all()
+    total = sum(int(cell.get_attribute("data-minor")) for cell in shown)
+    assert total == int(page.locator("#entry-amount").get_attribute("data-minor"))
+
+    page.locator(".back").click()
+    page.get_by_role("link", name=words["all"]).click()
+    assert_good(page, device)
+    page.get_by_role("button", name=words["out"]).click()
+    expect(page.locator("input[name=email]")).to_be_visible()
+    page.goto("/")
+    expect(page.locator("input[name=email]")).to_be_visible()
+
+
+FOCUSED = "document.activeElement.tagName + '#' + document.activeElement.id"
+PHONE = Device(390, "en", "light", True)
+
+
+def test_the_language_is_chosen_without_a_script_and_remembered(open_page, site):
+    page = open_page(Device(390, "en", "light", False))
+    page.goto("/sign-in/")
+    page.get_by_role("button", name="हिन्दी").click()
+    expect(page.locator("h1")).to_have_text("अपनी बिजली देखें, दिन-प्रतिदिन")
+    page.goto("/demo/outbox/")
+    assert page.locator("html").get_attribute("lang") == "hi"
+    page.get_by_role("button", name="English").click()
+    expect(page.locator("h1")).to_have_text("Demo outbox")
+
+
+def test_everything_is_reached_by_keyboard_and_seen_to_be(open_page, site):
+    page = open_page(PHONE)
+    sign_in(page, PHONE)
+    page.keyboard.press("Tab")
+    skip = page.locator(".skip")
+    expect(skip).to_be_focused()
+    assert skip.bounding_box()["y"] >= 0
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    reached = set()
+    for _ in range(100):
+        page.keyboard.press("Tab")
+        name = page.evaluate(FOCUSED)
+        if name == "BODY#":
+            break
+        reached.add(name)
+        assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    assert any(name.startswith("A#entry-") for name in reached)
+    assert "SUMMARY#" in reached
+
+
+def pay(account_id):
+    from urja.apps.ledger.operations import request_credit
+    from urja.pipeline import post
+
+    request_credit(
+        account_id=account_id,
+        amount_minor=50_000,
+        kind="payment",
+        idempotency_key="a payment while the page is open",
+        requested_at=house.NOW,
+    )
+    post.run_once(house.NOW)
+
+
+def test_the_live_part_moves_by_itself_and_keeps_what_is_open(open_page, site):
+    page = open_page(PHONE)
+    sign_in(page, PHONE)
+    before = page.locator(".amount").inner_text()
+    page.locator("#month-table summary").click()
+    page.locator("a[id^=entry-]").first.focus()
+    focused = page.evaluate("document.activeElement.id")
+
+    with page.expect_response("**/live/") as unchanged:
+        page.evaluate("htmx.trigger('#live', 'look')")
+    assert unchanged.value.status == 304
+    assert page.locator(".amount").inner_text() == before
+
+    aside(lambda: pay(site.home.account_id))
+    with page.expect_response("**/live/") as changed:
+        page.evaluate("htmx.trigger('#live', 'look')")
+    assert changed.value.status == 200
+    expect(page.locator(".amount")).not_to_have_text(before)
+    expect(page.locator(".entries .credit").first).to_have_text("+₹500.00")
+    expect(page.locator("#month-table")).to_have_attribute("open", "")
+    assert page.evaluate("document.activeElement.id") == focused

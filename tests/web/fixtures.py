@@ -1,0 +1,42 @@
+"""Fixtures that the portal's tests with and without a browser share."""
+
+import itertools
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from tests.conftest import PASSWORD
+from tests.web import house
+
+_numbers = itertools.count(1)
+
+
+def make_copy(postgres, template: str, name: str) -> None:
+    """A database as a copy of another that nobody is connected to."""
+    with psycopg.connect(postgres.conninfo(), autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE {template} OWNER urja_owner")
+
+
+@pytest.fixture(scope="session")
+def house_template(postgres, database_template) -> tuple[str, house.House]:
+    """A database with the house in it, built once a worker; its name, and the keys of what is there."""
+    name = f"house_{next(_numbers)}"
+    make_copy(postgres, database_template, name)
+
+    def connect(role: str) -> psycopg.Connection:
+        return psycopg.connect(postgres.conninfo(dbname=name, user=role, password=PASSWORD), autocommit=True)
+
+    with house.pointed_at(name):
+        return name, house.build(connect)
+
+
+@pytest.fixture
+def home(postgres, house_template) -> Iterator[house.House]:
+    """The house in a database of this test alone; Django looks at it."""
+    template, keys = house_template
+    name = f"home_{next(_numbers)}"
+    make_copy(postgres, template, name)
+    with house.pointed_at(name):
+        yield keys
+    with psycopg.connect(postgres.conninfo(), autocommit=True) as admin:
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")

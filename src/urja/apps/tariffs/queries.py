@@ -9,6 +9,7 @@ from importlib import resources
 
 from urja.apps.tariffs.errors import UnknownTariffError
 from urja.apps.tariffs.models import TariffVersion
+from urja.core.calendar import ONE_DAY
 from urja.core.rating import Tariff, parse_tariff
 
 
@@ -47,10 +48,7 @@ def versions_in_force(code: str, first: date, end: date) -> list[Tariff]:
     Of two versions with one date the one loaded later corrects the other and comes last. Raises
     UnknownTariffError where none is in force on the first day.
     """
-    rows = TariffVersion.objects.filter(code=code, valid_from__lt=max(end, first)).order_by(
-        "valid_from", "id"
-    )
-    known = [_parsed(row.sha256, row.text) for row in rows]
+    known = [tariff for tariff in _versions(code) if tariff.valid_from < max(end, first + ONE_DAY)]
     before = [tariff for tariff in known if tariff.valid_from <= first]
     if not before:
         raise UnknownTariffError(f"no version of tariff {code!r} is in force on {first}")

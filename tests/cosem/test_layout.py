@@ -21,9 +21,10 @@ from tests.cosem.pushes import (
 
 from urja.cosem import axdr
 from urja.cosem.axdr import BitString, Data, Tag
+from urja.cosem.columns import INSTANT, epoch_seconds
 from urja.cosem.companion import Column
 from urja.cosem.errors import CosemError, DecodeError, LocalError
-from urja.cosem.layout import NULL, Layout, LayoutSet, decode_general, epoch_seconds
+from urja.cosem.layout import NULL, Layout, LayoutSet, decode_general
 from urja.cosem.time import CosemDateTime, DeviationSign
 
 LAYOUTS = [BLOCK, INSTANTANEOUS, ALERT]
@@ -170,9 +171,7 @@ def test_a_set_sorts_by_push_and_loses_nothing(raws):
 
 @given(st.lists(clock_bytes, min_size=1, max_size=30), st.sampled_from(DeviationSign), st.integers(-720, 720))
 def test_clocks_convert_as_the_scalar_conversion_does(raws, sign, default):
-    from urja.cosem.layout import _INSTANT
-
-    seconds, valid = epoch_seconds(np.frombuffer(b"".join(raws), dtype=_INSTANT), sign, default)
+    seconds, valid = epoch_seconds(np.frombuffer(b"".join(raws), dtype=INSTANT), sign, default)
     for i, raw in enumerate(raws):
         try:
             at = CosemDateTime.from_bytes(raw).to_utc(sign, default)

@@ -12,80 +12,52 @@ Columns are int64; a cell without a value has `valid` False and holds `NULL`. Cl
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from enum import Enum
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from urja.cosem.apdu import DataNotification, decode_apdu
 from urja.cosem.axdr import Data, Tag, encode_length
+from urja.cosem.columns import (
+    BYTES_TAGS,
+    INSTANT,
+    INSTANT_SIZE,
+    INT64_MAX,
+    INTEGER_FORMATS,
+    NULL,
+    Ints,
+    Kind,
+    Mask,
+    epoch_seconds,
+    integers,
+    kind_of,
+)
 from urja.cosem.companion import Column, DeviceType, PushLayout
 from urja.cosem.errors import CosemError, DecodeError, LocalError
 from urja.cosem.obis import Obis
-from urja.cosem.time import DEVIATION_NOT_SPECIFIED, CosemDateTime, DeviationSign
+from urja.cosem.time import NOT_SPECIFIED, CosemDateTime, DeviationSign
 
-Ints = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
 Bytes = npt.NDArray[np.uint8]
 Rows = npt.NDArray[np.intp]
 
-NULL: Final = -(2**63)
-"""What a cell without a value holds."""
-
-_INTEGER_FORMATS: Final = {
-    Tag.BOOLEAN: "u1",
-    Tag.INT32: ">i4",
-    Tag.UINT32: ">u4",
-    Tag.INT8: "i1",
-    Tag.INT16: ">i2",
-    Tag.UINT8: "u1",
-    Tag.UINT16: ">u2",
-    Tag.INT64: ">i8",
-    Tag.UINT64: ">u8",
-    Tag.ENUM: "u1",
-}
-_BYTES_TAGS: Final = (Tag.OCTET_STRING, Tag.VISIBLE_STRING, Tag.UTF8_STRING, Tag.BIT_STRING)
-_INSTANT = np.dtype(
-    [
-        ("year", ">u2"),
-        ("month", "u1"),
-        ("day", "u1"),
-        ("weekday", "u1"),
-        ("hour", "u1"),
-        ("minute", "u1"),
-        ("second", "u1"),
-        ("hundredths", "u1"),
-        ("deviation", ">i2"),
-        ("status", "u1"),
-    ]
-)
-_INSTANT_SIZE: Final = 12
-_NOT_SPECIFIED: Final = 0xFF
-_INT64_MAX: Final = 2**63 - 1
 _DATA_NOTIFICATION: Final = 0x0F
 _LONGEST_SHORT_LENGTH: Final = 0x7F
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_DAYS_IN_MONTH: Final = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31], dtype=np.int64)
 
 
-class Kind(Enum):
-    """How a column's values leave: as integers, as epoch seconds with a clock status, or as bytes."""
-
-    INTEGER = "integer"
-    INSTANT = "instant"
-    BYTES = "bytes"
-
-
-def kind_of(column: Column) -> Kind:
-    """The kind of a column. Raises LocalError for an A-XDR type that has no place in a push layout."""
-    if column.tag in _INTEGER_FORMATS:
-        return Kind.INTEGER
-    if column.tag == Tag.DATE_TIME or (column.tag == Tag.OCTET_STRING and column.length == _INSTANT_SIZE):
-        return Kind.INSTANT
-    if column.tag in _BYTES_TAGS:
-        return Kind.BYTES
-    raise LocalError(f"column {column.key!r}: A-XDR tag {column.tag} has no place in a push layout")
+__all__ = [
+    "NULL",
+    "Decoded",
+    "Ints",
+    "Kind",
+    "Layout",
+    "LayoutSet",
+    "Mask",
+    "Row",
+    "decode_general",
+    "epoch_seconds",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +237,7 @@ class Layout:
         head = (
             Column("device_id", 1, "0.0.42.0.0.255", 2, Tag.OCTET_STRING),
             Column("push_obis", 40, push.obis, 1, Tag.OCTET_STRING, length=6),
-            Column("clock", 8, "0.0.1.0.0.255", 2, Tag.OCTET_STRING, length=_INSTANT_SIZE),
+            Column("clock", 8, "0.0.1.0.0.255", 2, Tag.OCTET_STRING, length=INSTANT_SIZE),
         )
         return cls.compile(
             f"{device_type.name}/{push.key}",
@@ -351,15 +323,15 @@ class Layout:
         builder.constant(bytes([_DATA_NOTIFICATION]))
         builder.free(4)  # long-invoke-id-and-priority
         builder.constant(b"\x0c" if stamped else b"\x00")
-        builder.free(_INSTANT_SIZE if stamped else 0)
+        builder.free(INSTANT_SIZE if stamped else 0)
         builder.constant(bytes([Tag.STRUCTURE, len(self.columns)]))
         for column, kind in zip(self.columns, self.kinds, strict=True):
             builder.constant(bytes([column.tag]))
             if kind is Kind.INTEGER:
-                builder.variable(column.key, _INTEGER_FORMATS[Tag(column.tag)])
+                builder.variable(column.key, INTEGER_FORMATS[Tag(column.tag)])
             elif kind is Kind.INSTANT:
-                builder.constant(b"" if column.tag == Tag.DATE_TIME else bytes([_INSTANT_SIZE]))
-                builder.variable(column.key, _INSTANT)
+                builder.constant(b"" if column.tag == Tag.DATE_TIME else bytes([INSTANT_SIZE]))
+                builder.variable(column.key, INSTANT)
             else:
                 self._build_bytes(builder, column, open_length)
         return builder.build()
@@ -379,7 +351,7 @@ class Layout:
             layout=self,
             values=np.full((len(self.value_keys), count), NULL, dtype=np.int64),
             valid=np.zeros((len(self.value_keys), count), dtype=np.bool_),
-            status=np.full((len(self.instant_keys), count), _NOT_SPECIFIED, dtype=np.uint8),
+            status=np.full((len(self.instant_keys), count), NOT_SPECIFIED, dtype=np.uint8),
             ok=np.zeros(count, dtype=np.bool_),
             fast=np.zeros(count, dtype=np.bool_),
             errors={},
@@ -395,7 +367,7 @@ class Layout:
             line = self.value_lines[column.key]
             raw = frames[column.key]
             if kind is Kind.INTEGER:
-                values, valid = _integers(raw, column.tag)
+                values, valid = integers(raw, column.tag)
             else:
                 values, valid = self._instants(raw)
                 decoded.status[self.instant_keys.index(column.key), rows] = raw["status"]
@@ -586,18 +558,18 @@ def _wrong(layout: Layout, column: Column, element: Data) -> DecodeError:
 def _integer(column: Column, element: Data, layout: Layout) -> int | None:
     if element.tag is Tag.NULL:
         return None
-    if element.tag not in _INTEGER_FORMATS:
+    if element.tag not in INTEGER_FORMATS:
         raise _wrong(layout, column, element)
     value = int(element.value)
-    return value if value <= _INT64_MAX else None
+    return value if value <= INT64_MAX else None
 
 
 def _instant(column: Column, element: Data, layout: Layout) -> tuple[int | None, int]:
     if element.tag is Tag.NULL:
-        return None, _NOT_SPECIFIED
+        return None, NOT_SPECIFIED
     if element.tag is Tag.DATE_TIME:
         clock = element.value
-    elif element.tag is Tag.OCTET_STRING and len(element.value) == _INSTANT_SIZE:
+    elif element.tag is Tag.OCTET_STRING and len(element.value) == INSTANT_SIZE:
         clock = CosemDateTime.from_bytes(element.value)
     else:
         raise _wrong(layout, column, element)
@@ -612,7 +584,7 @@ def _string(column: Column, element: Data, layout: Layout) -> bytes | None:
     constant = layout.constants.get(column.key)
     if element.tag is Tag.NULL and constant is None:
         return None
-    if element.tag not in _BYTES_TAGS:
+    if element.tag not in BYTES_TAGS:
         raise _wrong(layout, column, element)
     raw = _raw_string(element)
     if constant is not None and raw != constant:
@@ -630,51 +602,3 @@ def _raw_string(element: Data) -> bytes:
     else:
         raw = element.value.encode("utf-8" if element.tag is Tag.UTF8_STRING else "latin-1")
     return raw
-
-
-def _integers(raw: npt.NDArray[Any], tag: int) -> tuple[Ints, Mask | bool]:
-    if tag == Tag.BOOLEAN:
-        return (raw != 0).astype(np.int64), True
-    if tag == Tag.UINT64:
-        fits = raw <= np.uint64(_INT64_MAX)
-        return np.where(fits, raw.astype(np.int64), NULL), fits
-    return raw.astype(np.int64), True
-
-
-def epoch_seconds(
-    clocks: npt.NDArray[np.void], sign: DeviationSign, default_deviation_min: int
-) -> tuple[Ints, Mask]:
-    """COSEM date-times (dtype of 12 bytes) to UTC epoch seconds, and which of them are moments.
-
-    The same rules as `CosemDateTime.to_utc`; hundredths are dropped.
-    """
-    year, month, day, hour, minute, second, hundredths, deviation = (
-        clocks[name].astype(np.int64)
-        for name in ("year", "month", "day", "hour", "minute", "second", "hundredths", "deviation")
-    )
-    second[second == _NOT_SPECIFIED] = 0
-    hundredths[hundredths == _NOT_SPECIFIED] = 0
-    deviation[deviation == DEVIATION_NOT_SPECIFIED] = default_deviation_min
-    month_known = (month >= 1) & (month <= 12)
-    leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
-    last_day = _DAYS_IN_MONTH[np.where(month_known, month, 0)] + (leap & (month == 2))
-    valid = (
-        month_known
-        & (year >= 2)
-        & (year <= 9997)
-        & (day >= 1)
-        & (day <= last_day)
-        & (hour <= 23)
-        & (minute <= 59)
-        & (second <= 59)
-        & (hundredths <= 99)
-        & (np.abs(deviation) <= 1440)
-    )
-    # Days since 1970 from a civil date, with the year begun in March so that the leap day is its last.
-    late = month <= 2
-    years = year - late
-    day_of_year = (153 * (month + np.where(late, 9, -3)) + 2) // 5 + day - 1
-    days = years * 365 + years // 4 - years // 100 + years // 400 + day_of_year - 719468
-    offset = deviation if sign is DeviationSign.DLMS else -deviation
-    seconds = ((days * 24 + hour) * 60 + minute + offset) * 60 + second
-    return np.where(valid, seconds, NULL), valid

@@ -22,13 +22,24 @@ from urja.stream import User, server_config
 
 PASSWORD = "only-for-tests"
 _TEMPLATE = "urja_template"
+_ROOM_BYTES = 2 << 30
 _numbers = itertools.count(1)
+
+
+def new_directory() -> Path:
+    """A directory with a short name (a Unix socket's path has 107 bytes at most), in memory where there is room.
+
+    Servers here run with all their fsyncs; on a shared disk those are most of a test's time.
+    """
+    memory = Path("/dev/shm")
+    roomy = os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > _ROOM_BYTES
+    return Path(tempfile.mkdtemp(prefix="urja-", dir=memory if roomy else None))
 
 
 @pytest.fixture(scope="session")
 def short_tmp() -> Iterator[Path]:
-    """A directory with a short name: a Unix socket's path has 107 bytes at most."""
-    path = Path(tempfile.mkdtemp(prefix="urja-"))
+    """A directory with a short name, for a worker's servers."""
+    path = new_directory()
     yield path
     shutil.rmtree(path, ignore_errors=True)
 

@@ -21,9 +21,9 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture
-def data(short_tmp, monkeypatch):
+def data(box_tmp, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    return short_tmp / f"box{next(_numbers)}"
+    return box_tmp / f"box{next(_numbers)}"
 
 
 def settings(**extra: str):

@@ -20,8 +20,8 @@ def connect(data: DataDirectory) -> psycopg.Connection:
     return psycopg.connect(Vault.open(data.secrets).for_admin(settings, sockets).database_owner)
 
 
-def test_a_start_upgrades_it_and_keeps_its_data(short_tmp):
-    data = DataDirectory(short_tmp / "first")
+def test_a_start_upgrades_it_and_keeps_its_data(box_tmp):
+    data = DataDirectory(box_tmp / "first")
     made = subprocess.run(
         [sys.executable, first_set.__file__, str(data.path)], capture_output=True, text=True
     )

@@ -18,8 +18,8 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture
-def cluster(short_tmp):
-    made = Cluster(find_binaries(), short_tmp / f"own{next(_numbers)}", "pass word'\"\\")
+def cluster(box_tmp):
+    made = Cluster(find_binaries(), box_tmp / f"own{next(_numbers)}", "pass word'\"\\")
     yield made
     made.stop()
 
@@ -51,8 +51,8 @@ def test_it_survives_a_kill_and_refuses_strangers(cluster):
     cluster.stop()
 
 
-def test_an_interrupted_creation_is_begun_again(short_tmp):
-    cluster = Cluster(find_binaries(), short_tmp / "half", "x", durable=False)
+def test_an_interrupted_creation_is_begun_again(box_tmp):
+    cluster = Cluster(find_binaries(), box_tmp / "half", "x", durable=False)
     half = cluster.directory / "data.new"
     half.mkdir(parents=True)
     (half / "PG_VERSION").write_text("18\n")
@@ -62,8 +62,8 @@ def test_an_interrupted_creation_is_begun_again(short_tmp):
     assert not half.exists()
 
 
-def test_a_path_too_long_for_a_socket_gets_a_short_private_directory(short_tmp):
-    deep = short_tmp / ("d" * 60) / ("e" * 60)
+def test_a_path_too_long_for_a_socket_gets_a_short_private_directory(box_tmp):
+    deep = box_tmp / ("d" * 60) / ("e" * 60)
     cluster = Cluster(find_binaries(), deep, "x", durable=False)
     try:
         cluster.start()
@@ -90,8 +90,8 @@ def test_a_damaged_cluster_says_why_it_does_not_start(cluster):
         cluster.start()
 
 
-def test_parents_keep_their_permissions(short_tmp):
-    parent = short_tmp / "parent"
+def test_parents_keep_their_permissions(box_tmp):
+    parent = box_tmp / "parent"
     parent.mkdir(mode=0o700)
     before = parent.stat()
     cluster = Cluster(find_binaries(), parent / "pg", "x", durable=False)
@@ -102,8 +102,8 @@ def test_parents_keep_their_permissions(short_tmp):
     assert {path.stat().st_uid for path in cluster.data.iterdir()} == {os.geteuid()}
 
 
-def test_it_dies_with_its_parent(short_tmp):
-    directory = short_tmp / "orphan"
+def test_it_dies_with_its_parent(box_tmp):
+    directory = box_tmp / "orphan"
     code = (
         "import os, signal\nfrom pathlib import Path\n"
         "from urja.site.postgres import Cluster, find_binaries\n"

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -77,8 +76,8 @@ def until(condition, within_s: float = 20.0):
     return value
 
 
-def test_up_status_kill_restart_stop(short_tmp):
-    data = short_tmp / "life"
+def test_up_status_kill_restart_stop(box_tmp):
+    data = box_tmp / "life"
     assert status_of(data)["code"] == Exit.ALREADY_RUNNING
     with running(data) as box:
         before = status_of(data)
@@ -107,8 +106,8 @@ def test_up_status_kill_restart_stop(short_tmp):
     assert status_of(data)["code"] == Exit.ALREADY_RUNNING
 
 
-def test_children_die_with_the_supervisor_and_the_next_start_works(short_tmp):
-    data = short_tmp / "orphans"
+def test_children_die_with_the_supervisor_and_the_next_start_works(box_tmp):
+    data = box_tmp / "orphans"
     with running(data) as box:
         pids = [process["pid"] for process in status_of(data)["processes"].values()]
         box.kill()
@@ -118,8 +117,8 @@ def test_children_die_with_the_supervisor_and_the_next_start_works(short_tmp):
         assert status_of(data)["code"] == Exit.OK
 
 
-def test_no_secret_in_arguments_environment_or_logs(short_tmp):
-    data = short_tmp / "quiet"
+def test_no_secret_in_arguments_environment_or_logs(box_tmp):
+    data = box_tmp / "quiet"
     with running(data):
         secrets = [
             value for file in (data / "secrets").iterdir() for value in json.loads(file.read_text()).values()
@@ -138,38 +137,38 @@ def test_no_secret_in_arguments_environment_or_logs(short_tmp):
     ("setting", "options"),
     [("BROKER_PORT", ALONE), ("WEB_PORT", ("--without", "headend", "--without", "pipeline"))],
 )
-def test_a_taken_port(short_tmp, setting, options):
+def test_a_taken_port(box_tmp, setting, options):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        done = run_up(short_tmp / "port", *options, **{f"URJA_{setting}": port})
+        done = run_up(box_tmp / "port", *options, **{f"URJA_{setting}": port})
     assert done.returncode == Exit.OS_ERROR
     assert f"port {port} on 127.0.0.1 is taken" in done.stderr
     assert f"URJA_{setting}" in done.stderr
 
 
-def test_a_data_directory_of_a_newer_version(short_tmp):
-    data = short_tmp / "newer"
+def test_a_data_directory_of_a_newer_version(box_tmp):
+    data = box_tmp / "newer"
     data.mkdir()
     (data / "VERSION").write_text("99\n")
     done = run_up(data)
     assert (done.returncode, done.stderr.count("\n")) == (Exit.NEWER_VERSION, 1)
 
 
-def test_an_unreachable_database(short_tmp):
-    done = run_up(short_tmp / "dsn", URJA_DATABASE_DSN="postgresql://u:hunter2@127.0.0.1:1/x")
+def test_an_unreachable_database(box_tmp):
+    done = run_up(box_tmp / "dsn", URJA_DATABASE_DSN="postgresql://u:hunter2@127.0.0.1:1/x")
     assert done.returncode == Exit.UNAVAILABLE
     assert "u:***@127.0.0.1:1" in done.stderr
     assert "hunter2" not in done.stderr
 
 
-def test_a_database_that_runs_elsewhere(short_tmp, postgres):
-    data = short_tmp / "elsewhere"
+def test_a_database_that_runs_elsewhere(box_tmp, postgres):
+    data = box_tmp / "elsewhere"
     with running(data, URJA_DATABASE_DSN=postgres.conninfo(), URJA_DATABASE_NAME="elsewhere"):
         assert set(status_of(data)["processes"]) == {"nats"}
 
 
-def test_a_database_that_keeps_crashing(short_tmp):
-    data = short_tmp / "crash"
+def test_a_database_that_keeps_crashing(box_tmp):
+    data = box_tmp / "crash"
     with running(data):
         pass
     (data / "postgres" / "data" / "global" / "pg_control").write_bytes(b"\0" * 8192)
@@ -180,26 +179,25 @@ def test_a_database_that_keeps_crashing(short_tmp):
 
 
 @root_only
-def test_as_an_ordinary_user_and_without_rights():
-    base = Path(tempfile.mkdtemp(prefix="urja-"))
-    base.chmod(0o755)
-    done = run_up(base / "data", prefix=AS_NOBODY)
+def test_as_an_ordinary_user_and_without_rights(box_tmp):
+    box_tmp.chmod(0o755)
+    done = run_up(box_tmp / "data", prefix=AS_NOBODY)
     assert done.returncode == Exit.NO_PERMISSION
     assert "--data" in done.stderr
-    os.chown(base, NOBODY, NOBODY)
-    with running(base / "data", prefix=AS_NOBODY):
-        assert (base / "data" / "postgres" / "data").stat().st_uid == NOBODY
-        done = run_up(base / "data" / "nats", prefix=())
+    os.chown(box_tmp, NOBODY, NOBODY)
+    with running(box_tmp / "data", prefix=AS_NOBODY):
+        assert (box_tmp / "data" / "postgres" / "data").stat().st_uid == NOBODY
+        done = run_up(box_tmp / "data" / "nats", prefix=())
     assert done.returncode == Exit.USAGE
 
 
 @pytest.fixture
-def small_disk(short_tmp):
+def small_disk(box_tmp):
     """A function that mounts a disk of so many megabytes and gives its directory."""
     mounted = []
 
     def mount(megabytes: int) -> Path:
-        place = short_tmp / f"disk{megabytes}"
+        place = box_tmp / f"disk{megabytes}"
         place.mkdir()
         options = ["-o", f"size={megabytes}m"]
         done = subprocess.run(["mount", "-t", "tmpfs", *options, "urja-test", place], capture_output=True)
@@ -243,8 +241,8 @@ def test_a_disk_that_fills_while_running(small_disk):
     assert box.returncode == 0
 
 
-def test_ctrl_c_while_starting_leaves_nothing_behind(short_tmp):
-    data = short_tmp / "hasty"
+def test_ctrl_c_while_starting_leaves_nothing_behind(box_tmp):
+    data = box_tmp / "hasty"
     process = subprocess.Popen([*URJA, "up", "--data", str(data), *ALONE], env=environment())
     until((data / "logs" / "postgres.log").exists)
     process.send_signal(signal.SIGINT)

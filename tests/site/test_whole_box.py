@@ -11,8 +11,8 @@ from urja.site.exits import Exit
 EVERYTHING = ("--config", os.devnull)
 
 
-def test_every_process_may_die(short_tmp):
-    data = short_tmp / "whole"
+def test_every_process_may_die(box_tmp):
+    data = box_tmp / "whole"
     with running(data, *EVERYTHING) as box:
         before = status_of(data)
         assert before["code"] == Exit.OK, before

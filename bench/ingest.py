@@ -66,13 +66,10 @@ def measure(cluster, options) -> dict:
         days = options.blocks * (options.rounds + 2) * INTERVAL_S // 86_400 + 2
         plain.execute("SELECT plain_make_days(%s)", [days])
         plain.execute(PLAIN_STAGE)
+        now = START + timedelta(days=days)
         for number in range(options.rounds + 1):
             batch = batch_of(options.meters, options.blocks, number)
-            now = START + timedelta(days=days)
-            runs = [
-                lambda b=batch: time_ours(ingester, b, now),
-                lambda b=batch: time_bare(plain, b, options.meters),
-            ]
+            runs = (lambda b=batch: time_ours(ingester, b, now), lambda b=batch: time_bare(plain, b))
             order = (0, 1) if number % 2 else (1, 0)
             results = {index: runs[index]() for index in order}
             if number == 0:
@@ -121,32 +118,40 @@ def prepare(cluster) -> str:
 
 def seed(connection: psycopg.Connection, meters: int) -> None:
     """Adopted meters by plain SQL: key `n`, for each table its own range, spread over the buckets."""
-    key = "((n % 1024)::bigint << 40 | n)"
-    stamp = "TIMESTAMPTZ '2026-03-01 18:30+00', 'bench'"
-    for statement in (
-        f"INSERT INTO registry_premise (id, name, recorded_at, actor) SELECT {key}, 'p', {stamp} FROM n",
-        "INSERT INTO registry_service_point (id, premise_id, commodity, consumer_number, recorded_at, actor)"
-        f" SELECT {key}, {key}, 'electricity', n::text, {stamp} FROM n",
-        "INSERT INTO registry_device (id, serial, system_title, device_type, wrapped_guek, wrapped_gak, interval_s,"
-        f" max_power_w, recorded_at, actor) SELECT {key}, n::text, decode(lpad(to_hex(n), 16, '0'), 'hex'), 'urja-d1',"
-        f" '', '', 1800, 14400, {stamp} FROM n",
-        "INSERT INTO registry_device_period (id, service_point_id, device_id, role, valid_from, recorded_at, actor)"
-        f" SELECT {key}, {key}, {key}, 1, '2026-03-01 18:30+00', {stamp} FROM n",
-        "INSERT INTO ledger_account (id, bucket, kind, code, currency, balance_minor, last_seq, last_hash, last_batch,"
-        f" opened_at) SELECT {key}, n % 1024, 'consumer', '', 'INR', 0, 0, '', 0, '2026-03-01 18:30+00' FROM n",
-        "INSERT INTO registry_agreement (id, service_point_id, account_id, tariff_code, sanctioned_load_w,"
-        f" valid_from, recorded_at, actor) SELECT {key}, {key}, {key}, 't', 5000, '2026-03-01 18:30+00', {stamp} FROM n",
-        "INSERT INTO readings_register (service_point_id, device_id, read_at, import_wh, correlation, received_at,"
-        f" kind, version, status, source, clock_status) SELECT {key}, {key}, '2026-03-01 18:30+00', 1000, 0,"
-        " '2026-03-01 18:30+00', 5, 1, 1, 3, 0 FROM n",
-        "INSERT INTO readings_accrual (agreement_id, period, service_point_id, device_id, opened_at, closes_at,"
-        " opening_wh, carried_wh, anchor_at, anchor_wh, block_wh, estimated_wh, watermark_at, latest_end_at, latest)"
-        f" SELECT {key}, '2026-03-01', {key}, {key}, '2026-03-01 18:30+00', '2026-03-31 18:30+00', 1000, 0,"
-        " '2026-03-01 18:30+00', 1000, 0, 0, '2026-03-01 18:30+00', '2026-03-01 18:30+00', true FROM n",
-    ):
-        connection.execute(f"WITH n AS (SELECT generate_series(1, {meters}) AS n) {statement}")
+    connection.execute(
+        "CREATE TEMP TABLE n AS SELECT n, (n % 1024)::bigint << 40 | n AS key,"
+        " timestamptz '2026-03-01 18:30+00' AS since FROM generate_series(1, %s) AS n",
+        [meters],
+    )
+    for statement in SEED.split(";"):
+        connection.execute(statement)
     connection.execute("VACUUM ANALYZE")
 
+
+SEED = """
+    INSERT INTO registry_premise (id, name, recorded_at, actor) SELECT key, 'p', since, 'bench' FROM n;
+    INSERT INTO registry_service_point (id, premise_id, commodity, consumer_number, recorded_at, actor)
+        SELECT key, key, 'electricity', n::text, since, 'bench' FROM n;
+    INSERT INTO registry_device (id, serial, system_title, device_type, wrapped_guek, wrapped_gak, interval_s,
+            max_power_w, recorded_at, actor)
+        SELECT key, n::text, decode(lpad(to_hex(n), 16, '0'), 'hex'), 'urja-d1', '', '', 1800, 14400, since, 'bench'
+        FROM n;
+    INSERT INTO registry_device_period (id, service_point_id, device_id, role, valid_from, recorded_at, actor)
+        SELECT key, key, key, 1, since, since, 'bench' FROM n;
+    INSERT INTO ledger_account (id, bucket, kind, code, currency, balance_minor, last_seq, last_hash, last_batch,
+            opened_at)
+        SELECT key, n % 1024, 'consumer', '', 'INR', 0, 0, '', 0, since FROM n;
+    INSERT INTO registry_agreement (id, service_point_id, account_id, tariff_code, sanctioned_load_w, valid_from,
+            recorded_at, actor)
+        SELECT key, key, key, 't', 5000, since, since, 'bench' FROM n;
+    INSERT INTO readings_register (service_point_id, device_id, read_at, import_wh, correlation, received_at, kind,
+            version, status, source, clock_status)
+        SELECT key, key, since, 1000, 0, since, 5, 1, 1, 3, 0 FROM n;
+    INSERT INTO readings_accrual (agreement_id, period, service_point_id, device_id, opened_at, closes_at,
+            opening_wh, carried_wh, anchor_at, anchor_wh, block_wh, estimated_wh, watermark_at, latest_end_at, latest)
+        SELECT key, '2026-03-01', key, key, since, '2026-03-31 18:30+00', 1000, 0, since, 1000, 0, 0, since, since, true
+        FROM n
+"""
 
 PLAIN = """
     CREATE TABLE plain_interval (LIKE readings_interval INCLUDING CONSTRAINTS,
@@ -190,7 +195,7 @@ def time_ours(ingester, batch: Batch, now: datetime) -> tuple[float, float]:
     return elapsed, used
 
 
-def time_bare(connection: psycopg.Connection, batch: Batch, _meters: int) -> tuple[float, float]:
+def time_bare(connection: psycopg.Connection, batch: Batch) -> tuple[float, float]:
     """The same columns into the same kind of table, sorted by key as ours are, without asking any question."""
     from urja.apps.readings import pgcopy, staging
 

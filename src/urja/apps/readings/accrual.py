@@ -12,6 +12,8 @@ the same for the common case, blocks that continue a run without holes, by addit
 to each other).
 """
 
+# ruff: noqa: S608  (statements are put together from constants of this package; values travel as parameters)
+
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime

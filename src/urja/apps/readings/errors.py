@@ -1,5 +1,7 @@
 """What the readings refuse, by type."""
 
+# ruff: noqa: N818  (these names say what happened; that they are errors their base class says)
+
 
 class ReadingsError(Exception):
     """The caller asked for something that the readings do not do."""

@@ -1,5 +1,7 @@
 """The reading side of the readings. Whatever a person sees goes through an agreement's own time."""
 
+# ruff: noqa: S608  (statements are put together from constants of this package; values travel as parameters)
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta

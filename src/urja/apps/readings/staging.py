@@ -4,6 +4,8 @@ Storing is decided by content, not by bookkeeping: the same key with the same va
 ignored, whoever sends it and however often; the same key with other values is a new version and is reported.
 """
 
+# ruff: noqa: S608  (statements are put together from constants of this package; values travel as parameters)
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime

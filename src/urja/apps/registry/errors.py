@@ -1,5 +1,7 @@
 """What the registry refuses, by type. Every message is a sentence for the person who asked."""
 
+# ruff: noqa: N818  (these names say what happened; that they are errors their base class says)
+
 
 class RegistryError(Exception):
     """The caller asked for something that the registry does not do."""

@@ -1,0 +1,206 @@
+"""`urja meter adopt`: add meters, with their supply, account and people, to the registry of a running box."""
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import click
+import msgspec
+from msgspec import Struct, structs
+
+from urja.cosem.companion import device_types, load_device_type
+from urja.cosem.security import KEY_LENGTH, SYSTEM_TITLE_LENGTH, wrap_key
+from urja.site.admin import Administration
+from urja.site.exits import Exit, Refusal
+from urja.site.options import data_option
+
+DEFAULT_MAX_POWER_W: Final = 14_400
+"""60 A at 240 V: the largest whole-current single-phase meter."""
+
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+
+
+class Meter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One meter as it is written in a file; the command line's options have the same names."""
+
+    serial: str
+    system_title: str
+    """16 hexadecimal digits."""
+    guek: str
+    """Global unicast encryption key, 32 hexadecimal digits."""
+    gak: str
+    """Authentication key, 32 hexadecimal digits."""
+    type: str
+    register_wh: int
+    tariff: str
+    name: str
+    email: str
+    credit_minor: int = 0
+    sanctioned_load_w: int = 5000
+    max_power_w: int = DEFAULT_MAX_POWER_W
+    language: str = "en"
+    premise: str = ""
+    consumer_number: str = ""
+    address: str | None = None
+    valid_from: datetime | None = None
+    """Since when it supplies; left out: now, by the business clock."""
+    bucket: int | None = None
+
+
+def _option(name: str, text: str, **more: Any) -> Callable:
+    return click.option(f"--{name.replace('_', '-')}", name, help=text, **more)
+
+
+@click.command()
+@data_option
+@click.option(
+    "--from-json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Many meters: a list."
+)
+@_option("serial", "Serial number, as the meter gives it.")
+@_option("system_title", "System title, 16 hexadecimal digits.")
+@_option("guek", "Global unicast encryption key, 32 hexadecimal digits.")
+@_option("gak", "Authentication key, 32 hexadecimal digits.")
+@_option("type", "Device type, such as urja-d1.")
+@_option("register_wh", "Import register now, in Wh.", type=int)
+@_option("tariff", "Code of a loaded tariff.")
+@_option("name", "The consumer's name.")
+@_option("email", "Where sign-in codes are sent.")
+@_option("credit_minor", "Opening credit in the currency's minor unit.", type=int)
+@_option("sanctioned_load_w", "Sanctioned load in W.", type=int)
+@_option("max_power_w", "What the meter can carry, in W.", type=int)
+@_option("language", "Language the consumer is written to in: en or hi.")
+@_option("address", "host:port of a meter that listens.")
+@_option("consumer_number", "Consumer number; the serial number if left out.")
+def adopt(data: Path, file: Path | None, **given: Any) -> None:
+    """Add a meter to the registry, with its supply, agreement, account, access and opening credit.
+
+    Keys given as options can be seen by other users of this machine while the command runs, and stay in the
+    shell's history: prefer --from-json with a file that only you can read, or - for standard input.
+    """
+    named = {key: value for key, value in given.items() if value is not None}
+    if file is not None and named:
+        raise Refusal(Exit.USAGE, "--from-json describes the meters; leave the other options out")
+    meters = _from_file(file) if file is not None else [_from_options(named)]
+    faults = [fault for number, meter in enumerate(meters) for fault in _faults(meter, number, len(meters))]
+    if faults:
+        raise Refusal(Exit.USAGE, "\n  ".join(["nothing was adopted:", *faults]))
+    administration = Administration.of(data)
+    administration.setup_django()
+    known = _adopt_all(administration, meters)
+    click.echo(f"{len(meters) - known} adopted, {known} there already")
+
+
+def _from_options(named: dict[str, Any]) -> Meter:
+    missing = [
+        f"--{field.name.replace('_', '-')}"
+        for field in structs.fields(Meter)
+        if field.required and field.name not in named
+    ]
+    if missing:
+        raise Refusal(Exit.USAGE, f"missing: {', '.join(missing)}")
+    return Meter(**named)
+
+
+def _from_file(file: Path) -> list[Meter]:
+    try:
+        content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        return msgspec.json.decode(content, type=list[Meter])
+    except OSError as error:
+        raise Refusal(Exit.USAGE, f"{file} cannot be read: {error.strerror}") from error
+    except msgspec.MsgspecError as error:
+        # msgspec names the field and the expected type, never a value: no key is shown.
+        raise Refusal(Exit.USAGE, f"{file} is not a list of meters: {error}") from error
+
+
+def _faults(meter: Meter, number: int, count: int) -> Iterator[str]:
+    """What is wrong with a meter, in sentences that show no key."""
+    which = f"meter {number + 1} ({meter.serial or 'no serial number'}): " if count > 1 else ""
+    if not 0 < len(meter.serial) <= 32:
+        yield f"{which}the serial number has 1 to 32 characters, not {len(meter.serial)}"
+    for label, value, length in (
+        ("system title", meter.system_title, SYSTEM_TITLE_LENGTH),
+        ("encryption key (guek)", meter.guek, KEY_LENGTH),
+        ("authentication key (gak)", meter.gak, KEY_LENGTH),
+    ):
+        if not re.fullmatch(r"[0-9A-Fa-f]*", value):
+            yield f"{which}the {label} is not hexadecimal"
+        elif len(value) != 2 * length:
+            yield f"{which}the {label} has {length} bytes, {2 * length} hexadecimal digits, not {len(value)} digits"
+    if meter.type not in device_types():
+        yield f"{which}there is no device type {meter.type!r}; there are {', '.join(device_types())}"
+    for label, amount, least in (
+        ("register", meter.register_wh, 0),
+        ("opening credit", meter.credit_minor, 0),
+        ("sanctioned load", meter.sanctioned_load_w, 1),
+        ("largest power", meter.max_power_w, 1),
+    ):
+        if amount < least:
+            yield f"{which}the {label} is at least {least}, not {amount}"
+    if not _EMAIL.fullmatch(meter.email):
+        yield f"{which}{meter.email!r} is not an e-mail address"
+    if meter.language not in {"en", "hi"}:
+        yield f"{which}the language is en or hi, not {meter.language!r}"
+    if meter.valid_from is not None and meter.valid_from.tzinfo is None:
+        yield f"{which}valid_from needs an offset, such as +05:30"
+
+
+def _adopt_all(administration: Administration, meters: list[Meter]) -> int:
+    """Adopt all or none; how many were there already."""
+    from django.db import transaction
+
+    from urja.apps.registry.errors import AlreadyAdopted, RegistryError
+    from urja.apps.registry.operations import adopt_meter
+    from urja.apps.tariffs import queries as tariffs
+    from urja.apps.tariffs.errors import UnknownTariffError
+
+    now = administration.clock.now()
+    zone = ZoneInfo(administration.settings.utility.timezone)
+    known = 0
+    with transaction.atomic():
+        for meter in meters:
+            since = meter.valid_from or now
+            day = since.astimezone(zone).date()
+            try:
+                tariffs.versions_in_force(meter.tariff, day, day)
+                adoption = _adoption(meter, administration, since)
+                adopt_meter(adoption, recorded_at=now, actor="urja meter adopt", bucket=meter.bucket)
+            except AlreadyAdopted:
+                known += 1
+            except UnknownTariffError as error:
+                raise Refusal(
+                    Exit.FAILED, f"nothing was adopted: {error}; load one with urja tariff load"
+                ) from error
+            except RegistryError as error:
+                raise Refusal(Exit.FAILED, f"nothing was adopted: {error}") from error
+    return known
+
+
+def _adoption(meter: Meter, administration: Administration, since: datetime) -> Any:
+    from urja.apps.registry.operations import Adoption
+
+    kek = administration.secrets.kek
+    return Adoption(
+        serial=meter.serial,
+        system_title=bytes.fromhex(meter.system_title),
+        device_type=meter.type,
+        interval_s=load_device_type(meter.type).interval_s,
+        max_power_w=meter.max_power_w,
+        wrapped_guek=wrap_key(kek, bytes.fromhex(meter.guek)),
+        wrapped_gak=wrap_key(kek, bytes.fromhex(meter.gak)),
+        register_wh=meter.register_wh,
+        valid_from=since,
+        tariff_code=meter.tariff,
+        sanctioned_load_w=meter.sanctioned_load_w,
+        person_name=meter.name,
+        email=meter.email,
+        currency=administration.settings.utility.currency,
+        credit_minor=meter.credit_minor,
+        language=meter.language,
+        premise_name=meter.premise,
+        consumer_number=meter.consumer_number,
+        address=meter.address,
+    )

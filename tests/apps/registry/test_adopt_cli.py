@@ -1,0 +1,128 @@
+"""`urja meter adopt`: bad input gets a sentence and changes nothing; keys are wrapped before they are stored."""
+
+import json
+from dataclasses import dataclass
+
+import pytest
+from click.testing import CliRunner
+
+from urja.base.secrets import AdminSecrets
+from urja.base.settings import Settings
+from urja.site import adopt_cli
+from urja.site.exits import Exit, Refusal
+
+KEK = bytes(range(16))
+GOOD = {
+    "serial": "URJ00000001",
+    "system_title": "55524a0000000001",
+    "guek": "000102030405060708090a0b0c0d0e0f",
+    "gak": "d0d1d2d3d4d5d6d7d8d9dadbdcdddedf",
+    "type": "urja-d1",
+    "register_wh": 10_000,
+    "tariff": "demo-domestic",
+    "name": "Meera",
+    "email": "meera@example.org",
+}
+
+
+@dataclass
+class Box:
+    clock: object
+    settings = Settings()
+    secrets = AdminSecrets(
+        broker_url="", broker_user="", broker_password="", database_admin="", database_owner="", kek=KEK
+    )
+
+    def setup_django(self):
+        pass
+
+
+@pytest.fixture
+def run(database, stepped_clock, monkeypatch):
+    from urja.apps.tariffs import operations, queries
+
+    for text in queries.bundled_documents().values():
+        operations.load_document(text, loaded_at=stepped_clock.now())
+    monkeypatch.setattr(adopt_cli.Administration, "of", lambda data: Box(stepped_clock))
+
+    def invoke(*arguments, stdin=None):
+        result = CliRunner().invoke(adopt_cli.adopt, arguments, input=stdin)
+        if isinstance(result.exception, Refusal):
+            raise result.exception
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        return result.output
+
+    return invoke
+
+
+def options(**changes):
+    return [
+        part
+        for name, value in (GOOD | changes).items()
+        for part in (f"--{name.replace('_', '-')}", str(value))
+    ]
+
+
+def test_one_meter_by_options(run):
+    from urja.apps.registry.models import Device
+    from urja.cosem.security import unwrap_key
+
+    assert run(*options(credit_minor=50_000)) == "1 adopted, 0 there already\n"
+    device = Device.objects.get()
+    assert unwrap_key(KEK, bytes(device.wrapped_guek)) == bytes(range(16))
+    assert run(*options()) == "0 adopted, 1 there already\n"
+
+
+def test_many_meters_from_a_file_or_standard_input(run, tmp_path):
+    meters = [
+        GOOD | {"serial": f"URJ{n}", "system_title": f"{n:016x}", "valid_from": "2026-03-02T09:00:00+05:30"}
+        for n in range(3)
+    ]
+    file = tmp_path / "meters.json"
+    file.write_text(json.dumps(meters))
+    assert run("--from-json", str(file)) == "3 adopted, 0 there already\n"
+    assert run("--from-json", "-", stdin=json.dumps(meters)) == "0 adopted, 3 there already\n"
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"guek": "00" * 15}, "the encryption key (guek) has 16 bytes, 32 hexadecimal digits, not 30 digits"),
+        ({"gak": "zz" * 16}, "the authentication key (gak) is not hexadecimal"),
+        ({"system_title": "00"}, "the system title has 8 bytes, 16 hexadecimal digits, not 2 digits"),
+        ({"type": "urja-x"}, "there is no device type 'urja-x'; there are"),
+        ({"email": "meera"}, "'meera' is not an e-mail address"),
+        ({"register_wh": -1}, "the register is at least 0, not -1"),
+        ({"language": "fr"}, "the language is en or hi, not 'fr'"),
+        ({"tariff": "nothing"}, "'nothing'"),
+    ],
+)
+def test_bad_input_gets_a_sentence_and_changes_nothing(run, change, sentence):
+    from urja.apps.registry.models import Premise
+
+    with pytest.raises(Refusal) as refused:
+        run(*options(**change))
+    assert sentence in str(refused.value)
+    assert "nothing was adopted" in str(refused.value)
+    assert str(GOOD["gak"]) not in str(refused.value)
+    assert Premise.objects.count() == 0
+
+
+def test_what_is_missing_is_named(run):
+    with pytest.raises(Refusal, match="missing: --gak, --register-wh") as refused:
+        run(*(part for part in options() if part not in ("--gak", GOOD["gak"], "--register-wh", "10000")))
+    assert refused.value.code is Exit.USAGE
+
+
+def test_one_bad_meter_in_a_file_leaves_the_others_out_too(run):
+    from urja.apps.registry.models import Premise
+
+    meters = [GOOD, GOOD | {"serial": "OTHER"}]
+    with pytest.raises(Refusal, match="that of meter URJ00000001"):
+        run("--from-json", "-", stdin=json.dumps(meters))
+    assert Premise.objects.count() == 0
+
+
+def test_a_file_that_is_no_list_of_meters(run):
+    with pytest.raises(Refusal, match="not a list of meters"):
+        run("--from-json", "-", stdin='{"serial": 1}')

@@ -1,0 +1,151 @@
+"""The pipeline's process: stages run, failures of others are waited out and shown, mistakes of ours end it."""
+
+import asyncio
+import json
+import os
+import signal
+
+import psycopg
+import pytest
+from tests.apps.street import START, adopt
+from tests.pipeline.test_ingest import NOW, block_batch
+
+from urja.base.secrets import PipelineSecrets
+from urja.base.settings import PipelineSettings, Settings
+from urja.pipeline.stage import Report
+from urja.stream.subjects import Kind, User
+
+
+@pytest.fixture
+def runner(database):
+    # The stages' models can be imported once Django is configured.
+    from urja.pipeline import runner
+
+    return runner
+
+
+class Failing:
+    """A stage that fails a number of times, then works, then asks to stop."""
+
+    name = "failing"
+
+    def __init__(self, errors, stopping):
+        self.errors = list(errors)
+        self.stopping = stopping
+
+    async def run_once(self, now):
+        if self.errors:
+            raise self.errors.pop(0)
+        self.stopping.set()
+        return Report(done=3, lag=4)
+
+
+async def test_what_is_away_is_waited_for(runner, stepped_clock, monkeypatch):
+    monkeypatch.setattr(runner, "FIRST_PAUSE_S", 0.001)
+    stopping = asyncio.Event()
+    stage = Failing(
+        [psycopg.OperationalError("the server is gone\nmore"), OSError("no"), TimeoutError()], stopping
+    )
+    loop = runner.Loop(stage, stepped_clock, 1.0)
+    seen = []
+    monkeypatch.setattr(runner.Progress, "failed", _seen(seen, runner.Progress.failed))
+    await loop.run(stopping)
+    assert seen == ["OperationalError: the server is gone", "OSError: no", "TimeoutError: "]
+    assert (loop.progress.error, loop.progress.failures_in_a_row) == ("", 0)
+    assert (loop.progress.done, loop.progress.lag, loop.progress.runs) == (3, 4, 1)
+
+
+def _seen(seen, original):
+    def failed(progress, error):
+        original(progress, error)
+        seen.append(progress.error)
+
+    return failed
+
+
+async def test_a_mistake_of_ours_is_not_caught(runner, stepped_clock):
+    stopping = asyncio.Event()
+    loop = runner.Loop(Failing([AssertionError("ours")], stopping), stepped_clock, 1.0)
+    with pytest.raises(AssertionError):
+        await loop.run(stopping)
+
+
+@pytest.fixture
+def home(database):
+    from urja.apps.tariffs import operations, queries
+
+    for text in queries.bundled_documents().values():
+        operations.load_document(text, loaded_at=START)
+    return adopt(credit_minor=10_000, tariff_code="demo-domestic")
+
+
+async def test_a_push_becomes_energy_and_a_meter_reaches_the_head_end(
+    home, runner, database, nats_server, stepped_clock, unused_tcp_port
+):
+    from django.db import connections
+
+    from urja.stream import broker as stream
+
+    stepped_clock.set(NOW)
+    connections["default"].settings_dict |= {"USER": "urja_pipeline"}
+    admin = await stream.connect(nats_server.url, User.ADMIN, nats_server.password, "test")
+    await admin.ensure_streams()
+    settings = Settings(pipeline=PipelineSettings(status_port=unused_tcp_port, interval_s=0.05))
+    secrets = PipelineSecrets(
+        broker_url=nats_server.url,
+        broker_user="pipeline",
+        broker_password=nats_server.password,
+        database=database.conninfo("urja_pipeline"),
+        signing_key=bytes(32),
+    )
+    process = asyncio.create_task(runner.run_pipeline(settings, secrets, stepped_clock))
+    try:
+        batch = block_batch((home.device_id, START, 100))
+        await admin.publish_batch(Kind.BLOCK, 0, batch.records, 1)
+        await until(process, lambda: _readiness(unused_tcp_port), {"ready": True, "waiting_for": []})
+        await until(process, lambda: asyncio.to_thread(_energy, database), 100)
+        await until(process, lambda: _projected(admin), home.device_id)
+        await until(process, lambda: asyncio.to_thread(_posted, database), 1)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.wait_for(process, 10)
+    finally:
+        process.cancel()
+        await asyncio.gather(process, return_exceptions=True)
+        await admin.close()
+        connections["default"].settings_dict |= {"USER": "urja_owner"}
+
+
+async def until(process, question, answer):
+    """Ask until the answer comes; a process that has ended says why."""
+    async with asyncio.timeout(20):
+        while await question() != answer:
+            if process.done():
+                await process
+            await asyncio.wait({process}, timeout=0.05)
+
+
+async def _projected(admin):
+    entry = await admin.get_device(b"URJ" + (1).to_bytes(5, "big"))
+    return entry and entry.device_id
+
+
+async def _readiness(port):
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return None
+    writer.write(b"GET /readyz HTTP/1.1\r\n\r\n")
+    body = (await reader.read()).split(b"\r\n\r\n", 1)[1]
+    writer.close()
+    await writer.wait_closed()
+    return json.loads(body)
+
+
+def _energy(database):
+    with database.connect() as connection:
+        return connection.execute("SELECT energy_wh FROM readings_accrual").fetchone()[0]
+
+
+def _posted(database):
+    with database.connect() as connection:
+        return connection.execute("SELECT count(posted_at) FROM ledger_credit_request").fetchone()[0]

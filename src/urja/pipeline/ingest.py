@@ -79,6 +79,7 @@ class Ingester:
         if self._prepared is not connection:
             staging.prepare(cursor)
             self._prepared = connection
+            self._days.clear()
         if self._places is None or self._places.revision != current_revision(cursor):
             self._places = Places.load(cursor)
 

@@ -228,11 +228,16 @@ async def _stages(
     stages: list[tuple[Stage, float]] = [
         # Waiting for messages is its rest.
         (Ingest(readings, Ingester(sessions[0], zone), clock), 0.0),
-        (Gaps(sessions[1], connection, outcomes, zone), rest_s),
+        (Gaps(sessions[1], connection, outcomes, zone), max(rest_s, _look_every_s(clock.speed))),
         (Project(connection, in_thread=in_thread), rest_s),
         (Post(in_thread, cutoff), rest_s),
     ]
     return [Loop(stage, clock, pause) for stage, pause in stages]
+
+
+def _look_every_s(speed: float) -> float:
+    """Gaps are looked for each business minute, at least every half a minute: a look goes over every meter."""
+    return min(30.0, 60.0 / speed) if speed > 0 else 0.0
 
 
 def _describe(progress: Progress) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def examine(
             _rated_otherwise(comparison.stored_wh, rated_wh),
         ),
         verify.Finding("stored_once", "no accepted push is stored twice", twice),
-        *verify.examine(connection, now),
+        *verify.examine(connection, now, zone.key),
     ]
     return Findings(
         figures={

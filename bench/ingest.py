@@ -119,7 +119,7 @@ def prepare(cluster) -> str:
 def seed(connection: psycopg.Connection, meters: int) -> None:
     """Adopted meters by plain SQL: key `n`, for each table its own range, spread over the buckets."""
     connection.execute(
-        "CREATE TEMP TABLE n AS SELECT n, (n % 1024)::bigint << 40 | n AS key,"
+        "CREATE TEMP TABLE n AS SELECT n, (n %% 1024)::bigint << 40 | n AS key,"
         " timestamptz '2026-03-01 18:30+00' AS since FROM generate_series(1, %s) AS n",
         [meters],
     )

@@ -17,6 +17,7 @@ PLANTED = {
     "pure": ("urja/core/planted.py", "import asyncio\n"),
     "broker-in-one-place": ("urja/pipeline/planted.py", "import nats\n"),
     "web-without-meters": ("urja/web/planted.py", "import urja.cosem\n"),
+    "sandbox-apart": ("urja/sandbox/planted.py", "import django\n"),
     "base-without-framework": ("urja/base/planted.py", "import django\n"),
 }
 
@@ -79,8 +80,8 @@ for root in {roots!r}:
     module = importlib.import_module(root)
     for found in pkgutil.walk_packages(getattr(module, "__path__", []), root + "."):
         importlib.import_module(found.name)
-from urja.site.cli import main
-main({arguments!r}, standalone_mode=False)
+from urja.site.cli import urja
+urja({arguments!r}, standalone_mode=False)
 """
 
 

@@ -75,11 +75,11 @@ def registers(adopted, *rows, kind=RegisterKind.DAILY):
     return array
 
 
-def store_blocks(connection, rows, now=START):
+def store_blocks(connection, rows, now=START, *, expect_new=False):
     with connection.transaction(), connection.cursor() as cursor:
         staging.make_days(cursor, rows["start_at"])
         staging.prepare(cursor)
-        return staging.store_blocks(cursor, rows, zone=ZONE, now=now)
+        return staging.store_blocks(cursor, rows, zone=ZONE, now=now, expect_new=expect_new)
 
 
 def store_registers(connection, rows, now=START):

@@ -92,6 +92,22 @@ def test_other_values_for_a_stored_key_are_a_new_version_and_a_report(connection
     assert energy(connection) == (320, at(2))
 
 
+@pytest.mark.parametrize("expect_new", [False, True])
+def test_both_ways_into_the_table_end_alike(connection, expect_new):
+    home = adopt()
+    street.store_blocks(connection, blocks(home, (at(0), 100)), expect_new=expect_new)
+    stored = street.store_blocks(
+        connection, blocks(home, (at(0), 100), (at(1), 200), (at(2), 50), (at(2), 60)), expect_new=expect_new
+    )
+    assert (stored.inserted, stored.changed, stored.ignored) == (2, 1, 1)
+    assert street.store_blocks(connection, blocks(home, (at(3), 7)), expect_new=expect_new).inserted == 1
+    versions = connection.execute(
+        "SELECT import_wh, version FROM readings_interval ORDER BY start_at, version"
+    )
+    assert [row[1] for row in versions] == [1, 1, 1, 2, 1]
+    assert energy(connection)[1] == at(4)
+
+
 def test_two_rows_with_one_key_in_one_batch(connection):
     """A clock set back makes two blocks with one stamp: both are kept, the later is current."""
     home = adopt()

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 from psycopg import Cursor
+from psycopg.errors import UniqueViolation
 
 from urja.apps.readings import accrual, pgcopy
 from urja.apps.readings.kinds import ANCHOR_KINDS, Reason, Status
@@ -102,16 +103,22 @@ def make_days_of(cursor: Cursor, instants: Sequence[datetime]) -> None:
     make_days(cursor, np.array([int(instant.timestamp()) for instant in instants], np.int64))
 
 
-def store_blocks(cursor: Cursor, rows: Rows, *, zone: str, now: datetime) -> Stored:
+def store_blocks(cursor: Cursor, rows: Rows, *, zone: str, now: datetime, expect_new: bool = False) -> Stored:
     """Store placed blocks and move the accruals they belong to; one transaction, which is the caller's.
 
-    The partitions of their days exist (`make_days`). `zone` is the utility's, `now` stands in reports.
+    The partitions of their days exist (`make_days`). `zone` is the utility's, `now` stands in reports. With
+    `expect_new` the rows go straight into the table, at twice the speed; where one of them is there already that
+    is taken back and the way through the stage is gone. The result is the same.
     """
     if len(rows) == 0:
         return Stored()
     rows = rows[np.lexsort((rows["start_at"], rows["device_id"], rows["service_point_id"]))]
     accrual.lock_shards(cursor, np.unique(rows["service_point_id"]).tolist())
-    _copy(cursor, "stage_block", _BLOCK_COLUMNS, _block_columns(rows))
+    fields = _block_columns(rows)
+    if expect_new and _insert_new(cursor, fields, len(rows)):
+        _accrue(cursor, rows, zone)
+        return Stored(inserted=len(rows))
+    _copy(cursor, "stage_block", _BLOCK_COLUMNS, fields)
     cursor.execute(
         f"INSERT INTO readings_interval ({_BLOCK_COLUMNS}, version)"
         f" SELECT {_BLOCK_COLUMNS}, 1 FROM stage_block ON CONFLICT DO NOTHING"
@@ -123,6 +130,17 @@ def store_blocks(cursor: Cursor, rows: Rows, *, zone: str, now: datetime) -> Sto
     elif inserted or changed:
         _accrue_anew(cursor, rows, zone)
     return Stored(inserted, changed, len(rows) - inserted - changed)
+
+
+def _insert_new(cursor: Cursor, fields: list[pgcopy.Column], count: int) -> bool:
+    """Copy rows into the table itself, where PostgreSQL inserts many at a time; nothing if one is there already."""
+    try:
+        with cursor.connection.transaction():
+            columns = [*fields, (np.ones(count, np.int16), "i2")]
+            _copy(cursor, "readings_interval", f"{_BLOCK_COLUMNS}, version", columns)
+    except UniqueViolation:
+        return False
+    return True
 
 
 def store_registers(cursor: Cursor, rows: Rows, *, zone: str, now: datetime) -> Stored:

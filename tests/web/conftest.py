@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.web import house
-from tests.web.fixtures import home, house_template  # noqa: F401 - fixtures
+from tests.web.fixtures import database_of, home, house_template  # noqa: F401 - fixtures
 
 from urja.base.clock import Anchor, write_anchor
 

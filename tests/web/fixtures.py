@@ -40,3 +40,16 @@ def home(postgres, house_template) -> Iterator[house.House]:
         yield keys
     with psycopg.connect(postgres.conninfo(), autocommit=True) as admin:
         admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def database_of(postgres, home):
+    """Connections to the home's database, by role."""
+    from django.db import connections
+
+    name = connections["default"].settings_dict["NAME"]
+
+    def connect(role: str) -> psycopg.Connection:
+        return psycopg.connect(postgres.conninfo(dbname=name, user=role, password=PASSWORD), autocommit=True)
+
+    return connect

@@ -1,8 +1,10 @@
 """The first page: what is left, what was used, what was posted."""
 
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
+from tests.apps import street
 from tests.web import house
 from tests.web.reading import elements, text_of
 
@@ -159,23 +161,94 @@ def test_another_language_is_another_live_part(home, browser):
     assert live(browser(user_id=home.owner_id, language="hi"), home, tag).status_code == 200
 
 
-def test_a_new_minute_and_a_new_balance_draw_the_live_part_anew(home):
-    from dataclasses import replace
-
-    from urja.apps.ledger import queries
+def test_a_new_minute_draws_the_live_part_anew(home):
     from urja.web.portal import pages
 
-    balance = queries.fresh_balance(home.account_id, house.NOW)
-    tag = pages.version(balance, house.NOW)
-    assert pages.version(balance, house.NOW + timedelta(seconds=20)) == tag
-    others = [
-        pages.version(balance, house.NOW + timedelta(minutes=1)),
-        pages.version(replace(balance, last_seq=balance.last_seq + 1), house.NOW),
-        pages.version(replace(balance, as_of=balance.as_of + timedelta(minutes=30)), house.NOW),
-        pages.version(replace(balance, balance_minor=0), house.NOW),
-    ]
-    assert tag not in others
-    assert len(set(others)) == len(others)
+    card = pages.account_of(home.owner_id, home.account_id, house.NOW)
+    tag = pages.version(card, house.NOW)
+    assert pages.version(card, house.NOW + timedelta(seconds=20)) == tag
+    assert pages.version(card, house.NOW + timedelta(minutes=1)) != tag
+
+
+def posting(home, connection):
+    from urja.pipeline import post
+
+    credit(home, connection)
+    post.run_once(house.NOW)
+
+
+def credit(home, connection):
+    from urja.apps.ledger.operations import request_credit
+
+    request_credit(
+        account_id=home.account_id,
+        amount_minor=100,
+        kind="payment",
+        idempotency_key="x",
+        requested_at=house.NOW,
+    )
+
+
+def reading(home, connection):
+    place = connection.execute(
+        "SELECT service_point_id, device_id FROM readings_accrual WHERE agreement_id = %s",
+        [home.agreement_id],
+    )
+    service_point_id, device_id = place.fetchone()
+    rows = street.blocks(
+        SimpleNamespace(
+            service_point_id=service_point_id, agreement_id=home.agreement_id, device_id=device_id
+        ),
+        (house.NOW.replace(minute=0), 77),
+    )
+    street.store_blocks(connection, rows)
+
+
+def tariff(home, connection):
+    from urja.apps.tariffs.operations import load_document
+    from urja.apps.tariffs.queries import bundled_documents
+
+    text = bundled_documents()["demo-domestic.toml"].replace('version = "2024-1"', 'version = "2024-2"')
+    load_document(text, house.NOW)
+
+
+@pytest.mark.parametrize("change", [posting, credit, reading, tariff])
+def test_whatever_moves_the_balance_draws_the_live_part_anew(home, standing_clock, database_of, change):
+    from urja.web.portal import pages
+
+    def tag():
+        return pages.version(pages.account_of(home.owner_id, home.account_id, house.NOW), house.NOW)
+
+    before = tag()
+    assert tag() == before
+    with database_of("urja_pipeline") as connection:
+        change(home, connection)
+    assert tag() != before
+
+
+def test_what_is_drawn_is_kept_for_all_who_may_see_it(home, browser, monkeypatch):
+    from urja.web.portal import pages, views
+
+    views._drawn.clear()
+    drawn = []
+    true_home = pages.home
+    monkeypatch.setattr(pages, "home", lambda card, now: drawn.append(card.id) or true_home(card, now))
+    for user_id in (home.owner_id, home.member_id, home.owner_id):
+        assert browser(user_id=user_id).get("/").status_code == 200
+    assert drawn == [home.account_id]
+    assert browser(user_id=home.owner_id, language="hi").get("/").status_code == 200
+    assert len(drawn) == 2
+    assert browser(user_id=home.outsider_id).get(f"/accounts/{home.account_id}/").status_code == 404
+
+
+def test_the_memory_of_what_was_drawn_is_bounded():
+    from urja.web.portal.recent import Recent
+
+    recent = Recent(2)
+    recent["a"], recent["b"] = 1, 2
+    assert recent.get("a") == 1
+    recent["c"] = 3
+    assert (recent.get("a"), recent.get("b"), recent.get("c"), len(recent)) == (1, None, 3, 2)
 
 
 # States of the balance.

@@ -127,10 +127,13 @@ class Why:
     """Of the pushes and commands that it came from."""
 
 
-def fresh_balance(account_id: int, now: datetime) -> FreshBalance:
-    """What is left on an account, by the readings that have come in; raises Account.DoesNotExist."""
+def fresh_balance(account_id: int, now: datetime, agreement: Agreement | None = None) -> FreshBalance:
+    """What is left on an account, by the readings that have come in; raises Account.DoesNotExist.
+
+    Who has the agreement of `now` at hand may give it.
+    """
     account = Account.objects.get(id=account_id)
-    agreement = registry.agreement_at(account_id, now)
+    agreement = agreement or registry.agreement_at(account_id, now)
     with tariffs.remembered():
         accrued = _accrued(agreement, now) if agreement else _Accrued(0, None, 0)
     waiting = CreditRequest.objects.filter(account_id=account_id, posted_at=None)

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from importlib.metadata import version as installed_version
 from itertools import groupby
+from typing import Any
 
 from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
@@ -17,8 +18,9 @@ from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
 from urja.apps.ledger import queries as ledger
+from urja.apps.ledger.glance import Glance, glances
 from urja.apps.readings import queries as readings
-from urja.apps.registry import queries as registry
+from urja.apps.registry.models import Agreement
 from urja.web.portal import charts, formats, wording
 from urja.web.portal.clock import zone
 
@@ -40,30 +42,36 @@ class AccountCard:
     title: str
     number: str
     href: str
-    agreement: registry.Agreement | None
+    agreement: Agreement | None
+    mark: tuple[Any, ...]
 
 
-def _card(access: registry.AccountAccess, now: datetime) -> AccountCard:
-    agreement = registry.agreement_at(access.account_id, now)
-    point = agreement.service_point if agreement else None
+def _card(seen: Glance) -> AccountCard:
     return AccountCard(
-        id=access.account_id,
-        title=point.premise.name if point else _("Connection to come"),
-        number=point.consumer_number if point else "",
-        href=reverse("portal:account", args=[access.account_id]),
-        agreement=agreement,
+        id=seen.account_id,
+        title=seen.premise or _("Connection to come"),
+        number=seen.consumer_number or "",
+        href=reverse("portal:account", args=[seen.account_id]),
+        agreement=seen.agreement,
+        mark=seen.mark,
     )
 
 
 def accounts_of(user_id: int, now: datetime) -> list[AccountCard]:
     """The accounts that a person has a role on."""
-    return [_card(access, now) for access in registry.accesses_of(user_id)]
+    return [_card(seen) for seen in glances(user_id, now)]
 
 
 def account_of(user_id: int, account_id: int, now: datetime) -> AccountCard | None:
     """One account, if the person has a role on it."""
-    access = registry.access(user_id, account_id)
-    return _card(access, now) if access else None
+    found = glances(user_id, now, account_id)
+    return _card(found[0]) if found else None
+
+
+def version(card: AccountCard, now: datetime) -> str:
+    """Changes whenever the live part of the page may: with the account's mark, or the clock's minute."""
+    seen = (card.id, card.mark, f"{now:%Y-%m-%dT%H:%M}", get_language(), RELEASE)
+    return sha256(repr(seen).encode()).hexdigest()[:20]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,27 +85,6 @@ class BalanceView:
     as_of: str
     late: str
     parts: list[tuple[str, str]]
-
-
-def balance_of(card: AccountCard, now: datetime) -> ledger.FreshBalance:
-    """The figure that the page, its alerts and the decisions share."""
-    return ledger.fresh_balance(card.id, now)
-
-
-def version(balance: ledger.FreshBalance, now: datetime) -> str:
-    """Changes whenever the live part of the page does: with the balance, its watermark, or the clock's minute."""
-    seen = (
-        balance.balance_minor,
-        balance.ledger_minor,
-        balance.last_seq,
-        balance.as_of,
-        balance.estimated_wh,
-        balance.days_left,
-        f"{now:%Y-%m-%dT%H:%M}",
-        get_language(),
-        RELEASE,
-    )
-    return sha256(repr(seen).encode()).hexdigest()[:20]
 
 
 def _balance(balance: ledger.FreshBalance, now: datetime) -> BalanceView:
@@ -218,8 +205,9 @@ class HomePage:
     more: bool
 
 
-def home(card: AccountCard, balance: ledger.FreshBalance, now: datetime) -> HomePage:
+def home(card: AccountCard, now: datetime) -> HomePage:
     """All that the first page shows."""
+    balance = ledger.fresh_balance(card.id, now, card.agreement)
     entries = ledger.entries(card.id, HOME_ENTRIES + 1)
     return HomePage(
         account=card,
@@ -240,10 +228,10 @@ class Choice:
 
 def choices(cards: Iterable[AccountCard], now: datetime) -> list[Choice]:
     """Several accounts with what is left on each."""
-    return [Choice(card, _balance(balance_of(card, now), now)) for card in cards]
+    return [Choice(card, _balance(ledger.fresh_balance(card.id, now, card.agreement), now)) for card in cards]
 
 
-def _today(agreement: registry.Agreement, now: datetime) -> UseView:
+def _today(agreement: Agreement, now: datetime) -> UseView:
     today = now.date()
     bars = [
         charts.Bar(
@@ -262,7 +250,7 @@ def _today(agreement: registry.Agreement, now: datetime) -> UseView:
     return _use("today", _("Today"), title, _("Hour from"), bars)
 
 
-def _this_month(agreement: registry.Agreement, now: datetime) -> UseView:
+def _this_month(agreement: Agreement, now: datetime) -> UseView:
     today, since = now.date(), agreement.valid_from.astimezone(zone()).date()
     bars = [
         charts.Bar(

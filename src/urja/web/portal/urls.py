@@ -1,18 +1,28 @@
 """Addresses of the consumer's page."""
 
-from django.urls import path
+from django.urls import path, register_converter
+from django.urls.converters import IntConverter
 
 from urja.web.portal import views
+
+
+class Key(IntConverter):
+    """A number that the database's keys can hold; a longer one is no address."""
+
+    regex = "[0-9]{1,18}"
+
+
+register_converter(Key, "key")
 
 app_name = "portal"
 
 urlpatterns = [
     path("", views.home, name="home"),
-    path("entries/<int:seq>/", views.own_entry, name="own-entry"),
-    path("accounts/<int:account_id>/", views.account, name="account"),
-    path("accounts/<int:account_id>/live/", views.live, name="live"),
-    path("accounts/<int:account_id>/entries/", views.passbook, name="passbook"),
-    path("accounts/<int:account_id>/entries/<int:seq>/", views.entry, name="entry"),
+    path("entries/<key:seq>/", views.own_entry, name="own-entry"),
+    path("accounts/<key:account_id>/", views.account, name="account"),
+    path("accounts/<key:account_id>/live/", views.live, name="live"),
+    path("accounts/<key:account_id>/entries/", views.passbook, name="passbook"),
+    path("accounts/<key:account_id>/entries/<key:seq>/", views.entry, name="entry"),
     path("demo/outbox/", views.outbox, name="outbox"),
     path("manifest.webmanifest", views.manifest, name="manifest"),
 ]

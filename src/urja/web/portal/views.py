@@ -7,9 +7,11 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.utils.cache import get_conditional_response
 from django.utils.http import quote_etag
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
@@ -19,6 +21,10 @@ from urja.web.portal import pages
 from urja.web.portal.access import account_or_404
 from urja.web.portal.clock import business_now
 from urja.web.portal.operations_views import is_local
+from urja.web.portal.recent import Recent
+
+DRAWN_KEPT = 1000
+"""Live parts kept by a process, at about 10 kB each: a page opened again, polled by two, or come back to."""
 
 private = cache_control(private=True, no_store=True)
 """What a person's account says is not to be kept by anything between us and the eye, nor shown after sign-out."""
@@ -51,8 +57,11 @@ def account(request: HttpRequest, account_id: int) -> HttpResponse:
 def _home_page(
     request: HttpRequest, card: pages.AccountCard, now: datetime, *, several: bool
 ) -> HttpResponse:
-    balance = pages.balance_of(card, now)
-    context = {"page": pages.home(card, balance, now), "tag": pages.version(balance, now), "several": several}
+    context = {
+        "account": card,
+        "live": _live(request, card, now, pages.version(card, now)),
+        "several": several,
+    }
     return render(request, "portal/home.html", context)
 
 
@@ -60,21 +69,28 @@ def _home_page(
 @private
 @login_required
 def live(request: HttpRequest, account_id: int) -> HttpResponse:
-    """The part of the page that moves. Asked with the ETag it was drawn under, it is drawn again only if changed.
-
-    The tag is made from the balance alone (ledger's last entry, data watermark, clock minute): an unchanged page
-    costs neither charts nor postings.
-    """
+    """The part of the page that moves. Asked with the ETag it was drawn under, it is sent again only if changed."""
     now = business_now()
     card = account_or_404(request, account_id, now)
-    balance = pages.balance_of(card, now)
-    tag = pages.version(balance, now)
+    tag = pages.version(card, now)
     unchanged = get_conditional_response(request, etag=quote_etag(tag))
     if unchanged is not None:
         return unchanged
-    response = render(request, "portal/live.html", {"page": pages.home(card, balance, now), "tag": tag})
+    response = HttpResponse(_live(request, card, now, tag))
     response["ETag"] = quote_etag(tag)
     return response
+
+
+def _live(request: HttpRequest, card: pages.AccountCard, now: datetime, tag: str) -> SafeString:
+    """The live part, drawn once for each tag: it is the same for all who may see the account."""
+    drawn = _drawn.get(tag)
+    if drawn is None:
+        context = {"page": pages.home(card, now), "tag": tag}
+        drawn = _drawn[tag] = render_to_string("portal/live.html", context, request)
+    return drawn
+
+
+_drawn: Recent[SafeString] = Recent(DRAWN_KEPT)
 
 
 @require_safe

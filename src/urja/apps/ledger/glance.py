@@ -1,0 +1,86 @@
+"""The accounts of a person at one look: a single statement, and whether anything has changed since the last one.
+
+A page that is drawn from an account's postings and readings need not be drawn again while its `mark` stands: it
+moves with the last posting, the balance, what the readings have accrued, the last closed day, credits on their
+way, the agreement, and a new version of its tariff. What it does not see (a late interval behind the register's
+last read) shows when a page is drawn again for another reason, which portals do once a minute.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+from urja.apps.registry.models import Agreement
+
+_GLANCE = """
+SELECT x.account_id, x.role, p.name, s.consumer_number,
+    g.id, g.service_point_id, g.account_id, g.tariff_code, g.sanctioned_load_w, g.valid_from, g.valid_to,
+    g.recorded_at, g.actor,
+    a.last_seq, a.balance_minor, d.closed_through,
+    (SELECT sum(c.amount_minor) FROM ledger_credit_request c
+        WHERE c.account_id = x.account_id AND c.posted_at IS NULL),
+    (SELECT max(v.id) FROM tariffs_version v WHERE v.code = g.tariff_code),
+    (SELECT string_agg(concat_ws('/', r.period, r.watermark_at, r.energy_wh, r.estimated_wh), ' ' ORDER BY r.period)
+        FROM readings_accrual r WHERE r.agreement_id = g.id)
+FROM registry_account_access x
+JOIN ledger_account a ON a.id = x.account_id
+LEFT JOIN LATERAL (
+    SELECT * FROM registry_agreement n WHERE n.account_id = x.account_id AND n.valid_from <= %(now)s
+    ORDER BY n.valid_from DESC LIMIT 1
+) g ON true
+LEFT JOIN registry_service_point s ON s.id = g.service_point_id
+LEFT JOIN registry_premise p ON p.id = s.premise_id
+LEFT JOIN ledger_close d ON d.agreement_id = g.id
+WHERE x.user_id = %(user)s AND (%(account)s::bigint IS NULL OR x.account_id = %(account)s::bigint)
+ORDER BY x.recorded_at, x.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """An account that a person has a role on."""
+
+    account_id: int
+    role: str
+    premise: str | None
+    """None, like the two below, before the account's first agreement begins."""
+    consumer_number: str | None
+    agreement: Agreement | None
+    mark: tuple[Any, ...]
+    """Another value when what is known of the account has changed."""
+
+
+def glances(user_id: int, now: datetime, account_id: int | None = None) -> list[Glance]:
+    """The accounts of a person, oldest access first; with `account_id` that one, if it is among them."""
+    with connection.cursor() as cursor:
+        cursor.execute(_GLANCE, {"user": user_id, "account": account_id, "now": now})
+        return [_glance(row) for row in cursor.fetchall()]
+
+
+def _glance(row: tuple[Any, ...]) -> Glance:
+    account_id, role, premise, number, *agreement = row[:13]
+    return Glance(
+        account_id=account_id,
+        role=role,
+        premise=premise,
+        consumer_number=number,
+        agreement=None
+        if agreement[0] is None
+        else Agreement(**dict(zip(_AGREEMENT, agreement, strict=True))),
+        mark=row[4:5] + row[13:],
+    )
+
+
+_AGREEMENT = (
+    "id",
+    "service_point_id",
+    "account_id",
+    "tariff_code",
+    "sanctioned_load_w",
+    "valid_from",
+    "valid_to",
+    "recorded_at",
+    "actor",
+)

@@ -28,6 +28,7 @@ from urja.meter.meter import Meter
 from urja.meter.relay import Order
 from urja.meter.station import Counts, Station
 from urja.meter.truth import TruthFile
+from urja.meter.world import Transformer
 
 log = structlog.get_logger()
 
@@ -49,9 +50,11 @@ class FleetFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     head_end_port: int
     installed_at: datetime
     meters: list[Identity]
+    transformers: list[Transformer] = []
     clock: str = "clock.json"
     truth: str = "truth.jsonl"
     counters: str = "counters.json"
+    inputs: str = "inputs.jsonl"
     control: str = "control.sock"
     udp_pushes: bool = False
     status_port: int | None = None
@@ -80,9 +83,38 @@ def read_fleet_file(path: Path) -> FleetFile:
         values = Counter(getattr(identity, name) for identity in fleet.meters)
         doubled = sorted(value for value, times in values.items() if times > 1)
         problems += [f"{name} {value} stands twice" for value in doubled]
+    problems += _transformer_problems(fleet)
     if problems:
         raise FleetError(f"{path}: {'; '.join(problems)}")
     return fleet
+
+
+def _transformer_problems(fleet: FleetFile) -> list[str]:
+    problems = [problem for transformer in fleet.transformers for problem in transformer.problems()]
+    known = Counter(transformer.id for transformer in fleet.transformers)
+    problems += [f"transformer {name} stands twice" for name, times in known.items() if times > 1]
+    meters = {identity.serial: identity for identity in fleet.meters}
+    problems += [
+        f"meter {identity.serial}: there is no transformer {identity.transformer}"
+        for identity in fleet.meters
+        if identity.transformer is not None and identity.transformer not in known
+    ]
+    for transformer in fleet.transformers:
+        if transformer.meter is None:
+            continue
+        metering = meters.get(transformer.meter)
+        if metering is None:
+            problems.append(
+                f"transformer {transformer.id}: its meter {transformer.meter} is not of this fleet"
+            )
+        elif metering.transformer is not None:
+            problems.append(f"meter {metering.serial}: measures {transformer.id} and cannot be a load of one")
+    metered = Counter(
+        transformer.meter for transformer in fleet.transformers if transformer.meter is not None
+    )
+    return problems + [
+        f"meter {serial} measures several transformers" for serial, n in metered.items() if n > 1
+    ]
 
 
 def write_fleet_file(path: Path, fleet: FleetFile) -> None:

@@ -8,10 +8,12 @@ import msgspec
 from urja.cosem.companion import DeviceType, load_device_type
 from urja.cosem.errors import LocalError
 from urja.cosem.security import KEY_LENGTH, SYSTEM_TITLE_LENGTH, Suite0Keys
+from urja.meter.link import link_problems
+from urja.meter.world import Surroundings
 
 
-class Identity(msgspec.Struct, frozen=True, kw_only=True):
-    """One meter. Byte strings are hexadecimal in files.
+class Identity(Surroundings, frozen=True, kw_only=True):
+    """One meter and what surrounds it. Byte strings are hexadecimal in files.
 
     `listen` is the address ("127.0.0.1:4059", "[::1]:4059") of a meter whose type listens; a meter that dials
     has none. `start_wh` is the register at installation.
@@ -71,6 +73,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
                 if self.type.dials == "listen"
                 else f"type {self.device_type} dials out and takes no listen address"
             )
+        problems += [*self.relay.problems(), *link_problems(self.link)]
         if problems:
             raise ValueError(f"meter {self.serial!r}: {'; '.join(problems)}")
         return self

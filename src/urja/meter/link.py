@@ -1,0 +1,104 @@
+"""The way between a meter and its head end: how long it takes, and when there is none.
+
+Latency is in real milliseconds, it belongs to the transport; reachability goes by the business clock. Profiles
+are data (`links.toml`).
+"""
+
+import math
+import random
+import tomllib
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+from typing import Final
+
+import msgspec
+
+from urja.meter.world import LinkOptions, hours_of
+
+_MINUTE_S: Final = 60
+_DAY_MIN: Final = 1440
+
+
+class LinkProfile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One-way latency: `floor_ms` and a log-normal part of median `median_ms` and sigma `spread`; a share of
+    `slow_share` of all messages takes up to `slow_ms` more.
+    """
+
+    floor_ms: float
+    median_ms: float
+    spread: float
+    slow_share: float = 0.0
+    slow_ms: float = 0.0
+
+    def draw_s(self, chance: random.Random) -> float:
+        """One message's latency in seconds. Draws the same number of times whatever comes of it."""
+        normal, slow, how_slow = chance.gauss(0.0, self.spread), chance.random(), chance.random()
+        if not self.median_ms:
+            return 0.0
+        late_ms = how_slow * self.slow_ms if slow < self.slow_share else 0.0
+        return (self.floor_ms + self.median_ms * math.exp(normal) + late_ms) / 1000
+
+
+@cache
+def link_profiles() -> Mapping[str, LinkProfile]:
+    """All link profiles by name."""
+    text = files("urja.meter").joinpath("links.toml").read_text("utf-8")
+    return MappingProxyType(msgspec.convert(tomllib.loads(text), dict[str, LinkProfile]))
+
+
+def link_problems(options: LinkOptions) -> list[str]:
+    """What is wrong with link options, in words."""
+    found = []
+    if options.profile not in link_profiles():
+        found.append(f"link.profile is {options.profile!r}; {', '.join(link_profiles())} are there")
+    try:
+        hours_of(options.unreachable)
+    except ValueError as error:
+        found.append(f"link.{error}")
+    return found
+
+
+class Link:
+    """One meter's link, by its options and a seed. `silenced_until` is an order's, beside the daily hours."""
+
+    def __init__(self, options: LinkOptions, seed: str, utc_offset_s: int) -> None:
+        self.profile = link_profiles()[options.profile]
+        self.silenced_until: datetime | None = None
+        self._always = options.unreachable == "always"
+        self._hours = hours_of(options.unreachable)
+        self._offset_min = utc_offset_s // _MINUTE_S
+        self._chance = random.Random(seed)  # noqa: S311 - a world to repeat, not a secret
+
+    def latency_s(self) -> float:
+        """How long the next message takes, in real seconds."""
+        return self.profile.draw_s(self._chance)
+
+    def is_reachable(self, now: datetime) -> bool:
+        """Whether anything passes at a business instant."""
+        if self._always or (self.silenced_until is not None and now < self.silenced_until):
+            return False
+        return self._hours is None or not _within(self._minute(now), *self._hours)
+
+    def next_change(self, now: datetime) -> datetime | None:
+        """The next instant at which that may change by itself; None if never."""
+        moments = [] if self.silenced_until is None else [self.silenced_until]
+        if self._hours is not None:
+            minute = self._minute(now)
+            start = now.replace(second=0, microsecond=0)
+            moments += [start + timedelta(minutes=(edge - minute - 1) % _DAY_MIN + 1) for edge in self._hours]
+        return min((moment for moment in moments if moment > now), default=None)
+
+    def silence(self, until: datetime) -> None:
+        """Let nothing pass until a business instant; one that has passed ends the silence."""
+        self.silenced_until = until
+
+    def _minute(self, now: datetime) -> int:
+        return (int(now.timestamp()) // _MINUTE_S + self._offset_min) % _DAY_MIN
+
+
+def _within(minute: int, first: int, last: int) -> bool:
+    """Whether a minute of the day lies in [first, last), which may go over midnight."""
+    return first <= minute < last if first < last else minute >= first or minute < last

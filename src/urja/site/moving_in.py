@@ -46,4 +46,5 @@ def _adoption(house: House, kek: bytes, installed_at: datetime) -> Adoption:
         credit_minor=house.credit_minor,
         language=house.language,
         premise_name=house.name,
+        address=house.meter.listen,
     )

@@ -1,0 +1,58 @@
+"""Days of a street in seconds, with everything that can go wrong on the way; then every law holds."""
+
+from dataclasses import replace
+
+import pytest
+from tests.world.world import BAD_LINES, CALM, MONDAY, MONTH_END, Trouble, World
+
+from urja.meter.faults import FaultRates
+
+DARK = replace(BAD_LINES, power_cut=0.02, dark_intervals=8)
+"""Bad lines and outages; both types' habits are on the street."""
+
+WRONG_CLOCKS = replace(BAD_LINES, drift_ppm=(-25_000, -3000, -40, 0, 40, 3000, 25_000))
+"""From seconds a day to more than half an hour, fast and slow; clocks are set at noon."""
+
+AWAY = replace(BAD_LINES, database_away=0.06, broker_away=0.04, head_end_restarts=0.04)
+
+EVERYTHING = replace(
+    AWAY,
+    pushes=FaultRates(lose=0.15, duplicate=0.2, delay=0.2, delay_s=0.5, reorder=0.2),
+    power_cut=0.01,
+    drift_ppm=(-25_000, -40, 0, 40, 25_000),
+)
+
+
+async def lived(ground, days, *, stride=1, **world) -> tuple[World, dict[str, bool], tuple[str, ...]]:
+    async with World.raised(ground, **world) as street:
+        await street.live(days, stride=stride)
+        await street.come_to_rest()
+        findings = await street.examine()
+    story = "\n".join([*street.happened, *findings.faults, str(findings.figures)])
+    assert street.settled, f"does not come to rest\n{story}"
+    assert [law for law, holds in findings.laws.items() if not holds] == [], story
+    return street, findings
+
+
+async def test_on_calm_days_every_push_is_accepted_and_stored(ground):
+    street, findings = await lived(ground, 1)
+    status = street.fleet.status()
+    assert findings.figures["pushes_accepted"] == street.witness.count == status["pushes_sent"]
+    assert findings.figures["energy_drawn_wh"] == findings.figures["energy_stored_wh"] > 0
+    assert findings.figures["intervals_missing"] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "seed", "trouble", "days", "start"),
+    [
+        ("bad lines", 2, BAD_LINES, 3, MONDAY),
+        ("over a month's end", 3, BAD_LINES, 3, MONTH_END),
+        ("outages", 4, DARK, 3, MONDAY),
+        ("wrong clocks", 5, WRONG_CLOCKS, 3, MONDAY),
+        ("database, broker and head end away", 6, AWAY, 3, MONDAY),
+        ("everything", 7, EVERYTHING, 3, MONTH_END),
+    ],
+    ids=lambda value: value.replace(" ", "-") if isinstance(value, str) else "",
+)
+async def test_after_days_of_trouble_every_law_holds(ground, name, seed, trouble, days, start):
+    await lived(ground, days, seed=seed, trouble=trouble, start=start)

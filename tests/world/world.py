@@ -1,0 +1,541 @@
+"""A street, a head end and a pipeline in one process, on time that is stepped: days pass in seconds.
+
+Everything is real but time: DLMS over sockets, JetStream, PostgreSQL, the stages as the runner runs them. Troubles
+are drawn from a seed. At the end the world is let come to rest, and the books are held to what Urja did not write:
+the meters' truth file, and a witness beside the head end that notes what it took responsibility for.
+"""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from unittest import mock
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import psycopg
+from prometheus_client import CollectorRegistry
+from tests.conftest import PASSWORD, Database
+
+from urja.base.clock import SteppedClock
+from urja.base.secrets import HeadendSecrets
+from urja.base.settings import HeadendSettings, Settings
+from urja.headend import intake
+from urja.headend.process import HeadEnd
+from urja.meter.faults import NO_FAULTS, FaultRates
+from urja.meter.fleet import Fleet, FleetFile
+from urja.meter.identity import seeded
+from urja.meter.station import Station
+from urja.meter.truth import read_truth
+from urja.pipeline.stage import Session
+from urja.site.broker_process import Server
+from urja.site.laws import Findings, complete, examine
+from urja.site.street import House, build_street
+from urja.site.supervisor import free_port
+from urja.stream import Broker, Kind, User, connect
+from urja.stream.codec import Records
+from urja.stream.records import Source
+
+ZONE = ZoneInfo("Asia/Kolkata")
+KEK = bytes(range(16))
+INTERVAL = timedelta(minutes=30)
+
+MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=ZONE)
+MONTH_END = datetime(2026, 3, 30, 9, 0, tzinfo=ZONE)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What a world stands on."""
+
+    database: Database
+    broker: Server
+    broker_url: str
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """How hard life is. Rates are probabilities per meter and interval, or per interval where it is everybody's."""
+
+    pushes: FaultRates = NO_FAULTS
+    reboot: float = 0.0
+    drop_link: float = 0.0
+    power_cut: float = 0.0
+    dark_intervals: int = 6
+    """A power cut lasts up to so many intervals."""
+    drift_ppm: tuple[int, ...] = (0,)
+    """Each meter's clock drifts by one of these, until it is set at noon."""
+    database_away: float = 0.0
+    broker_away: float = 0.0
+    head_end_restarts: float = 0.0
+    away_intervals: int = 4
+    """Database and broker stay away for up to so many intervals."""
+
+
+CALM = Trouble()
+BAD_LINES = Trouble(
+    pushes=FaultRates(lose=0.08, duplicate=0.1, delay=0.15, delay_s=0.4, reorder=0.1), reboot=0.02, drop_link=0.05
+)
+
+
+@dataclass
+class Witness:
+    """Stands beside the head end: what it called accepted, and what the broker acknowledged."""
+
+    accepted: set[int] = field(default_factory=set)
+    silent: set[int] = field(default_factory=set)
+    """Accepted alerts that tell of nothing that is recorded."""
+    acknowledged: list[tuple[Kind, Records]] = field(default_factory=list)
+    count: int = 0
+    """What the head ends' own metrics said, added up over restarts."""
+
+    def watch(self, headend: HeadEnd) -> None:
+        publish, accept, place = headend.broker.publish_batch, headend.intake._accept, headend.intake._place
+        placing = False
+
+        async def publish_batch(kind, shard, records, correlation, message_id=None):
+            sequence = await publish(kind, shard, records, correlation, message_id)
+            self.acknowledged.append((kind, records.copy()))
+            return sequence
+
+        def noted_place(*arguments):
+            nonlocal placing
+            placing = True
+            try:
+                return place(*arguments)
+            finally:
+                placing = False
+
+        def noted_accept(gathered, batch, pushes, slots):
+            accept(gathered, batch, pushes, slots)
+            correlations = {gathered.correlation(push) for push in pushes}
+            self.accepted |= correlations
+            if placing:
+                self.silent |= correlations
+
+        headend.broker.publish_batch = publish_batch
+        headend.intake._accept = noted_accept
+        headend.intake._place = noted_place
+
+    def leave(self, headend: HeadEnd) -> None:
+        """The head end goes: keep what its metrics say."""
+        self.count += int(headend.registry.get_sample_value("urja_headend_pushes_accepted_total") or 0)
+
+    def contradictions(self, connection: psycopg.Connection) -> Iterator[str]:
+        """Accepted pushes that the broker never acknowledged, and acknowledged records that came to nothing."""
+        acknowledged = {
+            int(correlation)
+            for _, records in self.acknowledged
+            for correlation in records["correlation"][records["source"] == Source.PUSH]
+        }
+        for correlation in sorted(self.accepted - self.silent - acknowledged):
+            yield f"push {correlation} was accepted before the broker had it"
+        if self.count != len(self.accepted):
+            yield f"the head end counts {self.count} accepted pushes, {len(self.accepted)} were"
+        known = _known(connection)
+        for kind, records in self.acknowledged:
+            for record in records:
+                if not known & _names(kind, record):
+                    yield f"{kind} of device {record['device_id']} was acknowledged and is nowhere: {record}"
+
+
+def _names(kind: Kind, record: np.void) -> set[tuple[Any, ...]]:
+    """How a record may be found in the books: stored with its value, or put aside."""
+    at, value = {
+        Kind.BLOCK: ("start_at", "import_wh"),
+        Kind.REGISTER: ("read_at", "import_wh"),
+        Kind.EVENT: ("occurred_at", "code"),
+    }[kind]
+    device, instant = int(record["device_id"]), int(record[at])
+    return {(kind.value, device, instant, int(record[value])), ("aside", kind.value, device, instant)}
+
+
+def _known(connection: psycopg.Connection) -> set[tuple[Any, ...]]:
+    rows = connection.execute(
+        "SELECT 'block', device_id, extract(epoch FROM start_at)::bigint, import_wh FROM readings_interval"
+        " UNION ALL SELECT 'register', device_id, extract(epoch FROM read_at)::bigint, import_wh FROM readings_register"
+        " UNION ALL SELECT 'event', device_id, extract(epoch FROM occurred_at)::bigint, code FROM readings_event"
+    ).fetchall()
+    aside = connection.execute(
+        "SELECT 'aside', kind, device_id, extract(epoch FROM at)::bigint FROM readings_exception"
+    ).fetchall()
+    return {*rows, *aside}
+
+
+class World:
+    """Use it as `async with World.raised(...) as world`; then `live`, `come_to_rest`, `examine`."""
+
+    def __init__(
+        self, ground: Ground, seed: int, trouble: Trouble, houses: Sequence[House], start: datetime
+    ) -> None:
+        # Only now: models can be imported once Django is set up.
+        from urja.pipeline.runner import DjangoThread
+
+        self.ground = ground
+        self.trouble = trouble
+        self.houses = houses
+        self.clock = SteppedClock(start)
+        self.chance = random.Random(f"world {seed}")
+        self.seed = seed
+        self.witness = Witness()
+        self.horizon = start
+        self.fleet: Fleet
+        self.headend: HeadEnd
+        self.loops: dict[str, Any] = {}
+        """The stages by name, each in the runner's own loop."""
+        self.in_thread = DjangoThread()
+        self.happened: list[str] = []
+        self.settled = False
+        self._headend_stack = contextlib.AsyncExitStack()
+        self._headend_port = free_port()
+        self._dark: dict[str, int] = {}
+        self._database_back = self._broker_back = 0
+        self._step = 0
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def raised(
+        cls,
+        ground: Ground,
+        *,
+        seed: int = 1,
+        trouble: Trouble = CALM,
+        dialling: int = 2,
+        listening: int = 1,
+        start: datetime = MONDAY,
+    ) -> "AsyncIterator[World]":
+        """Adopted meters on their walls, connected, nothing lived yet."""
+        world = cls(ground, seed, trouble, _street(dialling, listening, seed), start)
+        async with contextlib.AsyncExitStack() as stack:
+            # Real time is what a stepped world has least of; the batch's own wait is tested elsewhere.
+            stack.enter_context(mock.patch.object(intake, "BATCH_WAIT_S", 0.005))
+            stack.push_async_callback(world.in_thread.close)
+            await world._move_in()
+            await world._start_pipeline(stack)
+            await world._start_headend()
+            stack.push_async_callback(world._stop_headend)
+            await world._start_fleet(stack)
+            yield world
+
+    # -- raising --------------------------------------------------------------------------------------------
+
+    async def _move_in(self) -> None:
+        from urja.site.moving_in import move_in
+
+        def adopt() -> None:
+            now = self.clock.now()
+            move_in(self.houses, kek=KEK, seed=self.seed, installed_at=now, now=now)
+
+        await self.in_thread(adopt)
+
+    async def _start_pipeline(self, stack: contextlib.AsyncExitStack) -> None:
+        # Only now: models can be imported once Django is set up.
+        from urja.pipeline.gaps import Gaps
+        from urja.pipeline.ingest import Ingest, Ingester
+        from urja.pipeline.project import Project
+        from urja.pipeline.runner import Loop, Post
+
+        admin = await connect(self.ground.broker_url, User.ADMIN, PASSWORD, "world")
+        await admin.ensure_streams()
+        await admin.close()
+        broker: Broker = await connect(self.ground.broker_url, User.PIPELINE, PASSWORD, "pipeline")
+        stack.push_async_callback(broker.close)
+        sessions = [Session(self.ground.database.conninfo("urja_pipeline")) for _ in range(2)]
+        for session in sessions:
+            stack.callback(session.close)
+        zone = str(ZONE)
+        stages = [
+            Ingest(
+                await broker.consume("READINGS"), Ingester(sessions[0], zone), self.clock, wait_s=0.02
+            ),
+            Gaps(sessions[1], broker, await broker.consume("OUTCOMES"), zone),
+            Project(broker, in_thread=self.in_thread),
+            Post(self.in_thread, timedelta(hours=1)),
+        ]
+        self.loops = {stage.name: Loop(stage, self.clock, 0.0) for stage in stages}
+        await self.run("project")
+
+    async def _start_headend(self) -> None:
+        self.headend = await self._headend_stack.enter_async_context(
+            HeadEnd.running(
+                Settings(headend=HeadendSettings(hosts=("127.0.0.1",), port=self._headend_port)),
+                HeadendSecrets(
+                    broker_url=self.ground.broker_url, broker_user="headend", broker_password=PASSWORD, kek=KEK
+                ),
+                self.clock,
+                CollectorRegistry(),
+            )
+        )
+        self.witness.watch(self.headend)
+
+    async def _stop_headend(self) -> None:
+        await self._headend_stack.aclose()
+        self.witness.leave(self.headend)
+
+    async def _start_fleet(self, stack: contextlib.AsyncExitStack) -> None:
+        self.fleet = Fleet(
+            FleetFile(
+                head_end_host="127.0.0.1",
+                head_end_port=self._headend_port,
+                installed_at=self.clock.now(),
+                meters=[house.meter for house in self.houses],
+                seed=self.seed,
+            ),
+            self.ground.folder,
+            self.clock,
+        )
+        stopping = asyncio.Event()
+        running = asyncio.create_task(self.fleet.run(stopping))
+
+        async def stop() -> None:
+            stopping.set()
+            await running
+
+        stack.push_async_callback(stop)
+        await self.fleet.started.wait()
+        for station in self.stations:
+            station.plan.rates = self.trouble.pushes
+            station.meter.drift_clock(self.clock.now(), self.chance.choice(self.trouble.drift_ppm))
+        await self._until(lambda: all(s.linked for s in self.stations if s.meter.identity.listen is None))
+
+    @property
+    def stations(self) -> list[Station]:
+        return list(self.fleet.stations.values())
+
+    # -- living ---------------------------------------------------------------------------------------------
+
+    async def live(self, days: float, *, stride: int = 1) -> None:
+        """Let business time pass, `stride` intervals at a time, with the troubles of this world."""
+        end = self.clock.now() + timedelta(days=days)
+        while self.clock.now() < end:
+            await self._interval(stride)
+
+    async def _interval(self, stride: int) -> None:
+        """From one boundary to the next: what happens meanwhile, the boundary's pushes, one run of the stages."""
+        self._step += 1
+        await self._things_of_everybody()
+        boundary = self._boundary() + (stride - 1) * INTERVAL
+        for instant, act in sorted(self._happenings(boundary), key=lambda item: item[0]):
+            self.clock.set(max(instant, self.clock.now()))
+            act()
+        # A few seconds later: what a push needs to arrive.
+        self.clock.set(boundary + timedelta(seconds=5))
+        self._touch()
+        await self._quiet()
+        await self.run_stages()
+
+    def _boundary(self) -> datetime:
+        now_s = int(self.clock.now().timestamp())
+        step = int(INTERVAL.total_seconds())
+        return datetime.fromtimestamp(now_s + step - now_s % step, UTC)
+
+    def _touch(self) -> None:
+        for station in self.stations:
+            station.touch()
+        self.fleet.flush()
+
+    async def run_stages(self) -> None:
+        for name in ("ingest", "gaps", "post", "project"):
+            await self.run(name)
+
+    async def run(self, name: str) -> None:
+        """One run of a stage as the runner makes it: what is away is waited for, a fault of ours is raised."""
+        await self.loops[name]._once()
+
+    # -- trouble --------------------------------------------------------------------------------------------
+
+    def _happenings(self, boundary: datetime) -> Iterator[tuple[datetime, Callable[[], None]]]:
+        """What befalls meters before the boundary, each at an instant of its own."""
+        trouble = self.trouble
+        for station in self.stations:
+            serial = station.meter.identity.serial
+            if serial in self._dark:
+                if self._step >= self._dark[serial]:
+                    del self._dark[serial]
+                    yield self._instant(boundary), self._told("power back", station, station.restore_power)
+                continue
+            if self._happens(trouble.power_cut):
+                self._dark[serial] = self._step + self.chance.randint(1, trouble.dark_intervals)
+                yield self._instant(boundary), self._told("power cut", station, station.cut_power)
+            elif self._happens(trouble.reboot):
+                yield self._instant(boundary), self._told("reboot", station, station.reboot)
+            elif self._happens(trouble.drop_link):
+                yield self._instant(boundary), self._told("link dropped", station, station.drop_link)
+            elif station.meter.engine.clock.drift_ppm and boundary.astimezone(ZONE).hour == 12:
+                yield self._instant(boundary), self._told("clock set", station, lambda s=station: self._set_clock(s))
+
+    def _happens(self, rate: float) -> bool:
+        # Always drawn, so that one rate does not shift the fates of another trouble.
+        return self.chance.random() < rate
+
+    def _instant(self, boundary: datetime) -> datetime:
+        return boundary - timedelta(seconds=self.chance.randrange(1, 1800))
+
+    def _told(self, what: str, station: Station, act: Callable[[], None]) -> Callable[[], None]:
+        def happen() -> None:
+            self.happened.append(f"{self.clock.now()} {station.meter.identity.serial} {what}")
+            station.touch()
+            act()
+
+        return happen
+
+    def _set_clock(self, station: Station) -> None:
+        station.meter.set_clock(self.clock.now())
+        station.touch()
+
+    async def _things_of_everybody(self) -> None:
+        """Database and broker go and come back, the head end is started anew."""
+        trouble = self.trouble
+        if self._database_back and self._step >= self._database_back:
+            await self.database_back()
+        elif self._happens(trouble.database_away) and not self._database_back:
+            await self.database_away()
+            self._database_back = self._step + self.chance.randint(1, trouble.away_intervals)
+        if self._broker_back and self._step >= self._broker_back:
+            await self.broker_back()
+        elif self._happens(trouble.broker_away) and not self._broker_back:
+            await self.broker_away()
+            self._broker_back = self._step + self.chance.randint(1, trouble.away_intervals)
+        if self._happens(trouble.head_end_restarts) and not self._broker_back:
+            self.happened.append(f"{self.clock.now()} head end restarts")
+            await self._stop_headend()
+            await self._start_headend()
+
+    async def database_away(self) -> None:
+        """Nobody gets in, and who is in is thrown out."""
+        self.happened.append(f"{self.clock.now()} database away")
+        await self._administrate("ALTER DATABASE {name} ALLOW_CONNECTIONS false", throw_out=True)
+
+    async def database_back(self) -> None:
+        self.happened.append(f"{self.clock.now()} database back")
+        self._database_back = 0
+        await self._administrate("ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+
+    async def _administrate(self, statement: str, *, throw_out: bool = False) -> None:
+        def act() -> None:
+            with psycopg.connect(self.ground.database.cluster.conninfo(), autocommit=True) as admin:
+                admin.execute(statement.format(name=self.ground.database.name))
+                if throw_out:
+                    admin.execute(
+                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
+                        [self.ground.database.name],
+                    )
+
+        await asyncio.to_thread(act)
+
+    async def broker_away(self) -> None:
+        """Killed: what it has acknowledged is on its disk."""
+        self.happened.append(f"{self.clock.now()} broker away")
+        await asyncio.to_thread(self.ground.broker.kill)
+
+    async def broker_back(self) -> None:
+        self.happened.append(f"{self.clock.now()} broker back")
+        self._broker_back = 0
+        await asyncio.to_thread(self.ground.broker.start)
+
+    # -- coming to rest -------------------------------------------------------------------------------------
+
+    async def come_to_rest(self, within: timedelta = timedelta(hours=40)) -> None:
+        """No more trouble: everybody is back, two clean intervals pass, then meters stand and all is collected."""
+        self.trouble = CALM
+        if self._database_back:
+            await self.database_back()
+        if self._broker_back:
+            await self.broker_back()
+            await self.headend.broker.wait_connected()
+        for station in self.stations:
+            station.plan.rates = NO_FAULTS
+            station.restore_power()
+            station.meter.drift_clock(self.clock.now(), 0)
+            self._set_clock(station)
+            station.release_held()
+        self._dark.clear()
+        await self._interval(2)
+        await self._interval(1)
+        self.horizon = self._boundary() - INTERVAL
+        await self.fleet.close_at(self.clock.now())
+        await self._drain(within)
+
+    async def _drain(self, within: timedelta) -> None:
+        give_up = self.clock.now() + within
+        while self.clock.now() < give_up:
+            await self._quiet(1.0)
+            await self.run_stages()
+            if await self._done():
+                self.settled = True
+                return
+            self.clock.advance(timedelta(minutes=10))
+
+    async def _done(self) -> bool:
+        consumer = self.loops["ingest"].stage._consumer
+        if await consumer.backlog() or not self._resting:
+            return False
+
+        def look() -> bool:
+            with self.ground.database.connect() as connection:
+                return complete(connection, self.horizon, ZONE)
+
+        return await asyncio.to_thread(look)
+
+    @property
+    def _resting(self) -> bool:
+        """Whether the head end has nothing in its hands."""
+        taken = self.headend.intake
+        return not taken.armed and not taken._tasks and not self.headend.plans._tasks
+
+    async def _quiet(self, at_most_s: float = 0.3) -> None:
+        """Let what is on the sockets arrive and be dealt with; what takes longer is left on its way."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(at_most_s):
+                calm = 0
+                while calm < 2:
+                    await asyncio.sleep(0.003)
+                    calm = calm + 1 if self._resting else 0
+
+    @staticmethod
+    async def _until(condition: Callable[[], bool], within_s: float = 10.0) -> None:
+        async with asyncio.timeout(within_s):
+            while not condition():  # noqa: ASYNC110 - conditions over counters have no event
+                await asyncio.sleep(0.005)
+
+    # -- the laws -------------------------------------------------------------------------------------------
+
+    async def examine(self) -> Findings:
+        """Every law of the books, and that what was accepted is stored."""
+        self.fleet.flush()
+        records = read_truth(self.ground.folder / "truth.jsonl")
+        self.witness.leave(self.headend)
+
+        def look() -> tuple[Findings, list[str]]:
+            with self.ground.database.connect() as connection:
+                findings = examine(connection, records, self.horizon, self.clock.now(), ZONE)
+                return findings, list(self.witness.contradictions(connection))
+
+        findings, lost = await self.in_thread(look)
+        return Findings(
+            figures=findings.figures,
+            laws={**findings.laws, "accepted_is_stored": not lost},
+            faults=(*findings.faults, *(f"accepted_is_stored: {words}" for words in lost)),
+        )
+
+
+def _street(dialling: int, listening: int, seed: int) -> list[House]:
+    houses = build_street(dialling + listening, seed)
+    return [*houses[:dialling], *(_listener(house) for house in houses[dialling:])]
+
+
+def _listener(house: House) -> House:
+    meter = house.meter
+    listener = seeded(
+        meter.serial,
+        "urja-d1-listen",
+        meter.seed,
+        start_wh=meter.start_wh,
+        listen=f"127.0.0.1:{free_port()}",
+    )
+    return replace(house, meter=listener)

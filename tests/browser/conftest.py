@@ -12,7 +12,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 import pytest
 from tests.conftest import PASSWORD
 from tests.web import house
-from tests.web.fixtures import home, house_template  # noqa: F401 - fixtures
+from tests.web.fixtures import AS_THE_WEB_ASKS, home, house_template  # noqa: F401 - fixtures
 
 from urja.base.clock import Anchor, write_anchor
 
@@ -71,8 +71,9 @@ def site(home, tmp_path) -> Iterator[Site]:  # noqa: F811 - asks for the fixture
     anchor = tmp_path / "clock.json"
     write_anchor(anchor, Anchor(0.0, house.NOW.timestamp(), 0.0))
     connections.close_all()
-    as_owner = connections["default"].settings_dict["USER"]
-    connections["default"].settings_dict.update(USER="urja_web", PASSWORD=PASSWORD)
+    of_connection = connections["default"].settings_dict
+    before = {name: of_connection[name] for name in ("USER", "OPTIONS")}
+    of_connection.update(USER="urja_web", OPTIONS={**before["OPTIONS"], **AS_THE_WEB_ASKS})
     changed = {
         "URJA_CLOCK_ANCHOR": anchor,
         "URJA_DEMO": True,
@@ -88,7 +89,7 @@ def site(home, tmp_path) -> Iterator[Site]:  # noqa: F811 - asks for the fixture
             server.shutdown()
             thread.join()
     connections.close_all()
-    connections["default"].settings_dict["USER"] = as_owner
+    of_connection.update(before)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.web import house
-from tests.web.fixtures import database_of, home, house_template  # noqa: F401 - fixtures
+from tests.web.fixtures import AS_THE_WEB_ASKS, database_of, home, house_template  # noqa: F401 - fixtures
 
 from urja.base.clock import Anchor, write_anchor
 
@@ -71,16 +71,17 @@ def person(database):
 
 @pytest.fixture
 def web_role(django):
-    """From here on Django's connection has the rights of the web server and no more."""
+    """From here on Django's connection is as the web server's: its rights and no more, its way of asking."""
     from django.db import connections
 
     connection = connections["default"]
     connection.close()
-    owner = connection.settings_dict["USER"]
-    connection.settings_dict["USER"] = "urja_web"
+    settings = connection.settings_dict
+    before = {name: settings[name] for name in ("USER", "OPTIONS")}
+    settings.update(USER="urja_web", OPTIONS={**settings["OPTIONS"], **AS_THE_WEB_ASKS})
     yield
     connection.close()
-    connection.settings_dict["USER"] = owner
+    settings.update(before)
 
 
 @pytest.fixture

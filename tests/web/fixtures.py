@@ -8,6 +8,9 @@ import pytest
 from tests.conftest import PASSWORD
 from tests.web import house
 
+AS_THE_WEB_ASKS = {"server_side_binding": True, "prepare_threshold": 0}
+"""Prepared from the first time on (`DjangoOptions.prepared`), so that the tests see each statement so."""
+
 _numbers = itertools.count(1)
 
 

@@ -1,5 +1,6 @@
 """The first page: what is left, what was used, what was posted."""
 
+import re
 from datetime import timedelta
 from types import SimpleNamespace
 
@@ -239,6 +240,19 @@ def test_what_is_drawn_is_kept_for_all_who_may_see_it(home, browser, monkeypatch
     assert browser(user_id=home.owner_id, language="hi").get("/").status_code == 200
     assert len(drawn) == 2
     assert browser(user_id=home.outsider_id).get(f"/accounts/{home.account_id}/").status_code == 404
+
+
+def test_each_reader_has_a_token_of_their_own_and_it_works(home, browser):
+    def token(client):
+        return re.findall(r'name="csrfmiddlewaretoken" value="(\w{64})"', client.get("/").content.decode())
+
+    owner, member = (browser(user_id=user_id, checks=True) for user_id in (home.owner_id, home.member_id))
+    mine, theirs = token(owner), token(member)
+    assert len(mine) == len(theirs) == 2
+    assert not set(mine) & set(theirs)
+    form = {"language": "hi", "next": "/", "csrfmiddlewaretoken": mine[0]}
+    assert owner.post("/language/", form).status_code == 302
+    assert member.post("/language/", form).status_code == 403
 
 
 def test_the_memory_of_what_was_drawn_is_bounded():

@@ -55,6 +55,7 @@ def run_web(start: Start, secrets: WebSecrets, _clock: Clock) -> None:
         secure=web.secure,
         demo=start.demo,
         clock_anchor=start.data_directory.clock,
+        prepared=True,
     )
     django_options.setup(options)
     host = f"[{web.host}]" if ":" in web.host else web.host

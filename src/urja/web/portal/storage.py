@@ -8,11 +8,6 @@ from django.contrib.staticfiles import finders
 from django.contrib.staticfiles.storage import StaticFilesStorage
 
 
-@cache
-def _tag(path: str) -> str:
-    return sha256(Path(path).read_bytes()).hexdigest()[:12]
-
-
 class TaggedStorage(StaticFilesStorage):
     """`portal.css?v=1f0a…`: a browser may keep a file for long and still never shows a page with an old style.
 
@@ -21,5 +16,12 @@ class TaggedStorage(StaticFilesStorage):
 
     def url(self, name: str | None) -> str:
         address = super().url(name)
-        found = finders.find(name) if name else None
-        return f"{address}?v={_tag(found)}" if found else address
+        tag = _tag(name) if name else ""
+        return f"{address}?v={tag}" if tag else address
+
+
+@cache
+def _tag(name: str) -> str:
+    """The beginning of the hash of a file; empty where there is none. Files do not change while a process runs."""
+    found = finders.find(name)
+    return sha256(Path(found).read_bytes()).hexdigest()[:12] if found else ""

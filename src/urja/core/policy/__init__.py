@@ -1,0 +1,50 @@
+"""Policy: the rules by which a prepaid supply is warned, cut and restored, as dated documents.
+
+Pure: facts in, intents with a written reason out; no clock, no storage. docs/policy.md lists every parameter.
+"""
+
+from urja.core.policy.decision import (
+    Cut,
+    Decision,
+    Intent,
+    Notify,
+    PaymentEffect,
+    Reason,
+    Restore,
+    Standing,
+    Window,
+)
+from urja.core.policy.document import Policy, PolicyError, bundled_policies, parse_policy
+from urja.core.policy.engine import decide, exhausted
+from urja.core.policy.facts import AuthorisedPayment, Facts, Health, NoticeFact, PaidSince
+from urja.core.policy.outlook import credit_ends_at, effect_of_payment, forecast
+from urja.core.policy.reading import Fault
+from urja.core.policy.wording import sentence
+
+__all__ = [
+    "AuthorisedPayment",
+    "Cut",
+    "Decision",
+    "Facts",
+    "Fault",
+    "Health",
+    "Intent",
+    "NoticeFact",
+    "Notify",
+    "PaidSince",
+    "PaymentEffect",
+    "Policy",
+    "PolicyError",
+    "Reason",
+    "Restore",
+    "Standing",
+    "Window",
+    "bundled_policies",
+    "credit_ends_at",
+    "decide",
+    "effect_of_payment",
+    "exhausted",
+    "forecast",
+    "parse_policy",
+    "sentence",
+]

@@ -1,0 +1,380 @@
+"""Policy documents: TOML, dated and versioned, one file a version.
+
+`parse_policy` reads everything it can and reports all faults at once, each with its place and a sentence. It also
+refuses documents whose rules contradict each other: a window wholly in protected hours, a wait for a window longer
+than the document promises, a reconnection that would be followed by a cut.
+"""
+
+import hashlib
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from importlib import resources
+from typing import Final
+
+from urja.core.policy.hours import Holiday, NthWeekday, OpenHours, Protected, Span, unwrapped, without
+from urja.core.policy.reading import MINUTES_PER_DAY, WEEKDAYS, Fault, Reader
+
+FORMAT: Final = 1
+"""The document format that this module reads."""
+
+REQUIRABLE: Final = ("zero", "cut")
+"""Notices that a cut can wait for: those that each account gets once its credit is exhausted. One that is skipped
+by a large day's use (`low-10`) would keep its account on for ever."""
+
+_CALENDAR_CYCLE_DAYS: Final = 28 * 366
+"""Weekdays and days of the year meet in all their ways in 28 years."""
+
+_IDENTIFIER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_YEARLY: Final = re.compile(r"(\d\d)-(\d\d)")
+
+
+class PolicyError(ValueError):
+    """A document that is not a policy; `faults` has everything that is wrong with it."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        super().__init__("\n".join(str(fault) for fault in faults))
+        self.faults = faults
+
+
+@dataclass(frozen=True, slots=True)
+class Warnings:
+    """When to warn while there is credit; each list largest first."""
+
+    percents: tuple[int, ...]
+    """Of the last recharge."""
+    days: tuple[int, ...]
+    """That the credit lasts at the usual cost."""
+    amounts_minor: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Longer:
+    """A time to pay for small consumers, from the moment the credit ran out."""
+
+    categories: frozenset[str]
+    """Empty: all."""
+    up_to_w: int
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """Where credit ends, and what keeps the light on beyond."""
+
+    cut_below_minor: int
+    emergency_minor: int
+    emergency_days: int
+    """Where an amount and days are given, the emergency lasts until both are used up."""
+    conversion_days: int
+    longer: tuple[Longer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CutRules:
+    """How cuts are carried out, and what data carry one."""
+
+    open_hours: OpenHours
+    opens_within_days: int
+    """From any instant a window opens within so many days: `parse_policy` has proved it."""
+    most_per_transformer: int
+    """Cuts in one window on one transformer."""
+    stagger_s: int
+    """Between two cuts on one transformer."""
+    max_data_age: timedelta
+    max_estimated: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeRules:
+    """The notices that must be delivered before a cut."""
+
+    before_cut: tuple[str, ...]
+    least_delivered: int
+    """Of any kind, since the last recharge or since the credit ran out, whichever is earlier."""
+    lead: timedelta
+    """Between the delivery of the last that is needed and the cut."""
+    repeat: timedelta
+    """After which a notice that is needed and not delivered is sent again."""
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentRules:
+    """Payments that are under way, and what a recharge is spent on."""
+
+    authorised_holds: timedelta
+    """So long an authorised payment keeps an account from being cut."""
+    at_most: int
+    """So many such payments count, the oldest first."""
+    arrears_percent: int
+    """Of each recharge that goes to arrears, as long as there are any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """From this percentage of the due on, the light returns and there are so many days to pay the rest."""
+
+    percent: int
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reconnect:
+    """When supply returns after a cut for credit."""
+
+    at_least_minor: int
+    partial: tuple[Partial, ...]
+    """Smallest percentage first."""
+    stagger_s: int
+    """Between two reconnections on one transformer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One version of a policy, in force from a local day until the next version of its code."""
+
+    code: str
+    version: str
+    title: str
+    currency: str
+    decimals: int
+    valid_from: date
+    modelled_on: str
+    warnings: Warnings
+    credit: Credit
+    cut: CutRules
+    notices: NoticeRules
+    payments: PaymentRules
+    reconnect: Reconnect
+    sha256: str = field(repr=False)
+
+    @property
+    def protected(self) -> Protected:
+        return self.cut.open_hours.protected
+
+    @property
+    def floor_minor(self) -> int:
+        """No account with this much or more is ever cut: the limit less the emergency credit."""
+        return self.credit.cut_below_minor - self.credit.emergency_minor
+
+
+def bundled_policies() -> dict[str, str]:
+    """The documents that come with Urja, by file name: a plain one, and one modelled on published rules."""
+    folder = resources.files("urja.core.policy") / "documents"
+    return {
+        item.name: item.read_text("utf-8")
+        for item in sorted(folder.iterdir(), key=lambda item: item.name)
+        if item.name.endswith(".toml")
+    }
+
+
+def parse_policy(text: str) -> Policy:
+    """Read a document; raises PolicyError with every fault found."""
+    faults: list[Fault] = []
+    try:
+        table = tomllib.loads(text, parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
+        raise PolicyError([Fault("document", f"is not TOML: {error}")]) from error
+    reader = Reader(table, "", faults)
+    if reader.take("format") not in (FORMAT, None):
+        reader.fault("format", f"is {table['format']!r}; this version of Urja reads format {FORMAT}")
+    decimals = reader.whole("decimals", 2, high=4)
+    policy = Policy(
+        code=_identifier(reader, "code"),
+        version=_identifier(reader, "version"),
+        title=reader.text("title"),
+        currency=_currency(reader),
+        decimals=decimals,
+        valid_from=reader.day("valid_from"),
+        modelled_on=reader.text("modelled_on", ""),
+        warnings=_warnings(reader.table("warnings"), decimals),
+        credit=_credit(reader.table("credit"), decimals),
+        cut=_cut(reader.table("cut"), _protected(reader.table("protected"))),
+        notices=_notices(reader.table("notices")),
+        payments=_payments(reader.table("payments")),
+        reconnect=_reconnect(reader.table("reconnect"), decimals),
+        sha256=hashlib.sha256(text.encode()).hexdigest(),
+    )
+    reader.finish()
+    # Contradictions are looked for in what could be read: a fault above leaves harmless values here.
+    faults.extend(_contradictions(policy))
+    if faults:
+        raise PolicyError(faults)
+    return policy
+
+
+def _identifier(reader: Reader, key: str) -> str:
+    text = reader.text(key)
+    if text and not _IDENTIFIER.fullmatch(text):
+        reader.fault(key, f"must be letters, digits, dots, dashes and underscores, at most 64, not {text!r}")
+    return text
+
+
+def _currency(reader: Reader) -> str:
+    currency = reader.text("currency")
+    if currency and not (len(currency) == 3 and currency.isascii() and currency.isupper()):
+        reader.fault("currency", f"must be a three-letter code such as INR, not {currency!r}")
+    return currency
+
+
+def _warnings(reader: Reader, decimals: int) -> Warnings:
+    percents = reader.wholes("percent_of_last_recharge", low=1, high=99)
+    days = reader.wholes("days_left", low=1, high=365)
+    given = reader.take("below", [])
+    amounts = []
+    if not isinstance(given, list):
+        reader.fault("below", f'must be a list of amounts such as ["100"], not {given!r}')
+        given = []
+    for n, value in enumerate(given, 1):
+        item = Reader({"amount": value}, f"{reader.place('below')}[{n}]", reader.faults)
+        amounts.append(item.amount("amount", decimals=decimals))
+    reader.finish()
+    return Warnings(percents, days, tuple(sorted(set(amounts), reverse=True)))
+
+
+def _credit(reader: Reader, decimals: int) -> Credit:
+    credit = Credit(
+        cut_below_minor=reader.amount("cut_below", 0, decimals=decimals, negative=True),
+        emergency_minor=reader.amount("emergency", 0, decimals=decimals),
+        emergency_days=reader.whole("emergency_days", 0, high=90),
+        conversion_days=reader.whole("grace_days_after_conversion", 0, high=365),
+        longer=tuple(_longer(item) for item in reader.tables("longer")),
+    )
+    reader.finish()
+    return credit
+
+
+def _longer(reader: Reader) -> Longer:
+    watts = reader.number("up_to_kw") * 1000
+    if watts <= 0 or watts.denominator != 1:
+        reader.fault("up_to_kw", "must be above zero, in whole watts")
+    longer = Longer(frozenset(reader.words("categories")), int(watts), reader.whole("days", low=1, high=365))
+    reader.finish()
+    return longer
+
+
+def _protected(reader: Reader) -> Protected:
+    hours: list[Span] = []
+    for item in reader.tables("hours"):
+        hours.extend(unwrapped(item.minutes("from"), item.minutes("to")))
+        item.finish()
+    nth = []
+    for item in reader.tables("nth_weekdays"):
+        nth.append(NthWeekday(item.whole("nth", low=1, high=5), item.weekday("weekday")))
+        item.finish()
+    weekdays = frozenset(
+        WEEKDAYS.index(name) for name in reader.words("weekdays", WEEKDAYS) if name in WEEKDAYS
+    )
+    holidays = [found for item in reader.tables("holidays") if (found := _holiday(item)) is not None]
+    reader.finish()
+    return Protected(tuple(sorted(hours)), weekdays, tuple(nth), tuple(holidays))
+
+
+def _holiday(reader: Reader) -> Holiday | None:
+    name, value = reader.text("name"), reader.take("day")
+    reader.finish()
+    if value is None:
+        return None
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return Holiday(value.month, value.day, value.year, name)
+    match = _YEARLY.fullmatch(value) if isinstance(value, str) else None
+    try:
+        # A leap year: 02-29 is a day of some years.
+        day = date(2024, int(match[1]), int(match[2])) if match else None
+    except ValueError:
+        day = None
+    if day is None:
+        reader.fault(
+            "day", f'must be a day such as 2026-11-08, or "01-26" for each year\'s 26 January, not {value!r}'
+        )
+        return None
+    return Holiday(day.month, day.day, None, name)
+
+
+def _cut(reader: Reader, protected: Protected) -> CutRules:
+    start, end = reader.minutes("from"), reader.minutes("to")
+    if start >= end and "from" in reader and "to" in reader:
+        reader.fault("to", "must be later in the same day than from")
+    percent = reader.whole("max_estimated_percent", high=100)
+    rules = CutRules(
+        open_hours=OpenHours(without((start, end), protected.hours) if start < end else (), protected),
+        opens_within_days=reader.whole("opens_within_days", low=1, high=60),
+        most_per_transformer=reader.whole("most_per_transformer", low=1),
+        stagger_s=reader.whole("stagger_s", 0, high=3600),
+        max_data_age=timedelta(hours=reader.whole("max_data_age_hours", low=1, high=24 * 60)),
+        max_estimated=Fraction(percent, 100),
+    )
+    reader.finish()
+    return rules
+
+
+def _notices(reader: Reader) -> NoticeRules:
+    rules = NoticeRules(
+        before_cut=reader.words("before_cut", REQUIRABLE),
+        least_delivered=reader.whole("least_delivered", 0, high=20),
+        lead=timedelta(hours=reader.whole("lead_hours", 0, high=24 * 30)),
+        repeat=timedelta(hours=reader.whole("repeat_hours", 24, low=1, high=24 * 30)),
+    )
+    reader.finish()
+    return rules
+
+
+def _payments(reader: Reader) -> PaymentRules:
+    rules = PaymentRules(
+        authorised_holds=timedelta(hours=reader.whole("authorised_holds_hours", low=1, high=24 * 10)),
+        at_most=reader.whole("at_most", low=1, high=20),
+        arrears_percent=reader.whole("arrears_percent", 0, high=100),
+    )
+    reader.finish()
+    return rules
+
+
+def _reconnect(reader: Reader, decimals: int) -> Reconnect:
+    partial = []
+    for item in reader.tables("partial"):
+        partial.append(Partial(item.whole("percent", low=1, high=100), item.whole("days", low=1, high=90)))
+        item.finish()
+    rules = Reconnect(
+        at_least_minor=reader.amount("at_least", decimals=decimals, negative=True),
+        partial=tuple(sorted(partial, key=lambda part: part.percent)),
+        stagger_s=reader.whole("stagger_s", 0, high=3600),
+    )
+    if len({part.percent for part in partial}) != len(partial):
+        reader.fault("partial", "has one percentage twice")
+    days = [part.days for part in rules.partial]
+    if days != sorted(days):
+        reader.fault("partial", "must give more days to whoever pays more: a payment would shorten them")
+    reader.finish()
+    return rules
+
+
+def _contradictions(policy: Policy) -> Iterator[Fault]:
+    reconnect, credit = policy.reconnect, policy.credit
+    if reconnect.at_least_minor < credit.cut_below_minor:
+        yield Fault(
+            "reconnect.at_least",
+            "is below credit.cut_below: whoever pays so much would be cut again at once",
+        )
+    if policy.payments.arrears_percent == 100:
+        yield Fault("payments.arrears_percent", "must leave something of a recharge to become credit")
+    yield from _closed_for_too_long(policy)
+
+
+def _closed_for_too_long(policy: Policy) -> Iterator[Fault]:
+    rules, first = policy.cut, policy.valid_from
+    if first == date.min:
+        return
+    if not rules.open_hours.spans:
+        yield Fault("cut.from", "to cut.to lies wholly in protected.hours: nobody could ever be cut")
+        return
+    wait, began = rules.open_hours.longest_wait_minutes(first, _CALENDAR_CYCLE_DAYS)
+    if wait > rules.opens_within_days * MINUTES_PER_DAY:
+        days, hours = wait // MINUTES_PER_DAY, wait % MINUTES_PER_DAY // 60
+        yield Fault(
+            "cut.opens_within_days",
+            f"is {rules.opens_within_days}, but from {began} no window opens for {days} days and {hours} hours",
+        )

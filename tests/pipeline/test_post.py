@@ -226,11 +226,13 @@ def test_a_new_price_inside_the_month(town):
 def test_the_fresh_balance_moves_with_the_blocks_and_not_with_the_close(town):
     town.run(0)
     assert (town.fresh(0).balance_minor, town.fresh(0).as_of) == (50_000, START)
+    assert town.fresh(0).days_left is None
     town.blocks(1, *[100] * 20)
     fresh = town.fresh(1, -timedelta(hours=14))
     assert (fresh.ledger_minor, fresh.pending_minor, fresh.balance_minor) == (50_000, 840, 49_160)
     assert fresh.as_of == START + 20 * HALF_HOUR
-    assert fresh.days_left is None
+    # Before a day is closed: 2 kWh in ten hours are 4.8 kWh a day, which is what the day comes to below.
+    assert fresh.days_left == Fraction(fresh.balance_minor, 1440 + 200 + 82)
     town.blocks(1, *[100] * 28, first=20)
     before = town.fresh(1)
     town.register(1, 14.8)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
@@ -12,11 +12,15 @@ from django.db.models import Sum
 from urja.apps.ledger import usage
 from urja.apps.ledger.chain import parse_json
 from urja.apps.ledger.models import Account, CreditRequest
+from urja.apps.readings.accrual import PeriodEnergy
 from urja.apps.registry import queries as registry
 from urja.apps.registry.models import Agreement
 from urja.apps.tariffs import queries as tariffs
 from urja.base.ids import bucket_of
 from urja.core.calendar import ONE_DAY, Period, local_day
+
+ENOUGH_OF_A_DAY = timedelta(hours=1)
+"""So much of the first day has to be known before a whole day's cost is reckoned from it."""
 
 DAYS_OF_COST = 7
 """Days left are the balance over the mean cost of this many days: the last ones that were posted."""
@@ -38,7 +42,7 @@ class FreshBalance:
     estimated_wh: int
     """How much of the energy in the figure is estimated."""
     days_left: Fraction | None
-    """At the mean cost of the last seven posted days; none without a day that cost something."""
+    """At the mean cost of the last seven posted days; before the first, at the pace of the day so far."""
     currency: str
     last_seq: int
 
@@ -145,7 +149,7 @@ def fresh_balance(account_id: int, now: datetime, agreement: Agreement | None = 
         credits_minor=waiting.aggregate(total=Sum("amount_minor"))["total"] or 0,
         as_of=accrued.as_of,
         estimated_wh=accrued.estimated_wh,
-        days_left=_days_left(account, balance),
+        days_left=_days_left(balance, _daily_cost(account) or accrued.first_day_cost_minor),
         currency=account.currency,
         last_seq=account.last_seq,
     )
@@ -156,6 +160,8 @@ class _Accrued:
     pending_minor: int
     as_of: datetime | None
     estimated_wh: int
+    first_day_cost_minor: Fraction | None = None
+    """What a whole day like the first one so far would cost; none once a day is closed."""
 
 
 def _accrued(agreement: Agreement, now: datetime) -> _Accrued:
@@ -181,11 +187,31 @@ def _accrued(agreement: Agreement, now: datetime) -> _Accrued:
             )
             posted = charged_by_line([agreement.id], period.first).get(agreement.id, {})
             pending += rating.target.total_minor - sum(posted.values())
-    return _Accrued(pending, as_of, sum(row.estimated_wh for row in rows))
+    first_day = None if closed else _first_day_cost(agreement, rows[-1], as_of)
+    return _Accrued(pending, as_of, sum(row.estimated_wh for row in rows), first_day)
 
 
-def _days_left(account: Account, balance_minor: int) -> Fraction | None:
-    """The balance over the mean daily cost; nothing is left of a balance below zero."""
+def _first_day_cost(agreement: Agreement, used: PeriodEnergy, as_of: datetime) -> Fraction | None:
+    """The cost of a day at the first day's pace, from an hour of it on: charges per day whole, energy scaled."""
+    elapsed = as_of - agreement.valid_from
+    if not ENOUGH_OF_A_DAY <= elapsed <= ONE_DAY:
+        return None
+    first = local_day(agreement.valid_from, usage.zone())
+    period = usage.period_of(agreement, first)
+    energy_wh = used.energy_wh * ONE_DAY // elapsed
+    rating = usage.rate(agreement, period, first + ONE_DAY, energy_wh, lambda _day: 0)
+    return Fraction(rating.target.total_minor)
+
+
+def _days_left(balance_minor: int, daily_cost_minor: Fraction | None) -> Fraction | None:
+    """The balance over a day's cost; nothing is left of a balance below zero."""
+    if not daily_cost_minor or daily_cost_minor <= 0:
+        return None
+    return max(balance_minor / daily_cost_minor, Fraction(0))
+
+
+def _daily_cost(account: Account) -> Fraction | None:
+    """The mean cost of the last posted days; none before the first."""
     with connection.cursor() as cursor:
         cursor.execute(
             "WITH recent AS (SELECT service_date, amount_minor FROM ledger_entry WHERE bucket = %s "
@@ -195,9 +221,7 @@ def _days_left(account: Account, balance_minor: int) -> Fraction | None:
             [account.bucket, account.id, DAYS_OF_COST],
         )
         cost, days = cursor.fetchone()
-    if not cost or cost <= 0:
-        return None
-    return max(Fraction(balance_minor * days, int(cost)), Fraction(0))
+    return Fraction(int(cost), days) if days else None
 
 
 def closed_through(agreement_ids: Sequence[int]) -> dict[int, date]:

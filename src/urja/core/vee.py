@@ -57,7 +57,8 @@ def misaligned(start_at: Integers, length_s: Integers, interval_s: Integers, utc
 def clock_flagged(clock_status: NDArray[np.integer]) -> Mask:
     """The meter's own clock status says that the stamp is not to be trusted."""
     status = clock_status.astype(np.int64)
-    return np.not_equal(status, CLOCK_STATUS_ABSENT) & np.not_equal(status & CLOCK_UNFIT, 0)
+    flagged: Mask = np.not_equal(status, CLOCK_STATUS_ABSENT) & np.not_equal(status & CLOCK_UNFIT, 0)
+    return flagged
 
 
 def runs_back(device: Integers, read_wh: Integers, before_wh: Integers, after_wh: Integers) -> Mask:

@@ -113,6 +113,8 @@ def test_an_account_without_readings_promises_nothing(home, browser):
     assert "Used up" not in words
     assert "Nothing has been posted yet" in words
     assert "No readings yet" in words
+    assert "Today –" in words
+    assert "0 kWh" not in words.replace("0.1 kWh", "")
 
 
 def test_the_passbook_pages_through_everything_once(home, browser):

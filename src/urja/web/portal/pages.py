@@ -280,7 +280,7 @@ def _use(name: str, heading: str, title: str, interval: str, bars: Sequence[char
     return UseView(
         name=name,
         heading=heading,
-        total=formats.energy(total_wh),
+        total=formats.energy(total_wh) if any(bar.wh is not None for bar in bars) else "–",
         chart=charts.draw(name, bars, captions),
         legend=charts.legend(bars, captions),
         table=charts.table(bars, captions),

@@ -34,6 +34,7 @@ from typing import Any
 import numpy as np
 import psycopg
 
+from urja.base import log
 from urja.base.clock import Anchor, write_anchor
 from urja.site import database, django_options
 from urja.site.postgres import Cluster, find_binaries
@@ -414,6 +415,7 @@ def main() -> None:
     arguments.add_argument("--people", type=int, default=300)
     arguments.add_argument("--repeats", type=int, default=5)
     given = arguments.parse_args()
+    log.configure("bench", "warning")
     directory = Path(tempfile.mkdtemp(prefix="urja-page-"))
     try:
         with town(directory) as cluster:

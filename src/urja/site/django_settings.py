@@ -19,6 +19,7 @@ URJA_APPS = [
         "urja.apps.readings",
         "urja.apps.tariffs",
         "urja.apps.ledger",
+        "urja.apps.commands",
         "urja.apps.notices",
         "urja.web.portal",
     )

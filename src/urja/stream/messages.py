@@ -24,6 +24,8 @@ class DeviceEntry(msgspec.Struct, frozen=True, kw_only=True):
     wrapped_gak: bytes
     address: str | None = None
     """`host:port` of a listening meter (`[v6]:port`); None where the meter dials out."""
+    transformer: str | None = None
+    """Code of the transformer that feeds it: the head end bounds how many it cuts behind one."""
     active: bool = True
 
     @property

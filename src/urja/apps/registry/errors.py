@@ -21,3 +21,7 @@ class PeriodOverlap(RegistryError):
 
 class NoOpenPeriod(RegistryError):
     """There is no open period to end, or it would end before it began."""
+
+
+class TransformerConflict(RegistryError):
+    """No transformer has this code, or one on another feeder has it."""

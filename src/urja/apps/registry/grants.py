@@ -5,7 +5,7 @@ The web shows what the registry says and changes nothing in it; who adopts meter
 """
 
 _TABLES = (
-    "registry_premise, registry_service_point, registry_device_period, registry_agreement, "
+    "registry_premise, registry_transformer, registry_service_point, registry_device_period, registry_agreement, "
     "registry_account_access, registry_revision"
 )
 

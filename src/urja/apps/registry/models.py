@@ -75,11 +75,29 @@ class Commodity(models.TextChoices):
     GAS = "gas"
 
 
+class Transformer(Recorded):
+    """A distribution transformer: what is switched is bounded and staggered per transformer."""
+
+    id = models.BigIntegerField(primary_key=True)
+    code = models.CharField(max_length=32, unique=True)
+    feeder = models.CharField(max_length=32)
+    name = models.CharField(max_length=200, blank=True, default="")
+
+    class Meta:
+        db_table = "registry_transformer"
+
+    def __str__(self) -> str:
+        return self.code
+
+
 class ServicePoint(Recorded):
     """A connection. The consumer number belongs to it, not to the person who lives behind it."""
 
     id = models.BigIntegerField(primary_key=True)
     premise = models.ForeignKey(Premise, on_delete=models.PROTECT, related_name="service_points")
+    transformer = models.ForeignKey(
+        Transformer, on_delete=models.PROTECT, null=True, related_name="service_points"
+    )
     commodity = models.CharField(max_length=16, choices=Commodity, default=Commodity.ELECTRICITY)
     consumer_number = models.CharField(max_length=32, unique=True)
 

@@ -10,7 +10,13 @@ from django.db import IntegrityError, connection, transaction
 
 from urja.apps.ledger.operations import open_account, request_credit
 from urja.apps.readings.operations import open_accrual, record_installation
-from urja.apps.registry.errors import AlreadyAdopted, MeterConflict, NoOpenPeriod, PeriodOverlap
+from urja.apps.registry.errors import (
+    AlreadyAdopted,
+    MeterConflict,
+    NoOpenPeriod,
+    PeriodOverlap,
+    TransformerConflict,
+)
 from urja.apps.registry.models import (
     AccessRole,
     AccountAccess,
@@ -21,6 +27,7 @@ from urja.apps.registry.models import (
     DeviceRole,
     Premise,
     ServicePoint,
+    Transformer,
 )
 from urja.base.ids import BUCKETS, bucket_of, compose_id
 
@@ -51,6 +58,8 @@ class Adoption:
     """Empty: the meter's serial number."""
     address: str | None = None
     """`host:port` of a meter that listens."""
+    transformer: str | None = None
+    """Code of a transformer that is there already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +80,7 @@ def adopt_meter(
     """Make a premise with its supply, meter, agreement, account, access and opening credit, or nothing.
 
     `bucket` is drawn unless given. Raises AlreadyAdopted where this meter is there, MeterConflict where its
-    serial number or system title is another's.
+    serial number or system title is another's, TransformerConflict where there is no such transformer.
     """
     drawn = secrets.randbelow(BUCKETS) if bucket is None else bucket
     stamp = {"recorded_at": recorded_at, "actor": actor}
@@ -162,6 +171,33 @@ def end_agreement(agreement_id: int, ended_at: datetime) -> Agreement:
     return agreement
 
 
+def put_up_transformer(
+    code: str, *, feeder: str, name: str = "", recorded_at: datetime, actor: str
+) -> Transformer:
+    """A transformer by its code; the one that is there, where it is there on the same feeder.
+
+    Raises TransformerConflict where the code is known on another feeder.
+    """
+    made = Transformer(
+        id=_next_number(), code=code, feeder=feeder, name=name, recorded_at=recorded_at, actor=actor
+    )
+    Transformer.objects.bulk_create([made], ignore_conflicts=True)
+    known = Transformer.objects.get(code=code)
+    if known.feeder != feeder:
+        raise TransformerConflict(f"transformer {code} hangs on feeder {known.feeder}, not on {feeder}")
+    return known
+
+
+def feed_from(service_point_id: int, transformer: Transformer | None) -> None:
+    """Say which transformer feeds a service point; its meters are projected anew."""
+    with transaction.atomic():
+        ServicePoint.objects.filter(id=service_point_id).update(transformer=transformer)
+        for device_id in DevicePeriod.objects.filter(
+            service_point_id=service_point_id, valid_to=None
+        ).values_list("device_id", flat=True):
+            _changed(device_id)
+
+
 def project_all_again() -> int:
     """Let the key-value store be written anew, as after its loss; the number of devices."""
     with connection.cursor() as cursor:
@@ -170,9 +206,13 @@ def project_all_again() -> int:
 
 
 def _next_id(bucket: int) -> int:
+    return compose_id(bucket, _next_number())
+
+
+def _next_number() -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT nextval('registry_number')")
-        return compose_id(bucket, cursor.fetchone()[0])
+        return int(cursor.fetchone()[0])
 
 
 def _bump_revision() -> None:
@@ -213,10 +253,20 @@ def _make_supply(adoption: Adoption, bucket: int, stamp: dict) -> ServicePoint:
     return ServicePoint.objects.create(
         id=_next_id(bucket),
         premise=premise,
+        transformer=_transformer(adoption.transformer),
         commodity=Commodity.ELECTRICITY,
         consumer_number=adoption.consumer_number or adoption.serial,
         **stamp,
     )
+
+
+def _transformer(code: str | None) -> Transformer | None:
+    if code is None:
+        return None
+    found = Transformer.objects.filter(code=code).first()
+    if found is None:
+        raise TransformerConflict(f"there is no transformer {code}")
+    return found
 
 
 def _make_device(adoption: Adoption, bucket: int, stamp: dict) -> Device:

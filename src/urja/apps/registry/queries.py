@@ -1,12 +1,20 @@
 """The reading side of the registry."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection
 from django.db.models import F, Q, QuerySet
 
-from urja.apps.registry.models import AccountAccess, Agreement, Device, DevicePeriod, Projection
+from urja.apps.registry.models import (
+    AccountAccess,
+    Agreement,
+    Device,
+    DevicePeriod,
+    Projection,
+    ServicePoint,
+)
 from urja.base.ids import bucket_of
 from urja.stream.messages import DeviceEntry
 
@@ -57,11 +65,12 @@ def due_projections(limit: int) -> list[DueProjection]:
         .order_by("device_id")
         .values_list("device_id", "version")[:limit]
     )
-    places = dict(
-        DevicePeriod.objects.filter(device_id__in=due, valid_to=None).values_list(
-            "device_id", "service_point_id"
+    places = {
+        device_id: _Place(*place)
+        for device_id, *place in DevicePeriod.objects.filter(device_id__in=due, valid_to=None).values_list(
+            "device_id", "service_point_id", "service_point__transformer__code"
         )
-    )
+    }
     return [
         DueProjection(due[device.id], _entry(device, places.get(device.id)))
         for device in Device.objects.filter(id__in=due).order_by("id")
@@ -90,15 +99,33 @@ def mark_projected(versions: dict[int, int]) -> None:
         )
 
 
-def _entry(device: Device, service_point_id: int | None) -> DeviceEntry:
+def transformers_of(service_point_ids: Iterable[int]) -> dict[int, str]:
+    """The code of the transformer that feeds each service point; none where it is not known."""
+    return dict(
+        ServicePoint.objects.filter(id__in=list(service_point_ids), transformer__isnull=False).values_list(
+            "id", "transformer__code"
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a device is mounted."""
+
+    service_point_id: int
+    transformer: str | None
+
+
+def _entry(device: Device, place: _Place | None) -> DeviceEntry:
     return DeviceEntry(
         device_id=device.id,
-        bucket=bucket_of(device.id if service_point_id is None else service_point_id),
+        bucket=bucket_of(device.id if place is None else place.service_point_id),
         system_title=bytes(device.system_title),
         serial=device.serial,
         device_type=device.device_type,
         wrapped_guek=bytes(device.wrapped_guek),
         wrapped_gak=bytes(device.wrapped_gak),
         address=device.address,
-        active=service_point_id is not None,
+        transformer=None if place is None else place.transformer,
+        active=place is not None,
     )

@@ -1,0 +1,151 @@
+"""Commands and the work orders that come of them.
+
+A command's state only goes forward, and a terminal state is final: the table's trigger refuses anything else, so
+that a late or repeated report cannot rewrite what was known. Business times end in `_at`; beside them stand wall
+milliseconds (Unix), because a demonstration runs on a fast clock over links that do not.
+"""
+
+from typing import ClassVar, Final
+
+from django.db import models
+from django.db.models import Q
+
+from urja.apps.ledger.models import Account
+from urja.apps.registry.models import Device, ServicePoint
+
+
+class State(models.TextChoices):
+    """Where a command stands. The first three are on the way; each of the others is an end."""
+
+    QUEUED = "queued"
+    SENT = "sent"
+    """Signed, and stored by the broker."""
+    ACKNOWLEDGED = "acknowledged"
+    """The meter has accepted it."""
+    CONFIRMED = "confirmed"
+    """The meter's own state, read back, is what was ordered."""
+    CONNECTED_LOAD_UNPROVEN = "connected_load_unproven"
+    """The meter calls itself connected where its word alone proves nothing, and no load was seen."""
+    WAITING_FOR_PERSON = "waiting_for_person"
+    """Ready for reconnection: somebody must press the button at the meter."""
+    EXPIRED = "expired"
+    SUPERSEDED = "superseded"
+    FAILED = "failed"
+
+
+UNFINISHED: Final = (State.QUEUED, State.SENT, State.ACKNOWLEDGED)
+TERMINAL: Final = tuple(state for state in State if state not in UNFINISHED)
+CARRIED_OUT: Final = (State.CONFIRMED, State.CONNECTED_LOAD_UNPROVEN, State.WAITING_FOR_PERSON)
+"""Ends in which the meter has done what it was told."""
+
+CONNECT: Final = "connect"
+DISCONNECT: Final = "disconnect"
+SUPPLY_KINDS: Final = (CONNECT, DISCONNECT)
+
+
+class Command(models.Model):
+    """One command to one meter. Its key carries the bucket of its service point."""
+
+    id = models.BigIntegerField(primary_key=True)
+    device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="commands")
+    service_point = models.ForeignKey(ServicePoint, on_delete=models.PROTECT, related_name="commands")
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, null=True, related_name="commands")
+    kind = models.CharField(max_length=32)
+    """A module of `urja.headend.commands`."""
+    arguments = models.JSONField(default=dict)
+    sequence = models.BigIntegerField()
+    """Grows with each command of a device; the head end carries them out in this order."""
+    state = models.CharField(max_length=32, choices=State, default=State.QUEUED)
+    reason = models.CharField(max_length=200)
+    """Why it was given."""
+    cause_correlation = models.BigIntegerField()
+    """The correlation of what it follows from: a payment, a decision, an operator's order."""
+    issued_at = models.DateTimeField()
+    issued_wall_ms = models.BigIntegerField()
+    expires_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True)
+    sent_wall_ms = models.BigIntegerField(null=True)
+    acknowledged_at = models.DateTimeField(null=True)
+    acknowledged_wall_ms = models.BigIntegerField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    ended_wall_ms = models.BigIntegerField(null=True)
+    detail = models.TextField(blank=True, default="")
+    """Why it ended as it did, where that is not plain from the state."""
+    evidence = models.JSONField(default=dict)
+    """What the meter said: control state, load, register, or the object that was read."""
+    attempts = models.IntegerField(default=0)
+    last_error = models.TextField(blank=True, default="")
+    """What the last attempt met; empty once one has gone well."""
+    again_at = models.DateTimeField(null=True)
+    """When the next attempt is due."""
+    signature = models.BinaryField(max_length=64, null=True)
+
+    class Meta:
+        db_table = "commands_command"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["device", "sequence"], name="commands_one_sequence"),
+            models.CheckConstraint(
+                condition=Q(state__in=UNFINISHED, ended_at=None)
+                | (Q(state__in=TERMINAL) & Q(ended_at__isnull=False)),
+                name="commands_ended_when_terminal",
+            ),
+            models.CheckConstraint(
+                condition=Q(expires_at__gt=models.F("issued_at")), name="commands_expires_after_issue"
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["device", "sequence"],
+                condition=Q(state__in=UNFINISHED),
+                name="commands_unfinished",
+            ),
+            models.Index(fields=["id"], condition=Q(state=State.QUEUED), name="commands_queued"),
+            models.Index(
+                fields=["device", "-sequence"],
+                condition=Q(kind__in=SUPPLY_KINDS),
+                name="commands_supply",
+            ),
+            models.Index(fields=["ended_at"], name="commands_ended"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}: {self.state}"
+
+    @property
+    def finished(self) -> bool:
+        return self.state in TERMINAL
+
+    @property
+    def load_proven(self) -> bool | None:
+        """Whether load was seen after a connect; None where nobody looked."""
+        return self.evidence.get("load_proven")
+
+
+class WorkOrderKind(models.TextChoices):
+    """What somebody must go and look at."""
+
+    WELD_OR_BYPASS = "weld_or_bypass"
+    """The register advances after a confirmed cut: welded contacts, or a wire around the meter."""
+
+
+class WorkOrder(models.Model):
+    """Something at a meter that no command can mend. One is open per device and kind."""
+
+    id = models.BigIntegerField(primary_key=True)
+    kind = models.CharField(max_length=32, choices=WorkOrderKind)
+    device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="work_orders")
+    service_point = models.ForeignKey(ServicePoint, on_delete=models.PROTECT, related_name="work_orders")
+    opened_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+    detail = models.JSONField(default=dict)
+
+    class Meta:
+        db_table = "commands_work_order"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["device", "kind"], condition=Q(closed_at=None), name="commands_one_open_work_order"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} at device {self.device_id}"

@@ -1,0 +1,224 @@
+"""The writing side of the commands. What gives them is `decide`; what moves them is `dispatch`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from django.db import connection, transaction
+
+from urja.apps.commands.errors import NotIssuable
+from urja.apps.commands.models import (
+    DISCONNECT,
+    SUPPLY_KINDS,
+    TERMINAL,
+    UNFINISHED,
+    Command,
+    State,
+    WorkOrder,
+    WorkOrderKind,
+)
+from urja.base.ids import bucket_of, compose_id
+from urja.stream.orders import Progress
+
+_RANK: Final = {State.QUEUED: 0, State.SENT: 1, State.ACKNOWLEDGED: 2} | dict.fromkeys(TERMINAL, 3)
+
+
+def issue(
+    *,
+    device_id: int,
+    service_point_id: int,
+    kind: str,
+    arguments: dict[str, Any] | None = None,
+    issued_at: datetime,
+    issued_wall_ms: int,
+    expires_at: datetime,
+    reason: str,
+    correlation: int,
+    account_id: int | None = None,
+) -> Command:
+    """Give a command; the stage `dispatch` sends it.
+
+    A command to the load switch makes older unfinished ones of the device void, in the same transaction: they end
+    as superseded and are not begun any more. Raises NotIssuable where it would expire before it is given.
+    """
+    if not kind or expires_at <= issued_at:
+        raise NotIssuable(f"a {kind or 'nameless'} command from {issued_at} until {expires_at}")
+    with transaction.atomic():
+        sequence = _next_sequence(device_id)
+        if kind in SUPPLY_KINDS:
+            _supersede(device_id, SUPPLY_KINDS, issued_at, issued_wall_ms, f"a newer {kind} was given")
+        return Command.objects.create(
+            id=_next_id(bucket_of(service_point_id)),
+            device_id=device_id,
+            service_point_id=service_point_id,
+            account_id=account_id,
+            kind=kind,
+            arguments=arguments or {},
+            sequence=sequence,
+            reason=reason,
+            cause_correlation=correlation,
+            issued_at=issued_at,
+            issued_wall_ms=issued_wall_ms,
+            expires_at=expires_at,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Superseded:
+    """What `supersede` has ended."""
+
+    command_ids: tuple[int, ...]
+    on_its_way: bool
+    """One of them had left for the head end and may be carried out at this moment: give a connect as well."""
+
+
+def supersede(device_id: int, *, at: datetime, wall_ms: int, reason: str) -> Superseded:
+    """End the unfinished cuts of a device, because the cause for them is gone.
+
+    What was still queued is never sent. Where a cut is on its way (`on_its_way`), only a newer command can call it
+    back: the head end drops an older cut when a connect is there, and a cut that it has just carried out is undone
+    by it.
+    """
+    with transaction.atomic():
+        _lock(device_id)
+        return _supersede(device_id, (DISCONNECT,), at, wall_ms, reason)
+
+
+def record_progress(progress: Sequence[Progress]) -> list[int]:
+    """Take the head end's reports, in order; the ids of commands that moved.
+
+    Forward only: what is behind a command's state, or comes after its end, changes nothing. Everything is one
+    transaction; call it again with the same reports as often as you like.
+    """
+    with transaction.atomic():
+        known = {
+            command.id: command
+            for command in Command.objects.select_for_update()
+            .filter(id__in={report.command_id for report in progress})
+            .order_by("id")
+        }
+        return [
+            report.command_id
+            for report in progress
+            if (command := known.get(report.command_id)) is not None and _apply(command, report)
+        ]
+
+
+def expire(at: datetime, wall_ms: int, before: datetime, limit: int = 500) -> int:
+    """End what has expired: queued commands past their time, and sent ones that ended `before` unheard of.
+
+    A head end begins nothing after a command's end, and tells of what it began; `before` leaves it the time to.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE commands_command SET state = 'expired', ended_at = %(at)s, ended_wall_ms = %(wall)s,"
+            " detail = CASE WHEN last_error = '' THEN CASE state WHEN 'queued' THEN 'it was never sent'"
+            " ELSE 'nothing was heard of it' END ELSE last_error END, again_at = NULL"
+            " WHERE id IN (SELECT id FROM commands_command WHERE (state = 'queued' AND expires_at <= %(at)s)"
+            " OR (state IN ('sent', 'acknowledged') AND expires_at <= %(before)s)"
+            " ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED)",
+            {"at": at, "wall": wall_ms, "before": before, "limit": limit},
+        )
+        return cursor.rowcount
+
+
+def report_weld(
+    *, device_id: int, service_point_id: int, opened_at: datetime, detail: dict[str, Any]
+) -> WorkOrder:
+    """Open a work order for a register that runs on after a confirmed cut; the open one where there is one."""
+    with transaction.atomic():
+        WorkOrder.objects.bulk_create(
+            [
+                WorkOrder(
+                    id=_next_id(bucket_of(service_point_id)),
+                    kind=WorkOrderKind.WELD_OR_BYPASS,
+                    device_id=device_id,
+                    service_point_id=service_point_id,
+                    opened_at=opened_at,
+                    detail=detail,
+                )
+            ],
+            ignore_conflicts=True,
+        )
+        return WorkOrder.objects.get(device_id=device_id, kind=WorkOrderKind.WELD_OR_BYPASS, closed_at=None)
+
+
+def close_work_order(work_order_id: int, closed_at: datetime) -> bool:
+    """Somebody has been there; False where it was closed before."""
+    return bool(WorkOrder.objects.filter(id=work_order_id, closed_at=None).update(closed_at=closed_at))
+
+
+# -- within a transaction ------------------------------------------------------------------------------------
+
+
+def _apply(command: Command, report: Progress) -> bool:
+    """One report onto a locked command; whether its state moved."""
+    if command.finished:
+        return False
+    command.attempts = max(command.attempts, report.attempts)
+    if report.state == "trying":
+        command.last_error, command.again_at = report.detail, report.again_at
+        command.save(update_fields=["attempts", "last_error", "again_at"])
+        return False
+    state = State(report.state)
+    if _RANK[state] <= _RANK[State(command.state)]:
+        return False
+    command.state = state
+    command.last_error, command.again_at = "", None
+    command.evidence = {**command.evidence, **report.evidence}
+    if state is State.ACKNOWLEDGED:
+        command.acknowledged_at, command.acknowledged_wall_ms = report.at, report.wall_ms
+    else:
+        command.ended_at, command.ended_wall_ms, command.detail = report.at, report.wall_ms, report.detail
+    command.save(
+        update_fields=[
+            "state",
+            "attempts",
+            "last_error",
+            "again_at",
+            "evidence",
+            "acknowledged_at",
+            "acknowledged_wall_ms",
+            "ended_at",
+            "ended_wall_ms",
+            "detail",
+        ]
+    )
+    return True
+
+
+def _supersede(device_id: int, kinds: Sequence[str], at: datetime, wall_ms: int, reason: str) -> Superseded:
+    older = list(
+        Command.objects.select_for_update()
+        .filter(device_id=device_id, kind__in=kinds, state__in=UNFINISHED)
+        .order_by("id")
+        .values_list("id", "state")
+    )
+    Command.objects.filter(id__in=[id_ for id_, _ in older]).update(
+        state=State.SUPERSEDED, ended_at=at, ended_wall_ms=wall_ms, detail=reason, again_at=None
+    )
+    return Superseded(tuple(id_ for id_, _ in older), any(state != State.QUEUED for _, state in older))
+
+
+def _next_sequence(device_id: int) -> int:
+    """The device's next number; holds the device until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO commands_device (device_id, last_sequence) VALUES (%s, 1)"
+            " ON CONFLICT (device_id) DO UPDATE SET last_sequence = commands_device.last_sequence + 1"
+            " RETURNING last_sequence",
+            [device_id],
+        )
+        return int(cursor.fetchone()[0])
+
+
+def _lock(device_id: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM commands_device WHERE device_id = %s FOR UPDATE", [device_id])
+
+
+def _next_id(bucket: int) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval('commands_number')")
+        return compose_id(bucket, cursor.fetchone()[0])

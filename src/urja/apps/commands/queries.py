@@ -1,0 +1,87 @@
+"""The reading side of the commands."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db.models import QuerySet
+
+from urja.apps.commands.models import (
+    DISCONNECT,
+    SUPPLY_KINDS,
+    UNFINISHED,
+    Command,
+    State,
+    WorkOrder,
+)
+
+
+def latest_supply(device_ids: Iterable[int]) -> dict[int, Command]:
+    """The newest command to the load switch of each device that was given one, whatever became of it."""
+    found = (
+        Command.objects.filter(device_id__in=list(device_ids), kind__in=SUPPLY_KINDS)
+        .order_by("device_id", "-sequence")
+        .distinct("device_id")
+    )
+    return {command.device_id: command for command in found}
+
+
+def last_carried_out(device_ids: Iterable[int]) -> dict[int, Command]:
+    """The newest command to the load switch that each device has obeyed: what its switch was left in."""
+    found = (
+        Command.objects.filter(
+            device_id__in=list(device_ids),
+            kind__in=SUPPLY_KINDS,
+            state__in=[State.CONFIRMED, State.CONNECTED_LOAD_UNPROVEN, State.WAITING_FOR_PERSON],
+        )
+        .order_by("device_id", "-sequence")
+        .distinct("device_id")
+    )
+    return {command.device_id: command for command in found}
+
+
+def unfinished(device_ids: Iterable[int] | None = None, kind: str | None = None) -> QuerySet[Command]:
+    """Commands that have not ended, by device and in their order."""
+    found = Command.objects.filter(state__in=UNFINISHED).order_by("device_id", "sequence")
+    if device_ids is not None:
+        found = found.filter(device_id__in=list(device_ids))
+    return found if kind is None else found.filter(kind=kind)
+
+
+def of_service_point(service_point_id: int, limit: int = 50) -> list[Command]:
+    """The last commands at a service point, newest first."""
+    return list(
+        Command.objects.filter(service_point_id=service_point_id).order_by("-issued_at", "-id")[:limit]
+    )
+
+
+def of_account(account_id: int, limit: int = 50) -> list[Command]:
+    """The last commands that were given because of an account, newest first."""
+    return list(Command.objects.filter(account_id=account_id).order_by("-issued_at", "-id")[:limit])
+
+
+def command(command_id: int) -> Command | None:
+    return Command.objects.filter(id=command_id).first()
+
+
+def waiting_for_person() -> list[Command]:
+    """Supplies whose newest command waits for a hand at the meter."""
+    newest = (
+        Command.objects.filter(kind__in=SUPPLY_KINDS).order_by("device_id", "-sequence").distinct("device_id")
+    )
+    return [found for found in newest if found.state == State.WAITING_FOR_PERSON]
+
+
+def cuts_since(at: datetime) -> QuerySet[Command]:
+    """Cuts that were carried out since an instant, newest first."""
+    return Command.objects.filter(kind=DISCONNECT, state=State.CONFIRMED, ended_at__gte=at).order_by(
+        "-ended_at"
+    )
+
+
+def open_work_orders() -> QuerySet[WorkOrder]:
+    """What somebody must go and look at, oldest first."""
+    return (
+        WorkOrder.objects.filter(closed_at=None)
+        .select_related("device", "service_point__premise")
+        .order_by("opened_at", "id")
+    )

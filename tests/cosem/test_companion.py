@@ -42,8 +42,11 @@ hls_mechanism = 5
 
 
 def test_the_shipped_types():
-    assert device_types() == ("urja-d1", "urja-d1-listen")
-    out, listen = (load_device_type(name) for name in device_types())
+    assert device_types() == ("urja-d1", "urja-d1-listen", "urja-dt")
+    out, listen, transformer = (load_device_type(name) for name in device_types())
+    assert (out.relay, transformer.relay) == (True, False)
+    assert out.overload is not None
+    assert transformer.overload is None
     assert (out.dials, out.block_push, out.outage_rows) == ("out", True, "zero")
     assert (listen.dials, listen.block_push, listen.outage_rows) == ("listen", False, "skip")
     assert out.deviation_sign is DeviationSign.INDIAN
@@ -179,7 +182,7 @@ def test_all_problems_are_told_at_once():
 
 
 def test_an_unknown_type_names_the_known():
-    with pytest.raises(CompanionError, match="urja-d1, urja-d1-listen"):
+    with pytest.raises(CompanionError, match="urja-d1, urja-d1-listen, urja-dt"):
         load_device_type("urja-d9")
 
 

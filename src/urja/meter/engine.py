@@ -10,12 +10,15 @@ from typing import Final
 
 from urja.cosem.companion import Column, DeviceType
 from urja.meter.buffers import ProfileBuffer
-from urja.meter.events import LOG_CAPACITY, EventCode, Log, StatusBit, StatusWord
-from urja.meter.load import DAY_S, Draw, Household
+from urja.meter.events import LOG_CAPACITY, TAMPERS, EventCode, Log, StatusBit, StatusWord
+from urja.meter.inputs import SERVICE, TamperSwitch
+from urja.meter.load import DAY_S, Draw, Source
 from urja.meter.metrology import Metrology, block_values, raw
-from urja.meter.relay import LoadSwitch, Order
+from urja.meter.overload import Guard, OverloadGuard
+from urja.meter.relay import ControlState, LoadSwitch, Order
 from urja.meter.timekeeping import MeterClock
 from urja.meter.truth import Interval, Supply, TruthSink, discard
+from urja.meter.world import RelayOptions
 
 BLOCK_DAYS: Final = 60
 DAILY_ROWS: Final = 90
@@ -56,9 +59,17 @@ class Telling:
     status_word: bytes = b""
 
 
+_LIMITS: Final = {16: (-0x8000, 0x7FFF), 18: (0, 0xFFFF)}
+"""What a long and a long-unsigned can hold: a register that is driven beyond stops there."""
+
+
 def shown_value(column: Column, value: int) -> int:
     """A quantity as a column shows it: registers are cut to their scaler, plain data go as they are."""
-    return raw(value, column.scaler) if column.class_id in _REGISTER_CLASSES else value
+    if column.class_id not in _REGISTER_CLASSES:
+        return value
+    shown = raw(value, column.scaler)
+    least, most = _LIMITS.get(column.tag, (shown, shown))
+    return min(max(shown, least), most)
 
 
 @dataclass(slots=True)
@@ -66,6 +77,9 @@ class _Missed:
     start_s: int
     end_s: int
     interval: Interval
+
+
+_AS_SHIPPED: Final = RelayOptions()
 
 
 class Engine:
@@ -76,19 +90,25 @@ class Engine:
         serial: str,
         device_type: DeviceType,
         *,
-        seed: int,
+        source: Source,
         start_wh: int,
         start_s: int,
         sink: TruthSink = discard,
+        relay: RelayOptions = _AS_SHIPPED,
+        watched: bool = False,
     ) -> None:
         self.device_type = device_type
         self.interval_s = device_type.interval_s
         self.clock = MeterClock(start_s, utc_offset_s=device_type.default_deviation_min * 60)
-        household = Household(seed, self.clock.utc_offset_s)
-        self.supply = Supply(serial, household, start_s, sink)
+        self.supply = Supply(serial, source, start_s, sink, watched=watched)
         # A register that has run before: apparent energy a little ahead of active, as in any house.
         self.metrology = Metrology(self.supply, start_wh, start_wh * 108 // 100)
-        self.switch = LoadSwitch()
+        self.switch = LoadSwitch(mode=relay.mode, welded=relay.welded)
+        self.load_limit_w = relay.load_limit_w
+        self.watches_overload = relay.overload and device_type.overload is not None
+        self.guard = None if device_type.overload is None else OverloadGuard(device_type.overload)
+        self.tampers: set[TamperSwitch] = set()
+        self.outages: set[str] = set()
         self.status_word = StatusWord()
         self.block_columns = device_type.profiles["block"].columns[1:]
         self.daily_columns = device_type.profiles["daily"].columns[1:]
@@ -99,7 +119,6 @@ class Engine:
         self.billing_count = 0
         self.programming_count = 0
         self.power_failures = 0
-        self.load_limit_w = 5000
         self._start_s = self.clock.interval_start(start_s, self.interval_s)
         self._missed: list[_Missed] = []
         self._clock_was_set = False
@@ -123,8 +142,15 @@ class Engine:
         return self.supply.grid_on
 
     def next_close_s(self) -> int:
-        """The true instant at which the open interval closes: when the engine wants to be run next."""
+        """The true instant at which the open interval closes."""
         return self.clock.true_for(self._start_s + self.interval_s)
+
+    def next_wake_s(self) -> int:
+        """When the engine wants to be run next: at the interval's close, each minute where it watches the load."""
+        close_s = self.next_close_s()
+        if self.guard is None or not self.watches_overload:
+            return close_s
+        return min(close_s, self._minute_end(), max(self.guard.due_s or close_s, self.true_s))
 
     def quantities(self) -> dict[str, int]:
         """Attribute 2 of every measured or counted object, registers in milli-units, the rest plain."""
@@ -132,6 +158,7 @@ class Engine:
             self.metrology.registers()
             | self.metrology.line()
             | self._last_block
+            | ({"1.0.91.7.0.255": 0} if "neutral" in self.tampers else {})
             | {
                 "0.0.94.91.14.255": self.supply.powered_s // 60 * 1000,
                 "0.0.94.91.0.255": self.tamper_count,
@@ -155,10 +182,49 @@ class Engine:
         """Run to a true instant, closing every interval on the way."""
         tellings: list[Telling] = []
         while (close_s := self.next_close_s()) <= target_s:
-            self.supply.run_to(max(close_s, self.true_s))
+            tellings += self._pass(max(close_s, self.true_s))
             tellings += self._close()
+        return tellings + self._pass(target_s)
+
+    def _pass(self, target_s: int) -> list[Telling]:
+        """Let time pass inside an interval; a meter that watches its load looks at it minute by minute."""
+        tellings: list[Telling] = []
+        while self.guard is not None and self.watches_overload and self.true_s < target_s:
+            self._look_at_load(self.guard)
+            stop_s = min(target_s, self._minute_end())
+            due_s = max(self.guard.due_s or stop_s + 1, self.true_s)
+            if due_s <= stop_s and self.powered:
+                self.supply.run_to(due_s)
+                tellings += self._act_on_overload(self.guard)
+            else:
+                self.supply.run_to(stop_s)
         self.supply.run_to(target_s)
         return tellings
+
+    def _minute_end(self) -> int:
+        """The next whole minute of true time, until which the load is constant."""
+        return self.true_s - self.true_s % 60 + 60
+
+    def _look_at_load(self, guard: OverloadGuard) -> None:
+        """Is more drawn than the limit? Seen within it with the switch closed, an overload is over."""
+        over = self.supply.watts() > self.load_limit_w
+        guard.look(self.true_s, over=over)
+        if guard.tripped and not over and self.powered and self.switch.closed:
+            guard.calm()
+            self._log(EventCode.OVERLOAD_OVER)
+
+    def _act_on_overload(self, guard: OverloadGuard) -> list[Telling]:
+        """What the guard has asked for at this instant: open, or try again."""
+        if guard.state is not Guard.WATCHING:
+            guard.watch()
+            whatever_mode = guard.habit.in_any_mode
+            moved = self.switch.obey(Order.LOCAL_RECONNECT, whatever_mode=whatever_mode)
+            return self._after_switching() if moved else []
+        if not guard.tripped:
+            self._log(EventCode.OVERLOADED)
+        guard.trip(self.true_s)
+        moved = self.switch.obey(Order.LOCAL_DISCONNECT)
+        return self._after_switching() if moved else []
 
     def _close(self) -> list[Telling]:
         """Close the open interval at its scheduled end and open the next."""
@@ -196,9 +262,11 @@ class Engine:
 
     # What happens to the meter.
 
-    def cut_power(self) -> list[Telling]:
+    def cut_power(self, reason: str = SERVICE) -> list[Telling]:
         """The grid fails: the meter logs it and gets one last message out on its capacitor (last gasp)."""
-        if not self.powered:
+        was_powered = self.powered
+        self.outages.add(reason)
+        if not was_powered:
             return []
         self.power_failures += 1
         self._log(EventCode.POWER_FAILED)
@@ -206,9 +274,14 @@ class Engine:
         self.supply.grid_on = False
         return tellings
 
-    def restore_power(self) -> list[Telling]:
-        """The grid is back: intervals passed in the dark are entered by the type's habit, then first breath."""
-        if self.powered:
+    def restore_power(self, reason: str | None = None) -> list[Telling]:
+        """One reason of an outage is over, or all. With the last of them the grid is back: intervals passed in
+        the dark are entered by the type's habit, then comes the first breath.
+        """
+        if reason is None:
+            self.outages.clear()
+        self.outages.discard(reason or "")
+        if self.powered or self.outages:
             return []
         self.supply.grid_on = True
         for missed in self._missed:
@@ -248,11 +321,56 @@ class Engine:
 
     def operate_switch(self, order: Order) -> list[Telling]:
         """Give the load switch an order; an operation of its output is logged and told."""
-        if not self.switch.obey(order):
-            return []
-        self.supply.relay_closed = self.switch.closed
+        moved = self.switch.obey(order)
+        if self.guard is not None and (self.switch.closed or self.switch.state is ControlState.DISCONNECTED):
+            self.guard.watch()  # somebody else's hand: there is no attempt to wait for
+        return self._after_switching() if moved else []
+
+    def _after_switching(self) -> list[Telling]:
+        self.supply.relay_closed = self.switch.conducts
         self._log(EventCode.CONNECTED if self.switch.closed else EventCode.DISCONNECTED)
         return [self._alert(StatusBit.LOAD_SWITCH)]
+
+    def weld_switch(self, *, on: bool) -> None:
+        """Weld the contacts, or mend them. The meter does not notice."""
+        self.switch.weld(on=on)
+        if self.supply.relay_closed is not self.switch.conducts:
+            self.supply.relay_closed = self.switch.conducts
+
+    def set_load_limit(self, watts: int) -> None:
+        """Set the limiter's threshold."""
+        self.load_limit_w = watts
+        self.programming_count += 1
+        self._log(EventCode.LOAD_LIMIT_SET)
+
+    def watch_overload(self, *, on: bool) -> None:
+        """Begin or cease to cut above the limit; a type without that function stays as it is."""
+        if self.guard is None or on is self.watches_overload:
+            return
+        self.watches_overload = on
+        self.guard.watch()
+        self.programming_count += 1
+        self._log(EventCode.LOAD_LIMIT_ENABLED if on else EventCode.LOAD_LIMIT_DISABLED)
+
+    def move_tamper(self, switch: TamperSwitch, *, on: bool) -> list[Telling]:
+        """A tamper begins or ends: it is logged, its bit stays up as long as it lasts, and an alert goes out. In
+        the dark the meter only notes it, on its battery.
+        """
+        if on is (switch in self.tampers):
+            return []
+        tamper = TAMPERS[switch]
+        self.tampers ^= {switch}
+        self.status_word.set(tamper.bit, on)
+        if on:
+            self.tamper_count += 1
+        code = tamper.begins if on else tamper.ends
+        if code is not None:
+            self._log(code)
+        return [self._alert()] if self.powered else []
+
+    def note(self, code: EventCode) -> None:
+        """Log an event that has no other effect on the meter's inside."""
+        self._log(code)
 
     def _log(self, code: EventCode) -> None:
         quantities = self.quantities()
@@ -261,8 +379,10 @@ class Engine:
         row = [shown_value(column, quantities[column.obis]) for column in EVENT_COLUMNS[1:]]
         self.logs[code.log].append(self.shown_s, 0, row)
 
-    def _alert(self, bit: StatusBit) -> Telling:
-        """An alert with `bit` up. These bits tell of an operation, not of a state: they fall again at once."""
+    def _alert(self, bit: StatusBit | None = None) -> Telling:
+        """An alert; `bit` is one that tells of an operation, not of a state, and falls again at once."""
+        if bit is None:
+            return Telling(Tale.ALERT, self.shown_s, 0, status_word=self.status_word.to_bytes())
         self.status_word.set(bit, True)
         word = self.status_word.to_bytes()
         self.status_word.set(bit, False)

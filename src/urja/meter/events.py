@@ -1,7 +1,10 @@
 """Events of a D1 meter: codes of its logs (IS 15959-1, event lists) and bits of the event status word."""
 
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
+
+from urja.meter.inputs import TamperSwitch
 
 
 class Log(IntEnum):
@@ -22,23 +25,66 @@ class EventCode(IntEnum):
     POWER_FAILED = 101
     POWER_RESTORED = 102
     CLOCK_SET = 151
+    LOAD_LIMIT_SET = 158
+    LOAD_LIMIT_ENABLED = 159
+    LOAD_LIMIT_DISABLED = 160
+    STATUS_FILTER_SET = 165
+    MAGNET_CAME = 201
+    MAGNET_WENT = 202
+    NEUTRAL_DISTURBED = 203
+    NEUTRAL_MENDED = 204
+    POSTPAID = 211
+    PREPAID = 212
+    FORWARD_ONLY = 213
+    IMPORT_EXPORT = 214
+    OVERLOADED = 215
+    OVERLOAD_OVER = 216
+    COVER_OPENED = 251
     DISCONNECTED = 301
     CONNECTED = 302
 
     @property
     def log(self) -> Log:
         """The log that holds the code."""
-        if self < EventCode.CLOCK_SET:
-            return Log.POWER
-        return Log.TRANSACTION if self < EventCode.DISCONNECTED else Log.CONTROL
+        return next(log for last, log in _LAST_CODES if self <= last)
+
+
+_LAST_CODES: Final = (
+    (50, Log.VOLTAGE),
+    (100, Log.CURRENT),
+    (150, Log.POWER),
+    (200, Log.TRANSACTION),
+    (250, Log.OTHER),
+    (300, Log.NON_ROLLOVER),
+    (350, Log.CONTROL),
+)
 
 
 class StatusBit(IntEnum):
     """Positions in the 128-bit event status word 0.0.94.91.18.255; 0 is the first bit, leftmost in print."""
 
+    MAGNET = 81
+    NEUTRAL = 82
+    COVER = 83
     LOAD_SWITCH = 84
     LAST_GASP = 85
     FIRST_BREATH = 86
+
+
+@dataclass(frozen=True, slots=True)
+class Tamper:
+    """What a tamper switch is to the meter: its bit, which stays up as long as it lasts, and its codes."""
+
+    bit: StatusBit
+    begins: EventCode
+    ends: EventCode | None
+
+
+TAMPERS: Final[dict[TamperSwitch, Tamper]] = {
+    "cover": Tamper(StatusBit.COVER, EventCode.COVER_OPENED, None),
+    "magnet": Tamper(StatusBit.MAGNET, EventCode.MAGNET_CAME, EventCode.MAGNET_WENT),
+    "neutral": Tamper(StatusBit.NEUTRAL, EventCode.NEUTRAL_DISTURBED, EventCode.NEUTRAL_MENDED),
+}
 
 
 STATUS_WORD_BITS: Final = 128

@@ -3,8 +3,6 @@
 import hashlib
 from typing import Self
 
-import msgspec
-
 from urja.cosem.companion import DeviceType, load_device_type
 from urja.cosem.errors import LocalError
 from urja.cosem.security import KEY_LENGTH, SYSTEM_TITLE_LENGTH, Suite0Keys

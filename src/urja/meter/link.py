@@ -8,7 +8,7 @@ import math
 import random
 import tomllib
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
@@ -21,6 +21,9 @@ from urja.meter.world import LinkOptions, hours_of
 _MINUTE_S: Final = 60
 _DAY_MIN: Final = 1440
 
+FOR_EVER_S: Final = 1 << 40
+"""The Unix time that no fleet lives to see."""
+
 
 class LinkProfile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One-way latency: `floor_ms` and a log-normal part of median `median_ms` and sigma `spread`; a share of
@@ -32,6 +35,7 @@ class LinkProfile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     spread: float
     slow_share: float = 0.0
     slow_ms: float = 0.0
+    wake_s: float = 0.0
 
     def draw_s(self, chance: random.Random) -> float:
         """One message's latency in seconds. Draws the same number of times whatever comes of it."""
@@ -62,11 +66,13 @@ def link_problems(options: LinkOptions) -> list[str]:
 
 
 class Link:
-    """One meter's link, by its options and a seed. `silenced_until` is an order's, beside the daily hours."""
+    """One meter's link, by its options and a seed. `silenced_until_s` is an order's, beside the
+    daily hours: the business instant (Unix seconds) until which nothing passes.
+    """
 
     def __init__(self, options: LinkOptions, seed: str, utc_offset_s: int) -> None:
         self.profile = link_profiles()[options.profile]
-        self.silenced_until: datetime | None = None
+        self.silenced_until_s = 0
         self._always = options.unreachable == "always"
         self._hours = hours_of(options.unreachable)
         self._offset_min = utc_offset_s // _MINUTE_S
@@ -76,24 +82,26 @@ class Link:
         """How long the next message takes, in real seconds."""
         return self.profile.draw_s(self._chance)
 
+    def waking_s(self) -> float:
+        """How long the modem takes this time to be back on the air, in real seconds."""
+        return self._chance.random() * self.profile.wake_s
+
     def is_reachable(self, now: datetime) -> bool:
         """Whether anything passes at a business instant."""
-        if self._always or (self.silenced_until is not None and now < self.silenced_until):
+        if self._always or now.timestamp() < self.silenced_until_s:
             return False
         return self._hours is None or not _within(self._minute(now), *self._hours)
 
     def next_change(self, now: datetime) -> datetime | None:
         """The next instant at which that may change by itself; None if never."""
-        moments = [] if self.silenced_until is None else [self.silenced_until]
+        moments = []
+        if now.timestamp() < self.silenced_until_s < FOR_EVER_S:
+            moments.append(datetime.fromtimestamp(self.silenced_until_s, UTC))
         if self._hours is not None:
             minute = self._minute(now)
             start = now.replace(second=0, microsecond=0)
             moments += [start + timedelta(minutes=(edge - minute - 1) % _DAY_MIN + 1) for edge in self._hours]
         return min((moment for moment in moments if moment > now), default=None)
-
-    def silence(self, until: datetime) -> None:
-        """Let nothing pass until a business instant; one that has passed ends the silence."""
-        self.silenced_until = until
 
     def _minute(self, now: datetime) -> int:
         return (int(now.timestamp()) // _MINUTE_S + self._offset_min) % _DAY_MIN

@@ -1,4 +1,4 @@
-"""What a household draws: seeded, by hour, weekday and season, exact in integers.
+"""What a house draws, and what its roof gives: seeded, by hour, weekday and season, exact in integers.
 
 Power is constant within a minute and a whole number of *quanta*: 1 mWh per second, which is 3.6 W. The energy
 between any two whole seconds is then an exact integer of mWh, and a day is one cumulative array, so that an
@@ -6,9 +6,10 @@ interval costs two look-ups whatever its length.
 """
 
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -76,8 +77,24 @@ HABITS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
+class Way:
+    """A way to live: appliances, the range their powers are scaled in by seed, and a solar roof's peak, in W."""
+
+    habits: tuple[Habit, ...]
+    scale: tuple[float, float] = (0.6, 1.5)
+    solar_peak_w: tuple[int, int] | None = None
+
+
+FAMILY: Final = Way(HABITS)
+
+
+@dataclass(frozen=True, slots=True)
 class DayCurve:
-    """A local day of one household, in integers. Each `*_total` has 1441 entries: the sum up to each minute."""
+    """A local day of one house, in integers. What is summed has 1441 entries: the sum up to each minute.
+
+    `quanta` is power drawn from the line. What a roof gives to it is in the `export_*` arrays, which a house
+    without one does not have.
+    """
 
     quanta: npt.NDArray[np.int32]
     energy_mwh: npt.NDArray[np.int64]
@@ -85,31 +102,75 @@ class DayCurve:
     apparent_mvah: npt.NDArray[np.int64]
     voltage_cv: npt.NDArray[np.int32]
     voltage_cvs: npt.NDArray[np.int64]
+    export_quanta: npt.NDArray[np.int32] | None = None
+    exported_mwh: npt.NDArray[np.int64] | None = None
+    export_va_quanta: npt.NDArray[np.int32] | None = None
+    exported_mvah: npt.NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """What flowed over some span: true energy, apparent energy, and the voltage summed over the seconds."""
+    """What flowed over some span: energy drawn through the meter, apparent energy, the voltage summed over the
+    seconds; what was given to the line; what went past the meter by a hooked wire; what was lost on the way
+    (of a transformer's load, where `hooked_mwh` is the part of its energy that no house's meter saw).
+    """
 
     energy_mwh: int = 0
     apparent_mvah: int = 0
     voltage_cvs: int = 0
+    exported_mwh: int = 0
+    exported_mvah: int = 0
+    hooked_mwh: int = 0
+    lost_mwh: int = 0
 
     def __add__(self, other: "Draw") -> "Draw":
         return Draw(
             self.energy_mwh + other.energy_mwh,
             self.apparent_mvah + other.apparent_mvah,
             self.voltage_cvs + other.voltage_cvs,
+            self.exported_mwh + other.exported_mwh,
+            self.exported_mvah + other.exported_mvah,
+            self.hooked_mwh + other.hooked_mwh,
+            self.lost_mwh + other.lost_mwh,
+        )
+
+    def since(self, earlier: "Draw") -> "Draw":
+        """What came between an earlier sum and this one."""
+        return Draw(
+            self.energy_mwh - earlier.energy_mwh,
+            self.apparent_mvah - earlier.apparent_mvah,
+            self.voltage_cvs - earlier.voltage_cvs,
+            self.exported_mwh - earlier.exported_mwh,
+            self.exported_mvah - earlier.exported_mvah,
+            self.hooked_mwh - earlier.hooked_mwh,
+            self.lost_mwh - earlier.lost_mwh,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The state of the line in one minute."""
+    """The state of the line in one minute: power drawn or given, apparent power, voltage."""
 
     active_w: float
     apparent_va: float
     voltage_v: float
+    exporting_w: float = 0.0
+
+
+class Source(Protocol):
+    """What hangs behind a meter."""
+
+    def between(self, start_s: int, end_s: int) -> Draw:
+        """What flows from `start_s` to `end_s` (Unix seconds, half open) with the supply on."""
+        ...
+
+    def at(self, instant_s: int) -> Reading:
+        """The state of the line at an instant, with the supply on."""
+        ...
+
+    def watts(self, instant_s: int) -> float:
+        """Active power drawn at an instant, with the supply on: constant until the next whole minute."""
+        ...
 
 
 def season_weight(day: int, season: Season) -> float:
@@ -128,12 +189,18 @@ def season_weight(day: int, season: Season) -> float:
 class Household:
     """The load behind one meter: the same seed gives the same curve, day by day and in any order of asking."""
 
-    def __init__(self, seed: int, utc_offset_s: int = IST_OFFSET_S) -> None:
+    def __init__(self, seed: int, utc_offset_s: int = IST_OFFSET_S, way: Way = FAMILY) -> None:
         self.seed = seed
         self.utc_offset_s = utc_offset_s
-        draw = np.random.Generator(np.random.PCG64([seed, 1])).random(len(HABITS) + 1)
-        self.scale = 0.6 + 0.9 * float(draw[-1])
-        self._owned = tuple(habit for habit, u in zip(HABITS, draw, strict=False) if u < habit.owned_by)
+        count = len(way.habits)
+        draw = np.random.Generator(np.random.PCG64([seed, 1])).random(count + 2)
+        low, high = way.scale
+        self.scale = low + (high - low) * float(draw[count])
+        self.solar_peak_w = 0.0
+        if way.solar_peak_w is not None:
+            least, most = way.solar_peak_w
+            self.solar_peak_w = least + (most - least) * float(draw[count + 1])
+        self._owned = tuple(habit for habit, u in zip(way.habits, draw, strict=False) if u < habit.owned_by)
         self._days: OrderedDict[int, DayCurve] = OrderedDict()
 
     def day(self, day: int) -> DayCurve:
@@ -148,25 +215,31 @@ class Household:
     def between(self, start_s: int, end_s: int) -> Draw:
         """What flows from `start_s` to `end_s` (Unix seconds, half open) with the supply on."""
         total = Draw()
-        cursor = start_s + self.utc_offset_s
-        end = end_s + self.utc_offset_s
-        while cursor < end:
-            day = cursor // DAY_S
-            stop = min(end, (day + 1) * DAY_S)
-            total += _span(self.day(day), cursor - day * DAY_S, stop - day * DAY_S)
-            cursor = stop
+        for day, start, stop in local_days(start_s + self.utc_offset_s, end_s + self.utc_offset_s):
+            total += _span(self.day(day), start, stop)
         return total
 
     def at(self, instant_s: int) -> Reading:
         """The state of the line in the minute that contains an instant, with the supply on."""
-        local = instant_s + self.utc_offset_s
-        curve = self.day(local // DAY_S)
-        minute = local % DAY_S // 60
+        curve, minute = self._minute(instant_s)
+        apparent, exporting = curve.va_quanta[minute], 0
+        if curve.export_quanta is not None and curve.export_va_quanta is not None:
+            apparent, exporting = apparent + curve.export_va_quanta[minute], curve.export_quanta[minute]
         return Reading(
             float(curve.quanta[minute]) * WATTS_PER_QUANTUM,
-            float(curve.va_quanta[minute]) * WATTS_PER_QUANTUM,
+            float(apparent) * WATTS_PER_QUANTUM,
             float(curve.voltage_cv[minute]) / 100,
+            float(exporting) * WATTS_PER_QUANTUM,
         )
+
+    def watts(self, instant_s: int) -> float:
+        """Active power drawn in the minute that contains an instant, with the supply on."""
+        curve, minute = self._minute(instant_s)
+        return float(curve.quanta[minute]) * WATTS_PER_QUANTUM
+
+    def _minute(self, instant_s: int) -> tuple[DayCurve, int]:
+        day, second = divmod(instant_s + self.utc_offset_s, DAY_S)
+        return self.day(day), second // 60
 
     def _draw_day(self, day: int) -> DayCurve:
         generator = np.random.Generator(np.random.PCG64([self.seed, 2, day & 0xFFFFFFFF]))
@@ -186,9 +259,22 @@ class Household:
         quanta = np.rint(watts * flicker / WATTS_PER_QUANTUM).astype(np.int32)
         va_quanta = np.maximum(np.rint(apparent * flicker / WATTS_PER_QUANTUM), quanta).astype(np.int32)
         voltage = self._voltage_cv(generator, apparent)
+        if self.solar_peak_w:
+            return _net_curve(quanta, va_quanta, self._roof_quanta(day), voltage)
         return DayCurve(
             quanta, _cumulative(quanta), va_quanta, _cumulative(va_quanta), voltage, _cumulative(voltage)
         )
+
+    def _roof_quanta(self, day: int) -> npt.NDArray[np.int32]:
+        """What the roof gives in each minute: a clear day's bell from about six to half past six, under clouds."""
+        generator = np.random.Generator(np.random.PCG64([self.seed, 3, day & 0xFFFFFFFF]))
+        hours = np.arange(MINUTES) / 60
+        height = np.sin(np.pi * np.clip((hours - 6.0) / 12.5, 0, 1)) ** 1.3
+        cloudiness = 0.7 * generator.random() ** 2
+        passing = np.repeat(generator.random(MINUTES // 15), 15)  # a cloud stays for a quarter of an hour
+        sun = self.solar_peak_w * height * (1 - cloudiness * (0.4 + 0.6 * passing))
+        roof: npt.NDArray[np.int32] = np.rint(sun / WATTS_PER_QUANTUM).astype(np.int32)
+        return roof
 
     def _voltage_cv(
         self, generator: np.random.Generator, apparent: npt.NDArray[np.float64]
@@ -202,6 +288,41 @@ class Household:
         return centivolts
 
 
+def local_days(start: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """A span of local seconds, cut at midnights: day, first second in it, second after the last."""
+    while start < end:
+        day = start // DAY_S
+        stop = min(end, (day + 1) * DAY_S)
+        yield day, start - day * DAY_S, stop - day * DAY_S
+        start = stop
+
+
+def _net_curve(
+    used: npt.NDArray[np.int32],
+    used_va: npt.NDArray[np.int32],
+    roof: npt.NDArray[np.int32],
+    voltage_cv: npt.NDArray[np.int32],
+) -> DayCurve:
+    """Use less the roof's power, minute by minute. The roof gives no reactive power, the line all of it."""
+    net = used - roof
+    reactive_square = used_va.astype(np.float64) ** 2 - used.astype(np.float64) ** 2
+    va = np.ceil(np.sqrt(net.astype(np.float64) ** 2 + reactive_square)).astype(np.int32)
+    drawn, given = np.maximum(net, 0), np.maximum(-net, 0)
+    drawn_va, given_va = np.where(net >= 0, va, 0), np.where(net < 0, va, 0)
+    return DayCurve(
+        drawn,
+        _cumulative(drawn),
+        drawn_va,
+        _cumulative(drawn_va),
+        voltage_cv,
+        _cumulative(voltage_cv),
+        given,
+        _cumulative(given),
+        given_va,
+        _cumulative(given_va),
+    )
+
+
 def _cumulative(per_second: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
     total = np.zeros(MINUTES + 1, np.int64)
     np.cumsum(per_second.astype(np.int64) * 60, out=total[1:])
@@ -213,7 +334,9 @@ def _span(curve: DayCurve, start: int, stop: int) -> Draw:
     first, first_s = divmod(start, 60)
     last, last_s = divmod(stop, 60)
 
-    def total(sums: npt.NDArray[np.int64], rates: npt.NDArray[np.int32]) -> int:
+    def total(sums: npt.NDArray[np.int64] | None, rates: npt.NDArray[np.int32] | None) -> int:
+        if sums is None or rates is None:
+            return 0
         tail = last_s * int(rates[last]) if last_s else 0
         return int(sums[last]) + tail - int(sums[first]) - first_s * int(rates[first])
 
@@ -221,4 +344,6 @@ def _span(curve: DayCurve, start: int, stop: int) -> Draw:
         total(curve.energy_mwh, curve.quanta),
         total(curve.apparent_mvah, curve.va_quanta),
         total(curve.voltage_cvs, curve.voltage_cv),
+        total(curve.exported_mwh, curve.export_quanta),
+        total(curve.exported_mvah, curve.export_va_quanta),
     )

@@ -11,14 +11,45 @@ from typing import Final
 
 from urja.cosem import axdr
 from urja.cosem.apdu import DataNotification, GeneralGloCiphered
-from urja.cosem.axdr import Data
+from urja.cosem.axdr import Data, Tag
 from urja.cosem.obis import Obis
 from urja.cosem.security import AUTHENTICATED_ENCRYPTED
 from urja.cosem.time import CosemDateTime
+from urja.meter.display import Page, pages
 from urja.meter.engine import Engine, Tale, Telling
 from urja.meter.identity import Identity
+from urja.meter.inputs import (
+    SERVICE,
+    DriftClock,
+    Entry,
+    Hook,
+    Input,
+    MoveTamper,
+    Note,
+    Operate,
+    PowerBack,
+    PowerCut,
+    SetClock,
+    SetControlMode,
+    SetLoadLimit,
+    Silence,
+    Store,
+    WatchOverload,
+    Weld,
+    forget,
+)
+from urja.meter.lives import house
+from urja.meter.load import Source
 from urja.meter.model import Role
-from urja.meter.objects import STATUS_FILTER, catalogue, clock_data, column_data, live_row
+from urja.meter.objects import (
+    DISPLAY_OBJECTS,
+    SETTING_EVENTS,
+    STATUS_FILTER,
+    catalogue,
+    clock_data,
+    column_data,
+    live_row,
+)
 from urja.meter.relay import Order
 from urja.meter.truth import TruthSink, discard
 
@@ -65,16 +96,31 @@ class TransmitCounter:
 class Meter:
     """One meter. Give it the time before anything else: `advance`, or the `now` of a command."""
 
-    def __init__(self, identity: Identity, installed_at: datetime, sink: TruthSink = discard) -> None:
+    def __init__(
+        self,
+        identity: Identity,
+        installed_at: datetime,
+        sink: TruthSink = discard,
+        *,
+        source: Source | None = None,
+        note: Note = forget,
+    ) -> None:
+        """A meter whose truth goes to `sink` and whose inputs are told to `note` before they act. Behind it is
+        the house of its identity, or another `source`.
+        """
         self.identity = identity
+        device_type = identity.type
         self.engine = Engine(
             identity.serial,
-            identity.type,
-            seed=identity.seed,
+            device_type,
+            source=source or house(identity.life, identity.seed, device_type.default_deviation_min * 60),
             start_wh=identity.start_wh,
             start_s=int(installed_at.timestamp()),
             sink=sink,
+            relay=identity.relay,
+            watched=identity.transformer is not None,
         )
+        self._note = note
         self.catalogue = catalogue(identity.device_type)
         self.settings: dict[Obis, Data] = {}
         self.transmit = TransmitCounter()
@@ -104,11 +150,19 @@ class Meter:
         self.engine.run_to(int(now.timestamp()))
 
     def next_wake(self) -> datetime:
-        """When the open interval closes: the meter has nothing to say by itself before."""
-        return datetime.fromtimestamp(self.engine.next_close_s(), UTC)
+        """When the meter has something to say or to do by itself: not before."""
+        return datetime.fromtimestamp(self.engine.next_wake_s(), UTC)
+
+    @property
+    def has_pushes(self) -> bool:
+        """Whether pushes wait for the next `advance`."""
+        return bool(self._outbox)
 
     def _run(self, now: datetime) -> None:
-        target_s = int(now.timestamp())
+        self.settle(int(now.timestamp()))
+
+    def settle(self, target_s: int) -> None:
+        """Run to a true instant (Unix seconds); what there is to push waits for `advance`."""
         if target_s <= self.engine.true_s:
             return
         # Interval by interval, so that an instantaneous push holds the registers of its own instant.
@@ -116,32 +170,90 @@ class Meter:
             self._tell(self.engine.run_to(max(close_s, self.engine.true_s)))
         self._tell(self.engine.run_to(target_s))
 
-    # Commands: what people and the grid do to a meter.
+    # What happens to a meter: noted, then carried out, at the instant it stands at.
 
-    def cut_power(self, now: datetime) -> list[Push]:
+    def happen(self, what: Input) -> None:
+        """Something happens now; what the meter has to say of it goes out with the next `advance`."""
+        self._note(Entry(self.engine.true_s, self.identity.serial, what))
+        self._tell(self._carry_out(what))
+
+    def live_again(self, entry: Entry) -> None:
+        """Live to an input of the past and take it, as if every push on the way had been lost."""
+        self.engine.run_to(max(entry.at_s, self.engine.true_s))
+        self._carry_out(entry.input)
+
+    def _carry_out(self, what: Input) -> list[Telling]:
+        engine = self.engine
+        match what:
+            case PowerCut(reason):
+                return engine.cut_power(reason)
+            case PowerBack(reason):
+                return engine.restore_power(reason)
+            case Operate(order):
+                return engine.operate_switch(Order(order))
+            case SetClock(shown_s):
+                return engine.set_clock(shown_s)
+            case MoveTamper(switch, on):
+                return engine.move_tamper(switch, on=on)
+            case SetControlMode(mode):
+                engine.switch.mode = mode
+            case SetLoadLimit(watts):
+                engine.set_load_limit(watts)
+            case WatchOverload(on):
+                engine.watch_overload(on=on)
+            case DriftClock(ppm):
+                engine.clock.drift(engine.true_s, ppm)
+            case Store(obis, data):
+                self._store(Obis.parse(obis), axdr.decode_all(bytes.fromhex(data)))
+            case Weld(on):
+                engine.weld_switch(on=on)
+            case Hook(watts):
+                engine.supply.hook_w = watts
+            case Silence():
+                pass  # the link's, which the station keeps
+        return []
+
+    def _store(self, obis: Obis, data: Data) -> None:
+        before = self.settings.get(obis, DISPLAY_OBJECTS.get(str(obis)))
+        self.settings[obis] = data
+        code = SETTING_EVENTS.get((str(obis), data.value if data.tag is Tag.UINT8 else None))
+        if code is not None and before != data:
+            self.engine.note(code)
+
+    def cut_power(self, now: datetime, reason: str = SERVICE) -> list[Push]:
         """The grid fails at `now`. What is returned last is the last gasp: nothing leaves the meter after it."""
         self._run(now)
-        self._tell(self.engine.cut_power())
+        if reason not in self.engine.outages:
+            self.happen(PowerCut(reason))
         return self.advance(now)
 
-    def restore_power(self, now: datetime) -> list[Push]:
-        """The grid is back at `now`."""
+    def restore_power(self, now: datetime, reason: str | None = None) -> list[Push]:
+        """The grid is back at `now`, from one reason or from all."""
         self._run(now)
-        self._tell(self.engine.restore_power())
+        if self.engine.outages if reason is None else reason in self.engine.outages:
+            self.happen(PowerBack(reason))
         return self.advance(now)
 
     def drift_clock(self, now: datetime, ppm: int) -> None:
         """From `now` on the meter's clock runs fast (or, negative, slow) by `ppm`."""
         self._run(now)
-        self.engine.clock.drift(self.engine.true_s, ppm)
+        self.happen(DriftClock(ppm))
 
     def set_clock(self, moment: datetime) -> None:
         """Set the clock; acts at the instant the meter stands at."""
-        self._tell(self.engine.set_clock(int(moment.timestamp())))
+        self.happen(SetClock(int(moment.timestamp())))
 
-    def operate(self, method: int) -> None:
-        """Method 1 or 2 of the disconnect control; the alert goes out with the next `advance`."""
-        self._tell(self.engine.operate_switch(Order(method)))
+    def operate(self, order: int) -> None:
+        """An order to the load switch (`relay.Order`; 1 and 2 are the methods of the disconnect control)."""
+        self.happen(Operate(order))
+
+    def store(self, obis: Obis, data: Data) -> None:
+        """Keep what was written to a data object."""
+        self.happen(Store(str(obis), axdr.encode(data).hex()))
+
+    def display(self) -> list[Page]:
+        """The pages that the display cycles through: label, value, unit. None while it is dark."""
+        return pages(self)
 
     # What the object model asks for.
 

@@ -38,7 +38,7 @@ class Demand:
 
 @dataclass(slots=True)
 class Metrology:
-    """The registers of a forward-only single-phase meter over one supply."""
+    """The registers of a single-phase meter over one supply; what is drawn and what is given count apart."""
 
     supply: Supply
     start_wh: int
@@ -55,12 +55,13 @@ class Metrology:
         return self.start_vah * 1000 + self.supply.total.apparent_mvah
 
     def registers(self) -> dict[str, int]:
-        """Cumulative registers, attribute 2, in milli-units. Exports of a forward-only meter stay at zero."""
+        """Cumulative registers, attribute 2, in milli-units."""
+        given = self.supply.total
         return {
             "1.0.1.8.0.255": self.import_mwh(),
             "1.0.9.8.0.255": self.import_mvah(),
-            "1.0.2.8.0.255": 0,
-            "1.0.10.8.0.255": 0,
+            "1.0.2.8.0.255": given.exported_mwh,
+            "1.0.10.8.0.255": given.exported_mvah,
             "1.0.1.6.0.255": self.demand.milli,
             "1.0.9.6.0.255": self.apparent_demand.milli,
         }
@@ -76,7 +77,7 @@ class Metrology:
             "1.0.13.7.0.255": _power_factor(reading),
             "1.0.14.7.0.255": 50_000 if reading.voltage_v else 0,
             "1.0.9.7.0.255": int(reading.apparent_va * 1000),
-            "1.0.1.7.0.255": int(reading.active_w * 1000),
+            "1.0.1.7.0.255": int((reading.active_w - reading.exporting_w) * 1000),
         }
 
     def close_interval(self, interval: Interval, end_s: int, length_s: int) -> dict[str, int]:
@@ -98,16 +99,18 @@ class Metrology:
 def block_values(draw: Draw, powered_s: int) -> dict[str, int]:
     """Block load columns in milli-units; all zero for an interval without supply."""
     voltage_mv = draw.voltage_cvs * 10 // powered_s if powered_s else 0
-    current_ma = draw.apparent_mvah * 3_600_000 // (powered_s * voltage_mv) if voltage_mv else 0
+    through_mvah = draw.apparent_mvah + draw.exported_mvah
+    current_ma = through_mvah * 3_600_000 // (powered_s * voltage_mv) if voltage_mv else 0
     return {
         "1.0.12.27.0.255": voltage_mv,
         "1.0.1.29.0.255": draw.energy_mwh,
         "1.0.9.29.0.255": draw.apparent_mvah,
-        "1.0.2.29.0.255": 0,
-        "1.0.10.29.0.255": 0,
+        "1.0.2.29.0.255": draw.exported_mwh,
+        "1.0.10.29.0.255": draw.exported_mvah,
         "1.0.11.27.0.255": current_ma,
     }
 
 
 def _power_factor(reading: Reading) -> int:
-    return int(reading.active_w / reading.apparent_va * 1000) if reading.apparent_va else 1000
+    active_w = reading.active_w + reading.exporting_w  # one of them is zero
+    return int(active_w / reading.apparent_va * 1000) if reading.apparent_va else 1000

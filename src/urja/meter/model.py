@@ -15,6 +15,7 @@ from urja.cosem.axdr import Data
 from urja.cosem.obis import Obis
 from urja.meter.engine import Engine
 from urja.meter.identity import Identity
+from urja.meter.inputs import Input
 
 
 class Role(IntEnum):
@@ -77,8 +78,16 @@ class MeterState(Protocol):
         """The system title of the client associated under a role, or eight zeros."""
         ...
 
-    def operate(self, method: int) -> None:
-        """Carry out method 1 or 2 of the disconnect control."""
+    def operate(self, order: int) -> None:
+        """Give the load switch an order."""
+        ...
+
+    def happen(self, what: Input) -> None:
+        """Take an input, now."""
+        ...
+
+    def store(self, obis: Obis, data: Data) -> None:
+        """Keep what was written to a data object."""
         ...
 
     def set_clock(self, moment: datetime) -> None:

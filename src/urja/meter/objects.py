@@ -16,7 +16,8 @@ from urja.cosem.obis import Obis
 from urja.cosem.time import CosemDateTime
 from urja.meter.buffers import ProfileBuffer
 from urja.meter.engine import EVENT_COLUMNS, Engine, shown_value
-from urja.meter.events import STATUS_WORD_BITS, Log
+from urja.meter.events import STATUS_WORD_BITS, EventCode, Log
+from urja.meter.inputs import SetControlMode, SetLoadLimit
 from urja.meter.load import DAY_S
 from urja.meter.model import (
     ALL,
@@ -38,6 +39,7 @@ from urja.meter.model import (
     Selection,
     Writer,
 )
+from urja.meter.relay import Order
 
 # --- times ------------------------------------------------------------------------------------------------
 
@@ -299,7 +301,7 @@ def _stored(obis: str, initial: Data) -> CosemObject:
         fits = data.tag is initial.tag and _size(data) == _size(initial)
         if not fits:
             raise Refused(AccessResult.TYPE_UNMATCHED)
-        meter.settings[name] = data
+        meter.store(name, data)
 
     return _data(obis, lambda meter: meter.settings.get(name, initial), write=write)
 
@@ -352,7 +354,7 @@ def _load_switch() -> CosemObject:
     def set_mode(meter: MeterState, data: Data) -> None:
         if data.tag is not Tag.ENUM or not 0 <= data.value <= 6:
             raise Refused(AccessResult.TYPE_UNMATCHED)
-        meter.engine.switch.mode = data.value
+        meter.happen(SetControlMode(data.value))
 
     return CosemObject(
         70,
@@ -364,8 +366,8 @@ def _load_switch() -> CosemObject:
             4: Attribute(lambda meter: axdr.enum(meter.engine.switch.mode), READERS, set_mode, UTILITY),
         },
         {
-            1: Method(lambda meter, _parameter: meter.operate(1)),
-            2: Method(lambda meter, _parameter: meter.operate(2)),
+            1: Method(lambda meter, _parameter: meter.operate(Order.REMOTE_DISCONNECT)),
+            2: Method(lambda meter, _parameter: meter.operate(Order.REMOTE_RECONNECT)),
         },
     )
 
@@ -374,8 +376,7 @@ def _limiter(column: Column) -> CosemObject:
     def set_limit(meter: MeterState, data: Data) -> None:
         if data.tag is not Tag(column.tag):
             raise Refused(AccessResult.TYPE_UNMATCHED)
-        meter.engine.load_limit_w = data.value
-        meter.engine.programming_count += 1
+        meter.happen(SetLoadLimit(data.value))
 
     def limit(meter: MeterState) -> Data:
         return column_data(column, meter.engine.load_limit_w)
@@ -668,17 +669,38 @@ def _security() -> list[CosemObject]:
     return [*setups, *counters]
 
 
+METERING_MODE: Final = "0.0.94.96.19.255"
+PAYMENT_MODE: Final = "0.0.94.96.20.255"
+RECHARGE_AMOUNT: Final = "0.0.94.96.21.255"
+RECHARGE_TIME: Final = "0.0.94.96.22.255"
+RECHARGE_TOTAL: Final = "0.0.94.96.23.255"
+BALANCE_AMOUNT: Final = "0.0.94.96.24.255"
+BALANCE_TIME: Final = "0.0.94.96.25.255"
+
+SETTING_EVENTS: Final = {
+    (PAYMENT_MODE, 0): EventCode.POSTPAID,
+    (PAYMENT_MODE, 1): EventCode.PREPAID,
+    (METERING_MODE, 0): EventCode.FORWARD_ONLY,
+    (METERING_MODE, 1): EventCode.IMPORT_EXPORT,
+    (str(STATUS_FILTER), None): EventCode.STATUS_FILTER_SET,
+}
+"""What the meter logs when a setting gets another value; None where the value does not matter."""
+
+# What a meter says before anything was written. Amounts are in the currency's minor unit.
+DISPLAY_OBJECTS: Final = {
+    METERING_MODE: axdr.uint8(0),
+    PAYMENT_MODE: axdr.uint8(1),
+    RECHARGE_AMOUNT: axdr.int32(0),
+    RECHARGE_TIME: NEVER,
+    RECHARGE_TOTAL: axdr.int32(0),
+    BALANCE_AMOUNT: axdr.int32(0),
+    BALANCE_TIME: NEVER,
+}
+
+
 def _display() -> list[CosemObject]:
     """Prepayment objects (IS 15959-2): the utility writes them for the display; they decide nothing."""
-    return [
-        _stored("0.0.94.96.19.255", axdr.uint8(0)),
-        _stored("0.0.94.96.20.255", axdr.uint8(1)),
-        _stored("0.0.94.96.21.255", axdr.int32(0)),
-        _stored("0.0.94.96.22.255", NEVER),
-        _stored("0.0.94.96.23.255", axdr.int32(0)),
-        _stored("0.0.94.96.24.255", axdr.int32(0)),
-        _stored("0.0.94.96.25.255", NEVER),
-    ]
+    return [_stored(obis, initial) for obis, initial in DISPLAY_OBJECTS.items()]
 
 
 @cache

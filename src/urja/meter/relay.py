@@ -1,12 +1,16 @@
-"""The load switch: a disconnect control (interface class 70, IEC 62056-6-2, 4.5.8) as one transition table."""
+"""The load switch: a disconnect control (interface class 70, IEC 62056-6-2, 4.5.8) as one transition table.
 
-from dataclasses import dataclass
+What the table decides is the control state. What the contacts do follows it, unless they are welded.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
 
 
 class ControlState(IntEnum):
-    """Attribute 3. *Ready* waits for a hand on the meter."""
+    """Attribute 3. *Ready* waits for a hand on the meter, or for the meter itself."""
 
     DISCONNECTED = 0
     CONNECTED = 1
@@ -14,52 +18,80 @@ class ControlState(IntEnum):
 
 
 class Order(IntEnum):
-    """What may move the switch: methods 1 and 2, or a person at the meter."""
+    """What may move the switch: methods 1 and 2, a person at the meter, a function of the meter."""
 
     REMOTE_DISCONNECT = 1
     REMOTE_RECONNECT = 2
     MANUAL_RECONNECT = 3
+    MANUAL_DISCONNECT = 4
+    LOCAL_DISCONNECT = 5
+    LOCAL_RECONNECT = 6
 
 
 _DISCONNECTED, _CONNECTED, _READY = ControlState
-_RECONNECT_DIRECTLY: Final = frozenset({2, 4})
-"""Control modes in which a remote reconnect closes the switch; in 1, 3, 5 and 6 it only makes it ready."""
 
 CONTROL_MODES: Final = range(7)
+_ANY: Final = tuple(CONTROL_MODES)[1:]
 
-_TRANSITIONS: Final = {
-    (_CONNECTED, Order.REMOTE_DISCONNECT): _DISCONNECTED,
-    (_READY, Order.REMOTE_DISCONNECT): _DISCONNECTED,
-    (_DISCONNECTED, Order.REMOTE_RECONNECT): _READY,
-    (_READY, Order.MANUAL_RECONNECT): _CONNECTED,
-}
+# Transition, from, order, to, control modes in which it is enabled. In mode 0 nothing moves the switch.
+_ROWS: Final = (
+    ("a", _DISCONNECTED, Order.REMOTE_RECONNECT, _CONNECTED, (2, 4)),
+    ("b", _CONNECTED, Order.REMOTE_DISCONNECT, _DISCONNECTED, _ANY),
+    ("c", _READY, Order.REMOTE_DISCONNECT, _DISCONNECTED, _ANY),
+    ("d", _DISCONNECTED, Order.REMOTE_RECONNECT, _READY, (1, 3, 5, 6)),
+    ("e", _READY, Order.MANUAL_RECONNECT, _CONNECTED, _ANY),
+    ("f", _CONNECTED, Order.MANUAL_DISCONNECT, _READY, (1, 2, 5)),
+    ("g", _CONNECTED, Order.LOCAL_DISCONNECT, _READY, _ANY),
+    ("h", _READY, Order.LOCAL_RECONNECT, _CONNECTED, (5, 6)),
+)
+
+type _Transition = tuple[int, ControlState, Order]
+
+
+def _by_mode(
+    rows: Iterable[tuple[str, ControlState, Order, ControlState, tuple[int, ...]]],
+) -> Iterator[tuple[_Transition, ControlState]]:
+    for _letter, before, order, after, modes in rows:
+        yield from (((mode, before, order), after) for mode in modes)
+
+
+TRANSITIONS: Final[dict[_Transition, ControlState]] = dict(_by_mode(_ROWS))
+"""State after an order by control mode, state before and order; what is not there changes nothing."""
 
 
 @dataclass(slots=True)
 class LoadSwitch:
-    """State and mode of the switch. Mode 4 (remote both ways) is how these meters are shipped."""
+    """State, mode and contacts. Mode 4 (remote both ways) is how these meters are shipped."""
 
     state: ControlState = ControlState.CONNECTED
     mode: int = 4
+    welded: bool = False
+    conducts: bool = field(init=False)
+    """Whether current can flow: what the contacts do, which the meter does not see."""
+
+    def __post_init__(self) -> None:
+        self.conducts = self.closed
 
     @property
     def closed(self) -> bool:
-        """Attribute 2, the output state: whether current can flow."""
+        """Attribute 2, the output state, as the meter believes it."""
         return self.state is ControlState.CONNECTED
 
-    def obey(self, order: Order) -> bool:
+    def obey(self, order: Order, *, whatever_mode: bool = False) -> bool:
         """Carry out an order; says whether the output changed. An order without a transition changes nothing.
 
-        In mode 0 the switch is always connected and no order moves it.
+        `whatever_mode` closes a ready switch for the meter's own function in any mode but 0: habit of a type.
         """
-        if self.mode == 0:
-            return False
         was_closed = self.closed
-        self.state = _TRANSITIONS.get((self.state, order), self.state)
-        if (
-            order is Order.REMOTE_RECONNECT
-            and self.state is ControlState.READY
-            and self.mode in _RECONNECT_DIRECTLY
-        ):
-            self.state = ControlState.CONNECTED
+        key = (6 if whatever_mode and self.mode else self.mode, self.state, order)
+        self.state = TRANSITIONS.get(key, self.state)
+        self._move_contacts()
         return self.closed is not was_closed
+
+    def weld(self, *, on: bool) -> None:
+        """Weld the contacts, which then hold once they touch; or mend them."""
+        self.welded = on
+        self._move_contacts()
+
+    def _move_contacts(self) -> None:
+        self.conducts = self.closed or (self.welded and self.conducts)

@@ -15,8 +15,11 @@ import structlog
 
 from urja.cosem.errors import CosemError
 from urja.cosem.wrapper import Frame, Splitter
+from urja.meter.delay import DelayLine
 from urja.meter.engine import Tale
 from urja.meter.faults import Delivery, FaultPlan
+from urja.meter.inputs import SERVICE, Input, Silence
+from urja.meter.link import Link
 from urja.meter.meter import Meter, Push
 from urja.meter.session import Entropy, Sessions
 
@@ -26,6 +29,8 @@ _ALERTS_KEPT: Final = 16
 """Alerts that wait for the link. Other pushes are not kept: they are in the profiles."""
 _WRITE_BUFFER_LIMIT: Final = 256 * 1024
 """Bytes that may wait for a head end which pushes back; beyond it a push is lost, as in a small modem."""
+_ON_THE_WAY_LIMIT: Final = 256
+"""Messages that a link with latency holds."""
 _BACK_OFF_FIRST_S: Final = 0.2
 _BACK_OFF_CAP_S: Final = 15.0
 
@@ -67,21 +72,25 @@ class Station:
         now: Now,
         entropy: Entropy,
         plan: FaultPlan,
+        link: Link | None = None,
         send_datagram: SendDatagram | None = None,
     ) -> None:
+        identity = meter.identity
+        seconds_east = meter.engine.clock.utc_offset_s
         saps = meter.identity.type.associations
         self.meter = meter
         self.plan = plan
+        self.link = link or Link(identity.link, identity.serial, seconds_east)
         self.counts = Counts()
         self.entropy = entropy
         self._now = now
-        self._send_datagram = send_datagram
+        self._datagrams_out = None if send_datagram is None else DelayLine(self.link.latency_s, send_datagram)
         self._push_ports = (saps.server_sap, saps.push_sap)
         self._connections: set[MeterProtocol] = set()
         self._dialled: MeterProtocol | None = None
         self._waiting_alerts: deque[Push] = deque(maxlen=_ALERTS_KEPT)
         self._may_talk = asyncio.Event()
-        self._may_talk.set()
+        self._look_at_link(now())
         # Back-off is jittered by the meter's own seed: a fleet must not dial in step.
         self._jitter = random.Random(meter.identity.serial)  # noqa: S311
         self._copies_sent: set[int] = set()
@@ -90,18 +99,59 @@ class Station:
 
     def touch(self) -> None:
         """Bring the meter to the present and send what it has to say."""
-        self.dispatch(self.meter.advance(self._now()))
+        now = self._now()
+        self._look_at_link(now)
+        self.dispatch(self.meter.advance(now))
 
-    def cut_power(self) -> None:
+    def next_wake_s(self) -> int:
+        """When the station wants to be touched next: for its meter, or for its link."""
+        change = self.link.next_change(self._now())
+        wake_s = self.meter.engine.next_wake_s()
+        if self.meter.has_pushes:
+            wake_s = self.meter.engine.true_s
+        return wake_s if change is None else min(wake_s, int(change.timestamp()))
+
+    def happen(self, what: Input) -> None:
+        """Something happens to the meter now; what it has to say of it is sent."""
+        self.touch()
+        self.meter.happen(what)
+        self.touch()
+
+    def cut_power(self, reason: str = SERVICE) -> None:
         """The grid fails: last gasp, then silence."""
-        self.dispatch(self.meter.cut_power(self._now()))
-        self._may_talk.clear()
-        self.drop_link()
+        self.touch()
+        self.dispatch(self.meter.cut_power(self._now(), reason))
+        self._look_at_link(self._now())
 
-    def restore_power(self) -> None:
-        """The grid is back: the meter wakes and dials again."""
-        self.dispatch(self.meter.restore_power(self._now()))
-        self._may_talk.set()
+    def restore_power(self, reason: str | None = None) -> None:
+        """The grid is back, from one reason or from all: the meter wakes and dials again."""
+        self.dispatch(self.meter.restore_power(self._now(), reason))
+        self._look_at_link(self._now())
+
+    def silence(self, until_s: int) -> None:
+        """The link is dead until a business instant (Unix seconds); one that has passed brings it back."""
+        self.touch()
+        self.meter.happen(Silence(until_s))
+        self.link.silenced_until_s = until_s
+        self.touch()
+
+    @property
+    def reachable(self) -> bool:
+        """Whether anything passes over the link now."""
+        return self.link.is_reachable(self._now())
+
+    def _look_at_link(self, now: datetime) -> None:
+        """Hang up where there is no way or no power any more; dial where both are back."""
+        reachable = self.link.is_reachable(now)
+        if reachable and self.meter.powered:
+            self._may_talk.set()
+        elif self._may_talk.is_set():
+            self._may_talk.clear()
+            if reachable:
+                self.drop_link()
+            else:
+                for connection in list(self._connections):
+                    connection.abort()
 
     def reboot(self) -> None:
         """The communication side starts anew: connections, associations and waiting alerts are gone."""
@@ -136,8 +186,11 @@ class Station:
 
     def _send(self, push: Push) -> None:
         frame = Frame(*self._push_ports, push.apdu).encode()
-        if self._send_datagram is not None:
-            self._send_datagram(frame)
+        if self._datagrams_out is not None:
+            if not self.reachable:
+                self._missed(push)
+                return
+            self._datagrams_out.put(frame)
         elif self._dialled is None or not self._dialled.offer(frame):
             self._missed(push)
             return
@@ -163,8 +216,8 @@ class Station:
 
     def connected(self, connection: "MeterProtocol") -> None:
         """A connection stands; alerts that waited for a dialled one go first."""
-        if not self.meter.powered:
-            connection.close()
+        if not self._may_talk.is_set():
+            connection.abort()
             return
         self.counts.connections += 1
         self._connections.add(connection)
@@ -189,7 +242,9 @@ class Station:
         loop = asyncio.get_running_loop()
         failures = 0
         while True:
-            await self._may_talk.wait()
+            if not self._may_talk.is_set():
+                await self._may_talk.wait()
+                await asyncio.sleep(self.link.waking_s())
             try:
                 _, protocol = await loop.create_connection(
                     lambda: MeterProtocol(self, dialled=True), host, port
@@ -213,7 +268,7 @@ class Station:
 
 
 class MeterProtocol(asyncio.Protocol):
-    """One TCP connection of a meter. `lost` is done when it is over."""
+    """One TCP connection of a meter, over a link that takes its time. `lost` is done when it is over."""
 
     def __init__(self, station: Station, *, dialled: bool) -> None:
         self.dialled = dialled
@@ -222,12 +277,18 @@ class MeterProtocol(asyncio.Protocol):
         self._splitter = Splitter()
         self._sessions = Sessions(station.meter, station.entropy)
         self._transport: asyncio.Transport | None = None
+        self._inbound = DelayLine(station.link.latency_s, self._take)
+        self._outbound = DelayLine(station.link.latency_s, self._write)
+        self._closing = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self._station.connected(self)
 
     def data_received(self, data: bytes) -> None:
+        self._inbound.put(data)
+
+    def _take(self, data: bytes) -> None:
         serial = self._station.meter.identity.serial
         try:
             for frame in self._splitter.feed(data):
@@ -245,27 +306,45 @@ class MeterProtocol(asyncio.Protocol):
         for fault in self._sessions.take_faults():
             serial = self._station.meter.identity.serial
             log.info("client at fault", serial=serial, client_sap=frame.source, error=str(fault))
-        if self._transport is not None:
-            self._transport.writelines([answer.encode() for answer in answers])
+        if answers:
+            self._outbound.put(b"".join(answer.encode() for answer in answers))
         self._station.touch()  # what the request has set off, such as the alert of the load switch
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the loop calls it so
         self._station.disconnected(self)
         self._transport = None
+        self._inbound.clear()
+        self._outbound.clear()
         if not self.lost.done():
             self.lost.set_result(None)
 
     def offer(self, frame: bytes) -> bool:
-        """Write a push unless the link is closing or the head end does not take what was written before."""
+        """Send a push unless the link is closing or the head end does not take what was written before."""
         transport = self._transport
-        if transport is None or transport.is_closing():
+        if self._closing or transport is None or transport.is_closing():
             return False
-        if transport.get_write_buffer_size() > _WRITE_BUFFER_LIMIT:
+        if transport.get_write_buffer_size() > _WRITE_BUFFER_LIMIT or len(self._outbound) > _ON_THE_WAY_LIMIT:
             return False
-        transport.write(frame)
+        self._outbound.put(frame)
         return True
 
-    def close(self) -> None:
-        """Close after what is already written."""
-        if self._transport is not None:
+    def _write(self, data: bytes) -> None:
+        if self._transport is None:
+            return
+        self._transport.write(data)
+        if self._closing and not self._outbound:
             self._transport.close()
+
+    def close(self) -> None:
+        """Close after what is already on its way."""
+        self._closing = True
+        self._inbound.clear()
+        if self._transport is not None and not self._outbound:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Be gone: what is on its way is lost."""
+        self._closing = True
+        self._outbound.clear()
+        if self._transport is not None:
+            self._transport.abort()

@@ -5,22 +5,26 @@ what was drawn. The laws of the world test compare Urja's books with this file.
 """
 
 import os
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 import msgspec
 
-from urja.meter.load import Draw, Household, Reading
+from urja.meter.load import WATTS_PER_QUANTUM, Draw, Reading, Source
 
 
-class TruthRecord(msgspec.Struct, frozen=True):
+class TruthRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     """One closed interval of one meter.
 
     `start_s` and `end_s` are the interval by the meter's own clock (Unix seconds), `closed_at_s` is when it
     closed by true time. `cumulative_mwh` counts from the meter's installation to the closing instant.
     `powered_s` are the seconds of grid supply inside it; `powered` is false where there were none.
+    `exported_mwh` was given to the line, `hooked_mwh` went past the meter by a hooked wire (and is not in
+    `drawn_mwh`). For a transformer's meter `drawn_mwh` holds all that left it towards houses, `hooked_mwh` and
+    `lost_mwh` are parts of it: hooked behind it, lost in it and its lines.
     """
 
     serial: str
@@ -31,6 +35,9 @@ class TruthRecord(msgspec.Struct, frozen=True):
     cumulative_mwh: int
     powered: bool
     powered_s: int
+    exported_mwh: int = 0
+    hooked_mwh: int = 0
+    lost_mwh: int = 0
 
 
 TruthSink = Callable[[TruthRecord], None]
@@ -84,19 +91,34 @@ class Interval:
     powered_s: int
 
 
-class Supply:
-    """Grid, main relay and household: the only place where energy comes from.
-
-    Times are Unix seconds, true time, never running back.
+class Gate(NamedTuple):
+    """What lets current through from an instant on: grid, contacts of the main relay, and a hooked wire, in
+    quanta of `load`, which draws whatever the relay does.
     """
 
-    def __init__(self, serial: str, household: Household, start_s: int, sink: TruthSink) -> None:
+    since_s: int
+    grid_on: bool
+    relay_closed: bool
+    hook_quanta: int
+
+
+class Supply:
+    """Grid, main relay, load and a wire hooked past the meter: the only place where energy comes from.
+
+    Times are Unix seconds, true time, never running back. `watched` keeps the past of the gate in `gates`, for
+    a transformer that adds up what its houses drew.
+    """
+
+    def __init__(
+        self, serial: str, source: Source, start_s: int, sink: TruthSink, *, watched: bool = False
+    ) -> None:
         self.serial = serial
-        self.grid_on = True
-        self.relay_closed = True
         self.total = Draw()
         self.powered_s = 0
-        self._household = household
+        self.source = source
+        self._gate = Gate(start_s, True, True, 0)
+        self.gates = [self._gate]
+        self._watched = watched
         self._sink = sink
         self._cursor_s = start_s
         self._opened = (self.total, self.powered_s)
@@ -105,6 +127,43 @@ class Supply:
     def cursor_s(self) -> int:
         """The instant up to which energy has been drawn."""
         return self._cursor_s
+
+    @property
+    def grid_on(self) -> bool:
+        """Whether there is voltage."""
+        return self._gate.grid_on
+
+    @grid_on.setter
+    def grid_on(self, on: bool) -> None:
+        self._set(self._gate._replace(grid_on=on))
+
+    @property
+    def relay_closed(self) -> bool:
+        """Whether the contacts of the main relay let current through."""
+        return self._gate.relay_closed
+
+    @relay_closed.setter
+    def relay_closed(self, closed: bool) -> None:
+        self._set(self._gate._replace(relay_closed=closed))
+
+    @property
+    def hook_w(self) -> int:
+        """Power of the wire hooked past the meter, in W."""
+        return round(self._gate.hook_quanta * WATTS_PER_QUANTUM)
+
+    @hook_w.setter
+    def hook_w(self, watts: int) -> None:
+        self._set(self._gate._replace(hook_quanta=round(watts / WATTS_PER_QUANTUM)))
+
+    def _set(self, gate: Gate) -> None:
+        self._gate = gate._replace(since_s=self._cursor_s)
+        if self._watched:
+            self.gates.append(self._gate)
+
+    def forget_gates_before(self, instant_s: int) -> None:
+        """Keep of the past what tells the gate from `instant_s` on."""
+        needed = bisect_right(self.gates, instant_s, key=lambda gate: gate.since_s) - 1
+        del self.gates[: max(needed, 0)]
 
     def write_truth_to(self, sink: TruthSink) -> None:
         """Send the truth of intervals closed from here on to `sink`."""
@@ -116,26 +175,28 @@ class Supply:
             raise ValueError(f"the supply stands at {self._cursor_s}, {instant_s} is before it")
         if self.grid_on and instant_s > self._cursor_s:
             self.powered_s += instant_s - self._cursor_s
-            draw = self._household.between(self._cursor_s, instant_s)
+            draw = self.source.between(self._cursor_s, instant_s)
             # An open relay stops the load; the meter sits before it and still sees the voltage.
-            self.total += draw if self.relay_closed else Draw(0, 0, draw.voltage_cvs)
+            self.total += draw if self.relay_closed else Draw(voltage_cvs=draw.voltage_cvs)
+            if self._gate.hook_quanta:
+                self.total += Draw(hooked_mwh=self._gate.hook_quanta * (instant_s - self._cursor_s))
         self._cursor_s = instant_s
 
     def now(self) -> Reading:
         """The line at the cursor: no voltage without grid, no load through an open relay."""
         if not self.grid_on:
             return Reading(0.0, 0.0, 0.0)
-        line = self._household.at(self._cursor_s)
+        line = self.source.at(self._cursor_s)
         return line if self.relay_closed else Reading(0.0, 0.0, line.voltage_v)
+
+    def watts(self) -> float:
+        """Active power through the meter at the cursor: constant until the next whole minute."""
+        return self.source.watts(self._cursor_s) if self.grid_on and self.relay_closed else 0.0
 
     def close_interval(self, start_s: int, end_s: int) -> Interval:
         """Close the interval that the meter names by its own clock, write its truth, open the next."""
         opened, powered_before = self._opened
-        draw = Draw(
-            self.total.energy_mwh - opened.energy_mwh,
-            self.total.apparent_mvah - opened.apparent_mvah,
-            self.total.voltage_cvs - opened.voltage_cvs,
-        )
+        draw = self.total.since(opened)
         powered_s = self.powered_s - powered_before
         self._opened = (self.total, self.powered_s)
         self._sink(
@@ -148,6 +209,9 @@ class Supply:
                 self.total.energy_mwh,
                 powered_s > 0,
                 powered_s,
+                draw.exported_mwh,
+                draw.hooked_mwh,
+                draw.lost_mwh,
             )
         )
         return Interval(draw, powered_s)

@@ -19,6 +19,7 @@ from urja.cosem.companion.model import (
     EswBit,
     EventCode,
     ObjectInfo,
+    OverloadHabit,
     Profile,
     PushLayout,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "EswBit",
     "EventCode",
     "ObjectInfo",
+    "OverloadHabit",
     "Profile",
     "PushLayout",
     "device_types",

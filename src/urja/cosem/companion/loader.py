@@ -19,6 +19,7 @@ from urja.cosem.companion.model import (
     EventCode,
     ObjectInfo,
     OutageRows,
+    OverloadHabit,
     Profile,
     PushLayout,
 )
@@ -115,6 +116,7 @@ class _RawType(_Raw, frozen=True):
     pushes: list[str]
     clock: _RawClock
     association: Associations
+    overload: OverloadHabit | None = None
 
 
 def _read[T](relative: str, raw_type: type[T]) -> T:
@@ -236,6 +238,7 @@ def build_device_type(name: str, raw: _RawType, model: _RawModel, companion: Com
         associations=raw.association,
         profiles=MappingProxyType(profiles),
         pushes=MappingProxyType({key: pushes[key] for key in raw.pushes}),
+        overload=raw.overload,
     )
 
 
@@ -255,8 +258,22 @@ def _type_problems(origin: str, raw: _RawType, pushes: tuple[str, ...]) -> list[
         problems.append(
             f"{origin}: association.hls_mechanism is {raw.association.hls_mechanism}; 2 or 5 is allowed"
         )
+    if raw.overload is not None:
+        problems += _overload_problems(origin, raw.overload, relay=raw.relay)
     if len(raw.manufacturer) != 3 or not raw.manufacturer.isascii():
         problems.append(f"{origin}: manufacturer is {raw.manufacturer!r}; three letters (FLAG id) are needed")
+    return problems
+
+
+def _overload_problems(origin: str, habit: OverloadHabit, *, relay: bool) -> list[str]:
+    least = {"trip_after_s": 1, "retry_after_s": 1, "retries": 0, "lockout_s": 1}
+    problems = [
+        f"{origin}: overload.{name} is {getattr(habit, name)}; {minimum} or more is needed"
+        for name, minimum in least.items()
+        if getattr(habit, name) < minimum
+    ]
+    if not relay:
+        problems.append(f"{origin}: overload needs a relay")
     return problems
 
 

@@ -99,6 +99,20 @@ class Associations(msgspec.Struct, frozen=True):
     hls_mechanism: int
 
 
+class OverloadHabit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a meter does by itself above its load limit, in seconds: it trips after `trip_after_s` of overload,
+    closes again after `retry_after_s` up to `retries` times, then stays open for `lockout_s`, and begins anew.
+
+    `in_any_mode` tells that it closes by itself whatever the control mode; by IEC 62056-6-2 only 5 and 6 do.
+    """
+
+    trip_after_s: int
+    retry_after_s: int
+    retries: int
+    lockout_s: int
+    in_any_mode: bool = False
+
+
 class Companion(msgspec.Struct, frozen=True):
     """A companion standard: objects by OBIS, event codes by code, the event status word by bit."""
 
@@ -115,7 +129,7 @@ class DeviceType(msgspec.Struct, frozen=True):
 
     `deviation_sign` is what the clock's deviation means, `default_deviation_min` stands where the clock says 0x8000. `dials`
     tells who opens the connection, `outage_rows` whether an outage leaves zero rows or none. `profiles` and
-    `pushes` are by key: "nameplate", "instantaneous", "block", "daily"; "instantaneous", "alert", "block".
+    `pushes` are by key: "nameplate", "instantaneous", "block", "daily"; "instantaneous", "alert", "block". `overload` is None where the meter leaves the switch alone.
     """
 
     name: str
@@ -131,6 +145,7 @@ class DeviceType(msgspec.Struct, frozen=True):
     associations: Associations
     profiles: MappingProxyType[str, Profile]
     pushes: MappingProxyType[str, PushLayout]
+    overload: OverloadHabit | None = None
 
     @property
     def block_push(self) -> bool:

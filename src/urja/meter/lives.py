@@ -1,0 +1,42 @@
+"""How houses live: the ways of load behind the meters of a town. Plausible, not measured, as in `load`."""
+
+from typing import Final
+
+from urja.meter.load import FAMILY, HABITS, IST_OFFSET_S, MINUTES, Habit, Household, Season, Way
+from urja.meter.world import Life
+
+_SHOP: Final = (
+    Habit("deep freezer", 220, 0.85, 0, MINUTES, (30.0, 30.0), 26, owned_by=0.7),
+    Habit("standby", 20, 0.7, 0, 1, (1.0, 1.0), MINUTES),
+    Habit("lights", 240, 0.95, 570, 600, (1.0, 1.0), 680),
+    Habit("sign", 120, 0.9, 1080, 1110, (1.0, 1.0), 200, owned_by=0.8),
+    Habit("till and camera", 90, 0.75, 570, 590, (1.0, 1.0), 690),
+    Habit("fans", 210, 0.9, 600, 615, (1.0, 1.0), 640, Season.HOT),
+    Habit("air conditioner", 1600, 0.92, 690, 720, (1.0, 1.0), 420, Season.HOT, 0.4),
+    Habit("grinder", 1100, 0.82, 600, 1200, (6.0, 8.0), 9, owned_by=0.4),
+    Habit("kettle", 1200, 1.0, 600, 1200, (5.0, 6.0), 5),
+)
+_EMPTY: Final = (
+    Habit("standby", 6, 0.7, 0, 1, (1.0, 1.0), MINUTES),
+    Habit("lamp left on", 9, 0.95, 0, 1, (1.0, 1.0), MINUTES, owned_by=0.5),
+)
+_HEAVY: Final = (
+    *HABITS,
+    Habit("compressor", 1500, 0.85, 0, 1, (1.0, 1.0), MINUTES),
+    Habit("grow lights", 700, 0.93, 0, 1, (1.0, 1.0), MINUTES),
+)
+
+WAYS: Final[dict[Life, Way]] = {
+    "family": FAMILY,
+    "shop": Way(_SHOP, (0.8, 1.6)),
+    "solar": Way(HABITS, solar_peak_w=(2000, 5000)),
+    "empty": Way(_EMPTY, (0.8, 1.2)),
+    "heavy": Way(_HEAVY, (1.0, 1.3)),
+}
+"""A family; a shop; a family under a solar roof; a flat where nobody lives; a house that never rests (2.2 kW at
+all hours and more, so that credit runs out while one looks)."""
+
+
+def house(life: Life, seed: int, utc_offset_s: int = IST_OFFSET_S) -> Household:
+    """The load of a house that lives like this."""
+    return Household(seed, utc_offset_s, WAYS[life])

@@ -1,0 +1,158 @@
+"""The load of a distribution transformer: its houses' loads second by second, hooked wires, and what it loses.
+
+It is the source behind the transformer's own meter. Nothing is read off the houses' meters: their curves and the
+past of their gates are added up, so that a meter that lies changes nothing here.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from urja.meter.load import DAY_S, WATTS_PER_QUANTUM, Draw, Household, Reading, local_days
+from urja.meter.truth import Supply
+from urja.meter.world import Transformer
+
+type _Ints = npt.NDArray[np.int64]
+
+_MINUTE_S: Final = 60
+_VOLTAGE_CV: Final = 23_800
+"""Hundredths of a volt at the transformer's terminals."""
+
+
+def _nothing_to_settle(_instant_s: int) -> None:
+    """Of a house whose switch moves by orders only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """One house on the transformer. `settle` runs a meter whose switch moves by itself up to an instant, so that
+    the past of its gate is complete.
+    """
+
+    household: Household
+    supply: Supply
+    settle: Callable[[int], None] = _nothing_to_settle
+
+
+@dataclass(slots=True)
+class _Flow:
+    """Powers in pieces of time in which they are constant, in quanta, and the pieces' lengths in seconds."""
+
+    seconds: _Ints
+    net: _Ints
+    apparent: _Ints
+    hooked: _Ints = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.hooked = np.zeros_like(self.net)
+
+
+class TransformerLoad:
+    """What flows through a transformer. Asked for spans that follow each other, from its meter's supply."""
+
+    def __init__(self, transformer: Transformer, branches: Sequence[Branch], utc_offset_s: int) -> None:
+        self.transformer = transformer
+        self.branches = tuple(branches)
+        self._utc_offset_s = utc_offset_s
+        self._no_load = round(transformer.no_load_w / WATTS_PER_QUANTUM)
+        self._load_loss = round(transformer.load_loss_w / WATTS_PER_QUANTUM)
+        self._rated_square = max(round(transformer.rated_va / WATTS_PER_QUANTUM), 1) ** 2
+        self._square_seconds = 0
+        """Apparent power squared times time since the beginning, in quanta² s: what heats the windings."""
+
+    def between(self, start_s: int, end_s: int) -> Draw:
+        """What flows from `start_s` to `end_s` (Unix seconds, half open) with the transformer energised."""
+        for branch in self.branches:
+            branch.settle(end_s)
+        total = Draw()
+        for day, start, stop in local_days(start_s + self._utc_offset_s, end_s + self._utc_offset_s):
+            total += self._over(day, start, stop)
+        for branch in self.branches:
+            branch.supply.forget_gates_before(end_s)
+        return total
+
+    def at(self, instant_s: int) -> Reading:
+        """The state at an instant, losses included."""
+        day, second = divmod(instant_s + self._utc_offset_s, DAY_S)
+        flow = self._flow(day, second, second + 1)
+        net, apparent = int(flow.net[0]), int(flow.apparent[0])
+        loss = self._no_load + self._load_loss * apparent * apparent / self._rated_square
+        return Reading(
+            (max(net, 0) + loss) * WATTS_PER_QUANTUM,
+            (apparent + loss) * WATTS_PER_QUANTUM,
+            _VOLTAGE_CV / 100,
+            max(-net, 0) * WATTS_PER_QUANTUM,
+        )
+
+    def watts(self, instant_s: int) -> float:
+        """Active power out of the transformer and lost in it, at an instant."""
+        return self.at(instant_s).active_w
+
+    def loss_w(self, instant_s: int) -> float:
+        """What is lost at an instant in the transformer and its lines, in W."""
+        day, second = divmod(instant_s + self._utc_offset_s, DAY_S)
+        apparent = int(self._flow(day, second, second + 1).apparent[0])
+        return (self._no_load + self._load_loss * apparent**2 / self._rated_square) * WATTS_PER_QUANTUM
+
+    def _over(self, day: int, start: int, stop: int) -> Draw:
+        flow = self._flow(day, start, stop)
+        lost = self._lose(flow, stop - start)
+        drawn = int((np.maximum(flow.net, 0) * flow.seconds).sum())
+        given = int((np.maximum(-flow.net, 0) * flow.seconds).sum())
+        apparent = int((flow.apparent * flow.seconds).sum())
+        return Draw(
+            energy_mwh=drawn + lost,
+            apparent_mvah=max(apparent - given, 0) + lost,
+            voltage_cvs=_VOLTAGE_CV * (stop - start),
+            exported_mwh=given,
+            exported_mvah=given,
+            hooked_mwh=int((flow.hooked * flow.seconds).sum()),
+            lost_mwh=lost,
+        )
+
+    def _lose(self, flow: _Flow, seconds: int) -> int:
+        """Energy lost, in mWh. The square of a power that is constant adds up over any cut of its time, and the
+        sum is rounded once, so that the steps in which time passes change nothing.
+        """
+        before = self._load_loss * self._square_seconds // self._rated_square
+        self._square_seconds += int((flow.apparent**2 * flow.seconds).sum())
+        return self._no_load * seconds + self._load_loss * self._square_seconds // self._rated_square - before
+
+    def _flow(self, day: int, start: int, stop: int) -> _Flow:
+        """The houses' powers over [start, stop) of a local day, cut at minutes and where a gate moved."""
+        origin = day * DAY_S - self._utc_offset_s
+        edges = [np.array([start, stop]), np.arange(start - start % _MINUTE_S + _MINUTE_S, stop, _MINUTE_S)]
+        edges += [
+            np.array([gate.since_s - origin for gate in branch.supply.gates]) for branch in self.branches
+        ]
+        cuts = np.unique(np.concatenate(edges))
+        cuts = cuts[(cuts >= start) & (cuts <= stop)]
+        pieces = cuts[:-1]
+        flow = _Flow(np.diff(cuts), np.zeros(len(pieces), np.int64), np.zeros(len(pieces), np.int64))
+        for branch in self.branches:
+            _add(flow, branch, day, origin, pieces)
+        flow.apparent = np.maximum(flow.apparent, np.abs(flow.net))
+        return flow
+
+
+def _add(flow: _Flow, branch: Branch, day: int, origin: int, pieces: _Ints) -> None:
+    """Add one house: its curve where its contacts are closed, a hooked wire wherever there is voltage."""
+    gates = branch.supply.gates
+    since = np.array([gate.since_s - origin for gate in gates])
+    # Before the first gate that is known the house stood as that gate says.
+    which = np.maximum(np.searchsorted(since, pieces, "right") - 1, 0)
+    lit = np.array([gate.grid_on for gate in gates])[which]
+    through = lit & np.array([gate.relay_closed for gate in gates])[which]
+    hooked = np.array([gate.hook_quanta for gate in gates])[which] * lit
+    curve, minutes = branch.household.day(day), pieces // _MINUTE_S
+    net = curve.quanta[minutes].astype(np.int64)
+    apparent = curve.va_quanta[minutes].astype(np.int64)
+    if curve.export_quanta is not None and curve.export_va_quanta is not None:
+        net -= curve.export_quanta[minutes]
+        apparent += curve.export_va_quanta[minutes]
+    flow.net += net * through + hooked
+    flow.apparent += apparent * through + hooked
+    flow.hooked += hooked

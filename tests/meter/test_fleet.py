@@ -14,11 +14,11 @@ from urja.cosem.apdu import GeneralGloCiphered, decode_apdu
 from urja.cosem.association import Associated, GetResult, NeedsSend
 from urja.cosem.obis import CosemAttribute
 from urja.cosem.wrapper import Frame, Splitter, decode_datagram
+from urja.meter.control import answer_line
 from urja.meter.fleet import (
     Fleet,
     FleetError,
     FleetFile,
-    answer_line,
     parse_address,
     read_fleet_file,
     write_fleet_file,

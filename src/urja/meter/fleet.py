@@ -1,7 +1,7 @@
 """The fleet process: many meters on one event loop, driven by the business clock, steered over a Unix socket.
 
-It writes the truth file, keeps the invocation counters over its own restarts, and is the only place that
-injects faults. `docs/meter.md` describes the fleet file and the control's orders.
+It writes the truth file and the journal of inputs, keeps the invocation counters over its own restarts, and is
+the only place that injects faults. `docs/meter.md` describes the fleet file and the control's orders.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import os
 import secrets
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,11 +22,15 @@ import uvloop
 
 from urja.base.clock import AnchoredClock, Clock
 from urja.base.http import StatusServer
-from urja.meter.faults import FaultPlan, FaultRates
+from urja.meter.control import serve_control
+from urja.meter.faults import FaultPlan
 from urja.meter.identity import Identity
+from urja.meter.inputs import Silence
+from urja.meter.journal import Journal, JournalError
+from urja.meter.link import Link
 from urja.meter.meter import Meter
-from urja.meter.relay import Order
 from urja.meter.station import Counts, Station
+from urja.meter.town import Town
 from urja.meter.truth import TruthFile
 from urja.meter.world import Transformer
 
@@ -167,23 +171,51 @@ class Fleet:
         self._datagrams: asyncio.DatagramTransport | None = None
         self._truth = TruthFile(folder / file.truth)
         self._reserve = CounterReserve(folder / file.counters)
+        self._journal = Journal(folder / file.inputs)
         self._control_path = folder / file.control
-        self.stations = {identity.serial: self._station(identity) for identity in file.meters}
+        self.stations: dict[str, Station] = {}
+        self.town = Town(file.transformers, file.meters, self.stations)
+        # Houses first: a transformer's load is the sum of what its houses lived through.
+        for identity in sorted(file.meters, key=lambda each: self.town.measured_by(each.serial) is not None):
+            self.stations[identity.serial] = self._station(identity)
         self._reserve.reserve(station.meter for station in self.stations.values())
         self._truth.flush()
 
     def _station(self, identity: Identity) -> Station:
-        meter = Meter(identity, self.file.installed_at, self._truth.write)
-        meter.transmit.skip_to(self._reserve.first(identity.serial))
-        meter.live_through(self._clock.now())
+        meter = self._raise_meter(identity)
         by_udp = self.file.udp_pushes or identity.type.dials == "listen"
+        seed = f"{self.file.seed}:{identity.serial}"
+        link = Link(identity.link, seed, meter.engine.clock.utc_offset_s)
+        link.silenced_until_s = self._silenced_until_s(identity.serial)
         return Station(
             meter,
             now=self.now,
             entropy=secrets.token_bytes,
-            plan=FaultPlan(f"{self.file.seed}:{identity.serial}"),
+            plan=FaultPlan(seed),
+            link=link,
             send_datagram=self._send_datagram if by_udp else None,
         )
+
+    def _raise_meter(self, identity: Identity) -> Meter:
+        """A meter that has lived up to now, through everything that ever happened to it."""
+        transformer = self.town.measured_by(identity.serial)
+        utc_offset_s = identity.type.default_deviation_min * 60
+        meter = Meter(
+            identity,
+            self.file.installed_at,
+            self._truth.write,
+            source=None if transformer is None else self.town.load_behind(transformer, utc_offset_s),
+            note=self._journal.note,
+        )
+        meter.transmit.skip_to(self._reserve.first(identity.serial))
+        for entry in self._journal.past.get(identity.serial, ()):
+            meter.live_again(entry)
+        meter.live_through(self._clock.now())
+        return meter
+
+    def _silenced_until_s(self, serial: str) -> int:
+        past = self._journal.past.get(serial, ())
+        return next((e.input.until_s for e in reversed(past) if isinstance(e.input, Silence)), 0)
 
     def _send_datagram(self, datagram: bytes) -> None:
         if self._datagrams is not None:
@@ -239,6 +271,7 @@ class Fleet:
         while True:
             await self._advance_due()
             self._reserve.reserve(station.meter for station in self.stations.values())
+            self._journal.sync()
             self._see_horizon()
             self._changed.clear()
             try:
@@ -258,7 +291,7 @@ class Fleet:
 
     def _next_delay(self) -> float:
         """Real seconds until the first meter wants to be run."""
-        first = min((station.meter.engine.next_close_s() for station in self.stations.values()), default=None)
+        first = min((station.next_wake_s() for station in self.stations.values()), default=None)
         if first is None or self._clock.speed <= 0:
             return _LOOK_EVERY_S
         if self._reached.is_set():
@@ -269,7 +302,7 @@ class Fleet:
 
     async def _advance_due(self) -> None:
         now_s = int(self.now().timestamp())
-        due = [station for station in self.stations.values() if station.meter.engine.next_close_s() <= now_s]
+        due = [station for station in self.stations.values() if station.next_wake_s() <= now_s]
         for number, station in enumerate(due, 1):
             station.touch()
             if number % _METERS_PER_TURN == 0:
@@ -340,148 +373,34 @@ class Fleet:
         now_s = int(self.now().timestamp())
         return datetime.fromtimestamp(now_s + longest - (now_s + offset_s) % longest, UTC)
 
-    def chosen(self, serials: list[str] | None) -> list[Station]:
-        """The stations named, or all; ValueError for a serial that is not of this fleet."""
-        if serials is None:
+    def chosen(
+        self,
+        serials: list[str] | None = None,
+        transformers: list[str] | None = None,
+        feeders: list[str] | None = None,
+    ) -> list[Station]:
+        """The stations named by serial, transformer or feeder, each once; all where nothing is named.
+
+        Raises ValueError for a name that is not of this fleet.
+        """
+        if serials is None and transformers is None and feeders is None:
             return list(self.stations.values())
-        unknown = [serial for serial in serials if serial not in self.stations]
+        unknown = [serial for serial in serials or () if serial not in self.stations]
         if unknown:
             raise ValueError(f"not of this fleet: {', '.join(unknown)}")
-        return [self.stations[serial] for serial in serials]
+        named = list(serials or ())
+        named += [serial for name in transformers or () for serial in self.town.of_transformer(name)]
+        named += [serial for name in feeders or () for serial in self.town.of_feeder(name)]
+        return [self.stations[serial] for serial in dict.fromkeys(named)]
 
     def close(self) -> None:
-        """Close the truth file; `run` does it at its end."""
+        """Close truth and journal; `run` does it at its end."""
         self._truth.close()
+        self._journal.close()
 
     def flush(self) -> None:
         """Put the truth so far into the operating system's hands."""
         self._truth.flush()
-
-
-# --- control ----------------------------------------------------------------------------------------------
-
-
-class ControlOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One line of the control: what to do (`do`), with which meters (all where none are named), and how."""
-
-    do: str
-    serials: list[str] | None = None
-    at: datetime | None = None
-    ppm: int = 0
-    rates: FaultRates | None = None
-
-
-async def serve_control(fleet: Fleet, path: Path) -> asyncio.Server:
-    """Listen for orders: one JSON object a line, one answer a line."""
-    _remove_stale(path)
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while line := await reader.readline():
-                writer.write(json.dumps(await answer_line(fleet, line)).encode() + b"\n")
-                await writer.drain()
-        except (ConnectionError, ValueError) as error:
-            log.warning("the fleet's control loses its caller", error=str(error))
-        finally:
-            writer.close()
-
-    server = await asyncio.start_unix_server(serve, str(path))
-    os.chmod(path, 0o600)  # noqa: PTH101 - one call before the first order, nothing to wait for
-    return server
-
-
-def _remove_stale(path: Path) -> None:
-    """The socket of a process that was killed is still in the file system."""
-    path.unlink(missing_ok=True)
-
-
-async def answer_line(fleet: Fleet, line: bytes) -> dict[str, Any]:
-    """Carry out one order; what is wrong with it is said in the answer."""
-    try:
-        order = msgspec.json.decode(line, type=ControlOrder)
-        answer = _order_named(order.do)(fleet, order)
-        if asyncio.iscoroutine(answer):
-            answer = await answer
-    except (msgspec.DecodeError, ValueError) as error:
-        return {"ok": False, "error": str(error)}
-    return {"ok": True, **(answer or {})}
-
-
-def _order_named(name: str) -> Callable[[Fleet, ControlOrder], Any]:
-    try:
-        return _ORDERS[name]
-    except KeyError:
-        raise ValueError(f"{name!r} is none of {', '.join(sorted(_ORDERS))}") from None
-
-
-def _each(act: Callable[[Station], None]) -> Callable[[Fleet, ControlOrder], dict[str, Any]]:
-    def carry_out(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
-        stations = fleet.chosen(order.serials)
-        for station in stations:
-            act(station)
-        return {"meters": len(stations)}
-
-    return carry_out
-
-
-def _drift(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
-    stations = fleet.chosen(order.serials)
-    if not -100_000 <= order.ppm <= 100_000:
-        raise ValueError("ppm must be within 100000 either way")
-    for station in stations:
-        station.meter.drift_clock(fleet.now(), order.ppm)
-    return {"meters": len(stations)}
-
-
-def _set_faults(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
-    rates = (order.rates or FaultRates()).check()
-    stations = fleet.chosen(order.serials)
-    for station in stations:
-        station.plan.rates = rates
-    return {"meters": len(stations)}
-
-
-def _press(station: Station) -> None:
-    station.meter.operate(Order.MANUAL_RECONNECT)
-    station.touch()
-
-
-async def _close(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
-    instant = order.at or fleet.next_boundary()
-    if instant.tzinfo is None:
-        raise ValueError("at needs a time zone")
-    await fleet.close_at(instant)
-    return {**fleet.status(), "totals": fleet.totals()}
-
-
-def _status(fleet: Fleet, _order: ControlOrder) -> dict[str, Any]:
-    fleet.flush()
-    return fleet.status()
-
-
-def _totals(fleet: Fleet, _order: ControlOrder) -> dict[str, Any]:
-    fleet.flush()
-    return {"totals": fleet.totals()}
-
-
-def _reopen(fleet: Fleet, _order: ControlOrder) -> dict[str, Any]:
-    fleet.reopen()
-    return {}
-
-
-_ORDERS: Final[dict[str, Callable[[Fleet, ControlOrder], Any]]] = {
-    "status": _status,
-    "totals": _totals,
-    "close": _close,
-    "reopen": _reopen,
-    "cut": _each(Station.cut_power),
-    "restore": _each(Station.restore_power),
-    "drop": _each(Station.drop_link),
-    "reboot": _each(Station.reboot),
-    "press": _each(_press),
-    "drift": _drift,
-    "faults": _set_faults,
-}
 
 
 # --- the process ------------------------------------------------------------------------------------------
@@ -502,7 +421,10 @@ async def serve_fleet(path: Path) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    fleet = Fleet(file, path.parent, AnchoredClock(path.parent / file.clock))
+    try:
+        fleet = Fleet(file, path.parent, AnchoredClock(path.parent / file.clock))
+    except JournalError as error:
+        raise FleetError(str(error)) from error
     log.info("fleet is up", meters=len(file.meters), head_end=f"{file.head_end_host}:{file.head_end_port}")
     await fleet.run(stopping)
     log.info("fleet has stopped", **fleet.status())

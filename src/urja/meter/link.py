@@ -92,6 +92,11 @@ class Link:
             return False
         return self._hours is None or not _within(self._minute(now), *self._hours)
 
+    @property
+    def changes(self) -> bool:
+        """Whether there is anything that makes it come and go."""
+        return self._hours is not None or self.silenced_until_s > 0
+
     def next_change(self, now: datetime) -> datetime | None:
         """The next instant at which that may change by itself; None if never."""
         moments = []

@@ -105,10 +105,12 @@ class Station:
 
     def next_wake_s(self) -> int:
         """When the station wants to be touched next: for its meter, or for its link."""
-        change = self.link.next_change(self._now())
-        wake_s = self.meter.engine.next_wake_s()
         if self.meter.has_pushes:
-            wake_s = self.meter.engine.true_s
+            return self.meter.engine.true_s
+        wake_s = self.meter.engine.next_wake_s()
+        if not self.link.changes:
+            return wake_s
+        change = self.link.next_change(self._now())
         return wake_s if change is None else min(wake_s, int(change.timestamp()))
 
     def happen(self, what: Input) -> None:

@@ -1,0 +1,116 @@
+"""The town that a fleet is: which house hangs on which transformer and feeder, and what the street sees."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from urja.meter.identity import Identity
+from urja.meter.load import Household
+from urja.meter.meter import Meter
+from urja.meter.station import Station
+from urja.meter.transformer import Branch, TransformerLoad
+from urja.meter.world import Transformer
+
+
+class Town:
+    """Transformers and houses of one fleet. `stations` is filled while the fleet raises its meters, houses first."""
+
+    def __init__(
+        self, transformers: Iterable[Transformer], meters: Iterable[Identity], stations: Mapping[str, Station]
+    ) -> None:
+        self._transformers = {transformer.id: transformer for transformer in transformers}
+        self._measured = {t.meter: t for t in self._transformers.values() if t.meter is not None}
+        self._stations = stations
+        self._houses: dict[str, list[str]] = {name: [] for name in self._transformers}
+        for identity in meters:
+            if identity.transformer is not None:
+                self._houses[identity.transformer].append(identity.serial)
+
+    def measured_by(self, serial: str) -> Transformer | None:
+        """The transformer whose meter this is."""
+        return self._measured.get(serial)
+
+    def load_behind(self, transformer: Transformer, utc_offset_s: int) -> TransformerLoad:
+        """What a transformer carries: its houses must have been raised."""
+        branches = [_branch(self._stations[serial].meter) for serial in self._houses[transformer.id]]
+        return TransformerLoad(transformer, branches, utc_offset_s)
+
+    def of_transformer(self, name: str) -> list[str]:
+        """Serials on a transformer, its own meter first; ValueError for one that is not there."""
+        transformer = self._transformers.get(name)
+        if transformer is None:
+            raise ValueError(f"there is no transformer {name}")
+        own = [] if transformer.meter is None else [transformer.meter]
+        return own + self._houses[name]
+
+    def of_feeder(self, name: str) -> list[str]:
+        """Serials on a feeder; ValueError for one that is not there."""
+        found = [t.id for t in self._transformers.values() if t.feeder == name]
+        if not found:
+            raise ValueError(f"there is no feeder {name}")
+        return [serial for transformer in found for serial in self.of_transformer(transformer)]
+
+    # What the street sees.
+
+    def house(self, station: Station) -> dict[str, Any]:
+        """One meter and the light behind it, at the instant it stands at."""
+        meter = station.meter
+        engine, identity, measured = meter.engine, meter.identity, self.measured_by(meter.identity.serial)
+        hangs_on = measured or self._transformers.get(identity.transformer or "")
+        line = engine.supply.now()
+        return {
+            "serial": identity.serial,
+            "life": None if measured else identity.life,
+            "transformer": None if hangs_on is None else hangs_on.id,
+            "feeder": None if hangs_on is None else hangs_on.feeder,
+            "measures": None if measured is None else measured.id,
+            "powered": meter.powered,
+            "lit": meter.powered and engine.switch.conducts,
+            "output": engine.switch.closed,
+            "control_state": int(engine.switch.state),
+            "control_mode": engine.switch.mode,
+            "welded": engine.switch.welded,
+            "load_limit_w": engine.load_limit_w,
+            "overload": engine.guard.state.value if engine.guard and engine.watches_overload else None,
+            "active_w": round(line.active_w),
+            "exporting_w": round(line.exporting_w),
+            "register_wh": engine.metrology.import_mwh() // 1000,
+            "hook_w": engine.supply.hook_w,
+            "tampers": sorted(engine.tampers),
+            "outages": sorted(engine.outages),
+            "reachable": station.reachable,
+            "linked": station.linked,
+        }
+
+    def transformers(self, names: list[str] | None) -> list[dict[str, Any]]:
+        """Each transformer named, or all: what flows, what is lost, what its houses' meters see of it."""
+        chosen = list(self._transformers) if names is None else names
+        return [self._transformer(name) for name in chosen]
+
+    def _transformer(self, name: str) -> dict[str, Any]:
+        serials = self.of_transformer(name)
+        transformer = self._transformers[name]
+        houses = [self._stations[serial].meter.engine.supply for serial in self._houses[name]]
+        metered_w = sum(house.now().active_w - house.now().exporting_w for house in houses)
+        hooked_w = sum(house.hook_w for house in houses if house.grid_on)
+        own = None if transformer.meter is None else self._stations[transformer.meter].meter.engine.supply
+        lit = own.grid_on if own is not None else any(house.grid_on for house in houses)
+        loss_w = 0.0
+        if own is not None and own.grid_on and isinstance(own.source, TransformerLoad):
+            loss_w = own.source.loss_w(own.cursor_s)
+        return {
+            "id": name,
+            "feeder": transformer.feeder,
+            "meter": transformer.meter,
+            "houses": len(serials) - (transformer.meter is not None),
+            "lit": lit,
+            "load_w": round(metered_w + hooked_w + loss_w),
+            "loss_w": round(loss_w),
+            "metered_w": round(metered_w),
+            "hooked_w": hooked_w,
+        }
+
+
+def _branch(meter: Meter) -> Branch:
+    household = meter.engine.supply.source
+    assert isinstance(household, Household), "a transformer's load is houses"
+    return Branch(household, meter.engine.supply, meter.settle)

@@ -246,7 +246,7 @@ class Broker:
             connect_timeout=5,
             ping_interval=10,
             max_outstanding_pings=2,
-            pending_size=4 << 20,
+            pending_size=0,  # nothing is kept back for a broker that is away: callers are told
             error_cb=self._on_error,
             disconnected_cb=self._on_disconnected,
             reconnected_cb=self._on_reconnected,

@@ -10,7 +10,13 @@ from pathlib import Path
 from urja.stream import Broker, StreamSizes, User, connect, server_config
 
 SIZES = StreamSizes(
-    readings=8 << 20, requests=1 << 20, outcomes=1 << 20, quarantine=4 << 20, key_values=4 << 20
+    readings=8 << 20,
+    requests=1 << 20,
+    outcomes=1 << 20,
+    commands=1 << 20,
+    progress=1 << 20,
+    quarantine=4 << 20,
+    key_values=4 << 20,
 )
 PASSWORDS = {user: f"secret of {user}" for user in User}
 

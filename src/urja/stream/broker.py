@@ -36,6 +36,7 @@ from urja.stream.errors import (
     StreamFull,
 )
 from urja.stream.messages import DeviceEntry, ReadOutcome, ReadRequest
+from urja.stream.orders import Order, Progress, SignedOrder
 from urja.stream.pulling import Pull
 from urja.stream.quarantine import Quarantined
 from urja.stream.server import inbox_prefix
@@ -52,6 +53,10 @@ _WRONG_LAST_SEQUENCE: Final = (10071, 10164)
 _PERMISSION_DENIED = re.compile(
     r'permissions violation for (?:publish|subscription) to "([^"]+)"', re.IGNORECASE
 )
+
+ORDER_ACK_S: Final = 10.0
+"""How long the broker waits before it gives an order out again. A head end at work says so more often."""
+_ORDERS_WAITING: Final = 200_000
 
 QUARANTINE_PER_SOURCE: Final = 100
 """Messages kept of one source; what comes beyond is counted and dropped."""
@@ -357,6 +362,15 @@ class Broker:
         """Tell the pipeline what became of a request."""
         return await self._publish(names.outcomes_subject(shard), messages.encode(outcome))
 
+    async def publish_order(self, order: Order, signed: SignedOrder, shard: int) -> int:
+        """Send a signed order to the head ends; stored once per command (within two minutes)."""
+        headers = {"Nats-Msg-Id": f"order-{order.command_id}"}
+        return await self._publish(names.commands_subject(shard), messages.encode(signed), headers)
+
+    async def publish_progress(self, progress: Progress, shard: int) -> int:
+        """Tell the pipeline how an order goes."""
+        return await self._publish(names.progress_subject(shard), messages.encode(progress))
+
     # -- consuming --------------------------------------------------------------------------------------
 
     @overload
@@ -365,6 +379,10 @@ class Broker:
     async def consume(self, stream: Literal["REQUESTS"], durable: str = ...) -> Consumer[ReadRequest]: ...
     @overload
     async def consume(self, stream: Literal["OUTCOMES"], durable: str = ...) -> Consumer[ReadOutcome]: ...
+    @overload
+    async def consume(self, stream: Literal["COMMANDS"], durable: str = ...) -> Consumer[SignedOrder]: ...
+    @overload
+    async def consume(self, stream: Literal["PROGRESS"], durable: str = ...) -> Consumer[Progress]: ...
 
     async def consume(self, stream: str, durable: str = "") -> Consumer[Any]:
         """Pull from a durable consumer that `ensure_streams` made; by default the stream's only one.
@@ -505,6 +523,41 @@ class Broker:
         headers = {"Nats-Expected-Last-Subject-Sequence": str(revision)}
         return await self._publish(f"$KV.{names.COUNTERS}.{key}", str(reserved).encode(), headers)
 
+    async def get_orders(self, key: str) -> tuple[bytes | None, int]:
+        """`(state, revision)` of what head ends remember under a key; `(None, 0)` if that is nothing."""
+        found = await self._get(names.ORDERS, key)
+        return (None, 0) if found is None else found
+
+    async def put_orders(self, key: str, state: bytes, revision: int) -> int:
+        """Remember, if the key is still at `revision`; the new revision. Raises RevisionConflict if it is not."""
+        headers = {"Nats-Expected-Last-Subject-Sequence": str(revision)}
+        return await self._publish(f"$KV.{names.ORDERS}.{key}", state, headers)
+
+    async def take_lease(self, key: str, owner: str) -> int | None:
+        """Become the one head end that holds a meter's session, for `LEASE_S` seconds at most.
+
+        The revision to give back; None while another owner holds it. Who holds it already, as after a restart
+        under the same name, takes it anew.
+        """
+        while True:
+            found = await self._get(names.LEASES, key)
+            holder, revision = (b"", 0) if found is None else found
+            if holder not in (b"", owner.encode()):
+                return None
+            try:
+                return await self._write_lease(key, owner.encode(), revision)
+            except RevisionConflict:
+                continue
+
+    async def free_lease(self, key: str, revision: int) -> None:
+        """Give a lease back. One that has run out, or is another's by now, is left alone."""
+        with contextlib.suppress(RevisionConflict):
+            await self._write_lease(key, b"", revision)
+
+    async def _write_lease(self, key: str, holder: bytes, revision: int) -> int:
+        headers = {"Nats-Expected-Last-Subject-Sequence": str(revision)}
+        return await self._publish(f"$KV.{names.LEASES}.{key}", holder, headers)
+
     async def _get(self, bucket: str, key: str) -> tuple[bytes, int] | None:
         subject = f"$JS.API.DIRECT.GET.KV_{bucket}.$KV.{bucket}.{key}"
         answer = await self._request(subject, b"", None)
@@ -583,6 +636,15 @@ class Broker:
             await self._ensure_ingest(names.checked_splits(splits))
             await self._ensure_consumer(names.REQUESTS, names.SESSIONS, ["urja.requests.>"], ack_wait_s=120)
             await self._ensure_consumer(names.OUTCOMES, names.SETTLE, ["urja.outcomes.>"], ack_wait_s=30)
+            # Orders for meters that cannot be reached wait for days, each unacknowledged.
+            await self._ensure_consumer(
+                names.COMMANDS,
+                names.CARRY,
+                ["urja.commands.>"],
+                ack_wait_s=ORDER_ACK_S,
+                max_ack_pending=_ORDERS_WAITING,
+            )
+            await self._ensure_consumer(names.PROGRESS, names.NOTE, ["urja.progress.>"], ack_wait_s=30)
         except _NATS_ERRORS as error:
             raise _from_nats(error) from error
 
@@ -602,7 +664,12 @@ class Broker:
             await self._ensure_consumer(names.READINGS, durable, filters, ack_wait_s=30)
 
     async def _ensure_consumer(
-        self, stream: str, durable: str, filters: list[str], ack_wait_s: float
+        self,
+        stream: str,
+        durable: str,
+        filters: list[str],
+        ack_wait_s: float,
+        max_ack_pending: int = 2000,
     ) -> None:
         await self.jetstream.add_consumer(
             stream,
@@ -611,7 +678,7 @@ class Broker:
             filter_subjects=filters,
             ack_policy=js_api.AckPolicy.EXPLICIT,
             ack_wait=ack_wait_s,
-            max_ack_pending=2000,
+            max_ack_pending=max_ack_pending,
         )
 
 
@@ -631,6 +698,8 @@ _READERS: Final[dict[str, tuple[str, Callable[[Msg], Any]]]] = {
     names.READINGS: (names.INGEST, lambda message: codec.decode_batch(message.headers, message.data)),
     names.REQUESTS: (names.SESSIONS, lambda message: messages.decode(message.data, ReadRequest)),
     names.OUTCOMES: (names.SETTLE, lambda message: messages.decode(message.data, ReadOutcome)),
+    names.COMMANDS: (names.CARRY, lambda message: messages.decode(message.data, SignedOrder)),
+    names.PROGRESS: (names.NOTE, lambda message: messages.decode(message.data, Progress)),
 }
 
 
@@ -647,15 +716,21 @@ def _streams(sizes: StreamSizes, replicas: int) -> list[js_api.StreamConfig]:
             duplicate_window=120.0,
         )
 
-    def bucket(name: str) -> js_api.StreamConfig:
+    def bucket(
+        name: str,
+        max_bytes: int = sizes.key_values,
+        storage: js_api.StorageType = js_api.StorageType.FILE,
+        max_age_s: float | None = None,
+    ) -> js_api.StreamConfig:
         return js_api.StreamConfig(
             name=f"KV_{name}",
             subjects=[f"$KV.{name}.>"],
             retention=js_api.RetentionPolicy.LIMITS,
             discard=js_api.DiscardPolicy.NEW,
             max_msgs_per_subject=1,
-            max_bytes=sizes.key_values,
-            storage=js_api.StorageType.FILE,
+            max_bytes=max_bytes,
+            max_age=max_age_s,
+            storage=storage,
             num_replicas=replicas,
             allow_direct=True,
             allow_rollup_hdrs=True,
@@ -679,10 +754,15 @@ def _streams(sizes: StreamSizes, replicas: int) -> list[js_api.StreamConfig]:
         queue(names.READINGS, "urja.readings.*.*", sizes.readings),
         queue(names.REQUESTS, "urja.requests.*", sizes.requests),
         queue(names.OUTCOMES, "urja.outcomes.*", sizes.outcomes),
+        queue(names.COMMANDS, "urja.commands.*", sizes.commands),
+        queue(names.PROGRESS, "urja.progress.*", sizes.progress),
         quarantine,
         bucket(names.DEVICES),
         bucket(names.WINDOWS),
         bucket(names.COUNTERS),
+        bucket(names.ORDERS),
+        # A lease is worth nothing after a restart of the broker, and its age ends it.
+        bucket(names.LEASES, sizes.leases, js_api.StorageType.MEMORY, names.LEASE_S),
     ]
 
 

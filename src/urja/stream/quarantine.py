@@ -6,7 +6,15 @@ from typing import Literal, cast, get_args
 import msgspec
 
 Reason = Literal[
-    "unknown-meter", "unusable-meter", "wrong-key", "unprotected", "replay", "garbage", "layout", "poison"
+    "unknown-meter",
+    "unusable-meter",
+    "wrong-key",
+    "unprotected",
+    "replay",
+    "garbage",
+    "layout",
+    "poison",
+    "forged-order",
 ]
 """Why a frame was set aside."""
 

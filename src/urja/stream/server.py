@@ -18,7 +18,8 @@ from urja.stream import subjects as names
 from urja.stream.subjects import StreamSizes, User
 
 _OVERHEAD: Final = 64 << 20
-"""Room for the consumers' own state beside the streams' bounds."""
+_MEMORY: Final = 16 << 20
+"""Room for the consumers' own state beside the streams' bounds, on disk and in memory."""
 
 MAX_PAYLOAD: Final = 1 << 20
 """Bytes of the largest message; batches are cut well below it."""
@@ -49,22 +50,30 @@ def _publish_rights(user: User) -> list[str]:
             return [
                 "urja.readings.*.*",
                 "urja.outcomes.*",
+                "urja.progress.*",
                 "urja.quarantine.*",
                 *_consumes(names.REQUESTS, names.SESSIONS),
+                *_consumes(names.COMMANDS, names.CARRY),
                 f"$JS.API.CONSUMER.CREATE.KV_{names.DEVICES}.>",
                 f"$JS.API.CONSUMER.DELETE.KV_{names.DEVICES}.*",
                 f"$JS.API.CONSUMER.MSG.NEXT.KV_{names.DEVICES}.*",
                 f"$KV.{names.WINDOWS}.*",
                 f"$KV.{names.COUNTERS}.*",
+                f"$KV.{names.ORDERS}.*",
+                f"$KV.{names.LEASES}.*",
                 *_gets(names.WINDOWS),
                 *_gets(names.COUNTERS),
+                *_gets(names.ORDERS),
+                *_gets(names.LEASES),
             ]
         case User.PIPELINE:
             return [
                 "urja.requests.*",
+                "urja.commands.*",
                 f"urja.quarantine.{names.POISON}",
                 *_consumes(names.READINGS, "*"),
                 *_consumes(names.OUTCOMES, "*"),
+                *_consumes(names.PROGRESS, "*"),
                 f"$KV.{names.DEVICES}.*",
                 *_gets(names.DEVICES),
                 f"$JS.API.STREAM.INFO.{names.READINGS}",
@@ -108,7 +117,7 @@ def server_config(
     missing = [user.value for user in User if not passwords.get(user)]
     if missing:
         raise ValueError(f"no password for {', '.join(missing)}")
-    store_bytes = (sizes or StreamSizes()).total() + _OVERHEAD
+    bounds = sizes or StreamSizes()
     users = "\n".join(_user_block(user, passwords[user]) for user in User)
     monitor = f"http: {json.dumps(f'{host}:{monitor_port}')}\n" if monitor_port is not None else ""
     return f"""\
@@ -117,8 +126,8 @@ server_name: urja
 max_payload: {MAX_PAYLOAD}
 {monitor}jetstream: {{
   store_dir: {json.dumps(str(store_dir))}
-  max_file_store: {store_bytes}
-  max_memory_store: {16 << 20}
+  max_file_store: {bounds.total() + _OVERHEAD}
+  max_memory_store: {bounds.leases + _MEMORY}
   sync_interval: always
 }}
 authorization: {{

@@ -32,6 +32,8 @@ class Kind(StrEnum):
 READINGS: Final = "READINGS"
 REQUESTS: Final = "REQUESTS"
 OUTCOMES: Final = "OUTCOMES"
+COMMANDS: Final = "COMMANDS"
+PROGRESS: Final = "PROGRESS"
 QUARANTINE: Final = "QUARANTINE"
 
 DEVICES: Final = "devices"
@@ -40,17 +42,28 @@ WINDOWS: Final = "windows"
 """Key-value bucket: the head end's replay windows at rest. Key: group of buckets."""
 COUNTERS: Final = "counters"
 """Key-value bucket: the head end's reservations of its own send counters. Key: system title in hex."""
+ORDERS: Final = "orders"
+"""Key-value bucket: what head ends remember of a meter's orders, and of their last cuts. Key: system title in hex."""
+LEASES: Final = "leases"
+"""Key-value bucket, in memory: which head end holds a meter's session. Key: system title in hex."""
+LEASE_S: Final = 120
+"""Seconds after which a lease that was not given back is void, by the broker's clock. Longer than any session."""
 
 INGEST: Final = "ingest"
 SESSIONS: Final = "sessions"
 SETTLE: Final = "settle"
-"""Durable consumers: readings to the pipeline, requests to the head ends, outcomes to the pipeline."""
+CARRY: Final = "carry"
+NOTE: Final = "note"
+"""Durable consumers: readings to the pipeline, requests to the head ends, outcomes to the pipeline; orders to the
+head ends, their progress to the pipeline."""
 
 REPLAY: Final = "urja.replay"
 """An operator hands a quarantined frame back to the head end and gets its answer (request and reply)."""
 
 POISON: Final = "poison"
 """The quarantine source of messages that could not be decoded."""
+REFUSED_ORDERS: Final = "orders"
+"""The quarantine source of orders that are not the pipeline's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +73,19 @@ class StreamSizes:
     readings: int = 1 << 30
     requests: int = 64 << 20
     outcomes: int = 64 << 20
+    commands: int = 64 << 20
+    progress: int = 64 << 20
     quarantine: int = 64 << 20
     key_values: int = 256 << 20
+    leases: int = 8 << 20
+    """In memory, beside what `total` says."""
 
     def total(self) -> int:
-        """What the server must be allowed to store: all streams and the three buckets."""
-        return self.readings + self.requests + self.outcomes + self.quarantine + 3 * self.key_values
+        """What the server must be allowed to store on disk: all streams and the four buckets kept there."""
+        streams = (
+            self.readings + self.requests + self.outcomes + self.commands + self.progress + self.quarantine
+        )
+        return streams + 4 * self.key_values
 
 
 def readings_subject(kind: Kind, shard: int) -> str:
@@ -81,6 +101,16 @@ def requests_subject(shard: int) -> str:
 def outcomes_subject(shard: int) -> str:
     """Where the head end says what became of a request."""
     return f"urja.outcomes.{_checked(shard)}"
+
+
+def commands_subject(shard: int) -> str:
+    """Where the pipeline sends signed orders for meters in a shard."""
+    return f"urja.commands.{_checked(shard)}"
+
+
+def progress_subject(shard: int) -> str:
+    """Where the head end says how an order goes."""
+    return f"urja.progress.{_checked(shard)}"
 
 
 def quarantine_subject(source: str) -> str:

@@ -1,0 +1,1 @@
+"""The sandbox payment gateway, on Razorpay's wire contract."""

@@ -1,0 +1,186 @@
+"""The API on Razorpay's wire contract, and the book for the laws."""
+
+import sqlite3
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from urja.sandbox.gateway import entities, orders, payments, qr_codes, refunds, settlements
+from urja.sandbox.gateway.desk import Desk, currency, find, money
+from urja.sandbox.http import Guard, Refused, json_of
+
+Entity = Callable[[sqlite3.Row], dict[str, Any]]
+_Handler = Callable[[Desk, Request], Awaitable[Any]]
+
+_BOOK: Final = """
+SELECT p.*, o.receipt, coalesce(o.notes, q.notes) AS order_notes,
+    (SELECT group_concat(r.cause) FROM refunds r WHERE r.payment_id = p.id) AS causes,
+    (SELECT sum(r.amount) FROM refunds r WHERE r.payment_id = p.id AND r.status = 'processed') AS sent_back
+FROM payments p LEFT JOIN orders o ON o.id = p.order_id LEFT JOIN qr_codes q ON q.id = p.qr_id
+ORDER BY p.n
+"""
+
+
+def routes(desk: Desk, guard: Guard) -> list[Route]:
+    """`/v1` for who gives the keys, `/book` for who does so on this machine."""
+
+    def api(path: str, handler: _Handler, method: str = "GET") -> Route:
+        async def endpoint(request: Request) -> Response:
+            return JSONResponse(await handler(desk, request))
+
+        guarded = guard.local(endpoint) if path.startswith("/book/") else guard.keys(endpoint)
+        return Route(path, guarded, methods=[method])
+
+    return [
+        api("/v1/orders", _create_order, "POST"),
+        api("/v1/orders", _list_orders),
+        api("/v1/orders/{id}", _order),
+        api("/v1/orders/{id}/payments", _payments_of_order),
+        # Before /v1/payments/{id}, which would take "qr_codes" for a payment.
+        api("/v1/payments/qr_codes", _create_qr, "POST"),
+        api("/v1/payments/qr_codes", _list_qr),
+        api("/v1/payments/qr_codes/{id}", _qr),
+        api("/v1/payments/qr_codes/{id}/payments", _payments_of_qr),
+        api("/v1/payments/qr_codes/{id}/close", _close_qr, "POST"),
+        api("/v1/payments", _list_payments),
+        api("/v1/payments/{id}", _payment),
+        api("/v1/payments/{id}/capture", _capture, "POST"),
+        api("/v1/payments/{id}/refund", _refund_payment, "POST"),
+        api("/v1/payments/{id}/refunds", _refunds_of_payment),
+        api("/v1/payments/{id}/refunds/{refund_id}", _refund_of_payment),
+        api("/v1/refunds", _list_refunds),
+        api("/v1/refunds/{refund_id}", _refund),
+        api("/v1/settlements/recon/combined", _settlement_report),
+        api("/book/payments", _book_payments),
+        api("/book/webhooks", _book_webhooks),
+    ]
+
+
+def _id(request: Request) -> str:
+    return str(request.path_params["id"])
+
+
+def _number(request: Request, name: str, default: int, most: int) -> int:
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    if not text.isascii() or not text.isdigit() or int(text) > most:
+        raise Refused(f"The {name} must be an integer between 0 and {most}.", field=name)
+    return int(text)
+
+
+def _collection(items: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"entity": "collection", "count": len(items), "items": items}
+
+
+def _listing(desk: Desk, request: Request, table: str, entity: Entity, **equal: Any) -> dict[str, Any]:
+    """Newest first, narrowed by `from`, `to` (created at, both ends included), `count` and `skip`."""
+    rows = desk.book.all(
+        f"SELECT * FROM {table} WHERE created_at BETWEEN ? AND ?"  # noqa: S608 - our own names
+        + "".join(f" AND {column} = ?" for column in equal)
+        + " ORDER BY n DESC LIMIT ? OFFSET ?",
+        _number(request, "from", 0, 1 << 40),
+        _number(request, "to", 1 << 40, 1 << 40),
+        *equal.values(),
+        _number(request, "count", 10, 100),
+        _number(request, "skip", 0, 1 << 31),
+    )
+    return _collection([entity(row) for row in rows])
+
+
+async def _create_order(desk: Desk, request: Request) -> Any:
+    return orders.create(desk, await json_of(request))
+
+
+async def _list_orders(desk: Desk, request: Request) -> Any:
+    receipt = request.query_params.get("receipt")
+    equal = {} if receipt is None else {"receipt": receipt}
+    return _listing(desk, request, "orders", entities.order, **equal)
+
+
+async def _order(desk: Desk, request: Request) -> Any:
+    return entities.order(find(desk.book, "orders", _id(request)))
+
+
+async def _payments_of_order(desk: Desk, request: Request) -> Any:
+    find(desk.book, "orders", _id(request))
+    return _listing(desk, request, "payments", entities.payment, order_id=_id(request))
+
+
+async def _list_payments(desk: Desk, request: Request) -> Any:
+    return _listing(desk, request, "payments", entities.payment)
+
+
+async def _payment(desk: Desk, request: Request) -> Any:
+    return entities.payment(find(desk.book, "payments", _id(request)))
+
+
+async def _capture(desk: Desk, request: Request) -> Any:
+    given = await json_of(request)
+    currency(given)
+    return entities.payment(payments.capture(desk, _id(request), money(given)))
+
+
+async def _refund_payment(desk: Desk, request: Request) -> Any:
+    key = request.headers.get("x-refund-idempotency")
+    return refunds.create(desk, _id(request), await json_of(request), key)
+
+
+async def _refunds_of_payment(desk: Desk, request: Request) -> Any:
+    find(desk.book, "payments", _id(request))
+    return _listing(desk, request, "refunds", entities.refund, payment_id=_id(request))
+
+
+async def _refund_of_payment(desk: Desk, request: Request) -> Any:
+    refund = find(desk.book, "refunds", request.path_params["refund_id"])
+    if refund["payment_id"] != _id(request):
+        raise Refused("The id provided does not exist", field="id")
+    return entities.refund(refund)
+
+
+async def _list_refunds(desk: Desk, request: Request) -> Any:
+    return _listing(desk, request, "refunds", entities.refund)
+
+
+async def _refund(desk: Desk, request: Request) -> Any:
+    return entities.refund(find(desk.book, "refunds", request.path_params["refund_id"]))
+
+
+async def _create_qr(desk: Desk, request: Request) -> Any:
+    return qr_codes.create(desk, await json_of(request))
+
+
+async def _list_qr(desk: Desk, request: Request) -> Any:
+    return _listing(desk, request, "qr_codes", lambda row: qr_codes.entity(desk, row))
+
+
+async def _qr(desk: Desk, request: Request) -> Any:
+    return qr_codes.entity(desk, find(desk.book, "qr_codes", _id(request)))
+
+
+async def _payments_of_qr(desk: Desk, request: Request) -> Any:
+    find(desk.book, "qr_codes", _id(request))
+    return _listing(desk, request, "payments", entities.payment, qr_id=_id(request))
+
+
+async def _close_qr(desk: Desk, request: Request) -> Any:
+    return qr_codes.close(desk, _id(request))
+
+
+async def _settlement_report(desk: Desk, request: Request) -> Any:
+    count, skip = _number(request, "count", 10, 1000), _number(request, "skip", 0, 1 << 31)
+    return _collection(settlements.report(desk, dict(request.query_params), count, skip))
+
+
+async def _book_payments(desk: Desk, _request: Request) -> Any:
+    return {
+        "payments": [entities.book_payment(row) for row in desk.book.all(_BOOK)],
+        "settlement_rows": settlements.everything(desk),
+    }
+
+
+async def _book_webhooks(desk: Desk, _request: Request) -> Any:
+    return {"webhooks": desk.outbox.listing()}

@@ -1,0 +1,54 @@
+"""Test cards: each does what it says. No other number is taken, so that nobody types a real one."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from urja.sandbox.gateway.desk import PaymentFate
+from urja.sandbox.gateway.payments import Method
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A number and what comes of paying with it; `outcome` is a key of the page's texts."""
+
+    number: str
+    network: str
+    outcome: str
+    fate: PaymentFate
+
+    @property
+    def shown(self) -> str:
+        """The number in groups of four."""
+        return " ".join(self.number[start : start + 4] for start in range(0, 16, 4))
+
+
+CARDS: Final = (
+    Card("4111111111111111", "Visa", "success", PaymentFate()),
+    Card("4000000000000002", "Visa", "fail", PaymentFate(declined=True)),
+    Card("4000000000000119", "Visa", "late", PaymentFate(late_s=300.0, as_failed=True)),
+    Card("5105105105105100", "MasterCard", "reverse", PaymentFate(reverse_s=3600.0)),
+)
+
+_BY_NUMBER: Final = {card.number: card for card in CARDS}
+
+
+def method_of(number: str) -> Method | None:
+    """The method of a card number as typed, None for any that is not a test card."""
+    card = _BY_NUMBER.get("".join(character for character in number if character.isalnum()))
+    if card is None:
+        return None
+    return Method("card", {"card": _entity(card)}, card.fate)
+
+
+def _entity(card: Card) -> dict[str, Any]:
+    return {
+        "id": f"card_Sandbox{card.number[-4:]}",
+        "entity": "card",
+        "name": "",
+        "last4": card.number[-4:],
+        "network": card.network,
+        "type": "credit",
+        "issuer": None,
+        "international": False,
+        "emi": False,
+    }

@@ -1,0 +1,113 @@
+"""Money that goes back: because the merchant asks, because the payer's bank reverses, because nobody captured it."""
+
+import json
+import sqlite3
+from hashlib import sha256
+from typing import Any, Final
+
+from urja.sandbox.gateway import entities, payments
+from urja.sandbox.gateway.desk import Desk, find, money, notes, text
+from urja.sandbox.http import Refused
+
+PROCESS_AFTER_S: Final = 60
+"""Business seconds from a refund's creation until the bank has it."""
+
+_KEY_LENGTHS: Final = range(10, 256)
+
+
+def create(desk: Desk, payment_id: str, given: dict[str, Any], key: str | None) -> dict[str, Any]:
+    """A refund that the merchant asks for; under a known idempotency key the first answer's refund."""
+    digest = sha256(json.dumps([payment_id, given], sort_keys=True).encode()).hexdigest()
+    with desk.book.transaction():
+        if key is not None:
+            known = _known(desk, key, digest)
+            if known is not None:
+                return entities.refund(known)
+        payment = find(desk.book, "payments", payment_id)
+        amount = _amount(payment, given)
+        refund = _book(
+            desk,
+            payment,
+            amount,
+            cause="merchant",
+            notes=notes(given),
+            receipt=text(given, "receipt", 40),
+            idempotency_key=key,
+            request_hash=digest,
+        )
+    return entities.refund(refund)
+
+
+def _known(desk: Desk, key: str, digest: str) -> sqlite3.Row | None:
+    if len(key) not in _KEY_LENGTHS:
+        raise Refused("The refund idempotency key must have at least 10 characters", field="idempotency_key")
+    known = desk.book.one("SELECT * FROM refunds WHERE idempotency_key = ?", key)
+    if known is not None and known["request_hash"] != digest:
+        raise Refused("Different request body sent for the same refund idempotency key")
+    return known
+
+
+def _amount(payment: sqlite3.Row, given: dict[str, Any]) -> int:
+    if not payment["captured"]:
+        raise Refused("The payment status should be captured for action to be taken")
+    left: int = payment["amount"] - payment["amount_refunded"]
+    if left == 0:
+        raise Refused("The payment has been fully refunded already")
+    amount = money(given) if given.get("amount") is not None else left
+    if amount > left:
+        raise Refused("The total refund amount is greater than the refund payment amount", field="amount")
+    return amount
+
+
+def reverse(desk: Desk, payment_id: str) -> None:
+    """The payer's bank takes back what is left of a captured payment: nothing, where all was refunded."""
+    with desk.book.transaction():
+        payment = find(desk.book, "payments", payment_id)
+        left = payment["amount"] - payment["amount_refunded"]
+        if left > 0:
+            reason = json.dumps({"reason": "reversed by the payer's bank"})
+            _book(desk, payment, left, cause="bank", notes=reason)
+
+
+def give_back(desk: Desk, payment_id: str) -> None:
+    """An authorised payment that nobody captured goes back to the payer."""
+    with desk.book.transaction():
+        payment = find(desk.book, "payments", payment_id)
+        if payment["status"] == "authorized":
+            reason = json.dumps({"reason": "not captured in time"})
+            _book(desk, payment, payment["amount"], cause="uncaptured", notes=reason)
+
+
+def _book(desk: Desk, payment: sqlite3.Row, amount: int, *, cause: str, **values: Any) -> sqlite3.Row:
+    identifier = desk.new_id("rfnd", "refunds")
+    desk.book.insert(
+        "refunds",
+        id=identifier,
+        payment_id=payment["id"],
+        amount=amount,
+        currency=payment["currency"],
+        cause=cause,
+        status="pending",
+        created_at=desk.now_s(),
+        **values,
+    )
+    payments.sent_back(desk, payment, amount)
+    if cause == "merchant":
+        desk.plan(PROCESS_AFTER_S, "process_refund", identifier)
+    else:
+        # The bank has it already.
+        process(desk, identifier)
+    return find(desk.book, "refunds", identifier)
+
+
+def process(desk: Desk, refund_id: str) -> None:
+    """The bank has the refund."""
+    with desk.book.transaction():
+        desk.book.run(
+            "UPDATE refunds SET status = 'processed', processed_at = ? WHERE id = ?", desk.now_s(), refund_id
+        )
+        refund = find(desk.book, "refunds", refund_id)
+        payment = find(desk.book, "payments", refund["payment_id"])
+        payload = {"refund": entities.refund(refund), "payment": entities.payment(payment)}
+        lane = payment["order_id"] or payment["qr_id"]
+        desk.emit("refund.processed", lane, ("refund", refund["n"]), payload)

@@ -1,0 +1,105 @@
+"""Settlements: what was captured and refunded on a local day goes to the merchant's bank after midnight.
+
+A payment settles at its amount less fee and tax, a refund at its whole amount: the fee of a payment that goes
+back stays with the gateway. What was never captured never settles.
+"""
+
+import sqlite3
+from datetime import date, datetime
+from typing import Any, Final
+
+from urja.sandbox.faults import draw
+from urja.sandbox.gateway import entities
+from urja.sandbox.gateway.desk import Desk
+from urja.sandbox.http import Refused
+
+_REPORT: Final = """
+SELECT s.*, p.order_id, p.method, o.receipt AS order_receipt
+FROM settlement_rows s JOIN payments p ON p.id = s.payment_id LEFT JOIN orders o ON o.id = p.order_id
+"""
+
+
+def local_day(desk: Desk, now: datetime) -> date:
+    """The day on which settlement counts an instant."""
+    return now.astimezone(desk.zone).date()
+
+
+def settle(desk: Desk, now: datetime) -> int:
+    """Settle what earlier local days left; how many rows that gave."""
+    local = now.astimezone(desk.zone)
+    midnight_s = int(local.replace(hour=0, minute=0, second=0, microsecond=0).timestamp())
+    book = desk.book
+    with book.transaction():
+        payments = book.all(
+            "SELECT * FROM payments p WHERE captured_at < ?"
+            " AND NOT EXISTS (SELECT 1 FROM settlement_rows s WHERE s.entity_id = p.id) ORDER BY captured_at, n",
+            midnight_s,
+        )
+        refunds = book.all(
+            "SELECT * FROM refunds r WHERE processed_at < ? AND cause <> 'uncaptured'"
+            " AND NOT EXISTS (SELECT 1 FROM settlement_rows s WHERE s.entity_id = r.id) ORDER BY processed_at, n",
+            midnight_s,
+        )
+        rows = [_payment(row) for row in payments] + [_refund(row) for row in refunds]
+        if rows:
+            identifier = desk.new_id("setl", "settlement_rows")
+            settlement = {
+                "settlement_id": identifier,
+                "settlement_utr": str(draw(desk.given.seed, "utr", identifier).randrange(10**15, 10**16)),
+                "settled_at": int(now.timestamp()),
+                "settled_on": local.date().isoformat(),
+            }
+            for row in rows:
+                book.insert("settlement_rows", **settlement, **row)
+    return len(rows)
+
+
+def _payment(row: sqlite3.Row) -> dict[str, Any]:
+    return {
+        "entity_id": row["id"],
+        "type": "payment",
+        "debit": 0,
+        "credit": row["amount"] - row["fee"],
+        "amount": row["amount"],
+        "fee": row["fee"],
+        "tax": row["tax"],
+        "created_at": row["created_at"],
+        "payment_id": row["id"],
+    }
+
+
+def _refund(row: sqlite3.Row) -> dict[str, Any]:
+    return {
+        "entity_id": row["id"],
+        "type": "refund",
+        "debit": row["amount"],
+        "credit": 0,
+        "amount": row["amount"],
+        "fee": 0,
+        "tax": 0,
+        "created_at": row["created_at"],
+        "payment_id": row["payment_id"],
+    }
+
+
+def report(desk: Desk, query: dict[str, str], count: int, skip: int) -> list[dict[str, Any]]:
+    """The rows of the settlements made in a local month, or on a day of it."""
+    rows = desk.book.all(
+        f"{_REPORT} WHERE s.settled_on LIKE ? ORDER BY s.n LIMIT ? OFFSET ?", _period(query), count, skip
+    )
+    return [entities.settlement_row(row) for row in rows]
+
+
+def _period(query: dict[str, str]) -> str:
+    try:
+        first = date(int(query["year"]), int(query["month"]), int(query.get("day", "1")))
+    except KeyError as error:
+        raise Refused(f"The {error.args[0]} field is required.", field=error.args[0]) from None
+    except ValueError as error:
+        raise Refused(f"year, month and day must be a date: {error}", field="year") from None
+    return first.isoformat() if "day" in query else f"{first:%Y-%m}-%"
+
+
+def everything(desk: Desk) -> list[dict[str, Any]]:
+    """Every settlement row there is."""
+    return [entities.settlement_row(row) for row in desk.book.all(f"{_REPORT} ORDER BY s.n")]

@@ -1,0 +1,145 @@
+"""What the services' web sides share: refusals as JSON, who may ask, bounded bodies."""
+
+import base64
+import hmac
+import ipaddress
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+_BODY_LIMIT: Final = 64 * 1024
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class Refused(Exception):  # noqa: N818 - an answer to the caller, not an error of ours
+    """A request that is answered with an error: HTTP status, and what is wrong in the caller's terms."""
+
+    def __init__(
+        self,
+        description: str,
+        *,
+        status: int = 400,
+        field: str | None = None,
+        reason: str = "input_validation_failed",
+    ) -> None:
+        super().__init__(description)
+        self.description = description
+        self.status = status
+        self.field = field
+        self.reason = reason
+
+
+def refusal(refused: Refused) -> Response:
+    """The answer to a refused request, in the form of Razorpay's errors."""
+    error: dict[str, Any] = {
+        "code": "BAD_REQUEST_ERROR" if refused.status < 500 else "SERVER_ERROR",
+        "description": refused.description,
+        "source": "business",
+        "step": "payment_initiation",
+        "reason": refused.reason,
+        "metadata": {},
+    }
+    if refused.field is not None:
+        error["field"] = refused.field
+    headers = {"www-authenticate": 'Basic realm="sandbox"'} if refused.status == 401 else None
+    return JSONResponse({"error": error}, refused.status, headers)
+
+
+async def refused_handler(_request: Request, error: Exception) -> Response:
+    """Starlette's handler of `Refused`."""
+    assert isinstance(error, Refused)
+    return refusal(error)
+
+
+async def http_error_handler(_request: Request, error: Exception) -> Response:
+    """Starlette's handler of an unknown path or method, in the same form."""
+    assert isinstance(error, HTTPException)
+    return refusal(Refused(error.detail, status=error.status_code, reason="NA"))
+
+
+HANDLERS: Final[dict[Any, Any]] = {Refused: refused_handler, HTTPException: http_error_handler}
+
+
+class Guard:
+    """Who may ask: whoever gives the keys, and for control and book only from this machine."""
+
+    def __init__(self, key_id: str, key_secret: str) -> None:
+        self._expected = f"{key_id}:{key_secret}".encode()
+
+    def keys(self, endpoint: Endpoint) -> Endpoint:
+        """The endpoint for who gives the keys."""
+
+        async def guarded(request: Request) -> Response:
+            self._check_keys(request)
+            return await endpoint(request)
+
+        return guarded
+
+    def local(self, endpoint: Endpoint) -> Endpoint:
+        """The endpoint for callers on this machine who give the keys."""
+        return loopback(self.keys(endpoint))
+
+    def _check_keys(self, request: Request) -> None:
+        scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
+        try:
+            given = base64.b64decode(encoded, validate=True) if scheme.lower() == "basic" else b""
+        except ValueError:
+            given = b""
+        if not hmac.compare_digest(given, self._expected):
+            raise Refused("Authentication failed", status=401, reason="NA")
+
+
+def loopback(endpoint: Endpoint) -> Endpoint:
+    """The endpoint for callers on this machine."""
+
+    async def guarded(request: Request) -> Response:
+        if request.client is None or not is_loopback(request.client.host):
+            raise Refused("only from this machine", status=403, reason="NA")
+        return await endpoint(request)
+
+    return guarded
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address means this machine."""
+    if host == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback
+
+
+async def body_of(request: Request) -> bytes:
+    """The body; raises `Refused` beyond 64 KiB."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _BODY_LIMIT:
+            raise Refused("the body is too large", status=413)
+    return bytes(body)
+
+
+async def json_of(request: Request) -> dict[str, Any]:
+    """The body as a JSON object, `{}` where it is empty; raises `Refused` for anything else."""
+    body = await body_of(request)
+    if not body:
+        return {}
+    try:
+        return msgspec.json.decode(body, type=dict[str, Any])
+    except msgspec.MsgspecError as error:
+        raise Refused(f"the body is not a JSON object: {error}") from None
+
+
+async def form_of(request: Request) -> dict[str, str]:
+    """The body as a form; of a repeated field the last."""
+    body = await body_of(request)
+    return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=32))

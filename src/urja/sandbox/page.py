@@ -1,0 +1,78 @@
+"""The frame of the pages for people: one style sheet of ours, nothing from elsewhere, no script."""
+
+from collections.abc import Mapping
+from html import escape
+from importlib.resources import files
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+ASSET: Final = "/assets/sandbox.css"
+LANGUAGES: Final = {"en": "English", "hi": "हिन्दी"}
+
+_STYLE: Final = files("urja.sandbox").joinpath("assets", "sandbox.css").read_bytes()
+
+
+def asset_route() -> Route:
+    """The style sheet."""
+
+    async def style(_request: Request) -> Response:
+        return Response(_STYLE, media_type="text/css", headers={"cache-control": "max-age=300"})
+
+    return Route(ASSET, style)
+
+
+def language_of(request: Request) -> str:
+    """The language asked for by `?lang=`; English unless that is one of ours."""
+    wanted = request.query_params.get("lang", "")
+    return wanted if wanted in LANGUAGES else "en"
+
+
+def html_page(
+    title: str,
+    body: str,
+    *,
+    language: str,
+    status: int = 200,
+    refresh_s: int | None = None,
+    form_origin: str | None = None,
+) -> Response:
+    """A page. `body` is HTML; `form_origin` is where a form of it may lead beside ourselves.
+
+    A browser checks the whole chain of redirects of a form against `form-action`, so that the origin of the
+    way back must be named.
+    """
+    refresh = f'<meta http-equiv="refresh" content="{refresh_s}">' if refresh_s is not None else ""
+    document = (
+        f'<!doctype html><html lang="{language}"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<meta name="color-scheme" content="light dark">{refresh}'
+        f'<title>{escape(title)}</title><link rel="stylesheet" href="{ASSET}"></head>'
+        f"<body>{body}</body></html>"
+    )
+    return HTMLResponse(document, status, headers=_headers(form_origin))
+
+
+def _headers(form_origin: str | None) -> Mapping[str, str]:
+    action = f"'self' {form_origin}" if form_origin else "'self'"
+    return {
+        "content-security-policy": (
+            "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
+            f"form-action {action}"
+        ),
+        "x-content-type-options": "nosniff",
+        "referrer-policy": "no-referrer",
+        "cache-control": "no-store",
+    }
+
+
+def rupees(paise: int) -> str:
+    """An amount as people in India write it: ₹1,23,456.50, without paise where they are none."""
+    whole, rest = divmod(paise, 100)
+    digits = str(whole)
+    head, tail = digits[:-3], digits[-3:]
+    while head:
+        head, tail = head[:-2], f"{head[-2:]},{tail}"
+    return f"₹{tail}" + (f".{rest:02d}" if rest else "")

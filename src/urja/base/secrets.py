@@ -20,6 +20,8 @@ class HeadendSecrets(_Confidential, frozen=True, kw_only=True):
     broker_password: str
     kek: bytes
     """Key-encryption key, 16 bytes (AES-128 key wrap, RFC 3394)."""
+    orders_key: bytes = b""
+    """Ed25519 public key, 32 bytes, that signed orders are verified with; without it no order is carried out."""
 
 
 class PipelineSecrets(_Confidential, frozen=True, kw_only=True):

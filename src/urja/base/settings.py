@@ -90,6 +90,13 @@ class HeadendSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     port: Port = 4059
     udp: bool = True
     connections: Annotated[int, Meta(ge=1, le=1_000_000, description="1..1000000")] = 20_000
+    name: Annotated[
+        str, Meta(pattern="^[a-z0-9-]{1,32}$", description="a name of its own: a-z, 0-9, -, at most 32")
+    ] = "headend"
+    """Under this name it holds meters' sessions; two head ends of one installation need two names."""
+    cuts_per_minute: Annotated[int, Meta(ge=1, le=100_000, description="1..100000")] = 120
+    """How many supplies the head ends cut in any business minute, whoever orders it."""
+    cuts_per_transformer_per_minute: Annotated[int, Meta(ge=1, le=10_000, description="1..10000")] = 10
     status_port: Port = 9101
 
 

@@ -19,6 +19,7 @@ from urja.base.settings import Settings
 from urja.site.data_directory import write_private
 from urja.site.exits import Exit, Refusal
 from urja.site.postgres import SUPERUSER
+from urja.stream.orders import public_key
 
 _KEY_BYTES: Final = 16
 _SIGNING_KEY_BYTES: Final = 32
@@ -114,6 +115,7 @@ class Vault:
             broker_user="headend",
             broker_password=self.headend.broker_password,
             kek=self.headend.kek,
+            orders_key=public_key(self.pipeline.signing_key),
         )
 
     def for_pipeline(self, settings: Settings, sockets: Path) -> PipelineSecrets:

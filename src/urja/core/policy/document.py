@@ -359,6 +359,12 @@ def _contradictions(policy: Policy) -> Iterator[Fault]:
             "reconnect.at_least",
             "is below credit.cut_below: whoever pays so much would be cut again at once",
         )
+    if reconnect.partial and reconnect.at_least_minor != credit.cut_below_minor:
+        yield Fault(
+            "reconnect.at_least",
+            "must equal credit.cut_below where a part of the due brings the light back: whoever pays more than the "
+            "part would otherwise stay in the dark",
+        )
     if policy.payments.arrears_percent == 100:
         yield Fault("payments.arrears_percent", "must leave something of a recharge to become credit")
     yield from _closed_for_too_long(policy)

@@ -1,8 +1,21 @@
 """Facts to intents."""
 
-from urja.core.policy.decision import Decision
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from urja.core.calendar import local_day
+from urja.core.policy.bars import Bar, bars, instant, money, stale_at
+from urja.core.policy.decision import Cut, Decision, Reason, Restore, Standing, Window
 from urja.core.policy.document import Policy
-from urja.core.policy.facts import Facts
+from urja.core.policy.facts import CREDIT_HOLD, Facts
+from urja.core.policy.outlook import effect_of_payment
+from urja.core.policy.reading import WEEKDAYS
+from urja.core.policy.requests import crossing, final_notices, low_notice, next_request_at
+from urja.core.policy.restoring import restoring
+
+RECHECK: Final = timedelta(minutes=15)
+"""After which an account is looked at again that waits for the recovery of a service or for data."""
 
 
 def exhausted(policy: Policy, balance_minor: int) -> bool:
@@ -12,4 +25,111 @@ def exhausted(policy: Policy, balance_minor: int) -> bool:
 
 def decide(policy: Policy, facts: Facts) -> Decision:
     """What is to be done about one account's supply, and why."""
-    raise NotImplementedError
+    reason = restoring(policy, facts)
+    if reason is not None:
+        return _restored(policy, facts, reason)
+    out = exhausted(policy, facts.balance_minor)
+    held_off = facts.supply == "off" and facts.holds
+    if held_off or (CREDIT_HOLD in facts.holds and not out):
+        return _dark(policy, facts)
+    return _exhausted(policy, facts) if out else _in_credit(policy, facts)
+
+
+def _restored(policy: Policy, facts: Facts, reason: Reason) -> Decision:
+    if not exhausted(policy, facts.balance_minor):
+        standing = Standing.WARNED if crossing(policy, facts) else Standing.FINE
+        return Decision((Restore(reason), *low_notice(policy, facts)), standing, reason, None)
+    barred = bars(policy, facts)
+    asked = final_notices(policy, facts, barred)
+    return Decision((Restore(reason), *asked), barred[0].standing, reason, _look_again(policy, facts, barred))
+
+
+def _dark(policy: Policy, facts: Facts) -> Decision:
+    """Off, and staying so."""
+    if CREDIT_HOLD not in facts.holds:
+        return Decision((), Standing.CUT, Reason("holds", "held", {"held_holds": _listed(facts.holds)}), None)
+    missing = effect_of_payment(policy, facts, 0).missing_minor
+    params = money(policy, missing_minor=missing, balance_minor=facts.balance_minor)
+    return Decision((), Standing.CUT, Reason("reconnect.at_least", "cut", params), None)
+
+
+def _listed(holds: frozenset[str]) -> str:
+    return ",".join(sorted(holds))
+
+
+def _in_credit(policy: Policy, facts: Facts) -> Decision:
+    crossed = crossing(policy, facts)
+    balance = money(policy, balance_minor=facts.balance_minor)
+    if crossed is None:
+        return Decision((), Standing.FINE, Reason("credit.cut_below", "fine", balance), None)
+    key = crossed.kind.partition("-")[0]
+    reason = Reason(crossed.rule, key, {**balance, **crossed.params})
+    return Decision(tuple(low_notice(policy, facts)), Standing.WARNED, reason, None)
+
+
+def _exhausted(policy: Policy, facts: Facts) -> Decision:
+    barred = bars(policy, facts)
+    asked = tuple(final_notices(policy, facts, barred))
+    look_again_at = _look_again(policy, facts, barred)
+    planned = _planned(policy, facts, barred)
+    if barred:
+        return Decision(asked, barred[0].standing, barred[0].reason, look_again_at, planned)
+    assert planned is not None
+    if planned.not_before > facts.now:
+        standing, reason = _waiting(policy, facts, planned)
+        return Decision(asked, standing, reason, look_again_at, planned)
+    params = {
+        **money(policy, balance_minor=facts.balance_minor, limit_minor=policy.floor_minor),
+        "until_at": instant(facts, planned.not_after),
+    }
+    reason = Reason("cut.from", "to_be_cut", params)
+    cut = Cut(planned.not_before, planned.not_after, reason)
+    return Decision((cut, *asked), Standing.TO_BE_CUT, reason, look_again_at, planned)
+
+
+def _planned(policy: Policy, facts: Facts, barred: Sequence[Bar]) -> Window | None:
+    """The window in which the cut falls, if time alone lifts every bar."""
+    ready = facts.now
+    for bar in barred:
+        if bar.until is None:
+            return None
+        ready = max(ready, bar.until)
+    window = policy.cut.open_hours.next_window(ready, facts.zone)
+    not_before = window.not_before if not barred else max(window.not_before, ready)
+    stale = stale_at(policy, facts)
+    # A command must not outlive the data it rests on; a window further ahead will rest on newer data.
+    if not_before <= facts.now and stale is not None:
+        return Window(not_before, min(window.not_after, stale))
+    return Window(not_before, window.not_after)
+
+
+def _waiting(policy: Policy, facts: Facts, planned: Window) -> tuple[Standing, Reason]:
+    """Every condition is met, and it is not the time."""
+    protected, today = policy.protected, local_day(facts.now, facts.zone)
+    params: dict[str, int | str] = {"not_before_at": instant(facts, planned.not_before)}
+    if holiday := protected.holiday(today):
+        return Standing.PROTECTED, Reason("protected.holidays", "holiday", {**params, "name": holiday})
+    if protected.day(today):
+        rule = "weekdays" if today.weekday() in protected.weekdays else "nth_weekdays"
+        params["protected_weekday"] = WEEKDAYS[today.weekday()]
+        return Standing.PROTECTED, Reason(f"protected.{rule}", "protected_day", params)
+    if protected.hour(_minute(facts)):
+        return Standing.PROTECTED, Reason("protected.hours", "protected_hours", params)
+    return Standing.TO_BE_CUT, Reason("cut.from", "waits_for_window", params)
+
+
+def _minute(facts: Facts) -> int:
+    local = facts.now.astimezone(facts.zone)
+    return local.hour * 60 + local.minute
+
+
+def _look_again(policy: Policy, facts: Facts, barred: Sequence[Bar]) -> datetime | None:
+    """The first instant at which time alone may change what is decided."""
+    instants = [bar.until for bar in barred]
+    instants += [stale_at(policy, facts), next_request_at(policy, facts, barred)]
+    if any(bar.until is None and bar.standing is Standing.SUSPENDED for bar in barred):
+        instants.append(facts.now + RECHECK)
+    if not barred:
+        window = policy.cut.open_hours.next_window(facts.now, facts.zone)
+        instants += [window.not_before, window.not_after]
+    return min((at for at in instants if at is not None and at > facts.now), default=None)

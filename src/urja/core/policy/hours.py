@@ -7,6 +7,7 @@ a protected time on the wall clock, also on the day of a change of summer time.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import count
 from zoneinfo import ZoneInfo
 
 from urja.core.calendar import ONE_DAY, local_day
@@ -94,16 +95,13 @@ class OpenHours:
     spans: tuple[Span, ...]
     protected: Protected
 
-    def next_window(self, at: datetime, zone: ZoneInfo, within_days: int) -> Window | None:
-        """The opening that holds `at`, or the next one; none where there is none in so many days."""
-        first = local_day(at, zone) - ONE_DAY
-        for window in self._windows(first, within_days + 3, zone):
-            if window.not_after > at:
-                return window
-        return None
+    def next_window(self, at: datetime, zone: ZoneInfo) -> Window:
+        """The opening that holds `at`, or the next one. `parse_policy` has proved that there is one."""
+        return next(window for window in self._windows(at, zone) if window.not_after > at)
 
-    def _windows(self, first: date, days: int, zone: ZoneInfo) -> Iterator[Window]:
-        for n in range(days):
+    def _windows(self, at: datetime, zone: ZoneInfo) -> Iterator[Window]:
+        first = local_day(at, zone) - ONE_DAY
+        for n in count():
             day = first + timedelta(days=n)
             if self.protected.day(day):
                 continue

@@ -1,22 +1,152 @@
 """What will be: when credit ends, before when nothing can be cut, and what a payment would do."""
 
-from datetime import datetime
+from bisect import bisect_left
+from dataclasses import replace
+from datetime import datetime, timedelta
+from fractions import Fraction
+from typing import Final
 
+from urja.core.policy import bars
 from urja.core.policy.decision import PaymentEffect
 from urja.core.policy.document import Policy
-from urja.core.policy.facts import Facts
+from urja.core.policy.facts import CREDIT_HOLD, NEVER_CUT, Facts, PaidSince
+from urja.core.policy.restoring import is_dark, restoring
+
+_ONE_DAY_S: Final = 24 * 60 * 60
+_FARTHEST: Final = timedelta(days=100 * 365)
+"""A credit that lasts longer is told as one that does not end."""
 
 
 def credit_ends_at(policy: Policy, facts: Facts, daily_cost_minor: int | None) -> datetime | None:
     """When the credit runs out at this cost a day; now where it has. None: not as far as is known."""
-    raise NotImplementedError
+    return _reaches_at(facts, facts.balance_minor - policy.credit.cut_below_minor, daily_cost_minor)
+
+
+def _reaches_at(facts: Facts, left_minor: int, daily_cost_minor: int | None) -> datetime | None:
+    if left_minor < 0:
+        return facts.now
+    if daily_cost_minor is None or daily_cost_minor <= 0:
+        return None
+    lasts = timedelta(
+        seconds=min(left_minor * _ONE_DAY_S // daily_cost_minor, _FARTHEST // timedelta(seconds=1))
+    )
+    return None if lasts >= _FARTHEST else facts.now + lasts
 
 
 def forecast(policy: Policy, facts: Facts, daily_cost_minor: int | None) -> datetime | None:
-    """Before when nothing can be cut, if use goes on at this cost a day. None: never, as far as is known."""
-    raise NotImplementedError
+    """Before when nothing can be cut, if use goes on at this cost a day and no other fact changes.
+
+    Where the cost is not known the credit is taken to end now: the answer is still a time before which no cut can
+    be. None: no cut is to come, because of a flag, or because the supply is cut already.
+    """
+    if facts.flags & NEVER_CUT or is_dark(facts):
+        return None
+    spent = None if daily_cost_minor is None or daily_cost_minor <= 0 else daily_cost_minor
+    out_at, floor_at = facts.now, facts.now
+    if spent is not None:
+        floor_left = bars.without_provisional(facts) - policy.floor_minor
+        reaches = _reaches_at(facts, floor_left, spent)
+        ends = credit_ends_at(policy, facts, spent)
+        if reaches is None or ends is None:
+            return None
+        out_at, floor_at = ends, reaches
+    ready = max(floor_at, *_earliest(policy, _exhausting(policy, facts, out_at), out_at))
+    return max(policy.cut.open_hours.next_window(ready, facts.zone).not_before, ready)
+
+
+def _exhausting(policy: Policy, facts: Facts, out_at: datetime) -> Facts:
+    """The same account as from when its credit runs out."""
+    if facts.balance_minor < policy.credit.cut_below_minor:
+        return facts
+    return replace(facts, below_cut_since=out_at, paid=None)
+
+
+def _earliest(policy: Policy, facts: Facts, out_at: datetime) -> list[datetime]:
+    """The ends of everything that holds off a cut for a time."""
+    since = bars.exhausted_since(facts)
+    longer = bars.longer_for(policy, facts)
+    ends = [
+        facts.now,
+        out_at,
+        since + timedelta(days=policy.credit.emergency_days),
+        since + timedelta(days=longer.days if longer else 0),
+        bars.conversion_ends_at(policy, facts),
+        bars.rest_due_at(policy, facts.paid) if facts.paid else None,
+        bars.authorised_until(policy, facts),
+        _notices_ready_at(policy, facts, out_at),
+    ]
+    return [end for end in ends if end is not None]
+
+
+def _notices_ready_at(policy: Policy, facts: Facts, out_at: datetime) -> datetime | None:
+    state = bars.delivered(policy, facts)
+    if not state.complete:
+        return max(facts.now, out_at) + policy.notices.lead
+    return None if state.last_at is None else state.last_at + policy.notices.lead
 
 
 def effect_of_payment(policy: Policy, facts: Facts, amount_minor: int) -> PaymentEffect:
-    """What paying an amount now would do."""
-    raise NotImplementedError
+    """What paying an amount now would do. The more is paid, the more of each, and the less is missing."""
+    if amount_minor < 0:
+        raise ValueError(f"a payment of {amount_minor} is none")
+    to_arrears = _to_arrears(policy, facts, amount_minor)
+    after = _after(policy, facts, amount_minor)
+    before_days, after_days = _days(policy, facts), _days(policy, after)
+    return PaymentEffect(
+        to_arrears_minor=to_arrears,
+        to_credit_minor=amount_minor - to_arrears,
+        days=after_days,
+        added_days=None if after_days is None or before_days is None else after_days - before_days,
+        restores=is_dark(facts) and not _other_holds(facts) and _enough(policy, after),
+        missing_minor=_missing(policy, facts, amount_minor),
+        held_by=_other_holds(facts),
+    )
+
+
+def _to_arrears(policy: Policy, facts: Facts, amount_minor: int) -> int:
+    return min(facts.arrears_minor, amount_minor * policy.payments.arrears_percent // 100)
+
+
+def _after(policy: Policy, facts: Facts, amount_minor: int) -> Facts:
+    """The account once the payment is credited."""
+    to_arrears = _to_arrears(policy, facts, amount_minor)
+    credit = amount_minor - to_arrears
+    due = policy.credit.cut_below_minor - facts.balance_minor
+    paid = facts.paid
+    if credit and due > 0:
+        known = paid or PaidSince(facts.now, 0, due)
+        paid = replace(known, paid_minor=known.paid_minor + credit)
+    return replace(
+        facts,
+        balance_minor=facts.balance_minor + credit,
+        arrears_minor=facts.arrears_minor - to_arrears,
+        paid=paid,
+    )
+
+
+def _days(policy: Policy, facts: Facts) -> Fraction | None:
+    if facts.daily_cost_minor is None or facts.daily_cost_minor <= 0:
+        return None
+    return max(
+        Fraction(facts.balance_minor - policy.credit.cut_below_minor, facts.daily_cost_minor), Fraction(0)
+    )
+
+
+def _other_holds(facts: Facts) -> frozenset[str]:
+    return facts.holds - {CREDIT_HOLD}
+
+
+def _enough(policy: Policy, after: Facts) -> bool:
+    """Whether money no longer keeps the light off, or will not soon."""
+    if not is_dark(after):
+        return after.balance_minor >= policy.credit.cut_below_minor
+    return CREDIT_HOLD not in after.holds or restoring(policy, after) is not None
+
+
+def _missing(policy: Policy, facts: Facts, amount_minor: int) -> int:
+    """The least payment that is enough, less this one."""
+    lacking = max(policy.reconnect.at_least_minor, policy.credit.cut_below_minor) - facts.balance_minor
+    # Arrears take a share of at most 99 %, so a hundred times what is lacking is always enough.
+    amounts = range(max(lacking, 0) * 100 + 1)
+    least = bisect_left(amounts, True, key=lambda amount: _enough(policy, _after(policy, facts, amount)))
+    return max(least - amount_minor, 0)

@@ -1,8 +1,97 @@
-"""Reasons as sentences; the tables are in `sentences/`, one file a language."""
+"""Reasons as sentences; the tables are in `sentences/`, one file a language.
 
-from urja.core.policy.decision import Reason
+What a parameter's name ends in says how it is written (`urja.core.policy.decision`).
+"""
+
+import tomllib
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
+from importlib import resources
+from typing import Any, Final
+
+from urja.core.policy.decision import Params, Reason
+from urja.core.policy.reading import WEEKDAYS
+from urja.core.units import major
+
+DEFAULT_LANGUAGE: Final = "en"
+_SYMBOLS: Final = {"INR": "₹"}
+_MINUS: Final = "−"
 
 
-def sentence(reason: Reason, language: str = "en") -> str:
-    """One sentence for a person; English where the language has no table."""
-    raise NotImplementedError
+@cache
+def _tables() -> dict[str, dict[str, Any]]:
+    folder = resources.files("urja.core.policy") / "sentences"
+    return {
+        item.name.removesuffix(".toml"): tomllib.loads(item.read_text("utf-8"))
+        for item in folder.iterdir()
+        if item.name.endswith(".toml")
+    }
+
+
+def languages() -> tuple[str, ...]:
+    """The languages that have a table."""
+    return tuple(sorted(_tables()))
+
+
+def sentence(reason: Reason, language: str = DEFAULT_LANGUAGE) -> str:
+    """One sentence for a person; English where the language (`hi`, `hi-in`) has no table.
+
+    Raises KeyError for a reason whose key the tables do not know.
+    """
+    tables = _tables()
+    table = tables.get(language.partition("-")[0].lower(), tables[DEFAULT_LANGUAGE])
+    template: str = table["reasons"][reason.key]
+    return template.format_map(_written(reason.params, table))
+
+
+def _written(params: Params, table: Mapping[str, Any]) -> dict[str, str]:
+    return {name: _write(name, value, params, table) for name, value in params.items()}
+
+
+def _write(name: str, value: int | str, params: Params, table: Mapping[str, Any]) -> str:
+    match name.rpartition("_")[2]:
+        case "minor":
+            return _money(int(value), str(params.get("currency", "")), int(params.get("decimals", 2)))
+        case "at":
+            return _instant(datetime.fromisoformat(str(value)), table)
+        case "days":
+            count = int(value)
+            days: str = table["days"]["one" if count == 1 else "many"]
+            return days.format(count=count)
+        case "weekday":
+            name_of_day: str = table["weekdays"][WEEKDAYS.index(str(value))]
+            return name_of_day
+        case "holds":
+            return ", ".join(table["holds"].get(hold, hold) for hold in str(value).split(","))
+    return str(value)
+
+
+def _instant(at: datetime, table: Mapping[str, Any]) -> str:
+    """`Friday 27 November, 10:00`: the local time that the parameter carries."""
+    template: str = table["instant"]
+    return template.format(
+        weekday=table["weekdays"][at.weekday()],
+        day=at.day,
+        month=table["months"][at.month - 1],
+        time=f"{at:%H:%M}",
+    )
+
+
+def _money(amount_minor: int, currency: str, decimals: int) -> str:
+    """`₹1,23,456.50`; without decimals where they are zero."""
+    whole, _, rest = major(abs(amount_minor), decimals).partition(".")
+    sign = _MINUS if amount_minor < 0 else ""
+    symbol = _SYMBOLS.get(currency, f"{currency} " if currency else "")
+    tail = f".{rest}" if rest.strip("0") else ""
+    return f"{sign}{symbol}{_grouped(whole)}{tail}"
+
+
+def _grouped(digits: str) -> str:
+    """The last three, then twos, as India writes them."""
+    head, tail = digits[:-3], digits[-3:]
+    pairs: list[str] = []
+    while head:
+        pairs.insert(0, head[-2:])
+        head = head[:-2]
+    return ",".join([*pairs, tail])

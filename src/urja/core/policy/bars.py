@@ -1,0 +1,277 @@
+"""What stands between an exhausted account and a cut.
+
+One function a rule, each blind to the others, in the order in which they are named to people: a decision gives the
+first that applies as its reason. An account may be cut when none does and its window is open. A new rule is one
+more function in `RULES`, a sentence, and a line in docs/policy.md.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from urja.core.policy.decision import Params, Reason, Standing
+from urja.core.policy.document import Longer, Policy
+from urja.core.policy.facts import NEVER_CUT, Facts, NoticeFact, PaidSince
+
+WARNING_KINDS: Final = ("low-", "days-", "below-", "zero", "cut")
+"""Notices that count as warnings, by how their kind begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One rule that forbids the cut now."""
+
+    standing: Standing
+    reason: Reason
+    until: datetime | None = None
+    """When time alone lifts it."""
+    entitles: bool = False
+    """Whether it also brings back a supply that was cut for credit."""
+    announces: bool = True
+    """Whether a notice of the cut may go out while it stands: not where the cut is in doubt."""
+
+
+def bars(policy: Policy, facts: Facts) -> list[Bar]:
+    """All rules that forbid a cut of this exhausted account now, the one to be named first."""
+    return [bar for rule in RULES if (bar := rule(policy, facts)) is not None]
+
+
+def exhausted_since(facts: Facts) -> datetime:
+    return facts.now if facts.below_cut_since is None else facts.below_cut_since
+
+
+def without_provisional(facts: Facts) -> int:
+    """The balance that a cut may rest on."""
+    return facts.balance_minor + facts.provisional_minor
+
+
+def money(policy: Policy, **amounts_minor: int) -> Params:
+    """Amounts with what it takes to write them out."""
+    return {**amounts_minor, "currency": policy.currency, "decimals": policy.decimals}
+
+
+def instant(facts: Facts, at: datetime) -> str:
+    """An instant as it is named to people: local, to the second."""
+    return at.astimezone(facts.zone).isoformat(timespec="seconds")
+
+
+def _lasting(
+    facts: Facts, standing: Standing, rule: str, key: str, until: datetime, *, entitles: bool = False
+) -> Bar | None:
+    """A bar that time lifts; none once it has."""
+    if facts.now >= until:
+        return None
+    return Bar(standing, Reason(rule, key, {"until_at": instant(facts, until)}), until, entitles)
+
+
+def _never_cut(_policy: Policy, facts: Facts) -> Bar | None:
+    flags = facts.flags & NEVER_CUT
+    if not flags:
+        return None
+    key = "never_cut" if "never_cut" in flags else "medical"
+    return Bar(Standing.PROTECTED, Reason("flags", key), entitles=True, announces=False)
+
+
+def conversion_ends_at(policy: Policy, facts: Facts) -> datetime | None:
+    """The end of the grace after a conversion to prepayment."""
+    if facts.converted_at is None or not policy.credit.conversion_days:
+        return None
+    return facts.converted_at + timedelta(days=policy.credit.conversion_days)
+
+
+def _conversion(policy: Policy, facts: Facts) -> Bar | None:
+    until = conversion_ends_at(policy, facts)
+    if until is None:
+        return None
+    rule = "credit.grace_days_after_conversion"
+    return _lasting(facts, Standing.GRACE, rule, "conversion", until, entitles=True)
+
+
+def _partial_payment(policy: Policy, facts: Facts) -> Bar | None:
+    until = rest_due_at(policy, facts.paid) if facts.paid else None
+    if until is None:
+        return None
+    return _lasting(facts, Standing.GRACE, "reconnect.partial", "partial", until, entitles=True)
+
+
+def rest_due_at(policy: Policy, paid: PaidSince) -> datetime | None:
+    """Until when the rest must be paid after a part of the due; none where the part is too small."""
+    reached = [
+        part for part in policy.reconnect.partial if paid.paid_minor * 100 >= part.percent * paid.due_minor
+    ]
+    return paid.first_at + timedelta(days=reached[-1].days) if reached else None
+
+
+def _emergency_amount(policy: Policy, facts: Facts) -> Bar | None:
+    left = without_provisional(facts) - policy.floor_minor
+    if left < 0:
+        return None
+    if facts.balance_minor < policy.floor_minor:
+        params = money(policy, provisional_minor=facts.provisional_minor)
+        return Bar(Standing.GRACE, Reason("ledger.provisional", "provisional", params), announces=False)
+    params = money(policy, left_minor=left, emergency_minor=policy.credit.emergency_minor)
+    return Bar(Standing.EMERGENCY, Reason("credit.emergency", "emergency_amount", params))
+
+
+def _emergency_days(policy: Policy, facts: Facts) -> Bar | None:
+    until = exhausted_since(facts) + timedelta(days=policy.credit.emergency_days)
+    return _lasting(facts, Standing.EMERGENCY, "credit.emergency_days", "emergency_days", until)
+
+
+def longer_for(policy: Policy, facts: Facts) -> Longer | None:
+    """The longest time to pay that the account's category and load give it."""
+    found = [
+        longer
+        for longer in policy.credit.longer
+        if facts.sanctioned_load_w <= longer.up_to_w
+        and (not longer.categories or facts.category in longer.categories)
+    ]
+    return max(found, key=lambda longer: longer.days, default=None)
+
+
+def _small_consumer(policy: Policy, facts: Facts) -> Bar | None:
+    longer = longer_for(policy, facts)
+    if longer is None:
+        return None
+    until = exhausted_since(facts) + timedelta(days=longer.days)
+    return _lasting(facts, Standing.GRACE, "credit.longer", "small_consumer", until)
+
+
+def authorised_until(policy: Policy, facts: Facts) -> datetime | None:
+    """Until when payments under way hold off a cut; only the first few count, so that nobody strings them together."""
+    counted = sorted(facts.authorised, key=lambda payment: payment.since)[: policy.payments.at_most]
+    ends = [payment.since + policy.payments.authorised_holds for payment in counted]
+    return max(ends, default=None)
+
+
+def _authorised(policy: Policy, facts: Facts) -> Bar | None:
+    until = authorised_until(policy, facts)
+    if until is None or facts.now >= until:
+        return None
+    amount = sum(payment.amount_minor for payment in facts.authorised)
+    params = {"until_at": instant(facts, until), **money(policy, amount_minor=amount)}
+    reason = Reason("payments.authorised_holds_hours", "authorised", params)
+    return Bar(Standing.SUSPENDED, reason, until, announces=False)
+
+
+def _ill(service: str, healthy: Callable[[Facts], bool]) -> "Rule":
+    def rule(_policy: Policy, facts: Facts) -> Bar | None:
+        if healthy(facts):
+            return None
+        return Bar(Standing.SUSPENDED, Reason(f"health.{service}", f"{service}_ill"), announces=False)
+
+    return rule
+
+
+def _stale(policy: Policy, facts: Facts) -> Bar | None:
+    until = stale_at(policy, facts)
+    if until is not None and facts.now < until:
+        return None
+    rule = "cut.max_data_age_hours"
+    if facts.as_of is None:
+        return Bar(Standing.SUSPENDED, Reason(rule, "no_data"), announces=False)
+    hours = policy.cut.max_data_age // timedelta(hours=1)
+    params: Params = {"as_of_at": instant(facts, facts.as_of), "age_hours": hours}
+    return Bar(Standing.SUSPENDED, Reason(rule, "stale", params), announces=False)
+
+
+def stale_at(policy: Policy, facts: Facts) -> datetime | None:
+    """From when on the data are too old to cut by; none before the first reading."""
+    return None if facts.as_of is None else facts.as_of + policy.cut.max_data_age
+
+
+def _estimated(policy: Policy, facts: Facts) -> Bar | None:
+    if facts.estimated_share <= policy.cut.max_estimated:
+        return None
+    params: Params = {
+        "share_percent": round(facts.estimated_share * 100),
+        "most_percent": int(policy.cut.max_estimated * 100),
+    }
+    reason = Reason("cut.max_estimated_percent", "estimated", params)
+    return Bar(Standing.SUSPENDED, reason, announces=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """How far the notices that a cut needs have come."""
+
+    missing: tuple[str, ...]
+    """Kinds that must be delivered and are not."""
+    short_of: int
+    """How many deliveries of any kind are missing."""
+    last_at: datetime | None
+    """When the last one that is needed was delivered; none where none is needed or some are missing."""
+
+    @property
+    def complete(self) -> bool:
+        return not self.missing and not self.short_of
+
+
+def delivered(policy: Policy, facts: Facts) -> Delivered:
+    """Counts what has a receipt by now; what was only sent counts for nothing."""
+    rules, since = policy.notices, exhausted_since(facts)
+    firsts = {
+        kind: min((_received(notice, facts.now) for notice in in_spell(facts, kind)), default=None)
+        for kind in rules.before_cut
+    }
+    missing = tuple(kind for kind, first in firsts.items() if first is None or first > facts.now)
+    start = since if facts.last_recharge_at is None else min(since, facts.last_recharge_at)
+    receipts = sorted(
+        received
+        for notice in facts.notices
+        if notice.kind.startswith(WARNING_KINDS)
+        and (facts.last_recharge_at is None or notice.requested_at >= start)
+        and (received := _received(notice, facts.now)) <= facts.now
+    )
+    short_of = max(rules.least_delivered - len(receipts), 0)
+    if missing or short_of:
+        return Delivered(missing, short_of, None)
+    needed = [first for first in firsts.values() if first is not None]
+    needed += receipts[: rules.least_delivered]
+    return Delivered((), 0, max(needed, default=None))
+
+
+def _received(notice: NoticeFact, now: datetime) -> datetime:
+    """When it was delivered; after now where it was not."""
+    return now + timedelta.resolution if notice.delivered_at is None else notice.delivered_at
+
+
+def in_spell(facts: Facts, kind: str) -> list[NoticeFact]:
+    """The notices of a kind that were asked for since the credit ran out."""
+    since = exhausted_since(facts)
+    return [notice for notice in facts.notices if notice.kind == kind and notice.requested_at >= since]
+
+
+def _notices(policy: Policy, facts: Facts) -> Bar | None:
+    state = delivered(policy, facts)
+    if not state.complete:
+        asked = [notice.requested_at for notice in facts.notices if notice.requested_at <= facts.now]
+        params: Params = {"missing_count": max(state.short_of, len(state.missing))}
+        if asked:
+            params = {**params, "asked_at": instant(facts, max(asked))}
+        key = "undelivered" if asked else "unannounced"
+        return Bar(Standing.WARNED, Reason("notices.before_cut", key, params))
+    if state.last_at is None:
+        return None
+    until = state.last_at + policy.notices.lead
+    return _lasting(facts, Standing.WARNED, "notices.lead_hours", "lead", until)
+
+
+type Rule = Callable[[Policy, Facts], Bar | None]
+
+RULES: Final[tuple[Rule, ...]] = (
+    _never_cut,
+    _conversion,
+    _partial_payment,
+    _emergency_amount,
+    _emergency_days,
+    _small_consumer,
+    _authorised,
+    _ill("collection", lambda facts: facts.health.collection),
+    _ill("payments", lambda facts: facts.health.payments),
+    _ill("messaging", lambda facts: facts.health.messaging),
+    _stale,
+    _estimated,
+    _notices,
+)

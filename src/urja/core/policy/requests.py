@@ -1,0 +1,152 @@
+"""Which notices to ask for.
+
+While there is credit: the most severe threshold that is crossed, once after each recharge. Once it is exhausted:
+`zero` at once, and `cut` when nothing but the notices and the window will soon stand between the account and a cut.
+What must be delivered and is not is asked for again, so that a lost message delays a cut and never prevents it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from urja.core.policy.bars import Bar, delivered, exhausted_since, in_spell, instant, money
+from urja.core.policy.decision import Notify, Params
+from urja.core.policy.document import Policy
+from urja.core.policy.facts import Facts
+from urja.core.policy.outlook import credit_ends_at, effect_of_payment, forecast
+
+
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """A threshold that the balance has come down to."""
+
+    kind: str
+    rule: str
+    at_minor: int
+    params: Params
+
+
+def crossing(policy: Policy, facts: Facts) -> Crossing | None:
+    """The most severe threshold that a balance in credit has crossed."""
+    crossed = [found for found in _thresholds(policy, facts) if facts.balance_minor <= found.at_minor]
+    return min(crossed, key=lambda found: found.at_minor, default=None)
+
+
+def _thresholds(policy: Policy, facts: Facts) -> list[Crossing]:
+    warnings, limit = policy.warnings, policy.credit.cut_below_minor
+    found = [
+        Crossing(f"below-{amount}", "warnings.below", amount, money(policy, below_minor=amount))
+        for amount in warnings.amounts_minor
+    ]
+    if facts.last_recharge_minor is not None:
+        found += [
+            Crossing(
+                f"low-{percent}",
+                "warnings.percent_of_last_recharge",
+                facts.last_recharge_minor * percent // 100,
+                {"last_percent": percent},
+            )
+            for percent in warnings.percents
+        ]
+    if facts.daily_cost_minor is not None and facts.daily_cost_minor > 0:
+        found += [
+            Crossing(
+                f"days-{days}",
+                "warnings.days_left",
+                limit + days * facts.daily_cost_minor,
+                {"left_days": days},
+            )
+            for days in warnings.days
+        ]
+    return found
+
+
+def low_notice(policy: Policy, facts: Facts) -> list[Notify]:
+    """The warning that a balance in credit calls for, unless it was asked for since the last recharge."""
+    crossed = crossing(policy, facts)
+    if crossed is None:
+        return []
+    since = facts.last_recharge_at
+    if any(
+        notice.kind == crossed.kind and (since is None or notice.requested_at >= since)
+        for notice in facts.notices
+    ):
+        return []
+    return [
+        Notify(crossed.kind, {**_figures(policy, facts), **crossed.params}, _key(facts, crossed.kind, since))
+    ]
+
+
+def final_notices(policy: Policy, facts: Facts, barred: Sequence[Bar]) -> list[Notify]:
+    """The notices of an account whose credit is exhausted and whose supply is on."""
+    asked = [_final(policy, facts, "zero")] if _is_due(policy, facts, "zero") else []
+    if cut_is_near(policy, facts, barred) and _is_due(policy, facts, "cut"):
+        asked.append(_final(policy, facts, "cut"))
+    return asked
+
+
+def cut_is_near(policy: Policy, facts: Facts, barred: Sequence[Bar]) -> bool:
+    """Whether what still forbids the cut, notices apart, is over within the time a notice needs."""
+    others = [bar for bar in barred if not bar.reason.rule.startswith("notices.")]
+    return all(
+        bar.announces and bar.until is not None and bar.until <= facts.now + policy.notices.lead
+        for bar in others
+    )
+
+
+def next_request_at(policy: Policy, facts: Facts, barred: Sequence[Bar]) -> datetime | None:
+    """When time alone makes a notice due."""
+    near = cut_is_near(policy, facts, barred)
+    due = [
+        max(notice.requested_at for notice in asked) + policy.notices.repeat
+        for kind in (("zero", "cut") if near else ("zero",))
+        if (asked := in_spell(facts, kind)) and _is_lacking(policy, facts, kind)
+    ]
+    ends = [bar.until - policy.notices.lead for bar in barred if bar.until is not None]
+    if not near and ends:
+        due.append(max(ends))
+    return min((at for at in due if at > facts.now), default=None)
+
+
+def _is_due(policy: Policy, facts: Facts, kind: str) -> bool:
+    asked = in_spell(facts, kind)
+    if not asked:
+        return True
+    last = max(notice.requested_at for notice in asked)
+    return _is_lacking(policy, facts, kind) and facts.now >= last + policy.notices.repeat
+
+
+def _is_lacking(policy: Policy, facts: Facts, kind: str) -> bool:
+    """Whether a delivery of this kind is still needed; `cut` also makes up the number."""
+    state = delivered(policy, facts)
+    return kind in state.missing or (kind == "cut" and state.short_of > 0)
+
+
+def _final(policy: Policy, facts: Facts, kind: str) -> Notify:
+    ordinal = len(in_spell(facts, kind)) + 1
+    params = {
+        **_figures(policy, facts),
+        "to_pay_minor": effect_of_payment(policy, facts, 0).missing_minor,
+        "emergency_minor": policy.credit.emergency_minor,
+        "emergency_days": policy.credit.emergency_days,
+    }
+    earliest = forecast(policy, facts, facts.daily_cost_minor)
+    if earliest is not None:
+        params["not_before_at"] = instant(facts, earliest)
+    return Notify(kind, params, f"{_key(facts, kind, exhausted_since(facts))}:{ordinal}")
+
+
+def _figures(policy: Policy, facts: Facts) -> dict[str, int | str]:
+    """What each notice may name."""
+    figures = dict(money(policy, balance_minor=facts.balance_minor))
+    ends = credit_ends_at(policy, facts, facts.daily_cost_minor)
+    if ends is not None:
+        figures["ends_at"] = instant(facts, ends)
+    if facts.as_of is not None:
+        figures["as_of_at"] = instant(facts, facts.as_of)
+    return figures
+
+
+def _key(facts: Facts, kind: str, since: datetime | None) -> str:
+    spell = 0 if since is None else int(since.timestamp())
+    return f"{kind}:{facts.account_id}:{spell}"

@@ -1,0 +1,35 @@
+"""When a supply comes back."""
+
+from urja.core.policy.bars import bars, money
+from urja.core.policy.decision import Reason
+from urja.core.policy.document import Policy
+from urja.core.policy.facts import CREDIT_HOLD, Facts
+
+
+def is_dark(facts: Facts) -> bool:
+    """Whether the supply is off, or ordered off for credit and not known to be on."""
+    return facts.supply == "off" or (CREDIT_HOLD in facts.holds and facts.supply != "on")
+
+
+def restoring(policy: Policy, facts: Facts) -> Reason | None:
+    """Why `credit` no longer holds the supply; none where it does, or where it never did."""
+    if CREDIT_HOLD in facts.holds:
+        return _cleared(policy, facts)
+    if facts.supply == "off" and not facts.holds:
+        return _unheld(policy, facts)
+    return None
+
+
+def _cleared(policy: Policy, facts: Facts) -> Reason | None:
+    if facts.balance_minor >= policy.reconnect.at_least_minor:
+        return Reason("reconnect.at_least", "restored", money(policy, balance_minor=facts.balance_minor))
+    if facts.supply == "on" and facts.balance_minor >= policy.credit.cut_below_minor:
+        # The cut was never carried out, and the account would not be cut now.
+        return Reason("credit.cut_below", "restored", money(policy, balance_minor=facts.balance_minor))
+    return next((bar.reason for bar in bars(policy, facts) if bar.entitles), None)
+
+
+def _unheld(policy: Policy, facts: Facts) -> Reason | None:
+    """A supply that is off with nothing to hold it: a connect was lost, or the relay opened by itself."""
+    in_credit = facts.balance_minor >= policy.credit.cut_below_minor
+    return Reason("holds", "unheld") if in_credit or bars(policy, facts) else None

@@ -1,0 +1,97 @@
+"""A document with faults: all of them are reported, each with its place and a sentence."""
+
+import pytest
+
+from urja.core.policy import PolicyError, bundled_policies, parse_policy
+
+GOOD = bundled_policies()["plain.toml"]
+
+
+def faults(text: str) -> list[str]:
+    with pytest.raises(PolicyError) as caught:
+        parse_policy(text)
+    return [str(fault) for fault in caught.value.faults]
+
+
+@pytest.mark.parametrize("name", ["plain.toml", "uppcl-modelled.toml"])
+def test_the_bundled_documents_are_good(name):
+    policy = parse_policy(bundled_policies()[name])
+    assert policy.code == name.removesuffix(".toml")
+    assert len(policy.sha256) == 64
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "where", "words"),
+    [
+        ("format = 1", "format = 2", "format", "reads format 1"),
+        ('version = "1"', 'version = "1 a"', "version", "must be letters, digits"),
+        ('"INR"', '"rupees"', "currency", "three-letter code"),
+        ('title = "Plain prepaid policy"', "", "title", "is missing"),
+        ("2024-04-01", '"soon"', "valid_from", "must be a day such as"),
+        ("[30, 10]", "[30, 30]", "warnings.percent_of_last_recharge", "different whole numbers"),
+        ("[30, 10]", "[130]", "warnings.percent_of_last_recharge", "from 1 to 99"),
+        ("[warnings]", '[warnings]\nbelow = ["1.005"]', "warnings.below[1].amount", "more than the 2 decimals"),
+        ("[warnings]", "[warnings]\nbelow = 7", "warnings.below", "must be a list of amounts"),
+        ("emergency = 50", "emergency = -50", "credit.emergency", "must not be negative"),
+        ("emergency = 50", "emergency = nan", "credit.emergency", "must be a number"),
+        ("emergency = 50", "emergncy = 50", "credit.emergncy", "is not known here"),
+        ("emergency = 50", "longer = [{ days = 3 }]", "credit.longer[1].up_to_kw", "is missing"),
+        ("emergency = 50", "longer = 3", "credit.longer", "must be a list of tables"),
+        ('"18:00"', '"25:00"', "protected.hours[1].from", "time of day"),
+        ('"18:00"', '"18:60"', "protected.hours[1].from", "time of day"),
+        ('["sunday"]', '["Sunday"]', "protected.weekdays", "allowed are monday"),
+        ("nth = 2", "nth = 6", "protected.nth_weekdays[1].nth", "from 1 to 5"),
+        ('weekday = "saturday"', 'weekday = "sabbath"', "protected.nth_weekdays[1].weekday", "allowed are"),
+        ('"01-26"', '"26-01"', "protected.holidays[1].day", "each year's 26 January"),
+        ('"01-26"', "26", "protected.holidays[1].day", "each year's 26 January"),
+        ('to = "16:00"', 'to = "09:00"', "cut.to", "must be later"),
+        ('from = "10:00"\nto = "16:00"', 'from = "19:00"\nto = "23:00"', "cut.from", "lies wholly in protected"),
+        ("opens_within_days = 4", "opens_within_days = 3", "cut.opens_within_days", "no window opens for 3 days"),
+        ("max_data_age_hours = 24", "max_data_age_hours = 0", "cut.max_data_age_hours", "from 1"),
+        ("max_data_age_hours = 24", "", "cut.max_data_age_hours", "is missing"),
+        ("max_estimated_percent = 20", "max_estimated_percent = true", "cut.max_estimated_percent", "whole number"),
+        ('["zero", "cut"]', '["low-10"]', "notices.before_cut", "allowed are zero, cut"),
+        ('["zero", "cut"]', '["zero", "zero"]', "notices.before_cut", "names something twice"),
+        ("at_most = 3", "at_most = 0", "payments.at_most", "from 1"),
+        ("arrears_percent = 20", "arrears_percent = 100", "payments.arrears_percent", "leave something"),
+        ("at_least = 0", "at_least = -1", "reconnect.at_least", "cut again at once"),
+        (
+            "at_least = 0",
+            "at_least = 10\npartial = [{ percent = 50, days = 3 }]",
+            "reconnect.at_least",
+            "stay in the dark",
+        ),
+        (
+            "at_least = 0",
+            "at_least = 0\npartial = [{ percent = 50, days = 3 }, { percent = 75, days = 2 }]",
+            "reconnect.partial",
+            "more days to whoever pays more",
+        ),
+        ("[reconnect]", "[reconect]", "reconect", "is not known here"),
+    ],
+)  # fmt: skip
+def test_each_fault_has_a_place_and_a_sentence(old, new, where, words):
+    assert old in GOOD
+    found = faults(GOOD.replace(old, new, 1))
+    assert any(fault.startswith(f"{where}: ") and words in fault for fault in found), found
+
+
+def test_all_faults_come_at_once():
+    text = (
+        GOOD.replace("emergency = 50", "emergency = -50").replace('"INR"', '"x"').replace("at_most = 3", "")
+    )
+    assert len(faults(text)) == 3
+
+
+def test_what_is_not_toml():
+    assert faults("format =")[0].startswith("document: is not TOML")
+    assert "protected: must be a table" in faults("format = 1\nprotected = 3")
+
+
+def test_added_holidays_are_held_to_the_promise():
+    """A week of festivals that nobody noticed would keep an account on for ten days."""
+    days = "".join(f'    {{ day = 2026-11-{n:02}, name = "Festival" }},\n' for n in range(9, 14))
+    found = faults(GOOD.replace("holidays = [\n", "holidays = [\n" + days))
+    assert found == [
+        "cut.opens_within_days: is 4, but from 2026-11-07 no window opens for 8 days and 18 hours"
+    ]

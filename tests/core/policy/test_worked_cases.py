@@ -1,0 +1,189 @@
+"""Cases as people would tell them: what happened, and what is then decided."""
+
+from dataclasses import replace
+from datetime import timedelta
+from fractions import Fraction
+
+import pytest
+from tests.core.policy.cast import DAY, HOUR, NOON, PLAIN, UPPCL, ripe, told
+
+from urja.core.policy import (
+    AuthorisedPayment,
+    Health,
+    NoticeFact,
+    PaidSince,
+    Standing,
+    credit_ends_at,
+    decide,
+    effect_of_payment,
+    forecast,
+    sentence,
+)
+
+
+def said(policy, facts) -> tuple[str, str]:
+    decision = decide(policy, facts)
+    return decision.standing.value, sentence(decision.reason)
+
+
+def test_enough_credit():
+    assert said(PLAIN, ripe(balance_minor=31_200)) == ("fine", "The balance is ₹312; the supply stays on.")
+
+
+def test_warned_once_after_each_recharge():
+    facts = ripe(balance_minor=14_000, notices=(), daily_cost_minor=None)
+    decision = decide(PLAIN, facts)
+    assert [notice.kind for notice in decision.notices] == ["low-30"]
+    asked = NoticeFact("low-30", NOON)
+    assert decide(PLAIN, replace(facts, notices=(asked,))).intents == ()
+    recharged = replace(facts, notices=(asked,), last_recharge_at=NOON + HOUR)
+    assert [notice.kind for notice in decide(PLAIN, recharged).notices] == ["low-30"]
+
+
+def test_the_most_severe_threshold_is_the_one_told():
+    decision = decide(PLAIN, ripe(balance_minor=3_000, notices=()))
+    assert [notice.kind for notice in decision.notices] == ["days-1"]
+    assert decision.standing is Standing.WARNED
+    assert decision.notices[0].params["ends_at"] == "2026-11-25T06:00:00+05:30"
+
+
+def test_emergency_credit_in_money_and_in_days():
+    assert said(PLAIN, ripe(balance_minor=-2_000)) == (
+        "emergency",
+        "The credit is used up; ₹30 of the emergency credit of ₹50 is left.",
+    )
+    facts = ripe(below_cut_since=NOON - DAY, notices=())
+    assert said(UPPCL, facts) == (
+        "emergency",
+        "The credit is used up; emergency credit keeps the supply on until Thursday 26 November, 12:00.",
+    )
+
+
+def test_the_time_line_of_an_account_that_nobody_recharges():
+    """Credit ends on Saturday at noon; three days; three notices a day apart and a day's lead; then the window."""
+    out = NOON - 3 * DAY
+    facts = ripe(out, below_cut_since=out, balance_minor=-1, notices=(), last_recharge_at=out - 9 * DAY)
+    line = []
+    while not (decision := decide(UPPCL, facts)).cut:
+        line += [(f"{facts.now:%a %H:%M}", notice.kind) for notice in decision.notices]
+        sent = tuple(NoticeFact(notice.kind, facts.now, facts.now) for notice in decision.notices)
+        now = min(decision.look_again_at, facts.now + HOUR).astimezone(facts.zone)
+        facts = replace(facts, now=now, as_of=now, notices=facts.notices + sent)
+    assert line == [("Sat 12:00", "zero"), ("Mon 12:00", "cut"), ("Tue 12:00", "cut")]
+    assert f"{facts.now:%a %H:%M}" == "Wed 12:00"
+
+
+def test_an_undelivered_notice_delays_and_is_sent_again():
+    since = NOON - DAY
+    lost = (NoticeFact("zero", since, since), NoticeFact("cut", since))
+    decision = decide(PLAIN, ripe(below_cut_since=since, notices=lost))
+    assert decision.standing is Standing.WARNED
+    assert decision.reason.rule == "notices.before_cut"
+    assert [notice.dedupe_key for notice in decision.notices] == [f"cut:7:{int(since.timestamp())}:2"]
+    again = (*lost, NoticeFact("cut", NOON))
+    later = decide(PLAIN, ripe(below_cut_since=since, notices=again))
+    assert later.intents == ()
+    assert later.look_again_at == NOON + 6 * HOUR
+
+
+@pytest.mark.parametrize(
+    ("changes", "standing", "rule"),
+    [
+        ({"flags": frozenset({"medical"})}, "protected", "flags"),
+        ({"converted_at": NOON - 2 * DAY}, "grace", "credit.grace_days_after_conversion"),
+        ({"provisional_minor": 99_999}, "grace", "ledger.provisional"),
+        ({"authorised": (AuthorisedPayment(50_000, NOON - HOUR),)}, "suspended", "payments.authorised_holds_hours"),
+        ({"health": Health(payments=False)}, "suspended", "health.payments"),
+        ({"as_of": NOON - 30 * HOUR}, "suspended", "cut.max_data_age_hours"),
+        ({"estimated_share": Fraction(1, 2)}, "suspended", "cut.max_estimated_percent"),
+        ({"notices": ()}, "warned", "notices.before_cut"),
+        ({"now": NOON.replace(day=29), "as_of": NOON.replace(day=29)}, "protected", "protected.weekdays"),
+        ({"now": NOON.replace(day=14), "as_of": NOON.replace(day=14)}, "protected", "protected.nth_weekdays"),
+        ({"now": NOON.replace(hour=20)}, "protected", "protected.hours"),
+        ({"now": NOON.replace(hour=17)}, "to_be_cut", "cut.from"),
+        ({}, "to_be_cut", "cut.from"),
+        ({"supply": "off", "holds": frozenset({"credit"})}, "cut", "reconnect.at_least"),
+        ({"supply": "off", "holds": frozenset({"safety"})}, "cut", "holds"),
+    ],
+)  # fmt: skip
+def test_one_reason_names_the_rule(changes, standing, rule):
+    decision = decide(PLAIN, ripe(**changes))
+    assert (decision.standing.value, decision.reason.rule) == (standing, rule)
+
+
+def test_payments_strung_together_do_not_hold_for_ever():
+    chain = tuple(AuthorisedPayment(100, NOON - n * DAY) for n in range(5))
+    assert decide(PLAIN, ripe(authorised=chain[:3])).standing is Standing.SUSPENDED
+    assert decide(PLAIN, ripe(authorised=chain)).cut is not None
+
+
+def test_a_cut_does_not_outlive_its_data():
+    decision = decide(PLAIN, ripe(as_of=NOON - 23 * HOUR))
+    assert decision.cut.not_after == NOON + HOUR
+    assert decision.look_again_at == NOON + HOUR
+
+
+def test_payment_clears_credit_and_nothing_else():
+    dark = ripe(supply="off", holds=frozenset({"credit", "safety"}))
+    effect = effect_of_payment(PLAIN, dark, 100_000)
+    assert (effect.restores, effect.missing_minor, effect.held_by) == (False, 0, frozenset({"safety"}))
+    decision = decide(PLAIN, replace(dark, balance_minor=0))
+    assert decision.restore is not None
+    assert decide(PLAIN, replace(dark, balance_minor=0, holds=frozenset({"safety"}))).restore is None
+
+
+def test_a_lost_reconnection_is_asked_for_again():
+    decision = decide(PLAIN, ripe(balance_minor=10_000, supply="off"))
+    assert decision.restore is not None
+    assert decision.reason.key == "unheld"
+
+
+def test_a_part_of_the_due_brings_the_light_back_for_some_days():
+    dark = ripe(supply="off", holds=frozenset({"credit"}))
+    assert not effect_of_payment(UPPCL, dark, 49_999).restores
+    assert effect_of_payment(UPPCL, dark, 40_000).missing_minor == 10_000
+    assert effect_of_payment(UPPCL, dark, 50_000).restores
+    paid = replace(dark, balance_minor=-50_000, paid=PaidSince(NOON, 50_000, 100_000))
+    assert sentence(decide(UPPCL, paid).reason) == (
+        "Part of the due is paid; the supply stays on until Friday 27 November, 12:00 for the rest."
+    )
+    assert decide(UPPCL, paid).restore is not None
+    lit = replace(paid, supply="on", holds=frozenset(), now=NOON + 3 * DAY, as_of=NOON + 3 * DAY)
+    assert decide(UPPCL, lit).cut is not None
+    assert decide(PLAIN, paid).restore is None
+
+
+def test_what_a_payment_does_with_arrears():
+    effect = effect_of_payment(PLAIN, ripe(balance_minor=4_000, arrears_minor=3_000), 20_000)
+    assert (effect.to_arrears_minor, effect.to_credit_minor) == (3_000, 17_000)
+    assert (effect.days, effect.added_days) == (Fraction(21_000, 4_000), Fraction(17_000, 4_000))
+    dark = ripe(supply="off", holds=frozenset({"credit"}), arrears_minor=10**9)
+    assert effect_of_payment(PLAIN, dark, 0).missing_minor == 124_999
+    with pytest.raises(ValueError, match="is none"):
+        effect_of_payment(PLAIN, dark, -1)
+
+
+def test_the_sentence_of_the_page():
+    """₹312 at ₹48 a day: safe until Monday evening; the emergency credit and the window make it Wednesday."""
+    facts = ripe(balance_minor=31_200, notices=())
+    assert f"{credit_ends_at(PLAIN, facts, 4_800):%a %H:%M}" == "Tue 00:00"
+    earliest = forecast(PLAIN, facts, 4_800).astimezone(facts.zone)
+    assert f"{earliest:%a %d %H:%M}" == "Wed 02 10:00"
+    assert forecast(PLAIN, replace(facts, flags=frozenset({"never_cut"})), 4_800) is None
+    assert forecast(PLAIN, ripe(supply="off", holds=frozenset({"credit"})), 4_800) is None
+    assert forecast(PLAIN, ripe(balance_minor=-90_000), None) == NOON
+
+
+def test_a_small_consumer_has_longer():
+    facts = ripe(below_cut_since=NOON - 10 * DAY, notices=told(NOON - 10 * DAY))
+    assert decide(UPPCL, facts).cut is not None
+    small = replace(facts, sanctioned_load_w=2000)
+    assert decide(UPPCL, small).reason.key == "small_consumer"
+    assert decide(UPPCL, replace(small, category="LMV-2")).cut is not None
+
+
+def test_a_notice_kind_that_is_no_warning_does_not_count():
+    since = NOON - 10 * DAY
+    receipts = tuple(NoticeFact("recharged", since + timedelta(hours=n), since + DAY) for n in range(9))
+    notices = (NoticeFact("zero", since, since), *receipts)
+    assert decide(UPPCL, ripe(below_cut_since=since, notices=notices)).reason.rule == "notices.before_cut"

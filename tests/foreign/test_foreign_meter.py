@@ -80,7 +80,7 @@ def test_an_object_found_in_the_meters_own_list(port, client):
 def test_what_it_has_not_is_said(port):
     answer = read(port, "--obis", "1.0.99.77.0.255", "--class", "7", "--attribute", "4", *UTILITY)
     assert answer.code == 1
-    assert "object undefined" in answer.error
+    assert "OBJECT_UNDEFINED" in answer.error
 
 
 def test_a_wrong_key_is_said(port):

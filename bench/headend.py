@@ -1,7 +1,8 @@
 """From sockets to the broker's acknowledgement, per CPU-second of the head-end process.
 
 2,000 TCP connections; each round, every meter sends one ciphered D1 block push, and the next round begins when
-the broker has acknowledged all of this one, so that each read brings one push. Load generator, broker and server
+all of this one have been read, so that each read brings one push; the last is over when the broker has
+acknowledged everything. Load generator, broker and server
 are processes of their own; only the server's CPU (user and system) counts. Three servers, one after the other,
 `--repeats` times each:
 
@@ -47,19 +48,27 @@ RUNTIME = ["numpy", "msgspec", "nats-py", "uvloop", "structlog", "prometheus-cli
 
 
 class Tally:
-    """A count that the server writes and the load generator reads, in a mapped file."""
+    """Two counts that the server writes and the load generator reads, in a mapped file."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("r+b")
-        self._map = mmap.mmap(self._file.fileno(), 8)
-        self.count = 0
+        self._map = mmap.mmap(self._file.fileno(), 16)
 
-    def add(self, count: int) -> None:
-        self.count += count
-        self._map[:8] = self.count.to_bytes(8)
+    def write(self, received: int, acknowledged: int) -> None:
+        self._map[:16] = received.to_bytes(8) + acknowledged.to_bytes(8)
 
-    def read(self) -> int:
+    def received(self) -> int:
         return int.from_bytes(self._map[:8])
+
+    def acknowledged(self) -> int:
+        return int.from_bytes(self._map[8:16])
+
+
+async def keep(tally: Tally, counts) -> None:
+    """Tell the load generator, alike in every server, how far it is."""
+    while True:
+        await asyncio.sleep(0.005)
+        tally.write(*counts())
 
 
 def title_of(number: int) -> bytes:
@@ -75,21 +84,19 @@ def keys_of(number: int):
 # --- servers ----------------------------------------------------------------------------------------------------
 
 
-def serve_empty(tally: Tally, connections: int) -> None:
+def serve_empty(tally: Tally, frame_size: int) -> None:
     import uvloop
 
     class Empty(asyncio.Protocol):
         seen = 0
 
         def data_received(self, data: bytes) -> None:
-            Empty.seen += 1
-            if Empty.seen % connections == 0:
-                tally.add(connections)
+            Empty.seen += len(data)
 
     async def main() -> None:
         server = await asyncio.get_running_loop().create_server(Empty, "127.0.0.1", 0, backlog=2048)
         print(server.sockets[0].getsockname()[1], flush=True)
-        await asyncio.Event().wait()
+        await keep(tally, lambda: (Empty.seen // frame_size, Empty.seen // frame_size))
 
     uvloop.run(main())
 
@@ -107,20 +114,15 @@ def serve_headend(tally: Tally, url: str, *, peer: bool) -> None:
     log.configure("headend")
     if peer:
         intake.Intake._carry = peer_carry
-    accept = intake.Intake._accept
-
-    def accept_and_tally(self, gathered, batch, pushes, slots):
-        accept(self, gathered, batch, pushes, slots)
-        tally.add(len(pushes))
-
-    intake.Intake._accept = accept_and_tally
 
     async def main() -> None:
         secrets = HeadendSecrets(broker_url=url, broker_user="headend", broker_password=PASSWORD, kek=KEK)
         settings = Settings(headend=HeadendSettings(hosts=("127.0.0.1",), port=0, udp=False))
         async with process.HeadEnd.running(settings, secrets, WallClock(), CollectorRegistry()) as headend:
             print(headend.gate.port, flush=True)
-            await asyncio.Event().wait()
+            taken, first = headend.intake, headend.intake._next_offset
+            accepted = headend.metrics.accepted._value
+            await keep(tally, lambda: (taken._next_offset - first + len(taken.apdus), int(accepted.get())))
 
     uvloop.run(main())
 
@@ -158,7 +160,7 @@ async def peer_carry(self, gathered) -> None:
 
     batch = PeerBatch()
     index, slots, rows = [], [], []
-    epoch, deviation = dt.datetime(1970, 1, 1), dt.timedelta(minutes=330)
+    epoch, deviation = dt.datetime(1970, 1, 1), dt.timedelta(minutes=330)  # noqa: DTZ001 - local, as read
     for push, apdu in enumerate(gathered.apdus):
         sealed = GeneralGlobalCipher.from_bytes(apdu)
         meter = self._roster.meters[bytes(sealed.system_title)]
@@ -166,7 +168,7 @@ async def peer_carry(self, gathered) -> None:
         window.reserve(sealed.invocation_counter)
         notification = DataNotification.from_bytes(sealed.to_plain_apdu(meter.keys.guek, meter.keys.gak))
         body = parse_as_dlms_data(notification.body)
-        local, status = datetime_from_bytes(body[2])
+        local, _ = datetime_from_bytes(body[2])
         end_at = int((local.replace(tzinfo=None) - deviation - epoch).total_seconds())
         batch.pending[push] = (window, sealed.invocation_counter)
         index.append(push)
@@ -220,10 +222,16 @@ def generate(port: int, frames_file: Path, tally: Tally, rounds: int) -> None:
             for line, frame in zip(lines, frames[round_], strict=True):
                 line.send(frame)
             total += len(lines)
-            while tally.read() < total:
-                time.sleep(0.001)
+            # A meter's next push is sent when its last one has been read: one push per read.
+            wait_for(tally.received, total)
+        wait_for(tally.acknowledged, total)
     print("done", flush=True)
     sys.stdin.readline()
+
+
+def wait_for(count, total: int) -> None:
+    while count() < total:
+        time.sleep(0.001)
 
 
 # --- the bench --------------------------------------------------------------------------------------------------
@@ -269,7 +277,10 @@ class Bench:
         self.connections = connections
         self.rounds = rounds
         self.frames_file = folder / "frames"
-        self.frames_file.write_bytes(pickle.dumps(make_frames(connections, rounds)))
+        frames = make_frames(connections, rounds)
+        self.frame_size = len(frames[0][0])
+        assert {len(frame) for round_ in frames for frame in round_} == {self.frame_size}
+        self.frames_file.write_bytes(pickle.dumps(frames))
         self._peer_python: list[str] | None = None
 
     def start_broker(self) -> tuple[subprocess.Popen, str]:
@@ -325,12 +336,12 @@ class Bench:
     def run(self, server: str) -> dict[str, float]:
         """Pushes per CPU-second of one server, and its memory per idle connection."""
         tally_file = self.folder / "tally"
-        tally_file.write_bytes(bytes(8))
+        tally_file.write_bytes(bytes(16))
         broker, url = self.start_broker() if server != "empty" else (None, "-")
         environment = dict(os.environ, PYTHONPATH=str(ROOT / "src"))
         me = str(Path(__file__).resolve())
         serving = subprocess.Popen(
-            [*self.python(server), me, "--serve", server, str(tally_file), url, str(self.connections)],
+            [*self.python(server), me, "--serve", server, str(tally_file), url, str(self.frame_size)],
             stdout=subprocess.PIPE,
             stderr=(self.folder / "server.log").open("ab"),
             env=environment,
@@ -426,9 +437,9 @@ def main() -> None:
     if soft < options.connections + 200:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, options.connections + 1000), hard))
     if options.serve:
-        server, tally, url, connections = options.serve
+        server, tally, url, frame_size = options.serve
         if server == "empty":
-            serve_empty(Tally(Path(tally)), int(connections))
+            serve_empty(Tally(Path(tally)), int(frame_size))
         else:
             serve_headend(Tally(Path(tally)), url, peer=server == "peer")
         return

@@ -8,6 +8,7 @@ from tests.headend.conftest import adopt, until, value
 from tests.headend.pushing import NINE, PushMeter
 from tests.headend.test_pushes import Line, accepted
 
+from urja.cosem.window import Verdict
 from urja.headend import intake
 from urja.stream.errors import StreamError
 
@@ -23,11 +24,11 @@ async def test_accepted_means_acknowledged(start_headend, pipeline, nats_server,
         await line.send(meter.block())
         await until(lambda: value(headend, "publish_retries_total", cause="away") > 0)
         window = headend.roster.meters[meter.title].window
-        assert (accepted(headend), window.highest, window.in_flight) == (0, -1, {1})
+        assert (accepted(headend), window.highest, window.check(1)) == (0, -1, Verdict.IN_FLIGHT)
         assert headend.intake.held
         await nats_server.start()
         await until(lambda: accepted(headend) == 1)
-        assert (window.highest, window.in_flight) == (1, None)
+        assert (window.highest, window.check(1)) == (1, Verdict.DUPLICATE)
         await until(lambda: not headend.intake.held)
     await stored.take(2)
     assert len(stored.records("block")) == 1
@@ -66,7 +67,7 @@ async def test_stopping_without_a_broker_rolls_back(
         await line.send(frame)
         await until(lambda: headend.intake.held)
     window = headend.roster.meters[meter.title].window
-    assert (window.highest, window.in_flight) == (-1, None)
+    assert (window.highest, window.check(1)) == (-1, Verdict.FRESH)
     assert value(headend, "pushes_rolled_back_total") == 1
     await nats_server.start()
     async with start_headend() as headend, Line(headend.gate.port) as line:

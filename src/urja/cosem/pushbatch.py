@@ -118,8 +118,13 @@ class PushBatch:
 
         Raises LocalError for one that is not in flight.
         """
+        windows, counters = self._windows, self._counters
         for index in self._open() if indexes is None else indexes:
-            self._settle(index).commit(self._counters[index])
+            window = windows[index]
+            if window is None:
+                raise LocalError(f"push {index} is not in flight")
+            windows[index] = None
+            window.commit(counters[index])
 
     def rollback(self, indexes: Iterable[int] | None = None) -> None:
         """These pushes (all that are left, unless told) were not stored and may come again.

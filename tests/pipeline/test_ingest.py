@@ -268,3 +268,30 @@ async def test_the_stage_acknowledges_what_it_has_committed(
     finally:
         await admin.close()
     assert connection.execute("SELECT energy_wh FROM readings_accrual").fetchall() == [(100,)]
+
+
+async def test_what_cannot_be_stored_is_given_back_at_once(
+    home, ingester, connection, nats_server, stepped_clock, monkeypatch
+):
+    """A database that was away a moment costs a moment, not the broker's half minute of waiting."""
+    from urja.stream import broker as stream
+    from urja.stream.subjects import READINGS, User
+
+    stepped_clock.set(NOW)
+    admin = await stream.connect(nats_server.url, User.ADMIN, nats_server.password, "test")
+    try:
+        await admin.ensure_streams()
+        await admin.publish_batch(Kind.BLOCK, 0, block_batch((home.device_id, START, 100)).records, 1)
+        stage = Ingest(await admin.consume(READINGS), ingester, stepped_clock, wait_s=2.0)
+        with monkeypatch.context() as patch:
+            patch.setattr(ingester, "apply", away)
+            with pytest.raises(psycopg.OperationalError):
+                await stage.run_once(NOW)
+        assert (await stage.run_once(NOW)).done == 1
+    finally:
+        await admin.close()
+    assert connection.execute("SELECT energy_wh FROM readings_accrual").fetchall() == [(100,)]
+
+
+def away(*_arguments, **_more):
+    raise psycopg.OperationalError("the database is away")

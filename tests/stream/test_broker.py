@@ -289,3 +289,13 @@ async def test_making_the_streams_again_changes_nothing(admin: Broker, headend: 
     await admin.ensure_streams(SIZES)
     consumer = await pipeline.consume("READINGS")
     assert len(await consumer.fetch()) == 1
+
+
+async def test_a_pull_while_the_broker_is_away_fails_at_once(nats_server, pipeline: Broker):
+    consumer = await pipeline.consume("READINGS")
+    nats_server.kill()
+    with pytest.raises(BrokerUnavailable):
+        await consumer.fetch(wait_s=20.0)
+    async with asyncio.timeout(1.0):
+        with pytest.raises(BrokerUnavailable):
+            await consumer.fetch(wait_s=20.0)

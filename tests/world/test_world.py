@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from tests.world.world import BAD_LINES, CALM, MONDAY, MONTH_END, Trouble, World
+from tests.world.world import BAD_LINES, MONDAY, MONTH_END, World
 
 from urja.meter.faults import FaultRates
 

@@ -13,7 +13,7 @@ from prometheus_client import Counter, Gauge
 from urja.apps.readings import gaps, operations, staging
 from urja.apps.readings.gaps import DAILY_GRACE, Wanted
 from urja.base.ids import bucket_of, new_correlation, shard_of
-from urja.pipeline.stage import Report, Session
+from urja.pipeline.stage import Report, Session, give_back
 from urja.stream.broker import Consumer
 from urja.stream.errors import StreamError
 from urja.stream.messages import ReadOutcome, ReadRequest
@@ -81,7 +81,11 @@ class Gaps:
                 error=outcome.error,
                 correlation=outcome.correlation,
             )
-        settled = await asyncio.to_thread(self._note, bodies, now)
+        try:
+            settled = await asyncio.to_thread(self._note, bodies, now)
+        except Exception:
+            await give_back(deliveries)
+            raise
         for delivery in deliveries:
             await delivery.ack()
         return settled

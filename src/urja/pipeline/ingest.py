@@ -25,7 +25,7 @@ from urja.apps.readings.places import Placed, Places, current_revision
 from urja.apps.readings.staging import Rows, Stored
 from urja.base.clock import Clock
 from urja.core import vee
-from urja.pipeline.stage import Report, Session
+from urja.pipeline.stage import Report, Session, give_back
 from urja.stream.broker import Consumer, Delivery
 from urja.stream.codec import Batch
 from urja.stream.records import BLOCK, EVENT, NULL, REGISTER
@@ -271,13 +271,17 @@ class Ingest:
     async def settle(self, deliveries: Sequence[Delivery[Batch]], now: datetime) -> Outcome:
         """Store what was taken, and only then acknowledge it."""
         batches = [delivery.body for delivery in deliveries]
-        outcome = await asyncio.to_thread(
-            self._ingester.apply,
-            batches,
-            now,
-            consumer=self._durable,
-            sequence=max(delivery.sequence for delivery in deliveries),
-        )
+        try:
+            outcome = await asyncio.to_thread(
+                self._ingester.apply,
+                batches,
+                now,
+                consumer=self._durable,
+                sequence=max(delivery.sequence for delivery in deliveries),
+            )
+        except Exception:
+            await give_back(deliveries)
+            raise
         _report(batches, outcome)
         for delivery in deliveries:
             await delivery.ack()

@@ -1,10 +1,15 @@
 """What the stages of the pipeline have in common."""
 
+import contextlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import psycopg
+
+from urja.stream.broker import Delivery
+from urja.stream.errors import StreamError
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +51,13 @@ class Session:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+async def give_back(deliveries: Iterable[Delivery[Any]]) -> None:
+    """Hand back what could not be dealt with: it comes again at once, not after the consumer's wait.
+
+    Where the broker is away too, that wait does the same.
+    """
+    with contextlib.suppress(StreamError):
+        for delivery in deliveries:
+            await delivery.nak()

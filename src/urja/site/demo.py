@@ -343,12 +343,16 @@ class _Street:
         """
         give_up = time.monotonic() + _DRAIN_LIMIT_S
         while time.monotonic() < give_up:
-            waiting = await self.box.backlog()
-            idle = waiting is not None and not any(sum(counts.values()) for counts in waiting.values())
-            if idle and await asyncio.to_thread(self._complete, horizon):
+            # In this order: what a meter has answered is on its way before the answer is noted.
+            if await asyncio.to_thread(self._complete, horizon) and await self._idle():
                 return True
             await asyncio.sleep(0.2)
         return False
+
+    async def _idle(self) -> bool:
+        """Whether nothing waits in the broker."""
+        waiting = await self.box.backlog()
+        return waiting is not None and not any(sum(counts.values()) for counts in waiting.values())
 
     def _complete(self, horizon: datetime) -> bool:
         from urja.site.laws import complete

@@ -485,7 +485,10 @@ class Broker:
         raise BrokerUnavailable("the connection broke")
 
     async def unless_lost(self, fetch: Coroutine[Any, Any, list[Msg]]) -> list[Msg]:
-        """What a pull brings; BrokerUnavailable as soon as the connection breaks."""
+        """What a pull brings; BrokerUnavailable as soon as the connection breaks, or at once where it has."""
+        if not self._up.is_set():
+            fetch.close()
+            raise BrokerUnavailable("the broker is away")
         pulling = asyncio.ensure_future(fetch)
         losing = asyncio.ensure_future(self._lost.wait())
         try:

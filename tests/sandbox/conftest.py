@@ -46,10 +46,14 @@ class Received:
 
 @dataclass
 class Receiver:
-    """Takes webhooks on a socket of its own. `answers` are the statuses of the next answers; then 200."""
+    """Takes webhooks on a socket of its own.
+
+    `answers` are the statuses of the next answers; then 200. What mentions `deaf_to` is never answered.
+    """
 
     received: list[Received] = field(default_factory=list)
     answers: list[int] = field(default_factory=list)
+    deaf_to: str = ""
     url: str = ""
     _more: asyncio.Condition = field(default_factory=asyncio.Condition)
 
@@ -72,6 +76,9 @@ class Receiver:
         pairs = (line.split(": ", 1) for line in head.split("\r\n")[1:] if line)
         headers = {name.lower(): value for name, value in pairs}
         body = await reader.readexactly(int(headers["content-length"]))
+        if self.deaf_to and self.deaf_to.encode() in body:
+            await reader.read()
+            raise ConnectionResetError("the sender gave up")
         status = self.answers.pop(0) if self.answers else 200
         async with self._more:
             self.received.append(Received(headers, body))
@@ -156,13 +163,14 @@ async def open_shop(
     *,
     clock: SteppedClock | None = None,
     link_clock: Clock | None = None,
+    stepped: bool = False,
     **more: Any,
 ) -> AsyncIterator[Shop]:
     given = parse(arguments(tmp_path, receiver_url, **more), GatewayArguments)
     clock = clock or SteppedClock(START)
     gateway = Gateway(given, UtilitySettings(name="Urja Nagar"), clock, link_clock)
     async with (
-        running(gateway, given) as at,
+        running(gateway, given, stepped=stepped) as at,
         httpx.AsyncClient(base_url=at.url, auth=KEYS, trust_env=False) as api,
         httpx.AsyncClient(base_url=at.url, trust_env=False) as browser,
     ):

@@ -41,7 +41,11 @@ async def test_an_open_code_takes_any_amount_and_many_payments(shop):
         await pay_code(shop, made, 400, amount=typed)
 
     now = await shop.get(f"/v1/payments/qr_codes/{made['id']}")
-    assert (now["status"], now["payments_count_received"], now["payments_amount_received"]) == ("active", 2, 125_050)
+    assert (now["status"], now["payments_count_received"], now["payments_amount_received"]) == (
+        "active",
+        2,
+        125_050,
+    )
 
 
 async def test_a_code_is_closed_on_request_and_in_time(shop):
@@ -53,9 +57,7 @@ async def test_a_code_is_closed_on_request_and_in_time(shop):
     shop.clock.advance(timedelta(hours=2))
     shop.gateway.tick(shop.clock.now())
 
-    reasons = {
-        row["id"]: row["close_reason"] for row in (await shop.get("/v1/payments/qr_codes"))["items"]
-    }
+    reasons = {row["id"]: row["close_reason"] for row in (await shop.get("/v1/payments/qr_codes"))["items"]}
     assert reasons == {by_hand["id"]: "on_demand", in_time["id"]: "expired"}
     await pay_code(shop, in_time, 400)
 

@@ -76,18 +76,25 @@ async def serve(service: Service, given: ServiceArguments) -> None:
 
 
 @contextlib.asynccontextmanager
-async def running(service: Service, given: ServiceArguments) -> AsyncIterator[Running]:
-    """The service with everything that belongs to it, for the length of the block; it closes its book at the end."""
+async def running(
+    service: Service, given: ServiceArguments, *, stepped: bool = False
+) -> AsyncIterator[Running]:
+    """The service with everything that belongs to it, for the length of the block; it closes its book at the end.
+
+    A `stepped` one does nothing by itself: who runs it calls `service.tick` and `service.outbox.run_once`.
+    """
     with contextlib.closing(service):
         async with (
             _listening(service.app, given.host, given.port) as url,
             StatusServer(list, service.status, port=given.ready_port) as status,
             asyncio.TaskGroup() as group,
         ):
-            tasks = [
-                group.create_task(_keep_time(service), name="clockwork"),
-                group.create_task(service.outbox.keep_sending(), name="webhooks"),
-            ]
+            tasks: list[asyncio.Task[None]] = []
+            if not stepped:
+                tasks += [
+                    group.create_task(_keep_time(service), name="clockwork"),
+                    group.create_task(service.outbox.keep_sending(), name="webhooks"),
+                ]
             try:
                 yield Running(url, status.port)
             finally:

@@ -213,7 +213,7 @@ async def test_one_session_at_a_time_and_counters_that_never_repeat(
                 request = world.request("instantaneous", number + 10 * headend.gate.port)
                 await pipeline.publish_request(request, world.entry().shard)
             assert all(outcome.ok for outcome in await outcomes(4))
-            name = next(iter(headend.plans._counters._left))
+            name = next(iter(headend.reach.counters._left))
     # The second head end began with a block of its own.
     assert (await headend_counter(pipeline, world, name)) >= COUNTER_BLOCK
 

@@ -28,11 +28,19 @@ class FailureKind(StrEnum):
     """What came does not fit the keys, or the meter says so of ours."""
     PROTOCOL = "protocol"
     """The meter's bytes or behaviour are not DLMS as agreed."""
+    BUSY = "busy"
+    """The meter understood and says: not now."""
+    DISOBEYED = "not obeyed"
+    """The meter accepted an order, and its state, read back, is another."""
+    ELSEWHERE = "elsewhere"
+    """Another head end holds this meter's session."""
     OURS = "ours"
     """We asked for something impossible."""
 
 
-_TRANSIENT = frozenset({FailureKind.UNREACHABLE, FailureKind.TIMEOUT, FailureKind.CUT})
+_TRANSIENT = frozenset(
+    {FailureKind.UNREACHABLE, FailureKind.TIMEOUT, FailureKind.CUT, FailureKind.BUSY, FailureKind.ELSEWHERE}
+)
 
 
 class SessionFailed(Exception):  # noqa: N818 - it says what is the case

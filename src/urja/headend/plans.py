@@ -7,39 +7,20 @@ acknowledgement: whatever dies in between, the request comes again, and rows tha
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Final
 
 import structlog
 
 from urja.base.clock import Clock
-from urja.cosem.acse import Mechanism
-from urja.headend.counters import ReservedCounters
 from urja.headend.failures import FailureKind, SessionFailed
-from urja.headend.gate import Gate, MeterConnection
-from urja.headend.intake import RECORDS_PER_MESSAGE
-from urja.headend.line import DialledConnection, Line, dial, parse_address
 from urja.headend.metrics import Metrics
-from urja.headend.placing import stamp
-from urja.headend.profiles import (
-    POWER_EVENTS,
-    ProfileShape,
-    block_records,
-    event_records,
-    read_rows,
-    read_shape,
-    register_records,
-    stamp_rows,
-)
-from urja.headend.roster import Meter, Roster
-from urja.headend.session import Client, Session, open_session
-from urja.stream import Broker, Kind
+from urja.headend.pulls import Pulls
+from urja.headend.reach import Reach
+from urja.headend.roster import Roster
+from urja.stream import Broker
 from urja.stream.broker import Consumer, Delivery
-from urja.stream.codec import Records
 from urja.stream.errors import BrokerUnavailable, StreamError, StreamFull
 from urja.stream.messages import ReadOutcome, ReadRequest
-from urja.stream.records import RegisterKind, Source
 
 log = structlog.get_logger()
 
@@ -56,19 +37,18 @@ class Plans:
         self,
         broker: Broker,
         roster: Roster,
-        gate: Gate,
+        reach: Reach,
+        pulls: Pulls,
         *,
         clock: Clock,
         metrics: Metrics,
     ) -> None:
         self._broker = broker
         self._roster = roster
-        self._gate = gate
+        self._reach = reach
+        self._pulls = pulls
         self._clock = clock
         self._metrics = metrics
-        self._counters = ReservedCounters(broker)
-        self._locks: dict[bytes, asyncio.Lock] = {}
-        self._shapes: dict[tuple[bytes, str], ProfileShape] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._room = asyncio.Semaphore(SESSIONS_AT_ONCE)
 
@@ -170,100 +150,9 @@ class Plans:
         meter = self._roster.meters.get(request.system_title)
         if meter is None:
             raise SessionFailed(FailureKind.UNREACHABLE, "the meter is not in the projection (yet)")
-        lock = self._locks.setdefault(request.system_title, asyncio.Lock())
-        async with lock, self._line(meter) as line:
-            client = client_of(meter)
-            name = f"{request.system_title.hex()}-{meter.key_id.hex()}"
-            async with open_session(line, client, self._counters, name, request.system_title) as session:
-                kind, records = await self._records(session, meter, request)
-        records["device_id"] = meter.entry.device_id
-        stamp(records, Source.PULL, request.correlation, int(self._clock.now().timestamp() * 1000))
-        await self._publish(kind, meter, records, request)
-        return len(records)
-
-    async def _records(self, session: Session, meter: Meter, request: ReadRequest) -> tuple[Kind, Records]:
-        device_type = meter.compiled.device_type
         window = (request.from_at, request.to_at)
-        if request.profile == "power-events":
-            shape = await self._shape(session, meter, POWER_EVENTS, None)
-            rows = await read_rows(session, device_type, shape, window)
-            stamped = stamp_rows(rows, _clock_index(shape), device_type, None)
-            return Kind.EVENT, event_records(stamped, shape, device_type, meter.entry.device_id)
-        profile = device_type.profiles[request.profile]
-        shape = await self._shape(session, meter, profile.obis, profile.scaler_obis)
-        live = request.profile == "instantaneous"
-        rows = await read_rows(session, device_type, shape, None if live else window)
-        period_s = device_type.interval_s if request.profile == "block" else 86_400
-        stamped = stamp_rows(rows, _clock_index(shape), device_type, period_s)
-        if stamped.unplaced:
-            log.warning("rows without a moment", correlation=request.correlation, rows=stamped.unplaced)
-        if request.profile == "block":
-            return Kind.BLOCK, block_records(stamped, shape, device_type)
-        kind = RegisterKind.INSTANTANEOUS if live else RegisterKind.DAILY
-        return Kind.REGISTER, register_records(stamped, shape, device_type, request.profile, kind)
-
-    async def _shape(
-        self, session: Session, meter: Meter, obis: str, scaler_obis: str | None
-    ) -> ProfileShape:
-        """What the meter captures: read once, and again after a key change (a new meter, or a new set-up)."""
-        key = (meter.entry.system_title + meter.key_id, obis)
-        if key not in self._shapes:
-            self._shapes[key] = await read_shape(session, obis, scaler_obis)
-        return self._shapes[key]
-
-    async def _publish(self, kind: Kind, meter: Meter, records: Records, request: ReadRequest) -> None:
-        for start in range(0, len(records), RECORDS_PER_MESSAGE):
-            part = records[start : start + RECORDS_PER_MESSAGE]
-            await self._broker.publish_batch(kind, meter.entry.shard, part, request.correlation)
-            self._metrics.records.labels(kind.value).inc(len(part))
-
-    # -- lines ------------------------------------------------------------------------------------------------
-
-    @asynccontextmanager
-    async def _line(self, meter: Meter) -> AsyncIterator[Line]:
-        """The meter's own connection, or one dialled to its address; raises SessionFailed (unreachable)."""
-        server_sap = meter.compiled.device_type.associations.server_sap
-        carrier = await self._carrier(meter)
-        try:
-            with Line(carrier, server_sap) as line:
-                yield line
-        except SessionFailed as failure:
-            # Out of step or silent: the next session begins with a fresh connection.
-            if failure.kind in (FailureKind.TIMEOUT, FailureKind.PROTOCOL, FailureKind.WRONG_KEY):
-                carrier.close()
-            raise
-        finally:
-            if isinstance(carrier, DialledConnection):
-                carrier.close()
-
-    async def _carrier(self, meter: Meter) -> MeterConnection | DialledConnection:
-        dialled_in = self._gate.by_slot.get(meter.slot)
-        if dialled_in is not None and dialled_in.transport is not None and dialled_in.on_answer is None:
-            return dialled_in
-        address = meter.entry.address
-        if address is None:
-            raise SessionFailed(FailureKind.UNREACHABLE, "the meter has not dialled in")
-        try:
-            host, port = parse_address(address)
-        except ValueError as error:
-            raise SessionFailed(FailureKind.OURS, str(error)) from error
-        return await dial(host, port, self._gate.pushes_of(address))
-
-
-def client_of(meter: Meter) -> Client:
-    """The head end's own client: the utility association of the meter's type."""
-    saps = meter.compiled.device_type.associations
-    return Client(
-        sap=saps.utility_sap,
-        mechanism=Mechanism(saps.hls_mechanism),
-        keys=meter.keys,
-        server_sap=saps.server_sap,
-        public_sap=saps.public_sap,
-    )
-
-
-def _clock_index(shape: ProfileShape) -> int:
-    index = shape.clock_index
-    if index is None:
-        raise SessionFailed(FailureKind.PROTOCOL, f"the profile {shape.obis} captures no clock")
-    return index
+        async with self._reach.session(meter) as session:
+            kind, records = await self._pulls.pull(
+                session, meter, request.profile, window, request.correlation
+            )
+        return await self._pulls.publish(kind, meter, records, request.correlation)

@@ -19,6 +19,8 @@ from urja.headend.intake import Intake
 from urja.headend.keeping import keep_for_ever, keep_windows, restore_windows
 from urja.headend.metrics import Metrics
 from urja.headend.plans import Plans
+from urja.headend.pulls import Pulls
+from urja.headend.reach import Reach
 from urja.headend.roster import Roster
 from urja.headend.setting_aside import SettingAside
 from urja.stream import Broker, User, connect
@@ -51,7 +53,9 @@ class HeadEnd:
             hold=self.gate.hold,
             trace=settings.log.level == "debug",
         )
-        self.plans = Plans(broker, self.roster, self.gate, clock=clock, metrics=self.metrics)
+        self.reach = Reach(broker, self.gate, settings.headend.name)
+        self.pulls = Pulls(broker, clock, self.metrics)
+        self.plans = Plans(broker, self.roster, self.reach, self.pulls, clock=clock, metrics=self.metrics)
         self.synced = asyncio.Event()
         """Set once the registry's projection is known whole."""
         self.failed = asyncio.Event()

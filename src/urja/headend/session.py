@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from urja.cosem.acse import Mechanism
-from urja.cosem.apdu import AccessResult, Conformance
+from urja.cosem.apdu import AccessResult, ActionResult, Conformance
+from urja.cosem.association import ActionResult as ActionDone
 from urja.cosem.association import (
     Associated,
     AssociationConfig,
@@ -21,11 +22,12 @@ from urja.cosem.association import (
     GetResult,
     NeedsSend,
     Notified,
+    SetResult,
     State,
 )
 from urja.cosem.axdr import Data, Tag
 from urja.cosem.errors import CosemError, ServiceRejected
-from urja.cosem.obis import CosemAttribute
+from urja.cosem.obis import CosemAttribute, CosemMethod
 from urja.cosem.security import Suite0Keys
 from urja.cosem.xdlms.selection import Access
 from urja.headend.counters import Counters
@@ -99,6 +101,30 @@ class Session:
             found += [None if isinstance(result, AccessResult) else result for result in event.results]
         return found
 
+    async def set(self, attribute: CosemAttribute, value: Data) -> None:
+        """Write one attribute; SessionFailed (refused, busy) where the meter does not take it."""
+        try:
+            event = await self._exchange(self._association.set(attribute, value))
+        except CosemError as error:
+            raise from_cosem(error) from error
+        if not isinstance(event, SetResult):
+            raise SessionFailed(FailureKind.PROTOCOL, f"{type(event).__name__} answers a SET")
+        if event.result is not AccessResult.SUCCESS:
+            what = f"writing {attribute.obis} attribute {attribute.attribute}"
+            raise _refusal(event.result.name, what, busy=event.result is AccessResult.TEMPORARY_FAILURE)
+
+    async def action(self, method: CosemMethod, parameter: Data | None = None) -> None:
+        """Invoke one method; SessionFailed (refused, busy) where the meter does not carry it out."""
+        try:
+            event = await self._exchange(self._association.action(method, parameter))
+        except CosemError as error:
+            raise from_cosem(error) from error
+        if not isinstance(event, ActionDone):
+            raise SessionFailed(FailureKind.PROTOCOL, f"{type(event).__name__} answers an ACTION")
+        if event.result is not ActionResult.SUCCESS:
+            what = f"method {method.method} of {method.obis}"
+            raise _refusal(event.result.name, what, busy=event.result is ActionResult.TEMPORARY_FAILURE)
+
     async def _get_or_none(self, attribute: CosemAttribute) -> Data | None:
         try:
             return await self.get(attribute)
@@ -135,6 +161,11 @@ class Session:
                     self._line.send(self._sap, event.apdu)
                 elif not isinstance(event, Notified):
                     return event
+
+
+def _refusal(result: str, what: str, *, busy: bool) -> SessionFailed:
+    kind = FailureKind.BUSY if busy else FailureKind.REFUSED
+    return SessionFailed(kind, f"{what}: {result.lower().replace('_', ' ')}")
 
 
 @asynccontextmanager

@@ -42,6 +42,9 @@ _ADVICE: Final = {
     FailureKind.REFUSED: "see which client may read it (--client), and its class (--class)",
     FailureKind.WRONG_KEY: "check --guek, --gak and --system-title",
     FailureKind.PROTOCOL: "capture the exchange and give it to `urja decode`",
+    FailureKind.BUSY: "try again",
+    FailureKind.DISOBEYED: "try again",
+    FailureKind.ELSEWHERE: "try again",
     FailureKind.OURS: "see --help",
 }
 

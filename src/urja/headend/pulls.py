@@ -1,0 +1,107 @@
+"""Pulling a profile: rows by the meter's own capture objects, as records on the stream."""
+
+from datetime import datetime
+from typing import get_args
+
+import structlog
+
+from urja.base.clock import Clock
+from urja.headend.failures import FailureKind, SessionFailed
+from urja.headend.metrics import Metrics
+from urja.headend.placing import stamp
+from urja.headend.profiles import (
+    POWER_EVENTS,
+    ProfileShape,
+    block_records,
+    event_records,
+    read_rows,
+    read_shape,
+    register_records,
+    stamp_rows,
+)
+from urja.headend.roster import Meter
+from urja.headend.session import Session
+from urja.stream import Broker, Kind
+from urja.stream.codec import Records
+from urja.stream.messages import Profile
+from urja.stream.records import RegisterKind, Source
+
+log = structlog.get_logger()
+
+RECORDS_PER_MESSAGE = 4096
+PROFILES: tuple[str, ...] = get_args(Profile)
+
+
+class Pulls:
+    """Reads profiles in open sessions and publishes what they hold."""
+
+    def __init__(self, broker: Broker, clock: Clock, metrics: Metrics) -> None:
+        self._broker = broker
+        self._clock = clock
+        self._metrics = metrics
+        self._shapes: dict[tuple[bytes, str], ProfileShape] = {}
+
+    async def pull(
+        self,
+        session: Session,
+        meter: Meter,
+        profile: str,
+        window: tuple[datetime, datetime],
+        correlation: int,
+    ) -> tuple[Kind, Records]:
+        """The records of a profile's rows stamped within `window`; raises SessionFailed."""
+        kind, records = await self._records(session, meter, profile, window, correlation)
+        records["device_id"] = meter.entry.device_id
+        stamp(records, Source.PULL, correlation, int(self._clock.now().timestamp() * 1000))
+        return kind, records
+
+    async def publish(self, kind: Kind, meter: Meter, records: Records, correlation: int) -> int:
+        """Bring records to the broker; how many. Raises StreamError."""
+        for start in range(0, len(records), RECORDS_PER_MESSAGE):
+            part = records[start : start + RECORDS_PER_MESSAGE]
+            await self._broker.publish_batch(kind, meter.entry.shard, part, correlation)
+            self._metrics.records.labels(kind.value).inc(len(part))
+        return len(records)
+
+    async def _records(
+        self,
+        session: Session,
+        meter: Meter,
+        profile: str,
+        window: tuple[datetime, datetime],
+        correlation: int,
+    ) -> tuple[Kind, Records]:
+        device_type = meter.compiled.device_type
+        if profile == "power-events":
+            shape = await self._shape(session, meter, POWER_EVENTS, None)
+            rows = await read_rows(session, device_type, shape, window)
+            stamped = stamp_rows(rows, _clock_index(shape), device_type, None)
+            return Kind.EVENT, event_records(stamped, shape, device_type, meter.entry.device_id)
+        known = device_type.profiles[profile]
+        shape = await self._shape(session, meter, known.obis, known.scaler_obis)
+        live = profile == "instantaneous"
+        rows = await read_rows(session, device_type, shape, None if live else window)
+        period_s = device_type.interval_s if profile == "block" else 86_400
+        stamped = stamp_rows(rows, _clock_index(shape), device_type, period_s)
+        if stamped.unplaced:
+            log.warning("rows without a moment", correlation=correlation, rows=stamped.unplaced)
+        if profile == "block":
+            return Kind.BLOCK, block_records(stamped, shape, device_type)
+        kind = RegisterKind.INSTANTANEOUS if live else RegisterKind.DAILY
+        return Kind.REGISTER, register_records(stamped, shape, device_type, profile, kind)
+
+    async def _shape(
+        self, session: Session, meter: Meter, obis: str, scaler_obis: str | None
+    ) -> ProfileShape:
+        """What the meter captures: read once, and again after a key change (a new meter, or a new set-up)."""
+        key = (meter.entry.system_title + meter.key_id, obis)
+        if key not in self._shapes:
+            self._shapes[key] = await read_shape(session, obis, scaler_obis)
+        return self._shapes[key]
+
+
+def _clock_index(shape: ProfileShape) -> int:
+    index = shape.clock_index
+    if index is None:
+        raise SessionFailed(FailureKind.PROTOCOL, f"the profile {shape.obis} captures no clock")
+    return index

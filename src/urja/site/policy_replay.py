@@ -1,0 +1,229 @@
+"""What a policy would have done between two instants, account by account, from the ledger's own entries.
+
+A replay is a thought: use is taken as it was, also after a cut that did not happen, every notice is taken to be
+delivered when it is asked for, data to be fresh and services healthy. docs/policy.md says what follows from that.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from itertools import groupby
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import psycopg
+
+from urja.core.policy import (
+    Decision,
+    Facts,
+    NoticeFact,
+    PaidSince,
+    Policy,
+    Reason,
+    Standing,
+    decide,
+    exhausted,
+)
+
+type Connection = psycopg.Connection[Any]
+
+COST_DAYS: Final = timedelta(days=7)
+"""The usual cost of a day is the mean of the last seven charged ones, as on the consumer's page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """One entry of the ledger, as far as a policy is concerned."""
+
+    at: datetime
+    amount_minor: int
+    balance_after_minor: int
+    is_credit: bool
+    service_date: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What happened to an account: its postings, oldest first, and the cuts that the meter confirmed."""
+
+    account_id: int
+    category: str
+    sanctioned_load_w: int
+    postings: tuple[Posting, ...]
+    cut_at: tuple[datetime, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayedCut:
+    """A cut that the document orders."""
+
+    account_id: int
+    at: datetime
+    balance_minor: int
+    reason: Reason
+    restored_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ActualCut:
+    """A cut that happened, and what the document says about that instant."""
+
+    account_id: int
+    at: datetime
+    standing: Standing
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """One account under a document."""
+
+    cuts: tuple[ReplayedCut, ...]
+    actual: tuple[ActualCut, ...]
+    notices: int
+    last: Decision
+
+
+@dataclass(slots=True)
+class _Account:
+    """The state of a replay, folded from postings and decisions."""
+
+    policy: Policy
+    facts: Facts
+    waiting: list[Posting]
+    """Postings still to come, the next one last."""
+    costs: list[tuple[date, int]] = field(default_factory=list)
+
+    def advance(self, now: datetime) -> None:
+        """Apply what was posted up to an instant."""
+        while self.waiting and self.waiting[-1].at <= now:
+            self._post(self.waiting.pop())
+        self.facts = replace(self.facts, now=now, as_of=now, daily_cost_minor=self._daily_cost())
+
+    def _post(self, posting: Posting) -> None:
+        facts, before = self.facts, posting.balance_after_minor - posting.amount_minor
+        out = exhausted(self.policy, posting.balance_after_minor)
+        paid = facts.paid if out else None
+        if posting.is_credit:
+            facts = replace(facts, last_recharge_minor=posting.amount_minor, last_recharge_at=posting.at)
+            if out:
+                known = paid or PaidSince(posting.at, 0, self.policy.credit.cut_below_minor - before)
+                paid = replace(known, paid_minor=known.paid_minor + posting.amount_minor)
+        elif posting.service_date is not None:
+            self.costs.append((posting.service_date, -posting.amount_minor))
+        self.facts = replace(
+            facts,
+            balance_minor=posting.balance_after_minor,
+            paid=paid,
+            below_cut_since=(facts.below_cut_since or posting.at) if out else None,
+        )
+
+    def _daily_cost(self) -> int | None:
+        if not self.costs:
+            return None
+        last = max(day for day, _ in self.costs)
+        self.costs = [(day, cost) for day, cost in self.costs if day > last - COST_DAYS]
+        cost = sum(cost for _, cost in self.costs) // len({day for day, _ in self.costs})
+        return cost if cost > 0 else None
+
+    def next_at(self, decision: Decision, end: datetime, stops: Sequence[datetime]) -> datetime:
+        """When facts or time next change."""
+        instants = [end, *(stop for stop in stops if stop > self.facts.now)]
+        if self.waiting:
+            instants.append(self.waiting[-1].at)
+        if decision.look_again_at is not None:
+            instants.append(decision.look_again_at)
+        return min(instants)
+
+
+def replay(policy: Policy, history: History, begin: datetime, end: datetime, zone: ZoneInfo) -> Replay:
+    """One account from `begin` up to `end`. It is on at the beginning, and no notice has been sent."""
+    facts = Facts(
+        account_id=history.account_id,
+        now=begin,
+        zone=zone,
+        balance_minor=0,
+        as_of=begin,
+        category=history.category,
+        sanctioned_load_w=history.sanctioned_load_w,
+        supply="on",
+    )
+    account = _Account(policy, facts, waiting=list(reversed(history.postings)))
+    cuts: list[ReplayedCut] = []
+    actual: list[ActualCut] = []
+    notices = 0
+    stops = [at for at in history.cut_at if begin <= at < end]
+    account.advance(begin)
+    decision = decide(policy, account.facts)
+    while True:
+        now = account.facts.now
+        if now in stops:
+            actual.append(ActualCut(history.account_id, now, decision.standing, decision.reason))
+        while decision.intents and (facts := _carried_out(account.facts, decision, cuts)) != account.facts:
+            # A notice that arrives and a relay that obeys are facts to decide on again.
+            notices += len(decision.notices)
+            account.facts = facts
+            decision = decide(policy, facts)
+        following = account.next_at(decision, end, stops)
+        if following >= end:
+            return Replay(tuple(cuts), tuple(actual), notices, decision)
+        account.advance(following)
+        decision = decide(policy, account.facts)
+
+
+def _carried_out(facts: Facts, decision: Decision, cuts: list[ReplayedCut]) -> Facts:
+    """The account after a decision: notices arrive, the relay obeys."""
+    sent = tuple(NoticeFact(notice.kind, facts.now, facts.now) for notice in decision.notices)
+    facts = replace(facts, notices=facts.notices + sent)
+    if decision.cut is not None and facts.supply == "on":
+        cuts.append(ReplayedCut(facts.account_id, facts.now, facts.balance_minor, decision.cut.reason))
+        return replace(facts, supply="off", holds=frozenset({"credit"}))
+    if decision.restore is not None and facts.supply == "off":
+        cuts[-1] = replace(cuts[-1], restored_at=facts.now)
+        return replace(facts, supply="on", holds=frozenset())
+    return facts
+
+
+def histories(connection: Connection, currency: str, begin: datetime, end: datetime) -> Iterator[History]:
+    """Every consumer's account in a currency, with its postings before `end`. Reads in one transaction."""
+    with connection.transaction(), connection.cursor(name="postings") as cursor:
+        cut_at = _confirmed_cuts(connection, begin, end)
+        accounts = _accounts(connection, currency, end)
+        cursor.execute(
+            "SELECT account_id, posted_at, amount_minor, balance_after_minor, origin = 'credit', service_date "
+            "FROM ledger_entry WHERE posted_at < %s ORDER BY bucket, account_id, seq",
+            [end],
+        )
+        for account_id, rows in groupby(cursor, key=lambda row: row[0]):
+            known = accounts.get(account_id)
+            if known is None:
+                continue
+            postings = tuple(Posting(*row[1:]) for row in rows)
+            yield History(account_id, *known, postings, tuple(cut_at.get(account_id, ())))
+
+
+def _accounts(connection: Connection, currency: str, end: datetime) -> dict[int, tuple[str, int]]:
+    """Category and sanctioned load by account, of its last agreement before `end`."""
+    rows = connection.execute(
+        "SELECT DISTINCT ON (a.id) a.id, g.tariff_code, g.sanctioned_load_w FROM ledger_account a "
+        "JOIN registry_agreement g ON g.account_id = a.id AND g.valid_from < %s "
+        "WHERE a.kind = 'consumer' AND a.currency = %s ORDER BY a.id, g.valid_from DESC",
+        [end, currency],
+    )
+    return {account_id: (category, load_w) for account_id, category, load_w in rows}
+
+
+def _confirmed_cuts(connection: Connection, begin: datetime, end: datetime) -> dict[int, list[datetime]]:
+    """By account: the command's own, or the one that the service point was let to."""
+    rows = connection.execute(
+        "SELECT coalesce(c.account_id, g.account_id) AS account_id, c.ended_at FROM commands_command c "
+        "LEFT JOIN registry_agreement g ON c.account_id IS NULL AND g.service_point_id = c.service_point_id "
+        "AND g.valid_from <= c.ended_at AND (g.valid_to IS NULL OR g.valid_to > c.ended_at) "
+        "WHERE c.kind = 'disconnect' AND c.state = 'confirmed' AND c.ended_at >= %s AND c.ended_at < %s "
+        "AND coalesce(c.account_id, g.account_id) IS NOT NULL ORDER BY c.ended_at",
+        [begin, end],
+    )
+    found: dict[int, list[datetime]] = {}
+    for account_id, ended_at in rows:
+        found.setdefault(account_id, []).append(ended_at)
+    return found

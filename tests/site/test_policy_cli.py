@@ -1,0 +1,168 @@
+"""`urja policy check`, and the past under a document: thought through by hand, then from a real database."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from tests.apps.street import adopt
+
+import urja.core.policy
+from urja.core.calendar import Period, month_of
+from urja.core.policy import bundled_policies, parse_policy
+from urja.site.exits import Refusal
+from urja.site.policy_cli import replay_all
+from urja.site.policy_replay import History, Posting, replay
+
+IST = ZoneInfo("Asia/Kolkata")
+DOCUMENTS = f"{urja.core.policy.__path__[0]}/documents"
+PLAIN, UPPCL = (parse_policy(bundled_policies()[name]) for name in ("plain.toml", "uppcl-modelled.toml"))
+BEGIN = datetime(2026, 11, 2, tzinfo=IST)
+"""A Monday."""
+END = datetime(2026, 12, 1, tzinfo=IST)
+
+
+def urja_policy(*arguments):
+    """In a process of its own, with Django made unimportable."""
+    code = "import sys; sys.modules['django'] = None; from urja.site.cli import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", code, "policy", *arguments], capture_output=True, text=True, check=False
+    )
+
+
+def test_check_says_all_that_is_wrong(tmp_path):
+    good = urja_policy("check", f"{DOCUMENTS}/plain.toml", f"{DOCUMENTS}/uppcl-modelled.toml")
+    assert (good.returncode, good.stderr) == (0, "")
+    assert "good: uppcl-modelled 2025-09 from 2025-09-01" in good.stdout
+    bad = tmp_path / "bad.toml"
+    bad.write_text(bundled_policies()["plain.toml"].replace("at_most = 3", "at_most = 0\nat_least = 0"))
+    wrong = urja_policy("check", str(bad))
+    assert wrong.returncode == 2
+    assert len(wrong.stdout.splitlines()) == 2
+    told = json.loads(urja_policy("check", "--json", str(bad)).stdout)["faults"][str(bad)]
+    assert [fault["where"] for fault in told] == ["payments.at_most", "payments.at_least"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--from", "2026-11-02", "--to", "2026-11-02"], "is no day"),
+        (["--from", "2026-11-02", "--to", "2026-11-03"], "no Urja runs on"),
+    ],
+)
+def test_replay_refuses_with_a_sentence(tmp_path, arguments, words):
+    done = urja_policy("replay", f"{DOCUMENTS}/plain.toml", *arguments, "--data", str(tmp_path))
+    assert done.returncode != 0
+    assert words in done.stderr
+
+
+def history(*days: int, recharges: dict[int, int] | None = None, cut_at=(), load_w=3000) -> History:
+    """An account that each midnight is charged for the day before; recharges at seven in the evening."""
+    balance, postings = 0, []
+    moves = [(BEGIN + timedelta(days=n), -amount, False) for n, amount in enumerate(days, 1)]
+    moves += [
+        (BEGIN + timedelta(days=day, hours=19), amount, True) for day, amount in (recharges or {}).items()
+    ]
+    for at, amount, is_credit in sorted(moves):
+        balance += amount
+        service = None if is_credit else at.date() - timedelta(days=1)
+        postings.append(Posting(at, amount, balance, is_credit, service))
+    return History(7, "", load_w, tuple(postings), tuple(cut_at))
+
+
+def stamps(cuts) -> list[tuple[str, str | None]]:
+    def stamp(at):
+        return f"{at.astimezone(IST):%a %d %H:%M}"
+
+    return [(stamp(cut.at), stamp(cut.restored_at) if cut.restored_at else None) for cut in cuts]
+
+
+def test_a_month_of_an_account_that_recharges_in_the_dark():
+    """₹100 on Monday evening, ₹40 a day: below zero on Thursday's midnight, beyond the emergency credit on Friday's."""
+    past = history(*[4_000] * 20, recharges={0: 10_000, 5: 30_000})
+    result = replay(PLAIN, past, BEGIN, END, IST)
+    assert stamps(result.cuts) == [("Fri 06 10:00", "Sat 07 19:00"), ("Mon 16 10:00", None)]
+    assert result.cuts[0].balance_minor == -6_000
+    assert result.last.standing == "cut"
+
+
+def test_another_document_gives_another_month():
+    past = history(*[4_000] * 20, recharges={0: 10_000, 5: 30_000})
+    assert stamps(replay(UPPCL, past, BEGIN, END, IST).cuts) == [("Mon 16 08:00", None)]
+    small = replace(past, category="LMV-1", sanctioned_load_w=900)
+    result = replay(UPPCL, small, BEGIN, END, IST)
+    assert result.cuts == ()
+    assert result.last.reason.key == "small_consumer"
+
+
+def test_what_happened_is_held_against_the_document():
+    night = BEGIN + timedelta(days=4, hours=22)
+    result = replay(PLAIN, history(*[4_000] * 6, recharges={0: 10_000}, cut_at=[night]), BEGIN, END, IST)
+    assert [(cut.at, cut.standing.value) for cut in result.actual] == [(night, "cut")]
+    early = BEGIN + timedelta(days=1)
+    result = replay(PLAIN, history(*[4_000] * 6, recharges={0: 10_000}, cut_at=[early]), BEGIN, END, IST)
+    assert [cut.reason.rule for cut in result.actual] == ["warnings.days_left"]
+
+
+def charge(account_id: int, amount: int, at: datetime, key: str) -> None:
+    from urja.apps.ledger import operations
+
+    draft = operations.Draft(
+        account_id=account_id,
+        contra="revenue:energy",
+        amount_minor=amount,
+        origin="manual",
+        line="energy",
+        accounting_month=at.date().replace(day=1),
+        idempotency_key=key,
+    )
+    operations.post_entries(7, [draft], at)
+
+
+def cut(adopted, at: datetime) -> None:
+    from urja.apps.commands.models import Command, State
+
+    Command.objects.create(
+        id=adopted.service_point_id + 1000,
+        device_id=adopted.device_id,
+        service_point_id=adopted.service_point_id,
+        kind="disconnect",
+        sequence=1,
+        state=State.CONFIRMED,
+        reason="test",
+        cause_correlation=1,
+        issued_at=at - timedelta(minutes=1),
+        issued_wall_ms=1,
+        expires_at=at + timedelta(hours=1),
+        ended_at=at,
+        ended_wall_ms=2,
+    )
+
+
+def test_replay_from_the_database(database):
+    one, two = adopt(1), adopt(2)
+    start = datetime(2026, 3, 9, 20, tzinfo=UTC)
+    charge(one.account_id, -20_000, start, "a")
+    charge(two.account_id, 20_000, start, "b")
+    cut(two, start + timedelta(days=1))
+    now = datetime(2026, 3, 20, tzinfo=UTC)
+    with database.connect() as connection:
+        outcome = replay_all(connection, PLAIN, month_of(start.date()), IST, now)
+        later = Period(now.date() + timedelta(days=1), now.date() + timedelta(days=2))
+        with pytest.raises(Refusal, match="has not begun"):
+            replay_all(connection, PLAIN, later, IST, now)
+    told = outcome.as_json("hi")
+    assert (told["accounts"], told["notices"]) == (2, 2)
+    assert [(row["account_id"], row["at"]) for row in told["cuts"]] == [
+        (one.account_id, "2026-03-10T10:00:00+05:30")
+    ]
+    assert [(row["account_id"], row["standing"]) for row in told["happened"]] == [(two.account_id, "fine")]
+    assert told["standings"] == {"cut": 1, "fine": 1}
+    text = outcome.as_text("en")
+    assert (
+        "it would have ordered 1 cut of 1 account and sent 2 notices; what happened: 1 cut of 1 account"
+        in text
+    )

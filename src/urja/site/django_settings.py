@@ -21,6 +21,7 @@ URJA_APPS = [
         "urja.apps.ledger",
         "urja.apps.commands",
         "urja.apps.notices",
+        "urja.apps.supply",
         "urja.web.portal",
     )
     if find_spec(name) is not None

@@ -5,5 +5,10 @@ GRANTS: dict[str, list[str]] = {
         "GRANT SELECT, INSERT, DELETE ON notices_message TO urja_web",
         "GRANT USAGE ON SEQUENCE notices_message_id_seq TO urja_web",
         "GRANT SELECT, INSERT, UPDATE, DELETE ON web_cache TO urja_web",
+        "GRANT SELECT ON notices_notice TO urja_web",
+    ],
+    "urja_pipeline": [
+        "GRANT SELECT, INSERT, UPDATE ON notices_notice TO urja_pipeline",
+        "GRANT USAGE ON SEQUENCE notices_notice_id_seq TO urja_pipeline",
     ],
 }

@@ -1,8 +1,11 @@
 """Writing side of notices."""
 
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from urja.apps.notices.models import Message
+from urja.apps.notices.models import Message, Notice
 
 OUTBOX_KEEPS = 200
 """A demonstration's outbox is bounded: the oldest messages go when new ones come."""
@@ -15,3 +18,38 @@ def store_message(*, sender: str, recipient: str, subject: str, body: str, sent_
     )
     Message.objects.filter(id__lte=message.id - OUTBOX_KEEPS).delete()
     return message
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A notice that somebody wants sent; `params` as in `urja.core.policy.Notify`."""
+
+    account_id: int
+    kind: str
+    params: Mapping[str, Any]
+    dedupe_key: str
+
+
+def request_notice(
+    account_id: int, kind: str, params: Mapping[str, Any], dedupe_key: str, requested_at: datetime
+) -> Notice:
+    """Ask for a notice; the first one where the key has been used before."""
+    request_notices([Request(account_id, kind, params, dedupe_key)], requested_at)
+    return Notice.objects.get(dedupe_key=dedupe_key)
+
+
+def request_notices(requests: Iterable[Request], requested_at: datetime) -> None:
+    """Ask for many at once; keys that have been used before ask for nothing."""
+    Notice.objects.bulk_create(
+        [
+            Notice(
+                account_id=request.account_id,
+                kind=request.kind,
+                params=dict(request.params),
+                dedupe_key=request.dedupe_key,
+                requested_at=requested_at,
+            )
+            for request in requests
+        ],
+        ignore_conflicts=True,
+    )

@@ -1,0 +1,26 @@
+"""Rights of each PostgreSQL role on this app's tables: the web shows, and records what operators order."""
+
+_ALL = (
+    "supply_policy_version, supply_policy_assignment, supply_terms, supply_order, supply_hold, supply_state, "
+    "supply_decision, supply_switching, supply_relight, supply_health"
+)
+
+_WRITTEN = "supply_hold, supply_state, supply_decision, supply_switching, supply_relight, supply_health"
+
+GRANTS: dict[str, list[str]] = {
+    "urja_web": [
+        f"GRANT SELECT ON {_ALL} TO urja_web",
+        "GRANT INSERT ON supply_order TO urja_web",
+        "GRANT USAGE ON SEQUENCE supply_order_id_seq TO urja_web",
+    ],
+    "urja_pipeline": [
+        f"GRANT SELECT ON {_ALL} TO urja_pipeline",
+        f"GRANT INSERT ON {_WRITTEN} TO urja_pipeline",
+        "GRANT UPDATE ON supply_state, supply_relight TO urja_pipeline",
+        "GRANT UPDATE (released_at, released_by) ON supply_hold TO urja_pipeline",
+        "GRANT UPDATE (applied_at) ON supply_order TO urja_pipeline",
+        "GRANT DELETE ON supply_health TO urja_pipeline",
+        "GRANT SELECT, DELETE ON supply_changed TO urja_pipeline",
+        "GRANT USAGE ON SEQUENCE supply_hold_id_seq, supply_decision_id_seq, supply_health_id_seq TO urja_pipeline",
+    ],
+}

@@ -1,0 +1,121 @@
+"""The writing side of the supply: policies, terms, and what operators order.
+
+What the stage `decide` does with them is `urja.apps.supply.switching` and `urja.apps.supply.standings`.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db import connection, transaction
+
+from urja.apps.supply.errors import PolicyConflict, UnknownHold, UnknownPolicy
+from urja.apps.supply.models import HELD_BY_HAND, Order, OrderAction, PolicyAssignment, PolicyVersion, Terms
+from urja.core.policy import bundled_policies, parse_policy
+
+
+def load_policy(text: str, *, recorded_at: datetime, actor: str) -> PolicyVersion:
+    """Store a document as a version of its policy; loading the same text again changes nothing.
+
+    The first policy of an installation governs everybody until `assign_policy` says otherwise. Raises
+    core.policy.PolicyError with every fault of the document, PolicyConflict where its code and version are taken
+    by another text.
+    """
+    policy = parse_policy(text)
+    fresh = PolicyVersion(
+        code=policy.code,
+        version=policy.version,
+        valid_from=policy.valid_from,
+        text=text,
+        sha256=policy.sha256,
+        recorded_at=recorded_at,
+        actor=actor,
+    )
+    with transaction.atomic():
+        PolicyVersion.objects.bulk_create([fresh], ignore_conflicts=True)
+        stored = PolicyVersion.objects.get(code=policy.code, version=policy.version)
+        if stored.sha256 != policy.sha256:
+            raise PolicyConflict(f"policy {policy.code} {policy.version} is stored with another text")
+        PolicyAssignment.objects.bulk_create(
+            [PolicyAssignment(category="", code=policy.code, recorded_at=recorded_at, actor=actor)],
+            ignore_conflicts=True,
+        )
+        look_at_all_again()
+    return stored
+
+
+def load_bundled_policy(name: str, *, recorded_at: datetime, actor: str) -> PolicyVersion:
+    """One of the documents that come with Urja, by its file name such as `plain.toml`."""
+    return load_policy(bundled_policies()[name], recorded_at=recorded_at, actor=actor)
+
+
+def assign_policy(category: str, code: str, *, recorded_at: datetime, actor: str) -> None:
+    """Let a policy govern a consumer category (empty: everybody else); raises UnknownPolicy."""
+    if not PolicyVersion.objects.filter(code=code).exists():
+        raise UnknownPolicy(f"no version of a policy {code!r} is stored")
+    with transaction.atomic():
+        PolicyAssignment.objects.update_or_create(
+            category=category, defaults={"code": code, "recorded_at": recorded_at, "actor": actor}
+        )
+        look_at_all_again()
+
+
+def set_terms(
+    account_id: int,
+    *,
+    recorded_at: datetime,
+    actor: str,
+    category: str = "",
+    flags: Iterable[str] = (),
+    converted_at: datetime | None = None,
+    arrears_minor: int = 0,
+) -> Terms:
+    """Say what an account is: its category, its flags (`never_cut`, `medical`), when it became prepaid."""
+    terms, _ = Terms.objects.update_or_create(
+        account_id=account_id,
+        defaults={
+            "category": category,
+            "flags": sorted(set(flags)),
+            "converted_at": converted_at,
+            "arrears_minor": arrears_minor,
+            "recorded_at": recorded_at,
+            "actor": actor,
+        },
+    )
+    return terms
+
+
+def request_hold(
+    service_point_id: int, reason: str, *, actor: str, requested_at: datetime, note: str = ""
+) -> Order:
+    """Order that a supply be held off (`HELD_BY_HAND`); the pipeline switches. Raises UnknownHold."""
+    return _order(OrderAction.HOLD, service_point_id, reason, actor, requested_at, note)
+
+
+def request_release(
+    service_point_id: int, reason: str, *, actor: str, requested_at: datetime, note: str = ""
+) -> Order:
+    """Order that one reason be taken away; supply returns when none is left. Raises UnknownHold."""
+    return _order(OrderAction.RELEASE, service_point_id, reason, actor, requested_at, note)
+
+
+def _order(
+    action: OrderAction, service_point_id: int, reason: str, actor: str, requested_at: datetime, note: str
+) -> Order:
+    if reason not in HELD_BY_HAND:
+        raise UnknownHold(
+            f"nobody holds a supply off by hand for {reason!r}; known: {', '.join(HELD_BY_HAND)}"
+        )
+    return Order.objects.create(
+        service_point_id=service_point_id,
+        action=action,
+        hold=reason,
+        note=note,
+        actor=actor,
+        requested_at=requested_at,
+    )
+
+
+def look_at_all_again() -> None:
+    """Let every account be decided anew, as after a change of the rules."""
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE supply_state SET seen_seq = -1")

@@ -5,7 +5,7 @@ from tests.meter.helpers import DAY, HOUR, MIDNIGHT_S, make_engine
 
 from urja.meter.engine import DOUBTFUL, Tale
 from urja.meter.events import Log, StatusBit
-from urja.meter.relay import CONTROL_MODES, ControlState, LoadSwitch, Order
+from urja.meter.relay import Order
 
 WH = 1  # column of a block row after stamp and status: voltage, then import_wh
 REGISTER = 2  # column of a daily row
@@ -180,20 +180,3 @@ def test_open_switch_stops_the_load_and_is_told():
     assert engine.operate_switch(Order.REMOTE_DISCONNECT) == []
     assert len(engine.operate_switch(Order.REMOTE_RECONNECT)) == 1
     assert [row[2] for row in engine.logs[Log.CONTROL].by_entry(1, 0)] == [301, 302]
-
-
-@pytest.mark.parametrize("mode", CONTROL_MODES)
-@pytest.mark.parametrize("state", ControlState)
-@pytest.mark.parametrize("order", Order)
-def test_every_order_in_every_state_and_mode(mode, state, order):
-    switch = LoadSwitch(state, mode)
-    moved = switch.obey(order)
-    assert moved is (switch.closed is not (state is ControlState.CONNECTED))
-    if mode == 0:
-        assert switch.state is state
-    elif order is Order.REMOTE_DISCONNECT:
-        assert switch.state is ControlState.DISCONNECTED
-    elif state is ControlState.DISCONNECTED and order is Order.REMOTE_RECONNECT:
-        assert switch.state is (ControlState.CONNECTED if mode in {2, 4} else ControlState.READY)
-    elif order is Order.MANUAL_RECONNECT:
-        assert switch.state is (state if state is ControlState.DISCONNECTED else ControlState.CONNECTED)

@@ -60,6 +60,8 @@ class HeadEnd:
         finally:
             self.writers.remove(writer)
             writer.close()
+            async with self.arrived:
+                self.arrived.notify_all()
 
     async def _take(self, frame):
         if frame.destination == 64:

@@ -336,3 +336,9 @@ def test_general_glo():
         anonymous.open(KEYS)
     with pytest.raises(AuthenticationFailed):
         sealed.open(Suite0Keys(bytes(16), bytes(16)))
+
+
+@pytest.mark.parametrize("reason", [0, 30, 255, 644, 0x0102_0304])
+def test_a_release_with_a_reason_of_any_length_is_written_back(reason):
+    raw = Rlrq(reason).encode()
+    assert decode_apdu(raw) == Rlrq(reason)

@@ -28,6 +28,7 @@ from urja.cosem.apdu import (
     DataNotification,
     EntryAccess,
     ExceptionResponse,
+    GeneralDedCiphered,
     GeneralGloCiphered,
     GetRequestNext,
     GetRequestNormal,
@@ -521,6 +522,68 @@ def test_another_title_or_a_dedicated_key_is_refused():
     dedicated = GlobalCiphered(0xD0, ours.control, ours.counter, ours.payload)
     assert isinstance(wire.server.receive(dedicated.encode())[0].error, UnexpectedApdu)
     assert isinstance(wire.server.receive(ours.encode())[0], GetRequested)
+
+
+DEDICATED = Suite0Keys(bytes(range(32, 48)), KEYS.gak)
+
+
+def with_dedicated_key(mechanism=Mechanism.LLS):
+    """A wire whose client proposes a dedicated key, as the standard's clients may."""
+    wire = Wire.of(mechanism, True)
+    client = wire.client
+    client._initiate = lambda: InitiateRequest(client.config.conformance, 1024, DEDICATED.guek)
+    wire.objects[CLOCK] = VALUE
+    return wire
+
+
+@pytest.mark.parametrize("general", [False, True])
+def test_a_dedicated_key_protects_requests_and_answers(general):
+    wire = with_dedicated_key()
+    wire.say(wire.client.associate())
+    request = GetRequestNormal(0xC1, CLOCK).encode()
+    for counter in (0, 1):  # a counter of its own, from the beginning
+        if general:
+            sealed = GeneralDedCiphered.protect(
+                DEDICATED, CLIENT_TITLE, counter, AUTHENTICATED_ENCRYPTED, request
+            )
+        else:
+            sealed = GlobalCiphered.protect(
+                DEDICATED, CLIENT_TITLE, counter, AUTHENTICATED_ENCRYPTED, request, dedicated=True
+            )
+        [asked] = wire.server.receive(sealed.encode())
+        answer = decode_apdu(wire.server.respond_get(asked.ref, VALUE))
+        assert type(answer) is type(sealed)
+        assert decode_apdu(answer.open(DEDICATED, SERVER_TITLE)).result == VALUE
+    assert isinstance(wire.server.receive(sealed.encode())[0].error, ReplayDetected)
+    assert wire.say(wire.client.get(CLOCK))[0].data == VALUE  # under the global key too, and so answered
+
+
+def test_a_dedicated_key_ends_with_its_association_and_must_have_its_length():
+    wire = with_dedicated_key()
+    wire.say(wire.client.associate())
+    wire.say(wire.client.release())
+    client = wire.client
+    client._initiate = lambda: InitiateRequest(client.config.conformance, 1024)
+    wire.say(client.associate())
+    request = GetRequestNormal(0xC1, CLOCK).encode()
+    sealed = GlobalCiphered.protect(
+        DEDICATED, CLIENT_TITLE, 9, AUTHENTICATED_ENCRYPTED, request, dedicated=True
+    )
+    assert isinstance(wire.server.receive(sealed.encode())[0].error, UnexpectedApdu)
+    short = Wire.of(Mechanism.LLS, True)
+    short.client._initiate = lambda: InitiateRequest(client.config.conformance, 1024, b"short")
+    with pytest.raises(AssociationRejected):
+        short.say(short.client.associate())
+
+
+@pytest.mark.parametrize(("mechanism", "ciphered"), [(Mechanism.NONE, False), (Mechanism.HLS_GMAC, True)])
+def test_a_client_that_gave_up_without_a_release_begins_anew(mechanism, ciphered):
+    wire = Wire.of(mechanism, ciphered)
+    wire.objects[CLOCK] = VALUE
+    for _ in range(2):
+        assert isinstance(wire.say(wire.client.associate())[-1], Associated)
+        assert wire.say(wire.client.get(CLOCK))[0].data == VALUE
+        wire.client.lost()
 
 
 def test_a_forged_counter_does_not_move_the_window():

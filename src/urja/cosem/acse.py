@@ -337,7 +337,12 @@ def _graphic_string(value: bytes) -> bytes:
 
 
 def _integer(value: int) -> bytes:
-    return _tlv(0x02, bytes((value,)))
+    return _tlv(0x02, _small(value))
+
+
+def _small(value: int) -> bytes:
+    """As `_read_small` takes it: what these components say fits one byte, what a peer may send four."""
+    return value.to_bytes(max(1, (value.bit_length() + 7) // 8))
 
 
 def _object_identifier(prefix: bytes, arc: int) -> bytes:
@@ -360,6 +365,6 @@ def _encode_fields(tag: int, fields: list[tuple[int, bytes]]) -> bytes:
 
 def _encode_release(tag: int, release: Rlrq | Rlre) -> bytes:
     fields = list(release.extra)
-    _add(fields, 0x80, release.reason, lambda reason: bytes((reason,)))
+    _add(fields, 0x80, release.reason, _small)
     _add(fields, 0xBE, release.user_information, _octet_string)
     return _encode_fields(tag, fields)

@@ -141,6 +141,9 @@ class Association:
         self._peer_challenge = b""
         self._blocks = Reassembler(config.limits)
         self._general = config.general_protection
+        self._dedicated_keys: Suite0Keys | None = None
+        self._dedicated_counter = -1
+        self._answer_dedicated = False
 
     def lost(self) -> None:
         """The transport is gone, and the association with it. Counters stay."""
@@ -149,6 +152,7 @@ class Association:
 
     def _forget(self) -> None:
         self._own_challenge = self._peer_challenge = b""
+        self._dedicated_keys, self._dedicated_counter, self._answer_dedicated = None, -1, False
         self._blocks.reset()
 
     def _move(self, passed: Input, *, ours: bool) -> None:
@@ -185,7 +189,15 @@ class Association:
         return sealed.encode()
 
     def _protect_service(self, apdu: bytes) -> bytes:
+        if self._answer_dedicated and self._dedicated_keys is not None:
+            return self._protect_dedicated(apdu, self._dedicated_keys)
         return self._protect(apdu, general=self._general)
+
+    def _protect_dedicated(self, apdu: bytes, keys: Suite0Keys) -> bytes:
+        counter, control = self._take_counter(), self.config.control
+        if self._general:
+            return GeneralDedCiphered.protect(keys, self._title(), counter, control, apdu).encode()
+        return GlobalCiphered.protect(keys, self._title(), counter, control, apdu, dedicated=True).encode()
 
     def _decode(self, raw: bytes) -> Apdu | None:
         """The plain APDU in what came in; None while a block transfer is incomplete."""
@@ -213,7 +225,9 @@ class Association:
     def _open(self, apdu: GlobalCiphered | GeneralGloCiphered) -> bytes:
         if not self.config.ciphered:
             raise UnexpectedApdu("a ciphered APDU in an association without ciphering")
-        if isinstance(apdu, GeneralDedCiphered) or (isinstance(apdu, GlobalCiphered) and apdu.dedicated):
+        dedicated = under_dedicated_key(apdu)
+        keys = self._dedicated_keys if dedicated else self._keys()
+        if keys is None:
             raise UnexpectedApdu("a dedicated key is used, and none was agreed")
         if not apdu.control.covers(self.config.control) or apdu.control.broadcast:
             raise AuthenticationFailed("the protection is not what was agreed", offset=None)
@@ -221,19 +235,13 @@ class Association:
             raise UnexpectedApdu("a ciphered APDU before the peer gave its system title")
         if isinstance(apdu, GeneralGloCiphered) and apdu.system_title not in (b"", self.peer_system_title):
             raise AuthenticationFailed("the APDU is under another system title than the association")
-        plain = apdu.open(self._keys(), self.peer_system_title)
-        self._advance_peer(apdu.counter)
+        plain = apdu.open(keys, self.peer_system_title)
+        if dedicated:
+            # Each key has its own counter; a dedicated key begins, and ends, with its association.
+            self._dedicated_counter = _advanced(self._dedicated_counter, apdu.counter)
+        else:
+            self.peer_counter = _advanced(self.peer_counter, apdu.counter)
         return plain
-
-    def _advance_peer(self, counter: int) -> None:
-        """Associations are strict: each counter is above all before it."""
-        if counter <= self.peer_counter:
-            raise ReplayDetected(
-                f"invocation counter {counter} does not advance from {self.peer_counter}",
-                counter=counter,
-                expected=self.peer_counter + 1,
-            )
-        self.peer_counter = counter
 
     # --- challenges -----------------------------------------------------------------------------------
 
@@ -298,6 +306,20 @@ class Association:
     def _block_size(self, header: int) -> int:
         """Bytes of raw data that fit one block after `header` bytes of APDU."""
         return max(self.peer_max_pdu - self._overhead() - header, 1)
+
+
+def under_dedicated_key(apdu: GlobalCiphered | GeneralGloCiphered) -> bool:
+    """Whether the dedicated key of the association protects an APDU."""
+    return apdu.dedicated if isinstance(apdu, GlobalCiphered) else isinstance(apdu, GeneralDedCiphered)
+
+
+def _advanced(last: int, counter: int) -> int:
+    """Associations are strict: each counter is above all before it; ReplayDetected otherwise."""
+    if counter <= last:
+        raise ReplayDetected(
+            f"invocation counter {counter} does not advance from {last}", counter=counter, expected=last + 1
+        )
+    return counter
 
 
 class Incoming:

@@ -48,7 +48,14 @@ from urja.cosem.apdu import (
     decode_apdu,
 )
 from urja.cosem.association_auth import MAX_CHALLENGE, MIN_CHALLENGE
-from urja.cosem.association_base import REPLY_TO_HLS, Association, AssociationConfig, Incoming, Outgoing
+from urja.cosem.association_base import (
+    REPLY_TO_HLS,
+    Association,
+    AssociationConfig,
+    Incoming,
+    Outgoing,
+    under_dedicated_key,
+)
 from urja.cosem.association_events import (
     ActionRequested,
     Associated,
@@ -75,6 +82,7 @@ from urja.cosem.errors import (
     ReplayDetected,
     UnexpectedApdu,
 )
+from urja.cosem.security import KEY_LENGTH, Suite0Keys
 from urja.cosem.xdlms import get, set_
 from urja.cosem.xdlms.codes import Conformance
 from urja.cosem.xdlms.cursor import Cursor
@@ -141,13 +149,17 @@ class ServerAssociation(Association):
     def _unprotect_service(self, apdu: Apdu) -> Apdu:
         plain = super()._unprotect_service(apdu)
         if isinstance(apdu, GlobalCiphered | GeneralGloCiphered):
-            # Some clients understand one form only: answer in theirs.
+            # Some clients understand one form only: answer in theirs, and under their key.
             self._general = isinstance(apdu, GeneralGloCiphered)
+            self._answer_dedicated = under_dedicated_key(apdu)
         return plain
 
     # --- association ----------------------------------------------------------------------------------
 
     def _on_aarq(self, aarq: Aarq) -> list[ServerEvent]:
+        if self.state is not State.IDLE:
+            # The client gave its last session up without a release, and begins anew on the same line.
+            self.lost()
         self._move(Input.ASSOCIATE, ours=False)
         try:
             self._check_aarq(aarq)
@@ -194,7 +206,15 @@ class ServerAssociation(Association):
         initiate = self._unprotect(decode_apdu(aarq.user_information, limits=self.config.limits))
         if not isinstance(initiate, InitiateRequest):
             raise UnexpectedApdu(f"the AARQ carries a {type(initiate).__name__}, not an initiate request")
+        if initiate.dedicated_key is not None and self.config.ciphered:
+            self._dedicated_keys = self._agreed(initiate.dedicated_key)
         return initiate
+
+    def _agreed(self, dedicated_key: bytes) -> Suite0Keys:
+        """The dedicated key for encryption; the authentication key stays (IEC 62056-5-3, 5.3.5)."""
+        if len(dedicated_key) != KEY_LENGTH:
+            raise DecodeError(f"a dedicated key of {len(dedicated_key)} bytes, not {KEY_LENGTH}")
+        return Suite0Keys(dedicated_key, self._keys().gak)
 
     def _negotiate(self, initiate: InitiateRequest) -> InitiateResponse:
         if initiate.version < DLMS_VERSION:

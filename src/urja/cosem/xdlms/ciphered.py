@@ -60,11 +60,14 @@ class GlobalCiphered:
         counter: int,
         control: SecurityControl,
         apdu: bytes,
+        *,
+        dedicated: bool = False,
     ) -> Self:
-        """The glo- form of a plain APDU; LocalError for a service that has none (use general-glo)."""
-        tag = GLOBAL_TAG_OF.get(apdu[0]) if apdu else None
+        """The glo- or ded- form of a plain APDU; LocalError for a service that has none (use the general one)."""
+        tags = DEDICATED_TAG_OF if dedicated else GLOBAL_TAG_OF
+        tag = tags.get(apdu[0]) if apdu else None
         if tag is None:
-            raise LocalError(f"no glo- form of APDU {apdu[:1].hex()}")
+            raise LocalError(f"no glo- or ded- form of APDU {apdu[:1].hex()}")
         return cls(tag, control, counter, security.seal(keys, system_title, counter, control, apdu))
 
     @property

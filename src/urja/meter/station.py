@@ -110,7 +110,7 @@ class Station:
         wake_s = self.meter.engine.next_wake_s()
         if not self.link.changes:
             return wake_s
-        change = self.link.next_change(self._now())
+        change = self.link.next_change(self._looked_at)
         return wake_s if change is None else min(wake_s, int(change.timestamp()))
 
     def happen(self, what: Input) -> None:
@@ -144,6 +144,7 @@ class Station:
 
     def _look_at_link(self, now: datetime) -> None:
         """Hang up where there is no way or no power any more; dial where both are back."""
+        self._looked_at = now
         reachable = self.link.is_reachable(now)
         if reachable and self.meter.powered:
             self._may_talk.set()

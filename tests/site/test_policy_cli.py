@@ -15,7 +15,7 @@ from urja.core.calendar import Period, month_of
 from urja.core.policy import bundled_policies, parse_policy
 from urja.site.exits import Refusal
 from urja.site.policy_cli import replay_all
-from urja.site.policy_replay import History, Posting, replay
+from urja.site.policy_replay import Happened, History, Posting, replay
 
 IST = ZoneInfo("Asia/Kolkata")
 DOCUMENTS = f"{urja.core.policy.__path__[0]}/documents"
@@ -70,7 +70,12 @@ def history(*days: int, recharges: dict[int, int] | None = None, cut_at=(), load
         balance += amount
         service = None if is_credit else at.date() - timedelta(days=1)
         postings.append(Posting(at, amount, balance, is_credit, service))
-    return History(7, "", load_w, tuple(postings), tuple(cut_at))
+    return History(
+        account_id=7,
+        sanctioned_load_w=load_w,
+        postings=tuple(postings),
+        cuts=tuple(Happened(at, None) for at in cut_at),
+    )
 
 
 def stamps(cuts) -> list[tuple[str, str | None]]:
@@ -122,11 +127,30 @@ def charge(account_id: int, amount: int, at: datetime, key: str) -> None:
     operations.post_entries(7, [draft], at)
 
 
-def cut(adopted, at: datetime) -> None:
-    from urja.apps.commands.models import Command, State
+REASON = {"rule": "cut.from", "key": "restored", "params": {"balance_minor": -100, "currency": "INR"}}
 
+
+def cut(adopted, at: datetime, cause: str) -> None:
+    from urja.apps.commands.models import Command, State
+    from urja.apps.supply.models import Switching
+
+    command_id = adopted.service_point_id + 1000
+    Switching.objects.create(
+        command_id=command_id,
+        kind="disconnect",
+        cause=cause,
+        account_id=adopted.account_id,
+        service_point_id=adopted.service_point_id,
+        ordered_at=at,
+        ordered_wall_ms=1,
+        policy="plain 1",
+        reason=REASON,
+        balance_minor=0,
+        limit_minor=0,
+        ledger_seq=1,
+    )
     Command.objects.create(
-        id=adopted.service_point_id + 1000,
+        id=command_id,
         device_id=adopted.device_id,
         service_point_id=adopted.service_point_id,
         kind="disconnect",
@@ -143,11 +167,16 @@ def cut(adopted, at: datetime) -> None:
 
 
 def test_replay_from_the_database(database):
-    one, two = adopt(1), adopt(2)
+    from urja.apps.supply.models import Terms
+
+    one, two, three = adopt(1), adopt(2), adopt(3)
     start = datetime(2026, 3, 9, 20, tzinfo=UTC)
     charge(one.account_id, -20_000, start, "a")
     charge(two.account_id, 20_000, start, "b")
-    cut(two, start + timedelta(days=1))
+    charge(three.account_id, -20_000, start, "c")
+    cut(two, start + timedelta(days=1), "credit")
+    cut(three, start + timedelta(days=2), "hold")
+    Terms.objects.create(account_id=three.account_id, flags=["medical"], recorded_at=start, actor="test")
     now = datetime(2026, 3, 20, tzinfo=UTC)
     with database.connect() as connection:
         outcome = replay_all(connection, PLAIN, month_of(start.date()), IST, now)
@@ -155,14 +184,17 @@ def test_replay_from_the_database(database):
         with pytest.raises(Refusal, match="has not begun"):
             replay_all(connection, PLAIN, later, IST, now)
     told = outcome.as_json("hi")
-    assert (told["accounts"], told["notices"]) == (2, 2)
+    assert (told["accounts"], told["notices"]) == (3, 3)
     assert [(row["account_id"], row["at"]) for row in told["cuts"]] == [
         (one.account_id, "2026-03-10T10:00:00+05:30")
     ]
     assert [(row["account_id"], row["standing"]) for row in told["happened"]] == [(two.account_id, "fine")]
-    assert told["standings"] == {"cut": 1, "fine": 1}
+    assert told["standings"] == {"cut": 1, "fine": 1, "protected": 1}
+    assert told["happened"][0]["written"] == "शेष राशि −₹1 है; बिजली लौट रही है।"
     text = outcome.as_text("en")
+    assert "then: The balance is −₹1" in text
+    assert "under this document: fine (credit.cut_below): The balance is ₹200" in text
     assert (
-        "it would have ordered 1 cut of 1 account and sent 2 notices; what happened: 1 cut of 1 account"
+        "it would have ordered 1 cut of 1 account and sent 3 notices; what happened: 1 cut of 1 account"
         in text
     )

@@ -103,6 +103,7 @@ class Outcome:
                 {
                     "account_id": cut.account_id,
                     "at": self._local(cut.at).isoformat(),
+                    "written": sentence(cut.written, language) if cut.written else None,
                     "standing": cut.standing.value,
                     "rule": cut.reason.rule,
                     "sentence": sentence(cut.reason, language),
@@ -122,7 +123,7 @@ class Outcome:
             out += ["", "Cuts under this document"]
             out += [self._cut(cut, language) for cut in self.cuts]
         if self.actual:
-            out += ["", "Cuts that happened, and what the document says of that moment"]
+            out += ["", "Cuts that happened"]
             out += [self._happened(cut, language) for cut in self.actual]
         stood = ", ".join(f"{count} {standing}" for standing, count in sorted(self.standings.items()))
         out += ["", f"At the end: {stood or 'no account'}."]
@@ -138,8 +139,10 @@ class Outcome:
         return f"{head}\n      {cut.reason.rule}: {sentence(cut.reason, language)}"
 
     def _happened(self, cut: ActualCut, language: str) -> str:
-        head = f"  {self._stamp(cut.at)}  account {cut.account_id}  {cut.standing.value}"
-        return f"{head}\n      {cut.reason.rule}: {sentence(cut.reason, language)}"
+        head = f"  {self._stamp(cut.at)}  account {cut.account_id}"
+        written = f"\n      then: {sentence(cut.written, language)}" if cut.written else ""
+        now = f"{cut.standing.value} ({cut.reason.rule}): {sentence(cut.reason, language)}"
+        return f"{head}{written}\n      under this document: {now}"
 
     def _local(self, at: datetime) -> datetime:
         return at.astimezone(self.zone)

@@ -4,7 +4,7 @@ A replay is a thought: use is taken as it was, also after a cut that did not hap
 delivered when it is asked for, data to be fresh and services healthy. docs/policy.md says what follows from that.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from itertools import groupby
@@ -43,14 +43,24 @@ class Posting:
 
 
 @dataclass(frozen=True, slots=True)
+class Happened:
+    """A cut for credit that the meter confirmed, with the reason that was written then."""
+
+    at: datetime
+    reason: Reason | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """What happened to an account: its postings, oldest first, and the cuts that the meter confirmed."""
+    """What happened to an account: its postings, oldest first, and its cuts. Terms are those of today."""
 
     account_id: int
-    category: str
     sanctioned_load_w: int
     postings: tuple[Posting, ...]
-    cut_at: tuple[datetime, ...] = ()
+    category: str = ""
+    flags: frozenset[str] = frozenset()
+    converted_at: datetime | None = None
+    cuts: tuple[Happened, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +76,12 @@ class ReplayedCut:
 
 @dataclass(frozen=True, slots=True)
 class ActualCut:
-    """A cut that happened, and what the document says about that instant."""
+    """A cut that happened, why, and what the document says about that instant."""
 
     account_id: int
     at: datetime
+    written: Reason | None
+    """The reason that was written then; none where the cut was nobody's decision."""
     standing: Standing
     reason: Reason
 
@@ -126,7 +138,7 @@ class _Account:
         cost = sum(cost for _, cost in self.costs) // len({day for day, _ in self.costs})
         return cost if cost > 0 else None
 
-    def next_at(self, decision: Decision, end: datetime, stops: Sequence[datetime]) -> datetime:
+    def next_at(self, decision: Decision, end: datetime, stops: Iterable[datetime]) -> datetime:
         """When facts or time next change."""
         instants = [end, *(stop for stop in stops if stop > self.facts.now)]
         if self.waiting:
@@ -145,6 +157,8 @@ def replay(policy: Policy, history: History, begin: datetime, end: datetime, zon
         balance_minor=0,
         as_of=begin,
         category=history.category,
+        flags=history.flags,
+        converted_at=history.converted_at,
         sanctioned_load_w=history.sanctioned_load_w,
         supply="on",
     )
@@ -152,19 +166,20 @@ def replay(policy: Policy, history: History, begin: datetime, end: datetime, zon
     cuts: list[ReplayedCut] = []
     actual: list[ActualCut] = []
     notices = 0
-    stops = [at for at in history.cut_at if begin <= at < end]
+    happened = {cut.at: cut.reason for cut in history.cuts if begin <= cut.at < end}
     account.advance(begin)
     decision = decide(policy, account.facts)
     while True:
         now = account.facts.now
-        if now in stops:
-            actual.append(ActualCut(history.account_id, now, decision.standing, decision.reason))
+        if now in happened:
+            written = happened[now]
+            actual.append(ActualCut(history.account_id, now, written, decision.standing, decision.reason))
         while decision.intents and (facts := _carried_out(account.facts, decision, cuts)) != account.facts:
             # A notice that arrives and a relay that obeys are facts to decide on again.
             notices += len(decision.notices)
             account.facts = facts
             decision = decide(policy, facts)
-        following = account.next_at(decision, end, stops)
+        following = account.next_at(decision, end, happened)
         if following >= end:
             return Replay(tuple(cuts), tuple(actual), notices, decision)
         account.advance(following)
@@ -187,7 +202,7 @@ def _carried_out(facts: Facts, decision: Decision, cuts: list[ReplayedCut]) -> F
 def histories(connection: Connection, currency: str, begin: datetime, end: datetime) -> Iterator[History]:
     """Every consumer's account in a currency, with its postings before `end`. Reads in one transaction."""
     with connection.transaction(), connection.cursor(name="postings") as cursor:
-        cut_at = _confirmed_cuts(connection, begin, end)
+        cuts = _confirmed_cuts(connection, begin, end)
         accounts = _accounts(connection, currency, end)
         cursor.execute(
             "SELECT account_id, posted_at, amount_minor, balance_after_minor, origin = 'credit', service_date "
@@ -196,34 +211,48 @@ def histories(connection: Connection, currency: str, begin: datetime, end: datet
         )
         for account_id, rows in groupby(cursor, key=lambda row: row[0]):
             known = accounts.get(account_id)
-            if known is None:
-                continue
-            postings = tuple(Posting(*row[1:]) for row in rows)
-            yield History(account_id, *known, postings, tuple(cut_at.get(account_id, ())))
+            if known is not None:
+                postings = tuple(Posting(*row[1:]) for row in rows)
+                yield replace(known, postings=postings, cuts=tuple(cuts.get(account_id, ())))
 
 
-def _accounts(connection: Connection, currency: str, end: datetime) -> dict[int, tuple[str, int]]:
-    """Category and sanctioned load by account, of its last agreement before `end`."""
+def _accounts(connection: Connection, currency: str, end: datetime) -> dict[int, History]:
+    """Terms by account, with the load of its last agreement before `end`; nothing of its past yet."""
     rows = connection.execute(
-        "SELECT DISTINCT ON (a.id) a.id, g.tariff_code, g.sanctioned_load_w FROM ledger_account a "
+        "SELECT DISTINCT ON (a.id) a.id, g.sanctioned_load_w, coalesce(t.category, ''), "
+        "coalesce(t.flags, '[]'), t.converted_at FROM ledger_account a "
         "JOIN registry_agreement g ON g.account_id = a.id AND g.valid_from < %s "
+        "LEFT JOIN supply_terms t ON t.account_id = a.id "
         "WHERE a.kind = 'consumer' AND a.currency = %s ORDER BY a.id, g.valid_from DESC",
         [end, currency],
     )
-    return {account_id: (category, load_w) for account_id, category, load_w in rows}
+    return {
+        account_id: History(
+            account_id=account_id,
+            sanctioned_load_w=load_w,
+            postings=(),
+            category=category,
+            flags=frozenset(flags),
+            converted_at=converted_at,
+        )
+        for account_id, load_w, category, flags, converted_at in rows
+    }
 
 
-def _confirmed_cuts(connection: Connection, begin: datetime, end: datetime) -> dict[int, list[datetime]]:
-    """By account: the command's own, or the one that the service point was let to."""
+def _confirmed_cuts(connection: Connection, begin: datetime, end: datetime) -> dict[int, list[Happened]]:
+    """Cuts by account: the command's own, or the one that the service point was let to. Without operators' orders."""
     rows = connection.execute(
-        "SELECT coalesce(c.account_id, g.account_id) AS account_id, c.ended_at FROM commands_command c "
+        "SELECT coalesce(c.account_id, g.account_id) AS account_id, c.ended_at, s.reason FROM commands_command c "
+        "LEFT JOIN supply_switching s ON s.command_id = c.id "
         "LEFT JOIN registry_agreement g ON c.account_id IS NULL AND g.service_point_id = c.service_point_id "
         "AND g.valid_from <= c.ended_at AND (g.valid_to IS NULL OR g.valid_to > c.ended_at) "
         "WHERE c.kind = 'disconnect' AND c.state = 'confirmed' AND c.ended_at >= %s AND c.ended_at < %s "
-        "AND coalesce(c.account_id, g.account_id) IS NOT NULL ORDER BY c.ended_at",
+        "AND coalesce(s.cause, 'credit') = 'credit' AND coalesce(c.account_id, g.account_id) IS NOT NULL "
+        "ORDER BY c.ended_at",
         [begin, end],
     )
-    found: dict[int, list[datetime]] = {}
-    for account_id, ended_at in rows:
-        found.setdefault(account_id, []).append(ended_at)
+    found: dict[int, list[Happened]] = {}
+    for account_id, ended_at, written in rows:
+        reason = None if written is None else Reason.from_json(written)
+        found.setdefault(account_id, []).append(Happened(ended_at, reason))
     return found

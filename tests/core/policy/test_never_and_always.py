@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.core.policy.cast import DAY, HOUR, IST, NOON, PLAIN, UPPCL, accounts, ripe
+from tests.core.policy.cast import DAY, HOUR, IST, NOON, PLAIN, UPPCL, accounts, ripe, told
 
 from urja.core.policy import (
     AuthorisedPayment,
@@ -21,6 +21,7 @@ from urja.core.policy import (
     PaidSince,
     Policy,
     Standing,
+    bars,
     decide,
     effect_of_payment,
     forecast,
@@ -28,7 +29,7 @@ from urja.core.policy import (
 )
 
 documents = st.sampled_from([PLAIN, UPPCL])
-quietly = settings(max_examples=400, deadline=None)
+quietly = settings(max_examples=200, deadline=None)
 
 
 def is_free(local_now) -> bool:
@@ -186,8 +187,8 @@ def test_nothing_is_cut_before_the_forecast(policy: Policy, facts: Facts, data):
     later = replace(facts, now=then, balance_minor=balance, as_of=then)
     if facts.balance_minor >= 0 > balance:
         out = facts.now + timedelta(seconds=facts.balance_minor * 86_400 // cost)
-        told = tuple(NoticeFact(kind, out, out) for kind in ("zero", "cut", "cut"))
-        later = replace(later, below_cut_since=out, notices=(*facts.notices, *told), paid=None)
+        sent = tuple(NoticeFact(kind, out, out) for kind in ("zero", "cut", "cut"))
+        later = replace(later, below_cut_since=out, notices=(*facts.notices, *sent), paid=None)
     assert decide(policy, later).cut is None
 
 
@@ -283,3 +284,20 @@ PREVENTS = {
 def test_each_single_fact_prevents_the_cut(policy: Policy, what: str):
     assert decide(policy, ripe()).cut is not None
     assert decide(policy, ripe(**PREVENTS[what])).cut is None
+
+
+MORE = {
+    "a partial payment": {"paid": PaidSince(NOON - DAY, 60_000, 100_000)},
+    "a small connection": {"sanctioned_load_w": 900, "below_cut_since": NOON - 9 * DAY, "notices": told(NOON - 9 * DAY)},
+    "emergency days": {"below_cut_since": NOON - 2 * DAY, "notices": told(NOON - 2 * DAY)},
+    "emergency credit": {"balance_minor": -100},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("left_out", range(len(bars.RULES)))
+def test_no_rule_could_be_left_out(left_out: int, monkeypatch):
+    """Without any one of the rules somebody is cut whom the laws above protect."""
+    cases = [(policy, ripe(**changes)) for policy in (PLAIN, UPPCL) for changes in (PREVENTS | MORE).values()]
+    spared = [(policy, facts) for policy, facts in cases if decide(policy, facts).cut is None]
+    monkeypatch.setattr(bars, "RULES", (*bars.RULES[:left_out], *bars.RULES[left_out + 1 :]))
+    assert any(decide(policy, facts).cut for policy, facts in spared)

@@ -280,6 +280,8 @@ class ClientAssociation(Association):
         if self.state is State.IDLE:
             self._forget()
         names = f"{exception.state_error.name}, {exception.service_error.name}"
+        if exception.expected_counter is not None:
+            names += f", it expects {exception.expected_counter}"
         raise ServiceRejected(f"the server answers with an exception: {names}", result=exception)
 
     # --- services -------------------------------------------------------------------------------------

@@ -55,6 +55,8 @@ class Client:
     title: bytes = CLIENT_TITLE
     server_sap: int = SERVER_SAP
     public_sap: int = PUBLIC_SAP
+    first_counter: int | None = None
+    """The invocation counter to begin with. None: the meter's own counter object says where it stands."""
 
     @property
     def ciphered(self) -> bool:
@@ -178,8 +180,9 @@ async def open_session(
     """
     first, limit = 0, 0
     if client.ciphered:
-        meter_counter = await read_counter(line, client)
-        first, limit = await counters.reserve(name, meter_counter + 1)
+        given = client.first_counter
+        at_least = given if given is not None else await read_counter(line, client) + 1
+        first, limit = await counters.reserve(name, at_least)
     association = ClientAssociation(
         AssociationConfig(
             mechanism=client.mechanism,

@@ -4,7 +4,7 @@ import asyncio
 import json
 import string
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, Final
@@ -127,12 +127,19 @@ def headend() -> None:
 @click.option(
     "--client",
     "client_sap",
-    type=click.Choice([PUBLIC_SAP, READER_SAP, UTILITY_SAP]),
-    help="Client SAP: 16 public, 32 reader (LLS), 48 utility (HLS-GMAC). By default 48 with keys, 16 without.",
+    type=click.IntRange(1, 0xFFFF),
+    help="Client SAP: 16 public, 32 reader (LLS), 48 utility (HLS-GMAC), or what the meter has. "
+    "By default 48 with keys, 32 with a password alone, 16 with neither.",
 )
 @click.option("--guek", type=HexBytes(16), help="Global unicast encryption key.")
 @click.option("--gak", type=HexBytes(16), help="Global authentication key.")
-@click.option("--secret", help="Password of the reader client (LLS).")
+@click.option("--secret", help="Password (LLS); without it keys authenticate by HLS-GMAC.")
+@click.option(
+    "--invocation-counter",
+    "first_counter",
+    type=click.IntRange(0, 0xFFFF_FFFF),
+    help="Where to begin, for a meter whose public client does not tell it.",
+)
 @click.option(
     "--system-title", type=HexBytes(8), help="The meter's, if you want to be sure that it is this one."
 )
@@ -160,6 +167,7 @@ def read_command(
     guek: bytes | None,
     gak: bytes | None,
     secret: str | None,
+    first_counter: int | None,
     system_title: bytes | None,
     client_title: bytes | None,
     type_name: str,
@@ -168,7 +176,7 @@ def read_command(
 ) -> None:
     """Read one attribute of any object; a profile's buffer is shown as a table with units."""
     device_type = load_device_type(type_name)
-    client = _client(client_sap, guek, gak, secret, client_title)
+    client = replace(_client(client_sap, guek, gak, secret, client_title), first_counter=first_counter)
     window = _window(from_at, to_at, device_type.default_deviation_min)
 
     async def work() -> SingleValue | Table:
@@ -195,21 +203,20 @@ def _client(
     if (guek is None) != (gak is None):
         raise Refusal(Exit.USAGE, "give both keys, --guek and --gak, or neither")
     keys = None if guek is None else Suite0Keys(guek, gak)
-    sap = sap if sap is not None else (UTILITY_SAP if keys else PUBLIC_SAP)
+    if sap is None:
+        sap = UTILITY_SAP if keys else PUBLIC_SAP if secret is None else READER_SAP
     if sap == PUBLIC_SAP:
         return Client(sap=sap, mechanism=Mechanism.NONE)
-    if keys is None:
-        raise Refusal(Exit.USAGE, f"client {sap} needs the meter's keys: --guek and --gak")
+    if secret is not None:
+        # Meters outside IS 15959-2 take a password in an association without ciphering.
+        title = title or CLIENT_TITLE
+        return Client(sap=sap, mechanism=Mechanism.LLS, keys=keys, secret=secret.encode(), title=title)
     if sap == READER_SAP:
-        if secret is None:
-            raise Refusal(Exit.USAGE, "client 32 needs the meter's password: --secret")
-        return Client(
-            sap=sap,
-            mechanism=Mechanism.LLS,
-            keys=keys,
-            secret=secret.encode(),
-            title=title or CLIENT_TITLE,
-        )
+        raise Refusal(Exit.USAGE, "client 32 needs the meter's password: --secret")
+    if keys is None:
+        if sap == UTILITY_SAP:
+            raise Refusal(Exit.USAGE, f"client {sap} needs the meter's keys: --guek and --gak")
+        return Client(sap=sap, mechanism=Mechanism.NONE)
     return Client(sap=sap, keys=keys, title=title or CLIENT_TITLE)
 
 

@@ -61,6 +61,11 @@ async def test_what_is_no_request_is_refused(shop):
     assert (await shop.api.post("/v1/orders", content=b"{")).status_code == 400
     assert (await shop.api.post("/v1/orders", content=b"[]")).status_code == 400
     assert (await shop.api.post("/v1/orders", content=b" " * 70_000)).status_code == 413
+    assert (await shop.api.post("/v1/orders", content=b'{"a":' + b"[" * 60_000)).status_code == 400
+    assert (await shop.api.post("/v1/orders", json={"amount": 100, "payment_capture": []})).status_code == 200
+    order = await shop.order()
+    for form in (b"x=1&" * 64, b"number=\xff"):
+        assert (await shop.browser.post(f"/pay/{order['id']}/card", content=form)).status_code == 400
     assert (await shop.api.get("/v1/nothing")).json()["error"]["code"] == "BAD_REQUEST_ERROR"
     assert (await shop.api.get("/v1/orders", params={"count": "many"})).status_code == 400
     assert (await shop.api.get("/v1/orders/order_unknown")).status_code == 400

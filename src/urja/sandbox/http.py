@@ -135,11 +135,14 @@ async def json_of(request: Request) -> dict[str, Any]:
         return {}
     try:
         return msgspec.json.decode(body, type=dict[str, Any])
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise Refused(f"the body is not a JSON object: {error}") from None
 
 
 async def form_of(request: Request) -> dict[str, str]:
-    """The body as a form; of a repeated field the last."""
+    """The body as a form; of a repeated field the last. Raises `Refused` for anything else."""
     body = await body_of(request)
-    return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=32))
+    try:
+        return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=32))
+    except ValueError as error:
+        raise Refused(f"the body is not a form: {error}") from None

@@ -145,7 +145,7 @@ class Outbox:
     def _start_lanes(self, client: httpx.AsyncClient, group: asyncio.TaskGroup) -> None:
         due = sorted(self._due(), key=lambda event: event["lane"])
         for lane, events in groupby(due, key=lambda event: str(event["lane"])):
-            if lane not in self._busy and len(self._busy) < _LANES:
+            if len(self._busy) < _LANES:
                 self._busy.add(lane)
                 group.create_task(self._send_lane(client, lane, list(events)))
 
@@ -168,19 +168,28 @@ class Outbox:
     def _due(self) -> list[sqlite3.Row]:
         if self.muted:
             return []
+        # Busy lanes are left out: their events are on their way.
         return self._book.all(
-            "SELECT * FROM webhook WHERE state = 'waiting' AND due_at <= ? ORDER BY due_at, n LIMIT 256",
+            f"SELECT * FROM webhook WHERE {self._waiting()} AND due_at <= ? ORDER BY due_at, n LIMIT 256",  # noqa: S608 - marks
+            *self._busy,
             self._now_s(),
         )
+
+    def _waiting(self) -> str:
+        marks = ", ".join("?" * len(self._busy))
+        return f"state = 'waiting' AND lane NOT IN ({marks})"
 
     def _until_next_s(self) -> float:
         """Real seconds until an event of a lane that is free comes due; a busy lane wakes us when it is done."""
         if self.muted or len(self._busy) >= _LANES:
             return _LOOK_AGAIN_S
-        marks = ", ".join("?" * len(self._busy))
-        statement = f"SELECT min(due_at) FROM webhook WHERE state = 'waiting' AND lane NOT IN ({marks})"  # noqa: S608
-        due_at = self._book.value(statement, *self._busy)
-        return _LOOK_AGAIN_S if due_at is None else min(max(due_at - self._now_s(), 0.0), _LOOK_AGAIN_S)
+        event = self._book.one(
+            f"SELECT due_at FROM webhook WHERE {self._waiting()} ORDER BY due_at LIMIT 1",  # noqa: S608 - marks
+            *self._busy,
+        )
+        if event is None:
+            return _LOOK_AGAIN_S
+        return min(max(float(event["due_at"]) - self._now_s(), 0.0), _LOOK_AGAIN_S)
 
     async def _send(self, client: httpx.AsyncClient, event: sqlite3.Row) -> None:
         sent_at = self._now_s()

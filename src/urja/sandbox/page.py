@@ -15,13 +15,16 @@ LANGUAGES: Final = {"en": "English", "hi": "हिन्दी"}
 _STYLE: Final = files("urja.sandbox").joinpath("assets", "sandbox.css").read_bytes()
 
 
-def asset_route() -> Route:
-    """The style sheet."""
+def asset_routes() -> list[Route]:
+    """The style sheet, and no icon: every browser asks for one."""
 
     async def style(_request: Request) -> Response:
         return Response(_STYLE, media_type="text/css", headers={"cache-control": "max-age=300"})
 
-    return Route(ASSET, style)
+    async def icon(_request: Request) -> Response:
+        return Response(status_code=204, headers={"cache-control": "max-age=86400"})
+
+    return [Route(ASSET, style), Route("/favicon.ico", icon)]
 
 
 def language_of(request: Request) -> str:

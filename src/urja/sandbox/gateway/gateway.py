@@ -60,7 +60,7 @@ class Gateway:
                 *api.routes(self._desk, guard),
                 *pay.routes(self._desk),
                 *self.control.routes(guard),
-                page.asset_route(),
+                *page.asset_routes(),
             ],
             middleware=[Middleware(SilenceMiddleware, control=self.control)],
             exception_handlers=HANDLERS,

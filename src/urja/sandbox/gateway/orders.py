@@ -39,7 +39,7 @@ def _same(known: sqlite3.Row, amount: int) -> dict[str, Any]:
 
 def _auto_capture(desk: Desk, given: dict[str, Any]) -> bool:
     wanted = given.get("payment_capture")
-    return desk.given.auto_capture if wanted is None else wanted in {True, "1", "true"}
+    return desk.given.auto_capture if wanted is None else wanted in (True, "1", "true")
 
 
 def mark_attempted(desk: Desk, order_id: str) -> None:

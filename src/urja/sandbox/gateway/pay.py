@@ -145,7 +145,7 @@ async def _show_order(visit: _Visit) -> Response:
     attempt = _attempt(visit, order)
     if attempt is not None and attempt["status"] in _GOOD and visit.callback:
         return _back(visit, attempt)
-    body = _due(visit, order["amount"], order["receipt"] or order["id"])
+    body = _due(visit, order["amount"], visit.text("number", number=order["receipt"] or order["id"]))
     if order["status"] == "paid":
         return visit.page(body + _paid(visit, order))
     if attempt is not None and attempt["status"] == "created":
@@ -153,7 +153,7 @@ async def _show_order(visit: _Visit) -> Response:
     if attempt is not None and attempt["status"] == "failed":
         body += _notice(visit, _failure(attempt), "bad")
     elif visit.request.query_params.get("problem") == "not_a_test_card":
-        body += f'<div class="notice bad">{visit.text("not_a_test_card")}</div>'
+        body += f'<div class="notice bad" role="status">{visit.text("not_a_test_card")}</div>'
     return visit.page(body + _ways(visit, order) + _leave(visit, order))
 
 
@@ -227,12 +227,9 @@ def _callback_with(visit: _Visit, fields: dict[str, str]) -> str:
     return parts._replace(query=query, fragment="").geturl()
 
 
-def _due(visit: _Visit, amount: int | None, number: str) -> str:
+def _due(visit: _Visit, amount: int | None, what: str) -> str:
     shown = f'<p class="amount">{rupees(amount)}</p>' if amount is not None else ""
-    return (
-        f'<div class="due"><h1>{visit.text("pay_to")}</h1>{shown}'
-        f'<p class="number">{visit.text("number", number=number)}</p></div>'
-    )
+    return f'<div class="due"><h1>{visit.text("pay_to")}</h1>{shown}<p class="number">{what}</p></div>'
 
 
 def _notice(visit: _Visit, key: str, kind: str = "", **values: str) -> str:
@@ -263,7 +260,7 @@ def _leave(visit: _Visit, order: sqlite3.Row) -> str:
         "error[reason]": "payment_cancelled",
     }
     link = escape(_callback_with(visit, fields))
-    return f'<a class="button" href="{link}">{visit.text("back")}</a>'
+    return f'<a class="button" href="{link}">{visit.text("cancel")}</a>'
 
 
 def _ways(visit: _Visit, order: sqlite3.Row) -> str:
@@ -324,7 +321,7 @@ async def _qr_image(visit: _Visit) -> Response:
 
 async def _show_qr(visit: _Visit) -> Response:
     row, link = _qr_link(visit)
-    body = _due(visit, row["payment_amount"], row["name"] or row["id"])
+    body = _due(visit, row["payment_amount"], escape(row["name"] or row["id"]))
     payment = visit.desk.book.one(
         "SELECT * FROM payments WHERE id = ? AND qr_id = ?",
         visit.request.query_params.get("attempt", ""),
@@ -336,6 +333,8 @@ async def _show_qr(visit: _Visit) -> Response:
         return visit.page(body + _notice(visit, "pending"), refresh_s=_LOOK_AGAIN_S)
     if payment is not None:
         body += _notice(visit, _failure(payment), "bad")
+    elif visit.request.query_params.get("problem") == "bad_amount":
+        body += f'<div class="notice bad" role="status">{visit.text("bad_amount")}</div>'
     if row["status"] == "closed":
         return visit.page(body + f'<div class="notice bad">{visit.text("closed")}</div>')
     field = ""
@@ -349,16 +348,19 @@ async def _pay_qr(visit: _Visit) -> Response:
     form = await form_of(visit.request)
     row, _ = _qr_link(visit)
     amount = None if row["fixed_amount"] else _paise(form.get("amount", ""))
-    payment = payments.attempt_qr(visit.desk, row["id"], _UPI, amount)
+    try:
+        payment = payments.attempt_qr(visit.desk, row["id"], _UPI, amount)
+    except Refused as refused:
+        if refused.field != "amount":
+            raise
+        return _see(visit.path(f"/qr/{row['id']}", problem="bad_amount"))
     return _see(visit.path(f"/qr/{row['id']}", attempt=payment["id"]))
 
 
-def _paise(typed: str) -> int:
-    """Paise from rupees as typed; raises `Refused` for anything else."""
+def _paise(typed: str) -> int | None:
+    """Paise from rupees as typed, None for what is no amount."""
     try:
         paise = Decimal(typed.replace(",", "").strip()) * 100
     except InvalidOperation:
-        raise Refused("The amount must be a number of rupees.", field="amount") from None
-    if not paise.is_finite() or paise != paise.to_integral_value():
-        raise Refused("The amount must be in whole paise.", field="amount")
-    return int(paise)
+        return None
+    return int(paise) if paise.is_finite() and paise == paise.to_integral_value() else None

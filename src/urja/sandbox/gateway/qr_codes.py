@@ -1,11 +1,14 @@
 """UPI QR codes on their own: on a bill, a wall, a shop's counter."""
 
 import sqlite3
-from typing import Any
+from typing import Any, Final
 
 from urja.sandbox.gateway import entities
 from urja.sandbox.gateway.desk import Desk, find, money, notes, text
 from urja.sandbox.http import Refused
+
+_LATEST_S: Final = 1 << 32
+"""The latest time at which a code may close, in Unix seconds."""
 
 
 def create(desk: Desk, given: dict[str, Any]) -> dict[str, Any]:
@@ -13,7 +16,7 @@ def create(desk: Desk, given: dict[str, Any]) -> dict[str, Any]:
     if given.get("type") != "upi_qr":
         raise Refused("The type must be upi_qr.", field="type")
     usage = given.get("usage")
-    if usage not in {"single_use", "multiple_use"}:
+    if usage not in ("single_use", "multiple_use"):
         raise Refused("The usage must be single_use or multiple_use.", field="usage")
     fixed = given.get("fixed_amount") is True
     amount = money(given, "payment_amount") if fixed else None
@@ -42,7 +45,7 @@ def _close_by(desk: Desk, given: dict[str, Any]) -> int | None:
     value = given.get("close_by")
     if value is None:
         return None
-    if type(value) is not int or value <= desk.now_s():
+    if type(value) is not int or not desk.now_s() < value < _LATEST_S:
         raise Refused("close_by must be a time in the future, in Unix seconds.", field="close_by")
     return value
 

@@ -68,7 +68,7 @@ class SmsService:
                 Route("/messages/{id}", guard.keys(self._one)),
                 Route("/book/webhooks", guard.local(self._webhooks)),
                 *self.control.routes(guard),
-                page.asset_route(),
+                *page.asset_routes(),
             ],
             middleware=[Middleware(SilenceMiddleware, control=self.control)],
             exception_handlers=HANDLERS,
@@ -215,7 +215,7 @@ _TEXTS: Final = {
         "sandbox": "Sandbox: nothing is sent to anyone.",
         "title": "Messages",
         "none": "No messages yet.",
-        "parts": "parts",
+        "parts": "SMS parts:",
         "accepted": "sent, no receipt yet",
         "delivered": "delivered",
         "failed": "not delivered",
@@ -224,7 +224,7 @@ _TEXTS: Final = {
         "sandbox": "परीक्षण: किसी को कुछ नहीं भेजा जाता।",
         "title": "संदेश",
         "none": "अभी कोई संदेश नहीं।",
-        "parts": "भाग",
+        "parts": "एसएमएस भाग:",
         "accepted": "भेजा गया, रसीद अभी नहीं",
         "delivered": "पहुँच गया",
         "failed": "नहीं पहुँचा",
@@ -241,7 +241,7 @@ def _message(row: sqlite3.Row, texts: dict[str, str], zone: ZoneInfo) -> str:
         f'<article class="message"><div class="meta"><span>{escape(row["recipient"])}</span>'
         f'<time datetime="{at.isoformat()}">{at:%d.%m.%Y %H:%M:%S}</time></div><p>{escape(row["text"])}</p>'
         f'<div class="meta"><span class="state-{row["status"]}">{state}</span>'
-        f"<span>{row['parts']} {texts['parts']}</span></div></article>"
+        f"<span>{texts['parts']} {row['parts']}</span></div></article>"
     )
 
 

@@ -54,7 +54,7 @@ def examine(
             "rating rests on the register's advance and the blocks since",
             _rated_otherwise(comparison.stored_wh, rated_wh),
         ),
-        verify.Finding("stored_once", "no accepted push is stored twice", twice),
+        verify.Finding("stored_once", "no push and no pulled row is stored twice", twice),
         *verify.examine(connection, now, zone.key),
     ]
     return Findings(
@@ -120,7 +120,7 @@ def complete(connection: Connection, horizon: datetime, zone: ZoneInfo) -> bool:
 
 
 def _missing(comparison: Comparison) -> tuple[str, ...]:
-    return (f"{comparison.missing} intervals are missing",) if comparison.missing else ()
+    return (f"{comparison.missing} intervals and midnights are missing",) if comparison.missing else ()
 
 
 def _rated_otherwise(stored_wh: int, rated_wh: int) -> tuple[str, ...]:
@@ -133,15 +133,21 @@ def _rated_wh(connection: Connection) -> int:
 
 
 def _stored_twice(connection: Connection) -> tuple[str, ...]:
-    """A version that says the same as the one before it is a push that was stored twice."""
+    """Two versions of one reading that say the same: a push, or a row that was pulled, was stored twice.
+
+    (Of events the table's key allows no two.) What a person has edited may say again what a meter had said.
+    """
     rows = connection.execute(
-        "SELECT device_id, start_at, version FROM ("
-        "  SELECT device_id, start_at, version, import_wh, "
-        "    lag(import_wh) OVER same AS earlier, lag(status) OVER same AS earlier_status, status "
-        "  FROM readings_interval WINDOW same AS (PARTITION BY device_id, start_at ORDER BY version)) v "
-        "WHERE import_wh = earlier AND status = earlier_status LIMIT 20"
+        "SELECT 'interval', device_id, start_at, count(*) FROM readings_interval WHERE source IN (1, 2) "
+        "GROUP BY service_point_id, device_id, channel_set, start_at, import_wh, import_vah, export_wh, export_vah, "
+        "  voltage_cv, current_ca, health HAVING count(*) > 1 "
+        "UNION ALL SELECT 'register', device_id, read_at, count(*) FROM readings_register WHERE source IN (1, 2) "
+        "GROUP BY service_point_id, device_id, read_at, kind, import_wh, import_vah, export_wh, export_vah "
+        "HAVING count(*) > 1 LIMIT 20"
     )
-    return tuple(f"device {device} {start}: version {version} repeats" for device, start, version in rows)
+    return tuple(
+        f"{kind} of device {device} at {at} is stored {count} times" for kind, device, at, count in rows
+    )
 
 
 def _pushes_accepted(connection: Connection) -> int:

@@ -21,20 +21,24 @@ class Drawn:
     """What one meter's household drew, at the meter's resolution of 1 Wh, in intervals closed by `horizon`.
 
     `blocks` has the increments by interval start: several where the clock was set back over a start.
-    `registers` has the advance since installation at each closing instant, by the meter's own stamp.
+    `registers` has the advance since installation at each closing instant, by the meter's own stamp; `dark` those
+    instants before which there was no power for a whole interval: a meter may have no row of them.
     """
 
     blocks: dict[int, list[int]]
     registers: dict[int, int]
+    dark: set[int]
 
     @classmethod
     def of(cls, records: Iterable[TruthRecord], horizon: datetime) -> dict[str, "Drawn"]:
         """By serial number; a record that a restarted fleet has written again counts once."""
-        drawn: dict[str, Drawn] = defaultdict(lambda: cls(defaultdict(list), {}))
+        drawn: dict[str, Drawn] = defaultdict(lambda: cls(defaultdict(list), {}, set()))
         for record in dict.fromkeys(records):
             if record.end_s <= horizon.timestamp():
                 drawn[record.serial].blocks[record.start_s].append(record.drawn_mwh // 1000)
                 drawn[record.serial].registers[record.end_s] = record.cumulative_mwh // 1000
+                if not record.powered:
+                    drawn[record.serial].dark.add(record.end_s)
         return dict(drawn)
 
     def energy_wh(self, zone: ZoneInfo) -> int:
@@ -51,14 +55,16 @@ def is_midnight(stamp: int, zone: ZoneInfo) -> bool:
     return (local.hour, local.minute, local.second) == (0, 0, 0)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Kept:
     """What Urja's tables hold of one meter, up to the horizon: rows as they are, current versions only."""
 
     blocks: dict[int, int]
     missing: set[int]
     midnights: dict[int, int]
-    installed_wh: int
+    installed_wh: int = 0
+    asked_to: int = 0
+    """Up to here the books do not list a midnight's register as missing."""
 
     def energy_wh(self) -> int:
         """The same sum as `Drawn.energy_wh`, from the books."""
@@ -80,13 +86,18 @@ _REGISTERS = """
     FROM readings_register WHERE read_at <= %s AND kind IN (2, 5)
     ORDER BY device_id, read_at, kind, version DESC
 """
+_ASKED = """
+    SELECT p.device_id, max(extract(epoch FROM c.daily_to_at)::bigint)
+    FROM registry_device_period p JOIN readings_coverage c ON c.device_period_id = p.id
+    WHERE c.daily_to_at IS NOT NULL GROUP BY 1
+"""
 _INSTALLATION = 5
 
 
 def kept(connection: psycopg.Connection[Any], horizon: datetime) -> dict[str, Kept]:
     """What is stored and what is listed as missing of each meter, by serial number."""
     serials = dict(connection.execute("SELECT id, serial FROM registry_device").fetchall())
-    books: dict[str, Kept] = {serial: Kept({}, set(), {}, 0) for serial in serials.values()}
+    books: dict[str, Kept] = {serial: Kept({}, set(), {}) for serial in serials.values()}
     for device, start, wh in connection.execute(_BLOCKS, [horizon]):
         books[serials[device]].blocks[start] = wh
     for device, start in connection.execute(_MISSING, [horizon]):
@@ -94,9 +105,11 @@ def kept(connection: psycopg.Connection[Any], horizon: datetime) -> dict[str, Ke
     for device, at, wh, kind in connection.execute(_REGISTERS, [horizon]):
         serial = serials[device]
         if kind == _INSTALLATION:
-            books[serial] = Kept(books[serial].blocks, books[serial].missing, books[serial].midnights, wh)
+            books[serial].installed_wh = wh
         else:
             books[serial].midnights[at] = wh
+    for device, asked_to in connection.execute(_ASKED):
+        books[serials[device]].asked_to = asked_to
     return books
 
 
@@ -107,7 +120,7 @@ class Comparison:
     drawn_wh: int
     stored_wh: int
     missing: int
-    """Intervals that the books themselves list as missing."""
+    """Intervals and midnights that the books themselves list as missing."""
     faults: tuple[str, ...]
     """Every interval or register in which books and truth differ, in words."""
 
@@ -115,6 +128,7 @@ class Comparison:
 def compare(drawn: dict[str, Drawn], books: dict[str, Kept], zone: ZoneInfo) -> Comparison:
     """Interval by interval, to the Wh. A block that is neither stored nor listed as missing is a fault."""
     faults: list[str] = []
+    missing = sum(len(book.missing) for book in books.values())
     for serial, truth in drawn.items():
         book = books.get(serial)
         if book is None:
@@ -122,10 +136,17 @@ def compare(drawn: dict[str, Drawn], books: dict[str, Kept], zone: ZoneInfo) -> 
             continue
         faults += _block_faults(serial, truth, book)
         faults += _register_faults(serial, truth, book)
+        unread = _unread(truth, book, zone)
+        missing += sum(stamp > book.asked_to for stamp in unread)
+        faults += [
+            f"{serial} {datetime.fromtimestamp(stamp, UTC)}: register neither read nor listed as missing"
+            for stamp in unread
+            if stamp <= book.asked_to
+        ]
     return Comparison(
         drawn_wh=sum(truth.energy_wh(zone) for truth in drawn.values()),
         stored_wh=sum(book.energy_wh() for book in books.values()),
-        missing=sum(len(book.missing) for book in books.values()),
+        missing=missing,
         faults=tuple(faults),
     )
 
@@ -149,6 +170,15 @@ def _register_faults(serial: str, truth: Drawn, book: Kept) -> Iterable[str]:
         if stamp in truth.registers and truth.registers[stamp] != advance:
             at = datetime.fromtimestamp(stamp, UTC)
             yield f"{serial} {at}: register advanced {truth.registers[stamp]} Wh, read {advance} Wh"
+
+
+def _unread(truth: Drawn, book: Kept, zone: ZoneInfo) -> list[int]:
+    """Midnights that the meter has lived through with power and whose register the books do not have."""
+    return sorted(
+        stamp
+        for stamp in truth.registers.keys() - truth.dark - book.midnights.keys()
+        if is_midnight(stamp, zone)
+    )
 
 
 def midnights_between(start: datetime, end: datetime, zone: ZoneInfo) -> list[datetime]:

@@ -1,0 +1,234 @@
+"""Each law is seen to fail: production code is made wrong in one place, a world lives with it, its law breaks.
+
+Under the same weather the code as it is keeps every law (the first test). What only the database's triggers stand
+against is tried without them; that they refuse it first is in tests/pipeline/test_laws.py.
+"""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import psycopg
+import pytest
+from tests.pipeline import test_laws as books
+from tests.world.world import CALM, MONDAY, Trouble, World
+
+from urja.meter.faults import FaultRates
+from urja.stream import Broker, User
+from urja.stream.errors import BrokerRefused
+from urja.stream.records import Source
+
+type Patch = pytest.MonkeyPatch
+
+
+# -- weather: what befalls the code, right or wrong ------------------------------------------------------------
+
+
+def fine(_patch: Patch) -> None:
+    """Nothing."""
+
+
+def every_third_commit_fails(patch: Patch) -> None:
+    from urja.pipeline.ingest import Ingester
+
+    apply, turns = Ingester.apply, itertools.count(1)
+
+    def apply_or_fail(self, batches, now, **more):
+        if next(turns) % 3 == 0:
+            raise psycopg.OperationalError("the database went away")
+        return apply(self, batches, now, **more)
+
+    patch.setattr(Ingester, "apply", apply_or_fail)
+
+
+def every_third_push_batch_is_refused(patch: Patch) -> None:
+    publish, turns = Broker.publish_batch, itertools.count(1)
+
+    async def publish_or_refuse(self, kind, shard, records, *rest):
+        if self._user is User.HEADEND and records["source"][0] == Source.PUSH and next(turns) % 3 == 0:
+            raise BrokerRefused("not this one")
+        return await publish(self, kind, shard, records, *rest)
+
+    patch.setattr(Broker, "publish_batch", publish_or_refuse)
+
+
+@dataclass(frozen=True)
+class Weather:
+    trouble: Trouble = CALM
+    befalls: Callable[[Patch], None] = fine
+
+
+CLEAR = Weather()
+LOSSY = Weather(Trouble(pushes=FaultRates(lose=0.25, duplicate=0.2)))
+FAST_CLOCKS = Weather(Trouble(drift_ppm=(40_000,)))
+FAILING_COMMITS = Weather(befalls=every_third_commit_fails)
+REFUSING_BROKER = Weather(befalls=every_third_push_batch_is_refused)
+WEATHERS = {
+    "clear": CLEAR,
+    "lossy": LOSSY,
+    "fast clocks": FAST_CLOCKS,
+    "failing commits": FAILING_COMMITS,
+    "refusing broker": REFUSING_BROKER,
+}
+
+
+# -- mutations of the production code ---------------------------------------------------------------------------
+
+
+def acknowledged_before_the_commit(patch: Patch) -> None:
+    from urja.pipeline.ingest import Ingest
+
+    settle = Ingest.settle
+
+    async def settle_late(self, deliveries, now):
+        for delivery in deliveries:
+            await delivery.ack()
+        return await settle(self, deliveries, now)
+
+    patch.setattr(Ingest, "settle", settle_late)
+
+
+def window_moved_before_the_broker_has_it(patch: Patch) -> None:
+    from urja.headend.intake import Intake
+
+    store = Intake._store
+
+    async def store_late(self, gathered, batch, message, undo):
+        self._accept(gathered, batch, message.pushes, message.slots)
+        accept, self._accept = self._accept, lambda *_: None
+        try:
+            await store(self, gathered, batch, message, undo)
+        finally:
+            self._accept = accept
+
+    patch.setattr(Intake, "_store", store_late)
+
+
+def refused_rows_thrown_away(patch: Patch) -> None:
+    from urja.apps.readings.exceptions import Sieve
+
+    patch.setattr(Sieve, "store", lambda *_: None)
+
+
+def no_version_check(patch: Patch) -> None:
+    from urja.apps.readings import staging
+
+    checked = staging._CHANGED_BLOCKS
+    unchecked = checked.replace("WHERE NOT EXISTS (", "WHERE true OR NOT EXISTS (")
+    assert unchecked != checked
+    patch.setattr(staging, "_CHANGED_BLOCKS", unchecked)
+
+
+def gaps_forgotten(patch: Patch) -> None:
+    from urja.apps.readings import gaps
+
+    patch.setattr(gaps, "list_missing", lambda *_: 0)
+
+
+def gaps_closed_without_data(patch: Patch) -> None:
+    from urja.apps.readings import gaps
+
+    def close_all(cursor, now):
+        cursor.execute("UPDATE readings_gap SET closed_at = %s, closed_by = 1 WHERE closed_at IS NULL", [now])
+        return cursor.rowcount
+
+    patch.setattr(gaps, "close_filled", close_all)
+
+
+def nobody_asked(patch: Patch) -> None:
+    from urja.apps.readings import gaps
+
+    patch.setattr(gaps, "wanted", lambda *_: [])
+
+
+def midnights_taken_for_read(patch: Patch) -> None:
+    from urja.apps.readings import gaps
+
+    def cover_all(cursor, last_midnight, _zone):
+        cursor.execute(
+            "INSERT INTO readings_coverage (device_period_id, daily_to_at)"
+            " SELECT id, %s FROM registry_device_period WHERE true"
+            " ON CONFLICT (device_period_id) DO UPDATE SET daily_to_at = excluded.daily_to_at",
+            [last_midnight],
+        )
+
+    patch.setattr(gaps, "cover_midnights", cover_all)
+
+
+def energy_halved_on_the_way_in(patch: Patch) -> None:
+    from urja.headend import placing
+
+    blocks = placing.blocks
+
+    def halved(*arguments):
+        records = blocks(*arguments)
+        records["import_wh"] //= 2
+        return records
+
+    patch.setattr(placing, "blocks", halved)
+
+
+def register_of_midnight_ignored(patch: Patch) -> None:
+    from urja.apps.readings import staging
+
+    patch.setattr(staging, "_move_anchors", lambda *_, **__: None)
+
+
+def blocks_not_accrued(patch: Patch) -> None:
+    from urja.apps.readings import staging
+
+    patch.setattr(staging, "_accrue", lambda *_: None)
+
+
+MUTATIONS = [
+    (acknowledged_before_the_commit, FAILING_COMMITS, "accepted_is_stored"),
+    (window_moved_before_the_broker_has_it, REFUSING_BROKER, "accepted_is_stored"),
+    (refused_rows_thrown_away, FAST_CLOCKS, "accepted_is_stored"),
+    (no_version_check, LOSSY, "stored_once"),
+    (gaps_forgotten, LOSSY, "drawn_is_stored_or_missing"),
+    (gaps_closed_without_data, LOSSY, "drawn_is_stored_or_missing"),
+    (midnights_taken_for_read, CLEAR, "drawn_is_stored_or_missing"),
+    (energy_halved_on_the_way_in, CLEAR, "drawn_is_stored_or_missing"),
+    (nobody_asked, LOSSY, "nothing_missing"),
+    (register_of_midnight_ignored, CLEAR, "stored_is_rated"),
+    (blocks_not_accrued, CLEAR, "stored_is_rated"),
+    (books.balance_of_one_leg, CLEAR, "balances"),
+    (books.balance_of_one_leg, CLEAR, "sum_zero"),
+    (books.hash_of_nothing, CLEAR, "chains"),
+    (books.seq_with_a_gap, CLEAR, "chains"),
+    (books.a_row_left_out, CLEAR, "arithmetic"),
+    (books.target_instead_of_difference, CLEAR, "second_rater"),
+    (books.slab_that_is_never_left, CLEAR, "second_rater"),
+    (books.energy_counted_twice, CLEAR, "energy"),
+    (books.credit_cut_in_half, CLEAR, "credits"),
+    (books.credit_never_marked, CLEAR, "second_run"),
+]
+
+
+async def two_days(ground, weather: Weather, patch: Patch, mutate: Callable[[Patch], None] = fine):
+    """Six intervals at a time, so that most of a day is on its way at once; the findings at the end."""
+    weather.befalls(patch)
+    mutate(patch)
+    async with World.raised(ground, seed=11, trouble=weather.trouble, start=MONDAY) as world:
+        await world.live(2, stride=6)
+        await world.come_to_rest(within=timedelta(hours=6))
+        return await world.examine()
+
+
+@pytest.mark.parametrize("weather", WEATHERS.values(), ids=WEATHERS.keys())
+async def test_with_the_code_as_it_is_every_law_holds(ground, monkeypatch, weather):
+    findings = await two_days(ground, weather, monkeypatch)
+    assert all(findings.laws.values()), findings.faults
+    assert {law for _, _, law in MUTATIONS} | {"credits"} == set(findings.laws), "each law has its mutation"
+
+
+@pytest.mark.parametrize(
+    ("mutation", "weather", "law"), MUTATIONS, ids=[f"{m.__name__}-{law}" for m, _, law in MUTATIONS]
+)
+async def test_wrong_code_breaks_its_law(ground, monkeypatch, mutation, weather, law):
+    with ground.database.connect() as connection:
+        for table in ("ledger_account", "ledger_entry"):
+            connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+    findings = await two_days(ground, weather, monkeypatch, mutation)
+    assert findings.laws[law] is False, findings.laws

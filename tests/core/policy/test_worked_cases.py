@@ -13,10 +13,12 @@ from urja.core.policy import (
     NoticeFact,
     PaidSince,
     Standing,
+    bundled_policies,
     credit_ends_at,
     decide,
     effect_of_payment,
     forecast,
+    parse_policy,
     sentence,
 )
 
@@ -45,6 +47,17 @@ def test_the_most_severe_threshold_is_the_one_told():
     assert [notice.kind for notice in decision.notices] == ["days-1"]
     assert decision.standing is Standing.WARNED
     assert decision.notices[0].params["ends_at"] == "2026-11-25T06:00:00+05:30"
+
+
+def test_a_warning_at_an_amount():
+    policy = parse_policy(
+        bundled_policies()["plain.toml"].replace("[warnings]", '[warnings]\nbelow = [100, "12.50"]')
+    )
+    facts = ripe(balance_minor=9_000, notices=(), last_recharge_minor=None, daily_cost_minor=None)
+    assert [notice.kind for notice in decide(policy, facts).notices] == ["below-100"]
+    assert said(policy, facts) == ("warned", "The balance is ₹90, which is not above ₹100.")
+    low = replace(facts, balance_minor=1_250)
+    assert [notice.kind for notice in decide(policy, low).notices] == ["below-12.5"]
 
 
 def test_emergency_credit_in_money_and_in_days():

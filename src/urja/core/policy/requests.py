@@ -8,12 +8,14 @@ What must be delivered and is not is asked for again, so that a lost message del
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from fractions import Fraction
 
 from urja.core.policy.bars import Bar, delivered, exhausted_since, in_spell, instant, money
 from urja.core.policy.decision import Notify, Params
 from urja.core.policy.document import Policy
 from urja.core.policy.facts import Facts
 from urja.core.policy.outlook import credit_ends_at, effect_of_payment, forecast
+from urja.core.units import exact
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,12 @@ def crossing(policy: Policy, facts: Facts) -> Crossing | None:
 def _thresholds(policy: Policy, facts: Facts) -> list[Crossing]:
     warnings, limit = policy.warnings, policy.credit.cut_below_minor
     found = [
-        Crossing(f"below-{amount}", "warnings.below", amount, money(policy, below_minor=amount))
+        Crossing(
+            f"below-{exact(Fraction(amount, 10**policy.decimals))}",
+            "warnings.below",
+            amount,
+            money(policy, below_minor=amount),
+        )
         for amount in warnings.amounts_minor
     ]
     if facts.last_recharge_minor is not None:

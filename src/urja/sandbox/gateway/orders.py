@@ -3,9 +3,13 @@
 import sqlite3
 from typing import Any
 
+import structlog
+
 from urja.sandbox.gateway import entities
 from urja.sandbox.gateway.desk import Desk, currency, find, money, notes, text
 from urja.sandbox.http import Refused
+
+log = structlog.get_logger()
 
 
 def create(desk: Desk, given: dict[str, Any]) -> dict[str, Any]:
@@ -28,7 +32,10 @@ def create(desk: Desk, given: dict[str, Any]) -> dict[str, Any]:
             auto_capture=int(_auto_capture(desk, given)),
             created_at=desk.now_s(),
         )
-    return entities.order(find(desk.book, "orders", identifier))
+    order = entities.order(find(desk.book, "orders", identifier))
+    # Notes may carry the merchant's correlation id: it stands in our log as well.
+    log.info("order", id=identifier, amount=amount, receipt=receipt, notes=order["notes"])
+    return order
 
 
 def _same(known: sqlite3.Row, amount: int) -> dict[str, Any]:

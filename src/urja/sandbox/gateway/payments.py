@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
+import structlog
 
 from urja.sandbox.faults import draw
 from urja.sandbox.gateway import entities, orders, qr_codes
 from urja.sandbox.gateway.desk import Desk, PaymentFate, find
 from urja.sandbox.http import Refused
+
+log = structlog.get_logger()
 
 AUTO_REFUND_AFTER_S: Final = 5 * 86_400
 """What is authorised and not captured goes back after so long (Razorpay's default)."""
@@ -98,7 +101,17 @@ def _attempt(
         desk.plan(fate.late_s, "authorise", identifier)
     else:
         authorise(desk, identifier)
-    return find(desk.book, "payments", identifier)
+    payment = find(desk.book, "payments", identifier)
+    log.info(
+        "payment",
+        id=identifier,
+        order=order_id,
+        qr=qr_id,
+        method=method.kind,
+        status=payment["status"],
+        faults=fate.names(),
+    )
+    return payment
 
 
 def _traces(desk: Desk, method: Method, number: int) -> dict[str, Any]:

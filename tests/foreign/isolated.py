@@ -19,9 +19,10 @@ DLMS_COSEM = "dlms-cosem==21.3.2"
 """MIT; the last release under that licence."""
 GURUX = "gurux-dlms==1.0.203"
 """GPL-2.0: run in a process of its own for these tests, never imported by Urja, never shipped with it."""
-ANSWER_S = 20
+PYDLMS = "pydlms-client[crypto]==0.1.0"
+"""GPL-3.0: likewise."""
 
-PYDLMS = "pydlms-client==0.1.0"
+ANSWER_S = 20
 
 
 def python_with(requirement: str, imported: str) -> list[str]:

@@ -1,15 +1,20 @@
 """Urja against dlms-cosem 21.3.2, both ways: what one writes the other reads as the same, for every APDU it knows."""
 
+import json
+
 import pytest
+from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.foreign import contents
 from tests.foreign.isolated import DLMS_COSEM, ForeignError, python_with, started
+from tests.meter.helpers import HOUR, MIDNIGHT_S, make_meter, moment
 
 from urja.cosem import apdu, axdr, security
 from urja.cosem.errors import AuthenticationFailed, PeerError
 from urja.cosem.security import SecurityControl, Suite0Keys
 from urja.cosem.wrapper import Frame, Splitter
+from urja.site.decode import decode
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -150,6 +155,42 @@ def test_wrapper_frames_are_the_same(peer):
         assert Splitter().feed(bytes.fromhex(raw)) == [frame]
 
     check()
+
+
+def test_urja_decode_shows_a_frame_of_theirs(peer):
+    content = {
+        "kind": "data-notification",
+        "invoke": 7,
+        "at": None,
+        "body": [2, [[9, "0100010800ff"], [6, 1234567], [2, [[15, 0], [22, 30]]]]],
+    }
+    plain = peer.ask(do="write", content=content)
+    question = {"guek": "11" * 16, "gak": "22" * 16, "title": "4652474e30303033", "counter": 9}
+    text = peer.ask(do="seal", control=0x30, text=plain, **question)
+    sealed = {"kind": "general-glo", "title": question["title"], "control": 0x30, "counter": 9, "text": text}
+    frame = peer.ask(do="wrapper", source=1, destination=64, apdu=peer.ask(do="write", content=sealed))
+    keys = ["--guek", question["guek"], "--gak", question["gak"]]
+    shown = CliRunner().invoke(decode, [frame, *keys, "--json"])
+    assert shown.exit_code == 0, shown.output
+    document = json.loads(shown.output)
+    assert document["verified"] is True
+    assert document["plain_apdu"] == plain
+    [reading] = document["readings"]
+    assert (reading["obis"], reading["scaled"], reading["unit"]) == ("1.0.1.8.0.255", "1234567", "Wh")
+
+
+def test_they_open_what_our_meter_pushes(peer):
+    meter, _ = make_meter()
+    meter.advance(moment(MIDNIGHT_S + HOUR))
+    pushes = meter.advance(moment(MIDNIGHT_S + 2 * HOUR))
+    assert pushes
+    keys = {"guek": meter.identity.keys.guek.hex(), "gak": meter.identity.keys.gak.hex()}
+    for push in pushes:
+        sealed = peer.ask(do="read", raw=push.apdu.hex())
+        question = {name: sealed[name] for name in ("title", "control", "counter", "text")}
+        plain = bytes.fromhex(peer.ask(do="open", **question, **keys))
+        theirs = peer.ask(do="read", raw=plain.hex())
+        assert theirs == contents.content_of(apdu.decode_apdu(plain))
 
 
 class TestWhereTheyDiffer:

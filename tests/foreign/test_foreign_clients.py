@@ -1,0 +1,109 @@
+"""Other people's clients read and switch `urja meter serve`; each in a process and an environment of its own."""
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from tests.foreign.isolated import DLMS_COSEM, GURUX, HERE, PYDLMS, python_with
+
+pytestmark = pytest.mark.timeout(90)
+
+IST = timedelta(hours=5, minutes=30)
+GMAC, LLS, NONE = 5, 1, 0
+HISTORY_ROWS = {144, 145}
+
+
+@pytest.fixture(scope="module")
+def meter():
+    command = [sys.executable, "-m", "urja.site.cli", "meter", "serve", "--port", "0", "--json"]
+    with subprocess.Popen(
+        [*command, "--days", "3", "--seed", "3"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        yield json.loads(process.stdout.readline())
+        process.terminate()
+
+
+@pytest.fixture(scope="module")
+def pydlms():
+    return python_with(PYDLMS, "pydlms")
+
+
+@pytest.fixture(scope="module")
+def gurux():
+    return python_with(GURUX, "gurux_dlms")
+
+
+def run(python, script, meter, settings):
+    child = subprocess.run(
+        [*python, str(HERE / script), json.dumps(meter), json.dumps(settings)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert child.returncode == 0, child.stderr[-2000:]
+    return json.loads(child.stdout.splitlines()[-1])
+
+
+def check_clock(read):
+    now_local = datetime.now(UTC).replace(tzinfo=None) + IST
+    assert abs(now_local - datetime.fromisoformat(read["clock_local"])) < timedelta(minutes=2)
+
+
+def check_everything(read):
+    check_clock(read)
+    assert read["rows_by_range"] == 5
+    assert read["rows_by_entry"] == 3
+    assert read["rows_all"] in HISTORY_ROWS
+    assert read["objects"] > 60
+
+
+FORMS = {
+    "glo": {"protection": "glo"},
+    "general-glo": {"protection": "general-glo"},
+    "ded": {"protection": "glo", "use_dedicated_key": True},
+    "general-ded": {"protection": "general-glo", "use_dedicated_key": True},
+    "small": {"max_receive_pdu_size": 128},
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_pydlms_reads_and_switches_as_the_utility(pydlms, meter, form):
+    settings = {"client_sap": 48, "mechanism": GMAC, **FORMS[form]}
+    read = run(pydlms, "pydlms_client.py", meter, settings)
+    check_everything(read)
+    register, missing = read["list"]
+    assert register == read["register"][0] > 1_000_000
+    assert missing == 4  # object-undefined
+    assert read["switch"] == [True, False, True]
+
+
+def test_pydlms_reads_with_the_readers_password(pydlms, meter):
+    settings = {"client_sap": 32, "mechanism": LLS, "password": meter["lls_secret"]}
+    check_everything(run(pydlms, "pydlms_client.py", meter, settings))
+
+
+def test_pydlms_reads_the_clock_as_the_public_client(pydlms, meter):
+    read = run(pydlms, "pydlms_client.py", meter, {"client_sap": 16, "mechanism": NONE})
+    check_clock(read)
+    assert read["objects"] < 20
+
+
+@pytest.mark.parametrize("dedicated", [False, True])
+def test_gurux_reads_and_switches_as_the_utility(gurux, meter, dedicated):
+    read = run(gurux, "gurux_client.py", meter, dedicated)
+    check_everything(read)
+    assert read["register"][0] > 1_000_000
+    assert read["register"][1] == 30
+    assert read["columns"] == 8
+    assert read["list"] == 2
+    assert read["switch"] == [True, False, True]
+
+
+def test_dlms_cosem_reads_with_the_readers_password_and_switches_as_the_utility(meter):
+    read = run(python_with(DLMS_COSEM, "dlms_cosem"), "dlms_cosem_client.py", meter, None)
+    check_clock(read)
+    assert read["list"][0] > 1_000_000
+    assert read["list"][1] == [0, 30]
+    assert read["states"] == [1, 0, 1]

@@ -65,6 +65,21 @@ class Metrics:
             ["profile", "result"],
             registry=registry,
         )
+        self.commands = Counter(
+            "urja_headend_commands",
+            "Orders by kind and how they ended; `again` counts attempts that will be repeated.",
+            ["kind", "result"],
+            registry=registry,
+        )
+        self.orders_refused = Counter(
+            "urja_headend_orders_refused",
+            "Orders that are not the pipeline's (forged), or copies of old ones (replayed).",
+            ["why"],
+            registry=registry,
+        )
+        self.cuts_held_back = Counter(
+            "urja_headend_cuts_held_back", "Times that a cut waited for the cap on cuts.", registry=registry
+        )
         self.acknowledged_s = Histogram(
             "urja_headend_acknowledged_seconds",
             "From the first push of a batch to the broker's acknowledgement.",

@@ -14,10 +14,12 @@ from urja.base.clock import Clock
 from urja.base.http import StatusServer
 from urja.base.secrets import HeadendSecrets
 from urja.base.settings import Settings
+from urja.headend.caps import Caps
 from urja.headend.gate import Gate
 from urja.headend.intake import Intake
 from urja.headend.keeping import keep_for_ever, keep_windows, restore_windows
 from urja.headend.metrics import Metrics
+from urja.headend.orders import Orders
 from urja.headend.plans import Plans
 from urja.headend.pulls import Pulls
 from urja.headend.reach import Reach
@@ -35,13 +37,18 @@ class HeadEnd:
     """A running head end. Use it as a context: `async with HeadEnd.running(...) as headend`."""
 
     def __init__(
-        self, settings: Settings, broker: Broker, kek: bytes, clock: Clock, registry: CollectorRegistry
+        self,
+        settings: Settings,
+        broker: Broker,
+        secrets: HeadendSecrets,
+        clock: Clock,
+        registry: CollectorRegistry,
     ) -> None:
         self.settings = settings
         self.broker = broker
         self.registry = registry
         self.metrics = Metrics(registry)
-        self.roster = Roster(kek)
+        self.roster = Roster(secrets.kek)
         self.aside = SettingAside(broker, self.metrics)
         self.gate = Gate(self.metrics, max_connections=settings.headend.connections)
         self.intake = Intake(
@@ -56,6 +63,22 @@ class HeadEnd:
         self.reach = Reach(broker, self.gate, settings.headend.name)
         self.pulls = Pulls(broker, clock, self.metrics)
         self.plans = Plans(broker, self.roster, self.reach, self.pulls, clock=clock, metrics=self.metrics)
+        caps = Caps(
+            broker,
+            clock,
+            total=settings.headend.cuts_per_minute,
+            per_transformer=settings.headend.cuts_per_transformer_per_minute,
+        )
+        self.orders = Orders(
+            broker,
+            self.roster,
+            self.reach,
+            self.pulls,
+            caps,
+            key=secrets.orders_key,
+            clock=clock,
+            metrics=self.metrics,
+        )
         self.synced = asyncio.Event()
         """Set once the registry's projection is known whole."""
         self.failed = asyncio.Event()
@@ -73,7 +96,7 @@ class HeadEnd:
     ) -> "AsyncIterator[HeadEnd]":
         """Connect, restore, learn the meters, then open the port. On leaving: publish, persist, close."""
         broker = await connect(secrets.broker_url, User.HEADEND, secrets.broker_password, "headend")
-        headend = cls(settings, broker, secrets.kek, clock, registry)
+        headend = cls(settings, broker, secrets, clock, registry)
         try:
             await headend._start()
             yield headend
@@ -92,6 +115,7 @@ class HeadEnd:
         listen = self.settings.headend
         await self.gate.listen(self.intake, listen.hosts, listen.port, udp=listen.udp)
         self._keep(self.plans.run(), "take requests")
+        self._keep(self.orders.run(), "take orders")
         log.info("listening", hosts=listen.hosts, port=self.gate.port, meters=len(self.roster.meters))
 
     async def _until_synced(self) -> None:
@@ -105,6 +129,7 @@ class HeadEnd:
             raise RuntimeError("the meters cannot be learned; the log says why")
 
     async def _stop(self) -> None:
+        await self.orders.stop()
         await self.plans.stop()
         await self.gate.close()
         await self.intake.stop()

@@ -22,18 +22,21 @@ from urja.base.http import StatusServer
 from urja.base.secrets import PipelineSecrets
 from urja.base.settings import Settings
 from urja.pipeline import post
+from urja.pipeline.dispatch import Dispatch
 from urja.pipeline.gaps import Gaps
 from urja.pipeline.ingest import Ingest, Ingester
 from urja.pipeline.project import Project
 from urja.pipeline.stage import Report, Session, Stage
 from urja.stream import broker as stream
 from urja.stream.errors import StreamError
-from urja.stream.subjects import OUTCOMES, READINGS, User
+from urja.stream.subjects import OUTCOMES, PROGRESS, READINGS, User
 
 log = structlog.get_logger()
 
 FIRST_PAUSE_S: Final = 0.2
 LAST_PAUSE_S: Final = 15.0
+COMMANDS_REST_S: Final = 0.1
+"""Somebody who has paid sits in the dark meanwhile."""
 
 _RUNS = Counter("urja_stage_runs", "Runs of a stage", ["stage", "result"])
 _LAG = Gauge("urja_stage_lag", "What waits for a stage", ["stage"])
@@ -184,10 +187,12 @@ async def run_pipeline(settings: Settings, secrets: PipelineSecrets, clock: Cloc
         connection = await _connect(secrets, stopping)
         if connection is None:
             return
-        in_thread = DjangoThread()
+        # A command must not wait for a day's close: it has a thread and a connection of its own.
+        in_thread, commanding = DjangoThread(), DjangoThread()
         sessions = [Session(secrets.database), Session(secrets.database)]
         try:
             loops += await _stages(settings, connection, sessions, in_thread, clock)
+            loops.append(await _dispatch(connection, commanding, secrets.signing_key, clock))
             waiting.clear()
             log.info("pipeline runs", stages=[loop.stage.name for loop in loops])
             async with asyncio.TaskGroup() as group:
@@ -196,6 +201,7 @@ async def run_pipeline(settings: Settings, secrets: PipelineSecrets, clock: Cloc
         finally:
             await connection.close()
             await in_thread.close()
+            await commanding.close()
             for session in sessions:
                 session.close()
     log.info("pipeline stopped")
@@ -233,6 +239,14 @@ async def _stages(
         (Post(in_thread, cutoff), rest_s),
     ]
     return [Loop(stage, clock, pause) for stage, pause in stages]
+
+
+async def _dispatch(
+    connection: stream.Broker, in_thread: DjangoThread, signing_key: bytes, clock: Clock
+) -> Loop:
+    progress = await connection.consume(PROGRESS)
+    stage = Dispatch(connection, progress, clock, signing_key=signing_key, in_thread=in_thread)
+    return Loop(stage, clock, COMMANDS_REST_S)
 
 
 def _look_every_s(speed: float) -> float:

@@ -2,7 +2,7 @@
 
 _MOVES = (
     "state, sent_at, sent_wall_ms, acknowledged_at, acknowledged_wall_ms, ended_at, ended_wall_ms, detail, "
-    "evidence, attempts, last_error, again_at, signature"
+    "evidence, attempts, last_error, again_at, signature, published"
 )
 """What a command's life changes; what was ordered stays as it was given."""
 

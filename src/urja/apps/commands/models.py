@@ -19,7 +19,7 @@ class State(models.TextChoices):
 
     QUEUED = "queued"
     SENT = "sent"
-    """Signed, and stored by the broker."""
+    """Signed and on its way; stored by the broker once `published`."""
     ACKNOWLEDGED = "acknowledged"
     """The meter has accepted it."""
     CONFIRMED = "confirmed"
@@ -79,6 +79,8 @@ class Command(models.Model):
     again_at = models.DateTimeField(null=True)
     """When the next attempt is due."""
     signature = models.BinaryField(max_length=64, null=True)
+    published = models.BooleanField(default=False)
+    """Whether the broker is known to have its order."""
 
     class Meta:
         db_table = "commands_command"
@@ -99,7 +101,10 @@ class Command(models.Model):
                 condition=Q(state__in=UNFINISHED),
                 name="commands_unfinished",
             ),
-            models.Index(fields=["id"], condition=Q(state=State.QUEUED), name="commands_queued"),
+            models.Index(fields=["expires_at"], condition=Q(state__in=UNFINISHED), name="commands_expiring"),
+            models.Index(
+                fields=["id"], condition=Q(state__in=UNFINISHED, published=False), name="commands_unpublished"
+            ),
             models.Index(
                 fields=["device", "-sequence"],
                 condition=Q(kind__in=SUPPLY_KINDS),

@@ -77,6 +77,7 @@ class Migration(migrations.Migration):
                 ("last_error", models.TextField(blank=True, default="")),
                 ("again_at", models.DateTimeField(null=True)),
                 ("signature", models.BinaryField(max_length=64, null=True)),
+                ("published", models.BooleanField(default=False)),
                 (
                     "account",
                     models.ForeignKey(
@@ -108,11 +109,20 @@ class Migration(migrations.Migration):
                 "indexes": [
                     models.Index(
                         condition=models.Q(("state__in", ("queued", "sent", "acknowledged"))),
+                        fields=["expires_at"],
+                        name="commands_expiring",
+                    ),
+                    models.Index(
+                        condition=models.Q(("state__in", ("queued", "sent", "acknowledged"))),
                         fields=["device", "sequence"],
                         name="commands_unfinished",
                     ),
                     models.Index(
-                        condition=models.Q(("state", "queued")), fields=["id"], name="commands_queued"
+                        condition=models.Q(
+                            ("published", False), ("state__in", ("queued", "sent", "acknowledged"))
+                        ),
+                        fields=["id"],
+                        name="commands_unpublished",
                     ),
                     models.Index(
                         condition=models.Q(("kind__in", ("connect", "disconnect"))),

@@ -1,0 +1,48 @@
+"""What a meter can be told: one module per command, found by its name.
+
+A module has `Arguments`, a msgspec Struct that says what the command takes, and
+`async def execute(work: Work, arguments: Arguments) -> Outcome`. Whatever goes wrong with the meter it leaves as
+`SessionFailed`: the kind of failure says whether and when it is tried again. It may be called again for the same
+order after a crash or a lost answer, so it says what is to be, not what is to change.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from urja.headend.failures import FailureKind, SessionFailed
+from urja.headend.work import Outcome, Work
+
+
+@dataclass(frozen=True, slots=True)
+class _Command:
+    arguments: type[msgspec.Struct]
+    execute: Callable[[Work, Any], Awaitable[Outcome]]
+
+
+def _find() -> dict[str, _Command]:
+    names = [found.name for found in pkgutil.iter_modules(__path__) if not found.name.startswith("_")]
+    modules = {name: importlib.import_module(f"{__name__}.{name}") for name in names}
+    return {name: _Command(module.Arguments, module.execute) for name, module in modules.items()}
+
+
+_COMMANDS: Final = _find()
+
+KINDS: Final = tuple(sorted(_COMMANDS))
+"""Every command that this head end knows."""
+
+
+async def execute(work: Work) -> Outcome:
+    """Carry an order out; raises SessionFailed, and StreamError where records could not be published."""
+    command = _COMMANDS.get(work.order.kind)
+    if command is None:
+        raise SessionFailed(FailureKind.OURS, f"no command is called {work.order.kind!r}: {', '.join(KINDS)}")
+    try:
+        arguments = msgspec.convert(work.order.arguments, command.arguments, strict=False)
+    except msgspec.ValidationError as error:
+        raise SessionFailed(FailureKind.OURS, f"{work.order.kind}: {error}") from error
+    return await command.execute(work, arguments)

@@ -1,0 +1,54 @@
+"""Writing objects of class 1 and reading them back."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from urja.cosem import axdr
+from urja.cosem.axdr import Data, Tag
+from urja.cosem.companion import DeviceType
+from urja.cosem.errors import CosemError
+from urja.cosem.obis import CosemAttribute
+from urja.cosem.time import CosemDateTime
+from urja.headend.failures import FailureKind, SessionFailed
+from urja.headend.work import Work
+
+
+def moment(device_type: DeviceType, at: datetime) -> Data:
+    """An instant as the meter writes it: twelve octets, local time, the type's sign of the deviation."""
+    return axdr.octets(
+        CosemDateTime.from_utc(
+            at, deviation_min=device_type.default_deviation_min, sign=device_type.deviation_sign
+        ).to_bytes()
+    )
+
+
+def instant(device_type: DeviceType, data: Data) -> datetime:
+    """The instant that a meter tells; raises SessionFailed (protocol) for anything else."""
+    try:
+        value = CosemDateTime.from_bytes(data.value) if data.tag is Tag.OCTET_STRING else data.value
+        if not isinstance(value, CosemDateTime):
+            raise SessionFailed(FailureKind.PROTOCOL, f"a clock that is {data.tag.name}")
+        return value.to_utc(device_type.deviation_sign, device_type.default_deviation_min)
+    except CosemError as error:
+        raise SessionFailed(FailureKind.PROTOCOL, f"an unreadable clock: {error}") from error
+
+
+def amount(minor: int) -> Data:
+    """Money in the currency's minor unit (double-long, IS 15959-2); raises SessionFailed (ours) beyond it."""
+    if not -(2**31) <= minor < 2**31:
+        raise SessionFailed(FailureKind.OURS, f"{minor} does not fit the meter's display")
+    return axdr.int32(minor)
+
+
+async def write_all(work: Work, values: Mapping[str, Data]) -> None:
+    """Write objects in order and read them back; raises SessionFailed (not obeyed) where one is another."""
+    attributes = [CosemAttribute.of(1, obis, 2) for obis in values]
+    for attribute, value in zip(attributes, values.values(), strict=True):
+        await work.session.set(attribute, value)
+    await work.acknowledged()
+    for attribute, value, found in zip(
+        attributes, values.values(), await work.session.get_each(attributes), strict=True
+    ):
+        if found is None or found.value != value.value:
+            shown = "nothing" if found is None else found.value
+            raise SessionFailed(FailureKind.DISOBEYED, f"{attribute.obis} was written and reads {shown}")

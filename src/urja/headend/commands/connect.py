@@ -1,0 +1,34 @@
+"""Close the load switch, as far as a remote order can.
+
+Where the control mode only makes it ready, the button at the meter is still to be pressed: *waiting for a person*.
+Where the meter calls itself connected, that is the confirmation, and the load is evidence beside it: a flat whose
+breaker is off draws nothing and is connected all the same. Only in control mode 0, in which a meter always calls
+itself connected, its word proves nothing: there the command is confirmed by the load, or *load unproven*.
+"""
+
+from msgspec import Struct
+
+from urja.headend.commands import _control
+from urja.headend.commands._control import ControlState
+from urja.headend.failures import FailureKind, SessionFailed
+from urja.headend.work import Outcome, Work
+
+
+class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
+    """None."""
+
+
+async def execute(work: Work, _arguments: Arguments) -> Outcome:
+    """Raises SessionFailed (not obeyed) where the meter stays disconnected."""
+    control = await _control.move(work, _control.RECONNECT)
+    evidence = {**control.evidence(), "load_proven": control.load_proven}
+    if control.state is ControlState.READY:
+        return Outcome("waiting_for_person", "the button at the meter is to be pressed", evidence)
+    if not control.closed:
+        raise SessionFailed(
+            FailureKind.DISOBEYED, f"told to connect, the meter is {control.state.name.lower()}"
+        )
+    if control.mode == _control.ALWAYS_CONNECTED and not control.load_proven:
+        detail = "control mode 0: the meter always calls itself connected, and no load was seen"
+        return Outcome("connected_load_unproven", detail, evidence)
+    return Outcome(evidence=evidence)

@@ -1,0 +1,31 @@
+"""Open the load switch. Confirmed when output and control state, read back, both say so.
+
+The register and the power at that moment go into the evidence: a register that runs on from there tells of welded
+contacts or of a wire around the meter.
+"""
+
+from msgspec import Struct
+
+from urja.headend.commands import _control
+from urja.headend.failures import FailureKind, SessionFailed
+from urja.headend.work import Outcome, Work
+
+
+class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
+    """None."""
+
+
+async def execute(work: Work, _arguments: Arguments) -> Outcome:
+    """Raises SessionFailed (not obeyed) where the meter stays connected."""
+    control = await _control.move(work, _control.DISCONNECT)
+    if control.open:
+        return Outcome(evidence=control.evidence())
+    if control.mode == _control.ALWAYS_CONNECTED:
+        return Outcome(
+            "failed",
+            "control mode 0: no order moves this load switch; set its mode first",
+            control.evidence(),
+        )
+    raise SessionFailed(
+        FailureKind.DISOBEYED, f"told to disconnect, the meter is {control.state.name.lower()}"
+    )

@@ -1,0 +1,50 @@
+"""Read one attribute of any object. Its class is found in companion data or in the meter's own list."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from urja.cosem.companion import unit_symbol
+from urja.cosem.errors import CosemError
+from urja.cosem.obis import CosemAttribute, Obis
+from urja.cosem.readings import plain
+from urja.headend import reading
+from urja.headend.failures import FailureKind, SessionFailed
+from urja.headend.work import Outcome, Work
+
+
+class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
+    """A logical name such as 1.0.1.8.0.255; the buffer of a profile is for `read_profile`."""
+
+    obis: str
+    attribute: Annotated[int, Meta(ge=-128, le=127)] = 2
+    class_id: Annotated[int, Meta(ge=0, le=65535)] | None = None
+
+
+async def execute(work: Work, arguments: Arguments) -> Outcome:
+    """Raises SessionFailed where the meter has no such thing, or keeps it from us."""
+    device_type = work.meter.compiled.device_type
+    try:
+        obis = Obis.parse(arguments.obis)
+    except CosemError as error:
+        raise SessionFailed(FailureKind.OURS, str(error)) from error
+    class_id = arguments.class_id
+    if class_id is None:
+        class_id = await reading.find_class(work.session, obis, device_type)
+    if (class_id, arguments.attribute) == (7, 2):
+        raise SessionFailed(FailureKind.OURS, "the buffer of a profile is read by read_profile")
+    found = await reading.read(work.session, CosemAttribute(class_id, obis, arguments.attribute), device_type)
+    assert isinstance(found, reading.SingleValue)
+    scaled = found.quantity.scaled(found.value)
+    unit = found.quantity.unit
+    return Outcome(
+        evidence={
+            "obis": str(obis),
+            "class_id": class_id,
+            "attribute": arguments.attribute,
+            "name": found.quantity.name,
+            "value": plain(found.value),
+            "scaled": None if scaled is None else str(scaled),
+            "unit": None if unit is None else unit_symbol(unit),
+        }
+    )

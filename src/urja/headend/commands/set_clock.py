@@ -1,0 +1,38 @@
+"""Set the meter's clock (class 8) to business time, and read back that it runs on from there."""
+
+from datetime import timedelta
+from typing import Annotated, Final
+
+from msgspec import Meta, Struct
+
+from urja.cosem.obis import CosemAttribute
+from urja.headend.commands._writing import instant, moment
+from urja.headend.failures import FailureKind, SessionFailed
+from urja.headend.work import Outcome, Work
+
+_CLOCK: Final = CosemAttribute.of(8, "0.0.1.0.0.255", 2)
+
+
+class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
+    """How far the clock may be off afterwards, beside the time that the exchange itself took."""
+
+    tolerance_s: Annotated[int, Meta(ge=1, le=3600)] = 5
+
+
+async def execute(work: Work, arguments: Arguments) -> Outcome:
+    """Raises SessionFailed (not obeyed) where the clock shows another time afterwards."""
+    device_type = work.meter.compiled.device_type
+    before_at = instant(device_type, await work.session.get(_CLOCK))
+    was_off = before_at - work.clock.now()
+    told_at = work.clock.now()
+    await work.session.set(_CLOCK, moment(device_type, told_at))
+    taken_at = work.clock.now()
+    await work.acknowledged()
+    asked_at = work.clock.now()
+    shown_at = instant(device_type, await work.session.get(_CLOCK))
+    tolerance = timedelta(seconds=arguments.tolerance_s)
+    # It took the time up to (taken - told) after it was named, and was read between asking and now.
+    earliest_at, latest_at = asked_at - (taken_at - told_at) - tolerance, work.clock.now() + tolerance
+    if not earliest_at <= shown_at <= latest_at:
+        raise SessionFailed(FailureKind.DISOBEYED, f"set to {told_at}, the clock shows {shown_at}")
+    return Outcome(evidence={"was_off_s": round(was_off.total_seconds()), "clock_at": shown_at.isoformat()})

@@ -1,0 +1,21 @@
+"""Tell the meter whether it is prepaid or postpaid (IS 15959-2: 0.0.94.96.20.255), for its display and its reports."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from urja.cosem import axdr
+from urja.headend.commands._writing import write_all
+from urja.headend.work import Outcome, Work
+
+
+class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which of the two."""
+
+    mode: Literal["postpaid", "prepaid"]
+
+
+async def execute(work: Work, arguments: Arguments) -> Outcome:
+    """Raises SessionFailed where the meter does not take it."""
+    await write_all(work, {"0.0.94.96.20.255": axdr.uint8(int(arguments.mode == "prepaid"))})
+    return Outcome(evidence={"mode": arguments.mode})

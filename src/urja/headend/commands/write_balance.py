@@ -1,0 +1,42 @@
+"""Write balance and last recharge to the meter's display (IS 15959-2, prepayment objects).
+
+They decide nothing in the meter. Balance and its time go last: whoever reads a new balance also finds the recharge
+that made it.
+"""
+
+from datetime import datetime
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from urja.cosem.axdr import Data
+from urja.headend.commands._writing import amount, moment, write_all
+from urja.headend.work import Outcome, Work
+
+Instant = Annotated[datetime, Meta(tz=True)]
+
+
+class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
+    """Amounts in the currency's minor unit. What is left out of the recharge stays as it was."""
+
+    balance_minor: int
+    balance_at: Instant
+    recharge_minor: int | None = None
+    recharge_at: Instant | None = None
+    recharge_total_minor: int | None = None
+
+
+async def execute(work: Work, arguments: Arguments) -> Outcome:
+    """Raises SessionFailed where the display does not take it."""
+    device_type = work.meter.compiled.device_type
+    values: dict[str, Data] = {}
+    if arguments.recharge_minor is not None:
+        values["0.0.94.96.21.255"] = amount(arguments.recharge_minor)
+    if arguments.recharge_at is not None:
+        values["0.0.94.96.22.255"] = moment(device_type, arguments.recharge_at)
+    if arguments.recharge_total_minor is not None:
+        values["0.0.94.96.23.255"] = amount(arguments.recharge_total_minor)
+    values["0.0.94.96.24.255"] = amount(arguments.balance_minor)
+    values["0.0.94.96.25.255"] = moment(device_type, arguments.balance_at)
+    await write_all(work, values)
+    return Outcome(evidence={"balance_minor": arguments.balance_minor})

@@ -1,0 +1,137 @@
+"""The stage `dispatch`: signs what `decide` has ordered, takes it to the broker, and keeps what comes of it.
+
+A command is noted as sent before its order leaves: whoever makes it void from then on knows that it may be carried
+out at this moment. What a run that died may have published goes out again under the same message id, and the head
+end knows it by its sequence.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+import structlog
+from prometheus_client import Counter
+
+from urja.apps.commands import operations, sending
+from urja.base.clock import Clock
+from urja.pipeline.stage import Report, give_back
+from urja.stream.broker import Consumer
+from urja.stream.orders import Order, Progress, SignedOrder, sign
+
+log = structlog.get_logger()
+
+AT_ONCE: Final = 200
+_PROGRESS_AT_ONCE: Final = 500
+_UNHEARD_S: Final = 120.0
+"""Real seconds after its end in which the head end may still tell of what it began before."""
+
+_SENT = Counter("urja_commands_sent", "Orders taken to the broker", ["kind"])
+_EXPIRED = Counter("urja_commands_expired", "Commands that ended unheard of or unsent")
+
+
+class OrderSink(Protocol):
+    """Where orders go: the broker."""
+
+    async def publish_order(self, order: Order, signed: SignedOrder, shard: int) -> int: ...
+
+
+class Dispatch:
+    """The stage. `progress` may be none where nobody answers (a test of the database's side)."""
+
+    name = "dispatch"
+
+    def __init__(
+        self,
+        orders: OrderSink,
+        progress: Consumer[Progress] | None,
+        clock: Clock,
+        *,
+        signing_key: bytes,
+        in_thread: Callable = asyncio.to_thread,
+        wall_s: Callable[[], float] = time.time,
+    ) -> None:
+        self._orders = orders
+        self._progress = progress
+        self._clock = clock
+        self._key = signing_key
+        self._in_thread = in_thread
+        self._wall_s = wall_s
+
+    async def run_once(self, now: datetime) -> Report:
+        ended = await self._in_thread(self._end, now)
+        noted = await self._note()
+        sent = await self._send(now)
+        return Report(ended + noted + sent)
+
+    # -- from the head end ----------------------------------------------------------------------------------
+
+    async def _note(self) -> int:
+        """Progress is acknowledged after the commit; what comes again changes nothing."""
+        if self._progress is None:
+            return 0
+        deliveries = await self._progress.fetch(_PROGRESS_AT_ONCE, 0.05)
+        if not deliveries:
+            return 0
+        reports = [delivery.body for delivery in deliveries]
+        try:
+            moved = set(await self._in_thread(operations.record_progress, reports))
+        except Exception:
+            await give_back(deliveries)
+            raise
+        for delivery in deliveries:
+            await delivery.ack()
+        for report in reports:
+            log.info(
+                "command",
+                command=report.command_id,
+                state=report.state,
+                detail=report.detail or None,
+                attempts=report.attempts,
+                moved=report.command_id in moved,
+                correlation=report.correlation,
+            )
+        return len(deliveries)
+
+    # -- to the head end ------------------------------------------------------------------------------------
+
+    async def _send(self, now: datetime) -> int:
+        outgoing = await self._in_thread(sending.claim, now, self._wall_ms(), self._sign, AT_ONCE)
+        if not outgoing:
+            return 0
+        # All are waited for, also when one fails: what the broker has is noted in any case.
+        results = await asyncio.gather(
+            *(self._orders.publish_order(out.order, out.signed, out.shard) for out in outgoing),
+            return_exceptions=True,
+        )
+        stored = [out for out, result in zip(outgoing, results, strict=True) if isinstance(result, int)]
+        await self._in_thread(sending.mark_published, [out.order.command_id for out in stored])
+        for out in stored:
+            _SENT.labels(out.order.kind).inc()
+            log.info(
+                "command sent",
+                command=out.order.command_id,
+                kind=out.order.kind,
+                correlation=out.order.correlation,
+            )
+        failures = [result for result in results if isinstance(result, BaseException)]
+        if failures:
+            raise failures[0]
+        return len(outgoing)
+
+    def _sign(self, order: Order) -> SignedOrder:
+        return sign(order, self._key)
+
+    def _wall_ms(self) -> int:
+        return int(self._wall_s() * 1000)
+
+    # -- what nobody tells ----------------------------------------------------------------------------------
+
+    def _end(self, now: datetime) -> int:
+        unheard = timedelta(seconds=_UNHEARD_S * max(self._clock.speed, 1.0))
+        expired = operations.expire(now, self._wall_ms(), now - unheard)
+        if expired:
+            _EXPIRED.inc(expired)
+            log.info("commands expired", count=expired)
+        return expired

@@ -299,3 +299,13 @@ async def test_a_pull_while_the_broker_is_away_fails_at_once(nats_server, pipeli
     async with asyncio.timeout(1.0):
         with pytest.raises(BrokerUnavailable):
             await consumer.fetch(wait_s=20.0)
+
+
+async def test_leases_go_on_behind_a_killed_broker(nats_server, headend: Broker):
+    revision = await headend.take_lease("ab", "one")
+    nats_server.kill()
+    await nats_server.start()
+    await asyncio.wait_for(headend.wait_connected(), 20)
+    assert await headend.take_lease("ab", "two") is None
+    await headend.free_lease("ab", revision)
+    assert await headend.take_lease("ab", "two")

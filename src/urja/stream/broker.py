@@ -722,7 +722,6 @@ def _streams(sizes: StreamSizes, replicas: int) -> list[js_api.StreamConfig]:
     def bucket(
         name: str,
         max_bytes: int = sizes.key_values,
-        storage: js_api.StorageType = js_api.StorageType.FILE,
         max_age_s: float | None = None,
     ) -> js_api.StreamConfig:
         return js_api.StreamConfig(
@@ -733,7 +732,7 @@ def _streams(sizes: StreamSizes, replicas: int) -> list[js_api.StreamConfig]:
             max_msgs_per_subject=1,
             max_bytes=max_bytes,
             max_age=max_age_s,
-            storage=storage,
+            storage=js_api.StorageType.FILE,
             num_replicas=replicas,
             allow_direct=True,
             allow_rollup_hdrs=True,
@@ -764,8 +763,8 @@ def _streams(sizes: StreamSizes, replicas: int) -> list[js_api.StreamConfig]:
         bucket(names.WINDOWS),
         bucket(names.COUNTERS),
         bucket(names.ORDERS),
-        # A lease is worth nothing after a restart of the broker, and its age ends it.
-        bucket(names.LEASES, sizes.leases, js_api.StorageType.MEMORY, names.LEASE_S),
+        # On disk like the rest: a bucket in memory is gone with a killed broker, and nobody would make it anew.
+        bucket(names.LEASES, sizes.leases, names.LEASE_S),
     ]
 
 

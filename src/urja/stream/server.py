@@ -127,7 +127,7 @@ max_payload: {MAX_PAYLOAD}
 {monitor}jetstream: {{
   store_dir: {json.dumps(str(store_dir))}
   max_file_store: {bounds.total() + _OVERHEAD}
-  max_memory_store: {bounds.leases + _MEMORY}
+  max_memory_store: {_MEMORY}
   sync_interval: always
 }}
 authorization: {{

@@ -78,14 +78,13 @@ class StreamSizes:
     quarantine: int = 64 << 20
     key_values: int = 256 << 20
     leases: int = 8 << 20
-    """In memory, beside what `total` says."""
 
     def total(self) -> int:
-        """What the server must be allowed to store on disk: all streams and the four buckets kept there."""
+        """What the server must be allowed to store: all streams and buckets."""
         streams = (
             self.readings + self.requests + self.outcomes + self.commands + self.progress + self.quarantine
         )
-        return streams + 4 * self.key_values
+        return streams + 4 * self.key_values + self.leases
 
 
 def readings_subject(kind: Kind, shard: int) -> str:

@@ -1,6 +1,6 @@
 """The reading side of the ledger: balances as they stand now, entries, and why each of them was made."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from fractions import Fraction
@@ -165,18 +165,28 @@ class _Accrued:
 
 
 def _accrued(agreement: Agreement, now: datetime) -> _Accrued:
+    rows = usage.accrued(agreement.id, usage.starts_on(agreement, now), now)
+    closed = closed_through([agreement.id]).get(agreement.id)
+    return accrue(
+        agreement, rows, closed, lambda first: charged_by_line([agreement.id], first).get(agreement.id, {})
+    )
+
+
+def accrue(
+    agreement: Agreement,
+    rows: Sequence[PeriodEnergy],
+    closed: date | None,
+    charged: Callable[[date], dict[str, int]],
+) -> _Accrued:
     """The targets of the current and the last period to the data watermark, less what was posted for them.
 
-    A day that is closed is charged whole, also where its data have not all come.
+    `rows` are the energies of both, `closed` is the last closed day, and `charged` gives what was posted for the
+    period that begins on a day. A day that is closed is charged whole, also where its data have not all come.
     """
-    days = usage.days_of(agreement)
-    today = min(max(local_day(now, usage.zone()), days.first), days.end - ONE_DAY)
-    starts_on = usage.period_of(agreement, today).first.day
-    rows = usage.accrued(agreement.id, starts_on, now)
     if not rows:
         return _Accrued(0, None, 0)
+    days = usage.days_of(agreement)
     as_of = max(row.watermark_at for row in rows)
-    closed = closed_through([agreement.id]).get(agreement.id)
     through = max(usage.last_day(as_of), closed or date.min) + ONE_DAY
     pending = 0
     for row in rows:
@@ -185,8 +195,7 @@ def _accrued(agreement: Agreement, now: datetime) -> _Accrued:
             rating = usage.rate(
                 agreement, period, through, row.energy_wh, usage.energy_at(agreement.id, period)
             )
-            posted = charged_by_line([agreement.id], period.first).get(agreement.id, {})
-            pending += rating.target.total_minor - sum(posted.values())
+            pending += rating.target.total_minor - sum(charged(period.first).values())
     first_day = None if closed else _first_day_cost(agreement, rows[-1], as_of)
     return _Accrued(pending, as_of, sum(row.estimated_wh for row in rows), first_day)
 

@@ -45,6 +45,13 @@ def period_of(agreement: Agreement, day: date) -> Period:
     return billing_period(day, versions[-1].period_starts_on)
 
 
+def starts_on(agreement: Agreement, now: datetime) -> int:
+    """The day of the month on which the agreement's current billing period begins."""
+    days = days_of(agreement)
+    today = min(max(local_day(now, zone()), days.first), days.end - ONE_DAY)
+    return period_of(agreement, today).first.day
+
+
 @dataclass(frozen=True, slots=True)
 class Rating:
     """A target with what it was computed from."""

@@ -1,16 +1,339 @@
-"""What a decision rests on, gathered for many accounts at once."""
+"""What a decision rests on, gathered for many accounts at once: a few statements for all of them.
 
-from collections.abc import Sequence
+Whatever a decision may look at is loaded here and nowhere else, so that the stage, the guard at the moment of a cut,
+and a page that shows what a payment would do see the same facts.
+"""
 
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import structlog
 from django.apps import apps
+from django.conf import settings
+from django.db import connection
 
-from urja.core.policy import AuthorisedPayment
+from urja.apps.commands import queries as commands
+from urja.apps.commands.models import CONNECT, DISCONNECT, Command
+from urja.apps.commands.models import State as CommandState
+from urja.apps.ledger.balances import Balance, fresh_balances
+from urja.apps.ledger.models import CreditRequest
+from urja.apps.notices import queries as notices
+from urja.apps.registry import queries as registry
+from urja.apps.registry.models import Agreement, DevicePeriod, DeviceRole
+from urja.apps.supply.errors import UnknownPolicy
+from urja.apps.supply.models import Hold, State, Switching, Terms
+from urja.apps.supply.policies import Book, book
+from urja.core.calendar import local_day
+from urja.core.policy import AuthorisedPayment, Facts, Health, NoticeFact, PaidSince, Policy, exhausted
+
+log = structlog.get_logger()
+
+NOTICES_KEPT = timedelta(days=60)
+"""How far back notices are looked at where an account was never recharged and is not exhausted."""
 
 
-def authorised_payments(account_ids: Sequence[int]) -> dict[int, tuple[AuthorisedPayment, ...]]:
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """A credit as it was recorded; not posted yet where it has no `seq`."""
+
+    id: int
+    account_id: int
+    amount_minor: int
+    requested_at: datetime
+    correlation: int
+    posted_at: datetime | None
+    seq: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """An account with everything that is known of its supply at one instant."""
+
+    account_id: int
+    agreement: Agreement
+    device_id: int | None
+    """The billing meter; none where there is none now."""
+    transformer: str
+    policy: Policy
+    facts: Facts
+    balance: Balance
+    state: State | None
+    """What was decided last."""
+    latest: Command | None
+    """The newest command to the load switch, whatever became of it."""
+    latest_cause: str
+    """Why it was given; empty where it was not by `decide`."""
+    obeyed: Command | None
+    """The newest that the meter has carried out."""
+    credits: tuple[Credit, ...]
+    """Those that wait to be posted, and those posted since the newest switching, oldest first."""
+
+    @property
+    def pending_cut(self) -> Command | None:
+        """A cut that is not at its end."""
+        latest = self.latest
+        return latest if latest and latest.kind == DISCONNECT and not latest.finished else None
+
+    @property
+    def pending_connect(self) -> Command | None:
+        latest = self.latest
+        return latest if latest and latest.kind == CONNECT and not latest.finished else None
+
+    @property
+    def other_holds(self) -> frozenset[str]:
+        return self.facts.holds - {"credit"}
+
+    @property
+    def unposted(self) -> tuple[Credit, ...]:
+        return tuple(credit for credit in self.credits if credit.seq is None)
+
+
+def authorised_payments(account_ids: Sequence[int]) -> Mapping[int, tuple[AuthorisedPayment, ...]]:
     """Money that the gateway has authorised and nobody has been credited with, by account."""
     if not apps.is_installed("urja.apps.payments"):
         return {}
     from urja.apps.payments import queries
 
-    return queries.authorised(account_ids)
+    found = queries.authorised_of(account_ids)
+    return {
+        account_id: tuple(AuthorisedPayment(payment.amount_minor, payment.since) for payment in payments)
+        for account_id, payments in found.items()
+    }
+
+
+def of_account(account_id: int, now: datetime, health: Health) -> Known | None:
+    """What is known of one account; none where it has no agreement in force, or no policy governs it."""
+    return next(iter(load([account_id], now, health)), None)
+
+
+def load(
+    account_ids: Iterable[int], now: datetime, health: Health, policies: Book | None = None
+) -> list[Known]:
+    """What is known of accounts with an agreement in force; others are left out."""
+    agreements = _agreements(list(account_ids), now)
+    policies = policies or book()
+    if not agreements or not policies:
+        return []
+    return _Loader(agreements, now, health, policies).known()
+
+
+def _agreements(account_ids: Sequence[int], now: datetime) -> list[Agreement]:
+    found = (
+        registry.active_agreements(now)
+        .filter(account_id__in=account_ids)
+        .order_by("account_id", "-valid_from")
+    )
+    return list(found.distinct("account_id"))
+
+
+class _Loader:
+    """Everything about a set of accounts, each kind of fact by one statement."""
+
+    def __init__(
+        self, agreements: Sequence[Agreement], now: datetime, health: Health, policies: Book
+    ) -> None:
+        self.agreements, self.now, self.health, self.policies = agreements, now, health, policies
+        self.zone = ZoneInfo(settings.URJA_TIMEZONE)
+        self.accounts = [agreement.account_id for agreement in agreements]
+        places = [agreement.service_point_id for agreement in agreements]
+        # Credits before balances: one that is posted in between is then counted twice at worst, as pending and
+        # as balance, which spares somebody a cut until the next look. The other way round it would be missed.
+        self.credits = _credits(self.accounts)
+        self.authorised = authorised_payments(self.accounts)
+        self.balances = fresh_balances(agreements, now)
+        self.states = State.objects.in_bulk(self.accounts)
+        self.terms = Terms.objects.in_bulk(self.accounts)
+        self.holds = _grouped(
+            Hold.objects.filter(service_point_id__in=places, released_at=None).values_list(
+                "service_point_id", "reason"
+            )
+        )
+        self.devices = dict(
+            DevicePeriod.objects.filter(
+                service_point_id__in=places, role=DeviceRole.BILLING, valid_to=None, valid_from__lte=now
+            ).values_list("service_point_id", "device_id")
+        )
+        self.transformers = registry.transformers_of(places)
+        self.latest = commands.latest_supply(self.devices.values())
+        self.obeyed = commands.last_carried_out(self.devices.values())
+        self.switchings = Switching.objects.in_bulk([command.id for command in self.latest.values()])
+        self.recharges = _last_recharges(self.accounts)
+        self.notices = self._notices()
+        self.turned_on = _turned_on(self.obeyed.values())
+
+    def known(self) -> list[Known]:
+        found = []
+        for agreement in self.agreements:
+            try:
+                category = self._category(agreement.account_id)
+                policy = self.policies.governs(category, local_day(self.now, self.zone))
+            except UnknownPolicy as error:
+                log.warning("no policy", account=agreement.account_id, error=str(error))
+                continue
+            found.append(self._known(agreement, policy))
+        return found
+
+    def _known(self, agreement: Agreement, policy: Policy) -> Known:
+        account_id, place = agreement.account_id, agreement.service_point_id
+        device_id = self.devices.get(place)
+        latest = self.latest.get(device_id) if device_id else None
+        obeyed = self.obeyed.get(device_id) if device_id else None
+        switching = self.switchings.get(latest.id) if latest else None
+        seq = switching.ledger_seq if switching else 0
+        return Known(
+            account_id=account_id,
+            agreement=agreement,
+            device_id=device_id,
+            transformer=self.transformers.get(place, ""),
+            policy=policy,
+            facts=self._facts(agreement, policy, obeyed),
+            balance=self.balances[account_id],
+            state=self.states.get(account_id),
+            latest=latest,
+            latest_cause=switching.cause if switching else "",
+            obeyed=obeyed,
+            credits=tuple(c for c in self.credits.get(account_id, ()) if c.seq is None or c.seq > seq),
+        )
+
+    def _category(self, account_id: int) -> str:
+        terms = self.terms.get(account_id)
+        return terms.category if terms else ""
+
+    def _facts(self, agreement: Agreement, policy: Policy, obeyed: Command | None) -> Facts:
+        account_id = agreement.account_id
+        balance, terms, state = (
+            self.balances[account_id],
+            self.terms.get(account_id),
+            self.states.get(account_id),
+        )
+        recharge = self.recharges.get(account_id)
+        facts = Facts(
+            account_id=account_id,
+            now=self.now,
+            zone=self.zone,
+            balance_minor=balance.balance_minor,
+            as_of=balance.as_of,
+            estimated_share=balance.estimated_share,
+            provisional_minor=balance.provisional_minor,
+            last_recharge_minor=recharge.amount_minor if recharge else None,
+            last_recharge_at=recharge.posted_at if recharge else None,
+            daily_cost_minor=balance.daily_cost_minor,
+            below_cut_since=state.below_cut_since if state else None,
+            converted_at=terms.converted_at if terms else None,
+            sanctioned_load_w=agreement.sanctioned_load_w,
+            category=self._category(account_id),
+            arrears_minor=terms.arrears_minor if terms else 0,
+            flags=frozenset(terms.flags) if terms else frozenset(),
+            supply=self._supply(obeyed),
+            holds=frozenset(self.holds.get(agreement.service_point_id, ())),
+            notices=tuple(self.notices.get(account_id, ())),
+            authorised=self._under_way(account_id),
+            health=self.health,
+        )
+        if not exhausted(policy, facts.balance_minor):
+            return replace(facts, below_cut_since=None)
+        facts = replace(facts, below_cut_since=facts.below_cut_since or self.now)
+        return replace(facts, paid=self._paid(policy, facts, state))
+
+    def _supply(self, obeyed: Command | None) -> str:
+        """A connect that waits for a hand at the meter has not brought the light back, until energy flows."""
+        if obeyed is None:
+            return "unknown"
+        if obeyed.kind == DISCONNECT:
+            return "off"
+        waits = obeyed.state == CommandState.WAITING_FOR_PERSON and obeyed.device_id not in self.turned_on
+        return "off" if waits else "on"
+
+    def _under_way(self, account_id: int) -> tuple[AuthorisedPayment, ...]:
+        """What the gateway has authorised, and what is recorded and not posted yet."""
+        recorded = [
+            AuthorisedPayment(credit.amount_minor, credit.requested_at)
+            for credit in self.credits.get(account_id, ())
+            if credit.seq is None
+        ]
+        return (*self.authorised.get(account_id, ()), *recorded)
+
+    def _paid(self, policy: Policy, facts: Facts, state: State | None) -> PaidSince | None:
+        """The credits posted since the credit ran out, and how much was due just before the first."""
+        assert facts.below_cut_since is not None
+        since = [
+            credit
+            for credit in self.credits.get(facts.account_id, ())
+            if credit.posted_at is not None and credit.posted_at > facts.below_cut_since
+        ]
+        if not since:
+            return None
+        paid = sum(credit.amount_minor for credit in since)
+        if state and state.paid_first_at and state.paid_due_minor:
+            return PaidSince(state.paid_first_at, paid, state.paid_due_minor)
+        first = since[0].posted_at
+        assert first is not None
+        return PaidSince(first, paid, policy.credit.cut_below_minor - (facts.balance_minor - paid))
+
+    def _notices(self) -> dict[int, list[NoticeFact]]:
+        """All since the last recharge, or since the credit ran out where that was earlier."""
+        since = {account_id: self._noticed_since(account_id) for account_id in self.accounts}
+        found: dict[int, list[NoticeFact]] = defaultdict(list)
+        for notice in notices.notices_of_many(self.accounts, min(since.values())):
+            if notice.requested_at >= since[notice.account_id]:
+                found[notice.account_id].append(
+                    NoticeFact(notice.kind, notice.requested_at, notice.delivered_at)
+                )
+        return found
+
+    def _noticed_since(self, account_id: int) -> datetime:
+        recharge, state = self.recharges.get(account_id), self.states.get(account_id)
+        known = (recharge.posted_at if recharge else None, state.below_cut_since if state else None)
+        return min((at for at in known if at is not None), default=self.now - NOTICES_KEPT)
+
+
+def _grouped(rows: Iterable[tuple[int, str]]) -> dict[int, set[str]]:
+    found: dict[int, set[str]] = defaultdict(set)
+    for key, value in rows:
+        found[key].add(value)
+    return found
+
+
+def _credits(account_ids: Sequence[int]) -> dict[int, list[Credit]]:
+    """The last credits of each account, oldest first: those that wait, and the newest of those posted."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT c.* FROM unnest(%s::bigint[]) AS given (id) CROSS JOIN LATERAL ("
+            "  SELECT id, account_id, amount_minor, requested_at, correlation, posted_at, posted_seq "
+            "  FROM ledger_credit_request r WHERE r.account_id = given.id "
+            "  ORDER BY requested_at DESC, id DESC LIMIT 50) c ORDER BY c.account_id, c.requested_at, c.id",
+            [list(account_ids)],
+        )
+        found: dict[int, list[Credit]] = defaultdict(list)
+        for row in cursor.fetchall():
+            credit = Credit(*row)
+            found[credit.account_id].append(credit)
+    return found
+
+
+def _last_recharges(account_ids: Sequence[int]) -> dict[int, CreditRequest]:
+    found = (
+        CreditRequest.objects.filter(account_id__in=account_ids, posted_at__isnull=False)
+        .order_by("account_id", "-posted_at", "-id")
+        .distinct("account_id")
+    )
+    return {credit.account_id: credit for credit in found}
+
+
+def _turned_on(obeyed: Iterable[Command]) -> set[int]:
+    """Devices that waited for a person and through which energy has flowed since."""
+    waiting = {c.device_id: c.ended_at for c in obeyed if c.state == CommandState.WAITING_FOR_PERSON}
+    if not waiting:
+        return set()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT w.device_id FROM unnest(%s::bigint[], %s::timestamptz[]) AS w (device_id, since_at) "
+            "JOIN registry_device_period p ON p.device_id = w.device_id AND p.valid_to IS NULL "
+            "WHERE EXISTS (SELECT FROM readings_interval i WHERE i.service_point_id = p.service_point_id "
+            "AND i.device_id = w.device_id AND i.start_at >= w.since_at AND i.import_wh > 0)",
+            [list(waiting), list(waiting.values())],
+        )
+        return {device_id for (device_id,) in cursor.fetchall()}

@@ -4,12 +4,21 @@ Used by the portal, the operator's view and the town's page. Everything is read 
 stored; nothing is decided here.
 """
 
+# ruff: noqa: S608  (statements are put together from constants of this module; values travel as parameters)
+
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from itertools import batched
 from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db import connection
 
 from urja.apps.supply.models import HealthReport
+from urja.core.calendar import ONE_DAY, local_day, midnight
 from urja.core.policy import Health, Reason, sentence
 
 
@@ -151,45 +160,211 @@ def standing(account_id: int) -> StandingNow | None:
 
 def standings(account_ids: Iterable[int]) -> dict[int, StandingNow]:
     """Where many accounts stand."""
-    raise NotImplementedError
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT s.account_id, s.service_point_id, s.standing, s.reason, s.decided_at, s.since_at, "
+            "s.look_again_at, s.policy, s.supply, "
+            "coalesce((SELECT array_agg(h.reason::text ORDER BY h.reason) FROM supply_hold h "
+            "  WHERE h.service_point_id = s.service_point_id AND h.released_at IS NULL), '{}'), "
+            "s.balance_minor, s.as_of_at, s.planned_from_at, s.planned_to_at, s.below_cut_since "
+            "FROM supply_state s WHERE s.account_id = ANY(%s)",
+            [list(account_ids)],
+        )
+        return {row[0]: _standing(row) for row in cursor.fetchall()}
+
+
+def _standing(row: tuple[Any, ...]) -> StandingNow:
+    account_id, place, name, reason, *times = row
+    decided_at, since_at, look_again_at, policy, supply, holds, *rest = times
+    return StandingNow(
+        account_id,
+        place,
+        name,
+        _reason(reason),
+        decided_at,
+        since_at,
+        look_again_at,
+        policy,
+        supply,
+        tuple(holds),
+        *rest,
+    )
+
+
+def _reason(stored: Any) -> Reason:
+    return Reason.from_json(json.loads(stored) if isinstance(stored, str) else stored)
+
+
+_STORY = """
+SELECT at, kind, what, detail FROM (
+    SELECT d.decided_at AS at, 'decision' AS kind, d.standing AS what,
+        jsonb_build_object('reason', d.reason, 'balance_minor', d.balance_minor) AS detail, 1 AS place
+    FROM supply_decision d WHERE d.account_id = %(account)s
+    UNION ALL
+    SELECT n.requested_at, 'notice', n.kind,
+        jsonb_build_object('delivered_at', n.delivered_at, 'state', n.state, 'params', n.params), 2
+    FROM notices_notice n WHERE n.account_id = %(account)s
+    UNION ALL
+    SELECT c.requested_at, 'recharge', c.kind,
+        jsonb_build_object('amount_minor', c.amount_minor, 'posted_at', c.posted_at), 0
+    FROM ledger_credit_request c WHERE c.account_id = %(account)s
+    UNION ALL
+    SELECT m.issued_at, 'command', m.kind,
+        jsonb_build_object('state', m.state, 'command_id', m.id, 'ended_at', m.ended_at, 'detail', m.detail), 3
+    FROM commands_command m WHERE m.account_id = %(account)s
+    UNION ALL
+    SELECT m.ended_at, 'command', m.kind || ' ' || m.state,
+        jsonb_build_object('state', m.state, 'command_id', m.id, 'detail', m.detail), 4
+    FROM commands_command m WHERE m.account_id = %(account)s AND m.ended_at IS NOT NULL
+) lines ORDER BY at DESC, place DESC LIMIT %(limit)s
+"""
 
 
 def story(account_id: int, limit: int = 100) -> list[StoryLine]:
     """One line of time, newest first: decisions, notices, recharges, commands."""
-    raise NotImplementedError
+    with connection.cursor() as cursor:
+        cursor.execute(_STORY, {"account": account_id, "limit": limit})
+        return [
+            StoryLine(at, kind, what, json.loads(detail) if isinstance(detail, str) else detail)
+            for at, kind, what, detail in cursor.fetchall()
+        ]
+
+
+_RELIT = """
+SELECT r.account_id, r.credit_id, q.amount_minor, r.paid_at, r.paid_wall_ms, r.credited_at, r.credited_wall_ms,
+    r.ordered_at, r.ordered_wall_ms, c.sent_at, c.sent_wall_ms, c.acknowledged_at, c.acknowledged_wall_ms,
+    CASE WHEN c.state IN ('confirmed', 'connected_load_unproven', 'waiting_for_person') THEN c.ended_at END,
+    CASE WHEN c.state IN ('confirmed', 'connected_load_unproven', 'waiting_for_person') THEN c.ended_wall_ms END,
+    CASE WHEN c.state IN ('confirmed', 'connected_load_unproven') THEN c.ended_at
+        WHEN r.outcome = 'lit' THEN r.closed_at END,
+    CASE WHEN c.state IN ('confirmed', 'connected_load_unproven') THEN c.ended_wall_ms END,
+    r.command_id, coalesce(c.state, ''), coalesce(c.last_error, ''), c.again_at, c.expires_at, r.outcome
+FROM supply_relight r JOIN ledger_credit_request q ON q.id = r.credit_id
+LEFT JOIN LATERAL (
+    -- A connect that came to nothing is followed by another one: the chain goes on with the newest.
+    SELECT m.* FROM commands_command m JOIN supply_switching w ON w.command_id = m.id
+    WHERE w.account_id = r.account_id AND m.id >= r.command_id AND m.kind = 'connect'
+        AND (r.closed_at IS NULL OR m.issued_at <= r.closed_at)
+    ORDER BY m.sequence DESC LIMIT 1
+) c ON true
+"""
 
 
 def relight(account_id: int) -> Relit | None:
     """The newest chain from a payment to light of an account; none where it was never dark when paid for."""
-    raise NotImplementedError
+    found = _relit("WHERE r.account_id = %s ORDER BY r.paid_at DESC, r.credit_id DESC LIMIT 1", [account_id])
+    return found[0] if found else None
+
+
+def relight_of(credit_id: int) -> Relit | None:
+    """The chain that began with a certain credit request."""
+    found = _relit("WHERE r.credit_id = %s", [credit_id])
+    return found[0] if found else None
+
+
+def _relit(where: str, parameters: list[Any]) -> list[Relit]:
+    with connection.cursor() as cursor:
+        cursor.execute(_RELIT + where, parameters)
+        return [_chain(row) for row in cursor.fetchall()]
+
+
+def _chain(row: tuple[Any, ...]) -> Relit:
+    account_id, credit_id, amount_minor = row[:3]
+    steps = [Step(at, wall_ms) for at, wall_ms in batched(row[3:17], 2)]
+    return Relit(account_id, credit_id, amount_minor, *steps, *row[17:])
+
+
+_HOUSE = """
+    JOIN registry_service_point p ON p.id = s.service_point_id
+    JOIN registry_premise b ON b.id = p.premise_id
+    LEFT JOIN registry_transformer t ON t.id = p.transformer_id
+"""
 
 
 def cut_list(day: date) -> list[PlannedCut]:
     """Who is to be cut on a local day, the largest debt first."""
-    raise NotImplementedError
+    begins, ends = _bounds(day)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT s.account_id, s.service_point_id, p.consumer_number, b.name, coalesce(t.code, ''), "
+            f"s.planned_from_at, s.planned_to_at, s.balance_minor, s.reason FROM supply_state s {_HOUSE} "
+            "WHERE s.planned_from_at >= %s AND s.planned_from_at < %s ORDER BY s.balance_minor, s.account_id",
+            [begins, ends],
+        )
+        return [PlannedCut(*row[:-1], _reason(row[-1])) for row in cursor.fetchall()]
 
 
 def today(now: datetime) -> Today:
-    """What was switched on the local day of `now`."""
-    raise NotImplementedError
+    """What was switched on the local day of `now`, and where accounts stand."""
+    begins, ends = _bounds(local_day(now, _zone()))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT s.command_id, s.account_id, p.consumer_number, b.name, s.kind, s.cause, s.reason, "
+            f"s.ordered_at, c.state, c.ended_at FROM supply_switching s {_HOUSE} "
+            "JOIN commands_command c ON c.id = s.command_id WHERE s.ordered_at >= %s AND s.ordered_at < %s "
+            "ORDER BY s.ordered_at DESC, s.command_id DESC",
+            [begins, ends],
+        )
+        switched = [Switched(*row[:6], _reason(row[6]), *row[7:]) for row in cursor.fetchall()]
+        cursor.execute("SELECT standing, count(*) FROM supply_state GROUP BY standing")
+        counts = dict(cursor.fetchall())
+        cursor.execute("SELECT count(*) FROM supply_state WHERE supply = 'off'")
+        (dark,) = cursor.fetchone()
+    return Today(
+        cuts=tuple(one for one in switched if one.kind == "disconnect"),
+        reconnections=tuple(one for one in switched if one.kind == "connect"),
+        standings=counts,
+        dark=dark,
+    )
+
+
+_DARK = f"""
+SELECT s.account_id, p.consumer_number, b.name, s.balance_minor, r.paid_at, coalesce(c.state, ''),
+    coalesce(c.last_error, ''), c.again_at, c.expires_at
+FROM supply_state s {_HOUSE}
+LEFT JOIN LATERAL (
+    SELECT min(paid_at) AS paid_at FROM supply_relight WHERE account_id = s.account_id AND closed_at IS NULL
+) r ON true
+LEFT JOIN LATERAL (
+    SELECT m.* FROM commands_command m JOIN supply_switching w ON w.command_id = m.id
+    WHERE w.account_id = s.account_id ORDER BY m.id DESC LIMIT 1
+) c ON true
+"""
 
 
 def paid_but_dark() -> list[Dark]:
     """Who has paid and is not known to have light, the longest wait first."""
-    raise NotImplementedError
+    return _dark("WHERE r.paid_at IS NOT NULL ORDER BY r.paid_at, s.account_id")
 
 
 def waiting_for_person() -> list[Dark]:
     """Whose meter is ready for reconnection and waits for somebody to press its button."""
-    raise NotImplementedError
+    return _dark(
+        "WHERE s.supply = 'off' AND c.state = 'waiting_for_person' ORDER BY c.ended_at, s.account_id"
+    )
+
+
+def _dark(where: str) -> list[Dark]:
+    with connection.cursor() as cursor:
+        cursor.execute(_DARK + where)
+        return [Dark(*row) for row in cursor.fetchall()]
 
 
 def paid_to_lit_wall_ms(since: datetime) -> list[int]:
     """Wall milliseconds from payment to light of all that were lit since an instant, shortest first."""
-    raise NotImplementedError
+    found = _relit("WHERE r.outcome = 'lit' AND r.closed_at >= %s", [since])
+    return sorted(chain.paid_to_lit_wall_ms for chain in found if chain.paid_to_lit_wall_ms is not None)
 
 
 def health() -> Health:
     """The last judgement; all well before the first."""
     report = HealthReport.objects.order_by("-at", "-id").first()
     return Health() if report is None else Health(report.collection, report.payments, report.messaging)
+
+
+def _zone() -> ZoneInfo:
+    return ZoneInfo(settings.URJA_TIMEZONE)
+
+
+def _bounds(day: date) -> tuple[datetime, datetime]:
+    return midnight(day, _zone()), midnight(day + ONE_DAY, _zone())

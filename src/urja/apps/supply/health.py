@@ -1,0 +1,93 @@
+"""Whether the services that a fair cut depends on work, by stated rules, kept with the figures.
+
+- collection: of the meters of agreements in force, at least `COLLECTED` have data younger than `YOUNG`;
+- messaging: of the last notices that were sent (`SAMPLE`, from a day ago to `RECEIPT_TAKES` ago), at least
+  `DELIVERED` have a receipt; fewer than `FEW` prove nothing;
+- payments: the gateway has answered within `ANSWERED`; where no gateway is installed there is nothing to be ill.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.apps import apps
+from django.db import connection
+
+from urja.apps.supply.models import HealthReport
+from urja.core.policy import Health
+
+JUDGED_EVERY: Final = timedelta(minutes=5)
+KEPT: Final = timedelta(days=30)
+
+YOUNG: Final = timedelta(hours=3)
+COLLECTED: Final = 0.7
+
+SAMPLE: Final = 200
+FEW: Final = 5
+RECEIPT_TAKES: Final = timedelta(hours=1)
+DELIVERED: Final = 0.5
+
+ANSWERED: Final = timedelta(hours=1)
+
+
+def judged(now: datetime) -> tuple[Health, bool]:
+    """The judgement in force at `now`, renewed when it is five minutes old; and whether it has just changed."""
+    last = HealthReport.objects.order_by("-at", "-id").first()
+    if last is not None and last.at <= now < last.at + JUDGED_EVERY:
+        return _health(last), False
+    report = HealthReport.objects.create(at=now, **_judge(now))
+    HealthReport.objects.filter(at__lt=now - KEPT).delete()
+    return _health(report), last is not None and _health(last) != _health(report)
+
+
+def _health(report: HealthReport) -> Health:
+    return Health(report.collection, report.payments, report.messaging)
+
+
+def _judge(now: datetime) -> dict[str, Any]:
+    meters, young = _collected(now)
+    sent, delivered = _delivered(now)
+    answered_at = _answered_at()
+    return {
+        "collection": young >= COLLECTED * meters,
+        "messaging": sent < FEW or delivered >= DELIVERED * sent,
+        "payments": answered_at is None or answered_at >= now - ANSWERED,
+        "figures": {
+            "meters": meters,
+            "meters_young": young,
+            "notices_sent": sent,
+            "notices_delivered": delivered,
+            "gateway_answered_at": answered_at.isoformat() if answered_at else None,
+        },
+    }
+
+
+def _collected(now: datetime) -> tuple[int, int]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*), count(*) FILTER (WHERE r.latest_end_at >= %(young)s) FROM registry_agreement a "
+            "LEFT JOIN readings_accrual r ON r.agreement_id = a.id AND r.latest "
+            "WHERE a.valid_from <= %(now)s AND (a.valid_to IS NULL OR a.valid_to > %(now)s)",
+            {"now": now, "young": now - YOUNG},
+        )
+        meters, young = cursor.fetchone()
+        return int(meters), int(young)
+
+
+def _delivered(now: datetime) -> tuple[int, int]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*), count(delivered_at) FROM (SELECT delivered_at FROM notices_notice "
+            "WHERE sent_at >= %s AND sent_at < %s ORDER BY sent_at DESC LIMIT %s) sent",
+            [now - timedelta(days=1), now - RECEIPT_TAKES, SAMPLE],
+        )
+        sent, delivered = cursor.fetchone()
+        return int(sent), int(delivered)
+
+
+def _answered_at() -> datetime | None:
+    """When the gateway last answered; none where no gateway is installed or it was never asked."""
+    if not apps.is_installed("urja.apps.payments"):
+        return None
+    from urja.apps.payments import queries
+
+    return queries.last_answered_at()

@@ -1,0 +1,61 @@
+"""The stored policies: which one governs an account on a day."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from urja.apps.supply.errors import UnknownPolicy
+from urja.apps.supply.models import PolicyAssignment, PolicyVersion
+from urja.core.calendar import local_day
+from urja.core.policy import Policy, parse_policy
+
+DEFAULT_CATEGORY = ""
+
+
+@lru_cache(maxsize=64)
+def _parsed(_sha256: str, text: str) -> Policy:
+    return parse_policy(text)
+
+
+def name_of(policy: Policy) -> str:
+    """Code and version, as they are kept with each decision."""
+    return f"{policy.code} {policy.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """All versions and assignments as they were at one look."""
+
+    versions: Mapping[str, tuple[Policy, ...]]
+    """By code, in the order in which they come into force; of two with one date the one loaded later is last."""
+    assigned: Mapping[str, str]
+
+    def __bool__(self) -> bool:
+        return bool(self.assigned)
+
+    def governs(self, category: str, day: date) -> Policy:
+        """The version in force for a category on a local day; raises UnknownPolicy."""
+        code = self.assigned.get(category, self.assigned.get(DEFAULT_CATEGORY))
+        if code is None:
+            raise UnknownPolicy(f"no policy governs the category {category!r}")
+        in_force = [policy for policy in self.versions.get(code, ()) if policy.valid_from <= day]
+        if not in_force:
+            raise UnknownPolicy(f"no version of policy {code!r} is in force on {day}")
+        return in_force[-1]
+
+    def next_change(self, now: datetime, zone: ZoneInfo) -> date | None:
+        """The next local day on which a version comes into force."""
+        today = local_day(now, zone)
+        days = [p.valid_from for versions in self.versions.values() for p in versions if p.valid_from > today]
+        return min(days, default=None)
+
+
+def book() -> Book:
+    """The stored documents; parsed once a process."""
+    versions: dict[str, list[Policy]] = {}
+    for row in PolicyVersion.objects.order_by("valid_from", "id"):
+        versions.setdefault(row.code, []).append(_parsed(row.sha256, row.text))
+    assigned = dict(PolicyAssignment.objects.values_list("category", "code"))
+    return Book({code: tuple(found) for code, found in versions.items()}, assigned)

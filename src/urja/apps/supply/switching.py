@@ -1,0 +1,262 @@
+"""Holds, and the commands that follow from them. Only the stage `decide` calls this.
+
+A cut is given under a lock that no recording of a credit gets past: recording one needs a shared lock on the account
+(its foreign key), so every credit is either seen here, or recorded after the cut was given, and then the next run
+calls the cut back.
+"""
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.db import connection, transaction
+
+from urja.apps.commands import operations as commands
+from urja.apps.commands.models import CONNECT, DISCONNECT, Command
+from urja.apps.supply import facts as known_facts
+from urja.apps.supply.facts import Known
+from urja.apps.supply.models import Cause, Hold, Order, OrderAction, Switching
+from urja.apps.supply.policies import Book, name_of
+from urja.base.ids import new_correlation
+from urja.core import policy as core
+from urja.core.policy import Health
+
+CREDIT: Final = "credit"
+BY_POLICY: Final = "policy"
+
+CONNECT_LASTS: Final = timedelta(hours=24)
+"""So long one connect is tried; where it comes to nothing the next is given."""
+HOLD_LASTS: Final = timedelta(hours=24)
+AGAIN_AFTER: Final = timedelta(minutes=10)
+"""Between a command that failed and the next one to the same meter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One run of the stage: business time, wall time, and how the services are."""
+
+    now: datetime
+    wall_ms: int
+    health: Health
+    policies: Book
+
+
+def apply_orders(moment: Moment, limit: int = 500) -> set[int]:
+    """Turn operators' orders into holds, in their order; the accounts they touch."""
+    waiting = list(Order.objects.filter(applied_at=None).order_by("id")[:limit])
+    places = {order.service_point_id for order in waiting}
+    for order in waiting:
+        with transaction.atomic():
+            if order.action == OrderAction.HOLD:
+                place(order.service_point_id, order.hold, order.actor, moment.now, order.note)
+            else:
+                release(order.service_point_id, order.hold, order.actor, moment.now)
+            Order.objects.filter(id=order.id).update(applied_at=moment.now)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT account_id FROM registry_agreement WHERE service_point_id = ANY(%s) AND valid_from <= %s "
+            "AND (valid_to IS NULL OR valid_to > %s)",
+            [list(places), moment.now, moment.now],
+        )
+        return {account_id for (account_id,) in cursor.fetchall()}
+
+
+def place(service_point_id: int, reason: str, actor: str, at: datetime, note: str = "") -> None:
+    """Put a reason into the set; one that is in it stays as it is."""
+    hold = Hold(service_point_id=service_point_id, reason=reason, placed_at=at, placed_by=actor, note=note)
+    Hold.objects.bulk_create([hold], ignore_conflicts=True)
+
+
+def release(service_point_id: int, reason: str, actor: str, at: datetime) -> bool:
+    """Take a reason out of the set; whether it was in it."""
+    held = Hold.objects.filter(service_point_id=service_point_id, reason=reason, released_at=None)
+    return bool(held.update(released_at=at, released_by=actor))
+
+
+def order_cut(account_id: int, moment: Moment) -> Command | None:
+    """Decide once more on what is known under the lock, and give the cut; none where it is not to be.
+
+    A supply that is off already is held from now on, without a command.
+    """
+    with transaction.atomic():
+        _lock(account_id)
+        known = known_facts.of_account(account_id, moment.now, moment.health)
+        if known is None or known.unposted or known.device_id is None:
+            return None
+        cut = core.decide(known.policy, known.facts).cut
+        if cut is None:
+            return None
+        place(known.agreement.service_point_id, CREDIT, BY_POLICY, moment.now)
+        if known.facts.supply == "off" and known.pending_connect is None:
+            return None
+        command = _issue(known, DISCONNECT, Cause.CREDIT, cut.reason, moment, cut.not_after)
+        _record(
+            known,
+            command,
+            Cause.CREDIT,
+            cut.reason,
+            moment,
+            window=core.Window(cut.not_before, cut.not_after),
+        )
+        return command
+
+
+def order_hold(known: Known, moment: Moment) -> Command:
+    """Switch off what an operator holds off: a lineman's safety knows no protected hours."""
+    reason = core.Reason("holds", "held", {"held_holds": ",".join(sorted(known.other_holds))})
+    with transaction.atomic():
+        command = _issue(known, DISCONNECT, Cause.HOLD, reason, moment, moment.now + HOLD_LASTS)
+        _record(known, command, Cause.HOLD, reason, moment)
+    return command
+
+
+def order_connect(known: Known, reason: core.Reason, moment: Moment, correlation: int = 0) -> Command:
+    """Bring a supply back; makes older unfinished commands to the switch void."""
+    cause = Cause.CREDIT if CREDIT in known.facts.holds else Cause.UNHELD
+    with transaction.atomic():
+        release(known.agreement.service_point_id, CREDIT, BY_POLICY, moment.now)
+        command = _issue(
+            known, CONNECT, cause, reason, moment, moment.now + CONNECT_LASTS, correlation=correlation
+        )
+        _record(known, command, cause, reason, moment)
+    return command
+
+
+def call_back(known: Known, moment: Moment, why: str) -> bool:
+    """End an unfinished cut and its hold; whether it may be carried out all the same, so that a connect is due."""
+    assert known.device_id is not None
+    with transaction.atomic():
+        superseded = commands.supersede(known.device_id, at=moment.now, wall_ms=moment.wall_ms, reason=why)
+        if known.facts.supply != "off":
+            release(known.agreement.service_point_id, CREDIT, BY_POLICY, moment.now)
+    return superseded.on_its_way
+
+
+def _lock(account_id: int) -> None:
+    """Hold the account against postings, and against the recording of a credit."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT FROM ledger_account WHERE id = %s FOR UPDATE", [account_id])
+
+
+def _issue(
+    known: Known,
+    kind: str,
+    cause: Cause,
+    reason: core.Reason,
+    moment: Moment,
+    expires_at: datetime,
+    *,
+    correlation: int = 0,
+) -> Command:
+    assert known.device_id is not None
+    return commands.issue(
+        device_id=known.device_id,
+        service_point_id=known.agreement.service_point_id,
+        account_id=known.account_id,
+        kind=kind,
+        issued_at=moment.now,
+        issued_wall_ms=moment.wall_ms,
+        expires_at=expires_at,
+        reason=f"{cause}: {reason.rule}",
+        correlation=correlation or new_correlation(moment.wall_ms, secrets.randbits(21)),
+    )
+
+
+def _record(
+    known: Known,
+    command: Command,
+    cause: Cause,
+    reason: core.Reason,
+    moment: Moment,
+    *,
+    window: core.Window | None = None,
+) -> None:
+    Switching.objects.create(
+        command_id=command.id,
+        kind=command.kind,
+        cause=cause,
+        account_id=known.account_id,
+        service_point_id=known.agreement.service_point_id,
+        transformer=known.transformer,
+        ordered_at=moment.now,
+        ordered_wall_ms=moment.wall_ms,
+        window_from_at=window.not_before if window else None,
+        window_to_at=window.not_after if window else None,
+        policy=name_of(known.policy),
+        reason=reason.to_json(),
+        balance_minor=known.facts.balance_minor,
+        limit_minor=known.policy.floor_minor,
+        ledger_seq=known.balance.last_seq,
+        evidence=_evidence(known.facts),
+    )
+
+
+def _evidence(facts: core.Facts) -> dict[str, Any]:
+    """What a cut rested on, for whoever asks later."""
+    return {
+        "as_of_at": _iso(facts.as_of),
+        "below_cut_since": _iso(facts.below_cut_since),
+        "estimated_share": str(facts.estimated_share),
+        "provisional_minor": facts.provisional_minor,
+        "holds": sorted(facts.holds),
+        "notices": [
+            {"kind": n.kind, "requested_at": _iso(n.requested_at), "delivered_at": _iso(n.delivered_at)}
+            for n in facts.notices
+        ],
+        "authorised": len(facts.authorised),
+        "health": {
+            "collection": facts.health.collection,
+            "payments": facts.health.payments,
+            "messaging": facts.health.messaging,
+        },
+    }
+
+
+def _iso(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat()
+
+
+@dataclass(slots=True)
+class Queue:
+    """The order in which a transformer's supplies are switched: so many a window, so far apart.
+
+    Supplies whose transformer is not known share one queue: the careful assumption.
+    """
+
+    last_at: dict[str, datetime]
+    """When the last switching behind each transformer is due."""
+    used: dict[tuple[str, datetime], int]
+    """How many accounts were cut, by transformer and beginning of the window."""
+
+    @classmethod
+    def of(cls, kind: str, transformers: Iterable[str], now: datetime) -> "Queue":
+        """What has been ordered behind these transformers for credit."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT transformer, window_from_at, count(DISTINCT account_id), max(ordered_at) "
+                "FROM supply_switching WHERE kind = %s AND transformer = ANY(%s) AND ordered_at > %s "
+                "AND cause <> 'hold' GROUP BY transformer, window_from_at",
+                [kind, sorted(set(transformers)), now - timedelta(days=2)],
+            )
+            rows = cursor.fetchall()
+        last: dict[str, datetime] = {}
+        for transformer, _, _, at in rows:
+            last[transformer] = max(at, last.get(transformer, at))
+        return cls(last, {(transformer, at): count for transformer, at, count, _ in rows if at})
+
+    def slot(self, transformer: str, stagger_s: int, now: datetime) -> datetime:
+        """The next instant for a switching behind a transformer; the queue moves on by it."""
+        last = self.last_at.get(transformer)
+        at = now if last is None else max(now, last + timedelta(seconds=stagger_s))
+        self.last_at[transformer] = at
+        return at
+
+    def full(self, transformer: str, window_from_at: datetime, most: int) -> bool:
+        """Whether the window has had its cuts behind this transformer; counts one more where it has not."""
+        used = self.used.get((transformer, window_from_at), 0)
+        if used >= most:
+            return True
+        self.used[transformer, window_from_at] = used + 1
+        return False

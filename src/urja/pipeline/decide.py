@@ -1,0 +1,294 @@
+"""The pipeline's stage `decide`: for each account whose facts have moved, what its policy says, and the doing of it.
+
+A run looks at what the inbox names (credits, receipts, commands, orders) and then, by one statement over all
+accounts, at those whose books have moved or whose time has come. Facts are loaded for hundreds at once; what is
+done is done account by account, each step whole or not at all. A run that dies is made up for by the next one:
+what was decided is stored last, and every step looks at what is under way before it adds to it.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import batched
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import structlog
+from django.conf import settings
+
+from urja.apps.commands.models import CONNECT, DISCONNECT, Command
+from urja.apps.commands.models import State as CommandState
+from urja.apps.notices import operations as notices
+from urja.apps.supply import facts, relights, standings, switching, welds
+from urja.apps.supply.facts import Known
+from urja.apps.supply.health import judged
+from urja.apps.supply.models import Cause
+from urja.apps.supply.policies import book
+from urja.apps.supply.standings import Decided
+from urja.apps.supply.switching import AGAIN_AFTER, CREDIT, Moment, Queue
+from urja.core.calendar import midnight
+from urja.core.policy import Reason, decide
+
+log = structlog.get_logger()
+
+AT_ONCE: Final = 500
+"""Accounts whose facts are loaded together."""
+LIMIT: Final = 5000
+"""Accounts in one run: the rest are next, and what is urgent comes before them."""
+
+
+@dataclass(slots=True)
+class Report:
+    """What one run of the stage has done."""
+
+    accounts: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    """`cuts`, `connects`, `called_back`, `notices`, `welds`, `news`."""
+    full: bool = False
+    """Whether there were more accounts than a run takes."""
+
+    def __getattr__(self, name: str) -> int:
+        if name in {"cuts", "connects", "called_back", "notices", "welds", "news"}:
+            return self.counts[name]
+        raise AttributeError(name)
+
+
+def wall_now_ms() -> int:
+    """Unix milliseconds by the wall clock: what the chain from paid to lit is measured by."""
+    return time.time_ns() // 1_000_000
+
+
+def run_once(now: datetime, wall_ms: int | None = None, *, only_changed: bool = False) -> Report:
+    """Decide what is due at the business instant `now`; a second run at the same time does nothing.
+
+    `only_changed` leaves out the look over all accounts: what somebody waits for is in the inbox.
+    """
+    policies = book()
+    if not policies:
+        return Report()
+    health, changed = judged(now)
+    moment = Moment(now, wall_now_ms() if wall_ms is None else wall_ms, health, policies)
+    report = Report()
+    ordered = switching.apply_orders(moment)
+    inbox = standings.changes(LIMIT)
+    urgent = ordered | inbox.account_ids | set(standings.with_cuts_under_way() if changed else ())
+    _decide_all(sorted(urgent), moment, report)
+    standings.settle(inbox)
+    if not only_changed:
+        due = standings.due(now, LIMIT)
+        report.full = len(due) == LIMIT
+        _decide_all(due, moment, report)
+    if report.counts:
+        log.info("decided", accounts=report.accounts, **report.counts)
+    return report
+
+
+def _decide_all(account_ids: Sequence[int], moment: Moment, report: Report) -> None:
+    for some in batched(account_ids, AT_ONCE):
+        known = facts.load(some, moment.now, moment.health, moment.policies)
+        relights.note(known, moment)
+        decided = [Decided(item, decide(item.policy, item.facts)) for item in known]
+        _ask_for_notices(decided, moment, report)
+        acted = _Doing(moment, report, known).all(decided)
+        relights.close(acted, moment)
+        report.counts["welds"] += welds.look(known, moment.now)
+        report.counts["news"] += standings.save(_by_next_version(acted, moment), moment.now)
+        report.accounts += len(known)
+    report.counts += Counter()
+
+
+def _ask_for_notices(decided: Iterable[Decided], moment: Moment, report: Report) -> None:
+    wanted = [
+        notices.Request(item.known.account_id, notice.kind, notice.params, notice.dedupe_key)
+        for item in decided
+        for notice in item.decision.notices
+    ]
+    if wanted:
+        notices.request_notices(wanted, moment.now)
+        report.counts["notices"] += len(wanted)
+
+
+def _by_next_version(decided: Sequence[Decided], moment: Moment) -> Sequence[Decided]:
+    """A version that comes into force is looked at on its day."""
+    zone = ZoneInfo(settings.URJA_TIMEZONE)
+    day = moment.policies.next_change(moment.now, zone)
+    return decided if day is None else [item.waiting_until(midnight(day, zone)) for item in decided]
+
+
+class _Doing:
+    """Carries decisions out: one instance for each set of accounts, with its transformers' queues."""
+
+    def __init__(self, moment: Moment, report: Report, known: Sequence[Known]) -> None:
+        self.moment, self.report = moment, report
+        transformers = {item.transformer for item in known}
+        self.cuts = Queue.of(DISCONNECT, transformers, moment.now)
+        self.connects = Queue.of(CONNECT, transformers, moment.now)
+
+    def all(self, decided: Sequence[Decided]) -> list[Decided]:
+        """Light first; then who has been out of credit for longest."""
+        return [self._one(item) for item in sorted(decided, key=_turn)]
+
+    def _one(self, item: Decided) -> Decided:
+        known, decision = item.known, item.decision
+        if known.device_id is None:
+            return item
+        if known.other_holds:
+            return self._held(item)
+        if decision.restore is not None:
+            return self._restore(item, decision.restore.reason)
+        if decision.cut is not None:
+            return self._cut(item)
+        return self._leave(item)
+
+    def _held(self, item: Decided) -> Decided:
+        """Something else than credit holds the supply off: a payment clears only its own reason."""
+        known = item.known
+        if item.decision.restore is not None:
+            switching.release(known.agreement.service_point_id, CREDIT, switching.BY_POLICY, self.moment.now)
+        dark = known.facts.supply == "off" and known.pending_connect is None
+        if dark or (known.pending_cut is not None and not _outdated(known)):
+            return item
+        if again_at := _again_at(known, DISCONNECT, self.moment.now):
+            return item.waiting_until(again_at)
+        switching.order_hold(known, self.moment)
+        self._count("cuts")
+        return item
+
+    def _restore(self, item: Decided, reason: Reason) -> Decided:
+        known = item.known
+        if known.pending_connect is not None or _waits_for_person(known):
+            self._clear(known)
+            return item
+        if known.facts.supply != "off" and not _may_be_cut(known):
+            self._clear(known)
+            return item
+        if known.pending_cut is not None and not self._call_back(known, "a credit came after it"):
+            return item
+        if again_at := _again_at(known, CONNECT, self.moment.now):
+            return item.waiting_until(again_at)
+        at = self.connects.slot(known.transformer, known.policy.reconnect.stagger_s, self.moment.now)
+        if at > self.moment.now:
+            return item.waiting_until(at)
+        self._connect(known, reason)
+        return item
+
+    def _cut(self, item: Decided) -> Decided:
+        known, cut, now = item.known, item.decision.cut, self.moment.now
+        assert cut is not None
+        if known.pending_cut is not None and not _outdated(known):
+            return item
+        if known.facts.supply == "off" and known.pending_connect is None:
+            switching.order_cut(known.account_id, self.moment)
+            return item
+        if again_at := _again_at(known, DISCONNECT, now):
+            return item.waiting_until(again_at)
+        if not _counted(known, cut.not_before) and self.cuts.full(
+            known.transformer, cut.not_before, known.policy.cut.most_per_transformer
+        ):
+            if known.pending_cut is not None:
+                self._undo(known, "a credit came after it")
+            following = known.policy.cut.open_hours.next_window(cut.not_after, known.facts.zone).not_before
+            return _put_off(item, following, "cut.most_per_transformer")
+        at = self.cuts.slot(known.transformer, known.policy.cut.stagger_s, now)
+        if at > now:
+            if known.pending_cut is not None:
+                self._undo(known, "a credit came after it")
+            return _put_off(item, at, "cut.stagger_s")
+        if switching.order_cut(known.account_id, self.moment) is None:
+            if known.pending_cut is not None:
+                self._undo(known, "a credit came after it")
+            return item.waiting_until(now + timedelta(minutes=1))
+        self._count("cuts")
+        return item
+
+    def _leave(self, item: Decided) -> Decided:
+        """Neither cut nor restored: a cut that is under way has lost its ground."""
+        known = item.known
+        if known.pending_cut is not None:
+            self._undo(known, item.decision.reason.rule)
+        elif CREDIT in known.facts.holds and known.facts.supply != "off":
+            # It was ordered and never carried out.
+            if _may_be_cut(known):
+                self._connect(known, item.decision.reason)
+            self._clear(known)
+        return item
+
+    def _undo(self, known: Known, why: str) -> None:
+        if self._call_back(known, why):
+            self._connect(known, Reason("holds", "unheld"))
+
+    def _call_back(self, known: Known, why: str) -> bool:
+        self._count("called_back")
+        return switching.call_back(known, self.moment, why) or known.facts.supply == "off"
+
+    def _connect(self, known: Known, reason: Reason) -> None:
+        correlation = known.credits[-1].correlation if known.credits else 0
+        command = switching.order_connect(known, reason, self.moment, correlation)
+        relights.ordered(known.account_id, command, self.moment)
+        self._count("connects")
+
+    def _clear(self, known: Known) -> None:
+        switching.release(known.agreement.service_point_id, CREDIT, switching.BY_POLICY, self.moment.now)
+
+    def _count(self, what: str) -> None:
+        self.report.counts[what] += 1
+
+
+def _turn(item: Decided) -> tuple[bool, datetime, int]:
+    known = item.known.facts
+    return item.decision.restore is None, known.below_cut_since or known.now, known.balance_minor
+
+
+def _put_off(item: Decided, until: datetime, rule: str) -> Decided:
+    """To be cut, and not yet its turn behind its transformer."""
+    at = until.astimezone(item.known.facts.zone).isoformat(timespec="seconds")
+    return item.waiting_until(until, Reason(rule, "waits_for_window", {"not_before_at": at}))
+
+
+def _outdated(known: Known) -> bool:
+    """Whether a credit was recorded after the unfinished cut was given: it must not be carried out any more."""
+    return known.latest_cause == Cause.CREDIT and bool(known.credits)
+
+
+def _counted(known: Known, window_from_at: datetime) -> bool:
+    """Whether the account has had its place among the window's cuts already."""
+    latest = known.latest
+    return (
+        latest is not None
+        and latest.kind == DISCONNECT
+        and known.latest_cause == Cause.CREDIT
+        and latest.issued_at >= window_from_at
+    )
+
+
+def _waits_for_person(known: Known) -> bool:
+    latest = known.latest
+    return latest is not None and latest.state == CommandState.WAITING_FOR_PERSON
+
+
+def _may_be_cut(known: Known) -> bool:
+    """Whether the supply may be off, for all that is known: a cut is under way, or was sent and never heard of."""
+    latest = known.latest
+    if latest is None or latest.kind != DISCONNECT:
+        return False
+    return not latest.finished or (latest.sent_at is not None and _came_to_nothing(latest))
+
+
+def _came_to_nothing(command: Command) -> bool:
+    return command.state in (CommandState.FAILED, CommandState.EXPIRED, CommandState.SUPERSEDED)
+
+
+def _again_at(known: Known, kind: str, now: datetime) -> datetime | None:
+    """When a command that has failed may be given again; none where nothing stands against it."""
+    latest = known.latest
+    if (
+        latest is None
+        or latest.kind != kind
+        or latest.state != CommandState.FAILED
+        or latest.ended_at is None
+    ):
+        return None
+    again_at = latest.ended_at + AGAIN_AFTER
+    return again_at if again_at > now else None

@@ -1,7 +1,6 @@
 """Other people's code against our meter: dlms-cosem 21.3.2 by HLS-GMAC, in an environment without Urja."""
 
 import json
-import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -9,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from tests.foreign.isolated import DLMS_COSEM, python_with
 
-FOREIGN = ["uv", "run", "--no-project", "--isolated", "--with", "dlms-cosem==21.3.2", "python"]
 CLIENT = Path(__file__).with_name("foreign_client.py")
 IST = timedelta(hours=5, minutes=30)
 
@@ -29,12 +28,7 @@ def served_meter(*options):
 
 @pytest.fixture(scope="module")
 def foreign():
-    if shutil.which("uv") is None:
-        pytest.skip("uv is not there to make the client's environment")
-    made = subprocess.run([*FOREIGN, "-c", "import dlms_cosem"], capture_output=True, text=True, timeout=120)
-    if made.returncode:
-        pytest.skip(f"the client's environment cannot be made: {made.stderr[-200:]}")
-    return FOREIGN
+    return python_with(DLMS_COSEM, "dlms_cosem")
 
 
 def test_another_projects_client_reads_clock_and_block_load(foreign):

@@ -49,11 +49,6 @@ class Report:
     full: bool = False
     """Whether there were more accounts than a run takes."""
 
-    def __getattr__(self, name: str) -> int:
-        if name in {"cuts", "connects", "called_back", "notices", "welds", "news"}:
-            return self.counts[name]
-        raise AttributeError(name)
-
 
 def wall_now_ms() -> int:
     """Unix milliseconds by the wall clock: what the chain from paid to lit is measured by."""

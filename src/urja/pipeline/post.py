@@ -32,7 +32,7 @@ def run_once(now: datetime, cutoff: timedelta = CUTOFF) -> Report:
 
     `now` is business time. A process that dies meanwhile has posted whole buckets and days or nothing of them.
     """
-    report = Report(_post_credits(now), close_days(now, cutoff))
+    report = Report(post_credits(now), close_days(now, cutoff))
     if report.entries or report.closed.days:
         log.info(
             "posted",
@@ -45,7 +45,8 @@ def run_once(now: datetime, cutoff: timedelta = CUTOFF) -> Report:
     return report
 
 
-def _post_credits(now: datetime) -> int:
+def post_credits(now: datetime) -> int:
+    """Post the credits that wait; how many there were."""
     waiting = CreditRequest.objects.filter(posted_at=None).values_list("id", flat=True)
     day = local_day(now, usage.zone())
     return sum(

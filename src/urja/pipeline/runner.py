@@ -6,11 +6,14 @@ the supervisor starts it anew.
 """
 
 import asyncio
+import math
 import signal
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 import psycopg
@@ -21,7 +24,7 @@ from urja.base.clock import Clock
 from urja.base.http import StatusServer
 from urja.base.secrets import PipelineSecrets
 from urja.base.settings import Settings
-from urja.pipeline import post
+from urja.pipeline import decide, post
 from urja.pipeline.dispatch import Dispatch
 from urja.pipeline.gaps import Gaps
 from urja.pipeline.ingest import Ingest, Ingester
@@ -35,6 +38,8 @@ log = structlog.get_logger()
 
 FIRST_PAUSE_S: Final = 0.2
 LAST_PAUSE_S: Final = 15.0
+DECIDE_REST_S: Final = 0.1
+"""Pause between two looks for credits: part of the way from a payment to light."""
 COMMANDS_REST_S: Final = 0.1
 """Somebody who has paid sits in the dark meanwhile."""
 
@@ -167,6 +172,28 @@ class Post:
         return Report(report.entries)
 
 
+class Decide:
+    """The stage `decide` as the runner sees it: credits are posted and followed by what they bring about at once.
+
+    Each run looks at what somebody waits for; the look over all accounts comes every `all_every_s`.
+    """
+
+    name = "decide"
+
+    def __init__(self, in_thread: DjangoThread, all_every_s: float) -> None:
+        self._in_thread = in_thread
+        self._all_every_s = all_every_s
+        self._all_at_s = -math.inf
+
+    async def run_once(self, now: datetime) -> Report:
+        credits_posted = await self._in_thread(post.post_credits, now)
+        look_at_all = time.monotonic() - self._all_at_s >= self._all_every_s
+        report = await self._in_thread(partial(decide.run_once, now, only_changed=not look_at_all))
+        if look_at_all and not report.full:
+            self._all_at_s = time.monotonic()
+        return Report(credits_posted + report.accounts)
+
+
 async def run_pipeline(settings: Settings, secrets: PipelineSecrets, clock: Clock) -> None:
     """Run all stages until SIGTERM or SIGINT. Django is set up for the pipeline's role by the caller."""
     stopping = asyncio.Event()
@@ -187,11 +214,12 @@ async def run_pipeline(settings: Settings, secrets: PipelineSecrets, clock: Cloc
         connection = await _connect(secrets, stopping)
         if connection is None:
             return
-        # A command must not wait for a day's close: it has a thread and a connection of its own.
-        in_thread, commanding = DjangoThread(), DjangoThread()
+        # Neither a payment nor a command must wait for a day's close: each has a thread and a connection of its own.
+        in_thread, deciding, commanding = DjangoThread(), DjangoThread(), DjangoThread()
         sessions = [Session(secrets.database), Session(secrets.database)]
         try:
             loops += await _stages(settings, connection, sessions, in_thread, clock)
+            loops.append(Loop(Decide(deciding, settings.pipeline.interval_s), clock, DECIDE_REST_S))
             loops.append(await _dispatch(connection, commanding, secrets.signing_key, clock))
             waiting.clear()
             log.info("pipeline runs", stages=[loop.stage.name for loop in loops])
@@ -201,6 +229,7 @@ async def run_pipeline(settings: Settings, secrets: PipelineSecrets, clock: Cloc
         finally:
             await connection.close()
             await in_thread.close()
+            await deciding.close()
             await commanding.close()
             for session in sessions:
                 session.close()

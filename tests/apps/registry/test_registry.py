@@ -163,3 +163,31 @@ def test_a_change_during_projection_stays_due(database):
     assert not again.entry.active
     queries.mark_projected({again.entry.device_id: again.version})
     assert queries.due_projections(10) == []
+
+
+def test_a_transformers_meter_hangs_without_an_agreement(database):
+    from urja.apps.registry.models import Agreement, DeviceRole
+    from urja.apps.registry.operations import Hanging, hang_network_meter, put_up_transformer
+
+    put_up_transformer("T1", feeder="F1", recorded_at=START, actor="test")
+    period = hang_network_meter(
+        Hanging(
+            serial="DT0001",
+            system_title=b"URJ\0\0\0\0\1",
+            device_type="urja-dt",
+            interval_s=1800,
+            max_power_w=100_000,
+            wrapped_guek=bytes(24),
+            wrapped_gak=bytes(24),
+            register_wh=0,
+            valid_from=START,
+            premise_name="Transformer T1",
+            transformer="T1",
+        ),
+        recorded_at=START,
+        actor="test",
+        bucket=3,
+    )
+    assert period.role == DeviceRole.SOURCE
+    assert period.service_point.transformer.code == "T1"
+    assert not Agreement.objects.filter(service_point=period.service_point).exists()

@@ -33,8 +33,8 @@ from urja.base.ids import BUCKETS, bucket_of, compose_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Adoption:
-    """Everything that one new supply needs. Keys are wrapped already; instants are aware."""
+class Hanging:
+    """A meter and the place where it hangs. Keys are wrapped already; instants are aware."""
 
     serial: str
     system_title: bytes
@@ -44,8 +44,23 @@ class Adoption:
     wrapped_guek: bytes
     wrapped_gak: bytes
     register_wh: int
-    """The import register as read at `valid_from`: billing begins from it."""
+    """The import register as read at `valid_from`: what is metered here begins from it."""
     valid_from: datetime
+    premise_name: str
+    consumer_number: str = ""
+    """Empty: the meter's serial number."""
+    address: str | None = None
+    """`host:port` of a meter that listens."""
+    transformer: str | None = None
+    """Code of a transformer that is there already."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adoption(Hanging):
+    """Everything that one new supply needs: a meter on a wall, and an agreement with a person."""
+
+    premise_name: str = ""
+    """Empty: the person's name."""
     tariff_code: str
     sanctioned_load_w: int
     person_name: str
@@ -53,13 +68,6 @@ class Adoption:
     currency: str = "INR"
     credit_minor: int = 0
     language: str = "en"
-    premise_name: str = ""
-    consumer_number: str = ""
-    """Empty: the meter's serial number."""
-    address: str | None = None
-    """`host:port` of a meter that listens."""
-    transformer: str | None = None
-    """Code of a transformer that is there already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,21 +93,7 @@ def adopt_meter(
     drawn = secrets.randbelow(BUCKETS) if bucket is None else bucket
     stamp = {"recorded_at": recorded_at, "actor": actor}
     with transaction.atomic():
-        _refuse_known(adoption)
-        place = _make_supply(adoption, drawn, stamp)
-        device = _make_device(adoption, drawn, stamp)
-        install_device(
-            device, place, DeviceRole.BILLING, adoption.valid_from, recorded_at=recorded_at, actor=actor
-        )
-        with connection.cursor() as cursor:
-            record_installation(
-                cursor,
-                service_point_id=place.id,
-                device_id=device.id,
-                read_at=adoption.valid_from,
-                import_wh=adoption.register_wh,
-                recorded_at=recorded_at,
-            )
+        place, device = _hang(adoption, adoption.premise_name or adoption.person_name, drawn, stamp)
         agreement = _make_agreement(adoption, place, stamp)
         with connection.cursor() as cursor:
             open_accrual(cursor, agreement.id, adoption.valid_from, settings.URJA_TIMEZONE)
@@ -113,6 +107,41 @@ def adopt_meter(
                 requested_at=recorded_at,
             )
     return Adopted(place.premise_id, place.id, device.id, agreement.id, agreement.account_id, user_id)
+
+
+def hang_network_meter(
+    meter: Hanging, *, recorded_at: datetime, actor: str, bucket: int | None = None
+) -> DevicePeriod:
+    """A meter of the network's own, such as a transformer's: a service point without any agreement.
+
+    Raises as `adopt_meter` does.
+    """
+    drawn = secrets.randbelow(BUCKETS) if bucket is None else bucket
+    with transaction.atomic():
+        place, device = _hang(
+            meter, meter.premise_name, drawn, {"recorded_at": recorded_at, "actor": actor}, DeviceRole.SOURCE
+        )
+        return DevicePeriod.objects.get(service_point=place, device=device)
+
+
+def _hang(
+    meter: Hanging, premise_name: str, bucket: int, stamp: dict, role: DeviceRole = DeviceRole.BILLING
+) -> tuple[ServicePoint, Device]:
+    """Premise, service point and meter with its first register read."""
+    _refuse_known(meter)
+    place = _make_supply(meter, premise_name, bucket, stamp)
+    device = _make_device(meter, bucket, stamp)
+    install_device(device, place, role, meter.valid_from, **stamp)
+    with connection.cursor() as cursor:
+        record_installation(
+            cursor,
+            service_point_id=place.id,
+            device_id=device.id,
+            read_at=meter.valid_from,
+            import_wh=meter.register_wh,
+            recorded_at=stamp["recorded_at"],
+        )
+    return place, device
 
 
 def install_device(
@@ -231,7 +260,7 @@ def _changed(device_id: int) -> None:
         )
 
 
-def _refuse_known(adoption: Adoption) -> None:
+def _refuse_known(adoption: Hanging) -> None:
     by_serial = Device.objects.filter(serial=adoption.serial).first()
     by_title = Device.objects.filter(system_title=adoption.system_title).first()
     if by_serial is None and by_title is None:
@@ -246,10 +275,8 @@ def _refuse_known(adoption: Adoption) -> None:
     raise MeterConflict(f"system title {adoption.system_title.hex()} is that of meter {by_title}")
 
 
-def _make_supply(adoption: Adoption, bucket: int, stamp: dict) -> ServicePoint:
-    premise = Premise.objects.create(
-        id=_next_id(bucket), name=adoption.premise_name or adoption.person_name, **stamp
-    )
+def _make_supply(adoption: Hanging, premise_name: str, bucket: int, stamp: dict) -> ServicePoint:
+    premise = Premise.objects.create(id=_next_id(bucket), name=premise_name, **stamp)
     return ServicePoint.objects.create(
         id=_next_id(bucket),
         premise=premise,
@@ -269,7 +296,7 @@ def _transformer(code: str | None) -> Transformer | None:
     return found
 
 
-def _make_device(adoption: Adoption, bucket: int, stamp: dict) -> Device:
+def _make_device(adoption: Hanging, bucket: int, stamp: dict) -> Device:
     return Device.objects.create(
         id=_next_id(bucket),
         serial=adoption.serial,

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
+from tests.headend.ordering import SIGNING_KEY
 from tests.headend.pushing import KEK, PushMeter
 from tests.stream.servers import PASSWORDS, SIZES, Server
 
@@ -18,6 +19,7 @@ from urja.base.settings import HeadendSettings, Settings
 from urja.headend.process import HeadEnd
 from urja.stream import Broker, User
 from urja.stream.codec import Batch
+from urja.stream.orders import public_key
 from urja.stream.records import DTYPES
 
 
@@ -55,6 +57,7 @@ def start_headend(nats_server: Server, admin: Broker, stepped_clock: SteppedCloc
         broker_user="headend",
         broker_password=PASSWORDS[User.HEADEND],
         kek=KEK,
+        orders_key=public_key(SIGNING_KEY),
     )
 
     def start(**changes: object) -> contextlib.AbstractAsyncContextManager[HeadEnd]:

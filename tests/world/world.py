@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import random
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,19 +22,20 @@ from prometheus_client import CollectorRegistry
 from tests.conftest import PASSWORD, Database
 
 from urja.base.clock import SteppedClock
+from urja.base.ids import BUCKETS
 from urja.base.secrets import HeadendSecrets
 from urja.base.settings import HeadendSettings, Settings
+from urja.cosem.security import wrap_key
 from urja.headend import intake
 from urja.headend.process import HeadEnd
 from urja.meter.faults import NO_FAULTS, FaultRates
 from urja.meter.fleet import Fleet, FleetFile
-from urja.meter.identity import seeded
+from urja.meter.identity import Identity, seeded
 from urja.meter.station import Station
 from urja.meter.truth import read_truth
 from urja.pipeline.stage import Session
 from urja.site.broker_process import Server
 from urja.site.laws import Findings, complete, examine
-from urja.site.street import House, build_street
 from urja.site.supervisor import free_port
 from urja.stream import Broker, Kind, User, connect
 from urja.stream.codec import Records
@@ -58,11 +59,14 @@ class Ground:
     folder: Path
 
 
+ON_TIME = FaultRates(delay_s=0.0)
+
+
 @dataclass(frozen=True)
 class Trouble:
     """How hard life is. Rates are probabilities per meter and interval, or per interval where it is everybody's."""
 
-    pushes: FaultRates = NO_FAULTS
+    pushes: FaultRates = ON_TIME
     reboot: float = 0.0
     drop_link: float = 0.0
     power_cut: float = 0.0
@@ -182,14 +186,14 @@ class World:
     """Use it as `async with World.raised(...) as world`; then `live`, `come_to_rest`, `examine`."""
 
     def __init__(
-        self, ground: Ground, seed: int, trouble: Trouble, houses: Sequence[House], start: datetime
+        self, ground: Ground, seed: int, trouble: Trouble, meters: Sequence[Identity], start: datetime
     ) -> None:
         # Only now: models can be imported once Django is set up.
         from urja.pipeline.runner import DjangoThread
 
         self.ground = ground
         self.trouble = trouble
-        self.houses = houses
+        self.meters = meters
         self.clock = SteppedClock(start)
         self.chance = random.Random(f"world {seed}")
         self.seed = seed
@@ -236,13 +240,7 @@ class World:
     # -- raising --------------------------------------------------------------------------------------------
 
     async def _move_in(self) -> None:
-        from urja.site.moving_in import move_in
-
-        def adopt() -> None:
-            now = self.clock.now()
-            move_in(self.houses, kek=KEK, seed=self.seed, installed_at=now, now=now)
-
-        await self.in_thread(adopt)
+        await self.in_thread(_adopt, self.meters, self.seed, self.clock.now())
 
     async def _start_pipeline(self, stack: contextlib.AsyncExitStack) -> None:
         # Only now: models can be imported once Django is set up.
@@ -302,7 +300,7 @@ class World:
                 head_end_host="127.0.0.1",
                 head_end_port=self._headend_port,
                 installed_at=self.clock.now(),
-                meters=[house.meter for house in self.houses],
+                meters=list(self.meters),
                 seed=self.seed,
             ),
             self.ground.folder,
@@ -464,7 +462,7 @@ class World:
 
     async def come_to_rest(self, within: timedelta = timedelta(hours=40)) -> None:
         """No more trouble: everybody is back, two clean intervals pass, then meters stand and all is collected."""
-        self.trouble = CALM
+        late_s, self.trouble = self.trouble.pushes.delay_s, CALM
         if self._database_back:
             await self.database_back()
         if self._broker_back:
@@ -478,6 +476,8 @@ class World:
             station.release_held()
         self._dark.clear()
         await self._interval(2)
+        # Delays are of the transport, in real time: what is still under way comes now.
+        await asyncio.sleep(late_s)
         await self._interval(1)
         self.horizon = self._boundary() - INTERVAL
         await self.fleet.close_at(self.clock.now())
@@ -554,18 +554,48 @@ class World:
         )
 
 
-def _street(dialling: int, listening: int, seed: int) -> list[House]:
-    houses = build_street(dialling + listening, seed)
-    return [*houses[:dialling], *(_listener(house) for house in houses[dialling:])]
+def _street(dialling: int, listening: int, seed: int) -> list[Identity]:
+    """Meters of both types; serials, keys and loads follow from the seed."""
+    chance = random.Random(f"street {seed}")
+    meters = []
+    for number in range(dialling + listening):
+        listens = number >= dialling
+        meters.append(
+            seeded(
+                f"{seed:03d}{number + 1:05d}",
+                "urja-d1-listen" if listens else "urja-d1",
+                seed * 1000 + number,
+                start_wh=chance.randrange(200_000, 9_000_000),
+                listen=f"127.0.0.1:{free_port()}" if listens else None,
+            )
+        )
+    return meters
 
 
-def _listener(house: House) -> House:
-    meter = house.meter
-    listener = seeded(
-        meter.serial,
-        "urja-d1-listen",
-        meter.seed,
-        start_wh=meter.start_wh,
-        listen=f"127.0.0.1:{free_port()}",
-    )
-    return replace(house, meter=listener)
+def _adopt(meters: Sequence[Identity], seed: int, now: datetime) -> None:
+    """Each meter on the wall of a household with some credit. Needs Django set up."""
+    from urja.apps.registry.operations import Adoption, adopt_meter
+    from urja.apps.tariffs.operations import load_document
+    from urja.apps.tariffs.queries import bundled_documents
+
+    load_document(bundled_documents()["demo-domestic.toml"], now)
+    chance = random.Random(f"households {seed}")
+    for meter in meters:
+        adoption = Adoption(
+            serial=meter.serial,
+            system_title=meter.title,
+            device_type=meter.device_type,
+            interval_s=meter.type.interval_s,
+            max_power_w=15_000,
+            wrapped_guek=wrap_key(KEK, meter.keys.guek),
+            wrapped_gak=wrap_key(KEK, meter.keys.gak),
+            register_wh=meter.start_wh,
+            valid_from=now,
+            tariff_code="demo-domestic",
+            sanctioned_load_w=chance.choice((1000, 2000, 5000)),
+            person_name=f"House {meter.serial}",
+            email=f"{meter.serial}@street.example",
+            credit_minor=chance.randrange(30_000, 160_000),
+            address=meter.listen,
+        )
+        adopt_meter(adoption, recorded_at=now, actor="world", bucket=chance.randrange(BUCKETS))

@@ -1,4 +1,4 @@
-"""`urja demo`: a street of simulated meters beside the whole system, at many times real time.
+"""`urja demo`: a town of simulated meters beside the whole system, at many times real time.
 
 The meters are real DLMS over real sockets, the system is the one that `urja up` runs. With `--for` the
 demonstration stops by itself: the meters are stopped at an interval's end, everything under way is awaited, the
@@ -34,7 +34,7 @@ from urja.site.exits import Exit, Refusal
 from urja.site.laws import Findings, examine
 from urja.site.options import load_settings
 from urja.site.postgres import make_private, socket_directory
-from urja.site.street import build_street
+from urja.site.street import build_town
 from urja.site.supervisor import HEADEND, PIPELINE, Box, ExtraChild, free_port, is_free
 
 MORNING: Final = day_time(9)
@@ -63,7 +63,7 @@ _LIFE_EVERY_S: Final = 5.0
     type=click.FloatRange(min=0.0, min_open=True),
     help="Stop by itself after so many real seconds from readiness, check the laws, exit 0 or 1.",
 )
-@click.option("--seed", default=1, show_default=True, type=click.IntRange(0), help="Seed of the street.")
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(0), help="Seed of the town.")
 @click.option(
     "--data",
     type=click.Path(path_type=Path, file_okay=False),
@@ -87,7 +87,7 @@ def demo(
     report: Path | None,
     port: int | None,
 ) -> None:
-    """Run a street of simulated meters beside the whole system; Ctrl-C stops it."""
+    """Run a town of simulated meters beside the whole system; Ctrl-C stops it."""
     plan = Plan(meters, speed, seconds, seed, report)
     settings = _settings(port)
     log.configure("demo", "warning", json=not sys.stderr.isatty())
@@ -158,7 +158,7 @@ class _Street:
         self.plan = plan
         self.box = Box(directory, settings, demo=True)
         self.zone = ZoneInfo(settings.utility.timezone)
-        self.houses = build_street(plan.meters, plan.seed)
+        self.town = build_town(plan.meters, plan.seed)
         self.fleet_file = self.box.data.meters / "fleet.json"
         # A Unix socket's path is short by nature, a data directory's may be long.
         self.control = socket_directory(self.box.data.meters.absolute()) / "control.sock"
@@ -170,7 +170,7 @@ class _Street:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
-        click.echo(f"Raising a street of {self.plan.meters} houses …", err=True)
+        click.echo(f"Raising a town of {self.plan.meters} houses …", err=True)
         stopping = asyncio.create_task(stop.wait())
         raising = asyncio.create_task(self._raise())
         try:
@@ -194,7 +194,7 @@ class _Street:
         make_private(self.control.parent)
         known = self.fleet_file.exists()
         if known:
-            self._check_known_street()
+            self._check_known_town()
         else:
             await asyncio.to_thread(self._adopt)
         fleet = msgspec.json.decode(self.fleet_file.read_bytes(), type=FleetFile)
@@ -209,12 +209,12 @@ class _Street:
         self.began_at = self.box.clock.now()
         self.box.anchor_clock(Anchor(time.time(), self.began_at.timestamp(), self.plan.speed))
 
-    def _check_known_street(self) -> None:
+    def _check_known_town(self) -> None:
         kept = msgspec.json.decode(self.fleet_file.read_bytes(), type=FleetFile)
-        if [meter.serial for meter in kept.meters] != [house.meter.serial for house in self.houses]:
+        if [meter.serial for meter in kept.meters] != [meter.serial for meter in self.town.meters]:
             raise Refusal(
                 Exit.USAGE,
-                f"{self.box.data.path} holds another street, of {len(kept.meters)} meters: give its --meters and "
+                f"{self.box.data.path} holds another town, of {len(kept.meters)} meters: give its --meters and "
                 "--seed, or another --data",
             )
         write_fleet_file(self.fleet_file, msgspec.structs.replace(kept, **self._whereabouts()))
@@ -245,12 +245,13 @@ class _Street:
         # Only now: models can be imported once Django is set up.
         from urja.site.moving_in import move_in
 
-        move_in(self.houses, kek=secrets.kek, seed=self.plan.seed, installed_at=installed_at, now=now)
+        move_in(self.town, kek=secrets.kek, seed=self.plan.seed, installed_at=installed_at, now=now)
         write_fleet_file(
             self.fleet_file,
             FleetFile(
                 installed_at=installed_at,
-                meters=[house.meter for house in self.houses],
+                meters=self.town.meters,
+                transformers=[post.transformer for post in self.town.posts],
                 seed=self.plan.seed,
                 **self._whereabouts(),
             ),
@@ -264,7 +265,7 @@ class _Street:
   {self.plan.meters} houses, {self.plan.speed:g} times real time, from {self._local(self.began_at)}
 
   Consumer's page   {address}/
-                    sign in as {self.houses[0].email}
+                    sign in as {self.town.houses[0].email}
   Sign-in codes     {address}/demo/outbox/
   Data and logs     {self.box.data.path}
   Stop              Ctrl-C

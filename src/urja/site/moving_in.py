@@ -1,50 +1,79 @@
-"""The demonstration's houses enter the registry: what a utility's clerks would have done. Needs Django set up."""
+"""The demonstration's town enters the registry: what a utility's clerks would have done. Needs Django set up."""
 
 import random
-from collections.abc import Iterable
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
-from urja.apps.registry.operations import Adoption, adopt_meter
+from urja.apps.registry.operations import (
+    Adoption,
+    Hanging,
+    adopt_meter,
+    hang_network_meter,
+    put_up_transformer,
+)
+from urja.apps.supply.operations import load_policy
 from urja.apps.tariffs.operations import load_document
 from urja.apps.tariffs.queries import bundled_documents
 from urja.base.ids import BUCKETS
+from urja.core.policy import bundled_policies
 from urja.cosem.security import wrap_key
-from urja.site.street import House
+from urja.meter.identity import Identity
+from urja.site.street import House, Post, Town
 
 TARIFF: Final = "demo-domestic"
+POLICY: Final = "demo"
+ACTOR: Final = "urja demo"
 
-MAX_POWER_W: Final = 15_000
+HOUSE_MAX_POWER_W: Final = 15_000
 """What a 60 A single-phase meter can carry; a block above it is implausible."""
 
+TRANSFORMER_MAX_POWER_W: Final = 200_000
 
-def move_in(houses: Iterable[House], *, kek: bytes, seed: int, installed_at: datetime, now: datetime) -> None:
-    """Load the street's tariff and adopt each meter at `installed_at`, buckets drawn by the seed."""
+
+def move_in(town: Town, *, kek: bytes, seed: int, installed_at: datetime, now: datetime) -> None:
+    """Load tariff and policy, put up the transformers, hang every meter at `installed_at`; buckets by seed."""
     load_document(bundled_documents()[f"{TARIFF}.toml"], now)
-    buckets = random.Random(f"urja street {seed} buckets")  # noqa: S311 - drawn by seed, to be repeatable
-    for house in houses:
-        adoption = _adoption(house, kek, installed_at)
-        adopt_meter(adoption, recorded_at=now, actor="urja demo", bucket=buckets.randrange(BUCKETS))
+    load_policy(bundled_policies()[f"{POLICY}.toml"], recorded_at=now, actor=ACTOR)
+    buckets = random.Random(f"urja town {seed} buckets")  # noqa: S311 - drawn by seed, to be repeatable
+    stamp: dict[str, Any] = {"recorded_at": now, "actor": ACTOR}
+    for post in town.posts:
+        put_up_transformer(post.transformer.id, feeder=post.transformer.feeder, **stamp)
+        meter = _network_meter(post, kek, installed_at)
+        hang_network_meter(meter, bucket=buckets.randrange(BUCKETS), **stamp)
+    for house in town.houses:
+        adopt_meter(_adoption(house, kek, installed_at), bucket=buckets.randrange(BUCKETS), **stamp)
+
+
+def _hanging(meter: Identity, transformer: str | None, kek: bytes, installed_at: datetime) -> dict[str, Any]:
+    return {
+        "serial": meter.serial,
+        "system_title": meter.title,
+        "device_type": meter.device_type,
+        "interval_s": meter.type.interval_s,
+        "wrapped_guek": wrap_key(kek, meter.keys.guek),
+        "wrapped_gak": wrap_key(kek, meter.keys.gak),
+        "register_wh": meter.start_wh,
+        "valid_from": installed_at,
+        "transformer": transformer,
+    }
+
+
+def _network_meter(post: Post, kek: bytes, installed_at: datetime) -> Hanging:
+    return Hanging(
+        **_hanging(post.meter, post.transformer.id, kek, installed_at),
+        max_power_w=TRANSFORMER_MAX_POWER_W,
+        premise_name=f"Transformer {post.transformer.id}",
+    )
 
 
 def _adoption(house: House, kek: bytes, installed_at: datetime) -> Adoption:
-    keys = house.meter.keys
     return Adoption(
-        serial=house.meter.serial,
-        system_title=house.meter.title,
-        device_type=house.meter.device_type,
-        interval_s=house.meter.type.interval_s,
-        max_power_w=MAX_POWER_W,
-        wrapped_guek=wrap_key(kek, keys.guek),
-        wrapped_gak=wrap_key(kek, keys.gak),
-        register_wh=house.meter.start_wh,
-        valid_from=installed_at,
+        **_hanging(house.meter, house.meter.transformer, kek, installed_at),
+        max_power_w=HOUSE_MAX_POWER_W,
         tariff_code=TARIFF,
         sanctioned_load_w=house.sanctioned_load_w,
         person_name=house.name,
         email=house.email,
         credit_minor=house.credit_minor,
         language=house.language,
-        premise_name=house.name,
-        address=house.meter.listen,
     )

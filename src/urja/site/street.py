@@ -1,14 +1,25 @@
-"""The demonstration's street: invented households, each with a meter, a start register and some credit.
+"""The demonstration's town: invented households on transformers and feeders, with lives and habits.
 
-Everything follows from the seed, keys too, so that a street can be raised again. Nothing here is meant for a
-meter that matters.
+Everything follows from the seed, keys too, so that a town can be raised again. Nothing here is meant for a meter
+that matters, and nobody lives here: each house bears the name of the tree before it.
 """
 
 import random
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
+
+import msgspec
 
 from urja.meter.identity import Identity, seeded
+from urja.meter.world import LinkOptions, Transformer
+
+Habit = Literal["early", "warned", "dark", "never"]
+"""When a household recharges: days before it must, when it is warned, when the light is out, never."""
+
+Means = Literal["upi", "card", "wallet"]
+
+HOUSES_PER_TRANSFORMER: Final = 10
+TRANSFORMERS_PER_FEEDER: Final = 3
 
 _TREES: Final = (
     "Neem",
@@ -32,41 +43,99 @@ _TREES: Final = (
     "Champa",
     "Khejri",
 )
-"""Nobody is called like this: each house bears the name of the tree before it."""
 
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """One household of the street and the meter on its wall."""
+    """One household, the meter on its wall, and how it pays."""
 
     name: str
     email: str
+    phone: str
     meter: Identity
     sanctioned_load_w: int
     credit_minor: int
     language: str
+    habit: Habit
+    means: Means
 
 
-def build_street(count: int, seed: int, device_type: str = "urja-d1") -> list[House]:
+@dataclass(frozen=True, slots=True)
+class Post:
+    """One transformer with the meter that measures all it gives."""
+
+    transformer: Transformer
+    meter: Identity
+
+
+@dataclass(frozen=True, slots=True)
+class Town:
+    """Houses, and the transformers that they hang on."""
+
+    houses: list[House]
+    posts: list[Post]
+
+    @property
+    def meters(self) -> list[Identity]:
+        """Every meter of the fleet: the houses' and the transformers'."""
+        return [*(house.meter for house in self.houses), *(post.meter for post in self.posts)]
+
+
+def build_town(count: int, seed: int) -> Town:
     """`count` households; the same for the same seed, and the first few the same for any count."""
-    return [_house(number, seed, device_type) for number in range(count)]
+    posts = -(-count // HOUSES_PER_TRANSFORMER)
+    return Town(
+        [_house(number, seed) for number in range(count)], [_post(number, seed) for number in range(posts)]
+    )
 
 
-def _house(number: int, seed: int, device_type: str) -> House:
-    chance = random.Random(f"urja street {seed} house {number}")  # noqa: S311 - a story, not a secret
+def _chance(seed: int, what: str, number: int) -> random.Random:
+    return random.Random(f"urja town {seed} {what} {number}")  # noqa: S311 - a story, not a secret
+
+
+def _post(number: int, seed: int) -> Post:
+    code = f"T{number + 1:03d}"
+    serial = f"{seed % 1000:03d}T{number + 1:04d}"
+    feeder = f"F{number // TRANSFORMERS_PER_FEEDER + 1:02d}"
+    meter = seeded(serial, "urja-dt", seed * 100_003 + 50_000 + number)
+    return Post(Transformer(id=code, feeder=feeder, meter=serial), meter)
+
+
+def _house(number: int, seed: int) -> House:
+    chance = _chance(seed, "house", number)
     lap, tree = divmod(number, len(_TREES))
     name = _TREES[tree] if lap == 0 else f"{_TREES[tree]} {lap + 1}"
-    load_kw = chance.choice((1, 2, 2, 3, 3, 4, 5))
+    life, habit, credit_minor = _story(number, chance)
+    meter = seeded(
+        f"{seed % 1000:03d}{number + 1:05d}",
+        "urja-d1",
+        seed * 100_003 + number,
+        start_wh=chance.randrange(200_000, 9_000_000),
+    )
+    profile = chance.choices(("rf-mesh", "cellular"), (3, 1))[0]
     return House(
         name=f"{name} House",
         email=f"{name.lower().replace(' ', '-')}@street.example",
-        meter=seeded(
-            f"{seed % 1000:03d}{number + 1:05d}",
-            device_type,
-            seed * 100_003 + number,
-            start_wh=chance.randrange(200_000, 9_000_000),
+        # 00000 begins no number in India: these ring nowhere.
+        phone=f"+91 00000 {number + 1:05d}",
+        meter=msgspec.structs.replace(
+            meter,
+            life=life,
+            transformer=f"T{number // HOUSES_PER_TRANSFORMER + 1:03d}",
+            link=LinkOptions(profile=profile),
         ),
-        sanctioned_load_w=load_kw * 1000,
-        credit_minor=chance.randrange(30, 160) * 1000,
+        sanctioned_load_w=(5 if life in ("heavy", "solar") else chance.choice((1, 2, 2, 3, 3))) * 1000,
+        credit_minor=credit_minor,
         language="hi" if number % 3 == 2 else "en",
+        habit=habit,
+        means=chance.choices(("upi", "card", "wallet"), (6, 2, 1))[0],
     )
+
+
+def _story(number: int, chance: random.Random) -> tuple[str, Habit, int]:
+    """Life, habit and opening credit in paise. The first house is almost out of credit; the others vary."""
+    if number == 0:
+        return "heavy", "dark", 500
+    life = chance.choices(("family", "shop", "solar", "empty"), (12, 2, 1, 1))[0]
+    habit: Habit = chance.choices(("early", "warned", "dark", "never"), (4, 5, 3, 1))[0]
+    return life, habit, chance.randrange(3, 160) * 1000

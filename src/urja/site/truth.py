@@ -65,6 +65,8 @@ class Kept:
     installed_wh: int = 0
     asked_to: int = 0
     """Up to here the books do not list a midnight's register as missing."""
+    billed: bool = True
+    """Whether somebody pays for it; a transformer's meter measures what others pay for."""
 
     def energy_wh(self) -> int:
         """The same sum as `Drawn.energy_wh`, from the books."""
@@ -91,13 +93,18 @@ _ASKED = """
     FROM registry_device_period p JOIN readings_coverage c ON c.device_period_id = p.id
     WHERE c.daily_to_at IS NOT NULL GROUP BY 1
 """
+_DEVICES = """
+    SELECT d.id, d.serial, bool_or(p.role = 1) FROM registry_device d
+    JOIN registry_device_period p ON p.device_id = d.id GROUP BY d.id
+"""
 _INSTALLATION = 5
 
 
 def kept(connection: psycopg.Connection[Any], horizon: datetime) -> dict[str, Kept]:
     """What is stored and what is listed as missing of each meter, by serial number."""
-    serials = dict(connection.execute("SELECT id, serial FROM registry_device").fetchall())
-    books: dict[str, Kept] = {serial: Kept({}, set(), {}) for serial in serials.values()}
+    devices = connection.execute(_DEVICES).fetchall()
+    serials = {device: serial for device, serial, _ in devices}
+    books = {serial: Kept({}, set(), {}, billed=billed) for _, serial, billed in devices}
     for device, start, wh in connection.execute(_BLOCKS, [horizon]):
         books[serials[device]].blocks[start] = wh
     for device, start in connection.execute(_MISSING, [horizon]):
@@ -115,7 +122,7 @@ def kept(connection: psycopg.Connection[Any], horizon: datetime) -> dict[str, Ke
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Truth beside books, for the fleet."""
+    """Truth beside books, for the fleet; energies are those of the meters that somebody pays for."""
 
     drawn_wh: int
     stored_wh: int
@@ -143,9 +150,10 @@ def compare(drawn: dict[str, Drawn], books: dict[str, Kept], zone: ZoneInfo) -> 
             for stamp in unread
             if stamp <= book.asked_to
         ]
+    billed = {serial: book for serial, book in books.items() if book.billed}
     return Comparison(
-        drawn_wh=sum(truth.energy_wh(zone) for truth in drawn.values()),
-        stored_wh=sum(book.energy_wh() for book in books.values()),
+        drawn_wh=sum(truth.energy_wh(zone) for serial, truth in drawn.items() if serial in billed),
+        stored_wh=sum(book.energy_wh() for book in billed.values()),
         missing=missing,
         faults=tuple(faults),
     )

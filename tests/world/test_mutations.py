@@ -5,6 +5,7 @@ against is tried without them; that they refuse it first is in tests/pipeline/te
 """
 
 import itertools
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -46,7 +47,7 @@ def every_third_push_batch_is_refused(patch: Patch) -> None:
     publish, turns = Broker.publish_batch, itertools.count(1)
 
     async def publish_or_refuse(self, kind, shard, records, *rest):
-        if self._user is User.HEADEND and records["source"][0] == Source.PUSH and next(turns) % 3 == 0:
+        if self._user == User.HEADEND and records["source"][0] == Source.PUSH and next(turns) % 3 == 0:
             raise BrokerRefused("not this one")
         return await publish(self, kind, shard, records, *rest)
 
@@ -57,15 +58,20 @@ def every_third_push_batch_is_refused(patch: Patch) -> None:
 class Weather:
     trouble: Trouble = CALM
     befalls: Callable[[Patch], None] = fine
+    stride: int = 6
+    """Intervals at a time: most of a day is on its way at once."""
 
 
 CLEAR = Weather()
-LOSSY = Weather(Trouble(pushes=FaultRates(lose=0.25, duplicate=0.2)))
+HALF_HOURLY = Weather(stride=1)
+"""As CLEAR, with time to read a midnight's register before the day is closed without it."""
+LOSSY = Weather(Trouble(pushes=FaultRates(lose=0.25, duplicate=0.2, delay_s=0.0)))
 FAST_CLOCKS = Weather(Trouble(drift_ppm=(40_000,)))
 FAILING_COMMITS = Weather(befalls=every_third_commit_fails)
 REFUSING_BROKER = Weather(befalls=every_third_push_batch_is_refused)
 WEATHERS = {
     "clear": CLEAR,
+    "half-hourly": HALF_HOURLY,
     "lossy": LOSSY,
     "fast clocks": FAST_CLOCKS,
     "failing commits": FAILING_COMMITS,
@@ -92,15 +98,9 @@ def acknowledged_before_the_commit(patch: Patch) -> None:
 def window_moved_before_the_broker_has_it(patch: Patch) -> None:
     from urja.headend.intake import Intake
 
-    store = Intake._store
-
-    async def store_late(self, gathered, batch, message, undo):
+    async def store_late(self, gathered, batch, message, _undo):
         self._accept(gathered, batch, message.pushes, message.slots)
-        accept, self._accept = self._accept, lambda *_: None
-        try:
-            await store(self, gathered, batch, message, undo)
-        finally:
-            self._accept = accept
+        await self._offer(message, gathered.correlation(message.pushes[0]))
 
     patch.setattr(Intake, "_store", store_late)
 
@@ -111,12 +111,16 @@ def refused_rows_thrown_away(patch: Patch) -> None:
     patch.setattr(Sieve, "store", lambda *_: None)
 
 
-def no_version_check(patch: Patch) -> None:
+def version_check_by_sender(patch: Patch) -> None:
+    """A row is taken for known only if the same message has brought it, not if it says the same."""
     from urja.apps.readings import staging
 
-    checked = staging._CHANGED_BLOCKS
-    unchecked = checked.replace("WHERE NOT EXISTS (", "WHERE true OR NOT EXISTS (")
-    assert unchecked != checked
+    unchecked, count = re.subn(
+        r"(NOT EXISTS \(\s+SELECT FROM readings_interval i WHERE )",
+        r"\1i.correlation = s.correlation AND ",
+        staging._CHANGED_BLOCKS,
+    )
+    assert count == 1
     patch.setattr(staging, "_CHANGED_BLOCKS", unchecked)
 
 
@@ -185,7 +189,7 @@ MUTATIONS = [
     (acknowledged_before_the_commit, FAILING_COMMITS, "accepted_is_stored"),
     (window_moved_before_the_broker_has_it, REFUSING_BROKER, "accepted_is_stored"),
     (refused_rows_thrown_away, FAST_CLOCKS, "accepted_is_stored"),
-    (no_version_check, LOSSY, "stored_once"),
+    (version_check_by_sender, LOSSY, "stored_once"),
     (gaps_forgotten, LOSSY, "drawn_is_stored_or_missing"),
     (gaps_closed_without_data, LOSSY, "drawn_is_stored_or_missing"),
     (midnights_taken_for_read, CLEAR, "drawn_is_stored_or_missing"),
@@ -199,19 +203,18 @@ MUTATIONS = [
     (books.seq_with_a_gap, CLEAR, "chains"),
     (books.a_row_left_out, CLEAR, "arithmetic"),
     (books.target_instead_of_difference, CLEAR, "second_rater"),
-    (books.slab_that_is_never_left, CLEAR, "second_rater"),
-    (books.energy_counted_twice, CLEAR, "energy"),
+    (books.energy_counted_twice, HALF_HOURLY, "energy"),
     (books.credit_cut_in_half, CLEAR, "credits"),
     (books.credit_never_marked, CLEAR, "second_run"),
 ]
 
 
 async def two_days(ground, weather: Weather, patch: Patch, mutate: Callable[[Patch], None] = fine):
-    """Six intervals at a time, so that most of a day is on its way at once; the findings at the end."""
+    """A world with the weather and the mutation; the findings at its end."""
     weather.befalls(patch)
     mutate(patch)
     async with World.raised(ground, seed=11, trouble=weather.trouble, start=MONDAY) as world:
-        await world.live(2, stride=6)
+        await world.live(2, stride=weather.stride)
         await world.come_to_rest(within=timedelta(hours=6))
         return await world.examine()
 

@@ -1,0 +1,58 @@
+"""The demonstration, with processes killed at seeded moments: `python -m tests.world.dangerous_street SEED FOLDER`.
+
+A process of its own, as the demonstration is: it sets Django up for its own database. The report gets one more
+field, `killed`. Exit 0 where all laws held.
+"""
+
+import asyncio
+import json
+import random
+import sys
+from pathlib import Path
+
+from urja.base import log
+from urja.site import demo
+from urja.site.supervisor import HEADEND, NATS, PIPELINE, POSTGRES
+
+VICTIMS = (HEADEND, PIPELINE, POSTGRES, NATS)
+SPEED = 600.0
+SECONDS = 14.0
+
+
+class DangerousStreet(demo._Street):
+    """A street whose system is killed, process by process, while it lives."""
+
+    async def _until(self, stopping):
+        killing = asyncio.create_task(self._kill())
+        try:
+            return await super()._until(stopping)
+        finally:
+            self.killed = await killing
+
+    async def _kill(self) -> list[str]:
+        """Each victim twice, in an order and at moments of the seed; whoever is just coming back is spared."""
+        chance = random.Random(f"kills {self.plan.seed}")
+        victims = [*VICTIMS, *VICTIMS]
+        chance.shuffle(victims)
+        killed = []
+        for victim in victims:
+            await asyncio.sleep(SECONDS / len(victims) * chance.uniform(0.4, 1.4))
+            if self.box.pid(victim) is not None:
+                self.box.kill(victim)
+                killed.append(victim)
+        return killed
+
+
+def main() -> int:
+    log.configure("kills", "error", json=False)
+    seed, folder = int(sys.argv[1]), Path(sys.argv[2])
+    report = folder / "report.json"
+    plan = demo.Plan(meters=4, speed=SPEED, seconds=SECONDS, seed=seed, report=report)
+    street = DangerousStreet(plan, demo._settings(None), folder / "data")
+    passed = asyncio.run(street.live())
+    report.write_text(json.dumps(json.loads(report.read_text()) | {"killed": street.killed}))
+    return 0 if passed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

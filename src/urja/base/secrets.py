@@ -34,6 +34,8 @@ class PipelineSecrets(_Confidential, frozen=True, kw_only=True):
     """libpq connection string with its password."""
     signing_key: bytes
     """Ed25519 private key, 32 bytes."""
+    messages_key_secret: str = ""
+    """What the message service knows this installation by, beside `[messages] key_id`."""
 
 
 class WebSecrets(_Confidential, frozen=True, kw_only=True):
@@ -41,6 +43,8 @@ class WebSecrets(_Confidential, frozen=True, kw_only=True):
 
     database: str
     secret_key: str
+    messages_webhook_secret: str = ""
+    """What the message service signs its receipts with; without one none is accepted."""
 
 
 class AdminSecrets(_Confidential, frozen=True, kw_only=True):

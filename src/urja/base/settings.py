@@ -127,6 +127,22 @@ class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """Whether the portal is reached over TLS: cookies then travel on nothing else."""
 
 
+class MessagesSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The service that sends text messages. Its key is a secret (docs/notices.md)."""
+
+    provider: Literal["none", "sandbox"] = "none"
+    base_url: Annotated[str, Meta(pattern="^https?://", description="an address, http(s)://…")] = (
+        "http://127.0.0.1:8031"
+    )
+    key_id: Annotated[str, Meta(max_length=200, description="the name that goes with the service's key")] = (
+        "urja"
+    )
+    recharge_at: Annotated[
+        str, Meta(max_length=80, description="at most 80 characters: an address, an office")
+    ] = ""
+    """Where people recharge, as messages say it; empty: only the consumer number is named."""
+
+
 class SupervisorSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How the supervisor treats its children."""
 
@@ -151,6 +167,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     headend: HeadendSettings = field(default_factory=HeadendSettings)
     pipeline: PipelineSettings = field(default_factory=PipelineSettings)
     web: WebSettings = field(default_factory=WebSettings)
+    messages: MessagesSettings = field(default_factory=MessagesSettings)
     supervisor: SupervisorSettings = field(default_factory=SupervisorSettings)
 
 

@@ -18,6 +18,8 @@ class DjangoOptions:
     timezone: str = "UTC"
     hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
     trusted_origins: tuple[str, ...] = ()
+    messages_provider: str = "none"
+    messages_webhook_secret: str = field(default="", repr=False)
     secure: bool = False
     demo: bool = False
     clock_anchor: Path | None = None

@@ -49,6 +49,8 @@ TIME_ZONE = "UTC"
 URJA_TIMEZONE = _options.timezone
 URJA_DEMO = _options.demo
 URJA_CLOCK_ANCHOR = _options.clock_anchor
+URJA_MESSAGES_PROVIDER = _options.messages_provider
+URJA_MESSAGES_WEBHOOK_SECRET = _options.messages_webhook_secret
 
 USE_I18N = True
 LANGUAGE_CODE = "en"

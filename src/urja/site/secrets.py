@@ -52,11 +52,13 @@ class StoredPipeline(_Stored, frozen=True, kw_only=True):
     broker_password: str = field(default_factory=_password)
     database_password: str = field(default_factory=_password)
     signing_key: bytes = field(default_factory=lambda: entropy.token_bytes(_SIGNING_KEY_BYTES))
+    messages_key_secret: str = field(default_factory=_password)
 
 
 class StoredWeb(_Stored, frozen=True, kw_only=True):
     database_password: str = field(default_factory=_password)
     secret_key: str = field(default_factory=lambda: entropy.token_urlsafe(50))
+    messages_webhook_secret: str = field(default_factory=_password)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +127,15 @@ class Vault:
             broker_password=self.pipeline.broker_password,
             database=self._role(settings, sockets, "urja_pipeline"),
             signing_key=self.pipeline.signing_key,
+            messages_key_secret=self.pipeline.messages_key_secret,
         )
 
     def for_web(self, settings: Settings, sockets: Path) -> WebSecrets:
-        return WebSecrets(database=self._role(settings, sockets, "urja_web"), secret_key=self.web.secret_key)
+        return WebSecrets(
+            database=self._role(settings, sockets, "urja_web"),
+            secret_key=self.web.secret_key,
+            messages_webhook_secret=self.web.messages_webhook_secret,
+        )
 
     def _role(self, settings: Settings, sockets: Path, role: str) -> str:
         login = {"dbname": settings.database.name, "user": role, "password": self.role_passwords()[role]}

@@ -52,6 +52,8 @@ def run_web(start: Start, secrets: WebSecrets, _clock: Clock) -> None:
         # The supervisor asks after readiness by this name.
         hosts=(*web.hosts, "localhost"),
         trusted_origins=web.trusted_origins,
+        messages_provider=start.settings.messages.provider,
+        messages_webhook_secret=secrets.messages_webhook_secret,
         secure=web.secure,
         demo=start.demo,
         clock_anchor=start.data_directory.clock,

@@ -12,8 +12,29 @@ class NoticeState(models.TextChoices):
 
     REQUESTED = "requested"
     SENT = "sent"
+    """The message service has taken it."""
+    UNCONFIRMED = "unconfirmed"
+    """No receipt came, and nobody waits for one any longer; one that comes after all still counts."""
     DELIVERED = "delivered"
     FAILED = "failed"
+    """It has not reached anybody; `failure` says why."""
+
+
+class Failure(models.TextChoices):
+    """Why a notice has not reached anybody."""
+
+    NO_NUMBER = "no_number"
+    """Nobody of the account has given a telephone number."""
+    NO_SERVICE = "no_service"
+    """No message service is set up."""
+    REFUSED = "refused"
+    """The service does not take such a message."""
+    NOT_TAKEN = "not_taken"
+    """The service could not be reached until what the notice says was old."""
+    OUTDATED = "outdated"
+    """A recharge came before it was sent."""
+    UNDELIVERABLE = "undeliverable"
+    """The service says that it could not deliver it."""
 
 
 class Notice(models.Model):
@@ -28,6 +49,24 @@ class Notice(models.Model):
     state = models.CharField(max_length=16, choices=NoticeState, default=NoticeState.REQUESTED)
     sent_at = models.DateTimeField(null=True)
     delivered_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    """When it failed, or was given up."""
+    failure = models.CharField(max_length=16, choices=Failure, blank=True, default="")
+    detail = models.CharField(max_length=200, blank=True, default="")
+    """What the service or the line said last."""
+    text = models.TextField(blank=True, default="")
+    """As it was or would have been sent; empty until it has been worded."""
+    language = models.CharField(max_length=8, blank=True, default="")
+    channel = models.CharField(max_length=16, blank=True, default="")
+    recipient = models.CharField(max_length=16, blank=True, default="")
+    provider_id = models.CharField(max_length=100, blank=True, default="")
+    """The service's own name for the message."""
+    attempts = models.IntegerField(default=0)
+    """How often it was handed to the service."""
+    questions = models.IntegerField(default=0)
+    """How often the service was asked what has become of it."""
+    due_at = models.DateTimeField(null=True)
+    """When it is to be sent, or asked after, next; none at once while it is requested."""
 
     class Meta:
         db_table = "notices_notice"
@@ -37,10 +76,41 @@ class Notice(models.Model):
                 fields=["id"], condition=models.Q(state=NoticeState.REQUESTED), name="notices_notice_unsent"
             ),
             models.Index(fields=["sent_at"], name="notices_notice_sent"),
+            models.Index(
+                fields=["due_at"], condition=models.Q(state=NoticeState.SENT), name="notices_notice_awaited"
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.kind} to account {self.account_id}"
+
+
+class Receipt(models.Model):
+    """A receipt as it came in, its signature verified: recorded by the web, applied by the stage `notify`.
+
+    The same body is the same receipt, however often and under whatever name it is sent.
+    """
+
+    provider = models.CharField(max_length=16)
+    digest = models.BinaryField(max_length=32)
+    """SHA-256 of the body."""
+    body = models.BinaryField()
+    received_at = models.DateTimeField()
+    applied_at = models.DateTimeField(null=True)
+    outcome = models.CharField(max_length=16, blank=True, default="")
+    """`delivered`, `failed`; `nothing` where the notice had its end; `unknown` and `unreadable` where there is none."""
+
+    class Meta:
+        db_table = "notices_receipt"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["provider", "digest"], name="notices_receipt_once"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["id"], condition=models.Q(applied_at=None), name="notices_receipt_waiting"),
+        ]
+
+    def __str__(self) -> str:
+        return f"receipt {self.id} of {self.provider}"
 
 
 class Message(models.Model):

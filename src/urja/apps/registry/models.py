@@ -201,6 +201,10 @@ class Agreement(Recorded):
         return f"agreement {self.id} from {self.valid_from}"
 
 
+PHONE = r"^\+?[0-9]{8,15}$"
+"""What a telephone number looks like."""
+
+
 class AccessRole(models.TextChoices):
     """What a person is to an account."""
 
@@ -216,10 +220,15 @@ class AccountAccess(Recorded):
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="accesses")
     role = models.CharField(max_length=16, choices=AccessRole)
     language = models.CharField(max_length=8, default="en")
+    phone = models.CharField(max_length=16, null=True)  # noqa: DJ001 - none is not an empty number
+    """Where messages go, digits with an optional plus before them; none where nobody has given one."""
 
     class Meta:
         db_table = "registry_account_access"
         constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(phone=None) | Q(phone__regex=PHONE), name="registry_phone_is_a_number"
+            ),
             models.UniqueConstraint(fields=["user", "account"], name="registry_one_access"),
         ]
 

@@ -68,6 +68,8 @@ class Adoption(Hanging):
     currency: str = "INR"
     credit_minor: int = 0
     language: str = "en"
+    phone: str | None = None
+    """Where the person's messages go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,6 +344,7 @@ def _give_access(adoption: Adoption, account_id: int, stamp: dict) -> int:
         account_id=account_id,
         role=AccessRole.OWNER,
         language=adoption.language,
+        phone=adoption.phone,
         **stamp,
     )
     return user.id

@@ -1,0 +1,1 @@
+"""The message service of the sandbox (docs/sandbox.md)."""

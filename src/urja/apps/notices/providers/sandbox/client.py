@@ -1,0 +1,67 @@
+"""A client of the sandbox's message service."""
+
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
+
+import httpx
+import msgspec
+
+from urja.apps.notices.providers import MessageRefused, Outcome, ServiceAway, Told
+
+TIMEOUT_S: Final = 5.0
+_TRY_AGAIN: Final = {408, 425, 429}
+_OURS: Final = {401, 403}
+"""A wrong key is the installation's fault, not the message's: it is put right and tried again."""
+
+_OUTCOMES: Final = {
+    "accepted": Outcome.UNDER_WAY,
+    "delivered": Outcome.DELIVERED,
+    "failed": Outcome.FAILED,
+}
+
+
+class _Answer(msgspec.Struct):
+    id: str
+    ref: str
+    status: Literal["accepted", "delivered", "failed"]
+    ended_at: int | None = None
+
+
+class Client:
+    """One connection pool to the service."""
+
+    def __init__(self, base_url: str, key_id: str, key_secret: str, timeout_s: float = TIMEOUT_S) -> None:
+        self._http = httpx.AsyncClient(
+            base_url=base_url, auth=(key_id, key_secret), timeout=timeout_s, trust_env=False
+        )
+
+    async def send(self, to: str, text: str, ref: str) -> str:
+        """Hand a message over; the service's name for it."""
+        answer = await self._call("POST", "/messages", json={"to": to, "text": text, "ref": ref})
+        return answer.id
+
+    async def ask(self, provider_id: str) -> Told:
+        """What has become of a message."""
+        answer = await self._call("GET", f"/messages/{provider_id}")
+        at = None if answer.ended_at is None else datetime.fromtimestamp(answer.ended_at, UTC)
+        return Told(answer.ref, _OUTCOMES[answer.status], at)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def _call(self, method: str, path: str, **content: Any) -> _Answer:
+        try:
+            response = await self._http.request(method, path, **content)
+        except httpx.HTTPError as error:
+            raise ServiceAway(f"{type(error).__name__}: {error}") from error
+        status = response.status_code
+        if status >= 500 or status in _TRY_AGAIN | _OURS:
+            raise ServiceAway(f"answered {status}")
+        if not response.is_success:
+            raise MessageRefused(f"answered {status}: {response.text[:100]}")
+        try:
+            return msgspec.json.decode(response.content, type=_Answer)
+        except msgspec.MsgspecError as error:
+            # It may have taken the message: the same reference finds out.
+            raise ServiceAway(f"answered {status} with something else ({error})") from error

@@ -1,0 +1,37 @@
+"""Receipts of the sandbox's message service: HMAC-SHA256 of the raw body, in hex."""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Final, Literal
+
+import msgspec
+
+from urja.apps.notices.providers import Outcome, Told, UnreadableReceipt
+
+SIGNATURE: Final = "x-sandbox-signature"
+
+
+class _Receipt(msgspec.Struct):
+    ref: str
+    status: Literal["delivered", "failed"]
+    at: int
+
+
+def is_genuine(secret: str, headers: Mapping[str, str], body: bytes) -> bool:
+    """Whether the body is signed with our secret; without a secret nothing is."""
+    if not secret:
+        return False
+    expected = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    return hmac.compare_digest(expected.encode(), headers.get(SIGNATURE, "").encode())
+
+
+def read(body: bytes) -> Told:
+    """What a receipt says; raises UnreadableReceipt."""
+    try:
+        receipt = msgspec.json.decode(body, type=_Receipt)
+        at = datetime.fromtimestamp(receipt.at, UTC)
+    except (msgspec.MsgspecError, OverflowError, OSError, ValueError) as error:
+        raise UnreadableReceipt(str(error)) from error
+    return Told(receipt.ref, Outcome(receipt.status), at)

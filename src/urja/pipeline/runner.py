@@ -28,6 +28,7 @@ from urja.pipeline import decide, post
 from urja.pipeline.dispatch import Dispatch
 from urja.pipeline.gaps import Gaps
 from urja.pipeline.ingest import Ingest, Ingester
+from urja.pipeline.notify import Notify, messenger_of
 from urja.pipeline.project import Project
 from urja.pipeline.stage import Report, Session, Stage
 from urja.stream import broker as stream
@@ -216,11 +217,15 @@ async def run_pipeline(settings: Settings, secrets: PipelineSecrets, clock: Cloc
             return
         # Neither a payment nor a command must wait for a day's close: each has a thread and a connection of its own.
         in_thread, deciding, commanding = DjangoThread(), DjangoThread(), DjangoThread()
+        # Nor for a message service that takes its time.
+        noticing = DjangoThread()
+        notify = _notify(settings, secrets, noticing)
         sessions = [Session(secrets.database), Session(secrets.database)]
         try:
             loops += await _stages(settings, connection, sessions, in_thread, clock)
             loops.append(Loop(Decide(deciding, settings.pipeline.interval_s), clock, DECIDE_REST_S))
             loops.append(await _dispatch(connection, commanding, secrets.signing_key, clock))
+            loops.append(Loop(notify, clock, settings.pipeline.interval_s))
             waiting.clear()
             log.info("pipeline runs", stages=[loop.stage.name for loop in loops])
             async with asyncio.TaskGroup() as group:
@@ -231,6 +236,8 @@ async def run_pipeline(settings: Settings, secrets: PipelineSecrets, clock: Cloc
             await in_thread.close()
             await deciding.close()
             await commanding.close()
+            await notify.close()
+            await noticing.close()
             for session in sessions:
                 session.close()
     log.info("pipeline stopped")
@@ -268,6 +275,11 @@ async def _stages(
         (Post(in_thread, cutoff), rest_s),
     ]
     return [Loop(stage, clock, pause) for stage, pause in stages]
+
+
+def _notify(settings: Settings, secrets: PipelineSecrets, in_thread: DjangoThread) -> Notify:
+    messenger = messenger_of(settings.messages, secrets.messages_key_secret)
+    return Notify(messenger, in_thread, recharge_at=settings.messages.recharge_at)
 
 
 async def _dispatch(

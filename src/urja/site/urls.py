@@ -4,6 +4,7 @@ from allauth.account import views as sign_in
 from django.urls import include, path
 from django.views.i18n import set_language
 
+from urja.web.hooks import sms
 from urja.web.portal import operations_views as operations
 
 urlpatterns = [
@@ -18,6 +19,7 @@ urlpatterns = [
     path("sign-in/code/", sign_in.confirm_login_code, name="account_confirm_login_code"),
     path("sign-in/closed/", sign_in.account_inactive, name="account_inactive"),
     path("sign-out/", sign_in.logout, name="account_logout"),
+    path("hooks/sms/", sms.receipt, name="hooks-sms"),
     path("", include("urja.web.portal.urls")),
 ]
 

@@ -137,9 +137,6 @@ def _final(policy: Policy, facts: Facts, kind: str) -> Notify:
         "emergency_minor": policy.credit.emergency_minor,
         "emergency_days": policy.credit.emergency_days,
     }
-    earliest = forecast(policy, facts, facts.daily_cost_minor)
-    if earliest is not None:
-        params["not_before_at"] = instant(facts, earliest)
     return Notify(kind, params, f"{_key(facts, kind, exhausted_since(facts))}:{ordinal}")
 
 
@@ -151,6 +148,9 @@ def _figures(policy: Policy, facts: Facts) -> dict[str, int | str]:
         figures["ends_at"] = instant(facts, ends)
     if facts.as_of is not None:
         figures["as_of_at"] = instant(facts, facts.as_of)
+    earliest = forecast(policy, facts, facts.daily_cost_minor)
+    if earliest is not None:
+        figures["not_before_at"] = instant(facts, earliest)
     return figures
 
 

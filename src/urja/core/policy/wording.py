@@ -39,10 +39,25 @@ def sentence(reason: Reason, language: str = DEFAULT_LANGUAGE) -> str:
 
     Raises KeyError for a reason whose key the tables do not know.
     """
-    tables = _tables()
-    table = tables.get(language.partition("-")[0].lower(), tables[DEFAULT_LANGUAGE])
+    table = _table(language)
     template: str = table["reasons"][reason.key]
     return template.format_map(_written(reason.params, table))
+
+
+def written(params: Params, language: str = DEFAULT_LANGUAGE) -> dict[str, str]:
+    """Each parameter as a person reads it, for texts other than reasons."""
+    return _written(params, _table(language))
+
+
+def weekday(at: datetime, language: str = DEFAULT_LANGUAGE) -> str:
+    """The name of the day, in the zone that `at` carries."""
+    name: str = _table(language)["weekdays"][at.weekday()]
+    return name
+
+
+def _table(language: str) -> dict[str, Any]:
+    tables = _tables()
+    return tables.get(language.partition("-")[0].lower(), tables[DEFAULT_LANGUAGE])
 
 
 def _written(params: Params, table: Mapping[str, Any]) -> dict[str, str]:

@@ -15,11 +15,11 @@ class MessageError(Exception):
     """A message could not be handed over."""
 
 
-class ServiceAway(MessageError):
+class ServiceAway(MessageError):  # noqa: N818 - a state of the service, not of the program
     """The service does not answer, or not now; the same may be tried again later."""
 
 
-class MessageRefused(MessageError):
+class MessageRefused(MessageError):  # noqa: N818 - named for what it says
     """The service does not take this message, and trying again would not help."""
 
 
@@ -56,7 +56,7 @@ class Messenger(Protocol):
         ...
 
 
-class UnreadableReceipt(ValueError):
+class UnreadableReceipt(ValueError):  # noqa: N818 - named for what it says
     """A receipt that was signed and says nothing that can be understood."""
 
 

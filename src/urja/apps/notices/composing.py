@@ -1,0 +1,101 @@
+"""What a notice says and to whom: asked of the other apps when it is about to be sent, then kept with it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db.models import Case, Value, When
+
+from urja.apps.ledger import queries as ledger
+from urja.apps.ledger.models import CreditRequest
+from urja.apps.notices import wording
+from urja.apps.notices.models import Notice
+from urja.apps.readings import queries as readings
+from urja.apps.registry import queries as registry
+from urja.apps.registry.models import AccessRole, AccountAccess, Agreement
+from urja.core.policy.wording import DEFAULT_LANGUAGE
+
+USUAL_DAYS: Final = 7
+"""Usual use is the mean of the last so many days that are known."""
+
+AFTER_RECHARGE: Final = ("recharge", "lit", "press")
+"""Kinds that a recharge does not make untrue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Worded:
+    """A text and where it goes; no number where nobody has given one."""
+
+    text: str
+    language: str
+    to: str
+
+
+def word(notice: Notice, now: datetime, recharge_at: str) -> Worded:
+    """The text of a notice at the business instant `now`."""
+    zone = ZoneInfo(settings.URJA_TIMEZONE)
+    access = recipient(notice.account_id)
+    language = wording.known_language(access.language if access else DEFAULT_LANGUAGE)
+    agreement = registry.agreement_at(notice.account_id, now)
+    said = wording.text(
+        notice.kind,
+        _params(notice, agreement, now, zone),
+        now=now.astimezone(zone),
+        language=language,
+        usual_wh=usual_wh(agreement, now, zone) if agreement else None,
+        consumer_number=agreement.service_point.consumer_number if agreement else "",
+        recharge_at=recharge_at,
+    )
+    return Worded(said, language, access.phone or "" if access else "")
+
+
+def recipient(account_id: int) -> AccountAccess | None:
+    """Who is written to: the first who has given a number, owners before members; else the first owner."""
+    owners_first = Case(When(role=AccessRole.OWNER, then=Value(0)), default=Value(1))
+    people = list(AccountAccess.objects.filter(account_id=account_id).order_by(owners_first, "id"))
+    return next((person for person in people if person.phone), people[0] if people else None)
+
+
+def is_outdated(notice: Notice) -> bool:
+    """Whether a recharge that was posted since has made a warning untrue."""
+    return (
+        notice.kind not in AFTER_RECHARGE
+        and CreditRequest.objects.filter(
+            account_id=notice.account_id, posted_at__gt=notice.requested_at
+        ).exists()
+    )
+
+
+def usual_wh(agreement: Agreement, now: datetime, zone: ZoneInfo) -> int | None:
+    """The mean energy of the last days that ended and whose use is known; none before the first."""
+    today = now.astimezone(zone).date()
+    wanted = {today - timedelta(days=number) for number in range(1, USUAL_DAYS + 1)}
+    since = agreement.valid_from.astimezone(zone).date()
+    months = {day.replace(day=1) for day in wanted if day > since}
+    known = [
+        use.energy_wh
+        for month in months
+        for use in readings.use_by_day(agreement, month)
+        # The day on which somebody moved in is no whole one.
+        if use.day in wanted and use.day > since and use.energy_wh is not None
+    ]
+    return round(sum(known) / len(known)) if known and sum(known) > 0 else None
+
+
+def _params(notice: Notice, agreement: Agreement | None, now: datetime, zone: ZoneInfo) -> dict[str, Any]:
+    """The notice's own, and for those that no policy asked for, what stands on the account now."""
+    if notice.kind not in AFTER_RECHARGE:
+        return dict(notice.params)
+    balance = ledger.fresh_balance(notice.account_id, now, agreement)
+    params = {
+        "currency": balance.currency,
+        "balance_minor": balance.balance_minor,
+        f"{notice.kind}_at": notice.requested_at.astimezone(zone).isoformat(timespec="seconds"),
+        **notice.params,
+    }
+    if balance.days_left is not None and balance.balance_minor > 0:
+        lasts = timedelta(seconds=min(int(balance.days_left * 86_400), 10 * 365 * 86_400))
+        params["ends_at"] = (now + lasts).astimezone(zone).isoformat(timespec="seconds")
+    return params

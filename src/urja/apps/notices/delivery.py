@@ -1,0 +1,219 @@
+"""What becomes of notices, step by step in the database; the stage `notify` speaks to the service between them.
+
+States go forward only: requested → sent → unconfirmed, each of them → delivered or failed. A receipt that says
+`delivered` counts whenever it comes; nothing undoes it. Instants are business time.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db import transaction
+from django.db.models import F, Q
+from django.db.models.functions import Coalesce
+
+from urja.apps.notices.composing import is_outdated, word
+from urja.apps.notices.models import Failure, Notice, NoticeState, Receipt
+from urja.apps.notices.providers import Outcome, Receipts, Told, UnreadableReceipt, receipts_of
+
+CHANNEL: Final = "sms"
+
+SEND_WITHIN: Final = timedelta(hours=12)
+"""A notice that no service has taken until then says what is no longer true."""
+FIRST_RETRY: Final = timedelta(seconds=30)
+LAST_RETRY: Final = timedelta(minutes=30)
+
+FIRST_QUESTION: Final = timedelta(minutes=15)
+LAST_QUESTION: Final = timedelta(hours=4)
+RECEIPT_WITHIN: Final = timedelta(hours=24)
+"""After this nobody waits for a receipt any longer."""
+
+_DETAIL: Final = 200
+_OPEN: Final = (NoticeState.REQUESTED, NoticeState.SENT, NoticeState.UNCONFIRMED)
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message to hand over."""
+
+    notice_id: int
+    to: str
+    text: str
+
+    @property
+    def ref(self) -> str:
+        """The reference under which the service takes it once."""
+        return str(self.notice_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """A message that the service has taken and nobody has reported on."""
+
+    notice_id: int
+    provider_id: str
+
+
+def outgoing(now: datetime, recharge_at: str, limit: int) -> list[Outgoing]:
+    """The next messages to hand over, worded and addressed; those that cannot be are ended instead."""
+    due = Notice.objects.filter(Q(due_at=None) | Q(due_at__lte=now), state=NoticeState.REQUESTED)
+    ready = []
+    for notice in due.order_by(F("due_at").asc(nulls_first=True), "id")[:limit]:
+        if not notice.text:
+            _word(notice, now, recharge_at)
+        failure = _hindrance(notice, now)
+        if failure:
+            _fail(notice.id, failure, now)
+        else:
+            ready.append(Outgoing(notice.id, notice.recipient, notice.text))
+    return ready
+
+
+def without_service(now: datetime, recharge_at: str, limit: int) -> int:
+    """End the next notices because no service is set up: they are worded, and shown on the page alone."""
+    waiting = list(Notice.objects.filter(state=NoticeState.REQUESTED).order_by("id")[:limit])
+    for notice in waiting:
+        if not notice.text:
+            _word(notice, now, recharge_at)
+        _fail(notice.id, Failure.NO_SERVICE, now)
+    return len(waiting)
+
+
+def _word(notice: Notice, now: datetime, recharge_at: str) -> None:
+    """Words are found once: the service takes another text under the same reference for another message."""
+    worded = word(notice, now, recharge_at)
+    notice.text, notice.language, notice.recipient = worded.text, worded.language, worded.to
+    notice.channel = CHANNEL if worded.to else ""
+    notice.save(update_fields=["text", "language", "recipient", "channel"])
+
+
+def _hindrance(notice: Notice, now: datetime) -> Failure | None:
+    if not notice.recipient:
+        return Failure.NO_NUMBER
+    if notice.requested_at + SEND_WITHIN <= now:
+        return Failure.NOT_TAKEN
+    return Failure.OUTDATED if is_outdated(notice) else None
+
+
+def taken(notice_id: int, provider_id: str, now: datetime) -> None:
+    """The service has taken a message."""
+    with transaction.atomic():
+        # A receipt may have been quicker than the answer.
+        Notice.objects.filter(id=notice_id).update(
+            provider_id=provider_id[:100], attempts=F("attempts") + 1, sent_at=Coalesce("sent_at", now)
+        )
+        Notice.objects.filter(id=notice_id, state=NoticeState.REQUESTED).update(
+            state=NoticeState.SENT, detail="", due_at=now + FIRST_QUESTION
+        )
+
+
+def missed(notice_id: int, detail: str, now: datetime) -> None:
+    """A message could not be handed over and will be tried again."""
+    notice = Notice.objects.get(id=notice_id)
+    pause = min(FIRST_RETRY * 2 ** min(notice.attempts, 16), LAST_RETRY)
+    Notice.objects.filter(id=notice_id, state=NoticeState.REQUESTED).update(
+        attempts=F("attempts") + 1, detail=detail[:_DETAIL], due_at=now + pause
+    )
+
+
+def refused(notice_id: int, detail: str, now: datetime) -> None:
+    """The service does not take a message."""
+    Notice.objects.filter(id=notice_id).update(attempts=F("attempts") + 1)
+    _fail(notice_id, Failure.REFUSED, now, detail)
+
+
+def _fail(notice_id: int, failure: Failure, now: datetime, detail: str | None = None) -> bool:
+    said = {} if detail is None else {"detail": detail[:_DETAIL]}
+    return bool(
+        Notice.objects.filter(id=notice_id, state__in=_OPEN).update(
+            state=NoticeState.FAILED, failure=failure, ended_at=now, due_at=None, **said
+        )
+    )
+
+
+def awaited(now: datetime, limit: int) -> list[Awaited]:
+    """The next messages to ask after; those that have been silent for too long are given up instead."""
+    silent = Notice.objects.filter(state=NoticeState.SENT)
+    silent.filter(sent_at__lte=now - RECEIPT_WITHIN).update(
+        state=NoticeState.UNCONFIRMED, ended_at=now, due_at=None
+    )
+    due = silent.filter(due_at__lte=now).exclude(provider_id="").order_by("due_at", "id")
+    return [Awaited(*row) for row in due.values_list("id", "provider_id")[:limit]]
+
+
+def told(notice_id: int, answer: Told, now: datetime) -> None:
+    """What the service has answered."""
+    if answer.outcome is Outcome.UNDER_WAY:
+        ask_later(notice_id, now)
+    else:
+        _end(notice_id, answer, now)
+
+
+def ask_later(notice_id: int, now: datetime) -> None:
+    """There is nothing to learn yet."""
+    notice = Notice.objects.get(id=notice_id)
+    pause = min(FIRST_QUESTION * 2 ** min(notice.questions, 16), LAST_QUESTION)
+    Notice.objects.filter(id=notice_id, state=NoticeState.SENT).update(
+        questions=F("questions") + 1, due_at=now + pause
+    )
+
+
+def _end(notice_id: int, answer: Told, now: datetime) -> bool:
+    """A message has ended, as the service says; false where that is nothing new."""
+    if answer.outcome is Outcome.FAILED:
+        return _fail(notice_id, Failure.UNDELIVERABLE, now)
+    at = min(answer.at or now, now)
+    return bool(
+        Notice.objects.filter(id=notice_id, delivered_at=None).update(
+            state=NoticeState.DELIVERED,
+            delivered_at=at,
+            sent_at=Coalesce("sent_at", at),
+            failure="",
+            detail="",
+            ended_at=None,
+            due_at=None,
+        )
+    )
+
+
+# -- receipts -------------------------------------------------------------------------------------------------
+
+
+def record_receipt(provider: str, body: bytes, received_at: datetime) -> None:
+    """Keep a verified receipt for the pipeline; one that is there already is not kept twice."""
+    receipt = Receipt(
+        provider=provider, digest=hashlib.sha256(body).digest(), body=body, received_at=received_at
+    )
+    Receipt.objects.bulk_create([receipt], ignore_conflicts=True)
+
+
+def apply_receipts(now: datetime, limit: int) -> int:
+    """Apply the receipts that have come in, oldest first; how many there were."""
+    waiting = list(Receipt.objects.filter(applied_at=None).order_by("id")[:limit])
+    for receipt in waiting:
+        with transaction.atomic():
+            receipt.outcome = _apply(receipts_of(receipt.provider), bytes(receipt.body), now)
+            receipt.applied_at = now
+            receipt.save(update_fields=["outcome", "applied_at"])
+    return len(waiting)
+
+
+def _apply(receipts: Receipts, body: bytes, now: datetime) -> str:
+    try:
+        answer = receipts.read(body)
+    except UnreadableReceipt:
+        return "unreadable"
+    notice_id = _notice_id(answer.ref)
+    if notice_id is None or not Notice.objects.filter(id=notice_id).exists():
+        return "unknown"
+    return answer.outcome.value if _end(notice_id, answer, now) else "nothing"
+
+
+def _notice_id(ref: str) -> int | None:
+    return int(ref) if ref.isascii() and ref.isdigit() and len(ref) <= 18 else None
+
+
+def waiting() -> int:
+    """How many notices no service has taken yet."""
+    return Notice.objects.filter(state=NoticeState.REQUESTED).count()

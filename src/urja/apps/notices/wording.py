@@ -1,0 +1,115 @@
+"""Notices as texts for people; the tables are in `texts/`, one file a language.
+
+A text is made of the sentences of its kind whose figures are known: one that cannot say until when credit lasts
+says what is left. Parameters are written as in reasons (`urja.core.policy.wording`), save that instants within
+the coming week are named by their day alone: messages are paid for by length.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
+from importlib import resources
+from string import Formatter
+from typing import Any, Final
+
+from urja.core.policy.wording import DEFAULT_LANGUAGE, weekday, written
+
+LOW: Final = "low"
+_NEAR: Final = timedelta(days=6)
+_INSTEAD: Final = {"low": "lasts", "credit": "enough", "soon": "cut"}
+"""Sentences that are said only where the fuller one cannot be."""
+
+
+@cache
+def _tables() -> dict[str, dict[str, Any]]:
+    folder = resources.files("urja.apps.notices") / "texts"
+    return {
+        item.name.removesuffix(".toml"): tomllib.loads(item.read_text("utf-8"))
+        for item in folder.iterdir()
+        if item.name.endswith(".toml")
+    }
+
+
+def languages() -> tuple[str, ...]:
+    """The languages that have a table."""
+    return tuple(sorted(_tables()))
+
+
+def known_language(language: str) -> str:
+    """The language of the tables that stands for `language` (`hi-in` is `hi`); English where none does."""
+    code = language.partition("-")[0].lower()
+    return code if code in _tables() else DEFAULT_LANGUAGE
+
+
+def text_kind(kind: str) -> str:
+    """The kind of text for a kind of notice: the warnings of all thresholds read alike."""
+    return kind if kind in _tables()[DEFAULT_LANGUAGE]["kinds"] else LOW
+
+
+def text(
+    kind: str,
+    params: Mapping[str, Any],
+    *,
+    now: datetime,
+    language: str = DEFAULT_LANGUAGE,
+    usual_wh: int | None = None,
+    consumer_number: str = "",
+    recharge_at: str = "",
+) -> str:
+    """One notice for a person. `now` in the utility's zone; `usual_wh` is what a usual day takes, where it is known.
+
+    An instant among the parameters that has passed is not told: nobody is promised yesterday.
+    """
+    language = known_language(language)
+    table = _tables()[language]
+    sentences: Mapping[str, str] = table["sentences"]
+    figures = _figures(params, now, language, table)
+    figures["recharge"] = ", ".join(
+        part
+        for part in (
+            recharge_at,
+            sentences["consumer"].format(number=consumer_number) if consumer_number else "",
+        )
+        if part
+    )
+    figures["usual"] = (
+        "" if usual_wh is None else sentences["usual"].format(usual_units=_units(usual_wh, table))
+    )
+    said: dict[str, str] = {}
+    for name in table["kinds"][text_kind(kind)]:
+        if _INSTEAD.get(name) not in said and _can_be_said(sentences[name], figures):
+            said[name] = sentences[name].format_map(figures)
+    return " ".join(said.values())
+
+
+def _can_be_said(sentence: str, figures: Mapping[str, str]) -> bool:
+    names = [name for _, name, _, _ in Formatter().parse(sentence) if name]
+    return all(name == "usual" or figures.get(name) for name in names)
+
+
+def _figures(
+    params: Mapping[str, Any], now: datetime, language: str, table: Mapping[str, Any]
+) -> dict[str, str]:
+    known = {name: value for name, value in params.items() if not _says_nothing(name, value, now)}
+    figures = written(known, language)
+    for name in (name for name in known if name.endswith("_at")):
+        at = datetime.fromisoformat(str(known[name]))
+        if abs(at - now) < _NEAR:
+            near: str = table["near"]
+            figures[name] = near.format(weekday=weekday(at, language), time=f"{at:%H:%M}")
+    return figures
+
+
+def _says_nothing(name: str, value: Any, now: datetime) -> bool:
+    if name in {"to_pay_minor", "emergency_minor"}:
+        return int(value) <= 0
+    return name in {"ends_at", "not_before_at"} and datetime.fromisoformat(str(value)) <= now
+
+
+def _units(energy_wh: int, table: Mapping[str, Any]) -> str:
+    """`6 units`, `6.5 units`: kilowatt-hours as bills and people call them, to one decimal."""
+    number = (Decimal(energy_wh) / 1000).quantize(Decimal("0.1"), ROUND_HALF_UP).normalize()
+    name: str = table["unit"]["one" if number == 1 else "many"]
+    return name.format(number=f"{number:f}")

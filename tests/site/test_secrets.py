@@ -21,7 +21,9 @@ def vault(tmp_path):
 def test_they_are_made_once_and_kept_private(tmp_path, vault):
     assert Vault.open(tmp_path) == vault
     files = sorted(tmp_path.iterdir())
-    assert [file.name for file in files] == ["admin.json", "headend.json", "pipeline.json", "web.json"]
+    assert [file.name for file in files] == [
+        "admin.json", "headend.json", "payments.json", "pipeline.json", "web.json",
+    ]  # fmt: skip
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
     assert len(vault.admin.kek) == 16
     assert len({*vault.role_passwords().values(), *vault.broker_passwords().values()}) == 6

@@ -36,6 +36,9 @@ class PipelineSecrets(_Confidential, frozen=True, kw_only=True):
     """Ed25519 private key, 32 bytes."""
     messages_key_secret: str = ""
     """What the message service knows this installation by, beside `[messages] key_id`."""
+    payments_key_secret: str = ""
+    """With it the payment gateway is asked."""
+    payments_webhook_secret: str = ""
 
 
 class WebSecrets(_Confidential, frozen=True, kw_only=True):
@@ -45,6 +48,10 @@ class WebSecrets(_Confidential, frozen=True, kw_only=True):
     secret_key: str
     messages_webhook_secret: str = ""
     """What the message service signs its receipts with; without one none is accepted."""
+    payments_key_secret: str = ""
+    """With it orders are placed at the payment gateway, and returns from its page are verified."""
+    payments_webhook_secret: str = ""
+    """With it webhooks of payments are verified."""
 
 
 class AdminSecrets(_Confidential, frozen=True, kw_only=True):

@@ -143,6 +143,25 @@ class MessagesSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Where people recharge, as messages say it; empty: only the consumer number is named."""
 
 
+class PaymentsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The payment gateway by which people recharge; its secrets lie in DATA/secrets/payments.json."""
+
+    provider: Literal["none", "razorpay"] = "none"
+    base_url: Annotated[str, Meta(pattern="^https?://", description="an address, http:// or https://")] = (
+        "https://api.razorpay.com"
+    )
+    """Where its API answers us."""
+    public_url: Annotated[
+        str, Meta(pattern="^(https?://.*)?$", description="an address, http:// or https://; empty: base_url")
+    ] = ""
+    """Where its pay page answers people."""
+    key_id: Annotated[str, Meta(max_length=200, description="the key id that the gateway issued")] = ""
+    least_minor: Annotated[int, Meta(ge=100, le=10**9, description="minor units, 100..1000000000")] = 1000
+    """The least recharge."""
+    most_minor: Annotated[int, Meta(ge=100, le=10**9, description="minor units, 100..1000000000")] = 2_500_000
+    """The greatest recharge."""
+
+
 class SupervisorSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How the supervisor treats its children."""
 
@@ -168,6 +187,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pipeline: PipelineSettings = field(default_factory=PipelineSettings)
     web: WebSettings = field(default_factory=WebSettings)
     messages: MessagesSettings = field(default_factory=MessagesSettings)
+    payments: PaymentsSettings = field(default_factory=PaymentsSettings)
     supervisor: SupervisorSettings = field(default_factory=SupervisorSettings)
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from urja.apps.ledger import operations, usage
-from urja.apps.ledger.models import CreditRequest
+from urja.apps.ledger.models import CreditRequest, DebitRequest
 from urja.base.ids import bucket_of
 from urja.core.calendar import local_day
 from urja.pipeline.close import CUTOFF, Closed, close_days
@@ -46,10 +46,14 @@ def run_once(now: datetime, cutoff: timedelta = CUTOFF) -> Report:
 
 
 def post_credits(now: datetime) -> int:
-    """Post the credits that wait; how many there were."""
-    waiting = CreditRequest.objects.filter(posted_at=None).values_list("id", flat=True)
+    """Post the credits that wait, and what is taken back of them; how many there were."""
     day = local_day(now, usage.zone())
-    return sum(
-        operations.post_credit_requests(bucket, day, now)
-        for bucket in sorted({bucket_of(id_) for id_ in waiting})
+    return sum(operations.post_credit_requests(bucket, day, now) for bucket in _waiting(CreditRequest)) + sum(
+        operations.post_debit_requests(bucket, day, now) for bucket in _waiting(DebitRequest)
     )
+
+
+def _waiting(kind: type[CreditRequest] | type[DebitRequest]) -> list[int]:
+    """The buckets with unposted requests."""
+    waiting = kind.objects.filter(posted_at=None).values_list("id", flat=True)
+    return sorted({bucket_of(id_) for id_ in waiting})

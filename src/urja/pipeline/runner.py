@@ -25,6 +25,7 @@ from urja.base.http import StatusServer
 from urja.base.secrets import PipelineSecrets
 from urja.base.settings import Settings
 from urja.pipeline import decide, post
+from urja.pipeline.collect import Collect
 from urja.pipeline.dispatch import Dispatch
 from urja.pipeline.gaps import Gaps
 from urja.pipeline.ingest import Ingest, Ingester
@@ -41,6 +42,7 @@ FIRST_PAUSE_S: Final = 0.2
 LAST_PAUSE_S: Final = 15.0
 DECIDE_REST_S: Final = 0.1
 """Pause between two looks for credits: part of the way from a payment to light."""
+COLLECT_REST_S: Final = 0.1
 COMMANDS_REST_S: Final = 0.1
 """Somebody who has paid sits in the dark meanwhile."""
 
@@ -217,6 +219,8 @@ async def run_pipeline(settings: Settings, secrets: PipelineSecrets, clock: Cloc
             return
         # Neither a payment nor a command must wait for a day's close: each has a thread and a connection of its own.
         in_thread, deciding, commanding = DjangoThread(), DjangoThread(), DjangoThread()
+        # Nor may anything wait for a gateway of others.
+        collecting = DjangoThread()
         # Nor for a message service that takes its time.
         noticing = DjangoThread()
         notify = _notify(settings, secrets, noticing)
@@ -224,6 +228,7 @@ async def run_pipeline(settings: Settings, secrets: PipelineSecrets, clock: Cloc
         try:
             loops += await _stages(settings, connection, sessions, in_thread, clock)
             loops.append(Loop(Decide(deciding, settings.pipeline.interval_s), clock, DECIDE_REST_S))
+            loops.append(Loop(Collect(collecting, clock.speed), clock, COLLECT_REST_S))
             loops.append(await _dispatch(connection, commanding, secrets.signing_key, clock))
             loops.append(Loop(notify, clock, settings.pipeline.interval_s))
             waiting.clear()
@@ -238,6 +243,7 @@ async def run_pipeline(settings: Settings, secrets: PipelineSecrets, clock: Cloc
             await commanding.close()
             await notify.close()
             await noticing.close()
+            await collecting.close()
             for session in sessions:
                 session.close()
     log.info("pipeline stopped")

@@ -8,6 +8,27 @@ from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict
 
+from urja.base.secrets import PipelineSecrets, WebSecrets
+from urja.base.settings import PaymentsSettings
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentsOptions:
+    """The payment gateway with its secrets."""
+
+    settings: PaymentsSettings
+    key_secret: str = field(repr=False)
+    webhook_secret: str = field(repr=False)
+
+    @classmethod
+    def of(
+        cls, settings: PaymentsSettings, secrets: WebSecrets | PipelineSecrets
+    ) -> "PaymentsOptions | None":
+        """None where nobody can pay by a gateway."""
+        if settings.provider == "none":
+            return None
+        return cls(settings, secrets.payments_key_secret, secrets.payments_webhook_secret)
+
 
 @dataclass(frozen=True, slots=True)
 class DjangoOptions:
@@ -22,10 +43,31 @@ class DjangoOptions:
     messages_webhook_secret: str = field(default="", repr=False)
     secure: bool = False
     demo: bool = False
+    town_control: Path | None = None
+    """Socket of a demonstration's control (`urja.site.town_control`); none elsewhere."""
     clock_anchor: Path | None = None
+    payments: PaymentsOptions | None = None
     connection_age_s: int = 60
     prepared: bool = False
     """Let the database plan each statement once a connection: worth its while where the same few come all day."""
+
+    def gateway(self) -> Any:
+        """The payment gateway as `urja.apps.payments` takes it; none where there is none."""
+        if self.payments is None:
+            return None
+        from urja.apps.payments.config import GatewayConfig
+
+        given = self.payments.settings
+        return GatewayConfig(
+            provider=given.provider,
+            base_url=given.base_url,
+            public_url=given.public_url or given.base_url,
+            key_id=given.key_id,
+            least_minor=given.least_minor,
+            most_minor=given.most_minor,
+            key_secret=self.payments.key_secret,
+            webhook_secret=self.payments.webhook_secret,
+        )
 
     def database(self) -> dict[str, Any]:
         """The entry of DATABASES; an empty `conninfo` gives one that cannot connect."""

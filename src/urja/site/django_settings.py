@@ -21,8 +21,10 @@ URJA_APPS = [
         "urja.apps.ledger",
         "urja.apps.commands",
         "urja.apps.notices",
+        "urja.apps.payments",
         "urja.apps.supply",
         "urja.web.portal",
+        "urja.web.town",
     )
     if find_spec(name) is not None
 ]
@@ -48,7 +50,9 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 URJA_TIMEZONE = _options.timezone
 URJA_DEMO = _options.demo
+URJA_TOWN_CONTROL = _options.town_control
 URJA_CLOCK_ANCHOR = _options.clock_anchor
+URJA_PAYMENTS = _options.gateway()
 URJA_MESSAGES_PROVIDER = _options.messages_provider
 URJA_MESSAGES_WEBHOOK_SECRET = _options.messages_webhook_secret
 

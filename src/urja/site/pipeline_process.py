@@ -13,6 +13,7 @@ async def run_pipeline(start: Start, secrets: PipelineSecrets, clock: Clock) -> 
             conninfo=secrets.database,
             timezone=start.settings.utility.timezone,
             clock_anchor=start.data_directory.clock,
+            payments=django_options.PaymentsOptions.of(start.settings.payments, secrets),
         )
     )
     # Models can be imported from here on.

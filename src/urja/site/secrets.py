@@ -61,6 +61,13 @@ class StoredWeb(_Stored, frozen=True, kw_only=True):
     messages_webhook_secret: str = field(default_factory=_password)
 
 
+class StoredPayments(_Stored, frozen=True, kw_only=True):
+    """Of the payment gateway. A real one issues `key_secret`; the stand-in is told what was made here."""
+
+    key_secret: str = field(default_factory=_password)
+    webhook_secret: str = field(default_factory=_password)
+
+
 @dataclass(frozen=True, slots=True)
 class Vault:
     """Everything in DATA/secrets, and what each process is given of it."""
@@ -69,6 +76,7 @@ class Vault:
     headend: StoredHeadend
     pipeline: StoredPipeline
     web: StoredWeb
+    payments: StoredPayments
 
     @classmethod
     def open(cls, directory: Path) -> "Vault":
@@ -79,6 +87,7 @@ class Vault:
             _keep(directory / "headend.json", StoredHeadend, {"kek": admin.kek}),
             _keep(directory / "pipeline.json", StoredPipeline, {}),
             _keep(directory / "web.json", StoredWeb, {}),
+            _keep(directory / "payments.json", StoredPayments, {}),
         )
 
     def broker_passwords(self) -> dict[str, str]:
@@ -127,6 +136,8 @@ class Vault:
             broker_password=self.pipeline.broker_password,
             database=self._role(settings, sockets, "urja_pipeline"),
             signing_key=self.pipeline.signing_key,
+            payments_key_secret=self.payments.key_secret,
+            payments_webhook_secret=self.payments.webhook_secret,
             messages_key_secret=self.pipeline.messages_key_secret,
         )
 
@@ -134,6 +145,8 @@ class Vault:
         return WebSecrets(
             database=self._role(settings, sockets, "urja_web"),
             secret_key=self.web.secret_key,
+            payments_key_secret=self.payments.key_secret,
+            payments_webhook_secret=self.payments.webhook_secret,
             messages_webhook_secret=self.web.messages_webhook_secret,
         )
 

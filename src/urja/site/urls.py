@@ -5,6 +5,7 @@ from django.urls import include, path
 from django.views.i18n import set_language
 
 from urja.web.hooks import sms
+from urja.web.hooks.payments import payments_hook
 from urja.web.portal import operations_views as operations
 
 urlpatterns = [
@@ -19,7 +20,9 @@ urlpatterns = [
     path("sign-in/code/", sign_in.confirm_login_code, name="account_confirm_login_code"),
     path("sign-in/closed/", sign_in.account_inactive, name="account_inactive"),
     path("sign-out/", sign_in.logout, name="account_logout"),
+    path("hooks/payments/", payments_hook, name="payments-hook"),
     path("hooks/sms/", sms.receipt, name="hooks-sms"),
+    path("town/", include("urja.web.town.urls")),
     path("", include("urja.web.portal.urls")),
 ]
 

@@ -11,6 +11,7 @@ from urja.base.clock import Clock
 from urja.base.secrets import WebSecrets
 from urja.site import django_options, launch
 from urja.site.process import Start
+from urja.site.town_address import town_socket
 
 
 class _Logger(Logger):
@@ -56,7 +57,9 @@ def run_web(start: Start, secrets: WebSecrets, _clock: Clock) -> None:
         messages_webhook_secret=secrets.messages_webhook_secret,
         secure=web.secure,
         demo=start.demo,
+        town_control=town_socket(start.data_directory) if start.demo else None,
         clock_anchor=start.data_directory.clock,
+        payments=django_options.PaymentsOptions.of(start.settings.payments, secrets),
         prepared=True,
     )
     django_options.setup(options)

@@ -2,7 +2,7 @@
 
 GRANTS: dict[str, list[str]] = {
     "urja_web": [
-        "GRANT SELECT ON ledger_account, ledger_entry, ledger_close, ledger_rated TO urja_web",
+        "GRANT SELECT ON ledger_account, ledger_entry, ledger_close, ledger_rated, ledger_debit_request TO urja_web",
         "GRANT SELECT, INSERT ON ledger_credit_request TO urja_web",
         "GRANT USAGE ON SEQUENCE ledger_number TO urja_web",
     ],
@@ -12,6 +12,9 @@ GRANTS: dict[str, list[str]] = {
         "GRANT SELECT, INSERT, UPDATE ON ledger_bucket, ledger_close, ledger_rated TO urja_pipeline",
         "GRANT SELECT ON ledger_credit_request TO urja_pipeline",
         "GRANT UPDATE (posted_at, posted_seq) ON ledger_credit_request TO urja_pipeline",
+        "GRANT INSERT ON ledger_credit_request TO urja_pipeline",
+        "GRANT SELECT, INSERT ON ledger_debit_request TO urja_pipeline",
+        "GRANT UPDATE (posted_at, posted_seq) ON ledger_debit_request TO urja_pipeline",
         "GRANT USAGE ON SEQUENCE ledger_number TO urja_pipeline",
     ],
 }

@@ -81,3 +81,35 @@ class CreditRequest(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.amount_minor} to account {self.account_id}"
+
+
+class DebitRequest(models.Model):
+    """Money that went back to whoever had paid it, to be taken off the account by the pipeline: a new entry."""
+
+    id = models.BigIntegerField(primary_key=True)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="debit_requests")
+    amount_minor = models.BigIntegerField()
+    """What is taken off, above zero; the balance may go below zero."""
+    kind = models.CharField(max_length=32)
+    """What it is, such as `reversal`."""
+    reverses = models.CharField(max_length=32)
+    """The kind of credit that it takes back: the contra account is `clearing:<reverses>`."""
+    reference = models.CharField(max_length=200, blank=True, default="")
+    idempotency_key = models.CharField(max_length=200, unique=True)
+    input_hash = models.BinaryField(max_length=32)
+    correlation = models.BigIntegerField(default=0)
+    requested_at = models.DateTimeField()
+    posted_at = models.DateTimeField(null=True)
+    posted_seq = models.BigIntegerField(null=True)
+
+    class Meta:
+        db_table = "ledger_debit_request"
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=models.Q(amount_minor__gt=0), name="ledger_debit_is_positive"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["id"], condition=models.Q(posted_at=None), name="ledger_debit_unposted"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.amount_minor} off account {self.account_id}"

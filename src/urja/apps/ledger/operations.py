@@ -1,7 +1,7 @@
 """The writing side of the ledger: accounts, credit requests, and the only way to post."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -10,7 +10,7 @@ from django.db import connection, transaction
 
 from urja.apps.ledger.chain import content_hash, entry_hash, plain_json
 from urja.apps.ledger.errors import IdempotencyError, LedgerError, UnknownAccountError
-from urja.apps.ledger.models import Account, AccountKind, CreditRequest
+from urja.apps.ledger.models import Account, AccountKind, CreditRequest, DebitRequest
 from urja.base.ids import bucket_of, compose_id
 
 
@@ -64,6 +64,51 @@ def request_credit(
     with transaction.atomic():
         CreditRequest.objects.bulk_create([request], ignore_conflicts=True)
         recorded = CreditRequest.objects.get(idempotency_key=idempotency_key)
+    if bytes(recorded.input_hash) != digest:
+        raise IdempotencyError(idempotency_key)
+    return recorded
+
+
+def request_debit(
+    *,
+    account_id: int,
+    amount_minor: int,
+    kind: str,
+    reverses: str,
+    idempotency_key: str,
+    requested_at: datetime,
+    reference: str = "",
+    correlation: int = 0,
+) -> DebitRequest:
+    """Record that a credit of the kind `reverses` is taken back, in part or whole; the pipeline posts it.
+
+    Replays and errors as of `request_credit`. Nothing that was posted is touched, and the balance may go below zero.
+    """
+    if amount_minor <= 0:
+        raise LedgerError(f"a debit is a positive amount in minor units, not {amount_minor}")
+    content = {
+        "account": account_id,
+        "amount_minor": amount_minor,
+        "kind": kind,
+        "reverses": reverses,
+        "reference": reference,
+    }
+    digest = content_hash(content)
+    request = DebitRequest(
+        id=_next_ids(bucket_of(account_id), 1)[0],
+        account_id=account_id,
+        amount_minor=amount_minor,
+        kind=kind,
+        reverses=reverses,
+        reference=reference,
+        idempotency_key=idempotency_key,
+        input_hash=digest,
+        correlation=correlation,
+        requested_at=requested_at,
+    )
+    with transaction.atomic():
+        DebitRequest.objects.bulk_create([request], ignore_conflicts=True)
+        recorded = DebitRequest.objects.get(idempotency_key=idempotency_key)
     if bytes(recorded.input_hash) != digest:
         raise IdempotencyError(idempotency_key)
     return recorded
@@ -295,16 +340,40 @@ def clearing_account(kind: str) -> str:
 
 
 def post_credit_requests(bucket: int, day: date, posted_at: datetime, limit: int = 5000) -> int:
-    """Post the oldest unposted credit requests of a bucket on a local day; returns how many were posted."""
+    """Post the oldest unposted credit requests of a bucket on a local day; returns how many were posted.
+
+    Several may do so at once: a request that another is posting is left to that one.
+    """
+    return _post_requests(CreditRequest, _credit_draft, bucket, day, posted_at, limit)
+
+
+def post_debit_requests(bucket: int, day: date, posted_at: datetime, limit: int = 5000) -> int:
+    """As `post_credit_requests`, for what is taken back."""
+    return _post_requests(DebitRequest, _debit_draft, bucket, day, posted_at, limit)
+
+
+def posted_credits(request_ids: Iterable[int]) -> dict[int, datetime]:
+    """Of these credit requests the posted ones, and when."""
+    posted = CreditRequest.objects.filter(id__in=list(request_ids), posted_at__isnull=False)
+    return dict(posted.values_list("id", "posted_at"))
+
+
+def _post_requests(
+    kind: type[CreditRequest] | type[DebitRequest],
+    draft: Callable[[Any, date], "Draft"],
+    bucket: int,
+    day: date,
+    posted_at: datetime,
+    limit: int,
+) -> int:
     first, end = bucket << 40, (bucket + 1) << 40
     with transaction.atomic():
-        waiting = list(
-            CreditRequest.objects.filter(posted_at=None, id__gte=first, id__lt=end).order_by("id")[:limit]
-        )
-        drafts = [_credit_draft(request, day) for request in waiting]
+        unposted = kind.objects.filter(posted_at=None, id__gte=first, id__lt=end).order_by("id")
+        waiting = list(unposted.select_for_update(skip_locked=True, no_key=True)[:limit])
+        drafts = [draft(request, day) for request in waiting]
         for request, posted in zip(waiting, post_entries(bucket, drafts, posted_at), strict=True):
             request.posted_at, request.posted_seq = posted_at, posted.seq
-        CreditRequest.objects.bulk_update(waiting, ["posted_at", "posted_seq"], batch_size=1000)
+        kind.objects.bulk_update(waiting, ["posted_at", "posted_seq"], batch_size=1000)
     return len(waiting)
 
 
@@ -320,6 +389,25 @@ def _credit_draft(request: CreditRequest, day: date) -> Draft:
         idempotency_key=f"credit:{request.id}",
         inputs={
             "request": request.id,
+            "reference": request.reference,
+            "requested_at": request.requested_at,
+            "correlation": request.correlation,
+        },
+    )
+
+
+def _debit_draft(request: DebitRequest, day: date) -> Draft:
+    return Draft(
+        account_id=request.account_id,
+        contra=clearing_account(request.reverses),
+        amount_minor=-request.amount_minor,
+        origin="credit",
+        line=request.kind,
+        service_date=day,
+        accounting_month=day.replace(day=1),
+        idempotency_key=f"debit:{request.id}",
+        inputs={
+            "debit": request.id,
             "reference": request.reference,
             "requested_at": request.requested_at,
             "correlation": request.correlation,

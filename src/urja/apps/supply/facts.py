@@ -91,13 +91,18 @@ class Known:
         return tuple(credit for credit in self.credits if credit.seq is None)
 
 
-def authorised_payments(account_ids: Sequence[int]) -> Mapping[int, tuple[AuthorisedPayment, ...]]:
-    """Money that the gateway has authorised and nobody has been credited with, by account."""
+def authorised_payments(
+    account_ids: Sequence[int], exhausted_since: Mapping[int, datetime | None]
+) -> Mapping[int, tuple[AuthorisedPayment, ...]]:
+    """Money that the gateway has authorised and nobody has been credited with, by account.
+
+    Also what came to nothing since the credit ran out: the policy bounds how many of them hold off a cut.
+    """
     if not apps.is_installed("urja.apps.payments"):
         return {}
     from urja.apps.payments import queries
 
-    found = queries.authorised_of(account_ids)
+    found = queries.authorised_of(account_ids, exhausted_since)
     return {
         account_id: tuple(AuthorisedPayment(payment.amount_minor, payment.since) for payment in payments)
         for account_id, payments in found.items()
@@ -142,9 +147,11 @@ class _Loader:
         # Credits before balances: one that is posted in between is then counted twice at worst, as pending and
         # as balance, which spares somebody a cut until the next look. The other way round it would be missed.
         self.credits = _credits(self.accounts)
-        self.authorised = authorised_payments(self.accounts)
-        self.balances = fresh_balances(agreements, now)
         self.states = State.objects.in_bulk(self.accounts)
+        self.authorised = authorised_payments(
+            self.accounts, {id_: state.below_cut_since for id_, state in self.states.items()}
+        )
+        self.balances = fresh_balances(agreements, now)
         self.terms = Terms.objects.in_bulk(self.accounts)
         self.holds = _grouped(
             Hold.objects.filter(service_point_id__in=places, released_at=None).values_list(

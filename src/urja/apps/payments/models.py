@@ -1,0 +1,230 @@
+"""Orders, payments, and the inbox of webhooks. States only go forward; a trigger holds everybody to it.
+
+An order is what somebody wanted to pay; a payment is one attempt at it, as the gateway knows it. Several payments may
+hang on an order, and one at most of them becomes a credit.
+"""
+
+from typing import ClassVar, Final
+
+from django.db import models
+
+from urja.apps.ledger.models import Account
+
+
+class OrderState(models.TextChoices):
+    """Where an order stands; `failed` and `expired` may still become `paid`, for banks answer late."""
+
+    CREATED = "created"
+    """Recorded here; the gateway has not taken it yet."""
+    PENDING = "pending"
+    """At the gateway, not paid."""
+    FAILED = "failed"
+    """The last attempt failed."""
+    EXPIRED = "expired"
+    """Nobody paid in time; it is not asked after any more."""
+    PAID = "paid"
+    CREDITED = "credited"
+    REVERSED = "reversed"
+    """The money went back, in part or whole, after it was credited."""
+
+
+ORDER_RANK: Final = {
+    OrderState.CREATED: 0,
+    OrderState.PENDING: 1,
+    OrderState.FAILED: 2,
+    OrderState.EXPIRED: 3,
+    OrderState.PAID: 4,
+    OrderState.CREDITED: 5,
+    OrderState.REVERSED: 6,
+}
+
+
+class PaymentState(models.TextChoices):
+    """What the gateway says of a payment; `failed` may still become `authorized`."""
+
+    CREATED = "created"
+    FAILED = "failed"
+    AUTHORIZED = "authorized"
+    CAPTURED = "captured"
+    REFUNDED = "refunded"
+
+
+PAYMENT_RANK: Final = {state: rank for rank, state in enumerate(PaymentState)}
+
+
+class Order(models.Model):
+    """An amount that somebody wants to pay towards an account."""
+
+    id = models.BigIntegerField(primary_key=True)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    user_id = models.BigIntegerField(null=True)
+    """Who asked for it."""
+    amount_minor = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    provider = models.CharField(max_length=32)
+    provider_order_id = models.CharField(max_length=64, null=True)  # noqa: DJ001 - none until the gateway took it
+    state = models.CharField(max_length=16, choices=OrderState, default=OrderState.CREATED)
+    correlation = models.BigIntegerField()
+    created_at = models.DateTimeField()
+    pending_at = models.DateTimeField(null=True)
+    paid_at = models.DateTimeField(null=True)
+    """When we learned of it."""
+    credited_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    """When it failed last, expired or was reversed."""
+    ask_at = models.DateTimeField(null=True)
+    """When the gateway is asked next; none: not any more."""
+    asked = models.IntegerField(default=0)
+    last_error = models.CharField(max_length=200, blank=True, default="")
+
+    class Meta:
+        db_table = "payments_order"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["provider", "provider_order_id"], name="payments_order_of_provider"
+            ),
+            models.CheckConstraint(condition=models.Q(amount_minor__gt=0), name="payments_order_is_positive"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["account", "-created_at"], name="payments_order_by_account"),
+            models.Index(
+                fields=["ask_at"], condition=models.Q(ask_at__isnull=False), name="payments_order_to_ask"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"order {self.id} of {self.amount_minor}: {self.state}"
+
+    @property
+    def receipt(self) -> str:
+        """Our name for it at the gateway."""
+        return f"urja-{self.id}"
+
+
+class Payment(models.Model):
+    """One payment at the gateway. Its id is the key of the credit: no payment is credited twice."""
+
+    provider = models.CharField(max_length=32)
+    payment_id = models.CharField(max_length=64)
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="payments")
+    account_id = models.BigIntegerField()
+    amount_minor = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    state = models.CharField(max_length=16, choices=PaymentState)
+    method = models.CharField(max_length=32, blank=True, default="")
+    error = models.CharField(max_length=200, blank=True, default="")
+    created_at = models.DateTimeField()
+    """When the gateway says it began."""
+    seen_at = models.DateTimeField()
+    authorized_at = models.DateTimeField(null=True)
+    """When we learned that the payer's bank had agreed."""
+    captured_at = models.DateTimeField(null=True)
+    credit_id = models.BigIntegerField(null=True)
+    """The ledger's credit request; none while it is not credited."""
+    refunded_minor = models.BigIntegerField(default=0)
+    """What has gone back to the payer, as far as refunds are known here."""
+
+    class Meta:
+        db_table = "payments_payment"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["provider", "payment_id"], name="payments_payment_id"),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["account_id"],
+                condition=models.Q(authorized_at__isnull=False, credit_id=None),
+                name="payments_authorised",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"payment {self.payment_id} of {self.amount_minor}: {self.state}"
+
+
+class Refund(models.Model):
+    """Money that went back to the payer: by an office, or by the payer's bank."""
+
+    provider = models.CharField(max_length=32)
+    refund_id = models.CharField(max_length=64)
+    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="refunds")
+    amount_minor = models.BigIntegerField()
+    created_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+    debit_id = models.BigIntegerField(null=True)
+    """The ledger's debit request; none where the payment was never credited."""
+
+    class Meta:
+        db_table = "payments_refund"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["provider", "refund_id"], name="payments_refund_id"),
+        ]
+
+    def __str__(self) -> str:
+        return f"refund {self.refund_id} of {self.amount_minor}"
+
+
+class Inbox(models.Model):
+    """A webhook as it came in, byte by byte, and what came of it."""
+
+    provider = models.CharField(max_length=32)
+    event_id = models.CharField(max_length=100)
+    body = models.BinaryField()
+    signature = models.CharField(max_length=200)
+    genuine = models.BooleanField()
+    received_at = models.DateTimeField()
+    received_wall_ms = models.BigIntegerField()
+    processed_at = models.DateTimeField(null=True)
+    verdict = models.CharField(max_length=32, blank=True, default="")
+    """`applied`, `forged`, `unmatched`, `ignored` (an event that means nothing here), `unreadable`."""
+
+    class Meta:
+        db_table = "payments_inbox"
+        indexes: ClassVar = [
+            models.Index(fields=["id"], condition=models.Q(processed_at=None), name="payments_inbox_waiting"),
+        ]
+
+    def __str__(self) -> str:
+        return f"webhook {self.event_id}: {self.verdict or 'waiting'}"
+
+
+class Unmatched(models.Model):
+    """Something about money that no rule settles: kept for a clerk, and not credited."""
+
+    provider = models.CharField(max_length=32)
+    payment_id = models.CharField(max_length=64)
+    order_id = models.BigIntegerField(null=True)
+    amount_minor = models.BigIntegerField()
+    reason = models.CharField(max_length=32)
+    """`unknown_order`, `other_amount`, `other_content`, `second_payment`, `refund_exceeds`."""
+    detail = models.JSONField(default=dict)
+    seen_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "payments_unmatched"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["provider", "payment_id", "reason", "amount_minor"], name="payments_unmatched_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.payment_id}: {self.reason}"
+
+
+class GatewayHealth(models.Model):
+    """When a gateway was asked, and when it answered."""
+
+    provider = models.CharField(max_length=32, primary_key=True)
+    first_asked_at = models.DateTimeField()
+    last_asked_at = models.DateTimeField()
+    last_answered_at = models.DateTimeField(null=True)
+    last_error = models.CharField(max_length=200, blank=True, default="")
+    refunds_through_at = models.DateTimeField()
+    """Refunds made before this instant have been asked for."""
+
+    class Meta:
+        db_table = "payments_gateway"
+
+    def __str__(self) -> str:
+        return f"gateway {self.provider}"

@@ -1,0 +1,104 @@
+"""Payment gateways behind one small port: what Urja asks of any of them, in its own words.
+
+A provider is a folder here. What comes over its wire is turned into the facts below; nothing else of Urja knows its
+names, states or signatures.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from django.conf import settings
+
+from urja.apps.payments.config import GatewayConfig
+from urja.apps.payments.errors import NoGatewayError
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentFact:
+    """What the gateway says of one payment. `state` as `models.PaymentState`."""
+
+    payment_id: str
+    order_id: str | None
+    amount_minor: int
+    currency: str
+    state: str
+    method: str
+    error: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RefundFact:
+    """Money that the gateway has sent back."""
+
+    refund_id: str
+    payment_id: str
+    amount_minor: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What a webhook tells."""
+
+    name: str
+    payments: tuple[PaymentFact, ...] = ()
+    refunds: tuple[RefundFact, ...] = ()
+
+
+class Gateway(Protocol):
+    """What every provider does. Calls raise `GatewayAwayError` or `GatewayRefusedError`."""
+
+    name: str
+    timeout_s: float
+
+    def place_order(self, receipt: str, amount_minor: int, currency: str, *, again: bool) -> str:
+        """The gateway's id of an order; `again`: it may have taken this receipt before."""
+        ...
+
+    def payments_of(self, provider_order_id: str) -> Sequence[PaymentFact]:
+        """All payments of an order."""
+        ...
+
+    def capture(self, payment: PaymentFact) -> PaymentFact:
+        """Take an authorised payment."""
+        ...
+
+    def payment(self, payment_id: str) -> PaymentFact: ...
+
+    def refunds_since(self, since: datetime) -> Sequence[RefundFact]:
+        """Refunds made at or after an instant."""
+        ...
+
+    def page(self, provider_order_id: str, callback_url: str, language: str) -> str:
+        """Where the payer pays."""
+        ...
+
+    def returned(self, query: dict[str, str], provider_order_id: str) -> bool:
+        """Whether a return from the page is signed for this order: it was paid, says the gateway."""
+        ...
+
+    def genuine(self, body: bytes, signature: str) -> bool:
+        """Whether a webhook's raw bytes carry the gateway's signature."""
+        ...
+
+    def read_event(self, body: bytes) -> Event:
+        """A webhook's content; raises ValueError for what cannot be read."""
+        ...
+
+
+def config() -> GatewayConfig | None:
+    """The gateway of this installation; none where nobody can pay by one."""
+    return getattr(settings, "URJA_PAYMENTS", None)
+
+
+def gateway() -> Gateway:
+    """The configured gateway; raises NoGatewayError."""
+    given = config()
+    if given is None:
+        raise NoGatewayError("no payment gateway is configured: see [payments] in docs/payments.md")
+    from urja.apps.payments.providers.razorpay import Razorpay
+
+    return Razorpay(given)

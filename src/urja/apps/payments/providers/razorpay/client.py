@@ -1,0 +1,130 @@
+"""The API by httpx: short waits, and two kinds of failure, away and refused."""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+import httpx
+
+from urja.apps.payments.config import GatewayConfig
+from urja.apps.payments.errors import GatewayAwayError, GatewayRefusedError
+from urja.apps.payments.providers import Event, PaymentFact, RefundFact
+from urja.apps.payments.providers.razorpay import mapping
+from urja.apps.payments.providers.razorpay.signature import verify
+
+_PAGE: Final = 100
+
+
+class Razorpay:
+    """One installation's account at the provider."""
+
+    name = "razorpay"
+
+    def __init__(self, config: GatewayConfig, timeout_s: float = 4.0) -> None:
+        self._config = config
+        self.timeout_s = timeout_s
+
+    def place_order(self, receipt: str, amount_minor: int, currency: str, *, again: bool) -> str:
+        """Asked `again`, it looks for the receipt first: the answer to the first call may have been lost."""
+        if again:
+            known = self._call("GET", "/v1/orders", params={"receipt": receipt})
+            for order in _items(known):
+                if (order.get("receipt"), order.get("amount"), order.get("currency")) == (
+                    receipt,
+                    amount_minor,
+                    currency,
+                ):
+                    return _id(order)
+        body = {"amount": amount_minor, "currency": currency, "receipt": receipt, "payment_capture": True}
+        return _id(self._call("POST", "/v1/orders", json=body))
+
+    def payments_of(self, provider_order_id: str) -> Sequence[PaymentFact]:
+        answer = self._call("GET", f"/v1/orders/{quote(provider_order_id, safe='')}/payments")
+        return [_read(mapping.payment, item) for item in _items(answer)]
+
+    def payment(self, payment_id: str) -> PaymentFact:
+        return _read(mapping.payment, self._call("GET", f"/v1/payments/{quote(payment_id, safe='')}"))
+
+    def capture(self, payment: PaymentFact) -> PaymentFact:
+        body = {"amount": payment.amount_minor, "currency": payment.currency}
+        path = f"/v1/payments/{quote(payment.payment_id, safe='')}/capture"
+        return _read(mapping.payment, self._call("POST", path, json=body))
+
+    def refunds_since(self, since: datetime) -> Sequence[RefundFact]:
+        return [fact for fact in self._refunds(int(since.timestamp())) if fact is not None]
+
+    def _refunds(self, since: int) -> Iterator[RefundFact | None]:
+        skip = 0
+        while True:
+            items = _items(
+                self._call("GET", "/v1/refunds", params={"from": since, "count": _PAGE, "skip": skip})
+            )
+            yield from (_read(mapping.refund, item) for item in items)
+            if len(items) < _PAGE:
+                return
+            skip += _PAGE
+
+    def page(self, provider_order_id: str, callback_url: str, language: str) -> str:
+        query = urlencode({"callback_url": callback_url, "lang": language})
+        return f"{self._config.public_url.rstrip('/')}/pay/{quote(provider_order_id, safe='')}?{query}"
+
+    def returned(self, query: dict[str, str], provider_order_id: str) -> bool:
+        if query.get("razorpay_order_id") != provider_order_id:
+            return False
+        message = f"{provider_order_id}|{query.get('razorpay_payment_id', '')}".encode()
+        return verify(self._config.key_secret, message, query.get("razorpay_signature", ""))
+
+    def genuine(self, body: bytes, signature: str) -> bool:
+        return verify(self._config.webhook_secret, body, signature)
+
+    def read_event(self, body: bytes) -> Event:
+        return mapping.event(body)
+
+    def _call(self, method: str, path: str, **more: Any) -> Any:
+        try:
+            answer = httpx.request(
+                method,
+                self._config.base_url.rstrip("/") + path,
+                auth=(self._config.key_id, self._config.key_secret),
+                timeout=self.timeout_s,
+                trust_env=False,
+                **more,
+            )
+        except httpx.HTTPError as error:
+            raise GatewayAwayError(f"{type(error).__name__}: {error}") from error
+        if answer.status_code >= 500 or answer.status_code == 429:
+            raise GatewayAwayError(f"it answers {answer.status_code}")
+        try:
+            content = answer.json()
+        except ValueError as error:
+            raise GatewayAwayError(f"it answers {answer.status_code} and no JSON") from error
+        if answer.status_code >= 400:
+            raise GatewayRefusedError(_description(content) or f"it answers {answer.status_code}")
+        return content
+
+
+def _items(answer: Any) -> list[Any]:
+    items = answer.get("items") if isinstance(answer, dict) else None
+    if not isinstance(items, list):
+        raise GatewayAwayError("its list is none")
+    return items
+
+
+def _id(order: Any) -> str:
+    found = order.get("id") if isinstance(order, dict) else None
+    if not isinstance(found, str) or not 0 < len(found) <= 64:
+        raise GatewayAwayError("its order has no id")
+    return found
+
+
+def _read[Fact](reader: Callable[[Any], Fact], item: Any) -> Fact:
+    try:
+        return reader(item)
+    except ValueError as error:
+        raise GatewayAwayError(f"its answer cannot be read: {error}") from error
+
+
+def _description(content: Any) -> str:
+    error = content.get("error") if isinstance(content, dict) else None
+    return str(error.get("description") or "")[:200] if isinstance(error, dict) else ""

@@ -1,0 +1,94 @@
+"""This provider's JSON as facts. Unknown fields are left alone; missing ones raise ValueError."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from urja.apps.payments.models import PaymentState
+from urja.apps.payments.providers import Event, PaymentFact, RefundFact
+
+Text = Annotated[str, Meta(min_length=1, max_length=64)]
+Amount = Annotated[int, Meta(ge=0, le=10**15)]
+Instant = Annotated[int, Meta(ge=0, le=253_402_300_799)]
+
+
+class _Payment(Struct, frozen=True):
+    id: Text
+    amount: Amount
+    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$")]
+    status: str
+    created_at: Instant
+    order_id: str | None = None
+    method: str | None = None
+    error_reason: str | None = None
+    error_description: str | None = None
+
+
+class _Refund(Struct):
+    id: Text
+    payment_id: Text
+    amount: Amount
+    status: str
+    created_at: Instant
+
+
+class _OfPayment(Struct):
+    entity: _Payment
+
+
+class _OfRefund(Struct):
+    entity: _Refund
+
+
+class _Payload(Struct):
+    payment: _OfPayment | None = None
+    refund: _OfRefund | None = None
+
+
+class _Webhook(Struct):
+    event: str
+    payload: _Payload
+
+
+def payment(entity: Any) -> PaymentFact:
+    return _payment(msgspec.convert(entity, _Payment))
+
+
+def _payment(read: _Payment) -> PaymentFact:
+    if read.status not in PaymentState.values:
+        raise ValueError(f"a payment is {read.status!r}, which is no state of this provider's")
+    return PaymentFact(
+        payment_id=read.id,
+        order_id=read.order_id,
+        amount_minor=read.amount,
+        currency=read.currency,
+        state=read.status,
+        method=(read.method or "")[:32],
+        error=(read.error_reason or read.error_description or "")[:200],
+        created_at=datetime.fromtimestamp(read.created_at, UTC),
+    )
+
+
+def refund(entity: Any) -> RefundFact | None:
+    """None while the refund is not processed."""
+    return _refund(msgspec.convert(entity, _Refund))
+
+
+def _refund(read: _Refund) -> RefundFact | None:
+    if read.status != "processed":
+        return None
+    return RefundFact(read.id, read.payment_id, read.amount, datetime.fromtimestamp(read.created_at, UTC))
+
+
+def event(body: bytes) -> Event:
+    """A webhook's content; events about other things have no facts in them. Raises ValueError."""
+    read = msgspec.json.decode(body, type=_Webhook)
+    found = read.payload
+    refunded = _refund(found.refund.entity) if found.refund else None
+    return Event(
+        read.event,
+        (_payment(found.payment.entity),) if found.payment else (),
+        (refunded,) if refunded else (),
+    )

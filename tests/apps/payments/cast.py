@@ -1,0 +1,158 @@
+"""The gateway's stand-in as a process, spoken to over HTTP, and hands on it: a payer's, a network's, a clock's."""
+
+import contextlib
+import hashlib
+import hmac
+import json
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from urja.base.clock import Anchor, write_anchor
+
+KEYS = ("rzp_test_urja", "only-a-key-secret")
+WEBHOOK_SECRET = "only-a-webhook-secret"
+START = datetime(2026, 3, 2, 4, 30, tzinfo=UTC)
+"""10:00 in Kolkata."""
+
+PROGRAM = """
+import json, sys
+from pathlib import Path
+from urja.base import log
+from urja.base.clock import AnchoredClock
+from urja.base.settings import Settings
+from urja.site.process import call
+
+log.configure("sandbox")
+call("urja.sandbox.gateway.process:run", Settings(), json.loads(sys.argv[1]), AnchoredClock(Path(sys.argv[2])))
+"""
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        return one.getsockname()[1]
+
+
+@dataclass
+class Shop:
+    """One gateway process. `hold_webhooks` sends them nowhere; `delivered` gives them to a test to send on."""
+
+    url: str
+    anchor: Path
+    now: datetime
+    api: httpx.Client
+    browser: httpx.Client
+
+    def move(self, **by: float) -> datetime:
+        """Business time, for the gateway's banks as well."""
+        self.now += timedelta(**by)
+        write_anchor(self.anchor, Anchor(0.0, self.now.timestamp(), 0.0))
+        return self.now
+
+    def pay(self, provider_order_id: str, way: str = "upi", **form: str) -> httpx.Response:
+        answer = self.browser.post(f"/pay/{provider_order_id}/{way}", data=form)
+        assert answer.status_code == 303, answer.text
+        return answer
+
+    def card(self, provider_order_id: str, number: str) -> httpx.Response:
+        return self.pay(provider_order_id, "card", number=number, expiry="12/39", cvv="123")
+
+    def get(self, path: str, **query: Any) -> Any:
+        answer = self.api.get(path, params=query)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def post(self, path: str, **body: Any) -> Any:
+        answer = self.api.post(path, json=body)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def payments_of(self, provider_order_id: str) -> list[dict[str, Any]]:
+        return self.get(f"/v1/orders/{provider_order_id}/payments")["items"]
+
+    def webhooks(self) -> list[bytes]:
+        """The bodies of all events so far, in the order in which they happened."""
+        return [_bytes(event["body"]) for event in _events(self.get("/book/webhooks"))]
+
+    def until(self, found: Any, seconds: float = 15.0) -> Any:
+        """What `found` gives, as soon as it gives something: the banks of the process work beside us."""
+        end = time.monotonic() + seconds
+        while not (value := found()):
+            assert time.monotonic() < end, "it has not come"
+            time.sleep(0.02)
+        return value
+
+
+def _events(book: Any) -> list[dict[str, Any]]:
+    return book if isinstance(book, list) else next(v for v in book.values() if isinstance(v, list))
+
+
+def _bytes(body: Any) -> bytes:
+    return body.encode() if isinstance(body, str) else json.dumps(body).encode()
+
+
+def sign(body: bytes, secret: str = WEBHOOK_SECRET) -> str:
+    return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+
+
+@contextlib.contextmanager
+def open_shop(directory: Path, webhook_url: str = "http://127.0.0.1:9/hooks", **more: Any):
+    """A gateway that stands still in time until a test moves it."""
+    directory.mkdir(parents=True, exist_ok=True)
+    port, ready_port = free_port(), free_port()
+    anchor = directory / "clock.json"
+    write_anchor(anchor, Anchor(0.0, START.timestamp(), 0.0))
+    given = {
+        "port": port,
+        "ready_port": ready_port,
+        "database": str(directory / "book.sqlite3"),
+        "webhook_url": webhook_url,
+        "webhook_secret": WEBHOOK_SECRET,
+        "key_id": KEYS[0],
+        "key_secret": KEYS[1],
+        "retry_first_s": 0.05,
+        **more,
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, json.dumps(given), str(anchor)], stderr=subprocess.DEVNULL
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        with (
+            httpx.Client(base_url=url, auth=KEYS, trust_env=False) as api,
+            httpx.Client(base_url=url, trust_env=False) as browser,
+        ):
+            shop = Shop(url, anchor, START, api, browser)
+            shop.until(lambda: _ready(ready_port), 30)
+            yield shop
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _ready(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/readyz", trust_env=False).json()["ready"] is True
+    except httpx.HTTPError:
+        return False
+
+
+def config(url: str, **more: Any) -> Any:
+    from urja.apps.payments.config import GatewayConfig
+
+    return GatewayConfig(
+        provider="razorpay",
+        base_url=url,
+        public_url=url,
+        key_id=KEYS[0],
+        key_secret=KEYS[1],
+        webhook_secret=WEBHOOK_SECRET,
+        **more,
+    )

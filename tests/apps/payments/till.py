@@ -1,0 +1,85 @@
+"""Orders, webhooks and the stage `collect` around one account and one gateway process."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from tests.apps.payments.cast import Shop, config, open_shop, sign
+from tests.apps.street import adopt
+
+
+@dataclass
+class Till:
+    """What the web and the pipeline do, by hand."""
+
+    shop: Shop
+    account_id: int
+    gateway: Any
+    collector: Any
+    events: int = field(default=0)
+
+    def order(self, amount_minor: int = 20_000) -> Any:
+        from urja.apps.payments import operations, providers
+
+        order = operations.open_order(
+            providers.config(), account_id=self.account_id, user_id=None, amount_minor=amount_minor,
+            currency="INR", now=self.shop.now,
+        )  # fmt: skip
+        assert operations.place(self.gateway, order, self.shop.now)
+        return order
+
+    def hook(self, body: bytes, signature: str | None = None) -> bool:
+        from urja.apps.payments import operations
+
+        self.events += 1
+        return operations.receive(
+            self.gateway, event_id=f"event-{self.events}", body=body,
+            signature=sign(body) if signature is None else signature, now=self.shop.now,
+        )  # fmt: skip
+
+    def collect(self) -> Any:
+        """A run of the stage, then of the ledger's, then of the stage again: as the loops do."""
+        from urja.pipeline.post import post_credits
+
+        report = self.collector.run_once(self.shop.now)
+        post_credits(self.shop.now)
+        self.collector.run_once(self.shop.now)
+        return report
+
+    def entries(self) -> list[tuple[str, int]]:
+        """Lines and amounts of the account, oldest first."""
+        from urja.apps.ledger import queries
+
+        return [(entry.line, entry.amount_minor) for entry in reversed(queries.entries(self.account_id, 100))]
+
+    def state(self, order: Any) -> str:
+        order.refresh_from_db()
+        return str(order.state)
+
+    def reasons(self) -> list[str]:
+        from urja.apps.payments import queries
+
+        return [kept.reason for kept in queries.unmatched()]
+
+
+@pytest.fixture(name="till")
+def opened_till(database, tmp_path):
+    """Nothing is sent by webhook unless a test hands it on; what is late comes when a test moves the clock."""
+    with open_shop(tmp_path / "gateway") as shop:
+        yield from make_till(shop)
+
+
+def make_till(shop: Shop):
+    from django.test import override_settings
+    from tests.apps.street import START
+
+    from urja.apps.payments import providers
+    from urja.apps.tariffs.operations import load_document
+    from urja.apps.tariffs.queries import bundled_documents
+    from urja.pipeline.collect import Collector
+
+    load_document(bundled_documents()["demo-domestic.toml"], START)
+    adopted = adopt(1, tariff_code="demo-domestic", sanctioned_load_w=3000)
+    with override_settings(URJA_PAYMENTS=config(shop.url)):
+        gateway = providers.gateway()
+        yield Till(shop, adopted.account_id, gateway, Collector(gateway, 0.0))

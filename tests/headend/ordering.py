@@ -150,6 +150,12 @@ class Desk:
                 await self.listen()
         return [self._ends(order)[0] for order in orders]
 
+    async def until_heard(self, order: Order, within_s: float = 20) -> None:
+        """Once anything has been said of an order."""
+        async with asyncio.timeout(within_s):
+            while not self.states(order):
+                await self.listen()
+
     def states(self, order: Order) -> list[str]:
         return [said.state for said in self.heard if said.command_id == order.command_id]
 

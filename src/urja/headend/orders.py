@@ -384,10 +384,10 @@ class Orders:
         if wait is None:
             held.counted = True
             return True
-        self._metrics.cuts_held_back.inc()
         speed = self._clock.speed
         delay_s = wait.total_seconds() / speed if speed > 0 else 1.0
         await self._again(held, "the cap on cuts in a minute is reached", delay_s + self._chance.random())
+        self._metrics.cuts_held_back.inc()
         return False
 
     # -- one order ------------------------------------------------------------------------------------------
@@ -441,7 +441,6 @@ class Orders:
             left_s = (held.order.expires_at - self._clock.now()).total_seconds() / speed
             delay_s = min(delay_s, max(left_s, 0.0) + 0.05)
         attempts = max(held.attempts, held.delivery.attempt if held.delivery else 0)
-        self._metrics.commands.labels(held.order.kind, "again").inc()
         log.info("order again", correlation=held.order.correlation, why=why, delay_s=round(delay_s, 2))
         if why != held.told or attempts & (attempts - 1) == 0:
             again_at = self._clock.now() + timedelta(seconds=delay_s * speed)
@@ -449,9 +448,10 @@ class Orders:
             held.told = why
         held.not_before_s = asyncio.get_running_loop().time() + delay_s
         if held.delivery is not None:
-            delivery, held.delivery = held.delivery, None
-            await delivery.nak(delay_s)
+            await held.delivery.nak(delay_s)
+            held.delivery = None
             self._freed.set()
+        self._metrics.commands.labels(held.order.kind, "again").inc()
 
     async def _end(self, lane: _Lane, held: _Held, outcome: Outcome) -> None:
         """Remember how it ended, tell, acknowledge: in this order."""

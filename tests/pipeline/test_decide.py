@@ -1,6 +1,7 @@
 """The stage `decide`, read as little stories: a house runs out of credit, is told, is cut, pays, has light again."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
+from itertools import pairwise
 
 import pytest
 from tests.apps import street
@@ -70,6 +71,7 @@ class Place:
         self.now = START + 9 * HOUR
         self.wall_ms = 1_000_000
         self.keys = 0
+        self.uses, self.registers = {}, {}
 
     # -- time ------------------------------------------------------------------------------------------------
 
@@ -89,24 +91,31 @@ class Place:
         return decide.run_once(self.now, self.wall_ms, **more)
 
     def until(self, end, step=15 * MINUTE):
-        """Run again and again up to an instant."""
+        """Run again and again up to an instant; the meters go on telling that nothing is used."""
         while self.now + step <= end:
-            self.go(self.now + step)
+            self.now += step
+            for house in range(len(self.houses)):
+                self.use(0, house=house)
+            self.go()
 
     # -- what others do --------------------------------------------------------------------------------------
 
-    def use(self, wh, hours=1, house=0):
-        """Blocks up to now: `wh` in the last of them, nothing before."""
-        self.uses = getattr(self, "uses", {})
+    def use(self, wh, house=0):
+        """Blocks up to now: `wh` in the last of them, nothing before; and the register of each midnight."""
         start = self.uses.get(house, START)
-        rows = []
+        rows, midnights = [], []
         while start + HALF_HOUR <= self.now:
             rows.append((start, 0))
             start += HALF_HOUR
+            if (start - START) % timedelta(days=1) == timedelta():
+                midnights.append((start, self.registers.get(house, 10_000)))
         self.uses[house] = start
         if rows:
             rows[-1] = (rows[-1][0], wh)
+            self.registers[house] = self.registers.get(house, 10_000) + wh
             street.store_blocks(self.connection, street.blocks(self.houses[house], *rows), now=self.now)
+        if midnights:
+            street.store_registers(self.connection, street.registers(self.houses[house], *midnights))
 
     def read(self, at, wh, house=0):
         """An instantaneous register read."""
@@ -223,7 +232,7 @@ def house(database):
 def used_up(place, house=0):
     """Monday 09:00: the house has used 30 kWh for far more than 100 rupees, and is told."""
     place.now = place.at(1, 9)
-    place.use(30_000, house=house)
+    place.use(60_000, house=house)
     place.go()
     place.deliver()
 
@@ -274,3 +283,449 @@ def test_from_warning_to_light(house):
     house.report("confirmed")
     house.go(house.now + SECOND)
     assert house.where() == ("fine", "fine")
+
+
+def test_nobody_is_cut_in_protected_hours(house):
+    house.now = house.at(1, 15)
+    house.use(60_000)
+    house.go()
+    house.deliver()
+    house.until(house.at(2, 9, 55))
+    assert house.commands() == []
+    assert house.where() == ("to_be_cut", "waits_for_window")
+    house.until(house.at(2, 10, 20))
+    assert house.commands() == [("disconnect", "queued")]
+    assert house.command().issued_at >= house.at(2, 10)
+
+
+def test_a_credit_that_is_recorded_calls_back_a_queued_cut(house):
+    from urja.pipeline import decide
+
+    used_up(house)
+    house.go(house.at(1, 10, 1))
+    house.pay(5)
+    decide.run_once(house.now + SECOND, house.wall_ms)
+    assert house.commands() == [("disconnect", "superseded")]
+    assert house.where() == ("suspended", "authorised")
+    assert house.holds() == []
+
+
+def test_a_cut_on_its_way_is_called_back_by_a_connect(house):
+    used_up(house)
+    house.go(house.at(1, 10, 1))
+    house.sent()
+    house.pay(500)
+    house.go(house.now + SECOND)
+    assert house.commands() == [("disconnect", "superseded"), ("connect", "queued")]
+    house.sent()
+    house.report("confirmed")
+    house.go(house.now + SECOND)
+    assert house.where() == ("fine", "fine")
+
+
+def test_a_credit_that_does_not_suffice_makes_the_cut_a_newer_one(house):
+    used_up(house)
+    house.go(house.at(1, 10, 1))
+    first = house.command()
+    house.pay(1)
+    # Posted before anybody looked: still, what was ordered before it must not be carried out.
+    house.go(house.now + MINUTE)
+    assert house.commands() == [("disconnect", "superseded"), ("disconnect", "queued")]
+    assert house.command().issued_at > first.issued_at
+
+
+def test_a_payment_clears_only_its_own_reason(house):
+    cut(house)
+    house.order("hold", "safety")
+    house.go(house.now + MINUTE)
+    assert house.holds() == ["credit", "safety"]
+    house.pay(500)
+    house.go(house.now + MINUTE)
+    assert house.holds() == ["safety"]
+    assert house.where() == ("cut", "held")
+    assert house.commands() == [("disconnect", "confirmed")]
+    house.order("release", "safety")
+    house.go(house.now + MINUTE)
+    assert house.commands() == [("disconnect", "confirmed"), ("connect", "queued")]
+
+
+def test_an_operators_hold_switches_off_at_any_hour(house):
+    house.now = house.at(1, 20)
+    house.use(10)
+    house.go()
+    house.order("hold", "safety")
+    house.go(house.now + SECOND)
+    assert house.commands() == [("disconnect", "queued")]
+    house.sent()
+    house.report("confirmed")
+    house.go(house.now + SECOND)
+    assert house.where() == ("cut", "held")
+    house.order("release", "safety")
+    house.go(house.now + SECOND)
+    house.sent()
+    house.report("confirmed")
+    house.go(house.now + SECOND)
+    assert house.commands() == [("disconnect", "confirmed"), ("connect", "confirmed")]
+    assert house.where() == ("fine", "fine")
+
+
+def test_credit_is_nobodys_hold_to_place(house):
+    from urja.apps.supply.errors import UnknownHold
+
+    with pytest.raises(UnknownHold):
+        house.order("hold", "credit")
+
+
+@pytest.fixture
+def street_of_five(database):
+    """Five houses behind one transformer."""
+    from urja.apps.registry.operations import put_up_transformer
+
+    put_up_transformer("DT1", feeder="F1", recorded_at=START, actor="test")
+    place = Place(
+        database,
+        [adopt(number, credit_minor=10_000, transformer="DT1", bucket=number) for number in range(1, 6)],
+        most=3,
+        stagger=60,
+    )
+    yield place
+    place.connection.close()
+
+
+def test_cuts_behind_a_transformer_are_staggered_and_capped(street_of_five):
+    place = street_of_five
+    place.now = place.at(1, 9)
+    for house in range(5):
+        place.use(60_000, house=house)
+    place.go()
+    place.deliver()
+    place.until(place.at(1, 10, 15), step=20 * SECOND)
+    from urja.apps.supply.models import Switching
+
+    ordered = list(Switching.objects.order_by("ordered_at").values_list("ordered_at", flat=True))
+    assert len(ordered) == 3
+    assert all(later - earlier >= MINUTE for earlier, later in pairwise(ordered))
+    assert ordered[-1] <= place.at(1, 10, 4)
+    rest = [house for house in range(5) if not place.commands(house)]
+    assert {place.standing(house).reason.rule for house in rest} == {"cut.most_per_transformer"}
+    place.until(place.at(2, 9, 50), step=HOUR)
+    place.until(place.at(2, 10, 15), step=20 * SECOND)
+    assert Switching.objects.filter(account_id__in=[place.houses[h].account_id for h in rest]).count() == 2
+
+
+def test_a_payment_under_way_holds_off_the_cut_for_a_day(house, monkeypatch):
+    from urja.apps.supply import facts
+    from urja.core.policy import AuthorisedPayment
+
+    used_up(house)
+    payment = AuthorisedPayment(20_000, house.now)
+    monkeypatch.setattr(facts, "authorised_payments", lambda ids: dict.fromkeys(ids, (payment,)))
+    house.until(house.at(1, 16))
+    assert house.commands() == []
+    assert house.where() == ("suspended", "authorised")
+    house.until(house.at(2, 10, 20))
+    assert house.commands() == [("disconnect", "queued")]
+
+
+@pytest.mark.parametrize("service", ["collection", "payments", "messaging"])
+def test_nobody_is_cut_while_a_service_is_ill(house, monkeypatch, service):
+    from urja.apps.supply import health
+
+    well = {"collection": True, "payments": True, "messaging": True, "figures": {}}
+    ill = {**well, service: False}
+    used_up(house)
+    house.go(house.at(1, 10, 1))
+    assert house.commands() == [("disconnect", "queued")]
+    monkeypatch.setattr(health, "_judge", lambda _now: ill)
+    house.go(house.at(1, 10, 20))
+    assert house.commands() == [("disconnect", "superseded")]
+    assert house.where() == ("suspended", f"{service}_ill")
+    monkeypatch.setattr(health, "_judge", lambda _now: well)
+    house.until(house.at(1, 11))
+    assert house.commands()[-1] == ("disconnect", "queued")
+
+
+def test_health_is_judged_by_stated_rules(house):
+    from urja.apps.notices.models import Notice
+    from urja.apps.supply.health import judged
+    from urja.apps.supply.models import HealthReport
+
+    house.now = house.at(1, 9)
+    house.use(10)
+    assert judged(house.now)[0].collection
+    assert not judged(house.at(1, 13))[0].collection
+    for number in range(10):
+        Notice.objects.create(
+            account_id=house.houses[0].account_id,
+            kind="low-30",
+            dedupe_key=f"n{number}",
+            requested_at=house.now,
+            state="sent",
+            sent_at=house.now,
+            delivered_at=house.now if number < 4 else None,
+        )
+    assert not judged(house.at(1, 14))[0].messaging
+    figures = HealthReport.objects.order_by("-id").first().figures
+    assert (figures["notices_sent"], figures["notices_delivered"]) == (10, 4)
+
+
+def test_only_delivered_notices_count(house):
+    house.now = house.at(1, 9)
+    house.use(60_000)
+    house.go()
+    for day in (1, 2, 3):
+        house.until(house.at(day, 17))
+    assert house.commands() == []
+    assert house.where() == ("warned", "undelivered")
+    # Asked for again and again, so that a lost message delays a cut and does not prevent it.
+    assert house.notices().count("zero") > 5
+    house.deliver()
+    house.until(house.at(4, 10, 20))
+    assert house.commands() == [("disconnect", "queued")]
+
+
+def test_stale_data_carry_no_cut(house):
+    used_up(house)
+    house.go(house.at(3, 10, 1))
+    assert house.commands() == []
+    assert house.where() == ("suspended", "collection_ill")
+
+
+def test_who_depends_on_it_is_never_cut(house):
+    from urja.apps.supply.operations import set_terms
+
+    set_terms(house.houses[0].account_id, flags=["medical"], recorded_at=START, actor="clerk")
+    used_up(house)
+    house.until(house.at(1, 17))
+    assert house.commands() == []
+    assert house.where() == ("protected", "medical")
+
+
+def test_a_credit_at_the_very_moment_of_the_cut_wins(house, monkeypatch):
+    from urja.apps.supply import switching
+
+    used_up(house)
+    real = switching.order_cut
+
+    def a_moment_later(account_id, moment):
+        house.pay(1)
+        return real(account_id, moment)
+
+    monkeypatch.setattr(switching, "order_cut", a_moment_later)
+    house.go(house.at(1, 10, 1))
+    assert house.commands() == []
+
+
+def test_a_meter_that_waits_for_a_person(house):
+    from urja.apps.supply import queries
+
+    cut(house)
+    house.pay(500)
+    house.go(house.now + SECOND)
+    house.sent()
+    house.report("waiting_for_person")
+    house.go(house.now + SECOND)
+    house.go(house.now + HOUR)
+    assert house.commands() == [("disconnect", "confirmed"), ("connect", "waiting_for_person")]
+    assert [dark.command_state for dark in queries.waiting_for_person()] == ["waiting_for_person"]
+    assert len(queries.paid_but_dark()) == 1
+    house.now = house.at(1, 13)
+    house.use(500)
+    house.go()
+    assert queries.waiting_for_person() == queries.paid_but_dark() == []
+    assert house.where() == ("fine", "fine")
+
+
+def test_a_connect_that_fails_is_given_again(house):
+    cut(house)
+    house.pay(500)
+    house.go(house.now + SECOND)
+    house.sent()
+    house.report("failed")
+    house.go(house.now + MINUTE)
+    assert len(house.commands()) == 2
+    house.go(house.now + 10 * MINUTE)
+    assert house.commands()[1:] == [("connect", "failed"), ("connect", "queued")]
+
+
+def test_a_register_that_runs_on_after_a_cut_is_a_work_order(house):
+    from urja.apps.commands.queries import open_work_orders
+
+    cut(house)
+    house.read(house.at(1, 10, 30), 40_000)
+    house.now = house.at(1, 11)
+    house.use(0)
+    house.go()
+    assert not open_work_orders()
+    house.read(house.at(1, 11, 30), 40_200)
+    house.now = house.at(1, 12)
+    house.use(0)
+    house.go()
+    (order,) = open_work_orders()
+    assert (order.kind, order.detail["advance_wh"]) == ("weld_or_bypass", 200)
+    house.now = house.at(1, 12, 30)
+    house.use(0)
+    house.go()
+    assert len(open_work_orders()) == 1
+
+
+def test_the_chain_from_paid_to_lit(house):
+    from urja.apps.supply import queries
+
+    cut(house)
+    account_id = house.houses[0].account_id
+    assert queries.relight(account_id) is None
+    house.wall_ms = 2_000_000
+    house.pay(500)
+    house.go(house.at(1, 20))
+    chain = queries.relight(account_id)
+    assert (chain.paid.wall_ms, chain.credited.wall_ms, chain.ordered.wall_ms) == (
+        2_000_000,
+        2_000_010,
+        2_000_010,
+    )
+    assert chain.outcome == ""
+    assert [dark.account_id for dark in queries.paid_but_dark()] == [account_id]
+    house.sent()
+    house.report("acknowledged")
+    house.report("confirmed")
+    house.go(house.now + SECOND)
+    chain = queries.relight(account_id)
+    assert chain.sent.wall_ms < chain.acknowledged.wall_ms < chain.confirmed.wall_ms == chain.lit.wall_ms
+    assert (chain.outcome, chain.amount_minor) == ("lit", 50_000)
+    assert queries.paid_to_lit_wall_ms(START) == [chain.lit.wall_ms - 2_000_000]
+    assert queries.paid_but_dark() == []
+
+
+def test_a_payment_that_is_too_small_is_told_as_such(house):
+    from urja.apps.supply import queries
+
+    cut(house)
+    house.pay(1)
+    house.go(house.now + SECOND)
+    assert queries.relight(house.houses[0].account_id).outcome == "not_enough"
+    assert house.where() == ("cut", "cut")
+
+
+def test_lists_and_stories(house):
+    from urja.apps.supply import queries
+
+    used_up(house)
+    house.go(house.at(1, 9, 59))
+    (planned,) = queries.cut_list(START.astimezone(UTC).date() + timedelta(days=1))
+    assert planned.not_before_at == house.at(1, 10)
+    assert planned.balance_minor < 0
+    house.go(house.at(1, 10, 1))
+    house.sent()
+    house.report("confirmed")
+    house.now = house.at(1, 11)
+    house.pay(500)
+    house.go()
+    today = queries.today(house.now)
+    assert [(c.cause, c.state) for c in today.cuts] == [("credit", "confirmed")]
+    assert [(c.cause, c.state) for c in today.reconnections] == [("credit", "queued")]
+    told = [(line.kind, line.what) for line in reversed(queries.story(house.houses[0].account_id))]
+    assert [what for kind, what in told if kind in {"recharge", "command"}] == [
+        "opening-credit",
+        "disconnect",
+        "disconnect confirmed",
+        "recharge",
+        "connect",
+    ]
+    assert ("notice", "zero") in told
+    for language in ("en", "hi"):
+        assert house.standing().sentence(language)
+
+
+def test_a_second_run_does_nothing_and_an_idle_one_is_cheap(street_of_five, django_statements):
+    place = street_of_five
+    place.now = place.at(1, 9)
+    for house in range(5):
+        place.use(100, house=house)
+    assert place.go().accounts == 5
+    assert place.go().accounts == 0
+    from urja.pipeline import decide
+
+    with django_statements() as statements:
+        decide.run_once(place.now, 1)
+    assert len(statements) <= 7, statements
+    assert sum("readings_accrual" in sql for sql in statements) == 1
+
+
+@pytest.fixture
+def django_statements():
+    """What Django's connection is asked while a block lasts."""
+    from contextlib import contextmanager
+
+    @contextmanager
+    def collect():
+        from django.db import connection
+
+        found = []
+
+        def note(execute, sql, params, many, context):
+            found.append(sql)
+            return execute(sql, params, many, context)
+
+        with connection.execute_wrapper(note):
+            yield found
+
+    return collect
+
+
+def test_a_new_version_is_looked_at_on_its_day(house):
+    house.now = house.at(1, 9)
+    house.use(20_000)
+    house.go()
+    assert house.standing().policy == "story 1"
+    from urja.apps.supply.operations import load_policy as store
+
+    text = POLICY.format(version="2", emergency=0, most=20, stagger=20).replace("2024-04-01", "2026-03-04")
+    store(text, recorded_at=house.now, actor="clerk")
+    house.go()
+    assert house.standing().look_again_at == house.at(3, 0)
+    house.go(house.at(3, 0, 1))
+    assert house.standing().policy == "story 2"
+
+
+def test_balances_of_many_are_those_of_each(street_of_five):
+    from urja.apps.ledger.balances import fresh_balances
+    from urja.apps.ledger.queries import fresh_balance
+    from urja.apps.registry.models import Agreement
+
+    place = street_of_five
+    for house in range(5):
+        place.now = place.at(1, 9)
+        place.use(1_000 * house, house=house)
+    place.go()
+    for house in range(3):
+        street.store_registers(
+            place.connection, street.registers(place.houses[house], (place.at(2, 0), 19_000))
+        )
+    place.go(place.at(2, 2))
+    many = fresh_balances(list(Agreement.objects.all()), place.now)
+    for account_id, found in many.items():
+        one = fresh_balance(account_id, place.now)
+        assert (found.balance_minor, found.ledger_minor, found.last_seq, found.as_of) == (
+            one.balance_minor,
+            one.ledger_minor,
+            one.last_seq,
+            one.as_of,
+        )
+        if one.days_left is not None:
+            assert abs(found.daily_cost_minor - one.balance_minor / one.days_left) <= 1
+
+
+def test_the_pipelines_role_may_do_all_of_it(house):
+    from django.db import connections
+
+    used_up(house)
+    connections.close_all()
+    connections["default"].settings_dict["USER"] = "urja_pipeline"
+    try:
+        house.go(house.at(1, 10, 1))
+        assert house.commands() == [("disconnect", "queued")]
+        house.go(house.at(1, 10, 2))
+    finally:
+        connections.close_all()
+        connections["default"].settings_dict["USER"] = "urja_owner"

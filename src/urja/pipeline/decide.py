@@ -9,8 +9,8 @@ what was decided is stored last, and every step looks at what is under way befor
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from itertools import batched
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -122,7 +122,7 @@ class _Doing:
         self.connects = Queue.of(CONNECT, transformers, moment.now)
 
     def all(self, decided: Sequence[Decided]) -> list[Decided]:
-        """Light first; then who has been out of credit for longest."""
+        """Light first; then who was not tried yet and has been out of credit for longest."""
         return [self._one(item) for item in sorted(decided, key=_turn)]
 
     def _one(self, item: Decided) -> Decided:
@@ -141,7 +141,8 @@ class _Doing:
         """Something else than credit holds the supply off: a payment clears only its own reason."""
         known = item.known
         if item.decision.restore is not None:
-            switching.release(known.agreement.service_point_id, CREDIT, switching.BY_POLICY, self.moment.now)
+            self._clear(known)
+            item = Decided(known, decide(known.policy, replace(known.facts, holds=known.other_holds)))
         dark = known.facts.supply == "off" and known.pending_connect is None
         if dark or (known.pending_cut is not None and not _outdated(known)):
             return item
@@ -231,9 +232,12 @@ class _Doing:
         self.report.counts[what] += 1
 
 
-def _turn(item: Decided) -> tuple[bool, datetime, int]:
-    known = item.known.facts
-    return item.decision.restore is None, known.below_cut_since or known.now, known.balance_minor
+def _turn(item: Decided) -> tuple[bool, datetime, datetime, int]:
+    """Restored before cut; not tried before tried, so that meters out of reach do not take every window's places."""
+    facts, latest = item.known.facts, item.known.latest
+    tried = latest is not None and latest.kind == DISCONNECT
+    tried_at = latest.issued_at if latest is not None and tried else datetime.min.replace(tzinfo=UTC)
+    return item.decision.restore is None, tried_at, facts.below_cut_since or facts.now, facts.balance_minor
 
 
 def _put_off(item: Decided, until: datetime, rule: str) -> Decided:

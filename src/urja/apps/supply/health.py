@@ -2,7 +2,7 @@
 
 - collection: of the meters of agreements in force, at least `COLLECTED` have data younger than `YOUNG`;
 - messaging: of the last notices that were sent (`SAMPLE`, from a day ago to `RECEIPT_TAKES` ago), at least
-  `DELIVERED` have a receipt; fewer than `FEW` prove nothing;
+  `DELIVERED` have a receipt (fewer than `FEW` prove nothing), and none has waited for `TAKEN` to be taken at all;
 - payments: the gateway has answered within `ANSWERED`; where no gateway is installed there is nothing to be ill.
 """
 
@@ -12,6 +12,7 @@ from typing import Any, Final
 from django.apps import apps
 from django.db import connection
 
+from urja.apps.notices import queries as notices
 from urja.apps.supply.models import HealthReport
 from urja.core.policy import Health
 
@@ -25,6 +26,7 @@ SAMPLE: Final = 200
 FEW: Final = 5
 RECEIPT_TAKES: Final = timedelta(hours=1)
 DELIVERED: Final = 0.5
+TAKEN: Final = timedelta(hours=1)
 
 ANSWERED: Final = timedelta(hours=1)
 
@@ -45,17 +47,18 @@ def _health(report: HealthReport) -> Health:
 
 def _judge(now: datetime) -> dict[str, Any]:
     meters, young = _collected(now)
-    sent, delivered = _delivered(now)
+    messages = notices.traffic(now - timedelta(days=1), now - RECEIPT_TAKES, SAMPLE)
     answered_at = _answered_at()
     return {
         "collection": young >= COLLECTED * meters,
-        "messaging": sent < FEW or delivered >= DELIVERED * sent,
+        "messaging": _well(messages, now),
         "payments": answered_at is None or answered_at >= now - ANSWERED,
         "figures": {
             "meters": meters,
             "meters_young": young,
-            "notices_sent": sent,
-            "notices_delivered": delivered,
+            "notices_sent": messages.sent,
+            "notices_delivered": messages.delivered,
+            "notices_waiting_since": messages.waiting_since.isoformat() if messages.waiting_since else None,
             "gateway_answered_at": answered_at.isoformat() if answered_at else None,
         },
     }
@@ -73,15 +76,10 @@ def _collected(now: datetime) -> tuple[int, int]:
         return int(meters), int(young)
 
 
-def _delivered(now: datetime) -> tuple[int, int]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*), count(delivered_at) FROM (SELECT delivered_at FROM notices_notice "
-            "WHERE sent_at >= %s AND sent_at < %s ORDER BY sent_at DESC LIMIT %s) sent",
-            [now - timedelta(days=1), now - RECEIPT_TAKES, SAMPLE],
-        )
-        sent, delivered = cursor.fetchone()
-        return int(sent), int(delivered)
+def _well(messages: notices.Traffic, now: datetime) -> bool:
+    arrive = messages.sent < FEW or messages.delivered >= DELIVERED * messages.sent
+    leave = messages.waiting_since is None or messages.waiting_since > now - TAKEN
+    return arrive and leave
 
 
 def _answered_at() -> datetime | None:

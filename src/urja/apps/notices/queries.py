@@ -1,9 +1,12 @@
 """Reading side of notices."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from urja.apps.notices.models import Message, Notice
+from django.db.models import Count, Min
+
+from urja.apps.notices.models import Message, Notice, NoticeState
 
 
 def latest_messages(limit: int = 20) -> list[Message]:
@@ -20,3 +23,30 @@ def notices_of_many(account_ids: Sequence[int], since: datetime | None = None) -
     """The notices of many accounts since an instant, oldest first; without their texts' parameters."""
     found = Notice.objects.filter(account_id__in=account_ids).order_by("requested_at", "id")
     return list(found if since is None else found.filter(requested_at__gte=since))
+
+
+def written_to(account_id: int, limit: int, before_id: int | None = None) -> list[Notice]:
+    """What an account was told, newest first, below a notice's id where one is given."""
+    found = Notice.objects.filter(account_id=account_id).order_by("-id")
+    return list((found if before_id is None else found.filter(id__lt=before_id))[:limit])
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """How messages fare: what the health of messaging is judged by."""
+
+    sent: int
+    delivered: int
+    """Of those sent, how many have a receipt that says so."""
+    waiting_since: datetime | None
+    """When the oldest notice was asked for that no service has taken yet."""
+
+
+def traffic(sent_from: datetime, sent_until: datetime, sample: int) -> Traffic:
+    """Of the last `sample` notices that were sent in [sent_from, sent_until); and what waits now."""
+    last = Notice.objects.filter(sent_at__gte=sent_from, sent_at__lt=sent_until).order_by("-sent_at")[:sample]
+    counted = Notice.objects.filter(id__in=last.values("id")).aggregate(
+        sent=Count("id"), delivered=Count("delivered_at")
+    )
+    waiting = Notice.objects.filter(state=NoticeState.REQUESTED).aggregate(since=Min("requested_at"))
+    return Traffic(counted["sent"], counted["delivered"], waiting["since"])

@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 from django.urls.converters import IntConverter
 
-from urja.web.portal import views
+from urja.web.portal import messages, views
 
 
 class Key(IntConverter):
@@ -23,6 +23,7 @@ urlpatterns = [
     path("accounts/<key:account_id>/live/", views.live, name="live"),
     path("accounts/<key:account_id>/entries/", views.passbook, name="passbook"),
     path("accounts/<key:account_id>/entries/<key:seq>/", views.entry, name="entry"),
+    path("accounts/<key:account_id>/messages/", messages.messages, name="messages"),
     path("demo/outbox/", views.outbox, name="outbox"),
     path("manifest.webmanifest", views.manifest, name="manifest"),
 ]

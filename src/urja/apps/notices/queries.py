@@ -39,7 +39,7 @@ class Traffic:
     delivered: int
     """Of those sent, how many have a receipt that says so."""
     waiting_since: datetime | None
-    """When the oldest notice was asked for that no service has taken yet."""
+    """When the oldest notice was asked for that the service was given and has not taken yet."""
 
 
 def traffic(sent_from: datetime, sent_until: datetime, sample: int) -> Traffic:
@@ -48,5 +48,7 @@ def traffic(sent_from: datetime, sent_until: datetime, sample: int) -> Traffic:
     counted = Notice.objects.filter(id__in=last.values("id")).aggregate(
         sent=Count("id"), delivered=Count("delivered_at")
     )
-    waiting = Notice.objects.filter(state=NoticeState.REQUESTED).aggregate(since=Min("requested_at"))
+    waiting = Notice.objects.filter(state=NoticeState.REQUESTED, attempts__gt=0).aggregate(
+        since=Min("requested_at")
+    )
     return Traffic(counted["sent"], counted["delivered"], waiting["since"])

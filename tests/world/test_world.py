@@ -56,3 +56,12 @@ async def test_on_calm_days_every_push_is_accepted_and_stored(ground):
 )
 async def test_after_days_of_trouble_every_law_holds(ground, name, seed, trouble, days, start):
     await lived(ground, days, seed=seed, trouble=trouble, start=start)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100, 140))
+async def test_soak(ground, seed):
+    """Many worlds of many troubles; a seed that fails moves up into the kept ones."""
+    trouble = (BAD_LINES, DARK, WRONG_CLOCKS, AWAY, EVERYTHING)[seed % 5]
+    start = (MONDAY, MONTH_END)[seed % 2]
+    await lived(ground, 4, seed=seed, trouble=trouble, start=start, dialling=3, listening=2)

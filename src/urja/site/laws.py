@@ -3,6 +3,7 @@
 The books' own laws are those of `urja verify`; here they meet the meters' truth files, which Urja did not write.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -24,9 +25,18 @@ _PUSH: Final = 1
 class Findings:
     """Figures for a report, each law with whether it holds, and what contradicts those that do not."""
 
-    figures: dict[str, int]
+    figures: dict[str, Any]
     laws: dict[str, bool]
     faults: tuple[str, ...]
+
+    def with_more(self, findings: Iterable[verify.Finding], figures: dict[str, Any]) -> "Findings":
+        """These, and what others have found."""
+        found = list(findings)
+        return Findings(
+            {**self.figures, **figures},
+            {**self.laws, **{finding.law: finding.holds for finding in found}},
+            (*self.faults, *_in_words(found)),
+        )
 
 
 def examine(
@@ -37,6 +47,10 @@ def examine(
     Django has to be set up on the same database, as a role that may post: `urja verify` runs the stage `post` in
     a transaction that it rolls back.
     """
+    from django.db import connections
+
+    # A process that has seen the database come back may hold a connection from before.
+    connections.close_all()
     comparison = compare(Drawn.of(records, horizon), kept(connection, horizon), zone)
     rated_wh = _rated_wh(connection)
     twice = _stored_twice(connection)
@@ -72,8 +86,12 @@ def examine(
             ),
         },
         laws={check.law: check.holds for check in checks},
-        faults=tuple(f"{check.law}: {words}" for check in checks for words in check.contradictions),
+        faults=_in_words(checks),
     )
+
+
+def _in_words(findings: Iterable[verify.Finding]) -> tuple[str, ...]:
+    return tuple(f"{finding.law}: {words}" for finding in findings for words in finding.contradictions)
 
 
 def complete(connection: Connection, horizon: datetime, zone: ZoneInfo) -> bool:
@@ -97,7 +115,14 @@ def complete(connection: Connection, horizon: datetime, zone: ZoneInfo) -> bool:
                 "ON r.agreement_id = a.id AND r.latest WHERE r.watermark_at IS NULL OR r.watermark_at < %s",
                 horizon,
             ),
-            _scalar(connection, "SELECT count(*) FROM ledger_credit_request WHERE posted_at IS NULL"),
+            _scalar(
+                connection,
+                "SELECT (SELECT count(*) FROM ledger_credit_request WHERE posted_at IS NULL)"
+                " + (SELECT count(*) FROM ledger_debit_request WHERE posted_at IS NULL)"
+                " + (SELECT count(*) FROM payments_order WHERE ask_at IS NOT NULL AND state <> 'created')"
+                " + (SELECT count(*) FROM payments_inbox WHERE processed_at IS NULL)"
+                " + (SELECT count(*) FROM commands_command WHERE ended_at IS NULL)",
+            ),
             bool(midnights)
             and _scalar(
                 connection,

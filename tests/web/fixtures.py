@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from tests.conftest import PASSWORD
-from tests.web import house
+from tests.web import house, town_cast
 
 AS_THE_WEB_ASKS = {"server_side_binding": True, "prepare_threshold": 0}
 """Prepared from the first time on (`DjangoOptions.prepared`), so that the tests see each statement so."""
@@ -56,3 +56,9 @@ def database_of(postgres, home):
         return psycopg.connect(postgres.conninfo(dbname=name, user=role, password=PASSWORD), autocommit=True)
 
     return connect
+
+
+@pytest.fixture
+def town_books(database) -> town_cast.Cast:
+    """A small town in a database of this test alone."""
+    return town_cast.build(database.connect)

@@ -24,6 +24,8 @@ URJA_APPS = [
         "urja.apps.payments",
         "urja.apps.supply",
         "urja.web.portal",
+        "urja.web.console",
+        "urja.web.town",
         "urja.web.town",
     )
     if find_spec(name) is not None

@@ -23,6 +23,8 @@ urlpatterns = [
     path("hooks/payments/", payments_hook, name="payments-hook"),
     path("hooks/sms/", sms.receipt, name="hooks-sms"),
     path("town/", include("urja.web.town.urls")),
+    path("console/", include("urja.web.console.urls")),
+    path("town/", include("urja.web.town.urls")),
     path("", include("urja.web.portal.urls")),
 ]
 

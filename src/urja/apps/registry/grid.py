@@ -1,0 +1,47 @@
+"""The electrical side of the registry: which meter hangs where, and who pays for what is behind it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection
+
+
+@dataclass(frozen=True, slots=True)
+class Supply:
+    """A meter on its wall. Without an agreement it is nobody's: a transformer's own meter, or an empty flat's."""
+
+    serial: str
+    device_id: int
+    service_point_id: int
+    consumer_number: str
+    premise: str
+    transformer: str
+    """Code; empty where it is not known."""
+    feeder: str
+    account_id: int | None
+    email: str
+    """Of the first person with access to the account; empty without one."""
+
+
+_SUPPLIES = """
+SELECT d.serial, d.id, s.id, s.consumer_number, p.name, coalesce(t.code, ''), coalesce(t.feeder, ''), g.account_id,
+    coalesce((SELECT u.email FROM registry_account_access x JOIN auth_user u ON u.id = x.user_id
+        WHERE x.account_id = g.account_id ORDER BY x.recorded_at, x.id LIMIT 1), '')
+FROM registry_device_period m
+JOIN registry_device d ON d.id = m.device_id
+JOIN registry_service_point s ON s.id = m.service_point_id
+JOIN registry_premise p ON p.id = s.premise_id
+LEFT JOIN registry_transformer t ON t.id = s.transformer_id
+LEFT JOIN registry_agreement g ON g.service_point_id = s.id
+    AND g.valid_from <= %(at)s AND coalesce(g.valid_to, 'infinity') > %(at)s
+WHERE m.valid_from <= %(at)s AND coalesce(m.valid_to, 'infinity') > %(at)s
+    AND (%(serial)s::text IS NULL OR d.serial = %(serial)s::text)
+ORDER BY t.feeder NULLS LAST, t.code NULLS LAST, d.serial
+"""
+
+
+def supplies(at: datetime, serial: str | None = None) -> list[Supply]:
+    """The meters mounted at an instant, by feeder and transformer; with `serial` that one."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SUPPLIES, {"at": at, "serial": serial})
+        return [Supply(*row) for row in cursor.fetchall()]

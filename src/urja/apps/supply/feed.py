@@ -1,0 +1,136 @@
+"""What has happened, over all supplies or at one, in one line of time: for people who watch.
+
+Unlike an account's own story (`queries.story`) it includes what meters tell and what somebody must go and see. Each
+source is cut to the newest few before they are put together.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One thing that happened. `kind` says where it is from, `what` what it was.
+
+    | kind | what | detail |
+    |---|---|---|
+    | order | kind of the command | state |
+    | outcome | kind of the command | state, error |
+    | paid, credited | kind of the credit | amount_minor |
+    | notice | kind of the notice | state |
+    | standing | the standing | the reason (`core.policy.Reason`) |
+    | event | event code of IS 15959 | state |
+    | work | kind of the work order | |
+    """
+
+    at: datetime
+    kind: str
+    what: str
+    service_point_id: int | None
+    serial: str
+    place: str
+    detail: dict[str, Any]
+
+
+_HAPPENINGS = """
+WITH supply AS (
+    SELECT DISTINCT ON (account_id) account_id, service_point_id FROM registry_agreement
+    WHERE %(place)s::bigint IS NULL OR service_point_id = %(place)s::bigint
+    ORDER BY account_id, valid_from DESC
+), happened AS (
+    (SELECT issued_at AS at, 'order' AS kind, kind AS what, service_point_id, jsonb_build_object('state', state) AS detail
+        FROM commands_command WHERE %(place)s::bigint IS NULL OR service_point_id = %(place)s::bigint
+        ORDER BY issued_at DESC LIMIT %(limit)s)
+    UNION ALL
+    (SELECT ended_at, 'outcome', kind, service_point_id, jsonb_build_object('state', state, 'error', last_error)
+        FROM commands_command
+        WHERE ended_at IS NOT NULL AND (%(place)s::bigint IS NULL OR service_point_id = %(place)s::bigint)
+        ORDER BY ended_at DESC LIMIT %(limit)s)
+    UNION ALL
+    (SELECT c.requested_at, 'paid', c.kind, s.service_point_id, jsonb_build_object('amount_minor', c.amount_minor)
+        FROM ledger_credit_request c JOIN supply s USING (account_id)
+        ORDER BY c.requested_at DESC LIMIT %(limit)s)
+    UNION ALL
+    (SELECT c.posted_at, 'credited', c.kind, s.service_point_id, jsonb_build_object('amount_minor', c.amount_minor)
+        FROM ledger_credit_request c JOIN supply s USING (account_id)
+        WHERE c.posted_at IS NOT NULL ORDER BY c.posted_at DESC LIMIT %(limit)s)
+    UNION ALL
+    (SELECT n.requested_at, 'notice', n.kind, s.service_point_id, jsonb_build_object('state', n.state)
+        FROM notices_notice n JOIN supply s USING (account_id) ORDER BY n.requested_at DESC LIMIT %(limit)s)
+    UNION ALL
+    (SELECT d.decided_at, 'standing', d.standing, s.service_point_id, d.reason
+        FROM supply_decision d JOIN supply s USING (account_id) ORDER BY d.decided_at DESC LIMIT %(limit)s)
+    UNION ALL
+    (SELECT occurred_at, 'event', code::text, service_point_id, jsonb_build_object('state', state)
+        FROM readings_event WHERE %(place)s::bigint IS NULL OR service_point_id = %(place)s::bigint
+        ORDER BY occurred_at DESC LIMIT %(limit)s)
+    UNION ALL
+    (SELECT opened_at, 'work', kind, service_point_id, '{}'::jsonb
+        FROM commands_work_order WHERE %(place)s::bigint IS NULL OR service_point_id = %(place)s::bigint
+        ORDER BY opened_at DESC LIMIT %(limit)s)
+)
+SELECT h.at, h.kind, h.what, h.service_point_id, coalesce(d.serial, ''), coalesce(p.name, ''), h.detail
+FROM (SELECT * FROM happened ORDER BY at DESC LIMIT %(limit)s) h
+LEFT JOIN registry_service_point s ON s.id = h.service_point_id
+LEFT JOIN registry_premise p ON p.id = s.premise_id
+LEFT JOIN LATERAL (SELECT device_id FROM registry_device_period m WHERE m.service_point_id = s.id AND m.valid_to IS NULL
+    ORDER BY m.role LIMIT 1) m ON true
+LEFT JOIN registry_device d ON d.id = m.device_id
+ORDER BY h.at DESC, h.kind
+"""
+
+
+def happenings(limit: int = 30, service_point_id: int | None = None) -> list[Happening]:
+    """The newest things that happened, newest first; with `service_point_id` there."""
+    with connection.cursor() as cursor:
+        cursor.execute(_HAPPENINGS, {"limit": limit, "place": service_point_id})
+        return [_happening(row) for row in cursor.fetchall()]
+
+
+def _happening(row: tuple[Any, ...]) -> Happening:
+    *values, detail = row
+    return Happening(*values, json.loads(detail) if isinstance(detail, str) else detail)
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """The figures of the circle from reading to light, since an instant."""
+
+    readings_at: datetime | None
+    """End of the newest interval that came in."""
+    energy_wh: int
+    """Accrued in the current periods."""
+    postings: int
+    balance_minor: int
+    """Over all accounts with an agreement."""
+    payments: int
+    paid_minor: int
+    under_way: int
+    """Commands that have not ended."""
+    carried_out: int
+
+
+_LOOP = """
+SELECT
+    (SELECT max(latest_end_at) FILTER (WHERE latest_end_at > opened_at) FROM readings_accrual WHERE latest),
+    (SELECT coalesce(sum(energy_wh), 0)::bigint FROM readings_accrual WHERE latest),
+    coalesce(sum(a.last_seq), 0)::bigint, coalesce(sum(a.balance_minor), 0)::bigint,
+    (SELECT count(*) FROM ledger_credit_request WHERE requested_at >= %(since)s AND kind <> 'opening-credit'),
+    (SELECT coalesce(sum(amount_minor), 0)::bigint FROM ledger_credit_request
+        WHERE requested_at >= %(since)s AND kind <> 'opening-credit'),
+    (SELECT count(*) FROM commands_command WHERE ended_at IS NULL),
+    (SELECT count(*) FROM commands_command WHERE ended_at >= %(since)s AND kind IN ('connect', 'disconnect')
+        AND state IN ('confirmed', 'connected_load_unproven', 'waiting_for_person'))
+FROM ledger_account a WHERE EXISTS (SELECT FROM registry_agreement g WHERE g.account_id = a.id)
+"""
+
+
+def loop(since: datetime) -> Loop:
+    """Where the circle stands, in one statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LOOP, {"since": since})
+        return Loop(*cursor.fetchone())

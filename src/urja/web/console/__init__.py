@@ -1,0 +1,1 @@
+"""The console: what whoever operates the supply looks at first thing."""

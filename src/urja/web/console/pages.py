@@ -1,0 +1,239 @@
+"""From the apps' queries to what the console shows: the one place of the console that asks them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.utils.translation import gettext as _
+
+from urja.apps.commands import queries as commands
+from urja.apps.readings import queries as readings
+from urja.apps.readings.overview import (
+    LOSS_LIMIT_PERCENT,
+    TransformerBalance,
+    fleet_by_age,
+    transformer_balance,
+)
+from urja.apps.supply import queries as supply
+from urja.apps.supply.queries import Dark, PlannedCut, Switched
+from urja.web.console import wording
+from urja.web.portal import formats
+from urja.web.portal.clock import zone
+
+BALANCE_OVER: Final = timedelta(days=1)
+ROWS: Final = 100
+"""Rows shown of a list; the count above it is whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One part of a whole."""
+
+    key: str
+    label: str
+    count: int
+    begins: str
+    """Where it begins and how wide it is, in percent of the whole, as the picture wants it."""
+    width: str
+
+
+@dataclass(frozen=True, slots=True)
+class Switching:
+    place: str
+    number: str
+    time: str
+    reason: str
+    state: str
+    good: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    place: str
+    number: str
+    transformer: str
+    window: str
+    balance: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Somebody who waits for light, or something that waits for a person."""
+
+    place: str
+    number: str
+    what: str
+    since: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    code: str
+    feeder: str
+    supplied: str
+    consumed: str
+    loss: str
+    over: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    now: str
+    ill: list[str]
+    total: int
+    ages: list[Share]
+    standings: list[tuple[str, int]]
+    dark: int
+    cuts: list[Switching]
+    cut_count: int
+    reconnections: list[Switching]
+    reconnection_count: int
+    tomorrow: str
+    planned: list[Planned]
+    planned_count: int
+    at_stake: str
+    paid_but_dark: list[Waiting]
+    persons: list[Waiting]
+    losses: list[Loss]
+    loss_limit: int
+    open_gaps: int
+    put_aside: int
+
+
+def console(now: datetime) -> Console:
+    """Everything on the page, as of `now` in the utility's zone."""
+    today = supply.today(now)
+    tomorrow = (now + timedelta(days=1)).date()
+    planned = supply.cut_list(tomorrow)
+    missing = readings.health()
+    ages = _ages(now)
+    return Console(
+        now=formats.moment(now, now.date()),
+        ill=_ill(),
+        total=sum(share.count for share in ages),
+        ages=ages,
+        standings=[(wording.standing(name), count) for name, count in sorted(today.standings.items())],
+        dark=today.dark,
+        cuts=_switched(today.cuts, now),
+        cut_count=len(today.cuts),
+        reconnections=_switched(today.reconnections, now),
+        reconnection_count=len(today.reconnections),
+        tomorrow=formats.short_day(tomorrow),
+        planned=[_planned(cut) for cut in planned[:ROWS]],
+        planned_count=len(planned),
+        at_stake=formats.money(sum(max(-cut.balance_minor, 0) for cut in planned)),
+        paid_but_dark=[_dark(one, now) for one in supply.paid_but_dark()[:ROWS]],
+        persons=_persons(now),
+        losses=[_loss(one) for one in transformer_balance(now - BALANCE_OVER, now)],
+        loss_limit=LOSS_LIMIT_PERCENT,
+        open_gaps=missing.open_gaps,
+        put_aside=missing.exceptions,
+    )
+
+
+def _ill() -> list[str]:
+    """What is unwell, each with what follows from it."""
+    health = supply.health()
+    said = [
+        (health.collection, _("Collection is unwell: nobody is cut on the readings that there are.")),
+        (health.payments, _("Payments are unwell: nobody is cut who may be trying to pay.")),
+        (health.messaging, _("Messages are unwell: nobody is cut who may not have been told.")),
+    ]
+    return [sentence for well, sentence in said if not well]
+
+
+def _ages(now: datetime) -> list[Share]:
+    ages = fleet_by_age(now)
+    parts = [
+        ("hour", _("within the hour"), ages.hour),
+        ("three", _("within three hours"), ages.three_hours),
+        ("day", _("within a day"), ages.day),
+        ("older", _("longer ago"), ages.older),
+        ("silent", _("never yet"), ages.silent),
+    ]
+    whole, begun, shares = ages.total or 1, 0, []
+    for key, label, count in parts:
+        shares.append(Share(key, label, count, f"{100 * begun / whole:.2f}", f"{100 * count / whole:.2f}"))
+        begun += count
+    return shares
+
+
+def _switched(found: Iterable[Switched], now: datetime) -> list[Switching]:
+    return [
+        Switching(
+            place=one.premise,
+            number=one.consumer_number,
+            time=_moment(one.ordered_at, now),
+            reason=wording.reason(one.reason),
+            state=wording.command_state(one.state),
+            good=one.state in {"confirmed", "connected_load_unproven"},
+        )
+        for one in list(found)[:ROWS]
+    ]
+
+
+def _moment(at: datetime, now: datetime) -> str:
+    return formats.moment(at.astimezone(zone()), now.date())
+
+
+def _planned(cut: PlannedCut) -> Planned:
+    begins, ends = (at.astimezone(zone()) for at in (cut.not_before_at, cut.not_after_at))
+    return Planned(
+        place=cut.premise,
+        number=cut.consumer_number,
+        transformer=cut.transformer,
+        window=f"{formats.clock_time(begins)}–{formats.clock_time(ends)}",
+        balance=formats.money(cut.balance_minor),
+        reason=wording.reason(cut.reason),
+    )
+
+
+def _dark(one: Dark, now: datetime) -> Waiting:
+    again = _("tried again %(moment)s") % {"moment": _moment(one.again_at, now)} if one.again_at else ""
+    return Waiting(
+        place=one.premise,
+        number=one.consumer_number,
+        what=wording.command_state(one.command_state) if one.command_state else _("no order yet"),
+        since=_("paid %(moment)s") % {"moment": _moment(one.paid_at, now)},
+        detail=" · ".join(filter(None, (one.last_error, again))),
+    )
+
+
+def _persons(now: datetime) -> list[Waiting]:
+    """Work orders first, then the meters that wait for a hand on their button."""
+    orders = (
+        commands.open_work_orders()
+        .select_related(None)
+        .values_list("kind", "service_point__premise__name", "device__serial", "opened_at")
+    )
+    work = [
+        Waiting(place, serial, wording.work(kind), _moment(at, now), "")
+        for kind, place, serial, at in orders[:ROWS]
+    ]
+    hands = [
+        Waiting(
+            one.premise,
+            one.consumer_number,
+            wording.command_state("waiting_for_person"),
+            _moment(one.paid_at, now) if one.paid_at else "",
+            one.last_error,
+        )
+        for one in supply.waiting_for_person()[:ROWS]
+    ]
+    return work + hands
+
+
+def _loss(balance: TransformerBalance) -> Loss:
+    percent = balance.loss_percent
+    known = balance.metered and percent is not None
+    return Loss(
+        code=balance.transformer,
+        feeder=balance.feeder,
+        supplied=formats.kilowatt_hours(balance.supplied_wh) if known else "–",
+        consumed=formats.kilowatt_hours(balance.consumed_wh) if known else "–",
+        loss=wording.percent(percent) if known and percent is not None else _("not known"),
+        over=percent is not None and percent > LOSS_LIMIT_PERCENT,
+    )

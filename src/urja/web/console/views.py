@@ -1,0 +1,61 @@
+"""What the console's addresses answer. The page is made in `pages`, access is decided in `access`."""
+
+from datetime import datetime
+from hashlib import sha256
+from time import monotonic
+from typing import Final
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.utils.cache import get_conditional_response
+from django.utils.http import quote_etag
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language
+from django.views.decorators.cache import cache_control
+from django.views.decorators.http import require_safe
+
+from urja.web.console import pages
+from urja.web.console.access import in_the_control_room
+from urja.web.portal.clock import business_now
+from urja.web.portal.recent import Recent
+
+_DRAWN_FOR_S: Final = 5.0
+"""However many look, the books are asked once in so long."""
+
+private = cache_control(private=True, no_store=True)
+
+
+@require_safe
+@private
+@in_the_control_room
+def console(request: HttpRequest) -> HttpResponse:
+    """The whole page."""
+    live, tag = _drawn_once(request, business_now())
+    return render(request, "console/console.html", {"live": live, "tag": tag})
+
+
+@require_safe
+@private
+@in_the_control_room
+def live(request: HttpRequest) -> HttpResponse:
+    """The part that moves; 304 while it does not."""
+    html, tag = _drawn_once(request, business_now())
+    unchanged = get_conditional_response(request, etag=quote_etag(tag))
+    if unchanged is not None:
+        return unchanged
+    response = render(request, "console/live_frame.html", {"live": html, "tag": tag})
+    response["ETag"] = quote_etag(tag)
+    return response
+
+
+def _drawn_once(request: HttpRequest, now: datetime) -> tuple[SafeString, str]:
+    key = str(get_language())
+    kept = _drawn.get(key)
+    if kept is None or monotonic() - kept[0] > _DRAWN_FOR_S:
+        html = render_to_string("console/live.html", {"page": pages.console(now)}, request)
+        kept = _drawn[key] = (monotonic(), html, sha256(html.encode()).hexdigest()[:20])
+    return kept[1], kept[2]
+
+
+_drawn: Recent[tuple[float, SafeString, str]] = Recent(8)

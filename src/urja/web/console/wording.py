@@ -1,0 +1,67 @@
+"""Standings, commands and reasons in the words of whoever operates the supply; the town speaks in them as well."""
+
+from typing import Final
+
+from django.utils.functional import Promise
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+
+from urja.core.policy import Reason, sentence
+from urja.web.portal.formats import MINUS
+
+STANDINGS: Final[dict[str, Promise]] = {
+    "fine": _("in credit"),
+    "warned": _("warned"),
+    "emergency": _("on emergency credit"),
+    "grace": _("in grace"),
+    "protected": _("protected"),
+    "to_be_cut": _("to be cut"),
+    "cut": _("cut"),
+    "suspended": _("suspended"),
+}
+
+COMMAND_STATES: Final[dict[str, Promise]] = {
+    "queued": _("waiting to be sent"),
+    "sent": _("on its way"),
+    "acknowledged": _("accepted by the meter"),
+    "confirmed": _("confirmed by the meter"),
+    "connected_load_unproven": _("connected, no load seen yet"),
+    "waiting_for_person": _("waits for a hand at the meter"),
+    "expired": _("expired"),
+    "superseded": _("called back"),
+    "failed": _("failed"),
+}
+
+WORK: Final[dict[str, Promise]] = {
+    "weld_or_bypass": _("Somebody must look: the register goes on after a confirmed cut"),
+}
+
+
+def standing(name: str) -> str:
+    """Where an account stands, in a word or two."""
+    return said(STANDINGS.get(name), name)
+
+
+def command_state(name: str) -> str:
+    """How far a command has come."""
+    return said(COMMAND_STATES.get(name), name)
+
+
+def work(kind: str) -> str:
+    """What somebody must go and look at."""
+    return said(WORK.get(kind), kind)
+
+
+def reason(given: Reason) -> str:
+    """Why it was decided, in the reader's language."""
+    return sentence(given, get_language() or "en")
+
+
+def percent(value: float) -> str:
+    """`7.4 %`, with a minus that reads as one."""
+    return f"{value:.1f} %".replace("-", MINUS)
+
+
+def said(text: Promise | None, otherwise: str) -> str:
+    """The words for a code; the code itself, readably, where there are none yet."""
+    return otherwise.replace("_", " ") if text is None else str(text)

@@ -1,0 +1,1 @@
+"""The town: a demonstration seen from above, with buttons that break it."""

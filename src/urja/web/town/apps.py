@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class TownConfig(AppConfig):
+    name = "urja.web.town"
+    label = "town"

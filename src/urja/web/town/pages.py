@@ -1,0 +1,462 @@
+"""From the books and the street to what the town's templates show: the one place of the town that asks for them.
+
+What is *known* (balance, standing, loss) comes from the system's own books; what *is* (lit, hooked, welded) from
+the fleet, which no utility could ask. The page shows both beside each other on purpose.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+from statistics import median
+from typing import Any, Final
+
+from django.urls import reverse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from urja.apps.readings.overview import LOSS_LIMIT_PERCENT, TransformerBalance, transformer_balance
+from urja.apps.registry.grid import Supply, supplies
+from urja.apps.supply import feed
+from urja.apps.supply import queries as supply
+from urja.apps.supply.queries import StandingNow
+from urja.web.console import wording as words
+from urja.web.portal import formats
+from urja.web.portal.clock import zone
+from urja.web.town import control, ring, wording
+
+LOSS_OVER: Final = timedelta(hours=2)
+FEED_LINES: Final = 24
+STORY_LINES: Final = 60
+
+
+# -- the world as it is ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What the demonstration's control says; empty where it does not answer."""
+
+    houses: Mapping[str, Mapping[str, Any]]
+    transformers: Mapping[str, Mapping[str, Any]]
+    status: Mapping[str, Any]
+    processes: Mapping[str, Mapping[str, Any]]
+    gateway: str
+    """`none` speaks, `webhooks` or `everything` is silent; empty where there is none."""
+    away: str = ""
+
+
+def look() -> World:
+    """Ask the control for everything at once."""
+    orders = [
+        {"do": "fleet", "order": {"do": "houses"}},
+        {"do": "fleet", "order": {"do": "transformers"}},
+        {"do": "fleet", "order": {"do": "status"}},
+        {"do": "processes"},
+        {"do": "gateway", "what": "state"},
+    ]
+    try:
+        houses, transformers, status, processes, gateway = map(_answer, control.ask_all(orders))
+    except control.ControlAway as error:
+        return World({}, {}, {}, {}, "", away=str(error))
+    return World(
+        {house["serial"]: house for house in houses.get("houses", ())},
+        {one["id"]: one for one in transformers.get("transformers", ())},
+        status,
+        processes.get("processes", {}),
+        gateway.get("gateway", {}).get("silence", ""),
+    )
+
+
+def _answer(answer: dict[str, Any] | control.ControlRefused) -> dict[str, Any]:
+    """What was refused is not known, and the rest of the page stands."""
+    return {} if isinstance(answer, control.ControlRefused) else answer
+
+
+# -- houses ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class HouseTile:
+    """One house in its street. `state` is `lit`, `dark` or `unknown`; `why` says what is behind it."""
+
+    serial: str
+    name: str
+    href: str
+    state: str
+    why: str
+    balance: str
+    low: bool
+    marks: list[str]
+
+
+def _tile(house: Supply, seen: Mapping[str, Any], standing: StandingNow | None) -> HouseTile:
+    return HouseTile(
+        serial=house.serial,
+        name=house.premise,
+        href=reverse("town:house", args=[house.serial]),
+        state=_light(seen),
+        why=_why(seen, standing),
+        balance="" if standing is None else formats.money(standing.balance_minor),
+        low=standing is not None and standing.standing != "fine",
+        marks=_marks(seen),
+    )
+
+
+def _light(seen: Mapping[str, Any]) -> str:
+    if not seen:
+        return "unknown"
+    return "lit" if seen["lit"] else "dark"
+
+
+def _why(seen: Mapping[str, Any], standing: StandingNow | None) -> str:
+    if not seen:
+        return _("nobody knows")
+    if not seen["powered"]:
+        return _("no grid")
+    if not seen["lit"]:
+        return _switch_state(seen)
+    return words.standing(standing.standing) if standing else _("lit")
+
+
+def _switch_state(seen: Mapping[str, Any]) -> str:
+    return _("waits for a hand") if seen["control_state"] == 2 else _("switched off")
+
+
+def _marks(seen: Mapping[str, Any]) -> list[str]:
+    """What a person in the street could see, and the utility cannot."""
+    if not seen:
+        return []
+    marks = [
+        (bool(seen["hook_w"]), _("wire")),
+        (bool(seen["tampers"]), _("tamper")),
+        (bool(seen["welded"]), _("welded")),
+        (not seen["reachable"], _("no link")),
+        (bool(seen["exporting_w"]), _("solar")),
+    ]
+    return [word for applies, word in marks if applies]
+
+
+# -- transformers ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TransformerRow:
+    """A transformer and the houses on it; `over` when its loss is beyond the limit."""
+
+    code: str
+    title: str
+    load: str
+    loss: str
+    loss_detail: str
+    over: bool
+    lit: int
+    houses: list[HouseTile]
+
+
+@dataclass(frozen=True, slots=True)
+class Feeder:
+    name: str
+    title: str
+    transformers: list[TransformerRow]
+
+
+def _transformer_title(code: str) -> str:
+    return _("Transformer %(code)s") % {"code": code} if code else _("Without a known transformer")
+
+
+def _loss(balance: TransformerBalance | None) -> tuple[str, str, bool]:
+    if balance is None or not balance.metered:
+        return _("not metered"), _("It has no meter of its own."), False
+    percent = balance.loss_percent
+    if percent is None or balance.known_to_at is None:
+        return _("not known yet"), _("An interval counts once every meter on it has reported."), False
+    detail = _("%(consumed)s of %(supplied)s kWh reached a meter, up to %(time)s") % {
+        "consumed": formats.kilowatt_hours(balance.consumed_wh),
+        "supplied": formats.kilowatt_hours(balance.supplied_wh),
+        "time": formats.clock_time(balance.known_to_at.astimezone(zone())),
+    }
+    return words.percent(percent), detail, percent > LOSS_LIMIT_PERCENT
+
+
+def _row(
+    code: str, tiles: list[HouseTile], balance: TransformerBalance | None, seen: Mapping[str, Any]
+) -> TransformerRow:
+    loss, detail, over = _loss(balance)
+    return TransformerRow(
+        code=code,
+        title=_transformer_title(code),
+        load=f"{seen['load_w'] / 1000:.2f} kW" if seen else "",
+        loss=loss,
+        loss_detail=detail,
+        over=over,
+        lit=sum(tile.state == "lit" for tile in tiles),
+        houses=tiles,
+    )
+
+
+def _feeders(houses: Iterable[Supply], world: World, now: datetime) -> list[Feeder]:
+    consumers = [house for house in houses if house.account_id is not None]
+    standings = supply.standings(house.account_id for house in consumers if house.account_id is not None)
+    balances = {one.transformer: one for one in transformer_balance(now - LOSS_OVER, now)}
+    found = []
+    for feeder, of_feeder in groupby(consumers, key=lambda house: house.feeder):
+        rows = []
+        for code, of_transformer in groupby(of_feeder, key=lambda house: house.transformer):
+            tiles = [
+                _tile(house, world.houses.get(house.serial, {}), standings.get(house.account_id or 0))
+                for house in of_transformer
+            ]
+            rows.append(_row(code, tiles, balances.get(code), world.transformers.get(code, {})))
+        title = _("Feeder %(name)s") % {"name": feeder} if feeder else _("Without a feeder")
+        found.append(Feeder(feeder, title, rows))
+    return found
+
+
+# -- what flows by -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of time."""
+
+    time: str
+    kind: str
+    text: str
+    place: str
+    href: str
+
+
+def _lines(seen: Iterable[feed.Happening], now: datetime) -> list[Line]:
+    return [
+        Line(
+            time=formats.moment(one.at.astimezone(zone()), now.date()),
+            kind=one.kind,
+            text=wording.happening(one),
+            place=one.place or one.serial,
+            href=reverse("town:house", args=[one.serial]) if one.serial else "",
+        )
+        for one in seen
+    ]
+
+
+# -- the loop ----------------------------------------------------------------------------------------------
+
+
+def _ring(feeders: list[Feeder], world: World, now: datetime, lit_ms: list[int]) -> list[ring.Station]:
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    figures = feed.loop(midnight)
+    tiles = [tile for feeder in feeders for row in feeder.transformers for tile in row.houses]
+    lit, dark = (sum(tile.state == state for tile in tiles) for state in ("lit", "dark"))
+    status = world.status
+    return [
+        ring.Station(
+            "meters",
+            _("Meters"),
+            f"{status['linked']}/{status['meters']}" if status else "?",
+            _("on line"),
+            ill=bool(status) and status["linked"] < status["meters"],
+        ),
+        _process("headend", _("Head end"), world, _("takes what they send")),
+        _process("pipeline", _("Pipeline"), world, _readings_note(figures.readings_at)),
+        ring.Station(
+            "ledger",
+            _("Ledger"),
+            formats.group_indian(str(figures.postings)),
+            _("postings, %(energy)s") % {"energy": formats.energy(figures.energy_wh // 100 * 100)},
+        ),
+        ring.Station(
+            "page",
+            _("Page"),
+            formats.money(figures.balance_minor),
+            ngettext("on %(n)d account", "on %(n)d accounts", len(tiles)) % {"n": len(tiles)},
+        ),
+        ring.Station(
+            "payment",
+            _("Payment"),
+            formats.money(figures.paid_minor),
+            _gateway_note(world.gateway, figures.payments),
+            ill=world.gateway in {"webhooks", "everything"},
+        ),
+        ring.Station(
+            "command",
+            _("Command"),
+            str(figures.under_way),
+            _("under way, %(n)d done today") % {"n": figures.carried_out},
+        ),
+        ring.Station("relay", _("Relay"), _("%(n)d lit") % {"n": lit}, _relay_note(dark, lit_ms)),
+    ]
+
+
+def _process(name: str, title: str, world: World, note: str) -> ring.Station:
+    child = world.processes.get(name)
+    if child is None:
+        return ring.Station(name, title, "?", note)
+    runs = child["state"] == "ready"
+    figure = _("runs") if runs else _("starts again")
+    if child["restarts"]:
+        note = ngettext("killed %(n)d time", "killed %(n)d times", child["restarts"]) % {
+            "n": child["restarts"]
+        }
+    return ring.Station(name, title, figure, note, ill=not runs)
+
+
+def _readings_note(readings_at: datetime | None) -> str:
+    if readings_at is None:
+        return _("no reading yet")
+    return _("readings to %(time)s") % {"time": formats.clock_time(readings_at.astimezone(zone()))}
+
+
+def _gateway_note(silence: str, payments: int) -> str:
+    if silence in {"webhooks", "everything"}:
+        return _("the gateway is silent")
+    return ngettext("%(n)d payment today", "%(n)d payments today", payments) % {"n": payments}
+
+
+def _relay_note(dark: int, lit_ms: list[int]) -> str:
+    if lit_ms:
+        return _("%(n)d dark; paid to lit %(s)s s") % {"n": dark, "s": seconds(median(lit_ms))}
+    return _("%(n)d dark") % {"n": dark}
+
+
+def seconds(milliseconds: float) -> str:
+    """`4.2`, in seconds."""
+    return f"{milliseconds / 1000:.1f}"
+
+
+# -- pages -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TownPage:
+    now: str
+    away: str
+    ring_wide: SafeString
+    ring_tall: SafeString
+    feeders: list[Feeder]
+    lines: list[Line]
+    loss_limit: int
+
+
+def town(now: datetime) -> TownPage:
+    """The part of the town that moves."""
+    world = look()
+    feeders = _feeders(supplies(now), world, now)
+    stations = _ring(feeders, world, now, supply.paid_to_lit_wall_ms(now - timedelta(days=1)))
+    title = _("The loop, from the meters round to the light")
+    return TownPage(
+        now=formats.moment(now, now.date()),
+        away=world.away,
+        ring_wide=ring.wide(stations, title),
+        ring_tall=ring.tall(stations, title),
+        feeders=feeders,
+        lines=_lines(feed.happenings(FEED_LINES), now),
+        loss_limit=LOSS_LIMIT_PERCENT,
+    )
+
+
+def feeder_names(now: datetime) -> list[str]:
+    """The feeders that can be cut."""
+    return sorted({house.feeder for house in supplies(now) if house.feeder})
+
+
+@dataclass(frozen=True, slots=True)
+class HouseHead:
+    """What of a house does not move."""
+
+    serial: str
+    name: str
+    number: str
+    email: str
+    account_href: str
+    transformer: str
+
+
+def house_head(serial: str, now: datetime) -> HouseHead | None:
+    """The house behind a meter; none where no consumer hangs on it."""
+    found = next((house for house in supplies(now, serial) if house.account_id is not None), None)
+    if found is None:
+        return None
+    return HouseHead(
+        serial=found.serial,
+        name=found.premise,
+        number=found.consumer_number,
+        email=found.email,
+        account_href=reverse("portal:account", args=[found.account_id]),
+        transformer=_transformer_title(found.transformer),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class HousePage:
+    """The part of a house's page that moves."""
+
+    serial: str
+    tile: HouseTile
+    facts: list[tuple[str, str]]
+    reason: str
+    lines: list[Line]
+    away: str
+
+
+def house(serial: str, now: datetime) -> HousePage | None:
+    """What is known of a house, what is true of it, and its story."""
+    found = next((one for one in supplies(now, serial) if one.account_id is not None), None)
+    if found is None or found.account_id is None:
+        return None
+    away, seen = _seen(serial)
+    standing = supply.standing(found.account_id)
+    return HousePage(
+        serial=serial,
+        tile=_tile(found, seen, standing),
+        facts=_facts(seen),
+        reason="" if standing is None else words.reason(standing.reason),
+        lines=_lines(feed.happenings(STORY_LINES, found.service_point_id), now),
+        away=away,
+    )
+
+
+def _seen(serial: str) -> tuple[str, Mapping[str, Any]]:
+    try:
+        houses = control.ask_fleet("houses", serials=[serial])["houses"]
+    except control.ControlError as error:
+        return str(error), {}
+    return "", houses[0]
+
+
+def _facts(seen: Mapping[str, Any]) -> list[tuple[str, str]]:
+    if not seen:
+        return []
+    return [
+        (_("Draws now"), f"{seen['active_w'] / 1000:.2f} kW"),
+        (_("Register"), formats.energy(seen["register_wh"])),
+        (_("Switch"), _("closed") if seen["output"] else _switch_state(seen)),
+        (_("Link"), _link(seen)),
+    ]
+
+
+def _link(seen: Mapping[str, Any]) -> str:
+    if not seen["reachable"]:
+        return _("out of reach")
+    return _("on line") if seen["linked"] else _("dials")
+
+
+@dataclass(frozen=True, slots=True)
+class Display:
+    """A meter's display: the page it shows now, and all of them; nothing while it is dark."""
+
+    pages: list[tuple[str, str, str]]
+    shown: tuple[str, str, str] | None
+    number: int
+
+
+def display(serial: str, turn: int) -> Display:
+    """The display's pages; `turn` says which is on."""
+    try:
+        found = control.ask_fleet("display", serials=[serial])["displays"][serial]
+    except control.ControlError:
+        found = []
+    shown = [(str(label), str(value), str(unit)) for label, value, unit in found]
+    number = turn % len(shown) if shown else 0
+    return Display(shown, shown[number] if shown else None, number)

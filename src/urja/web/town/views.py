@@ -1,0 +1,207 @@
+"""What each address of the town answers. It exists in a demonstration only, and for the machine that runs it."""
+
+from collections.abc import Callable
+from functools import wraps
+from hashlib import sha256
+from time import monotonic
+from typing import Any, Final
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.cache import get_conditional_response
+from django.utils.http import quote_etag, urlencode
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import cache_control
+from django.views.decorators.http import require_POST, require_safe
+
+from urja.web.portal.clock import business_now
+from urja.web.portal.operations_views import is_local
+from urja.web.portal.recent import Recent
+from urja.web.town import control, pages
+from urja.web.town.actions import ACTIONS, Action, of_scope
+
+_DRAWN_FOR_S: Final = 1.0
+"""However many look, the street is asked once a second."""
+_DISPLAY_TURN_S: Final = 3.0
+_REFRESH_S: Final = 5
+_KEPT: Final = 200
+
+type View = Callable[..., HttpResponse]
+
+
+def in_the_town(view: View) -> View:
+    """Elsewhere than in a demonstration, and from elsewhere than its machine, the page does not exist."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not (settings.URJA_DEMO and is_local(request)):
+            raise Http404
+        return view(request, *args, **kwargs)
+
+    return cache_control(private=True, no_store=True)(guarded)
+
+
+@in_the_town
+@require_safe
+def town(request: HttpRequest) -> HttpResponse:
+    """The whole town; with `every` it loads itself again, for who has no JavaScript."""
+    html, tag = _drawn_once("town", lambda: ("town/live.html", {"page": pages.town(business_now())}), request)
+    context = {
+        "live": html,
+        "tag": tag,
+        "feeders": pages.feeder_names(business_now()),
+        "of_feeder": of_scope("feeder"),
+        "of_town": of_scope("town"),
+        "done": _done(request),
+        "refresh_s": _refresh_s(request),
+        "every_s": _REFRESH_S,
+    }
+    return render(request, "town/town.html", context)
+
+
+@in_the_town
+@require_safe
+def live(request: HttpRequest) -> HttpResponse:
+    """The part of the town that moves; 304 while it does not."""
+    return _moved(
+        request,
+        *_drawn_once("town", lambda: ("town/live.html", {"page": pages.town(business_now())}), request),
+        "town/live_frame.html",
+        reverse("town:live"),
+    )
+
+
+@in_the_town
+@require_safe
+def house(request: HttpRequest, serial: str) -> HttpResponse:
+    """One house: its meter's display, its story, its buttons."""
+    head = pages.house_head(serial, business_now())
+    if head is None:
+        raise Http404
+    html, tag = _drawn_once(serial, lambda: _house_part(serial), request)
+    context = {
+        "head": head,
+        "live": html,
+        "tag": tag,
+        "display": pages.display(serial, _turn()),
+        "of_house": of_scope("house"),
+        "done": _done(request),
+        "refresh_s": _refresh_s(request),
+        "every_s": _REFRESH_S,
+    }
+    return render(request, "town/house.html", context)
+
+
+@in_the_town
+@require_safe
+def house_live(request: HttpRequest, serial: str) -> HttpResponse:
+    """The part of a house's page that moves."""
+    html, tag = _drawn_once(serial, lambda: _house_part(serial), request)
+    return _moved(request, html, tag, "town/live_frame.html", reverse("town:house-live", args=[serial]))
+
+
+def _house_part(serial: str) -> tuple[str, dict[str, Any]]:
+    page = pages.house(serial, business_now())
+    if page is None:
+        raise Http404
+    return "town/house_live.html", {"page": page}
+
+
+@in_the_town
+@require_safe
+def house_display(request: HttpRequest, serial: str) -> HttpResponse:
+    """The display alone, on the page that it has come to."""
+    return render(request, "town/display.html", {"display": pages.display(serial, _turn()), "serial": serial})
+
+
+def _turn() -> int:
+    return int(monotonic() / _DISPLAY_TURN_S)
+
+
+@in_the_town
+@require_POST
+def do(request: HttpRequest) -> HttpResponse:
+    """Carry out a button and go back to where it was pressed, which says what is to be seen next."""
+    action = ACTIONS.get(request.POST.get("action", ""))
+    if action is None:
+        raise Http404
+    target = request.POST.get("target", "")
+    back = reverse("town:house", args=[target]) if _of_a_house(action, target) else reverse("town:town")
+    try:
+        action.act(target)
+    except control.ControlError as error:
+        return redirect(f"{back}?{urlencode({'refused': str(error)[:200]})}")
+    return redirect(f"{back}?{urlencode({'done': action.key, 'target': target})}")
+
+
+def _of_a_house(action: Action, target: str) -> bool:
+    """Whether the button belongs to a house that there is."""
+    if action.scope != "house":
+        return False
+    if pages.house_head(target, business_now()) is None:
+        raise Http404
+    return True
+
+
+@in_the_town
+def decode(request: HttpRequest) -> HttpResponse:
+    """A pasted frame as a readable tree."""
+    frame = request.POST.get("frame", "").strip()
+    context: dict[str, Any] = {"frame": frame}
+    if frame:
+        try:
+            context |= control.ask("decode", frame=frame)
+        except control.ControlError as error:
+            context["refused"] = str(error)
+    return render(request, "town/decode.html", context)
+
+
+# -- drawing -----------------------------------------------------------------------------------------------
+
+
+def _drawn_once(
+    name: str, part: Callable[[], tuple[str, dict[str, Any]]], request: HttpRequest
+) -> tuple[SafeString, str]:
+    """A live part and its tag, drawn at most once a second for all who look at it in one language."""
+    key = f"{name} {get_language()}"
+    kept = _drawn.get(key)
+    if kept is None or monotonic() - kept[0] > _DRAWN_FOR_S:
+        template, context = part()
+        html = render_to_string(template, context, request)
+        kept = _drawn[key] = (monotonic(), html, sha256(html.encode()).hexdigest()[:20])
+    return kept[1], kept[2]
+
+
+_drawn: Recent[tuple[float, SafeString, str]] = Recent(_KEPT)
+
+
+def _moved(request: HttpRequest, html: SafeString, tag: str, frame: str, address: str) -> HttpResponse:
+    unchanged = get_conditional_response(request, etag=quote_etag(tag))
+    if unchanged is not None:
+        return unchanged
+    response = render(request, frame, {"live": html, "tag": tag, "address": address})
+    response["ETag"] = quote_etag(tag)
+    return response
+
+
+def _done(request: HttpRequest) -> dict[str, str] | None:
+    """What was just done, what is to be seen next and how the system holds; or that it was refused."""
+    if refused := request.GET.get("refused"):
+        return {"refused": _("That was not carried out: %(why)s") % {"why": refused}}
+    action = ACTIONS.get(request.GET.get("done", ""))
+    if action is None:
+        return None
+    return {
+        "done": str(action.done) % {"target": request.GET.get("target", "")},
+        "next": str(action.next),
+        "holds": str(action.holds),
+    }
+
+
+def _refresh_s(request: HttpRequest) -> int:
+    return _REFRESH_S if request.GET.get("every") == str(_REFRESH_S) else 0

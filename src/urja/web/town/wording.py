@@ -1,0 +1,110 @@
+"""What happened, in a sentence for whoever watches."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from urja.apps.supply.feed import Happening
+from urja.core.policy import Reason
+from urja.web.console.wording import reason, said, work
+from urja.web.portal import formats
+
+EVENTS: Final[dict[str, Promise]] = {
+    "101": gettext_lazy("Power failed"),
+    "102": gettext_lazy("Power is back"),
+    "201": gettext_lazy("A magnet is near the meter"),
+    "202": gettext_lazy("The magnet is gone"),
+    "203": gettext_lazy("The neutral is disturbed"),
+    "204": gettext_lazy("The neutral is well again"),
+    "215": gettext_lazy("Overload"),
+    "216": gettext_lazy("The overload is over"),
+    "251": gettext_lazy("The meter's cover was opened"),
+    "301": gettext_lazy("The meter has opened its switch"),
+    "302": gettext_lazy("The meter has closed its switch"),
+}
+"""Event codes of IS 15959 that mean something in a street; any other is named by its number."""
+
+ORDERS: Final[dict[str, Promise]] = {
+    "connect": gettext_lazy("Reconnection ordered"),
+    "disconnect": gettext_lazy("Cut ordered"),
+    "write_balance": gettext_lazy("Balance on its way to the meter's display"),
+}
+
+OUTCOMES: Final[dict[tuple[str, str], Promise]] = {
+    ("connect", "confirmed"): gettext_lazy("Reconnected: the meter itself says so"),
+    ("connect", "connected_load_unproven"): gettext_lazy("Reconnected, no load seen yet"),
+    ("connect", "waiting_for_person"): gettext_lazy("Ready: somebody must press the button at the meter"),
+    ("connect", "expired"): gettext_lazy("The reconnection has expired"),
+    ("connect", "failed"): gettext_lazy("The reconnection has failed"),
+    ("connect", "superseded"): gettext_lazy("The reconnection was replaced by a newer order"),
+    ("disconnect", "confirmed"): gettext_lazy("Cut: the meter itself says so"),
+    ("disconnect", "expired"): gettext_lazy("The cut has expired"),
+    ("disconnect", "failed"): gettext_lazy("The cut has failed"),
+    ("disconnect", "superseded"): gettext_lazy("The cut was called back"),
+    ("write_balance", "confirmed"): gettext_lazy("The display shows the balance"),
+}
+
+NOTICES: Final[dict[str, Promise]] = {
+    "requested": gettext_lazy("A message is written"),
+    "sent": gettext_lazy("A message is on its way"),
+    "delivered": gettext_lazy("A message was delivered"),
+    "failed": gettext_lazy("A message could not be delivered"),
+}
+
+
+def happening(seen: Happening) -> str:
+    """One sentence."""
+    return _SAYS[seen.kind](seen)
+
+
+def _order(seen: Happening) -> str:
+    return said(ORDERS.get(seen.what), seen.what)
+
+
+def _outcome(seen: Happening) -> str:
+    state = str(seen.detail["state"])
+    return said(OUTCOMES.get((seen.what, state)), f"{seen.what}: {state}")
+
+
+def _paid(seen: Happening) -> str:
+    return _("%(amount)s paid") % {"amount": _amount(seen.detail)}
+
+
+def _credited(seen: Happening) -> str:
+    return _("%(amount)s credited") % {"amount": _amount(seen.detail)}
+
+
+def _amount(detail: dict[str, Any]) -> str:
+    return formats.money(int(detail["amount_minor"]))
+
+
+def _notice(seen: Happening) -> str:
+    return f"{said(NOTICES.get(str(seen.detail['state'])), seen.what)} ({seen.what})"
+
+
+def _decided(seen: Happening) -> str:
+    return reason(Reason.from_json(seen.detail))
+
+
+def _event(seen: Happening) -> str:
+    known = EVENTS.get(seen.what)
+    return _("Event %(code)s") % {"code": seen.what} if known is None else str(known)
+
+
+def _work(seen: Happening) -> str:
+    return work(seen.what)
+
+
+_SAYS: Final[dict[str, Callable[[Happening], str]]] = {
+    "order": _order,
+    "outcome": _outcome,
+    "paid": _paid,
+    "credited": _credited,
+    "notice": _notice,
+    "standing": _decided,
+    "event": _event,
+    "work": _work,
+}

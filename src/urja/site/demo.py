@@ -30,12 +30,16 @@ from urja.base.clock import Anchor, Clock
 from urja.base.settings import Settings
 from urja.meter.fleet import FleetFile, serve_fleet, write_fleet_file
 from urja.meter.truth import read_truth
+from urja.site import supply_laws, town_laws
 from urja.site.exits import Exit, Refusal
 from urja.site.laws import Findings, examine
 from urja.site.options import load_settings
+from urja.site.outside import RESIDENTS, Outside, residents
 from urja.site.postgres import make_private, socket_directory
-from urja.site.street import build_town
-from urja.site.supervisor import HEADEND, PIPELINE, Box, ExtraChild, free_port, is_free
+from urja.site.secrets import Vault
+from urja.site.street import OPERATOR, build_town
+from urja.site.supervisor import HEADEND, PIPELINE, WEB, Box, ExtraChild, free_port, is_free
+from urja.site.town_control import Gateway, TownControl, keys_of_fleet
 
 MORNING: Final = day_time(9)
 """Local time at which a demonstration begins, on a business day."""
@@ -46,10 +50,12 @@ _WEB_PORT: Final = 8000
 _FLEET: Final = "fleet"
 _DRAIN_LIMIT_S: Final = 120.0
 _LIFE_EVERY_S: Final = 5.0
+_SLACK_S: Final = 15.0
+"""Real seconds in which a step of switching may be under way, beside the laws' own business time."""
 
 
 @click.command()
-@click.option("--meters", default=10, show_default=True, type=click.IntRange(1, 100_000), help="Houses.")
+@click.option("--meters", default=50, show_default=True, type=click.IntRange(1, 100_000), help="Houses.")
 @click.option(
     "--speed",
     default=60.0,
@@ -124,7 +130,7 @@ def _settings(port: int | None) -> Settings:
     """The configured settings, moved to loopback and to ports that are free."""
     settings = load_settings(None).settings
     zone = ZoneInfo(settings.utility.timezone)
-    web_port = port or (_WEB_PORT if is_free(settings.web.host, _WEB_PORT) else 0)
+    web_port = port or (_WEB_PORT if is_free(settings.web.host, _WEB_PORT) else free_port())
     replace = msgspec.structs.replace
     return replace(
         settings,
@@ -156,7 +162,8 @@ class _Street:
 
     def __init__(self, plan: Plan, settings: Settings, directory: Path) -> None:
         self.plan = plan
-        self.box = Box(directory, settings, demo=True)
+        self.outside = Outside.on_free_ports()
+        self.box = Box(directory, self.outside.known_to(settings), demo=True)
         self.zone = ZoneInfo(settings.utility.timezone)
         self.town = build_town(plan.meters, plan.seed)
         self.fleet_file = self.box.data.meters / "fleet.json"
@@ -181,7 +188,8 @@ class _Street:
                 return True
             raising.result()
             self._announce()
-            interrupted = await self._until(stopping)
+            async with self._town_control():
+                interrupted = await self._until(stopping)
             return True if interrupted or self.plan.seconds is None else await self._conclude()
         finally:
             stopping.cancel()
@@ -197,17 +205,28 @@ class _Street:
             self._check_known_town()
         else:
             await asyncio.to_thread(self._adopt)
-        fleet = msgspec.json.decode(self.fleet_file.read_bytes(), type=FleetFile)
-        await self.box.add(
-            ExtraChild(
-                _FLEET,
-                "urja.site.demo:run_fleet_child",
-                {"fleet": str(self.fleet_file)},
-                ready_port=fleet.status_port,
-            )
-        )
+        for child in self._children():
+            await self.box.add(child)
         self.began_at = self.box.clock.now()
         self.box.anchor_clock(Anchor(time.time(), self.began_at.timestamp(), self.plan.speed))
+        await self.box.add(residents(self.box.settings, self.town.houses, self.plan.seed))
+
+    def _children(self) -> list[ExtraChild]:
+        """The services outside first, then the meters that all of it is about."""
+        fleet = msgspec.json.decode(self.fleet_file.read_bytes(), type=FleetFile)
+        arguments = {"fleet": str(self.fleet_file)}
+        return [
+            *self.outside.children(self.box.settings, self._vault(), self.fleet_file.parent, self.plan.seed),
+            ExtraChild(_FLEET, "urja.site.demo:run_fleet_child", arguments, ready_port=fleet.status_port),
+        ]
+
+    def _vault(self) -> Vault:
+        return Vault.open(self.box.data.secrets)
+
+    def _town_control(self) -> TownControl:
+        secret = self._vault().payments.key_secret
+        gateway = Gateway(self.outside.gateway_url, self.box.settings.payments.key_id, secret)
+        return TownControl(self.box, self.control, gateway, keys=keys_of_fleet(self.fleet_file))
 
     def _check_known_town(self) -> None:
         kept = msgspec.json.decode(self.fleet_file.read_bytes(), type=FleetFile)
@@ -264,8 +283,11 @@ class _Street:
             f"""
   {self.plan.meters} houses, {self.plan.speed:g} times real time, from {self._local(self.began_at)}
 
+  The town          {address}/town/
   Consumer's page   {address}/
                     sign in as {self.town.houses[0].email}
+  Operator's view   {address}/console/
+                    sign in as {OPERATOR}
   Sign-in codes     {address}/demo/outbox/
   Data and logs     {self.box.data.path}
   Stop              Ctrl-C
@@ -326,14 +348,17 @@ class _Street:
     # -- the end ------------------------------------------------------------------------------------------
 
     async def _conclude(self) -> bool:
-        """Stop the meters at an interval's end, await what is under way, examine, report."""
+        """Let nobody recharge any more, stop the meters at an interval's end, await what is under way, examine."""
         click.echo("Time is up: the meters finish their interval …", err=True)
+        await self.box.stop_child(RESIDENTS)
         closed = await self._order("close")
         horizon = datetime.fromisoformat(closed["closed_at"])
         settled = await self._settle(horizon)
-        for name in (_FLEET, HEADEND, PIPELINE):
+        houses = (await self._order("houses"))["houses"]
+        payments = await asyncio.to_thread(self.outside.book, self._vault())
+        for name in (_FLEET, HEADEND, PIPELINE, WEB):
             await self.box.stop_child(name)
-        findings = await asyncio.to_thread(self._examine, horizon)
+        findings = await asyncio.to_thread(self._examine, horizon, payments, houses)
         self._report(findings, closed, horizon, settled=settled)
         return all(findings.laws.values())
 
@@ -359,12 +384,28 @@ class _Street:
         from urja.site.laws import complete
 
         with psycopg.connect(self.box.secrets.database_owner) as connection:
-            return complete(connection, horizon, self.zone)
+            return complete(connection, horizon, self.zone) and town_laws.credited(
+                connection, self.outside.book(self._vault())
+            )
 
-    def _examine(self, horizon: datetime) -> Findings:
+    def _examine(
+        self, horizon: datetime, payments: list[dict[str, Any]], houses: list[dict[str, Any]]
+    ) -> Findings:
+        """The laws of energy and money, of switching, and of the town's other books; and the report's figures."""
+        from urja.apps.supply.queries import paid_to_lit_wall_ms
+
         records = read_truth(self.fleet_file.parent / "truth.jsonl")
+        now = self.box.clock.now()
         with psycopg.connect(self.box.secrets.database_owner) as connection:
-            return examine(connection, records, horizon, self.box.clock.now(), self.zone)
+            spine = examine(connection, records, horizon, now, self.zone)
+            slack = supply_laws.SLACK + timedelta(seconds=_SLACK_S * self.plan.speed)
+            others = [
+                *supply_laws.examine(connection, now, self.zone.key, slack),
+                *town_laws.examine(connection, payments, houses),
+            ]
+            figures = town_laws.figures(connection, payments)
+        lit = town_laws.spread(paid_to_lit_wall_ms(self.began_at))
+        return spine.with_more(others, {**figures, "paid_to_lit_ms": lit})
 
     def _report(self, findings: Findings, fleet: dict[str, Any], horizon: datetime, *, settled: bool) -> None:
         report = {

@@ -119,7 +119,6 @@ def complete(connection: Connection, horizon: datetime, zone: ZoneInfo) -> bool:
                 connection,
                 "SELECT (SELECT count(*) FROM ledger_credit_request WHERE posted_at IS NULL)"
                 " + (SELECT count(*) FROM ledger_debit_request WHERE posted_at IS NULL)"
-                " + (SELECT count(*) FROM payments_order WHERE ask_at IS NOT NULL AND state <> 'created')"
                 " + (SELECT count(*) FROM payments_inbox WHERE processed_at IS NULL)"
                 " + (SELECT count(*) FROM commands_command WHERE ended_at IS NULL)",
             ),

@@ -18,6 +18,9 @@ Habit = Literal["early", "warned", "dark", "never"]
 
 Means = Literal["upi", "card", "wallet"]
 
+OPERATOR: Final = "operator@street.example"
+"""Who sits in the control room."""
+
 HOUSES_PER_TRANSFORMER: Final = 10
 TRANSFORMERS_PER_FEEDER: Final = 3
 

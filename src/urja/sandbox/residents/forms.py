@@ -1,0 +1,67 @@
+"""Forms on pages, found and filled in as a person would: by what is on the page and nothing else."""
+
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from urllib.parse import urljoin
+
+import httpx
+
+
+@dataclass(slots=True)
+class Form:
+    """One form: where it goes, how, and its fields with the values that stand in them."""
+
+    action: str
+    method: str
+    fields: dict[str, str] = field(default_factory=dict)
+
+
+class _Reader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.forms: list[Form] = []
+        self._open: Form | None = None
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {name: value or "" for name, value in attrs}
+        if tag == "form":
+            self._open = Form(values.get("action", ""), values.get("method", "get").lower())
+            self.forms.append(self._open)
+        elif tag == "input" and self._open is not None and values.get("name"):
+            if values.get("type") in ("checkbox", "radio") and "checked" not in values:
+                return
+            self._open.fields[values["name"]] = values.get("value", "")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "form":
+            self._open = None
+
+
+def forms_of(page: httpx.Response) -> list[Form]:
+    """All forms of a page, in order."""
+    reader = _Reader()
+    reader.feed(page.text)
+    return reader.forms
+
+
+class NoSuchFormError(LookupError):
+    """The page does not have the form that a person would look for on it."""
+
+
+def form_with(page: httpx.Response, *, name: str | None = None, action: str = "") -> Form:
+    """The first form that has a field `name` and whose address contains `action`."""
+    for form in forms_of(page):
+        if (name is None or name in form.fields) and action in form.action:
+            return form
+    raise NoSuchFormError(f"{page.url} has no form with {name or 'any field'} to {action or 'anywhere'}")
+
+
+async def submit(
+    client: httpx.AsyncClient, page: httpx.Response, form: Form, **values: str
+) -> httpx.Response:
+    """Send a form with some fields filled in, and follow where it leads."""
+    address = urljoin(str(page.url), form.action or str(page.url))
+    content = {**form.fields, **values}
+    if form.method == "get":
+        return await client.get(address, params=content)
+    return await client.post(address, data=content, headers={"referer": str(page.url)})

@@ -1,0 +1,149 @@
+"""One household with its habit: when it looks, when it recharges, and how it pays."""
+
+import random
+import re
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Final, Literal
+
+import httpx
+import structlog
+from msgspec import Meta, Struct
+
+from urja.sandbox.residents.forms import NoSuchFormError, form_with, submit
+
+log = structlog.get_logger()
+
+Habit = Literal["early", "warned", "dark", "never"]
+Means = Literal["upi", "card", "wallet"]
+
+EARLY_DAYS: Final = 4
+_CARD: Final = "4111 1111 1111 1111"
+_LOOKS_EVERY: Final = {
+    "early": timedelta(hours=6),
+    "warned": timedelta(hours=2),
+    "dark": timedelta(minutes=20),
+    "never": timedelta(hours=12),
+}
+"""Business time between two looks at the page, on the mean. Who sits in the dark looks often."""
+_SHOPPING: Final = timedelta(minutes=45)
+"""After a recharge a household does something else for a while."""
+
+
+class Person(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who signs in, and how this household lives with a prepaid meter."""
+
+    email: str
+    habit: Habit
+    means: Means
+    seed: Annotated[int, Meta(ge=0)]
+
+
+class SignInRefusedError(Exception):
+    """The portal gave no code, or did not take it; the person tries again later."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """What the residents have done, for the demonstration's status."""
+
+    looks: int = 0
+    recharges: int = 0
+    failures: int = 0
+
+
+@dataclass(slots=True)
+class Resident:
+    """A person with a browser. Every step goes through a page or the balance that the portal gives to programs."""
+
+    person: Person
+    client: httpx.AsyncClient
+    outbox: str
+    counts: Counts
+    account: str = ""
+    chance: random.Random = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.chance = random.Random(f"resident {self.person.seed}")  # noqa: S311 - a habit, not a secret
+
+    def first_look(self, now: datetime) -> datetime:
+        """Somewhere in the first interval of this habit."""
+        return now + _LOOKS_EVERY[self.person.habit] * self.chance.random()
+
+    async def visit(self, now: datetime) -> datetime:
+        """Look at the balance, recharge if it is time to; when to look again (business time)."""
+        pause = _LOOKS_EVERY[self.person.habit] * self.chance.uniform(0.5, 1.5)
+        try:
+            seen = await self._look()
+            if seen is not None and self._time_to_pay(seen):
+                await self._recharge(self.chance.choice((100, 200, 200, 300, 500)))
+                pause = max(pause, _SHOPPING)
+        except (httpx.HTTPError, NoSuchFormError, SignInRefusedError) as error:
+            self.counts.failures += 1
+            log.warning(
+                "a resident will try again", resident=self.person.email, error=str(error) or repr(error)
+            )
+        return now + pause
+
+    def _time_to_pay(self, seen: dict[str, Any]) -> bool:
+        match self.person.habit:
+            case "early":
+                return seen["balance_minor"] <= 0 or (
+                    seen["days_left"] is not None and float(seen["days_left"]) < EARLY_DAYS
+                )
+            case "warned":
+                return seen["standing"] not in (None, "fine")
+            case "dark":
+                return bool(seen["supply"] == "off")
+        return False
+
+    async def _look(self) -> dict[str, Any] | None:
+        if not self.account:
+            await self._sign_in()
+        answer = await self.client.get(f"/api/v1/accounts/{self.account}/balance")
+        if answer.status_code in (401, 403, 404):
+            # Signed out meanwhile: in again at the next look.
+            self.account = ""
+            return None
+        answer.raise_for_status()
+        self.counts.looks += 1
+        seen: dict[str, Any] = answer.json()
+        return seen
+
+    async def _sign_in(self) -> None:
+        page = (await self.client.get("/sign-in/")).raise_for_status()
+        page = await submit(self.client, page, form_with(page, name="email"), email=self.person.email)
+        page.raise_for_status()
+        code = await self._code()
+        page = await submit(self.client, page, form_with(page, name="code"), code=code)
+        found = re.search(r"/accounts/(\d+)/", page.text)
+        if found is None:
+            raise SignInRefusedError(f"no account to be seen at {page.url}")
+        self.account = found.group(1)
+
+    async def _code(self) -> str:
+        """The newest code in the demonstration's outbox that was sent to this person."""
+        page = (await self.client.get(self.outbox)).raise_for_status()
+        found = re.search(re.escape(self.person.email) + r".{0,600}?\b(\d{6})\b", page.text, re.DOTALL)
+        if found is None:
+            raise SignInRefusedError("no code has come")
+        return found.group(1)
+
+    async def _recharge(self, rupees: int) -> None:
+        page = (await self.client.get(f"/accounts/{self.account}/recharge/")).raise_for_status()
+        page = await submit(self.client, page, form_with(page, name="amount"), amount=str(rupees))
+        page.raise_for_status()
+        page = await self._confirm(page)
+        form = form_with(page, action=f"/{self.person.means}")
+        values = {"number": _CARD} if self.person.means == "card" else {}
+        (await submit(self.client, page, form, **values)).raise_for_status()
+        self.counts.recharges += 1
+        log.info("recharged", resident=self.person.email, rupees=rupees, means=self.person.means)
+
+    async def _confirm(self, page: httpx.Response) -> httpx.Response:
+        """The portal first says what the amount will do; a second button leads to the gateway."""
+        if "/pay/" in page.url.path:
+            return page
+        return (
+            await submit(self.client, page, form_with(page, name="amount", action="pay"))
+        ).raise_for_status()

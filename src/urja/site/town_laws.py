@@ -1,0 +1,134 @@
+"""The town's laws against books that Urja did not write: the gateway's, and the meters' own switches."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+import psycopg
+
+from urja.site.verify import Finding
+
+type Connection = psycopg.Connection[Any]
+
+PROVIDER: Final = "razorpay"
+_SHOWN: Final = 20
+
+
+def examine(
+    connection: Connection, payments: list[dict[str, Any]], houses: list[dict[str, Any]]
+) -> list[Finding]:
+    """`payments` are the rows of the gateway's book, `houses` the fleet's answer of that name."""
+    checks = [
+        (
+            "paid_is_credited_once",
+            "each captured payment of the gateway's book is credited once, with its amount, and no other is",
+            _credited(connection, payments),
+        ),
+        (
+            "returned_is_debited_once",
+            "what the gateway gave back of a credited payment is taken off the account, once",
+            _debited(connection, payments),
+        ),
+        (
+            "switch_is_last_command",
+            "each meter's switch stands as the last confirmed command left it",
+            _switched(connection, houses),
+        ),
+        ("commands_end", "each command has ended in one state, or is still in time", _unended(connection)),
+    ]
+    return [Finding(law, sentence, tuple(found)[:_SHOWN]) for law, sentence, found in checks]
+
+
+def credited(connection: Connection, payments: list[dict[str, Any]]) -> bool:
+    """Whether the ledger has caught up with the gateway's book."""
+    return not any((*_credited(connection, payments), *_debited(connection, payments)))
+
+
+def figures(connection: Connection, payments: list[dict[str, Any]]) -> dict[str, int]:
+    """Recharges in both books, and what was switched."""
+    counts = dict(
+        connection.execute(
+            "SELECT kind, count(*) FROM commands_command WHERE kind IN ('connect', 'disconnect') "
+            "AND state IN ('confirmed', 'connected_load_unproven', 'waiting_for_person') GROUP BY kind"
+        ).fetchall()
+    )
+    return {
+        "recharges_paid": sum(bool(payment["captured"]) for payment in payments),
+        "recharges_credited": len(_credits(connection)),
+        "disconnects": counts.get("disconnect", 0),
+        "reconnects": counts.get("connect", 0),
+    }
+
+
+def spread(durations_ms: list[int]) -> dict[str, int | None]:
+    """Median, 95th percentile and greatest of sorted durations; none where there is none."""
+    if not durations_ms:
+        return {"p50": None, "p95": None, "max": None}
+    ranks = {"p50": 0.5, "p95": 0.95, "max": 1.0}
+    last = len(durations_ms) - 1
+    return {name: durations_ms[round(share * last)] for name, share in ranks.items()}
+
+
+def _credits(connection: Connection) -> dict[str, list[tuple[int, bool]]]:
+    """Amount and whether it is posted, of each credit of a recharge, by the gateway's payment id."""
+    credited: dict[str, list[tuple[int, bool]]] = defaultdict(list)
+    for key, amount, posted in connection.execute(
+        "SELECT c.idempotency_key, c.amount_minor, e.seq IS NOT NULL FROM ledger_credit_request c "
+        "LEFT JOIN ledger_entry e ON e.bucket = c.id >> 40 AND e.origin = 'credit' "
+        "AND (e.inputs->>'request')::bigint = c.id AND e.amount_minor = c.amount_minor "
+        "WHERE c.kind = 'recharge'"
+    ):
+        credited[key.removeprefix(f"{PROVIDER}:")].append((amount, posted))
+    return credited
+
+
+def _credited(connection: Connection, payments: list[dict[str, Any]]) -> Iterator[str]:
+    credited = _credits(connection)
+    for payment in payments:
+        found = credited.pop(payment["id"], [])
+        wanted = [(payment["amount"], True)] if payment["captured"] else []
+        if found != wanted:
+            yield f"payment {payment['id']} is {payment['state']} of {payment['amount']}; credited: {found}"
+    for payment_id, found in credited.items():
+        yield f"payment {payment_id} is not in the gateway's book; credited: {found}"
+
+
+def _debited(connection: Connection, payments: list[dict[str, Any]]) -> Iterator[str]:
+    returned = dict(
+        connection.execute(
+            "SELECT p.payment_id, sum(-e.amount_minor)::bigint FROM payments_refund r "
+            "JOIN payments_payment p ON p.id = r.payment_id "
+            "JOIN ledger_entry e ON e.bucket = r.debit_id >> 40 AND e.origin = 'debit' "
+            "AND (e.inputs->>'request')::bigint = r.debit_id GROUP BY p.payment_id"
+        ).fetchall()
+    )
+    for payment in payments:
+        wanted = payment["refunds_processed"] if payment["captured"] else 0
+        if returned.get(payment["id"], 0) != wanted:
+            yield f"{wanted} of payment {payment['id']} went back, {returned.get(payment['id'], 0)} was debited"
+
+
+def _switched(connection: Connection, houses: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """The control state is compared, not the light: a welded switch obeys and lights on, which is another law's."""
+    last = dict(
+        connection.execute(
+            "SELECT DISTINCT ON (c.device_id) d.serial, c.kind FROM commands_command c "
+            "JOIN registry_device d ON d.id = c.device_id "
+            "WHERE c.kind IN ('connect', 'disconnect') AND c.state IN ('confirmed', 'connected_load_unproven') "
+            "ORDER BY c.device_id, c.sequence DESC"
+        ).fetchall()
+    )
+    for house in houses:
+        wanted = last.get(house["serial"])
+        off = house["control_state"] == 0
+        if wanted is not None and off != (wanted == "disconnect"):
+            yield f"meter {house['serial']} is {'off' if off else 'on'}; its last confirmed command is {wanted}"
+
+
+def _unended(connection: Connection) -> Iterator[str]:
+    rows = connection.execute(
+        "SELECT id, kind, state FROM commands_command WHERE (ended_at IS NULL) <> "
+        "(state IN ('queued', 'sent', 'acknowledged')) ORDER BY id LIMIT 20"
+    )
+    for number, kind, state in rows:
+        yield f"command {number} ({kind}) is {state} and its end says otherwise"

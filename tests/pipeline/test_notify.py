@@ -1,12 +1,15 @@
 """The stage `notify` against a real message service over HTTP, with the portal's own door for receipts."""
 
+import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from tests.apps.street import START, adopt
 from tests.pipeline.test_post import load as load_tariff
@@ -14,6 +17,8 @@ from tests.sandbox.conftest import KEYS, WEBHOOK_SECRET, Receiver, arguments
 
 from urja.base.clock import SteppedClock
 from urja.base.settings import UtilitySettings
+from urja.sandbox.control import Silence
+from urja.sandbox.outbox import sign
 from urja.sandbox.service import running
 from urja.sandbox.sms.arguments import SmsArguments
 from urja.sandbox.sms.service import SmsService
@@ -90,8 +95,6 @@ class Desk:
 
 @pytest.fixture
 async def receiver() -> AsyncIterator[Receiver]:
-    import asyncio
-
     receiver = Receiver()
     server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0)
     receiver.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hooks/sms/"
@@ -110,6 +113,7 @@ def account(database):
 @pytest.fixture
 def open_desk(database, account, receiver, tmp_path: Path):
     from asgiref.sync import sync_to_async
+    from django.db import connections
     from django.test import AsyncClient, override_settings
 
     from urja.apps.notices.providers.sandbox.client import Client
@@ -118,16 +122,13 @@ def open_desk(database, account, receiver, tmp_path: Path):
     @contextlib.asynccontextmanager
     async def open_(**rates: Any) -> AsyncIterator[Desk]:
         clock = SteppedClock(START + 9 * HOUR)
-        given = SmsArguments(**arguments(tmp_path, receiver.url))
-        import msgspec
-
         given = msgspec.convert(arguments(tmp_path, receiver.url, messages=rates), SmsArguments)
         service = SmsService(given, UtilitySettings(name="Urja Nagar"), clock)
 
         async def in_thread(function, *args):
             return await sync_to_async(function)(*args)
 
-        async with running(service, given, stepped=False) as at:
+        async with running(service, given) as at:
             messenger = Client(at.url, *KEYS, timeout_s=2.0)
             desk = Desk(service, receiver, clock, None, account.account_id, AsyncClient())
             desk.stage = Notify(
@@ -140,6 +141,8 @@ def open_desk(database, account, receiver, tmp_path: Path):
             ):
                 yield desk
             await desk.stage.close()
+            # The thread that asks outlives the test, and the test's database does not.
+            await sync_to_async(connections.close_all)()
 
     return open_
 
@@ -166,3 +169,241 @@ async def test_from_request_to_delivery(open_desk):
 
         notice = await desk.notice(id_)
         assert (notice.state, notice.delivered_at) == ("delivered", at)
+
+
+async def test_a_receipt_that_never_comes_is_asked_for_and_then_given_up(open_desk):
+    async with open_desk(never=1.0) as desk:
+        id_ = await desk.ask_for()
+        await desk.run()
+        for _ in range(5):
+            await desk.run(minutes=20)
+
+        notice = await desk.notice(id_)
+        assert (notice.state, notice.questions) == ("sent", 3), "after 15 minutes, then with growing pauses"
+
+        await desk.run(hours=24)
+        notice = await desk.notice(id_)
+        assert (notice.state, notice.ended_at) == ("unconfirmed", desk.clock.now())
+        assert len(desk.sent()) == 1
+
+
+async def test_a_receipt_that_was_lost_is_learnt_by_asking(open_desk):
+    async with open_desk() as desk:
+        id_ = await desk.ask_for()
+        await desk.run()
+        desk.service.tick(desk.clock.now() + timedelta(seconds=10))  # nobody takes its webhook to the portal
+
+        await desk.run(minutes=16)
+
+        notice = await desk.notice(id_)
+        assert notice.state == "delivered"
+        assert notice.delivered_at <= desk.clock.now() - 15 * MINUTE
+
+
+async def test_a_receipt_counts_however_late(open_desk):
+    async with open_desk(late=1.0, late_s=[90_000.0, 90_000.0]) as desk:
+        id_ = await desk.ask_for()
+        await desk.run()
+        await desk.run(hours=24)
+        assert (await desk.notice(id_)).state == "unconfirmed"
+
+        await desk.report(hours=2)
+        await desk.run()
+
+        assert (await desk.notice(id_)).state == "delivered"
+
+
+async def test_a_message_that_could_not_be_delivered_has_failed_until_it_is_delivered_after_all(open_desk):
+    async with open_desk(fail=1.0) as desk:
+        id_ = await desk.ask_for()
+        await desk.run()
+        await desk.report(seconds=10)
+        await desk.run()
+        notice = await desk.notice(id_)
+        assert (notice.state, notice.failure, notice.delivered_at) == ("failed", "undeliverable", None)
+
+        await desk.knock(*signed(id_, "delivered"))
+        await desk.run()
+        await desk.knock(*signed(id_, "failed"))
+        await desk.run()
+
+        notice = await desk.notice(id_)
+        assert (notice.state, notice.failure) == ("delivered", "")
+
+
+async def test_a_forged_receipt_is_turned_away_and_leaves_no_trace(open_desk):
+    from urja.apps.notices.models import Receipt
+
+    async with open_desk(never=1.0) as desk:
+        id_ = await desk.ask_for()
+        await desk.run()
+        body, signature = signed(id_, "delivered")
+        other = body.replace(b"delivered", b"failed   ")
+        answers = [
+            await desk.knock(body, ""),
+            await desk.knock(body, sign("another secret", body)),
+            await desk.knock(other, signature),
+            await desk.knock(body, "ü"),
+            await desk.knock(b"x" * 20_000, sign(WEBHOOK_SECRET, b"x" * 20_000)),
+        ]
+        await desk.run()
+
+        assert answers == [401, 401, 401, 401, 413]
+        assert (await desk.notice(id_)).state == "sent"
+        assert await Receipt.objects.acount() == 0
+        assert (await desk.web.get("/hooks/sms/")).status_code == 405
+
+
+async def test_a_repeated_receipt_changes_nothing_twice(open_desk):
+    from urja.apps.notices.models import Receipt
+
+    async with open_desk(never=1.0) as desk:
+        id_ = await desk.ask_for()
+        await desk.run()
+        receipt = signed(id_, "delivered", at=desk.clock.now())
+        assert [await desk.knock(*receipt) for _ in range(3)] == [204] * 3
+        await desk.run(seconds=1)
+        first = await desk.notice(id_)
+        await desk.knock(*receipt)
+        await desk.knock(*signed(id_, "delivered", at=desk.clock.now() + HOUR))
+        await desk.run(hours=2)
+
+        assert (await desk.notice(id_)).delivered_at == first.delivered_at
+        assert [receipt.outcome async for receipt in Receipt.objects.order_by("id")] == [
+            "delivered",
+            "nothing",
+        ]
+
+
+async def test_a_signed_receipt_that_says_nothing_is_set_aside(open_desk):
+    from urja.apps.notices.models import Receipt
+
+    async with open_desk() as desk:
+        bodies = [
+            b"",
+            b"not JSON",
+            b'{"ref": 7}',
+            signed("x", "delivered")[0],
+            signed(987654, "delivered")[0],
+        ]
+        for body in bodies:
+            assert await desk.knock(body, sign(WEBHOOK_SECRET, body)) == 204
+        await desk.run()
+
+        outcomes = [receipt.outcome async for receipt in Receipt.objects.order_by("id")]
+        assert outcomes == ["unreadable"] * 3 + ["unknown"] * 2
+
+
+async def test_a_receipt_may_be_quicker_than_the_answer(open_desk):
+    async with open_desk() as desk:
+        id_ = await desk.ask_for()
+        await desk.knock(*signed(id_, "delivered", at=desk.clock.now()))
+
+        await desk.run()
+
+        notice = await desk.notice(id_)
+        assert (notice.state, notice.sent_at) == ("delivered", desk.clock.now())
+
+
+async def test_a_service_that_is_away_is_left_alone_for_a_while_and_gets_each_message_once(open_desk):
+    async with open_desk() as desk:
+        await silence(desk)
+        ids = [await desk.ask_for(key=f"n{number}") for number in range(3)]
+        assert (await desk.run()).lag == 3
+        notice = await desk.notice(ids[0])
+        assert (notice.state, notice.attempts, notice.detail) == ("requested", 1, "answered 503")
+
+        desk.clock.advance(MINUTE)
+        await desk.stage.run_once(desk.clock.now())
+        assert (await desk.notice(ids[0])).attempts == 1, "by the wall's clock it is too soon"
+        await desk.run(minutes=5)
+        assert (await desk.notice(ids[0])).attempts == 2
+
+        desk.service.control.turn(Silence.NONE)
+        await desk.run(minutes=30)
+
+        assert sorted(row["ref"] for row in desk.sent()) == sorted(map(str, ids))
+        assert {(await desk.notice(id_)).state for id_ in ids} == {"sent"}
+
+
+async def test_an_answer_that_was_lost_does_not_send_twice(open_desk):
+    async with open_desk() as desk:
+        id_ = await desk.ask_for()
+        await desk.run()
+        from urja.apps.notices.models import Notice
+
+        await Notice.objects.filter(id=id_).aupdate(state="requested", due_at=None)
+        await desk.run(minutes=1)
+
+        assert len(desk.sent()) == 1
+        assert (await desk.notice(id_)).state == "sent"
+
+
+async def test_what_is_old_or_overtaken_is_not_sent(open_desk, account):
+    from asgiref.sync import sync_to_async
+
+    from urja.apps.ledger.operations import request_credit
+    from urja.pipeline import post
+
+    async with open_desk() as desk:
+        await silence(desk)
+        old = await desk.ask_for(key="old")
+        await desk.run()
+        await desk.run(hours=12)
+        overtaken = await desk.ask_for(key="overtaken")
+        desk.clock.advance(MINUTE)
+        await sync_to_async(request_credit)(
+            account_id=account.account_id,
+            amount_minor=50_000,
+            kind="recharge",
+            idempotency_key="sandbox:pay_1",
+            requested_at=desk.clock.now(),
+        )
+        await sync_to_async(post.run_once)(desk.clock.now())
+        desk.service.control.turn(Silence.NONE)
+        await desk.run(minutes=1)
+
+        assert ((await desk.notice(old)).state, (await desk.notice(old)).failure) == ("failed", "not_taken")
+        assert (await desk.notice(overtaken)).failure == "outdated"
+        assert [row["text"].split(".")[0] for row in desk.sent()] == ["We have received your ₹500"]
+
+
+async def test_a_number_that_the_service_refuses_ends_at_once(open_desk):
+    from urja.apps.notices.models import Notice
+
+    async with open_desk() as desk:
+        id_ = await desk.ask_for()
+        await Notice.objects.filter(id=id_).aupdate(text="x" * 1001, recipient=PHONE)
+        await desk.run()
+        notice = await desk.notice(id_)
+        assert (notice.state, notice.failure, notice.attempts) == ("failed", "refused", 1)
+
+
+async def test_nobody_to_write_to_and_nothing_to_send_with(open_desk, account):
+    from urja.apps.registry.models import AccountAccess
+    from urja.pipeline.notify import Notify
+
+    async with open_desk() as desk:
+        await AccountAccess.objects.all().aupdate(phone=None, language="hi")
+        id_ = await desk.ask_for()
+        await desk.run()
+        notice = await desk.notice(id_)
+        assert (notice.state, notice.failure, notice.language) == ("failed", "no_number", "hi")
+        assert notice.text.startswith("आपकी शेष राशि ₹42 लगभग")
+        assert desk.sent() == []
+
+        other = await desk.ask_for(key="two")
+        await Notify(None, desk.stage._in_thread).run_once(desk.clock.now())
+        assert (await desk.notice(other)).failure == "no_service"
+
+
+async def silence(desk):
+    desk.service.control.turn(Silence.EVERYTHING)
+
+
+def signed(ref, status, at=None):
+    """A receipt as the service would send it, and its signature."""
+    at_s = int((at or START + 9 * HOUR).timestamp())
+    receipt = {"event": f"message.{status}", "id": "sms_1", "ref": str(ref), "status": status, "at": at_s}
+    body = json.dumps(receipt).encode()
+    return body, sign(WEBHOOK_SECRET, body)

@@ -52,14 +52,22 @@ class House:
         self.sequence = 0
         plain = seeded(f"{number:08}", device_type, 3, start_wh=5000, listen=listens)
         self.identity: Identity = msgspec.structs.replace(plain, relay=relay or RelayOptions())
-        self.meter = Meter(self.identity, clock.now() - dt.timedelta(days=1))
-        self.meter.live_through(clock.now())
+        self._mount()
+
+    def _mount(self) -> None:
+        self.meter = Meter(self.identity, self.clock.now() - dt.timedelta(days=1))
+        self.meter.live_through(self.clock.now())
         self.station = Station(
             self.meter,
-            now=clock.now,
+            now=self.clock.now,
             entropy=lambda size: bytes(range(size)),
             plan=FaultPlan(self.identity.serial),
         )
+
+    def pretend(self, **changes: str) -> None:
+        """Be another meter than the one that is known: with other keys, for one."""
+        self.identity = msgspec.structs.replace(self.identity, **changes)
+        self._mount()
 
     @property
     def device_id(self) -> int:

@@ -147,6 +147,64 @@ class TestInOrder:
         assert confirmed == sorted(confirmed)
 
 
+class TestStrangers:
+    """A meter that has dialled in and has nothing to push is asked who it is when an order waits for it."""
+
+    async def test_a_silent_meter_is_told(self, start_headend, desk, pipeline, stepped_clock):
+        house = House(stepped_clock)
+        await pipeline.put_device(house.entry())
+        order, again = house.order("disconnect"), house.order("connect")
+        async with start_headend() as headend, house.dialled_in(headend.gate.port):
+            assert headend.gate.by_slot == {}
+            await desk.send(order)
+            [end] = await desk.end_of(order, within_s=10)
+            # It has proven itself, and is known from then on.
+            await until(lambda: list(headend.gate.by_slot) == [0])
+            await desk.send(again)
+            [later] = await desk.end_of(again)
+        assert (end.state, later.state) == ("confirmed", "confirmed")
+        assert house.station.counts.connections == 1
+
+    async def test_after_a_head_ends_restart_too(self, start_headend, desk, pipeline, stepped_clock):
+        house = House(stepped_clock)
+        await pipeline.put_device(house.entry())
+        order, port = house.order("disconnect"), free_port()
+        async with start_headend(port=port), house.dialled_in(port):
+            pass
+        async with start_headend(port=port), house.dialled_in(port):
+            await desk.send(order)
+            [end] = await desk.end_of(order, within_s=10)
+        assert end.state == "confirmed"
+
+    async def test_nobody_is_asked_while_nobody_waits(self, start_headend, desk, pipeline, stepped_clock):
+        house = House(stepped_clock)
+        await pipeline.put_device(house.entry())
+        async with start_headend() as headend, house.dialled_in(headend.gate.port):
+            await asyncio.sleep(0.6)
+            assert headend.reach.greeter._asked == {}
+
+    async def test_who_only_claims_to_be_the_meter_is_told_nothing(
+        self, start_headend, desk, pipeline, stepped_clock, monkeypatch
+    ):
+        monkeypatch.setitem(carrying.RETRIES, carrying.FailureKind.UNREACHABLE, carrying.Retry(0.2, 0.5))
+        house = House(stepped_clock)
+        impostor = House(stepped_clock)
+        impostor.pretend(guek=bytes(16).hex())
+        await pipeline.put_device(house.entry())
+        order = house.order("disconnect")
+        async with start_headend() as headend, impostor.dialled_in(headend.gate.port):
+            await desk.send(order)
+            async with asyncio.timeout(10):
+                while not any("claims to be" in said.detail for said in desk.heard):
+                    await desk.listen()
+            assert headend.gate.by_slot == {}
+            async with house.dialled_in(headend.gate.port):
+                [end] = await desk.end_of(order)
+        assert end.state == "confirmed"
+        assert not house.switch.closed
+        assert impostor.switch.closed
+
+
 class TestStolenPassword:
     """Somebody has the pipeline's password at the broker, but not its signing key."""
 

@@ -325,6 +325,7 @@ class Orders:
     async def _attempt(self, lane: _Lane) -> SessionFailed | None:
         """Carry out what is there; the failure that ended the session, if one did."""
         lane.absent = False
+        self._reach.wait_for(lane.title, waiting=False)
         try:
             async with asyncio.timeout(SESSION_S):
                 first = await self._next(lane)
@@ -416,6 +417,8 @@ class Orders:
     async def _all_again(self, lane: _Lane, failure: SessionFailed) -> None:
         """The session was lost, or none came about: that is every waiting order's failure."""
         lane.absent = failure.kind is FailureKind.UNREACHABLE
+        if lane.absent:
+            self._reach.wait_for(lane.title, waiting=True)
         for held in lane.in_order():
             if held.delivery is not None or failure.kind not in RETRIES:
                 await self._failed(lane, held, failure)

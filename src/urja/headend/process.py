@@ -60,7 +60,7 @@ class HeadEnd:
             hold=self.gate.hold,
             trace=settings.log.level == "debug",
         )
-        self.reach = Reach(broker, self.gate, settings.headend.name)
+        self.reach = Reach(broker, self.gate, self.roster, settings.headend.name)
         self.pulls = Pulls(broker, clock, self.metrics)
         self.plans = Plans(broker, self.roster, self.reach, self.pulls, clock=clock, metrics=self.metrics)
         caps = Caps(
@@ -116,6 +116,7 @@ class HeadEnd:
         await self.gate.listen(self.intake, listen.hosts, listen.port, udp=listen.udp)
         self._keep(self.plans.run(), "take requests")
         self._keep(self.orders.run(), "take orders")
+        self._keep(self.reach.greeter.run(), "ask strangers")
         log.info("listening", hosts=listen.hosts, port=self.gate.port, meters=len(self.roster.meters))
 
     async def _until_synced(self) -> None:

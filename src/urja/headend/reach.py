@@ -8,8 +8,9 @@ from urja.cosem.acse import Mechanism
 from urja.headend.counters import ReservedCounters
 from urja.headend.failures import FailureKind, SessionFailed
 from urja.headend.gate import Gate, MeterConnection
+from urja.headend.greeting import Greeter
 from urja.headend.line import DialledConnection, Line, dial, parse_address
-from urja.headend.roster import Meter
+from urja.headend.roster import Meter, Roster
 from urja.headend.session import Client, Session, open_session
 from urja.stream import Broker
 from urja.stream.errors import StreamError
@@ -18,17 +19,28 @@ from urja.stream.errors import StreamError
 class Reach:
     """Sessions with meters. `owner` names this head end where several share an installation."""
 
-    def __init__(self, broker: Broker, gate: Gate, owner: str) -> None:
+    def __init__(self, broker: Broker, gate: Gate, roster: Roster, owner: str) -> None:
         self._broker = broker
         self._gate = gate
+        self._waited_for: set[bytes] = set()
+        self.greeter = Greeter(gate, roster, lambda: bool(self._waited_for))
         self._owner = owner
         self.counters = ReservedCounters(broker)
         self._locks: dict[bytes, asyncio.Lock] = {}
 
     def is_here(self, meter: Meter) -> bool:
-        """Whether the meter has a connection to this head end."""
+        """Whether the meter has a connection to this head end, or one claims to be it."""
         connection = self._gate.by_slot.get(meter.slot)
-        return connection is not None and connection.transport is not None
+        if connection is not None and connection.transport is not None:
+            return True
+        return self.greeter.claimed(meter) is not None
+
+    def wait_for(self, system_title: bytes, *, waiting: bool) -> None:
+        """Say whether somebody waits for a meter that is not here: then strangers are asked who they are."""
+        if waiting:
+            self._waited_for.add(system_title)
+        else:
+            self._waited_for.discard(system_title)
 
     @asynccontextmanager
     async def session(self, meter: Meter) -> AsyncIterator[Session]:
@@ -68,22 +80,45 @@ class Reach:
     @asynccontextmanager
     async def _line(self, meter: Meter) -> AsyncIterator[Line]:
         server_sap = meter.compiled.device_type.associations.server_sap
-        carrier = await self._carrier(meter)
+        claimed = self._claimed(meter)
+        carrier = claimed or await self._carrier(meter)
+        proven = False
         try:
             with Line(carrier, server_sap) as line:
                 yield line
+            proven = True
         except SessionFailed as failure:
             # Out of step or silent: the next session begins with a fresh connection.
-            if failure.kind in (FailureKind.TIMEOUT, FailureKind.PROTOCOL, FailureKind.WRONG_KEY):
+            if claimed is not None:
+                carrier.close()
+                # It need not be the meter that has failed: this says nothing against an order to it.
+                raise SessionFailed(
+                    FailureKind.UNREACHABLE, f"who claims to be the meter: {failure}"
+                ) from failure
+            if failure.kind in _SPOILS:
                 carrier.close()
             raise
         finally:
+            if claimed is not None:
+                self.greeter.settle(meter, claimed, proven=proven)
             if isinstance(carrier, DialledConnection):
                 carrier.close()
 
+    def _claimed(self, meter: Meter) -> MeterConnection | None:
+        """A connection that is yet to prove that it is the meter, where no other is known."""
+        if self._proven(meter) is not None or meter.entry.address is not None:
+            return None
+        return self.greeter.claimed(meter)
+
+    def _proven(self, meter: Meter) -> MeterConnection | None:
+        """The meter's own connection, if no other session is on it."""
+        connection = self._gate.by_slot.get(meter.slot)
+        free = connection is not None and connection.transport is not None and connection.on_answer is None
+        return connection if free else None
+
     async def _carrier(self, meter: Meter) -> MeterConnection | DialledConnection:
-        dialled_in = self._gate.by_slot.get(meter.slot)
-        if dialled_in is not None and dialled_in.transport is not None and dialled_in.on_answer is None:
+        dialled_in = self._proven(meter)
+        if dialled_in is not None:
             return dialled_in
         address = meter.entry.address
         if address is None:
@@ -93,6 +128,10 @@ class Reach:
         except ValueError as error:
             raise SessionFailed(FailureKind.OURS, str(error)) from error
         return await dial(host, port, self._gate.pushes_of(address))
+
+
+_SPOILS = frozenset({FailureKind.TIMEOUT, FailureKind.PROTOCOL, FailureKind.WRONG_KEY})
+"""Failures after which nothing more is to be had from a connection."""
 
 
 def client_of(meter: Meter) -> Client:

@@ -60,6 +60,8 @@ class Roster:
         self.pushes: dict[bytes, PushMeter] = {}
         """What the push decoder looks meters up in."""
         self.meters: dict[bytes, Meter] = {}
+        self.serials: dict[str, bytes] = {}
+        """System titles by serial number."""
         self.by_slot: list[Meter] = []
         self.unusable: dict[bytes, str] = {}
         """Meters in the projection whose pushes cannot be taken, and why."""
@@ -114,6 +116,7 @@ class Roster:
             else:
                 meter.slot = self._slot(meter)
         self.meters[title] = meter
+        self.serials[entry.serial] = title
         self.pushes[title] = PushMeter(keys, compiled.layouts, meter.slot, meter.window)
         self.device_ids[meter.slot] = entry.device_id
         self.shards[meter.slot] = shard_of(entry.bucket)
@@ -146,6 +149,7 @@ class Roster:
         self.unusable.pop(title, None)
         if meter is None:
             return
+        self.serials.pop(meter.entry.serial, None)
         # It may come back: its window must not be forgotten with it.
         if state := meter.at_rest():
             self._restored[title] = state

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -103,12 +104,14 @@ def sign(body: bytes, secret: str = WEBHOOK_SECRET) -> str:
 
 
 @contextlib.contextmanager
-def open_shop(directory: Path, webhook_url: str = "http://127.0.0.1:9/hooks", **more: Any):
+def open_shop(
+    directory: Path, webhook_url: str = "http://127.0.0.1:9/hooks", start: datetime = START, **more: Any
+) -> Iterator[Shop]:
     """A gateway that stands still in time until a test moves it."""
     directory.mkdir(parents=True, exist_ok=True)
     port, ready_port = free_port(), free_port()
     anchor = directory / "clock.json"
-    write_anchor(anchor, Anchor(0.0, START.timestamp(), 0.0))
+    write_anchor(anchor, Anchor(0.0, start.timestamp(), 0.0))
     given = {
         "port": port,
         "ready_port": ready_port,
@@ -129,7 +132,7 @@ def open_shop(directory: Path, webhook_url: str = "http://127.0.0.1:9/hooks", **
             httpx.Client(base_url=url, auth=KEYS, trust_env=False) as api,
             httpx.Client(base_url=url, trust_env=False) as browser,
         ):
-            shop = Shop(url, anchor, START, api, browser)
+            shop = Shop(url, anchor, start, api, browser)
             shop.until(lambda: _ready(ready_port), 30)
             yield shop
     finally:

@@ -2,7 +2,7 @@
 
 A page that is drawn from an account's postings and readings need not be drawn again while its `mark` stands: it
 moves with the last posting, the balance, what the readings have accrued, the last closed day, credits on their
-way, the agreement, and a new version of its tariff. What it does not see (a late interval behind the register's
+way, the agreement, a new version of its tariff, the last decision about its supply and its last recharge. What it does not see (a late interval behind the register's
 last read) shows when a page is drawn again for another reason, which portals do once a minute.
 """
 
@@ -23,7 +23,10 @@ SELECT x.account_id, x.role, p.name, s.consumer_number,
         WHERE c.account_id = x.account_id AND c.posted_at IS NULL),
     (SELECT max(v.id) FROM tariffs_version v WHERE v.code = g.tariff_code),
     (SELECT string_agg(concat_ws('/', r.period, r.watermark_at, r.energy_wh, r.estimated_wh), ' ' ORDER BY r.period)
-        FROM readings_accrual r WHERE r.agreement_id = g.id)
+        FROM readings_accrual r WHERE r.agreement_id = g.id),
+    (SELECT concat_ws('/', t.decided_at, t.standing, t.supply) FROM supply_state t WHERE t.account_id = x.account_id),
+    (SELECT concat_ws('/', o.id, o.state) FROM payments_order o WHERE o.account_id = x.account_id
+        ORDER BY o.created_at DESC, o.id DESC LIMIT 1)
 FROM registry_account_access x
 JOIN ledger_account a ON a.id = x.account_id
 LEFT JOIN LATERAL (

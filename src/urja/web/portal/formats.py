@@ -90,6 +90,21 @@ def clock_time(value: datetime) -> str:
     return f"{value:%H:%M}"
 
 
+def clock_second(value: datetime) -> str:
+    """`09:30:05`, in the zone the value carries."""
+    return f"{value:%H:%M:%S}"
+
+
+def weekday(value: date) -> str:
+    """`Thursday 26 November`."""
+    return dateformat.format(value, "l j F")
+
+
+def weekday_time(value: datetime) -> str:
+    """`Thursday 26 November, 10:00`, in the zone the value carries."""
+    return _("%(day)s, %(time)s") % {"day": weekday(value), "time": clock_time(value)}
+
+
 def moment(value: datetime, today: date) -> str:
     """A local instant as briefly as it can be said: the time alone today, with its day otherwise."""
     if value.date() == today:

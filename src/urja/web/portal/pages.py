@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from importlib.metadata import version as installed_version
 from itertools import groupby
-from typing import Any
 
 from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
@@ -19,9 +18,13 @@ from django.utils.translation import gettext as _
 
 from urja.apps.ledger import queries as ledger
 from urja.apps.ledger.glance import Glance, glances
+from urja.apps.payments import providers
 from urja.apps.readings import queries as readings
 from urja.apps.registry.models import Agreement
-from urja.web.portal import charts, formats, wording
+from urja.web.portal import chain as chains
+from urja.web.portal import charts, formats, paying, wording
+from urja.web.portal import standing as standings
+from urja.web.portal.cards import AccountCard
 from urja.web.portal.clock import zone
 
 RELEASE = installed_version("urja")
@@ -32,18 +35,6 @@ LATE = timedelta(hours=3)
 """Readings older than this are said to be late."""
 HOME_ENTRIES = 12
 PASSBOOK_ENTRIES = 60
-
-
-@dataclass(frozen=True, slots=True)
-class AccountCard:
-    """An account as its people know it: a place and a consumer number."""
-
-    id: int
-    title: str
-    number: str
-    href: str
-    agreement: Agreement | None
-    mark: tuple[Any, ...]
 
 
 def _card(seen: Glance) -> AccountCard:
@@ -203,18 +194,29 @@ class HomePage:
     uses: list[UseView]
     days: list[EntryDay]
     more: bool
+    standing: standings.StandingView | None
+    """None where no policy governs the account."""
+    can_pay: bool
+    under_way: paying.UnderWay | None
+    chain: chains.ChainView | None
+    """The way back to light, while it is under way and shortly after."""
 
 
 def home(card: AccountCard, now: datetime) -> HomePage:
     """All that the first page shows."""
     balance = ledger.fresh_balance(card.id, now, card.agreement)
     entries = ledger.entries(card.id, HOME_ENTRIES + 1)
+    known = standings.known_of(card.id, now)
     return HomePage(
         account=card,
         balance=_balance(balance, now),
         uses=[_today(card.agreement, now), _this_month(card.agreement, now)] if card.agreement else [],
         days=_by_day(card, _whole_days(entries, HOME_ENTRIES), balance.currency),
         more=len(entries) > HOME_ENTRIES,
+        standing=standings.standing(known) if known else None,
+        can_pay=providers.config() is not None,
+        under_way=paying.under_way(card.id, now),
+        chain=chains.of_account(card.id),
     )
 
 

@@ -23,6 +23,8 @@ TITLES = (
     gettext_noop("Pension trust surcharge"),
     gettext_noop("Opening credit"),
     gettext_noop("Payment"),
+    gettext_noop("Recharge"),
+    gettext_noop("Reversal"),
     gettext_noop("Adjustment"),
     gettext_noop("Domestic (demonstration)"),
 )

@@ -1,0 +1,18 @@
+"""An account as its people know it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from urja.apps.registry.models import Agreement
+
+
+@dataclass(frozen=True, slots=True)
+class AccountCard:
+    """An account as its people know it: a place and a consumer number."""
+
+    id: int
+    title: str
+    number: str
+    href: str
+    agreement: Agreement | None
+    mark: tuple[Any, ...]

@@ -1,0 +1,202 @@
+"""The way from a payment to light, step by step with its times, and what happens next."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from urja.apps.payments import queries as payments
+from urja.apps.payments.models import Order, OrderState, Payment, PaymentState
+from urja.apps.payments.operations import wall_ms
+from urja.apps.supply import queries as supply
+from urja.apps.supply.queries import Relit
+from urja.web.portal import formats
+from urja.web.portal.clock import zone
+
+SOON = "every 2s"
+LATER = "every 15s"
+SHOWN_MS = 120_000
+"""How long, by the wall, a light that is back is still told of."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepView:
+    """`state`: done, current or ahead."""
+
+    label: str
+    time: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChainView:
+    """What a page shows of a payment. `poll` is empty when nothing more is to come."""
+
+    title: str
+    text: str
+    tone: str
+    """`good`, `wait` or `bad`; the words say the same."""
+    steps: list[StepView]
+    poll: str
+    live: str
+    """Address of this part alone."""
+    total: str = ""
+    pay_again: bool = False
+    go_on: bool = False
+    retry: bool = False
+
+
+def of_account(account_id: int) -> ChainView | None:
+    """The newest way to light of an account while it has not come to an end."""
+    relit = supply.relight(account_id)
+    if relit is None or relit.outcome == "never_dark" or _long_lit(relit):
+        return None
+    return _relighting(relit, reverse("portal:chain", args=[account_id]))
+
+
+def _long_lit(relit: Relit) -> bool:
+    if relit.lit.wall_ms is None:
+        return relit.outcome == "lit" or relit.lit.at is not None
+    return wall_ms() - relit.lit.wall_ms > SHOWN_MS
+
+
+def of_order(order: Order, *, signed_return: bool) -> ChainView:
+    """What became of an order. `signed_return`: the gateway's page has sent the payer back as having paid."""
+    live = reverse("portal:order-live", args=[order.account_id, order.id])
+    payment = payments.attempt_of(order)
+    match OrderState(order.state):
+        case OrderState.PAID | OrderState.CREDITED:
+            relit = supply.relight_of(payment.credit_id) if payment and payment.credit_id else None
+            return _relighting(relit, live) if relit else _credited(order, live)
+        case OrderState.REVERSED:
+            return _reversed(order, live)
+        case OrderState.CREATED:
+            return _not_placed(live)
+        case OrderState.EXPIRED:
+            return ChainView(
+                _("Not paid"),
+                _("This recharge was not paid in time. Nothing was taken."),
+                "bad",
+                [],
+                "",
+                live,
+                pay_again=True,
+            )
+    return _unpaid(order, payment, live, signed_return=signed_return)
+
+
+def _unpaid(order: Order, payment: Payment | None, live: str, *, signed_return: bool) -> ChainView:
+    state = payment.state if payment else ""
+    if state == PaymentState.AUTHORIZED:
+        text = _(
+            "Your bank has agreed. We wait for the payment service to confirm it; nothing is cut meanwhile."
+        )
+        return ChainView(_("Payment under way"), text, "wait", [], SOON, live)
+    if signed_return:
+        text = _("You have paid. We are asking the payment service to confirm it; this takes a few seconds.")
+        return ChainView(_("Payment under way"), text, "wait", [], SOON, live)
+    if order.state == OrderState.FAILED:
+        text = _(
+            "The payment did not go through. Should your bank take the money after all, it is credited by itself."
+        )
+        return ChainView(_("Not paid"), text, "bad", [], LATER, live, pay_again=True, go_on=True)
+    if state == PaymentState.CREATED:
+        text = _("Your bank has not answered yet. As soon as it does, the payment is credited by itself.")
+        return ChainView(_("Payment under way"), text, "wait", [], SOON, live)
+    text = _(
+        "No payment has come in yet. If you have paid, it is credited by itself, also when you close this page."
+    )
+    return ChainView(_("Waiting for your payment"), text, "wait", [], SOON, live, go_on=True)
+
+
+def _not_placed(live: str) -> ChainView:
+    text = _("The payment service does not answer. Nothing was paid. Please try again in a moment.")
+    return ChainView(_("Not paid"), text, "bad", [], "", live, retry=True)
+
+
+def _reversed(order: Order, live: str) -> ChainView:
+    steps = _steps(
+        [(_("Paid"), order.paid_at), (_("Credited"), order.credited_at), (_("Taken back"), order.ended_at)]
+    )
+    text = _("This payment was taken back by the bank or refunded, so it was taken off your balance again.")
+    return ChainView(_("Payment taken back"), text, "bad", steps, "", live)
+
+
+def _credited(order: Order, live: str) -> ChainView:
+    steps = _steps([(_("Paid"), order.paid_at), (_("Credited"), order.credited_at)])
+    if order.credited_at is None:
+        return ChainView(
+            _("Paid"), _("Your payment has come in and is being credited."), "good", steps, SOON, live
+        )
+    return ChainView(_("Recharged"), _("Your payment is on your balance."), "good", steps, "", live)
+
+
+def _relighting(relit: Relit, live: str) -> ChainView:
+    steps = _steps(
+        [
+            (_("Paid"), relit.paid.at),
+            (_("Credited"), relit.credited.at),
+            (_("Command sent"), relit.sent.at),
+            (_("Meter confirms"), relit.confirmed.at),
+            (_("Light"), relit.lit.at),
+        ]
+    )
+    if relit.lit.at is not None or relit.outcome == "lit":
+        return ChainView(_("The light is back"), "", "good", steps, "", live, total=_total(relit))
+    if relit.outcome == "never_dark":
+        text = _("Your payment came in before anything was cut.")
+        return ChainView(_("Recharged"), text, "good", steps[:2], "", live)
+    if relit.outcome == "not_enough":
+        text = _("Your payment is on your balance. It is not enough yet for the light to come back.")
+        return ChainView(_("Recharged"), text, "bad", steps[:2], LATER, live, pay_again=True)
+    if relit.outcome == "held":
+        text = _(
+            "Your payment is on your balance. The supply is off for another reason; please call your electricity office."
+        )
+        return ChainView(_("Recharged"), text, "bad", steps[:2], LATER, live)
+    return ChainView(_("The light is coming back"), _next(relit), "wait", steps, SOON, live)
+
+
+def _next(relit: Relit) -> str:
+    """What happens next, and by when."""
+    if relit.command_state == "waiting_for_person" or relit.outcome == "waiting_for_person":
+        return _("Your meter is ready. Please press its button: then the light comes on.")
+    if relit.credited.at is None:
+        return _("Your payment has come in and is being credited.")
+    if relit.last_error and relit.again_at is not None:
+        words = {"again": _second(relit.again_at), "until": _second(relit.expires_at)}
+        return (
+            _(
+                "Your meter cannot be reached at the moment. We try again at %(again)s and go on until %(until)s, then with a new command. Your electricity office sees that you have paid and have no light."
+            )
+            % words
+        )
+    if relit.sent.at is None:
+        return _("The command for your meter is being prepared.")
+    if relit.expires_at is not None:
+        return _(
+            "The command is on its way to your meter. It has until %(until)s; then a new one is sent."
+        ) % {"until": _second(relit.expires_at)}
+    return _("The command is on its way to your meter.")
+
+
+def _total(relit: Relit) -> str:
+    total_ms = relit.paid_to_lit_wall_ms
+    if total_ms is None:
+        return ""
+    return _("From payment to light: %(seconds)s seconds.") % {"seconds": f"{total_ms / 1000:.1f}"}
+
+
+def _steps(known: list[tuple[str, datetime | None]]) -> list[StepView]:
+    steps = []
+    current = True
+    for label, at in known:
+        state = "done" if at is not None else "current" if current else "ahead"
+        current = at is not None
+        steps.append(StepView(label, _second(at), state))
+    return steps
+
+
+def _second(at: datetime | None) -> str:
+    return formats.clock_second(at.astimezone(zone())) if at else ""

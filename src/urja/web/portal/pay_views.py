@@ -1,0 +1,178 @@
+"""Recharging: choose an amount, go to the gateway's page, come back and watch. Every step works without JavaScript."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+from urllib.parse import urlsplit
+
+import structlog
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import get_language
+from django.views.decorators.csp import csp_override
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from urja.apps.ledger import queries as ledger
+from urja.apps.payments import operations, providers
+from urja.apps.payments import queries as payments
+from urja.apps.payments.config import GatewayConfig
+from urja.apps.payments.models import Order, OrderState
+from urja.web.portal import chain as chains
+from urja.web.portal import metrics, paying
+from urja.web.portal import standing as standings
+from urja.web.portal.access import account_or_404
+from urja.web.portal.clock import business_now
+from urja.web.portal.views import private
+
+log = structlog.get_logger()
+
+type View = Callable[..., HttpResponse]
+
+
+def leads_to_the_gateway(view: View) -> View:
+    """A form of this page may lead to the gateway's: browsers hold the whole chain of redirects against `form-action`."""
+
+    @wraps(view)
+    def handle(request: HttpRequest, *arguments: Any, **named: Any) -> HttpResponse:
+        parts = urlsplit(_config().public_url)
+        policy = {**settings.SECURE_CSP}
+        policy["form-action"] = [*policy["form-action"], f"{parts.scheme}://{parts.netloc}"]
+        return csp_override(policy)(view)(request, *arguments, **named)
+
+    return handle
+
+
+def _config() -> GatewayConfig:
+    config = providers.config()
+    if config is None:
+        raise Http404
+    return config
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@private
+@login_required
+@leads_to_the_gateway
+def pay(request: HttpRequest, account_id: int) -> HttpResponse:
+    """Choose an amount and see what it will do; posting it opens an order and leads to the gateway."""
+    now = business_now()
+    card = account_or_404(request, account_id, now)
+    config = _config()
+    asked = request.POST.get("rupees") if request.method == "POST" else request.GET.get("rupees")
+    page = paying.pay_page(card, config, now, asked)
+    if request.method != "POST" or page.error or asked is None:
+        status = 422 if request.method == "POST" else 200
+        return render(request, "portal/pay.html", {"page": page}, status=status)
+    order = operations.open_order(
+        config,
+        account_id=card.id,
+        user_id=request.user.pk,
+        amount_minor=page.amount_minor,
+        currency=paying.CURRENCY,
+        now=now,
+    )
+    return _to_the_gateway(request, order, again=False)
+
+
+@require_POST
+@private
+@login_required
+@leads_to_the_gateway
+def retry(request: HttpRequest, account_id: int, order_id: int) -> HttpResponse:
+    """Take an order to the gateway that could not be taken there, or go on to its page."""
+    return _to_the_gateway(request, _order_or_404(request, account_id, order_id), again=True)
+
+
+def _to_the_gateway(request: HttpRequest, order: Order, *, again: bool) -> HttpResponse:
+    gateway = providers.gateway()
+    own = reverse("portal:order", args=[order.account_id, order.id])
+    payable = order.state in (OrderState.CREATED, OrderState.PENDING, OrderState.FAILED)
+    if not payable or not operations.place(gateway, order, business_now(), again=again):
+        return redirect(own)
+    assert order.provider_order_id is not None
+    callback = request.build_absolute_uri(own)
+    return redirect(gateway.page(order.provider_order_id, callback, get_language() or "en"))
+
+
+@require_safe
+@private
+@login_required
+@leads_to_the_gateway
+def order(request: HttpRequest, account_id: int, order_id: int) -> HttpResponse:
+    """What becomes of a recharge: the gateway's page leads back here, signed where it was paid."""
+    now = business_now()
+    card = account_or_404(request, account_id, now)
+    found = _order_or_404(request, account_id, order_id)
+    signed = operations.came_back(providers.gateway(), found, request.GET.dict(), now)
+    context = {"account": card, "order": found, "signed": signed, "chain": _chain(found, signed=signed)}
+    return render(request, "portal/order.html", {**context, "amount": _amount(found)})
+
+
+@require_safe
+@private
+@login_required
+def order_live(request: HttpRequest, account_id: int, order_id: int) -> HttpResponse:
+    """The moving part of it."""
+    found = _order_or_404(request, account_id, order_id)
+    signed = request.GET.get("signed") == "1"
+    context = {"order": found, "signed": signed, "chain": _chain(found, signed=signed)}
+    return render(request, "portal/chain.html", context)
+
+
+def _chain(found: Order, *, signed: bool) -> chains.ChainView:
+    return chains.of_order(found, signed_return=signed)
+
+
+def _amount(found: Order) -> str:
+    return paying.formats.money(found.amount_minor, found.currency)
+
+
+def _order_or_404(request: HttpRequest, account_id: int, order_id: int) -> Order:
+    """An order of an account of this person; another's does not exist."""
+    account_or_404(request, account_id, business_now())
+    _config()
+    found = payments.order_of(account_id, order_id)
+    if found is None:
+        metrics.REFUSED.inc()
+        log.warning("access refused", order=order_id, account=account_id, user=request.user.pk)
+        raise Http404
+    return found
+
+
+@require_safe
+@private
+@login_required
+def chain(request: HttpRequest, account_id: int) -> HttpResponse:
+    """The way back to light of an account, polled by the first page; empty when it has come to an end."""
+    account_or_404(request, account_id, business_now())
+    found = chains.of_account(account_id)
+    return render(request, "portal/chain.html", {"chain": found}) if found else HttpResponse()
+
+
+@require_safe
+@private
+def balance(request: HttpRequest, account_id: int) -> JsonResponse:
+    """The balance for a consumer's own programs (docs/payments.md)."""
+    if not request.user.is_authenticated:
+        return JsonResponse({"error": "sign in first"}, status=401)
+    now = business_now()
+    card = account_or_404(request, account_id, now)
+    fresh = ledger.fresh_balance(card.id, now, card.agreement)
+    known = standings.known_of(card.id, now)
+    view = standings.standing(known) if known else None
+    return JsonResponse(
+        {
+            "account": card.id,
+            "balance_minor": fresh.balance_minor,
+            "currency": fresh.currency,
+            "as_of": fresh.as_of.isoformat() if fresh.as_of else None,
+            "days_left": None if fresh.days_left is None else round(float(fresh.days_left), 2),
+            "supply": view.supply if view else "unknown",
+            "standing": view.standing if view else None,
+            "sentence": view.text if view else None,
+        },
+        json_dumps_params={"ensure_ascii": False},
+    )

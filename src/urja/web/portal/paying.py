@@ -1,0 +1,116 @@
+"""What the pages around a recharge show."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.utils.translation import gettext as _
+
+from urja.apps.payments import providers
+from urja.apps.payments import queries as payments
+from urja.apps.payments.config import GatewayConfig
+from urja.apps.payments.models import Order
+from urja.web.portal import formats
+from urja.web.portal import standing as standings
+from urja.web.portal.cards import AccountCard
+
+CHIPS_MINOR = (10_000, 20_000, 50_000, 100_000)
+USUAL_MINOR = 20_000
+CURRENCY = "INR"
+REMEMBERED = timedelta(days=1)
+"""How long the first page mentions a payment that has not come in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """An amount to choose by one touch."""
+
+    rupees: str
+    label: str
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PayPage:
+    """Amounts, and what the chosen one would do."""
+
+    account: AccountCard
+    chips: list[Chip]
+    rupees: str
+    error: str
+    effect: standings.EffectView | None
+    amount: str
+    amount_minor: int
+    bounds: str
+
+
+def pay_page(card: AccountCard, config: GatewayConfig, now: datetime, asked: str | None) -> PayPage:
+    """The page with the amount that was asked for, or the one that suits the account."""
+    known = standings.known_of(card.id, now)
+    if asked is None:
+        amount_minor: int | None = standings.suggested_minor(known, config.least_minor, USUAL_MINOR)
+    else:
+        amount_minor = minor(asked)
+    error = amount_error(amount_minor, config)
+    shown = None if error else amount_minor
+    return PayPage(
+        account=card,
+        chips=[
+            Chip(_rupees(chip), formats.money(chip).removesuffix(".00"), chip == shown)
+            for chip in CHIPS_MINOR
+            if config.least_minor <= chip <= config.most_minor
+        ],
+        rupees=_rupees(amount_minor)
+        if (amount_minor is not None and asked is None) or not error
+        else (asked or "")[:12],
+        error=error,
+        effect=standings.effect(known, shown, CURRENCY) if known and shown else None,
+        amount=formats.money(shown) if shown else "",
+        amount_minor=shown or 0,
+        bounds=_("From %(least)s to %(most)s")
+        % {"least": formats.money(config.least_minor), "most": formats.money(config.most_minor)},
+    )
+
+
+def minor(rupees: str) -> int | None:
+    """`250`, `1,250.50` or `₹250` in paise; none for what is no amount."""
+    text = rupees.strip().removeprefix("₹").replace(",", "").strip()
+    if not re.fullmatch(r"[0-9]{1,8}(\.[0-9]{1,2})?", text, re.ASCII):
+        return None
+    whole, _point, rest = text.partition(".")
+    return int(whole) * 100 + int(rest.ljust(2, "0"))
+
+
+def amount_error(amount_minor: int | None, config: GatewayConfig) -> str:
+    """Why an amount cannot be paid; empty where it can."""
+    if amount_minor is None:
+        return _("Please write an amount in rupees, such as 250.")
+    if amount_minor < config.least_minor:
+        return _("The least recharge is %(amount)s.") % {"amount": formats.money(config.least_minor)}
+    if amount_minor > config.most_minor:
+        return _("The greatest recharge is %(amount)s.") % {"amount": formats.money(config.most_minor)}
+    return ""
+
+
+def _rupees(amount_minor: int) -> str:
+    whole, rest = divmod(amount_minor, 100)
+    return f"{whole}.{rest:02d}" if rest else str(whole)
+
+
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """A payment that has not come in, for the first page."""
+
+    text: str
+    order_id: int
+
+
+def under_way(account_id: int, now: datetime) -> UnderWay | None:
+    """The newest order that may still be paid."""
+    if providers.config() is None:
+        return None
+    order: Order | None = next(iter(payments.pending(account_id, 1)), None)
+    if order is None or order.created_at < now - REMEMBERED:
+        return None
+    text = _("A recharge of %(amount)s has not come in yet.") % {"amount": formats.money(order.amount_minor)}
+    return UnderWay(text, order.id)

@@ -1,0 +1,134 @@
+"""Where an account's supply stands, in plain words, and what a payment would do: the policy's own answers, written out."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.translation import get_language, ngettext
+from django.utils.translation import gettext as _
+
+from urja.apps.supply import facts as supply_facts
+from urja.apps.supply import queries as supply
+from urja.apps.supply.facts import Known
+from urja.core.policy import credit_ends_at, decide, effect_of_payment, exhausted, forecast, sentence
+from urja.core.policy.restoring import is_dark
+from urja.web.portal import formats
+from urja.web.portal.clock import zone
+
+
+@dataclass(frozen=True, slots=True)
+class StandingView:
+    """`standing` and `supply` as the policy calls them; `text` for a person."""
+
+    standing: str
+    supply: str
+    dark: bool
+    text: str
+
+
+def known_of(account_id: int, now: datetime) -> Known | None:
+    """What a decision about this account would rest on now; none where no policy governs it."""
+    return supply_facts.of_account(account_id, now, supply.health())
+
+
+def standing(known: Known) -> StandingView:
+    """The standing at this moment. What the pipeline decided last may be some seconds old, and its figures with it."""
+    decision = decide(known.policy, known.facts)
+    dark = is_dark(known.facts)
+    words = []
+    if dark or exhausted(known.policy, known.facts.balance_minor):
+        words.append(sentence(decision.reason, get_language() or "en"))
+    else:
+        words.append(_safe_until(known))
+    words.append(_not_before(known))
+    return StandingView(
+        standing=str(decision.standing),
+        supply=known.facts.supply,
+        dark=dark,
+        text=" ".join(word for word in words if word),
+    )
+
+
+def _safe_until(known: Known) -> str:
+    ends_at = credit_ends_at(known.policy, known.facts, known.facts.daily_cost_minor)
+    if ends_at is None:
+        return ""
+    return _("At your usual use the light is safe until %(when)s.") % {"when": about(ends_at)}
+
+
+def _not_before(known: Known) -> str:
+    cut_at = forecast(known.policy, known.facts, known.facts.daily_cost_minor)
+    if cut_at is None:
+        return ""
+    return _("Nothing can be cut before %(when)s.") % {
+        "when": formats.weekday_time(cut_at.astimezone(zone()))
+    }
+
+
+def about(at: datetime) -> str:
+    """`Thursday 26 November about 19:00`: the full hour before, for nothing here is known to the minute."""
+    local = at.astimezone(zone()).replace(minute=0, second=0, microsecond=0)
+    return _("%(day)s about %(time)s") % {"day": formats.weekday(local), "time": formats.clock_time(local)}
+
+
+@dataclass(frozen=True, slots=True)
+class EffectView:
+    """What paying an amount would do: sentences, the most important first; `light` is the one about the light."""
+
+    amount_minor: int
+    amount: str
+    light: str
+    restores: bool
+    lines: list[str]
+
+
+def effect(known: Known, amount_minor: int, currency: str) -> EffectView:
+    """For the page on which somebody chooses an amount."""
+    found = effect_of_payment(known.policy, known.facts, amount_minor)
+
+    def money(minor: int) -> str:
+        return formats.money(minor, currency)
+
+    light = ""
+    if is_dark(known.facts):
+        if found.held_by:
+            light = _(
+                "The supply is off for another reason as well. Paying alone does not bring the light back."
+            )
+        elif found.restores:
+            light = _("The light comes back as soon as your meter confirms it.")
+        else:
+            light = _("Not enough for the light to come back: %(amount)s more is needed.") % {
+                "amount": money(found.missing_minor)
+            }
+    elif found.missing_minor:
+        light = _("Not enough to leave what is owed: %(amount)s more is needed.") % {
+            "amount": money(found.missing_minor)
+        }
+    lines = []
+    if found.to_arrears_minor:
+        lines.append(
+            _("%(arrears)s goes to old dues, %(credit)s becomes credit.")
+            % {"arrears": money(found.to_arrears_minor), "credit": money(found.to_credit_minor)}
+        )
+    else:
+        lines.append(_("All of it becomes credit."))
+    if found.days is not None and found.days >= 1:
+        lines.append(
+            ngettext(
+                "Your credit then lasts about %(days)d day at your usual use.",
+                "Your credit then lasts about %(days)d days at your usual use.",
+                int(found.days),
+            )
+            % {"days": int(found.days)}
+        )
+    elif found.days is not None and found.days > 0:
+        lines.append(_("Your credit then lasts less than a day at your usual use."))
+    return EffectView(amount_minor, money(amount_minor), light, found.restores, lines)
+
+
+def suggested_minor(known: Known | None, least_minor: int, usual_minor: int) -> int:
+    """The amount a page begins with: the usual one, or what the light needs, up to full tens."""
+    if known is None:
+        return max(least_minor, usual_minor)
+    missing = effect_of_payment(known.policy, known.facts, 0).missing_minor
+    return max(least_minor, usual_minor, -(-missing // 1000) * 1000)

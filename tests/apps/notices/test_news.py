@@ -1,0 +1,134 @@
+"""What happened is told once: a recharge, a light that is back, a meter that waits for a hand."""
+
+from datetime import timedelta
+
+import pytest
+from tests.apps.street import HALF_HOUR, START, adopt, blocks, store_blocks
+from tests.pipeline.test_post import load as load_tariff
+
+NOW = START + timedelta(hours=9)
+
+
+@pytest.fixture
+def account(database):
+    load_tariff()
+    return adopt(phone="+9990000001")
+
+
+def kinds():
+    from urja.apps.notices.models import Notice
+
+    return list(Notice.objects.order_by("id").values_list("kind", flat=True))
+
+
+def pay(account, key, kind="recharge"):
+    from urja.apps.ledger.operations import request_credit
+
+    request_credit(
+        account_id=account.account_id,
+        amount_minor=50_000,
+        kind=kind,
+        idempotency_key=key,
+        requested_at=NOW,
+    )
+
+
+def test_a_recharge_is_confirmed_when_it_is_posted_and_once(account, database):
+    from urja.apps.notices.composing import word
+    from urja.apps.notices.models import Notice
+    from urja.pipeline import post
+
+    pay(account, "sandbox:pay_1")
+    pay(account, "opening", kind="opening-credit")
+    assert kinds() == []
+    post.run_once(NOW)
+    post.run_once(NOW)
+    assert kinds() == ["recharge"]
+
+    worded = word(Notice.objects.get(), NOW, "")
+    assert worded.to == "+9990000001"
+    assert worded.text.startswith("We have received your ₹500. Your balance is ₹1,000.")
+
+
+def test_light_that_is_back_is_told_once(account):
+    from urja.apps.ledger.models import CreditRequest
+    from urja.apps.supply.models import Relight
+
+    pay(account, "sandbox:pay_1")
+    credit = CreditRequest.objects.get()
+    row = Relight.objects.create(
+        credit=credit,
+        account_id=account.account_id,
+        paid_at=NOW,
+        paid_wall_ms=1,
+        seen_at=NOW,
+        seen_wall_ms=1,
+        command_id=77,
+    )
+    assert kinds() == []
+    for outcome in ("lit", "lit"):
+        row.outcome, row.closed_at = outcome, NOW
+        row.save(update_fields=["outcome", "closed_at"])
+    assert kinds() == ["lit"]
+
+
+def test_the_usual_use_is_the_mean_of_whole_days_that_are_known(account, database):
+    from zoneinfo import ZoneInfo
+
+    from urja.apps.notices.composing import usual_wh
+    from urja.apps.registry.models import Agreement
+
+    agreement = Agreement.objects.get(id=account.agreement_id)
+    zone = ZoneInfo("Asia/Kolkata")
+    assert usual_wh(agreement, NOW, zone) is None
+    with database.connect() as connection:
+        rows = [(START + number * HALF_HOUR, 125 * (1 + number // 48)) for number in range(48 * 4)]
+        store_blocks(connection, blocks(account, *rows))
+    # The day of moving in (6 kWh) is left out, and so is today (24 kWh).
+    assert usual_wh(agreement, START + timedelta(days=3, hours=20), zone) == (12_000 + 18_000) / 2
+
+
+@pytest.mark.parametrize("role", ["owner", "member"])
+def test_who_has_a_number_is_written_to_owners_first(account, role):
+    from django.contrib.auth import get_user_model
+
+    from urja.apps.notices.composing import recipient
+    from urja.apps.registry.models import AccountAccess
+
+    owner = AccountAccess.objects.get()
+    other = AccountAccess.objects.create(
+        id=owner.id - 1,
+        user=get_user_model().objects.create_user("meena", "meena@example.org"),
+        account_id=account.account_id,
+        role="member",
+        phone="+9990000002",
+        recorded_at=START,
+        actor="test",
+    )
+    if role == "member":
+        AccountAccess.objects.filter(id=owner.id).update(phone=None)
+    assert recipient(account.account_id) == (owner if role == "owner" else other)
+
+
+def test_a_number_is_a_number(account):
+    from django.db import IntegrityError
+
+    from urja.apps.registry.models import AccountAccess
+
+    with pytest.raises(IntegrityError):
+        AccountAccess.objects.update(phone="call me")
+
+
+def test_each_role_can_do_its_part_and_no_more(account, database):
+    import psycopg
+
+    pay(account, "sandbox:pay_1")
+    with database.connect("urja_pipeline") as pipeline:
+        pipeline.execute("UPDATE ledger_credit_request SET posted_at = %s", [NOW])
+    assert kinds() == ["recharge"]
+    with database.connect("urja_web") as web:
+        receipt = "INSERT INTO notices_receipt (provider, digest, body, received_at, outcome) VALUES ('x', '', '', now(), '')"
+        web.execute(f"{receipt} ON CONFLICT DO NOTHING")
+        for statement in ("SELECT * FROM notices_receipt", "UPDATE notices_notice SET state = 'delivered'"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                web.execute(statement)

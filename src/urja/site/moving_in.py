@@ -76,4 +76,5 @@ def _adoption(house: House, kek: bytes, installed_at: datetime) -> Adoption:
         email=house.email,
         credit_minor=house.credit_minor,
         language=house.language,
+        phone=house.phone,
     )

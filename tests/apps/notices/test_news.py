@@ -110,6 +110,13 @@ def test_who_has_a_number_is_written_to_owners_first(account, role):
     assert recipient(account.account_id) == (owner if role == "owner" else other)
 
 
+def test_a_number_is_kept_without_the_spaces_that_people_write(database):
+    from urja.apps.registry.models import AccountAccess
+
+    adopt(phone="+999 00000-00001")
+    assert AccountAccess.objects.get().phone == "+9990000000001"
+
+
 def test_a_number_is_a_number(account):
     from django.db import IntegrityError
 

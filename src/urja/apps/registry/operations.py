@@ -1,5 +1,6 @@
 """The writing side of the registry. Every operation is one transaction and takes its time and actor as given."""
 
+import re
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
@@ -344,7 +345,8 @@ def _give_access(adoption: Adoption, account_id: int, stamp: dict) -> int:
         account_id=account_id,
         role=AccessRole.OWNER,
         language=adoption.language,
-        phone=adoption.phone,
+        # As people write it: 98123 45678, 98123-45678.
+        phone=re.sub(r"[\s()-]", "", adoption.phone) if adoption.phone else None,
         **stamp,
     )
     return user.id

@@ -43,6 +43,8 @@ class Meter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sanctioned_load_w: int = 5000
     max_power_w: int = DEFAULT_MAX_POWER_W
     language: str = "en"
+    phone: str | None = None
+    """Where messages are sent."""
     premise: str = ""
     consumer_number: str = ""
     address: str | None = None
@@ -69,6 +71,7 @@ def _option(name: str, text: str, **more: Any) -> Callable:
 @_option("tariff", "Code of a loaded tariff.")
 @_option("name", "The consumer's name.")
 @_option("email", "Where sign-in codes are sent.")
+@_option("phone", "Where messages are sent.")
 @_option("credit_minor", "Opening credit in the currency's minor unit.", type=int)
 @_option("sanctioned_load_w", "Sanctioned load in W.", type=int)
 @_option("max_power_w", "What the meter can carry, in W.", type=int)
@@ -142,6 +145,8 @@ def _faults(meter: Meter, number: int, count: int) -> Iterator[str]:
             yield f"{which}the {label} is at least {least}, not {amount}"
     if not _EMAIL.fullmatch(meter.email):
         yield f"{which}{meter.email!r} is not an e-mail address"
+    if meter.phone is not None and not re.fullmatch(r"\+?[0-9]{8,15}", re.sub(r"[\s()-]", "", meter.phone)):
+        yield f"{which}{meter.phone!r} is not a telephone number of 8 to 15 digits"
     if meter.language not in {"en", "hi"}:
         yield f"{which}the language is en or hi, not {meter.language!r}"
     if meter.valid_from is not None and meter.valid_from.tzinfo is None:
@@ -200,6 +205,7 @@ def _adoption(meter: Meter, administration: Administration, since: datetime) -> 
         currency=administration.settings.utility.currency,
         credit_minor=meter.credit_minor,
         language=meter.language,
+        phone=meter.phone,
         premise_name=meter.premise,
         consumer_number=meter.consumer_number,
         address=meter.address,

@@ -8,7 +8,7 @@ what was decided is stored last, and every step looks at what is under way befor
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import batched
@@ -69,21 +69,23 @@ def run_once(now: datetime, wall_ms: int | None = None, *, only_changed: bool = 
     ordered = switching.apply_orders(moment)
     inbox = standings.changes(LIMIT)
     urgent = ordered | inbox.account_ids | set(standings.with_cuts_under_way() if changed else ())
-    _decide_all(sorted(urgent), moment, report)
+    _decide_all(sorted(urgent), moment, report, inbox.credited_wall_ms)
     standings.settle(inbox)
     if not only_changed:
         due = standings.due(now, LIMIT)
         report.full = len(due) == LIMIT
-        _decide_all(due, moment, report)
+        _decide_all(due, moment, report, {})
     if report.counts:
         log.info("decided", accounts=report.accounts, **report.counts)
     return report
 
 
-def _decide_all(account_ids: Sequence[int], moment: Moment, report: Report) -> None:
+def _decide_all(
+    account_ids: Sequence[int], moment: Moment, report: Report, recorded_wall_ms: Mapping[int, int]
+) -> None:
     for some in batched(account_ids, AT_ONCE):
         known = facts.load(some, moment.now, moment.health, moment.policies)
-        relights.note(known, moment)
+        relights.note(known, moment, recorded_wall_ms)
         decided = [Decided(item, decide(item.policy, item.facts)) for item in known]
         _ask_for_notices(decided, moment, report)
         acted = _Doing(moment, report, known).all(decided)
@@ -95,9 +97,11 @@ def _decide_all(account_ids: Sequence[int], moment: Moment, report: Report) -> N
 
 
 def _ask_for_notices(decided: Iterable[Decided], moment: Moment, report: Report) -> None:
+    """Whose opening credit is recorded and not posted yet is not warned: the next run sees it in the balance."""
     wanted = [
         notices.Request(item.known.account_id, notice.kind, notice.params, notice.dedupe_key)
         for item in decided
+        if item.known.state is not None or not item.known.unposted
         for notice in item.decision.notices
     ]
     if wanted:

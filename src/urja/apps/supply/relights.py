@@ -1,6 +1,6 @@
 """The way from a payment back to light: a row for each credit that comes while a supply is off or being cut."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from urja.apps.commands.models import Command
 from urja.apps.supply.facts import Credit, Known
@@ -9,13 +9,18 @@ from urja.apps.supply.standings import Decided
 from urja.apps.supply.switching import CREDIT, Moment
 from urja.core.policy import Standing
 
-_WALL_SHIFT = 21
-"""Where the wall milliseconds begin in a correlation (`base.ids.new_correlation`)."""
 
+def note(known: Sequence[Known], moment: Moment, recorded_wall_ms: Mapping[int, int]) -> None:
+    """Open a row for each new credit of accounts that are dark or about to be; and say when it was credited.
 
-def note(known: Sequence[Known], moment: Moment) -> None:
-    """Open a row for each new credit of accounts that are dark or about to be; and say when it was credited."""
-    rows = [_row(item, credit, moment) for item in known if _matters(item) for credit in item.credits]
+    `recorded_wall_ms` has the accounts whose credit is news, with when it was recorded by the wall.
+    """
+    rows = [
+        _row(credit, moment, recorded_wall_ms.get(item.account_id, moment.wall_ms))
+        for item in known
+        if _matters(item)
+        for credit in item.credits
+    ]
     if not rows:
         return
     Relight.objects.bulk_create(rows, ignore_conflicts=True)
@@ -32,13 +37,12 @@ def _matters(known: Known) -> bool:
     ) and bool(known.credits)
 
 
-def _row(known: Known, credit: Credit, moment: Moment) -> Relight:
-    wall_ms = credit.correlation >> _WALL_SHIFT or moment.wall_ms
+def _row(credit: Credit, moment: Moment, paid_wall_ms: int) -> Relight:
     return Relight(
         credit_id=credit.id,
-        account_id=known.account_id,
+        account_id=credit.account_id,
         paid_at=credit.requested_at,
-        paid_wall_ms=wall_ms,
+        paid_wall_ms=min(paid_wall_ms, moment.wall_ms),
         seen_at=moment.now,
         seen_wall_ms=moment.wall_ms,
         credited_at=credit.posted_at,

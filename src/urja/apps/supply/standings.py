@@ -29,20 +29,32 @@ LIMIT %(limit)s
 """Accounts without a standing, whose time has come, or whose books have moved since they were looked at."""
 
 
+CREDIT_RECORDED = "supply_credit_recorded"
+"""The trigger that tells of a new credit (migration 0002)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Changes:
     """What the inbox holds: taken out again once the accounts have been decided."""
 
     ids: tuple[int, ...]
     account_ids: frozenset[int]
+    credited_wall_ms: Mapping[int, int]
+    """By account, when the oldest credit among them was recorded, by the wall."""
 
 
 def changes(limit: int) -> Changes:
     """Accounts of which something beside the books has moved, oldest first."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT id, account_id FROM supply_changed ORDER BY id LIMIT %s", [limit])
+        cursor.execute(
+            "SELECT id, account_id, what, wall_ms FROM supply_changed ORDER BY id LIMIT %s", [limit]
+        )
         rows = cursor.fetchall()
-    return Changes(tuple(id_ for id_, _ in rows), frozenset(account_id for _, account_id in rows))
+    credited: dict[int, int] = {}
+    for _, account_id, what, wall_ms in rows:
+        if what == CREDIT_RECORDED:
+            credited.setdefault(account_id, wall_ms)
+    return Changes(tuple(row[0] for row in rows), frozenset(row[1] for row in rows), credited)
 
 
 def settle(changes: Changes) -> None:

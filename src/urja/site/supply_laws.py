@@ -1,0 +1,484 @@
+"""The laws of switching: nobody is cut who must not be, whoever is to be cut is cut, whoever has paid has light.
+
+Held against what the tables say, without believing the code that decided: hours, limits and notices are read anew
+from the policy's text, by plain arithmetic. Safety (the first ten) looks at each command that was given; liveness
+(the last three) looks for commands that were not. docs/supply.md names each law and what would break it.
+"""
+
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import psycopg
+from psycopg.rows import dict_row
+
+from urja.site.verify import Finding
+
+type Connection = psycopg.Connection[Any]
+type Row = dict[str, Any]
+
+SLACK: Final = timedelta(minutes=2)
+"""Business time in which a step may be under way: what is younger is not judged."""
+
+_SHOWN: Final = 20
+_WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+def laws(connection: Connection, now: datetime, zone: str, slack: timedelta = SLACK) -> dict[str, bool]:
+    """Each law and whether it holds."""
+    return {finding.law: finding.holds for finding in examine(connection, now, zone, slack)}
+
+
+def examine(connection: Connection, now: datetime, zone: str, slack: timedelta = SLACK) -> list[Finding]:
+    """The laws with what contradicts them.
+
+    `connection` reads as a role that may read all; Django has to be set up on the same database. `slack` is
+    business time: at a speed of 600 a second on the wall is ten minutes.
+    """
+    books = _Books(connection, now, ZoneInfo(zone), slack)
+    checks: list[tuple[str, str, Callable[[_Books], Iterable[str]]]] = [
+        ("cut_has_a_ground", "each disconnection was given for a stated cause", _grounded),
+        ("cut_in_its_hours", "nobody is cut outside the window, or in protected hours or days", _hours),
+        ("cut_below_the_limit", "nobody is cut with credit at the limit or above", _below_the_limit),
+        (
+            "cut_after_no_credit",
+            "no cut is given over a credit, or carried out after a later one",
+            _no_credit,
+        ),
+        ("cut_after_notices", "each cut comes after its notices were delivered, by the lead", _noticed),
+        ("cut_of_nobody_marked", "nobody who is marked never to be cut is cut, nor in a moratorium", _marked),
+        ("cut_on_fresh_data", "each cut rests on readings that are young enough", _fresh),
+        ("cut_while_well", "nobody is cut while collection, payments or messages are ill", _well),
+        ("cut_in_turn", "cuts behind a transformer keep their number and their distance", _in_turn),
+        ("holds_are_kept", "no supply is brought back while something holds it off", _holds),
+        ("everybody_is_told", "each account has one standing with a sentence", _told),
+        ("who_is_due_is_cut", "whoever is to be cut and can be reached is cut in the window", _cut_when_due),
+        ("who_paid_has_light", "whoever has paid and can be reached has light again", _light),
+    ]
+    return [Finding(law, sentence, _some(check(books))) for law, sentence, check in checks]
+
+
+def _some(contradictions: Iterable[str]) -> tuple[str, ...]:
+    return tuple(contradiction for contradiction, _ in zip(contradictions, range(_SHOWN), strict=False))
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """A policy's text, read without the engine's help."""
+
+    document: Mapping[str, Any]
+
+    def minor(self, section: str, name: str, default: str = "0") -> int:
+        value = Decimal(str(self.document.get(section, {}).get(name, default)))
+        return int(value * 10 ** int(self.document.get("decimals", 2)))
+
+    def whole(self, section: str, name: str, default: int = 0) -> int:
+        return int(self.document.get(section, {}).get(name, default))
+
+    @property
+    def floor_minor(self) -> int:
+        return self.minor("credit", "cut_below") - self.minor("credit", "emergency")
+
+    def forbidden(self, local: datetime) -> str:
+        """Why nobody is cut at a local instant; empty where one may be."""
+        protected = self.document.get("protected", {})
+        if _WEEKDAYS[local.weekday()] in protected.get("weekdays", []):
+            return "on a protected weekday"
+        for nth in protected.get("nth_weekdays", []):
+            if _WEEKDAYS[local.weekday()] == nth["weekday"] and (local.day + 6) // 7 == nth["nth"]:
+                return "on a protected weekday of the month"
+        for holiday in protected.get("holidays", []):
+            if str(holiday["day"]) in (f"{local:%m-%d}", f"{local:%Y-%m-%d}"):
+                return f"on {holiday['name']}"
+        clock = f"{local:%H:%M}"
+        for hours in protected.get("hours", []):
+            start, end = hours["from"], hours["to"]
+            if (start <= clock < end) if start < end else (clock >= start or clock < end):
+                return "in protected hours"
+        return (
+            "" if self.document["cut"]["from"] <= clock < self.document["cut"]["to"] else "outside the window"
+        )
+
+    def window(self, day: date, zone: ZoneInfo) -> tuple[datetime, datetime] | None:
+        """The stretch of a local day in which cuts are open, if the whole window is; none on a protected day."""
+        opens, closes = (
+            datetime.combine(day, time.fromisoformat(self.document["cut"][name]), zone)
+            for name in ("from", "to")
+        )
+        minutes = int((closes - opens).total_seconds() // 60)
+        free = [
+            opens + timedelta(minutes=n)
+            for n in range(minutes)
+            if not self.forbidden(opens + timedelta(minutes=n))
+        ]
+        return (free[0].astimezone(UTC), free[-1].astimezone(UTC) + timedelta(minutes=1)) if free else None
+
+
+class _Books:
+    """What the laws read, each once."""
+
+    def __init__(self, connection: Connection, now: datetime, zone: ZoneInfo, slack: timedelta) -> None:
+        self.connection, self.now, self.zone, self.slack = connection, now, zone, slack
+        self.rules = {
+            f"{row['code']} {row['version']}": _Rules(tomllib.loads(row["text"]))
+            for row in self.rows("SELECT code, version, text FROM supply_policy_version")
+        }
+        self.cuts = self.rows(
+            "SELECT c.*, w.policy, w.transformer, w.balance_minor, w.evidence AS ground, w.cause "
+            "FROM commands_command c JOIN supply_switching w ON w.command_id = c.id "
+            "WHERE c.kind = 'disconnect' AND w.cause = 'credit' ORDER BY c.issued_at, c.id"
+        )
+
+    def rows(self, query: str, parameters: Any = None) -> list[Row]:
+        with self.connection.cursor(row_factory=dict_row) as cursor:
+            return cursor.execute(query, parameters).fetchall()  # type: ignore[arg-type]
+
+    def local(self, at: datetime) -> datetime:
+        return at.astimezone(self.zone)
+
+    @staticmethod
+    def carried_out_at(cut: Row) -> datetime | None:
+        """When the meter obeyed; none where it is not known to have."""
+        return (cut["acknowledged_at"] or cut["ended_at"]) if cut["state"] == "confirmed" else None
+
+
+def _name(cut: Row) -> str:
+    return f"cut {cut['id']} of account {cut['account_id']}"
+
+
+def _grounded(books: _Books) -> Iterator[str]:
+    for row in books.rows(
+        "SELECT c.id, c.device_id FROM commands_command c LEFT JOIN supply_switching w ON w.command_id = c.id "
+        "WHERE c.kind = 'disconnect' AND w.command_id IS NULL ORDER BY c.id"
+    ):
+        yield f"disconnection {row['id']} of device {row['device_id']} was given by nobody"
+
+
+def _hours(books: _Books) -> Iterator[str]:
+    for cut in books.cuts:
+        rules = books.rules[cut["policy"]]
+        if why := rules.forbidden(books.local(cut["issued_at"])):
+            yield f"{_name(cut)} was given {why}"
+        # The end of the command's life is the last instant at which it may begin.
+        last = books.local(cut["expires_at"]) - timedelta.resolution
+        if why := rules.forbidden(last):
+            yield f"{_name(cut)} might have begun {why}"
+        done_at = books.carried_out_at(cut)
+        if (
+            done_at
+            and (why := rules.forbidden(books.local(done_at - books.slack)))
+            and done_at > cut["expires_at"]
+        ):
+            yield f"{_name(cut)} was carried out {why}"
+
+
+def _below_the_limit(books: _Books) -> Iterator[str]:
+    for cut in books.cuts:
+        floor_minor = books.rules[cut["policy"]].floor_minor
+        if cut["balance_minor"] >= floor_minor:
+            yield f"{_name(cut)} was given at a balance of {cut['balance_minor']}, the limit is {floor_minor}"
+    # When the day is closed the bill itself says whether the balance was what it was taken for.
+    for cut in books.cuts:
+        day = books.local(cut["issued_at"]).date()
+        (row,) = books.rows(
+            "SELECT (SELECT coalesce(sum(e.amount_minor), 0) FROM ledger_entry e "
+            "  WHERE e.bucket = %(bucket)s AND e.account_id = %(account)s AND (e.origin <> 'engine' "
+            "    AND e.posted_at <= %(at)s OR e.origin = 'engine' AND e.service_date <= %(day)s)) AS left_minor, "
+            "(SELECT bool_and(c.closed_through >= %(day)s) FROM ledger_close c "
+            "  JOIN registry_agreement a ON a.id = c.agreement_id WHERE a.account_id = %(account)s) AS closed",
+            {
+                "account": cut["account_id"],
+                "bucket": cut["account_id"] >> 40,
+                "day": day,
+                "at": cut["issued_at"],
+            },
+        )
+        limit_minor = books.rules[cut["policy"]].floor_minor
+        if row["closed"] and row["left_minor"] >= limit_minor:
+            yield f"{_name(cut)} would have had {row['left_minor']} left at the end of the day"
+
+
+def _no_credit(books: _Books) -> Iterator[str]:
+    for cut in books.cuts:
+        for credit in books.rows(
+            "SELECT id, requested_at, posted_at FROM ledger_credit_request WHERE account_id = %s ORDER BY id",
+            [cut["account_id"]],
+        ):
+            recorded, posted = credit["requested_at"], credit["posted_at"]
+            if recorded < cut["issued_at"] and (posted is None or posted > cut["issued_at"]):
+                yield f"{_name(cut)} was given while credit {credit['id']} waited to be posted"
+            done_at = books.carried_out_at(cut)
+            if done_at and cut["issued_at"] < recorded < done_at - books.slack:
+                yield f"{_name(cut)} was carried out after credit {credit['id']}"
+
+
+def _noticed(books: _Books) -> Iterator[str]:
+    for cut in books.cuts:
+        rules = books.rules[cut["policy"]].document["notices"]
+        latest = cut["issued_at"] - timedelta(hours=rules["lead_hours"])
+        delivered = books.rows(
+            "SELECT kind, delivered_at FROM notices_notice n WHERE account_id = %(account)s "
+            "AND delivered_at <= %(latest)s AND requested_at >= coalesce("
+            "  (SELECT max(posted_at) FROM ledger_credit_request c WHERE c.account_id = %(account)s "
+            "    AND c.posted_at < least(%(issued)s, %(since)s::timestamptz)), '-infinity')",
+            {
+                "account": cut["account_id"],
+                "latest": latest,
+                "issued": cut["issued_at"],
+                "since": cut["ground"]["below_cut_since"],
+            },
+        )
+        for kind in rules["before_cut"]:
+            if kind not in {row["kind"] for row in delivered}:
+                yield f"{_name(cut)}: no notice {kind!r} was delivered by {latest}"
+        if len(delivered) < rules["least_delivered"]:
+            yield f"{_name(cut)}: {len(delivered)} notices were delivered by {latest}"
+
+
+def _marked(books: _Books) -> Iterator[str]:
+    terms = {row["account_id"]: row for row in books.rows("SELECT * FROM supply_terms")}
+    for cut in books.cuts:
+        own = terms.get(cut["account_id"])
+        if own is None or own["recorded_at"] > cut["issued_at"]:
+            continue
+        if {"never_cut", "medical"} & set(own["flags"]):
+            yield f"{_name(cut)}, which is marked {', '.join(own['flags'])}"
+        days = books.rules[cut["policy"]].whole("credit", "grace_days_after_conversion")
+        if own["converted_at"] and cut["issued_at"] < own["converted_at"] + timedelta(days=days):
+            yield f"{_name(cut)} within {days} days of its conversion"
+
+
+def _fresh(books: _Books) -> Iterator[str]:
+    for cut in books.cuts:
+        hours = books.rules[cut["policy"]].whole("cut", "max_data_age_hours")
+        (row,) = books.rows(
+            "SELECT greatest("
+            "  (SELECT max(i.start_at + make_interval(secs => i.length_s)) FROM readings_interval i "
+            "    WHERE i.service_point_id = %(place)s AND i.start_at <= %(issued)s), "
+            "  (SELECT max(r.read_at) FROM readings_register r "
+            "    WHERE r.service_point_id = %(place)s AND r.kind IN (2, 3, 5) AND r.read_at <= %(issued)s)) AS upto",
+            {"place": cut["service_point_id"], "issued": cut["issued_at"]},
+        )
+        if row["upto"] is None or row["upto"] < cut["issued_at"] - timedelta(hours=hours):
+            yield f"{_name(cut)} rests on readings up to {row['upto']}"
+
+
+def _well(books: _Books) -> Iterator[str]:
+    for cut in books.cuts:
+        for row in books.rows(
+            "SELECT * FROM supply_health WHERE at <= %s ORDER BY at DESC, id DESC LIMIT 1", [cut["issued_at"]]
+        ):
+            ill = [name for name in ("collection", "payments", "messaging") if not row[name]]
+            if ill:
+                yield f"{_name(cut)} while {', '.join(ill)} was ill"
+
+
+def _in_turn(books: _Books) -> Iterator[str]:
+    behind: dict[tuple[str, date], list[Row]] = {}
+    for cut in books.cuts:
+        behind.setdefault((cut["transformer"], books.local(cut["issued_at"]).date()), []).append(cut)
+    for (transformer, day), cuts in behind.items():
+        place = f"transformer {transformer or 'unknown'} on {day}"
+        rules = books.rules[cuts[0]["policy"]]
+        most = rules.whole("cut", "most_per_transformer")
+        accounts = {cut["account_id"] for cut in cuts}
+        if len(accounts) > most:
+            yield f"{place}: {len(accounts)} accounts were cut, at most {most} may be"
+        distance = timedelta(seconds=rules.whole("cut", "stagger_s"))
+        for earlier, later in pairwise(cuts):
+            if later["issued_at"] - earlier["issued_at"] < distance:
+                yield f"{place}: cuts {earlier['id']} and {later['id']} are closer than {distance}"
+
+
+def _holds(books: _Books) -> Iterator[str]:
+    for row in books.rows(
+        "SELECT c.id, h.reason, h.service_point_id FROM commands_command c "
+        "JOIN supply_hold h ON h.service_point_id = c.service_point_id "
+        "WHERE c.kind = 'connect' AND h.placed_at < c.issued_at "
+        "AND (h.released_at IS NULL OR h.released_at > c.issued_at) ORDER BY c.id"
+    ):
+        yield f"connection {row['id']} was given while {row['reason']} held {row['service_point_id']} off"
+
+
+def _told(books: _Books) -> Iterator[str]:
+    from urja.core.policy import Reason, sentence
+
+    for row in books.rows(
+        "SELECT g.account_id, s.reason FROM registry_agreement g "
+        "LEFT JOIN supply_state s ON s.account_id = g.account_id "
+        "WHERE g.valid_from <= %(now)s AND (g.valid_to IS NULL OR g.valid_to > %(now)s) "
+        "AND EXISTS (SELECT FROM supply_policy_version) ORDER BY 1",
+        {"now": books.now - books.slack},
+    ):
+        if row["reason"] is None:
+            yield f"account {row['account_id']} stands nowhere"
+            continue
+        reason = Reason.from_json(row["reason"])
+        try:
+            told = all(sentence(reason, language) for language in ("en", "hi"))
+        except KeyError as error:
+            yield f"account {row['account_id']}: no sentence for {reason.key} ({error})"
+            continue
+        if not told:
+            yield f"account {row['account_id']}: an empty sentence for {reason.key}"
+
+
+def _cut_when_due(books: _Books) -> Iterator[str]:
+    """Each cut ends, and was tried; and nobody whom plain rules name was passed over in the last whole window."""
+    for cut in books.cuts:
+        if cut["ended_at"] is None and cut["expires_at"] < books.now - books.slack:
+            # The head end is given time to tell of what it began; this is not judged here but by dispatch.
+            if cut["state"] == "queued":
+                yield f"{_name(cut)} expired and has no end"
+        elif cut["state"] == "expired" and cut["sent_at"] is None:
+            yield f"{_name(cut)} expired and was never sent"
+    for row in books.rows(
+        "SELECT account_id, planned_to_at FROM supply_state WHERE standing = 'to_be_cut' AND planned_to_at < %s",
+        [books.now - books.slack],
+    ):
+        yield f"account {row['account_id']} was to be cut by {row['planned_to_at']} and was not looked at again"
+    for code, rules in _current(books).items():
+        window = _last_window(books, rules)
+        if window is not None:
+            yield from _passed_over(books, code, rules, window)
+
+
+def _current(books: _Books) -> dict[str, _Rules]:
+    """The version in force of each policy, by code."""
+    rows = books.rows(
+        "SELECT DISTINCT ON (code) code, version FROM supply_policy_version WHERE valid_from <= %s "
+        "ORDER BY code, valid_from DESC, id DESC",
+        [books.local(books.now).date()],
+    )
+    return {row["code"]: books.rules[f"{row['code']} {row['version']}"] for row in rows}
+
+
+def _last_window(books: _Books, rules: _Rules) -> tuple[datetime, datetime] | None:
+    """The last window that is over, within eight days."""
+    today = books.local(books.now).date()
+    for n in range(8):
+        window = rules.window(today - timedelta(days=n), books.zone)
+        if window is not None and window[1] <= books.now - books.slack:
+            return window
+    return None
+
+
+_DUE = """
+SELECT g.account_id, coalesce(t.code, '') AS transformer FROM registry_agreement g
+JOIN registry_service_point p ON p.id = g.service_point_id
+JOIN registry_device_period d ON d.service_point_id = p.id AND d.role = 1 AND d.valid_to IS NULL
+LEFT JOIN registry_transformer t ON t.id = p.transformer_id
+LEFT JOIN supply_terms m ON m.account_id = g.account_id
+JOIN readings_accrual r ON r.agreement_id = g.id AND r.latest
+LEFT JOIN ledger_close k ON k.agreement_id = g.id
+WHERE g.valid_from <= %(opens)s AND g.valid_to IS NULL
+    AND coalesce((SELECT s.code FROM supply_policy_assignment s WHERE s.category = coalesce(m.category, '')),
+        (SELECT s.code FROM supply_policy_assignment s WHERE s.category = '')) = %(code)s
+    AND coalesce(m.flags, '[]'::jsonb) = '[]'::jsonb
+    AND (m.converted_at IS NULL OR m.converted_at + make_interval(days => %(conversion)s) <= %(opens)s)
+    -- What was posted by the opening already leaves less than the limit; what was used since only takes more away.
+    AND (SELECT coalesce(sum(e.amount_minor), 0) FROM ledger_entry e WHERE e.bucket = (g.account_id >> 40)::smallint
+        AND e.account_id = g.account_id AND e.posted_at <= %(opens)s) < %(floor)s
+    AND (k.closed_at IS NULL OR k.closed_at <= %(opens)s OR NOT k.provisional)
+    AND NOT coalesce(k.provisional, false)
+    AND r.estimated_wh = 0 AND r.watermark_at >= %(closes)s - make_interval(hours => %(age)s)
+    -- In no time to pay: below for longer than any of them.
+    AND NOT EXISTS (SELECT FROM supply_decision l WHERE l.account_id = g.account_id
+        AND l.decided_at > %(opens)s - make_interval(days => %(grace)s)
+        AND l.standing IN ('fine', 'grace', 'protected', 'suspended') AND l.reason->>'key' NOT LIKE 'protected%%'
+        AND l.reason->>'key' <> 'holiday')
+    AND NOT EXISTS (SELECT FROM ledger_credit_request c WHERE c.account_id = g.account_id
+        AND (c.posted_at IS NULL OR c.posted_at > %(opens)s - make_interval(days => %(grace)s)))
+    AND (SELECT count(*) FROM notices_notice n WHERE n.account_id = g.account_id AND n.delivered_at <= %(told)s
+        AND n.requested_at >= coalesce((SELECT max(c.posted_at) FROM ledger_credit_request c
+            WHERE c.account_id = g.account_id), '-infinity')) >= %(least)s
+    AND NOT EXISTS (SELECT FROM unnest(%(kinds)s::text[]) AS wanted (kind) WHERE NOT EXISTS (
+        SELECT FROM notices_notice n WHERE n.account_id = g.account_id AND n.kind = wanted.kind
+            AND n.delivered_at <= %(told)s AND n.requested_at >= coalesce(
+                (SELECT max(c.posted_at) FROM ledger_credit_request c WHERE c.account_id = g.account_id), '-infinity')))
+    AND NOT EXISTS (SELECT FROM supply_hold h WHERE h.service_point_id = p.id AND h.placed_at < %(closes)s
+        AND (h.released_at IS NULL OR h.released_at > %(opens)s) AND h.reason <> 'credit')
+    -- Cut before, or told to be in this window.
+    AND NOT EXISTS (SELECT FROM commands_command c WHERE c.device_id = d.device_id AND c.kind = 'disconnect'
+        AND c.issued_at < %(closes)s AND (c.issued_at >= %(opens)s OR (c.state = 'confirmed' AND NOT EXISTS (
+            SELECT FROM commands_command l WHERE l.device_id = d.device_id AND l.kind = 'connect'
+                AND l.sequence > c.sequence))))
+ORDER BY 1
+"""
+
+
+def _passed_over(books: _Books, code: str, rules: _Rules, window: tuple[datetime, datetime]) -> Iterator[str]:
+    opens, closes = window
+    well = books.rows(
+        "SELECT bool_and(collection AND payments AND messaging) AS yes FROM supply_health "
+        "WHERE at >= %s - interval '10 minutes' AND at <= %s",
+        [opens, closes],
+    )
+    if not well[0]["yes"]:
+        return
+    notices, credit = rules.document["notices"], rules.document.get("credit", {})
+    grace = max(
+        [credit.get("emergency_days", 0), *(longer["days"] for longer in credit.get("longer", []))], default=0
+    )
+    due = books.rows(
+        _DUE,
+        {
+            "code": code,
+            "opens": opens,
+            "closes": closes,
+            "floor": rules.floor_minor,
+            "conversion": rules.whole("credit", "grace_days_after_conversion"),
+            "age": rules.whole("cut", "max_data_age_hours"),
+            "grace": grace,
+            "told": opens - timedelta(hours=notices["lead_hours"]),
+            "least": notices["least_delivered"],
+            "kinds": notices["before_cut"],
+        },
+    )
+    room = min(
+        rules.whole("cut", "most_per_transformer"),
+        int((closes - opens).total_seconds()) // max(rules.whole("cut", "stagger_s"), 1),
+    )
+    for row in due:
+        cut = {
+            one["account_id"]
+            for one in books.cuts
+            if one["transformer"] == row["transformer"] and opens <= one["issued_at"] < closes
+        }
+        if len(cut) < room:
+            yield f"account {row['account_id']} was to be cut between {opens} and {closes}, and was not"
+
+
+def _light(books: _Books) -> Iterator[str]:
+    """Dark for credit alone, with enough on the account for a while: a connect was given, and tried."""
+    from urja.apps.ledger.balances import fresh_balances
+    from urja.apps.registry.models import Agreement
+
+    rows = books.rows(
+        "SELECT DISTINCT ON (c.device_id) c.kind, c.state, c.sent_at, c.expires_at, c.ended_at, w.account_id, w.policy, "
+        "(SELECT max(q.posted_at) FROM ledger_credit_request q WHERE q.account_id = w.account_id) AS credited_at, "
+        "EXISTS (SELECT FROM supply_hold h WHERE h.service_point_id = c.service_point_id AND h.released_at IS NULL "
+        "  AND h.reason <> 'credit') AS held "
+        "FROM commands_command c JOIN supply_switching w ON w.command_id = c.id "
+        "WHERE c.kind IN ('connect', 'disconnect') ORDER BY c.device_id, c.sequence DESC"
+    )
+    dark = {
+        row["account_id"]: row for row in rows if row["kind"] == "disconnect" and row["state"] == "confirmed"
+    }
+    agreements = Agreement.objects.filter(account_id__in=dark, valid_to=None)
+    balances = fresh_balances(list(agreements), books.now)
+    for account_id, row in dark.items():
+        found = balances.get(account_id)
+        if found is None or row["held"] or row["credited_at"] is None:
+            continue
+        enough = found.balance_minor >= books.rules[row["policy"]].minor("reconnect", "at_least")
+        if enough and max(row["credited_at"], row["ended_at"]) < books.now - books.slack:
+            yield f"account {account_id} has {found.balance_minor} since {row['credited_at']} and no light was ordered"
+    for row in rows:
+        if row["kind"] == "connect" and row["state"] == "expired" and row["sent_at"] is None:
+            yield f"the connection of account {row['account_id']} expired and was never sent"

@@ -1,0 +1,237 @@
+"""Each law of switching is seen to fail when the code that should keep it is broken."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from tests.apps import street
+from tests.apps.street import START, adopt
+from tests.pipeline.test_decide import MINUTE, SECOND, Place
+
+
+@pytest.fixture
+def row(database):
+    """Five houses behind one transformer; at most four are cut a window."""
+    from urja.apps.registry.operations import put_up_transformer
+    from urja.apps.supply.operations import set_terms
+
+    put_up_transformer("DT1", feeder="F1", recorded_at=START, actor="test")
+    houses = [adopt(number, credit_minor=10_000, transformer="DT1", bucket=number) for number in range(1, 6)]
+    place = Place(database, houses, most=4, stagger=60)
+    set_terms(houses[3].account_id, flags=["medical"], recorded_at=START, actor="clerk")
+    yield place
+    place.connection.close()
+
+
+def carry_out(place):
+    """Dispatch and head end: every command is sent and confirmed."""
+    from urja.apps.commands.models import Command
+
+    for house in range(len(place.houses)):
+        command = place.command(house)
+        if command is not None and command.state == "queued":
+            Command.objects.filter(id=command.id).update(
+                state="sent", sent_at=place.now, sent_wall_ms=place.wall_ms
+            )
+            place.report("confirmed", house)
+
+
+def on(place, end, step=15 * MINUTE):
+    while place.now + step <= end:
+        place.until(place.now + step, step)
+        carry_out(place)
+
+
+def live(place):
+    """A day and a morning: three run out; one pays at night, one is held off by hand and pays too, one does not."""
+    from urja.site.supply_laws import laws
+
+    place.now = place.at(1, 9)
+    for house in (0, 1, 3, 4):
+        place.use(60_000, house=house)
+    place.use(1_000, house=2)
+    place.go()
+    on(place, place.at(1, 9, 30))
+    place.deliver()
+    on(place, place.at(1, 11), step=4 * MINUTE)
+    on(place, place.at(1, 20), step=60 * MINUTE)
+    place.order("hold", "safety", house=1)
+    place.go(place.now + MINUTE)
+    place.pay(500, house=0)
+    place.pay(500, house=1)
+    place.go(place.now + SECOND)
+    carry_out(place)
+    on(place, place.at(2, 17), step=60 * MINUTE)
+    return laws(place.connection, place.now, street.ZONE)
+
+
+def test_they_hold(row):
+    found = live(row)
+    assert all(found.values()), found
+    assert row.commands(0) == [("disconnect", "confirmed"), ("connect", "confirmed")]
+    assert row.commands(1) == [("disconnect", "confirmed")]
+    assert row.commands(2) == row.commands(3) == []
+    assert row.commands(4) == [("disconnect", "confirmed")]
+
+
+def all_hours_are_open(patch):
+    from urja.core.policy.hours import OpenHours, Window
+
+    patch.setattr(
+        OpenHours,
+        "next_window",
+        lambda _self, at, _zone: Window(at - timedelta(hours=1), at + timedelta(hours=10)),
+    )
+
+
+def exhausted_in_credit(patch):
+    from urja.core.policy import bars, engine
+
+    patch.setattr(engine, "exhausted", lambda _policy, _balance: True)
+    patch.setattr(engine, "restoring", lambda _policy, _facts: None)
+    patch.setattr(bars, "RULES", ())
+
+
+def balance_read_wrong(patch):
+    from urja.apps.supply import facts
+
+    real = facts.fresh_balances
+
+    def wrong(agreements, now):
+        return {
+            key: replace(found, balance_minor=found.balance_minor - 50_000)
+            for key, found in real(agreements, now).items()
+        }
+
+    patch.setattr(facts, "fresh_balances", wrong)
+
+
+def notices_need_no_receipt(patch):
+    from urja.core.policy import bars
+
+    patch.setattr(bars, "RULES", tuple(rule for rule in bars.RULES if rule is not bars._notices))
+
+
+def nobody_is_marked(patch):
+    from urja.core.policy import bars
+
+    patch.setattr(bars, "RULES", tuple(rule for rule in bars.RULES if rule is not bars._never_cut))
+
+
+def no_cap(patch):
+    from urja.apps.supply.switching import Queue
+
+    patch.setattr(Queue, "slot", lambda _self, _transformer, _stagger, now: now)
+
+
+def never_cuts(patch):
+    from urja.apps.supply import switching
+
+    patch.setattr(switching, "order_cut", lambda *_: None)
+
+
+def never_restores(patch):
+    from urja.pipeline import decide
+
+    patch.setattr(decide._Doing, "_restore", lambda _self, item, _reason: item)
+
+
+def money_clears_every_hold(patch):
+    from urja.apps.supply.facts import Known
+
+    patch.setattr(Known, "other_holds", property(lambda _known: frozenset()))
+
+
+def forgets_half(patch):
+    from urja.apps.supply import standings
+
+    real = standings.save
+
+    def save(decided, now):
+        return real([item for item in decided if item.known.account_id >> 40 != 3], now)
+
+    patch.setattr(standings, "save", save)
+
+
+@pytest.mark.parametrize(
+    ("break_it", "law"),
+    [
+        (all_hours_are_open, "cut_in_its_hours"),
+        (exhausted_in_credit, "cut_below_the_limit"),
+        (balance_read_wrong, "cut_below_the_limit"),
+        (notices_need_no_receipt, "cut_after_notices"),
+        (nobody_is_marked, "cut_of_nobody_marked"),
+        (no_cap, "cut_in_turn"),
+        (never_cuts, "who_is_due_is_cut"),
+        (never_restores, "who_paid_has_light"),
+        (money_clears_every_hold, "holds_are_kept"),
+        (forgets_half, "everybody_is_told"),
+    ],
+)
+def test_a_broken_stage_breaks_its_law(row, monkeypatch, break_it, law):
+    break_it(monkeypatch)
+    assert live(row)[law] is False
+
+
+def test_a_cut_after_a_later_credit_breaks_its_law(row, monkeypatch):
+    """The head end's and the stage's guards are both off: what was ordered is carried out although it was paid."""
+    from urja.pipeline import decide
+    from urja.site.supply_laws import laws
+
+    row.now = row.at(1, 9)
+    row.use(60_000)
+    row.go()
+    row.deliver()
+    row.until(row.at(1, 10, 5), step=5 * MINUTE)
+    assert row.commands() == [("disconnect", "queued")]
+    row.sent()
+    row.pay(500)
+    monkeypatch.setattr(decide, "_outdated", lambda _known: False)
+    monkeypatch.setattr(decide._Doing, "_restore", lambda _self, item, _reason: item)
+    monkeypatch.setattr(decide._Doing, "_leave", lambda _self, item: item)
+    row.go(row.now + 30 * MINUTE)
+    row.report("confirmed")
+    row.go(row.now + 30 * MINUTE)
+    found = laws(row.connection, row.now, street.ZONE)
+    assert found["cut_after_no_credit"] is False
+    assert found["who_paid_has_light"] is False
+
+
+def test_a_cut_on_old_data_or_in_illness_breaks_its_law(row, monkeypatch):
+    from urja.apps.supply import health
+    from urja.core.policy import bars
+    from urja.site.supply_laws import laws
+
+    row.now = row.at(1, 9)
+    row.use(60_000)
+    row.go()
+    row.deliver()
+    monkeypatch.setattr(bars, "RULES", (bars._notices,))
+    monkeypatch.setattr("urja.core.policy.engine.stale_at", lambda _policy, _facts: None)
+    ill = {"collection": True, "payments": False, "messaging": True, "figures": {}}
+    monkeypatch.setattr(health, "_judge", lambda _now: ill)
+    row.go(row.at(3, 10, 1))
+    assert row.commands() == [("disconnect", "queued")]
+    found = laws(row.connection, row.now, street.ZONE)
+    assert found["cut_on_fresh_data"] is False
+    assert found["cut_while_well"] is False
+
+
+def test_a_switch_that_nobody_ordered_breaks_its_law(row):
+    from urja.apps.commands.operations import issue
+    from urja.site.supply_laws import laws
+
+    row.now = row.at(1, 9)
+    row.go()
+    house = row.houses[0]
+    issue(
+        device_id=house.device_id,
+        service_point_id=house.service_point_id,
+        kind="disconnect",
+        issued_at=row.now,
+        issued_wall_ms=1,
+        expires_at=row.now + MINUTE,
+        reason="by hand",
+        correlation=1,
+    )
+    assert laws(row.connection, row.now, street.ZONE)["cut_has_a_ground"] is False

@@ -5,7 +5,15 @@ from pathlib import Path
 
 import pytest
 from tests.web import house
-from tests.web.fixtures import AS_THE_WEB_ASKS, database_of, home, house_template  # noqa: F401 - fixtures
+from tests.web.fixtures import (  # noqa: F401 - fixtures
+    AS_THE_WEB_ASKS,
+    database_of,
+    fake_town,
+    home,
+    house_template,
+    town_books,
+    town_template,
+)
 
 from urja.base.clock import Anchor, write_anchor
 

@@ -8,6 +8,8 @@ import pytest
 from tests.conftest import PASSWORD
 from tests.web import house, town_cast
 
+from urja.base.clock import Anchor, write_anchor
+
 AS_THE_WEB_ASKS = {"server_side_binding": True, "prepare_threshold": 0}
 """Prepared from the first time on (`DjangoOptions.prepared`), so that the tests see each statement so."""
 
@@ -58,7 +60,44 @@ def database_of(postgres, home):
     return connect
 
 
+@pytest.fixture(scope="session")
+def town_template(postgres, database_template) -> tuple[str, town_cast.Cast]:
+    """A database with the town in it, built once a worker; its name, and the keys of what is there."""
+    name = f"town_{next(_numbers)}"
+    make_copy(postgres, database_template, name)
+
+    def connect(role: str) -> psycopg.Connection:
+        return psycopg.connect(postgres.conninfo(dbname=name, user=role, password=PASSWORD), autocommit=True)
+
+    with house.pointed_at(name):
+        return name, town_cast.build(connect)
+
+
 @pytest.fixture
-def town_books(database) -> town_cast.Cast:
-    """A small town in a database of this test alone."""
-    return town_cast.build(database.connect)
+def town_books(postgres, town_template) -> Iterator[town_cast.Cast]:
+    """The town in a database of this test alone; Django looks at it."""
+    template, cast = town_template
+    name = f"town_of_{next(_numbers)}"
+    make_copy(postgres, template, name)
+    with house.pointed_at(name):
+        yield cast
+    with psycopg.connect(postgres.conninfo(), autocommit=True) as admin:
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def fake_town(short_tmp, town_books) -> Iterator[town_cast.FakeTown]:
+    """A control that answers as the street would; the pages look there, at the town's own time."""
+    from django.test import override_settings
+
+    from urja.web.town import views
+
+    views._drawn.clear()
+    number = next(_numbers)
+    anchor = short_tmp / f"town{number}.json"
+    write_anchor(anchor, Anchor(0.0, town_cast.NOW.timestamp(), 0.0))
+    with (
+        town_cast.running(short_tmp / f"town{number}.sock") as fake,
+        override_settings(URJA_DEMO=True, URJA_TOWN_CONTROL=fake.path, URJA_CLOCK_ANCHOR=anchor),
+    ):
+        yield fake

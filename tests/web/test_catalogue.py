@@ -14,7 +14,8 @@ from django.utils.translation.template import templatize
 import urja.web
 
 WEB = Path(urja.web.__file__).parent
-CATALOGUE = WEB / "locale" / "hi" / "LC_MESSAGES" / "django"
+CATALOGUES = sorted(WEB.rglob("locale/hi/LC_MESSAGES/django.po"))
+"""The portal's, and one of each app that has words of its own."""
 KEYWORDS = {
     "_": None,
     "gettext": None,
@@ -25,10 +26,19 @@ KEYWORDS = {
 }
 
 
-@pytest.fixture(scope="module")
-def written():
-    with CATALOGUE.with_suffix(".po").open("rb") as file:
+def read(path):
+    with path.open("rb") as file:
         return read_po(file, locale="hi")
+
+
+@pytest.fixture(scope="module", params=CATALOGUES, ids=lambda path: path.relative_to(WEB).parts[0])
+def catalogue(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def written(catalogue):
+    return read(catalogue)
 
 
 def of_code():
@@ -55,8 +65,9 @@ def key(context, message):
     return context, message[0] if isinstance(message, tuple | list) else message
 
 
-def test_every_string_is_in_the_catalogue(written):
-    known = {(entry.context, key(None, entry.id)[1]) for entry in written if entry.id}
+def test_every_string_is_in_a_catalogue():
+    entries = [entry for path in CATALOGUES for entry in read(path) if entry.id]
+    known = {(entry.context, key(None, entry.id)[1]) for entry in entries}
     used = {key(context, message) for context, message in [*of_code(), *of_templates()]}
     assert len(used) > 100
     assert used - known == set()
@@ -81,12 +92,12 @@ def test_placeholders_survive_translation(written):
             assert all(set(re.findall(r"%\(\w+\)[sd]|%%", text)) == expected for text in strings), entry.id
 
 
-def test_the_compiled_catalogue_is_the_written_one(written):
-    """`uv run pybabel compile -d src/urja/web/locale -D django` writes it anew."""
+def test_the_compiled_catalogue_is_the_written_one(catalogue, written):
+    """`uv run pybabel compile -d src/urja/web/locale -D django` writes it anew, and so for an app's own."""
     fresh = BytesIO()
     write_mo(fresh, written)
     fresh.seek(0)
-    with CATALOGUE.with_suffix(".mo").open("rb") as file:
+    with catalogue.with_suffix(".mo").open("rb") as file:
         assert strings(file) == strings(fresh)
 
 

@@ -2,37 +2,257 @@
 
 import pytest
 from tests.web import town_cast
-from tests.web.fixtures import town_books  # noqa: F401 - a fixture
 from tests.web.reading import text_of
 
-from urja.base.clock import Anchor, write_anchor
+ADDRESSES = (
+    "/town/",
+    "/town/live/",
+    "/town/decode/",
+    f"/town/houses/{town_cast.DARK}/",
+    f"/town/houses/{town_cast.DARK}/live/",
+    f"/town/houses/{town_cast.DARK}/display/",
+)
 
 
 @pytest.fixture
-def town(short_tmp, town_books):  # noqa: F811 - asks for the fixture
-    """A fake control and the pages' settings pointed at it."""
-    from django.test import override_settings
-
-    from urja.web.town import views
-
-    views._drawn.clear()
-    anchor = short_tmp / "town-clock.json"
-    write_anchor(anchor, Anchor(0.0, town_cast.NOW.timestamp(), 0.0))
-    with (
-        town_cast.running(short_tmp / "town.sock") as fake,
-        override_settings(URJA_DEMO=True, URJA_TOWN_CONTROL=fake.path, URJA_CLOCK_ANCHOR=anchor),
-    ):
-        yield fake
-
-
-@pytest.fixture
-def visitor(town, web_role):
+def visitor(fake_town, web_role):
+    """Somebody at the machine itself, with a browser; the pages ask in the rights of the web."""
     from django.test import Client
 
-    return Client(raise_request_exception=True, headers={"host": "localhost"})
+    return Client(headers={"host": "localhost"})
+
+
+def acts(town):
+    """What was ordered beside looking."""
+    looking = {"houses", "transformers", "status", "display"}
+    return [
+        order
+        for order in town.orders
+        if not (order["do"] == "fleet" and order["order"]["do"] in looking)
+        and order["do"] != "processes"
+        and order.get("what") != "state"
+    ]
 
 
 def test_the_town_shows_its_houses_by_feeder_and_transformer(visitor):
     text = text_of(visitor.get("/town/"))
     for words in ("Feeder North", "Transformer T1", "Feeder South", "Transformer T2", *town_cast.HOUSES):
         assert words in text
+    assert "Jamun House switched off −₹12.50" in text
+    assert "Amla House in credit ₹283.50 tamper no link" in text
+
+
+def test_a_transformer_beyond_the_limit_is_red_and_says_so(visitor):
+    page = visitor.get("/town/").content.decode()
+    first, second = page.split('<article class="card transformer')[1:]
+    assert first.startswith(" over")
+    assert "Loss 40.0 %" in first
+    assert "beyond the limit of 20 %" in first
+    assert "0.9 of 1.5 kWh reached a meter, up to 13:30" in first
+    assert not second.startswith(" over")
+    assert "Loss 7.0 %" in second
+
+
+def test_the_loop_has_eight_stations_and_says_in_words_what_it_draws(visitor):
+    page = visitor.get("/town/").content.decode()
+    assert page.count('<g class="station') == 2 * 8
+    assert "Meters: 6/7, on line; Head end: runs" in page
+    assert "Relay: 4 lit, 1 dark" in page
+
+
+def test_what_is_ill_is_marked(visitor, fake_town):
+    fake_town.headend, fake_town.gateway = "starting", "everything"
+    page = visitor.get("/town/").content.decode()
+    assert page.count('class="station ill"') == 2 * 3  # the meters that are away, the head end, the gateway
+    assert "Head end: starts again, killed 1 time" in page
+    assert "the gateway is silent" in page
+
+
+def test_what_happens_flows_by(visitor):
+    text = text_of(visitor.get("/town/"))
+    for words in (
+        "Cut ordered · Jamun House",
+        "Cut: the meter itself says so · Jamun House",
+        "Somebody must look: the register goes on after a confirmed cut · Jamun House",
+        "₹20.00 paid · Jamun House",
+        "The supply is cut because the credit is used up; ₹112.50 brings it back. · Jamun House",
+    ):
+        assert words in text
+
+
+def test_an_unchanged_town_is_not_sent_again(visitor):
+    first = visitor.get("/town/live/")
+    assert first.status_code == 200
+    again = visitor.get("/town/live/", headers={"if-none-match": first["ETag"]})
+    assert again.status_code == 304
+    assert f'"If-None-Match": "\\"{first["ETag"].strip(chr(34))}\\""' in first.content.decode()
+
+
+def test_however_many_look_the_street_is_asked_once_a_second(visitor, fake_town):
+    for _ in range(5):
+        visitor.get("/town/live/")
+    houses = [order for order in fake_town.orders if order.get("order", {}).get("do") == "houses"]
+    assert len(houses) == 1
+
+
+def test_without_javascript_the_page_can_load_itself_again(visitor):
+    assert b'http-equiv="refresh"' not in visitor.get("/town/").content
+    assert b'<meta http-equiv="refresh" content="5">' in visitor.get("/town/?every=5").content
+    assert b'http-equiv="refresh"' not in visitor.get("/town/?every=0").content
+
+
+def test_a_house_shows_its_display_its_standing_and_its_story(visitor):
+    text = text_of(visitor.get(f"/town/houses/{town_cast.DARK}/"))
+    assert "Jamun House" in text
+    assert "283.50 Rs" in text
+    assert "All pages of the display BALANCE 283.50 Rs KWH 1234.5 kWh RELAY ON" in text
+    assert "Now switched off −₹12.50" in text
+    assert "Its story" in text
+    assert "Neem House" not in text
+
+
+def test_the_display_cycles(visitor, monkeypatch):
+    from urja.web.town import views
+
+    shown = []
+    for turn in range(4):
+        monkeypatch.setattr(views, "_turn", lambda turn=turn: turn)
+        page = visitor.get("/town/houses/URJ00000001/display/").content.decode()
+        shown.append(page.split('class="label">')[1].split("<")[0])
+    assert shown == ["BALANCE", "KWH", "RELAY", "BALANCE"]
+
+
+def test_a_way_to_the_page_of_its_people(visitor):
+    page = visitor.get(f"/town/houses/{town_cast.DARK}/").content.decode()
+    assert 'value="jamun@street.example"' in page
+    assert 'action="/sign-in/?next=/accounts/' in page
+
+
+ORDERS = [
+    ("cut-feeder", "North", {"do": "cut", "feeders": ["North"]}),
+    ("restore-feeder", "North", {"do": "restore", "feeders": ["North"]}),
+    (
+        "open-cover",
+        town_cast.DARK,
+        {"do": "tamper", "serials": [town_cast.DARK], "switch": "cover", "on": True},
+    ),
+    (
+        "close-cover",
+        town_cast.DARK,
+        {"do": "tamper", "serials": [town_cast.DARK], "switch": "cover", "on": False},
+    ),
+    ("hook", town_cast.DARK, {"do": "hook", "serials": [town_cast.DARK], "watts": 2000}),
+    ("unhook", town_cast.DARK, {"do": "hook", "serials": [town_cast.DARK], "watts": 0}),
+    ("weld", town_cast.DARK, {"do": "weld", "serials": [town_cast.DARK], "on": True}),
+    ("mend", town_cast.DARK, {"do": "weld", "serials": [town_cast.DARK], "on": False}),
+    ("press", town_cast.DARK, {"do": "press", "serials": [town_cast.DARK]}),
+    ("lose-house", town_cast.DARK, {"do": "unreachable", "serials": [town_cast.DARK], "minutes": 60}),
+    ("find-house", town_cast.DARK, {"do": "reachable", "serials": [town_cast.DARK]}),
+    ("lose-network", "", {"do": "unreachable", "minutes": 60}),
+    ("find-network", "", {"do": "reachable"}),
+    ("kill-headend", "", {"do": "kill", "name": "headend"}),
+    ("kill-pipeline", "", {"do": "kill", "name": "pipeline"}),
+    ("silence-gateway", "", {"do": "gateway", "what": "silence"}),
+    ("speak-gateway", "", {"do": "gateway", "what": "speak"}),
+]
+
+
+def test_every_button_is_tried_below(django):
+    from urja.web.town.actions import ACTIONS
+
+    assert set(ACTIONS) == {key for key, _target, _order in ORDERS}
+
+
+@pytest.mark.parametrize(
+    ("key", "target", "order"), ORDERS, ids=lambda value: value if type(value) is str else ""
+)
+def test_a_button_orders_and_the_page_says_what_is_seen_next(visitor, fake_town, key, target, order):
+    from urja.web.town.actions import ACTIONS
+
+    response = visitor.post("/town/do/", {"action": key, "target": target})
+    assert acts(fake_town) == [
+        order if order["do"] in {"kill", "gateway"} else {"do": "fleet", "order": order}
+    ]
+    assert response.status_code == 302
+    text = text_of(visitor.get(response.headers["Location"]))
+    action = ACTIONS[key]
+    for words in (str(action.done) % {"target": target}, str(action.next), str(action.holds)):
+        assert words.replace("'", "&#x27;") in text
+
+
+def test_every_button_is_on_a_page(visitor):
+    from urja.web.town.actions import ACTIONS
+
+    pages = [
+        visitor.get(address).content.decode() for address in ("/town/", f"/town/houses/{town_cast.DARK}/")
+    ]
+    for key in ACTIONS:
+        assert any(f'name="action" value="{key}"' in page for page in pages), key
+
+
+def test_a_refused_order_is_said(visitor, fake_town):
+    fake_town.refuses = "kill"
+    response = visitor.post("/town/do/", {"action": "kill-headend"}, follow=True)
+    assert "That was not carried out: it may not be" in text_of(response)
+
+
+def test_an_unknown_button_or_house_is_a_missing_page(visitor, fake_town):
+    assert visitor.post("/town/do/", {"action": "burn"}).status_code == 404
+    assert visitor.post("/town/do/", {"action": "weld", "target": "URJ99"}).status_code == 404
+    assert visitor.get("/town/houses/URJ99/").status_code == 404
+    assert visitor.get("/town/houses/URJ00000901/").status_code == 404, "a transformer's meter is no house"
+    assert acts(fake_town) == []
+
+
+def test_a_button_needs_its_page(fake_town, web_role):
+    from django.test import Client
+
+    stranger = Client(enforce_csrf_checks=True, headers={"host": "localhost"})
+    assert stranger.post("/town/do/", {"action": "kill-headend"}).status_code == 403
+    assert acts(fake_town) == []
+
+
+def test_nothing_is_done_by_looking(visitor, fake_town):
+    assert visitor.get("/town/do/?action=kill-headend").status_code == 405
+    assert acts(fake_town) == []
+
+
+def test_a_frame_is_decoded_where_that_is_known(visitor, fake_town):
+    assert b"<textarea" in visitor.get("/town/decode/").content
+    text = text_of(visitor.post("/town/decode/", {"frame": " c001c1 "}))
+    assert "get-request c001c1" in text
+    fake_town.refuses = "decode"
+    assert "it may not be" in text_of(visitor.post("/town/decode/", {"frame": "zz"}))
+
+
+def test_without_a_street_the_books_still_stand(visitor):
+    from django.test import override_settings
+
+    with override_settings(URJA_TOWN_CONTROL=None):
+        text = text_of(visitor.get("/town/"))
+        house = text_of(visitor.get(f"/town/houses/{town_cast.DARK}/"))
+    assert "The street does not answer. What stands here is what the books say." in text
+    assert "Jamun House nobody knows −₹12.50" in text
+    assert "The display is dark" in house
+
+
+def test_the_town_is_only_in_a_demonstration(visitor):
+    from django.test import override_settings
+
+    with override_settings(URJA_DEMO=False):
+        assert {visitor.get(address).status_code for address in ADDRESSES} == {404}
+        assert visitor.post("/town/do/", {"action": "kill-headend"}).status_code == 404
+
+
+def test_the_town_is_only_for_the_machine_itself(visitor):
+    for elsewhere in ({"REMOTE_ADDR": "192.0.2.7"}, {"HTTP_X_FORWARDED_FOR": "127.0.0.1"}):
+        assert {visitor.get(address, **elsewhere).status_code for address in ADDRESSES} == {404}
+        assert visitor.post("/town/do/", {"action": "kill-headend"}, **elsewhere).status_code == 404
+
+
+def test_the_town_in_hindi(fake_town, web_role):
+    from django.test import Client
+
+    text = text_of(Client(headers={"host": "localhost", "accept-language": "hi"}).get("/town/"))
+    assert "फ़ीडर North" in text
+    assert "सीमा से बाहर" in text

@@ -231,7 +231,7 @@ class Line:
 def _lines(seen: Iterable[feed.Happening], now: datetime) -> list[Line]:
     return [
         Line(
-            time=formats.moment(one.at.astimezone(zone()), now.date()),
+            time=_when(one.at.astimezone(zone()), now),
             kind=one.kind,
             text=wording.happening(one),
             place=one.place or one.serial,
@@ -239,6 +239,11 @@ def _lines(seen: Iterable[feed.Happening], now: datetime) -> list[Line]:
         )
         for one in seen
     ]
+
+
+def _when(at: datetime, now: datetime) -> str:
+    """The time alone today, with its day otherwise."""
+    return formats.clock_time(at) if at.date() == now.date() else formats.moment(at, now.date())
 
 
 # -- the loop ----------------------------------------------------------------------------------------------

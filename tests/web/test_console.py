@@ -1,0 +1,215 @@
+"""The control room: what it shows, and to whom."""
+
+import psycopg
+import pytest
+import structlog
+from tests.conftest import PASSWORD
+from tests.web import town_cast
+from tests.web.reading import text_of
+
+
+@pytest.fixture
+def at_noon(town_books, tmp_path):
+    """The control room at the town's own time, nothing drawn yet."""
+    from django.test import override_settings
+
+    from urja.base.clock import Anchor, write_anchor
+    from urja.web.console import views
+
+    views._drawn.clear()
+    anchor = tmp_path / "clock.json"
+    write_anchor(anchor, Anchor(0.0, town_cast.NOW.timestamp(), 0.0))
+    with override_settings(URJA_CLOCK_ANCHOR=anchor):
+        yield town_books
+
+
+@pytest.fixture
+def someone(at_noon, web_role):
+    """Makes browsers of people, in the rights of the web."""
+    from django.contrib.auth import get_user_model
+    from django.test import Client
+
+    def make(user_id=None, language="en"):
+        client = Client(headers={"host": "localhost", "accept-language": language})
+        if user_id is not None:
+            client.force_login(get_user_model().objects.get(pk=user_id))
+        return client
+
+    return make
+
+
+@pytest.fixture
+def database_of_town(postgres, town_books):
+    """Connections to the town's database, by role."""
+    from django.db import connections
+
+    name = connections["default"].settings_dict["NAME"]
+
+    def connect(role):
+        return psycopg.connect(postgres.conninfo(dbname=name, user=role, password=PASSWORD), autocommit=True)
+
+    return connect
+
+
+@pytest.fixture
+def operator(someone, at_noon):
+    return someone(at_noon.operator_id)
+
+
+def section(response, name):
+    """The text of one card."""
+    page = response.content.decode()
+    part = page.split(f'aria-labelledby="{name}-title"', 1)[1].split("</section>", 1)[0]
+    return text_of(type("Part", (), {"content": f"<p {part}".encode()})())
+
+
+def test_one_page_shows_how_the_supply_stands(operator):
+    page = operator.get("/console/")
+    assert section(page, "ages").startswith(
+        "Last heard from today, 13:42 within the hour 5 within three hours 0"
+    )
+    assert "Intervals missing: 0. Values put aside: 0." in section(page, "ages")
+    assert section(page, "standings") == "Where accounts stand 1 dark cut 1 in credit 3 warned 1"
+
+
+def test_what_was_switched_today_with_its_reason(operator):
+    page = operator.get("/console/")
+    assert section(page, "cuts") == (
+        "Cut today 1 Jamun House URJ00000002 · today, 11:42 The supply is cut because the credit is used up; "
+        "₹112.50 brings it back. confirmed by the meter"
+    )
+    assert section(page, "connects") == "Reconnected today 0 Nobody was reconnected today."
+
+
+def test_tomorrows_cuts_with_the_money_at_stake(operator):
+    planned = section(operator.get("/console/"), "planned")
+    assert planned.startswith("To be cut tomorrow, 3 March 1 · ₹4.10 at stake")
+    assert "Palash House URJ00000005 T2 13:42–16:42" in planned
+    assert planned.endswith("−₹4.10")
+
+
+def test_what_waits_for_a_person(operator):
+    page = operator.get("/console/")
+    assert section(page, "persons") == (
+        "Waits for a person 1 Jamun House URJ00000002 "
+        "Somebody must look: the register goes on after a confirmed cut today, 12:42"
+    )
+    assert section(page, "paid") == "Paid, but dark 0 Whoever has paid has light."
+
+
+def test_the_balance_of_each_transformer(operator):
+    losses = section(operator.get("/console/"), "losses")
+    assert "T1 North 2 1.2 40.0 % beyond the limit" in losses
+    assert "T2 South 0.86 0.8 7.0 %" in losses
+    assert losses.count("beyond the limit") == 1
+
+
+def test_paid_but_dark_says_since_when_and_what_is_being_done(town_books, someone, at_noon, database_of_town):
+    from urja.web.console import views
+
+    house = town_books.adopted[1]
+    with database_of_town("urja_owner") as owner:
+        owner.execute(
+            "INSERT INTO supply_relight (credit_id, account_id, paid_at, paid_wall_ms, seen_at, seen_wall_ms, outcome)"
+            " SELECT id, account_id, %s, 1, %s, 1, '' FROM ledger_credit_request WHERE account_id = %s",
+            [town_cast.NOW, town_cast.NOW, house.account_id],
+        )
+    views._drawn.clear()
+    text = section(someone(at_noon.operator_id).get("/console/"), "paid")
+    assert text == "Paid, but dark 1 Jamun House URJ00000002 confirmed by the meter paid today, 13:42"
+
+
+def test_illness_is_said_with_what_follows_from_it(someone, at_noon, database_of_town):
+    with database_of_town("urja_owner") as owner:
+        owner.execute(
+            "INSERT INTO supply_health (at, collection, payments, messaging, figures) VALUES (%s, true, false, true, '{}')",
+            [town_cast.NOW],
+        )
+    text = text_of(someone(at_noon.operator_id).get("/console/"))
+    assert "Payments are unwell: nobody is cut who may be trying to pay." in text
+    assert "Collection is unwell" not in text
+
+
+def test_nothing_at_all_is_said_in_words(database, web_role, standing_clock):
+    from django.contrib.auth import get_user_model
+    from django.contrib.auth.models import Group
+    from django.test import Client
+
+    from urja.web.console import views
+
+    views._drawn.clear()
+    group = Group.objects.get(name="control_room")
+    with database.connect() as owner:
+        user = get_user_model().objects.create_user("operator", "operator@example.org")
+        owner.execute("INSERT INTO auth_user_groups (user_id, group_id) VALUES (%s, %s)", [user.pk, group.pk])
+    client = Client(headers={"host": "localhost"})
+    client.force_login(user)
+    page = client.get("/console/")
+    assert "No supply has an agreement yet." in section(page, "ages")
+    assert "Nothing has been decided yet." in section(page, "standings")
+    assert "Nobody was cut today." in section(page, "cuts")
+    assert "Nobody is to be cut tomorrow, if nothing but time changes." in section(page, "planned")
+    assert "No transformer is known." in section(page, "losses")
+    assert "Nobody has to go anywhere." in section(page, "persons")
+
+
+def test_an_unchanged_page_is_not_sent_again(operator):
+    first = operator.get("/console/live/")
+    assert first.status_code == 200
+    assert operator.get("/console/live/", headers={"if-none-match": first["ETag"]}).status_code == 304
+
+
+@pytest.mark.parametrize("address", ["/console/", "/console/live/"])
+def test_a_stranger_is_asked_to_sign_in(someone, address):
+    response = someone().get(address)
+    assert response.status_code == 302
+    assert response.headers["Location"] == f"/sign-in/?next={address}"
+
+
+@pytest.mark.parametrize("address", ["/console/", "/console/live/"])
+def test_a_consumer_gets_a_missing_page_and_it_is_logged(someone, at_noon, address):
+    with structlog.testing.capture_logs() as logs:
+        response = someone(at_noon.consumer_id).get(address)
+    assert response.status_code == 404
+    assert "Control room" not in text_of(response)
+    (refusal,) = [entry for entry in logs if entry["event"] == "access refused"]
+    assert refusal["user"] == at_noon.consumer_id
+    assert refusal["path"] == address
+
+
+def test_who_leaves_the_control_room_sees_it_no_more(at_noon, operator):
+    from django.contrib.auth import get_user_model
+    from django.db import connection
+
+    from urja.web.console.operations import dismiss
+
+    assert operator.get("/console/").status_code == 200
+    of_connection = connection.settings_dict
+    connection.close()
+    before, of_connection["USER"] = of_connection["USER"], "urja_owner"
+    dismiss(get_user_model().objects.get(pk=at_noon.operator_id))
+    connection.close()
+    of_connection["USER"] = before
+    assert operator.get("/console/").status_code == 404
+
+
+def test_employing_twice_is_employing_once(at_noon):
+    from urja.web.console.operations import employ
+
+    again = employ("Operator@Street.example", "Operator")
+    assert again.pk == at_noon.operator_id
+    assert again.groups.count() == 1
+    assert not again.has_usable_password()
+
+
+def test_the_web_cannot_give_the_role(someone):
+    from django.db import ProgrammingError, connection
+
+    with pytest.raises(ProgrammingError, match="permission denied"), connection.cursor() as cursor:
+        cursor.execute("INSERT INTO auth_user_groups DEFAULT VALUES")
+
+
+def test_the_control_room_in_hindi(someone, at_noon):
+    text = text_of(someone(at_noon.operator_id, "hi").get("/console/"))
+    assert "नियंत्रण कक्ष" in text
+    assert "आज काटी गई" in text

@@ -76,7 +76,7 @@ class Notify:
             await self._messenger.close()
 
     async def _send(self, messenger: Messenger, now: datetime) -> int:
-        ready = await self._in_thread(delivery.outgoing, now, self._recharge_at, AT_ONCE)
+        ready, ended = await self._in_thread(delivery.outgoing, now, self._recharge_at, AT_ONCE)
 
         async def hand_over(message: delivery.Outgoing) -> bool:
             try:
@@ -91,7 +91,7 @@ class Notify:
                 await self._in_thread(delivery.taken, message.notice_id, provider_id, now)
             return True
 
-        return await self._all(hand_over, ready)
+        return ended + await self._all(hand_over, ready)
 
     async def _ask(self, messenger: Messenger, now: datetime) -> int:
         silent = await self._in_thread(delivery.awaited, now, AT_ONCE)

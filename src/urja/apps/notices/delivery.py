@@ -55,19 +55,19 @@ class Awaited:
     provider_id: str
 
 
-def outgoing(now: datetime, recharge_at: str, limit: int) -> list[Outgoing]:
-    """The next messages to hand over, worded and addressed; those that cannot be are ended instead."""
+def outgoing(now: datetime, recharge_at: str, limit: int) -> tuple[list[Outgoing], int]:
+    """The next messages to hand over, worded and addressed; and how many were ended because they cannot be."""
     due = Notice.objects.filter(Q(due_at=None) | Q(due_at__lte=now), state=NoticeState.REQUESTED)
-    ready = []
+    ready, ended = [], 0
     for notice in due.order_by(F("due_at").asc(nulls_first=True), "id")[:limit]:
         if not notice.text:
             _word(notice, now, recharge_at)
         failure = _hindrance(notice, now)
         if failure:
-            _fail(notice.id, failure, now)
+            ended += _fail(notice.id, failure, now)
         else:
             ready.append(Outgoing(notice.id, notice.recipient, notice.text))
-    return ready
+    return ready, ended
 
 
 def without_service(now: datetime, recharge_at: str, limit: int) -> int:

@@ -26,7 +26,6 @@ URJA_APPS = [
         "urja.web.portal",
         "urja.web.console",
         "urja.web.town",
-        "urja.web.town",
     )
     if find_spec(name) is not None
 ]

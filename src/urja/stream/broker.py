@@ -307,6 +307,10 @@ class Broker:
         """Say good-bye; publishes that still wait fail with BrokerUnavailable."""
         self._closing = True
         self._up.clear()
+        if not self._client.is_connected:
+            # The client would write what it still holds to a transport that is gone.
+            self._client._pending.clear()  # noqa: SLF001
+            self._client._pending_data_size = 0  # noqa: SLF001
         await self._client.close()
         self._fail_waiting("the connection was closed")
 

@@ -1,10 +1,12 @@
 """Recharging as people do it, against the gateway's own process: amounts, the way there and back, what is seen."""
 
 import re
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from tests.apps import street
 from tests.apps.payments import cast
+from tests.apps.payments.till import as_role
 from tests.web import house
 from tests.web.reading import text_of
 
@@ -33,15 +35,16 @@ def governed(home):
 
 
 def collect():
-    """What the pipeline does, as the owner of the database."""
+    """What the pipeline does, with its rights."""
     from urja.apps.payments import providers
     from urja.pipeline.collect import Collector
     from urja.pipeline.post import post_credits
 
     collector = Collector(providers.gateway(), 0.0)
-    collector.run_once(house.NOW)
-    post_credits(house.NOW)
-    collector.run_once(house.NOW)
+    with as_role("urja_pipeline"):
+        collector.run_once(house.NOW)
+        post_credits(house.NOW)
+        collector.run_once(house.NOW)
 
 
 def test_the_first_page_says_how_long_the_light_is_safe_and_leads_to_a_recharge(governed, shop, browser):
@@ -50,3 +53,131 @@ def test_the_first_page_says_how_long_the_light_is_safe_and_leads_to_a_recharge(
     assert re.search(r"At your usual use the light is safe until \w+day \d+ \w+ about \d\d:00\.", words)
     assert re.search(r"Nothing can be cut before \w+day \d+ \w+, \d\d:\d\d\.", words)
     assert f'href="/accounts/{governed.account_id}/pay/"' in page.content.decode()
+
+
+def test_before_paying_one_sees_what_the_amount_does(governed, shop, browser):
+    person = browser(user_id=governed.owner_id)
+    page = person.get(f"/accounts/{governed.account_id}/pay/?rupees=500")
+    words = text_of(page)
+    assert "What ₹500.00 will do" in words
+    assert "All of it becomes credit." in words
+    assert re.search(r"Your credit then lasts about \d+ days at your usual use\.", words)
+    assert [label for label in ("₹100", "₹200", "₹500", "₹1,000") if label not in words] == []
+    assert f"form-action 'self' {shop.url}" in page["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("rupees", ["", "5", "-100", "1e3", "१००", "30000", "12.345", "9" * 40])
+def test_an_amount_that_cannot_be_paid_is_refused_with_a_word(governed, shop, browser, rupees):
+    from urja.apps.payments.models import Order
+
+    answer = browser(user_id=governed.owner_id).post(
+        f"/accounts/{governed.account_id}/pay/", {"rupees": rupees}
+    )
+    assert answer.status_code == 422
+    assert 'role="alert"' in answer.content.decode()
+    assert not Order.objects.exists()
+
+
+def started(person, account_id, rupees="200"):
+    """Post an amount; the gateway's address and the order."""
+    from urja.apps.payments.models import Order
+
+    answer = person.post(f"/accounts/{account_id}/pay/", {"rupees": rupees})
+    assert answer.status_code == 302
+    return answer["location"], Order.objects.latest("created_at", "id")
+
+
+def test_there_and_back_without_javascript(governed, shop, browser):
+    person = browser(user_id=governed.owner_id)
+    location, order = started(person, governed.account_id)
+    parts = urlsplit(location)
+    assert location.startswith(f"{shop.url}/pay/{order.provider_order_id}?")
+    back = shop.browser.post(f"{parts.path}/upi?{parts.query}").headers["location"]
+    own = urlsplit(back)
+    assert own.path == f"/accounts/{governed.account_id}/orders/{order.id}/"
+    assert dict(parse_qsl(own.query))["razorpay_order_id"] == order.provider_order_id
+
+    page = person.get(f"{own.path}?{own.query}")
+    assert "Payment under way You have paid." in text_of(page)
+    assert '<meta http-equiv="refresh"' in page.content.decode()
+    collect()
+    words = text_of(person.get(own.path))
+    assert re.search(r"Recharged .* Paid 13:42:00 Credited 13:42:00", words)
+    live = person.get(f"{own.path}live/")
+    assert "hx-get" not in live.content.decode()
+    assert "Recharge +₹200.00" in text_of(person.get("/"))
+
+
+def test_nobody_says_paid_by_writing_it_into_an_address(governed, shop, browser):
+    person = browser(user_id=governed.owner_id)
+    _location, order = started(person, governed.account_id)
+    forged = (
+        f"razorpay_order_id={order.provider_order_id}&razorpay_payment_id=pay_x&razorpay_signature={'0' * 64}"
+    )
+    words = text_of(person.get(f"/accounts/{governed.account_id}/orders/{order.id}/?{forged}"))
+    assert "Waiting for your payment" in words
+
+
+def test_a_silent_gateway_leaves_an_order_that_can_be_tried_again(governed, shop, browser):
+    person = browser(user_id=governed.owner_id)
+    shop.api.post("/control/silence", json={"what": "everything"})
+    try:
+        location, order = started(person, governed.account_id)
+        assert location == f"/accounts/{governed.account_id}/orders/{order.id}/"
+        assert "The payment service does not answer. Nothing was paid." in text_of(person.get(location))
+    finally:
+        shop.api.post("/control/speak", json={})
+    answer = person.post(f"{location}pay/")
+    assert answer["location"].startswith(f"{shop.url}/pay/")
+    order.refresh_from_db()
+    assert order.state == "pending"
+
+
+def test_anothers_order_and_account_do_not_exist(governed, shop, browser):
+    _location, order = started(browser(user_id=governed.owner_id), governed.account_id)
+    outsider = browser(user_id=governed.outsider_id)
+    own = f"/accounts/{governed.account_id}/orders/{order.id}/"
+    theirs = governed.landlord_accounts[0]
+    landlord = browser(user_id=governed.landlord_id)
+    assert [outsider.get(path).status_code for path in (own, f"{own}live/")] == [404, 404]
+    assert outsider.post(f"{own}pay/").status_code == 404
+    assert outsider.get(f"/accounts/{governed.account_id}/pay/").status_code == 404
+    assert outsider.get(f"/api/v1/accounts/{governed.account_id}/balance").status_code == 404
+    assert landlord.get(f"/accounts/{theirs}/orders/{order.id}/").status_code == 404
+
+
+def test_a_webhook_is_recorded_at_once_and_a_forged_one_refused(governed, shop, browser):
+    stranger = browser(checks=True)
+    body = b'{"event": "payment.captured", "payload": {}}'
+
+    def send(signature):
+        return stranger.post(
+            "/hooks/payments/", body, content_type="application/json",
+            headers={"x-razorpay-signature": signature, "x-razorpay-event-id": "e1"},
+        ).status_code  # fmt: skip
+
+    assert send(cast.sign(body)) == 200
+    assert send("0" * 64) == 401
+    assert stranger.post("/hooks/payments/", b"x" * 300_000, content_type="text/plain").status_code == 413
+    assert stranger.get("/hooks/payments/").status_code == 405
+
+
+def test_the_balance_for_a_persons_own_programs(governed, shop, browser):
+    from urja.apps.ledger import queries
+
+    path = f"/api/v1/accounts/{governed.account_id}/balance"
+    told = browser(user_id=governed.owner_id).get(path).json()
+    fresh = queries.fresh_balance(governed.account_id, house.NOW)
+    assert told["balance_minor"] == fresh.balance_minor
+    assert (told["currency"], told["standing"], told["supply"]) == ("INR", "fine", "unknown")
+    assert told["as_of"] == fresh.as_of.isoformat()
+    assert "Nothing can be cut before" in told["sentence"]
+    assert browser().get(path).status_code == 401
+
+
+def test_hindi_throughout(governed, shop, browser):
+    person = browser(user_id=governed.owner_id, language="hi")
+    assert "रिचार्ज करें" in text_of(person.get("/"))
+    words = text_of(person.get(f"/accounts/{governed.account_id}/pay/?rupees=200"))
+    assert "₹200.00 का भुगतान करें" in words
+    assert "पूरी राशि शेष राशि में जुड़ेगी।" in words

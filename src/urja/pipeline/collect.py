@@ -31,8 +31,8 @@ LAST_PAUSE: Final = timedelta(hours=1)
 GIVEN_UP_AFTER: Final = timedelta(days=6)
 """What a bank authorises late and nobody captures goes back after five days."""
 REFUNDS_EVERY: Final = timedelta(minutes=5)
-OVERLAP: Final = timedelta(hours=1)
-"""Refunds are asked for again this far back: clocks differ."""
+OVERLAP: Final = timedelta(days=8)
+"""Refunds are listed by when they were asked for, and carried out up to a week later."""
 SILENT_PAUSE_WALL_S: Final = 2.0
 FORGED_KEPT: Final = 1000
 

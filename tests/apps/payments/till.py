@@ -1,11 +1,28 @@
 """Orders, webhooks and the stage `collect` around one account and one gateway process."""
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from tests.apps.payments.cast import Shop, config, open_shop, sign
 from tests.apps.street import adopt
+
+
+@contextmanager
+def as_role(role: str):
+    """Django's connection has the rights of a process, and no more."""
+    from django.db import connections
+
+    connection = connections["default"]
+    before = connection.settings_dict["USER"]
+    connection.close()
+    connection.settings_dict["USER"] = role
+    try:
+        yield
+    finally:
+        connection.close()
+        connection.settings_dict["USER"] = before
 
 
 @dataclass
@@ -32,18 +49,23 @@ class Till:
         from urja.apps.payments import operations
 
         self.events += 1
-        return operations.receive(
-            self.gateway, event_id=f"event-{self.events}", body=body,
-            signature=sign(body) if signature is None else signature, now=self.shop.now,
-        )  # fmt: skip
+        with as_role("urja_web"):
+            return operations.receive(
+                self.gateway,
+                event_id=f"event-{self.events}",
+                body=body,
+                signature=sign(body) if signature is None else signature,
+                now=self.shop.now,
+            )
 
     def collect(self) -> Any:
         """A run of the stage, then of the ledger's, then of the stage again: as the loops do."""
         from urja.pipeline.post import post_credits
 
-        report = self.collector.run_once(self.shop.now)
-        post_credits(self.shop.now)
-        self.collector.run_once(self.shop.now)
+        with as_role("urja_pipeline"):
+            report = self.collector.run_once(self.shop.now)
+            post_credits(self.shop.now)
+            self.collector.run_once(self.shop.now)
         return report
 
     def entries(self) -> list[tuple[str, int]]:

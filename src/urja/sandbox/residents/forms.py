@@ -49,9 +49,9 @@ class NoSuchFormError(LookupError):
 
 
 def form_with(page: httpx.Response, *, name: str | None = None, action: str = "") -> Form:
-    """The first form that has a field `name` and whose address contains `action`."""
+    """The first form that is posted, has a field `name`, and whose address contains `action`."""
     for form in forms_of(page):
-        if (name is None or name in form.fields) and action in form.action:
+        if form.method == "post" and (name is None or name in form.fields) and action in form.action:
             return form
     raise NoSuchFormError(f"{page.url} has no form with {name or 'any field'} to {action or 'anywhere'}")
 
@@ -62,6 +62,4 @@ async def submit(
     """Send a form with some fields filled in, and follow where it leads."""
     address = urljoin(str(page.url), form.action or str(page.url))
     content = {**form.fields, **values}
-    if form.method == "get":
-        return await client.get(address, params=content)
     return await client.post(address, data=content, headers={"referer": str(page.url)})

@@ -130,20 +130,14 @@ class Resident:
         return found.group(1)
 
     async def _recharge(self, rupees: int) -> None:
-        page = (await self.client.get(f"/accounts/{self.account}/recharge/")).raise_for_status()
-        page = await submit(self.client, page, form_with(page, name="amount"), amount=str(rupees))
+        """The portal says what the amount will do and leads to the gateway's page; there it is paid."""
+        amount = {"rupees": str(rupees)}
+        page = await self.client.get(f"/accounts/{self.account}/pay/", params=amount)
         page.raise_for_status()
-        page = await self._confirm(page)
+        page = await submit(self.client, page, form_with(page, name="rupees"))
+        page.raise_for_status()
         form = form_with(page, action=f"/{self.person.means}")
         values = {"number": _CARD} if self.person.means == "card" else {}
         (await submit(self.client, page, form, **values)).raise_for_status()
         self.counts.recharges += 1
         log.info("recharged", resident=self.person.email, rupees=rupees, means=self.person.means)
-
-    async def _confirm(self, page: httpx.Response) -> httpx.Response:
-        """The portal first says what the amount will do; a second button leads to the gateway."""
-        if "/pay/" in page.url.path:
-            return page
-        return (
-            await submit(self.client, page, form_with(page, name="amount", action="pay"))
-        ).raise_for_status()

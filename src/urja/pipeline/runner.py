@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import psycopg
 import structlog
@@ -27,6 +28,7 @@ from urja.base.settings import Settings
 from urja.pipeline import decide, post
 from urja.pipeline.collect import Collect
 from urja.pipeline.dispatch import Dispatch
+from urja.pipeline.display import Display
 from urja.pipeline.gaps import Gaps
 from urja.pipeline.ingest import Ingest, Ingester
 from urja.pipeline.notify import Notify, messenger_of
@@ -197,6 +199,19 @@ class Decide:
         return Report(credits_posted + report.accounts)
 
 
+class Displays:
+    """The stage `display` as the runner sees it."""
+
+    name = "display"
+
+    def __init__(self, in_thread: DjangoThread, zone: str) -> None:
+        self._in_thread = in_thread
+        self._display = Display(ZoneInfo(zone))
+
+    async def run_once(self, now: datetime) -> Report:
+        return Report(await self._in_thread(self._display.run_once, now, decide.wall_now_ms()))
+
+
 async def run_pipeline(settings: Settings, secrets: PipelineSecrets, clock: Clock) -> None:
     """Run all stages until SIGTERM or SIGINT. Django is set up for the pipeline's role by the caller."""
     stopping = asyncio.Event()
@@ -279,6 +294,7 @@ async def _stages(
         (Gaps(sessions[1], connection, outcomes, zone), max(rest_s, _look_every_s(clock.speed))),
         (Project(connection, in_thread=in_thread), rest_s),
         (Post(in_thread, cutoff), rest_s),
+        (Displays(in_thread, zone), rest_s),
     ]
     return [Loop(stage, clock, pause) for stage, pause in stages]
 

@@ -77,6 +77,7 @@ class CreditRequest(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["id"], condition=models.Q(posted_at=None), name="ledger_credit_unposted"),
+            models.Index(fields=["posted_at"], name="ledger_credit_posted"),
         ]
 
     def __str__(self) -> str:

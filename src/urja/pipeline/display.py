@@ -1,0 +1,145 @@
+"""The pipeline's stage `display`: the balance goes to the meter's own display when there is something to say.
+
+On a recharge, when the standing changes, and once a local day; not with each block, for a display's memory wears
+and airtime costs (design, meter rule 12). The meter decides nothing by it.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import structlog
+from django.db import connection
+
+from urja.apps.commands import operations as commands
+from urja.apps.ledger.balances import Balance, fresh_balances
+from urja.apps.registry.models import Agreement
+from urja.core.calendar import local_day, midnight
+
+log = structlog.get_logger()
+
+KIND: Final = "write_balance"
+GOOD_FOR: Final = timedelta(hours=20)
+"""After that the figure is of yesterday; the next day's replaces it."""
+AT_ONCE: Final = 200
+
+_DUE = """
+SELECT p.device_id, s.service_point_id, s.account_id, s.agreement_id,
+    credit.posted_at, credit.amount_minor, credit.correlation, credit.balance_minor,
+    CASE WHEN last.issued_at IS NULL THEN 'the first balance'
+        WHEN credit.posted_at > last.issued_at THEN 'a credit was posted'
+        WHEN s.since_at > last.issued_at THEN 'the standing has changed'
+        ELSE 'a day has passed' END
+FROM supply_state s
+JOIN registry_device_period p ON p.service_point_id = s.service_point_id AND p.role = 1 AND p.valid_to IS NULL
+LEFT JOIN LATERAL (
+    SELECT c.issued_at FROM commands_command c WHERE c.device_id = p.device_id AND c.kind = 'write_balance'
+    ORDER BY c.sequence DESC LIMIT 1
+) last ON true
+LEFT JOIN LATERAL (
+    SELECT r.posted_at, r.amount_minor, r.correlation, e.balance_after_minor AS balance_minor
+    FROM ledger_credit_request r
+    JOIN ledger_entry e ON e.bucket = r.account_id >> 40 AND e.account_id = r.account_id AND e.seq = r.posted_seq
+    WHERE r.account_id = s.account_id ORDER BY r.posted_seq DESC LIMIT 1
+) credit ON true
+WHERE (%(accounts)s::bigint[] IS NULL OR s.account_id = ANY(%(accounts)s::bigint[]))
+    AND (last.issued_at IS NULL OR last.issued_at < %(today)s OR credit.posted_at > last.issued_at
+        OR s.since_at > last.issued_at)
+ORDER BY s.account_id LIMIT %(limit)s
+"""
+
+_NEWS = """
+SELECT account_id FROM supply_decision WHERE id > %(decision)s
+UNION SELECT account_id FROM ledger_credit_request WHERE posted_at >= %(since)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """One meter whose display is behind, and the last credit that it will show."""
+
+    device_id: int
+    service_point_id: int
+    account_id: int
+    agreement_id: int
+    recharge_at: datetime | None
+    recharge_minor: int | None
+    correlation: int | None
+    recharge_total_minor: int | None
+    reason: str
+
+    def arguments(self, balance: Balance, now: datetime) -> dict[str, Any]:
+        """As `urja.headend.commands.write_balance` takes them."""
+        return {
+            "balance_minor": balance.balance_minor,
+            "balance_at": (balance.as_of or now).isoformat(),
+            "recharge_minor": self.recharge_minor,
+            "recharge_at": self.recharge_at.isoformat() if self.recharge_at else None,
+            "recharge_total_minor": self.recharge_total_minor,
+        }
+
+
+class Display:
+    """Looks at every account when it starts and once a local day, and between at those something happened to.
+
+    What was looked at is remembered by this process alone: a new one looks at everybody and finds the same.
+    """
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        self._zone = zone
+        self._whole_day: datetime | None = None
+        self._decision = 0
+        self._since: datetime | None = None
+
+    def run_once(self, now: datetime, wall_ms: int) -> int:
+        """Give the commands that are due at `now`; how many. A second run at the same time gives none."""
+        today = midnight(local_day(now, self._zone), self._zone)
+        mark = _newest_decision()
+        whole = self._whole_day != today
+        due = _due(today, None if whole else self._news())
+        self._give(due, now, wall_ms)
+        if len(due) < AT_ONCE:
+            # All of these were seen; a run that was full comes again.
+            self._whole_day, self._decision, self._since = today, mark, now
+        return len(due)
+
+    def _news(self) -> list[int]:
+        with connection.cursor() as cursor:
+            cursor.execute(_NEWS, {"decision": self._decision, "since": self._since})
+            return [account_id for (account_id,) in cursor.fetchall()]
+
+    def _give(self, due: Sequence[_Due], now: datetime, wall_ms: int) -> None:
+        agreements = Agreement.objects.in_bulk([item.agreement_id for item in due])
+        balances = fresh_balances(list(agreements.values()), now)
+        for item in due:
+            commands.issue(
+                device_id=item.device_id,
+                service_point_id=item.service_point_id,
+                account_id=item.account_id,
+                kind=KIND,
+                arguments=item.arguments(balances[item.account_id], now),
+                issued_at=now,
+                issued_wall_ms=wall_ms,
+                expires_at=now + GOOD_FOR,
+                reason=item.reason,
+                correlation=item.correlation or 0,
+            )
+        if due:
+            log.info("balances to displays", meters=len(due))
+
+
+def _newest_decision() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT coalesce(max(id), 0) FROM supply_decision")
+        return int(cursor.fetchone()[0])
+
+
+def _due(today: datetime, accounts: Iterable[int] | None) -> list[_Due]:
+    chosen = None if accounts is None else list(accounts)
+    if chosen == []:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(_DUE, {"accounts": chosen, "today": today, "limit": AT_ONCE})
+        return [_Due(*row) for row in cursor.fetchall()]

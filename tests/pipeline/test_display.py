@@ -1,0 +1,82 @@
+"""The stage `display`: the meter's own display hears of recharges, of a changed standing, and once a day."""
+
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from tests.apps.street import ZONE, adopt
+from tests.pipeline.test_decide import Place
+
+
+@pytest.fixture
+def house(database):
+    place = Place(database, [adopt(credit_minor=20_000)])
+    place.go()
+    yield place
+    place.connection.close()
+
+
+@pytest.fixture
+def display():
+    from urja.pipeline.display import Display
+
+    return Display(ZoneInfo(ZONE))
+
+
+def written(house):
+    from urja.apps.commands.models import Command
+
+    commands = Command.objects.filter(kind="write_balance").order_by("sequence")
+    return [(command.reason, command.arguments["balance_minor"]) for command in commands]
+
+
+def test_a_display_hears_of_money_of_its_standing_and_of_the_day(house, display):
+    def look():
+        return display.run_once(house.now, house.wall_ms)
+
+    assert look() == 1
+    assert look() == 0, "a second run has nothing to say"
+    assert written(house) == [("the first balance", 20_000)]
+
+    house.pay(100)
+    house.go(house.at(1, 9, 30))
+    assert look() == 1
+    assert written(house)[1:] == [("a credit was posted", 30_000)]
+
+    house.now = house.at(1, 10)
+    house.use(4_000)
+    house.go()
+    assert look() == 0, "a block alone is no reason to write"
+
+    house.now = house.at(1, 12)
+    house.use(120_000)
+    house.go()
+    assert house.standing().standing != "fine"
+    assert look() == 1
+    reason, balance_minor = written(house)[2]
+    assert reason == "the standing has changed"
+    assert balance_minor < 0
+
+    house.now = house.at(2, 0) + timedelta(minutes=1)
+    assert look() == 1
+    assert written(house)[3][0] == "a day has passed"
+    assert look() == 0
+
+
+def test_a_new_process_finds_nothing_more_to_say(house, display):
+    from urja.pipeline.display import Display
+
+    display.run_once(house.now, house.wall_ms)
+    assert Display(ZoneInfo(ZONE)).run_once(house.now + timedelta(minutes=1), house.wall_ms) == 0
+
+
+def test_the_command_is_one_that_the_head_end_understands(house, display):
+    import msgspec
+
+    from urja.apps.commands.models import Command
+    from urja.headend.commands import write_balance
+
+    display.run_once(house.now, house.wall_ms)
+    arguments = msgspec.convert(Command.objects.get().arguments, write_balance.Arguments)
+    assert (arguments.balance_minor, arguments.recharge_minor) == (20_000, 20_000)
+    assert arguments.recharge_total_minor == 20_000

@@ -429,7 +429,9 @@ class Intake:
         for shard in range(SHARDS):
             rows = order[bounds[shard] : bounds[shard + 1]]
             for part in _cut(rows, index):
-                pushes = list(dict.fromkeys(index[part].tolist()))
+                pushes = index[part].tolist()
+                if kind is Kind.EVENT:  # one alert may give several records
+                    pushes = list(dict.fromkeys(pushes))
                 messages.append(_Outgoing(kind, shard, records[part], pushes, refs[part]))
         return messages
 

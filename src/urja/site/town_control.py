@@ -161,6 +161,8 @@ class TownControl:
         try:
             async with asyncio.timeout(_ANSWER_S):
                 return await self._ask_fleet(order.order)
+        except _Refused:
+            raise
         except TimeoutError:
             raise _Refused("the fleet does not answer") from None
         except (OSError, ValueError) as error:

@@ -18,7 +18,7 @@ class TransformerBalance:
     """What a transformer's meter measured and what its consumers' meters measured, over the same intervals.
 
     An interval counts once the transformer and every consumer on it have reported it: a missing house would look
-    like a loss. Energies are import less export.
+    like a loss.
     """
 
     transformer: str
@@ -31,7 +31,9 @@ class TransformerBalance:
     known_to_at: datetime | None
     """End of the last of them."""
     supplied_wh: int
+    """Fed into its lines: from above, and by consumers who export."""
     consumed_wh: int
+    """Taken out of them: by consumers, and back to above."""
 
     @property
     def lost_wh(self) -> int:
@@ -58,7 +60,7 @@ WITH mounted AS (
     SELECT * FROM mounted WHERE NOT consumer OR role = %(billing)s
 ), measured AS (
     SELECT DISTINCT ON (i.service_point_id, i.device_id, i.start_at)
-        c.transformer_id, c.consumer, i.start_at, i.length_s, i.import_wh - coalesce(i.export_wh, 0) AS energy_wh
+        c.transformer_id, c.consumer, i.start_at, i.length_s, i.import_wh, coalesce(i.export_wh, 0) AS export_wh
     FROM chosen c JOIN readings_interval i
         ON i.service_point_id = c.service_point_id AND i.device_id = c.device_id AND i.channel_set = %(channels)s
     WHERE i.start_at >= %(begins)s AND i.start_at < %(ends)s
@@ -66,9 +68,9 @@ WITH mounted AS (
     ORDER BY i.service_point_id, i.device_id, i.start_at, i.version DESC
 ), interval AS (
     SELECT transformer_id, start_at, length_s,
-        sum(energy_wh) FILTER (WHERE NOT consumer) AS supplied_wh,
-        coalesce(sum(energy_wh) FILTER (WHERE consumer), 0) AS consumed_wh,
-        count(*) FILTER (WHERE consumer) AS reported
+        sum(CASE WHEN consumer THEN export_wh ELSE import_wh END) AS supplied_wh,
+        sum(CASE WHEN consumer THEN import_wh ELSE export_wh END) AS consumed_wh,
+        count(*) FILTER (WHERE consumer) AS reported, bool_or(NOT consumer) AS metered
     FROM measured GROUP BY transformer_id, start_at, length_s
 ), place AS (
     SELECT transformer_id, bool_or(NOT consumer) AS metered, count(*) FILTER (WHERE consumer) AS consumers
@@ -79,7 +81,7 @@ SELECT t.code, t.feeder, coalesce(p.metered, false), coalesce(p.consumers, 0), c
     coalesce(sum(i.supplied_wh), 0)::bigint, coalesce(sum(i.consumed_wh), 0)::bigint
 FROM registry_transformer t
 LEFT JOIN place p ON p.transformer_id = t.id
-LEFT JOIN interval i ON i.transformer_id = t.id AND i.supplied_wh IS NOT NULL AND i.reported = p.consumers
+LEFT JOIN interval i ON i.transformer_id = t.id AND i.metered AND i.reported = p.consumers
 GROUP BY t.code, t.feeder, p.metered, p.consumers
 ORDER BY t.feeder, t.code
 """

@@ -187,7 +187,7 @@ def _row(
     return TransformerRow(
         code=code,
         title=_transformer_title(code),
-        load=f"{seen['load_w'] / 1000:.2f} kW" if seen else "",
+        load=_kilowatts(seen["load_w"]) if seen else "",
         loss=loss,
         loss_detail=detail,
         over=over,
@@ -430,11 +430,16 @@ def _seen(serial: str) -> tuple[str, Mapping[str, Any]]:
     return "", houses[0]
 
 
+def _kilowatts(watts: int) -> str:
+    """`-3020` is `−3.02 kW`: what flows back has a minus."""
+    return f"{watts / 1000:.2f} kW".replace("-", formats.MINUS)
+
+
 def _facts(seen: Mapping[str, Any]) -> list[tuple[str, str]]:
     if not seen:
         return []
     return [
-        (_("Draws now"), f"{seen['active_w'] / 1000:.2f} kW"),
+        (_("Draws now"), _kilowatts(seen["active_w"] - seen["exporting_w"])),
         (_("Register"), formats.energy(seen["register_wh"])),
         (_("Switch"), _("closed") if seen["output"] else _switch_state(seen)),
         (_("Link"), _link(seen)),

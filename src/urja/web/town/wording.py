@@ -55,6 +55,19 @@ NOTICES: Final[dict[str, Promise]] = {
 }
 
 
+NOTICE_KINDS: Final[dict[str, Promise]] = {
+    "low": gettext_lazy("credit is low"),
+    "days": gettext_lazy("credit is low"),
+    "below": gettext_lazy("credit is low"),
+    "zero": gettext_lazy("credit is used up"),
+    "cut": gettext_lazy("a cut is near"),
+    "recharge": gettext_lazy("payment received"),
+    "lit": gettext_lazy("the light is back"),
+    "press": gettext_lazy("press the button"),
+}
+"""What a notice is about, by its kind up to the first hyphen."""
+
+
 def happening(seen: Happening) -> str:
     """One sentence."""
     return _SAYS[seen.kind](seen)
@@ -82,7 +95,8 @@ def _amount(detail: dict[str, Any]) -> str:
 
 
 def _notice(seen: Happening) -> str:
-    return f"{said(NOTICES.get(str(seen.detail['state'])), seen.what)} ({seen.what})"
+    about = said(NOTICE_KINDS.get(seen.what.partition("-")[0]), seen.what)
+    return f"{said(NOTICES.get(str(seen.detail['state'])), 'notice')}: {about}"
 
 
 def _decided(seen: Happening) -> str:

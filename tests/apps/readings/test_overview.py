@@ -1,0 +1,145 @@
+"""Many meters at once: transformers against their houses, as little books, and who is silent."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+from tests.apps import street
+from tests.apps.street import HALF_HOUR, START
+
+from urja.apps.readings.kinds import Status
+
+HOUR = timedelta(hours=1)
+UNTIL = START + 2 * HOUR
+
+
+@dataclass(frozen=True)
+class Post:
+    """A transformer's own meter."""
+
+    service_point_id: int
+    device_id: int
+    agreement_id: int = 0
+
+
+@pytest.fixture
+def grid(database):
+    """Two houses on T1, which is metered; one house on T2, which is not."""
+    from urja.apps.registry.operations import Hanging, hang_network_meter, put_up_transformer
+
+    for code in ("T1", "T2"):
+        put_up_transformer(code, feeder="North", recorded_at=START, actor="test")
+    houses = [street.adopt(number, transformer="T1" if number < 3 else "T2") for number in (1, 2, 3)]
+    meter = hang_network_meter(
+        Hanging(
+            serial="URJ00000901",
+            system_title=b"URJ\0\0\0\0\xff",
+            device_type="urja-dt",
+            interval_s=1800,
+            max_power_w=200_000,
+            wrapped_guek=bytes(24),
+            wrapped_gak=bytes(24),
+            register_wh=0,
+            valid_from=START,
+            premise_name="Transformer T1",
+            transformer="T1",
+        ),
+        recorded_at=START,
+        actor="test",
+    )
+    return houses, Post(meter.service_point_id, meter.device_id)
+
+
+def store(database, place, *energies_wh, version=None, export_wh=()):
+    """Half-hours from START on; none is no interval."""
+    rows = [(START + HALF_HOUR * n, wh) for n, wh in enumerate(energies_wh) if wh is not None]
+    placed = street.blocks(place, *rows)
+    for number, wh in enumerate(export_wh):
+        placed["export_wh"][number] = wh
+    if version is not None:
+        placed["status"] = version
+    with database.connect("urja_pipeline") as connection:
+        street.store_blocks(connection, placed, now=UNTIL)
+
+
+def balance_of(code, begins=START, ends=UNTIL):
+    from urja.apps.readings.overview import transformer_balance
+
+    return next(one for one in transformer_balance(begins, ends) if one.transformer == code)
+
+
+def test_what_a_transformer_gave_and_its_houses_took(database, grid):
+    (first, second, _third), post = grid
+    store(database, first, 100, 200)
+    store(database, second, 50, 50)
+    store(database, post, 160, 270)
+    balance = balance_of("T1")
+    assert (balance.supplied_wh, balance.consumed_wh, balance.lost_wh) == (430, 400, 30)
+    assert balance.loss_percent == pytest.approx(100 * 30 / 430)
+    assert (balance.feeder, balance.metered, balance.consumers, balance.intervals) == ("North", True, 2, 2)
+    assert balance.known_to_at == START + HOUR
+
+
+def test_an_interval_that_a_house_has_not_reported_is_no_loss(database, grid):
+    (first, second, _third), post = grid
+    store(database, first, 100, 200, 300)
+    store(database, second, 50, None, 50)
+    store(database, post, 160, 270, None)
+    balance = balance_of("T1")
+    assert (balance.intervals, balance.supplied_wh, balance.consumed_wh) == (1, 160, 150)
+
+
+def test_a_roof_that_feeds_back_feeds_the_lines(database, grid):
+    (first, second, _third), post = grid
+    store(database, first, 0, export_wh=[900])
+    store(database, second, 300)
+    store(database, post, 0, export_wh=[570])
+    balance = balance_of("T1")
+    assert (balance.supplied_wh, balance.consumed_wh) == (900, 870)
+    assert balance.loss_percent == pytest.approx(100 * 30 / 900)
+
+
+def test_the_newest_version_counts(database, grid):
+    (first, second, _third), post = grid
+    store(database, first, 100)
+    store(database, first, 90, version=Status.EDITED)
+    store(database, second, 50)
+    store(database, post, 150)
+    assert balance_of("T1").consumed_wh == 140
+
+
+def test_only_the_time_asked_for_counts(database, grid):
+    (first, second, _third), post = grid
+    store(database, first, 100, 100, 100)
+    store(database, second, 50, 50, 50)
+    store(database, post, 160, 160, 160)
+    balance = balance_of("T1", START + HALF_HOUR, START + HOUR)
+    assert (balance.intervals, balance.supplied_wh) == (1, 160)
+
+
+def test_a_transformer_without_a_meter_or_without_readings_has_no_loss(database, grid):
+    (_first, _second, third), _post = grid
+    store(database, third, 100)
+    unmetered, silent = balance_of("T2"), balance_of("T1")
+    assert (unmetered.metered, unmetered.consumers, unmetered.intervals) == (False, 1, 0)
+    assert unmetered.loss_percent is None
+    assert (silent.metered, silent.intervals, silent.loss_percent, silent.known_to_at) == (
+        True,
+        0,
+        None,
+        None,
+    )
+
+
+def test_who_was_heard_from_and_when(database, grid):
+    from urja.apps.readings.overview import fleet_by_age
+
+    (first, second, _third), _post = grid
+    store(database, first, 100)
+    store(database, second, *[50] * 8)
+    heard_first, heard_second = START + HALF_HOUR, START + 4 * HOUR
+    ages = fleet_by_age(heard_second + HALF_HOUR)
+    assert (ages.hour, ages.three_hours, ages.day, ages.older, ages.silent) == (1, 0, 1, 0, 1)
+    assert ages.total == 3
+    assert fleet_by_age(heard_first + 2 * HOUR).three_hours == 1
+    assert fleet_by_age(heard_second + timedelta(days=2)).older == 2

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import signal
 from typing import Annotated, Any, Final
 
@@ -33,6 +34,8 @@ class Arguments(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 async def run(_settings: Settings, arguments: dict[str, Any], clock: Clock) -> None:
     """Live until SIGTERM. Raises ValueError for arguments that cannot be."""
     given = msgspec.convert(arguments, Arguments)
+    # A line for each page that somebody looked at would hide what they did.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

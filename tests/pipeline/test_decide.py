@@ -727,3 +727,28 @@ def test_the_pipelines_role_may_do_all_of_it(house):
     finally:
         connections.close_all()
         connections["default"].settings_dict["USER"] = "urja_owner"
+
+
+def test_the_webs_role_reads_and_records_orders(house):
+    from django.db import connections
+
+    from urja.apps.supply import facts, queries
+
+    cut(house)
+    house.pay(500)
+    house.go(house.now + SECOND)
+    connections.close_all()
+    connections["default"].settings_dict["USER"] = "urja_web"
+    try:
+        account_id = house.houses[0].account_id
+        assert facts.of_account(account_id, house.now, queries.health()).facts.supply == "off"
+        assert queries.standing(account_id).sentence()
+        assert queries.story(account_id)
+        assert queries.relight(account_id).command_state == "queued"
+        assert queries.today(house.now).cuts
+        house.order("hold", "safety")
+    finally:
+        connections.close_all()
+        connections["default"].settings_dict["USER"] = "urja_owner"
+    house.go(house.now + SECOND)
+    assert house.holds() == ["safety"]

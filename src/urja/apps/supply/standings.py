@@ -18,15 +18,20 @@ _SEEN = (
 )
 
 _DUE = f"""
+WITH due AS MATERIALIZED (
 SELECT g.account_id FROM registry_agreement g
 JOIN ledger_account a ON a.id = g.account_id
 LEFT JOIN supply_state s ON s.account_id = g.account_id
 LEFT JOIN readings_accrual r ON r.agreement_id = g.id AND r.latest
 WHERE g.valid_from <= %(now)s AND (g.valid_to IS NULL OR g.valid_to > %(now)s)
     AND (s.account_id IS NULL OR s.agreement_id <> g.id OR s.look_again_at <= %(now)s OR NOT ({_SEEN}))
-LIMIT %(limit)s
+)
+SELECT account_id FROM due LIMIT %(limit)s
 """  # noqa: S608 - constants of this module
-"""Accounts without a standing, whose time has come, or whose books have moved since they were looked at."""
+"""Accounts without a standing, whose time has come, or whose books have moved since they were looked at.
+
+The limit stands outside: the planner would take it for a reason to go through all of them one by one.
+"""
 
 
 CREDIT_RECORDED = "supply_credit_recorded"

@@ -179,6 +179,26 @@ async def test_each_midnight_the_daily_profile_is_asked_for_once(town):
     assert town.asked.take() == []
 
 
+async def test_a_meter_whose_clock_is_slow_is_asked_again_for_its_midnight(town):
+    """It answers that it has no such row, because by its own clock it is not midnight yet."""
+    town.store(*range(60))
+    midnight = at(48)
+    now = midnight + timedelta(minutes=11)
+    await town.stage.run_once(now)
+    (request,) = town.asked.take()
+    town.answer(request, now)
+    await town.stage.run_once(now + timedelta(minutes=10))
+    assert town.asked.take() == []
+    await town.stage.run_once(now + timedelta(minutes=30))
+    (again,) = town.asked.take()
+    assert again.from_at <= midnight == again.to_at
+    # Dark at midnight, it may never have one: some hours later that is believed.
+    late = midnight + timedelta(hours=2, minutes=1)
+    town.answer(again, late)
+    await town.stage.run_once(late + timedelta(hours=1))
+    assert [request.profile for request in town.asked.take() if request.profile == "daily"] == []
+
+
 async def test_midnights_that_were_missed_are_asked_for_together(town):
     town.store(*range(4 * 48))
     with town.database.connect("urja_pipeline") as connection:

@@ -35,7 +35,7 @@ class DangerousStreet(demo._Street):
     async def _meet_again(self) -> None:
         """Every meter is on line and has pushed since: a head end knows a connection by its first push."""
         async with asyncio.timeout(60):
-            while (await self._order("status"))["linked"] < self.plan.meters:
+            while (await self._order("status"))["linked"] < self.plan.meters:  # noqa: ASYNC110 - nobody announces it
                 await asyncio.sleep(0.2)
         await asyncio.sleep(2 * INTERVAL_S / SPEED)
 

@@ -73,7 +73,7 @@ class Trouble:
     dark_intervals: int = 6
     """A power cut lasts up to so many intervals."""
     drift_ppm: tuple[int, ...] = (0,)
-    """Each meter's clock drifts by one of these, until it is set at noon."""
+    """Each meter's clock drifts by one of these; it is set at noon and after an outage."""
     database_away: float = 0.0
     broker_away: float = 0.0
     head_end_restarts: float = 0.0
@@ -374,7 +374,10 @@ class World:
             if serial in self._dark:
                 if self._step >= self._dark[serial]:
                     del self._dark[serial]
-                    yield self._instant(boundary), self._told("power back", station, station.restore_power)
+                    yield (
+                        self._instant(boundary),
+                        self._told("power back", station, lambda s=station: self._power_back(s)),
+                    )
                 continue
             if self._happens(trouble.power_cut):
                 self._dark[serial] = self._step + self.chance.randint(1, trouble.dark_intervals)
@@ -403,6 +406,11 @@ class World:
             act()
 
         return happen
+
+    def _power_back(self, station: Station) -> None:
+        station.restore_power()
+        if station.meter.engine.clock.drift_ppm:
+            self._set_clock(station)
 
     def _set_clock(self, station: Station) -> None:
         station.meter.set_clock(self.clock.now())

@@ -33,6 +33,12 @@ FIRST_RETRY: Final = timedelta(minutes=5)
 LAST_RETRY: Final = timedelta(hours=12)
 """Spacing after failures: the first, doubled each time, at most the last."""
 
+SLOW_CLOCK: Final = timedelta(hours=2)
+"""For so long a meter without a midnight's row may still make it: by its own slow clock it is not midnight yet."""
+
+UNREAD_AGAIN: Final = timedelta(minutes=30)
+"""After which such a meter is asked for the midnight again."""
+
 FAILED, RESTORED = 101, 102
 """Power failure and its end (IS 15959-2 event codes)."""
 
@@ -175,10 +181,14 @@ def _answered(cursor: Cursor, row: tuple, now: datetime) -> None:
         )
     elif profile == "daily":
         cursor.execute(
-            "UPDATE readings_coverage c SET daily_to_at = greatest(c.daily_to_at, %s)"
+            "UPDATE readings_coverage c SET daily_to_at = greatest(c.daily_to_at, least(%s, %s))"
             " FROM registry_device_period p WHERE p.id = c.device_period_id AND p.device_id = %s"
             " AND p.valid_from <= %s",
-            [to_at, device_id, to_at],
+            [to_at, now - SLOW_CLOCK, device_id, to_at],
+        )
+        cursor.execute(
+            "UPDATE readings_pull SET next_at = %s WHERE device_id = %s AND profile = %s",
+            [now + UNREAD_AGAIN, device_id, profile],
         )
     else:
         cursor.execute(

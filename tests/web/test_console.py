@@ -84,7 +84,7 @@ def test_what_was_switched_today_with_its_reason(operator):
 def test_tomorrows_cuts_with_the_money_at_stake(operator):
     planned = section(operator.get("/console/"), "planned")
     assert planned.startswith("To be cut tomorrow, 3 March 1 · ₹4.10 at stake")
-    assert "Palash House URJ00000005 T2 13:42–16:42" in planned
+    assert "Palash House URJ00000005 · T2 · 13:42–16:42" in planned
     assert planned.endswith("−₹4.10")
 
 

@@ -52,6 +52,8 @@ _DRAIN_LIMIT_S: Final = 120.0
 _LIFE_EVERY_S: Final = 5.0
 _SLACK_S: Final = 15.0
 """Real seconds in which a step of switching may be under way, beside the laws' own business time."""
+_UNHEARD_S: Final = 180.0
+"""Real seconds after its time by which the end of a command is known: the head end has two minutes to tell of it."""
 
 
 @click.command()
@@ -399,9 +401,10 @@ class _Street:
         with psycopg.connect(self.box.secrets.database_owner) as connection:
             spine = examine(connection, records, horizon, now, self.zone)
             slack = supply_laws.SLACK + timedelta(seconds=_SLACK_S * self.plan.speed)
+            heard_by = now - timedelta(seconds=_UNHEARD_S * max(self.plan.speed, 1.0))
             others = [
                 *supply_laws.examine(connection, now, self.zone.key, slack),
-                *town_laws.examine(connection, payments, houses),
+                *town_laws.examine(connection, payments, houses, heard_by),
             ]
             figures = town_laws.figures(connection, payments)
         lit = town_laws.spread(paid_to_lit_wall_ms(self.began_at))

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any, Final
 
 import psycopg
@@ -15,9 +16,15 @@ _SHOWN: Final = 20
 
 
 def examine(
-    connection: Connection, payments: list[dict[str, Any]], houses: list[dict[str, Any]]
+    connection: Connection,
+    payments: list[dict[str, Any]],
+    houses: list[dict[str, Any]],
+    heard_by: datetime,
 ) -> list[Finding]:
-    """`payments` are the rows of the gateway's book, `houses` the fleet's answer of that name."""
+    """`payments` are the rows of the gateway's book, `houses` the fleet's answer of that name.
+
+    Of a command whose time ended before `heard_by` (business time) the end has to be known.
+    """
     checks = [
         (
             "paid_is_credited_once",
@@ -34,7 +41,11 @@ def examine(
             "each meter's switch stands as the last confirmed command left it",
             _switched(connection, houses),
         ),
-        ("commands_end", "each command has ended in one state, or is still in time", _unended(connection)),
+        (
+            "commands_end",
+            "each command has ended in one state, or is still in time",
+            _unended(connection, heard_by),
+        ),
     ]
     return [Finding(law, sentence, tuple(found)[:_SHOWN]) for law, sentence, found in checks]
 
@@ -94,18 +105,24 @@ def _credited(connection: Connection, payments: list[dict[str, Any]]) -> Iterato
 
 
 def _debited(connection: Connection, payments: list[dict[str, Any]]) -> Iterator[str]:
-    returned = dict(
+    """Every posted debit counts, also one that Urja's own record of the refund does not lead to."""
+    returned: dict[str | None, int] = dict(
         connection.execute(
-            "SELECT p.payment_id, sum(-e.amount_minor)::bigint FROM payments_refund r "
-            "JOIN payments_payment p ON p.id = r.payment_id "
-            "JOIN ledger_entry e ON e.bucket = r.debit_id >> 40 AND e.origin = 'debit' "
-            "AND (e.inputs->>'request')::bigint = r.debit_id GROUP BY p.payment_id"
+            "SELECT p.payment_id, sum(-e.amount_minor)::bigint FROM ledger_debit_request d "
+            "JOIN ledger_entry e ON e.bucket = d.id >> 40 AND e.origin = 'credit' "
+            "AND (e.inputs->>'debit')::bigint = d.id "
+            "LEFT JOIN payments_refund r ON d.idempotency_key = r.provider || ':' || r.refund_id "
+            "LEFT JOIN payments_payment p ON p.id = r.payment_id "
+            "WHERE d.reverses = 'recharge' GROUP BY p.payment_id"
         ).fetchall()
     )
     for payment in payments:
         wanted = payment["refunds_processed"] if payment["captured"] else 0
-        if returned.get(payment["id"], 0) != wanted:
-            yield f"{wanted} of payment {payment['id']} went back, {returned.get(payment['id'], 0)} was debited"
+        found = returned.pop(payment["id"], 0)
+        if found != wanted:
+            yield f"{wanted} of payment {payment['id']} went back, {found} was debited"
+    for payment_id, found in returned.items():
+        yield f"{found} was debited for payment {payment_id or 'of nobody'}, of which nothing went back"
 
 
 def _switched(connection: Connection, houses: Iterable[dict[str, Any]]) -> Iterator[str]:
@@ -125,10 +142,12 @@ def _switched(connection: Connection, houses: Iterable[dict[str, Any]]) -> Itera
             yield f"meter {house['serial']} is {'off' if off else 'on'}; its last confirmed command is {wanted}"
 
 
-def _unended(connection: Connection) -> Iterator[str]:
+def _unended(connection: Connection, heard_by: datetime) -> Iterator[str]:
     rows = connection.execute(
-        "SELECT id, kind, state FROM commands_command WHERE (ended_at IS NULL) <> "
-        "(state IN ('queued', 'sent', 'acknowledged')) ORDER BY id LIMIT 20"
+        "SELECT id, kind, state, ended_at IS NOT NULL FROM commands_command WHERE (ended_at IS NULL) <> "
+        "(state IN ('queued', 'sent', 'acknowledged')) OR (ended_at IS NULL AND expires_at < %s) "
+        "ORDER BY id LIMIT %s",
+        [heard_by, _SHOWN],
     )
-    for number, kind, state in rows:
-        yield f"command {number} ({kind}) is {state} and its end says otherwise"
+    for number, kind, state, ended in rows:
+        yield f"command {number} ({kind}) is {state}, {'and has an end' if ended else 'and no end of it is known'}"

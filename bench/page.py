@@ -1,7 +1,8 @@
 """The signed-in home page at 100,000 accounts with 30 days of postings, beside a bare Django page.
 
-One house lives for 30 days through the production code (adoption, readings, posting) and is then copied inside
-the database until there are N. The bare page runs under the same settings and middleware, asks for a signed-in
+One house lives for 30 days through the production code (adoption, readings, posting, decisions about its supply) up
+to the afternoon of a month's 20th day, so that two billing periods are open and the month's chart has twenty days;
+recharging is possible. It is then copied inside the database until there are N. The bare page runs under the same settings and middleware, asks for a signed-in
 person as the home page does, and sends `SELECT 1` until it has sent as many queries, before it returns a line of
 text. Both are called through the WSGI application in this process, one request at a time, so that no client's
 work is in the figures; queries travel to a real PostgreSQL on one kept connection, in the rights of the web server.
@@ -36,11 +37,12 @@ import psycopg
 
 from urja.base import log
 from urja.base.clock import Anchor, write_anchor
+from urja.base.settings import PaymentsSettings
 from urja.site import database, django_options
 from urja.site.postgres import Cluster, find_binaries
 
 ZONE = "Asia/Kolkata"
-START = datetime(2026, 3, 1, 18, 30, tzinfo=UTC)
+START = datetime(2026, 3, 20, 18, 30, tzinfo=UTC)
 DAYS = 30
 NOW = START + timedelta(days=DAYS, hours=13, minutes=42)
 HALF_HOUR = timedelta(minutes=30)
@@ -66,7 +68,14 @@ def town(directory: Path) -> Iterator[Cluster]:
         owner = cluster.conninfo(dbname="town", user="urja_owner", password=PASSWORD)
         django_options.setup(
             django_options.DjangoOptions(
-                conninfo=owner, timezone=ZONE, clock_anchor=anchor, connection_age_s=3600, prepared=True
+                conninfo=owner,
+                timezone=ZONE,
+                clock_anchor=anchor,
+                connection_age_s=3600,
+                prepared=True,
+                payments=django_options.PaymentsOptions(
+                    PaymentsSettings(provider="razorpay", key_id="bench"), "secret", "secret"
+                ),
             )
         )
         database.migrate(owner)
@@ -77,12 +86,15 @@ def town(directory: Path) -> Iterator[Cluster]:
 
 def live(cluster: Cluster) -> Any:
     """One house for 30 days and a morning; its keys."""
-    from urja.apps.registry.operations import Adoption, adopt_meter
+    from urja.apps.registry.operations import Adoption, adopt_meter, put_up_transformer
+    from urja.apps.supply.operations import load_bundled_policy
     from urja.apps.tariffs.operations import load_document
     from urja.apps.tariffs.queries import bundled_documents
-    from urja.pipeline import post
+    from urja.pipeline import decide, post
 
     load_document(bundled_documents()["demo-domestic.toml"], START)
+    load_bundled_policy("plain.toml", recorded_at=START, actor="bench")
+    put_up_transformer("T1", feeder="F1", recorded_at=START, actor="bench")
     house = adopt_meter(
         Adoption(
             serial="URJ00000001",
@@ -99,6 +111,7 @@ def live(cluster: Cluster) -> Any:
             person_name="Model",
             email="model@example.org",
             credit_minor=300_000,
+            transformer="T1",
         ),
         recorded_at=START,
         actor="bench",
@@ -116,6 +129,8 @@ def live(cluster: Cluster) -> Any:
             if day < DAYS:
                 _read(connection, house, midnight + timedelta(days=1), register_wh)
                 post.run_once(midnight + timedelta(days=1, minutes=20))
+                decide.run_once(midnight + timedelta(days=1, minutes=25))
+    decide.run_once(NOW)
     return house
 
 
@@ -225,6 +240,14 @@ class Copier:
         )
         for table in ("ledger_close", "ledger_rated", "readings_accrual"):
             self.copy(table, f"agreement_id = {house.agreement_id}", count)
+        self.copy("supply_state", f"account_id = {house.account_id}", count)
+        self.copy(
+            "ledger_credit_request",
+            f"account_id = {house.account_id}",
+            count,
+            id=self.key(7),
+            idempotency_key="m.idempotency_key || ':' || g.k",
+        )
         entries = self.copy(
             "ledger_entry",
             f"account_id = {house.account_id}",

@@ -69,20 +69,18 @@ class ReadingsHealth:
     exceptions: int
 
 
+@dataclass(frozen=True, slots=True)
+class MonthUse:
+    """A local day by hour and the month around it by day."""
+
+    hours: list[HourUse]
+    days: list[DayUse]
+
+
 def use_by_hour(agreement: Agreement, local_day: date) -> list[HourUse]:
     """The hours of a local day, in order, each with the blocks that begin in it."""
     begins, ends = _day_bounds(local_day)
-    known: dict[datetime, list[int]] = {}
-    for block in blocks(agreement, begins, ends):
-        hour = begins + (block.start_at - begins) // timedelta(hours=1) * timedelta(hours=1)
-        total = known.setdefault(hour, [0, 0])
-        total[0] += block.import_wh
-        total[1] += block.import_wh if block.status == 3 else 0
-    hours = (ends - begins) // timedelta(hours=1)
-    return [
-        HourUse(hour, *(known.get(hour) or (None, 0)))
-        for hour in (begins + number * timedelta(hours=1) for number in range(hours))
-    ]
+    return _hours(begins, ends, _summed(agreement, begins, ends, begins, ends))
 
 
 def use_by_day(agreement: Agreement, local_month: date) -> list[DayUse]:
@@ -91,30 +89,62 @@ def use_by_day(agreement: Agreement, local_month: date) -> list[DayUse]:
     Between two midnights that were both read from the register it is the register's advance, as it is billed;
     else the sum of the blocks.
     """
-    first = local_month.replace(day=1)
+    return use_of_month(agreement, local_month).days
+
+
+def use_of_month(agreement: Agreement, local_day: date) -> MonthUse:
+    """What `use_by_hour` and `use_by_day` say of one day, at the cost of one of them."""
+    midnights = [_midnight(day) for day in _days_and_one(local_day)]
+    number = local_day.day - 1
+    begins, ends = midnights[number : number + 2]
+    summed = _summed(agreement, midnights[0], midnights[-1], begins, ends)
+    return MonthUse(_hours(begins, ends, summed), _days(agreement, local_day, midnights, summed))
+
+
+def _days_and_one(local_day: date) -> list[date]:
+    """The days of a month and the one after it."""
+    first = local_day.replace(day=1)
     following = (first + timedelta(days=31)).replace(day=1)
-    begins, ends = _day_bounds(first)[0], _day_bounds(following)[0]
-    summed = _blocks_by_day(agreement, begins, ends)
-    midnights = {(read.device_id, read.read_at): read.import_wh for read in anchors(agreement, begins, ends)}
-    days = [first + timedelta(days=number) for number in range((following - first).days)]
-    return [_day_use(day, summed.get(day), midnights) for day in days]
+    return [first + timedelta(days=number) for number in range((following - first).days + 1)]
 
 
-def _day_use(day: date, summed: tuple[int, int] | None, midnights: dict[tuple[int, datetime], int]) -> DayUse:
-    begins, ends = _day_bounds(day)
-    estimated = summed[1] if summed else 0
-    for (device_id, read_at), closing_wh in midnights.items():
-        opening_wh = midnights.get((device_id, begins))
-        if read_at == ends and opening_wh is not None:
-            return DayUse(day, closing_wh - opening_wh, estimated)
-    return DayUse(day, summed[0] if summed else None, estimated)
+type _Sums = list[tuple[date, datetime | None, int, int]]
+"""Local day, hour where it was asked for, energy and how much of it is estimated."""
+
+
+def _hours(begins: datetime, ends: datetime, summed: _Sums) -> list[HourUse]:
+    known = {hour: (energy, estimated) for _day, hour, energy, estimated in summed if hour is not None}
+    hours = (ends - begins) // timedelta(hours=1)
+    return [
+        HourUse(hour, *known.get(hour, (None, 0)))
+        for hour in (begins + number * timedelta(hours=1) for number in range(hours))
+    ]
+
+
+def _days(agreement: Agreement, local_day: date, midnights: list[datetime], summed: _Sums) -> list[DayUse]:
+    sums: dict[date, tuple[int, int]] = {}
+    for day, _hour, energy, estimated in summed:
+        before = sums.get(day, (0, 0))
+        sums[day] = (before[0] + energy, before[1] + estimated)
+    registers: dict[datetime, dict[int, int]] = {}
+    for read_at, device_id, import_wh in _registers_at(agreement, midnights):
+        registers.setdefault(read_at, {})[device_id] = import_wh
+    days = []
+    for number, day in enumerate(_days_and_one(local_day)[:-1]):
+        energy_wh, estimated_wh = sums.get(day, (None, 0))
+        opening, closing = registers.get(midnights[number], {}), registers.get(midnights[number + 1], {})
+        for device_id in closing.keys() & opening.keys():
+            energy_wh = closing[device_id] - opening[device_id]
+        days.append(DayUse(day, energy_wh, estimated_wh))
+    return days
 
 
 def blocks(agreement: Agreement, begins: datetime, ends: datetime) -> list[Block]:
     """The billing device's blocks that begin in [begins, ends) and in the agreement's time, in order."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {_BLOCK} {_CURRENT_BLOCKS} ORDER BY i.start_at, i.device_id",
+            f"SELECT DISTINCT ON (i.start_at, i.device_id) {_BLOCK} {_BLOCKS}"
+            " ORDER BY i.start_at, i.device_id, i.version DESC",
             _within(agreement, begins, ends),
         )
         return [Block(*row) for row in cursor.fetchall()]
@@ -125,11 +155,7 @@ def anchors(agreement: Agreement, begins: datetime, ends: datetime) -> list[Regi
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT DISTINCT ON (r.read_at, r.device_id) r.read_at, r.import_wh, r.kind, r.status, r.source,"
-            " r.version, r.correlation, r.device_id"
-            " FROM registry_device_period p JOIN readings_register r"
-            " ON r.service_point_id = p.service_point_id AND r.device_id = p.device_id AND r.kind IN (2, 3, 5)"
-            " WHERE p.service_point_id = %(place)s AND p.role = 1"
-            " AND r.read_at >= %(begins)s AND r.read_at <= %(ends)s"
+            f" r.version, r.correlation, r.device_id{_ANCHORS}"
             " ORDER BY r.read_at, r.device_id, r.version DESC, r.kind",
             _within(agreement, begins, ends),
         )
@@ -169,30 +195,62 @@ def health() -> ReadingsHealth:
 
 _BLOCK = "i.start_at, i.length_s, i.import_wh, i.status, i.source, i.version, i.correlation, i.device_id"
 
-_CURRENT_BLOCKS = """
+_ANCHORS = """
+    FROM registry_device_period p JOIN readings_register r
+        ON r.service_point_id = p.service_point_id AND r.device_id = p.device_id AND r.kind IN (2, 3, 5)
+    WHERE p.service_point_id = %(place)s AND p.role = 1
+        AND r.read_at >= %(begins)s AND r.read_at <= %(ends)s
+"""
+
+_BLOCKS = """
     FROM registry_device_period p JOIN readings_interval i
         ON i.service_point_id = p.service_point_id AND i.device_id = p.device_id AND i.channel_set = 1
     WHERE p.service_point_id = %(place)s AND p.role = 1
         AND i.start_at >= %(begins)s AND i.start_at < %(ends)s
         AND i.start_at >= p.valid_from AND i.start_at < coalesce(p.valid_to, 'infinity')
-        AND NOT EXISTS (
-            SELECT FROM readings_interval n
-            WHERE n.service_point_id = i.service_point_id AND n.device_id = i.device_id
-                AND n.channel_set = i.channel_set AND n.start_at = i.start_at AND n.version > i.version
-                -- Said again for the planner, which then leaves out the other days' partitions here too.
-                AND n.start_at >= %(begins)s AND n.start_at < %(ends)s
-        )
+"""
+"""All versions; the one to be shown is the first by falling version."""
+
+_SUMMED = f"""
+    SELECT day, hour, sum(import_wh)::bigint, coalesce(sum(import_wh) FILTER (WHERE status = 3), 0)::bigint
+    FROM (
+        SELECT DISTINCT ON (i.start_at, i.device_id) i.import_wh, i.status,
+            (i.start_at AT TIME ZONE %(zone)s)::date AS day,
+            CASE WHEN i.start_at >= %(hours_from)s AND i.start_at < %(hours_to)s
+                THEN date_bin('1 hour', i.start_at, %(hours_from)s) END AS hour
+        {_BLOCKS}
+        ORDER BY i.start_at, i.device_id, i.version DESC
+    ) shown GROUP BY day, hour
 """
 
 
-def _blocks_by_day(agreement: Agreement, begins: datetime, ends: datetime) -> dict[date, tuple[int, int]]:
+def _summed(
+    agreement: Agreement, begins: datetime, ends: datetime, hours_from: datetime, hours_to: datetime
+) -> _Sums:
+    """The blocks that begin in [begins, ends) by local day, and those in [hours_from, hours_to) also by hour."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT (i.start_at AT TIME ZONE %(zone)s)::date, sum(i.import_wh)::bigint,"
-            f" coalesce(sum(i.import_wh) FILTER (WHERE i.status = 3), 0)::bigint {_CURRENT_BLOCKS} GROUP BY 1",
-            {**_within(agreement, begins, ends), "zone": settings.URJA_TIMEZONE},
+            _SUMMED,
+            {
+                **_within(agreement, begins, ends),
+                "zone": settings.URJA_TIMEZONE,
+                "hours_from": hours_from,
+                "hours_to": hours_to,
+            },
         )
-        return {day: (total, estimated) for day, total, estimated in cursor.fetchall()}
+        return cursor.fetchall()
+
+
+def _registers_at(agreement: Agreement, instants: list[datetime]) -> list[tuple[datetime, int, int]]:
+    """What `anchors` says at certain instants: when, which device, and its register."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT ON (r.read_at, r.device_id) r.read_at, r.device_id, r.import_wh"
+            f"{_ANCHORS} AND r.read_at = ANY(%(instants)s)"
+            " ORDER BY r.read_at, r.device_id, r.version DESC, r.kind",
+            {**_within(agreement, instants[0], instants[-1]), "instants": instants},
+        )
+        return cursor.fetchall()
 
 
 def _within(agreement: Agreement, begins: datetime, ends: datetime) -> dict[str, object]:
@@ -206,9 +264,9 @@ def _within(agreement: Agreement, begins: datetime, ends: datetime) -> dict[str,
 
 
 def _day_bounds(day: date) -> tuple[datetime, datetime]:
+    return _midnight(day), _midnight(day + timedelta(days=1))
+
+
+def _midnight(day: date) -> datetime:
     zone = ZoneInfo(settings.URJA_TIMEZONE)
-    following = day + timedelta(days=1)
-    return (
-        datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC),
-        datetime(following.year, following.month, following.day, tzinfo=zone).astimezone(UTC),
-    )
+    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)

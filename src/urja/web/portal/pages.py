@@ -33,6 +33,7 @@ LOW_DAYS = 3
 RUNWAY_DAYS = 14
 LATE = timedelta(hours=3)
 """Readings older than this are said to be late."""
+ONE_HOUR = timedelta(hours=1)
 HOME_ENTRIES = 12
 PASSBOOK_ENTRIES = 60
 
@@ -210,7 +211,7 @@ def home(card: AccountCard, now: datetime) -> HomePage:
     return HomePage(
         account=card,
         balance=_balance(balance, now),
-        uses=[_today(card.agreement, now), _this_month(card.agreement, now)] if card.agreement else [],
+        uses=_uses(card.agreement, now) if card.agreement else [],
         days=_by_day(card, _whole_days(entries, HOME_ENTRIES), balance.currency),
         more=len(entries) > HOME_ENTRIES,
         standing=standings.standing(known) if known else None,
@@ -233,26 +234,32 @@ def choices(cards: Iterable[AccountCard], now: datetime) -> list[Choice]:
     return [Choice(card, _balance(ledger.fresh_balance(card.id, now, card.agreement), now)) for card in cards]
 
 
-def _today(agreement: Agreement, now: datetime) -> UseView:
+def _uses(agreement: Agreement, now: datetime) -> list[UseView]:
+    month = readings.use_of_month(agreement, now.date())
+    return [_today(agreement, now, month.hours), _this_month(agreement, now, month.days)]
+
+
+def _today(agreement: Agreement, now: datetime, hours: Iterable[readings.HourUse]) -> UseView:
     today = now.date()
-    bars = [
-        charts.Bar(
-            label=f"{use.start_at.astimezone(zone()):%H:%M}",
-            wh=use.energy_wh,
-            estimated_wh=use.estimated_wh,
-            tick=f"{use.start_at.astimezone(zone()):%H}"
-            if use.start_at.astimezone(zone()).hour % 6 == 0
-            else "",
-            due=agreement.valid_from < use.start_at + timedelta(hours=1) and use.start_at <= now,
-            current=use.start_at <= now < use.start_at + timedelta(hours=1),
-        )
-        for use in readings.use_by_hour(agreement, today)
-    ]
+    bars = [_hour_bar(agreement, now, use) for use in hours]
     title = _("Use today, %(day)s, by hour") % {"day": formats.short_day(today)}
     return _use("today", _("Today"), title, _("Hour from"), bars)
 
 
-def _this_month(agreement: Agreement, now: datetime) -> UseView:
+def _hour_bar(agreement: Agreement, now: datetime, use: readings.HourUse) -> charts.Bar:
+    begins, ends = use.start_at, use.start_at + ONE_HOUR
+    local = begins.astimezone(zone())
+    return charts.Bar(
+        label=f"{local.hour:02d}:{local.minute:02d}",
+        wh=use.energy_wh,
+        estimated_wh=use.estimated_wh,
+        tick=f"{local.hour:02d}" if local.hour % 6 == 0 else "",
+        due=agreement.valid_from < ends and begins <= now,
+        current=begins <= now < ends,
+    )
+
+
+def _this_month(agreement: Agreement, now: datetime, days: Iterable[readings.DayUse]) -> UseView:
     today, since = now.date(), agreement.valid_from.astimezone(zone()).date()
     bars = [
         charts.Bar(
@@ -263,7 +270,7 @@ def _this_month(agreement: Agreement, now: datetime) -> UseView:
             due=since <= use.day <= today,
             current=use.day == today,
         )
-        for use in readings.use_by_day(agreement, today)
+        for use in days
     ]
     month = formats.month(today)
     return _use("month", month, _("Use in %(month)s, by day") % {"month": month}, _("Day"), bars)

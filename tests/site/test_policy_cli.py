@@ -4,17 +4,19 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import pytest
+from click.testing import CliRunner
 from tests.apps.street import adopt
 
 import urja.core.policy
 from urja.core.calendar import Period, month_of
 from urja.core.policy import bundled_policies, parse_policy
 from urja.site.exits import Refusal
-from urja.site.policy_cli import replay_all
+from urja.site.policy_cli import policy, replay_all
 from urja.site.policy_replay import Happened, History, Posting, replay
 
 IST = ZoneInfo("Asia/Kolkata")
@@ -198,3 +200,60 @@ def test_replay_from_the_database(database):
         "it would have ordered 1 cut of 1 account and sent 3 notices; what happened: 1 cut of 1 account"
         in text
     )
+
+
+@pytest.fixture
+def asked(database, monkeypatch, stepped_clock):
+    """`urja policy …` as an administrator of a running box asks it; exit code and words."""
+    from urja.site import admin
+
+    box = SimpleNamespace(clock=stepped_clock, setup_django=lambda: None)
+    monkeypatch.setattr(admin.Administration, "of", lambda _data: box)
+
+    def ask(*arguments):
+        done = CliRunner().invoke(policy, arguments)
+        if isinstance(done.exception, Refusal):
+            return done.exception.code, str(done.exception)
+        assert done.exception is None
+        return done.exit_code, done.output
+
+    return ask
+
+
+def test_policies_are_loaded_and_assigned(asked, tmp_path):
+    from urja.apps.supply.models import PolicyVersion
+    from urja.apps.supply.policies import book
+
+    day = date(2026, 3, 2)
+    code, words = asked("load", f"{DOCUMENTS}/plain.toml")
+    assert (code, words.splitlines()[-1]) == (0, "everybody: plain")
+    code, words = asked("load", f"{DOCUMENTS}/plain.toml", f"{DOCUMENTS}/uppcl-modelled.toml")
+    assert (code, words.splitlines()[1:]) == (
+        0,
+        ["uppcl-modelled 2025-09 is in force from 2025-09-01", "everybody: plain"],
+    )
+    assert PolicyVersion.objects.count() == 2
+    code, words = asked("assign", "LMV-1", "uppcl-modelled")
+    assert (code, words) == (0, "category LMV-1: uppcl-modelled\neverybody else: plain\n")
+    assert book().governs("LMV-1", day).code == "uppcl-modelled"
+    assert book().governs("LMV-2", day).code == "plain"
+
+    refused = asked("assign", "LMV-2", "unknown")
+    assert (refused[0], "'unknown' is stored" in refused[1]) == (2, True)
+    other = tmp_path / "other.toml"
+    other.write_text(bundled_policies()["plain.toml"].replace("at_most = 3", "at_most = 4"))
+    refused = asked("load", f"{DOCUMENTS}/uppcl-modelled.toml", str(other))
+    assert (refused[0], "another text; nothing was loaded" in refused[1]) == (2, True)
+    assert book().governs("LMV-2", day).payments.at_most == 3
+
+
+def test_what_is_no_policy_is_not_loaded(asked, tmp_path):
+    bad = tmp_path / "bad.toml"
+    bad.write_text(bundled_policies()["plain.toml"].replace("at_most = 3", "at_most = 0\nat_least = 0"))
+    code, words = asked("load", f"{DOCUMENTS}/plain.toml", str(bad))
+    assert code == 2
+    assert "payments.at_most" in words
+    assert "payments.at_least" in words
+    from urja.apps.supply.policies import book
+
+    assert not book()

@@ -38,6 +38,8 @@ AT_ONCE: Final = 500
 LIMIT: Final = 5000
 """Accounts in one run: the rest are next, and what is urgent comes before them."""
 
+NO_POLICY: Final = "no policy is loaded, so nobody is warned, cut or restored: urja policy load FILE"
+
 
 @dataclass(slots=True)
 class Report:
@@ -48,6 +50,8 @@ class Report:
     """`cuts`, `connects`, `called_back`, `notices`, `welds`, `news`."""
     full: bool = False
     """Whether there were more accounts than a run takes."""
+    idle: str = ""
+    """Why nothing is decided at all."""
 
 
 def wall_now_ms() -> int:
@@ -62,7 +66,7 @@ def run_once(now: datetime, wall_ms: int | None = None, *, only_changed: bool = 
     """
     policies = book()
     if not policies:
-        return Report()
+        return Report(idle=NO_POLICY)
     health, changed = judged(now)
     moment = Moment(now, wall_now_ms() if wall_ms is None else wall_ms, health, policies)
     report = Report()

@@ -63,6 +63,8 @@ class Progress:
     last_run_at: datetime | None = None
     lag: int | None = None
     done: int = 0
+    detail: str = ""
+    """What the last run had to say, such as why there is nothing that it could do."""
 
     def succeeded(self, report: Report, now: datetime) -> None:
         self.runs += 1
@@ -71,6 +73,7 @@ class Progress:
         self.last_run_at = now
         self.lag = report.lag if report.lag is not None else self.lag
         self.done += report.done
+        self.detail = report.detail
 
     def failed(self, error: Exception) -> None:
         self.failures_in_a_row += 1
@@ -199,7 +202,7 @@ class Decide:
         if look_at_all and not report.full:
             ended_s = time.monotonic()
             self._next_all_s = ended_s + max(self._all_every_s, 4 * (ended_s - began_s))
-        return Report(credits_posted + report.accounts)
+        return Report(credits_posted + report.accounts, detail=report.idle)
 
 
 class Displays:
@@ -326,5 +329,6 @@ def _describe(progress: Progress) -> dict[str, Any]:
         "done": progress.done,
         "lag": progress.lag,
         "error": progress.error or None,
+        "detail": progress.detail or None,
         "last_run_at": progress.last_run_at,
     }

@@ -36,7 +36,7 @@ COMMANDS: Final = {
     "headend": Lazy("urja.site.headend_cli:headend", "Read any object of a meter."),
     "quarantine": Lazy("urja.site.headend_cli:quarantine", "List, show and replay what was set aside."),
     "tariff": Lazy("urja.site.tariff_cli:tariff", "Check and load tariff documents."),
-    "policy": Lazy("urja.site.policy_cli:policy", "Check policy documents; replay the past under one."),
+    "policy": Lazy("urja.site.policy_cli:policy", "Check, replay, load and assign policies."),
     "verify": Lazy("urja.site.verify:verify", "Prove that the books add up."),
     "process": Lazy("urja.site.process:process", "Run one process of the system.", hidden=True),
 }

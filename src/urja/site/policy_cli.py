@@ -1,4 +1,4 @@
-"""`urja policy`: check a document; see what it would have done.
+"""`urja policy`: check a document, see what it would have done, load it, say whom it governs.
 
 `check` needs no database and no Django; `replay` reads the database of a running box and changes nothing.
 """
@@ -28,7 +28,7 @@ _day = click.DateTime(["%Y-%m-%d"])
 
 @click.group()
 def policy() -> None:
-    """Check policy documents, and replay the past under one."""
+    """Check policy documents, replay the past under one, load and assign them."""
 
 
 def _read(path: Path) -> str:
@@ -38,6 +38,14 @@ def _read(path: Path) -> str:
         raise Refusal(Exit.USAGE, f"{path} is not UTF-8 text (byte {error.start})") from None
     except OSError as error:
         raise Refusal(Exit.NO_PERMISSION, f"{path}: {error.strerror}") from error
+
+
+def _parse(path: Path, text: str) -> Policy:
+    try:
+        return parse_policy(text)
+    except PolicyError as error:
+        lines = "\n  ".join(str(fault) for fault in error.faults)
+        raise Refusal(Exit.USAGE, f"{path} is not a policy:\n  {lines}") from None
 
 
 @policy.command()
@@ -174,11 +182,7 @@ def replay_command(
     period = Period(first.date(), end.date())
     if not period.days:
         raise Refusal(Exit.USAGE, f"from {period.first} to {period.end} is no day: --to is the day after")
-    try:
-        document = parse_policy(_read(file))
-    except PolicyError as error:
-        lines = "\n  ".join(str(fault) for fault in error.faults)
-        raise Refusal(Exit.USAGE, f"{file} is not a policy:\n  {lines}") from None
+    document = _parse(file, _read(file))
     from urja.site.admin import Administration
 
     box = Administration.of(data)
@@ -213,3 +217,70 @@ def replay_all(
     outcome.cuts.sort(key=lambda cut: (cut.at, cut.account_id))
     outcome.actual.sort(key=lambda cut: (cut.at, cut.account_id))
     return outcome
+
+
+@policy.command()
+@click.argument("files", nargs=-1, required=True, type=_document)
+@data_option
+def load(files: Sequence[Path], data: Path) -> None:
+    """Store documents as versions of their policies; the first ever loaded governs everybody."""
+    texts = {path: _read(path) for path in files}
+    for path, text in texts.items():
+        _parse(path, text)
+    from urja.site.admin import Administration
+
+    box = Administration.of(data)
+    box.setup_django()
+    from django.db import DatabaseError, transaction
+
+    from urja.apps.supply.errors import PolicyConflict
+    from urja.apps.supply.operations import load_policy
+
+    try:
+        with transaction.atomic():
+            stored = [
+                load_policy(text, recorded_at=box.clock.now(), actor="urja policy load")
+                for text in texts.values()
+            ]
+    except PolicyConflict as error:
+        raise Refusal(Exit.USAGE, f"{error}; nothing was loaded") from None
+    except DatabaseError as error:
+        raise Refusal(Exit.UNAVAILABLE, f"the database refused: {error}") from error
+    for version in stored:
+        click.echo(f"{version.code} {version.version} is in force from {version.valid_from}")
+    click.echo(_assigned())
+
+
+@policy.command()
+@click.argument("category")
+@click.argument("code")
+@data_option
+def assign(category: str, code: str, data: Path) -> None:
+    """Let the policy CODE govern the consumer CATEGORY; an empty one ("") is everybody else."""
+    from urja.site.admin import Administration
+
+    box = Administration.of(data)
+    box.setup_django()
+    from django.db import DatabaseError
+
+    from urja.apps.supply.errors import UnknownPolicy
+    from urja.apps.supply.operations import assign_policy
+
+    try:
+        assign_policy(category, code, recorded_at=box.clock.now(), actor="urja policy assign")
+    except UnknownPolicy as error:
+        raise Refusal(Exit.USAGE, f"{error}: load one with urja policy load") from None
+    except DatabaseError as error:
+        raise Refusal(Exit.UNAVAILABLE, f"the database refused: {error}") from error
+    click.echo(_assigned())
+
+
+def _assigned() -> str:
+    """Who is governed by what, a line each."""
+    from urja.apps.supply.policies import DEFAULT_CATEGORY, book
+
+    assigned = dict(book().assigned)
+    everybody = assigned.pop(DEFAULT_CATEGORY, None)
+    lines = [f"category {category}: {code}" for category, code in sorted(assigned.items())]
+    rest = "everybody else" if lines else "everybody"
+    return "\n".join([*lines, f"{rest}: {everybody or 'no policy'}"])

@@ -2,9 +2,10 @@
 
 # ruff: noqa: S608  (statements are put together from constants of this package; values travel as parameters)
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -79,8 +80,8 @@ class MonthUse:
 
 def use_by_hour(agreement: Agreement, local_day: date) -> list[HourUse]:
     """The hours of a local day, in order, each with the blocks that begin in it."""
-    begins, ends = _day_bounds(local_day)
-    return _hours(begins, ends, _summed(agreement, begins, ends, begins, ends))
+    hours = _hours(local_day)
+    return _hour_uses(hours, _sums(agreement, hours))
 
 
 def use_by_day(agreement: Agreement, local_month: date) -> list[DayUse]:
@@ -93,57 +94,72 @@ def use_by_day(agreement: Agreement, local_month: date) -> list[DayUse]:
 
 
 def use_of_month(agreement: Agreement, local_day: date) -> MonthUse:
-    """What `use_by_hour` and `use_by_day` say of one day, at the cost of one of them."""
-    midnights = [_midnight(day) for day in _days_and_one(local_day)]
-    number = local_day.day - 1
-    begins, ends = midnights[number : number + 2]
-    summed = _summed(agreement, midnights[0], midnights[-1], begins, ends)
-    return MonthUse(_hours(begins, ends, summed), _days(agreement, local_day, midnights, summed))
+    """What `use_by_hour` says of a day and `use_by_day` of its month, at one look."""
+    dates = _month(local_day)
+    midnights = [_midnight(day) for day in [*dates, dates[-1] + timedelta(days=1)]]
+    hours, before = _hours(local_day), local_day.day - 1
+    sums = _sums(agreement, [*midnights[:before], *hours, *midnights[before + 2 :]])
+    after = before + len(hours) - 1
+    by_hour = sums[before:after]
+    by_day = [*sums[:before], _together(by_hour), *sums[after:]]
+    registers = _registers(agreement, midnights)
+    return MonthUse(
+        _hour_uses(hours, by_hour),
+        [
+            _day_use(day, known, registers[number], registers[number + 1])
+            for number, (day, known) in enumerate(zip(dates, by_day, strict=True))
+        ],
+    )
 
 
-def _days_and_one(local_day: date) -> list[date]:
-    """The days of a month and the one after it."""
+type _Sum = tuple[int, int] | None
+"""Energy and how much of it is estimated; none where nothing is known."""
+
+
+def _month(local_day: date) -> list[date]:
     first = local_day.replace(day=1)
     following = (first + timedelta(days=31)).replace(day=1)
-    return [first + timedelta(days=number) for number in range((following - first).days + 1)]
+    return [first + timedelta(days=number) for number in range((following - first).days)]
 
 
-type _Sums = list[tuple[date, datetime | None, int, int]]
-"""Local day, hour where it was asked for, energy and how much of it is estimated."""
-
-
-def _hours(begins: datetime, ends: datetime, summed: _Sums) -> list[HourUse]:
-    known = {hour: (energy, estimated) for _day, hour, energy, estimated in summed if hour is not None}
-    hours = (ends - begins) // timedelta(hours=1)
+def _hours(local_day: date) -> list[datetime]:
+    """The beginnings of the hours of a local day, and its end."""
+    begins, ends = _day_bounds(local_day)
     return [
-        HourUse(hour, *known.get(hour, (None, 0)))
-        for hour in (begins + number * timedelta(hours=1) for number in range(hours))
+        *(begins + timedelta(hours=number) for number in range((ends - begins) // timedelta(hours=1))),
+        ends,
     ]
 
 
-def _days(agreement: Agreement, local_day: date, midnights: list[datetime], summed: _Sums) -> list[DayUse]:
-    sums: dict[date, tuple[int, int]] = {}
-    for day, _hour, energy, estimated in summed:
-        before = sums.get(day, (0, 0))
-        sums[day] = (before[0] + energy, before[1] + estimated)
-    registers: dict[datetime, dict[int, int]] = {}
-    for read_at, device_id, import_wh in _registers_at(agreement, midnights):
-        registers.setdefault(read_at, {})[device_id] = import_wh
-    days = []
-    for number, day in enumerate(_days_and_one(local_day)[:-1]):
-        energy_wh, estimated_wh = sums.get(day, (None, 0))
-        opening, closing = registers.get(midnights[number], {}), registers.get(midnights[number + 1], {})
-        for device_id in closing.keys() & opening.keys():
-            energy_wh = closing[device_id] - opening[device_id]
-        days.append(DayUse(day, energy_wh, estimated_wh))
-    return days
+def _hour_uses(hours: Sequence[datetime], sums: Sequence[_Sum]) -> list[HourUse]:
+    return [HourUse(begins, *(known or (None, 0))) for begins, known in zip(hours[:-1], sums, strict=True)]
+
+
+def _together(sums: Iterable[_Sum]) -> _Sum:
+    known = [one for one in sums if one is not None]
+    return (sum(energy for energy, _ in known), sum(estimated for _, estimated in known)) if known else None
+
+
+def _day_use(day: date, known: _Sum, opening: Mapping[int, int], closing: Mapping[int, int]) -> DayUse:
+    """`opening` and `closing` are the registers read at the day's midnights, by device."""
+    energy_wh, estimated_wh = known or (None, 0)
+    for device_id, closing_wh in closing.items():
+        if device_id in opening:
+            energy_wh = closing_wh - opening[device_id]
+            break
+    return DayUse(day, energy_wh, estimated_wh)
 
 
 def blocks(agreement: Agreement, begins: datetime, ends: datetime) -> list[Block]:
     """The billing device's blocks that begin in [begins, ends) and in the agreement's time, in order."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT DISTINCT ON (i.start_at, i.device_id) {_BLOCK} {_BLOCKS}"
+            f"SELECT DISTINCT ON (i.start_at, i.device_id) {_BLOCK}"
+            " FROM registry_device_period p JOIN readings_interval i"
+            " ON i.service_point_id = p.service_point_id AND i.device_id = p.device_id AND i.channel_set = 1"
+            " WHERE p.service_point_id = %(place)s AND p.role = 1"
+            " AND i.start_at >= %(begins)s AND i.start_at < %(ends)s"
+            " AND i.start_at >= p.valid_from AND i.start_at < coalesce(p.valid_to, 'infinity')"
             " ORDER BY i.start_at, i.device_id, i.version DESC",
             _within(agreement, begins, ends),
         )
@@ -202,55 +218,55 @@ _ANCHORS = """
         AND r.read_at >= %(begins)s AND r.read_at <= %(ends)s
 """
 
-_BLOCKS = """
-    FROM registry_device_period p JOIN readings_interval i
-        ON i.service_point_id = p.service_point_id AND i.device_id = p.device_id AND i.channel_set = 1
-    WHERE p.service_point_id = %(place)s AND p.role = 1
-        AND i.start_at >= %(begins)s AND i.start_at < %(ends)s
-        AND i.start_at >= p.valid_from AND i.start_at < coalesce(p.valid_to, 'infinity')
-"""
-"""All versions; the one to be shown is the first by falling version."""
-
-_SUMMED = f"""
-    SELECT day, hour, sum(import_wh)::bigint, coalesce(sum(import_wh) FILTER (WHERE status = 3), 0)::bigint
-    FROM (
-        SELECT DISTINCT ON (i.start_at, i.device_id) i.import_wh, i.status,
-            (i.start_at AT TIME ZONE %(zone)s)::date AS day,
-            CASE WHEN i.start_at >= %(hours_from)s AND i.start_at < %(hours_to)s
-                THEN date_bin('1 hour', i.start_at, %(hours_from)s) END AS hour
-        {_BLOCKS}
-        ORDER BY i.start_at, i.device_id, i.version DESC
-    ) shown GROUP BY day, hour
+_SUMS = """
+    SELECT span.number, shown.wh, shown.estimated_wh
+    FROM registry_device_period p
+    CROSS JOIN unnest(%(begins)s::timestamptz[], %(ends)s::timestamptz[]) WITH ORDINALITY
+        AS span (begins_at, ends_at, number)
+    -- Span by span, so that of all days' partitions each look opens one.
+    CROSS JOIN LATERAL (
+        SELECT sum(i.import_wh)::bigint AS wh, sum(i.import_wh) FILTER (WHERE i.status = 3)::bigint AS estimated_wh
+        FROM (
+            SELECT DISTINCT ON (start_at) import_wh, status FROM readings_interval
+            WHERE service_point_id = p.service_point_id AND device_id = p.device_id AND channel_set = 1
+                AND start_at >= greatest(span.begins_at, p.valid_from)
+                AND start_at < least(span.ends_at, p.valid_to)
+            ORDER BY start_at, version DESC
+        ) i
+    ) shown
+    WHERE p.service_point_id = %(place)s AND p.role = 1 AND shown.wh IS NOT NULL
 """
 
 
-def _summed(
-    agreement: Agreement, begins: datetime, ends: datetime, hours_from: datetime, hours_to: datetime
-) -> _Sums:
-    """The blocks that begin in [begins, ends) by local day, and those in [hours_from, hours_to) also by hour."""
+def _sums(agreement: Agreement, bounds: Sequence[datetime]) -> list[_Sum]:
+    """The blocks that begin between each two following bounds and in the agreement's time."""
+    within = [_within(agreement, *span) for span in pairwise(bounds)]
+    parameters = {
+        "place": agreement.service_point_id,
+        "begins": [span["begins"] for span in within],
+        "ends": [span["ends"] for span in within],
+    }
+    found: list[_Sum] = [None] * len(within)
     with connection.cursor() as cursor:
-        cursor.execute(
-            _SUMMED,
-            {
-                **_within(agreement, begins, ends),
-                "zone": settings.URJA_TIMEZONE,
-                "hours_from": hours_from,
-                "hours_to": hours_to,
-            },
-        )
-        return cursor.fetchall()
+        cursor.execute(_SUMS, parameters)
+        for number, energy, estimated in cursor.fetchall():
+            found[number - 1] = _together([found[number - 1], (energy, estimated or 0)])
+    return found
 
 
-def _registers_at(agreement: Agreement, instants: list[datetime]) -> list[tuple[datetime, int, int]]:
-    """What `anchors` says at certain instants: when, which device, and its register."""
+def _registers(agreement: Agreement, instants: Sequence[datetime]) -> list[dict[int, int]]:
+    """The registers that `anchors` knows at each of the instants, by device."""
+    known: dict[datetime, dict[int, int]] = {at: {} for at in instants}
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT DISTINCT ON (r.read_at, r.device_id) r.read_at, r.device_id, r.import_wh"
-            f"{_ANCHORS} AND r.read_at = ANY(%(instants)s)"
+            f"SELECT DISTINCT ON (r.read_at, r.device_id) r.read_at, r.device_id, r.import_wh {_ANCHORS}"
             " ORDER BY r.read_at, r.device_id, r.version DESC, r.kind",
-            {**_within(agreement, instants[0], instants[-1]), "instants": instants},
+            _within(agreement, instants[0], instants[-1]),
         )
-        return cursor.fetchall()
+        for read_at, device_id, import_wh in cursor.fetchall():
+            if read_at in known:
+                known[read_at][device_id] = import_wh
+    return [known[at] for at in instants]
 
 
 def _within(agreement: Agreement, begins: datetime, ends: datetime) -> dict[str, object]:

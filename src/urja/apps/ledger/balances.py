@@ -1,98 +1,274 @@
-"""Fresh balances of many accounts at once: the figure of `queries.fresh_balance`, in a few statements for all.
+"""Fresh balances, of one account or of many: what is left by the readings that have come in.
 
-A test holds the two to each other. Beside the figure stand what a decision about supply asks of it: the usual cost
-of a day, and how much of what was charged stands on a day that was closed without the register read of its midnight.
+One statement gathers what is stored of all the accounts that are asked about, one what was charged for their open
+periods; the arithmetic is `urja.core.rating`'s. Beside the figure stand what a decision about supply asks of it: the
+usual cost of a day, and how much of what was charged stands on a day that was closed without the register read of
+its midnight.
 """
 
-from collections.abc import Sequence
+# ruff: noqa: S608  (statements are put together from constants; values travel as parameters)
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from fractions import Fraction
 
 from django.db import connection
 
-from urja.apps.ledger import queries, usage
+from urja.apps.ledger import usage
 from urja.apps.ledger.models import Account
 from urja.apps.readings.accrual import PERIOD_ENERGY_COLUMNS, PeriodEnergy
+from urja.apps.registry import queries as registry
 from urja.apps.registry.models import Agreement
 from urja.apps.tariffs import queries as tariffs
+from urja.core.calendar import ONE_DAY, Period, local_day
+
+ENOUGH_OF_A_DAY = timedelta(hours=1)
+"""So much of the first day has to be known before a whole day's cost is reckoned from it."""
+
+DAYS_OF_COST = 7
+"""Days left are the balance over the mean cost of this many days: the last ones that were posted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """What is left on an account, and what a decision asks beside."""
+    """What is left on an account now: the one figure that pages, alerts and decisions use."""
 
     balance_minor: int
+    """`ledger_minor` less `pending_minor`."""
     ledger_minor: int
-    last_seq: int
-    currency: str
+    pending_minor: int
+    """What use up to `as_of` costs beyond what has been posted; the day in progress counts as begun."""
+    credits_minor: int
+    """Credits recorded and not posted yet; not part of the balance."""
     as_of: datetime | None
+    """End of the last reading that the figure rests on; none before the first."""
+    estimated_wh: int
+    """How much of the energy in the figure is estimated."""
     estimated_share: Fraction
     """Of the energy since the last register read: what the register has counted is not estimated."""
+    days_left: Fraction | None
+    """At the mean cost of the last seven posted days; before the first, at the pace of the day so far."""
     daily_cost_minor: int | None
+    """That cost, to the minor unit; none where there is none or it rounds to nothing."""
     provisional_minor: int
+    """What was charged for a day that was closed without its midnight's register read and still stands so."""
+    currency: str
+    last_seq: int
     latest: PeriodEnergy | None
     """The accrual of the current period."""
 
 
+def fresh_balance(account_id: int, now: datetime, agreement: Agreement | None = None) -> Balance:
+    """What is left on an account; raises Account.DoesNotExist.
+
+    Who has the agreement of `now` at hand may give it.
+    """
+    agreement = agreement or registry.agreement_at(account_id, now)
+    found = _balances({account_id: agreement}, now)
+    if not found:
+        raise Account.DoesNotExist(f"no account {account_id}")
+    return found[account_id]
+
+
 def fresh_balances(agreements: Sequence[Agreement], now: datetime) -> dict[int, Balance]:
-    """By account, each by the agreement given for it."""
-    with tariffs.remembered():
-        return _balances(agreements, now)
-
-
-def _balances(agreements: Sequence[Agreement], now: datetime) -> dict[int, Balance]:
-    accounts = Account.objects.in_bulk([agreement.account_id for agreement in agreements])
-    ids = [agreement.id for agreement in agreements]
-    rows = _accruals(agreements, now)
-    closed = queries.closed_through(ids)
-    costs = _daily_costs(list(accounts))
-    provisional = _provisional(ids)
-    charges: dict[date, dict[int, dict[str, int]]] = {}
-
-    def charged(agreement_id: int, first: date) -> dict[str, int]:
-        if first not in charges:
-            charges[first] = queries.charged_by_line(ids, first)
-        return charges[first].get(agreement_id, {})
-
-    found = {}
+    """By account, each by the agreement given for it; raises Account.DoesNotExist."""
+    found = _balances({agreement.account_id: agreement for agreement in agreements}, now)
     for agreement in agreements:
-        account, own = accounts[agreement.account_id], rows.get(agreement.id, [])
-        accrued = queries.accrue(
-            agreement, own, closed.get(agreement.id), lambda first, id_=agreement.id: charged(id_, first)
-        )
-        cost = costs.get(account.id) or accrued.first_day_cost_minor
-        found[account.id] = Balance(
-            balance_minor=account.balance_minor - accrued.pending_minor,
-            ledger_minor=account.balance_minor,
-            last_seq=account.last_seq,
-            currency=account.currency,
-            as_of=accrued.as_of,
-            estimated_share=_estimated_share(own),
-            daily_cost_minor=round(cost) if cost and round(cost) > 0 else None,
-            provisional_minor=provisional.get(agreement.id, 0),
-            latest=own[-1] if own else None,
-        )
+        if agreement.account_id not in found:
+            raise Account.DoesNotExist(f"no account {agreement.account_id}")
     return found
 
 
-def _accruals(agreements: Sequence[Agreement], now: datetime) -> dict[int, list[PeriodEnergy]]:
-    """The last two periods of each agreement, oldest first."""
-    by_month = [agreement.id for agreement in agreements if usage.starts_on(agreement, now) == 1]
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What the books say of an account."""
+
+    balance_minor: int
+    last_seq: int
+    currency: str
+    credits_minor: int
+    closed_through: date | None
+    provisional_minor: int
+    days_cost_minor: int | None
+    """Of `days` posted days."""
+    days: int
+
+    @property
+    def daily_cost_minor(self) -> Fraction | None:
+        return Fraction(self.days_cost_minor or 0, self.days) if self.days else None
+
+
+_STORED = f"""
+SELECT a.id, a.balance_minor, a.last_seq, a.currency,
+    coalesce((
+        SELECT sum(c.amount_minor) FROM ledger_credit_request c WHERE c.account_id = a.id AND c.posted_at IS NULL
+    ), 0)::bigint,
+    d.closed_through,
+    CASE WHEN d.provisional THEN (
+        SELECT greatest(-sum(e.amount_minor), 0)::bigint FROM ledger_entry e
+        WHERE e.bucket = a.bucket AND e.account_id = a.id AND e.agreement_id = d.agreement_id
+            AND e.origin = 'engine' AND e.service_date = d.closed_through
+    ) ELSE 0 END,
+    cost.minor, cost.days, newest.*
+FROM unnest(%(accounts)s::bigint[], %(agreements)s::bigint[], %(monthly)s::boolean[])
+    AS given (account_id, agreement_id, by_month)
+JOIN ledger_account a ON a.id = given.account_id
+LEFT JOIN ledger_close d ON d.agreement_id = given.agreement_id
+CROSS JOIN LATERAL (
+    WITH recent AS (
+        SELECT service_date, amount_minor FROM ledger_entry
+        WHERE bucket = a.bucket AND account_id = a.id AND origin = 'engine' ORDER BY seq DESC LIMIT 200
+    )
+    SELECT -sum(amount_minor)::bigint AS minor, count(DISTINCT service_date) AS days FROM recent
+    WHERE service_date > (SELECT max(service_date) FROM recent) - %(days)s::int
+) cost
+LEFT JOIN LATERAL (
+    SELECT {PERIOD_ENERGY_COLUMNS} FROM readings_accrual r
+    WHERE r.agreement_id = given.agreement_id AND given.by_month ORDER BY r.period DESC LIMIT 2
+) newest ON true
+ORDER BY a.id, newest.period
+"""
+
+_STORED_COLUMNS = 9
+
+
+def _balances(agreements: Mapping[int, Agreement | None], now: datetime) -> dict[int, Balance]:
+    """By account; accounts that do not exist are left out."""
+    with tariffs.remembered():
+        begins = {id_: usage.starts_on(one, now) if one else 0 for id_, one in agreements.items()}
+        stored, used = _stored(agreements, begins)
+        for account_id, agreement in agreements.items():
+            if agreement and begins[account_id] != 1:
+                used[account_id] = usage.accrued(agreement.id, begins[account_id], now)
+        open_ = {
+            id_: _open(one, used[id_], stored[id_]) for id_, one in agreements.items() if one and used[id_]
+        }
+        charged = _charged(
+            [(one.agreement.id, period.first) for one in open_.values() for period, _ in one.rated]
+        )
+        return {
+            id_: _balance(books, open_[id_].accrued(charged) if id_ in open_ else _NOTHING, used[id_])
+            for id_, books in stored.items()
+        }
+
+
+def _stored(
+    agreements: Mapping[int, Agreement | None], begins: Mapping[int, int]
+) -> tuple[dict[int, _Stored], dict[int, list[PeriodEnergy]]]:
+    """What the books say; and, oldest first, the last two accruals where billing periods are calendar months."""
+    stored: dict[int, _Stored] = {}
+    used: dict[int, list[PeriodEnergy]] = {id_: [] for id_ in agreements}
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {PERIOD_ENERGY_COLUMNS} FROM unnest(%s::bigint[]) AS given (id) "  # noqa: S608 - a constant
-            "CROSS JOIN LATERAL (SELECT * FROM readings_accrual r WHERE r.agreement_id = given.id "
-            "ORDER BY r.period DESC LIMIT 2) newest ORDER BY agreement_id, period",
-            [by_month],
+            _STORED,
+            {
+                "accounts": list(agreements),
+                "agreements": [one.id if one else None for one in agreements.values()],
+                "monthly": [begins[id_] == 1 for id_ in agreements],
+                "days": DAYS_OF_COST,
+            },
         )
-        found: dict[int, list[PeriodEnergy]] = {}
-        for row in map(PeriodEnergy.from_row, cursor.fetchall()):
-            found.setdefault(row.agreement_id, []).append(row)
-    for agreement in agreements:
-        if agreement.id not in found:
-            found[agreement.id] = usage.accrued(agreement.id, usage.starts_on(agreement, now), now)
-    return found
+        for account_id, *row in cursor.fetchall():
+            stored[account_id] = _Stored(*row[: _STORED_COLUMNS - 1])
+            accrual = row[_STORED_COLUMNS - 1 :]
+            if accrual[0] is not None:
+                used[account_id].append(PeriodEnergy.from_row(accrual))
+    return stored, used
+
+
+def _charged(periods: Sequence[tuple[int, date]]) -> dict[tuple[int, date], int]:
+    """What the engine has charged by agreement and beginning of the period, in minor units."""
+    if not periods:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT asked.agreement_id, asked.first, ("
+            "  SELECT -sum(e.amount_minor)::bigint FROM ledger_entry e WHERE e.origin = 'engine' "
+            "  AND e.agreement_id = asked.agreement_id AND e.period_start = asked.first"
+            ") FROM unnest(%s::bigint[], %s::date[]) AS asked (agreement_id, first)",
+            [[agreement_id for agreement_id, _ in periods], [first for _, first in periods]],
+        )
+        return {(agreement_id, first): minor or 0 for agreement_id, first, minor in cursor.fetchall()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Accrued:
+    pending_minor: int
+    as_of: datetime | None
+    estimated_wh: int
+    first_day_cost_minor: Fraction | None = None
+    """What a whole day like the first one so far would cost; none once a day is closed."""
+
+
+_NOTHING = _Accrued(0, None, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """The periods of an agreement that may not be closed yet, each with what it comes to."""
+
+    agreement: Agreement
+    rated: tuple[tuple[Period, int], ...]
+    as_of: datetime
+    estimated_wh: int
+    first_day_cost_minor: Fraction | None
+
+    def accrued(self, charged: Mapping[tuple[int, date], int]) -> _Accrued:
+        """The targets less what was posted for them."""
+        pending = sum(target - charged[self.agreement.id, period.first] for period, target in self.rated)
+        return _Accrued(pending, self.as_of, self.estimated_wh, self.first_day_cost_minor)
+
+
+def _open(agreement: Agreement, rows: Sequence[PeriodEnergy], books: _Stored) -> _Open:
+    """The targets of the current and the last period to the data watermark.
+
+    `rows` are the energies of both. A day that is closed is charged whole, also where its data have not all come.
+    """
+    days = usage.days_of(agreement)
+    as_of = max(row.watermark_at for row in rows)
+    through = max(usage.last_day(as_of), books.closed_through or date.min) + ONE_DAY
+    rated = []
+    for row in rows:
+        period = usage.period_of(agreement, row.period)
+        if days.meet(Period(period.first, min(period.end, through))).days:
+            energy_at = usage.energy_at(agreement.id, period)
+            target = usage.rate(agreement, period, through, row.energy_wh, energy_at).target
+            rated.append((period, target.total_minor))
+    first_day = None if books.closed_through else _first_day_cost(agreement, rows[-1], as_of)
+    return _Open(agreement, tuple(rated), as_of, sum(row.estimated_wh for row in rows), first_day)
+
+
+def _first_day_cost(agreement: Agreement, used: PeriodEnergy, as_of: datetime) -> Fraction | None:
+    """The cost of a day at the first day's pace, from an hour of it on: charges per day whole, energy scaled."""
+    elapsed = as_of - agreement.valid_from
+    if not ENOUGH_OF_A_DAY <= elapsed <= ONE_DAY:
+        return None
+    first = local_day(agreement.valid_from, usage.zone())
+    period = usage.period_of(agreement, first)
+    energy_wh = used.energy_wh * ONE_DAY // elapsed
+    rating = usage.rate(agreement, period, first + ONE_DAY, energy_wh, lambda _day: 0)
+    return Fraction(rating.target.total_minor)
+
+
+def _balance(books: _Stored, accrued: _Accrued, used: Sequence[PeriodEnergy]) -> Balance:
+    balance_minor = books.balance_minor - accrued.pending_minor
+    cost = books.daily_cost_minor or accrued.first_day_cost_minor
+    return Balance(
+        balance_minor=balance_minor,
+        ledger_minor=books.balance_minor,
+        pending_minor=accrued.pending_minor,
+        credits_minor=books.credits_minor,
+        as_of=accrued.as_of,
+        estimated_wh=accrued.estimated_wh,
+        estimated_share=_estimated_share(used),
+        days_left=_days_left(balance_minor, cost),
+        daily_cost_minor=round(cost) if cost and round(cost) > 0 else None,
+        provisional_minor=books.provisional_minor or 0,
+        currency=books.currency,
+        last_seq=books.last_seq,
+        latest=used[-1] if used else None,
+    )
 
 
 def _estimated_share(rows: Sequence[PeriodEnergy]) -> Fraction:
@@ -101,31 +277,8 @@ def _estimated_share(rows: Sequence[PeriodEnergy]) -> Fraction:
     return min(Fraction(estimated_wh, energy_wh), Fraction(1)) if energy_wh > 0 else Fraction(0)
 
 
-def _daily_costs(account_ids: Sequence[int]) -> dict[int, Fraction]:
-    """The mean cost of the last posted days of each account that has any."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT given.id, -sum(e.amount_minor), count(DISTINCT e.service_date) "
-            "FROM unnest(%(accounts)s::bigint[]) AS given (id) CROSS JOIN LATERAL ("
-            "  WITH recent AS (SELECT service_date, amount_minor FROM ledger_entry "
-            "    WHERE bucket = (given.id >> 40)::smallint AND account_id = given.id AND origin = 'engine' "
-            "    ORDER BY seq DESC LIMIT 200) "
-            "  SELECT * FROM recent WHERE service_date > (SELECT max(service_date) FROM recent) - %(days)s::int) e "
-            "GROUP BY given.id",
-            {"accounts": list(account_ids), "days": queries.DAYS_OF_COST},
-        )
-        return {account_id: Fraction(int(cost), days) for account_id, cost, days in cursor.fetchall()}
-
-
-def _provisional(agreement_ids: Sequence[int]) -> dict[int, int]:
-    """What was charged for days that were closed without their midnight's register read and still stand so."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT c.agreement_id, greatest(-sum(e.amount_minor), 0)::bigint FROM ledger_close c "
-            "JOIN registry_agreement a ON a.id = c.agreement_id "
-            "JOIN ledger_entry e ON e.bucket = (a.account_id >> 40)::smallint AND e.account_id = a.account_id "
-            "AND e.agreement_id = c.agreement_id AND e.origin = 'engine' AND e.service_date = c.closed_through "
-            "WHERE c.provisional AND c.agreement_id = ANY(%s) GROUP BY c.agreement_id",
-            [list(agreement_ids)],
-        )
-        return dict(cursor.fetchall())
+def _days_left(balance_minor: int, daily_cost_minor: Fraction | None) -> Fraction | None:
+    """The balance over a day's cost; nothing is left of a balance below zero."""
+    if not daily_cost_minor or daily_cost_minor <= 0:
+        return None
+    return max(balance_minor / daily_cost_minor, Fraction(0))

@@ -1,50 +1,16 @@
 """The reading side of the ledger: balances as they stand now, entries, and why each of them was made."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from fractions import Fraction
 from typing import Any
 
 from django.db import connection
-from django.db.models import Sum
 
-from urja.apps.ledger import usage
+from urja.apps.ledger.balances import Balance, fresh_balance
 from urja.apps.ledger.chain import parse_json
-from urja.apps.ledger.models import Account, CreditRequest
-from urja.apps.readings.accrual import PeriodEnergy
-from urja.apps.registry import queries as registry
-from urja.apps.registry.models import Agreement
-from urja.apps.tariffs import queries as tariffs
 from urja.base.ids import bucket_of
-from urja.core.calendar import ONE_DAY, Period, local_day
-
-ENOUGH_OF_A_DAY = timedelta(hours=1)
-"""So much of the first day has to be known before a whole day's cost is reckoned from it."""
-
-DAYS_OF_COST = 7
-"""Days left are the balance over the mean cost of this many days: the last ones that were posted."""
-
-
-@dataclass(frozen=True, slots=True)
-class FreshBalance:
-    """What is left on an account now: the one figure that pages, alerts and decisions use."""
-
-    balance_minor: int
-    """`ledger_minor` less `pending_minor`."""
-    ledger_minor: int
-    pending_minor: int
-    """What use up to `as_of` costs beyond what has been posted; the day in progress counts as begun."""
-    credits_minor: int
-    """Credits recorded and not posted yet; not part of the balance."""
-    as_of: datetime | None
-    """End of the last reading that the figure rests on; none before the first."""
-    estimated_wh: int
-    """How much of the energy in the figure is estimated."""
-    days_left: Fraction | None
-    """At the mean cost of the last seven posted days; before the first, at the pace of the day so far."""
-    currency: str
-    last_seq: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,108 +97,6 @@ class Why:
     """Of the pushes and commands that it came from."""
 
 
-def fresh_balance(account_id: int, now: datetime, agreement: Agreement | None = None) -> FreshBalance:
-    """What is left on an account, by the readings that have come in; raises Account.DoesNotExist.
-
-    Who has the agreement of `now` at hand may give it.
-    """
-    account = Account.objects.get(id=account_id)
-    agreement = agreement or registry.agreement_at(account_id, now)
-    with tariffs.remembered():
-        accrued = _accrued(agreement, now) if agreement else _Accrued(0, None, 0)
-    waiting = CreditRequest.objects.filter(account_id=account_id, posted_at=None)
-    balance = account.balance_minor - accrued.pending_minor
-    return FreshBalance(
-        balance_minor=balance,
-        ledger_minor=account.balance_minor,
-        pending_minor=accrued.pending_minor,
-        credits_minor=waiting.aggregate(total=Sum("amount_minor"))["total"] or 0,
-        as_of=accrued.as_of,
-        estimated_wh=accrued.estimated_wh,
-        days_left=_days_left(balance, _daily_cost(account) or accrued.first_day_cost_minor),
-        currency=account.currency,
-        last_seq=account.last_seq,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Accrued:
-    pending_minor: int
-    as_of: datetime | None
-    estimated_wh: int
-    first_day_cost_minor: Fraction | None = None
-    """What a whole day like the first one so far would cost; none once a day is closed."""
-
-
-def _accrued(agreement: Agreement, now: datetime) -> _Accrued:
-    rows = usage.accrued(agreement.id, usage.starts_on(agreement, now), now)
-    closed = closed_through([agreement.id]).get(agreement.id)
-    return accrue(
-        agreement, rows, closed, lambda first: charged_by_line([agreement.id], first).get(agreement.id, {})
-    )
-
-
-def accrue(
-    agreement: Agreement,
-    rows: Sequence[PeriodEnergy],
-    closed: date | None,
-    charged: Callable[[date], dict[str, int]],
-) -> _Accrued:
-    """The targets of the current and the last period to the data watermark, less what was posted for them.
-
-    `rows` are the energies of both, `closed` is the last closed day, and `charged` gives what was posted for the
-    period that begins on a day. A day that is closed is charged whole, also where its data have not all come.
-    """
-    if not rows:
-        return _Accrued(0, None, 0)
-    days = usage.days_of(agreement)
-    as_of = max(row.watermark_at for row in rows)
-    through = max(usage.last_day(as_of), closed or date.min) + ONE_DAY
-    pending = 0
-    for row in rows:
-        period = usage.period_of(agreement, row.period)
-        if days.meet(Period(period.first, min(period.end, through))).days:
-            rating = usage.rate(
-                agreement, period, through, row.energy_wh, usage.energy_at(agreement.id, period)
-            )
-            pending += rating.target.total_minor - sum(charged(period.first).values())
-    first_day = None if closed else _first_day_cost(agreement, rows[-1], as_of)
-    return _Accrued(pending, as_of, sum(row.estimated_wh for row in rows), first_day)
-
-
-def _first_day_cost(agreement: Agreement, used: PeriodEnergy, as_of: datetime) -> Fraction | None:
-    """The cost of a day at the first day's pace, from an hour of it on: charges per day whole, energy scaled."""
-    elapsed = as_of - agreement.valid_from
-    if not ENOUGH_OF_A_DAY <= elapsed <= ONE_DAY:
-        return None
-    first = local_day(agreement.valid_from, usage.zone())
-    period = usage.period_of(agreement, first)
-    energy_wh = used.energy_wh * ONE_DAY // elapsed
-    rating = usage.rate(agreement, period, first + ONE_DAY, energy_wh, lambda _day: 0)
-    return Fraction(rating.target.total_minor)
-
-
-def _days_left(balance_minor: int, daily_cost_minor: Fraction | None) -> Fraction | None:
-    """The balance over a day's cost; nothing is left of a balance below zero."""
-    if not daily_cost_minor or daily_cost_minor <= 0:
-        return None
-    return max(balance_minor / daily_cost_minor, Fraction(0))
-
-
-def _daily_cost(account: Account) -> Fraction | None:
-    """The mean cost of the last posted days; none before the first."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "WITH recent AS (SELECT service_date, amount_minor FROM ledger_entry WHERE bucket = %s "
-            "AND account_id = %s AND origin = 'engine' ORDER BY seq DESC LIMIT 200) "
-            "SELECT -sum(amount_minor), count(DISTINCT service_date) FROM recent "
-            "WHERE service_date > (SELECT max(service_date) FROM recent) - %s",
-            [account.bucket, account.id, DAYS_OF_COST],
-        )
-        cost, days = cursor.fetchone()
-    return Fraction(int(cost), days) if days else None
-
-
 def closed_through(agreement_ids: Sequence[int]) -> dict[int, date]:
     """The last closed local day of each agreement that has one."""
     with connection.cursor() as cursor:
@@ -270,27 +134,31 @@ def last_inputs(agreement_ids: Sequence[int], period_start: date) -> dict[tuple[
 
 
 _ENTRY = (
-    "SELECT e.account_id, e.seq, e.line, coalesce(e.inputs->>'title', e.line), e.origin, e.amount_minor, "
+    "e.account_id, e.seq, e.line, coalesce(e.inputs->>'title', e.line), e.origin, e.amount_minor, "
     "e.balance_after_minor, a.currency, coalesce(e.service_date, e.accounting_month), e.posted_at, "
-    "e.accounting_month, e.inputs FROM ledger_entry e JOIN ledger_account a ON a.id = e.account_id "
-    "WHERE e.bucket = %s AND e.account_id = %s "
+    "e.accounting_month"
 )
+_OF_ACCOUNT = "FROM ledger_entry e JOIN ledger_account a ON a.id = e.account_id WHERE e.bucket = %s AND e.account_id = %s"
 
 
 def entries(account_id: int, limit: int, before_seq: int | None = None) -> list[Entry]:
     """The postings of an account below `before_seq`, newest first."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"{_ENTRY} AND (%s::bigint IS NULL OR e.seq < %s) ORDER BY e.seq DESC LIMIT %s",
+            f"SELECT {_ENTRY} {_OF_ACCOUNT} AND (%s::bigint IS NULL OR e.seq < %s) "
+            "ORDER BY e.seq DESC LIMIT %s",
             [bucket_of(account_id), account_id, before_seq, before_seq, limit],
         )
-        return [Entry(*row[:-1]) for row in cursor.fetchall()]
+        return [Entry(*row) for row in cursor.fetchall()]
 
 
 def why(account_id: int, seq: int) -> Why | None:
     """Everything a posting was made from, as kept with it; none where there is no such posting."""
     with connection.cursor() as cursor:
-        cursor.execute(f"{_ENTRY} AND e.seq = %s", [bucket_of(account_id), account_id, seq])
+        cursor.execute(
+            f"SELECT {_ENTRY}, e.inputs {_OF_ACCOUNT} AND e.seq = %s",
+            [bucket_of(account_id), account_id, seq],
+        )
         found = cursor.fetchone()
     if found is None:
         return None
@@ -337,9 +205,8 @@ def _tariff(used: dict[str, Any]) -> TariffUsed:
 
 
 __all__ = [
-    "DAYS_OF_COST",
+    "Balance",
     "Entry",
-    "FreshBalance",
     "Read",
     "Row",
     "TariffUsed",

@@ -35,34 +35,6 @@ class DayUse:
 
 
 @dataclass(frozen=True, slots=True)
-class RegisterRead:
-    """A point read of the cumulative import register, in its current version."""
-
-    read_at: datetime
-    import_wh: int
-    kind: int
-    status: int
-    source: int
-    version: int
-    correlation: int
-    device_id: int
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """An interval in its current version."""
-
-    start_at: datetime
-    length_s: int
-    import_wh: int
-    status: int
-    source: int
-    version: int
-    correlation: int
-    device_id: int
-
-
-@dataclass(frozen=True, slots=True)
 class ReadingsHealth:
     """How much is missing and put aside, over all meters."""
 
@@ -150,34 +122,6 @@ def _day_use(day: date, known: _Sum, opening: Mapping[int, int], closing: Mappin
     return DayUse(day, energy_wh, estimated_wh)
 
 
-def blocks(agreement: Agreement, begins: datetime, ends: datetime) -> list[Block]:
-    """The billing device's blocks that begin in [begins, ends) and in the agreement's time, in order."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT DISTINCT ON (i.start_at, i.device_id) {_BLOCK}"
-            " FROM registry_device_period p JOIN readings_interval i"
-            " ON i.service_point_id = p.service_point_id AND i.device_id = p.device_id AND i.channel_set = 1"
-            " WHERE p.service_point_id = %(place)s AND p.role = 1"
-            " AND i.start_at >= %(begins)s AND i.start_at < %(ends)s"
-            " AND i.start_at >= p.valid_from AND i.start_at < coalesce(p.valid_to, 'infinity')"
-            " ORDER BY i.start_at, i.device_id, i.version DESC",
-            _within(agreement, begins, ends),
-        )
-        return [Block(*row) for row in cursor.fetchall()]
-
-
-def anchors(agreement: Agreement, begins: datetime, ends: datetime) -> list[RegisterRead]:
-    """The register reads that energy is billed from, in [begins, ends] and in the agreement's time, in order."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT DISTINCT ON (r.read_at, r.device_id) r.read_at, r.import_wh, r.kind, r.status, r.source,"
-            f" r.version, r.correlation, r.device_id{_ANCHORS}"
-            " ORDER BY r.read_at, r.device_id, r.version DESC, r.kind",
-            _within(agreement, begins, ends),
-        )
-        return [RegisterRead(*row) for row in cursor.fetchall()]
-
-
 def accrued(agreement_id: int, period: date) -> PeriodEnergy | None:
     """The energy of a billing period (its first local day) up to the data watermark; one indexed row."""
     with connection.cursor() as cursor:
@@ -208,15 +152,6 @@ def health() -> ReadingsHealth:
         )
         return ReadingsHealth(*cursor.fetchone())
 
-
-_BLOCK = "i.start_at, i.length_s, i.import_wh, i.status, i.source, i.version, i.correlation, i.device_id"
-
-_ANCHORS = """
-    FROM registry_device_period p JOIN readings_register r
-        ON r.service_point_id = p.service_point_id AND r.device_id = p.device_id AND r.kind IN (2, 3, 5)
-    WHERE p.service_point_id = %(place)s AND p.role = 1
-        AND r.read_at >= %(begins)s AND r.read_at <= %(ends)s
-"""
 
 _SUMS = """
     SELECT span.number, shown.wh, shown.estimated_wh
@@ -255,11 +190,15 @@ def _sums(agreement: Agreement, bounds: Sequence[datetime]) -> list[_Sum]:
 
 
 def _registers(agreement: Agreement, instants: Sequence[datetime]) -> list[dict[int, int]]:
-    """The registers that `anchors` knows at each of the instants, by device."""
+    """The register reads that energy is billed from, at each of the instants and in the agreement's time, by device."""
     known: dict[datetime, dict[int, int]] = {at: {} for at in instants}
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT DISTINCT ON (r.read_at, r.device_id) r.read_at, r.device_id, r.import_wh {_ANCHORS}"
+            "SELECT DISTINCT ON (r.read_at, r.device_id) r.read_at, r.device_id, r.import_wh"
+            " FROM registry_device_period p JOIN readings_register r"
+            " ON r.service_point_id = p.service_point_id AND r.device_id = p.device_id AND r.kind IN (2, 3, 5)"
+            " WHERE p.service_point_id = %(place)s AND p.role = 1"
+            " AND r.read_at >= %(begins)s AND r.read_at <= %(ends)s"
             " ORDER BY r.read_at, r.device_id, r.version DESC, r.kind",
             _within(agreement, instants[0], instants[-1]),
         )

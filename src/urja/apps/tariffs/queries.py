@@ -7,6 +7,8 @@ from datetime import date
 from functools import lru_cache
 from importlib import resources
 
+from django.db import connection
+
 from urja.apps.tariffs.errors import UnknownTariffError
 from urja.apps.tariffs.models import TariffVersion
 from urja.core.calendar import ONE_DAY
@@ -14,8 +16,16 @@ from urja.core.rating import Tariff, parse_tariff
 
 
 @lru_cache(maxsize=256)
-def _parsed(_sha256: str, text: str) -> Tariff:
-    return parse_tariff(text)
+def _parsed(sha256: str) -> Tariff:
+    """A stored text; a version is never changed, so it is fetched and parsed once a process."""
+    return parse_tariff(TariffVersion.objects.filter(sha256=sha256).values_list("text", flat=True)[0])
+
+
+def _texts_of(code: str) -> list[str]:
+    """The hashes of a code's versions, in the order they apply."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT sha256 FROM tariffs_version WHERE code = %s ORDER BY valid_from, id", [code])
+        return [sha256 for (sha256,) in cursor.fetchall()]
 
 
 _remembered: ContextVar[dict[str, list[Tariff]] | None] = ContextVar("remembered", default=None)
@@ -24,6 +34,9 @@ _remembered: ContextVar[dict[str, list[Tariff]] | None] = ContextVar("remembered
 @contextmanager
 def remembered() -> Iterator[None]:
     """Ask the database once for each code while this lasts: one run of a stage, one page."""
+    if _remembered.get() is not None:
+        yield
+        return
     token = _remembered.set({})
     try:
         yield
@@ -35,8 +48,7 @@ def _versions(code: str) -> list[Tariff]:
     memory = _remembered.get()
     if memory is not None and code in memory:
         return memory[code]
-    rows = TariffVersion.objects.filter(code=code).order_by("valid_from", "id")
-    versions = [_parsed(row.sha256, row.text) for row in rows]
+    versions = [_parsed(sha256) for sha256 in _texts_of(code)]
     if memory is not None:
         memory[code] = versions
     return versions

@@ -79,7 +79,7 @@ class BalanceView:
     parts: list[tuple[str, str]]
 
 
-def _balance(balance: ledger.FreshBalance, now: datetime) -> BalanceView:
+def _balance(balance: ledger.Balance, now: datetime) -> BalanceView:
     as_of = balance.as_of.astimezone(zone()) if balance.as_of else None
     return BalanceView(
         amount=formats.money(balance.balance_minor, balance.currency),
@@ -96,12 +96,12 @@ def _balance(balance: ledger.FreshBalance, now: datetime) -> BalanceView:
     )
 
 
-def _covered_minor(balance: ledger.FreshBalance) -> int:
+def _covered_minor(balance: ledger.Balance) -> int:
     """With the credit on its way: nobody is told to recharge who has just done so."""
     return balance.balance_minor + balance.credits_minor
 
 
-def _state(balance: ledger.FreshBalance) -> str:
+def _state(balance: ledger.Balance) -> str:
     if _covered_minor(balance) <= 0:
         return "out"
     if balance.days_left is not None and balance.days_left < LOW_DAYS:
@@ -109,7 +109,7 @@ def _state(balance: ledger.FreshBalance) -> str:
     return "good"
 
 
-def _days(balance: ledger.FreshBalance) -> str:
+def _days(balance: ledger.Balance) -> str:
     if _covered_minor(balance) < 0:
         return _("Used up. Please recharge.")
     if balance.days_left is None:
@@ -123,7 +123,7 @@ def _days(balance: ledger.FreshBalance) -> str:
     ) % {"days": int(balance.days_left)}
 
 
-def _runway(balance: ledger.FreshBalance) -> SafeString | str:
+def _runway(balance: ledger.Balance) -> SafeString | str:
     """Days left as a row of cells, a picture of the sentence above it."""
     if balance.days_left is None:
         return ""
@@ -139,7 +139,7 @@ def _runway(balance: ledger.FreshBalance) -> SafeString | str:
     )
 
 
-def _parts(balance: ledger.FreshBalance) -> list[tuple[str, str]]:
+def _parts(balance: ledger.Balance) -> list[tuple[str, str]]:
     """What the figure consists of, where it is more than what has been posted."""
     parts = []
     if balance.pending_minor:

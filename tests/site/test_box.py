@@ -57,7 +57,13 @@ async def test_a_further_child_lives_with_the_box(data):
         assert told["zone"] == "Asia/Kolkata"
         assert told["speed"] == 60.0
         assert MORNING <= datetime.fromisoformat(told["business"]) <= box.clock.now()
-        assert set(await box.backlog()) == {"OUTCOMES/settle", "READINGS/ingest", "REQUESTS/sessions"}
+        assert set(await box.backlog()) == {
+            "COMMANDS/carry",
+            "OUTCOMES/settle",
+            "PROGRESS/note",
+            "READINGS/ingest",
+            "REQUESTS/sessions",
+        }
 
         first = box.pid("steady")
         box.kill("steady")

@@ -14,6 +14,7 @@ import pytest
 from tests.site.test_postgres import wait_gone
 
 from urja.site.exits import Exit
+from urja.site.postgres import Cluster, find_binaries
 
 ALONE = ("--without", "headend", "--without", "pipeline", "--without", "web")
 NOBODY = 65534
@@ -161,10 +162,15 @@ def test_an_unreachable_database(box_tmp):
     assert "hunter2" not in done.stderr
 
 
-def test_a_database_that_runs_elsewhere(box_tmp, postgres):
-    data = box_tmp / "elsewhere"
-    with running(data, URJA_DATABASE_DSN=postgres.conninfo(), URJA_DATABASE_NAME="elsewhere"):
-        assert set(status_of(data)["processes"]) == {"nats"}
+def test_a_database_that_runs_elsewhere(box_tmp):
+    """On a cluster of its own: a start gives the roles new passwords."""
+    data, cluster = box_tmp / "elsewhere", Cluster(find_binaries(), box_tmp / "other", "pw", durable=False)
+    cluster.start()
+    try:
+        with running(data, URJA_DATABASE_DSN=cluster.conninfo(), URJA_DATABASE_NAME="elsewhere"):
+            assert set(status_of(data)["processes"]) == {"nats"}
+    finally:
+        cluster.stop()
 
 
 def test_a_database_that_keeps_crashing(box_tmp):

@@ -1,5 +1,7 @@
 """The control room: what it shows, and to whom."""
 
+import json
+
 import psycopg
 import pytest
 import structlog
@@ -213,3 +215,20 @@ def test_the_control_room_in_hindi(someone, at_noon):
     text = text_of(someone(at_noon.operator_id, "hi").get("/console/"))
     assert "नियंत्रण कक्ष" in text
     assert "आज काटी गई" in text
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("en", "switch off at the site: the meter has no switch"), ("hi", "मीटर में स्विच नहीं है")],
+)
+def test_an_errand_to_a_switch_waits_for_a_person(someone, at_noon, database_of_town, language, words):
+    with database_of_town("urja_owner") as owner:
+        owner.execute(
+            "INSERT INTO commands_work_order (id, kind, device_id, service_point_id, opened_at, detail) "
+            "SELECT 2, 'switch_off_by_hand', device_id, service_point_id, opened_at, jsonb_build_object('reason', %s::jsonb) "
+            "FROM commands_work_order",
+            [json.dumps(town_cast.CUT.to_json())],
+        )
+    shown = section(someone(at_noon.operator_id, language).get("/console/"), "persons")
+    assert words in shown
+    assert "₹112.50" in shown

@@ -21,7 +21,7 @@ from django.conf import settings
 from urja.apps.commands.models import CONNECT, DISCONNECT, Command
 from urja.apps.commands.models import State as CommandState
 from urja.apps.notices import operations as notices
-from urja.apps.supply import facts, relights, standings, switching, welds
+from urja.apps.supply import by_hand, facts, relights, standings, switching, welds
 from urja.apps.supply.facts import Known
 from urja.apps.supply.health import judged
 from urja.apps.supply.models import Cause
@@ -47,7 +47,7 @@ class Report:
 
     accounts: int = 0
     counts: Counter[str] = field(default_factory=Counter)
-    """`cuts`, `connects`, `called_back`, `notices`, `welds`, `news`."""
+    """`cuts`, `connects`, `called_back`, `errands`, `notices`, `welds`, `news`."""
     full: bool = False
     """Whether there were more accounts than a run takes."""
     idle: str = ""
@@ -136,6 +136,10 @@ class _Doing:
     def _one(self, item: Decided) -> Decided:
         known, decision = item.known, item.decision
         if known.device_id is None:
+            return item
+        if known.by_hand:
+            item, counts = by_hand.act(item, self.moment)
+            self.report.counts += counts
             return item
         if known.other_holds:
             return self._held(item)

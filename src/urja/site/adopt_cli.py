@@ -187,12 +187,13 @@ def _adopt_all(administration: Administration, meters: list[Meter]) -> int:
 def _adoption(meter: Meter, administration: Administration, since: datetime) -> Any:
     from urja.apps.registry.operations import Adoption
 
-    kek = administration.secrets.kek
+    kek, device_type = administration.secrets.kek, load_device_type(meter.type)
     return Adoption(
         serial=meter.serial,
         system_title=bytes.fromhex(meter.system_title),
         device_type=meter.type,
-        interval_s=load_device_type(meter.type).interval_s,
+        interval_s=device_type.interval_s,
+        load_switch=device_type.relay,
         max_power_w=meter.max_power_w,
         wrapped_guek=wrap_key(kek, bytes.fromhex(meter.guek)),
         wrapped_gak=wrap_key(kek, bytes.fromhex(meter.gak)),

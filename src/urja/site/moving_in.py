@@ -50,6 +50,7 @@ def _hanging(meter: Identity, transformer: str | None, kek: bytes, installed_at:
         "system_title": meter.title,
         "device_type": meter.device_type,
         "interval_s": meter.type.interval_s,
+        "load_switch": meter.type.relay,
         "wrapped_guek": wrap_key(kek, meter.keys.guek),
         "wrapped_gak": wrap_key(kek, meter.keys.gak),
         "register_wh": meter.start_wh,

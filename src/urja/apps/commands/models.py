@@ -131,6 +131,10 @@ class WorkOrderKind(models.TextChoices):
 
     WELD_OR_BYPASS = "weld_or_bypass"
     """The register advances after a confirmed cut: welded contacts, or a wire around the meter."""
+    SWITCH_OFF_BY_HAND = "switch_off_by_hand"
+    """The supply is to be cut, and its meter has no load switch."""
+    SWITCH_ON_BY_HAND = "switch_on_by_hand"
+    """Somebody has switched it off, and it is to come back."""
 
 
 class WorkOrder(models.Model):
@@ -154,3 +158,8 @@ class WorkOrder(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} at device {self.device_id}"
+
+    @property
+    def done(self) -> bool:
+        """Whether somebody has been there; one that was withdrawn is closed and not done."""
+        return self.closed_at is not None and "withdrawn" not in self.detail

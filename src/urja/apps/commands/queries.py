@@ -12,6 +12,7 @@ from urja.apps.commands.models import (
     Command,
     State,
     WorkOrder,
+    WorkOrderKind,
 )
 
 
@@ -85,3 +86,14 @@ def open_work_orders() -> QuerySet[WorkOrder]:
         .select_related("device", "service_point__premise")
         .order_by("opened_at", "id")
     )
+
+
+def switched_by_hand(device_ids: Iterable[int]) -> dict[int, WorkOrder]:
+    """The newest errand to the switch beside each of these meters, open or done or withdrawn."""
+    kinds = (WorkOrderKind.SWITCH_OFF_BY_HAND, WorkOrderKind.SWITCH_ON_BY_HAND)
+    found = (
+        WorkOrder.objects.filter(device_id__in=list(device_ids), kind__in=kinds)
+        .order_by("device_id", "-opened_at", "-id")
+        .distinct("device_id")
+    )
+    return {order.device_id: order for order in found}

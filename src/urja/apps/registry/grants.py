@@ -13,7 +13,7 @@ GRANTS: dict[str, list[str]] = {
     "urja_web": [
         f"GRANT SELECT ON {_TABLES} TO urja_web",
         # Not the wrapped keys: a web server has no use for them.
-        "GRANT SELECT (id, serial, device_type, interval_s, max_power_w) ON registry_device TO urja_web",
+        "GRANT SELECT (id, serial, device_type, interval_s, max_power_w, load_switch) ON registry_device TO urja_web",
     ],
     "urja_pipeline": [
         f"GRANT SELECT ON {_TABLES}, registry_device, registry_projection TO urja_pipeline",

@@ -125,6 +125,8 @@ class Device(Recorded):
     interval_s = models.IntegerField()
     max_power_w = models.IntegerField()
     """What the meter can carry; a block above it is no measurement."""
+    load_switch = models.BooleanField(default=True, db_default=True)
+    """Whether it can be told to cut; one on current transformers cannot, and a person switches beside it."""
 
     class Meta:
         db_table = "registry_device"

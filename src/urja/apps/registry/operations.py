@@ -54,6 +54,8 @@ class Hanging:
     """`host:port` of a meter that listens."""
     transformer: str | None = None
     """Code of a transformer that is there already."""
+    load_switch: bool = True
+    """Whether the meter can cut the supply, as its type says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -305,6 +307,7 @@ def _make_device(adoption: Hanging, bucket: int, stamp: dict) -> Device:
         serial=adoption.serial,
         system_title=adoption.system_title,
         device_type=adoption.device_type,
+        load_switch=adoption.load_switch,
         wrapped_guek=adoption.wrapped_guek,
         wrapped_gak=adoption.wrapped_gak,
         address=adoption.address,

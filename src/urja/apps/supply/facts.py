@@ -16,13 +16,13 @@ from django.conf import settings
 from django.db import connection
 
 from urja.apps.commands import queries as commands
-from urja.apps.commands.models import CONNECT, DISCONNECT, Command
+from urja.apps.commands.models import CONNECT, DISCONNECT, Command, WorkOrder, WorkOrderKind
 from urja.apps.commands.models import State as CommandState
 from urja.apps.ledger.balances import Balance, fresh_balances
 from urja.apps.ledger.models import CreditRequest
 from urja.apps.notices import queries as notices
 from urja.apps.registry import queries as registry
-from urja.apps.registry.models import Agreement, DevicePeriod, DeviceRole
+from urja.apps.registry.models import Agreement, Device, DevicePeriod, DeviceRole
 from urja.apps.supply.errors import UnknownPolicy
 from urja.apps.supply.models import Hold, State, Switching, Terms
 from urja.apps.supply.policies import Book, book
@@ -70,6 +70,10 @@ class Known:
     """The newest that the meter has carried out."""
     credits: tuple[Credit, ...]
     """Those that wait to be posted, and those posted since the newest switching, oldest first."""
+    by_hand: bool = False
+    """The meter has no load switch: a person switches beside it."""
+    errand: WorkOrder | None = None
+    """The newest order to switch by hand, whatever became of it."""
 
     @property
     def pending_cut(self) -> Command | None:
@@ -166,6 +170,12 @@ class _Loader:
         self.transformers = registry.transformers_of(places)
         self.latest = commands.latest_supply(self.devices.values())
         self.obeyed = commands.last_carried_out(self.devices.values())
+        self.switchless = set(
+            Device.objects.filter(id__in=self.devices.values(), load_switch=False).values_list(
+                "id", flat=True
+            )
+        )
+        self.errands = commands.switched_by_hand(self.switchless)
         self.switchings = Switching.objects.in_bulk([command.id for command in self.latest.values()])
         self.recharges = _last_recharges(self.accounts)
         self.notices = self._notices()
@@ -196,20 +206,22 @@ class _Loader:
             device_id=device_id,
             transformer=self.transformers.get(place, ""),
             policy=policy,
-            facts=self._facts(agreement, policy, obeyed),
+            facts=self._facts(agreement, policy, self._supply(device_id, obeyed)),
             balance=self.balances[account_id],
             state=self.states.get(account_id),
             latest=latest,
             latest_cause=switching.cause if switching else "",
             obeyed=obeyed,
             credits=tuple(c for c in self.credits.get(account_id, ()) if c.seq is None or c.seq > seq),
+            by_hand=device_id in self.switchless,
+            errand=self.errands.get(device_id) if device_id else None,
         )
 
     def _category(self, account_id: int) -> str:
         terms = self.terms.get(account_id)
         return terms.category if terms else ""
 
-    def _facts(self, agreement: Agreement, policy: Policy, obeyed: Command | None) -> Facts:
+    def _facts(self, agreement: Agreement, policy: Policy, supply: str) -> Facts:
         account_id = agreement.account_id
         balance, terms, state = (
             self.balances[account_id],
@@ -234,7 +246,7 @@ class _Loader:
             category=self._category(account_id),
             arrears_minor=terms.arrears_minor if terms else 0,
             flags=frozenset(terms.flags) if terms else frozenset(),
-            supply=self._supply(obeyed),
+            supply=supply,
             holds=frozenset(self.holds.get(agreement.service_point_id, ())),
             notices=tuple(self.notices.get(account_id, ())),
             authorised=self._under_way(account_id),
@@ -245,8 +257,10 @@ class _Loader:
         facts = replace(facts, below_cut_since=facts.below_cut_since or self.now)
         return replace(facts, paid=self._paid(policy, facts, state))
 
-    def _supply(self, obeyed: Command | None) -> str:
+    def _supply(self, device_id: int | None, obeyed: Command | None) -> str:
         """A connect that waits for a hand at the meter has not brought the light back, until energy flows."""
+        if device_id in self.switchless:
+            return _left_by_hand(self.errands.get(device_id))
         if obeyed is None:
             return "unknown"
         if obeyed.kind == DISCONNECT:
@@ -295,6 +309,13 @@ class _Loader:
         recharge, state = self.recharges.get(account_id), self.states.get(account_id)
         known = (recharge.posted_at if recharge else None, state.below_cut_since if state else None)
         return min((at for at in known if at is not None), default=self.now - NOTICES_KEPT)
+
+
+def _left_by_hand(errand: WorkOrder | None) -> str:
+    """How a switch beside a meter was left: on, unless somebody has been there to switch it off."""
+    if errand is None:
+        return "on"
+    return "off" if (errand.kind == WorkOrderKind.SWITCH_OFF_BY_HAND) == errand.done else "on"
 
 
 def _grouped(rows: Iterable[tuple[int, str]]) -> dict[int, set[str]]:

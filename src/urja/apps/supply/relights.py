@@ -32,9 +32,12 @@ def note(known: Sequence[Known], moment: Moment, recorded_wall_ms: Mapping[int, 
 
 
 def _matters(known: Known) -> bool:
+    """A meter without a load switch has no chain: how soon somebody comes is not the system's to measure."""
     return (
-        known.facts.supply == "off" or CREDIT in known.facts.holds or known.pending_cut is not None
-    ) and bool(known.credits)
+        not known.by_hand
+        and (known.facts.supply == "off" or CREDIT in known.facts.holds or known.pending_cut is not None)
+        and bool(known.credits)
+    )
 
 
 def _row(credit: Credit, moment: Moment, paid_wall_ms: int) -> Relight:

@@ -81,7 +81,7 @@ def order_cut(account_id: int, moment: Moment) -> Command | None:
     A supply that is off already is held from now on, without a command.
     """
     with transaction.atomic():
-        _lock(account_id)
+        lock(account_id)
         known = known_facts.of_account(account_id, moment.now, moment.health)
         if known is None or known.unposted or known.device_id is None:
             return None
@@ -134,7 +134,7 @@ def call_back(known: Known, moment: Moment, why: str) -> bool:
     return superseded.on_its_way
 
 
-def _lock(account_id: int) -> None:
+def lock(account_id: int) -> None:
     """Hold the account against postings, and against the recording of a credit."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT FROM ledger_account WHERE id = %s FOR UPDATE", [account_id])

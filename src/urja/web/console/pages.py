@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.utils.translation import gettext as _
 
@@ -17,6 +17,7 @@ from urja.apps.readings.overview import (
 )
 from urja.apps.supply import queries as supply
 from urja.apps.supply.queries import Dark, PlannedCut, Switched
+from urja.core.policy import Reason
 from urja.web.console import wording
 from urja.web.portal import formats
 from urja.web.portal.clock import zone
@@ -207,11 +208,11 @@ def _persons(now: datetime) -> list[Waiting]:
     orders = (
         commands.open_work_orders()
         .select_related(None)
-        .values_list("kind", "service_point__premise__name", "device__serial", "opened_at")
+        .values_list("kind", "service_point__premise__name", "device__serial", "opened_at", "detail")
     )
     work = [
-        Waiting(place, serial, wording.work(kind), _moment(at, now), "")
-        for kind, place, serial, at in orders[:ROWS]
+        Waiting(place, serial, wording.work(kind), _moment(at, now), _ground(detail))
+        for kind, place, serial, at, detail in orders[:ROWS]
     ]
     hands = [
         Waiting(
@@ -224,6 +225,11 @@ def _persons(now: datetime) -> list[Waiting]:
         for one in supply.waiting_for_person()[:ROWS]
     ]
     return work + hands
+
+
+def _ground(detail: dict[str, Any]) -> str:
+    """Why an errand was given, where it follows from a decision."""
+    return wording.reason(Reason.from_json(detail["reason"])) if "reason" in detail else ""
 
 
 def _loss(balance: TransformerBalance) -> Loss:

@@ -34,6 +34,8 @@ COMMAND_STATES: Final[dict[str, Promise]] = {
 
 WORK: Final[dict[str, Promise]] = {
     "weld_or_bypass": _("Somebody must look: the register goes on after a confirmed cut"),
+    "switch_off_by_hand": _("Somebody must switch off at the site: the meter has no switch"),
+    "switch_on_by_hand": _("Somebody must switch on at the site: the meter has no switch"),
 }
 
 

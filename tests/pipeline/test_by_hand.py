@@ -1,0 +1,93 @@
+"""A meter without a load switch: what `decide` does not order, a person does at the site."""
+
+import pytest
+from tests.apps.street import adopt
+from tests.pipeline.test_decide import MINUTE, Place, used_up
+
+
+@pytest.fixture
+def big_house(database):
+    """One house behind current transformers, with 100 rupees."""
+    place = Place(database, [adopt(credit_minor=10_000, load_switch=False)])
+    yield place
+    place.connection.close()
+
+
+def errands(place):
+    from urja.apps.commands.models import WorkOrder
+
+    return [
+        (order.kind, "open" if order.closed_at is None else "done" if order.done else "withdrawn")
+        for order in WorkOrder.objects.order_by("opened_at", "id")
+    ]
+
+
+def somebody_goes(place):
+    from urja.apps.commands import operations, queries
+
+    (order,) = queries.open_work_orders()
+    assert operations.close_work_order(order.id, place.now)
+    place.go(place.now + MINUTE)
+
+
+def test_a_person_is_sent_once_and_called_back_by_a_payment(big_house):
+    used_up(big_house)
+    report = big_house.go(big_house.at(1, 10, 1))
+    assert report.counts["errands"] == 1
+    assert (errands(big_house), big_house.holds()) == ([("switch_off_by_hand", "open")], ["credit"])
+    # Nobody went that day: the errand stays, through the night and into the next window.
+    big_house.until(big_house.at(2, 11))
+    assert errands(big_house) == [("switch_off_by_hand", "open")]
+    big_house.pay(500)
+    big_house.go(big_house.now + MINUTE)
+    assert (errands(big_house), big_house.holds()) == ([("switch_off_by_hand", "withdrawn")], [])
+    big_house.go(big_house.now + MINUTE)
+    assert big_house.where() == ("fine", "fine")
+    assert big_house.commands() == []
+
+
+def test_who_was_switched_off_by_hand_is_switched_on_by_hand(big_house):
+    used_up(big_house)
+    big_house.go(big_house.at(1, 10, 1))
+    somebody_goes(big_house)
+    assert big_house.where() == ("cut", "cut")
+    big_house.pay(500)
+    big_house.go(big_house.now + MINUTE)
+    assert errands(big_house) == [("switch_off_by_hand", "done"), ("switch_on_by_hand", "open")]
+    somebody_goes(big_house)
+    assert errands(big_house)[-1] == ("switch_on_by_hand", "done")
+    assert (big_house.where(), big_house.holds(), big_house.commands()) == (("fine", "fine"), [], [])
+
+
+def test_a_hold_by_hand_is_an_errand_too_and_ends_with_it(big_house):
+    big_house.go()
+    big_house.order("hold", "safety")
+    big_house.go(big_house.at(1, 22))
+    assert errands(big_house) == [("switch_off_by_hand", "open")]
+    big_house.order("release", "safety")
+    big_house.go(big_house.now + MINUTE)
+    assert errands(big_house) == [("switch_off_by_hand", "withdrawn")]
+    assert big_house.commands() == []
+
+
+def test_a_payment_does_not_switch_on_what_is_held(big_house):
+    used_up(big_house)
+    big_house.go(big_house.at(1, 10, 1))
+    somebody_goes(big_house)
+    big_house.order("hold", "dispute")
+    big_house.pay(500)
+    big_house.go(big_house.now + MINUTE)
+    assert (errands(big_house), big_house.holds()) == ([("switch_off_by_hand", "done")], ["dispute"])
+    big_house.order("release", "dispute")
+    big_house.go(big_house.now + MINUTE)
+    assert errands(big_house)[-1] == ("switch_on_by_hand", "open")
+
+
+def test_no_law_asks_for_a_cut_that_no_meter_can_do(big_house):
+    from urja.site import supply_laws
+
+    used_up(big_house)
+    big_house.until(big_house.at(2, 17))
+    with big_house.database.connect() as connection:
+        found = supply_laws.examine(connection, big_house.now, "Asia/Kolkata", MINUTE)
+    assert [finding.law for finding in found if not finding.holds] == []

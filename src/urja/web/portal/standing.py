@@ -1,7 +1,7 @@
 """Where an account's supply stands, in plain words, and what a payment would do: the policy's own answers, written out."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
@@ -48,16 +48,22 @@ def standing(known: Known) -> StandingView:
     )
 
 
+FAR_AHEAD = timedelta(days=31)
+"""Beyond this a day and an hour would say more than anybody knows."""
+
+
 def _safe_until(known: Known) -> str:
     ends_at = credit_ends_at(known.policy, known.facts, known.facts.daily_cost_minor)
     if ends_at is None:
         return ""
+    if ends_at - known.facts.now > FAR_AHEAD:
+        return _("At your usual use the light is safe for more than a month.")
     return _("At your usual use the light is safe until %(when)s.") % {"when": about(ends_at)}
 
 
 def _not_before(known: Known) -> str:
     cut_at = forecast(known.policy, known.facts, known.facts.daily_cost_minor)
-    if cut_at is None:
+    if cut_at is None or cut_at - known.facts.now > FAR_AHEAD:
         return ""
     return _("Nothing can be cut before %(when)s.") % {
         "when": formats.weekday_time(cut_at.astimezone(zone()))

@@ -7,6 +7,7 @@ from datetime import datetime
 from django.db.models import Count, Min
 
 from urja.apps.notices.models import Message, Notice, NoticeState
+from urja.apps.rows import rows
 
 
 def latest_messages(limit: int = 20) -> list[Message]:
@@ -21,8 +22,11 @@ def notices_of(account_id: int, since: datetime | None = None) -> list[Notice]:
 
 def notices_of_many(account_ids: Sequence[int], since: datetime | None = None) -> list[Notice]:
     """The notices of many accounts since an instant, oldest first; without their texts' parameters."""
-    found = Notice.objects.filter(account_id__in=account_ids).order_by("requested_at", "id")
-    return list(found if since is None else found.filter(requested_at__gte=since))
+    return rows(
+        Notice,
+        "account_id = ANY(%s) AND requested_at >= coalesce(%s, '-infinity') ORDER BY requested_at, id",
+        [list(account_ids), since],
+    )
 
 
 def written_to(account_id: int, limit: int, before_id: int | None = None) -> list[Notice]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from urja.apps.payments.models import GatewayHealth, Order, OrderState, Payment, PaymentState, Unmatched
+from urja.apps.rows import rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +27,11 @@ def authorised_of(
     """
     since = exhausted_since or {}
     found: dict[int, list[Authorised]] = defaultdict(list)
-    waiting = Payment.objects.filter(
-        account_id__in=list(account_ids), authorized_at__isnull=False, credit_id=None
-    ).order_by("authorized_at", "id")
+    waiting = rows(
+        Payment,
+        "account_id = ANY(%s) AND authorized_at IS NOT NULL AND credit_id IS NULL ORDER BY authorized_at, id",
+        [list(account_ids)],
+    )
     for payment in waiting:
         assert payment.authorized_at is not None
         spell = since.get(payment.account_id)
@@ -44,10 +47,10 @@ def authorised(account_id: int, exhausted_since: datetime | None = None) -> list
 
 def pending(account_id: int, limit: int = 20) -> list[Order]:
     """Orders that may still be paid, newest first."""
-    return list(
-        Order.objects.filter(
-            account_id=account_id, state__in=[OrderState.PENDING, OrderState.FAILED]
-        ).order_by("-created_at", "-id")[:limit]
+    return rows(
+        Order,
+        "account_id = %s AND state = ANY(%s) ORDER BY created_at DESC, id DESC LIMIT %s",
+        [account_id, [OrderState.PENDING.value, OrderState.FAILED.value], limit],
     )
 
 

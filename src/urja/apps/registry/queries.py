@@ -13,7 +13,6 @@ from urja.apps.registry.models import (
     Device,
     DevicePeriod,
     Projection,
-    ServicePoint,
 )
 from urja.base.ids import bucket_of
 from urja.stream.messages import DeviceEntry
@@ -101,11 +100,13 @@ def mark_projected(versions: dict[int, int]) -> None:
 
 def transformers_of(service_point_ids: Iterable[int]) -> dict[int, str]:
     """The code of the transformer that feeds each service point; none where it is not known."""
-    return dict(
-        ServicePoint.objects.filter(id__in=list(service_point_ids), transformer__isnull=False).values_list(
-            "id", "transformer__code"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT p.id, t.code FROM registry_service_point p "
+            "JOIN registry_transformer t ON t.id = p.transformer_id WHERE p.id = ANY(%s)",
+            [list(service_point_ids)],
         )
-    )
+        return dict(cursor.fetchall())
 
 
 @dataclass(frozen=True, slots=True)

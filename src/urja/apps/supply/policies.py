@@ -6,8 +6,10 @@ from datetime import date, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from django.db import connection
+
 from urja.apps.supply.errors import UnknownPolicy
-from urja.apps.supply.models import PolicyAssignment, PolicyVersion
+from urja.apps.supply.models import PolicyVersion
 from urja.core.calendar import local_day
 from urja.core.policy import Policy, parse_policy
 
@@ -15,8 +17,9 @@ DEFAULT_CATEGORY = ""
 
 
 @lru_cache(maxsize=64)
-def _parsed(_sha256: str, text: str) -> Policy:
-    return parse_policy(text)
+def _parsed(sha256: str) -> Policy:
+    """A stored text; a version is never changed, so it is fetched and parsed once a process."""
+    return parse_policy(PolicyVersion.objects.filter(sha256=sha256).values_list("text", flat=True)[0])
 
 
 def name_of(policy: Policy) -> str:
@@ -55,7 +58,10 @@ class Book:
 def book() -> Book:
     """The stored documents; parsed once a process."""
     versions: dict[str, list[Policy]] = {}
-    for row in PolicyVersion.objects.order_by("valid_from", "id"):
-        versions.setdefault(row.code, []).append(_parsed(row.sha256, row.text))
-    assigned = dict(PolicyAssignment.objects.values_list("category", "code"))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT code, sha256 FROM supply_policy_version ORDER BY valid_from, id")
+        for code, sha256 in cursor.fetchall():
+            versions.setdefault(code, []).append(_parsed(sha256))
+        cursor.execute("SELECT category, code FROM supply_policy_assignment")
+        assigned = dict(cursor.fetchall())
     return Book({code: tuple(found) for code, found in versions.items()}, assigned)

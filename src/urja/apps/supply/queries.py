@@ -17,7 +17,6 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db import connection
 
-from urja.apps.supply.models import HealthReport
 from urja.core.calendar import ONE_DAY, local_day, midnight
 from urja.core.policy import Health, Reason, sentence
 
@@ -358,8 +357,11 @@ def paid_to_lit_wall_ms(since: datetime) -> list[int]:
 
 def health() -> Health:
     """The last judgement; all well before the first."""
-    report = HealthReport.objects.order_by("-at", "-id").first()
-    return Health() if report is None else Health(report.collection, report.payments, report.messaging)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT collection, payments, messaging FROM supply_health ORDER BY at DESC, id DESC LIMIT 1"
+        )
+        return Health(*(cursor.fetchone() or ()))
 
 
 def _zone() -> ZoneInfo:

@@ -1,6 +1,7 @@
 """The control room: what it shows, and to whom."""
 
 import json
+from html import unescape
 
 import psycopg
 import pytest
@@ -153,6 +154,7 @@ def test_nothing_at_all_is_said_in_words(database, web_role, standing_clock):
     assert "Nobody is to be cut tomorrow, if nothing but time changes." in section(page, "planned")
     assert "No transformer is known." in section(page, "losses")
     assert "Nobody has to go anywhere." in section(page, "persons")
+    assert section(page, "unmatched") == "Payments that wait for a clerk 0 Every payment found its order."
 
 
 def test_an_unchanged_page_is_not_sent_again(operator):
@@ -232,3 +234,47 @@ def test_an_errand_to_a_switch_waits_for_a_person(someone, at_noon, database_of_
     shown = section(someone(at_noon.operator_id, language).get("/console/"), "persons")
     assert words in shown
     assert "₹112.50" in shown
+
+
+LISTED = (
+    "Payments that wait for a clerk 2 "
+    "pay_1 order 77 · today, 13:42 The amount paid is not the order's ₹200.50 "
+    "pay_2 order order_9 · today, 13:42 Paid for an order that is not ours ₹100.00 "
+    "They are not credited until somebody has settled them with the payment service."
+)
+UNMATCHED = (
+    "INSERT INTO payments_unmatched (provider, payment_id, order_id, amount_minor, reason, detail, seen_at) "
+    "VALUES ('razorpay', 'pay_1', 77, 20050, 'other_amount', '{}', %(at)s), "
+    "('razorpay', 'pay_2', NULL, 10000, 'unknown_order', '{\"provider_order_id\": \"order_9\"}', %(at)s)"
+)
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("en", LISTED), ("hi", "भुगतान की राशि ऑर्डर की राशि से अलग है")],
+)
+def test_payments_that_wait_for_a_clerk(someone, at_noon, database_of_town, language, words):
+    with database_of_town("urja_owner") as owner:
+        owner.execute(UNMATCHED, {"at": town_cast.NOW})
+        owner.execute(
+            "INSERT INTO payments_unmatched (provider, payment_id, amount_minor, reason, detail, seen_at, closed_at) "
+            "VALUES ('razorpay', 'pay_3', 1, 'second_payment', '{}', %(at)s, %(at)s)",
+            {"at": town_cast.NOW},
+        )
+    shown = section(someone(at_noon.operator_id, language).get("/console/"), "unmatched")
+    assert words in unescape(shown)
+    assert "pay_3" not in shown
+
+
+def test_whoever_only_works_here_is_led_to_the_console(someone, at_noon, database_of_town):
+    operator = someone(at_noon.operator_id)
+    led = operator.get("/")
+    assert (led.status_code, led["Location"]) == (302, "/console/")
+    assert "My own connection" not in text_of(operator.get("/console/"))
+    with database_of_town("urja_owner") as owner:
+        owner.execute(
+            "UPDATE registry_account_access SET user_id = %s WHERE account_id = %s",
+            [at_noon.operator_id, at_noon.adopted[0].account_id],
+        )
+    assert operator.get("/").status_code == 200
+    assert 'href="/"' in operator.get("/console/").content.decode().split("My own connection")[0][-40:]

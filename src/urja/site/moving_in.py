@@ -18,7 +18,8 @@ from urja.base.ids import BUCKETS
 from urja.core.policy import bundled_policies
 from urja.cosem.security import wrap_key
 from urja.meter.identity import Identity
-from urja.site.street import House, Post, Town
+from urja.site.street import OPERATOR, House, Post, Town
+from urja.web.console.operations import employ
 
 TARIFF: Final = "demo-domestic"
 POLICY: Final = "demo"
@@ -31,7 +32,10 @@ TRANSFORMER_MAX_POWER_W: Final = 200_000
 
 
 def move_in(town: Town, *, kek: bytes, seed: int, installed_at: datetime, now: datetime) -> None:
-    """Load tariff and policy, put up the transformers, hang every meter at `installed_at`; buckets by seed."""
+    """Load tariff and policy, put up the transformers, hang every meter at `installed_at`; buckets by seed.
+
+    And somebody sits in the control room.
+    """
     load_document(bundled_documents()[f"{TARIFF}.toml"], now)
     load_policy(bundled_policies()[f"{POLICY}.toml"], recorded_at=now, actor=ACTOR)
     buckets = random.Random(f"urja town {seed} buckets")  # noqa: S311 - drawn by seed, to be repeatable
@@ -42,6 +46,7 @@ def move_in(town: Town, *, kek: bytes, seed: int, installed_at: datetime, now: d
         hang_network_meter(meter, bucket=buckets.randrange(BUCKETS), **stamp)
     for house in town.houses:
         adopt_meter(_adoption(house, kek, installed_at), bucket=buckets.randrange(BUCKETS), **stamp)
+    employ(OPERATOR, "Operator")
 
 
 def _hanging(meter: Identity, transformer: str | None, kek: bytes, installed_at: datetime) -> dict[str, Any]:

@@ -6,7 +6,7 @@ _ALL = (
 
 GRANTS: dict[str, list[str]] = {
     "urja_web": [
-        "GRANT SELECT ON payments_order, payments_payment, payments_refund, payments_gateway TO urja_web",
+        "GRANT SELECT ON payments_order, payments_payment, payments_refund, payments_gateway, payments_unmatched TO urja_web",
         "GRANT INSERT ON payments_order, payments_inbox TO urja_web",
         "GRANT UPDATE (state, provider_order_id, pending_at, ask_at, last_error) ON payments_order TO urja_web",
         "GRANT SELECT (id) ON payments_inbox TO urja_web",

@@ -16,12 +16,17 @@ log = structlog.get_logger()
 type View = Callable[..., HttpResponse]
 
 
+def employed(user: Any) -> bool:
+    """Whether a signed-in person works in the control room."""
+    return bool(user.groups.filter(name=CONTROL_ROOM).exists())
+
+
 def in_the_control_room(view: View) -> View:
     """Strangers are asked to sign in; who has no role gets what a missing page gives, and it is logged."""
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if not request.user.groups.filter(name=CONTROL_ROOM).exists():
+        if not employed(request.user):
             metrics.REFUSED.inc()
             log.warning("access refused", user=request.user.pk, path=request.path)
             raise Http404

@@ -8,6 +8,7 @@ from typing import Any, Final
 from django.utils.translation import gettext as _
 
 from urja.apps.commands import queries as commands
+from urja.apps.payments import queries as payments
 from urja.apps.readings import queries as readings
 from urja.apps.readings.overview import (
     LOSS_LIMIT_PERCENT,
@@ -71,6 +72,17 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Unmatched:
+    """Money that no rule settles."""
+
+    payment: str
+    order: str
+    amount: str
+    reason: str
+    time: str
+
+
+@dataclass(frozen=True, slots=True)
 class Loss:
     code: str
     feeder: str
@@ -98,6 +110,8 @@ class Console:
     at_stake: str
     paid_but_dark: list[Waiting]
     persons: list[Waiting]
+    unmatched: list[Unmatched]
+    unmatched_count: int
     losses: list[Loss]
     loss_limit: int
     open_gaps: int
@@ -110,7 +124,7 @@ def console(now: datetime) -> Console:
     tomorrow = (now + timedelta(days=1)).date()
     planned = supply.cut_list(tomorrow)
     missing = readings.health()
-    ages = _ages(now)
+    ages, unmatched = _ages(now), payments.unmatched()
     return Console(
         now=formats.moment(now, now.date()),
         ill=_ill(),
@@ -128,6 +142,8 @@ def console(now: datetime) -> Console:
         at_stake=formats.money(sum(max(-cut.balance_minor, 0) for cut in planned)),
         paid_but_dark=[_dark(one, now) for one in supply.paid_but_dark()[:ROWS]],
         persons=_persons(now),
+        unmatched=[_unmatched(one, now) for one in unmatched[:ROWS]],
+        unmatched_count=len(unmatched),
         losses=[_loss(one) for one in transformer_balance(now - BALANCE_OVER, now)],
         loss_limit=LOSS_LIMIT_PERCENT,
         open_gaps=missing.open_gaps,
@@ -225,6 +241,16 @@ def _persons(now: datetime) -> list[Waiting]:
         for one in supply.waiting_for_person()[:ROWS]
     ]
     return work + hands
+
+
+def _unmatched(one: payments.Unmatched, now: datetime) -> Unmatched:
+    return Unmatched(
+        payment=one.payment_id,
+        order=str(one.order_id or one.detail.get("provider_order_id") or "–"),
+        amount=formats.money(one.amount_minor),
+        reason=wording.unmatched(one.reason),
+        time=_moment(one.seen_at, now),
+    )
 
 
 def _ground(detail: dict[str, Any]) -> str:

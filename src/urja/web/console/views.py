@@ -15,6 +15,7 @@ from django.utils.translation import get_language
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
+from urja.apps.registry.queries import accesses_of
 from urja.web.console import pages
 from urja.web.console.access import in_the_control_room
 from urja.web.portal.clock import business_now
@@ -32,7 +33,8 @@ private = cache_control(private=True, no_store=True)
 def console(request: HttpRequest) -> HttpResponse:
     """The whole page."""
     live, tag = _drawn_once(request, business_now())
-    return render(request, "console/console.html", {"live": live, "tag": tag})
+    at_home = accesses_of(request.user.pk).exists()
+    return render(request, "console/console.html", {"live": live, "tag": tag, "at_home": at_home})
 
 
 @require_safe

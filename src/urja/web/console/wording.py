@@ -38,6 +38,14 @@ WORK: Final[dict[str, Promise]] = {
     "switch_on_by_hand": _("Somebody must switch on at the site: the meter has no switch"),
 }
 
+UNMATCHED: Final[dict[str, Promise]] = {
+    "unknown_order": _("Paid for an order that is not ours"),
+    "other_amount": _("The amount paid is not the order's"),
+    "other_content": _("The gateway told of this payment with another order, amount or currency before"),
+    "second_payment": _("The order was paid a second time"),
+    "refund_exceeds": _("More was refunded than was paid"),
+}
+
 
 def standing(name: str) -> str:
     """Where an account stands, in a word or two."""
@@ -52,6 +60,11 @@ def command_state(name: str) -> str:
 def work(kind: str) -> str:
     """What somebody must go and look at."""
     return said(WORK.get(kind), kind)
+
+
+def unmatched(why: str) -> str:
+    """Why a payment was not credited."""
+    return said(UNMATCHED.get(why), why)
 
 
 def reason(given: Reason) -> str:

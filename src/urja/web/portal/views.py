@@ -18,6 +18,7 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
 from urja.apps.notices.queries import latest_messages
+from urja.web.console.access import employed
 from urja.web.portal import pages
 from urja.web.portal.access import account_or_404
 from urja.web.portal.clock import business_now
@@ -35,7 +36,7 @@ private = cache_control(private=True, no_store=True)
 @private
 @login_required
 def home(request: HttpRequest) -> HttpResponse:
-    """The person's one account, or the choice among several, or a word for who has none yet."""
+    """The person's one account, or the choice among several; who has none is at work here, or gets a word."""
     now = business_now()
     cards = pages.accounts_of(request.user.pk, now)
     if len(cards) == 1:
@@ -43,6 +44,8 @@ def home(request: HttpRequest) -> HttpResponse:
     if cards:
         choices = pages.choices(cards, now)
         return render(request, "portal/choose.html", {"choices": choices})
+    if employed(request.user):
+        return redirect("console:console")
     return render(request, "portal/no_account.html")
 
 

@@ -15,10 +15,19 @@ from tests.pipeline.test_post import town  # noqa: F401 - a fixture
 
 
 def live(town):  # noqa: F811
-    """Two days with a credit, a slab crossed, and the laws as they stand afterwards."""
+    """Two days with a credit and a reversal, a slab crossed, and the laws as they stand afterwards."""
+    from urja.apps.ledger.operations import request_debit
     from urja.site.verify import laws
 
     town.register(1, 10 + 8)
+    request_debit(
+        account_id=town.adopted.account_id,
+        amount_minor=5_000,
+        kind="reversal",
+        reverses="recharge",
+        idempotency_key="rfnd:1",
+        requested_at=town.midnight(0),
+    )
     town.run(1)
     town.register(2, 10 + 13)
     town.run(2)
@@ -107,6 +116,30 @@ def credit_cut_in_half(patch):
     patch.setattr(operations, "_credit_draft", draft)
 
 
+def debit_cut_in_half(patch):
+    from urja.apps.ledger import operations
+
+    real = operations._debit_draft
+
+    def draft(*arguments):
+        whole = real(*arguments)
+        return replace(whole, amount_minor=whole.amount_minor // 2)
+
+    patch.setattr(operations, "_debit_draft", draft)
+
+
+def debit_never_marked(patch):
+    from urja.apps.ledger import operations
+
+    numbers, real = itertools.count(), operations._debit_draft
+    patch.setattr(operations.DebitRequest.objects, "bulk_update", lambda *_, **__: None)
+
+    def draft(*arguments):
+        return replace(real(*arguments), idempotency_key=f"debit:{next(numbers)}")
+
+    patch.setattr(operations, "_debit_draft", draft)
+
+
 def credit_never_marked(patch):
     from urja.apps.ledger import operations
 
@@ -135,6 +168,8 @@ def credit_never_marked(patch):
         (credit_cut_in_half, "credits"),
         (credit_never_marked, "credits"),
         (credit_never_marked, "second_run"),
+        (debit_cut_in_half, "debits"),
+        (debit_never_marked, "debits"),
     ],
     ids=lambda value: getattr(value, "__name__", value),
 )
@@ -149,7 +184,7 @@ def test_a_broken_keeper_breaks_its_law(town, monkeypatch, mutation, law):  # no
 
 def test_with_the_code_as_it_is_every_law_holds(town):  # noqa: F811
     found = live(town)
-    assert len(found) == 8
+    assert len(found) == 9
     assert all(found.values()), found
 
 

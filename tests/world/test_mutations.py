@@ -223,7 +223,7 @@ async def two_days(ground, weather: Weather, patch: Patch, mutate: Callable[[Pat
 async def test_with_the_code_as_it_is_every_law_holds(ground, monkeypatch, weather):
     findings = await two_days(ground, weather, monkeypatch)
     assert all(findings.laws.values()), findings.faults
-    assert {law for _, _, law in MUTATIONS} | {"credits"} == set(findings.laws), "each law has its mutation"
+    assert {law for _, _, law in MUTATIONS} | {"debits"} == set(findings.laws), "each law has its mutation"
 
 
 @pytest.mark.parametrize(

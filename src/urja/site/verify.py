@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, LiteralString
 
 import click
 import psycopg
@@ -56,6 +56,7 @@ def examine(connection: Connection, now: datetime | None = None, zone: str | Non
         ("arithmetic", "the rows of each charge sum to it", _arithmetic),
         ("second_rater", "each period was charged what the second rater says", _second_rater),
         ("credits", "each credit that is marked posted was posted once, with its amount", _credits),
+        ("debits", "each debit that is marked posted was posted once, with its amount", _debits),
     ]
     findings = [Finding(law, sentence, _some(check(connection))) for law, sentence, check in checks]
     if zone is not None:
@@ -237,16 +238,34 @@ def _energy(connection: Connection, zone: str) -> Iterator[str]:
 
 
 def _credits(connection: Connection) -> Iterator[str]:
-    rows = connection.execute(
-        "SELECT c.id, c.amount_minor, c.posted_at IS NOT NULL, count(e.seq), coalesce(sum(e.amount_minor), 0) "
-        "FROM ledger_credit_request c LEFT JOIN ledger_entry e ON e.bucket = c.id >> 40 "
-        "AND e.origin = 'credit' AND (e.inputs->>'request')::bigint = c.id GROUP BY c.id "
-        "HAVING count(e.seq) <> (c.posted_at IS NOT NULL)::int "
-        "OR (c.posted_at IS NOT NULL AND coalesce(sum(e.amount_minor), 0) <> c.amount_minor) ORDER BY 1"
-    )
-    for request, amount, marked, count, total in rows:
-        state = "posted" if marked else "waiting"
-        yield f"credit {request} of {amount} is {state}; {count} entries of it come to {total}"
+    return _requests(connection, _CREDITS, "credit")
+
+
+def _debits(connection: Connection) -> Iterator[str]:
+    return _requests(connection, _DEBITS, "debit")
+
+
+_CREDITS: Final = """
+SELECT c.id, c.amount_minor, c.posted_at IS NOT NULL, count(e.seq), coalesce(sum(e.amount_minor), 0)
+FROM ledger_credit_request c LEFT JOIN ledger_entry e ON e.bucket = c.id >> 40
+    AND e.origin = 'credit' AND (e.inputs->>'request')::bigint = c.id AND e.account_id = c.account_id
+GROUP BY c.id
+"""
+
+_DEBITS: Final = """
+SELECT d.id, d.amount_minor, d.posted_at IS NOT NULL, count(e.seq), coalesce(-sum(e.amount_minor), 0)
+FROM ledger_debit_request d LEFT JOIN ledger_entry e ON e.bucket = d.id >> 40
+    AND e.origin = 'credit' AND (e.inputs->>'debit')::bigint = d.id AND e.account_id = d.account_id
+GROUP BY d.id
+"""
+
+
+def _requests(connection: Connection, requests: LiteralString, what: str) -> Iterator[str]:
+    """Of (id, amount, marked, entries, their sum) those whose entries are not what the mark says."""
+    for request, amount, marked, count, total in connection.execute(f"{requests} ORDER BY 1"):
+        if count != int(marked) or (marked and total != amount):
+            state = "posted" if marked else "waiting"
+            yield f"{what} {request} of {amount} is {state}; {count} entries of it come to {total}"
 
 
 def _second_run(now: datetime) -> Iterator[str]:

@@ -67,7 +67,12 @@ class Outside:
                 public_url=self.gateway_url,
                 key_id=KEY_ID,
             ),
-            messages=replace(settings.messages, provider="sandbox", base_url=self.sms_url),
+            messages=replace(
+                settings.messages,
+                provider="sandbox",
+                base_url=self.sms_url,
+                recharge_at=f"{settings.web.host}:{settings.web.port}",
+            ),
         )
 
     def children(self, settings: Settings, vault: Vault, folder: Path, seed: int) -> list[ExtraChild]:

@@ -378,9 +378,13 @@ class _Street:
         return False
 
     async def _idle(self) -> bool:
-        """Whether nothing waits in the broker."""
+        """Whether nothing waits in the broker, but for questions: the closed meters are asked on and on for what they
+        have not lived, and what was asked about their past is complete.
+        """
         waiting = await self.box.backlog()
-        return waiting is not None and not any(sum(counts.values()) for counts in waiting.values())
+        return waiting is not None and not any(
+            sum(counts.values()) for name, counts in waiting.items() if not name.startswith("REQUESTS")
+        )
 
     def _complete(self, horizon: datetime) -> bool:
         from urja.site.laws import complete

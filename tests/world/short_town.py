@@ -1,0 +1,51 @@
+"""The demonstration from its start to its laws: `python -m tests.world.short_town SEED FOLDER [METERS SECONDS]`.
+
+A process of its own, as the demonstration is. Time is up when the seconds are over and somebody who was cut has paid
+and has light again, so that a slow machine sees the whole loop as well. Exit 0 where all laws held.
+"""
+
+import asyncio
+import sys
+import time
+from pathlib import Path
+
+import psycopg
+
+from urja.base import log
+from urja.site import demo, town_laws
+
+SPEED = 600.0
+METERS, SECONDS = 10, 25.0
+PATIENCE_S = 120.0
+
+
+class ShortTown(demo._Street):
+    """A demonstration that ends when it has shown the loop."""
+
+    async def _until(self, stopping):
+        interrupted = await super()._until(stopping)
+        give_up = time.monotonic() + PATIENCE_S
+        while not interrupted and time.monotonic() < give_up and not await self._came_round():
+            await asyncio.wait({stopping}, timeout=0.5)
+            interrupted = stopping.done()
+        return interrupted
+
+    async def _came_round(self) -> bool:
+        return await asyncio.to_thread(self._reconnected) > 0
+
+    def _reconnected(self) -> int:
+        with psycopg.connect(self.box.secrets.database_owner) as connection:
+            return town_laws.figures(connection, [])["reconnects"]
+
+
+def main() -> int:
+    log.configure("town", "error", json=False)
+    seed, folder = int(sys.argv[1]), Path(sys.argv[2])
+    meters, seconds = (int(sys.argv[3]), float(sys.argv[4])) if len(sys.argv) > 3 else (METERS, SECONDS)
+    plan = demo.Plan(meters=meters, speed=SPEED, seconds=seconds, seed=seed, report=folder / "report.json")
+    street = ShortTown(plan, demo._settings(None), folder / "data")
+    return 0 if asyncio.run(street.live()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -14,28 +14,31 @@ from urja.apps.commands.models import (
     WorkOrder,
     WorkOrderKind,
 )
+from urja.apps.rows import rows
+
+_TO_THE_SWITCH = f"kind IN ({', '.join(repr(kind) for kind in SUPPLY_KINDS)})"
+"""Written out, for the index is on these kinds alone."""
 
 
 def latest_supply(device_ids: Iterable[int]) -> dict[int, Command]:
     """The newest command to the load switch of each device that was given one, whatever became of it."""
-    found = (
-        Command.objects.filter(device_id__in=list(device_ids), kind__in=SUPPLY_KINDS)
-        .order_by("device_id", "-sequence")
-        .distinct("device_id")
+    found = rows(
+        Command,
+        f"device_id = ANY(%s) AND {_TO_THE_SWITCH} ORDER BY device_id, sequence DESC",
+        [list(device_ids)],
+        distinct_on="device_id",
     )
     return {command.device_id: command for command in found}
 
 
 def last_carried_out(device_ids: Iterable[int]) -> dict[int, Command]:
     """The newest command to the load switch that each device has obeyed: what its switch was left in."""
-    found = (
-        Command.objects.filter(
-            device_id__in=list(device_ids),
-            kind__in=SUPPLY_KINDS,
-            state__in=[State.CONFIRMED, State.CONNECTED_LOAD_UNPROVEN, State.WAITING_FOR_PERSON],
-        )
-        .order_by("device_id", "-sequence")
-        .distinct("device_id")
+    obeyed = [State.CONFIRMED, State.CONNECTED_LOAD_UNPROVEN, State.WAITING_FOR_PERSON]
+    found = rows(
+        Command,
+        f"device_id = ANY(%s) AND {_TO_THE_SWITCH} AND state = ANY(%s) ORDER BY device_id, sequence DESC",
+        [list(device_ids), [state.value for state in obeyed]],
+        distinct_on="device_id",
     )
     return {command.device_id: command for command in found}
 

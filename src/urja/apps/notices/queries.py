@@ -24,7 +24,7 @@ def notices_of_many(account_ids: Sequence[int], since: datetime | None = None) -
     """The notices of many accounts since an instant, oldest first; without their texts' parameters."""
     return rows(
         Notice,
-        "account_id = ANY(%s) AND requested_at >= coalesce(%s, '-infinity') ORDER BY requested_at, id",
+        "account_id = ANY(%s) AND requested_at >= coalesce(%s::timestamptz, '-infinity') ORDER BY requested_at, id",
         [list(account_ids), since],
     )
 

@@ -14,6 +14,7 @@ import structlog
 from django.apps import apps
 from django.conf import settings
 from django.db import connection
+from django.db.models import Model
 
 from urja.apps.commands import queries as commands
 from urja.apps.commands.models import CONNECT, DISCONNECT, Command, WorkOrder, WorkOrderKind
@@ -22,7 +23,8 @@ from urja.apps.ledger.balances import Balance, fresh_balances
 from urja.apps.ledger.models import CreditRequest
 from urja.apps.notices import queries as notices
 from urja.apps.registry import queries as registry
-from urja.apps.registry.models import Agreement, Device, DevicePeriod, DeviceRole
+from urja.apps.registry.models import Agreement, DeviceRole
+from urja.apps.rows import rows
 from urja.apps.supply.errors import UnknownPolicy
 from urja.apps.supply.models import Hold, State, Switching, Terms
 from urja.apps.supply.policies import Book, book
@@ -130,12 +132,13 @@ def load(
 
 
 def _agreements(account_ids: Sequence[int], now: datetime) -> list[Agreement]:
-    found = (
-        registry.active_agreements(now)
-        .filter(account_id__in=account_ids)
-        .order_by("account_id", "-valid_from")
+    return rows(
+        Agreement,
+        "account_id = ANY(%s) AND valid_from <= %s AND coalesce(valid_to, 'infinity') > %s "
+        "ORDER BY account_id, valid_from DESC",
+        [account_ids, now, now],
+        distinct_on="account_id",
     )
-    return list(found.distinct("account_id"))
 
 
 class _Loader:
@@ -151,32 +154,24 @@ class _Loader:
         # Credits before balances: one that is posted in between is then counted twice at worst, as pending and
         # as balance, which spares somebody a cut until the next look. The other way round it would be missed.
         self.credits = _credits(self.accounts)
-        self.states = State.objects.in_bulk(self.accounts)
+        self.states = {state.account_id: state for state in _of_accounts(State, self.accounts)}
         self.authorised = authorised_payments(
             self.accounts, {id_: state.below_cut_since for id_, state in self.states.items()}
         )
         self.balances = fresh_balances(agreements, now)
-        self.terms = Terms.objects.in_bulk(self.accounts)
+        self.terms = {terms.account_id: terms for terms in _of_accounts(Terms, self.accounts)}
         self.holds = _grouped(
-            Hold.objects.filter(service_point_id__in=places, released_at=None).values_list(
-                "service_point_id", "reason"
-            )
+            (hold.service_point_id, hold.reason)
+            for hold in rows(Hold, "service_point_id = ANY(%s) AND released_at IS NULL", [places])
         )
-        self.devices = dict(
-            DevicePeriod.objects.filter(
-                service_point_id__in=places, role=DeviceRole.BILLING, valid_to=None, valid_from__lte=now
-            ).values_list("service_point_id", "device_id")
-        )
+        meters = _meters(places, now)
+        self.devices = {place: device_id for place, device_id, _ in meters}
         self.transformers = registry.transformers_of(places)
         self.latest = commands.latest_supply(self.devices.values())
         self.obeyed = commands.last_carried_out(self.devices.values())
-        self.switchless = set(
-            Device.objects.filter(id__in=self.devices.values(), load_switch=False).values_list(
-                "id", flat=True
-            )
-        )
-        self.errands = commands.switched_by_hand(self.switchless)
-        self.switchings = Switching.objects.in_bulk([command.id for command in self.latest.values()])
+        self.switchless = {device_id for _, device_id, load_switch in meters if not load_switch}
+        self.errands = commands.switched_by_hand(self.switchless) if self.switchless else {}
+        self.switchings = _switchings(self.latest.values())
         self.recharges = _last_recharges(self.accounts)
         self.notices = self._notices()
         self.turned_on = _turned_on(self.obeyed.values())
@@ -318,6 +313,30 @@ def _left_by_hand(errand: WorkOrder | None) -> str:
     return "off" if (errand.kind == WorkOrderKind.SWITCH_OFF_BY_HAND) == errand.done else "on"
 
 
+def _meters(service_point_ids: Sequence[int], now: datetime) -> list[tuple[int, int, bool]]:
+    """Service point, billing meter, and whether that has a load switch."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT p.service_point_id, p.device_id, d.load_switch FROM registry_device_period p "
+            "JOIN registry_device d ON d.id = p.device_id WHERE p.service_point_id = ANY(%s) AND p.role = %s "
+            "AND p.valid_to IS NULL AND p.valid_from <= %s",
+            [list(service_point_ids), DeviceRole.BILLING.value, now],
+        )
+        return cursor.fetchall()
+
+
+def _of_accounts[M: Model](model: type[M], account_ids: Sequence[int]) -> list[M]:
+    return rows(model, "account_id = ANY(%s)", [list(account_ids)])
+
+
+def _switchings(given: Iterable[Command]) -> dict[int, Switching]:
+    """Why each of the commands was given, where it was by a decision."""
+    ids = [command.id for command in given]
+    if not ids:
+        return {}
+    return {found.command_id: found for found in rows(Switching, "command_id = ANY(%s)", [ids])}
+
+
 def _grouped(rows: Iterable[tuple[int, str]]) -> dict[int, set[str]]:
     found: dict[int, set[str]] = defaultdict(set)
     for key, value in rows:
@@ -343,10 +362,11 @@ def _credits(account_ids: Sequence[int]) -> dict[int, list[Credit]]:
 
 
 def _last_recharges(account_ids: Sequence[int]) -> dict[int, CreditRequest]:
-    found = (
-        CreditRequest.objects.filter(account_id__in=account_ids, posted_at__isnull=False)
-        .order_by("account_id", "-posted_at", "-id")
-        .distinct("account_id")
+    found = rows(
+        CreditRequest,
+        "account_id = ANY(%s) AND posted_at IS NOT NULL ORDER BY account_id, posted_at DESC, id DESC",
+        [list(account_ids)],
+        distinct_on="account_id",
     )
     return {credit.account_id: credit for credit in found}
 

@@ -50,7 +50,7 @@ def test_a_transformer_beyond_the_limit_is_red_and_says_so(visitor):
     assert "beyond the limit of 20 %" in first
     assert "0.9 of 1.5 kWh reached a meter, up to 13:30" in first
     assert not second.startswith(" over")
-    assert "Loss 7.0 %" in second
+    assert "Loss 7.0 %, limit 20 %" in second
 
 
 def test_the_loop_has_eight_stations_and_says_in_words_what_it_draws(visitor):

@@ -150,6 +150,7 @@ class TransformerRow:
     load: str
     loss: str
     loss_detail: str
+    measured: bool
     over: bool
     lit: int
     houses: list[HouseTile]
@@ -190,6 +191,7 @@ def _row(
         load=_kilowatts(seen["load_w"]) if seen else "",
         loss=loss,
         loss_detail=detail,
+        measured=balance is not None and balance.metered and balance.loss_percent is not None,
         over=over,
         lit=sum(tile.state == "lit" for tile in tiles),
         houses=tiles,

@@ -26,10 +26,9 @@ from urja.cosem.axdr import Data, Tag
 from urja.cosem.companion import load_device_type
 from urja.cosem.layout import LayoutSet
 from urja.cosem.obis import Obis
-from urja.cosem.pushbatch import PushMeter, decode_pushes
+from urja.cosem.pushbatch import PushMeters, decode_pushes
 from urja.cosem.security import AUTHENTICATED_ENCRYPTED, Suite0Keys, seal
 from urja.cosem.time import CosemDateTime
-from urja.cosem.window import ReplayWindow
 
 PEER = "dlms-cosem==21.3.2"
 FIRST = datetime(2026, 8, 24, tzinfo=UTC)
@@ -48,12 +47,12 @@ class Fleet:
         self.titles = [b"URJ" + number.to_bytes(5) for number in range(meters)]
         self.keys = [Suite0Keys(self.random.randbytes(16), self.random.randbytes(16)) for _ in self.titles]
 
-    def push_meters(self) -> dict[bytes, PushMeter]:
+    def push_meters(self) -> PushMeters:
         layouts = LayoutSet.of(self.type)
-        return {
-            title: PushMeter(keys, layouts, number, ReplayWindow())
-            for number, (title, keys) in enumerate(zip(self.titles, self.keys, strict=True))
-        }
+        meters = PushMeters()
+        for number, (title, keys) in enumerate(zip(self.titles, self.keys, strict=True)):
+            meters.put(title, keys, layouts, number)
+        return meters
 
     def plaintext(self, number: int, interval: int) -> bytes:
         at = FIRST + timedelta(seconds=self.type.interval_s * interval)

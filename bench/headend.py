@@ -154,17 +154,21 @@ async def peer_carry(self, gathered) -> None:
     from dlms_cosem.time import datetime_from_bytes
     from dlms_cosem.utils import parse_as_dlms_data
 
+    from urja.cosem.window import ReplayWindow
     from urja.headend import placing
     from urja.stream import Kind
     from urja.stream.records import BLOCK, Source
 
+    # Push by push, it is best served by windows that are objects.
+    windows = self.__dict__.setdefault("peer_windows", {})
     batch = PeerBatch()
     index, slots, rows = [], [], []
     epoch, deviation = dt.datetime(1970, 1, 1), dt.timedelta(minutes=330)  # noqa: DTZ001 - local, as read
     for push, apdu in enumerate(gathered.apdus):
         sealed = GeneralGlobalCipher.from_bytes(apdu)
-        meter = self._roster.meters[bytes(sealed.system_title)]
-        window = meter.window
+        title = bytes(sealed.system_title)
+        meter = self._roster.meters[title]
+        window = windows.get(title) or windows.setdefault(title, ReplayWindow())
         window.reserve(sealed.invocation_counter)
         notification = DataNotification.from_bytes(sealed.to_plain_apdu(meter.keys.guek, meter.keys.gak))
         body = parse_as_dlms_data(notification.body)

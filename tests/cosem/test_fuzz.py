@@ -20,10 +20,9 @@ from urja.cosem.describe import describe
 from urja.cosem.errors import CosemError
 from urja.cosem.layout import decode_general
 from urja.cosem.opening import Keys, Opener
-from urja.cosem.pushbatch import PushMeter, decode_pushes
+from urja.cosem.pushbatch import PushMeters, decode_pushes
 from urja.cosem.readings import find_readings
 from urja.cosem.security import Suite0Keys
-from urja.cosem.window import ReplayWindow
 from urja.site.decode import as_document, as_tree
 
 GUEK, GAK = bytes(range(16)), bytes(range(0xD0, 0xE0))
@@ -182,8 +181,9 @@ def fuzz(seed, cases):
 
 def check_batch(sealed):
     """Sealed under the right key, every push is authentic: decoded, or said to be undecodable."""
-    meter = PushMeter(KEYS, PUSHES, 1, ReplayWindow())
-    batch = decode_pushes(sealed, {TITLE: meter})
+    meters = PushMeters()
+    meters.put(TITLE, KEYS, PUSHES, 1)
+    batch = decode_pushes(sealed, meters)
     placed = [index for group in batch.groups for index in group.index.tolist()]
     assert sorted([*placed, *(rejected.index for rejected in batch.rejected)]) == list(range(len(sealed)))
     assert {rejected.reason.value for rejected in batch.rejected} <= {"undecodable"}

@@ -1,26 +1,32 @@
 """Ciphered pushes in batches: what is taken, what is not and why, and what the window remembers."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.cosem.pushes import ALERT, BLOCK, D1, INSTANTANEOUS, PUSHES, ciphered, plaintext
 
 from urja.cosem.apdu import decode_apdu
 from urja.cosem.companion import load_device_type
 from urja.cosem.errors import LocalError, PeerError
 from urja.cosem.layout import LayoutSet
-from urja.cosem.pushbatch import PushMeter, Reason, decode_pushes
+from urja.cosem.pushbatch import PushMeters, Reason, decode_pushes
 from urja.cosem.security import AUTHENTICATED, ENCRYPTED, Suite0Keys
-from urja.cosem.window import ReplayWindow, Verdict
+from urja.cosem.window import Verdict
 
 TITLES = [b"URJ" + number.to_bytes(5) for number in range(6)]
 KEYS = [Suite0Keys(bytes([number] * 16), bytes([100 + number] * 16)) for number in range(6)]
 
 
+def of_all():
+    known = PushMeters()
+    for number, (title, keys) in enumerate(zip(TITLES, KEYS, strict=True)):
+        known.put(title, keys, PUSHES, 1000 + number)
+    return known
+
+
 @pytest.fixture
 def meters():
-    return {
-        title: PushMeter(keys, PUSHES, 1000 + number, ReplayWindow())
-        for number, (title, keys) in enumerate(zip(TITLES, KEYS, strict=True))
-    }
+    return of_all()
 
 
 def push(number, counter, layout=BLOCK, **options):
@@ -50,13 +56,12 @@ def test_the_batch_opens_what_the_codec_opens():
 
 
 def test_the_window_advances_on_commit_alone(meters):
-    window = meters[TITLES[0]].window
     batch = decode_pushes([push(0, 5)], meters)
-    assert window.highest == -1
-    assert window.check(5) is Verdict.IN_FLIGHT
+    assert meters.window(TITLES[0]).highest == -1
+    assert meters.window(TITLES[0]).check(5) is Verdict.IN_FLIGHT
     assert [r.reason for r in decode_pushes([push(0, 5)], meters).rejected] == [Reason.IN_FLIGHT]
     batch.commit()
-    assert window.highest == 5
+    assert meters.window(TITLES[0]).highest == 5
     assert [r.reason for r in decode_pushes([push(0, 5)], meters).rejected] == [Reason.DUPLICATE]
     late = decode_pushes([push(0, 4), push(0, 200)], meters)
     assert late.rejected == []
@@ -120,7 +125,7 @@ def test_each_fault_has_its_reason_and_leaves_the_others_alone(meters, frame, re
     if offset is not None:
         assert rejected.error.offset == offset
     assert sorted(batch.groups[0].index.tolist()) == [*range(others), others + 1]
-    assert meters[TITLES[0]].window.check(1) is Verdict.FRESH
+    assert meters.window(TITLES[0]).check(1) is Verdict.FRESH
 
 
 def test_doubles_and_forgeries_within_one_batch(meters):
@@ -133,6 +138,22 @@ def test_doubles_and_forgeries_within_one_batch(meters):
         assert reasons.count(Reason.IN_FLIGHT) == 3 * count - 3
         assert sum(len(group.index) for group in batch.groups) == 3
         batch.commit()
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(1, 9), st.booleans()), min_size=8, max_size=40))
+def test_a_batch_is_judged_as_its_pushes_would_be_one_after_the_other(sent):
+    frames = [
+        push(number, counter) if honest else flipped(push(number, counter))
+        for number, counter, honest in sent
+    ]
+    together = decode_pushes(frames, of_all())
+    singly = of_all()
+    reasons = {
+        at: rejected.reason
+        for at, frame in enumerate(frames)
+        for rejected in decode_pushes([frame], singly).rejected
+    }
+    assert {rejected.index: rejected.reason for rejected in together.rejected} == reasons
 
 
 def test_the_matrix_and_the_single_path_agree(meters):
@@ -153,7 +174,7 @@ def test_the_matrix_and_the_single_path_agree(meters):
 
 def test_meters_of_several_types_in_one_batch(meters):
     listen = load_device_type("urja-d1-listen")
-    meters[TITLES[1]].layouts = LayoutSet.of(listen)
+    meters.change(TITLES[1], LayoutSet.of(listen))
     batch = decode_pushes([push(0, 1), push(1, 1), push(1, 2, INSTANTANEOUS), push(0, 2)], meters)
     assert [(r.index, r.reason) for r in batch.rejected] == [(1, Reason.UNDECODABLE)]
     assert sorted(group.layout.name for group in batch.groups) == [
@@ -164,7 +185,7 @@ def test_meters_of_several_types_in_one_batch(meters):
 
 def test_a_push_meter_needs_an_authentication_key():
     with pytest.raises(LocalError, match="authentication key"):
-        PushMeter(Suite0Keys(bytes(16)), PUSHES, 1, ReplayWindow())
+        PushMeters().put(TITLES[0], Suite0Keys(bytes(16)), PUSHES, 1)
 
 
 def test_the_listed_pushes_are_those_of_the_type():

@@ -1,11 +1,12 @@
 """The replay window against a plain model: a set of all that was ever committed."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from urja.cosem.errors import LocalError
-from urja.cosem.window import MAX_COUNTER, WIDTH, ReplayWindow, Verdict
+from urja.cosem.window import MAX_COUNTER, VERDICTS, WIDTH, ReplayWindow, Verdict, Windows
 
 near = st.integers(0, 300)
 counters = st.one_of(near, near, st.integers(0, MAX_COUNTER), st.integers(MAX_COUNTER - 100, MAX_COUNTER))
@@ -103,3 +104,108 @@ def test_what_is_overtaken_while_in_flight_is_too_old_after():
     assert window.highest == 1000
     assert window.check(1) is Verdict.TOO_OLD
     assert window.at_rest
+
+
+# -- the windows of a fleet as arrays: each of them as the scalar window has it ---------------------------------
+
+ROWS = 3
+places = st.tuples(st.integers(0, ROWS - 1), counters)
+batches = st.lists(
+    st.tuples(
+        st.sampled_from(["reserve", "reserve", "commit", "rollback"]),
+        st.lists(places, max_size=12),
+        st.integers(0, 2**12 - 1),
+    ),
+    max_size=25,
+)
+
+
+def columns(pairs):
+    return np.array([row for row, _ in pairs], np.intp), np.array([counter for _, counter in pairs], np.int64)
+
+
+def reserve_both(windows, scalars, pairs):
+    """The fresh ones of a batch, the first of equal ones, go on a flight and into the scalar windows."""
+    rows, counted = columns(pairs)
+    verdicts = [VERDICTS[code] for code in windows.check(rows, counted)]
+    assert verdicts == [scalars[row].check(counter) for row, counter in pairs]
+    taken = []
+    for position, (row, counter) in enumerate(pairs):
+        if scalars[row].check(counter) is Verdict.FRESH:
+            scalars[row].reserve(counter)
+            taken.append(position)
+    flight = windows.flight(len(pairs))
+    chosen = np.array(taken, np.intp)
+    flight.reserve(chosen, rows[chosen], counted[chosen])
+    return flight, {position: pairs[position] for position in taken}
+
+
+def settle_both(scalars, flight, left, action, chosen):
+    """A part of a batch is settled, as its messages are: in one call here, one by one there."""
+    positions = [position for place, position in enumerate(left) if chosen >> place & 1]
+    getattr(flight, action)(positions)
+    for position in positions:
+        row, counter = left.pop(position)
+        getattr(scalars[row], action)(counter)
+
+
+@given(batches, st.lists(places, max_size=10))
+def test_windows_as_arrays_agree_with_the_scalar_one(script, probes):
+    windows, scalars, flights = Windows(), [ReplayWindow() for _ in range(ROWS)], []
+    assert [windows.add() for _ in scalars] == list(range(ROWS))
+    for action, pairs, chosen in script:
+        if action == "reserve":
+            flights.append(reserve_both(windows, scalars, pairs))
+        elif flights:
+            flight, left = flights[chosen % len(flights)]
+            settle_both(scalars, flight, left, action, chosen)
+        asked = [*probes, *pairs]
+        found = windows.check(*columns(asked))
+        assert [VERDICTS[code] for code in found] == [scalars[row].check(counter) for row, counter in asked]
+    for row, scalar in enumerate(scalars):
+        window = windows.at(row)
+        assert (window.highest, window.bitmap) == (scalar.highest, scalar.bitmap)
+        assert in_flight_of(window) == in_flight_of(scalar)
+        assert windows.to_bytes(row) == scalar.to_bytes()
+        assert windows.highest(row) == scalar.highest
+
+
+def in_flight_of(window):
+    return ({window.pending} - {-1}) | (window.others or set())
+
+
+@given(st.lists(counters, min_size=1, max_size=40))
+def test_a_window_goes_into_the_arrays_and_out_again(arrivals):
+    scalar = ReplayWindow()
+    for counter in arrivals:
+        if scalar.check(counter) is Verdict.FRESH:
+            scalar.reserve(counter)
+            scalar.commit(counter)
+    windows = Windows()
+    rows = [windows.add(ReplayWindow.from_bytes(scalar.to_bytes())) for _ in range(200)]
+    assert len(windows) == 200
+    assert {windows.to_bytes(row) for row in rows} == {scalar.to_bytes()}
+    assert [VERDICTS[code] for code in windows.check(*columns([(199, one) for one in arrivals]))] == [
+        scalar.check(one) for one in arrivals
+    ]
+
+
+def test_a_flight_refuses_what_the_scalar_window_refuses():
+    windows = Windows()
+    windows.add()
+    flight = windows.flight(3)
+    with pytest.raises(LocalError, match="not fresh"):
+        flight.reserve(np.arange(2), *columns([(0, 5), (0, 5)]))
+    flight.reserve(np.arange(2), *columns([(0, 5), (0, 6)]))
+    with pytest.raises(LocalError, match="not fresh"):
+        windows.flight(1).reserve(np.arange(1), *columns([(0, 6)]))
+    with pytest.raises(LocalError, match="push 2 is not in flight"):
+        flight.commit([0, 2])
+    with pytest.raises(LocalError, match="twice"):
+        flight.commit([0, 0])
+    assert windows.to_bytes(0) == b"", "a call that is refused changes nothing"
+    flight.commit([0])
+    flight.rollback()
+    assert (windows.at(0).highest, windows.at(0).at_rest) == (5, True)
+    with pytest.raises(LocalError, match="push 0 is not in flight"):
+        flight.rollback([0])

@@ -23,12 +23,13 @@ async def test_accepted_means_acknowledged(start_headend, pipeline, nats_server,
         await until(lambda: not headend.broker.connected)
         await line.send(meter.block())
         await until(lambda: value(headend, "publish_retries_total", cause="away") > 0)
-        window = headend.roster.meters[meter.title].window
+        known = headend.roster.meters[meter.title]
+        window = known.window
         assert (accepted(headend), window.highest, window.check(1)) == (0, -1, Verdict.IN_FLIGHT)
         assert headend.intake.held
         await nats_server.start()
         await until(lambda: accepted(headend) == 1)
-        assert (window.highest, window.check(1)) == (1, Verdict.DUPLICATE)
+        assert (known.window.highest, known.window.check(1)) == (1, Verdict.DUPLICATE)
         await until(lambda: not headend.intake.held)
     await stored.take(2)
     assert len(stored.records("block")) == 1

@@ -40,6 +40,8 @@ from urja.cosem.time import NOT_SPECIFIED, CosemDateTime, DeviationSign
 
 Bytes = npt.NDArray[np.uint8]
 Rows = npt.NDArray[np.intp]
+type Sheet = tuple[Rows, Bytes]
+"""Plaintexts of one length: their positions, and the bytes, one to a line."""
 
 _DATA_NOTIFICATION: Final = 0x0F
 _LONGEST_SHORT_LENGTH: Final = 0x7F
@@ -279,13 +281,13 @@ class Layout:
 
     def decode(self, plaintexts: Sequence[bytes]) -> Decoded:
         """Decode data-notification plaintexts. Never raises for what a peer sent: see `ok` and `errors`."""
-        fitting, rest = _sort((self,), plaintexts)
+        fitting, rest = _sort((self,), sheets_of(plaintexts))
         decoded = self._empty(len(plaintexts))
         for fit in fitting:
             self._extract(decoded, fit.rows, fit)
-        for row in rest:
+        for row, plaintext in rest:
             try:
-                self._place(decoded, row, decode_general(plaintexts[row], self))
+                self._place(decoded, row, decode_general(plaintext, self))
             except CosemError as error:
                 decoded.errors[row] = error
         return decoded
@@ -423,8 +425,12 @@ class LayoutSet:
 
     def decode(self, plaintexts: Sequence[bytes]) -> Sorted:
         """Sort plaintexts by push and decode them. Never raises for what a peer sent."""
-        fitting, rest = _sort(self.layouts, plaintexts)
-        slow, errors = self._decode_rest(plaintexts, rest)
+        return self.decode_sheets(sheets_of(plaintexts))
+
+    def decode_sheets(self, sheets: Iterable[Sheet]) -> Sorted:
+        """The same for plaintexts that lie in matrices already."""
+        fitting, rest = _sort(self.layouts, sheets)
+        slow, errors = self._decode_rest(rest)
         parts = []
         for layout in self.layouts:
             fits = [fit for fit in fitting if fit.layout is layout]
@@ -434,13 +440,13 @@ class LayoutSet:
         return Sorted(parts, errors)
 
     def _decode_rest(
-        self, plaintexts: Sequence[bytes], rest: Iterable[int]
+        self, rest: Iterable[tuple[int, bytes]]
     ) -> tuple[dict[str, dict[int, Row]], dict[int, CosemError]]:
         slow: dict[str, dict[int, Row]] = {layout.name: {} for layout in self.layouts}
         errors: dict[int, CosemError] = {}
-        for row in rest:
+        for row, plaintext in rest:
             try:
-                notification = notification_of(plaintexts[row])
+                notification = notification_of(plaintext)
                 layout = self._layout_of(notification)
                 slow[layout.name][row] = row_of(notification, layout)
             except CosemError as error:
@@ -470,14 +476,19 @@ def _assemble(layout: Layout, fits: list[_Fit], slow: dict[int, Row]) -> tuple[R
     return rows, decoded
 
 
-def _sort(layouts: Sequence[Layout], plaintexts: Sequence[bytes]) -> tuple[list[_Fit], list[int]]:
-    """The fast path's share of `plaintexts`, and the positions of the rest."""
-    fitting: list[_Fit] = []
-    rest: list[int] = []
+def sheets_of(plaintexts: Sequence[bytes]) -> Iterator[Sheet]:
+    """Plaintexts by length, each length in one matrix."""
     for length, rows in by_length(plaintexts):
-        matrix = as_matrix(plaintexts, rows, length)
+        yield rows, as_matrix(plaintexts, rows, length)
+
+
+def _sort(layouts: Sequence[Layout], sheets: Iterable[Sheet]) -> tuple[list[_Fit], list[tuple[int, bytes]]]:
+    """The fast path's share of the plaintexts; positions and bytes of the rest."""
+    fitting: list[_Fit] = []
+    rest: list[tuple[int, bytes]] = []
+    for rows, matrix in sheets:
         for layout in layouts:
-            for variant in layout.variants(length):
+            for variant in layout.variants(matrix.shape[1]):
                 if not len(rows):
                     break
                 matched = variant.matches(matrix)
@@ -487,7 +498,7 @@ def _sort(layouts: Sequence[Layout], plaintexts: Sequence[bytes]) -> tuple[list[
                 elif matched.any():
                     fitting.append(_Fit(layout, variant, rows[matched], matrix[matched]))
                     rows, matrix = rows[~matched], matrix[~matched]  # noqa: PLW2901
-        rest += rows.tolist()
+        rest += zip(rows.tolist(), map(bytes, matrix), strict=True)
     return fitting, rest
 
 

@@ -1,16 +1,17 @@
 """Ciphered pushes in batches: from general-glo-ciphering APDUs of many meters to columns.
 
-This is the head end's hot path. Per push there is one turn of one loop, with no object made but the plaintext;
-everything after it works on arrays. A push is judged in this order: form, meter, protection, counter,
-authentication, content. What passes authentication is *in flight* in the meter's replay window until the caller
-says `commit` (the broker has it) or `rollback` (it may come again).
+This is the head end's hot path. Headers, meters, windows, tags and columns are arrays over a whole batch; per push
+there are two calls of its meter's cipher. A push is judged in this order: form,
+meter, protection, counter, authentication, content. What passes authentication is *in flight* in the meter's replay
+window until the caller says `commit` (the broker has it) or `rollback` (it may come again).
 """
 
 import hmac
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
+from itertools import repeat
 from typing import Final
 
 import numpy as np
@@ -26,9 +27,20 @@ from urja.cosem.errors import (
     PeerError,
     ReplayDetected,
 )
-from urja.cosem.layout import Bytes, Decoded, Ints, Layout, LayoutSet, Rows, as_matrix, by_length
+from urja.cosem.layout import (
+    Bytes,
+    Decoded,
+    Ints,
+    Layout,
+    LayoutSet,
+    Mask,
+    Rows,
+    as_matrix,
+    by_length,
+    sheets_of,
+)
 from urja.cosem.security import AUTHENTICATED_ENCRYPTED, SYSTEM_TITLE_LENGTH, TAG_LENGTH, Suite0Keys
-from urja.cosem.window import WIDTH, ReplayWindow, Verdict
+from urja.cosem.window import VERDICTS, WIDTH, Flight, ReplayWindow, Verdict, Windows, packed
 
 # general-glo-ciphering (IEC 62056-5-3, 9.5): tag 0xDB, title length 8, title, content length, then the content:
 # security control, invocation counter, ciphertext, tag.
@@ -37,13 +49,14 @@ _TITLE: Final = slice(2, 10)
 _LENGTH_AT: Final = 10
 _CONTROL: Final = AUTHENTICATED_ENCRYPTED.to_byte()
 _CONTENT_HEAD: Final = 5
+_COUNTER_LENGTH: Final = 4
 _SHORTEST: Final = _LENGTH_AT + 1 + _CONTENT_HEAD + TAG_LENGTH
+_GCM_TAG_LENGTH: Final = 16
 _WORTH_A_MATRIX: Final = 8
 """Fewer pushes of one size are not worth the array operations."""
+_FIRST_ROOM: Final = 64
 
-
-type _Opened = dict[LayoutSet, tuple[list[int], list[int], list[bytes]]]
-"""By layout set: input positions, refs and plaintexts of what passed."""
+type _Encrypt = Callable[[bytes, bytes, bytes | None], bytes]
 
 
 class Reason(Enum):
@@ -66,23 +79,101 @@ _REASON_OF: Final = {
 }
 
 
-class PushMeter:
-    """What a push needs to know of its meter. `ref` is the caller's number for it (a device id).
+class PushMeters:
+    """The meters whose pushes can be opened, by system title.
 
-    The cipher's key schedule is kept here: making it costs more than using it.
+    A meter under one key is a row: its ciphers, layouts and replay window stand in arrays, so that what a batch
+    needs of its meters is taken by indexing. Rows are not used again; a meter with a new key has a new one.
     """
 
-    __slots__ = ("encrypt", "header", "layouts", "ref", "window")
+    def __init__(self) -> None:
+        self.windows = Windows()
+        self._row_of: dict[bytes, int] = {}
+        self._layout_sets: list[LayoutSet] = []
+        self._encrypt = np.empty(_FIRST_ROOM, object)
+        self._header = np.empty(_FIRST_ROOM, object)
+        self._layouts = np.zeros(_FIRST_ROOM, np.intp)
+        self._refs = np.zeros(_FIRST_ROOM, np.int64)
 
-    def __init__(self, keys: Suite0Keys, layouts: LayoutSet, ref: int, window: ReplayWindow) -> None:
-        """Raises LocalError where there is no authentication key: pushes are always authenticated."""
+    def __len__(self) -> int:
+        return len(self._row_of)
+
+    def __contains__(self, title: object) -> bool:
+        return title in self._row_of
+
+    def put(
+        self,
+        title: bytes,
+        keys: Suite0Keys,
+        layouts: LayoutSet,
+        ref: int,
+        window: ReplayWindow | None = None,
+    ) -> int:
+        """Take a meter under these keys; its window begins as what `window` has committed. Returns its row.
+
+        `ref` is the caller's number for it. What was known under this title is replaced. Raises LocalError where
+        there is no authentication key: pushes are always authenticated.
+        """
         if keys.gak is None:
             raise LocalError("pushes are authenticated and encrypted: an authentication key is needed")
-        self.encrypt = AESGCM(keys.guek).encrypt
-        self.header = bytes([_CONTROL]) + keys.gak
-        self.layouts = layouts
-        self.ref = ref
-        self.window = window
+        self.discard(title)
+        row = self.windows.add(window)
+        if row == len(self._refs):
+            self._make_room()
+        # The key schedule is kept: making it costs more than using it.
+        self._encrypt[row] = AESGCM(keys.guek).encrypt
+        self._header[row] = bytes([_CONTROL]) + keys.gak
+        self._layouts[row] = self._number_of(layouts)
+        self._refs[row] = ref
+        self._row_of[title] = row
+        return row
+
+    def change(self, title: bytes, layouts: LayoutSet) -> None:
+        """Another type of meter under the same keys: the window stays. KeyError for one that is not known."""
+        self._layouts[self._row_of[title]] = self._number_of(layouts)
+
+    def discard(self, title: bytes) -> None:
+        """Forget a meter and its keys, if it is known. What is in flight may still be settled."""
+        row = self._row_of.pop(title, None)
+        if row is not None:
+            self._encrypt[row] = self._header[row] = None
+
+    def window(self, title: bytes) -> ReplayWindow:
+        """A copy of a meter's window as it is now. KeyError for one that is not known."""
+        return self.windows.at(self._row_of[title])
+
+    def find(self, titles: Sequence[bytes]) -> Rows:
+        """The rows of these meters; -1 for one that is not known."""
+        return np.fromiter(map(self._row_of.get, titles, repeat(-1)), np.intp, len(titles))
+
+    def ciphers(self, rows: Rows) -> tuple[list[_Encrypt], list[bytes]]:
+        """Per row: GCM encryption, additional data."""
+        return self._encrypt[rows].tolist(), self._header[rows].tolist()
+
+    def refs(self, rows: Rows) -> Ints:
+        """The caller's numbers of these meters."""
+        return self._refs[rows]
+
+    def by_layouts(self, rows: Rows) -> Iterator[tuple[LayoutSet, Rows | slice]]:
+        """The positions in `rows` of the meters of each layout set."""
+        numbers = self._layouts[rows]
+        if len(rows) and (numbers == numbers[0]).all():
+            yield self._layout_sets[numbers[0]], slice(None)
+            return
+        for number in np.unique(numbers).tolist():
+            yield self._layout_sets[number], np.flatnonzero(numbers == number)
+
+    def _number_of(self, layouts: LayoutSet) -> int:
+        for number, known in enumerate(self._layout_sets):
+            if known is layouts:
+                return number
+        self._layout_sets.append(layouts)
+        return len(self._layout_sets) - 1
+
+    def _make_room(self) -> None:
+        for name in ("_encrypt", "_header", "_layouts", "_refs"):
+            column = getattr(self, name)
+            setattr(self, name, np.concatenate([column, np.zeros_like(column)]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,136 +198,267 @@ class PushGroup:
 class PushBatch:
     """The outcome of `decode_pushes`. Everything in `groups` is in flight until committed or rolled back."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, flight: Flight) -> None:
         self.groups: list[PushGroup] = []
         self.rejected: list[Rejected] = []
-        self._windows: list[ReplayWindow | None] = [None] * size
-        self._counters = [0] * size
+        self.flight = flight
 
-    def commit(self, indexes: Iterable[int] | None = None) -> None:
+    def commit(self, indexes: Sequence[int] | Rows | None = None) -> None:
         """These pushes (all that are left, unless told) are safe: their windows advance.
 
-        Raises LocalError for one that is not in flight.
+        Raises LocalError where one is not in flight, and then changes nothing.
         """
-        windows, counters = self._windows, self._counters
-        for index in self._open() if indexes is None else indexes:
-            window = windows[index]
-            if window is None:
-                raise LocalError(f"push {index} is not in flight")
-            windows[index] = None
-            window.commit(counters[index])
+        self.flight.commit(indexes)
 
-    def rollback(self, indexes: Iterable[int] | None = None) -> None:
+    def rollback(self, indexes: Sequence[int] | Rows | None = None) -> None:
         """These pushes (all that are left, unless told) were not stored and may come again.
 
-        Raises LocalError for one that is not in flight.
+        Raises LocalError where one is not in flight, and then changes nothing.
         """
-        for index in self._open() if indexes is None else indexes:
-            self._settle(index).rollback(self._counters[index])
+        self.flight.rollback(indexes)
 
-    def _settle(self, index: int) -> ReplayWindow:
-        window = self._windows[index]
-        if window is None:
-            raise LocalError(f"push {index} is not in flight")
-        self._windows[index] = None
-        return window
-
-    def _open(self) -> list[int]:
-        return [index for index, window in enumerate(self._windows) if window is not None]
-
-    def _reject(self, index: int, reason: Reason, error: CosemError) -> None:
+    def reject(self, index: int, reason: Reason, error: CosemError) -> None:
+        """A push that is not taken."""
         self.rejected.append(Rejected(index, reason, error))
 
 
-def decode_pushes(apdus: Sequence[bytes], meters: Mapping[bytes, PushMeter]) -> PushBatch:
-    """Decipher, check and decode pushes; `meters` is by system title. Never raises for what a peer sent."""
-    batch = PushBatch(len(apdus))
-    opened: _Opened = {}
-    _decipher(apdus, meters, batch, opened)
-    for layouts, (indexes, refs, plaintexts) in opened.items():
-        _decode(batch, layouts, indexes, refs, plaintexts)
+def decode_pushes(apdus: Sequence[bytes], meters: PushMeters) -> PushBatch:
+    """Decipher, check and decode pushes. Never raises for what a peer sent."""
+    batch = PushBatch(meters.windows.flight(len(apdus)))
+    for layouts, opened in _Opening(apdus, meters, batch).opened.items():
+        _decode(batch, layouts, opened)
     batch.rejected.sort(key=lambda rejected: rejected.index)
     return batch
 
 
-def _decipher(
-    apdus: Sequence[bytes], meters: Mapping[bytes, PushMeter], batch: PushBatch, opened: _Opened
-) -> None:
-    """Pushes of one size together, the few others and the odd ones by themselves."""
-    odd: list[int] = []
-    for size, rows in by_length(apdus):
-        if len(rows) < _WORTH_A_MATRIX or size < _SHORTEST:
-            odd += rows.tolist()
-        else:
-            odd += _decipher_alike(apdus, rows, size, meters, batch, opened)
-    for index in odd:
-        _decipher_one(index, apdus[index], meters, batch, opened)
+@dataclass(slots=True)
+class _Alike:
+    """Pushes of one size with the usual header: positions in the input, bytes, where the ciphertext starts.
 
-
-def _decipher_alike(
-    apdus: Sequence[bytes],
-    rows: Rows,
-    size: int,
-    meters: Mapping[bytes, PushMeter],
-    batch: PushBatch,
-    opened: _Opened,
-) -> list[int]:
-    """Decipher pushes of one size; returns the positions of those whose header is not the usual one.
-
-    Here is the loop that every push of a fleet goes through. Headers are cut and checked as arrays before it,
-    names are bound outside it, and what is rare is handled elsewhere.
+    `meters` are rows of `PushMeters`, once they are known.
     """
-    matrix = as_matrix(apdus, rows, size)
-    fixed, expected, start = _usual_header(size)
-    usual = np.all(matrix[:, fixed] == expected, axis=1)
-    odd: list[int] = rows[~usual].tolist()
-    if odd:
-        matrix, rows = matrix[usual], rows[usual]
-    indexes = rows.tolist()
-    title_columns = matrix[:, _TITLE]
-    counter_columns = matrix[:, start - 4 : start]
-    titles = _cut(title_columns)
-    nonces = _cut(np.concatenate((title_columns, counter_columns), axis=1))
-    texts = _cut(matrix[:, start:-TAG_LENGTH])
-    tags = _cut(matrix[:, -TAG_LENGTH:])
-    counters = np.ascontiguousarray(counter_columns).view(">u4").ravel().tolist()
 
-    find, same = meters.get, hmac.compare_digest
-    windows, counted = batch._windows, batch._counters  # noqa: SLF001 - same module
-    layouts: LayoutSet | None = None
-    for index, title, counter, nonce, text, tag in zip(
-        indexes, titles, counters, nonces, texts, tags, strict=True
-    ):
-        meter = find(title)
-        if meter is None:
+    index: Rows
+    matrix: Bytes
+    start: int
+    meters: Rows
+    counters: Ints
+
+    @property
+    def titles(self) -> Bytes:
+        return self.matrix[:, _TITLE]
+
+    @property
+    def nonces(self) -> Bytes:
+        counters = self.matrix[:, self.start - _COUNTER_LENGTH : self.start]
+        return np.concatenate((self.titles, counters), axis=1)
+
+    @property
+    def texts(self) -> Bytes:
+        return self.matrix[:, self.start : -TAG_LENGTH]
+
+    @property
+    def tags(self) -> Bytes:
+        return self.matrix[:, -TAG_LENGTH:]
+
+    def those(self, chosen: Mask) -> "_Alike":
+        """The chosen ones; nothing is copied where that is all of them."""
+        if chosen.all():
+            return self
+        return _Alike(
+            self.index[chosen], self.matrix[chosen], self.start, self.meters[chosen], self.counters[chosen]
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """Authentic plaintexts of one length: positions in the input, the caller's numbers, bytes."""
+
+    index: Rows
+    refs: Ints
+    plaintexts: Bytes
+
+
+class _Opening:
+    """From APDUs to authentic plaintexts by layout set, in `opened`; these are in flight."""
+
+    def __init__(self, apdus: Sequence[bytes], meters: PushMeters, batch: PushBatch) -> None:
+        self._apdus = apdus
+        self._meters = meters
+        self._batch = batch
+        self.opened: dict[LayoutSet, list[_Opened]] = {}
+        odd: list[int] = []
+        for size, index in by_length(apdus):
+            if len(index) < _WORTH_A_MATRIX or size <= _SHORTEST:
+                odd += index.tolist()
+            else:
+                odd += self._open_alike(index, size)
+        self._open_singly(odd)
+
+    def _open_alike(self, index: Rows, size: int) -> list[int]:
+        """Open pushes of one size; returns the positions of those whose header is not the usual one."""
+        matrix = as_matrix(self._apdus, index, size)
+        fixed, expected, start = _usual_header(size)
+        usual = np.all(matrix[:, fixed] == expected, axis=1)
+        odd: list[int] = index[~usual].tolist()
+        if odd:
+            index, matrix = index[usual], matrix[usual]
+        meters = self._meters.find(_cut(matrix[:, _TITLE]))
+        # By meter, and as they came where one meter sent several: its ciphers are in the cache when it is its turn,
+        # which is worth more than all else that happens here.
+        order = _order(meters)
+        matrix = matrix[order]
+        counters = np.ascontiguousarray(matrix[:, start - _COUNTER_LENGTH : start]).view(">u4").ravel()
+        alike = _Alike(index[order], matrix, start, meters[order], counters.astype(np.int64))
+        alike = self._fresh(self._known(alike))
+        if len(alike.index):
+            plaintexts, authentic = _decipher(alike, self._meters)
+            taken = self._judge(alike, authentic)
+            if not taken.all():
+                alike, plaintexts = alike.those(taken), plaintexts[taken]
+            self._take(alike.index, alike.meters, alike.counters, plaintexts)
+        return odd
+
+    def _known(self, alike: _Alike) -> _Alike:
+        """Those whose meter is known; the others are rejected."""
+        known = alike.meters >= 0
+        for at in np.flatnonzero(~known).tolist():
+            _reject_unknown(self._batch, int(alike.index[at]), alike.titles[at].tobytes())
+        return alike.those(known)
+
+    def _fresh(self, alike: _Alike) -> _Alike:
+        """Those whose counter is fresh by what was taken before them; the others are rejected."""
+        verdicts = self._meters.windows.check(alike.meters, alike.counters)
+        for at in np.flatnonzero(verdicts).tolist():
+            self._reject_replay(alike, at, VERDICTS[verdicts[at]])
+        return alike.those(verdicts == 0)
+
+    def _judge(self, alike: _Alike, authentic: Mask) -> Mask:
+        """Which are taken: those that are authentic, and of several with one counter the first such."""
+        late = np.zeros(len(authentic), np.bool_)
+        late[_late(packed(alike.meters, alike.counters), authentic)] = True
+        for at in np.flatnonzero(late).tolist():
+            self._reject_replay(alike, at, Verdict.IN_FLIGHT)
+        for at in np.flatnonzero(~authentic & ~late).tolist():
+            _reject_key(self._batch, int(alike.index[at]), alike.titles[at].tobytes())
+        return authentic & ~late
+
+    def _reject_replay(self, alike: _Alike, at: int, verdict: Verdict) -> None:
+        highest = self._meters.windows.highest(int(alike.meters[at]))
+        index, counter = int(alike.index[at]), int(alike.counters[at])
+        _reject_replay(self._batch, index, counter, verdict, highest, alike.start)
+
+    def _take(self, index: Rows, meters: Rows, counters: Ints, plaintexts: Bytes) -> None:
+        self._batch.flight.reserve(index, meters, counters)
+        self._hand_on(index, meters, plaintexts)
+
+    def _hand_on(self, index: Rows, meters: Rows, plaintexts: Bytes) -> None:
+        refs = self._meters.refs(meters)
+        for layouts, chosen in self._meters.by_layouts(meters):
+            opened = _Opened(index[chosen], refs[chosen], plaintexts[chosen])
+            self.opened.setdefault(layouts, []).append(opened)
+
+    def _open_singly(self, odd: Sequence[int]) -> None:
+        """Open pushes of any form, by the general decoder."""
+        index: list[int] = []
+        meters: list[int] = []
+        plaintexts: list[bytes] = []
+        for one in odd:
+            opened = self._open_one(one, self._apdus[one])
+            if opened is not None:
+                index.append(one)
+                meters.append(opened[0])
+                plaintexts.append(opened[1])
+        for chosen, matrix in sheets_of(plaintexts):
+            self._hand_on(np.array(index, np.intp)[chosen], np.array(meters, np.intp)[chosen], matrix)
+
+    def _open_one(self, index: int, apdu: bytes) -> tuple[int, bytes] | None:
+        """Meter and plaintext of one push, which is in flight from now on; None if it is rejected."""
+        batch, windows = self._batch, self._meters.windows
+        try:
+            push = decode_apdu(apdu)
+            if type(push) is not GeneralGloCiphered or len(push.system_title) != SYSTEM_TITLE_LENGTH:
+                raise DecodeError("not general-glo-ciphering with a system title of 8 bytes", offset=0)  # noqa: TRY301
+            if len(push.ciphertext) < TAG_LENGTH:
+                raise DecodeError("too short for an authentication tag", offset=len(apdu))  # noqa: TRY301
+        except DecodeError as error:
+            batch.reject(index, Reason.MALFORMED, error)
+            return None
+        title, counter = push.system_title, push.counter
+        row = self._meters.find([title])
+        if row[0] < 0:
             _reject_unknown(batch, index, title)
-            continue
-        window = meter.window
-        if counter <= window.highest or window.pending >= 0:
-            verdict = window.check(counter)
-            if verdict is not Verdict.FRESH:
-                _reject_replay(batch, index, counter, verdict, window, start)
-                continue
-        # GCM is a counter mode: encrypting the ciphertext gives the plaintext, encrypting that gives the tag,
-        # of which DLMS sends the first 12 bytes (security.open_ does the same for one APDU).
-        encrypt = meter.encrypt
-        plaintext = encrypt(nonce, text, None)[:-16]
-        if not same(encrypt(nonce, plaintext, meter.header)[-16:-4], tag):
+            return None
+        start = len(apdu) - len(push.ciphertext)
+        if push.control != AUTHENTICATED_ENCRYPTED:
+            _reject_unprotected(batch, index, push.control.to_byte(), start)
+            return None
+        counters = np.array([counter], np.int64)
+        verdict = VERDICTS[windows.check(row, counters)[0]]
+        if verdict is not Verdict.FRESH:
+            _reject_replay(batch, index, counter, verdict, windows.highest(int(row[0])), start)
+            return None
+        plaintext = self._decipher_one(row, title + counter.to_bytes(_COUNTER_LENGTH), push.ciphertext)
+        if plaintext is None:
             _reject_key(batch, index, title)
-            continue
-        if window.pending < 0:
-            window.pending = counter
-        else:
-            window.reserve(counter)
-        windows[index] = window
-        counted[index] = counter
-        if meter.layouts is not layouts:
-            layouts = meter.layouts
-            add_index, add_ref, add_plaintext = _appenders(opened, layouts)
-        add_index(index)
-        add_ref(meter.ref)
+            return None
+        batch.flight.reserve(np.array([index], np.intp), row, counters)
+        return int(row[0]), plaintext
+
+    def _decipher_one(self, row: Rows, nonce: bytes, sealed: bytes) -> bytes | None:
+        """The plaintext, as `security.open_` finds it; None where the tag does not fit."""
+        (encrypt,), (header,) = self._meters.ciphers(row)
+        text, tag = sealed[:-TAG_LENGTH], sealed[-TAG_LENGTH:]
+        plaintext = encrypt(nonce, text, None)[:-_GCM_TAG_LENGTH]
+        made = encrypt(nonce, plaintext, header)[-_GCM_TAG_LENGTH:][:TAG_LENGTH]
+        return plaintext if hmac.compare_digest(made, tag) else None
+
+
+def _order(rows: Rows) -> Rows:
+    """`np.argsort(rows, kind="stable")`, by a sort of single numbers, which is ten times as fast."""
+    found: Rows = np.sort(rows << 32 | np.arange(len(rows))) & 0xFFFF_FFFF
+    return found
+
+
+def _late(keys: Ints, authentic: Mask) -> list[int]:
+    """Of pushes with the same meter and counter: those that come after an authentic one."""
+    ordered = np.sort(keys)
+    same = ordered[1:] == ordered[:-1]
+    if not same.any():
+        return []
+    repeated = set(ordered[1:][same].tolist())
+    taken: set[int] = set()
+    late = []
+    for at, key in enumerate(keys.tolist()):
+        if key in taken:
+            late.append(at)
+        elif key in repeated and authentic[at]:
+            taken.add(key)
+    return late
+
+
+def _decipher(alike: _Alike, meters: PushMeters) -> tuple[Bytes, Mask]:
+    """The plaintexts, and which of them are authentic; the others are not to be looked at.
+
+    GCM is a counter mode: encrypting the ciphertext gives the plaintext, encrypting that gives the tag, of which
+    DLMS sends the first 12 bytes (`security.open_` does the same for one APDU). This is the loop that every push of
+    a fleet goes through; a meter's second call finds its cipher in the cache.
+    """
+    ciphers, headers = meters.ciphers(alike.meters)
+    size = alike.texts.shape[1]
+    plaintexts: list[bytes] = []
+    sealed: list[bytes] = []
+    add_plaintext, add_sealed = plaintexts.append, sealed.append
+    for encrypt, nonce, text, header in zip(
+        ciphers, _cut(alike.nonces), _cut(alike.texts), headers, strict=True
+    ):
+        plaintext = encrypt(nonce, text, None)[:-16]
         add_plaintext(plaintext)
-    return odd
+        add_sealed(encrypt(nonce, plaintext, header))
+    made = _joined(sealed, size + _GCM_TAG_LENGTH)[:, size : size + TAG_LENGTH]
+    # All bytes are compared whatever the first ones are: how long it takes says nothing of where a tag is wrong.
+    wrong = (made ^ alike.tags).view(np.uint32)
+    return _joined(plaintexts, size), (wrong[:, 0] | wrong[:, 1] | wrong[:, 2]) == 0
 
 
 @lru_cache(maxsize=1024)
@@ -263,73 +485,30 @@ def _cut(columns: Bytes) -> list[bytes]:
     return pieces
 
 
-def _decipher_one(
-    index: int, apdu: bytes, meters: Mapping[bytes, PushMeter], batch: PushBatch, opened: _Opened
-) -> None:
-    """The same for one push of any form, by the general decoder."""
-    try:
-        push = decode_apdu(apdu)
-        if type(push) is not GeneralGloCiphered or len(push.system_title) != SYSTEM_TITLE_LENGTH:
-            raise DecodeError("not general-glo-ciphering with a system title of 8 bytes", offset=0)  # noqa: TRY301
-        if len(push.ciphertext) < TAG_LENGTH:
-            raise DecodeError("too short for an authentication tag", offset=len(apdu))  # noqa: TRY301
-    except DecodeError as error:
-        batch._reject(index, Reason.MALFORMED, error)  # noqa: SLF001
-        return
-    title, counter = push.system_title, push.counter
-    meter = meters.get(title)
-    if meter is None:
-        _reject_unknown(batch, index, title)
-        return
-    start = len(apdu) - len(push.ciphertext)
-    if push.control != AUTHENTICATED_ENCRYPTED:
-        _reject_unprotected(batch, index, push.control.to_byte(), start)
-        return
-    verdict = meter.window.check(counter)
-    if verdict is not Verdict.FRESH:
-        _reject_replay(batch, index, counter, verdict, meter.window, start)
-        return
-    nonce, text, tag = (
-        title + counter.to_bytes(4),
-        push.ciphertext[:-TAG_LENGTH],
-        push.ciphertext[-TAG_LENGTH:],
-    )
-    plaintext = meter.encrypt(nonce, text, None)[:-16]
-    if not hmac.compare_digest(meter.encrypt(nonce, plaintext, meter.header)[-16:-4], tag):
-        _reject_key(batch, index, title)
-        return
-    meter.window.reserve(counter)
-    batch._windows[index] = meter.window  # noqa: SLF001
-    batch._counters[index] = counter  # noqa: SLF001
-    add_index, add_ref, add_plaintext = _appenders(opened, meter.layouts)
-    add_index(index)
-    add_ref(meter.ref)
-    add_plaintext(plaintext)
+def _joined(pieces: Sequence[bytes], size: int) -> Bytes:
+    """Bytes objects of one size, one to a line."""
+    return np.frombuffer(b"".join(pieces), np.uint8).reshape(len(pieces), size)
 
 
-def _appenders(
-    opened: _Opened, layouts: LayoutSet
-) -> tuple[Callable[[int], None], Callable[[int], None], Callable[[bytes], None]]:
-    indexes, refs, plaintexts = opened.setdefault(layouts, ([], [], []))
-    return indexes.append, refs.append, plaintexts.append
-
-
-def _decode(
-    batch: PushBatch, layouts: LayoutSet, indexes: list[int], refs: list[int], plaintexts: list[bytes]
-) -> None:
+def _decode(batch: PushBatch, layouts: LayoutSet, opened: Sequence[_Opened]) -> None:
     """Columns for what was deciphered. What has no layout is let go: it may be replayed from quarantine."""
-    index_of, ref_of = np.array(indexes, dtype=np.intp), np.array(refs, dtype=np.int64)
-    done = layouts.decode(plaintexts)
+    index = np.concatenate([each.index for each in opened])
+    refs = np.concatenate([each.refs for each in opened])
+    ends = np.cumsum([len(each.index) for each in opened]).tolist()
+    done = layouts.decode_sheets(
+        (np.arange(end - len(each.index), end), each.plaintexts)
+        for each, end in zip(opened, ends, strict=True)
+    )
     for rows, decoded in done.parts:
-        batch.groups.append(PushGroup(decoded.layout, index_of[rows], ref_of[rows], decoded))
+        batch.groups.append(PushGroup(decoded.layout, index[rows], refs[rows], decoded))
     for row, error in done.errors.items():
-        batch.rollback([indexes[row]])
-        batch._reject(indexes[row], Reason.UNDECODABLE, error)  # noqa: SLF001 - same module
+        batch.rollback([int(index[row])])
+        batch.reject(int(index[row]), Reason.UNDECODABLE, error)
 
 
 def _reject_unknown(batch: PushBatch, index: int, title: bytes) -> None:
     error = PeerError(f"no meter has system title {title.hex()}", offset=_TITLE.start)
-    batch._reject(index, Reason.UNKNOWN_METER, error)  # noqa: SLF001 - same module, as below
+    batch.reject(index, Reason.UNKNOWN_METER, error)
 
 
 def _reject_unprotected(batch: PushBatch, index: int, control: int, start: int) -> None:
@@ -337,21 +516,21 @@ def _reject_unprotected(batch: PushBatch, index: int, control: int, start: int) 
         f"security control is 0x{control:02x}; pushes need 0x{_CONTROL:02x}, authenticated and encrypted by suite 0",
         offset=start - _CONTENT_HEAD,
     )
-    batch._reject(index, Reason.UNPROTECTED, error)  # noqa: SLF001
+    batch.reject(index, Reason.UNPROTECTED, error)
 
 
 def _reject_replay(
-    batch: PushBatch, index: int, counter: int, verdict: Verdict, window: ReplayWindow, start: int
+    batch: PushBatch, index: int, counter: int, verdict: Verdict, highest: int, start: int
 ) -> None:
     error = ReplayDetected(
         f"invocation counter {counter} is {verdict.value}",
         counter=counter,
-        expected=max(0, window.highest - WIDTH + 1),
+        expected=max(0, highest - WIDTH + 1),
         offset=start - 4,
     )
-    batch._reject(index, _REASON_OF[verdict], error)  # noqa: SLF001
+    batch.reject(index, _REASON_OF[verdict], error)
 
 
 def _reject_key(batch: PushBatch, index: int, title: bytes) -> None:
     error = AuthenticationFailed(f"the tag does not fit the keys of meter {title.hex()}")
-    batch._reject(index, Reason.WRONG_KEY, error)  # noqa: SLF001
+    batch.reject(index, Reason.WRONG_KEY, error)

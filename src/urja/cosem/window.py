@@ -4,12 +4,22 @@ A push is unconfirmed, may be doubled and may arrive late, so counters are judge
 RFC 4303, 3.4.3) and not by "greater than the last". A counter is *in flight* from the moment its push is
 authenticated until the broker has acknowledged it; only then does the window advance. What was in flight when
 the process died is not remembered: the push may come again and the last judge of duplicates is the ingest.
+
+`ReplayWindow` is one window and the definition; `Windows` holds those of a fleet as arrays and judges, reserves
+and commits whole batches by the same rules (property test).
 """
 
+from collections.abc import Sequence
 from enum import Enum
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
+
 from urja.cosem.errors import LocalError
+
+type Ints = npt.NDArray[np.int64]
+type Index = npt.NDArray[np.intp]
 
 WIDTH: Final = 64
 MAX_COUNTER: Final = 0xFFFF_FFFF
@@ -32,8 +42,7 @@ class ReplayWindow:
 
     `bitmap` has bit n set where counter `highest - n` was accepted. Of what is in flight, `pending` holds the first
     counter (-1: none) and `others` what came on top of it (None: nothing), because most windows are at rest and
-    hardly any holds two. The push path reads `highest` and `pending` directly (pushbatch): a method call per push
-    is what it cannot afford.
+    hardly any holds two.
     """
 
     __slots__ = ("bitmap", "highest", "others", "pending")
@@ -124,3 +133,176 @@ class ReplayWindow:
         window.highest = int.from_bytes(encoded[:4])
         window.bitmap = int.from_bytes(encoded[4:])
         return window
+
+
+VERDICTS: Final = (Verdict.FRESH, Verdict.DUPLICATE, Verdict.IN_FLIGHT, Verdict.TOO_OLD)
+"""What the numbers that `Windows.check` gives stand for."""
+_FRESH, _DUPLICATE, _IN_FLIGHT, _TOO_OLD = range(4)
+_FIRST_ROOM: Final = 64
+
+
+def packed(rows: Index, counters: Ints) -> Ints:
+    """A window's row and a counter as one number."""
+    keys: Ints = rows << 32 | counters
+    return keys
+
+
+class Windows:
+    """The windows of many meters as arrays; a window is a row. The rules are those of `ReplayWindow`."""
+
+    def __init__(self) -> None:
+        self._size = 0
+        self._highest = np.full(_FIRST_ROOM, _EMPTY, np.int64)
+        self._bitmap = np.zeros(_FIRST_ROOM, np.uint64)
+        # The highest counter that was ever reserved or committed. What is beyond it is fresh without another look:
+        # the arithmetic of duplicates is for the few that are not.
+        self._newest = np.full(_FIRST_ROOM, _EMPTY, np.int64)
+        self._flights: set[Flight] = set()
+
+    def __len__(self) -> int:
+        return self._size
+
+    def add(self, window: ReplayWindow | None = None) -> int:
+        """A new row, beginning as what `window` has committed; returns its number."""
+        row = self._size
+        self._size += 1
+        if row == len(self._highest):
+            self._highest = np.concatenate([self._highest, np.full(row, _EMPTY, np.int64)])
+            self._bitmap = np.concatenate([self._bitmap, np.zeros(row, np.uint64)])
+            self._newest = np.concatenate([self._newest, np.full(row, _EMPTY, np.int64)])
+        if window is not None:
+            self._highest[row] = self._newest[row] = window.highest
+            self._bitmap[row] = window.bitmap
+        return row
+
+    def at(self, row: int) -> ReplayWindow:
+        """A copy of one window as it is now, with what is in flight in it."""
+        window = ReplayWindow()
+        window.highest, window.bitmap = int(self._highest[row]), int(self._bitmap[row])
+        in_flight = [counter for flight in self._flights for counter in flight.of(row)]
+        if in_flight:
+            window.pending, *others = in_flight
+            window.others = set(others) or None
+        return window
+
+    def to_bytes(self, row: int) -> bytes:
+        """What one window has committed, as `ReplayWindow.to_bytes` gives it."""
+        highest = int(self._highest[row])
+        return b"" if highest == _EMPTY else highest.to_bytes(4) + int(self._bitmap[row]).to_bytes(8)
+
+    def highest(self, row: int) -> int:
+        """The highest counter accepted; -1 before the first."""
+        return int(self._highest[row])
+
+    def check(self, rows: Index, counters: Ints) -> npt.NDArray[np.int8]:
+        """Judge each counter by its window and change nothing: indexes into `VERDICTS`.
+
+        Counters are unsigned 32-bit numbers. Each is judged by itself: two equal ones are both fresh.
+        """
+        verdicts = np.zeros(len(rows), np.int8)
+        known = np.flatnonzero(counters <= self._newest[rows])
+        if len(known):
+            verdicts[known] = self._check_known(rows[known], counters[known])
+        return verdicts
+
+    def _check_known(self, rows: Index, counters: Ints) -> npt.NDArray[np.int8]:
+        behind = self._highest[rows] - counters
+        place = np.clip(behind, 0, WIDTH - 1).astype(np.uint64)
+        accepted = (self._bitmap[rows] >> place & np.uint64(1)).astype(np.bool_)
+        verdicts = np.where(accepted & (behind >= 0), _DUPLICATE, _FRESH)
+        verdicts[behind >= WIDTH] = _TOO_OLD
+        if self._flights:
+            flying = np.concatenate([flight.keys() for flight in self._flights])
+            verdicts[np.isin(packed(rows, counters), flying)] = _IN_FLIGHT
+        return verdicts.astype(np.int8)
+
+    def flight(self, size: int) -> "Flight":
+        """Room for the counters of a batch of `size` pushes."""
+        return Flight(self, size)
+
+    def _reserved(self, flight: "Flight", rows: Index, counters: Ints) -> None:
+        self._flights.add(flight)
+        np.maximum.at(self._newest, rows, counters)
+
+    def _commit(self, rows: Index, counters: Ints) -> None:
+        """Advance; a row may stand several times, and their order does not matter."""
+        before = self._highest[rows]
+        np.maximum.at(self._highest, rows, counters)
+        highest = self._highest[rows]
+        ahead = highest - before
+        kept = self._bitmap[rows] << np.minimum(ahead, WIDTH - 1).astype(np.uint64)
+        kept[ahead >= WIDTH] = 0
+        self._bitmap[rows] = kept  # where a row stands twice, the same is written twice
+        behind = highest - counters
+        inside = behind < WIDTH
+        if not inside.all():
+            rows, behind = rows[inside], behind[inside]
+        np.bitwise_or.at(self._bitmap, rows, np.uint64(1) << behind.astype(np.uint64))
+
+    def _landed(self, flight: "Flight") -> None:
+        self._flights.discard(flight)
+
+
+class Flight:
+    """The counters of one batch that are in flight, by their positions in the batch. Made by `Windows.flight`."""
+
+    def __init__(self, windows: Windows, size: int) -> None:
+        self._windows = windows
+        self._rows = np.zeros(size, np.intp)
+        self._counters = np.zeros(size, np.int64)
+        self._open = np.zeros(size, np.bool_)
+
+    def reserve(self, positions: Index, rows: Index, counters: Ints) -> None:
+        """Mark fresh counters as in flight. Raises LocalError where one is not fresh, or stands twice."""
+        if not len(positions):
+            return
+        keys = np.sort(packed(rows, counters))
+        if self._windows.check(rows, counters).any() or np.any(keys[1:] == keys[:-1]):
+            raise LocalError("an invocation counter cannot be reserved: it is not fresh")
+        self._rows[positions] = rows
+        self._counters[positions] = counters
+        self._open[positions] = True
+        self._windows._reserved(self, rows, counters)  # noqa: SLF001 - same module, as below
+
+    def commit(self, positions: Sequence[int] | Index | None = None) -> None:
+        """These pushes (all that are in flight, unless told) are accepted: their windows advance.
+
+        Raises LocalError where one is not in flight, and then changes nothing.
+        """
+        taken = self._take(positions)
+        self._windows._commit(self._rows[taken], self._counters[taken])  # noqa: SLF001
+
+    def rollback(self, positions: Sequence[int] | Index | None = None) -> None:
+        """These pushes (all that are in flight, unless told) were not accepted and may come again.
+
+        Raises LocalError where one is not in flight, and then changes nothing.
+        """
+        self._take(positions)
+
+    def _take(self, positions: Sequence[int] | Index | None) -> Index:
+        if positions is None:
+            taken = np.flatnonzero(self._open)
+        else:
+            taken = np.asarray(positions, np.intp)
+            self._require_open(taken)
+        self._open[taken] = False
+        if not self._open.any():
+            self._windows._landed(self)  # noqa: SLF001
+        return taken
+
+    def _require_open(self, positions: Index) -> None:
+        is_open = self._open[positions]
+        if not is_open.all():
+            raise LocalError(f"push {positions[~is_open][0]} is not in flight")
+        ordered = np.sort(positions)
+        if np.any(ordered[1:] == ordered[:-1]):
+            raise LocalError("a push is in flight once, and cannot be settled twice")
+
+    def keys(self) -> Ints:
+        """Window and counter, packed, of everything in flight."""
+        return packed(self._rows[self._open], self._counters[self._open])
+
+    def of(self, row: int) -> list[int]:
+        """The counters in flight in one window."""
+        counters: list[int] = self._counters[self._open & (self._rows == row)].tolist()
+        return counters

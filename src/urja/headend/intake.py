@@ -526,7 +526,7 @@ class Intake:
         batch = decode_pushes(gathered.apdus, self._roster.pushes)
         if batch.rejected and batch.rejected[0].reason is Reason.TOO_OLD:
             title = frame.apdu[2:10]
-            batch = decode_pushes(gathered.apdus, {title: self._roster.without_window(title)})
+            batch = decode_pushes(gathered.apdus, self._roster.without_window(title))
         try:
             await self._publish(gathered, batch)
         finally:

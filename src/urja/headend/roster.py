@@ -13,9 +13,9 @@ import structlog
 
 from urja.base.ids import BUCKETS, shard_of
 from urja.cosem.errors import CosemError
-from urja.cosem.pushbatch import PushMeter
+from urja.cosem.pushbatch import PushMeters
 from urja.cosem.security import Suite0Keys, unwrap_key
-from urja.cosem.window import ReplayWindow
+from urja.cosem.window import ReplayWindow, Windows
 from urja.headend.types import CompiledType, compiled_type
 from urja.stream.messages import DeviceEntry
 
@@ -42,13 +42,19 @@ class Meter:
     keys: Suite0Keys
     compiled: CompiledType
     key_id: bytes
-    window: ReplayWindow
+    windows: Windows = field(repr=False)
+    row: int
     esw: int = 0
     esw_at: int = field(default=-(2**63))
 
+    @property
+    def window(self) -> ReplayWindow:
+        """Its replay window as it is now."""
+        return self.windows.at(self.row)
+
     def at_rest(self) -> bytes:
         """What is persisted: title, key, window, event status word. Empty before the first accepted push."""
-        window = self.window.to_bytes()
+        window = self.windows.to_bytes(self.row)
         return self.entry.system_title + self.key_id + window + self.esw.to_bytes(_ESW) if window else b""
 
 
@@ -57,8 +63,8 @@ class Roster:
 
     def __init__(self, kek: bytes) -> None:
         self._kek = kek
-        self.pushes: dict[bytes, PushMeter] = {}
-        """What the push decoder looks meters up in."""
+        self.pushes = PushMeters()
+        """What the push decoder finds meters in."""
         self.meters: dict[bytes, Meter] = {}
         self.serials: dict[str, bytes] = {}
         """System titles by serial number."""
@@ -104,47 +110,52 @@ class Roster:
         key_id = hashlib.sha256(keys.guek + (keys.gak or b"")).digest()[:_KEY_ID]
         known = self.meters.get(title)
         if known is not None and known.key_id == key_id:
-            # The window object stays: pushes of this meter may be in flight in it.
+            # The window stays: pushes of this meter may be in flight in it.
             self._members[group_of(known.entry.bucket)].discard(known.slot)
             meter = known
             meter.entry, meter.compiled = entry, compiled
+            self.pushes.change(title, compiled.layouts)
         else:
-            meter = self._new_meter(title, entry, keys, compiled, key_id)
+            slot = known.slot if known is not None else len(self.by_slot)
+            meter = self._new_meter(title, slot, entry, keys, compiled, key_id)
             if known is not None:
-                meter.slot = known.slot
-                self.by_slot[known.slot] = meter
+                self.by_slot[slot] = meter
             else:
-                meter.slot = self._slot(meter)
+                self._append(meter)
         self.meters[title] = meter
         self.serials[entry.serial] = title
-        self.pushes[title] = PushMeter(keys, compiled.layouts, meter.slot, meter.window)
         self.device_ids[meter.slot] = entry.device_id
         self.shards[meter.slot] = shard_of(entry.bucket)
         self.groups[meter.slot] = group_of(entry.bucket)
         self._members[group_of(entry.bucket)].add(meter.slot)
 
     def _new_meter(
-        self, title: bytes, entry: DeviceEntry, keys: Suite0Keys, compiled: CompiledType, key_id: bytes
+        self,
+        title: bytes,
+        slot: int,
+        entry: DeviceEntry,
+        keys: Suite0Keys,
+        compiled: CompiledType,
+        key_id: bytes,
     ) -> Meter:
-        meter = Meter(-1, entry, keys, compiled, key_id, ReplayWindow())
+        window, esw = ReplayWindow(), 0
         state = self._restored.pop(title, None)
         # Counters start anew with a key change, so a window belongs to its key.
         if state is not None and state[_TITLE : _TITLE + _KEY_ID] == key_id:
-            meter.window = ReplayWindow.from_bytes(state[_TITLE + _KEY_ID : _AT_REST - _ESW])
-            meter.esw = int.from_bytes(state[_AT_REST - _ESW :])
-        return meter
+            window = ReplayWindow.from_bytes(state[_TITLE + _KEY_ID : _AT_REST - _ESW])
+            esw = int.from_bytes(state[_AT_REST - _ESW :])
+        row = self.pushes.put(title, keys, compiled.layouts, slot, window)
+        return Meter(slot, entry, keys, compiled, key_id, self.pushes.windows, row, esw)
 
-    def _slot(self, meter: Meter) -> int:
-        slot = len(self.by_slot)
+    def _append(self, meter: Meter) -> None:
         self.by_slot.append(meter)
-        if slot >= len(self.device_ids):
+        if meter.slot >= len(self.device_ids):
             for name in ("device_ids", "shards", "groups"):
                 column = getattr(self, name)
                 setattr(self, name, np.concatenate([column, np.zeros_like(column)]))
-        return slot
 
     def _forget(self, title: bytes) -> None:
-        self.pushes.pop(title, None)
+        self.pushes.discard(title)
         meter = self.meters.pop(title, None)
         self.unusable.pop(title, None)
         if meter is None:
@@ -155,10 +166,12 @@ class Roster:
             self._restored[title] = state
         self._members[group_of(meter.entry.bucket)].discard(meter.slot)
 
-    def without_window(self, title: bytes) -> PushMeter:
+    def without_window(self, title: bytes) -> PushMeters:
         """A known meter with an empty window: for a frame whose age an operator vouches for."""
         meter = self.meters[title]
-        return PushMeter(meter.keys, meter.compiled.layouts, meter.slot, ReplayWindow())
+        alone = PushMeters()
+        alone.put(title, meter.keys, meter.compiled.layouts, meter.slot)
+        return alone
 
     def group_state(self, group: int) -> bytes:
         """What `restore` takes: the windows of a group's meters."""

@@ -202,6 +202,7 @@ class _Street:
         await self.box.start()
         make_private(self.fleet_file.parent)
         make_private(self.control.parent)
+        self._set_up_django()
         known = self.fleet_file.exists()
         if known:
             self._check_known_town()
@@ -233,9 +234,10 @@ class _Street:
     def _check_known_town(self) -> None:
         kept = msgspec.json.decode(self.fleet_file.read_bytes(), type=FleetFile)
         if [meter.serial for meter in kept.meters] != [meter.serial for meter in self.town.meters]:
+            houses = len(kept.meters) - len(kept.transformers)
             raise Refusal(
                 Exit.USAGE,
-                f"{self.box.data.path} holds another town, of {len(kept.meters)} meters: give its --meters and "
+                f"{self.box.data.path} holds another town, of {houses} houses: give its --meters and "
                 "--seed, or another --data",
             )
         write_fleet_file(self.fleet_file, msgspec.structs.replace(kept, **self._whereabouts()))
@@ -250,23 +252,25 @@ class _Street:
             "status_port": free_port(),
         }
 
-    def _adopt(self) -> None:
-        """The houses into the registry, their meters into the fleet's file."""
+    def _set_up_django(self) -> None:
+        """For adoption at the beginning and the laws at the end; models can be imported from here on."""
         from urja.site import django_options
 
-        secrets, now = self.box.secrets, self.box.clock.now()
-        installed_at = now.replace(microsecond=0)
         django_options.setup(
             django_options.DjangoOptions(
-                conninfo=secrets.database_owner,
+                conninfo=self.box.secrets.database_owner,
                 timezone=self.box.settings.utility.timezone,
                 clock_anchor=self.box.data.clock,
             )
         )
-        # Only now: models can be imported once Django is set up.
+
+    def _adopt(self) -> None:
+        """The houses into the registry, their meters into the fleet's file."""
         from urja.site.moving_in import move_in
 
-        move_in(self.town, kek=secrets.kek, seed=self.plan.seed, installed_at=installed_at, now=now)
+        kek, now = self.box.secrets.kek, self.box.clock.now()
+        installed_at = now.replace(microsecond=0)
+        move_in(self.town, kek=kek, seed=self.plan.seed, installed_at=installed_at, now=now)
         write_fleet_file(
             self.fleet_file,
             FleetFile(

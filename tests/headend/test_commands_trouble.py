@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import structlog
 from tests.headend.conftest import until, value
 from tests.headend.ordering import HOUR, SIGNING_KEY, TERMINAL, Desk, House
 from tests.headend.pushing import free_port
@@ -34,6 +35,12 @@ async def house(stepped_clock, pipeline) -> House:
     house = House(stepped_clock, port=free_port())
     await pipeline.put_device(house.entry())
     return house
+
+
+def refusals(logs) -> list[tuple[str, str]]:
+    """What the head end has written of orders that it did not carry out."""
+    told = ("order refused", "order replayed")
+    return [(line["event"], line.get("why", "")) for line in logs if line["event"] in told]
 
 
 async def quarantined(admin) -> list[str]:
@@ -218,11 +225,13 @@ class TestStolenPassword:
         changed = SignedOrder(
             order=true.order.replace(b'"connect"', b'"disconnect"'), signature=true.signature
         )
-        async with start_headend() as headend, house.listening():
-            for signed in (unsigned, forged, changed):
-                await thief.publish_order(house.order("disconnect"), signed, 4)
-            await until(lambda: value(headend, "orders_refused_total", why="forged") == 3)
-            await desk.listen()
+        with structlog.testing.capture_logs() as logs:
+            async with start_headend() as headend, house.listening():
+                for signed in (unsigned, forged, changed):
+                    await thief.publish_order(house.order("disconnect"), signed, 4)
+                await until(lambda: value(headend, "orders_refused_total", why="forged") == 3)
+                await desk.listen()
+        assert refusals(logs) == [("order refused", "forged")] * 3
         assert desk.heard == []
         assert house.switch.closed
         assert house.station.counts.connections == 0
@@ -240,8 +249,10 @@ class TestStolenPassword:
             await desk.send(back)
             await desk.end_of(back)
             replay = house.order("disconnect")
-            await desk.broker.publish_order(replay, kept, 4)
-            await until(lambda: value(headend, "orders_refused_total", why="replayed") == 1)
+            with structlog.testing.capture_logs() as logs:
+                await desk.broker.publish_order(replay, kept, 4)
+                await until(lambda: value(headend, "orders_refused_total", why="replayed") == 1)
+            assert refusals(logs) == [("order replayed", "")]
             assert house.switch.closed
         # Nor at a head end that was started since.
         async with start_headend() as headend, house.listening():
@@ -259,8 +270,10 @@ class TestStolenPassword:
                 await desk.send(order)
             await desk.end_of(*reads)
             # It was never carried out; it is older than anything that is remembered.
-            await desk.broker.publish_order(house.order("disconnect"), old, 4)
-            await until(lambda: value(headend, "orders_refused_total", why="replayed") == 1)
+            with structlog.testing.capture_logs() as logs:
+                await desk.broker.publish_order(house.order("disconnect"), old, 4)
+                await until(lambda: value(headend, "orders_refused_total", why="replayed") == 1)
+        assert refusals(logs) == [("order refused", "replayed")]
         assert house.switch.closed
         [detail] = await quarantined(admin)
         assert "long past" in detail
@@ -276,8 +289,10 @@ class TestStolenPassword:
     async def test_the_head_ends_password_orders_nothing(self, nats_server, admin, house):
         thief = await connect(nats_server.url, User.HEADEND, PASSWORDS[User.HEADEND], "thief")
         order = house.order("disconnect")
-        with pytest.raises(NotPermitted):
+        with structlog.testing.capture_logs() as logs, pytest.raises(NotPermitted):
             await thief.publish_order(order, sign(order, bytes(32)), 4)
+        [refused] = [line for line in logs if line["event"] == "broker refuses a subject"]
+        assert (refused["user"], refused["subject"].startswith("urja.commands.")) == ("headend", True)
         await thief.close()
 
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import httpx
 import pytest
+import structlog
 from tests.apps.payments.cast import sign
 from tests.apps.payments.till import opened_till  # noqa: F401 - a fixture
 
@@ -24,6 +25,13 @@ def inbox():
     from urja.apps.payments.models import Inbox
 
     return list(Inbox.objects.order_by("id").values_list("verdict", flat=True))
+
+
+def kept(logs):
+    """What was written of payments that no rule settles."""
+    return [
+        (line["reason"], line["amount_minor"]) for line in logs if line["event"] == "payment kept for a clerk"
+    ]
 
 
 @pytest.fixture
@@ -81,9 +89,11 @@ def test_a_webhook_long_after_the_answer_changes_nothing(till, paid):
 def test_a_forged_webhook_is_kept_and_believed_by_nobody(till, paid):
     ask_nothing(till)
     (told,) = webhooks(till, paid, "payment.captured")
-    assert not till.hook(told, sign(told, "guessed"))
-    assert not till.hook(told.replace(b"20000", b"90000"), sign(told))
-    assert not till.hook(told, "")
+    with structlog.testing.capture_logs() as logs:
+        assert not till.hook(told, sign(told, "guessed"))
+        assert not till.hook(told.replace(b"20000", b"90000"), sign(told))
+        assert not till.hook(told, "")
+    assert [line["event"] for line in logs] == ["webhook with a wrong signature"] * 3
     till.collect()
     assert till.entries() == []
     assert inbox() == ["forged"] * 3
@@ -164,7 +174,9 @@ def test_another_amount_than_the_orders_is_kept_for_a_clerk(till, paid):
     ask_nothing(till)
     (told,) = webhooks(till, paid, "payment.captured")
     till.hook(changed(told, amount=19_900))
-    till.collect()
+    with structlog.testing.capture_logs() as logs:
+        till.collect()
+    assert kept(logs) == [("other_amount", 19_900)]
     assert till.entries() == []
     assert till.reasons() == ["other_amount"]
     assert inbox() == ["unmatched"]
@@ -178,7 +190,9 @@ def test_one_payment_with_other_content_is_kept_for_a_clerk(till, paid):
     till.hook(changed(told, order_id=other.provider_order_id))
     till.hook(changed(told, amount=40_000))
     till.hook(changed(told, amount=40_000))
-    till.collect()
+    with structlog.testing.capture_logs() as logs:
+        till.collect()
+    assert set(kept(logs)) == {("other_content", 20_000), ("other_content", 40_000)}
     assert till.entries() == CREDITED
     assert till.reasons() == ["other_content", "other_content"]
     assert till.state(other) == "pending"

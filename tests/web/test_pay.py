@@ -4,6 +4,7 @@ import re
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+import structlog
 from tests.apps import street
 from tests.apps.payments import cast
 from tests.apps.payments.till import as_role
@@ -139,6 +140,10 @@ def test_anothers_order_and_account_do_not_exist(governed, shop, browser):
     own = f"/accounts/{governed.account_id}/orders/{order.id}/"
     theirs = governed.landlord_accounts[0]
     landlord = browser(user_id=governed.landlord_id)
+    with structlog.testing.capture_logs() as logs:
+        assert outsider.get(own).status_code == 404
+    [refused] = [line for line in logs if line["event"] == "access refused"]
+    assert (refused["user"], refused["path"]) == (governed.outsider_id, own)
     assert [outsider.get(path).status_code for path in (own, f"{own}live/")] == [404, 404]
     assert outsider.post(f"{own}pay/").status_code == 404
     assert outsider.get(f"/accounts/{governed.account_id}/pay/").status_code == 404
@@ -157,7 +162,9 @@ def test_a_webhook_is_recorded_at_once_and_a_forged_one_refused(governed, shop, 
         ).status_code  # fmt: skip
 
     assert send(cast.sign(body)) == 200
-    assert send("0" * 64) == 401
+    with structlog.testing.capture_logs() as logs:
+        assert send("0" * 64) == 401
+    assert "webhook with a wrong signature" in [line["event"] for line in logs]
     assert stranger.post("/hooks/payments/", b"x" * 300_000, content_type="text/plain").status_code == 413
     assert stranger.get("/hooks/payments/").status_code == 405
 

@@ -6,8 +6,8 @@ its letters keep their size. Colours are classes of the style sheet; the markup 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 
-from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
 PLOT_PX = 104

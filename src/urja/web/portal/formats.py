@@ -2,8 +2,10 @@
 
 from datetime import date, datetime
 from fractions import Fraction
+from functools import lru_cache
 
 from django.utils import dateformat
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 MINUS = "−"
@@ -70,19 +72,29 @@ def rate(minor_per_unit: Fraction, currency: str = "INR") -> str:
     return f"{sign}{symbol}{digits}"
 
 
+def _written(value: date, form: str) -> str:
+    """A date by Django's letters; pages write the same few hundred days over and over."""
+    return _written_in(get_language(), value.year, value.month, value.day, form)
+
+
+@lru_cache(maxsize=4096)
+def _written_in(_language: str | None, year: int, month: int, day_of_month: int, form: str) -> str:
+    return dateformat.format(date(year, month, day_of_month), form)
+
+
 def day(value: date) -> str:
     """`24 November 2026`, the month in the reader's language."""
-    return dateformat.format(value, "j F Y")
+    return _written(value, "j F Y")
 
 
 def short_day(value: date) -> str:
     """`24 November`."""
-    return dateformat.format(value, "j F")
+    return _written(value, "j F")
 
 
 def month(value: date) -> str:
     """`November 2026`."""
-    return dateformat.format(value, "F Y")
+    return _written(value, "F Y")
 
 
 def clock_time(value: datetime) -> str:
@@ -97,7 +109,7 @@ def clock_second(value: datetime) -> str:
 
 def weekday(value: date) -> str:
     """`Thursday 26 November`."""
-    return dateformat.format(value, "l j F")
+    return _written(value, "l j F")
 
 
 def weekday_time(value: datetime) -> str:

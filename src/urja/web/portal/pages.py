@@ -205,9 +205,9 @@ class HomePage:
 
 def home(card: AccountCard, now: datetime) -> HomePage:
     """All that the first page shows."""
-    balance = ledger.fresh_balance(card.id, now, card.agreement)
-    entries = ledger.entries(card.id, HOME_ENTRIES + 1)
     known = standings.known_of(card.id, now)
+    balance = known.balance if known else ledger.fresh_balance(card.id, now, card.agreement)
+    entries = ledger.entries(card.id, HOME_ENTRIES + 1)
     return HomePage(
         account=card,
         balance=_balance(balance, now),
@@ -321,6 +321,7 @@ def _whole_days(entries: Sequence[ledger.Entry], limit: int) -> Sequence[ledger.
 
 def _by_day(card: AccountCard, entries: Iterable[ledger.Entry], currency: str) -> list[EntryDay]:
     days = []
+    before, after = reverse("portal:entry", args=[card.id, 0]).rsplit("0", 1)
     for day, group in groupby(entries, key=lambda entry: entry.service_date):
         members = sorted(group, key=lambda entry: entry.seq)
         total = sum(entry.amount_minor for entry in members)
@@ -334,7 +335,7 @@ def _by_day(card: AccountCard, entries: Iterable[ledger.Entry], currency: str) -
                         title=wording.title(entry.title),
                         amount=formats.money(entry.amount_minor, currency, signed=True),
                         credit=entry.amount_minor > 0,
-                        href=reverse("portal:entry", args=[card.id, entry.seq]),
+                        href=f"{before}{entry.seq}{after}",
                     )
                     for entry in members
                 ],

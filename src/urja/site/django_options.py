@@ -49,7 +49,10 @@ class DjangoOptions:
     payments: PaymentsOptions | None = None
     connection_age_s: int = 60
     prepared: bool = False
-    """Let the database plan each statement once a connection: worth its while where the same few come all day."""
+    """Let the database plan each statement once a connection: worth its while where the same few come all day.
+
+    Once, not once for each account: left to itself it would plan anew what is asked with an array of one.
+    """
 
     def gateway(self) -> Any:
         """The payment gateway as `urja.apps.payments` takes it; none where there is none."""
@@ -72,7 +75,14 @@ class DjangoOptions:
     def database(self) -> dict[str, Any]:
         """The entry of DATABASES; an empty `conninfo` gives one that cannot connect."""
         given = conninfo_to_dict(self.conninfo)
-        planned = {"server_side_binding": True, "prepare_threshold": 3} if self.prepared else {}
+        planned: dict[str, Any] = {}
+        if self.prepared:
+            asked = given.pop("options", "")
+            planned = {
+                "server_side_binding": True,
+                "prepare_threshold": 3,
+                "options": f"{asked} -c plan_cache_mode=force_generic_plan".strip(),
+            }
         return {
             "ENGINE": "django.db.backends.postgresql",
             "NAME": given.pop("dbname", ""),

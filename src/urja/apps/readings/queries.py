@@ -4,8 +4,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from itertools import pairwise
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -68,7 +68,7 @@ def use_by_day(agreement: Agreement, local_month: date) -> list[DayUse]:
 def use_of_month(agreement: Agreement, local_day: date) -> MonthUse:
     """What `use_by_hour` says of a day and `use_by_day` of its month, at one look."""
     dates = _month(local_day)
-    midnights = [_midnight(day) for day in [*dates, dates[-1] + timedelta(days=1)]]
+    midnights = _midnights(dates[0], dates[-1] + timedelta(days=1), settings.URJA_TIMEZONE)
     hours, before = _hours(local_day), local_day.day - 1
     sums = _sums(agreement, [*midnights[:before], *hours, *midnights[before + 2 :]])
     after = before + len(hours) - 1
@@ -156,7 +156,7 @@ def health() -> ReadingsHealth:
 _SUMS = """
     SELECT span.number, shown.wh, shown.estimated_wh
     FROM registry_device_period p
-    CROSS JOIN unnest(%(begins)s::timestamptz[], %(ends)s::timestamptz[]) WITH ORDINALITY
+    CROSS JOIN unnest(%(bounds)s::timestamptz[], (%(bounds)s::timestamptz[])[2:]) WITH ORDINALITY
         AS span (begins_at, ends_at, number)
     -- Span by span, so that of all days' partitions each look opens one.
     CROSS JOIN LATERAL (
@@ -164,26 +164,20 @@ _SUMS = """
         FROM (
             SELECT DISTINCT ON (start_at) import_wh, status FROM readings_interval
             WHERE service_point_id = p.service_point_id AND device_id = p.device_id AND channel_set = 1
-                AND start_at >= greatest(span.begins_at, p.valid_from)
-                AND start_at < least(span.ends_at, p.valid_to)
+                AND start_at >= greatest(span.begins_at, p.valid_from, %(begins)s)
+                AND start_at < least(span.ends_at, p.valid_to, %(ends)s)
             ORDER BY start_at, version DESC
         ) i
     ) shown
-    WHERE p.service_point_id = %(place)s AND p.role = 1 AND shown.wh IS NOT NULL
+    WHERE p.service_point_id = %(place)s AND p.role = 1 AND span.ends_at IS NOT NULL AND shown.wh IS NOT NULL
 """
 
 
 def _sums(agreement: Agreement, bounds: Sequence[datetime]) -> list[_Sum]:
     """The blocks that begin between each two following bounds and in the agreement's time."""
-    within = [_within(agreement, *span) for span in pairwise(bounds)]
-    parameters = {
-        "place": agreement.service_point_id,
-        "begins": [span["begins"] for span in within],
-        "ends": [span["ends"] for span in within],
-    }
-    found: list[_Sum] = [None] * len(within)
+    found: list[_Sum] = [None] * (len(bounds) - 1)
     with connection.cursor() as cursor:
-        cursor.execute(_SUMS, parameters)
+        cursor.execute(_SUMS, {**_within(agreement, bounds[0], bounds[-1]), "bounds": list(bounds)})
         for number, energy, estimated in cursor.fetchall():
             found[number - 1] = _together([found[number - 1], (energy, estimated or 0)])
     return found
@@ -218,10 +212,13 @@ def _within(agreement: Agreement, begins: datetime, ends: datetime) -> dict[str,
     }
 
 
+@lru_cache(maxsize=64)
+def _midnights(first: date, last: date, zone: str) -> tuple[datetime, ...]:
+    """Where each local day begins, from the first to the last."""
+    begins = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+    return tuple(datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC) for day in begins)
+
+
 def _day_bounds(day: date) -> tuple[datetime, datetime]:
-    return _midnight(day), _midnight(day + timedelta(days=1))
-
-
-def _midnight(day: date) -> datetime:
-    zone = ZoneInfo(settings.URJA_TIMEZONE)
-    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
+    begins, ends = _midnights(day, day + timedelta(days=1), settings.URJA_TIMEZONE)
+    return begins, ends

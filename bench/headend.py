@@ -122,7 +122,7 @@ def serve_headend(tally: Tally, url: str, *, peer: bool) -> None:
             print(headend.gate.port, flush=True)
             taken, first = headend.intake, headend.intake._next_offset
             accepted = headend.metrics.accepted._value
-            await keep(tally, lambda: (taken._next_offset - first + len(taken.apdus), int(accepted.get())))
+            await keep(tally, lambda: (taken._next_offset - first + len(taken.frames), int(accepted.get())))
 
     uvloop.run(main())
 
@@ -164,8 +164,8 @@ async def peer_carry(self, gathered) -> None:
     batch = PeerBatch()
     index, slots, rows = [], [], []
     epoch, deviation = dt.datetime(1970, 1, 1), dt.timedelta(minutes=330)  # noqa: DTZ001 - local, as read
-    for push, apdu in enumerate(gathered.apdus):
-        sealed = GeneralGlobalCipher.from_bytes(apdu)
+    for push, frame in enumerate(gathered.frames):
+        sealed = GeneralGlobalCipher.from_bytes(frame[8:])
         title = bytes(sealed.system_title)
         meter = self._roster.meters[title]
         window = windows.get(title) or windows.setdefault(title, ReplayWindow())

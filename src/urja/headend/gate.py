@@ -19,7 +19,7 @@ import structlog
 
 from urja.cosem.errors import DecodeError
 from urja.cosem.wrapper import HEADER_LENGTH, VERSION, Frame, Splitter
-from urja.headend.intake import BATCH_FRAMES, PUSH_SAP, SERVER_SAP, Intake
+from urja.headend.intake import PUSH_SAP, SERVER_SAP, Intake
 from urja.headend.metrics import Metrics
 from urja.headend.roster import Meter
 
@@ -31,8 +31,12 @@ UNFINISHED_S: Final = 60.0
 """A connection that leaves a frame unfinished for so long is closed."""
 _BACKLOG: Final = 2048
 _UDP_BUFFER: Final = 4 << 20
-_PUSH_PREFIX: Final = struct.pack(">HHH", VERSION, SERVER_SAP, PUSH_SAP)
-"""How the wrapper header of a push begins: version, from the meter's management device, to the push client."""
+_LONGEST: Final = HEADER_LENGTH + MAX_APDU
+_PUSH_HEADERS: Final = tuple(
+    struct.pack(">HHHH", VERSION, SERVER_SAP, PUSH_SAP, max(0, size - HEADER_LENGTH))
+    for size in range(_LONGEST + 1)
+)
+"""The wrapper header of a push from the meter's management device, by the size of the frame."""
 
 
 class GateError(OSError):
@@ -60,15 +64,15 @@ class MeterConnection(asyncio.Protocol):
         self._gate.opened(self)
 
     def data_received(self, data: bytes) -> None:
-        if self._splitter is None and data[:6] == _PUSH_PREFIX and len(data) - 8 == int.from_bytes(data[6:8]):
+        size = len(data)
+        if size <= _LONGEST and data.startswith(_PUSH_HEADERS[size]) and self._splitter is None:
             # `Intake.add`, written out: this is the one path that every push of every meter takes.
             intake = self._intake
-            intake.apdus.append(data[8:])
             intake.origins.append(self)
-            if not intake.armed:
-                intake.arm()
-            elif len(intake.apdus) >= BATCH_FRAMES:
-                intake.close_batch()
+            frames = intake.frames
+            frames.append(data)
+            if len(frames) >= intake.notice_at:
+                intake.notice()
             return
         self._split(data)
 
@@ -83,7 +87,7 @@ class MeterConnection(asyncio.Protocol):
             return
         for frame in frames:
             if frame.destination == PUSH_SAP:
-                self._intake.add(frame.apdu, self)
+                self._intake.add(Frame(SERVER_SAP, PUSH_SAP, frame.apdu).encode(), self)
             elif self.on_answer is not None:
                 self.on_answer(frame)
             else:
@@ -275,8 +279,8 @@ class Gate:
             self._udp_dropped.inc()
             return
         origin = _DatagramOrigin(address)
-        if data[:6] == _PUSH_PREFIX and len(data) - HEADER_LENGTH == int.from_bytes(data[6:8]):
-            self._intake.add_datagram(data[HEADER_LENGTH:], origin)
+        if len(data) <= _LONGEST and data.startswith(_PUSH_HEADERS[len(data)]):
+            self._intake.add_datagram(data, origin)
             return
         self.garbage(data, "not one wrapper frame for the push SAP", origin)
 
@@ -286,7 +290,7 @@ class Gate:
         intake, origin = self._intake, _DialledOrigin(address)
 
         def on_push(apdu: bytes) -> None:
-            intake.add(apdu, origin)
+            intake.add(Frame(SERVER_SAP, PUSH_SAP, apdu).encode(), origin)
 
         return on_push
 

@@ -15,6 +15,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Final, Literal, Protocol
 
 import msgspec
@@ -27,7 +28,7 @@ from urja.cosem.companion import Companion
 from urja.cosem.errors import DecodeError
 from urja.cosem.layout import Ints
 from urja.cosem.pushbatch import PushBatch, PushGroup, Reason, Rejected, decode_pushes
-from urja.cosem.wrapper import Frame, decode_datagram
+from urja.cosem.wrapper import HEADER_LENGTH, Frame, decode_datagram
 from urja.headend import placing
 from urja.headend.metrics import Metrics
 from urja.headend.placing import EventFact
@@ -58,6 +59,7 @@ RESUME_BYTES: Final = 4 << 20
 _RETRY_S: Final = (0.05, 1.0)
 
 _ENTROPY_MASK: Final = (1 << 21) - 1
+_SLOT_OF: Final = attrgetter("slot")
 
 
 class Origin(Protocol):
@@ -94,7 +96,7 @@ _IGNORED: Final = frozenset({Reason.DUPLICATE, Reason.IN_FLIGHT})
 class _Gathered:
     """Frames of one batch. Push i has the correlation `correlation(i)`."""
 
-    apdus: list[bytes]
+    frames: list[bytes]
     origins: list[Origin]
     size: int
     datagrams: int
@@ -122,7 +124,7 @@ class _Outgoing:
     kind: Kind
     shard: int
     records: Records
-    pushes: list[int]
+    pushes: Ints
     slots: Ints
 
 
@@ -191,10 +193,11 @@ class Intake:
         self._hold = hold
         self._trace = trace
         self._loop = asyncio.get_running_loop()
-        self.apdus: list[bytes] = []
+        self.frames: list[bytes] = []
+        """Wrapper frames of the batch that is being gathered; `origins` says where each came from."""
         self.origins: list[Origin] = []
-        self.armed = False
-        """Whether a batch is being gathered."""
+        self.notice_at = 1
+        """At so many frames there is something to be done: a batch has begun, or is full."""
         self._datagrams = 0
         self._began_at = clock.now()
         self._began_s = 0.0
@@ -210,50 +213,57 @@ class Intake:
         self.dirty_groups = np.zeros(WINDOW_GROUPS, np.bool_)
         """Window groups in which something was accepted since they were last persisted."""
 
+    @property
+    def armed(self) -> bool:
+        """Whether a batch is being gathered."""
+        return self._timer is not None
+
     # -- gathering ----------------------------------------------------------------------------------------
 
-    def add(self, apdu: bytes, origin: Origin) -> None:
-        """Take one push APDU (the wrapper's payload).
+    def add(self, frame: bytes, origin: Origin) -> None:
+        """Take one push: a whole wrapper frame from `SERVER_SAP` to `PUSH_SAP`.
 
         The TCP path (`MeterConnection.data_received`) writes these lines out for itself: a call per push is
-        a tenth of its cost.
+        what it can do without.
         """
-        self.apdus.append(apdu)
+        self.frames.append(frame)
         self.origins.append(origin)
-        if not self.armed:
-            self.arm()
-        elif len(self.apdus) >= BATCH_FRAMES:
+        if len(self.frames) >= self.notice_at:
+            self.notice()
+
+    def add_datagram(self, frame: bytes, origin: Origin) -> None:
+        """Take one push that came by UDP."""
+        self._datagrams += 1
+        self.add(frame, origin)
+
+    def notice(self) -> None:
+        """Frames have come to `notice_at`: see that the batch that began ends, or end the one that is full."""
+        if self._timer is None:
+            self._arm()
+        else:
             self.close_batch()
 
-    def add_datagram(self, apdu: bytes, origin: Origin) -> None:
-        """Take one push APDU that came by UDP."""
-        self._datagrams += 1
-        self.add(apdu, origin)
-
-    def arm(self) -> None:
-        """A batch has begun: note when, and see that it ends."""
-        self.armed = True
+    def _arm(self) -> None:
+        self.notice_at = BATCH_FRAMES
         self._began_at = self._clock.now()
         self._began_s = self._loop.time()
         self._timer = self._loop.call_later(BATCH_WAIT_S, self.close_batch)
 
     def close_batch(self) -> None:
         """Bring what was gathered on its way."""
-        if not self.armed:
+        if self._timer is None:
             return
-        self.armed = False
-        assert self._timer is not None
         self._timer.cancel()
-        # The lists themselves stay: connections know them.
-        apdus, origins = self.apdus[:], self.origins[:]
-        self.apdus.clear()
-        self.origins.clear()
+        self._timer = None
+        self.notice_at = 1
+        frames, self.frames = self.frames, []
+        origins, self.origins = self.origins, []
         datagrams, self._datagrams = self._datagrams, 0
         base = new_correlation(int(self._began_at.timestamp() * 1000), 0)
         gathered = _Gathered(
-            apdus,
+            frames,
             origins,
-            sum(map(len, apdus)),
+            sum(map(len, frames)),
             datagrams,
             self._began_at,
             self._began_s,
@@ -261,7 +271,7 @@ class Intake:
             self._next_offset,
         )
         # Counting on keeps ids apart where many pushes share a millisecond; the start sets processes apart.
-        self._next_offset += len(apdus)
+        self._next_offset += len(frames)
         self._waiting_bytes += gathered.size
         self._count_received(gathered)
         task = self._loop.create_task(self._carry(gathered))
@@ -270,16 +280,16 @@ class Intake:
         self._reconsider()
 
     def _count_received(self, gathered: _Gathered) -> None:
-        self._metrics.received.labels("tcp").inc(len(gathered.apdus) - gathered.datagrams)
+        self._metrics.received.labels("tcp").inc(len(gathered.frames) - gathered.datagrams)
         self._metrics.received.labels("udp").inc(gathered.datagrams)
         if not self._trace:
             return
-        for index, (apdu, origin) in enumerate(zip(gathered.apdus, gathered.origins, strict=True)):
+        for index, (frame, origin) in enumerate(zip(gathered.frames, gathered.origins, strict=True)):
             log.debug(
                 "push at socket",
                 correlation=gathered.correlation(index),
                 peer=origin.describe(),
-                size=len(apdu),
+                size=len(frame) - HEADER_LENGTH,
             )
 
     def _done(self, task: asyncio.Task[None]) -> None:
@@ -312,7 +322,7 @@ class Intake:
 
     async def _carry(self, gathered: _Gathered) -> None:
         try:
-            batch = decode_pushes(gathered.apdus, self._roster.pushes)
+            batch = decode_pushes(gathered.frames, self._roster.pushes, skip=HEADER_LENGTH)
             try:
                 await self._publish(gathered, batch)
             finally:
@@ -353,9 +363,8 @@ class Intake:
             parts.setdefault(kind, []).append((index, refs, records))
         if silent:
             # An alert that changed nothing we record: there is nothing to store, so it is safe as it is.
-            self._accept(
-                gathered, batch, [push for push, _ in silent], np.array([slot for _, slot in silent])
-            )
+            pushes, slots = np.array(silent, np.int64).T
+            self._accept(gathered, batch, pushes, slots)
         return [message for kind, pieces in parts.items() for message in self._messages(kind, pieces)]
 
     def _records(
@@ -429,9 +438,9 @@ class Intake:
         for shard in range(SHARDS):
             rows = order[bounds[shard] : bounds[shard + 1]]
             for part in _cut(rows, index):
-                pushes = index[part].tolist()
+                pushes = index[part]
                 if kind is Kind.EVENT:  # one alert may give several records
-                    pushes = list(dict.fromkeys(pushes))
+                    pushes = np.array(list(dict.fromkeys(pushes.tolist())), np.int64)
                 messages.append(_Outgoing(kind, shard, records[part], pushes, refs[part]))
         return messages
 
@@ -440,22 +449,22 @@ class Intake:
     async def _store(
         self, gathered: _Gathered, batch: PushBatch, message: _Outgoing, undo: dict[int, _EswUndo]
     ) -> None:
-        if await self._offer(message, gathered.correlation(message.pushes[0])):
+        if await self._offer(message, gathered.correlation(int(message.pushes[0]))):
             self._accept(gathered, batch, message.pushes, message.slots)
             self._metrics.records.labels(message.kind.value).inc(len(message.records))
             if self._trace:
-                for push in message.pushes:
+                for push in message.pushes.tolist():
                     log.debug("push accepted", correlation=gathered.correlation(push), kind=message.kind)
             return
         # Backwards, so that of several alerts of one meter the first one's "before" is what remains.
-        for push in reversed(message.pushes):
+        for push in reversed(message.pushes.tolist()):
             if push in undo:
                 before = undo[push]
                 before.meter.esw, before.meter.esw_at = before.esw, before.esw_at
         batch.rollback(message.pushes)
         self._metrics.rolled_back.inc(len(message.pushes))
 
-    def _accept(self, gathered: _Gathered, batch: PushBatch, pushes: list[int], slots: Ints) -> None:
+    def _accept(self, gathered: _Gathered, batch: PushBatch, pushes: Ints, slots: Ints) -> None:
         batch.commit(pushes)
         gathered.accepted += len(pushes)
         self.dirty_groups[self._roster.groups[slots]] = True
@@ -513,9 +522,9 @@ class Intake:
         except DecodeError as error:
             return ReplayAnswer("refused", "garbage", str(error))
         gathered = _Gathered(
-            [frame.apdu],
+            [Frame(SERVER_SAP, PUSH_SAP, frame.apdu).encode()],
             [_Operator()],
-            len(frame.apdu),
+            HEADER_LENGTH + len(frame.apdu),
             0,
             datetime.fromtimestamp(item.received_at_ms / 1000, UTC),
             self._loop.time(),
@@ -523,10 +532,11 @@ class Intake:
             item.correlation & _ENTROPY_MASK,
             replayed=True,
         )
-        batch = decode_pushes(gathered.apdus, self._roster.pushes)
+        batch = decode_pushes(gathered.frames, self._roster.pushes, skip=HEADER_LENGTH)
         if batch.rejected and batch.rejected[0].reason is Reason.TOO_OLD:
             title = frame.apdu[2:10]
-            batch = decode_pushes(gathered.apdus, self._roster.without_window(title))
+            alone = self._roster.without_window(title)
+            batch = decode_pushes(gathered.frames, alone, skip=HEADER_LENGTH)
         try:
             await self._publish(gathered, batch)
         finally:
@@ -546,7 +556,7 @@ class Intake:
                 gathered.duplicates += 1
                 self._metrics.duplicates.inc()
                 continue
-            apdu = gathered.apdus[item.index]
+            apdu = gathered.frames[item.index][HEADER_LENGTH:]
             origin = gathered.origins[item.index]
             reason, detail = _REASONS[item.reason], str(item.error)
             title = apdu[2:10] if apdu[:2] == b"\xdb\x08" else b""
@@ -575,7 +585,7 @@ class Intake:
     def _no_moment(self, gathered: _Gathered, batch: PushBatch, index: int) -> None:
         """A push whose clock names no moment cannot be placed; it is set aside and may be replayed."""
         batch.rollback([index])
-        title = gathered.apdus[index][2:10].hex()
+        title = gathered.frames[index][HEADER_LENGTH:][2:10].hex()
         self._set_aside(gathered, index, "layout", "the clock names no moment", title)
 
     def _set_aside(
@@ -591,7 +601,7 @@ class Intake:
                 detail=detail,
                 peer=gathered.origins[index].describe(),
                 received_at_ms=int(gathered.began_at.timestamp() * 1000),
-                frame=Frame(SERVER_SAP, PUSH_SAP, gathered.apdus[index]).encode(),
+                frame=gathered.frames[index],
                 correlation=gathered.correlation(index),
             )
         )
@@ -599,7 +609,7 @@ class Intake:
     def _recognise(self, gathered: _Gathered, batch: PushBatch) -> None:
         """Tell origins whose pushes were authentic which meter they are: sessions go there."""
         origins, by_slot = gathered.origins, self._roster.by_slot
+        known = np.fromiter(map(_SLOT_OF, origins), np.int64, len(origins))
         for group in batch.groups:
-            for index, slot in zip(group.index.tolist(), group.refs.tolist(), strict=True):
-                if origins[index].slot != slot:
-                    origins[index].recognise(by_slot[slot])
+            for row in np.flatnonzero(known[group.index] != group.refs).tolist():
+                origins[group.index[row]].recognise(by_slot[group.refs[row]])

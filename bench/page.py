@@ -360,7 +360,7 @@ def count_queries(app: Callable, session: str) -> int:
 
 
 def forget() -> None:
-    """Let every page be drawn anew."""
+    """Let every page be drawn anew; the frame, the same for everybody, stays as templates do."""
     from urja.web.portal import views
 
     views._drawn.clear()

@@ -5,14 +5,17 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
+from django.contrib.messages import get_messages
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.middleware.csrf import get_token
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.utils.cache import get_conditional_response
+from django.utils.html import escape
 from django.utils.http import quote_etag
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
@@ -61,19 +64,38 @@ def account(request: HttpRequest, account_id: int) -> HttpResponse:
 def _home_page(
     request: HttpRequest, card: pages.AccountCard, now: datetime, *, several: bool
 ) -> HttpResponse:
-    """The page, drawn once for each tag; only the token of its forms is the reader's own."""
+    """What the account's page says, drawn once for each tag, in what all of them have around it."""
     tag = pages.version(card, now)
     key = f"{tag} {several}"
-    drawn = _drawn.get(key)
-    if drawn is None:
+    content = _drawn.get(key)
+    if content is None:
         context = {"account": card, "live": _live(request, card, now, tag), "several": several}
-        drawn = render_to_string("portal/home.html", {**context, "csrf_token": _TOKEN_HERE}, request)
-        _drawn[key] = drawn
-    return HttpResponse(drawn.replace(_TOKEN_HERE, get_token(request)))
+        content = _drawn[key] = render_to_string("portal/place.html", context)
+    before, after = _around(request)
+    return HttpResponse(f"{before}{content}{after}")
+
+
+def _around(request: HttpRequest) -> tuple[str, str]:
+    """The page before and after its content: drawn once for each language, unless it has something to say once."""
+    language, spoken = get_language() or "", len(get_messages(request))
+    drawn = None if spoken else _frames.get(language)
+    if drawn is None:
+        context = {"content": _CONTENT_HERE, "csrf_token": _TOKEN_HERE, "here": _ADDRESS_HERE}
+        drawn = render_to_string("portal/home.html", context, request)
+        if not spoken:
+            _frames[language] = drawn
+    before, _, after = (
+        drawn.replace(_TOKEN_HERE, get_token(request))
+        .replace(_ADDRESS_HERE, escape(request.path))
+        .partition(_CONTENT_HERE)
+    )
+    return before, after
 
 
 _TOKEN_HERE = "the token of whoever reads this"  # noqa: S105 - no secret, a place for one
-"""Stands in a drawn page for what Django gives each reader against forged forms."""
+"""Stands in a drawn frame for what Django gives each reader against forged forms."""
+_ADDRESS_HERE = "the address of this page"
+_CONTENT_HERE = "what this page says of the account"
 
 
 @require_safe
@@ -102,6 +124,7 @@ def _live(request: HttpRequest, card: pages.AccountCard, now: datetime, tag: str
 
 
 _drawn: Recent[SafeString] = Recent(DRAWN_KEPT)
+_frames: Recent[SafeString] = Recent(len(settings.LANGUAGES))
 
 
 @require_safe

@@ -1,0 +1,330 @@
+"""A whole installation for the benches: the box as it ships, and a fleet of real meters, adopted in bulk.
+
+Adoption through `registry.operations` takes some 10 ms a meter; here the same rows are written by a few statements.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import resource
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+import psycopg
+
+from urja.base.clock import Anchor
+from urja.base.ids import BUCKETS
+from urja.base.settings import Settings
+from urja.cosem.security import wrap_key
+from urja.meter.fleet import FleetFile, write_fleet_file
+from urja.meter.identity import Identity, seeded
+from urja.meter.world import LinkOptions
+from urja.site.outside import Outside
+from urja.site.postgres import make_private, socket_directory
+from urja.site.secrets import Vault
+from urja.site.supervisor import HEADEND, NATS, PIPELINE, POSTGRES, WEB, Box, ExtraChild, free_port
+
+FLEET = "fleet"
+SYSTEM = (POSTGRES, NATS, HEADEND, PIPELINE, WEB)
+ZONE = ZoneInfo("Asia/Kolkata")
+INSTALLED_AT = datetime(2026, 3, 2, 9, 0, tzinfo=ZONE)
+"""A Monday; the meters' first interval ends half an hour later."""
+SOON = timedelta(minutes=29, seconds=50)
+"""When business time begins to run: shortly before the first pushes."""
+STANDSTILL = 1e-6
+START_WH = 1_000_000
+USED_UP_WH = 100_000
+"""What somebody who is to be dark has used without paying for it."""
+
+POLICY = """
+format = 1
+code = "bench"
+version = "1"
+title = "For benches: whoever owes a hundred rupees is cut at once, without notices, caps or turns"
+currency = "INR"
+valid_from = 2024-04-01
+[warnings]
+[credit]
+cut_below = -100
+emergency = 0
+[protected]
+hours = []
+[cut]
+from = "00:00"
+to = "23:59"
+opens_within_days = 3
+most_per_transformer = 100000
+stagger_s = 0
+max_data_age_hours = 24
+max_estimated_percent = 100
+[notices]
+before_cut = []
+least_delivered = 0
+lead_hours = 0
+repeat_hours = 24
+[payments]
+authorised_holds_hours = 24
+at_most = 3
+arrears_percent = 0
+[reconnect]
+at_least = -100
+stagger_s = 0
+"""
+
+
+def allow_connections(meters: int) -> None:
+    """Both ends of each meter's connection are on this machine; children inherit the limit."""
+    wanted = meters + 2_000
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        raise SystemExit(f"{wanted} open files are needed, the limit is {hard}: ulimit -Hn")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+
+
+@dataclass
+class Installation:
+    """A running box, its fleet, and what the bench knows of both."""
+
+    box: Box
+    outside: Outside
+    meters: list[Identity]
+    folder: Path
+    control: Path
+    set_up_s: dict[str, float] = field(default_factory=dict)
+    back: list[str] = field(default_factory=list)
+    """Serials of meters that are out of reach and will be back."""
+
+    @property
+    def vault(self) -> Vault:
+        return Vault.open(self.box.data.secrets)
+
+    def connect(self) -> psycopg.Connection:
+        return psycopg.connect(self.box.secrets.database_owner, autocommit=True)
+
+    async def order(self, do: str, **arguments: Any) -> dict[str, Any]:
+        """One order to the fleet, and its answer."""
+        reader, writer = await asyncio.open_unix_connection(str(self.control), limit=1 << 26)
+        try:
+            writer.write(json.dumps({"do": do, **arguments}).encode() + b"\n")
+            await writer.drain()
+            answer = json.loads(await reader.readline())
+        finally:
+            writer.close()
+        assert answer.pop("ok"), answer
+        return answer
+
+    async def until(self, what: str, found: Callable[[], Any], seconds: float = 300.0) -> Any:
+        """What `found` gives, as soon as it gives something; several processes are waited for, nobody announces."""
+        give_up = time.monotonic() + seconds
+        while not (value := await asyncio.to_thread(found)):
+            if time.monotonic() > give_up:
+                raise SystemExit(f"{what}: not within {seconds:.0f} s")
+            await asyncio.sleep(0.2)
+        return value
+
+    def scalar(self, query: str, *parameters: Any) -> int:
+        with self.connect() as connection:
+            return int(connection.execute(query, parameters).fetchone()[0])
+
+    def cpu_s(self) -> dict[str, float]:
+        """User and system seconds so far, of each process with its own children (PostgreSQL's and gunicorn's)."""
+        names = {self.box.pid(name): name for name in (*SYSTEM, FLEET)}
+        return {name: tree_cpu_s(pid) for pid, name in names.items() if pid is not None}
+
+    def resident_mb(self, name: str) -> int:
+        pid = self.box.pid(name)
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        return pages * resource.getpagesize() >> 20
+
+
+def tree_cpu_s(root: int) -> float:
+    """CPU of a process and its living descendants, and of those that they have waited for."""
+    parents, used = {}, {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
+                parents[int(entry.name)] = int(fields[1])
+                used[int(entry.name)] = sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    total, wanted = 0.0, [root]
+    while wanted:
+        pid = wanted.pop()
+        total += used.get(pid, 0.0)
+        wanted += [child for child, parent in parents.items() if parent == pid]
+    return total
+
+
+@contextlib.asynccontextmanager
+async def installed(
+    folder: Path, meters: int, *, dark: int = 0, links: Callable[[int], LinkOptions] | None = None
+) -> AsyncIterator[Installation]:
+    """The box with `meters` meters on line and business time at real speed, ten seconds before their first push.
+
+    The first `dark` of them owe more than their policy lets them.
+    """
+    allow_connections(meters)
+    outside = Outside.on_free_ports()
+    box = Box(folder / "data", settings_of(outside, meters))
+    link_of = links or (lambda _number: LinkOptions())
+    identities = [
+        msgspec.structs.replace(
+            seeded(f"{number:08}", "urja-d1", number, start_wh=START_WH), link=link_of(number)
+        )
+        for number in range(1, meters + 1)
+    ]
+    began = time.monotonic()
+    control = socket_directory((box.data.meters).absolute()) / "control.sock"
+    running = Installation(box, outside, identities, folder, control)
+    try:
+        await box.start()
+        running.set_up_s["box"] = time.monotonic() - began
+        await asyncio.to_thread(_adopt, running, dark)
+        running.set_up_s["adoption"] = time.monotonic() - began - sum(running.set_up_s.values())
+        await _raise_fleet(running)
+        running.set_up_s["fleet"] = time.monotonic() - began - sum(running.set_up_s.values())
+        yield running
+    finally:
+        await box.stop()
+
+
+def settings_of(outside: Outside, meters: int) -> Settings:
+    settings, replace = Settings(), msgspec.structs.replace
+    return outside.known_to(
+        replace(
+            settings,
+            clock=replace(settings.clock, start=INSTALLED_AT + SOON, speed=STANDSTILL),
+            broker=replace(settings.broker, port=0, monitor_port=0),
+            headend=replace(
+                settings.headend,
+                hosts=("127.0.0.1",),
+                port=0,
+                status_port=0,
+                connections=meters + 1000,
+                # The rush of cuts that makes houses dark is not what is measured.
+                cuts_per_minute=100_000,
+                cuts_per_transformer_per_minute=10_000,
+            ),
+            pipeline=replace(settings.pipeline, status_port=0),
+            web=replace(settings.web, port=free_port()),
+        )
+    )
+
+
+def _adopt(running: Installation, dark: int) -> None:
+    from urja.site import django_options
+
+    secrets = running.box.secrets
+    django_options.setup(
+        django_options.DjangoOptions(
+            conninfo=secrets.database_owner, timezone=ZONE.key, clock_anchor=running.box.data.clock
+        )
+    )
+    from urja.apps.ledger.models import CHAIN_START
+    from urja.apps.supply.operations import load_policy
+    from urja.apps.tariffs.operations import load_document
+    from urja.apps.tariffs.queries import bundled_documents
+
+    load_document(bundled_documents()["demo-domestic.toml"], INSTALLED_AT)
+    load_policy(POLICY, recorded_at=INSTALLED_AT, actor="bench")
+    with running.connect() as connection, connection.transaction():
+        connection.execute(
+            "CREATE TEMP TABLE n (n bigint, key bigint, serial text, title bytea, guek bytea, gak bytea, used_wh bigint)"
+        )
+        with connection.cursor().copy("COPY n FROM STDIN") as copy:
+            for number, meter in enumerate(running.meters, 1):
+                keys = meter.keys
+                copy.write_row(
+                    (
+                        number,
+                        number % BUCKETS << 40 | number,
+                        meter.serial,
+                        meter.title,
+                        wrap_key(secrets.kek, keys.guek),
+                        wrap_key(secrets.kek, keys.gak),
+                        USED_UP_WH if number <= dark else 0,
+                    )
+                )
+        for statement in ADOPTION.split(";"):
+            connection.execute(statement, {"at": INSTALLED_AT, "start": START_WH, "chain": CHAIN_START})
+    with running.connect() as connection:
+        connection.execute("VACUUM ANALYZE")
+
+
+ADOPTION = """
+    INSERT INTO registry_premise (id, name, recorded_at, actor) SELECT key, 'p', %(at)s, 'bench' FROM n;
+    INSERT INTO registry_service_point (id, premise_id, commodity, consumer_number, recorded_at, actor)
+        SELECT key, key, 'electricity', serial, %(at)s, 'bench' FROM n;
+    INSERT INTO registry_device (id, serial, system_title, device_type, load_switch, wrapped_guek, wrapped_gak,
+            interval_s, max_power_w, recorded_at, actor)
+        SELECT key, serial, title, 'urja-d1', true, guek, gak, 1800, 15000, %(at)s, 'bench' FROM n;
+    INSERT INTO registry_device_period (id, service_point_id, device_id, role, valid_from, recorded_at, actor)
+        SELECT key, key, key, 1, %(at)s, %(at)s, 'bench' FROM n;
+    INSERT INTO ledger_account (id, bucket, kind, code, currency, balance_minor, last_seq, last_hash, last_batch,
+            opened_at)
+        SELECT key, n %% 1024, 'consumer', '', 'INR', 0, 0, %(chain)s, 0, %(at)s FROM n;
+    INSERT INTO registry_agreement (id, service_point_id, account_id, tariff_code, sanctioned_load_w, valid_from,
+            recorded_at, actor)
+        SELECT key, key, key, 'demo-domestic', 5000, %(at)s, %(at)s, 'bench' FROM n;
+    INSERT INTO readings_register (service_point_id, device_id, read_at, import_wh, correlation, received_at, kind,
+            version, status, source, clock_status)
+        SELECT key, key, %(at)s, %(start)s - used_wh, 0, %(at)s, 5, 1, 1, 3, 0 FROM n;
+    INSERT INTO readings_accrual (agreement_id, period, service_point_id, device_id, opened_at, closes_at,
+            opening_wh, carried_wh, anchor_at, anchor_wh, block_wh, estimated_wh, watermark_at, latest_end_at, latest)
+        SELECT key, date_trunc('month', %(at)s AT TIME ZONE 'Asia/Kolkata')::date, key, key, %(at)s,
+            (date_trunc('month', %(at)s AT TIME ZONE 'Asia/Kolkata') + interval '1 month') AT TIME ZONE 'Asia/Kolkata',
+            %(start)s - used_wh, 0, %(at)s, %(start)s, 0, 0, %(at)s, %(at)s, true FROM n;
+    INSERT INTO registry_projection (device_id, version, projected_version) SELECT key, 1, 0 FROM n;
+    UPDATE registry_revision SET revision = revision + 1;
+    SELECT setval('registry_number', (SELECT max(n) + 1 FROM n))
+"""
+
+
+async def _raise_fleet(running: Installation) -> None:
+    """The meters dial in while business time stands; then it runs."""
+    box, total = running.box, len(running.meters)
+    for folder in (box.data.meters, running.control.parent):
+        make_private(folder)
+    file, status_port = box.data.meters / "fleet.json", free_port()
+    write_fleet_file(
+        file,
+        FleetFile(
+            head_end_host="127.0.0.1",
+            head_end_port=box.settings.headend.port,
+            installed_at=INSTALLED_AT,
+            meters=running.meters,
+            clock=str(box.data.clock),
+            control=str(running.control),
+            status_port=status_port,
+        ),
+    )
+    for child in running.outside.children(box.settings, running.vault, box.data.meters, 1):
+        if child.name == "gateway":
+            await box.add(_without_faults(child))
+    unprojected = "SELECT count(*) FROM registry_projection WHERE version > projected_version"
+    await running.until("projection", lambda: running.scalar(unprojected) == 0)
+    await box.add(
+        ExtraChild(FLEET, "urja.site.demo:run_fleet_child", {"fleet": str(file)}, ready_port=status_port)
+    )
+    give_up = time.monotonic() + 300
+    while (await running.order("status"))["linked"] < total:
+        if time.monotonic() > give_up:
+            raise SystemExit("the meters do not come on line")
+        await asyncio.sleep(0.5)
+    box.anchor_clock(Anchor(time.time(), box.clock.now().timestamp(), 1.0))
+
+
+def _without_faults(child: ExtraChild) -> ExtraChild:
+    return ExtraChild(
+        child.name,
+        child.target,
+        child.arguments | {"webhooks": {}, "payments": {}},
+        ready_port=child.ready_port,
+        stop_rank=child.stop_rank,
+    )

@@ -67,12 +67,27 @@ class _Variant:
     """A layout at one plaintext length and with or without a date-time: where everything stands."""
 
     dtype: np.dtype[np.void]
-    fixed: npt.NDArray[np.intp]
-    expected: Bytes
+    constants: "_Fixed"
+    all: "_Fixed"
 
     def matches(self, matrix: Bytes) -> Mask:
         """Which rows carry every tag, count, length and constant of this layout."""
-        return np.all(matrix[:, self.fixed] == self.expected, axis=1)
+        # Pushes of one type are told apart by their constants: another layout is most often ruled out by these.
+        matched = self.constants.stand_in(matrix)
+        return self.all.stand_in(matrix) if matched.any() else matched
+
+
+class _Fixed:
+    """Bytes that must stand at certain positions."""
+
+    def __init__(self, bytes_at: Mapping[int, int]) -> None:
+        self._positions = np.array(list(bytes_at), np.intp)
+        self._expected = np.array(list(bytes_at.values()), np.uint8)
+
+    def stand_in(self, matrix: Bytes) -> Mask:
+        """In which rows they do."""
+        matched: Mask = np.all(matrix[:, self._positions] == self._expected, axis=1)
+        return matched
 
 
 class _VariantBuilder:
@@ -80,18 +95,19 @@ class _VariantBuilder:
 
     def __init__(self) -> None:
         self._size = 0
-        self._fixed: list[int] = []
-        self._expected = bytearray()
+        self._fixed: dict[int, int] = {}
+        self._constants: dict[int, int] = {}
         self._names: list[str] = []
         self._formats: list[str | np.dtype[np.void]] = []
         self._offsets: list[int] = []
 
     def constant(self, raw: bytes, name: str | None = None) -> None:
         """Bytes that must stand here; with a name they can be read as a column too."""
+        at = dict(enumerate(raw, self._size))
         if name is not None:
             self._name(name, f"V{len(raw)}")
-        self._fixed += range(self._size, self._size + len(raw))
-        self._expected += raw
+            self._constants |= at
+        self._fixed |= at
         self._size += len(raw)
 
     def free(self, size: int) -> None:
@@ -115,9 +131,7 @@ class _VariantBuilder:
                 "itemsize": self._size,
             }
         )
-        return _Variant(
-            dtype, np.array(self._fixed, dtype=np.intp), np.frombuffer(bytes(self._expected), dtype=np.uint8)
-        )
+        return _Variant(dtype, _Fixed(self._constants), _Fixed(self._fixed))
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,6 +139,7 @@ VERDICTS: Final = (Verdict.FRESH, Verdict.DUPLICATE, Verdict.IN_FLIGHT, Verdict.
 """What the numbers that `Windows.check` gives stand for."""
 _FRESH, _DUPLICATE, _IN_FLIGHT, _TOO_OLD = range(4)
 _FIRST_ROOM: Final = 64
+_ONE: Final = np.uint64(1)
 
 
 def packed(rows: Index, counters: Ints) -> Ints:
@@ -229,15 +230,10 @@ class Windows:
         before = self._highest[rows]
         np.maximum.at(self._highest, rows, counters)
         highest = self._highest[rows]
-        ahead = highest - before
-        kept = self._bitmap[rows] << np.minimum(ahead, WIDTH - 1).astype(np.uint64)
-        kept[ahead >= WIDTH] = 0
-        self._bitmap[rows] = kept  # where a row stands twice, the same is written twice
-        behind = highest - counters
-        inside = behind < WIDTH
-        if not inside.all():
-            rows, behind = rows[inside], behind[inside]
-        np.bitwise_or.at(self._bitmap, rows, np.uint64(1) << behind.astype(np.uint64))
+        # NumPy shifts a 64-bit number by 64 or more to nothing, which is what is to be left of it then. Where a row
+        # stands twice, the same is written twice.
+        self._bitmap[rows] = self._bitmap[rows] << (highest - before).view(np.uint64)
+        np.bitwise_or.at(self._bitmap, rows, _ONE << (highest - counters).view(np.uint64))
 
     def _landed(self, flight: "Flight") -> None:
         self._flights.discard(flight)
@@ -251,6 +247,7 @@ class Flight:
         self._rows = np.zeros(size, np.intp)
         self._counters = np.zeros(size, np.int64)
         self._open = np.zeros(size, np.bool_)
+        self._left = 0
 
     def reserve(self, positions: Index, rows: Index, counters: Ints) -> None:
         """Mark fresh counters as in flight. Raises LocalError where one is not fresh, or stands twice."""
@@ -262,6 +259,7 @@ class Flight:
         self._rows[positions] = rows
         self._counters[positions] = counters
         self._open[positions] = True
+        self._left += len(positions)
         self._windows._reserved(self, rows, counters)  # noqa: SLF001 - same module, as below
 
     def commit(self, positions: Sequence[int] | Index | None = None) -> None:
@@ -280,23 +278,20 @@ class Flight:
         self._take(positions)
 
     def _take(self, positions: Sequence[int] | Index | None) -> Index:
-        if positions is None:
-            taken = np.flatnonzero(self._open)
-        else:
-            taken = np.asarray(positions, np.intp)
-            self._require_open(taken)
+        taken = np.flatnonzero(self._open) if positions is None else np.asarray(positions, np.intp)
+        was_open = self._open[taken]
         self._open[taken] = False
-        if not self._open.any():
+        left = int(np.count_nonzero(self._open))
+        if self._left - left != len(taken):
+            self._open[taken] = was_open
+            closed = taken[~was_open]
+            raise LocalError(
+                f"push {closed[0]} is not in flight" if len(closed) else "a push cannot be settled twice"
+            )
+        self._left = left
+        if not left:
             self._windows._landed(self)  # noqa: SLF001
         return taken
-
-    def _require_open(self, positions: Index) -> None:
-        is_open = self._open[positions]
-        if not is_open.all():
-            raise LocalError(f"push {positions[~is_open][0]} is not in flight")
-        ordered = np.sort(positions)
-        if np.any(ordered[1:] == ordered[:-1]):
-            raise LocalError("a push is in flight once, and cannot be settled twice")
 
     def keys(self) -> Ints:
         """Window and counter, packed, of everything in flight."""

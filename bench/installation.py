@@ -79,6 +79,11 @@ stagger_s = 0
 """
 
 
+def mesh_or_cellular(number: int) -> LinkOptions:
+    """Three on a mesh to one on a cellular link, as docs/meter.md has them."""
+    return LinkOptions(profile="cellular" if number % 4 == 0 else "rf-mesh")
+
+
 def allow_connections(meters: int) -> None:
     """Both ends of each meter's connection are on this machine; children inherit the limit."""
     wanted = meters + 2_000

@@ -25,7 +25,7 @@ from pathlib import Path
 
 import httpx
 
-from installation import FLEET, SYSTEM, Installation, installed
+from installation import FLEET, SYSTEM, Installation, installed, mesh_or_cellular
 from urja.base import log
 from urja.meter.world import LinkOptions
 
@@ -82,9 +82,7 @@ def one(meters: int, options: argparse.Namespace) -> dict:
 
 def link_of(number: int) -> LinkOptions:
     """Every second house is on a wire, the others on mesh and cellular, three to one."""
-    if number % 2:
-        return LinkOptions()
-    return LinkOptions(profile="cellular" if number % 8 == 0 else "rf-mesh")
+    return LinkOptions() if number % 2 else mesh_or_cellular(number // 2)
 
 
 async def measure(folder: Path, options: argparse.Namespace) -> dict:
@@ -214,7 +212,7 @@ def credited(running: Installation) -> int:
 async def watch(running: Installation, wanted: int) -> None:
     lit = "SELECT count(*) FROM commands_command WHERE kind = 'connect' AND state = 'confirmed'"
     give_up = time.monotonic() + WATCH_S
-    while await asyncio.to_thread(running.scalar, lit) < wanted and time.monotonic() < give_up:
+    while await asyncio.to_thread(running.scalar, lit) < wanted and time.monotonic() < give_up:  # noqa: ASYNC110
         await asyncio.sleep(0.5)
 
 

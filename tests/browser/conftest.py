@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from socketserver import ThreadingMixIn
@@ -92,13 +93,9 @@ def site(home, tmp_path) -> Iterator[Site]:  # noqa: F811 - asks for the fixture
     of_connection.update(before)
 
 
-@pytest.fixture
-def chromium(site) -> Iterator:
-    """The browser; without one these tests are skipped, and in CI they fail.
-
-    It starts after everything that talks to the database from this thread and ends before: while Playwright runs,
-    its event loop runs here, and Django refuses a thread that has one.
-    """
+@contextmanager
+def browsing() -> Iterator:
+    """A browser; without one a test is skipped, and in CI it fails."""
     if not CHROMIUM.exists():
         message = f"no browser at {CHROMIUM}: install chromium or set URJA_CHROMIUM"
         if os.environ.get("CI") == "true":
@@ -111,3 +108,14 @@ def chromium(site) -> Iterator:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def chromium(site) -> Iterator:
+    """The browser for the site of this process.
+
+    It starts after everything that talks to the database from this thread and ends before: while Playwright runs,
+    its event loop runs here, and Django refuses a thread that has one.
+    """
+    with browsing() as browser:
+        yield browser

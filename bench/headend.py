@@ -417,7 +417,9 @@ def cpu_s(pid: int) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--connections", type=int, default=2_000)
-    parser.add_argument("--rounds", type=int, default=84, help="of one push per connection, warm-up included")
+    parser.add_argument(
+        "--rounds", type=int, default=204, help="of one push per connection, warm-up included"
+    )
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--no-peer", action="store_true")
     parser.add_argument("--serve", nargs=4, help=argparse.SUPPRESS)

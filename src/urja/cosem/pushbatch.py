@@ -301,17 +301,17 @@ class _Opening:
 
     def _open_alike(self, index: Rows, size: int) -> list[int]:
         """Open pushes of one size; returns the positions of those whose header is not the usual one."""
-        matrix = as_matrix(self._frames, index, size)[:, self._skip :]
+        frames = as_matrix(self._frames, index, size)
+        matrix = frames[:, self._skip :]
         fixed, expected, start = _usual_header(size - self._skip)
         usual = np.all(matrix[:, fixed] == expected, axis=1)
         odd: list[int] = index[~usual].tolist()
         if odd:
-            index, matrix = index[usual], matrix[usual]
+            index, frames, matrix = index[usual], frames[usual], matrix[usual]
         meters = self._meters.find(_cut(matrix[:, _TITLE]))
-        # By meter, and as they came where one meter sent several: its ciphers are in the cache when it is its turn,
-        # which is worth more than all else that happens here.
+        # By meter, and as they came where one meter sent several: the second finds the cipher in the cache.
         order = _order(meters)
-        matrix = matrix[order]
+        matrix = frames.take(order, axis=0)[:, self._skip :]
         counters = np.ascontiguousarray(matrix[:, start - _COUNTER_LENGTH : start]).view(">u4").ravel()
         alike = _Alike(index[order], matrix, start, meters[order], counters.astype(np.int64))
         alike = self._fresh(self._known(alike))

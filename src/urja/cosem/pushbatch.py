@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
-from itertools import repeat
 from typing import Final
 
 import numpy as np
@@ -39,7 +38,14 @@ from urja.cosem.layout import (
     by_length,
     sheets_of,
 )
-from urja.cosem.security import AUTHENTICATED_ENCRYPTED, SYSTEM_TITLE_LENGTH, TAG_LENGTH, Suite0Keys
+from urja.cosem.security import (
+    AUTHENTICATED_ENCRYPTED,
+    KEY_LENGTH,
+    SYSTEM_TITLE_LENGTH,
+    TAG_LENGTH,
+    Suite0Keys,
+)
+from urja.cosem.titles import TitleIndex
 from urja.cosem.window import VERDICTS, WIDTH, Flight, ReplayWindow, Verdict, Windows, packed
 
 # general-glo-ciphering (IEC 62056-5-3, 9.5): tag 0xDB, title length 8, title, content length, then the content:
@@ -55,6 +61,8 @@ _GCM_TAG_LENGTH: Final = 16
 _WORTH_A_MATRIX: Final = 8
 """Fewer pushes of one size are not worth the array operations."""
 _FIRST_ROOM: Final = 64
+_HEADER: Final = np.dtype(f"V{1 + KEY_LENGTH}")
+"""What GCM authenticates besides the text: security control and authentication key."""
 
 type _Encrypt = Callable[[bytes, bytes, bytes | None], bytes]
 
@@ -88,10 +96,10 @@ class PushMeters:
 
     def __init__(self) -> None:
         self.windows = Windows()
-        self._row_of: dict[bytes, int] = {}
+        self._row_of = TitleIndex()
         self._layout_sets: list[LayoutSet] = []
         self._encrypt = np.empty(_FIRST_ROOM, object)
-        self._header = np.empty(_FIRST_ROOM, object)
+        self._header = np.zeros(_FIRST_ROOM, _HEADER)
         self._layouts = np.zeros(_FIRST_ROOM, np.intp)
         self._refs = np.zeros(_FIRST_ROOM, np.int64)
 
@@ -125,7 +133,7 @@ class PushMeters:
         self._header[row] = bytes([_CONTROL]) + keys.gak
         self._layouts[row] = self._number_of(layouts)
         self._refs[row] = ref
-        self._row_of[title] = row
+        self._row_of.put(title, row)
         return row
 
     def change(self, title: bytes, layouts: LayoutSet) -> None:
@@ -134,17 +142,18 @@ class PushMeters:
 
     def discard(self, title: bytes) -> None:
         """Forget a meter and its keys, if it is known. What is in flight may still be settled."""
-        row = self._row_of.pop(title, None)
+        row = self._row_of.pop(title)
         if row is not None:
-            self._encrypt[row] = self._header[row] = None
+            self._encrypt[row] = None
+            self._header[row] = bytes(_HEADER.itemsize)
 
     def window(self, title: bytes) -> ReplayWindow:
         """A copy of a meter's window as it is now. KeyError for one that is not known."""
         return self.windows.at(self._row_of[title])
 
-    def find(self, titles: Sequence[bytes]) -> Rows:
-        """The rows of these meters; -1 for one that is not known."""
-        return np.fromiter(map(self._row_of.get, titles, repeat(-1)), np.intp, len(titles))
+    def find(self, titles: Bytes) -> Rows:
+        """The rows of the meters with these titles, one to a line; -1 for one that is not known."""
+        return self._row_of.find(np.ascontiguousarray(titles).view(np.uint64).ravel())
 
     def ciphers(self, rows: Rows) -> tuple[list[_Encrypt], list[bytes]]:
         """Per row: GCM encryption, additional data."""
@@ -308,7 +317,7 @@ class _Opening:
         odd: list[int] = index[~usual].tolist()
         if odd:
             index, frames, matrix = index[usual], frames[usual], matrix[usual]
-        meters = self._meters.find(_cut(matrix[:, _TITLE]))
+        meters = self._meters.find(matrix[:, _TITLE])
         # By meter, and as they came where one meter sent several: the second finds the cipher in the cache.
         order = _order(meters)
         matrix = frames.take(order, axis=0)[:, self._skip :]
@@ -389,7 +398,7 @@ class _Opening:
             batch.reject(index, Reason.MALFORMED, error)
             return None
         title, counter = push.system_title, push.counter
-        row = self._meters.find([title])
+        row = self._meters.find(np.frombuffer(title, np.uint8))
         if row[0] < 0:
             _reject_unknown(batch, index, title)
             return None

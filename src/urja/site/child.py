@@ -6,6 +6,7 @@ through an inherited pipe.
 
 import asyncio
 import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -342,12 +343,20 @@ def telling_line(text: str) -> str:
 
 
 def pipe_with(payload: bytes) -> int:
-    """The reading end of a pipe that holds `payload` and nothing after it."""
+    """The reading end of a pipe that holds `payload` and nothing after it.
+
+    Raises OSError where the kernel grants no pipe so large: 1 MiB at least, unless it is told otherwise.
+    """
     reader, writer = os.pipe()
     try:
-        # Within the pipe's own buffer (64 KiB on Linux) nobody needs to read for the write to return.
+        # Within the pipe's own buffer nobody needs to read for the write to return.
+        if len(payload) > fcntl.fcntl(writer, fcntl.F_GETPIPE_SZ):
+            fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, len(payload))
         os.set_blocking(writer, False)
-        assert os.write(writer, payload) == len(payload), "the payload is larger than a pipe holds"
+        assert os.write(writer, payload) == len(payload), "the payload is larger than the pipe"
+    except BaseException:
+        os.close(reader)
+        raise
     finally:
         os.close(writer)
     return reader

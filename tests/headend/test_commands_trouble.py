@@ -18,7 +18,8 @@ from tests.stream.servers import PASSWORDS
 from urja.base.clock import SteppedClock
 from urja.headend import orders as carrying
 from urja.headend.memory import REMEMBERED
-from urja.stream import User, connect
+from urja.headend.orders import Orders
+from urja.stream import Broker, User, connect
 from urja.stream.errors import NotPermitted
 from urja.stream.orders import Progress, SignedOrder, sign
 
@@ -384,8 +385,39 @@ class TestLease:
             [end] = await desk.end_of(order)
         assert end.state == "confirmed"
         # It was given back.
-        assert await other.take_lease(house.entry().key, "other") is not None
+        taken = await other.take_lease(house.entry().key, "other")
         await other.close()
+        assert taken is not None
+
+    async def test_a_head_end_that_stops_gives_back_what_it_is_giving_back(
+        self, start_headend, desk, house, nats_server, monkeypatch
+    ):
+        order = house.order("disconnect")
+        giving, stopping = asyncio.Event(), asyncio.Event()
+        free = Broker.free_lease
+
+        async def slowly(broker, key, revision):
+            giving.set()
+            await stopping.wait()
+            await free(broker, key, revision)
+
+        monkeypatch.setattr(Broker, "free_lease", slowly)
+        stop = Orders.stop
+
+        async def stopped(orders):
+            ending = asyncio.ensure_future(stop(orders))
+            await asyncio.sleep(0)  # the tasks are cancelled: one turn of the loop
+            stopping.set()
+            await ending
+
+        monkeypatch.setattr(Orders, "stop", stopped)
+        async with start_headend(), house.listening():
+            await desk.send(order)
+            await giving.wait()
+        other = await nats_server.connect(User.HEADEND)
+        taken = await other.take_lease(house.entry().key, "other")
+        await other.close()
+        assert taken is not None
 
 
 class TestBadLinks:

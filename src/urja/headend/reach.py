@@ -68,7 +68,13 @@ class Reach:
         try:
             yield
         finally:
-            await self._give_back(meter.entry.key, revision)
+            giving = asyncio.ensure_future(self._give_back(meter.entry.key, revision))
+            try:
+                await asyncio.shield(giving)
+            except asyncio.CancelledError:
+                # A head end that stops leaves no lease behind: nobody else could talk to the meter until its end.
+                await giving
+                raise
 
     async def _give_back(self, key: str, revision: int) -> None:
         try:

@@ -73,6 +73,11 @@ def open_page(site, chromium):
     """Opens windows that report whatever a browser complains about."""
     contexts, complaints = [], []
 
+    def complain(request) -> None:
+        # A window that goes elsewhere gives up what it was still fetching, as its icon.
+        if request.failure != "net::ERR_ABORTED":
+            complaints.append(f"failed: {request.url}: {request.failure}")
+
     def make(device: Device):
         context = chromium.new_context(
             viewport={"width": device.width, "height": HEIGHTS[device.width]},
@@ -86,7 +91,7 @@ def open_page(site, chromium):
         page = context.new_page()
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
+        page.on("requestfailed", complain)
         return page
 
     yield make

@@ -6,7 +6,7 @@ Business time is an argument of everything; nothing here sleeps, listens or asks
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from urja.cosem import axdr
@@ -148,10 +148,6 @@ class Meter:
     def live_through(self, now: datetime) -> None:
         """Run to a UTC instant as if every push on the way had been lost: a past that nobody listened to."""
         self.engine.run_to(int(now.timestamp()))
-
-    def next_wake(self) -> datetime:
-        """When the meter has something to say or to do by itself: not before."""
-        return datetime.fromtimestamp(self.engine.next_wake_s(), UTC)
 
     @property
     def has_pushes(self) -> bool:

@@ -165,10 +165,6 @@ class Supply:
         needed = bisect_right(self.gates, instant_s, key=lambda gate: gate.since_s) - 1
         del self.gates[: max(needed, 0)]
 
-    def write_truth_to(self, sink: TruthSink) -> None:
-        """Send the truth of intervals closed from here on to `sink`."""
-        self._sink = sink
-
     def run_to(self, instant_s: int) -> None:
         """Draw up to an instant under the present state of grid and relay."""
         if instant_s < self._cursor_s:

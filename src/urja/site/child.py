@@ -57,10 +57,6 @@ class Health(StrEnum):
     SILENT = "silent"
 
 
-class StartFailed(Exception):  # noqa: N818
-    """A child did not become ready; the message says why."""
-
-
 Probe = Callable[[], Awaitable[Health]]
 
 

@@ -209,14 +209,11 @@ def test_queries(home):
     assert queries.last_carried_out([home.device_id]) == {home.device_id: cut}
     assert [command.kind for command in queries.unfinished([home.device_id])] == ["connect", "read_object"]
     assert list(queries.unfinished(kind="connect")) == [back]
-    assert list(queries.cuts_since(START)) == [cut]
     assert queries.waiting_for_person() == []
     send()
     record(report(back, "waiting_for_person"))
     assert queries.waiting_for_person() == [back]
-    assert (
-        len(queries.of_account(home.account_id)) == len(queries.of_service_point(home.service_point_id)) == 3
-    )
+    assert len(queries.of_account(home.account_id)) == 3
 
 
 def test_one_work_order_is_open_at_a_time(home):

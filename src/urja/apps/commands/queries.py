@@ -1,12 +1,10 @@
 """The reading side of the commands."""
 
 from collections.abc import Iterable
-from datetime import datetime
 
 from django.db.models import QuerySet
 
 from urja.apps.commands.models import (
-    DISCONNECT,
     SUPPLY_KINDS,
     UNFINISHED,
     Command,
@@ -51,13 +49,6 @@ def unfinished(device_ids: Iterable[int] | None = None, kind: str | None = None)
     return found if kind is None else found.filter(kind=kind)
 
 
-def of_service_point(service_point_id: int, limit: int = 50) -> list[Command]:
-    """The last commands at a service point, newest first."""
-    return list(
-        Command.objects.filter(service_point_id=service_point_id).order_by("-issued_at", "-id")[:limit]
-    )
-
-
 def of_account(account_id: int, limit: int = 50) -> list[Command]:
     """The last commands that were given because of an account, newest first."""
     return list(Command.objects.filter(account_id=account_id).order_by("-issued_at", "-id")[:limit])
@@ -73,13 +64,6 @@ def waiting_for_person() -> list[Command]:
         Command.objects.filter(kind__in=SUPPLY_KINDS).order_by("device_id", "-sequence").distinct("device_id")
     )
     return [found for found in newest if found.state == State.WAITING_FOR_PERSON]
-
-
-def cuts_since(at: datetime) -> QuerySet[Command]:
-    """Cuts that were carried out since an instant, newest first."""
-    return Command.objects.filter(kind=DISCONNECT, state=State.CONFIRMED, ended_at__gte=at).order_by(
-        "-ended_at"
-    )
 
 
 def open_work_orders() -> QuerySet[WorkOrder]:

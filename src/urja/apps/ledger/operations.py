@@ -49,24 +49,18 @@ def request_credit(
     if amount_minor <= 0:
         raise LedgerError(f"a credit is a positive amount in minor units, not {amount_minor}")
     content = {"account": account_id, "amount_minor": amount_minor, "kind": kind, "reference": reference}
-    digest = content_hash(content)
-    request = CreditRequest(
-        id=_next_ids(bucket_of(account_id), 1)[0],
-        account_id=account_id,
-        amount_minor=amount_minor,
-        kind=kind,
-        reference=reference,
-        idempotency_key=idempotency_key,
-        input_hash=digest,
-        correlation=correlation,
-        requested_at=requested_at,
+    return _recorded(
+        CreditRequest(
+            account_id=account_id,
+            amount_minor=amount_minor,
+            kind=kind,
+            reference=reference,
+            idempotency_key=idempotency_key,
+            correlation=correlation,
+            requested_at=requested_at,
+        ),
+        content,
     )
-    with transaction.atomic():
-        CreditRequest.objects.bulk_create([request], ignore_conflicts=True)
-        recorded = CreditRequest.objects.get(idempotency_key=idempotency_key)
-    if bytes(recorded.input_hash) != digest:
-        raise IdempotencyError(idempotency_key)
-    return recorded
 
 
 def request_debit(
@@ -93,24 +87,31 @@ def request_debit(
         "reverses": reverses,
         "reference": reference,
     }
-    digest = content_hash(content)
-    request = DebitRequest(
-        id=_next_ids(bucket_of(account_id), 1)[0],
-        account_id=account_id,
-        amount_minor=amount_minor,
-        kind=kind,
-        reverses=reverses,
-        reference=reference,
-        idempotency_key=idempotency_key,
-        input_hash=digest,
-        correlation=correlation,
-        requested_at=requested_at,
+    return _recorded(
+        DebitRequest(
+            account_id=account_id,
+            amount_minor=amount_minor,
+            kind=kind,
+            reverses=reverses,
+            reference=reference,
+            idempotency_key=idempotency_key,
+            correlation=correlation,
+            requested_at=requested_at,
+        ),
+        content,
     )
+
+
+def _recorded[Request: (CreditRequest, DebitRequest)](request: Request, content: dict[str, Any]) -> Request:
+    """The request as it stands under its key: this one, or the first if it was made of the same content."""
+    request.id = _next_ids(bucket_of(request.account_id), 1)[0]
+    request.input_hash = content_hash(content)
+    requests = type(request).objects
     with transaction.atomic():
-        DebitRequest.objects.bulk_create([request], ignore_conflicts=True)
-        recorded = DebitRequest.objects.get(idempotency_key=idempotency_key)
-    if bytes(recorded.input_hash) != digest:
-        raise IdempotencyError(idempotency_key)
+        requests.bulk_create([request], ignore_conflicts=True)
+        recorded = requests.get(idempotency_key=request.idempotency_key)
+    if bytes(recorded.input_hash) != request.input_hash:
+        raise IdempotencyError(request.idempotency_key)
     return recorded
 
 

@@ -67,11 +67,6 @@ def order_of(account_id: int, order_id: int) -> Order | None:
     return Order.objects.filter(account_id=account_id, id=order_id).first()
 
 
-def last_recharge_of(account_id: int) -> Order | None:
-    """The newest order that was paid."""
-    return next(iter(recharges(account_id, 1)), None)
-
-
 def attempt_of(order: Order) -> Payment | None:
     """The payment that says most about an order: the one that was credited, or the newest."""
     return order.payments.order_by("credit_id", "-created_at", "-id").first()

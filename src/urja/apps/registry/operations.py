@@ -191,20 +191,6 @@ def end_device_period(device_id: int, ended_at: datetime) -> DevicePeriod:
     return period
 
 
-def end_agreement(agreement_id: int, ended_at: datetime) -> Agreement:
-    """End a supply agreement at `ended_at`; raises NoOpenPeriod where it has ended."""
-    with transaction.atomic():
-        agreement = Agreement.objects.select_for_update().filter(id=agreement_id, valid_to=None).first()
-        if agreement is None or ended_at <= agreement.valid_from:
-            raise NoOpenPeriod(f"agreement {agreement_id} is not one that could end at {ended_at}")
-        agreement.valid_to = ended_at
-        agreement.save(update_fields=["valid_to"])
-        _bump_revision()
-        with connection.cursor() as cursor:
-            open_accrual(cursor, agreement.id, ended_at, settings.URJA_TIMEZONE)
-    return agreement
-
-
 def put_up_transformer(
     code: str, *, feeder: str, name: str = "", recorded_at: datetime, actor: str
 ) -> Transformer:
@@ -220,16 +206,6 @@ def put_up_transformer(
     if known.feeder != feeder:
         raise TransformerConflict(f"transformer {code} hangs on feeder {known.feeder}, not on {feeder}")
     return known
-
-
-def feed_from(service_point_id: int, transformer: Transformer | None) -> None:
-    """Say which transformer feeds a service point; its meters are projected anew."""
-    with transaction.atomic():
-        ServicePoint.objects.filter(id=service_point_id).update(transformer=transformer)
-        for device_id in DevicePeriod.objects.filter(
-            service_point_id=service_point_id, valid_to=None
-        ).values_list("device_id", flat=True):
-            _changed(device_id)
 
 
 def project_all_again() -> int:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, QuerySet
 
 from urja.apps.registry.models import (
     AccountAccess,
@@ -38,15 +38,6 @@ def agreement_at(account_id: int, at: datetime) -> Agreement | None:
         .order_by("-valid_from")
         .first()
     )
-
-
-def active_agreements(at: datetime) -> QuerySet[Agreement]:
-    """The agreements in force at an instant, in the order of their keys."""
-    return Agreement.objects.filter(Q(valid_to=None) | Q(valid_to__gt=at), valid_from__lte=at).order_by("id")
-
-
-def meter_by_serial(serial: str) -> Device | None:
-    return Device.objects.filter(serial=serial).first()
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,8 @@ def measure(cluster, options) -> dict:
     owner = prepare(cluster)
     with psycopg.connect(owner, autocommit=True) as connection:
         seed(connection, options.meters)
-        connection.execute("UPDATE registry_agreement SET tariff_code = 'demo-domestic'")
+        connection.execute("ALTER TABLE registry_agreement_terms DISABLE TRIGGER registry_remember")
+        connection.execute("UPDATE registry_agreement_terms SET tariff_code = 'demo-domestic'")
         connection.execute("UPDATE readings_accrual SET watermark_at = %s, latest_end_at = %s", [NOW, NOW])
         load_rules()
         from urja.pipeline import decide

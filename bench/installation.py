@@ -274,9 +274,11 @@ ADOPTION = """
     INSERT INTO ledger_account (id, bucket, kind, code, currency, balance_minor, last_seq, last_hash, last_batch,
             opened_at)
         SELECT key, n %% 1024, 'consumer', '', 'INR', 0, 0, %(chain)s, 0, %(at)s FROM n;
-    INSERT INTO registry_agreement (id, service_point_id, account_id, tariff_code, sanctioned_load_w, valid_from,
-            recorded_at, actor)
-        SELECT key, key, key, 'demo-domestic', 5000, %(at)s, %(at)s, 'bench' FROM n;
+    INSERT INTO registry_agreement (id, service_point_id, account_id, valid_from, recorded_at, actor)
+        SELECT key, key, key, %(at)s, %(at)s, 'bench' FROM n;
+    INSERT INTO registry_agreement_terms (id, agreement_id, tariff_code, sanctioned_load_w, valid_from, recorded_at,
+            actor)
+        SELECT key, key, 'demo-domestic', 5000, %(at)s, %(at)s, 'bench' FROM n;
     INSERT INTO readings_register (service_point_id, device_id, read_at, import_wh, correlation, received_at, kind,
             version, status, source, clock_status)
         SELECT key, key, %(at)s, %(start)s - used_wh, 0, %(at)s, 5, 1, 1, 3, 0 FROM n;

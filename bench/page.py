@@ -51,7 +51,7 @@ BAR_RATIO, GOAL_P95_MS = 0.6, 50
 ROUND = 200
 """Requests of each page in one run."""
 FIRST_COPY = 1_000_000
-SLOTS = 8
+SLOTS = 16
 """Copies take ids from `FIRST_COPY` on, so many apiece."""
 
 
@@ -112,10 +112,10 @@ def live(cluster: Cluster) -> Any:
             email="model@example.org",
             credit_minor=300_000,
             transformer="T1",
+            bucket=0,
         ),
         recorded_at=START,
         actor="bench",
-        bucket=0,
     )
     energy, register_wh = random.Random(1), 0
     conninfo = cluster.conninfo(dbname="town", user="urja_pipeline", password=PASSWORD)
@@ -233,10 +233,16 @@ class Copier:
             system_title="decode(lpad(to_hex(g.k), 16, '0'), 'hex')",
         )
         self.copy("registry_device_period", f"device_id = {house.device_id}", count, id=self.key(5))
+        self.copy("registry_person", f"user_id = {house.user_id}", count, id=self.key(8), user_id=user)
         self.copy("registry_agreement", f"id = {house.agreement_id}", count, id=self.key(3))
+        self.copy("registry_agreement_terms", f"agreement_id = {house.agreement_id}", count, id=self.key(9))
         self.copy("ledger_account", f"id = {house.account_id}", count, id=self.key(4), bucket=bucket)
         self.copy(
-            "registry_account_access", f"account_id = {house.account_id}", count, id=self.key(6), user_id=user
+            "registry_account_access",
+            f"account_id = {house.account_id}",
+            count,
+            id=self.key(6),
+            person_id=self.key(8),
         )
         for table in ("ledger_close", "ledger_rated", "readings_accrual"):
             self.copy(table, f"agreement_id = {house.agreement_id}", count)

@@ -1,8 +1,10 @@
 """A street of adopted meters for tests, and rows as the pipeline would place them."""
 
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+from django.db import connection, transaction
 
 from urja.apps.readings import staging
 from urja.apps.readings.kinds import BLOCK_LOAD_D1, Status
@@ -32,8 +34,9 @@ def adopt(number=1, *, valid_from=START, register_wh=10_000, bucket=7, credit_mi
         "person_name": f"Person {number}",
         "email": f"person{number}@example.org",
         "credit_minor": credit_minor,
+        "bucket": bucket,
     }
-    return adopt_meter(Adoption(**(values | changes)), recorded_at=valid_from, actor="test", bucket=bucket)
+    return adopt_meter(Adoption(**(values | changes)), recorded_at=valid_from, actor="test")
 
 
 def seconds(instant):
@@ -94,3 +97,39 @@ def accruals(connection):
         "SELECT agreement_id, period, watermark_at, energy_wh, estimated_wh, anchor_at, latest_end_at"
         " FROM readings_accrual ORDER BY 1, 2"
     ).fetchall()
+
+
+@contextmanager
+def by_hand():
+    """Changes of registry rows that no operation makes; the database refuses them otherwise."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT set_config('urja.operation', '1', true), set_config('urja.known_at', %s, true)",
+            [START.isoformat()],
+        )
+        yield
+
+
+def remove(number, at, register_wh=None):
+    """Take a meter of the street away."""
+    from urja.apps.registry.operations import RemoveMeter, perform
+
+    removal = RemoveMeter(serial=f"URJ{number:08}", removed_at=at, register_wh=register_wh)
+    return perform(removal, recorded_at=at, actor="test")
+
+
+def install(number, at, *, place, register_wh=0, role="billing"):
+    """Put a meter of the street where another one of it was adopted."""
+    from urja.apps.registry.operations import InstallMeter, perform
+
+    return perform(
+        InstallMeter(
+            serial=f"URJ{number:08}",
+            consumer_number=f"URJ{place:08}",
+            installed_at=at,
+            register_wh=register_wh,
+            role=role,
+        ),
+        recorded_at=at,
+        actor="test",
+    )

@@ -5,7 +5,7 @@ from datetime import timedelta
 import numpy as np
 import psycopg
 import pytest
-from tests.apps.street import HALF_HOUR, START, ZONE, adopt, seconds
+from tests.apps.street import HALF_HOUR, START, ZONE, adopt, install, remove, seconds
 
 from urja.pipeline.ingest import Ingest, Ingester
 from urja.pipeline.stage import Session
@@ -195,19 +195,9 @@ def test_a_meter_adopted_since_is_known_at_once(ingester):
 
 
 def test_a_check_meter_is_stored_and_not_billed(ingester, connection):
-    from urja.apps.registry.models import Device, DeviceRole, ServicePoint
-    from urja.apps.registry.operations import end_device_period, install_device
-
     home, other = adopt(1), adopt(2, valid_from=START - timedelta(days=1))
-    end_device_period(other.device_id, START)
-    install_device(
-        Device.objects.get(id=other.device_id),
-        ServicePoint.objects.get(id=home.service_point_id),
-        DeviceRole.CHECK,
-        START,
-        recorded_at=START,
-        actor="test",
-    )
+    remove(2, START)
+    install(2, START, place=1, role="check")
     outcome = ingester.apply([block_batch((home.device_id, START, 100), (other.device_id, START, 98))], NOW)
     assert outcome.stored.inserted == 2
     assert connection.execute(

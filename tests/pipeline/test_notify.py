@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.apps.street import START, adopt
+from tests.apps.street import START, adopt, by_hand
 from tests.pipeline.test_post import load as load_tariff
 from tests.sandbox.conftest import KEYS, WEBHOOK_SECRET, Receiver, arguments
 
@@ -380,11 +380,15 @@ async def test_a_number_that_the_service_refuses_ends_at_once(open_desk):
 
 
 async def test_nobody_to_write_to_and_nothing_to_send_with(open_desk, account):
-    from urja.apps.registry.models import AccountAccess
+    from urja.apps.registry.models import Person
     from urja.pipeline.notify import Notify
 
+    def unreachable():
+        with by_hand():
+            Person.objects.update(phone=None, language="hi")
+
     async with open_desk() as desk:
-        await AccountAccess.objects.all().aupdate(phone=None, language="hi")
+        await sync_to_async(unreachable)()
         id_ = await desk.ask_for()
         await desk.run()
         notice = await desk.notice(id_)

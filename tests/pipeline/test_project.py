@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from tests.apps.street import START, adopt
+from tests.apps.street import START, adopt, remove
 
 from urja.stream.errors import BrokerUnavailable
 
@@ -50,15 +50,13 @@ def run(stage):
 
 
 def test_meters_are_projected_once_and_again_when_they_change(database, store):
-    from urja.apps.registry.operations import end_device_period
-
     made = adopt(1, bucket=700)
     stage = project(store)
     assert run(stage).done == 1
     (entry,) = store.entries.values()
     assert (entry.device_id, entry.bucket, entry.active) == (made.device_id, 700, True)
     assert run(stage).done == 0
-    end_device_period(made.device_id, START + timedelta(days=1))
+    remove(1, START + timedelta(days=1))
     assert run(stage).done == 1
     (entry,) = store.entries.values()
     assert (entry.bucket, entry.active) == (700, False)

@@ -60,7 +60,7 @@ def test_the_web_inserts_no_entry(posted):
         "DELETE FROM ledger_account",
         "DELETE FROM readings_interval",
         "UPDATE readings_interval SET version = 9",
-        "UPDATE registry_agreement SET tariff_code = 'free'",
+        "UPDATE registry_history SET row = '{}'",
         "CREATE TABLE mine (n int)",
         "SET session_replication_role = replica",
     ],

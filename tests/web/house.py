@@ -32,7 +32,7 @@ def build(connect) -> House:
     """Adopt, read and post. `connect(role)` gives a connection; Django's own is the owner's."""
     from django.contrib.auth import get_user_model
 
-    from urja.apps.registry.models import AccountAccess
+    from urja.apps.registry.models import AccountAccess, Person
     from urja.apps.registry.queries import accesses_of
     from urja.apps.tariffs.operations import load_document
     from urja.apps.tariffs.queries import bundled_documents
@@ -55,7 +55,9 @@ def build(connect) -> House:
     access = accesses_of(own.user_id).get()
     AccountAccess.objects.create(
         id=access.id + 1000,
-        user=member,
+        person=Person.objects.create(
+            id=access.id + 1001, user=member, name="Meena", recorded_at=START, actor="test"
+        ),
         account_id=own.account_id,
         role="member",
         recorded_at=START,

@@ -272,8 +272,10 @@ def test_whoever_only_works_here_is_led_to_the_console(someone, at_noon, databas
     assert (led.status_code, led["Location"]) == (302, "/console/")
     assert "My own connection" not in text_of(operator.get("/console/"))
     with database_of_town("urja_owner") as owner:
+        owner.execute("SET urja.operation = 1; SET urja.known_at = '2026-03-01 00:00Z'")
         owner.execute(
-            "UPDATE registry_account_access SET user_id = %s WHERE account_id = %s",
+            "UPDATE registry_person p SET user_id = %s FROM registry_account_access x "
+            "WHERE x.person_id = p.id AND x.account_id = %s",
             [at_noon.operator_id, at_noon.adopted[0].account_id],
         )
     assert operator.get("/").status_code == 200

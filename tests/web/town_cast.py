@@ -81,10 +81,10 @@ def hang_source(number, transformer):
             valid_from=START,
             premise_name=f"Transformer {transformer}",
             transformer=transformer,
+            bucket=3,
         ),
         recorded_at=START,
         actor="test",
-        bucket=3,
     )
 
 

@@ -605,5 +605,6 @@ def _adopt(meters: Sequence[Identity], seed: int, now: datetime) -> None:
             email=f"{meter.serial}@street.example",
             credit_minor=chance.randrange(30_000, 160_000),
             address=meter.listen,
+            bucket=chance.randrange(BUCKETS),
         )
-        adopt_meter(adoption, recorded_at=now, actor="world", bucket=chance.randrange(BUCKETS))
+        adopt_meter(adoption, recorded_at=now, actor="world")

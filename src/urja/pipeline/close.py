@@ -18,6 +18,7 @@ from django.db import connection, transaction
 from urja.apps.ledger import operations, queries, usage
 from urja.apps.ledger.usage import Rating
 from urja.apps.readings.accrual import PeriodEnergy
+from urja.apps.registry import queries as registry
 from urja.apps.registry.models import Agreement
 from urja.apps.tariffs import queries as tariffs
 from urja.base.ids import bucket_of
@@ -77,7 +78,7 @@ def _due(now: datetime) -> list[tuple[Agreement, date]]:
         )
         closed = dict(cursor.fetchall())
     due = []
-    for agreement in Agreement.objects.filter(id__in=closed).order_by("id"):
+    for agreement in registry.with_terms(Agreement.objects.filter(id__in=closed).order_by("id")):
         day = _next_day(agreement, closed[agreement.id])
         if day in usage.days_of(agreement):
             due.append((agreement, day))
@@ -313,7 +314,7 @@ class _Shown:
             "period": [self.period.first, self.period.end],
             "billed": [self.rating.target.billed.first, self.rating.target.billed.end],
             "through": self.rating.target.through,
-            "load_w": self.agreement.sanctioned_load_w,
+            "load_w": usage.load_w(self.agreement, self.day),
             "tariffs": [
                 {
                     "code": tariff.code,

@@ -172,7 +172,7 @@ def _adopt_all(administration: Administration, meters: list[Meter]) -> int:
             try:
                 tariffs.versions_in_force(meter.tariff, day, day)
                 adoption = _adoption(meter, administration, since)
-                adopt_meter(adoption, recorded_at=now, actor="urja meter adopt", bucket=meter.bucket)
+                adopt_meter(adoption, recorded_at=now, actor="urja meter adopt")
             except AlreadyAdopted:
                 known += 1
             except UnknownTariffError as error:
@@ -210,4 +210,5 @@ def _adoption(meter: Meter, administration: Administration, since: datetime) -> 
         premise_name=meter.premise,
         consumer_number=meter.consumer_number,
         address=meter.address,
+        bucket=meter.bucket,
     )

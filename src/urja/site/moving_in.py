@@ -42,10 +42,10 @@ def move_in(town: Town, *, kek: bytes, seed: int, installed_at: datetime, now: d
     stamp: dict[str, Any] = {"recorded_at": now, "actor": ACTOR}
     for post in town.posts:
         put_up_transformer(post.transformer.id, feeder=post.transformer.feeder, **stamp)
-        meter = _network_meter(post, kek, installed_at)
-        hang_network_meter(meter, bucket=buckets.randrange(BUCKETS), **stamp)
+        meter = _network_meter(post, kek, installed_at, buckets.randrange(BUCKETS))
+        hang_network_meter(meter, **stamp)
     for house in town.houses:
-        adopt_meter(_adoption(house, kek, installed_at), bucket=buckets.randrange(BUCKETS), **stamp)
+        adopt_meter(_adoption(house, kek, installed_at, buckets.randrange(BUCKETS)), **stamp)
     employ(OPERATOR, "Operator")
 
 
@@ -64,17 +64,19 @@ def _hanging(meter: Identity, transformer: str | None, kek: bytes, installed_at:
     }
 
 
-def _network_meter(post: Post, kek: bytes, installed_at: datetime) -> Hanging:
+def _network_meter(post: Post, kek: bytes, installed_at: datetime, bucket: int) -> Hanging:
     return Hanging(
         **_hanging(post.meter, post.transformer.id, kek, installed_at),
+        bucket=bucket,
         max_power_w=TRANSFORMER_MAX_POWER_W,
         premise_name=f"Transformer {post.transformer.id}",
     )
 
 
-def _adoption(house: House, kek: bytes, installed_at: datetime) -> Adoption:
+def _adoption(house: House, kek: bytes, installed_at: datetime, bucket: int) -> Adoption:
     return Adoption(
         **_hanging(house.meter, house.meter.transformer, kek, installed_at),
+        bucket=bucket,
         max_power_w=HOUSE_MAX_POWER_W,
         tariff_code=TARIFF,
         sanctioned_load_w=house.sanctioned_load_w,

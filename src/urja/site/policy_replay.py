@@ -219,12 +219,13 @@ def histories(connection: Connection, currency: str, begin: datetime, end: datet
 def _accounts(connection: Connection, currency: str, end: datetime) -> dict[int, History]:
     """Terms by account, with the load of its last agreement before `end`; nothing of its past yet."""
     rows = connection.execute(
-        "SELECT DISTINCT ON (a.id) a.id, g.sanctioned_load_w, coalesce(t.category, ''), "
+        "SELECT DISTINCT ON (a.id) a.id, m.sanctioned_load_w, coalesce(t.category, ''), "
         "coalesce(t.flags, '[]'), t.converted_at FROM ledger_account a "
         "JOIN registry_agreement g ON g.account_id = a.id AND g.valid_from < %s "
+        "JOIN registry_agreement_terms m ON m.agreement_id = g.id AND m.valid_from < %s "
         "LEFT JOIN supply_terms t ON t.account_id = a.id "
-        "WHERE a.kind = 'consumer' AND a.currency = %s ORDER BY a.id, g.valid_from DESC",
-        [end, currency],
+        "WHERE a.kind = 'consumer' AND a.currency = %s ORDER BY a.id, g.valid_from DESC, m.valid_from DESC",
+        [end, end, currency],
     )
     return {
         account_id: History(

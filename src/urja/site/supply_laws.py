@@ -369,11 +369,11 @@ def _last_window(books: _Books, rules: _Rules) -> tuple[datetime, datetime] | No
 
 
 _DUE = """
-SELECT g.account_id, coalesce(t.code, '') AS transformer FROM registry_agreement g
+SELECT g.account_id, coalesce(t.transformer, '') AS transformer FROM registry_agreement g
 JOIN registry_service_point p ON p.id = g.service_point_id
 JOIN registry_device_period d ON d.service_point_id = p.id AND d.role = 1 AND d.valid_to IS NULL
 JOIN registry_device v ON v.id = d.device_id AND v.load_switch
-LEFT JOIN registry_transformer t ON t.id = p.transformer_id
+LEFT JOIN registry_fed_by t ON t.service_point_id = p.id
 LEFT JOIN supply_terms m ON m.account_id = g.account_id
 JOIN readings_accrual r ON r.agreement_id = g.id AND r.latest
 LEFT JOIN ledger_close k ON k.agreement_id = g.id

@@ -191,8 +191,9 @@ def _rated_periods(connection: Connection) -> Iterator[_RatedPeriod]:
         texts.setdefault(code, []).append((f"{version}:{sha256[:16]}", text))
     rows = connection.execute(
         "SELECT r.agreement_id, r.period_start, r.billed_first, r.billed_end, r.through, r.uses, r.versions, "
-        "a.tariff_code, a.sanctioned_load_w "
-        "FROM ledger_rated r JOIN registry_agreement a ON a.id = r.agreement_id ORDER BY 1, 2"
+        "t.tariff_code, t.sanctioned_load_w FROM ledger_rated r CROSS JOIN LATERAL ("
+        "SELECT tariff_code, sanctioned_load_w FROM registry_agreement_terms a WHERE a.agreement_id = r.agreement_id "
+        "ORDER BY a.valid_from DESC LIMIT 1) t ORDER BY 1, 2"
     ).fetchall()
     for agreement_id, start, first, end, through, uses, versions, code, load_w in rows:
         yield _RatedPeriod(

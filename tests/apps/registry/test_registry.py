@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import psycopg
 import pytest
-from tests.apps.street import START, adopt
+from tests.apps.street import START, adopt, by_hand, install, remove
 
 from urja.base.ids import bucket_of
 
@@ -55,12 +55,11 @@ def test_the_same_meter_twice_changes_nothing(database):
 
 
 def test_a_failing_adoption_leaves_nothing(database):
-    from django.db import IntegrityError
-
     from urja.apps.ledger.models import Account
+    from urja.apps.registry.errors import Refused
     from urja.apps.registry.models import Premise
 
-    with pytest.raises(IntegrityError):
+    with pytest.raises(Refused, match="more than 0 W"):
         adopt(1, sanctioned_load_w=0)
     assert Premise.objects.count() == Account.objects.count() == 0
 
@@ -82,11 +81,8 @@ PERIOD = (
 def test_periods_of_one_role_or_one_device_do_not_overlap(database, place, device, role, refused):
     made = {"first": adopt(1), "second": adopt(2)}
     end = START + timedelta(days=10)
+    remove(2, end)
     with database.connect() as connection:
-        connection.execute(
-            "UPDATE registry_device_period SET valid_to = %s WHERE device_id = %s",
-            [end, made["second"].device_id],
-        )
         row = [1, made[place].service_point_id, made[device].device_id, role]
         if place == "second":
             row[2] = made["first"].device_id
@@ -99,36 +95,39 @@ def test_periods_of_one_role_or_one_device_do_not_overlap(database, place, devic
 
 
 def test_a_period_may_begin_where_another_ends(database):
-    from urja.apps.registry.errors import NoOpenPeriod, PeriodOverlap
-    from urja.apps.registry.models import Device, DeviceRole, ServicePoint
-    from urja.apps.registry.operations import end_device_period, install_device
+    from urja.apps.registry.errors import Refused
 
-    made, other = adopt(1), adopt(2)
+    adopt(1)
+    adopt(2)
     end = START + timedelta(days=10)
-    place = ServicePoint.objects.get(id=made.service_point_id)
-    device = Device.objects.get(id=other.device_id)
-    end_device_period(other.device_id, end)
-    how = {"recorded_at": end, "actor": "test"}
-    with pytest.raises(PeriodOverlap, match="another one is in its place"):
-        install_device(device, place, DeviceRole.BILLING, end, **how)
-    end_device_period(made.device_id, end)
-    install_device(device, place, DeviceRole.BILLING, end, **how)
-    with pytest.raises(NoOpenPeriod):
-        end_device_period(made.device_id, end)
+    remove(2, end)
+    with pytest.raises(Refused, match="another device hangs there"):
+        install(2, end, place=1)
+    remove(1, end)
+    install(2, end, place=1)
+    with pytest.raises(Refused, match="hangs nowhere"):
+        remove(1, end)
 
 
 def test_two_concurrent_agreements_cannot_both_be_made(database):
     """The second insert waits for the first and fails when it commits: no check-then-act in between."""
+    from urja.apps.registry.models import Agreement, AgreementTerms
+
     made = adopt(1)
     insert = (
-        "INSERT INTO registry_agreement (id, service_point_id, account_id, tariff_code, sanctioned_load_w,"
-        " valid_from, recorded_at, actor) VALUES (%s, %s, %s, 'demo', 5000, %s, now(), 'test')"
+        "INSERT INTO registry_agreement (id, service_point_id, account_id, valid_from, recorded_at, actor)"
+        " VALUES (%s, %s, %s, %s, now(), 'test')"
     )
+    later = START + timedelta(days=1)
+    with by_hand():
+        AgreementTerms.objects.update(valid_to=later)
+        Agreement.objects.update(valid_to=later)
     outcome = []
     with database.connect(autocommit=False) as one, database.connect(autocommit=False) as two:
-        one.execute("UPDATE registry_agreement SET valid_to = %s", [START + timedelta(days=1)])
-        one.commit()
-        later = START + timedelta(days=1)
+        # Terms are looked for at the transaction's end; here only the agreements matter.
+        for connection in (one, two):
+            connection.execute("ALTER TABLE registry_agreement DISABLE TRIGGER registry_terms_cover")
+            connection.commit()
         one.execute(insert, [1, made.service_point_id, made.account_id, later])
         pid = two.info.backend_pid
 
@@ -153,11 +152,10 @@ def test_two_concurrent_agreements_cannot_both_be_made(database):
 
 def test_a_change_during_projection_stays_due(database):
     from urja.apps.registry import queries
-    from urja.apps.registry.operations import end_device_period
 
-    made = adopt(1)
+    adopt(1)
     (due,) = queries.due_projections(10)
-    end_device_period(made.device_id, START + timedelta(days=1))
+    remove(1, START + timedelta(days=1))
     queries.mark_projected({due.entry.device_id: due.version})
     (again,) = queries.due_projections(10)
     assert not again.entry.active
@@ -166,6 +164,7 @@ def test_a_change_during_projection_stays_due(database):
 
 
 def test_a_transformers_meter_hangs_without_an_agreement(database):
+    from urja.apps.registry import queries
     from urja.apps.registry.models import Agreement, DeviceRole
     from urja.apps.registry.operations import Hanging, hang_network_meter, put_up_transformer
 
@@ -183,11 +182,11 @@ def test_a_transformers_meter_hangs_without_an_agreement(database):
             valid_from=START,
             premise_name="Transformer T1",
             transformer="T1",
+            bucket=3,
         ),
         recorded_at=START,
         actor="test",
-        bucket=3,
     )
     assert period.role == DeviceRole.SOURCE
-    assert period.service_point.transformer.code == "T1"
+    assert queries.transformers_of([period.service_point_id]) == {period.service_point_id: "T1"}
     assert not Agreement.objects.filter(service_point=period.service_point).exists()

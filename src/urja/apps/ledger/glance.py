@@ -6,37 +6,43 @@ way, the agreement, a new version of its tariff, the last decision about its sup
 last read) shows when a page is drawn again for another reason, which portals do once a minute.
 """
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.db import connection
 
-from urja.apps.registry.models import Agreement
+from urja.apps.registry.models import Agreement, AgreementTerms
 
 _GLANCE = """
 SELECT x.account_id, x.role, p.name, s.consumer_number,
-    g.id, g.service_point_id, g.account_id, g.tariff_code, g.sanctioned_load_w, g.valid_from, g.valid_to,
-    g.recorded_at, g.actor,
+    g.id, g.service_point_id, g.account_id, g.valid_from, g.valid_to, g.recorded_at, g.actor, terms.rows,
     a.last_seq, a.balance_minor, d.closed_through,
     (SELECT sum(c.amount_minor) FROM ledger_credit_request c
         WHERE c.account_id = x.account_id AND c.posted_at IS NULL),
-    (SELECT max(v.id) FROM tariffs_version v WHERE v.code = g.tariff_code),
+    (SELECT max(v.id) FROM tariffs_version v WHERE v.code = ANY (terms.codes)),
     (SELECT string_agg(concat_ws('/', r.period, r.watermark_at, r.energy_wh, r.estimated_wh), ' ' ORDER BY r.period)
         FROM readings_accrual r WHERE r.agreement_id = g.id),
     (SELECT concat_ws('/', t.decided_at, t.standing, t.supply) FROM supply_state t WHERE t.account_id = x.account_id),
     (SELECT concat_ws('/', o.id, o.state) FROM payments_order o WHERE o.account_id = x.account_id
         ORDER BY o.created_at DESC, o.id DESC LIMIT 1)
-FROM registry_account_access x
+FROM registry_person i
+JOIN registry_account_access x ON x.person_id = i.id
 JOIN ledger_account a ON a.id = x.account_id
 LEFT JOIN LATERAL (
     SELECT * FROM registry_agreement n WHERE n.account_id = x.account_id AND n.valid_from <= %(now)s
     ORDER BY n.valid_from DESC LIMIT 1
 ) g ON true
+LEFT JOIN LATERAL (
+    SELECT jsonb_agg(jsonb_build_array(t.id, t.tariff_code, t.sanctioned_load_w, t.category, t.payment_mode,
+        t.metering_mode, t.valid_from, t.valid_to) ORDER BY t.valid_from) AS rows, array_agg(t.tariff_code) AS codes
+    FROM registry_agreement_terms t WHERE t.agreement_id = g.id
+) terms ON true
 LEFT JOIN registry_service_point s ON s.id = g.service_point_id
 LEFT JOIN registry_premise p ON p.id = s.premise_id
 LEFT JOIN ledger_close d ON d.agreement_id = g.id
-WHERE x.user_id = %(user)s AND (%(account)s::bigint IS NULL OR x.account_id = %(account)s::bigint)
+WHERE i.user_id = %(user)s AND (%(account)s::bigint IS NULL OR x.account_id = %(account)s::bigint)
 ORDER BY x.recorded_at, x.id
 """
 
@@ -63,16 +69,31 @@ def glances(user_id: int, now: datetime, account_id: int | None = None) -> list[
 
 
 def _glance(row: tuple[Any, ...]) -> Glance:
-    account_id, role, premise, number, *agreement = row[:13]
+    account_id, role, premise, number, *agreement = row[:12]
     return Glance(
         account_id=account_id,
         role=role,
         premise=premise,
         consumer_number=number,
-        agreement=None
-        if agreement[0] is None
-        else Agreement(**dict(zip(_AGREEMENT, agreement, strict=True))),
-        mark=row[4:5] + row[13:],
+        agreement=None if agreement[0] is None else _agreement(*agreement),
+        mark=(row[4], row[11], *row[12:]),
+    )
+
+
+def _agreement(*row: Any) -> Agreement:
+    *columns, terms = row
+    agreement = Agreement(**dict(zip(_AGREEMENT, columns, strict=True)))
+    agreement.all_terms = tuple(_terms(agreement, *columns) for columns in json.loads(terms))
+    return agreement
+
+
+def _terms(agreement: Agreement, *row: Any) -> AgreementTerms:
+    *columns, valid_from, valid_to = row
+    return AgreementTerms(
+        agreement=agreement,
+        **dict(zip(_TERMS, columns, strict=True)),
+        valid_from=datetime.fromisoformat(valid_from),
+        valid_to=datetime.fromisoformat(valid_to) if valid_to else None,
     )
 
 
@@ -80,10 +101,9 @@ _AGREEMENT = (
     "id",
     "service_point_id",
     "account_id",
-    "tariff_code",
-    "sanctioned_load_w",
     "valid_from",
     "valid_to",
     "recorded_at",
     "actor",
 )
+_TERMS = ("id", "tariff_code", "sanctioned_load_w", "category", "payment_mode", "metering_mode")

@@ -41,7 +41,7 @@ def last_day(end: datetime) -> date:
 
 def period_of(agreement: Agreement, day: date) -> Period:
     """The billing period that holds a day of an agreement, by the tariff in force on it."""
-    versions = tariffs.versions_in_force(agreement.tariff_code, day, day + ONE_DAY)
+    versions = tariffs.versions_in_force(_code(agreement, day), day, day + ONE_DAY)
     return billing_period(day, versions[-1].period_starts_on)
 
 
@@ -74,7 +74,11 @@ def fingerprint(versions: Iterable[Tariff]) -> str:
 def versions_for(agreement: Agreement, period: Period) -> tuple[Period, tuple[Tariff, ...]]:
     """The billed days of a period, and the versions that rate them."""
     billed = period.meet(days_of(agreement))
-    return billed, tuple(tariffs.versions_in_force(agreement.tariff_code, billed.first, billed.end))
+    return billed, tuple(tariffs.versions_in_force(_code(agreement, billed.first), billed.first, billed.end))
+
+
+def _code(agreement: Agreement, day: date) -> str:
+    return agreement.terms_at(midnight(day, zone())).tariff_code
 
 
 def rate(
@@ -93,8 +97,13 @@ def rate(
     uses = tuple(
         Use(piece, total - before) for piece, before, total in zip(pieces, [0, *totals], totals, strict=False)
     )
-    rated = target(versions, uses, billed=billed, through=through, load_w=agreement.sanctioned_load_w)
+    rated = target(versions, uses, billed=billed, through=through, load_w=load_w(agreement, billed.first))
     return Rating(rated, versions, uses)
+
+
+def load_w(agreement: Agreement, day: date) -> int:
+    """The sanctioned load on a local day."""
+    return agreement.terms_at(midnight(day, zone())).sanctioned_load_w
 
 
 def energies(agreement_ids: Sequence[int], period: Period, until: date) -> dict[int, PeriodEnergy]:

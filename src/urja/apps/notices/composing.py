@@ -14,7 +14,7 @@ from urja.apps.notices import wording
 from urja.apps.notices.models import Notice
 from urja.apps.readings import queries as readings
 from urja.apps.registry import queries as registry
-from urja.apps.registry.models import AccessRole, AccountAccess, Agreement
+from urja.apps.registry.models import AccessRole, AccountAccess, Agreement, Person
 from urja.core.policy.wording import DEFAULT_LANGUAGE
 
 USUAL_DAYS: Final = 7
@@ -36,8 +36,8 @@ class Worded:
 def word(notice: Notice, now: datetime, recharge_at: str) -> Worded:
     """The text of a notice at the business instant `now`."""
     zone = ZoneInfo(settings.URJA_TIMEZONE)
-    access = recipient(notice.account_id)
-    language = wording.known_language(access.language if access else DEFAULT_LANGUAGE)
+    person = recipient(notice.account_id)
+    language = wording.known_language(person.language if person else DEFAULT_LANGUAGE)
     agreement = registry.agreement_at(notice.account_id, now)
     said = wording.text(
         notice.kind,
@@ -48,13 +48,14 @@ def word(notice: Notice, now: datetime, recharge_at: str) -> Worded:
         consumer_number=agreement.service_point.consumer_number if agreement else "",
         recharge_at=recharge_at,
     )
-    return Worded(said, language, access.phone or "" if access else "")
+    return Worded(said, language, person.phone or "" if person else "")
 
 
-def recipient(account_id: int) -> AccountAccess | None:
+def recipient(account_id: int) -> Person | None:
     """Who is written to: the first who has given a number, owners before members; else the first owner."""
     owners_first = Case(When(role=AccessRole.OWNER, then=Value(0)), default=Value(1))
-    people = list(AccountAccess.objects.filter(account_id=account_id).order_by(owners_first, "id"))
+    accesses = AccountAccess.objects.filter(account_id=account_id).select_related("person")
+    people = [access.person for access in accesses.order_by(owners_first, "id")]
     return next((person for person in people if person.phone), people[0] if people else None)
 
 

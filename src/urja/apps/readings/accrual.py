@@ -14,7 +14,7 @@ to each other).
 
 # ruff: noqa: S608  (statements are put together from constants of this package; values travel as parameters)
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Protocol, Self
@@ -220,6 +220,25 @@ _ONE_LATEST = """
     ) newest
     WHERE a.agreement_id = newest.agreement_id AND a.latest AND a.period < newest.period
 """
+
+
+def forget(cursor: Cursor, since: Mapping[int, datetime], zone: str) -> None:
+    """Take away what has accrued at service points in the billing period of an instant and later ones.
+
+    Where the registry's periods have changed, a period may be another agreement's by now, or nobody's.
+    """
+    cursor.execute(
+        "DELETE FROM readings_accrual r USING unnest(%s::bigint[], %s::timestamptz[]) AS s (place, since)"
+        " WHERE r.service_point_id = s.place AND r.period >= date_trunc('month', s.since AT TIME ZONE %s)::date",
+        [list(since), list(since.values()), zone],
+    )
+    cursor.execute(
+        "UPDATE readings_accrual r SET latest = true FROM ("
+        " SELECT agreement_id, max(period) AS period FROM readings_accrual WHERE service_point_id = ANY(%s)"
+        " GROUP BY agreement_id) newest"
+        " WHERE r.agreement_id = newest.agreement_id AND r.period = newest.period AND NOT r.latest",
+        [list(since)],
+    )
 
 
 def _columns(touched: Iterable[tuple[int, datetime]]) -> tuple[list[int], list[datetime]]:

@@ -12,6 +12,8 @@ GRANTS: dict[str, list[str]] = {
     "urja_pipeline": [
         f"GRANT SELECT, INSERT ON {_MEASURED} TO urja_pipeline",
         f"GRANT SELECT, INSERT, UPDATE ON {_WORK} TO urja_pipeline",
+        # A cache of the rows: what the registry gives to somebody else is forgotten and made anew.
+        "GRANT DELETE ON readings_accrual TO urja_pipeline",
         "GRANT USAGE ON SEQUENCE readings_request_number TO urja_pipeline",
         "GRANT EXECUTE ON FUNCTION readings_make_days TO urja_pipeline",
     ],

@@ -1,6 +1,6 @@
 """The writing side of the readings, beside ingest: the opening read, an edit, an outage's known zeros."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -39,9 +39,27 @@ def record_installation(
     )
 
 
-def open_accrual(cursor: Cursor, agreement_id: int, at: datetime, zone: str) -> None:
-    """Begin the accrual of an agreement, or close it: its energy is evaluated from `at` on."""
-    accrual.recompute(cursor, [(agreement_id, at)], zone)
+def reassess(cursor: Cursor, since: Mapping[int, datetime], now: datetime, zone: str) -> None:
+    """Evaluate anew the energy of every agreement at these service points from an instant on, up to `now`.
+
+    For when the registry's periods have changed: what an agreement no longer holds is forgotten, and what it holds
+    now is made of the stored rows. The transaction is the caller's.
+    """
+    if not since:
+        return
+    accrual.lock_shards(cursor, since)
+    accrual.forget(cursor, since, zone)
+    cursor.execute(
+        "SELECT a.id, greatest(a.valid_from, s.since, month.begins) FROM unnest(%(places)s::bigint[],"
+        " %(since)s::timestamptz[]) AS s (place, since)"
+        " JOIN registry_agreement a ON a.service_point_id = s.place AND coalesce(a.valid_to, 'infinity') > s.since"
+        " CROSS JOIN LATERAL (SELECT m AT TIME ZONE %(zone)s AS begins FROM generate_series("
+        " date_trunc('month', greatest(a.valid_from, s.since) AT TIME ZONE %(zone)s),"
+        " greatest(a.valid_from, least(coalesce(a.valid_to, 'infinity'), %(now)s)) AT TIME ZONE %(zone)s,"
+        " interval '1 month') AS m) month",
+        {"places": list(since), "since": list(since.values()), "now": now, "zone": zone},
+    )
+    accrual.recompute(cursor, cursor.fetchall(), zone)
 
 
 @dataclass(frozen=True, slots=True)

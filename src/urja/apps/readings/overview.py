@@ -47,14 +47,13 @@ class TransformerBalance:
 
 _BALANCE = """
 WITH mounted AS (
-    SELECT s.transformer_id, m.service_point_id, m.device_id, m.valid_from, m.valid_to, m.role, EXISTS (
-        SELECT FROM registry_agreement g WHERE g.service_point_id = s.id
+    SELECT f.transformer_id, m.service_point_id, m.device_id, m.valid_from, m.valid_to, m.role, EXISTS (
+        SELECT FROM registry_agreement g WHERE g.service_point_id = m.service_point_id
             AND g.valid_from < %(ends)s AND coalesce(g.valid_to, 'infinity') > %(begins)s
     ) AS consumer
     FROM registry_device_period m
-    JOIN registry_service_point s ON s.id = m.service_point_id
-    WHERE s.transformer_id IS NOT NULL
-        AND m.valid_from < %(ends)s AND coalesce(m.valid_to, 'infinity') > %(begins)s
+    JOIN registry_fed_by f ON f.service_point_id = m.service_point_id
+    WHERE m.valid_from < %(ends)s AND coalesce(m.valid_to, 'infinity') > %(begins)s
 ), chosen AS (
     -- A consumer's billing meter; at a place without consumer any meter: it is the transformer's own.
     SELECT * FROM mounted WHERE NOT consumer OR role = %(billing)s

@@ -2,9 +2,41 @@
 
 # ruff: noqa: N818  (these names say what happened; that they are errors their base class says)
 
+from django.db import IntegrityError
+
 
 class RegistryError(Exception):
     """The caller asked for something that the registry does not do."""
+
+
+class Refused(RegistryError):
+    """An operation that a guard refuses: every fault in a sentence of its own."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
+
+
+_SENTENCES = {
+    "registry_one_device_per_role": "another device hangs there in this role at that time",
+    "registry_device_in_one_place": "the device hangs somewhere else at that time",
+    "registry_one_agreement": "another agreement holds there at that time",
+    "registry_terms_one_at_a_time": "other terms hold at that time",
+    "registry_terms_cover": "the terms do not cover the agreement from its beginning to its end",
+    "registry_terms_load": "a sanctioned load is more than 0 W",
+    "registry_person_phone_is_a_number": "a telephone number has 8 to 15 digits, with a plus before them or not",
+    "registry_consumers_only": "the service point is not a consumer's: it carries no agreement",
+    "registry_one_placement": "the service point hangs somewhere else in that tree at that time",
+    "registry_one_parent": "it hangs on something else at that time",
+    "registry_trees_grow_down": "a node hangs on one of a level above its own, in its own tree",
+}
+
+
+def sentence_of(error: IntegrityError) -> str:
+    """What a constraint has refused, for a person; the database's own words where nobody has found better ones."""
+    diagnosis = getattr(error.__cause__, "diag", None)
+    name = getattr(diagnosis, "constraint_name", None) or ""
+    return _SENTENCES.get(name, str(error).strip())
 
 
 class AlreadyAdopted(RegistryError):
@@ -13,14 +45,6 @@ class AlreadyAdopted(RegistryError):
 
 class MeterConflict(RegistryError):
     """Another meter has this serial number or this system title."""
-
-
-class PeriodOverlap(RegistryError):
-    """Two periods of one role on one service point, of one device, or of one supply would overlap."""
-
-
-class NoOpenPeriod(RegistryError):
-    """There is no open period to end, or it would end before it began."""
 
 
 class TransformerConflict(RegistryError):

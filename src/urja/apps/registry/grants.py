@@ -1,23 +1,40 @@
 """Rights of each PostgreSQL role on this app's tables.
 
-The web shows what the registry says and changes nothing in it; who adopts meters uses the owner's role
-(`urja meter adopt`). The pipeline reads, and notes what it has projected.
+The web shows what the registry says and changes nothing in it: it records what somebody asks for
+(`registry_request`), and the pipeline does it. Who adopts meters or loads files uses the owner's role. What was
+there before a change is written by a trigger and deleted by nobody.
 """
 
-_TABLES = (
-    "registry_premise, registry_transformer, registry_service_point, registry_device_period, registry_agreement, "
-    "registry_account_access, registry_revision"
+_PUBLIC = (
+    "registry_utility, registry_licensee, registry_premise, registry_node, registry_node_period, registry_placement, "
+    "registry_transformer, registry_fed_by, registry_service_point, registry_device_period, registry_seal, "
+    "registry_configuration, registry_agreement, registry_agreement_terms, registry_account_access, "
+    "registry_deposit, registry_arrear, registry_protection, registry_consent, registry_employment, "
+    "registry_external, registry_operation, registry_request, registry_revision, registry_person"
+)
+_WRITTEN = (
+    "registry_utility, registry_licensee, registry_premise, registry_node, registry_node_period, registry_placement, "
+    "registry_service_point, registry_device, registry_device_period, registry_seal, registry_configuration, "
+    "registry_person, registry_consent, registry_protection, registry_account_access, registry_employment, "
+    "registry_agreement, registry_agreement_terms, registry_deposit, registry_arrear, registry_external"
 )
 
 GRANTS: dict[str, list[str]] = {
     "urja_web": [
-        f"GRANT SELECT ON {_TABLES} TO urja_web",
+        f"GRANT SELECT ON {_PUBLIC} TO urja_web",
         # Not the wrapped keys: a web server has no use for them.
-        "GRANT SELECT (id, serial, device_type, interval_s, max_power_w, load_switch) ON registry_device TO urja_web",
+        "GRANT SELECT (id, serial, device_type, interval_s, max_power_w, load_switch, address, sim, firmware, "
+        "nameplate, stock, held_by, forward_only, recorded_at, actor) ON registry_device TO urja_web",
+        "GRANT INSERT ON registry_request, registry_personal_read TO urja_web",
+        "GRANT USAGE ON SEQUENCE registry_number TO urja_web",
     ],
     "urja_pipeline": [
-        f"GRANT SELECT ON {_TABLES}, registry_device, registry_projection TO urja_pipeline",
-        "GRANT UPDATE (version, projected_version) ON registry_projection TO urja_pipeline",
+        f"GRANT SELECT ON {_PUBLIC}, registry_device, registry_projection, registry_history TO urja_pipeline",
+        f"GRANT INSERT, UPDATE, DELETE ON {_WRITTEN} TO urja_pipeline",
+        "GRANT INSERT ON registry_operation, registry_history TO urja_pipeline",
+        "GRANT UPDATE ON registry_operation, registry_request, registry_revision TO urja_pipeline",
+        "GRANT INSERT, UPDATE ON registry_projection TO urja_pipeline",
+        "GRANT USAGE ON SEQUENCE registry_number, registry_history_id_seq TO urja_pipeline",
         "GRANT SELECT (id, email, is_active) ON auth_user TO urja_pipeline",
     ],
 }

@@ -24,19 +24,19 @@ class Supply:
 
 
 _SUPPLIES = """
-SELECT d.serial, d.id, s.id, s.consumer_number, p.name, coalesce(t.code, ''), coalesce(t.feeder, ''), g.account_id,
-    coalesce((SELECT u.email FROM registry_account_access x JOIN auth_user u ON u.id = x.user_id
+SELECT d.serial, d.id, s.id, s.consumer_number, p.name, coalesce(t.transformer, ''), coalesce(t.feeder, ''), g.account_id,
+    coalesce((SELECT u.email FROM registry_account_access x JOIN registry_person u ON u.id = x.person_id
         WHERE x.account_id = g.account_id ORDER BY x.recorded_at, x.id LIMIT 1), '')
 FROM registry_device_period m
 JOIN registry_device d ON d.id = m.device_id
 JOIN registry_service_point s ON s.id = m.service_point_id
 JOIN registry_premise p ON p.id = s.premise_id
-LEFT JOIN registry_transformer t ON t.id = s.transformer_id
+LEFT JOIN registry_fed_by t ON t.service_point_id = s.id
 LEFT JOIN registry_agreement g ON g.service_point_id = s.id
     AND g.valid_from <= %(at)s AND coalesce(g.valid_to, 'infinity') > %(at)s
 WHERE m.valid_from <= %(at)s AND coalesce(m.valid_to, 'infinity') > %(at)s
     AND (%(serial)s::text IS NULL OR d.serial = %(serial)s::text)
-ORDER BY t.feeder NULLS LAST, t.code NULLS LAST, d.serial
+ORDER BY t.feeder NULLS LAST, t.transformer NULLS LAST, d.serial
 """
 
 

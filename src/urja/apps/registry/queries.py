@@ -10,6 +10,7 @@ from django.db.models import F, QuerySet
 from urja.apps.registry.models import (
     AccountAccess,
     Agreement,
+    AgreementTerms,
     Device,
     DevicePeriod,
     Projection,
@@ -21,7 +22,9 @@ from urja.stream.messages import DeviceEntry
 def accesses_of(user_id: int) -> QuerySet[AccountAccess]:
     """The accounts a person may see, with the account, oldest first."""
     return (
-        AccountAccess.objects.filter(user_id=user_id).select_related("account").order_by("recorded_at", "id")
+        AccountAccess.objects.filter(person__user_id=user_id)
+        .select_related("account")
+        .order_by("recorded_at", "id")
     )
 
 
@@ -40,6 +43,17 @@ def agreement_at(account_id: int, at: datetime) -> Agreement | None:
     )
 
 
+def with_terms(agreements: Iterable[Agreement]) -> list[Agreement]:
+    """The agreements with their terms, which one statement has fetched for all."""
+    found = list(agreements)
+    terms: dict[int, list[AgreementTerms]] = {agreement.id: [] for agreement in found}
+    for row in AgreementTerms.objects.filter(agreement_id__in=terms).order_by("agreement_id", "valid_from"):
+        terms[row.agreement_id].append(row)
+    for agreement in found:
+        agreement.all_terms = tuple(terms[agreement.id])
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class DueProjection:
     """An entry to be written, and the version it will then stand for."""
@@ -55,12 +69,13 @@ def due_projections(limit: int) -> list[DueProjection]:
         .order_by("device_id")
         .values_list("device_id", "version")[:limit]
     )
-    places = {
-        device_id: _Place(*place)
-        for device_id, *place in DevicePeriod.objects.filter(device_id__in=due, valid_to=None).values_list(
-            "device_id", "service_point_id", "service_point__transformer__code"
+    mounted = dict(
+        DevicePeriod.objects.filter(device_id__in=due, valid_to=None).values_list(
+            "device_id", "service_point_id"
         )
-    }
+    )
+    transformers = transformers_of(mounted.values())
+    places = {device_id: _Place(place, transformers.get(place)) for device_id, place in mounted.items()}
     return [
         DueProjection(due[device.id], _entry(device, places.get(device.id)))
         for device in Device.objects.filter(id__in=due).order_by("id")
@@ -93,8 +108,7 @@ def transformers_of(service_point_ids: Iterable[int]) -> dict[int, str]:
     """The code of the transformer that feeds each service point; none where it is not known."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT p.id, t.code FROM registry_service_point p "
-            "JOIN registry_transformer t ON t.id = p.transformer_id WHERE p.id = ANY(%s)",
+            "SELECT service_point_id, transformer FROM registry_fed_by WHERE service_point_id = ANY(%s)",
             [list(service_point_ids)],
         )
         return dict(cursor.fetchall())

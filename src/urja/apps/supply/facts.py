@@ -237,7 +237,7 @@ class _Loader:
             daily_cost_minor=balance.daily_cost_minor,
             below_cut_since=state.below_cut_since if state else None,
             converted_at=terms.converted_at if terms else None,
-            sanctioned_load_w=agreement.sanctioned_load_w,
+            sanctioned_load_w=agreement.terms_at(self.now).sanctioned_load_w,
             category=self._category(account_id),
             arrears_minor=terms.arrears_minor if terms else 0,
             flags=frozenset(terms.flags) if terms else frozenset(),

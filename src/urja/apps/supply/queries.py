@@ -276,7 +276,7 @@ def _chain(row: tuple[Any, ...]) -> Relit:
 _HOUSE = """
     JOIN registry_service_point p ON p.id = s.service_point_id
     JOIN registry_premise b ON b.id = p.premise_id
-    LEFT JOIN registry_transformer t ON t.id = p.transformer_id
+    LEFT JOIN registry_fed_by t ON t.service_point_id = p.id
 """
 
 
@@ -285,7 +285,7 @@ def cut_list(day: date) -> list[PlannedCut]:
     begins, ends = _bounds(day)
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT s.account_id, s.service_point_id, p.consumer_number, b.name, coalesce(t.code, ''), "
+            "SELECT s.account_id, s.service_point_id, p.consumer_number, b.name, coalesce(t.transformer, ''), "
             f"s.planned_from_at, s.planned_to_at, s.balance_minor, s.reason FROM supply_state s {_HOUSE} "
             "WHERE s.planned_from_at >= %s AND s.planned_from_at < %s ORDER BY s.balance_minor, s.account_id",
             [begins, ends],

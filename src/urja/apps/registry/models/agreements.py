@@ -1,0 +1,136 @@
+"""Who pays for a service point, for a time, and on which terms."""
+
+from datetime import datetime
+from functools import cached_property
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import F, Q
+
+from urja.apps.ledger.models import Account
+from urja.apps.registry.models.base import Period, Recorded, ends_after_it_begins, one_at_a_time, same
+from urja.apps.registry.models.people import Person
+from urja.apps.registry.models.places import ServicePoint
+
+
+class Agreement(Period):
+    """A supply agreement: who pays for a service point, for a time.
+
+    Every interval a person sees goes through it, so a new tenant never sees the old one's life. A trigger refuses
+    one at a service point that is not a consumer's.
+    """
+
+    id = models.BigIntegerField(primary_key=True)
+    service_point = models.ForeignKey(ServicePoint, on_delete=models.PROTECT, related_name="agreements")
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="agreements")
+    customer = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, related_name="agreements")
+
+    class Meta:
+        db_table = "registry_agreement"
+        constraints: ClassVar = [
+            ends_after_it_begins("registry_agreement"),
+            one_at_a_time("registry_one_agreement", same("service_point")),
+        ]
+
+    def __str__(self) -> str:
+        return f"agreement {self.id} from {self.valid_from}"
+
+    @cached_property
+    def all_terms(self) -> tuple["AgreementTerms", ...]:
+        """Its terms in their order; `queries.with_terms` fills it for many agreements at once."""
+        return tuple(self.terms.order_by("valid_from"))
+
+    def terms_at(self, at: datetime) -> "AgreementTerms":
+        """The terms at an instant; before the agreement its first, after it its last."""
+        begun = [terms for terms in self.all_terms if terms.valid_from <= at]
+        return begun[-1] if begun else self.all_terms[0]
+
+
+class PaymentMode(models.TextChoices):
+    PREPAID = "prepaid"
+    POSTPAID = "postpaid"
+
+
+class MeteringMode(models.TextChoices):
+    """Whether energy that flows back is counted for itself."""
+
+    FORWARD = "forward"
+    NET = "net"
+
+
+class AgreementTerms(Period):
+    """On which terms an agreement holds, for a time. A change takes effect at a local midnight.
+
+    The terms of an agreement follow each other without a hole from its beginning to its end: a trigger that looks
+    at the end of each transaction refuses anything else.
+    """
+
+    id = models.BigIntegerField(primary_key=True)
+    agreement = models.ForeignKey(Agreement, on_delete=models.PROTECT, related_name="terms")
+    tariff_code = models.CharField(max_length=64)
+    sanctioned_load_w = models.IntegerField()
+    category = models.CharField(max_length=32, blank=True, default="", db_default="")
+    """Which policy document governs it (`supply_policy_assignment`); empty for the default."""
+    payment_mode = models.CharField(
+        max_length=16, choices=PaymentMode, default=PaymentMode.PREPAID, db_default=PaymentMode.PREPAID
+    )
+    metering_mode = models.CharField(
+        max_length=16, choices=MeteringMode, default=MeteringMode.FORWARD, db_default=MeteringMode.FORWARD
+    )
+
+    class Meta:
+        db_table = "registry_agreement_terms"
+        constraints: ClassVar = [
+            ends_after_it_begins("registry_agreement_terms"),
+            models.CheckConstraint(condition=Q(sanctioned_load_w__gt=0), name="registry_terms_load"),
+            one_at_a_time("registry_terms_one_at_a_time", same("agreement")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tariff_code} of agreement {self.agreement_id} from {self.valid_from}"
+
+
+class Deposit(Recorded):
+    """A security deposit: taken, and returned or set against what is owed."""
+
+    id = models.BigIntegerField(primary_key=True)
+    agreement = models.ForeignKey(Agreement, on_delete=models.PROTECT, related_name="deposits")
+    amount_minor = models.BigIntegerField()
+    taken_at = models.DateTimeField()
+    returned_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "registry_deposit"
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(amount_minor__gt=0), name="registry_deposit_amount"),
+            models.CheckConstraint(
+                condition=Q(returned_at=None) | Q(returned_at__gte=F("taken_at")),
+                name="registry_deposit_times",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"deposit {self.id}"
+
+
+class Arrear(Recorded):
+    """What was owed by a bill before the account came here: principal and surcharge apart, with its due date."""
+
+    id = models.BigIntegerField(primary_key=True)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="arrears")
+    bill = models.CharField(max_length=32)
+    due_on = models.DateField()
+    principal_minor = models.BigIntegerField()
+    surcharge_minor = models.BigIntegerField(default=0)
+
+    class Meta:
+        db_table = "registry_arrear"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["account", "bill"], name="registry_one_arrear"),
+            models.CheckConstraint(
+                condition=Q(principal_minor__gte=0, surcharge_minor__gte=0), name="registry_arrear_amounts"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"arrear of bill {self.bill}"

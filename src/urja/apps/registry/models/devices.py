@@ -1,0 +1,153 @@
+"""Meters: what they are, where they hang, what they were told to be, and what has sealed them."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import F, Q
+
+from urja.apps.registry.models.base import Period, Recorded, ends_after_it_begins, one_at_a_time, same
+from urja.apps.registry.models.places import ServicePoint
+
+
+class Stock(models.TextChoices):
+    """Where a device is in its life. It hangs somewhere exactly while it is installed."""
+
+    DELIVERED = "delivered"
+    TESTED = "tested"
+    ISSUED = "issued"
+    """In the hands of a fitter."""
+    INSTALLED = "installed"
+    REMOVED = "removed"
+    SCRAPPED = "scrapped"
+
+
+class Device(Recorded):
+    """A meter: what its head end must know to talk to it, and what its readings are judged by.
+
+    Keys are wrapped (RFC 3394) before they come here; the key that wraps them is not in the database.
+    """
+
+    id = models.BigIntegerField(primary_key=True)
+    serial = models.CharField(max_length=32, unique=True)
+    system_title = models.BinaryField(max_length=8, unique=True)
+    device_type = models.CharField(max_length=64)
+    wrapped_guek = models.BinaryField(max_length=24)
+    wrapped_gak = models.BinaryField(max_length=24)
+    address = models.CharField(max_length=80, null=True)  # noqa: DJ001 - none is not an empty address
+    """`host:port` of a meter that listens; none where the meter dials out."""
+    sim = models.CharField(max_length=22, null=True, unique=True)  # noqa: DJ001 - none is not an empty number
+    """ICCID of its SIM; none where it has none."""
+    firmware = models.CharField(max_length=64, blank=True, default="", db_default="")
+    nameplate = models.JSONField(default=dict, db_default={})
+    """What the meter says of itself (IS 15959: manufacturer, year, rating, category), as read."""
+    stock = models.CharField(
+        max_length=16, choices=Stock, default=Stock.INSTALLED, db_default=Stock.INSTALLED
+    )
+    held_by = models.CharField(max_length=100, blank=True, default="", db_default="")
+    """The store or fitter that has it while it hangs nowhere."""
+    interval_s = models.IntegerField()
+    max_power_w = models.IntegerField()
+    """What the meter can carry; a block above it is no measurement."""
+    load_switch = models.BooleanField(default=True, db_default=True)
+    """Whether it can be told to cut; one on current transformers cannot, and a person switches beside it."""
+    forward_only = models.BooleanField(default=False, db_default=False)
+    """Whether it counts energy that flows back as energy drawn: no meter for a net-metered agreement."""
+
+    class Meta:
+        db_table = "registry_device"
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(interval_s__in=[900, 1800, 3600]), name="registry_interval"),
+            models.CheckConstraint(condition=Q(max_power_w__gt=0), name="registry_max_power"),
+        ]
+
+    def __str__(self) -> str:
+        return self.serial
+
+
+class DeviceRole(models.IntegerChoices):
+    """What a device measures at its service point. Only a billing device's registers are rated."""
+
+    BILLING = 1
+    CHECK = 2
+    GENERATION = 3
+    SOURCE = 4
+
+
+class DevicePeriod(Period):
+    """A device at a service point in a role, for a time. Nothing is billed before it is commissioned."""
+
+    id = models.BigIntegerField(primary_key=True)
+    service_point = models.ForeignKey(ServicePoint, on_delete=models.PROTECT, related_name="device_periods")
+    device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="periods")
+    role = models.SmallIntegerField(choices=DeviceRole)
+    ratio_primary = models.IntegerField(default=1, db_default=1)
+    ratio_secondary = models.IntegerField(default=1, db_default=1)
+    """CT and PT ratio that the meter does not apply itself: energy is primary / secondary of what it counts."""
+    commissioned_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "registry_device_period"
+        constraints: ClassVar = [
+            ends_after_it_begins("registry_device_period"),
+            models.CheckConstraint(
+                condition=Q(ratio_primary__gt=0, ratio_secondary__gt=0), name="registry_ratio"
+            ),
+            one_at_a_time("registry_one_device_per_role", same("service_point"), same("role", "int4range")),
+            one_at_a_time("registry_device_in_one_place", same("device")),
+        ]
+
+    def __str__(self) -> str:
+        return f"device {self.device_id} at {self.service_point_id} from {self.valid_from}"
+
+
+class Seal(Recorded):
+    """A seal on a device."""
+
+    id = models.BigIntegerField(primary_key=True)
+    device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="seals")
+    number = models.CharField(max_length=32, unique=True)
+    place = models.CharField(max_length=32, blank=True, default="")
+    """`terminal cover`, `meter box` ..."""
+    applied_at = models.DateTimeField()
+    removed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "registry_seal"
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(removed_at=None) | Q(removed_at__gte=F("applied_at")), name="registry_seal_times"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class ConfigurationItem(models.TextChoices):
+    """What a meter is told to be. What it is may differ: then a command or a person has to go there."""
+
+    PAYMENT_MODE = "payment_mode"
+    METERING_MODE = "metering_mode"
+    LOAD_LIMIT_W = "load_limit_w"
+    BILLING_DAY = "billing_day"
+
+
+class Configuration(Recorded):
+    """One item of a device's configuration, as it should be and as it was last seen."""
+
+    id = models.BigIntegerField(primary_key=True)
+    device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="configuration")
+    item = models.CharField(max_length=16, choices=ConfigurationItem)
+    desired = models.CharField(max_length=64, null=True)  # noqa: DJ001 - none is no wish
+    desired_at = models.DateTimeField(null=True)
+    actual = models.CharField(max_length=64, null=True)  # noqa: DJ001 - none was not read
+    actual_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "registry_configuration"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["device", "item"], name="registry_one_configuration"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.item} of device {self.device_id}"

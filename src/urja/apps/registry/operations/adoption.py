@@ -1,0 +1,279 @@
+"""A meter that is on a wall already comes into the system, with its supply and its consumer, in one go.
+
+This is how a whole town or an old system's stock is taken over: what it says is believed, and counts as commissioned.
+A new connection goes its way step by step instead (`connections`).
+"""
+
+import re
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from django.contrib.auth import get_user_model
+from django.db import connection, transaction
+
+from urja.apps.ledger.operations import open_account, request_credit
+from urja.apps.readings.operations import record_installation
+from urja.apps.registry.errors import AlreadyAdopted, MeterConflict, TransformerConflict
+from urja.apps.registry.models import (
+    AccessRole,
+    AccountAccess,
+    Agreement,
+    AgreementTerms,
+    Device,
+    DevicePeriod,
+    DeviceRole,
+    Person,
+    Premise,
+    PremiseKind,
+    Purpose,
+    ServicePoint,
+)
+from urja.apps.registry.operations import network
+from urja.apps.registry.operations.doing import Doing, Operation, next_id, perform
+from urja.base.ids import BUCKETS, bucket_of
+
+
+class Hanging(Operation, kw_only=True):
+    """A meter of the network's own and the place where it hangs: a service point without any agreement.
+
+    Keys are wrapped already.
+    """
+
+    secret: ClassVar[frozenset[str]] = frozenset({"wrapped_guek", "wrapped_gak"})
+
+    serial: str
+    system_title: bytes
+    device_type: str
+    interval_s: int
+    max_power_w: int
+    wrapped_guek: bytes
+    wrapped_gak: bytes
+    register_wh: int
+    """The import register as read at `valid_from`: what is metered here begins from it."""
+    valid_from: datetime
+    premise_name: str = ""
+    consumer_number: str = ""
+    """Empty: the meter's serial number."""
+    address: str | None = None
+    """`host:port` of a meter that listens."""
+    transformer: str | None = None
+    """Code of a transformer that is there already."""
+    load_switch: bool = True
+    """Whether the meter can cut the supply, as its type says."""
+    bucket: int | None = None
+    """Drawn unless given."""
+
+    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+        """A meter that is known has raised before; see `adopt_meter`."""
+        yield from ()
+
+    def carry_out(self, doing: Doing) -> None:
+        place, device = self._hang(doing, DeviceRole.SOURCE)
+        doing.outcome |= {"service_point_id": place.id, "device_id": device.id}
+
+    def _hang(self, doing: Doing, role: DeviceRole) -> tuple[ServicePoint, Device]:
+        """Premise, service point and meter with its first register read."""
+        bucket = secrets.randbelow(BUCKETS) if self.bucket is None else self.bucket
+        place = self._make_supply(doing, bucket, role)
+        device = self._make_device(doing, bucket)
+        DevicePeriod.objects.create(
+            id=next_id(bucket),
+            service_point=place,
+            device=device,
+            role=role,
+            valid_from=self.valid_from,
+            commissioned_at=self.valid_from,
+            **doing.stamp,
+        )
+        with connection.cursor() as cursor:
+            record_installation(
+                cursor,
+                service_point_id=place.id,
+                device_id=device.id,
+                read_at=self.valid_from,
+                import_wh=self.register_wh,
+                recorded_at=doing.recorded_at,
+            )
+        doing.service_point_id = place.id
+        return place, device
+
+    def _make_supply(self, doing: Doing, bucket: int, role: DeviceRole) -> ServicePoint:
+        own = role == DeviceRole.SOURCE
+        premise = Premise.objects.create(
+            id=next_id(bucket),
+            name=self.premise_name,
+            kind=PremiseKind.NETWORK if own else PremiseKind.HOUSE,
+            **doing.stamp,
+        )
+        place = ServicePoint.objects.create(
+            id=next_id(bucket),
+            premise=premise,
+            purpose=Purpose.TRANSFORMER if own else Purpose.CONSUMER,
+            consumer_number=self.consumer_number or self.serial,
+            **doing.stamp,
+        )
+        if self.transformer is not None:
+            network.place(doing, place, _transformer(self.transformer), self.valid_from)
+        return place
+
+    def _make_device(self, doing: Doing, bucket: int) -> Device:
+        return Device.objects.create(
+            id=next_id(bucket),
+            serial=self.serial,
+            system_title=self.system_title,
+            device_type=self.device_type,
+            load_switch=self.load_switch,
+            wrapped_guek=self.wrapped_guek,
+            wrapped_gak=self.wrapped_gak,
+            address=self.address,
+            interval_s=self.interval_s,
+            max_power_w=self.max_power_w,
+            **doing.stamp,
+        )
+
+
+class Adoption(Hanging, kw_only=True):
+    """Everything that one supply needs: a meter on a wall, and an agreement with a person."""
+
+    tariff_code: str
+    sanctioned_load_w: int
+    person_name: str
+    email: str
+    currency: str = "INR"
+    credit_minor: int = 0
+    language: str = "en"
+    phone: str | None = None
+    """Where the person's messages go, as people write it: 98123 45678, 98123-45678."""
+
+    def carry_out(self, doing: Doing) -> None:
+        place, device = self._hang(doing, DeviceRole.BILLING)
+        person = _person(self, doing, bucket_of(place.id))
+        agreement = self._agree(doing, place, person)
+        AccountAccess.objects.create(
+            id=next_id(bucket_of(place.id)),
+            person=person,
+            account_id=agreement.account_id,
+            role=AccessRole.OWNER,
+            **doing.stamp,
+        )
+        if self.credit_minor:
+            request_credit(
+                account_id=agreement.account_id,
+                amount_minor=self.credit_minor,
+                kind="opening-credit",
+                idempotency_key=f"opening-credit:{agreement.id}",
+                requested_at=doing.recorded_at,
+            )
+        doing.outcome |= {
+            "premise_id": place.premise_id,
+            "service_point_id": place.id,
+            "device_id": device.id,
+            "agreement_id": agreement.id,
+            "account_id": agreement.account_id,
+            "user_id": person.user_id,
+        }
+
+    def _agree(self, doing: Doing, place: ServicePoint, person: Person) -> Agreement:
+        bucket = bucket_of(place.id)
+        account = open_account(bucket=bucket, currency=self.currency, opened_at=self.valid_from)
+        agreement = Agreement.objects.create(
+            id=next_id(bucket),
+            service_point=place,
+            account=account,
+            customer=person,
+            valid_from=self.valid_from,
+            **doing.stamp,
+        )
+        AgreementTerms.objects.create(
+            id=next_id(bucket),
+            agreement=agreement,
+            tariff_code=self.tariff_code,
+            sanctioned_load_w=self.sanctioned_load_w,
+            valid_from=self.valid_from,
+            **doing.stamp,
+        )
+        return agreement
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """The keys of what an adoption made."""
+
+    premise_id: int
+    service_point_id: int
+    device_id: int
+    agreement_id: int
+    account_id: int
+    user_id: int
+
+
+def adopt_meter(adoption: Adoption, *, recorded_at: datetime, actor: str) -> Adopted:
+    """Make a premise with its supply, meter, agreement, account, access and opening credit, or nothing.
+
+    Raises AlreadyAdopted where this meter is there, MeterConflict where its serial number or system title is
+    another's, TransformerConflict where there is no such transformer.
+    """
+    with transaction.atomic():
+        _refuse_known(adoption)
+        return Adopted(**perform(adoption, recorded_at=recorded_at, actor=actor).outcome)
+
+
+def hang_network_meter(meter: Hanging, *, recorded_at: datetime, actor: str) -> DevicePeriod:
+    """A meter of the network's own, such as a transformer's. Raises as `adopt_meter` does."""
+    with transaction.atomic():
+        _refuse_known(meter)
+        made = perform(meter, recorded_at=recorded_at, actor=actor).outcome
+        return DevicePeriod.objects.get(
+            service_point_id=made["service_point_id"], device_id=made["device_id"]
+        )
+
+
+def _refuse_known(adoption: Hanging) -> None:
+    by_serial = Device.objects.filter(serial=adoption.serial).first()
+    by_title = Device.objects.filter(system_title=adoption.system_title).first()
+    if by_serial is None and by_title is None:
+        return
+    if by_serial == by_title:
+        raise AlreadyAdopted(f"meter {adoption.serial} is adopted already")
+    if by_serial is not None:
+        raise MeterConflict(
+            f"meter {adoption.serial} is known with system title {bytes(by_serial.system_title).hex()}, "
+            f"not {adoption.system_title.hex()}"
+        )
+    raise MeterConflict(f"system title {adoption.system_title.hex()} is that of meter {by_title}")
+
+
+def _transformer(code: str) -> network.Node:
+    found = network.transformer(code)
+    if found is None:
+        raise TransformerConflict(f"there is no transformer {code}")
+    return found
+
+
+def _person(adoption: Adoption, doing: Doing, bucket: int) -> Person:
+    """The person of an e-mail address, with whom they sign in; made where nobody has it."""
+    users = get_user_model()
+    email = adoption.email.strip().lower()
+    user = users.objects.filter(email=email).order_by("id").first()
+    if user is None:
+        user = users(
+            username=email, email=email, first_name=adoption.person_name, date_joined=doing.recorded_at
+        )
+        # People sign in by a code; there is no password to guess.
+        user.set_unusable_password()
+        user.save()
+    known = Person.objects.filter(user=user).first()
+    if known is not None:
+        return known
+    return Person.objects.create(
+        id=next_id(bucket),
+        user=user,
+        name=adoption.person_name,
+        email=email,
+        phone=re.sub(r"[\s()-]", "", adoption.phone) if adoption.phone else None,
+        language=adoption.language,
+        **doing.stamp,
+    )

@@ -1,0 +1,272 @@
+"""How an operation is done: guarded, in one transaction, written down, followed by what depends on it.
+
+    content ─▶ faults? ─▶ audit entry ─▶ carried out ─▶ revision, projection, accruals ─▶ COMMIT
+
+An operation is a class: its fields are what is asked for, `faults` says in sentences what is missing, `carry_out` does
+it. Everything else is here: the entry that says who did what, the history of the rows that change (a trigger's, which
+refuses changes outside of an operation), the rehearsal, the undoing, and what ingest, the head end and the accruals
+must learn of it.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar
+
+import msgspec
+from django.conf import settings
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Model
+
+from urja.apps.readings.operations import reassess
+from urja.apps.registry.errors import Refused, sentence_of
+from urja.apps.registry.models import AuditEntry
+from urja.base.ids import compose_id
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What somebody asks to be done to the registry. Instants are aware."""
+
+    undoable: ClassVar[bool] = True
+    """Whether `Undo` may take it back; what has happened in the world is corrected by another operation."""
+
+    secret: ClassVar[frozenset[str]] = frozenset()
+    """Fields that the audit does not keep."""
+
+    def content(self) -> dict[str, Any]:
+        """What was asked for, as the audit keeps it."""
+        return {name: value for name, value in msgspec.to_builtins(self).items() if name not in self.secret}
+
+    @classmethod
+    def kind(cls) -> str:
+        """Its name in the audit, the API and the table of roles: the class's, in small letters."""
+        return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower()
+
+    def faults(self, doing: "Doing") -> Iterator[str]:
+        """What stands against it, in sentences; it is asked within the transaction."""
+        raise NotImplementedError
+
+    def carry_out(self, doing: "Doing") -> None:
+        """Do it, where nothing stands against it."""
+        raise NotImplementedError
+
+
+@dataclass(slots=True)
+class Doing:
+    """An operation under way."""
+
+    id: int
+    actor: str
+    recorded_at: datetime
+    outcome: dict[str, Any] = field(default_factory=dict)
+    """The keys of what it makes, for whoever asked."""
+    service_point_id: int | None = None
+    """The connection whose story it belongs to."""
+    reassess_from: dict[int, datetime] = field(default_factory=dict)
+    """Service points whose energy has to be evaluated anew, besides those whose periods change."""
+
+    @property
+    def stamp(self) -> dict[str, Any]:
+        """For the rows that it makes."""
+        return {"recorded_at": self.recorded_at, "actor": self.actor, "operation_id": self.id}
+
+    def change(self, row: Model, **values: Any) -> None:
+        """Change a row that is there; what it was stays in the history."""
+        for name, value in values.items():
+            setattr(row, name, value)
+        row.save(update_fields=list(values))
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A row that a rehearsal or an operation makes, changes or deletes."""
+
+    table: str
+    row_id: int
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+
+def perform(
+    operation: Operation, *, recorded_at: datetime, actor: str, idempotency_key: str | None = None
+) -> AuditEntry:
+    """Do it, or raise Refused with every fault: then nothing has changed.
+
+    A key that was used for the same content before gives that entry and does nothing; with another content it is
+    refused.
+    """
+    with transaction.atomic():
+        if idempotency_key is not None:
+            known = AuditEntry.objects.filter(idempotency_key=idempotency_key).first()
+            if known is not None:
+                return _replay(known, operation)
+        doing = Doing(next_number(), actor, recorded_at)
+        faults = list(operation.faults(doing))
+        if faults:
+            raise Refused(faults)
+        entry = AuditEntry.objects.create(
+            id=doing.id,
+            kind=operation.kind(),
+            content=operation.content(),
+            actor=actor,
+            recorded_at=recorded_at,
+            idempotency_key=idempotency_key,
+        )
+        try:
+            with transaction.atomic():
+                _carry_out(operation, doing)
+        except IntegrityError as error:
+            raise Refused([sentence_of(error)]) from error
+        entry.outcome, entry.service_point_id = doing.outcome, doing.service_point_id
+        entry.save(update_fields=["outcome", "service_point_id"])
+    return entry
+
+
+def rehearse(operation: Operation, *, recorded_at: datetime, actor: str) -> list[Change]:
+    """What it would change, row by row; nothing is. Raises Refused as `perform` does."""
+    with transaction.atomic():
+        entry = perform(operation, recorded_at=recorded_at, actor=actor)
+        changes = changes_of(entry.id)
+        transaction.set_rollback(True)
+    return changes
+
+
+def _replay(known: AuditEntry, operation: Operation) -> AuditEntry:
+    if known.kind != operation.kind() or known.content != operation.content():
+        raise Refused([f"the key {known.idempotency_key} was used for another operation ({known.id})"])
+    return known
+
+
+def _carry_out(operation: Operation, doing: Doing) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT set_config('urja.operation', %s, true), set_config('urja.known_at', %s, true)",
+            [str(doing.id), doing.recorded_at.isoformat()],
+        )
+        operation.carry_out(doing)
+        # What waits for the transaction's end is judged here, while the answer can still be a sentence.
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        _follow_up(doing)
+        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+        cursor.execute("SELECT set_config('urja.operation', '', true)")
+
+
+_TOUCHED = """
+WITH period AS (
+    SELECT service_point_id, device_id, valid_from FROM registry_device_period WHERE operation_id = %(id)s
+    UNION ALL SELECT p.service_point_id, p.device_id, p.valid_from
+    FROM registry_history h JOIN registry_device_period p ON p.id = h.row_id
+    WHERE h.operation_id = %(id)s AND h.table_name = 'registry_device_period'
+    UNION ALL SELECT (row->>'service_point_id')::bigint, (row->>'device_id')::bigint, (row->>'valid_from')::timestamptz
+    FROM registry_history WHERE operation_id = %(id)s AND table_name = 'registry_device_period'
+), agreement AS (
+    SELECT service_point_id, valid_from FROM registry_agreement WHERE operation_id = %(id)s
+    UNION ALL SELECT (row->>'service_point_id')::bigint, (row->>'valid_from')::timestamptz
+    FROM registry_history WHERE operation_id = %(id)s AND table_name = 'registry_agreement'
+), placed AS (
+    SELECT service_point_id FROM registry_placement WHERE operation_id = %(id)s
+    UNION ALL SELECT (row->>'service_point_id')::bigint
+    FROM registry_history WHERE operation_id = %(id)s AND table_name = 'registry_placement'
+), device AS (
+    SELECT device_id AS id FROM period
+    UNION SELECT id FROM registry_device WHERE operation_id = %(id)s
+    UNION SELECT row_id FROM registry_history WHERE operation_id = %(id)s AND table_name = 'registry_device'
+    UNION SELECT m.device_id FROM placed p JOIN registry_device_period m USING (service_point_id)
+)
+SELECT
+    (SELECT coalesce(jsonb_object_agg(service_point_id, since), '{}') FROM (
+        SELECT service_point_id, min(valid_from) AS since
+        FROM (SELECT service_point_id, valid_from FROM period UNION ALL TABLE agreement) AS touched
+        GROUP BY service_point_id) s),
+    (SELECT coalesce(array_agg(DISTINCT id), '{}') FROM device)
+"""
+
+
+def _follow_up(doing: Doing) -> None:
+    """What ingest, the head end and the accruals must learn, in the transaction of the change."""
+    with connection.cursor() as cursor:
+        cursor.execute(_TOUCHED, {"id": doing.id})
+        periods, devices = cursor.fetchone()
+        since = {int(place): datetime.fromisoformat(at) for place, at in msgspec.json.decode(periods).items()}
+        for place, at in doing.reassess_from.items():
+            since[place] = min(at, since.get(place, at))
+        cursor.execute("UPDATE registry_revision SET revision = revision + 1")
+        project_anew(devices)
+        reassess(cursor, since, doing.recorded_at, settings.URJA_TIMEZONE)
+
+
+def project_anew(device_ids: Iterable[int]) -> None:
+    """Let the devices' entries in the key-value store follow."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO registry_projection (device_id, version, projected_version)"
+            " SELECT id, 1, 0 FROM registry_device WHERE id = ANY(%s)"
+            " ON CONFLICT (device_id) DO UPDATE SET version = registry_projection.version + 1",
+            [list(device_ids)],
+        )
+
+
+def changes_of(operation_id: int) -> list[Change]:
+    """The rows that an operation made, changed and deleted, as they were and as they are now."""
+    before = _first_states(operation_id)
+    changes = []
+    for table in RECORDED_TABLES:
+        rows = [row_id for name, row_id in before if name == table]
+        with connection.cursor() as cursor:
+            cursor.execute(
+                # The table's name is one of a constant.
+                f"SELECT id, to_jsonb(t) FROM {table} t WHERE operation_id = %s OR id = ANY(%s) ORDER BY id",  # noqa: S608
+                [operation_id, rows],
+            )
+            now = {row_id: msgspec.json.decode(row) for row_id, row in cursor.fetchall()}
+        changes += [
+            Change(table, row_id, before.get((table, row_id)), now.get(row_id)) for row_id in {*rows, *now}
+        ]
+    return changes
+
+
+def _first_states(operation_id: int) -> dict[tuple[str, int], dict[str, Any]]:
+    """Rows as they were before an operation, by table and key."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT ON (table_name, row_id) table_name, row_id, row FROM registry_history "
+            "WHERE operation_id = %s ORDER BY table_name, row_id, id",
+            [operation_id],
+        )
+        return {(table, row_id): msgspec.json.decode(row) for table, row_id, row in cursor.fetchall()}
+
+
+RECORDED_TABLES = (
+    "registry_utility",
+    "registry_licensee",
+    "registry_premise",
+    "registry_service_point",
+    "registry_node",
+    "registry_node_period",
+    "registry_placement",
+    "registry_device",
+    "registry_device_period",
+    "registry_seal",
+    "registry_person",
+    "registry_consent",
+    "registry_protection",
+    "registry_account_access",
+    "registry_employment",
+    "registry_agreement",
+    "registry_agreement_terms",
+    "registry_deposit",
+    "registry_arrear",
+)
+"""In the order in which their rows can be made: each names only rows of tables before it."""
+
+
+def next_id(bucket: int) -> int:
+    """A new key in a bucket."""
+    return compose_id(bucket, next_number())
+
+
+def next_number() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval('registry_number')")
+        return int(cursor.fetchone()[0])

@@ -571,6 +571,31 @@ def test_a_register_that_runs_on_after_a_cut_is_a_work_order(house):
     assert len(open_work_orders()) == 1
 
 
+def test_who_has_been_to_a_weld_is_not_sent_again_for_what_was_read_before(house):
+    from urja.apps.commands.operations import close_work_order
+    from urja.apps.commands.queries import open_work_orders
+
+    cut(house)
+    house.now = house.at(1, 12)
+    house.use(0)
+    house.read(house.at(1, 10, 30), 40_000)
+    house.read(house.at(1, 11, 30), 40_200)
+    house.go()
+    (order,) = open_work_orders()
+    assert close_work_order(order.id, house.at(1, 12, 10))
+    for minute, wh in ((20, 40_250), (50, 40_250)):
+        house.now = house.at(1, 12, minute)
+        house.use(0)
+        house.read(house.now, wh)
+        house.go()
+        assert not open_work_orders()
+    house.read(house.at(1, 13, 20), 40_300)
+    house.now = house.at(1, 13, 30)
+    house.use(0)
+    house.go()
+    assert open_work_orders()[0].detail["advance_wh"] == 50
+
+
 def test_the_chain_from_paid_to_lit(house):
     from urja.apps.supply import queries
 
@@ -646,7 +671,7 @@ def test_a_second_run_does_nothing_and_an_idle_one_is_cheap(street_of_five, djan
 
     with django_statements() as statements:
         decide.run_once(place.now, 1)
-    assert len(statements) <= 7, statements
+    assert len(statements) <= 8, statements
     assert sum("readings_accrual" in sql for sql in statements) == 1
 
 

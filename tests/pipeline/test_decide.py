@@ -415,13 +415,27 @@ def test_cuts_behind_a_transformer_are_staggered_and_capped(street_of_five):
     assert Switching.objects.filter(account_id__in=[place.houses[h].account_id for h in rest]).count() == 2
 
 
-def test_a_payment_under_way_holds_off_the_cut_for_a_day(house, monkeypatch):
-    from urja.apps.supply import facts
-    from urja.core.policy import AuthorisedPayment
+def authorise(house, account_id: int) -> None:
+    """The payer's bank has agreed; the money has not come."""
+    from urja.apps.payments.models import Order, OrderState, PaymentState
 
+    paid = {"account_id": account_id, "amount_minor": 20_000, "currency": "INR", "provider": "test"}
+    order = Order.objects.create(
+        id=7, user_id=1, state=OrderState.PENDING, correlation=0, created_at=house.now, **paid
+    )
+    order.payments.create(
+        payment_id="pay_7",
+        state=PaymentState.AUTHORIZED,
+        created_at=house.now,
+        seen_at=house.now,
+        authorized_at=house.now,
+        **paid,
+    )
+
+
+def test_a_payment_under_way_holds_off_the_cut_for_a_day(house):
     used_up(house)
-    payment = AuthorisedPayment(20_000, house.now)
-    monkeypatch.setattr(facts, "authorised_payments", lambda ids, _since: dict.fromkeys(ids, (payment,)))
+    authorise(house, house.houses[0].account_id)
     house.until(house.at(1, 16))
     assert house.commands() == []
     assert house.where() == ("suspended", "authorised")

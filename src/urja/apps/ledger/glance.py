@@ -51,6 +51,8 @@ class Glance:
     """None, like the two below, before the account's first agreement begins."""
     consumer_number: str | None
     agreement: Agreement | None
+    ordered: bool
+    """Whether a recharge was ever begun."""
     mark: tuple[Any, ...]
     """Another value when what is known of the account has changed."""
 
@@ -72,6 +74,7 @@ def _glance(row: tuple[Any, ...]) -> Glance:
         agreement=None
         if agreement[0] is None
         else Agreement(**dict(zip(_AGREEMENT, agreement, strict=True))),
+        ordered=row[-1] is not None,
         mark=row[4:5] + row[13:],
     )
 

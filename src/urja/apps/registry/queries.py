@@ -1,6 +1,5 @@
 """The reading side of the registry."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -87,17 +86,6 @@ def mark_projected(versions: dict[int, int]) -> None:
             " WHERE p.device_id = d.device_id AND p.projected_version < d.version",
             [list(versions), list(versions.values())],
         )
-
-
-def transformers_of(service_point_ids: Iterable[int]) -> dict[int, str]:
-    """The code of the transformer that feeds each service point; none where it is not known."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT p.id, t.code FROM registry_service_point p "
-            "JOIN registry_transformer t ON t.id = p.transformer_id WHERE p.id = ANY(%s)",
-            [list(service_point_ids)],
-        )
-        return dict(cursor.fetchall())
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,13 @@
-"""A meter made of gurux-dlms 1.0.203 (GPL-2.0), for Urja's head end to read.
+"""A meter made of gurux-dlms 1.0.203 (GPL-2.0), for Urja's head end to read and to switch.
 
 Run in an environment of its own; Urja neither imports this nor ships it. The library's server class does
 not run: it calls accessors that its own classes lack, iterates over single arguments, and counts the
-lengths of a ciphered AARE wrong. Here are the socket, the AARE, the proof of HLS and the choice of rows;
-the library reads AARQ and requests, keeps the objects, and writes their values, the answers, the blocks
-and the ciphering.
+lengths of a ciphered AARE wrong. Here are the socket, the AARE, the proof of HLS, the choice of rows and
+what the load switch does when told; the library reads AARQ and requests, keeps the objects, and writes
+their values, the answers, the blocks and the ciphering.
 
-Argument: keys and secrets as JSON. Prints its port as JSON and serves until standard input ends.
+Argument: keys and secrets as JSON. Prints its port as JSON and serves until standard input ends; each line
+there is answered with the state of its load switch.
 """
 
 import json
@@ -34,6 +35,7 @@ from gurux_dlms.GXByteBuffer import GXByteBuffer
 from gurux_dlms.GXCiphering import GXCiphering
 from gurux_dlms.GXDateTime import GXDateTime
 from gurux_dlms.GXDLMS import GXDLMS
+from gurux_dlms.GXDLMSException import GXDLMSException
 from gurux_dlms.GXDLMSLNCommandHandler import GXDLMSLNCommandHandler
 from gurux_dlms.GXDLMSLNParameters import GXDLMSLNParameters
 from gurux_dlms.GXDLMSLongTransaction import GXDLMSLongTransaction
@@ -47,6 +49,7 @@ from gurux_dlms.objects import (
     GXDLMSProfileGeneric,
     GXDLMSRegister,
 )
+from gurux_dlms.objects.enums import ControlMode, ControlState
 from gurux_dlms.ValueEventArgs import ValueEventArgs
 
 FACTS = json.loads(sys.argv[1])
@@ -79,6 +82,41 @@ for broken in (GXDLMSSettings, GXDLMSLNParameters, GXDLMSLongTransaction, GXCiph
 ValueEventArgs.getRowEndIndex = lambda self: self.rowEndIndex
 ValueEventArgs.isSkipMaxPduSize = True
 GXDLMSSettings.gbtWndowSize = 1  # sic
+
+
+class Switch(GXDLMSDisconnectControl):
+    """The library keeps and writes the attributes; what an order does to them is here.
+
+    Control mode 4: a remote order opens and closes it, nobody has to press a button.
+    """
+
+    def __init__(self):
+        super().__init__("0.0.96.3.10.255")
+        self.outputState, self.controlState = True, ControlState.CONNECTED
+        self.controlMode = ControlMode.MODE_4
+        self.orders = []
+
+    def move(self, method):
+        closed = method == 2
+        self.outputState = closed
+        self.controlState = ControlState.CONNECTED if closed else ControlState.DISCONNECTED
+        POWER.value, CURRENT.value = (LOAD_W, LOAD_A) if closed else (0, 0)
+        self.orders.append(method)
+
+    def told(self):
+        state = {"output": self.outputState, "control_state": int(self.controlState)}
+        return state | {"control_mode": int(self.controlMode), "orders": self.orders, "power_w": POWER.value}
+
+
+LOAD_W, LOAD_A = 640, 3
+POWER = GXDLMSRegister("1.0.1.7.0.255")
+POWER.value, POWER.scaler, POWER.unit = LOAD_W, 1, Unit.ACTIVE_POWER
+POWER.setDataType(2, 6)
+CURRENT = GXDLMSRegister("1.0.11.7.0.255")
+CURRENT.value, CURRENT.scaler, CURRENT.unit = LOAD_A, 1, Unit.CURRENT
+CURRENT.setDataType(2, 18)
+SWITCH = Switch()
+"""One switch, and one load behind it, whichever association asks."""
 
 
 class Profile(GXDLMSProfileGeneric):
@@ -121,15 +159,14 @@ def objects(association):
     voltage = GXDLMSRegister("1.0.12.27.0.255")
     voltage.value, voltage.scaler, voltage.unit = 0, 0.01, Unit.VOLTAGE
     voltage.setDataType(2, 18)
-    switch = GXDLMSDisconnectControl("0.0.96.3.10.255")
-    switch.outputState = True
     profile = Profile("1.0.99.1.0.255")
     for column in (clock, voltage, block_energy):
         profile.addCaptureObject(column, 2, 0)
     for number in range(ROWS):
         stamp = GXDateTime(FIRST_ROW + number * timedelta(minutes=30))
         profile.buffer.append([stamp, 23000 + number, 100 + number])
-    listed = [clock, serial, *counters, energy, block_energy, voltage, switch, profile, association]
+    listed = [clock, serial, *counters, energy, POWER, CURRENT, block_energy, voltage]
+    listed += [SWITCH, profile, association]
     association.objectList = listed
     return listed
 
@@ -207,7 +244,11 @@ class Association:
         settings.cipher.security = Security.NONE
         settings.authentication, settings.password = Authentication.NONE, None
         settings.connected = ConnectionState.NONE
-        _GXAPDU.parsePDU(settings, settings.cipher, GXByteBuffer(raw), None)
+        try:
+            _GXAPDU.parsePDU(settings, settings.cipher, GXByteBuffer(raw), None)
+        except GXDLMSException:
+            # Sealed under another key; who calls the library's parser is to answer.
+            return self.aare(1, 1)
         settings.maxPduSize = min(settings.maxPduSize or 0xFFFF, settings.maxServerPDUSize)
         wanted = {16: Authentication.NONE, 32: Authentication.LOW, 48: Authentication.HIGH_GMAC}[self.sap]
         right = settings.authentication == wanted
@@ -247,9 +288,10 @@ class Association:
             status = 0 if proof else 3
         else:
             switch = self.settings.objects.findByLN(ObjectType.DISCONNECT_CONTROL, ".".join(map(str, name)))
-            status = 0 if switch and self.settings.connected else 3
+            # Only who has proven himself as the utility moves it.
+            status = 0 if switch and self.sap == 48 and self.settings.connected else 3
             if not status:
-                switch.outputState = method == 2
+                switch.move(method)
             returned.setUInt8(0)
         GXDLMS.getLNPdu(
             GXDLMSLNParameters(self.settings, invoke, Command.METHOD_RESPONSE, 1, None, returned, status),
@@ -297,7 +339,9 @@ def main():
             threading.Thread(target=serve, args=(connection,), daemon=True).start()
 
     threading.Thread(target=accept, daemon=True).start()
-    sys.stdin.read()
+    for _ in sys.stdin:
+        sys.__stdout__.write(json.dumps({"answer": SWITCH.told()}) + "\n")
+        sys.__stdout__.flush()
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from tests.headend.pushing import free_port
 from tests.stream.servers import PASSWORDS
 
 from urja.base.clock import SteppedClock
+from urja.headend import greeting
 from urja.headend import orders as carrying
 from urja.headend.memory import REMEMBERED
 from urja.headend.orders import Orders
@@ -156,7 +157,12 @@ class TestInOrder:
 
 
 class TestStrangers:
-    """A meter that has dialled in and has nothing to push is asked who it is when an order waits for it."""
+    """A meter that has dialled in and has nothing to push is asked who it is at once when an order waits for it."""
+
+    @pytest.fixture(autouse=True)
+    def unhurried(self, monkeypatch):
+        """Without an order nobody would be asked in the time of a test."""
+        monkeypatch.setattr(greeting, "AFTER_S", (600.0, 600.0))
 
     async def test_a_silent_meter_is_told(self, start_headend, desk, pipeline, stepped_clock):
         house = House(stepped_clock)
@@ -183,13 +189,6 @@ class TestStrangers:
             await desk.send(order)
             [end] = await desk.end_of(order, within_s=10)
         assert end.state == "confirmed"
-
-    async def test_nobody_is_asked_while_nobody_waits(self, start_headend, desk, pipeline, stepped_clock):
-        house = House(stepped_clock)
-        await pipeline.put_device(house.entry())
-        async with start_headend() as headend, house.dialled_in(headend.gate.port):
-            await asyncio.sleep(0.6)
-            assert headend.reach.greeter._asked == {}
 
     async def test_who_only_claims_to_be_the_meter_is_told_nothing(
         self, start_headend, desk, pipeline, stepped_clock, monkeypatch

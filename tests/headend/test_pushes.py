@@ -268,8 +268,8 @@ async def test_a_key_change_starts_a_new_window(start_headend, pipeline):
         await line.send(meter.block())
         await until(lambda: accepted(headend) == 1)
         successor = PushMeter(17)
-        await pipeline.put_device(meter.entry(wrapped_guek=wrap_key(KEK, successor.keys.guek)))
         old = headend.roster.meters[meter.title].key_id
+        await pipeline.put_device(meter.entry(wrapped_guek=wrap_key(KEK, successor.keys.guek)))
         await until(lambda: headend.roster.meters[meter.title].key_id != old)
         assert headend.roster.meters[meter.title].window.highest == -1
 

@@ -415,13 +415,27 @@ def test_cuts_behind_a_transformer_are_staggered_and_capped(street_of_five):
     assert Switching.objects.filter(account_id__in=[place.houses[h].account_id for h in rest]).count() == 2
 
 
-def test_a_payment_under_way_holds_off_the_cut_for_a_day(house, monkeypatch):
-    from urja.apps.supply import facts
-    from urja.core.policy import AuthorisedPayment
+def authorise(house, account_id: int) -> None:
+    """The payer's bank has agreed; the money has not come."""
+    from urja.apps.payments.models import Order, OrderState, PaymentState
 
+    paid = {"account_id": account_id, "amount_minor": 20_000, "currency": "INR", "provider": "test"}
+    order = Order.objects.create(
+        id=7, user_id=1, state=OrderState.PENDING, correlation=0, created_at=house.now, **paid
+    )
+    order.payments.create(
+        payment_id="pay_7",
+        state=PaymentState.AUTHORIZED,
+        created_at=house.now,
+        seen_at=house.now,
+        authorized_at=house.now,
+        **paid,
+    )
+
+
+def test_a_payment_under_way_holds_off_the_cut_for_a_day(house):
     used_up(house)
-    payment = AuthorisedPayment(20_000, house.now)
-    monkeypatch.setattr(facts, "authorised_payments", lambda ids, _since: dict.fromkeys(ids, (payment,)))
+    authorise(house, house.houses[0].account_id)
     house.until(house.at(1, 16))
     assert house.commands() == []
     assert house.where() == ("suspended", "authorised")
@@ -571,6 +585,31 @@ def test_a_register_that_runs_on_after_a_cut_is_a_work_order(house):
     assert len(open_work_orders()) == 1
 
 
+def test_who_has_been_to_a_weld_is_not_sent_again_for_what_was_read_before(house):
+    from urja.apps.commands.operations import close_work_order
+    from urja.apps.commands.queries import open_work_orders
+
+    cut(house)
+    house.now = house.at(1, 12)
+    house.use(0)
+    house.read(house.at(1, 10, 30), 40_000)
+    house.read(house.at(1, 11, 30), 40_200)
+    house.go()
+    (order,) = open_work_orders()
+    assert close_work_order(order.id, house.at(1, 12, 10))
+    for minute, wh in ((20, 40_250), (50, 40_250)):
+        house.now = house.at(1, 12, minute)
+        house.use(0)
+        house.read(house.now, wh)
+        house.go()
+        assert not open_work_orders()
+    house.read(house.at(1, 13, 20), 40_300)
+    house.now = house.at(1, 13, 30)
+    house.use(0)
+    house.go()
+    assert open_work_orders()[0].detail["advance_wh"] == 50
+
+
 def test_the_chain_from_paid_to_lit(house):
     from urja.apps.supply import queries
 
@@ -646,7 +685,7 @@ def test_a_second_run_does_nothing_and_an_idle_one_is_cheap(street_of_five, djan
 
     with django_statements() as statements:
         decide.run_once(place.now, 1)
-    assert len(statements) <= 7, statements
+    assert len(statements) <= 8, statements
     assert sum("readings_accrual" in sql for sql in statements) == 1
 
 

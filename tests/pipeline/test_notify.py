@@ -380,6 +380,8 @@ async def test_a_number_that_the_service_refuses_ends_at_once(open_desk):
 
 
 async def test_nobody_to_write_to_and_nothing_to_send_with(open_desk, account):
+    from asgiref.sync import sync_to_async
+
     from urja.apps.registry.models import Person
     from urja.pipeline.notify import Notify
 

@@ -94,7 +94,9 @@ def test_tomorrows_cuts_with_the_money_at_stake(operator):
 def test_what_waits_for_a_person(operator):
     page = operator.get("/console/")
     assert section(page, "persons") == (
-        "Waits for a person 1 Jamun House URJ00000002 "
+        "Waits for a person 2 North T1 "
+        "Somebody must look: more is lost behind the transformer than it can lose today, 11:30 · 0.8 of 2 kWh lost "
+        "Jamun House URJ00000002 "
         "Somebody must look: the register goes on after a confirmed cut today, 12:42"
     )
     assert section(page, "paid") == "Paid, but dark 0 Whoever has paid has light."

@@ -14,14 +14,28 @@ from django.db.models import Model
 
 def rows[M: Model](model: type[M], where: str, parameters: Sequence[Any], distinct_on: str = "") -> list[M]:
     """The rows of a model's table for which `where` holds, a constant that may go on with an order."""
-    select, names, conversions = _shape(model)
+    select, _, _ = _shape(model)
     distinct = f"DISTINCT ON ({distinct_on}) " if distinct_on else ""
     with connection.cursor() as cursor:
         cursor.execute(select.format(distinct=distinct) + where, parameters)
         found = cursor.fetchall()
-    if conversions:
-        found = [_converted(row, conversions) for row in found]
-    return [model.from_db(connection.alias, names, row) for row in found]
+    return [built(model, row) for row in found]
+
+
+def columns(model: type[Model], alias: str) -> str:
+    """The columns of a model in a statement of several tables; `built` takes what they give."""
+    return ", ".join(f"{alias}.{field.column}" for field in model._meta.concrete_fields)  # noqa: SLF001
+
+
+def width(model: type[Model]) -> int:
+    """How many columns there are."""
+    return len(_shape(model)[1])
+
+
+def built[M: Model](model: type[M], values: Sequence[Any]) -> M:
+    """A row as its model."""
+    _, names, conversions = _shape(model)
+    return model.from_db(connection.alias, names, _converted(values, conversions) if conversions else values)
 
 
 type _Conversion = Callable[[Any, Any, Any], Any]
@@ -42,7 +56,7 @@ def _shape(model: type[Model]) -> tuple[str, list[str], list[tuple[int, _Convers
     return select, [field.attname for field in fields], conversions
 
 
-def _converted(row: tuple[Any, ...], conversions: Sequence[tuple[int, _Conversion]]) -> list[Any]:
+def _converted(row: Sequence[Any], conversions: Sequence[tuple[int, _Conversion]]) -> list[Any]:
     values = list(row)
     for number, convert in conversions:
         values[number] = convert(values[number], None, connection)

@@ -206,6 +206,8 @@ class Gate:
         self._servers: list[asyncio.Server] = []
         self._datagrams: list[asyncio.DatagramTransport] = []
         self._held = False
+        self.on_opened: Callable[[MeterConnection], None] | None = None
+        """Called with each connection that is taken; its meter is not known yet."""
         self._kernel_drops = 0
         self._udp_dropped = metrics.udp_dropped.labels("us")
         self.port = 0
@@ -270,6 +272,11 @@ class Gate:
     def open_connections(self) -> int:
         return len(self._connections)
 
+    @property
+    def held(self) -> bool:
+        """Whether nothing is read from the sockets now."""
+        return self._held
+
     # -- from the sockets -----------------------------------------------------------------------------------
 
     def datagram(self, data: bytes, address: tuple[Any, ...]) -> None:
@@ -309,6 +316,8 @@ class Gate:
         self._metrics.connections.inc()
         if self._held and connection.transport is not None:
             connection.transport.pause_reading()
+        if self.on_opened is not None:
+            self.on_opened(connection)
 
     def closed(self, connection: MeterConnection) -> None:
         """A connection is gone."""

@@ -53,6 +53,12 @@ class Metrics:
             "urja_headend_refused_connections", "Connections over the bound.", registry=registry
         )
         self.connections = Gauge("urja_headend_connections", "Open TCP connections.", registry=registry)
+        self.greetings = Counter(
+            "urja_headend_greetings",
+            "Nameless connections asked who they are: told, or why not.",
+            ["result"],
+            registry=registry,
+        )
         self.held_back = Gauge(
             "urja_headend_held_back",
             "1 while the sockets are not read because the stream is full or away.",

@@ -60,7 +60,7 @@ class HeadEnd:
             hold=self.gate.hold,
             trace=settings.log.level == "debug",
         )
-        self.reach = Reach(broker, self.gate, self.roster, settings.headend.name)
+        self.reach = Reach(broker, self.gate, self.metrics, settings.headend.name)
         self.pulls = Pulls(broker, clock, self.metrics)
         self.plans = Plans(broker, self.roster, self.reach, self.pulls, clock=clock, metrics=self.metrics)
         caps = Caps(
@@ -184,6 +184,8 @@ class HeadEnd:
             "port": self.gate.port,
             "meters": len(self.roster.meters),
             "connections": self.gate.open_connections,
+            "known": len(self.gate.by_slot),
+            "claimed": self.reach.greeter.claims,
             "held_back": self.intake.held,
         }
 

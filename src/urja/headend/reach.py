@@ -10,7 +10,8 @@ from urja.headend.failures import FailureKind, SessionFailed
 from urja.headend.gate import Gate, MeterConnection
 from urja.headend.greeting import Greeter
 from urja.headend.line import DialledConnection, Line, dial, parse_address
-from urja.headend.roster import Meter, Roster
+from urja.headend.metrics import Metrics
+from urja.headend.roster import Meter
 from urja.headend.session import Client, Session, open_session
 from urja.stream import Broker
 from urja.stream.errors import StreamError
@@ -19,11 +20,11 @@ from urja.stream.errors import StreamError
 class Reach:
     """Sessions with meters. `owner` names this head end where several share an installation."""
 
-    def __init__(self, broker: Broker, gate: Gate, roster: Roster, owner: str) -> None:
+    def __init__(self, broker: Broker, gate: Gate, metrics: Metrics, owner: str) -> None:
         self._broker = broker
         self._gate = gate
         self._waited_for: set[bytes] = set()
-        self.greeter = Greeter(gate, roster, lambda: bool(self._waited_for))
+        self.greeter = Greeter(gate, metrics, lambda: bool(self._waited_for))
         self._owner = owner
         self.counters = ReservedCounters(broker)
         self._locks: dict[bytes, asyncio.Lock] = {}
@@ -36,7 +37,7 @@ class Reach:
         return self.greeter.claimed(meter) is not None
 
     def wait_for(self, system_title: bytes, *, waiting: bool) -> None:
-        """Say whether somebody waits for a meter that is not here: then strangers are asked who they are."""
+        """Say whether somebody waits for a meter that is not here: then no stranger is left unasked."""
         if waiting:
             self._waited_for.add(system_title)
         else:

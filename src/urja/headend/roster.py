@@ -66,8 +66,6 @@ class Roster:
         self.pushes = PushMeters()
         """What the push decoder finds meters in."""
         self.meters: dict[bytes, Meter] = {}
-        self.serials: dict[str, bytes] = {}
-        """System titles by serial number."""
         self.by_slot: list[Meter] = []
         self.unusable: dict[bytes, str] = {}
         """Meters in the projection whose pushes cannot be taken, and why."""
@@ -123,7 +121,6 @@ class Roster:
             else:
                 self._append(meter)
         self.meters[title] = meter
-        self.serials[entry.serial] = title
         self.device_ids[meter.slot] = entry.device_id
         self.shards[meter.slot] = shard_of(entry.bucket)
         self.groups[meter.slot] = group_of(entry.bucket)
@@ -160,7 +157,6 @@ class Roster:
         self.unusable.pop(title, None)
         if meter is None:
             return
-        self.serials.pop(meter.entry.serial, None)
         # It may come back: its window must not be forgotten with it.
         if state := meter.at_rest():
             self._restored[title] = state

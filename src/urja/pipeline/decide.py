@@ -21,7 +21,7 @@ from django.conf import settings
 from urja.apps.commands.models import CONNECT, DISCONNECT, Command
 from urja.apps.commands.models import State as CommandState
 from urja.apps.notices import operations as notices
-from urja.apps.supply import by_hand, facts, relights, standings, switching, welds
+from urja.apps.supply import by_hand, facts, relights, standings, switching, tampers, welds
 from urja.apps.supply.facts import Known
 from urja.apps.supply.health import judged
 from urja.apps.supply.models import Cause
@@ -47,7 +47,7 @@ class Report:
 
     accounts: int = 0
     counts: Counter[str] = field(default_factory=Counter)
-    """`cuts`, `connects`, `called_back`, `errands`, `notices`, `welds`, `news`."""
+    """`cuts`, `connects`, `called_back`, `errands`, `notices`, `welds`, `tampers`, `news`."""
     full: bool = False
     """Whether there were more accounts than a run takes."""
     idle: str = ""
@@ -64,12 +64,13 @@ def run_once(now: datetime, wall_ms: int | None = None, *, only_changed: bool = 
 
     `only_changed` leaves out the look over all accounts: what somebody waits for is in the inbox.
     """
+    told_of = 0 if only_changed else tampers.look(now)
     policies = book()
     if not policies:
         return Report(idle=NO_POLICY)
     health, changed = judged(now)
     moment = Moment(now, wall_now_ms() if wall_ms is None else wall_ms, health, policies)
-    report = Report()
+    report = Report(counts=Counter({"tampers": told_of}))
     ordered = switching.apply_orders(moment)
     inbox = standings.changes(LIMIT)
     urgent = ordered | inbox.account_ids | set(standings.with_cuts_under_way() if changed else ())
@@ -79,6 +80,7 @@ def run_once(now: datetime, wall_ms: int | None = None, *, only_changed: bool = 
         due = standings.due(now, LIMIT)
         report.full = len(due) == LIMIT
         _decide_all(due, moment, report, {})
+    report.counts += Counter()
     if report.counts:
         log.info("decided", accounts=report.accounts, **report.counts)
     return report

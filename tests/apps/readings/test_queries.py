@@ -62,3 +62,28 @@ def test_the_accrual_and_the_energy_until_a_days_end(home):
     (until,) = queries.energies_until([home.agreement_id], date(2026, 3, 1), START + timedelta(days=1))
     assert until.energy_wh == 2000
     assert queries.accrued(home.agreement_id, date(2026, 2, 1)) is None
+
+
+def test_days_that_the_register_does_not_speak_for_are_the_sum_of_their_blocks(database):
+    """The midnights of the 2nd to the 5th and of the 7th are read: the 5th to the 7th are left to the blocks."""
+    from urja.apps.readings import queries
+
+    made = adopt()
+    rows = blocks(made, *((START + n * HALF_HOUR, 10) for n in range(6 * 48)))
+    rows["status"][[50, 200]] = Status.ESTIMATED  # on the 3rd, which is counted, and on the 6th
+    with database.connect("urja_pipeline") as connection:
+        street.store_blocks(connection, rows)
+        reads = [(START + timedelta(days=n), 10_000 + 500 * n) for n in (1, 2, 3, 5)]
+        street.store_registers(connection, registers(made, *reads))
+    found = queries.use_of_month(agreement_of(made), date(2026, 3, 4))
+    assert [(use.energy_wh, use.estimated_wh) for use in found.days[:8]] == [
+        (None, 0),
+        (500, 0),
+        (500, 0),
+        (500, 0),
+        (480, 0),
+        (480, 10),
+        (480, 0),
+        (None, 0),
+    ]
+    assert [hour.energy_wh for hour in found.hours] == [20] * 24

@@ -131,6 +131,10 @@ class WorkOrderKind(models.TextChoices):
 
     WELD_OR_BYPASS = "weld_or_bypass"
     """The register advances after a confirmed cut: welded contacts, or a wire around the meter."""
+    COVER_OPENED = "cover_opened"
+    MAGNET = "magnet"
+    """A magnet was held to the meter, whether it is gone again or not."""
+    NEUTRAL_DISTURBED = "neutral_disturbed"
     SWITCH_OFF_BY_HAND = "switch_off_by_hand"
     """The supply is to be cut, and its meter has no load switch."""
     SWITCH_ON_BY_HAND = "switch_on_by_hand"

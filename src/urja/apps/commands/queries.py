@@ -14,7 +14,7 @@ from urja.apps.commands.models import (
 )
 from urja.apps.rows import rows
 
-_TO_THE_SWITCH = f"kind IN ({', '.join(repr(kind) for kind in SUPPLY_KINDS)})"
+TO_THE_SWITCH = f"kind IN ({', '.join(repr(kind) for kind in SUPPLY_KINDS)})"
 """Written out, for the index is on these kinds alone."""
 
 
@@ -22,7 +22,7 @@ def latest_supply(device_ids: Iterable[int]) -> dict[int, Command]:
     """The newest command to the load switch of each device that was given one, whatever became of it."""
     found = rows(
         Command,
-        f"device_id = ANY(%s) AND {_TO_THE_SWITCH} ORDER BY device_id, sequence DESC",
+        f"device_id = ANY(%s) AND {TO_THE_SWITCH} ORDER BY device_id, sequence DESC",
         [list(device_ids)],
         distinct_on="device_id",
     )
@@ -34,7 +34,7 @@ def last_carried_out(device_ids: Iterable[int]) -> dict[int, Command]:
     obeyed = [State.CONFIRMED, State.CONNECTED_LOAD_UNPROVEN, State.WAITING_FOR_PERSON]
     found = rows(
         Command,
-        f"device_id = ANY(%s) AND {_TO_THE_SWITCH} AND state = ANY(%s) ORDER BY device_id, sequence DESC",
+        f"device_id = ANY(%s) AND {TO_THE_SWITCH} AND state = ANY(%s) ORDER BY device_id, sequence DESC",
         [list(device_ids), [state.value for state in obeyed]],
         distinct_on="device_id",
     )

@@ -57,6 +57,8 @@ class Glance:
     """None, like the two below, before the account's first agreement begins."""
     consumer_number: str | None
     agreement: Agreement | None
+    ordered: bool
+    """Whether a recharge was ever begun."""
     mark: tuple[Any, ...]
     """Another value when what is known of the account has changed."""
 
@@ -76,6 +78,7 @@ def _glance(row: tuple[Any, ...]) -> Glance:
         premise=premise,
         consumer_number=number,
         agreement=None if agreement[0] is None else _agreement(*agreement),
+        ordered=row[-1] is not None,
         mark=(row[4], row[11], *row[12:]),
     )
 

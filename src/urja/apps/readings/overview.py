@@ -1,7 +1,10 @@
 """The readings of many meters at once: what a transformer has given and its houses have taken, and who is silent."""
 
+# ruff: noqa: S608  (statements are put together from constants of this module; values travel as parameters)
+
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby, pairwise
 from typing import Final
 
 from django.db import connection
@@ -10,7 +13,19 @@ from urja.apps.readings.kinds import BLOCK_LOAD_D1
 from urja.apps.registry.models import DeviceRole
 
 LOSS_LIMIT_PERCENT: Final = 20
-"""Lines and transformer of a small street lose up to so much at night; beyond it somebody should look."""
+"""Lines and transformer of a street lose up to so much of what they carry; beyond it somebody should look."""
+
+LOSS_LIMIT_W: Final = 300
+"""And whatever they carry, up to so much: where most houses are dark, the iron's loss is all that flows."""
+
+LOOKED_BACK: Final = timedelta(days=1)
+"""A wire that draws at night is looked for by day."""
+
+IN_A_ROW: Final = 2
+"""Complete intervals beyond the limits, one after the other, before a transformer is named."""
+
+SILENT_AFTER: Final = timedelta(days=1)
+"""A meter of which nothing came in for so long is named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +49,8 @@ class TransformerBalance:
     """Fed into its lines: from above, and by consumers who export."""
     consumed_wh: int
     """Taken out of them: by consumers, and back to above."""
+    seconds: int
+    """Length of the complete intervals together."""
 
     @property
     def lost_wh(self) -> int:
@@ -44,8 +61,14 @@ class TransformerBalance:
         """Of what was supplied; None where nothing was."""
         return 100 * self.lost_wh / self.supplied_wh if self.supplied_wh > 0 else None
 
+    @property
+    def beyond_limits(self) -> bool:
+        """Whether more was lost than lines and transformer can lose."""
+        much = 100 * self.lost_wh > LOSS_LIMIT_PERCENT * self.supplied_wh
+        return much and 3600 * self.lost_wh > LOSS_LIMIT_W * self.seconds
 
-_BALANCE = """
+
+_INTERVALS = """
 WITH mounted AS (
     SELECT f.transformer_id, m.service_point_id, m.device_id, m.valid_from, m.valid_to, m.role, EXISTS (
         SELECT FROM registry_agreement g WHERE g.service_point_id = m.service_point_id
@@ -75,9 +98,13 @@ WITH mounted AS (
     SELECT transformer_id, bool_or(NOT consumer) AS metered, count(*) FILTER (WHERE consumer) AS consumers
     FROM chosen GROUP BY transformer_id
 )
+"""
+
+_BALANCE = f"""{_INTERVALS}
 SELECT t.code, t.feeder, coalesce(p.metered, false), coalesce(p.consumers, 0), count(i.start_at),
     max(i.start_at + i.length_s * interval '1 second'),
-    coalesce(sum(i.supplied_wh), 0)::bigint, coalesce(sum(i.consumed_wh), 0)::bigint
+    coalesce(sum(i.supplied_wh), 0)::bigint, coalesce(sum(i.consumed_wh), 0)::bigint,
+    coalesce(sum(i.length_s), 0)::bigint
 FROM registry_transformer t
 LEFT JOIN place p ON p.transformer_id = t.id
 LEFT JOIN interval i ON i.transformer_id = t.id AND i.metered AND i.reported = p.consumers
@@ -89,16 +116,108 @@ ORDER BY t.feeder, t.code
 def transformer_balance(from_at: datetime, to_at: datetime) -> list[TransformerBalance]:
     """Every transformer, over the complete intervals that begin in [from_at, to_at), by feeder and code."""
     with connection.cursor() as cursor:
+        cursor.execute(_BALANCE, _window(from_at, to_at))
+        return [TransformerBalance(*row) for row in cursor.fetchall()]
+
+
+def _window(from_at: datetime, to_at: datetime) -> dict[str, object]:
+    return {"begins": from_at, "ends": to_at, "billing": DeviceRole.BILLING, "channels": BLOCK_LOAD_D1}
+
+
+@dataclass(frozen=True, slots=True)
+class Losing:
+    """A transformer that gives more than is metered behind it and it can lose."""
+
+    transformer: str
+    feeder: str
+    since_at: datetime
+    """Beginning of the first intervals beyond the limits, within the last day."""
+    supplied_wh: int
+    lost_wh: int
+    """In all complete intervals beyond the limits since."""
+
+
+_LOSING = f"""{_INTERVALS}
+SELECT t.code, t.feeder, i.start_at, i.length_s, i.supplied_wh::bigint, (i.supplied_wh - i.consumed_wh)::bigint
+FROM interval i JOIN place p USING (transformer_id) JOIN registry_transformer t ON t.id = i.transformer_id
+WHERE i.metered AND i.reported = p.consumers
+    AND 100 * (i.supplied_wh - i.consumed_wh) > %(percent)s * i.supplied_wh
+    AND 3600 * (i.supplied_wh - i.consumed_wh) > %(watts)s * i.length_s
+ORDER BY t.code, i.start_at
+"""
+
+
+def losses(now: datetime) -> list[Losing]:
+    """The transformers that lost beyond the limits in intervals one after the other, in the day up to `now`."""
+    with connection.cursor() as cursor:
         cursor.execute(
-            _BALANCE,
+            _LOSING,
+            {**_window(now - LOOKED_BACK, now), "percent": LOSS_LIMIT_PERCENT, "watts": LOSS_LIMIT_W},
+        )
+        rows = cursor.fetchall()
+    by_transformer = groupby(rows, key=lambda row: (row[0], row[1]))
+    named = [_losing(code, feeder, [row[2:] for row in of_one]) for (code, feeder), of_one in by_transformer]
+    return [losing for losing in named if losing is not None]
+
+
+def _losing(code: str, feeder: str, intervals: list[tuple[datetime, int, int, int]]) -> Losing | None:
+    """None where no interval beyond the limits follows another: one alone may be a clock that was set."""
+    in_a_row = 1
+    for number, (before, after) in enumerate(pairwise(intervals), 2 - IN_A_ROW):
+        in_a_row = in_a_row + 1 if before[0] + timedelta(seconds=before[1]) == after[0] else 1
+        if in_a_row == IN_A_ROW:
+            since = intervals[number:]
+            return Losing(
+                code, feeder, since[0][0], sum(row[2] for row in since), sum(row[3] for row in since)
+            )
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """A mounted meter of which nothing comes in."""
+
+    serial: str
+    premise: str
+    since_at: datetime
+    """End of the last interval that came in; where none did, when the meter was hung."""
+
+
+_SILENT = """
+SELECT d.serial, p.name, since.at
+FROM registry_device_period m
+JOIN registry_device d ON d.id = m.device_id
+JOIN registry_service_point s ON s.id = m.service_point_id
+JOIN registry_premise p ON p.id = s.premise_id
+LEFT JOIN registry_agreement g ON g.service_point_id = s.id AND m.role = %(billing)s
+    AND g.valid_from <= %(now)s AND coalesce(g.valid_to, 'infinity') > %(now)s
+LEFT JOIN readings_accrual a ON a.agreement_id = g.id AND a.latest
+-- Of a meter that somebody pays for the accrual knows it; of the others the intervals are asked.
+LEFT JOIN LATERAL (
+    SELECT i.start_at + make_interval(secs => i.length_s) AS ended FROM readings_interval i
+    WHERE g.id IS NULL AND i.service_point_id = m.service_point_id AND i.device_id = m.device_id
+        AND i.channel_set = %(channels)s AND i.start_at < %(now)s
+    ORDER BY i.start_at DESC LIMIT 1
+) last ON true
+CROSS JOIN LATERAL (SELECT greatest(a.latest_end_at, last.ended, m.valid_from) AS at) since
+WHERE m.valid_from <= %(now)s AND coalesce(m.valid_to, 'infinity') > %(now)s AND since.at <= %(since)s
+ORDER BY since.at, d.serial
+"""
+
+
+def silent(now: datetime) -> list[Silent]:
+    """The mounted meters of which nothing came in for a day, the longest silence first."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _SILENT,
             {
-                "begins": from_at,
-                "ends": to_at,
+                "now": now,
+                "since": now - SILENT_AFTER,
                 "billing": DeviceRole.BILLING,
                 "channels": BLOCK_LOAD_D1,
             },
         )
-        return [TransformerBalance(*row) for row in cursor.fetchall()]
+        return [Silent(*row) for row in cursor.fetchall()]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,11 @@
 
 # ruff: noqa: S608  (statements are put together from constants of this package; values travel as parameters)
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -14,6 +15,9 @@ from django.db import connection
 from urja.apps.readings import accrual
 from urja.apps.readings.accrual import PERIOD_ENERGY_COLUMNS, PeriodEnergy
 from urja.apps.registry.models import Agreement
+from urja.core.calendar import ONE_DAY, midnight
+
+ONE_HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,40 +56,42 @@ class MonthUse:
 
 def use_by_hour(agreement: Agreement, local_day: date) -> list[HourUse]:
     """The hours of a local day, in order, each with the blocks that begin in it."""
-    hours = _hours(local_day)
-    return _hour_uses(hours, _sums(agreement, hours))
+    return _hour_uses(local_day, _blocks(agreement, local_day, *_day_bounds(local_day)))
 
 
 def use_by_day(agreement: Agreement, local_month: date) -> list[DayUse]:
     """The days of the local month that `local_month` lies in.
 
-    Between two midnights that were both read from the register it is the register's advance, as it is billed;
-    else the sum of the blocks.
+    Between two midnights that were both read from the register it is the register's advance, as it is billed, and
+    nothing of it is estimated; else the sum of the blocks.
     """
     return use_of_month(agreement, local_month).days
 
 
 def use_of_month(agreement: Agreement, local_day: date) -> MonthUse:
-    """What `use_by_hour` says of a day and `use_by_day` of its month, at one look."""
+    """What `use_by_hour` says of a day and `use_by_day` of its month, at one look.
+
+    The register's reads come first, for of the blocks only those are then looked at that it does not speak for:
+    the day's own and those of days whose midnights were not both read.
+    """
     dates = _month(local_day)
-    midnights = _midnights(dates[0], dates[-1] + timedelta(days=1), settings.URJA_TIMEZONE)
-    hours, before = _hours(local_day), local_day.day - 1
-    sums = _sums(agreement, [*midnights[:before], *hours, *midnights[before + 2 :]])
-    after = before + len(hours) - 1
-    by_hour = sums[before:after]
-    by_day = [*sums[:before], _together(by_hour), *sums[after:]]
-    registers = _registers(agreement, midnights)
+    midnights = _midnights(dates[0], dates[-1] + ONE_DAY, settings.URJA_TIMEZONE)
+    counted = _advances(_registers(agreement, midnights))
+    blocks: _Blocks = {}
+    for first, end in _runs(n for n, day in enumerate(dates) if counted[n] is None or day == local_day):
+        blocks |= _blocks(agreement, local_day, midnights[first], midnights[end])
+    days = _by_day(blocks)
     return MonthUse(
-        _hour_uses(hours, by_hour),
-        [
-            _day_use(day, known, registers[number], registers[number + 1])
-            for number, (day, known) in enumerate(zip(dates, by_day, strict=True))
-        ],
+        _hour_uses(local_day, blocks),
+        [_day_use(day, wh, days.get(day)) for day, wh in zip(dates, counted, strict=True)],
     )
 
 
-type _Sum = tuple[int, int] | None
-"""Energy and how much of it is estimated; none where nothing is known."""
+type _Sum = tuple[int, int]
+"""Energy and how much of it is estimated."""
+
+type _Blocks = dict[tuple[date, int], _Sum]
+"""What is known of the blocks, by local day and, for one of the days, by the hour since its midnight."""
 
 
 def _month(local_day: date) -> list[date]:
@@ -94,32 +100,38 @@ def _month(local_day: date) -> list[date]:
     return [first + timedelta(days=number) for number in range((following - first).days)]
 
 
-def _hours(local_day: date) -> list[datetime]:
-    """The beginnings of the hours of a local day, and its end."""
+def _runs(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Rising numbers as half-open runs of following ones."""
+    begun = following = None
+    for number in numbers:
+        if number != following:
+            if begun is not None and following is not None:
+                yield begun, following
+            begun = number
+        following = number + 1
+    if begun is not None and following is not None:
+        yield begun, following
+
+
+def _hour_uses(local_day: date, blocks: _Blocks) -> list[HourUse]:
     begins, ends = _day_bounds(local_day)
     return [
-        *(begins + timedelta(hours=number) for number in range((ends - begins) // timedelta(hours=1))),
-        ends,
+        HourUse(begins + number * ONE_HOUR, *blocks.get((local_day, number), (None, 0)))
+        for number in range((ends - begins) // ONE_HOUR)
     ]
 
 
-def _hour_uses(hours: Sequence[datetime], sums: Sequence[_Sum]) -> list[HourUse]:
-    return [HourUse(begins, *(known or (None, 0))) for begins, known in zip(hours[:-1], sums, strict=True)]
+def _by_day(blocks: _Blocks) -> dict[date, _Sum]:
+    days: dict[date, _Sum] = {}
+    for (day, _), (energy_wh, estimated_wh) in blocks.items():
+        before = days.get(day, (0, 0))
+        days[day] = (before[0] + energy_wh, before[1] + estimated_wh)
+    return days
 
 
-def _together(sums: Iterable[_Sum]) -> _Sum:
-    known = [one for one in sums if one is not None]
-    return (sum(energy for energy, _ in known), sum(estimated for _, estimated in known)) if known else None
-
-
-def _day_use(day: date, known: _Sum, opening: Mapping[int, int], closing: Mapping[int, int]) -> DayUse:
-    """`opening` and `closing` are the registers read at the day's midnights, by device."""
-    energy_wh, estimated_wh = known or (None, 0)
-    for device_id, closing_wh in closing.items():
-        if device_id in opening:
-            energy_wh = closing_wh - opening[device_id]
-            break
-    return DayUse(day, energy_wh, estimated_wh)
+def _day_use(day: date, counted_wh: int | None, blocks: _Sum | None) -> DayUse:
+    """What the register has counted is known; the blocks are asked where it was not read."""
+    return DayUse(day, counted_wh, 0) if counted_wh is not None else DayUse(day, *(blocks or (None, 0)))
 
 
 def accrued(agreement_id: int, period: date) -> PeriodEnergy | None:
@@ -153,53 +165,64 @@ def health() -> ReadingsHealth:
         return ReadingsHealth(*cursor.fetchone())
 
 
-_SUMS = """
-    SELECT span.number, shown.wh, shown.estimated_wh
-    FROM registry_device_period p
-    CROSS JOIN unnest(%(bounds)s::timestamptz[], (%(bounds)s::timestamptz[])[2:]) WITH ORDINALITY
-        AS span (begins_at, ends_at, number)
-    -- Span by span, so that of all days' partitions each look opens one.
-    CROSS JOIN LATERAL (
-        SELECT sum(i.import_wh)::bigint AS wh, sum(i.import_wh) FILTER (WHERE i.status = 3)::bigint AS estimated_wh
-        FROM (
-            SELECT DISTINCT ON (start_at) import_wh, status FROM readings_interval
-            WHERE service_point_id = p.service_point_id AND device_id = p.device_id AND channel_set = 1
-                AND start_at >= greatest(span.begins_at, p.valid_from, %(begins)s)
-                AND start_at < least(span.ends_at, p.valid_to, %(ends)s)
-            ORDER BY start_at, version DESC
-        ) i
+_BLOCKS = """
+    SELECT (shown.start_at AT TIME ZONE %(zone)s)::date AS day,
+        CASE WHEN (shown.start_at AT TIME ZONE %(zone)s)::date = %(day)s THEN
+            floor(extract(epoch FROM shown.start_at - date_trunc('day', shown.start_at, %(zone)s)) / 3600)::int
+        ELSE 0 END AS hour,
+        sum(shown.import_wh)::bigint, coalesce(sum(shown.import_wh) FILTER (WHERE shown.status = 3), 0)::bigint
+    FROM (
+        SELECT DISTINCT ON (i.start_at, i.device_id) i.start_at, i.import_wh, i.status
+        FROM registry_device_period p JOIN readings_interval i
+            ON i.service_point_id = p.service_point_id AND i.device_id = p.device_id AND i.channel_set = 1
+            AND i.start_at >= p.valid_from AND i.start_at < coalesce(p.valid_to, 'infinity')
+        WHERE p.service_point_id = %(place)s AND p.role = 1
+            -- Bounds that are known before it begins: of all days' partitions only theirs are opened.
+            AND i.start_at >= %(begins)s AND i.start_at < %(ends)s
+        ORDER BY i.start_at, i.device_id, i.version DESC
     ) shown
-    WHERE p.service_point_id = %(place)s AND p.role = 1 AND span.ends_at IS NOT NULL AND shown.wh IS NOT NULL
+    GROUP BY 1, 2
 """
 
 
-def _sums(agreement: Agreement, bounds: Sequence[datetime]) -> list[_Sum]:
-    """The blocks that begin between each two following bounds and in the agreement's time."""
-    found: list[_Sum] = [None] * (len(bounds) - 1)
+def _blocks(agreement: Agreement, local_day: date, begins: datetime, ends: datetime) -> _Blocks:
+    """The blocks that begin between two instants and in the agreement's time; by hour those of one local day."""
     with connection.cursor() as cursor:
-        cursor.execute(_SUMS, {**_within(agreement, bounds[0], bounds[-1]), "bounds": list(bounds)})
-        for number, energy, estimated in cursor.fetchall():
-            found[number - 1] = _together([found[number - 1], (energy, estimated or 0)])
-    return found
+        cursor.execute(
+            _BLOCKS,
+            {**_within(agreement, begins, ends), "day": local_day, "zone": settings.URJA_TIMEZONE},
+        )
+        return {
+            (day, hour): (energy_wh, estimated_wh) for day, hour, energy_wh, estimated_wh in cursor.fetchall()
+        }
+
+
+_REGISTERS = """
+    SELECT DISTINCT ON (r.read_at, r.device_id) r.read_at, r.device_id, r.import_wh
+    FROM registry_device_period p JOIN readings_register r
+        ON r.service_point_id = p.service_point_id AND r.device_id = p.device_id AND r.kind IN (2, 3, 5)
+    WHERE p.service_point_id = %(place)s AND p.role = 1 AND r.read_at >= %(begins)s AND r.read_at <= %(ends)s
+    ORDER BY r.read_at, r.device_id, r.version DESC, r.kind
+"""
 
 
 def _registers(agreement: Agreement, instants: Sequence[datetime]) -> list[dict[int, int]]:
     """The register reads that energy is billed from, at each of the instants and in the agreement's time, by device."""
     known: dict[datetime, dict[int, int]] = {at: {} for at in instants}
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT DISTINCT ON (r.read_at, r.device_id) r.read_at, r.device_id, r.import_wh"
-            " FROM registry_device_period p JOIN readings_register r"
-            " ON r.service_point_id = p.service_point_id AND r.device_id = p.device_id AND r.kind IN (2, 3, 5)"
-            " WHERE p.service_point_id = %(place)s AND p.role = 1"
-            " AND r.read_at >= %(begins)s AND r.read_at <= %(ends)s"
-            " ORDER BY r.read_at, r.device_id, r.version DESC, r.kind",
-            _within(agreement, instants[0], instants[-1]),
-        )
+        cursor.execute(_REGISTERS, _within(agreement, instants[0], instants[-1]))
         for read_at, device_id, import_wh in cursor.fetchall():
             if read_at in known:
                 known[read_at][device_id] = import_wh
     return [known[at] for at in instants]
+
+
+def _advances(registers: Sequence[Mapping[int, int]]) -> list[int | None]:
+    """What the register has counted between each two following instants; none where one was not read."""
+    return [
+        next((wh - opening[device] for device, wh in closing.items() if device in opening), None)
+        for opening, closing in pairwise(registers)
+    ]
 
 
 def _within(agreement: Agreement, begins: datetime, ends: datetime) -> dict[str, object]:
@@ -215,10 +238,10 @@ def _within(agreement: Agreement, begins: datetime, ends: datetime) -> dict[str,
 @lru_cache(maxsize=64)
 def _midnights(first: date, last: date, zone: str) -> tuple[datetime, ...]:
     """Where each local day begins, from the first to the last."""
-    begins = [first + timedelta(days=number) for number in range((last - first).days + 1)]
-    return tuple(datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC) for day in begins)
+    local = ZoneInfo(zone)
+    return tuple(midnight(first + number * ONE_DAY, local) for number in range((last - first).days + 1))
 
 
 def _day_bounds(day: date) -> tuple[datetime, datetime]:
-    begins, ends = _midnights(day, day + timedelta(days=1), settings.URJA_TIMEZONE)
+    begins, ends = _midnights(day, day + ONE_DAY, settings.URJA_TIMEZONE)
     return begins, ends

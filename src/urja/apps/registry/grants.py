@@ -18,13 +18,16 @@ _WRITTEN = (
     "registry_person, registry_consent, registry_protection, registry_account_access, registry_employment, "
     "registry_agreement, registry_agreement_terms, registry_deposit, registry_arrear, registry_external"
 )
+_SHOWN = (
+    "id, serial, device_type, interval_s, max_power_w, load_switch, address, sim, firmware, nameplate, stock, held_by, "
+    "forward_only, recorded_at, actor"
+)
 
 GRANTS: dict[str, list[str]] = {
     "urja_web": [
         f"GRANT SELECT ON {_PUBLIC} TO urja_web",
         # Not the wrapped keys: a web server has no use for them.
-        "GRANT SELECT (id, serial, device_type, interval_s, max_power_w, load_switch, address, sim, firmware, "
-        "nameplate, stock, held_by, forward_only, recorded_at, actor) ON registry_device TO urja_web",
+        f"GRANT SELECT ({_SHOWN}) ON registry_device TO urja_web",
         "GRANT INSERT ON registry_request, registry_personal_read TO urja_web",
         "GRANT USAGE ON SEQUENCE registry_number TO urja_web",
     ],

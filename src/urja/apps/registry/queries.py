@@ -1,6 +1,5 @@
 """The reading side of the registry."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 

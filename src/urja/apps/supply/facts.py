@@ -8,23 +8,22 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
 from django.apps import apps
 from django.conf import settings
 from django.db import connection
-from django.db.models import Model
 
 from urja.apps.commands import queries as commands
 from urja.apps.commands.models import CONNECT, DISCONNECT, Command, WorkOrder, WorkOrderKind
 from urja.apps.commands.models import State as CommandState
 from urja.apps.ledger.balances import Balance, fresh_balances
-from urja.apps.ledger.models import CreditRequest
 from urja.apps.notices import queries as notices
-from urja.apps.registry import queries as registry
 from urja.apps.registry.models import Agreement, DeviceRole
-from urja.apps.rows import rows
+from urja.apps.rows import built, columns, rows, width
 from urja.apps.supply.errors import UnknownPolicy
 from urja.apps.supply.models import Hold, State, Switching, Terms
 from urja.apps.supply.policies import Book, book
@@ -76,6 +75,8 @@ class Known:
     """The meter has no load switch: a person switches beside it."""
     errand: WorkOrder | None = None
     """The newest order to switch by hand, whatever became of it."""
+    relit: bool = False
+    """Whether there is a chain from a payment to light, under way or at its end."""
 
     @property
     def pending_cut(self) -> Command | None:
@@ -120,6 +121,14 @@ def of_account(account_id: int, now: datetime, health: Health) -> Known | None:
     return next(iter(load([account_id], now, health)), None)
 
 
+def of_agreement(agreement: Agreement, now: datetime, health: Health) -> Known | None:
+    """As `of_account`, for who has the account's agreement at hand."""
+    if agreement.valid_to is not None and agreement.valid_to <= now:
+        return None
+    policies = book()
+    return next(iter(_Loader([agreement], now, health, policies).known()), None) if policies else None
+
+
 def load(
     account_ids: Iterable[int], now: datetime, health: Health, policies: Book | None = None
 ) -> list[Known]:
@@ -154,27 +163,35 @@ class _Loader:
         # Credits before balances: one that is posted in between is then counted twice at worst, as pending and
         # as balance, which spares somebody a cut until the next look. The other way round it would be missed.
         self.credits = _credits(self.accounts)
-        self.states = {state.account_id: state for state in _of_accounts(State, self.accounts)}
+        looks = _looks(self.accounts, places, now)
+        self.states = {account_id: look.state for account_id, look in looks.items() if look.state}
+        self.terms = {account_id: look.terms for account_id, look in looks.items() if look.terms}
         self.authorised = authorised_payments(
-            self.accounts, {id_: state.below_cut_since for id_, state in self.states.items()}
+            [account_id for account_id, look in looks.items() if look.authorised],
+            {id_: state.below_cut_since for id_, state in self.states.items()},
         )
         self.balances = fresh_balances(agreements, now)
-        self.terms = {terms.account_id: terms for terms in _of_accounts(Terms, self.accounts)}
+        held = [look.service_point_id for look in looks.values() if look.held]
         self.holds = _grouped(
             (hold.service_point_id, hold.reason)
-            for hold in rows(Hold, "service_point_id = ANY(%s) AND released_at IS NULL", [places])
+            for hold in (
+                rows(Hold, "service_point_id = ANY(%s) AND released_at IS NULL", [held]) if held else ()
+            )
         )
-        meters = _meters(places, now)
-        self.devices = {place: device_id for place, device_id, _ in meters}
-        self.transformers = registry.transformers_of(places)
-        self.latest = commands.latest_supply(self.devices.values())
-        self.obeyed = commands.last_carried_out(self.devices.values())
-        self.switchless = {device_id for _, device_id, load_switch in meters if not load_switch}
+        self.devices = {look.service_point_id: look.device_id for look in looks.values() if look.device_id}
+        self.transformers = {look.service_point_id: look.transformer for look in looks.values()}
+        switched = [look.device_id for look in looks.values() if look.device_id and look.switched]
+        self.latest = commands.latest_supply(switched) if switched else {}
+        self.obeyed = commands.last_carried_out(switched) if switched else {}
+        self.switchless = {
+            look.device_id for look in looks.values() if look.device_id and not look.load_switch
+        }
         self.errands = commands.switched_by_hand(self.switchless) if self.switchless else {}
         self.switchings = _switchings(self.latest.values())
-        self.recharges = _last_recharges(self.accounts)
-        self.notices = self._notices()
+        self.recharges = _last_recharges(self.credits)
+        self.notices = self._notices([account_id for account_id, look in looks.items() if look.told])
         self.turned_on = _turned_on(self.obeyed.values())
+        self.relit = {account_id for account_id, look in looks.items() if look.relit}
 
     def known(self) -> list[Known]:
         found = []
@@ -210,6 +227,7 @@ class _Loader:
             credits=tuple(c for c in self.credits.get(account_id, ()) if c.seq is None or c.seq > seq),
             by_hand=device_id in self.switchless,
             errand=self.errands.get(device_id) if device_id else None,
+            relit=account_id in self.relit,
         )
 
     def _category(self, account_id: int) -> str:
@@ -232,8 +250,8 @@ class _Loader:
             as_of=balance.as_of,
             estimated_share=balance.estimated_share,
             provisional_minor=balance.provisional_minor,
-            last_recharge_minor=recharge.amount_minor if recharge else None,
-            last_recharge_at=recharge.posted_at if recharge else None,
+            last_recharge_minor=recharge[0] if recharge else None,
+            last_recharge_at=recharge[1] if recharge else None,
             daily_cost_minor=balance.daily_cost_minor,
             below_cut_since=state.below_cut_since if state else None,
             converted_at=terms.converted_at if terms else None,
@@ -289,11 +307,13 @@ class _Loader:
         assert first is not None
         return PaidSince(first, paid, policy.credit.cut_below_minor - (facts.balance_minor - paid))
 
-    def _notices(self) -> dict[int, list[NoticeFact]]:
+    def _notices(self, told: Sequence[int]) -> dict[int, list[NoticeFact]]:
         """All since the last recharge, or since the credit ran out where that was earlier."""
-        since = {account_id: self._noticed_since(account_id) for account_id in self.accounts}
         found: dict[int, list[NoticeFact]] = defaultdict(list)
-        for notice in notices.notices_of_many(self.accounts, min(since.values())):
+        if not told:
+            return found
+        since = {account_id: self._noticed_since(account_id) for account_id in told}
+        for notice in notices.notices_of_many(told, min(since.values())):
             if notice.requested_at >= since[notice.account_id]:
                 found[notice.account_id].append(
                     NoticeFact(notice.kind, notice.requested_at, notice.delivered_at)
@@ -302,7 +322,7 @@ class _Loader:
 
     def _noticed_since(self, account_id: int) -> datetime:
         recharge, state = self.recharges.get(account_id), self.states.get(account_id)
-        known = (recharge.posted_at if recharge else None, state.below_cut_since if state else None)
+        known = (recharge[1] if recharge else None, state.below_cut_since if state else None)
         return min((at for at in known if at is not None), default=self.now - NOTICES_KEPT)
 
 
@@ -313,20 +333,64 @@ def _left_by_hand(errand: WorkOrder | None) -> str:
     return "off" if (errand.kind == WorkOrderKind.SWITCH_OFF_BY_HAND) == errand.done else "on"
 
 
-def _meters(service_point_ids: Sequence[int], now: datetime) -> list[tuple[int, int, bool]]:
-    """Service point, billing meter, and whether that has a load switch."""
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What there is one of for each account, and which kinds of things it has any of: most have none of most."""
+
+    service_point_id: int
+    device_id: int | None
+    """The billing meter; none where there is none now."""
+    load_switch: bool
+    transformer: str
+    held: bool
+    authorised: bool
+    switched: bool
+    told: bool
+    relit: bool
+    state: State | None
+    terms: Terms | None
+
+
+@cache
+def _look_statement() -> str:
+    authorised = (
+        "EXISTS (SELECT FROM payments_payment y WHERE y.account_id = given.account_id"
+        " AND y.authorized_at IS NOT NULL AND y.credit_id IS NULL)"
+        if apps.is_installed("urja.apps.payments")
+        else "false"
+    )
+    return f"""
+SELECT given.account_id, given.service_point_id, m.device_id, coalesce(d.load_switch, true), coalesce(f.transformer, ''),
+    EXISTS (SELECT FROM supply_hold h WHERE h.service_point_id = given.service_point_id AND h.released_at IS NULL),
+    {authorised},
+    EXISTS (SELECT FROM commands_command c WHERE c.device_id = m.device_id AND {commands.TO_THE_SWITCH}),
+    EXISTS (SELECT FROM notices_notice n WHERE n.account_id = given.account_id),
+    EXISTS (SELECT FROM supply_relight r WHERE r.account_id = given.account_id),
+    {columns(State, "s")}, {columns(Terms, "t")}
+FROM unnest(%s::bigint[], %s::bigint[]) AS given (account_id, service_point_id)
+LEFT JOIN registry_fed_by f ON f.service_point_id = given.service_point_id
+LEFT JOIN registry_device_period m ON m.service_point_id = given.service_point_id AND m.role = %s
+    AND m.valid_to IS NULL AND m.valid_from <= %s
+LEFT JOIN registry_device d ON d.id = m.device_id
+LEFT JOIN supply_state s ON s.account_id = given.account_id
+LEFT JOIN supply_terms t ON t.account_id = given.account_id
+"""  # noqa: S608 - constants and the names of models
+
+
+def _looks(account_ids: Sequence[int], places: Sequence[int], now: datetime) -> dict[int, _Look]:
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT p.service_point_id, p.device_id, d.load_switch FROM registry_device_period p "
-            "JOIN registry_device d ON d.id = p.device_id WHERE p.service_point_id = ANY(%s) AND p.role = %s "
-            "AND p.valid_to IS NULL AND p.valid_from <= %s",
-            [list(service_point_ids), DeviceRole.BILLING.value, now],
-        )
-        return cursor.fetchall()
+        cursor.execute(_look_statement(), [list(account_ids), list(places), DeviceRole.BILLING.value, now])
+        return {row[0]: _look(row) for row in cursor.fetchall()}
 
 
-def _of_accounts[M: Model](model: type[M], account_ids: Sequence[int]) -> list[M]:
-    return rows(model, "account_id = ANY(%s)", [list(account_ids)])
+def _look(row: tuple[Any, ...]) -> _Look:
+    own, of_state = 10, 10 + width(State)
+    state, terms = row[own:of_state], row[of_state:]
+    return _Look(
+        *row[1:own],
+        state=built(State, state) if state[0] is not None else None,
+        terms=built(Terms, terms) if terms[0] is not None else None,
+    )
 
 
 def _switchings(given: Iterable[Command]) -> dict[int, Switching]:
@@ -361,14 +425,15 @@ def _credits(account_ids: Sequence[int]) -> dict[int, list[Credit]]:
     return found
 
 
-def _last_recharges(account_ids: Sequence[int]) -> dict[int, CreditRequest]:
-    found = rows(
-        CreditRequest,
-        "account_id = ANY(%s) AND posted_at IS NOT NULL ORDER BY account_id, posted_at DESC, id DESC",
-        [list(account_ids)],
-        distinct_on="account_id",
-    )
-    return {credit.account_id: credit for credit in found}
+def _last_recharges(recorded: Mapping[int, Sequence[Credit]]) -> dict[int, tuple[int, datetime]]:
+    """What was posted last and when, by account: credits are posted in the order in which they were recorded."""
+    found = {}
+    for account_id, given in recorded.items():
+        posted = [(one.posted_at, one.id, one.amount_minor) for one in given if one.posted_at is not None]
+        if posted:
+            at, _, amount_minor = max(posted)
+            found[account_id] = (amount_minor, at)
+    return found
 
 
 def _turned_on(obeyed: Iterable[Command]) -> set[int]:

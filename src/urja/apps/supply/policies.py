@@ -55,13 +55,23 @@ class Book:
         return min(days, default=None)
 
 
+_BOOK = """
+SELECT code, sha256, NULL AS category, valid_from, id FROM supply_policy_version
+UNION ALL
+SELECT code, NULL, category, NULL, NULL FROM supply_policy_assignment
+ORDER BY valid_from, id
+"""
+
+
 def book() -> Book:
     """The stored documents; parsed once a process."""
     versions: dict[str, list[Policy]] = {}
+    assigned: dict[str, str] = {}
     with connection.cursor() as cursor:
-        cursor.execute("SELECT code, sha256 FROM supply_policy_version ORDER BY valid_from, id")
-        for code, sha256 in cursor.fetchall():
-            versions.setdefault(code, []).append(_parsed(sha256))
-        cursor.execute("SELECT category, code FROM supply_policy_assignment")
-        assigned = dict(cursor.fetchall())
+        cursor.execute(_BOOK)
+        for code, sha256, category, _, _ in cursor.fetchall():
+            if sha256 is None:
+                assigned[category] = code
+            else:
+                versions.setdefault(code, []).append(_parsed(sha256))
     return Book({code: tuple(found) for code, found in versions.items()}, assigned)

@@ -16,7 +16,9 @@ from urja.apps.readings.overview import (
     fleet_by_age,
     transformer_balance,
 )
+from urja.apps.supply import flags
 from urja.apps.supply import queries as supply
+from urja.apps.supply.flags import Flag
 from urja.apps.supply.queries import Dark, PlannedCut, Switched
 from urja.core.policy import Reason
 from urja.web.console import wording
@@ -220,9 +222,10 @@ def _dark(one: Dark, now: datetime) -> Waiting:
 
 
 def _persons(now: datetime) -> list[Waiting]:
-    """Work orders first, then the meters that wait for a hand on their button."""
+    """What is flagged first, then errands to switch by hand, then the meters that wait for a hand on their button."""
     orders = (
         commands.open_work_orders()
+        .exclude(kind__in=[kind.value for kind in flags.BY_ORDER])
         .select_related(None)
         .values_list("kind", "service_point__premise__name", "device__serial", "opened_at", "detail")
     )
@@ -240,7 +243,23 @@ def _persons(now: datetime) -> list[Waiting]:
         )
         for one in supply.waiting_for_person()[:ROWS]
     ]
-    return work + hands
+    return [_flag(flag, now) for flag in flags.flagged(now)[:ROWS]] + work + hands
+
+
+def _flag(flag: Flag, now: datetime) -> Waiting:
+    return Waiting(
+        flag.place, flag.subject, wording.flag(flag.kind), _moment(flag.since_at, now), _lost(flag.detail)
+    )
+
+
+def _lost(detail: dict[str, Any]) -> str:
+    """How much of what a transformer gave has reached no meter."""
+    if "lost_wh" not in detail:
+        return ""
+    return _("%(lost)s of %(supplied)s kWh lost") % {
+        "lost": formats.kilowatt_hours(detail["lost_wh"]),
+        "supplied": formats.kilowatt_hours(detail["supplied_wh"]),
+    }
 
 
 def _unmatched(one: payments.Unmatched, now: datetime) -> Unmatched:
@@ -267,5 +286,5 @@ def _loss(balance: TransformerBalance) -> Loss:
         supplied=formats.kilowatt_hours(balance.supplied_wh) if known else "–",
         consumed=formats.kilowatt_hours(balance.consumed_wh) if known else "–",
         loss=wording.percent(percent) if known and percent is not None else _("not known"),
-        over=percent is not None and percent > LOSS_LIMIT_PERCENT,
+        over=balance.beyond_limits,
     )

@@ -32,8 +32,17 @@ COMMAND_STATES: Final[dict[str, Promise]] = {
     "failed": _("failed"),
 }
 
-WORK: Final[dict[str, Promise]] = {
+FLAGS: Final[dict[str, Promise]] = {
     "weld_or_bypass": _("Somebody must look: the register goes on after a confirmed cut"),
+    "cover_opened": _("Somebody must look: the cover of the meter was opened"),
+    "magnet": _("Somebody must look: a magnet was held to the meter"),
+    "neutral_disturbed": _("Somebody must look: the neutral was disturbed"),
+    "loss": _("Somebody must look: more is lost behind the transformer than it can lose"),
+    "silent": _("Somebody must look: nothing has come from the meter for a day"),
+}
+
+WORK: Final[dict[str, Promise]] = {
+    **FLAGS,
     "switch_off_by_hand": _("Somebody must switch off at the site: the meter has no switch"),
     "switch_on_by_hand": _("Somebody must switch on at the site: the meter has no switch"),
 }
@@ -60,6 +69,11 @@ def command_state(name: str) -> str:
 def work(kind: str) -> str:
     """What somebody must go and look at."""
     return said(WORK.get(kind), kind)
+
+
+def flag(kind: str) -> str:
+    """Why somebody should look at a meter or a transformer."""
+    return said(FLAGS.get(kind), kind)
 
 
 def unmatched(why: str) -> str:

@@ -16,3 +16,5 @@ class AccountCard:
     href: str
     agreement: Agreement | None
     mark: tuple[Any, ...]
+    ordered: bool
+    """Whether anybody has ever begun a recharge."""

@@ -46,6 +46,7 @@ def _card(seen: Glance) -> AccountCard:
         href=reverse("portal:account", args=[seen.account_id]),
         agreement=seen.agreement,
         mark=seen.mark,
+        ordered=seen.ordered,
     )
 
 
@@ -205,7 +206,7 @@ class HomePage:
 
 def home(card: AccountCard, now: datetime) -> HomePage:
     """All that the first page shows."""
-    known = standings.known_of(card.id, now)
+    known = standings.known_of(card.agreement, now)
     balance = known.balance if known else ledger.fresh_balance(card.id, now, card.agreement)
     entries = ledger.entries(card.id, HOME_ENTRIES + 1)
     return HomePage(
@@ -216,8 +217,8 @@ def home(card: AccountCard, now: datetime) -> HomePage:
         more=len(entries) > HOME_ENTRIES,
         standing=standings.standing(known) if known else None,
         can_pay=providers.config() is not None,
-        under_way=paying.under_way(card.id, now),
-        chain=chains.of_account(card.id),
+        under_way=paying.under_way(card.id, now) if card.ordered else None,
+        chain=chains.of_account(card.id) if known is None or known.relit else None,
     )
 
 

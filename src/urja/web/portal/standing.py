@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
+from urja.apps.registry.models import Agreement
 from urja.apps.supply import facts as supply_facts
 from urja.apps.supply import queries as supply
 from urja.apps.supply.facts import Known
@@ -25,9 +26,9 @@ class StandingView:
     text: str
 
 
-def known_of(account_id: int, now: datetime) -> Known | None:
-    """What a decision about this account would rest on now; none where no policy governs it."""
-    return supply_facts.of_account(account_id, now, supply.health())
+def known_of(agreement: Agreement | None, now: datetime) -> Known | None:
+    """What a decision about an account would rest on now; none where it has no agreement or no policy governs it."""
+    return None if agreement is None else supply_facts.of_agreement(agreement, now, supply.health())
 
 
 def standing(known: Known) -> StandingView:

@@ -178,7 +178,7 @@ def _loss(balance: TransformerBalance | None) -> tuple[str, str, bool]:
         "supplied": formats.kilowatt_hours(balance.supplied_wh),
         "time": formats.clock_time(balance.known_to_at.astimezone(zone())),
     }
-    return words.percent(percent), detail, percent > LOSS_LIMIT_PERCENT
+    return words.percent(percent), detail, balance.beyond_limits
 
 
 def _row(

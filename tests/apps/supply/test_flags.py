@@ -1,0 +1,108 @@
+"""What is flagged, since when, and until when: as little books of readings, events and work orders."""
+
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from tests.apps import street
+from tests.apps.readings.test_overview import HOUR, grid, store  # noqa: F401 - a fixture
+from tests.apps.street import HALF_HOUR, START
+
+from urja.apps.readings import staging
+from urja.stream.records import EVENT, EventState, Source
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def house(database):
+    return street.adopt(1)
+
+
+def told(database, house, code, at, received_at=None):
+    """An event comes in from the meter."""
+    rows = np.zeros(1, EVENT)
+    rows["device_id"], rows["code"], rows["state"] = house.device_id, code, EventState.INSTANT
+    rows["occurred_at"] = street.seconds(at)
+    rows["received_at"] = street.seconds(received_at or at) * 1000
+    rows["source"] = Source.PUSH
+    with database.connect("urja_pipeline") as connection, connection.cursor() as cursor:
+        staging.store_events(cursor, np.array([house.service_point_id]), rows)
+
+
+def flags(now):
+    from urja.apps.supply.flags import flagged
+
+    return [(flag.kind.value, flag.subject, flag.since_at) for flag in flagged(now)]
+
+
+def look(now):
+    from urja.apps.supply import tampers
+
+    return tampers.look(now)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"), [(251, "cover_opened"), (201, "magnet"), (203, "neutral_disturbed")]
+)
+def test_a_tamper_is_flagged_until_somebody_has_been_there(database, house, code, kind):
+    from urja.apps.commands import operations, queries
+
+    told(database, house, code, START + HOUR)
+    assert (look(START + 2 * HOUR), look(START + 2 * HOUR)) == (1, 0)
+    assert flags(START + 3 * HOUR) == [(kind, "URJ00000001", START + HOUR)]
+    [order] = queries.open_work_orders()
+    assert operations.close_work_order(order.id, START + 4 * HOUR)
+    assert look(START + 5 * HOUR) == 0
+    assert flags(START + 5 * HOUR) == []
+    told(database, house, code, START + 6 * HOUR)
+    assert look(START + 6 * HOUR) == 1
+    assert flags(START + 6 * HOUR) == [(kind, "URJ00000001", START + 6 * HOUR)]
+
+
+def test_that_a_magnet_went_or_a_switch_moved_flags_nobody(database, house):
+    for code in (202, 204, 301, 101):
+        told(database, house, code, START + HOUR)
+    assert look(START + 2 * HOUR) == 0
+
+
+def test_a_tamper_that_was_heard_of_after_the_visit_is_another_ones_errand(database, house):
+    """The meter's alert waited for its link: who was there had not been told of it."""
+    from urja.apps.commands import operations, queries
+
+    told(database, house, 251, START + HOUR)
+    look(START + HOUR)
+    [order] = queries.open_work_orders()
+    operations.close_work_order(order.id, START + 4 * HOUR)
+    told(database, house, 251, START + 3 * HOUR, received_at=START + 6 * HOUR)
+    assert look(START + 6 * HOUR) == 1
+
+
+def test_a_transformer_that_loses_beyond_both_limits_twice_in_a_row_is_flagged(database, grid):  # noqa: F811
+    (first, second, third), post = grid
+    store(database, first, 100, 100, 100, 100, 100)
+    store(database, second, 50, 50, 50, 50, 50)
+    store(database, third, 50, 50, 50, 50, 50)
+    # Much in watts once, then a share alone (iron), then both, twice.
+    store(database, post, 700, 160, 250, 600, 650)
+    began = START + 3 * HALF_HOUR
+    until = START + 5 * HALF_HOUR
+    assert flags(until) == [("loss", "T1", began)]
+    assert flags(until - HALF_HOUR) == []
+    assert flags(began + DAY) == [("loss", "T1", began)], "a day long"
+    assert ("loss", "T1", began) not in flags(began + DAY + HALF_HOUR)
+
+
+def test_a_meter_of_which_nothing_came_for_a_day_is_flagged_with_the_end_of_what_came(database, grid):  # noqa: F811
+    (first, second, third), post = grid
+    heard = START + 2 * HALF_HOUR
+    for place in (first, second, post):
+        store(database, place, 100, 100)
+    serials = ["URJ00000001", "URJ00000002", "URJ00000901"]
+    assert flags(START + DAY - HALF_HOUR) == []
+    assert flags(START + DAY) == [("silent", "URJ00000003", START)], "never heard of since it was hung"
+    assert flags(heard + DAY) == [("silent", "URJ00000003", START)] + [
+        ("silent", serial, heard) for serial in serials
+    ]
+    store(database, third, *[100] * 48)
+    assert "URJ00000003" not in [subject for _, subject, _ in flags(heard + DAY)]

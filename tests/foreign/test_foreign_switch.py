@@ -1,0 +1,177 @@
+"""Signed orders of ours to meters that are not Urja's: through the broker, the lane, the lease and the session of
+the head end, to a load switch in somebody else's process, which is then asked itself.
+"""
+
+import asyncio
+import datetime as dt
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from tests.foreign.isolated import GURUX, PYDLMS, Child, python_with, started
+from tests.headend.conftest import admin, nats_server, pipeline, start_headend  # noqa: F401 - fixtures
+from tests.headend.ordering import SIGNING_KEY, Desk
+from tests.headend.pushing import KEK
+
+from urja.base.clock import SteppedClock
+from urja.base.ids import compose_id
+from urja.cosem.security import wrap_key
+from urja.stream.messages import DeviceEntry
+from urja.stream.orders import Order, sign
+
+pytestmark = pytest.mark.timeout(120)
+
+GUEK, GAK = bytes(range(16)), bytes(range(0xD0, 0xE0))
+GURUX_TITLE = "4752580000000007"
+OPEN = {"output": False, "control_state": 0, "control_mode": 4, "power_w": 0}
+BUCKET = 300
+
+
+@dataclass
+class ForeignMeter:
+    """A meter of somebody else's at a port, as our registry knows it."""
+
+    child: Child
+    port: int
+    title: bytes
+    import_wh: int
+    load_w: int
+    load_a: float | None
+    device_type: str = "urja-d1-listen"
+    sequence: int = 0
+
+    @property
+    def device_id(self) -> int:
+        return compose_id(BUCKET, self.port)
+
+    def entry(self, guek: bytes = GUEK) -> DeviceEntry:
+        return DeviceEntry(
+            device_id=self.device_id,
+            bucket=BUCKET,
+            system_title=self.title,
+            serial=f"F{self.port}",
+            device_type=self.device_type,
+            wrapped_guek=wrap_key(KEK, guek),
+            wrapped_gak=wrap_key(KEK, GAK),
+            address=f"127.0.0.1:{self.port}",
+        )
+
+    def order(self, kind: str, clock: SteppedClock, **arguments: object) -> Order:
+        self.sequence += 1
+        return Order(
+            command_id=compose_id(BUCKET, 1000 * self.port + self.sequence),
+            device_id=self.device_id,
+            system_title=self.title,
+            kind=kind,
+            arguments=arguments,
+            sequence=self.sequence,
+            issued_at=clock.now(),
+            expires_at=clock.now() + dt.timedelta(hours=1),
+            correlation=4711,
+        )
+
+    async def itself(self) -> dict[str, Any]:
+        """What its own process says of its load switch, and the orders it has had."""
+        return await asyncio.to_thread(self.child.ask)
+
+
+def gurux() -> Iterator[ForeignMeter]:
+    facts = {"guek": GUEK.hex(), "gak": GAK.hex(), "title": GURUX_TITLE, "secret": "unused", "counter": 41}
+    with started(python_with(GURUX, "gurux_dlms"), "gurux_server.py", json.dumps(facts)) as child:
+        yield ForeignMeter(child, child.line()["port"], bytes.fromhex(GURUX_TITLE), 1_234_567, 640, 3.0)
+
+
+def pydlms() -> Iterator[ForeignMeter]:
+    keys = ["--key", GUEK.hex(), "--auth-key", GAK.hex(), "--client", "48:5"]
+    with started(python_with(PYDLMS, "pydlms"), "pydlms_meter.py", "--switch", *keys) as child:
+        told = child.line()
+        yield ForeignMeter(child, told["port"], bytes.fromhex(told["title"]), 12_345_678, 1520, None)
+
+
+@pytest.fixture(params=[gurux, pydlms], ids=["gurux-dlms", "pydlms-client"])
+def foreign(request) -> Iterator[ForeignMeter]:
+    yield from request.param()
+
+
+@pytest.fixture
+def desk(pipeline) -> Desk:  # noqa: F811 - the fixture
+    return Desk(pipeline)
+
+
+@pytest.fixture
+def carry_out(start_headend, desk, foreign, pipeline, stepped_clock):  # noqa: F811 - fixtures
+    """Give orders one after the other to a head end that has just been started; how each ended."""
+
+    async def carried_out(*kinds: str) -> list[tuple[Any, dict[str, Any]]]:
+        ends = []
+        async with start_headend():
+            for kind in kinds:
+                order = foreign.order(kind, stepped_clock)
+                await desk.send(order)
+                [end] = await desk.end_of(order, within_s=60)
+                ends.append((end, await foreign.itself()))
+        return ends
+
+    return carried_out
+
+
+async def test_a_foreign_meter_is_cut_and_connected_again(carry_out, foreign, pipeline, desk):  # noqa: F811
+    await pipeline.put_device(foreign.entry())
+    closed = {"output": True, "control_state": 1, "control_mode": 4, "power_w": foreign.load_w}
+    assert await foreign.itself() == closed | {"orders": []}
+    (cut, after_cut), (back, after_back) = await carry_out("disconnect", "connect")
+
+    assert (cut.state, cut.detail) == ("confirmed", "")
+    assert after_cut == OPEN | {"orders": [1]}
+    assert cut.evidence == {
+        "output": False,
+        "control_state": "disconnected",
+        "control_mode": 4,
+        "import_wh": foreign.import_wh,
+        "power_w": 0,
+        "current_a": None if foreign.load_a is None else 0.0,
+    }
+    assert (back.state, back.detail) == ("confirmed", "")
+    assert after_back == closed | {"orders": [1, 2]}
+    assert back.evidence["control_state"] == "connected"
+    assert (back.evidence["power_w"], back.evidence["current_a"]) == (foreign.load_w, foreign.load_a)
+    assert back.evidence["load_proven"] is True
+    assert [said.state for said in desk.heard] == ["acknowledged", "confirmed"] * 2
+
+
+async def test_a_head_end_started_anew_goes_on_with_a_foreign_meter(carry_out, foreign, pipeline):  # noqa: F811
+    """Counters are reserved durably, and the meter's own is read first: neither side refuses the second session."""
+    await pipeline.put_device(foreign.entry())
+    [(cut, _)] = await carry_out("disconnect")
+    [(back, after)] = await carry_out("connect")
+    assert (cut.state, back.state) == ("confirmed", "confirmed")
+    assert after["orders"] == [1, 2]
+
+
+async def test_an_order_that_is_not_signed_by_us_never_reaches_it(
+    start_headend,  # noqa: F811
+    desk,
+    foreign,
+    pipeline,  # noqa: F811
+    stepped_clock,
+):
+    await pipeline.put_device(foreign.entry())
+    forged = foreign.order("disconnect", stepped_clock)
+    honest = foreign.order("read_object", stepped_clock, obis="1.0.1.7.0.255")
+    async with start_headend():
+        await desk.send(forged, sign(forged, bytes(reversed(SIGNING_KEY))))
+        await desk.send(honest)
+        [end] = await desk.end_of(honest, within_s=60)
+    assert end.state == "confirmed"
+    assert float(end.evidence["scaled"]) == foreign.load_w
+    assert desk.states(forged) == []
+    assert (await foreign.itself())["orders"] == []
+
+
+async def test_with_the_wrong_key_it_is_not_moved(carry_out, foreign, pipeline):  # noqa: F811
+    await pipeline.put_device(foreign.entry(guek=bytes(16)))
+    [(end, after)] = await carry_out("disconnect")
+    assert end.state == "failed"
+    assert after["orders"] == []

@@ -22,7 +22,7 @@ from django.views.decorators.http import require_safe
 
 from urja.apps.notices.queries import latest_messages
 from urja.web.console.access import employed
-from urja.web.portal import pages
+from urja.web.portal import markup, pages
 from urja.web.portal.access import account_or_404
 from urja.web.portal.clock import business_now
 from urja.web.portal.operations_views import is_local
@@ -69,8 +69,7 @@ def _home_page(
     key = f"{tag} {several}"
     content = _drawn.get(key)
     if content is None:
-        context = {"account": card, "live": _live(request, card, now, tag), "several": several}
-        content = _drawn[key] = render_to_string("portal/place.html", context)
+        content = _drawn[key] = markup.place(card, _live(card, now, tag), several=several)
     before, after = _around(request)
     return HttpResponse(f"{before}{content}{after}")
 
@@ -109,17 +108,16 @@ def live(request: HttpRequest, account_id: int) -> HttpResponse:
     unchanged = get_conditional_response(request, etag=quote_etag(tag))
     if unchanged is not None:
         return unchanged
-    response = HttpResponse(_live(request, card, now, tag))
+    response = HttpResponse(_live(card, now, tag))
     response["ETag"] = quote_etag(tag)
     return response
 
 
-def _live(request: HttpRequest, card: pages.AccountCard, now: datetime, tag: str) -> SafeString:
+def _live(card: pages.AccountCard, now: datetime, tag: str) -> SafeString:
     """The live part, drawn once for each tag: it is the same for all who may see the account."""
     drawn = _drawn.get(tag)
     if drawn is None:
-        context = {"page": pages.home(card, now), "tag": tag}
-        drawn = _drawn[tag] = render_to_string("portal/live.html", context, request)
+        drawn = _drawn[tag] = markup.live(pages.home(card, now), tag)
     return drawn
 
 
@@ -134,7 +132,7 @@ def passbook(request: HttpRequest, account_id: int) -> HttpResponse:
     """All postings, a page at a time, newest first."""
     card = account_or_404(request, account_id, business_now())
     page = pages.passbook(card, _sequence(request.GET.get("before")))
-    return render(request, "portal/passbook.html", {"page": page})
+    return render(request, "portal/passbook.html", {"page": page, "postings": markup.postings(page.days)})
 
 
 def _sequence(text: str | None) -> int | None:

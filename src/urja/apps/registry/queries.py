@@ -1,5 +1,6 @@
 """The reading side of the registry."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 

@@ -110,7 +110,10 @@ SELECT a.id, a.balance_minor, a.last_seq, a.currency,
         WHERE e.bucket = a.bucket AND e.account_id = a.id AND e.agreement_id = d.agreement_id
             AND e.origin = 'engine' AND e.service_date = d.closed_through
     ) ELSE 0 END,
-    cost.minor, cost.days, newest.*
+    cost.minor, cost.days, newest.*, (
+        SELECT -sum(e.amount_minor)::bigint FROM ledger_entry e
+        WHERE e.origin = 'engine' AND e.agreement_id = newest.agreement_id AND e.period_start = newest.period
+    )
 FROM unnest(%(accounts)s::bigint[], %(agreements)s::bigint[], %(monthly)s::boolean[])
     AS given (account_id, agreement_id, by_month)
 JOIN ledger_account a ON a.id = given.account_id
@@ -137,16 +140,15 @@ def _balances(agreements: Mapping[int, Agreement | None], now: datetime) -> dict
     """By account; accounts that do not exist are left out."""
     with tariffs.remembered():
         begins = {id_: usage.starts_on(one, now) if one else 0 for id_, one in agreements.items()}
-        stored, used = _stored(agreements, begins)
+        stored, used, charged = _stored(agreements, begins)
         for account_id, agreement in agreements.items():
             if agreement and begins[account_id] != 1:
                 used[account_id] = usage.accrued(agreement.id, begins[account_id], now)
         open_ = {
             id_: _open(one, used[id_], stored[id_]) for id_, one in agreements.items() if one and used[id_]
         }
-        charged = _charged(
-            [(one.agreement.id, period.first) for one in open_.values() for period, _ in one.rated]
-        )
+        rated = [(one.agreement.id, period.first) for one in open_.values() for period, _ in one.rated]
+        charged |= _charged([one for one in rated if one not in charged])
         return {
             id_: _balance(books, open_[id_].accrued(charged) if id_ in open_ else _NOTHING, used[id_])
             for id_, books in stored.items()
@@ -155,10 +157,14 @@ def _balances(agreements: Mapping[int, Agreement | None], now: datetime) -> dict
 
 def _stored(
     agreements: Mapping[int, Agreement | None], begins: Mapping[int, int]
-) -> tuple[dict[int, _Stored], dict[int, list[PeriodEnergy]]]:
-    """What the books say; and, oldest first, the last two accruals where billing periods are calendar months."""
+) -> tuple[dict[int, _Stored], dict[int, list[PeriodEnergy]], dict[tuple[int, date], int]]:
+    """What the books say; and, oldest first, the last two accruals where billing periods are calendar months.
+
+    With these comes what the engine has charged for each of them.
+    """
     stored: dict[int, _Stored] = {}
     used: dict[int, list[PeriodEnergy]] = {id_: [] for id_ in agreements}
+    charged: dict[tuple[int, date], int] = {}
     with connection.cursor() as cursor:
         cursor.execute(
             _STORED,
@@ -171,10 +177,12 @@ def _stored(
         )
         for account_id, *row in cursor.fetchall():
             stored[account_id] = _Stored(*row[: _STORED_COLUMNS - 1])
-            accrual = row[_STORED_COLUMNS - 1 :]
+            *accrual, minor = row[_STORED_COLUMNS - 1 :]
             if accrual[0] is not None:
-                used[account_id].append(PeriodEnergy.from_row(accrual))
-    return stored, used
+                energy = PeriodEnergy.from_row(accrual)
+                used[account_id].append(energy)
+                charged[energy.agreement_id, energy.period] = minor or 0
+    return stored, used, charged
 
 
 def _charged(periods: Sequence[tuple[int, date]]) -> dict[tuple[int, date], int]:

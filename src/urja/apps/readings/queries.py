@@ -56,7 +56,8 @@ class MonthUse:
 
 def use_by_hour(agreement: Agreement, local_day: date) -> list[HourUse]:
     """The hours of a local day, in order, each with the blocks that begin in it."""
-    return _hour_uses(local_day, _blocks(agreement, local_day, *_day_bounds(local_day)))
+    begins, ends = _day_bounds(local_day)
+    return _hour_uses(local_day, _blocks(agreement, local_day, begins, ends))
 
 
 def use_by_day(agreement: Agreement, local_month: date) -> list[DayUse]:
@@ -71,14 +72,14 @@ def use_by_day(agreement: Agreement, local_month: date) -> list[DayUse]:
 def use_of_month(agreement: Agreement, local_day: date) -> MonthUse:
     """What `use_by_hour` says of a day and `use_by_day` of its month, at one look.
 
-    The register's reads come first, for of the blocks only those are then looked at that it does not speak for:
-    the day's own and those of days whose midnights were not both read.
+    With the month's reads of the register come the blocks from the day on. Of the days before it blocks are only
+    looked at where the register does not speak, which is seldom.
     """
     dates = _month(local_day)
     midnights = _midnights(dates[0], dates[-1] + ONE_DAY, settings.URJA_TIMEZONE)
-    counted = _advances(_registers(agreement, midnights))
-    blocks: _Blocks = {}
-    for first, end in _runs(n for n, day in enumerate(dates) if counted[n] is None or day == local_day):
+    registers, blocks = _registers_and_blocks(agreement, local_day, midnights)
+    counted = _advances(registers)
+    for first, end in _runs(n for n in range(local_day.day - 1) if counted[n] is None):
         blocks |= _blocks(agreement, local_day, midnights[first], midnights[end])
     days = _by_day(blocks)
     return MonthUse(
@@ -168,7 +169,7 @@ def health() -> ReadingsHealth:
 _BLOCKS = """
     SELECT (shown.start_at AT TIME ZONE %(zone)s)::date AS day,
         CASE WHEN (shown.start_at AT TIME ZONE %(zone)s)::date = %(day)s THEN
-            floor(extract(epoch FROM shown.start_at - date_trunc('day', shown.start_at, %(zone)s)) / 3600)::int
+            floor(extract(epoch FROM shown.start_at - date_trunc('day', shown.start_at, %(zone)s)) / 3600)::bigint
         ELSE 0 END AS hour,
         sum(shown.import_wh)::bigint, coalesce(sum(shown.import_wh) FILTER (WHERE shown.status = 3), 0)::bigint
     FROM (
@@ -184,37 +185,64 @@ _BLOCKS = """
     GROUP BY 1, 2
 """
 
+_REGISTERS = """
+    SELECT DISTINCT ON (r.read_at, r.device_id) NULL::date, (extract(epoch FROM r.read_at) * 1000000)::bigint, r.device_id,
+        r.import_wh
+    FROM registry_device_period p JOIN readings_register r
+        ON r.service_point_id = p.service_point_id AND r.device_id = p.device_id AND r.kind IN (2, 3, 5)
+    WHERE p.service_point_id = %(place)s AND p.role = 1 AND r.read_at >= %(first)s AND r.read_at <= %(last)s
+    ORDER BY r.read_at, r.device_id, r.version DESC, r.kind
+"""
+
 
 def _blocks(agreement: Agreement, local_day: date, begins: datetime, ends: datetime) -> _Blocks:
     """The blocks that begin between two instants and in the agreement's time; by hour those of one local day."""
+    begins, ends = _within(agreement, begins, ends)
     with connection.cursor() as cursor:
         cursor.execute(
             _BLOCKS,
-            {**_within(agreement, begins, ends), "day": local_day, "zone": settings.URJA_TIMEZONE},
+            {
+                "place": agreement.service_point_id,
+                "begins": begins,
+                "ends": ends,
+                "day": local_day,
+                "zone": settings.URJA_TIMEZONE,
+            },
         )
         return {
             (day, hour): (energy_wh, estimated_wh) for day, hour, energy_wh, estimated_wh in cursor.fetchall()
         }
 
 
-_REGISTERS = """
-    SELECT DISTINCT ON (r.read_at, r.device_id) r.read_at, r.device_id, r.import_wh
-    FROM registry_device_period p JOIN readings_register r
-        ON r.service_point_id = p.service_point_id AND r.device_id = p.device_id AND r.kind IN (2, 3, 5)
-    WHERE p.service_point_id = %(place)s AND p.role = 1 AND r.read_at >= %(begins)s AND r.read_at <= %(ends)s
-    ORDER BY r.read_at, r.device_id, r.version DESC, r.kind
-"""
+def _registers_and_blocks(
+    agreement: Agreement, local_day: date, midnights: Sequence[datetime]
+) -> tuple[list[dict[int, int]], _Blocks]:
+    """What was read at each of a month's midnights in the agreement's time, and the blocks from a day of it on.
 
-
-def _registers(agreement: Agreement, instants: Sequence[datetime]) -> list[dict[int, int]]:
-    """The register reads that energy is billed from, at each of the instants and in the agreement's time, by device."""
-    known: dict[datetime, dict[int, int]] = {at: {} for at in instants}
+    Of the register those reads that energy is billed from, by device.
+    """
+    known: dict[int, dict[int, int]] = {int(at.timestamp()) * 1_000_000: {} for at in midnights}
+    blocks: _Blocks = {}
+    first, last = _within(agreement, midnights[0], midnights[-1])
     with connection.cursor() as cursor:
-        cursor.execute(_REGISTERS, _within(agreement, instants[0], instants[-1]))
-        for read_at, device_id, import_wh in cursor.fetchall():
-            if read_at in known:
-                known[read_at][device_id] = import_wh
-    return [known[at] for at in instants]
+        cursor.execute(
+            f"({_REGISTERS}) UNION ALL ({_BLOCKS})",
+            {
+                "place": agreement.service_point_id,
+                "first": first,
+                "last": last,
+                "begins": max(first, midnights[local_day.day - 1]),
+                "ends": last,
+                "day": local_day,
+                "zone": settings.URJA_TIMEZONE,
+            },
+        )
+        for day, number, *values in cursor.fetchall():
+            if day is not None:
+                blocks[day, number] = (values[0], values[1])
+            elif number in known:
+                known[number][values[0]] = values[1]
+    return list(known.values()), blocks
 
 
 def _advances(registers: Sequence[Mapping[int, int]]) -> list[int | None]:
@@ -225,14 +253,10 @@ def _advances(registers: Sequence[Mapping[int, int]]) -> list[int | None]:
     ]
 
 
-def _within(agreement: Agreement, begins: datetime, ends: datetime) -> dict[str, object]:
+def _within(agreement: Agreement, begins: datetime, ends: datetime) -> tuple[datetime, datetime]:
     """Bounds cut to the agreement's own time: a new tenant never sees the old one's life."""
     ended = agreement.valid_to
-    return {
-        "place": agreement.service_point_id,
-        "begins": max(begins, agreement.valid_from),
-        "ends": ends if ended is None else min(ends, ended),
-    }
+    return max(begins, agreement.valid_from), ends if ended is None else min(ends, ended)
 
 
 @lru_cache(maxsize=64)

@@ -22,11 +22,14 @@ from urja.apps.commands.models import CONNECT, DISCONNECT, Command, WorkOrder, W
 from urja.apps.commands.models import State as CommandState
 from urja.apps.ledger.balances import Balance, fresh_balances
 from urja.apps.notices import queries as notices
+from urja.apps.registry import queries as registry
 from urja.apps.registry.models import Agreement, DeviceRole
 from urja.apps.rows import built, columns, rows, width
 from urja.apps.supply.errors import UnknownPolicy
 from urja.apps.supply.models import Hold, State, Switching, Terms
-from urja.apps.supply.policies import Book, book
+from urja.apps.supply.policies import BOOK_COLUMNS, Book, book, book_of
+from urja.apps.supply.queries import HEALTH_COLUMN, health_of
+from urja.apps.tariffs import queries as tariffs
 from urja.core.calendar import local_day
 from urja.core.policy import AuthorisedPayment, Facts, Health, NoticeFact, PaidSince, Policy, exhausted
 
@@ -105,7 +108,7 @@ def authorised_payments(
 
     Also what came to nothing since the credit ran out: the policy bounds how many of them hold off a cut.
     """
-    if not apps.is_installed("urja.apps.payments"):
+    if not account_ids or not apps.is_installed("urja.apps.payments"):
         return {}
     from urja.apps.payments import queries
 
@@ -121,12 +124,19 @@ def of_account(account_id: int, now: datetime, health: Health) -> Known | None:
     return next(iter(load([account_id], now, health)), None)
 
 
-def of_agreement(agreement: Agreement, now: datetime, health: Health) -> Known | None:
-    """As `of_account`, for who has the account's agreement at hand."""
+def of_agreement(agreement: Agreement, now: datetime) -> Known | None:
+    """As `of_account`, for a page that has the account's agreement at hand; by as few statements as can be.
+
+    Of the credits only those are known that the facts rest on.
+    """
     if agreement.valid_to is not None and agreement.valid_to <= now:
         return None
-    policies = book()
-    return next(iter(_Loader([agreement], now, health, policies).known()), None) if policies else None
+    look, at_large = _look_at_large(agreement, now)
+    if not at_large.policies:
+        return None
+    with tariffs.remembered({agreement.terms_at(now).tariff_code: at_large.tariff}):
+        loader = _Loader([agreement], now, at_large.health, at_large.policies, {agreement.account_id: look})
+    return next(iter(loader.known()), None)
 
 
 def load(
@@ -137,16 +147,131 @@ def load(
     policies = policies or book()
     if not agreements or not policies:
         return []
-    return _Loader(agreements, now, health, policies).known()
+    looks = _looks(agreements, now)
+    return _Loader(agreements, now, health, policies, looks).known()
 
 
 def _agreements(account_ids: Sequence[int], now: datetime) -> list[Agreement]:
-    return rows(
-        Agreement,
-        "account_id = ANY(%s) AND valid_from <= %s AND coalesce(valid_to, 'infinity') > %s "
-        "ORDER BY account_id, valid_from DESC",
-        [account_ids, now, now],
-        distinct_on="account_id",
+    return registry.with_terms(
+        rows(
+            Agreement,
+            "account_id = ANY(%s) AND valid_from <= %s AND coalesce(valid_to, 'infinity') > %s "
+            "ORDER BY account_id, valid_from DESC",
+            [account_ids, now, now],
+            distinct_on="account_id",
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What there is one of for each account, and which kinds of things it has any of: most have none of most."""
+
+    service_point_id: int
+    device_id: int | None
+    """The billing meter; none where there is none now."""
+    load_switch: bool
+    transformer: str
+    recharged_minor: int | None
+    """The last credit that was posted, and when."""
+    recharged_at: datetime | None
+    credited: bool
+    held: bool
+    authorised: bool
+    switched: bool
+    told: bool
+    relit: bool
+    state: State | None
+    terms: Terms | None
+
+
+@dataclass(frozen=True, slots=True)
+class _AtLarge:
+    """What holds for all accounts, and the hashes of the versions of one tariff."""
+
+    tariff: Sequence[str]
+    health: Health
+    policies: Book
+
+
+_ANY_CREDIT = "true"
+_CREDITS_THAT_MATTER = """
+    s.below_cut_since IS NOT NULL
+    OR EXISTS (SELECT FROM ledger_credit_request q WHERE q.account_id = given.account_id AND q.posted_at IS NULL)
+"""
+"""To facts: what waits to be posted, and what was posted since the credit ran out."""
+
+
+@cache
+def _look_statement(credited: str, more: str = "") -> str:
+    authorised = (
+        "EXISTS (SELECT FROM payments_payment y WHERE y.account_id = given.account_id"
+        " AND y.authorized_at IS NOT NULL AND y.credit_id IS NULL)"
+        if apps.is_installed("urja.apps.payments")
+        else "false"
+    )
+    return f"""
+SELECT given.account_id, given.service_point_id, m.device_id, coalesce(d.load_switch, true), coalesce(f.transformer, ''),
+    last.amount_minor, last.posted_at,
+    {credited},
+    EXISTS (SELECT FROM supply_hold h WHERE h.service_point_id = given.service_point_id AND h.released_at IS NULL),
+    {authorised},
+    EXISTS (SELECT FROM commands_command c WHERE c.device_id = m.device_id AND {commands.TO_THE_SWITCH}),
+    EXISTS (SELECT FROM notices_notice n WHERE n.account_id = given.account_id),
+    EXISTS (SELECT FROM supply_relight r WHERE r.account_id = given.account_id),
+    {columns(State, "s")}, {columns(Terms, "t")} {more}
+FROM unnest(%(accounts)s::bigint[], %(places)s::bigint[]) AS given (account_id, service_point_id)
+LEFT JOIN registry_fed_by f ON f.service_point_id = given.service_point_id
+LEFT JOIN registry_device_period m ON m.service_point_id = given.service_point_id AND m.role = %(billing)s
+    AND m.valid_to IS NULL AND m.valid_from <= %(now)s
+LEFT JOIN registry_device d ON d.id = m.device_id
+LEFT JOIN supply_state s ON s.account_id = given.account_id
+LEFT JOIN supply_terms t ON t.account_id = given.account_id
+LEFT JOIN LATERAL (
+    SELECT q.amount_minor, q.posted_at FROM ledger_credit_request q
+    WHERE q.account_id = given.account_id AND q.posted_at IS NOT NULL ORDER BY q.posted_at DESC, q.id DESC LIMIT 1
+) last ON true
+"""  # noqa: S608 - constants and the names of models
+
+
+def _asked(agreements: Sequence[Agreement], now: datetime) -> dict[str, Any]:
+    return {
+        "accounts": [agreement.account_id for agreement in agreements],
+        "places": [agreement.service_point_id for agreement in agreements],
+        "billing": DeviceRole.BILLING.value,
+        "now": now,
+    }
+
+
+def _looks(agreements: Sequence[Agreement], now: datetime) -> dict[int, _Look]:
+    with connection.cursor() as cursor:
+        cursor.execute(_look_statement(_ANY_CREDIT), _asked(agreements, now))
+        return {row[0]: _look(row) for row in cursor.fetchall()}
+
+
+def _look_at_large(agreement: Agreement, now: datetime) -> tuple[_Look, _AtLarge]:
+    more = f", {tariffs.HASHES.format(code='%(code)s')}, {HEALTH_COLUMN}, {BOOK_COLUMNS}"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _look_statement(_CREDITS_THAT_MATTER, more),
+            {**_asked([agreement], now), "code": agreement.terms_at(now).tariff_code},
+        )
+        row = cursor.fetchone()
+    hashes, judged, *documents = row[-_AT_LARGE:]
+    return _look(row[:-_AT_LARGE]), _AtLarge(hashes, health_of(judged), book_of(*documents))
+
+
+_AT_LARGE = 6
+"""Columns of the statement above beyond a look's own."""
+
+
+def _look(row: tuple[Any, ...]) -> _Look:
+    own, of_state = 13, 13 + width(State)
+    state, terms = row[own:of_state], row[of_state:]
+    return _Look(
+        *row[1:own],
+        state=built(State, state) if state[0] is not None else None,
+        terms=built(Terms, terms) if terms[0] is not None else None,
     )
 
 
@@ -154,16 +279,19 @@ class _Loader:
     """Everything about a set of accounts, each kind of fact by one statement."""
 
     def __init__(
-        self, agreements: Sequence[Agreement], now: datetime, health: Health, policies: Book
+        self,
+        agreements: Sequence[Agreement],
+        now: datetime,
+        health: Health,
+        policies: Book,
+        looks: Mapping[int, _Look],
     ) -> None:
         self.agreements, self.now, self.health, self.policies = agreements, now, health, policies
         self.zone = ZoneInfo(settings.URJA_TIMEZONE)
         self.accounts = [agreement.account_id for agreement in agreements]
-        places = [agreement.service_point_id for agreement in agreements]
         # Credits before balances: one that is posted in between is then counted twice at worst, as pending and
         # as balance, which spares somebody a cut until the next look. The other way round it would be missed.
-        self.credits = _credits(self.accounts)
-        looks = _looks(self.accounts, places, now)
+        self.credits = _credits([account_id for account_id, look in looks.items() if look.credited])
         self.states = {account_id: look.state for account_id, look in looks.items() if look.state}
         self.terms = {account_id: look.terms for account_id, look in looks.items() if look.terms}
         self.authorised = authorised_payments(
@@ -188,7 +316,11 @@ class _Loader:
         }
         self.errands = commands.switched_by_hand(self.switchless) if self.switchless else {}
         self.switchings = _switchings(self.latest.values())
-        self.recharges = _last_recharges(self.credits)
+        self.recharges = {
+            account_id: (look.recharged_minor, look.recharged_at)
+            for account_id, look in looks.items()
+            if look.recharged_minor is not None and look.recharged_at is not None
+        }
         self.notices = self._notices([account_id for account_id, look in looks.items() if look.told])
         self.turned_on = _turned_on(self.obeyed.values())
         self.relit = {account_id for account_id, look in looks.items() if look.relit}
@@ -333,66 +465,6 @@ def _left_by_hand(errand: WorkOrder | None) -> str:
     return "off" if (errand.kind == WorkOrderKind.SWITCH_OFF_BY_HAND) == errand.done else "on"
 
 
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """What there is one of for each account, and which kinds of things it has any of: most have none of most."""
-
-    service_point_id: int
-    device_id: int | None
-    """The billing meter; none where there is none now."""
-    load_switch: bool
-    transformer: str
-    held: bool
-    authorised: bool
-    switched: bool
-    told: bool
-    relit: bool
-    state: State | None
-    terms: Terms | None
-
-
-@cache
-def _look_statement() -> str:
-    authorised = (
-        "EXISTS (SELECT FROM payments_payment y WHERE y.account_id = given.account_id"
-        " AND y.authorized_at IS NOT NULL AND y.credit_id IS NULL)"
-        if apps.is_installed("urja.apps.payments")
-        else "false"
-    )
-    return f"""
-SELECT given.account_id, given.service_point_id, m.device_id, coalesce(d.load_switch, true), coalesce(f.transformer, ''),
-    EXISTS (SELECT FROM supply_hold h WHERE h.service_point_id = given.service_point_id AND h.released_at IS NULL),
-    {authorised},
-    EXISTS (SELECT FROM commands_command c WHERE c.device_id = m.device_id AND {commands.TO_THE_SWITCH}),
-    EXISTS (SELECT FROM notices_notice n WHERE n.account_id = given.account_id),
-    EXISTS (SELECT FROM supply_relight r WHERE r.account_id = given.account_id),
-    {columns(State, "s")}, {columns(Terms, "t")}
-FROM unnest(%s::bigint[], %s::bigint[]) AS given (account_id, service_point_id)
-LEFT JOIN registry_fed_by f ON f.service_point_id = given.service_point_id
-LEFT JOIN registry_device_period m ON m.service_point_id = given.service_point_id AND m.role = %s
-    AND m.valid_to IS NULL AND m.valid_from <= %s
-LEFT JOIN registry_device d ON d.id = m.device_id
-LEFT JOIN supply_state s ON s.account_id = given.account_id
-LEFT JOIN supply_terms t ON t.account_id = given.account_id
-"""  # noqa: S608 - constants and the names of models
-
-
-def _looks(account_ids: Sequence[int], places: Sequence[int], now: datetime) -> dict[int, _Look]:
-    with connection.cursor() as cursor:
-        cursor.execute(_look_statement(), [list(account_ids), list(places), DeviceRole.BILLING.value, now])
-        return {row[0]: _look(row) for row in cursor.fetchall()}
-
-
-def _look(row: tuple[Any, ...]) -> _Look:
-    own, of_state = 10, 10 + width(State)
-    state, terms = row[own:of_state], row[of_state:]
-    return _Look(
-        *row[1:own],
-        state=built(State, state) if state[0] is not None else None,
-        terms=built(Terms, terms) if terms[0] is not None else None,
-    )
-
-
 def _switchings(given: Iterable[Command]) -> dict[int, Switching]:
     """Why each of the commands was given, where it was by a decision."""
     ids = [command.id for command in given]
@@ -410,6 +482,8 @@ def _grouped(rows: Iterable[tuple[int, str]]) -> dict[int, set[str]]:
 
 def _credits(account_ids: Sequence[int]) -> dict[int, list[Credit]]:
     """The last credits of each account, oldest first: those that wait, and the newest of those posted."""
+    if not account_ids:
+        return {}
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT c.* FROM unnest(%s::bigint[]) AS given (id) CROSS JOIN LATERAL ("
@@ -422,17 +496,6 @@ def _credits(account_ids: Sequence[int]) -> dict[int, list[Credit]]:
         for row in cursor.fetchall():
             credit = Credit(*row)
             found[credit.account_id].append(credit)
-    return found
-
-
-def _last_recharges(recorded: Mapping[int, Sequence[Credit]]) -> dict[int, tuple[int, datetime]]:
-    """What was posted last and when, by account: credits are posted in the order in which they were recorded."""
-    found = {}
-    for account_id, given in recorded.items():
-        posted = [(one.posted_at, one.id, one.amount_minor) for one in given if one.posted_at is not None]
-        if posted:
-            at, _, amount_minor = max(posted)
-            found[account_id] = (amount_minor, at)
     return found
 
 

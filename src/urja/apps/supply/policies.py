@@ -1,6 +1,6 @@
 """The stored policies: which one governs an account on a day."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
@@ -55,23 +55,30 @@ class Book:
         return min(days, default=None)
 
 
-_BOOK = """
-SELECT code, sha256, NULL AS category, valid_from, id FROM supply_policy_version
-UNION ALL
-SELECT code, NULL, category, NULL, NULL FROM supply_policy_assignment
-ORDER BY valid_from, id
+BOOK_COLUMNS = """
+    array(SELECT code FROM supply_policy_version ORDER BY valid_from, id),
+    array(SELECT sha256 FROM supply_policy_version ORDER BY valid_from, id),
+    array(SELECT category FROM supply_policy_assignment ORDER BY category),
+    array(SELECT code FROM supply_policy_assignment ORDER BY category)
 """
+"""What `book_of` takes, for a statement that asks for more than this."""
+
+
+def book_of(
+    codes: Sequence[str], sha256s: Sequence[str], categories: Sequence[str], assigned: Sequence[str]
+) -> Book:
+    """The stored documents; parsed once a process."""
+    versions: dict[str, list[Policy]] = {}
+    for code, sha256 in zip(codes, sha256s, strict=True):
+        versions.setdefault(code, []).append(_parsed(sha256))
+    return Book(
+        {code: tuple(found) for code, found in versions.items()},
+        dict(zip(categories, assigned, strict=True)),
+    )
 
 
 def book() -> Book:
-    """The stored documents; parsed once a process."""
-    versions: dict[str, list[Policy]] = {}
-    assigned: dict[str, str] = {}
+    """The stored documents as they are now."""
     with connection.cursor() as cursor:
-        cursor.execute(_BOOK)
-        for code, sha256, category, _, _ in cursor.fetchall():
-            if sha256 is None:
-                assigned[category] = code
-            else:
-                versions.setdefault(code, []).append(_parsed(sha256))
-    return Book({code: tuple(found) for code, found in versions.items()}, assigned)
+        cursor.execute(f"SELECT {BOOK_COLUMNS}")
+        return book_of(*cursor.fetchone())

@@ -7,7 +7,7 @@ stored; nothing is decided here.
 # ruff: noqa: S608  (statements are put together from constants of this module; values travel as parameters)
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import batched
@@ -355,13 +355,23 @@ def paid_to_lit_wall_ms(since: datetime) -> list[int]:
     return sorted(chain.paid_to_lit_wall_ms for chain in found if chain.paid_to_lit_wall_ms is not None)
 
 
+HEALTH_COLUMN = """
+    (SELECT array[collection, payments, messaging] FROM supply_health ORDER BY at DESC, id DESC LIMIT 1)
+"""
+"""The last judgement, for a statement that asks for more than this."""
+
+
+def health_of(judged: Sequence[bool] | None) -> Health:
+    """What that column gives; all well before the first."""
+    return Health(*(judged or ()))
+
+
 def health() -> Health:
     """The last judgement; all well before the first."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT collection, payments, messaging FROM supply_health ORDER BY at DESC, id DESC LIMIT 1"
-        )
-        return Health(*(cursor.fetchone() or ()))
+        cursor.execute(f"SELECT {HEALTH_COLUMN}")
+        (judged,) = cursor.fetchone()
+        return health_of(judged)
 
 
 def _zone() -> ZoneInfo:

@@ -8,7 +8,6 @@ from django.utils.translation import gettext as _
 
 from urja.apps.registry.models import Agreement
 from urja.apps.supply import facts as supply_facts
-from urja.apps.supply import queries as supply
 from urja.apps.supply.facts import Known
 from urja.core.policy import credit_ends_at, decide, effect_of_payment, exhausted, forecast, sentence
 from urja.core.policy.restoring import is_dark
@@ -28,7 +27,7 @@ class StandingView:
 
 def known_of(agreement: Agreement | None, now: datetime) -> Known | None:
     """What a decision about an account would rest on now; none where it has no agreement or no policy governs it."""
-    return None if agreement is None else supply_facts.of_agreement(agreement, now, supply.health())
+    return None if agreement is None else supply_facts.of_agreement(agreement, now)
 
 
 def standing(known: Known) -> StandingView:

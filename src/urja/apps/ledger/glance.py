@@ -6,6 +6,7 @@ way, the agreement, a new version of its tariff, the last decision about its sup
 last read) shows when a page is drawn again for another reason, which portals do once a minute.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,18 +14,19 @@ from typing import Any
 from django.db import connection
 
 from urja.apps.registry.models import Agreement
+from urja.apps.tariffs import queries as tariffs
 
-_GLANCE = """
+_GLANCE = f"""
 SELECT x.account_id, x.role, p.name, s.consumer_number,
     g.id, g.service_point_id, g.account_id, g.tariff_code, g.sanctioned_load_w, g.valid_from, g.valid_to,
     g.recorded_at, g.actor,
     a.last_seq, a.balance_minor, d.closed_through,
     (SELECT sum(c.amount_minor) FROM ledger_credit_request c
         WHERE c.account_id = x.account_id AND c.posted_at IS NULL),
-    (SELECT max(v.id) FROM tariffs_version v WHERE v.code = g.tariff_code),
     (SELECT string_agg(concat_ws('/', r.period, r.watermark_at, r.energy_wh, r.estimated_wh), ' ' ORDER BY r.period)
         FROM readings_accrual r WHERE r.agreement_id = g.id),
     (SELECT concat_ws('/', t.decided_at, t.standing, t.supply) FROM supply_state t WHERE t.account_id = x.account_id),
+    {tariffs.HASHES.format(code="g.tariff_code")},
     (SELECT concat_ws('/', o.id, o.state) FROM payments_order o WHERE o.account_id = x.account_id
         ORDER BY o.created_at DESC, o.id DESC LIMIT 1)
 FROM registry_account_access x
@@ -38,7 +40,7 @@ LEFT JOIN registry_premise p ON p.id = s.premise_id
 LEFT JOIN ledger_close d ON d.agreement_id = g.id
 WHERE x.user_id = %(user)s AND (%(account)s::bigint IS NULL OR x.account_id = %(account)s::bigint)
 ORDER BY x.recorded_at, x.id
-"""
+"""  # noqa: S608 - a constant of the tariffs
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class Glance:
     """None, like the two below, before the account's first agreement begins."""
     consumer_number: str | None
     agreement: Agreement | None
+    tariff: Sequence[str]
+    """The hashes of the versions of its tariff (`tariffs.queries.remembered`)."""
     ordered: bool
     """Whether a recharge was ever begun."""
     mark: tuple[Any, ...]
@@ -74,6 +78,7 @@ def _glance(row: tuple[Any, ...]) -> Glance:
         agreement=None
         if agreement[0] is None
         else Agreement(**dict(zip(_AGREEMENT, agreement, strict=True))),
+        tariff=row[-2],
         ordered=row[-1] is not None,
         mark=row[4:5] + row[13:],
     )

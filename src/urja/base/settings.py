@@ -160,6 +160,8 @@ class PaymentsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """The least recharge."""
     most_minor: Annotated[int, Meta(ge=100, le=10**9, description="minor units, 100..1000000000")] = 2_500_000
     """The greatest recharge."""
+    settled_within_days: Annotated[int, Meta(ge=1, le=60, description="days, 1..60")] = 7
+    """What was paid is to be in a settlement after so many days; what is not is kept for a clerk."""
 
 
 class SupervisorSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

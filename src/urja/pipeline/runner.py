@@ -33,6 +33,7 @@ from urja.pipeline.gaps import Gaps
 from urja.pipeline.ingest import Ingest, Ingester
 from urja.pipeline.notify import Notify, messenger_of
 from urja.pipeline.project import Project
+from urja.pipeline.reconcile import Reconcile
 from urja.pipeline.stage import Report, Session, Stage
 from urja.stream import broker as stream
 from urja.stream.errors import StreamError
@@ -241,7 +242,7 @@ async def run_pipeline(settings: Settings, secrets: PipelineSecrets, clock: Cloc
         # Neither a payment nor a command must wait for a day's close: each has a thread and a connection of its own.
         in_thread, deciding, commanding = DjangoThread(), DjangoThread(), DjangoThread()
         # Nor may anything wait for a gateway of others.
-        collecting = DjangoThread()
+        collecting, reconciling = DjangoThread(), DjangoThread()
         # Nor for a message service that takes its time.
         noticing = DjangoThread()
         notify = _notify(settings, secrets, noticing)
@@ -250,6 +251,7 @@ async def run_pipeline(settings: Settings, secrets: PipelineSecrets, clock: Cloc
             loops += await _stages(settings, connection, sessions, in_thread, clock)
             loops.append(Loop(Decide(deciding, settings.pipeline.interval_s), clock, DECIDE_REST_S))
             loops.append(Loop(Collect(collecting, clock.speed), clock, COLLECT_REST_S))
+            loops.append(_reconcile(settings, reconciling, clock))
             loops.append(await _dispatch(connection, commanding, secrets.signing_key, clock))
             loops.append(Loop(notify, clock, settings.pipeline.interval_s))
             waiting.clear()
@@ -265,6 +267,7 @@ async def run_pipeline(settings: Settings, secrets: PipelineSecrets, clock: Cloc
             await notify.close()
             await noticing.close()
             await collecting.close()
+            await reconciling.close()
             for session in sessions:
                 session.close()
     log.info("pipeline stopped")
@@ -308,6 +311,11 @@ async def _stages(
 def _notify(settings: Settings, secrets: PipelineSecrets, in_thread: DjangoThread) -> Notify:
     messenger = messenger_of(settings.messages, secrets.messages_key_secret)
     return Notify(messenger, in_thread, recharge_at=settings.messages.recharge_at)
+
+
+def _reconcile(settings: Settings, in_thread: DjangoThread, clock: Clock) -> Loop:
+    stage = Reconcile(in_thread, settings.utility.timezone, clock.speed)
+    return Loop(stage, clock, settings.pipeline.interval_s)
 
 
 async def _dispatch(

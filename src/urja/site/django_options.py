@@ -68,6 +68,7 @@ class DjangoOptions:
             key_id=given.key_id,
             least_minor=given.least_minor,
             most_minor=given.most_minor,
+            settled_within_days=given.settled_within_days,
             key_secret=self.payments.key_secret,
             webhook_secret=self.payments.webhook_secret,
         )

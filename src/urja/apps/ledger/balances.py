@@ -12,9 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from fractions import Fraction
+from typing import Any
 
 from django.db import connection
 
+from urja.apps.asking import Answer, ask
 from urja.apps.ledger import usage
 from urja.apps.ledger.models import Account
 from urja.apps.readings.accrual import PERIOD_ENERGY_COLUMNS, PeriodEnergy
@@ -65,7 +67,8 @@ def fresh_balance(account_id: int, now: datetime, agreement: Agreement | None = 
     Who has the agreement of `now` at hand may give it.
     """
     agreement = agreement or registry.agreement_at(account_id, now)
-    found = _balances({account_id: agreement}, now)
+    with tariffs.remembered():
+        found = _balances({account_id: agreement}, now)()
     if not found:
         raise Account.DoesNotExist(f"no account {account_id}")
     return found[account_id]
@@ -73,11 +76,22 @@ def fresh_balance(account_id: int, now: datetime, agreement: Agreement | None = 
 
 def fresh_balances(agreements: Sequence[Agreement], now: datetime) -> dict[int, Balance]:
     """By account, each by the agreement given for it; raises Account.DoesNotExist."""
-    found = _balances({agreement.account_id: agreement for agreement in agreements}, now)
-    for agreement in agreements:
-        if agreement.account_id not in found:
-            raise Account.DoesNotExist(f"no account {agreement.account_id}")
-    return found
+    with tariffs.remembered():
+        return fresh_balances_asked(agreements, now)()
+
+
+def fresh_balances_asked(agreements: Sequence[Agreement], now: datetime) -> Answer[dict[int, Balance]]:
+    """As `fresh_balances`, for who asks for more than this."""
+    asked = _balances({agreement.account_id: agreement for agreement in agreements}, now)
+
+    def answer() -> dict[int, Balance]:
+        found = asked()
+        for agreement in agreements:
+            if agreement.account_id not in found:
+                raise Account.DoesNotExist(f"no account {agreement.account_id}")
+        return found
+
+    return answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +150,13 @@ ORDER BY a.id, newest.period
 _STORED_COLUMNS = 9
 
 
-def _balances(agreements: Mapping[int, Agreement | None], now: datetime) -> dict[int, Balance]:
+def _balances(agreements: Mapping[int, Agreement | None], now: datetime) -> Answer[dict[int, Balance]]:
     """By account; accounts that do not exist are left out."""
-    with tariffs.remembered():
-        begins = {id_: usage.starts_on(one, now) if one else 0 for id_, one in agreements.items()}
-        stored, used, charged = _stored(agreements, begins)
+    begins = {id_: usage.starts_on(one, now) if one else 0 for id_, one in agreements.items()}
+    asked = _stored(agreements, begins)
+
+    def answer() -> dict[int, Balance]:
+        stored, used, charged = asked()
         for account_id, agreement in agreements.items():
             if agreement and begins[account_id] != 1:
                 used[account_id] = usage.accrued(agreement.id, begins[account_id], now)
@@ -154,35 +170,41 @@ def _balances(agreements: Mapping[int, Agreement | None], now: datetime) -> dict
             for id_, books in stored.items()
         }
 
+    return answer
 
-def _stored(
-    agreements: Mapping[int, Agreement | None], begins: Mapping[int, int]
-) -> tuple[dict[int, _Stored], dict[int, list[PeriodEnergy]], dict[tuple[int, date], int]]:
+
+type _Books = tuple[dict[int, _Stored], dict[int, list[PeriodEnergy]], dict[tuple[int, date], int]]
+
+
+def _stored(agreements: Mapping[int, Agreement | None], begins: Mapping[int, int]) -> Answer[_Books]:
     """What the books say; and, oldest first, the last two accruals where billing periods are calendar months.
 
     With these comes what the engine has charged for each of them.
     """
-    stored: dict[int, _Stored] = {}
-    used: dict[int, list[PeriodEnergy]] = {id_: [] for id_ in agreements}
-    charged: dict[tuple[int, date], int] = {}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _STORED,
-            {
-                "accounts": list(agreements),
-                "agreements": [one.id if one else None for one in agreements.values()],
-                "monthly": [begins[id_] == 1 for id_ in agreements],
-                "days": DAYS_OF_COST,
-            },
-        )
-        for account_id, *row in cursor.fetchall():
+
+    def read(rows: list[tuple[Any, ...]]) -> _Books:
+        stored: dict[int, _Stored] = {}
+        used: dict[int, list[PeriodEnergy]] = {id_: [] for id_ in agreements}
+        charged: dict[tuple[int, date], int] = {}
+        for account_id, *row in rows:
             stored[account_id] = _Stored(*row[: _STORED_COLUMNS - 1])
             *accrual, minor = row[_STORED_COLUMNS - 1 :]
             if accrual[0] is not None:
                 energy = PeriodEnergy.from_row(accrual)
                 used[account_id].append(energy)
                 charged[energy.agreement_id, energy.period] = minor or 0
-    return stored, used, charged
+        return stored, used, charged
+
+    return ask(
+        _STORED,
+        {
+            "accounts": list(agreements),
+            "agreements": [one.id if one else None for one in agreements.values()],
+            "monthly": [begins[id_] == 1 for id_ in agreements],
+            "days": DAYS_OF_COST,
+        },
+        read,
+    )
 
 
 def _charged(periods: Sequence[tuple[int, date]]) -> dict[tuple[int, date], int]:

@@ -7,6 +7,7 @@ last read) shows when a page is drawn again for another reason, which portals do
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,17 +15,18 @@ from typing import Any
 from django.db import connection
 
 from urja.apps.registry.models import Agreement, AgreementTerms
+from urja.apps.tariffs import queries as tariffs
 
-_GLANCE = """
+_GLANCE = f"""
 SELECT x.account_id, x.role, p.name, s.consumer_number,
     g.id, g.service_point_id, g.account_id, g.valid_from, g.valid_to, g.recorded_at, g.actor, terms.rows,
     a.last_seq, a.balance_minor, d.closed_through,
     (SELECT sum(c.amount_minor) FROM ledger_credit_request c
         WHERE c.account_id = x.account_id AND c.posted_at IS NULL),
-    (SELECT max(v.id) FROM tariffs_version v WHERE v.code = ANY (terms.codes)),
     (SELECT string_agg(concat_ws('/', r.period, r.watermark_at, r.energy_wh, r.estimated_wh), ' ' ORDER BY r.period)
         FROM readings_accrual r WHERE r.agreement_id = g.id),
     (SELECT concat_ws('/', t.decided_at, t.standing, t.supply) FROM supply_state t WHERE t.account_id = x.account_id),
+    {tariffs.HASHES.format(code="terms.code")},
     (SELECT concat_ws('/', o.id, o.state) FROM payments_order o WHERE o.account_id = x.account_id
         ORDER BY o.created_at DESC, o.id DESC LIMIT 1)
 FROM registry_person i
@@ -36,7 +38,8 @@ LEFT JOIN LATERAL (
 ) g ON true
 LEFT JOIN LATERAL (
     SELECT jsonb_agg(jsonb_build_array(t.id, t.tariff_code, t.sanctioned_load_w, t.category, t.payment_mode,
-        t.metering_mode, t.valid_from, t.valid_to) ORDER BY t.valid_from) AS rows, array_agg(t.tariff_code) AS codes
+        t.metering_mode, t.valid_from, t.valid_to) ORDER BY t.valid_from) AS rows,
+        (array_agg(t.tariff_code ORDER BY t.valid_from DESC) FILTER (WHERE t.valid_from <= %(now)s))[1] AS code
     FROM registry_agreement_terms t WHERE t.agreement_id = g.id
 ) terms ON true
 LEFT JOIN registry_service_point s ON s.id = g.service_point_id
@@ -44,7 +47,7 @@ LEFT JOIN registry_premise p ON p.id = s.premise_id
 LEFT JOIN ledger_close d ON d.agreement_id = g.id
 WHERE i.user_id = %(user)s AND (%(account)s::bigint IS NULL OR x.account_id = %(account)s::bigint)
 ORDER BY x.recorded_at, x.id
-"""
+"""  # noqa: S608 - a constant of the tariffs
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,8 @@ class Glance:
     """None, like the two below, before the account's first agreement begins."""
     consumer_number: str | None
     agreement: Agreement | None
+    tariff: Sequence[str]
+    """The hashes of the versions of its tariff (`tariffs.queries.remembered`)."""
     ordered: bool
     """Whether a recharge was ever begun."""
     mark: tuple[Any, ...]
@@ -78,6 +83,7 @@ def _glance(row: tuple[Any, ...]) -> Glance:
         premise=premise,
         consumer_number=number,
         agreement=None if agreement[0] is None else _agreement(*agreement),
+        tariff=row[-2],
         ordered=row[-1] is not None,
         mark=(row[4], row[11], *row[12:]),
     )

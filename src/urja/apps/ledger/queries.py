@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import connection
 
+from urja.apps.asking import Answer, ask
 from urja.apps.ledger.balances import Balance, fresh_balance
 from urja.apps.ledger.chain import parse_json
 from urja.base.ids import bucket_of
@@ -143,13 +144,16 @@ _OF_ACCOUNT = "FROM ledger_entry e JOIN ledger_account a ON a.id = e.account_id 
 
 def entries(account_id: int, limit: int, before_seq: int | None = None) -> list[Entry]:
     """The postings of an account below `before_seq`, newest first."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT {_ENTRY} {_OF_ACCOUNT} AND (%s::bigint IS NULL OR e.seq < %s) "
-            "ORDER BY e.seq DESC LIMIT %s",
-            [bucket_of(account_id), account_id, before_seq, before_seq, limit],
-        )
-        return [Entry(*row) for row in cursor.fetchall()]
+    return entries_asked(account_id, limit, before_seq)()
+
+
+def entries_asked(account_id: int, limit: int, before_seq: int | None = None) -> Answer[list[Entry]]:
+    """As `entries`, for who asks for more than this."""
+    return ask(
+        f"SELECT {_ENTRY} {_OF_ACCOUNT} AND (%s::bigint IS NULL OR e.seq < %s) ORDER BY e.seq DESC LIMIT %s",
+        [bucket_of(account_id), account_id, before_seq, before_seq, limit],
+        lambda rows: [Entry(*row) for row in rows],
+    )
 
 
 def why(account_id: int, seq: int) -> Why | None:

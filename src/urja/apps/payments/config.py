@@ -13,5 +13,6 @@ class GatewayConfig:
     key_id: str
     least_minor: int = 1000
     most_minor: int = 2_500_000
+    settled_within_days: int = 7
     key_secret: str = field(default="", repr=False)
     webhook_secret: str = field(default="", repr=False)

@@ -1,23 +1,30 @@
 """Rights on this app's tables: the web records wishes and webhooks, the pipeline alone decides what is paid."""
 
-_ALL = (
-    "payments_order, payments_payment, payments_refund, payments_inbox, payments_unmatched, payments_gateway"
+_TOLD = (
+    "payments_order, payments_payment, payments_refund, payments_unmatched, payments_gateway, "
+    "payments_settlement_report, payments_settlement_row"
 )
 
 GRANTS: dict[str, list[str]] = {
     "urja_web": [
-        "GRANT SELECT ON payments_order, payments_payment, payments_refund, payments_gateway, payments_unmatched TO urja_web",
+        f"GRANT SELECT ON {_TOLD} TO urja_web",
         "GRANT INSERT ON payments_order, payments_inbox TO urja_web",
         "GRANT UPDATE (state, provider_order_id, pending_at, ask_at, last_error) ON payments_order TO urja_web",
         "GRANT SELECT (id) ON payments_inbox TO urja_web",
         "GRANT USAGE ON SEQUENCE payments_number, payments_inbox_id_seq TO urja_web",
     ],
     "urja_pipeline": [
-        f"GRANT SELECT ON {_ALL} TO urja_pipeline",
+        f"GRANT SELECT ON {_TOLD}, payments_inbox TO urja_pipeline",
         "GRANT INSERT ON payments_payment, payments_refund, payments_unmatched, payments_gateway TO urja_pipeline",
         "GRANT UPDATE ON payments_payment, payments_refund, payments_gateway TO urja_pipeline",
         "GRANT UPDATE (state, paid_at, credited_at, ended_at, ask_at, asked, last_error) ON payments_order TO urja_pipeline",
         "GRANT UPDATE (processed_at, verdict), DELETE ON payments_inbox TO urja_pipeline",
+        # What was settled stands as it was told; a difference ends when it is gone.
+        "GRANT INSERT ON payments_settlement_report, payments_settlement_row TO urja_pipeline",
+        "GRANT UPDATE (asked_at, closed_at, last_error) ON payments_settlement_report TO urja_pipeline",
+        "GRANT UPDATE (matched_at) ON payments_settlement_row TO urja_pipeline",
+        "GRANT UPDATE (closed_at, detail) ON payments_unmatched TO urja_pipeline",
         "GRANT USAGE ON SEQUENCE payments_payment_id_seq, payments_refund_id_seq, payments_unmatched_id_seq TO urja_pipeline",
+        "GRANT USAGE ON SEQUENCE payments_settlement_report_id_seq, payments_settlement_row_id_seq TO urja_pipeline",
     ],
 }

@@ -123,6 +123,8 @@ class Payment(models.Model):
     """The ledger's credit request; none while it is not credited."""
     refunded_minor = models.BigIntegerField(default=0)
     """What has gone back to the payer, as far as refunds are known here."""
+    settled_at = models.DateTimeField(null=True)
+    """When the gateway paid it out to us, by a row of its report that fits."""
 
     class Meta:
         db_table = "payments_payment"
@@ -134,6 +136,11 @@ class Payment(models.Model):
                 fields=["account_id"],
                 condition=models.Q(authorized_at__isnull=False, credit_id=None),
                 name="payments_authorised",
+            ),
+            models.Index(
+                fields=["captured_at"],
+                condition=models.Q(credit_id__isnull=False, settled_at=None),
+                name="payments_in_transit",
             ),
         ]
 
@@ -152,11 +159,20 @@ class Refund(models.Model):
     seen_at = models.DateTimeField()
     debit_id = models.BigIntegerField(null=True)
     """The ledger's debit request; none where the payment was never credited."""
+    settled_at = models.DateTimeField(null=True)
+    """When the gateway took it from what it pays out to us."""
 
     class Meta:
         db_table = "payments_refund"
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["provider", "refund_id"], name="payments_refund_id"),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["seen_at"],
+                condition=models.Q(debit_id__isnull=False, settled_at=None),
+                name="payments_refund_in_transit",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -195,7 +211,8 @@ class Unmatched(models.Model):
     order_id = models.BigIntegerField(null=True)
     amount_minor = models.BigIntegerField()
     reason = models.CharField(max_length=32)
-    """`unknown_order`, `other_amount`, `other_content`, `second_payment`, `refund_exceeds`."""
+    """`unknown_order`, `other_amount`, `other_content`, `second_payment`, `refund_exceeds`; or, with what the
+    gateway paid out, one of `reconciling.REASONS`: then `payment_id` may be a refund's."""
     detail = models.JSONField(default=dict)
     seen_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
@@ -210,6 +227,66 @@ class Unmatched(models.Model):
 
     def __str__(self) -> str:
         return f"{self.payment_id}: {self.reason}"
+
+
+class SettlementReport(models.Model):
+    """A day's settlements at a gateway, and whether its report was had whole."""
+
+    provider = models.CharField(max_length=32)
+    day = models.DateField()
+    asked_at = models.DateTimeField(null=True)
+    """When it was last had."""
+    closed_at = models.DateTimeField(null=True)
+    """Since when it is not asked for any more: it was had after its end."""
+    last_error = models.CharField(max_length=200, blank=True, default="")
+
+    class Meta:
+        db_table = "payments_settlement_report"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["provider", "day"], name="payments_settlement_report_day"),
+        ]
+
+    def __str__(self) -> str:
+        return f"settlements of {self.day}"
+
+
+class SettlementRow(models.Model):
+    """A row of the gateway's settlement report, as it told it. Only `matched_at` ever changes."""
+
+    provider = models.CharField(max_length=32)
+    entity_id = models.CharField(max_length=64)
+    kind = models.CharField(max_length=32)
+    payment_id = models.CharField(max_length=64, blank=True)
+    settlement_id = models.CharField(max_length=64)
+    utr = models.CharField(max_length=64, blank=True)
+    day = models.DateField()
+    """The local day of the report that it stands in."""
+    amount_minor = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    fee_minor = models.BigIntegerField()
+    tax_minor = models.BigIntegerField()
+    credit_minor = models.BigIntegerField()
+    debit_minor = models.BigIntegerField()
+    created_at = models.DateTimeField()
+    settled_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+    matched_at = models.DateTimeField(null=True)
+    """When our books were seen to say the same."""
+
+    class Meta:
+        db_table = "payments_settlement_row"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["provider", "entity_id"], name="payments_settlement_row_entity"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["-day", "settlement_id"], name="payments_settlement_by_day"),
+            models.Index(
+                fields=["id"], condition=models.Q(matched_at=None), name="payments_settlement_unmatched"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.entity_id} in {self.settlement_id}"
 
 
 class GatewayHealth(models.Model):

@@ -3,9 +3,21 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from typing import Final
 
-from urja.apps.payments.models import GatewayHealth, Order, OrderState, Payment, PaymentState, Unmatched
+from django.db import connection
+
+from urja.apps.payments.models import (
+    GatewayHealth,
+    Order,
+    OrderState,
+    Payment,
+    PaymentState,
+    SettlementReport,
+    SettlementRow,
+    Unmatched,
+)
 from urja.apps.rows import rows
 
 
@@ -70,6 +82,85 @@ def order_of(account_id: int, order_id: int) -> Order | None:
 def attempt_of(order: Order) -> Payment | None:
     """The payment that says most about an order: the one that was credited, or the newest."""
     return order.payments.order_by("credit_id", "-created_at", "-id").first()
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """One transfer of the gateway's to our bank, as its report tells it. Amounts in minor units."""
+
+    settlement_id: str
+    utr: str
+    day: date
+    settled_at: datetime
+    currency: str
+    gross_minor: int
+    """Of its payments."""
+    refunds_minor: int
+    fees_minor: int
+    """The gateway's whole charge, tax and all."""
+    tax_minor: int
+    net_minor: int
+    """What reached the bank: credits less debits."""
+    rows: int
+    matched: int
+    """Rows that our books confirm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transit:
+    """What is booked here and stands in no settlement that fits: payments less what was taken back of them."""
+
+    payments: int
+    payments_minor: int
+    refunds: int
+    refunds_minor: int
+    oldest_at: datetime | None
+
+
+def settlements(day: date | None = None, limit: int = 100) -> list[Settlement]:
+    """Settlements of a day, or of all days, newest first."""
+    where, parameters = ("WHERE day = %s", [day]) if day is not None else ("", [])
+    with connection.cursor() as cursor:
+        cursor.execute(_SETTLEMENTS.format(where=where), [*parameters, limit])
+        return [Settlement(*row) for row in cursor.fetchall()]
+
+
+_SETTLEMENTS: Final = """
+SELECT settlement_id, max(utr), day, max(settled_at), currency,
+    coalesce(sum(amount_minor) FILTER (WHERE kind = 'payment'), 0)::bigint,
+    coalesce(sum(amount_minor) FILTER (WHERE kind = 'refund'), 0)::bigint,
+    sum(fee_minor)::bigint, sum(tax_minor)::bigint, sum(credit_minor - debit_minor)::bigint,
+    count(*), count(matched_at)
+FROM payments_settlement_row {where} GROUP BY settlement_id, day, currency
+ORDER BY day DESC, max(settled_at) DESC, settlement_id LIMIT %s
+"""
+
+
+def settlement_rows(settlement_id: str) -> list[SettlementRow]:
+    """The rows of a settlement, as they were told."""
+    return list(SettlementRow.objects.filter(settlement_id=settlement_id).order_by("id"))
+
+
+def settlement_report() -> SettlementReport | None:
+    """The oldest report that was asked for in vain, or that of the newest day."""
+    failing = SettlementReport.objects.filter(closed_at=None).exclude(last_error="").order_by("day").first()
+    return failing or SettlementReport.objects.order_by("-day").first()
+
+
+def in_transit() -> Transit:
+    """What is paid and credited here, and not yet paid out to us."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*), coalesce(sum(amount_minor), 0)::bigint, min(captured_at) FROM payments_payment "
+            "WHERE credit_id IS NOT NULL AND settled_at IS NULL"
+        )
+        payments, payments_minor, oldest_at = cursor.fetchone()
+        cursor.execute(
+            "SELECT count(*), coalesce(sum(amount_minor), 0)::bigint FROM payments_refund "
+            "WHERE debit_id IS NOT NULL AND settled_at IS NULL"
+        )
+        refunds, refunds_minor = cursor.fetchone()
+    return Transit(payments, payments_minor, refunds, refunds_minor, oldest_at)
 
 
 def unmatched() -> list[Unmatched]:

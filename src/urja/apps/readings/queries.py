@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import connection
 
+from urja.apps.asking import Answer, ask
 from urja.apps.readings import accrual
 from urja.apps.readings.accrual import PERIOD_ENERGY_COLUMNS, PeriodEnergy
 from urja.apps.registry.models import Agreement
@@ -70,6 +72,11 @@ def use_by_day(agreement: Agreement, local_month: date) -> list[DayUse]:
 
 
 def use_of_month(agreement: Agreement, local_day: date) -> MonthUse:
+    """As `use_of_month_asked`, and waited for."""
+    return use_of_month_asked(agreement, local_day)()
+
+
+def use_of_month_asked(agreement: Agreement, local_day: date) -> Answer[MonthUse]:
     """What `use_by_hour` says of a day and `use_by_day` of its month, at one look.
 
     With the month's reads of the register come the blocks from the day on. Of the days before it blocks are only
@@ -77,15 +84,20 @@ def use_of_month(agreement: Agreement, local_day: date) -> MonthUse:
     """
     dates = _month(local_day)
     midnights = _midnights(dates[0], dates[-1] + ONE_DAY, settings.URJA_TIMEZONE)
-    registers, blocks = _registers_and_blocks(agreement, local_day, midnights)
-    counted = _advances(registers)
-    for first, end in _runs(n for n in range(local_day.day - 1) if counted[n] is None):
-        blocks |= _blocks(agreement, local_day, midnights[first], midnights[end])
-    days = _by_day(blocks)
-    return MonthUse(
-        _hour_uses(local_day, blocks),
-        [_day_use(day, wh, days.get(day)) for day, wh in zip(dates, counted, strict=True)],
-    )
+    asked = _registers_and_blocks(agreement, local_day, midnights)
+
+    def answer() -> MonthUse:
+        registers, blocks = asked()
+        counted = _advances(registers)
+        for first, end in _runs(n for n in range(local_day.day - 1) if counted[n] is None):
+            blocks |= _blocks(agreement, local_day, midnights[first], midnights[end])
+        days = _by_day(blocks)
+        return MonthUse(
+            _hour_uses(local_day, blocks),
+            [_day_use(day, wh, days.get(day)) for day, wh in zip(dates, counted, strict=True)],
+        )
+
+    return answer
 
 
 type _Sum = tuple[int, int]
@@ -216,33 +228,36 @@ def _blocks(agreement: Agreement, local_day: date, begins: datetime, ends: datet
 
 def _registers_and_blocks(
     agreement: Agreement, local_day: date, midnights: Sequence[datetime]
-) -> tuple[list[dict[int, int]], _Blocks]:
+) -> Answer[tuple[list[dict[int, int]], _Blocks]]:
     """What was read at each of a month's midnights in the agreement's time, and the blocks from a day of it on.
 
     Of the register those reads that energy is billed from, by device.
     """
-    known: dict[int, dict[int, int]] = {int(at.timestamp()) * 1_000_000: {} for at in midnights}
-    blocks: _Blocks = {}
-    first, last = _within(agreement, midnights[0], midnights[-1])
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"({_REGISTERS}) UNION ALL ({_BLOCKS})",
-            {
-                "place": agreement.service_point_id,
-                "first": first,
-                "last": last,
-                "begins": max(first, midnights[local_day.day - 1]),
-                "ends": last,
-                "day": local_day,
-                "zone": settings.URJA_TIMEZONE,
-            },
-        )
-        for day, number, *values in cursor.fetchall():
+
+    def read(rows: list[tuple[Any, ...]]) -> tuple[list[dict[int, int]], _Blocks]:
+        known: dict[int, dict[int, int]] = {int(at.timestamp()) * 1_000_000: {} for at in midnights}
+        blocks: _Blocks = {}
+        for day, number, key, wh in rows:
             if day is not None:
-                blocks[day, number] = (values[0], values[1])
+                blocks[day, number] = (key, wh)
             elif number in known:
-                known[number][values[0]] = values[1]
-    return list(known.values()), blocks
+                known[number][key] = wh
+        return list(known.values()), blocks
+
+    first, last = _within(agreement, midnights[0], midnights[-1])
+    return ask(
+        f"({_REGISTERS}) UNION ALL ({_BLOCKS})",
+        {
+            "place": agreement.service_point_id,
+            "first": first,
+            "last": last,
+            "begins": max(first, midnights[local_day.day - 1]),
+            "ends": last,
+            "day": local_day,
+            "zone": settings.URJA_TIMEZONE,
+        },
+        read,
+    )
 
 
 def _advances(registers: Sequence[Mapping[int, int]]) -> list[int | None]:

@@ -17,10 +17,11 @@ from django.apps import apps
 from django.conf import settings
 from django.db import connection
 
+from urja.apps.asking import Answer, ask
 from urja.apps.commands import queries as commands
 from urja.apps.commands.models import CONNECT, DISCONNECT, Command, WorkOrder, WorkOrderKind
 from urja.apps.commands.models import State as CommandState
-from urja.apps.ledger.balances import Balance, fresh_balances
+from urja.apps.ledger.balances import Balance, fresh_balances, fresh_balances_asked
 from urja.apps.notices import queries as notices
 from urja.apps.registry import queries as registry
 from urja.apps.registry.models import Agreement, DeviceRole
@@ -124,19 +125,28 @@ def of_account(account_id: int, now: datetime, health: Health) -> Known | None:
     return next(iter(load([account_id], now, health)), None)
 
 
-def of_agreement(agreement: Agreement, now: datetime) -> Known | None:
-    """As `of_account`, for a page that has the account's agreement at hand; by as few statements as can be.
+def of_agreement_asked(agreement: Agreement, tariff: Sequence[str], now: datetime) -> Answer[Known | None]:
+    """As `of_account`, for a page that has the account's agreement and the hashes of its tariff's versions at hand.
 
-    Of the credits only those are known that the facts rest on.
+    What most accounts need is asked at once. Of the credits only those are known that the facts rest on.
     """
-    if agreement.valid_to is not None and agreement.valid_to <= now:
-        return None
-    look, at_large = _look_at_large(agreement, now)
-    if not at_large.policies:
-        return None
-    with tariffs.remembered({agreement.terms_at(now).tariff_code: at_large.tariff}):
-        loader = _Loader([agreement], now, at_large.health, at_large.policies, {agreement.account_id: look})
-    return next(iter(loader.known()), None)
+    known_tariff = {agreement.terms_at(now).tariff_code: tariff}
+    asked = _look_at_large(agreement, now)
+    with tariffs.remembered(known_tariff):
+        balances_asked = fresh_balances_asked([agreement], now)
+
+    def answer() -> Known | None:
+        look, at_large = asked()
+        if not at_large.policies or (agreement.valid_to is not None and agreement.valid_to <= now):
+            return None
+        looks = {agreement.account_id: look}
+        with tariffs.remembered(known_tariff):
+            # Credits before balances: where there are any to be looked at, the balance is asked once more after them.
+            balances = None if look.credited else balances_asked()
+            loader = _Loader([agreement], now, at_large.health, at_large.policies, looks, balances)
+        return next(iter(loader.known()), None)
+
+    return answer
 
 
 def load(
@@ -187,9 +197,8 @@ class _Look:
 
 @dataclass(frozen=True, slots=True)
 class _AtLarge:
-    """What holds for all accounts, and the hashes of the versions of one tariff."""
+    """What holds for all accounts."""
 
-    tariff: Sequence[str]
     health: Health
     policies: Book
 
@@ -249,19 +258,17 @@ def _looks(agreements: Sequence[Agreement], now: datetime) -> dict[int, _Look]:
         return {row[0]: _look(row) for row in cursor.fetchall()}
 
 
-def _look_at_large(agreement: Agreement, now: datetime) -> tuple[_Look, _AtLarge]:
-    more = f", {tariffs.HASHES.format(code='%(code)s')}, {HEALTH_COLUMN}, {BOOK_COLUMNS}"
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _look_statement(_CREDITS_THAT_MATTER, more),
-            {**_asked([agreement], now), "code": agreement.terms_at(now).tariff_code},
-        )
-        row = cursor.fetchone()
-    hashes, judged, *documents = row[-_AT_LARGE:]
-    return _look(row[:-_AT_LARGE]), _AtLarge(hashes, health_of(judged), book_of(*documents))
+def _look_at_large(agreement: Agreement, now: datetime) -> Answer[tuple[_Look, _AtLarge]]:
+    def read(rows: list[tuple[Any, ...]]) -> tuple[_Look, _AtLarge]:
+        (row,) = rows
+        judged, *documents = row[-_AT_LARGE:]
+        return _look(row[:-_AT_LARGE]), _AtLarge(health_of(judged), book_of(*documents))
+
+    more = f", {HEALTH_COLUMN}, {BOOK_COLUMNS}"
+    return ask(_look_statement(_CREDITS_THAT_MATTER, more), _asked([agreement], now), read)
 
 
-_AT_LARGE = 6
+_AT_LARGE = 5
 """Columns of the statement above beyond a look's own."""
 
 
@@ -285,6 +292,7 @@ class _Loader:
         health: Health,
         policies: Book,
         looks: Mapping[int, _Look],
+        balances: Mapping[int, Balance] | None = None,
     ) -> None:
         self.agreements, self.now, self.health, self.policies = agreements, now, health, policies
         self.zone = ZoneInfo(settings.URJA_TIMEZONE)
@@ -298,7 +306,7 @@ class _Loader:
             [account_id for account_id, look in looks.items() if look.authorised],
             {id_: state.below_cut_since for id_, state in self.states.items()},
         )
-        self.balances = fresh_balances(agreements, now)
+        self.balances = balances or fresh_balances(agreements, now)
         held = [look.service_point_id for look in looks.values() if look.held]
         self.holds = _grouped(
             (hold.service_point_id, hold.reason)

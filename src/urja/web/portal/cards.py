@@ -1,5 +1,6 @@
 """An account as its people know it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,8 @@ class AccountCard:
     number: str
     href: str
     agreement: Agreement | None
+    tariff: Sequence[str]
+    """The hashes of its tariff's versions."""
     mark: tuple[Any, ...]
     ordered: bool
     """Whether anybody has ever begun a recharge."""

@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
+from urja.apps.asking import together
 from urja.apps.ledger import queries as ledger
 from urja.apps.ledger.glance import Glance, glances
 from urja.apps.payments import providers
@@ -45,6 +46,7 @@ def _card(seen: Glance) -> AccountCard:
         number=seen.consumer_number or "",
         href=reverse("portal:account", args=[seen.account_id]),
         agreement=seen.agreement,
+        tariff=seen.tariff,
         mark=seen.mark,
         ordered=seen.ordered,
     )
@@ -206,13 +208,16 @@ class HomePage:
 
 def home(card: AccountCard, now: datetime) -> HomePage:
     """All that the first page shows."""
-    known = standings.known_of(card.agreement, now)
+    with together():
+        known_asked = standings.known_asked(card, now)
+        entries_asked = ledger.entries_asked(card.id, HOME_ENTRIES + 1)
+        month_asked = readings.use_of_month_asked(card.agreement, now.date()) if card.agreement else None
+        known, entries, month = known_asked(), entries_asked(), month_asked() if month_asked else None
     balance = known.balance if known else ledger.fresh_balance(card.id, now, card.agreement)
-    entries = ledger.entries(card.id, HOME_ENTRIES + 1)
     return HomePage(
         account=card,
         balance=_balance(balance, now),
-        uses=_uses(card.agreement, now) if card.agreement else [],
+        uses=_uses(card.agreement, now, month) if card.agreement and month else [],
         days=_by_day(card, _whole_days(entries, HOME_ENTRIES), balance.currency),
         more=len(entries) > HOME_ENTRIES,
         standing=standings.standing(known) if known else None,
@@ -235,8 +240,7 @@ def choices(cards: Iterable[AccountCard], now: datetime) -> list[Choice]:
     return [Choice(card, _balance(ledger.fresh_balance(card.id, now, card.agreement), now)) for card in cards]
 
 
-def _uses(agreement: Agreement, now: datetime) -> list[UseView]:
-    month = readings.use_of_month(agreement, now.date())
+def _uses(agreement: Agreement, now: datetime, month: readings.MonthUse) -> list[UseView]:
     return [_today(agreement, now, month.hours), _this_month(agreement, now, month.days)]
 
 

@@ -161,7 +161,7 @@ def balance(request: HttpRequest, account_id: int) -> JsonResponse:
     now = business_now()
     card = account_or_404(request, account_id, now)
     fresh = ledger.fresh_balance(card.id, now, card.agreement)
-    known = standings.known_of(card.agreement, now)
+    known = standings.known_of(card, now)
     view = standings.standing(known) if known else None
     return JsonResponse(
         {

@@ -46,7 +46,7 @@ class PayPage:
 
 def pay_page(card: AccountCard, config: GatewayConfig, now: datetime, asked: str | None) -> PayPage:
     """The page with the amount that was asked for, or the one that suits the account."""
-    known = standings.known_of(card.agreement, now)
+    known = standings.known_of(card, now)
     if asked is None:
         amount_minor: int | None = standings.suggested_minor(known, config.least_minor, USUAL_MINOR)
     else:

@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
-from urja.apps.registry.models import Agreement
+from urja.apps.asking import Answer
 from urja.apps.supply import facts as supply_facts
 from urja.apps.supply.facts import Known
 from urja.core.policy import credit_ends_at, decide, effect_of_payment, exhausted, forecast, sentence
 from urja.core.policy.restoring import is_dark
 from urja.web.portal import formats
+from urja.web.portal.cards import AccountCard
 from urja.web.portal.clock import zone
 
 
@@ -25,9 +26,16 @@ class StandingView:
     text: str
 
 
-def known_of(agreement: Agreement | None, now: datetime) -> Known | None:
+def known_of(card: AccountCard, now: datetime) -> Known | None:
     """What a decision about an account would rest on now; none where it has no agreement or no policy governs it."""
-    return None if agreement is None else supply_facts.of_agreement(agreement, now)
+    return known_asked(card, now)()
+
+
+def known_asked(card: AccountCard, now: datetime) -> Answer[Known | None]:
+    """As `known_of`, for who asks for more than this."""
+    if card.agreement is None:
+        return lambda: None
+    return supply_facts.of_agreement_asked(card.agreement, card.tariff, now)
 
 
 def standing(known: Known) -> StandingView:

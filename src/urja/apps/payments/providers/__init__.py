@@ -6,7 +6,7 @@ names, states or signatures.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 from django.conf import settings
@@ -40,6 +40,32 @@ class RefundFact:
 
 
 @dataclass(frozen=True, slots=True)
+class SettlementFact:
+    """One row of the settlement report: what of a payment reached the merchant's bank, or what a refund took from it.
+
+    `fee_minor` is the gateway's whole charge, `tax_minor` the tax that is part of it.
+    """
+
+    entity_id: str
+    """The payment or refund, or what else the gateway settles."""
+    kind: str
+    """`payment`, `refund`, or a word of the gateway's own."""
+    payment_id: str
+    """The payment that a refund belongs to; empty elsewhere."""
+    settlement_id: str
+    utr: str
+    """The bank's reference of the transfer."""
+    amount_minor: int
+    currency: str
+    fee_minor: int
+    tax_minor: int
+    credit_minor: int
+    debit_minor: int
+    created_at: datetime
+    settled_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """What a webhook tells."""
 
@@ -70,6 +96,10 @@ class Gateway(Protocol):
 
     def refunds_since(self, since: datetime) -> Sequence[RefundFact]:
         """Refunds made at or after an instant."""
+        ...
+
+    def settled_on(self, day: date) -> Sequence[SettlementFact]:
+        """What was settled on a local day, in every settlement of it."""
         ...
 
     def page(self, provider_order_id: str, callback_url: str, language: str) -> str:

@@ -1,7 +1,7 @@
 """The API by httpx: short waits, and two kinds of failure, away and refused."""
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
@@ -9,11 +9,13 @@ import httpx
 
 from urja.apps.payments.config import GatewayConfig
 from urja.apps.payments.errors import GatewayAwayError, GatewayRefusedError
-from urja.apps.payments.providers import Event, PaymentFact, RefundFact
+from urja.apps.payments.providers import Event, PaymentFact, RefundFact, SettlementFact
 from urja.apps.payments.providers.razorpay import mapping
 from urja.apps.payments.providers.razorpay.signature import verify
 
 _PAGE: Final = 100
+_SETTLED_PAGE: Final = 500
+"""Up to a thousand are given."""
 
 
 class Razorpay:
@@ -54,16 +56,24 @@ class Razorpay:
     def refunds_since(self, since: datetime) -> Sequence[RefundFact]:
         return [fact for fact in self._refunds(int(since.timestamp())) if fact is not None]
 
+    def settled_on(self, day: date) -> Sequence[SettlementFact]:
+        asked = {"year": day.year, "month": f"{day.month:02}", "day": f"{day.day:02}"}
+        items = self._pages("/v1/settlements/recon/combined", asked, _SETTLED_PAGE)
+        facts = (_read(mapping.settlement, item) for item in items)
+        return [fact for fact in facts if fact is not None]
+
     def _refunds(self, since: int) -> Iterator[RefundFact | None]:
+        return (_read(mapping.refund, item) for item in self._pages("/v1/refunds", {"from": since}, _PAGE))
+
+    def _pages(self, path: str, asked: dict[str, Any], count: int) -> Iterator[Any]:
+        """Everything of a list, page by page."""
         skip = 0
         while True:
-            items = _items(
-                self._call("GET", "/v1/refunds", params={"from": since, "count": _PAGE, "skip": skip})
-            )
-            yield from (_read(mapping.refund, item) for item in items)
-            if len(items) < _PAGE:
+            items = _items(self._call("GET", path, params={**asked, "count": count, "skip": skip}))
+            yield from items
+            if len(items) < count:
                 return
-            skip += _PAGE
+            skip += count
 
     def page(self, provider_order_id: str, callback_url: str, language: str) -> str:
         query = urlencode({"callback_url": callback_url, "lang": language})

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from urja.apps.payments.models import PaymentState
-from urja.apps.payments.providers import Event, PaymentFact, RefundFact
+from urja.apps.payments.providers import Event, PaymentFact, RefundFact, SettlementFact
 
 Text = Annotated[str, Meta(min_length=1, max_length=64)]
 Amount = Annotated[int, Meta(ge=0, le=10**15)]
@@ -32,6 +32,25 @@ class _Refund(Struct):
     amount: Amount
     status: str
     created_at: Instant
+
+
+class _Settled(Struct):
+    """A row of `settlements/recon/combined`."""
+
+    entity_id: Text
+    type: Annotated[str, Meta(min_length=1, max_length=32)]
+    amount: Amount
+    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$")]
+    fee: Amount
+    tax: Amount
+    credit: Amount
+    debit: Amount
+    settled: bool
+    created_at: Instant
+    settled_at: Instant | None = None
+    settlement_id: Annotated[str, Meta(max_length=64)] | None = None
+    settlement_utr: Annotated[str, Meta(max_length=64)] | None = None
+    payment_id: Annotated[str, Meta(max_length=64)] | None = None
 
 
 class _OfPayment(Struct):
@@ -80,6 +99,28 @@ def _refund(read: _Refund) -> RefundFact | None:
     if read.status != "processed":
         return None
     return RefundFact(read.id, read.payment_id, read.amount, datetime.fromtimestamp(read.created_at, UTC))
+
+
+def settlement(entity: Any) -> SettlementFact | None:
+    """None while it is held back or under way: it is in no settlement yet."""
+    read = msgspec.convert(entity, _Settled)
+    if not (read.settled and read.settlement_id and read.settled_at is not None):
+        return None
+    return SettlementFact(
+        entity_id=read.entity_id,
+        kind=read.type,
+        payment_id=read.payment_id or "",
+        settlement_id=read.settlement_id,
+        utr=read.settlement_utr or "",
+        amount_minor=read.amount,
+        currency=read.currency,
+        fee_minor=read.fee,
+        tax_minor=read.tax,
+        credit_minor=read.credit,
+        debit_minor=read.debit,
+        created_at=datetime.fromtimestamp(read.created_at, UTC),
+        settled_at=datetime.fromtimestamp(read.settled_at, UTC),
+    )
 
 
 def event(body: bytes) -> Event:

@@ -1,0 +1,130 @@
+"""The pipeline's stage `reconcile`: the gateway's settlement report of each day, held against our books.
+
+A settlement day's report is had again and again while the day lasts, for a gateway may settle several times, and a
+last time some hours after its end: then the day is closed. Days are asked in their order, from that of the oldest
+payment that stands in no settlement, so that after a stop nothing is left out. Rows are stored under the gateway's
+ids; whatever comes twice changes nothing.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from typing import Any, Final, Protocol
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from urja.apps.payments import providers, reconciling
+from urja.apps.payments.errors import GatewayAwayError, GatewayRefusedError
+from urja.apps.payments.models import SettlementReport
+from urja.apps.payments.providers import Gateway
+from urja.pipeline.stage import Report
+
+log = structlog.get_logger()
+
+ASK_EVERY: Final = timedelta(minutes=15)
+CLOSED_AFTER: Final = timedelta(hours=6)
+"""After a day's end its report is had a last time."""
+DAYS_AT_ONCE: Final = 5
+LEAST_PAUSE_WALL_S: Final = 1.0
+SILENT_PAUSE_WALL_S: Final = 5.0
+
+
+@dataclass(slots=True)
+class Reconciler:
+    """One gateway's stage, synchronous. `speed`: business seconds a second."""
+
+    gateway: Gateway
+    zone: ZoneInfo
+    within: timedelta
+    """What was paid is to be in a settlement after this time."""
+    speed: float = 1.0
+    _next_at: datetime | None = field(default=None, init=False)
+
+    def run_once(self, now: datetime) -> Report:
+        """Have what reports are due, and hold them against the books."""
+        if self._next_at is not None and now < self._next_at:
+            return Report()
+        self._begin_days(now)
+        reports, stored, error = self._open(now), 0, ""
+        pause = max(ASK_EVERY, timedelta(seconds=LEAST_PAUSE_WALL_S * self.speed))
+        for report in reports:
+            try:
+                stored += self._have(report, now)
+            except (GatewayAwayError, GatewayRefusedError) as failure:
+                # In their order: what a later day's report says is judged when the earlier ones are there.
+                error = f"the settlement report of {report.day} cannot be had: {failure}"
+                self._note(report, str(failure))
+                if isinstance(failure, GatewayAwayError):
+                    pause = timedelta(seconds=SILENT_PAUSE_WALL_S * self.speed)
+                break
+        known_to = reconciling.reports_reach_to(self.gateway.name, now)
+        found = reconciling.reconcile(self.gateway.name, now, known_to - self.within)
+        if error:
+            log.warning("settlements not had", error=error)
+        # After a stop of many days there are more: they need not wait for each other.
+        self._next_at = now if len(reports) == DAYS_AT_ONCE and not error else now + pause
+        return Report(stored + found.matched + found.opened + found.closed, detail=error)
+
+    def _begin_days(self, now: datetime) -> None:
+        """A report for each day up to today, beginning with the oldest payment that nobody has paid out."""
+        today = now.astimezone(self.zone).date()
+        known = self._reports().order_by("-day").values_list("day", flat=True).first()
+        if known is not None:
+            first = known + timedelta(days=1)
+        elif (captured_at := reconciling.first_captured_at(self.gateway.name)) is not None:
+            first = captured_at.astimezone(self.zone).date()
+        else:
+            return
+        days = [first + timedelta(days=number) for number in range((today - first).days + 1)]
+        SettlementReport.objects.bulk_create(
+            [SettlementReport(provider=self.gateway.name, day=day) for day in days], ignore_conflicts=True
+        )
+
+    def _reports(self) -> Any:
+        return SettlementReport.objects.filter(provider=self.gateway.name)
+
+    def _open(self, now: datetime) -> list[SettlementReport]:
+        today = now.astimezone(self.zone).date()
+        waiting = self._reports().filter(closed_at=None, day__lte=today).order_by("day")
+        return list(waiting[:DAYS_AT_ONCE])
+
+    def _have(self, report: SettlementReport, now: datetime) -> int:
+        facts = self.gateway.settled_on(report.day)
+        stored = reconciling.store(self.gateway.name, report.day, facts, now)
+        ended = now >= self._end_of(report.day) + CLOSED_AFTER
+        report.asked_at, report.closed_at, report.last_error = now, now if ended else None, ""
+        report.save(update_fields=["asked_at", "closed_at", "last_error"])
+        if stored or ended:
+            log.info("settlements had", day=str(report.day), rows=len(facts), new=stored, closed=ended)
+        return stored
+
+    def _end_of(self, day: date) -> datetime:
+        return datetime.combine(day + timedelta(days=1), time(), self.zone)
+
+    @staticmethod
+    def _note(report: SettlementReport, error: str) -> None:
+        report.last_error = error[:200]
+        report.save(update_fields=["last_error"])
+
+
+class InThread(Protocol):
+    async def __call__(self, function: Any, *arguments: Any) -> Any: ...
+
+
+class Reconcile:
+    """The stage as the runner sees it; rests where no gateway is configured."""
+
+    name = "reconcile"
+
+    def __init__(self, in_thread: InThread, zone: str, speed: float) -> None:
+        self._in_thread = in_thread
+        self._reconciler = None
+        if (config := providers.config()) is not None:
+            within = timedelta(days=config.settled_within_days)
+            self._reconciler = Reconciler(providers.gateway(), ZoneInfo(zone), within, speed)
+
+    async def run_once(self, now: datetime) -> Report:
+        if self._reconciler is None:
+            return Report()
+        report: Report = await self._in_thread(self._reconciler.run_once, now)
+        return report

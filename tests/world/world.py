@@ -33,16 +33,19 @@ from urja.meter.fleet import Fleet, FleetFile
 from urja.meter.identity import Identity, seeded
 from urja.meter.station import Station
 from urja.meter.truth import read_truth
+from urja.meter.world import Transformer
 from urja.pipeline.stage import Session
 from urja.site.broker_process import Server
 from urja.site.laws import Findings, complete, examine
 from urja.site.supervisor import free_port
 from urja.stream import Broker, Kind, User, connect
 from urja.stream.codec import Records
+from urja.stream.orders import public_key
 from urja.stream.records import Source
 
 ZONE = ZoneInfo("Asia/Kolkata")
 KEK = bytes(range(16))
+SIGNING_KEY = bytes(range(32))
 INTERVAL = timedelta(minutes=30)
 
 MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=ZONE)
@@ -194,6 +197,7 @@ class World:
         self.ground = ground
         self.trouble = trouble
         self.meters = meters
+        self.transformers: Sequence[Transformer] = ()
         self.clock = SteppedClock(start)
         self.chance = random.Random(f"world {seed}")
         self.seed = seed
@@ -226,16 +230,22 @@ class World:
     ) -> "AsyncIterator[World]":
         """Adopted meters on their walls, connected, nothing lived yet."""
         world = cls(ground, seed, trouble, _street(dialling, listening, seed), start)
+        async with world.standing():
+            yield world
+
+    @contextlib.asynccontextmanager
+    async def standing(self) -> AsyncIterator[None]:
+        """The world with all that runs in it, for the length of the block."""
         async with contextlib.AsyncExitStack() as stack:
             # Real time is what a stepped world has least of; the batch's own wait is tested elsewhere.
             stack.enter_context(mock.patch.object(intake, "BATCH_WAIT_S", 0.005))
-            stack.push_async_callback(world.in_thread.close)
-            await world._move_in()
-            await world._start_pipeline(stack)
-            await world._start_headend()
-            stack.push_async_callback(world._stop_headend)
-            await world._start_fleet(stack)
-            yield world
+            stack.push_async_callback(self.in_thread.close)
+            await self._move_in()
+            await self._start_pipeline(stack)
+            await self._start_headend()
+            stack.push_async_callback(self._stop_headend)
+            await self._start_fleet(stack)
+            yield
 
     # -- raising --------------------------------------------------------------------------------------------
 
@@ -271,8 +281,13 @@ class World:
             Project(broker, in_thread=self.in_thread),
             Post(self.in_thread, timedelta(hours=1)),
         ]
+        stages += await self._more_stages(broker, stack)
         self.loops = {stage.name: Loop(stage, self.clock, 0.0) for stage in stages}
         await self.run("project")
+
+    async def _more_stages(self, _broker: Broker, _stack: contextlib.AsyncExitStack) -> list[Any]:
+        """Stages that a world has beside those of readings and money."""
+        return []
 
     async def _start_headend(self) -> None:
         self.headend = await self._headend_stack.enter_async_context(
@@ -283,6 +298,7 @@ class World:
                     broker_user="headend",
                     broker_password=PASSWORD,
                     kek=KEK,
+                    orders_key=public_key(SIGNING_KEY),
                 ),
                 self.clock,
                 CollectorRegistry(),
@@ -301,6 +317,7 @@ class World:
                 head_end_port=self._headend_port,
                 installed_at=self.clock.now(),
                 meters=list(self.meters),
+                transformers=list(self.transformers),
                 seed=self.seed,
             ),
             self.ground.folder,

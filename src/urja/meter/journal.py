@@ -45,18 +45,27 @@ class Journal:
         self._file.close()
 
 
+def read_journal(path: Path) -> list[Entry]:
+    """Everything that was done to the meters of a fleet, in its order; a torn last line (a kill) is left out.
+
+    Raises JournalError for a line that is none.
+    """
+    whole = path.read_bytes()
+    decoder = msgspec.json.Decoder(Entry)
+    entries = []
+    for number, line in enumerate(whole[: whole.rfind(b"\n") + 1].splitlines(), 1):
+        try:
+            entries.append(decoder.decode(line))
+        except msgspec.DecodeError as error:
+            raise JournalError(f"{path}, line {number}: {error}") from error
+    return entries
+
+
 def _read(path: Path) -> Mapping[str, list[Entry]]:
     past: dict[str, list[Entry]] = defaultdict(list)
     if not path.exists():
         return past
-    whole = path.read_bytes()
-    kept = whole.rfind(b"\n") + 1
-    os.truncate(path, kept)
-    decoder = msgspec.json.Decoder(Entry)
-    for number, line in enumerate(whole[:kept].splitlines(), 1):
-        try:
-            entry = decoder.decode(line)
-        except msgspec.DecodeError as error:
-            raise JournalError(f"{path}, line {number}: {error}") from error
+    os.truncate(path, path.read_bytes().rfind(b"\n") + 1)
+    for entry in read_journal(path):
         past[entry.serial].append(entry)
     return past

@@ -29,12 +29,14 @@ from urja.base import log
 from urja.base.clock import Anchor, Clock
 from urja.base.settings import Settings
 from urja.meter.fleet import FleetFile, serve_fleet, write_fleet_file
+from urja.meter.journal import read_journal
 from urja.meter.truth import read_truth
-from urja.site import supply_laws, town_laws
+from urja.site import flag_laws, settlement_laws, supply_laws, town_laws
 from urja.site.exits import Exit, Refusal
 from urja.site.laws import Findings, examine
 from urja.site.options import load_settings
 from urja.site.outside import RESIDENTS, Outside, residents
+from urja.site.pasts import pasts_of
 from urja.site.postgres import make_private, socket_directory
 from urja.site.secrets import Vault
 from urja.site.street import OPERATOR, build_town
@@ -52,6 +54,10 @@ _DRAIN_LIMIT_S: Final = 120.0
 _LIFE_EVERY_S: Final = 5.0
 _SLACK_S: Final = 15.0
 """Real seconds in which a step of switching may be under way, beside the laws' own business time."""
+_PROMISED: Final = timedelta(hours=1)
+"""Business time in which an order reaches a meter that can be reached, and a payment brings its light."""
+_REPORTED: Final = timedelta(minutes=30)
+"""Business time after which a settlement is known here: its report is had every quarter of an hour."""
 _UNHEARD_S: Final = 180.0
 """Real seconds after its time by which the end of a command is known: the head end has two minutes to tell of it."""
 
@@ -362,9 +368,10 @@ class _Street:
         settled = await self._settle(horizon)
         houses = (await self._order("houses"))["houses"]
         payments = await asyncio.to_thread(self.outside.book, self._vault())
+        paid_out = await asyncio.to_thread(self.outside.settled, self._vault())
         for name in (_FLEET, HEADEND, PIPELINE, WEB):
             await self.box.stop_child(name)
-        findings = await asyncio.to_thread(self._examine, horizon, payments, houses)
+        findings = await asyncio.to_thread(self._examine, horizon, payments, paid_out, houses)
         self._report(findings, closed, horizon, settled=settled)
         return all(findings.laws.values())
 
@@ -394,17 +401,25 @@ class _Street:
         from urja.site.laws import complete
 
         with psycopg.connect(self.box.secrets.database_owner) as connection:
-            return complete(connection, horizon, self.zone) and town_laws.credited(
-                connection, self.outside.book(self._vault())
+            return (
+                complete(connection, horizon, self.zone)
+                and town_laws.credited(connection, self.outside.book(self._vault()))
+                and settlement_laws.caught_up(connection, self.outside.settled(self._vault()))
             )
 
     def _examine(
-        self, horizon: datetime, payments: list[dict[str, Any]], houses: list[dict[str, Any]]
+        self,
+        horizon: datetime,
+        payments: list[dict[str, Any]],
+        paid_out: list[dict[str, Any]],
+        houses: list[dict[str, Any]],
     ) -> Findings:
         """The laws of energy and money, of switching, and of the town's other books; and the report's figures."""
         from urja.apps.supply.queries import paid_to_lit_wall_ms
 
-        records = read_truth(self.fleet_file.parent / "truth.jsonl")
+        folder = self.fleet_file.parent
+        fleet = msgspec.json.decode(self.fleet_file.read_bytes(), type=FleetFile)
+        records, done = read_truth(folder / fleet.truth), read_journal(folder / fleet.inputs)
         now = self.box.clock.now()
         with psycopg.connect(self.box.secrets.database_owner) as connection:
             spine = examine(connection, records, horizon, now, self.zone)
@@ -413,8 +428,11 @@ class _Street:
             others = [
                 *supply_laws.examine(connection, now, self.zone.key, slack),
                 *town_laws.examine(connection, payments, houses, heard_by),
+                *settlement_laws.examine(connection, payments, paid_out, now - _REPORTED - slack),
+                *town_laws.examine_reached(connection, pasts_of(fleet, done, now), now, _PROMISED + slack),
+                flag_laws.examine(connection, fleet, done, records, horizon, slack),
             ]
-            figures = town_laws.figures(connection, payments)
+            figures = {**town_laws.figures(connection, payments), **settlement_laws.figures(paid_out)}
         lit = town_laws.spread(paid_to_lit_wall_ms(self.began_at))
         return spine.with_more(others, {**figures, "paid_to_lit_ms": lit})
 

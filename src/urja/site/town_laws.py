@@ -1,12 +1,13 @@
 """The town's laws against books that Urja did not write: the gateway's, and the meters' own switches."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import psycopg
 
+from urja.site.pasts import Past
 from urja.site.verify import Finding
 
 type Connection = psycopg.Connection[Any]
@@ -45,6 +46,29 @@ def examine(
             "commands_end",
             "each command has ended in one state, or is still in time",
             _unended(connection, heard_by),
+        ),
+    ]
+    return [Finding(law, sentence, tuple(found)[:_SHOWN]) for law, sentence, found in checks]
+
+
+def examine_reached(
+    connection: Connection, pasts: Mapping[str, Past], now: datetime, promised: timedelta
+) -> list[Finding]:
+    """The laws of meters that could be heard all the time, by the fleet's journal (`pasts`).
+
+    `promised` is the business time in which an order reaches such a meter and a payment brings its light; what is
+    younger is not judged.
+    """
+    checks = [
+        (
+            "reachable_obeys",
+            "an order to the switch of a meter that can be reached is carried out in its time",
+            _disobeyed(connection, pasts, now - promised),
+        ),
+        (
+            "reachable_is_lit",
+            "whoever has paid enough, behind a meter that can be reached, has light in the time promised",
+            _dark(connection, pasts, now, promised),
         ),
     ]
     return [Finding(law, sentence, tuple(found)[:_SHOWN]) for law, sentence, found in checks]
@@ -151,3 +175,48 @@ def _unended(connection: Connection, heard_by: datetime) -> Iterator[str]:
     )
     for number, kind, state, ended in rows:
         yield f"command {number} ({kind}) is {state}, {'and has an end' if ended else 'and no end of it is known'}"
+
+
+def _disobeyed(connection: Connection, pasts: Mapping[str, Past], heard_by: datetime) -> Iterator[str]:
+    """Superseded is an end as good as confirmed: a newer order was there, or the ground was gone."""
+    rows = connection.execute(
+        "SELECT c.id, c.kind, d.serial, c.state, c.detail, c.issued_at, c.expires_at FROM commands_command c "
+        "JOIN registry_device d ON d.id = c.device_id "
+        "WHERE c.kind IN ('connect', 'disconnect') AND c.expires_at < %s "
+        "AND c.state NOT IN ('confirmed', 'connected_load_unproven', 'waiting_for_person', 'superseded') "
+        "ORDER BY c.id",
+        [heard_by],
+    )
+    for number, kind, serial, state, detail, issued_at, expires_at in rows:
+        if _was_there(pasts, serial, issued_at, expires_at):
+            yield (
+                f"command {number} ({kind}) of {issued_at.astimezone(UTC)} to {serial}, which could be reached "
+                f"until {expires_at.astimezone(UTC)}, is {state}: {detail or 'nothing is said of it'}"
+            )
+
+
+def _dark(
+    connection: Connection, pasts: Mapping[str, Past], now: datetime, promised: timedelta
+) -> Iterator[str]:
+    rows = connection.execute(
+        "SELECT r.credit_id, d.serial, r.paid_at, r.credited_at, r.ordered_at, r.closed_at, r.outcome, c.state "
+        "FROM supply_relight r JOIN supply_state s ON s.account_id = r.account_id "
+        "JOIN registry_device_period p ON p.service_point_id = s.service_point_id AND p.role = 1 "
+        "  AND p.valid_to IS NULL "
+        "JOIN registry_device d ON d.id = p.device_id LEFT JOIN commands_command c ON c.id = r.command_id "
+        "WHERE r.outcome IN ('', 'lit') AND r.paid_at + %(promised)s < %(now)s "
+        "AND coalesce(r.closed_at, 'infinity') > r.paid_at + %(promised)s ORDER BY r.credit_id",
+        {"promised": promised, "now": now},
+    )
+    for credit, serial, paid_at, credited_at, ordered_at, closed_at, outcome, state in rows:
+        # One that has just come back may still be on its way to us.
+        if _was_there(pasts, serial, paid_at - promised, paid_at + promised):
+            yield (
+                f"credit {credit} was paid at {paid_at.astimezone(UTC)} behind {serial}, which could be reached; "
+                f"credited {credited_at}, ordered {ordered_at}, the order is {state}, closed {closed_at} as "
+                f"{outcome or 'nothing'}"
+            )
+
+
+def _was_there(pasts: Mapping[str, Past], serial: str, from_at: datetime, to_at: datetime) -> bool:
+    return pasts[serial].is_there(int(from_at.timestamp()), int(to_at.timestamp()))

@@ -124,10 +124,11 @@ SELECT a.id, a.balance_minor, a.last_seq, a.currency,
         WHERE e.bucket = a.bucket AND e.account_id = a.id AND e.agreement_id = d.agreement_id
             AND e.origin = 'engine' AND e.service_date = d.closed_through
     ) ELSE 0 END,
-    cost.minor, cost.days, newest.*, (
+    cost.minor, cost.days, newest.*, done.billed_end, done.versions,
+    CASE WHEN done.billed_end IS NULL THEN (
         SELECT -sum(e.amount_minor)::bigint FROM ledger_entry e
         WHERE e.origin = 'engine' AND e.agreement_id = newest.agreement_id AND e.period_start = newest.period
-    )
+    ) END
 FROM unnest(%(accounts)s::bigint[], %(agreements)s::bigint[], %(monthly)s::boolean[])
     AS given (account_id, agreement_id, by_month)
 JOIN ledger_account a ON a.id = given.account_id
@@ -144,6 +145,10 @@ LEFT JOIN LATERAL (
     SELECT {PERIOD_ENERGY_COLUMNS} FROM readings_accrual r
     WHERE r.agreement_id = given.agreement_id AND given.by_month ORDER BY r.period DESC LIMIT 2
 ) newest ON true
+-- A period that was rated to its end from the energy that is accrued now.
+LEFT JOIN ledger_rated done ON done.agreement_id = newest.agreement_id AND done.period_start = newest.period
+    AND done.through = done.billed_end
+    AND done.energy_wh = newest.carried_wh + newest.anchor_wh - newest.opening_wh + newest.block_wh
 ORDER BY a.id, newest.period
 """
 
@@ -156,12 +161,14 @@ def _balances(agreements: Mapping[int, Agreement | None], now: datetime) -> Answ
     asked = _stored(agreements, begins)
 
     def answer() -> dict[int, Balance]:
-        stored, used, charged = asked()
+        stored, used, charged, rated_to_end = asked()
         for account_id, agreement in agreements.items():
             if agreement and begins[account_id] != 1:
                 used[account_id] = usage.accrued(agreement.id, begins[account_id], now)
         open_ = {
-            id_: _open(one, used[id_], stored[id_]) for id_, one in agreements.items() if one and used[id_]
+            id_: _open(one, used[id_], stored[id_], rated_to_end)
+            for id_, one in agreements.items()
+            if one and used[id_]
         }
         rated = [(one.agreement.id, period.first) for one in open_.values() for period, _ in one.rated]
         charged |= _charged([one for one in rated if one not in charged])
@@ -173,27 +180,37 @@ def _balances(agreements: Mapping[int, Agreement | None], now: datetime) -> Answ
     return answer
 
 
-type _Books = tuple[dict[int, _Stored], dict[int, list[PeriodEnergy]], dict[tuple[int, date], int]]
+type _Key = tuple[int, date]
+"""Agreement, and beginning of a period."""
+
+type _Books = tuple[
+    dict[int, _Stored], dict[int, list[PeriodEnergy]], dict[_Key, int], dict[_Key, tuple[date, str]]
+]
 
 
 def _stored(agreements: Mapping[int, Agreement | None], begins: Mapping[int, int]) -> Answer[_Books]:
     """What the books say; and, oldest first, the last two accruals where billing periods are calendar months.
 
-    With these comes what the engine has charged for each of them.
+    With these comes what the engine has charged for each of them; or, of those that were rated to their end from
+    the energy that is accrued now, that end and the fingerprint of the versions.
     """
 
     def read(rows: list[tuple[Any, ...]]) -> _Books:
         stored: dict[int, _Stored] = {}
         used: dict[int, list[PeriodEnergy]] = {id_: [] for id_ in agreements}
-        charged: dict[tuple[int, date], int] = {}
+        charged: dict[_Key, int] = {}
+        rated_to_end: dict[_Key, tuple[date, str]] = {}
         for account_id, *row in rows:
             stored[account_id] = _Stored(*row[: _STORED_COLUMNS - 1])
-            *accrual, minor = row[_STORED_COLUMNS - 1 :]
+            *accrual, end, versions, minor = row[_STORED_COLUMNS - 1 :]
             if accrual[0] is not None:
                 energy = PeriodEnergy.from_row(accrual)
                 used[account_id].append(energy)
-                charged[energy.agreement_id, energy.period] = minor or 0
-        return stored, used, charged
+                if end is None:
+                    charged[energy.agreement_id, energy.period] = minor or 0
+                else:
+                    rated_to_end[energy.agreement_id, energy.period] = (end, versions)
+        return stored, used, charged, rated_to_end
 
     return ask(
         _STORED,
@@ -250,10 +267,16 @@ class _Open:
         return _Accrued(pending, self.as_of, self.estimated_wh, self.first_day_cost_minor)
 
 
-def _open(agreement: Agreement, rows: Sequence[PeriodEnergy], books: _Stored) -> _Open:
+def _open(
+    agreement: Agreement,
+    rows: Sequence[PeriodEnergy],
+    books: _Stored,
+    rated_to_end: Mapping[_Key, tuple[date, str]],
+) -> _Open:
     """The targets of the current and the last period to the data watermark.
 
     `rows` are the energies of both. A day that is closed is charged whole, also where its data have not all come.
+    A period that was rated to its end, from this energy and by the versions in force, has been charged its target.
     """
     days = usage.days_of(agreement)
     as_of = max(row.watermark_at for row in rows)
@@ -261,12 +284,21 @@ def _open(agreement: Agreement, rows: Sequence[PeriodEnergy], books: _Stored) ->
     rated = []
     for row in rows:
         period = usage.period_of(agreement, row.period)
+        done = rated_to_end.get((agreement.id, period.first))
+        if done and period.end <= through and done == _rating_of(agreement, period):
+            continue
         if days.meet(Period(period.first, min(period.end, through))).days:
             energy_at = usage.energy_at(agreement.id, period)
             target = usage.rate(agreement, period, through, row.energy_wh, energy_at).target
             rated.append((period, target.total_minor))
     first_day = None if books.closed_through else _first_day_cost(agreement, rows[-1], as_of)
     return _Open(agreement, tuple(rated), as_of, sum(row.estimated_wh for row in rows), first_day)
+
+
+def _rating_of(agreement: Agreement, period: Period) -> tuple[date, str]:
+    """The end of a period's billed days, and the versions that rate them."""
+    billed, versions = usage.versions_for(agreement, period)
+    return billed.end, usage.fingerprint(versions)
 
 
 def _first_day_cost(agreement: Agreement, used: PeriodEnergy, as_of: datetime) -> Fraction | None:

@@ -6,6 +6,7 @@ its letters keep their size. Colours are classes of the style sheet; the markup 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from html import escape
 
 from django.utils.safestring import SafeString, mark_safe
@@ -62,7 +63,6 @@ def kwh_text(wh: int) -> str:
 def draw(name: str, bars: Sequence[Bar], captions: Captions) -> SafeString:
     """The chart; `name` makes its ids unique on the page."""
     top_wh = ceiling(max((bar.wh or 0 for bar in bars), default=0))
-    slot = 100 / max(len(bars), 1)
     baseline = TOP_PX + PLOT_PX
     head = (
         f'<svg class="chart" width="100%" height="{baseline + AXIS_PX}" role="img" '
@@ -74,25 +74,35 @@ def draw(name: str, bars: Sequence[Bar], captions: Captions) -> SafeString:
         f'<text class="scale" x="0" y="{TOP_PX - 6}">{kwh_text(top_wh)} {escape(captions.unit)}</text>'
     )
     parts = [head]
-    for index, bar in enumerate(bars):
-        parts.append(_bar(bar, slot * index, slot, top_wh, captions))
+    for bar, (across, middle) in zip(bars, _slots(len(bars)), strict=True):
+        parts.append(_bar(bar, across, top_wh, captions))
         if bar.tick:
-            parts.append(
-                f'<text class="tick" x="{slot * (index + 0.5):.2f}%" y="{baseline + 15}">{escape(bar.tick)}</text>'
-            )
+            parts.append(f'<text class="tick" x="{middle}%" y="{baseline + 15}">{escape(bar.tick)}</text>')
     parts.append(f'<line class="axis" x1="0" x2="100%" y1="{baseline}" y2="{baseline}"/></svg>')
     return mark_safe("".join(parts))  # noqa: S308 - every text above is escaped
 
 
-def _bar(bar: Bar, left: float, slot: float, top_wh: int, captions: Captions) -> str:
-    x, width = left + slot * (1 - BAR_SHARE) / 2, slot * BAR_SHARE
+@lru_cache(maxsize=64)
+def _slots(count: int) -> tuple[tuple[str, str], ...]:
+    """Of each of so many bars: where it stands and how wide it is, and the middle of it."""
+    slot = 100 / max(count, 1)
+    return tuple(
+        (
+            f'x="{slot * index + slot * (1 - BAR_SHARE) / 2:.2f}%" width="{slot * BAR_SHARE:.2f}%"',
+            f"{slot * (index + 0.5):.2f}",
+        )
+        for index in range(count)
+    )
+
+
+def _bar(bar: Bar, across: str, top_wh: int, captions: Captions) -> str:
     baseline = TOP_PX + PLOT_PX
     if bar.wh is None:
         if not bar.due:
             return ""
         return (
             f"<g><title>{escape(bar.label)}: {escape(captions.missing)}</title>"
-            f'<rect class="missing" x="{x:.2f}%" width="{width:.2f}%" y="{baseline - 5}" height="5"/></g>'
+            f'<rect class="missing" {across} y="{baseline - 5}" height="5"/></g>'
         )
     height = bar.wh * PLOT_PX / top_wh
     estimated = bar.estimated_wh * PLOT_PX / top_wh
@@ -101,13 +111,12 @@ def _bar(bar: Bar, left: float, slot: float, top_wh: int, captions: Captions) ->
     pieces = [f"<g><title>{escape(text)}</title>"]
     if height - estimated > 0:
         pieces.append(
-            f'<rect class="{kind}" rx="2" x="{x:.2f}%" width="{width:.2f}%" '
+            f'<rect class="{kind}" rx="2" {across} '
             f'y="{baseline - height + estimated:.1f}" height="{height - estimated:.1f}"/>'
         )
     if estimated > 0:
         pieces.append(
-            f'<rect class="estimated" rx="2" x="{x:.2f}%" width="{width:.2f}%" '
-            f'y="{baseline - height:.1f}" height="{estimated:.1f}"/>'
+            f'<rect class="estimated" rx="2" {across} y="{baseline - height:.1f}" height="{estimated:.1f}"/>'
         )
     pieces.append("</g>")
     return "".join(pieces)

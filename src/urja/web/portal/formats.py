@@ -99,7 +99,7 @@ def month(value: date) -> str:
 
 def clock_time(value: datetime) -> str:
     """`09:30`, in the zone the value carries."""
-    return f"{value:%H:%M}"
+    return f"{value.hour:02d}:{value.minute:02d}"
 
 
 def clock_second(value: datetime) -> str:

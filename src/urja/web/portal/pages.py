@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from importlib.metadata import version as installed_version
 from itertools import groupby
+from zoneinfo import ZoneInfo
 
 from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
@@ -246,16 +247,17 @@ def _uses(agreement: Agreement, now: datetime, month: readings.MonthUse) -> list
 
 def _today(agreement: Agreement, now: datetime, hours: Iterable[readings.HourUse]) -> UseView:
     today = now.date()
-    bars = [_hour_bar(agreement, now, use) for use in hours]
+    local = zone()
+    bars = [_hour_bar(agreement, now, use, local) for use in hours]
     title = _("Use today, %(day)s, by hour") % {"day": formats.short_day(today)}
     return _use("today", _("Today"), title, _("Hour from"), bars)
 
 
-def _hour_bar(agreement: Agreement, now: datetime, use: readings.HourUse) -> charts.Bar:
+def _hour_bar(agreement: Agreement, now: datetime, use: readings.HourUse, zone: ZoneInfo) -> charts.Bar:
     begins, ends = use.start_at, use.start_at + ONE_HOUR
-    local = begins.astimezone(zone())
+    local = begins.astimezone(zone)
     return charts.Bar(
-        label=f"{local.hour:02d}:{local.minute:02d}",
+        label=formats.clock_time(local),
         wh=use.energy_wh,
         estimated_wh=use.estimated_wh,
         tick=f"{local.hour:02d}" if local.hour % 6 == 0 else "",

@@ -253,12 +253,15 @@ class TownWorld(World):
         ground: Ground,
         *,
         seed: int = 1,
+        town: Town | None = None,
         deeds: list[Deed] | None = None,
         trouble: Trouble = LINES,
         start: datetime = MONDAY,
     ) -> "AsyncIterator[TownWorld]":
         """The town, moved in, with everything around it, nothing lived yet."""
-        world = cls(ground, seed, trouble, Town.of(seed), deeds_of(seed) if deeds is None else deeds, start)
+        world = cls(
+            ground, seed, trouble, town or Town.of(seed), deeds_of(seed) if deeds is None else deeds, start
+        )
         async with world._outside_open(), world.standing():
             yield world
 
@@ -493,9 +496,16 @@ class TownWorld(World):
     async def examine(self) -> Findings:
         """All laws: of the books, of switching, of the gateway's book, of the switches, of flags."""
         spine = await super().examine()
-        more = [*await self.in_thread(self._town), *await self.in_thread(self._switching)]
-        kept = [replace(law, contradictions=(*law.contradictions, *self.evenings[law.law])) for law in more]
-        return spine.with_more(kept, await self.in_thread(self._figures))
+        return spine.with_more(await self._others(), await self.in_thread(self._figures))
+
+    async def town_laws(self) -> dict[str, tuple[str, ...]]:
+        """What contradicts the laws beside those of the spine, as things stand."""
+        self.horizon = self._last_boundary()
+        return {law.law: law.contradictions for law in await self._others()}
+
+    async def _others(self) -> list[Finding]:
+        found = [*await self.in_thread(self._town), *await self.in_thread(self._switching)]
+        return [replace(law, contradictions=(*law.contradictions, *self.evenings[law.law])) for law in found]
 
     def _figures(self) -> dict[str, Any]:
         with self.ground.database.connect() as connection:
@@ -556,9 +566,12 @@ def _move_in(town: Town, seed: int, now: datetime) -> dict[str, int]:
     for transformer, post in zip(town.transformers, town.posts, strict=True):
         put_up_transformer(transformer.id, feeder=transformer.feeder, **stamp)
         hanging = Hanging(
-            **_hanging(post, transformer.id, now), max_power_w=200_000, premise_name=transformer.id
+            **_hanging(post, transformer.id, now),
+            max_power_w=200_000,
+            premise_name=transformer.id,
+            bucket=chance.randrange(BUCKETS),
         )
-        hang_network_meter(hanging, bucket=chance.randrange(BUCKETS), **stamp)
+        hang_network_meter(hanging, **stamp)
     accounts = {}
     for house in town.houses:
         adoption = Adoption(
@@ -570,8 +583,9 @@ def _move_in(town: Town, seed: int, now: datetime) -> dict[str, int]:
             email=f"{house.serial}@street.example",
             phone=f"+91 00000 {house.serial[-5:]}",
             credit_minor=house.credit_minor,
+            bucket=chance.randrange(BUCKETS),
         )
-        adopted = adopt_meter(adoption, bucket=chance.randrange(BUCKETS), **stamp)
+        adopted = adopt_meter(adoption, **stamp)
         accounts[house.serial] = adopted.account_id
         set_terms(
             adopted.account_id,

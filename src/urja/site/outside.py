@@ -106,10 +106,17 @@ class Outside:
 
     def book(self, vault: Vault) -> list[dict[str, Any]]:
         """Every payment as the gateway itself has it. Raises httpx.HTTPError where it does not answer."""
+        return self._whole_book(vault)["payments"]
+
+    def settled(self, vault: Vault) -> list[dict[str, Any]]:
+        """Every row of its settlements, as `book`."""
+        return self._whole_book(vault)["settlement_rows"]
+
+    def _whole_book(self, vault: Vault) -> dict[str, list[dict[str, Any]]]:
         login = (KEY_ID, vault.payments.key_secret)
         answer = httpx.get(f"{self.gateway_url}/book/payments", auth=login, timeout=20).raise_for_status()
-        payments: list[dict[str, Any]] = answer.json()["payments"]
-        return payments
+        book: dict[str, list[dict[str, Any]]] = answer.json()
+        return book
 
 
 def residents(settings: Settings, houses: list[House], seed: int) -> ExtraChild:

@@ -8,6 +8,7 @@ from typing import Final
 
 from django.db import connection
 
+from urja.apps.payments import reconciling
 from urja.apps.payments.models import (
     GatewayHealth,
     Order,
@@ -161,6 +162,12 @@ def in_transit() -> Transit:
         )
         refunds, refunds_minor = cursor.fetchone()
     return Transit(payments, payments_minor, refunds, refunds_minor, oldest_at)
+
+
+def settlement_differences() -> list[Unmatched]:
+    """What was paid out and does not fit the books, or was paid and is not paid out; oldest first."""
+    reasons = [*reconciling.REASONS, reconciling.TOLD_ANEW]
+    return list(Unmatched.objects.filter(closed_at=None, reason__in=reasons).order_by("id"))
 
 
 def unmatched() -> list[Unmatched]:

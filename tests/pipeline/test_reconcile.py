@@ -59,7 +59,7 @@ def reports():
 def kept():
     from urja.apps.payments import queries
 
-    return [(one.payment_id, one.reason, one.amount_minor) for one in queries.unmatched()]
+    return [(one.payment_id, one.reason, one.amount_minor) for one in queries.settlement_differences()]
 
 
 def settlements():

@@ -156,6 +156,7 @@ def test_nothing_at_all_is_said_in_words(database, web_role, standing_clock):
     assert "Nobody is to be cut tomorrow, if nothing but time changes." in section(page, "planned")
     assert "No transformer is known." in section(page, "losses")
     assert "Nobody has to go anywhere." in section(page, "persons")
+    assert section(page, "revenue") == "Paid out to us ₹0.00 on its way Nothing has been paid out yet."
     assert section(page, "unmatched") == "Payments that wait for a clerk 0 Every payment found its order."
 
 
@@ -266,6 +267,54 @@ def test_payments_that_wait_for_a_clerk(someone, at_noon, database_of_town, lang
     shown = section(someone(at_noon.operator_id, language).get("/console/"), "unmatched")
     assert words in unescape(shown)
     assert "pay_3" not in shown
+
+
+PAID_OUT = (
+    (
+        "INSERT INTO payments_settlement_report (provider, day, asked_at, last_error) "
+        "VALUES ('razorpay', %(at)s, %(at)s, 'it answers 503')"
+    ),
+    (
+        "INSERT INTO payments_settlement_row (provider, entity_id, kind, payment_id, settlement_id, utr, day, "
+        "amount_minor, currency, fee_minor, tax_minor, credit_minor, debit_minor, created_at, settled_at, seen_at, "
+        "matched_at) VALUES "
+        "('razorpay', 'pay_1', 'payment', '', 'setl_1', 'UTR7', %(at)s, 100000, 'INR', 2360, 360, 97640, 0, %(at)s, "
+        "%(at)s, %(at)s, %(at)s), "
+        "('razorpay', 'rfnd_1', 'refund', 'pay_1', 'setl_1', 'UTR7', %(at)s, 10000, 'INR', 0, 0, 0, 10000, %(at)s, "
+        "%(at)s, %(at)s, NULL)"
+    ),
+    (
+        "INSERT INTO payments_unmatched (provider, payment_id, amount_minor, reason, detail, seen_at) "
+        "VALUES ('razorpay', 'rfnd_1', 10000, 'settled_unknown', '{}', %(at)s)"
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        (
+            "en",
+            [
+                "₹1,000.00 paid, ₹100.00 refunded, ₹23.60 fees 1 of 2 fit the books ₹876.40",
+                "A clerk has to look: 1 rfnd_1 order – · today, 13:42 It was paid out to us, and nobody here knows",
+                "The payment service does not tell what it paid out on",
+                "UTR7",
+            ],
+        ),
+        ("hi", ["₹1,000.00 भुगतान, ₹100.00 वापसी, ₹23.60 शुल्क", "यहाँ इसका कोई रिकॉर्ड नहीं है"]),
+    ],
+)
+def test_what_was_paid_out_and_what_does_not_fit(someone, at_noon, database_of_town, language, words):
+    with database_of_town("urja_owner") as owner:
+        for statement in PAID_OUT:
+            owner.execute(statement, {"at": town_cast.NOW})
+    page = someone(at_noon.operator_id, language).get("/console/")
+    shown = unescape(section(page, "revenue"))
+    for expected in words:
+        assert expected in shown
+    # A difference of a settlement is no payment that waits to be credited.
+    assert "rfnd_1" not in section(page, "unmatched")
 
 
 def test_whoever_only_works_here_is_led_to_the_console(someone, at_noon, database_of_town):

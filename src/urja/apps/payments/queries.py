@@ -166,13 +166,16 @@ def in_transit() -> Transit:
 
 def settlement_differences() -> list[Unmatched]:
     """What was paid out and does not fit the books, or was paid and is not paid out; oldest first."""
-    reasons = [*reconciling.REASONS, reconciling.TOLD_ANEW]
-    return list(Unmatched.objects.filter(closed_at=None, reason__in=reasons).order_by("id"))
+    return list(Unmatched.objects.filter(closed_at=None, reason__in=_OF_SETTLEMENT).order_by("id"))
+
+
+_OF_SETTLEMENT: Final = (*reconciling.REASONS, reconciling.TOLD_ANEW)
 
 
 def unmatched() -> list[Unmatched]:
-    """What waits for a clerk, oldest first."""
-    return list(Unmatched.objects.filter(closed_at=None).order_by("id"))
+    """Payments that were not credited and wait for a clerk, oldest first."""
+    waiting = Unmatched.objects.filter(closed_at=None).exclude(reason__in=_OF_SETTLEMENT)
+    return list(waiting.order_by("id"))
 
 
 def last_asked_at() -> datetime | None:

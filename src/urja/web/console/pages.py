@@ -26,6 +26,8 @@ from urja.web.portal import formats
 from urja.web.portal.clock import zone
 
 BALANCE_OVER: Final = timedelta(days=1)
+SETTLEMENTS: Final = 5
+"""The newest settlements that are shown; `urja settlement show` has them all."""
 ROWS: Final = 100
 """Rows shown of a list; the count above it is whole."""
 
@@ -85,6 +87,32 @@ class Unmatched:
 
 
 @dataclass(frozen=True, slots=True)
+class PaidOut:
+    """A transfer of the payment service's to our bank."""
+
+    day: str
+    reference: str
+    paid: str
+    refunded: str
+    fees: str
+    net: str
+    fit: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Revenue:
+    """What was paid out of what was paid, what is on its way, and what does not fit."""
+
+    on_its_way: str
+    paid_out: list[PaidOut]
+    differences: list[Unmatched]
+    difference_count: int
+    failing: str
+    """The day whose report cannot be had; empty where all is well."""
+
+
+@dataclass(frozen=True, slots=True)
 class Loss:
     code: str
     feeder: str
@@ -114,6 +142,7 @@ class Console:
     persons: list[Waiting]
     unmatched: list[Unmatched]
     unmatched_count: int
+    revenue: Revenue
     losses: list[Loss]
     loss_limit: int
     open_gaps: int
@@ -146,6 +175,7 @@ def console(now: datetime) -> Console:
         persons=_persons(now),
         unmatched=[_unmatched(one, now) for one in unmatched[:ROWS]],
         unmatched_count=len(unmatched),
+        revenue=_revenue(now),
         losses=[_loss(one) for one in transformer_balance(now - BALANCE_OVER, now)],
         loss_limit=LOSS_LIMIT_PERCENT,
         open_gaps=missing.open_gaps,
@@ -269,6 +299,31 @@ def _unmatched(one: payments.Unmatched, now: datetime) -> Unmatched:
         amount=formats.money(one.amount_minor),
         reason=wording.unmatched(one.reason),
         time=_moment(one.seen_at, now),
+    )
+
+
+def _revenue(now: datetime) -> Revenue:
+    differences, transit = payments.settlement_differences(), payments.in_transit()
+    report = payments.settlement_report()
+    return Revenue(
+        on_its_way=formats.money(transit.payments_minor - transit.refunds_minor),
+        paid_out=[_paid_out(one) for one in payments.settlements(limit=SETTLEMENTS)],
+        differences=[_unmatched(one, now) for one in differences[:ROWS]],
+        difference_count=len(differences),
+        failing=formats.short_day(report.day) if report is not None and report.last_error else "",
+    )
+
+
+def _paid_out(one: payments.Settlement) -> PaidOut:
+    return PaidOut(
+        day=formats.short_day(one.day),
+        reference=one.utr or one.settlement_id,
+        paid=formats.money(one.gross_minor),
+        refunded=formats.money(one.refunds_minor),
+        fees=formats.money(one.fees_minor),
+        net=formats.money(one.net_minor),
+        fit=one.matched,
+        rows=one.rows,
     )
 
 

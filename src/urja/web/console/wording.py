@@ -53,6 +53,13 @@ UNMATCHED: Final[dict[str, Promise]] = {
     "other_content": _("The gateway told of this payment with another order, amount or currency before"),
     "second_payment": _("The order was paid a second time"),
     "refund_exceeds": _("More was refunded than was paid"),
+    "settled_unknown": _("It was paid out to us, and nobody here knows of it"),
+    "settled_other_amount": _("It was paid out with another amount or currency than was booked"),
+    "settled_uncredited": _("It was paid out, and no account was credited or debited with it"),
+    "settled_wrong_sum": _("Its own sums do not come out: amount, fee and transfer"),
+    "settled_other_kind": _("It is neither a payment nor a refund"),
+    "settled_otherwise": _("It was told with other figures before"),
+    "unsettled": _("It is booked here and was not paid out in time"),
 }
 
 
@@ -77,7 +84,7 @@ def flag(kind: str) -> str:
 
 
 def unmatched(why: str) -> str:
-    """Why a payment was not credited."""
+    """Why a payment was not credited, or does not fit what was paid out."""
     return said(UNMATCHED.get(why), why)
 
 

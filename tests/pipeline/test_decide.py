@@ -92,7 +92,25 @@ class Place:
             assert now >= self.now
             self.now = now
         post.run_once(self.now, HOUR)
-        return decide.run_once(self.now, self.wall_ms, **more)
+        report = decide.run_once(self.now, self.wall_ms, **more)
+        self.a_page_sees_the_same()
+        return report
+
+    def a_page_sees_the_same(self):
+        """What a page asks at once, and only where there is something, are the facts that decisions rest on."""
+        from urja.apps.asking import together
+        from urja.apps.registry.models import Agreement
+        from urja.apps.supply import facts, queries
+        from urja.apps.tariffs.queries import HASHES
+
+        for agreement in Agreement.objects.filter(account_id__in=[one.account_id for one in self.houses]):
+            code = agreement.terms_at(self.now).tariff_code
+            hashes = self.connection.execute(f"SELECT {HASHES.format(code='%s')}", [code])
+            with together():
+                asked = facts.of_agreement_asked(agreement, hashes.fetchone()[0], self.now)
+                seen = asked()
+            known = facts.of_account(agreement.account_id, self.now, queries.health())
+            assert (seen and (seen.facts, seen.balance)) == (known and (known.facts, known.balance))
 
     def until(self, end, step=15 * MINUTE):
         """Run again and again up to an instant; the meters go on telling that nothing is used."""

@@ -76,7 +76,9 @@ class Town:
     def run(self, day, after=timedelta(minutes=5)):
         from urja.pipeline import post
 
-        return post.run_once(self.midnight(day) + after, CUT)
+        report = post.run_once(self.midnight(day) + after, CUT)
+        self.fresh(day, after)
+        return report
 
     def book(self):
         rows = self.connection.execute(
@@ -97,9 +99,15 @@ class Town:
         return laws(self.connection, zone=street.ZONE)
 
     def fresh(self, day, after=timedelta()):
-        from urja.apps.ledger.queries import fresh_balance
+        """The fresh balance; a period that is passed over as charged comes to the same when it is rated."""
+        from urja.apps.ledger import balances
 
-        return fresh_balance(self.adopted.account_id, self.midnight(day) + after)
+        now = self.midnight(day) + after
+        found = balances.fresh_balance(self.adopted.account_id, now)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(balances, "_rating_of", lambda _agreement, _period: None)
+            assert balances.fresh_balance(self.adopted.account_id, now) == found
+        return found
 
     def whys(self):
         from urja.apps.ledger.queries import entries, why

@@ -358,10 +358,10 @@ class TownWorld(World):
     # -- living ---------------------------------------------------------------------------------------------
 
     async def live_until(self, end: datetime) -> None:
-        """By half-hours while cuts are open, in longer strides else."""
+        """By half-hours while cuts are open and until a day is closed, in longer strides else."""
         while self.clock.now() < end:
-            by_day = 8 <= self.clock.now().astimezone(ZONE).hour < EVENING
-            await self._interval(1 if by_day else 3)
+            hour = self.clock.now().astimezone(ZONE).hour
+            await self._interval(1 if 8 <= hour < EVENING or hour == 0 else 3)
 
     def _happenings(self, boundary: datetime) -> Iterator[tuple[datetime, Callable[[], None]]]:
         yield from super()._happenings(boundary)

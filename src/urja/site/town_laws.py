@@ -178,13 +178,13 @@ def _unended(connection: Connection, heard_by: datetime) -> Iterator[str]:
 
 
 def _disobeyed(connection: Connection, pasts: Mapping[str, Past], heard_by: datetime) -> Iterator[str]:
-    """Superseded is an end as good as confirmed: a newer order was there, or the ground was gone."""
+    """Superseded in its time is an end as good as confirmed: a newer order was there, or the ground was gone."""
     rows = connection.execute(
         "SELECT c.id, c.kind, d.serial, c.state, c.detail, c.issued_at, c.expires_at FROM commands_command c "
         "JOIN registry_device d ON d.id = c.device_id "
         "WHERE c.kind IN ('connect', 'disconnect') AND c.expires_at < %s "
-        "AND c.state NOT IN ('confirmed', 'connected_load_unproven', 'waiting_for_person', 'superseded') "
-        "ORDER BY c.id",
+        "AND c.state NOT IN ('confirmed', 'connected_load_unproven', 'waiting_for_person') "
+        "AND (c.state <> 'superseded' OR c.ended_at >= c.expires_at) ORDER BY c.id",
         [heard_by],
     )
     for number, kind, serial, state, detail, issued_at, expires_at in rows:

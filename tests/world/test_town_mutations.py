@@ -1,0 +1,260 @@
+"""Each law of the town is seen to fail in the stepped town: production code is made wrong, a day is lived with it.
+
+Several changes share a day where none touches another's law; what each must break is named beside it. The same days
+with the code as it is keep every law (the first test).
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import pytest
+from tests.world.town_world import HOUR, Deed, Town, TownWorld
+from tests.world.world import MONDAY
+
+from urja.meter.inputs import Hook, MoveTamper, Silence, Weld
+from urja.meter.link import FOR_EVER_S
+
+type Patch = pytest.MonkeyPatch
+
+SEED = 41
+DEEDS = [
+    Deed(HOUR / 4, 1, Weld(True)),
+    Deed(HOUR, 8, Hook(4000)),
+    Deed(HOUR, 4, MoveTamper("magnet", True)),
+    Deed(HOUR * 1.2, 4, MoveTamper("magnet", False)),
+    Deed(HOUR * 2, 6, MoveTamper("cover", True)),
+    Deed(HOUR * 3, 2, MoveTamper("neutral", True)),
+    # Its credit is used up in the evening; from the night on it is out of reach, until the next window is over.
+    Deed(HOUR * 16.6, 5, lambda now: Silence(int((now + 15 * HOUR).timestamp()))),
+]
+SILENT = Deed(HOUR / 4, 3, Silence(FOR_EVER_S))
+"""Whoever is behind this meter is never cut."""
+
+AFTERNOON, EVENING, MORNING, NEXT_AFTERNOON = (MONDAY + hours * HOUR for hours in (7, 14, 24.5, 30.5))
+
+
+def town() -> Town:
+    """As any, but for a house whose credit lasts until the window is over."""
+    plain = Town.of(SEED)
+    houses = list(plain.houses)
+    houses[4] = replace(houses[4], credit_minor=7_500)
+    return replace(plain, houses=tuple(houses))
+
+
+async def contradictions(ground, until, deeds: Iterable[Deed] = DEEDS) -> dict[str, tuple[str, ...]]:
+    """What contradicts each law when the town has lived up to an instant; nothing is mended before."""
+    async with TownWorld.opened(ground, seed=SEED, town=town(), deeds=list(deeds)) as world:
+        await world.live_until(until)
+        return await world.town_laws()
+
+
+# -- flags ---------------------------------------------------------------------------------------------------------
+
+
+def tampers_are_dropped(patch: Patch) -> None:
+    from urja.apps.supply import tampers
+
+    patch.setattr(tampers, "look", lambda _now: 0)
+
+
+def nobody_looks_for_welds(patch: Patch) -> None:
+    from urja.apps.supply import welds
+
+    patch.setattr(welds, "look", lambda _known, _now: 0)
+
+
+def any_loss_is_lawful(patch: Patch) -> None:
+    from urja.apps.readings import overview
+
+    patch.setattr(overview, "LOSS_LIMIT_W", 100_000)
+
+
+def silence_is_no_matter(patch: Patch) -> None:
+    from urja.apps.readings import overview
+
+    patch.setattr(overview, "SILENT_AFTER", timedelta(days=365))
+
+
+def reads_before_the_cut_count(patch: Patch) -> None:
+    from urja.apps.supply import welds
+
+    patch.setattr(welds, "CLOCKS_DIFFER", timedelta(hours=-3))
+
+
+def lines_lose_nothing(patch: Patch) -> None:
+    from urja.apps.readings import overview
+
+    patch.setattr(overview, "LOSS_LIMIT_W", 0)
+    patch.setattr(overview, "LOSS_LIMIT_PERCENT", 0)
+
+
+def an_hour_is_silence(patch: Patch) -> None:
+    from urja.apps.readings import overview
+
+    patch.setattr(overview, "SILENT_AFTER", timedelta(hours=2))
+
+
+# -- money ---------------------------------------------------------------------------------------------------------
+
+
+def credits_each_word(patch: Patch) -> None:
+    """Whatever is told of a payment is a payment."""
+    import itertools
+
+    from urja.apps.payments import settling
+
+    real, turns = settling.ledger.request_credit, itertools.count(1)
+
+    def request(**more):
+        real(**more)
+        return real(**more | {"idempotency_key": f"{more['idempotency_key']}:{next(turns)}"})
+
+    patch.setattr(settling.ledger, "request_credit", request)
+
+
+def keeps_what_went_back(patch: Patch) -> None:
+    from urja.apps.payments import settling
+
+    patch.setattr(settling, "_debit", lambda *_: None)
+
+
+# -- cuts and light ------------------------------------------------------------------------------------------------
+
+
+def without(*names: str) -> Callable[[Patch], None]:
+    """The policy's engine forgets some of what stands between an exhausted account and a cut."""
+
+    def forget(patch: Patch) -> None:
+        from urja.core.policy import bars
+
+        forgotten = [getattr(bars, name) for name in names]
+        patch.setattr(bars, "RULES", tuple(rule for rule in bars.RULES if rule not in forgotten))
+
+    return forget
+
+
+def data_never_age(patch: Patch) -> None:
+    from urja.core.policy import engine
+
+    without("_stale", "_estimated")(patch)
+    patch.setattr(engine, "stale_at", lambda *_: None)
+
+
+def all_hours_are_open(patch: Patch) -> None:
+    from urja.core.policy.hours import OpenHours, Window
+
+    patch.setattr(OpenHours, "next_window", lambda _hours, at, _zone: Window(at - HOUR, at + 10 * HOUR))
+
+
+def never_cuts(patch: Patch) -> None:
+    from urja.apps.supply import switching
+
+    patch.setattr(switching, "order_cut", lambda *_: None)
+
+
+def never_restores(patch: Patch) -> None:
+    from urja.pipeline import decide
+
+    patch.setattr(decide._Doing, "_restore", lambda _self, item, _reason: item)
+
+
+def nothing_is_sent(patch: Patch) -> None:
+    from urja.apps.commands import sending
+
+    patch.setattr(sending, "claim", lambda *_: [])
+
+
+def a_cut_is_not_read_back(patch: Patch) -> None:
+    """The wrong method is called, and what the meter says of its switch is not looked at."""
+    from urja.headend.commands import _control
+
+    patch.setattr(_control, "DISCONNECT", _control.RECONNECT)
+    patch.setattr(_control.Control, "open", property(lambda _control: True))
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """Changes that share a town, up to when it lives, and a word of what must contradict which law."""
+
+    changes: tuple[Callable[[Patch], None], ...]
+    broken: tuple[tuple[str, str], ...]
+    until: object = AFTERNOON
+    deeds: tuple[Deed, ...] = tuple(DEEDS)
+
+
+FLAGS = "flagged_is_injected"
+WRONGS = {
+    "nobody looks": Wrong(
+        (tampers_are_dropped, nobody_looks_for_welds, any_loss_is_lawful),
+        (
+            (FLAGS, "magnet since"),
+            (FLAGS, "cover_opened since"),
+            (FLAGS, "neutral_disturbed since"),
+            (FLAGS, "weld_or_bypass since"),
+            (FLAGS, "loss since"),
+        ),
+    ),
+    "faults are invented": Wrong(
+        (reads_before_the_cut_count, lines_lose_nothing, an_hour_is_silence),
+        (
+            (FLAGS, "flagged for weld_or_bypass"),
+            (FLAGS, "T1 is flagged for loss"),
+            (FLAGS, "flagged for silent"),
+        ),
+        deeds=(*DEEDS, Deed(HOUR * 3, 3, lambda now: Silence(int((now + 5 * HOUR).timestamp())))),
+    ),
+    "money": Wrong(
+        (credits_each_word, keeps_what_went_back),
+        (("paid_is_credited_once", "credited: [("), ("returned_is_debited_once", "went back, 0 was debited")),
+    ),
+    "marks and notices": Wrong(
+        (without("_never_cut", "_conversion", "_notices"),),
+        (
+            ("cut_of_nobody_marked", "which is marked medical"),
+            ("cut_of_nobody_marked", "of its conversion"),
+            ("cut_after_notices", "notices were delivered by"),
+        ),
+    ),
+    "nobody is restored": Wrong(
+        (never_restores,),
+        (("who_paid_has_light", "no light was ordered"), ("reachable_is_lit", "could be reached")),
+    ),
+    "nothing is sent": Wrong(
+        (nothing_is_sent,),
+        (("reachable_obeys", "(disconnect)"),),
+    ),
+    "the wrong method": Wrong((a_cut_is_not_read_back,), (("switch_is_last_command", "is on; its last"),)),
+    "at all hours, and silence": Wrong(
+        (all_hours_are_open, silence_is_no_matter),
+        (("cut_in_its_hours", "in protected hours"), (FLAGS, "silent since")),
+        until=MORNING,
+        deeds=(*DEEDS[:-1], SILENT),
+    ),
+    "on old data": Wrong(
+        (data_never_age,), (("cut_on_fresh_data", "rests on readings up to"),), until=MORNING
+    ),
+    "nobody is cut": Wrong(
+        (never_cuts,),
+        (("who_is_due_is_cut", "was to be cut between"),),
+        until=NEXT_AFTERNOON,
+        deeds=tuple(DEEDS[:-1]),
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("until", "deeds"), [(AFTERNOON, DEEDS), (NEXT_AFTERNOON, [*DEEDS, SILENT])], ids=["a day", "two"]
+)
+async def test_with_the_code_as_it_is_every_law_holds(ground, until, deeds):
+    found = await contradictions(ground, until, deeds)
+    assert not any(found.values()), found
+
+
+@pytest.mark.parametrize("wrong", WRONGS.values(), ids=WRONGS.keys())
+async def test_wrong_code_breaks_its_law(ground, monkeypatch, wrong):
+    for change in wrong.changes:
+        change(monkeypatch)
+    found = await contradictions(ground, wrong.until, wrong.deeds)
+    for law, words in wrong.broken:
+        assert any(words in said for said in found[law]), (law, words, found)

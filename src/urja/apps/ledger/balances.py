@@ -129,8 +129,7 @@ SELECT a.id, a.balance_minor, a.last_seq, a.currency,
         SELECT -sum(e.amount_minor)::bigint FROM ledger_entry e
         WHERE e.origin = 'engine' AND e.agreement_id = newest.agreement_id AND e.period_start = newest.period
     ) END
-FROM unnest(%(accounts)s::bigint[], %(agreements)s::bigint[], %(monthly)s::boolean[])
-    AS given (account_id, agreement_id, by_month)
+FROM {{given}}
 JOIN ledger_account a ON a.id = given.account_id
 LEFT JOIN ledger_close d ON d.agreement_id = given.agreement_id
 CROSS JOIN LATERAL (
@@ -151,6 +150,16 @@ LEFT JOIN ledger_rated done ON done.agreement_id = newest.agreement_id AND done.
     AND done.energy_wh = newest.carried_wh + newest.anchor_wh - newest.opening_wh + newest.block_wh
 ORDER BY a.id, newest.period
 """
+
+_STORED_OF_MANY = _STORED.format(
+    given="unnest(%(accounts)s::bigint[], %(agreements)s::bigint[], %(monthly)s::boolean[])"
+    " AS given (account_id, agreement_id, by_month)"
+)
+_STORED_OF_ONE = _STORED.format(
+    given="(SELECT %(account)s::bigint AS account_id, %(agreement)s::bigint AS agreement_id,"
+    " %(by_month)s::boolean AS by_month) AS given"
+)
+"""Of an array the planner does not know that it holds one account: it would read whole tables for it."""
 
 _STORED_COLUMNS = 9
 
@@ -212,8 +221,17 @@ def _stored(agreements: Mapping[int, Agreement | None], begins: Mapping[int, int
                     rated_to_end[energy.agreement_id, energy.period] = (end, versions)
         return stored, used, charged, rated_to_end
 
+    if len(agreements) == 1:
+        ((account_id, agreement),) = agreements.items()
+        one = {
+            "account": account_id,
+            "agreement": agreement.id if agreement else None,
+            "by_month": begins[account_id] == 1,
+            "days": DAYS_OF_COST,
+        }
+        return ask(_STORED_OF_ONE, one, read)
     return ask(
-        _STORED,
+        _STORED_OF_MANY,
         {
             "accounts": list(agreements),
             "agreements": [one.id if one else None for one in agreements.values()],

@@ -211,8 +211,13 @@ _CREDITS_THAT_MATTER = """
 """To facts: what waits to be posted, and what was posted since the credit ran out."""
 
 
+_MANY = "unnest(%(accounts)s::bigint[], %(places)s::bigint[]) AS given (account_id, service_point_id)"
+_ONE = "(SELECT %(account)s::bigint AS account_id, %(place)s::bigint AS service_point_id) AS given"
+"""Of an array the planner does not know that it holds one account: it would read whole tables for it."""
+
+
 @cache
-def _look_statement(credited: str, more: str = "") -> str:
+def _look_statement(given: str, credited: str, more: str = "") -> str:
     authorised = (
         "EXISTS (SELECT FROM payments_payment y WHERE y.account_id = given.account_id"
         " AND y.authorized_at IS NOT NULL AND y.credit_id IS NULL)"
@@ -229,7 +234,7 @@ SELECT given.account_id, given.service_point_id, m.device_id, coalesce(d.load_sw
     EXISTS (SELECT FROM notices_notice n WHERE n.account_id = given.account_id),
     EXISTS (SELECT FROM supply_relight r WHERE r.account_id = given.account_id),
     {columns(State, "s")}, {columns(Terms, "t")} {more}
-FROM unnest(%(accounts)s::bigint[], %(places)s::bigint[]) AS given (account_id, service_point_id)
+FROM {given}
 LEFT JOIN registry_fed_by f ON f.service_point_id = given.service_point_id
 LEFT JOIN registry_device_period m ON m.service_point_id = given.service_point_id AND m.role = %(billing)s
     AND m.valid_to IS NULL AND m.valid_from <= %(now)s
@@ -243,18 +248,17 @@ LEFT JOIN LATERAL (
 """  # noqa: S608 - constants and the names of models
 
 
-def _asked(agreements: Sequence[Agreement], now: datetime) -> dict[str, Any]:
-    return {
-        "accounts": [agreement.account_id for agreement in agreements],
-        "places": [agreement.service_point_id for agreement in agreements],
-        "billing": DeviceRole.BILLING.value,
-        "now": now,
-    }
-
-
 def _looks(agreements: Sequence[Agreement], now: datetime) -> dict[int, _Look]:
     with connection.cursor() as cursor:
-        cursor.execute(_look_statement(_ANY_CREDIT), _asked(agreements, now))
+        cursor.execute(
+            _look_statement(_MANY, _ANY_CREDIT),
+            {
+                "accounts": [agreement.account_id for agreement in agreements],
+                "places": [agreement.service_point_id for agreement in agreements],
+                "billing": DeviceRole.BILLING.value,
+                "now": now,
+            },
+        )
         return {row[0]: _look(row) for row in cursor.fetchall()}
 
 
@@ -265,7 +269,16 @@ def _look_at_large(agreement: Agreement, now: datetime) -> Answer[tuple[_Look, _
         return _look(row[:-_AT_LARGE]), _AtLarge(health_of(judged), book_of(*documents))
 
     more = f", {HEALTH_COLUMN}, {BOOK_COLUMNS}"
-    return ask(_look_statement(_CREDITS_THAT_MATTER, more), _asked([agreement], now), read)
+    return ask(
+        _look_statement(_ONE, _CREDITS_THAT_MATTER, more),
+        {
+            "account": agreement.account_id,
+            "place": agreement.service_point_id,
+            "billing": DeviceRole.BILLING.value,
+            "now": now,
+        },
+        read,
+    )
 
 
 _AT_LARGE = 5

@@ -12,7 +12,17 @@ from urja.apps.registry.operations.mounting import InstallMeter, RemoveMeter
 from urja.apps.registry.operations.network import PutUpTransformer, put_up_transformer
 from urja.apps.registry.operations.projecting import project_all_again
 
+ALL: tuple[type[Operation], ...] = (
+    Adoption,
+    Hanging,
+    InstallMeter,
+    PutUpTransformer,
+    RemoveMeter,
+)
+"""Every operation there is: the API, the table of roles and the stage `register` go by it."""
+
 __all__ = [
+    "ALL",
     "Adopted",
     "Adoption",
     "Change",

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import psycopg
 import pytest
+from django.db import connection as django_connection
 from tests.apps.street import START, adopt, by_hand, install, remove
 
 from urja.base.ids import bucket_of
@@ -88,7 +89,9 @@ def test_periods_of_one_role_or_one_device_do_not_overlap(database, place, devic
             row[2] = made["first"].device_id
         after = [*row, end, None]
         if refused is None:
-            connection.execute(PERIOD, after)
+            with by_hand(), django_connection.cursor() as cursor:
+                cursor.execute(PERIOD, after)
+                cursor.execute("UPDATE registry_device SET stock = 'installed' WHERE id = %s", [row[2]])
             return
         with pytest.raises(psycopg.errors.ExclusionViolation, match=refused):
             connection.execute(PERIOD, after)
@@ -126,7 +129,7 @@ def test_two_concurrent_agreements_cannot_both_be_made(database):
     with database.connect(autocommit=False) as one, database.connect(autocommit=False) as two:
         # Terms are looked for at the transaction's end; here only the agreements matter.
         for connection in (one, two):
-            connection.execute("ALTER TABLE registry_agreement DISABLE TRIGGER registry_terms_cover")
+            connection.execute("ALTER TABLE registry_agreement DISABLE TRIGGER registry_terms_cover_new")
             connection.commit()
         one.execute(insert, [1, made.service_point_id, made.account_id, later])
         pid = two.info.backend_pid

@@ -68,6 +68,8 @@ class Premise(Recorded):
     """A place that is supplied. Its bucket is drawn once and inherited by everything that hangs on it."""
 
     id = models.BigIntegerField(primary_key=True)
+    code = models.CharField(max_length=64, null=True, unique=True)  # noqa: DJ001 - none is not an empty code
+    """What the utility calls it, such as the number of its consumer index; none where it has no name for it."""
     kind = models.CharField(
         max_length=16, choices=PremiseKind, default=PremiseKind.HOUSE, db_default=PremiseKind.HOUSE
     )

@@ -108,6 +108,18 @@ def closed_through(agreement_ids: Sequence[int]) -> dict[int, date]:
         return dict(cursor.fetchall())
 
 
+def charged_agreements(agreement_ids: Sequence[int]) -> list[int]:
+    """Those of these agreements that the engine has posted for, or closed a day of."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM unnest(%s::bigint[]) AS given (id) "
+            "WHERE EXISTS (SELECT FROM ledger_close c WHERE c.agreement_id = given.id) "
+            "OR EXISTS (SELECT FROM ledger_entry e WHERE e.agreement_id = given.id AND e.origin = 'engine') ORDER BY id",
+            [list(agreement_ids)],
+        )
+        return [agreement_id for (agreement_id,) in cursor.fetchall()]
+
+
 def charged_by_line(agreement_ids: Sequence[int], period_start: date) -> dict[int, dict[str, int]]:
     """What the engine has charged for a period, in minor units, by agreement and line."""
     with connection.cursor() as cursor:

@@ -1,10 +1,11 @@
 """Rights of each PostgreSQL role on this app's tables.
 
-Rows of measurement are inserted and never updated or deleted, by nobody who logs in. The day partitions belong
-to `urja_partitions`, a role without a login, whose one function the pipeline may call.
+Rows of measurement are inserted and never updated or deleted, by nobody who logs in; but for the reads that an
+operation of the registry told of: they go when it is undone, by a function that deletes nothing else. The day
+partitions belong to `urja_partitions`, a role without a login, whose one function the pipeline may call.
 """
 
-_MEASURED = "readings_interval, readings_edit, readings_register, readings_event, readings_exception"
+_MEASURED = "readings_interval, readings_edit, readings_register, readings_estimate, readings_event, readings_exception"
 _WORK = "readings_gap, readings_coverage, readings_pull, readings_accrual, stream_cursor"
 
 GRANTS: dict[str, list[str]] = {
@@ -15,7 +16,7 @@ GRANTS: dict[str, list[str]] = {
         # A cache of the rows: what the registry gives to somebody else is forgotten and made anew.
         "GRANT DELETE ON readings_accrual TO urja_pipeline",
         "GRANT USAGE ON SEQUENCE readings_request_number TO urja_pipeline",
-        "GRANT EXECUTE ON FUNCTION readings_make_days TO urja_pipeline",
+        "GRANT EXECUTE ON FUNCTION readings_make_days, readings_withdraw_installation TO urja_pipeline",
     ],
     # `apply_grants` takes everything away from this role first; the schema right is not a table's.
     "urja_partitions": ["GRANT CREATE ON SCHEMA public TO urja_partitions"],

@@ -21,21 +21,41 @@ def record_installation(
     read_at: datetime,
     import_wh: int,
     recorded_at: datetime,
-) -> None:
-    """Keep the register as read when a meter was put in (or taken out) at `read_at`."""
+) -> int:
+    """Keep the register as read when a meter was put in (or taken out) at `read_at`; returns the read's version.
+
+    Another value for the same instant is a new version, which stands before the older one.
+    """
     cursor.execute(
         "INSERT INTO readings_register (service_point_id, device_id, read_at, import_wh, correlation, received_at,"
-        " kind, version, status, source, clock_status) VALUES (%s, %s, %s, %s, 0, %s, %s, 1, %s, %s, 0)",
-        [
-            service_point_id,
-            device_id,
-            read_at,
-            import_wh,
-            recorded_at,
-            RegisterKind.INSTALLATION,
-            Status.MEASURED,
-            Source.INSTALLATION,
-        ],
+        " kind, version, status, source, clock_status)"
+        " SELECT %(place)s, %(device)s, %(at)s, %(wh)s, 0, %(recorded)s, %(kind)s, 1 + coalesce(max(version), 0),"
+        " %(status)s, %(source)s, 0 FROM readings_register"
+        " WHERE (service_point_id, device_id, read_at, kind) = (%(place)s, %(device)s, %(at)s, %(kind)s)"
+        " RETURNING version",
+        {
+            "place": service_point_id,
+            "device": device_id,
+            "at": read_at,
+            "wh": import_wh,
+            "recorded": recorded_at,
+            "kind": RegisterKind.INSTALLATION,
+            "status": Status.MEASURED,
+            "source": Source.INSTALLATION,
+        },
+    )
+    stored = cursor.fetchone()
+    assert stored is not None, "an aggregate gives one row"
+    return int(stored[0])
+
+
+def withdraw_installation(
+    cursor: Cursor, *, service_point_id: int, device_id: int, read_at: datetime, version: int
+) -> None:
+    """Take back what `record_installation` has kept, because the operation that told of it is undone."""
+    cursor.execute(
+        "SELECT readings_withdraw_installation(%s, %s, %s, %s::smallint)",
+        [service_point_id, device_id, read_at, version],
     )
 
 

@@ -2,7 +2,7 @@
 
 # ruff: noqa: N818  (these names say what happened; that they are errors their base class says)
 
-from django.db import IntegrityError
+from django.db import DatabaseError
 
 
 class RegistryError(Exception):
@@ -28,14 +28,21 @@ _SENTENCES = {
     "registry_consumers_only": "the service point is not a consumer's: it carries no agreement",
     "registry_one_placement": "the service point hangs somewhere else in that tree at that time",
     "registry_one_parent": "it hangs on something else at that time",
+    "registry_stock_agrees": "a device is installed exactly while it hangs somewhere",
     "registry_trees_grow_down": "a node hangs on one of a level above its own, in its own tree",
 }
 
 
-def sentence_of(error: IntegrityError) -> str:
+_FOREIGN_KEY = "23503"
+"""SQLSTATE of a row that another one stands on."""
+
+
+def sentence_of(error: DatabaseError) -> str:
     """What a constraint has refused, for a person; the database's own words where nobody has found better ones."""
     diagnosis = getattr(error.__cause__, "diag", None)
     name = getattr(diagnosis, "constraint_name", None) or ""
+    if getattr(diagnosis, "sqlstate", None) == _FOREIGN_KEY:
+        return f"rows of {getattr(diagnosis, 'table_name', None)} stand on what would go"
     return _SENTENCES.get(name, str(error).strip())
 
 

@@ -16,6 +16,9 @@ GRANTS: dict[str, list[str]] = {
     "urja_pipeline": [
         f"GRANT SELECT ON {_ALL} TO urja_pipeline",
         f"GRANT INSERT ON {_WRITTEN} TO urja_pipeline",
+        # What an operation of the registry asks for, such as the hold of an empty flat.
+        "GRANT INSERT ON supply_order TO urja_pipeline",
+        "GRANT USAGE ON SEQUENCE supply_order_id_seq TO urja_pipeline",
         "GRANT UPDATE ON supply_state, supply_relight TO urja_pipeline",
         "GRANT UPDATE (released_at, released_by) ON supply_hold TO urja_pipeline",
         "GRANT UPDATE (applied_at) ON supply_order TO urja_pipeline",

@@ -11,6 +11,7 @@ from urja.apps.registry.operations.doing import Change, Doing, Operation, change
 from urja.apps.registry.operations.mounting import InstallMeter, RemoveMeter
 from urja.apps.registry.operations.network import PutUpTransformer, put_up_transformer
 from urja.apps.registry.operations.projecting import project_all_again
+from urja.apps.registry.operations.undoing import Undo
 
 ALL: tuple[type[Operation], ...] = (
     Adoption,
@@ -18,11 +19,16 @@ ALL: tuple[type[Operation], ...] = (
     InstallMeter,
     PutUpTransformer,
     RemoveMeter,
+    Undo,
 )
 """Every operation there is: the API, the table of roles and the stage `register` go by it."""
 
+BY_KIND: dict[str, type[Operation]] = {operation.kind(): operation for operation in ALL}
+"""By the name that the audit has."""
+
 __all__ = [
     "ALL",
+    "BY_KIND",
     "Adopted",
     "Adoption",
     "Change",
@@ -32,6 +38,7 @@ __all__ = [
     "Operation",
     "PutUpTransformer",
     "RemoveMeter",
+    "Undo",
     "adopt_meter",
     "changes_of",
     "hang_network_meter",

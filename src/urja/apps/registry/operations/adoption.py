@@ -7,15 +7,14 @@ A new connection goes its way step by step instead (`connections`).
 import re
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import ClassVar
 
 from django.contrib.auth import get_user_model
-from django.db import connection, transaction
+from django.db import transaction
 
-from urja.apps.ledger.operations import open_account, request_credit
-from urja.apps.readings.operations import record_installation
+from urja.apps.ledger.operations import open_account
 from urja.apps.registry.errors import AlreadyAdopted, MeterConflict, TransformerConflict
 from urja.apps.registry.models import (
     AccessRole,
@@ -33,6 +32,7 @@ from urja.apps.registry.models import (
 )
 from urja.apps.registry.operations import network
 from urja.apps.registry.operations.doing import Doing, Operation, next_id, perform
+from urja.apps.registry.operations.outside import credit, read_register
 from urja.base.ids import BUCKETS, bucket_of
 
 
@@ -88,15 +88,7 @@ class Hanging(Operation, kw_only=True):
             commissioned_at=self.valid_from,
             **doing.stamp,
         )
-        with connection.cursor() as cursor:
-            record_installation(
-                cursor,
-                service_point_id=place.id,
-                device_id=device.id,
-                read_at=self.valid_from,
-                import_wh=self.register_wh,
-                recorded_at=doing.recorded_at,
-            )
+        read_register(doing, place, device, self.valid_from, self.register_wh)
         doing.service_point_id = place.id
         return place, device
 
@@ -160,12 +152,12 @@ class Adoption(Hanging, kw_only=True):
             **doing.stamp,
         )
         if self.credit_minor:
-            request_credit(
-                account_id=agreement.account_id,
-                amount_minor=self.credit_minor,
-                kind="opening-credit",
-                idempotency_key=f"opening-credit:{agreement.id}",
-                requested_at=doing.recorded_at,
+            credit(
+                doing,
+                agreement.account_id,
+                self.credit_minor,
+                "opening-credit",
+                f"opening-credit:{agreement.id}",
             )
         doing.outcome |= {
             "premise_id": place.premise_id,
@@ -218,7 +210,8 @@ def adopt_meter(adoption: Adoption, *, recorded_at: datetime, actor: str) -> Ado
     """
     with transaction.atomic():
         _refuse_known(adoption)
-        return Adopted(**perform(adoption, recorded_at=recorded_at, actor=actor).outcome)
+        made = perform(adoption, recorded_at=recorded_at, actor=actor).outcome
+        return Adopted(*(made[field.name] for field in fields(Adopted)))
 
 
 def hang_network_meter(meter: Hanging, *, recorded_at: datetime, actor: str) -> DevicePeriod:

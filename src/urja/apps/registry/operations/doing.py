@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 import msgspec
 from django.conf import settings
-from django.db import IntegrityError, connection, transaction
+from django.db import DataError, IntegrityError, connection, transaction
 from django.db.models import Model
 
 from urja.apps.readings.operations import reassess
@@ -33,6 +33,12 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     secret: ClassVar[frozenset[str]] = frozenset()
     """Fields that the audit does not keep."""
+
+    def __post_init__(self) -> None:
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            if isinstance(value, datetime) and value.tzinfo is None:
+                raise ValueError(f"{name} needs an offset, such as +05:30")
 
     def content(self) -> dict[str, Any]:
         """What was asked for, as the audit keeps it."""
@@ -65,6 +71,10 @@ class Doing:
     """The connection whose story it belongs to."""
     reassess_from: dict[int, datetime] = field(default_factory=dict)
     """Service points whose energy has to be evaluated anew, besides those whose periods change."""
+    undoes: int | None = None
+    """The operation that it takes back: what followed from that one's changes follows again."""
+    outside: list[list[Any]] = field(default_factory=list)
+    """What it asks of others (`operations.outside`), so that undoing can ask for the opposite."""
 
     @property
     def stamp(self) -> dict[str, Any]:
@@ -87,6 +97,22 @@ class Change:
     before: dict[str, Any] | None
     after: dict[str, Any] | None
 
+    def to_json(self) -> dict[str, Any]:
+        """For whoever asked: without wrapped keys, which are nobody's who asks."""
+        return {
+            "table": self.table,
+            "row_id": self.row_id,
+            "before": _shown(self.before),
+            "after": _shown(self.after),
+        }
+
+
+_NEVER_SHOWN = frozenset({"wrapped_guek", "wrapped_gak"})
+
+
+def _shown(row: dict[str, Any] | None) -> dict[str, Any] | None:
+    return None if row is None else {name: value for name, value in row.items() if name not in _NEVER_SHOWN}
+
 
 def perform(
     operation: Operation, *, recorded_at: datetime, actor: str, idempotency_key: str | None = None
@@ -105,20 +131,21 @@ def perform(
         faults = list(operation.faults(doing))
         if faults:
             raise Refused(faults)
-        entry = AuditEntry.objects.create(
-            id=doing.id,
-            kind=operation.kind(),
-            content=operation.content(),
-            actor=actor,
-            recorded_at=recorded_at,
-            idempotency_key=idempotency_key,
-        )
         try:
             with transaction.atomic():
+                entry = AuditEntry.objects.create(
+                    id=doing.id,
+                    kind=operation.kind(),
+                    content=operation.content(),
+                    actor=actor,
+                    recorded_at=recorded_at,
+                    idempotency_key=idempotency_key,
+                )
                 _carry_out(operation, doing)
-        except IntegrityError as error:
+        except (IntegrityError, DataError) as error:
             raise Refused([sentence_of(error)]) from error
-        entry.outcome, entry.service_point_id = doing.outcome, doing.service_point_id
+        entry.outcome = doing.outcome | ({"outside": doing.outside} if doing.outside else {})
+        entry.service_point_id = doing.service_point_id
         entry.save(update_fields=["outcome", "service_point_id"])
     return entry
 
@@ -154,24 +181,24 @@ def _carry_out(operation: Operation, doing: Doing) -> None:
 
 _TOUCHED = """
 WITH period AS (
-    SELECT service_point_id, device_id, valid_from FROM registry_device_period WHERE operation_id = %(id)s
+    SELECT service_point_id, device_id, valid_from FROM registry_device_period WHERE operation_id = ANY(%(ids)s)
     UNION ALL SELECT p.service_point_id, p.device_id, p.valid_from
     FROM registry_history h JOIN registry_device_period p ON p.id = h.row_id
-    WHERE h.operation_id = %(id)s AND h.table_name = 'registry_device_period'
+    WHERE h.operation_id = ANY(%(ids)s) AND h.table_name = 'registry_device_period'
     UNION ALL SELECT (row->>'service_point_id')::bigint, (row->>'device_id')::bigint, (row->>'valid_from')::timestamptz
-    FROM registry_history WHERE operation_id = %(id)s AND table_name = 'registry_device_period'
+    FROM registry_history WHERE operation_id = ANY(%(ids)s) AND table_name = 'registry_device_period'
 ), agreement AS (
-    SELECT service_point_id, valid_from FROM registry_agreement WHERE operation_id = %(id)s
+    SELECT service_point_id, valid_from FROM registry_agreement WHERE operation_id = ANY(%(ids)s)
     UNION ALL SELECT (row->>'service_point_id')::bigint, (row->>'valid_from')::timestamptz
-    FROM registry_history WHERE operation_id = %(id)s AND table_name = 'registry_agreement'
+    FROM registry_history WHERE operation_id = ANY(%(ids)s) AND table_name = 'registry_agreement'
 ), placed AS (
-    SELECT service_point_id FROM registry_placement WHERE operation_id = %(id)s
+    SELECT service_point_id FROM registry_placement WHERE operation_id = ANY(%(ids)s)
     UNION ALL SELECT (row->>'service_point_id')::bigint
-    FROM registry_history WHERE operation_id = %(id)s AND table_name = 'registry_placement'
+    FROM registry_history WHERE operation_id = ANY(%(ids)s) AND table_name = 'registry_placement'
 ), device AS (
     SELECT device_id AS id FROM period
-    UNION SELECT id FROM registry_device WHERE operation_id = %(id)s
-    UNION SELECT row_id FROM registry_history WHERE operation_id = %(id)s AND table_name = 'registry_device'
+    UNION SELECT id FROM registry_device WHERE operation_id = ANY(%(ids)s)
+    UNION SELECT row_id FROM registry_history WHERE operation_id = ANY(%(ids)s) AND table_name = 'registry_device'
     UNION SELECT m.device_id FROM placed p JOIN registry_device_period m USING (service_point_id)
 )
 SELECT
@@ -186,7 +213,7 @@ SELECT
 def _follow_up(doing: Doing) -> None:
     """What ingest, the head end and the accruals must learn, in the transaction of the change."""
     with connection.cursor() as cursor:
-        cursor.execute(_TOUCHED, {"id": doing.id})
+        cursor.execute(_TOUCHED, {"ids": [doing.id, doing.undoes]})
         periods, devices = cursor.fetchone()
         since = {int(place): datetime.fromisoformat(at) for place, at in msgspec.json.decode(periods).items()}
         for place, at in doing.reassess_from.items():
@@ -209,7 +236,7 @@ def project_anew(device_ids: Iterable[int]) -> None:
 
 def changes_of(operation_id: int) -> list[Change]:
     """The rows that an operation made, changed and deleted, as they were and as they are now."""
-    before = _first_states(operation_id)
+    before = _first_states(operation_id) | dict.fromkeys(_put_back(operation_id))
     changes = []
     for table in RECORDED_TABLES:
         rows = [row_id for name, row_id in before if name == table]
@@ -224,6 +251,17 @@ def changes_of(operation_id: int) -> list[Change]:
             Change(table, row_id, before.get((table, row_id)), now.get(row_id)) for row_id in {*rows, *now}
         ]
     return changes
+
+
+def _put_back(operation_id: int) -> list[tuple[str, int]]:
+    """Rows that an undoing has put back; they bear the number of the operation that once made them."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT h.table_name, h.row_id FROM registry_history h JOIN registry_operation o ON o.id = h.operation_id "
+            "WHERE o.undone_by_id = %s AND h.action = 'deleted'",
+            [operation_id],
+        )
+        return cursor.fetchall()
 
 
 def _first_states(operation_id: int) -> dict[tuple[str, int], dict[str, Any]]:

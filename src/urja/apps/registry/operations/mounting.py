@@ -3,11 +3,9 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from django.db import connection
-
-from urja.apps.readings.operations import record_installation
 from urja.apps.registry.models import Device, DevicePeriod, DeviceRole, ServicePoint, Stock
 from urja.apps.registry.operations.doing import Doing, Operation, next_id
+from urja.apps.registry.operations.outside import read_register
 from urja.base.ids import bucket_of
 
 
@@ -90,17 +88,4 @@ class RemoveMeter(Operation, kw_only=True):
             DevicePeriod.objects.filter(device__serial=self.serial, valid_to=None)
             .select_related("device", "service_point")
             .first()
-        )
-
-
-def read_register(doing: Doing, place: ServicePoint, device: Device, at: datetime, import_wh: int) -> None:
-    """Keep a register as somebody read it at a meter."""
-    with connection.cursor() as cursor:
-        record_installation(
-            cursor,
-            service_point_id=place.id,
-            device_id=device.id,
-            read_at=at,
-            import_wh=import_wh,
-            recorded_at=doing.recorded_at,
         )

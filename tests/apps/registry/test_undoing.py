@@ -1,0 +1,243 @@
+"""Undoing: the registry is as it was, to the row; money is answered by money; and what cannot be undone says why."""
+
+from datetime import timedelta
+
+import pytest
+from tests.apps import street
+from tests.apps.street import START, accruals, adopt, install, remove
+
+DAY = timedelta(days=1)
+LATER = START + 10 * DAY
+
+
+def state(connection):
+    """Every row of every recorded table, and what has accrued."""
+    from urja.apps.registry.operations.doing import RECORDED_TABLES
+
+    rows = {
+        table: connection.execute(f"SELECT to_jsonb(t) FROM {table} t ORDER BY id").fetchall()
+        for table in RECORDED_TABLES
+    }
+    reads = connection.execute(
+        "SELECT service_point_id, device_id, read_at, kind, version, import_wh FROM readings_register ORDER BY 1, 2, 3, 4, 5"
+    ).fetchall()
+    return {**rows, "reads": reads, "accrual": accruals(connection)}
+
+
+def undo(entry_id, at=LATER + DAY, reason="a mistake"):
+    from urja.apps.registry.operations import Undo, perform
+
+    return perform(Undo(entry_id=entry_id, reason=reason), recorded_at=at, actor="clerk")
+
+
+def newest(kind):
+    from urja.apps.registry.models import AuditEntry
+
+    return AuditEntry.objects.filter(kind=kind).order_by("-id").first()
+
+
+@pytest.fixture
+def connection(database):
+    with database.connect() as connection:
+        yield connection
+
+
+def test_a_removal_and_an_installation_are_undone_to_the_row(connection):
+    made = adopt(1)
+    adopt(2)
+    street.store_blocks(
+        connection, street.blocks(made, *((START + n * street.HALF_HOUR, 100) for n in range(4)))
+    )
+    remove(2, LATER)
+    states = [state(connection)]
+    removal = remove(1, LATER, register_wh=12_345)
+    states.append(state(connection))
+    installation = install(2, LATER, place=1, register_wh=7)
+    assert state(connection) != states[1] != states[0]
+    undo(installation.id)
+    assert state(connection) == states[1]
+    undone = undo(removal.id)
+    assert state(connection) == states[0]
+    removal.refresh_from_db()
+    assert (removal.undone_by_id, undone.outcome) == (undone.id, {"undone": removal.id})
+
+
+def test_the_history_of_both_stays(connection):
+    adopt(1)
+    removal = remove(1, LATER)
+    undone = undo(removal.id)
+    told = connection.execute("SELECT operation_id, table_name FROM registry_history ORDER BY id").fetchall()
+    assert told == [
+        (removal.id, "registry_device_period"),
+        (removal.id, "registry_device"),
+        (undone.id, "registry_device"),
+        (undone.id, "registry_device_period"),
+    ]
+
+
+def test_a_deleted_row_comes_back_and_the_rehearsal_shows_it(connection, monkeypatch):
+    from urja.apps.registry import operations
+    from urja.apps.registry.models import AgreementTerms
+    from urja.apps.registry.operations import Operation, Undo, perform, rehearse
+
+    class Forget(Operation):
+        """Put terms of another kind in the place of the first."""
+
+        def faults(self, doing):
+            yield from ()
+
+        def carry_out(self, doing):
+            terms = AgreementTerms.objects.get()
+            old, terms.id, terms.sanctioned_load_w, terms.operation_id = terms.id, 77, 900, doing.id
+            AgreementTerms.objects.get(id=old).delete()
+            terms.save(force_insert=True)
+
+    monkeypatch.setitem(operations.BY_KIND, "forget", Forget)
+    adopt(1)
+    before = state(connection)
+    forgotten = perform(Forget(), recorded_at=LATER, actor="test")
+    changes = rehearse(Undo(entry_id=forgotten.id, reason="no"), recorded_at=LATER, actor="test")
+    shown = {(one.table, one.before and "was", one.after and "is") for one in changes}
+    assert shown == {
+        ("registry_agreement_terms", "was", None),
+        ("registry_agreement_terms", None, "is"),
+    }
+    assert state(connection) != before
+    undo(forgotten.id)
+    assert state(connection) == before
+
+
+def test_ingest_and_the_head_end_learn_of_it(connection):
+    from urja.apps.registry import queries
+
+    made = adopt(1)
+    removal = remove(1, LATER)
+    (away,) = queries.due_projections(10)
+    queries.mark_projected({made.device_id: away.version})
+    revision = connection.execute("SELECT revision FROM registry_revision").fetchone()[0]
+    undo(removal.id)
+    (back,) = queries.due_projections(10)
+    assert (away.entry.active, back.entry.active) == (False, True)
+    assert connection.execute("SELECT revision FROM registry_revision").fetchone()[0] == revision + 1
+
+
+@pytest.mark.parametrize("posted", [False, True])
+def test_money_is_answered_by_money(connection, posted):
+    from urja.apps.ledger.models import Account, CreditRequest, DebitRequest
+    from urja.apps.registry.models import Agreement
+    from urja.pipeline import post
+
+    made = adopt(1, credit_minor=50_000)
+    if posted:
+        post.post_credits(START)
+    undo(newest("adoption").id)
+    post.post_credits(START + DAY)
+    assert not Agreement.objects.exists()
+    assert Account.objects.get(id=made.account_id).balance_minor == 0
+    assert CreditRequest.objects.get().amount_minor == DebitRequest.objects.get().amount_minor == 50_000
+
+
+class TestRefusals:
+    def refused(self, entry_id, says, **more):
+        from urja.apps.registry.errors import Refused
+
+        with pytest.raises(Refused, match=says):
+            undo(entry_id, **more)
+
+    def test_what_is_not_there_and_what_has_no_reason(self, connection):
+        adopt(1)
+        self.refused(99_999, "there is no operation 99999")
+        self.refused(newest("adoption").id, "say why", reason=" ")
+
+    def test_twice(self, connection):
+        adopt(1)
+        removal = remove(1, LATER)
+        undone = undo(removal.id)
+        self.refused(removal.id, rf"was undone by operation {undone.id}")
+        self.refused(undone.id, r"\(undo\) is not undone")
+
+    def test_under_a_later_one_until_that_is_undone(self, connection):
+        adopt(1)
+        adopt(2)
+        remove(2, LATER)
+        before = state(connection)
+        first = install(2, LATER, place=1, role="check")
+        later = remove(2, LATER + DAY)
+        self.refused(first.id, rf"operation {later.id} \(remove_meter\) came after .* undo that one first")
+        undo(later.id)
+        undo(first.id)
+        assert state(connection) == before
+
+    def test_an_adoption_whose_meter_the_head_end_knows(self, connection):
+        from urja.apps.registry import queries
+
+        made = adopt(1)
+        queries.mark_projected({made.device_id: 1})
+        self.refused(newest("adoption").id, "the head end knows meter URJ00000001")
+
+    def test_an_agreement_that_was_charged(self, connection):
+        from tests.pipeline.test_post import load
+
+        from urja.pipeline import post
+
+        load()
+        adopt(1)
+        post.run_once(START + 3 * DAY)
+        self.refused(newest("adoption").id, "days of agreement .* are charged already")
+
+    def test_what_others_stand_on(self, connection):
+        from urja.apps.supply.models import Hold
+
+        made = adopt(1)
+        Hold.objects.create(
+            service_point_id=made.service_point_id, reason="safety", placed_at=START, placed_by="x"
+        )
+        self.refused(newest("adoption").id, "rows of supply_hold stand on what would go")
+
+
+def test_two_at_once_undo_once(database, connection):
+    import threading
+
+    from django.db import connections, transaction
+
+    from urja.apps.registry.errors import Refused
+
+    adopt(1)
+    removal = remove(1, LATER)
+    outcome = []
+
+    def second():
+        try:
+            undo(removal.id)
+        except Refused as error:
+            outcome.append(error.faults)
+        finally:
+            connections.close_all()
+
+    with transaction.atomic():
+        undo(removal.id)
+        thread = threading.Thread(target=second)
+        thread.start()
+        while not connection.execute(
+            "SELECT 1 FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'", [database.name]
+        ).fetchone():
+            assert thread.is_alive()
+    thread.join()
+    ((sentence,),) = outcome
+    assert "was undone by" in sentence
+
+
+def test_an_instant_without_an_offset_is_no_instant(database):
+    import msgspec
+
+    from urja.apps.registry.operations import RemoveMeter
+
+    with pytest.raises(msgspec.ValidationError, match="removed_at needs an offset"):
+        msgspec.convert({"serial": "X", "removed_at": "2026-03-02T10:00:00"}, RemoveMeter)
+
+
+def test_a_number_that_is_too_long_is_a_sentence(database):
+    from urja.apps.registry.errors import Refused
+
+    with pytest.raises(Refused, match="too long"):
+        adopt(1, consumer_number="9" * 33)

@@ -45,6 +45,7 @@ class Closed:
     waiting: int = 0
     """Agreements whose finished day waits for its midnight read."""
     problems: list[str] = field(default_factory=list)
+    """Of each account that is held back: why, and what to do."""
 
     def __iadd__(self, other: "Closed") -> Self:
         self.days += other.days
@@ -59,7 +60,8 @@ def close_days(now: datetime, cutoff: timedelta = CUTOFF) -> Closed:
     """Close every finished day that can be closed at `now`, oldest first, bucket by bucket."""
     done = Closed()
     with tariffs.remembered():
-        for bucket, members in groupby(_due(now), key=lambda due: bucket_of(due[0].id)):
+        due = _ratable(_due(now), done.problems)
+        for bucket, members in groupby(due, key=lambda due: bucket_of(due[0].id)):
             done += _close_bucket(
                 bucket, {agreement.id: (agreement, day) for agreement, day in members}, now, cutoff
             )
@@ -83,6 +85,17 @@ def _due(now: datetime) -> list[tuple[Agreement, date]]:
         if day in usage.days_of(agreement):
             due.append((agreement, day))
     return due
+
+
+def _ratable(due: Iterable[tuple[Agreement, date]], problems: list[str]) -> list[tuple[Agreement, date]]:
+    """Without those whose tariff nobody has loaded: they wait, and nobody waits for them."""
+    ratable = []
+    for agreement, day in due:
+        if problem := usage.unratable(agreement, midnight(day, usage.zone())):
+            problems.append(problem)
+        else:
+            ratable.append((agreement, day))
+    return ratable
 
 
 def _next_day(agreement: Agreement, closed_through: date | None) -> date:

@@ -52,6 +52,8 @@ class Report:
     """Whether there were more accounts than a run takes."""
     idle: str = ""
     """Why nothing is decided at all."""
+    held: set[str] = field(default_factory=set)
+    """Of each account that is held back: why, and what to do."""
 
 
 def wall_now_ms() -> int:
@@ -90,7 +92,7 @@ def _decide_all(
     account_ids: Sequence[int], moment: Moment, report: Report, recorded_wall_ms: Mapping[int, int]
 ) -> None:
     for some in batched(account_ids, AT_ONCE):
-        known = facts.load(some, moment.now, moment.health, moment.policies)
+        known = facts.load(some, moment.now, moment.health, moment.policies, report.held)
         relights.note(known, moment, recorded_wall_ms)
         decided = [Decided(item, decide(item.policy, item.facts)) for item in known]
         _ask_for_notices(decided, moment, report)

@@ -15,7 +15,10 @@ from django.db import connection
 
 from urja.apps.commands import operations as commands
 from urja.apps.ledger.balances import Balance, fresh_balances
+from urja.apps.ledger.usage import unratable
+from urja.apps.registry import queries as registry
 from urja.apps.registry.models import Agreement
+from urja.apps.tariffs import queries as tariffs
 from urja.core.calendar import local_day, midnight
 
 log = structlog.get_logger()
@@ -99,21 +102,26 @@ class Display:
         mark = _newest_decision()
         whole = self._whole_day != today
         due = _due(today, None if whole else self._news())
-        self._give(due, now, wall_ms)
-        if len(due) < AT_ONCE:
+        given = self._give(due, now, wall_ms)
+        if len(due) < AT_ONCE or not given:
             # All of these were seen; a run that was full comes again.
             self._whole_day, self._decision, self._since = today, mark, now
-        return len(due)
+        return given
 
     def _news(self) -> list[int]:
         with connection.cursor() as cursor:
             cursor.execute(_NEWS, {"decision": self._decision, "since": self._since})
             return [account_id for (account_id,) in cursor.fetchall()]
 
-    def _give(self, due: Sequence[_Due], now: datetime, wall_ms: int) -> None:
-        agreements = Agreement.objects.in_bulk([item.agreement_id for item in due])
-        balances = fresh_balances(list(agreements.values()), now)
-        for item in due:
+    def _give(self, due: Sequence[_Due], now: datetime, wall_ms: int) -> int:
+        agreements = registry.with_terms(
+            Agreement.objects.filter(id__in=[item.agreement_id for item in due]).order_by("id")
+        )
+        with tariffs.remembered():
+            # Whose tariff nobody has loaded is told of by `decide`; his display waits until somebody has.
+            balances = fresh_balances([one for one in agreements if not unratable(one, now)], now)
+        told = [item for item in due if item.account_id in balances]
+        for item in told:
             commands.issue(
                 device_id=item.device_id,
                 service_point_id=item.service_point_id,
@@ -126,8 +134,9 @@ class Display:
                 reason=item.reason,
                 correlation=item.correlation or 0,
             )
-        if due:
-            log.info("balances to displays", meters=len(due))
+        if told:
+            log.info("balances to displays", meters=len(told))
+        return len(told)
 
 
 def _newest_decision() -> int:

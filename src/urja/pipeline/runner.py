@@ -9,7 +9,7 @@ import asyncio
 import math
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -167,6 +167,24 @@ class DjangoThread:
         self._pool.shutdown()
 
 
+class HeldBack:
+    """The accounts that a stage holds back: in a sentence for `urja status`, and in the log when one is new."""
+
+    def __init__(self, stage: str) -> None:
+        self._stage = stage
+        self._known: frozenset[str] = frozenset()
+        self.sentence = ""
+
+    def now(self, problems: Collection[str]) -> str:
+        """The sentence, as it stands with these."""
+        for problem in sorted(set(problems) - self._known):
+            log.error("account held back", stage=self._stage, problem=problem)
+        self._known = frozenset(problems)
+        more = f" (and {len(self._known) - 1} more; the log has each)" if len(self._known) > 1 else ""
+        self.sentence = min(self._known) + more if self._known else ""
+        return self.sentence
+
+
 class Post:
     """The stage `post` as the runner sees it."""
 
@@ -175,10 +193,11 @@ class Post:
     def __init__(self, in_thread: DjangoThread, cutoff: timedelta) -> None:
         self._in_thread = in_thread
         self._cutoff = cutoff
+        self._held = HeldBack(self.name)
 
     async def run_once(self, now: datetime) -> Report:
         report = await self._in_thread(post.run_once, now, self._cutoff)
-        return Report(report.entries)
+        return Report(report.entries, detail=self._held.now(report.closed.problems))
 
 
 class Decide:
@@ -194,6 +213,7 @@ class Decide:
         self._in_thread = in_thread
         self._all_every_s = all_every_s
         self._next_all_s = -math.inf
+        self._held = HeldBack(self.name)
 
     async def run_once(self, now: datetime) -> Report:
         credits_posted = await self._in_thread(post.post_credits, now)
@@ -203,7 +223,9 @@ class Decide:
         if look_at_all and not report.full:
             ended_s = time.monotonic()
             self._next_all_s = ended_s + max(self._all_every_s, 4 * (ended_s - began_s))
-        return Report(credits_posted + report.accounts, detail=report.idle)
+        # Only a look over all accounts meets each that is held back.
+        held = self._held.now(report.held) if look_at_all else self._held.sentence
+        return Report(credits_posted + report.accounts, detail=report.idle or held)
 
 
 class Displays:

@@ -15,6 +15,7 @@ from django.db import connection
 from urja.apps.readings.accrual import PERIOD_ENERGY_COLUMNS, PeriodEnergy, energies_until
 from urja.apps.registry.models import Agreement
 from urja.apps.tariffs import queries as tariffs
+from urja.apps.tariffs.errors import UnknownTariffError
 from urja.core.calendar import ONE_DAY, Period, billing_period, local_day, midnight
 from urja.core.rating import Target, Tariff, Use, cut_days, target
 
@@ -43,6 +44,26 @@ def period_of(agreement: Agreement, day: date) -> Period:
     """The billing period that holds a day of an agreement, by the tariff in force on it."""
     versions = tariffs.versions_in_force(_code(agreement, day), day, day + ONE_DAY)
     return billing_period(day, versions[-1].period_starts_on)
+
+
+def unratable(agreement: Agreement, at: datetime) -> str:
+    """Why an agreement cannot be rated at an instant, in a sentence; empty where it can.
+
+    Asked for the billing period that holds the instant and the one before it, which may be open still.
+    """
+    days = days_of(agreement)
+    day = min(max(local_day(at, zone()), days.first), days.end - ONE_DAY)
+    try:
+        period = period_of(agreement, day)
+        versions_for(agreement, period)
+        if period.first > days.first:
+            versions_for(agreement, period_of(agreement, period.first - ONE_DAY))
+    except UnknownTariffError as error:
+        return (
+            f"account {agreement.account_id} is held back: {error}; load it (urja tariff load) or correct the "
+            f"terms of agreement {agreement.id}"
+        )
+    return ""
 
 
 def starts_on(agreement: Agreement, now: datetime) -> int:

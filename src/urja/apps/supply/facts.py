@@ -22,6 +22,7 @@ from urja.apps.commands import queries as commands
 from urja.apps.commands.models import CONNECT, DISCONNECT, Command, WorkOrder, WorkOrderKind
 from urja.apps.commands.models import State as CommandState
 from urja.apps.ledger.balances import Balance, fresh_balances, fresh_balances_asked
+from urja.apps.ledger.usage import unratable
 from urja.apps.notices import queries as notices
 from urja.apps.registry import queries as registry
 from urja.apps.registry.models import Agreement, DeviceRole
@@ -150,15 +151,35 @@ def of_agreement_asked(agreement: Agreement, tariff: Sequence[str], now: datetim
 
 
 def load(
-    account_ids: Iterable[int], now: datetime, health: Health, policies: Book | None = None
+    account_ids: Iterable[int],
+    now: datetime,
+    health: Health,
+    policies: Book | None = None,
+    held: set[str] | None = None,
 ) -> list[Known]:
-    """What is known of accounts with an agreement in force; others are left out."""
+    """What is known of accounts with an agreement in force; others are left out.
+
+    With `held`, so are those that cannot be rated, and `held` is told why; without, UnknownTariffError is raised.
+    """
     agreements = _agreements(list(account_ids), now)
     policies = policies or book()
-    if not agreements or not policies:
-        return []
-    looks = _looks(agreements, now)
-    return _Loader(agreements, now, health, policies, looks).known()
+    with tariffs.remembered():
+        if held is not None:
+            agreements = _ratable(agreements, now, held)
+        if not agreements or not policies:
+            return []
+        looks = _looks(agreements, now)
+        return _Loader(agreements, now, health, policies, looks).known()
+
+
+def _ratable(agreements: Iterable[Agreement], now: datetime, held: set[str]) -> list[Agreement]:
+    ratable = []
+    for agreement in agreements:
+        if problem := unratable(agreement, now):
+            held.add(problem)
+        else:
+            ratable.append(agreement)
+    return ratable
 
 
 def _agreements(account_ids: Sequence[int], now: datetime) -> list[Agreement]:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from urja.core.calendar import Period
-from urja.core.rating import Use, cut_days, parse_tariff, rows_between, standing, target
+from urja.core.rating import LineTarget, Terms, Use, cut_days, parse_tariff, rows_between, standing, target
 from urja.core.units import to_minor
 from urja.site.second_rater import charges
 
@@ -64,8 +64,8 @@ def percent_lines(draw, names):
 
 
 @st.composite
-def documents(draw, version="1", valid_from=FIRST):
-    text = f'format = 1\ncode = "x"\nversion = "{version}"\ntitle = "X"\ncurrency = "INR"\nvalid_from = {valid_from}\n'
+def documents(draw, version="1", valid_from=FIRST, code="x"):
+    text = f'format = 1\ncode = "{code}"\nversion = "{version}"\ntitle = "X"\ncurrency = "INR"\nvalid_from = {valid_from}\n'
     names = []
     for n in range(draw(st.integers(1, 5))):
         kinds = [slab_lines(), time_lines()] + ([percent_lines(names)] if names else [])
@@ -76,55 +76,66 @@ def documents(draw, version="1", valid_from=FIRST):
 
 @st.composite
 def situations(draw):
-    texts = [draw(documents())]
-    if draw(st.booleans()):
-        texts.append(draw(documents(version="2", valid_from=draw(days))))
+    """Documents of two tariffs, energies by day, and terms that change on any days, also on the same."""
+    texts = {}
+    for code in "xy":
+        texts[code] = [draw(documents(code=code))]
+        if draw(st.booleans()):
+            texts[code].append(draw(documents(version="2", valid_from=draw(days), code=code)))
     length = draw(st.integers(1, 40))
     energies = draw(st.lists(st.integers(0, 40_000), min_size=length, max_size=length))
-    return texts, energies, draw(st.integers(1, 9000))
+    starts = [FIRST, *sorted(draw(st.lists(days, max_size=3)))]
+    return energies, [(day, texts[draw(st.sampled_from("xy"))], draw(st.integers(1, 9000))) for day in starts]
 
 
-def compute(texts, energies, load_w, passed):
+def compute(energies, agreed, passed):
     """By days, as the daily close would: pieces cut where prices change."""
-    versions = [parse_tariff(text) for text in texts]
+    terms = [
+        Terms(first, tuple(parse_tariff(text) for text in texts), load_w) for first, texts, load_w in agreed
+    ]
     billed = Period(FIRST, FIRST + timedelta(days=len(energies)))
     elapsed = Period(FIRST, FIRST + timedelta(days=passed))
     uses = [
         Use(piece, sum(energies[(day - FIRST).days] for day in piece))
-        for piece in elapsed.cut(cut_days(versions, billed))
+        for piece in elapsed.cut(cut_days(terms, billed))
     ]
-    return target(versions, uses, billed=billed, through=elapsed.end, load_w=load_w), uses
+    return target(terms, uses, billed=billed, through=elapsed.end), uses
 
 
 @settings(max_examples=150, deadline=None)
 @given(situations(), st.data())
 def test_both_raters_agree_on_every_day(situation, data):
-    texts, energies, load_w = situation
+    energies, agreed = situation
     passed = data.draw(st.integers(1, len(energies)))
-    ours, uses = compute(texts, energies, load_w, passed)
+    ours, uses = compute(energies, agreed, passed)
     plain = [(use.days.first, use.days.end, use.energy_wh) for use in uses]
-    theirs = charges(texts, ours.billed.first, ours.billed.end, ours.through, uses=plain, load_w=load_w)
+    theirs = charges(agreed, ours.billed.first, ours.billed.end, ours.through, uses=plain)
     assert {line.name: line.amount_minor for line in ours.lines} == theirs
 
 
 @settings(max_examples=60, deadline=None)
 @given(situations(), st.data())
 def test_differences_sum_to_the_target_and_rows_to_their_difference(situation, data):
-    """Close the days in any steps: what is posted adds up, and each posting's rows add up to it."""
-    texts, energies, load_w = situation
+    """Close the days in any steps, and change terms in the past meanwhile: what is posted adds up, and each posting's
+    rows add up to it."""
+    energies, agreed = situation
     steps = [*sorted(data.draw(st.sets(st.integers(1, len(energies)), min_size=1))), len(energies)]
+    known = data.draw(st.lists(st.integers(1, len(agreed)), min_size=len(steps) - 1, max_size=len(steps) - 1))
     posted, kept = {}, {}
-    for passed in steps:
-        result, _ = compute(texts, energies, load_w, passed)
-        for line in result.lines:
-            difference = line.amount_minor - posted.get(line.name, 0)
-            rows = rows_between(kept.get(line.name, {}), line, difference)
+    for passed, terms in zip(steps, [*(agreed[:n] for n in known), agreed], strict=True):
+        result, _ = compute(energies, terms, passed)
+        lines = {line.name: line for line in result.lines}
+        for name in [*lines, *(name for name in posted if name not in lines)]:
+            # A tariff that no longer holds may have had a line that is now taken back.
+            line = lines.get(name) or LineTarget(name, name, 0, ())
+            difference = line.amount_minor - posted.get(name, 0)
+            rows = rows_between(kept.get(name, {}), line, difference)
             assert sum(row.amount_minor for row in rows) == difference
             assert all(row.amount_minor == to_minor(row.quantity * row.rate) for row in rows)
             if difference:
-                posted[line.name] = posted.get(line.name, 0) + difference
-                kept[line.name] = standing(line)
-    final, _ = compute(texts, energies, load_w, len(energies))
+                posted[name] = posted.get(name, 0) + difference
+                kept[name] = standing(line)
+    final, _ = compute(energies, agreed, len(energies))
     assert {name: amount for name, amount in posted.items() if amount} == {
         line.name: line.amount_minor for line in final.lines if line.amount_minor
     }
@@ -145,10 +156,13 @@ slabs = [{from = 0, up_to = 10, rate = "2"}, {from = 10, rate = "5"}]
 """
     january = Period(date(2026, 1, 1), date(2026, 2, 1))
     result = target(
-        [parse_tariff(text)], [Use(january, -1500)], billed=january, through=january.end, load_w=0
+        [Terms(january.first, (parse_tariff(text),), 0)],
+        [Use(january, -1500)],
+        billed=january,
+        through=january.end,
     )
     assert result.total_minor == -300
     assert result.lines[0].parts[0].quantity == Fraction(-3, 2)
     uses = [(january.first, january.end, -1500)]
-    said = charges([text], january.first, january.end, january.end, uses=uses, load_w=0)
+    said = charges([(january.first, [text], 0)], january.first, january.end, january.end, uses=uses)
     assert said == {"energy": -300}

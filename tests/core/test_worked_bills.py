@@ -1,5 +1,6 @@
 """Bills that were published, or that standards documents work out, to the last minor unit."""
 
+from dataclasses import replace
 from datetime import date
 from fractions import Fraction
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 import urja.apps
 from urja.core.calendar import Period, month_fraction
-from urja.core.rating import Use, parse_tariff, target
+from urja.core.rating import RatingError, Terms, Use, cut_days, parse_tariff, target
 
 DOCUMENTS = Path(urja.apps.__path__[0]) / "tariffs" / "documents"
 
@@ -22,14 +23,14 @@ valid_from = 2020-01-01
 """
 
 
-def tariff(body: str, currency: str = "INR"):
-    return parse_tariff(HEAD.format(currency=currency) + body)
+def tariff(body: str, currency: str = "INR", code: str = "t"):
+    return parse_tariff(HEAD.format(currency=currency).replace('"t"', f'"{code}"') + body)
 
 
 def bill(tariffs, kwh: str, first: str, end: str, load_w: int = 0):
     billed = Period(date.fromisoformat(first), date.fromisoformat(end))
     uses = [Use(billed, int(Fraction(kwh) * 1000))]
-    return target(tariffs, uses, billed=billed, through=billed.end, load_w=load_w)
+    return target([Terms(billed.first, tuple(tariffs), load_w)], uses, billed=billed, through=billed.end)
 
 
 def amounts(result) -> dict[str, str]:
@@ -201,7 +202,7 @@ def test_a_new_version_inside_the_period_splits_units_by_days():
     first = round((Fraction(100, 3) * 3 + Fraction(200, 3) * 6) * 100)
     second = round((Fraction(200, 3) * 4 + Fraction(400, 3) * 8) * 100)
     assert result.amount("energy") == first + second
-    assert result.versions == ("1", "2")
+    assert [version.version for version in result.versions] == ["1", "2"]
     assert "split by days" in result.notes[0]
 
 
@@ -214,5 +215,114 @@ def test_energy_known_at_the_change_is_not_split():
         Use(Period(date(2026, 4, 1), date(2026, 4, 11)), 5_000),
         Use(Period(date(2026, 4, 11), date(2026, 5, 1)), 7_000),
     ]
-    result = target([old, new], uses, billed=april, through=april.end, load_w=0)
+    result = target([Terms(april.first, (old, new), 0)], uses, billed=april, through=april.end)
     assert result.total_minor == 5 * 100 + 7 * 1000
+
+
+HOME = """
+[[line]]
+name = "energy"
+accrues = "slabs"
+slabs = [{from=0, up_to=100, rate="3.00"}, {from=100, rate="5.00"}]
+[[line]]
+name = "fixed"
+accrues = "per-month"
+per = "kW"
+rate = "40"
+[[line]]
+name = "duty"
+accrues = "percent"
+percent = 5
+on = ["energy", "fixed"]
+"""
+
+SHOP = HOME.replace(
+    '{from=0, up_to=100, rate="3.00"}, {from=100, rate="5.00"}', '{from=0, rate="8.00"}'
+).replace('rate = "40"', 'rate = "100"')
+
+
+def test_a_load_that_is_raised_and_a_home_that_becomes_a_shop():
+    """April: 5 kW to the 10th, 7 kW from the 11th, a shop's tariff from the 21st. 100 kWh before it, 50 after.
+
+    | line   | days     | by hand                                             | amount |
+    |--------|----------|-----------------------------------------------------|--------|
+    | energy | 1 to 20  | 66 2/3 kWh (100 x 20/30) x 3.00 + 33 1/3 kWh x 5.00 | 366.67 |
+    | energy | 21 to 30 | 50 kWh x 8.00                                       | 400.00 |
+    | fixed  | 1 to 10  | 10/30 x 5 kW x 40                                   |  66.67 |
+    | fixed  | 11 to 20 | 10/30 x 7 kW x 40                                   |  93.33 |
+    | fixed  | 21 to 30 | 10/30 x 7 kW x 100                                  | 233.33 |
+    | duty   | 1 to 20  | 5 % of 366.67 + 160.00 = 26.3335                    |  26.33 |
+    | duty   | 21 to 30 | 5 % of 400.00 + 233.33 = 31.6665                    |  31.67 |
+    """
+    home, shop = tariff(HOME, code="home"), tariff(SHOP, code="shop")
+    april = Period(date(2026, 4, 1), date(2026, 5, 1))
+    terms = [
+        Terms(date(2026, 4, 1), (home,), 5000),
+        Terms(date(2026, 4, 11), (home,), 7000),
+        Terms(date(2026, 4, 21), (shop,), 7000),
+    ]
+    # The load cuts no energy: the slab goes on through the 11th, and nobody has to know the read of that midnight.
+    assert cut_days(terms, april) == [date(2026, 4, 21)]
+    uses = [
+        Use(Period(date(2026, 4, 1), date(2026, 4, 21)), 100_000),
+        Use(Period(date(2026, 4, 21), date(2026, 5, 1)), 50_000),
+    ]
+    result = target(terms, uses, billed=april, through=april.end)
+    assert amounts(result) == {"energy": "766.67", "fixed": "393.33", "duty": "58.00"}
+    assert [(part.key, part.label) for part in result.lines[1].parts] == [
+        ("1/fixed/2026-04", "2026-04, 10 of 30 days, 5 kW"),
+        ("1/fixed/2026-04@2026-04-11", "2026-04, 10 of 30 days, 7 kW"),
+        ("2026-04-21:1/fixed/2026-04", "2026-04, 10 of 30 days, 7 kW"),
+    ]
+    assert [str(part.quantity) for part in result.lines[0].parts] == ["200/3", "100/3", "50"]
+    assert result.versions == (home, shop)
+
+
+@pytest.mark.parametrize(
+    ("line", "loads", "parts"),
+    [
+        ('accrues = "per-day"\nrate = "2"', (1000, 3000), ["30 x 200"]),
+        ('accrues = "per-day"\nbands = [{up_to_kw=2, rate=1}, {rate=4}]', (1000, 2000), ["30 x 100"]),
+        (
+            'accrues = "per-day"\nbands = [{up_to_kw=2, rate=1}, {rate=4}]',
+            (2000, 3000),
+            ["10 x 100", "20 x 400"],
+        ),
+        ('accrues = "per-day"\nper = "kW"\nrate = 1', (2000, 3000), ["10 x 200", "20 x 300"]),
+        (
+            'accrues = "per-day"\nper = "kW"\nrate = 1\nround_load = {to = 1, mode = "up"}',
+            (2100, 2900),
+            ["30 x 300"],
+        ),
+    ],
+)
+def test_a_load_cuts_only_what_its_price_depends_on(line, loads, parts):
+    document = tariff(f'\n[[line]]\nname = "fixed"\n{line}\n')
+    april = Period(date(2026, 4, 1), date(2026, 5, 1))
+    terms = [Terms(april.first, (document,), loads[0]), Terms(date(2026, 4, 11), (document,), loads[1])]
+    result = target(terms, [], billed=april, through=april.end)
+    assert [f"{part.quantity} x {part.rate}" for part in result.lines[0].parts] == parts
+
+
+def test_a_tariff_that_comes_back_is_rated_for_itself_each_time():
+    """Home, shop and home again: each home of ten days has a slab of its own, a third of a month wide."""
+    home, shop = tariff(HOME, code="home"), tariff(SHOP, code="shop")
+    april = Period(date(2026, 4, 1), date(2026, 5, 1))
+    days = [date(2026, 4, 1), date(2026, 4, 11), date(2026, 4, 21)]
+    terms = [Terms(day, (document,), 1000) for day, document in zip(days, (home, shop, home), strict=True)]
+    uses = [Use(piece, 40_000) for piece in april.cut(days)]
+    result = target(terms, uses, billed=april, through=april.end)
+    one = round((Fraction(100, 3) * 3 + Fraction(20, 3) * 5) * 100)
+    assert result.amount("energy") == one + 32_000 + one
+    keys = [part.key for line in result.lines for part in line.parts]
+    assert len(set(keys)) == len(keys)
+
+
+def test_terms_have_to_be_there_and_in_force():
+    april = Period(date(2026, 4, 1), date(2026, 5, 1))
+    late = replace(tariff(HOME), code="other", valid_from=date(2026, 4, 12))
+    with pytest.raises(RatingError, match="no terms are in force on 2026-04-01"):
+        target([Terms(date(2026, 4, 2), (tariff(HOME),), 1)], [], billed=april, through=april.end)
+    terms = [Terms(april.first, (tariff(SHOP),), 1), Terms(date(2026, 4, 11), (late,), 1)]
+    with pytest.raises(RatingError, match="no version of the tariff is in force on 2026-04-11"):
+        target(terms, [], billed=april, through=april.end)

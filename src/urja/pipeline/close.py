@@ -217,7 +217,7 @@ def _settle(
 
 
 def _corrections(members: Sequence[Agreement], day: date) -> _Settled:
-    """Differences of earlier periods whose energy or prices are no longer what they were rated from."""
+    """Differences of earlier periods whose energy, prices or terms are no longer what they were rated from."""
     settled = _Settled()
     changed: dict[Period, list[Agreement]] = {}
     by_id = {agreement.id: agreement for agreement in members}
@@ -227,10 +227,10 @@ def _corrections(members: Sequence[Agreement], day: date) -> _Settled:
         period = usage.period_of(agreement, rated.period_start)
         if day in period:
             continue
-        _, versions = usage.versions_for(agreement, period)
+        _, terms = usage.terms_for(agreement, period)
         month = rated.period_start.day == 1
         energy_wh = accrued.get((agreement.id, rated.period_start), rated.energy_wh)
-        if not month or energy_wh != rated.energy_wh or usage.fingerprint(versions) != rated.versions:
+        if not month or energy_wh != rated.energy_wh or usage.fingerprint(terms) != rated.versions:
             changed.setdefault(period, []).append(agreement)
     for period, group in sorted(changed.items()):
         known = usage.energies([agreement.id for agreement in group], period, period.end)
@@ -324,6 +324,7 @@ class _Shown:
         inputs = {
             **self.common,
             "title": line.title,
+            "book": self._book(line.name, last),
             "period": [self.period.first, self.period.end],
             "billed": [self.rating.target.billed.first, self.rating.target.billed.end],
             "through": self.rating.target.through,
@@ -336,8 +337,7 @@ class _Shown:
                     "valid_from": tariff.valid_from,
                     "sha256": tariff.sha256,
                 }
-                for tariff in self.rating.versions
-                if tariff.version in self.rating.target.versions
+                for tariff in self.rating.target.versions
             ],
             "reads": [read for read in (previous, self.common.get("closing")) if read],
             "advance_wh": self.common["energy_wh"] - last.get("energy_wh", 0),
@@ -348,7 +348,7 @@ class _Shown:
         }
         return operations.Draft(
             account_id=self.agreement.account_id,
-            contra=f"{self._book(line.name)}:{line.name}",
+            contra=f"{inputs['book']}:{line.name}",
             amount_minor=-charge_minor,
             origin="engine",
             line=line.name,
@@ -360,12 +360,13 @@ class _Shown:
             service_date=self.day,
         )
 
-    def _book(self, name: str) -> Book:
-        for tariff in reversed(self.rating.versions):
+    def _book(self, name: str, last: dict[str, Any]) -> str:
+        """Of a line that is only taken back, as no tariff of the period has it any more, the book it was posted to."""
+        for tariff in reversed(self.rating.target.versions):
             for line in tariff.lines:
                 if line.name == name:
-                    return line.book
-        return Book.REVENUE
+                    return line.book.value
+        return str(last.get("book", Book.REVENUE.value))
 
     def _notes(self) -> list[str]:
         notes = []

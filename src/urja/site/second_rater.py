@@ -16,44 +16,58 @@ type Parts = list[tuple[Fraction, dict[date, Fraction]]]
 
 
 def charges(
-    documents: list[str],
+    terms: list[tuple[date, list[str], int]],
     first: date,
     end: date,
     through: date,
     *,
     uses: list[tuple[date, date, int]],
-    load_w: int,
 ) -> dict[str, int]:
     """What each line comes to in minor units, for the billed days `first`..`end` as far as `through`.
 
-    `documents` are the texts in the order they apply; `uses` are (from day, to day, Wh), ends not included.
+    `terms` are (from day, texts of the tariff's documents in the order they apply, sanctioned load in W) in the order
+    of their days; `uses` are (from day, to day, Wh), ends not included.
     """
-    tariffs = [tomllib.loads(text, parse_float=str) for text in documents]
     energy_of_day = {}
     for use_first, use_end, energy_wh in uses:
         days = days_between(use_first, use_end)
         for day in days:
             energy_of_day[day] = Fraction(energy_wh, 1000 * len(days))
 
-    days_of_tariff: dict[int, list[date]] = {}
+    tariffs = {text: tomllib.loads(text, parse_float=str) for _, documents, _ in terms for text in documents}
+    days_of_text: list[tuple[str, list[date]]] = []
+    load_of_day: dict[date, int] = {}
     for day in days_between(first, end):
-        in_force = [n for n, tariff in enumerate(tariffs) if as_day(tariff["valid_from"]) <= day]
-        latest = max(as_day(tariffs[n]["valid_from"]) for n in in_force)
-        chosen = [n for n in in_force if as_day(tariffs[n]["valid_from"]) == latest][-1]
-        days_of_tariff.setdefault(chosen, []).append(day)
+        _, documents, load_of_day[day] = [each for each in terms if each[0] <= day][-1]
+        text = text_of(documents, tariffs, day)
+        if not days_of_text or days_of_text[-1][0] != text:
+            days_of_text.append((text, []))
+        days_of_text[-1][1].append(day)
 
     totals: dict[str, int] = {}
-    for n, days in days_of_tariff.items():
+    for text, days in days_of_text:
         passed = [day for day in days if day < through]
         if not passed:
             continue
         energy = {day: energy_of_day.get(day, Fraction(0)) for day in passed}
         period_days = len(days_between(first, end))
         for name, amount in one_tariff(
-            tariffs[n], days, passed, energy, load_w=load_w, period_days=period_days
+            tariffs[text],
+            days,
+            passed,
+            energy,
+            loads=load_of_day,
+            period_days=period_days,
         ).items():
             totals[name] = totals.get(name, 0) + amount
     return totals
+
+
+def text_of(documents: list[str], tariffs: dict[str, Table], day: date) -> str:
+    """The text in force on a day: the last one that has begun; of two of one day the later in the list."""
+    begun = [text for text in documents if as_day(tariffs[text]["valid_from"]) <= day]
+    latest = max(as_day(tariffs[text]["valid_from"]) for text in begun)
+    return [text for text in begun if as_day(tariffs[text]["valid_from"]) == latest][-1]
 
 
 def one_tariff(
@@ -62,7 +76,7 @@ def one_tariff(
     passed: list[date],
     energy: dict[date, Fraction],
     *,
-    load_w: int,
+    loads: dict[date, int],
     period_days: int,
 ) -> dict[str, int]:
     """Amounts by line for the days of one document."""
@@ -81,7 +95,7 @@ def one_tariff(
             elif line["accrues"] == "slabs":
                 raw = slab_parts(line, days, energy, period_days, minor)
             else:
-                raw = time_parts(line, passed, load_w, minor)
+                raw = time_parts(line, passed, loads, minor)
             rounding = line.get("round", {})
             to, mode = (
                 Fraction(rounding.get("to", Fraction(1, minor))) * minor,
@@ -127,28 +141,30 @@ def slab_parts(
     return parts
 
 
-def time_parts(line: Table, passed: list[date], load_w: int, minor: int) -> Parts:
-    """So much for each day; monthly prices make one part for each month."""
-    load = Fraction(load_w, 1000)
-    if "round_load" in line:
-        load = rounded(load, Fraction(line["round_load"]["to"]), line["round_load"].get("mode", "half-up"))
-    rate = None
-    for band in line.get("bands", [{"rate": line.get("rate")}]):
-        if "up_to_kw" not in band or load <= Fraction(band["up_to_kw"]):
-            rate = Fraction(band["rate"]) * minor
-            break
-    if line.get("per") == "kW":
-        rate = rate * load
-    if line["accrues"] == "per-day":
-        return [(rate * len(passed), dict.fromkeys(passed, Fraction(1)))]
-    months: dict[tuple[int, int], list[date]] = {}
+def time_parts(line: Table, passed: list[date], loads: dict[date, int], minor: int) -> Parts:
+    """So much for each day; monthly prices make one part for each month, and each price one of its own."""
+    shares: list[tuple[object, Fraction, list[date]]] = []
     for day in passed:
-        months.setdefault((day.year, day.month), []).append(day)
-    parts = []
-    for month_days in months.values():
-        length = 30 if line.get("prorate") == "days-of-30" else days_in_month(month_days[0])
-        parts.append((rate * len(month_days) / length, dict.fromkeys(month_days, Fraction(1))))
-    return parts
+        load = Fraction(loads[day], 1000)
+        if "round_load" in line:
+            step = line["round_load"]
+            load = rounded(load, Fraction(step["to"]), step.get("mode", "half-up"))
+        rate = Fraction(0)
+        for band in line.get("bands", [{"rate": line.get("rate")}]):
+            if "up_to_kw" not in band or load <= Fraction(band["up_to_kw"]):
+                rate = Fraction(band["rate"]) * minor
+                break
+        alike: tuple[object, ...] = (rate,)
+        if line.get("per") == "kW":
+            rate = rate * load
+            alike = (rate, load)
+        if line["accrues"] == "per-month":
+            rate = rate / (30 if line.get("prorate") == "days-of-30" else days_in_month(day))
+            alike = (*alike, day.year, day.month)
+        if not shares or shares[-1][0] != alike:
+            shares.append((alike, rate, []))
+        shares[-1][2].append(day)
+    return [(rate * len(days), dict.fromkeys(days, Fraction(1))) for _, rate, days in shares]
 
 
 def percent_parts(

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from urja.core.calendar import Period
-from urja.core.rating import RatingError, Target, Tariff, TariffError, Use, parse_tariff, target
+from urja.core.rating import RatingError, Target, Tariff, TariffError, Terms, Use, parse_tariff, target
 from urja.core.units import exact, major
 from urja.site.exits import Exit, Refusal
 from urja.site.options import data_option
@@ -94,7 +94,8 @@ def rate(
         )
     passed = Period(billed.first, through.date() if through else billed.end)
     try:
-        result = target(versions, [Use(passed, wh)], billed=billed, through=passed.end, load_w=load_w)
+        terms = [Terms(billed.first, tuple(versions), load_w)]
+        result = target(terms, [Use(passed, wh)], billed=billed, through=passed.end)
     except RatingError as error:
         raise Refusal(Exit.USAGE, f"this cannot be rated: {error}") from None
     if as_json:
@@ -122,7 +123,7 @@ def _versions(files: Sequence[Path]) -> list[Tariff]:
 def _as_json(document: Tariff, result: Target, wh: int) -> dict[str, Any]:
     return {
         "code": document.code,
-        "versions": list(result.versions),
+        "versions": [version.version for version in result.versions],
         "currency": document.currency,
         "from": result.billed.first.isoformat(),
         "to": result.billed.end.isoformat(),
@@ -157,7 +158,7 @@ def _as_text(document: Tariff, result: Target, wh: int) -> str:
         return major(amount, document.exponent)
 
     out = [
-        f"{document.title} ({document.code} {', '.join(result.versions)})",
+        f"{document.title} ({document.code} {', '.join(version.version for version in result.versions)})",
         f"{result.billed.first} to {result.billed.end} ({result.billed.days} days), {_kwh(wh)} kWh",
         "",
     ]

@@ -7,7 +7,7 @@ with the first. docs/money.md names each law and what would break it.
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, LiteralString
 
@@ -62,6 +62,8 @@ def examine(connection: Connection, now: datetime | None = None, zone: str | Non
     if zone is not None:
         sentence = "the energy rated is the register's advance"
         findings.append(Finding("energy", sentence, _some(_energy(connection, zone))))
+        sentence = "each period was rated on the terms that the registry knew"
+        findings.append(Finding("terms", sentence, _some(_terms(connection, zone))))
     if now is not None:
         findings.append(
             Finding("second_run", "a second run of the stage posts nothing", _some(_second_run(now)))
@@ -150,14 +152,7 @@ def _second_rater(connection: Connection) -> Iterator[str]:
         if total:
             charged.setdefault((agreement_id, period_start), {})[line] = total
     for period in _rated_periods(connection):
-        said = charges(
-            period.documents,
-            period.first,
-            period.end,
-            period.through,
-            uses=period.uses,
-            load_w=period.load_w,
-        )
+        said = charges(period.terms, period.first, period.end, period.through, uses=period.uses)
         said = {line: amount for line, amount in said.items() if amount}
         posted = charged.pop((period.agreement_id, period.start), {})
         if posted != said:
@@ -179,8 +174,8 @@ class _RatedPeriod:
     end: date
     through: date
     uses: list[tuple[date, date, int]]
-    load_w: int
-    documents: list[str]
+    terms: list[tuple[date, list[str], int]]
+    """From which day on which texts of a tariff, and which sanctioned load in W."""
 
 
 def _rated_periods(connection: Connection) -> Iterator[_RatedPeriod]:
@@ -190,12 +185,10 @@ def _rated_periods(connection: Connection) -> Iterator[_RatedPeriod]:
     ):
         texts.setdefault(code, []).append((f"{version}:{sha256[:16]}", text))
     rows = connection.execute(
-        "SELECT r.agreement_id, r.period_start, r.billed_first, r.billed_end, r.through, r.uses, r.versions, "
-        "t.tariff_code, t.sanctioned_load_w FROM ledger_rated r CROSS JOIN LATERAL ("
-        "SELECT tariff_code, sanctioned_load_w FROM registry_agreement_terms a WHERE a.agreement_id = r.agreement_id "
-        "ORDER BY a.valid_from DESC LIMIT 1) t ORDER BY 1, 2"
+        "SELECT agreement_id, period_start, billed_first, billed_end, through, uses, versions FROM ledger_rated "
+        "ORDER BY 1, 2"
     ).fetchall()
-    for agreement_id, start, first, end, through, uses, versions, code, load_w in rows:
+    for agreement_id, start, first, end, through, uses, versions in rows:
         yield _RatedPeriod(
             agreement_id,
             start,
@@ -203,9 +196,44 @@ def _rated_periods(connection: Connection) -> Iterator[_RatedPeriod]:
             end,
             through,
             uses=[(date.fromisoformat(a), date.fromisoformat(b), wh) for a, b, wh in uses],
-            load_w=load_w,
-            documents=[text for name, text in texts[code] if name in versions.split(" ")],
+            terms=[
+                (since, [text for name, text in texts[code] if name in named], load_w)
+                for since, code, load_w, named in _terms_of(versions)
+            ],
         )
+
+
+def _terms_of(rated: str) -> Iterator[tuple[date, str, int, list[str]]]:
+    """What stands in `ledger_rated.versions`: since when which tariff and load hold, with the names of its versions."""
+    for each in rated.split("; "):
+        since, code, load_w, *named = each.split(" ")
+        yield date.fromisoformat(since), code, int(load_w), named
+
+
+def _terms(connection: Connection, zone: str) -> Iterator[str]:
+    """The terms that periods were rated on are the registry's, but for what it has learnt since the last close."""
+    rows = connection.execute(
+        "SELECT r.agreement_id, r.period_start, r.billed_first, r.billed_end, r.versions, "
+        "array_agg(ARRAY[(t.valid_from AT TIME ZONE %(zone)s)::date::text, t.tariff_code, t.sanctioned_load_w::text] "
+        "ORDER BY t.valid_from) FROM ledger_rated r JOIN ledger_close c USING (agreement_id) "
+        "JOIN registry_agreement_terms t USING (agreement_id) WHERE NOT EXISTS ("
+        "  SELECT FROM registry_agreement_terms late WHERE late.agreement_id = r.agreement_id "
+        "  AND late.recorded_at > c.closed_at) AND NOT EXISTS ("
+        "  SELECT FROM registry_history h WHERE h.table_name = 'registry_agreement_terms' "
+        "  AND (h.row->>'agreement_id')::bigint = r.agreement_id AND h.known_to > c.closed_at) "
+        "GROUP BY 1, 2 ORDER BY 1, 2",
+        {"zone": zone},
+    )
+    for agreement_id, start, first, end, versions, agreed in rows:
+        rated = list(_terms_of(versions))
+        day = first
+        while day < end:
+            on = [(code, load_w) for since, code, load_w, _ in rated if since <= day][-1:]
+            begun = [(code, int(load_w)) for since, code, load_w in agreed if since <= day.isoformat()]
+            if on != begun[-1:]:
+                yield f"agreement {agreement_id} from {start} was rated on {on} on {day}, its terms are {begun[-1:]}"
+                break
+            day += timedelta(days=1)
 
 
 def _energy(connection: Connection, zone: str) -> Iterator[str]:

@@ -294,7 +294,7 @@ def _open(
     """The targets of the current and the last period to the data watermark.
 
     `rows` are the energies of both. A day that is closed is charged whole, also where its data have not all come.
-    A period that was rated to its end, from this energy and by the versions in force, has been charged its target.
+    A period that was rated to its end, from this energy and on the terms in force, has been charged its target.
     """
     days = usage.days_of(agreement)
     as_of = max(row.watermark_at for row in rows)
@@ -314,9 +314,9 @@ def _open(
 
 
 def _rating_of(agreement: Agreement, period: Period) -> tuple[date, str]:
-    """The end of a period's billed days, and the versions that rate them."""
-    billed, versions = usage.versions_for(agreement, period)
-    return billed.end, usage.fingerprint(versions)
+    """The end of a period's billed days, and the terms that rate them."""
+    billed, terms = usage.terms_for(agreement, period)
+    return billed.end, usage.fingerprint(terms)
 
 
 def _first_day_cost(agreement: Agreement, used: PeriodEnergy, as_of: datetime) -> Fraction | None:

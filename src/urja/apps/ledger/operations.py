@@ -428,6 +428,7 @@ class Rated:
     uses: tuple[tuple[date, date, int], ...]
     """Energy in Wh by pieces of the period, from a day up to another (without it)."""
     versions: str
+    """`usage.fingerprint` of the terms."""
 
     @property
     def energy_wh(self) -> int:

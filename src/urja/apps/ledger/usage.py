@@ -17,7 +17,7 @@ from urja.apps.registry.models import Agreement
 from urja.apps.tariffs import queries as tariffs
 from urja.apps.tariffs.errors import UnknownTariffError
 from urja.core.calendar import ONE_DAY, Period, billing_period, local_day, midnight
-from urja.core.rating import Target, Tariff, Use, cut_days, target
+from urja.core.rating import Target, Terms, Use, cut_days, target
 
 _NEVER = Period(date.min, date.max)
 
@@ -78,24 +78,53 @@ class Rating:
     """A target with what it was computed from."""
 
     target: Target
-    versions: tuple[Tariff, ...]
+    terms: tuple[Terms, ...]
     uses: tuple[Use, ...]
 
     @property
     def fingerprint(self) -> str:
-        """Names the documents: another text of a price gives another one."""
-        return fingerprint(self.versions)
+        """Names the terms and their documents: another load, tariff or text of a price gives another one."""
+        return fingerprint(self.terms)
 
 
-def fingerprint(versions: Iterable[Tariff]) -> str:
-    """The versions and the beginnings of their texts' hashes."""
-    return " ".join(f"{tariff.version}:{tariff.sha256[:16]}" for tariff in versions)
+def fingerprint(terms: Iterable[Terms]) -> str:
+    """Since when which tariff and load hold, with the versions and the beginnings of their texts' hashes."""
+    return "; ".join(
+        " ".join(
+            [
+                each.first.isoformat(),
+                each.versions[0].code,
+                str(each.load_w),
+                *(f"{tariff.version}:{tariff.sha256[:16]}" for tariff in each.versions),
+            ]
+        )
+        for each in terms
+    )
 
 
-def versions_for(agreement: Agreement, period: Period) -> tuple[Period, tuple[Tariff, ...]]:
-    """The billed days of a period, and the versions that rate them."""
+def terms_for(agreement: Agreement, period: Period) -> tuple[Period, tuple[Terms, ...]]:
+    """The billed days of a period, and the terms that rate them: from each change of tariff or load on.
+
+    A day is rated on the terms of its first instant; one on which the agreement begins later, on its first terms.
+    """
     billed = period.meet(days_of(agreement))
-    return billed, tuple(tariffs.versions_in_force(_code(agreement, billed.first), billed.first, billed.end))
+    agreed: list[tuple[date, str, int]] = []
+    for first in [billed.first, *_changes(agreement, billed)]:
+        terms = agreement.terms_at(midnight(first, zone()))
+        if not agreed or agreed[-1][1:] != (terms.tariff_code, terms.sanctioned_load_w):
+            agreed.append((first, terms.tariff_code, terms.sanctioned_load_w))
+    ends = [first for first, _, _ in agreed[1:]] + [billed.end]
+    return billed, tuple(
+        Terms(first, tuple(tariffs.versions_in_force(code, first, end)), load_w)
+        for (first, code, load_w), end in zip(agreed, ends, strict=True)
+    )
+
+
+def _changes(agreement: Agreement, billed: Period) -> list[date]:
+    """The days after the first of `billed` on which other terms begin."""
+    begins = (terms.valid_from for terms in agreement.all_terms)
+    days = (local_day(at, zone()) + (at > midnight(local_day(at, zone()), zone())) * ONE_DAY for at in begins)
+    return [day for day in days if billed.first < day < billed.end]
 
 
 def _code(agreement: Agreement, day: date) -> str:
@@ -110,16 +139,16 @@ def rate(
     `energy_at` gives the energy of the period up to the midnight at which a day begins; it is asked on the days
     on which a price changes.
     """
-    billed, versions = versions_for(agreement, period)
+    billed, terms = terms_for(agreement, period)
     through = min(max(through, billed.first + ONE_DAY), billed.end)
-    cuts = [day for day in cut_days(versions, billed) if day < through]
+    cuts = [day for day in cut_days(terms, billed) if day < through]
     pieces = Period(billed.first, through).cut(cuts)
     totals = [energy_at(piece.end) for piece in pieces[:-1]] + [energy_wh]
     uses = tuple(
         Use(piece, total - before) for piece, before, total in zip(pieces, [0, *totals], totals, strict=False)
     )
-    rated = target(versions, uses, billed=billed, through=through, load_w=load_w(agreement, billed.first))
-    return Rating(rated, versions, uses)
+    rated = target(terms, uses, billed=billed, through=through)
+    return Rating(rated, terms, uses)
 
 
 def load_w(agreement: Agreement, day: date) -> int:

@@ -15,7 +15,7 @@ from urja.core.rating.document import (
     TariffError,
     parse_tariff,
 )
-from urja.core.rating.engine import LineTarget, Part, RatingError, Target, Use, cut_days, target
+from urja.core.rating.engine import LineTarget, Part, RatingError, Target, Terms, Use, cut_days, target
 
 __all__ = [
     "Fault",
@@ -30,6 +30,7 @@ __all__ = [
     "Target",
     "Tariff",
     "TariffError",
+    "Terms",
     "Use",
     "cut_days",
     "parse_tariff",

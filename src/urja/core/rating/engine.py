@@ -4,11 +4,12 @@ The same function serves the bill of a finished period and the accrual of one in
 difference of two results. Widths and prices are scaled to the days that the whole period will have, so that a
 slab does not move while the period fills.
 
-Where versions change inside the period, each version rates its own days: its slabs are scaled to its share of the
-period, and its energy is what was used on those days (split by days where the caller does not know better).
+Where the tariff or its version changes inside the period, each rates its own days: its slabs are scaled to its share
+of the period, and its energy is what was used on those days (split by days where the caller does not know better). A
+change of the sanctioned load cuts only the lines whose price depends on it: a slab goes on as if nothing had happened.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
@@ -31,6 +32,15 @@ class Use:
 
     days: Period
     energy_wh: int
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On which terms days are rated, from `first` on: the versions of one tariff, and the sanctioned load."""
+
+    first: date
+    versions: tuple[Tariff, ...]
+    load_w: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +78,8 @@ class Target:
     billed: Period
     through: date
     lines: tuple[LineTarget, ...]
-    versions: tuple[str, ...]
+    versions: tuple[Tariff, ...]
+    """Those that the billed days were rated by, in their order."""
     notes: tuple[str, ...]
     """The roundings and splits of quantities, in words."""
 
@@ -86,6 +97,8 @@ class Target:
 class _Stretch:
     """Days rated by one version: all of them, and those that have passed."""
 
+    name: str
+    """Begins the keys of its parts."""
     tariff: Tariff
     days: Period
     elapsed: Period
@@ -93,38 +106,38 @@ class _Stretch:
     """Of the billed days, for widths that are not scaled otherwise."""
     uses: tuple[tuple[Period, Fraction], ...]
     """Energy of the elapsed days, in kWh."""
-    load_kw: Fraction
+    loads: tuple[tuple[Period, Fraction], ...]
+    """The sanctioned load of the elapsed days, in kW."""
 
 
-def cut_days(versions: Sequence[Tariff], billed: Period) -> list[date]:
-    """The days inside a period on which a price changes: energy known up to each of them is rated exactly."""
-    days = {tariff.valid_from for tariff in versions}
-    for tariff in versions:
-        for line in tariff.lines:
-            if isinstance(line.accrual, Percent):
-                days |= {rate.from_day for rate in line.accrual.rates if rate.from_day}
-    return sorted(day for day in days if billed.first < day < billed.end)
+def cut_days(terms: Sequence[Terms], billed: Period) -> list[date]:
+    """The days inside a period on which a price changes: energy known up to each of them is rated exactly.
+
+    A change of the sanctioned load is none of them, as no price of energy depends on it.
+    """
+    cuts: set[date] = set()
+    for days, versions in _tariffs(terms, billed):
+        changes = {tariff.valid_from for tariff in versions}
+        for tariff in versions:
+            for line in tariff.lines:
+                if isinstance(line.accrual, Percent):
+                    changes |= {rate.from_day for rate in line.accrual.rates if rate.from_day}
+        cuts |= {days.first, *(day for day in changes if day in days)}
+    return sorted(cuts - {billed.first})
 
 
-def target(
-    versions: Sequence[Tariff],
-    uses: Sequence[Use],
-    *,
-    billed: Period,
-    through: date,
-    load_w: int,
-) -> Target:
+def target(terms: Sequence[Terms], uses: Sequence[Use], *, billed: Period, through: date) -> Target:
     """What the days of `billed` before `through` come to.
 
-    `versions` are those of one code that may be in force in the period, `uses` the energy of the elapsed days,
-    `load_w` the sanctioned load. Raises RatingError where no version is in force on the first day, or where
-    energy lies outside the elapsed days.
+    `terms` are those of the billed days in their order, the first of them in force on the first day; `uses` are the
+    energy of the elapsed days. Raises RatingError where no terms, or no version of their tariff, are in force on the
+    first day of theirs, or where energy lies outside the elapsed days.
     """
     elapsed = Period(billed.first, max(billed.first, min(through, billed.end)))
     _check_uses(uses, elapsed)
     notes: list[str] = []
     sums: dict[str, LineTarget] = {}
-    stretches = list(_stretches(versions, uses, billed, elapsed, load_kw=Fraction(load_w, 1000), notes=notes))
+    stretches = list(_stretches(terms, uses, billed, elapsed, notes))
     for stretch in stretches:
         for name, done in _rate(stretch, notes).items():
             before = sums.get(name)
@@ -135,8 +148,8 @@ def target(
                     name, done.title, before.amount_minor + done.amount_minor, before.parts + done.parts
                 )
             )
-    rated = tuple(dict.fromkeys(stretch.tariff.version for stretch in stretches))
-    return Target(billed, elapsed.end, tuple(sums.values()), rated, tuple(notes))
+    rated = _without_doubles(stretch.tariff for stretch in stretches)
+    return Target(billed, elapsed.end, tuple(sums.values()), tuple(rated), tuple(notes))
 
 
 def _check_uses(uses: Sequence[Use], elapsed: Period) -> None:
@@ -153,27 +166,64 @@ def _check_uses(uses: Sequence[Use], elapsed: Period) -> None:
             raise RatingError(f"two pieces of energy share the day {after.days.first}")
 
 
+def _tariffs(terms: Sequence[Terms], billed: Period) -> list[tuple[Period, tuple[Tariff, ...]]]:
+    """The billed days in pieces of one tariff, each with its versions in the order they apply."""
+    ordered = sorted(terms, key=lambda each: each.first)
+    if not ordered or ordered[0].first > billed.first:
+        raise RatingError(f"no terms are in force on {billed.first}")
+    pieces: list[tuple[Period, tuple[Tariff, ...]]] = []
+    for days in billed.cut([each.first for each in ordered]):
+        versions = _in_force(ordered, days.first).versions
+        if pieces and {tariff.code for tariff in versions} == {tariff.code for tariff in pieces[-1][1]}:
+            before, known = pieces.pop()
+            pieces.append((Period(before.first, days.end), (*known, *versions)))
+        else:
+            pieces.append((days, versions))
+    return [
+        (days, tuple(sorted(_without_doubles(versions), key=lambda tariff: tariff.valid_from)))
+        for days, versions in pieces
+    ]
+
+
+def _without_doubles(versions: Iterable[Tariff]) -> list[Tariff]:
+    # A document is a large thing to hash, and mostly there is one.
+    found: list[Tariff] = []
+    for tariff in versions:
+        if tariff not in found:
+            found.append(tariff)
+    return found
+
+
+def _in_force(terms: Sequence[Terms], day: date) -> Terms:
+    return [each for each in terms if each.first <= day][-1]
+
+
 def _stretches(
-    versions: Sequence[Tariff],
-    uses: Sequence[Use],
-    billed: Period,
-    elapsed: Period,
-    *,
-    load_kw: Fraction,
-    notes: list[str],
+    terms: Sequence[Terms], uses: Sequence[Use], billed: Period, elapsed: Period, notes: list[str]
 ) -> Iterator[_Stretch]:
-    ordered = sorted(versions, key=lambda tariff: tariff.valid_from)
-    if not ordered or ordered[0].valid_from > billed.first:
-        raise RatingError(f"no version of the tariff is in force on {billed.first}")
-    changes = [tariff.valid_from for tariff in ordered]
-    pieces = _cut_uses(uses, cut_days(versions, billed), notes)
-    for days in billed.cut(changes):
-        # Of two versions with one date the later in the list wins: it corrects the other.
-        tariff = [candidate for candidate in ordered if candidate.valid_from <= days.first][-1]
-        passed = days.meet(elapsed)
-        if days.first < elapsed.end or days.first == billed.first:
-            inside = tuple((piece, kwh) for piece, kwh in pieces if piece.meet(days) == piece and piece.days)
-            yield _Stretch(tariff, days, passed, Fraction(days.days, billed.days or 1), inside, load_kw)
+    energy = _cut_uses(uses, cut_days(terms, billed), notes)
+    ordered = sorted(terms, key=lambda each: each.first)
+    for own, versions in _tariffs(terms, billed):
+        if not versions or versions[0].valid_from > own.first:
+            raise RatingError(f"no version of the tariff is in force on {own.first}")
+        for days in own.cut([tariff.valid_from for tariff in versions]):
+            # Of two versions with one date the later in the list wins: it corrects the other.
+            tariff = [candidate for candidate in versions if candidate.valid_from <= days.first][-1]
+            passed = days.meet(elapsed)
+            if days.first < elapsed.end or days.first == billed.first:
+                yield _Stretch(
+                    # A tariff that is rated later in the period may have versions of the same name.
+                    tariff.version if own.first == billed.first else f"{own.first}:{tariff.version}",
+                    tariff,
+                    days,
+                    passed,
+                    Fraction(days.days, billed.days or 1),
+                    tuple((piece, kwh) for piece, kwh in energy if piece.meet(days) == piece and piece.days),
+                    tuple(
+                        (piece, Fraction(_in_force(ordered, piece.first).load_w, 1000))
+                        for piece in passed.cut([each.first for each in ordered])
+                    ),
+                )
 
 
 def _cut_uses(uses: Sequence[Use], cuts: list[date], notes: list[str]) -> list[tuple[Period, Fraction]]:
@@ -221,7 +271,7 @@ def _part(
     quantity, unit, rate = product
     exactly = quantity * rate
     amount = line.step.apply(exactly) if line.each is Each.PART else exactly
-    return Part(f"{stretch.tariff.version}/{line.name}/{key}", label, quantity, unit, rate, amount, weights)
+    return Part(f"{stretch.name}/{line.name}/{key}", label, quantity, unit, rate, amount, weights)
 
 
 def _factor(stretch: _Stretch, prorate: Prorate) -> Fraction:
@@ -274,29 +324,44 @@ def _band(accrual: PerTime, load_kw: Fraction) -> Fraction:
     raise AssertionError("the last band is open: parse_tariff refuses another document")
 
 
+type _Priced = tuple[Period, Fraction | None, Fraction]
+"""Days, the load that their price is multiplied by, and that price."""
+
+
+def _priced(accrual: PerTime, loads: Iterable[tuple[Period, Fraction]]) -> list[_Priced]:
+    """The days in runs of one price: a change of load that leaves it as it is cuts nothing."""
+    runs: list[_Priced] = []
+    for days, load_kw in loads:
+        load = accrual.round_load.apply(load_kw) if accrual.round_load else load_kw
+        price = _band(accrual, load) * (load if accrual.per_kw else 1)
+        priced = (load if accrual.per_kw else None, price)
+        first = runs.pop()[0].first if runs and runs[-1][1:] == priced else days.first
+        runs.append((Period(first, days.end), *priced))
+    return runs
+
+
 def _time_parts(stretch: _Stretch, line: Line, accrual: PerTime) -> Iterator[Part]:
-    load = accrual.round_load.apply(stretch.load_kw) if accrual.round_load else stretch.load_kw
-    price = _band(accrual, load) * (load if accrual.per_kw else 1)
-    suffix = f", {exact(load)} kW" if accrual.per_kw else ""
+    begun: set[str] = set()
+    for days, load, price in _priced(accrual, stretch.loads):
+        suffix = f", {exact(load)} kW" if load is not None else ""
+        for key, label, run, of in _times(accrual, days):
+            # The first run keeps its name: a load that changes later does not rename what was posted.
+            name = f"{key}@{run.first}" if key in begun else key
+            begun.add(key)
+            product = (Fraction(run.days), "day", price / of)
+            weights = ((run, Fraction(run.days)),)
+            yield _part(stretch, line, name, label + suffix, product, weights=weights)
+
+
+def _times(accrual: PerTime, days: Period) -> Iterator[tuple[str, str, Period, int]]:
+    """The days as the line counts them: a key, a label, and what the price is for, in days."""
     if not accrual.monthly:
-        passed = stretch.elapsed
-        if passed.days:
-            weights = ((passed, Fraction(passed.days)),)
-            yield _part(
-                stretch,
-                line,
-                "days",
-                f"by day{suffix}",
-                (Fraction(passed.days), "day", price),
-                weights=weights,
-            )
+        if days.days:
+            yield "days", "by day", days, 1
         return
-    for month, length in month_parts(stretch.elapsed):
+    for month, length in month_parts(days):
         of = 30 if accrual.prorate is Prorate.DAYS_OF_30 else length
-        label = f"{month.first:%Y-%m}, {month.days} of {of} days{suffix}"
-        key = f"{month.first:%Y-%m}"
-        weights = ((month, Fraction(month.days)),)
-        yield _part(stretch, line, key, label, (Fraction(month.days), "day", price / of), weights=weights)
+        yield f"{month.first:%Y-%m}", f"{month.first:%Y-%m}, {month.days} of {of} days", month, of
 
 
 def _percent_parts(

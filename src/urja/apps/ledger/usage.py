@@ -55,9 +55,9 @@ def unratable(agreement: Agreement, at: datetime) -> str:
     day = min(max(local_day(at, zone()), days.first), days.end - ONE_DAY)
     try:
         period = period_of(agreement, day)
-        versions_for(agreement, period)
+        terms_for(agreement, period)
         if period.first > days.first:
-            versions_for(agreement, period_of(agreement, period.first - ONE_DAY))
+            terms_for(agreement, period_of(agreement, period.first - ONE_DAY))
     except UnknownTariffError as error:
         return (
             f"account {agreement.account_id} is held back: {error}; load it (urja tariff load) or correct the "

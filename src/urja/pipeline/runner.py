@@ -34,6 +34,7 @@ from urja.pipeline.ingest import Ingest, Ingester
 from urja.pipeline.notify import Notify, messenger_of
 from urja.pipeline.project import Project
 from urja.pipeline.reconcile import Reconcile
+from urja.pipeline.register import Register
 from urja.pipeline.stage import Report, Session, Stage
 from urja.stream import broker as stream
 from urja.stream.errors import StreamError
@@ -48,6 +49,8 @@ DECIDE_REST_S: Final = 0.1
 COLLECT_REST_S: Final = 0.1
 COMMANDS_REST_S: Final = 0.1
 """Somebody who has paid sits in the dark meanwhile."""
+REGISTER_REST_S: Final = 0.1
+"""Somebody looks at a form meanwhile."""
 
 _RUNS = Counter("urja_stage_runs", "Runs of a stage", ["stage", "result"])
 _LAG = Gauge("urja_stage_lag", "What waits for a stage", ["stage"])
@@ -267,6 +270,8 @@ async def run_pipeline(settings: Settings, secrets: PipelineSecrets, clock: Cloc
         collecting, reconciling = DjangoThread(), DjangoThread()
         # Nor for a message service that takes its time.
         noticing = DjangoThread()
+        # Who has pressed a button waits for nothing but what it does.
+        registering = DjangoThread()
         notify = _notify(settings, secrets, noticing)
         sessions = [Session(secrets.database), Session(secrets.database)]
         try:
@@ -276,6 +281,7 @@ async def run_pipeline(settings: Settings, secrets: PipelineSecrets, clock: Cloc
             loops.append(_reconcile(settings, reconciling, clock))
             loops.append(await _dispatch(connection, commanding, secrets.signing_key, clock))
             loops.append(Loop(notify, clock, settings.pipeline.interval_s))
+            loops.append(Loop(Register(registering), clock, REGISTER_REST_S))
             waiting.clear()
             log.info("pipeline runs", stages=[loop.stage.name for loop in loops])
             async with asyncio.TaskGroup() as group:
@@ -288,6 +294,7 @@ async def run_pipeline(settings: Settings, secrets: PipelineSecrets, clock: Cloc
             await commanding.close()
             await notify.close()
             await noticing.close()
+            await registering.close()
             await collecting.close()
             await reconciling.close()
             for session in sessions:

@@ -1,0 +1,136 @@
+"""Operations that are asked for through the web, which records them and does nothing itself.
+
+    ask ─▶ registry_request ─▶ the stage `register` performs or rehearses it ─▶ wait_for hears of it
+
+`ask` is the web's, `answer_next` the stage's. Whatever is done for a request and the answer that says so are one
+transaction: killed in between, nothing has happened, and the next run takes the same request up again.
+"""
+
+import re
+from contextlib import closing
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+import structlog
+from django.db import InterfaceError, OperationalError, connection, transaction
+
+from urja.apps.registry.errors import Refused
+from urja.apps.registry.models import Request, RequestState
+from urja.apps.registry.operations import BY_KIND, Operation, changes_of, perform, rehearse
+from urja.apps.registry.operations.doing import next_number
+
+log = structlog.get_logger()
+
+ANSWERED: Final = "registry_answered"
+"""Channel on which the number of an answered request is told."""
+
+
+def ask(
+    operation: Operation,
+    *,
+    actor: str,
+    requested_at: datetime,
+    rehearsal: bool = False,
+    idempotency_key: str | None = None,
+) -> Request:
+    """Record that an operation is asked for.
+
+    A key that was used before gives the request that stands under it; raises Refused where that was for something
+    else.
+    """
+    asked = Request(
+        id=next_number(),
+        kind=operation.kind(),
+        content=msgspec.to_builtins(operation),
+        rehearsal=rehearsal,
+        actor=actor,
+        requested_at=requested_at,
+        idempotency_key=idempotency_key,
+    )
+    if idempotency_key is None:
+        asked.save(force_insert=True)
+        return asked
+    Request.objects.bulk_create([asked], ignore_conflicts=True)
+    known = Request.objects.get(idempotency_key=idempotency_key)
+    same = (known.kind, known.content, known.rehearsal, known.actor)
+    if same != (asked.kind, asked.content, asked.rehearsal, asked.actor):
+        raise Refused([f"the key {idempotency_key} was used for another request ({known.id})"])
+    return known
+
+
+def wait_for(request_id: int, timeout_s: float) -> Request:
+    """The request once it is answered, or as it is when the time is over. Not within a transaction."""
+    assert not connection.in_atomic_block, "a notification comes after the transaction"
+    with connection.cursor() as cursor:
+        cursor.execute(f"LISTEN {ANSWERED}")
+        try:
+            found = Request.objects.get(id=request_id)
+            if found.state == RequestState.WAITING and connection.connection is not None:
+                with closing(connection.connection.notifies(timeout=timeout_s)) as told:
+                    next((one for one in told if one.payload == str(request_id)), None)
+                found.refresh_from_db()
+        finally:
+            cursor.execute(f"UNLISTEN {ANSWERED}")
+    return found
+
+
+def answer_next(now: datetime) -> Request | None:
+    """Carry out the oldest request that waits, and say what became of it; none where none waits.
+
+    Of several who do this at once each takes another request, and in the order of their numbers.
+    """
+    with transaction.atomic():
+        waiting = Request.objects.filter(state=RequestState.WAITING).order_by("id")
+        request = waiting.select_for_update().first()
+        if request is None:
+            return None
+        try:
+            with transaction.atomic():
+                _carry_out(request, now)
+        except Refused as refused:
+            request.state, request.faults = RequestState.REFUSED, refused.faults
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            # One request must not keep all others waiting for ever: it is set aside, and somebody looks at the log.
+            log.exception("request failed", request=request.id, kind=request.kind)
+            request.state = RequestState.REFUSED
+            request.faults = [f"it cannot be done because of a mistake in Urja itself: request {request.id}"]
+        request.answered_at = now
+        request.save(update_fields=["state", "faults", "operation_id", "effects", "answered_at"])
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_notify(%s, %s)", [ANSWERED, str(request.id)])
+    return request
+
+
+def _carry_out(request: Request, now: datetime) -> None:
+    operation = decode(request.kind, request.content)
+    if request.rehearsal:
+        changes = rehearse(operation, recorded_at=now, actor=request.actor)
+    else:
+        key = f"request:{request.id}"
+        entry = perform(operation, recorded_at=now, actor=request.actor, idempotency_key=key)
+        request.operation_id, changes = entry.id, changes_of(entry.id)
+    request.effects = {"changes": [change.to_json() for change in changes]}
+    request.state = RequestState.DONE
+
+
+def decode(kind: str, content: Any) -> Operation:
+    """The operation of a name from plain values; raises Refused with the name of the field that is wrong."""
+    known = BY_KIND.get(kind)
+    if known is None:
+        raise Refused([f"there is no operation {kind!r}"])
+    try:
+        return msgspec.convert(content, known)
+    except msgspec.ValidationError as error:
+        raise Refused([_fault(str(error))]) from error
+
+
+_AT: Final = re.compile(r"(?P<what>.*) - at `\$\.?(?P<field>[^`]*)`", re.DOTALL)
+
+
+def _fault(text: str) -> str:
+    """Msgspec's own words, with the field first: it names fields and types, never a value."""
+    at = _AT.fullmatch(text)
+    return f"{at['field']}: {at['what']}" if at and at["field"] else (at["what"] if at else text)

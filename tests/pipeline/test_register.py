@@ -1,0 +1,297 @@
+"""The stage `register`: what is asked for through the web is done once, in order, and whoever waits hears of it."""
+
+import asyncio
+import threading
+import time
+from datetime import timedelta
+
+import pytest
+from tests.apps.street import START, adopt, remove
+
+LATER = START + timedelta(days=1)
+
+
+@pytest.fixture
+def stage(database):
+    """As the runner has it."""
+    from urja.pipeline.register import Register
+
+    return Register(asyncio.to_thread)
+
+
+def removal(number=1, at=LATER):
+    from urja.apps.registry.operations import RemoveMeter
+
+    return RemoveMeter(serial=f"URJ{number:08}", removed_at=at)
+
+
+def ask(operation=None, **more):
+    from urja.apps.registry import requests
+
+    return requests.ask(operation or removal(), **({"actor": "clerk", "requested_at": LATER} | more))
+
+
+def run(now=LATER):
+    from urja.pipeline.register import answer_requests
+
+    return answer_requests(now)
+
+
+def answered(request):
+    request.refresh_from_db()
+    return request
+
+
+def operations():
+    from urja.apps.registry.models import AuditEntry
+
+    return list(AuditEntry.objects.exclude(kind="adoption").order_by("id").values_list("kind", "actor"))
+
+
+def test_a_request_is_done_and_says_what_it_has_changed(database):
+    adopt(1)
+    request = ask()
+    assert run() == 1
+    assert (answered(request).state, request.faults, request.answered_at) == ("done", [], LATER)
+    changed = {change["table"]: change for change in request.effects["changes"]}
+    assert changed["registry_device"]["after"]["stock"] == "removed"
+    assert "wrapped_guek" not in changed["registry_device"]["after"]
+    assert operations() == [("remove_meter", "clerk")]
+    assert request.operation_id is not None
+    assert run() == 0
+
+
+def test_a_rehearsal_changes_nothing(database):
+    from urja.apps.registry.models import Device
+
+    adopt(1)
+    request = ask(rehearsal=True)
+    run()
+    assert (answered(request).state, request.operation_id) == ("done", None)
+    assert {change["table"] for change in request.effects["changes"]} == {
+        "registry_device",
+        "registry_device_period",
+    }
+    assert operations() == []
+    assert Device.objects.get().stock == "installed"
+
+
+def test_what_a_guard_refuses_is_told_in_sentences(database):
+    request = ask()
+    run()
+    assert (answered(request).state, request.faults) == ("refused", ["meter URJ00000001 hangs nowhere"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "says"),
+    [
+        ("make_coffee", {}, "there is no operation 'make_coffee'"),
+        ("remove_meter", {"serial": "URJ00000001"}, "removed_at"),
+        ("remove_meter", {"serial": 7, "removed_at": LATER.isoformat()}, "serial: Expected `str`, got `int`"),
+        ("remove_meter", {"serial": "X", "removed_at": "2026-03-03T00:00:00"}, "removed_at needs an offset"),
+        ("remove_meter", {"serial": "X", "removed_at": LATER.isoformat(), "hammer": 1}, "hammer"),
+        ("remove_meter", ["URJ00000001"], "Expected `object`, got `array`"),
+    ],
+)
+def test_content_that_is_none_is_refused_by_its_field(database, kind, content, says):
+    from urja.apps.registry.models import Request
+
+    request = Request.objects.create(id=1, kind=kind, content=content, actor="x", requested_at=LATER)
+    run()
+    assert answered(request).state == "refused"
+    (fault,) = request.faults
+    assert says in fault
+
+
+def test_in_the_order_of_their_numbers(database):
+    from urja.apps.registry.operations import InstallMeter
+
+    adopt(1)
+    asked = [
+        ask(),
+        ask(
+            InstallMeter(
+                serial="URJ00000001", consumer_number="URJ00000001", installed_at=LATER, register_wh=10_000
+            )
+        ),
+        ask(),
+    ]
+    assert run(LATER + timedelta(hours=1)) == 3
+    assert [answered(one).state for one in asked] == ["done", "done", "refused"]
+    assert asked[2].faults == [f"meter URJ00000001 hangs there only since {LATER.isoformat()}"]
+
+
+def test_two_clerks_one_meter_by_two_requests(database):
+    """One wins; the other is told what is so now."""
+    adopt(1)
+    first, second = ask(actor="anita"), ask(actor="bharat")
+    run()
+    assert (answered(first).state, answered(second).state) == ("done", "refused")
+    assert second.faults == ["meter URJ00000001 hangs nowhere"]
+    assert operations() == [("remove_meter", "anita")]
+
+
+def test_two_clerks_one_meter_in_two_transactions(database):
+    """Neither sees what the other is about to do: the database decides, and the loser gets a sentence."""
+    from django.db import connections, transaction
+    from tests.apps.street import install
+
+    from urja.apps.registry.errors import Refused
+
+    adopt(1)
+    adopt(2)
+    adopt(3)
+    remove(3, LATER)
+    remove(1, LATER)
+    remove(2, LATER)
+    told = []
+
+    def bharat():
+        try:
+            install(3, LATER, place=2)
+        except Refused as error:
+            told.extend(error.faults)
+        finally:
+            connections.close_all()
+
+    with database.connect() as watcher, transaction.atomic():
+        install(3, LATER, place=1)
+        thread = threading.Thread(target=bharat)
+        thread.start()
+        while not watcher.execute(
+            "SELECT 1 FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'", [database.name]
+        ).fetchone():
+            assert thread.is_alive()
+    thread.join()
+    assert told == ["the device hangs somewhere else at that time"]
+
+
+def test_a_key_asks_once(database):
+    from urja.apps.registry.errors import Refused
+
+    adopt(1)
+    first = ask(idempotency_key="k")
+    assert ask(idempotency_key="k").id == first.id
+    run()
+    assert ask(idempotency_key="k").state == "done"
+    with pytest.raises(Refused, match="the key k was used for another request"):
+        ask(removal(2), idempotency_key="k")
+
+
+def test_killed_between_doing_and_answering_nothing_is_done(database, monkeypatch):
+    from urja.apps.registry import requests
+
+    class Killed(BaseException):
+        """As a signal would: nobody catches it."""
+
+    def die(_operation_id):
+        raise Killed
+
+    adopt(1)
+    request = ask()
+    with monkeypatch.context() as patched:
+        patched.setattr(requests, "changes_of", die)
+        with pytest.raises(Killed):
+            run()
+    assert (answered(request).state, operations()) == ("waiting", [])
+    run()
+    assert (answered(request).state, operations()) == ("done", [("remove_meter", "clerk")])
+
+
+def test_a_request_taken_up_again_is_done_once(database):
+    """Also where somebody has put it back by hand."""
+    adopt(1)
+    request = ask()
+    run()
+    number = answered(request).operation_id
+    type(request).objects.update(state="waiting", operation_id=None)
+    run()
+    assert (answered(request).operation_id, operations()) == (number, [("remove_meter", "clerk")])
+
+
+def test_a_mistake_in_one_request_does_not_keep_the_others_waiting(database, monkeypatch):
+    from urja.apps.registry.operations import RemoveMeter
+
+    adopt(1)
+    adopt(2)
+    broken, whole = ask(), ask(removal(2))
+    carry_out = RemoveMeter.carry_out
+
+    def stumble(self, doing):
+        assert self.serial != "URJ00000001", "planted"
+        carry_out(self, doing)
+
+    monkeypatch.setattr(RemoveMeter, "carry_out", stumble)
+    assert run() == 2
+    assert (answered(broken).state, answered(whole).state) == ("refused", "done")
+    assert broken.faults == [f"it cannot be done because of a mistake in Urja itself: request {broken.id}"]
+    assert operations() == [("remove_meter", "clerk")]
+
+
+def test_who_waits_hears_at_once(database, stage):
+    from django.db import connections
+
+    from urja.apps.registry import requests
+
+    adopt(1)
+    request = ask()
+    heard = []
+
+    def wait():
+        began = time.monotonic()
+        heard.append((requests.wait_for(request.id, 60).state, time.monotonic() - began))
+        connections.close_all()
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    with database.connect() as watcher:
+        # It listens before it looks, so from here on nothing can be missed.
+        while not watcher.execute(
+            "SELECT 1 FROM pg_stat_activity WHERE datname = %s AND query LIKE 'SELECT%%registry_request%%' "
+            "AND state = 'idle'",
+            [database.name],
+        ).fetchone():
+            assert thread.is_alive()
+    assert asyncio.run(stage.run_once(LATER)).done == 1
+    thread.join()
+    ((state, waited_s),) = heard
+    assert state == "done"
+    assert waited_s < 60
+
+
+def test_who_does_not_hear_gets_it_as_it_is(database):
+    from urja.apps.registry import requests
+
+    assert requests.wait_for(ask().id, 0.05).state == "waiting"
+
+
+def test_the_rights_of_its_role_suffice_and_the_webs_do_not(database):
+    """What the web may write is the request alone; the stage's role does all the rest."""
+    from django.db import connections
+    from django.db.utils import ProgrammingError
+
+    from urja.apps.registry.operations import Undo, perform
+
+    adopt(1, credit_minor=100)
+    settings = connections["default"].settings_dict
+
+    def become(user):
+        connections.close_all()
+        settings["USER"] = user
+
+    owner = settings["USER"]
+    try:
+        become("urja_web")
+        request = ask()
+        with pytest.raises(ProgrammingError, match="permission denied"):
+            perform(removal(), recorded_at=LATER, actor="x")
+        become("urja_pipeline")
+        run()
+        assert answered(request).state == "done", request.faults
+        become("urja_web")
+        undone = ask(Undo(entry_id=request.operation_id, reason="no"))
+        become("urja_pipeline")
+        run()
+        assert answered(undone).state == "done", undone.faults
+    finally:
+        become(owner)

@@ -4,9 +4,11 @@ Several changes share a day where none touches another's law; what each must bre
 with the code as it is keep every law (the first test).
 """
 
+import itertools
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from tests.world.town_world import HOUR, Deed, Town, TownWorld
@@ -31,7 +33,7 @@ DEEDS = [
 SILENT = Deed(HOUR / 4, 3, Silence(FOR_EVER_S))
 """Whoever is behind this meter is never cut."""
 
-AFTERNOON, EVENING, MORNING, NEXT_AFTERNOON = (MONDAY + hours * HOUR for hours in (7, 14, 24.5, 30.5))
+AFTERNOON, MORNING, NEXT_AFTERNOON = (MONDAY + hours * HOUR for hours in (7, 24.5, 30.5))
 
 
 def town() -> Town:
@@ -89,7 +91,7 @@ def lines_lose_nothing(patch: Patch) -> None:
     patch.setattr(overview, "LOSS_LIMIT_PERCENT", 0)
 
 
-def an_hour_is_silence(patch: Patch) -> None:
+def hours_are_silence(patch: Patch) -> None:
     from urja.apps.readings import overview
 
     patch.setattr(overview, "SILENT_AFTER", timedelta(hours=2))
@@ -100,8 +102,6 @@ def an_hour_is_silence(patch: Patch) -> None:
 
 def credits_each_word(patch: Patch) -> None:
     """Whatever is told of a payment is a payment."""
-    import itertools
-
     from urja.apps.payments import settling
 
     real, turns = settling.ledger.request_credit, itertools.count(1)
@@ -175,38 +175,41 @@ def a_cut_is_not_read_back(patch: Patch) -> None:
 
 @dataclass(frozen=True)
 class Wrong:
-    """Changes that share a town, up to when it lives, and a word of what must contradict which law."""
+    """Changes that share a town, which laws must be contradicted in what words (a pattern), and how long it lives."""
 
     changes: tuple[Callable[[Patch], None], ...]
     broken: tuple[tuple[str, str], ...]
-    until: object = AFTERNOON
+    until: datetime = AFTERNOON
     deeds: tuple[Deed, ...] = tuple(DEEDS)
 
 
 FLAGS = "flagged_is_injected"
+MISSED, INVENTED = "{0} since .* is not flagged", "flagged for {0} since .* nobody did that"
 WRONGS = {
     "nobody looks": Wrong(
         (tampers_are_dropped, nobody_looks_for_welds, any_loss_is_lawful),
-        (
-            (FLAGS, "magnet since"),
-            (FLAGS, "cover_opened since"),
-            (FLAGS, "neutral_disturbed since"),
-            (FLAGS, "weld_or_bypass since"),
-            (FLAGS, "loss since"),
+        tuple(
+            (FLAGS, MISSED.format(kind))
+            for kind in ("magnet", "cover_opened", "neutral_disturbed", "weld_or_bypass", "loss")
         ),
     ),
-    "faults are invented": Wrong(
-        (reads_before_the_cut_count, lines_lose_nothing, an_hour_is_silence),
+    "faults are invented, and data never age": Wrong(
+        (reads_before_the_cut_count, lines_lose_nothing, hours_are_silence, data_never_age),
         (
-            (FLAGS, "flagged for weld_or_bypass"),
-            (FLAGS, "T1 is flagged for loss"),
-            (FLAGS, "flagged for silent"),
+            (FLAGS, INVENTED.format("weld_or_bypass")),
+            (FLAGS, f"T1 is {INVENTED.format('loss')}"),
+            (FLAGS, INVENTED.format("silent")),
+            ("cut_on_fresh_data", "rests on readings up to"),
         ),
-        deeds=(*DEEDS, Deed(HOUR * 3, 3, lambda now: Silence(int((now + 5 * HOUR).timestamp())))),
+        until=MORNING,
     ),
-    "money": Wrong(
-        (credits_each_word, keeps_what_went_back),
-        (("paid_is_credited_once", "credited: [("), ("returned_is_debited_once", "went back, 0 was debited")),
+    "money and the wrong method": Wrong(
+        (credits_each_word, keeps_what_went_back, a_cut_is_not_read_back),
+        (
+            ("paid_is_credited_once", r"payment pay_\w+:\d+ is not in the gateway's book; credited: "),
+            ("returned_is_debited_once", "went back, 0 was debited"),
+            ("switch_is_last_command", "is on; its last confirmed command is disconnect"),
+        ),
     ),
     "marks and notices": Wrong(
         (without("_never_cut", "_conversion", "_notices"),),
@@ -220,19 +223,12 @@ WRONGS = {
         (never_restores,),
         (("who_paid_has_light", "no light was ordered"), ("reachable_is_lit", "could be reached")),
     ),
-    "nothing is sent": Wrong(
-        (nothing_is_sent,),
-        (("reachable_obeys", "(disconnect)"),),
-    ),
-    "the wrong method": Wrong((a_cut_is_not_read_back,), (("switch_is_last_command", "is on; its last"),)),
+    "nothing is sent": Wrong((nothing_is_sent,), (("reachable_obeys", r"\(disconnect\)"),)),
     "at all hours, and silence": Wrong(
         (all_hours_are_open, silence_is_no_matter),
-        (("cut_in_its_hours", "in protected hours"), (FLAGS, "silent since")),
+        (("cut_in_its_hours", "in protected hours"), (FLAGS, MISSED.format("silent"))),
         until=MORNING,
         deeds=(*DEEDS[:-1], SILENT),
-    ),
-    "on old data": Wrong(
-        (data_never_age,), (("cut_on_fresh_data", "rests on readings up to"),), until=MORNING
     ),
     "nobody is cut": Wrong(
         (never_cuts,),
@@ -243,11 +239,8 @@ WRONGS = {
 }
 
 
-@pytest.mark.parametrize(
-    ("until", "deeds"), [(AFTERNOON, DEEDS), (NEXT_AFTERNOON, [*DEEDS, SILENT])], ids=["a day", "two"]
-)
-async def test_with_the_code_as_it_is_every_law_holds(ground, until, deeds):
-    found = await contradictions(ground, until, deeds)
+async def test_with_the_code_as_it_is_every_law_holds(ground):
+    found = await contradictions(ground, NEXT_AFTERNOON, [*DEEDS, SILENT])
     assert not any(found.values()), found
 
 
@@ -257,4 +250,6 @@ async def test_wrong_code_breaks_its_law(ground, monkeypatch, wrong):
         change(monkeypatch)
     found = await contradictions(ground, wrong.until, wrong.deeds)
     for law, words in wrong.broken:
-        assert any(words in said for said in found[law]), (law, words, found)
+        assert any(re.search(words, said) for said in found[law]), (
+            f"{law} is not contradicted by {words!r}: {found[law]}"
+        )

@@ -18,7 +18,7 @@ async def lived(ground, seed: int, hours: float) -> tuple[TownWorld, dict]:
     story = "\n".join([*town.happened, *flags.contradictions, *findings.faults, str(findings.figures)])
     assert flags.holds, story
     assert kinds == EVERY_KIND, story
-    assert town.settled, f"does not come to rest\n{story}"
+    assert town.settled, f"does not come to rest: {town.awaited}\n{story}"
     assert [law for law, holds in findings.laws.items() if not holds] == [], story
     return town, findings.figures
 

@@ -32,7 +32,7 @@ async def lived(ground, days, *, stride=1, **world) -> tuple[World, dict[str, bo
         await street.come_to_rest()
         findings = await street.examine()
     story = "\n".join([*street.happened, *findings.faults, str(findings.figures)])
-    assert street.settled, f"does not come to rest\n{story}"
+    assert street.settled, f"does not come to rest: {street.awaited}\n{story}"
     assert [law for law, holds in findings.laws.items() if not holds] == [], story
     return street, findings
 

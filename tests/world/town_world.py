@@ -347,13 +347,18 @@ class TownWorld(World):
             Displays(self.in_thread, str(ZONE)),
             Dispatch(
                 broker,
-                await broker.consume("PROGRESS"),
+                _Impatient(await broker.consume("PROGRESS")),
                 self.clock,
                 signing_key=SIGNING_KEY,
                 in_thread=self.in_thread,
             ),
             notify,
         ]
+
+    async def _start_pipeline(self, stack: contextlib.AsyncExitStack) -> None:
+        await super()._start_pipeline(stack)
+        gaps = self.loops["gaps"].stage
+        gaps._outcomes = _Impatient(gaps._outcomes)
 
     # -- living ---------------------------------------------------------------------------------------------
 
@@ -464,12 +469,13 @@ class TownWorld(World):
     def _set_clock(self, station: Station) -> None:
         """Clocks here are right; setting one would leave a doubtful interval."""
 
-    async def _done(self) -> bool:
-        return await super()._done() and await self.in_thread(self._credited)
+    async def _awaited(self) -> tuple[str, ...]:
+        return (*await super()._awaited(), *await self.in_thread(self._uncredited))
 
-    def _credited(self) -> bool:
+    def _uncredited(self) -> tuple[str, ...]:
         with self.ground.database.connect() as connection:
-            return town_laws.credited(connection, self.book())
+            agree = town_laws.credited(connection, self.book())
+        return () if agree else ("the ledger is behind the gateway's book",)
 
     # -- the laws -------------------------------------------------------------------------------------------
 
@@ -534,6 +540,16 @@ class TownWorld(World):
 
     def _journal(self) -> list[Any]:
         return read_journal(self.ground.folder / self.fleet.file.inputs)
+
+
+@dataclass(frozen=True)
+class _Impatient:
+    """A consumer that is asked when all that was under way has come: it need not wait for more."""
+
+    consumer: Any
+
+    async def fetch(self, limit: int, _wait_s: float) -> list[Any]:
+        return await self.consumer.fetch(limit, 0.01)
 
 
 def _happen(station: Station, what: Input) -> None:

@@ -36,7 +36,7 @@ from urja.meter.truth import read_truth
 from urja.meter.world import Transformer
 from urja.pipeline.stage import Session
 from urja.site.broker_process import Server
-from urja.site.laws import Findings, complete, examine
+from urja.site.laws import Findings, examine, unfinished
 from urja.site.supervisor import free_port
 from urja.stream import Broker, Kind, User, connect
 from urja.stream.codec import Records
@@ -210,6 +210,8 @@ class World:
         self.in_thread = DjangoThread()
         self.happened: list[str] = []
         self.settled = False
+        self.awaited: tuple[str, ...] = ()
+        """What the last look before it came to rest, or gave up, was still waiting for."""
         self._headend_stack = contextlib.AsyncExitStack()
         self._headend_port = free_port()
         self._dark: dict[str, int] = {}
@@ -245,7 +247,12 @@ class World:
             await self._start_headend()
             stack.push_async_callback(self._stop_headend)
             await self._start_fleet(stack)
-            yield
+            try:
+                yield
+            except Exception as error:
+                # Whatever stopped it: a seed that fails once in many times must say what it lived through.
+                error.add_note(f"{self.clock.now()}, seed {self.seed}:\n" + "\n".join(self.happened))
+                raise
 
     # -- raising --------------------------------------------------------------------------------------------
 
@@ -528,12 +535,17 @@ class World:
         return await self.loops["ingest"].stage._consumer.backlog()
 
     async def _done(self) -> bool:
-        if not self._resting:
-            return False
+        self.awaited = await self._awaited()
+        return not self.awaited
 
-        def look() -> bool:
+    async def _awaited(self) -> tuple[str, ...]:
+        """What the world still waits for, in words."""
+        if not self._resting:
+            return ("the head end has something in its hands",)
+
+        def look() -> tuple[str, ...]:
             with self.ground.database.connect() as connection:
-                return complete(connection, self.horizon, ZONE)
+                return unfinished(connection, self.horizon, ZONE)
 
         return await asyncio.to_thread(look)
 

@@ -96,51 +96,61 @@ def _in_words(findings: Iterable[verify.Finding]) -> tuple[str, ...]:
 
 def complete(connection: Connection, horizon: datetime, zone: ZoneInfo) -> bool:
     """Whether everything that was metered by `horizon` has come, is accrued, and its finished days are posted."""
+    return not unfinished(connection, horizon, zone)
+
+
+def unfinished(connection: Connection, horizon: datetime, zone: ZoneInfo) -> tuple[str, ...]:
+    """What keeps the books from being complete up to `horizon`, in words with their numbers."""
     midnights = [
         midnight
         for (valid_from,) in connection.execute("SELECT valid_from FROM registry_agreement").fetchall()
         for midnight in midnights_between(valid_from, horizon, zone)
     ]
-    closed_day = max((midnight.date() - timedelta(days=1) for midnight in midnights), default=None)
-    return not any(
+    last = max(midnights, default=None)
+    day = None if last is None else last.date() - timedelta(days=1)
+    awaited = [*_AWAITED, *(_AWAITED_AFTER_MIDNIGHT if midnights else ())]
+    counts = [
+        (_scalar(connection, query, {"horizon": horizon, "last": last, "day": day}), words)
+        for words, query in awaited
+    ]
+    return tuple(f"{count} {words}" for count, words in counts if count)
+
+
+_AWAITED: Final = (
+    (
+        "intervals are missing",
+        "SELECT count(*) FROM readings_gap WHERE closed_at IS NULL AND start_at < %(horizon)s",
+    ),
+    (
+        "accruals are behind",
         (
-            _scalar(
-                connection,
-                "SELECT count(*) FROM readings_gap WHERE closed_at IS NULL AND start_at < %s",
-                horizon,
-            ),
-            _scalar(
-                connection,
-                "SELECT count(*) FROM registry_agreement a LEFT JOIN readings_accrual r "
-                "ON r.agreement_id = a.id AND r.latest WHERE r.watermark_at IS NULL OR r.watermark_at < %s",
-                horizon,
-            ),
-            _scalar(
-                connection,
-                "SELECT (SELECT count(*) FROM ledger_credit_request WHERE posted_at IS NULL)"
-                " + (SELECT count(*) FROM ledger_debit_request WHERE posted_at IS NULL)"
-                " + (SELECT count(*) FROM payments_inbox WHERE processed_at IS NULL)"
-                " + (SELECT count(*) FROM commands_command WHERE ended_at IS NULL)",
-            ),
-            bool(midnights)
-            and _scalar(
-                connection,
-                # Read, or asked for: a meter that was dark at midnight may have no row of it.
-                "SELECT count(*) FROM registry_device_period p "
-                "LEFT JOIN readings_coverage c ON c.device_period_id = p.id "
-                "WHERE p.valid_from < %(last)s AND coalesce(c.daily_to_at, p.valid_from) < "
-                "least(%(last)s, coalesce(p.valid_to, 'infinity'))",
-                {"last": max(midnights, default=None)},
-            ),
-            closed_day is not None
-            and _scalar(
-                connection,
-                "SELECT count(*) FROM registry_agreement a LEFT JOIN ledger_close c ON c.agreement_id = a.id "
-                "WHERE c.closed_through IS NULL OR c.closed_through < %s",
-                closed_day,
-            ),
-        )
-    )
+            "SELECT count(*) FROM registry_agreement a LEFT JOIN readings_accrual r "
+            "ON r.agreement_id = a.id AND r.latest WHERE r.watermark_at IS NULL OR r.watermark_at < %(horizon)s"
+        ),
+    ),
+    ("credits wait to be posted", "SELECT count(*) FROM ledger_credit_request WHERE posted_at IS NULL"),
+    ("debits wait to be posted", "SELECT count(*) FROM ledger_debit_request WHERE posted_at IS NULL"),
+    ("webhooks wait", "SELECT count(*) FROM payments_inbox WHERE processed_at IS NULL"),
+    ("commands have no end", "SELECT count(*) FROM commands_command WHERE ended_at IS NULL"),
+)
+_AWAITED_AFTER_MIDNIGHT: Final = (
+    (
+        # Read, or asked for: a meter that was dark at midnight may have no row of it.
+        "meters' midnights are neither read nor asked for",
+        (
+            "SELECT count(*) FROM registry_device_period p LEFT JOIN readings_coverage c ON c.device_period_id = p.id "
+            "WHERE p.valid_from < %(last)s AND coalesce(c.daily_to_at, p.valid_from) < "
+            "least(%(last)s, coalesce(p.valid_to, 'infinity'))"
+        ),
+    ),
+    (
+        "accounts' days are not closed",
+        (
+            "SELECT count(*) FROM registry_agreement a LEFT JOIN ledger_close c ON c.agreement_id = a.id "
+            "WHERE c.closed_through IS NULL OR c.closed_through < %(day)s"
+        ),
+    ),
+)
 
 
 def _missing(comparison: Comparison) -> tuple[str, ...]:

@@ -26,6 +26,9 @@ _SHOWN = (
 GRANTS: dict[str, list[str]] = {
     "urja_web": [
         f"GRANT SELECT ON {_PUBLIC} TO urja_web",
+        # What a key may is not the web's to say; when it was used last is.
+        "GRANT SELECT, UPDATE (last_used_at) ON registry_token TO urja_web",
+        "GRANT SELECT ON registry_personal_read TO urja_web",
         # Not the wrapped keys: a web server has no use for them.
         f"GRANT SELECT ({_SHOWN}) ON registry_device TO urja_web",
         "GRANT INSERT ON registry_request, registry_personal_read TO urja_web",
@@ -38,6 +41,11 @@ GRANTS: dict[str, list[str]] = {
         "GRANT UPDATE ON registry_operation, registry_request, registry_revision TO urja_pipeline",
         "GRANT INSERT, UPDATE ON registry_projection TO urja_pipeline",
         "GRANT USAGE ON SEQUENCE registry_number, registry_history_id_seq TO urja_pipeline",
-        "GRANT SELECT (id, email, is_active) ON auth_user TO urja_pipeline",
+        "GRANT SELECT (id, username, email, is_active) ON auth_user TO urja_pipeline",
+        # A person's e-mail address is what they sign in with: it is corrected here too.
+        "GRANT UPDATE (username, email, first_name) ON auth_user TO urja_pipeline",
+        "GRANT SELECT (user_id), DELETE ON account_emailaddress TO urja_pipeline",
+        "GRANT SELECT ON registry_token TO urja_pipeline",
+        "GRANT EXECUTE ON FUNCTION registry_forget, registry_without, registry_plain TO urja_pipeline",
     ],
 }

@@ -48,6 +48,7 @@ from urja.apps.registry.models.places import (
     ServicePoint,
     Utility,
 )
+from urja.apps.registry.models.tokens import Token
 
 __all__ = [
     "LEVELS",
@@ -91,6 +92,7 @@ __all__ = [
     "ServicePoint",
     "StaffRole",
     "Stock",
+    "Token",
     "Tree",
     "Utility",
 ]

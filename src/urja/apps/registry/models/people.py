@@ -157,7 +157,9 @@ class PersonalRead(models.Model):
     """Somebody has read another's personal data: kept, and never changed."""
 
     id = models.BigIntegerField(primary_key=True)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    token = models.ForeignKey("registry.Token", on_delete=models.PROTECT, null=True, related_name="+")
+    """The key that was used; one that is a program's stands alone."""
     person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
     what = models.CharField(max_length=100)
     """The page or the resource."""
@@ -165,6 +167,11 @@ class PersonalRead(models.Model):
 
     class Meta:
         db_table = "registry_personal_read"
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(user__isnull=False) | Q(token__isnull=False), name="registry_read_by_somebody"
+            ),
+        ]
 
     def __str__(self) -> str:
-        return f"{self.user_id} read {self.person_id}"
+        return f"{self.user_id or self.token_id} read {self.person_id}"

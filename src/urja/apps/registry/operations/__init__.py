@@ -10,15 +10,24 @@ from urja.apps.registry.operations.adoption import (
 from urja.apps.registry.operations.doing import Change, Doing, Operation, changes_of, perform, rehearse
 from urja.apps.registry.operations.mounting import InstallMeter, RemoveMeter
 from urja.apps.registry.operations.network import PutUpTransformer, put_up_transformer
+from urja.apps.registry.operations.people import CorrectPerson, MakeNameless
 from urja.apps.registry.operations.projecting import project_all_again
+from urja.apps.registry.operations.staff import Dismiss, Employ, dismiss, employ
+from urja.apps.registry.operations.tokens import IssueToken, RevokeToken
 from urja.apps.registry.operations.undoing import Undo
 
 ALL: tuple[type[Operation], ...] = (
     Adoption,
+    CorrectPerson,
+    Dismiss,
+    Employ,
     Hanging,
     InstallMeter,
+    IssueToken,
+    MakeNameless,
     PutUpTransformer,
     RemoveMeter,
+    RevokeToken,
     Undo,
 )
 """Every operation there is: the API, the table of roles and the stage `register` go by it."""
@@ -32,15 +41,23 @@ __all__ = [
     "Adopted",
     "Adoption",
     "Change",
+    "CorrectPerson",
+    "Dismiss",
     "Doing",
+    "Employ",
     "Hanging",
     "InstallMeter",
+    "IssueToken",
+    "MakeNameless",
     "Operation",
     "PutUpTransformer",
     "RemoveMeter",
+    "RevokeToken",
     "Undo",
     "adopt_meter",
     "changes_of",
+    "dismiss",
+    "employ",
     "hang_network_meter",
     "perform",
     "project_all_again",

@@ -1,0 +1,377 @@
+"""Who asks, what they may, and where: the table of roles meets employments, accounts and keys.
+
+A `Caller` is somebody signed in or a key to the API, with what they are and where. For each act of the table it has
+an `Area` or none; queries take the area as a condition, operations are judged by the things they name. What lies
+outside of the area does not exist for the caller: they are told the same as of a thing that is not there.
+"""
+
+# ruff: noqa: S611  (statements are constants of this module; values travel as parameters)
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+from django.db.models import Q, QuerySet
+from django.db.models.expressions import RawSQL
+
+from urja.apps.registry.errors import RegistryError
+from urja.apps.registry.models import (
+    AccessRole,
+    AccountAccess,
+    Agreement,
+    AuditEntry,
+    Device,
+    DevicePeriod,
+    Employment,
+    Node,
+    Person,
+    PersonalRead,
+    Placement,
+    Premise,
+    ServicePoint,
+    Token,
+    Tree,
+)
+from urja.apps.registry.operations.doing import Operation, next_number
+from urja.apps.registry.roles import Role, may, scope_covers, who_may, writing
+
+
+class NotAllowed(RegistryError):  # noqa: N818 - as `urja.apps.registry.errors`
+    """No role of the caller may do that, or the key's scopes do not reach so far; the message says which."""
+
+
+class OutOfArea(RegistryError):  # noqa: N818
+    """The thing is not where the caller may: to them it does not exist."""
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """Where somebody may: everywhere, under nodes of the administration, in premises, or on accounts of their own."""
+
+    everywhere: bool = False
+    nodes: frozenset[int] = frozenset()
+    premises: frozenset[int] = frozenset()
+    accounts: frozenset[int] = frozenset()
+    person_id: int | None = None
+    """Themselves."""
+
+    def __or__(self, other: "Area") -> "Area":
+        return Area(
+            self.everywhere or other.everywhere,
+            self.nodes | other.nodes,
+            self.premises | other.premises,
+            self.accounts | other.accounts,
+            self.person_id or other.person_id,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody who asks. `scopes` narrow what a key may; somebody who is signed in has none to be narrowed by."""
+
+    user_id: int | None
+    token_id: int | None = None
+    grants: tuple[tuple[Role, Area], ...] = ()
+    scopes: tuple[str, ...] | None = None
+    person_id: int | None = None
+
+    @property
+    def roles(self) -> list[Role]:
+        return sorted({role for role, _ in self.grants}, key=list(Role).index)
+
+    @property
+    def actor(self) -> str:
+        """As audit and requests name them; `caller_of` reads it again."""
+        names = [("user", self.user_id), ("token", self.token_id)]
+        return " ".join(f"{kind} {number}" for kind, number in names if number is not None)
+
+    def lacks_scope(self, act: str) -> bool:
+        return self.scopes is not None and not any(scope_covers(scope, act) for scope in self.scopes)
+
+    def area(self, act: str) -> Area | None:
+        """Where they may; None where they may nowhere."""
+        if self.lacks_scope(act):
+            return None
+        found = None
+        for role, area in self.grants:
+            if may(role, act):
+                found = area if found is None else found | area
+        return found
+
+    def must(self, act: str) -> Area:
+        """Where they may; raises NotAllowed, which says what is missing."""
+        area = self.area(act)
+        if area is not None:
+            return area
+        if self.lacks_scope(act):
+            raise NotAllowed(
+                f"the key does not reach so far: it has {_listed(self.scopes or ())}, and this takes {act}; "
+                "ask for another one"
+            )
+        able = who_may(act)
+        if not able:
+            raise NotAllowed(f"{act} is done by a command on the machine itself, by nobody from here")
+        raise NotAllowed(f"{act} is for {_listed(able)}; you are here as {_listed(self.roles) or 'nobody'}")
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names)
+
+
+# -- who somebody is -----------------------------------------------------------------------------------------
+
+
+def caller_of_user(user_id: int, at: datetime) -> Caller:
+    """Somebody by what they are at an instant: their employments, and the accounts of their own."""
+    grants = [(Role(held.role), _area(held)) for held in employments(user_id, at)]
+    person_id = None
+    own: dict[Role, set[int]] = {}
+    for access in AccountAccess.objects.filter(person__user_id=user_id):
+        person_id = access.person_id
+        role = Role.CONSUMER if access.role == AccessRole.OWNER else Role.MEMBER
+        own.setdefault(role, set()).add(access.account_id)
+    grants += [(role, Area(accounts=frozenset(ids), person_id=person_id)) for role, ids in own.items()]
+    return Caller(user_id, grants=tuple(grants), person_id=person_id)
+
+
+def caller_of_token(token: Token, at: datetime) -> Caller:
+    """A key by what it is: its owner, or the role that it was given, within its scopes."""
+    scopes = tuple(token.scopes)
+    if token.user_id is not None:
+        return replace(caller_of_user(token.user_id, at), token_id=token.id, scopes=scopes)
+    return Caller(None, token.id, ((Role(token.role or ""), _area(token)),), scopes)
+
+
+def caller_of(actor: str, at: datetime) -> Caller | None:
+    """Whoever a request names, as they are at an instant; None where they are nobody any more."""
+    words = actor.split()
+    named = dict(zip(words[::2], words[1::2], strict=False))
+    if "token" in named:
+        token = Token.objects.filter(id=named["token"], revoked_at=None).select_related("user").first()
+        if token is None or (token.user is not None and not token.user.is_active):
+            return None
+        return caller_of_token(token, at)
+    return caller_of_user(int(named["user"]), at) if "user" in named else None
+
+
+def employments(user_id: int, at: datetime) -> QuerySet[Employment]:
+    """What somebody is employed as at an instant; nobody who may not sign in is employed."""
+    return Employment.objects.filter(
+        Q(valid_to=None) | Q(valid_to__gt=at), user_id=user_id, user__is_active=True, valid_from__lte=at
+    ).order_by("id")
+
+
+def _area(held: Employment | Token) -> Area:
+    if held.node_id is not None:
+        return Area(nodes=frozenset({held.node_id}))
+    if held.premise_id is not None:
+        return Area(premises=frozenset({held.premise_id}))
+    return Area(everywhere=True)
+
+
+# -- where things are ----------------------------------------------------------------------------------------
+
+_NODES = """
+WITH RECURSIVE node AS (
+    SELECT unnest(%s::bigint[]) AS id
+    UNION
+    SELECT p.node_id FROM registry_node_period p JOIN node ON node.id = p.parent_id
+    WHERE p.valid_from <= %s AND coalesce(p.valid_to, 'infinity') > %s
+) SELECT id FROM node
+"""
+_PREMISES = """
+WITH RECURSIVE premise AS (
+    SELECT unnest(%s::bigint[]) AS id
+    UNION
+    SELECT m.id FROM registry_premise m JOIN premise ON premise.id = m.parent_id
+) SELECT id FROM premise
+"""
+_DEVICES_OF_ACCOUNTS = """
+SELECT p.device_id FROM registry_device_period p JOIN registry_agreement a ON a.service_point_id = p.service_point_id
+WHERE a.account_id = ANY(%s)
+    AND p.valid_from < coalesce(a.valid_to, 'infinity') AND a.valid_from < coalesce(p.valid_to, 'infinity')
+"""
+
+
+def premises(area: Area, path: str = "id") -> Q:
+    """The premises of an area, with their parts."""
+    if area.everywhere:
+        return Q()
+    return Q(**{f"{path}__in": RawSQL(_PREMISES, [list(area.premises)])})
+
+
+def places(area: Area, at: datetime, path: str = "id") -> Q:
+    """Service points in an area at an instant; those of one's own accounts whenever that was."""
+    if area.everywhere:
+        return Q()
+    found = Q(pk__in=[])
+    if area.nodes or area.premises:
+        found |= Q(**{f"{path}__in": _staffed(area, at)})
+    if area.accounts:
+        own = Agreement.objects.filter(account_id__in=area.accounts).values("service_point_id")
+        found |= Q(**{f"{path}__in": own})
+    return found
+
+
+def _staffed(area: Area, at: datetime) -> QuerySet[ServicePoint, Any]:
+    """Service points under nodes and in premises."""
+    placed = Placement.objects.filter(
+        Q(valid_to=None) | Q(valid_to__gt=at),
+        tree=Tree.ADMINISTRATION,
+        valid_from__lte=at,
+        node_id__in=RawSQL(_NODES, [list(area.nodes), at, at]),
+    )
+    there = Q(id__in=placed.values("service_point_id")) | premises(area, "premise_id")
+    return ServicePoint.objects.filter(there).values("id")
+
+
+def agreements(area: Area, at: datetime, path: str = "") -> Q:
+    """Agreements at the places of an area; of one's own accounts alone, and not those of who lived there before."""
+    if area.everywhere:
+        return Q()
+    found = Q(**{f"{path}account_id__in": area.accounts})
+    if area.nodes or area.premises:
+        found |= Q(**{f"{path}service_point_id__in": _staffed(area, at)})
+    return found
+
+
+def people(area: Area, at: datetime) -> Q:
+    """Who has or had a supply in an area; of one's own accounts only oneself."""
+    if area.everywhere:
+        return Q()
+    found = Q(id=area.person_id)
+    if area.nodes or area.premises:
+        there = Agreement.objects.filter(service_point_id__in=_staffed(area, at))
+        found |= Q(id__in=there.exclude(customer=None).values("customer_id"))
+        found |= Q(
+            id__in=AccountAccess.objects.filter(account_id__in=there.values("account_id")).values("person_id")
+        )
+    return found
+
+
+def devices(area: Area, at: datetime) -> Q:
+    """Devices that hang in an area; of one's own accounts those that have measured for them."""
+    if area.everywhere:
+        return Q()
+    found = Q(pk__in=[])
+    if area.nodes or area.premises:
+        hanging = DevicePeriod.objects.filter(valid_to=None, service_point_id__in=_staffed(area, at))
+        found |= Q(id__in=hanging.values("device_id"))
+    if area.accounts:
+        found |= Q(id__in=RawSQL(_DEVICES_OF_ACCOUNTS, [list(area.accounts)]))
+    return found
+
+
+# -- judging an operation ------------------------------------------------------------------------------------
+
+
+def judge(caller: Caller, operation: Operation, at: datetime) -> None:
+    """Raise NotAllowed where no role of the caller may do it, OutOfArea where the things it names are elsewhere.
+
+    Who is limited to an area must name something in it and nothing outside; what hangs nowhere, such as a meter in
+    stock, is neither. An operation that names no thing there is, is for who may everywhere.
+    """
+    area = caller.must(writing(operation.kind()))
+    if area.everywhere:
+        return
+    inside = [said for said in _where(operation, area, at) if said is not None]
+    if not inside or not all(inside):
+        raise OutOfArea
+
+
+type _Where = Callable[[Any, Area, datetime], bool | None]
+"""Whether the thing of a natural key is in an area; None where it is nowhere."""
+
+
+def _where(operation: Operation, area: Area, at: datetime) -> Iterator[bool | None]:
+    for name in operation.__struct_fields__:
+        value = getattr(operation, name)
+        if name in NAMES and value not in (None, "", msgspec.UNSET):
+            for key in value if isinstance(value, list | tuple) else (value,):
+                yield NAMES[name](key, area, at)
+
+
+def _connection(number: str, area: Area, at: datetime) -> bool | None:
+    return _is_in(ServicePoint.objects.filter(consumer_number=number), places(area, at))
+
+
+def _device(serial: str, area: Area, at: datetime) -> bool | None:
+    hanging = DevicePeriod.objects.filter(valid_to=None).values("device_id")
+    return _is_in(Device.objects.filter(serial=serial, id__in=hanging), devices(area, at))
+
+
+def _person(named: object, area: Area, at: datetime) -> bool | None:
+    return _is_in(people_named(named), people(area, at))
+
+
+def _account(account_id: int, area: Area, at: datetime) -> bool | None:
+    return _is_in(Agreement.objects.filter(account_id=account_id), agreements(area, at))
+
+
+def _agreement(agreement_id: int, area: Area, at: datetime) -> bool | None:
+    return _is_in(Agreement.objects.filter(id=agreement_id), agreements(area, at))
+
+
+def _premise(named: object, area: Area, at: datetime) -> bool | None:  # noqa: ARG001
+    key = Q(code=str(named)) | Q(id=named if isinstance(named, int) else None)
+    return _is_in(Premise.objects.filter(key), premises(area))
+
+
+def _section(code: str, area: Area, at: datetime) -> bool | None:
+    nodes = Node.objects.filter(tree=Tree.ADMINISTRATION, code=code)
+    return _is_in(nodes, Q(id__in=RawSQL(_NODES, [list(area.nodes), at, at])))
+
+
+def _entry(entry_id: int, area: Area, at: datetime) -> bool | None:
+    return _is_in(AuditEntry.objects.filter(id=entry_id), places(area, at, "service_point_id"))
+
+
+def _is_in(things: QuerySet[Any], condition: Q) -> bool | None:
+    """None where there is no such thing, or none that hangs anywhere."""
+    ids = set(things.values_list("pk", flat=True))
+    return set(things.filter(condition).values_list("pk", flat=True)) == ids if ids else None
+
+
+NAMES: Final[dict[str, _Where]] = {
+    "consumer_number": _connection,
+    "other_consumer_number": _connection,
+    "serial": _device,
+    "old_serial": _device,
+    "new_serial": _device,
+    "other_serial": _device,
+    "person": _person,
+    "account_id": _account,
+    "agreement_id": _agreement,
+    "premise": _premise,
+    "section": _section,
+    "entry_id": _entry,
+}
+"""Fields of operations that name a thing which is somewhere."""
+
+
+def people_named(named: object) -> QuerySet[Person]:
+    """The person of a number or an e-mail address."""
+    text = str(named).strip()
+    if text.isdecimal():
+        return Person.objects.filter(id=int(text)) if len(text) < 19 else Person.objects.none()
+    return Person.objects.filter(email__iexact=text) if text else Person.objects.none()
+
+
+# -- what was read of whom -----------------------------------------------------------------------------------
+
+
+def note_reads(caller: Caller, person_ids: Iterable[int], what: str, at: datetime) -> None:
+    """Write down that somebody reads personal data of others, before they are answered; their own is theirs."""
+    PersonalRead.objects.bulk_create(
+        PersonalRead(
+            id=next_number(),
+            user_id=caller.user_id,
+            token_id=caller.token_id,
+            person_id=person_id,
+            what=what,
+            read_at=at,
+        )
+        for person_id in sorted(set(person_ids) - {caller.person_id})
+    )

@@ -1,0 +1,150 @@
+"""What names a person is put right, or taken away for good. Money and readings know only the number."""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.db import connection
+from django.db.models import Q
+from msgspec import UNSET, UnsetType
+
+from urja.apps.registry.models import PHONE, Agreement, Employment, Person
+from urja.apps.registry.operations.doing import Doing, Operation
+
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_PERSONAL = ("name", "email", "phone", "language", "address")
+
+
+def version_of(person: Person) -> str:
+    """Another one whenever what is known of a person has changed."""
+    known = [getattr(person, name) for name in (*_PERSONAL, "nameless_at")]
+    return sha256(repr(known).encode()).hexdigest()[:16]
+
+
+class CorrectPerson(Operation, kw_only=True):
+    """Put right what is known of a person. What is left out stays; a new e-mail address is what they sign in with."""
+
+    person: int
+    name: str | UnsetType = UNSET
+    email: str | UnsetType = UNSET
+    phone: str | UnsetType | None = UNSET
+    """As people write it: 98123 45678, 98123-45678."""
+    language: str | UnsetType = UNSET
+    address: str | UnsetType = UNSET
+    """Where letters go, if not to the premise."""
+    seen: str = ""
+    """The version that was looked at (`version` of the person): where it is another one by now, nothing is done."""
+
+    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+        person = Person.objects.select_for_update(of=("self",)).filter(id=self.person).first()
+        if person is None:
+            yield f"there is no person {self.person}"
+            return
+        if person.nameless_at is not None:
+            yield f"person {self.person} was made nameless on {person.nameless_at:%Y-%m-%d}: there is nothing to put right"
+        if self.seen and self.seen != version_of(person):
+            yield f"person {self.person} has changed since version {self.seen}: read it again, then correct it"
+        given = self._given()
+        if not given:
+            yield f"say what to put right: {', '.join(_PERSONAL)}"
+        if "name" in given and not given["name"].strip():
+            yield "a person has a name; make_nameless takes it away"
+        if given.get("phone") and not re.fullmatch(PHONE, given["phone"]):
+            yield f"a telephone number has 8 to 15 digits, with a plus before them or not; {self.phone!r} has not"
+        languages = [code for code, _ in settings.LANGUAGES]
+        if "language" in given and given["language"] not in languages:
+            yield f"the language is {' or '.join(languages)}, not {self.language!r}"
+        yield from self._faults_of_email(person, given)
+
+    def _faults_of_email(self, person: Person, given: dict[str, Any]) -> Iterator[str]:
+        email = given.get("email")
+        if email is None or (email == "" and person.user_id is None):
+            return
+        if not _EMAIL.fullmatch(email):
+            yield f"{self.email!r} is not an e-mail address"
+        others = get_user_model().objects.filter(Q(email=email) | Q(username=email))
+        if others.exclude(id=person.user_id).exists():
+            yield f"somebody else signs in with {email}"
+
+    def carry_out(self, doing: Doing) -> None:
+        person = Person.objects.get(id=self.person)
+        given = self._given()
+        doing.change(person, **given)
+        if person.user_id is not None and ("email" in given or "name" in given):
+            values = {"first_name": person.name[:150]}
+            if "email" in given:
+                values |= {"email": person.email, "username": person.email}
+                with connection.cursor() as cursor:
+                    # A proof of the old address is none of the new one, and would go on opening the account.
+                    cursor.execute("DELETE FROM account_emailaddress WHERE user_id = %s", [person.user_id])
+            get_user_model().objects.filter(id=person.user_id).update(**values)
+        doing.outcome["person_id"] = person.id
+
+    def _given(self) -> dict[str, Any]:
+        """What is to be put right, as it is kept."""
+        given = {name: getattr(self, name) for name in _PERSONAL if getattr(self, name) is not UNSET}
+        if given.get("phone"):
+            given["phone"] = re.sub(r"[\s()-]", "", given["phone"])
+        if given.get("email"):
+            given["email"] = given["email"].strip().lower()
+        return given
+
+
+class MakeNameless(Operation, kw_only=True):
+    """Take away for good what names a person: here, in the history, and in what was asked for; they sign in no more.
+
+    Their accounts, money and readings stay as they are, under a number that leads to nobody.
+    """
+
+    undoable: ClassVar[bool] = False
+
+    person: int
+
+    def faults(self, doing: Doing) -> Iterator[str]:
+        person = Person.objects.select_for_update(of=("self",)).filter(id=self.person).first()
+        if person is None:
+            yield f"there is no person {self.person}"
+            return
+        if person.nameless_at is not None:
+            yield f"person {self.person} was made nameless on {person.nameless_at:%Y-%m-%d}"
+        for agreement in _standing(person, doing.recorded_at):
+            yield (
+                f"person {self.person} has the supply {agreement.service_point} since "
+                f"{agreement.valid_from:%Y-%m-%d}: it must have ended first"
+            )
+        for held in _employed(person, doing.recorded_at):
+            yield f"person {self.person} works here as {held.role}: dismiss them first"
+
+    def carry_out(self, doing: Doing) -> None:
+        person = Person.objects.get(id=self.person)
+        doing.change(person, name="", email="", phone=None, address="", nameless_at=doing.recorded_at)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT registry_forget(%s)", [person.id])
+        doing.outcome["person_id"] = person.id
+
+
+def _standing(person: Person, at: datetime) -> list[Agreement]:
+    """Agreements of a person that hold at an instant or will."""
+    return list(
+        Agreement.objects.filter(
+            Q(valid_to=None) | Q(valid_to__gt=at),
+            Q(customer=person) | Q(account__accesses__person=person, account__accesses__role="owner"),
+        )
+        .select_related("service_point")
+        .distinct()
+        .order_by("id")
+    )
+
+
+def _employed(person: Person, at: datetime) -> list[Employment]:
+    if person.user_id is None:
+        return []
+    return list(
+        Employment.objects.filter(Q(valid_to=None) | Q(valid_to__gt=at), user_id=person.user_id).order_by(
+            "id"
+        )
+    )

@@ -1,0 +1,147 @@
+"""Who works here, as what and where. Done by commands on the machine itself: a web server gives nobody a role."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from urja.apps.registry.models import LEVELS, Employment, Node, Premise, StaffRole, Tree
+from urja.apps.registry.operations.doing import Doing, Operation, next_number, perform
+
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_LEVELS = tuple(level.value for level in LEVELS[Tree.ADMINISTRATION])
+
+
+class Employ(Operation, kw_only=True):
+    """Give somebody a role: everywhere, or in an area. Who is not known by the address is made; they sign in by a code."""
+
+    email: str
+    name: str
+    role: str
+    area: str = ""
+    """`subdivision North-2`, a level of the administration and a code; `premise NEEM-1`, a society; empty: everywhere."""
+
+    def faults(self, doing: Doing) -> Iterator[str]:
+        if not _EMAIL.fullmatch(self.email.strip()):
+            yield f"{self.email!r} is not an e-mail address"
+        yield from faults_of_role(self.role, self.area)
+        if held(self.email, self.role, self.area, doing.recorded_at).exists():
+            yield f"{self.email} is employed as {self.role} there already"
+
+    def carry_out(self, doing: Doing) -> None:
+        user = user_of(self.email) or _make_user(self, doing)
+        employment = Employment.objects.create(
+            id=next_number(),
+            user=user,
+            role=self.role,
+            valid_from=doing.recorded_at,
+            **found_area(self.area).columns,
+            **doing.stamp,
+        )
+        doing.outcome |= {"employment_id": employment.id, "user_id": user.pk}
+
+
+class Dismiss(Operation, kw_only=True):
+    """Take a role away from now on; what somebody may see as a consumer stays."""
+
+    email: str
+    role: str
+    area: str = ""
+
+    def faults(self, doing: Doing) -> Iterator[str]:
+        yield from faults_of_role(self.role, self.area)
+        if not held(self.email, self.role, self.area, doing.recorded_at).exists():
+            yield f"{self.email} is not employed as {self.role} {self.area or 'everywhere'}"
+
+    def carry_out(self, doing: Doing) -> None:
+        for employment in held(self.email, self.role, self.area, doing.recorded_at):
+            doing.change(employment, valid_to=doing.recorded_at)
+            doing.outcome["employment_id"] = employment.id
+
+
+def employ(email: str, name: str, role: str, area: str = "", *, recorded_at: datetime, actor: str) -> Any:
+    """The user with the role, as `Employ` gives it; who has it already has it. Raises Refused."""
+    with transaction.atomic():
+        if not held(email, role, area, recorded_at).exists():
+            perform(
+                Employ(email=email, name=name, role=role, area=area), recorded_at=recorded_at, actor=actor
+            )
+        return user_of(email)
+
+
+def dismiss(email: str, role: str, area: str = "", *, recorded_at: datetime, actor: str) -> None:
+    """As `Dismiss`; raises Refused where they have no such role."""
+    perform(Dismiss(email=email, role=role, area=area), recorded_at=recorded_at, actor=actor)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedArea:
+    """What an area's words stand for."""
+
+    node: Node | None = None
+    premise: Premise | None = None
+    fault: str = ""
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        return {"node": self.node, "premise": self.premise}
+
+
+def found_area(words: str) -> NamedArea:
+    """The node or premise of an area's words; a fault where there is none."""
+    if not words:
+        return NamedArea()
+    kind, _, code = words.strip().partition(" ")
+    if kind == "premise":
+        premise = Premise.objects.filter(Q(code=code) | _of_number(code)).first()
+        return NamedArea(premise=premise, fault="" if premise else f"there is no premise {code!r}")
+    if kind in _LEVELS:
+        node = Node.objects.filter(tree=Tree.ADMINISTRATION, level=kind, code=code).first()
+        return NamedArea(node=node, fault="" if node else f"there is no {kind} {code!r}")
+    return NamedArea(fault=f"an area is {', '.join(_LEVELS)} or premise, and a code; not {words!r}")
+
+
+def _of_number(code: str) -> Q:
+    return Q(id=int(code)) if code.isdecimal() and len(code) < 19 else Q(pk__in=[])
+
+
+def faults_of_role(role: str, area: str) -> Iterator[str]:
+    """What is wrong with a role in an area."""
+    if role not in StaffRole.values:
+        yield f"a role is {', '.join(StaffRole.values)}, not {role!r}"
+    found = found_area(area)
+    if found.fault:
+        yield found.fault
+    elif role == StaffRole.SECRETARY and found.premise is None:
+        yield "a secretary is one of a society: name its premise"
+
+
+def held(email: str, role: str, area: str, at: datetime) -> QuerySet[Employment]:
+    """Somebody's employment in a role and an area, that holds at an instant or will."""
+    return Employment.objects.filter(
+        Q(valid_to=None) | Q(valid_to__gt=at),
+        user__email__iexact=email.strip(),
+        role=role,
+        **found_area(area).columns,
+    )
+
+
+def user_of(email: str) -> Any:
+    """Who signs in with an address; None where nobody does."""
+    return get_user_model().objects.filter(email__iexact=email.strip()).order_by("id").first()
+
+
+def _make_user(asked: Employ, doing: Doing) -> Any:
+    email = asked.email.strip().lower()
+    user = get_user_model()(
+        username=email, email=email, first_name=asked.name[:150], date_joined=doing.recorded_at
+    )
+    # People sign in by a code; there is no password to guess.
+    user.set_unusable_password()
+    user.save()
+    return user

@@ -1,0 +1,94 @@
+"""Keys to the API are given out and taken back; by commands on the machine itself, as roles are."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import ClassVar
+
+from urja.apps.registry.models import Token
+from urja.apps.registry.operations.doing import Doing, Operation, next_number
+from urja.apps.registry.operations.staff import faults_of_role, found_area, user_of
+from urja.apps.registry.roles import TABLE
+
+
+class IssueToken(Operation, kw_only=True):
+    """Make a key known: somebody's, who may as they may, or a program's with one role. Of the key comes its hash."""
+
+    secret: ClassVar[frozenset[str]] = frozenset({"digest"})
+    undoable: ClassVar[bool] = False
+
+    name: str
+    prefix: str
+    digest: bytes
+    scopes: list[str]
+    expires_at: datetime
+    """By the wall clock."""
+    per_minute: int
+    email: str | None = None
+    role: str | None = None
+    area: str = ""
+
+    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+        if not self.name.strip():
+            yield "a key has a name, by which people know what it is for"
+        if Token.objects.filter(name=self.name).exists():
+            yield f"there is a key {self.name!r} already"
+        if (self.email is None) == (self.role is None):
+            yield "a key is somebody's or has a role of its own: name one of the two"
+        elif self.email is not None:
+            if user_of(self.email) is None:
+                yield f"nobody signs in with {self.email}"
+            if self.area:
+                yield "somebody's key reaches as far as they do: it has no area of its own"
+        else:
+            yield from faults_of_role(self.role or "", self.area)
+        if self.per_minute < 1:
+            yield f"a key that may ask {self.per_minute} times a minute opens nothing"
+        yield from _faults_of_scopes(self.scopes)
+
+    def carry_out(self, doing: Doing) -> None:
+        token = Token.objects.create(
+            id=next_number(),
+            name=self.name,
+            prefix=self.prefix,
+            digest=self.digest,
+            user=None if self.email is None else user_of(self.email),
+            role=self.role,
+            scopes=self.scopes,
+            per_minute=self.per_minute,
+            expires_at=self.expires_at,
+            **found_area(self.area).columns,
+            **doing.stamp,
+        )
+        doing.outcome["token_id"] = token.id
+
+
+class RevokeToken(Operation, kw_only=True):
+    """A key opens nothing any more, from now on."""
+
+    undoable: ClassVar[bool] = False
+
+    prefix: str
+
+    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+        token = Token.objects.filter(prefix=self.prefix).first()
+        if token is None:
+            yield f"there is no key {self.prefix}"
+        elif token.revoked_at is not None:
+            yield f"key {self.prefix} was revoked on {token.revoked_at:%Y-%m-%d}"
+
+    def carry_out(self, doing: Doing) -> None:
+        token = Token.objects.get(prefix=self.prefix)
+        doing.change(token, revoked_at=doing.recorded_at)
+        doing.outcome["token_id"] = token.id
+
+
+def _faults_of_scopes(scopes: list[str]) -> Iterator[str]:
+    if not scopes:
+        yield "a key without scopes opens nothing: give it some, such as read:usage_point"
+    for scope in scopes:
+        if scope in {"read:*", "write:*"}:
+            continue
+        if scope not in TABLE:
+            yield f"there is no scope {scope!r}; urja token scopes lists them"
+        elif not TABLE[scope]:
+            yield f"{scope} is done by a command on the machine itself: no key carries it"

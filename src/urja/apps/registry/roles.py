@@ -1,0 +1,106 @@
+"""Who may do what: one table of roles over operations and reads.
+
+A cell says whether a role may; *where* is said by the employment's area, or for consumers and household members by
+their own accounts (`access`). Nothing is allowed that has no row: a test holds the table to `operations.ALL`. The
+names are the scopes of tokens too: `read:load_curve`, `write:install_meter`.
+"""
+
+from enum import StrEnum
+from typing import Final
+
+
+class Role(StrEnum):
+    """What somebody is to the utility: the staff roles of `Employment`, and what `AccountAccess` gives."""
+
+    CONSUMER = "consumer"
+    """Owner of an account."""
+    MEMBER = "member"
+    """Of the household of an account."""
+    SECRETARY = "secretary"
+    CLERK = "clerk"
+    FIELD_ENGINEER = "field_engineer"
+    CONTROL_ROOM = "control_room"
+    REVENUE_OFFICER = "revenue_officer"
+    AUDITOR = "auditor"
+    ADMINISTRATOR = "administrator"
+
+
+class Read(StrEnum):
+    """What can be read, as tokens and the table name it."""
+
+    PERSON = "read:person"
+    """Name, telephone number, e-mail and postal address; also all of it in one file."""
+    USAGE_POINT = "read:usage_point"
+    DEVICE = "read:device"
+    AGREEMENT = "read:agreement"
+    LOAD_CURVE = "read:load_curve"
+    TOTALS = "read:totals"
+    """Energy of whole months by flat, tower, common area and bulk supply."""
+    LEDGER = "read:ledger"
+    AUDIT = "read:audit"
+    PERSONAL_READS = "read:personal_reads"
+    """Who has read whose personal data."""
+    WORK_ORDERS = "read:work_orders"
+    STOCK = "read:stock"
+    TARIFFS = "read:tariffs"
+    OVERVIEW = "read:overview"
+    """The control room's page, which shows the whole utility."""
+
+
+def _roles(names: str) -> frozenset[Role]:
+    return frozenset(Role(name) for name in names.split())
+
+
+_EVERYBODY = frozenset(Role)
+_AT_THE_BOX: Final[frozenset[Role]] = frozenset()
+"""Nobody by a request: what gives rights or carries keys is done by a command at the box alone."""
+
+TABLE: Final[dict[str, frozenset[Role]]] = {
+    Read.PERSON: _roles("consumer member clerk field_engineer revenue_officer auditor administrator"),
+    Read.USAGE_POINT: _EVERYBODY,
+    Read.DEVICE: _roles(
+        "consumer member clerk field_engineer control_room revenue_officer auditor administrator"
+    ),
+    Read.AGREEMENT: _roles("consumer member clerk control_room revenue_officer auditor administrator"),
+    Read.LOAD_CURVE: _roles("consumer member clerk revenue_officer auditor"),
+    Read.TOTALS: _roles("secretary clerk control_room revenue_officer auditor administrator"),
+    Read.LEDGER: _roles("consumer member clerk revenue_officer auditor"),
+    Read.AUDIT: _roles("clerk revenue_officer auditor administrator"),
+    Read.PERSONAL_READS: _roles("auditor"),
+    Read.WORK_ORDERS: _roles("clerk field_engineer control_room auditor administrator"),
+    Read.STOCK: _roles("clerk field_engineer auditor administrator"),
+    Read.TARIFFS: _EVERYBODY,
+    Read.OVERVIEW: _roles("control_room administrator"),
+    # Operations, by the subject that their file has.
+    "write:adoption": _AT_THE_BOX,
+    "write:hanging": _AT_THE_BOX,
+    "write:install_meter": _roles("clerk field_engineer"),
+    "write:remove_meter": _roles("clerk field_engineer"),
+    "write:put_up_transformer": _roles("clerk administrator"),
+    "write:correct_person": _roles("consumer clerk administrator"),
+    "write:make_nameless": _roles("administrator"),
+    "write:employ": _AT_THE_BOX,
+    "write:dismiss": _AT_THE_BOX,
+    "write:issue_token": _AT_THE_BOX,
+    "write:revoke_token": _AT_THE_BOX,
+}
+
+
+def writing(kind: str) -> str:
+    """The name of an operation in the table and in scopes."""
+    return f"write:{kind}"
+
+
+def may(role: Role, act: str) -> bool:
+    """Whether a role may, somewhere. What is not in the table nobody may."""
+    return role in TABLE.get(act, frozenset())
+
+
+def who_may(act: str) -> list[Role]:
+    """The roles that may, in the table's order."""
+    return [role for role in Role if may(role, act)]
+
+
+def scope_covers(scope: str, act: str) -> bool:
+    """Whether a token's scope names an act: itself, or `read:*` and `write:*` for all of a kind."""
+    return scope == act or scope == f"{act.partition(':')[0]}:*"

@@ -1,0 +1,266 @@
+"""Personal data is put right and taken away; money and readings do not notice."""
+
+from datetime import timedelta
+
+import pytest
+from tests.apps import street
+from tests.apps.street import START, adopt, by_hand
+
+LATER = START + timedelta(days=3)
+
+
+def perform(operation, at=LATER):
+    from urja.apps.registry.operations import perform
+
+    return perform(operation, recorded_at=at, actor="test")
+
+
+def person_of(made):
+    from urja.apps.registry.models import Person
+
+    return Person.objects.get(user_id=made.user_id)
+
+
+def test_what_is_given_is_put_right_and_the_rest_stays(database):
+    from urja.apps.registry.models import History
+    from urja.apps.registry.operations import CorrectPerson
+
+    person = person_of(adopt(1, phone="98123 45678"))
+    entry = perform(CorrectPerson(person=person.id, name="Asha Devi", phone="98-123-00000", language="hi"))
+    person.refresh_from_db()
+    assert (person.name, person.phone, person.language) == ("Asha Devi", "9812300000", "hi")
+    assert (person.email, person.user.first_name) == ("person1@example.org", "Asha Devi")
+    (before,) = History.objects.filter(operation_id=entry.id)
+    assert (before.row["name"], before.row["phone"]) == ("Person 1", "9812345678")
+
+
+def test_a_new_address_is_what_they_sign_in_with(database):
+    from allauth.account.models import EmailAddress
+
+    from urja.apps.registry.operations import CorrectPerson
+
+    person = person_of(adopt(1))
+    EmailAddress.objects.create(user=person.user, email="person1@example.org", verified=True, primary=True)
+    perform(CorrectPerson(person=person.id, email=" Asha@Example.org "))
+    person.user.refresh_from_db()
+    assert (person.user.email, person.user.username) == ("asha@example.org", "asha@example.org")
+    assert not EmailAddress.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({}, "say what to put right: name, email, phone, language, address"),
+        ({"name": " "}, "a person has a name; make_nameless takes it away"),
+        ({"phone": "12"}, "'12' has not"),
+        ({"language": "fr"}, "the language is en or hi, not 'fr'"),
+        ({"email": "nobody"}, "'nobody' is not an e-mail address"),
+        ({"email": "person2@example.org"}, "somebody else signs in with person2@example.org"),
+        ({"name": "A", "seen": "0" * 16}, "has changed since version 0000000000000000: read it again"),
+    ],
+)
+def test_what_cannot_be_put_right(database, given, why):
+    from urja.apps.registry.errors import Refused
+    from urja.apps.registry.operations import CorrectPerson
+
+    person = person_of(adopt(1))
+    adopt(2)
+    with pytest.raises(Refused, match=why):
+        perform(CorrectPerson(person=person.id, **given))
+
+
+def test_of_two_who_looked_at_the_same_one_is_told(database):
+    from urja.apps.registry.errors import Refused
+    from urja.apps.registry.operations import CorrectPerson
+    from urja.apps.registry.operations.people import version_of
+
+    person = person_of(adopt(1))
+    seen = version_of(person)
+    perform(CorrectPerson(person=person.id, name="First", seen=seen))
+    with pytest.raises(Refused, match="read it again"):
+        perform(CorrectPerson(person=person.id, name="Second", seen=seen))
+
+
+NAMES = (
+    "Asha Devi",
+    "asha devi",
+    "asha@example.org",
+    "9812345678",
+    "98123 45678",
+    "Gali 4",
+    "on a ventilator",
+)
+
+
+def told(database):
+    """All that the registry, sign-ins and messages say, as text."""
+    tables = [
+        *(
+            "registry_person",
+            "registry_history",
+            "registry_operation",
+            "registry_request",
+            "registry_protection",
+        ),
+        *("auth_user", "account_emailaddress", "notices_notice", "notices_message", "registry_external"),
+    ]
+    with database.connect() as connection:
+        return "\n".join(
+            text
+            for table in tables
+            for (text,) in connection.execute(f"SELECT to_jsonb(t)::text FROM {table} t ORDER BY 1")
+        )
+
+
+@pytest.fixture
+def moved_away(database):
+    """Somebody whose supply has ended, with names in every corner; a neighbour of the same name."""
+    from allauth.account.models import EmailAddress
+
+    from urja.apps.notices.models import Message, Notice
+    from urja.apps.registry.models import Agreement, AgreementTerms, External, Protection, Request
+    from urja.apps.registry.operations import CorrectPerson
+
+    made = adopt(
+        1, person_name="Asha Devi", email="Asha@example.org", phone="98123 45678", credit_minor=5_000
+    )
+    neighbour = adopt(2, person_name="Asha Devi", email="other@example.org")
+    person = person_of(made)
+    perform(CorrectPerson(person=person.id, address="Gali 4"), START + timedelta(days=1))
+    with by_hand():
+        Agreement.objects.filter(id=made.agreement_id).update(valid_to=LATER)
+        AgreementTerms.objects.filter(agreement_id=made.agreement_id).update(valid_to=LATER)
+    stamp = {"recorded_at": START, "actor": "test"}
+    Protection.objects.create(
+        id=1,
+        person=person,
+        kind="medical",
+        evidence="on a ventilator",
+        valid_from=START,
+        valid_to=LATER,
+        **stamp,
+    )
+    External.objects.create(
+        id=1, system="cis", kind="person", external_id="Asha Devi", object_id=person.id, owned=[]
+    )
+    Request.objects.create(
+        id=1, kind="correct_person", content={"person": person.id, "phone": "9812345678", "name": "Asha Devi"},
+        actor="user 1", requested_at=START, state="refused", faults=["'asha@example.org' is not good"],
+    )  # fmt: skip
+    Notice.objects.create(
+        account_id=made.account_id, kind="zero", dedupe_key="1", requested_at=START, recipient="9812345678"
+    )
+    Message.objects.create(
+        sent_at=START, sender="a@b", recipient="asha@example.org", subject="code", body="Hello"
+    )
+    EmailAddress.objects.create(user=person.user, email="asha@example.org", verified=True, primary=True)
+    return made, neighbour, person
+
+
+def test_nothing_names_them_any_more(database, moved_away):
+    from urja.apps.registry.models import AuditEntry
+    from urja.apps.registry.operations import MakeNameless
+
+    made, neighbour, person = moved_away
+    before = told(database)
+    assert [name for name in NAMES if name not in before] == ["asha devi"]
+    perform(MakeNameless(person=person.id), LATER)
+    after = told(database)
+    others = "\n".join(line for line in after.splitlines() if "other@example.org" not in line)
+    assert [name for name in NAMES if name in others] == []
+    assert person_of(neighbour).name == "Asha Devi"
+    adopted = AuditEntry.objects.get(kind="adoption", service_point_id=made.service_point_id)
+    assert (adopted.content["person_name"], adopted.content["serial"]) == ("", "URJ00000001")
+    person.refresh_from_db()
+    assert (person.nameless_at, person.user.is_active) == (LATER, False)
+
+
+def test_who_is_nameless_signs_in_no_more(database, moved_away):
+    from django.test import Client
+
+    from urja.apps.registry.operations import MakeNameless
+
+    *_, person = moved_away
+    client = Client(headers={"host": "localhost"})
+    client.force_login(person.user)
+    assert client.get("/accounts/1/").status_code == 404
+    perform(MakeNameless(person=person.id), LATER)
+    assert client.get("/accounts/1/").status_code == 302
+
+
+def test_the_laws_of_the_books_hold_before_and_after(database, moved_away):
+    from urja.apps.registry.operations import MakeNameless
+    from urja.pipeline import post
+    from urja.site.verify import examine
+
+    made, _, person = moved_away
+    with database.connect("urja_pipeline") as connection:
+        street.store_blocks(connection, street.blocks(made, (START, 300), (START + street.HALF_HOUR, 200)))
+    from urja.apps.tariffs.operations import load_document
+    from urja.apps.tariffs.queries import bundled_documents
+
+    text = bundled_documents()["demo-domestic.toml"].replace('code = "demo-domestic"', 'code = "demo"')
+    load_document(text, START)
+    post.run_once(LATER)
+
+    def books():
+        with database.connect() as connection:
+            held = {finding.law: finding.holds for finding in examine(connection, LATER, street.ZONE)}
+            rows = [
+                connection.execute(f"SELECT to_jsonb(t)::text FROM {table} t ORDER BY 1").fetchall()
+                for table in ("ledger_entry", "ledger_account", "readings_interval", "readings_accrual")
+            ]
+        return held, rows
+
+    held, rows = books()
+    assert held
+    assert all(held.values())
+    assert all(rows)
+    perform(MakeNameless(person=person.id), LATER)
+    assert books() == (held, rows)
+
+
+def test_who_has_a_supply_or_works_here_keeps_their_name(database):
+    from urja.apps.registry.errors import Refused
+    from urja.apps.registry.operations import Employ, MakeNameless
+
+    person = person_of(adopt(1))
+    perform(Employ(email=person.email, name="Person 1", role="clerk"))
+    with pytest.raises(Refused) as refused:
+        perform(MakeNameless(person=person.id))
+    assert refused.value.faults == [
+        f"person {person.id} has the supply URJ00000001 since 2026-03-01: it must have ended first",
+        f"person {person.id} works here as clerk: dismiss them first",
+    ]
+
+
+def test_the_pipeline_cannot_change_what_was_asked_for_otherwise(database, moved_away):
+    import psycopg
+
+    *_, person = moved_away
+    with database.connect("urja_pipeline") as connection:
+        with pytest.raises(psycopg.errors.RaiseException, match="is not nameless"):
+            connection.execute("SELECT registry_forget(%s)", [person.id])
+        connection.execute("SET urja.forgetting = 'yes'")
+        with pytest.raises(psycopg.errors.RaiseException, match="only ever added to"):
+            connection.execute("UPDATE registry_operation SET content = '{}'")
+    with database.connect("urja_web") as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute("SELECT registry_forget(%s)", [person.id])
+
+
+def test_the_pipelines_rights_are_enough(database, moved_away):
+    from django.db import connection
+
+    from urja.apps.registry.operations import CorrectPerson, MakeNameless
+
+    *_, person = moved_away
+    connection.close()
+    settings = connection.settings_dict
+    before, settings["USER"] = settings["USER"], "urja_pipeline"
+    try:
+        perform(CorrectPerson(person=person.id, email="new@example.org", name="New"))
+        perform(MakeNameless(person=person.id))
+    finally:
+        connection.close()
+        settings["USER"] = before
+    assert "new@example.org" not in told(database)

@@ -18,7 +18,7 @@ import structlog
 from numpy.typing import NDArray
 from prometheus_client import Counter
 
-from urja.apps.readings import staging
+from urja.apps.readings import accrual, staging
 from urja.apps.readings.exceptions import Sieve
 from urja.apps.readings.kinds import BLOCK_LOAD_D1, Reason, Status
 from urja.apps.readings.places import Placed, Places, current_revision
@@ -71,13 +71,18 @@ class Ingester:
         """Validate, store and accrue all records of the batches in one transaction; safe to repeat."""
         connection = self._session.get()
         with connection.cursor() as cursor:
-            self._prepare(connection, cursor)
-            placed = self._place(cursor, batches, now)
-            self._make_days(cursor, placed.blocks["start_at"])
-            with connection.transaction():
-                outcome = self._store(cursor, placed, now)
-                staging.move_cursor(cursor, consumer, READINGS, sequence, now)
-        return outcome
+            while True:
+                self._prepare(connection, cursor)
+                placed = self._place(cursor, batches, now)
+                self._make_days(cursor, placed.blocks["start_at"])
+                with connection.transaction():
+                    placed.lock(cursor)
+                    # Who changes the registry holds these locks too: rows that were placed by what it said before
+                    # are placed again.
+                    if self._places is not None and self._places.revision == current_revision(cursor):
+                        outcome = self._store(cursor, placed, now)
+                        staging.move_cursor(cursor, consumer, READINGS, sequence, now)
+                        return outcome
 
     def _prepare(self, connection: psycopg.Connection, cursor: psycopg.Cursor) -> None:
         if self._prepared is not connection:
@@ -126,6 +131,11 @@ class _Valid:
     events: Rows
     event_places: NDArray[np.int64]
     sieves: tuple[Sieve, ...]
+
+    def lock(self, cursor: psycopg.Cursor) -> None:
+        """Keep others from the readings of these places until the transaction ends."""
+        places = (self.blocks["service_point_id"], self.registers["service_point_id"])
+        accrual.lock_shards(cursor, np.unique(np.concatenate(places)).tolist())
 
 
 @dataclass(frozen=True, slots=True)

@@ -200,12 +200,84 @@ def test_the_energy_until_an_instant(connection):
     assert (more.energy_wh, more.watermark_at, more.block_wh) == (560, at(55), 70)
 
 
-def oracle(stored_blocks, reads, begins, ends):
+def with_ratio(connection, home, primary, secondary):
+    """The meter does not reckon in what the transformers before it do."""
+    from urja.apps.registry.models import DevicePeriod
+
+    with street.by_hand():
+        DevicePeriod.objects.update(ratio_primary=primary, ratio_secondary=secondary)
+    with connection.transaction(), connection.cursor() as cursor:
+        operations.reassess(cursor, {home.service_point_id: START}, START, ZONE)
+
+
+def test_a_ratio_multiplies_what_the_meter_counts(connection):
+    home = adopt(register_wh=10_000)
+    with_ratio(connection, home, 200, 5)
+    street.store_blocks(connection, blocks(home, (at(0), 100), (at(1), 200)))
+    assert energy(connection) == (40 * 300, at(2))
+    street.store_registers(connection, registers(home, (at(2), 10_301)))
+    assert energy(connection) == (40 * 301, at(2))
+
+
+def test_what_one_rounding_takes_the_next_one_gives(connection):
+    """Thirds: 1 Wh counted is 2 and then 3 and then 2 Wh; three of them are 7, in whatever steps they come."""
+    home = adopt(register_wh=0)
+    with_ratio(connection, home, 7, 3)
+    seen = []
+    for n in range(6):
+        street.store_blocks(connection, blocks(home, (at(n), 1)))
+        seen.append(energy(connection)[0])
+    assert seen == [2, 4, 7, 9, 11, 14]
+    with connection.cursor() as cursor:
+        (until,) = accrual.energies_until(cursor, [home.agreement_id], date(2026, 3, 1), at(4), ZONE)
+    assert (until.energy_wh, until.block_wh, until.scaled(until.block_wh)) == (9, 4, 9)
+
+
+def test_nothing_is_billed_before_the_meter_is_commissioned(connection):
+    from urja.apps.registry.models import DevicePeriod
+
+    home = adopt(register_wh=10_000)
+
+    def commissioned(instant):
+        with street.by_hand():
+            DevicePeriod.objects.update(commissioned_at=instant)
+        with connection.transaction(), connection.cursor() as cursor:
+            operations.reassess(cursor, {home.service_point_id: START}, START + timedelta(days=1), ZONE)
+
+    commissioned(None)
+    street.store_blocks(connection, blocks(home, *((at(n), 100) for n in range(4))))
+    street.store_registers(connection, registers(home, (at(4), 10_407)))
+    assert accruals(connection) == []
+    commissioned(at(2))
+    # The register was not read when it passed: the blocks say how far it was.
+    assert energy(connection) == (207, at(4))
+
+
+def test_a_read_in_an_empty_flat_closes_the_agreement_before_it(connection):
+    """It ended without a read and with a hole: the register behind it says what was used."""
+    from urja.apps.registry.models import Agreement, AgreementTerms
+
+    home = adopt(register_wh=10_000)
+    with street.by_hand():
+        AgreementTerms.objects.update(valid_to=at(3))
+        Agreement.objects.update(valid_to=at(3))
+    with connection.transaction(), connection.cursor() as cursor:
+        operations.reassess(cursor, {home.service_point_id: START}, START + timedelta(days=1), ZONE)
+    street.store_blocks(connection, blocks(home, (at(0), 100), (at(2), 70)))
+    assert energy(connection) == (100, at(1))
+    vacant = registers(home, (at(48), 14_000))
+    vacant["agreement_id"] = 0
+    street.store_registers(connection, vacant)
+    assert energy(connection) == (170, at(3))
+
+
+def oracle(stored_blocks, reads, begins, ends, ratio=(1, 1)):
     """The definition, as plainly as it can be said: (energy, watermark) of [begins, ends)."""
 
     def through(instant):
         read_at, wh = max(read for read in reads.items() if read[0] <= instant)
-        return wh + sum(e for start, e in stored_blocks.items() if read_at <= start < instant)
+        counted = wh + sum(e for start, e in stored_blocks.items() if read_at <= start < instant)
+        return counted * ratio[0] // ratio[1]
 
     watermark = max(reads)
     while watermark in stored_blocks:
@@ -220,6 +292,8 @@ def test_any_order_agrees_with_the_oracle_and_with_computing_anew(connection, se
     begin = START + timedelta(days=29)
     month_end = START + timedelta(days=30)
     home = adopt(valid_from=begin, register_wh=1000)
+    ratio = chance.choice([(1, 1), (200, 5), (7, 3), (1, 3)])
+    with_ratio(connection, home, *ratio)
     register, pending = 1000, []
     for n in range(3 * 48):
         used = chance.randrange(200)
@@ -247,9 +321,10 @@ def test_any_order_agrees_with_the_oracle_and_with_computing_anew(connection, se
         reads |= {start: value for kind, start, value in batch if kind == "read"}
         kept = accruals(connection)
         latest = {row[1]: (row[3], row[2]) for row in kept}
-        assert latest[date(2026, 3, 1)] == oracle(known, reads, begin, month_end)
+        assert latest[date(2026, 3, 1)] == oracle(known, reads, begin, month_end, ratio)
         if date(2026, 4, 1) in latest:
-            assert latest[date(2026, 4, 1)] == oracle(known, reads, month_end, month_end + timedelta(days=30))
+            later = oracle(known, reads, month_end, month_end + timedelta(days=30), ratio)
+            assert latest[date(2026, 4, 1)] == later
         with connection.transaction(force_rollback=True), connection.cursor() as cursor:
             accrual.recompute(cursor, [(home.agreement_id, begin)], ZONE)
             assert accruals(connection) == kept

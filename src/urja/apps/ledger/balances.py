@@ -19,7 +19,7 @@ from django.db import connection
 from urja.apps.asking import Answer, ask
 from urja.apps.ledger import usage
 from urja.apps.ledger.models import Account
-from urja.apps.readings.accrual import PERIOD_ENERGY_COLUMNS, PeriodEnergy
+from urja.apps.readings.accrual import ENERGY_WH, PERIOD_ENERGY_COLUMNS, PeriodEnergy
 from urja.apps.registry import queries as registry
 from urja.apps.registry.models import Agreement
 from urja.apps.tariffs import queries as tariffs
@@ -147,7 +147,7 @@ LEFT JOIN LATERAL (
 -- A period that was rated to its end from the energy that is accrued now.
 LEFT JOIN ledger_rated done ON done.agreement_id = newest.agreement_id AND done.period_start = newest.period
     AND done.through = done.billed_end
-    AND done.energy_wh = newest.carried_wh + newest.anchor_wh - newest.opening_wh + newest.block_wh
+    AND done.energy_wh = {ENERGY_WH.format("newest")}
 ORDER BY a.id, newest.period
 """
 
@@ -310,7 +310,7 @@ def _open(
             target = usage.rate(agreement, period, through, row.energy_wh, energy_at).target
             rated.append((period, target.total_minor))
     first_day = None if books.closed_through else _first_day_cost(agreement, rows[-1], as_of)
-    return _Open(agreement, tuple(rated), as_of, sum(row.estimated_wh for row in rows), first_day)
+    return _Open(agreement, tuple(rated), as_of, sum(row.estimated_energy_wh for row in rows), first_day)
 
 
 def _rating_of(agreement: Agreement, period: Period) -> tuple[date, str]:
@@ -352,8 +352,8 @@ def _balance(books: _Stored, accrued: _Accrued, used: Sequence[PeriodEnergy]) ->
 
 
 def _estimated_share(rows: Sequence[PeriodEnergy]) -> Fraction:
-    energy_wh = sum(row.block_wh for row in rows)
-    estimated_wh = sum(row.estimated_wh for row in rows)
+    energy_wh = sum(row.scaled(row.block_wh) for row in rows)
+    estimated_wh = sum(row.estimated_energy_wh for row in rows)
     return min(Fraction(estimated_wh, energy_wh), Fraction(1)) if energy_wh > 0 else Fraction(0)
 
 

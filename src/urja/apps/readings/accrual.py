@@ -5,7 +5,13 @@ Of one device, with *anchors* the register reads that the meter froze at an inst
 - The *watermark* W is the end of the run of blocks that follows the latest anchor without a hole. Before an
   anchor everything is known, holes or not, because the register has counted it.
 - E(t), for t up to W, is the latest anchor at or before t plus the blocks from it to t.
-- A period [t0, t1) has used E(min(t1, W)) - E(t0). Neighbouring periods share E(t1), so nothing falls between.
+- A meter behind current and voltage transformers that it does not reckon in counts a part of the energy: with the
+  ratio of its time at the place, S(t) is E(t) times primary by secondary, rounded down to the Wh.
+- A period [t0, t1) has used S(min(t1, W)) - S(t0). Neighbouring periods share S(t1), so nothing falls between, and
+  what one rounding takes the next one gives.
+
+A period with several meters, or with several ratios of one, is the sum of what each has counted in its time: from its
+first read to its last, and of a billing meter nothing before it was commissioned.
 
 All of it is a function of rows, not of the order in which they came. `recompute` evaluates it; `extend` does
 the same for the common case, blocks that continue a run without holes, by addition (a property test holds them
@@ -44,12 +50,13 @@ ENERGY = """
         FROM due d JOIN registry_agreement a ON a.id = d.agreement_id
     ),
     segment AS (
-        SELECT s.*, p.device_id,
-            greatest(s.opened_at, p.valid_from) AS from_at,
+        SELECT s.*, p.device_id, p.ratio_primary::bigint AS ratio_primary, p.ratio_secondary::bigint AS ratio_secondary,
+            greatest(s.opened_at, p.valid_from, p.commissioned_at) AS from_at,
             least(s.closes_at, coalesce(p.valid_to, 'infinity')) AS to_at
         FROM span s JOIN registry_device_period p
-            ON p.service_point_id = s.service_point_id AND p.role = 1
-            AND p.valid_from < s.closes_at AND coalesce(p.valid_to, 'infinity') > s.opened_at
+            ON p.service_point_id = s.service_point_id AND p.role = 1 AND p.commissioned_at IS NOT NULL
+            AND greatest(p.valid_from, p.commissioned_at) < s.closes_at
+            AND coalesce(p.valid_to, 'infinity') > greatest(s.opened_at, p.commissioned_at)
         WHERE s.opened_at < s.closes_at
     ),
     metered AS (
@@ -136,9 +143,13 @@ ENERGY = """
             row_number() OVER w AS place,
             -- Energy of the devices before this one in the period.
             coalesce(
-                sum(m.anchor_wh + m.block_wh - m.opening_wh)
-                    OVER (PARTITION BY m.agreement_id, m.period ORDER BY m.from_at
-                          ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
+                sum(
+                    (m.anchor_wh + m.block_wh) * m.ratio_primary / m.ratio_secondary
+                    - m.opening_wh * m.ratio_primary / m.ratio_secondary
+                ) OVER (
+                    PARTITION BY m.agreement_id, m.period ORDER BY m.from_at
+                    ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+                ),
                 0
             )::bigint AS carried_wh,
             -- What is known ends where the first of them has its hole.
@@ -149,7 +160,7 @@ ENERGY = """
     ),
     energy AS (
         SELECT agreement_id, period, service_point_id, device_id, opened_at, closes_at, opening_wh, carried_wh,
-            anchor_at, anchor_wh, block_wh, estimated_wh,
+            anchor_at, anchor_wh, block_wh, estimated_wh, ratio_primary, ratio_secondary,
             coalesce(hole_at, watermark_at) AS watermark_at,
             greatest(latest_end_at, coalesce(hole_at, watermark_at)) AS latest_end_at
         FROM placed WHERE place = 1
@@ -160,8 +171,14 @@ ENERGY = """
 _LOCK_CLASS = 0x61636372
 _COLUMNS = (
     "service_point_id, device_id, opened_at, closes_at, opening_wh, carried_wh, anchor_at, anchor_wh, block_wh, "
-    "estimated_wh, watermark_at, latest_end_at, latest"
+    "estimated_wh, ratio_primary, ratio_secondary, watermark_at, latest_end_at, latest"
 )
+
+ENERGY_WH = (
+    "({0}.carried_wh + ({0}.anchor_wh + {0}.block_wh) * {0}.ratio_primary / {0}.ratio_secondary"
+    " - {0}.opening_wh * {0}.ratio_primary / {0}.ratio_secondary)"
+)
+"""The energy of an accrual's row, for statements that have only its columns."""
 
 
 def lock_shards(cursor: Cursor, identifiers: Iterable[int]) -> None:
@@ -178,7 +195,8 @@ def recompute(cursor: Cursor, touched: Iterable[tuple[int, datetime]], zone: str
     """Evaluate anew every period that rows at these (agreement, instant) can have changed.
 
     That is the instant's own billing period, every later one (whose opening may rest on it), and every earlier
-    one with a hole (which an anchor behind it closes). `zone` is the utility's time zone, in which billing
+    one with a hole (which an anchor behind it closes), also those of the agreements before and after at the place:
+    where one ends and the next begins both rest on the same rows. `zone` is the utility's time zone, in which billing
     periods are calendar months.
     """
     agreements, instants = _columns(touched)
@@ -199,14 +217,17 @@ _RECOMPUTE = f"""
             'infinity'::timestamptz AS until_at
         FROM touched
         UNION
-        SELECT agreement_id, a.period, 'infinity'
-        FROM touched JOIN readings_accrual a USING (agreement_id)
-        WHERE a.closes_at >= instant OR a.watermark_at < a.closes_at
+        SELECT a.agreement_id, a.period, 'infinity'
+        FROM touched t
+        JOIN registry_agreement own ON own.id = t.agreement_id
+        JOIN registry_agreement g ON g.service_point_id = own.service_point_id
+        JOIN readings_accrual a ON a.agreement_id = g.id
+        WHERE a.closes_at >= t.instant OR a.watermark_at < a.closes_at
     ),
     {ENERGY}
     INSERT INTO readings_accrual (agreement_id, period, {_COLUMNS})
     SELECT agreement_id, period, service_point_id, device_id, opened_at, closes_at, opening_wh, carried_wh,
-        anchor_at, anchor_wh, block_wh, estimated_wh, watermark_at, latest_end_at, true
+        anchor_at, anchor_wh, block_wh, estimated_wh, ratio_primary, ratio_secondary, watermark_at, latest_end_at, true
     FROM energy
     ON CONFLICT (agreement_id, period) DO UPDATE SET ({_COLUMNS}) = ROW (
         {", ".join("excluded." + column for column in _COLUMNS.split(", "))})
@@ -216,7 +237,11 @@ _ONE_LATEST = """
     UPDATE readings_accrual a SET latest = false
     FROM (
         SELECT agreement_id, max(period) AS period FROM readings_accrual
-        WHERE agreement_id = ANY (%(agreements)s) GROUP BY agreement_id
+        WHERE agreement_id IN (
+            SELECT g.id FROM registry_agreement own JOIN registry_agreement g USING (service_point_id)
+            WHERE own.id = ANY (%(agreements)s)
+        )
+        GROUP BY agreement_id
     ) newest
     WHERE a.agreement_id = newest.agreement_id AND a.latest AND a.period < newest.period
 """
@@ -239,6 +264,26 @@ def forget(cursor: Cursor, since: Mapping[int, datetime], zone: str) -> None:
         " WHERE r.agreement_id = newest.agreement_id AND r.period = newest.period AND NOT r.latest",
         [list(since)],
     )
+
+
+def resting_on(
+    cursor: Cursor, places: Sequence[int], devices: Sequence[int], instants: Sequence[datetime]
+) -> list[tuple[int, datetime]]:
+    """For `recompute`: who pays for energy that rests on rows that are nobody's.
+
+    A block over the end of an agreement, or in an empty flat, and a read in it: the agreement before may have waited
+    for it, the one after may begin from it. Rows of devices that nobody pays by are nobody's for good.
+    """
+    cursor.execute(
+        "SELECT DISTINCT g.id, r.at FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[]) AS r (place, device, at)"
+        " JOIN registry_agreement g ON g.service_point_id = r.place"
+        " WHERE (coalesce(g.valid_to, 'infinity') >= r.at OR EXISTS ("
+        "  SELECT FROM readings_accrual a WHERE a.agreement_id = g.id AND a.watermark_at < a.closes_at))"
+        " AND EXISTS (SELECT FROM registry_device_period p"
+        "  WHERE p.service_point_id = r.place AND p.device_id = r.device AND p.role = 1)",
+        [list(places), list(devices), list(instants)],
+    )
+    return cursor.fetchall()
 
 
 def _columns(touched: Iterable[tuple[int, datetime]]) -> tuple[list[int], list[datetime]]:
@@ -297,7 +342,10 @@ ANCHOR = """
 
 @dataclass(frozen=True, slots=True)
 class PeriodEnergy:
-    """What an agreement has used in a billing period up to `watermark_at`, and how that is known."""
+    """What an agreement has used in a billing period up to `watermark_at`, and how that is known.
+
+    Registers and blocks are as the meter counts them; `scaled` makes energy of them.
+    """
 
     agreement_id: int
     period: date
@@ -308,7 +356,7 @@ class PeriodEnergy:
     opening_wh: int
     """The register at the period's opening (with the blocks since its last read before)."""
     carried_wh: int
-    """Used through meters that were exchanged in the period."""
+    """Energy through the meters, or by the ratios, before this one in the period."""
     anchor_at: datetime
     """The last register read that the figure rests on, or the opening."""
     anchor_wh: int
@@ -316,12 +364,23 @@ class PeriodEnergy:
     """Blocks from `anchor_at` to `watermark_at`."""
     estimated_wh: int
     """How much of them is estimated."""
+    ratio_primary: int
+    ratio_secondary: int
     watermark_at: datetime
     """End of what is known without a hole; before `opened_at` where nothing of the period is known."""
 
     @property
     def energy_wh(self) -> int:
-        return self.carried_wh + self.anchor_wh - self.opening_wh + self.block_wh
+        return self.carried_wh + self.scaled(self.anchor_wh + self.block_wh) - self.scaled(self.opening_wh)
+
+    @property
+    def estimated_energy_wh(self) -> int:
+        """Of `energy_wh`, what estimated blocks say."""
+        return self.scaled(self.estimated_wh)
+
+    def scaled(self, counted_wh: int) -> int:
+        """The energy that the meter has counted so much of, rounded down to the Wh."""
+        return counted_wh * self.ratio_primary // self.ratio_secondary
 
     @classmethod
     def from_row(cls, row: Sequence[Any]) -> Self:
@@ -330,7 +389,7 @@ class PeriodEnergy:
 
 PERIOD_ENERGY_COLUMNS = (
     "agreement_id, period, service_point_id, device_id, opened_at, closes_at, opening_wh, carried_wh, "
-    "anchor_at, anchor_wh, block_wh, estimated_wh, watermark_at"
+    "anchor_at, anchor_wh, block_wh, estimated_wh, ratio_primary, ratio_secondary, watermark_at"
 )
 
 

@@ -10,7 +10,7 @@ from typing import Final
 from django.db import connection
 
 from urja.apps.readings.kinds import BLOCK_LOAD_D1
-from urja.apps.registry.models import DeviceRole
+from urja.apps.registry.models import DeviceRole, Purpose
 
 LOSS_LIMIT_PERCENT: Final = 20
 """Lines and transformer of a street lose up to so much of what they carry; beyond it somebody should look."""
@@ -69,20 +69,21 @@ class TransformerBalance:
 
 
 _INTERVALS = """
-WITH mounted AS (
-    SELECT f.transformer_id, m.service_point_id, m.device_id, m.valid_from, m.valid_to, m.role, EXISTS (
-        SELECT FROM registry_agreement g WHERE g.service_point_id = m.service_point_id
-            AND g.valid_from < %(ends)s AND coalesce(g.valid_to, 'infinity') > %(begins)s
-    ) AS consumer
+WITH chosen AS (
+    -- The transformer's own meter, and of every other place, also of an empty flat, the one that is billed by: a
+    -- check meter beside it measures the same energy.
+    SELECT f.transformer_id, m.service_point_id, m.device_id, m.valid_from, m.valid_to,
+        m.ratio_primary, m.ratio_secondary, s.purpose <> %(transformer)s AS consumer
     FROM registry_device_period m
     JOIN registry_fed_by f ON f.service_point_id = m.service_point_id
+    JOIN registry_service_point s ON s.id = m.service_point_id
     WHERE m.valid_from < %(ends)s AND coalesce(m.valid_to, 'infinity') > %(begins)s
-), chosen AS (
-    -- A consumer's billing meter; at a place without consumer any meter: it is the transformer's own.
-    SELECT * FROM mounted WHERE NOT consumer OR role = %(billing)s
+        AND m.role = CASE WHEN s.purpose = %(transformer)s THEN %(source)s ELSE %(billing)s END
 ), measured AS (
     SELECT DISTINCT ON (i.service_point_id, i.device_id, i.start_at)
-        c.transformer_id, c.consumer, i.start_at, i.length_s, i.import_wh, coalesce(i.export_wh, 0) AS export_wh
+        c.transformer_id, c.consumer, i.start_at, i.length_s,
+        i.import_wh * c.ratio_primary / c.ratio_secondary AS import_wh,
+        coalesce(i.export_wh, 0) * c.ratio_primary / c.ratio_secondary AS export_wh
     FROM chosen c JOIN readings_interval i
         ON i.service_point_id = c.service_point_id AND i.device_id = c.device_id AND i.channel_set = %(channels)s
     WHERE i.start_at >= %(begins)s AND i.start_at < %(ends)s
@@ -95,8 +96,17 @@ WITH mounted AS (
         count(*) FILTER (WHERE consumer) AS reported, bool_or(NOT consumer) AS metered
     FROM measured GROUP BY transformer_id, start_at, length_s
 ), place AS (
-    SELECT transformer_id, bool_or(NOT consumer) AS metered, count(*) FILTER (WHERE consumer) AS consumers
+    SELECT transformer_id, bool_or(NOT consumer) AS metered,
+        count(DISTINCT service_point_id) FILTER (WHERE consumer) AS consumers
     FROM chosen GROUP BY transformer_id
+), complete AS (
+    -- Of an interval in which a meter was exchanged or put in neither the old nor the new one speaks.
+    SELECT i.* FROM interval i LEFT JOIN chosen c ON c.transformer_id = i.transformer_id AND c.consumer
+        AND c.valid_from < i.start_at + make_interval(secs => i.length_s)
+        AND coalesce(c.valid_to, 'infinity') > i.start_at
+    WHERE i.metered
+    GROUP BY i.transformer_id, i.start_at, i.length_s, i.supplied_wh, i.consumed_wh, i.reported, i.metered
+    HAVING count(c.device_id) = i.reported
 )
 """
 
@@ -107,7 +117,7 @@ SELECT t.code, t.feeder, coalesce(p.metered, false), coalesce(p.consumers, 0), c
     coalesce(sum(i.length_s), 0)::bigint
 FROM registry_transformer t
 LEFT JOIN place p ON p.transformer_id = t.id
-LEFT JOIN interval i ON i.transformer_id = t.id AND i.metered AND i.reported = p.consumers
+LEFT JOIN complete i ON i.transformer_id = t.id
 GROUP BY t.code, t.feeder, p.metered, p.consumers
 ORDER BY t.feeder, t.code
 """
@@ -121,7 +131,14 @@ def transformer_balance(from_at: datetime, to_at: datetime) -> list[TransformerB
 
 
 def _window(from_at: datetime, to_at: datetime) -> dict[str, object]:
-    return {"begins": from_at, "ends": to_at, "billing": DeviceRole.BILLING, "channels": BLOCK_LOAD_D1}
+    return {
+        "begins": from_at,
+        "ends": to_at,
+        "billing": DeviceRole.BILLING,
+        "source": DeviceRole.SOURCE,
+        "transformer": Purpose.TRANSFORMER,
+        "channels": BLOCK_LOAD_D1,
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +156,8 @@ class Losing:
 
 _LOSING = f"""{_INTERVALS}
 SELECT t.code, t.feeder, i.start_at, i.length_s, i.supplied_wh::bigint, (i.supplied_wh - i.consumed_wh)::bigint
-FROM interval i JOIN place p USING (transformer_id) JOIN registry_transformer t ON t.id = i.transformer_id
-WHERE i.metered AND i.reported = p.consumers
-    AND 100 * (i.supplied_wh - i.consumed_wh) > %(percent)s * i.supplied_wh
+FROM complete i JOIN registry_transformer t ON t.id = i.transformer_id
+WHERE 100 * (i.supplied_wh - i.consumed_wh) > %(percent)s * i.supplied_wh
     AND 3600 * (i.supplied_wh - i.consumed_wh) > %(watts)s * i.length_s
 ORDER BY t.code, i.start_at
 """

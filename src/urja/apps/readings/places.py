@@ -23,7 +23,7 @@ _PERIOD: Final = np.dtype(
         ("valid_from", "<i8"),
         ("valid_to", "<i8"),
         ("service_point_id", "<i8"),
-        ("role", "<i8"),
+        ("billed_from", "<i8"),
         ("interval_s", "<i8"),
         ("max_power_w", "<i8"),
     ]
@@ -32,10 +32,16 @@ _AGREEMENT: Final = np.dtype(
     [("service_point_id", "<i8"), ("valid_from", "<i8"), ("valid_to", "<i8"), ("agreement_id", "<i8")]
 )
 
+BILLING: Final = 1
+"""`DeviceRole.BILLING`: the device whose registers are rated."""
+
 _PERIODS = f"""
     SELECT p.device_id, floor(extract(epoch FROM p.valid_from))::bigint,
         coalesce(ceil(extract(epoch FROM p.valid_to))::bigint, {FOREVER}),
-        p.service_point_id, p.role::bigint, d.interval_s::bigint, d.max_power_w::bigint
+        p.service_point_id,
+        CASE WHEN p.role = {BILLING} AND p.commissioned_at IS NOT NULL
+            THEN floor(extract(epoch FROM greatest(p.valid_from, p.commissioned_at)))::bigint ELSE {FOREVER} END,
+        d.interval_s::bigint, d.max_power_w::bigint
     FROM registry_device_period p JOIN registry_device d ON d.id = p.device_id
     ORDER BY 1, 2
 """
@@ -44,9 +50,6 @@ _AGREEMENTS = f"""
         coalesce(ceil(extract(epoch FROM valid_to))::bigint, {FOREVER}), id
     FROM registry_agreement ORDER BY 1, 2
 """
-
-BILLING: Final = 1
-"""`DeviceRole.BILLING`: the device whose registers are rated."""
 
 Integers = NDArray[np.int64]
 
@@ -58,7 +61,7 @@ class Placed:
     known: NDArray[np.bool_]
     service_point_id: Integers
     agreement_id: Integers
-    """Zero where the device is not a billing device or nobody has an agreement then."""
+    """Zero where the device is not a billing device, or not commissioned yet, or nobody has an agreement then."""
     interval_s: Integers
     max_power_w: Integers
 
@@ -84,7 +87,7 @@ class Places:
         known = found >= 0
         period = self._periods[np.where(known, found, 0)] if len(self._periods) else _nothing(_PERIOD, known)
         place = np.where(known, period["service_point_id"], 0)
-        billed = known & (period["role"] == BILLING)
+        billed = known & (period["billed_from"] <= begins)
         agreement = _holding(self._agreements, "service_point_id", place, begins, ends)
         has_agreement = billed & (agreement >= 0)
         agreements = self._agreements["agreement_id"]

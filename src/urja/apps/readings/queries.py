@@ -2,11 +2,13 @@
 
 # ruff: noqa: S608  (statements are put together from constants of this package; values travel as parameters)
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
+from math import inf
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -88,7 +90,7 @@ def use_of_month_asked(agreement: Agreement, local_day: date) -> Answer[MonthUse
 
     def answer() -> MonthUse:
         registers, blocks = asked()
-        counted = _advances(registers)
+        counted = _advances(registers, midnights)
         for first, end in _runs(n for n in range(local_day.day - 1) if counted[n] is None):
             blocks |= _blocks(agreement, local_day, midnights[first], midnights[end])
         days = _by_day(blocks)
@@ -102,6 +104,9 @@ def use_of_month_asked(agreement: Agreement, local_day: date) -> Answer[MonthUse
 
 type _Sum = tuple[int, int]
 """Energy and how much of it is estimated."""
+
+type _Registers = list[list[tuple[int, int]]]
+"""Instant (microseconds) and energy of the reads of each device period, in order."""
 
 type _Blocks = dict[tuple[date, int], _Sum]
 """What is known of the blocks, by local day and, for one of the days, by the hour since its midnight."""
@@ -178,6 +183,8 @@ def health() -> ReadingsHealth:
         return ReadingsHealth(*cursor.fetchone())
 
 
+# Of a meter behind transformers that it does not reckon in each block is rounded down, as meters round themselves:
+# what is missing then comes with the register.
 _BLOCKS = """
     SELECT (shown.start_at AT TIME ZONE %(zone)s)::date AS day,
         CASE WHEN (shown.start_at AT TIME ZONE %(zone)s)::date = %(day)s THEN
@@ -185,11 +192,13 @@ _BLOCKS = """
         ELSE 0 END AS hour,
         sum(shown.import_wh)::bigint, coalesce(sum(shown.import_wh) FILTER (WHERE shown.status = 3), 0)::bigint
     FROM (
-        SELECT DISTINCT ON (i.start_at, i.device_id) i.start_at, i.import_wh, i.status
+        SELECT DISTINCT ON (i.start_at, i.device_id) i.start_at,
+            i.import_wh * p.ratio_primary / p.ratio_secondary AS import_wh, i.status
         FROM registry_device_period p JOIN readings_interval i
             ON i.service_point_id = p.service_point_id AND i.device_id = p.device_id AND i.channel_set = 1
-            AND i.start_at >= p.valid_from AND i.start_at < coalesce(p.valid_to, 'infinity')
-        WHERE p.service_point_id = %(place)s AND p.role = 1
+            AND i.start_at >= greatest(p.valid_from, p.commissioned_at)
+            AND i.start_at < coalesce(p.valid_to, 'infinity')
+        WHERE p.service_point_id = %(place)s AND p.role = 1 AND p.commissioned_at IS NOT NULL
             -- Bounds that are known before it begins: of all days' partitions only theirs are opened.
             AND i.start_at >= %(begins)s AND i.start_at < %(ends)s
         ORDER BY i.start_at, i.device_id, i.version DESC
@@ -198,12 +207,14 @@ _BLOCKS = """
 """
 
 _REGISTERS = """
-    SELECT DISTINCT ON (r.read_at, r.device_id) NULL::date, (extract(epoch FROM r.read_at) * 1000000)::bigint, r.device_id,
-        r.import_wh
+    SELECT DISTINCT ON (r.read_at, p.id) NULL::date, (extract(epoch FROM r.read_at) * 1000000)::bigint, p.id,
+        r.import_wh * p.ratio_primary / p.ratio_secondary
     FROM registry_device_period p JOIN readings_register r
         ON r.service_point_id = p.service_point_id AND r.device_id = p.device_id AND r.kind IN (2, 3, 5)
-    WHERE p.service_point_id = %(place)s AND p.role = 1 AND r.read_at >= %(first)s AND r.read_at <= %(last)s
-    ORDER BY r.read_at, r.device_id, r.version DESC, r.kind
+        AND r.read_at >= greatest(p.valid_from, p.commissioned_at) AND r.read_at <= coalesce(p.valid_to, 'infinity')
+    WHERE p.service_point_id = %(place)s AND p.role = 1 AND p.commissioned_at IS NOT NULL
+        AND r.read_at >= %(first)s AND r.read_at <= %(last)s
+    ORDER BY r.read_at, p.id, r.version DESC, r.kind
 """
 
 
@@ -228,21 +239,22 @@ def _blocks(agreement: Agreement, local_day: date, begins: datetime, ends: datet
 
 def _registers_and_blocks(
     agreement: Agreement, local_day: date, midnights: Sequence[datetime]
-) -> Answer[tuple[list[dict[int, int]], _Blocks]]:
-    """What was read at each of a month's midnights in the agreement's time, and the blocks from a day of it on.
+) -> Answer[tuple[_Registers, _Blocks]]:
+    """What was read of the register in a month in the agreement's time, and the blocks from a day of it on.
 
-    Of the register those reads that energy is billed from, by device.
+    Of the register those reads that energy is billed from.
     """
 
-    def read(rows: list[tuple[Any, ...]]) -> tuple[list[dict[int, int]], _Blocks]:
-        known: dict[int, dict[int, int]] = {int(at.timestamp()) * 1_000_000: {} for at in midnights}
+    def read(rows: list[tuple[Any, ...]]) -> tuple[_Registers, _Blocks]:
+        registers: dict[int, list[tuple[int, int]]] = {}
         blocks: _Blocks = {}
         for day, number, key, wh in rows:
             if day is not None:
                 blocks[day, number] = (key, wh)
-            elif number in known:
-                known[number][key] = wh
-        return list(known.values()), blocks
+            else:
+                registers.setdefault(key, []).append((number, wh))
+        in_order = sorted(sorted(reads) for reads in registers.values())
+        return in_order, blocks
 
     first, last = _within(agreement, midnights[0], midnights[-1])
     return ask(
@@ -260,12 +272,25 @@ def _registers_and_blocks(
     )
 
 
-def _advances(registers: Sequence[Mapping[int, int]]) -> list[int | None]:
-    """What the register has counted between each two following instants; none where one was not read."""
-    return [
-        next((wh - opening[device] for device, wh in closing.items() if device in opening), None)
-        for opening, closing in pairwise(registers)
-    ]
+def _advances(registers: _Registers, midnights: Sequence[datetime]) -> list[int | None]:
+    """What registers have counted between each two following midnights; none where they do not say.
+
+    On the day of an exchange two meters say it together: the old one from midnight to its last read, the new one
+    from its first read, at the same instant, to the next midnight.
+    """
+    stamps = [int(at.timestamp()) * 1_000_000 for at in midnights]
+    return [_advance(registers, begins, ends) for begins, ends in pairwise(stamps)]
+
+
+def _advance(registers: Iterable[Sequence[tuple[int, int]]], begins: int, ends: int) -> int | None:
+    reached, total = begins, 0
+    for reads in registers:
+        first = bisect_left(reads, (begins,))
+        last = bisect_right(reads, (ends, inf)) - 1
+        if first < last and reads[first][0] == reached:
+            reached = reads[last][0]
+            total += reads[last][1] - reads[first][1]
+    return total if reached == ends else None
 
 
 def _within(agreement: Agreement, begins: datetime, ends: datetime) -> tuple[datetime, datetime]:

@@ -323,6 +323,7 @@ def billing_periods(start_at: NDArray[np.int64], zone: str) -> NDArray[np.int64]
 def _accrue(cursor: Cursor, rows: Rows, zone: str) -> None:
     """Rows that are all new: add what continues a run, evaluate anew what does not."""
     billed = rows[rows["agreement_id"] != 0]
+    accrual.recompute(cursor, _of_nobody(cursor, rows, "start_at"), zone)
     if len(billed) == 0:
         return
     runs = _runs(billed, zone)
@@ -366,7 +367,21 @@ def _runs(rows: Rows, zone: str) -> list[pgcopy.Column]:
 def _accrue_anew(cursor: Cursor, rows: Rows, zone: str) -> None:
     """Rows of which some were known: every agreement from its first row on."""
     billed = rows[rows["agreement_id"] != 0]
-    accrual.recompute(cursor, _instants(billed["agreement_id"], billed["start_at"]), zone)
+    touched = _instants(billed["agreement_id"], billed["start_at"])
+    accrual.recompute(cursor, [*touched, *_of_nobody(cursor, rows, "start_at")], zone)
+
+
+def _of_nobody(cursor: Cursor, rows: Rows, at: str) -> list[tuple[int, datetime]]:
+    """Agreements whose energy rests on those of the rows that belong to none."""
+    alone = rows[rows["agreement_id"] == 0]
+    if len(alone) == 0:
+        return []
+    return accrual.resting_on(
+        cursor,
+        alone["service_point_id"].tolist(),
+        alone["device_id"].tolist(),
+        [datetime.fromtimestamp(second, UTC) for second in alone[at].tolist()],
+    )
 
 
 def _instants(agreement: NDArray[np.int64], at: NDArray[np.int64]) -> list[tuple[int, datetime]]:
@@ -375,7 +390,9 @@ def _instants(agreement: NDArray[np.int64], at: NDArray[np.int64]) -> list[tuple
 
 
 def _move_anchors(cursor: Cursor, rows: Rows, zone: str, *, fresh: bool) -> None:
-    anchors = rows[(rows["agreement_id"] != 0) & np.isin(rows["kind"], ANCHOR_KINDS)]
+    anchors = rows[np.isin(rows["kind"], ANCHOR_KINDS)]
+    accrual.recompute(cursor, _of_nobody(cursor, anchors, "read_at"), zone)
+    anchors = anchors[anchors["agreement_id"] != 0]
     if len(anchors) == 0:
         return
     agreements, counts = np.unique(anchors["agreement_id"], return_counts=True)

@@ -19,6 +19,23 @@ def stage(database):
     return Register(asyncio.to_thread)
 
 
+CLERK, ANITA, BHARAT = "user 901", "user 902", "user 903"
+
+
+@pytest.fixture(autouse=True)
+def _clerks(database):
+    """Who asks has to be somebody who may."""
+    from django.contrib.auth import get_user_model
+
+    from urja.apps.registry.models import Employment
+
+    for actor in (CLERK, ANITA, BHARAT):
+        user = get_user_model().objects.create(id=int(actor.split()[1]), username=actor)
+        Employment.objects.create(
+            id=user.pk, user=user, role="clerk", valid_from=START, recorded_at=START, actor="test"
+        )
+
+
 def removal(number=1, at=LATER):
     from urja.apps.registry.operations import RemoveMeter
 
@@ -28,7 +45,7 @@ def removal(number=1, at=LATER):
 def ask(operation=None, **more):
     from urja.apps.registry import requests
 
-    return requests.ask(operation or removal(), **({"actor": "clerk", "requested_at": LATER} | more))
+    return requests.ask(operation or removal(), **({"actor": CLERK, "requested_at": LATER} | more))
 
 
 def run(now=LATER):
@@ -56,7 +73,7 @@ def test_a_request_is_done_and_says_what_it_has_changed(database):
     changed = {change["table"]: change for change in request.effects["changes"]}
     assert changed["registry_device"]["after"]["stock"] == "removed"
     assert "wrapped_guek" not in changed["registry_device"]["after"]
-    assert operations() == [("remove_meter", "clerk")]
+    assert operations() == [("remove_meter", CLERK)]
     assert request.operation_id is not None
     assert run() == 0
 
@@ -96,11 +113,28 @@ def test_what_a_guard_refuses_is_told_in_sentences(database):
 def test_content_that_is_none_is_refused_by_its_field(database, kind, content, says):
     from urja.apps.registry.models import Request
 
-    request = Request.objects.create(id=1, kind=kind, content=content, actor="x", requested_at=LATER)
+    request = Request.objects.create(id=1, kind=kind, content=content, actor=CLERK, requested_at=LATER)
     run()
     assert answered(request).state == "refused"
     (fault,) = request.faults
     assert says in fault
+
+
+@pytest.mark.parametrize(
+    ("actor", "says"),
+    [
+        ("user 901 token 7", "is nobody here, or nobody any more"),
+        ("the web itself", "the web itself is nobody here, or nobody any more"),
+        ("", "whoever asked is nobody here"),
+        ("user 904", "write:remove_meter is for clerk, field_engineer; you are here as nobody"),
+    ],
+)
+def test_who_may_not_is_refused_here_too(database, actor, says):
+    adopt(1)
+    request = ask(actor=actor)
+    run()
+    assert (answered(request).state, operations()) == ("refused", [])
+    assert says in request.faults[0]
 
 
 def test_in_the_order_of_their_numbers(database):
@@ -124,11 +158,11 @@ def test_in_the_order_of_their_numbers(database):
 def test_two_clerks_one_meter_by_two_requests(database):
     """One wins; the other is told what is so now."""
     adopt(1)
-    first, second = ask(actor="anita"), ask(actor="bharat")
+    first, second = ask(actor=ANITA), ask(actor=BHARAT)
     run()
     assert (answered(first).state, answered(second).state) == ("done", "refused")
     assert second.faults == ["meter URJ00000001 hangs nowhere"]
-    assert operations() == [("remove_meter", "anita")]
+    assert operations() == [("remove_meter", ANITA)]
 
 
 def test_two_clerks_one_meter_in_two_transactions(database):
@@ -195,7 +229,7 @@ def test_killed_between_doing_and_answering_nothing_is_done(database, monkeypatc
             run()
     assert (answered(request).state, operations()) == ("waiting", [])
     run()
-    assert (answered(request).state, operations()) == ("done", [("remove_meter", "clerk")])
+    assert (answered(request).state, operations()) == ("done", [("remove_meter", CLERK)])
 
 
 def test_a_request_taken_up_again_is_done_once(database):
@@ -206,7 +240,7 @@ def test_a_request_taken_up_again_is_done_once(database):
     number = answered(request).operation_id
     type(request).objects.update(state="waiting", operation_id=None)
     run()
-    assert (answered(request).operation_id, operations()) == (number, [("remove_meter", "clerk")])
+    assert (answered(request).operation_id, operations()) == (number, [("remove_meter", CLERK)])
 
 
 def test_a_mistake_in_one_request_does_not_keep_the_others_waiting(database, monkeypatch):
@@ -225,7 +259,7 @@ def test_a_mistake_in_one_request_does_not_keep_the_others_waiting(database, mon
     assert run() == 2
     assert (answered(broken).state, answered(whole).state) == ("refused", "done")
     assert broken.faults == [f"it cannot be done because of a mistake in Urja itself: request {broken.id}"]
-    assert operations() == [("remove_meter", "clerk")]
+    assert operations() == [("remove_meter", CLERK)]
 
 
 def test_who_waits_hears_at_once(database, stage):

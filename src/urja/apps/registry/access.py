@@ -7,6 +7,7 @@ outside of the area does not exist for the caller: they are told the same as of 
 
 # ruff: noqa: S611  (statements are constants of this module; values travel as parameters)
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -146,14 +147,19 @@ def caller_of_token(token: Token, at: datetime) -> Caller:
 
 def caller_of(actor: str, at: datetime) -> Caller | None:
     """Whoever a request names, as they are at an instant; None where they are nobody any more."""
-    words = actor.split()
-    named = dict(zip(words[::2], words[1::2], strict=False))
-    if "token" in named:
-        token = Token.objects.filter(id=named["token"], revoked_at=None).select_related("user").first()
-        if token is None or (token.user is not None and not token.user.is_active):
-            return None
-        return caller_of_token(token, at)
-    return caller_of_user(int(named["user"]), at) if "user" in named else None
+    named = _ACTOR.fullmatch(actor)
+    if named is None or not actor:
+        return None
+    if named["token"] is None:
+        return caller_of_user(int(named["user"]), at)
+    token = Token.objects.filter(id=named["token"], revoked_at=None).select_related("user").first()
+    if token is None or (token.user is not None and not token.user.is_active):
+        return None
+    return caller_of_token(token, at)
+
+
+_ACTOR = re.compile(r"(user (?P<user>\d{1,9}))? ?(token (?P<token>\d{1,18}))?")
+"""What `Caller.actor` gives: `user 17`, `user 17 token 4`, `token 4`."""
 
 
 def employments(user_id: int, at: datetime) -> QuerySet[Employment]:
@@ -279,6 +285,20 @@ def judge(caller: Caller, operation: Operation, at: datetime) -> None:
     inside = [said for said in _where(operation, area, at) if said is not None]
     if not inside or not all(inside):
         raise OutOfArea
+
+
+def fault_of_actor(actor: str, operation: Operation, at: datetime) -> str | None:
+    """What stands against somebody's request, as `judge` says it, by what they are at an instant."""
+    caller = caller_of(actor, at)
+    if caller is None:
+        return f"{actor or 'whoever asked'} is nobody here, or nobody any more"
+    try:
+        judge(caller, operation, at)
+    except NotAllowed as error:
+        return str(error)
+    except OutOfArea:
+        return "what it names is outside of the area of whoever asked"
+    return None
 
 
 type _Where = Callable[[Any, Area, datetime], bool | None]

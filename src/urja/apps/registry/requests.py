@@ -2,7 +2,7 @@
 
     ask ─▶ registry_request ─▶ the stage `register` performs or rehearses it ─▶ wait_for hears of it
 
-`ask` is the web's, `answer_next` the stage's. Whatever is done for a request and the answer that says so are one
+`ask` is the web's, `answer_next` the stage's, which judges once more whether whoever asked may. Whatever is done for a request and the answer that says so are one
 transaction: killed in between, nothing has happened, and the next run takes the same request up again.
 """
 
@@ -15,6 +15,7 @@ import msgspec
 import structlog
 from django.db import InterfaceError, OperationalError, connection, transaction
 
+from urja.apps.registry import access
 from urja.apps.registry.errors import Refused
 from urja.apps.registry.models import Request, RequestState
 from urja.apps.registry.operations import BY_KIND, Operation, changes_of, perform, rehearse
@@ -106,6 +107,9 @@ def answer_next(now: datetime) -> Request | None:
 
 def _carry_out(request: Request, now: datetime) -> None:
     operation = decode(request.kind, request.content)
+    fault = access.fault_of_actor(request.actor, operation, now)
+    if fault is not None:
+        raise Refused([fault])
     if request.rehearsal:
         changes = rehearse(operation, recorded_at=now, actor=request.actor)
     else:

@@ -415,6 +415,7 @@ class _Street:
         houses: list[dict[str, Any]],
     ) -> Findings:
         """The laws of energy and money, of switching, and of the town's other books; and the report's figures."""
+        from urja.apps.supply.flags import flagged
         from urja.apps.supply.queries import paid_to_lit_wall_ms
 
         folder = self.fleet_file.parent
@@ -434,7 +435,7 @@ class _Street:
             ]
             figures = {**town_laws.figures(connection, payments), **settlement_laws.figures(paid_out)}
         lit = town_laws.spread(paid_to_lit_wall_ms(self.began_at))
-        return spine.with_more(others, {**figures, "paid_to_lit_ms": lit})
+        return spine.with_more(others, {**figures, "flagged": len(flagged(horizon)), "paid_to_lit_ms": lit})
 
     def _report(self, findings: Findings, fleet: dict[str, Any], horizon: datetime, *, settled: bool) -> None:
         report = {

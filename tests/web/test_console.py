@@ -137,16 +137,18 @@ def test_illness_is_said_with_what_follows_from_it(someone, at_noon, database_of
 
 def test_nothing_at_all_is_said_in_words(database, web_role, standing_clock):
     from django.contrib.auth import get_user_model
-    from django.contrib.auth.models import Group
     from django.test import Client
 
     from urja.web.console import views
 
     views._drawn.clear()
-    group = Group.objects.get(name="control_room")
     with database.connect() as owner:
         user = get_user_model().objects.create_user("operator", "operator@example.org")
-        owner.execute("INSERT INTO auth_user_groups (user_id, group_id) VALUES (%s, %s)", [user.pk, group.pk])
+        owner.execute(
+            "INSERT INTO registry_employment (id, user_id, role, valid_from, recorded_at, actor) "
+            "VALUES (1, %(user)s, 'control_room', %(at)s, %(at)s, 'test')",
+            {"user": user.pk, "at": town_cast.NOW},
+        )
     client = Client(headers={"host": "localhost"})
     client.force_login(user)
     page = client.get("/console/")
@@ -185,27 +187,27 @@ def test_a_consumer_gets_a_missing_page_and_it_is_logged(someone, at_noon, addre
 
 
 def test_who_leaves_the_control_room_sees_it_no_more(at_noon, operator):
-    from django.contrib.auth import get_user_model
     from django.db import connection
 
-    from urja.web.console.operations import dismiss
+    from urja.apps.registry.operations import dismiss
 
     assert operator.get("/console/").status_code == 200
     of_connection = connection.settings_dict
     connection.close()
     before, of_connection["USER"] = of_connection["USER"], "urja_owner"
-    dismiss(get_user_model().objects.get(pk=at_noon.operator_id))
+    dismiss(at_noon.operator_email, "control_room", recorded_at=town_cast.NOW, actor="test")
     connection.close()
     of_connection["USER"] = before
     assert operator.get("/console/").status_code == 404
 
 
 def test_employing_twice_is_employing_once(at_noon):
-    from urja.web.console.operations import employ
+    from urja.apps.registry.operations import employ
 
-    again = employ("Operator@Street.example", "Operator")
+    stamp = {"recorded_at": town_cast.NOW, "actor": "test"}
+    again = employ("Operator@Street.example", "Operator", "control_room", **stamp)
     assert again.pk == at_noon.operator_id
-    assert again.groups.count() == 1
+    assert again.employments.count() == 1
     assert not again.has_usable_password()
 
 
@@ -213,7 +215,7 @@ def test_the_web_cannot_give_the_role(someone):
     from django.db import ProgrammingError, connection
 
     with pytest.raises(ProgrammingError, match="permission denied"), connection.cursor() as cursor:
-        cursor.execute("INSERT INTO auth_user_groups DEFAULT VALUES")
+        cursor.execute("INSERT INTO registry_employment DEFAULT VALUES")
 
 
 def test_the_control_room_in_hindi(someone, at_noon):

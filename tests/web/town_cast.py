@@ -36,10 +36,9 @@ def build(connect) -> Cast:
     """Five houses on two metered transformers; from the first a wire passes a meter, one house is cut."""
     from django.contrib.auth import get_user_model
 
-    from urja.apps.registry.operations import put_up_transformer
+    from urja.apps.registry.operations import employ, put_up_transformer
     from urja.apps.tariffs.operations import load_document
     from urja.apps.tariffs.queries import bundled_documents
-    from urja.web.console.operations import employ
 
     load_document(bundled_documents()["demo-domestic.toml"], START)
     for code, feeder in zip(TRANSFORMERS, ("North", "South"), strict=True):
@@ -60,7 +59,7 @@ def build(connect) -> Cast:
     with connect("urja_pipeline") as connection:
         _read(connection, adopted, sources)
     _stand(adopted)
-    operator = employ("operator@street.example", "Operator")
+    operator = employ("operator@street.example", "Operator", "control_room", recorded_at=START, actor="test")
     consumer = get_user_model().objects.get(email="neem@street.example")
     return Cast(adopted, operator.pk, operator.email, consumer.pk)
 

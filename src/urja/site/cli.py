@@ -37,6 +37,8 @@ COMMANDS: Final = {
     "quarantine": Lazy("urja.site.headend_cli:quarantine", "List, show and replay what was set aside."),
     "tariff": Lazy("urja.site.tariff_cli:tariff", "Check and load tariff documents."),
     "policy": Lazy("urja.site.policy_cli:policy", "Check, replay, load and assign policies."),
+    "staff": Lazy("urja.site.staff_cli:staff", "Give people roles, list them, take them away."),
+    "token": Lazy("urja.site.token_cli:token", "Make keys to the API, list them, revoke them."),
     "settlement": Lazy("urja.site.settlement_cli:settlement", "Show what the payment gateway has paid out."),
     "verify": Lazy("urja.site.verify:verify", "Prove that the books add up."),
     "process": Lazy("urja.site.process:process", "Run one process of the system.", hidden=True),

@@ -8,6 +8,7 @@ from urja.apps.registry.operations import (
     Adoption,
     Hanging,
     adopt_meter,
+    employ,
     hang_network_meter,
     put_up_transformer,
 )
@@ -19,7 +20,6 @@ from urja.core.policy import bundled_policies
 from urja.cosem.security import wrap_key
 from urja.meter.identity import Identity
 from urja.site.street import OPERATOR, House, Post, Town
-from urja.web.console.operations import employ
 
 TARIFF: Final = "demo-domestic"
 POLICY: Final = "demo"
@@ -46,7 +46,7 @@ def move_in(town: Town, *, kek: bytes, seed: int, installed_at: datetime, now: d
         hang_network_meter(meter, **stamp)
     for house in town.houses:
         adopt_meter(_adoption(house, kek, installed_at, buckets.randrange(BUCKETS)), **stamp)
-    employ(OPERATOR, "Operator")
+    employ(OPERATOR, "Operator", "control_room", **stamp)
 
 
 def _hanging(meter: Identity, transformer: str | None, kek: bytes, installed_at: datetime) -> dict[str, Any]:

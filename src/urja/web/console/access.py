@@ -1,4 +1,4 @@
-"""Who may look at the console: whoever is in the control room. To anybody else it does not exist."""
+"""Who may look at the console: whoever the table of roles lets, everywhere. To anybody else it does not exist."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -8,8 +8,10 @@ import structlog
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 
-from urja.web.console.operations import CONTROL_ROOM
+from urja.apps.registry.access import caller_of_user
+from urja.apps.registry.roles import Read
 from urja.web.portal import metrics
+from urja.web.portal.clock import business_now
 
 log = structlog.get_logger()
 
@@ -17,8 +19,9 @@ type View = Callable[..., HttpResponse]
 
 
 def employed(user: Any) -> bool:
-    """Whether a signed-in person works in the control room."""
-    return bool(user.groups.filter(name=CONTROL_ROOM).exists())
+    """Whether a signed-in person may see the whole utility at one look."""
+    area = caller_of_user(user.pk, business_now()).area(Read.OVERVIEW)
+    return area is not None and area.everywhere
 
 
 def in_the_control_room(view: View) -> View:

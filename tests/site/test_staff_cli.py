@@ -1,0 +1,158 @@
+"""`urja staff` and `urja token`, over a database of the test's own."""
+
+import json
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+from click.testing import CliRunner
+from tests.apps.street import START, adopt, by_hand
+
+from urja.site.admin import Administration
+from urja.site.exits import Refusal
+from urja.site.staff_cli import staff
+from urja.site.token_cli import token
+
+
+@pytest.fixture
+def box(database, monkeypatch):
+    clock = SimpleNamespace(now=lambda: START)
+    box = SimpleNamespace(setup_django=lambda: None, clock=clock)
+    monkeypatch.setattr(Administration, "of", lambda _data: box)
+    return box
+
+
+def run(command, *arguments):
+    done = CliRunner().invoke(command, arguments)
+    if isinstance(done.exception, Refusal):
+        raise done.exception
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def society():
+    from urja.apps.registry.models import Premise
+
+    return Premise.objects.create(
+        id=7, kind="society", code="NEEM", name="Neem", recorded_at=START, actor="test"
+    )
+
+
+def test_somebody_comes_and_goes(box):
+    from django.contrib.auth import get_user_model
+
+    assert run(staff, "list") == "Nobody works here.\n"
+    run(staff, "add", "Meera@Example.org", "--name", "Meera", "--role", "clerk")
+    (row,) = json.loads(run(staff, "list", "--json"))["staff"]
+    assert row == {
+        "email": "meera@example.org", "name": "Meera", "role": "clerk", "area": "everywhere",
+        "from": START.isoformat(), "to": None,
+    }  # fmt: skip
+    assert not get_user_model().objects.get(email="meera@example.org").has_usable_password()
+    box.clock.now = lambda: START + timedelta(days=1)
+    run(staff, "end", "meera@example.org", "--role", "clerk")
+    assert run(staff, "list") == "Nobody works here.\n"
+    assert "clerk            everywhere" in run(staff, "list", "--all")
+
+
+def test_a_role_in_an_area(box):
+    society()
+    run(staff, "add", "s@example.org", "--name", "S", "--role", "secretary", "--area", "premise NEEM")
+    assert "secretary        premise NEEM" in run(staff, "list")
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (("--role", "king"), "a role is secretary, clerk, .*, not 'king'"),
+        (("--role", "secretary"), "a secretary is one of a society: name its premise"),
+        (("--role", "clerk", "--area", "premise 9"), "there is no premise '9'"),
+        (("--role", "clerk", "--area", "section X"), "there is no section 'X'"),
+        (("--role", "clerk", "--area", "feeder X"), "an area is zone, .*section or premise, and a code"),
+    ],
+)
+def test_who_cannot_be_employed(box, options, why):
+    with pytest.raises(Refusal, match=why):
+        run(staff, "add", "a@example.org", "--name", "A", *options)
+
+
+def test_twice_is_once_too_often(box):
+    run(staff, "add", "a@example.org", "--name", "A", "--role", "clerk")
+    with pytest.raises(Refusal, match="is employed as clerk there already"):
+        run(staff, "add", "A@example.org", "--name", "A", "--role", "clerk")
+    with pytest.raises(Refusal, match="is not employed as auditor everywhere"):
+        run(staff, "end", "a@example.org", "--role", "auditor")
+
+
+def new(*options):
+    return run(token, "new", "--name", "billing", "--scopes", "read:ledger, read:agreement", *options).strip()
+
+
+def test_a_key_is_shown_once_and_its_hash_is_kept(box, database):
+    from urja.apps.registry import keys
+    from urja.apps.registry.models import AuditEntry
+
+    text = new("--role", "auditor", "--expires", "30", "--per-minute", "60")
+    found = keys.found(text)
+    assert (found.name, found.role, found.scopes, found.per_minute) == (
+        "billing", "auditor", ["read:ledger", "read:agreement"], 60,
+    )  # fmt: skip
+    assert keys.found(text[:-1] + ("A" if text[-1] != "A" else "Q")) is None
+    assert keys.found("urja_" + "a" * 8 + "_" + "A" * 43) is None
+    assert keys.found("something") is None
+    secret = text.rsplit("_", 1)[1] if text.count("_") == 2 else text[14:]
+    with database.connect() as connection:
+        kept = connection.execute("SELECT to_jsonb(t)::text FROM registry_token t").fetchone()[0]
+    assert secret not in kept
+    assert "digest" not in AuditEntry.objects.get(kind="issue_token").content
+    assert f"{found.prefix}  billing" in run(token, "list")
+    assert secret not in run(token, "list", "--json")
+
+
+def test_a_key_is_revoked(box):
+    prefix = new("--role", "clerk")[5:13]
+    run(token, "revoke", prefix)
+    (row,) = json.loads(run(token, "list", "--json"))["tokens"]
+    assert row["revoked_at"] == START.isoformat()
+    with pytest.raises(Refusal, match=f"key {prefix} was revoked on 2026-03-01"):
+        run(token, "revoke", prefix)
+    with pytest.raises(Refusal, match="there is no key aaaaaaaa"):
+        run(token, "revoke", "aaaaaaaa")
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (("--scopes", "read:nothing", "--role", "clerk"), "there is no scope 'read:nothing'"),
+        (("--scopes", "write:employ", "--role", "administrator"), "write:employ is done by a command"),
+        (("--scopes", ",", "--role", "clerk"), "a key without scopes opens nothing"),
+        (("--scopes", "read:*"), "a key is somebody's or has a role of its own: name one of the two"),
+        (("--scopes", "read:*", "--role", "clerk", "--user", "a@b.in"), "name one of the two"),
+        (("--scopes", "read:*", "--user", "a@b.in"), "nobody signs in with a@b.in"),
+        (("--scopes", "read:*", "--role", "secretary"), "a secretary is one of a society"),
+    ],
+)
+def test_keys_that_are_not_made(box, options, why):
+    with pytest.raises(Refusal, match=why):
+        run(token, "new", "--name", "x", *options)
+
+
+def test_scopes_are_listed_with_who_may(box):
+    listed = run(token, "scopes")
+    assert "read:personal_reads          auditor" in listed
+    assert "write:employ" not in listed
+
+
+def test_the_key_of_somebody_who_became_nameless_opens_nothing(box):
+    from urja.apps.registry.models import Agreement, AgreementTerms, Person, Token
+    from urja.apps.registry.operations import MakeNameless, perform
+
+    made = adopt(1)
+    new("--user", "person1@example.org")
+    with by_hand():
+        later = START + timedelta(days=1)
+        AgreementTerms.objects.update(valid_to=later)
+        Agreement.objects.update(valid_to=later)
+    person = Person.objects.get(user_id=made.user_id)
+    perform(MakeNameless(person=person.id), recorded_at=START + timedelta(days=2), actor="test")
+    assert Token.objects.get().revoked_at is not None

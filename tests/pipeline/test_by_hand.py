@@ -14,7 +14,7 @@ def big_house(database):
 
 
 def errands(place):
-    from urja.apps.commands.models import WorkOrder
+    from urja.apps.work.models import WorkOrder
 
     return [
         (order.kind, "open" if order.closed_at is None else "done" if order.done else "withdrawn")
@@ -23,10 +23,10 @@ def errands(place):
 
 
 def somebody_goes(place):
-    from urja.apps.commands import operations, queries
+    from urja.apps.work import operations, queries
 
-    (order,) = queries.open_work_orders()
-    assert operations.close_work_order(order.id, place.now)
+    (order,) = queries.open_orders()
+    assert operations.close(order.id, place.now)
     place.go(place.now + MINUTE)
 
 

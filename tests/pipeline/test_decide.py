@@ -583,29 +583,29 @@ def test_a_connect_that_fails_is_given_again(house):
 
 
 def test_a_register_that_runs_on_after_a_cut_is_a_work_order(house):
-    from urja.apps.commands.queries import open_work_orders
+    from urja.apps.work.queries import open_orders
 
     cut(house)
     house.read(house.at(1, 10, 30), 40_000)
     house.now = house.at(1, 11)
     house.use(0)
     house.go()
-    assert not open_work_orders()
+    assert not open_orders()
     house.read(house.at(1, 11, 30), 40_200)
     house.now = house.at(1, 12)
     house.use(0)
     house.go()
-    (order,) = open_work_orders()
-    assert (order.kind, order.detail["advance_wh"]) == ("weld_or_bypass", 200)
+    (order,) = open_orders()
+    assert (order.kind, order.asked["advance_wh"]) == ("weld_or_bypass", 200)
     house.now = house.at(1, 12, 30)
     house.use(0)
     house.go()
-    assert len(open_work_orders()) == 1
+    assert len(open_orders()) == 1
 
 
 def test_who_has_been_to_a_weld_is_not_sent_again_for_what_was_read_before(house):
-    from urja.apps.commands.operations import close_work_order
-    from urja.apps.commands.queries import open_work_orders
+    from urja.apps.work.operations import close
+    from urja.apps.work.queries import open_orders
 
     cut(house)
     house.now = house.at(1, 12)
@@ -613,19 +613,19 @@ def test_who_has_been_to_a_weld_is_not_sent_again_for_what_was_read_before(house
     house.read(house.at(1, 10, 30), 40_000)
     house.read(house.at(1, 11, 30), 40_200)
     house.go()
-    (order,) = open_work_orders()
-    assert close_work_order(order.id, house.at(1, 12, 10))
+    (order,) = open_orders()
+    assert close(order.id, house.at(1, 12, 10))
     for minute, wh in ((20, 40_250), (50, 40_250)):
         house.now = house.at(1, 12, minute)
         house.use(0)
         house.read(house.now, wh)
         house.go()
-        assert not open_work_orders()
+        assert not open_orders()
     house.read(house.at(1, 13, 20), 40_300)
     house.now = house.at(1, 13, 30)
     house.use(0)
     house.go()
-    assert open_work_orders()[0].detail["advance_wh"] == 50
+    assert open_orders()[0].asked["advance_wh"] == 50
 
 
 def test_the_chain_from_paid_to_lit(house):

@@ -231,9 +231,10 @@ def test_the_control_room_in_hindi(someone, at_noon):
 def test_an_errand_to_a_switch_waits_for_a_person(someone, at_noon, database_of_town, language, words):
     with database_of_town("urja_owner") as owner:
         owner.execute(
-            "INSERT INTO commands_work_order (id, kind, device_id, service_point_id, opened_at, detail) "
-            "SELECT 2, 'switch_off_by_hand', device_id, service_point_id, opened_at, jsonb_build_object('reason', %s::jsonb) "
-            "FROM commands_work_order",
+            "INSERT INTO work_order (id, kind, device_id, service_point_id, state, opened_at, asked, result) "
+            "SELECT 2, 'switch_off_by_hand', device_id, service_point_id, state, opened_at, "
+            "jsonb_build_object('reason', %s::jsonb), result "
+            "FROM work_order",
             [json.dumps(town_cast.CUT.to_json())],
         )
     shown = section(someone(at_noon.operator_id, language).get("/console/"), "persons")

@@ -19,6 +19,7 @@ URJA_APPS = [
         "urja.apps.readings",
         "urja.apps.tariffs",
         "urja.apps.ledger",
+        "urja.apps.work",
         "urja.apps.commands",
         "urja.apps.notices",
         "urja.apps.payments",

@@ -107,7 +107,7 @@ def _looked_at(connection: Connection) -> set[Named]:
     """Where somebody has been: what is closed was flagged, and is not any more."""
     return set(
         connection.execute(
-            "SELECT w.kind, d.serial FROM commands_work_order w JOIN registry_device d ON d.id = w.device_id "
+            "SELECT w.kind, d.serial FROM work_order w JOIN registry_device d ON d.id = w.device_id "
             "WHERE w.closed_at IS NOT NULL"
         ).fetchall()
     )

@@ -216,25 +216,6 @@ def test_queries(home):
     assert len(queries.of_account(home.account_id)) == 3
 
 
-def test_one_work_order_is_open_at_a_time(home):
-    from urja.apps.commands import operations, queries
-
-    def weld(**detail):
-        return operations.report_weld(
-            device_id=home.device_id,
-            service_point_id=home.service_point_id,
-            opened_at=START,
-            detail=detail,
-        )
-
-    first = weld(wh=1)
-    assert weld(wh=2).id == first.id
-    assert [order.detail for order in queries.open_work_orders()] == [{"wh": 1}]
-    assert operations.close_work_order(first.id, START + HOUR)
-    assert not operations.close_work_order(first.id, START + HOUR)
-    assert weld(wh=3).id != first.id
-
-
 class TestDatabase:
     """The second lock on the same door."""
 
@@ -264,7 +245,6 @@ class TestDatabase:
                 "DELETE FROM commands_command",
                 "INSERT INTO commands_device VALUES (1, 1)",
                 f"INSERT INTO commands_command SELECT * FROM commands_command WHERE id = {command.id}",
-                "UPDATE commands_work_order SET closed_at = now()",
             ):
                 with pytest.raises(psycopg.errors.InsufficientPrivilege):
                     connection.execute(statement)

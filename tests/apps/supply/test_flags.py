@@ -46,13 +46,13 @@ def look(now):
     ("code", "kind"), [(251, "cover_opened"), (201, "magnet"), (203, "neutral_disturbed")]
 )
 def test_a_tamper_is_flagged_until_somebody_has_been_there(database, house, code, kind):
-    from urja.apps.commands import operations, queries
+    from urja.apps.work import operations, queries
 
     told(database, house, code, START + HOUR)
     assert (look(START + 2 * HOUR), look(START + 2 * HOUR)) == (1, 0)
     assert flags(START + 3 * HOUR) == [(kind, "URJ00000001", START + HOUR)]
-    [order] = queries.open_work_orders()
-    assert operations.close_work_order(order.id, START + 4 * HOUR)
+    [order] = queries.open_orders()
+    assert operations.close(order.id, START + 4 * HOUR)
     assert look(START + 5 * HOUR) == 0
     assert flags(START + 5 * HOUR) == []
     told(database, house, code, START + 6 * HOUR)
@@ -68,12 +68,12 @@ def test_that_a_magnet_went_or_a_switch_moved_flags_nobody(database, house):
 
 def test_a_tamper_that_was_heard_of_after_the_visit_is_another_ones_errand(database, house):
     """The meter's alert waited for its link: who was there had not been told of it."""
-    from urja.apps.commands import operations, queries
+    from urja.apps.work import operations, queries
 
     told(database, house, 251, START + HOUR)
     look(START + HOUR)
-    [order] = queries.open_work_orders()
-    operations.close_work_order(order.id, START + 4 * HOUR)
+    [order] = queries.open_orders()
+    operations.close(order.id, START + 4 * HOUR)
     told(database, house, 251, START + 3 * HOUR, received_at=START + 6 * HOUR)
     assert look(START + 6 * HOUR) == 1
 

@@ -7,11 +7,10 @@ _MOVES = (
 """What a command's life changes; what was ordered stays as it was given."""
 
 GRANTS: dict[str, list[str]] = {
-    "urja_web": ["GRANT SELECT ON commands_command, commands_work_order TO urja_web"],
+    "urja_web": ["GRANT SELECT ON commands_command TO urja_web"],
     "urja_pipeline": [
-        "GRANT SELECT, INSERT ON commands_command, commands_work_order, commands_device TO urja_pipeline",
+        "GRANT SELECT, INSERT ON commands_command, commands_device TO urja_pipeline",
         f"GRANT UPDATE ({_MOVES}) ON commands_command TO urja_pipeline",
-        "GRANT UPDATE (closed_at, detail) ON commands_work_order TO urja_pipeline",
         "GRANT UPDATE (last_sequence) ON commands_device TO urja_pipeline",
         "GRANT USAGE ON SEQUENCE commands_number TO urja_pipeline",
     ],

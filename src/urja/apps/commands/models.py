@@ -1,4 +1,4 @@
-"""Commands and the work orders that come of them.
+"""Commands.
 
 A command's state only goes forward, and a terminal state is final: the table's trigger refuses anything else, so
 that a late or repeated report cannot rewrite what was known. Business times end in `_at`; beside them stand wall
@@ -124,46 +124,3 @@ class Command(models.Model):
     def load_proven(self) -> bool | None:
         """Whether load was seen after a connect; None where nobody looked."""
         return self.evidence.get("load_proven")
-
-
-class WorkOrderKind(models.TextChoices):
-    """What somebody must go and look at."""
-
-    WELD_OR_BYPASS = "weld_or_bypass"
-    """The register advances after a confirmed cut: welded contacts, or a wire around the meter."""
-    COVER_OPENED = "cover_opened"
-    MAGNET = "magnet"
-    """A magnet was held to the meter, whether it is gone again or not."""
-    NEUTRAL_DISTURBED = "neutral_disturbed"
-    SWITCH_OFF_BY_HAND = "switch_off_by_hand"
-    """The supply is to be cut, and its meter has no load switch."""
-    SWITCH_ON_BY_HAND = "switch_on_by_hand"
-    """Somebody has switched it off, and it is to come back."""
-
-
-class WorkOrder(models.Model):
-    """Something at a meter that no command can mend. One is open per device and kind."""
-
-    id = models.BigIntegerField(primary_key=True)
-    kind = models.CharField(max_length=32, choices=WorkOrderKind)
-    device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="work_orders")
-    service_point = models.ForeignKey(ServicePoint, on_delete=models.PROTECT, related_name="work_orders")
-    opened_at = models.DateTimeField()
-    closed_at = models.DateTimeField(null=True)
-    detail = models.JSONField(default=dict)
-
-    class Meta:
-        db_table = "commands_work_order"
-        constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["device", "kind"], condition=Q(closed_at=None), name="commands_one_open_work_order"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.kind} at device {self.device_id}"
-
-    @property
-    def done(self) -> bool:
-        """Whether somebody has been there; one that was withdrawn is closed and not done."""
-        return self.closed_at is not None and "withdrawn" not in self.detail

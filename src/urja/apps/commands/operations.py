@@ -15,8 +15,6 @@ from urja.apps.commands.models import (
     UNFINISHED,
     Command,
     State,
-    WorkOrder,
-    WorkOrderKind,
 )
 from urja.base.ids import bucket_of, compose_id
 from urja.stream.orders import Progress
@@ -121,57 +119,6 @@ def expire(at: datetime, wall_ms: int, before: datetime, limit: int = 500) -> in
             {"at": at, "wall": wall_ms, "before": before, "limit": limit},
         )
         return cursor.rowcount
-
-
-def report_weld(
-    *, device_id: int, service_point_id: int, opened_at: datetime, detail: dict[str, Any]
-) -> WorkOrder:
-    """Open a work order for a register that runs on after a confirmed cut; the open one where there is one."""
-    return open_work_order(
-        WorkOrderKind.WELD_OR_BYPASS,
-        device_id=device_id,
-        service_point_id=service_point_id,
-        opened_at=opened_at,
-        detail=detail,
-    )
-
-
-def open_work_order(
-    kind: WorkOrderKind,
-    *,
-    device_id: int,
-    service_point_id: int,
-    opened_at: datetime,
-    detail: dict[str, Any],
-) -> WorkOrder:
-    """Send somebody to a meter; the open order of this kind where there is one."""
-    with transaction.atomic():
-        WorkOrder.objects.bulk_create(
-            [
-                WorkOrder(
-                    id=_next_id(bucket_of(service_point_id)),
-                    kind=kind,
-                    device_id=device_id,
-                    service_point_id=service_point_id,
-                    opened_at=opened_at,
-                    detail=detail,
-                )
-            ],
-            ignore_conflicts=True,
-        )
-        return WorkOrder.objects.get(device_id=device_id, kind=kind, closed_at=None)
-
-
-def close_work_order(work_order_id: int, closed_at: datetime) -> bool:
-    """Somebody has been there; False where it was closed before."""
-    return bool(WorkOrder.objects.filter(id=work_order_id, closed_at=None).update(closed_at=closed_at))
-
-
-def withdraw_work_order(order: WorkOrder, closed_at: datetime, why: str) -> bool:
-    """Nobody need go any more; False where somebody has been there."""
-    detail = {**order.detail, "withdrawn": why}
-    still_open = WorkOrder.objects.filter(id=order.id, closed_at=None)
-    return bool(still_open.update(closed_at=closed_at, detail=detail))
 
 
 # -- within a transaction ------------------------------------------------------------------------------------

@@ -9,8 +9,6 @@ from urja.apps.commands.models import (
     UNFINISHED,
     Command,
     State,
-    WorkOrder,
-    WorkOrderKind,
 )
 from urja.apps.rows import rows
 
@@ -64,23 +62,3 @@ def waiting_for_person() -> list[Command]:
         Command.objects.filter(kind__in=SUPPLY_KINDS).order_by("device_id", "-sequence").distinct("device_id")
     )
     return [found for found in newest if found.state == State.WAITING_FOR_PERSON]
-
-
-def open_work_orders() -> QuerySet[WorkOrder]:
-    """What somebody must go and look at, oldest first."""
-    return (
-        WorkOrder.objects.filter(closed_at=None)
-        .select_related("device", "service_point__premise")
-        .order_by("opened_at", "id")
-    )
-
-
-def switched_by_hand(device_ids: Iterable[int]) -> dict[int, WorkOrder]:
-    """The newest errand to the switch beside each of these meters, open or done or withdrawn."""
-    kinds = (WorkOrderKind.SWITCH_OFF_BY_HAND, WorkOrderKind.SWITCH_ON_BY_HAND)
-    found = (
-        WorkOrder.objects.filter(device_id__in=list(device_ids), kind__in=kinds)
-        .order_by("device_id", "-opened_at", "-id")
-        .distinct("device_id")
-    )
-    return {order.device_id: order for order in found}

@@ -11,12 +11,12 @@ from typing import Final
 
 from django.db import transaction
 
-from urja.apps.commands import operations as commands
-from urja.apps.commands.models import WorkOrder, WorkOrderKind
 from urja.apps.supply import facts, switching
 from urja.apps.supply.facts import Known
 from urja.apps.supply.standings import Decided
 from urja.apps.supply.switching import BY_POLICY, CREDIT, Moment
+from urja.apps.work import operations as work
+from urja.apps.work.models import WorkOrder, WorkOrderKind
 from urja.core.policy import Decision, Reason, decide
 
 OFF: Final = WorkOrderKind.SWITCH_OFF_BY_HAND
@@ -79,15 +79,15 @@ def _send(known: Known, kind: WorkOrderKind, reason: Reason, moment: Moment) -> 
         return Counter()
     counts: Counter[str] = Counter()
     if errand is not None and errand.closed_at is None:
-        counts["called_back"] = int(commands.withdraw_work_order(errand, moment.now, reason.rule))
+        counts["called_back"] = int(work.withdraw(errand.id, moment.now, reason.rule))
     if (known.facts.supply == "off") != (kind == OFF):
         assert known.device_id is not None
-        commands.open_work_order(
+        work.open_order(
             kind,
             device_id=known.device_id,
             service_point_id=known.agreement.service_point_id,
             opened_at=moment.now,
-            detail={"account_id": known.account_id, "reason": reason.to_json()},
+            asked={"account_id": known.account_id, "reason": reason.to_json()},
         )
         counts["errands"] = 1
     return counts

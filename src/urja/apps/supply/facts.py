@@ -19,7 +19,7 @@ from django.db import connection
 
 from urja.apps.asking import Answer, ask
 from urja.apps.commands import queries as commands
-from urja.apps.commands.models import CONNECT, DISCONNECT, Command, WorkOrder, WorkOrderKind
+from urja.apps.commands.models import CONNECT, DISCONNECT, Command
 from urja.apps.commands.models import State as CommandState
 from urja.apps.ledger.balances import Balance, fresh_balances, fresh_balances_asked
 from urja.apps.ledger.usage import unratable
@@ -32,6 +32,8 @@ from urja.apps.supply.models import Hold, State, Switching, Terms
 from urja.apps.supply.policies import BOOK_COLUMNS, Book, book, book_of
 from urja.apps.supply.queries import HEALTH_COLUMN, health_of
 from urja.apps.tariffs import queries as tariffs
+from urja.apps.work import queries as work
+from urja.apps.work.models import WorkOrder, WorkOrderKind
 from urja.core.calendar import local_day
 from urja.core.policy import AuthorisedPayment, Facts, Health, NoticeFact, PaidSince, Policy, exhausted
 
@@ -356,7 +358,7 @@ class _Loader:
         self.switchless = {
             look.device_id for look in looks.values() if look.device_id and not look.load_switch
         }
-        self.errands = commands.switched_by_hand(self.switchless) if self.switchless else {}
+        self.errands = work.switched_by_hand(self.switchless) if self.switchless else {}
         self.switchings = _switchings(self.latest.values())
         self.recharges = {
             account_id: (look.recharged_minor, look.recharged_at)

@@ -70,7 +70,7 @@ WITH supply AS (
         ORDER BY occurred_at DESC LIMIT %(limit)s)
     UNION ALL
     (SELECT opened_at, 'work', kind, service_point_id, '{}'::jsonb
-        FROM commands_work_order WHERE %(place)s::bigint IS NULL OR service_point_id = %(place)s::bigint
+        FROM work_order WHERE %(place)s::bigint IS NULL OR service_point_id = %(place)s::bigint
         ORDER BY opened_at DESC LIMIT %(limit)s)
 )
 SELECT h.at, h.kind, h.what, h.service_point_id, coalesce(d.serial, ''), coalesce(p.name, ''), h.detail

@@ -9,8 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from urja.apps.commands import queries as commands
 from urja.apps.readings import overview
+from urja.apps.work import queries as work
 
 
 class FlagKind(StrEnum):
@@ -50,10 +50,10 @@ def flagged(now: datetime) -> list[Flag]:
 
 def _by_order() -> list[Flag]:
     orders = (
-        commands.open_work_orders()
+        work.open_orders()
         .filter(kind__in=[kind.value for kind in BY_ORDER])
         .select_related(None)
-        .values_list("kind", "device__serial", "service_point__premise__name", "opened_at", "detail")
+        .values_list("kind", "device__serial", "service_point__premise__name", "opened_at", "asked")
     )
     return [
         Flag(FlagKind(kind), serial, premise, _since(detail) or opened_at, detail)

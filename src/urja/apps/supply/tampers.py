@@ -9,8 +9,8 @@ from typing import Final
 
 from django.db import connection
 
-from urja.apps.commands import operations as commands
-from urja.apps.commands.models import WorkOrderKind
+from urja.apps.work import operations as work
+from urja.apps.work.models import WorkOrderKind
 
 TAMPERS: Final = {
     201: WorkOrderKind.MAGNET,
@@ -26,7 +26,7 @@ _NEW = """
 SELECT DISTINCT ON (e.device_id, e.code) e.device_id, e.service_point_id, e.code, e.occurred_at
 FROM readings_event e JOIN unnest(%(codes)s::int[], %(kinds)s::text[]) AS known (code, kind) USING (code)
 WHERE e.code IN (201, 203, 251) AND e.received_at > %(since)s AND NOT EXISTS (
-    SELECT FROM commands_work_order w WHERE w.device_id = e.device_id AND w.kind = known.kind
+    SELECT FROM work_order w WHERE w.device_id = e.device_id AND w.kind = known.kind
         AND (w.closed_at IS NULL OR w.closed_at >= e.received_at))
 ORDER BY e.device_id, e.code, e.occurred_at
 """
@@ -46,11 +46,11 @@ def look(now: datetime) -> int:
         )
         rows = cursor.fetchall()
     for device_id, service_point_id, code, occurred_at in rows:
-        commands.open_work_order(
+        work.open_order(
             TAMPERS[code],
             device_id=device_id,
             service_point_id=service_point_id,
             opened_at=now,
-            detail={"code": code, "from_at": occurred_at.isoformat()},
+            asked={"code": code, "from_at": occurred_at.isoformat()},
         )
     return len(rows)

@@ -10,9 +10,9 @@ from typing import Final
 
 from django.db import connection
 
-from urja.apps.commands import operations as commands
 from urja.apps.commands.models import DISCONNECT
 from urja.apps.supply.facts import Known
+from urja.apps.work import operations as work
 
 CLOCKS_DIFFER: Final = timedelta(minutes=5)
 """A read is after a cut when its own clock says so by this much."""
@@ -32,7 +32,7 @@ def look(known: Sequence[Known], now: datetime) -> int:
             "SELECT given.device_id, min(r.import_wh), max(r.import_wh), min(r.read_at), max(r.read_at) "
             "FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[]) AS given (device_id, place_id, cut_at) "
             "JOIN readings_register r ON r.service_point_id = given.place_id AND r.device_id = given.device_id "
-            "AND r.read_at > greatest(given.cut_at, (SELECT max(w.closed_at) FROM commands_work_order w "
+            "AND r.read_at > greatest(given.cut_at, (SELECT max(w.closed_at) FROM work_order w "
             "  WHERE w.device_id = given.device_id AND w.kind = 'weld_or_bypass')) GROUP BY given.device_id "
             "HAVING count(DISTINCT r.read_at) >= 2 AND max(r.import_wh) > min(r.import_wh)",
             [
@@ -49,11 +49,11 @@ def look(known: Sequence[Known], now: datetime) -> int:
     for device_id, first_wh, last_wh, first_at, last_at in rows:
         item = cut[device_id]
         assert item.obeyed is not None
-        commands.report_weld(
+        work.report_weld(
             device_id=device_id,
             service_point_id=item.agreement.service_point_id,
             opened_at=now,
-            detail={
+            asked={
                 "command_id": item.obeyed.id,
                 "advance_wh": last_wh - first_wh,
                 "from_at": first_at.isoformat(),

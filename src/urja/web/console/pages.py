@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
-from urja.apps.commands import queries as commands
 from urja.apps.payments import queries as payments
 from urja.apps.readings import queries as readings
 from urja.apps.readings.overview import (
@@ -20,6 +20,7 @@ from urja.apps.supply import flags
 from urja.apps.supply import queries as supply
 from urja.apps.supply.flags import Flag
 from urja.apps.supply.queries import Dark, PlannedCut, Switched
+from urja.apps.work import queries as work_orders
 from urja.core.policy import Reason
 from urja.web.console import wording
 from urja.web.portal import formats
@@ -254,14 +255,20 @@ def _dark(one: Dark, now: datetime) -> Waiting:
 def _persons(now: datetime) -> list[Waiting]:
     """What is flagged first, then errands to switch by hand, then the meters that wait for a hand on their button."""
     orders = (
-        commands.open_work_orders()
+        work_orders.open_orders()
         .exclude(kind__in=[kind.value for kind in flags.BY_ORDER])
         .select_related(None)
-        .values_list("kind", "service_point__premise__name", "device__serial", "opened_at", "detail")
+        .values_list(
+            "kind",
+            "service_point__premise__name",
+            Coalesce("device__serial", "service_point__consumer_number"),
+            "opened_at",
+            "asked",
+        )
     )
     work = [
-        Waiting(place, serial, wording.work(kind), _moment(at, now), _ground(detail))
-        for kind, place, serial, at, detail in orders[:ROWS]
+        Waiting(place, number, wording.work(kind), _moment(at, now), _ground(asked))
+        for kind, place, number, at, asked in orders[:ROWS]
     ]
     hands = [
         Waiting(
@@ -327,9 +334,9 @@ def _paid_out(one: payments.Settlement) -> PaidOut:
     )
 
 
-def _ground(detail: dict[str, Any]) -> str:
-    """Why an errand was given, where it follows from a decision."""
-    return wording.reason(Reason.from_json(detail["reason"])) if "reason" in detail else ""
+def _ground(asked: dict[str, Any]) -> str:
+    """Why an errand was given, where it follows from a decision; else what the person who gave it says."""
+    return wording.reason(Reason.from_json(asked["reason"])) if "reason" in asked else asked.get("note", "")
 
 
 def _loss(balance: TransformerBalance) -> Loss:

@@ -45,6 +45,11 @@ WORK: Final[dict[str, Promise]] = {
     **FLAGS,
     "switch_off_by_hand": _("Somebody must switch off at the site: the meter has no switch"),
     "switch_on_by_hand": _("Somebody must switch on at the site: the meter has no switch"),
+    "install": _("Somebody must put in a meter"),
+    "exchange": _("Somebody must exchange the meter"),
+    "inspect": _("Somebody must go and look"),
+    "disconnect_by_hand": _("Somebody must take the meter away: the connection ends"),
+    "configure": _("Somebody must set the meter: no command does"),
 }
 
 UNMATCHED: Final[dict[str, Promise]] = {

@@ -1,0 +1,143 @@
+"""Work orders and their photographs.
+
+An order's state only goes forward (open, assigned, done or withdrawn), and an end is final: the table's trigger
+refuses anything else. What was asked stays as it was given; what was found stands beside it.
+"""
+
+from typing import ClassVar, Final
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from urja.apps.registry.models import Device, ServicePoint
+
+MOST_PHOTO_BYTES: Final = 2 * 1024 * 1024
+MOST_PHOTOS: Final = 8
+"""Of one order."""
+
+
+class WorkOrderKind(models.TextChoices):
+    """What somebody must go and do."""
+
+    WELD_OR_BYPASS = "weld_or_bypass"
+    """The register advances after a confirmed cut: welded contacts, or a wire around the meter."""
+    COVER_OPENED = "cover_opened"
+    MAGNET = "magnet"
+    """A magnet was held to the meter, whether it is gone again or not."""
+    NEUTRAL_DISTURBED = "neutral_disturbed"
+    SWITCH_OFF_BY_HAND = "switch_off_by_hand"
+    """The supply is to be cut, and its meter has no load switch."""
+    SWITCH_ON_BY_HAND = "switch_on_by_hand"
+    """Somebody has switched it off, and it is to come back."""
+    INSTALL = "install"
+    """A new connection waits for its meter."""
+    EXCHANGE = "exchange"
+    """A meter is to be replaced by another one."""
+    INSPECT = "inspect"
+    """Somebody must go and look, for the reason that is given."""
+    DISCONNECT_BY_HAND = "disconnect_by_hand"
+    """The connection ends: meter and service line are to be taken away."""
+    CONFIGURE = "configure"
+    """The meter is to be set to something that no command sets."""
+
+
+class WorkOrderState(models.TextChoices):
+    """Where an order stands. The last two are its ends."""
+
+    OPEN = "open"
+    ASSIGNED = "assigned"
+    DONE = "done"
+    WITHDRAWN = "withdrawn"
+
+
+UNFINISHED: Final = (WorkOrderState.OPEN, WorkOrderState.ASSIGNED)
+
+
+class WorkOrder(models.Model):
+    """Something at a connection that no command can do. One is unfinished per meter (or place) and kind."""
+
+    id = models.BigIntegerField(primary_key=True)
+    kind = models.CharField(max_length=32, choices=WorkOrderKind)
+    service_point = models.ForeignKey(ServicePoint, on_delete=models.PROTECT, related_name="work_orders")
+    device = models.ForeignKey(Device, on_delete=models.PROTECT, null=True, related_name="work_orders")
+    """The meter that it is about; none where there is none yet."""
+    state = models.CharField(max_length=16, choices=WorkOrderState, default=WorkOrderState.OPEN)
+    assignee = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="work_orders"
+    )
+    opened_at = models.DateTimeField()
+    due_at = models.DateTimeField(null=True)
+    closed_at = models.DateTimeField(null=True)
+    asked = models.JSONField(default=dict)
+    """What is to be done, and why."""
+    result = models.JSONField(default=dict)
+    """What was done and found; of one that was withdrawn, why."""
+    operation_id = models.BigIntegerField(null=True, db_index=True)
+    """The operation of the registry that asked for it, where one did."""
+
+    class Meta:
+        db_table = "work_order"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["device", "kind"], condition=Q(closed_at=None), name="work_one_open_at_a_meter"
+            ),
+            models.UniqueConstraint(
+                fields=["service_point", "kind"],
+                condition=Q(closed_at=None, device=None),
+                name="work_one_open_at_a_place",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=UNFINISHED, closed_at=None)
+                | (~Q(state__in=UNFINISHED) & Q(closed_at__isnull=False)),
+                name="work_closed_when_ended",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=WorkOrderState.ASSIGNED) | Q(assignee__isnull=False),
+                name="work_assigned_to_somebody",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["opened_at", "id"], condition=Q(closed_at=None), name="work_order_unfinished"
+            ),
+            models.Index(fields=["assignee", "opened_at"], name="work_order_assignee"),
+        ]
+
+    def __str__(self) -> str:
+        return f"work order {self.id}: {self.kind}"
+
+    @property
+    def done(self) -> bool:
+        """Whether somebody has been there; one that was withdrawn is closed and not done."""
+        return self.state == WorkOrderState.DONE
+
+    @property
+    def unfinished(self) -> bool:
+        return self.state in UNFINISHED
+
+
+class PhotoKind(models.TextChoices):
+    JPEG = "image/jpeg"
+    PNG = "image/png"
+
+
+class Photo(models.Model):
+    """A photograph that belongs to a work order. Never changed."""
+
+    id = models.BigIntegerField(primary_key=True)
+    work_order = models.ForeignKey(WorkOrder, on_delete=models.PROTECT, related_name="photos")
+    kind = models.CharField(max_length=16, choices=PhotoKind)
+    content = models.BinaryField()
+    sha256 = models.CharField(max_length=64)
+    recorded_at = models.DateTimeField()
+    actor = models.CharField(max_length=100)
+
+    class Meta:
+        db_table = "work_photo"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["work_order", "sha256"], name="work_photo_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"photo {self.id} of work order {self.work_order_id}"

@@ -1,0 +1,57 @@
+"""The reading side of the work orders."""
+
+from collections.abc import Iterable
+
+from django.db.models import QuerySet
+
+from urja.apps.work.models import UNFINISHED, Photo, WorkOrder, WorkOrderKind
+
+
+def orders() -> QuerySet[WorkOrder]:
+    """All orders with meter, place and assignee's key, newest first."""
+    return WorkOrder.objects.select_related("device", "service_point__premise").order_by("-opened_at", "-id")
+
+
+def open_orders() -> QuerySet[WorkOrder]:
+    """What somebody must go and do, oldest first."""
+    return orders().filter(closed_at=None).order_by("opened_at", "id")
+
+
+def of_fitter(user_id: int) -> QuerySet[WorkOrder]:
+    """What somebody was given and has not ended, what is due first in front."""
+    return open_orders().filter(assignee_id=user_id).order_by("due_at", "opened_at", "id")
+
+
+def order(work_order_id: int) -> WorkOrder | None:
+    return orders().filter(id=work_order_id).first()
+
+
+def photos_of(work_order_id: int) -> QuerySet[Photo]:
+    """An order's photographs without their bytes, oldest first."""
+    return Photo.objects.filter(work_order_id=work_order_id).defer("content").order_by("recorded_at", "id")
+
+
+def photo(photo_id: int) -> Photo | None:
+    return Photo.objects.filter(id=photo_id).select_related("work_order").first()
+
+
+def unfinished_at(service_point_id: int, kind: WorkOrderKind) -> WorkOrder | None:
+    """The unfinished order of a kind at a place, whichever meter it is about."""
+    found = WorkOrder.objects.filter(service_point_id=service_point_id, kind=kind, state__in=UNFINISHED)
+    return found.order_by("opened_at", "id").first()
+
+
+def opened_by(operation_id: int) -> QuerySet[WorkOrder]:
+    """The orders that an operation of the registry has asked for."""
+    return WorkOrder.objects.filter(operation_id=operation_id).order_by("id")
+
+
+def switched_by_hand(device_ids: Iterable[int]) -> dict[int, WorkOrder]:
+    """The newest errand to the switch beside each of these meters, open or done or withdrawn."""
+    kinds = (WorkOrderKind.SWITCH_OFF_BY_HAND, WorkOrderKind.SWITCH_ON_BY_HAND)
+    found = (
+        WorkOrder.objects.filter(device_id__in=list(device_ids), kind__in=kinds)
+        .order_by("device_id", "-opened_at", "-id")
+        .distinct("device_id")
+    )
+    return {order.device_id: order for order in found if order.device_id is not None}

@@ -133,3 +133,54 @@ def install(number, at, *, place, register_wh=0, role="billing"):
         recorded_at=at,
         actor="test",
     )
+
+
+def in_stock(number, *, bucket=7, **changes):
+    """A meter that hangs nowhere yet."""
+    from urja.apps.registry.models import Device, Stock
+    from urja.apps.registry.operations.doing import next_id
+
+    values = {
+        "serial": f"URJ{number:08}",
+        "system_title": b"URJ" + number.to_bytes(5, "big"),
+        "device_type": "urja-d1",
+        "wrapped_guek": bytes(24),
+        "wrapped_gak": bytes(24),
+        "interval_s": 1800,
+        "max_power_w": 14_400,
+        "stock": Stock.ISSUED,
+        "recorded_at": START,
+        "actor": "test",
+    }
+    return Device.objects.create(id=next_id(bucket), **(values | changes))
+
+
+def exchange(old, new, at, *, old_wh, new_wh=0, commission=True, recorded_at=None, **changes):
+    """Hang a meter of the stock in the place of one that was adopted; it passes commissioning at once."""
+    from urja.apps.registry.models import DevicePeriod
+    from urja.apps.registry.operations import ExchangeMeter, perform
+    from urja.apps.registry.operations.exchange import first_billed_at
+
+    values = {
+        "consumer_number": f"URJ{old:08}",
+        "at": at,
+        "old_register_wh": old_wh,
+        "new_serial": f"URJ{new:08}",
+        "new_register_wh": new_wh,
+        "reason": "no display",
+    }
+    done = perform(ExchangeMeter(**(values | changes)), recorded_at=recorded_at or at, actor="test")
+    if commission:
+        period = DevicePeriod.objects.get(id=done.outcome["device_period_id"])
+        commissioned(period, first_billed_at(period, at + timedelta(minutes=10)), recorded_at or at)
+    return done
+
+
+def commissioned(period, billed_from, now=START):
+    """What a meter that passes commissioning leaves behind."""
+    from urja.apps.readings.operations import reassess
+
+    with by_hand(), connection.cursor() as cursor:
+        type(period).objects.filter(id=period.id).update(commissioned_at=billed_from)
+        cursor.execute("UPDATE registry_revision SET revision = revision + 1")
+        reassess(cursor, {period.service_point_id: period.valid_from}, now, ZONE)

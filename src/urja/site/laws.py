@@ -119,7 +119,9 @@ def unfinished(connection: Connection, horizon: datetime, zone: ZoneInfo) -> tup
 _AWAITED: Final = (
     (
         "intervals are missing",
-        "SELECT count(*) FROM readings_gap WHERE closed_at IS NULL AND start_at < %(horizon)s",
+        # What a meter that was taken away has not sent will not come.
+        "SELECT count(*) FROM readings_gap g JOIN registry_device_period p USING (device_id) "
+        "WHERE g.closed_at IS NULL AND p.valid_to IS NULL AND g.start_at < %(horizon)s",
     ),
     (
         "accruals are behind",
@@ -139,8 +141,8 @@ _AWAITED_AFTER_MIDNIGHT: Final = (
         "meters' midnights are neither read nor asked for",
         (
             "SELECT count(*) FROM registry_device_period p LEFT JOIN readings_coverage c ON c.device_period_id = p.id "
-            "WHERE p.valid_from < %(last)s AND coalesce(c.daily_to_at, p.valid_from) < "
-            "least(%(last)s, coalesce(p.valid_to, 'infinity'))"
+            "WHERE p.valid_to IS NULL AND p.valid_from < %(last)s "
+            "AND coalesce(c.daily_to_at, p.valid_from) < %(last)s"
         ),
     ),
     (

@@ -23,6 +23,10 @@ class Source(IntEnum):
     EDIT = 4
     OUTAGE = 5
     """A known zero, proven by the meter's own power-failure events."""
+    ESTIMATE = 6
+    """A register that nobody could read, reckoned from the meter's own past."""
+    SWAP = 7
+    """The same value stood at another place, where the meter was believed to hang."""
 
 
 class RegisterKind(IntEnum):

@@ -9,3 +9,7 @@ class ReadingsError(Exception):
 
 class NoSuchInterval(ReadingsError):
     """There is no stored interval to edit."""
+
+
+class NothingKnown(ReadingsError):
+    """No register of the meter was ever read: nothing can be estimated from."""

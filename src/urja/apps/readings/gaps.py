@@ -262,10 +262,15 @@ def wanted(cursor: Cursor, now: datetime, last_midnight: datetime, limit: int) -
 
 
 _WANTED = """
-    WITH need (device_id, service_point_id, profile, rank, from_at, to_at) AS (
+    WITH hanging AS (
+        -- A meter that was taken away does not answer; what it has not sent stays listed.
+        SELECT device_id FROM registry_device_period WHERE valid_to IS NULL
+    ),
+    need (device_id, service_point_id, profile, rank, from_at, to_at) AS (
         SELECT p.device_id, p.service_point_id, 'daily', 1, c.daily_to_at, %(last)s
         FROM readings_coverage c JOIN registry_device_period p ON p.id = c.device_period_id
         WHERE c.daily_to_at < least(%(last)s, coalesce(p.valid_to, 'infinity'))
+            AND p.device_id IN (SELECT device_id FROM hanging)
         UNION ALL
         SELECT g.device_id, max(g.service_point_id), 'block', 2,
             min(g.start_at + make_interval(secs => g.length_s)),
@@ -273,11 +278,13 @@ _WANTED = """
         FROM readings_gap g
         WHERE g.closed_at IS NULL AND g.start_at > %(oldest)s
             AND (g.denied_at IS NULL OR g.denied_at <= %(again)s)
+            AND g.device_id IN (SELECT device_id FROM hanging)
         GROUP BY g.device_id
         UNION ALL
         SELECT g.device_id, max(g.service_point_id), 'power-events', 3, min(g.start_at) - interval '1 day', %(now)s
         FROM readings_gap g
         WHERE g.closed_at IS NULL AND g.start_at > %(oldest)s AND g.denied_at IS NOT NULL
+            AND g.device_id IN (SELECT device_id FROM hanging)
         GROUP BY g.device_id
     ),
     asked AS (

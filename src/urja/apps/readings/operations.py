@@ -21,6 +21,8 @@ def record_installation(
     read_at: datetime,
     import_wh: int,
     recorded_at: datetime,
+    status: Status = Status.MEASURED,
+    source: Source = Source.INSTALLATION,
 ) -> int:
     """Keep the register as read when a meter was put in (or taken out) at `read_at`; returns the read's version.
 
@@ -40,8 +42,8 @@ def record_installation(
             "wh": import_wh,
             "recorded": recorded_at,
             "kind": RegisterKind.INSTALLATION,
-            "status": Status.MEASURED,
-            "source": Source.INSTALLATION,
+            "status": status,
+            "source": source,
         },
     )
     stored = cursor.fetchone()
@@ -70,11 +72,14 @@ def reassess(cursor: Cursor, since: Mapping[int, datetime], now: datetime, zone:
     accrual.lock_shards(cursor, since)
     accrual.forget(cursor, since, zone)
     cursor.execute(
-        "SELECT a.id, greatest(a.valid_from, s.since, month.begins) FROM unnest(%(places)s::bigint[],"
+        "SELECT a.id, greatest(a.valid_from, month.begins) FROM unnest(%(places)s::bigint[],"
         " %(since)s::timestamptz[]) AS s (place, since)"
-        " JOIN registry_agreement a ON a.service_point_id = s.place AND coalesce(a.valid_to, 'infinity') > s.since"
+        # Whole months are forgotten: also who has left in the first of them is made anew.
+        " CROSS JOIN LATERAL (SELECT date_trunc('month', s.since, %(zone)s) AS at) forgotten"
+        " JOIN registry_agreement a ON a.service_point_id = s.place"
+        " AND coalesce(a.valid_to, 'infinity') >= forgotten.at"
         " CROSS JOIN LATERAL (SELECT m AT TIME ZONE %(zone)s AS begins FROM generate_series("
-        " date_trunc('month', greatest(a.valid_from, s.since) AT TIME ZONE %(zone)s),"
+        " date_trunc('month', greatest(a.valid_from, forgotten.at) AT TIME ZONE %(zone)s),"
         " greatest(a.valid_from, least(coalesce(a.valid_to, 'infinity'), %(now)s)) AT TIME ZONE %(zone)s,"
         " interval '1 month') AS m) month",
         {"places": list(since), "since": list(since.values()), "now": now, "zone": zone},

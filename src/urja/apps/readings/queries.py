@@ -17,7 +17,7 @@ from django.db import connection
 
 from urja.apps.asking import Answer, ask
 from urja.apps.readings import accrual
-from urja.apps.readings.accrual import PERIOD_ENERGY_COLUMNS, PeriodEnergy
+from urja.apps.readings.accrual import PERIOD_ENERGY_COLUMNS, Cursor, PeriodEnergy
 from urja.apps.registry.models import Agreement
 from urja.core.calendar import ONE_DAY, midnight
 
@@ -171,6 +171,37 @@ def energies_until(agreement_ids: Sequence[int], period: date, until_at: datetim
     """
     with connection.cursor() as cursor:
         return accrual.energies_until(cursor, agreement_ids, period, until_at, settings.URJA_TIMEZONE)
+
+
+def last_register(
+    cursor: Cursor,
+    service_point_id: int,
+    device_id: int,
+    at: datetime,
+    *,
+    estimates: bool = True,
+    itself: bool = True,
+) -> tuple[datetime, int] | None:
+    """The last register of a meter up to an instant, in Wh as it counts; of whatever kind.
+
+    Without `estimates` those are passed over, without `itself` what was read at that very instant.
+    """
+    cursor.execute(
+        "SELECT r.read_at, r.import_wh FROM readings_register r WHERE r.service_point_id = %(place)s"
+        " AND r.device_id = %(device)s AND r.read_at <= %(at)s AND (%(estimates)s OR r.status <> 3)"
+        " AND (%(itself)s OR r.read_at < %(at)s) AND NOT EXISTS ("
+        "  SELECT FROM readings_register n WHERE n.service_point_id = r.service_point_id"
+        "  AND n.device_id = r.device_id AND n.read_at = r.read_at AND n.kind = r.kind AND n.version > r.version)"
+        " ORDER BY r.read_at DESC, r.import_wh DESC LIMIT 1",
+        {
+            "place": service_point_id,
+            "device": device_id,
+            "at": at,
+            "estimates": estimates,
+            "itself": itself,
+        },
+    )
+    return cursor.fetchone()
 
 
 def health() -> ReadingsHealth:

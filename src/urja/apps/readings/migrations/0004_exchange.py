@@ -25,6 +25,7 @@ ALTER TABLE readings_accrual ADD COLUMN
 _ESTIMATE = """
 -- How a register read that nobody read was estimated, and by whom; the read itself is of status 3.
 CREATE TABLE readings_estimate (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     service_point_id bigint NOT NULL,
     device_id bigint NOT NULL,
     read_at timestamptz NOT NULL,
@@ -33,9 +34,10 @@ CREATE TABLE readings_estimate (
     method text NOT NULL CHECK (method <> ''),
     detail jsonb NOT NULL,
     actor text NOT NULL CHECK (actor <> ''),
-    recorded_at timestamptz NOT NULL,
-    PRIMARY KEY (service_point_id, device_id, read_at, kind, version)
+    recorded_at timestamptz NOT NULL
 );
+-- Not unique: a read that was withdrawn with its operation may be estimated again, as the same version.
+CREATE INDEX readings_estimate_of ON readings_estimate (service_point_id, device_id, read_at);
 """
 
 

@@ -8,19 +8,26 @@ from urja.apps.registry.operations.adoption import (
     hang_network_meter,
 )
 from urja.apps.registry.operations.doing import Change, Doing, Operation, changes_of, perform, rehearse
+from urja.apps.registry.operations.exchange import ChangeRatio, CorrectLastRead, ExchangeMeter
 from urja.apps.registry.operations.mounting import InstallMeter, RemoveMeter
 from urja.apps.registry.operations.network import PutUpTransformer, put_up_transformer
 from urja.apps.registry.operations.people import CorrectPerson, MakeNameless
 from urja.apps.registry.operations.projecting import project_all_again
 from urja.apps.registry.operations.staff import Dismiss, Employ, dismiss, employ
+from urja.apps.registry.operations.terms import ChangeCategory, ChangeLoad
 from urja.apps.registry.operations.tokens import IssueToken, RevokeToken
 from urja.apps.registry.operations.undoing import Undo
 
 ALL: tuple[type[Operation], ...] = (
     Adoption,
+    ChangeCategory,
+    ChangeLoad,
+    ChangeRatio,
+    CorrectLastRead,
     CorrectPerson,
     Dismiss,
     Employ,
+    ExchangeMeter,
     Hanging,
     InstallMeter,
     IssueToken,
@@ -41,10 +48,15 @@ __all__ = [
     "Adopted",
     "Adoption",
     "Change",
+    "ChangeCategory",
+    "ChangeLoad",
+    "ChangeRatio",
+    "CorrectLastRead",
     "CorrectPerson",
     "Dismiss",
     "Doing",
     "Employ",
+    "ExchangeMeter",
     "Hanging",
     "InstallMeter",
     "IssueToken",

@@ -7,7 +7,8 @@ outcome (`outside`), and `take_back` asks for the opposite when the operation is
   posted by then or waits to be;
 - a hold is released, a release is held again;
 - an open work order is withdrawn; one that somebody has done stands, and `Undo` refuses;
-- a register read is withdrawn, for it was true of that operation alone.
+- a register read is withdrawn, for it was true of that operation alone;
+- a meter is wanted to be what was wanted of it before.
 """
 
 from datetime import datetime
@@ -17,10 +18,15 @@ from django.db import connection
 
 from urja.apps.ledger import operations as ledger
 from urja.apps.ledger.models import CreditRequest, DebitRequest
+from urja.apps.readings import estimating
 from urja.apps.readings import operations as readings
-from urja.apps.registry.models import Device, ServicePoint
+from urja.apps.readings.estimating import Estimate
+from urja.apps.readings.kinds import Status
+from urja.apps.registry import configuring
+from urja.apps.registry.models import ConfigurationItem, Device, ServicePoint
 from urja.apps.registry.operations.doing import Doing
 from urja.apps.supply import operations as supply
+from urja.stream.records import Source
 
 UNDONE = "undone"
 """The kind of credits and debits that take an undone operation's money back."""
@@ -84,7 +90,52 @@ def read_register(doing: Doing, place: ServicePoint, device: Device, at: datetim
             import_wh=import_wh,
             recorded_at=doing.recorded_at,
         )
+    _was_read(doing, place, device, at, version)
+
+
+def estimate_register(
+    doing: Doing, place: ServicePoint, device: Device, at: datetime, since: datetime
+) -> Estimate:
+    """Keep the register that nobody could read, as estimated from the meter's own past since an instant."""
+    with connection.cursor() as cursor:
+        estimate = estimating.estimate_register(
+            cursor, service_point_id=place.id, device_id=device.id, at=at, since=since
+        )
+        version = readings.record_installation(
+            cursor,
+            service_point_id=place.id,
+            device_id=device.id,
+            read_at=at,
+            import_wh=estimate.import_wh,
+            recorded_at=doing.recorded_at,
+            status=Status.ESTIMATED,
+            source=Source.ESTIMATE,
+        )
+        estimating.record_method(
+            cursor,
+            estimate,
+            service_point_id=place.id,
+            device_id=device.id,
+            read_at=at,
+            version=version,
+            actor=doing.actor,
+            recorded_at=doing.recorded_at,
+        )
+    _was_read(doing, place, device, at, version)
+    return estimate
+
+
+def _was_read(doing: Doing, place: ServicePoint, device: Device, at: datetime, version: int) -> None:
     doing.outside.append(["read", place.id, device.id, at.isoformat(), version])
+    doing.reassess_from[place.id] = min(at, doing.reassess_from.get(place.id, at))
+
+
+def desire(doing: Doing, device_id: int, item: str, value: str | None) -> None:
+    """Let a device be told to be something; the stage `configure` tells it."""
+    before = configuring.desire(
+        device_id, ConfigurationItem(item), value, at=doing.recorded_at, actor=doing.actor
+    )
+    doing.outside.append(["desire", device_id, item, before])
 
 
 def take_back(doing: Doing, asked: list[list[Any]]) -> None:
@@ -118,15 +169,13 @@ def _debit_back(doing: Doing, request_id: int) -> None:
     )
 
 
-def _withdraw_read(_doing: Doing, place_id: int, device_id: int, at: str, version: int) -> None:
+def _withdraw_read(doing: Doing, place_id: int, device_id: int, at: str, version: int) -> None:
+    read_at = datetime.fromisoformat(at)
     with connection.cursor() as cursor:
         readings.withdraw_installation(
-            cursor,
-            service_point_id=place_id,
-            device_id=device_id,
-            read_at=datetime.fromisoformat(at),
-            version=version,
+            cursor, service_point_id=place_id, device_id=device_id, read_at=read_at, version=version
         )
+    doing.reassess_from[place_id] = min(read_at, doing.reassess_from.get(place_id, read_at))
 
 
 _TAKE_BACK = {
@@ -135,4 +184,5 @@ _TAKE_BACK = {
     "hold": release,
     "release": hold,
     "read": _withdraw_read,
+    "desire": desire,
 }

@@ -1,0 +1,287 @@
+"""Meters change and ratios change: what was used goes on, to the Wh, over the instant at which they do.
+
+The old meter's last read and the new one's first stand at the same instant, so that the registers bill all of the day
+and no block has to be cut. The agreement, its balance and its place in the slabs know nothing of it.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from django.db import connection
+
+from urja.apps.readings.queries import last_register
+from urja.apps.registry.models import (
+    Agreement,
+    Device,
+    DevicePeriod,
+    DeviceRole,
+    MeteringMode,
+    Seal,
+    ServicePoint,
+    Stock,
+)
+from urja.apps.registry.operations.doing import Doing, Operation, next_id
+from urja.apps.registry.operations.mounting import (
+    ratio_faults,
+    register_faults,
+    role_faults,
+    stock_faults,
+)
+from urja.apps.registry.operations.outside import estimate_register, read_register
+from urja.base.ids import bucket_of
+
+
+class ExchangeMeter(Operation, kw_only=True):
+    """Take a meter away and hang another one in its place, at one instant.
+
+    The new meter is billed by from its first read on, once it has passed commissioning (`first_billed_at`).
+    """
+
+    consumer_number: str
+    at: datetime
+    old_register_wh: int | None
+    """The old meter's last import register; none where it could not be read: then it is estimated, and says so."""
+    new_serial: str
+    new_register_wh: int
+    reason: str
+    role: str = "billing"
+    """Which of the place's meters: `billing`, `check`, `generation` or `source`."""
+    ratio_primary: int | None = None
+    ratio_secondary: int | None = None
+    """Of the transformers before the new meter; none where they are those that were before the old one."""
+    seals: tuple[str, ...] = ()
+    """Numbers of the seals on the new meter; those of the old one are off with it."""
+
+    def faults(self, doing: Doing) -> Iterator[str]:
+        yield from _common_faults(doing, self.role, self.at, self.reason)
+        yield from stock_faults(self.new_serial)
+        yield from register_faults(self.new_register_wh)
+        if (self.ratio_primary is None) != (self.ratio_secondary is None):
+            yield "a ratio has two numbers: give both or none"
+        elif self.ratio_primary is not None and self.ratio_secondary is not None:
+            yield from ratio_faults(self.ratio_primary, self.ratio_secondary)
+        for number in self.seals:
+            if Seal.objects.filter(number=number).exists():
+                yield f"seal {number} was put on a meter before"
+        period = _hanging(self.consumer_number, self.role)
+        yield from _period_faults(period, self.consumer_number, self.role, self.at)
+        if period is None:
+            return
+        if self.old_register_wh is not None:
+            yield from register_faults(self.old_register_wh)
+            yield from _runs_back(period, self.at, self.old_register_wh)
+        new = Device.objects.filter(serial=self.new_serial).first()
+        if new is not None and new.forward_only and period.role == DeviceRole.BILLING:
+            yield from _net_metered(period.service_point, self.at, new)
+
+    def carry_out(self, doing: Doing) -> None:
+        old = _hanging(self.consumer_number, self.role)
+        assert old is not None, "its absence is a fault"
+        place, new = old.service_point, Device.objects.get(serial=self.new_serial)
+        self._take_away(doing, old)
+        period = DevicePeriod.objects.create(
+            id=next_id(bucket_of(place.id)),
+            service_point=place,
+            device=new,
+            role=old.role,
+            ratio_primary=self.ratio_primary or old.ratio_primary,
+            ratio_secondary=self.ratio_secondary or old.ratio_secondary,
+            valid_from=self.at,
+            **doing.stamp,
+        )
+        doing.change(new, stock=Stock.INSTALLED, held_by="")
+        read_register(doing, place, new, self.at, self.new_register_wh)
+        for number in self.seals:
+            Seal.objects.create(
+                id=next_id(bucket_of(place.id)), device=new, number=number, applied_at=self.at, **doing.stamp
+            )
+        doing.service_point_id = place.id
+        doing.outcome |= {
+            "service_point_id": place.id,
+            "old_device_id": old.device_id,
+            "device_id": new.id,
+            "device_period_id": period.id,
+        }
+
+    def _take_away(self, doing: Doing, old: DevicePeriod) -> None:
+        doing.change(old, valid_to=self.at)
+        doing.change(old.device, stock=Stock.REMOVED)
+        for seal in Seal.objects.filter(device=old.device, removed_at=None, applied_at__lte=self.at):
+            doing.change(seal, removed_at=self.at)
+        if self.old_register_wh is not None:
+            read_register(doing, old.service_point, old.device, self.at, self.old_register_wh)
+            return
+        estimate = estimate_register(
+            doing, old.service_point, old.device, self.at, max(old.valid_from, _agreed_since(old, self.at))
+        )
+        doing.outcome["estimated"] = estimate.detail()
+
+
+class CorrectLastRead(Operation, kw_only=True):
+    """The last register of a meter that was taken away, as it was read after all, in the laboratory for instance.
+
+    What was charged by the read or the estimate before is put right by the next close's differences.
+    """
+
+    serial: str
+    register_wh: int
+    reason: str
+    removed_at: datetime | None = None
+    """Which removal, where the meter was taken away more than once; none is the last one."""
+
+    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+        yield from _reason_faults(self.reason)
+        yield from register_faults(self.register_wh)
+        period = self._period()
+        if period is None:
+            when = "" if self.removed_at is None else f" at {self.removed_at.isoformat()}"
+            yield f"meter {self.serial} was taken away from nowhere{when}"
+        else:
+            assert period.valid_to is not None, "only periods that have ended are looked for"
+            yield from _runs_back(period, period.valid_to, self.register_wh, but_last=True)
+
+    def carry_out(self, doing: Doing) -> None:
+        period = self._period()
+        assert period is not None, "its absence is a fault"
+        assert period.valid_to is not None, "only periods that have ended are looked for"
+        read_register(doing, period.service_point, period.device, period.valid_to, self.register_wh)
+        doing.service_point_id = period.service_point_id
+        doing.outcome |= {"service_point_id": period.service_point_id, "device_id": period.device_id}
+
+    def _period(self) -> DevicePeriod | None:
+        ended = DevicePeriod.objects.filter(device__serial=self.serial, valid_to__isnull=False)
+        if self.removed_at is not None:
+            ended = ended.filter(valid_to=self.removed_at)
+        return ended.select_related("device", "service_point").order_by("-valid_to").first()
+
+
+class ChangeRatio(Operation, kw_only=True):
+    """Other current or voltage transformers before the same meter, which does not reckon them in itself."""
+
+    consumer_number: str
+    at: datetime
+    primary: int
+    secondary: int
+    register_wh: int
+    """The import register as read at that moment: before it the old ratio holds, after it the new one."""
+    reason: str
+    role: str = "billing"
+
+    def faults(self, doing: Doing) -> Iterator[str]:
+        yield from _common_faults(doing, self.role, self.at, self.reason)
+        yield from ratio_faults(self.primary, self.secondary)
+        yield from register_faults(self.register_wh)
+        period = _hanging(self.consumer_number, self.role)
+        yield from _period_faults(period, self.consumer_number, self.role, self.at)
+        if period is None:
+            return
+        yield from _runs_back(period, self.at, self.register_wh)
+        if (self.primary, self.secondary) == (period.ratio_primary, period.ratio_secondary):
+            yield f"the ratio is {self.primary} to {self.secondary} already"
+
+    def carry_out(self, doing: Doing) -> None:
+        before = _hanging(self.consumer_number, self.role)
+        assert before is not None, "its absence is a fault"
+        commissioned_at = before.commissioned_at
+        doing.change(before, valid_to=self.at)
+        after = DevicePeriod.objects.create(
+            id=next_id(bucket_of(before.service_point_id)),
+            service_point=before.service_point,
+            device=before.device,
+            role=before.role,
+            ratio_primary=self.primary,
+            ratio_secondary=self.secondary,
+            valid_from=self.at,
+            commissioned_at=None if commissioned_at is None else max(commissioned_at, self.at),
+            **doing.stamp,
+        )
+        read_register(doing, before.service_point, before.device, self.at, self.register_wh)
+        doing.service_point_id = before.service_point_id
+        doing.outcome |= {
+            "service_point_id": before.service_point_id,
+            "device_id": before.device_id,
+            "device_period_id": after.id,
+        }
+
+
+def first_billed_at(period: DevicePeriod, passed_at: datetime) -> datetime:
+    """From when on a meter that has passed commissioning at `passed_at` is billed by.
+
+    One that was hung in another's place from its first read: between both nothing is given away. Any other from
+    that moment.
+    """
+    exchanged = DevicePeriod.objects.filter(
+        service_point=period.service_point_id, role=period.role, valid_to=period.valid_from
+    ).exclude(commissioned_at=None)
+    return period.valid_from if exchanged.exists() else passed_at
+
+
+def _hanging(consumer_number: str, role: str) -> DevicePeriod | None:
+    """The meter that hangs at a connection in a role now."""
+    return (
+        DevicePeriod.objects.filter(
+            service_point__consumer_number=consumer_number,
+            role=DeviceRole.__members__.get(role.upper()),
+            valid_to=None,
+        )
+        .select_related("device", "service_point")
+        .first()
+    )
+
+
+def _common_faults(doing: Doing, role: str, at: datetime, reason: str) -> Iterator[str]:
+    yield from role_faults(role)
+    yield from _reason_faults(reason)
+    if at > doing.recorded_at:
+        yield f"{at.isoformat()} lies ahead: it is recorded once it has been done"
+
+
+def _reason_faults(reason: str) -> Iterator[str]:
+    if not reason.strip():
+        yield "say why"
+
+
+def _period_faults(period: DevicePeriod | None, number: str, role: str, at: datetime) -> Iterator[str]:
+    if not ServicePoint.objects.filter(consumer_number=number).exists():
+        yield f"there is no connection {number}"
+    elif period is None:
+        yield f"no {role} meter hangs at {number}"
+    elif at <= period.valid_from:
+        yield f"meter {period.device} hangs there in this way only since {period.valid_from.isoformat()}"
+
+
+def _runs_back(
+    period: DevicePeriod, at: datetime, register_wh: int, *, but_last: bool = False
+) -> Iterator[str]:
+    with connection.cursor() as cursor:
+        known = last_register(
+            cursor, period.service_point_id, period.device_id, at, estimates=False, itself=not but_last
+        )
+    if known is not None and register_wh < known[1]:
+        yield (
+            f"the register of meter {period.device} stood at {known[1]} Wh on {known[0].isoformat()} already: "
+            f"it does not run back to {register_wh} Wh"
+        )
+
+
+def _net_metered(place: ServicePoint, at: datetime, device: Device) -> Iterator[str]:
+    agreement = (
+        Agreement.objects.filter(service_point=place, valid_from__lte=at).order_by("-valid_from").first()
+    )
+    if agreement is None or (agreement.valid_to is not None and agreement.valid_to <= at):
+        return
+    if agreement.terms_at(at).metering_mode == MeteringMode.NET:
+        yield (
+            f"meter {device} counts energy that flows back as energy drawn: the agreement at {place} is "
+            "net-metered and needs one that counts both ways"
+        )
+
+
+def _agreed_since(period: DevicePeriod, at: datetime) -> datetime:
+    """Since when whoever uses energy at an instant has had the place."""
+    agreement = (
+        Agreement.objects.filter(service_point=period.service_point, valid_from__lt=at)
+        .order_by("-valid_from")
+        .first()
+    )
+    return period.valid_from if agreement is None else agreement.valid_from

@@ -32,6 +32,7 @@ def test_every_module_is_found_by_its_name():
         "read_object",
         "read_profile",
         "set_clock",
+        "set_load_limit",
         "set_payment_mode",
         "write_balance",
     }
@@ -217,6 +218,24 @@ class TestWriting:
             [end] = await desk.end_of(order)
         assert (end.state, end.evidence) == ("confirmed", {"mode": "postpaid"})
         assert house.meter.settings[Obis.parse("0.0.94.96.20.255")].value == 0
+
+    async def test_load_limit(self, start_headend, desk, house):
+        order = house.order("set_load_limit", arguments={"watts": 7_000})
+        async with start_headend(), house.listening():
+            await desk.send(order)
+            [end] = await desk.end_of(order)
+        assert (end.state, end.evidence) == ("confirmed", {"watts": 7_000})
+        assert house.meter.engine.load_limit_w == 7_000
+
+    @pytest.mark.parametrize("watts", [0, 1 << 32, "much"])
+    async def test_a_load_limit_that_no_meter_takes(self, start_headend, desk, house, watts):
+        order = house.order("set_load_limit", arguments={"watts": watts})
+        async with start_headend(), house.listening():
+            await desk.send(order)
+            [end] = await desk.end_of(order)
+        assert end.state == "failed"
+        assert "set_load_limit" in end.detail
+        assert house.meter.engine.load_limit_w == 5_000
 
     async def test_the_clock_is_set_and_its_error_is_known(self, start_headend, desk, house, stepped_clock):
         house.meter.drift_clock(stepped_clock.now(), 50_000)

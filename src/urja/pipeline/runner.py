@@ -27,6 +27,7 @@ from urja.base.secrets import PipelineSecrets
 from urja.base.settings import Settings
 from urja.pipeline import decide, post
 from urja.pipeline.collect import Collect
+from urja.pipeline.configure import Configure
 from urja.pipeline.dispatch import Dispatch
 from urja.pipeline.display import Display
 from urja.pipeline.gaps import Gaps
@@ -244,6 +245,19 @@ class Displays:
         return Report(await self._in_thread(self._display.run_once, now, decide.wall_now_ms()))
 
 
+class Configurations:
+    """The stage `configure` as the runner sees it."""
+
+    name = "configure"
+
+    def __init__(self, in_thread: DjangoThread) -> None:
+        self._in_thread = in_thread
+        self._configure = Configure()
+
+    async def run_once(self, now: datetime) -> Report:
+        return Report(await self._in_thread(self._configure.run_once, now, decide.wall_now_ms()))
+
+
 async def run_pipeline(settings: Settings, secrets: PipelineSecrets, clock: Clock) -> None:
     """Run all stages until SIGTERM or SIGINT. Django is set up for the pipeline's role by the caller."""
     stopping = asyncio.Event()
@@ -333,6 +347,7 @@ async def _stages(
         (Project(connection, in_thread=in_thread), rest_s),
         (Post(in_thread, cutoff), rest_s),
         (Displays(in_thread, zone), rest_s),
+        (Configurations(in_thread), rest_s),
     ]
     return [Loop(stage, clock, pause) for stage, pause in stages]
 

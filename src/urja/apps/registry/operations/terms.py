@@ -1,0 +1,207 @@
+"""The terms of an agreement change: load, tariff, category. From a local midnight on, in the past or to come.
+
+What days that are past were charged is corrected by new entries with the next close; what the meter must be told goes
+by its desired configuration.
+"""
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db.models import Q
+
+from urja.apps.ledger.models import Account
+from urja.apps.registry import configuring
+from urja.apps.registry.models import Agreement, AgreementTerms, Device, ServicePoint
+from urja.apps.registry.operations import outside
+from urja.apps.registry.operations.doing import Doing, Operation, next_id
+from urja.apps.tariffs import queries as tariffs
+from urja.apps.tariffs.errors import UnknownTariffError
+from urja.base.ids import bucket_of
+from urja.core.calendar import ONE_DAY, local_day, midnight
+from urja.core.rating import Tariff
+
+
+class ChangeOfTerms(Operation, kw_only=True):
+    """What changes of terms have in common: whose, and from which day on."""
+
+    consumer_number: str
+    effective_on: date
+    """The local day from whose first instant on the new terms hold; on the agreement's first day, from its beginning."""
+
+    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+        agreement = self.agreement()
+        if agreement is None:
+            yield self._no_agreement()
+            return
+        later = [terms for terms in agreement.all_terms if terms.valid_from > self.begins(agreement)]
+        if later:
+            yield (
+                f"other terms follow on {_day(later[0].valid_from)} ({later[0].tariff_code}, "
+                f"{later[0].sanctioned_load_w} W, {later[0].payment_mode}): undo those first, then agree both in their order"
+            )
+            return
+        before = agreement.terms_at(self.begins(agreement))
+        values = self.values()
+        if all(getattr(before, name) == value for name, value in values.items()):
+            shown = ", ".join(f"{name} {value}" for name, value in values.items())
+            yield f"nothing changes: on {self.effective_on} the terms say {shown} already"
+        yield from self.faults_of(agreement, before)
+
+    def values(self) -> dict[str, Any]:
+        """The columns of the terms that change, with what they become."""
+        raise NotImplementedError
+
+    def faults_of(self, agreement: Agreement, before: AgreementTerms) -> Iterator[str]:
+        """What stands against these terms at this agreement."""
+        raise NotImplementedError
+
+    def agreement(self) -> Agreement | None:
+        """The agreement that holds at the connection when the change takes effect."""
+        first, end = midnight(self.effective_on, zone()), midnight(self.effective_on + ONE_DAY, zone())
+        # One that begins in the course of the day changes from its beginning on; one that ended before does not.
+        return (
+            Agreement.objects.filter(
+                Q(valid_to=None) | Q(valid_to__gt=first),
+                service_point__consumer_number=self.consumer_number,
+                valid_from__lt=end,
+            )
+            .select_related("account", "service_point")
+            .order_by("-valid_from")
+            .first()
+        )
+
+    def begins(self, agreement: Agreement) -> datetime:
+        """The instant from which on the new terms hold."""
+        return max(midnight(self.effective_on, zone()), agreement.valid_from)
+
+    def carry_out(self, doing: Doing) -> None:
+        agreement = self.agreement()
+        assert agreement is not None, "its absence is a fault"
+        change_terms(doing, agreement, self.begins(agreement), self.values())
+        doing.service_point_id = agreement.service_point_id
+        doing.outcome |= {"agreement_id": agreement.id, "account_id": agreement.account_id}
+
+    def _no_agreement(self) -> str:
+        if not ServicePoint.objects.filter(consumer_number=self.consumer_number).exists():
+            return f"there is no connection {self.consumer_number}"
+        first = (
+            Agreement.objects.filter(
+                service_point__consumer_number=self.consumer_number,
+                valid_from__gte=midnight(self.effective_on, zone()),
+            )
+            .order_by("valid_from")
+            .values_list("valid_from", flat=True)
+            .first()
+        )
+        begins = f"; the next one begins on {_day(first)}" if first else ""
+        return f"connection {self.consumer_number} has no agreement on {self.effective_on}{begins}"
+
+
+class ChangeLoad(ChangeOfTerms, kw_only=True):
+    """Sanction another load. Only what is priced by the load is charged anew; the meter's load limit follows."""
+
+    sanctioned_load_w: int
+
+    def values(self) -> dict[str, Any]:
+        return {"sanctioned_load_w": self.sanctioned_load_w}
+
+    def faults_of(self, agreement: Agreement, before: AgreementTerms) -> Iterator[str]:  # noqa: ARG002
+        if self.sanctioned_load_w <= 0:
+            yield f"a sanctioned load is more than 0 W, not {self.sanctioned_load_w} W"
+        device_id = configuring.billing_device(agreement.service_point_id, self.begins(agreement))
+        device = Device.objects.filter(id=device_id).first()
+        if device is not None and self.sanctioned_load_w > device.max_power_w:
+            yield (
+                f"meter {device.serial} carries {device.max_power_w} W and {self.sanctioned_load_w} W are to be "
+                "sanctioned: exchange the meter first"
+            )
+
+
+class ChangeCategory(ChangeOfTerms, kw_only=True):
+    """Rate a supply by another tariff, and let another policy govern it."""
+
+    tariff_code: str
+    category: str | None = None
+    """Which policy governs it: empty for the one that governs everybody else; left out, it stays as it is."""
+
+    def values(self) -> dict[str, Any]:
+        category = {} if self.category is None else {"category": self.category}
+        return {"tariff_code": self.tariff_code, **category}
+
+    def faults_of(self, agreement: Agreement, before: AgreementTerms) -> Iterator[str]:
+        yield from tariff_faults(
+            self.tariff_code, local_day(self.begins(agreement), zone()), agreement.account, before
+        )
+
+
+def tariff_faults(code: str, day: date, account: Account, before: AgreementTerms) -> Iterator[str]:
+    """What stands against rating an account by a tariff from a day on, instead of by the terms before."""
+    tariff = _in_force(code, day)
+    if tariff is None:
+        yield f"no version of tariff {code!r} is in force on {day}: load it first (urja tariff load)"
+        return
+    if tariff.currency != account.currency:
+        yield f"tariff {code} is in {tariff.currency}, the account is in {account.currency}"
+    own = _in_force(before.tariff_code, day)
+    if own is not None and own.period_starts_on != tariff.period_starts_on:
+        yield (
+            f"billing periods of {before.tariff_code} begin on day {own.period_starts_on} of a month, those of "
+            f"{code} on day {tariff.period_starts_on}: a period has one beginning"
+        )
+
+
+def _in_force(code: str, day: date) -> Tariff | None:
+    try:
+        return tariffs.versions_in_force(code, day, day + ONE_DAY)[-1]
+    except UnknownTariffError:
+        return None
+
+
+def change_terms(doing: Doing, agreement: Agreement, at: datetime, values: dict[str, Any]) -> None:
+    """Let an agreement's last terms say something else from an instant on; its meter is told if that has come."""
+    current = agreement.terms_at(at)
+    if current.valid_from == at:
+        doing.change(current, **values)
+    else:
+        until = current.valid_to
+        kept = {
+            name: getattr(current, name)
+            for name in ("tariff_code", "sanctioned_load_w", "category", "payment_mode", "metering_mode")
+        }
+        doing.change(current, valid_to=at)
+        current = AgreementTerms.objects.create(
+            id=next_id(bucket_of(agreement.id)),
+            agreement=agreement,
+            valid_from=at,
+            valid_to=until,
+            **(kept | values),
+            **doing.stamp,
+        )
+    if at <= doing.recorded_at and (current.valid_to is None or current.valid_to > doing.recorded_at):
+        tell_meter(doing, agreement.service_point_id, current, values)
+
+
+_SAYS = {
+    "payment_mode": configuring.ConfigurationItem.PAYMENT_MODE,
+    "metering_mode": configuring.ConfigurationItem.METERING_MODE,
+    "sanctioned_load_w": configuring.ConfigurationItem.LOAD_LIMIT_W,
+}
+
+
+def tell_meter(doing: Doing, service_point_id: int, terms: AgreementTerms, changed: dict[str, Any]) -> None:
+    """Let the billing meter be what its terms say by now, as far as they have changed."""
+    device_id = configuring.billing_device(service_point_id, doing.recorded_at)
+    if device_id is not None:
+        for item in (_SAYS[name] for name in changed if name in _SAYS):
+            outside.desire(doing, device_id, item, configuring.wanted(terms, item))
+
+
+def zone() -> ZoneInfo:
+    return ZoneInfo(settings.URJA_TIMEZONE)
+
+
+def _day(at: datetime) -> date:
+    return local_day(at, zone())

@@ -1,0 +1,70 @@
+"""Set the power above which the meter cuts by itself (class 71, IS 15959: 0.0.17.0.0.255), and read it back."""
+
+from fractions import Fraction
+from typing import Annotated, Any, Final
+
+from msgspec import Meta, Struct
+
+from urja.cosem.axdr import Data, Tag
+from urja.cosem.errors import CosemError
+from urja.cosem.obis import CosemAttribute
+from urja.headend.failures import FailureKind, SessionFailed
+from urja.headend.work import Outcome, Work
+
+_OBIS: Final = "0.0.17.0.0.255"
+_MONITORED: Final = CosemAttribute.of(71, _OBIS, 2)
+_NORMAL: Final = CosemAttribute.of(71, _OBIS, 4)
+_WATT: Final = 27
+"""IEC 62056-6-2, table 4: the units that a register counts in."""
+_BITS: Final = {
+    Tag.UINT16: 16,
+    Tag.UINT32: 32,
+    Tag.INT16: 15,
+    Tag.INT32: 31,
+}
+
+
+class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
+    """The limit in W."""
+
+    watts: Annotated[int, Meta(ge=1, lt=1 << 32)]
+
+
+async def execute(work: Work, arguments: Arguments) -> Outcome:
+    """The threshold counts as the register that is watched does. Raises SessionFailed where it is not taken."""
+    was = await work.session.get(_NORMAL)
+    value = _in_steps(arguments.watts, await _step_w(work), was.tag)
+    await work.session.set(_NORMAL, Data(was.tag, value))
+    await work.acknowledged()
+    reads = await work.session.get(_NORMAL)
+    if reads.value != value:
+        raise SessionFailed(FailureKind.DISOBEYED, f"{_OBIS} was written {value} and reads {reads.value}")
+    return Outcome(evidence={"watts": arguments.watts})
+
+
+async def _step_w(work: Work) -> Fraction:
+    """What one step of the threshold is worth, in W: the scaler of the monitored register (its attribute 3)."""
+    class_id, obis, _ = _parts(await work.session.get(_MONITORED), 3)
+    try:
+        register = CosemAttribute.of(class_id, obis, 3)
+    except CosemError as error:
+        raise SessionFailed(FailureKind.PROTOCOL, f"the load limit watches nothing: {error}") from error
+    scaler, unit = _parts(await work.session.get(register), 2)
+    if unit != _WATT:
+        raise SessionFailed(
+            FailureKind.OURS, f"the load limit watches {register.obis} in unit {unit}, not in W"
+        )
+    return Fraction(10) ** scaler
+
+
+def _parts(data: Data, count: int) -> tuple[Any, ...]:
+    if data.tag is not Tag.STRUCTURE or len(data.value) != count:
+        raise SessionFailed(FailureKind.PROTOCOL, f"{data.tag.name} where a structure of {count} belongs")
+    return tuple(part.value for part in data.value)
+
+
+def _in_steps(watts: int, step_w: Fraction, tag: Tag) -> int:
+    value = watts / step_w
+    if value.denominator != 1 or tag not in _BITS or value >= 1 << _BITS[tag]:
+        raise SessionFailed(FailureKind.OURS, f"{watts} W cannot be told in {tag.name} by {step_w} W")
+    return int(value)

@@ -1,0 +1,133 @@
+"""The pipeline's stage `configure`: a meter is told to be what it is wanted to be, and what it confirms is noted.
+
+What is wanted stands in `registry_configuration`: operations write it there, and terms that begin at a midnight do.
+Each wish is a command that the head end reads back; one that the meter does not take is somebody's way there, and is
+tried again after a day. A load limit goes only to a meter that has a switch to keep it with; where there is none,
+the sanctioned load is a figure for the bill.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import structlog
+from django.db import connection, transaction
+
+from urja.apps.commands import operations as commands
+from urja.apps.commands.models import State
+from urja.apps.registry import configuring
+from urja.apps.registry.models import ConfigurationItem
+from urja.apps.work import operations as work
+from urja.apps.work.models import WorkOrderKind
+
+log = structlog.get_logger()
+
+ACTOR: Final = "configure"
+AT_ONCE: Final = 200
+GOOD_FOR: Final = timedelta(days=1)
+AGAIN_AFTER: Final = timedelta(days=1)
+"""After a command that came to nothing."""
+LOOKED_BACK: Final = timedelta(days=7)
+"""How far a process that has just begun looks for terms that began meanwhile; what stands already is left as it is."""
+
+_DUE = """
+SELECT c.device_id, p.service_point_id, g.account_id, c.item, c.desired, last.state, last.ended_at, last.detail,
+    w.id
+FROM registry_configuration c
+JOIN registry_device d ON d.id = c.device_id
+JOIN registry_device_period p ON p.device_id = c.device_id AND p.valid_to IS NULL
+LEFT JOIN registry_agreement g ON g.service_point_id = p.service_point_id
+    AND g.valid_from <= %(now)s AND coalesce(g.valid_to, 'infinity') > %(now)s
+LEFT JOIN LATERAL (
+    SELECT k.state, k.ended_at, k.detail FROM commands_command k
+    WHERE k.device_id = c.device_id AND k.issued_at >= c.desired_at
+        AND k.kind = CASE c.item WHEN 'payment_mode' THEN 'set_payment_mode' ELSE 'set_load_limit' END
+    ORDER BY k.sequence DESC LIMIT 1
+) last ON true
+LEFT JOIN work_order w ON w.device_id = c.device_id AND w.kind = 'configure' AND w.closed_at IS NULL
+WHERE c.desired IS NOT NULL AND c.desired IS DISTINCT FROM c.actual
+    AND (c.item = 'payment_mode' OR (c.item = 'load_limit_w' AND d.load_switch))
+    AND (last.state IS NULL OR last.state = 'confirmed'
+        OR (last.state = 'failed' AND w.id IS NULL)
+        OR last.ended_at <= %(again)s)
+ORDER BY c.device_id, c.item LIMIT %(limit)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """A wish about which something is to be done, with the newest command since it was wished."""
+
+    device_id: int
+    service_point_id: int
+    account_id: int | None
+    item: ConfigurationItem
+    value: str
+    state: str | None
+    ended_at: datetime | None
+    detail: str | None
+    work_order_id: int | None
+
+    def command(self) -> tuple[str, dict[str, Any]]:
+        """The module of `urja.headend.commands`, and what it takes."""
+        if self.item == ConfigurationItem.PAYMENT_MODE:
+            return "set_payment_mode", {"mode": self.value}
+        return "set_load_limit", {"watts": int(self.value)}
+
+
+class Configure:
+    """The stage. Terms that have begun since its last run are remembered by this process alone."""
+
+    def __init__(self) -> None:
+        self._since: datetime | None = None
+
+    def run_once(self, now: datetime, wall_ms: int) -> int:
+        """Do what is due at `now`; how much that was. A second run at the same time does nothing."""
+        with transaction.atomic():
+            done = configuring.take_effect(self._since or now - LOOKED_BACK, now, ACTOR)
+            for due in _due(now):
+                _deal_with(due, now, wall_ms)
+                done += 1
+        self._since = now
+        return done
+
+
+def _due(now: datetime) -> list[_Due]:
+    with connection.cursor() as cursor:
+        cursor.execute(_DUE, {"now": now, "again": now - AGAIN_AFTER, "limit": AT_ONCE})
+        return [
+            _Due(device, place, account, ConfigurationItem(item), *rest)
+            for device, place, account, item, *rest in cursor.fetchall()
+        ]
+
+
+def _deal_with(due: _Due, now: datetime, wall_ms: int) -> None:
+    if due.state == State.CONFIRMED:
+        configuring.found(due.device_id, due.item, due.value, at=due.ended_at or now, actor=ACTOR)
+        if due.work_order_id is not None:
+            work.withdraw(due.work_order_id, now, f"the meter has taken {due.item} {due.value}")
+        return
+    if due.state == State.FAILED and due.work_order_id is None:
+        work.open_order(
+            WorkOrderKind.CONFIGURE,
+            service_point_id=due.service_point_id,
+            device_id=due.device_id,
+            opened_at=now,
+            asked={"item": due.item, "value": due.value, "why": due.detail},
+        )
+    if due.ended_at is not None and due.ended_at > now - AGAIN_AFTER:
+        return
+    kind, arguments = due.command()
+    commands.issue(
+        device_id=due.device_id,
+        service_point_id=due.service_point_id,
+        account_id=due.account_id,
+        kind=kind,
+        arguments=arguments,
+        issued_at=now,
+        issued_wall_ms=wall_ms,
+        expires_at=now + GOOD_FOR,
+        reason="the terms of the agreement say so",
+        correlation=0,
+    )
+    log.info("meter to be told", device=due.device_id, item=due.item, value=due.value)

@@ -1,0 +1,139 @@
+"""The stage `configure`: what a meter is wanted to be is sent, read back, noted, and tried again."""
+
+from datetime import timedelta
+
+import pytest
+from tests.apps import street
+from tests.apps.registry.test_terms import change_load, do, load_tariff, wished
+from tests.apps.street import START, adopt
+
+DAY = timedelta(days=1)
+NOW = START + 20 * DAY
+
+
+@pytest.fixture
+def house(database):
+    load_tariff("demo")
+    return adopt()
+
+
+@pytest.fixture
+def stage():
+    from urja.pipeline.configure import Configure
+
+    return Configure()
+
+
+def given():
+    """The commands, oldest first, as they are sent."""
+    from urja.apps.commands.models import Command
+
+    return [f"{command.kind} {command.arguments}" for command in Command.objects.order_by("sequence")]
+
+
+def answer(state, at, detail=""):
+    """The head end reports of the newest command."""
+    from urja.apps.commands.models import Command
+    from urja.apps.commands.operations import record_progress
+    from urja.stream.orders import Progress
+
+    newest = Command.objects.order_by("-sequence").first()
+    record_progress(
+        [
+            Progress(
+                command_id=newest.id,
+                device_id=newest.device_id,
+                sequence=newest.sequence,
+                state=state,
+                at=at,
+                wall_ms=1,
+                detail=detail,
+            )
+        ]
+    )
+
+
+def work_orders():
+    from urja.apps.work.models import WorkOrder
+
+    return list(WorkOrder.objects.values_list("kind", "state"))
+
+
+def test_a_load_limit_follows_the_load(house, stage):
+    assert stage.run_once(NOW, 0) == 0
+    do(change_load(7000, 10), NOW)
+    assert stage.run_once(NOW, 0) == 1
+    assert stage.run_once(NOW, 0) == 0
+    assert given() == ["set_load_limit {'watts': 7000}"]
+    answer("confirmed", NOW + timedelta(minutes=1))
+    assert stage.run_once(NOW + timedelta(minutes=2), 0) == 1
+    assert wished() == [("7000", "7000")]
+    assert stage.run_once(NOW + 3 * DAY, 0) == 0
+    assert given() == ["set_load_limit {'watts': 7000}"]
+
+
+def test_terms_of_a_later_day_are_told_when_it_has_come(house, stage):
+    do(change_load(7000, 30), NOW)
+    assert stage.run_once(START + 29 * DAY - timedelta(seconds=1), 0) == 0
+    assert stage.run_once(START + 29 * DAY, 0) == 2
+    assert given() == ["set_load_limit {'watts': 7000}"]
+
+
+def test_a_process_that_begins_anew_finds_what_began_meanwhile(house):
+    from urja.pipeline.configure import Configure
+
+    do(change_load(7000, 30), NOW)
+    assert Configure().run_once(START + 31 * DAY, 0) == 2
+    assert Configure().run_once(START + 31 * DAY, 0) == 0
+
+
+def test_a_newer_wish_is_another_command(house, stage):
+    do(change_load(7000, 10), NOW)
+    stage.run_once(NOW, 0)
+    do(change_load(8000, 15), NOW + timedelta(minutes=1))
+    stage.run_once(NOW + timedelta(minutes=1), 0)
+    assert given() == ["set_load_limit {'watts': 7000}", "set_load_limit {'watts': 8000}"]
+
+
+def test_a_meter_that_does_not_take_it_is_somebodys_way_there(house, stage):
+    do(change_load(7000, 10), NOW)
+    stage.run_once(NOW, 0)
+    answer("failed", NOW, "refused: object-undefined")
+    assert stage.run_once(NOW + timedelta(hours=1), 0) == 1
+    assert work_orders() == [("configure", "open")]
+    assert stage.run_once(NOW + timedelta(hours=2), 0) == 0
+    assert len(given()) == 1
+    # After a day it is tried again; once the meter has taken it, nobody need go.
+    assert stage.run_once(NOW + DAY, 0) == 1
+    assert len(given()) == 2
+    answer("confirmed", NOW + DAY)
+    assert stage.run_once(NOW + DAY + timedelta(minutes=1), 0) == 1
+    assert work_orders() == [("configure", "withdrawn")]
+    assert wished() == [("7000", "7000")]
+
+
+def test_a_meter_without_a_switch_has_no_limit_to_keep(house, stage):
+    from urja.apps.registry.models import Device
+
+    with street.by_hand():
+        Device.objects.update(load_switch=False)
+    do(change_load(7000, 10), NOW)
+    assert stage.run_once(NOW, 0) == 0
+    assert given() == []
+
+
+def test_the_stage_needs_no_more_than_the_pipelines_rights(house, stage):
+    from django.db import connections
+
+    do(change_load(7000, 10), NOW)
+    connections.close_all()
+    login = connections["default"].settings_dict
+    owner = login["USER"]
+    try:
+        login["USER"] = "urja_pipeline"
+        assert stage.run_once(NOW, 0) == 1
+        answer("failed", NOW, "refused")
+        assert stage.run_once(NOW + timedelta(hours=1), 0) == 1
+    finally:
+        connections.close_all()
+        login["USER"] = owner

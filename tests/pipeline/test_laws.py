@@ -11,14 +11,17 @@ import psycopg
 import pytest
 from django.db.utils import IntegrityError
 from tests.apps import street
+from tests.apps.registry.test_terms import change_load
 from tests.pipeline.test_post import town  # noqa: F401 - a fixture
 
 
 def live(town):  # noqa: F811
-    """Two days with a credit and a reversal, a slab crossed, and the laws as they stand afterwards."""
+    """Two days with a credit and a reversal, a slab crossed, another load on the second; the laws as they stand then."""
     from urja.apps.ledger.operations import request_debit
+    from urja.apps.registry.operations import perform
     from urja.site.verify import laws
 
+    perform(change_load(6000, 2), recorded_at=town.midnight(0), actor="clerk")
     town.register(1, 10 + 8)
     request_debit(
         account_id=town.adopted.account_id,
@@ -93,6 +96,18 @@ def slab_that_is_never_left(patch):
     patch.setattr(engine, "_factor", lambda *arguments: real(*arguments) * 2)
 
 
+def terms_of_the_first_day_alone(patch):
+    from urja.pipeline import close
+
+    real = close.usage.terms_for
+
+    def terms_for(*arguments):
+        billed, terms = real(*arguments)
+        return billed, terms[:1]
+
+    patch.setattr(close.usage, "terms_for", terms_for)
+
+
 def energy_counted_twice(patch):
     from urja.pipeline import close
 
@@ -164,6 +179,7 @@ def credit_never_marked(patch):
         (a_row_left_out, "arithmetic"),
         (target_instead_of_difference, "second_rater"),
         (slab_that_is_never_left, "second_rater"),
+        (terms_of_the_first_day_alone, "terms"),
         (energy_counted_twice, "energy"),
         (credit_cut_in_half, "credits"),
         (credit_never_marked, "credits"),

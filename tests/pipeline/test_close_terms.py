@@ -1,0 +1,203 @@
+"""Terms that change, in the books: what is read and agreed, what is posted."""
+
+from contextlib import suppress
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.apps.registry.test_terms import change_category, change_load
+from tests.apps.street import START, adopt
+from tests.pipeline.test_post import Town
+
+HOME = """
+format = 1
+code = "demo"
+version = "1"
+title = "Home"
+currency = "INR"
+valid_from = 2024-01-01
+[[line]]
+name = "energy"
+accrues = "slabs"
+prorate = "none"
+slabs = [{from = 0, up_to = 30, rate = "3.00"}, {from = 30, rate = "5.00"}]
+[[line]]
+name = "fixed"
+accrues = "per-day"
+per = "kW"
+rate = "1.00"
+[[line]]
+name = "duty"
+accrues = "percent"
+percent = 10
+on = ["energy"]
+"""
+SHOP = """
+format = 1
+code = "shop"
+version = "1"
+title = "Shop"
+currency = "INR"
+valid_from = 2024-01-01
+[[line]]
+name = "energy"
+accrues = "slabs"
+slabs = [{from = 0, rate = "8.00"}]
+[[line]]
+name = "fixed"
+accrues = "per-day"
+per = "kW"
+rate = "2.00"
+"""
+
+
+@pytest.fixture
+def town(database):
+    """A home from midnight of 2 March on 5 kW; 10 kWh on its register. Its March has 30 days, its slab 30 kWh."""
+    load_both()
+    with database.connect() as connection:
+        yield Town(connection, adopt())
+
+
+def load_both():
+    from urja.apps.tariffs.operations import load_document
+
+    for text in (HOME, SHOP):
+        load_document(text, START)
+
+
+def agree(change, n):
+    """The clerk agrees it in the n-th day's morning."""
+    from urja.apps.registry.operations import perform
+
+    perform(change, recorded_at=START + (n - 1) * timedelta(days=1) + timedelta(hours=9), actor="clerk")
+
+
+def test_a_load_to_come_cuts_its_own_line_and_no_other(town):
+    agree(change_load(7000, 3), 1)
+    for n, kwh in enumerate([20, 35, 45, 50], 1):
+        town.register(n, kwh)
+        town.run(n)
+        assert all(town.laws().values()), town.laws()
+    assert town.book() == [
+        "02 Mar energy          -3000  -3000",
+        "02 Mar fixed            -500  -3500",
+        "02 Mar duty             -300  -3800",
+        "03 Mar energy          -4500  -8300",
+        "03 Mar fixed            -500  -8800",
+        "03 Mar duty             -450  -9250",
+        # The slab of 30 kWh goes on: 5 kWh of it are left on the 4th.
+        "04 Mar energy          -4000 -13250",
+        "04 Mar fixed            -700 -13950",
+        "04 Mar duty             -400 -14350",
+        "05 Mar energy          -2500 -16850",
+        "05 Mar fixed            -700 -17550",
+        "05 Mar duty             -250 -17800",
+    ]
+    assert [(row.label, row.amount_minor) for why in town.whys()[7:8] for row in why.rows] == [
+        ("by day, 7 kW", -700)
+    ]
+
+
+def test_a_load_that_was_raised_in_the_past_is_corrected_by_new_entries(town):
+    for n in (1, 2, 3):
+        town.register(n, 10 + n)
+        town.run(n)
+    before = town.book()
+    agree(change_load(7000, 2), 4)
+    assert all(town.laws().values()), "the books stand on what was known when they were closed"
+    assert town.fresh(3, timedelta(hours=10)).pending_minor == 2 * 200
+    town.register(4, 14)
+    town.run(4)
+    assert town.book()[: len(before)] == before
+    assert town.charged() == {"energy": 4 * 300, "fixed": 500 + 3 * 700, "duty": 120}
+    (why,) = [
+        why for why in town.whys() if why.entry.line == "fixed" and why.entry.service_date == date(2026, 3, 5)
+    ]
+    assert [(row.label, str(row.quantity), row.amount_minor) for row in why.rows] == [
+        ("by day, 5 kW", "-2", 1000),
+        ("by day, 7 kW", "3", -2100),
+    ]
+    assert all(town.laws().values())
+    assert town.run(4).entries == 0
+
+
+def test_a_home_that_becomes_a_shop_is_rated_by_the_read_of_that_midnight(town):
+    agree(change_category("shop", 4), 1)
+    for n, kwh in enumerate([14, 18, 22, 32], 1):
+        town.register(n, kwh)
+        town.run(n)
+    # The home has 3 of 30 days and 3 kWh of the slab: 3 x 3.00 and 9 x 5.00; the shop's 10 kWh cost 8.00 each.
+    assert town.charged() == {"energy": 900 + 4500 + 8000, "fixed": 3 * 500 + 1000, "duty": 540}
+    assert all(town.laws().values())
+    codes = [[used.code for used in why.tariffs] for why in town.whys()]
+    assert (codes[0], codes[-1]) == (["demo"], ["demo", "shop"])
+
+
+def test_a_home_that_was_a_shop_from_the_beginning(town):
+    """Its duty is taken back to the book that it came from, though the shop has none."""
+    for n in (1, 2):
+        town.register(n, 10 + n)
+        town.run(n)
+    agree(change_category("shop", 1), 3)
+    town.register(3, 13)
+    town.run(3)
+    assert town.charged() == {"energy": 3 * 800, "fixed": 3 * 1000, "duty": 0}
+    contras = town.connection.execute(
+        "SELECT DISTINCT c.code FROM ledger_entry e JOIN ledger_account c ON c.id = e.contra_id WHERE line = 'duty'"
+    ).fetchall()
+    assert contras == [("duty:duty",)]
+    assert all(town.laws().values())
+
+
+def test_a_change_in_a_month_that_is_over_is_settled_with_the_next_close(town):
+    town.run(30, timedelta(hours=1))
+    agree(change_load(6000, 21), 31)
+    town.register(31, 10)
+    town.run(31)
+    # 2 March to 31 March are 30 days of 5 kW; the last ten were of 6 kW, and so is 1 April.
+    entries = [
+        (why.entry.amount_minor, why.notes[:1])
+        for why in town.whys()
+        if why.entry.line == "fixed" and why.entry.service_date == date(2026, 4, 1)
+    ]
+    assert entries == [(-1000, ("correction of the period from 2026-03-01",)), (-600, ())]
+    assert all(town.laws().values())
+
+
+CHANGES = st.lists(
+    st.tuples(
+        st.integers(1, 6), st.integers(1, 6), st.sampled_from(["load", "shop", "demo"]), st.integers(1, 9)
+    ),
+    max_size=4,
+)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(CHANGES)
+def test_whenever_terms_change_every_days_books_are_right(postgres, database_template, changes):
+    """Changes on some days, known on others: after each close the second rater says the same, and rows sum up."""
+    from tests.conftest import database as fixture
+
+    from urja.apps.registry.errors import Refused
+
+    for fresh in fixture.__wrapped__(postgres, database_template):
+        load_both()
+        with fresh.connect() as connection:
+            town = Town(connection, adopt())
+            for n in range(1, 8):
+                for known, effective, what, kilowatts in changes:
+                    if known == n:
+                        change = (
+                            change_load(kilowatts * 1000, effective)
+                            if what == "load"
+                            else change_category(what, effective, what)
+                        )
+                        # Terms that follow are not run over, and what changes nothing is refused.
+                        with suppress(Refused):
+                            agree(change, n)
+                town.register(n, 10 + 7.3 * n)
+                town.run(n)
+                found = town.laws()
+                assert all(found.values()), found

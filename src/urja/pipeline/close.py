@@ -263,6 +263,7 @@ class _Proof:
 
     reads: dict[evidence.Point, dict[str, Any]]
     blocks: dict[int, evidence.Blocks]
+    meters: dict[int, list[dict[str, Any]]]
 
     @classmethod
     def gather(cls, known: Sequence[PeriodEnergy], day: date) -> "_Proof":
@@ -271,7 +272,11 @@ class _Proof:
             for energy in known
             for instant in (energy.opened_at, energy.anchor_at)
         ]
-        return cls(evidence.register_reads(points), evidence.blocks(known, midnight(day, usage.zone())))
+        return cls(
+            evidence.register_reads(points),
+            evidence.blocks(known, midnight(day, usage.zone())),
+            evidence.meters(known),
+        )
 
     def inputs(self, agreement: Agreement, energy: PeriodEnergy | None) -> dict[str, Any]:
         """What all lines of one agreement's posting have in common."""
@@ -288,7 +293,8 @@ class _Proof:
             "energy_wh": energy.energy_wh,
             "blocks_wh": blocks.energy_wh,
             "residual_wh": energy.energy_wh - blocks.energy_wh,
-            "estimated_wh": energy.estimated_wh,
+            "estimated_wh": energy.estimated_energy_wh,
+            "meters": self.meters.get(agreement.id, []),
             "provisional": not _is_final(energy),
             "correlations": sorted(correlations - {0}),
         }

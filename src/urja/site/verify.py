@@ -237,9 +237,10 @@ def _terms(connection: Connection, zone: str) -> Iterator[str]:
 
 
 def _energy(connection: Connection, zone: str) -> Iterator[str]:
-    """Of periods whose last close had its midnight read: the register's own advance, as known at that close.
+    """Of periods whose last close had its midnight read: the registers' own advance, as known at that close.
 
-    Periods with an exchange of meters are left to the second rater.
+    Where meters were exchanged or ratios changed it is the sum of what each has counted, if it was read at both ends
+    of its time; times its ratio, rounded down at both ends.
     """
     rows = connection.execute(
         "WITH closed AS ("
@@ -249,21 +250,32 @@ def _energy(connection: Connection, zone: str) -> Iterator[str]:
         "  FROM ledger_rated r JOIN ledger_close c USING (agreement_id) "
         "  JOIN registry_agreement a ON a.id = r.agreement_id "
         "  WHERE r.through = c.closed_through + 1 AND NOT c.provisional), "
+        "metered AS ("
+        "  SELECT closed.*, p.device_id, p.ratio_primary::bigint AS times, p.ratio_secondary::bigint AS over, "
+        "  greatest(from_at, p.valid_from, p.commissioned_at) AS begins_at, "
+        "  least(to_at, coalesce(p.valid_to, 'infinity')) AS ends_at "
+        "  FROM closed JOIN registry_device_period p ON p.service_point_id = closed.service_point_id AND p.role = 1 "
+        "  AND p.commissioned_at IS NOT NULL AND greatest(p.valid_from, p.commissioned_at) < to_at "
+        "  AND coalesce(p.valid_to, 'infinity') > greatest(from_at, p.commissioned_at)), "
         "reads AS ("
         "  SELECT DISTINCT ON (service_point_id, device_id, read_at) service_point_id, device_id, read_at, import_wh "
         "  FROM readings_register WHERE kind IN (2, 3, 5) "
         "  ORDER BY service_point_id, device_id, read_at, version DESC, kind) "
-        "SELECT agreement_id, period_start, energy_wh, z.import_wh - o.import_wh FROM closed "
-        "JOIN reads o ON o.service_point_id = closed.service_point_id AND o.read_at = from_at "
-        "JOIN reads z ON z.service_point_id = closed.service_point_id AND z.device_id = o.device_id "
-        "  AND z.read_at = to_at "
-        "WHERE energy_wh <> z.import_wh - o.import_wh AND NOT EXISTS ("
-        "  SELECT FROM readings_register late WHERE late.service_point_id = closed.service_point_id "
-        "  AND late.read_at IN (from_at, to_at) AND late.received_at > closed_at) ORDER BY 1, 2",
+        "SELECT agreement_id, period_start, energy_wh, "
+        "  sum(z.import_wh * times / over - o.import_wh * times / over)::bigint AS advance_wh FROM metered m "
+        "LEFT JOIN reads o ON o.service_point_id = m.service_point_id AND o.device_id = m.device_id "
+        "  AND o.read_at = begins_at "
+        "LEFT JOIN reads z ON z.service_point_id = m.service_point_id AND z.device_id = m.device_id "
+        "  AND z.read_at = ends_at "
+        "GROUP BY agreement_id, period_start, energy_wh "
+        "HAVING count(*) = count(z.import_wh - o.import_wh) AND NOT bool_or(EXISTS ("
+        "  SELECT FROM readings_register late WHERE late.service_point_id = m.service_point_id "
+        "  AND late.read_at IN (begins_at, ends_at) AND late.received_at > closed_at)) "
+        "  AND energy_wh <> sum(z.import_wh * times / over - o.import_wh * times / over) ORDER BY 1, 2",
         {"zone": zone},
     )
     for agreement_id, start, rated, advance in rows:
-        yield f"agreement {agreement_id} from {start} was rated {rated} Wh, its register advanced by {advance} Wh"
+        yield f"agreement {agreement_id} from {start} was rated {rated} Wh, its registers advanced by {advance} Wh"
 
 
 def _credits(connection: Connection) -> Iterator[str]:

@@ -46,6 +46,18 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True)
+class MeterUse:
+    """What one meter has counted in the billing period up to a posting, times the ratio of the transformers before it."""
+
+    serial: str
+    ratio: Fraction
+    opening: Read
+    closing: Read
+    energy_wh: int
+    """The registers times the ratio, each rounded down to the Wh, and the difference of both."""
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """`quantity` in `unit` times `rate` in minor units is the charge; `amount_minor` is its effect, so negative.
 
@@ -82,6 +94,8 @@ class Why:
     """The register at the posting before and at this one."""
     opening: Read | None
     """The register at the period's opening."""
+    meters: tuple[MeterUse, ...]
+    """Where the period had several meters, or one with a ratio: their energies sum to `energy_wh`."""
     tariffs: tuple[TariffUsed, ...]
     advance_wh: int
     """Energy that this posting is about: the register's advance since the posting before."""
@@ -185,6 +199,7 @@ def why(account_id: int, seq: int) -> Why | None:
         rows=tuple(_row(row) for row in inputs.get("rows", [])) or (_bare(entry),),
         reads=tuple(_read(read) for read in inputs.get("reads", [])),
         opening=_read(opening) if opening else None,
+        meters=tuple(_meter(used) for used in inputs.get("meters", [])),
         tariffs=tuple(_tariff(used) for used in inputs.get("tariffs", [])),
         advance_wh=inputs.get("advance_wh", 0),
         energy_wh=inputs.get("energy_wh", 0),
@@ -216,6 +231,16 @@ def _read(read: dict[str, Any]) -> Read:
     return Read(**{**read, "read_at": datetime.fromisoformat(read["read_at"])})
 
 
+def _meter(used: dict[str, Any]) -> MeterUse:
+    return MeterUse(
+        serial=used["serial"],
+        ratio=Fraction(*used["ratio"]),
+        opening=_read(used["opening"]),
+        closing=_read(used["closing"]),
+        energy_wh=used["energy_wh"],
+    )
+
+
 def _tariff(used: dict[str, Any]) -> TariffUsed:
     return TariffUsed(**{**used, "valid_from": date.fromisoformat(used["valid_from"])})
 
@@ -223,6 +248,7 @@ def _tariff(used: dict[str, Any]) -> TariffUsed:
 __all__ = [
     "Balance",
     "Entry",
+    "MeterUse",
     "Read",
     "Row",
     "TariffUsed",

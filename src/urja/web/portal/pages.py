@@ -391,6 +391,17 @@ class ReadView:
 
 
 @dataclass(frozen=True, slots=True)
+class MeterView:
+    """A meter in the billing period so far: what it said first and last, and the energy of that."""
+
+    title: str
+    first: ReadView
+    last: ReadView
+    arithmetic: str
+    energy: str
+
+
+@dataclass(frozen=True, slots=True)
 class EntryPage:
     """A posting with all that it came from."""
 
@@ -408,6 +419,10 @@ class EntryPage:
     opening: ReadView | None
     """The register when the billing period began, where the posting before was not the first."""
     reads: list[ReadView]
+    meters: list[MeterView]
+    """In place of the reads, where the period had several meters or one behind transformers."""
+    energy: str
+    """What they have counted together."""
     advance: str
     notes: list[str]
     tariffs: list[str]
@@ -436,8 +451,10 @@ def entry(card: AccountCard, seq: int) -> EntryPage | None:
         adds_up=total == posted.amount_minor,
         check=_check(total, posted.amount_minor),
         opening=_read(why.opening) if reads and why.opening and why.opening != reads[0] else None,
-        reads=[_read(read) for read in reads],
-        advance=formats.kilowatt_hours(why.advance_wh) if len(reads) > 1 else "",
+        reads=[] if why.meters else [_read(read) for read in reads],
+        meters=[_meter(used) for used in why.meters] if reads else [],
+        energy=formats.kilowatt_hours(why.energy_wh),
+        advance=formats.kilowatt_hours(why.advance_wh) if len(reads) > 1 or why.meters else "",
         notes=_notes(why) if reads else [],
         tariffs=[_tariff(tariff) for tariff in why.tariffs],
         posted=_posted(posted),
@@ -495,6 +512,18 @@ def _read(read: ledger.Read) -> ReadView:
         at=_("%(day)s, %(time)s") % {"day": formats.short_day(at.date()), "time": formats.clock_time(at)},
         kind=wording.read(read.kind, read.status),
         register=formats.kilowatt_hours(read.register_wh),
+    )
+
+
+def _meter(used: ledger.MeterUse) -> MeterView:
+    """Counted is the difference of what the table shows; a ratio multiplies it."""
+    counted = formats.kilowatt_hours(used.closing.register_wh - used.opening.register_wh)
+    return MeterView(
+        title=_("Meter %(serial)s") % {"serial": used.serial},
+        first=_read(used.opening),
+        last=_read(used.closing),
+        arithmetic="" if used.ratio == 1 else f"{counted} × {formats.ratio(used.ratio)}",
+        energy=formats.kilowatt_hours(used.energy_wh),
     )
 
 

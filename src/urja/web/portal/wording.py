@@ -102,6 +102,7 @@ def read(kind: str, status: str) -> str:
         "daily": _("midnight reading"),
         "billing": _("monthly reading"),
         "installation": _("first reading"),
+        "removal": _("last reading"),
         "on-demand": _("reading on demand"),
         "instantaneous": _("momentary reading"),
         "blocks": _("carried on by the meter's intervals"),

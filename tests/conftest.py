@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -91,17 +92,27 @@ def database_template(postgres: Cluster) -> str:
 @pytest.fixture
 def database(postgres: Cluster, database_template: str) -> Iterator[Database]:
     """A fresh migrated database; Django's default connection is the owner's."""
+    with copy_of(postgres, database_template) as database:
+        yield database
+
+
+@contextmanager
+def copy_of(cluster: Cluster, template: str) -> Iterator[Database]:
+    """A database as another one is, which nobody is connected to; Django's default connection moves to the copy."""
     from django.db import connections
 
     name = f"t{next(_numbers)}"
-    with psycopg.connect(postgres.conninfo(), autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE {name} TEMPLATE {database_template} OWNER urja_owner")
+    with psycopg.connect(cluster.conninfo(), autocommit=True) as admin:
         connections.close_all()
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE {template} OWNER urja_owner")
+        before = connections["default"].settings_dict["NAME"]
         connections["default"].settings_dict["NAME"] = name
-        yield Database(postgres, name)
-        connections.close_all()
-        connections["default"].settings_dict["NAME"] = database_template
-        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        try:
+            yield Database(cluster, name)
+        finally:
+            connections.close_all()
+            connections["default"].settings_dict["NAME"] = before
+            admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @dataclass(frozen=True)

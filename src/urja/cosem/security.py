@@ -6,7 +6,7 @@ the tag to compare. With the key schedule cached this beats the streaming interf
 """
 
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, Self
 
@@ -197,6 +197,19 @@ def unwrap_key(kek: bytes, wrapped: bytes) -> bytes:
         raise AuthenticationFailed("the wrapped key does not open with this key-encryption key") from error
     except ValueError as error:
         raise LocalError(f"cannot unwrap the key: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class KekStore:
+    """A key store (`urja.base.keystore`) whose wrapping key is at hand, as it lies in DATA/secrets."""
+
+    kek: bytes = field(repr=False)
+
+    def wrap(self, key: bytes) -> bytes:
+        return wrap_key(self.kek, key)
+
+    def unwrap(self, wrapped: bytes) -> bytes:
+        return unwrap_key(self.kek, wrapped)
 
 
 def _require_suite_0(control: SecurityControl, error: type[LocalError | DecodeError]) -> None:

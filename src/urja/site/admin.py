@@ -9,8 +9,10 @@ from pathlib import Path
 import msgspec
 
 from urja.base.clock import AnchoredClock
+from urja.base.keystore import KeyStore
 from urja.base.secrets import AdminSecrets
 from urja.base.settings import Settings
+from urja.cosem.security import KekStore
 from urja.site.data_directory import DataDirectory
 from urja.site.exits import Exit, Refusal, refusal_for
 from urja.site.postgres import socket_directory
@@ -47,6 +49,11 @@ class Administration:
             raise refusal_for(error, directory.path) from error
         sockets = socket_directory(directory.postgres / "run")
         return cls(settings, vault.for_admin(settings, sockets), clock, directory)
+
+    @property
+    def keys(self) -> KeyStore:
+        """What wraps meters' keys."""
+        return KekStore(self.secrets.kek)
 
     def setup_django(self) -> None:
         """Configure Django for this process, as the owner of the tables."""

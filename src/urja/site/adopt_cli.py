@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from urja.cosem.companion import device_types, load_device_type
-from urja.cosem.security import KEY_LENGTH, SYSTEM_TITLE_LENGTH, wrap_key
+from urja.cosem.security import KEY_LENGTH, SYSTEM_TITLE_LENGTH
 from urja.site.admin import Administration
 from urja.site.exits import Exit, Refusal
 from urja.site.options import data_option
@@ -187,7 +187,7 @@ def _adopt_all(administration: Administration, meters: list[Meter]) -> int:
 def _adoption(meter: Meter, administration: Administration, since: datetime) -> Any:
     from urja.apps.registry.operations import Adoption
 
-    kek, device_type = administration.secrets.kek, load_device_type(meter.type)
+    keys, device_type = administration.keys, load_device_type(meter.type)
     return Adoption(
         serial=meter.serial,
         system_title=bytes.fromhex(meter.system_title),
@@ -195,8 +195,8 @@ def _adoption(meter: Meter, administration: Administration, since: datetime) -> 
         interval_s=device_type.interval_s,
         load_switch=device_type.relay,
         max_power_w=meter.max_power_w,
-        wrapped_guek=wrap_key(kek, bytes.fromhex(meter.guek)),
-        wrapped_gak=wrap_key(kek, bytes.fromhex(meter.gak)),
+        wrapped_guek=keys.wrap(bytes.fromhex(meter.guek)),
+        wrapped_gak=keys.wrap(bytes.fromhex(meter.gak)),
         register_wh=meter.register_wh,
         valid_from=since,
         tariff_code=meter.tariff,

@@ -39,7 +39,9 @@ COMMANDS: Final = {
     "policy": Lazy("urja.site.policy_cli:policy", "Check, replay, load and assign policies."),
     "staff": Lazy("urja.site.staff_cli:staff", "Give people roles, list them, take them away."),
     "token": Lazy("urja.site.token_cli:token", "Make keys to the API, list them, revoke them."),
+    "import": Lazy("urja.site.import_cli:import_file", "Load a file of consumers, meters, networks or balances."),
     "settlement": Lazy("urja.site.settlement_cli:settlement", "Show what the payment gateway has paid out."),
+    "work": Lazy("urja.site.work_cli:work", "List, assign and close work orders."),
     "verify": Lazy("urja.site.verify:verify", "Prove that the books add up."),
     "process": Lazy("urja.site.process:process", "Run one process of the system.", hidden=True),
 }

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from urja.base.secrets import AdminSecrets
 from urja.base.settings import Settings
+from urja.cosem.security import KekStore
 from urja.site import adopt_cli
 from urja.site.exits import Exit, Refusal
 
@@ -32,6 +33,8 @@ class Box:
     secrets = AdminSecrets(
         broker_url="", broker_user="", broker_password="", database_admin="", database_owner="", kek=KEK
     )
+
+    keys = KekStore(KEK)
 
     def setup_django(self):
         pass

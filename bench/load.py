@@ -1,0 +1,226 @@
+"""How fast a file of consumers comes into the registry, against bare COPY of the same rows in the same run.
+
+`urja import` reads a CSV, converts and judges each row, and makes of it a premise, a service point, a person, a user
+where there is an e-mail address, an account, an agreement with its terms, an access and two placements. Two bare
+COPYs are timed beside it, each in a transaction of its own:
+
+- `made`: the rows that the import has made, from text, into tables of the same columns, defaults, checks, unique and
+  exclusion constraints, but without foreign keys, triggers or questions. The bar of 0.2 is against this one.
+- `file`: the file itself, into one table with a text column for each of its columns and a primary key.
+
+Peak memory is of this process and of the database's (VmHWM of the backend, shared buffers among it).
+
+    uv run python bench/load.py [--rows N] [--durable] [--keep DIR]
+"""
+
+import argparse
+import csv
+import json
+import random
+import resource
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+
+PASSWORD = "benchmark"
+NOW = datetime(2026, 3, 2, 3, 30, tzinfo=UTC)
+PER_TRANSFORMER = 25
+PER_SECTION = 5_000
+COLUMNS = (
+    "consumer_number", "premise_code", "premise_kind", "premise_name", "address", "pin_code", "latitude", "longitude",
+    "section", "transformer", "phase", "person_name", "email", "phone", "language", "since", "tariff_code",
+    "sanctioned_load_w", "payment_mode",
+)  # fmt: skip
+MAP = "\n".join(
+    [
+        'kind = "consumers"',
+        "[fields]",
+        *(f'{name} = "{name}"' for name in COLUMNS if name not in {"since", "sanctioned_load_w", "phone"}),
+        'since = { column = "since", date = "%d.%m.%Y" }',
+        'sanctioned_load_w = { column = "sanctioned_load_w", unit = "kW" }',
+        'phone = { column = "phone", prefix = "+91" }',
+    ]
+)
+TABLES = (
+    "registry_premise", "registry_service_point", "registry_person", "auth_user", "ledger_account",
+    "registry_agreement", "registry_agreement_terms", "registry_account_access", "registry_placement",
+)  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", type=int, default=200_000)
+    parser.add_argument("--durable", action="store_true", help="with fsync, as in production")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="urja-bench-") as directory:
+        from urja.site.postgres import Cluster, find_binaries
+
+        cluster = Cluster(find_binaries(), Path(directory) / "pg", PASSWORD, durable=options.durable)
+        cluster.start()
+        try:
+            print(json.dumps(measure(cluster, Path(directory), options), indent=2))
+        finally:
+            cluster.stop()
+
+
+def measure(cluster, directory: Path, options) -> dict:
+    owner = prepare(cluster)
+    file = directory / "consumers.csv"
+    write_file(file, options.rows)
+    with psycopg.connect(owner, autocommit=True) as connection:
+        make_network(connection, options.rows)
+    before = max_rss_mb()
+    ours_s, report, backend_mb = time_ours(file)
+    peak = max_rss_mb()
+    again_s, again, _ = time_ours(file)
+    assert report.faulty == 0, report.first
+    assert not again.written, again.counts
+    with psycopg.connect(owner, autocommit=True) as connection:
+        made_s, made_rows = time_made(connection, directory)
+        file_s = time_file(connection, file)
+    return {
+        "benchmark": "load",
+        "rows": options.rows,
+        "columns": len(COLUMNS),
+        "file_mb": round(file.stat().st_size / 1e6, 1),
+        "durable": options.durable,
+        "rows_made": made_rows,
+        "rows_per_s": round(options.rows / ours_s),
+        "bare_made_rows_per_s": round(options.rows / made_s),
+        "ratio_to_bare": round(made_s / ours_s, 3),
+        "bar_ratio": 0.2,
+        "bare_file_rows_per_s": round(options.rows / file_s),
+        "ratio_to_bare_file": round(file_s / ours_s, 3),
+        "import_s": round(ours_s, 1),
+        "second_import_s": round(again_s, 1),
+        "bare_made_s": round(made_s, 1),
+        "bare_file_s": round(file_s, 1),
+        "peak_client_mb": peak,
+        "client_mb_before": before,
+        "peak_backend_mb": backend_mb,
+    }
+
+
+def prepare(cluster) -> str:
+    from urja.site import database, django_options
+
+    database.create_roles(cluster.conninfo(), dict.fromkeys(database.LOGIN_ROLES, PASSWORD))
+    database.create_database(cluster.conninfo(), "bench")
+    owner = cluster.conninfo(dbname="bench", user="urja_owner", password=PASSWORD)
+    django_options.setup(django_options.DjangoOptions(conninfo=owner, timezone="Asia/Kolkata"))
+    database.migrate(owner)
+    from urja.apps.tariffs import operations, queries
+
+    for text in queries.bundled_documents().values():
+        operations.load_document(text, loaded_at=NOW)
+    return owner
+
+
+def write_file(path: Path, rows: int) -> None:
+    """Consumers as a utility's billing system would list them."""
+    chance = random.Random(1)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        for n in range(rows):
+            writer.writerow(
+                [
+                    f"{1_000_000_000 + n}", f"P{n:08}", "house", f"{n % 400}/{n // 400}",
+                    f"{n % 400} Station Road, Ward {n // 4000}, Lucknow", f"{226_000 + n // 20_000:06}",
+                    f"{26.5 + chance.random():.6f}", f"{80.5 + chance.random():.6f}",
+                    f"S{n // PER_SECTION}", f"T{n // PER_TRANSFORMER}", chance.choice("RYB"), f"Consumer {n:07}",
+                    f"consumer{n}@example.org" if n % 3 == 0 else "", f"98{n % 10**8:08}", "hi" if n % 2 else "en",
+                    f"{1 + n % 28:02}.{1 + n % 12:02}.{2010 + n % 15}", "demo-domestic", f"{1 + n % 9}.5", "prepaid",
+                ]
+            )  # fmt: skip
+
+
+def make_network(connection: psycopg.Connection, rows: int) -> None:
+    connection.execute(
+        "INSERT INTO registry_node (id, tree, level, code, name, recorded_at, actor) "
+        "SELECT nextval('registry_number'), 'administration', 'section', 'S' || n, '', %(now)s, 'bench' "
+        "FROM generate_series(0, %(rows)s / %(per_section)s) n UNION ALL "
+        "SELECT nextval('registry_number'), 'grid', 'transformer', 'T' || n, '', %(now)s, 'bench' "
+        "FROM generate_series(0, %(rows)s / %(per_transformer)s) n",
+        {"now": NOW, "rows": rows, "per_section": PER_SECTION, "per_transformer": PER_TRANSFORMER},
+    )
+    connection.execute("ANALYZE")
+
+
+def time_ours(file: Path):
+    from django.db import connection
+
+    from urja.apps.registry.loading import parse, running
+
+    connection.ensure_connection()
+    pid = connection.connection.info.backend_pid
+    the_map = parse(MAP)
+    began = time.perf_counter()
+    report = running.load(running.Order(file, the_map, NOW, "bench", "INR"))
+    return time.perf_counter() - began, report, high_water_mb(pid)
+
+
+def time_made(connection: psycopg.Connection, directory: Path) -> tuple[float, int]:
+    """The rows of all tables as text, then COPY of them into tables like theirs."""
+    names = {}
+    for table in TABLES:
+        columns = ", ".join(
+            name
+            for (name,) in connection.execute(
+                "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped "
+                "AND attgenerated = '' ORDER BY attnum",
+                [table],
+            )
+        )
+        names[table] = columns
+        with (
+            (directory / table).open("wb") as out,
+            connection.cursor().copy(f"COPY (SELECT {columns} FROM {table}) TO STDOUT") as copy,
+        ):
+            for part in copy:
+                out.write(part)
+        connection.execute(f"CREATE TABLE plain_{table} (LIKE {table} INCLUDING ALL)")
+    began = time.perf_counter()
+    rows = 0
+    with connection.transaction():
+        for table, columns in names.items():
+            with connection.cursor() as cursor:
+                with cursor.copy(f"COPY plain_{table} ({columns}) FROM STDIN") as copy:
+                    feed(copy, directory / table)
+                rows += cursor.rowcount
+    return time.perf_counter() - began, rows
+
+
+def time_file(connection: psycopg.Connection, file: Path) -> float:
+    columns = ", ".join(f"{name} text" for name in COLUMNS[1:])
+    connection.execute(f"CREATE TABLE plain_file ({COLUMNS[0]} text PRIMARY KEY, {columns})")
+    began = time.perf_counter()
+    with (
+        connection.transaction(),
+        connection.cursor() as cursor,
+        cursor.copy("COPY plain_file FROM STDIN (FORMAT csv, HEADER)") as copy,
+    ):
+        feed(copy, file)
+    return time.perf_counter() - began
+
+
+def feed(copy, path: Path) -> None:
+    with path.open("rb") as file:
+        while part := file.read(1 << 20):
+            copy.write(part)
+
+
+def high_water_mb(pid: int) -> int:
+    text = Path(f"/proc/{pid}/status").read_text()
+    return int(next(line.split()[1] for line in text.splitlines() if line.startswith("VmHWM"))) // 1024
+
+
+def max_rss_mb() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+"""Files of rows, CSV or Excel, read and written one row at a time."""
+
+import csv
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from urja.apps.registry.loading.forms import Numbers, tidy, written
+
+
+class BadFile(Exception):  # noqa: N818 - what a file is
+    """A file that cannot be read as rows."""
+
+
+class Rows:
+    """A file's heading, and its rows with their numbers as a spreadsheet shows them."""
+
+    def __init__(self, heading: list[str], rows: Iterator[tuple[int, Sequence[Any]]]) -> None:
+        self.heading = heading
+        self._rows = rows
+
+    def __iter__(self) -> Iterator[tuple[int, Sequence[Any]]]:
+        return self._rows
+
+
+def is_excel(path: Path) -> bool:
+    return path.suffix.lower() in {".xlsx", ".xlsm"}
+
+
+@contextmanager
+def opened(
+    path: Path, *, header: int = 1, encoding: str = "utf-8", delimiter: str = ",", sheet: str | None = None
+) -> Iterator[Rows]:
+    """The rows of a file; raises BadFile where there are none to be had."""
+    if is_excel(path):
+        with _excel(path, sheet) as rows:
+            yield _below_heading(path, rows, header)
+    else:
+        with _csv(path, encoding, delimiter) as rows:
+            yield _below_heading(path, rows, header)
+
+
+def _below_heading(path: Path, rows: Iterator[tuple[int, Sequence[Any]]], header: int) -> Rows:
+    for number, cells in rows:
+        if number >= header:
+            names = [tidy(cell) for cell in cells]
+            while names and not names[-1]:
+                names.pop()
+            twice = {name for name in names if name and names.count(name) > 1}
+            if twice:
+                raise BadFile(f"{path}: two columns are called {min(twice)!r}")
+            if not names:
+                raise BadFile(f"{path}: row {number} has no columns' names")
+            return Rows(names, rows)
+    raise BadFile(f"{path} has no row {header} with the columns' names")
+
+
+@contextmanager
+def _csv(path: Path, encoding: str, delimiter: str) -> Iterator[Iterator[tuple[int, Sequence[Any]]]]:
+    # A byte-order mark is what Excel puts before UTF-8; it belongs to no column's name.
+    codec = "utf-8-sig" if encoding.lower().replace("_", "-") in {"utf-8", "utf8"} else encoding
+    try:
+        with path.open(encoding=codec, newline="") as file:
+            yield _csv_rows(path, csv.reader(file, delimiter=delimiter))
+    except OSError as error:
+        raise BadFile(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _csv_rows(path: Path, reader: Any) -> Iterator[tuple[int, Sequence[Any]]]:
+    number = 0
+    while True:
+        number += 1
+        try:
+            cells = next(reader, None)
+        except UnicodeDecodeError as error:
+            raise BadFile(
+                f"{path}: near row {number} there are bytes that are not {error.encoding}: say encoding in the map, such "
+                'as encoding = "cp1252"'
+            ) from None
+        except csv.Error as error:
+            raise BadFile(f"{path}: row {number}: {error}") from None
+        if cells is None:
+            return
+        yield number, cells
+
+
+@contextmanager
+def _excel(path: Path, sheet: str | None) -> Iterator[Iterator[tuple[int, Sequence[Any]]]]:
+    from zipfile import BadZipFile
+
+    from openpyxl import load_workbook
+    from openpyxl.utils.exceptions import InvalidFileException
+
+    try:
+        book = load_workbook(path, read_only=True, data_only=True)
+    except OSError as error:
+        raise BadFile(f"{path} cannot be read: {error.strerror or error}") from error
+    except (BadZipFile, InvalidFileException, KeyError) as error:
+        raise BadFile(f"{path} is not an Excel workbook (.xlsx)") from error
+    try:
+        if sheet is not None and sheet not in book.sheetnames:
+            raise BadFile(f"{path} has no sheet {sheet!r}, only {', '.join(book.sheetnames)}")
+        chosen = book[sheet] if sheet is not None else book.worksheets[0]
+        yield enumerate(chosen.iter_rows(values_only=True), 1)
+    finally:
+        book.close()
+
+
+class Writer(Protocol):
+    """Takes rows for a file."""
+
+    def row(self, cells: Sequence[Any]) -> None: ...
+
+
+@contextmanager
+def created(
+    path: Path,
+    *,
+    delimiter: str = ",",
+    encoding: str = "utf-8",
+    numbers: Numbers | None = None,
+    private: bool = False,
+) -> Iterator[Writer]:
+    """A file under a name of its own that takes its place when it is whole; `private` for its owner alone."""
+    temporary = path.with_name(f"{path.stem}.new{path.suffix}")
+    temporary.unlink(missing_ok=True)
+    temporary.touch(mode=0o600 if private else 0o644)
+    try:
+        if is_excel(path):
+            with _new_excel(temporary) as writer:
+                yield writer
+        else:
+            with temporary.open("w", encoding=encoding, newline="") as file:
+                yield _CsvWriter(csv.writer(file, delimiter=delimiter, lineterminator="\n"), numbers)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+class _CsvWriter:
+    def __init__(self, writer: Any, numbers: Numbers | None = None) -> None:
+        self._writer, self._numbers = writer, numbers or Numbers()
+
+    def row(self, cells: Sequence[Any]) -> None:
+        self._writer.writerow([cell if type(cell) is str else written(cell, self._numbers) for cell in cells])
+
+
+class _ExcelWriter:
+    def __init__(self, sheet: Any) -> None:
+        self._sheet = sheet
+
+    def row(self, cells: Sequence[Any]) -> None:
+        self._sheet.append([self._as_text(cell) if type(cell) is str else cell for cell in cells])
+
+    def _as_text(self, text: str) -> Any:
+        """A name that begins with a sign of equality is no formula."""
+        if not text.startswith("="):
+            return text
+        from openpyxl.cell import WriteOnlyCell
+
+        cell = WriteOnlyCell(self._sheet, text)
+        cell.data_type = "s"
+        return cell
+
+
+@contextmanager
+def _new_excel(path: Path) -> Iterator[Writer]:
+    from openpyxl import Workbook
+
+    book = Workbook(write_only=True)
+    yield _ExcelWriter(book.create_sheet())
+    book.save(path)

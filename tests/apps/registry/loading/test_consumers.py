@@ -1,0 +1,338 @@
+"""Consumers by the file: everything a connection needs, known again, and refused where a file is the wrong way."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from tests.apps.registry.loading.filing import example, plain_map, read, some_map, write
+
+ROW = {
+    "consumer_number": "1",
+    "person_name": "Meera Devi",
+    "since": "2026-03-01",
+    "tariff_code": "demo-domestic",
+    "sanctioned_load_w": "5000",
+}
+
+
+def row(number, **changes):
+    return ROW | {"consumer_number": str(number)} | changes
+
+
+def told(report):
+    return [(one.n, one.field, one.sentence) for one in report.first]
+
+
+def test_the_example_makes_premises_people_agreements_and_accesses(load, database):
+    from urja.apps.registry.models import AccountAccess, Agreement, AuditEntry, Person, Premise, ServicePoint
+    from urja.base.ids import bucket_of
+
+    report = load("consumers", example("consumers"))
+    assert (report.rows, report.faulty, report.written) == (3, 0, True)
+    flat = ServicePoint.objects.get(consumer_number="1001000002").premise
+    assert (flat.name, flat.kind, flat.parent.name, flat.parent.kind) == ("A-101", "flat", "A", "tower")
+    assert (flat.parent.parent.name, flat.parent.parent.kind) == ("Green Acres", "society")
+    assert Premise.objects.filter(kind__in=["society", "tower"]).count() == 2
+    meera = Person.objects.get(name="Meera Devi")
+    assert (meera.email, meera.phone, meera.language, meera.user.email) == (
+        "meera@example.org", "+919812345678", "hi", "meera@example.org",
+    )  # fmt: skip
+    assert not meera.user.has_usable_password()
+    agreement = Agreement.objects.get(customer=meera)
+    assert agreement.valid_from.isoformat() == "2026-02-28T18:30:00+00:00"
+    (terms,) = agreement.all_terms
+    assert (terms.tariff_code, terms.sanctioned_load_w, terms.payment_mode) == (
+        "demo-domestic",
+        5000,
+        "prepaid",
+    )
+    assert AccountAccess.objects.get(account=agreement.account).person == meera
+    keys = (
+        agreement.id,
+        agreement.account_id,
+        agreement.service_point_id,
+        agreement.service_point.premise_id,
+    )
+    assert len({bucket_of(key) for key in keys}) == 1
+    assert Agreement.objects.count() == 2, "a flat that nobody has is vacant"
+    entry = AuditEntry.objects.get(kind="import")
+    assert entry.content == {
+        "file": "consumers.csv",
+        "sha256": report.sha256,
+        "kind": "consumers",
+        "system": "",
+    }
+    assert entry.outcome["rows"] == 3
+    with database.connect() as connection:
+        assert connection.execute("SELECT revision FROM registry_revision").fetchone()[0] > 0
+
+
+def test_the_same_file_again_changes_nothing_and_says_so(load):
+    from urja.apps.registry.models import AuditEntry, History, Premise
+
+    load("consumers", example("consumers"))
+    premises = Premise.objects.count()
+    again = load("consumers", example("consumers"))
+    assert (again.written, again.counts, again.operation_id) == (False, {}, None)
+    assert (Premise.objects.count(), History.objects.count(), AuditEntry.objects.count()) == (premises, 0, 1)
+
+
+def test_a_changed_row_changes_what_the_map_covers_and_no_more(load):
+    from urja.apps.registry.models import History, Person, ServicePoint
+
+    load("consumers", example("consumers"))
+    report = load(
+        "consumers",
+        [
+            {
+                "consumer_number": "1001000001",
+                "person_name": "Meera Devi",
+                "phone": "98123 99999",
+                "address": "18 Station Road",
+            }
+        ],
+    )
+    assert report.counts == {"registry_premise: changed": 1, "registry_person: changed": 1}
+    meera = Person.objects.get(name="Meera Devi")
+    assert (meera.phone, meera.email) == ("9812399999", "meera@example.org")
+    premise = ServicePoint.objects.get(consumer_number="1001000001").premise
+    assert (premise.address, premise.pin_code) == ("18 Station Road", "226001")
+    assert set(History.objects.values_list("table_name", flat=True)) == {
+        "registry_premise",
+        "registry_person",
+    }
+
+
+def test_an_address_of_sign_in_follows_its_person(load):
+    from urja.apps.registry.models import Person
+
+    load("consumers", example("consumers"))
+    load(
+        "consumers",
+        [{"consumer_number": "1001000001", "person_name": "Meera Devi", "email": "Devi@example.org"},
+         {"consumer_number": "1001000002", "person_name": "Ravi Kumar", "email": "ravi@example.org"}],
+    )  # fmt: skip
+    assert {(p.name, p.email, p.user.email) for p in Person.objects.all()} == {
+        ("Meera Devi", "devi@example.org", "devi@example.org"),
+        ("Ravi Kumar", "ravi@example.org", "ravi@example.org"),
+    }
+
+
+def test_one_person_of_two_connections_is_one(load):
+    from urja.apps.registry.models import Agreement, Person
+
+    load("consumers", [row(1, email="m@example.org"), row(2, email="M@example.org")])
+    load("consumers", [row(3, email="m@example.org")])
+    assert Person.objects.count() == 1
+    assert Agreement.objects.values("customer").distinct().count() == 1
+
+
+def test_all_goes_in_or_nothing(load, tmp_path):
+    from urja.apps.registry.models import AuditEntry, ServicePoint
+
+    rows = [
+        row(1),
+        row(2, sanctioned_load_w="five", phone="1"),
+        row(3, tariff_code="gone"),
+        row(1),
+        row(5, since="31.13.2026"),
+    ]
+    faults = tmp_path / "faults.csv"
+    report = load("consumers", rows, faults=faults)
+    assert (report.rows, report.faulty, report.faults, report.written) == (5, 4, 5, False)
+    assert ServicePoint.objects.count() == AuditEntry.objects.count() == 0
+    assert told(report) == [
+        (3, "phone", "it is not a telephone number"),
+        (3, "sanctioned_load_w", "it is not a number"),
+        (4, "tariff_code", "no tariff of this code is in force"),
+        (5, "consumer_number", "row 2 says this already"),
+        (6, "since", "it is not a date"),
+    ]
+    handed_back = read(faults)
+    assert [one["fault_row"] for one in handed_back] == ["3", "4", "5", "6"]
+    assert handed_back[0]["fault"] == (
+        "phone '1': it is not a telephone number | sanctioned_load_w 'five': it is not a number"
+    )
+    assert "8 to 15 digits" in handed_back[0]["remedy"]
+    assert handed_back[1]["tariff_code"] == "gone"
+
+
+def test_the_good_rows_go_in_as_asked_and_the_mended_file_afterwards(load, tmp_path):
+    from urja.apps.registry.models import ServicePoint
+
+    faults = tmp_path / "faults.csv"
+    report = load("consumers", [row(1), row(2, sanctioned_load_w="5 kW")], good_rows=True, faults=faults)
+    assert (report.written, report.faulty, ServicePoint.objects.count()) == (True, 1, 1)
+    mended = [one | {"sanctioned_load_w": "5000"} for one in read(faults)]
+    report = load("consumers", write(tmp_path / "mended.csv", mended), some_map("consumers", *ROW))
+    assert (report.faulty, report.written, report.unused, ServicePoint.objects.count()) == (0, True, [], 2)
+
+
+def test_a_dry_run_says_what_it_would_do_and_does_nothing(load):
+    from urja.apps.registry.models import AuditEntry, ServicePoint
+
+    report = load("consumers", [row(1)], dry_run=True)
+    assert report.counts["service_point: new"] == 1
+    assert ServicePoint.objects.count() == AuditEntry.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "sentence"),
+    [
+        ({"since": "2026-02-01"}, "since", "an agreement holds since 2026-03-01"),
+        ({"sanctioned_load_w": "6000"}, "sanctioned_load_w", "the terms say 5000"),
+        ({"purpose": "bulk", "person_name": "", "since": "", "tariff_code": "", "sanctioned_load_w": ""},
+         "purpose", "the connection is there, with consumer"),
+        ({"person_name": "", "since": "", "tariff_code": "", "sanctioned_load_w": ""}, "person_name", "somebody has the connection"),
+        ({"latitude": "26.1"}, "longitude", "it is empty, and latitude is not"),
+        ({"tower": "A"}, "tower", "a tower stands in a society, and none is named"),
+        ({"section": "S9"}, "section", "there is no section of this code"),
+        ({"phase": "R"}, "phase", "it hangs on nothing"),
+        ({"society": "Green Acres"}, "society", "the premise is part of nothing"),
+        ({"since": "2026-04-01"}, "since", "it begins in the future"),
+        ({"tariff_code": ""}, "tariff_code", "the terms say demo-domestic"),
+        ({"purpose": "dg"}, "person_name", "a dg point has no consumer"),
+        ({"language": "fr"}, "language", "it is none of the words that are known"),
+    ],
+)  # fmt: skip
+def test_what_a_file_cannot_do_is_a_sentence(load, change, field, sentence):
+    load("consumers", [row(1)])
+    report = load("consumers", [row(1, **change)])
+    assert (2, field, sentence) in told(report)
+    assert not report.written
+
+
+def test_who_has_a_connection_has_it_on_terms(load):
+    report = load("consumers", [row(1, tariff_code=""), row(2, person_name="")])
+    assert {(n, field) for n, field, _ in told(report)} == {
+        (2, "tariff_code"), (3, "since"), (3, "tariff_code"), (3, "sanctioned_load_w"),
+    }  # fmt: skip
+
+
+def test_two_rows_of_one_person_or_premise_agree(load):
+    rows = [
+        row(1, email="m@example.org", premise_code="P1", address="here"),
+        row(2, email="m@example.org", person_name="Somebody Else", premise_code="P1", address="there"),
+    ]
+    assert told(load("consumers", rows)) == [
+        (3, "address", "row 2 says another thing of the same premise"),
+        (3, "person_name", "row 2 says another thing of the same person"),
+    ]
+
+
+def test_somebody_elses_address_does_not_sign_in_for_a_stranger(load):
+    load("consumers", [row(1, email="m@example.org")])
+    report = load("consumers", [row(2, email="m@example.org", person_name="Stranger")])
+    assert told(report) == [(2, "email", "it is that of Meera Devi")]
+
+
+def test_after_somebody_has_left_a_file_moves_nobody_in(load):
+    from tests.apps.street import by_hand
+
+    from urja.apps.registry.models import Agreement, AgreementTerms
+
+    load("consumers", [row(1)])
+    with by_hand():
+        AgreementTerms.objects.update(valid_to="2026-03-02T00:00:00Z")
+        Agreement.objects.update(valid_to="2026-03-02T00:00:00Z")
+    assert (2, "person_name", "somebody has had the connection before") in told(load("consumers", [row(1)]))
+
+
+def test_a_premise_with_two_connections_is_one_premise(load):
+    from urja.apps.registry.models import Premise
+
+    load(
+        "consumers",
+        [
+            row(1, premise_code="P1", address="here"),
+            row(2, premise_code="P1", address="here", commodity="gas"),
+        ],
+    )
+    load("consumers", [row(3, premise_code="P1", address="here")])
+    assert Premise.objects.get().service_points.count() == 3
+
+
+def test_a_spreadsheet_is_as_good_as_a_csv(load, tmp_path):
+    from datetime import datetime
+
+    from openpyxl import Workbook
+
+    from urja.apps.registry.models import Agreement, Person
+
+    book = Workbook()
+    sheet = book.active
+    sheet.append(["Utility of the North"])
+    sheet.append(["No", "Name", "Mobile", "From", "Load kW", "Tariff"])
+    sheet.append([1001, "मीरा देवी", 9812345678.0, datetime(2026, 3, 1), 5.5, "DS-II"])  # noqa: DTZ001
+    sheet.append([None] * 6)
+    path = tmp_path / "consumers.xlsx"
+    book.save(path)
+    the_map = plain_map_of_a_utility()
+    report = load("consumers", path, the_map)
+    assert (report.faults, report.rows) == (0, 1), report.first
+    assert Person.objects.get().phone == "+919812345678"
+    agreement = Agreement.objects.get()
+    assert (agreement.service_point.consumer_number, agreement.all_terms[0].sanctioned_load_w) == (
+        "1001",
+        5500,
+    )
+
+
+def plain_map_of_a_utility():
+    from urja.apps.registry.loading import parse
+
+    return parse("""
+kind = "consumers"
+header = 2
+[formats]
+decimal = "1.234,56"
+[fields]
+consumer_number = "No"
+person_name = "Name"
+phone = { column = "Mobile", prefix = "+91" }
+since = "From"
+sanctioned_load_w = { column = "Load kW", unit = "kW" }
+tariff_code = { column = "Tariff", values = { "DS-II" = "demo-domestic" } }
+""")
+
+
+_CHILD = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from urja.site import django_options
+django_options.setup(django_options.DjangoOptions(conninfo=sys.argv[1], timezone="Asia/Kolkata"))
+from urja.apps.registry.loading import parse, running
+running.STRETCH = 10
+def told(line):
+    print(line, flush=True)
+    if line.startswith("written"):
+        sys.stdin.read()
+running.load(running.Order(Path(sys.argv[2]), parse(Path(sys.argv[3]).read_text()), datetime(2026, 3, 2, tzinfo=UTC),
+             "test", "INR", told=told))
+"""
+
+
+def test_who_is_killed_in_the_middle_begins_again_with_the_same_end(load, database, tmp_path):
+    from urja.apps.registry.models import Agreement, ServicePoint
+
+    rows = [row(n) for n in range(30)]
+    path, the_map = write(tmp_path / "many.csv", rows), tmp_path / "map.toml"
+    the_map.write_text("\n".join(['kind = "consumers"', "[fields]", *(f'{name} = "{name}"' for name in ROW)]))
+    child = subprocess.Popen(
+        [sys.executable, "-c", _CHILD, database.conninfo(), str(path), str(the_map)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    while not child.stdout.readline().startswith("written"):
+        assert child.poll() is None
+    os.kill(child.pid, signal.SIGKILL)
+    child.communicate()
+    assert ServicePoint.objects.count() == 0
+    report = load("consumers", path, some_map("consumers", *ROW))
+    assert (report.faulty, ServicePoint.objects.count(), Agreement.objects.count()) == (0, 30, 30)
+
+
+def test_the_map_may_be_of_every_field(load):
+    assert plain_map("consumers").covered >= {"consumer_number", "society", "phase"}

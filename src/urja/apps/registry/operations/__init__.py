@@ -17,12 +17,20 @@ from urja.apps.registry.operations.staff import Dismiss, Employ, dismiss, employ
 from urja.apps.registry.operations.terms import ChangeCategory, ChangeLoad
 from urja.apps.registry.operations.tokens import IssueToken, RevokeToken
 from urja.apps.registry.operations.undoing import Undo
+from urja.apps.registry.operations.work_orders import (
+    AssignWorkOrder,
+    CloseWorkOrder,
+    OpenWorkOrder,
+    WithdrawWorkOrder,
+)
 
 ALL: tuple[type[Operation], ...] = (
     Adoption,
+    AssignWorkOrder,
     ChangeCategory,
     ChangeLoad,
     ChangeRatio,
+    CloseWorkOrder,
     CorrectLastRead,
     CorrectPerson,
     Dismiss,
@@ -32,10 +40,12 @@ ALL: tuple[type[Operation], ...] = (
     InstallMeter,
     IssueToken,
     MakeNameless,
+    OpenWorkOrder,
     PutUpTransformer,
     RemoveMeter,
     RevokeToken,
     Undo,
+    WithdrawWorkOrder,
 )
 """Every operation there is: the API, the table of roles and the stage `register` go by it."""
 
@@ -47,10 +57,12 @@ __all__ = [
     "BY_KIND",
     "Adopted",
     "Adoption",
+    "AssignWorkOrder",
     "Change",
     "ChangeCategory",
     "ChangeLoad",
     "ChangeRatio",
+    "CloseWorkOrder",
     "CorrectLastRead",
     "CorrectPerson",
     "Dismiss",
@@ -61,11 +73,13 @@ __all__ = [
     "InstallMeter",
     "IssueToken",
     "MakeNameless",
+    "OpenWorkOrder",
     "Operation",
     "PutUpTransformer",
     "RemoveMeter",
     "RevokeToken",
     "Undo",
+    "WithdrawWorkOrder",
     "adopt_meter",
     "changes_of",
     "dismiss",

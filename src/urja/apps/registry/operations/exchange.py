@@ -16,18 +16,21 @@ from urja.apps.registry.models import (
     DevicePeriod,
     DeviceRole,
     MeteringMode,
-    Seal,
     ServicePoint,
     Stock,
 )
 from urja.apps.registry.operations.doing import Doing, Operation, next_id
 from urja.apps.registry.operations.mounting import (
+    ahead_faults,
     ratio_faults,
     register_faults,
     role_faults,
     stock_faults,
+    take_away,
 )
 from urja.apps.registry.operations.outside import estimate_register, read_register
+from urja.apps.registry.operations.work_orders import finish, put_seals, seal_faults
+from urja.apps.work.models import WorkOrderKind
 from urja.base.ids import bucket_of
 
 
@@ -60,9 +63,6 @@ class ExchangeMeter(Operation, kw_only=True):
             yield "a ratio has two numbers: give both or none"
         elif self.ratio_primary is not None and self.ratio_secondary is not None:
             yield from ratio_faults(self.ratio_primary, self.ratio_secondary)
-        for number in self.seals:
-            if Seal.objects.filter(number=number).exists():
-                yield f"seal {number} was put on a meter before"
         period = _hanging(self.consumer_number, self.role)
         yield from _period_faults(period, self.consumer_number, self.role, self.at)
         if period is None:
@@ -71,6 +71,8 @@ class ExchangeMeter(Operation, kw_only=True):
             yield from register_faults(self.old_register_wh)
             yield from _runs_back(period, self.at, self.old_register_wh)
         new = Device.objects.filter(serial=self.new_serial).first()
+        if new is not None:
+            yield from seal_faults(new, self.seals)
         if new is not None and new.forward_only and period.role == DeviceRole.BILLING:
             yield from _net_metered(period.service_point, self.at, new)
 
@@ -91,9 +93,15 @@ class ExchangeMeter(Operation, kw_only=True):
         )
         doing.change(new, stock=Stock.INSTALLED, held_by="")
         read_register(doing, place, new, self.at, self.new_register_wh)
-        for number in self.seals:
-            Seal.objects.create(
-                id=next_id(bucket_of(place.id)), device=new, number=number, applied_at=self.at, **doing.stamp
+        put_seals(doing, new, self.at, self.seals)
+        if period.role == DeviceRole.BILLING:
+            finish(
+                doing,
+                place,
+                WorkOrderKind.EXCHANGE,
+                self.at,
+                register_wh=self.new_register_wh,
+                seals=self.seals,
             )
         doing.service_point_id = place.id
         doing.outcome |= {
@@ -104,10 +112,7 @@ class ExchangeMeter(Operation, kw_only=True):
         }
 
     def _take_away(self, doing: Doing, old: DevicePeriod) -> None:
-        doing.change(old, valid_to=self.at)
-        doing.change(old.device, stock=Stock.REMOVED)
-        for seal in Seal.objects.filter(device=old.device, removed_at=None, applied_at__lte=self.at):
-            doing.change(seal, removed_at=self.at)
+        take_away(doing, old, self.at)
         if self.old_register_wh is not None:
             read_register(doing, old.service_point, old.device, self.at, self.old_register_wh)
             return
@@ -232,8 +237,7 @@ def _hanging(consumer_number: str, role: str) -> DevicePeriod | None:
 def _common_faults(doing: Doing, role: str, at: datetime, reason: str) -> Iterator[str]:
     yield from role_faults(role)
     yield from _reason_faults(reason)
-    if at > doing.recorded_at:
-        yield f"{at.isoformat()} lies ahead: it is recorded once it has been done"
+    yield from ahead_faults(doing, at)
 
 
 def _reason_faults(reason: str) -> Iterator[str]:

@@ -4,9 +4,13 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
-from urja.apps.registry.models import Device, DevicePeriod, DeviceRole, ServicePoint, Stock
+from urja.apps.registry.models import Device, DevicePeriod, DeviceRole, Seal, ServicePoint, Stock
 from urja.apps.registry.operations.doing import Doing, Operation, next_id
 from urja.apps.registry.operations.outside import read_register
+from urja.apps.registry.operations.reads import read_faults
+from urja.apps.registry.operations.work_orders import finish, photo_faults, put_seals, seal_faults
+from urja.apps.work import queries as orders
+from urja.apps.work.models import WorkOrderKind
 from urja.base.ids import bucket_of
 
 HIGHEST_RATIO: Final = 1_000_000
@@ -32,6 +36,12 @@ def ratio_faults(primary: int, secondary: int) -> Iterator[str]:
             yield f"a ratio is of numbers from 1 to {HIGHEST_RATIO}, such as 200 to 5; {number} is none"
 
 
+def ahead_faults(doing: Doing, at: datetime) -> Iterator[str]:
+    """Why nobody can have done it."""
+    if at > doing.recorded_at:
+        yield f"{at.isoformat()} lies ahead: it is recorded once it has been done"
+
+
 def stock_faults(serial: str) -> Iterator[str]:
     """Why a meter cannot be hung up."""
     device = Device.objects.filter(serial=serial).first()
@@ -48,7 +58,10 @@ def stock_faults(serial: str) -> Iterator[str]:
 
 
 class InstallMeter(Operation, kw_only=True):
-    """Put a meter that hangs nowhere at a service point. Nothing is billed before it is commissioned."""
+    """Put a meter that hangs nowhere at a service point. Nothing is billed before it is commissioned.
+
+    The work order that asked for it is done with it.
+    """
 
     consumer_number: str
     serial: str
@@ -61,14 +74,27 @@ class InstallMeter(Operation, kw_only=True):
     ratio_primary: int = 1
     ratio_secondary: int = 1
     """Of current and voltage transformers before it that the meter does not reckon in."""
+    seals: tuple[str, ...] = ()
+    """Numbers of the seals that were put on it."""
+    photos: tuple[int, ...] = ()
+    """Numbers of photographs that were recorded for the work order."""
 
-    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+    def faults(self, doing: Doing) -> Iterator[str]:
         yield from register_faults(self.register_wh)
         yield from role_faults(self.role)
         yield from ratio_faults(self.ratio_primary, self.ratio_secondary)
-        if not ServicePoint.objects.filter(consumer_number=self.consumer_number).exists():
+        yield from ahead_faults(doing, self.installed_at)
+        place = ServicePoint.objects.filter(consumer_number=self.consumer_number).first()
+        if place is None:
             yield f"there is no connection {self.consumer_number}"
+        else:
+            if place.disconnected_at is not None:
+                yield f"connection {place} is permanently disconnected: reopen_connection first"
+            yield from photo_faults(orders.unfinished_at(place.id, WorkOrderKind.INSTALL), self.photos)
         yield from stock_faults(self.serial)
+        device = Device.objects.filter(serial=self.serial).first()
+        if device is not None:
+            yield from seal_faults(device, self.seals)
 
     def carry_out(self, doing: Doing) -> None:
         place = ServicePoint.objects.get(consumer_number=self.consumer_number)
@@ -85,32 +111,52 @@ class InstallMeter(Operation, kw_only=True):
         )
         doing.change(device, stock=Stock.INSTALLED, held_by="")
         read_register(doing, place, device, self.installed_at, self.register_wh)
+        put_seals(doing, device, self.installed_at, self.seals)
+        if period.role == DeviceRole.BILLING:
+            finish(
+                doing,
+                place,
+                WorkOrderKind.INSTALL,
+                self.installed_at,
+                register_wh=self.register_wh,
+                seals=self.seals,
+                photos=self.photos,
+            )
         doing.service_point_id = place.id
         doing.outcome |= {"service_point_id": place.id, "device_id": device.id, "device_period_id": period.id}
 
 
 class RemoveMeter(Operation, kw_only=True):
-    """Take a meter away from where it hangs."""
+    """Take a meter away from where it hangs; its seals are off with it."""
 
     serial: str
     removed_at: datetime
     register_wh: int | None = None
     """The import register as read at that moment; none where it could not be read."""
 
-    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+    def faults(self, doing: Doing) -> Iterator[str]:
+        yield from ahead_faults(doing, self.removed_at)
         period = self._period()
         if period is None:
             yield f"meter {self.serial} hangs nowhere"
         elif self.removed_at <= period.valid_from:
             yield f"meter {self.serial} hangs there only since {period.valid_from.isoformat()}"
+        elif self.register_wh is not None:
+            yield from read_faults(period.service_point_id, period.device, self.removed_at, self.register_wh)
 
     def carry_out(self, doing: Doing) -> None:
         period = self._period()
         assert period is not None, "its absence is a fault"
-        doing.change(period, valid_to=self.removed_at)
-        doing.change(period.device, stock=Stock.REMOVED)
+        take_away(doing, period, self.removed_at)
         if self.register_wh is not None:
             read_register(doing, period.service_point, period.device, self.removed_at, self.register_wh)
+        finish(
+            doing,
+            period.service_point,
+            WorkOrderKind.DISCONNECT_BY_HAND,
+            self.removed_at,
+            register_wh=self.register_wh,
+        )
         doing.service_point_id = period.service_point_id
         doing.outcome |= {"service_point_id": period.service_point_id, "device_id": period.device_id}
 
@@ -120,3 +166,11 @@ class RemoveMeter(Operation, kw_only=True):
             .select_related("device", "service_point")
             .first()
         )
+
+
+def take_away(doing: Doing, period: DevicePeriod, at: datetime) -> None:
+    """End a meter's time at a place; the seals on it are off."""
+    doing.change(period, valid_to=at)
+    doing.change(period.device, stock=Stock.REMOVED)
+    for seal in Seal.objects.filter(device=period.device, removed_at=None, applied_at__lte=at):
+        doing.change(seal, removed_at=at)

@@ -17,6 +17,8 @@ from urja.apps.ledger.queries import charged_agreements
 from urja.apps.registry.models import AuditEntry, Projection
 from urja.apps.registry.operations import outside
 from urja.apps.registry.operations.doing import RECORDED_TABLES, Doing, Operation
+from urja.apps.work import operations as work
+from urja.apps.work import queries as orders
 
 
 class Undo(Operation, kw_only=True):
@@ -52,6 +54,9 @@ class Undo(Operation, kw_only=True):
         )
         for serial in known.values_list("device__serial", flat=True):
             yield f"the head end knows meter {serial} already: take it away and scrap it instead"
+        for order in orders.opened_by(entry.id):
+            if order.done:
+                yield f"work order {order.id} ({order.kind}) of {which} is done: somebody has been there"
 
     def carry_out(self, doing: Doing) -> None:
         entry = AuditEntry.objects.get(id=self.entry_id)
@@ -67,6 +72,8 @@ class Undo(Operation, kw_only=True):
             if step.row_id not in made.get(step.table, ()):
                 step.take_back()
         outside.take_back(doing, entry.outcome.get("outside", []))
+        for order in orders.opened_by(entry.id):
+            work.withdraw(order.id, doing.recorded_at, f"operation {entry.id} was undone: {self.reason}")
         AuditEntry.objects.filter(id=entry.id).update(undone_by_id=doing.id)
         doing.outcome["undone"] = entry.id
 

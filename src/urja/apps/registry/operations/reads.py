@@ -1,0 +1,64 @@
+"""Registers as people read them at meters: whether one can be true, and what the nearest known ones are."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db import connection
+
+from urja.apps.registry.models import Device
+
+_SLACK: Final = timedelta(hours=1)
+"""Clocks differ: so much longer may the energy between two reads have flowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The import register of one device at an instant."""
+
+    read_at: datetime
+    import_wh: int
+
+
+_NEAREST = """
+(SELECT read_at, import_wh, 'before' FROM readings_register
+    WHERE service_point_id = %(place)s AND device_id = %(device)s AND read_at < %(at)s
+    ORDER BY read_at DESC, version DESC LIMIT 1)
+UNION ALL (SELECT read_at, import_wh, 'after' FROM readings_register
+    WHERE service_point_id = %(place)s AND device_id = %(device)s AND read_at > %(at)s
+    ORDER BY read_at, version DESC LIMIT 1)
+"""
+
+
+def nearest(service_point_id: int, device_id: int, at: datetime) -> tuple[Read | None, Read | None]:
+    """The last read of any kind before an instant, and the first one after it."""
+    with connection.cursor() as cursor:
+        cursor.execute(_NEAREST, {"place": service_point_id, "device": device_id, "at": at})
+        found = {which: Read(read_at, wh) for read_at, wh, which in cursor.fetchall()}
+    return found.get("before"), found.get("after")
+
+
+def read_faults(service_point_id: int, device: Device, at: datetime, import_wh: int) -> Iterator[str]:
+    """Why a meter's register cannot have read so."""
+    if import_wh < 0:
+        yield f"a register does not read {import_wh} Wh"
+        return
+    before, after = nearest(service_point_id, device.id, at)
+    if before is not None and import_wh < before.import_wh:
+        yield (
+            f"meter {device} read {before.import_wh} Wh on {before.read_at.isoformat()} already: "
+            f"it does not count back to {import_wh} Wh"
+        )
+    elif before is not None:
+        most_wh = device.max_power_w * ((at - before.read_at) + _SLACK) / timedelta(hours=1)
+        if import_wh - before.import_wh > most_wh:
+            yield (
+                f"{import_wh} Wh cannot be: since {before.read_at.isoformat()}, when meter {device} read "
+                f"{before.import_wh} Wh, it can have counted {int(most_wh)} Wh at most"
+            )
+    if after is not None and import_wh > after.import_wh:
+        yield (
+            f"meter {device} read {after.import_wh} Wh on {after.read_at.isoformat()} only: "
+            f"it cannot have read {import_wh} Wh before"
+        )

@@ -1,0 +1,95 @@
+"""`urja work`, over a database of the test's own."""
+
+import json
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+from click.testing import CliRunner
+from tests.apps.street import START, adopt
+from tests.apps.work.test_work import JPEG
+
+from urja.base.settings import Settings
+from urja.site.admin import Administration
+from urja.site.exits import Refusal
+from urja.site.work_cli import work
+
+NOON = START + timedelta(hours=12)
+
+
+@pytest.fixture
+def number(database, monkeypatch):
+    """A weld that somebody has to look at."""
+    from urja.apps.work.operations import report_weld
+
+    box = SimpleNamespace(
+        setup_django=lambda: None, clock=SimpleNamespace(now=lambda: NOON), settings=Settings()
+    )
+    monkeypatch.setattr(Administration, "of", lambda _data: box)
+    home = adopt(1)
+    return report_weld(
+        device_id=home.device_id, service_point_id=home.service_point_id, opened_at=START, asked={"wh": 5}
+    ).id
+
+
+def run(*arguments):
+    done = CliRunner().invoke(work, arguments)
+    if isinstance(done.exception, Refusal):
+        raise done.exception
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def test_it_is_listed_given_and_closed(number, tmp_path):
+    from urja.apps.registry.operations import employ
+
+    (line,) = run("list").splitlines()
+    assert line.split()[:5] == [str(number), "weld_or_bypass", "open", "URJ00000001", "URJ00000001"]
+    assert run("list", "--kind", "install") == "Nobody has to go anywhere.\n"
+    employ("anil@utility.example", "Anil", "field_engineer", recorded_at=START, actor="test")
+    assert run("assign", str(number), "anil@utility.example") == (
+        f"work order {number} is anil@utility.example's\n"
+    )
+    photo = tmp_path / "weld.jpg"
+    photo.write_bytes(JPEG)
+    told = run(
+        "close",
+        str(number),
+        "--note",
+        "a wire",
+        "--register-wh",
+        "10007",
+        "--seal",
+        "S-1",
+        "--photo",
+        str(photo),
+    )
+    assert told == f"work order {number} is done\n"
+    assert run("list") == "Nobody has to go anywhere.\n"
+    (row,) = json.loads(run("list", "--all", "--json"))["work_orders"]
+    assert (row["state"], row["assignee"], row["asked"]) == ("done", "anil@utility.example", {"wh": 5})
+    assert (row["result"]["note"], row["result"]["register_wh"], len(row["result"]["photos"])) == (
+        "a wire",
+        10_007,
+        1,
+    )
+
+
+def test_what_is_refused_leaves_nothing(number, tmp_path):
+    from urja.apps.work.models import Photo
+
+    page = tmp_path / "page.jpg"
+    page.write_bytes(b"<html>")
+    photo = tmp_path / "weld.jpg"
+    photo.write_bytes(JPEG)
+    with pytest.raises(Refusal, match="a JPEG or a PNG picture"):
+        run("close", str(number), "--note", "x", "--photo", str(page))
+    with pytest.raises(Refusal, match="cannot be read: No such file"):
+        run("close", str(number), "--note", "x", "--photo", str(tmp_path / "none.jpg"))
+    with pytest.raises(Refusal, match=r"nothing was done:\n  meter URJ00000001 read 10000 Wh"):
+        run("close", str(number), "--note", "x", "--register-wh", "5", "--photo", str(photo))
+    with pytest.raises(Refusal, match="has not come yet"):
+        run("close", str(number), "--note", "x", "--at", "2030-01-01T00:00")
+    assert not Photo.objects.exists()
+    with pytest.raises(Refusal, match="there is no work order 7"):
+        run("close", "7", "--note", "x")

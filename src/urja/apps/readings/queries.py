@@ -18,6 +18,9 @@ from django.db import connection
 from urja.apps.asking import Answer, ask
 from urja.apps.readings import accrual
 from urja.apps.readings.accrual import PERIOD_ENERGY_COLUMNS, Cursor, PeriodEnergy
+from urja.apps.readings.kinds import BLOCK_LOAD_D1
+from urja.apps.readings.unassigned import Unassigned
+from urja.apps.readings.unassigned import find as find_unassigned
 from urja.apps.registry.models import Agreement
 from urja.core.calendar import ONE_DAY, midnight
 
@@ -204,6 +207,15 @@ def last_register(
     return cursor.fetchone()
 
 
+def unassigned(from_at: datetime, to_at: datetime, service_point_id: int | None = None) -> list[Unassigned]:
+    """What consumers' meters have measured in [from_at, to_at) and nobody pays for, each with its reason.
+
+    Empty flats, meters that have not passed commissioning, and the intervals in which something changed.
+    """
+    with connection.cursor() as cursor:
+        return find_unassigned(cursor, from_at, to_at, settings.URJA_TIMEZONE, service_point_id)
+
+
 def health() -> ReadingsHealth:
     """What is missing and what was put aside."""
     with connection.cursor() as cursor:
@@ -301,6 +313,18 @@ def _registers_and_blocks(
         },
         read,
     )
+
+
+def last_heard(service_point_id: int, device_ids: Iterable[int]) -> dict[int, datetime]:
+    """When the last interval ended that came in from each device at a place; not of those that said nothing there."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT d.id, i.start_at + make_interval(secs => i.length_s) FROM unnest(%s::bigint[]) AS d (id) "
+            "CROSS JOIN LATERAL (SELECT start_at, length_s FROM readings_interval "
+            "WHERE service_point_id = %s AND device_id = d.id AND channel_set = %s ORDER BY start_at DESC LIMIT 1) i",
+            [list(device_ids), service_point_id, BLOCK_LOAD_D1],
+        )
+        return dict(cursor.fetchall())
 
 
 def _advances(registers: _Registers, midnights: Sequence[datetime]) -> list[int | None]:

@@ -1,0 +1,147 @@
+"""What a consumer's meter has measured and nobody pays for: listed, with its reason and what the registers say of it.
+
+Every interval of a billing meter at a consumer's place belongs to one agreement or is here. A meter of another role,
+or at a place of another purpose (a transformer's, a common area's), carries no agreement by its nature and is not.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from urja.apps.readings.accrual import Cursor
+
+
+class Why(StrEnum):
+    """Why nobody pays for it."""
+
+    VACANT = "vacant"
+    """No agreement holds then."""
+    NOT_COMMISSIONED = "not_commissioned"
+    """The meter has not passed yet: nothing is billed by it."""
+    PARTIAL = "partial"
+    """An interval within which a meter, a ratio or an agreement changed: nobody's as a whole. The registers of the
+    instant say what of it is whose, so that no energy of its own is left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unassigned:
+    """A time, half-open, of one meter."""
+
+    service_point_id: int
+    device_id: int
+    from_at: datetime
+    to_at: datetime
+    why: Why
+    known_to_at: datetime | None
+    """Up to here the registers say what was measured; None before they have said anything."""
+    energy_wh: int
+    """So much, times the meter's ratio; none of a part of an interval."""
+
+
+_UNASSIGNED = """
+WITH metered AS (
+    SELECT p.id, p.service_point_id, p.device_id, p.valid_from, coalesce(p.valid_to, 'infinity') AS valid_to,
+        p.ratio_primary::bigint AS times, p.ratio_secondary::bigint AS over, d.interval_s,
+        CASE WHEN p.commissioned_at IS NULL THEN 'infinity' ELSE greatest(p.valid_from, p.commissioned_at) END
+            AS billed_from
+    FROM registry_device_period p
+    JOIN registry_device d ON d.id = p.device_id
+    JOIN registry_service_point s ON s.id = p.service_point_id AND s.purpose = 'consumer'
+    WHERE p.role = 1 AND p.valid_from < %(to)s AND coalesce(p.valid_to, 'infinity') > %(from)s
+        AND (%(place)s::bigint IS NULL OR p.service_point_id = %(place)s::bigint)
+),
+agreed AS (
+    SELECT service_point_id, range_agg(tstzrange(valid_from, valid_to)) AS times FROM registry_agreement
+    WHERE service_point_id IN (SELECT service_point_id FROM metered) GROUP BY service_point_id
+),
+span AS (
+    SELECT m.*, 'not_commissioned' AS why,
+        unnest(tstzmultirange(tstzrange(valid_from, least(valid_to, billed_from)) * tstzrange(%(from)s, %(to)s))) AS during
+    FROM metered m
+    UNION ALL
+    SELECT m.*, 'vacant', unnest(
+        tstzmultirange(
+            tstzrange(least(billed_from, valid_to), valid_to) * tstzrange(%(from)s, %(to)s)
+        ) - coalesce(a.times, '{}')
+    )
+    FROM metered m LEFT JOIN agreed a USING (service_point_id)
+),
+changed AS (
+    SELECT service_point_id, valid_from AS at FROM metered
+    UNION SELECT service_point_id, valid_to FROM metered
+    UNION SELECT service_point_id, billed_from FROM metered
+    UNION SELECT service_point_id, valid_from FROM registry_agreement
+        WHERE service_point_id IN (SELECT service_point_id FROM metered)
+    UNION SELECT service_point_id, valid_to FROM registry_agreement
+        WHERE service_point_id IN (SELECT service_point_id FROM metered)
+),
+cut AS (
+    SELECT DISTINCT m.service_point_id, m.device_id, i.start_at, i.start_at + i.step AS end_at
+    FROM metered m JOIN changed c ON c.service_point_id = m.service_point_id
+        AND c.at >= m.valid_from AND c.at <= m.valid_to AND isfinite(c.at)
+    CROSS JOIN LATERAL (
+        SELECT date_bin(make_interval(secs => m.interval_s), c.at, date_trunc('day', c.at, %(zone)s)) AS start_at,
+            make_interval(secs => m.interval_s) AS step
+    ) i
+    WHERE i.start_at < c.at AND i.start_at < %(to)s AND i.start_at + i.step > %(from)s
+)
+SELECT s.service_point_id, s.device_id, lower(s.during), upper(s.during), s.why,
+    closing.at, coalesce(closing.wh * s.times / s.over - opening.wh * s.times / s.over, 0)
+FROM span s
+LEFT JOIN LATERAL (
+    SELECT r.import_wh + coalesce((
+        SELECT sum(b.import_wh) FROM readings_interval b
+        WHERE b.service_point_id = s.service_point_id AND b.device_id = s.device_id AND b.channel_set = 1
+            AND b.start_at >= r.read_at AND b.start_at < lower(s.during) AND NOT EXISTS (
+                SELECT FROM readings_interval n
+                WHERE n.service_point_id = b.service_point_id AND n.device_id = b.device_id
+                    AND n.channel_set = 1 AND n.start_at = b.start_at AND n.version > b.version)
+    ), 0)::bigint AS wh
+    FROM readings_register r
+    WHERE r.service_point_id = s.service_point_id AND r.device_id = s.device_id AND r.kind IN (2, 3, 5)
+        AND r.read_at <= lower(s.during)
+    ORDER BY r.read_at DESC, r.version DESC, r.kind LIMIT 1
+) opening ON true
+LEFT JOIN LATERAL (
+    SELECT EXISTS (
+        SELECT FROM readings_register r
+        WHERE r.service_point_id = s.service_point_id AND r.device_id = s.device_id AND r.kind IN (2, 3, 5)
+            AND r.read_at >= upper(s.during)
+    ) AS passed
+) closed ON true
+LEFT JOIN LATERAL (
+    -- What the register has passed over is known to its end, by the blocks up to there; else up to its last read.
+    SELECT CASE WHEN closed.passed THEN upper(s.during) ELSE greatest(r.read_at, lower(s.during)) END AS at,
+        CASE WHEN NOT closed.passed AND r.read_at < lower(s.during) THEN opening.wh ELSE
+            r.import_wh + CASE WHEN closed.passed THEN coalesce((
+                SELECT sum(b.import_wh) FROM readings_interval b
+                WHERE b.service_point_id = s.service_point_id AND b.device_id = s.device_id AND b.channel_set = 1
+                    AND b.start_at >= r.read_at AND b.start_at < upper(s.during) AND NOT EXISTS (
+                        SELECT FROM readings_interval n
+                        WHERE n.service_point_id = b.service_point_id AND n.device_id = b.device_id
+                            AND n.channel_set = 1 AND n.start_at = b.start_at AND n.version > b.version)
+            ), 0)::bigint ELSE 0 END
+        END AS wh
+    FROM readings_register r
+    WHERE r.service_point_id = s.service_point_id AND r.device_id = s.device_id AND r.kind IN (2, 3, 5)
+        AND r.read_at <= upper(s.during)
+    ORDER BY r.read_at DESC, r.version DESC, r.kind LIMIT 1
+) closing ON true
+UNION ALL
+SELECT service_point_id, device_id, start_at, end_at, 'partial', end_at, 0 FROM cut
+ORDER BY 1, 3, 5, 2
+"""
+
+
+def find(
+    cursor: Cursor, from_at: datetime, to_at: datetime, zone: str, service_point_id: int | None = None
+) -> list[Unassigned]:
+    """What nobody pays for in [from_at, to_at), by place and time; with `service_point_id` there alone.
+
+    Times of nobody are cut to those bounds; an interval that something cuts is listed whole.
+    """
+    cursor.execute(_UNASSIGNED, {"from": from_at, "to": to_at, "zone": zone, "place": service_point_id})
+    return [
+        Unassigned(place, device, begins, ends, Why(why), known, energy)
+        for place, device, begins, ends, why, known, energy in cursor.fetchall()
+    ]

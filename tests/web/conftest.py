@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 import pytest
-from tests.web import house
+from tests.conftest import PASSWORD
+from tests.web import console_staff, house, town_cast
 from tests.web.fixtures import (  # noqa: F401 - fixtures
     AS_THE_WEB_ASKS,
     database_of,
@@ -116,5 +118,64 @@ def browser(web_role, standing_clock):
         if user_id is not None:
             client.force_login(get_user_model().objects.get(pk=user_id))
         return client
+
+    return make
+
+
+@pytest.fixture
+def at_noon(town_books, tmp_path):  # noqa: F811 - asks for the fixture
+    """The control room at the town's own time, nothing drawn yet."""
+    from django.test import override_settings
+
+    from urja.base.clock import Anchor, write_anchor
+    from urja.web.console import views
+
+    views._drawn.clear()
+    anchor = tmp_path / "clock.json"
+    write_anchor(anchor, Anchor(0.0, town_cast.NOW.timestamp(), 0.0))
+    with override_settings(URJA_CLOCK_ANCHOR=anchor):
+        yield town_books
+
+
+@pytest.fixture
+def someone(at_noon, web_role):
+    """Makes browsers of people, in the rights of the web."""
+    from django.contrib.auth import get_user_model
+    from django.test import Client
+
+    def make(user_id=None, language="en"):
+        client = Client(headers={"host": "localhost", "accept-language": language})
+        if user_id is not None:
+            client.force_login(get_user_model().objects.get(pk=user_id))
+        return client
+
+    return make
+
+
+@pytest.fixture
+def database_of_town(postgres, town_books):  # noqa: F811
+    """Connections to the town's database, by role."""
+    from django.db import connections
+
+    name = connections["default"].settings_dict["NAME"]
+
+    def connect(role):
+        return psycopg.connect(postgres.conninfo(dbname=name, user=role, password=PASSWORD), autocommit=True)
+
+    return connect
+
+
+@pytest.fixture
+def staff(at_noon):
+    """Colleagues of every role."""
+    return console_staff.hire(at_noon)
+
+
+@pytest.fixture
+def colleague(staff, someone):
+    """Makes browsers of colleagues by what they are."""
+
+    def make(role, language="en"):
+        return someone(staff[role], language)
 
     return make

@@ -3,55 +3,10 @@
 import json
 from html import unescape
 
-import psycopg
 import pytest
 import structlog
-from tests.conftest import PASSWORD
 from tests.web import town_cast
 from tests.web.reading import text_of
-
-
-@pytest.fixture
-def at_noon(town_books, tmp_path):
-    """The control room at the town's own time, nothing drawn yet."""
-    from django.test import override_settings
-
-    from urja.base.clock import Anchor, write_anchor
-    from urja.web.console import views
-
-    views._drawn.clear()
-    anchor = tmp_path / "clock.json"
-    write_anchor(anchor, Anchor(0.0, town_cast.NOW.timestamp(), 0.0))
-    with override_settings(URJA_CLOCK_ANCHOR=anchor):
-        yield town_books
-
-
-@pytest.fixture
-def someone(at_noon, web_role):
-    """Makes browsers of people, in the rights of the web."""
-    from django.contrib.auth import get_user_model
-    from django.test import Client
-
-    def make(user_id=None, language="en"):
-        client = Client(headers={"host": "localhost", "accept-language": language})
-        if user_id is not None:
-            client.force_login(get_user_model().objects.get(pk=user_id))
-        return client
-
-    return make
-
-
-@pytest.fixture
-def database_of_town(postgres, town_books):
-    """Connections to the town's database, by role."""
-    from django.db import connections
-
-    name = connections["default"].settings_dict["NAME"]
-
-    def connect(role):
-        return psycopg.connect(postgres.conninfo(dbname=name, user=role, password=PASSWORD), autocommit=True)
-
-    return connect
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
 from math import inf
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -17,7 +17,7 @@ from django.db import connection
 
 from urja.apps.asking import Answer, ask
 from urja.apps.readings import accrual
-from urja.apps.readings.accrual import PERIOD_ENERGY_COLUMNS, Cursor, PeriodEnergy
+from urja.apps.readings.accrual import PERIOD_ENERGY_COLUMNS, PeriodEnergy
 from urja.apps.readings.kinds import BLOCK_LOAD_D1
 from urja.apps.readings.unassigned import Unassigned
 from urja.apps.readings.unassigned import find as find_unassigned
@@ -27,8 +27,7 @@ from urja.core.calendar import ONE_DAY, midnight
 ONE_HOUR = timedelta(hours=1)
 
 
-@dataclass(frozen=True, slots=True)
-class HourUse:
+class HourUse(NamedTuple):
     """Use in the hour from `start_at`; no energy where nothing is known of it."""
 
     start_at: datetime
@@ -36,8 +35,7 @@ class HourUse:
     estimated_wh: int
 
 
-@dataclass(frozen=True, slots=True)
-class DayUse:
+class DayUse(NamedTuple):
     """Use on a local day; no energy where nothing is known of it."""
 
     day: date
@@ -174,37 +172,6 @@ def energies_until(agreement_ids: Sequence[int], period: date, until_at: datetim
     """
     with connection.cursor() as cursor:
         return accrual.energies_until(cursor, agreement_ids, period, until_at, settings.URJA_TIMEZONE)
-
-
-def last_register(
-    cursor: Cursor,
-    service_point_id: int,
-    device_id: int,
-    at: datetime,
-    *,
-    estimates: bool = True,
-    itself: bool = True,
-) -> tuple[datetime, int] | None:
-    """The last register of a meter up to an instant, in Wh as it counts; of whatever kind.
-
-    Without `estimates` those are passed over, without `itself` what was read at that very instant.
-    """
-    cursor.execute(
-        "SELECT r.read_at, r.import_wh FROM readings_register r WHERE r.service_point_id = %(place)s"
-        " AND r.device_id = %(device)s AND r.read_at <= %(at)s AND (%(estimates)s OR r.status <> 3)"
-        " AND (%(itself)s OR r.read_at < %(at)s) AND NOT EXISTS ("
-        "  SELECT FROM readings_register n WHERE n.service_point_id = r.service_point_id"
-        "  AND n.device_id = r.device_id AND n.read_at = r.read_at AND n.kind = r.kind AND n.version > r.version)"
-        " ORDER BY r.read_at DESC, r.import_wh DESC LIMIT 1",
-        {
-            "place": service_point_id,
-            "device": device_id,
-            "at": at,
-            "estimates": estimates,
-            "itself": itself,
-        },
-    )
-    return cursor.fetchone()
 
 
 def unassigned(from_at: datetime, to_at: datetime, service_point_id: int | None = None) -> list[Unassigned]:

@@ -1,15 +1,23 @@
-"""Who may look at the console: whoever the table of roles lets, everywhere. To anybody else it does not exist."""
+"""Who may look at the console: whoever works here, each page as the table of roles says and as far as their area.
+
+To anybody else it does not exist.
+"""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
-from urja.apps.registry.access import caller_of_user
-from urja.apps.registry.roles import Read
+from urja.apps.registry.access import Caller, caller_of_user
+from urja.apps.registry.queries import accesses_of
+from urja.apps.registry.roles import Read, Role
 from urja.web.portal import metrics
 from urja.web.portal.clock import business_now
 
@@ -17,22 +25,75 @@ log = structlog.get_logger()
 
 type View = Callable[..., HttpResponse]
 
+AT_HOME: Final = frozenset({Role.CONSUMER, Role.MEMBER})
+"""Roles that have pages of their own, elsewhere."""
+
+
+def colleague(user: Any) -> Caller | None:
+    """Somebody as who they work here; None where they do not."""
+    caller = caller_of_user(user.pk, business_now())
+    grants = tuple((role, area) for role, area in caller.grants if role not in AT_HOME)
+    return replace(caller, grants=grants) if grants else None
+
 
 def employed(user: Any) -> bool:
-    """Whether a signed-in person may see the whole utility at one look."""
-    area = caller_of_user(user.pk, business_now()).area(Read.OVERVIEW)
+    """Whether a signed-in person works here."""
+    return colleague(user) is not None
+
+
+def sees_everything(caller: Caller) -> bool:
+    """Whether somebody may see the whole utility at one look."""
+    area = caller.area(Read.OVERVIEW)
     return area is not None and area.everywhere
 
 
-def in_the_control_room(view: View) -> View:
-    """Strangers are asked to sign in; who has no role gets what a missing page gives, and it is logged."""
+PAGES: Final[list[tuple[str, Promise, Callable[[Caller], bool]]]] = [
+    ("console", _("Control room"), sees_everything),
+    ("search", _("Search"), lambda caller: caller.area(Read.DEVICE) is not None),
+]
+"""The console's pages in their order, and who finds them."""
 
-    @wraps(view)
-    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if not employed(request.user):
-            metrics.REFUSED.inc()
-            log.warning("access refused", user=request.user.pk, path=request.path)
-            raise Http404
-        return view(request, *args, **kwargs)
 
-    return login_required(guarded)
+def for_colleagues(may: Callable[[Caller], bool]) -> Callable[[View], View]:
+    """A page of whoever works here and may: the caller comes second.
+
+    Strangers are asked to sign in; who may not gets what a missing page gives, and it is logged.
+    """
+
+    def guard(view: View) -> View:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            caller = colleague(request.user)
+            if caller is None or not may(caller):
+                raise refused(request)
+            return view(request, caller, *args, **kwargs)
+
+        return login_required(guarded)
+
+    return guard
+
+
+def who_may(act: str) -> Callable[[View], View]:
+    """A page of whoever may do something somewhere."""
+    return for_colleagues(lambda caller: caller.area(act) is not None)
+
+
+def refused(request: HttpRequest) -> Http404:
+    """Counted and logged, and no more said than of a page that is not there."""
+    metrics.REFUSED.inc()
+    log.warning("access refused", user=request.user.pk, path=request.path)
+    return Http404()
+
+
+def first_page(caller: Caller) -> str | None:
+    """Where somebody who works here begins; None where no page is for them."""
+    return next((name for name, _label, may in PAGES if may(caller)), None)
+
+
+def show(
+    request: HttpRequest, caller: Caller, template: str, context: dict[str, Any], status: int = 200
+) -> HttpResponse:
+    """A page of the console with the way to the others."""
+    nav = [(f"console:{name}", label) for name, label, may in PAGES if may(caller)]
+    at_home = accesses_of(caller.user_id).exists() if caller.user_id is not None else False
+    return render(request, template, {**context, "nav": nav, "at_home": at_home}, status=status)

@@ -2,11 +2,15 @@
 
 from django.urls import path
 
-from urja.web.console import views
+from urja.web.console import registry_views, views
+from urja.web.portal import keys  # noqa: F401 - registers <key:...>
 
 app_name = "console"
 
 urlpatterns = [
     path("", views.console, name="console"),
     path("live/", views.live, name="live"),
+    path("search/", registry_views.search, name="search"),
+    path("entries/<key:account_id>/<key:seq>/<path:consumer_number>/", registry_views.entry, name="entry"),
+    path("connections/<path:consumer_number>/", registry_views.connection, name="connection"),
 ]

@@ -6,7 +6,7 @@ from time import monotonic
 from typing import Final
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.utils.cache import get_conditional_response
 from django.utils.http import quote_etag
@@ -15,9 +15,9 @@ from django.utils.translation import get_language
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
-from urja.apps.registry.queries import accesses_of
+from urja.apps.registry.access import Caller
 from urja.web.console import pages
-from urja.web.console.access import in_the_control_room
+from urja.web.console.access import first_page, for_colleagues, refused, sees_everything, show
 from urja.web.portal.clock import business_now
 from urja.web.portal.recent import Recent
 
@@ -29,18 +29,22 @@ private = cache_control(private=True, no_store=True)
 
 @require_safe
 @private
-@in_the_control_room
-def console(request: HttpRequest) -> HttpResponse:
-    """The whole page."""
+@for_colleagues(lambda _caller: True)
+def console(request: HttpRequest, caller: Caller) -> HttpResponse:
+    """The whole page; who may not see all of the utility is led to where they begin."""
+    if not sees_everything(caller):
+        begins = first_page(caller)
+        if begins is None:
+            raise refused(request)
+        return redirect(f"console:{begins}")
     live, tag = _drawn_once(request, business_now())
-    at_home = accesses_of(request.user.pk).exists()
-    return render(request, "console/console.html", {"live": live, "tag": tag, "at_home": at_home})
+    return show(request, caller, "console/console.html", {"live": live, "tag": tag})
 
 
 @require_safe
 @private
-@in_the_control_room
-def live(request: HttpRequest) -> HttpResponse:
+@for_colleagues(sees_everything)
+def live(request: HttpRequest, _caller: Caller) -> HttpResponse:
     """The part that moves; 304 while it does not."""
     html, tag = _drawn_once(request, business_now())
     unchanged = get_conditional_response(request, etag=quote_etag(tag))

@@ -68,6 +68,207 @@ UNMATCHED: Final[dict[str, Promise]] = {
 }
 
 
+PURPOSES: Final[dict[str, Promise]] = {
+    "consumer": _("consumer"),
+    "common_area": _("common area"),
+    "bulk": _("bulk supply"),
+    "dg": _("diesel generator"),
+    "transformer": _("transformer's meter"),
+    "feeder": _("feeder's meter"),
+    "boundary": _("boundary meter"),
+}
+
+STOCK: Final[dict[str, Promise]] = {
+    "delivered": _("delivered"),
+    "tested": _("tested"),
+    "issued": _("with a fitter"),
+    "installed": _("installed"),
+    "removed": _("taken away"),
+    "scrapped": _("scrapped"),
+}
+
+
+DEVICE_ROLES: Final[dict[int, Promise]] = {
+    1: _("billing meter"),
+    2: _("check meter"),
+    3: _("generation meter"),
+    4: _("source meter"),
+}
+
+CONFIGURATION: Final[dict[str, Promise]] = {
+    "payment_mode": _("payment mode"),
+    "metering_mode": _("metering mode"),
+    "load_limit_w": _("load limit, W"),
+    "billing_day": _("billing day"),
+    "prepaid": _("prepaid"),
+    "postpaid": _("postpaid"),
+    "forward": _("forward only"),
+    "net": _("net metering"),
+}
+
+HOLDS: Final[dict[str, Promise]] = {
+    "credit": _("credit"),
+    "overload": _("overload"),
+    "safety": _("safety"),
+    "tamper": _("tampering"),
+    "vacant": _("vacant"),
+    "dispute": _("dispute"),
+}
+
+COMMANDS: Final[dict[str, Promise]] = {
+    "connect": _("Switch on"),
+    "disconnect": _("Switch off"),
+    "read_object": _("Read a value"),
+    "read_profile": _("Read a profile"),
+    "set_clock": _("Set the clock"),
+    "set_load_limit": _("Set the load limit"),
+    "set_payment_mode": _("Set the payment mode"),
+    "write_balance": _("Show the balance at the meter"),
+}
+
+EVENTS: Final[dict[str, Promise]] = {
+    "101": _("Power failed"),
+    "102": _("Power came back"),
+    "151": _("The clock was set"),
+    "158": _("The load limit was set"),
+    "159": _("The load limit was switched on"),
+    "160": _("The load limit was switched off"),
+    "201": _("A magnet came"),
+    "202": _("The magnet went"),
+    "203": _("The neutral was disturbed"),
+    "204": _("The neutral was mended"),
+    "211": _("The meter was set to postpaid"),
+    "212": _("The meter was set to prepaid"),
+    "213": _("The meter was set to forward only"),
+    "214": _("The meter was set to import and export"),
+    "215": _("More load than is allowed"),
+    "216": _("The load is allowed again"),
+    "251": _("The cover was opened"),
+    "301": _("The meter switched off"),
+    "302": _("The meter switched on"),
+}
+"""Events by their code (IS 15959-1, event lists)."""
+
+LINE_KINDS: Final[dict[str, Promise]] = {
+    "operation": _("Operations"),
+    "event": _("Meter events"),
+    "switch": _("Cuts and reconnections"),
+    "command": _("Other commands"),
+    "decision": _("Decisions"),
+    "payment": _("Payments"),
+    "notice": _("Messages"),
+    "work": _("Work orders"),
+}
+
+NOTICE_STATES: Final[dict[str, Promise]] = {
+    "requested": _("not sent yet"),
+    "sent": _("sent, no receipt yet"),
+    "unconfirmed": _("sent; whether it arrived is not known"),
+    "delivered": _("delivered"),
+    "failed": _("not delivered"),
+}
+
+OPERATIONS: Final[dict[str, Promise]] = {
+    "adoption": _("A meter on its wall taken over"),
+    "hanging": _("A network meter taken over"),
+    "new_connection": _("New connection"),
+    "request_connection": _("New connection"),
+    "move_in": _("Move in"),
+    "move_out": _("Move out"),
+    "install_meter": _("Install a meter"),
+    "remove_meter": _("Take a meter away"),
+    "exchange_meter": _("Exchange a meter"),
+    "correct_last_read": _("Correct a last read"),
+    "change_ratio": _("Change the transformers' ratio"),
+    "change_load": _("Change the sanctioned load"),
+    "change_category": _("Change the category"),
+    "transfer_ownership": _("Transfer ownership"),
+    "correct_person": _("Correct a person's data"),
+    "make_nameless": _("Take away what names a person"),
+    "put_up_transformer": _("Put up a transformer"),
+    "undo": _("Undo an operation"),
+}
+
+WORK_STATES: Final[dict[str, Promise]] = {
+    "open": _("waits for somebody"),
+    "assigned": _("given to a fitter"),
+    "done": _("done"),
+    "withdrawn": _("withdrawn"),
+}
+
+PREMISES: Final[dict[str, Promise]] = {
+    "house": _("house"),
+    "flat": _("flat"),
+    "shop": _("shop"),
+    "office": _("office"),
+    "society": _("society"),
+    "tower": _("tower"),
+    "complex": _("complex"),
+    "common_area": _("common area"),
+    "network": _("place of the utility's own"),
+}
+
+
+def purpose(name: str) -> str:
+    """What is measured at a service point."""
+    return said(PURPOSES.get(name), name)
+
+
+def stock(name: str) -> str:
+    """Where a meter is in its life."""
+    return said(STOCK.get(name), name)
+
+
+def device_role(number: int) -> str:
+    """What a meter measures where it hangs."""
+    return said(DEVICE_ROLES.get(number), str(number))
+
+
+def configuration(name: str) -> str:
+    """An item of a meter's configuration, or a value that has a word."""
+    return said(CONFIGURATION.get(name), name)
+
+
+def hold(reason: str) -> str:
+    """Why a supply is held off."""
+    return said(HOLDS.get(reason), reason)
+
+
+def command(kind: str) -> str:
+    """What a meter was told."""
+    return said(COMMANDS.get(kind), kind)
+
+
+def event(code: str) -> str:
+    """What a meter has told of itself."""
+    return said(EVENTS.get(code), _("Event %(code)s") % {"code": code})
+
+
+def line_kind(kind: str) -> str:
+    """What a line of a connection's life is about."""
+    return said(LINE_KINDS.get(kind), kind)
+
+
+def notice_state(name: str) -> str:
+    """How a message has fared."""
+    return said(NOTICE_STATES.get(name), name)
+
+
+def operation(kind: str) -> str:
+    """What is done to the registry."""
+    return said(OPERATIONS.get(kind), kind).capitalize()
+
+
+def work_state(name: str) -> str:
+    """How far a work order has come."""
+    return said(WORK_STATES.get(name), name)
+
+
+def premise(kind: str) -> str:
+    """What a place is."""
+    return said(PREMISES.get(kind), kind)
+
+
 def standing(name: str) -> str:
     """Where an account stands, in a word or two."""
     return said(STANDINGS.get(name), name)

@@ -1,5 +1,6 @@
 """What an account was told: each message with its time, and whether it has arrived."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -49,7 +50,7 @@ def page(card: AccountCard, before_id: int | None, now: datetime) -> MessagesPag
     found = notices.written_to(card.id, MESSAGES + 1, before_id)
     return MessagesPage(
         account=card,
-        messages=[_view(notice, now) for notice in found[:MESSAGES]],
+        messages=views(found[:MESSAGES], now),
         before=found[MESSAGES - 1].id if len(found) > MESSAGES else None,
     )
 
@@ -68,9 +69,14 @@ def messages(request: HttpRequest, account_id: int) -> HttpResponse:
     return render(request, "portal/messages.html", context)
 
 
+def views(found: Iterable[Notice], now: datetime) -> list[MessageView]:
+    """Messages as they are shown."""
+    return [_view(notice, now) for notice in found]
+
+
 def _view(notice: Notice, now: datetime) -> MessageView:
     return MessageView(
-        title=_title(notice.kind),
+        title=title_of(notice.kind),
         at=_moment(notice.requested_at, now),
         text=notice.text,
         language=notice.language,
@@ -82,7 +88,8 @@ def _view(notice: Notice, now: datetime) -> MessageView:
 _ARRIVED = {NoticeState.DELIVERED: "yes", NoticeState.FAILED: "no"}
 
 
-def _title(kind: str) -> str:
+def title_of(kind: str) -> str:
+    """What a message is about."""
     return {
         "low": _("Your credit is running low"),
         "zero": _("Your credit is used up"),

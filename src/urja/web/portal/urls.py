@@ -1,18 +1,13 @@
 """Addresses of the consumer's page."""
 
-from django.urls import path, register_converter
-from django.urls.converters import IntConverter
+from django.urls import path
 
-from urja.web.portal import messages, pay_views, views
-
-
-class Key(IntConverter):
-    """A number that the database's keys can hold; a longer one is no address."""
-
-    regex = "[0-9]{1,18}"
-
-
-register_converter(Key, "key")
+from urja.web.portal import (
+    keys,  # noqa: F401 - registers <key:...>
+    messages,
+    pay_views,
+    views,
+)
 
 app_name = "portal"
 
@@ -29,7 +24,6 @@ urlpatterns = [
     path("accounts/<key:account_id>/orders/<key:order_id>/", pay_views.order, name="order"),
     path("accounts/<key:account_id>/orders/<key:order_id>/live/", pay_views.order_live, name="order-live"),
     path("accounts/<key:account_id>/orders/<key:order_id>/pay/", pay_views.retry, name="order-retry"),
-    path("api/v1/accounts/<key:account_id>/balance", pay_views.balance, name="api-balance"),
     path("demo/outbox/", views.outbox, name="outbox"),
     path("manifest.webmanifest", views.manifest, name="manifest"),
 ]

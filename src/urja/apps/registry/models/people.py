@@ -39,6 +39,10 @@ class Person(Recorded):
                 condition=Q(phone=None) | Q(phone__regex=PHONE), name="registry_person_phone_is_a_number"
             ),
         ]
+        # Words of the name are indexed too, by an expression (migration 0010).
+        indexes: ClassVar = [
+            models.Index(fields=["phone"], condition=Q(phone__isnull=False), name="registry_person_phone"),
+        ]
 
     def __str__(self) -> str:
         return f"person {self.id}"

@@ -1,0 +1,432 @@
+"""Searching among many consumers: by number, phone, serial, name and address, as typed and with a typing error.
+
+The registry is filled with consumers whose names and addresses are drawn from lists, the common ones far more often
+than the rare ones, as in a town; every one has a connection, a meter and a telephone, and hangs in one of a hundred
+sections. Then people are looked for by `registry.searching`, by whoever may search everywhere and by a clerk of one
+section, in the rights of the web server.
+
+    uv run python bench/search.py [--consumers 100000] [--queries 200]
+
+Prints one JSON object: for each kind of query the milliseconds, p50 and p95, exact and misspelt, and how many of the
+misspelt ones found what was meant. The goal is 100 ms at a million consumers.
+"""
+
+import argparse
+import json
+import platform
+import random
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from urja.base import log
+from urja.site import database, django_options
+from urja.site.postgres import Cluster, find_binaries
+
+NOW = datetime(2026, 3, 20, 8, 12, tzinfo=UTC)
+PASSWORD = "only-for-the-benchmark"
+GOAL_MS = 100
+SECTIONS = 100
+LIMIT = 20
+FIRST = [
+    "Ramesh",
+    "Suresh",
+    "Sunita",
+    "Anita",
+    "Rakesh",
+    "Priya",
+    "Amit",
+    "Pooja",
+    "Rajesh",
+    "Kavita",
+    "Vijay",
+    "Deepak",
+    "Sanjay",
+    "Geeta",
+    "Manoj",
+    "Rekha",
+    "Ashok",
+    "Neha",
+    "Mukesh",
+    "Seema",
+    "Anil",
+    "Kiran",
+    "Sunil",
+    "Asha",
+    "Vinod",
+    "Meena",
+    "Arun",
+    "Lata",
+    "Mohan",
+    "Usha",
+    "Prakash",
+    "Sarita",
+    "Naresh",
+    "Mamta",
+    "Dinesh",
+    "Jyoti",
+    "Mahesh",
+    "Nirmala",
+    "Santosh",
+    "Shanti",
+    "Lakshmi",
+    "Venkatesh",
+    "Padma",
+    "Subramaniam",
+    "Karthik",
+    "Revathi",
+    "Imran",
+    "Fatima",
+    "Salim",
+    "Zainab",
+    "Harpreet",
+    "Gurmeet",
+    "Joseph",
+    "Mariamma",
+    "Thomas",
+    "Annamma",
+    "Debashish",
+    "Mousumi",
+    "Bikash",
+    "Tanushree",
+    "Nilesh",
+    "Hetal",
+    "Jignesh",
+    "Pallavi",
+]
+LAST = [
+    "Kumar",
+    "Sharma",
+    "Singh",
+    "Devi",
+    "Verma",
+    "Gupta",
+    "Yadav",
+    "Patel",
+    "Khan",
+    "Meena",
+    "Jain",
+    "Agarwal",
+    "Mishra",
+    "Pandey",
+    "Saini",
+    "Choudhary",
+    "Reddy",
+    "Nair",
+    "Iyer",
+    "Das",
+    "Ghosh",
+    "Banerjee",
+    "Mukherjee",
+    "Chatterjee",
+    "Shah",
+    "Mehta",
+    "Joshi",
+    "Kulkarni",
+    "Deshmukh",
+    "Patil",
+    "Pawar",
+    "Shinde",
+    "Rao",
+    "Naidu",
+    "Pillai",
+    "Menon",
+    "Kaur",
+    "Gill",
+    "Sandhu",
+    "Ansari",
+    "Qureshi",
+    "Siddiqui",
+    "Rathore",
+    "Shekhawat",
+    "Tanwar",
+    "Bairwa",
+    "Kumawat",
+    "Prajapat",
+    "Gurjar",
+    "Jangid",
+]
+STREETS = [
+    "Neem",
+    "Jamun",
+    "Amla",
+    "Kadam",
+    "Palash",
+    "Tulsi",
+    "Gulmohar",
+    "Ashok",
+    "Banyan",
+    "Peepal",
+    "Station",
+    "Market",
+    "Temple",
+    "Canal",
+    "Lake",
+    "Hill",
+    "Fort",
+    "College",
+    "Hospital",
+    "Mandi",
+]
+PLACES = [
+    "Mansarovar",
+    "Jhotwara",
+    "Vaishali",
+    "Malviya",
+    "Sanganer",
+    "Bassi",
+    "Chomu",
+    "Amer",
+    "Kukas",
+    "Bagru",
+    "Phulera",
+    "Sambhar",
+    "Kishangarh",
+    "Beawar",
+    "Nasirabad",
+    "Pushkar",
+    "Merta",
+    "Makrana",
+    "Didwana",
+    "Ladnun",
+]
+
+
+@contextmanager
+def registry(directory: Path) -> Iterator[Cluster]:
+    """A migrated database; Django looks at it in the rights of the web server."""
+    cluster = Cluster(find_binaries(), directory / "pg", PASSWORD, durable=False)
+    cluster.start()
+    try:
+        database.create_roles(cluster.conninfo(), dict.fromkeys(database.LOGIN_ROLES, PASSWORD))
+        database.create_database(cluster.conninfo(), "town")
+        owner = cluster.conninfo(dbname="town", user="urja_owner", password=PASSWORD)
+        django_options.setup(
+            django_options.DjangoOptions(
+                conninfo=owner, timezone="Asia/Kolkata", connection_age_s=3600, prepared=True
+            )
+        )
+        database.migrate(owner)
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+def consumers(count: int) -> Iterator[dict[str, Any]]:
+    """People and where they live; the first of each list are the common ones."""
+    chance = random.Random(4)
+
+    def one_of(names: list[str]) -> str:
+        return names[min(int(chance.expovariate(4 / len(names))), len(names) - 1)]
+
+    for number in range(1, count + 1):
+        # Every third household has a name that few have.
+        rare = "".join(chance.choice(["ka", "ri", "no", "sha", "ve", "mu", "li", "dro"]) for _ in range(3))
+        yield {
+            "number": f"{40_000_000_000 + 97 * number}",
+            "serial": f"GT{10_000_000 + 13 * number}",
+            "name": f"{one_of(FIRST)} {rare.title() if number % 3 == 0 else one_of(LAST)}",
+            "phone": f"+91{7_000_000_000 + 2017 * number}",
+            "address": f"{chance.randrange(1, 400)} {one_of(STREETS)} Street, {one_of(PLACES)}",
+            "pin": f"{302_000 + chance.randrange(60)}",
+        }
+
+
+COLUMNS = {
+    "registry_premise": "id, name, address, pin_code, recorded_at, actor",
+    "registry_service_point": "id, premise_id, commodity, consumer_number, recorded_at, actor",
+    "registry_person": "id, name, phone, language, email, address, recorded_at, actor",
+    "ledger_account": "id, bucket, kind, code, currency, balance_minor, last_seq, last_hash, last_batch, opened_at",
+    "registry_agreement": "id, service_point_id, account_id, customer_id, valid_from, recorded_at, actor",
+    "registry_device": (
+        "id, serial, system_title, device_type, wrapped_guek, wrapped_gak, interval_s, max_power_w, stock, recorded_at, actor"
+    ),
+    "registry_device_period": "id, service_point_id, device_id, role, valid_from, recorded_at, actor",
+    "registry_placement": "id, service_point_id, tree, node_id, phase, valid_from, recorded_at, actor",
+}
+
+
+def rows(id_: int, one: dict[str, Any]) -> dict[str, tuple[Any, ...]]:
+    stamp = (NOW - timedelta(days=365), "bench")
+    since = (NOW - timedelta(days=365), *stamp)
+    return {
+        "registry_premise": (id_, one["address"].partition(",")[0], one["address"], one["pin"], *stamp),
+        "registry_service_point": (id_, id_, "electricity", one["number"], *stamp),
+        "registry_person": (id_, one["name"], one["phone"], "en", "", "", *stamp),
+        "ledger_account": (id_, 0, "consumer", "", "INR", 0, 0, bytes(32), 0, stamp[0]),
+        "registry_agreement": (id_, id_, id_, id_, *since),
+        "registry_device": (
+            id_,
+            one["serial"],
+            id_.to_bytes(8, "big"),
+            "urja-d1",
+            bytes(24),
+            bytes(24),
+            1800,
+            14_400,
+            "installed",
+            *stamp,
+        ),
+        "registry_device_period": (id_, id_, id_, 1, *since),
+        "registry_placement": (id_, id_, "administration", id_ % SECTIONS + 1, "", *since),
+    }
+
+
+def fill(cluster: Cluster, count: int) -> float:
+    """Put everybody in, table by table; how long the two indexed by words took, in seconds."""
+    owner = cluster.conninfo(dbname="town", user="urja_owner", password=PASSWORD)
+    in_words = 0.0
+    with psycopg.connect(owner, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO registry_node (id, tree, level, code, name, recorded_at, actor) "
+            "SELECT n, 'administration', 'section', 'S' || n, '', %s, 'bench' FROM generate_series(1, %s) n",
+            [NOW, SECTIONS],
+        )
+        for table, columns in COLUMNS.items():
+            # The registry's rules are not what is measured.
+            connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+            began = time.perf_counter()
+            with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
+                for number, one in enumerate(consumers(count), 1):
+                    copy.write_row(rows(number, one)[table])
+            if table in {"registry_person", "registry_premise"}:
+                in_words += time.perf_counter() - began
+        connection.execute("VACUUM ANALYZE")
+    return in_words
+
+
+def as_the_web() -> None:
+    from django.db import connections
+
+    connections["default"].close()
+    connections["default"].settings_dict.update(USER="urja_web")
+
+
+def misspelt(text: str, chance: random.Random) -> str:
+    """The text with one error in its longest word."""
+    word = max(text.split(), key=len)
+    at = chance.randrange(1, len(word) - 1)
+    letters = "0123456789" if word.isdecimal() else "abcdefghijklmnopqrstuvwxyz"
+    wrong = chance.choice(
+        [
+            word[:at] + word[at + 1 :],
+            word[:at] + word[at] + word[at:],
+            word[:at] + word[at + 1] + word[at] + word[at + 2 :],
+            word[:at] + chance.choice(letters) + word[at + 1 :],
+        ]
+    )
+    return text.replace(word, wrong)
+
+
+def measure(count: int, queries: int) -> dict[str, Any]:
+    from urja.apps.registry.access import Area, Caller
+    from urja.apps.registry.roles import Role
+    from urja.apps.registry.searching import search
+
+    chance = random.Random(7)
+    wanted = set(chance.sample(range(1, count + 1), queries))
+    people = [(number, one) for number, one in enumerate(consumers(count), 1) if number in wanted]
+    callers = {
+        "everywhere": lambda _number: Caller(1, grants=((Role.CLERK, Area(everywhere=True)),)),
+        "one section": lambda number: Caller(
+            1, grants=((Role.CLERK, Area(nodes=frozenset({number % SECTIONS + 1}))),)
+        ),
+    }
+    figures: dict[str, Any] = {}
+    for kind, key in {
+        "consumer number": "number",
+        "telephone": "phone",
+        "serial": "serial",
+        "name": "name",
+        "address": "address",
+    }.items():
+        for spelling in ("exact", "misspelt"):
+            asked = [
+                (number, one[key] if spelling == "exact" else misspelt(one[key], chance))
+                for number, one in people
+            ]
+            for area, caller in callers.items():
+                taken, found = [], 0
+                for number, text in asked:
+                    began = time.perf_counter()
+                    hits = search(text, caller(number), NOW, LIMIT)
+                    taken.append((time.perf_counter() - began) * 1000)
+                    named = {hit.found.pk for hit in [*hits.connections, *hits.people, *hits.meters]}
+                    found += number in named or len(named) >= LIMIT
+                figures.setdefault(kind, {}).setdefault(spelling, {})[area] = {
+                    "p50_ms": round(statistics.median(taken), 2),
+                    "p95_ms": round(statistics.quantiles(taken, n=20)[-1], 2),
+                    "max_ms": round(max(taken), 2),
+                    "found": f"{found} of {len(asked)}",
+                }
+    return figures
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--consumers", type=int, default=100_000)
+    parser.add_argument("--queries", type=int, default=200)
+    arguments = parser.parse_args()
+    log.configure("bench", level="error")
+    directory = Path(tempfile.mkdtemp(prefix="urja-"))
+    try:
+        with registry(directory) as cluster:
+            in_words_s = fill(cluster, arguments.consumers)
+            as_the_web()
+            figures = measure(arguments.consumers, arguments.queries)
+            with psycopg.connect(cluster.conninfo(dbname="town")) as connection:
+                sizes = dict(
+                    connection.execute(
+                        "SELECT c, pg_relation_size(c::regclass) FROM unnest(%s::text[]) c",
+                        [
+                            [
+                                "registry_person_words",
+                                "registry_premise_words",
+                                "registry_person",
+                                "registry_premise",
+                            ]
+                        ],
+                    ).fetchall()
+                )
+            from django.db import connections
+
+            connections.close_all()
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+    worst = max(
+        of_area["p95_ms"]
+        for by_spelling in figures.values()
+        for by_area in by_spelling.values()
+        for of_area in by_area.values()
+    )
+    print(
+        json.dumps(
+            {
+                "bench": "search",
+                "consumers": arguments.consumers,
+                "queries_of_each_kind": arguments.queries,
+                "kinds": figures,
+                "worst_p95_ms": worst,
+                "goal_ms": GOAL_MS,
+                "people_and_premises_copied_s": round(in_words_s, 1),
+                "bytes": sizes,
+                "machine": platform.machine(),
+            },
+            indent=2,
+            ensure_ascii=False,
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,604 @@
+"""Everything about a connection on one page, each part for whoever may read it, and its life on one line of time."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from django.contrib.auth import get_user_model
+from django.db.models import Q
+from django.urls import reverse
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from urja.apps import lifeline
+from urja.apps.ledger import queries as ledger
+from urja.apps.lifeline import Before, Kind, Line
+from urja.apps.notices import queries as notices
+from urja.apps.readings import queries as readings
+from urja.apps.registry import access, queries
+from urja.apps.registry.access import Caller
+from urja.apps.registry.models import (
+    Agreement,
+    AgreementTerms,
+    Arrear,
+    Configuration,
+    DevicePeriod,
+    Person,
+    Premise,
+    Seal,
+    ServicePoint,
+)
+from urja.apps.registry.roles import Read
+from urja.apps.supply import queries as supply
+from urja.apps.work import queries as work
+from urja.core.policy import Reason
+from urja.web.console import wording
+from urja.web.portal import formats, messages
+from urja.web.portal import wording as money_words
+from urja.web.portal.cards import AccountCard
+from urja.web.portal.clock import zone
+
+POSTINGS: Final = 8
+MESSAGES: Final = 5
+LINES: Final = 40
+
+FOR: Final[dict[Kind, Read]] = {
+    Kind.OPERATION: Read.AUDIT,
+    Kind.EVENT: Read.DEVICE,
+    Kind.SWITCH: Read.DEVICE,
+    Kind.COMMAND: Read.DEVICE,
+    Kind.DECISION: Read.AGREEMENT,
+    Kind.PAYMENT: Read.LEDGER,
+    Kind.NOTICE: Read.AGREEMENT,
+    Kind.WORK: Read.WORK_ORDERS,
+}
+"""What somebody must be allowed to read to see lines of a kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resident:
+    """Somebody who has or had the supply."""
+
+    name: str
+    since: str
+    now: bool
+    terms: list[str]
+    people: list[str]
+    """Names with what reaches them; empty for whoever may not know."""
+
+
+@dataclass(frozen=True, slots=True)
+class SupplyView:
+    state: str
+    """`lit`, `dark` or `unknown`; `words` say the same."""
+    words: str
+    sentence: str
+    since: str
+    holds: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    name: str
+    desired: str
+    actual: str
+    differs: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MeterView:
+    serial: str
+    role: str
+    now: bool
+    since: str
+    facts: list[str]
+    configuration: list[Item] = field(default_factory=list)
+    seals: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    title: str
+    day: str
+    amount: str
+    credit: bool
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyView:
+    amount: str
+    as_of: str
+    low: bool
+    parts: list[tuple[str, str]]
+    postings: list[Posting]
+    arrears: list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class LineView:
+    time: str
+    iso: str
+    kind: str
+    title: str
+    detail: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    kind: str
+    label: str
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """The line of time; `older` is the query of the page before."""
+
+    kind: str
+    """The kind that was asked for; empty for all."""
+    filters: list[Filter]
+    lines: list[LineView]
+    older: str
+    newest: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionPage:
+    number: str
+    title: str
+    address: str
+    within: str
+    geo: str
+    remarks: list[str]
+    href: str
+    supply: SupplyView | None
+    residents: list[Resident] | None
+    meters: list[MeterView]
+    money: MoneyView | None
+    told: list[messages.MessageView] | None
+    work: list[tuple[str, str, str]]
+    life: Life
+
+
+def place_of(number: str, caller: Caller, act: Read, now: datetime) -> ServicePoint | None:
+    """A connection, where the caller may read that of it."""
+    area = caller.area(act)
+    if area is None:
+        return None
+    found = ServicePoint.objects.filter(access.places(area, now), consumer_number=number)
+    return found.select_related("premise__parent__parent", "licensee").first()
+
+
+def connection_page(
+    place: ServicePoint, caller: Caller, now: datetime, kind: str, before: Before | None
+) -> ConnectionPage:
+    """The page; whose personal data it shows is written down."""
+    agreements = _agreements(place)
+    current = next((one for one in agreements if _holds(one.valid_from, one.valid_to, now)), None)
+    last = current or (agreements[0] if agreements else None)
+    may = {act for act in Read if caller.area(act) is not None}
+    premise = place.premise
+    return ConnectionPage(
+        number=place.consumer_number,
+        title=premise.name,
+        address=" ".join(filter(None, (premise.address, premise.pin_code))),
+        within=" · ".join(_around(premise)),
+        geo=geo(premise),
+        remarks=_remarks(place),
+        href=reverse("console:connection", args=[place.consumer_number]),
+        supply=_supply(current, now) if Read.AGREEMENT in may else None,
+        residents=_residents(agreements, caller, now) if Read.AGREEMENT in may else None,
+        meters=_meters(place, now) if Read.DEVICE in may else [],
+        money=_money(place, last, now) if last and Read.LEDGER in may else None,
+        told=_told(last, now) if last and Read.PERSON in may and Read.AGREEMENT in may else None,
+        work=_work(place, now) if Read.WORK_ORDERS in may else [],
+        life=_life(place, may, now, kind, before),
+    )
+
+
+def geo(premise: Premise) -> str:
+    """Where a place is, as a map on a telephone takes it (RFC 5870); empty where nobody has written it down."""
+    if premise.latitude is None or premise.longitude is None:
+        return ""
+    return f"geo:{premise.latitude},{premise.longitude}?q={premise.latitude},{premise.longitude}"
+
+
+def _around(premise: Premise) -> Iterable[str]:
+    around = premise.parent
+    while around is not None:
+        yield around.name
+        around = around.parent
+
+
+def _remarks(place: ServicePoint) -> list[str]:
+    remarks = []
+    if place.purpose != "consumer":
+        remarks.append(wording.purpose(place.purpose))
+    fed_by = queries.transformers_of([place.id]).get(place.id)
+    if fed_by:
+        remarks.append(_("fed by %(transformer)s") % {"transformer": fed_by})
+    if place.disconnected_at is not None:
+        remarks.append(_("disconnected for good since %(day)s") % {"day": day_of(place.disconnected_at)})
+    return remarks
+
+
+def _holds(valid_from: datetime, valid_to: datetime | None, at: datetime) -> bool:
+    return valid_from <= at and (valid_to is None or at < valid_to)
+
+
+def day_of(at: datetime) -> str:
+    """The local day of an instant."""
+    return formats.day(at.astimezone(zone()).date())
+
+
+def moment_of(at: datetime, now: datetime) -> str:
+    """An instant as briefly as it can be said."""
+    return formats.moment(at.astimezone(zone()), now.date())
+
+
+def span(valid_from: datetime, valid_to: datetime | None) -> str:
+    """From when to when something holds."""
+    if valid_to is None:
+        return _("since %(day)s") % {"day": day_of(valid_from)}
+    return _("%(first)s to %(last)s") % {"first": day_of(valid_from), "last": day_of(valid_to)}
+
+
+# -- who lives there -----------------------------------------------------------------------------------------
+
+
+def _agreements(place: ServicePoint) -> list[Agreement]:
+    found = Agreement.objects.filter(service_point=place).order_by("-valid_from")
+    return queries.with_terms(found.select_related("customer", "service_point__premise"))
+
+
+def _residents(agreements: list[Agreement], caller: Caller, now: datetime) -> list[Resident]:
+    people = _people(agreements, caller, now)
+    return [
+        Resident(
+            name=people[one.id][0] if people.get(one.id) else _("Agreement %(number)s") % {"number": one.id},
+            since=span(one.valid_from, one.valid_to),
+            now=_holds(one.valid_from, one.valid_to, now),
+            terms=[_terms(terms) for terms in reversed(one.all_terms)],
+            people=people.get(one.id, [])[1:],
+        )
+        for one in agreements
+    ]
+
+
+def _people(agreements: list[Agreement], caller: Caller, now: datetime) -> dict[int, list[str]]:
+    """The name of whoever each agreement is with, and everybody who may see its account with what reaches them."""
+    if caller.area(Read.PERSON) is None:
+        return {}
+    ids = [one.account_id for one in agreements]
+    customers = [one.customer_id for one in agreements if one.customer_id is not None]
+    found = list(
+        Person.objects.filter(Q(accesses__account_id__in=ids) | Q(id__in=customers))
+        .prefetch_related("accesses")
+        .distinct()
+        .order_by("id")
+    )
+    access.note_reads(caller, [person.id for person in found], "console connection", now)
+    shown = {}
+    for one in agreements:
+        own = [
+            person
+            for person in found
+            if person.id == one.customer_id
+            or any(seen.account_id == one.account_id for seen in person.accesses.all())
+        ]
+        holder = next((person for person in own if person.id == one.customer_id), own[0] if own else None)
+        name = _called(holder) if holder else _("nobody is named")
+        shown[one.id] = [name, *(_reached(person) for person in own)]
+    return shown
+
+
+def _called(person: Person) -> str:
+    return person.name or _("Person %(number)s, made nameless") % {"number": person.id}
+
+
+def _reached(person: Person) -> str:
+    return " · ".join(filter(None, (_called(person), person.phone, person.email, person.address)))
+
+
+def _terms(terms: AgreementTerms) -> str:
+    parts = [
+        terms.tariff_code,
+        _("%(load)s kW") % {"load": formats.kilowatt_hours(terms.sanctioned_load_w)},
+        wording.configuration(terms.payment_mode),
+        "" if terms.metering_mode == "forward" else wording.configuration(terms.metering_mode),
+        terms.category,
+        span(terms.valid_from, terms.valid_to),
+    ]
+    return " · ".join(filter(None, parts))
+
+
+# -- supply --------------------------------------------------------------------------------------------------
+
+
+def _supply(current: Agreement | None, now: datetime) -> SupplyView:
+    standing = supply.standing(current.account_id) if current else None
+    if standing is None:
+        sentence = (
+            _("Nothing has been decided about this supply yet.")
+            if current
+            else _("Nobody has an agreement here: nothing is charged and nobody is cut.")
+        )
+        return SupplyView("unknown", _("not known"), sentence, "", [])
+    dark = standing.supply == "off"
+    return SupplyView(
+        state="dark" if dark else "lit",
+        words=_("dark") if dark else _("lit"),
+        sentence=standing.sentence(get_language() or "en"),
+        since=_("%(standing)s since %(moment)s")
+        % {"standing": wording.standing(standing.standing), "moment": moment_of(standing.since_at, now)},
+        holds=[wording.hold(reason) for reason in standing.holds],
+    )
+
+
+# -- meters --------------------------------------------------------------------------------------------------
+
+
+_OF_A_PERIOD: Final = (
+    "service_point_id",
+    "role",
+    "valid_from",
+    "valid_to",
+    "commissioned_at",
+    "ratio_primary",
+    "ratio_secondary",
+    *(f"device__{name}" for name in ("serial", "device_type", "firmware", "load_switch")),
+)
+"""The web may not read all that is known of a device."""
+
+
+def _meters(place: ServicePoint, now: datetime) -> list[MeterView]:
+    periods = list(
+        DevicePeriod.objects.filter(service_point=place)
+        .select_related("device")
+        .only(*_OF_A_PERIOD)
+        .order_by("-valid_from", "role")
+    )
+    hanging = [period.device_id for period in periods if period.valid_to is None]
+    heard = readings.last_heard(place.id, hanging)
+    items = Configuration.objects.filter(device_id__in=hanging).order_by("item")
+    seals = Seal.objects.filter(device_id__in=hanging, removed_at=None).order_by("applied_at", "id")
+    return [
+        MeterView(
+            serial=period.device.serial,
+            role=wording.device_role(period.role),
+            now=period.valid_to is None,
+            since=span(period.valid_from, period.valid_to),
+            facts=_facts(period, heard.get(period.device_id), now),
+            configuration=[
+                _item(item)
+                for item in items
+                if item.device_id == period.device_id and period.valid_to is None
+            ],
+            seals=[
+                _("%(number)s (%(place)s) since %(day)s")
+                % {"number": seal.number, "place": seal.place or "–", "day": day_of(seal.applied_at)}
+                for seal in seals
+                if seal.device_id == period.device_id and period.valid_to is None
+            ],
+        )
+        for period in periods
+    ]
+
+
+def _facts(period: DevicePeriod, heard_at: datetime | None, now: datetime) -> list[str]:
+    device = period.device
+    facts = [device.device_type]
+    if device.firmware:
+        facts.append(_("firmware %(version)s") % {"version": device.firmware})
+    if period.ratio_primary != period.ratio_secondary:
+        facts.append(
+            _("behind transformers %(primary)s/%(secondary)s")
+            % {"primary": period.ratio_primary, "secondary": period.ratio_secondary}
+        )
+    if not device.load_switch:
+        facts.append(_("without a load switch"))
+    if period.valid_to is None:
+        if period.commissioned_at is None:
+            facts.append(_("not commissioned yet: nothing is billed"))
+        facts.append(
+            _("last interval ended %(moment)s") % {"moment": moment_of(heard_at, now)}
+            if heard_at
+            else _("nothing has come from it yet")
+        )
+    return facts
+
+
+def _item(item: Configuration) -> Item:
+    desired, actual = (wording.configuration(value or "") or "–" for value in (item.desired, item.actual))
+    return Item(
+        name=wording.configuration(item.item),
+        desired=desired,
+        actual=actual,
+        differs=item.desired is not None and item.desired != item.actual,
+    )
+
+
+# -- money ---------------------------------------------------------------------------------------------------
+
+
+def _money(place: ServicePoint, agreement: Agreement, now: datetime) -> MoneyView:
+    balance = ledger.fresh_balance(agreement.account_id, now, agreement)
+    as_of = balance.as_of
+    arrears = Arrear.objects.filter(account_id=agreement.account_id).order_by("due_on", "bill")
+    return MoneyView(
+        amount=formats.money(balance.balance_minor, balance.currency),
+        low=balance.balance_minor < 0,
+        as_of=_("As of %(moment)s") % {"moment": moment_of(as_of, now)}
+        if as_of
+        else _("No reading has come in yet"),
+        parts=[
+            (_("Posted"), formats.money(balance.ledger_minor, balance.currency)),
+            (_("Used since"), formats.money(-balance.pending_minor, balance.currency)),
+            (_("Credit on its way"), formats.money(balance.credits_minor, balance.currency)),
+        ],
+        postings=[
+            Posting(
+                title=money_words.title(entry.title),
+                day=formats.short_day(entry.service_date),
+                amount=formats.money(entry.amount_minor, entry.currency, signed=True),
+                credit=entry.amount_minor > 0,
+                href=_posting(place.consumer_number, entry.account_id, entry.seq),
+            )
+            for entry in ledger.entries(agreement.account_id, POSTINGS)
+        ],
+        arrears=[
+            (
+                _("Bill %(bill)s, due %(day)s") % {"bill": one.bill, "day": formats.day(one.due_on)},
+                _("%(principal)s and %(surcharge)s surcharge")
+                % {
+                    "principal": formats.money(one.principal_minor),
+                    "surcharge": formats.money(one.surcharge_minor),
+                },
+            )
+            for one in arrears
+        ],
+    )
+
+
+def _posting(number: str, account_id: int, seq: int) -> str:
+    return reverse("console:entry", args=[account_id, seq, number])
+
+
+def card_of(place: ServicePoint, account_id: int) -> AccountCard:
+    """An account as its arithmetic's page shows it, leading back to the connection."""
+    return AccountCard(
+        id=account_id,
+        title=f"{place.premise.name} · {place.consumer_number}",
+        number=place.consumer_number,
+        href=reverse("console:connection", args=[place.consumer_number]),
+        agreement=None,
+        tariff=(),
+        mark=(),
+        ordered=False,
+    )
+
+
+def _told(agreement: Agreement, now: datetime) -> list[messages.MessageView]:
+    return messages.views(notices.written_to(agreement.account_id, MESSAGES), now)
+
+
+def _work(place: ServicePoint, now: datetime) -> list[tuple[str, str, str]]:
+    return [
+        (
+            wording.work(order.kind),
+            _("since %(moment)s") % {"moment": moment_of(order.opened_at, now)},
+            wording.work_state(order.state),
+        )
+        for order in work.open_orders().select_related(None).filter(service_point=place)
+    ]
+
+
+# -- one line of time ----------------------------------------------------------------------------------------
+
+
+def _life(place: ServicePoint, may: set[Read], now: datetime, kind: str, before: Before | None) -> Life:
+    seen = [one for one in Kind if FOR[one] in may]
+    chosen = [one for one in seen if one == kind] or seen
+    found = lifeline.lines(place.id, chosen, now, LINES + 1, before)
+    shown = found[:LINES]
+    actors = _actors(shown)
+    filters = [Filter("", _("All"), chosen == seen)]
+    filters += [Filter(one, wording.line_kind(one), chosen == [one]) for one in seen]
+    return Life(
+        kind="" if chosen == seen else kind,
+        filters=filters,
+        lines=[_line(line, place, now, actors) for line in shown],
+        older=f"{shown[-1].at.isoformat()} {shown[-1].key}" if len(found) > LINES else "",
+        newest=before is None,
+    )
+
+
+def _actors(lines: Iterable[Line]) -> dict[str, str]:
+    """Who did an operation, by the name that they go by here."""
+    named = {line.detail["actor"] for line in lines if line.kind is Kind.OPERATION}
+    users = {int(actor.split()[1]): actor for actor in named if actor.startswith("user ")}
+    found = get_user_model().objects.filter(id__in=users).values_list("id", "first_name", "email")
+    return {users[id_]: name or email for id_, name, email in found}
+
+
+def _line(line: Line, place: ServicePoint, now: datetime, actors: dict[str, str]) -> LineView:
+    title, detail = _SAID[line.kind](line, now, actors)
+    href = ""
+    if line.kind is Kind.PAYMENT and line.detail["seq"] is not None:
+        href = _posting(place.consumer_number, line.detail["account_id"], line.detail["seq"])
+    return LineView(
+        time=moment_of(line.at, now),
+        iso=line.at.isoformat(),
+        kind=line.kind,
+        title=title,
+        detail=detail,
+        href=href,
+    )
+
+
+type _Words = tuple[str, str]
+
+
+def _operation(line: Line, _now: datetime, actors: dict[str, str]) -> _Words:
+    actor = line.detail["actor"]
+    said = _("operation %(number)s by %(actor)s") % {
+        "number": line.detail["id"],
+        "actor": actors.get(actor, actor),
+    }
+    undone = line.detail["undone_by"]
+    return wording.operation(line.what), " · ".join(
+        filter(None, (said, _("undone by operation %(number)s") % {"number": undone} if undone else ""))
+    )
+
+
+def _event(line: Line, _now: datetime, _actors: dict[str, str]) -> _Words:
+    return wording.event(line.what), _("meter %(serial)s") % {"serial": line.detail["serial"]}
+
+
+def _command(line: Line, now: datetime, _actors: dict[str, str]) -> _Words:
+    ended = line.detail["ended_at"]
+    state = wording.command_state(line.detail["state"])
+    if ended:
+        state = _("%(state)s %(moment)s") % {
+            "state": state,
+            "moment": moment_of(datetime.fromisoformat(ended), now),
+        }
+    reason = line.detail.get("reason")
+    return wording.command(line.what), " · ".join(
+        filter(None, (state, wording.reason(Reason.from_json(reason)) if reason else ""))
+    )
+
+
+def _decision(line: Line, _now: datetime, _actors: dict[str, str]) -> _Words:
+    return wording.standing(line.what).capitalize(), wording.reason(Reason.from_json(line.detail["reason"]))
+
+
+def _payment(line: Line, _now: datetime, _actors: dict[str, str]) -> _Words:
+    amount = formats.money(line.detail["amount_minor"], signed=True)
+    waits = "" if line.detail["seq"] is not None else _("not posted yet")
+    return f"{money_words.title(line.what)}, {amount}", " · ".join(
+        filter(None, (line.detail["reference"], waits))
+    )
+
+
+def _notice(line: Line, _now: datetime, _actors: dict[str, str]) -> _Words:
+    return messages.title_of(line.what), wording.notice_state(line.detail["state"])
+
+
+def _errand(line: Line, _now: datetime, _actors: dict[str, str]) -> _Words:
+    return wording.work(line.what), wording.work_state(line.detail["state"])
+
+
+_SAID: Final[dict[Kind, Any]] = {
+    Kind.OPERATION: _operation,
+    Kind.EVENT: _event,
+    Kind.SWITCH: _command,
+    Kind.COMMAND: _command,
+    Kind.DECISION: _decision,
+    Kind.PAYMENT: _payment,
+    Kind.NOTICE: _notice,
+    Kind.WORK: _errand,
+}

@@ -1,0 +1,67 @@
+"""What the console's pages of the registry answer. They are made in modules of their own, access is decided in `access`."""
+
+from datetime import datetime
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from urja.apps.lifeline import Before
+from urja.apps.registry.access import Caller
+from urja.apps.registry.models import Agreement
+from urja.apps.registry.roles import Read
+from urja.web.console.access import refused, show, who_may
+from urja.web.console.connection_page import card_of, connection_page, place_of
+from urja.web.console.search_page import search_page
+from urja.web.console.views import private
+from urja.web.portal import pages
+from urja.web.portal.clock import business_now
+
+
+@require_safe
+@private
+@who_may(Read.DEVICE)
+def search(request: HttpRequest, caller: Caller) -> HttpResponse:
+    """Look for a connection, a person or a meter."""
+    page = search_page(request.GET.get("q", ""), caller, business_now())
+    return show(request, caller, "console/search.html", {"page": page})
+
+
+@require_safe
+@private
+@who_may(Read.DEVICE)
+def connection(request: HttpRequest, caller: Caller, consumer_number: str) -> HttpResponse:
+    """All about a connection; one elsewhere does not exist."""
+    now = business_now()
+    place = place_of(consumer_number, caller, Read.DEVICE, now)
+    if place is None:
+        raise refused(request)
+    before = _before(request.GET.get("before", ""))
+    page = connection_page(place, caller, now, request.GET.get("kind", ""), before)
+    return show(request, caller, "console/connection.html", {"page": page})
+
+
+def _before(text: str) -> Before | None:
+    """Where a page of the line of time begins; nonsense is the newest one."""
+    at, _space, key = text.replace("\0", "").partition(" ")
+    try:
+        instant = datetime.fromisoformat(at)
+    except ValueError:
+        return None
+    return Before(instant, key) if instant.tzinfo is not None and key else None
+
+
+@require_safe
+@private
+@who_may(Read.LEDGER)
+def entry(
+    request: HttpRequest, caller: Caller, account_id: int, seq: int, consumer_number: str
+) -> HttpResponse:
+    """The arithmetic of a posting, as its consumer sees it."""
+    place = place_of(consumer_number, caller, Read.LEDGER, business_now())
+    if place is None or not Agreement.objects.filter(service_point=place, account_id=account_id).exists():
+        raise refused(request)
+    page = pages.entry(card_of(place, account_id), seq)
+    if page is None:
+        raise refused(request)
+    return render(request, "portal/entry.html", {"page": page})

@@ -1,0 +1,179 @@
+"""What a search has found, for the page: grouped, each with what matched and where it leads."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from django.db.models import Q
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from urja.apps.registry import access
+from urja.apps.registry.access import Caller
+from urja.apps.registry.models import Agreement, Device, DevicePeriod, Person, ServicePoint
+from urja.apps.registry.roles import Read
+from urja.apps.registry.searching import Hit, Matched, search
+from urja.web.console import wording
+from urja.web.portal import formats
+from urja.web.portal.clock import zone
+
+LIMIT: Final = 20
+"""Of each group; whoever does not find theirs among them types more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A connection that a page leads to."""
+
+    number: str
+    name: str
+    href: str
+    remark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One thing that was found."""
+
+    title: str
+    detail: str
+    matched: str
+    href: str = ""
+    places: tuple[Place, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    name: str
+    title: str
+    found: list[Found]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPage:
+    asked: str
+    nearly: bool
+    groups: list[Group]
+
+    @property
+    def nothing(self) -> bool:
+        return bool(self.asked) and not self.groups
+
+
+def search_page(asked: str, caller: Caller, now: datetime) -> SearchPage:
+    """What was found of what was asked for; whose personal data it shows is written down."""
+    asked = asked.strip()[:100]
+    if not asked:
+        return SearchPage("", nearly=False, groups=[])
+    hits = search(asked, caller, now, LIMIT)
+    people = hits.people[:LIMIT]
+    access.note_reads(caller, [hit.found.pk for hit in people], "console search", now)
+    groups = [
+        _group("connections", _("Connections"), [_connection(hit) for hit in hits.connections]),
+        _group("people", _("People"), _people(people, caller, now), more=len(hits.people) > LIMIT),
+        _group("meters", _("Meters"), _meters(hits.meters)),
+    ]
+    return SearchPage(asked, hits.nearly, [group for group in groups if group.found])
+
+
+def _group(name: str, title: str, found: list[Found], *, more: bool = False) -> Group:
+    return Group(name, title, found[:LIMIT], more or len(found) >= LIMIT)
+
+
+def _connection(hit: Hit[ServicePoint]) -> Found:
+    place = hit.found
+    purpose = "" if place.purpose == "consumer" else wording.purpose(place.purpose)
+    return Found(
+        title=place.premise.name,
+        detail=" · ".join(filter(None, (place.consumer_number, place.premise.address, purpose))),
+        matched=matched(hit.by),
+        href=address_of(place.consumer_number),
+    )
+
+
+def address_of(consumer_number: str) -> str:
+    """The page of a connection."""
+    return reverse("console:connection", args=[consumer_number])
+
+
+def matched(by: Matched) -> str:
+    """By what it was found, in words."""
+    return {
+        Matched.NUMBER: _("by its number"),
+        Matched.SERIAL: _("by the serial number"),
+        Matched.PHONE: _("by telephone"),
+        Matched.NAME: _("by name"),
+        Matched.ADDRESS: _("by address"),
+    }[by]
+
+
+def _people(hits: Iterable[Hit[Person]], caller: Caller, now: datetime) -> list[Found]:
+    people = [hit.found for hit in hits]
+    places = _places_of(people, caller, now)
+    return [
+        Found(
+            title=hit.found.name,
+            detail=hit.found.phone or "",
+            matched=matched(hit.by),
+            places=tuple(places[hit.found.pk]),
+        )
+        for hit in hits
+    ]
+
+
+def _places_of(people: list[Person], caller: Caller, now: datetime) -> dict[int, list[Place]]:
+    """The connections that people have or had, within the caller's area."""
+    area = caller.area(Read.AGREEMENT)
+    places: dict[int, list[Place]] = defaultdict(list)
+    if area is None or not people:
+        return places
+    ids = [person.pk for person in people]
+    found = (
+        Agreement.objects.filter(access.agreements(area, now))
+        .filter(Q(customer_id__in=ids) | Q(account__accesses__person_id__in=ids))
+        .select_related("service_point__premise")
+        .prefetch_related("account__accesses")
+        .distinct()
+        .order_by("valid_from", "id")
+    )
+    for agreement in found:
+        own = {agreement.customer_id, *(one.person_id for one in agreement.account.accesses.all())}
+        for person_id in own & set(ids):
+            places[person_id].append(_lived(agreement))
+    return places
+
+
+def _lived(agreement: Agreement) -> Place:
+    place = agreement.service_point
+    ended = agreement.valid_to
+    remark = (
+        _("until %(day)s") % {"day": formats.day(ended.astimezone(zone()).date())}
+        if ended is not None
+        else ""
+    )
+    return Place(place.consumer_number, place.premise.name, address_of(place.consumer_number), remark)
+
+
+def _meters(hits: list[Hit[Device]]) -> list[Found]:
+    hanging = {
+        period.device_id: period.service_point
+        for period in DevicePeriod.objects.filter(
+            device_id__in=[hit.found.pk for hit in hits], valid_to=None
+        ).select_related("service_point__premise")
+    }
+    return [_meter(hit, hanging.get(hit.found.pk)) for hit in hits]
+
+
+def _meter(hit: Hit[Device], place: ServicePoint | None) -> Found:
+    device = hit.found
+    return Found(
+        title=device.serial,
+        detail=" · ".join((device.device_type, wording.stock(device.stock))),
+        matched=matched(hit.by),
+        places=()
+        if place is None
+        else (Place(place.consumer_number, place.premise.name, address_of(place.consumer_number)),),
+    )

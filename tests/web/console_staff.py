@@ -1,0 +1,76 @@
+"""Colleagues of every role for the console's tests, in the town of `town_cast`: North is a section of three houses."""
+
+from dataclasses import dataclass, field
+
+from tests.apps.street import START, by_hand
+from tests.web import town_cast
+
+NORTH = "NORTH"
+ROLES = ("clerk", "field_engineer", "control_room", "revenue_officer", "auditor", "administrator")
+
+
+@dataclass
+class Staff:
+    """Users by what they are; `clerk_north` is a clerk of the section of the first three houses alone."""
+
+    users: dict[str, int] = field(default_factory=dict)
+
+    def __getitem__(self, name):
+        return self.users[name]
+
+
+def hire(cast) -> Staff:
+    """Employ them, as the owner of the database."""
+    from urja.apps.registry.operations import employ
+
+    staff = Staff()
+    _sections(cast)
+    stamp = {"recorded_at": START, "actor": "test"}
+    for role in ROLES:
+        staff.users[role] = employ(f"{role}@urja.example", role.title(), role, **stamp).pk
+    north = employ("north@urja.example", "Clerk of North", "clerk", f"section {NORTH}", **stamp)
+    staff.users["clerk_north"] = north.pk
+    fitter = employ("fitter@urja.example", "Fitter of North", "field_engineer", f"section {NORTH}", **stamp)
+    staff.users["fitter_north"] = fitter.pk
+    return staff
+
+
+def _sections(cast) -> None:
+    from urja.apps.registry.models import Node, Person, Placement, Premise
+    from urja.apps.registry.operations.doing import next_number
+
+    stamp = {"recorded_at": START, "actor": "test"}
+    division = Node.objects.create(
+        id=next_number(), tree="administration", level="division", code="CITY", name="City", **stamp
+    )
+    nodes = {}
+    for code, name in ((NORTH, "Section North"), ("SOUTH", "Section South")):
+        node = Node.objects.create(
+            id=next_number(), tree="administration", level="section", code=code, name=name, **stamp
+        )
+        node.periods.create(id=next_number(), parent=division, valid_from=START, **stamp)
+        nodes[code] = node
+    for number, house in enumerate(cast.adopted, 1):
+        Placement.objects.create(
+            id=next_number(),
+            service_point_id=house.service_point_id,
+            tree="administration",
+            node=nodes[NORTH if number <= 3 else "SOUTH"],
+            valid_from=START,
+            **stamp,
+        )
+    with by_hand():
+        for number, name in enumerate(town_cast.HOUSES, 1):
+            Premise.objects.filter(name=name).update(
+                address=f"{number} Gulmohar Street, Jhotwara",
+                pin_code="302012",
+                latitude="26.9",
+                longitude="75.8",
+            )
+        for number, name in enumerate(
+            ("Ramesh Kumar", "Sunita Devi", "लता मीणा", "Imran Qureshi", "Ram Kumari"), 1
+        ):
+            house = cast.adopted[number - 1]
+            Person.objects.filter(accesses__account_id=house.account_id).update(
+                name=name, phone=f"+9198290{number:05}"
+            )

@@ -1,0 +1,177 @@
+"""The page of a connection: each part for whoever may read it, and one line of time through all of it."""
+
+from datetime import timedelta
+
+import pytest
+from tests.web import town_cast
+from tests.web.reading import text_of
+
+PAGE = "/console/connections/URJ00000002/"
+
+
+def section(response, name):
+    page = response.content.decode()
+    part = page.split(f'aria-labelledby="{name}-title"', 1)[1].split("</section>", 1)[0]
+    return text_of(type("Part", (), {"content": f"<p {part}".encode()})())
+
+
+@pytest.fixture
+def told(at_noon, database_of_town, staff):
+    """Of the second house: a payment that waits, a power failure, a notice; and an operation beside the adoption."""
+    house = at_noon.adopted[1]
+    with database_of_town("urja_owner") as owner:
+        owner.execute(
+            "INSERT INTO readings_event (service_point_id, device_id, occurred_at, correlation, received_at, code, state, "
+            "source, clock_status) VALUES (%s, %s, %s, 1, %s, 251, 0, 1, 0)",
+            [house.service_point_id, house.device_id, town_cast.NOW - timedelta(minutes=50), town_cast.NOW],
+        )
+        owner.execute(
+            "INSERT INTO registry_seal (id, device_id, number, place, applied_at, recorded_at, actor) "
+            "VALUES (1, %(device)s, 'S-77', 'cover', %(at)s, %(at)s, 'test')",
+            {"device": house.device_id, "at": town_cast.START},
+        )
+        owner.execute(
+            "INSERT INTO registry_configuration (id, device_id, item, desired, actual, recorded_at, actor) "
+            "VALUES (1, %(device)s, 'load_limit_w', '3000', '5000', %(at)s, 'test')",
+            {"device": house.device_id, "at": town_cast.START},
+        )
+        owner.execute(
+            "INSERT INTO registry_arrear (id, account_id, bill, due_on, principal_minor, surcharge_minor, recorded_at, actor) "
+            "VALUES (1, %s, 'B-9', '2026-01-10', 120050, 5000, %s, 'test')",
+            [house.account_id, town_cast.START],
+        )
+    return house
+
+
+def test_a_clerk_sees_all_of_it(told, colleague):
+    page = colleague("clerk").get(PAGE)
+    text = text_of(page)
+    assert (
+        "Jamun House Consumer number URJ00000002 2 Gulmohar Street, Jhotwara 302012 · Map fed by T1" in text
+    )
+    assert section(page, "supply").startswith(
+        "Supply dark The supply is cut because the credit is used up; ₹112.50 brings it back. cut since today, 11:42"
+    )
+    people = section(page, "people")
+    assert "Sunita Devi now since 2 March 2026 Sunita Devi · +919829000002 · jamun@street.example" in people
+    assert "demo-domestic · 3 kW · prepaid · since 2 March 2026" in people
+    meters = section(page, "meters")
+    assert (
+        "URJ00000002 billing meter · since 2 March 2026 urja-d1 · last interval ended today, 13:30" in meters
+    )
+    assert "load limit, W 5000 should be 3000" in meters
+    assert "Seals: S-77 (cover) since 2 March 2026" in meters
+    money = section(page, "money")
+    assert "Credit on its way ₹20.00" in money
+    assert "Bill B-9, due 10 January 2026 ₹1,200.50 and ₹50.00 surcharge" in money
+
+
+def test_one_line_of_time_newest_first(told, colleague):
+    life = section(colleague("clerk").get(PAGE), "life")
+    order = [
+        "today, 12:52 The cover was opened meter URJ00000002",
+        "today, 12:42 Somebody must look: the register goes on after a confirmed cut waits for somebody",
+        "today, 11:42 Switch off confirmed by the meter today, 11:43 · The supply is cut",
+        "Cut The supply is cut because the credit is used up",
+        "Opening credit, +₹20.00 not posted yet",
+        "A meter on its wall taken over operation",
+    ]
+    places = [life.index(words) for words in order]
+    assert places == sorted(places)
+
+
+def test_the_line_is_filtered_and_paged(told, colleague, monkeypatch):
+    from urja.web.console import connection_page
+
+    client = colleague("clerk")
+    events = section(client.get(PAGE, {"kind": "event"}), "life")
+    assert "The cover was opened" in events
+    assert "Switch off" not in events
+    monkeypatch.setattr(connection_page, "LINES", 1)
+    seen, address = [], PAGE
+    while address:
+        page = client.get(address).content.decode()
+        (line,) = page.split('<ol class="line">')[1].split("</ol>")[0].split("<li ")[1:]
+        seen.append(line)
+        older = page.split('class="button" href="')
+        address = PAGE + older[1].split("#")[0].replace("&amp;", "&") if len(older) > 1 else ""
+    assert len(seen) == len(set(seen)) == 6
+    assert client.get(PAGE, {"before": "nonsense"}).status_code == 200
+
+
+def test_a_posting_opens_to_its_arithmetic(told, colleague, database_of_town):
+    from urja.pipeline import post
+
+    with database_of_town("urja_owner"):
+        _as_owner(lambda: post.run_once(town_cast.NOW))
+    client = colleague("clerk")
+    page = client.get(PAGE).content.decode()
+    address = page.split('<ul class="entries">')[1].split('href="')[1].split('"')[0]
+    entry = client.get(address)
+    assert entry.status_code == 200
+    assert "Opening credit +₹20.00" in text_of(entry)
+    assert f'href="{PAGE}"' in entry.content.decode()
+    other = address.replace("URJ00000002", "URJ00000003")
+    assert client.get(other).status_code == 404
+    assert colleague("control_room").get(address).status_code == 404
+
+
+def _as_owner(work):
+    from django.db import connection
+
+    settings = connection.settings_dict
+    connection.close()
+    before, settings["USER"] = settings["USER"], "urja_owner"
+    work()
+    connection.close()
+    settings["USER"] = before
+
+
+def test_the_control_room_sees_neither_names_nor_telephones_nor_books(told, colleague):
+    from urja.apps.registry.models import PersonalRead
+
+    page = colleague("control_room").get(PAGE)
+    text = text_of(page)
+    assert "The supply is cut because" in text
+    for hidden in (
+        "Sunita",
+        "98290",
+        "jamun@",
+        "Opening credit",
+        "Messages Nothing",
+        "Bill B-9",
+        "taken over",
+    ):
+        assert hidden not in text
+    assert PersonalRead.objects.count() == 0
+
+
+def test_what_is_read_of_a_person_is_written_down(told, colleague, staff):
+    from urja.apps.registry.models import PersonalRead
+
+    colleague("revenue_officer").get(PAGE)
+    (read,) = PersonalRead.objects.all()
+    assert (read.user_id, read.what, read.read_at) == (
+        staff["revenue_officer"],
+        "console connection",
+        town_cast.NOW,
+    )
+
+
+def test_elsewhere_there_is_no_such_connection(told, colleague):
+    client = colleague("clerk_north")
+    assert client.get(PAGE).status_code == 200
+    assert client.get("/console/connections/URJ00000004/").status_code == 404
+    assert client.get("/console/connections/NO/SUCH/").status_code == 404
+
+
+def test_a_network_meter_has_a_page_too(told, colleague):
+    text = text_of(colleague("administrator").get("/console/connections/URJ00000901/"))
+    assert "transformer's meter" in text or "transformer&#x27;s meter" in text
+    assert "Nobody has an agreement here" in text
+
+
+def test_in_hindi(told, colleague):
+    text = text_of(colleague("clerk", "hi").get(PAGE))
+    assert "समय की एक रेखा पर" in text
+    assert "ढक्कन खोला गया" in text

@@ -1,0 +1,91 @@
+"""The console's search: what is found by what, by whom, and who is told of it."""
+
+import pytest
+from tests.web.reading import text_of
+
+FOUND = [
+    ("URJ00000002", "Jamun House", "by its number"),
+    ("urj 00000002", "Jamun House", "by its number"),
+    ("+91 98290 00004", "Imran Qureshi", "by telephone"),
+    ("9829000004", "Imran Qureshi", "by telephone"),
+    ("ramesh", "Ramesh Kumar", "by name"),
+    ("kumar rame", "Ramesh Kumar", "by name"),
+    ("लता", "लता मीणा", "by name"),
+    ("3 gulmohar", "Amla House", "by address"),
+    ("palash", "Palash House", "by address"),
+]
+MISSPELT = [
+    ("URJ0000002", "Jamun House"),
+    ("URJ00000020", "Jamun House"),
+    ("98290000O4", "Imran Qureshi"),
+    ("+918929000004", "Imran Qureshi"),
+    ("982900004", "Imran Qureshi"),
+    ("ramseh kumar", "Ramesh Kumar"),
+    ("Sunitta", "Sunita Devi"),
+    ("Qureshy", "Imran Qureshi"),
+    ("मीना लता", "लता मीणा"),
+    ("4 Gulmoher Street", "Kadam House"),
+]
+
+
+@pytest.mark.parametrize(("asked", "thing", "matched"), FOUND)
+def test_found_as_typed(colleague, asked, thing, matched):
+    page = text_of(colleague("clerk").get("/console/search/", {"q": asked}))
+    assert thing in page
+    assert matched in page
+    assert "typing error away" not in page
+
+
+@pytest.mark.parametrize(("asked", "thing"), MISSPELT)
+def test_found_with_a_typing_error(colleague, asked, thing):
+    page = text_of(colleague("clerk").get("/console/search/", {"q": asked}))
+    assert "One typing error away:" in page
+    assert thing in page
+
+
+def test_nothing_is_said_to_be_nothing(colleague):
+    page = text_of(colleague("clerk").get("/console/search/", {"q": "<Nobody> of that name\0"}))
+    assert "Nothing is called “&lt;Nobody&gt; of that name" in page
+
+
+def test_a_connection_leads_to_its_page_and_a_person_to_their_connections(colleague):
+    page = colleague("clerk").get("/console/search/", {"q": "Sunita"}).content.decode()
+    assert '<a href="/console/connections/URJ00000002/">Jamun House</a>' in page
+
+
+def test_only_in_ones_own_area(colleague):
+    client = colleague("clerk_north")
+    assert "Jamun House" in text_of(client.get("/console/search/", {"q": "URJ00000002"}))
+    for asked in ("URJ00000004", "Imran", "9829000004", "Kadam House"):
+        assert "Kadam" not in text_of(client.get("/console/search/", {"q": asked})).replace(f"“{asked}”", "")
+
+
+def test_the_control_room_finds_places_and_meters_and_no_people(colleague):
+    page = text_of(colleague("control_room").get("/console/search/", {"q": "URJ00000002"}))
+    assert "Connections" in page
+    assert "Meters" in page
+    for asked in ("Ramesh", "+919829000004"):
+        page = text_of(colleague("control_room").get("/console/search/", {"q": asked}))
+        assert "Nothing is called" in page
+
+
+def test_who_is_looked_at_is_written_down(colleague, staff):
+    from urja.apps.registry.models import Person, PersonalRead
+
+    colleague("clerk").get("/console/search/", {"q": "Sunita"})
+    (read,) = PersonalRead.objects.all()
+    assert (read.user_id, read.what) == (staff["clerk"], "console search")
+    assert Person.objects.get(id=read.person_id).name == "Sunita Devi"
+    colleague("control_room").get("/console/search/", {"q": "URJ00000002"})
+    assert PersonalRead.objects.count() == 1
+
+
+@pytest.mark.parametrize("who", [None, "consumer"])
+def test_nobody_else_finds_the_page(someone, at_noon, who):
+    response = someone(at_noon.consumer_id if who else None).get("/console/search/?q=Ramesh")
+    assert response.status_code == (404 if who else 302)
+
+
+def test_in_hindi(colleague):
+    page = text_of(colleague("clerk", "hi").get("/console/search/", {"q": "Ramseh"}))
+    assert "एक अक्षर के अंतर" in page

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from urja.web.portal.charts import PLOT_PX, Bar, Captions, ceiling, draw, legend, table
+from urja.web.portal.charts import PLOT_PX, Bar, Captions, axis, ceiling, draw
 
 WORDS = Captions("Use <today>", "3 kWh altogether", "Hour", "kWh", "estimated", "no reading yet")
 SVG = "{http://www.w3.org/2000/svg}"
@@ -14,6 +14,11 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 def parse(markup):
     return ET.fromstring(markup.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1))
+
+
+def chart(*bars):
+    """A chart of hours from midnight on."""
+    return draw("day", axis([f"{hour:02d}:00" for hour in range(len(bars))]), bars, WORDS)
 
 
 def heights(svg, kind):
@@ -34,7 +39,7 @@ def test_no_bar_is_taller_than_the_scale_nor_the_scale_much_taller_than_it(large
 
 
 def test_title_and_description_are_tied_to_the_picture():
-    svg = parse(draw("day", [Bar("00:00", 500)], WORDS))
+    svg = parse(chart(Bar(500)).picture)
     assert svg.get("role") == "img"
     assert svg.get("aria-labelledby") == "day-title day-desc"
     assert svg.find(f"{SVG}title").text == "Use <today>"
@@ -42,34 +47,42 @@ def test_title_and_description_are_tied_to_the_picture():
 
 
 def test_heights_are_in_proportion():
-    svg = parse(draw("day", [Bar("00:00", 1_000), Bar("01:00", 500)], WORDS))
+    svg = parse(chart(Bar(1_000), Bar(500)).picture)
     assert heights(svg, "bar") == [PLOT_PX, PLOT_PX / 2]
 
 
 def test_zero_missing_and_yet_to_come_differ():
-    bars = [Bar("00:00", 0), Bar("01:00", None), Bar("02:00", None, due=False)]
-    svg = parse(draw("day", bars, WORDS))
+    drawn = chart(Bar(0), Bar(None), Bar(None, due=False))
+    svg = parse(drawn.picture)
     said = [title.text for title in svg.iter(f"{SVG}title")][1:]
     assert said == ["00:00: 0 kWh", "01:00: no reading yet"]
     assert heights(svg, "bar") == []
     assert len(heights(svg, "missing")) == 1
-    rows = table(bars, WORDS)
+    rows = drawn.table
     assert "00:00<td>0" in rows
     assert "01:00<td>no reading yet" in rows
     assert "02:00" not in rows
 
 
 def test_the_estimated_part_stands_on_the_measured_one():
-    svg = parse(draw("day", [Bar("00:00", 1_000, estimated_wh=250)], WORDS))
+    svg = parse(chart(Bar(1_000, estimated_wh=250)).picture)
     assert heights(svg, "bar") == [PLOT_PX * 0.75]
     assert heights(svg, "estimated") == [PLOT_PX * 0.25]
 
 
 def test_a_legend_names_only_what_is_there():
-    assert legend([Bar("00:00", 5)], WORDS) == ""
-    assert "estimated" in legend([Bar("00:00", 5, estimated_wh=5)], WORDS)
-    assert "no reading yet" in legend([Bar("00:00", None)], WORDS)
+    assert chart(Bar(5)).legend == ""
+    assert "estimated" in chart(Bar(5, estimated_wh=5)).legend
+    assert "no reading yet" in chart(Bar(None)).legend
 
 
 def test_no_style_hides_in_the_markup():
-    assert "style=" not in draw("day", [Bar("00:00", 1_000, estimated_wh=250)], WORDS)
+    assert "style=" not in chart(Bar(1_000, estimated_wh=250)).picture
+
+
+def test_labels_and_ticks_are_escaped_and_stand_under_their_bars():
+    drawn = draw("day", axis(["a<b", "c"], ["6&", ""]), [Bar(100), Bar(100)], WORDS)
+    svg = parse(drawn.picture)
+    assert [tick.text for tick in svg.iter(f"{SVG}text") if tick.get("class") == "tick"] == ["6&"]
+    assert [title.text for title in svg.iter(f"{SVG}title")][1] == "a<b: 0.1 kWh"
+    assert "<th scope=row>a&lt;b<td>0.1" in drawn.table

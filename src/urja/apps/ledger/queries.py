@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection
 
@@ -14,8 +14,7 @@ from urja.apps.ledger.chain import parse_json
 from urja.base.ids import bucket_of
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One posting. `amount_minor` is what it did to the account: a charge is negative."""
 
     account_id: int
@@ -178,7 +177,7 @@ def entries_asked(account_id: int, limit: int, before_seq: int | None = None) ->
     return ask(
         f"SELECT {_ENTRY} {_OF_ACCOUNT} AND (%s::bigint IS NULL OR e.seq < %s) ORDER BY e.seq DESC LIMIT %s",
         [bucket_of(account_id), account_id, before_seq, before_seq, limit],
-        lambda rows: [Entry(*row) for row in rows],
+        lambda rows: list(map(Entry._make, rows)),
     )
 
 

@@ -6,30 +6,41 @@ its letters keep their size. Colours are classes of the style sheet; the markup 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from html import escape
+from typing import NamedTuple
 
 from django.utils.safestring import SafeString, mark_safe
 
 PLOT_PX = 104
 TOP_PX = 18
 AXIS_PX = 20
+BASELINE_PX = TOP_PX + PLOT_PX
 BAR_SHARE = 0.7
 """How much of its slot a bar fills."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
+class Bar(NamedTuple):
     """One interval. `wh` is None where nothing has been read, which is not the same as zero."""
 
-    label: str
     wh: int | None
     estimated_wh: int = 0
-    tick: str = ""
-    """Written under the axis, if not empty."""
     due: bool = True
     """Has the interval begun? One that lies ahead is left blank without remark."""
     current: bool = False
+
+
+class Slot(NamedTuple):
+    """The place of a bar, and what is written of it whatever its height."""
+
+    label: str
+    named: str
+    """Begins the bar."""
+    across: str
+    """Where it stands and how wide it is."""
+    tick: str
+    """Under the axis; empty where nothing is written."""
+    row: str
+    """Begins its row in the table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +55,38 @@ class Captions:
     missing: str
 
 
+class Chart(NamedTuple):
+    """A picture, what dashes and grey mean in it where there are any, and the same values as a table."""
+
+    picture: SafeString
+    legend: SafeString
+    table: SafeString
+
+
+def axis(labels: Sequence[str], ticks: Sequence[str] = ()) -> tuple[Slot, ...]:
+    """The places of as many bars: the same for everybody who looks at these hours or days, so to be kept.
+
+    Of the ticks each stands under the bar of its number; where one is empty nothing is written.
+    """
+    width = 100 / max(len(labels), 1)
+    slots = []
+    for index, label in enumerate(labels):
+        text = escape(label)
+        tick = escape(ticks[index]) if ticks else ""
+        slots.append(
+            Slot(
+                label=label,
+                named=f"<g><title>{text}: ",
+                across=f'x="{width * index + width * (1 - BAR_SHARE) / 2:.2f}%" width="{width * BAR_SHARE:.2f}%"',
+                tick=f'<text class="tick" x="{width * (index + 0.5):.2f}%" y="{BASELINE_PX + 15}">{tick}</text>'
+                if tick
+                else "",
+                row=f"<tr><th scope=row>{text}<td>",
+            )
+        )
+    return tuple(slots)
+
+
 def ceiling(largest_wh: int) -> int:
     """The top of the scale: a round value not far above the largest, and at least 100 Wh."""
     step = 10
@@ -54,18 +97,54 @@ def ceiling(largest_wh: int) -> int:
         step *= 10
 
 
+_DECIMALS = tuple(f".{rest:03d}".rstrip("0").rstrip(".") for rest in range(1000))
+
+
 def kwh_text(wh: int) -> str:
     """Plain kilowatt-hours for a scale or a table."""
-    whole, rest = divmod(wh, 1000)
-    return f"{whole}.{rest:03d}".rstrip("0").rstrip(".")
+    return f"{wh // 1000}{_DECIMALS[wh % 1000]}"
 
 
-def draw(name: str, bars: Sequence[Bar], captions: Captions) -> SafeString:
-    """The chart; `name` makes its ids unique on the page."""
+def draw(name: str, slots: Sequence[Slot], bars: Sequence[Bar], captions: Captions) -> Chart:
+    """The chart of as many bars as there are places; `name` makes its ids unique on the page.
+
+    In the table intervals that lie ahead are not listed.
+    """
     top_wh = ceiling(max((bar.wh or 0 for bar in bars), default=0))
-    baseline = TOP_PX + PLOT_PX
-    head = (
-        f'<svg class="chart" width="100%" height="{baseline + AXIS_PX}" role="img" '
+    unit, missing, estimated = escape(captions.unit), escape(captions.missing), escape(captions.estimated)
+    picture, rows = [_head(name, top_wh, captions)], [_table_head(captions)]
+    any_estimated = any_missing = False
+    for (_, named, across, tick, row), (wh, estimated_wh, due, current) in zip(slots, bars, strict=True):
+        if wh is not None:
+            text = kwh_text(wh)
+            rects = _rects(wh, estimated_wh, top_wh, across, current)
+            picture.append(f"{named}{text} {unit}</title>{rects}</g>")
+            rows.append(f"{row}{text}")
+        elif due:
+            any_missing = True
+            rect = f'<rect class="missing" {across} y="{BASELINE_PX - 5}" height="5"/>'
+            picture.append(f"{named}{missing}</title>{rect}</g>")
+            rows.append(f"{row}{missing}")
+        if estimated_wh:
+            any_estimated = True
+            rows.append(f" <small>({estimated})</small>")
+        picture.append(tick)
+    picture.append(f'<line class="axis" x1="0" x2="100%" y1="{BASELINE_PX}" y2="{BASELINE_PX}"/></svg>')
+    rows.append("</tbody></table>")
+    keys = []
+    if any_estimated:
+        keys.append(f'<span class="key-estimated">{estimated}</span>')
+    if any_missing:
+        keys.append(f'<span class="key-missing">{missing}</span>')
+    legend = f'<p class="legend">{" ".join(keys)}</p>' if keys else ""
+    # Every text is escaped.
+    return Chart(mark_safe("".join(picture)), mark_safe(legend), mark_safe("".join(rows)))  # noqa: S308
+
+
+def _head(name: str, top_wh: int, captions: Captions) -> str:
+    """What the picture is called, and its scale."""
+    return (
+        f'<svg class="chart" width="100%" height="{BASELINE_PX + AXIS_PX}" role="img" '
         f'aria-labelledby="{name}-title {name}-desc">'
         f'<title id="{name}-title">{escape(captions.title)}</title>'
         f'<desc id="{name}-desc">{escape(captions.summary)}</desc>'
@@ -73,77 +152,31 @@ def draw(name: str, bars: Sequence[Bar], captions: Captions) -> SafeString:
         f'<line class="grid" x1="0" x2="100%" y1="{TOP_PX + PLOT_PX // 2}" y2="{TOP_PX + PLOT_PX // 2}"/>'
         f'<text class="scale" x="0" y="{TOP_PX - 6}">{kwh_text(top_wh)} {escape(captions.unit)}</text>'
     )
-    parts = [head]
-    for bar, (across, middle) in zip(bars, _slots(len(bars)), strict=True):
-        parts.append(_bar(bar, across, top_wh, captions))
-        if bar.tick:
-            parts.append(f'<text class="tick" x="{middle}%" y="{baseline + 15}">{escape(bar.tick)}</text>')
-    parts.append(f'<line class="axis" x1="0" x2="100%" y1="{baseline}" y2="{baseline}"/></svg>')
-    return mark_safe("".join(parts))  # noqa: S308 - every text above is escaped
 
 
-@lru_cache(maxsize=64)
-def _slots(count: int) -> tuple[tuple[str, str], ...]:
-    """Of each of so many bars: where it stands and how wide it is, and the middle of it."""
-    slot = 100 / max(count, 1)
-    return tuple(
-        (
-            f'x="{slot * index + slot * (1 - BAR_SHARE) / 2:.2f}%" width="{slot * BAR_SHARE:.2f}%"',
-            f"{slot * (index + 0.5):.2f}",
-        )
-        for index in range(count)
+def _table_head(captions: Captions) -> str:
+    return (
+        f"<table><caption>{escape(captions.title)}</caption>"
+        f"<thead><tr><th scope=col>{escape(captions.interval)}<th scope=col>{escape(captions.unit)}</thead><tbody>"
     )
 
 
-def _bar(bar: Bar, across: str, top_wh: int, captions: Captions) -> str:
-    baseline = TOP_PX + PLOT_PX
-    if bar.wh is None:
-        if not bar.due:
+def _rects(wh: int, estimated_wh: int, top_wh: int, across: str, current: bool) -> str:
+    """What was measured, and on it what is estimated."""
+    height = wh * PLOT_PX / top_wh
+    kind = "bar current" if current else "bar"
+    if not estimated_wh:
+        if height <= 0:
             return ""
-        return (
-            f"<g><title>{escape(bar.label)}: {escape(captions.missing)}</title>"
-            f'<rect class="missing" {across} y="{baseline - 5}" height="5"/></g>'
-        )
-    height = bar.wh * PLOT_PX / top_wh
-    estimated = bar.estimated_wh * PLOT_PX / top_wh
-    kind = "bar current" if bar.current else "bar"
-    text = f"{bar.label}: {kwh_text(bar.wh)} {captions.unit}"
-    pieces = [f"<g><title>{escape(text)}</title>"]
+        return f'<rect class="{kind}" rx="2" {across} y="{BASELINE_PX - height:.1f}" height="{height:.1f}"/>'
+    estimated = estimated_wh * PLOT_PX / top_wh
+    measured = ""
     if height - estimated > 0:
-        pieces.append(
+        measured = (
             f'<rect class="{kind}" rx="2" {across} '
-            f'y="{baseline - height + estimated:.1f}" height="{height - estimated:.1f}"/>'
+            f'y="{BASELINE_PX - height + estimated:.1f}" height="{height - estimated:.1f}"/>'
         )
-    if estimated > 0:
-        pieces.append(
-            f'<rect class="estimated" rx="2" {across} y="{baseline - height:.1f}" height="{estimated:.1f}"/>'
-        )
-    pieces.append("</g>")
-    return "".join(pieces)
-
-
-def legend(bars: Sequence[Bar], captions: Captions) -> SafeString:
-    """What dashes and grey mean, where there are any."""
-    keys = []
-    if any(bar.estimated_wh for bar in bars):
-        keys.append(f'<span class="key-estimated">{escape(captions.estimated)}</span>')
-    if any(bar.wh is None and bar.due for bar in bars):
-        keys.append(f'<span class="key-missing">{escape(captions.missing)}</span>')
-    return mark_safe(f'<p class="legend">{" ".join(keys)}</p>' if keys else "")  # noqa: S308 - escaped
-
-
-def table(bars: Sequence[Bar], captions: Captions) -> SafeString:
-    """The same values as a table; intervals that lie ahead are not listed."""
-    rows = []
-    for bar in bars:
-        if bar.wh is None and not bar.due:
-            continue
-        value = escape(captions.missing) if bar.wh is None else kwh_text(bar.wh)
-        if bar.estimated_wh:
-            value = f"{value} <small>({escape(captions.estimated)})</small>"
-        rows.append(f"<tr><th scope=row>{escape(bar.label)}<td>{value}")
-    return mark_safe(  # noqa: S308 - every text is escaped
-        f"<table><caption>{escape(captions.title)}</caption>"
-        f"<thead><tr><th scope=col>{escape(captions.interval)}<th scope=col>{escape(captions.unit)}</thead>"
-        f"<tbody>{''.join(rows)}</tbody></table>"
+    return (
+        f'{measured}<rect class="estimated" rx="2" {across} '
+        f'y="{BASELINE_PX - height:.1f}" height="{estimated:.1f}"/>'
     )

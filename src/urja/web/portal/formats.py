@@ -16,6 +16,8 @@ MINOR_PER_MAJOR = 100
 
 def group_indian(digits: str) -> str:
     """Digits in the Indian grouping: the last three, then twos (`12345678` is `1,23,45,678`)."""
+    if len(digits) <= 3:
+        return digits
     head, tail = digits[:-3], digits[-3:]
     pairs = []
     while head:

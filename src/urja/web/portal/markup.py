@@ -5,12 +5,15 @@ together by hand, every value escaped. Frames and all other pages are templates.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from django.conf import settings
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 if TYPE_CHECKING:
@@ -21,10 +24,38 @@ LONG_AMOUNT = 10
 """An amount of more letters is set smaller."""
 
 
+class _Words(NamedTuple):
+    """What the page says to everybody in one language, escaped."""
+
+    all_connections: str
+    messages: str
+    all_postings: str
+    why: str
+    balance: str
+    recharge: str
+    as_table: str
+    nothing_posted: str
+
+
+@lru_cache(maxsize=len(settings.LANGUAGES) + 1)
+def _words(_language: str | None) -> _Words:
+    return _Words(
+        all_connections=escape(_("All my connections")),
+        messages=escape(_("Messages")),
+        all_postings=escape(_("All postings")),
+        why=escape(_("Why the balance moved")),
+        balance=escape(_("Balance")),
+        recharge=escape(_("Recharge")),
+        as_table=escape(_("Show as a table")),
+        nothing_posted=escape(_("Nothing has been posted yet. A day is posted after it ends.")),
+    )
+
+
 def place(account: "AccountCard", live: SafeString, *, several: bool) -> SafeString:
     """Whose connection this is, and the live part under it."""
+    words = _words(get_language())
     back = (
-        f'\n      <a class="back" href="{reverse("portal:home")}">{escape(_("All my connections"))}</a>'
+        f'\n      <a class="back" href="{reverse("portal:home")}">{words.all_connections}</a>'
         if several
         else ""
     )
@@ -33,7 +64,7 @@ def place(account: "AccountCard", live: SafeString, *, several: bool) -> SafeStr
         f'    <div class="place">{back}\n'
         f"      <h1>{escape(account.title)}</h1>\n"
         f'      <p class="number">{number}</p>\n'
-        f'      <p><a class="more" href="{account.href}messages/">{escape(_("Messages"))}</a></p>\n'
+        f'      <p><a class="more" href="{account.href}messages/">{words.messages}</a></p>\n'
         f"    </div>\n"
         f"    {live}"
     )
@@ -41,37 +72,37 @@ def place(account: "AccountCard", live: SafeString, *, several: bool) -> SafeStr
 
 def live(page: "HomePage", tag: str) -> SafeString:
     """The part that moves; `tag` is what the page asks for it again with."""
-    at = page.account.href
+    at, words = page.account.href, _words(get_language())
     chain = (
         "\n      " + render_to_string("portal/chain.html", {"chain": page.chain, "order": None})
         if page.chain
         else ""
     )
     more = (
-        f'\n        <p><a class="more" id="more" href="{at}entries/">{escape(_("All postings"))}</a></p>'
+        f'\n        <p><a class="more" id="more" href="{at}entries/">{words.all_postings}</a></p>'
         if page.more
         else ""
     )
     return mark_safe(  # noqa: S308 - every text is escaped
         f'<div id="live" class="live" hx-get="{at}live/" hx-trigger="every 15s, look" hx-swap="outerHTML"'
         f""" hx-headers='{{"If-None-Match": "\\"{tag}\\""}}'>\n"""
-        f"      {_balance(page)}{chain}\n"
-        f'      <div class="uses">{"".join(map(_use, page.uses))}\n'
+        f"      {_balance(page, words)}{chain}\n"
+        f'      <div class="uses">{"".join(_use(use, words) for use in page.uses)}\n'
         "      </div>\n"
         '      <section class="card postings" aria-labelledby="postings-title">\n'
-        f'        <h2 id="postings-title">{escape(_("Why the balance moved"))}</h2>\n'
+        f'        <h2 id="postings-title">{words.why}</h2>\n'
         f"        {postings(page.days)}{more}\n"
         "      </section>\n"
         "    </div>\n"
     )
 
 
-def _balance(page: "HomePage") -> str:
+def _balance(page: "HomePage", words: _Words) -> str:
     balance, at = page.balance, page.account.href
     standing = page.standing.text if page.standing else ""
     lines = [
         f'<section class="balance {balance.state}" aria-labelledby="balance-title">',
-        f'  <h2 id="balance-title">{escape(_("Balance"))}</h2>',
+        f'  <h2 id="balance-title">{words.balance}</h2>',
         f'  <p class="amount{" long" if len(balance.amount) > LONG_AMOUNT else ""}">{escape(balance.amount)}</p>',
         f'  <p class="days">{escape(balance.days)}</p>',
     ]
@@ -84,7 +115,7 @@ def _balance(page: "HomePage") -> str:
     if balance.late:
         lines.append(f'  <p class="late">{escape(balance.late)}</p>')
     if page.can_pay:
-        lines.append(f'  <p><a class="recharge" href="{at}pay/">{escape(_("Recharge"))}</a></p>')
+        lines.append(f'  <p><a class="recharge" href="{at}pay/">{words.recharge}</a></p>')
     if page.under_way:
         order = reverse("portal:order", args=[page.account.id, page.under_way.order_id])
         lines.append(f'  <p class="under-way"><a href="{order}">{escape(page.under_way.text)}</a></p>')
@@ -101,12 +132,12 @@ def _parts(balance: "BalanceView") -> list[str]:
     return ["  <dl>", *rows, "  </dl>"]
 
 
-def _use(use: "UseView") -> str:
+def _use(use: "UseView", words: _Words) -> str:
     return (
         f'\n        <section class="card use" aria-labelledby="{use.name}-heading">\n'
         f'          <h2 id="{use.name}-heading">{escape(use.heading)} <span>{escape(use.total)}</span></h2>\n'
         f"          {use.chart}{use.legend}\n"
-        f'          <details id="{use.name}-table"><summary>{escape(_("Show as a table"))}</summary>\n'
+        f'          <details id="{use.name}-table"><summary>{words.as_table}</summary>\n'
         f"            {use.table}\n"
         "          </details>\n"
         "        </section>"
@@ -116,8 +147,8 @@ def _use(use: "UseView") -> str:
 def postings(days: Sequence["EntryDay"]) -> SafeString:
     """Postings by day, each opening to its arithmetic."""
     if not days:
-        words = escape(_("Nothing has been posted yet. A day is posted after it ends."))
-        return mark_safe(f'\n        <p class="quiet-text">{words}</p>\n')  # noqa: S308 - escaped
+        words = _words(get_language())
+        return mark_safe(f'\n        <p class="quiet-text">{words.nothing_posted}</p>\n')  # noqa: S308 - escaped
     return mark_safe("".join(map(_day, days)) + "\n")  # noqa: S308 - every text is escaped
 
 

@@ -6,10 +6,13 @@ reader may want to recompute also come as integers.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import cache, lru_cache
 from hashlib import sha256
 from importlib.metadata import version as installed_version
 from itertools import groupby
+from operator import attrgetter
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.urls import reverse
@@ -45,12 +48,19 @@ def _card(seen: Glance) -> AccountCard:
         id=seen.account_id,
         title=seen.premise or _("Connection to come"),
         number=seen.consumer_number or "",
-        href=reverse("portal:account", args=[seen.account_id]),
+        href=str(seen.account_id).join(_address_of_accounts()),
         agreement=seen.agreement,
         tariff=seen.tariff,
         mark=seen.mark,
         ordered=seen.ordered,
     )
+
+
+@cache
+def _address_of_accounts() -> tuple[str, str]:
+    """An account's address before and after its number: the resolver would be asked for it with every look."""
+    before, after = reverse("portal:account", args=[0]).rsplit("0", 1)
+    return before, after
 
 
 def accounts_of(user_id: int, now: datetime) -> list[AccountCard]:
@@ -131,8 +141,12 @@ def _runway(balance: ledger.Balance) -> SafeString | str:
     """Days left as a row of cells, a picture of the sentence above it."""
     if balance.days_left is None:
         return ""
+    return _cells(min(int(balance.days_left), RUNWAY_DAYS) if balance.balance_minor > 0 else 0)
+
+
+@cache
+def _cells(left: int) -> SafeString:
     width = 100 / RUNWAY_DAYS
-    left = min(int(balance.days_left), RUNWAY_DAYS) if balance.balance_minor > 0 else 0
     cells = "".join(
         f'<rect x="{width * index:.2f}%" width="{width - 1:.2f}%" height="6" rx="3"'
         f"{' class="left"' if index < left else ''}/>"
@@ -172,8 +186,7 @@ class UseView:
     table: SafeString
 
 
-@dataclass(frozen=True, slots=True)
-class EntryLine:
+class EntryLine(NamedTuple):
     """A posting in a list."""
 
     seq: int
@@ -183,8 +196,7 @@ class EntryLine:
     href: str
 
 
-@dataclass(frozen=True, slots=True)
-class EntryDay:
+class EntryDay(NamedTuple):
     """The postings of one service day, and what they come to."""
 
     title: str
@@ -245,74 +257,101 @@ def _uses(agreement: Agreement, now: datetime, month: readings.MonthUse) -> list
     return [_today(agreement, now, month.hours), _this_month(agreement, now, month.days)]
 
 
-def _today(agreement: Agreement, now: datetime, hours: Iterable[readings.HourUse]) -> UseView:
-    today = now.date()
-    local = zone()
-    bars = [_hour_bar(agreement, now, use, local) for use in hours]
-    title = _("Use today, %(day)s, by hour") % {"day": formats.short_day(today)}
-    return _use("today", _("Today"), title, _("Hour from"), bars)
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """All of a chart that is the same for everybody who looks at these hours or days in one language."""
+
+    heading: str
+    title: str
+    interval: str
+    unit: str
+    estimated: str
+    missing: str
+    slots: Sequence[charts.Slot]
 
 
-def _hour_bar(agreement: Agreement, now: datetime, use: readings.HourUse, zone: ZoneInfo) -> charts.Bar:
-    begins, ends = use.start_at, use.start_at + ONE_HOUR
-    local = begins.astimezone(zone)
-    return charts.Bar(
-        label=formats.clock_time(local),
-        wh=use.energy_wh,
-        estimated_wh=use.estimated_wh,
-        tick=f"{local.hour:02d}" if local.hour % 6 == 0 else "",
-        due=agreement.valid_from < ends and begins <= now,
-        current=begins <= now < ends,
-    )
+def _frame(heading: str, title: str, interval: str, slots: Sequence[charts.Slot]) -> _Frame:
+    return _Frame(heading, title, interval, _("kWh"), _("estimated"), _("no reading yet"), slots)
 
 
-def _this_month(agreement: Agreement, now: datetime, days: Iterable[readings.DayUse]) -> UseView:
-    today, since = now.date(), agreement.valid_from.astimezone(zone()).date()
+def _today(agreement: Agreement, now: datetime, hours: Sequence[readings.HourUse]) -> UseView:
+    # Instants of one zone are compared at a fraction of the cost.
+    now, agreed_at = now.astimezone(UTC), agreement.valid_from.astimezone(UTC)
     bars = [
         charts.Bar(
-            label=formats.short_day(use.day),
-            wh=use.energy_wh,
-            estimated_wh=use.estimated_wh,
-            tick=str(use.day.day) if use.day.day % 7 == 1 else "",
-            due=since <= use.day <= today,
-            current=use.day == today,
+            wh,
+            estimated_wh,
+            due=begins <= now and agreed_at < begins + ONE_HOUR,
+            current=begins <= now < begins + ONE_HOUR,
         )
-        for use in days
+        for begins, wh, estimated_wh in hours
     ]
-    month = formats.month(today)
-    return _use("month", month, _("Use in %(month)s, by day") % {"month": month}, _("Day"), bars)
+    frame = _hours_frame(get_language(), hours[0].start_at, len(bars), zone().key)
+    return _use("today", frame, bars)
 
 
-def _use(name: str, heading: str, title: str, interval: str, bars: Sequence[charts.Bar]) -> UseView:
-    total_wh = sum(bar.wh or 0 for bar in bars)
-    captions = charts.Captions(
-        title=title,
-        summary=_summary(bars, total_wh),
-        interval=interval,
-        unit=_("kWh"),
-        estimated=_("estimated"),
-        missing=_("no reading yet"),
+@lru_cache(maxsize=64)
+def _hours_frame(_language: str | None, begins_at: datetime, hours: int, zone_name: str) -> _Frame:
+    local = [(begins_at + n * ONE_HOUR).astimezone(ZoneInfo(zone_name)) for n in range(hours)]
+    slots = charts.axis(
+        [formats.clock_time(at) for at in local],
+        [f"{at.hour:02d}" if at.hour % 6 == 0 else "" for at in local],
     )
+    title = _("Use today, %(day)s, by hour") % {"day": formats.short_day(local[0].date())}
+    return _frame(_("Today"), title, _("Hour from"), slots)
+
+
+def _this_month(agreement: Agreement, now: datetime, days: Sequence[readings.DayUse]) -> UseView:
+    today, since = now.date(), agreement.valid_from.astimezone(zone()).date()
+    bars = [
+        charts.Bar(wh, estimated_wh, due=since <= day <= today, current=day == today)
+        for day, wh, estimated_wh in days
+    ]
+    return _use("month", _days_frame(get_language(), days[0].day, len(bars)), bars)
+
+
+@lru_cache(maxsize=64)
+def _days_frame(_language: str | None, first: date, count: int) -> _Frame:
+    days = [first + timedelta(days=n) for n in range(count)]
+    slots = charts.axis(
+        [formats.short_day(day) for day in days], [str(day.day) if day.day % 7 == 1 else "" for day in days]
+    )
+    month = formats.month(first)
+    return _frame(month, _("Use in %(month)s, by day") % {"month": month}, _("Day"), slots)
+
+
+def _use(name: str, frame: _Frame, bars: Sequence[charts.Bar]) -> UseView:
+    total_wh = sum(bar.wh or 0 for bar in bars)
+    total = formats.energy(total_wh)
+    captions = charts.Captions(
+        title=frame.title,
+        summary=_summary(frame.slots, bars, total),
+        interval=frame.interval,
+        unit=frame.unit,
+        estimated=frame.estimated,
+        missing=frame.missing,
+    )
+    chart = charts.draw(name, frame.slots, bars, captions)
     return UseView(
         name=name,
-        heading=heading,
-        total=formats.energy(total_wh) if any(bar.wh is not None for bar in bars) else "–",
-        chart=charts.draw(name, bars, captions),
-        legend=charts.legend(bars, captions),
-        table=charts.table(bars, captions),
+        heading=frame.heading,
+        total=total if any(bar.wh is not None for bar in bars) else "–",
+        chart=chart.picture,
+        legend=chart.legend,
+        table=chart.table,
     )
 
 
-def _summary(bars: Sequence[charts.Bar], total_wh: int) -> str:
+def _summary(slots: Sequence[charts.Slot], bars: Sequence[charts.Bar], total: str) -> str:
     """What a glance at the chart tells, in words."""
-    known = [bar for bar in bars if bar.wh is not None]
+    known = [(bar.wh, -number) for number, bar in enumerate(bars) if bar.wh is not None]
     if not known:
         return _("No readings yet.")
-    highest = max(known, key=lambda bar: bar.wh or 0)
+    highest_wh, number = max(known)
     return _("%(total)s altogether. The most: %(highest)s (%(when)s).") % {
-        "total": formats.energy(total_wh),
-        "highest": formats.energy(highest.wh or 0),
-        "when": highest.label,
+        "total": total,
+        "highest": formats.energy(highest_wh),
+        "when": slots[-number].label,
     }
 
 
@@ -328,9 +367,9 @@ def _whole_days(entries: Sequence[ledger.Entry], limit: int) -> Sequence[ledger.
 
 def _by_day(card: AccountCard, entries: Iterable[ledger.Entry], currency: str) -> list[EntryDay]:
     days = []
-    before, after = reverse("portal:entry", args=[card.id, 0]).rsplit("0", 1)
-    for day, group in groupby(entries, key=lambda entry: entry.service_date):
-        members = sorted(group, key=lambda entry: entry.seq)
+    address, language = f"{card.href}entries/", get_language()
+    for day, group in groupby(entries, key=attrgetter("service_date")):
+        members = sorted(group, key=attrgetter("seq"))
         total = sum(entry.amount_minor for entry in members)
         days.append(
             EntryDay(
@@ -339,10 +378,10 @@ def _by_day(card: AccountCard, entries: Iterable[ledger.Entry], currency: str) -
                 lines=[
                     EntryLine(
                         seq=entry.seq,
-                        title=wording.title(entry.title),
+                        title=wording.title_in(language, entry.title),
                         amount=formats.money(entry.amount_minor, currency, signed=True),
                         credit=entry.amount_minor > 0,
-                        href=f"{before}{entry.seq}{after}",
+                        href=f"{address}{entry.seq}/",
                     )
                     for entry in members
                 ],

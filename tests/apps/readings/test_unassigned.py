@@ -170,13 +170,15 @@ def test_a_check_meter_and_a_common_area_are_nobodys_by_their_nature(connection)
         ),
         (
             "metered_is_used_or_listed",
-            "UPDATE readings_accrual SET watermark_at = opened_at WHERE NOT latest OR true",
+            "UPDATE readings_accrual SET watermark_at = opened_at",
         ),
         (
             "metered_is_used_or_listed",
-            "INSERT INTO readings_register SELECT service_point_id, device_id, read_at, import_wh + 1, import_vah,"
-            " export_wh, export_vah, correlation, received_at, kind, version + 1, status, source, clock_status"
-            " FROM readings_register WHERE import_wh = 1777",
+            (
+                "INSERT INTO readings_register SELECT service_point_id, device_id, read_at, import_wh + 1, import_vah,"
+                " export_wh, export_vah, correlation, received_at, kind, version + 1, status, source, clock_status"
+                " FROM readings_register WHERE import_wh = 1777"
+            ),
         ),
     ],
 )

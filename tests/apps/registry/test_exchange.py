@@ -185,7 +185,7 @@ def test_an_exchange_is_undone(connection):
     [
         ({"new": 9}, "no meter URJ00000009 in stock"),
         ({"new": 1}, "hangs at URJ00000001"),
-        ({"old_wh": 900}, "does not run back to 900 Wh"),
+        ({"old_wh": 900}, "does not count back to 900 Wh"),
         ({"new_wh": -1}, "does not read -1 Wh"),
         ({"at": START}, "only since"),
         ({"recorded_at": AT - DAY}, "lies ahead"),

@@ -79,6 +79,7 @@ TABLE: Final[dict[str, frozenset[Role]]] = {
     "write:exchange_meter": _roles("clerk field_engineer"),
     "write:correct_last_read": _roles("clerk"),
     "write:change_ratio": _roles("clerk field_engineer"),
+    "write:swap_meters": _roles("clerk"),
     "write:put_up_transformer": _roles("clerk administrator"),
     "write:change_load": _roles("clerk revenue_officer"),
     "write:change_category": _roles("clerk revenue_officer"),

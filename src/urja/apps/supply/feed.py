@@ -65,9 +65,12 @@ WITH supply AS (
     (SELECT d.decided_at, 'standing', d.standing, s.service_point_id, d.reason
         FROM supply_decision d JOIN supply s USING (account_id) ORDER BY d.decided_at DESC LIMIT %(limit)s)
     UNION ALL
-    (SELECT occurred_at, 'event', code::text, service_point_id, jsonb_build_object('state', state)
-        FROM readings_event WHERE %(place)s::bigint IS NULL OR service_point_id = %(place)s::bigint
-        ORDER BY occurred_at DESC LIMIT %(limit)s)
+    -- Where the meter hangs by what is known now; with the event stands where it was believed to hang when it came.
+    (SELECT e.occurred_at, 'event', e.code::text, t.service_point_id, jsonb_build_object('state', e.state)
+        FROM readings_event e JOIN registry_device_period t ON t.device_id = e.device_id
+            AND t.valid_from <= e.occurred_at AND coalesce(t.valid_to, 'infinity') > e.occurred_at
+        WHERE %(place)s::bigint IS NULL OR t.service_point_id = %(place)s::bigint
+        ORDER BY e.occurred_at DESC LIMIT %(limit)s)
     UNION ALL
     (SELECT opened_at, 'work', kind, service_point_id, '{}'::jsonb
         FROM work_order WHERE %(place)s::bigint IS NULL OR service_point_id = %(place)s::bigint

@@ -23,8 +23,10 @@ LOOKED_BACK: Final = timedelta(days=30)
 """What came in before has been looked at, or nobody was there to look for a month."""
 
 _NEW = """
-SELECT DISTINCT ON (e.device_id, e.code) e.device_id, e.service_point_id, e.code, e.occurred_at
-FROM readings_event e JOIN unnest(%(codes)s::int[], %(kinds)s::text[]) AS known (code, kind) USING (code)
+SELECT DISTINCT ON (e.device_id, e.code) e.device_id, p.service_point_id, e.code, e.occurred_at
+FROM readings_event e JOIN registry_device_period p ON p.device_id = e.device_id
+    AND p.valid_from <= e.occurred_at AND coalesce(p.valid_to, 'infinity') > e.occurred_at
+JOIN unnest(%(codes)s::int[], %(kinds)s::text[]) AS known (code, kind) USING (code)
 WHERE e.code IN (201, 203, 251) AND e.received_at > %(since)s AND NOT EXISTS (
     SELECT FROM work_order w WHERE w.device_id = e.device_id AND w.kind = known.kind
         AND (w.closed_at IS NULL OR w.closed_at >= e.received_at))

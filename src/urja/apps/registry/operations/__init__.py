@@ -14,6 +14,7 @@ from urja.apps.registry.operations.network import PutUpTransformer, put_up_trans
 from urja.apps.registry.operations.people import CorrectPerson, MakeNameless
 from urja.apps.registry.operations.projecting import project_all_again
 from urja.apps.registry.operations.staff import Dismiss, Employ, dismiss, employ
+from urja.apps.registry.operations.swapping import SwapMeters
 from urja.apps.registry.operations.terms import ChangeCategory, ChangeLoad
 from urja.apps.registry.operations.tokens import IssueToken, RevokeToken
 from urja.apps.registry.operations.undoing import Undo
@@ -44,6 +45,7 @@ ALL: tuple[type[Operation], ...] = (
     PutUpTransformer,
     RemoveMeter,
     RevokeToken,
+    SwapMeters,
     Undo,
     WithdrawWorkOrder,
 )
@@ -78,6 +80,7 @@ __all__ = [
     "PutUpTransformer",
     "RemoveMeter",
     "RevokeToken",
+    "SwapMeters",
     "Undo",
     "WithdrawWorkOrder",
     "adopt_meter",

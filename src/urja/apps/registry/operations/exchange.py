@@ -7,9 +7,6 @@ and no block has to be cut. The agreement, its balance and its place in the slab
 from collections.abc import Iterator
 from datetime import datetime
 
-from django.db import connection
-
-from urja.apps.readings.queries import last_register
 from urja.apps.registry.models import (
     Agreement,
     Device,
@@ -29,6 +26,7 @@ from urja.apps.registry.operations.mounting import (
     take_away,
 )
 from urja.apps.registry.operations.outside import estimate_register, read_register
+from urja.apps.registry.operations.reads import read_faults
 from urja.apps.registry.operations.work_orders import finish, put_seals, seal_faults
 from urja.apps.work.models import WorkOrderKind
 from urja.base.ids import bucket_of
@@ -68,8 +66,7 @@ class ExchangeMeter(Operation, kw_only=True):
         if period is None:
             return
         if self.old_register_wh is not None:
-            yield from register_faults(self.old_register_wh)
-            yield from _runs_back(period, self.at, self.old_register_wh)
+            yield from read_faults(period.service_point_id, period.device, self.at, self.old_register_wh)
         new = Device.objects.filter(serial=self.new_serial).first()
         if new is not None:
             yield from seal_faults(new, self.seals)
@@ -136,14 +133,13 @@ class CorrectLastRead(Operation, kw_only=True):
 
     def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
         yield from _reason_faults(self.reason)
-        yield from register_faults(self.register_wh)
         period = self._period()
         if period is None:
             when = "" if self.removed_at is None else f" at {self.removed_at.isoformat()}"
             yield f"meter {self.serial} was taken away from nowhere{when}"
         else:
             assert period.valid_to is not None, "only periods that have ended are looked for"
-            yield from _runs_back(period, period.valid_to, self.register_wh, but_last=True)
+            yield from read_faults(period.service_point_id, period.device, period.valid_to, self.register_wh)
 
     def carry_out(self, doing: Doing) -> None:
         period = self._period()
@@ -175,12 +171,11 @@ class ChangeRatio(Operation, kw_only=True):
     def faults(self, doing: Doing) -> Iterator[str]:
         yield from _common_faults(doing, self.role, self.at, self.reason)
         yield from ratio_faults(self.primary, self.secondary)
-        yield from register_faults(self.register_wh)
         period = _hanging(self.consumer_number, self.role)
         yield from _period_faults(period, self.consumer_number, self.role, self.at)
         if period is None:
             return
-        yield from _runs_back(period, self.at, self.register_wh)
+        yield from read_faults(period.service_point_id, period.device, self.at, self.register_wh)
         if (self.primary, self.secondary) == (period.ratio_primary, period.ratio_secondary):
             yield f"the ratio is {self.primary} to {self.secondary} already"
 
@@ -252,20 +247,6 @@ def _period_faults(period: DevicePeriod | None, number: str, role: str, at: date
         yield f"no {role} meter hangs at {number}"
     elif at <= period.valid_from:
         yield f"meter {period.device} hangs there in this way only since {period.valid_from.isoformat()}"
-
-
-def _runs_back(
-    period: DevicePeriod, at: datetime, register_wh: int, *, but_last: bool = False
-) -> Iterator[str]:
-    with connection.cursor() as cursor:
-        known = last_register(
-            cursor, period.service_point_id, period.device_id, at, estimates=False, itself=not but_last
-        )
-    if known is not None and register_wh < known[1]:
-        yield (
-            f"the register of meter {period.device} stood at {known[1]} Wh on {known[0].isoformat()} already: "
-            f"it does not run back to {register_wh} Wh"
-        )
 
 
 def _net_metered(place: ServicePoint, at: datetime, device: Device) -> Iterator[str]:

@@ -1,0 +1,105 @@
+"""Two meters that were written down at each other's place are written down where they have hung, also for the past.
+
+A read goes with the meter that it was read at, as do blocks, events and gaps: serial number and display are on one
+thing. The role, the ratio and the day of commissioning go with the place: transformers and fuses are on its wall.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import ClassVar
+
+from django.db import connection
+
+from urja.apps.readings import rehoming
+from urja.apps.readings.rehoming import Move
+from urja.apps.registry.models import DevicePeriod
+from urja.apps.registry.operations.doing import Doing, Operation, next_id
+from urja.base.ids import bucket_of
+
+
+class SwapMeters(Operation, kw_only=True):
+    """Swap two meters back that hang at each other's place since an instant.
+
+    What was charged is put right by the next close's differences. It is not undone but done again: by then each has
+    sent more from its new place.
+    """
+
+    undoable: ClassVar[bool] = False
+
+    serial_a: str
+    serial_b: str
+    since: datetime
+    reason: str
+
+    def faults(self, doing: Doing) -> Iterator[str]:
+        if not self.reason.strip():
+            yield "say how it was found"
+        if self.serial_a == self.serial_b:
+            yield f"{self.serial_a} cannot be swapped with itself"
+            return
+        if self.since > doing.recorded_at:
+            yield f"{self.since.isoformat()} lies ahead"
+        for serial in (self.serial_a, self.serial_b):
+            period = _hanging(serial)
+            if period is None:
+                yield f"meter {serial} hangs nowhere"
+            elif self.since < period.valid_from:
+                yield (
+                    f"meter {serial} is written down at {period.service_point} in this way only since "
+                    f"{period.valid_from.isoformat()}: swap from then on, and what was before by itself"
+                )
+
+    def carry_out(self, doing: Doing) -> None:
+        first, second = _hanging(self.serial_a), _hanging(self.serial_b)
+        assert first is not None, "its absence is a fault"
+        assert second is not None, "its absence is a fault"
+        moved = rehoming.Moved()
+        with connection.cursor() as cursor:
+            rehoming.hold(cursor, first.service_point_id, second.service_point_id)
+            for own, other in ((first, second), (second, first)):
+                moved += rehoming.rehome(
+                    cursor, Move(own.device_id, own.service_point_id, other.service_point_id, self.since)
+                )
+            numbers = {period.id: self._end(doing, period) for period in (first, second)}
+            for own, other in ((first, second), (second, first)):
+                _begin(doing, numbers[own.id], own, other.device_id, self.since)
+            rehoming.hand_over_coverage(cursor, {first.id: numbers[second.id], second.id: numbers[first.id]})
+        doing.service_point_id = first.service_point_id
+        doing.outcome |= {
+            "service_point_ids": [first.service_point_id, second.service_point_id],
+            "intervals_moved": moved.intervals,
+            "registers_moved": moved.registers,
+        }
+
+    def _end(self, doing: Doing, period: DevicePeriod) -> int:
+        """Make room for the other meter, and the number of its period: a whole time at the place keeps its own."""
+        if period.valid_from < self.since:
+            doing.change(period, valid_to=self.since)
+            return next_id(bucket_of(period.service_point_id))
+        number = period.id
+        # Both go before either comes: at no moment does a meter hang at two places.
+        DevicePeriod.objects.filter(id=number).delete()
+        return number
+
+
+def _begin(doing: Doing, number: int, place: DevicePeriod, device_id: int, since: datetime) -> None:
+    passed_at = place.commissioned_at
+    DevicePeriod.objects.create(
+        id=number,
+        service_point_id=place.service_point_id,
+        device_id=device_id,
+        role=place.role,
+        ratio_primary=place.ratio_primary,
+        ratio_secondary=place.ratio_secondary,
+        valid_from=since,
+        commissioned_at=None if passed_at is None else max(passed_at, since),
+        **doing.stamp,
+    )
+
+
+def _hanging(serial: str) -> DevicePeriod | None:
+    return (
+        DevicePeriod.objects.filter(device__serial=serial, valid_to=None)
+        .select_related("device", "service_point")
+        .first()
+    )

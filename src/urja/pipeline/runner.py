@@ -25,7 +25,7 @@ from urja.base.clock import Clock
 from urja.base.http import StatusServer
 from urja.base.secrets import PipelineSecrets
 from urja.base.settings import Settings
-from urja.pipeline import decide, post
+from urja.pipeline import commission, decide, post
 from urja.pipeline.collect import Collect
 from urja.pipeline.configure import Configure
 from urja.pipeline.dispatch import Dispatch
@@ -245,6 +245,18 @@ class Displays:
         return Report(await self._in_thread(self._display.run_once, now, decide.wall_now_ms()))
 
 
+class Commissions:
+    """The stage `commission` as the runner sees it."""
+
+    name = "commission"
+
+    def __init__(self, in_thread: DjangoThread) -> None:
+        self._in_thread = in_thread
+
+    async def run_once(self, now: datetime) -> Report:
+        return Report(await self._in_thread(commission.run_once, now, decide.wall_now_ms()))
+
+
 class Configurations:
     """The stage `configure` as the runner sees it."""
 
@@ -296,6 +308,7 @@ async def run_pipeline(settings: Settings, secrets: PipelineSecrets, clock: Cloc
             loops.append(await _dispatch(connection, commanding, secrets.signing_key, clock))
             loops.append(Loop(notify, clock, settings.pipeline.interval_s))
             loops.append(Loop(Register(registering), clock, REGISTER_REST_S))
+            loops.append(Loop(Commissions(registering), clock, COMMANDS_REST_S))
             waiting.clear()
             log.info("pipeline runs", stages=[loop.stage.name for loop in loops])
             async with asyncio.TaskGroup() as group:

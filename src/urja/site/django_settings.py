@@ -21,6 +21,7 @@ URJA_APPS = [
         "urja.apps.ledger",
         "urja.apps.work",
         "urja.apps.commands",
+        "urja.apps.commissioning",
         "urja.apps.notices",
         "urja.apps.payments",
         "urja.apps.supply",

@@ -154,7 +154,8 @@ def _name(cut: Row) -> str:
 def _grounded(books: _Books) -> Iterator[str]:
     for row in books.rows(
         "SELECT c.id, c.device_id FROM commands_command c LEFT JOIN supply_switching w ON w.command_id = c.id "
-        "WHERE c.kind = 'disconnect' AND w.command_id IS NULL ORDER BY c.id"
+        "WHERE c.kind = 'disconnect' AND w.command_id IS NULL AND NOT EXISTS (SELECT FROM commissioning_call k "
+        "  WHERE k.relay_test AND k.commands->'switch_off' = to_jsonb(c.id)) ORDER BY c.id"
     ):
         yield f"disconnection {row['id']} of device {row['device_id']} was given by nobody"
 

@@ -77,6 +77,11 @@ def withdraw(work_order_id: int, closed_at: datetime, why: str) -> bool:
     )
 
 
+def forget(work_order_id: int) -> None:
+    """Let an order go that nobody has ended, because the place that it was for was made by mistake."""
+    _unfinished(work_order_id).delete()
+
+
 def add_photo(work_order_id: int, content: bytes, *, recorded_at: datetime, actor: str) -> Photo:
     """Keep a photograph of an unfinished order; the one that is there where it is the same.
 

@@ -7,6 +7,8 @@ from urja.apps.registry.operations.adoption import (
     adopt_meter,
     hang_network_meter,
 )
+from urja.apps.registry.operations.commissioning import Commission, RecordCommissioning
+from urja.apps.registry.operations.connections import NewConnection
 from urja.apps.registry.operations.doing import Change, Doing, Operation, changes_of, perform, rehearse
 from urja.apps.registry.operations.exchange import ChangeRatio, CorrectLastRead, ExchangeMeter
 from urja.apps.registry.operations.mounting import InstallMeter, RemoveMeter
@@ -32,6 +34,7 @@ ALL: tuple[type[Operation], ...] = (
     ChangeLoad,
     ChangeRatio,
     CloseWorkOrder,
+    Commission,
     CorrectLastRead,
     CorrectPerson,
     Dismiss,
@@ -41,8 +44,10 @@ ALL: tuple[type[Operation], ...] = (
     InstallMeter,
     IssueToken,
     MakeNameless,
+    NewConnection,
     OpenWorkOrder,
     PutUpTransformer,
+    RecordCommissioning,
     RemoveMeter,
     RevokeToken,
     SwapMeters,
@@ -65,6 +70,7 @@ __all__ = [
     "ChangeLoad",
     "ChangeRatio",
     "CloseWorkOrder",
+    "Commission",
     "CorrectLastRead",
     "CorrectPerson",
     "Dismiss",
@@ -75,9 +81,11 @@ __all__ = [
     "InstallMeter",
     "IssueToken",
     "MakeNameless",
+    "NewConnection",
     "OpenWorkOrder",
     "Operation",
     "PutUpTransformer",
+    "RecordCommissioning",
     "RemoveMeter",
     "RevokeToken",
     "SwapMeters",

@@ -12,10 +12,10 @@ from urja.apps.registry.models import (
     Device,
     DevicePeriod,
     DeviceRole,
-    MeteringMode,
     ServicePoint,
     Stock,
 )
+from urja.apps.registry.operations.agreed import agreement_at, net_faults
 from urja.apps.registry.operations.doing import Doing, Operation, next_id
 from urja.apps.registry.operations.mounting import (
     ahead_faults,
@@ -70,8 +70,9 @@ class ExchangeMeter(Operation, kw_only=True):
         new = Device.objects.filter(serial=self.new_serial).first()
         if new is not None:
             yield from seal_faults(new, self.seals)
-        if new is not None and new.forward_only and period.role == DeviceRole.BILLING:
-            yield from _net_metered(period.service_point, self.at, new)
+        agreement = agreement_at(period.service_point, self.at)
+        if new is not None and agreement is not None and period.role == DeviceRole.BILLING:
+            yield from net_faults(new, period.service_point, agreement.terms_at(self.at).metering_mode)
 
     def carry_out(self, doing: Doing) -> None:
         old = _hanging(self.consumer_number, self.role)
@@ -247,19 +248,6 @@ def _period_faults(period: DevicePeriod | None, number: str, role: str, at: date
         yield f"no {role} meter hangs at {number}"
     elif at <= period.valid_from:
         yield f"meter {period.device} hangs there in this way only since {period.valid_from.isoformat()}"
-
-
-def _net_metered(place: ServicePoint, at: datetime, device: Device) -> Iterator[str]:
-    agreement = (
-        Agreement.objects.filter(service_point=place, valid_from__lte=at).order_by("-valid_from").first()
-    )
-    if agreement is None or (agreement.valid_to is not None and agreement.valid_to <= at):
-        return
-    if agreement.terms_at(at).metering_mode == MeteringMode.NET:
-        yield (
-            f"meter {device} counts energy that flows back as energy drawn: the agreement at {place} is "
-            "net-metered and needs one that counts both ways"
-        )
 
 
 def _agreed_since(period: DevicePeriod, at: datetime) -> datetime:

@@ -73,7 +73,10 @@ class Undo(Operation, kw_only=True):
                 step.take_back()
         outside.take_back(doing, entry.outcome.get("outside", []))
         for order in orders.opened_by(entry.id):
-            work.withdraw(order.id, doing.recorded_at, f"operation {entry.id} was undone: {self.reason}")
+            if order.service_point_id in made.get("registry_service_point", ()):
+                work.forget(order.id)
+            else:
+                work.withdraw(order.id, doing.recorded_at, f"operation {entry.id} was undone: {self.reason}")
         AuditEntry.objects.filter(id=entry.id).update(undone_by_id=doing.id)
         doing.outcome["undone"] = entry.id
 

@@ -1,0 +1,68 @@
+"""Calls: one record for each time that a meter was checked after it was hung up."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+from urja.apps.registry.models import Device, ServicePoint
+
+
+class CallState(models.TextChoices):
+    """Where a call stands. The last three are its ends."""
+
+    ASKED = "asked"
+    CALLING = "calling"
+    PASSED = "passed"
+    FAILED = "failed"
+    GIVEN_UP = "given_up"
+    """The meter was taken away, or its hanging undone, while it was called."""
+
+
+UNFINISHED = (CallState.ASKED, CallState.CALLING)
+
+
+class Call(models.Model):
+    """One commissioning of a meter at its place: what it was asked, what it said, and what that means."""
+
+    id = models.BigIntegerField(primary_key=True)
+    device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="commissioning_calls")
+    service_point = models.ForeignKey(
+        ServicePoint, on_delete=models.PROTECT, related_name="commissioning_calls"
+    )
+    device_period_id = models.BigIntegerField()
+    """The meter's time at this place; a number, for an installation that was a mistake is undone after a call."""
+    state = models.CharField(max_length=16, choices=CallState, default=CallState.ASKED)
+    asked_at = models.DateTimeField()
+    actor = models.CharField(max_length=100)
+    relay_test = models.BooleanField(default=False)
+    """Whether the load switch is opened and closed."""
+    payment_mode = models.CharField(max_length=16, blank=True, default="")
+    """What the meter is set to; empty: it stays as it is until an agreement begins."""
+    commands = models.JSONField(default=dict)
+    """Keys of the commands, by the check that they are for."""
+    checks = models.JSONField(default=list)
+    """The checks with their outcome: `check`, `passed`, `found`, `says`."""
+    ended_at = models.DateTimeField(null=True)
+    operation_id = models.BigIntegerField(null=True)
+    """The operation that has put the meter into service."""
+
+    class Meta:
+        db_table = "commissioning_call"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["device_period_id"], condition=Q(ended_at=None), name="commissioning_one_call"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=UNFINISHED, ended_at=None)
+                | (~Q(state__in=UNFINISHED) & Q(ended_at__isnull=False)),
+                name="commissioning_ended_when_over",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["device_period_id"], name="commissioning_period"),
+            models.Index(fields=["id"], condition=Q(ended_at=None), name="commissioning_under_way"),
+        ]
+
+    def __str__(self) -> str:
+        return f"call {self.id}: {self.state}"

@@ -1,0 +1,72 @@
+"""The writing side of the commissioning: a call is begun by an operation of the registry, and led by the stage."""
+
+import secrets
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from urja.apps.commands import operations as commands
+from urja.apps.commands.models import Command
+from urja.apps.commissioning.checks import ALWAYS, Answer, Check, Outcome
+from urja.apps.commissioning.models import Call, CallState
+from urja.base.ids import new_correlation
+
+GOOD_FOR: Final = timedelta(hours=2)
+"""So long a meter is called: the fitter stands beside it."""
+
+
+def begin(call: Call, now: datetime, wall_ms: int) -> None:
+    """Give the commands of a call, all at once: the head end carries them out in one session, in this order."""
+    wanted = dict(ALWAYS)
+    if call.payment_mode:
+        wanted[Check.MODE] = ("set_payment_mode", {"mode": call.payment_mode})
+    if call.relay_test:
+        wanted[Check.SWITCH_OFF] = ("disconnect", {})
+    call.commands = {
+        check.value: _issue(call, kind, arguments, now, wall_ms)
+        for check, (kind, arguments) in wanted.items()
+    }
+    call.state = CallState.CALLING
+    call.save(update_fields=["commands", "state"])
+
+
+def switch_on(call: Call, now: datetime, wall_ms: int) -> None:
+    """Close the switch that the test has opened, or may have."""
+    call.commands[Check.SWITCH_ON.value] = _issue(call, "connect", {}, now, wall_ms)
+    call.save(update_fields=["commands"])
+
+
+def answers(call: Call) -> dict[Check, Answer] | None:
+    """What the meter has answered to everything that it was asked; none while something is under way."""
+    given = Command.objects.in_bulk(call.commands.values())
+    if any(not command.finished for command in given.values()):
+        return None
+    return {
+        Check(check): Answer(given[id_].state, given[id_].detail, given[id_].evidence)
+        for check, id_ in call.commands.items()
+    }
+
+
+def end(
+    call: Call, state: CallState, outcomes: list[Outcome], now: datetime, operation_id: int | None = None
+) -> None:
+    """Note how a call has ended."""
+    call.state, call.ended_at, call.operation_id = state, now, operation_id
+    call.checks = [
+        {"check": one.check.value, "passed": one.passed, "found": one.found, "says": one.says}
+        for one in outcomes
+    ]
+    call.save(update_fields=["state", "ended_at", "operation_id", "checks"])
+
+
+def _issue(call: Call, kind: str, arguments: dict[str, Any], now: datetime, wall_ms: int) -> int:
+    return commands.issue(
+        device_id=call.device_id,
+        service_point_id=call.service_point_id,
+        kind=kind,
+        arguments=arguments,
+        issued_at=now,
+        issued_wall_ms=wall_ms,
+        expires_at=now + GOOD_FOR,
+        reason="commissioning",
+        correlation=new_correlation(wall_ms, secrets.randbits(21)),
+    ).id

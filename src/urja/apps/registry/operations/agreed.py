@@ -1,0 +1,31 @@
+"""Which agreement holds at a connection, and what it asks of a meter."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from urja.apps.registry import configuring
+from urja.apps.registry.models import Agreement, Device, MeteringMode, ServicePoint
+from urja.apps.registry.operations import outside
+from urja.apps.registry.operations.doing import Doing
+
+
+def agreement_at(place: ServicePoint, at: datetime) -> Agreement | None:
+    """The agreement in force at a connection at an instant."""
+    found = Agreement.objects.filter(service_point=place, valid_from__lte=at).order_by("-valid_from").first()
+    return None if found is None or (found.valid_to is not None and found.valid_to <= at) else found
+
+
+def net_faults(device: Device, place: ServicePoint, metering_mode: str) -> Iterator[str]:
+    """Why a meter is no meter for a net-metered agreement."""
+    if metering_mode == MeteringMode.NET and device.forward_only:
+        yield (
+            f"meter {device} counts energy that flows back as energy drawn: the agreement at {place} is "
+            "net-metered and needs one that counts both ways"
+        )
+
+
+def tell_meter(doing: Doing, device_id: int, agreement: Agreement) -> None:
+    """Let a meter be what the terms of an agreement say now; the stage `configure` tells it."""
+    terms = agreement.terms_at(doing.recorded_at)
+    for item in configuring.OF_TERMS:
+        outside.desire(doing, device_id, item, configuring.wanted(terms, item))

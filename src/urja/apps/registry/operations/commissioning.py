@@ -1,0 +1,122 @@
+"""A meter that was hung up is called, and put into service once it has answered as it should.
+
+`Commission` asks for the call; the pipeline's stage `commission` leads it (`urja.apps.commissioning`) and, where every
+check has passed, does `RecordCommissioning`, from which on the meter is billed by. A call that has failed says which
+check and what to do; it is asked for again.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from urja.apps.commissioning.models import UNFINISHED, Call
+from urja.apps.registry import configuring
+from urja.apps.registry.models import Agreement, ConfigurationItem, DevicePeriod, PaymentMode
+from urja.apps.registry.operations.agreed import agreement_at, net_faults, tell_meter
+from urja.apps.registry.operations.doing import Doing, Operation, next_id
+from urja.apps.registry.operations.exchange import first_billed_at
+from urja.apps.supply.models import Hold
+from urja.base.ids import bucket_of
+
+
+class Commission(Operation, kw_only=True):
+    """Call a meter that was hung up: keys, identity, firmware, register, clock, payment mode, and its switch if asked."""
+
+    serial: str
+    relay_test: bool = False
+    """Open and close the load switch: only where nobody is supplied yet."""
+    payment_mode: str = ""
+    """`prepaid` or `postpaid`; left out, what the agreement says, where there is one."""
+
+    def faults(self, doing: Doing) -> Iterator[str]:
+        if self.payment_mode and self.payment_mode not in PaymentMode:
+            yield f"a meter is {' or '.join(mode.value for mode in PaymentMode)}, not {self.payment_mode!r}"
+        period = _hanging(self.serial)
+        if period is None:
+            yield f"meter {self.serial} hangs nowhere: install_meter first"
+            return
+        if period.commissioned_at is not None:
+            yield f"meter {self.serial} is in service since {period.commissioned_at.isoformat()}"
+        if Call.objects.filter(device_period_id=period.id, state__in=UNFINISHED).exists():
+            yield f"meter {self.serial} is being called: wait for its answer"
+        agreement = agreement_at(period.service_point, doing.recorded_at)
+        if agreement is not None:
+            yield from net_faults(
+                period.device, period.service_point, agreement.terms_at(doing.recorded_at).metering_mode
+            )
+        if self.relay_test:
+            yield from self._test_faults(period, agreement)
+
+    def _test_faults(self, period: DevicePeriod, agreement: Agreement | None) -> Iterator[str]:
+        if not period.device.load_switch:
+            yield f"meter {self.serial} has no load switch to be tested"
+        if agreement is not None:
+            yield f"somebody is supplied at {period.service_point}: their light is not put out for a test"
+        if Hold.objects.filter(service_point=period.service_point, released_at=None).exists():
+            yield f"{period.service_point} is held off: what is tested would be switched on"
+
+    def carry_out(self, doing: Doing) -> None:
+        period = _hanging(self.serial)
+        assert period is not None, "its absence is a fault"
+        agreement = agreement_at(period.service_point, doing.recorded_at)
+        agreed = "" if agreement is None else agreement.terms_at(doing.recorded_at).payment_mode
+        call = Call.objects.create(
+            id=next_id(bucket_of(period.service_point_id)),
+            device_id=period.device_id,
+            service_point_id=period.service_point_id,
+            device_period_id=period.id,
+            asked_at=doing.recorded_at,
+            actor=doing.actor,
+            relay_test=self.relay_test,
+            payment_mode=self.payment_mode or agreed,
+        )
+        doing.service_point_id = period.service_point_id
+        doing.outcome |= {"call_id": call.id, "device_period_id": period.id}
+
+
+class RecordCommissioning(Operation, kw_only=True):
+    """Put a meter into service that has passed every check of a call. The stage does this; nobody asks for it."""
+
+    call_id: int
+    passed_at: datetime
+    firmware: str
+    """As the meter tells it."""
+
+    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+        call = Call.objects.filter(id=self.call_id, state__in=UNFINISHED).first()
+        if call is None:
+            yield f"no call {self.call_id} is under way"
+            return
+        period = DevicePeriod.objects.filter(id=call.device_period_id, valid_to=None).first()
+        if period is None:
+            yield f"the meter of call {self.call_id} hangs there no more"
+        elif period.commissioned_at is not None:
+            yield f"the meter of call {self.call_id} is in service already"
+
+    def carry_out(self, doing: Doing) -> None:
+        call = Call.objects.get(id=self.call_id)
+        period = DevicePeriod.objects.select_related("device", "service_point").get(id=call.device_period_id)
+        doing.change(period, commissioned_at=first_billed_at(period, self.passed_at))
+        if period.device.firmware != self.firmware:
+            doing.change(period.device, firmware=self.firmware)
+        doing.reassess_from[period.service_point_id] = period.valid_from
+        if call.payment_mode:
+            configuring.found(
+                period.device_id,
+                ConfigurationItem.PAYMENT_MODE,
+                call.payment_mode,
+                at=self.passed_at,
+                actor=doing.actor,
+            )
+        agreement = agreement_at(period.service_point, doing.recorded_at)
+        if agreement is not None:
+            tell_meter(doing, period.device_id, agreement)
+        doing.service_point_id = period.service_point_id
+        doing.outcome |= {"device_period_id": period.id, "device_id": period.device_id}
+
+
+def _hanging(serial: str) -> DevicePeriod | None:
+    return (
+        DevicePeriod.objects.filter(device__serial=serial, valid_to=None)
+        .select_related("device", "service_point")
+        .first()
+    )

@@ -1,0 +1,98 @@
+"""The pipeline's stage `commission`: leads the calls of meters that were hung up, and puts into service who has passed.
+
+A call is a handful of commands (`urja.apps.commissioning`). A switch that was opened for a test is closed again
+whatever became of the opening; only then is judged. Each step is one transaction: killed in between, the next run
+finds the call as it was.
+"""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+from django.db import transaction
+
+from urja.apps.commissioning import operations, queries
+from urja.apps.commissioning.checks import Check, Expected, Outcome, judge
+from urja.apps.commissioning.models import UNFINISHED, Call, CallState
+from urja.apps.registry.errors import Refused
+from urja.apps.registry.models import DevicePeriod
+from urja.apps.registry.operations import perform
+from urja.apps.registry.operations.commissioning import RecordCommissioning
+from urja.apps.registry.operations.reads import nearest
+
+log = structlog.get_logger()
+
+ACTOR: Final = "commission"
+_SLACK: Final = timedelta(hours=1)
+
+
+def run_once(now: datetime, wall_ms: int) -> int:
+    """Lead every call on that can be; how many steps that were. A second run at the same time makes none."""
+    return sum(_lead(call_id, now, wall_ms) for call_id in queries.under_way().values_list("id", flat=True))
+
+
+def _lead(call_id: int, now: datetime, wall_ms: int) -> bool:
+    """One step of a call, if one is due."""
+    with transaction.atomic():
+        call = (
+            Call.objects.select_for_update(of=("self",), skip_locked=True)
+            .select_related("device", "service_point")
+            .filter(id=call_id, state__in=UNFINISHED)
+            .first()
+        )
+        if call is None:
+            return False
+        period = DevicePeriod.objects.filter(id=call.device_period_id, valid_to=None).first()
+        if period is None:
+            operations.end(call, CallState.GIVEN_UP, [], now)
+        elif call.state == CallState.ASKED:
+            operations.begin(call, now, wall_ms)
+        else:
+            return _hear(call, period, now, wall_ms)
+        return True
+
+
+def _hear(call: Call, period: DevicePeriod, now: datetime, wall_ms: int) -> bool:
+    answers = operations.answers(call)
+    if answers is None:
+        return False
+    if call.relay_test and Check.SWITCH_ON not in answers:
+        operations.switch_on(call, now, wall_ms)
+        return True
+    outcomes = judge(answers, _expected(call, period, now))
+    if all(one.passed for one in outcomes):
+        _pass(call, outcomes, now)
+    else:
+        operations.end(call, CallState.FAILED, outcomes, now)
+        log.warning(
+            "commissioning failed",
+            meter=call.device.serial,
+            checks={one.check.value: one.says for one in outcomes if not one.passed},
+        )
+    return True
+
+
+def _pass(call: Call, outcomes: list[Outcome], now: datetime) -> None:
+    firmware = next(one.found for one in outcomes if one.check is Check.FIRMWARE)
+    operation = RecordCommissioning(call_id=call.id, passed_at=now, firmware=firmware)
+    try:
+        entry = perform(operation, recorded_at=now, actor=ACTOR, idempotency_key=f"commissioning:{call.id}")
+    except Refused as refused:
+        # Somebody has changed the registry meanwhile: it says what stands against it, and is asked for again.
+        says = "; ".join(refused.faults)
+        outcomes = [*outcomes, Outcome(Check.REGISTRY, passed=False, found=call.device.serial, says=says)]
+        operations.end(call, CallState.FAILED, outcomes, now)
+        return
+    operations.end(call, CallState.PASSED, outcomes, now, entry.id)
+    log.info("meter put into service", meter=call.device.serial, place=call.service_point.consumer_number)
+
+
+def _expected(call: Call, period: DevicePeriod, now: datetime) -> Expected:
+    hung = nearest(call.service_point_id, call.device_id, period.valid_from + timedelta.resolution)[0]
+    hours = (now - period.valid_from + _SLACK) / timedelta(hours=1)
+    return Expected(
+        serial=call.device.serial,
+        firmware=call.device.firmware,
+        register_wh=hung.import_wh if hung is not None else 0,
+        most_wh=int(call.device.max_power_w * hours),
+    )

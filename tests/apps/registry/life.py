@@ -1,0 +1,117 @@
+"""A connection's life in tests: stock, a premise without anything, and the steps up to somebody's light."""
+
+from datetime import timedelta
+
+from tests.apps.street import START
+
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+
+def stock(number, **changes):
+    """A meter in the store."""
+    from urja.apps.registry.models import Device
+    from urja.apps.registry.operations.doing import next_id
+
+    values = {
+        "id": next_id(7),
+        "serial": f"URJ{number:08}",
+        "system_title": b"URJ" + number.to_bytes(5, "big"),
+        "device_type": "urja-d1",
+        "wrapped_guek": bytes(24),
+        "wrapped_gak": bytes(24),
+        "stock": "tested",
+        "interval_s": 1800,
+        "max_power_w": 14_400,
+        "recorded_at": START,
+        "actor": "test",
+    }
+    return Device.objects.create(**(values | changes))
+
+
+def do(operation, at=START, actor="clerk"):
+    from urja.apps.registry.operations import perform
+
+    return perform(operation, recorded_at=at, actor=actor)
+
+
+def connect(number="C-1", at=START, **more):
+    from urja.apps.registry.operations import NewConnection
+
+    values = {"consumer_number": number, "connected_at": at, "premise_name": "Neem House"}
+    return do(NewConnection(**(values | more)), at)
+
+
+def hang(number=1, at=START + HOUR, *, place="C-1", register_wh=100, **more):
+    from urja.apps.registry.operations import InstallMeter
+
+    return do(
+        InstallMeter(
+            consumer_number=place,
+            serial=f"URJ{number:08}",
+            installed_at=at,
+            register_wh=register_wh,
+            **more,
+        ),
+        at,
+    )
+
+
+def call(number=1, at=START + 2 * HOUR, **more):
+    from urja.apps.registry.operations import Commission
+
+    return do(Commission(serial=f"URJ{number:08}", **more), at).outcome["call_id"]
+
+
+def read(value, unit=None):
+    """What `read_object` brings."""
+    return {"value": value, "scaled": str(value) if unit else None, "unit": unit}
+
+
+def text(value):
+    return read(f"h:{value.encode().hex()}")
+
+
+def answer(at, *, serial="URJ00000001", register_wh=100, **ends):
+    """The head end's word on every command that is under way; `ends` says otherwise: kind or object -> (state, detail)."""
+    from urja.apps.commands import operations
+    from urja.apps.commands.models import UNFINISHED, Command
+    from urja.stream.orders import Progress
+
+    said = {
+        "0.0.96.1.0.255": text(serial),
+        "1.0.0.2.0.255": text("URJA-1.0"),
+        "1.0.1.8.0.255": read(register_wh, "Wh"),
+        "set_clock": {"was_off_s": -7},
+        "set_payment_mode": {"mode": "prepaid"},
+        "set_load_limit": {},
+        "disconnect": {"control_state": "disconnected"},
+        "connect": {"control_state": "connected"},
+    }
+    under_way = Command.objects.filter(state__in=UNFINISHED).order_by("device_id", "sequence")
+    for command in under_way:
+        what = command.arguments.get("obis", command.kind)
+        state, detail = ends.get(what, ends.get(command.kind, ("confirmed", "")))
+        progress = Progress(
+            command_id=command.id,
+            device_id=command.device_id,
+            sequence=command.sequence,
+            state=state,
+            at=at,
+            wall_ms=1,
+            evidence=said[what] if state == "confirmed" else {},
+            detail=detail,
+        )
+        operations.record_progress([progress])
+    return len(under_way)
+
+
+def commissioned(number=1, at=START + 2 * HOUR, **more):
+    """Called, answered, in service."""
+    from urja.apps.commissioning.models import Call
+    from urja.pipeline import commission
+
+    call_id = call(number, at, **more)
+    while commission.run_once(at, 1):
+        answer(at, serial=f"URJ{number:08}")
+    return Call.objects.get(id=call_id)

@@ -1,0 +1,63 @@
+"""What a call asks is asked of the simulated meter over real sockets, and its answers mean what the checks take them for."""
+
+import pytest
+from tests.headend.ordering import Desk, House
+from tests.headend.pushing import free_port
+
+from urja.apps.commissioning.checks import ALWAYS, Answer, Check, Expected, judge
+
+
+@pytest.fixture
+async def house(stepped_clock, pipeline) -> House:
+    house = House(stepped_clock, port=free_port())
+    await pipeline.put_device(house.entry())
+    return house
+
+
+async def called(house, desk, start_headend, **more):
+    """The answers of a meter to everything that a call asks, by check."""
+    wanted = ALWAYS | {
+        Check.SWITCH_OFF: ("disconnect", {}),
+        Check.MODE: ("set_payment_mode", {"mode": "prepaid"}),
+    }
+    orders = {
+        check: house.order(kind, arguments=arguments, **more) for check, (kind, arguments) in wanted.items()
+    }
+    async with start_headend(), house.listening():
+        for order in orders.values():
+            await desk.send(order)
+        ends = {check: (await desk.end_of(order))[0] for check, order in orders.items()}
+    return {check: Answer(end.state, end.detail, end.evidence) for check, end in ends.items()}
+
+
+def expected(house, **changes):
+    values = {"serial": house.identity.serial, "firmware": "", "register_wh": 5000, "most_wh": 100_000}
+    return Expected(**(values | changes))
+
+
+async def test_a_healthy_meter_passes(start_headend, pipeline, house):
+    answers = await called(house, Desk(pipeline), start_headend)
+    outcomes = judge(answers, expected(house))
+    assert {one.check.value: one.says for one in outcomes if not one.passed} == {}
+    found = {one.check.value: one.found for one in outcomes}
+    assert (found["identity"], found["firmware"]) == (house.identity.serial, "URJA-1.0")
+    assert (found["mode"], found["switch_off"]) == ("prepaid", "disconnected")
+    assert next(iter(found)) == "keys"
+
+
+async def test_another_meter_on_the_wall_is_seen(start_headend, pipeline, house):
+    answers = await called(house, Desk(pipeline), start_headend)
+    failed = {
+        one.check.value
+        for one in judge(answers, expected(house, serial="OTHER", register_wh=9_999_999))
+        if not one.passed
+    }
+    assert failed == {"identity", "register"}
+
+
+async def test_other_keys_are_told_from_silence(start_headend, pipeline, house):
+    house.pretend(guek=bytes(16).hex(), gak=bytes(16).hex())
+    answers = await called(house, Desk(pipeline), start_headend)
+    (keys, *_) = [one for one in judge(answers, expected(house)) if not one.passed]
+    assert keys.check is Check.KEYS
+    assert "load the manufacturer's key file again" in keys.says

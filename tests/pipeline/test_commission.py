@@ -1,0 +1,255 @@
+"""A meter that was hung up is called: it passes and is in service, or somebody is told which check and what to do."""
+
+import pytest
+from tests.apps.registry.life import HOUR, answer, call, commissioned, connect, do, hang, stock
+from tests.apps.street import START, adopt
+
+NOW = START + 2 * HOUR
+
+
+@pytest.fixture
+def hung(database):
+    """A meter at a new connection, where nobody is supplied yet."""
+    connect()
+    meter = stock(1)
+    hang(1)
+    return meter
+
+
+def run(now=NOW):
+    from urja.pipeline import commission
+
+    return commission.run_once(now, 1)
+
+
+def calls():
+    from urja.apps.commissioning.models import Call
+
+    return list(Call.objects.order_by("id"))
+
+
+def period():
+    from urja.apps.registry.models import DevicePeriod
+
+    return DevicePeriod.objects.get(valid_to=None)
+
+
+def commands():
+    from urja.apps.commands.models import Command
+
+    return list(Command.objects.order_by("sequence").values_list("kind", flat=True))
+
+
+def failed(call):
+    return {check["check"]: check["says"] for check in call.checks if not check["passed"]}
+
+
+def refused(says, at=NOW, number=1, **more):
+    from urja.apps.registry.errors import Refused
+
+    with pytest.raises(Refused, match=says):
+        call(number, at, **more)
+
+
+def test_a_meter_that_answers_as_it_should_is_in_service(hung):
+    from urja.apps.commissioning import queries
+    from urja.apps.registry.models import AuditEntry
+
+    assert [waiting.device_id for waiting in queries.waiting()] == [hung.id]
+    call()
+    assert (run(), run()) == (1, 0)
+    assert commands() == ["read_object", "read_object", "read_object", "set_clock"]
+    answer(NOW + HOUR, register_wh=130)
+    assert (run(NOW + HOUR), run(NOW + HOUR)) == (1, 0)
+    (one,) = calls()
+    assert (one.state, one.ended_at) == ("passed", NOW + HOUR)
+    assert {check["check"]: check["found"] for check in one.checks} == {
+        "keys": "both sides have proved their keys",
+        "identity": "URJ00000001",
+        "firmware": "URJA-1.0",
+        "register": "130 Wh",
+        "clock": "was off by -7 s, and is set",
+    }
+    assert period().commissioned_at == NOW + HOUR
+    hung.refresh_from_db()
+    assert hung.firmware == "URJA-1.0"
+    entry = AuditEntry.objects.get(id=one.operation_id)
+    assert (entry.kind, entry.actor) == ("record_commissioning", "commission")
+    assert not queries.waiting()
+
+
+def test_the_switch_is_tested_where_nobody_is_supplied_and_closed_whatever_comes(hung):
+    call(relay_test=True, payment_mode="prepaid")
+    run()
+    assert commands()[-2:] == ["set_payment_mode", "disconnect"]
+    answer(NOW, disconnect=("failed", "not obeyed: the meter is connected"))
+    assert run() == 1
+    assert commands()[-1] == "connect"
+    answer(NOW)
+    run()
+    (one,) = calls()
+    assert one.state == "failed"
+    assert failed(one) == {
+        "switch_off": "opening the load switch came to nothing (not obeyed: the meter is connected): "
+        "mend that, then commission it again"
+    }
+    assert period().commissioned_at is None
+    assert commissioned(1, NOW + HOUR, relay_test=True).state == "passed"
+
+
+@pytest.mark.parametrize(
+    ("said", "check", "says"),
+    [
+        (
+            {"serial": "URJ00000002"},
+            "identity",
+            "calls itself URJ00000002, not URJ00000001: undo the installation",
+        ),
+        ({"register_wh": 99}, "register", "shows 99 Wh, and 100 Wh were read"),
+        ({"register_wh": 90_000}, "register", "shows 90000 Wh"),
+        ({"set_clock": ("failed", "not obeyed: the clock shows 2012")}, "clock", "the clock shows 2012"),
+        ({"read_object": ("expired", "")}, "identity", "was not reached: see to antenna, SIM and address"),
+        ({"read_object": ("failed", "wrong key: of ours")}, "keys", "load the manufacturer's key file again"),
+    ],
+)
+def test_a_check_that_fails_says_what_to_do(hung, said, check, says):
+    call()
+    run()
+    answer(NOW, **said)
+    run()
+    (one,) = calls()
+    assert one.state == "failed"
+    assert says in failed(one)[check]
+    assert period().commissioned_at is None
+    # Mended, it is called again.
+    assert commissioned(1, NOW + HOUR).state == "passed"
+
+
+def test_another_firmware_than_was_delivered(database):
+    connect()
+    stock(1, firmware="URJA-0.9")
+    hang(1)
+    one = commissioned()
+    assert "delivered with firmware URJA-0.9" in failed(one)["firmware"]
+
+
+def test_what_is_not_to_be_called(hung):
+    refused("meter URJ00000009 hangs nowhere", number=9)
+    refused("a meter is prepaid or postpaid, not 'free'", payment_mode="free")
+    call()
+    refused("is being called: wait")
+    run()
+    answer(NOW)
+    run()
+    refused("is in service since")
+    adopt(2)
+    refused("is in service since", number=2)
+
+
+def test_nobodys_light_is_put_out_for_a_test(hung):
+    from tests.apps.street import by_hand
+
+    from urja.apps.registry.models import DevicePeriod
+    from urja.apps.supply.models import Hold
+
+    home = adopt(2)
+    with by_hand():
+        DevicePeriod.objects.filter(device_id=home.device_id).update(commissioned_at=None)
+    refused("their light is not put out", number=2, relay_test=True)
+    Hold.objects.create(
+        service_point_id=period_of(1).service_point_id, reason="safety", placed_at=START, placed_by="x"
+    )
+    refused("is held off", relay_test=True)
+
+
+def period_of(number):
+    from urja.apps.registry.models import DevicePeriod
+
+    return DevicePeriod.objects.get(device__serial=f"URJ{number:08}", valid_to=None)
+
+
+def test_a_meter_without_a_switch_is_not_tested(database):
+    connect()
+    stock(1, load_switch=False)
+    hang(1)
+    refused("has no load switch to be tested", relay_test=True)
+
+
+def test_a_net_metered_agreement_wants_a_meter_that_counts_both_ways(database):
+    from tests.apps.street import by_hand
+
+    from urja.apps.registry.models import AgreementTerms, Device, DevicePeriod
+
+    adopt(1)
+    with by_hand():
+        DevicePeriod.objects.update(commissioned_at=None)
+        AgreementTerms.objects.update(metering_mode="net")
+        Device.objects.update(forward_only=True)
+    refused("is net-metered and needs one that counts both ways")
+
+
+def test_a_meter_that_is_taken_away_meanwhile_is_given_up(hung):
+    from urja.apps.registry.operations import RemoveMeter
+
+    call()
+    run()
+    do(RemoveMeter(serial="URJ00000001", removed_at=NOW), NOW)
+    assert (run(), [one.state for one in calls()]) == (1, ["given_up"])
+
+
+def test_a_wrong_installation_is_undone_after_a_failed_call_and_not_in_service(hung):
+    from urja.apps.registry.errors import Refused
+    from urja.apps.registry.models import AuditEntry
+    from urja.apps.registry.operations import Undo
+
+    call()
+    run()
+    answer(NOW, serial="URJ00000002")
+    run()
+    installation = AuditEntry.objects.get(kind="install_meter")
+    do(Undo(entry_id=installation.id, reason="another meter hangs there"), NOW)
+    hang(1, NOW)
+    assert commissioned(1, NOW + HOUR).state == "passed"
+    with pytest.raises(Refused, match=r"\(record_commissioning\) came after"):
+        do(Undo(entry_id=AuditEntry.objects.filter(kind="install_meter").last().id, reason="x"), NOW)
+
+
+@pytest.mark.parametrize("step", ["_issue", "end"])
+def test_killed_within_a_step_it_goes_on(hung, monkeypatch, step):
+    from urja.apps.commands.models import Command
+    from urja.apps.commissioning import operations
+
+    class Killed(BaseException):
+        """As a signal would."""
+
+    def die(*_):
+        raise Killed
+
+    call()
+    with monkeypatch.context() as patched:
+        patched.setattr(operations, step, die)
+        if step == "end":
+            run()
+            answer(NOW)
+        with pytest.raises(Killed):
+            run()
+    assert period().commissioned_at is None
+    while run():
+        answer(NOW)
+    assert [one.state for one in calls()] == ["passed"]
+    assert period().commissioned_at == NOW
+    assert Command.objects.count() == 4
+
+
+def test_its_rights_suffice(database, hung):
+    from django.db import connections
+
+    settings = connections["default"].settings_dict
+    owner = settings["USER"]
+    connections.close_all()
+    try:
+        settings["USER"] = "urja_pipeline"
+        assert commissioned(relay_test=True, payment_mode="prepaid").state == "passed"
+    finally:
+        connections.close_all()
+        settings["USER"] = owner

@@ -1,8 +1,8 @@
 """A field of a kind of file, and what a kind has to say for itself."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from urja.apps.registry.loading.forms import Form
 
@@ -61,6 +61,10 @@ class Kind:
         """Make and change what the rows from `low` to before `high` say."""
         raise NotImplementedError
 
+    def steps(self) -> Sequence["Step"]:
+        """What writes the rows, one after the other, each for all rows before the next."""
+        return (self.write,)
+
     def field(self, name: str) -> Field:
         return next(one for one in self.fields if one.name == name)
 
@@ -70,4 +74,4 @@ class Kind:
             yield [row.get(name, "") for name in names]
 
 
-Row = Mapping[str, Any]
+Step = Callable[["Load", int, int], None]

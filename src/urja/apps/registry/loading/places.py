@@ -78,7 +78,7 @@ def check_parents(load: Load) -> None:
             "'the premise is part of ' || coalesce(u.name, 'nothing')",
             "a premise is moved in a file of premises; otherwise mend the row",
             f"{_FOUND} JOIN registry_premise p ON p.id = f.premise_id LEFT JOIN registry_premise u ON u.id = p.parent_id "
-            "LEFT JOIN load_parent h USING (n) WHERE p.parent_id IS DISTINCT FROM h.parent_id",
+            "LEFT JOIN load_parent h USING (n) WHERE r.society IS NOT NULL AND p.parent_id IS DISTINCT FROM h.parent_id",
         )
 
 
@@ -124,15 +124,8 @@ _NODES: Final = (
 )
 
 
-def check_nodes(load: Load) -> None:
-    """Codes are known; a connection that hangs somewhere is hung anew by a file of placements, with a day."""
-    load.fault(
-        "licensee",
-        "'there is no licensee of this code'",
-        "mend the code",
-        "load_row r WHERE r.licensee IS NOT NULL AND NOT EXISTS "
-        "(SELECT FROM registry_licensee l WHERE l.code = r.licensee)",
-    )
+def check_codes(load: Load) -> None:
+    """The nodes that rows name are known, a pole is the transformer's, and a phase is something's."""
     for name, _, level in _NODES:
         load.fault(
             name,
@@ -156,42 +149,48 @@ def check_nodes(load: Load) -> None:
         "name the transformer or the pole, or leave it empty",
         "load_row r WHERE r.phase IS NOT NULL AND r.transformer IS NULL AND r.pole IS NULL",
     )
+
+
+def check_nodes(load: Load) -> None:
+    """Codes are known; a connection that hangs somewhere is hung anew by a file of placements, with a day."""
+    load.fault(
+        "licensee",
+        "'there is no licensee of this code'",
+        "mend the code",
+        "load_row r WHERE r.licensee IS NOT NULL AND NOT EXISTS "
+        "(SELECT FROM registry_licensee l WHERE l.code = r.licensee)",
+    )
+    check_codes(load)
     hangs = (
         f"{_FOUND} JOIN registry_placement p ON p.service_point_id = f.service_point_id AND p.valid_to IS NULL "
         "JOIN registry_node d ON d.id = p.node_id"
     )
     moved = "hang it elsewhere with a file of placements, which says since when"
-    if load.covers("section"):
-        load.fault(
-            "section",
-            "'it belongs to section ' || d.code",
-            moved,
-            f"{hangs} WHERE p.tree = 'administration' AND d.code IS DISTINCT FROM r.section",
-        )
-    if load.covers("transformer") and not load.covers("pole"):
-        load.fault(
-            "transformer",
-            "'it hangs on ' || d.level || ' ' || d.code",
-            moved,
-            f"{hangs} LEFT JOIN registry_fed_by b ON b.service_point_id = f.service_point_id "
-            "WHERE p.tree = 'grid' AND b.transformer IS DISTINCT FROM r.transformer",
-        )
-    if load.covers("pole"):
-        load.fault(
-            "pole",
-            "'it hangs on ' || d.level || ' ' || d.code",
-            moved,
-            f"{hangs} WHERE p.tree = 'grid' AND "
-            "(d.level, d.code) IS DISTINCT FROM CASE WHEN r.pole IS NULL THEN ROW('transformer'::varchar, "
-            "r.transformer::varchar) ELSE ROW('pole'::varchar, r.pole::varchar) END",
-        )
-    if load.covers("phase"):
-        load.fault(
-            "phase",
-            "'it hangs on phase ' || CASE p.phase WHEN '' THEN '(unknown)' ELSE p.phase END",
-            moved,
-            f"{hangs} WHERE p.tree = 'grid' AND p.phase <> coalesce(r.phase, '')",
-        )
+    load.fault(
+        "section",
+        "'it belongs to section ' || d.code",
+        moved,
+        f"{hangs} WHERE p.tree = 'administration' AND d.code <> r.section",
+    )
+    load.fault(
+        "transformer",
+        "'it hangs on ' || d.level || ' ' || d.code",
+        moved,
+        f"{hangs} LEFT JOIN registry_fed_by b ON b.service_point_id = f.service_point_id "
+        "WHERE p.tree = 'grid' AND r.transformer IS NOT NULL AND b.transformer IS DISTINCT FROM r.transformer",
+    )
+    load.fault(
+        "pole",
+        "'it hangs on ' || d.level || ' ' || d.code",
+        moved,
+        f"{hangs} WHERE p.tree = 'grid' AND r.pole IS NOT NULL AND (d.level <> 'pole' OR d.code <> r.pole)",
+    )
+    load.fault(
+        "phase",
+        "'it hangs on phase ' || CASE p.phase WHEN '' THEN '(unknown)' ELSE p.phase END",
+        moved,
+        f"{hangs} WHERE p.tree = 'grid' AND p.phase <> r.phase",
+    )
 
 
 def make_parents(load: Load) -> None:

@@ -120,9 +120,10 @@ def _load(order: Order, doing: Load, report: Report) -> None:
         staging.drop_faulty(doing)
     kind.plan(doing)
     _audit(doing, report)
-    for low, high in _stretches(doing):
-        kind.write(doing, low, high)
-        order.told(f"written up to row {high - 1}")
+    for step in kind.steps():
+        for low, high in _stretches(doing):
+            step(doing, low, high)
+            order.told(f"written up to row {high - 1}")
     staging.end(doing)
     report.counts = doing.counts
     report.written = bool(doing.counts)

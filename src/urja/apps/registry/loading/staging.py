@@ -87,15 +87,17 @@ class Load:
 
     def made(self, table: str, statement: str, **more: Any) -> None:
         """A statement that makes rows of a table."""
-        self._count(f"{table}: new", self.run(statement, **more))
+        self.count([(f"{table}: new", self.run(statement, **more))])
 
     def changed(self, table: str, statement: str, **more: Any) -> None:
         """A statement that changes rows of a table."""
-        self._count(f"{table}: changed", self.run(statement, **more))
+        self.count([(f"{table}: changed", self.run(statement, **more))])
 
-    def _count(self, what: str, rows: int) -> None:
-        if rows:
-            self.counts[what] = self.counts.get(what, 0) + rows
+    def count(self, touched: Iterable[tuple[str, int]]) -> None:
+        """Remember how many rows were made or changed."""
+        for what, rows in touched:
+            if rows:
+                self.counts[what] = self.counts.get(what, 0) + rows
 
     def fault(self, name: str, sentence: str, remedy: str, found: str, **more: Any) -> None:
         """Faults of one field: `found` is what comes after SELECT … FROM, with the rows as `r`.
@@ -115,19 +117,20 @@ class Load:
         return frozenset(one.name for one in self.map.kind.fields if isinstance(one.form, Key))
 
     def update(self, table: str, columns: Mapping[str, str], rows: str, key: str, **more: Any) -> None:
-        """Change what the map covers: `columns` says which field is which column, `rows` where they are found as `r`
-        and `f`, `key` which row of the table each means.
+        """Change what the map covers and a row says: `columns` tells which field is which column, `rows` where they are
+        found as `r` and `f`, `key` which row of the table each means. An empty cell says nothing of what is there.
         """
         covered = {name: column for name, column in columns.items() if self.covers(name)}
         if not covered:
             return
-        values = ", ".join(f"{self.value(name)} AS {column}" for name, column in covered.items())
+        said = [f"coalesce(v.{column}, t.{column})" for column in covered.values()]
         self.changed(
             table,
-            f"UPDATE {table} t SET {', '.join(f'{column} = v.{column}' for column in covered.values())} "
-            f"FROM (SELECT DISTINCT ON ({key}) {key} AS key, {values} FROM {rows}) v "
-            f"WHERE t.id = v.key AND ({_listed('t', covered.values())}) IS DISTINCT FROM "
-            f"({_listed('v', covered.values())})",
+            f"UPDATE {table} t SET {', '.join(map(' = '.join, zip(covered.values(), said, strict=True)))} "
+            f"FROM (SELECT DISTINCT ON ({key}) {key} AS key, "
+            f"{', '.join(f'r.{name} AS {column}' for name, column in covered.items())} FROM {rows}) v "
+            f"WHERE t.id = v.key AND ROW({', '.join(f't.{column}' for column in covered.values())}) "
+            f"IS DISTINCT FROM ROW({', '.join(said)})",
             **more,
         )
 
@@ -135,12 +138,7 @@ class Load:
         """Each covered field, and the condition under which its row says another thing than `table`."""
         for name, column in columns.items():
             if self.covers(name):
-                yield name, f"{self.value(name)} IS DISTINCT FROM {table}.{column}"
-
-
-def _listed(table: str, columns: Iterable[str]) -> str:
-    # One column alone would not be a row.
-    return "ROW(" + ", ".join(f"{table}.{column}" for column in columns) + ")"
+                yield name, f"r.{name} IS DISTINCT FROM {table}.{column} AND r.{name} IS NOT NULL"
 
 
 def begin(load: Load) -> None:

@@ -10,7 +10,6 @@ from urja.apps.registry.loading.forms import Choice, Code, Degrees, Instant, Pho
 from urja.apps.registry.loading.staging import Load, twice
 
 _PREMISE = {
-    "premise_code": "code",
     "premise_kind": "kind",
     "premise_name": "name",
     "address": "address",
@@ -184,7 +183,7 @@ class Consumers(Kind):
                     name,
                     f"'the connection is there, with ' || f.{name}",
                     "a connection stays what it is: give the other one a number of its own",
-                    f"{_FOUND} WHERE f.service_point_id IS NOT NULL AND f.{name} <> {load.value(name)}",
+                    f"{_FOUND} WHERE f.service_point_id IS NOT NULL AND f.{name} <> r.{name}",
                 )
         load.fault(
             "person_name",
@@ -198,13 +197,6 @@ class Consumers(Kind):
                 "'an agreement holds since ' || (a.valid_from AT TIME ZONE %(zone)s)::date",
                 "a change of consumer is done by the operations move_out and move_in; otherwise mend the day",
                 f"{_FOUND} JOIN registry_agreement a ON a.id = f.agreement_id WHERE a.valid_from <> r.since",
-            )
-        if load.covers("person_name"):
-            load.fault(
-                "person_name",
-                "'somebody has the connection'",
-                "who leaves is said by the operation move_out, not by an empty cell",
-                f"{_FOUND} WHERE f.agreement_id IS NOT NULL AND r.person_name IS NULL",
             )
         current = (
             "JOIN LATERAL (SELECT * FROM registry_agreement_terms WHERE agreement_id = f.agreement_id "
@@ -305,7 +297,7 @@ class Consumers(Kind):
 
     def _update(self, load: Load, span: dict[str, int]) -> None:
         rows = f"{_FOUND} WHERE r.n >= %(low)s AND r.n < %(high)s AND f.premise_id IS NOT NULL"
-        load.update("registry_premise", _PREMISE, rows, "f.premise_id", **span)
+        load.update("registry_premise", _PREMISE | {"premise_code": "code"}, rows, "f.premise_id", **span)
         if load.covers("licensee"):
             load.changed(
                 "registry_service_point",

@@ -1,0 +1,307 @@
+"""Networks, premises, placements, meters and balances by the file."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from tests.apps.registry.loading.filing import KEYS, example, read, some_map
+
+MIDNIGHT = datetime(2026, 2, 28, 18, 30, tzinfo=UTC)
+KINDS = ("premises", "networks", "consumers", "placements", "devices", "balances")
+
+
+@pytest.fixture
+def loaded(load):
+    """All examples, one on the other."""
+    for kind in KINDS:
+        report = load(kind, example(kind))
+        assert (report.faulty, report.written) == (0, True), report.first
+    return load
+
+
+def told(report):
+    return [(one.n, one.field, one.sentence) for one in report.first]
+
+
+def test_all_examples_load_one_on_the_other_and_once(loaded):
+    from urja.apps.registry.models import AuditEntry
+
+    for kind in KINDS:
+        again = loaded(kind, example(kind))
+        assert (again.faulty, again.counts) == (0, {}), (kind, again.first)
+    assert AuditEntry.objects.filter(kind="import").count() == len(KINDS)
+
+
+def test_networks_hang_on_each_other_whatever_the_order_of_their_rows(load):
+    from urja.apps.registry.models import Node, NodePeriod
+
+    load("networks", list(reversed(example("networks"))))
+    hangs = {p.node.code: p.parent.code for p in NodePeriod.objects.select_related("node", "parent")}
+    assert hangs == {"S1": "Z1", "F1": "SS1", "T1": "F1", "T1/7": "T1"}
+    transformer = Node.objects.get(code="T1")
+    assert (transformer.tree, transformer.rating_va, float(transformer.latitude)) == (
+        "grid",
+        100_000,
+        26.8467,
+    )
+
+
+def test_a_transformer_on_another_feeder_is_dated(loaded):
+    from urja.apps.registry.models import NodePeriod
+
+    moved = {"level": "transformer", "code": "T1", "parent": "F2"}
+    feeder = {"level": "feeder", "code": "F2", "parent": "SS1"}
+    assert loaded("networks", [feeder, moved | {"since": "2026-03-02"}]).faulty == 1, (
+        "it hangs there since a later instant"
+    )
+    loaded.clock.advance(timedelta(days=3))
+    loaded("networks", [feeder, moved | {"since": "2026-03-04"}])
+    assert [(p.parent.code, p.valid_to is None) for p in NodePeriod.objects.filter(node__code="T1").order_by("valid_from")] == [
+        ("F1", False), ("F2", True),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("row", "field", "sentence"),
+    [
+        ({"level": "feeder", "code": "F9", "parent": "S1", "parent_level": "section"}, "parent",
+         "a feeder hangs on one of a level above its own, in its own tree"),
+        ({"level": "zone", "code": "Z9", "parent": "Z1"}, "parent", "a zone hangs on one of a level above its own, in its own tree"),
+        ({"level": "feeder", "code": "F9", "parent": "SS9"}, "parent", "there is no substation of this code without a fault"),
+        ({"level": "feeder", "code": "F9", "rating_va": "5"}, "rating_va", "only a transformer has a rating"),
+        ({"level": "feeder", "code": "F9", "licensee": "L"}, "licensee", "there is no licensee of this code"),
+    ],
+)  # fmt: skip
+def test_what_a_network_cannot_be(loaded, row, field, sentence):
+    assert (2, field, sentence) in told(loaded("networks", [row]))
+
+
+def test_an_empty_cell_says_nothing_of_what_is_there(loaded):
+    rows = [{"level": "feeder", "code": "F1", "parent": "", "name": "", "latitude": ""}]
+    assert loaded("networks", rows).counts == {}
+
+
+def test_a_row_below_a_faulty_one_is_left_out_too(load):
+    from urja.apps.registry.models import Node
+
+    rows = [
+        {"level": "substation", "code": "SS1", "latitude": "north"},
+        {"level": "feeder", "code": "F1", "parent": "SS1"},
+        {"level": "transformer", "code": "T1", "parent": "F1"},
+        {"level": "substation", "code": "SS2"},
+    ]
+    report = load("networks", rows, good_rows=True)
+    assert (report.faulty, list(Node.objects.values_list("code", flat=True))) == (3, ["SS2"])
+
+
+def test_premises_lie_in_each_other_in_one_bucket(load):
+    from urja.apps.registry.models import Premise
+
+    load("premises", list(reversed(example("premises"))))
+    flat = Premise.objects.get(code="GA-A-101")
+    assert (flat.parent.code, flat.parent.parent.code, flat.parent.parent.kind) == ("GA-A", "GA", "society")
+    assert flat.bucket == flat.parent.bucket == flat.parent.parent.bucket
+    load("consumers", [{"consumer_number": "1", "premise_code": "GA-A-101"}])
+    assert flat.service_points.get().consumer_number == "1"
+
+
+def test_premises_that_would_lie_in_themselves(loaded):
+    rows = [
+        {"code": "A", "parent": "B"},
+        {"code": "B", "parent": "A"},
+        {"code": "C", "parent": "C"},
+        {"code": "GA", "parent": "GA-A"},
+    ]
+    assert {(n, sentence) for n, _, sentence in told(loaded("premises", rows))} == {
+        (2, "it is part of itself, or lies more than 6 deep"),
+        (3, "it is part of itself, or lies more than 6 deep"),
+        (4, "it is part of itself, or lies more than 6 deep"),
+        (5, "what it would be part of is part of it"),
+    }
+
+
+def test_a_connection_is_hung_elsewhere_since_a_day(loaded):
+    from urja.apps.registry.models import Placement
+    from urja.apps.registry.queries import transformers_of
+
+    loaded("networks", [{"level": "transformer", "code": "T2", "parent": "F1"}])
+    loaded.clock.advance(timedelta(days=5))
+    refused = loaded(
+        "placements", [{"consumer_number": "1001000001", "transformer": "T2", "since": "2026-02-01"}]
+    )
+    assert told(refused) == [(2, "since", "it hangs on pole T1/7 since 2026-03-01")]
+    report = loaded(
+        "placements", [{"consumer_number": "1001000001", "transformer": "T2", "since": "2026-03-05"}]
+    )
+    assert report.counts == {"registry_placement: changed": 1, "placement: new": 1}
+    now = Placement.objects.get(service_point__consumer_number="1001000001", tree="grid", valid_to=None)
+    assert (now.node.code, now.phase) == ("T2", "R"), "a file that does not know phases keeps them"
+    assert transformers_of([now.service_point_id]) == {now.service_point_id: "T2"}
+
+
+def test_meters_come_with_wrapped_keys_registers_and_accruals(loaded, database):
+    from urja.apps.registry import queries
+    from urja.apps.registry.models import Device, DevicePeriod, Seal
+
+    hung, stored = Device.objects.order_by("serial")
+    assert KEYS.unwrap(bytes(hung.wrapped_guek)) == bytes(range(16))
+    assert (hung.stock, stored.stock, stored.held_by) == ("installed", "delivered", "Store 4")
+    assert (hung.interval_s, hung.load_switch, hung.nameplate) == (
+        1800, True, {"manufacturer": "URJ", "year": "2025", "category": "D1"},
+    )  # fmt: skip
+    period = DevicePeriod.objects.get()
+    assert (period.service_point.consumer_number, period.valid_from, period.commissioned_at, period.role) == (
+        "1001000001", MIDNIGHT, MIDNIGHT, 1,
+    )  # fmt: skip
+    assert sorted(Seal.objects.values_list("number", flat=True)) == ["A17", "A18"]
+    with database.connect() as connection:
+        rows = connection.execute("SELECT opening_wh, anchor_at, latest FROM readings_accrual").fetchall()
+        assert rows == [(12_000, MIDNIGHT, True)]
+    assert {due.entry.serial: due.entry.active for due in queries.due_projections(10)} == {
+        "URJ00000001": True, "URJ00000002": False,
+    }  # fmt: skip
+
+
+def meter(number, **changes):
+    return {
+        "serial": f"M{number}",
+        "system_title": f"{number:016x}",
+        "type": "urja-d1",
+        "guek": "00" * 16,
+        "gak": "11" * 16,
+    } | changes
+
+
+def hangs(place, since="2026-03-01", register="0", **changes):
+    return {"consumer_number": place, "installed_at": since, "register_wh": register} | changes
+
+
+def test_a_meter_that_hung_in_two_places_is_two_rows(loaded):
+    from urja.apps.registry.models import Device, DevicePeriod
+
+    loaded.clock.advance(timedelta(days=20))
+    report = loaded(
+        "devices",
+        [
+            meter(1, **hangs("1001000003", "2026-03-10", "700")),
+            meter(
+                1, **hangs("1001000002", "2026-03-01", "100", removed_at="2026-03-08", last_register_wh="700")
+            ),
+        ],
+    )
+    assert report.counts == {"device: new": 1, "device_period: new": 2, "register: new": 3}
+    assert Device.objects.get(serial="M1").stock == "installed"
+    assert DevicePeriod.objects.filter(device__serial="M1").count() == 2
+
+
+def test_a_meter_in_stock_is_hung_up(loaded):
+    from urja.apps.registry.models import Device
+
+    report = loaded("devices", [{"serial": "URJ00000002", **hangs("1001000002")}])
+    assert report.counts == {"registry_device: changed": 1, "device_period: new": 1, "register: new": 1}
+    device = Device.objects.get(serial="URJ00000002")
+    assert (device.stock, device.held_by) == ("installed", "")
+
+
+@pytest.mark.parametrize(
+    ("rows", "fault"),
+    [
+        ([meter(1, system_title="55524a0000000001")], (2, "system_title", "meter URJ00000001 has it")),
+        ([meter(1), meter(2, system_title=f"{1:016x}")], (3, "system_title", "meter M1 in row 2 has it")),
+        ([meter(1, guek="00")], (2, "guek", "it has 1 bytes, not 16")),
+        ([meter(1, gak="")], (2, "gak", "the meter is new here, and it is empty")),
+        ([meter(1, type="x")], (2, "type", "there is no such device type")),
+        ([meter(1, stock="installed")], (2, "stock", "the meter hangs nowhere")),
+        ([meter(1, **hangs("1001000001"))], (2, "consumer_number", "meter URJ00000001 hangs there since 2026-03-01")),
+        ([meter(1, **hangs("1001000002")), meter(2, **hangs("1001000002", "2026-03-02"))],
+         (3, "installed_at", "another meter hangs there until row 2 says that it was taken away")),
+        ([meter(1, **hangs("1001000002")), meter(1, **hangs("1001000003", "2026-03-02"))],
+         (3, "installed_at", "the meter hangs until row 2 says that it was taken away")),
+        ([meter(1, **hangs("9"))], (2, "consumer_number", "there is no connection of this number")),
+        ([{"serial": "URJ00000001", **hangs("1001000001", "2026-03-01", "11000")}],
+         (2, "register_wh", "the register was read as 12000 Wh")),
+        ([{"serial": "URJ00000001", **hangs("1001000002", "2026-03-02")}],
+         (2, "installed_at", "the meter hangs at 1001000001 since 2026-03-01")),
+        ([{"serial": "URJ00000002", "stock": "tested"}], (2, "stock", "the stock says delivered")),
+        ([meter(1, seals="A17")], (2, "seals", "seal A17 is on meter URJ00000001")),
+    ],
+)  # fmt: skip
+def test_what_a_meter_cannot_be(loaded, rows, fault):
+    report = loaded("devices", rows)
+    assert fault in told(report)
+    assert not report.written
+
+
+def test_no_key_is_shown(loaded, tmp_path):
+    faults = tmp_path / "faults.csv"
+    secret = "deadbeef" * 4
+    report = loaded(
+        "devices", [meter(1, guek=secret + "zz"), meter(1, gak=secret, system_title="")], faults=faults
+    )
+    assert report.faulty == 2
+    assert all("deadbeef" not in f"{one.value}{one.sentence}{one.remedy}" for one in report.first)
+    assert faults.stat().st_mode & 0o777 == 0o600, "what is handed back has the keys that it was given with"
+    assert all("deadbeef" not in row["fault"] for row in read(faults))
+    assert "deadbeef" not in repr(KEYS)
+
+
+def test_other_keys_are_a_change_that_the_history_keeps_wrapped(loaded):
+    from urja.apps.registry.models import Device, History
+
+    row = {"serial": "URJ00000001", "guek": "ff" * 16}
+    report = loaded("devices", [row])
+    assert report.counts == {"registry_device: changed": 1}
+    assert KEYS.unwrap(bytes(Device.objects.get(serial="URJ00000001").wrapped_guek)) == b"\xff" * 16
+    assert "wrapped_guek" in History.objects.get().row
+
+
+def test_balances_are_credit_deposit_and_arrears_by_bill(loaded):
+    from urja.apps.ledger.models import CreditRequest
+    from urja.apps.ledger.operations import request_credit
+    from urja.apps.registry.models import Arrear, Deposit
+
+    assert list(Arrear.objects.order_by("bill").values_list("bill", "principal_minor", "surcharge_minor")) == [
+        ("B-2026-01", 125_050, 1_875), ("B-2026-02", 110_000, 0),
+    ]  # fmt: skip
+    assert Deposit.objects.get().amount_minor == 200_000
+    credit = CreditRequest.objects.get()
+    assert (credit.amount_minor, credit.kind) == (50_000, "opening-credit")
+    again = request_credit(
+        account_id=credit.account_id,
+        amount_minor=50_000,
+        kind="opening-credit",
+        idempotency_key=credit.idempotency_key,
+        requested_at=MIDNIGHT,
+    )
+    assert again.id == credit.id, "the ledger knows it as the same request"
+
+
+@pytest.mark.parametrize(
+    ("rows", "fault"),
+    [
+        ([{"consumer_number": "1001000002", "credit": "600"}], (2, "credit", "it came in with 500.00")),
+        ([{"consumer_number": "1001000003", "credit": "600"}], (2, "consumer_number", "nobody has the connection")),
+        ([{"consumer_number": "1001000001", "bill": "X", "principal": "1"}], (2, "due_on", "a bill is owed since a day, and it is empty")),
+        ([{"consumer_number": "1001000001", "bill": "X", "due_on": "2026-01-01"}], (2, "principal", "nothing is owed of the bill")),
+        ([{"consumer_number": "1001000001", "bill": "X", "due_on": "2026-01-01", "principal": "0.005"}],
+         (2, "principal", "it has more decimals than can be kept")),
+        ([{"consumer_number": "1001000001", "bill": "", "due_on": "2026-01-01"}], (2, "due_on", "it belongs to no bill")),
+    ],
+)  # fmt: skip
+def test_what_a_balance_cannot_be(loaded, rows, fault):
+    assert fault in told(loaded("balances", rows))
+
+
+def test_a_corrected_arrear_is_a_change(loaded):
+    from urja.apps.registry.models import Arrear, History
+
+    the_map = some_map("balances", "consumer_number", "bill", "due_on", "principal", "surcharge")
+    row = {
+        "consumer_number": "1001000001",
+        "bill": "B-2026-02",
+        "due_on": "2026-02-28",
+        "principal": "900",
+        "surcharge": "0",
+    }
+    assert loaded("balances", [row], the_map).counts == {"registry_arrear: changed": 1}
+    assert Arrear.objects.get(bill="B-2026-02").principal_minor == 90_000
+    assert History.objects.get().row["principal_minor"] == 110_000

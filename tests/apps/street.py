@@ -110,6 +110,20 @@ def by_hand():
         yield
 
 
+def protect(number, at=START, kind="medical", until=None):
+    """Give the customer of the number-th meter's supply a protected status."""
+    from urja.apps.registry.operations import Protect, perform
+
+    operation = Protect(
+        consumer_number=f"URJ{number:08}",
+        kind_of_protection=kind,
+        evidence="a certificate",
+        protected_from=at,
+        protected_until=until,
+    )
+    return perform(operation, recorded_at=at, actor="clerk")
+
+
 def remove(number, at, register_wh=None):
     """Take a meter of the street away."""
     from urja.apps.registry.operations import RemoveMeter, perform

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 from tests.apps import street
-from tests.apps.street import adopt
+from tests.apps.street import adopt, protect
 from tests.pipeline.test_post import load as load_tariff
 
 HOUR = timedelta(hours=1)
@@ -526,9 +526,7 @@ def test_stale_data_carry_no_cut(house):
 
 
 def test_who_depends_on_it_is_never_cut(house):
-    from urja.apps.supply.operations import set_terms
-
-    set_terms(house.houses[0].account_id, flags=["medical"], recorded_at=START, actor="clerk")
+    protect(1)
     used_up(house)
     house.until(house.at(1, 17))
     assert house.commands() == []

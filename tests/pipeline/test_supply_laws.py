@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 from tests.apps import street
-from tests.apps.street import START, adopt
+from tests.apps.street import START, adopt, protect
 from tests.pipeline.test_decide import MINUTE, SECOND, Place
 
 
@@ -13,12 +13,11 @@ from tests.pipeline.test_decide import MINUTE, SECOND, Place
 def row(database):
     """Five houses behind one transformer; at most four are cut a window."""
     from urja.apps.registry.operations import put_up_transformer
-    from urja.apps.supply.operations import set_terms
 
     put_up_transformer("DT1", feeder="F1", recorded_at=START, actor="test")
     houses = [adopt(number, credit_minor=10_000, transformer="DT1", bucket=number) for number in range(1, 6)]
     place = Place(database, houses, most=4, stagger=60)
-    set_terms(houses[3].account_id, flags=["medical"], recorded_at=START, actor="clerk")
+    protect(4)
     yield place
     place.connection.close()
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from click.testing import CliRunner
-from tests.apps.street import adopt
+from tests.apps.street import adopt, protect
 
 import urja.core.policy
 from urja.core.calendar import Period, month_of
@@ -169,8 +169,6 @@ def cut(adopted, at: datetime, cause: str) -> None:
 
 
 def test_replay_from_the_database(database):
-    from urja.apps.supply.models import Terms
-
     one, two, three = adopt(1), adopt(2), adopt(3)
     start = datetime(2026, 3, 9, 20, tzinfo=UTC)
     charge(one.account_id, -20_000, start, "a")
@@ -178,7 +176,7 @@ def test_replay_from_the_database(database):
     charge(three.account_id, -20_000, start, "c")
     cut(two, start + timedelta(days=1), "credit")
     cut(three, start + timedelta(days=2), "hold")
-    Terms.objects.create(account_id=three.account_id, flags=["medical"], recorded_at=start, actor="test")
+    protect(3, start)
     now = datetime(2026, 3, 20, tzinfo=UTC)
     with database.connect() as connection:
         outcome = replay_all(connection, PLAIN, month_of(start.date()), IST, now)

@@ -567,11 +567,13 @@ def _move_in(town: Town, seed: int, now: datetime) -> dict[str, int]:
     from urja.apps.registry.operations import (
         Adoption,
         Hanging,
+        Protect,
         adopt_meter,
         hang_network_meter,
+        perform,
         put_up_transformer,
     )
-    from urja.apps.supply.operations import load_policy, set_terms
+    from urja.apps.supply.operations import load_policy
     from urja.apps.tariffs.operations import load_document
     from urja.apps.tariffs.queries import bundled_documents
 
@@ -599,16 +601,19 @@ def _move_in(town: Town, seed: int, now: datetime) -> dict[str, int]:
             email=f"{house.serial}@street.example",
             phone=f"+91 00000 {house.serial[-5:]}",
             credit_minor=house.credit_minor,
+            converted_at=now if house.converted else None,
             bucket=chance.randrange(BUCKETS),
         )
         adopted = adopt_meter(adoption, **stamp)
         accounts[house.serial] = adopted.account_id
-        set_terms(
-            adopted.account_id,
-            flags=["medical"] if house.medical else [],
-            converted_at=now if house.converted else None,
-            **stamp,
-        )
+        if house.medical:
+            medical = Protect(
+                consumer_number=house.serial,
+                kind_of_protection="medical",
+                evidence="a certificate",
+                protected_from=now,
+            )
+            perform(medical, **stamp)
     return accounts
 
 

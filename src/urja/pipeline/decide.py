@@ -99,7 +99,7 @@ def _decide_all(
         acted = _Doing(moment, report, known).all(decided)
         relights.close(acted, moment)
         report.counts["welds"] += welds.look(known, moment.now)
-        report.counts["news"] += standings.save(_by_next_version(acted, moment), moment.now)
+        report.counts["news"] += standings.save(_by_next_change(acted, moment), moment.now)
         report.accounts += len(known)
     report.counts += Counter()
 
@@ -117,11 +117,17 @@ def _ask_for_notices(decided: Iterable[Decided], moment: Moment, report: Report)
         report.counts["notices"] += len(wanted)
 
 
-def _by_next_version(decided: Sequence[Decided], moment: Moment) -> Sequence[Decided]:
-    """A version that comes into force is looked at on its day."""
+def _by_next_change(decided: Sequence[Decided], moment: Moment) -> list[Decided]:
+    """A version that comes into force is looked at on its day, and terms or a protected status at their instant."""
     zone = ZoneInfo(settings.URJA_TIMEZONE)
     day = moment.policies.next_change(moment.now, zone)
-    return decided if day is None else [item.waiting_until(midnight(day, zone)) for item in decided]
+    versions = [] if day is None else [midnight(day, zone)]
+    return [_waiting(item, versions) for item in decided]
+
+
+def _waiting(item: Decided, versions: Sequence[datetime]) -> Decided:
+    changes = [*versions, *([] if item.known.changes_at is None else [item.known.changes_at])]
+    return item.waiting_until(min(changes)) if changes else item
 
 
 class _Doing:

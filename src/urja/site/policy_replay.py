@@ -58,6 +58,7 @@ class History:
     sanctioned_load_w: int
     postings: tuple[Posting, ...]
     category: str = ""
+    prepaid: bool = True
     flags: frozenset[str] = frozenset()
     converted_at: datetime | None = None
     cuts: tuple[Happened, ...] = ()
@@ -158,6 +159,7 @@ def replay(policy: Policy, history: History, begin: datetime, end: datetime, zon
         as_of=begin,
         category=history.category,
         flags=history.flags,
+        prepaid=history.prepaid,
         converted_at=history.converted_at,
         sanctioned_load_w=history.sanctioned_load_w,
         supply="on",
@@ -219,13 +221,14 @@ def histories(connection: Connection, currency: str, begin: datetime, end: datet
 def _accounts(connection: Connection, currency: str, end: datetime) -> dict[int, History]:
     """Terms by account, with the load of its last agreement before `end`; nothing of its past yet."""
     rows = connection.execute(
-        "SELECT DISTINCT ON (a.id) a.id, m.sanctioned_load_w, coalesce(t.category, ''), "
-        "coalesce(t.flags, '[]'), t.converted_at FROM ledger_account a "
+        "SELECT DISTINCT ON (a.id) a.id, m.sanctioned_load_w, m.category, "
+        "m.payment_mode = 'prepaid', array(SELECT DISTINCT p.kind FROM registry_protection p "
+        "  WHERE p.person_id = g.customer_id AND p.valid_from < %s AND coalesce(p.valid_to, 'infinity') >= %s), "
+        "m.converted_at FROM ledger_account a "
         "JOIN registry_agreement g ON g.account_id = a.id AND g.valid_from < %s "
         "JOIN registry_agreement_terms m ON m.agreement_id = g.id AND m.valid_from < %s "
-        "LEFT JOIN supply_terms t ON t.account_id = a.id "
         "WHERE a.kind = 'consumer' AND a.currency = %s ORDER BY a.id, g.valid_from DESC, m.valid_from DESC",
-        [end, end, currency],
+        [end, end, end, end, currency],
     )
     return {
         account_id: History(
@@ -233,10 +236,11 @@ def _accounts(connection: Connection, currency: str, end: datetime) -> dict[int,
             sanctioned_load_w=load_w,
             postings=(),
             category=category,
+            prepaid=prepaid,
             flags=frozenset(flags),
             converted_at=converted_at,
         )
-        for account_id, load_w, category, flags, converted_at in rows
+        for account_id, load_w, category, prepaid, flags, converted_at in rows
     }
 
 

@@ -241,17 +241,31 @@ def _noticed(books: _Books) -> Iterator[str]:
             yield f"{_name(cut)}: {len(delivered)} notices were delivered by {latest}"
 
 
+_IN_FORCE = "g.account_id = %(account)s AND g.valid_from <= %(issued)s AND coalesce(g.valid_to, 'infinity') > %(issued)s"
+_PROTECTED = (
+    "SELECT p.kind FROM registry_agreement g JOIN registry_protection p ON p.person_id = g.customer_id "  # noqa: S608
+    f"WHERE {_IN_FORCE} AND p.valid_from <= %(issued)s AND coalesce(p.valid_to, 'infinity') > %(issued)s "
+    "AND p.recorded_at <= %(issued)s ORDER BY 1"
+)
+_AGREED = (
+    "SELECT t.payment_mode, t.converted_at FROM registry_agreement g "  # noqa: S608
+    f"JOIN registry_agreement_terms t ON t.agreement_id = g.id WHERE {_IN_FORCE} "
+    "AND t.valid_from <= %(issued)s AND coalesce(t.valid_to, 'infinity') > %(issued)s AND t.recorded_at <= %(issued)s"
+)
+
+
 def _marked(books: _Books) -> Iterator[str]:
-    terms = {row["account_id"]: row for row in books.rows("SELECT * FROM supply_terms")}
+    """What the registry knew when a cut was given: protected people, bills instead of a balance, a conversion."""
     for cut in books.cuts:
-        own = terms.get(cut["account_id"])
-        if own is None or own["recorded_at"] > cut["issued_at"]:
-            continue
-        if {"never_cut", "medical"} & set(own["flags"]):
-            yield f"{_name(cut)}, which is marked {', '.join(own['flags'])}"
+        at = {"account": cut["account_id"], "issued": cut["issued_at"]}
+        for row in books.rows(_PROTECTED, at):
+            yield f"{_name(cut)}, which is marked {row['kind']}"
         days = books.rules[cut["policy"]].whole("credit", "grace_days_after_conversion")
-        if own["converted_at"] and cut["issued_at"] < own["converted_at"] + timedelta(days=days):
-            yield f"{_name(cut)} within {days} days of its conversion"
+        for row in books.rows(_AGREED, at):
+            if row["payment_mode"] != "prepaid":
+                yield f"{_name(cut)}, which is {row['payment_mode']}"
+            if row["converted_at"] and cut["issued_at"] < row["converted_at"] + timedelta(days=days):
+                yield f"{_name(cut)} within {days} days of its conversion"
 
 
 def _fresh(books: _Books) -> Iterator[str]:
@@ -375,13 +389,15 @@ JOIN registry_service_point p ON p.id = g.service_point_id
 JOIN registry_device_period d ON d.service_point_id = p.id AND d.role = 1 AND d.valid_to IS NULL
 JOIN registry_device v ON v.id = d.device_id AND v.load_switch
 LEFT JOIN registry_fed_by t ON t.service_point_id = p.id
-LEFT JOIN supply_terms m ON m.account_id = g.account_id
+JOIN registry_agreement_terms m ON m.agreement_id = g.id AND m.valid_from <= %(opens)s
+    AND coalesce(m.valid_to, 'infinity') >= %(closes)s AND m.payment_mode = 'prepaid'
 JOIN readings_accrual r ON r.agreement_id = g.id AND r.latest
 LEFT JOIN ledger_close k ON k.agreement_id = g.id
 WHERE g.valid_from <= %(opens)s AND g.valid_to IS NULL
-    AND coalesce((SELECT s.code FROM supply_policy_assignment s WHERE s.category = coalesce(m.category, '')),
+    AND coalesce((SELECT s.code FROM supply_policy_assignment s WHERE s.category = m.category),
         (SELECT s.code FROM supply_policy_assignment s WHERE s.category = '')) = %(code)s
-    AND coalesce(m.flags, '[]'::jsonb) = '[]'::jsonb
+    AND NOT EXISTS (SELECT FROM registry_protection q WHERE q.person_id = g.customer_id
+        AND q.valid_from < %(closes)s AND coalesce(q.valid_to, 'infinity') > %(opens)s)
     AND (m.converted_at IS NULL OR m.converted_at + make_interval(days => %(conversion)s) <= %(opens)s)
     -- What was posted by the opening already leaves less than the limit; what was used since only takes more away.
     AND (SELECT coalesce(sum(e.amount_minor), 0) FROM ledger_entry e WHERE e.bucket = (g.account_id >> 40)::smallint

@@ -38,7 +38,7 @@ LEFT JOIN LATERAL (
 ) g ON true
 LEFT JOIN LATERAL (
     SELECT jsonb_agg(jsonb_build_array(t.id, t.tariff_code, t.sanctioned_load_w, t.category, t.payment_mode,
-        t.metering_mode, t.valid_from, t.valid_to) ORDER BY t.valid_from) AS rows,
+        t.metering_mode, t.converted_at, t.valid_from, t.valid_to) ORDER BY t.valid_from) AS rows,
         (array_agg(t.tariff_code ORDER BY t.valid_from DESC) FILTER (WHERE t.valid_from <= %(now)s))[1] AS code
     FROM registry_agreement_terms t WHERE t.agreement_id = g.id
 ) terms ON true
@@ -97,10 +97,11 @@ def _agreement(*row: Any) -> Agreement:
 
 
 def _terms(agreement: Agreement, *row: Any) -> AgreementTerms:
-    *columns, valid_from, valid_to = row
+    *columns, converted_at, valid_from, valid_to = row
     return AgreementTerms(
         agreement=agreement,
         **dict(zip(_TERMS, columns, strict=True)),
+        converted_at=datetime.fromisoformat(converted_at) if converted_at else None,
         valid_from=datetime.fromisoformat(valid_from),
         valid_to=datetime.fromisoformat(valid_to) if valid_to else None,
     )

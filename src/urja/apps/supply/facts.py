@@ -25,10 +25,10 @@ from urja.apps.ledger.balances import Balance, fresh_balances, fresh_balances_as
 from urja.apps.ledger.usage import unratable
 from urja.apps.notices import queries as notices
 from urja.apps.registry import queries as registry
-from urja.apps.registry.models import Agreement, DeviceRole
+from urja.apps.registry.models import Agreement, DeviceRole, PaymentMode
 from urja.apps.rows import built, columns, rows, width
 from urja.apps.supply.errors import UnknownPolicy
-from urja.apps.supply.models import Hold, State, Switching, Terms
+from urja.apps.supply.models import Hold, State, Switching
 from urja.apps.supply.policies import BOOK_COLUMNS, Book, book, book_of
 from urja.apps.supply.queries import HEALTH_COLUMN, health_of
 from urja.apps.tariffs import queries as tariffs
@@ -84,6 +84,8 @@ class Known:
     """The newest order to switch by hand, whatever became of it."""
     relit: bool = False
     """Whether there is a chain from a payment to light, under way or at its end."""
+    changes_at: datetime | None = None
+    """When terms or a protected status begin or end next, as far as is known."""
 
     @property
     def pending_cut(self) -> Command | None:
@@ -215,7 +217,11 @@ class _Look:
     told: bool
     relit: bool
     state: State | None
-    terms: Terms | None
+    flags: frozenset[str]
+    """Of the customer's protected status now."""
+    flags_change_at: datetime | None
+    """When it begins or ends next, as far as is known."""
+    arrears_minor: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,8 +240,14 @@ _CREDITS_THAT_MATTER = """
 """To facts: what waits to be posted, and what was posted since the credit ran out."""
 
 
-_MANY = "unnest(%(accounts)s::bigint[], %(places)s::bigint[]) AS given (account_id, service_point_id)"
-_ONE = "(SELECT %(account)s::bigint AS account_id, %(place)s::bigint AS service_point_id) AS given"
+_MANY = (
+    "unnest(%(accounts)s::bigint[], %(places)s::bigint[], %(agreements)s::bigint[])"
+    " AS given (account_id, service_point_id, agreement_id)"
+)
+_ONE = (
+    "(SELECT %(account)s::bigint AS account_id, %(place)s::bigint AS service_point_id,"
+    " %(agreement)s::bigint AS agreement_id) AS given"
+)
 """Of an array the planner does not know that it holds one account: it would read whole tables for it."""
 
 
@@ -256,14 +268,21 @@ SELECT given.account_id, given.service_point_id, m.device_id, coalesce(d.load_sw
     EXISTS (SELECT FROM commands_command c WHERE c.device_id = m.device_id AND {commands.TO_THE_SWITCH}),
     EXISTS (SELECT FROM notices_notice n WHERE n.account_id = given.account_id),
     EXISTS (SELECT FROM supply_relight r WHERE r.account_id = given.account_id),
-    {columns(State, "s")}, {columns(Terms, "t")} {more}
+    {columns(State, "s")},
+    array(SELECT DISTINCT q.kind FROM registry_protection q WHERE q.person_id = g.customer_id
+        AND q.valid_from <= %(now)s AND coalesce(q.valid_to, 'infinity') > %(now)s),
+    (SELECT min(change.at) FROM registry_protection q CROSS JOIN LATERAL (VALUES (q.valid_from), (q.valid_to)) change (at)
+        WHERE q.person_id = g.customer_id AND change.at > %(now)s),
+    (SELECT coalesce(sum(r.principal_minor + r.surcharge_minor), 0)::bigint FROM registry_arrear r
+        WHERE r.account_id = given.account_id)
+    {more}
 FROM {given}
+LEFT JOIN registry_agreement g ON g.id = given.agreement_id
 LEFT JOIN registry_fed_by f ON f.service_point_id = given.service_point_id
 LEFT JOIN registry_device_period m ON m.service_point_id = given.service_point_id AND m.role = %(billing)s
     AND m.valid_to IS NULL AND m.valid_from <= %(now)s
 LEFT JOIN registry_device d ON d.id = m.device_id
 LEFT JOIN supply_state s ON s.account_id = given.account_id
-LEFT JOIN supply_terms t ON t.account_id = given.account_id
 LEFT JOIN LATERAL (
     SELECT q.amount_minor, q.posted_at FROM ledger_credit_request q
     WHERE q.account_id = given.account_id AND q.posted_at IS NOT NULL ORDER BY q.posted_at DESC, q.id DESC LIMIT 1
@@ -278,6 +297,7 @@ def _looks(agreements: Sequence[Agreement], now: datetime) -> dict[int, _Look]:
             {
                 "accounts": [agreement.account_id for agreement in agreements],
                 "places": [agreement.service_point_id for agreement in agreements],
+                "agreements": [agreement.id for agreement in agreements],
                 "billing": DeviceRole.BILLING.value,
                 "now": now,
             },
@@ -297,6 +317,7 @@ def _look_at_large(agreement: Agreement, now: datetime) -> Answer[tuple[_Look, _
         {
             "account": agreement.account_id,
             "place": agreement.service_point_id,
+            "agreement": agreement.id,
             "billing": DeviceRole.BILLING.value,
             "now": now,
         },
@@ -310,11 +331,13 @@ _AT_LARGE = 5
 
 def _look(row: tuple[Any, ...]) -> _Look:
     own, of_state = 13, 13 + width(State)
-    state, terms = row[own:of_state], row[of_state:]
+    state, (flags, flags_change_at, arrears_minor) = row[own:of_state], row[of_state:]
     return _Look(
         *row[1:own],
         state=built(State, state) if state[0] is not None else None,
-        terms=built(Terms, terms) if terms[0] is not None else None,
+        flags=frozenset(flags),
+        flags_change_at=flags_change_at,
+        arrears_minor=arrears_minor,
     )
 
 
@@ -337,7 +360,7 @@ class _Loader:
         # as balance, which spares somebody a cut until the next look. The other way round it would be missed.
         self.credits = _credits([account_id for account_id, look in looks.items() if look.credited])
         self.states = {account_id: look.state for account_id, look in looks.items() if look.state}
-        self.terms = {account_id: look.terms for account_id, look in looks.items() if look.terms}
+        self.looks = looks
         self.authorised = authorised_payments(
             [account_id for account_id, look in looks.items() if look.authorised],
             {id_: state.below_cut_since for id_, state in self.states.items()},
@@ -373,7 +396,7 @@ class _Loader:
         found = []
         for agreement in self.agreements:
             try:
-                category = self._category(agreement.account_id)
+                category = agreement.terms_at(self.now).category
                 policy = self.policies.governs(category, local_day(self.now, self.zone))
             except UnknownPolicy as error:
                 log.warning("no policy", account=agreement.account_id, error=str(error))
@@ -404,19 +427,19 @@ class _Loader:
             by_hand=device_id in self.switchless,
             errand=self.errands.get(device_id) if device_id else None,
             relit=account_id in self.relit,
+            changes_at=self._changes_at(agreement),
         )
 
-    def _category(self, account_id: int) -> str:
-        terms = self.terms.get(account_id)
-        return terms.category if terms else ""
+    def _changes_at(self, agreement: Agreement) -> datetime | None:
+        """When terms or a protected status begin or end next: nothing else tells of it."""
+        known = [self.looks[agreement.account_id].flags_change_at]
+        known += [terms.valid_from for terms in agreement.all_terms if terms.valid_from > self.now]
+        return min((at for at in known if at is not None), default=None)
 
     def _facts(self, agreement: Agreement, policy: Policy, supply: str) -> Facts:
         account_id = agreement.account_id
-        balance, terms, state = (
-            self.balances[account_id],
-            self.terms.get(account_id),
-            self.states.get(account_id),
-        )
+        balance, state, look = self.balances[account_id], self.states.get(account_id), self.looks[account_id]
+        terms = agreement.terms_at(self.now)
         recharge = self.recharges.get(account_id)
         facts = Facts(
             account_id=account_id,
@@ -430,18 +453,19 @@ class _Loader:
             last_recharge_at=recharge[1] if recharge else None,
             daily_cost_minor=balance.daily_cost_minor,
             below_cut_since=state.below_cut_since if state else None,
-            converted_at=terms.converted_at if terms else None,
-            sanctioned_load_w=agreement.terms_at(self.now).sanctioned_load_w,
-            category=self._category(account_id),
-            arrears_minor=terms.arrears_minor if terms else 0,
-            flags=frozenset(terms.flags) if terms else frozenset(),
+            prepaid=terms.payment_mode == PaymentMode.PREPAID,
+            converted_at=terms.converted_at,
+            sanctioned_load_w=terms.sanctioned_load_w,
+            category=terms.category,
+            arrears_minor=look.arrears_minor,
+            flags=look.flags,
             supply=supply,
             holds=frozenset(self.holds.get(agreement.service_point_id, ())),
             notices=tuple(self.notices.get(account_id, ())),
             authorised=self._under_way(account_id),
             health=self.health,
         )
-        if not exhausted(policy, facts.balance_minor):
+        if not facts.prepaid or not exhausted(policy, facts.balance_minor):
             return replace(facts, below_cut_since=None)
         facts = replace(facts, below_cut_since=facts.below_cut_since or self.now)
         return replace(facts, paid=self._paid(policy, facts, state))

@@ -1,7 +1,7 @@
 """Rights of each PostgreSQL role on this app's tables: the web shows, and records what operators order."""
 
 _ALL = (
-    "supply_policy_version, supply_policy_assignment, supply_terms, supply_order, supply_hold, supply_state, "
+    "supply_policy_version, supply_policy_assignment, supply_order, supply_hold, supply_state, "
     "supply_decision, supply_switching, supply_relight, supply_health"
 )
 

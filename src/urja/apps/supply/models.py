@@ -53,24 +53,6 @@ class PolicyAssignment(models.Model):
         return f"{self.category or 'everybody'}: {self.code}"
 
 
-class Terms(models.Model):
-    """What makes an account more than a balance: its category, who may never be cut, since when it is prepaid."""
-
-    account = models.OneToOneField(Account, primary_key=True, on_delete=models.PROTECT, related_name="+")
-    category = models.CharField(max_length=32, blank=True, default="")
-    flags = models.JSONField(default=list)
-    converted_at = models.DateTimeField(null=True)
-    arrears_minor = models.BigIntegerField(default=0)
-    recorded_at = models.DateTimeField()
-    actor = models.CharField(max_length=100)
-
-    class Meta:
-        db_table = "supply_terms"
-
-    def __str__(self) -> str:
-        return f"terms of account {self.account_id}"
-
-
 class OrderAction(models.TextChoices):
     HOLD = "hold"
     RELEASE = "release"

@@ -1,15 +1,14 @@
-"""The writing side of the supply: policies, terms, and what operators order.
+"""The writing side of the supply: policies, and what operators order.
 
 What the stage `decide` does with them is `urja.apps.supply.switching` and `urja.apps.supply.standings`.
 """
 
-from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import connection, transaction
 
 from urja.apps.supply.errors import PolicyConflict, UnknownHold, UnknownPolicy
-from urja.apps.supply.models import HELD_BY_HAND, Order, OrderAction, PolicyAssignment, PolicyVersion, Terms
+from urja.apps.supply.models import HELD_BY_HAND, Order, OrderAction, PolicyAssignment, PolicyVersion
 from urja.core.policy import bundled_policies, parse_policy
 
 
@@ -57,31 +56,6 @@ def assign_policy(category: str, code: str, *, recorded_at: datetime, actor: str
             category=category, defaults={"code": code, "recorded_at": recorded_at, "actor": actor}
         )
         look_at_all_again()
-
-
-def set_terms(
-    account_id: int,
-    *,
-    recorded_at: datetime,
-    actor: str,
-    category: str = "",
-    flags: Iterable[str] = (),
-    converted_at: datetime | None = None,
-    arrears_minor: int = 0,
-) -> Terms:
-    """Say what an account is: its category, its flags (`never_cut`, `medical`), when it became prepaid."""
-    terms, _ = Terms.objects.update_or_create(
-        account_id=account_id,
-        defaults={
-            "category": category,
-            "flags": sorted(set(flags)),
-            "converted_at": converted_at,
-            "arrears_minor": arrears_minor,
-            "recorded_at": recorded_at,
-            "actor": actor,
-        },
-    )
-    return terms
 
 
 def request_hold(

@@ -12,7 +12,7 @@ from urja.core.policy.facts import CREDIT_HOLD, Facts
 from urja.core.policy.outlook import effect_of_payment
 from urja.core.policy.reading import WEEKDAYS
 from urja.core.policy.requests import crossing, final_notices, low_notice, next_request_at
-from urja.core.policy.restoring import restoring
+from urja.core.policy.restoring import POSTPAID, restoring
 
 RECHECK: Final = timedelta(minutes=15)
 """After which an account is looked at again that waits for the recovery of a service or for data."""
@@ -28,6 +28,8 @@ def decide(policy: Policy, facts: Facts) -> Decision:
     reason = restoring(policy, facts)
     if reason is not None:
         return _restored(policy, facts, reason)
+    if not facts.prepaid and not (facts.supply == "off" and facts.holds):
+        return Decision((), Standing.FINE, POSTPAID, None)
     out = exhausted(policy, facts.balance_minor)
     held_off = facts.supply == "off" and facts.holds
     if held_off or (CREDIT_HOLD in facts.holds and not out):
@@ -36,6 +38,8 @@ def decide(policy: Policy, facts: Facts) -> Decision:
 
 
 def _restored(policy: Policy, facts: Facts, reason: Reason) -> Decision:
+    if not facts.prepaid:
+        return Decision((Restore(reason),), Standing.FINE, reason, None)
     if not exhausted(policy, facts.balance_minor):
         standing = Standing.WARNED if crossing(policy, facts) else Standing.FINE
         return Decision((Restore(reason), *low_notice(policy, facts)), standing, reason, None)

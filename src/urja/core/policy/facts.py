@@ -78,6 +78,8 @@ class Facts:
     """The usual cost of a day, above zero; none when it is not known."""
     below_cut_since: datetime | None = None
     """Since when the credit has been exhausted (`exhausted`) without a break; none means only just."""
+    prepaid: bool = True
+    """Where it is not, people pay by a bill: no balance cuts, warns or is waited for."""
     converted_at: datetime | None = None
     """When the account became prepaid; none when it always was."""
     sanctioned_load_w: int = 0

@@ -18,7 +18,9 @@ _FARTHEST: Final = timedelta(days=100 * 365)
 
 
 def credit_ends_at(policy: Policy, facts: Facts, daily_cost_minor: int | None) -> datetime | None:
-    """When the credit runs out at this cost a day; now where it has. None: not as far as is known."""
+    """When the credit runs out at this cost a day; now where it has. None: not as far as is known, or no matter."""
+    if not facts.prepaid:
+        return None
     return _reaches_at(facts, facts.balance_minor - policy.credit.cut_below_minor, daily_cost_minor)
 
 
@@ -37,9 +39,9 @@ def forecast(policy: Policy, facts: Facts, daily_cost_minor: int | None) -> date
     """Before when nothing can be cut, if use goes on at this cost a day and no other fact changes.
 
     Where the cost is not known the credit is taken to end now: the answer is still a time before which no cut can
-    be. None: no cut is to come, because of a flag, or because the supply is cut already.
+    be. None: no cut is to come, because people pay by a bill, because of a flag, or because the supply is cut already.
     """
-    if facts.flags & NEVER_CUT or is_dark(facts):
+    if not facts.prepaid or facts.flags & NEVER_CUT or is_dark(facts):
         return None
     spent = None if daily_cost_minor is None or daily_cost_minor <= 0 else daily_cost_minor
     out_at, floor_at = facts.now, facts.now
@@ -125,7 +127,7 @@ def _after(policy: Policy, facts: Facts, amount_minor: int) -> Facts:
 
 
 def _days(policy: Policy, facts: Facts) -> Fraction | None:
-    if facts.daily_cost_minor is None or facts.daily_cost_minor <= 0:
+    if not facts.prepaid or facts.daily_cost_minor is None or facts.daily_cost_minor <= 0:
         return None
     return max(
         Fraction(facts.balance_minor - policy.credit.cut_below_minor, facts.daily_cost_minor), Fraction(0)
@@ -139,12 +141,14 @@ def _other_holds(facts: Facts) -> frozenset[str]:
 def _enough(policy: Policy, after: Facts) -> bool:
     """Whether money no longer keeps the light off, or will not soon."""
     if not is_dark(after):
-        return after.balance_minor >= policy.credit.cut_below_minor
+        return not after.prepaid or after.balance_minor >= policy.credit.cut_below_minor
     return CREDIT_HOLD not in after.holds or restoring(policy, after) is not None
 
 
 def _missing(policy: Policy, facts: Facts, amount_minor: int) -> int:
-    """The least payment that is enough, less this one."""
+    """The least payment that is enough, less this one; nothing where no balance decides."""
+    if not facts.prepaid:
+        return 0
     lacking = max(policy.reconnect.at_least_minor, policy.credit.cut_below_minor) - facts.balance_minor
     # Arrears take a share of at most 99 %, so a hundred times what is lacking is always enough.
     amounts = range(max(lacking, 0) * 100 + 1)

@@ -1,9 +1,14 @@
 """When a supply comes back."""
 
+from typing import Final
+
 from urja.core.policy.bars import bars, money
 from urja.core.policy.decision import Reason
 from urja.core.policy.document import Policy
 from urja.core.policy.facts import CREDIT_HOLD, Facts
+
+POSTPAID: Final = Reason("terms.payment_mode", "postpaid")
+"""Why no balance decides about a supply that is paid for by bills."""
 
 
 def is_dark(facts: Facts) -> bool:
@@ -14,7 +19,7 @@ def is_dark(facts: Facts) -> bool:
 def restoring(policy: Policy, facts: Facts) -> Reason | None:
     """Why `credit` no longer holds the supply; none where it does, or where it never did."""
     if CREDIT_HOLD in facts.holds:
-        return _cleared(policy, facts)
+        return _cleared(policy, facts) if facts.prepaid else POSTPAID
     if facts.supply == "off" and not facts.holds:
         return _unheld(policy, facts)
     return None
@@ -31,5 +36,5 @@ def _cleared(policy: Policy, facts: Facts) -> Reason | None:
 
 def _unheld(policy: Policy, facts: Facts) -> Reason | None:
     """A supply that is off with nothing to hold it: a connect was lost, or the relay opened by itself."""
-    in_credit = facts.balance_minor >= policy.credit.cut_below_minor
+    in_credit = not facts.prepaid or facts.balance_minor >= policy.credit.cut_below_minor
     return Reason("holds", "unheld") if in_credit or bars(policy, facts) else None

@@ -43,7 +43,7 @@ def standing(known: Known) -> StandingView:
     decision = decide(known.policy, known.facts)
     dark = is_dark(known.facts)
     words = []
-    if dark or exhausted(known.policy, known.facts.balance_minor):
+    if dark or not known.facts.prepaid or exhausted(known.policy, known.facts.balance_minor):
         words.append(sentence(decision.reason, get_language() or "en"))
     else:
         words.append(_safe_until(known))

@@ -74,6 +74,8 @@ class AgreementTerms(Period):
     payment_mode = models.CharField(
         max_length=16, choices=PaymentMode, default=PaymentMode.PREPAID, db_default=PaymentMode.PREPAID
     )
+    converted_at = models.DateTimeField(null=True)
+    """When the supply became prepaid; none where it always was, or is not."""
     metering_mode = models.CharField(
         max_length=16, choices=MeteringMode, default=MeteringMode.FORWARD, db_default=MeteringMode.FORWARD
     )

@@ -13,8 +13,10 @@ from urja.apps.registry.operations.doing import Change, Doing, Operation, change
 from urja.apps.registry.operations.exchange import ChangeRatio, CorrectLastRead, ExchangeMeter
 from urja.apps.registry.operations.mounting import InstallMeter, RemoveMeter
 from urja.apps.registry.operations.network import PutUpTransformer, put_up_transformer
+from urja.apps.registry.operations.payment_modes import Bill, ConvertToPostpaid, ConvertToPrepaid
 from urja.apps.registry.operations.people import CorrectPerson, MakeNameless
 from urja.apps.registry.operations.projecting import project_all_again
+from urja.apps.registry.operations.protection import EndProtection, Protect
 from urja.apps.registry.operations.staff import Dismiss, Employ, dismiss, employ
 from urja.apps.registry.operations.swapping import SwapMeters
 from urja.apps.registry.operations.terms import ChangeCategory, ChangeLoad
@@ -35,10 +37,13 @@ ALL: tuple[type[Operation], ...] = (
     ChangeRatio,
     CloseWorkOrder,
     Commission,
+    ConvertToPostpaid,
+    ConvertToPrepaid,
     CorrectLastRead,
     CorrectPerson,
     Dismiss,
     Employ,
+    EndProtection,
     ExchangeMeter,
     Hanging,
     InstallMeter,
@@ -46,6 +51,7 @@ ALL: tuple[type[Operation], ...] = (
     MakeNameless,
     NewConnection,
     OpenWorkOrder,
+    Protect,
     PutUpTransformer,
     RecordCommissioning,
     RemoveMeter,
@@ -65,17 +71,21 @@ __all__ = [
     "Adopted",
     "Adoption",
     "AssignWorkOrder",
+    "Bill",
     "Change",
     "ChangeCategory",
     "ChangeLoad",
     "ChangeRatio",
     "CloseWorkOrder",
     "Commission",
+    "ConvertToPostpaid",
+    "ConvertToPrepaid",
     "CorrectLastRead",
     "CorrectPerson",
     "Dismiss",
     "Doing",
     "Employ",
+    "EndProtection",
     "ExchangeMeter",
     "Hanging",
     "InstallMeter",
@@ -84,6 +94,7 @@ __all__ = [
     "NewConnection",
     "OpenWorkOrder",
     "Operation",
+    "Protect",
     "PutUpTransformer",
     "RecordCommissioning",
     "RemoveMeter",

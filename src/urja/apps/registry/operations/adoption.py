@@ -139,6 +139,10 @@ class Adoption(Hanging, kw_only=True):
     language: str = "en"
     phone: str | None = None
     """Where the person's messages go, as people write it: 98123 45678, 98123-45678."""
+    category: str = ""
+    """Which policy governs the supply; empty for the one that governs everybody else."""
+    converted_at: datetime | None = None
+    """When the supply became prepaid; none where it always was."""
 
     def carry_out(self, doing: Doing) -> None:
         place, device = self._hang(doing, DeviceRole.BILLING)
@@ -184,6 +188,8 @@ class Adoption(Hanging, kw_only=True):
             agreement=agreement,
             tariff_code=self.tariff_code,
             sanctioned_load_w=self.sanctioned_load_w,
+            category=self.category,
+            converted_at=self.converted_at,
             valid_from=self.valid_from,
             **doing.stamp,
         )

@@ -43,12 +43,7 @@ class ChangeOfTerms(Operation, kw_only=True):
                 f"{later[0].sanctioned_load_w} W, {later[0].payment_mode}): undo those first, then agree both in their order"
             )
             return
-        before = agreement.terms_at(self.begins(agreement))
-        values = self.values()
-        if all(getattr(before, name) == value for name, value in values.items()):
-            shown = ", ".join(f"{name} {value}" for name, value in values.items())
-            yield f"nothing changes: on {self.effective_on} the terms say {shown} already"
-        yield from self.faults_of(agreement, before)
+        yield from self.faults_of(agreement, agreement.terms_at(self.begins(agreement)))
 
     def values(self) -> dict[str, Any]:
         """The columns of the terms that change, with what they become."""
@@ -84,6 +79,12 @@ class ChangeOfTerms(Operation, kw_only=True):
         doing.service_point_id = agreement.service_point_id
         doing.outcome |= {"agreement_id": agreement.id, "account_id": agreement.account_id}
 
+    def _faults_if_same(self, before: AgreementTerms) -> Iterator[str]:
+        values = self.values()
+        if all(getattr(before, name) == value for name, value in values.items()):
+            shown = ", ".join(f"{name} {value}" for name, value in values.items())
+            yield f"nothing changes: on {self.effective_on} the terms say {shown} already"
+
     def _no_agreement(self) -> str:
         if not ServicePoint.objects.filter(consumer_number=self.consumer_number).exists():
             return f"there is no connection {self.consumer_number}"
@@ -108,7 +109,8 @@ class ChangeLoad(ChangeOfTerms, kw_only=True):
     def values(self) -> dict[str, Any]:
         return {"sanctioned_load_w": self.sanctioned_load_w}
 
-    def faults_of(self, agreement: Agreement, before: AgreementTerms) -> Iterator[str]:  # noqa: ARG002
+    def faults_of(self, agreement: Agreement, before: AgreementTerms) -> Iterator[str]:
+        yield from self._faults_if_same(before)
         if self.sanctioned_load_w <= 0:
             yield f"a sanctioned load is more than 0 W, not {self.sanctioned_load_w} W"
         device_id = configuring.billing_device(agreement.service_point_id, self.begins(agreement))
@@ -132,6 +134,7 @@ class ChangeCategory(ChangeOfTerms, kw_only=True):
         return {"tariff_code": self.tariff_code, **category}
 
     def faults_of(self, agreement: Agreement, before: AgreementTerms) -> Iterator[str]:
+        yield from self._faults_if_same(before)
         yield from tariff_faults(
             self.tariff_code, local_day(self.begins(agreement), zone()), agreement.account, before
         )
@@ -169,7 +172,14 @@ def change_terms(doing: Doing, agreement: Agreement, at: datetime, values: dict[
         until = current.valid_to
         kept = {
             name: getattr(current, name)
-            for name in ("tariff_code", "sanctioned_load_w", "category", "payment_mode", "metering_mode")
+            for name in (
+                "tariff_code",
+                "sanctioned_load_w",
+                "category",
+                "payment_mode",
+                "metering_mode",
+                "converted_at",
+            )
         }
         doing.change(current, valid_to=at)
         current = AgreementTerms.objects.create(

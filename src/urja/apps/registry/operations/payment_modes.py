@@ -1,0 +1,186 @@
+"""From bills to prepaid and back.
+
+What a converted supply owes by bills stands beside its balance: bill by bill, principal and surcharge apart, each with
+its due date. Its balance begins with what was not billed yet, so nobody owes the same twice. How long nobody is cut
+after a conversion is the policy's to say (`credit.grace_days_after_conversion`), which counts from `converted_at`.
+"""
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any, Literal
+
+import msgspec
+
+from urja.apps.ledger.models import Account
+from urja.apps.registry.models import Agreement, AgreementTerms, Arrear, Deposit, PaymentMode
+from urja.apps.registry.operations import outside
+from urja.apps.registry.operations.doing import Doing, next_id
+from urja.apps.registry.operations.terms import ChangeOfTerms, tariff_faults, zone
+from urja.base.ids import bucket_of
+from urja.core.calendar import local_day
+
+SET_APART = "set-apart"
+"""The kind of credit by which bills leave the balance for the arrears."""
+DEPOSIT = "deposit"
+"""The kind of credit by which a security deposit comes to the balance."""
+
+
+class Bill(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A bill that is not paid, or what is left of it."""
+
+    bill: str
+    """Its number."""
+    due_on: date
+    """When it first was due: dues are time-barred by it, however often they were billed again."""
+    principal_minor: int
+    surcharge_minor: int = 0
+    """For paying late. Schemes that waive dues waive this and no principal."""
+
+
+class ConvertToPrepaid(ChangeOfTerms, kw_only=True):
+    """Let a supply that is paid for by bills be prepaid from a day on."""
+
+    bills: tuple[Bill, ...] = ()
+    """What is owed by the last bill: it and those before it."""
+    billed_here: bool = True
+    """The bills are of what was posted here: they leave the balance. Not so where another system billed them."""
+    credit_minor: int = 0
+    """What the last bill left in the consumer's favour and no posting here knows of."""
+    deposit: Literal["arrears", "balance", "keep"] = "arrears"
+    """A security deposit pays the arrears and what is left of it comes to the balance; all of it does; or none."""
+    tariff_code: str | None = None
+    """Where prepaid supplies have a tariff of their own."""
+
+    def values(self) -> dict[str, Any]:
+        tariff = {} if self.tariff_code is None else {"tariff_code": self.tariff_code}
+        return {"payment_mode": PaymentMode.PREPAID.value, **tariff}
+
+    def faults_of(self, agreement: Agreement, before: AgreementTerms) -> Iterator[str]:
+        if before.payment_mode == PaymentMode.PREPAID:
+            yield f"connection {self.consumer_number} is prepaid already on {self.effective_on}"
+        if self.tariff_code is not None:
+            day = local_day(self.begins(agreement), zone())
+            yield from tariff_faults(self.tariff_code, day, agreement.account, before)
+        if self.credit_minor < 0:
+            yield f"a credit is not {self.credit_minor}: what is owed goes into the bills"
+        if self.credit_minor and self.bills:
+            yield "the last bill leaves either a credit or dues, not both"
+        yield from self._faults_of_bills(agreement.account)
+
+    def _faults_of_bills(self, account: Account) -> Iterator[str]:
+        numbers = [bill.bill for bill in self.bills]
+        for number in sorted({number for number in numbers if numbers.count(number) > 1}):
+            yield f"bill {number} is given twice"
+        for number in Arrear.objects.filter(account=account, bill__in=numbers).values_list("bill", flat=True):
+            yield f"bill {number} is among the arrears already"
+        for bill in self.bills:
+            if not bill.bill.strip():
+                yield "a bill has a number"
+            if min(bill.principal_minor, bill.surcharge_minor) < 0 or _total(bill) == 0:
+                yield f"bill {bill.bill}: {bill.principal_minor} and surcharge {bill.surcharge_minor} are no dues"
+            if bill.due_on > self.effective_on:
+                yield f"bill {bill.bill} is due on {bill.due_on}, after the conversion: it is no arrear yet"
+        owed, billed = max(-account.balance_minor, 0), sum(_total(bill) for bill in self.bills)
+        if self.billed_here and billed > owed:
+            yield (
+                f"the bills come to {billed}, and what was posted here leaves {owed} owed: "
+                "say billed_here = false where another system has billed them"
+            )
+
+    def carry_out(self, doing: Doing) -> None:
+        agreement = self.agreement()
+        assert agreement is not None, "its absence is a fault"
+        account = agreement.account
+        super().carry_out(doing)
+        terms = AgreementTerms.objects.get(agreement=agreement, valid_from=self.begins(agreement))
+        doing.change(terms, converted_at=terms.valid_from)
+        arrears = [_arrear(doing, account, bill) for bill in self.bills]
+        billed = sum(_total(bill) for bill in self.bills)
+        if self.billed_here and billed:
+            outside.credit(doing, account.id, billed, SET_APART, f"{SET_APART}:{doing.id}")
+        if self.credit_minor:
+            outside.credit(
+                doing, account.id, self.credit_minor, "opening-credit", f"opening-credit:{doing.id}"
+            )
+        if self.deposit != "keep":
+            self._apply_deposits(doing, agreement)
+        doing.outcome["arrears"] = [arrear.id for arrear in arrears]
+
+    def _apply_deposits(self, doing: Doing, agreement: Agreement) -> None:
+        """No deposit is kept from who pays before he uses (Electricity Act, s. 47(5))."""
+        for deposit in Deposit.objects.filter(agreement=agreement, returned_at=None).order_by(
+            "taken_at", "id"
+        ):
+            left = deposit.amount_minor
+            if self.deposit == "arrears":
+                known = Arrear.objects.filter(account=agreement.account).order_by("due_on", "id")
+                left = _pay(doing, list(known), left)
+            doing.change(deposit, returned_at=doing.recorded_at)
+            if left:
+                outside.credit(
+                    doing, agreement.account_id, left, DEPOSIT, f"{DEPOSIT}:{deposit.id}:{doing.id}"
+                )
+
+
+class ConvertToPostpaid(ChangeOfTerms, kw_only=True):
+    """Let a prepaid supply be paid for by bills from a day on. Its credit stays on the account."""
+
+    deposit_minor: int = 0
+    """A security deposit that was taken for it."""
+    tariff_code: str | None = None
+
+    def values(self) -> dict[str, Any]:
+        tariff = {} if self.tariff_code is None else {"tariff_code": self.tariff_code}
+        return {"payment_mode": PaymentMode.POSTPAID.value, "converted_at": None, **tariff}
+
+    def faults_of(self, agreement: Agreement, before: AgreementTerms) -> Iterator[str]:
+        if before.payment_mode == PaymentMode.POSTPAID:
+            yield f"connection {self.consumer_number} is paid for by bills already on {self.effective_on}"
+        if self.tariff_code is not None:
+            day = local_day(self.begins(agreement), zone())
+            yield from tariff_faults(self.tariff_code, day, agreement.account, before)
+        if self.deposit_minor < 0:
+            yield f"a deposit is not {self.deposit_minor}"
+
+    def carry_out(self, doing: Doing) -> None:
+        super().carry_out(doing)
+        if self.deposit_minor:
+            deposit = Deposit.objects.create(
+                id=next_id(bucket_of(doing.outcome["agreement_id"])),
+                agreement_id=doing.outcome["agreement_id"],
+                amount_minor=self.deposit_minor,
+                taken_at=doing.recorded_at,
+                **doing.stamp,
+            )
+            doing.outcome["deposit_id"] = deposit.id
+
+
+def _total(bill: Bill) -> int:
+    return bill.principal_minor + bill.surcharge_minor
+
+
+def _arrear(doing: Doing, account: Account, bill: Bill) -> Arrear:
+    return Arrear.objects.create(
+        id=next_id(bucket_of(account.id)),
+        account=account,
+        bill=bill.bill,
+        due_on=bill.due_on,
+        principal_minor=bill.principal_minor,
+        surcharge_minor=bill.surcharge_minor,
+        **doing.stamp,
+    )
+
+
+def _pay(doing: Doing, arrears: list[Arrear], amount_minor: int) -> int:
+    """Set an amount against arrears, oldest first, of each its surcharge before its principal; what is left."""
+    for arrear in arrears:
+        surcharge = min(amount_minor, arrear.surcharge_minor)
+        principal = min(amount_minor - surcharge, arrear.principal_minor)
+        if surcharge or principal:
+            doing.change(
+                arrear,
+                surcharge_minor=arrear.surcharge_minor - surcharge,
+                principal_minor=arrear.principal_minor - principal,
+            )
+        amount_minor -= surcharge + principal
+    return amount_minor

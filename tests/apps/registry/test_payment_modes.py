@@ -1,0 +1,198 @@
+"""From bills to prepaid and back: what is owed, where it stands, and what the deposit becomes."""
+
+from datetime import date, timedelta
+
+import pytest
+from tests.apps import street
+from tests.apps.registry.test_terms import NOW, day, do, load_tariff, refusal, terms, wished
+from tests.apps.street import START, adopt
+from tests.pipeline.test_post import Town
+
+TODAY = 21
+"""Of the agreement's days, at `NOW`."""
+
+
+@pytest.fixture
+def house(database):
+    """A supply that is paid for by bills; 100 rupees were posted and are owed."""
+    from urja.apps.ledger.operations import Draft, post_entries
+    from urja.apps.registry.models import AgreementTerms
+
+    load_tariff("demo")
+    adopted = adopt()
+    with street.by_hand():
+        AgreementTerms.objects.update(payment_mode="postpaid")
+    used = Draft(
+        account_id=adopted.account_id,
+        contra="revenue:energy",
+        amount_minor=-10_000,
+        origin="manual",
+        line="energy",
+        accounting_month=date(2026, 3, 1),
+        idempotency_key="used",
+        agreement_id=adopted.agreement_id,
+    )
+    post_entries(7, [used], START)
+    with database.connect() as connection:
+        yield Town(connection, adopted)
+
+
+def bill(number, due, principal, surcharge=0):
+    from urja.apps.registry.operations import Bill
+
+    return Bill(
+        bill=number, due_on=date.fromisoformat(due), principal_minor=principal, surcharge_minor=surcharge
+    )
+
+
+def to_prepaid(n=TODAY, **more):
+    from urja.apps.registry.operations import ConvertToPrepaid
+
+    return ConvertToPrepaid(consumer_number="URJ00000001", effective_on=day(n), **more)
+
+
+def to_postpaid(n=TODAY, **more):
+    from urja.apps.registry.operations import ConvertToPostpaid
+
+    return ConvertToPostpaid(consumer_number="URJ00000001", effective_on=day(n), **more)
+
+
+def deposit(house, amount):
+    from urja.apps.registry.models import Deposit
+
+    Deposit.objects.create(
+        id=(7 << 40) + 999_999,
+        agreement_id=house.adopted.agreement_id,
+        amount_minor=amount,
+        taken_at=START,
+        recorded_at=START,
+        actor="test",
+    )
+
+
+def arrears():
+    from urja.apps.registry.models import Arrear
+
+    return [
+        f"{a.bill} {a.due_on} {a.principal_minor}+{a.surcharge_minor}"
+        for a in Arrear.objects.order_by("due_on")
+    ]
+
+
+def balance(house):
+    from urja.pipeline import post
+
+    post.post_credits(NOW)
+    return house.connection.execute(
+        "SELECT balance_minor FROM ledger_account WHERE kind = 'consumer'"
+    ).fetchone()[0]
+
+
+BILLS = (("B-2", "2026-02-15", 6000, 0), ("B-1", "2026-01-15", 2000, 300))
+
+
+def test_bills_leave_the_balance_for_the_arrears_each_with_its_due_date(house):
+    do(to_prepaid(bills=tuple(bill(*each) for each in BILLS)))
+    assert arrears() == ["B-1 2026-01-15 2000+300", "B-2 2026-02-15 6000+0"]
+    assert balance(house) == -10_000 + 8_300
+    assert [line.rsplit(" ", 2)[0] for line in terms()] == ["02 Mar 00:00: demo", "22 Mar 00:00: demo"]
+    assert wished("payment_mode") == [("prepaid", None)]
+
+
+def test_bills_of_another_system_do_not_touch_the_balance(house):
+    do(to_prepaid(bills=(bill("OLD-7", "2025-12-15", 50_000, 700),), billed_here=False))
+    assert arrears() == ["OLD-7 2025-12-15 50000+700"]
+    assert balance(house) == -10_000
+
+
+def test_a_deposit_pays_the_oldest_dues_first_and_the_surcharge_before_the_principal(house):
+    deposit(house, 3_000)
+    do(to_prepaid(bills=tuple(bill(*each) for each in BILLS)))
+    assert arrears() == ["B-1 2026-01-15 0+0", "B-2 2026-02-15 5300+0"]
+    assert balance(house) == -10_000 + 8_300
+
+
+def test_what_is_left_of_a_deposit_comes_to_the_balance(house):
+    deposit(house, 9_000)
+    do(to_prepaid(bills=(bill("B-1", "2026-01-15", 2000, 300),)))
+    assert arrears() == ["B-1 2026-01-15 0+0"]
+    assert balance(house) == -10_000 + 2_300 + 6_700
+
+
+@pytest.mark.parametrize(("what", "left"), [("keep", 0), ("balance", 9_000)])
+def test_a_deposit_is_kept_or_credited_as_the_utility_asks(house, what, left):
+    from urja.apps.registry.models import Deposit
+
+    deposit(house, 9_000)
+    do(to_prepaid(bills=(bill("B-1", "2026-01-15", 2000),), deposit=what))
+    assert arrears() == ["B-1 2026-01-15 2000+0"]
+    assert balance(house) == -10_000 + 2_000 + left
+    assert (Deposit.objects.get().returned_at is None) == (what == "keep")
+
+
+def test_undoing_a_conversion_puts_everything_back(house):
+    from urja.apps.registry.models import Deposit
+    from urja.apps.registry.operations import Undo
+
+    deposit(house, 9_000)
+    entry = do(to_prepaid(bills=tuple(bill(*each) for each in BILLS)))
+    balance(house)
+    do(Undo(entry_id=entry.id, reason="another connection was meant"))
+    assert arrears() == []
+    assert balance(house) == -10_000
+    assert Deposit.objects.get().returned_at is None
+    assert len(terms()) == 1
+
+
+def test_back_to_bills_the_credit_stays_and_a_deposit_is_taken(house):
+    from urja.apps.registry.models import AgreementTerms, Deposit
+
+    do(to_prepaid(10, credit_minor=2_500))
+    do(to_postpaid(20, deposit_minor=4_000))
+    rows = AgreementTerms.objects.order_by("valid_from").values_list("payment_mode", "converted_at")
+    assert list(rows) == [
+        ("postpaid", None),
+        ("prepaid", START + timedelta(days=9)),
+        ("postpaid", None),
+    ]
+    assert Deposit.objects.get().amount_minor == 4_000
+    assert balance(house) == -7_500
+    assert wished("payment_mode") == [("postpaid", None)]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (to_postpaid, "connection URJ00000001 is paid for by bills already on 2026-03-22"),
+        (
+            lambda: to_prepaid(bills=(bill("B-1", "2026-01-15", 20_000),)),
+            (
+                "the bills come to 20000, and what was posted here leaves 10000 owed: "
+                "say billed_here = false where another system has billed them"
+            ),
+        ),
+        (
+            lambda: to_prepaid(bills=(bill("B-1", "2026-01-15", 0),)),
+            "bill B-1: 0 and surcharge 0 are no dues",
+        ),
+        (
+            lambda: to_prepaid(bills=(bill("B-1", "2026-04-15", 100),)),
+            "bill B-1 is due on 2026-04-15, after the conversion: it is no arrear yet",
+        ),
+        (
+            lambda: to_prepaid(bills=(bill("B-1", "2026-01-15", 100), bill("B-1", "2026-01-15", 100))),
+            "bill B-1 is given twice",
+        ),
+        (
+            lambda: to_prepaid(bills=(bill("B-1", "2026-01-15", 100),), credit_minor=5),
+            "the last bill leaves either a credit or dues, not both",
+        ),
+        (
+            lambda: to_prepaid(tariff_code="bakery"),
+            "no version of tariff 'bakery' is in force on 2026-03-22: load it first (urja tariff load)",
+        ),
+    ],
+)
+def test_what_stands_against_a_conversion(house, change, sentence):
+    assert refusal(change()) == [sentence]
+    assert arrears() == []

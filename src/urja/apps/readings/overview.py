@@ -79,6 +79,7 @@ WITH chosen AS (
     JOIN registry_service_point s ON s.id = m.service_point_id
     WHERE m.valid_from < %(ends)s AND coalesce(m.valid_to, 'infinity') > %(begins)s
         AND m.role = CASE WHEN s.purpose = %(transformer)s THEN %(source)s ELSE %(billing)s END
+        AND (%(only)s::text IS NULL OR f.transformer = %(only)s::text)
 ), measured AS (
     SELECT DISTINCT ON (i.service_point_id, i.device_id, i.start_at)
         c.transformer_id, c.consumer, i.start_at, i.length_s,
@@ -118,15 +119,18 @@ SELECT t.code, t.feeder, coalesce(p.metered, false), coalesce(p.consumers, 0), c
 FROM registry_transformer t
 LEFT JOIN place p ON p.transformer_id = t.id
 LEFT JOIN complete i ON i.transformer_id = t.id
+WHERE %(only)s::text IS NULL OR t.code = %(only)s::text
 GROUP BY t.code, t.feeder, p.metered, p.consumers
 ORDER BY t.feeder, t.code
 """
 
 
-def transformer_balance(from_at: datetime, to_at: datetime) -> list[TransformerBalance]:
-    """Every transformer, over the complete intervals that begin in [from_at, to_at), by feeder and code."""
+def transformer_balance(
+    from_at: datetime, to_at: datetime, code: str | None = None
+) -> list[TransformerBalance]:
+    """Every transformer, or one, over the complete intervals that begin in [from_at, to_at), by feeder and code."""
     with connection.cursor() as cursor:
-        cursor.execute(_BALANCE, _window(from_at, to_at))
+        cursor.execute(_BALANCE, _window(from_at, to_at) | {"only": code})
         return [TransformerBalance(*row) for row in cursor.fetchall()]
 
 
@@ -138,6 +142,7 @@ def _window(from_at: datetime, to_at: datetime) -> dict[str, object]:
         "source": DeviceRole.SOURCE,
         "transformer": Purpose.TRANSFORMER,
         "channels": BLOCK_LOAD_D1,
+        "only": None,
     }
 
 

@@ -50,6 +50,7 @@ def sees_everything(caller: Caller) -> bool:
 PAGES: Final[list[tuple[str, Promise, Callable[[Caller], bool]]]] = [
     ("console", _("Control room"), sees_everything),
     ("search", _("Search"), lambda caller: caller.area(Read.DEVICE) is not None),
+    ("trees", _("Trees"), lambda caller: caller.area(Read.DEVICE) is not None),
 ]
 """The console's pages in their order, and who finds them."""
 

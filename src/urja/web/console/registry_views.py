@@ -2,17 +2,18 @@
 
 from datetime import datetime
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from urja.apps.lifeline import Before
 from urja.apps.registry.access import Caller
-from urja.apps.registry.models import Agreement
+from urja.apps.registry.models import Agreement, Node
 from urja.apps.registry.roles import Read
 from urja.web.console.access import refused, show, who_may
 from urja.web.console.connection_page import card_of, connection_page, place_of
 from urja.web.console.search_page import search_page
+from urja.web.console.trees_page import node_page, trees_page, when
 from urja.web.console.views import private
 from urja.web.portal import pages
 from urja.web.portal.clock import business_now
@@ -65,3 +66,29 @@ def entry(
     if page is None:
         raise refused(request)
     return render(request, "portal/entry.html", {"page": page})
+
+
+@require_safe
+@private
+@who_may(Read.DEVICE)
+def trees(request: HttpRequest, caller: Caller) -> HttpResponse:
+    """The roots of administration and grid."""
+    now = business_now()
+    page = trees_page(caller, when(request.GET.get("at", ""), now), now)
+    return show(request, caller, "console/trees.html", {"page": page})
+
+
+@require_safe
+@private
+@who_may(Read.DEVICE)
+def node(request: HttpRequest, caller: Caller, level: str, code: str) -> HttpResponse:
+    """A node of either tree and what hangs under it."""
+    now = business_now()
+    found = Node.objects.filter(level=level, code=code).first()
+    if found is None:
+        raise Http404
+    after = request.GET.get("after", "").replace("\0", "")
+    page = node_page(found, caller, when(request.GET.get("at", ""), now), now, after)
+    if page is None:
+        raise refused(request)
+    return show(request, caller, "console/node.html", {"page": page})

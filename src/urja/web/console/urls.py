@@ -11,6 +11,8 @@ urlpatterns = [
     path("", views.console, name="console"),
     path("live/", views.live, name="live"),
     path("search/", registry_views.search, name="search"),
+    path("trees/", registry_views.trees, name="trees"),
+    path("trees/<slug:level>/<path:code>/", registry_views.node, name="node"),
     path("entries/<key:account_id>/<key:seq>/<path:consumer_number>/", registry_views.entry, name="entry"),
     path("connections/<path:consumer_number>/", registry_views.connection, name="connection"),
 ]

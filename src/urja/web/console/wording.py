@@ -209,6 +209,24 @@ PREMISES: Final[dict[str, Promise]] = {
 }
 
 
+LEVELS: Final[dict[str, Promise]] = {
+    "zone": _("Zone"),
+    "circle": _("Circle"),
+    "division": _("Division"),
+    "subdivision": _("Subdivision"),
+    "section": _("Section"),
+    "substation": _("Substation"),
+    "feeder": _("Feeder"),
+    "transformer": _("Transformer"),
+    "pole": _("Pole"),
+}
+
+
+def level(name: str) -> str:
+    """What a node of a tree is."""
+    return said(LEVELS.get(name), name)
+
+
 def purpose(name: str) -> str:
     """What is measured at a service point."""
     return said(PURPOSES.get(name), name)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from urja.apps.registry.loading import Map
     from urja.apps.registry.loading.running import Report
 
-_KINDS = ("premises", "networks", "consumers", "placements", "devices", "balances")
+KIND_NAMES = ("premises", "networks", "consumers", "placements", "devices", "balances")
 
 
 @click.command(name="import")
@@ -35,7 +35,9 @@ _KINDS = ("premises", "networks", "consumers", "placements", "devices", "balance
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of sentences.")
 @click.option(
-    "--example", type=click.Choice(_KINDS), help="Write an example of a file and its map, and load nothing."
+    "--example",
+    type=click.Choice(KIND_NAMES),
+    help="Write an example of a file and its map, and load nothing.",
 )
 @click.option(
     "--to",
@@ -69,12 +71,11 @@ def import_file(
         )
     if faults is not None and faults.resolve() == file.resolve():
         raise Refusal(Exit.USAGE, "the file of faults is another file than the one that is loaded")
-    text = _text_of(map_file)
+    the_map = map_of(map_file)
     from urja.site.admin import Administration
 
     administration = Administration.of(data)
     administration.setup_django()
-    the_map = _map(map_file, text)
     report = _load(administration, file, the_map, dry_run=dry_run, good_rows=good_rows, faults=faults)
     if as_json:
         click.echo(json.dumps(asdict(report), ensure_ascii=False, default=str))
@@ -94,11 +95,12 @@ def _text_of(path: Path) -> str:
         raise Refusal(Exit.USAGE, f"{path} cannot be read: {error.strerror}") from error
 
 
-def _map(path: Path, text: str) -> "Map":
+def map_of(path: Path) -> "Map":
+    """A map's file, or a refusal with the line of everything that is wrong in it."""
     from urja.apps.registry.loading import BadMap, parse
 
     try:
-        return parse(text)
+        return parse(_text_of(path))
     except BadMap as bad:
         raise Refusal(Exit.USAGE, "\n  ".join([f"{path} cannot be followed:", *bad.faults])) from None
 

@@ -1,0 +1,152 @@
+"""`urja import` and `urja export` at the terminal: an example that loads, sentences, exit codes."""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import pytest
+from click.testing import CliRunner
+
+from urja.base.settings import Settings
+from urja.cosem.security import KekStore
+from urja.site import admin
+from urja.site.exits import Exit, Refusal
+from urja.site.export_cli import export
+from urja.site.import_cli import KIND_NAMES, import_file
+
+
+@dataclass
+class Box:
+    clock: object
+    settings = Settings()
+    keys = KekStore(bytes(range(16)))
+
+    def setup_django(self):
+        pass
+
+
+@pytest.fixture
+def run(database, stepped_clock, monkeypatch):
+    from urja.apps.tariffs import operations, queries
+
+    for text in queries.bundled_documents().values():
+        operations.load_document(text, loaded_at=stepped_clock.now())
+    monkeypatch.setattr(admin.Administration, "of", lambda data: Box(stepped_clock))
+
+    def invoke(command, *arguments, code=Exit.OK):
+        result = CliRunner().invoke(command, [str(one) for one in arguments])
+        if isinstance(result.exception, Refusal):
+            raise result.exception
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        assert result.exit_code == code, result.output
+        return result.stdout
+
+    return invoke
+
+
+def test_the_kinds_of_the_command_line_are_those_that_there_are():
+    from urja.apps.registry.loading import KINDS
+
+    assert tuple(KINDS) == KIND_NAMES
+
+
+def test_an_example_is_written_without_a_database_or_django(tmp_path):
+    program = (
+        "import sys; from urja.site.import_cli import import_file; "
+        "import_file(['--example', sys.argv[1], '--to', sys.argv[2]], standalone_mode=False); "
+        "from django.conf import settings; assert not settings.configured"
+    )
+    for kind in KIND_NAMES:
+        subprocess.run([sys.executable, "-c", program, kind, str(tmp_path)], check=True, capture_output=True)
+        assert (tmp_path / f"{kind}.csv").exists()
+        assert (tmp_path / f"{kind}.toml").exists()
+
+
+def test_examples_load_and_go_out_again(run, tmp_path):
+    for kind in KIND_NAMES:
+        run(import_file, "--example", kind, "--to", tmp_path)
+        file, the_map = tmp_path / f"{kind}.csv", tmp_path / f"{kind}.toml"
+        assert "rows loaded (operation" in run(import_file, file, "--map", the_map)
+        assert "nothing changed" in run(import_file, file, "--map", the_map)
+        out = tmp_path / "out" / f"{kind}.csv"
+        out.parent.mkdir(exist_ok=True)
+        assert f"rows to {out}" in run(export, kind, out)
+        assert "nothing changed" in run(import_file, out, "--map", out.with_suffix(".toml"))
+    assert "guek" not in out.with_name("devices.csv").read_text().splitlines()[0]
+    run(export, "devices", out.with_name("secret.csv"), "--with-keys")
+    assert "000102030405060708090a0b0c0d0e0f" in out.with_name("secret.csv").read_text()
+    assert out.with_name("secret.csv").stat().st_mode & 0o777 == 0o600
+    with pytest.raises(Refusal, match="gak and guek: keys are written only with --with-keys"):
+        run(export, "devices", out, "--map", tmp_path / "devices.toml")
+    with pytest.raises(Refusal, match="is a map of devices, not of premises"):
+        run(export, "premises", out, "--map", tmp_path / "devices.toml")
+    with pytest.raises(Refusal, match="is there already"):
+        run(import_file, "--example", "premises", "--to", tmp_path)
+    run(export, "premises", tmp_path / "book", "--format", "xlsx")
+    assert (tmp_path / "book.xlsx").read_bytes()[:2] == b"PK"
+
+
+@pytest.fixture
+def faulty(tmp_path):
+    file, the_map = tmp_path / "p.csv", tmp_path / "p.toml"
+    file.write_text("Code,Lat,Long,Remark\nA,26.8,80.9,\nB,north,80.9,\n")
+    the_map.write_text('kind = "premises"\n[fields]\ncode = "Code"\nlatitude = "Lat"\nlongitude = "Long"\n')
+    return file, "--map", the_map
+
+
+def test_faults_are_said_written_and_nothing_is_loaded(run, faulty, tmp_path):
+    faults = tmp_path / "faults.csv"
+    said = run(import_file, *faulty, "--faults", faults, code=Exit.FAILED)
+    assert said.splitlines() == [
+        "not used: Remark",
+        "row 3, Lat 'north': it is not a number of degrees; write decimal degrees from -90 to 90, such as 26.8467",
+        f"1 of 2 rows have faults: {faults}",
+        "nothing was loaded: mend the rows, or load the good ones with --good-rows",
+    ]
+    assert faults.read_text().splitlines()[1].startswith("B,north,80.9,,3,")
+    assert json.loads(run(import_file, *faulty, "--json", code=Exit.FAILED))["faulty"] == 1
+    assert "1 rows loaded (operation" in run(import_file, *faulty, "--good-rows")
+
+
+def test_a_dry_run_tells_and_changes_nothing(run, faulty):
+    from urja.apps.registry.models import Premise
+
+    assert "1 rows would be loaded" in run(import_file, *faulty, "--good-rows", "--dry-run")
+    assert Premise.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("file", "the_map", "sentence"),
+    [
+        ("Kode\n1\n", None, "p.csv has no column 'Code' (line 3 of the map)"),
+        ("", None, "has no row 1 with the columns' names"),
+        ("Code,Code,Lat\n", None, "two columns are called 'Code'"),
+        ("Code,Lat,Long\n\xe9,1,1\n", None, "bytes that are not utf-8: say encoding in the map"),
+        (
+            None,
+            'kind = "premises"\n[fields]\ncod = "Code"',
+            "line 3: premises have no field cod; did you mean code?",
+        ),
+    ],
+)
+def test_what_cannot_be_read_is_a_refusal(run, faulty, file, the_map, sentence):
+    if file is not None:
+        faulty[0].write_bytes(file.encode("latin-1"))
+    if the_map is not None:
+        faulty[2].write_text(the_map)
+    with pytest.raises(Refusal) as refused:
+        run(import_file, *faulty)
+    assert sentence in str(refused.value)
+    assert refused.value.code is Exit.USAGE
+
+
+def test_a_file_and_a_map_are_needed(run, faulty):
+    with pytest.raises(Refusal, match="give a file and --map"):
+        run(import_file, faulty[0])
+    with pytest.raises(Refusal, match="another file than the one"):
+        run(import_file, *faulty, "--faults", faulty[0])
+    text = faulty[0].with_suffix(".xlsx")
+    text.write_text("no workbook")
+    with pytest.raises(Refusal, match="is not an Excel workbook"):
+        run(import_file, text, *faulty[1:])

@@ -1,6 +1,7 @@
 """Recharging as people do it, against the gateway's own process: amounts, the way there and back, what is seen."""
 
 import re
+from datetime import datetime
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -177,7 +178,7 @@ def test_the_balance_for_a_persons_own_programs(governed, shop, browser):
     fresh = queries.fresh_balance(governed.account_id, house.NOW)
     assert told["balance_minor"] == fresh.balance_minor
     assert (told["currency"], told["standing"], told["supply"]) == ("INR", "fine", "unknown")
-    assert told["as_of"] == fresh.as_of.isoformat()
+    assert datetime.fromisoformat(told["as_of"]) == fresh.as_of
     assert "Nothing can be cut before" in told["sentence"]
     assert browser().get(path).status_code == 401
 

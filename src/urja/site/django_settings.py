@@ -28,6 +28,7 @@ URJA_APPS = [
         "urja.web.portal",
         "urja.web.console",
         "urja.web.town",
+        "urja.web.api",
     )
     if find_spec(name) is not None
 ]

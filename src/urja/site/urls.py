@@ -22,6 +22,7 @@ urlpatterns = [
     path("sign-out/", sign_in.logout, name="account_logout"),
     path("hooks/payments/", payments_hook, name="payments-hook"),
     path("hooks/sms/", sms.receipt, name="hooks-sms"),
+    path("api/v1/", include("urja.web.api.urls")),
     path("console/", include("urja.web.console.urls")),
     path("town/", include("urja.web.town.urls")),
     path("", include("urja.web.portal.urls")),

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import msgspec
+from django.contrib.auth import get_user_model
 from django.db.models import Q, QuerySet
 from django.db.models.expressions import RawSQL
 
@@ -37,6 +38,7 @@ from urja.apps.registry.models import (
 )
 from urja.apps.registry.operations.doing import Operation, next_number
 from urja.apps.registry.roles import Role, may, scope_covers, who_may, writing
+from urja.apps.work.models import WorkOrder
 
 
 class NotAllowed(RegistryError):  # noqa: N818 - as `urja.apps.registry.errors`
@@ -152,10 +154,16 @@ def caller_of(actor: str, at: datetime) -> Caller | None:
         return None
     if named["token"] is None:
         return caller_of_user(int(named["user"]), at)
-    token = Token.objects.filter(id=named["token"], revoked_at=None).select_related("user").first()
-    if token is None or (token.user is not None and not token.user.is_active):
+    token = Token.objects.filter(id=named["token"], revoked_at=None).first()
+    if token is None:
+        return None
+    if token.user_id is not None and not _may_sign_in(token.user_id):
         return None
     return caller_of_token(token, at)
+
+
+def _may_sign_in(user_id: int) -> bool:
+    return get_user_model().objects.filter(id=user_id, is_active=True).exists()
 
 
 _ACTOR = re.compile(r"(user (?P<user>\d{1,9}))? ?(token (?P<token>\d{1,18}))?")
@@ -326,22 +334,27 @@ def _person(named: object, area: Area, at: datetime) -> bool | None:
     return _is_in(people_named(named), people(area, at))
 
 
-def _account(account_id: int, area: Area, at: datetime) -> bool | None:
-    return _is_in(Agreement.objects.filter(account_id=account_id), agreements(area, at))
+def _premise(named: str, area: Area, at: datetime) -> bool | None:
+    premise = Premise.objects.filter(code=named).first()
+    return None if premise is None else holds_premise(area, premise.id, at)
 
 
-def _agreement(agreement_id: int, area: Area, at: datetime) -> bool | None:
-    return _is_in(Agreement.objects.filter(id=agreement_id), agreements(area, at))
+def holds_premise(area: Area, premise_id: int, at: datetime) -> bool | None:
+    """Whether a premise with all that is in it is in an area; None where nothing is supplied there yet."""
+    if area.everywhere or Premise.objects.filter(premises(area), id=premise_id).exists():
+        return True
+    within = premises(Area(premises=frozenset({premise_id})), "premise_id")
+    return _is_in(ServicePoint.objects.filter(within), places(area, at))
 
 
-def _premise(named: object, area: Area, at: datetime) -> bool | None:  # noqa: ARG001
-    key = Q(code=str(named)) | Q(id=named if isinstance(named, int) else None)
-    return _is_in(Premise.objects.filter(key), premises(area))
-
-
-def _section(code: str, area: Area, at: datetime) -> bool | None:
-    nodes = Node.objects.filter(tree=Tree.ADMINISTRATION, code=code)
+def _node(words: str, area: Area, at: datetime) -> bool | None:
+    level, _, code = words.partition(" ")
+    nodes = Node.objects.filter(tree=Tree.ADMINISTRATION, level=level, code=code)
     return _is_in(nodes, Q(id__in=RawSQL(_NODES, [list(area.nodes), at, at])))
+
+
+def _work_order(order_id: int, area: Area, at: datetime) -> bool | None:
+    return _is_in(WorkOrder.objects.filter(id=order_id), places(area, at, "service_point_id"))
 
 
 def _entry(entry_id: int, area: Area, at: datetime) -> bool | None:
@@ -356,16 +369,15 @@ def _is_in(things: QuerySet[Any], condition: Q) -> bool | None:
 
 NAMES: Final[dict[str, _Where]] = {
     "consumer_number": _connection,
-    "other_consumer_number": _connection,
     "serial": _device,
-    "old_serial": _device,
     "new_serial": _device,
-    "other_serial": _device,
+    "serial_a": _device,
+    "serial_b": _device,
     "person": _person,
-    "account_id": _account,
-    "agreement_id": _agreement,
-    "premise": _premise,
-    "section": _section,
+    "premise_code": _premise,
+    "part_of": _premise,
+    "administration": _node,
+    "work_order_id": _work_order,
     "entry_id": _entry,
 }
 """Fields of operations that name a thing which is somewhere."""

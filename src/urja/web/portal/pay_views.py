@@ -8,21 +8,19 @@ from urllib.parse import urlsplit
 import structlog
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import get_language
 from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from urja.apps.ledger import queries as ledger
 from urja.apps.payments import operations, providers
 from urja.apps.payments import queries as payments
 from urja.apps.payments.config import GatewayConfig
 from urja.apps.payments.models import Order, OrderState
 from urja.web.portal import chain as chains
 from urja.web.portal import metrics, paying
-from urja.web.portal import standing as standings
 from urja.web.portal.access import account_or_404
 from urja.web.portal.clock import business_now
 from urja.web.portal.views import private
@@ -150,29 +148,3 @@ def chain(request: HttpRequest, account_id: int) -> HttpResponse:
     account_or_404(request, account_id, business_now())
     found = chains.of_account(account_id)
     return render(request, "portal/chain.html", {"chain": found}) if found else HttpResponse()
-
-
-@require_safe
-@private
-def balance(request: HttpRequest, account_id: int) -> JsonResponse:
-    """The balance for a consumer's own programs (docs/payments.md)."""
-    if not request.user.is_authenticated:
-        return JsonResponse({"error": "sign in first"}, status=401)
-    now = business_now()
-    card = account_or_404(request, account_id, now)
-    fresh = ledger.fresh_balance(card.id, now, card.agreement)
-    known = standings.known_of(card, now)
-    view = standings.standing(known) if known else None
-    return JsonResponse(
-        {
-            "account": card.id,
-            "balance_minor": fresh.balance_minor,
-            "currency": fresh.currency,
-            "as_of": fresh.as_of.isoformat() if fresh.as_of else None,
-            "days_left": None if fresh.days_left is None else round(float(fresh.days_left), 2),
-            "supply": view.supply if view else "unknown",
-            "standing": view.standing if view else None,
-            "sentence": view.text if view else None,
-        },
-        json_dumps_params={"ensure_ascii": False},
-    )

@@ -1,0 +1,112 @@
+"""Readings for programs: an agreement's intervals as they are known, and whole months by place."""
+
+# ruff: noqa: S608  (statements are put together from constants of this package; values travel as parameters)
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from django.conf import settings
+from django.db import connection
+
+from urja.apps.readings.accrual import ENERGY_WH
+from urja.apps.registry.models import Agreement, DeviceRole
+
+LONGEST: Final = timedelta(days=31)
+"""So much is given at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """One interval in its newest version; energy with the ratio of the meter's time at the place."""
+
+    start_at: datetime
+    length_s: int
+    import_wh: int
+    export_wh: int | None
+    status: int
+    device_id: int
+
+
+_INTERVALS = """
+SELECT DISTINCT ON (i.start_at, i.device_id) i.start_at, i.length_s,
+    i.import_wh * p.ratio_primary / p.ratio_secondary, i.export_wh * p.ratio_primary / p.ratio_secondary, i.status, i.device_id
+FROM registry_device_period p JOIN readings_interval i
+    ON i.service_point_id = p.service_point_id AND i.device_id = p.device_id AND i.channel_set = 1
+    AND i.start_at >= greatest(p.valid_from, p.commissioned_at) AND i.start_at < coalesce(p.valid_to, 'infinity')
+WHERE p.service_point_id = %(place)s AND p.role = %(billing)s AND p.commissioned_at IS NOT NULL
+    AND i.start_at >= %(begins)s AND i.start_at < %(ends)s
+ORDER BY i.start_at, i.device_id, i.version DESC
+"""
+
+
+def intervals(agreement: Agreement, begins: datetime, ends: datetime) -> list[Interval]:
+    """The intervals that begin in [begins, ends) and in the agreement's own time, oldest first."""
+    assert ends - begins <= LONGEST, "the caller bounds what is asked for"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _INTERVALS,
+            {
+                "place": agreement.service_point_id,
+                "billing": DeviceRole.BILLING,
+                "begins": max(begins, agreement.valid_from),
+                "ends": ends if agreement.valid_to is None else min(ends, agreement.valid_to),
+            },
+        )
+        return [Interval(*row) for row in cursor.fetchall()]
+
+
+@dataclass(frozen=True, slots=True)
+class MonthOfPlace:
+    """What a service point has taken in a local month, as far as it is known; None where nothing is."""
+
+    service_point_id: int
+    energy_wh: int | None
+    estimated_wh: int
+
+
+# A consumer's month is what accrues, whoever lived there; what carries no agreement is the sum of its blocks.
+_MONTHS = f"""
+WITH place AS (
+    SELECT id, purpose = 'consumer' AS agreed FROM registry_service_point WHERE id = ANY(%(places)s)
+), accrued AS (
+    SELECT a.service_point_id, sum({ENERGY_WH.format("a")})::bigint AS wh,
+        sum(a.estimated_wh * a.ratio_primary / a.ratio_secondary)::bigint AS estimated_wh
+    FROM readings_accrual a JOIN place ON place.id = a.service_point_id AND place.agreed
+    WHERE a.period = %(month)s GROUP BY 1
+), shown AS (
+    SELECT DISTINCT ON (i.service_point_id, i.start_at, i.device_id) i.service_point_id, i.status,
+        i.import_wh * p.ratio_primary / p.ratio_secondary AS wh
+    FROM place JOIN registry_device_period p ON p.service_point_id = place.id AND p.role = ANY(%(roles)s)
+        AND p.commissioned_at IS NOT NULL
+    JOIN readings_interval i
+        ON i.service_point_id = p.service_point_id AND i.device_id = p.device_id AND i.channel_set = 1
+        AND i.start_at >= greatest(p.valid_from, p.commissioned_at) AND i.start_at < coalesce(p.valid_to, 'infinity')
+    WHERE NOT place.agreed AND i.start_at >= %(month)s::timestamp AT TIME ZONE %(zone)s
+        AND i.start_at < (%(month)s::date + interval '1 month')::timestamp AT TIME ZONE %(zone)s
+    ORDER BY i.service_point_id, i.start_at, i.device_id, i.version DESC
+), summed AS (
+    SELECT service_point_id, sum(wh)::bigint AS wh, coalesce(sum(wh) FILTER (WHERE status = 3), 0)::bigint AS estimated_wh
+    FROM shown GROUP BY 1
+)
+SELECT place.id, coalesce(a.wh, s.wh), coalesce(a.estimated_wh, s.estimated_wh, 0)
+FROM place LEFT JOIN accrued a ON a.service_point_id = place.id LEFT JOIN summed s ON s.service_point_id = place.id
+ORDER BY place.id
+"""
+
+
+def month_by_place(service_point_ids: Collection[int], month: date) -> list[MonthOfPlace]:
+    """What each of the places has taken in the local month that begins on a day."""
+    assert month.day == 1, "a month begins on its first day"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _MONTHS,
+            {
+                "places": list(service_point_ids),
+                "month": month,
+                "roles": [DeviceRole.BILLING.value, DeviceRole.SOURCE.value],
+                "zone": settings.URJA_TIMEZONE,
+            },
+        )
+        return [MonthOfPlace(*row) for row in cursor.fetchall()]

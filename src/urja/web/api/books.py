@@ -1,0 +1,336 @@
+"""Readings, totals and money by the API. A load curve and a ledger are personal: whose they are is written down."""
+
+from datetime import date, datetime, timedelta
+from typing import Annotated, Any
+
+from django.contrib.auth import get_user_model
+from django.db.models import Q
+from msgspec import Meta
+
+from urja.apps.ledger import queries as ledger
+from urja.apps.notices.queries import written_to
+from urja.apps.readings.intervals import LONGEST, MonthOfPlace, intervals, month_by_place
+from urja.apps.readings.kinds import Status
+from urja.apps.registry import access, models
+from urja.apps.registry.queries import agreement_at, with_terms
+from urja.core.units import exact
+from urja.web.api import answers, cursors, resources
+from urja.web.api.problems import Problem
+from urja.web.api.resources import Number, local
+from urja.web.api.routes import Ask, ListQuery, Query
+from urja.web.portal import pages
+from urja.web.portal import standing as standings
+
+# -- readings ----------------------------------------------------------------------------------------------------
+
+
+class ReadingsQuery(Query, frozen=True, kw_only=True):
+    begins_at: Annotated[datetime, Meta(tz=True, description="the first interval begins then or after")]
+    ends_at: Annotated[datetime, Meta(tz=True, description="up to 31 days later")]
+
+
+def readings(ask: Ask) -> answers.Readings:
+    query: ReadingsQuery = ask.query
+    length = query.ends_at - query.begins_at
+    if not timedelta(0) < length <= LONGEST:
+        raise Problem(
+            "bad-request",
+            f"from begins_at to ends_at it is up to {LONGEST.days} days, not {length}; ask in parts",
+        )
+    agreement = resources.agreement_in_area(ask)
+    _note(ask, agreement)
+    return answers.Readings(
+        agreement_id=agreement.id,
+        begins_at=local(query.begins_at),
+        ends_at=local(query.ends_at),
+        items=[
+            answers.Interval(
+                start_at=local(one.start_at),
+                length_s=one.length_s,
+                import_wh=one.import_wh,
+                export_wh=one.export_wh,
+                status=Status(one.status).name.lower(),
+                device_id=one.device_id,
+            )
+            for one in intervals(agreement, query.begins_at, query.ends_at)
+        ],
+    )
+
+
+def _note(ask: Ask, agreement: models.Agreement) -> None:
+    """Somebody looks at the use or the money of a customer, if it is not an account of their own."""
+    if agreement.customer_id is not None and agreement.account_id not in ask.area.accounts:
+        access.note_reads(ask.caller, [agreement.customer_id], ask.what, ask.now)
+
+
+# -- totals ------------------------------------------------------------------------------------------------------
+
+
+class TotalsQuery(Query, frozen=True, kw_only=True):
+    premise: Annotated[Number, Meta(description="a society, complex, tower or flat; with its parts")]
+    month: Annotated[str, Meta(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$", description="a local month: 2026-03")]
+
+
+def totals(ask: Ask) -> answers.Totals:
+    query: TotalsQuery = ask.query
+    premise = _premise(ask, query.premise)
+    month = date.fromisoformat(f"{query.month}-01")
+    under = access.premises(access.Area(premises=frozenset({premise.id})), "premise_id")
+    points = list(
+        models.ServicePoint.objects.filter(under).select_related("premise").order_by("consumer_number")
+    )
+    used = {one.service_point_id: one for one in month_by_place([point.id for point in points], month)}
+
+    def summed(*purposes: str) -> int:
+        return sum(used[point.id].energy_wh or 0 for point in points if point.purpose in purposes)
+
+    return answers.Totals(
+        premise_id=premise.id,
+        premise=premise.name,
+        month=query.month,
+        consumers_wh=summed("consumer"),
+        common_area_wh=summed("common_area"),
+        bulk_wh=summed("bulk"),
+        dg_wh=summed("dg"),
+        unknown=sum(1 for point in points if used[point.id].energy_wh is None),
+        parts=_parts(premise, points, used),
+        usage_points=[_place_of_totals(point, used[point.id]) for point in points],
+    )
+
+
+def _premise(ask: Ask, premise_id: int) -> models.Premise:
+    rows = models.Premise.objects.filter(id=premise_id)
+    inside = Q() if access.holds_premise(ask.area, premise_id, ask.now) else Q(pk__in=[])
+    return resources.one(ask, rows, inside, f"premise {premise_id}")
+
+
+def _parts(
+    premise: models.Premise, points: list[models.ServicePoint], used: dict[int, MonthOfPlace]
+) -> list[answers.PartOfTotals]:
+    """The premises right below, each with what is in it: each usage point is in one of them or in none."""
+    above = dict(
+        models.Premise.objects.filter(
+            access.premises(access.Area(premises=frozenset({premise.id})))
+        ).values_list("id", "parent_id")
+    )
+
+    def part_of(premise_id: int) -> int | None:
+        at: int | None = premise_id
+        while at is not None and at != premise.id and above.get(at) != premise.id:
+            at = above.get(at)
+        return None if at == premise.id else at
+
+    wh: dict[int, list[int]] = {}
+    for point in points:
+        part = part_of(point.premise_id)
+        if part is not None and point.purpose in {"consumer", "common_area"}:
+            wh.setdefault(part, []).append(used[point.id].energy_wh or 0)
+    return [
+        answers.PartOfTotals(
+            premise_id=part.id,
+            premise=part.name,
+            kind=part.kind,
+            energy_wh=sum(wh.get(part.id, [])),
+            usage_points=len(wh.get(part.id, [])),
+        )
+        for part in models.Premise.objects.filter(parent=premise).order_by("name", "id")
+    ]
+
+
+def _place_of_totals(point: models.ServicePoint, used: MonthOfPlace) -> answers.PlaceOfTotals:
+    return answers.PlaceOfTotals(
+        usage_point_id=point.id,
+        consumer_number=point.consumer_number,
+        purpose=point.purpose,
+        premise_id=point.premise_id,
+        premise=point.premise.name,
+        part_of=point.premise.parent_id,
+        energy_wh=used.energy_wh,
+        estimated_wh=used.estimated_wh,
+    )
+
+
+# -- money -------------------------------------------------------------------------------------------------------
+
+
+def balance(ask: Ask) -> answers.Balance:
+    agreement = _account(ask)
+    fresh = ledger.fresh_balance(agreement.account_id, ask.now, agreement)
+    view = _standing(agreement.account_id, ask.now)
+    return answers.Balance(
+        account=agreement.account_id,
+        balance_minor=fresh.balance_minor,
+        currency=fresh.currency,
+        as_of=local(fresh.as_of),
+        posted_minor=fresh.ledger_minor,
+        pending_minor=fresh.pending_minor,
+        credits_minor=fresh.credits_minor,
+        estimated_wh=fresh.estimated_wh,
+        days_left=None if fresh.days_left is None else round(float(fresh.days_left), 2),
+        supply=view.supply if view else "unknown",
+        standing=view.standing if view else None,
+        sentence=view.text if view else None,
+    )
+
+
+def _standing(account_id: int, now: datetime) -> standings.StandingView | None:
+    """As the portal says it to whoever signs in for the account."""
+    user = (
+        models.AccountAccess.objects.filter(account_id=account_id, person__user__isnull=False)
+        .order_by("recorded_at", "id")
+        .values_list("person__user_id", flat=True)
+        .first()
+    )
+    card = None if user is None else pages.account_of(user, account_id, now)
+    known = None if card is None else standings.known_of(card, now)
+    return None if known is None else standings.standing(known)
+
+
+def _account(ask: Ask) -> models.Agreement:
+    """The agreement of an account in the area: of now, or its last; whose it is is written down."""
+    rows = models.Agreement.objects.filter(account_id=ask.parts["id"])
+    resources.one(ask, rows, access.agreements(ask.area, ask.now), f"account {ask.parts['id']}")
+    agreement = agreement_at(ask.parts["id"], ask.now) or rows.order_by("valid_from")[0]
+    _note(ask, agreement)
+    return agreement
+
+
+def entries(ask: Ask) -> answers.Page[answers.Entry]:
+    query: ListQuery = ask.query
+    account_id = _account(ask).account_id
+    path = ask.request.path
+    before = cursors.decode(path, {}, query.cursor)
+    found = ledger.entries(account_id, query.limit + 1, before)
+    shown = found[: query.limit]
+    return answers.Page(
+        items=[entry_of(one) for one in shown],
+        next=cursors.encode(path, {}, shown[-1].seq) if len(found) > query.limit else None,
+    )
+
+
+def entry(ask: Ask) -> answers.EntryWithArithmetic:
+    account_id, seq = _account(ask).account_id, ask.parts["seq"]
+    why = ledger.why(account_id, seq)
+    if why is None:
+        raise ask.missing(f"entry {seq} of account {account_id}")
+    return answers.EntryWithArithmetic(
+        entry=entry_of(why.entry),
+        rows=[
+            answers.Row(
+                label=row.label,
+                quantity=exact(row.quantity),
+                unit=row.unit,
+                rate_minor=exact(row.rate),
+                amount_minor=row.amount_minor,
+            )
+            for row in why.rows
+        ],
+        opening=None if why.opening is None else _read_of(why.opening),
+        reads=[_read_of(read) for read in why.reads],
+        tariffs=[
+            answers.TariffUsed(code=used.code, version=used.version, sha256=used.sha256)
+            for used in why.tariffs
+        ],
+        advance_wh=why.advance_wh,
+        energy_wh=why.energy_wh,
+        blocks_wh=why.blocks_wh,
+        residual_wh=why.residual_wh,
+        provisional=why.provisional,
+        notes=list(why.notes),
+    )
+
+
+def entry_of(one: ledger.Entry) -> answers.Entry:
+    return answers.Entry(
+        account_id=one.account_id,
+        seq=one.seq,
+        line=one.line,
+        title=one.title,
+        origin=one.origin,
+        amount_minor=one.amount_minor,
+        balance_after_minor=one.balance_after_minor,
+        currency=one.currency,
+        service_date=one.service_date,
+        posted_at=local(one.posted_at),
+        accounting_month=one.accounting_month,
+    )
+
+
+def _read_of(read: ledger.Read) -> answers.RegisterRead:
+    return answers.RegisterRead(
+        read_at=local(read.read_at),
+        register_wh=read.register_wh,
+        kind=read.kind,
+        status=read.status,
+        source=read.source,
+        device_id=read.device_id,
+    )
+
+
+# -- everything of one person --------------------------------------------------------------------------------------
+
+_ALL = 1_000_000
+"""More entries and messages than an account can have in a life."""
+
+
+def export(ask: Ask) -> answers.Export:
+    """All that is kept of a person, in one document; interval readings by address, a month at a time."""
+    person = resources.person_of(ask)
+    access.note_reads(ask.caller, [person.id], ask.what, ask.now)
+    signed_in: Any = (
+        None
+        if person.user_id is None
+        else get_user_model().objects.values_list("last_login", flat=True).get(id=person.user_id)
+    )
+    reads = models.PersonalRead.objects.filter(person=person).order_by("id")
+    return answers.Export(
+        exported_at=local(ask.now),
+        person=resources.consumer_of(person),
+        last_signed_in_at=local(signed_in),
+        protections=[
+            answers.Evidence(
+                kind=one.kind,
+                evidence=one.evidence,
+                valid_from=local(one.valid_from),
+                valid_to=local(one.valid_to),
+            )
+            for one in person.protections.all()
+        ],
+        accounts=[
+            _exported_account(one, person) for one in person.accesses.select_related("account").order_by("id")
+        ],
+        read_by=resources.personal_reads_of(reads),
+    )
+
+
+def _exported_account(held: models.AccountAccess, person: models.Person) -> answers.ExportedAccount:
+    agreements = models.Agreement.objects.filter(account_id=held.account_id).select_related(
+        "service_point__premise"
+    )
+    return answers.ExportedAccount(
+        account_id=held.account_id,
+        role=held.role,
+        currency=held.account.currency,
+        agreements=[
+            answers.ExportedAgreement(
+                agreement=resources.agreement_of(one),
+                premise=one.service_point.premise.name,
+                readings=f"/api/v1/agreements/{one.id}/readings",
+            )
+            for one in with_terms(agreements.order_by("valid_from"))
+        ],
+        entries=[entry_of(one) for one in reversed(ledger.entries(held.account_id, _ALL))],
+        messages=[
+            answers.Message(
+                kind=one.kind,
+                requested_at=local(one.requested_at),
+                delivered_at=local(one.delivered_at),
+                channel=one.channel,
+                recipient=one.recipient,
+                text=one.text,
+            )
+            for one in written_to(held.account_id, _ALL)
+            # What was sent to another's telephone is the other's.
+            if one.recipient in ("", person.phone)
+        ],
+    )

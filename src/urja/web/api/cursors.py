@@ -1,0 +1,42 @@
+"""Where a list goes on: the key of the last row that was given, and of which list.
+
+Rows are ordered by a key that never changes, so that what comes or goes meanwhile neither repeats a row nor skips one.
+To a program a cursor is a word without meaning.
+"""
+
+import base64
+import binascii
+from hashlib import sha256
+
+import msgspec
+
+from urja.web.api.problems import Problem
+
+
+class _Cursor(msgspec.Struct, frozen=True, array_like=True):
+    list_: str
+    last: int
+
+
+def _mark(path: str, filters: object) -> str:
+    return sha256(repr((path, filters)).encode()).hexdigest()[:12]
+
+
+def encode(path: str, filters: object, last: int) -> str:
+    """After the row of the key `last`."""
+    raw = msgspec.json.encode(_Cursor(_mark(path, filters), last))
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def decode(path: str, filters: object, text: str) -> int | None:
+    """The key after which the list goes on; None at its beginning. Another list's cursor is a problem."""
+    if not text:
+        return None
+    try:
+        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        found = msgspec.json.decode(raw, type=_Cursor)
+    except (binascii.Error, msgspec.MsgspecError, ValueError):
+        raise Problem("bad-request", f"{text!r} is no cursor: take `next` of the page before") from None
+    if found.list_ != _mark(path, filters):
+        raise Problem("bad-request", "the cursor is of another list or other filters: begin without one")
+    return found.last

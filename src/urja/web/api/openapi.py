@@ -1,0 +1,228 @@
+"""The OpenAPI 3.1 description, made of the routes and the types that serve them."""
+
+from functools import cache
+from importlib.metadata import version
+from typing import Any, Final
+
+import msgspec
+
+from urja.apps.registry.operations import ALL, Operation
+from urja.apps.registry.roles import who_may, writing
+from urja.web.api.examples import example_of
+from urja.web.api.problems import KINDS, ProblemDocument
+from urja.web.api.resources import summary_of
+from urja.web.api.routes import Route
+from urja.web.api.table import ROUTES
+
+PREFIX: Final = "/api/v1"
+_REF: Final = "#/components/schemas/{name}"
+_EVERYWHERE: Final = (
+    "bad-request", "unauthenticated", "forbidden", "method-not-allowed", "too-many", "failed", "away",
+)  # fmt: skip
+
+_HEADERS: Final[dict[str, tuple[str, str]]] = {
+    "Idempotency-Key": (
+        "A word of your own: the same request again, and nothing is done twice.",
+        "move-4711",
+    ),
+    "If-Match": ("The ETag under which you have read it.", '"0123456789abcdef0123456789abcdef"'),
+    "If-None-Match": (
+        "An ETag that you have: 304 where it still stands.",
+        '"0123456789abcdef0123456789abcdef"',
+    ),
+}
+
+
+def by_request() -> list[type[Operation]]:
+    """The operations that can be asked for from here at all."""
+    able = [operation for operation in ALL if who_may(writing(operation.kind()))]
+    return sorted(able, key=lambda operation: operation.kind())
+
+
+@cache
+def document() -> dict[str, Any]:
+    """The whole description, as plain values."""
+    types = _types()
+    _, components = msgspec.json.schema_components(types, ref_template=_REF)
+    paths: dict[str, dict[str, Any]] = {}
+    for route in ROUTES:
+        if route.body is Operation:
+            for operation in by_request():
+                address = route.path.replace("{kind}", operation.kind())
+                paths.setdefault(address, {})["post"] = _operation(route, operation)
+        else:
+            paths.setdefault(route.path, {})[route.method.lower()] = _described(route)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Urja",
+            "version": version("urja"),
+            "summary": "Supplies, their people, meters, readings and money",
+            "description": (
+                "Instants are ISO 8601 with an offset, money is in minor units beside its currency, energy in Wh. "
+                "Unknown fields and parameters are refused."
+            ),
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": PREFIX}],
+        "security": [{"key": []}],
+        "tags": [{"name": tag} for tag in dict.fromkeys(route.tag for route in ROUTES)],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {
+                "key": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "A key that `urja token new` has shown.",
+                }
+            },
+            "schemas": components,
+        },
+    }
+
+
+def _types() -> list[Any]:
+    answers = [route.answer for route in ROUTES]
+    bodies = [route.body for route in ROUTES if route.body not in (None, Operation)]
+    return list(dict.fromkeys([*answers, *bodies, *by_request(), ProblemDocument]))
+
+
+def _ref(described: Any) -> dict[str, Any]:
+    (found,), _ = msgspec.json.schema_components([described], ref_template=_REF)
+    return found
+
+
+def _described(route: Route) -> dict[str, Any]:
+    about: dict[str, Any] = {
+        "operationId": route.name,
+        "tags": [route.tag],
+        "summary": route.summary,
+        "parameters": _parameters(route),
+        "responses": _responses(route),
+    }
+    if route.act is not None:
+        about["description"] = _who(route.act)
+        about["x-scope"] = str(route.act)
+    if route.body is not None:
+        about["requestBody"] = _body(route.body)
+    return about
+
+
+def _operation(route: Route, operation: type[Operation]) -> dict[str, Any]:
+    act = writing(operation.kind())
+    return {
+        "operationId": operation.kind(),
+        "tags": [route.tag],
+        "summary": summary_of(operation),
+        "description": _who(act),
+        "x-scope": act,
+        "parameters": [one for one in _parameters(route) if one["in"] != "path"],
+        "requestBody": _body(operation),
+        "responses": _responses(route),
+    }
+
+
+def _who(act: str) -> str:
+    return f"For {', '.join(who_may(act))}; scope `{act}`."
+
+
+def _body(described: Any) -> dict[str, Any]:
+    content = {"schema": _ref(described), "example": example_of(described)}
+    return {"required": True, "content": {"application/json": content}}
+
+
+def _parameters(route: Route) -> list[dict[str, Any]]:
+    parameters: list[dict[str, Any]] = [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": {"type": "integer", "minimum": 0} if kind is int else {"type": "string"},
+            "example": 1 if kind is int else "install_meter",
+        }
+        for name, kind in route.named_parts
+    ]
+    parameters += _query_parameters(route)
+    headers = {
+        "Idempotency-Key": route.needs_key,
+        "If-Match": route.needs_version,
+        "If-None-Match": route.tagged,
+    }
+    parameters += [
+        {
+            "name": name,
+            "in": "header",
+            "required": name != "If-None-Match",
+            "description": _HEADERS[name][0],
+            "schema": {"type": "string"},
+            "example": _HEADERS[name][1],
+        }
+        for name, asked in headers.items()
+        if asked
+    ]
+    return parameters
+
+
+def _query_parameters(route: Route) -> list[dict[str, Any]]:
+    _, components = msgspec.json.schema_components([route.query], ref_template=_REF)
+    (schema,) = (components[name] for name in components if name == route.query.__name__)
+    needed = schema.get("required", [])
+    described = []
+    for name, about in schema["properties"].items():
+        text = about.get("description") or ""
+        parameter: dict[str, Any] = {
+            "name": name,
+            "in": "query",
+            "required": name in needed,
+            "schema": _given(about),
+        }
+        if text:
+            parameter["description"] = text
+        described.append(parameter)
+    return described
+
+
+def _given(about: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a parameter where it is given: what may be left out is null only within."""
+    schema = {key: value for key, value in about.items() if key not in {"description", "default"}}
+    if about.get("default") is not None:
+        schema["default"] = about["default"]
+    choices = [one for one in schema.pop("anyOf", []) if one != {"type": "null"}]
+    return schema | (choices[0] if len(choices) == 1 else {"anyOf": choices} if choices else {})
+
+
+def _responses(route: Route) -> dict[str, Any]:
+    content = {"application/json": {"schema": _ref(route.answer), "example": example_of(route.answer)}}
+    responses: dict[str, Any] = {"200": {"description": route.summary, "content": content}}
+    if route.tagged:
+        responses["200"]["headers"] = {"ETag": {"schema": {"type": "string"}}}
+        responses["304"] = {"description": "It is as you have it"}
+    if route.accepted:
+        responses["202"] = {
+            "description": "It waits; ask at Location",
+            "headers": {name: {"schema": {"type": "string"}} for name in ("Location", "Retry-After")},
+            "content": content,
+        }
+    by_status: dict[int, list[str]] = {}
+    for kind in (*_EVERYWHERE, *route.statuses):
+        by_status.setdefault(KINDS[kind].status, []).append(kind)
+    for status, kinds in sorted(by_status.items()):
+        responses[str(status)] = {
+            "description": "; ".join(KINDS[kind].title for kind in kinds),
+            "content": {
+                "application/problem+json": {"schema": _ref(ProblemDocument), "example": _problem(kinds[0])}
+            },
+        }
+    return responses
+
+
+def _problem(kind: str) -> dict[str, Any]:
+    about = KINDS[kind]
+    return {
+        "type": f"{PREFIX}/#{kind}",
+        "title": about.title,
+        "status": about.status,
+        "detail": "what stands against this very request",
+        "instance": f"{PREFIX}/usage-points",
+        "remedy": about.remedy,
+    }

@@ -1,0 +1,164 @@
+"""The writing side of the API: what is asked for is recorded, and waited for a moment.
+
+The web can change nothing in the registry. It looks whether the caller may, and records the request; the pipeline's
+stage `register` judges once more, does it, and says what became of it (`urja.apps.registry.requests`).
+"""
+
+import re
+from typing import Any, Final
+
+import msgspec
+
+from urja.apps.registry import access, models, requests
+from urja.apps.registry.errors import Refused
+from urja.apps.registry.models import RequestState
+from urja.apps.registry.operations import BY_KIND, CorrectPerson, Operation
+from urja.apps.registry.operations.people import version_of
+from urja.apps.registry.roles import writing
+from urja.web.api import answers, resources
+from urja.web.api.problems import Problem
+from urja.web.api.resources import local
+from urja.web.api.routes import Ask, Query
+from urja.web.api.tags import matches, tag_of
+
+WAIT_S: Final = 3.0
+"""So long an answer is waited for; after it the request is an address to ask."""
+
+_KEY: Final = re.compile(r"[A-Za-z0-9._:-]{1,60}")
+
+
+class OperationQuery(Query, frozen=True, kw_only=True):
+    rehearse: bool = False
+    """Only say what it would do; nothing changes."""
+
+
+ANY: Final = "write:*"
+"""Of the route of all operations: which of the table's rows it is says the kind."""
+
+
+def act_of(kind: str) -> str:
+    """The row of the table for an operation; raises a problem where there is none."""
+    return writing(kind_of(kind).kind())
+
+
+def kind_of(kind: str) -> type[Operation]:
+    """The operation of a name; raises a problem."""
+    known = BY_KIND.get(kind)
+    if known is None:
+        raise Problem(
+            "not-found", f"there is no operation {kind!r}; GET /api/v1/operations lists what there is"
+        )
+    return known
+
+
+def operate(ask: Ask) -> answers.RequestOfOperation:
+    """Ask for an operation."""
+    known = kind_of(ask.parts["kind"])
+    return ask_for(ask, decoded(ask, known), rehearsal=ask.query.rehearse)
+
+
+def decoded(ask: Ask, known: type[Operation]) -> Operation:
+    """The operation of a body; raises a problem with every fault."""
+    try:
+        content = msgspec.json.decode(ask.body)
+    except msgspec.DecodeError as error:
+        raise Problem("bad-request", f"the body is not JSON: {error}") from None
+    try:
+        return requests.decode(known.kind(), content)
+    except Refused as error:
+        raise Problem("invalid", f"that is no {known.kind()}: {error}", faults=error.faults) from None
+
+
+def ask_for(ask: Ask, operation: Operation, *, rehearsal: bool = False) -> answers.RequestOfOperation:
+    """Judge, record, wait; raises a problem where it is refused."""
+    key = idempotency_key(ask)
+    try:
+        access.judge(ask.caller, operation, ask.now)
+    except access.OutOfArea:
+        resources.refused(ask)
+        raise ask.missing("such thing as the content names") from None
+    try:
+        request = requests.ask(
+            operation,
+            actor=ask.caller.actor,
+            requested_at=ask.now,
+            rehearsal=rehearsal,
+            idempotency_key=f"{ask.caller.actor}/{key}",
+        )
+    except Refused:
+        raise Problem(
+            "key-reused", f"the Idempotency-Key {key} stands for another request of yours"
+        ) from None
+    return _answer(ask, requests.wait_for(request.id, WAIT_S))
+
+
+def idempotency_key(ask: Ask) -> str:
+    """The header of that name; raises a problem where it is missing or not a word."""
+    key = ask.request.headers.get("Idempotency-Key", "")
+    if not key:
+        raise Problem("key-missing", "send an Idempotency-Key: a word of your own for this request")
+    if not _KEY.fullmatch(key):
+        raise Problem("bad-request", "an Idempotency-Key has 1 to 60 letters, digits and . _ : -")
+    return key
+
+
+def _answer(ask: Ask, request: models.Request) -> answers.RequestOfOperation:
+    if request.state == RequestState.REFUSED:
+        raise Problem(
+            "refused", "; ".join(request.faults), faults=list(request.faults), request_id=request.id
+        )
+    if request.state == RequestState.WAITING:
+        ask.status = 202
+        ask.answer_headers |= {"Location": f"/api/v1/requests/{request.id}", "Retry-After": "1"}
+    return request_of(request)
+
+
+def request(ask: Ask) -> answers.RequestOfOperation:
+    """What has become of a request of one's own."""
+    found = models.Request.objects.filter(id=ask.parts["id"], actor=ask.caller.actor).first()
+    if found is None:
+        raise ask.missing(f"request {ask.parts['id']}")
+    if found.state == RequestState.WAITING:
+        ask.answer_headers["Retry-After"] = "1"
+    return request_of(found)
+
+
+def request_of(found: models.Request) -> answers.RequestOfOperation:
+    outcome: dict[str, Any] = {}
+    if found.operation_id is not None:
+        outcome = models.AuditEntry.objects.values_list("outcome", flat=True).get(id=found.operation_id)
+    return answers.RequestOfOperation(
+        id=found.id,
+        kind=found.kind,
+        state=found.state,
+        rehearsal=found.rehearsal,
+        requested_at=local(found.requested_at),
+        answered_at=local(found.answered_at),
+        faults=list(found.faults),
+        operation_id=found.operation_id,
+        outcome=outcome,
+        effects=found.effects,
+    )
+
+
+def correct(ask: Ask) -> answers.RequestOfOperation:
+    """`correct_person` in the form of a change to a consumer that was read."""
+    person = resources.person_of(ask)
+    if not matches(ask.request.headers.get("If-Match", ""), tag_of(resources.consumer_of(person))):
+        raise Problem("changed", f"consumer {person.id} is not as it was under the version that you name")
+    try:
+        given = msgspec.json.decode(ask.body, type=answers.Correction)
+    except msgspec.ValidationError as error:
+        raise Problem("invalid", f"that is no correction: {error}", faults=[str(error)]) from None
+    except msgspec.DecodeError as error:
+        raise Problem("bad-request", f"the body is not JSON: {error}") from None
+    corrected = CorrectPerson(
+        person=person.id,
+        seen=version_of(person),
+        **{
+            name: value
+            for name in given.__struct_fields__
+            if (value := getattr(given, name)) is not msgspec.UNSET
+        },
+    )
+    return ask_for(ask, corrected)

@@ -1,0 +1,111 @@
+"""What the API says of itself: openapi.json, and the same as a page for people. Neither needs a key."""
+
+from typing import Any
+
+import msgspec
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.cache import get_conditional_response
+from django.views.decorators.cache import cache_control
+from django.views.decorators.http import require_safe
+
+from urja.apps.registry.roles import TABLE, Role, may
+from urja.web.api import openapi
+from urja.web.api.problems import KINDS
+from urja.web.api.tags import tag_of
+
+_an_hour = cache_control(public=True, max_age=3600)
+
+
+@require_safe
+@_an_hour
+def document(request: HttpRequest) -> HttpResponse:
+    """The OpenAPI description."""
+    described = openapi.document()
+    tag = tag_of(described)
+    unchanged = get_conditional_response(request, etag=tag)
+    if unchanged is not None:
+        return unchanged
+    return HttpResponse(
+        msgspec.json.format(msgspec.json.encode(described), indent=1),
+        content_type="application/json",
+        headers={"ETag": tag},
+    )
+
+
+@require_safe
+@_an_hour
+def page(request: HttpRequest) -> HttpResponse:
+    """The reference: every route with its parameters, body and answer; refusals; who may what."""
+    described = openapi.document()
+    context = {
+        "info": described["info"],
+        "prefix": openapi.PREFIX,
+        "groups": _groups(described),
+        "schemas": [
+            _schema(name, about) for name, about in sorted(described["components"]["schemas"].items())
+        ],
+        "kinds": [{"name": name, "kind": kind} for name, kind in KINDS.items()],
+        "roles": [role.value.replace("_", " ") for role in Role],
+        "acts": [{"name": str(act), "cells": [may(role, act) for role in Role]} for act in TABLE],
+    }
+    return render(request, "api/reference.html", context)
+
+
+def _groups(described: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{"name": tag["name"], "routes": [*_routes(described, tag["name"])]} for tag in described["tags"]]
+
+
+def _routes(described: dict[str, Any], tag: str) -> list[dict[str, Any]]:
+    found = []
+    for path, methods in described["paths"].items():
+        for method, about in methods.items():
+            if tag not in about["tags"]:
+                continue
+            body = about.get("requestBody", {}).get("content", {}).get("application/json")
+            answer = about["responses"]["200"]["content"]["application/json"]
+            found.append(
+                {
+                    "id": about["operationId"],
+                    "method": method.upper(),
+                    "path": path,
+                    "about": about,
+                    "body": body and {"name": _name(body["schema"]), "example": _shown(body["example"])},
+                    "answer": {"name": _name(answer["schema"]), "example": _shown(answer["example"])},
+                }
+            )
+    return found
+
+
+def _schema(name: str, about: dict[str, Any]) -> dict[str, Any]:
+    needed = about.get("required", [])
+    return {
+        "name": name,
+        "description": about.get("description", ""),
+        "fields": [
+            {"name": field, "type": _type(kind), "needed": field in needed}
+            for field, kind in about.get("properties", {}).items()
+        ],
+    }
+
+
+def _type(about: dict[str, Any]) -> str:
+    """A schema in a few words."""
+    if "$ref" in about:
+        return _name(about)
+    if "anyOf" in about:
+        return " or ".join(_type(one) for one in about["anyOf"])
+    if about.get("type") == "array":
+        return f"list of {_type(about.get('items', {}))}"
+    words = [str(about.get("format") or about.get("type") or "anything")]
+    if "enum" in about:
+        words = [" or ".join(str(value) for value in about["enum"])]
+    return " ".join(words)
+
+
+def _name(schema: dict[str, Any]) -> str:
+    return str(schema.get("$ref", "")).rpartition("/")[2]
+
+
+def _shown(example: Any) -> str:
+    return msgspec.json.format(msgspec.json.encode(example), indent=2).decode()

@@ -1,0 +1,95 @@
+"""The shape of a route: what a view checks, what the documents say, from one description."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated, Any
+
+from django.http import HttpRequest
+from msgspec import Meta, Struct
+
+from urja.apps.registry.access import Area, Caller
+from urja.apps.registry.models import Token
+from urja.web.api.problems import Problem
+
+type Handler = Callable[["Ask"], Any]
+
+MOST_AT_ONCE = 200
+
+
+class Query(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """No parameters; base of those that have some."""
+
+
+class ListQuery(Query, frozen=True, kw_only=True):
+    """Of a list."""
+
+    cursor: Annotated[str, Meta(description="`next` of the page before")] = ""
+    limit: Annotated[int, Meta(ge=1, le=MOST_AT_ONCE, description="how many at once")] = 50
+
+    def filters(self) -> dict[str, Any]:
+        """What picks the rows, as a cursor remembers it."""
+        own = self.__struct_fields__
+        return {name: getattr(self, name) for name in own if name not in {"cursor", "limit"}}
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One method at one address."""
+
+    method: str
+    path: str
+    """Below `/api/v1`, with the names of its parts in braces: `/consumers/{person_id}`."""
+    name: str
+    tag: str
+    summary: str
+    answer: Any
+    handler: Handler
+    act: str | None
+    """What the table of roles has to allow; None where any key does."""
+    query: type[Query] = Query
+    body: type[Struct] | None = None
+    parts: tuple[tuple[str, Any], ...] = (("id", int),)
+    """Names and types of the parts in braces."""
+    statuses: tuple[str, ...] = ()
+    """Kinds of refusal that are its own, beside those that every route has."""
+    needs_key: bool = False
+    """Whether an Idempotency-Key is asked for."""
+    needs_version: bool = False
+    """Whether an If-Match is."""
+    tagged: bool = False
+    """Whether the answer has an ETag, and If-None-Match is looked at."""
+    own_session: bool = False
+    """Whether somebody who is signed in to the portal may read it without a key."""
+    accepted: bool = False
+    """Whether it may answer 202, and where the answer will be."""
+
+    @property
+    def named_parts(self) -> list[tuple[str, Any]]:
+        return [(name, kind) for name, kind in self.parts if f"{{{name}}}" in self.path]
+
+
+@dataclass(slots=True)
+class Ask:
+    """A request that has passed the checks of its route."""
+
+    route: Route
+    request: HttpRequest
+    caller: Caller
+    token: Token | None
+    area: Area
+    """Where the caller may what the route does."""
+    now: datetime
+    query: Any
+    parts: dict[str, Any]
+    body: bytes = b""
+    answer_headers: dict[str, str] = field(default_factory=dict)
+    status: int = 200
+
+    @property
+    def what(self) -> str:
+        """For the book of who has read what."""
+        return f"{self.route.method} {self.route.path}"
+
+    def missing(self, thing: str) -> Problem:
+        return Problem("not-found", f"there is no {thing} for you")

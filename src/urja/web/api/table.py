@@ -1,0 +1,87 @@
+"""Every route of `/api/v1`. Addresses, checks, openapi.json and the reference page are made of this table."""
+
+from typing import Any, Final
+
+from urja.apps.registry.operations import CorrectPerson, Operation
+from urja.apps.registry.roles import Read, writing
+from urja.web.api import answers, books, operating, resources
+from urja.web.api.routes import Handler, ListQuery, Query, Route
+
+_WRITE: Final = ("key-missing", "refused", "invalid", "key-reused", "not-json", "too-large", "not-found")
+_ONE: Final = ("not-found",)
+
+
+def _list(
+    path: str, name: str, tag: str, summary: str, answer: Any, handler: Handler, act: str, query: type[Query]
+) -> Route:
+    return Route("GET", path, name, tag, summary, answer, handler, act, query)
+
+
+def _single(
+    path: str, name: str, tag: str, summary: str, answer: Any, handler: Handler, act: str | None
+) -> Route:
+    return Route("GET", path, name, tag, summary, answer, handler, act, statuses=_ONE, tagged=True)
+
+
+PEOPLE, PLACES, METERS, SUPPLY, MONEY, WORK, RECORDS, DOING, SELF = (
+    "People", "Usage points", "Devices", "Agreements and readings", "Money", "Work orders", "Records", "Operations",
+    "Yourself",
+)  # fmt: skip
+
+ROUTES: Final[tuple[Route, ...]] = (
+    Route("GET", "/me", "me", SELF, "Who asks, and what they may", answers.Me, resources.me, None),
+    _list("/consumers", "consumers", PEOPLE, "People, with what names them", answers.Page[answers.Consumer],
+        resources.consumers, Read.PERSON, resources.ConsumersQuery),
+    _single("/consumers/{id}", "consumer", PEOPLE, "A person", answers.Consumer, resources.consumer, Read.PERSON),
+    Route("PATCH", "/consumers/{id}", "correct-consumer", PEOPLE, "Put right what is known of a person",
+        answers.RequestOfOperation, operating.correct, writing(CorrectPerson.kind()), body=answers.Correction,
+        statuses=(*_WRITE, "changed", "version-missing"), needs_key=True, needs_version=True, accepted=True),
+    _single("/consumers/{id}/export", "export", PEOPLE, "Everything that is kept of a person", answers.Export,
+        books.export, Read.PERSON),
+    _list("/usage-points", "usage-points", PLACES, "Connections", answers.Page[answers.UsagePoint],
+        resources.usage_points, Read.USAGE_POINT, resources.UsagePointsQuery),
+    _single("/usage-points/{id}", "usage-point", PLACES, "A connection", answers.UsagePoint, resources.usage_point,
+        Read.USAGE_POINT),
+    Route("GET", "/totals", "totals", PLACES, "Energy of a month in a premise, by part and usage point",
+        answers.Totals, books.totals, Read.TOTALS, books.TotalsQuery, statuses=_ONE),
+    _list("/devices", "devices", METERS, "Meters that hang somewhere", answers.Page[answers.Device],
+        resources.devices, Read.DEVICE, resources.DevicesQuery),
+    _single("/devices/{id}", "device", METERS, "A meter", answers.Device, resources.device, Read.DEVICE),
+    _list("/stock", "stock", METERS, "Meters that hang nowhere", answers.Page[answers.Device], resources.stock,
+        Read.STOCK, resources.StockQuery),
+    _list("/agreements", "agreements", SUPPLY, "Who pays where, when", answers.Page[answers.Agreement],
+        resources.agreements, Read.AGREEMENT, resources.AgreementsQuery),
+    _single("/agreements/{id}", "agreement", SUPPLY, "An agreement with its terms", answers.Agreement,
+        resources.agreement, Read.AGREEMENT),
+    Route("GET", "/agreements/{id}/readings", "readings", SUPPLY, "Its intervals, up to 31 days at a time",
+        answers.Readings, books.readings, Read.LOAD_CURVE, books.ReadingsQuery, statuses=_ONE, tagged=True),
+    Route("GET", "/accounts/{id}/balance", "balance", MONEY, "What is left on an account", answers.Balance,
+        books.balance, Read.LEDGER, statuses=_ONE, tagged=True, own_session=True),
+    Route("GET", "/accounts/{id}/entries", "entries", MONEY, "Its postings, newest first",
+        answers.Page[answers.Entry], books.entries, Read.LEDGER, ListQuery, statuses=_ONE),
+    Route("GET", "/accounts/{id}/entries/{seq}", "entry", MONEY, "A posting with its arithmetic",
+        answers.EntryWithArithmetic, books.entry, Read.LEDGER, parts=(("id", int), ("seq", int)), statuses=_ONE,
+        tagged=True),
+    _list("/work-orders", "work-orders", WORK, "What somebody has to go and do", answers.Page[answers.WorkOrder],
+        resources.work_orders, Read.WORK_ORDERS, resources.WorkOrdersQuery),
+    _single("/work-orders/{id}", "work-order", WORK, "A work order", answers.WorkOrder, resources.work_order,
+        Read.WORK_ORDERS),
+    Route("GET", "/operations", "operations", DOING, "The operations that there are, and who may",
+        answers.Operations, resources.operations, None),
+    Route("POST", "/operations/{kind}", "operate", DOING, "Ask for an operation", answers.RequestOfOperation,
+        operating.operate, operating.ANY, operating.OperationQuery, body=Operation, parts=(("kind", str),),
+        statuses=_WRITE, needs_key=True, accepted=True),
+    _single("/requests/{id}", "request", DOING, "What has become of a request of yours", answers.RequestOfOperation,
+        operating.request, None),
+    _list("/audit", "audit", RECORDS, "What was done to the registry, newest first",
+        answers.Page[answers.AuditEntry], resources.audit, Read.AUDIT, resources.AuditQuery),
+    _single("/audit/{id}", "audit-entry", RECORDS, "An operation that was done", answers.AuditEntry,
+        resources.audit_entry, Read.AUDIT),
+    _list("/personal-reads", "personal-reads", RECORDS, "Who has read whose personal data, newest first",
+        answers.Page[answers.PersonalRead], resources.personal_reads, Read.PERSONAL_READS,
+        resources.PersonalReadsQuery),
+    _list("/tariffs", "tariffs", RECORDS, "Versions of tariffs", answers.Page[answers.Tariff], resources.tariffs,
+        Read.TARIFFS, resources.TariffsQuery),
+    _single("/tariffs/{id}", "tariff", RECORDS, "A version of a tariff, with its text", answers.TariffDocument,
+        resources.tariff, Read.TARIFFS),
+)  # fmt: skip

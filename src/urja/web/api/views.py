@@ -1,0 +1,182 @@
+"""From an HTTP request to a route's answer: key, limit, role, parameters; every refusal is a problem document.
+
+There are no cookies here, so that there is nothing to forge a request with: who has a session may read the balance of
+their own account with it, and nothing else.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+import structlog
+from django.core.exceptions import RequestDataTooBig
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+
+from urja.apps.registry import keys
+from urja.apps.registry.access import Area, Caller, NotAllowed, caller_of_token, caller_of_user
+from urja.apps.registry.models import Token
+from urja.web.api import operating
+from urja.web.api.limits import Limits
+from urja.web.api.problems import Problem
+from urja.web.api.routes import Ask, Route
+from urja.web.api.tags import encoded, matches, tag_of
+from urja.web.portal import metrics
+from urja.web.portal.clock import business_now
+from urja.web.portal.errors import RETRY_AFTER_S
+
+log = structlog.get_logger()
+
+LARGEST: Final = 1024 * 1024
+"""Bytes of a body."""
+USE_NOTED: Final = timedelta(minutes=1)
+"""When a key was used last is kept to the minute."""
+
+LIMITS = Limits()
+
+
+def view_of(routes: Sequence[Route]) -> Callable[..., HttpResponse]:
+    """The view of one address: its routes by method."""
+    by_method = {route.method: route for route in routes}
+    if "GET" in by_method:
+        by_method["HEAD"] = by_method["GET"]
+
+    @csrf_exempt
+    def view(request: HttpRequest, **parts: Any) -> HttpResponse:
+        try:
+            return _served(_route(by_method, request), request, parts)
+        except NotAllowed as error:
+            metrics.REFUSED.inc()
+            log.warning("access refused", path=request.path, why=str(error))
+            return Problem("forbidden", str(error)).response(request.path)
+        except Problem as problem:
+            return problem.response(request.path)
+        except (OperationalError, InterfaceError) as error:
+            log.warning("database away", path=request.path, error=str(error).strip())
+            away = {"Retry-After": str(RETRY_AFTER_S)}
+            return Problem("away", "the database does not answer", headers=away).response(request.path)
+
+    return view
+
+
+@csrf_exempt
+def missing(request: HttpRequest, **_parts: Any) -> HttpResponse:
+    """Everything below `/api/` that is no address."""
+    return Problem("not-found", f"{request.path} is no address; /api/v1/ describes those there are").response(
+        request.path
+    )
+
+
+def _route(by_method: dict[str, Route], request: HttpRequest) -> Route:
+    route = by_method.get(request.method or "")
+    if route is None:
+        allowed = ", ".join(sorted(by_method))
+        raise Problem(
+            "method-not-allowed",
+            f"{request.method} is not done here; {allowed} is",
+            headers={"Allow": allowed},
+        )
+    return route
+
+
+def _served(route: Route, request: HttpRequest, parts: dict[str, Any]) -> HttpResponse:
+    now = business_now()
+    caller, token = _caller(route, request, now)
+    act = operating.act_of(parts["kind"]) if route.act == operating.ANY else route.act
+    area = caller.must(act) if act is not None else Area()
+    ask = Ask(
+        route=route,
+        request=request,
+        caller=caller,
+        token=token,
+        area=area,
+        now=now,
+        query=_query(route, request),
+        parts=parts,
+        body=_body(request) if route.body is not None else b"",
+    )
+    if route.needs_version and "If-Match" not in request.headers:
+        raise Problem("version-missing", "read it first, and send its ETag as If-Match")
+    return _response(ask, route.handler(ask))
+
+
+def _response(ask: Ask, answer: Any) -> HttpResponse:
+    headers = {"Cache-Control": "private, no-cache", "Vary": "Authorization", **ask.answer_headers}
+    if ask.route.tagged:
+        headers["ETag"] = tag_of(answer)
+        if matches(ask.request.headers.get("If-None-Match", ""), headers["ETag"]):
+            return HttpResponse(status=304, headers=headers)
+    return HttpResponse(encoded(answer), status=ask.status, content_type="application/json", headers=headers)
+
+
+# -- who asks ------------------------------------------------------------------------------------------------------
+
+
+def _caller(route: Route, request: HttpRequest, now: datetime) -> tuple[Caller, Token | None]:
+    scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+    if not scheme and route.own_session and request.user.is_authenticated:
+        return caller_of_user(request.user.pk, now), None
+    if not scheme:
+        raise Problem("unauthenticated", "there is no key in the request")
+    if scheme.lower() != "bearer":
+        raise Problem("unauthenticated", f"a key comes as Authorization: Bearer, not {scheme}")
+    token = _token(text.strip())
+    wait_s = LIMITS.take(token.id, token.per_minute, time.monotonic())
+    if wait_s:
+        raise Problem(
+            "too-many",
+            f"this key may ask {token.per_minute} times a minute; there is room again in {wait_s} s",
+            headers={"Retry-After": str(wait_s)},
+        )
+    return caller_of_token(token, now), token
+
+
+def _token(text: str) -> Token:
+    token = keys.found(text)
+    wall = datetime.now(UTC)
+    if token is None:
+        log.warning("key refused", why="unknown")
+        raise Problem("unauthenticated", "that is no key of ours")
+    if token.revoked_at is not None:
+        why = f"key {token.prefix} was revoked on {token.revoked_at:%Y-%m-%d}"
+    elif token.expires_at <= wall:
+        why = f"key {token.prefix} expired on {token.expires_at:%Y-%m-%d}"
+    elif token.user is not None and not token.user.is_active:
+        why = f"whose key {token.prefix} is may not sign in any more"
+    else:
+        if token.last_used_at is None or wall - token.last_used_at >= USE_NOTED:
+            Token.objects.filter(id=token.id).update(last_used_at=wall.replace(second=0, microsecond=0))
+        return token
+    log.warning("key refused", why=why)
+    raise Problem("unauthenticated", f"{why}: ask for another one")
+
+
+# -- what is asked -------------------------------------------------------------------------------------------------
+
+
+def _query(route: Route, request: HttpRequest) -> Any:
+    given = {}
+    for name, values in request.GET.lists():
+        if len(values) > 1:
+            raise Problem("bad-request", f"{name} is given {len(values)} times; once is enough")
+        given[name] = values[0]
+    try:
+        return msgspec.convert(given, route.query, strict=False)
+    except msgspec.ValidationError as error:
+        known = ", ".join(route.query.__struct_fields__) or "none"
+        raise Problem("bad-request", f"the parameters: {error}; there are: {known}") from None
+
+
+def _body(request: HttpRequest) -> bytes:
+    if request.content_type != "application/json":
+        raise Problem("not-json", f"the content is {request.content_type or 'of no type'}")
+    try:
+        body = request.body
+    except RequestDataTooBig:
+        raise Problem("too-large", f"a body has {LARGEST} bytes at most") from None
+    if len(body) > LARGEST:
+        raise Problem("too-large", f"a body has {LARGEST} bytes at most, not {len(body)}")
+    return body

@@ -1,0 +1,187 @@
+"""The table of roles is whole, and areas follow the trees as they are at an instant."""
+
+from datetime import timedelta
+
+import pytest
+from tests.apps.street import START, adopt, by_hand
+
+LATER = START + timedelta(days=10)
+STAMP = {"recorded_at": START, "actor": "test"}
+
+
+def test_every_operation_and_every_read_has_its_row(database):
+    from urja.apps.registry.operations import ALL
+    from urja.apps.registry.roles import TABLE, Read, writing
+
+    assert {*TABLE} == {*Read} | {writing(operation.kind()) for operation in ALL}
+
+
+def test_roles_are_those_of_staff_and_those_of_accounts(database):
+    from urja.apps.registry.models import AccessRole, StaffRole
+    from urja.apps.registry.roles import Role
+
+    assert {*Role} == {"consumer", "member"} | {*StaffRole.values}
+    assert {*AccessRole.values} == {"owner", "member"}
+
+
+WITHOUT_A_PLACE = {"put_up_transformer"}
+"""Operations that name nothing which is in an area: for who is employed everywhere."""
+
+
+def test_every_operation_says_where_it_is(database):
+    from urja.apps.registry.access import NAMES
+    from urja.apps.registry.operations import ALL
+    from urja.apps.registry.roles import who_may, writing
+
+    by_request = [operation for operation in ALL if who_may(writing(operation.kind()))]
+    fields = {operation.kind(): {*operation.__struct_fields__} & {*NAMES} for operation in by_request}
+    assert {kind for kind, names in fields.items() if not names} == WITHOUT_A_PLACE
+    assert {name for names in fields.values() for name in names} == {*NAMES}, "names that nothing has"
+
+
+def test_a_scope_covers_itself_or_all_of_a_kind(database):
+    from urja.apps.registry.roles import scope_covers
+
+    assert scope_covers("read:*", "read:device")
+    assert scope_covers("read:device", "read:device")
+    assert not scope_covers("read:*", "write:undo")
+    assert not scope_covers("read:dev", "read:device")
+
+
+@pytest.fixture
+def trees(database):
+    """A division with a section, another section elsewhere; three supplies, one in a society."""
+    from urja.apps.registry.models import Node, NodePeriod, Placement, Premise, Tree
+
+    made = [adopt(number, bucket=number) for number in (1, 2, 3)]
+    nodes = {}
+    for number, (level, code) in enumerate([("division", "D"), ("section", "A"), ("section", "B")], 701):
+        nodes[code] = Node.objects.create(
+            id=number, tree=Tree.ADMINISTRATION, level=level, code=code, **STAMP
+        )
+    NodePeriod.objects.create(
+        id=1, node=nodes["A"], parent=nodes["D"], valid_from=START, valid_to=LATER, **STAMP
+    )
+    for one, code in zip(made, "AB", strict=False):
+        Placement.objects.create(
+            id=one.service_point_id + 9000, service_point_id=one.service_point_id, tree=Tree.ADMINISTRATION,
+            node=nodes[code], valid_from=START, **STAMP,
+        )  # fmt: skip
+    society = Premise.objects.create(id=900, kind="society", name="S", code="S", **STAMP)
+    tower = Premise.objects.create(id=901, kind="tower", name="T", parent=society, **STAMP)
+    with by_hand():
+        Premise.objects.filter(id=made[2].premise_id).update(parent=tower)
+    return made
+
+
+def employed(area, role="clerk", at=START):
+    from urja.apps.registry.access import caller_of_user
+    from urja.apps.registry.operations import employ
+
+    user = employ("x@example.org", "X", role, area, recorded_at=START, actor="test")
+    return caller_of_user(user.pk, at)
+
+
+def numbers(area, at):
+    from urja.apps.registry.access import places
+    from urja.apps.registry.models import ServicePoint
+
+    found = ServicePoint.objects.filter(places(area, at)).order_by("consumer_number")
+    return [place.consumer_number[-1] for place in found]
+
+
+@pytest.mark.parametrize(
+    ("area", "at", "there"),
+    [
+        ("", START, ["1", "2", "3"]),
+        ("division D", START, ["1"]),
+        ("division D", LATER, []),
+        ("section A", LATER, ["1"]),
+        ("section B", START, ["2"]),
+        ("premise S", START, ["3"]),
+    ],
+)
+def test_an_area_is_what_hangs_there_at_that_instant(trees, area, at, there):
+    from urja.apps.registry.roles import Read
+
+    assert numbers(employed(area).area(Read.USAGE_POINT), at) == there
+
+
+def test_two_roles_are_two_areas(trees):
+    from urja.apps.registry.roles import Read, writing
+
+    employed("section A")
+    caller = employed("premise S", "secretary")
+    assert numbers(caller.area(Read.USAGE_POINT), START) == ["1", "3"]
+    assert numbers(caller.area(Read.AGREEMENT), START) == ["1"]
+    assert caller.area(writing("put_up_transformer")) is not None
+    assert caller.area(Read.OVERVIEW) is None
+
+
+def test_who_is_dismissed_may_no_more(trees):
+    from urja.apps.registry.access import caller_of_user
+    from urja.apps.registry.operations import dismiss
+
+    caller = employed("section A")
+    dismiss("x@example.org", "clerk", "section A", recorded_at=LATER, actor="test")
+    assert caller_of_user(caller.user_id, LATER).grants == ()
+    assert caller_of_user(caller.user_id, LATER - timedelta(seconds=1)).roles == ["clerk"]
+
+
+@pytest.mark.parametrize(
+    ("area", "serial", "outside"),
+    [
+        ("section A", "URJ00000001", False),
+        ("section A", "URJ00000002", True),
+        ("section A", "URJ00000009", True),
+        ("premise S", "URJ00000003", False),
+        ("premise S", "URJ00000001", True),
+        ("", "URJ00000009", False),
+    ],
+)
+def test_an_operation_is_judged_by_the_things_it_names(trees, area, serial, outside):
+    from urja.apps.registry.access import OutOfArea, judge
+    from urja.apps.registry.operations import RemoveMeter
+
+    caller = employed(area)
+    removal = RemoveMeter(serial=serial, removed_at=LATER)
+    if outside:
+        with pytest.raises(OutOfArea):
+            judge(caller, removal, START)
+    else:
+        judge(caller, removal, START)
+
+
+def test_a_meter_in_stock_is_nowhere(trees):
+    from tests.apps.street import remove
+
+    from urja.apps.registry.access import OutOfArea, judge
+    from urja.apps.registry.operations import InstallMeter
+
+    remove(2, LATER)
+    caller = employed("section A")
+
+    def install(number, place):
+        return InstallMeter(
+            serial=f"URJ{number:08}", consumer_number=f"URJ{place:08}", installed_at=LATER, register_wh=0
+        )
+
+    judge(caller, install(2, 1), START)
+    for elsewhere in (install(2, 2), install(3, 1)):
+        with pytest.raises(OutOfArea):
+            judge(caller, elsewhere, START)
+
+
+def test_a_premise_is_in_an_area_with_all_that_is_in_it(trees):
+    from urja.apps.registry.access import holds_premise
+    from urja.apps.registry.models import Premise
+    from urja.apps.registry.roles import Read
+
+    area = employed("section A").area(Read.TOTALS)
+    assert holds_premise(area, trees[0].premise_id, START) is True
+    assert holds_premise(area, 900, START) is False
+    with by_hand():
+        Premise.objects.filter(id=trees[0].premise_id).update(parent=900)
+    assert holds_premise(area, 900, START) is False
+    empty = Premise.objects.create(id=902, kind="tower", name="T", **STAMP)
+    assert holds_premise(area, empty.id, START) is None

@@ -1,0 +1,187 @@
+"""The people, places and meters that the API's tests look at."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from tests.apps import street
+from tests.apps.street import HALF_HOUR, START, by_hand
+from tests.web.house import NOW
+from tests.web.town_cast import hang_source
+
+STAMP = {"recorded_at": START, "actor": "test"}
+DAY = timedelta(days=1)
+
+NORTH = ("clerk", "field_engineer", "control_room", "revenue_officer", "auditor", "administrator")
+"""Staff that is employed once in the section N1, and once everywhere."""
+
+
+@dataclass
+class Society:
+    """Keys of what is there."""
+
+    flats: list
+    """Two flats of tower A, in the section N1: Asha's and Bina's."""
+    elsewhere: object
+    """Chetan's house, in the section S1."""
+    premises: dict
+    common: object
+    bulk: object
+    stock_id: int
+    people: dict = field(default_factory=dict)
+    """Numbers of persons by name."""
+    work_order: int = 0
+
+
+def build(connect):
+    from urja.apps.registry.models import Premise
+
+    load_tariff()
+    first = street.adopt(1, person_name="Asha Devi", email="asha@example.org", phone="98123 00001", credit_minor=50_000,
+        premise_name="Flat 1", tariff_code="demo-domestic")  # fmt: skip
+    second = street.adopt(
+        2, person_name="Bina", email="bina@example.org", premise_name="Flat 2", tariff_code="demo-domestic"
+    )
+    third = street.adopt(3, person_name="Chetan", email="chetan@example.org", phone="98123 00003",
+        premise_name="House 3", bucket=9, tariff_code="demo-domestic")  # fmt: skip
+    spare = street.adopt(4, person_name="Dev", email="dev@example.org", premise_name="House 4", bucket=9,
+        tariff_code="demo-domestic")  # fmt: skip
+    street.remove(4, START + DAY)
+    society = Premise.objects.create(id=901, kind="society", code="NEEM", name="Neem Society", **STAMP)
+    tower = Premise.objects.create(
+        id=902, kind="tower", code="NEEM-A", name="Tower A", parent=society, **STAMP
+    )
+    common, bulk = hang_network(801, "common_area", tower), hang_network(802, "bulk", society)
+    with by_hand():
+        Premise.objects.filter(id__in=[first.premise_id, second.premise_id]).update(parent=tower, kind="flat")
+    place({"N1": [first, second], "S1": [third, spare]})
+    member(first)
+    with connect("urja_pipeline") as connection:
+        read(connection, [first, second, third], common, bulk)
+    staff()
+    made = Society(
+        [first, second], third, {"society": 901, "tower": 902}, common, bulk, spare.device_id, people()
+    )
+    made.work_order = order(first)
+    return made
+
+
+def load_tariff():
+    from urja.apps.tariffs.operations import load_document
+    from urja.apps.tariffs.queries import bundled_documents
+
+    load_document(bundled_documents()["demo-domestic.toml"], START)
+
+
+def hang_network(number, purpose, premise):
+    from urja.apps.registry.models import ServicePoint
+    from urja.apps.registry.operations import put_up_transformer
+
+    put_up_transformer("T1", feeder="F1", **STAMP)
+    period = hang_source(number, "T1")
+    with by_hand():
+        ServicePoint.objects.filter(id=period.service_point_id).update(purpose=purpose, premise=premise)
+    return period
+
+
+def place(sections):
+    """A division with two sections; what hangs in which."""
+    from urja.apps.registry.models import Node, NodePeriod, Placement, Tree
+
+    def node(number, level, code):
+        return Node.objects.create(id=number, tree=Tree.ADMINISTRATION, level=level, code=code, **STAMP)
+
+    division = node(700, "division", "D")
+    for number, (code, adopted) in enumerate(sections.items(), 701):
+        section = node(number, "section", code)
+        NodePeriod.objects.create(id=number, node=section, parent=division, valid_from=START, **STAMP)
+        for one in adopted:
+            Placement.objects.create(
+                id=one.service_point_id + 10_000, service_point_id=one.service_point_id, tree=Tree.ADMINISTRATION,
+                node=section, valid_from=START, **STAMP,
+            )  # fmt: skip
+
+
+def member(made):
+    """Meena lives with Asha."""
+    from django.contrib.auth import get_user_model
+
+    from urja.apps.registry.models import AccountAccess, Person
+
+    user = get_user_model().objects.create_user("meena@example.org", "meena@example.org")
+    person = Person.objects.create(id=950, user=user, name="Meena", email=user.email, **STAMP)
+    AccountAccess.objects.create(id=950, person=person, account_id=made.account_id, role="member", **STAMP)
+
+
+def read(connection, adopted, common, bulk):
+    """Two days of half-hours: 100 Wh each in flats and house, and what was posted for them."""
+    from urja.pipeline import post
+
+    starts = [START + HALF_HOUR * number for number in range(96)]
+    rows = [street.blocks(one, *((start, 100) for start in starts)) for one in adopted]
+    rows += [
+        street.blocks(Place(one), *((start, wh) for start in starts))
+        for one, wh in ((common, 30), (bulk, 250))
+    ]
+    street.store_blocks(connection, np.concatenate(rows))
+    for one in adopted:
+        for days in (1, 2):
+            street.store_registers(
+                connection, street.registers(one, (START + DAY * days, 10_000 + 4800 * days))
+            )
+    post.run_once(START + DAY * 2 + timedelta(hours=3))
+
+
+@dataclass(frozen=True)
+class Place:
+    period: object
+    agreement_id: int = 0
+
+    @property
+    def service_point_id(self):
+        return self.period.service_point_id
+
+    @property
+    def device_id(self):
+        return self.period.device_id
+
+
+def staff():
+    from urja.apps.registry.operations import employ
+
+    for role in NORTH:
+        employ(f"{role}@utility.example", role, role, **STAMP)
+        employ(f"{role}-n1@utility.example", role, role, "section N1", **STAMP)
+    employ("secretary@utility.example", "Secretary", "secretary", "premise NEEM", **STAMP)
+
+
+def people():
+    from urja.apps.registry.models import Person
+
+    return {person.name: person.id for person in Person.objects.all()}
+
+
+def order(made):
+    from urja.apps.work.models import WorkOrder
+
+    return WorkOrder.objects.create(
+        id=1, kind="inspect", service_point_id=made.service_point_id, device_id=made.device_id, opened_at=NOW
+    ).id
+
+
+EMAILS = {"consumer": "asha@example.org", "member": "meena@example.org", "outsider": "chetan@example.org"}
+
+
+def key(who, *, scopes=("read:*", "write:*"), per_minute=100_000, expires_at=None, area=None, role=None):
+    """A key of somebody's (a role of the cast, or an address), or with `role` a program's."""
+    from urja.apps.registry.keys import new_key
+    from urja.apps.registry.operations import IssueToken, perform
+
+    made = new_key()
+    email = None if role else EMAILS.get(who, who if "@" in who else f"{who}@utility.example")
+    issue = IssueToken(
+        name=f"{who} {made.prefix}", prefix=made.prefix, digest=made.digest, scopes=list(scopes), per_minute=per_minute,
+        expires_at=expires_at or datetime(2100, 1, 1, tzinfo=UTC), email=email, role=role, area=area or "",
+    )  # fmt: skip
+    perform(issue, recorded_at=NOW, actor="test")
+    return made.text

@@ -1,0 +1,179 @@
+"""What is outside of somebody's area does not exist for them; what is personal is written down."""
+
+import pytest
+import structlog
+from tests.web.api.conftest import as_owner
+
+
+def numbers(program, path, name="consumer_number"):
+    return sorted(item[name][-3:] for item in program.get(path).json()["items"])
+
+
+def test_staff_sees_what_hangs_in_their_area(api):
+    clerk, somebody = api("clerk"), api("clerk-n1")
+    assert numbers(clerk, "/usage-points") == ["001", "002", "003", "004", "801", "802"]
+    assert numbers(somebody, "/usage-points") == ["001", "002"]
+    assert numbers(somebody, "/devices", "serial") == ["001", "002"]
+    assert numbers(somebody, "/agreements") == ["001", "002"]
+    assert numbers(somebody, "/work-orders") == ["001"]
+    names = [item["name"] for item in somebody.get("/consumers").json()["items"]]
+    assert sorted(names) == ["Asha Devi", "Bina", "Meena"]
+
+
+def test_what_is_elsewhere_is_not_there_and_it_is_logged(api, society):
+    program, there = api("clerk-n1"), society.elsewhere
+    addresses = [
+        f"/consumers/{society.people['Chetan']}",
+        f"/consumers/{society.people['Chetan']}/export",
+        f"/usage-points/{there.service_point_id}",
+        f"/devices/{there.device_id}",
+        f"/agreements/{there.agreement_id}",
+        f"/accounts/{there.account_id}/balance",
+        f"/accounts/{there.account_id}/entries",
+        "/totals?premise=901&month=2026-03",
+    ]
+    with structlog.testing.capture_logs() as logs:
+        told = [program.get(address) for address in addresses]
+    assert [answer.status_code for answer in told] == [404] * len(addresses)
+    refusals = [line for line in logs if line["event"] == "access refused"]
+    assert [line["path"] for line in refusals] == [
+        f"/api/v1{address.partition('?')[0]}" for address in addresses
+    ]
+    missing = program.get("/usage-points/77").json()
+    elsewhere = told[2].json()
+    assert missing["detail"] == "there is no usage point 77 for you"
+    assert elsewhere["detail"] == f"there is no usage point {there.service_point_id} for you"
+
+
+def test_an_operation_outside_of_the_area_is_not_recorded(api, society):
+    from urja.apps.registry.models import Request
+
+    answer = api("clerk-n1").post(
+        "remove_meter", {"serial": "URJ00000003", "removed_at": "2026-03-20T13:00:00+05:30"}
+    )
+    assert (answer.status_code, answer.json()["detail"]) == (
+        404, "there is no such thing as the content names for you",
+    )  # fmt: skip
+    assert not as_owner(Request.objects.exists)
+
+
+def test_a_consumer_sees_their_own(api, society):
+    own, other = society.flats
+    program = api("consumer")
+    assert numbers(program, "/usage-points") == ["001"]
+    assert numbers(program, "/devices", "serial") == ["001"]
+    assert [item["name"] for item in program.get("/consumers").json()["items"]] == ["Asha Devi"]
+    assert program.get(f"/accounts/{own.account_id}/balance").status_code == 200
+    for address in (
+        f"/consumers/{society.people['Meena']}", f"/usage-points/{other.service_point_id}", f"/devices/{other.device_id}",
+        f"/agreements/{other.agreement_id}", f"/accounts/{other.account_id}/entries",
+    ):  # fmt: skip
+        assert program.get(address).status_code == 404
+
+
+def test_a_new_tenant_sees_nothing_of_the_old_one(api, society):
+    """Chetan's flat is let to Asha from the third day on."""
+    from datetime import timedelta
+
+    from tests.apps.street import START, by_hand
+
+    from urja.apps.registry.models import Agreement, AgreementTerms
+
+    there, moved_at = society.elsewhere, START + timedelta(days=1)
+    own = society.flats[0]
+
+    def let():
+        with by_hand():
+            Agreement.objects.filter(id=there.agreement_id).update(valid_to=moved_at)
+            AgreementTerms.objects.filter(agreement_id=there.agreement_id).update(valid_to=moved_at)
+            stamp = {"valid_from": moved_at, "recorded_at": START, "actor": "test"}
+            Agreement.objects.create(
+                id=990, service_point_id=there.service_point_id, account_id=own.account_id,
+                customer_id=society.people["Asha Devi"], **stamp,
+            )  # fmt: skip
+            AgreementTerms.objects.create(
+                id=991, agreement_id=990, tariff_code="demo-domestic", sanctioned_load_w=5000, **stamp
+            )
+
+    as_owner(let)
+    asha, chetan = api("consumer"), api("outsider")
+    both = "begins_at=2026-03-01T18:30:00Z&ends_at=2026-03-04T18:30:00Z"
+    assert asha.get(f"/agreements/{there.agreement_id}").status_code == 404
+    assert asha.get(f"/agreements/{there.agreement_id}/readings?{both}").status_code == 404
+    hers = asha.get(f"/agreements/990/readings?{both}").json()["items"]
+    assert (len(hers), hers[0]["start_at"]) == (48, "2026-03-03T00:00:00+05:30")
+    his = chetan.get(f"/agreements/{there.agreement_id}/readings?{both}").json()["items"]
+    assert (len(his), his[-1]["start_at"]) == (48, "2026-03-02T23:30:00+05:30")
+    # The meter has measured for both; where it hangs now is hers to know.
+    assert asha.get(f"/devices/{there.device_id}").json()["hangs"]["consumer_number"] == "URJ00000003"
+    assert chetan.get(f"/devices/{there.device_id}").json()["hangs"] is None
+
+
+def read_by(society, who):
+    from urja.apps.registry.models import PersonalRead
+
+    return as_owner(
+        lambda: list(
+            PersonalRead.objects.filter(user__email=who).order_by("id").values_list("person_id", "what")
+        )
+    )
+
+
+def test_reading_another_is_written_down(api, society):
+    clerk, asha = api("clerk"), society.people["Asha Devi"]
+    own = society.flats[0]
+    clerk.get(f"/consumers/{asha}")
+    clerk.get(f"/consumers/{asha}/export")
+    clerk.get(f"/accounts/{own.account_id}/balance")
+    clerk.get(
+        f"/agreements/{own.agreement_id}/readings?begins_at=2026-03-02T00:00:00Z&ends_at=2026-03-03T00:00:00Z"
+    )
+    clerk.get(f"/consumers?usage_point={own.service_point_id}")
+    clerk.get(f"/usage-points/{own.service_point_id}")
+    assert read_by(society, "clerk@utility.example") == [
+        (asha, "GET /consumers/{id}"),
+        (asha, "GET /consumers/{id}/export"),
+        (asha, "GET /accounts/{id}/balance"),
+        (asha, "GET /agreements/{id}/readings"),
+        (950, "GET /consumers"),
+        (asha, "GET /consumers"),
+    ]
+
+
+def test_reading_oneself_is_not(api, society):
+    asha, own = api("consumer"), society.flats[0]
+    asha.get("/consumers")
+    asha.get(f"/accounts/{own.account_id}/entries")
+    assert read_by(society, "asha@example.org") == []
+
+
+def test_a_programs_reads_are_under_its_key_and_auditors_see_them(api, society):
+    program = api("billing", role="revenue_officer")
+    program.get(f"/consumers/{society.people['Bina']}")
+    (row,) = api("auditor").get(f"/personal-reads?person={society.people['Bina']}").json()["items"]
+    assert (row["user_id"], row["what"]) == (None, "GET /consumers/{id}")
+    assert row["token_id"] is not None
+
+
+def test_nothing_is_answered_that_was_not_written_down(api, society, owner_of):
+    clerk = api("clerk")
+    owner_of.execute("REVOKE INSERT ON registry_personal_read FROM urja_web")
+    assert clerk.get(f"/consumers/{society.people['Bina']}").status_code == 500
+
+
+@pytest.mark.parametrize("wanted", ["/consumers", "/agreements", "/devices"])
+def test_a_secretary_sees_totals_and_no_person(api, wanted):
+    secretary = api("secretary")
+    assert secretary.get(wanted).status_code == 403
+    assert "Asha" not in secretary.get("/totals?premise=901&month=2026-03").content.decode()
+
+
+def test_a_secretary_of_this_society_alone(api, society):
+    from urja.apps.registry.models import Premise
+
+    as_owner(
+        lambda: Premise.objects.create(
+            id=950, kind="society", name="Other", recorded_at="2026-03-01T00:00Z", actor="test"
+        )
+    )
+    assert api("secretary").get("/totals?premise=950&month=2026-03").status_code == 404

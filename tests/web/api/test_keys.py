@@ -1,0 +1,198 @@
+"""Keys: what opens, what does not and why, and how often."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from tests.web.api.conftest import as_owner
+
+
+def problem(answer):
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    told = answer.json()
+    assert told["status"] == answer.status_code
+    assert told["remedy"]
+    assert told["instance"].startswith("/api/v1")
+    return told["type"].rpartition("#")[2], told["detail"]
+
+
+def test_without_a_key_nothing_opens(api):
+    program = api("clerk")
+    for header in ("", "Basic abc"):
+        answer = program.get("/usage-points", authorization=header)
+        kind, detail = problem(answer)
+        assert (answer.status_code, kind) == (401, "unauthenticated")
+        assert answer.headers["WWW-Authenticate"] == 'Bearer realm="urja"'
+    assert detail == "a key comes as Authorization: Bearer, not Basic"
+
+
+@pytest.mark.parametrize("key", ["", "urja_", "x" * 500, "urja_aaaaaaaa_" + "A" * 43])
+def test_what_is_no_key(api, key):
+    answer = api("clerk").get("/usage-points", authorization=f"Bearer {key}")
+    assert (answer.status_code, problem(answer)[1]) == (401, "that is no key of ours")
+
+
+def test_a_key_that_has_expired(api):
+    expired = api("clerk", expires_at=datetime.now(UTC) - timedelta(days=1))
+    answer = expired.get("/me")
+    assert answer.status_code == 401
+    assert "expired on" in problem(answer)[1]
+
+
+def test_a_key_that_was_revoked(api):
+    from urja.apps.registry.operations import RevokeToken, perform
+
+    program = api("clerk")
+    prefix = program.get("/me").json()["token"]
+    now = datetime(2026, 3, 20, tzinfo=UTC)
+    as_owner(lambda: perform(RevokeToken(prefix=prefix), recorded_at=now, actor="test").id)
+    answer = program.get("/me")
+    assert (answer.status_code, problem(answer)[1]) == (
+        401, f"key {prefix} was revoked on 2026-03-20: ask for another one",
+    )  # fmt: skip
+
+
+def test_the_key_of_somebody_who_may_not_sign_in(api):
+    from django.contrib.auth import get_user_model
+
+    program = api("clerk")
+    as_owner(lambda: get_user_model().objects.filter(email="clerk@utility.example").update(is_active=False))
+    answer = program.get("/me")
+    assert answer.status_code == 401
+    assert "may not sign in any more" in problem(answer)[1]
+
+
+def test_who_leaves_keeps_a_key_that_opens_nothing(api):
+    from urja.apps.registry.operations import dismiss
+
+    program = api("clerk")
+    assert program.get("/usage-points").status_code == 200
+    now = datetime(2026, 3, 20, tzinfo=UTC)
+    as_owner(lambda: dismiss("clerk@utility.example", "clerk", recorded_at=now, actor="test"))
+    answer = program.get("/usage-points")
+    assert answer.status_code == 403
+    assert problem(answer)[1].endswith("you are here as nobody")
+
+
+NOT_SO_FAR = (
+    "the key does not reach so far: it has read:usage_point, write:install_meter, and this takes read:device; "
+    "ask for another one"
+)
+
+
+def test_scopes_narrow_what_roles_allow(api, society):
+    program = api("clerk", scopes=["read:usage_point", "write:install_meter"])
+    assert program.get("/usage-points").status_code == 200
+    answer = program.get("/devices")
+    assert (answer.status_code, problem(answer)) == (403, ("forbidden", NOT_SO_FAR))
+    assert program.post("remove_meter", {}).status_code == 403
+    assert program.post("install_meter", {}).status_code == 422
+    assert program.get("/me").json()["may"] == ["read:usage_point", "write:install_meter"]
+
+
+def test_scopes_do_not_widen(api):
+    assert api("secretary", scopes=["read:*"]).get("/consumers").status_code == 403
+
+
+def test_a_programs_key_has_a_role_in_an_area(api, society):
+    program = api("billing", role="clerk", area="section N1")
+    me = program.get("/me").json()
+    assert (me["user_id"], [one["role"] for one in me["roles"]]) == (None, ["clerk"])
+    assert program.get(f"/usage-points/{society.elsewhere.service_point_id}").status_code == 404
+    assert program.get(f"/usage-points/{society.flats[0].service_point_id}").status_code == 200
+
+
+def test_when_it_was_used_last_is_kept(api):
+    from urja.apps.registry.models import Token
+
+    program = api("clerk")
+    program.get("/me")
+    used = as_owner(lambda: Token.objects.get().last_used_at)
+    assert datetime.now(UTC) - used < timedelta(minutes=5)
+    assert (used.second, used.microsecond) == (0, 0)
+
+
+def test_a_key_has_so_many_requests_a_minute(api):
+    program, other = api("clerk", per_minute=60), api("auditor", per_minute=60)
+    told = [program.get("/me").status_code for _ in range(6)]
+    assert told == [200] * 6
+    for _ in range(20):
+        refused = program.get("/me")
+        if refused.status_code != 200:
+            break
+    assert (refused.status_code, problem(refused)[0]) == (429, "too-many")
+    assert refused.headers["Retry-After"] == "1"
+    assert other.get("/me").status_code == 200
+
+
+def test_the_bucket_fills_at_its_rate(django):
+    from urja.web.api.limits import Limits
+
+    limits = Limits()
+    assert [limits.take(1, 30, 0.0) for _ in range(4)] == [0, 0, 0, 2]
+    assert [limits.take(1, 30, 1.0), limits.take(1, 30, 2.0)] == [1, 0]
+    assert [limits.take(2, 1, 0.0), limits.take(2, 1, 30.0), limits.take(2, 1, 60.0)] == [0, 30, 0]
+    assert limits.take(1, 30, 1000.0) == 0
+
+
+def test_buckets_are_bounded(django, monkeypatch):
+    from urja.web.api import limits as module
+
+    monkeypatch.setattr(module, "MOST_BUCKETS", 2)
+    limits = module.Limits()
+    assert [limits.take(key, 10, 0.0) for key in (1, 1, 2, 3, 1)] == [0, 6, 0, 0, 0]
+
+
+def test_there_are_no_cookies(api, society, browser):
+    answer = api("clerk").get("/usage-points")
+    assert not answer.cookies
+    assert "Cookie" not in answer.headers["Vary"]
+    signed_in = browser(user_id=society.flats[0].user_id)
+    assert signed_in.get("/api/v1/usage-points").status_code == 401
+    own = signed_in.get(f"/api/v1/accounts/{society.flats[0].account_id}/balance")
+    assert (own.status_code, own.json()["currency"]) == (200, "INR")
+    other = signed_in.get(f"/api/v1/accounts/{society.flats[1].account_id}/balance")
+    assert other.status_code == 404
+
+
+def test_a_session_writes_nothing(api, society, browser):
+    operator = browser(user_id=society.flats[0].user_id, checks=True)
+    answer = operator.post("/api/v1/operations/undo", "{}", content_type="application/json")
+    assert answer.status_code == 401
+
+
+@pytest.mark.parametrize(
+    "path", ["/nothing", "/usage-points/abc", "/usage-points/" + "9" * 30, "/operations/x/y"]
+)
+def test_what_is_no_address(api, path):
+    answer = api("clerk").get(path)
+    assert (answer.status_code, problem(answer)[0]) == (404, "not-found")
+
+
+def test_what_is_not_done_there(api):
+    answer = api("clerk")("DELETE", "/usage-points")
+    assert (answer.status_code, problem(answer)[0]) == (405, "method-not-allowed")
+    assert answer.headers["Allow"] == "GET, HEAD"
+
+
+def test_when_the_database_is_away(api, monkeypatch):
+    from django.db import OperationalError
+
+    from urja.web.api import views
+
+    program = api("clerk")
+
+    def away(_text):
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(views.keys, "found", away)
+    answer = program.get("/me")
+    assert (answer.status_code, problem(answer)[0]) == (503, "away")
+    assert answer.headers["Retry-After"] == "15"
+
+
+def test_the_web_can_make_no_key(api):
+    from django.db import ProgrammingError, connection
+
+    for statement in ("INSERT INTO registry_token DEFAULT VALUES", "UPDATE registry_token SET scopes = '[]'"):
+        with pytest.raises(ProgrammingError, match="permission denied"), connection.cursor() as cursor:
+            cursor.execute(statement)

@@ -1,0 +1,125 @@
+"""The table of roles is what the API does: every role tries every read and every operation."""
+
+import pytest
+from tests.web import house
+from tests.web.api.conftest import as_owner, aside
+
+ROLES = (
+    "consumer", "member", "secretary", "clerk", "field_engineer", "control_room", "revenue_officer", "auditor",
+    "administrator",
+)  # fmt: skip
+
+
+def reads(society):
+    """An address of the API for each read."""
+    from urja.apps.registry.roles import Read
+
+    flat = society.flats[0]
+    day = "begins_at=2026-03-01T18:30:00Z&ends_at=2026-03-02T18:30:00Z"
+    return {
+        Read.PERSON: f"/consumers/{society.people['Asha Devi']}",
+        Read.USAGE_POINT: f"/usage-points/{flat.service_point_id}",
+        Read.DEVICE: f"/devices/{flat.device_id}",
+        Read.AGREEMENT: f"/agreements/{flat.agreement_id}",
+        Read.LOAD_CURVE: f"/agreements/{flat.agreement_id}/readings?{day}",
+        Read.TOTALS: "/totals?premise=901&month=2026-03",
+        Read.LEDGER: f"/accounts/{flat.account_id}/balance",
+        Read.AUDIT: "/audit",
+        Read.PERSONAL_READS: "/personal-reads",
+        Read.WORK_ORDERS: f"/work-orders/{society.work_order}",
+        Read.STOCK: "/stock",
+        Read.TARIFFS: "/tariffs",
+    }
+
+
+PAGES = {"read:overview": "/console/live/"}
+"""Reads that have a page and no route."""
+
+
+def test_each_read_has_an_address(society):
+    from urja.apps.registry.roles import Read
+
+    assert {*reads(society)} | {*PAGES} == {*Read}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_reads(society, api, role):
+    from urja.apps.registry.roles import TABLE
+
+    program = api(role)
+    seen = {act: program.get(address) for act, address in reads(society).items()}
+    # A household member is another person than the owner: theirs is themselves.
+    if role == "member":
+        seen["read:person"] = program.get("/consumers/950")
+    assert {act: answer.status_code for act, answer in seen.items()} == {
+        act: 200 if role in TABLE[act] else 403 for act in seen
+    }
+    for act, answer in seen.items():
+        if role not in TABLE[act]:
+            assert f"{act} is for" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_the_page_of_the_control_room(society, browser, role):
+    from django.contrib.auth import get_user_model
+    from tests.web.api.cast import EMAILS
+
+    from urja.apps.registry.roles import TABLE
+
+    email = EMAILS.get(role, f"{role}@utility.example")
+    user = as_owner(lambda: get_user_model().objects.get(email=email))
+    status = browser(user_id=user.pk).get(PAGES["read:overview"]).status_code
+    assert status == (200 if role in TABLE["read:overview"] else 404)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_operations_by_the_view(society, api, role):
+    """Whoever may not is told so before anybody looks at what they send; whoever may is told that `[]` is nothing."""
+    from urja.apps.registry.operations import ALL
+    from urja.apps.registry.roles import TABLE, writing
+
+    program = api(role)
+    told = {one.kind(): program.post(one.kind(), []) for one in ALL}
+    assert {kind: answer.status_code for kind, answer in told.items()} == {
+        kind: 422 if role in TABLE[writing(kind)] else 403 for kind in told
+    }
+    for kind, answer in told.items():
+        if answer.status_code == 403:
+            why = "is for" if TABLE[writing(kind)] else "is done by a command on the machine itself"
+            assert f"{writing(kind)} {why}" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_operations_by_the_stage(society, api, role):
+    """The stage judges by the same table, whatever the web has let through."""
+    import msgspec
+
+    from urja.apps.registry.models import Request
+    from urja.apps.registry.operations import ALL
+    from urja.apps.registry.roles import TABLE, writing
+    from urja.pipeline.register import answer_requests
+    from urja.web.api.examples import example_of
+
+    user = api(role).get("/me").json()["user_id"]
+    asked = [
+        Request(
+            id=number, kind=one.kind(), content=msgspec.to_builtins(example_of(one)), rehearsal=True,
+            actor=f"user {user}", requested_at=house.NOW,
+        )
+        for number, one in enumerate(ALL, 1_000_000)
+    ]  # fmt: skip
+    Request.objects.bulk_create(asked)
+    as_pipeline(lambda: answer_requests(house.NOW))
+    judged = {
+        one.kind: any(f"{writing(one.kind)} is " in fault for fault in one.faults)
+        for one in Request.objects.filter(id__gte=1_000_000)
+    }
+    assert judged == {one.kind(): role not in TABLE[writing(one.kind())] for one in ALL}
+
+
+def as_pipeline(work):
+    import threading
+
+    thread = threading.Thread(target=lambda: aside("urja_pipeline", work))
+    thread.start()
+    thread.join()

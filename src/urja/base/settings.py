@@ -33,6 +33,10 @@ class UtilitySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         "Asia/Kolkata"
     )
     currency: Annotated[str, Meta(pattern="^[A-Z]{3}$", description="an ISO 4217 code, such as INR")] = "INR"
+    bounds: Annotated[
+        tuple[float, ...],
+        Meta(description="the area it supplies: degrees south, west, north, east; left out: anywhere"),
+    ] = ()
 
 
 class LogSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -455,8 +459,19 @@ def _check_origins(origins: tuple[str, ...]) -> None:
             raise ValueError(f"{origin} does not begin with http:// or https://")
 
 
+def _check_bounds(bounds: tuple[float, ...]) -> None:
+    if not bounds:
+        return
+    if len(bounds) != 4:
+        raise ValueError(f"{len(bounds)} numbers are not an area")
+    south, west, north, east = bounds
+    if not (-90 <= south < north <= 90 and -180 <= west < east <= 180):
+        raise ValueError("south is less than north, west less than east, all of them on earth")
+
+
 _CHECKS: Final[dict[str, Callable[[Any], None]]] = {
     "utility.timezone": _check_timezone,
+    "utility.bounds": _check_bounds,
     "database.dsn": _check_dsn,
     "web.trusted_origins": _check_origins,
 }

@@ -40,6 +40,7 @@ COMMANDS: Final = {
     "staff": Lazy("urja.site.staff_cli:staff", "Give people roles, list them, take them away."),
     "token": Lazy("urja.site.token_cli:token", "Make keys to the API, list them, revoke them."),
     "import": Lazy("urja.site.import_cli:import_file", "Load a file of consumers, meters, networks or balances."),
+    "registry": Lazy("urja.site.registry_cli:registry", "Look for what in the registry cannot be right."),
     "export": Lazy("urja.site.export_cli:export", "Write what the registry knows to a file."),
     "settlement": Lazy("urja.site.settlement_cli:settlement", "Show what the payment gateway has paid out."),
     "work": Lazy("urja.site.work_cli:work", "List, assign and close work orders."),

@@ -117,6 +117,7 @@ def _load(administration: Any, file: Path, the_map: "Map", **how: Any) -> "Repor
         "urja import",
         administration.settings.utility.currency,
         keys=administration.keys,
+        bounds=administration.settings.utility.bounds,
         told=lambda line: click.echo(line, err=True),
         **how,
     )
@@ -156,8 +157,8 @@ def _sentences(
             yield f"  {what.removeprefix('registry_')}: {count}"
     else:
         yield f"{report.rows - report.faulty} rows are there already: nothing {would}changed"
-    for finding in report.findings:
-        yield f"check: {finding}"
+    for found in report.findings:
+        yield f"check {found.check}: {found.count} more, such as: {found.first[0].sentence}"
 
 
 def _write_example(kind_name: str, to: Path) -> Iterator[Path]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -16,6 +17,8 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 
+from urja.apps.registry import checking
+from urja.apps.registry.checking import Result
 from urja.apps.registry.errors import sentence_of
 from urja.apps.registry.loading import following, staging
 from urja.apps.registry.loading.forms import Bad, Key, Reader, tidy
@@ -57,8 +60,8 @@ class Report:
     """Columns of the file that the map says nothing about."""
     written: bool = False
     operation_id: int | None = None
-    findings: list[Any] = field(default_factory=list)
-    """In a dry run: what the index checks would find."""
+    findings: list[Result] = field(default_factory=list)
+    """In a dry run: what the index checks would find that they do not find now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +81,8 @@ class Order:
     """Where rows with faults are written, to be mended and given again."""
     told: Callable[[str], None] = lambda _: None
     """Hears how far it has come."""
-    look: Callable[[], list[Any]] = list
-    """What a dry run looks at before everything is taken back."""
+    bounds: Sequence[float] = ()
+    """The utility's area, for the checks of a dry run."""
 
 
 def load(order: Order) -> Report:
@@ -106,6 +109,11 @@ def load(order: Order) -> Report:
 
 
 def _load(order: Order, doing: Load, report: Report) -> None:
+    later = (
+        checking.grown(partial(checking.check, order.recorded_at, bounds=order.bounds))
+        if order.dry_run
+        else list
+    )
     staging.begin(doing)
     _read(order, doing, report)
     staging.ready(doing)
@@ -131,8 +139,7 @@ def _load(order: Order, doing: Load, report: Report) -> None:
         following.follow(doing)
         report.operation_id = doing.operation_id
         AuditEntry.objects.filter(id=doing.operation_id).update(outcome=_outcome(report))
-    if order.dry_run:
-        report.findings = order.look()
+    report.findings = later()
 
 
 def _outcome(report: Report) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def ask(
     asked = Request(
         id=next_number(),
         kind=operation.kind(),
-        content=msgspec.to_builtins(operation),
+        content=operation.plain(),
         rehearsal=rehearsal,
         actor=actor,
         requested_at=requested_at,

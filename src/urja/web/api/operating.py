@@ -59,14 +59,22 @@ def operate(ask: Ask) -> answers.RequestOfOperation:
 
 def decoded(ask: Ask, known: type[Operation]) -> Operation:
     """The operation of a body; raises a problem with every fault."""
-    try:
-        content = msgspec.json.decode(ask.body)
-    except msgspec.DecodeError as error:
-        raise Problem("bad-request", f"the body is not JSON: {error}") from None
+    content = _plain(ask.body)
     try:
         return requests.decode(known.kind(), content)
     except Refused as error:
         raise Problem("invalid", f"that is no {known.kind()}: {error}", faults=error.faults) from None
+
+
+def _plain(body: bytes) -> Any:
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Problem("bad-request", f"the body is not JSON: {error}") from None
+    except RecursionError:
+        raise Problem(
+            "bad-request", "the body is not JSON that anybody means: it is nested too deep"
+        ) from None
 
 
 def ask_for(ask: Ask, operation: Operation, *, rehearsal: bool = False) -> answers.RequestOfOperation:
@@ -147,11 +155,9 @@ def correct(ask: Ask) -> answers.RequestOfOperation:
     if not matches(ask.request.headers.get("If-Match", ""), tag_of(resources.consumer_of(person))):
         raise Problem("changed", f"consumer {person.id} is not as it was under the version that you name")
     try:
-        given = msgspec.json.decode(ask.body, type=answers.Correction)
+        given = msgspec.convert(_plain(ask.body), answers.Correction)
     except msgspec.ValidationError as error:
         raise Problem("invalid", f"that is no correction: {error}", faults=[str(error)]) from None
-    except msgspec.DecodeError as error:
-        raise Problem("bad-request", f"the body is not JSON: {error}") from None
     corrected = CorrectPerson(
         person=person.id,
         seen=version_of(person),

@@ -42,7 +42,12 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     def content(self) -> dict[str, Any]:
         """What was asked for, as the audit keeps it."""
-        return {name: value for name, value in msgspec.to_builtins(self).items() if name not in self.secret}
+        return {name: value for name, value in self.plain().items() if name not in self.secret}
+
+    def plain(self) -> dict[str, Any]:
+        """All that was asked for, as JSON gives it back: a list where a tuple was."""
+        given: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
+        return given
 
     @classmethod
     def kind(cls) -> str:

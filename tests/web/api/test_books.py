@@ -1,0 +1,145 @@
+"""Readings, totals and money: the figures are those of the books, in Wh and minor units."""
+
+import pytest
+from tests.web import house
+
+
+def test_a_months_totals_count_nothing_twice(api, society):
+    told = api("secretary").get("/totals?premise=901&month=2026-03").json()
+    # Two flats and the common area, 96 half-hours each; behind the bulk supply are the flats.
+    assert (told["consumers_wh"], told["common_area_wh"], told["bulk_wh"], told["dg_wh"]) == (
+        2 * 96 * 100, 96 * 30, 96 * 250, 0,
+    )  # fmt: skip
+    (tower,) = told["parts"]
+    assert (tower["premise"], tower["energy_wh"], tower["usage_points"]) == (
+        "Tower A", 2 * 96 * 100 + 96 * 30, 3,
+    )  # fmt: skip
+    by_number = {one["consumer_number"]: one for one in told["usage_points"]}
+    assert {number: one["energy_wh"] for number, one in by_number.items()} == {
+        "URJ00000001": 9600, "URJ00000002": 9600, "URJ00000801": 2880, "URJ00000802": 24_000,
+    }  # fmt: skip
+    assert by_number["URJ00000001"]["premise"] == "Flat 1"
+    tower_alone = api("secretary").get("/totals?premise=902&month=2026-03").json()
+    assert (tower_alone["consumers_wh"], tower_alone["bulk_wh"]) == (19_200, 0)
+
+
+def test_a_month_of_which_nothing_is_known(api):
+    told = api("secretary").get("/totals?premise=901&month=2025-12").json()
+    assert (told["consumers_wh"], told["unknown"]) == (0, 4)
+    assert {one["energy_wh"] for one in told["usage_points"]} == {None}
+
+
+@pytest.mark.parametrize("month", ["2026-13", "2026", "March"])
+def test_what_is_no_month(api, month):
+    assert api("secretary").get(f"/totals?premise=901&month={month}").status_code == 400
+
+
+DAY = "begins_at=2026-03-02T00:00:00%2B05:30&ends_at=2026-03-03T00:00:00%2B05:30"
+
+
+def test_intervals_of_a_day(api, society):
+    told = api("consumer").get(f"/agreements/{society.flats[0].agreement_id}/readings?{DAY}").json()
+    assert len(told["items"]) == 48
+    assert told["items"][0] == {
+        "start_at": "2026-03-02T00:00:00+05:30", "length_s": 1800, "import_wh": 100, "export_wh": None,
+        "status": "measured", "device_id": society.flats[0].device_id,
+    }  # fmt: skip
+
+
+def test_intervals_know_the_ratio_and_begin_with_commissioning(api, society):
+    from tests.apps.street import START, by_hand
+    from tests.web.api.cast import DAY as ONE_DAY
+    from tests.web.api.conftest import as_owner
+
+    from urja.apps.registry.models import DevicePeriod
+
+    def behind_transformers():
+        with by_hand():
+            DevicePeriod.objects.filter(device_id=society.flats[0].device_id).update(
+                ratio_primary=200, ratio_secondary=5, commissioned_at=START + ONE_DAY / 2
+            )
+
+    as_owner(behind_transformers)
+    told = api("consumer").get(f"/agreements/{society.flats[0].agreement_id}/readings?{DAY}").json()
+    assert [one["import_wh"] for one in told["items"]] == [4000] * 24
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        "begins_at=2026-03-02T00:00:00Z&ends_at=2026-04-03T00:00:00Z",
+        "begins_at=2026-03-02T00:00:00Z&ends_at=2026-03-02T00:00:00Z",
+        "begins_at=2026-03-02T00:00:00Z",
+    ],
+)
+def test_a_time_that_is_none_or_too_long(api, society, times):
+    answer = api("consumer").get(f"/agreements/{society.flats[0].agreement_id}/readings?{times}")
+    assert answer.status_code == 400
+
+
+def test_the_balance_is_that_of_the_books(api, society):
+    from urja.apps.ledger.queries import fresh_balance
+
+    account = society.flats[0].account_id
+    told = api("consumer").get(f"/accounts/{account}/balance").json()
+    fresh = fresh_balance(account, house.NOW)
+    assert (told["balance_minor"], told["posted_minor"], told["pending_minor"]) == (
+        fresh.balance_minor, fresh.ledger_minor, fresh.pending_minor,
+    )  # fmt: skip
+    assert (told["currency"], told["account"]) == ("INR", account)
+
+
+def test_each_entrys_rows_sum_to_it_and_all_entries_to_the_balance(api, society):
+    program, account = api("consumer"), society.flats[0].account_id
+    entries = program.get(f"/accounts/{account}/entries").json()["items"]
+    for entry in entries:
+        why = program.get(f"/accounts/{account}/entries/{entry['seq']}").json()
+        assert why["entry"] == entry
+        assert sum(row["amount_minor"] for row in why["rows"]) == entry["amount_minor"]
+    total = sum(entry["amount_minor"] for entry in entries)
+    assert total == entries[0]["balance_after_minor"]
+    assert program.get(f"/accounts/{account}/entries/999").status_code == 404
+
+
+def test_a_charge_shows_what_it_rests_on(api, society):
+    program, account = api("consumer"), society.flats[0].account_id
+    entries = program.get(f"/accounts/{account}/entries").json()["items"]
+    energy = next(one for one in entries if one["line"] == "energy")
+    why = program.get(f"/accounts/{account}/entries/{energy['seq']}").json()
+    assert (why["advance_wh"], why["blocks_wh"], why["residual_wh"]) == (4800, 9600, 0)
+    assert why["tariffs"][0]["code"] == "demo-domestic"
+    assert [read["register_wh"] for read in why["reads"]] == [14_800, 19_600]
+    assert why["rows"][0]["unit"] == "kWh"
+
+
+def test_everything_of_one_person(api, society):
+    asha = society.people["Asha Devi"]
+    api("clerk").get(f"/consumers/{asha}")
+    told = api("consumer").get(f"/consumers/{asha}/export").json()
+    assert (told["person"]["name"], told["person"]["phone"]) == ("Asha Devi", "9812300001")
+    (account,) = told["accounts"]
+    assert account["account_id"] == society.flats[0].account_id
+    assert (
+        sum(entry["amount_minor"] for entry in account["entries"])
+        == account["entries"][-1]["balance_after_minor"]
+    )
+    (agreement,) = account["agreements"]
+    assert agreement["premise"] == "Flat 1"
+    assert agreement["readings"] == f"/api/v1/agreements/{society.flats[0].agreement_id}/readings"
+    assert [read["what"] for read in told["read_by"]] == ["GET /consumers/{id}"]
+
+
+def test_a_member_gets_no_message_to_the_owners_telephone(api, society):
+    from tests.web.api.conftest import as_owner
+
+    from urja.apps.notices.models import Notice
+
+    def told():
+        stamp = {"account_id": society.flats[0].account_id, "requested_at": house.NOW, "kind": "zero"}
+        Notice.objects.create(dedupe_key="1", recipient="9812300001", text="to Asha", **stamp)
+
+    as_owner(told)
+    assert (
+        "to Asha" in api("consumer").get(f"/consumers/{society.people['Asha Devi']}/export").content.decode()
+    )
+    assert "to Asha" not in api("member").get("/consumers/950/export").content.decode()

@@ -1,0 +1,206 @@
+"""Lists: pages that neither repeat nor skip, filters, versions of single things."""
+
+import pytest
+from tests.apps.street import START
+from tests.web.api.conftest import as_owner
+
+
+def walk(program, path, limit=2, between=lambda: None):
+    """All items of a list, a page at a time; something happens after the first."""
+    sign = "&" if "?" in path else "?"
+    items, cursor, pages = [], "", 0
+    while cursor is not None:
+        page = program.get(f"{path}{sign}limit={limit}" + (f"&cursor={cursor}" if cursor else "")).json()
+        items += page["items"]
+        cursor = page["next"]
+        pages += 1
+        if pages == 1:
+            between()
+    return items, pages
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/usage-points",
+        "/devices",
+        "/consumers",
+        "/agreements",
+        "/audit",
+        "/tariffs",
+        "/stock",
+        "/work-orders",
+    ],
+)
+def test_pages_are_the_whole_list(api, path):
+    program = api("clerk")
+    whole = program.get(path + "?limit=200").json()["items"]
+    items, pages = walk(program, path)
+    assert items == whole
+    assert pages == max(1, -(-len(whole) // 2))
+
+
+def test_what_comes_and_goes_meanwhile_neither_repeats_nor_skips(api, society):
+    from tests.apps.street import adopt
+
+    program = api("clerk")
+    before = [item["id"] for item in program.get("/usage-points?limit=200").json()["items"]]
+
+    def come():
+        as_owner(lambda: [adopt(51, bucket=0), adopt(52, bucket=1023)])
+
+    items, _ = walk(program, "/usage-points", between=come)
+    seen = [item["id"] for item in items]
+    assert len(seen) == len(set(seen))
+    assert [number for number in seen if number in before] == before
+
+
+def test_entries_go_on_while_new_ones_are_posted(api, society):
+    account = society.flats[0].account_id
+    program = api("clerk")
+    whole = [item["seq"] for item in program.get(f"/accounts/{account}/entries?limit=200").json()["items"]]
+    assert whole == sorted(whole, reverse=True)
+
+    def post():
+        from urja.apps.ledger.operations import request_credit
+        from urja.pipeline.post import run_once
+
+        request_credit(
+            account_id=account, amount_minor=100, kind="payment", idempotency_key="x", requested_at=START
+        )
+        run_once(START)
+
+    items, _ = walk(program, f"/accounts/{account}/entries", between=lambda: as_owner(post))
+    assert [item["seq"] for item in items] == whole
+
+
+def test_a_cursor_is_of_its_list_alone(api):
+    program = api("clerk")
+    cursor = program.get("/usage-points?limit=1").json()["next"]
+    for path, says in (
+        (f"/devices?limit=1&cursor={cursor}", "the cursor is of another list or other filters"),
+        (f"/usage-points?purpose=bulk&cursor={cursor}", "the cursor is of another list or other filters"),
+        ("/usage-points?cursor=abc", "'abc' is no cursor"),
+        ("/usage-points?cursor=%00", "is no cursor"),
+    ):
+        answer = program.get(path)
+        assert answer.status_code == 400
+        assert says in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "ends"),
+    [
+        ("/usage-points?consumer_number=URJ00000002", ["002"]),
+        ("/usage-points?purpose=bulk", ["802"]),
+        ("/usage-points?premise=901", ["001", "002", "801", "802"]),
+        ("/usage-points?premise=902", ["001", "002", "801"]),
+        ("/agreements?at=2026-02-01T00:00:00Z", []),
+        ("/agreements?at=2026-03-02T00:00:00Z", ["001", "002", "003", "004"]),
+        ("/work-orders?state=open", ["001"]),
+        ("/work-orders?state=done", []),
+    ],
+)
+def test_filters(api, path, ends):
+    items = api("clerk").get(path).json()["items"]
+    assert sorted(item["consumer_number"][-3:] for item in items) == ends
+
+
+@pytest.mark.parametrize(
+    ("path", "names"),
+    [
+        ("/consumers?email=ASHA@example.org", ["Asha Devi"]),
+        ("/consumers?phone=9812300003", ["Chetan"]),
+        ("/consumers?phone=1", []),
+    ],
+)
+def test_filters_of_people(api, path, names):
+    assert [item["name"] for item in api("clerk").get(path).json()["items"]] == names
+
+
+def test_filters_of_records(api, society):
+    program, flat = api("auditor"), society.flats[0]
+    kinds = [
+        item["kind"] for item in program.get(f"/audit?usage_point={flat.service_point_id}").json()["items"]
+    ]
+    assert kinds == ["adoption"]
+    (entry,) = program.get("/audit?kind=remove_meter").json()["items"]
+    assert entry["content"]["serial"] == "URJ00000004"
+    assert program.get("/tariffs?code=none").json()["items"] == []
+    assert len(program.get("/stock?stock=removed").json()["items"]) == 1
+    assert program.get("/stock?stock=scrapped").json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        (
+            "limit=0",
+            "Expected `int` >= 1 - at `$.limit`; there are: cursor, limit, consumer_number, purpose, premise",
+        ),
+        ("limit=201", "Expected `int` <= 200"),
+        ("limit=many", "Expected `int`, got `str`"),
+        ("colour=red", "unknown field `colour`"),
+        ("limit=1&limit=2", "limit is given 2 times; once is enough"),
+    ],
+)
+def test_parameters_that_are_none(api, query, says):
+    answer = api("clerk").get(f"/usage-points?{query}")
+    assert answer.status_code == 400
+    assert says in answer.json()["detail"]
+
+
+def test_an_instant_has_an_offset(api):
+    answer = api("clerk").get("/agreements?at=2026-03-02T00:00:00")
+    assert answer.status_code == 400
+    assert "timezone component - at `$.at`" in answer.json()["detail"]
+
+
+def test_what_names_people_is_not_in_the_audit(api, society):
+    program = api("auditor")
+    (entry,) = program.get(f"/audit?usage_point={society.flats[0].service_point_id}").json()["items"]
+    assert "Asha" not in program.get(f"/audit/{entry['id']}").content.decode()
+    assert entry["content"]["premise_name"] == "Flat 1"
+    assert not {"person_name", "email", "phone", "wrapped_guek"} & {*entry["content"]}
+
+
+def singles(society):
+    flat = society.flats[0]
+    return [
+        f"/consumers/{society.people['Asha Devi']}", f"/usage-points/{flat.service_point_id}", f"/devices/{flat.device_id}",
+        f"/agreements/{flat.agreement_id}", f"/work-orders/{society.work_order}", "/tariffs/1",
+        f"/accounts/{flat.account_id}/balance", f"/accounts/{flat.account_id}/entries/1",
+    ]  # fmt: skip
+
+
+def test_what_has_not_changed_is_not_sent_again(api, society):
+    program = api("clerk")
+    for path in singles(society):
+        first = program.get(path)
+        assert first.status_code == 200, path
+        again = program.get(path, if_none_match=first.headers["ETag"])
+        assert (again.status_code, again.content, again.headers["ETag"]) == (304, b"", first.headers["ETag"])
+        assert program.get(path, if_none_match='"other"').status_code == 200
+        assert first.headers["Cache-Control"] == "private, no-cache"
+
+
+def test_the_version_moves_with_what_is_shown(api, society):
+    from tests.apps.street import by_hand
+
+    from urja.apps.registry.models import Premise
+
+    program, flat = api("clerk"), society.flats[0]
+    path = f"/usage-points/{flat.service_point_id}"
+    before = program.get(path).headers["ETag"]
+
+    def rename():
+        with by_hand():
+            Premise.objects.filter(id=flat.premise_id).update(name="Flat 1A")
+
+    as_owner(rename)
+    assert program.get(path, if_none_match=before).status_code == 200
+
+
+def test_a_head_is_a_get_without_its_body(api):
+    answer = api("clerk")("HEAD", "/usage-points")
+    assert (answer.status_code, answer.content) == (200, b"")

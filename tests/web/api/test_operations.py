@@ -1,0 +1,286 @@
+"""What is asked for is recorded, judged, done by the stage, and told; once, however often it is sent."""
+
+import threading
+
+import pytest
+from tests.web.api.conftest import answering, as_owner
+
+REMOVAL = {"serial": "URJ00000003", "removed_at": "2026-03-20T13:00:00+05:30"}
+
+
+def requests():
+    from urja.apps.registry.models import Request
+
+    return as_owner(lambda: list(Request.objects.order_by("id").values_list("kind", "actor", "state")))
+
+
+def test_done_and_told(api, society, stage):
+    clerk = api("clerk")
+    answer = clerk.post("remove_meter", REMOVAL)
+    assert answer.status_code == 200
+    told = answer.json()
+    assert (told["state"], told["faults"], told["rehearsal"]) == ("done", [], False)
+    assert told["outcome"]["device_id"] == society.elsewhere.device_id
+    assert "registry_device_period" in {change["table"] for change in told["effects"]["changes"]}
+    entry = api("auditor").get(f"/audit/{told['operation_id']}").json()
+    me = clerk.get("/me").json()["user_id"]
+    assert (entry["kind"], entry["actor"].startswith(f"user {me} token ")) == ("remove_meter", True)
+    assert clerk.get(f"/requests/{told['id']}").json() == told
+
+
+def test_a_rehearsal_changes_nothing(api, society, stage):
+    clerk = api("clerk")
+    told = clerk.post("remove_meter", REMOVAL, query="?rehearse=true").json()
+    assert (told["state"], told["rehearsal"], told["operation_id"], told["outcome"]) == (
+        "done",
+        True,
+        None,
+        {},
+    )
+    assert told["effects"]["changes"]
+    assert clerk.get(f"/devices/{society.elsewhere.device_id}").json()["stock"] == "installed"
+
+
+def test_refused_by_the_registry_with_every_fault(api, stage):
+    answer = api("clerk").post(
+        "install_meter",
+        {
+            "serial": "NONE",
+            "consumer_number": "4711",
+            "installed_at": "2026-03-20T13:00:00+05:30",
+            "register_wh": -1,
+        },
+    )
+    told = answer.json()
+    assert (answer.status_code, told["type"]) == (409, "/api/v1/#refused")
+    assert told["faults"] == [
+        "a register does not read -1 Wh", "there is no connection 4711", "there is no meter NONE in stock",
+    ]  # fmt: skip
+    assert api("clerk").get(f"/requests/{told['request_id']}").status_code == 404
+
+
+def test_content_with_lists_is_the_same_content_again(api, stage):
+    """What JSON gives back is compared, whatever the operation keeps it in."""
+    content = {
+        "serial": "NONE",
+        "consumer_number": "4711",
+        "installed_at": "2026-03-20T13:00:00Z",
+        "register_wh": 1,
+    }
+    clerk = api("clerk")
+    first, again = (clerk.post("install_meter", content, key="k") for _ in range(2))
+    assert (first.status_code, again.status_code) == (409, 409)
+    assert first.json() == again.json()
+
+
+def test_one_of_two_clerks_is_told(api, stage):
+    first = api("clerk").post("remove_meter", REMOVAL)
+    second = api("clerk").post("remove_meter", REMOVAL)
+    assert (first.status_code, second.status_code) == (200, 409)
+    assert second.json()["faults"] == ["meter URJ00000003 hangs nowhere"]
+
+
+def test_the_same_key_does_it_once(api, stage):
+    clerk = api("clerk")
+    first, again = (clerk.post("remove_meter", REMOVAL, key="k") for _ in range(2))
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert first.json() == again.json()
+    assert len(requests()) == 1
+
+
+def test_the_same_key_at_the_same_time_does_it_once(api, stage):
+    clerk = api("clerk")
+    told = []
+
+    def send():
+        from django.db import connections
+
+        told.append(clerk.post("remove_meter", REMOVAL, key="k").json())
+        connections.close_all()
+
+    threads = [threading.Thread(target=send) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert told[0] == told[1] == told[2]
+    assert told[0]["state"] == "done"
+    assert len(requests()) == 1
+
+
+def test_the_same_key_for_something_else_is_refused(api, stage):
+    clerk = api("clerk")
+    clerk.post("remove_meter", REMOVAL, key="k")
+    other = clerk.post("remove_meter", REMOVAL | {"register_wh": 5}, key="k")
+    assert (other.status_code, other.json()["type"]) == (422, "/api/v1/#key-reused")
+    rehearsed = clerk.post("remove_meter", REMOVAL, key="k", query="?rehearse=true")
+    assert rehearsed.status_code == 422
+    # Another's key is another key.
+    assert api("clerk").post("remove_meter", REMOVAL, key="k").status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("key", "kind"), [("", "key-missing"), ("a b", "bad-request"), ("x" * 61, "bad-request")]
+)
+def test_keys_that_are_none(api, key, kind):
+    answer = api("clerk").post("remove_meter", REMOVAL, key=key)
+    assert (answer.status_code, answer.json()["type"]) == (400, f"/api/v1/#{kind}")
+    assert requests() == []
+
+
+def test_what_waits_has_an_address(api, monkeypatch):
+    from urja.web.api import operating
+
+    monkeypatch.setattr(operating, "WAIT_S", 0.05)
+    clerk = api("clerk")
+    answer = clerk.post("remove_meter", REMOVAL)
+    assert (answer.status_code, answer.json()["state"]) == (202, "waiting")
+    address = answer.headers["Location"].removeprefix("/api/v1")
+    waiting = clerk.get(address)
+    assert (waiting.json()["state"], waiting.headers["Retry-After"]) == ("waiting", "1")
+    with answering():
+        monkeypatch.setattr(operating, "WAIT_S", 60)
+        again = clerk.post("remove_meter", REMOVAL)
+    assert (again.status_code, again.json()["id"]) == (200, answer.json()["id"])
+    assert clerk.get(address).json()["state"] == "done"
+
+
+def test_a_request_is_its_callers_alone(api, stage):
+    clerk = api("clerk")
+    number = clerk.post("remove_meter", REMOVAL).json()["id"]
+    assert api("auditor").get(f"/requests/{number}").status_code == 404
+    assert clerk.get("/requests/1").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "says"),
+    [
+        ({**REMOVAL, "hammer": 1}, 422, "hammer"),
+        ({"serial": "X"}, 422, "removed_at"),
+        ({"serial": 7, "removed_at": "2026-03-20T13:00:00Z"}, 422, "serial: Expected `str`, got `int`"),
+        ({"serial": "X", "removed_at": "2026-03-20T13:00:00"}, 422, "removed_at needs an offset"),
+        ({"serial": "X", "removed_at": "yesterday"}, 422, "removed_at"),
+        ([], 422, "Expected `object`, got `array`"),
+        (b"{", 400, "the body is not JSON"),
+        (b"\xff\xfe", 400, "the body is not JSON"),
+        (b"[" * 100_000, 400, "the body is not JSON"),
+    ],
+)
+def test_content_that_is_none(api, body, status, says):
+    answer = api("clerk").post("remove_meter", body)
+    assert answer.status_code == status
+    told = answer.json()
+    assert says in told["detail"]
+    if status == 422:
+        assert [says in fault for fault in told["faults"]] == [True]
+    assert requests() == []
+
+
+def test_what_is_not_json_or_too_large(api):
+    clerk = api("clerk")
+    form = clerk.client.post(
+        "/api/v1/operations/undo",
+        {"a": 1},
+        headers={"authorization": f"Bearer {clerk.key}", "idempotency-key": "k"},
+    )
+    assert (form.status_code, form.json()["type"]) == (415, "/api/v1/#not-json")
+    large = clerk.post("undo", b'"' + b"x" * (1024 * 1024) + b'"')
+    assert (large.status_code, large.json()["type"]) == (413, "/api/v1/#too-large")
+
+
+def test_an_operation_that_is_none(api):
+    answer = api("clerk").post("make_coffee", {})
+    assert answer.status_code == 404
+    assert answer.json()["detail"].startswith("there is no operation 'make_coffee'")
+
+
+def test_the_list_of_operations_says_who_may(api):
+    told = {one["kind"]: one for one in api("field_engineer").get("/operations").json()["items"]}
+    assert told["remove_meter"]["allowed"] is True
+    assert told["remove_meter"]["roles"] == ["clerk", "field_engineer"]
+    assert told["undo"]["allowed"] is False
+    assert told["employ"]["roles"] == []
+    assert told["remove_meter"]["summary"].endswith(".")
+
+
+def consumer(program, person):
+    answer = program.get(f"/consumers/{person}")
+    return answer.json(), answer.headers["ETag"]
+
+
+def test_a_person_is_corrected_under_the_version_that_was_read(api, society, stage):
+    clerk, bina = api("clerk"), society.people["Bina"]
+    _, tag = consumer(clerk, bina)
+    answer = clerk(
+        "PATCH", f"/consumers/{bina}", {"phone": "98123-00002"}, if_match=tag, idempotency_key="k1"
+    )
+    assert (answer.status_code, answer.json()["kind"]) == (200, "correct_person")
+    known, newer = consumer(clerk, bina)
+    assert known["phone"] == "9812300002"
+    stale = clerk("PATCH", f"/consumers/{bina}", {"name": "B"}, if_match=tag, idempotency_key="k2")
+    assert (stale.status_code, stale.json()["type"]) == (412, "/api/v1/#changed")
+    assert (
+        clerk("PATCH", f"/consumers/{bina}", {"name": "B"}, if_match=newer, idempotency_key="k3").status_code
+        == 200
+    )
+
+
+def test_a_change_between_looking_and_doing_is_refused(api, society):
+    """The stage looks at the version too: what the web saw may be old by then."""
+    from urja.apps.registry.operations import CorrectPerson, perform
+    from urja.web.api import operating
+
+    clerk, bina = api("clerk"), society.people["Bina"]
+    _, tag = consumer(clerk, bina)
+    ask = operating.requests.ask
+
+    def meanwhile(*given, **named):
+        correction = CorrectPerson(person=bina, name="Somebody else's")
+        as_owner(lambda: perform(correction, recorded_at=named["requested_at"], actor="test").id)
+        return ask(*given, **named)
+
+    with pytest.MonkeyPatch.context() as patched, answering():
+        patched.setattr(operating.requests, "ask", meanwhile)
+        answer = clerk("PATCH", f"/consumers/{bina}", {"name": "B"}, if_match=tag, idempotency_key="k")
+    assert answer.status_code == 409
+    assert "has changed since version" in answer.json()["faults"][0]
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "kind"),
+    [
+        ({"name": "B"}, {"idempotency_key": "k"}, "version-missing"),
+        ({"name": "B"}, {"if_match": "*"}, "key-missing"),
+        ({"colour": "B"}, {"if_match": "*", "idempotency_key": "k"}, "invalid"),
+        (b"{", {"if_match": "*", "idempotency_key": "k"}, "bad-request"),
+        ({"name": "B"}, {"if_match": '"x"', "idempotency_key": "k"}, "changed"),
+    ],
+)
+def test_corrections_that_are_none(api, society, body, headers, kind):
+    answer = api("clerk")("PATCH", f"/consumers/{society.people['Bina']}", body, **headers)
+    assert answer.json()["type"] == f"/api/v1/#{kind}"
+    assert requests() == []
+
+
+def test_an_administrator_makes_somebody_nameless(api, society, stage):
+    """Dev's supply has no meter any more, and ends; then nothing names him."""
+    from tests.apps.street import by_hand
+    from tests.web import house
+
+    from urja.apps.registry.models import Agreement, AgreementTerms
+
+    dev, admin = society.people["Dev"], api("administrator")
+    refused = admin.post("make_nameless", {"person": dev})
+    assert refused.status_code == 409
+    assert "it must have ended first" in refused.json()["faults"][0]
+
+    def end():
+        with by_hand():
+            AgreementTerms.objects.filter(agreement__customer_id=dev).update(valid_to=house.NOW)
+            Agreement.objects.filter(customer_id=dev).update(valid_to=house.NOW)
+
+    as_owner(end)
+    assert admin.post("make_nameless", {"person": dev}, key="k2").status_code == 200
+    known, _ = consumer(admin, dev)
+    assert (known["name"], known["email"], known["phone"]) == ("", "", None)
+    assert known["nameless_at"] == "2026-03-20T13:42:00+05:30"

@@ -12,7 +12,7 @@ import structlog
 from django.db import transaction
 
 from urja.apps.commissioning import operations, queries
-from urja.apps.commissioning.checks import Check, Expected, Outcome, judge
+from urja.apps.commissioning.checks import Answer, Check, Expected, Outcome, judge, wh_of
 from urja.apps.commissioning.models import UNFINISHED, Call, CallState
 from urja.apps.registry.errors import Refused
 from urja.apps.registry.models import DevicePeriod
@@ -61,7 +61,7 @@ def _hear(call: Call, period: DevicePeriod, now: datetime, wall_ms: int) -> bool
         return True
     outcomes = judge(answers, _expected(call, period, now))
     if all(one.passed for one in outcomes):
-        _pass(call, outcomes, now)
+        _pass(call, answers[Check.REGISTER], outcomes, now)
     else:
         operations.end(call, CallState.FAILED, outcomes, now)
         log.warning(
@@ -72,9 +72,16 @@ def _hear(call: Call, period: DevicePeriod, now: datetime, wall_ms: int) -> bool
     return True
 
 
-def _pass(call: Call, outcomes: list[Outcome], now: datetime) -> None:
-    firmware = next(one.found for one in outcomes if one.check is Check.FIRMWARE)
-    operation = RecordCommissioning(call_id=call.id, passed_at=now, firmware=firmware)
+def _pass(call: Call, register: Answer, outcomes: list[Outcome], now: datetime) -> None:
+    wh = wh_of(register.evidence)
+    assert register.ended_at is not None, "it has been judged"
+    assert wh is not None, "it has been judged"
+    operation = RecordCommissioning(
+        call_id=call.id,
+        read_at=register.ended_at,
+        register_wh=wh,
+        firmware=next(one.found for one in outcomes if one.check is Check.FIRMWARE),
+    )
     try:
         entry = perform(operation, recorded_at=now, actor=ACTOR, idempotency_key=f"commissioning:{call.id}")
     except Refused as refused:

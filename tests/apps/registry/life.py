@@ -106,12 +106,12 @@ def answer(at, *, serial="URJ00000001", register_wh=100, **ends):
     return len(under_way)
 
 
-def commissioned(number=1, at=START + 2 * HOUR, **more):
+def commissioned(number=1, at=START + 2 * HOUR, *, register_wh=100, **more):
     """Called, answered, in service."""
     from urja.apps.commissioning.models import Call
     from urja.pipeline import commission
 
     call_id = call(number, at, **more)
     while commission.run_once(at, 1):
-        answer(at, serial=f"URJ{number:08}")
+        answer(at, serial=f"URJ{number:08}", register_wh=register_wh)
     return Call.objects.get(id=call_id)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final
@@ -45,6 +46,7 @@ class Answer:
     state: str
     detail: str
     evidence: Mapping[str, Any]
+    ended_at: datetime | None = None
 
     @property
     def confirmed(self) -> bool:

@@ -41,7 +41,7 @@ def answers(call: Call) -> dict[Check, Answer] | None:
     if any(not command.finished for command in given.values()):
         return None
     return {
-        Check(check): Answer(given[id_].state, given[id_].detail, given[id_].evidence)
+        Check(check): _answer(given[id_])
         for check, id_ in call.commands.items()
     }
 
@@ -56,6 +56,10 @@ def end(
         for one in outcomes
     ]
     call.save(update_fields=["state", "ended_at", "operation_id", "checks"])
+
+
+def _answer(command: Command) -> Answer:
+    return Answer(command.state, command.detail, command.evidence, command.ended_at)
 
 
 def _issue(call: Call, kind: str, arguments: dict[str, Any], now: datetime, wall_ms: int) -> int:

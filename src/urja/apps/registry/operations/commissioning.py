@@ -14,6 +14,7 @@ from urja.apps.registry.models import Agreement, ConfigurationItem, DevicePeriod
 from urja.apps.registry.operations.agreed import agreement_at, net_faults, tell_meter
 from urja.apps.registry.operations.doing import Doing, Operation, next_id
 from urja.apps.registry.operations.exchange import first_billed_at
+from urja.apps.registry.operations.outside import read_register
 from urja.apps.supply.models import Hold
 from urja.base.ids import bucket_of
 
@@ -77,7 +78,9 @@ class RecordCommissioning(Operation, kw_only=True):
     """Put a meter into service that has passed every check of a call. The stage does this; nobody asks for it."""
 
     call_id: int
-    passed_at: datetime
+    read_at: datetime
+    register_wh: int
+    """The register as the call has read it: what is billed begins from it, but for a meter in another's place."""
     firmware: str
     """As the meter tells it."""
 
@@ -95,7 +98,8 @@ class RecordCommissioning(Operation, kw_only=True):
     def carry_out(self, doing: Doing) -> None:
         call = Call.objects.get(id=self.call_id)
         period = DevicePeriod.objects.select_related("device", "service_point").get(id=call.device_period_id)
-        doing.change(period, commissioned_at=first_billed_at(period, self.passed_at))
+        read_register(doing, period.service_point, period.device, self.read_at, self.register_wh)
+        doing.change(period, commissioned_at=first_billed_at(period, self.read_at))
         if period.device.firmware != self.firmware:
             doing.change(period.device, firmware=self.firmware)
         doing.reassess_from[period.service_point_id] = period.valid_from
@@ -104,7 +108,7 @@ class RecordCommissioning(Operation, kw_only=True):
                 period.device_id,
                 ConfigurationItem.PAYMENT_MODE,
                 call.payment_mode,
-                at=self.passed_at,
+                at=self.read_at,
                 actor=doing.actor,
             )
         agreement = agreement_at(period.service_point, doing.recorded_at)

@@ -62,3 +62,63 @@ def read_faults(service_point_id: int, device: Device, at: datetime, import_wh: 
             f"meter {device} read {after.import_wh} Wh on {after.read_at.isoformat()} only: "
             f"it cannot have read {import_wh} Wh before"
         )
+
+
+_ANCHORS = """
+SELECT (SELECT max(read_at) FROM readings_register WHERE service_point_id = %(place)s AND device_id = %(device)s
+        AND kind IN (2, 3, 5) AND read_at <= %(at)s),
+    (SELECT min(read_at) FROM readings_register WHERE service_point_id = %(place)s AND device_id = %(device)s
+        AND kind IN (2, 3, 5) AND read_at > %(at)s)
+"""
+_BLOCKS = """
+SELECT DISTINCT ON (start_at) start_at, start_at + make_interval(secs => length_s) FROM readings_interval
+WHERE service_point_id = %(place)s AND device_id = %(device)s AND channel_set = 1
+    AND start_at >= %(since)s AND start_at <= %(at)s
+ORDER BY start_at, version DESC
+"""
+
+
+def known_around(
+    service_point_id: int, device_id: int, at: datetime
+) -> tuple[datetime | None, datetime | None]:
+    """The last instant up to `at` and the first from it on at which the register is known, to the Wh.
+
+    Both are `at` where it is known then: it was read, or an interval ends there and none is missing since the last
+    read before. Energy can be divided at such an instant and at no other.
+    """
+    where = {"place": service_point_id, "device": device_id, "at": at}
+    with connection.cursor() as cursor:
+        cursor.execute(_ANCHORS, where)
+        before, after = cursor.fetchone()
+        if before is None:
+            return None, after
+        cursor.execute(_BLOCKS, {**where, "since": before})
+        blocks = cursor.fetchall()
+    known = before
+    for number, (start_at, end_at) in enumerate(blocks):
+        # After a read in the middle of an interval the next whole one follows; later ones follow without a hole.
+        if start_at - known >= (end_at - start_at if number == 0 else timedelta.resolution):
+            break
+        if end_at > at:
+            after = end_at if after is None else min(end_at, after)
+            break
+        known = end_at
+    return (known, known) if known == at else (known, after)
+
+
+def point_faults(
+    service_point_id: int, device: Device, at: datetime, register_wh: int | None
+) -> Iterator[str]:
+    """Why energy cannot be divided at an instant by a meter's register, which may be given as somebody read it."""
+    if register_wh is not None:
+        yield from read_faults(service_point_id, device, at, register_wh)
+        return
+    before, after = known_around(service_point_id, device.id, at)
+    if before == at:
+        return
+    nearest_known = " or ".join(one.isoformat() for one in (before, after) if one is not None)
+    offer = f", or choose {nearest_known}, when it is known" if nearest_known else ""
+    yield (
+        f"the register of meter {device} is not known at {at.isoformat()}: give it as read there then "
+        f"(register_wh){offer}"
+    )

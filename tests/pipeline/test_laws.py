@@ -77,10 +77,10 @@ def seq_with_a_gap(patch):
 
 
 def a_row_left_out(patch):
-    from urja.pipeline import close
+    from urja.pipeline import settling
 
-    real = close.rows_between
-    patch.setattr(close, "rows_between", lambda *arguments: real(*arguments)[1:])
+    real = settling.rows_between
+    patch.setattr(settling, "rows_between", lambda *arguments: real(*arguments)[1:])
 
 
 def target_instead_of_difference(patch):
@@ -97,26 +97,26 @@ def slab_that_is_never_left(patch):
 
 
 def terms_of_the_first_day_alone(patch):
-    from urja.pipeline import close
+    from urja.apps.ledger import usage
 
-    real = close.usage.terms_for
+    real = usage.basis_for
 
-    def terms_for(*arguments):
-        billed, terms = real(*arguments)
-        return billed, terms[:1]
+    def basis_for(*arguments):
+        basis = real(*arguments)
+        return replace(basis, terms=basis.terms[:1])
 
-    patch.setattr(close.usage, "terms_for", terms_for)
+    patch.setattr(usage, "basis_for", basis_for)
 
 
 def energy_counted_twice(patch):
-    from urja.pipeline import close
+    from urja.apps.ledger import usage
 
-    real = close.usage.energies
+    real = usage.energies
 
     def energies(*arguments):
         return {key: replace(found, block_wh=found.block_wh + 1) for key, found in real(*arguments).items()}
 
-    patch.setattr(close.usage, "energies", energies)
+    patch.setattr(usage, "energies", energies)
 
 
 def credit_cut_in_half(patch):

@@ -22,8 +22,11 @@ def charges(
     through: date,
     *,
     uses: list[tuple[date, date, int]],
+    by_day_from: date = date.min,
 ) -> dict[str, int]:
     """What each line comes to in minor units, for the billed days `first`..`end` as far as `through`.
+
+    Charges by day begin with the day `by_day_from`.
 
     `terms` are (from day, texts of the tariff's documents in the order they apply, sanctioned load in W) in the order
     of their days; `uses` are (from day, to day, Wh), ends not included.
@@ -56,7 +59,7 @@ def charges(
             days,
             passed,
             energy,
-            loads=load_of_day,
+            loads={day: load for day, load in load_of_day.items() if day >= by_day_from},
             period_days=period_days,
         ).items():
             totals[name] = totals.get(name, 0) + amount
@@ -142,9 +145,11 @@ def slab_parts(
 
 
 def time_parts(line: Table, passed: list[date], loads: dict[date, int], minor: int) -> Parts:
-    """So much for each day; monthly prices make one part for each month, and each price one of its own."""
+    """So much for each day with a load; monthly prices make one part for each month, and each price one of its own."""
     shares: list[tuple[object, Fraction, list[date]]] = []
     for day in passed:
+        if day not in loads:
+            continue
         load = Fraction(loads[day], 1000)
         if "round_load" in line:
             step = line["round_load"]

@@ -152,7 +152,14 @@ def _second_rater(connection: Connection) -> Iterator[str]:
         if total:
             charged.setdefault((agreement_id, period_start), {})[line] = total
     for period in _rated_periods(connection):
-        said = charges(period.terms, period.first, period.end, period.through, uses=period.uses)
+        said = charges(
+            period.terms,
+            period.first,
+            period.end,
+            period.through,
+            uses=period.uses,
+            by_day_from=period.by_day_from,
+        )
         said = {line: amount for line, amount in said.items() if amount}
         posted = charged.pop((period.agreement_id, period.start), {})
         if posted != said:
@@ -176,6 +183,7 @@ class _RatedPeriod:
     uses: list[tuple[date, date, int]]
     terms: list[tuple[date, list[str], int]]
     """From which day on which texts of a tariff, and which sanctioned load in W."""
+    by_day_from: date
 
 
 def _rated_periods(connection: Connection) -> Iterator[_RatedPeriod]:
@@ -200,31 +208,56 @@ def _rated_periods(connection: Connection) -> Iterator[_RatedPeriod]:
                 (since, [text for name, text in texts[code] if name in named], load_w)
                 for since, code, load_w, named in _terms_of(versions)
             ],
+            by_day_from=_by_day_from(versions, first),
         )
 
 
 def _terms_of(rated: str) -> Iterator[tuple[date, str, int, list[str]]]:
     """What stands in `ledger_rated.versions`: since when which tariff and load hold, with the names of its versions."""
-    for each in rated.split("; "):
+    for each in rated.removeprefix(_by_day(rated)).split("; "):
         since, code, load_w, *named = each.split(" ")
         yield date.fromisoformat(since), code, int(load_w), named
 
 
+def _by_day(rated: str) -> str:
+    """What stands before the terms where charges by day begin later than the billed days."""
+    return rated[: rated.index("; ") + 2] if rated.startswith("by day from ") else ""
+
+
+def _by_day_from(rated: str, first: date) -> date:
+    said = _by_day(rated)
+    return date.fromisoformat(said[len("by day from ") : -2]) if said else first
+
+
 def _terms(connection: Connection, zone: str) -> Iterator[str]:
-    """The terms that periods were rated on are the registry's, but for what it has learnt since the last close."""
+    """The terms that periods were rated on are the registry's, but for what it has learnt since the last close.
+
+    And of two agreements that share a day the first is charged by it.
+    """
     rows = connection.execute(
         "SELECT r.agreement_id, r.period_start, r.billed_first, r.billed_end, r.versions, "
         "array_agg(ARRAY[(t.valid_from AT TIME ZONE %(zone)s)::date::text, t.tariff_code, t.sanctioned_load_w::text] "
-        "ORDER BY t.valid_from) FROM ledger_rated r JOIN ledger_close c USING (agreement_id) "
-        "JOIN registry_agreement_terms t USING (agreement_id) WHERE NOT EXISTS ("
+        "ORDER BY t.valid_from), (a.valid_from AT TIME ZONE %(zone)s)::date = r.billed_first AND EXISTS ("
+        "  SELECT FROM registry_agreement b WHERE b.service_point_id = a.service_point_id "
+        "  AND b.valid_to <= a.valid_from AND b.valid_to > r.billed_first::timestamp AT TIME ZONE %(zone)s) "
+        "FROM ledger_rated r JOIN ledger_close c USING (agreement_id) "
+        "JOIN registry_agreement a ON a.id = r.agreement_id "
+        "JOIN registry_agreement_terms t ON t.agreement_id = r.agreement_id "
+        "WHERE r.billed_first < r.billed_end AND NOT EXISTS ("
+        "  SELECT FROM registry_agreement late WHERE late.service_point_id = a.service_point_id "
+        "  AND (late.recorded_at > c.closed_at OR EXISTS ("
+        "    SELECT FROM registry_history h WHERE h.table_name = 'registry_agreement' AND h.row_id = late.id "
+        "    AND h.known_to > c.closed_at))) AND NOT EXISTS ("
         "  SELECT FROM registry_agreement_terms late WHERE late.agreement_id = r.agreement_id "
         "  AND late.recorded_at > c.closed_at) AND NOT EXISTS ("
         "  SELECT FROM registry_history h WHERE h.table_name = 'registry_agreement_terms' "
         "  AND (h.row->>'agreement_id')::bigint = r.agreement_id AND h.known_to > c.closed_at) "
-        "GROUP BY 1, 2 ORDER BY 1, 2",
+        "GROUP BY 1, 2, a.id ORDER BY 1, 2",
         {"zone": zone},
     )
-    for agreement_id, start, first, end, versions, agreed in rows:
+    for agreement_id, start, first, end, versions, agreed, shared in rows:
+        if _by_day_from(versions, first) != first + timedelta(days=shared):
+            yield f"agreement {agreement_id} from {start} is charged by day from {_by_day_from(versions, first)}"
         rated = list(_terms_of(versions))
         day = first
         while day < end:
@@ -249,7 +282,7 @@ def _energy(connection: Connection, zone: str) -> Iterator[str]:
         "  least(coalesce(a.valid_to, 'infinity'), r.through::timestamp AT TIME ZONE %(zone)s) AS to_at "
         "  FROM ledger_rated r JOIN ledger_close c USING (agreement_id) "
         "  JOIN registry_agreement a ON a.id = r.agreement_id "
-        "  WHERE r.through = c.closed_through + 1 AND NOT c.provisional), "
+        "  WHERE r.through = c.closed_through + 1 AND r.billed_first < r.billed_end AND NOT c.provisional), "
         "metered AS ("
         "  SELECT closed.*, p.device_id, p.ratio_primary::bigint AS times, p.ratio_secondary::bigint AS over, "
         "  greatest(from_at, p.valid_from, p.commissioned_at) AS begins_at, "

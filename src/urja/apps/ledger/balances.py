@@ -315,8 +315,8 @@ def _open(
 
 def _rating_of(agreement: Agreement, period: Period) -> tuple[date, str]:
     """The end of a period's billed days, and the terms that rate them."""
-    billed, terms = usage.terms_for(agreement, period)
-    return billed.end, usage.fingerprint(terms)
+    basis = usage.basis_for(agreement, period)
+    return basis.billed.end, basis.fingerprint
 
 
 def _first_day_cost(agreement: Agreement, used: PeriodEnergy, as_of: datetime) -> Fraction | None:

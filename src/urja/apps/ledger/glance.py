@@ -14,12 +14,13 @@ from typing import Any
 
 from django.db import connection
 
+from urja.apps.registry import queries as registry
 from urja.apps.registry.models import Agreement, AgreementTerms
 from urja.apps.tariffs import queries as tariffs
 
 _GLANCE = f"""
 SELECT x.account_id, x.role, p.name, s.consumer_number,
-    g.id, g.service_point_id, g.account_id, g.valid_from, g.valid_to, g.recorded_at, g.actor, terms.rows,
+    g.id, g.service_point_id, g.account_id, g.valid_from, g.valid_to, g.recorded_at, g.actor, {registry.FOLLOWS.format(agreement="g")}, terms.rows,
     a.last_seq, a.balance_minor, d.closed_through,
     (SELECT sum(c.amount_minor) FROM ledger_credit_request c
         WHERE c.account_id = x.account_id AND c.posted_at IS NULL),
@@ -47,7 +48,7 @@ LEFT JOIN registry_premise p ON p.id = s.premise_id
 LEFT JOIN ledger_close d ON d.agreement_id = g.id
 WHERE i.user_id = %(user)s AND (%(account)s::bigint IS NULL OR x.account_id = %(account)s::bigint)
 ORDER BY x.recorded_at, x.id
-"""  # noqa: S608 - a constant of the tariffs
+"""  # noqa: S608 - constants of the tariffs and the registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def glances(user_id: int, now: datetime, account_id: int | None = None) -> list[
 
 
 def _glance(row: tuple[Any, ...]) -> Glance:
-    account_id, role, premise, number, *agreement = row[:12]
+    account_id, role, premise, number, *agreement = row[:13]
     return Glance(
         account_id=account_id,
         role=role,
@@ -85,13 +86,14 @@ def _glance(row: tuple[Any, ...]) -> Glance:
         agreement=None if agreement[0] is None else _agreement(*agreement),
         tariff=row[-2],
         ordered=row[-1] is not None,
-        mark=(row[4], row[11], *row[12:]),
+        mark=(row[4], *row[11:]),
     )
 
 
 def _agreement(*row: Any) -> Agreement:
-    *columns, terms = row
+    *columns, follows_at, terms = row
     agreement = Agreement(**dict(zip(_AGREEMENT, columns, strict=True)))
+    agreement.follows_at = follows_at
     agreement.all_terms = tuple(_terms(agreement, *columns) for columns in json.loads(terms))
     return agreement
 

@@ -115,7 +115,7 @@ def request_opening_credits(
         "INSERT INTO ledger_credit_request (id, account_id, amount_minor, kind, reference, idempotency_key, input_hash,"  # noqa: S608
         " correlation, requested_at) SELECT account >> 40 << 40 | nextval('ledger_number'), account, amount,"
         " 'opening-credit', '', 'opening-credit:' || agreement, sha256(convert_to('{\"account\":' || account ||"
-        " ',\"amount_minor\":' || amount || ',\"kind\":\"opening-credit\",\"reference\":\"\"}', 'UTF8')), 0,"
+        ' \',"amount_minor":\' || amount || \',"kind":"opening-credit","reference":""}\', \'UTF8\')), 0,'
         f" %(requested_at)s FROM ({asked}) c (agreement, account, amount)",
         {**parameters, "requested_at": requested_at},
     )
@@ -231,7 +231,7 @@ def _begin_batch(bucket: int) -> int:
     """Number the batch; the row stays locked, so that runs on one bucket follow each other."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO ledger_bucket AS b VALUES (%s, 1) "
+            "INSERT INTO ledger_bucket AS b (bucket, last_batch) VALUES (%s, 1) "
             "ON CONFLICT (bucket) DO UPDATE SET last_batch = b.last_batch + 1 RETURNING last_batch",
             [bucket],
         )
@@ -458,7 +458,9 @@ class Rated:
 def hold_bucket(bucket: int) -> None:
     """Let nobody else post in a bucket until the transaction ends: a difference is read, then posted."""
     with connection.cursor() as cursor:
-        cursor.execute("INSERT INTO ledger_bucket VALUES (%s, 0) ON CONFLICT DO NOTHING", [bucket])
+        cursor.execute(
+            "INSERT INTO ledger_bucket (bucket, last_batch) VALUES (%s, 0) ON CONFLICT DO NOTHING", [bucket]
+        )
         cursor.execute("SELECT FROM ledger_bucket WHERE bucket = %s FOR NO KEY UPDATE", [bucket])
 
 
@@ -485,15 +487,34 @@ def record_rated(rated: Iterable[Rated]) -> None:
         )
 
 
-def record_closes(day: date, closed_at: datetime, provisional: dict[int, bool]) -> None:
-    """Note that a local day of these agreements is closed; provisional where its midnight read is missing."""
+@dataclass(frozen=True, slots=True)
+class Close:
+    """How far an agreement is closed."""
+
+    agreement_id: int
+    through: date
+    provisional: bool
+    """Whether the read at its end is missing."""
+    ended_at: datetime | None
+    """The agreement's end, where this is its last day."""
+
+
+def record_closes(closes: Iterable[Close], closed_at: datetime) -> None:
+    """Note how far agreements are closed."""
     with connection.cursor() as cursor:
         cursor.executemany(
-            "INSERT INTO ledger_close VALUES (%s, %s, %s, %s) ON CONFLICT (agreement_id) DO UPDATE SET "
+            "INSERT INTO ledger_close (agreement_id, closed_through, closed_at, provisional, ended_at) "
+            "VALUES (%s, %s, %s, %s, %s) ON CONFLICT (agreement_id) DO UPDATE SET "
             "closed_through = excluded.closed_through, closed_at = excluded.closed_at, "
-            "provisional = excluded.provisional",
+            "provisional = excluded.provisional, ended_at = excluded.ended_at",
             [
-                (agreement_id, day, closed_at, is_provisional)
-                for agreement_id, is_provisional in provisional.items()
+                (close.agreement_id, close.through, closed_at, close.provisional, close.ended_at)
+                for close in closes
             ],
         )
+
+
+def record_look_through(bucket: int, day: date) -> None:
+    """Note that the ended agreements of a bucket were looked through on a local day."""
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE ledger_bucket SET looked_through = %s WHERE bucket = %s", [day, bucket])

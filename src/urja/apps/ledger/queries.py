@@ -11,6 +11,7 @@ from django.db import connection
 from urja.apps.asking import Answer, ask
 from urja.apps.ledger.balances import Balance, fresh_balance
 from urja.apps.ledger.chain import parse_json
+from urja.apps.registry.models import Agreement
 from urja.base.ids import bucket_of
 
 
@@ -119,6 +120,30 @@ def closed_through(agreement_ids: Sequence[int]) -> dict[int, date]:
             [list(agreement_ids)],
         )
         return dict(cursor.fetchall())
+
+
+def final_balance(agreement: Agreement) -> int | None:
+    """What is left on the account of an ended agreement, in minor units; none until nothing more is to come.
+
+    Then its last day is closed by what is known of its end, its periods are charged what they were rated from, and
+    no credit or debit waits to be posted. A correction that comes later makes it another figure.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT a.balance_minor FROM ledger_account a JOIN ledger_close c ON c.agreement_id = %(agreement)s "
+            "WHERE a.id = %(account)s AND c.ended_at = %(ended)s AND NOT c.provisional AND NOT EXISTS ("
+            "  SELECT FROM ledger_rated r JOIN readings_accrual x ON x.agreement_id = r.agreement_id "
+            "  AND x.period = r.period_start WHERE r.agreement_id = c.agreement_id AND x.energy_wh <> r.energy_wh) "
+            "AND NOT EXISTS (SELECT FROM ledger_credit_request q WHERE q.account_id = a.id AND q.posted_at IS NULL) "
+            "AND NOT EXISTS (SELECT FROM ledger_debit_request q WHERE q.account_id = a.id AND q.posted_at IS NULL)",
+            {
+                "agreement": agreement.id,
+                "account": agreement.account_id,
+                "ended": agreement.valid_to,
+            },
+        )
+        found = cursor.fetchone()
+    return None if found is None else int(found[0])
 
 
 def charged_agreements(agreement_ids: Sequence[int]) -> list[int]:
@@ -255,6 +280,7 @@ __all__ = [
     "charged_by_line",
     "closed_through",
     "entries",
+    "final_balance",
     "fresh_balance",
     "last_inputs",
     "why",

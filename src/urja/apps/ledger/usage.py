@@ -4,7 +4,7 @@ Here energy (`apps.readings`), prices (`apps.tariffs`) and the agreement (`apps.
 `urja.core.rating`'s.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -18,6 +18,9 @@ from urja.apps.tariffs import queries as tariffs
 from urja.apps.tariffs.errors import UnknownTariffError
 from urja.core.calendar import ONE_DAY, Period, billing_period, local_day, midnight
 from urja.core.rating import Target, Terms, Use, cut_days, target
+
+CORRECTED_PERIODS = 12
+"""How many earlier periods a close looks back on; what is older is for a person to adjust."""
 
 _NEVER = Period(date.min, date.max)
 
@@ -40,6 +43,11 @@ def last_day(end: datetime) -> date:
     return local_day(end - timedelta(microseconds=1), zone())
 
 
+def oldest_corrected(day: date) -> date:
+    """The first beginning of a billing period that the close of a day still puts right."""
+    return (day - timedelta(days=31 * CORRECTED_PERIODS)).replace(day=1)
+
+
 def period_of(agreement: Agreement, day: date) -> Period:
     """The billing period that holds a day of an agreement, by the tariff in force on it."""
     versions = tariffs.versions_in_force(_code(agreement, day), day, day + ONE_DAY)
@@ -55,9 +63,9 @@ def unratable(agreement: Agreement, at: datetime) -> str:
     day = min(max(local_day(at, zone()), days.first), days.end - ONE_DAY)
     try:
         period = period_of(agreement, day)
-        terms_for(agreement, period)
+        basis_for(agreement, period)
         if period.first > days.first:
-            terms_for(agreement, period_of(agreement, period.first - ONE_DAY))
+            basis_for(agreement, period_of(agreement, period.first - ONE_DAY))
     except UnknownTariffError as error:
         return (
             f"account {agreement.account_id} is held back: {error}; load it (urja tariff load) or correct the "
@@ -74,49 +82,78 @@ def starts_on(agreement: Agreement, now: datetime) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class Basis:
+    """What a period is rated by, beside its energy."""
+
+    billed: Period
+    """The agreement's days in the period."""
+    terms: tuple[Terms, ...]
+    by_day_from: date
+    """The first of them that is charged by day: the one after, where another agreement held the first one before."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Names it: another load, tariff or text of a price gives another one.
+
+        Since when which tariff and load hold, with the versions and the beginnings of their texts' hashes.
+        """
+        shared = [f"by day from {self.by_day_from}"] if self.by_day_from > self.billed.first else []
+        return "; ".join(
+            [
+                *shared,
+                *(
+                    " ".join(
+                        [
+                            each.first.isoformat(),
+                            each.versions[0].code,
+                            str(each.load_w),
+                            *(f"{tariff.version}:{tariff.sha256[:16]}" for tariff in each.versions),
+                        ]
+                    )
+                    for each in self.terms
+                ),
+            ]
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Rating:
     """A target with what it was computed from."""
 
     target: Target
-    terms: tuple[Terms, ...]
+    basis: Basis
     uses: tuple[Use, ...]
 
-    @property
-    def fingerprint(self) -> str:
-        """Names the terms and their documents: another load, tariff or text of a price gives another one."""
-        return fingerprint(self.terms)
 
-
-def fingerprint(terms: Iterable[Terms]) -> str:
-    """Since when which tariff and load hold, with the versions and the beginnings of their texts' hashes."""
-    return "; ".join(
-        " ".join(
-            [
-                each.first.isoformat(),
-                each.versions[0].code,
-                str(each.load_w),
-                *(f"{tariff.version}:{tariff.sha256[:16]}" for tariff in each.versions),
-            ]
-        )
-        for each in terms
-    )
-
-
-def terms_for(agreement: Agreement, period: Period) -> tuple[Period, tuple[Terms, ...]]:
+def basis_for(agreement: Agreement, period: Period) -> Basis:
     """The billed days of a period, and the terms that rate them: from each change of tariff or load on.
 
     A day is rated on the terms of its first instant; one on which the agreement begins later, on its first terms.
     """
-    billed = period.meet(days_of(agreement))
+    days = days_of(agreement)
+    billed = period.meet(days)
     agreed: list[tuple[date, str, int]] = []
     for first in [billed.first, *_changes(agreement, billed)]:
         terms = agreement.terms_at(midnight(first, zone()))
         if not agreed or agreed[-1][1:] != (terms.tariff_code, terms.sanctioned_load_w):
             agreed.append((first, terms.tariff_code, terms.sanctioned_load_w))
     ends = [first for first, _, _ in agreed[1:]] + [billed.end]
-    return billed, tuple(
-        Terms(first, tuple(tariffs.versions_in_force(code, first, end)), load_w)
-        for (first, code, load_w), end in zip(agreed, ends, strict=True)
+    shared = billed.first == days.first and _shares_its_first_day(agreement, days.first)
+    return Basis(
+        billed,
+        tuple(
+            Terms(first, tuple(tariffs.versions_in_force(code, first, end)), load_w)
+            for (first, code, load_w), end in zip(agreed, ends, strict=True)
+        ),
+        billed.first + ONE_DAY if shared and billed.days else billed.first,
+    )
+
+
+def _shares_its_first_day(agreement: Agreement, first: date) -> bool:
+    """Whether another agreement held the supply before it on that day: then what is charged by day is that one's."""
+    begins = midnight(first, zone())
+    return (
+        agreement.valid_from > begins and agreement.follows_at is not None and agreement.follows_at > begins
     )
 
 
@@ -139,16 +176,17 @@ def rate(
     `energy_at` gives the energy of the period up to the midnight at which a day begins; it is asked on the days
     on which a price changes.
     """
-    billed, terms = terms_for(agreement, period)
+    basis = basis_for(agreement, period)
+    billed = basis.billed
     through = min(max(through, billed.first + ONE_DAY), billed.end)
-    cuts = [day for day in cut_days(terms, billed) if day < through]
+    cuts = [day for day in cut_days(basis.terms, billed) if day < through]
     pieces = Period(billed.first, through).cut(cuts)
     totals = [energy_at(piece.end) for piece in pieces[:-1]] + [energy_wh]
     uses = tuple(
         Use(piece, total - before) for piece, before, total in zip(pieces, [0, *totals], totals, strict=False)
     )
-    rated = target(terms, uses, billed=billed, through=through)
-    return Rating(rated, terms, uses)
+    rated = target(basis.terms, uses, billed=billed, through=through, by_day_from=basis.by_day_from)
+    return Rating(rated, basis, uses)
 
 
 def load_w(agreement: Agreement, day: date) -> int:

@@ -13,6 +13,7 @@ from urja.apps.registry.models import (
     AgreementTerms,
     Device,
     DevicePeriod,
+    DeviceRole,
     Projection,
 )
 from urja.base.ids import bucket_of
@@ -44,14 +45,41 @@ def agreement_at(account_id: int, at: datetime) -> Agreement | None:
 
 
 def with_terms(agreements: Iterable[Agreement]) -> list[Agreement]:
-    """The agreements with their terms, which one statement has fetched for all."""
+    """The agreements with their terms and where they follow another, each fetched for all at once."""
     found = list(agreements)
     terms: dict[int, list[AgreementTerms]] = {agreement.id: [] for agreement in found}
     for row in AgreementTerms.objects.filter(agreement_id__in=terms).order_by("agreement_id", "valid_from"):
         terms[row.agreement_id].append(row)
+    follows = _follows(list(terms))
     for agreement in found:
         agreement.all_terms = tuple(terms[agreement.id])
+        agreement.follows_at = follows[agreement.id]
     return found
+
+
+def metered(agreement: Agreement) -> bool:
+    """Whether a meter was ever billed by it."""
+    found = DevicePeriod.objects.filter(service_point_id=agreement.service_point_id, role=DeviceRole.BILLING)
+    found = found.exclude(valid_to__lte=agreement.valid_from)
+    if agreement.valid_to is not None:
+        found = found.filter(valid_from__lt=agreement.valid_to)
+    return found.exists()
+
+
+FOLLOWS = (
+    "(SELECT max(before.valid_to) FROM registry_agreement before "
+    "WHERE before.service_point_id = {agreement}.service_point_id AND before.valid_to <= {agreement}.valid_from)"
+)
+"""`Agreement.follows_at`, for a statement that asks for more than this."""
+
+
+def _follows(agreement_ids: list[int]) -> dict[int, datetime | None]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT a.id, {FOLLOWS.format(agreement='a')} FROM registry_agreement a WHERE a.id = ANY(%s)",  # noqa: S608
+            [agreement_ids],
+        )
+        return dict(cursor.fetchall())
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,7 @@ class _Stretch:
     uses: tuple[tuple[Period, Fraction], ...]
     """Energy of the elapsed days, in kWh."""
     loads: tuple[tuple[Period, Fraction], ...]
-    """The sanctioned load of the elapsed days, in kW."""
+    """The sanctioned load of the elapsed days that are charged by day, in kW."""
 
 
 def cut_days(terms: Sequence[Terms], billed: Period) -> list[date]:
@@ -126,8 +126,15 @@ def cut_days(terms: Sequence[Terms], billed: Period) -> list[date]:
     return sorted(cuts - {billed.first})
 
 
-def target(terms: Sequence[Terms], uses: Sequence[Use], *, billed: Period, through: date) -> Target:
-    """What the days of `billed` before `through` come to.
+def target(
+    terms: Sequence[Terms],
+    uses: Sequence[Use],
+    *,
+    billed: Period,
+    through: date,
+    by_day_from: date | None = None,
+) -> Target:
+    """What the days of `billed` before `through` come to; charges by day from `by_day_from` on, if it is given.
 
     `terms` are those of the billed days in their order, the first of them in force on the first day; `uses` are the
     energy of the elapsed days. Raises RatingError where no terms, or no version of their tariff, are in force on the
@@ -137,7 +144,8 @@ def target(terms: Sequence[Terms], uses: Sequence[Use], *, billed: Period, throu
     _check_uses(uses, elapsed)
     notes: list[str] = []
     sums: dict[str, LineTarget] = {}
-    stretches = list(_stretches(terms, uses, billed, elapsed, notes))
+    begins = billed.first if by_day_from is None else max(billed.first, min(by_day_from, billed.end))
+    stretches = list(_stretches(terms, uses, billed, elapsed, begins, notes))
     for stretch in stretches:
         for name, done in _rate(stretch, notes).items():
             before = sums.get(name)
@@ -199,10 +207,16 @@ def _in_force(terms: Sequence[Terms], day: date) -> Terms:
 
 
 def _stretches(
-    terms: Sequence[Terms], uses: Sequence[Use], billed: Period, elapsed: Period, notes: list[str]
+    terms: Sequence[Terms],
+    uses: Sequence[Use],
+    billed: Period,
+    elapsed: Period,
+    by_day_from: date,
+    notes: list[str],
 ) -> Iterator[_Stretch]:
     energy = _cut_uses(uses, cut_days(terms, billed), notes)
     ordered = sorted(terms, key=lambda each: each.first)
+    by_day = Period(by_day_from, billed.end)
     for own, versions in _tariffs(terms, billed):
         if not versions or versions[0].valid_from > own.first:
             raise RatingError(f"no version of the tariff is in force on {own.first}")
@@ -221,7 +235,7 @@ def _stretches(
                     tuple((piece, kwh) for piece, kwh in energy if piece.meet(days) == piece and piece.days),
                     tuple(
                         (piece, Fraction(_in_force(ordered, piece.first).load_w, 1000))
-                        for piece in passed.cut([each.first for each in ordered])
+                        for piece in passed.meet(by_day).cut([each.first for each in ordered])
                     ),
                 )
 

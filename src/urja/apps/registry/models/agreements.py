@@ -40,6 +40,15 @@ class Agreement(Period):
         """Its terms in their order; `queries.with_terms` fills it for many agreements at once."""
         return tuple(self.terms.order_by("valid_from"))
 
+    @cached_property
+    def follows_at(self) -> datetime | None:
+        """When the agreement before it at its service point ended; `queries.with_terms` fills it for many at once."""
+        return (
+            Agreement.objects.filter(service_point_id=self.service_point_id, valid_to__lte=self.valid_from)
+            .aggregate(models.Max("valid_to"))
+            .get("valid_to__max")
+        )
+
     def terms_at(self, at: datetime) -> "AgreementTerms":
         """The terms at an instant; before the agreement its first, after it its last."""
         begun = [terms for terms in self.all_terms if terms.valid_from <= at]

@@ -1,0 +1,288 @@
+"""Settling: the difference between what periods should come to and what was posted, each with what it came from.
+
+What closes days (`close`) and what looks at ended agreements (`ended`) post by it; the formula is docs/money.md's.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.db import connection
+
+from urja.apps.ledger import operations, queries, usage
+from urja.apps.ledger.usage import Rating
+from urja.apps.readings.accrual import PeriodEnergy
+from urja.apps.registry import queries as registry
+from urja.apps.registry.models import Agreement
+from urja.core.calendar import ONE_DAY, Period, midnight
+from urja.core.rating import LineTarget, rows_between, standing
+from urja.core.rating.document import Book
+from urja.pipeline import evidence
+
+
+def end_of(agreement: Agreement, day: date) -> datetime:
+    """When a day of an agreement is over: at midnight, or when the agreement ends in its course."""
+    night = midnight(day + ONE_DAY, usage.zone())
+    return night if agreement.valid_to is None else min(night, agreement.valid_to)
+
+
+def close_of(
+    agreement: Agreement, day: date, energy: PeriodEnergy | None, now: datetime, cutoff: timedelta
+) -> operations.Close:
+    """What closing a day at `now` comes to, with the energy of its period to its end."""
+    last = day + ONE_DAY == usage.days_of(agreement).end
+    final = _is_final(energy) or (
+        # Nothing more is to come: where nobody reads a register at the end, the blocks up to it say as much.
+        last and now >= end_of(agreement, day) + cutoff and _is_all(agreement, energy)
+    )
+    return operations.Close(agreement.id, day, not final, agreement.valid_to if last else None)
+
+
+def _is_final(energy: PeriodEnergy | None) -> bool:
+    """Whether the register was read at the very end of the time asked for."""
+    return energy is not None and energy.anchor_at >= energy.closes_at
+
+
+def _is_all(agreement: Agreement, energy: PeriodEnergy | None) -> bool:
+    """Whether all that an ended agreement can have used is known: to its end, or nothing ever metered it."""
+    if energy is not None:
+        return energy.watermark_at >= energy.closes_at
+    return not registry.metered(agreement)
+
+
+@dataclass(slots=True)
+class Settled:
+    """Differences to be posted, and what the periods are rated from by then."""
+
+    drafts: list[operations.Draft] = field(default_factory=list)
+    rated: list[operations.Rated] = field(default_factory=list)
+
+
+def settle(
+    members: Sequence[Agreement], period: Period, day: date, known: dict[int, PeriodEnergy], mark: str = ""
+) -> Settled:
+    """The differences of a period, to be posted on `day`, which may be after the period.
+
+    A day has one close; whoever posts more often on it gives each time a `mark`.
+    """
+    settled = Settled()
+    ids = [agreement.id for agreement in members]
+    charged = queries.charged_by_line(ids, period.first)
+    last = queries.last_inputs(ids, period.first)
+    proof = _Proof.gather([known[id_] for id_ in ids if id_ in known], day)
+    for agreement in members:
+        energy = known.get(agreement.id)
+        rating = usage.rate(
+            agreement,
+            period,
+            min(day + ONE_DAY, period.end),
+            energy.energy_wh if energy else 0,
+            usage.energy_at(agreement.id, period),
+        )
+        shown = _Shown(agreement, period, day, mark, rating, proof.inputs(agreement, energy))
+        lines = {line.name: line for line in rating.target.lines}
+        before = charged.get(agreement.id, {})
+        for name in [*lines, *(name for name in before if name not in lines)]:
+            inputs = last.get((agreement.id, name), {})
+            # A version may have dropped the line: then all of it is taken back.
+            line = lines.get(name) or LineTarget(name, inputs.get("title", name), 0, ())
+            difference = line.amount_minor - before.get(name, 0)
+            if difference:
+                settled.drafts.append(shown.draft(line, difference, inputs))
+        settled.rated.append(
+            operations.Rated(
+                agreement.id,
+                period.first,
+                (rating.target.billed.first, rating.target.billed.end),
+                rating.target.through,
+                tuple((use.days.first, use.days.end, use.energy_wh) for use in rating.uses),
+                rating.basis.fingerprint,
+            )
+        )
+    return settled
+
+
+def corrections(members: Sequence[Agreement], day: date) -> Settled:
+    """Differences of periods before that of `day` which are no longer what they were rated from."""
+    by_id = {agreement.id: agreement for agreement in members}
+    earlier = [
+        (by_id[rated.agreement_id], rated)
+        for rated in _rated(list(by_id), day)
+        if rated.through <= day and day not in usage.period_of(by_id[rated.agreement_id], rated.period_start)
+    ]
+    return settle_changed(earlier, day)
+
+
+def corrections_after_the_end(members: Sequence[Agreement], day: date, mark: str) -> Settled:
+    """Differences of all periods of ended agreements, also of days that are none of theirs any more."""
+    by_id = {agreement.id: agreement for agreement in members}
+    return settle_changed(
+        [(by_id[rated.agreement_id], rated) for rated in _rated(list(by_id), day)], day, mark
+    )
+
+
+def settle_changed(known: Sequence[tuple[Agreement, operations.Rated]], day: date, mark: str = "") -> Settled:
+    """Settle anew the periods whose energy, prices, terms or days are no longer what they were rated from."""
+    settled = Settled()
+    changed: dict[Period, list[Agreement]] = {}
+    accrued = usage.accrued_wh([agreement.id for agreement, _ in known])
+    for agreement, rated in known:
+        period = usage.period_of(agreement, rated.period_start)
+        basis = usage.basis_for(agreement, period)
+        month = rated.period_start.day == 1
+        energy_wh = accrued.get(
+            (agreement.id, rated.period_start), rated.energy_wh if basis.billed.days else 0
+        )
+        as_rated = (rated.energy_wh, rated.versions, rated.billed)
+        if not month or as_rated != (energy_wh, basis.fingerprint, (basis.billed.first, basis.billed.end)):
+            changed.setdefault(period, []).append(agreement)
+    for period, group in sorted(changed.items()):
+        energies = usage.energies([agreement.id for agreement in group], period, period.end)
+        one = settle(group, period, day, energies, mark)
+        settled.drafts += one.drafts
+        settled.rated += one.rated
+    return settled
+
+
+def _rated(agreement_ids: list[int], day: date) -> list[operations.Rated]:
+    """What periods were rated from, as far back as is corrected."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT agreement_id, period_start, billed_first, billed_end, through, energy_wh, versions "
+            "FROM ledger_rated WHERE agreement_id = ANY(%s) AND period_start >= %s",
+            [agreement_ids, usage.oldest_corrected(day)],
+        )
+        return [
+            operations.Rated(
+                agreement_id, start, (first, end), through, ((start, through, energy_wh),), versions
+            )
+            for agreement_id, start, first, end, through, energy_wh, versions in cursor.fetchall()
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Proof:
+    """Reads and blocks behind a group of differences."""
+
+    reads: dict[evidence.Point, dict[str, Any]]
+    blocks: dict[int, evidence.Blocks]
+    meters: dict[int, list[dict[str, Any]]]
+
+    @classmethod
+    def gather(cls, known: Sequence[PeriodEnergy], day: date) -> "_Proof":
+        points = [
+            (energy.service_point_id, energy.device_id, instant)
+            for energy in known
+            for instant in (energy.opened_at, energy.anchor_at)
+        ]
+        return cls(
+            evidence.register_reads(points),
+            evidence.blocks(known, midnight(day, usage.zone())),
+            evidence.meters(known),
+        )
+
+    def inputs(self, agreement: Agreement, energy: PeriodEnergy | None) -> dict[str, Any]:
+        """What all lines of one agreement's posting have in common."""
+        if energy is None:
+            return {"energy_wh": 0, "blocks_wh": 0, "residual_wh": 0, "provisional": True, "correlations": []}
+        blocks = self.blocks.get(agreement.id, evidence.NO_BLOCKS)
+        point = (energy.service_point_id, energy.device_id)
+        opening = self.reads.get((*point, energy.opened_at))
+        closing = self.reads.get((*point, energy.anchor_at))
+        correlations = {read["correlation"] for read in (opening, closing) if read} | set(blocks.correlations)
+        return {
+            "opening": opening,
+            "closing": _closing(energy, closing),
+            "energy_wh": energy.energy_wh,
+            "blocks_wh": blocks.energy_wh,
+            "residual_wh": energy.energy_wh - blocks.energy_wh,
+            "estimated_wh": energy.estimated_energy_wh,
+            "meters": self.meters.get(agreement.id, []),
+            "provisional": not _is_final(energy),
+            "correlations": sorted(correlations - {0}),
+        }
+
+
+def _closing(energy: PeriodEnergy, read: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The read that ends the posting's energy: as read, or carried on by the blocks after the last one."""
+    if read is None or not energy.block_wh:
+        return read
+    return {
+        **read,
+        "read_at": energy.watermark_at,
+        "register_wh": energy.anchor_wh + energy.block_wh,
+        "kind": "blocks",
+        "status": "estimated" if energy.estimated_wh else "substituted",
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """Makes the drafts of one agreement, each with what it came from."""
+
+    agreement: Agreement
+    period: Period
+    day: date
+    mark: str
+    rating: Rating
+    common: dict[str, Any]
+
+    def draft(self, line: LineTarget, charge_minor: int, last: dict[str, Any]) -> operations.Draft:
+        """Post `charge_minor` on a line whose last posting in the period was made from `last`."""
+        rows = rows_between(last.get("standing", {}), line, charge_minor)
+        previous = last.get("closing") or self.common.get("opening")
+        inputs = {
+            **self.common,
+            "title": line.title,
+            "book": self._book(line.name, last),
+            "period": [self.period.first, self.period.end],
+            "billed": [self.rating.target.billed.first, self.rating.target.billed.end],
+            "through": self.rating.target.through,
+            "load_w": usage.load_w(self.agreement, self.day),
+            "tariffs": [
+                {
+                    "code": tariff.code,
+                    "version": tariff.version,
+                    "title": tariff.title,
+                    "valid_from": tariff.valid_from,
+                    "sha256": tariff.sha256,
+                }
+                for tariff in self.rating.target.versions
+            ],
+            "reads": [read for read in (previous, self.common.get("closing")) if read],
+            "advance_wh": self.common["energy_wh"] - last.get("energy_wh", 0),
+            "target_minor": line.amount_minor,
+            "rows": [row.to_json() for row in rows],
+            "standing": standing(line),
+            "notes": [*self.rating.target.notes, *self._notes()],
+        }
+        return operations.Draft(
+            account_id=self.agreement.account_id,
+            contra=f"{inputs['book']}:{line.name}",
+            amount_minor=-charge_minor,
+            origin="engine",
+            line=line.name,
+            accounting_month=self.day.replace(day=1),
+            idempotency_key=f"engine:{self.agreement.id}:{self.period.first}:{line.name}:{self.day}{self.mark}",
+            inputs=inputs,
+            agreement_id=self.agreement.id,
+            period_start=self.period.first,
+            service_date=self.day,
+        )
+
+    def _book(self, name: str, last: dict[str, Any]) -> str:
+        """Of a line that is only taken back, as no tariff of the period has it any more, the book it was posted to."""
+        for tariff in reversed(self.rating.target.versions):
+            for line in tariff.lines:
+                if line.name == name:
+                    return line.book.value
+        return str(last.get("book", Book.REVENUE.value))
+
+    def _notes(self) -> list[str]:
+        notes = []
+        if self.day not in self.period:
+            notes.append(f"correction of the period from {self.period.first}")
+        if self.common["provisional"]:
+            notes.append("provisional: closed without the register read of its midnight")
+        return notes

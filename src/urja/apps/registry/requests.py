@@ -16,9 +16,10 @@ import structlog
 from django.db import InterfaceError, OperationalError, connection, transaction
 
 from urja.apps.registry import access
+from urja.apps.registry.effects import effects
 from urja.apps.registry.errors import Refused
 from urja.apps.registry.models import Request, RequestState
-from urja.apps.registry.operations import BY_KIND, Operation, changes_of, perform, rehearse
+from urja.apps.registry.operations import BY_KIND, Operation, changes_of, perform
 from urja.apps.registry.operations.doing import next_number
 
 log = structlog.get_logger()
@@ -111,12 +112,12 @@ def _carry_out(request: Request, now: datetime) -> None:
     if fault is not None:
         raise Refused([fault])
     if request.rehearsal:
-        changes = rehearse(operation, recorded_at=now, actor=request.actor)
+        request.effects = effects(operation, recorded_at=now, actor=request.actor).to_builtins()
     else:
         key = f"request:{request.id}"
         entry = perform(operation, recorded_at=now, actor=request.actor, idempotency_key=key)
-        request.operation_id, changes = entry.id, changes_of(entry.id)
-    request.effects = {"changes": [change.to_json() for change in changes]}
+        request.operation_id = entry.id
+        request.effects = {"changes": [change.to_json() for change in changes_of(entry.id)]}
     request.state = RequestState.DONE
 
 

@@ -76,6 +76,9 @@ class Doing:
     """The connection whose story it belongs to."""
     reassess_from: dict[int, datetime] = field(default_factory=dict)
     """Service points whose energy has to be evaluated anew, besides those whose periods change."""
+    touched: dict[int, datetime] = field(default_factory=dict)
+    """All of them, once it is carried out."""
+    touched_devices: list[int] = field(default_factory=list)
     undoes: int | None = None
     """The operation that it takes back: what followed from that one's changes follows again."""
     outside: list[list[Any]] = field(default_factory=list)
@@ -132,6 +135,25 @@ def perform(
             known = AuditEntry.objects.filter(idempotency_key=idempotency_key).first()
             if known is not None:
                 return _replay(known, operation)
+        return do(operation, recorded_at=recorded_at, actor=actor, idempotency_key=idempotency_key).entry
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """An operation that was carried out, and what it has touched."""
+
+    entry: AuditEntry
+    since: dict[int, datetime]
+    """Service points whose energy was evaluated anew, and from when on."""
+    devices: list[int]
+    """Devices that hang, are or are fed differently."""
+
+
+def do(
+    operation: Operation, *, recorded_at: datetime, actor: str, idempotency_key: str | None = None
+) -> Done:
+    """As `perform`, for who asks what was touched; a key that was used before is a fault."""
+    with transaction.atomic():
         doing = Doing(next_number(), actor, recorded_at)
         faults = list(operation.faults(doing))
         if faults:
@@ -152,7 +174,7 @@ def perform(
         entry.outcome = doing.outcome | ({"outside": doing.outside} if doing.outside else {})
         entry.service_point_id = doing.service_point_id
         entry.save(update_fields=["outcome", "service_point_id"])
-    return entry
+    return Done(entry, doing.touched, doing.touched_devices)
 
 
 def rehearse(operation: Operation, *, recorded_at: datetime, actor: str) -> list[Change]:
@@ -223,6 +245,7 @@ def _follow_up(doing: Doing) -> None:
         since = {int(place): datetime.fromisoformat(at) for place, at in msgspec.json.decode(periods).items()}
         for place, at in doing.reassess_from.items():
             since[place] = min(at, since.get(place, at))
+        doing.touched, doing.touched_devices = since, list(devices)
         cursor.execute("UPDATE registry_revision SET revision = revision + 1")
         project_anew(devices)
         reassess(cursor, since, doing.recorded_at, settings.URJA_TIMEZONE)

@@ -88,7 +88,7 @@ def situations(draw):
     return energies, [(day, texts[draw(st.sampled_from("xy"))], draw(st.integers(1, 9000))) for day in starts]
 
 
-def compute(energies, agreed, passed):
+def compute(energies, agreed, passed, by_day_from=FIRST):
     """By days, as the daily close would: pieces cut where prices change."""
     terms = [
         Terms(first, tuple(parse_tariff(text) for text in texts), load_w) for first, texts, load_w in agreed
@@ -99,7 +99,7 @@ def compute(energies, agreed, passed):
         Use(piece, sum(energies[(day - FIRST).days] for day in piece))
         for piece in elapsed.cut(cut_days(terms, billed))
     ]
-    return target(terms, uses, billed=billed, through=elapsed.end), uses
+    return target(terms, uses, billed=billed, through=elapsed.end, by_day_from=by_day_from), uses
 
 
 @settings(max_examples=150, deadline=None)
@@ -107,9 +107,13 @@ def compute(energies, agreed, passed):
 def test_both_raters_agree_on_every_day(situation, data):
     energies, agreed = situation
     passed = data.draw(st.integers(1, len(energies)))
-    ours, uses = compute(energies, agreed, passed)
+    # Another agreement may have held the first day before this one, and is charged by it.
+    by_day_from = FIRST + timedelta(days=data.draw(st.integers(0, 1)))
+    ours, uses = compute(energies, agreed, passed, by_day_from)
     plain = [(use.days.first, use.days.end, use.energy_wh) for use in uses]
-    theirs = charges(agreed, ours.billed.first, ours.billed.end, ours.through, uses=plain)
+    theirs = charges(
+        agreed, ours.billed.first, ours.billed.end, ours.through, uses=plain, by_day_from=by_day_from
+    )
     assert {line.name: line.amount_minor for line in ours.lines} == theirs
 
 

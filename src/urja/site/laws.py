@@ -127,7 +127,8 @@ _AWAITED: Final = (
         "accruals are behind",
         (
             "SELECT count(*) FROM registry_agreement a LEFT JOIN readings_accrual r "
-            "ON r.agreement_id = a.id AND r.latest WHERE r.watermark_at IS NULL OR r.watermark_at < %(horizon)s"
+            "ON r.agreement_id = a.id AND r.latest WHERE a.valid_from < %(horizon)s "
+            "AND coalesce(r.watermark_at < least(%(horizon)s, coalesce(a.valid_to, 'infinity')), true)"
         ),
     ),
     ("credits wait to be posted", "SELECT count(*) FROM ledger_credit_request WHERE posted_at IS NULL"),
@@ -149,7 +150,8 @@ _AWAITED_AFTER_MIDNIGHT: Final = (
         "accounts' days are not closed",
         (
             "SELECT count(*) FROM registry_agreement a LEFT JOIN ledger_close c ON c.agreement_id = a.id "
-            "WHERE c.closed_through IS NULL OR c.closed_through < %(day)s"
+            "WHERE a.valid_from < %(last)s AND CASE WHEN a.valid_to <= %(last)s "
+            "THEN c.ended_at IS DISTINCT FROM a.valid_to ELSE coalesce(c.closed_through < %(day)s, true) END"
         ),
     ),
 )

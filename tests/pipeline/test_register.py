@@ -11,14 +11,6 @@ from tests.apps.street import START, adopt, remove
 LATER = START + timedelta(days=1)
 
 
-@pytest.fixture
-def stage(database):
-    """As the runner has it."""
-    from urja.pipeline.register import Register
-
-    return Register(asyncio.to_thread)
-
-
 CLERK, ANITA, BHARAT = "user 901", "user 902", "user 903"
 
 
@@ -262,7 +254,18 @@ def test_a_mistake_in_one_request_does_not_keep_the_others_waiting(database, mon
     assert operations() == [("remove_meter", CLERK)]
 
 
-def test_who_waits_hears_at_once(database, stage):
+async def _run_as_the_runner_does():
+    from urja.pipeline.register import Register
+    from urja.pipeline.runner import DjangoThread
+
+    in_thread = DjangoThread()
+    try:
+        return await Register(in_thread).run_once(LATER)
+    finally:
+        await in_thread.close()
+
+
+def test_who_waits_hears_at_once(database):
     from django.db import connections
 
     from urja.apps.registry import requests
@@ -286,7 +289,7 @@ def test_who_waits_hears_at_once(database, stage):
             [database.name],
         ).fetchone():
             assert thread.is_alive()
-    assert asyncio.run(stage.run_once(LATER)).done == 1
+    assert asyncio.run(_run_as_the_runner_does()).done == 1
     thread.join()
     ((state, waited_s),) = heard
     assert state == "done"

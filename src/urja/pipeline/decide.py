@@ -21,7 +21,7 @@ from django.conf import settings
 from urja.apps.commands.models import CONNECT, DISCONNECT, Command
 from urja.apps.commands.models import State as CommandState
 from urja.apps.notices import operations as notices
-from urja.apps.supply import by_hand, facts, relights, standings, switching, tampers, welds
+from urja.apps.supply import by_hand, facts, relights, standings, switching, tampers, vacancies, welds
 from urja.apps.supply.facts import Known
 from urja.apps.supply.health import judged
 from urja.apps.supply.models import Cause
@@ -82,6 +82,7 @@ def run_once(now: datetime, wall_ms: int | None = None, *, only_changed: bool = 
         due = standings.due(now, LIMIT)
         report.full = len(due) == LIMIT
         _decide_all(due, moment, report, {})
+        report.counts["cuts"] += vacancies.look(moment)
     report.counts += Counter()
     if report.counts:
         log.info("decided", accounts=report.accounts, **report.counts)

@@ -10,6 +10,7 @@ from urja.apps.ledger.models import CreditRequest, DebitRequest
 from urja.base.ids import bucket_of
 from urja.core.calendar import local_day
 from urja.pipeline.close import CUTOFF, Closed, close_days
+from urja.pipeline.leaving import settle_left
 
 log = structlog.get_logger()
 
@@ -33,6 +34,8 @@ def run_once(now: datetime, cutoff: timedelta = CUTOFF) -> Report:
     `now` is business time. A process that dies meanwhile has posted whole buckets and days or nothing of them.
     """
     report = Report(post_credits(now), close_days(now, cutoff))
+    if settle_left(now):
+        report = Report(report.credits + post_credits(now), report.closed)
     if report.entries or report.closed.days:
         log.info(
             "posted",

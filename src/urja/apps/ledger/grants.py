@@ -3,6 +3,7 @@
 GRANTS: dict[str, list[str]] = {
     "urja_web": [
         "GRANT SELECT ON ledger_account, ledger_entry, ledger_close, ledger_rated, ledger_debit_request TO urja_web",
+        "GRANT SELECT ON ledger_final_settlement TO urja_web",
         "GRANT SELECT, INSERT ON ledger_credit_request TO urja_web",
         "GRANT USAGE ON SEQUENCE ledger_number TO urja_web",
     ],
@@ -15,6 +16,8 @@ GRANTS: dict[str, list[str]] = {
         "GRANT INSERT ON ledger_credit_request TO urja_pipeline",
         "GRANT SELECT, INSERT ON ledger_debit_request TO urja_pipeline",
         "GRANT UPDATE (posted_at, posted_seq) ON ledger_debit_request TO urja_pipeline",
+        "GRANT SELECT, INSERT, DELETE ON ledger_final_settlement TO urja_pipeline",
+        "GRANT UPDATE (settled_at, amount_minor) ON ledger_final_settlement TO urja_pipeline",
         "GRANT USAGE ON SEQUENCE ledger_number TO urja_pipeline",
     ],
 }

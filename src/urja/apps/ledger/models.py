@@ -114,3 +114,49 @@ class DebitRequest(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.amount_minor} off account {self.account_id}"
+
+
+class FinalWay(models.TextChoices):
+    """Where goes what is left when a supply has ended."""
+
+    REFUND = "refund"
+    TRANSFER = "transfer"
+
+
+class FinalSettlement(models.Model):
+    """What is to become of what is left on an account, once every day of its ended agreement is charged.
+
+    What a later correction gives back goes the same way. What is owed stays on the account.
+    """
+
+    id = models.BigIntegerField(primary_key=True)
+    agreement_id = models.BigIntegerField(unique=True)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="final_settlements")
+    last_day = models.DateField()
+    """The last local day that is the agreement's."""
+    way = models.CharField(max_length=16, choices=FinalWay)
+    to_account = models.ForeignKey(Account, on_delete=models.PROTECT, null=True, related_name="+")
+    asked_at = models.DateTimeField()
+    operation_id = models.BigIntegerField()
+    """The operation of the registry that has ended the agreement."""
+    settled_at = models.DateTimeField(null=True)
+    """When it was settled first."""
+    amount_minor = models.BigIntegerField(default=0)
+    """What went that way so far."""
+
+    class Meta:
+        db_table = "ledger_final_settlement"
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(way=FinalWay.TRANSFER, to_account__isnull=False)
+                | models.Q(way=FinalWay.REFUND, to_account=None),
+                name="ledger_final_transfer_goes_somewhere",
+            ),
+            models.CheckConstraint(condition=models.Q(amount_minor__gte=0), name="ledger_final_amount"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["operation_id"], name="ledger_final_operation"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.way} of agreement {self.agreement_id}"

@@ -42,6 +42,8 @@ GRANTS: dict[str, list[str]] = {
         "GRANT INSERT, UPDATE ON registry_projection TO urja_pipeline",
         "GRANT USAGE ON SEQUENCE registry_number, registry_history_id_seq TO urja_pipeline",
         "GRANT SELECT (id, username, email, is_active) ON auth_user TO urja_pipeline",
+        # Who moves in signs in with the address that they gave.
+        "GRANT INSERT ON auth_user TO urja_pipeline",
         # A person's e-mail address is what they sign in with: it is corrected here too.
         "GRANT UPDATE (username, email, first_name) ON auth_user TO urja_pipeline",
         "GRANT SELECT (user_id), DELETE ON account_emailaddress TO urja_pipeline",

@@ -12,12 +12,19 @@ from urja.apps.registry.operations.connections import NewConnection
 from urja.apps.registry.operations.doing import Change, Doing, Operation, changes_of, perform, rehearse
 from urja.apps.registry.operations.exchange import ChangeRatio, CorrectLastRead, ExchangeMeter
 from urja.apps.registry.operations.mounting import InstallMeter, RemoveMeter
+from urja.apps.registry.operations.moving import MoveIn, MoveOut, TransferOwnership
 from urja.apps.registry.operations.network import PutUpTransformer, put_up_transformer
 from urja.apps.registry.operations.payment_modes import Bill, ConvertToPostpaid, ConvertToPrepaid
 from urja.apps.registry.operations.people import CorrectPerson, MakeNameless
 from urja.apps.registry.operations.projecting import project_all_again
 from urja.apps.registry.operations.protection import EndProtection, Protect
 from urja.apps.registry.operations.staff import Dismiss, Employ, dismiss, employ
+from urja.apps.registry.operations.supply_life import (
+    DisconnectPermanently,
+    DisconnectTemporarily,
+    Reconnect,
+    ReopenConnection,
+)
 from urja.apps.registry.operations.swapping import SwapMeters
 from urja.apps.registry.operations.terms import ChangeCategory, ChangeLoad
 from urja.apps.registry.operations.tokens import IssueToken, RevokeToken
@@ -41,6 +48,8 @@ ALL: tuple[type[Operation], ...] = (
     ConvertToPrepaid,
     CorrectLastRead,
     CorrectPerson,
+    DisconnectPermanently,
+    DisconnectTemporarily,
     Dismiss,
     Employ,
     EndProtection,
@@ -49,14 +58,19 @@ ALL: tuple[type[Operation], ...] = (
     InstallMeter,
     IssueToken,
     MakeNameless,
+    MoveIn,
+    MoveOut,
     NewConnection,
     OpenWorkOrder,
     Protect,
     PutUpTransformer,
+    Reconnect,
     RecordCommissioning,
     RemoveMeter,
+    ReopenConnection,
     RevokeToken,
     SwapMeters,
+    TransferOwnership,
     Undo,
     WithdrawWorkOrder,
 )
@@ -82,6 +96,8 @@ __all__ = [
     "ConvertToPrepaid",
     "CorrectLastRead",
     "CorrectPerson",
+    "DisconnectPermanently",
+    "DisconnectTemporarily",
     "Dismiss",
     "Doing",
     "Employ",
@@ -91,15 +107,20 @@ __all__ = [
     "InstallMeter",
     "IssueToken",
     "MakeNameless",
+    "MoveIn",
+    "MoveOut",
     "NewConnection",
     "OpenWorkOrder",
     "Operation",
     "Protect",
     "PutUpTransformer",
+    "Reconnect",
     "RecordCommissioning",
     "RemoveMeter",
+    "ReopenConnection",
     "RevokeToken",
     "SwapMeters",
+    "TransferOwnership",
     "Undo",
     "WithdrawWorkOrder",
     "adopt_meter",

@@ -114,7 +114,7 @@ class ConvertToPrepaid(ChangeOfTerms, kw_only=True):
             left = deposit.amount_minor
             if self.deposit == "arrears":
                 known = Arrear.objects.filter(account=agreement.account).order_by("due_on", "id")
-                left = _pay(doing, list(known), left)
+                left = pay_arrears(doing, list(known), left)
             doing.change(deposit, returned_at=doing.recorded_at)
             if left:
                 outside.credit(
@@ -171,7 +171,7 @@ def _arrear(doing: Doing, account: Account, bill: Bill) -> Arrear:
     )
 
 
-def _pay(doing: Doing, arrears: list[Arrear], amount_minor: int) -> int:
+def pay_arrears(doing: Doing, arrears: list[Arrear], amount_minor: int) -> int:
     """Set an amount against arrears, oldest first, of each its surcharge before its principal; what is left."""
     for arrear in arrears:
         surcharge = min(amount_minor, arrear.surcharge_minor)

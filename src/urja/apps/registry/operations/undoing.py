@@ -13,6 +13,7 @@ from typing import ClassVar
 
 from django.db import connection
 
+from urja.apps.ledger.models import FinalSettlement
 from urja.apps.ledger.queries import charged_agreements
 from urja.apps.registry.models import AuditEntry, Projection
 from urja.apps.registry.operations import outside
@@ -54,6 +55,8 @@ class Undo(Operation, kw_only=True):
         )
         for serial in known.values_list("device__serial", flat=True):
             yield f"the head end knows meter {serial} already: take it away and scrap it instead"
+        for final in FinalSettlement.objects.filter(operation_id=entry.id, settled_at__isnull=False):
+            yield f"what was left on account {final.account_id} was settled on {final.settled_at}: make another agreement"
         for order in orders.opened_by(entry.id):
             if order.done:
                 yield f"work order {order.id} ({order.kind}) of {which} is done: somebody has been there"
@@ -71,6 +74,7 @@ class Undo(Operation, kw_only=True):
         for step in _steps(entry.id):
             if step.row_id not in made.get(step.table, ()):
                 step.take_back()
+        FinalSettlement.objects.filter(operation_id=entry.id).delete()
         outside.take_back(doing, entry.outcome.get("outside", []))
         for order in orders.opened_by(entry.id):
             if order.service_point_id in made.get("registry_service_point", ()):

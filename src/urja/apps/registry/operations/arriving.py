@@ -1,0 +1,279 @@
+"""Agreements begin and end: what moving in, moving out, a change of the owner and a disconnection have in common."""
+
+import re
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+
+from urja.apps.ledger import usage
+from urja.apps.ledger.models import Account, AccountKind, FinalSettlement, FinalWay
+from urja.apps.ledger.operations import open_account
+from urja.apps.registry.models import (
+    PHONE,
+    AccessRole,
+    AccountAccess,
+    Agreement,
+    AgreementTerms,
+    Arrear,
+    Deposit,
+    DevicePeriod,
+    DeviceRole,
+    Person,
+    ServicePoint,
+)
+from urja.apps.registry.operations import outside
+from urja.apps.registry.operations.agreed import net_faults, tell_meter
+from urja.apps.registry.operations.doing import Doing, Operation, next_id
+from urja.apps.registry.operations.payment_modes import DEPOSIT, pay_arrears
+from urja.apps.registry.operations.reads import point_faults
+from urja.apps.tariffs import queries as tariffs
+from urja.apps.tariffs.errors import UnknownTariffError
+from urja.base.ids import bucket_of
+from urja.core.calendar import ONE_DAY
+
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+
+
+class Arrival(Operation, kw_only=True):
+    """Somebody for whom an agreement is made: a person who is known, or one that is made of what is given."""
+
+    person: int | None = None
+    """Number of a person who is known; else they are found by the e-mail address, or made."""
+    name: str = ""
+    email: str = ""
+    """What they sign in with; one who is known by it is that person."""
+    phone: str | None = None
+    """Where their messages go, as people write it: 98123 45678, 98123-45678."""
+    language: str = "en"
+
+    def person_faults(self) -> Iterator[str]:
+        """What is wrong with how somebody is named."""
+        if self.person is not None:
+            if not Person.objects.filter(id=self.person, nameless_at=None).exists():
+                yield f"there is no person {self.person}"
+            return
+        if not _EMAIL.fullmatch(self.email.strip()):
+            yield f"{self.email!r} is not an e-mail address"
+        elif person_of(self.email) is None and not self.name.strip():
+            yield f"nobody is known by {self.email}: give a name"
+        if self.phone is not None and not re.fullmatch(PHONE, _number(self.phone)):
+            yield f"{self.phone!r} is not a telephone number of 8 to 15 digits"
+        languages = [code for code, _ in settings.LANGUAGES]
+        if self.language not in languages:
+            yield f"the language is {' or '.join(languages)}, not {self.language!r}"
+
+    def the_person(self, doing: Doing, bucket: int) -> Person:
+        """Whoever it is, made where nobody is known by the address."""
+        if self.person is not None:
+            return Person.objects.get(id=self.person)
+        known = person_of(self.email)
+        if known is not None:
+            return known
+        email = self.email.strip().lower()
+        return Person.objects.create(
+            id=next_id(bucket),
+            user_id=_user_id(email) or _make_user(email, self.name, doing),
+            name=self.name,
+            email=email,
+            phone=_number(self.phone) if self.phone else None,
+            language=self.language,
+            **doing.stamp,
+        )
+
+
+def person_of(email: str) -> Person | None:
+    """Who signs in with an address."""
+    user_id = _user_id(email.strip().lower())
+    return None if user_id is None else Person.objects.filter(user_id=user_id).first()
+
+
+def _user_id(email: str) -> int | None:
+    known = get_user_model().objects.filter(email=email).order_by("id")
+    return known.values_list("id", flat=True).first()
+
+
+def _make_user(email: str, name: str, doing: Doing) -> int:
+    user = get_user_model()(username=email, email=email, first_name=name[:150], date_joined=doing.recorded_at)
+    # People sign in by a code; there is no password to guess.
+    user.set_unusable_password()
+    user.save(force_insert=True)
+    return int(user.pk)
+
+
+def _number(phone: str) -> str:
+    return re.sub(r"[\s()-]", "", phone)
+
+
+# -- places ----------------------------------------------------------------------------------------------------
+
+
+def place_of(consumer_number: str) -> ServicePoint | None:
+    """A connection, held until the transaction ends: two who move in at once are told apart."""
+    return (
+        ServicePoint.objects.select_for_update(of=("self",), no_key=True)
+        .filter(consumer_number=consumer_number)
+        .first()
+    )
+
+
+def billing_period_at(place: ServicePoint, at: datetime) -> DevicePeriod | None:
+    """The meter that is billed by at an instant; at the end of its time it still is."""
+    return (
+        DevicePeriod.objects.filter(service_point=place, role=DeviceRole.BILLING, valid_from__lte=at)
+        .exclude(valid_to__lt=at)
+        .select_related("device")
+        .order_by("valid_from")
+        .last()
+    )
+
+
+def meter_faults(place: ServicePoint, at: datetime, metering_mode: str) -> Iterator[str]:
+    """Why nobody can be supplied by the meter at a connection from an instant on."""
+    period = billing_period_at(place, at)
+    if period is None or period.valid_to is not None:
+        yield f"no billing meter hangs at {place}: install_meter, then commission"
+    elif period.commissioned_at is None:
+        yield f"meter {period.device} is not in service: commission it first"
+    elif period.commissioned_at > at:
+        yield f"meter {period.device} is in service only since {period.commissioned_at.isoformat()}"
+    else:
+        yield from net_faults(period.device, place, metering_mode)
+
+
+# -- agreements ------------------------------------------------------------------------------------------------
+
+
+def begin(
+    doing: Doing, place: ServicePoint, at: datetime, customer: Person, currency: str, terms: dict[str, Any]
+) -> Agreement:
+    """Make an agreement with its account, terms and access, and let the meter follow."""
+    bucket = bucket_of(place.id)
+    account = open_account(bucket=bucket, currency=currency, opened_at=at)
+    agreement = Agreement.objects.create(
+        id=next_id(bucket),
+        service_point=place,
+        account=account,
+        customer=customer,
+        valid_from=at,
+        **doing.stamp,
+    )
+    AgreementTerms.objects.create(
+        id=next_id(bucket), agreement=agreement, valid_from=at, **terms, **doing.stamp
+    )
+    AccountAccess.objects.create(
+        id=next_id(bucket), person=customer, account=account, role=AccessRole.OWNER, **doing.stamp
+    )
+    period = billing_period_at(place, at)
+    if period is not None and period.valid_to is None:
+        tell_meter(doing, period.device_id, agreement)
+    doing.service_point_id = place.id
+    doing.outcome |= {
+        "service_point_id": place.id,
+        "agreement_id": agreement.id,
+        "account_id": account.id,
+        "person_id": customer.id,
+        "user_id": customer.user_id,
+    }
+    return agreement
+
+
+def end(doing: Doing, agreement: Agreement, at: datetime) -> None:
+    """End an agreement with its terms; those that were agreed for later come to nothing."""
+    for terms in reversed(agreement.all_terms):
+        if terms.valid_from >= at:
+            terms.delete()
+        elif terms.valid_to is None or terms.valid_to > at:
+            doing.change(terms, valid_to=at)
+    doing.change(agreement, valid_to=at)
+    doing.service_point_id = agreement.service_point_id
+    doing.outcome |= {
+        "service_point_id": agreement.service_point_id,
+        "ended_agreement_id": agreement.id,
+        "ended_account_id": agreement.account_id,
+    }
+
+
+def settle(doing: Doing, agreement: Agreement, at: datetime, to_account_id: int | None) -> None:
+    """Let what is left on an account be paid back, or go to another one, once every day up to `at` is charged.
+
+    A deposit pays the arrears first; what is left of it comes to the balance, and goes the same way.
+    """
+    for deposit in Deposit.objects.filter(agreement=agreement, returned_at=None).order_by("taken_at", "id"):
+        arrears = Arrear.objects.filter(account_id=agreement.account_id).order_by("due_on", "id")
+        left = pay_arrears(doing, list(arrears), deposit.amount_minor)
+        doing.change(deposit, returned_at=doing.recorded_at)
+        if left:
+            key = f"{DEPOSIT}:{deposit.id}:{doing.id}"
+            outside.credit(doing, agreement.account_id, left, DEPOSIT, key)
+    FinalSettlement.objects.create(
+        id=next_id(bucket_of(agreement.id)),
+        agreement_id=agreement.id,
+        account_id=agreement.account_id,
+        last_day=usage.last_day(at),
+        way=FinalWay.REFUND if to_account_id is None else FinalWay.TRANSFER,
+        to_account_id=to_account_id,
+        asked_at=doing.recorded_at,
+        operation_id=doing.id,
+    )
+
+
+def remaining_faults(agreement: Agreement, to_account_id: int | None, *, consented: bool) -> Iterator[str]:
+    """Why what is left cannot go to another account."""
+    if to_account_id is None:
+        return
+    target = Account.objects.filter(id=to_account_id, kind=AccountKind.CONSUMER).first()
+    if target is None:
+        yield f"there is no account {to_account_id}"
+    elif target.id == agreement.account_id:
+        yield f"account {to_account_id} is the one that is left"
+    elif target.currency != agreement.account.currency:
+        yield f"account {to_account_id} is in {target.currency}, this one in {agreement.account.currency}"
+    elif not Agreement.objects.filter(account=target, valid_to=None).exists():
+        yield f"nobody has supply by account {to_account_id}"
+    if not consented:
+        yield "a transfer needs the consent of whoever has paid it: ask, and say consented"
+
+
+def keep_register(doing: Doing, place: ServicePoint, at: datetime, register_wh: int | None) -> None:
+    """Keep the billing meter's register, where somebody has read it for an agreement's end or beginning."""
+    period = billing_period_at(place, at)
+    if register_wh is not None and period is not None:
+        outside.read_register(doing, place, period.device, at, register_wh)
+
+
+def read_point_faults(place: ServicePoint, at: datetime, register_wh: int | None) -> Iterator[str]:
+    """Why energy cannot be divided at an instant at a connection; where no meter hangs there is none to divide."""
+    period = billing_period_at(place, at)
+    if period is not None:
+        yield from point_faults(place.id, period.device, at, register_wh)
+    elif register_wh is not None:
+        yield f"no billing meter hangs at {place}: there is no register to be read"
+
+
+def unloaded_faults(code: str, day: date, currency: str) -> Iterator[str]:
+    """Why nobody can be charged by a tariff from a day on."""
+    try:
+        tariff = tariffs.versions_in_force(code, day, day + ONE_DAY)[-1]
+    except UnknownTariffError:
+        yield f"no version of tariff {code!r} is in force on {day}: load it first (urja tariff load)"
+        return
+    if tariff.currency != currency:
+        yield f"tariff {code} is in {tariff.currency}, the account is in {currency}"
+
+
+def ending_faults(place: ServicePoint, agreement: Agreement | None, at: datetime) -> Iterator[str]:
+    """Why an agreement cannot end at an instant."""
+    if agreement is None:
+        yield f"nobody has an agreement at {place} on {at.isoformat()}"
+    elif at <= agreement.valid_from:
+        yield f"the agreement at {place} began only on {agreement.valid_from.isoformat()}"
+    elif agreement.valid_to is not None:
+        yield f"the agreement at {place} has ended on {agreement.valid_to.isoformat()} already"
+
+
+def current(place: ServicePoint) -> Agreement | None:
+    """The newest agreement at a connection, whether it has ended or not."""
+    return Agreement.objects.filter(service_point=place).order_by("-valid_from").first()

@@ -1,0 +1,228 @@
+"""People move in and out, and a supply gets another owner: who pays changes at an instant, to the Wh.
+
+At that instant the register must be known: read there by somebody, or by the meter itself at the end of an interval or
+day. Whoever moves out keeps an account with its postings up to then, sees nothing of what comes after, and whoever
+moves in sees nothing of what was before: everything that a person is shown goes through an agreement.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Literal
+
+from urja.apps.ledger.models import FinalWay
+from urja.apps.registry.models import Agreement, Deposit, MeteringMode, PaymentMode, Purpose, ServicePoint
+from urja.apps.registry.operations import outside
+from urja.apps.registry.operations.arriving import (
+    Arrival,
+    begin,
+    billing_period_at,
+    current,
+    end,
+    ending_faults,
+    keep_register,
+    meter_faults,
+    place_of,
+    read_point_faults,
+    remaining_faults,
+    settle,
+    unloaded_faults,
+)
+from urja.apps.registry.operations.doing import Doing, Operation, next_id
+from urja.apps.registry.operations.mounting import ahead_faults
+from urja.apps.registry.operations.reads import point_faults
+from urja.apps.registry.operations.terms import zone
+from urja.base.ids import bucket_of
+from urja.core.calendar import local_day
+
+VACANT = "vacant"
+"""The hold of a supply that nobody has an agreement for."""
+
+
+class MoveIn(Arrival, kw_only=True):
+    """Somebody takes supply at a connection that nobody has: account, terms, access, opening credit and deposit."""
+
+    consumer_number: str
+    at: datetime
+    tariff_code: str
+    sanctioned_load_w: int
+    category: str = ""
+    """Which policy governs it; empty for the one that governs everybody else."""
+    payment_mode: str = "prepaid"
+    metering_mode: str = "forward"
+    register_wh: int | None = None
+    """The import register as read at that moment; left out where it is known then."""
+    credit_minor: int = 0
+    """An opening credit that was paid."""
+    deposit_minor: int = 0
+    """A security deposit that was taken; prepaid supplies give none."""
+    currency: str = "INR"
+
+    def faults(self, doing: Doing) -> Iterator[str]:
+        yield from ahead_faults(doing, self.at)
+        yield from self.person_faults()
+        yield from self._terms_faults()
+        place = place_of(self.consumer_number)
+        if place is None:
+            yield f"there is no connection {self.consumer_number}"
+            return
+        if place.purpose != Purpose.CONSUMER:
+            yield f"connection {place} is a {place.purpose}'s: nobody has an agreement there"
+        if place.disconnected_at is not None:
+            yield f"connection {place} is permanently disconnected: reopen_connection first"
+        newest = current(place)
+        if newest is not None and (newest.valid_to is None or newest.valid_to > self.at):
+            until = "" if newest.valid_to is None else f" until {newest.valid_to.isoformat()}"
+            yield f"somebody has an agreement at {place}{until}: they have to move out first"
+        meter = list(meter_faults(place, self.at, self.metering_mode))
+        yield from meter
+        period = billing_period_at(place, self.at)
+        if not meter and period is not None:
+            yield from point_faults(place.id, period.device, self.at, self.register_wh)
+            if self.sanctioned_load_w > period.device.max_power_w:
+                yield (
+                    f"meter {period.device} carries {period.device.max_power_w} W and {self.sanctioned_load_w} W "
+                    "are to be sanctioned: exchange the meter first"
+                )
+
+    def _terms_faults(self) -> Iterator[str]:
+        if self.sanctioned_load_w <= 0:
+            yield f"a sanctioned load is more than 0 W, not {self.sanctioned_load_w} W"
+        if self.payment_mode not in PaymentMode.values:
+            yield f"a supply is {' or '.join(PaymentMode.values)}, not {self.payment_mode!r}"
+        if self.metering_mode not in MeteringMode.values:
+            yield f"metering is {' or '.join(MeteringMode.values)}, not {self.metering_mode!r}"
+        if self.credit_minor < 0:
+            yield f"an opening credit is not {self.credit_minor}"
+        if self.deposit_minor < 0:
+            yield f"a deposit is not {self.deposit_minor}"
+        if self.deposit_minor and self.payment_mode == PaymentMode.PREPAID:
+            yield "no deposit is taken from who pays before he uses (Electricity Act, s. 47(5))"
+        yield from unloaded_faults(self.tariff_code, local_day(self.at, zone()), self.currency)
+
+    def carry_out(self, doing: Doing) -> None:
+        place = ServicePoint.objects.get(consumer_number=self.consumer_number)
+        keep_register(doing, place, self.at, self.register_wh)
+        terms = {
+            "tariff_code": self.tariff_code,
+            "sanctioned_load_w": self.sanctioned_load_w,
+            "category": self.category,
+            "payment_mode": self.payment_mode,
+            "metering_mode": self.metering_mode,
+        }
+        person = self.the_person(doing, bucket_of(place.id))
+        agreement = begin(doing, place, self.at, person, self.currency, terms)
+        _open_with(doing, agreement, self.at, self.credit_minor, self.deposit_minor)
+        outside.release(doing, place.id, VACANT, "somebody has moved in")
+
+
+class MoveOut(Operation, kw_only=True):
+    """Whoever has a connection leaves it: the register is read, and what is left is paid back or transferred.
+
+    Once every day up to then is charged and none of it is provisional; until then it stays on the account.
+    """
+
+    consumer_number: str
+    at: datetime
+    register_wh: int | None = None
+    """The import register as read at that moment; left out where it is known then."""
+    transfer_to: int | None = None
+    """Number of the account that the rest goes to; left out, it is paid back."""
+    consented: bool = False
+    """The consumer has agreed to the transfer."""
+    hold_vacant: bool = True
+    """Hold the supply off until somebody moves in."""
+
+    def faults(self, doing: Doing) -> Iterator[str]:
+        yield from ahead_faults(doing, self.at)
+        place = place_of(self.consumer_number)
+        if place is None:
+            yield f"there is no connection {self.consumer_number}"
+            return
+        agreement = current(place)
+        yield from ending_faults(place, agreement, self.at)
+        yield from read_point_faults(place, self.at, self.register_wh)
+        if agreement is not None:
+            yield from remaining_faults(agreement, self.transfer_to, consented=self.consented)
+
+    def carry_out(self, doing: Doing) -> None:
+        place = ServicePoint.objects.get(consumer_number=self.consumer_number)
+        agreement = current(place)
+        assert agreement is not None, "its absence is a fault"
+        keep_register(doing, place, self.at, self.register_wh)
+        end(doing, agreement, self.at)
+        settle(doing, agreement, self.at, self.transfer_to)
+        if self.hold_vacant:
+            outside.hold(doing, place.id, VACANT, "nobody has an agreement")
+
+
+class TransferOwnership(Arrival, kw_only=True):
+    """The same supply is somebody else's from an instant on: another account, the same terms, and light all the time."""
+
+    consumer_number: str
+    at: datetime
+    register_wh: int | None = None
+    """The import register as read at that moment; left out where it is known then."""
+    remaining: Literal["refund", "transfer"] = "refund"
+    """`transfer`: what is left on the old account goes to the new one."""
+    consented: bool = False
+    """Whoever has it so far has agreed to that."""
+    credit_minor: int = 0
+    """An opening credit that the new owner has paid."""
+    deposit_minor: int = 0
+
+    def faults(self, doing: Doing) -> Iterator[str]:
+        yield from ahead_faults(doing, self.at)
+        yield from self.person_faults()
+        place = place_of(self.consumer_number)
+        if place is None:
+            yield f"there is no connection {self.consumer_number}"
+            return
+        agreement = current(place)
+        yield from ending_faults(place, agreement, self.at)
+        yield from read_point_faults(place, self.at, self.register_wh)
+        if min(self.credit_minor, self.deposit_minor) < 0:
+            yield "neither an opening credit nor a deposit is less than nothing"
+        if self.remaining == FinalWay.TRANSFER and not self.consented:
+            yield "a transfer needs the consent of whoever has paid it: ask, and say consented"
+        if agreement is not None and any(terms.valid_from > self.at for terms in agreement.all_terms):
+            yield "other terms are agreed for later: undo those first, then agree them with the new owner"
+
+    def carry_out(self, doing: Doing) -> None:
+        place = ServicePoint.objects.get(consumer_number=self.consumer_number)
+        before = current(place)
+        assert before is not None, "its absence is a fault"
+        terms = before.terms_at(self.at)
+        kept = {name: getattr(terms, name) for name in _KEPT}
+        keep_register(doing, place, self.at, self.register_wh)
+        end(doing, before, self.at)
+        person = self.the_person(doing, bucket_of(place.id))
+        agreement = begin(doing, place, self.at, person, before.account.currency, kept)
+        settle(doing, before, self.at, agreement.account_id if self.remaining == FinalWay.TRANSFER else None)
+        _open_with(doing, agreement, self.at, self.credit_minor, self.deposit_minor)
+
+
+_KEPT = (
+    "tariff_code",
+    "sanctioned_load_w",
+    "category",
+    "payment_mode",
+    "metering_mode",
+    "converted_at",
+)
+
+
+def _open_with(
+    doing: Doing, agreement: Agreement, at: datetime, credit_minor: int, deposit_minor: int
+) -> None:
+    if credit_minor:
+        key = f"opening-credit:{agreement.id}"
+        outside.credit(doing, agreement.account_id, credit_minor, "opening-credit", key)
+    if deposit_minor:
+        deposit = Deposit.objects.create(
+            id=next_id(bucket_of(agreement.id)),
+            agreement=agreement,
+            amount_minor=deposit_minor,
+            taken_at=at,
+            **doing.stamp,
+        )
+        doing.outcome["deposit_id"] = deposit.id

@@ -1,0 +1,173 @@
+"""A supply is cut for a while, comes back, and one day ends; and one that has ended is opened again."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from urja.apps.registry.models import DeviceRole, ServicePoint
+from urja.apps.registry.operations import outside
+from urja.apps.registry.operations.arriving import (
+    billing_period_at,
+    current,
+    end,
+    ending_faults,
+    keep_register,
+    place_of,
+    read_point_faults,
+    remaining_faults,
+    settle,
+)
+from urja.apps.registry.operations.doing import Doing, Operation
+from urja.apps.registry.operations.mounting import ahead_faults, take_away
+from urja.apps.registry.operations.moving import VACANT
+from urja.apps.registry.operations.work_orders import finish, send
+from urja.apps.supply.models import HELD_BY_HAND, Hold, Order, OrderAction
+from urja.apps.work.models import WorkOrderKind
+
+
+class DisconnectTemporarily(Operation, kw_only=True):
+    """Hold a supply off for a reason; the stage `decide` switches, by the meter or by somebody's hand."""
+
+    consumer_number: str
+    reason: str
+    """`overload`, `safety`, `tamper`, `vacant`, `dispute`."""
+    note: str
+
+    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+        yield from _reason_faults(self.reason)
+        if not self.note.strip():
+            yield "say why"
+        place = place_of(self.consumer_number)
+        if place is None:
+            yield f"there is no connection {self.consumer_number}"
+        elif self.reason in _held(place):
+            yield f"{place} is held off for {self.reason} already"
+
+    def carry_out(self, doing: Doing) -> None:
+        place = ServicePoint.objects.get(consumer_number=self.consumer_number)
+        outside.hold(doing, place.id, self.reason, self.note)
+        doing.service_point_id = place.id
+
+
+class Reconnect(Operation, kw_only=True):
+    """Take one reason to hold a supply off away; it comes back when none is left."""
+
+    consumer_number: str
+    reason: str
+    note: str = ""
+
+    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+        yield from _reason_faults(self.reason)
+        place = place_of(self.consumer_number)
+        if place is None:
+            yield f"there is no connection {self.consumer_number}"
+            return
+        held = _held(place)
+        if self.reason in HELD_BY_HAND and self.reason not in held:
+            others = f"; it is held off for {', '.join(sorted(held))}" if held else ""
+            yield f"{place} is not held off for {self.reason}{others}"
+
+    def carry_out(self, doing: Doing) -> None:
+        place = ServicePoint.objects.get(consumer_number=self.consumer_number)
+        outside.release(doing, place.id, self.reason, self.note)
+        doing.service_point_id = place.id
+
+
+class DisconnectPermanently(Operation, kw_only=True):
+    """A connection ends: its last read, its agreement, and its meter, which is taken away now or by a work order."""
+
+    consumer_number: str
+    at: datetime
+    register_wh: int | None = None
+    """The import register as read at that moment; left out where it is known then."""
+    meter_removed: bool = False
+    """The meter was taken away then; else somebody is sent to do so."""
+    transfer_to: int | None = None
+    """Number of the account that the rest goes to; left out, it is paid back."""
+    consented: bool = False
+    note: str = ""
+
+    def faults(self, doing: Doing) -> Iterator[str]:
+        yield from ahead_faults(doing, self.at)
+        place = place_of(self.consumer_number)
+        if place is None:
+            yield f"there is no connection {self.consumer_number}"
+            return
+        if place.disconnected_at is not None:
+            yield f"{place} is permanently disconnected since {place.disconnected_at.isoformat()}"
+        agreement = current(place)
+        if agreement is not None and agreement.valid_to is None:
+            yield from ending_faults(place, agreement, self.at)
+            yield from remaining_faults(agreement, self.transfer_to, consented=self.consented)
+        elif agreement is not None and agreement.valid_to is not None and agreement.valid_to > self.at:
+            yield f"the agreement at {place} ended only on {agreement.valid_to.isoformat()}"
+        yield from read_point_faults(place, self.at, self.register_wh)
+        period = billing_period_at(place, self.at)
+        if self.meter_removed and (period is None or period.valid_to is not None):
+            yield f"no billing meter hangs at {place} that could have been taken away"
+        elif self.meter_removed and period is not None and period.valid_from >= self.at:
+            yield f"meter {period.device} hangs there only since {period.valid_from.isoformat()}"
+
+    def carry_out(self, doing: Doing) -> None:
+        place = ServicePoint.objects.get(consumer_number=self.consumer_number)
+        agreement, period = current(place), billing_period_at(place, self.at)
+        keep_register(doing, place, self.at, self.register_wh)
+        if agreement is not None and agreement.valid_to is None:
+            end(doing, agreement, self.at)
+            settle(doing, agreement, self.at, self.transfer_to)
+        doing.change(place, disconnected_at=self.at)
+        outside.hold(doing, place.id, VACANT, "the connection has ended")
+        if self.meter_removed and period is not None:
+            take_away(doing, period, self.at)
+            finish(doing, place, WorkOrderKind.DISCONNECT_BY_HAND, self.at, register_wh=self.register_wh)
+        elif place.device_periods.filter(role=DeviceRole.BILLING, valid_to=None).exists():
+            order = send(
+                doing,
+                WorkOrderKind.DISCONNECT_BY_HAND,
+                place,
+                {"note": self.note or "take the meter away: the connection has ended"},
+                device_id=period.device_id if period is not None else None,
+            )
+            doing.outcome["work_order_id"] = order.id
+        doing.service_point_id = place.id
+        doing.outcome["service_point_id"] = place.id
+
+
+class ReopenConnection(Operation, kw_only=True):
+    """A connection that had ended may be supplied again: a meter, its commissioning and somebody's moving in follow."""
+
+    consumer_number: str
+    note: str
+
+    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+        if not self.note.strip():
+            yield "say why"
+        place = place_of(self.consumer_number)
+        if place is None:
+            yield f"there is no connection {self.consumer_number}"
+        elif place.disconnected_at is None:
+            yield f"{place} is not permanently disconnected"
+
+    def carry_out(self, doing: Doing) -> None:
+        place = ServicePoint.objects.get(consumer_number=self.consumer_number)
+        doing.change(place, disconnected_at=None)
+        doing.service_point_id = place.id
+        if not place.device_periods.filter(role=DeviceRole.BILLING, valid_to=None).exists():
+            order = send(doing, WorkOrderKind.INSTALL, place, {"note": self.note})
+            doing.outcome["work_order_id"] = order.id
+
+
+def _reason_faults(reason: str) -> Iterator[str]:
+    if reason not in HELD_BY_HAND:
+        yield f"nobody holds a supply off by hand for {reason!r}; known: {', '.join(HELD_BY_HAND)}"
+
+
+def _held(place: ServicePoint) -> set[str]:
+    """Reasons that hold a supply off, with those that were ordered and are not applied yet."""
+    held = set(Hold.objects.filter(service_point=place, released_at=None).values_list("reason", flat=True))
+    for action, reason in (
+        Order.objects.filter(service_point=place, applied_at=None)
+        .order_by("id")
+        .values_list("action", "hold")
+    ):
+        held = held | {reason} if action == OrderAction.HOLD else held - {reason}
+    return held

@@ -1,0 +1,88 @@
+"""What is left when a supply has ended: paid back, or transferred, once every day of it is charged.
+
+An agreement's books are finished when its last day was closed by the register's read of its end, with the end that it
+has (`pipeline.close`). Then what is on the account beyond its arrears goes the way that was asked for; each step is one
+transaction with the account's lock, so nothing goes twice. What a later correction gives back goes the same way.
+"""
+
+from datetime import datetime
+from typing import Final
+
+import structlog
+from django.db import connection, transaction
+
+from urja.apps.ledger import operations as ledger
+from urja.apps.ledger.models import FinalSettlement, FinalWay
+
+log = structlog.get_logger()
+
+REFUND: Final = "refund"
+TRANSFER: Final = "transfer"
+AT_ONCE: Final = 500
+
+_DUE = """
+SELECT f.id, a.id,
+    a.balance_minor - coalesce((
+        SELECT sum(r.principal_minor + r.surcharge_minor) FROM registry_arrear r WHERE r.account_id = a.id
+    ), 0)::bigint AS beyond
+FROM ledger_final_settlement f
+JOIN ledger_account a ON a.id = f.account_id
+JOIN registry_agreement g ON g.id = f.agreement_id
+JOIN ledger_close c ON c.agreement_id = f.agreement_id
+    AND c.ended_at = g.valid_to AND c.closed_through >= f.last_day AND NOT c.provisional
+WHERE NOT EXISTS (SELECT FROM ledger_credit_request q WHERE q.account_id = a.id AND q.posted_at IS NULL)
+    AND NOT EXISTS (SELECT FROM ledger_debit_request q WHERE q.account_id = a.id AND q.posted_at IS NULL)
+    AND (f.settled_at IS NULL OR a.balance_minor > coalesce((
+        SELECT sum(r.principal_minor + r.surcharge_minor) FROM registry_arrear r WHERE r.account_id = a.id
+    ), 0))
+"""
+
+
+def settle_left(now: datetime) -> int:
+    """Settle every account whose supply has ended and whose books are finished; how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"{_DUE} ORDER BY f.id LIMIT %s", [AT_ONCE])
+        due = cursor.fetchall()
+    return sum(_settle(final_id, account_id, now) for final_id, account_id, _ in due)
+
+
+def _settle(final_id: int, account_id: int, now: datetime) -> bool:
+    """Look once more under the lock that postings take, then ask for the money to go."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT FROM ledger_account WHERE id = %s FOR UPDATE", [account_id])
+        cursor.execute(f"{_DUE} AND f.id = %s", [final_id])
+        row = cursor.fetchone()
+        if row is None:
+            return False
+        final = FinalSettlement.objects.get(id=final_id)
+        amount_minor = max(row[2], 0)
+        if amount_minor:
+            _go(final, amount_minor, now)
+        final.settled_at = final.settled_at or now
+        final.amount_minor += amount_minor
+        final.save(update_fields=["settled_at", "amount_minor"])
+    log.info("account settled", account=account_id, way=final.way, amount_minor=amount_minor)
+    return True
+
+
+def _go(final: FinalSettlement, amount_minor: int, now: datetime) -> None:
+    way = TRANSFER if final.way == FinalWay.TRANSFER else REFUND
+    # What went so far tells one step from the next.
+    key = f"final:{final.id}:{final.amount_minor}"
+    ledger.request_debit(
+        account_id=final.account_id,
+        amount_minor=amount_minor,
+        kind=way,
+        reverses=way,
+        idempotency_key=key,
+        requested_at=now,
+    )
+    if final.to_account_id is not None:
+        ledger.request_credit(
+            account_id=final.to_account_id,
+            amount_minor=amount_minor,
+            kind=way,
+            idempotency_key=key,
+            requested_at=now,
+            reference=f"account {final.account_id}",
+        )

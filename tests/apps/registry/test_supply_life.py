@@ -1,0 +1,127 @@
+"""A supply is cut for a while, comes back, ends, and is opened again."""
+
+import pytest
+from tests.apps.registry.life import DAY, HOUR, commissioned, do, hang
+from tests.apps.registry.test_moving import moving_in, orders, refused
+from tests.apps.street import START, adopt
+from tests.pipeline.test_post import load
+
+NOON = START + 12 * HOUR
+NUMBER = "URJ00000001"
+
+
+@pytest.fixture
+def home(database):
+    load()
+    return adopt(1)
+
+
+def cut(reason="dispute", note="the bill is disputed"):
+    from urja.apps.registry.operations import DisconnectTemporarily
+
+    return DisconnectTemporarily(consumer_number=NUMBER, reason=reason, note=note)
+
+
+def back(reason="dispute"):
+    from urja.apps.registry.operations import Reconnect
+
+    return Reconnect(consumer_number=NUMBER, reason=reason)
+
+
+def ending(**more):
+    from urja.apps.registry.operations import DisconnectPermanently
+
+    return DisconnectPermanently(**({"consumer_number": NUMBER, "at": NOON} | more))
+
+
+def place():
+    from urja.apps.registry.models import ServicePoint
+
+    return ServicePoint.objects.get(consumer_number=NUMBER)
+
+
+class TestForAWhile:
+    def test_off_and_on_again(self, home):
+        do(cut(), NOON)
+        do(back(), NOON + HOUR)
+        assert orders() == [("hold", "dispute"), ("release", "dispute")]
+
+    def test_what_stands_against_it(self, home):
+        refused(cut("hunger"), "nobody holds a supply off by hand for 'hunger'")
+        refused(cut(note=""), "say why")
+        refused(back(), f"{NUMBER} is not held off for dispute")
+        do(cut(), NOON)
+        refused(cut(), "is held off for dispute already")
+        refused(back("safety"), "is not held off for safety; it is held off for dispute")
+
+    def test_undoing_gives_the_contrary_order(self, home):
+        from urja.apps.registry.operations import Undo
+
+        entry = do(cut(), NOON)
+        do(Undo(entry_id=entry.id, reason="another house"), NOON)
+        assert orders() == [("hold", "dispute"), ("release", "dispute")]
+        refused(back(), "is not held off for dispute")
+
+
+class TestForGood:
+    def test_the_meter_is_fetched_by_a_work_order(self, home):
+        from urja.apps.registry.models import Agreement
+        from urja.apps.registry.operations import RemoveMeter
+        from urja.apps.work.models import WorkOrder
+
+        do(ending(register_wh=11_000, note="the house is torn down"), NOON)
+        assert place().disconnected_at == NOON
+        assert Agreement.objects.get().valid_to == NOON
+        order = WorkOrder.objects.get()
+        assert (order.kind, order.device_id, order.state) == ("disconnect_by_hand", home.device_id, "open")
+        assert orders() == [("hold", "vacant")]
+        do(RemoveMeter(serial=NUMBER, removed_at=NOON + HOUR, register_wh=11_000), NOON + HOUR)
+        order.refresh_from_db()
+        assert (order.state, order.result["register_wh"]) == ("done", 11_000)
+
+    def test_or_was_taken_away_at_once(self, home):
+        from urja.apps.registry.models import Device, DevicePeriod
+        from urja.apps.work.models import WorkOrder
+
+        do(ending(register_wh=11_000, meter_removed=True), NOON)
+        assert (DevicePeriod.objects.get().valid_to, Device.objects.get().stock) == (NOON, "removed")
+        assert not WorkOrder.objects.exists()
+
+    def test_nobody_moves_in_until_it_is_opened_again(self, home):
+        from urja.apps.registry.operations import ReopenConnection
+        from urja.apps.work.models import WorkOrder
+
+        do(ending(register_wh=11_000, meter_removed=True), NOON)
+        refused(
+            moving_in(consumer_number=NUMBER, at=NOON + HOUR),
+            "is permanently disconnected: reopen_connection first",
+            at=NOON + HOUR,
+        )
+        do(ReopenConnection(consumer_number=NUMBER, note="built anew"), NOON + HOUR)
+        assert WorkOrder.objects.get().kind == "install"
+        hang(1, NOON + HOUR, place=NUMBER, register_wh=11_000)
+        commissioned(1, NOON + 2 * HOUR, register_wh=11_000)
+        do(moving_in(consumer_number=NUMBER, at=NOON + 2 * HOUR), NOON + 2 * HOUR)
+        assert place().disconnected_at is None
+
+    def test_what_stands_against_it(self, home):
+        from urja.apps.registry.operations import ReopenConnection
+
+        refused(ending(), "is not known at")
+        refused(ending(at=NOON + DAY, register_wh=11_000), "lies ahead")
+        refused(ending(at=START, register_wh=11_000), "began only on")
+        refused(ReopenConnection(consumer_number=NUMBER, note="x"), "is not permanently disconnected")
+        do(ending(register_wh=11_000, meter_removed=True), NOON)
+        refused(ending(meter_removed=True), "is permanently disconnected since")
+
+    def test_undoing_it(self, database, home):
+        from tests.apps.registry.test_undoing import state
+
+        from urja.apps.registry.operations import Undo
+
+        with database.connect() as connection:
+            before = state(connection)
+            entry = do(ending(register_wh=11_000, meter_removed=True), NOON)
+            do(Undo(entry_id=entry.id, reason="another house"), NOON)
+            assert state(connection) == before
+        assert orders() == [("hold", "vacant"), ("release", "vacant")]

@@ -1,0 +1,132 @@
+"""An empty flat is dark: held off where nobody has an agreement, and lit for whoever moves in."""
+
+from datetime import timedelta
+
+import pytest
+from tests.apps.registry.life import HOUR, do
+from tests.apps.street import adopt
+from tests.pipeline.test_decide import MINUTE, Place
+
+
+def flat(database, **more):
+    place = Place(database, [adopt(credit_minor=10_000, **more)])
+    place.go()
+    return place
+
+
+@pytest.fixture
+def place(database):
+    place = flat(database)
+    yield place
+    place.connection.close()
+
+
+def go(place, later=MINUTE):
+    """As a run of the stage; whose account has ended, no page shows a decision."""
+    from urja.pipeline import decide, post
+
+    place.now += later
+    post.run_once(place.now, HOUR)
+    return decide.run_once(place.now, place.wall_ms)
+
+
+def leave(place, register_wh=10_000):
+    from urja.apps.registry.operations import MoveOut
+
+    operation = MoveOut(consumer_number="URJ00000001", at=place.now, register_wh=register_wh)
+    return do(operation, place.now)
+
+
+def arrive(place):
+    from urja.apps.registry.operations import MoveIn
+
+    operation = MoveIn(
+        consumer_number="URJ00000001",
+        at=place.now,
+        register_wh=10_000,
+        name="Bela",
+        email="b@example.org",
+        tariff_code="demo",
+        sanctioned_load_w=5000,
+        credit_minor=5_000,
+    )
+    return do(operation, place.now).outcome["account_id"]
+
+
+def test_who_moves_out_leaves_it_dark_and_who_moves_in_has_light(place):
+    from urja.apps.supply.models import State, Switching
+
+    leave(place)
+    report = go(place)
+    assert report.counts["cuts"] == 1
+    assert place.holds() == ["vacant"]
+    assert [kind for kind, *_ in place.commands()] == ["disconnect"]
+    switching = Switching.objects.get()
+    assert (switching.cause, switching.account_id) == ("hold", place.houses[0].account_id)
+    place.sent()
+    place.report("confirmed")
+    # Once is enough, and nobody who has left is written to.
+    assert go(place).counts["cuts"] == 0
+    account_id = arrive(place)
+    go(place)
+    go(place)
+    assert place.holds() == []
+    assert [kind for kind, *_ in place.commands()] == ["disconnect", "connect"]
+    assert State.objects.get(account_id=account_id).standing == "fine"
+
+
+def test_a_cut_that_came_to_nothing_is_given_again(place):
+    leave(place)
+    go(place)
+    place.sent()
+    place.report("failed")
+    assert go(place).counts["cuts"] == 0
+    assert go(place, timedelta(minutes=11)).counts["cuts"] == 1
+
+
+def test_who_moves_in_before_the_cut_was_carried_out_keeps_the_light(place):
+    leave(place)
+    go(place)
+    place.sent()
+    arrive(place)
+    go(place)
+    go(place)
+    assert [kind for kind, *_ in place.commands()] == ["disconnect", "connect"]
+
+
+def test_without_a_switch_somebody_is_sent_once(database):
+    from urja.apps.work.models import WorkOrder
+
+    place = flat(database, load_switch=False)
+    leave(place)
+    go(place)
+    go(place)
+    order = WorkOrder.objects.get()
+    assert (order.kind, order.state) == ("switch_off_by_hand", "open")
+    place.connection.close()
+
+
+def test_a_flat_that_is_not_held_stays_as_it_is(place):
+    from urja.apps.registry.operations import MoveOut
+
+    do(
+        MoveOut(consumer_number="URJ00000001", at=place.now, register_wh=10_000, hold_vacant=False),
+        place.now,
+    )
+    go(place)
+    assert place.commands() == []
+
+
+def test_the_laws_hold(place):
+    from urja.site import supply_laws
+
+    leave(place)
+    go(place)
+    place.sent()
+    place.report("confirmed")
+    arrive(place)
+    go(place)
+    go(place)
+    with place.database.connect() as connection:
+        found = supply_laws.examine(connection, place.now, "Asia/Kolkata", MINUTE)
+    assert [finding.law for finding in found if not finding.holds] == []

@@ -10,6 +10,7 @@ import contextlib
 import itertools
 import re
 import secrets
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Literal, cast, overload
@@ -46,6 +47,8 @@ log = structlog.get_logger()
 
 _ANSWER_S: Final = 5.0
 """How long a publish waits for the broker's answer, on the monotonic clock."""
+_PATIENCE_S: Final = 2.0
+"""For how long somebody is asked again who is not there yet, on the monotonic clock."""
 
 _STORE_FAILED: Final = 10077
 _NO_RESOURCES: Final = (10023, 10047)
@@ -610,8 +613,18 @@ class Broker:
             raise _from_nats(error) from error
 
     async def replay(self, item: Quarantined) -> bytes:
-        """Hand a kept frame to a head end and return its answer (admin only)."""
-        return (await self._request(names.REPLAY, item.frame, item.headers())).data
+        """Hand a kept frame to a head end and return its answer (admin only).
+
+        A head end that is only just connecting is waited for; after that BrokerUnavailable says that nobody answers.
+        """
+        patience_ends_s = time.monotonic() + _PATIENCE_S
+        while True:
+            try:
+                return (await self._request(names.REPLAY, item.frame, item.headers())).data
+            except BrokerUnavailable:
+                if time.monotonic() > patience_ends_s:
+                    raise
+                await asyncio.sleep(_PATIENCE_S / 20)
 
     async def serve_replays(self, answer: Callable[[Quarantined], Any]) -> None:
         """Answer `replay` requests by `await answer(item)`, which returns bytes. One head end takes each."""

@@ -93,18 +93,14 @@ NAMES = (
 
 
 def told(database):
-    """All that the registry, sign-ins and messages say, as text."""
-    tables = [
-        *(
-            "registry_person",
-            "registry_history",
-            "registry_operation",
-            "registry_request",
-            "registry_protection",
-        ),
-        *("auth_user", "account_emailaddress", "notices_notice", "notices_message", "registry_external"),
-    ]
+    """All that any table says, as text."""
     with database.connect() as connection:
+        tables = [
+            name
+            for (name,) in connection.execute(
+                "SELECT oid::regclass::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')"
+            )
+        ]
         return "\n".join(
             text
             for table in tables

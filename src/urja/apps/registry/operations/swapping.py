@@ -5,7 +5,7 @@ thing. The role, the ratio and the day of commissioning go with the place: trans
 """
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from django.db import connection
@@ -14,6 +14,7 @@ from urja.apps.readings import rehoming
 from urja.apps.readings.rehoming import Move
 from urja.apps.registry.models import DevicePeriod
 from urja.apps.registry.operations.doing import Doing, Operation, next_id
+from urja.apps.registry.operations.reads import known_around
 from urja.base.ids import bucket_of
 
 
@@ -48,6 +49,8 @@ class SwapMeters(Operation, kw_only=True):
                     f"meter {serial} is written down at {period.service_point} in this way only since "
                     f"{period.valid_from.isoformat()}: swap from then on, and what was before by itself"
                 )
+            else:
+                yield from _unknown_faults(period, self.since)
 
     def carry_out(self, doing: Doing) -> None:
         first, second = _hanging(self.serial_a), _hanging(self.serial_b)
@@ -95,6 +98,19 @@ def _begin(doing: Doing, number: int, place: DevicePeriod, device_id: int, since
         commissioned_at=None if passed_at is None else max(passed_at, since),
         **doing.stamp,
     )
+
+
+def _unknown_faults(period: DevicePeriod, since: datetime) -> Iterator[str]:
+    """Why what a meter counted before an instant cannot be told from what it counted since.
+
+    What was before stays at the place where it was believed to hang, and comes there later too: so all of it must be
+    here, up to the instant or to the end of the interval in which it lies.
+    """
+    before, after = known_around(period.service_point_id, period.device_id, since)
+    interval = timedelta(seconds=period.device.interval_s)
+    if before is None or (before < since and (after is None or after - before > interval)):
+        known = "" if before is None else f"; choose {before.isoformat()}, up to which it is"
+        yield f"what meter {period.device} has counted up to {since.isoformat()} is not known yet{known}"
 
 
 def _hanging(serial: str) -> DevicePeriod | None:

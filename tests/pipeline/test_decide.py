@@ -91,10 +91,26 @@ class Place:
         if now is not None:
             assert now >= self.now
             self.now = now
+        self.what_is_kept_is_right()
         post.run_once(self.now, HOUR)
+        self.what_is_kept_is_right()
         report = decide.run_once(self.now, self.wall_ms, **more)
+        self.what_is_kept_is_right()
         self.a_page_sees_the_same()
         return report
+
+    def what_is_kept_is_right(self):
+        """A balance that a page takes as it was kept is the one that reckoning anew comes to; how many were taken."""
+        from urja.apps.ledger.balances import fresh_balance
+        from urja.apps.ledger.glance import glances
+
+        taken = 0
+        for house in self.houses:
+            for glance in glances(house.user_id, self.now, house.account_id):
+                if glance.kept is not None:
+                    assert glance.kept == fresh_balance(glance.account_id, self.now, glance.agreement)
+                    taken += 1
+        return taken
 
     def a_page_sees_the_same(self):
         """What a page asks at once, and only where there is something, are the facts that decisions rest on."""

@@ -20,6 +20,7 @@ from django.conf import settings
 
 from urja.apps.commands.models import CONNECT, DISCONNECT, Command
 from urja.apps.commands.models import State as CommandState
+from urja.apps.ledger import kept
 from urja.apps.notices import operations as notices
 from urja.apps.supply import by_hand, facts, relights, standings, switching, tampers, vacancies, welds
 from urja.apps.supply.facts import Known
@@ -93,6 +94,7 @@ def _decide_all(
     account_ids: Sequence[int], moment: Moment, report: Report, recorded_wall_ms: Mapping[int, int]
 ) -> None:
     for some in batched(account_ids, AT_ONCE):
+        marks = kept.marks(some, moment.now)
         known = facts.load(some, moment.now, moment.health, moment.policies, report.held)
         relights.note(known, moment, recorded_wall_ms)
         decided = [Decided(item, decide(item.policy, item.facts)) for item in known]
@@ -100,7 +102,7 @@ def _decide_all(
         acted = _Doing(moment, report, known).all(decided)
         relights.close(acted, moment)
         report.counts["welds"] += welds.look(known, moment.now)
-        report.counts["news"] += standings.save(_by_next_change(acted, moment), moment.now)
+        report.counts["news"] += standings.save(_by_next_change(acted, moment), moment.now, marks)
         report.accounts += len(known)
     report.counts += Counter()
 

@@ -57,8 +57,14 @@ class Balance:
     """What was charged for a day that was closed without its midnight's register read and still stands so."""
     currency: str
     last_seq: int
-    latest: PeriodEnergy | None
-    """The accrual of the current period."""
+    latest_watermark_at: datetime | None
+    """Of the accrual of the current period, like its energy."""
+    latest_energy_wh: int | None
+    by_totals: bool
+    """Whether it rests on the books and on what is accrued alone: it then stands as long as they do (`ledger.kept`).
+
+    Where a price changes inside a period, or periods are not months, the rows are asked for the energy up to a day.
+    """
 
 
 def fresh_balance(account_id: int, now: datetime, agreement: Agreement | None = None) -> Balance:
@@ -164,6 +170,10 @@ _STORED_OF_ONE = _STORED.format(
 _STORED_COLUMNS = 9
 
 
+_BY_MONTH = (0, 1)
+"""The day on which periods begin, of an account without an agreement and of one whose periods are months."""
+
+
 def _balances(agreements: Mapping[int, Agreement | None], now: datetime) -> Answer[dict[int, Balance]]:
     """By account; accounts that do not exist are left out."""
     begins = {id_: usage.starts_on(one, now) if one else 0 for id_, one in agreements.items()}
@@ -182,7 +192,12 @@ def _balances(agreements: Mapping[int, Agreement | None], now: datetime) -> Answ
         rated = [(one.agreement.id, period.first) for one in open_.values() for period, _ in one.rated]
         charged |= _charged([one for one in rated if one not in charged])
         return {
-            id_: _balance(books, open_[id_].accrued(charged) if id_ in open_ else _NOTHING, used[id_])
+            id_: _balance(
+                books,
+                open_[id_].accrued(charged) if id_ in open_ else _NOTHING,
+                used[id_],
+                by_month=begins[id_] in _BY_MONTH,
+            )
             for id_, books in stored.items()
         }
 
@@ -264,6 +279,7 @@ class _Accrued:
     estimated_wh: int
     first_day_cost_minor: Fraction | None = None
     """What a whole day like the first one so far would cost; none once a day is closed."""
+    by_totals: bool = True
 
 
 _NOTHING = _Accrued(0, None, 0)
@@ -278,11 +294,12 @@ class _Open:
     as_of: datetime
     estimated_wh: int
     first_day_cost_minor: Fraction | None
+    by_totals: bool
 
     def accrued(self, charged: Mapping[tuple[int, date], int]) -> _Accrued:
         """The targets less what was posted for them."""
         pending = sum(target - charged[self.agreement.id, period.first] for period, target in self.rated)
-        return _Accrued(pending, self.as_of, self.estimated_wh, self.first_day_cost_minor)
+        return _Accrued(pending, self.as_of, self.estimated_wh, self.first_day_cost_minor, self.by_totals)
 
 
 def _open(
@@ -299,7 +316,7 @@ def _open(
     days = usage.days_of(agreement)
     as_of = max(row.watermark_at for row in rows)
     through = max(usage.last_day(as_of), books.closed_through or date.min) + ONE_DAY
-    rated = []
+    rated, by_totals = [], True
     for row in rows:
         period = usage.period_of(agreement, row.period)
         done = rated_to_end.get((agreement.id, period.first))
@@ -307,10 +324,12 @@ def _open(
             continue
         if days.meet(Period(period.first, min(period.end, through))).days:
             energy_at = usage.energy_at(agreement.id, period)
-            target = usage.rate(agreement, period, through, row.energy_wh, energy_at).target
-            rated.append((period, target.total_minor))
+            rating = usage.rate(agreement, period, through, row.energy_wh, energy_at)
+            rated.append((period, rating.target.total_minor))
+            by_totals = by_totals and len(rating.uses) == 1
     first_day = None if books.closed_through else _first_day_cost(agreement, rows[-1], as_of)
-    return _Open(agreement, tuple(rated), as_of, sum(row.estimated_energy_wh for row in rows), first_day)
+    estimated_wh = sum(row.estimated_energy_wh for row in rows)
+    return _Open(agreement, tuple(rated), as_of, estimated_wh, first_day, by_totals)
 
 
 def _rating_of(agreement: Agreement, period: Period) -> tuple[date, str]:
@@ -331,7 +350,7 @@ def _first_day_cost(agreement: Agreement, used: PeriodEnergy, as_of: datetime) -
     return Fraction(rating.target.total_minor)
 
 
-def _balance(books: _Stored, accrued: _Accrued, used: Sequence[PeriodEnergy]) -> Balance:
+def _balance(books: _Stored, accrued: _Accrued, used: Sequence[PeriodEnergy], *, by_month: bool) -> Balance:
     balance_minor = books.balance_minor - accrued.pending_minor
     cost = books.daily_cost_minor or accrued.first_day_cost_minor
     return Balance(
@@ -347,7 +366,9 @@ def _balance(books: _Stored, accrued: _Accrued, used: Sequence[PeriodEnergy]) ->
         provisional_minor=books.provisional_minor or 0,
         currency=books.currency,
         last_seq=books.last_seq,
-        latest=used[-1] if used else None,
+        latest_watermark_at=used[-1].watermark_at if used else None,
+        latest_energy_wh=used[-1].energy_wh if used else None,
+        by_totals=by_month and accrued.by_totals,
     )
 
 

@@ -14,6 +14,8 @@ from typing import Any
 
 from django.db import connection
 
+from urja.apps.ledger import kept
+from urja.apps.ledger.balances import Balance
 from urja.apps.registry import queries as registry
 from urja.apps.registry.models import Agreement, AgreementTerms
 from urja.apps.tariffs import queries as tariffs
@@ -21,13 +23,8 @@ from urja.apps.tariffs import queries as tariffs
 _GLANCE = f"""
 SELECT x.account_id, x.role, p.name, s.consumer_number,
     g.id, g.service_point_id, g.account_id, g.valid_from, g.valid_to, g.recorded_at, g.actor, {registry.FOLLOWS.format(agreement="g")}, terms.rows,
-    a.last_seq, a.balance_minor, d.closed_through,
-    (SELECT sum(c.amount_minor) FROM ledger_credit_request c
-        WHERE c.account_id = x.account_id AND c.posted_at IS NULL),
-    (SELECT string_agg(concat_ws('/', r.period, r.watermark_at, r.energy_wh, r.estimated_wh), ' ' ORDER BY r.period)
-        FROM readings_accrual r WHERE r.agreement_id = g.id),
-    (SELECT concat_ws('/', t.decided_at, t.standing, t.supply) FROM supply_state t WHERE t.account_id = x.account_id),
-    {tariffs.HASHES.format(code="terms.code")},
+    {tariffs.HASHES.format(code="terms.code")}, CASE WHEN state.seen_mark = books.mark THEN state.figures END,
+    books.mark, state.decided_at, state.standing, state.supply,
     (SELECT concat_ws('/', o.id, o.state) FROM payments_order o WHERE o.account_id = x.account_id
         ORDER BY o.created_at DESC, o.id DESC LIMIT 1)
 FROM registry_person i
@@ -46,6 +43,8 @@ LEFT JOIN LATERAL (
 LEFT JOIN registry_service_point s ON s.id = g.service_point_id
 LEFT JOIN registry_premise p ON p.id = s.premise_id
 LEFT JOIN ledger_close d ON d.agreement_id = g.id
+LEFT JOIN supply_state state ON state.account_id = x.account_id
+CROSS JOIN LATERAL (SELECT {kept.MARK} AS mark) books
 WHERE i.user_id = %(user)s AND (%(account)s::bigint IS NULL OR x.account_id = %(account)s::bigint)
 ORDER BY x.recorded_at, x.id
 """  # noqa: S608 - constants of the tariffs and the registry
@@ -63,6 +62,8 @@ class Glance:
     agreement: Agreement | None
     tariff: Sequence[str]
     """The hashes of the versions of its tariff (`tariffs.queries.remembered`)."""
+    kept: Balance | None
+    """The fresh balance, where it was kept and the books are as they were then."""
     ordered: bool
     """Whether a recharge was ever begun."""
     mark: tuple[Any, ...]
@@ -78,15 +79,17 @@ def glances(user_id: int, now: datetime, account_id: int | None = None) -> list[
 
 def _glance(row: tuple[Any, ...]) -> Glance:
     account_id, role, premise, number, *agreement = row[:13]
+    tariff, figures, *mark = row[13:]
     return Glance(
         account_id=account_id,
         role=role,
         premise=premise,
         consumer_number=number,
         agreement=None if agreement[0] is None else _agreement(*agreement),
-        tariff=row[-2],
-        ordered=row[-1] is not None,
-        mark=(row[4], *row[11:]),
+        tariff=tariff,
+        kept=None if figures is None else kept.from_json(json.loads(figures)),
+        ordered=mark[-1] is not None,
+        mark=tuple(mark),
     )
 
 

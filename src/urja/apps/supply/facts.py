@@ -130,15 +130,19 @@ def of_account(account_id: int, now: datetime, health: Health) -> Known | None:
     return next(iter(load([account_id], now, health)), None)
 
 
-def of_agreement_asked(agreement: Agreement, tariff: Sequence[str], now: datetime) -> Answer[Known | None]:
+def of_agreement_asked(
+    agreement: Agreement, tariff: Sequence[str], now: datetime, kept: Balance | None = None
+) -> Answer[Known | None]:
     """As `of_account`, for a page that has the account's agreement and the hashes of its tariff's versions at hand.
 
-    What most accounts need is asked at once. Of the credits only those are known that the facts rest on.
+    What most accounts need is asked at once. Of the credits only those are known that the facts rest on. `kept` is
+    the balance, where it is kept and still good.
     """
     known_tariff = {agreement.terms_at(now).tariff_code: tariff}
     asked = _look_at_large(agreement, now)
-    with tariffs.remembered(known_tariff):
-        balances_asked = fresh_balances_asked([agreement], now)
+    if kept is None:
+        with tariffs.remembered(known_tariff):
+            balances_asked = fresh_balances_asked([agreement], now)
 
     def answer() -> Known | None:
         look, at_large = asked()
@@ -147,7 +151,8 @@ def of_agreement_asked(agreement: Agreement, tariff: Sequence[str], now: datetim
         looks = {agreement.account_id: look}
         with tariffs.remembered(known_tariff):
             # Credits before balances: where there are any to be looked at, the balance is asked once more after them.
-            balances = None if look.credited else balances_asked()
+            reckoned = balances_asked() if kept is None else {agreement.account_id: kept}
+            balances = None if look.credited else reckoned
             loader = _Loader([agreement], now, at_large.health, at_large.policies, looks, balances)
         return next(iter(loader.known()), None)
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.db import connection, transaction
 
+from urja.apps.ledger import kept
 from urja.apps.supply.facts import Known
 from urja.apps.supply.models import Decision as DecisionLine
 from urja.apps.supply.models import State
@@ -106,9 +107,12 @@ class Decided:
         )
 
 
-def save(decided: Sequence[Decided], now: datetime) -> int:
-    """Store standings, and a line of each story that has changed; how many have."""
-    fresh = [_state(item, now) for item in decided]
+def save(decided: Sequence[Decided], now: datetime, marks: Mapping[int, str]) -> int:
+    """Store standings, and a line of each story that has changed; how many have.
+
+    `marks` are those that the books bore before the facts were asked (`ledger.kept`).
+    """
+    fresh = [_state(item, now, marks.get(item.known.account_id, "")) for item in decided]
     changed = [item for item, state in zip(decided, fresh, strict=True) if _is_news(item.known.state, state)]
     with transaction.atomic():
         State.objects.bulk_create(
@@ -143,12 +147,14 @@ _UPDATED = [
     "seen_seq",
     "seen_watermark_at",
     "seen_energy_wh",
+    "seen_mark",
+    "figures",
 ]
 
 
-def _state(item: Decided, now: datetime) -> State:
+def _state(item: Decided, now: datetime, mark: str) -> State:
     known, decision, before = item.known, item.decision, item.known.state
-    facts, latest, planned = known.facts, known.balance.latest, decision.planned
+    facts, balance, planned = known.facts, known.balance, decision.planned
     same = before is not None and before.standing == decision.standing
     paid = facts.paid
     return State(
@@ -170,9 +176,11 @@ def _state(item: Decided, now: datetime) -> State:
         below_cut_since=facts.below_cut_since,
         paid_first_at=paid.first_at if paid else None,
         paid_due_minor=paid.due_minor if paid else None,
-        seen_seq=known.balance.last_seq,
-        seen_watermark_at=latest.watermark_at if latest else None,
-        seen_energy_wh=latest.energy_wh if latest else None,
+        seen_seq=balance.last_seq,
+        seen_watermark_at=balance.latest_watermark_at,
+        seen_energy_wh=balance.latest_energy_wh,
+        seen_mark=mark if balance.by_totals else "",
+        figures=kept.to_json(balance),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from urja.apps.ledger.balances import Balance
 from urja.apps.registry.models import Agreement
 
 
@@ -21,3 +22,5 @@ class AccountCard:
     mark: tuple[Any, ...]
     ordered: bool
     """Whether anybody has ever begun a recharge."""
+    kept: Balance | None = None
+    """The fresh balance, where it is kept and still good."""

@@ -51,6 +51,7 @@ def _card(seen: Glance) -> AccountCard:
         href=str(seen.account_id).join(_address_of_accounts()),
         agreement=seen.agreement,
         tariff=seen.tariff,
+        kept=seen.kept,
         mark=seen.mark,
         ordered=seen.ordered,
     )
@@ -226,7 +227,7 @@ def home(card: AccountCard, now: datetime) -> HomePage:
         entries_asked = ledger.entries_asked(card.id, HOME_ENTRIES + 1)
         month_asked = readings.use_of_month_asked(card.agreement, now.date()) if card.agreement else None
         known, entries, month = known_asked(), entries_asked(), month_asked() if month_asked else None
-    balance = known.balance if known else ledger.fresh_balance(card.id, now, card.agreement)
+    balance = known.balance if known else _fresh(card, now)
     return HomePage(
         account=card,
         balance=_balance(balance, now),
@@ -240,6 +241,10 @@ def home(card: AccountCard, now: datetime) -> HomePage:
     )
 
 
+def _fresh(card: AccountCard, now: datetime) -> ledger.Balance:
+    return card.kept or ledger.fresh_balance(card.id, now, card.agreement)
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """An account among several."""
@@ -250,7 +255,7 @@ class Choice:
 
 def choices(cards: Iterable[AccountCard], now: datetime) -> list[Choice]:
     """Several accounts with what is left on each."""
-    return [Choice(card, _balance(ledger.fresh_balance(card.id, now, card.agreement), now)) for card in cards]
+    return [Choice(card, _balance(_fresh(card, now), now)) for card in cards]
 
 
 def _uses(agreement: Agreement, now: datetime, month: readings.MonthUse) -> list[UseView]:

@@ -35,7 +35,7 @@ def known_asked(card: AccountCard, now: datetime) -> Answer[Known | None]:
     """As `known_of`, for who asks for more than this."""
     if card.agreement is None:
         return lambda: None
-    return supply_facts.of_agreement_asked(card.agreement, card.tariff, now)
+    return supply_facts.of_agreement_asked(card.agreement, card.tariff, now, card.kept)
 
 
 def standing(known: Known) -> StandingView:

@@ -1,0 +1,91 @@
+"""Figures that are kept: a fresh balance as it was reckoned last, under a mark of all that it was reckoned from.
+
+Who decides about an account reckons its balance anyway (`supply.standings`). As long as the mark is the one that the
+books bear now, the balance kept with it is what reckoning anew would give, and a page need not rate again. A mark is
+read before the figures that are kept under it: what moves meanwhile makes it the mark of other books.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from fractions import Fraction
+from importlib.metadata import version
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+
+from urja.apps.ledger.balances import Balance
+
+MARK = f"""md5(ROW(
+    '{version("urja")}', (%(now)s AT TIME ZONE '{settings.URJA_TIMEZONE}')::date, g.id, g.valid_from, g.valid_to,
+    a.last_seq, a.balance_minor, d.closed_through, d.provisional,
+    (SELECT max(b.valid_to) FROM registry_agreement b
+        WHERE b.service_point_id = g.service_point_id AND b.valid_to <= g.valid_from),
+    (SELECT sum(c.amount_minor) FROM ledger_credit_request c WHERE c.account_id = a.id AND c.posted_at IS NULL),
+    array(SELECT r FROM readings_accrual r WHERE r.agreement_id = g.id ORDER BY r.period DESC LIMIT 2),
+    array(SELECT t FROM registry_agreement_terms t WHERE t.agreement_id = g.id ORDER BY t.valid_from),
+    (SELECT max(v.id) FROM tariffs_version v)
+)::text)"""  # noqa: S608 - constants of the installation
+"""All that a balance by totals depends on, of an account `a` with its agreement `g` and how far it is closed, `d`.
+
+The local day is for tariffs that change on it the day on which periods begin.
+"""
+
+_MARKS = f"""
+SELECT a.id, {MARK} FROM unnest(%(accounts)s::bigint[]) AS given (account_id)
+JOIN ledger_account a ON a.id = given.account_id
+CROSS JOIN LATERAL (
+    SELECT * FROM registry_agreement n WHERE n.account_id = a.id AND n.valid_from <= %(now)s
+    ORDER BY n.valid_from DESC LIMIT 1
+) g
+LEFT JOIN ledger_close d ON d.agreement_id = g.id
+"""  # noqa: S608 - constants of this module
+
+
+def marks(account_ids: Sequence[int], now: datetime) -> dict[int, str]:
+    """The marks that the books of accounts bear, of those that have an agreement."""
+    with connection.cursor() as cursor:
+        cursor.execute(_MARKS, {"accounts": list(account_ids), "now": now})
+        return dict(cursor.fetchall())
+
+
+def to_json(balance: Balance) -> dict[str, Any]:
+    """A balance as it is kept; `from_json` makes the same of it."""
+    return {
+        "balance_minor": balance.balance_minor,
+        "ledger_minor": balance.ledger_minor,
+        "pending_minor": balance.pending_minor,
+        "credits_minor": balance.credits_minor,
+        "as_of": _text(balance.as_of),
+        "estimated_wh": balance.estimated_wh,
+        "estimated_share": balance.estimated_share.as_integer_ratio(),
+        "days_left": balance.days_left.as_integer_ratio() if balance.days_left is not None else None,
+        "daily_cost_minor": balance.daily_cost_minor,
+        "provisional_minor": balance.provisional_minor,
+        "currency": balance.currency,
+        "last_seq": balance.last_seq,
+        "latest_watermark_at": _text(balance.latest_watermark_at),
+        "latest_energy_wh": balance.latest_energy_wh,
+        "by_totals": balance.by_totals,
+    }
+
+
+def from_json(kept: dict[str, Any]) -> Balance:
+    days_left = kept["days_left"]
+    return Balance(
+        **{
+            **kept,
+            "as_of": _instant(kept["as_of"]),
+            "estimated_share": Fraction(*kept["estimated_share"]),
+            "days_left": Fraction(*days_left) if days_left else None,
+            "latest_watermark_at": _instant(kept["latest_watermark_at"]),
+        }
+    )
+
+
+def _text(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None
+
+
+def _instant(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

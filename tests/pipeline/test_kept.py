@@ -1,0 +1,114 @@
+"""The balance that a decision has kept: taken as long as nothing has moved that it rests on, and never longer."""
+
+import random
+from datetime import timedelta
+
+import pytest
+from tests.apps import street
+from tests.apps.registry.test_terms import day
+from tests.apps.street import adopt
+from tests.pipeline.test_decide import HALF_HOUR, HOUR, Place
+from tests.pipeline.test_post import load as load_tariff
+
+
+@pytest.fixture
+def house(database):
+    """One house with 100 rupees, and a first decision about it."""
+    place = Place(database, [adopt(credit_minor=10_000)])
+    place.use(400)
+    place.go()
+    assert place.what_is_kept_is_right() == 1
+    yield place
+    place.connection.close()
+
+
+def estimate(place, wh):
+    """The last stored half-hour once more, as an estimate."""
+    from urja.apps.readings.kinds import Status
+
+    start = place.uses[0] - HALF_HOUR
+    rows = street.blocks(place.houses[0], (start, wh))
+    rows["status"] = Status.ESTIMATED
+    street.store_blocks(place.connection, rows, now=place.now)
+
+
+def change_load(place, on):
+    from urja.apps.registry.operations import ChangeLoad, perform
+
+    change = ChangeLoad(consumer_number="URJ00000001", sanctioned_load_w=2000, effective_on=on)
+    perform(change, recorded_at=place.now, actor="clerk")
+
+
+def use(place):
+    place.now += HALF_HOUR
+    place.use(300)
+
+
+def pay(place):
+    place.pay(50)
+
+
+def midnight(place):
+    place.now = place.at(2, 0)
+
+
+def another_tariff(place):
+    load_tariff("2", "2026-03-01", "9.00")
+
+
+def another_load(place):
+    change_load(place, day(1))
+
+
+def another_estimate(place):
+    estimate(place, 777)
+
+
+@pytest.mark.parametrize("change", [use, pay, midnight, another_tariff, another_load, another_estimate])
+def test_what_moves_the_balance_or_may_do_so_ends_what_is_kept(house, change):
+    change(house)
+    assert house.what_is_kept_is_right() == 0
+
+
+def test_the_next_decision_keeps_the_next_balance(house):
+    use(house)
+    house.go()
+    assert house.what_is_kept_is_right() == 1
+
+
+def test_a_page_takes_what_is_kept_without_rating(house, monkeypatch):
+    from urja.apps.ledger import usage
+    from urja.apps.ledger.glance import glances
+    from urja.apps.supply import facts
+
+    (glance,) = glances(house.houses[0].user_id, house.now)
+    monkeypatch.delattr(usage, "rate")
+    known = facts.of_agreement_asked(glance.agreement, glance.tariff, house.now, glance.kept)()
+    assert known.balance == glance.kept
+
+
+def test_what_rests_on_energy_up_to_a_day_inside_the_period_is_not_kept(house):
+    """A read that comes late may move energy from one side of a change of price to the other, and no total."""
+    load_tariff("2", "2026-03-03", "9.00")
+    house.now = house.at(4, 9)
+    house.use(2000)
+    house.go()
+    assert house.what_is_kept_is_right() == 0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_in_whatever_order_things_happen(house, seed):
+    chance = random.Random(seed)
+    taken = 0
+    for _ in range(25):
+        what = chance.choice([use, use, use, pay, another_estimate, None, None])
+        if what is not None:
+            what(house)
+        else:
+            house.now += chance.choice([HALF_HOUR, HOUR, timedelta(hours=11)])
+            house.use(chance.randrange(3000))
+        taken += house.what_is_kept_is_right()
+        if chance.random() < 0.6:
+            house.go()
+            taken += house.what_is_kept_is_right()
+    assert taken

@@ -60,6 +60,20 @@ def test_a_supply_that_is_cut_comes_back_when_it_is_paid_for_by_bills(house):
     assert house.holds() == []
 
 
+def test_cutting_who_pays_by_a_bill_breaks_the_law(house, monkeypatch):
+    """The stage takes everybody for prepaid."""
+    from tests.apps import street
+
+    from urja.apps.registry.models import PaymentMode
+    from urja.apps.supply import facts
+    from urja.site.supply_laws import laws
+
+    do(house, to_postpaid(1))
+    monkeypatch.setattr(facts, "PaymentMode", type("Mistaken", (), {"PREPAID": PaymentMode.POSTPAID}))
+    cut(house)
+    assert laws(house.connection, house.now, street.ZONE)["cut_of_nobody_marked"] is False
+
+
 def test_terms_that_begin_at_midnight_are_seen_at_midnight(house):
     cut(house)
     do(house, to_postpaid(2))

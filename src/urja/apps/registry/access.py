@@ -330,8 +330,14 @@ def _device(serial: str, area: Area, at: datetime) -> bool | None:
     return _is_in(Device.objects.filter(serial=serial, id__in=hanging), devices(area, at))
 
 
-def _person(named: object, area: Area, at: datetime) -> bool | None:
-    return _is_in(people_named(named), people(area, at))
+def _person(person_id: int, area: Area, at: datetime) -> bool | None:
+    """Who has no supply anywhere is nowhere."""
+    known = Person.objects.filter(Q(agreements__isnull=False) | Q(accesses__isnull=False), id=person_id)
+    return _is_in(known, people(area, at))
+
+
+def _account(account_id: int, area: Area, at: datetime) -> bool | None:
+    return _is_in(Agreement.objects.filter(account_id=account_id), agreements(area, at))
 
 
 def _premise(named: str, area: Area, at: datetime) -> bool | None:
@@ -374,6 +380,7 @@ NAMES: Final[dict[str, _Where]] = {
     "serial_a": _device,
     "serial_b": _device,
     "person": _person,
+    "transfer_to": _account,
     "premise_code": _premise,
     "part_of": _premise,
     "administration": _node,
@@ -381,14 +388,6 @@ NAMES: Final[dict[str, _Where]] = {
     "entry_id": _entry,
 }
 """Fields of operations that name a thing which is somewhere."""
-
-
-def people_named(named: object) -> QuerySet[Person]:
-    """The person of a number or an e-mail address."""
-    text = str(named).strip()
-    if text.isdecimal():
-        return Person.objects.filter(id=int(text)) if len(text) < 19 else Person.objects.none()
-    return Person.objects.filter(email__iexact=text) if text else Person.objects.none()
 
 
 # -- what was read of whom -----------------------------------------------------------------------------------

@@ -1,0 +1,515 @@
+"""Operations as somebody might ask for them: mostly sensible, at any time, sometimes nonsense; registers are true ones.
+
+`DRAWN` has a function for each operation. What cannot be refused for its register must be given the true one: laws of
+energy do not hold for readings that nobody read. So a register is the meter's own, or below nothing.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+
+from hypothesis import strategies as st
+from tests.apps.registry.proof.books import EVER
+from tests.apps.registry.proof.model import Model
+from tests.apps.registry.proof.street import METERS, POINTS, TARIFFS
+from tests.apps.registry.proof.truth import BEGUN, DAY
+from tests.apps.street import HALF_HOUR
+
+ROLES: Final = ("billing", "check", "generation", "source")
+WORDS: Final = st.sampled_from(("because", "asked for", "", " ", "नया मीटर", "x" * 400))
+NOWHERE: Final = "NOWHERE-1"
+NEW: Final = ("NEW-1", "NEW-2")
+"""Connections that may be made."""
+PEOPLE: Final = ("person1@example.org", "person2@example.org", "clerk@example.org", "no address")
+
+
+@dataclass
+class Asker:
+    """Draws what an operation is about: who hangs where is the model's, `now` the street's."""
+
+    data: st.DataObject
+    now: datetime
+    model: Model
+
+    def one_of[T](self, choices: Sequence[T]) -> T:
+        return self.data.draw(st.sampled_from(choices))
+
+    def seldom(self) -> bool:
+        return self.data.draw(st.integers(0, 39)) == 39
+
+    def whole(self, least: int, most: int) -> int:
+        return self.data.draw(st.integers(least, most))
+
+    def words(self) -> str:
+        return self.data.draw(WORDS) if self.seldom() else "because"
+
+    def at(self) -> datetime:
+        """Mostly of the last days; seldom to come. On a half-hour or between two."""
+        ahead = self.whole(1, 40) if self.seldom() else -self.whole(0, 120)
+        boundary = self.now - (self.now - BEGUN) % HALF_HOUR + ahead * HALF_HOUR
+        return max(BEGUN - DAY, boundary) + timedelta(seconds=self.one_of((0, 0, 1, 437, 1799)))
+
+    def day(self) -> date:
+        local = BEGUN + timedelta(hours=12)
+        return local.date() + timedelta(days=self.whole(-1, 10))
+
+    def point(self) -> str:
+        return self.one_of((NOWHERE, *NEW)) if self.seldom() else self.one_of(POINTS)
+
+    def point_with_meter(self) -> str:
+        """A place where a billing meter hangs; seldom any."""
+        found = [one.point for one in self.model.hung if one.ends == EVER and one.role == "billing"]
+        return self.point() if self.seldom() or not found else self.one_of(sorted(found))
+
+    def free_place(self) -> tuple[str, str]:
+        """A place and a role in which nothing hangs; seldom any."""
+        taken = {(one.point, one.role) for one in self.model.hung if one.ends == EVER}
+        free = [
+            (point, role)
+            for point in POINTS
+            for role in ("billing", "check")
+            if (point, role) not in taken and not point.startswith("T1")
+        ]
+        return (self.point(), self.role()) if self.seldom() or not free else self.one_of(free)
+
+    def role(self) -> str:
+        return self.one_of((*ROLES, "spare"))
+
+    def serial(self, *, hangs: bool) -> str:
+        """A meter that hangs somewhere, or nowhere; seldom any."""
+        found = [serial for serial in METERS if (self.model.hanging(serial=serial) is not None) == hangs]
+        if self.seldom() or not found:
+            return self.one_of(("URJ99999999", *METERS))
+        return self.one_of(found)
+
+    def register_wh(self, serial: str | None, at: datetime) -> int:
+        if serial not in METERS or self.seldom():
+            return -1
+        return METERS[serial].register_wh(at)
+
+    def ratio(self) -> tuple[int, int]:
+        return self.one_of(((1, 1), (1, 1), (7, 3), (200, 5), (2, 3), (0, 1)))
+
+
+def _install(ask: Asker) -> dict[str, Any]:
+    point, role = ask.free_place()
+    serial, at, ratio = ask.serial(hangs=False), ask.at(), ask.ratio()
+    return {
+        "consumer_number": point,
+        "serial": serial,
+        "installed_at": at,
+        "register_wh": ask.register_wh(serial, at),
+        "role": role,
+        "ratio_primary": ratio[0],
+        "ratio_secondary": ratio[1],
+        "seals": ask.one_of(((), (), ("S1",), ("S2", "S2"))),
+    }
+
+
+def _remove(ask: Asker) -> dict[str, Any]:
+    serial, at = ask.serial(hangs=True), ask.at()
+    register_wh = None if ask.seldom() else ask.register_wh(serial, at)
+    return {"serial": serial, "removed_at": at, "register_wh": register_wh}
+
+
+def _exchange(ask: Asker) -> dict[str, Any]:
+    point, role, at = ask.point_with_meter(), "check" if ask.seldom() else "billing", ask.at()
+    old, new = ask.model.hanging(point=point, role=role), ask.serial(hangs=False)
+    primary, secondary = ask.one_of(((None, None), (None, None), (7, 3), (5, None)))
+    return {
+        "consumer_number": point,
+        "at": at,
+        "old_register_wh": ask.register_wh(old.serial if old else None, at),
+        "new_serial": new,
+        "new_register_wh": ask.register_wh(new, at),
+        "reason": ask.words(),
+        "role": role,
+        "ratio_primary": primary,
+        "ratio_secondary": secondary,
+        "seals": ask.one_of(((), (), ("S3",), ("S4", "S5"))),
+    }
+
+
+def _last_read(ask: Asker) -> dict[str, Any]:
+    serial = ask.one_of(tuple(METERS))
+    removed = ask.model.last_removed(serial)
+    at = ask.now if removed is None else removed.ends
+    return {
+        "serial": serial,
+        "register_wh": ask.register_wh(serial, at),
+        "reason": ask.words(),
+        "removed_at": ask.one_of((None, at)),
+    }
+
+
+def _ratio(ask: Asker) -> dict[str, Any]:
+    point, at = ask.point_with_meter(), ask.at()
+    hung = ask.model.hanging(point=point, role="billing")
+    primary, secondary = ask.ratio()
+    return {
+        "consumer_number": point,
+        "at": at,
+        "primary": primary,
+        "secondary": secondary,
+        "register_wh": ask.register_wh(hung.serial if hung else None, at),
+        "reason": ask.words(),
+    }
+
+
+def _swap(ask: Asker) -> dict[str, Any]:
+    return {
+        "serial_a": ask.serial(hangs=True),
+        "serial_b": ask.serial(hangs=True),
+        "since": ask.at(),
+        "reason": ask.words(),
+    }
+
+
+def _commission(ask: Asker) -> dict[str, Any]:
+    return {
+        "serial": ask.serial(hangs=True),
+        "relay_test": ask.seldom(),
+        "payment_mode": ask.one_of(("", "", "prepaid", "cash")),
+    }
+
+
+def _record_commissioning(ask: Asker) -> dict[str, Any]:
+    """As the stage does it where every check of a call has passed: the register is read at that moment."""
+    from urja.apps.commissioning.models import Call
+
+    calls = {call.id: call.device.serial for call in Call.objects.select_related("device").order_by("id")}
+    call_id = ask.one_of((*calls, 7))
+    return {
+        "call_id": call_id,
+        "read_at": ask.now,
+        "register_wh": METERS[calls[call_id]].register_wh(ask.now) if call_id in calls else 0,
+        "firmware": "1.2",
+    }
+
+
+def _arrival(ask: Asker) -> dict[str, Any]:
+    return ask.one_of(
+        (
+            {"email": PEOPLE[1], "name": "Two"},
+            {"email": "new@example.org", "name": "New"},
+            {"email": "new@example.org", "name": ""},
+            {"person": _person_id(ask)},
+            {"email": PEOPLE[3], "name": "Nobody"},
+        )
+    )
+
+
+def _register_there(ask: Asker, point: str, at: datetime) -> int | None:
+    """The register of the meter that is billed by at an instant; sometimes left out."""
+    there = [
+        one
+        for one in ask.model.hung
+        if one.point == point and one.role == "billing" and one.begins <= at <= one.ends
+    ]
+    return ask.one_of((None, *(2 * [ask.register_wh(max(there).serial, at)] if there else [5])))
+
+
+def _instant(ask: Asker, point: str, at: datetime) -> dict[str, Any]:
+    return {"consumer_number": point, "at": at, "register_wh": _register_there(ask, point, at)}
+
+
+def _move_in(ask: Asker) -> dict[str, Any]:
+    empty = [point for point in POINTS if ask.model.paying(point) is None]
+    point = ask.point() if ask.seldom() or not empty else ask.one_of(empty)
+    return {
+        **_instant(ask, point, ask.at()),
+        **_arrival(ask),
+        "tariff_code": ask.one_of((*TARIFFS, *TARIFFS, "unheard-of")),
+        "sanctioned_load_w": ask.one_of((2_000, 5_000, 0)),
+        "payment_mode": ask.one_of(("prepaid", "prepaid", "postpaid", "cash")),
+        "metering_mode": ask.one_of(("forward", "forward", "net")),
+        "credit_minor": ask.one_of((0, 20_000, -1)),
+    }
+
+
+def _inhabited(ask: Asker) -> str:
+    inhabited = [point for point in POINTS if ask.model.paying(point) is not None]
+    return ask.point() if ask.seldom() or not inhabited else ask.one_of(inhabited)
+
+
+def _account(ask: Asker) -> int | None:
+    from urja.apps.ledger.models import Account
+
+    accounts = Account.objects.filter(kind="consumer").order_by("id").values_list("id", flat=True)
+    return ask.one_of((None, None, 7, *accounts))
+
+
+def _move_out(ask: Asker) -> dict[str, Any]:
+    return {
+        **_instant(ask, _inhabited(ask), ask.at()),
+        "transfer_to": _account(ask),
+        "consented": ask.one_of((True, False)),
+        "hold_vacant": ask.one_of((True, False)),
+    }
+
+
+def _transfer_ownership(ask: Asker) -> dict[str, Any]:
+    return {
+        **_instant(ask, _inhabited(ask), ask.at()),
+        **_arrival(ask),
+        "remaining": ask.one_of(("refund", "transfer")),
+        "consented": ask.one_of((True, False)),
+        "deposit_minor": ask.one_of((0, 0, 10_000, -1)),
+    }
+
+
+def _end_connection(ask: Asker) -> dict[str, Any]:
+    return {
+        **_instant(ask, ask.point(), ask.at()),
+        "meter_removed": ask.one_of((True, False)),
+        "transfer_to": _account(ask),
+        "consented": ask.one_of((True, False)),
+    }
+
+
+def _hold(ask: Asker) -> dict[str, Any]:
+    return {
+        "consumer_number": ask.point(),
+        "reason": ask.one_of(("safety", "vacant", "dispute", "whim")),
+        "note": ask.words(),
+    }
+
+
+def _reopen(ask: Asker) -> dict[str, Any]:
+    return {"consumer_number": ask.point(), "note": ask.words()}
+
+
+def _new_connection(ask: Asker) -> dict[str, Any]:
+    return {
+        "consumer_number": ask.one_of((*POINTS, *NEW, "", "x" * 40)),
+        "connected_at": ask.at(),
+        **ask.one_of(
+            (
+                {"premise_name": "Plot 7"},
+                {"premise_code": "P7", "premise_name": "Plot 7"},
+                {"premise_code": "P7"},
+                {},
+            )
+        ),
+        "purpose": ask.one_of(("consumer", "consumer", "common_area", "castle")),
+        "administration": ask.one_of(("section S1", "", "section S9", "moon")),
+        "grid": ask.one_of(("transformer T1", "", "feeder F1", "section S1")),
+    }
+
+
+def _open_order(ask: Asker) -> dict[str, Any]:
+    return {
+        "consumer_number": ask.point(),
+        "kind_of_work": ask.one_of(("inspect", "install", "exchange", "dance")),
+        "note": ask.words(),
+    }
+
+
+def _order(ask: Asker) -> tuple[int, str | None]:
+    """A work order, and the meter it is about."""
+    from urja.apps.work.models import WorkOrder
+
+    known = WorkOrder.objects.select_related("device").order_by("id")
+    orders = [(order.id, order.device.serial if order.device else None) for order in known]
+    return ask.one_of((*orders, (7, None)))
+
+
+def _assign_order(ask: Asker) -> dict[str, Any]:
+    return {"work_order_id": _order(ask)[0], "email": ask.one_of(PEOPLE)}
+
+
+def _withdraw_order(ask: Asker) -> dict[str, Any]:
+    return {"work_order_id": _order(ask)[0], "reason": ask.words()}
+
+
+def _close_order(ask: Asker) -> dict[str, Any]:
+    order, serial = _order(ask)
+    at = ask.now if ask.seldom() else ask.at()
+    return {
+        "work_order_id": order,
+        "closed_at": at,
+        "note": ask.words(),
+        "register_wh": ask.one_of((None, ask.register_wh(serial, at))),
+        "seals": ask.one_of(((), ("S6",))),
+        "removed_seals": ask.one_of(((), ("S6",))),
+    }
+
+
+def _to_prepaid(ask: Asker) -> dict[str, Any]:
+    from urja.apps.registry.operations.payment_modes import Bill
+
+    bill = Bill(
+        bill=f"B{ask.whole(1, 3)}", due_on=ask.day() - 30 * DAY, principal_minor=ask.whole(-1, 2) * 10_000
+    )
+    return {
+        "consumer_number": ask.point(),
+        "effective_on": ask.day(),
+        "bills": ask.one_of(((), (bill,), (bill, bill))),
+        "billed_here": ask.one_of((False, True)),
+        "deposit": ask.one_of(("arrears", "balance", "keep")),
+        "tariff_code": ask.one_of((None, *TARIFFS)),
+    }
+
+
+def _to_postpaid(ask: Asker) -> dict[str, Any]:
+    return {
+        "consumer_number": ask.point(),
+        "effective_on": ask.day(),
+        "deposit_minor": ask.whole(-1, 3) * 10_000,
+        "tariff_code": ask.one_of((None, *TARIFFS)),
+    }
+
+
+def _protect(ask: Asker) -> dict[str, Any]:
+    begins = ask.at()
+    return {
+        "consumer_number": ask.point(),
+        "kind_of_protection": ask.one_of(("medical", "never_cut", "noble")),
+        "evidence": ask.words(),
+        "protected_from": begins,
+        "protected_until": ask.one_of((None, ask.at())),
+    }
+
+
+def _end_protection(ask: Asker) -> dict[str, Any]:
+    return {
+        "consumer_number": ask.point(),
+        "kind_of_protection": ask.one_of(("medical", "never_cut", "noble")),
+        "ended_at": ask.at(),
+        "reason": ask.words(),
+    }
+
+
+def _load(ask: Asker) -> dict[str, Any]:
+    return {
+        "consumer_number": ask.point(),
+        "effective_on": ask.day(),
+        "sanctioned_load_w": ask.one_of((1_000, 5_000, 7_000, 14_400, 90_000, 0)),
+    }
+
+
+def _category(ask: Asker) -> dict[str, Any]:
+    return {
+        "consumer_number": ask.point(),
+        "effective_on": ask.day(),
+        "tariff_code": ask.one_of((*TARIFFS, "unheard-of")),
+        "category": ask.one_of((None, "", "shop")),
+    }
+
+
+def _transformer(ask: Asker) -> dict[str, Any]:
+    return {"code": ask.one_of(("T1", "T2", "T3", "x" * 40)), "feeder": ask.one_of(("F1", "F2", "x" * 40))}
+
+
+def _person_id(ask: Asker) -> int:
+    from urja.apps.registry.models import Person
+
+    return ask.one_of((7, *Person.objects.order_by("id").values_list("id", flat=True)))
+
+
+def _correct_person(ask: Asker) -> dict[str, Any]:
+    more = ask.one_of(
+        (
+            {"phone": "+91 98123 45678"},
+            {"phone": "12"},
+            {"name": "Neelam"},
+            {"language": "hi"},
+            {"language": "xx"},
+            {},
+        ),
+    )
+    return {"person": _person_id(ask), **more}
+
+
+def _nameless(ask: Asker) -> dict[str, Any]:
+    return {"person": _person_id(ask)}
+
+
+def _employ(ask: Asker) -> dict[str, Any]:
+    return {"email": ask.one_of(PEOPLE), "name": "Somebody", **_role_of_staff(ask)}
+
+
+def _dismiss(ask: Asker) -> dict[str, Any]:
+    return {"email": ask.one_of(PEOPLE), **_role_of_staff(ask)}
+
+
+def _role_of_staff(ask: Asker) -> dict[str, Any]:
+    return {
+        "role": ask.one_of(("clerk", "auditor", "secretary", "king")),
+        "area": ask.one_of(("", "", "section S1", "section S9", "premise X", "moon")),
+    }
+
+
+def _issue_token(ask: Asker) -> dict[str, Any]:
+    number = ask.whole(1, 4)
+    return {
+        "name": f"key {number}",
+        "prefix": f"prefix{number}",
+        "digest": bytes([number]) * 32,
+        "scopes": ask.one_of((["read:*"], [], ["write:change_load"], ["nonsense"])),
+        "expires_at": ask.at(),
+        "per_minute": ask.one_of((60, 0)),
+        **ask.one_of(({"role": "clerk"}, {"email": PEOPLE[0]}, {}, {"role": "clerk", "email": PEOPLE[0]})),
+    }
+
+
+def _revoke_token(ask: Asker) -> dict[str, Any]:
+    return {"prefix": f"prefix{ask.whole(1, 5)}"}
+
+
+DRAWN: Final[dict[str, Callable[[Asker], dict[str, Any]]]] = {
+    "install_meter": _install,
+    "remove_meter": _remove,
+    "exchange_meter": _exchange,
+    "swap_meters": _swap,
+    "move_in": _move_in,
+    "move_out": _move_out,
+    "transfer_ownership": _transfer_ownership,
+    "disconnect_permanently": _end_connection,
+    "disconnect_temporarily": _hold,
+    "reconnect": _hold,
+    "reopen_connection": _reopen,
+    "correct_last_read": _last_read,
+    "commission": _commission,
+    "record_commissioning": _record_commissioning,
+    "new_connection": _new_connection,
+    "open_work_order": _open_order,
+    "assign_work_order": _assign_order,
+    "withdraw_work_order": _withdraw_order,
+    "close_work_order": _close_order,
+    "convert_to_prepaid": _to_prepaid,
+    "convert_to_postpaid": _to_postpaid,
+    "protect": _protect,
+    "end_protection": _end_protection,
+    "change_ratio": _ratio,
+    "change_load": _load,
+    "change_category": _category,
+    "put_up_transformer": _transformer,
+    "correct_person": _correct_person,
+    "make_nameless": _nameless,
+    "employ": _employ,
+    "dismiss": _dismiss,
+    "issue_token": _issue_token,
+    "revoke_token": _revoke_token,
+}
+
+OTHERWISE: Final = {
+    "adoption": "raises the street",
+    "hanging": "raises the street",
+    "undo": "has rules of its own",
+}
+"""Operations that are not drawn, and where they are done."""
+
+LIKELY: Final = (
+    "install_meter",
+    "remove_meter",
+    "exchange_meter",
+    "exchange_meter",
+    "change_ratio",
+    "swap_meters",
+    "move_in",
+    "move_out",
+    "transfer_ownership",
+)
+"""Drawn half of the time; any operation else."""

@@ -1,0 +1,272 @@
+"""What the tables say, as plain values, and the laws that hold of them after every step.
+
+Each law is written down anew, in plain Python over rows: neither the database's constraints nor the code under test
+are asked.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any, Final
+
+import psycopg
+from tests.apps.registry.proof.street import METERS
+from tests.apps.registry.proof.truth import ceiling, floor
+from tests.apps.street import HALF_HOUR
+
+EVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
+BILLING: Final = "billing"
+_ROLES: Final = {1: BILLING, 2: "check", 3: "generation", 4: "source"}
+ESTIMATED: Final = 3
+
+
+@dataclass(frozen=True, order=True)
+class Hung:
+    """A meter at a place in a role, for a time."""
+
+    point: str
+    role: str
+    begins: datetime
+    ends: datetime
+    serial: str
+    ratio: tuple[int, int] = (1, 1)
+
+
+@dataclass(frozen=True, order=True)
+class Agreed:
+    """An agreement, for a time."""
+
+    point: str
+    begins: datetime
+    ends: datetime
+    id: int = 0
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What an agreement is about, for a time."""
+
+    agreement_id: int
+    begins: datetime
+    ends: datetime
+    tariff: str
+    load_w: int
+
+
+@dataclass(frozen=True)
+class Block:
+    """A stored half-hour in its newest version."""
+
+    point: str
+    serial: str
+    begins: datetime
+    wh: int
+
+    @property
+    def ends(self) -> datetime:
+        return self.begins + HALF_HOUR
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """A register that energy is billed from, in its newest version."""
+
+    at: datetime
+    wh: int
+    estimated: bool
+
+
+@dataclass(frozen=True)
+class Books:
+    """The rows of one moment."""
+
+    hung: tuple[Hung, ...]
+    billed_from: dict[Hung, datetime]
+    """Since when a billing meter is billed by; only of those that have passed commissioning."""
+    agreed: tuple[Agreed, ...]
+    terms: tuple[Terms, ...]
+    purposes: dict[str, str]
+    blocks: tuple[Block, ...]
+    anchors: dict[tuple[str, str], list[Anchor]]
+    """By place and meter, in order."""
+    stray: tuple[str, ...]
+    """Recorded rows whose operation nobody knows."""
+
+    @classmethod
+    def read(cls, connection: psycopg.Connection[Any]) -> "Books":
+        hung, billed_from = [], {}
+        for point, role, begins, ends, serial, primary, secondary, commissioned in connection.execute(_HUNG):
+            one = Hung(point, _ROLES[role], begins, ends or EVER, serial, (primary, secondary))
+            hung.append(one)
+            if one.role == BILLING and commissioned is not None:
+                billed_from[one] = max(begins, commissioned)
+        anchors = defaultdict(list)
+        for point, serial, at, wh, status in connection.execute(_ANCHORS):
+            anchors[point, serial].append(Anchor(at, wh, status == ESTIMATED))
+        return cls(
+            tuple(hung),
+            billed_from,
+            tuple(
+                Agreed(point, begins, ends or EVER, id_)
+                for point, begins, ends, id_ in connection.execute(_AGREED)
+            ),
+            tuple(
+                Terms(id_, begins, ends or EVER, *more)
+                for id_, begins, ends, *more in connection.execute(_TERMS)
+            ),
+            dict(
+                connection.execute("SELECT consumer_number, purpose FROM registry_service_point").fetchall()
+            ),
+            tuple(Block(*row) for row in connection.execute(_BLOCKS)),
+            dict(anchors),
+            tuple(
+                f"{table} {row_id} names operation {operation}"
+                for table, row_id, operation in connection.execute(_STRAY).fetchall()
+            ),
+        )
+
+
+_HUNG = """
+SELECT s.consumer_number, p.role, p.valid_from, p.valid_to, d.serial, p.ratio_primary, p.ratio_secondary, p.commissioned_at
+FROM registry_device_period p JOIN registry_service_point s ON s.id = p.service_point_id
+JOIN registry_device d ON d.id = p.device_id ORDER BY 1, 2, 3
+"""
+_AGREED = """
+SELECT s.consumer_number, a.valid_from, a.valid_to, a.id
+FROM registry_agreement a JOIN registry_service_point s ON s.id = a.service_point_id ORDER BY 1, 2
+"""
+_TERMS = """
+SELECT agreement_id, valid_from, valid_to, tariff_code, sanctioned_load_w FROM registry_agreement_terms ORDER BY 1, 2
+"""
+_BLOCKS = """
+SELECT DISTINCT ON (i.service_point_id, i.device_id, i.start_at) s.consumer_number, d.serial, i.start_at, i.import_wh
+FROM readings_interval i JOIN registry_service_point s ON s.id = i.service_point_id
+JOIN registry_device d ON d.id = i.device_id ORDER BY i.service_point_id, i.device_id, i.start_at, i.version DESC
+"""
+_ANCHORS = """
+SELECT DISTINCT ON (r.service_point_id, r.device_id, r.read_at) s.consumer_number, d.serial, r.read_at, r.import_wh, r.status
+FROM readings_register r JOIN registry_service_point s ON s.id = r.service_point_id
+JOIN registry_device d ON d.id = r.device_id
+WHERE r.kind IN (2, 3, 5) ORDER BY r.service_point_id, r.device_id, r.read_at, r.version DESC, r.kind
+"""
+_RECORDED = (
+    "premise", "service_point", "node", "node_period", "placement", "device", "device_period", "seal", "person",
+    "consent", "protection", "account_access", "employment", "agreement", "agreement_terms", "deposit", "arrear",
+)  # fmt: skip
+_STRAY = " UNION ALL ".join(
+    f"SELECT '{table}', t.id, t.operation_id FROM registry_{table} t "
+    "WHERE t.operation_id IS NOT NULL AND NOT EXISTS (SELECT FROM registry_operation o WHERE o.id = t.operation_id)"
+    for table in _RECORDED
+)
+
+
+def laws(books: Books) -> Iterator[str]:
+    """What contradicts them."""
+    yield from books.stray
+    yield from _one_at_a_time("place and role", ((h.point, h.role, h.begins, h.ends) for h in books.hung))
+    yield from _one_at_a_time("meter", ((h.serial, "", h.begins, h.ends) for h in books.hung))
+    yield from _one_at_a_time("agreement", ((a.point, "", a.begins, a.ends) for a in books.agreed))
+    for agreed in books.agreed:
+        if books.purposes[agreed.point] != "consumer":
+            yield f"{agreed.point} is no consumer's and has an agreement"
+        terms = [terms for terms in books.terms if terms.agreement_id == agreed.id]
+        if not terms or (terms[0].begins, terms[-1].ends) != (agreed.begins, agreed.ends):
+            yield f"the terms of {agreed} are {terms}"
+        if any(one.ends != following.begins for one, following in pairwise(terms)):
+            yield f"the terms of {agreed} do not follow each other: {terms}"
+    for block in books.blocks:
+        meter = METERS[block.serial]
+        drawn = meter.register_wh(block.ends) - meter.register_wh(block.begins)
+        if block.wh != drawn:
+            yield f"{block.serial} drew {drawn} Wh from {block.begins}, stored are {block.wh} at {block.point}"
+        if sum(_holds(agreed, block) for agreed in books.agreed if agreed.point == block.point) > 1:
+            yield f"{block} belongs to several agreements"
+    for (point, serial), anchors in books.anchors.items():
+        for anchor in anchors:
+            stood = METERS[serial].register_wh(anchor.at)
+            if not anchor.estimated and anchor.wh != stood:
+                yield f"{serial} stood at {stood} Wh on {anchor.at}, read at {point} were {anchor.wh}"
+
+
+def _one_at_a_time(what: str, periods: Iterable[tuple[str, str, datetime, datetime]]) -> Iterator[str]:
+    of: dict[tuple[str, str], list[tuple[datetime, datetime]]] = defaultdict(list)
+    for name, more, begins, ends in periods:
+        of[name, more].append((begins, ends))
+        if ends <= begins:
+            yield f"{what} {name} {more}: a time from {begins} to {ends}"
+    for named, times in of.items():
+        for (_, ends), (begins, _) in pairwise(sorted(times)):
+            if begins < ends:
+                yield f"two at {what} {named} from {begins} on"
+
+
+def _holds(period: Hung | Agreed, block: Block) -> bool:
+    return period.begins <= block.begins and block.ends <= period.ends
+
+
+def agreement_of(books: Books, block: Block) -> Agreed | None:
+    """Who pays for a block by itself; none where nobody does."""
+    billed = any(
+        hung.point == block.point
+        and hung.serial == block.serial
+        and _holds(hung, block)
+        and since <= block.begins
+        for hung, since in books.billed_from.items()
+    )
+    found = [agreed for agreed in books.agreed if agreed.point == block.point and _holds(agreed, block)]
+    return found[0] if billed and found else None
+
+
+def roles(books: Books, block: Block) -> set[str]:
+    """What the meter was for at the place in any of that time: `billing` only where somebody may have an agreement."""
+    return {
+        hung.role if books.purposes[hung.point] == "consumer" else books.purposes[hung.point]
+        for hung in books.hung
+        if (hung.point, hung.serial) == (block.point, block.serial)
+        and hung.begins < block.ends
+        and block.begins < hung.ends
+    }
+
+
+@dataclass(frozen=True)
+class Span:
+    """Energy between two instants, at least and at most: exact where both ends were read."""
+
+    least: int = 0
+    most: int = 0
+
+    def __add__(self, other: "Span") -> "Span":
+        return Span(self.least + other.least, self.most + other.most)
+
+    def __contains__(self, wh: int) -> bool:
+        return self.least <= wh <= self.most
+
+
+def due(books: Books, agreed: Agreed, begins: datetime, ends: datetime) -> Span:
+    """What an agreement owes for [begins, ends) of its time, by the meters' own registers."""
+    total = Span()
+    for hung, since in books.billed_from.items():
+        first, last = max(begins, agreed.begins, since), min(ends, agreed.ends, hung.ends)
+        if hung.point == agreed.point and first < last:
+            low, high = _stood(books, hung, first), _stood(books, hung, last)
+            total += Span(high.least - low.most, high.most - low.least)
+    return total
+
+
+def _stood(books: Books, hung: Hung, at: datetime) -> Span:
+    """Where the register of a meter stands at an instant, as far as it was read: with its ratio.
+
+    From the last read on whole half-hours are known; that in which an instant lies may count or not.
+    """
+    read = [anchor for anchor in books.anchors.get((hung.point, hung.serial), ()) if anchor.at <= at][-1:]
+    assert read, f"{hung} was never read up to {at}"
+    anchor, meter = read[0], METERS[hung.serial]
+    least = most = anchor.wh
+    if anchor.at < at and ceiling(anchor.at) <= floor(at):
+        counted_from = meter.register_wh(ceiling(anchor.at))
+        least += meter.register_wh(floor(at)) - counted_from
+        most += meter.register_wh(ceiling(at)) - counted_from
+    primary, secondary = hung.ratio
+    return Span(least * primary // secondary, most * primary // secondary)

@@ -1,0 +1,357 @@
+"""All operations at random times, in random order, with meters that really count: the registry's laws after each step.
+
+The street, its meters' truth, the laws and the model of what ought to have been done are in `proof`. A failing run is
+shown by Hypothesis as the steps that lead to it.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, note, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from tests.apps.registry.proof import asking, books, street
+from tests.apps.registry.proof.asking import Asker
+from tests.apps.registry.proof.books import Books
+from tests.apps.registry.proof.model import EFFECTS, Done, Model, Story
+from tests.apps.registry.proof.truth import BEGUN, DAY, midnight, told
+from tests.apps.registry.test_undoing import state
+from tests.apps.street import HALF_HOUR
+from tests.conftest import Database, copy_of
+
+LAST = BEGUN + 9 * DAY
+NO_SENTENCES = ("violates", "constraint", 'relation "', "Traceback", "DETAIL", "duplicate key", "registry_")
+
+
+@pytest.fixture
+def raised(database: Database) -> Database:
+    """A database with the street in it, that copies are made of."""
+    from django.db import connections
+
+    street.raise_street()
+    connections.close_all()
+    return database
+
+
+def machine_on(raised: Database) -> type[RuleBasedStateMachine]:
+    """The machine, each of whose runs has a street of its own."""
+
+    class OnThisDatabase(Machine):
+        template, seen = raised, Counter()
+
+    return OnThisDatabase
+
+
+class Machine(RuleBasedStateMachine):
+    """A street and everybody who changes it."""
+
+    template: Database
+    seen: Counter[str]
+    """What has happened in all runs: nothing is proven by operations that are always refused."""
+
+    def __init__(self) -> None:
+        from urja.pipeline.ingest import Ingester
+        from urja.pipeline.stage import Session
+
+        super().__init__()
+        self.stack = ExitStack()
+        database = self.stack.enter_context(copy_of(self.template.cluster, self.template.name))
+        self.connection = self.stack.enter_context(database.connect())
+        session = Session(database.conninfo("urja_pipeline"))
+        self.stack.callback(session.close)
+        self.ingester = Ingester(session, street.ZONE)
+        self.now = BEGUN + 36 * HALF_HOUR
+        self.devices = dict(self.connection.execute("SELECT serial, id FROM registry_device").fetchall())
+        self.serials = {number: serial for serial, number in self.devices.items()}
+        self.books = Books.read(self.connection)
+        self.story = Story(Model(list(self.books.hung), list(self.books.agreed)))
+
+    def teardown(self) -> None:
+        try:
+            self.day_ends()
+            self.laws_hold()
+        finally:
+            self.stack.close()
+
+    # -- what happens -----------------------------------------------------------------------------------------
+
+    @precondition(lambda self: self.now < LAST)
+    @rule(half_hours=st.integers(1, 30), seconds=st.sampled_from((0, 0, 600, 1799)))
+    def time_passes(self, half_hours: int, seconds: int) -> None:
+        self.now = min(LAST, self.now + half_hours * HALF_HOUR + timedelta(seconds=seconds))
+
+    @rule(
+        serials=st.sets(st.sampled_from(sorted(street.METERS)), min_size=1),
+        first=st.integers(0, 400),
+        count=st.integers(1, 60),
+    )
+    def meters_tell(self, serials: set[str], first: int, count: int) -> None:
+        """Pushes and pulls of some stretch, wherever the meters hang or do not; repeats too."""
+        begins = BEGUN + first % ((self.now - BEGUN) // HALF_HOUR) * HALF_HOUR
+        ends = min(self.now, begins + count * HALF_HOUR)
+        self._ingest([(street.METERS[s], self.devices[s], begins, ends) for s in sorted(serials)])
+
+    @rule(data=st.data(), count=st.integers(1, 4))
+    def somebody_does(self, data: st.DataObject, count: int) -> None:
+        for _ in range(count):
+            self._perform(self._drawn(data))
+            self.laws_hold()
+
+    @rule(data=st.data())
+    def somebody_does_and_undoes(self, data: st.DataObject) -> None:
+        before = _state(self.connection)
+        done = self._perform(self._drawn(data))
+        if done is not None and self._undo(done):
+            assert _differing(before, _state(self.connection)) == {}, (
+                f"undoing {done.operation} leaves something"
+            )
+
+    @precondition(lambda self: any(not one.undone for one in self.story.done))
+    @rule(data=st.data())
+    def somebody_undoes(self, data: st.DataObject) -> None:
+        self._undo(data.draw(st.sampled_from(list(self.story.standing()))))
+
+    @rule(data=st.data())
+    def somebody_rehearses(self, data: st.DataObject) -> None:
+        from urja.apps.registry.errors import Refused
+        from urja.apps.registry.operations import rehearse
+
+        before, operation = _state(self.connection), self._drawn(data)
+        try:
+            rehearse(operation, recorded_at=self.now, actor="proof")
+        except Refused as refused:
+            self._in_sentences(operation, refused)
+        assert _differing(before, _state(self.connection)) == {}, f"rehearsing {operation} changes something"
+
+    @precondition(lambda self: self._waiting())
+    @rule(data=st.data())
+    def a_meter_is_put_into_service(self, data: st.DataObject) -> None:
+        """It is called, and passes every check."""
+        from urja.apps.commissioning.models import UNFINISHED, Call
+        from urja.apps.registry.operations import Commission, RecordCommissioning
+
+        serial = data.draw(st.sampled_from(self._waiting()))
+        self._perform(Commission(serial=serial))
+        call = Call.objects.filter(device__serial=serial, state__in=UNFINISHED).first()
+        if call is not None:
+            register_wh = street.METERS[serial].register_wh(self.now)
+            self._perform(
+                RecordCommissioning(
+                    call_id=call.id, read_at=self.now, register_wh=register_wh, firmware="1.2"
+                )
+            )
+
+    def _waiting(self) -> list[str]:
+        """Meters that hang and are not billed by yet."""
+        billing = {
+            hung.serial for hung in self.books.hung if (hung.role, hung.ends) == (books.BILLING, books.EVER)
+        }
+        return sorted(billing - {hung.serial for hung in self.books.billed_from if hung.ends == books.EVER})
+
+    @precondition(lambda self: self.now < LAST)
+    @rule()
+    def day_ends(self) -> None:
+        """The next midnight, with everything told: what everybody owes is what their meters have counted."""
+        self.now = midnight(self.now + DAY)
+        self._tell_everything()
+        self.books = Books.read(self.connection)
+        self._energy_is_right()
+        self._all_of_it_is_somebodys()
+
+    # -- what holds -------------------------------------------------------------------------------------------
+
+    @invariant()
+    def laws_hold(self) -> None:
+        self.books = Books.read(self.connection)
+        assert list(books.laws(self.books)) == []
+        model = self.story.model()
+        assert sorted(self.books.hung) == sorted(model.hung)
+        assert _without_numbers(self.books.agreed) == _without_numbers(model.agreed)
+
+    def _energy_is_right(self) -> None:
+        from urja.apps.readings.queries import energies_until
+
+        for agreed in self.books.agreed:
+            for period, begins, ends in _periods(self.now):
+                owed = books.due(self.books, agreed, begins, ends)
+                said = energies_until([agreed.id], period, ends)
+                energy_wh = said[0].energy_wh if said else 0
+                self.seen.update(["energy is exact" if owed.least == owed.most else "energy is bounded"])
+                assert energy_wh in owed, (
+                    f"{agreed} owes {owed} for {period}; {energy_wh} Wh are billed: {said}"
+                )
+
+    def _all_of_it_is_somebodys(self) -> None:
+        """Each half-hour is an agreement's, nobody's by its role, or listed; and the demonstration's own laws hold."""
+        from urja.apps.readings.queries import unassigned
+        from urja.site import registry_laws
+
+        listed = defaultdict(list)
+        points = self._points()
+        for piece in unassigned(BEGUN - 30 * DAY, self.now):
+            listed[points[piece.service_point_id], self.serials[piece.device_id]].append(piece)
+        for block in self.books.blocks:
+            pieces = [
+                piece
+                for piece in listed[block.point, block.serial]
+                if piece.from_at < block.ends and block.begins < piece.to_at
+            ]
+            # Of a meter that is for something else, or that hung there by a registry that was put right since, nobody
+            # pays, and nothing is listed.
+            owners = 1 if books.BILLING in books.roles(self.books, block) else 0
+            paid = books.agreement_of(self.books, block) is not None
+            assert paid + bool(pieces) == owners, f"{block} is an agreement's: {paid}, and listed: {pieces}"
+        found = registry_laws.examine(self.connection, self.now, street.ZONE)
+        assert [finding.contradictions for finding in found if not finding.holds] == []
+
+    def _points(self) -> dict[int, str]:
+        return dict(
+            self.connection.execute("SELECT id, consumer_number FROM registry_service_point").fetchall()
+        )
+
+    # -- how --------------------------------------------------------------------------------------------------
+
+    def _drawn(self, data: st.DataObject) -> Any:
+        from urja.apps.registry.operations import BY_KIND
+
+        likely = data.draw(st.booleans())
+        kind = data.draw(
+            st.sampled_from([k for k in (asking.LIKELY if likely else asking.DRAWN) if k in BY_KIND])
+        )
+        operation = BY_KIND[kind](**asking.DRAWN[kind](Asker(data, self.now, self.story.model())))
+        note(f"{self.now:%d %H:%M:%S} {operation}")
+        return operation
+
+    def _perform(self, operation: Any) -> Done | None:
+        from urja.apps.registry.errors import Refused
+        from urja.apps.registry.operations import perform
+
+        try:
+            entry = perform(operation, recorded_at=self.now, actor="proof")
+        except Refused as refused:
+            self._in_sentences(operation, refused)
+            self.seen.update([f"{operation.kind()} is refused"])
+            return None
+        self.seen.update([f"{operation.kind()} is done"])
+        done = Done(entry.id, operation)
+        self.story.done.append(done)
+        return done
+
+    def _undo(self, done: Done) -> bool:
+        from urja.apps.registry.errors import Refused
+        from urja.apps.registry.operations import Undo, perform
+
+        note(f"{self.now:%d %H:%M:%S} undo {done.operation}")
+        undo = Undo(entry_id=done.entry_id, reason="a mistake")
+        try:
+            perform(undo, recorded_at=self.now, actor="proof")
+        except Refused as refused:
+            self._in_sentences(undo, refused)
+            self.seen.update([f"undoing {done.operation.kind()} is refused"])
+            return False
+        self.seen.update([f"{done.operation.kind()} is undone"])
+        done.undone = True
+        return True
+
+    def _in_sentences(self, operation: Any, refused: Any) -> None:
+        assert refused.faults, f"{operation} is refused without a word"
+        for fault in refused.faults:
+            note(f"    refused: {fault}")
+            assert fault.strip(), f"{operation} is refused without a word"
+            assert not any(words in fault for words in NO_SENTENCES), f"{operation}: {fault!r} is no sentence"
+
+    def _tell_everything(self) -> None:
+        hung = Books.read(self.connection).hung
+        self._ingest(
+            [
+                (street.METERS[one.serial], self.devices[one.serial], one.begins, min(one.ends, self.now))
+                for one in hung
+                if one.begins < self.now
+            ]
+        )
+
+    def _ingest(self, told_of: list[Any]) -> None:
+        self.ingester.apply(told(told_of), self.now)
+
+
+def _state(connection: Any) -> dict[str, list]:
+    """The registry's rows, the registers that were read, and what has accrued where anything is known.
+
+    A period that has only just begun has a row without energy or none: that says the same.
+    """
+    known = connection.execute(
+        "SELECT agreement_id, period FROM readings_accrual WHERE watermark_at > opened_at"
+    ).fetchall()
+    rows = state(connection)
+    return {**rows, "accrual": [row for row in rows["accrual"] if row[:2] in known]}
+
+
+def _differing(before: dict[str, list], after: dict[str, list]) -> dict[str, tuple[list, list]]:
+    """By table, the rows that are only in the one or the other."""
+    return {
+        table: (
+            [row for row in before[table] if row not in rows],
+            [row for row in rows if row not in before[table]],
+        )
+        for table, rows in after.items()
+        if rows != before[table]
+    }
+
+
+def _without_numbers(agreed: Any) -> list[tuple]:
+    return sorted((one.point, one.begins, one.ends) for one in agreed)
+
+
+def _periods(now: Any) -> Iterator[tuple]:
+    """The billing periods that have begun by a midnight: first day, beginning, end so far."""
+    march = BEGUN + 2 * DAY
+    local = BEGUN + timedelta(hours=12)
+    yield local.date().replace(day=1), BEGUN - 26 * DAY, min(march, now)
+    if now > march:
+        yield (local + 2 * DAY).date(), march, now
+
+
+BRIEF = settings(
+    max_examples=12,
+    stateful_step_count=25,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+    print_blob=False,
+    phases=(Phase.generate,),
+)
+
+
+def test_every_operation_is_known_to_the_machine(database_template):
+    """A new operation is drawn (`proof.asking.DRAWN`) and has an effect that is expected (`proof.model.EFFECTS`)."""
+    from urja.apps.registry.operations import BY_KIND
+
+    assert set(BY_KIND) - set(asking.DRAWN) - set(asking.OTHERWISE) == set()
+    assert set(EFFECTS) == set(asking.DRAWN)
+
+
+def test_any_operations_in_any_order(raised):
+    machine = machine_on(raised)
+    run_state_machine_as_test(machine, settings=BRIEF)
+    assert {
+        f"{kind} is done" for kind in ("install_meter", "remove_meter", "exchange_meter", "move_out")
+    } <= set(machine.seen), machine.seen
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+def test_any_operations_for_long(raised):
+    run_state_machine_as_test(
+        machine_on(raised),
+        settings=settings(BRIEF, max_examples=1000, stateful_step_count=60, derandomize=False),
+    )

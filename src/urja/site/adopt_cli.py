@@ -5,21 +5,19 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
 import msgspec
 from msgspec import Struct, structs
 
+from urja.apps.registry.loading.forms import DEFAULT_MAX_POWER_W
 from urja.cosem.companion import device_types, load_device_type
 from urja.cosem.security import KEY_LENGTH, SYSTEM_TITLE_LENGTH
 from urja.site.admin import Administration
 from urja.site.exits import Exit, Refusal
 from urja.site.options import data_option
-
-DEFAULT_MAX_POWER_W: Final = 14_400
-"""60 A at 240 V: the largest whole-current single-phase meter."""
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 

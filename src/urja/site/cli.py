@@ -41,6 +41,7 @@ COMMANDS: Final = {
     "token": Lazy("urja.site.token_cli:token", "Make keys to the API, list them, revoke them."),
     "import": Lazy("urja.site.import_cli:import_file", "Load a file of consumers, meters, networks or balances."),
     "registry": Lazy("urja.site.registry_cli:registry", "Look for what in the registry cannot be right."),
+    "stock": Lazy("urja.site.stock_cli:stock", "Receive, test, issue and scrap meters."),
     "export": Lazy("urja.site.export_cli:export", "Write what the registry knows to a file."),
     "settlement": Lazy("urja.site.settlement_cli:settlement", "Show what the payment gateway has paid out."),
     "work": Lazy("urja.site.work_cli:work", "List, assign and close work orders."),

@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
-from django.db.models import F, QuerySet
+from django.db.models import Count, F, OuterRef, QuerySet, Subquery
 
 from urja.apps.registry.models import (
     AccountAccess,
@@ -15,6 +16,7 @@ from urja.apps.registry.models import (
     DevicePeriod,
     DeviceRole,
     Projection,
+    Stock,
 )
 from urja.base.ids import bucket_of
 from urja.stream.messages import DeviceEntry
@@ -163,3 +165,22 @@ def _entry(device: Device, place: _Place | None) -> DeviceEntry:
         transformer=None if place is None else place.transformer,
         active=place is not None,
     )
+
+
+def stock_counts() -> dict[str, int]:
+    """How many devices are in which state of their life."""
+    counted = dict(Device.objects.values_list("stock").annotate(count=Count("id")).order_by())
+    return {state.value: counted[state.value] for state in Stock if state.value in counted}
+
+
+def stock(*, state: str | None = None, held_by: str | None = None, limit: int = 100) -> list[dict[str, Any]]:
+    """Devices by serial number, each with where it is."""
+    hangs = DevicePeriod.objects.filter(device=OuterRef("pk"), valid_to=None)
+    found = Device.objects.order_by("serial").annotate(
+        consumer_number=Subquery(hangs.values("service_point__consumer_number")[:1])
+    )
+    if state is not None:
+        found = found.filter(stock=state)
+    if held_by is not None:
+        found = found.filter(held_by=held_by)
+    return list(found.values("serial", "device_type", "stock", "held_by", "consumer_number")[:limit])

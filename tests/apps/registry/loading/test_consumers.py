@@ -335,3 +335,29 @@ def test_who_is_killed_in_the_middle_begins_again_with_the_same_end(load, databa
 
 def test_the_map_may_be_of_every_field(load):
     assert plain_map("consumers").covered >= {"consumer_number", "society", "phase"}
+
+
+def test_a_file_of_an_outside_system_owns_what_it_covers(load):
+    from urja.apps.registry.models import External, Person
+
+    ours, theirs = row(1, phone="9812345678"), row(1, phone="9812345679", person_id="4711")
+    names = list(theirs)
+    report = load("consumers", [theirs], some_map("consumers", *names, top='system = "sap-isu"'))
+    assert report.counts["external: new"] == 2
+    links = {link.kind: (link.external_id, sorted(link.owned)) for link in External.objects.all()}
+    assert links == {"person": ("4711", ["name", "phone"]), "service_point": ("1", ["consumer_number"])}
+    assert told(load("consumers", [ours])) == [(2, "phone", "sap-isu owns it")]
+    again = load("consumers", [theirs], some_map("consumers", *names, top='system = "sap-isu"'))
+    assert (again.faulty, again.counts) == (0, {})
+    load(
+        "consumers",
+        [theirs | {"phone": "9812345670"}],
+        some_map("consumers", *names, top='system = "sap-isu"'),
+    )
+    assert Person.objects.get().phone == "9812345670"
+    load(
+        "consumers",
+        [row(2, person_id="4711")],
+        some_map("consumers", *ROW, "person_id", top='system = "sap-isu"'),
+    )
+    assert Person.objects.count() == 1, "the system knows that they are one"

@@ -14,6 +14,9 @@ from zoneinfo import ZoneInfo
 
 from urja.base.keystore import KeyStore
 
+DEFAULT_MAX_POWER_W: Final = 14_400
+"""60 A at 240 V: the largest whole-current single-phase meter."""
+
 Reader = Callable[[Any], str | None]
 Writer = Callable[[Any], str]
 
@@ -128,6 +131,10 @@ class Form:
 
     def writer(self, ways: Ways) -> Writer:
         raise NotImplementedError
+
+    def value(self, text: str) -> Any:
+        """What COPY makes of the text that a reader has given."""
+        return text.replace("\\\\", "\\")
 
     def expected(self, ways: Ways) -> str:
         """What a cell should look like, for a remedy and the documentation."""
@@ -271,6 +278,9 @@ class YesNo(Form):
     def writer(self, ways: Ways) -> Writer:  # noqa: ARG002
         return lambda value: "yes" if value else "no"
 
+    def value(self, text: str) -> bool:
+        return text == "t"
+
     def expected(self, ways: Ways) -> str:  # noqa: ARG002
         return "yes or no"
 
@@ -317,6 +327,9 @@ class Number(Form):
             return str(whole)
 
         return read
+
+    def value(self, text: str) -> int:
+        return int(text)
 
     def writer(self, ways: Ways) -> Writer:
         scale = Decimal(self.scale(ways))
@@ -371,6 +384,9 @@ class Degrees(Form):
             return f"{value:.6f}"
 
         return read
+
+    def value(self, text: str) -> Decimal:
+        return Decimal(text)
 
     def writer(self, ways: Ways) -> Writer:
         return lambda value: ways.numbers.format(Decimal(value))
@@ -474,6 +490,9 @@ class Bytes(Form):
 
         return read
 
+    def value(self, text: str) -> bytes:
+        return bytes.fromhex(text.removeprefix("\\\\x"))
+
     def _bytes(self, cell: Any, ways: Ways) -> bytes | None:
         text = tidy(cell)
         if not text:
@@ -511,6 +530,3 @@ class Key(Bytes):
         keys = ways.keys
         assert keys is not None, "who writes keys has a key store"
         return lambda value: keys.unwrap(bytes(value)).hex()
-
-
-COORDINATES: Final = (Degrees(90), Degrees(180))

@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from urja.apps.registry.loading.staging import Load
 
 
-def check(load: Load, kind: str, key: str, columns: Mapping[str, str], rows: str) -> None:
+def check(
+    load: Load, kind: str, key: str, columns: Mapping[str, str], rows: str, where: str = "true"
+) -> None:
     """Faults where a file would change what another system owns. `key` names the row's object among `rows`."""
     if load.run("SELECT FROM registry_external WHERE kind = %(kind)s LIMIT 1", kind=kind) == 0:
         return
@@ -18,7 +20,7 @@ def check(load: Load, kind: str, key: str, columns: Mapping[str, str], rows: str
             "x.system || ' owns it'",
             "change it there, or load the file as that system's (system = in the map)",
             f"{rows} JOIN registry_{kind} o ON o.id = {key} JOIN registry_external x ON x.kind = %(kind)s "
-            f"AND x.object_id = o.id AND x.system <> %(system)s WHERE x.owned ? %(column)s AND {differs}",
+            f"AND x.object_id = o.id AND x.system <> %(system)s WHERE {where} AND x.owned ? %(column)s AND {differs}",
             kind=kind,
             column=columns[name],
         )

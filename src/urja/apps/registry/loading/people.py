@@ -79,7 +79,7 @@ def check(load: Load) -> None:
         "a change of consumer is done by the operations move_out and move_in",
         f"{_FOUND} JOIN load_who w ON w.key = 'x' || r.person_id WHERE f.customer_id <> w.id",
     )
-    ownership.check(load, "person", "f.person_id", _COLUMNS, f"{_FOUND} AND r.person_name IS NOT NULL")
+    ownership.check(load, "person", "f.person_id", _COLUMNS, _FOUND, "r.person_name IS NOT NULL")
 
 
 def make_users(load: Load) -> None:
@@ -130,10 +130,13 @@ def update(load: Load, span: Mapping[str, int]) -> None:
     if load.covers("email"):
         load.changed(
             "user",
-            "UPDATE auth_user u SET email = r.email, username = r.email FROM load_row r JOIN load_found f USING (n) "
-            "JOIN registry_person p ON p.id = f.person_id "
-            "WHERE r.n >= %(low)s AND r.n < %(high)s AND u.id = p.user_id AND r.email IS NOT NULL "
-            "AND r.person_name IS NOT NULL AND u.email <> r.email",
+            # A proof of the old address is none of the new one, and would go on opening the account.
+            "WITH other AS (SELECT p.user_id, r.email FROM load_row r JOIN load_found f USING (n) "
+            "JOIN registry_person p ON p.id = f.person_id JOIN auth_user u ON u.id = p.user_id "
+            "WHERE r.n >= %(low)s AND r.n < %(high)s AND r.email IS NOT NULL AND r.person_name IS NOT NULL "
+            "AND u.email <> r.email), forgotten AS (DELETE FROM account_emailaddress "
+            "WHERE user_id IN (SELECT user_id FROM other)) UPDATE auth_user u SET email = o.email, username = o.email "
+            "FROM other o WHERE u.id = o.user_id",
             **span,
         )
         load.changed(

@@ -11,6 +11,7 @@ from urja.apps.registry.operations.commissioning import Commission, RecordCommis
 from urja.apps.registry.operations.connections import NewConnection
 from urja.apps.registry.operations.doing import Change, Doing, Operation, changes_of, perform, rehearse
 from urja.apps.registry.operations.exchange import ChangeRatio, CorrectLastRead, ExchangeMeter
+from urja.apps.registry.operations.external import UpsertFromSystem
 from urja.apps.registry.operations.mounting import InstallMeter, RemoveMeter
 from urja.apps.registry.operations.moving import MoveIn, MoveOut, TransferOwnership
 from urja.apps.registry.operations.network import PutUpTransformer, put_up_transformer
@@ -19,6 +20,14 @@ from urja.apps.registry.operations.people import CorrectPerson, MakeNameless
 from urja.apps.registry.operations.projecting import project_all_again
 from urja.apps.registry.operations.protection import EndProtection, Protect
 from urja.apps.registry.operations.staff import Dismiss, Employ, dismiss, employ
+from urja.apps.registry.operations.stock import (
+    Delivered,
+    IssueDevice,
+    ReceiveDevices,
+    ReturnDevice,
+    ScrapDevice,
+    TestDevice,
+)
 from urja.apps.registry.operations.supply_life import (
     DisconnectPermanently,
     DisconnectTemporarily,
@@ -56,6 +65,7 @@ ALL: tuple[type[Operation], ...] = (
     ExchangeMeter,
     Hanging,
     InstallMeter,
+    IssueDevice,
     IssueToken,
     MakeNameless,
     MoveIn,
@@ -64,14 +74,19 @@ ALL: tuple[type[Operation], ...] = (
     OpenWorkOrder,
     Protect,
     PutUpTransformer,
+    ReceiveDevices,
     Reconnect,
     RecordCommissioning,
     RemoveMeter,
     ReopenConnection,
+    ReturnDevice,
     RevokeToken,
+    ScrapDevice,
     SwapMeters,
+    TestDevice,
     TransferOwnership,
     Undo,
+    UpsertFromSystem,
     WithdrawWorkOrder,
 )
 """Every operation there is: the API, the table of roles and the stage `register` go by it."""
@@ -96,6 +111,7 @@ __all__ = [
     "ConvertToPrepaid",
     "CorrectLastRead",
     "CorrectPerson",
+    "Delivered",
     "DisconnectPermanently",
     "DisconnectTemporarily",
     "Dismiss",
@@ -105,6 +121,7 @@ __all__ = [
     "ExchangeMeter",
     "Hanging",
     "InstallMeter",
+    "IssueDevice",
     "IssueToken",
     "MakeNameless",
     "MoveIn",
@@ -114,14 +131,19 @@ __all__ = [
     "Operation",
     "Protect",
     "PutUpTransformer",
+    "ReceiveDevices",
     "Reconnect",
     "RecordCommissioning",
     "RemoveMeter",
     "ReopenConnection",
+    "ReturnDevice",
     "RevokeToken",
+    "ScrapDevice",
     "SwapMeters",
+    "TestDevice",
     "TransferOwnership",
     "Undo",
+    "UpsertFromSystem",
     "WithdrawWorkOrder",
     "adopt_meter",
     "changes_of",

@@ -22,6 +22,7 @@ from django.db.models import Model
 from urja.apps.readings.operations import reassess
 from urja.apps.registry.errors import Refused, sentence_of
 from urja.apps.registry.models import AuditEntry
+from urja.apps.registry.operations.owning import owned_by_others
 from urja.base.ids import compose_id
 
 
@@ -53,6 +54,10 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     def kind(cls) -> str:
         """Its name in the audit, the API and the table of roles: the class's, in small letters."""
         return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower()
+
+    def owner(self) -> str:
+        """The outside system that speaks; empty for our own people."""
+        return ""
 
     def faults(self, doing: "Doing") -> Iterator[str]:
         """What stands against it, in sentences; it is asked within the transaction."""
@@ -199,6 +204,8 @@ def _carry_out(operation: Operation, doing: Doing) -> None:
             [str(doing.id), doing.recorded_at.isoformat()],
         )
         operation.carry_out(doing)
+        if faults := owned_by_others(doing.id, operation.owner()):
+            raise Refused(faults)
         # What waits for the transaction's end is judged here, while the answer can still be a sentence.
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         _follow_up(doing)

@@ -1,7 +1,7 @@
 """What names a person is put right, or taken away for good. Money and readings know only the number."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, ClassVar
@@ -74,14 +74,7 @@ class CorrectPerson(Operation, kw_only=True):
         person = Person.objects.get(id=self.person)
         given = self._given()
         doing.change(person, **given)
-        if person.user_id is not None and ("email" in given or "name" in given):
-            values = {"first_name": person.name[:150]}
-            if "email" in given:
-                values |= {"email": person.email, "username": person.email}
-                with connection.cursor() as cursor:
-                    # A proof of the old address is none of the new one, and would go on opening the account.
-                    cursor.execute("DELETE FROM account_emailaddress WHERE user_id = %s", [person.user_id])
-            get_user_model().objects.filter(id=person.user_id).update(**values)
+        rename_user(person, given)
         doing.outcome["person_id"] = person.id
 
     def _given(self) -> dict[str, Any]:
@@ -92,6 +85,19 @@ class CorrectPerson(Operation, kw_only=True):
         if given.get("email"):
             given["email"] = given["email"].strip().lower()
         return given
+
+
+def rename_user(person: Person, changed: Mapping[str, Any]) -> None:
+    """Let whoever signs in for a person be called so, and sign in with the new address, where these have changed."""
+    if person.user_id is None or not {"email", "name"} & changed.keys():
+        return
+    values = {"first_name": person.name[:150]}
+    if "email" in changed:
+        values |= {"email": person.email, "username": person.email}
+        with connection.cursor() as cursor:
+            # A proof of the old address is none of the new one, and would go on opening the account.
+            cursor.execute("DELETE FROM account_emailaddress WHERE user_id = %s", [person.user_id])
+    get_user_model().objects.filter(id=person.user_id).update(**values)
 
 
 class MakeNameless(Operation, kw_only=True):

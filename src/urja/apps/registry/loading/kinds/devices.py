@@ -11,6 +11,7 @@ from urja.apps.readings.operations import record_installations
 from urja.apps.registry.loading import places
 from urja.apps.registry.loading.fields import Field, Kind
 from urja.apps.registry.loading.forms import (
+    DEFAULT_MAX_POWER_W,
     Bytes,
     Choice,
     Code,
@@ -25,9 +26,6 @@ from urja.apps.registry.loading.forms import (
 from urja.apps.registry.loading.staging import Load
 from urja.cosem.companion import device_types, load_device_type
 from urja.cosem.security import KEY_LENGTH, SYSTEM_TITLE_LENGTH
-
-DEFAULT_MAX_POWER_W: Final = 14_400
-"""60 A at 240 V: the largest whole-current single-phase meter."""
 
 _ROLES: Final = ("billing", "check", "generation", "source")
 _ROLE: Final = f"array_position(ARRAY{list(_ROLES)}, {{}}::text)"

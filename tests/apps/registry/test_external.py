@@ -1,0 +1,148 @@
+"""Outside systems: what they own they say as often as they like, and nobody else says otherwise."""
+
+import pytest
+from tests.apps.street import START, adopt
+
+
+@pytest.fixture
+def say(database):
+    from urja.apps.registry import operations
+
+    def upsert(kind, number, system="sap-isu", **attributes):
+        return operations.perform(
+            operations.UpsertFromSystem(
+                system=system, object=kind, external_id=number, attributes=attributes
+            ),
+            recorded_at=START,
+            actor="test",
+        )
+
+    return upsert
+
+
+def perform(operation):
+    from urja.apps.registry.operations import perform
+
+    return perform(operation, recorded_at=START, actor="clerk")
+
+
+def test_a_person_is_made_changed_and_said_again(say):
+    from urja.apps.registry.models import External, History, Person
+
+    made = say("person", "4711", name="Meera Devi", phone="98123 45678").outcome["person_id"]
+    assert Person.objects.get(id=made).phone == "9812345678"
+    say("person", "4711", name="Meera Devi", phone="98123 45678")
+    assert History.objects.count() == 0
+    say("person", "4711", name="Meera Sharma", address="Box 7")
+    person = Person.objects.get()
+    assert (person.id, person.name, person.address, person.phone) == (
+        made,
+        "Meera Sharma",
+        "Box 7",
+        "9812345678",
+    )
+    link = External.objects.get()
+    assert (link.external_id, link.object_id, sorted(link.owned)) == (
+        "4711",
+        made,
+        ["address", "name", "phone"],
+    )
+
+
+def test_what_a_system_owns_is_refused_to_everybody_else_by_its_name(say):
+    from urja.apps.registry.errors import Refused
+    from urja.apps.registry.models import Person
+    from urja.apps.registry.operations import CorrectPerson
+
+    person = say("person", "4711", name="Meera Devi").outcome["person_id"]
+    with pytest.raises(Refused) as refused:
+        perform(CorrectPerson(person=person, name="Mira Devi", phone="98123 45678"))
+    assert refused.value.faults == ["the name of person 4711 is owned by sap-isu: change it there"]
+    assert Person.objects.get().phone is None, "nothing has changed"
+    perform(CorrectPerson(person=person, phone="98123 45678"))
+    with pytest.raises(Refused, match="the name of person 4711 is owned by sap-isu"):
+        say("person", "99", system="crm", name="Somebody Else") and say_same(person, "crm")
+    assert Person.objects.get(id=person).name == "Meera Devi"
+
+
+def say_same(person, system):
+    """The other system takes the person for its own number 98."""
+    from urja.apps.registry.models import External
+    from urja.apps.registry.operations import UpsertFromSystem
+
+    External.objects.create(id=1, system=system, kind="person", external_id="98", object_id=person)
+    perform(UpsertFromSystem(system=system, object="person", external_id="98", attributes={"name": "Mira"}))
+
+
+def test_a_person_who_signs_in_is_known_by_the_address_and_can_be_forgotten(say):
+    from django.contrib.auth import get_user_model
+
+    from urja.apps.registry.errors import Refused
+    from urja.apps.registry.models import Person
+    from urja.apps.registry.operations import MakeNameless
+
+    adopt(1)
+    known = Person.objects.get()
+    assert say("person", "1", name="Person One", email="PERSON1@example.org").outcome["person_id"] == known.id
+    say("person", "1", email="one@example.org")
+    assert get_user_model().objects.get().email == "one@example.org"
+    stranger = say("person", "2", name="Stranger").outcome["person_id"]
+    with pytest.raises(Refused, match=r"somebody else signs in with one@example\.org"):
+        say("person", "2", email="one@example.org")
+    perform(MakeNameless(person=stranger))
+    assert Person.objects.get(id=stranger).name == ""
+    again = say("person", "2", name="Stranger").outcome["person_id"]
+    assert again != stranger, "who was forgotten is not known again"
+
+
+def test_a_service_point_at_its_premise(say):
+    from urja.apps.registry.errors import Refused
+    from urja.apps.registry.models import ServicePoint
+    from urja.base.ids import bucket_of
+
+    with pytest.raises(Refused, match="has not said anything of a premise P1 yet"):
+        say("service_point", "A1", consumer_number="1", premise="P1")
+    say("premise", "P1", name="17", latitude="26.8467", longitude="80.9462")
+    say("service_point", "A1", consumer_number="1", premise="P1", purpose="consumer")
+    place = ServicePoint.objects.get()
+    assert (place.consumer_number, place.premise.name, str(place.premise.latitude)) == (
+        "1",
+        "17",
+        "26.846700",
+    )
+    assert bucket_of(place.id) == place.premise.bucket
+    with pytest.raises(Refused, match="A1 is connection 1: a connection keeps its number"):
+        say("service_point", "A1", consumer_number="2")
+    with pytest.raises(Refused, match="connection 1 has the purpose consumer, and keeps it"):
+        say("service_point", "A1", purpose="bulk")
+    with pytest.raises(Refused, match="connection 1 is A1 in sap-isu already"):
+        say("service_point", "A2", consumer_number="1")
+
+
+def test_a_connection_that_is_there_is_taken_over_by_its_number(say):
+    from urja.apps.registry.models import External, ServicePoint
+
+    made = adopt(1)
+    say("service_point", "A1", consumer_number="URJ00000001")
+    assert External.objects.get().object_id == made.service_point_id
+    assert ServicePoint.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "attributes", "sentence"),
+    [
+        ("house", {}, "an object is a person, a premise, a service_point, not a 'house'"),
+        ("person", {"nome": "M"}, "a person has no nome"),
+        ("person", {"name": "M", "phone": "1"}, "phone: it is not a telephone number"),
+        ("person", {"phone": "9812345678"}, "a person who is new here has a name"),
+        ("premise", {"latitude": "1"}, "latitude and longitude come together"),
+        ("service_point", {}, "a service point that is new here has a consumer number"),
+        ("service_point", {"consumer_number": "1", "licensee": "L"}, "there is no licensee L"),
+    ],
+)
+def test_what_cannot_be_said(say, kind, attributes, sentence):
+    from urja.apps.registry.errors import Refused
+
+    with pytest.raises(Refused) as refused:
+        say(kind, "1", **attributes)
+    assert sentence in str(refused.value)

@@ -120,10 +120,8 @@ def test_the_page_for_people(api, described):
         assert f"{method.upper()} /api/v1{path}" in text
     assert "<script" not in html
     assert "style=" not in html
-    assert set(re.findall(r'(?:src|href)="([^"#]+)"', html)) == {
-        "/static/api/api.css",
-        "/api/v1/openapi.json",
-    } or re.search(r'href="/static/api/api[.\w]*css[^"]*"', html)
+    fetched = [one for one in re.findall(r'(?:src|href)="([^"#]+)"', html) if one != "/api/v1/openapi.json"]
+    assert all(one.startswith("/static/") for one in fetched)
     assert not re.search(r'(?:src|href)="(?:https?:)?//', html)
     ids = re.findall(r'id="([^"]+)"', html)
     assert len(ids) == len(set(ids))

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import msgspec
 from django.contrib.auth import get_user_model
+from django.db import connection
 from django.db.models import Q, QuerySet
 from django.db.models.expressions import RawSQL
 
@@ -239,6 +240,44 @@ def _staffed(area: Area, at: datetime) -> QuerySet[ServicePoint, Any]:
     )
     there = Q(id__in=placed.values("service_point_id")) | premises(area, "premise_id")
     return ServicePoint.objects.filter(there).values("id")
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """An area of the staff's spelt out at an instant, for questions about a few things of many."""
+
+    everywhere: bool
+    at: datetime
+    nodes: list[int]
+    premises: list[int]
+
+    @classmethod
+    def of(cls, area: Area, at: datetime) -> "Reach":
+        with connection.cursor() as cursor:
+            cursor.execute(_NODES, [list(area.nodes), at, at])
+            nodes = [id_ for (id_,) in cursor.fetchall()]
+            cursor.execute(_PREMISES, [list(area.premises)])
+            return cls(area.everywhere, at, nodes, [id_ for (id_,) in cursor.fetchall()])
+
+    def within(self, service_point_ids: Iterable[int]) -> set[int]:
+        """Which of these service points are in it."""
+        ids = set(service_point_ids)
+        if self.everywhere:
+            return ids
+        with connection.cursor() as cursor:
+            cursor.execute(
+                _WITHIN,
+                {"ids": list(ids), "at": self.at, "nodes": self.nodes, "premises": self.premises},
+            )
+            return {id_ for (id_,) in cursor.fetchall()}
+
+
+_WITHIN = """
+SELECT service_point_id FROM registry_placement
+WHERE service_point_id = ANY(%(ids)s) AND tree = 'administration' AND node_id = ANY(%(nodes)s)
+    AND valid_from <= %(at)s AND coalesce(valid_to, 'infinity') > %(at)s
+UNION SELECT id FROM registry_service_point WHERE id = ANY(%(ids)s) AND premise_id = ANY(%(premises)s)
+"""
 
 
 def agreements(area: Area, at: datetime, path: str = "") -> Q:

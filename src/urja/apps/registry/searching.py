@@ -5,7 +5,7 @@ shares `kum`. So the errors are made at the other end: everything that is one er
 up, and what nobody is called costs next to nothing (docs/adr/0013).
 """
 
-# ruff: noqa: S611  (statements are constants of this module; values travel as parameters)
+# ruff: noqa: S608  (statements are constants of this module; values travel as parameters)
 
 import re
 import unicodedata
@@ -17,12 +17,11 @@ from functools import lru_cache
 from string import ascii_lowercase, ascii_uppercase, digits
 from typing import Final
 
-from django.db.models import Model, QuerySet
-from django.db.models.expressions import RawSQL
+from django.db import connection, transaction
+from django.db.models import Model
 
-from urja.apps.registry import access
-from urja.apps.registry.access import Caller
-from urja.apps.registry.models import Device, Person, ServicePoint
+from urja.apps.registry.access import Caller, Reach
+from urja.apps.registry.models import Device, DevicePeriod, Person, ServicePoint
 from urja.apps.registry.roles import Read
 
 LEAST_LETTERS: Final = 4
@@ -85,8 +84,8 @@ class _Sought:
     numbers: list[str]
     beginning: str
     phones: list[str]
-    words: str
-    """As a `tsquery`."""
+    words: list[list[str]]
+    """Of each word what it may be, as lexemes of a `tsquery`."""
 
 
 # Words are the same here as in the index (`registry_words`, migration 0010).
@@ -98,14 +97,14 @@ _PHONE: Final = re.compile(r"\+?[0-9]{8,15}")
 def _as_typed(text: str) -> _Sought:
     number = _number(text)
     words = _words(text)
-    parts = [_quoted(word) for word in words]
-    if parts and len(words[-1]) >= LEAST_BEGINNING:
-        parts[-1] += ":*"
+    lexemes = [_quoted(word) for word in words]
+    if lexemes and len(words[-1]) >= LEAST_BEGINNING:
+        lexemes[-1] += ":*"
     return _Sought(
         numbers=sorted({number, number.upper(), text.strip()}) if number else [],
         beginning=number.upper() if len(number) >= LEAST_BEGINNING else "",
         phones=_phones([_home(number)]) if _PHONE.fullmatch(number) else [],
-        words=" & ".join(parts),
+        words=[[lexeme] for lexeme in lexemes],
     )
 
 
@@ -119,7 +118,7 @@ def _nearly(text: str) -> _Sought:
         numbers=one_error_away(number, digits + ascii_uppercase) if wrong else [],
         beginning="",
         phones=_phones(sorted(one for one in phones if one.isdecimal())),
-        words=" & ".join(_any_of(_near(word)) for word in _words(text)),
+        words=[[_quoted(near) for near in _near(word)] for word in _words(text)],
     )
 
 
@@ -172,14 +171,6 @@ def one_error_away(word: str, alphabet: str) -> list[str]:
     return list(dict.fromkeys([word, *changed, *too_much, *wrong, *left_out]))
 
 
-def _any_of(words: list[str]) -> str:
-    """One of the words, as a balanced tree: PostgreSQL goes down a chain of hundreds for every row it looks at."""
-    if len(words) == 1:
-        return _quoted(words[0])
-    middle = len(words) // 2
-    return f"({_any_of(words[:middle])} | {_any_of(words[middle:])})"
-
-
 def _quoted(word: str) -> str:
     """A word has neither quotes nor backslashes: they are between words."""
     return f"'{word}'"
@@ -189,51 +180,163 @@ def _look(sought: _Sought, caller: Caller, at: datetime, limit: int, *, nearly: 
     hits = Hits(nearly)
     places, people, devices = (caller.area(act) for act in (Read.USAGE_POINT, Read.PERSON, Read.DEVICE))
     if places is not None:
-        there = ServicePoint.objects.filter(access.places(places, at)).select_related("premise")
-        hits.connections = _each_once(
-            _by_number(there, "consumer_number", sought, Matched.NUMBER, limit)
-            + _by_words(there, "premise_id", _PREMISES, sought, Matched.ADDRESS, limit)
-        )
+        hits.connections = _connections(sought, Reach.of(places, at), limit)
     if people is not None:
-        them = Person.objects.filter(access.people(people, at), nameless_at=None)
-        called = them.filter(phone__in=sought.phones)[:limit] if sought.phones else []
-        hits.people = _each_once(
-            [Hit(one, Matched.PHONE) for one in called]
-            + _by_words(them, "id", _PEOPLE, sought, Matched.NAME, limit)
-        )
+        hits.people = _people(sought, Reach.of(people, at), limit)
     if devices is not None:
-        meters = Device.objects.filter(access.devices(devices, at)).only("serial", "device_type", "stock")
-        hits.meters = _by_number(meters, "serial", sought, Matched.SERIAL, limit)
+        hits.meters = _meters(sought, Reach.of(devices, at), limit)
     return hits
 
 
-def _by_number[M: Model](
-    things: QuerySet[M], column: str, sought: _Sought, by: Matched, limit: int
-) -> list[Hit[M]]:
+MOST_CANDIDATES: Final = 2000
+"""So many that were found by an index alone are held against an area. Where there are more, the area comes first."""
+
+
+def _connections(sought: _Sought, reach: Reach, limit: int) -> list[Hit[ServicePoint]]:
+    ids = _of_number("registry_service_point", "consumer_number", sought)
+    by = dict.fromkeys(_first(ids, reach.within(ids), limit), Matched.NUMBER)
+    words = _known(_PREMISE, sought.words)
+    if words:
+        premises = _ids(_PREMISES_BY_WORDS, words, limit, reach)
+        at_them = ServicePoint.objects.filter(premise_id__in=premises).order_by("id")
+        there = list(at_them.values_list("id", flat=True))
+        there = _first(there, reach.within(there), limit)
+        if len(premises) >= MOST_CANDIDATES and len(there) < limit:
+            there = _ids(_PLACES_OF_AREA, words, limit, reach)
+        by |= {id_: Matched.ADDRESS for id_ in there if id_ not in by}
+    found = ServicePoint.objects.select_related("premise").in_bulk(by)
+    return [Hit(found[id_], matched) for id_, matched in by.items()]
+
+
+def _people(sought: _Sought, reach: Reach, limit: int) -> list[Hit[Person]]:
+    by: dict[int, Matched] = {}
+    if sought.phones:
+        called = Person.objects.filter(phone__in=sought.phones).order_by("id").values_list("id", flat=True)
+        by = dict.fromkeys(_living_in(list(called), reach)[:limit], Matched.PHONE)
+    words = _known(_PERSON, sought.words)
+    if words:
+        ids = _ids(_PEOPLE_BY_WORDS, words, limit, reach)
+        named = _living_in(ids, reach)[:limit]
+        if len(ids) >= MOST_CANDIDATES and len(named) < limit:
+            named = _ids(_PEOPLE_OF_AREA, words, limit, reach)
+        by |= {id_: Matched.NAME for id_ in named if id_ not in by}
+    found = Person.objects.in_bulk(by)
+    return [Hit(found[id_], matched) for id_, matched in by.items()]
+
+
+def _meters(sought: _Sought, reach: Reach, limit: int) -> list[Hit[Device]]:
+    """Of an area those that hang in it; those in stock are for who may everywhere."""
+    ids = _of_number("registry_device", "serial", sought)
+    if ids and not reach.everywhere:
+        hanging = DevicePeriod.objects.filter(device_id__in=ids, valid_to=None)
+        places = dict(hanging.values_list("device_id", "service_point_id"))
+        inside = reach.within(places.values())
+        ids = [id_ for id_ in ids if places.get(id_) in inside]
+    found = Device.objects.only("serial", "device_type", "stock").in_bulk(ids[:limit])
+    return [Hit(found[id_], Matched.SERIAL) for id_ in ids[:limit]]
+
+
+def _first(ids: list[int], inside: set[int], limit: int) -> list[int]:
+    return [id_ for id_ in ids if id_ in inside][:limit]
+
+
+def _living_in(ids: list[int], reach: Reach) -> list[int]:
+    """Those of some people who have or had a supply in an area."""
+    if reach.everywhere or not ids:
+        return ids
+    with connection.cursor() as cursor:
+        cursor.execute(_SUPPLIES_OF, {"ids": ids})
+        supplies = cursor.fetchall()
+    inside = reach.within(place for _, place in supplies)
+    living = {person for person, place in supplies if place in inside}
+    return [id_ for id_ in ids if id_ in living]
+
+
+_SUPPLIES_OF: Final = """
+SELECT customer_id, service_point_id FROM registry_agreement WHERE customer_id = ANY(%(ids)s)
+UNION SELECT x.person_id, g.service_point_id
+FROM registry_account_access x JOIN registry_agreement g ON g.account_id = x.account_id
+WHERE x.person_id = ANY(%(ids)s)
+"""
+_NUMBERS: Final = "SELECT id FROM {table} WHERE {column} = ANY(%s) ORDER BY {column} LIMIT {most}"
+# By the operators of the index itself: a plan that is kept for all values does not use it for LIKE.
+_BEGINNINGS: Final = "SELECT id FROM {table} WHERE {column} ~>=~ %s AND {column} ~<~ %s ORDER BY {column} USING ~<~ LIMIT {most}"
+_LAST: Final = "\U0010ffff"
+"""Comes after every character."""
+
+
+def _of_number(table: str, column: str, sought: _Sought) -> list[int]:
     if not sought.numbers:
         return []
-    found = list(things.filter(**{f"{column}__in": sought.numbers}).order_by(column)[:limit])
-    if not found and sought.beginning:
-        found = list(things.filter(**{f"{column}__startswith": sought.beginning}).order_by(column)[:limit])
-    return [Hit(one, by) for one in found]
+    names = {"table": table, "column": column, "most": MOST_CANDIDATES}
+    begins = sought.beginning
+    with connection.cursor() as cursor:
+        cursor.execute(_NUMBERS.format(**names), [sought.numbers])
+        found = cursor.fetchall()
+        if not found and begins:
+            cursor.execute(_BEGINNINGS.format(**names), [begins, begins + _LAST])
+            found = cursor.fetchall()
+    return [id_ for (id_,) in found]
 
 
-_PEOPLE: Final = "SELECT id FROM registry_person WHERE registry_words(name) @@ %s::tsquery"
-_PREMISES: Final = (
-    "SELECT id FROM registry_premise "
-    "WHERE registry_words(name || ' ' || address || ' ' || pin_code) @@ %s::tsquery"
+_PERSON: Final = ("registry_person", "registry_words(b.name)")
+_PREMISE: Final = ("registry_premise", "registry_words(b.name || ' ' || b.address || ' ' || b.pin_code)")
+"""Tables with what is indexed of them."""
+_OCCURS: Final = (
+    "SELECT lexeme FROM unnest(%s::text[]) lexeme WHERE EXISTS (SELECT FROM {} b WHERE {} @@ lexeme::tsquery)"
 )
 
 
-def _by_words[M: Model](
-    things: QuerySet[M], column: str, statement: str, sought: _Sought, by: Matched, limit: int
-) -> list[Hit[M]]:
-    """In no order: of a hundred thousand Kumars any will do, and to sort them takes its time."""
-    if not sought.words:
-        return []
-    found = things.filter(**{f"{column}__in": RawSQL(statement, [sought.words])})
-    return [Hit(one, by) for one in found[:limit]]
+def _known(table: tuple[str, str], words: list[list[str]]) -> str:
+    """A query of what each word may be; empty where there is nothing to ask, or a word that nobody has.
+
+    Of hundreds of words that are nearly what was typed few are anybody's: an index is asked for these alone. Whether
+    one occurs at all is seen from a handful of its rows, so it need not be read to its end.
+    """
+    open_questions = [lexeme for may_be in words if len(may_be) > 1 for lexeme in may_be]
+    occurring = set()
+    if open_questions:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL gin_fuzzy_search_limit = 1000")
+            cursor.execute(_OCCURS.format(*table), [open_questions])
+            occurring = {lexeme for (lexeme,) in cursor.fetchall()}
+    known = [[one for one in may_be if len(may_be) == 1 or one in occurring] for may_be in words]
+    return " & ".join(f"({' | '.join(may_be)})" for may_be in known) if all(known) else ""
 
 
-def _each_once[M: Model](hits: list[Hit[M]]) -> list[Hit[M]]:
-    return list({hit.found.pk: hit for hit in reversed(hits)}.values())[::-1]
+_AREA: Final = """
+SELECT service_point_id AS id FROM registry_placement WHERE tree = 'administration' AND node_id = ANY(%(nodes)s)
+    AND valid_from <= %(at)s AND coalesce(valid_to, 'infinity') > %(at)s
+UNION SELECT id FROM registry_service_point WHERE premise_id = ANY(%(premises)s)
+"""
+_PEOPLE_BY_WORDS: Final = (
+    f"SELECT b.id FROM registry_person b WHERE {_PERSON[1]} @@ %(words)s::tsquery LIMIT {{candidates}}"
+)
+_PEOPLE_OF_AREA: Final = f"""
+WITH place AS MATERIALIZED ({_AREA})
+(SELECT b.id FROM place JOIN registry_agreement g ON g.service_point_id = place.id
+JOIN registry_person b ON b.id = g.customer_id WHERE {_PERSON[1]} @@ %(words)s::tsquery LIMIT {{limit}})
+UNION (SELECT b.id FROM place JOIN registry_agreement g ON g.service_point_id = place.id
+JOIN registry_account_access x ON x.account_id = g.account_id
+JOIN registry_person b ON b.id = x.person_id WHERE {_PERSON[1]} @@ %(words)s::tsquery LIMIT {{limit}})
+LIMIT {{limit}}
+"""
+_PREMISES_BY_WORDS: Final = (
+    f"SELECT b.id FROM registry_premise b WHERE {_PREMISE[1]} @@ %(words)s::tsquery LIMIT {{candidates}}"
+)
+_PLACES_OF_AREA: Final = f"""
+SELECT s.id FROM ({_AREA}) place JOIN registry_service_point s ON s.id = place.id
+JOIN registry_premise b ON b.id = s.premise_id WHERE {_PREMISE[1]} @@ %(words)s::tsquery LIMIT {{limit}}
+"""
+
+
+def _ids(statement: str, words: str, limit: int, reach: Reach) -> list[int]:
+    """In no order: of a hundred thousand Kumars any will do, and to sort them takes its time.
+
+    How many there may be is written out: a plan that is kept for any number of rows reads whole tables.
+    """
+    candidates = limit if reach.everywhere else MOST_CANDIDATES
+    values = {"words": words, "nodes": reach.nodes, "premises": reach.premises, "at": reach.at}
+    with connection.cursor() as cursor:
+        cursor.execute(statement.format(candidates=candidates, limit=limit), values)
+        return [id_ for (id_,) in cursor.fetchall()]

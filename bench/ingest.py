@@ -123,8 +123,9 @@ def seed(connection: psycopg.Connection, meters: int) -> None:
         " timestamptz '2026-03-01 18:30+00' AS since FROM generate_series(1, %s) AS n",
         [meters],
     )
-    for statement in SEED.split(";"):
-        connection.execute(statement)
+    with connection.transaction():
+        for statement in SEED.split(";"):
+            connection.execute(statement)
     connection.execute("VACUUM ANALYZE")
 
 
@@ -136,8 +137,9 @@ SEED = """
             max_power_w, recorded_at, actor)
         SELECT key, n::text, decode(lpad(to_hex(n), 16, '0'), 'hex'), 'urja-d1', '', '', 1800, 14400, since, 'bench'
         FROM n;
-    INSERT INTO registry_device_period (id, service_point_id, device_id, role, valid_from, recorded_at, actor)
-        SELECT key, key, key, 1, since, since, 'bench' FROM n;
+    INSERT INTO registry_device_period (id, service_point_id, device_id, role, valid_from, commissioned_at,
+            recorded_at, actor)
+        SELECT key, key, key, 1, since, since, since, 'bench' FROM n;
     INSERT INTO ledger_account (id, bucket, kind, code, currency, balance_minor, last_seq, last_hash, last_batch,
             opened_at)
         SELECT key, n % 1024, 'consumer', '', 'INR', 0, 0, '', 0, since FROM n;

@@ -269,8 +269,9 @@ ADOPTION = """
     INSERT INTO registry_device (id, serial, system_title, device_type, load_switch, wrapped_guek, wrapped_gak,
             interval_s, max_power_w, recorded_at, actor)
         SELECT key, serial, title, 'urja-d1', true, guek, gak, 1800, 15000, %(at)s, 'bench' FROM n;
-    INSERT INTO registry_device_period (id, service_point_id, device_id, role, valid_from, recorded_at, actor)
-        SELECT key, key, key, 1, %(at)s, %(at)s, 'bench' FROM n;
+    INSERT INTO registry_device_period (id, service_point_id, device_id, role, valid_from, commissioned_at,
+            recorded_at, actor)
+        SELECT key, key, key, 1, %(at)s, %(at)s, %(at)s, 'bench' FROM n;
     INSERT INTO ledger_account (id, bucket, kind, code, currency, balance_minor, last_seq, last_hash, last_batch,
             opened_at)
         SELECT key, n %% 1024, 'consumer', '', 'INR', 0, 0, %(chain)s, 0, %(at)s FROM n;

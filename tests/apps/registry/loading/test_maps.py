@@ -96,3 +96,12 @@ def test_what_is_written_is_read_again():
         numbers = Numbers.like(like)
         for value in ("1234567.89", "-0.5", "1000", "0", "999999.000001"):
             assert numbers.parse(numbers.format(Decimal(value))) == Decimal(value)
+
+
+def test_a_cell_is_tidied_without_breaking_a_script():
+    from urja.apps.registry.loading.forms import tidy
+
+    assert tidy(" a\tb\x00c\r\nd ") == "a b c d"
+    assert tidy("क्\u200dष") == "क्\u200dष"
+    assert tidy(None) == ""
+    assert tidy(12.0) == "12"

@@ -193,6 +193,19 @@ def test_a_meter_that_hung_in_two_places_is_two_rows(loaded):
     assert DevicePeriod.objects.filter(device__serial="M1").count() == 2
 
 
+def test_of_a_meters_rows_the_good_ones_go_in(loaded):
+    from urja.apps.registry.models import Device, DevicePeriod
+
+    loaded.clock.advance(timedelta(days=20))
+    rows = [
+        meter(1, **hangs("9", "2026-03-01", "100", removed_at="2026-03-08", last_register_wh="700")),
+        meter(1, **hangs("1001000003", "2026-03-10", "700")),
+    ]
+    assert loaded("devices", rows, good_rows=True).faulty == 1
+    assert DevicePeriod.objects.get(device__serial="M1").service_point.consumer_number == "1001000003"
+    assert Device.objects.get(serial="M1").stock == "installed"
+
+
 def test_a_meter_in_stock_is_hung_up(loaded):
     from urja.apps.registry.models import Device
 

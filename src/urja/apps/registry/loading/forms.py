@@ -88,11 +88,15 @@ class Ways:
     keys: KeyStore | None = None
 
 
+_CONTROLS: Final = dict.fromkeys([*range(32), 127], " ")
+
+
 def tidy(cell: Any) -> str:
     """A cell as text, without space around it and without line ends within."""
     if type(cell) is str:
         text = cell.strip()
-        return text if text.isprintable() else " ".join(text.split())
+        # Joiners of Indian scripts are not printable to Python, and stay.
+        return text if text.isprintable() else " ".join(text.translate(_CONTROLS).split())
     return "" if cell is None else written(cell, Numbers())
 
 

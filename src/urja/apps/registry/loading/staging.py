@@ -213,7 +213,7 @@ def twice(load: Load) -> None:
     key = load.map.kind.key
     named = [name for name in key if load.covers(name)]
     load.fault(
-        named[0],
+        named[-1],
         "'row ' || r.first || ' says this already'",
         "keep one of the rows",
         f"(SELECT *, min(n) OVER (PARTITION BY {', '.join(key)}) AS first FROM load_row) r WHERE r.n > r.first",

@@ -112,8 +112,8 @@ class Devices(Kind):
             )
         load.run(
             "CREATE TEMP TABLE load_found ON COMMIT DROP AS SELECT r.n, d.id AS device_id, s.id AS service_point_id, "
-            f"s.disconnected_at, h.id AS period_id, {_ROLE.format(load.value('role'))} AS role, "
-            "min(r.n) OVER (PARTITION BY r.serial) AS first FROM load_row r "
+            f"s.disconnected_at, h.id AS period_id, {_ROLE.format(load.value('role'))} AS role "
+            "FROM load_row r "
             "LEFT JOIN registry_device d USING (serial) LEFT JOIN registry_service_point s USING (consumer_number) "
             "LEFT JOIN registry_device_period h ON h.device_id = d.id AND h.valid_from = r.installed_at"
         )
@@ -373,19 +373,19 @@ class Devices(Kind):
 
     def plan(self, load: Load) -> None:
         load.run(
-            "CREATE TEMP TABLE load_first ON COMMIT DROP AS SELECT f.first, "
+            "CREATE TEMP TABLE load_first ON COMMIT DROP AS SELECT r.serial, min(r.n) AS first, "
             "coalesce(min(f.device_id), min(coalesce(f.service_point_id >> 40, "
             "floor(random() * %(buckets)s)::bigint)) << 40 | nextval('registry_number')) AS device_id, "
             "bool_or(r.consumer_number IS NOT NULL AND r.removed_at IS NULL AND f.period_id IS NULL) AS hangs, "
-            f"bool_or(r.consumer_number IS NOT NULL) AS hung FROM {_FOUND} GROUP BY f.first"
+            f"bool_or(r.consumer_number IS NOT NULL) AS hung FROM {_FOUND} GROUP BY r.serial"
         )
-        load.run("CREATE UNIQUE INDEX ON load_first (first)")
+        load.run("CREATE UNIQUE INDEX ON load_first (serial)")
         load.run("ANALYZE load_first")
         load.run(
-            "CREATE TEMP TABLE load_plan ON COMMIT DROP AS SELECT f.n, f.first, p.device_id, p.hangs, p.hung, "
-            "f.device_id IS NULL AND f.n = f.first AS new, f.device_id IS NOT NULL AND f.n = f.first AND p.hangs AS hung_up, "
+            "CREATE TEMP TABLE load_plan ON COMMIT DROP AS SELECT f.n, p.first, p.device_id, p.hangs, p.hung, "
+            "f.device_id IS NULL AND f.n = p.first AS new, f.device_id IS NOT NULL AND f.n = p.first AND p.hangs AS hung_up, "
             "r.consumer_number IS NOT NULL AND f.period_id IS NULL AS new_period, f.service_point_id, f.role "
-            f"FROM {_FOUND} JOIN load_first p USING (first)"
+            f"FROM {_FOUND} JOIN load_first p USING (serial)"
         )
         load.run("CREATE UNIQUE INDEX ON load_plan (n)")
         load.run("CREATE INDEX ON load_plan (first)")
@@ -452,9 +452,7 @@ class Devices(Kind):
         )
 
     def _update(self, load: Load, span: dict[str, int]) -> None:
-        known = (
-            f"{_FOUND} WHERE r.n >= %(low)s AND r.n < %(high)s AND f.device_id IS NOT NULL AND f.n = f.first"
-        )
+        known = f"{_FOUND} WHERE r.n >= %(low)s AND r.n < %(high)s AND f.device_id IS NOT NULL"
         load.update("registry_device", _COLUMNS, known, "f.device_id", **span)
         if load.covers("held_by"):
             load.update(

@@ -16,8 +16,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from urja.apps.registry.access import Caller, caller_of_user
+from urja.apps.registry.operations import ALL
 from urja.apps.registry.queries import accesses_of
-from urja.apps.registry.roles import Read, Role
+from urja.apps.registry.roles import Read, Role, writing
 from urja.web.portal import metrics
 from urja.web.portal.clock import business_now
 
@@ -47,10 +48,13 @@ def sees_everything(caller: Caller) -> bool:
     return area is not None and area.everywhere
 
 
+_WRITING: Final = [writing(operation.kind()) for operation in ALL]
+
 PAGES: Final[list[tuple[str, Promise, Callable[[Caller], bool]]]] = [
     ("console", _("Control room"), sees_everything),
     ("search", _("Search"), lambda caller: caller.area(Read.DEVICE) is not None),
     ("trees", _("Trees"), lambda caller: caller.area(Read.DEVICE) is not None),
+    ("operations", _("Operations"), lambda caller: any(map(caller.area, _WRITING))),
 ]
 """The console's pages in their order, and who finds them."""
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from urja.web.console import registry_views, views
+from urja.web.console import operation_views, registry_views, views
 from urja.web.portal import keys  # noqa: F401 - registers <key:...>
 
 app_name = "console"
@@ -13,6 +13,10 @@ urlpatterns = [
     path("search/", registry_views.search, name="search"),
     path("trees/", registry_views.trees, name="trees"),
     path("trees/<slug:level>/<path:code>/", registry_views.node, name="node"),
+    path("operations/", operation_views.operations, name="operations"),
+    path("operations/<slug:kind>/", operation_views.operation, name="operation"),
+    path("requests/<key:request_id>/", operation_views.answer, name="request"),
+    path("requests/<key:request_id>/do/", operation_views.do, name="do"),
     path("entries/<key:account_id>/<key:seq>/<path:consumer_number>/", registry_views.entry, name="entry"),
     path("connections/<path:consumer_number>/", registry_views.connection, name="connection"),
 ]

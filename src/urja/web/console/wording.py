@@ -187,6 +187,39 @@ OPERATIONS: Final[dict[str, Promise]] = {
     "make_nameless": _("Take away what names a person"),
     "put_up_transformer": _("Put up a transformer"),
     "undo": _("Undo an operation"),
+    "swap_meters": _("Swap two meters back"),
+    "convert_to_prepaid": _("To prepaid"),
+    "convert_to_postpaid": _("To postpaid"),
+    "protect": _("Protect somebody's supply"),
+    "end_protection": _("End a protection"),
+    "commission": _("Commission a meter"),
+    "record_commissioning": _("A meter was called and tested"),
+    "open_work_order": _("Send somebody"),
+    "assign_work_order": _("Give a work order to somebody"),
+    "withdraw_work_order": _("Withdraw a work order"),
+    "close_work_order": _("Close a work order"),
+    "disconnect": _("Disconnect"),
+    "reconnect": _("Reconnect"),
+    "disconnect_for_good": _("Disconnect for good"),
+    "scrap_meter": _("Scrap a meter"),
+}
+
+_CHOICES: Final[dict[str, Promise]] = {
+    "electricity": _("electricity"),
+    "gas": _("gas"),
+    "billing": _("billing meter"),
+    "check": _("check meter"),
+    "generation": _("generation meter"),
+    "source": _("source meter"),
+    "medical": _("somebody's life depends on it"),
+    "never_cut": _("never cut"),
+    "en": _("English"),
+    "hi": _("Hindi"),
+    "arrears": _("set against old dues"),
+    "balance": _("to the balance"),
+    "keep": _("kept"),
+    "owner": _("owner"),
+    "member": _("household member"),
 }
 
 WORK_STATES: Final[dict[str, Promise]] = {
@@ -280,6 +313,14 @@ def operation(kind: str) -> str:
 def work_state(name: str) -> str:
     """How far a work order has come."""
     return said(WORK_STATES.get(name), name)
+
+
+def choice(name: str) -> str:
+    """One of a few values: of a form's field, or of a row's column."""
+    for words in (PREMISES, PURPOSES, CONFIGURATION, STOCK, _CHOICES, WORK):
+        if name in words:
+            return str(words[name])
+    return name
 
 
 def premise(kind: str) -> str:

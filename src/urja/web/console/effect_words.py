@@ -1,0 +1,298 @@
+"""What an operation would move, or has moved, in words: rows, intervals, and money to the paisa."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from urja.apps.registry.models import Agreement, Device, Node, Premise, ServicePoint
+from urja.web.console import wording
+from urja.web.portal import formats, messages
+from urja.web.portal import wording as money_words
+from urja.web.portal.clock import zone
+
+TABLES: Final[dict[str, Promise]] = {
+    "registry_premise": _("Premise"),
+    "registry_service_point": _("Connection"),
+    "registry_node": _("Node"),
+    "registry_node_period": _("Where a node hangs"),
+    "registry_placement": _("Where a connection hangs"),
+    "registry_device": _("Meter"),
+    "registry_device_period": _("Meter at a connection"),
+    "registry_seal": _("Seal"),
+    "registry_configuration": _("Configuration"),
+    "registry_person": _("Person"),
+    "registry_consent": _("Consent"),
+    "registry_protection": _("Protection"),
+    "registry_account_access": _("Access to an account"),
+    "registry_agreement": _("Agreement"),
+    "registry_agreement_terms": _("Terms of an agreement"),
+    "registry_deposit": _("Deposit"),
+    "registry_arrear": _("Old dues"),
+}
+
+COLUMNS: Final[dict[str, Promise]] = {
+    "account_id": _("account"),
+    "actual": _("is"),
+    "address": _("address"),
+    "agreement_id": _("agreement"),
+    "amount_minor": _("amount"),
+    "applied_at": _("put on"),
+    "bill": _("bill"),
+    "category": _("category"),
+    "code": _("code"),
+    "commissioned_at": _("commissioned"),
+    "consumer_number": _("consumer number"),
+    "customer_id": _("person"),
+    "desired": _("should be"),
+    "device_id": _("meter"),
+    "device_type": _("type"),
+    "disconnected_at": _("disconnected for good"),
+    "due_on": _("due"),
+    "email": _("e-mail"),
+    "evidence": _("proof"),
+    "firmware": _("firmware"),
+    "given_at": _("given"),
+    "held_by": _("held by"),
+    "item": _("item"),
+    "kind": _("kind"),
+    "language": _("language"),
+    "level": _("level"),
+    "metering_mode": _("metering"),
+    "name": _("name"),
+    "nameless_at": _("made nameless"),
+    "node_id": _("node"),
+    "number": _("number"),
+    "parent_id": _("under"),
+    "payment_mode": _("payment mode"),
+    "person_id": _("person"),
+    "phase": _("phase"),
+    "phone": _("telephone"),
+    "pin_code": _("PIN code"),
+    "place": _("place"),
+    "premise_id": _("premise"),
+    "principal_minor": _("principal"),
+    "purpose": _("purpose"),
+    "ratio_primary": _("ratio, primary"),
+    "ratio_secondary": _("ratio, secondary"),
+    "removed_at": _("taken off"),
+    "returned_at": _("returned"),
+    "role": _("role"),
+    "sanctioned_load_w": _("sanctioned load"),
+    "serial": _("serial number"),
+    "service_point_id": _("connection"),
+    "stock": _("stock"),
+    "surcharge_minor": _("surcharge"),
+    "taken_at": _("taken"),
+    "tariff_code": _("tariff"),
+    "tree": _("tree"),
+    "valid_from": _("from"),
+    "valid_to": _("until"),
+    "withdrawn_at": _("withdrawn"),
+}
+
+UNSAID: Final = frozenset(
+    {"id", "recorded_at", "actor", "operation_id", "system_title", "tree_number", "user_id", "nameplate"}
+)
+"""What every row has, or what nobody reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row, and what becomes of it."""
+
+    title: str
+    what: str
+    """`new`, `changed` or `gone`."""
+    lines: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """Everything that an operation moves, for a person."""
+
+    rows: list[Row]
+    intervals: list[str]
+    postings: list[tuple[str, str]]
+    sum: str
+    stands: list[str]
+    problems: list[str]
+
+    @property
+    def nothing(self) -> bool:
+        return not (self.rows or self.intervals or self.postings)
+
+
+def effects(found: Mapping[str, Any], *, names: bool) -> Effects:
+    """`names` says whether the reader may know people."""
+    changes = found.get("changes", [])
+    called = _Called.of(changes)
+    postings = found.get("postings", [])
+    return Effects(
+        rows=[_row(change, called, names=names) for change in changes],
+        intervals=list(_intervals(found, called)),
+        postings=[_posting(one) for one in postings],
+        sum=formats.money(sum(one["amount_minor"] for one in postings), signed=True) if postings else "",
+        stands=[_standing(one) for one in found.get("stands", [])],
+        problems=list(found.get("problems", [])),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Called:
+    """What the things are called whose numbers stand in rows."""
+
+    names: dict[tuple[str, int], str]
+
+    @classmethod
+    def of(cls, changes: Iterable[Mapping[str, Any]]) -> "_Called":
+        rows = [row for change in changes for row in (change["before"], change["after"]) if row]
+        ids = {
+            column: {row[column] for row in rows if row.get(column) is not None}
+            for column in (
+                "device_id",
+                "service_point_id",
+                "premise_id",
+                "node_id",
+                "parent_id",
+                "agreement_id",
+            )
+        }
+        nodes = Node.objects.filter(id__in=ids["node_id"] | ids["parent_id"])
+        names: dict[tuple[str, int], str] = {}
+        for id_, serial in Device.objects.filter(id__in=ids["device_id"]).values_list("id", "serial"):
+            names["device_id", id_] = serial
+        for id_, number in ServicePoint.objects.filter(id__in=ids["service_point_id"]).values_list(
+            "id", "consumer_number"
+        ):
+            names["service_point_id", id_] = number
+        for id_, name in Premise.objects.filter(id__in=ids["premise_id"] | ids["parent_id"]).values_list(
+            "id", "name"
+        ):
+            names["premise_id", id_] = names["parent_id", id_] = name
+        for id_, level, code in nodes.values_list("id", "level", "code"):
+            names["node_id", id_] = names["parent_id", id_] = f"{wording.level(level)} {code}"
+        for id_, number in Agreement.objects.filter(id__in=ids["agreement_id"]).values_list(
+            "id", "service_point__consumer_number"
+        ):
+            names["agreement_id", id_] = gettext("of %(number)s") % {"number": number}
+        # What is made along with the row that names it is not there yet.
+        for row in rows:
+            for column, own in (("device_id", "serial"), ("service_point_id", "consumer_number")):
+                if own in row:
+                    names.setdefault((column, row["id"]), row[own])
+        return cls(names)
+
+    def name(self, column: str, id_: int) -> str:
+        return self.names.get((column, id_), str(id_))
+
+
+def _row(change: Mapping[str, Any], called: _Called, *, names: bool) -> Row:
+    before, after, table = change["before"], change["after"], change["table"]
+    title = wording.said(TABLES.get(table), table.removeprefix("registry_")).capitalize()
+    if table == "registry_person" and not names:
+        return Row(title, _what(before, after), [])
+    if before is None or after is None:
+        kept = [
+            f"{_column(name)}: {_value(name, value, called)}"
+            for name, value in (after or before or {}).items()
+            if name not in UNSAID and value not in (None, "", [], {})
+        ]
+        return Row(title, _what(before, after), kept)
+    changed = [
+        f"{_column(name)}: {_value(name, before.get(name), called)} → {_value(name, value, called)}"
+        for name, value in after.items()
+        if name not in UNSAID and before.get(name) != value
+    ]
+    return Row(f"{title} {_own_name(before)}".strip(), _what(before, after), changed)
+
+
+def _what(before: Any, after: Any) -> str:
+    return "new" if before is None else "gone" if after is None else "changed"
+
+
+def _own_name(row: Mapping[str, Any]) -> str:
+    return str(row.get("serial") or row.get("consumer_number") or row.get("number") or row.get("code") or "")
+
+
+def _column(name: str) -> str:
+    return wording.said(COLUMNS.get(name), name)
+
+
+def _value(name: str, value: Any, called: _Called) -> str:
+    if value is None or value == "":
+        return "–"
+    if name.endswith("_id"):
+        return called.name(name, value)
+    if name.endswith("_minor"):
+        return formats.money(value)
+    if name.endswith("_w"):
+        return gettext("%(load)s kW") % {"load": formats.kilowatt_hours(value)}
+    if name.endswith("_at") or name in {"valid_from", "valid_to"}:
+        return instant(datetime.fromisoformat(value))
+    if name.endswith("_on"):
+        return formats.day(date.fromisoformat(value))
+    if name == "role" and isinstance(value, int):
+        return wording.device_role(value)
+    if isinstance(value, bool):
+        return gettext("yes") if value else gettext("no")
+    if isinstance(value, float):
+        return str(Decimal(str(value)))
+    return wording.choice(value) if isinstance(value, str) else str(value)
+
+
+def instant(at: datetime) -> str:
+    """A local instant with its day."""
+    local = at.astimezone(zone())
+    return gettext("%(day)s, %(time)s") % {
+        "day": formats.day(local.date()),
+        "time": formats.clock_time(local),
+    }
+
+
+def _intervals(found: Mapping[str, Any], called: _Called) -> Iterable[str]:
+    if not found.get("intervals_moved"):
+        return
+    yield gettext("Intervals that somebody else pays for, or at another energy: %(count)s.") % {
+        "count": found["intervals_moved"]
+    }
+    for one in found.get("intervals", []):
+        who = (
+            gettext("nobody")
+            if one["agreement_id"] is None
+            else gettext("agreement %(which)s") % {"which": called.name("agreement_id", one["agreement_id"])}
+        )
+        yield gettext(
+            "%(who)s: %(before)s intervals with %(before_kwh)s, then %(after)s with %(after_kwh)s"
+        ) % {
+            "who": who,
+            "before": one["before"],
+            "before_kwh": formats.energy(one["before_wh"]),
+            "after": one["after"],
+            "after_kwh": formats.energy(one["after_wh"]),
+        }
+
+
+def _posting(one: Mapping[str, Any]) -> tuple[str, str]:
+    period = formats.month(date.fromisoformat(one["period_start"]))
+    said = gettext("%(title)s, %(period)s, account %(account)s") % {
+        "title": money_words.title(one["title"]),
+        "period": period,
+        "account": one["account_id"],
+    }
+    return said, formats.money(one["amount_minor"], signed=True)
+
+
+def _standing(one: Mapping[str, Any]) -> str:
+    what, kind = one["what"], one["kind"]
+    said = {
+        "notice": lambda: messages.title_of(kind),
+        "hold": lambda: gettext("held off for %(reason)s") % {"reason": wording.hold(kind)},
+        "command": lambda: wording.command(kind),
+    }.get(what, lambda: kind)()
+    return f"{said} · {instant(datetime.fromisoformat(one['at']))}"

@@ -1,0 +1,296 @@
+"""An operation as a form: what is asked for, and how people write it.
+
+The fields are those of the operation's class. Beyond its type the end of a name says how a value is written: `_wh` in
+kWh, `_w` in kW, `_minor` in rupees; instants are local.
+"""
+
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from typing import Any, Final, Literal
+
+import msgspec
+from django.utils.translation import gettext as _
+from msgspec import NODEFAULT, UNSET, UnsetType
+
+from urja.apps.registry.models import Commodity, DeviceRole, PremiseKind, ProtectionKind, Purpose
+from urja.apps.registry.operations import Operation
+from urja.apps.registry.operations.connections import PHASES
+from urja.apps.work.models import WorkOrderKind
+from urja.web.console import wording
+from urja.web.console.field_words import help_of, label_of
+from urja.web.portal.clock import zone
+
+
+class Kind(StrEnum):
+    """How a field is written."""
+
+    TEXT = "text"
+    LONG = "long"
+    NUMBER = "number"
+    DECIMAL = "decimal"
+    YES = "yes"
+    DAY = "day"
+    MOMENT = "moment"
+    CHOICE = "choice"
+    LIST = "list"
+    LINES = "lines"
+    """Rows of several values, a line each."""
+
+
+LONG_TEXTS: Final = frozenset({"note", "reason", "evidence", "address"})
+SCALES: Final = {"_wh": 1000, "_w": 1000, "_minor": 100}
+"""How many of what is kept are one of what is written."""
+
+CHOICES: Final[dict[str, tuple[str, ...]]] = {
+    "role": tuple(name.lower() for name in DeviceRole.__members__),
+    "premise_kind": tuple(PremiseKind.values),
+    "purpose": tuple(Purpose.values),
+    "commodity": tuple(Commodity.values),
+    "phase": PHASES,
+    "kind_of_work": tuple(WorkOrderKind.values),
+    "kind_of_protection": tuple(ProtectionKind.values),
+    "payment_mode": ("", "prepaid", "postpaid"),
+    "metering_mode": ("forward", "net"),
+    "language": ("", "en", "hi"),
+}
+"""Fields with a few values, by name; a `Literal` says its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of an operation."""
+
+    name: str
+    kind: Kind
+    required: bool
+    default: Any
+    scale: int = 1
+    choices: tuple[str, ...] = ()
+    numbers: bool = False
+    """Whether the values of a list are whole numbers."""
+    of: tuple["Field", ...] = ()
+    """The values of a line."""
+
+
+def fields_of(operation: type[msgspec.Struct]) -> list[Field]:
+    """The fields of an operation in their order."""
+    return [_field(info) for info in msgspec.structs.fields(operation)]
+
+
+def _field(info: msgspec.structs.FieldInfo) -> Field:
+    asked = _without_nothing(info.type)
+    nothing = asked is not info.type
+    default = info.default if info.default is not NODEFAULT else None if nothing else NODEFAULT
+    kind, details = _kind(info.name, asked)
+    return Field(info.name, kind, info.required and not nothing, default, **details)
+
+
+def _without_nothing(asked: Any) -> Any:
+    """A type without None and without being left out."""
+    if typing.get_origin(asked) not in {typing.Union, types.UnionType}:
+        return asked
+    (left,) = [one for one in typing.get_args(asked) if one not in {types.NoneType, UnsetType}]
+    return left
+
+
+def _kind(name: str, asked: Any) -> tuple[Kind, dict[str, Any]]:
+    if typing.get_origin(asked) is Literal:
+        return Kind.CHOICE, {"choices": typing.get_args(asked)}
+    if typing.get_origin(asked) in {tuple, list}:
+        item = typing.get_args(asked)[0]
+        if isinstance(item, type) and issubclass(item, msgspec.Struct):
+            return Kind.LINES, {"of": tuple(fields_of(item))}
+        return Kind.LIST, {"numbers": item is int}
+    if asked is int:
+        scale = next((by for end, by in SCALES.items() if name.endswith(end)), 1)
+        return (Kind.DECIMAL, {"scale": scale}) if scale > 1 else (Kind.NUMBER, {})
+    if asked is str and name in CHOICES:
+        return Kind.CHOICE, {"choices": CHOICES[name]}
+    simple = {bool: Kind.YES, date: Kind.DAY, datetime: Kind.MOMENT}
+    return simple.get(asked, Kind.LONG if name in LONG_TEXTS else Kind.TEXT), {}
+
+
+class Wrong(ValueError):  # noqa: N818 - as `urja.apps.registry.errors`
+    """What was typed is not what is asked for; the message is a sentence for whoever typed it."""
+
+
+def read(field: Field, text: str) -> Any:
+    """The value of what was typed; UNSET where nothing was and nothing need be. Raises Wrong."""
+    text = text.replace("\0", "").strip()
+    if field.kind is Kind.YES:
+        return bool(text)
+    if not text:
+        if field.required:
+            raise Wrong(_("This is needed."))
+        # What was cleared is none, where there is a value otherwise.
+        return UNSET if field.default in (NODEFAULT, UNSET) else field.default
+    return _READ[field.kind](field, text)
+
+
+def _number(_field: Field, text: str) -> int:
+    if not (text.lstrip("-").isdecimal() and text.isascii() and len(text) <= 18):
+        raise Wrong(_("A whole number is needed."))
+    return int(text)
+
+
+def _decimal(field: Field, text: str) -> int:
+    try:
+        value = Decimal(text.replace(",", "")) * field.scale
+    except InvalidOperation:
+        raise Wrong(_("A number is needed, such as 12.5.")) from None
+    if not value.is_finite() or abs(value) > 10**15 or value != value.to_integral_value():
+        raise Wrong(_("There are too many digits after the point."))
+    return int(value)
+
+
+def _day(_field: Field, text: str) -> str:
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise Wrong(_("A day is needed, such as 2026-03-31.")) from None
+
+
+def _moment(_field: Field, text: str) -> str:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise Wrong(_("A day and a time are needed, such as 2026-03-31 14:30.")) from None
+    return (at if at.tzinfo else at.replace(tzinfo=zone())).isoformat()
+
+
+def _choice(field: Field, text: str) -> str:
+    if text not in field.choices:
+        raise Wrong(_("Choose one of those that are offered."))
+    return text
+
+
+def _list(field: Field, text: str) -> list[Any]:
+    parts = [part.strip() for part in text.replace("\n", ",").split(",")]
+    return [_number(field, part) if field.numbers else part for part in parts if part]
+
+
+def _lines(field: Field, text: str) -> list[dict[str, Any]]:
+    return [_line(field, line) for line in text.splitlines() if line.strip()]
+
+
+def _line(field: Field, line: str) -> dict[str, Any]:
+    parts = [part.strip() for part in line.split(",")]
+    if len(parts) > len(field.of):
+        names = ", ".join(label_of(one.name) for one in field.of)
+        raise Wrong(_("A line has no more than: %(names)s.") % {"names": names})
+    parts += [""] * (len(field.of) - len(parts))
+    values = {one.name: read(one, part) for one, part in zip(field.of, parts, strict=True)}
+    return {name: value for name, value in values.items() if value is not UNSET}
+
+
+_READ: Final[dict[Kind, Any]] = {
+    Kind.TEXT: lambda _field, text: text,
+    Kind.LONG: lambda _field, text: text,
+    Kind.NUMBER: _number,
+    Kind.DECIMAL: _decimal,
+    Kind.DAY: _day,
+    Kind.MOMENT: _moment,
+    Kind.CHOICE: _choice,
+    Kind.LIST: _list,
+    Kind.LINES: _lines,
+}
+
+
+def written(field: Field, value: Any) -> str:
+    """A value of an operation as people would have typed it."""
+    if value is None or value is UNSET or value is NODEFAULT:
+        return ""
+    match field.kind:
+        case Kind.YES:
+            return "yes" if value else ""
+        case Kind.DECIMAL:
+            return f"{(Decimal(value) / field.scale).normalize():f}"
+        case Kind.MOMENT:
+            at = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+            return at.astimezone(zone()).replace(tzinfo=None).isoformat(timespec="minutes")
+        case Kind.DAY:
+            return value.isoformat() if isinstance(value, date) else str(value)
+        case Kind.LIST:
+            return ", ".join(str(one) for one in value)
+        case Kind.LINES:
+            return "\n".join(
+                ", ".join(written(one, line.get(one.name)) for one in field.of) for line in value
+            )
+    return str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    value: str
+    label: str
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A field as the page shows it, with what was typed and what is wrong with it."""
+
+    name: str
+    kind: Kind
+    label: str
+    help: str
+    required: bool
+    text: str
+    error: str
+    options: tuple[Option, ...] = ()
+
+    @property
+    def checked(self) -> bool:
+        return bool(self.text)
+
+
+def inputs(operation: type[Operation], typed: Mapping[str, str], errors: Mapping[str, str]) -> list[Input]:
+    """A form of an operation: with what was typed, and where nothing was, with what is usual."""
+    return [_input(field, typed, errors, operation.kind()) for field in fields_of(operation)]
+
+
+def _input(field: Field, typed: Mapping[str, str], errors: Mapping[str, str], kind: str) -> Input:
+    text = typed.get(field.name, written(field, field.default))
+    return Input(
+        name=field.name,
+        kind=field.kind,
+        label=label_of(field.name),
+        help=help_of(field.name, kind) or _line_help(field),
+        required=field.required and field.kind is not Kind.YES,
+        text=text,
+        error=errors.get(field.name, ""),
+        options=tuple(
+            Option(choice, wording.choice(choice) if choice else "–", choice == text)
+            for choice in field.choices
+        ),
+    )
+
+
+def _line_help(field: Field) -> str:
+    if field.kind is not Kind.LINES:
+        return ""
+    return _("A line each: %(names)s.") % {"names": ", ".join(label_of(one.name) for one in field.of)}
+
+
+def typed_of(operation: type[Operation], content: Mapping[str, Any]) -> dict[str, str]:
+    """What one would have typed to ask for something."""
+    return {field.name: written(field, content.get(field.name)) for field in fields_of(operation)}
+
+
+def content_of(operation: type[Operation], typed: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Plain values of an operation from what was typed; and what is wrong, by field."""
+    content, errors = {}, {}
+    for field in fields_of(operation):
+        try:
+            value = read(field, typed.get(field.name, ""))
+        except Wrong as wrong:
+            errors[field.name] = str(wrong)
+        else:
+            if value is not UNSET:
+                content[field.name] = msgspec.to_builtins(value)
+    return content, errors

@@ -1,0 +1,167 @@
+"""An operation on a screen: what is asked for, what it would do, and that it is done.
+
+    what is typed ─▶ a rehearsal (`registry_request`) ─▶ its effects in words ─▶ the request itself ─▶ done, or refused
+
+Every step is a page with an address of its own, so that it can be loaded again, and nothing that was typed is lost:
+the form is filled from the request.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from urja.apps.registry import requests
+from urja.apps.registry.access import Caller, NotAllowed, OutOfArea, judge
+from urja.apps.registry.errors import Refused
+from urja.apps.registry.models import Request, RequestState, ServicePoint
+from urja.apps.registry.operations import ALL, BY_KIND, Operation
+from urja.apps.registry.roles import Read, writing
+from urja.web.console import wording
+from urja.web.console.effect_words import Effects, effects
+from urja.web.console.fields import Input, content_of, inputs, typed_of
+from urja.web.console.search_page import address_of
+
+WAIT_S: Final = 3.0
+"""So long a page waits for an answer before it says that the work is being done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    kind: str
+    title: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class OperationPage:
+    kind: str
+    title: str
+    inputs: list[Input]
+    faults: list[str]
+    request: Request | None
+    state: str
+    """`form`, `waiting`, `rehearsed`, `refused`, or `done`."""
+    effects: Effects | None
+    place: str
+    """Where it leads once it is done."""
+
+
+def choices(caller: Caller) -> list[Choice]:
+    """What somebody may do somewhere, in the order of its words."""
+    kinds = [operation.kind() for operation in ALL if caller.area(writing(operation.kind())) is not None]
+    found = [
+        Choice(kind, wording.operation(kind), reverse("console:operation", args=[kind])) for kind in kinds
+    ]
+    return sorted(found, key=lambda choice: choice.title)
+
+
+def known(kind: str, caller: Caller) -> type[Operation] | None:
+    """The operation of a name, where the caller may ask for it somewhere."""
+    operation = BY_KIND.get(kind)
+    return operation if operation is not None and caller.area(writing(kind)) is not None else None
+
+
+def blank(operation: type[Operation], given: Mapping[str, str], now: datetime) -> OperationPage:
+    """A form to begin with: filled with what the way here has said, and with now where an instant is asked for."""
+    usual = typed_of(operation, {name: now for name in _MOMENTS if name in operation.__struct_fields__})
+    typed = {name: text for name, text in usual.items() if text} | {
+        name: text for name, text in given.items() if name in operation.__struct_fields__
+    }
+    return _page(operation, inputs(operation, typed, {}), [], None)
+
+
+_MOMENTS: Final = (
+    "at",
+    "installed_at",
+    "removed_at",
+    "connected_at",
+    "moved_in_at",
+    "moved_out_at",
+    "closed_at",
+)
+
+
+def rehearse(
+    operation: type[Operation], typed: Mapping[str, str], caller: Caller, now: datetime
+) -> Request | OperationPage:
+    """Ask what it would do; the form again, with what is wrong, where it cannot be asked."""
+    content, errors = content_of(operation, typed)
+    if errors:
+        return _page(
+            operation, inputs(operation, typed, errors), [_("Please look at the marked fields.")], None
+        )
+    try:
+        asked = requests.decode(operation.kind(), content)
+        judge(caller, asked, now)
+    except Refused as refused:
+        return _page(operation, inputs(operation, typed, {}), refused.faults, None)
+    except NotAllowed as error:
+        return _page(operation, inputs(operation, typed, {}), [str(error)], None)
+    except OutOfArea:
+        nothing = _("Nothing of that name is in your area.")
+        return _page(operation, inputs(operation, typed, {}), [nothing], None)
+    return requests.ask(asked, actor=caller.actor, requested_at=now, rehearsal=True)
+
+
+def carry_out(rehearsed: Request, caller: Caller, now: datetime) -> Request:
+    """Ask for what was rehearsed, as it was; asked twice it is done once. Raises Refused, NotAllowed and OutOfArea."""
+    asked = requests.decode(rehearsed.kind, rehearsed.content)
+    judge(caller, asked, now)
+    return requests.ask(
+        asked, actor=caller.actor, requested_at=now, idempotency_key=f"console:{rehearsed.id}"
+    )
+
+
+def own_request(request_id: int, caller: Caller) -> Request | None:
+    """A request of the caller's; another's does not exist."""
+    return Request.objects.filter(id=request_id, actor=caller.actor).first()
+
+
+def answered(request: Request, caller: Caller) -> OperationPage:
+    """What became of a request, with the form as it was typed."""
+    operation = BY_KIND[request.kind]
+    filled = inputs(operation, typed_of(operation, request.content), {})
+    return _page(operation, filled, list(request.faults), request, names=caller.area(Read.PERSON) is not None)
+
+
+def _page(
+    operation: type[Operation],
+    filled: list[Input],
+    faults: list[str],
+    request: Request | None,
+    *,
+    names: bool = False,
+) -> OperationPage:
+    state = "form" if request is None else _STATES[request.state, request.rehearsal]
+    return OperationPage(
+        kind=operation.kind(),
+        title=wording.operation(operation.kind()),
+        inputs=filled,
+        faults=faults,
+        request=request,
+        state=state,
+        effects=effects(request.effects, names=names) if request and state in {"rehearsed", "done"} else None,
+        place=_place(request) if request else "",
+    )
+
+
+_STATES: Final[dict[tuple[Any, bool], str]] = {
+    (RequestState.WAITING, True): "waiting",
+    (RequestState.WAITING, False): "waiting",
+    (RequestState.REFUSED, True): "refused",
+    (RequestState.REFUSED, False): "refused",
+    (RequestState.DONE, True): "rehearsed",
+    (RequestState.DONE, False): "done",
+}
+
+
+def _place(request: Request) -> str:
+    """The page of the connection that it was about, where it named one that there is."""
+    number = request.content.get("consumer_number")
+    return (
+        address_of(number) if number and ServicePoint.objects.filter(consumer_number=number).exists() else ""
+    )

@@ -1,0 +1,76 @@
+"""What the console's forms answer. They record requests and do nothing themselves; the stage `register` does."""
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from urja.apps.registry import requests
+from urja.apps.registry.access import Caller, NotAllowed, OutOfArea
+from urja.apps.registry.errors import Refused
+from urja.apps.registry.models import Request, RequestState
+from urja.web.console import operation_page as pages
+from urja.web.console.access import for_colleagues, refused, show
+from urja.web.console.views import private
+from urja.web.portal.clock import business_now
+
+TEMPLATE = "console/operation.html"
+
+
+@require_safe
+@private
+@for_colleagues(lambda caller: bool(pages.choices(caller)))
+def operations(request: HttpRequest, caller: Caller) -> HttpResponse:
+    """What somebody may do."""
+    return show(request, caller, "console/operations.html", {"choices": pages.choices(caller)})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@private
+@for_colleagues(lambda _caller: True)
+def operation(request: HttpRequest, caller: Caller, kind: str) -> HttpResponse:
+    """The form; posted, it is rehearsed."""
+    known = pages.known(kind, caller)
+    if known is None:
+        raise refused(request)
+    now = business_now()
+    if request.method != "POST":
+        return show(request, caller, TEMPLATE, {"page": pages.blank(known, request.GET.dict(), now)})
+    found = pages.rehearse(known, request.POST.dict(), caller, now)
+    if isinstance(found, Request):
+        return _answered(found)
+    return show(request, caller, TEMPLATE, {"page": found}, status=422)
+
+
+def _answered(asked: Request) -> HttpResponse:
+    """To the page of a request, which has its answer by then if it comes soon."""
+    if asked.state == RequestState.WAITING:
+        requests.wait_for(asked.id, pages.WAIT_S)
+    return redirect(reverse("console:request", args=[asked.id]))
+
+
+@require_safe
+@private
+@for_colleagues(lambda _caller: True)
+def answer(request: HttpRequest, caller: Caller, request_id: int) -> HttpResponse:
+    """What a request would do, has done, or why it was refused."""
+    asked = pages.own_request(request_id, caller)
+    if asked is None:
+        raise Http404
+    return show(request, caller, TEMPLATE, {"page": pages.answered(asked, caller)})
+
+
+@require_POST
+@private
+@for_colleagues(lambda _caller: True)
+def do(request: HttpRequest, caller: Caller, request_id: int) -> HttpResponse:
+    """Have done what was rehearsed."""
+    rehearsed = pages.own_request(request_id, caller)
+    if rehearsed is None or not rehearsed.rehearsal or rehearsed.state != RequestState.DONE:
+        raise Http404
+    try:
+        asked = pages.carry_out(rehearsed, caller, business_now())
+    except (Refused, NotAllowed, OutOfArea) as error:
+        # What was allowed when it was rehearsed is not any more.
+        raise refused(request) from error
+    return _answered(asked)

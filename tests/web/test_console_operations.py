@@ -1,0 +1,193 @@
+"""Operations on a screen: what they would do is shown first; faults are said and nothing that was typed is lost."""
+
+import json
+
+import pytest
+from tests.web import town_cast
+from tests.web.console_staff import answer_requests
+from tests.web.reading import text_of
+
+LOAD = "/console/operations/change_load/"
+ASKED = {"consumer_number": "URJ00000001", "effective_on": "2026-03-04", "sanctioned_load_w": "4.5"}
+
+
+@pytest.fixture(autouse=True)
+def _impatient(database_template, monkeypatch):
+    """Nobody answers while a page waits: a test does it afterwards."""
+    from urja.web.console import operation_page
+
+    monkeypatch.setattr(operation_page, "WAIT_S", 0.0)
+
+
+def rehearsed(client, address, asked):
+    """The page of a rehearsal that has its answer."""
+    led = client.post(address, asked)
+    assert led.status_code == 302, text_of(led)
+    waiting = client.get(led["Location"])
+    assert 'http-equiv="refresh"' in waiting.content.decode()
+    assert "It is being worked out what this would do." in text_of(waiting)
+    assert answer_requests() == 1
+    return led["Location"], client.get(led["Location"])
+
+
+def done(client, at):
+    led = client.post(f"{at}do/")
+    assert led.status_code == 302
+    assert "It is being done." in text_of(client.get(led["Location"]))
+    answer_requests()
+    return client.get(led["Location"])
+
+
+def value(page, name):
+    return page.content.decode().split(f'id="{name}" name="{name}" value="')[1].split('"')[0]
+
+
+def test_first_it_is_shown_and_then_done(colleague):
+    from urja.apps.registry.models import AgreementTerms, AuditEntry
+
+    client = colleague("clerk")
+    at, shown = rehearsed(client, LOAD, ASKED)
+    text = text_of(shown)
+    assert "What it would do" in text
+    assert "sanctioned load: 4.5 kW" in text
+    assert "until: – → 4 March 2026, 00:00" in text
+    assert 'http-equiv="refresh"' not in shown.content.decode()
+    assert not AuditEntry.objects.filter(kind="change_load").exists()
+    after = done(client, at)
+    entry = AuditEntry.objects.get(kind="change_load")
+    assert f"Done: operation {entry.id}" in text_of(after)
+    assert entry.actor.startswith("user ")
+    assert "To the connection" in text_of(after)
+    assert AgreementTerms.objects.filter(sanctioned_load_w=4500).count() == 1
+
+
+def test_asked_twice_it_is_done_once(colleague):
+    from urja.apps.registry.models import AuditEntry
+
+    client = colleague("clerk")
+    at, _ = rehearsed(client, LOAD, ASKED)
+    first, second = client.post(f"{at}do/"), client.post(f"{at}do/")
+    assert first["Location"] == second["Location"]
+    answer_requests()
+    assert AuditEntry.objects.filter(kind="change_load").count() == 1
+
+
+def test_what_is_wrong_is_said_beside_the_field_and_nothing_is_lost(colleague):
+    page = colleague("clerk").post(LOAD, ASKED | {"sanctioned_load_w": "four", "effective_on": ""})
+    assert page.status_code == 422
+    content = page.content.decode()
+    assert "A number is needed, such as 12.5." in content
+    assert "This is needed." in content
+    assert 'aria-describedby="sanctioned_load_w-help sanctioned_load_w-error"' in content
+    assert value(page, "sanctioned_load_w") == "four"
+    assert value(page, "consumer_number") == "URJ00000001"
+
+
+def test_a_guards_sentences_stand_beside_the_form(colleague):
+    client = colleague("clerk")
+    _, page = rehearsed(client, LOAD, ASKED | {"consumer_number": "URJ00000009"})
+    assert "This cannot be done as it stands:" in text_of(page)
+    assert "there is no connection URJ00000009" in text_of(page)
+    assert value(page, "sanctioned_load_w") == "4.5"
+    assert value(page, "effective_on") == "2026-03-04"
+
+
+def test_of_two_clerks_the_loser_is_told(colleague):
+    one, other = colleague("clerk"), colleague("clerk_north")
+    undo = "/console/operations/undo/"
+    at, _ = rehearsed(one, LOAD, ASKED)
+    done(one, at)
+    from urja.apps.registry.models import AuditEntry
+
+    entry = AuditEntry.objects.get(kind="change_load")
+    first, _ = rehearsed(one, undo, {"entry_id": entry.id, "reason": "a mistake"})
+    second, _ = rehearsed(other, undo, {"entry_id": entry.id, "reason": "not so"})
+    assert "Done: operation" in text_of(done(one, first))
+    lost = text_of(done(other, second))
+    assert "It was not done:" in lost
+    assert f"operation {entry.id} (change_load) was undone by operation" in lost
+    assert "not so" in lost
+
+
+def test_elsewhere_there_is_nothing_of_that_name(colleague):
+    page = colleague("clerk_north").post(LOAD, ASKED | {"consumer_number": "URJ00000004"})
+    assert page.status_code == 422
+    assert "Nothing of that name is in your area." in text_of(page)
+
+
+def test_the_way_here_fills_the_form(colleague):
+    page = colleague("clerk").get(LOAD, {"consumer_number": "URJ00000002"})
+    assert value(page, "consumer_number") == "URJ00000002"
+    exchange = colleague("clerk").get("/console/operations/exchange_meter/")
+    assert value(exchange, "at") == town_cast.NOW.astimezone(zone()).strftime("%Y-%m-%dT%H:%M")
+
+
+def zone():
+    from urja.web.portal.clock import zone
+
+    return zone()
+
+
+def test_each_sees_what_they_may_do(colleague):
+    clerk = text_of(colleague("clerk").get("/console/operations/"))
+    assert "Change the sanctioned load" in clerk
+    assert "Employ" not in clerk
+    assert "Change the sanctioned load" not in text_of(colleague("control_room").get("/console/operations/"))
+    assert colleague("control_room").get(LOAD).status_code == 404
+    assert colleague("clerk").get("/console/operations/employ/").status_code == 404
+    assert colleague("auditor").get("/console/operations/").status_code == 404
+
+
+def test_anothers_request_does_not_exist(colleague):
+    at, _ = rehearsed(colleague("clerk"), LOAD, ASKED)
+    other = colleague("revenue_officer")
+    assert other.get(at).status_code == 404
+    assert other.post(f"{at}do/").status_code == 404
+
+
+def test_nothing_is_done_before_it_was_shown(colleague):
+    client = colleague("clerk")
+    led = client.post(LOAD, ASKED)
+    assert client.post(f"{led['Location']}do/").status_code == 404
+
+
+def test_every_operation_has_a_form_that_gives_back_what_was_typed(database_template):
+    """What was typed is the same after it has been a request's content."""
+    from urja.apps.registry.operations import ALL
+    from urja.web.console.fields import Kind, content_of, fields_of, inputs, typed_of
+
+    texts = {
+        Kind.NUMBER: "12",
+        Kind.DECIMAL: "3.25",
+        Kind.YES: "yes",
+        Kind.DAY: "2026-03-04",
+        Kind.MOMENT: "2026-03-04T09:30",
+    }
+    for operation in ALL:
+        fields = fields_of(operation)
+        typed = {
+            field.name: field.choices[-1]
+            if field.kind is Kind.CHOICE
+            else ("1, 2" if field.numbers else "a, b")
+            if field.kind is Kind.LIST
+            else ", ".join(texts.get(one.kind, "x") for one in field.of)
+            if field.kind is Kind.LINES
+            else texts.get(field.kind, "x")
+            for field in fields
+        }
+        content, errors = content_of(operation, typed)
+        assert errors == {}, operation
+        assert typed_of(operation, json.loads(json.dumps(content))) == typed
+        assert all(one.label for one in inputs(operation, {}, {}))
+
+
+def test_in_hindi(colleague):
+    client = colleague("clerk", "hi")
+    _, page = rehearsed_in_hindi(client)
+    assert "स्वीकृत भार: 4.5 kW" in text_of(page)
+
+
+def rehearsed_in_hindi(client):
+    led = client.post(LOAD, ASKED)
+    answer_requests()
+    return led["Location"], client.get(led["Location"])

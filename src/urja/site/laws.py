@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import psycopg
 
 from urja.meter.truth import TruthRecord
-from urja.site import verify
+from urja.site import registry_laws, verify
 from urja.site.truth import Comparison, Drawn, compare, kept, midnights_between
 
 type Connection = psycopg.Connection[Any]
@@ -53,6 +53,7 @@ def examine(
     connections.close_all()
     comparison = compare(Drawn.of(records, horizon), kept(connection, horizon), zone)
     rated_wh = _rated_wh(connection)
+    nobodys_wh = registry_laws.listed_wh(connection, horizon, zone)
     twice = _stored_twice(connection)
     checks = [
         verify.Finding(
@@ -65,8 +66,8 @@ def examine(
         ),
         verify.Finding(
             "stored_is_rated",
-            "rating rests on the register's advance and the blocks since",
-            _rated_otherwise(comparison.stored_wh, rated_wh),
+            "rating rests on the register's advance and the blocks since, but for what is listed as nobody's",
+            _rated_otherwise(comparison.stored_wh, rated_wh, nobodys_wh),
         ),
         verify.Finding("stored_once", "no push and no pulled row is stored twice", twice),
         *verify.examine(connection, now, zone.key),
@@ -79,6 +80,7 @@ def examine(
             "energy_drawn_wh": comparison.drawn_wh,
             "energy_stored_wh": comparison.stored_wh,
             "energy_rated_wh": rated_wh,
+            "energy_unassigned_wh": nobodys_wh,
             "intervals_missing": comparison.missing,
             "ledger_entries": _count(connection, "ledger_entry"),
             "ledger_sum_minor": _scalar(
@@ -120,8 +122,10 @@ _AWAITED: Final = (
     (
         "intervals are missing",
         # What a meter that was taken away has not sent will not come.
-        "SELECT count(*) FROM readings_gap g JOIN registry_device_period p USING (device_id) "
-        "WHERE g.closed_at IS NULL AND p.valid_to IS NULL AND g.start_at < %(horizon)s",
+        (
+            "SELECT count(*) FROM readings_gap g JOIN registry_device_period p USING (device_id) "
+            "WHERE g.closed_at IS NULL AND p.valid_to IS NULL AND g.start_at < %(horizon)s"
+        ),
     ),
     (
         "accruals are behind",
@@ -161,8 +165,10 @@ def _missing(comparison: Comparison) -> tuple[str, ...]:
     return (f"{comparison.missing} intervals and midnights are missing",) if comparison.missing else ()
 
 
-def _rated_otherwise(stored_wh: int, rated_wh: int) -> tuple[str, ...]:
-    return () if stored_wh == rated_wh else (f"{stored_wh} Wh are stored, {rated_wh} Wh are rated",)
+def _rated_otherwise(stored_wh: int, rated_wh: int, nobodys_wh: int) -> tuple[str, ...]:
+    if stored_wh == rated_wh + nobodys_wh:
+        return ()
+    return (f"{stored_wh} Wh are stored, {rated_wh} Wh are rated, {nobodys_wh} Wh are listed as nobody's",)
 
 
 def _rated_wh(connection: Connection) -> int:

@@ -463,7 +463,7 @@ class TownWorld(World):
         for station in self.stations:
             if not station.reachable:
                 _happen(station, Silence(0))
-        await self._until(lambda: all(station.linked for station in self.stations))
+        await self._until(lambda: all(station.linked for station in self.stations if station.hangs))
         await super().come_to_rest(within)
 
     def _set_clock(self, station: Station) -> None:

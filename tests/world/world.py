@@ -342,7 +342,9 @@ class World:
         for station in self.stations:
             station.plan.rates = self.trouble.pushes
             station.meter.drift_clock(self.clock.now(), self.chance.choice(self.trouble.drift_ppm))
-        await self._until(lambda: all(s.linked for s in self.stations if s.meter.identity.listen is None))
+        await self._until(
+            lambda: all(s.linked for s in self.stations if s.hangs and s.meter.identity.listen is None)
+        )
 
     @property
     def stations(self) -> list[Station]:

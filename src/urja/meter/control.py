@@ -253,6 +253,14 @@ def _watts(order: ControlOrder, least: int, most: int) -> int:
     return order.watts
 
 
+def _exchange(fleet: "Fleet", order: ControlOrder) -> dict[str, Any]:
+    if order.serials is None or len(order.serials) != 2:
+        raise ValueError("serials are two: the meter that is taken away, and the one that comes in its place")
+    answer = fleet.exchange(*order.serials)
+    fleet.wake()
+    return answer
+
+
 async def _close(fleet: "Fleet", order: ControlOrder) -> dict[str, Any]:
     instant = order.at or fleet.next_boundary()
     if instant.tzinfo is None:
@@ -286,5 +294,6 @@ _ORDERS: Final[dict[str, _Act]] = {
     "overload": _happens(_overload),
     "tamper": _happens(_tamper),
     "hook": _happens(_hook),
+    "exchange": _exchange,
     "faults": _set_faults,
 }

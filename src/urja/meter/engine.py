@@ -11,7 +11,7 @@ from typing import Final
 from urja.cosem.companion import Column, DeviceType
 from urja.meter.buffers import ProfileBuffer
 from urja.meter.events import LOG_CAPACITY, TAMPERS, EventCode, Log, StatusBit, StatusWord
-from urja.meter.inputs import SERVICE, TamperSwitch
+from urja.meter.inputs import OFF_WALL, SERVICE, TamperSwitch
 from urja.meter.load import DAY_S, Draw, Source
 from urja.meter.metrology import Metrology, block_values, raw
 from urja.meter.overload import Guard, OverloadGuard
@@ -279,7 +279,7 @@ class Engine:
         the dark are entered by the type's habit, then comes the first breath.
         """
         if reason is None:
-            self.outages.clear()
+            self.outages &= {OFF_WALL}
         self.outages.discard(reason or "")
         if self.powered or self.outages:
             return []

@@ -25,7 +25,7 @@ from urja.base.http import StatusServer
 from urja.meter.control import serve_control
 from urja.meter.faults import FaultPlan
 from urja.meter.identity import Identity
-from urja.meter.inputs import Silence
+from urja.meter.inputs import OFF_WALL, PowerCut, Silence
 from urja.meter.journal import Journal, JournalError
 from urja.meter.link import Link
 from urja.meter.meter import Meter
@@ -208,8 +208,11 @@ class Fleet:
             note=self._journal.note,
         )
         meter.transmit.skip_to(self._reserve.first(identity.serial))
-        for entry in self._journal.past.get(identity.serial, ()):
+        past = self._journal.past.get(identity.serial, ())
+        for entry in past:
             meter.live_again(entry)
+        if identity.boxed and not past:
+            meter.happen(PowerCut(OFF_WALL))
         meter.live_through(self._clock.now())
         return meter
 
@@ -343,6 +346,21 @@ class Fleet:
             }
             for serial, station in self.stations.items()
         ]
+
+    def exchange(self, old: str, new: str) -> dict[str, Any]:
+        """Take a meter off its wall and hang one out of its box there; the instant, and both registers then.
+
+        Raises ValueError where a meter is not of this fleet, the old one hangs nowhere, or the new one somewhere.
+        """
+        away, comes = self.chosen([old, new])
+        for station, hangs in ((away, True), (comes, False)):
+            if station.hangs != hangs:
+                raise ValueError(
+                    f"meter {station.meter.identity.serial} hangs {'nowhere' if hangs else 'somewhere'}"
+                )
+        away.cut_power(OFF_WALL)
+        comes.restore_power(OFF_WALL)
+        return {"exchanged": self.town.house(comes), "taken_away": self.town.house(away)}
 
     async def close_at(self, instant: datetime) -> None:
         """Let no meter live beyond `instant`; return when all have come there and the truth is written.

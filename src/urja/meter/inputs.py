@@ -12,6 +12,9 @@ import msgspec
 SERVICE = "service"
 """The outage of one meter alone; others are named after their transformer or feeder."""
 
+OFF_WALL = "off the wall"
+"""A meter in its box, or taken away, has no power: an outage that ends only when somebody hangs it up."""
+
 TamperSwitch = Literal["cover", "magnet", "neutral"]
 
 
@@ -26,7 +29,7 @@ class PowerCut(_Input, frozen=True):
 
 
 class PowerBack(_Input, frozen=True):
-    """One reason is over; without a reason, all are."""
+    """One reason is over; without a reason, all that the grid has."""
 
     reason: str | None = None
 

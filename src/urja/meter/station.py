@@ -18,7 +18,7 @@ from urja.cosem.wrapper import Frame, Splitter
 from urja.meter.delay import DelayLine
 from urja.meter.engine import Tale
 from urja.meter.faults import Delivery, FaultPlan
-from urja.meter.inputs import SERVICE, Input, Silence
+from urja.meter.inputs import OFF_WALL, SERVICE, Input, Silence
 from urja.meter.link import Link
 from urja.meter.meter import Meter, Push
 from urja.meter.session import Entropy, Sessions
@@ -136,6 +136,11 @@ class Station:
         self.meter.happen(Silence(until_s))
         self.link.silenced_until_s = until_s
         self.touch()
+
+    @property
+    def hangs(self) -> bool:
+        """Whether the meter is on a wall, not in its box or taken away."""
+        return OFF_WALL not in self.meter.engine.outages
 
     @property
     def reachable(self) -> bool:

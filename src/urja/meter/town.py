@@ -1,6 +1,7 @@
 """The town that a fleet is: which house hangs on which transformer and feeder, and what the street sees."""
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from urja.meter.identity import Identity
@@ -74,6 +75,7 @@ class Town:
             "active_w": round(line.active_w),
             "exporting_w": round(line.exporting_w),
             "register_wh": engine.metrology.import_mwh() // 1000,
+            "lived_to": datetime.fromtimestamp(engine.true_s, UTC).isoformat(),
             "hook_w": engine.supply.hook_w,
             "tampers": sorted(engine.tampers),
             "outages": sorted(engine.outages),

@@ -103,3 +103,5 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     transformer: str | None = None
     link: LinkOptions = LinkOptions()
     relay: RelayOptions = RelayOptions()
+    boxed: bool = False
+    """Whether it lies in its box until somebody hangs it up in another's place (`exchange`, docs/meter.md)."""

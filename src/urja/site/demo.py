@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as day_time
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 import click
@@ -31,7 +31,8 @@ from urja.base.settings import Settings
 from urja.meter.fleet import FleetFile, serve_fleet, write_fleet_file
 from urja.meter.journal import read_journal
 from urja.meter.truth import read_truth
-from urja.site import flag_laws, settlement_laws, supply_laws, town_laws
+from urja.site import flag_laws, registry_laws, settlement_laws, supply_laws, town_laws
+from urja.site.clerks import TARIFF, Clerks
 from urja.site.exits import Exit, Refusal
 from urja.site.laws import Findings, examine
 from urja.site.options import load_settings
@@ -43,6 +44,9 @@ from urja.site.street import OPERATOR, build_town
 from urja.site.supervisor import HEADEND, PIPELINE, WEB, Box, ExtraChild, free_port, is_free
 from urja.site.town_control import Gateway, TownControl, keys_of_fleet
 
+if TYPE_CHECKING:
+    from urja.apps.registry.operations import Operation
+
 MORNING: Final = day_time(9)
 """Local time at which a demonstration begins, on a business day."""
 
@@ -52,6 +56,8 @@ _WEB_PORT: Final = 8000
 _FLEET: Final = "fleet"
 _DRAIN_LIMIT_S: Final = 120.0
 _LIFE_EVERY_S: Final = 5.0
+_COUNTER_EVERY_S: Final = 0.5
+_ANSWERED_WITHIN_S: Final = 20.0
 _SLACK_S: Final = 15.0
 """Real seconds in which a step of switching may be under way, beside the laws' own business time."""
 _PROMISED: Final = timedelta(hours=1)
@@ -178,6 +184,7 @@ class _Street:
         # A Unix socket's path is short by nature, a data directory's may be long.
         self.control = socket_directory(self.box.data.meters.absolute()) / "control.sock"
         self.began_at = datetime.fromtimestamp(0, UTC)
+        self.clerks: Clerks | None = None
 
     async def live(self) -> bool:
         """Until the time is up or a signal; whether all laws held (true where none were checked)."""
@@ -196,7 +203,7 @@ class _Street:
                 return True
             raising.result()
             self._announce()
-            async with self._town_control():
+            async with self._town_control(), self._clerks_at_work():
                 interrupted = await self._until(stopping)
             return True if interrupted or self.plan.seconds is None else await self._conclude()
         finally:
@@ -219,6 +226,9 @@ class _Street:
         self.began_at = self.box.clock.now()
         self.box.anchor_clock(Anchor(time.time(), self.began_at.timestamp(), self.plan.speed))
         await self.box.add(residents(self.box.settings, self.town.houses, self.plan.seed))
+        # A town that goes on has seen its fates: what has happened does not happen again.
+        if self.town.fates is not None and not known:
+            self.clerks = Clerks(self.town.fates, self.began_at, self._order, self._file, self.zone, TARIFF)
 
     def _children(self) -> list[ExtraChild]:
         """The services outside first, then the meters that all of it is about."""
@@ -236,6 +246,44 @@ class _Street:
         secret = self._vault().payments.key_secret
         gateway = Gateway(self.outside.gateway_url, self.box.settings.payments.key_id, secret)
         return TownControl(self.box, self.control, gateway, keys=keys_of_fleet(self.fleet_file))
+
+    @contextlib.asynccontextmanager
+    async def _clerks_at_work(self) -> AsyncIterator[None]:
+        """Somebody at the counter while the town lives; what has begun is finished before the end."""
+        if self.clerks is None:
+            yield
+            return
+        working = asyncio.create_task(self._let_work(self.clerks))
+        try:
+            yield
+        finally:
+            working.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await working
+        await self.clerks.finish(self.box.clock.now())
+
+    async def _let_work(self, clerks: Clerks) -> None:
+        while True:
+            await clerks.work(self.box.clock.now())
+            await asyncio.sleep(_COUNTER_EVERY_S)
+
+    async def _file(self, operation: "Operation", now: datetime) -> list[str]:
+        return await asyncio.to_thread(self._filed, operation, now)
+
+    def _filed(self, operation: "Operation", now: datetime) -> list[str]:
+        """File a request and wait for its answer, as the portal does."""
+        from django.db import connection
+
+        from urja.apps.registry.requests import wait_for
+        from urja.site.clerks import answer, request
+
+        try:
+            number = request(operation, now)
+            wait_for(number, _ANSWERED_WITHIN_S)
+            answered, faults = answer(number)
+            return faults if answered else ["nobody has answered"]
+        finally:
+            connection.close()
 
     def _check_known_town(self) -> None:
         kept = msgspec.json.decode(self.fleet_file.read_bytes(), type=FleetFile)
@@ -432,6 +480,8 @@ class _Street:
                 *settlement_laws.examine(connection, payments, paid_out, now - _REPORTED - slack),
                 *town_laws.examine_reached(connection, pasts_of(fleet, done, now), now, _PROMISED + slack),
                 flag_laws.examine(connection, fleet, done, records, horizon, slack),
+                *registry_laws.examine(connection, horizon, self.zone.key),
+                *registry_laws.examine_truth(connection, records, horizon, self.zone),
             ]
             figures = {**town_laws.figures(connection, payments), **settlement_laws.figures(paid_out)}
         lit = town_laws.spread(paid_to_lit_wall_ms(self.began_at))

@@ -196,6 +196,7 @@ class _Street:
         heard = all(
             self.pasts[serial].is_there(record.start_s, record.end_s + 60)
             for serial in [*self.on[code], self.posts[code]]
+            if self.pasts[serial].measures(record.start_s, record.end_s)
         )
         return (
             heard
@@ -216,7 +217,7 @@ class _Street:
     def silences(self) -> Iterator[tuple[Named, int]]:
         """Meters that were away for the whole of the last day."""
         for serial, past in self.pasts.items():
-            if past.is_away(self.horizon_s - _DAY_S, self.horizon_s):
+            if past.hangs(self.horizon_s) and past.is_away(self.horizon_s - _DAY_S, self.horizon_s):
                 yield ("silent", serial), max(begins for begins, _ in past.away if begins < self.horizon_s)
 
     def nearly_silent(self) -> set[Named]:

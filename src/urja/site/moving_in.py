@@ -7,11 +7,14 @@ from typing import Any, Final
 from urja.apps.registry.operations import (
     Adoption,
     Hanging,
+    ReceiveDevices,
     adopt_meter,
     employ,
     hang_network_meter,
+    perform,
     put_up_transformer,
 )
+from urja.apps.registry.operations.stock import Delivered
 from urja.apps.supply.operations import load_policy
 from urja.apps.tariffs.operations import load_document
 from urja.apps.tariffs.queries import bundled_documents
@@ -19,9 +22,9 @@ from urja.base.ids import BUCKETS
 from urja.core.policy import bundled_policies
 from urja.cosem.security import wrap_key
 from urja.meter.identity import Identity
+from urja.site.clerks import CLERK, TARIFF
 from urja.site.street import OPERATOR, House, Post, Town
 
-TARIFF: Final = "demo-domestic"
 POLICY: Final = "demo"
 ACTOR: Final = "urja demo"
 
@@ -34,7 +37,7 @@ TRANSFORMER_MAX_POWER_W: Final = 200_000
 def move_in(town: Town, *, kek: bytes, seed: int, installed_at: datetime, now: datetime) -> None:
     """Load tariff and policy, put up the transformers, hang every meter at `installed_at`; buckets by seed.
 
-    And somebody sits in the control room.
+    And somebody sits in the control room, and somebody at the counter.
     """
     load_document(bundled_documents()[f"{TARIFF}.toml"], now)
     load_policy(bundled_policies()[f"{POLICY}.toml"], recorded_at=now, actor=ACTOR)
@@ -46,7 +49,11 @@ def move_in(town: Town, *, kek: bytes, seed: int, installed_at: datetime, now: d
         hang_network_meter(meter, **stamp)
     for house in town.houses:
         adopt_meter(_adoption(house, kek, installed_at, buckets.randrange(BUCKETS)), **stamp)
+    if town.spares:
+        delivered = tuple(_spare(spare, kek) for spare in town.spares)
+        perform(ReceiveDevices(delivery="D-1", store="Town store", devices=delivered), **stamp)
     employ(OPERATOR, "Operator", "control_room", **stamp)
+    employ(CLERK, "Clerk", "clerk", **stamp)
 
 
 def _hanging(meter: Identity, transformer: str | None, kek: bytes, installed_at: datetime) -> dict[str, Any]:
@@ -62,6 +69,19 @@ def _hanging(meter: Identity, transformer: str | None, kek: bytes, installed_at:
         "valid_from": installed_at,
         "transformer": transformer,
     }
+
+
+def _spare(meter: Identity, kek: bytes) -> Delivered:
+    return Delivered(
+        serial=meter.serial,
+        system_title=meter.title,
+        device_type=meter.device_type,
+        wrapped_guek=wrap_key(kek, meter.keys.guek),
+        wrapped_gak=wrap_key(kek, meter.keys.gak),
+        interval_s=meter.type.interval_s,
+        max_power_w=HOUSE_MAX_POWER_W,
+        load_switch=meter.type.relay,
+    )
 
 
 def _network_meter(post: Post, kek: bytes, installed_at: datetime, bucket: int) -> Hanging:

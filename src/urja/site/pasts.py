@@ -9,7 +9,7 @@ from typing import Final
 
 from urja.meter.fleet import FleetFile
 from urja.meter.identity import Identity
-from urja.meter.inputs import Entry, MoveTamper, PowerBack, PowerCut, Silence, Weld
+from urja.meter.inputs import OFF_WALL, Entry, MoveTamper, PowerBack, PowerCut, Silence, Weld
 
 type Span = tuple[int, int]
 """Unix seconds, half open."""
@@ -27,12 +27,22 @@ class Past:
     """When each tamper began, by the flag it asks for."""
     away: list[Span] = field(default_factory=list)
     """When nothing could be heard of it: no link, or no power. In order, and apart."""
+    off_wall: list[Span] = field(default_factory=list)
+    """When it lay in its box, or had been taken away: it measures nothing then, and nobody listens for it."""
     by_the_clock: bool = False
     """Whether its link goes away and comes back by the hour: then nothing is said of when it was there."""
 
     def is_away(self, start_s: int, end_s: int) -> bool:
         """Whether it was away all the time."""
         return any(begins <= start_s and end_s <= ends for begins, ends in self.away)
+
+    def hangs(self, at_s: int) -> bool:
+        """Whether it hung on its wall at an instant."""
+        return not any(begins <= at_s < ends for begins, ends in self.off_wall)
+
+    def measures(self, start_s: int, end_s: int) -> bool:
+        """Whether it hung on its wall in any of a time."""
+        return not any(begins <= start_s and end_s <= ends for begins, ends in self.off_wall)
 
     def is_there(self, start_s: int, end_s: int) -> bool:
         """Whether it was never away."""
@@ -69,6 +79,7 @@ def _tell(past: Past, entries: list[Entry]) -> None:
                 if now_on and switch not in on:
                     past.tampered[_TAMPERS[switch]].append(entry.at_s)
                 on = on | {switch} if now_on else on - {switch}
+    past.off_wall = list(_off_wall(entries))
     past.away = _together([*_dark(entries), *_silenced(entries)])
 
 
@@ -82,7 +93,7 @@ def _dark(entries: list[Entry]) -> Iterator[Span]:
             case PowerCut(reason):
                 reasons.add(reason)
             case PowerBack(None):
-                reasons.clear()
+                reasons &= {OFF_WALL}
             case PowerBack(reason):
                 reasons.discard(reason)
         if reasons and not before:
@@ -90,6 +101,19 @@ def _dark(entries: list[Entry]) -> Iterator[Span]:
         if before and not reasons:
             yield since_s, entry.at_s
     if reasons:
+        yield since_s, FOR_EVER_S
+
+
+def _off_wall(entries: list[Entry]) -> Iterator[Span]:
+    """From the box to the wall, and from the wall away."""
+    since_s: int | None = None
+    for entry in entries:
+        if entry.input == PowerCut(OFF_WALL):
+            since_s = entry.at_s
+        elif entry.input == PowerBack(OFF_WALL) and since_s is not None:
+            yield since_s, entry.at_s
+            since_s = None
+    if since_s is not None:
         yield since_s, FOR_EVER_S
 
 

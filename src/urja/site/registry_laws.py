@@ -5,15 +5,19 @@ The registers are added up here, read by read and in this module's own words; wh
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import psycopg
+from psycopg.sql import SQL, Identifier
 
 from urja.apps.readings import unassigned
 from urja.apps.readings.unassigned import Unassigned, Why
+from urja.meter.truth import TruthRecord
+from urja.site.truth import Drawn, kept
 from urja.site.verify import Finding
 
 type Connection = psycopg.Connection[Any]
@@ -47,9 +51,15 @@ class _Metered:
     """A billing meter in its time at a place, and the reads that its energy is billed from, in order."""
 
     serial: str
+    billed_from: datetime | None
     valid_to: datetime | None
     ratio: tuple[int, int]
     reads: tuple[tuple[datetime, int], ...]
+
+    def billed_in(self, begins: datetime, ends: datetime) -> datetime | None:
+        """Up to when it was billed by in [begins, ends); none where it was not."""
+        until = ends if self.valid_to is None else min(ends, self.valid_to)
+        return until if self.billed_from is not None and max(begins, self.billed_from) < until else None
 
     def energy_wh(self) -> int:
         first, last = self.reads[0][1], self.reads[-1][1]
@@ -57,7 +67,7 @@ class _Metered:
 
 
 _METERED: Final = """
-SELECT p.service_point_id, p.id, d.serial, p.valid_from, p.valid_to, p.ratio_primary, p.ratio_secondary,
+SELECT p.service_point_id, p.id, d.serial, greatest(p.valid_from, p.commissioned_at), p.commissioned_at, p.valid_to, p.ratio_primary, p.ratio_secondary,
     r.read_at, r.import_wh
 FROM registry_device_period p
 JOIN registry_device d ON d.id = p.device_id
@@ -96,7 +106,11 @@ def _energy(cursor: psycopg.Cursor[Any], now: datetime, zone: str) -> Iterator[s
         for opened_at, closes_at, watermark_at, all_wh, read_wh in used[place]:
             if opened_at < until:
                 agreed += all_wh if closes_at <= until else read_wh
-                behind |= watermark_at < min(closes_at, until) and closes_at <= until
+                # Where no meter was billed by in the end, there is nothing more to be known.
+                known_to = [
+                    at for meter in meters if (at := meter.billed_in(opened_at, closes_at)) is not None
+                ]
+                behind |= closes_at <= until and watermark_at < max(known_to, default=opened_at)
         listed = sum(piece.energy_wh for piece in unassigned.find(cursor, _BEGINNING, until, zone, place))
         if behind:
             yield f"at {place} a period is behind its own end although registers were read up to {until}"
@@ -113,12 +127,14 @@ def _unread_at_its_end(meter: _Metered) -> bool:
 
 def _metered(cursor: psycopg.Cursor[Any], now: datetime) -> dict[int, list[_Metered]]:
     found: dict[int, dict[int, _Metered]] = defaultdict(dict)
-    for place, period, serial, _begins, ends, times, over, read_at, wh in cursor.execute(
+    for place, period, serial, billed_from, passed_at, ends, times, over, read_at, wh in cursor.execute(
         _METERED, [now, now]
     ).fetchall():
         known = found[place].get(period)
         reads = (*(known.reads if known else ()), *([(read_at, wh)] if read_at else ()))
-        found[place][period] = _Metered(serial, ends, (times, over), reads)
+        found[place][period] = _Metered(
+            serial, None if passed_at is None else billed_from, ends, (times, over), reads
+        )
     return {place: list(periods.values()) for place, periods in found.items()}
 
 
@@ -169,6 +185,143 @@ def _ownerless(connection: Connection, rest: Iterable[Unassigned]) -> Iterator[s
     for serial, start_at, owners, listed in rows.fetchall():
         how = "is listed as nobody's" if listed else "is not listed"
         yield f"the interval of {serial} at {start_at} has {owners} agreements and {how}"
+
+
+# -- the meters' own books ---------------------------------------------------------------------------------------
+
+
+def examine_truth(
+    connection: Connection, records: Iterable[TruthRecord], horizon: datetime, zone: ZoneInfo
+) -> list[Finding]:
+    """The laws of exchanges and moves, with the meters' own books: of all intervals closed by `horizon`."""
+    drawn = Drawn.of(records, horizon)
+    return [
+        Finding(
+            "drawn_is_owed_or_listed",
+            "what a place's meters drew is its agreements' energy and what is listed as nobody's, to the Wh",
+            tuple(_owed_otherwise(connection, drawn, horizon, zone))[:_SHOWN],
+        ),
+        Finding(
+            "one_at_a_time",
+            "at each instant a place has at most one agreement and one meter for each use, a meter one place",
+            tuple(f"{words} since {since}" for words, since in connection.execute(_AT_ONCE).fetchall())[
+                :_SHOWN
+            ],
+        ),
+        Finding(
+            "audit_is_complete",
+            "each row of the registry, and each state before it, was made by an operation that is written down",
+            tuple(_unwritten(connection))[:_SHOWN],
+        ),
+    ]
+
+
+_PLACES: Final = """
+SELECT s.consumer_number, s.id, array_agg(DISTINCT d.serial)
+FROM registry_device_period p JOIN registry_service_point s ON s.id = p.service_point_id
+JOIN registry_device d ON d.id = p.device_id
+WHERE p.role = 1 AND s.purpose = 'consumer' AND p.valid_from <= %s
+    -- What nobody could read is estimated until somebody reads it after all: till then it is not to the Wh.
+    AND NOT EXISTS (
+        SELECT FROM readings_register e WHERE e.service_point_id = s.id AND e.status = 3 AND NOT EXISTS (
+            SELECT FROM readings_register n WHERE n.service_point_id = e.service_point_id
+                AND n.device_id = e.device_id AND n.read_at = e.read_at AND n.kind = e.kind AND n.version > e.version))
+GROUP BY s.id ORDER BY 1
+"""
+
+_OWED: Final = """
+SELECT coalesce(sum(r.energy_wh), 0)::bigint FROM readings_accrual r JOIN registry_agreement g ON g.id = r.agreement_id
+WHERE g.service_point_id = %s
+"""
+
+_SINCE_KNOWN: Final = """
+SELECT coalesce(sum(wh), 0)::bigint FROM (
+    SELECT DISTINCT ON (start_at) import_wh AS wh FROM readings_interval
+    WHERE service_point_id = %s AND device_id = %s AND channel_set = 1 AND start_at >= %s
+        AND start_at + make_interval(secs => length_s) <= %s
+    ORDER BY start_at, version DESC
+) block
+"""
+"""What the blocks say beyond the last register of a time that is nobody's and lasts."""
+
+
+def _owed_otherwise(
+    connection: Connection, drawn: Mapping[str, Drawn], horizon: datetime, zone: ZoneInfo
+) -> Iterator[str]:
+    books = kept(connection, horizon)
+    for number, place, serials in connection.execute(_PLACES, [horizon]).fetchall():
+        drew = sum(
+            drawn[serial].energy_wh(zone, books[serial].hung_s, books[serial].taken_s)
+            for serial in serials
+            if serial in drawn
+        )
+        owed = connection.execute(_OWED, [place]).fetchone()
+        assert owed is not None, "a sum is one row"
+        listed = listed_wh(connection, horizon, zone, place)
+        if drew != owed[0] + listed:
+            yield (
+                f"the meters of {number} ({', '.join(serials)}) drew {drew} Wh; agreements owe {owed[0]} Wh, "
+                f"{listed} Wh are listed as nobody's"
+            )
+
+
+def listed_wh(
+    connection: Connection, horizon: datetime, zone: ZoneInfo, service_point_id: int | None = None
+) -> int:
+    """What is listed as nobody's up to an instant, as far as registers or blocks say; with a place there alone."""
+    with connection.cursor() as cursor:
+        pieces = unassigned.find(cursor, _BEGINNING, horizon, zone.key, service_point_id)
+        total = 0
+        for piece in pieces:
+            total += piece.energy_wh
+            if (
+                piece.why is not Why.PARTIAL
+                and piece.known_to_at is not None
+                and piece.known_to_at < piece.to_at
+            ):
+                cursor.execute(
+                    _SINCE_KNOWN,
+                    [piece.service_point_id, piece.device_id, piece.known_to_at, piece.to_at],
+                )
+                since = cursor.fetchone()
+                assert since is not None, "a sum is one row"
+                total += since[0]
+    return total
+
+
+_AT_ONCE: Final = """
+SELECT s.consumer_number || ' has two meters for one use', other.valid_from
+FROM registry_device_period one JOIN registry_device_period other USING (service_point_id, role)
+JOIN registry_service_point s ON s.id = service_point_id
+WHERE one.id < other.id AND tstzrange(one.valid_from, one.valid_to) && tstzrange(other.valid_from, other.valid_to)
+UNION ALL SELECT d.serial || ' hangs at two places', other.valid_from
+FROM registry_device_period one JOIN registry_device_period other USING (device_id)
+JOIN registry_device d ON d.id = device_id
+WHERE one.id < other.id AND tstzrange(one.valid_from, one.valid_to) && tstzrange(other.valid_from, other.valid_to)
+UNION ALL SELECT s.consumer_number || ' has two agreements', other.valid_from
+FROM registry_agreement one JOIN registry_agreement other USING (service_point_id)
+JOIN registry_service_point s ON s.id = service_point_id
+WHERE one.id < other.id AND tstzrange(one.valid_from, one.valid_to) && tstzrange(other.valid_from, other.valid_to)
+"""
+
+
+def _unwritten(connection: Connection) -> Iterator[str]:
+    from urja.apps.registry.operations.doing import RECORDED_TABLES
+
+    for table in RECORDED_TABLES:
+        rows = connection.execute(
+            SQL(
+                "SELECT t.id, t.operation_id FROM {} t LEFT JOIN registry_operation o ON o.id = t.operation_id "
+                "WHERE o.id IS NULL ORDER BY 1 LIMIT 20"
+            ).format(Identifier(table))
+        )
+        for row_id, operation in rows.fetchall():
+            yield f"{table} {row_id} was made by operation {operation}, which is not written down"
+    for table, row_id, operation in connection.execute(
+        "SELECT h.table_name, h.row_id, h.operation_id FROM registry_history h "
+        "LEFT JOIN registry_operation o ON o.id = h.operation_id WHERE o.id IS NULL ORDER BY h.id LIMIT 20"
+    ).fetchall():
+        yield f"{table} {row_id} was changed by operation {operation}, which is not written down"
 
 
 def figures(pieces: Iterable[Unassigned]) -> dict[str, int]:

@@ -12,6 +12,7 @@ import msgspec
 
 from urja.meter.identity import Identity, seeded
 from urja.meter.world import LinkOptions, Transformer
+from urja.site.clerks import FATES, Fates
 
 Habit = Literal["early", "warned", "dark", "never"]
 """When a household recharges: days before it must, when it is warned, when the light is out, never."""
@@ -20,6 +21,9 @@ Means = Literal["upi", "card", "wallet"]
 
 OPERATOR: Final = "operator@street.example"
 """Who sits in the control room."""
+
+_LEFT_IN_PEACE: Final = 3
+_RAISED_LOAD_W: Final = 7000
 
 HOUSES_PER_TRANSFORMER: Final = 10
 TRANSFORMERS_PER_FEEDER: Final = 3
@@ -77,18 +81,39 @@ class Town:
 
     houses: list[House]
     posts: list[Post]
+    fates: Fates | None = None
+    """What is to come over some of the houses; too small a town is left in peace."""
+    spares: tuple[Identity, ...] = ()
+    """Meters in their boxes, each for a house whose meter will burn."""
 
     @property
     def meters(self) -> list[Identity]:
-        """Every meter of the fleet: the houses' and the transformers'."""
-        return [*(house.meter for house in self.houses), *(post.meter for post in self.posts)]
+        """Every meter of the fleet: the houses', the transformers', and those in their boxes."""
+        return [
+            *(house.meter for house in self.houses),
+            *(post.meter for post in self.posts),
+            *self.spares,
+        ]
 
 
 def build_town(count: int, seed: int) -> Town:
     """`count` households; the same for the same seed, and the first few the same for any count."""
-    posts = -(-count // HOUSES_PER_TRANSFORMER)
-    return Town(
-        [_house(number, seed) for number in range(count)], [_post(number, seed) for number in range(posts)]
+    posts = [_post(number, seed) for number in range(-(-count // HOUSES_PER_TRANSFORMER))]
+    houses = [_house(number, seed) for number in range(count)]
+    # The first few are whom a guest looks at, and lays hands on.
+    lots = {house.meter.serial: house for house in houses[_LEFT_IN_PEACE:]}
+    if len(lots) < FATES:
+        return Town(houses, posts)
+    spare = f"{seed % 1000:03d}S0001"
+    fates = Fates.of(seed, list(lots), spare, _RAISED_LOAD_W)
+    return Town(houses, posts, fates, (_spare(spare, lots[fates.burns].meter, seed),))
+
+
+def _spare(serial: str, burns: Identity, seed: int) -> Identity:
+    """The meter that will measure a household after the one that it has."""
+    plain = seeded(serial, burns.device_type, seed * 100_003 + 90_000)
+    return msgspec.structs.replace(
+        plain, seed=burns.seed, life=burns.life, transformer=burns.transformer, link=burns.link, boxed=True
     )
 
 

@@ -6,7 +6,7 @@ reading: the books are read as rows.
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -28,6 +28,8 @@ class Drawn:
     blocks: dict[int, list[int]]
     registers: dict[int, int]
     dark: set[int]
+    lengths: dict[int, int] = field(default_factory=dict)
+    """Of intervals, in seconds, by their start."""
 
     @classmethod
     def of(cls, records: Iterable[TruthRecord], horizon: datetime) -> dict[str, "Drawn"]:
@@ -36,16 +38,22 @@ class Drawn:
         for record in dict.fromkeys(records):
             if record.end_s <= horizon.timestamp():
                 drawn[record.serial].blocks[record.start_s].append(record.drawn_mwh // 1000)
+                drawn[record.serial].lengths[record.start_s] = record.end_s - record.start_s
                 drawn[record.serial].registers[record.end_s] = record.cumulative_mwh // 1000
                 if not record.powered:
                     drawn[record.serial].dark.add(record.end_s)
         return dict(drawn)
 
-    def energy_wh(self, zone: ZoneInfo) -> int:
-        """The register's advance to the last local midnight, then the blocks since: what is billed from."""
-        midnights = [stamp for stamp in self.registers if is_midnight(stamp, zone)]
+    def energy_wh(self, zone: ZoneInfo, hung_s: int = 0, taken_s: int | None = None) -> int:
+        """The register's advance to the last local midnight, then the blocks since: what is billed from.
+
+        Of a meter that was taken away all of the advance: its last register is read. In its box it draws nothing.
+        """
+        if taken_s is not None:
+            return max(self.registers.values(), default=0)
+        midnights = [stamp for stamp in self.registers if is_midnight(stamp, zone) and stamp >= hung_s]
         last = max(midnights, default=0)
-        since = sum(sum(values) for start, values in self.blocks.items() if start >= last)
+        since = sum(sum(values) for start, values in self.blocks.items() if start >= max(last, hung_s))
         return self.registers.get(last, 0) + since
 
 
@@ -63,13 +71,24 @@ class Kept:
     missing: set[int]
     midnights: dict[int, int]
     installed_wh: int = 0
+    hung_s: int = 0
+    taken_s: int | None = None
+    """When it was taken away; none while it hangs."""
+    taken_wh: int = 0
+    """Its last register, as read or estimated then."""
     asked_to: int = 0
     """Up to here the books do not list a midnight's register as missing."""
     billed: bool = True
     """Whether somebody pays for it; a transformer's meter measures what others pay for."""
 
+    def hung(self, start: int, end: int) -> bool:
+        """Whether it hung on its wall for all of an interval."""
+        return self.hung_s <= start and (self.taken_s is None or end <= self.taken_s)
+
     def energy_wh(self) -> int:
         """The same sum as `Drawn.energy_wh`, from the books."""
+        if self.taken_s is not None:
+            return self.taken_wh - self.installed_wh
         last = max(self.midnights, default=0)
         since = sum(value for start, value in self.blocks.items() if start >= last)
         return self.midnights.get(last, self.installed_wh) - self.installed_wh + since
@@ -94,8 +113,9 @@ _ASKED = """
     WHERE c.daily_to_at IS NOT NULL GROUP BY 1
 """
 _DEVICES = """
-    SELECT d.id, d.serial, bool_or(p.role = 1) FROM registry_device d
-    JOIN registry_device_period p ON p.device_id = d.id GROUP BY d.id
+    SELECT d.id, d.serial, bool_or(p.role = 1), extract(epoch FROM min(p.valid_from))::bigint,
+        CASE WHEN bool_and(p.valid_to IS NOT NULL) THEN ceil(extract(epoch FROM max(p.valid_to)))::bigint END
+    FROM registry_device d JOIN registry_device_period p ON p.device_id = d.id GROUP BY d.id
 """
 _INSTALLATION = 5
 
@@ -103,18 +123,23 @@ _INSTALLATION = 5
 def kept(connection: psycopg.Connection[Any], horizon: datetime) -> dict[str, Kept]:
     """What is stored and what is listed as missing of each meter, by serial number."""
     devices = connection.execute(_DEVICES).fetchall()
-    serials = {device: serial for device, serial, _ in devices}
-    books = {serial: Kept({}, set(), {}, billed=billed) for _, serial, billed in devices}
+    serials = {device: serial for device, serial, *_ in devices}
+    books = {
+        serial: Kept({}, set(), {}, hung_s=hung_s, taken_s=taken_s, billed=billed)
+        for _, serial, billed, hung_s, taken_s in devices
+    }
     for device, start, wh in connection.execute(_BLOCKS, [horizon]):
         books[serials[device]].blocks[start] = wh
     for device, start in connection.execute(_MISSING, [horizon]):
         books[serials[device]].missing.add(start)
     for device, at, wh, kind in connection.execute(_REGISTERS, [horizon]):
-        serial = serials[device]
-        if kind == _INSTALLATION:
-            books[serial].installed_wh = wh
-        else:
-            books[serial].midnights[at] = wh
+        book = books[serials[device]]
+        if kind != _INSTALLATION:
+            book.midnights[at] = wh
+        if at == book.hung_s:
+            book.installed_wh = wh
+        if at == book.taken_s:
+            book.taken_wh = wh
     for device, asked_to in connection.execute(_ASKED):
         books[serials[device]].asked_to = asked_to
     return books
@@ -135,11 +160,13 @@ class Comparison:
 def compare(drawn: dict[str, Drawn], books: dict[str, Kept], zone: ZoneInfo) -> Comparison:
     """Interval by interval, to the Wh. A block that is neither stored nor listed as missing is a fault."""
     faults: list[str] = []
-    missing = sum(len(book.missing) for book in books.values())
+    # What a meter that was taken away has not sent will not come; its registers have said it.
+    missing = sum(len(book.missing) for book in books.values() if book.taken_s is None)
     for serial, truth in drawn.items():
         book = books.get(serial)
         if book is None:
-            faults.append(f"{serial}: not in the registry")
+            # One that lies in its box draws nothing, and hangs nowhere.
+            faults += [f"{serial}: not in the registry"] if any(truth.registers.values()) else []
             continue
         faults += _block_faults(serial, truth, book)
         faults += _register_faults(serial, truth, book)
@@ -152,7 +179,11 @@ def compare(drawn: dict[str, Drawn], books: dict[str, Kept], zone: ZoneInfo) -> 
         ]
     billed = {serial: book for serial, book in books.items() if book.billed}
     return Comparison(
-        drawn_wh=sum(truth.energy_wh(zone) for serial, truth in drawn.items() if serial in billed),
+        drawn_wh=sum(
+            truth.energy_wh(zone, billed[serial].hung_s, billed[serial].taken_s)
+            for serial, truth in drawn.items()
+            if serial in billed
+        ),
         stored_wh=sum(book.energy_wh() for book in billed.values()),
         missing=missing,
         faults=tuple(faults),
@@ -162,6 +193,9 @@ def compare(drawn: dict[str, Drawn], books: dict[str, Kept], zone: ZoneInfo) -> 
 def _block_faults(serial: str, truth: Drawn, book: Kept) -> Iterable[str]:
     for start, values in sorted(truth.blocks.items()):
         at = datetime.fromtimestamp(start, UTC)
+        if not book.hung(start, start + truth.lengths[start]):
+            # Somebody took the meter away or hung it up meanwhile: the registers of that instant speak.
+            continue
         if start in book.blocks:
             if book.blocks[start] not in values:
                 yield f"{serial} {at}: drew {values} Wh, stored {book.blocks[start]} Wh"
@@ -185,7 +219,7 @@ def _unread(truth: Drawn, book: Kept, zone: ZoneInfo) -> list[int]:
     return sorted(
         stamp
         for stamp in truth.registers.keys() - truth.dark - book.midnights.keys()
-        if is_midnight(stamp, zone)
+        if is_midnight(stamp, zone) and book.hung(stamp, stamp)
     )
 
 

@@ -188,6 +188,59 @@ def _record_commissioning(ask: Asker) -> dict[str, Any]:
     }
 
 
+def _receive(ask: Asker) -> dict[str, Any]:
+    from urja.apps.registry.operations.stock import Delivered
+
+    number = ask.one_of((5, 90, 91))
+    device = Delivered(
+        serial=f"URJ{number:08}",
+        system_title=b"URJ" + number.to_bytes(5, "big"),
+        device_type="urja-d1",
+        wrapped_guek=bytes(24),
+        wrapped_gak=bytes(24),
+        interval_s=1800,
+        max_power_w=14_400,
+    )
+    devices = ask.one_of(((device,), (), (device, device)))
+    return {"delivery": "D-1", "store": ask.one_of(("North", "North", "")), "devices": devices}
+
+
+def _test_device(ask: Asker) -> dict[str, Any]:
+    return {
+        "serial": ask.serial(hangs=ask.seldom()),
+        "tested_at": ask.at(),
+        "passed": ask.one_of((True, False)),
+        "note": ask.words(),
+    }
+
+
+def _issue_device(ask: Asker) -> dict[str, Any]:
+    return {"serial": ask.serial(hangs=ask.seldom()), "fitter": ask.words()}
+
+
+def _return_device(ask: Asker) -> dict[str, Any]:
+    return {"serial": ask.serial(hangs=ask.seldom()), "store": ask.words()}
+
+
+def _scrap_device(ask: Asker) -> dict[str, Any]:
+    return {"serial": ask.serial(hangs=ask.seldom()), "reason": ask.words()}
+
+
+def _upsert(ask: Asker) -> dict[str, Any]:
+    about, attributes = ask.one_of(
+        (
+            ("person", {"name": "Asha", "email": PEOPLE[0]}),
+            ("person", {"name": "Asha"}),
+            ("premise", {"name": "Plot 8", "code": "P8"}),
+            ("service_point", {"consumer_number": "URJ00000001"}),
+            ("service_point", {"consumer_number": "NEW-2", "premise": "P8"}),
+            ("person", {"moon": "full"}),
+            ("castle", {}),
+        )
+    )
+    return {"system": "cis", "object": about, "external_id": f"X{ask.whole(1, 2)}", "attributes": attributes}
+
+
 def _arrival(ask: Asker) -> dict[str, Any]:
     return ask.one_of(
         (
@@ -470,6 +523,12 @@ DRAWN: Final[dict[str, Callable[[Asker], dict[str, Any]]]] = {
     "disconnect_temporarily": _hold,
     "reconnect": _hold,
     "reopen_connection": _reopen,
+    "receive_devices": _receive,
+    "test_device": _test_device,
+    "issue_device": _issue_device,
+    "return_device": _return_device,
+    "scrap_device": _scrap_device,
+    "upsert_from_system": _upsert,
     "correct_last_read": _last_read,
     "commission": _commission,
     "record_commissioning": _record_commissioning,

@@ -1,0 +1,145 @@
+"""The laws of who pays for what, against the meters' own books: they hold, and wrong code breaks each."""
+
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from tests.apps import street
+from tests.apps.registry.test_exchange import new_meter
+from tests.apps.street import HALF_HOUR, START, ZONE, adopt, blocks, exchange, in_stock
+
+from urja.meter.truth import TruthRecord
+from urja.site import registry_laws
+
+AT = START + 10 * HALF_HOUR
+END = START + 20 * HALF_HOUR
+
+
+@pytest.fixture
+def connection(database):
+    with database.connect() as connection:
+        yield connection
+
+
+def truth(serial, begins, count, wh, *, before=0):
+    """What a meter drew in half-hours one after the other, and that it was in its box before."""
+    starts = [int((begins + n * HALF_HOUR).timestamp()) for n in range(count)]
+    boxed = [TruthRecord(serial, s - before * 1800, s, s, 0, 0, False, 0) for s in starts[:1] if before]
+    drawn = [
+        TruthRecord(serial, s, s + 1800, s + 1800, wh * 1000, (n + 1) * wh * 1000, True, 1800)
+        for n, s in enumerate(starts)
+    ]
+    return [*boxed, *drawn]
+
+
+TRUTH = [*truth("URJ00000001", START, 10, 100), *truth("URJ00000002", AT, 10, 70, before=10)]
+
+
+def a_day_with_an_exchange(connection):
+    home = adopt(1, register_wh=1_000)
+    in_stock(2, operation_id=_delivery())
+    street.store_blocks(connection, blocks(home, *((START + n * HALF_HOUR, 100) for n in range(10))))
+    done = exchange(1, 2, AT, old_wh=2_000, new_wh=5)
+    new = new_meter(home, done)
+    street.store_blocks(connection, blocks(new, *((AT + n * HALF_HOUR, 70) for n in range(10))))
+
+
+def _delivery():
+    from urja.apps.registry.models import AuditEntry
+
+    return AuditEntry.objects.order_by("id").first().id
+
+
+def contradictions(connection):
+    found = registry_laws.examine_truth(connection, TRUTH, END, ZoneInfo(ZONE))
+    return {finding.law: finding.contradictions for finding in found}
+
+
+def test_they_hold_over_an_exchange(connection):
+    a_day_with_an_exchange(connection)
+    assert not any((found := contradictions(connection)).values()), found
+
+
+def first_register_is_misread(patch):
+    from urja.apps.registry.operations import exchange
+
+    real = exchange.read_register
+    patch.setattr(
+        exchange,
+        "read_register",
+        lambda *given: real(*given[:-1], given[-1] - 5 if given[-1] == 2_000 else given[-1]),
+    )
+
+
+def the_old_meter_stays(patch):
+    """Its time at the place does not end in the accruals: what it counted last is not billed."""
+    from urja.apps.readings import accrual
+
+    patch.setattr(accrual, "recompute", lambda *_: None)
+
+
+def rows_bear_no_number(patch):
+    from urja.apps.registry.operations.doing import Doing
+
+    patch.setattr(
+        Doing,
+        "stamp",
+        property(
+            lambda doing: {"recorded_at": doing.recorded_at, "actor": doing.actor, "operation_id": 999_999}
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("break_it", "law", "words"),
+    [
+        (first_register_is_misread, "drawn_is_owed_or_listed", "drew 1700 Wh; agreements owe 1695 Wh"),
+        (the_old_meter_stays, "drawn_is_owed_or_listed", "agreements owe"),
+        (rows_bear_no_number, "audit_is_complete", "operation 999999, which is not written down"),
+    ],
+)
+def test_wrong_code_breaks_them(connection, monkeypatch, break_it, law, words):
+    break_it(monkeypatch)
+    a_day_with_an_exchange(connection)
+    assert words in " ".join(contradictions(connection)[law])
+
+
+@pytest.mark.parametrize(
+    ("table", "constraint", "words"),
+    [
+        ("registry_device_period", "registry_one_device_per_role", "has two meters for one use"),
+        ("registry_device_period", "registry_device_in_one_place", "hangs at two places"),
+        ("registry_agreement", "registry_one_agreement", "has two agreements"),
+    ],
+)
+def test_a_database_without_its_constraints_breaks_them(connection, table, constraint, words):
+    from urja.apps.registry.models import Agreement, Device, DevicePeriod
+
+    first, second = adopt(1), adopt(2)
+    connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT {constraint}")
+    with street.by_hand():
+        if constraint == "registry_one_agreement":
+            Agreement.objects.filter(id=second.agreement_id).update(service_point_id=first.service_point_id)
+        elif constraint == "registry_one_device_per_role":
+            DevicePeriod.objects.filter(device_id=second.device_id).update(
+                service_point_id=first.service_point_id
+            )
+        else:
+            DevicePeriod.objects.filter(device_id=second.device_id).update(device_id=first.device_id)
+            Device.objects.filter(id=second.device_id).update(stock="removed")
+    assert words in " ".join(contradictions(connection)["one_at_a_time"])
+
+
+def test_what_was_used_before_the_hour_is_somebodys_or_listed(connection):
+    """A home that nobody has for a while: the law counts what is listed as nobody's."""
+    from urja.apps.registry.operations import MoveOut, perform
+
+    home = adopt(1, register_wh=1_000)
+    street.store_blocks(connection, blocks(home, *((START + n * HALF_HOUR, 100) for n in range(10))))
+    perform(
+        MoveOut(consumer_number="URJ00000001", at=START + 4 * HALF_HOUR, register_wh=1_400),
+        recorded_at=AT + timedelta(hours=1),
+        actor="test",
+    )
+    found = registry_laws.examine_truth(connection, TRUTH[:10], AT, ZoneInfo(ZONE))
+    assert [finding.contradictions for finding in found if not finding.holds] == []

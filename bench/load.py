@@ -1,16 +1,17 @@
 """How fast a file of consumers comes into the registry, against bare COPY of the same rows in the same run.
 
 `urja import` reads a CSV, converts and judges each row, and makes of it a premise, a service point, a person, a user
-where there is an e-mail address, an account, an agreement with its terms, an access and two placements. Two bare
+where there is an e-mail address, an account, an agreement with its terms, an access and two placements. Three bare
 COPYs are timed beside it, each in a transaction of its own:
 
 - `made`: the rows that the import has made, from text, into tables of the same columns, defaults, checks, unique and
   exclusion constraints, but without foreign keys, triggers or questions. The bar of 0.2 is against this one.
+- `keys`: the same rows into tables with their primary keys alone, without the other indexes and constraints.
 - `file`: the file itself, into one table with a text column for each of its columns and a primary key.
 
 Peak memory is of this process and of the database's (VmHWM of the backend, shared buffers among it).
 
-    uv run python bench/load.py [--rows N] [--durable] [--keep DIR]
+    uv run python bench/load.py [--rows N] [--durable]
 """
 
 import argparse
@@ -79,7 +80,9 @@ def measure(cluster, directory: Path, options) -> dict:
     assert report.faulty == 0, report.first
     assert not again.written, again.counts
     with psycopg.connect(owner, autocommit=True) as connection:
-        made_s, made_rows = time_made(connection, directory)
+        names = dump(connection, directory)
+        made_s, made_rows = time_made(connection, directory, names, "made", "INCLUDING ALL")
+        keys_s, _ = time_made(connection, directory, names, "keys", "INCLUDING DEFAULTS INCLUDING GENERATED")
         file_s = time_file(connection, file)
     return {
         "benchmark": "load",
@@ -92,11 +95,14 @@ def measure(cluster, directory: Path, options) -> dict:
         "bare_made_rows_per_s": round(options.rows / made_s),
         "ratio_to_bare": round(made_s / ours_s, 3),
         "bar_ratio": 0.2,
+        "bare_keys_rows_per_s": round(options.rows / keys_s),
+        "ratio_to_bare_keys": round(keys_s / ours_s, 3),
         "bare_file_rows_per_s": round(options.rows / file_s),
         "ratio_to_bare_file": round(file_s / ours_s, 3),
         "import_s": round(ours_s, 1),
         "second_import_s": round(again_s, 1),
         "bare_made_s": round(made_s, 1),
+        "bare_keys_s": round(keys_s, 1),
         "bare_file_s": round(file_s, 1),
         "peak_client_mb": peak,
         "client_mb_before": before,
@@ -163,11 +169,11 @@ def time_ours(file: Path):
     return time.perf_counter() - began, report, high_water_mb(pid)
 
 
-def time_made(connection: psycopg.Connection, directory: Path) -> tuple[float, int]:
-    """The rows of all tables as text, then COPY of them into tables like theirs."""
+def dump(connection: psycopg.Connection, directory: Path) -> dict[str, str]:
+    """The rows of all tables as text, in files; the columns of each."""
     names = {}
     for table in TABLES:
-        columns = ", ".join(
+        names[table] = ", ".join(
             name
             for (name,) in connection.execute(
                 "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped "
@@ -175,20 +181,29 @@ def time_made(connection: psycopg.Connection, directory: Path) -> tuple[float, i
                 [table],
             )
         )
-        names[table] = columns
         with (
             (directory / table).open("wb") as out,
-            connection.cursor().copy(f"COPY (SELECT {columns} FROM {table}) TO STDOUT") as copy,
+            connection.cursor().copy(f"COPY (SELECT {names[table]} FROM {table}) TO STDOUT") as copy,
         ):
             for part in copy:
                 out.write(part)
-        connection.execute(f"CREATE TABLE plain_{table} (LIKE {table} INCLUDING ALL)")
+    return names
+
+
+def time_made(
+    connection: psycopg.Connection, directory: Path, names: dict[str, str], kind: str, like: str
+) -> tuple[float, int]:
+    """COPY of all rows into tables like theirs; how many they are."""
+    for table in names:
+        connection.execute(f"CREATE TABLE {kind}_{table} (LIKE {table} {like})")
+        if kind == "keys":
+            connection.execute(f"ALTER TABLE {kind}_{table} ADD PRIMARY KEY (id)")
     began = time.perf_counter()
     rows = 0
     with connection.transaction():
         for table, columns in names.items():
             with connection.cursor() as cursor:
-                with cursor.copy(f"COPY plain_{table} ({columns}) FROM STDIN") as copy:
+                with cursor.copy(f"COPY {kind}_{table} ({columns}) FROM STDIN") as copy:
                     feed(copy, directory / table)
                 rows += cursor.rowcount
     return time.perf_counter() - began, rows

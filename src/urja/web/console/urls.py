@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from urja.web.console import operation_views, registry_views, views
+from urja.web.console import operation_views, registry_views, views, work_views
 from urja.web.portal import keys  # noqa: F401 - registers <key:...>
 
 app_name = "console"
@@ -13,6 +13,10 @@ urlpatterns = [
     path("search/", registry_views.search, name="search"),
     path("trees/", registry_views.trees, name="trees"),
     path("trees/<slug:level>/<path:code>/", registry_views.node, name="node"),
+    path("work/", work_views.work, name="work"),
+    path("work/<key:order_id>/", work_views.order, name="work-order"),
+    path("work/<key:order_id>/photos/", work_views.photograph, name="photograph"),
+    path("photos/<key:photo_id>/", work_views.photo, name="photo"),
     path("operations/", operation_views.operations, name="operations"),
     path("operations/<slug:kind>/", operation_views.operation, name="operation"),
     path("requests/<key:request_id>/", operation_views.answer, name="request"),

@@ -1,0 +1,401 @@
+"""Work orders for whoever is on the way with a telephone: what there is to do, and one order from where to done."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from django.contrib.auth import get_user_model
+from django.db.models import Q, QuerySet
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from urja.apps.registry import access, requests
+from urja.apps.registry.access import Caller, NotAllowed, OutOfArea, judge
+from urja.apps.registry.errors import Refused
+from urja.apps.registry.models import Agreement, Person, Request, Seal
+from urja.apps.registry.operations import CloseWorkOrder
+from urja.apps.registry.operations.work_orders import BY_OPERATION
+from urja.apps.registry.roles import Read, writing
+from urja.apps.work import operations as work
+from urja.apps.work import queries as orders
+from urja.apps.work.errors import NoPhoto
+from urja.apps.work.models import WorkOrder, WorkOrderKind
+from urja.core.policy import Reason
+from urja.web.console import wording
+from urja.web.console.connection_page import geo, moment_of
+from urja.web.console.fields import content_of
+from urja.web.console.operation_page import Choice
+from urja.web.console.search_page import address_of
+from urja.web.portal import formats
+
+MOST_ORDERS: Final = 100
+_DEVICE: Final = ("serial", "device_type", "firmware")
+_OF_AN_ORDER: Final = (
+    "kind",
+    "state",
+    "assignee_id",
+    "opened_at",
+    "due_at",
+    "closed_at",
+    "asked",
+    "result",
+    "service_point__consumer_number",
+    "service_point__premise",
+    *(f"device__{name}" for name in _DEVICE),
+)
+"""The web may not read all that is known of a device."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderCard:
+    what: str
+    where: str
+    detail: str
+    late: bool
+    mine: bool
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    label: str
+    href: str
+    chosen: bool
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkPage:
+    tabs: list[Tab]
+    orders: list[OrderCard]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoView:
+    href: str
+    taken: str
+
+
+@dataclass(frozen=True, slots=True)
+class CloseForm:
+    """What was found and done; filled with what was typed where it has to be put right."""
+
+    note: str = ""
+    register: str = ""
+    seals: str = ""
+    removed: frozenset[str] = frozenset()
+    errors: Mapping[str, str] = field(default_factory=dict)
+    faults: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPage:
+    id: int
+    what: str
+    state: str
+    unfinished: bool
+    place: str
+    address: str
+    number: str
+    connection: str
+    """The page of the connection; empty for whoever has none."""
+    geo: str
+    people: list[str]
+    asked: list[str]
+    opened: str
+    due: str
+    late: bool
+    assignee: str
+    meter: list[str]
+    serial: str
+    seals: list[str]
+    photos: list[PhotoView]
+    result: list[str]
+    waiting: bool
+    close: CloseForm | None
+    """Where the caller may close it."""
+    by: Choice | None
+    """The operation that does what it asks for, and closes it."""
+    others: list[Choice]
+    may_photograph: bool
+
+
+def work_page(caller: Caller, which: str, now: datetime) -> WorkPage:
+    """What the caller was given, what is open in their area, and what was done last."""
+    there = _there(caller, now)
+    shelves: dict[str, tuple[str, QuerySet[WorkOrder]]] = {
+        "mine": (_("Mine"), there.filter(closed_at=None, assignee_id=caller.user_id)),
+        "open": (_("All open"), there.filter(closed_at=None)),
+        "done": (_("Done"), there.exclude(closed_at=None)),
+    }
+    if which not in shelves:
+        which = "mine" if shelves["mine"][1].exists() else "open"
+    found = shelves[which][1]
+    found = found.order_by("-closed_at") if which == "done" else found.order_by("due_at", "opened_at", "id")
+    shown = list(
+        found.select_related("device", "service_point__premise").only(*_OF_AN_ORDER)[: MOST_ORDERS + 1]
+    )
+    return WorkPage(
+        tabs=[
+            Tab(label, f"?which={name}", name == which, orders_of.count() if name != "done" else 0)
+            for name, (label, orders_of) in shelves.items()
+        ],
+        orders=[_card(order, caller, now) for order in shown[:MOST_ORDERS]],
+        more=len(shown) > MOST_ORDERS,
+    )
+
+
+def _there(caller: Caller, now: datetime) -> QuerySet[WorkOrder]:
+    """The orders of an area, and those that somebody was given wherever they are."""
+    area = caller.must(Read.WORK_ORDERS)
+    there = WorkOrder.objects.filter(access.places(area, now, "service_point_id"))
+    return there if area.everywhere else there | WorkOrder.objects.filter(assignee_id=caller.user_id)
+
+
+def order_of(order_id: int, caller: Caller, now: datetime) -> WorkOrder | None:
+    """An order that the caller may see; another does not exist."""
+    found = _there(caller, now).filter(id=order_id)
+    return found.select_related("device", "service_point__premise").only(*_OF_AN_ORDER).first()
+
+
+def _card(order: WorkOrder, caller: Caller, now: datetime) -> OrderCard:
+    place = order.service_point
+    return OrderCard(
+        what=wording.work(order.kind),
+        where=place.premise.name,
+        detail=" · ".join(
+            filter(
+                None,
+                (
+                    place.premise.address,
+                    order.device.serial if order.device else place.consumer_number,
+                    _ended(order, now) or _due(order, now) or _opened(order, now),
+                ),
+            )
+        ),
+        late=_late(order, now),
+        mine=order.assignee_id == caller.user_id,
+        href=reverse("console:work-order", args=[order.id]),
+    )
+
+
+def _opened(order: WorkOrder, now: datetime) -> str:
+    return _("since %(moment)s") % {"moment": moment_of(order.opened_at, now)}
+
+
+def _due(order: WorkOrder, now: datetime) -> str:
+    return _("due %(moment)s") % {"moment": moment_of(order.due_at, now)} if order.due_at else ""
+
+
+def _ended(order: WorkOrder, now: datetime) -> str:
+    if order.closed_at is None:
+        return ""
+    return _("%(state)s %(moment)s") % {
+        "state": wording.work_state(order.state),
+        "moment": moment_of(order.closed_at, now),
+    }
+
+
+def _late(order: WorkOrder, now: datetime) -> bool:
+    return order.closed_at is None and order.due_at is not None and order.due_at < now
+
+
+# -- one order -----------------------------------------------------------------------------------------------
+
+
+def order_page(
+    order: WorkOrder, caller: Caller, now: datetime, typed: CloseForm | None = None, *, waiting: bool = False
+) -> OrderPage:
+    """All that somebody needs who goes there."""
+    place, premise, device = order.service_point, order.service_point.premise, order.device
+    seals = Seal.objects.filter(device_id=order.device_id, removed_at=None).order_by("applied_at", "id")
+    by = _by(order, caller)
+    may_close = order.unfinished and by is None and caller.area(writing("close_work_order")) is not None
+    return OrderPage(
+        id=order.id,
+        what=wording.work(order.kind),
+        state=wording.work_state(order.state),
+        unfinished=order.unfinished,
+        place=premise.name,
+        address=" ".join(filter(None, (premise.address, premise.pin_code))),
+        number=place.consumer_number,
+        connection=address_of(place.consumer_number) if caller.area(Read.DEVICE) is not None else "",
+        geo=geo(premise),
+        people=_people(order, caller, now),
+        asked=_asked(order.asked),
+        opened=_opened(order, now),
+        due=_due(order, now),
+        late=_late(order, now),
+        assignee=_assignee(order, caller),
+        meter=[] if device is None else [name for name in (device.device_type, device.firmware) if name],
+        serial="" if device is None else device.serial,
+        seals=list(seals.values_list("number", flat=True)),
+        photos=[
+            PhotoView(reverse("console:photo", args=[photo.id]), moment_of(photo.recorded_at, now))
+            for photo in orders.photos_of(order.id)
+        ],
+        result=_result(order, now),
+        waiting=waiting,
+        close=(typed or CloseForm()) if may_close else None,
+        by=by,
+        others=_others(order, caller),
+        may_photograph=order.unfinished and (may_close or by is not None),
+    )
+
+
+def _people(order: WorkOrder, caller: Caller, now: datetime) -> list[str]:
+    """Whoever lives there now, with their telephone; written down as read."""
+    if caller.area(Read.PERSON) is None or not order.unfinished:
+        return []
+    here = Agreement.objects.filter(
+        Q(valid_to=None) | Q(valid_to__gt=now), service_point_id=order.service_point_id, valid_from__lte=now
+    )
+    found = list(
+        Person.objects.filter(accesses__account_id__in=here.values("account_id"), nameless_at=None)
+        .distinct()
+        .order_by("id")
+    )
+    access.note_reads(caller, [person.id for person in found], "console work order", now)
+    return [" · ".join(filter(None, (person.name, person.phone))) for person in found]
+
+
+def _asked(asked: Mapping[str, Any]) -> list[str]:
+    lines = []
+    if "reason" in asked:
+        lines.append(wording.reason(Reason.from_json(asked["reason"])))
+    if asked.get("note"):
+        lines.append(asked["note"])
+    if "item" in asked:
+        item, value = wording.configuration(asked["item"]), wording.configuration(str(asked["value"]))
+        lines.append(_("%(item)s is to be %(value)s") % {"item": item, "value": value})
+    return lines
+
+
+def _assignee(order: WorkOrder, caller: Caller) -> str:
+    if order.assignee_id is None:
+        return ""
+    if order.assignee_id == caller.user_id:
+        return _("yours")
+    name = get_user_model().objects.filter(id=order.assignee_id).values_list("first_name", "email").first()
+    return (name[0] or name[1]) if name else ""
+
+
+def _result(order: WorkOrder, now: datetime) -> list[str]:
+    if order.unfinished:
+        return []
+    result = order.result
+    lines = [_ended(order, now), result.get("note") or result.get("withdrawn") or ""]
+    if result.get("register_wh") is not None:
+        lines.append(_("register %(kwh)s") % {"kwh": formats.energy(result["register_wh"])})
+    if result.get("seals"):
+        lines.append(_("seals %(numbers)s") % {"numbers": ", ".join(result["seals"])})
+    return [line for line in lines if line]
+
+
+_PREFILLED: Final = {
+    "install_meter": ("consumer_number", "photos"),
+    "exchange_meter": ("consumer_number",),
+    "remove_meter": ("serial",),
+}
+
+
+def _by(order: WorkOrder, caller: Caller) -> Choice | None:
+    kind = BY_OPERATION.get(WorkOrderKind(order.kind)) if order.kind in WorkOrderKind else None
+    if kind is None or not order.unfinished or caller.area(writing(kind)) is None:
+        return None
+    known = {
+        "consumer_number": order.service_point.consumer_number,
+        "serial": order.device.serial if order.device else "",
+        "photos": ", ".join(str(photo.id) for photo in orders.photos_of(order.id)),
+    }
+    return _choice(kind, {name: known[name] for name in _PREFILLED[kind] if known[name]})
+
+
+def _others(order: WorkOrder, caller: Caller) -> list[Choice]:
+    """What whoever sends people may do with an order."""
+    if not order.unfinished:
+        return []
+    kinds = ("assign_work_order", "withdraw_work_order")
+    return [
+        _choice(kind, {"work_order_id": str(order.id)})
+        for kind in kinds
+        if caller.area(writing(kind)) is not None
+    ]
+
+
+def _choice(kind: str, given: Mapping[str, str]) -> Choice:
+    return Choice(
+        kind, wording.operation(kind), f"{reverse('console:operation', args=[kind])}?{urlencode(given)}"
+    )
+
+
+# -- done ----------------------------------------------------------------------------------------------------
+
+
+def keep_photos(order: WorkOrder, files: Iterable[Any], caller: Caller, now: datetime) -> list[str]:
+    """Keep what was photographed; sentences about what is none."""
+    faults = []
+    for file in files:
+        try:
+            work.add_photo(order.id, file.read(), recorded_at=now, actor=caller.actor)
+        except NoPhoto as error:
+            faults.append(f"{file.name}: {error}")
+    return faults
+
+
+def close_order(
+    order: WorkOrder,
+    typed: Mapping[str, str],
+    removed: Iterable[str],
+    faults: list[str],
+    caller: Caller,
+    now: datetime,
+) -> Request | CloseForm:
+    """Ask that it be closed with what was found; the form again, with what is wrong, where it cannot be asked.
+
+    `faults` are those of the photographs that came with it.
+    """
+    removed = frozenset(removed)
+    fields = {
+        "work_order_id": str(order.id),
+        "closed_at": now.isoformat(),
+        "note": typed.get("note", ""),
+        "register_wh": typed.get("register_wh", ""),
+        "seals": typed.get("seals", ""),
+        "removed_seals": ",".join(sorted(removed)),
+        "photos": ",".join(str(photo.id) for photo in orders.photos_of(order.id)),
+    }
+    content, errors = content_of(CloseWorkOrder, fields)
+    form = CloseForm(fields["note"], fields["register_wh"], fields["seals"], removed, errors)
+    if errors or faults:
+        return _faulty(form, faults)
+    try:
+        asked = requests.decode(CloseWorkOrder.kind(), content)
+        judge(caller, asked, now)
+    except Refused as refused:
+        return _faulty(form, refused.faults)
+    except NotAllowed as error:
+        return _faulty(form, [str(error)])
+    except OutOfArea:
+        return _faulty(form, [_("Nothing of that name is in your area.")])
+    return requests.ask(asked, actor=caller.actor, requested_at=now)
+
+
+def _faulty(form: CloseForm, faults: Iterable[str]) -> CloseForm:
+    return CloseForm(form.note, form.register, form.seals, form.removed, form.errors, tuple(faults))
+
+
+def refused_form(request: Request) -> CloseForm:
+    """What was typed, with why it was refused."""
+    content = request.content
+    register = content.get("register_wh")
+    return CloseForm(
+        note=content["note"],
+        register="" if register is None else formats.kilowatt_hours(register).replace(",", ""),
+        seals=", ".join(content.get("seals", [])),
+        removed=frozenset(content.get("removed_seals", [])),
+        faults=tuple(request.faults),
+    )

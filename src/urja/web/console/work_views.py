@@ -1,0 +1,102 @@
+"""What the pages of the work orders answer; made for a telephone, and whole without JavaScript."""
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from urja.apps.registry import requests
+from urja.apps.registry.access import Caller
+from urja.apps.registry.models import Request, RequestState
+from urja.apps.registry.roles import Read
+from urja.apps.work import queries as orders
+from urja.apps.work.models import WorkOrder
+from urja.web.console import operation_page
+from urja.web.console import work_page as pages
+from urja.web.console.access import refused, show, who_may
+from urja.web.console.operation_page import own_request
+from urja.web.console.views import private
+from urja.web.portal.clock import business_now
+
+
+@require_safe
+@private
+@who_may(Read.WORK_ORDERS)
+def work(request: HttpRequest, caller: Caller) -> HttpResponse:
+    """What there is to do."""
+    page = pages.work_page(caller, request.GET.get("which", ""), business_now())
+    return show(request, caller, "console/work.html", {"page": page})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@private
+@who_may(Read.WORK_ORDERS)
+def order(request: HttpRequest, caller: Caller, order_id: int) -> HttpResponse:
+    """One order; posted, it is closed with what was found."""
+    found = _order(request, caller, order_id)
+    if request.method == "POST":
+        return _close(request, caller, found)
+    asked = _asked(request, caller, found)
+    typed = pages.refused_form(asked) if asked and asked.state == RequestState.REFUSED else None
+    waiting = asked is not None and asked.state == RequestState.WAITING
+    page = pages.order_page(found, caller, business_now(), typed, waiting=waiting)
+    return show(request, caller, "console/order.html", {"page": page})
+
+
+@require_POST
+@private
+@who_may(Read.WORK_ORDERS)
+def photograph(request: HttpRequest, caller: Caller, order_id: int) -> HttpResponse:
+    """Keep photographs without closing the order."""
+    found = _order(request, caller, order_id)
+    now = business_now()
+    if not pages.order_page(found, caller, now).may_photograph:
+        raise refused(request)
+    faults = pages.keep_photos(found, request.FILES.getlist("photo"), caller, now)
+    if faults:
+        page = pages.order_page(found, caller, now, pages.CloseForm(faults=tuple(faults)))
+        return show(request, caller, "console/order.html", {"page": page}, status=422)
+    return redirect(f"{reverse('console:work-order', args=[found.id])}#photos")
+
+
+@require_safe
+@private
+@who_may(Read.WORK_ORDERS)
+def photo(request: HttpRequest, caller: Caller, photo_id: int) -> HttpResponse:
+    """A photograph, under the type that its bytes have."""
+    found = orders.photo(photo_id)
+    if found is None:
+        raise Http404
+    _order(request, caller, found.work_order_id)
+    return HttpResponse(bytes(found.content), content_type=found.kind)
+
+
+def _order(request: HttpRequest, caller: Caller, order_id: int) -> WorkOrder:
+    found = pages.order_of(order_id, caller, business_now())
+    if found is None:
+        raise refused(request)
+    return found
+
+
+def _close(request: HttpRequest, caller: Caller, found: WorkOrder) -> HttpResponse:
+    now = business_now()
+    if pages.order_page(found, caller, now).close is None:
+        raise refused(request)
+    faults = pages.keep_photos(found, request.FILES.getlist("photo"), caller, now)
+    asked = pages.close_order(
+        found, request.POST.dict(), request.POST.getlist("removed_seals"), faults, caller, now
+    )
+    if isinstance(asked, Request):
+        requests.wait_for(asked.id, operation_page.WAIT_S)
+        return redirect(f"{reverse('console:work-order', args=[found.id])}?request={asked.id}")
+    page = pages.order_page(found, caller, now, asked)
+    return show(request, caller, "console/order.html", {"page": page}, status=422)
+
+
+def _asked(request: HttpRequest, caller: Caller, found: WorkOrder) -> Request | None:
+    """The request of this order that the address names."""
+    text = request.GET.get("request", "")
+    if not (text.isascii() and text.isdecimal() and len(text) <= 18):
+        return None
+    asked = own_request(int(text), caller)
+    return asked if asked is not None and asked.content.get("work_order_id") == found.id else None

@@ -109,6 +109,7 @@ def live(cluster: Cluster) -> Any:
             tariff_code="demo-domestic",
             sanctioned_load_w=3000,
             person_name="Model",
+            premise_name="House 12",
             email="model@example.org",
             credit_minor=300_000,
             transformer="T1",
@@ -267,11 +268,23 @@ class Copier:
         return {"accounts": count, "entries": entries, "registers": registers, "intervals": blocks}
 
 
+def mark(connection: psycopg.Connection) -> None:
+    """What the stage keeps of an account stands under the mark of its own books, which name it."""
+    from urja.apps.ledger import kept
+
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute(
+        f"UPDATE supply_state s SET seen_mark = books.mark FROM ledger_account a {kept.BOOKS} WHERE a.id = s.account_id",
+        {"now": NOW},
+    )
+
+
 def multiply(cluster: Cluster, house: Any, count: int, people: int) -> dict[str, int]:
     """The town from the model house; the database's own checks are off, they were passed by the model."""
     with psycopg.connect(cluster.conninfo(dbname="town"), autocommit=True) as connection:
         connection.execute("SET session_replication_role = replica")
         made = Copier(connection, house).multiply(count, people)
+        mark(connection)
         connection.execute("VACUUM (ANALYZE)")
         connection.execute("CHECKPOINT")
     return made

@@ -112,3 +112,17 @@ def test_in_whatever_order_things_happen(house, seed):
             house.go()
             taken += house.what_is_kept_is_right()
     assert taken
+
+
+def test_a_credit_that_waits_is_looked_at_before_the_balance_is_reckoned_anew(house):
+    """Facts of who has one rest on the balance after it, though one is kept."""
+    from urja.apps.ledger.glance import glances
+    from urja.apps.supply import facts
+
+    house.pay(50)
+    house.go(only_changed=True)
+    (glance,) = glances(house.houses[0].user_id, house.now)
+    house.pay(70)
+    known = facts.of_agreement_asked(glance.agreement, glance.tariff, house.now, glance.kept)()
+    assert [credit.amount_minor for credit in known.unposted] == [7000]
+    assert known.balance.credits_minor == 7000

@@ -16,35 +16,25 @@ from django.db import connection
 
 from urja.apps.ledger import kept
 from urja.apps.ledger.balances import Balance
-from urja.apps.registry import queries as registry
 from urja.apps.registry.models import Agreement, AgreementTerms
 from urja.apps.tariffs import queries as tariffs
 
 _GLANCE = f"""
 SELECT x.account_id, x.role, p.name, s.consumer_number,
-    g.id, g.service_point_id, g.account_id, g.valid_from, g.valid_to, g.recorded_at, g.actor, {registry.FOLLOWS.format(agreement="g")}, terms.rows,
-    {tariffs.HASHES.format(code="terms.code")}, CASE WHEN state.seen_mark = books.mark THEN state.figures END,
+    g.id, g.service_point_id, g.account_id, g.valid_from, g.valid_to, g.recorded_at, g.actor, g.follows_at, terms.rows,
+    CASE WHEN state.seen_mark = books.mark THEN state.figures END,
+    -- What is kept needs no prices.
+    CASE WHEN state.seen_mark = books.mark THEN '{{}}' ELSE {tariffs.HASHES.format(code="terms.code")} END,
     books.mark, state.decided_at, state.standing, state.supply,
     (SELECT concat_ws('/', o.id, o.state) FROM payments_order o WHERE o.account_id = x.account_id
         ORDER BY o.created_at DESC, o.id DESC LIMIT 1)
 FROM registry_person i
 JOIN registry_account_access x ON x.person_id = i.id
 JOIN ledger_account a ON a.id = x.account_id
-LEFT JOIN LATERAL (
-    SELECT * FROM registry_agreement n WHERE n.account_id = x.account_id AND n.valid_from <= %(now)s
-    ORDER BY n.valid_from DESC LIMIT 1
-) g ON true
-LEFT JOIN LATERAL (
-    SELECT jsonb_agg(jsonb_build_array(t.id, t.tariff_code, t.sanctioned_load_w, t.category, t.payment_mode,
-        t.metering_mode, t.converted_at, t.valid_from, t.valid_to) ORDER BY t.valid_from) AS rows,
-        (array_agg(t.tariff_code ORDER BY t.valid_from DESC) FILTER (WHERE t.valid_from <= %(now)s))[1] AS code
-    FROM registry_agreement_terms t WHERE t.agreement_id = g.id
-) terms ON true
+{kept.BOOKS}
 LEFT JOIN registry_service_point s ON s.id = g.service_point_id
 LEFT JOIN registry_premise p ON p.id = s.premise_id
-LEFT JOIN ledger_close d ON d.agreement_id = g.id
 LEFT JOIN supply_state state ON state.account_id = x.account_id
-CROSS JOIN LATERAL (SELECT {kept.MARK} AS mark) books
 WHERE i.user_id = %(user)s AND (%(account)s::bigint IS NULL OR x.account_id = %(account)s::bigint)
 ORDER BY x.recorded_at, x.id
 """  # noqa: S608 - constants of the tariffs and the registry
@@ -61,7 +51,7 @@ class Glance:
     consumer_number: str | None
     agreement: Agreement | None
     tariff: Sequence[str]
-    """The hashes of the versions of its tariff (`tariffs.queries.remembered`)."""
+    """The hashes of the versions of its tariff (`tariffs.queries.remembered`); none where a balance is kept."""
     kept: Balance | None
     """The fresh balance, where it was kept and the books are as they were then."""
     ordered: bool
@@ -79,7 +69,7 @@ def glances(user_id: int, now: datetime, account_id: int | None = None) -> list[
 
 def _glance(row: tuple[Any, ...]) -> Glance:
     account_id, role, premise, number, *agreement = row[:13]
-    tariff, figures, *mark = row[13:]
+    figures, tariff, *mark = row[13:]
     return Glance(
         account_id=account_id,
         role=role,

@@ -15,35 +15,50 @@ from django.conf import settings
 from django.db import connection
 
 from urja.apps.ledger.balances import Balance
+from urja.apps.registry import queries as registry
 
-MARK = f"""md5(ROW(
-    '{version("urja")}', (%(now)s AT TIME ZONE '{settings.URJA_TIMEZONE}')::date, g.id, g.valid_from, g.valid_to,
-    a.last_seq, a.balance_minor, d.closed_through, d.provisional,
-    (SELECT max(b.valid_to) FROM registry_agreement b
-        WHERE b.service_point_id = g.service_point_id AND b.valid_to <= g.valid_from),
-    (SELECT sum(c.amount_minor) FROM ledger_credit_request c WHERE c.account_id = a.id AND c.posted_at IS NULL),
-    array(SELECT r FROM readings_accrual r WHERE r.agreement_id = g.id ORDER BY r.period DESC LIMIT 2),
-    array(SELECT t FROM registry_agreement_terms t WHERE t.agreement_id = g.id ORDER BY t.valid_from),
-    (SELECT max(v.id) FROM tariffs_version v)
-)::text)"""  # noqa: S608 - constants of the installation
-"""All that a balance by totals depends on, of an account `a` with its agreement `g` and how far it is closed, `d`.
+BOOKS = f"""
+LEFT JOIN LATERAL (
+    SELECT n.*, {registry.FOLLOWS.format(agreement="n")} AS follows_at FROM registry_agreement n
+    WHERE n.account_id = a.id AND n.valid_from <= %(now)s ORDER BY n.valid_from DESC LIMIT 1
+) g ON true
+LEFT JOIN LATERAL (
+    SELECT jsonb_agg(jsonb_build_array(t.id, t.tariff_code, t.sanctioned_load_w, t.category, t.payment_mode,
+        t.metering_mode, t.converted_at, t.valid_from, t.valid_to) ORDER BY t.valid_from) AS rows,
+        (array_agg(t.tariff_code ORDER BY t.valid_from DESC) FILTER (WHERE t.valid_from <= %(now)s))[1] AS code
+    FROM registry_agreement_terms t WHERE t.agreement_id = g.id
+) terms ON true
+LEFT JOIN ledger_close d ON d.agreement_id = g.id
+CROSS JOIN LATERAL (
+    SELECT hash_record_extended(ROW(
+        '{version("urja")}'::text, (%(now)s AT TIME ZONE '{settings.URJA_TIMEZONE}')::date,
+        g.id, g.valid_from, g.valid_to, g.follows_at, a.last_seq, d.closed_through, d.provisional,
+        (SELECT sum(c.amount_minor)::bigint FROM ledger_credit_request c
+            WHERE c.account_id = a.id AND c.posted_at IS NULL),
+        array(SELECT hash_record_extended(ROW(r.period, r.watermark_at, r.energy_wh, r.block_wh, r.estimated_wh,
+                r.ratio_primary, r.ratio_secondary), 0)
+            FROM readings_accrual r WHERE r.agreement_id = g.id ORDER BY r.period DESC LIMIT 2),
+        jsonb_hash_extended(terms.rows, 0),
+        (SELECT max(v.id) FROM tariffs_version v)
+    ), 0) AS mark OFFSET 0
+) books
+"""  # noqa: S608 - constants of the installation
+"""Of an account `a`: its agreement `g` of now with its `terms`, how far it is closed, `d`, and the mark of its `books`.
 
-The local day is for tariffs that change on it the day on which periods begin.
+In the mark is all that a balance by totals depends on; entries are never changed, so the last one's number stands for
+them and for what they sum to. The local day is for tariffs that change on it the day on which periods begin.
+OFFSET: the planner would write the mark out, and have it reckoned, wherever it is named.
 """
 
 _MARKS = f"""
-SELECT a.id, {MARK} FROM unnest(%(accounts)s::bigint[]) AS given (account_id)
+SELECT a.id, books.mark FROM unnest(%(accounts)s::bigint[]) AS given (account_id)
 JOIN ledger_account a ON a.id = given.account_id
-CROSS JOIN LATERAL (
-    SELECT * FROM registry_agreement n WHERE n.account_id = a.id AND n.valid_from <= %(now)s
-    ORDER BY n.valid_from DESC LIMIT 1
-) g
-LEFT JOIN ledger_close d ON d.agreement_id = g.id
+{BOOKS}
 """  # noqa: S608 - constants of this module
 
 
-def marks(account_ids: Sequence[int], now: datetime) -> dict[int, str]:
-    """The marks that the books of accounts bear, of those that have an agreement."""
+def marks(account_ids: Sequence[int], now: datetime) -> dict[int, int]:
+    """The marks that the books of accounts bear."""
     with connection.cursor() as cursor:
         cursor.execute(_MARKS, {"accounts": list(account_ids), "now": now})
         return dict(cursor.fetchall())

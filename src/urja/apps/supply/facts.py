@@ -138,7 +138,7 @@ def of_agreement_asked(
     What most accounts need is asked at once. Of the credits only those are known that the facts rest on. `kept` is
     the balance, where it is kept and still good.
     """
-    known_tariff = {agreement.terms_at(now).tariff_code: tariff}
+    known_tariff = {agreement.terms_at(now).tariff_code: tariff} if kept is None else {}
     asked = _look_at_large(agreement, now)
     if kept is None:
         with tariffs.remembered(known_tariff):

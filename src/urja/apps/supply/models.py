@@ -133,8 +133,8 @@ class State(models.Model):
     seen_seq = models.BigIntegerField()
     seen_watermark_at = models.DateTimeField(null=True)
     seen_energy_wh = models.BigIntegerField(null=True)
-    seen_mark = models.CharField(max_length=32, default="", db_default="")
-    """What the books bore before they were looked at; empty where the balance rests on more than it marks."""
+    seen_mark = models.BigIntegerField(null=True)
+    """What the books bore before they were looked at; none where the balance rests on more than it marks."""
     figures = models.JSONField(null=True)
     """The balance that was decided on, whole (`ledger.kept`): good as long as the books bear this mark."""
 

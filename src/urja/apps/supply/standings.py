@@ -107,12 +107,12 @@ class Decided:
         )
 
 
-def save(decided: Sequence[Decided], now: datetime, marks: Mapping[int, str]) -> int:
+def save(decided: Sequence[Decided], now: datetime, marks: Mapping[int, int]) -> int:
     """Store standings, and a line of each story that has changed; how many have.
 
     `marks` are those that the books bore before the facts were asked (`ledger.kept`).
     """
-    fresh = [_state(item, now, marks.get(item.known.account_id, "")) for item in decided]
+    fresh = [_state(item, now, marks.get(item.known.account_id)) for item in decided]
     changed = [item for item, state in zip(decided, fresh, strict=True) if _is_news(item.known.state, state)]
     with transaction.atomic():
         State.objects.bulk_create(
@@ -152,7 +152,7 @@ _UPDATED = [
 ]
 
 
-def _state(item: Decided, now: datetime, mark: str) -> State:
+def _state(item: Decided, now: datetime, mark: int | None) -> State:
     known, decision, before = item.known, item.decision, item.known.state
     facts, balance, planned = known.facts, known.balance, decision.planned
     same = before is not None and before.standing == decision.standing
@@ -179,7 +179,7 @@ def _state(item: Decided, now: datetime, mark: str) -> State:
         seen_seq=balance.last_seq,
         seen_watermark_at=balance.latest_watermark_at,
         seen_energy_wh=balance.latest_energy_wh,
-        seen_mark=mark if balance.by_totals else "",
+        seen_mark=mark if balance.by_totals else None,
         figures=kept.to_json(balance),
     )
 

@@ -46,7 +46,7 @@ PASSBOOK_ENTRIES = 60
 def _card(seen: Glance) -> AccountCard:
     return AccountCard(
         id=seen.account_id,
-        title=seen.premise or _("Connection to come"),
+        title=seen.premise or seen.consumer_number or _("Connection to come"),
         number=seen.consumer_number or "",
         href=str(seen.account_id).join(_address_of_accounts()),
         agreement=seen.agreement,

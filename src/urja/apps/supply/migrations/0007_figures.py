@@ -7,6 +7,6 @@ class Migration(migrations.Migration):
     dependencies = [("supply", "0006_registry")]
 
     operations = [
-        migrations.AddField("state", "seen_mark", models.CharField(max_length=32, default="", db_default="")),
+        migrations.AddField("state", "seen_mark", models.BigIntegerField(null=True)),
         migrations.AddField("state", "figures", models.JSONField(null=True)),
     ]

@@ -111,6 +111,11 @@ def test_a_house_shows_its_display_its_standing_and_its_story(visitor):
     assert "Neem House" not in text
 
 
+def test_what_a_clerk_has_done_is_in_the_story_of_its_house(visitor):
+    assert "Change the sanctioned load" in text_of(visitor.get("/town/houses/URJ00000004/"))
+    assert "Change the sanctioned load" not in text_of(visitor.get("/town/houses/URJ00000005/"))
+
+
 def test_the_display_cycles(visitor, monkeypatch):
     from urja.web.town import views
 

@@ -5,7 +5,7 @@ import socketserver
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +36,7 @@ def build(connect) -> Cast:
     """Five houses on two metered transformers; from the first a wire passes a meter, one house is cut."""
     from django.contrib.auth import get_user_model
 
-    from urja.apps.registry.operations import employ, put_up_transformer
+    from urja.apps.registry.operations import ChangeLoad, employ, perform, put_up_transformer
     from urja.apps.tariffs.operations import load_document
     from urja.apps.tariffs.queries import bundled_documents
 
@@ -55,6 +55,8 @@ def build(connect) -> Cast:
         )
         for number, name in enumerate(HOUSES, 1)
     ]
+    larger = ChangeLoad(consumer_number="URJ00000004", effective_on=date(2026, 3, 2), sanctioned_load_w=4000)
+    perform(larger, recorded_at=START + HALF_HOUR, actor="test")
     sources = [hang_source(901, "T1"), hang_source(902, "T2")]
     with connect("urja_pipeline") as connection:
         _read(connection, adopted, sources)

@@ -25,6 +25,7 @@ class Happening:
     | standing | the standing | the reason (`core.policy.Reason`) |
     | event | event code of IS 15959 | state |
     | work | kind of the work order | |
+    | operation | kind of the registry's operation, but for taking over what was there | |
     """
 
     at: datetime
@@ -75,6 +76,11 @@ WITH supply AS (
     (SELECT opened_at, 'work', kind, service_point_id, '{}'::jsonb
         FROM work_order WHERE %(place)s::bigint IS NULL OR service_point_id = %(place)s::bigint
         ORDER BY opened_at DESC LIMIT %(limit)s)
+    UNION ALL
+    (SELECT recorded_at, 'operation', kind, service_point_id, '{}'::jsonb
+        FROM registry_operation WHERE service_point_id IS NOT NULL AND kind NOT IN ('adoption', 'hanging')
+            AND (%(place)s::bigint IS NULL OR service_point_id = %(place)s::bigint)
+        ORDER BY id DESC LIMIT %(limit)s)
 )
 SELECT h.at, h.kind, h.what, h.service_point_id, coalesce(d.serial, ''), coalesce(p.name, ''), h.detail
 FROM (SELECT * FROM happened ORDER BY at DESC LIMIT %(limit)s) h

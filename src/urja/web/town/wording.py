@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from urja.apps.supply.feed import Happening
 from urja.core.policy import Reason
-from urja.web.console.wording import reason, said, work
+from urja.web.console.wording import OPERATIONS, reason, said, work
 from urja.web.portal import formats
 
 EVENTS: Final[dict[str, Promise]] = {
@@ -112,6 +112,10 @@ def _work(seen: Happening) -> str:
     return work(seen.what)
 
 
+def _operation(seen: Happening) -> str:
+    return said(OPERATIONS.get(seen.what), seen.what)
+
+
 _SAYS: Final[dict[str, Callable[[Happening], str]]] = {
     "order": _order,
     "outcome": _outcome,
@@ -121,4 +125,5 @@ _SAYS: Final[dict[str, Callable[[Happening], str]]] = {
     "standing": _decided,
     "event": _event,
     "work": _work,
+    "operation": _operation,
 }

@@ -4,7 +4,7 @@ Each law is written down anew, in plain Python over rows: neither the database's
 are asked.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -79,6 +79,17 @@ class Anchor:
 
 
 @dataclass(frozen=True)
+class Placed:
+    """Where something hangs in a tree, for a time: nodes are `level code`."""
+
+    point: str
+    tree: str
+    node: str
+    begins: datetime
+    ends: datetime
+
+
+@dataclass(frozen=True)
 class Books:
     """The rows of one moment."""
 
@@ -91,6 +102,9 @@ class Books:
     blocks: tuple[Block, ...]
     anchors: dict[tuple[str, str], list[Anchor]]
     """By place and meter, in order."""
+    placed: tuple[Placed, ...]
+    hangs_on: tuple[Placed, ...]
+    """What a node hangs on; its `point` is the node, its `tree` the level that it hangs on."""
     stray: tuple[str, ...]
     """Recorded rows whose operation nobody knows."""
 
@@ -121,6 +135,13 @@ class Books:
             ),
             tuple(Block(*row) for row in connection.execute(_BLOCKS)),
             dict(anchors),
+            *(
+                tuple(
+                    Placed(point, tree, node, begins, ends or EVER)
+                    for point, tree, node, begins, ends in connection.execute(query).fetchall()
+                )
+                for query in (_PLACED, _HANGS_ON)
+            ),
             tuple(
                 f"{table} {row_id} names operation {operation}"
                 for table, row_id, operation in connection.execute(_STRAY).fetchall()
@@ -151,6 +172,14 @@ FROM readings_register r JOIN registry_service_point s ON s.id = r.service_point
 JOIN registry_device d ON d.id = r.device_id
 WHERE r.kind IN (2, 3, 5) ORDER BY r.service_point_id, r.device_id, r.read_at, r.version DESC, r.kind
 """
+_PLACED = """
+SELECT s.consumer_number, p.tree, n.level || ' ' || n.code, p.valid_from, p.valid_to
+FROM registry_placement p JOIN registry_service_point s ON s.id = p.service_point_id JOIN registry_node n ON n.id = p.node_id
+"""
+_HANGS_ON = """
+SELECT c.level || ' ' || c.code, n.level, n.level || ' ' || n.code, p.valid_from, p.valid_to
+FROM registry_node_period p JOIN registry_node c ON c.id = p.node_id JOIN registry_node n ON n.id = p.parent_id
+"""
 _RECORDED = (
     "premise", "service_point", "node", "node_period", "placement", "device", "device_period", "seal", "person",
     "consent", "protection", "account_access", "employment", "agreement", "agreement_terms", "deposit", "arrear",
@@ -168,6 +197,9 @@ def laws(books: Books) -> Iterator[str]:
     yield from _one_at_a_time("place and role", ((h.point, h.role, h.begins, h.ends) for h in books.hung))
     yield from _one_at_a_time("meter", ((h.serial, "", h.begins, h.ends) for h in books.hung))
     yield from _one_at_a_time("agreement", ((a.point, "", a.begins, a.ends) for a in books.agreed))
+    yield from _one_at_a_time("place in tree", ((p.point, p.tree, p.begins, p.ends) for p in books.placed))
+    yield from _one_at_a_time("parent", ((p.point, "", p.begins, p.ends) for p in books.hangs_on))
+    yield from _counted_twice(books)
     for agreed in books.agreed:
         if books.purposes[agreed.point] != "consumer":
             yield f"{agreed.point} is no consumer's and has an agreement"
@@ -200,6 +232,28 @@ def _one_at_a_time(what: str, periods: Iterable[tuple[str, str, datetime, dateti
         for (_, ends), (begins, _) in pairwise(sorted(times)):
             if begins < ends:
                 yield f"two at {what} {named} from {begins} on"
+
+
+def _counted_twice(books: Books) -> Iterator[str]:
+    """Whoever sums over a tree from its leaves to its root meets each place once at each level, at any instant."""
+    for at in {placed.begins for placed in (*books.placed, *books.hangs_on)}:
+        above = {one.point: one.node for one in books.hangs_on if one.begins <= at < one.ends}
+        sums: Counter[str] = Counter()
+        roots: Counter[str] = Counter()
+        for placed in books.placed:
+            if not placed.begins <= at < placed.ends:
+                continue
+            node, levels = placed.node, [placed.node.split()[0]]
+            sums[f"{placed.tree} {levels[0]}"] += 1
+            while node in above:
+                node = above[node]
+                levels.append(node.split()[0])
+            if len(set(levels)) != len(levels):
+                yield f"{placed.point} is counted twice at {at}: {levels}"
+            roots[placed.tree] += 1
+        leaves = {tree: sum(n for name, n in sums.items() if name.startswith(tree)) for tree in roots}
+        if leaves != dict(roots):
+            yield f"at {at} roots count {dict(roots)} places, leaves {leaves}"
 
 
 def _holds(period: Hung | Agreed, block: Block) -> bool:

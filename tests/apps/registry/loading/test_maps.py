@@ -105,3 +105,28 @@ def test_a_cell_is_tidied_without_breaking_a_script():
     assert tidy("क्\u200dष") == "क्\u200dष"
     assert tidy(None) == ""
     assert tidy(12.0) == "12"
+
+
+@pytest.mark.parametrize(
+    ("written_as", "cell", "read"),
+    [
+        (None, "2026-03-01", "2026-02-28T18:30:00+00:00"),
+        ("%d.%m.%Y", "01.03.2026", "2026-02-28T18:30:00+00:00"),
+        ("%d.%m.%Y", "2026-03-01T06:30:00+05:30", "2026-03-01T01:00:00+00:00"),
+        ("%d.%m.%y", "01.03.26", "2026-02-28T18:30:00+00:00"),
+        (None, "0026-03-01", "it is a day of the year 26"),
+        (None, "0001-01-01", "it is a day of the year 1"),
+        ("%d.%m.%Y", "03/01/2026", "it is not a date"),
+    ],
+)
+def test_days_and_instants(written_as, cell, read):
+    from zoneinfo import ZoneInfo
+
+    from urja.apps.registry.loading.forms import Bad, Instant, Ways
+
+    reader = Instant().reader(Ways(ZoneInfo("Asia/Kolkata"), date=written_as))
+    if read.startswith("it is"):
+        with pytest.raises(Bad, match=read):
+            reader(cell)
+    else:
+        assert reader(cell) == read

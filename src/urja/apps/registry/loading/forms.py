@@ -460,23 +460,34 @@ def _moments(ways: Ways) -> Callable[[Any], datetime | None]:
 
     def moment(cell: Any) -> datetime | None:
         if isinstance(cell, datetime):
-            return cell
-        if isinstance(cell, date):
-            return datetime.combine(cell, time())
-        text = tidy(cell)
-        if not text:
+            found = cell
+        elif isinstance(cell, date):
+            found = datetime.combine(cell, time())
+        elif text := tidy(cell):
+            found = _parsed(text, written_as, shown)
+        else:
             return None
-        if written_as:
-            try:
-                return datetime.strptime(text, written_as)  # noqa: DTZ007 - the zone is the caller's
-            except ValueError:
-                pass
-        try:
-            return datetime.fromisoformat(text)
-        except ValueError:
-            raise Bad("it is not a date", f"write it like {shown}") from None
+        if not _YEARS[0] <= found.year <= _YEARS[1]:
+            raise Bad(f"it is a day of the year {found.year}", f"write it like {shown}")
+        return found
 
     return moment
+
+
+_YEARS: Final = (1900, 2200)
+"""Days outside them are slips of the pen."""
+
+
+def _parsed(text: str, written_as: str | None, shown: str) -> datetime:
+    if written_as:
+        try:
+            return datetime.strptime(text, written_as)  # noqa: DTZ007 - the zone is the caller's
+        except ValueError:
+            pass
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise Bad("it is not a date", f"write it like {shown}") from None
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,7 @@ PAGES: Final[list[tuple[str, Promise, Callable[[Caller], bool]]]] = [
     ("console", _("Control room"), sees_everything),
     ("search", _("Search"), lambda caller: caller.area(Read.DEVICE) is not None),
     ("trees", _("Trees"), lambda caller: caller.area(Read.DEVICE) is not None),
+    ("societies", _("Societies"), lambda caller: caller.area(Read.TOTALS) is not None),
     ("work", _("Work orders"), lambda caller: caller.area(Read.WORK_ORDERS) is not None),
     ("operations", _("Operations"), lambda caller: any(map(caller.area, _WRITING))),
 ]

@@ -3,13 +3,14 @@
 from datetime import datetime
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from urja.apps.lifeline import Before
 from urja.apps.registry.access import Caller
 from urja.apps.registry.models import Agreement, Node
 from urja.apps.registry.roles import Read
+from urja.web.console import society_page
 from urja.web.console.access import refused, show, who_may
 from urja.web.console.connection_page import card_of, connection_page, place_of
 from urja.web.console.search_page import search_page
@@ -92,3 +93,28 @@ def node(request: HttpRequest, caller: Caller, level: str, code: str) -> HttpRes
     if page is None:
         raise refused(request)
     return show(request, caller, "console/node.html", {"page": page})
+
+
+@require_safe
+@private
+@who_may(Read.TOTALS)
+def societies(request: HttpRequest, caller: Caller) -> HttpResponse:
+    """The societies of an area; the one, where there is one."""
+    found = society_page.societies(caller, business_now())
+    if len(found) == 1:
+        return redirect(found[0].href)
+    return show(request, caller, "console/societies.html", {"societies": found})
+
+
+@require_safe
+@private
+@who_may(Read.TOTALS)
+def society(request: HttpRequest, caller: Caller, premise_id: int) -> HttpResponse:
+    """A society by month, in totals."""
+    now = business_now()
+    premise = society_page.society_of(premise_id, caller, now)
+    if premise is None:
+        raise refused(request)
+    month = society_page.month_of(request.GET.get("month", ""), now)
+    page = society_page.society_page(premise, month, now)
+    return show(request, caller, "console/society.html", {"page": page})

@@ -12,7 +12,7 @@ from urja.apps import trees
 from urja.apps.readings.overview import LOSS_LIMIT_PERCENT, transformer_balance
 from urja.apps.registry import access
 from urja.apps.registry.access import Caller
-from urja.apps.registry.models import Level, Node, ServicePoint, Tree
+from urja.apps.registry.models import Level, Node, Tree
 from urja.apps.registry.roles import Read
 from urja.apps.trees import Counts, Hanging
 from urja.core.calendar import ONE_DAY, local_day, midnight
@@ -173,7 +173,7 @@ def _among(caller: Caller, now: datetime) -> list[int] | None:
     area = caller.must(Read.USAGE_POINT)
     if area.everywhere:
         return None
-    return list(ServicePoint.objects.filter(access.places(area, now)).values_list("id", flat=True))
+    return access.all_places(area, now)
 
 
 def _rows(nodes: list[Node], at: When, now: datetime, among: Sequence[int] | None) -> list[NodeRow]:

@@ -1,0 +1,217 @@
+"""A society by month: what each flat and tower took, the common area, and the bulk supply against their sum.
+
+Totals alone: no load curves, no names, no telephones.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from urja.apps.readings.intervals import month_by_place
+from urja.apps.registry import access
+from urja.apps.registry.access import Area, Caller
+from urja.apps.registry.models import Premise, PremiseKind, Purpose, ServicePoint
+from urja.apps.registry.roles import Read
+from urja.core.calendar import ONE_DAY, local_day
+from urja.web.console import wording
+from urja.web.portal import formats
+from urja.web.portal.clock import zone
+
+MONTHS: Final = 3
+"""The chosen one and those before it."""
+MOST_SOCIETIES: Final = 200
+WHOLE: Final = (PremiseKind.SOCIETY, PremiseKind.COMPLEX)
+
+
+@dataclass(frozen=True, slots=True)
+class SocietyLink:
+    name: str
+    kind: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class UseRow:
+    """Something with its use by month; `missing` where nothing is known of a month."""
+
+    name: str
+    number: str
+    use: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class PartView:
+    """A tower, or what is in none."""
+
+    id: int
+    title: str
+    rows: list[UseRow]
+    total: UseRow
+
+
+@dataclass(frozen=True, slots=True)
+class SocietyPage:
+    title: str
+    address: str
+    month: str
+    months: list[str]
+    earlier: str
+    later: str
+    sums: list[UseRow]
+    parts: list[PartView]
+    estimated: str
+    unknown: int
+
+
+def societies(caller: Caller, now: datetime) -> list[SocietyLink]:
+    """The societies and complexes that the caller sees totals of."""
+    area = caller.must(Read.TOTALS)
+    whole = Premise.objects.filter(kind__in=WHOLE).order_by("name", "id")
+    if not area.everywhere and not area.nodes:
+        whole = whole.filter(access.premises(area))
+    seen = [one for one in whole[:MOST_SOCIETIES] if access.holds_premise(area, one.id, now)]
+    return [
+        SocietyLink(one.name, wording.premise(one.kind), reverse("console:society", args=[one.id]))
+        for one in seen
+    ]
+
+
+def society_of(premise_id: int, caller: Caller, now: datetime) -> Premise | None:
+    """A premise, where the caller sees its totals."""
+    area = caller.must(Read.TOTALS)
+    found = Premise.objects.filter(id=premise_id).first()
+    return found if found is not None and access.holds_premise(area, premise_id, now) else None
+
+
+def month_of(text: str, now: datetime) -> date:
+    """A month as typed; this one, where it is none or still to come."""
+    this = local_day(now, zone()).replace(day=1)
+    try:
+        asked = date.fromisoformat(f"{text}-01")
+    except ValueError:
+        return this
+    return asked if this.year - 100 < asked.year and asked <= this else this
+
+
+def society_page(premise: Premise, month: date, now: datetime) -> SocietyPage:
+    months = _months(month)
+    inside = Area(premises=frozenset({premise.id}))
+    points = list(
+        ServicePoint.objects.filter(access.premises(inside, "premise_id"))
+        .select_related("premise")
+        .order_by("premise__name", "consumer_number")
+    )
+    ids = [point.id for point in points]
+    by_month = [{one.service_point_id: one for one in month_by_place(ids, each)} for each in months]
+    used = {id_: [of[id_].energy_wh for of in by_month] for id_ in ids}
+    this = local_day(now, zone()).replace(day=1)
+    last = by_month[-1].values()
+    return SocietyPage(
+        title=premise.name,
+        address=premise.address,
+        month=formats.month(month),
+        months=[formats.month(each) for each in months],
+        earlier=f"?month={_before(month):%Y-%m}",
+        later=f"?month={_after(month):%Y-%m}" if month < this else "",
+        sums=_sums(points, used),
+        parts=_parts(premise, points, used),
+        estimated=formats.energy(sum(one.estimated_wh for one in last))
+        if any(one.estimated_wh for one in last)
+        else "",
+        unknown=sum(1 for one in last if one.energy_wh is None),
+    )
+
+
+def _before(month: date) -> date:
+    return (month - ONE_DAY).replace(day=1)
+
+
+def _after(month: date) -> date:
+    return (month + timedelta(days=32)).replace(day=1)
+
+
+def _months(month: date) -> list[date]:
+    found = [month]
+    while len(found) < MONTHS:
+        found.insert(0, _before(found[0]))
+    return found
+
+
+type _Used = dict[int, list[int | None]]
+
+
+def _added(ids: Iterable[int], used: _Used) -> list[int | None]:
+    """Month by month; none where nothing is known of any."""
+    columns = zip(*(used[id_] for id_ in ids), strict=True)
+    sums = [[wh for wh in column if wh is not None] for column in columns]
+    return [sum(known) if known else None for known in sums] or [None] * MONTHS
+
+
+def _shown(name: str, use: list[int | None], number: str = "") -> UseRow:
+    return UseRow(name, number, ["–" if wh is None else formats.kilowatt_hours(wh) for wh in use])
+
+
+def _sums(points: list[ServicePoint], used: _Used) -> list[UseRow]:
+    """What came in and what was taken out of it."""
+    of: dict[str, list[int]] = defaultdict(list)
+    for point in points:
+        of[point.purpose].append(point.id)
+    bulk, dg, consumers, common = (
+        _added(of[purpose], used)
+        for purpose in (Purpose.BULK, Purpose.DG, Purpose.CONSUMER, Purpose.COMMON_AREA)
+    )
+    rows = [
+        _shown(_("Bulk supply"), bulk),
+        _shown(_("Diesel generator"), dg),
+        _shown(_("Flats and shops"), consumers),
+        _shown(_("Common area"), common),
+    ]
+    if of[Purpose.BULK]:
+        rest = [
+            None if given is None else given + (own or 0) - (used_ or 0) - (shared or 0)
+            for given, own, used_, shared in zip(bulk, dg, consumers, common, strict=True)
+        ]
+        rows.append(_shown(_("Between them: lost, or not measured"), rest))
+    return rows
+
+
+def _parts(premise: Premise, points: list[ServicePoint], used: _Used) -> list[PartView]:
+    """By tower; what hangs right under the society is a part of its own."""
+    below = Premise.objects.filter(access.premises(Area(premises=frozenset({premise.id}))))
+    above = dict(below.values_list("id", "parent_id"))
+    members: dict[int, list[ServicePoint]] = defaultdict(list)
+    for point in points:
+        if point.purpose in {Purpose.CONSUMER, Purpose.COMMON_AREA}:
+            members[_part_of(point.premise_id, premise.id, above)].append(point)
+    names = dict(Premise.objects.filter(id__in=members).values_list("id", "name"))
+    return [
+        PartView(
+            id=part,
+            title=names[part] if part != premise.id else _("In no tower"),
+            rows=[
+                _shown(
+                    point.premise.name
+                    if point.purpose == Purpose.CONSUMER
+                    else f"{point.premise.name} ({wording.purpose(point.purpose)})",
+                    used[point.id],
+                    point.consumer_number,
+                )
+                for point in members[part]
+            ],
+            total=_shown(_("Together"), _added([point.id for point in members[part]], used)),
+        )
+        for part in sorted(members, key=lambda part: (part == premise.id, names[part]))
+    ]
+
+
+def _part_of(premise_id: int, whole_id: int, above: dict[int, int | None]) -> int:
+    """The tower that a flat is in; the whole where there is none: a flat alone is no tower."""
+    chain = [premise_id]
+    while chain[-1] != whole_id and (up := above.get(chain[-1])) is not None:
+        chain.append(up)
+    return chain[-2] if len(chain) > 2 else whole_id

@@ -83,10 +83,13 @@ def employed(area, role="clerk", at=START):
 
 
 def numbers(area, at):
-    from urja.apps.registry.access import places
+    from urja.apps.registry.access import all_places, few_places, places
     from urja.apps.registry.models import ServicePoint
 
     found = ServicePoint.objects.filter(places(area, at)).order_by("consumer_number")
+    if not area.everywhere:
+        assert all_places(area, at) == sorted(place.id for place in found)
+        assert few_places(area, at) == all_places(area, at)
     return [place.consumer_number[-1] for place in found]
 
 

@@ -20,6 +20,19 @@ def test_staff_sees_what_hangs_in_their_area(api):
     assert sorted(names) == ["Asha Devi", "Bina", "Meena"]
 
 
+@pytest.mark.parametrize("who", ["clerk-n1", "division", "premise", "consumer"])
+def test_a_large_area_is_looked_at_row_by_row_and_gives_the_same(api, who, monkeypatch):
+    from urja.apps.registry import access
+
+    areas = {"division": "division D", "premise": "premise NEEM"}
+    program = api(who, role="clerk", area=areas[who]) if who in areas else api(who)
+    paths = ("/usage-points", "/consumers", "/devices", "/agreements", "/audit", "/work-orders")
+    small = [program.get(path).content for path in paths]
+    assert all(b'"id"' in content for content in small[:4])
+    monkeypatch.setattr(access, "_FEW", 0)
+    assert [program.get(path).content for path in paths] == small
+
+
 def test_what_is_elsewhere_is_not_there_and_it_is_logged(api, society):
     program, there = api("clerk-n1"), society.elsewhere
     addresses = [

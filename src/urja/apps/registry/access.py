@@ -15,8 +15,20 @@ from typing import Any, Final
 
 import msgspec
 from django.contrib.auth import get_user_model
+from django.contrib.postgres.fields import ArrayField
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import (
+    BigIntegerField,
+    BooleanField,
+    DateTimeField,
+    Exists,
+    F,
+    Func,
+    OuterRef,
+    Q,
+    QuerySet,
+    Value,
+)
 from django.db.models.expressions import RawSQL
 
 from urja.apps.registry.errors import RegistryError
@@ -31,7 +43,6 @@ from urja.apps.registry.models import (
     Node,
     Person,
     PersonalRead,
-    Placement,
     Premise,
     ServicePoint,
     Token,
@@ -210,6 +221,10 @@ WHERE a.account_id = ANY(%s)
 """
 
 
+type Few = list[int] | None
+"""All service points of a small area, or none where it is not known to be small."""
+
+
 def premises(area: Area, path: str = "id") -> Q:
     """The premises of an area, with their parts."""
     if area.everywhere:
@@ -217,29 +232,63 @@ def premises(area: Area, path: str = "id") -> Q:
     return Q(**{f"{path}__in": RawSQL(_PREMISES, [list(area.premises)])})
 
 
-def places(area: Area, at: datetime, path: str = "id") -> Q:
+def places(area: Area, at: datetime, path: str = "id", few: Few = None) -> Q:
     """Service points in an area at an instant; those of one's own accounts whenever that was."""
     if area.everywhere:
         return Q()
     found = Q(pk__in=[])
     if area.nodes or area.premises:
-        found |= Q(**{f"{path}__in": _staffed(area, at)})
+        found |= _staffed(area, at, path, few)
     if area.accounts:
         own = Agreement.objects.filter(account_id__in=area.accounts).values("service_point_id")
         found |= Q(**{f"{path}__in": own})
     return found
 
 
-def _staffed(area: Area, at: datetime) -> QuerySet[ServicePoint, Any]:
-    """Service points under nodes and in premises."""
-    placed = Placement.objects.filter(
-        Q(valid_to=None) | Q(valid_to__gt=at),
-        tree=Tree.ADMINISTRATION,
-        valid_from__lte=at,
-        node_id__in=RawSQL(_NODES, [list(area.nodes), at, at]),
-    )
-    there = Q(id__in=placed.values("service_point_id")) | premises(area, "premise_id")
-    return ServicePoint.objects.filter(there).values("id")
+_FEW: Final = 5_000
+
+
+def few_places(area: Area, at: datetime) -> Few:
+    """The service points of an area of staff, where there are few of them.
+
+    A list of many rows is then read by their numbers; of a large area row by row, as each is near to one in it.
+    """
+    if area.everywhere or not (area.nodes or area.premises):
+        return None
+    found = _first(area, at, _FEW + 1)
+    return found if len(found) <= _FEW else None
+
+
+def all_places(area: Area, at: datetime) -> list[int]:
+    """All service points of an area of staff."""
+    return sorted(set(_first(area, at, None)))
+
+
+def _first(area: Area, at: datetime, limit: int | None) -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(_FIRST, [list(area.nodes), at, at, list(area.premises), at, at, limit])
+        return [id_ for (id_,) in cursor.fetchall()]
+
+
+_FIRST = f"""
+WITH under AS ({_NODES}), within AS ({_PREMISES})
+SELECT service_point_id FROM registry_placement
+WHERE tree = 'administration' AND node_id IN (TABLE under) AND valid_from <= %s AND coalesce(valid_to, 'infinity') > %s
+UNION ALL SELECT id FROM registry_service_point WHERE premise_id IN (TABLE within)
+LIMIT %s
+"""  # noqa: S608
+
+
+def _staffed(area: Area, at: datetime, path: str, few: Few = None) -> Q:
+    """Service points under nodes and in premises: by their numbers, or each by where it hangs."""
+    return Q(**{f"{path}__in": few}) if few is not None else _each(area, at, path, "registry_in_area")
+
+
+def _each(area: Area, at: datetime, path: str, function: str) -> Q:
+    """What a function of the database says of each row: up the trees from there."""
+    keys = [Value(sorted(ids), ArrayField(BigIntegerField())) for ids in (area.nodes, area.premises)]
+    instant = Value(at, DateTimeField())
+    return Q(Func(F(path), *keys, instant, function=function, output_field=BooleanField()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,38 +329,42 @@ UNION SELECT id FROM registry_service_point WHERE id = ANY(%(ids)s) AND premise_
 """
 
 
-def agreements(area: Area, at: datetime, path: str = "") -> Q:
+def agreements(area: Area, at: datetime, few: Few = None) -> Q:
     """Agreements at the places of an area; of one's own accounts alone, and not those of who lived there before."""
     if area.everywhere:
         return Q()
-    found = Q(**{f"{path}account_id__in": area.accounts})
+    found = Q(account_id__in=area.accounts)
     if area.nodes or area.premises:
-        found |= Q(**{f"{path}service_point_id__in": _staffed(area, at)})
+        found |= _staffed(area, at, "service_point_id", few)
     return found
 
 
-def people(area: Area, at: datetime) -> Q:
+def people(area: Area, at: datetime, few: Few = None) -> Q:
     """Who has or had a supply in an area; of one's own accounts only oneself."""
     if area.everywhere:
         return Q()
     found = Q(id=area.person_id)
-    if area.nodes or area.premises:
-        there = Agreement.objects.filter(service_point_id__in=_staffed(area, at))
+    if few is not None:
+        there = Agreement.objects.filter(service_point_id__in=few)
+        seen = AccountAccess.objects.filter(account_id__in=there.values("account_id"))
         found |= Q(id__in=there.exclude(customer=None).values("customer_id"))
-        found |= Q(
-            id__in=AccountAccess.objects.filter(account_id__in=there.values("account_id")).values("person_id")
-        )
+        found |= Q(id__in=seen.values("person_id"))
+    elif area.nodes or area.premises:
+        found |= _each(area, at, "id", "registry_person_in_area")
     return found
 
 
-def devices(area: Area, at: datetime) -> Q:
+def devices(area: Area, at: datetime, few: Few = None) -> Q:
     """Devices that hang in an area; of one's own accounts those that have measured for them."""
     if area.everywhere:
         return Q()
     found = Q(pk__in=[])
     if area.nodes or area.premises:
-        hanging = DevicePeriod.objects.filter(valid_to=None, service_point_id__in=_staffed(area, at))
-        found |= Q(id__in=hanging.values("device_id"))
+        hanging = DevicePeriod.objects.filter(_staffed(area, at, "service_point_id", few), valid_to=None)
+        if few is None:
+            found |= Q(Exists(hanging.filter(device_id=OuterRef("id"))))
+        else:
+            found |= Q(id__in=hanging.values("device_id"))
     if area.accounts:
         found |= Q(id__in=RawSQL(_DEVICES_OF_ACCOUNTS, [list(area.accounts)]))
     return found

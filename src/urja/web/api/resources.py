@@ -67,6 +67,10 @@ def one[M](ask: Ask, rows: QuerySet[Any, M], inside: Q, thing: str) -> M:
     raise ask.missing(thing)
 
 
+def _few(ask: Ask) -> access.Few:
+    return access.few_places(ask.area, ask.now)
+
+
 def refused(ask: Ask) -> None:
     """Note that somebody asked for something outside of their area."""
     metrics.REFUSED.inc()
@@ -84,7 +88,7 @@ class ConsumersQuery(ListQuery, frozen=True, kw_only=True):
 
 def consumers(ask: Ask) -> answers.Page[answers.Consumer]:
     query: ConsumersQuery = ask.query
-    rows = _people().filter(access.people(ask.area, ask.now))
+    rows = _people().filter(access.people(ask.area, ask.now, _few(ask)))
     if query.email is not None:
         rows = rows.filter(email__iexact=query.email)
     if query.phone is not None:
@@ -159,7 +163,7 @@ class UsagePointsQuery(ListQuery, frozen=True, kw_only=True):
 
 def usage_points(ask: Ask) -> answers.Page[answers.UsagePoint]:
     query: UsagePointsQuery = ask.query
-    rows = _places().filter(access.places(ask.area, ask.now))
+    rows = _places().filter(access.places(ask.area, ask.now, few=_few(ask)))
     if query.consumer_number is not None:
         rows = rows.filter(consumer_number=query.consumer_number)
     if query.purpose is not None:
@@ -238,7 +242,9 @@ _SHOWN = (
 
 def devices(ask: Ask) -> answers.Page[answers.Device]:
     query: DevicesQuery = ask.query
-    rows = _devices().filter(access.devices(ask.area, ask.now), id__in=_mounted().values("device_id"))
+    rows = _devices().filter(
+        access.devices(ask.area, ask.now, _few(ask)), id__in=_mounted().values("device_id")
+    )
     if query.serial is not None:
         rows = rows.filter(serial=query.serial)
     if query.usage_point is not None:
@@ -329,7 +335,7 @@ class AgreementsQuery(ListQuery, frozen=True, kw_only=True):
 
 def agreements(ask: Ask) -> answers.Page[answers.Agreement]:
     query: AgreementsQuery = ask.query
-    rows = _agreements().filter(access.agreements(ask.area, ask.now))
+    rows = _agreements().filter(access.agreements(ask.area, ask.now, _few(ask)))
     given = {
         "service_point_id": query.usage_point,
         "account_id": query.account,
@@ -392,7 +398,7 @@ class WorkOrdersQuery(ListQuery, frozen=True, kw_only=True):
 def work_orders(ask: Ask) -> answers.Page[answers.WorkOrder]:
     query: WorkOrdersQuery = ask.query
     rows = WorkOrder.objects.select_related("service_point").filter(
-        access.places(ask.area, ask.now, "service_point_id")
+        access.places(ask.area, ask.now, "service_point_id", _few(ask))
     )
     given = {
         "state": query.state,
@@ -436,7 +442,7 @@ class AuditQuery(ListQuery, frozen=True, kw_only=True):
 
 def audit(ask: Ask) -> answers.Page[answers.AuditEntry]:
     query: AuditQuery = ask.query
-    rows = models.AuditEntry.objects.filter(access.places(ask.area, ask.now, "service_point_id"))
+    rows = models.AuditEntry.objects.filter(access.places(ask.area, ask.now, "service_point_id", _few(ask)))
     given = {"kind": query.kind, "service_point_id": query.usage_point, "actor": query.actor}
     rows = rows.filter(**{name: value for name, value in given.items() if value is not None})
     return page(ask, rows, lambda found: [audit_entry_of(entry) for entry in found], newest_first=True)

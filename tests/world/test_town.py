@@ -30,7 +30,8 @@ async def lived(folder: Path, *command: str) -> dict:
     report = json.loads((folder / "report.json").read_text())
     assert all(report["laws"].values())
     assert report["settled"], report
-    assert report["energy_drawn_wh"] == report["energy_stored_wh"] == report["energy_rated_wh"] > 0
+    assert report["energy_drawn_wh"] == report["energy_stored_wh"] > 0
+    assert report["energy_stored_wh"] == report["energy_rated_wh"] + report["energy_unassigned_wh"]
     assert report["intervals_missing"] == report["ledger_sum_minor"] == 0
     assert report["recharges_paid"] == report["recharges_credited"]
     return report

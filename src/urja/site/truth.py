@@ -128,11 +128,16 @@ def kept(connection: psycopg.Connection[Any], horizon: datetime) -> dict[str, Ke
         serial: Kept({}, set(), {}, hung_s=hung_s, taken_s=taken_s, billed=billed)
         for _, serial, billed, hung_s, taken_s in devices
     }
+    # Rows of a meter that never hung anywhere, by a registry that was put right since, are nobody's.
     for device, start, wh in connection.execute(_BLOCKS, [horizon]):
-        books[serials[device]].blocks[start] = wh
+        if device in serials:
+            books[serials[device]].blocks[start] = wh
     for device, start in connection.execute(_MISSING, [horizon]):
-        books[serials[device]].missing.add(start)
+        if device in serials:
+            books[serials[device]].missing.add(start)
     for device, at, wh, kind in connection.execute(_REGISTERS, [horizon]):
+        if device not in serials:
+            continue
         book = books[serials[device]]
         if kind != _INSTALLATION:
             book.midnights[at] = wh

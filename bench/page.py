@@ -50,6 +50,8 @@ PASSWORD = "only-for-the-benchmark"
 BAR_RATIO, GOAL_P95_MS = 0.6, 50
 ROUND = 200
 """Requests of each page in one run."""
+CSRF = "a" * 32
+"""A browser has it from the form by which its person signed in, and sends it with every request."""
 FIRST_COPY = 1_000_000
 SLOTS = 16
 """Copies take ids from `FIRST_COPY` on, so many apiece."""
@@ -349,7 +351,7 @@ def get(app: Callable, address: str, session: str = "") -> tuple[int, bytes]:
         "SERVER_PORT": "80",
         "SERVER_PROTOCOL": "HTTP/1.1",
         "HTTP_HOST": "localhost",
-        "HTTP_COOKIE": f"sessionid={session}" if session else "",
+        "HTTP_COOKIE": f"sessionid={session}; csrftoken={CSRF}" if session else "",
         "REMOTE_ADDR": "127.0.0.1",
         "wsgi.input": BytesIO(),
         "wsgi.errors": BytesIO(),

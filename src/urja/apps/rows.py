@@ -22,16 +22,6 @@ def rows[M: Model](model: type[M], where: str, parameters: Sequence[Any], distin
     return [built(model, row) for row in found]
 
 
-def columns(model: type[Model], alias: str) -> str:
-    """The columns of a model in a statement of several tables; `built` takes what they give."""
-    return ", ".join(f"{alias}.{field.column}" for field in model._meta.concrete_fields)  # noqa: SLF001
-
-
-def width(model: type[Model]) -> int:
-    """How many columns there are."""
-    return len(_shape(model)[1])
-
-
 def built[M: Model](model: type[M], values: Sequence[Any]) -> M:
     """A row as its model."""
     _, names, conversions = _shape(model)

@@ -112,7 +112,7 @@ def _ask_for_notices(decided: Iterable[Decided], moment: Moment, report: Report)
     wanted = [
         notices.Request(item.known.account_id, notice.kind, notice.params, notice.dedupe_key)
         for item in decided
-        if item.known.state is not None or not item.known.unposted
+        if item.known.stood is not None or not item.known.unposted
         for notice in item.decision.notices
     ]
     if wanted:

@@ -300,8 +300,13 @@ def _advances(registers: _Registers, midnights: Sequence[datetime]) -> list[int 
     On the day of an exchange two meters say it together: the old one from midnight to its last read, the new one
     from its first read, at the same instant, to the next midnight.
     """
-    stamps = [int(at.timestamp()) * 1_000_000 for at in midnights]
-    return [_advance(registers, begins, ends) for begins, ends in pairwise(stamps)]
+    return [_advance(registers, begins, ends) for begins, ends in _stamps(tuple(midnights))]
+
+
+@lru_cache(maxsize=64)
+def _stamps(midnights: tuple[datetime, ...]) -> tuple[tuple[int, int], ...]:
+    """Each day's two midnights, in microseconds."""
+    return tuple(pairwise(int(at.timestamp()) * 1_000_000 for at in midnights))
 
 
 def _advance(registers: Iterable[Sequence[tuple[int, int]]], begins: int, ends: int) -> int | None:

@@ -26,9 +26,9 @@ from urja.apps.ledger.usage import unratable
 from urja.apps.notices import queries as notices
 from urja.apps.registry import queries as registry
 from urja.apps.registry.models import Agreement, DeviceRole, PaymentMode
-from urja.apps.rows import built, columns, rows, width
+from urja.apps.rows import rows
 from urja.apps.supply.errors import UnknownPolicy
-from urja.apps.supply.models import Hold, State, Switching
+from urja.apps.supply.models import Hold, Switching
 from urja.apps.supply.policies import BOOK_COLUMNS, Book, book, book_of
 from urja.apps.supply.queries import HEALTH_COLUMN, health_of
 from urja.apps.tariffs import queries as tariffs
@@ -56,6 +56,21 @@ class Credit:
     seq: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Stood:
+    """Of what was decided last (`models.State`) that which the next decision goes on from."""
+
+    standing: str
+    reason_key: str
+    since_at: datetime
+    below_cut_since: datetime | None
+    paid_first_at: datetime | None
+    paid_due_minor: int | None
+
+
+_STOOD = "s.standing, s.reason->>'key', s.since_at, s.below_cut_since, s.paid_first_at, s.paid_due_minor"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
     """An account with everything that is known of its supply at one instant."""
@@ -68,8 +83,8 @@ class Known:
     policy: Policy
     facts: Facts
     balance: Balance
-    state: State | None
-    """What was decided last."""
+    stood: Stood | None
+    """What was decided last; none before the first decision."""
     latest: Command | None
     """The newest command to the load switch, whatever became of it."""
     latest_cause: str
@@ -221,7 +236,7 @@ class _Look:
     switched: bool
     told: bool
     relit: bool
-    state: State | None
+    stood: Stood | None
     flags: frozenset[str]
     """Of the customer's protected status now."""
     flags_change_at: datetime | None
@@ -273,7 +288,7 @@ SELECT given.account_id, given.service_point_id, m.device_id, coalesce(d.load_sw
     EXISTS (SELECT FROM commands_command c WHERE c.device_id = m.device_id AND {commands.TO_THE_SWITCH}),
     EXISTS (SELECT FROM notices_notice n WHERE n.account_id = given.account_id),
     EXISTS (SELECT FROM supply_relight r WHERE r.account_id = given.account_id),
-    {columns(State, "s")},
+    {_STOOD},
     array(SELECT DISTINCT q.kind FROM registry_protection q WHERE q.person_id = g.customer_id
         AND q.valid_from <= %(now)s AND coalesce(q.valid_to, 'infinity') > %(now)s),
     (SELECT min(change.at) FROM registry_protection q CROSS JOIN LATERAL (VALUES (q.valid_from), (q.valid_to)) change (at)
@@ -335,11 +350,10 @@ _AT_LARGE = 5
 
 
 def _look(row: tuple[Any, ...]) -> _Look:
-    own, of_state = 13, 13 + width(State)
-    state, (flags, flags_change_at, arrears_minor) = row[own:of_state], row[of_state:]
+    own, stood, (flags, flags_change_at, arrears_minor) = row[1:13], row[13:19], row[19:]
     return _Look(
-        *row[1:own],
-        state=built(State, state) if state[0] is not None else None,
+        *own,
+        stood=Stood(*stood) if stood[0] is not None else None,
         flags=frozenset(flags),
         flags_change_at=flags_change_at,
         arrears_minor=arrears_minor,
@@ -364,11 +378,11 @@ class _Loader:
         # Credits before balances: one that is posted in between is then counted twice at worst, as pending and
         # as balance, which spares somebody a cut until the next look. The other way round it would be missed.
         self.credits = _credits([account_id for account_id, look in looks.items() if look.credited])
-        self.states = {account_id: look.state for account_id, look in looks.items() if look.state}
+        self.stood = {account_id: look.stood for account_id, look in looks.items() if look.stood}
         self.looks = looks
         self.authorised = authorised_payments(
             [account_id for account_id, look in looks.items() if look.authorised],
-            {id_: state.below_cut_since for id_, state in self.states.items()},
+            {id_: stood.below_cut_since for id_, stood in self.stood.items()},
         )
         self.balances = balances or fresh_balances(agreements, now)
         held = [look.service_point_id for look in looks.values() if look.held]
@@ -424,7 +438,7 @@ class _Loader:
             policy=policy,
             facts=self._facts(agreement, policy, self._supply(device_id, obeyed)),
             balance=self.balances[account_id],
-            state=self.states.get(account_id),
+            stood=self.stood.get(account_id),
             latest=latest,
             latest_cause=switching.cause if switching else "",
             obeyed=obeyed,
@@ -443,7 +457,7 @@ class _Loader:
 
     def _facts(self, agreement: Agreement, policy: Policy, supply: str) -> Facts:
         account_id = agreement.account_id
-        balance, state, look = self.balances[account_id], self.states.get(account_id), self.looks[account_id]
+        balance, stood, look = self.balances[account_id], self.stood.get(account_id), self.looks[account_id]
         terms = agreement.terms_at(self.now)
         recharge = self.recharges.get(account_id)
         facts = Facts(
@@ -457,7 +471,7 @@ class _Loader:
             last_recharge_minor=recharge[0] if recharge else None,
             last_recharge_at=recharge[1] if recharge else None,
             daily_cost_minor=balance.daily_cost_minor,
-            below_cut_since=state.below_cut_since if state else None,
+            below_cut_since=stood.below_cut_since if stood else None,
             prepaid=terms.payment_mode == PaymentMode.PREPAID,
             converted_at=terms.converted_at,
             sanctioned_load_w=terms.sanctioned_load_w,
@@ -473,7 +487,7 @@ class _Loader:
         if not facts.prepaid or not exhausted(policy, facts.balance_minor):
             return replace(facts, below_cut_since=None)
         facts = replace(facts, below_cut_since=facts.below_cut_since or self.now)
-        return replace(facts, paid=self._paid(policy, facts, state))
+        return replace(facts, paid=self._paid(policy, facts, stood))
 
     def _supply(self, device_id: int | None, obeyed: Command | None) -> str:
         """A connect that waits for a hand at the meter has not brought the light back, until energy flows."""
@@ -495,7 +509,7 @@ class _Loader:
         ]
         return (*self.authorised.get(account_id, ()), *recorded)
 
-    def _paid(self, policy: Policy, facts: Facts, state: State | None) -> PaidSince | None:
+    def _paid(self, policy: Policy, facts: Facts, stood: Stood | None) -> PaidSince | None:
         """The credits posted since the credit ran out, and how much was due just before the first."""
         assert facts.below_cut_since is not None
         since = [
@@ -506,8 +520,8 @@ class _Loader:
         if not since:
             return None
         paid = sum(credit.amount_minor for credit in since)
-        if state and state.paid_first_at and state.paid_due_minor:
-            return PaidSince(state.paid_first_at, paid, state.paid_due_minor)
+        if stood and stood.paid_first_at and stood.paid_due_minor:
+            return PaidSince(stood.paid_first_at, paid, stood.paid_due_minor)
         first = since[0].posted_at
         assert first is not None
         return PaidSince(first, paid, policy.credit.cut_below_minor - (facts.balance_minor - paid))
@@ -526,8 +540,8 @@ class _Loader:
         return found
 
     def _noticed_since(self, account_id: int) -> datetime:
-        recharge, state = self.recharges.get(account_id), self.states.get(account_id)
-        known = (recharge[1] if recharge else None, state.below_cut_since if state else None)
+        recharge, stood = self.recharges.get(account_id), self.stood.get(account_id)
+        known = (recharge[1] if recharge else None, stood.below_cut_since if stood else None)
         return min((at for at in known if at is not None), default=self.now - NOTICES_KEPT)
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db import connection, transaction
 
 from urja.apps.ledger import kept
-from urja.apps.supply.facts import Known
+from urja.apps.supply.facts import Known, Stood
 from urja.apps.supply.models import Decision as DecisionLine
 from urja.apps.supply.models import State
 from urja.apps.supply.policies import name_of
@@ -113,7 +113,7 @@ def save(decided: Sequence[Decided], now: datetime, marks: Mapping[int, int]) ->
     `marks` are those that the books bore before the facts were asked (`ledger.kept`).
     """
     fresh = [_state(item, now, marks.get(item.known.account_id)) for item in decided]
-    changed = [item for item, state in zip(decided, fresh, strict=True) if _is_news(item.known.state, state)]
+    changed = [item for item, state in zip(decided, fresh, strict=True) if _is_news(item.known.stood, state)]
     with transaction.atomic():
         State.objects.bulk_create(
             fresh,
@@ -153,7 +153,7 @@ _UPDATED = [
 
 
 def _state(item: Decided, now: datetime, mark: int | None) -> State:
-    known, decision, before = item.known, item.decision, item.known.state
+    known, decision, before = item.known, item.decision, item.known.stood
     facts, balance, planned = known.facts, known.balance, decision.planned
     same = before is not None and before.standing == decision.standing
     paid = facts.paid
@@ -184,9 +184,9 @@ def _state(item: Decided, now: datetime, mark: int | None) -> State:
     )
 
 
-def _is_news(before: State | None, after: State) -> bool:
+def _is_news(before: Stood | None, after: State) -> bool:
     """Whether the standing or its rule is another one; that the balance fell a little more is none."""
-    return before is None or (before.standing, before.reason["key"]) != (after.standing, after.reason["key"])
+    return before is None or (before.standing, before.reason_key) != (after.standing, after.reason["key"])
 
 
 def _line(item: Decided, now: datetime) -> DecisionLine:

@@ -249,9 +249,9 @@ def _terms(connection: Connection, zone: str) -> Iterator[str]:
         "    SELECT FROM registry_history h WHERE h.table_name = 'registry_agreement' AND h.row_id = late.id "
         "    AND h.known_to > c.closed_at))) AND NOT EXISTS ("
         "  SELECT FROM registry_agreement_terms late WHERE late.agreement_id = r.agreement_id "
-        "  AND late.recorded_at > c.closed_at) AND NOT EXISTS ("
-        "  SELECT FROM registry_history h WHERE h.table_name = 'registry_agreement_terms' "
-        "  AND (h.row->>'agreement_id')::bigint = r.agreement_id AND h.known_to > c.closed_at) "
+        "  AND (late.recorded_at > c.closed_at OR EXISTS ("
+        "    SELECT FROM registry_history h WHERE h.table_name = 'registry_agreement_terms' AND h.row_id = late.id "
+        "    AND h.known_to > c.closed_at))) "
         "GROUP BY 1, 2, a.id ORDER BY 1, 2",
         {"zone": zone},
     )

@@ -6,6 +6,11 @@ from tests.apps.street import START, by_hand
 from tests.web import town_cast
 
 NORTH = "NORTH"
+PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b55"
+    "0000000a49444154789c6368000000820081dd436af40000000049454e44ae426082"
+)
+"""The smallest picture there is."""
 ROLES = ("clerk", "field_engineer", "control_room", "revenue_officer", "auditor", "administrator")
 
 

@@ -2,11 +2,10 @@
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from tests.web.console_staff import answer_requests
+from tests.web.console_staff import PNG, answer_requests
 from tests.web.reading import text_of
 
 ORDER = "/console/work/3/"
-PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(17) + b"\0\0\0\0IEND\xaeB`\x82"
 
 
 def picture(content=PNG, name="meter.png"):

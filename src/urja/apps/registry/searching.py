@@ -2,7 +2,7 @@
 
 PostgreSQL comes without `pg_trgm` here, and of millions of names an index of trigrams finds too many: half a town
 shares `kum`. So the errors are made at the other end: everything that is one error away from what was typed is looked
-up, and what nobody is called costs next to nothing (docs/adr/0013).
+up, and what nobody is called costs next to nothing (docs/adr/0015).
 """
 
 # ruff: noqa: S608  (statements are constants of this module; values travel as parameters)

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from django.contrib.auth import get_user_model
 from django.db.models import Q
@@ -29,11 +30,13 @@ from urja.apps.registry.models import (
     Seal,
     ServicePoint,
 )
-from urja.apps.registry.roles import Read
+from urja.apps.registry.operations import ALL, BY_KIND, NewConnection
+from urja.apps.registry.roles import Read, writing
 from urja.apps.supply import queries as supply
 from urja.apps.work import queries as work
 from urja.core.policy import Reason
 from urja.web.console import wording
+from urja.web.console.operation_page import known
 from urja.web.portal import formats, messages
 from urja.web.portal import wording as money_words
 from urja.web.portal.cards import AccountCard
@@ -124,6 +127,8 @@ class LineView:
     title: str
     detail: str
     href: str
+    undo: str
+    """Where it is taken back; empty where it is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +166,8 @@ class ConnectionPage:
     told: list[messages.MessageView] | None
     work: list[tuple[str, str, str]]
     life: Life
+    actions: list[tuple[str, str]]
+    """What the caller may do here, each with its form."""
 
 
 def place_of(number: str, caller: Caller, act: Read, now: datetime) -> ServicePoint | None:
@@ -195,8 +202,24 @@ def connection_page(
         money=_money(place, last, now) if last and Read.LEDGER in may else None,
         told=_told(last, now) if last and Read.PERSON in may and Read.AGREEMENT in may else None,
         work=_work(place, now) if Read.WORK_ORDERS in may else [],
-        life=_life(place, may, now, kind, before),
+        life=_life(place, caller, may, now, kind, before),
+        actions=_actions(place, caller),
     )
+
+
+def _actions(place: ServicePoint, caller: Caller) -> list[tuple[str, str]]:
+    query = urlencode({"consumer_number": place.consumer_number})
+    kinds = [
+        operation.kind()
+        for operation in ALL
+        if "consumer_number" in operation.__struct_fields__
+        and operation is not NewConnection
+        and known(operation.kind(), caller) is not None
+    ]
+    found = [
+        (wording.operation(kind), f"{reverse('console:operation', args=[kind])}?{query}") for kind in kinds
+    ]
+    return sorted(found)
 
 
 def geo(premise: Premise) -> str:
@@ -499,18 +522,20 @@ def _work(place: ServicePoint, now: datetime) -> list[tuple[str, str, str]]:
 # -- one line of time ----------------------------------------------------------------------------------------
 
 
-def _life(place: ServicePoint, may: set[Read], now: datetime, kind: str, before: Before | None) -> Life:
+def _life(
+    place: ServicePoint, caller: Caller, may: set[Read], now: datetime, kind: str, before: Before | None
+) -> Life:
     seen = [one for one in Kind if FOR[one] in may]
     chosen = [one for one in seen if one == kind] or seen
     found = lifeline.lines(place.id, chosen, now, LINES + 1, before)
     shown = found[:LINES]
-    actors = _actors(shown)
+    actors, undoes = _actors(shown), caller.area(writing("undo")) is not None
     filters = [Filter("", _("All"), chosen == seen)]
     filters += [Filter(one, wording.line_kind(one), chosen == [one]) for one in seen]
     return Life(
         kind="" if chosen == seen else kind,
         filters=filters,
-        lines=[_line(line, place, now, actors) for line in shown],
+        lines=[_line(line, place, now, actors, undoes=undoes) for line in shown],
         older=f"{shown[-1].at.isoformat()} {shown[-1].key}" if len(found) > LINES else "",
         newest=before is None,
     )
@@ -524,7 +549,9 @@ def _actors(lines: Iterable[Line]) -> dict[str, str]:
     return {users[id_]: name or email for id_, name, email in found}
 
 
-def _line(line: Line, place: ServicePoint, now: datetime, actors: dict[str, str]) -> LineView:
+def _line(
+    line: Line, place: ServicePoint, now: datetime, actors: dict[str, str], *, undoes: bool
+) -> LineView:
     title, detail = _SAID[line.kind](line, now, actors)
     href = ""
     if line.kind is Kind.PAYMENT and line.detail["seq"] is not None:
@@ -536,7 +563,15 @@ def _line(line: Line, place: ServicePoint, now: datetime, actors: dict[str, str]
         title=title,
         detail=detail,
         href=href,
+        undo=_undo(line) if undoes and line.kind is Kind.OPERATION else "",
     )
+
+
+def _undo(line: Line) -> str:
+    done = BY_KIND.get(line.what)
+    if done is None or not done.undoable or line.detail["undone_by"] is not None:
+        return ""
+    return f"{reverse('console:operation', args=['undo'])}?{urlencode({'entry_id': line.detail['id']})}"
 
 
 type _Words = tuple[str, str]

@@ -50,9 +50,13 @@ class OperationPage:
     """Where it leads once it is done."""
 
 
+BY_PROGRAMS: Final = frozenset({"upsert_from_system", "receive_devices", "record_commissioning"})
+"""What files and other systems ask for, with more in it than anybody types."""
+
+
 def choices(caller: Caller) -> list[Choice]:
     """What somebody may do somewhere, in the order of its words."""
-    kinds = [operation.kind() for operation in ALL if caller.area(writing(operation.kind())) is not None]
+    kinds = [operation.kind() for operation in ALL if known(operation.kind(), caller) is not None]
     found = [
         Choice(kind, wording.operation(kind), reverse("console:operation", args=[kind])) for kind in kinds
     ]
@@ -61,7 +65,7 @@ def choices(caller: Caller) -> list[Choice]:
 
 def known(kind: str, caller: Caller) -> type[Operation] | None:
     """The operation of a name, where the caller may ask for it somewhere."""
-    operation = BY_KIND.get(kind)
+    operation = None if kind in BY_PROGRAMS else BY_KIND.get(kind)
     return operation if operation is not None and caller.area(writing(kind)) is not None else None
 
 

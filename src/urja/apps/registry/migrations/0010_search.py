@@ -1,4 +1,4 @@
-"""What people search by: words of names and addresses, and telephone numbers (docs/adr/0013)."""
+"""What people search by: words of names and addresses, and telephone numbers (docs/adr/0015)."""
 
 from django.db import migrations, models
 

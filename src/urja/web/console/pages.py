@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db.models.functions import Coalesce
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from urja.apps.payments import queries as payments
@@ -23,6 +24,7 @@ from urja.apps.supply.queries import Dark, PlannedCut, Switched
 from urja.apps.work import queries as work_orders
 from urja.core.policy import Reason
 from urja.web.console import wording
+from urja.web.console.search_page import address_of
 from urja.web.portal import formats
 from urja.web.portal.clock import zone
 
@@ -53,6 +55,7 @@ class Switching:
     reason: str
     state: str
     good: bool
+    href: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,7 @@ class Planned:
     window: str
     balance: str
     reason: str
+    href: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,8 @@ class Waiting:
     what: str
     since: str
     detail: str
+    href: str = ""
+    """The page of the connection or of the work order, where it is about one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +226,7 @@ def _switched(found: Iterable[Switched], now: datetime) -> list[Switching]:
             reason=wording.reason(one.reason),
             state=wording.command_state(one.state),
             good=one.state in {"confirmed", "connected_load_unproven"},
+            href=address_of(one.consumer_number),
         )
         for one in list(found)[:ROWS]
     ]
@@ -238,6 +245,7 @@ def _planned(cut: PlannedCut) -> Planned:
         window=f"{formats.clock_time(begins)}–{formats.clock_time(ends)}",
         balance=formats.money(cut.balance_minor),
         reason=wording.reason(cut.reason),
+        href=address_of(cut.consumer_number),
     )
 
 
@@ -249,6 +257,7 @@ def _dark(one: Dark, now: datetime) -> Waiting:
         what=wording.command_state(one.command_state) if one.command_state else _("no order yet"),
         since=_("paid %(moment)s") % {"moment": _moment(one.paid_at, now)},
         detail=" · ".join(filter(None, (one.last_error, again))),
+        href=address_of(one.consumer_number),
     )
 
 
@@ -259,6 +268,7 @@ def _persons(now: datetime) -> list[Waiting]:
         .exclude(kind__in=[kind.value for kind in flags.BY_ORDER])
         .select_related(None)
         .values_list(
+            "id",
             "kind",
             "service_point__premise__name",
             Coalesce("device__serial", "service_point__consumer_number"),
@@ -267,8 +277,15 @@ def _persons(now: datetime) -> list[Waiting]:
         )
     )
     work = [
-        Waiting(place, number, wording.work(kind), _moment(at, now), _ground(asked))
-        for kind, place, number, at, asked in orders[:ROWS]
+        Waiting(
+            place,
+            number,
+            wording.work(kind),
+            _moment(at, now),
+            _ground(asked),
+            reverse("console:work-order", args=[id_]),
+        )
+        for id_, kind, place, number, at, asked in orders[:ROWS]
     ]
     hands = [
         Waiting(
@@ -277,6 +294,7 @@ def _persons(now: datetime) -> list[Waiting]:
             wording.command_state("waiting_for_person"),
             _moment(one.paid_at, now) if one.paid_at else "",
             one.last_error,
+            address_of(one.consumer_number),
         )
         for one in supply.waiting_for_person()[:ROWS]
     ]

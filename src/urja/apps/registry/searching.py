@@ -59,7 +59,7 @@ class Hits:
     """What was found, by kind."""
 
     nearly: bool
-    """Whether it is one typing error away from what was asked for."""
+    """Whether nothing is called as was asked for: it is one typing error away, or a number that begins so."""
     connections: list[Hit[ServicePoint]] = field(default_factory=list)
     people: list[Hit[Person]] = field(default_factory=list)
     meters: list[Hit[Device]] = field(default_factory=list)
@@ -70,7 +70,7 @@ class Hits:
 
 def search(text: str, caller: Caller, at: datetime, limit: int) -> Hits:
     """Up to `limit` by number and by words of each kind that the caller may read: as typed; where there is nothing,
-    one typing error away.
+    one typing error away, and numbers that begin so.
     """
     text = text.replace("\0", "")
     found = _look(_as_typed(text), caller, at, limit, nearly=False)
@@ -102,7 +102,7 @@ def _as_typed(text: str) -> _Sought:
         lexemes[-1] += ":*"
     return _Sought(
         numbers=sorted({number, number.upper(), text.strip()}) if number else [],
-        beginning=number.upper() if len(number) >= LEAST_BEGINNING else "",
+        beginning="",
         phones=_phones([_home(number)]) if _PHONE.fullmatch(number) else [],
         words=[[lexeme] for lexeme in lexemes],
     )
@@ -116,7 +116,7 @@ def _nearly(text: str) -> _Sought:
     phones = {*one_error_away(phone, digits), *one_error_away(_home(phone), digits)} if phone else set()
     return _Sought(
         numbers=one_error_away(number, digits + ascii_uppercase) if wrong else [],
-        beginning="",
+        beginning=number if len(number) >= LEAST_BEGINNING else "",
         phones=_phones(sorted(one for one in phones if one.isdecimal())),
         words=[[_quoted(near) for near in _near(word)] for word in _words(text)],
     )
@@ -266,17 +266,16 @@ _LAST: Final = "\U0010ffff"
 
 
 def _of_number(table: str, column: str, sought: _Sought) -> list[int]:
-    if not sought.numbers:
-        return []
     names = {"table": table, "column": column, "most": MOST_CANDIDATES}
-    begins = sought.beginning
+    begins, found = sought.beginning, []
     with connection.cursor() as cursor:
-        cursor.execute(_NUMBERS.format(**names), [sought.numbers])
-        found = cursor.fetchall()
-        if not found and begins:
+        if sought.numbers:
+            cursor.execute(_NUMBERS.format(**names), [sought.numbers])
+            found += cursor.fetchall()
+        if begins:
             cursor.execute(_BEGINNINGS.format(**names), [begins, begins + _LAST])
-            found = cursor.fetchall()
-    return [id_ for (id_,) in found]
+            found += cursor.fetchall()
+    return list(dict.fromkeys(id_ for (id_,) in found))
 
 
 _PERSON: Final = ("registry_person", "registry_words(b.name)")

@@ -320,7 +320,7 @@ class Fleet:
         for station in self.stations.values():
             total.add(station.counts)
         return {
-            "meters": len(self.stations),
+            "meters": sum(station.hangs for station in self.stations.values()),
             "linked": sum(station.linked for station in self.stations.values()),
             "powered": sum(station.meter.powered for station in self.stations.values()),
             "now": self.now().isoformat(),

@@ -39,7 +39,9 @@ COMMANDS: Final = {
     "policy": Lazy("urja.site.policy_cli:policy", "Check, replay, load and assign policies."),
     "staff": Lazy("urja.site.staff_cli:staff", "Give people roles, list them, take them away."),
     "token": Lazy("urja.site.token_cli:token", "Make keys to the API, list them, revoke them."),
-    "import": Lazy("urja.site.import_cli:import_file", "Load a file of consumers, meters, networks or balances."),
+    "import": Lazy(
+        "urja.site.import_cli:import_file", "Load a file of consumers, meters, networks or balances."
+    ),
     "registry": Lazy("urja.site.registry_cli:registry", "Look for what in the registry cannot be right."),
     "stock": Lazy("urja.site.stock_cli:stock", "Receive, test, issue and scrap meters."),
     "export": Lazy("urja.site.export_cli:export", "Write what the registry knows to a file."),

@@ -97,6 +97,9 @@ _UNHEARD_S: Final = 180.0
 @click.option(
     "--port", type=click.IntRange(1, 65535), help="Port of the portal; left out: 8000 or a free one."
 )
+@click.option(
+    "--clerks", is_flag=True, help="Somebody moves, a meter burns, a load is raised; clerks put it down."
+)
 def demo(
     *,
     meters: int,
@@ -106,9 +109,10 @@ def demo(
     data: Path | None,
     report: Path | None,
     port: int | None,
+    clerks: bool,
 ) -> None:
     """Run a town of simulated meters beside the whole system; Ctrl-C stops it."""
-    plan = Plan(meters, speed, seconds, seed, report)
+    plan = Plan(meters, speed, seconds, seed, report, clerks)
     settings = _settings(port)
     log.configure("demo", "warning", json=not sys.stderr.isatty())
     with _data_directory(data) as directory:
@@ -126,6 +130,7 @@ class Plan:
     seconds: float | None
     seed: int
     report: Path | None
+    clerks: bool = False
 
 
 @contextlib.contextmanager
@@ -227,7 +232,7 @@ class _Street:
         self.box.anchor_clock(Anchor(time.time(), self.began_at.timestamp(), self.plan.speed))
         await self.box.add(residents(self.box.settings, self.town.houses, self.plan.seed))
         # A town that goes on has seen its fates: what has happened does not happen again.
-        if self.town.fates is not None and not known:
+        if self.plan.clerks and self.town.fates is not None and not known:
             self.clerks = Clerks(self.town.fates, self.began_at, self._order, self._file, self.zone, TARIFF)
 
     def _children(self) -> list[ExtraChild]:
@@ -434,7 +439,15 @@ class _Street:
             if await asyncio.to_thread(self._complete, horizon) and await self._idle():
                 return True
             await asyncio.sleep(0.2)
+        for awaited in await asyncio.to_thread(self._awaited, horizon):
+            click.echo(f"  still awaited: {awaited}", err=True)
         return False
+
+    def _awaited(self, horizon: datetime) -> tuple[str, ...]:
+        from urja.site.laws import unfinished
+
+        with psycopg.connect(self.box.secrets.database_owner) as connection:
+            return unfinished(connection, horizon, self.zone)
 
     async def _idle(self) -> bool:
         """Whether nothing waits in the broker, but for questions: the closed meters are asked on and on for what they

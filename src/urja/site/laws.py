@@ -131,8 +131,12 @@ _AWAITED: Final = (
         "accruals are behind",
         (
             "SELECT count(*) FROM registry_agreement a LEFT JOIN readings_accrual r "
-            "ON r.agreement_id = a.id AND r.latest WHERE a.valid_from < %(horizon)s "
-            "AND coalesce(r.watermark_at < least(%(horizon)s, coalesce(a.valid_to, 'infinity')), true)"
+            "ON r.agreement_id = a.id AND r.latest LEFT JOIN registry_device d ON d.id = r.device_id "
+            "WHERE a.valid_from < %(horizon)s "
+            "AND coalesce(r.watermark_at < least(%(horizon)s, coalesce(a.valid_to, 'infinity')), true) "
+            # Of an interval that somebody has cut by moving in or hanging a meter nothing is known to its end.
+            "AND coalesce(r.watermark_at <= %(horizon)s - make_interval(secs => d.interval_s) "
+            "OR r.watermark_at > r.anchor_at, true)"
         ),
     ),
     ("credits wait to be posted", "SELECT count(*) FROM ledger_credit_request WHERE posted_at IS NULL"),

@@ -250,11 +250,7 @@ def _owed_otherwise(
 ) -> Iterator[str]:
     books = kept(connection, horizon)
     for number, place, serials in connection.execute(_PLACES, [horizon]).fetchall():
-        drew = sum(
-            drawn[serial].energy_wh(zone, books[serial].hung_s, books[serial].taken_s)
-            for serial in serials
-            if serial in drawn
-        )
+        drew = sum(drawn[serial].energy_wh(zone, books[serial]) for serial in serials if serial in drawn)
         owed = connection.execute(_OWED, [place]).fetchone()
         assert owed is not None, "a sum is one row"
         listed = listed_wh(connection, horizon, zone, place)

@@ -44,17 +44,25 @@ class Drawn:
                     drawn[record.serial].dark.add(record.end_s)
         return dict(drawn)
 
-    def energy_wh(self, zone: ZoneInfo, hung_s: int = 0, taken_s: int | None = None) -> int:
-        """The register's advance to the last local midnight, then the blocks since: what is billed from.
+    def energy_wh(self, zone: ZoneInfo, book: "Kept") -> int:
+        """The register's advance to the last instant at which it was read, then the blocks since: what is billed from.
 
-        Of a meter that was taken away all of the advance: its last register is read. In its box it draws nothing.
+        That is a local midnight, or when somebody read it: then between two closing instants the read is believed as
+        far as it lies between them. Of a meter that was taken away all of the advance; in its box it draws nothing.
         """
-        if taken_s is not None:
+        if book.taken_s is not None:
             return max(self.registers.values(), default=0)
-        midnights = [stamp for stamp in self.registers if is_midnight(stamp, zone) and stamp >= hung_s]
-        last = max(midnights, default=0)
-        since = sum(sum(values) for start, values in self.blocks.items() if start >= max(last, hung_s))
-        return self.registers.get(last, 0) + since
+        midnights = [at for at in self.registers if is_midnight(at, zone) and at >= book.hung_s]
+        last = max([*midnights, *book.reads], default=0)
+        since = sum(sum(values) for start, values in self.blocks.items() if start >= last)
+        return self._advance(last, book) + since
+
+    def _advance(self, at: int, book: "Kept") -> int:
+        if at in self.registers or at not in book.reads:
+            return self.registers.get(at, 0)
+        before = max((wh for stamp, wh in self.registers.items() if stamp < at), default=0)
+        after = min((wh for stamp, wh in self.registers.items() if stamp > at), default=before)
+        return min(max(book.reads[at] - book.installed_wh, before), after)
 
 
 def is_midnight(stamp: int, zone: ZoneInfo) -> bool:
@@ -70,6 +78,8 @@ class Kept:
     blocks: dict[int, int]
     missing: set[int]
     midnights: dict[int, int]
+    reads: dict[int, int] = field(default_factory=dict)
+    """Registers that somebody read at the meter, by the instant."""
     installed_wh: int = 0
     hung_s: int = 0
     taken_s: int | None = None
@@ -89,9 +99,10 @@ class Kept:
         """The same sum as `Drawn.energy_wh`, from the books."""
         if self.taken_s is not None:
             return self.taken_wh - self.installed_wh
-        last = max(self.midnights, default=0)
+        anchors = {**self.reads, **self.midnights}
+        last = max(anchors, default=0)
         since = sum(value for start, value in self.blocks.items() if start >= last)
-        return self.midnights.get(last, self.installed_wh) - self.installed_wh + since
+        return anchors.get(last, self.installed_wh) - self.installed_wh + since
 
 
 _BLOCKS = """
@@ -139,8 +150,7 @@ def kept(connection: psycopg.Connection[Any], horizon: datetime) -> dict[str, Ke
         if device not in serials:
             continue
         book = books[serials[device]]
-        if kind != _INSTALLATION:
-            book.midnights[at] = wh
+        (book.reads if kind == _INSTALLATION else book.midnights)[at] = wh
         if at == book.hung_s:
             book.installed_wh = wh
         if at == book.taken_s:
@@ -185,9 +195,7 @@ def compare(drawn: dict[str, Drawn], books: dict[str, Kept], zone: ZoneInfo) -> 
     billed = {serial: book for serial, book in books.items() if book.billed}
     return Comparison(
         drawn_wh=sum(
-            truth.energy_wh(zone, billed[serial].hung_s, billed[serial].taken_s)
-            for serial, truth in drawn.items()
-            if serial in billed
+            truth.energy_wh(zone, billed[serial]) for serial, truth in drawn.items() if serial in billed
         ),
         stored_wh=sum(book.energy_wh() for book in billed.values()),
         missing=missing,

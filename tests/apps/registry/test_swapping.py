@@ -198,7 +198,10 @@ def test_gaps_edits_and_events_go_with_the_meter(connection):
         ({"serial_b": "URJ00000009"}, "URJ00000009 hangs nowhere"),
         ({"since": START - DAY}, "only since"),
         ({"since": NOW + DAY}, "lies ahead"),
-        ({"since": START + DAY}, "URJ00000001 has counted up to .* is not known yet; choose 2026-03-01T18:30:00"),
+        (
+            {"since": START + DAY},
+            "URJ00000001 has counted up to .* is not known yet; choose 2026-03-01T18:30:00",
+        ),
         ({"reason": ""}, "how it was found"),
     ],
 )

@@ -40,10 +40,7 @@ def answers(call: Call) -> dict[Check, Answer] | None:
     given = Command.objects.in_bulk(call.commands.values())
     if any(not command.finished for command in given.values()):
         return None
-    return {
-        Check(check): _answer(given[id_])
-        for check, id_ in call.commands.items()
-    }
+    return {Check(check): _answer(given[id_]) for check, id_ in call.commands.items()}
 
 
 def end(

@@ -39,7 +39,9 @@ class MovingTown(TownWorld):
         )
         self.meters = [*self.meters, spare]
         await self.in_thread(_into_stock, spare, self.clock.now())
-        self.clerks = Clerks(fates, self.clock.now(), self._order, self._file, ZONE, "demo-domestic")
+        self.clerks = Clerks(
+            fates, self.clock.now(), self._order, self._file, self._look, ZONE, "demo-domestic"
+        )
 
     async def _more_stages(self, broker: Broker, stack: contextlib.AsyncExitStack) -> list[Any]:
         from urja.pipeline.register import Register
@@ -65,6 +67,9 @@ class MovingTown(TownWorld):
         assert answered, operation
         self.happened.append(f"{now} {operation} {faults}")
         return faults
+
+    async def _look(self, serial: str) -> clerks.MeterState:
+        return await self.in_thread(clerks.state_of, serial)
 
     async def run_stages(self) -> None:
         await self.clerks.work(self.clock.now())

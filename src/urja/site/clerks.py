@@ -9,6 +9,7 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
@@ -23,6 +24,7 @@ TARIFF: Final = "demo-domestic"
 NEWCOMER: Final = "newcomer@street.example"
 
 _VACANT: Final = timedelta(minutes=40)
+_CALLED_EVERY: Final = timedelta(minutes=20)
 _LABORATORY: Final = timedelta(hours=3)
 """So long after an exchange the burnt meter's register is read after all."""
 
@@ -31,6 +33,17 @@ FATES: Final = 3
 
 type Fleet = Callable[..., Awaitable[dict[str, Any]]]
 """An order to the fleet, as its control takes it, and the answer."""
+
+
+class MeterState(Enum):
+    """Where a meter that was hung up stands."""
+
+    TO_BE_CALLED = auto()
+    CALLED = auto()
+    IN_SERVICE = auto()
+
+
+type Look = Callable[[str], Awaitable[MeterState]]
 type File = Callable[["Operation", datetime], Awaitable[list[str]]]
 """A request, filed at an instant: what was said against it; nothing where it was done."""
 
@@ -63,6 +76,7 @@ class Clerks:
     began_at: datetime
     fleet: Fleet
     file: File
+    look: Look
     zone: ZoneInfo
     tariff: str
     told: list[str] = field(default_factory=list)
@@ -83,10 +97,12 @@ class Clerks:
         return not self._due
 
     async def finish(self, now: datetime) -> None:
-        """Do at once what is still to come of what has begun: nobody waits for the laboratory, or in front of a house."""
-        self._due = [
-            (now, act) for _, act in self._due if act in (self._read_in_the_laboratory, self._move_in)
-        ]
+        """Do at once what is still to come of what has begun: nobody waits for the laboratory, or in front of a house.
+
+        A meter that is not in service yet is called once more; whoever ends the town waits for its answer.
+        """
+        begun = (self._read_in_the_laboratory, self._move_in, self._call)
+        self._due = [(now, act) for _, act in self._due if act in begun]
         await self.work(now)
 
     async def work(self, now: datetime) -> None:
@@ -115,8 +131,8 @@ class Clerks:
         )
 
     async def _exchange(self, now: datetime) -> None:
-        """The display is black: the last register is estimated. The new meter is called at once."""
-        from urja.apps.registry.operations import Commission, ExchangeMeter
+        """The display is black: the last register is estimated. The new meter is called as soon as it is on line."""
+        from urja.apps.registry.operations import ExchangeMeter
 
         answer = await self.fleet("exchange", serials=[self.fates.burns, self.fates.spare])
         comes = answer["exchanged"]
@@ -132,8 +148,18 @@ class Clerks:
             ),
             now,
         )
-        await self._put_down(Commission(serial=self.fates.spare), now)
+        self._due.append((now + _CALLED_EVERY, self._call))
         self._due.append((now + _LABORATORY, self._read_in_the_laboratory))
+
+    async def _call(self, now: datetime) -> None:
+        """A meter that was not reached is called again, until it is in service."""
+        from urja.apps.registry.operations import Commission
+
+        state = await self.look(self.fates.spare)
+        if state is MeterState.TO_BE_CALLED:
+            await self._put_down(Commission(serial=self.fates.spare), now)
+        if state is not MeterState.IN_SERVICE:
+            self._due.append((now + _CALLED_EVERY, self._call))
 
     async def _read_in_the_laboratory(self, now: datetime) -> None:
         from urja.apps.registry.operations import CorrectLastRead
@@ -184,6 +210,18 @@ def request(operation: "Operation", now: datetime) -> int:
 
     user = user_of(CLERK) or employ(CLERK, "Clerk", "clerk", recorded_at=now, actor="urja demo")
     return requests.ask(operation, actor=f"user {user.pk}", requested_at=now).id
+
+
+def state_of(serial: str) -> MeterState:
+    """Whether a meter is in service, being called, or waits for that."""
+    from urja.apps.commissioning.models import UNFINISHED, Call
+    from urja.apps.registry.models import DevicePeriod
+
+    hangs = DevicePeriod.objects.filter(device__serial=serial, valid_to=None)
+    if hangs.exclude(commissioned_at=None).exists():
+        return MeterState.IN_SERVICE
+    called = Call.objects.filter(device__serial=serial, state__in=UNFINISHED).exists()
+    return MeterState.CALLED if called else MeterState.TO_BE_CALLED
 
 
 def answer(request_id: int) -> tuple[bool, list[str]]:

@@ -32,7 +32,7 @@ from urja.meter.fleet import FleetFile, serve_fleet, write_fleet_file
 from urja.meter.journal import read_journal
 from urja.meter.truth import read_truth
 from urja.site import flag_laws, registry_laws, settlement_laws, supply_laws, town_laws
-from urja.site.clerks import TARIFF, Clerks
+from urja.site.clerks import TARIFF, Clerks, MeterState, answer, request, state_of
 from urja.site.exits import Exit, Refusal
 from urja.site.laws import Findings, examine
 from urja.site.options import load_settings
@@ -233,7 +233,9 @@ class _Street:
         await self.box.add(residents(self.box.settings, self.town.houses, self.plan.seed))
         # A town that goes on has seen its fates: what has happened does not happen again.
         if self.plan.clerks and self.town.fates is not None and not known:
-            self.clerks = Clerks(self.town.fates, self.began_at, self._order, self._file, self.zone, TARIFF)
+            self.clerks = Clerks(
+                self.town.fates, self.began_at, self._order, self._file, self._look, self.zone, TARIFF
+            )
 
     def _children(self) -> list[ExtraChild]:
         """The services outside first, then the meters that all of it is about."""
@@ -265,7 +267,11 @@ class _Street:
             working.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await working
+        give_up = time.monotonic() + _DRAIN_LIMIT_S
         await self.clerks.finish(self.box.clock.now())
+        while not self.clerks.done and time.monotonic() < give_up:
+            await asyncio.sleep(_COUNTER_EVERY_S)
+            await self.clerks.finish(self.box.clock.now())
 
     async def _let_work(self, clerks: Clerks) -> None:
         while True:
@@ -275,12 +281,23 @@ class _Street:
     async def _file(self, operation: "Operation", now: datetime) -> list[str]:
         return await asyncio.to_thread(self._filed, operation, now)
 
+    async def _look(self, serial: str) -> MeterState:
+        return await asyncio.to_thread(self._looked, serial)
+
+    @staticmethod
+    def _looked(serial: str) -> MeterState:
+        from django.db import connection
+
+        try:
+            return state_of(serial)
+        finally:
+            connection.close()
+
     def _filed(self, operation: "Operation", now: datetime) -> list[str]:
         """File a request and wait for its answer, as the portal does."""
         from django.db import connection
 
         from urja.apps.registry.requests import wait_for
-        from urja.site.clerks import answer, request
 
         try:
             number = request(operation, now)

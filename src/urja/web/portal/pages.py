@@ -6,7 +6,7 @@ reader may want to recompute also come as integers.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cache, lru_cache
 from hashlib import sha256
 from importlib.metadata import version as installed_version
@@ -280,18 +280,13 @@ def _frame(heading: str, title: str, interval: str, slots: Sequence[charts.Slot]
 
 
 def _today(agreement: Agreement, now: datetime, hours: Sequence[readings.HourUse]) -> UseView:
-    # Instants of one zone are compared at a fraction of the cost.
-    now, agreed_at = now.astimezone(UTC), agreement.valid_from.astimezone(UTC)
+    midnight = hours[0].start_at
+    present, agreed = (now - midnight) // ONE_HOUR, (agreement.valid_from - midnight) // ONE_HOUR
     bars = [
-        charts.Bar(
-            wh,
-            estimated_wh,
-            due=begins <= now and agreed_at < begins + ONE_HOUR,
-            current=begins <= now < begins + ONE_HOUR,
-        )
-        for begins, wh, estimated_wh in hours
+        charts.Bar(wh, estimated_wh, agreed <= number <= present, number == present)
+        for number, (_begins, wh, estimated_wh) in enumerate(hours)
     ]
-    frame = _hours_frame(get_language(), hours[0].start_at, len(bars), zone().key)
+    frame = _hours_frame(get_language(), midnight, len(bars), zone().key)
     return _use("today", frame, bars)
 
 
@@ -309,8 +304,7 @@ def _hours_frame(_language: str | None, begins_at: datetime, hours: int, zone_na
 def _this_month(agreement: Agreement, now: datetime, days: Sequence[readings.DayUse]) -> UseView:
     today, since = now.date(), agreement.valid_from.astimezone(zone()).date()
     bars = [
-        charts.Bar(wh, estimated_wh, due=since <= day <= today, current=day == today)
-        for day, wh, estimated_wh in days
+        charts.Bar(wh, estimated_wh, since <= day <= today, day == today) for day, wh, estimated_wh in days
     ]
     return _use("month", _days_frame(get_language(), days[0].day, len(bars)), bars)
 
@@ -326,11 +320,11 @@ def _days_frame(_language: str | None, first: date, count: int) -> _Frame:
 
 
 def _use(name: str, frame: _Frame, bars: Sequence[charts.Bar]) -> UseView:
-    total_wh = sum(bar.wh or 0 for bar in bars)
-    total = formats.energy(total_wh)
+    known = [bar.wh for bar in bars if bar.wh is not None]
+    total = formats.energy(sum(known))
     captions = charts.Captions(
         title=frame.title,
-        summary=_summary(frame.slots, bars, total),
+        summary=_summary(frame.slots, bars, total, max(known)) if known else _("No readings yet."),
         interval=frame.interval,
         unit=frame.unit,
         estimated=frame.estimated,
@@ -340,23 +334,20 @@ def _use(name: str, frame: _Frame, bars: Sequence[charts.Bar]) -> UseView:
     return UseView(
         name=name,
         heading=frame.heading,
-        total=total if any(bar.wh is not None for bar in bars) else "–",
+        total=total if known else "–",
         chart=chart.picture,
         legend=chart.legend,
         table=chart.table,
     )
 
 
-def _summary(slots: Sequence[charts.Slot], bars: Sequence[charts.Bar], total: str) -> str:
+def _summary(slots: Sequence[charts.Slot], bars: Sequence[charts.Bar], total: str, highest_wh: int) -> str:
     """What a glance at the chart tells, in words."""
-    known = [(bar.wh, -number) for number, bar in enumerate(bars) if bar.wh is not None]
-    if not known:
-        return _("No readings yet.")
-    highest_wh, number = max(known)
+    highest = next(slot for slot, bar in zip(slots, bars, strict=True) if bar.wh == highest_wh)
     return _("%(total)s altogether. The most: %(highest)s (%(when)s).") % {
         "total": total,
         "highest": formats.energy(highest_wh),
-        "when": slots[-number].label,
+        "when": highest.label,
     }
 
 

@@ -7,8 +7,9 @@ section, in the rights of the web server.
 
     uv run python bench/search.py [--consumers 100000] [--queries 200]
 
-Prints one JSON object: for each kind of query the milliseconds, p50 and p95, exact and misspelt, and how many of the
-misspelt ones found what was meant. The goal is 100 ms at a million consumers.
+Prints one JSON object: for each kind of query the milliseconds, p50 and p95, exact and misspelt, and how often it was
+found: what was meant is among what is shown, or the page is full and says that there may be more. The goal is 100 ms at
+a million consumers.
 """
 
 import argparse

@@ -51,6 +51,7 @@ class _Metered:
     """A billing meter in its time at a place, and the reads that its energy is billed from, in order."""
 
     serial: str
+    valid_from: datetime
     billed_from: datetime | None
     valid_to: datetime | None
     ratio: tuple[int, int]
@@ -67,7 +68,7 @@ class _Metered:
 
 
 _METERED: Final = """
-SELECT p.service_point_id, p.id, d.serial, greatest(p.valid_from, p.commissioned_at), p.commissioned_at, p.valid_to, p.ratio_primary, p.ratio_secondary,
+SELECT p.service_point_id, p.id, d.serial, p.valid_from, p.commissioned_at, p.valid_to, p.ratio_primary, p.ratio_secondary,
     r.read_at, r.import_wh
 FROM registry_device_period p
 JOIN registry_device d ON d.id = p.device_id
@@ -97,7 +98,7 @@ def _energy(cursor: psycopg.Cursor[Any], now: datetime, zone: str) -> Iterator[s
     for place, *period in cursor.execute(_USED).fetchall():
         used[place].append(tuple(period))
     for place, meters in places.items():
-        if any(not meter.reads or _unread_at_its_end(meter) for meter in meters):
+        if any(not meter.reads or _unread_at_an_end(meter) for meter in meters):
             continue
         # The span ends with the last read: what blocks say beyond it no register has confirmed.
         until = meters[-1].reads[-1][0]
@@ -121,20 +122,22 @@ def _energy(cursor: psycopg.Cursor[Any], now: datetime, zone: str) -> Iterator[s
             )
 
 
-def _unread_at_its_end(meter: _Metered) -> bool:
-    return meter.valid_to is not None and meter.reads[-1][0] < meter.valid_to
+def _unread_at_an_end(meter: _Metered) -> bool:
+    """Whether nobody read it when it came or when it went: then blocks speak between, as after a swap."""
+    return meter.reads[0][0] > meter.valid_from or (
+        meter.valid_to is not None and meter.reads[-1][0] < meter.valid_to
+    )
 
 
 def _metered(cursor: psycopg.Cursor[Any], now: datetime) -> dict[int, list[_Metered]]:
     found: dict[int, dict[int, _Metered]] = defaultdict(dict)
-    for place, period, serial, billed_from, passed_at, ends, times, over, read_at, wh in cursor.execute(
+    for place, period, serial, begins, passed_at, ends, times, over, read_at, wh in cursor.execute(
         _METERED, [now, now]
     ).fetchall():
         known = found[place].get(period)
         reads = (*(known.reads if known else ()), *([(read_at, wh)] if read_at else ()))
-        found[place][period] = _Metered(
-            serial, None if passed_at is None else billed_from, ends, (times, over), reads
-        )
+        billed_from = None if passed_at is None else max(begins, passed_at)
+        found[place][period] = _Metered(serial, begins, billed_from, ends, (times, over), reads)
     return {place: list(periods.values()) for place, periods in found.items()}
 
 

@@ -325,7 +325,7 @@ def _periods(now: Any) -> Iterator[tuple]:
 
 
 BRIEF = settings(
-    max_examples=12,
+    max_examples=20,
     stateful_step_count=25,
     deadline=None,
     derandomize=True,
@@ -343,7 +343,6 @@ def test_every_operation_is_known_to_the_machine(database_template):
     assert set(EFFECTS) == set(asking.DRAWN)
 
 
-@pytest.mark.slow
 def test_any_operations_in_any_order(raised):
     machine = machine_on(raised)
     run_state_machine_as_test(machine, settings=BRIEF)

@@ -9,7 +9,8 @@ COPYs are timed beside it, each in a transaction of its own:
 - `keys`: the same rows into tables with their primary keys alone, without the other indexes and constraints.
 - `file`: the file itself, into one table with a text column for each of its columns and a primary key.
 
-Peak memory is of this process and of the database's (VmHWM of the backend, shared buffers among it).
+Both ratios are of wall time; `ratio_cpu` is that of the processor time of this process and of its backend, which a
+machine that others use disturbs less. Peak memory is of this process and of the database's (VmHWM of the backend, shared buffers among it).
 
     uv run python bench/load.py [--rows N] [--durable]
 """
@@ -17,6 +18,7 @@ Peak memory is of this process and of the database's (VmHWM of the backend, shar
 import argparse
 import csv
 import json
+import os
 import random
 import resource
 import tempfile
@@ -74,15 +76,17 @@ def measure(cluster, directory: Path, options) -> dict:
     with psycopg.connect(owner, autocommit=True) as connection:
         make_network(connection, options.rows)
     before = max_rss_mb()
-    ours_s, report, backend_mb = time_ours(file)
+    ours_s, ours_cpu_s, report, backend_mb = time_ours(file)
     peak = max_rss_mb()
-    again_s, again, _ = time_ours(file)
+    again_s, _, again, _ = time_ours(file)
     assert report.faulty == 0, report.first
     assert not again.written, again.counts
     with psycopg.connect(owner, autocommit=True) as connection:
         names = dump(connection, directory)
-        made_s, made_rows = time_made(connection, directory, names, "made", "INCLUDING ALL")
-        keys_s, _ = time_made(connection, directory, names, "keys", "INCLUDING DEFAULTS INCLUDING GENERATED")
+        made_s, made_cpu_s, made_rows = time_made(connection, directory, names, "made", "INCLUDING ALL")
+        keys_s, _, _ = time_made(
+            connection, directory, names, "keys", "INCLUDING DEFAULTS INCLUDING GENERATED"
+        )
         file_s = time_file(connection, file)
     return {
         "benchmark": "load",
@@ -94,14 +98,17 @@ def measure(cluster, directory: Path, options) -> dict:
         "rows_per_s": round(options.rows / ours_s),
         "bare_made_rows_per_s": round(options.rows / made_s),
         "ratio_to_bare": round(made_s / ours_s, 3),
+        "ratio_cpu": round(made_cpu_s / ours_cpu_s, 3),
         "bar_ratio": 0.2,
         "bare_keys_rows_per_s": round(options.rows / keys_s),
         "ratio_to_bare_keys": round(keys_s / ours_s, 3),
         "bare_file_rows_per_s": round(options.rows / file_s),
         "ratio_to_bare_file": round(file_s / ours_s, 3),
         "import_s": round(ours_s, 1),
+        "import_cpu_s": round(ours_cpu_s, 1),
         "second_import_s": round(again_s, 1),
         "bare_made_s": round(made_s, 1),
+        "bare_made_cpu_s": round(made_cpu_s, 1),
         "bare_keys_s": round(keys_s, 1),
         "bare_file_s": round(file_s, 1),
         "peak_client_mb": peak,
@@ -164,9 +171,9 @@ def time_ours(file: Path):
     connection.ensure_connection()
     pid = connection.connection.info.backend_pid
     the_map = parse(MAP)
-    began = time.perf_counter()
+    began, cpu = time.perf_counter(), cpu_s(pid)
     report = running.load(running.Order(file, the_map, NOW, "bench", "INR"))
-    return time.perf_counter() - began, report, high_water_mb(pid)
+    return time.perf_counter() - began, cpu_s(pid) - cpu, report, high_water_mb(pid)
 
 
 def dump(connection: psycopg.Connection, directory: Path) -> dict[str, str]:
@@ -192,13 +199,14 @@ def dump(connection: psycopg.Connection, directory: Path) -> dict[str, str]:
 
 def time_made(
     connection: psycopg.Connection, directory: Path, names: dict[str, str], kind: str, like: str
-) -> tuple[float, int]:
-    """COPY of all rows into tables like theirs; how many they are."""
+) -> tuple[float, float, int]:
+    """COPY of all rows into tables like theirs; wall and processor time, and how many they are."""
     for table in names:
         connection.execute(f"CREATE TABLE {kind}_{table} (LIKE {table} {like})")
         if kind == "keys":
             connection.execute(f"ALTER TABLE {kind}_{table} ADD PRIMARY KEY (id)")
-    began = time.perf_counter()
+    pid = connection.info.backend_pid
+    began, cpu = time.perf_counter(), cpu_s(pid)
     rows = 0
     with connection.transaction():
         for table, columns in names.items():
@@ -206,7 +214,7 @@ def time_made(
                 with cursor.copy(f"COPY {kind}_{table} ({columns}) FROM STDIN") as copy:
                     feed(copy, directory / table)
                 rows += cursor.rowcount
-    return time.perf_counter() - began, rows
+    return time.perf_counter() - began, cpu_s(pid) - cpu, rows
 
 
 def time_file(connection: psycopg.Connection, file: Path) -> float:
@@ -231,6 +239,12 @@ def feed(copy, path: Path) -> None:
 def high_water_mb(pid: int) -> int:
     text = Path(f"/proc/{pid}/status").read_text()
     return int(next(line.split()[1] for line in text.splitlines() if line.startswith("VmHWM"))) // 1024
+
+
+def cpu_s(pid: int) -> float:
+    """Processor time of a process and of this one."""
+    ticks = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK") + time.process_time()
 
 
 def max_rss_mb() -> int:

@@ -137,8 +137,8 @@ def pays_by_upi(page, device) -> None:
     expect(effect.get_by_role("listitem").first).to_have_text("All of it becomes credit.")
     assert_good(page, device)
     page.get_by_role("button", name="Pay ₹500.00").click()
-    assert page.locator("svg").first.is_visible(), "the QR code"
-    assert page.locator("a[href^='upi://']").count() == 1
+    expect(page.locator("svg").first).to_be_visible()  # the QR code
+    expect(page.locator("a[href^='upi://']")).to_have_count(1)
     page.get_by_role("button", name="I have paid in my UPI app").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Recharge of ₹500.00")
 

@@ -13,6 +13,7 @@ from urja.apps.readings.intervals import LONGEST, MonthOfPlace, intervals, month
 from urja.apps.readings.kinds import Status
 from urja.apps.registry import access, models
 from urja.apps.registry.queries import agreement_at, with_terms
+from urja.apps.tariffs.errors import UnknownTariffError
 from urja.core.units import exact
 from urja.web.api import answers, cursors, resources
 from urja.web.api.problems import Problem
@@ -155,7 +156,10 @@ def _place_of_totals(point: models.ServicePoint, used: MonthOfPlace) -> answers.
 
 def balance(ask: Ask) -> answers.Balance:
     agreement = _account(ask)
-    fresh = ledger.fresh_balance(agreement.account_id, ask.now, agreement)
+    try:
+        fresh = ledger.fresh_balance(agreement.account_id, ask.now, agreement)
+    except UnknownTariffError as error:
+        raise Problem("unpriced", str(error)) from error
     view = _standing(agreement.account_id, ask.now)
     return answers.Balance(
         account=agreement.account_id,

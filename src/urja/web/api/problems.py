@@ -26,6 +26,7 @@ KINDS: Final = {
     "not-found": Kind(404, "It does not exist for you", "look for the number or address; what is outside your area is not there either"),
     "method-not-allowed": Kind(405, "That is not done here", "use a method that the header Allow names"),
     "refused": Kind(409, "The registry refuses", "each fault says what stands against it"),
+    "unpriced": Kind(409, "Nobody knows the price", "wait until the utility has loaded the tariff or put the terms right; what is posted can be read"),
     "changed": Kind(412, "It has changed since", "read it again, and decide by what it is now"),
     "too-large": Kind(413, "That is too much at once", "send less"),
     "not-json": Kind(415, "That is not JSON", "send Content-Type: application/json"),

@@ -56,7 +56,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/agreements/{id}/readings", "readings", SUPPLY, "Its intervals, up to 31 days at a time",
         answers.Readings, books.readings, Read.LOAD_CURVE, books.ReadingsQuery, statuses=_ONE, tagged=True),
     Route("GET", "/accounts/{id}/balance", "balance", MONEY, "What is left on an account", answers.Balance,
-        books.balance, Read.LEDGER, statuses=_ONE, tagged=True, own_session=True),
+        books.balance, Read.LEDGER, statuses=(*_ONE, "unpriced"), tagged=True, own_session=True),
     Route("GET", "/accounts/{id}/entries", "entries", MONEY, "Its postings, newest first",
         answers.Page[answers.Entry], books.entries, Read.LEDGER, ListQuery, statuses=_ONE),
     Route("GET", "/accounts/{id}/entries/{seq}", "entry", MONEY, "A posting with its arithmetic",

@@ -33,6 +33,7 @@ from urja.apps.registry.models import (
 from urja.apps.registry.operations import ALL, BY_KIND, NewConnection
 from urja.apps.registry.roles import Read, writing
 from urja.apps.supply import queries as supply
+from urja.apps.tariffs.errors import UnknownTariffError
 from urja.apps.work import queries as work
 from urja.core.policy import Reason
 from urja.web.console import wording
@@ -448,20 +449,13 @@ def _item(item: Configuration) -> Item:
 
 
 def _money(place: ServicePoint, agreement: Agreement, now: datetime) -> MoneyView:
-    balance = ledger.fresh_balance(agreement.account_id, now, agreement)
-    as_of = balance.as_of
+    reckoned = _reckoned(agreement, now)
     arrears = Arrear.objects.filter(account_id=agreement.account_id).order_by("due_on", "bill")
     return MoneyView(
-        amount=formats.money(balance.balance_minor, balance.currency),
-        low=balance.balance_minor < 0,
-        as_of=_("As of %(moment)s") % {"moment": moment_of(as_of, now)}
-        if as_of
-        else _("No reading has come in yet"),
-        parts=[
-            (_("Posted"), formats.money(balance.ledger_minor, balance.currency)),
-            (_("Used since"), formats.money(-balance.pending_minor, balance.currency)),
-            (_("Credit on its way"), formats.money(balance.credits_minor, balance.currency)),
-        ],
+        amount=reckoned.amount,
+        low=reckoned.low,
+        as_of=reckoned.as_of,
+        parts=reckoned.parts,
         postings=[
             Posting(
                 title=money_words.title(entry.title),
@@ -482,6 +476,40 @@ def _money(place: ServicePoint, agreement: Agreement, now: datetime) -> MoneyVie
                 },
             )
             for one in arrears
+        ],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Reckoned:
+    """What is left, and what that consists of."""
+
+    amount: str
+    low: bool
+    as_of: str
+    parts: list[tuple[str, str]]
+
+
+def _reckoned(agreement: Agreement, now: datetime) -> _Reckoned:
+    try:
+        balance = ledger.fresh_balance(agreement.account_id, now, agreement)
+    except UnknownTariffError:
+        code = agreement.terms_at(now).tariff_code
+        held_back = _(
+            "Held back: no version of the tariff %(code)s is in force. Let it be loaded, or correct the terms of "
+            "the agreement; until then nothing is charged and nothing decided here."
+        )
+        return _Reckoned("–", low=True, as_of=held_back % {"code": code}, parts=[])
+    return _Reckoned(
+        amount=formats.money(balance.balance_minor, balance.currency),
+        low=balance.balance_minor < 0,
+        as_of=_("As of %(moment)s") % {"moment": moment_of(balance.as_of, now)}
+        if balance.as_of
+        else _("No reading has come in yet"),
+        parts=[
+            (_("Posted"), formats.money(balance.ledger_minor, balance.currency)),
+            (_("Used since"), formats.money(-balance.pending_minor, balance.currency)),
+            (_("Credit on its way"), formats.money(balance.credits_minor, balance.currency)),
         ],
     )
 

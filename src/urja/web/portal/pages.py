@@ -26,6 +26,7 @@ from urja.apps.ledger.glance import Glance, glances
 from urja.apps.payments import providers
 from urja.apps.readings import queries as readings
 from urja.apps.registry.models import Agreement
+from urja.apps.tariffs.errors import UnknownTariffError
 from urja.web.portal import chain as chains
 from urja.web.portal import charts, formats, paying, wording
 from urja.web.portal import standing as standings
@@ -83,7 +84,7 @@ def version(card: AccountCard, now: datetime) -> str:
 
 @dataclass(frozen=True, slots=True)
 class BalanceView:
-    """The fresh balance. `state` is `good`, `low` or `out`; the sentence in `days` says the same in words."""
+    """The fresh balance. `state` is `good`, `low`, `out` or `unknown`; the sentence in `days` says the same in words."""
 
     amount: str
     state: str
@@ -94,7 +95,9 @@ class BalanceView:
     parts: list[tuple[str, str]]
 
 
-def _balance(balance: ledger.Balance, now: datetime) -> BalanceView:
+def _balance(balance: ledger.Balance | None, now: datetime) -> BalanceView:
+    if balance is None:
+        return _unpriced()
     as_of = balance.as_of.astimezone(zone()) if balance.as_of else None
     return BalanceView(
         amount=formats.money(balance.balance_minor, balance.currency),
@@ -108,6 +111,21 @@ def _balance(balance: ledger.Balance, now: datetime) -> BalanceView:
         if as_of and now - as_of > LATE
         else "",
         parts=_parts(balance),
+    )
+
+
+def _unpriced() -> BalanceView:
+    """Of an account that is held back: what was used has no price, so nobody knows what is left."""
+    return BalanceView(
+        amount="–",
+        state="unknown",
+        days=_(
+            "What is left cannot be reckoned at the moment: the price of your electricity is missing in our books."
+        ),
+        runway="",
+        as_of=_("The electricity office sees to it; you need do nothing. Until then no use is charged."),
+        late="",
+        parts=[],
     )
 
 
@@ -213,7 +231,7 @@ class HomePage:
     days: list[EntryDay]
     more: bool
     standing: standings.StandingView | None
-    """None where no policy governs the account."""
+    """None where no policy governs the account, or it is held back."""
     can_pay: bool
     under_way: paying.UnderWay | None
     chain: chains.ChainView | None
@@ -228,11 +246,12 @@ def home(card: AccountCard, now: datetime) -> HomePage:
         month_asked = readings.use_of_month_asked(card.agreement, now.date()) if card.agreement else None
         known, entries, month = known_asked(), entries_asked(), month_asked() if month_asked else None
     balance = known.balance if known else _fresh(card, now)
+    currency = balance.currency if balance else paying.CURRENCY
     return HomePage(
         account=card,
         balance=_balance(balance, now),
         uses=_uses(card.agreement, now, month) if card.agreement and month else [],
-        days=_by_day(card, _whole_days(entries, HOME_ENTRIES), balance.currency),
+        days=_by_day(card, _whole_days(entries, HOME_ENTRIES), currency),
         more=len(entries) > HOME_ENTRIES,
         standing=standings.standing(known) if known else None,
         can_pay=providers.config() is not None,
@@ -241,8 +260,12 @@ def home(card: AccountCard, now: datetime) -> HomePage:
     )
 
 
-def _fresh(card: AccountCard, now: datetime) -> ledger.Balance:
-    return card.kept or ledger.fresh_balance(card.id, now, card.agreement)
+def _fresh(card: AccountCard, now: datetime) -> ledger.Balance | None:
+    """None where the account is held back, for no tariff says what its use costs."""
+    try:
+        return card.kept or ledger.fresh_balance(card.id, now, card.agreement)
+    except UnknownTariffError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -400,7 +423,7 @@ def passbook(card: AccountCard, before_seq: int | None) -> Passbook:
     shown = _whole_days(entries, PASSBOOK_ENTRIES)
     return Passbook(
         account=card,
-        days=_by_day(card, shown, "INR"),
+        days=_by_day(card, shown, paying.CURRENCY),
         before=shown[-1].seq if len(entries) > PASSBOOK_ENTRIES else None,
     )
 

@@ -39,6 +39,8 @@ class PayPage:
     rupees: str
     error: str
     effect: standings.EffectView | None
+    unpriced: str
+    """What is to be known before paying for an account that is held back."""
     amount: str
     amount_minor: int
     bounds: str
@@ -65,10 +67,19 @@ def pay_page(card: AccountCard, config: GatewayConfig, now: datetime, asked: str
         else (asked or "")[:12],
         error=error,
         effect=standings.effect(known, shown, CURRENCY) if known and shown else None,
+        unpriced=_unpriced() if known is None and standings.held_back(card, now) else "",
         amount=formats.money(shown) if shown else "",
         amount_minor=shown or 0,
         bounds=_("From %(least)s to %(most)s")
         % {"least": formats.money(config.least_minor), "most": formats.money(config.most_minor)},
+    )
+
+
+def _unpriced() -> str:
+    return _(
+        "How long it lasts cannot be told at the moment: the price of your electricity is missing in our books. "
+        "What you pay is credited all the same. If your light is off, it does not come back before the "
+        "electricity office has put that right."
     )
 
 

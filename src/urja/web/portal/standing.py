@@ -7,8 +7,10 @@ from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
 from urja.apps.asking import Answer
+from urja.apps.ledger.usage import unratable
 from urja.apps.supply import facts as supply_facts
 from urja.apps.supply.facts import Known
+from urja.apps.tariffs.errors import UnknownTariffError
 from urja.core.policy import credit_ends_at, decide, effect_of_payment, exhausted, forecast, sentence
 from urja.core.policy.restoring import is_dark
 from urja.web.portal import formats
@@ -27,15 +29,38 @@ class StandingView:
 
 
 def known_of(card: AccountCard, now: datetime) -> Known | None:
-    """What a decision about an account would rest on now; none where it has no agreement or no policy governs it."""
+    """What a decision about an account would rest on now.
+
+    None where it has no agreement, where no policy governs it, and where it is held back for want of a price.
+    """
     return known_asked(card, now)()
 
 
 def known_asked(card: AccountCard, now: datetime) -> Answer[Known | None]:
     """As `known_of`, for who asks for more than this."""
     if card.agreement is None:
-        return lambda: None
-    return supply_facts.of_agreement_asked(card.agreement, card.tariff, now, card.kept)
+        return _nothing
+    try:
+        asked = supply_facts.of_agreement_asked(card.agreement, card.tariff, now, card.kept)
+    except UnknownTariffError:
+        return _nothing
+
+    def answer() -> Known | None:
+        try:
+            return asked()
+        except UnknownTariffError:
+            return None
+
+    return answer
+
+
+def _nothing() -> None:
+    return None
+
+
+def held_back(card: AccountCard, now: datetime) -> bool:
+    """Whether nothing can be reckoned or decided for an account, for no tariff says what its use costs."""
+    return card.kept is None and card.agreement is not None and unratable(card.agreement, now) != ""
 
 
 def standing(known: Known) -> StandingView:

@@ -26,41 +26,86 @@ def roundings(draw):
 
 
 @st.composite
-def slab_lines(draw):
+def slab_tables(draw):
     bounds = sorted(draw(st.sets(st.integers(1, 500), max_size=4)))
     lows, highs = [0, *bounds], [*bounds, None]
     slabs = ", ".join(
         f"{{from = {low}, {'' if high is None else f'up_to = {high}, '}rate = {draw(prices)}}}"
         for low, high in zip(lows, highs, strict=True)
     )
+    return f"slabs = [{slabs}]"
+
+
+@st.composite
+def by_use(draw, entries):
+    """Entries of what another strategy draws, for a use up to a bound each."""
+    bounds = [
+        *sorted(f"{n}.5" if n % 3 else f"{n}" for n in draw(st.sets(st.integers(101, 900), max_size=3))),
+        None,
+    ]
+    return ", ".join(
+        f"{{{'' if bound is None else f'up_to = {bound}, '}{draw(entries)}}}" for bound in bounds
+    )
+
+
+@st.composite
+def given_back(draw):
+    return draw(st.sampled_from(["", "", "", "credit = true"]))
+
+
+@st.composite
+def slab_lines(draw):
+    table = slab_tables()
+    slabs = draw(st.one_of(table, table, by_use(table).map(lambda entries: f"by_use = [{entries}]")))
     prorate = draw(st.sampled_from(["month-fraction", "days-of-30", "none"]))
     width = draw(st.sampled_from(["", f'round_width = {{to = "1", mode = "{draw(modes)}"}}']))
     energy = draw(st.sampled_from(["", 'round_energy = {to = "0.1"}']))
-    return f'accrues = "slabs"\nslabs = [{slabs}]\nprorate = "{prorate}"\n{width}\n{energy}'
+    return f'accrues = "slabs"\n{slabs}\nprorate = "{prorate}"\n{width}\n{energy}\n{draw(given_back())}'
 
 
 @st.composite
 def time_lines(draw):
     kind = draw(st.sampled_from(["per-day", "per-month"]))
     per = draw(st.sampled_from(["", 'per = "kW"']))
-    bands = f"bands = [{{up_to_kw = 2, rate = {draw(prices)}}}, {{rate = {draw(prices)}}}]"
+    bound = draw(st.sampled_from(["up_to_kw = 2", "up_to_kwh = 120"]))
+    bands = f"bands = [{{{bound}, rate = {draw(prices)}}}, {{rate = {draw(prices)}}}]"
     rate = draw(st.sampled_from([f"rate = {draw(prices)}", bands]))
     load = draw(st.sampled_from(["", 'round_load = {to = "1", mode = "up"}']))
-    prorate = draw(st.sampled_from(["", 'prorate = "days-of-30"'])) if kind == "per-month" else ""
-    return f'accrues = "{kind}"\n{per}\n{rate}\n{load}\n{prorate}'
+    prorates = ["", 'prorate = "days-of-30"', 'prorate = "none"']
+    prorate = draw(st.sampled_from(prorates)) if kind == "per-month" else ""
+    return f'accrues = "{kind}"\n{per}\n{rate}\n{load}\n{prorate}\n{draw(given_back())}'
+
+
+@st.composite
+def bases(draw, names):
+    chosen = draw(st.lists(st.sampled_from(names), min_size=1, max_size=3, unique=True))
+    return ", ".join(
+        f'{{line = "{name}", percent = "8"}}' if draw(st.booleans()) else f'"{name}"' for name in chosen
+    )
+
+
+@st.composite
+def standing_lines(draw, names):
+    """Minimum charges and roundings of a sum."""
+    on = draw(bases(names))
+    if draw(st.booleans()):
+        per = draw(st.sampled_from(["", 'per = "kW"']))
+        return f'accrues = "minimum"\nrate = {draw(prices)}\n{per}\non = [{on}]\n{draw(roundings() | st.just(""))}'
+    to = draw(st.sampled_from(["1", "10", "0.05"]))
+    return f'accrues = "round-off"\nround = {{to = "{to}", mode = "{draw(modes)}"}}\non = [{on}]'
 
 
 @st.composite
 def percent_lines(draw, names):
     kind = draw(st.sampled_from(["percent", "rebate"]))
-    chosen = draw(st.lists(st.sampled_from(names), min_size=1, max_size=3))
-    on = ", ".join(
-        f'{{line = "{name}", percent = "8"}}' if draw(st.booleans()) else f'"{name}"' for name in chosen
-    )
+    on = draw(bases(names))
     change = draw(st.none() | days)
     first = f"{{percent = {draw(prices)}}}"
     rates = f"[{first}]" if change is None else f"[{first}, {{from = {change}, percent = {draw(prices)}}}]"
-    return f'accrues = "{kind}"\nrates = {rates}\non = [{on}]'
+    uses = draw(by_use(st.tuples(prices, prices).map(lambda two: f"percent = {two[0]}, at_most = {two[1]}")))
+    said = draw(st.sampled_from([f"rates = {rates}", f"rates = {rates}", f"by_use = [{uses}]"]))
+    most = draw(st.sampled_from(["", f'at_most = {draw(prices)}\nprorate = "none"']))
+    return f'accrues = "{kind}"\n{said}\n{most}\non = [{on}]'
 
 
 @st.composite
@@ -69,7 +114,9 @@ def documents(draw, version="1", valid_from=FIRST, code="x"):
     names = []
     for n in range(draw(st.integers(1, 5))):
         kinds = [slab_lines(), time_lines()] + ([percent_lines(names)] if names else [])
-        text += f'[[line]]\nname = "l{n}"\n{draw(st.one_of(kinds))}\n{draw(roundings() | st.just(""))}\n'
+        kinds = [st.tuples(kind, roundings() | st.just("")).map("\n".join) for kind in kinds]
+        kinds += [standing_lines(names)] if names else []
+        text += f'[[line]]\nname = "l{n}"\n{draw(st.one_of(kinds))}\n'
         names.append(f"l{n}")
     return text
 

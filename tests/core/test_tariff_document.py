@@ -83,9 +83,84 @@ def test_all_faults_come_at_once():
 def test_a_cycle_over_several_lines_is_named():
     text = GOOD + '[[line]]\nname="a"\naccrues="percent"\npercent=1\non=["b"]\n'
     text += '[[line]]\nname="b"\naccrues="percent"\npercent=1\non=["a"]\n'
-    assert faults(text) == ["line a.on: is a percentage of itself, by a -> b -> a; take one of the lines out"]
+    assert faults(text) == ["line a.on: is reckoned from itself, by a -> b -> a; take one of the lines out"]
 
 
 @pytest.mark.parametrize("text", ["", "][", "line = 3", "line = [1]", "format = 1\nline = []", "\x00"])
 def test_rubbish_is_faulty_not_fatal(text):
     assert faults(text)
+
+
+BY_USE = GOOD.replace(
+    'slabs = [ {from=0, up_to=100, rate="3.50"}, {from=100, rate="5.25"} ]',
+    'by_use = [ {up_to=250, slabs=[{from=0, rate="3.50"}]}, {slabs=[{from=0, rate="5.25"}]} ]',
+)
+BANDS = GOOD.replace("rate = 2\n", "bands = [{up_to_kwh=100, rate=2}, {rate=4}]\n")
+SUBSIDY = """
+[[line]]
+name = "subsidy"
+accrues = "rebate"
+by_use = [{up_to=200, percent=100}, {up_to=400, percent=50, at_most=800}, {percent=0}]
+on = ["energy"]
+"""
+STANDING = """
+[[line]]
+name = "minimum"
+accrues = "minimum"
+rate = 40
+on = ["energy"]
+[[line]]
+name = "whole"
+accrues = "round-off"
+round = {to = 1}
+on = ["energy", "fixed", "duty", "minimum"]
+"""
+RICH = BY_USE.replace("rate = 2\n", "bands = [{up_to_kwh=100, rate=2}, {rate=4}]\n") + SUBSIDY + STANDING
+
+
+def test_a_good_document_of_every_kind_of_line():
+    tariff = parse_tariff(RICH)
+    assert [line.name for line in tariff.in_order()] == [
+        "energy",
+        "fixed",
+        "duty",
+        "subsidy",
+        "minimum",
+        "whole",
+    ]
+    assert tariff.line("whole").book == "revenue"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "where", "words"),
+    [
+        ("{slabs=", "{up_to=300, slabs=", "line energy.by_use", "the last entry must be open"),
+        ("up_to=250,", "", "line energy.by_use[2].up_to", "only the last may be open"),
+        ("{up_to=250,", "{up_to=0,", "line energy.by_use[1].up_to", "ends at 0 kWh, which is not above"),
+        ("{up_to=250,", '{up_to="a",', "line energy.by_use[1].up_to", "must be a number"),
+        ("{up_to=250, slabs=[{from=0", "{up_to=250, slabs=[{from=5", "line energy.by_use[1].slabs[1].from", "begin at 0"),
+        ('{up_to=250, slabs=[{from=0, rate="3.50"}]}, ', "{up_to=250, slabs=[]}, ", "line energy.by_use[1].slabs", "at least one slab"),
+        ("{up_to=250, slabs", "{up_to=250, slobs", "line energy.by_use[1].slobs", "is not known here"),
+        ("by_use = [ {up", "slabs = [{from=0, rate=1}]\nby_use = [ {up", "line energy.slabs", "beside by_use; keep one"),
+        ("up_to_kwh=100", "up_to_kwh=100, up_to_kw=3", "line fixed.bands[1].up_to_kw", "by load or by use, not by both"),
+        ("{rate=4}]", "{up_to_kwh=90, rate=4}, {rate=5}]", "line fixed.bands[2].up_to_kwh", "ends at 90 kWh"),
+        ("{rate=4}]", "{up_to_kwh=200, rate=4}]", "line fixed.bands", "a larger use has no price"),
+        ("bands = [{up_to_kwh=100, rate=2}, {rate=4}]", "bands = []", "line fixed.bands", "at least one band"),
+        ("{percent=0}]", "{up_to=500, percent=0}]", "line subsidy.by_use", "must be open"),
+        ("percent=50", "percent=-50", "line subsidy.by_use[2].percent", "must not be negative"),
+        ("{percent=0}]", "{percent=0}]\npercent = 3", "line subsidy.percent", "beside by_use; keep one"),
+        ("at_most=800", 'at_most="much"', "line subsidy.by_use[2].at_most", "must be a number"),
+        ("rate = 40\n", "rate = 40\ncredit = true\n", "line minimum.credit", "is not known here"),
+        ('on = ["energy"]\n[[line]]\nname = "whole"', 'on = ["whole"]\n[[line]]\nname = "whole"', "line minimum.on", "minimum -> whole -> minimum"),
+        ("round = {to = 1}", "", "line whole.round", "is missing"),
+        ("round = {to = 1}", 'round = {to = 1, each = "part"}', "line whole.round.each", "sum of its lines"),
+        ('"fixed", "duty", "minimum"', '"fixed", "dooty"', "line whole.on", "'dooty', which does not exist"),
+        ('accrues = "per-day"', 'accrues = "per-day"\ncredit = 1', "line fixed.credit", "must be true or false"),
+        ('accrues = "per-day"', 'accrues = "per-day"\nper = "kVA"', "line fixed.per", "cannot say yet"),
+        ('accrues = "per-day"', 'accrues = "time-of-use"', "line fixed.accrues", "cannot say yet"),
+    ],
+)  # fmt: skip
+def test_each_fault_of_what_depends_on_use_has_a_place_and_a_sentence(old, new, where, words):
+    assert old in RICH
+    found = faults(RICH.replace(old, new, 1))
+    assert any(fault.startswith(f"{where}: ") and words in fault for fault in found), found

@@ -129,11 +129,16 @@ def test_the_wording_of_the_engine_is_known(in_hindi):
         "by day, 2.5 kW",
         "all energy",
         "rounding carried from before",
+        "17 of the period's 31 days",
+        "17 of the period's 31 days, 2.5 kW",
+        "less Energy charge",
+        "what is beyond the most it may come to",
         "5 % of Energy charge",
         "5 % of Energy charge, slab 1: 0 to 97 kWh",
     )
     notes = (
         "energy: width of slab 1 of 3000/31 kWh rounded half-up to 97 kWh",
+        "bound 2 of the use of 12000/31 kWh rounded half-up to 387 kWh",
         "energy: energy of 97.5 kWh rounded half-up to 98 kWh",
         "provisional: closed without the register read of its midnight",
         "correction of the period from 2026-02-01",
@@ -141,6 +146,7 @@ def test_the_wording_of_the_engine_is_known(in_hindi):
     )
     for said in [*map(wording.label, labels), *map(wording.note, notes)]:
         assert not re.search(r"[a-zA-Z]{3,}", said.replace("kWh", "").replace("kW", "")), said
+    assert wording.label("rounded half-up to a multiple of 1.00 INR") == "1.00 INR के गुणज में पूर्णांकित"
     assert wording.label("something new: 5") == "something new: 5"
     assert wording.note("something new") == "something new"
 

@@ -314,7 +314,7 @@ def _from_file(path: Path | None, faults: list[Fault]) -> list[_Entry]:
     if path is None:
         return []
     try:
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")
         document = tomllib.loads(text)
     except (OSError, UnicodeDecodeError) as error:
         faults.append(Fault("the file", f"unreadable ({error})", "a readable file in UTF-8", str(path)))

@@ -35,7 +35,7 @@ from urja.site import flag_laws, registry_laws, settlement_laws, supply_laws, to
 from urja.site.clerks import TARIFF, Clerks, MeterState, answer, request, state_of
 from urja.site.exits import Exit, Refusal
 from urja.site.laws import Findings, examine
-from urja.site.options import load_settings
+from urja.site.options import FiniteRange, load_settings
 from urja.site.outside import RESIDENTS, Outside, residents
 from urja.site.pasts import pasts_of
 from urja.site.postgres import make_private, socket_directory
@@ -74,13 +74,13 @@ _UNHEARD_S: Final = 180.0
     "--speed",
     default=60.0,
     show_default=True,
-    type=click.FloatRange(0.1, 10_000),
+    type=FiniteRange(0.1, 10_000),
     help="Business seconds per real second.",
 )
 @click.option(
     "--for",
     "seconds",
-    type=click.FloatRange(min=0.0, min_open=True),
+    type=FiniteRange(min=0.0, min_open=True),
     help="Stop by itself after so many real seconds from readiness, check the laws, exit 0 or 1.",
 )
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(0), help="Seed of the town.")

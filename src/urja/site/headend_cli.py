@@ -19,7 +19,7 @@ from urja.cosem.companion import device_types, load_device_type, unit_symbol
 from urja.cosem.errors import CosemError, DecodeError
 from urja.cosem.obis import CosemAttribute, Obis
 from urja.cosem.readings import plain
-from urja.cosem.security import Suite0Keys
+from urja.cosem.security import SuiteKeys
 from urja.cosem.time import CosemDateTime
 from urja.headend.counters import LoneCounters
 from urja.headend.failures import FailureKind, SessionFailed
@@ -27,7 +27,7 @@ from urja.headend.line import ANSWER_S, Line, dial
 from urja.headend.reading import Quantity, SingleValue, Table, find_class, read
 from urja.headend.session import CLIENT_TITLE, PUBLIC_SAP, READER_SAP, UTILITY_SAP, Client, open_session
 from urja.site.exits import Exit, Refusal
-from urja.site.options import data_option
+from urja.site.options import FiniteRange, data_option
 
 _EXITS: Final = {
     FailureKind.UNREACHABLE: Exit.UNAVAILABLE,
@@ -152,7 +152,14 @@ def headend() -> None:
     show_default=True,
     help="Device type: object names and the sense of the clock's deviation.",
 )
-@click.option("--timeout", "timeout_s", default=ANSWER_S, show_default=True, help="Seconds for one answer.")
+@click.option(
+    "--timeout",
+    "timeout_s",
+    default=ANSWER_S,
+    show_default=True,
+    type=FiniteRange(min=0.0, min_open=True),
+    help="Seconds for one answer.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Plain values for programs.")
 def read_command(
     *,
@@ -202,7 +209,7 @@ def _client(
 ) -> Client:
     if (guek is None) != (gak is None):
         raise Refusal(Exit.USAGE, "give both keys, --guek and --gak, or neither")
-    keys = None if guek is None else Suite0Keys(guek, gak)
+    keys = None if guek is None else SuiteKeys(guek, gak)
     if sap is None:
         sap = UTILITY_SAP if keys else PUBLIC_SAP if secret is None else READER_SAP
     if sap == PUBLIC_SAP:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from urja.site.exits import Exit, Refusal
-from urja.site.options import data_option
+from urja.site.options import data_option, read_document
 
 if TYPE_CHECKING:
     from urja.apps.registry.loading import Map
@@ -86,21 +86,12 @@ def import_file(
         raise SystemExit(Exit.FAILED)
 
 
-def _text_of(path: Path) -> str:
-    try:
-        return path.read_text("utf-8")
-    except UnicodeDecodeError as error:
-        raise Refusal(Exit.USAGE, f"{path} is not UTF-8 text (byte {error.start})") from None
-    except OSError as error:
-        raise Refusal(Exit.USAGE, f"{path} cannot be read: {error.strerror}") from error
-
-
 def map_of(path: Path) -> "Map":
     """A map's file, or a refusal with the line of everything that is wrong in it."""
     from urja.apps.registry.loading import BadMap, parse
 
     try:
-        return parse(_text_of(path))
+        return parse(read_document(path))
     except BadMap as bad:
         raise Refusal(Exit.USAGE, "\n  ".join([f"{path} cannot be followed:", *bad.faults])) from None
 

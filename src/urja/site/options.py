@@ -1,7 +1,9 @@
 """Options that several commands share, and how settings are found."""
 
+import math
 import os
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -26,6 +28,30 @@ config_option = click.option(
     envvar="URJA_CONFIG",
     help="Configuration file; urja.toml in the working directory if it is there. [URJA_CONFIG]",
 )
+
+
+class FiniteRange(click.FloatRange):
+    """A range of numbers that "nan" and "inf", which Python reads as numbers too, do not slip through."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a number to reckon with.", param, ctx)
+        return number
+
+
+def read_document(path: Path) -> str:
+    """The text of a file that a person has written; an editor's byte order mark at its head is no part of it."""
+    try:
+        return path.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Refusal(
+            Exit.USAGE, f"{path} is not UTF-8 text (byte {error.start}): save it as UTF-8 and try again"
+        ) from None
+    except OSError as error:
+        raise Refusal(
+            Exit.NO_PERMISSION, f"{path} cannot be read ({error.strerror}): give this user rights to it"
+        ) from error
 
 
 def load_settings(config_path: Path | None) -> Loaded:

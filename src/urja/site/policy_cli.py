@@ -19,7 +19,7 @@ from urja.core.calendar import Period
 from urja.core.policy import Policy, PolicyError, parse_policy, sentence
 from urja.core.units import major
 from urja.site.exits import Exit, Refusal
-from urja.site.options import data_option
+from urja.site.options import data_option, read_document
 from urja.site.policy_replay import ActualCut, ReplayedCut, histories, replay
 
 _document = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -29,15 +29,6 @@ _day = click.DateTime(["%Y-%m-%d"])
 @click.group()
 def policy() -> None:
     """Check policy documents, replay the past under one, load and assign them."""
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text("utf-8")
-    except UnicodeDecodeError as error:
-        raise Refusal(Exit.USAGE, f"{path} is not UTF-8 text (byte {error.start})") from None
-    except OSError as error:
-        raise Refusal(Exit.NO_PERMISSION, f"{path}: {error.strerror}") from error
 
 
 def _parse(path: Path, text: str) -> Policy:
@@ -57,9 +48,11 @@ def check(files: Sequence[Path], as_json: bool) -> None:
     for path in files:
         found = []
         try:
-            document = parse_policy(_read(path))
+            document = parse_policy(read_document(path))
         except PolicyError as error:
             found = [{"where": fault.where, "sentence": fault.sentence} for fault in error.faults]
+        except Refusal as unread:
+            found = [{"where": "document", "sentence": str(unread).removeprefix(f"{path} ")}]
         faults[str(path)] = found
         if as_json:
             continue
@@ -182,7 +175,7 @@ def replay_command(
     period = Period(first.date(), end.date())
     if not period.days:
         raise Refusal(Exit.USAGE, f"from {period.first} to {period.end} is no day: --to is the day after")
-    document = _parse(file, _read(file))
+    document = _parse(file, read_document(file))
     from urja.site.admin import Administration
 
     box = Administration.of(data)
@@ -224,7 +217,7 @@ def replay_all(
 @data_option
 def load(files: Sequence[Path], data: Path) -> None:
     """Store documents as versions of their policies; the first ever loaded governs everybody."""
-    texts = {path: _read(path) for path in files}
+    texts = {path: read_document(path) for path in files}
     for path, text in texts.items():
         _parse(path, text)
     from urja.site.admin import Administration

@@ -91,14 +91,29 @@ def one_tariff(
         for name, line in lines.items():
             if name in amount_of:
                 continue
+            if any(base_name(base) not in amount_of for base in line.get("on", [])):
+                continue
+            span = (days, period_days)
+            used = sum(energy.values(), Fraction(0))
             if line["accrues"] in ("percent", "rebate"):
-                if any(base_name(base) not in amount_of for base in line["on"]):
-                    continue
-                raw = percent_parts(line, passed, parts_of, amount_of)
+                said = at_use(line, used, span)
+                raw = percent_parts(said, passed, parts_of, amount_of)
+                raw += beyond_the_most(said, raw, passed, span, minor)
             elif line["accrues"] == "slabs":
-                raw = slab_parts(line, days, energy, period_days, minor)
+                raw = slab_parts(line, energy, span, minor)
+            elif line["accrues"] == "minimum":
+                raw = time_parts(line, passed, loads, minor, used=used, span=span)
+                raw += [
+                    (-total_of([base], amount_of), dict.fromkeys(passed, Fraction(1))) for base in line["on"]
+                ]
+            elif line["accrues"] == "round-off":
+                total = total_of(line["on"], amount_of)
+                to, mode = Fraction(line["round"]["to"]) * minor, line["round"].get("mode", "half-up")
+                parts_of[name] = [(rounded(total, to, mode) - total, dict.fromkeys(passed, Fraction(1)))]
+                amount_of[name] = int(rounded(parts_of[name][0][0], Fraction(1), "half-up"))
+                continue
             else:
-                raw = time_parts(line, passed, loads, minor)
+                raw = time_parts(line, passed, loads, minor, used=used, span=span)
             rounding = line.get("round", {})
             to, mode = (
                 Fraction(rounding.get("to", Fraction(1, minor))) * minor,
@@ -106,45 +121,101 @@ def one_tariff(
             )
             if rounding.get("each", "line") == "part":
                 raw = [(rounded(amount, to, mode), weights) for amount, weights in raw]
+            if line["accrues"] == "minimum" and sum(amount for amount, _ in raw) <= 0:
+                raw = []
             parts_of[name] = raw
             amount_of[name] = int(rounded(sum((amount for amount, _ in raw), Fraction(0)), to, mode))
     return amount_of
 
 
-def slab_parts(
-    line: Table, days: list[date], energy: dict[date, Fraction], period_days: int, minor: int
+def total_of(on: list[str | Table], amount_of: dict[str, int]) -> Fraction:
+    """What lines, or shares of them, come to."""
+    total = Fraction(0)
+    for base in on:
+        share = Fraction(base.get("percent", 100)) / 100 if isinstance(base, dict) else Fraction(1)
+        total += amount_of[base_name(base)] * share
+    return total
+
+
+def scaled(line: Table, amount: Fraction, span: tuple[list[date], int]) -> Fraction:
+    """So much a month, for the days of the document in a period of so many days."""
+    days, period_days = span
+    prorate = line.get("prorate", "month-fraction")
+    if prorate == "month-fraction":
+        return amount * sum(Fraction(1, days_in_month(day)) for day in days)
+    if prorate == "days-of-30":
+        return amount * Fraction(len(days), 30)
+    return amount * Fraction(len(days), period_days)
+
+
+def width_of(line: Table, kwh: object, span: tuple[list[date], int]) -> Fraction:
+    """A width or bound in kWh a month, for the days of the document."""
+    width = scaled(line, Fraction(str(kwh)), span)
+    if "round_width" in line:
+        step = line["round_width"]
+        width = rounded(width, Fraction(step["to"]), step.get("mode", "half-up"))
+    return width
+
+
+def at_use(line: Table, used: Fraction, span: tuple[list[date], int]) -> Table:
+    """The line with what its `by_use` says of the energy used."""
+    for entry in line.get("by_use", []):
+        if "up_to" not in entry or used <= width_of(line, entry["up_to"], span):
+            found = {key: value for key, value in entry.items() if key != "up_to"}
+            return {**line, **found}
+    return line
+
+
+def beyond_the_most(
+    line: Table, parts: Parts, passed: list[date], span: tuple[list[date], int], minor: int
 ) -> Parts:
+    """What a percentage has to give back where it is more than `at_most`."""
+    if "at_most" not in line:
+        return []
+    most = scaled(line, Fraction(line["at_most"]) * minor, span)
+    rounding = line.get("round", {})
+    to, mode = Fraction(rounding.get("to", Fraction(1, minor))) * minor, rounding.get("mode", "half-up")
+    whole = sum((amount for amount, _ in parts), Fraction(0))
+    if rounding.get("each") == "part":
+        whole = sum((rounded(amount, to, mode) for amount, _ in parts), Fraction(0))
+    if whole > most:
+        return [(most - whole, dict.fromkeys(passed, Fraction(1)))]
+    if whole < -most:
+        return [(-most - whole, dict.fromkeys(passed, Fraction(1)))]
+    return []
+
+
+def slab_parts(line: Table, energy: dict[date, Fraction], span: tuple[list[date], int], minor: int) -> Parts:
     """Fill the slabs one after another with the energy."""
     left = sum(energy.values(), Fraction(0))
     if "round_energy" in line:
         left = rounded(
             left, Fraction(line["round_energy"]["to"]), line["round_energy"].get("mode", "half-up")
         )
-    prorate = line.get("prorate", "month-fraction")
-    if prorate == "month-fraction":
-        factor = sum(Fraction(1, days_in_month(day)) for day in days)
-    elif prorate == "days-of-30":
-        factor = Fraction(len(days), 30)
-    else:
-        factor = Fraction(len(days), period_days)
+    line = at_use(line, left, span)
+    sign = -1 if line.get("credit") else 1
     parts = []
     for number, slab in enumerate(line["slabs"]):
         take = left
         if "up_to" in slab:
-            width = (Fraction(slab["up_to"]) - Fraction(slab["from"])) * factor
-            if "round_width" in line:
-                step = line["round_width"]
-                width = rounded(width, Fraction(step["to"]), step.get("mode", "half-up"))
-            take = min(left, width)
+            take = min(left, width_of(line, Fraction(slab["up_to"]) - Fraction(slab["from"]), span))
         if take > 0 or (number == 0 and take < 0):
-            parts.append((take * Fraction(slab["rate"]) * minor, dict(energy)))
+            parts.append((take * Fraction(slab["rate"]) * minor * sign, dict(energy)))
         left = left - take
         if left <= 0:
             break
     return parts
 
 
-def time_parts(line: Table, passed: list[date], loads: dict[date, int], minor: int) -> Parts:
+def time_parts(
+    line: Table,
+    passed: list[date],
+    loads: dict[date, int],
+    minor: int,
+    *,
+    used: Fraction,
+    span: tuple[list[date], int],
+) -> Parts:
     """So much for each day with a load; monthly prices make one part for each month, and each price one of its own."""
     shares: list[tuple[object, Fraction, list[date]]] = []
     for day in passed:
@@ -156,16 +227,19 @@ def time_parts(line: Table, passed: list[date], loads: dict[date, int], minor: i
             load = rounded(load, Fraction(step["to"]), step.get("mode", "half-up"))
         rate = Fraction(0)
         for band in line.get("bands", [{"rate": line.get("rate")}]):
-            if "up_to_kw" not in band or load <= Fraction(band["up_to_kw"]):
-                rate = Fraction(band["rate"]) * minor
+            small = "up_to_kw" not in band or load <= Fraction(band["up_to_kw"])
+            if small and ("up_to_kwh" not in band or used <= width_of(line, band["up_to_kwh"], span)):
+                rate = Fraction(band["rate"]) * minor * (-1 if line.get("credit") else 1)
                 break
         alike: tuple[object, ...] = (rate,)
         if line.get("per") == "kW":
             rate = rate * load
             alike = (rate, load)
-        if line["accrues"] == "per-month":
-            rate = rate / (30 if line.get("prorate") == "days-of-30" else days_in_month(day))
-            alike = (*alike, day.year, day.month)
+        if line["accrues"] in ("per-month", "minimum"):
+            prorate = line.get("prorate", "month-fraction")
+            rate = rate / {"month-fraction": days_in_month(day), "days-of-30": 30, "none": span[1]}[prorate]
+            if prorate != "none":
+                alike = (*alike, day.year, day.month)
         if not shares or shares[-1][0] != alike:
             shares.append((alike, rate, []))
         shares[-1][2].append(day)

@@ -13,10 +13,20 @@ from typing import Any
 import click
 
 from urja.core.calendar import Period
-from urja.core.rating import RatingError, Target, Tariff, TariffError, Terms, Use, parse_tariff, target
+from urja.core.rating import (
+    ROUNDING,
+    RatingError,
+    Target,
+    Tariff,
+    TariffError,
+    Terms,
+    Use,
+    parse_tariff,
+    target,
+)
 from urja.core.units import exact, major
 from urja.site.exits import Exit, Refusal
-from urja.site.options import data_option
+from urja.site.options import data_option, read_document
 
 _documents = click.argument(
     "files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -28,15 +38,6 @@ def tariff() -> None:
     """Check, try and load tariff documents."""
 
 
-def _read(path: Path) -> str:
-    try:
-        return path.read_text("utf-8")
-    except UnicodeDecodeError as error:
-        raise Refusal(Exit.USAGE, f"{path} is not UTF-8 text (byte {error.start})") from None
-    except OSError as error:
-        raise Refusal(Exit.NO_PERMISSION, f"{path}: {error.strerror}") from error
-
-
 @tariff.command()
 @_documents
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of sentences.")
@@ -46,9 +47,11 @@ def check(files: Sequence[Path], as_json: bool) -> None:
     for path in files:
         found = []
         try:
-            document = parse_tariff(_read(path))
+            document = parse_tariff(read_document(path))
         except TariffError as error:
             found = [{"where": fault.where, "sentence": fault.sentence} for fault in error.faults]
+        except Refusal as unread:
+            found = [{"where": "document", "sentence": str(unread).removeprefix(f"{path} ")}]
         faults[str(path)] = found
         if not as_json:
             for fault in found:
@@ -93,6 +96,10 @@ def rate(
             Exit.USAGE, f"the period from {billed.first} to {billed.end} has no day: --to is the day after"
         )
     passed = Period(billed.first, through.date() if through else billed.end)
+    if not billed.first <= passed.end <= billed.end:
+        raise Refusal(
+            Exit.USAGE, f"--through {passed.end} is outside the period: give {billed.first} to {billed.end}"
+        )
     try:
         terms = [Terms(billed.first, tuple(versions), load_w)]
         result = target(terms, [Use(passed, wh)], billed=billed, through=passed.end)
@@ -113,7 +120,7 @@ def _parse(path: Path, text: str) -> Tariff:
 
 
 def _versions(files: Sequence[Path]) -> list[Tariff]:
-    versions = [_parse(path, _read(path)) for path in files]
+    versions = [_parse(path, read_document(path)) for path in files]
     codes = sorted({version.code for version in versions})
     if len(codes) > 1:
         raise Refusal(Exit.USAGE, f"these are documents of different tariffs: {', '.join(codes)}")
@@ -174,6 +181,8 @@ def _as_text(document: Tariff, result: Target, wh: int) -> str:
 
 def _product(quantity: Fraction, unit: str, rate: Fraction, exponent: int) -> str:
     scale = 10**exponent
+    if unit == ROUNDING:
+        return exact(quantity / scale)
     if unit == "minor":
         return f"{exact(quantity / scale)} x {exact(rate * 100)} %"
     return f"{exact(quantity)} {unit} x {exact(rate / scale)}"
@@ -189,7 +198,7 @@ def _kwh(wh: int) -> str:
 @data_option
 def load(files: Sequence[Path], data: Path) -> None:
     """Store documents as versions of their tariffs; past days are charged anew by the next close."""
-    texts = {path: _read(path) for path in files}
+    texts = {path: read_document(path) for path in files}
     for path, text in texts.items():
         _parse(path, text)
     from urja.site.admin import Administration

@@ -178,7 +178,9 @@ def parse_policy(text: str) -> Policy:
     try:
         table = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
-        raise PolicyError([Fault("document", f"is not TOML: {error}")]) from error
+        raise PolicyError(
+            [Fault("document", f"is not TOML: {error}; docs/policy.md shows how one is written")]
+        ) from error
     reader = Reader(table, "", faults)
     if reader.take("format") not in (FORMAT, None):
         reader.fault("format", f"is {table['format']!r}; this version of Urja reads format {FORMAT}")

@@ -15,9 +15,20 @@ from urja.core.rating.document import (
     TariffError,
     parse_tariff,
 )
-from urja.core.rating.engine import LineTarget, Part, RatingError, Target, Terms, Use, cut_days, target
+from urja.core.rating.engine import (
+    ROUNDING,
+    LineTarget,
+    Part,
+    RatingError,
+    Target,
+    Terms,
+    Use,
+    cut_days,
+    target,
+)
 
 __all__ = [
+    "ROUNDING",
     "Fault",
     "Line",
     "LineTarget",

@@ -9,10 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from urja.core.rating.engine import LineTarget
+from urja.core.rating.engine import ROUNDING, LineTarget
 from urja.core.units import exact, to_minor
-
-ROUNDING = "rounding"
 
 
 @dataclass(frozen=True, slots=True)

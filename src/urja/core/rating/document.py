@@ -17,7 +17,7 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
-from urja.core.units import Mode, Step
+from urja.core.units import MINOR, Mode, Step
 from urja.core.units import exact as _plain
 
 FORMAT = 1
@@ -32,7 +32,7 @@ class Prorate(StrEnum):
     DAYS_OF_30 = "days-of-30"
     """Each day is one thirtieth (Sri Lanka)."""
     NONE = "none"
-    """Not scaled to the period. Where a version ends inside the period, its share is by days."""
+    """Whole for each period, however long. Where a version ends inside the period, its share is by days."""
 
 
 class Each(StrEnum):
@@ -61,22 +61,39 @@ class Slab:
 
 
 @dataclass(frozen=True, slots=True)
+class Scaling:
+    """How bounds in kWh a month become those of a period."""
+
+    prorate: Prorate
+    round_width: Step | None
+    """Rounding of a pro-rated bound or width, in kWh."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlabTable:
+    """The slabs of those whose whole energy is at most `up_to_kwh` a month; of everybody else where it is None."""
+
+    up_to_kwh: Fraction | None
+    slabs: tuple[Slab, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Slabs:
     """Energy priced by how much of it there is in the billing period, block after block."""
 
-    slabs: tuple[Slab, ...]
-    prorate: Prorate
-    round_width: Step | None
-    """Rounding of a pro-rated slab's width, in kWh."""
+    tables: tuple[SlabTable, ...]
+    """One, unless which slabs hold depends on the whole energy (Telangana, Tamil Nadu; Kerala above 250 kWh)."""
+    scaling: Scaling
     round_energy: Step | None
     """Rounding of the energy itself, in kWh."""
 
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """A price for sanctioned loads up to a bound; `rate` in minor units."""
+    """A price for sanctioned loads, or for a use a month, up to a bound; `rate` in minor units."""
 
     up_to_kw: Fraction | None
+    up_to_kwh: Fraction | None
     rate: Fraction
 
 
@@ -87,7 +104,8 @@ class PerTime:
     monthly: bool
     per_kw: bool
     bands: tuple[Band, ...]
-    prorate: Prorate
+    scaling: Scaling
+    """Of the price to days, and of bounds in kWh to the period."""
     round_load: Step | None
     """Rounding of the sanctioned load, in kW."""
 
@@ -109,11 +127,50 @@ class DatedPercent:
 
 
 @dataclass(frozen=True, slots=True)
+class UsePercent:
+    """A percentage for a use up to a bound a month; the last of a line is open."""
+
+    up_to_kwh: Fraction | None
+    fraction: Fraction
+    at_most: Fraction | None
+    """The most that it comes to a month, either way, in minor units."""
+
+
+@dataclass(frozen=True, slots=True)
 class Percent:
-    """A duty, surcharge or rebate: a percentage of named lines. A rebate's fractions are negative."""
+    """A duty, surcharge, rebate or subsidy: a percentage of named lines. A rebate's fractions are negative."""
 
     rates: tuple[DatedPercent, ...]
+    """Empty where `by_use` says it."""
+    by_use: tuple[UsePercent, ...]
+    at_most: Fraction | None
+    """As of each of `by_use`, where that has none of its own."""
+    scaling: Scaling
     on: tuple[Base, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Minimum:
+    """What named lines fall short of a price by the month: a minimum charge."""
+
+    price: PerTime
+    on: tuple[Base, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RoundOff:
+    """What rounds the sum of named lines: a bill in whole rupees."""
+
+    to: Step
+    on: tuple[Base, ...]
+
+
+type Accrual = Slabs | PerTime | Percent | Minimum | RoundOff
+
+
+def bases_of(accrual: Accrual) -> tuple[Base, ...]:
+    """The lines that a line is reckoned from; none for one that stands by itself."""
+    return accrual.on if isinstance(accrual, Percent | Minimum | RoundOff) else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +179,7 @@ class Line:
 
     name: str
     title: str
-    accrual: Slabs | PerTime | Percent
+    accrual: Accrual
     step: Step
     """Rounding of money, in minor units."""
     each: Each
@@ -153,7 +210,7 @@ class Tariff:
         raise KeyError(name)
 
     def in_order(self) -> tuple[Line, ...]:
-        """The lines so that each percentage comes after the lines it is taken of."""
+        """The lines so that each comes after the lines it is reckoned from."""
         return tuple(self.line(name) for name in _order(self.lines)[0])
 
 
@@ -178,7 +235,8 @@ class TariffError(ValueError):
 
 _MISSING = object()
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_KINDS = ("slabs", "per-day", "per-month", "percent", "rebate")
+_KINDS = ("slabs", "per-day", "per-month", "percent", "rebate", "minimum", "round-off")
+_NOT_YET = "what a document cannot say yet is in docs/money.md"
 
 
 class _Reader:
@@ -275,6 +333,10 @@ class _Reader:
             reader.finish()
         return Step(to, mode) if to else None
 
+    def faulty(self, key: str) -> bool:
+        """Whether a key's value was missing or of the wrong kind, which has been said already."""
+        return not isinstance(self.table.get(key), list)
+
     def finish(self) -> None:
         """Report the keys that nobody asked for: mostly misspellings."""
         for key in sorted(set(self.table) - self.asked):
@@ -297,7 +359,9 @@ def parse_tariff(text: str) -> Tariff:
     try:
         table = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
-        raise TariffError([Fault("document", f"is not TOML: {error}")]) from error
+        raise TariffError(
+            [Fault("document", f"is not TOML: {error}; docs/money.md shows how one is written")]
+        ) from error
     reader = _Reader(table, "", faults)
     if reader.take("format") not in (FORMAT, None):
         reader.fault(f"is {table['format']!r}; this version of Urja reads format {FORMAT}", "format")
@@ -363,23 +427,47 @@ def _line(reader: _Reader, minor: int) -> Line | None:
         reader.where = f"line {name}"
     title = reader.text("title", name)
     kind = reader.take("accrues")
-    accrual: Slabs | PerTime | Percent | None = None
+    accrual: Accrual
     match kind:
         case "slabs":
-            accrual = _slabs(reader, minor)
+            accrual = _slabs(reader, _signed(reader, minor))
         case "per-day" | "per-month":
-            accrual = _per_time(reader, minor, monthly=kind == "per-month")
+            accrual = _per_time(reader, _signed(reader, minor), monthly=kind == "per-month")
         case "percent" | "rebate":
-            accrual = _percent(reader, rebate=kind == "rebate")
+            accrual = _percent(reader, minor, rebate=kind == "rebate")
+        case "minimum":
+            accrual = Minimum(_per_time(reader, minor, monthly=True), tuple(_bases(reader)))
+        case "round-off":
+            accrual = RoundOff(_whole(reader, minor), tuple(_bases(reader)))
         case None:
             return None
         case _:
-            reader.fault(f"is {kind!r}; allowed are {', '.join(_KINDS)}", "accrues")
+            reader.fault(f"is {kind!r}; allowed are {', '.join(_KINDS)}; {_NOT_YET}", "accrues")
             return None
-    step, each = _money_rounding(reader, minor)
+    # A round-off's rounding is of its lines' sum; what is left over is an amount in minor units as it is.
+    step, each = (MINOR, Each.LINE) if kind == "round-off" else _money_rounding(reader, minor)
     book = reader.choice("book", Book, Book.DUTY if kind == "percent" else Book.REVENUE)
     reader.finish()
     return Line(name, title, accrual, step, each, book) if name else None
+
+
+def _signed(reader: _Reader, minor: int) -> int:
+    """Minor units of a major one; negative where the line gives its price back (a subsidy by the kWh)."""
+    value = reader.take("credit", default=False)
+    if not isinstance(value, bool):
+        reader.fault(f"must be true or false, not {value!r}", "credit")
+    return -minor if value is True else minor
+
+
+def _whole(reader: _Reader, minor: int) -> Step:
+    """What a round-off rounds to."""
+    if "round" not in reader.table:
+        reader.take("round")
+        return MINOR
+    step, each = _money_rounding(reader, minor)
+    if each is not Each.LINE:
+        reader.fault('rounds the sum of its lines: leave out "each"', "round.each")
+    return step
 
 
 def _money_rounding(reader: _Reader, minor: int) -> tuple[Step, Each]:
@@ -397,20 +485,73 @@ def _money_rounding(reader: _Reader, minor: int) -> tuple[Step, Each]:
     return Step(step.to * minor, step.mode), each
 
 
+def _scaling(reader: _Reader) -> Scaling:
+    return Scaling(
+        prorate=reader.choice("prorate", Prorate, Prorate.MONTH_FRACTION),
+        round_width=reader.step("round_width", "kWh"),
+    )
+
+
 def _slabs(reader: _Reader, minor: int) -> Slabs:
+    if "by_use" in reader.table:
+        _one_of(reader, "slabs", "by_use")
+        tables = []
+        for item, bound in _by_use(reader):
+            tables.append(SlabTable(bound, _slab_table(item, minor)))
+            item.finish()
+    else:
+        tables = [SlabTable(None, _slab_table(reader, minor))]
+    return Slabs(
+        tables=tuple(tables),
+        scaling=_scaling(reader),
+        round_energy=reader.step("round_energy", "kWh"),
+    )
+
+
+def _one_of(reader: _Reader, key: str, other: str) -> None:
+    """A fault where both of two keys are given that say the same thing."""
+    if key in reader.table:
+        reader.fault(f"is given beside {other}; keep one of them", key)
+        reader.asked.add(key)
+
+
+def _by_use(reader: _Reader) -> "Iterator[tuple[_Reader, Fraction | None]]":
+    """The entries of `by_use` with their bounds in kWh a month; the last one is open."""
+    readers = reader.tables("by_use")
+    if not readers and not reader.faulty("by_use"):
+        reader.fault("needs at least one entry", "by_use")
+    below: Fraction | None = Fraction(0)
+    for item in readers:
+        bound = item.number("up_to", None)
+        below = _rising(item, "up_to", bound, below, "kWh")
+        yield item, bound
+    if readers and below is not None:
+        reader.fault("the last entry must be open: a larger use has no price", "by_use")
+
+
+def _rising(
+    item: _Reader, key: str, bound: Fraction | None, below: Fraction | None, unit: str
+) -> Fraction | None:
+    """Say what is wrong with a bound after the one before it; the bound that the next one follows."""
+    if below is None:
+        item.fault("follows an entry without an upper bound: only the last may be open", key)
+        return None
+    if bound is None:
+        return below if key in item.table else None
+    if bound <= below:
+        item.fault(f"ends at {_plain(bound)} {unit}, which is not above what is before it", key)
+    return max(bound, below)
+
+
+def _slab_table(reader: _Reader, minor: int) -> tuple[Slab, ...]:
     readers = reader.tables("slabs")
     slabs = [_slab(item, minor) for item in readers]
-    if not readers and "slabs" in reader.table:
+    if not readers and not reader.faulty("slabs"):
         reader.fault("needs at least one slab", "slabs")
     whole = [(item, slab) for item, slab in zip(readers, slabs, strict=True) if slab is not None]
     if len(whole) == len(readers) and whole:
         _check_slabs(whole)
-    return Slabs(
-        slabs=tuple(slab for _, slab in whole),
-        prorate=reader.choice("prorate", Prorate, Prorate.MONTH_FRACTION),
-        round_width=reader.step("round_width", "kWh"),
-        round_energy=reader.step("round_energy", "kWh"),
-    )
+    return tuple(slab for _, slab in whole)
 
 
 def _slab(reader: _Reader, minor: int) -> Slab | None:
@@ -453,49 +594,76 @@ def _check_slabs(slabs: list[tuple[_Reader, Slab]]) -> None:
 def _per_time(reader: _Reader, minor: int, *, monthly: bool) -> PerTime:
     per = reader.take("per", "connection")
     if per not in ("connection", "kW"):
-        reader.fault(f"is {per!r}; allowed are connection, kW", "per")
-    prorate = reader.choice("prorate", Prorate, Prorate.MONTH_FRACTION) if monthly else Prorate.NONE
-    if monthly and prorate is Prorate.NONE:
-        reader.fault("a monthly price is spread over days: allowed are month-fraction, days-of-30", "prorate")
-    return PerTime(monthly, per == "kW", _bands(reader, minor), prorate, reader.step("round_load", "kW"))
+        reader.fault(f"is {per!r}; allowed are connection, kW; {_NOT_YET}", "per")
+    bands = _bands(reader, minor)
+    by_use = any(band.up_to_kwh is not None for band in bands)
+    scaling = Scaling(Prorate.MONTH_FRACTION, None)
+    if monthly:
+        scaling = Scaling(reader.choice("prorate", Prorate, Prorate.MONTH_FRACTION), None)
+    if by_use:
+        scaling = Scaling(scaling.prorate, reader.step("round_width", "kWh"))
+    return PerTime(monthly, per == "kW", bands, scaling, reader.step("round_load", "kW"))
 
 
 def _bands(reader: _Reader, minor: int) -> tuple[Band, ...]:
     if "bands" not in reader.table:
         rate = reader.number("rate")
-        return () if rate is None else (Band(None, rate * minor),)
-    if "rate" in reader.table:
-        reader.fault("has both a rate and bands by sanctioned load; keep one", "rate")
-        reader.asked.add("rate")
+        return () if rate is None else (Band(None, None, rate * minor),)
+    _one_of(reader, "rate", "bands")
+    items = reader.tables("bands")
+    if not items and not reader.faulty("bands"):
+        reader.fault("needs at least one band", "bands")
+    unit = "kWh" if any("up_to_kwh" in item.table for item in items) else "kW"
+    key = f"up_to_{unit.lower()}"
     bands: list[Band] = []
-    for item in reader.tables("bands"):
-        high, rate = item.number("up_to_kw", None), item.number("rate")
+    below: Fraction | None = Fraction(0)
+    for item in items:
+        if unit == "kWh" and "up_to_kw" in item.table:
+            item.fault("is given beside up_to_kwh: bands go by load or by use, not by both", "up_to_kw")
+            item.asked.add("up_to_kw")
+        bound, rate = item.number(key, None), item.number("rate")
+        item.asked |= {"up_to_kw", "up_to_kwh"}
         item.finish()
-        if bands and bands[-1].up_to_kw is None:
-            item.fault("follows a band without an upper bound: only the last band may be open", "up_to_kw")
-        elif bands and high is not None and high <= (bands[-1].up_to_kw or 0):
-            item.fault(f"ends at {_plain(high)} kW, which is not above the band before it", "up_to_kw")
+        below = _rising(item, key, bound, below, unit)
         if rate is not None:
-            bands.append(Band(high, rate * minor))
-    if bands and bands[-1].up_to_kw is not None:
-        reader.fault("the last band must be open: larger loads have no price", "bands")
+            by_load, by_use = (bound, None) if unit == "kW" else (None, bound)
+            bands.append(Band(by_load, by_use, rate * minor))
+    if items and below is not None:
+        what = "larger loads have" if unit == "kW" else "a larger use has"
+        reader.fault(f"the last band must be open: {what} no price", "bands")
     return tuple(bands)
 
 
-def _percent(reader: _Reader, *, rebate: bool) -> Percent:
+def _percent(reader: _Reader, minor: int, *, rebate: bool) -> Percent:
     sign = Fraction(-1 if rebate else 1, 100)
-    if "rates" in reader.table:
+    rates: tuple[DatedPercent, ...] = ()
+    by_use: list[UsePercent] = []
+    if "by_use" in reader.table:
+        _one_of(reader, "percent", "by_use")
+        _one_of(reader, "rates", "by_use")
+        for item, bound in _by_use(reader):
+            value, most = item.number("percent"), item.number("at_most", None)
+            item.finish()
+            if value is not None:
+                by_use.append(UsePercent(bound, value * sign, None if most is None else most * minor))
+    elif "rates" in reader.table:
+        _one_of(reader, "percent", "rates")
         rates = _dated(reader, sign)
     else:
         value = reader.number("percent")
         rates = () if value is None else (DatedPercent(None, value * sign),)
-    return Percent(rates, tuple(_bases(reader)))
+    at_most = reader.number("at_most", None)
+    scaled = by_use or at_most is not None
+    return Percent(
+        rates=rates,
+        by_use=tuple(by_use),
+        at_most=None if at_most is None else at_most * minor,
+        scaling=_scaling(reader) if scaled else Scaling(Prorate.MONTH_FRACTION, None),
+        on=tuple(_bases(reader)),
+    )
 
 
 def _dated(reader: _Reader, sign: Fraction) -> tuple[DatedPercent, ...]:
-    if "percent" in reader.table:
-        reader.fault("has both a percent and dated rates; keep one", "percent")
-        reader.asked.add("percent")
     rates: list[DatedPercent] = []
     for n, item in enumerate(reader.tables("rates")):
         day, value = item.day("from", None), item.number("percent")
@@ -534,19 +702,16 @@ def _between_lines(lines: list[Line], declared: set[Any]) -> Iterator[Fault]:
         if line.name in seen:
             yield Fault(f"line {line.name}", "is defined twice; each line needs its own name")
         seen.add(line.name)
-        if isinstance(line.accrual, Percent):
-            for base in line.accrual.on:
-                if base.line not in declared:
-                    names = ", ".join(sorted(str(name) for name in declared if name and name != line.name))
-                    yield Fault(
-                        f"line {line.name}.on",
-                        f"names the line {base.line!r}, which does not exist; there are {names}",
-                    )
+        for base in bases_of(line.accrual):
+            if base.line not in declared:
+                names = ", ".join(sorted(str(name) for name in declared if name and name != line.name))
+                yield Fault(
+                    f"line {line.name}.on",
+                    f"names the line {base.line!r}, which does not exist; there are {names}",
+                )
     for cycle in _order(lines)[1]:
         chain = " -> ".join([*cycle, cycle[0]])
-        yield Fault(
-            f"line {cycle[0]}.on", f"is a percentage of itself, by {chain}; take one of the lines out"
-        )
+        yield Fault(f"line {cycle[0]}.on", f"is reckoned from itself, by {chain}; take one of the lines out")
 
 
 def _order(lines: tuple[Line, ...] | list[Line]) -> tuple[list[str], list[list[str]]]:
@@ -563,10 +728,8 @@ def _order(lines: tuple[Line, ...] | list[Line]) -> tuple[list[str], list[list[s
             return
         if name in done or name not in by_name:
             return
-        accrual = by_name[name].accrual
-        if isinstance(accrual, Percent):
-            for base in accrual.on:
-                visit(base.line, [*path, name])
+        for base in bases_of(by_name[name].accrual):
+            visit(base.line, [*path, name])
         done.append(name)
 
     for line in lines:

@@ -16,10 +16,25 @@ from fractions import Fraction
 from itertools import pairwise
 
 from urja.core.calendar import Period, month_fraction, month_parts
-from urja.core.rating.document import Each, Line, Percent, PerTime, Prorate, Slabs, Tariff
-from urja.core.units import Step, exact
+from urja.core.rating.document import (
+    Base,
+    DatedPercent,
+    Each,
+    Line,
+    Minimum,
+    Percent,
+    PerTime,
+    Prorate,
+    RoundOff,
+    Scaling,
+    Slabs,
+    Tariff,
+)
+from urja.core.units import Step, exact, major
 
 ZERO = Fraction(0)
+ROUNDING = "rounding"
+"""The unit of what a rounding leaves: minor units, at a rate of one."""
 
 
 class RatingError(ValueError):
@@ -102,12 +117,17 @@ class _Stretch:
     tariff: Tariff
     days: Period
     elapsed: Period
-    share: Fraction
-    """Of the billed days, for widths that are not scaled otherwise."""
+    period_days: int
+    """How many days are billed, in this stretch and the others."""
     uses: tuple[tuple[Period, Fraction], ...]
     """Energy of the elapsed days, in kWh."""
     loads: tuple[tuple[Period, Fraction], ...]
     """The sanctioned load of the elapsed days that are charged by day, in kW."""
+
+    @property
+    def energy_kwh(self) -> Fraction:
+        """All of the elapsed days."""
+        return sum((kwh for _, kwh in self.uses), ZERO)
 
 
 def cut_days(terms: Sequence[Terms], billed: Period) -> list[date]:
@@ -231,7 +251,7 @@ def _stretches(
                     tariff,
                     days,
                     passed,
-                    Fraction(days.days, billed.days or 1),
+                    billed.days or 1,
                     tuple((piece, kwh) for piece, kwh in energy if piece.meet(days) == piece and piece.days),
                     tuple(
                         (piece, Fraction(_in_force(ordered, piece.first).load_w, 1000))
@@ -261,9 +281,13 @@ def _rate(stretch: _Stretch, notes: list[str]) -> dict[str, LineTarget]:
             case Slabs():
                 parts = list(_slab_parts(stretch, line, line.accrual, notes))
             case PerTime():
-                parts = list(_time_parts(stretch, line, line.accrual))
+                parts = list(_time_parts(stretch, line, line.accrual, notes))
             case Percent():
-                parts = list(_percent_parts(stretch, line, line.accrual, done))
+                parts = list(_percent_parts(stretch, line, line.accrual, done, notes))
+            case Minimum():
+                parts = _minimum_parts(stretch, line, line.accrual, done, notes)
+            case RoundOff():
+                parts = _round_off_parts(stretch, line, line.accrual, done)
         amount = line.step.apply(sum((part.amount for part in parts), ZERO))
         done[line.name] = LineTarget(line.name, line.title, int(amount), tuple(parts))
     return {line.name: done[line.name] for line in stretch.tariff.lines}
@@ -295,7 +319,7 @@ def _factor(stretch: _Stretch, prorate: Prorate) -> Fraction:
         case Prorate.DAYS_OF_30:
             return Fraction(stretch.days.days, 30)
         case Prorate.NONE:
-            return stretch.share
+            return Fraction(stretch.days.days, stretch.period_days)
 
 
 def _rounded(value: Fraction, step: Step | None, what: str, unit: str, notes: list[str]) -> Fraction:
@@ -307,31 +331,54 @@ def _rounded(value: Fraction, step: Step | None, what: str, unit: str, notes: li
     return rounded
 
 
+def _scaled(stretch: _Stretch, kwh: Fraction, scaling: Scaling, what: str, notes: list[str]) -> Fraction:
+    """A bound of so many kWh a month, as it stands for the stretch."""
+    return _rounded(kwh * _factor(stretch, scaling.prorate), scaling.round_width, what, "kWh", notes)
+
+
+def _reached(
+    stretch: _Stretch, bounds: Sequence[Fraction | None], kwh: Fraction, scaling: Scaling, notes: list[str]
+) -> int:
+    """The first of some bounds a month that the energy of the stretch so far does not exceed; the last is open."""
+    for number, bound in enumerate(bounds):
+        if bound is None or kwh <= _scaled(stretch, bound, scaling, f"bound {number + 1} of the use", notes):
+            return number
+    raise AssertionError("the last bound is open: parse_tariff refuses another document")
+
+
 def _slab_parts(stretch: _Stretch, line: Line, accrual: Slabs, notes: list[str]) -> Iterator[Part]:
-    total = sum((kwh for _, kwh in stretch.uses), ZERO)
-    energy = _rounded(total, accrual.round_energy, f"{line.name}: energy", "kWh", notes)
-    factor = _factor(stretch, accrual.prorate)
+    energy = _rounded(stretch.energy_kwh, accrual.round_energy, f"{line.name}: energy", "kWh", notes)
+    bounds = [table.up_to_kwh for table in accrual.tables]
+    chosen = _reached(stretch, bounds, energy, accrual.scaling, notes)
+    slabs = accrual.tables[chosen].slabs
+    # Of two tables a slab of the same number is another one: what was posted by the first is taken back.
+    prefix = f"{chosen}." if chosen else ""
     low = ZERO
-    for number, slab in enumerate(accrual.slabs):
+    for number, slab in enumerate(slabs):
         width = None
         if slab.up_to_kwh is not None:
-            full = (slab.up_to_kwh - slab.from_kwh) * factor
-            width = _rounded(
-                full, accrual.round_width, f"{line.name}: width of slab {number + 1}", "kWh", notes
-            )
+            full = slab.up_to_kwh - slab.from_kwh
+            width = _scaled(stretch, full, accrual.scaling, f"{line.name}: width of slab {number + 1}", notes)
         high = None if width is None else low + width
         inside = energy - low if high is None else min(energy, high) - low
         # A negative advance (a corrected read) is negative energy in the first slab, not in all of them.
         if inside > 0 or (number == 0 and energy < 0):
-            bounds = f"above {exact(low)} kWh" if high is None else f"{exact(low)} to {exact(high)} kWh"
-            label = "all energy" if len(accrual.slabs) == 1 else f"slab {number + 1}: {bounds}"
-            yield _part(stretch, line, str(number), label, (inside, "kWh", slab.rate), weights=stretch.uses)
+            bounds_of_slab = (
+                f"above {exact(low)} kWh" if high is None else f"{exact(low)} to {exact(high)} kWh"
+            )
+            label = "all energy" if len(slabs) == 1 else f"slab {number + 1}: {bounds_of_slab}"
+            yield _part(
+                stretch, line, f"{prefix}{number}", label, (inside, "kWh", slab.rate), weights=stretch.uses
+            )
         if high is None:
             return
         low = high
 
 
-def _band(accrual: PerTime, load_kw: Fraction) -> Fraction:
+def _band(stretch: _Stretch, accrual: PerTime, load_kw: Fraction, notes: list[str]) -> Fraction:
+    if any(band.up_to_kwh is not None for band in accrual.bands):
+        bounds = [band.up_to_kwh for band in accrual.bands]
+        return accrual.bands[_reached(stretch, bounds, stretch.energy_kwh, accrual.scaling, notes)].rate
     for band in accrual.bands:
         if band.up_to_kw is None or load_kw <= band.up_to_kw:
             return band.rate
@@ -342,23 +389,23 @@ type _Priced = tuple[Period, Fraction | None, Fraction]
 """Days, the load that their price is multiplied by, and that price."""
 
 
-def _priced(accrual: PerTime, loads: Iterable[tuple[Period, Fraction]]) -> list[_Priced]:
+def _priced(stretch: _Stretch, accrual: PerTime, notes: list[str]) -> list[_Priced]:
     """The days in runs of one price: a change of load that leaves it as it is cuts nothing."""
     runs: list[_Priced] = []
-    for days, load_kw in loads:
+    for days, load_kw in stretch.loads:
         load = accrual.round_load.apply(load_kw) if accrual.round_load else load_kw
-        price = _band(accrual, load) * (load if accrual.per_kw else 1)
+        price = _band(stretch, accrual, load, notes) * (load if accrual.per_kw else 1)
         priced = (load if accrual.per_kw else None, price)
         first = runs.pop()[0].first if runs and runs[-1][1:] == priced else days.first
         runs.append((Period(first, days.end), *priced))
     return runs
 
 
-def _time_parts(stretch: _Stretch, line: Line, accrual: PerTime) -> Iterator[Part]:
+def _time_parts(stretch: _Stretch, line: Line, accrual: PerTime, notes: list[str]) -> Iterator[Part]:
     begun: set[str] = set()
-    for days, load, price in _priced(accrual, stretch.loads):
+    for days, load, price in _priced(stretch, accrual, notes):
         suffix = f", {exact(load)} kW" if load is not None else ""
-        for key, label, run, of in _times(accrual, days):
+        for key, label, run, of in _times(stretch, accrual, days):
             # The first run keeps its name: a load that changes later does not rename what was posted.
             name = f"{key}@{run.first}" if key in begun else key
             begun.add(key)
@@ -367,25 +414,57 @@ def _time_parts(stretch: _Stretch, line: Line, accrual: PerTime) -> Iterator[Par
             yield _part(stretch, line, name, label + suffix, product, weights=weights)
 
 
-def _times(accrual: PerTime, days: Period) -> Iterator[tuple[str, str, Period, int]]:
+def _times(stretch: _Stretch, accrual: PerTime, days: Period) -> Iterator[tuple[str, str, Period, int]]:
     """The days as the line counts them: a key, a label, and what the price is for, in days."""
     if not accrual.monthly:
         if days.days:
             yield "days", "by day", days, 1
         return
+    if accrual.scaling.prorate is Prorate.NONE:
+        if days.days:
+            label = f"{days.days} of the period's {stretch.period_days} days"
+            yield "period", label, days, stretch.period_days
+        return
     for month, length in month_parts(days):
-        of = 30 if accrual.prorate is Prorate.DAYS_OF_30 else length
+        of = 30 if accrual.scaling.prorate is Prorate.DAYS_OF_30 else length
         yield f"{month.first:%Y-%m}", f"{month.first:%Y-%m}, {month.days} of {of} days", month, of
 
 
 def _percent_parts(
-    stretch: _Stretch, line: Line, accrual: Percent, done: dict[str, LineTarget]
+    stretch: _Stretch, line: Line, accrual: Percent, done: dict[str, LineTarget], notes: list[str]
 ) -> Iterator[Part]:
-    starts = [rate.from_day for rate in accrual.rates if rate.from_day]
-    for base in accrual.on:
+    rates, at_most = accrual.rates, accrual.at_most
+    if accrual.by_use:
+        bounds = [rate.up_to_kwh for rate in accrual.by_use]
+        chosen = accrual.by_use[_reached(stretch, bounds, stretch.energy_kwh, accrual.scaling, notes)]
+        rates = (DatedPercent(None, chosen.fraction),)
+        at_most = at_most if chosen.at_most is None else chosen.at_most
+    whole = ZERO
+    for part in _shares(stretch, line, accrual.on, rates, done):
+        whole += part.amount
+        yield part
+    if at_most is None:
+        return
+    limit = at_most * _factor(stretch, accrual.scaling.prorate)
+    if abs(whole) > limit:
+        over = (limit if whole > 0 else -limit) - whole
+        label = "what is beyond the most it may come to"
+        weights = ((stretch.elapsed, Fraction(stretch.elapsed.days)),)
+        yield _part(stretch, line, "at-most", label, (over, "minor", Fraction(1)), weights=weights)
+
+
+def _shares(
+    stretch: _Stretch,
+    line: Line,
+    on: tuple[Base, ...],
+    rates: tuple[DatedPercent, ...],
+    done: dict[str, LineTarget],
+) -> Iterator[Part]:
+    starts = [rate.from_day for rate in rates if rate.from_day]
+    for base in on:
         for part in _base_parts(done[base.line], line.each):
             for days, weight in _weights(part, stretch.elapsed, starts):
-                rate = [r for r in accrual.rates if r.from_day is None or r.from_day <= days.first][-1]
+                rate = [r for r in rates if r.from_day is None or r.from_day <= days.first][-1]
                 quantity = part.amount * base.share * weight
                 key = f"{part.key.partition('/')[2]}@{rate.from_day or ''}"
                 share = "" if base.share == 1 else f"{exact(base.share * 100)} % of "
@@ -395,6 +474,38 @@ def _percent_parts(
                     yield _part(
                         stretch, line, key, label, (quantity, "minor", rate.fraction), weights=weights
                     )
+
+
+def _minimum_parts(
+    stretch: _Stretch, line: Line, accrual: Minimum, done: dict[str, LineTarget], notes: list[str]
+) -> list[Part]:
+    """The minimum of the elapsed days less what the lines come to; nothing where they reach it."""
+    parts = [*_time_parts(stretch, line, accrual.price, notes), *_less(stretch, line, accrual.on, done)]
+    return parts if sum((part.amount for part in parts), ZERO) > 0 else []
+
+
+def _less(stretch: _Stretch, line: Line, on: tuple[Base, ...], done: dict[str, LineTarget]) -> Iterator[Part]:
+    weights = ((stretch.elapsed, Fraction(stretch.elapsed.days)),)
+    for base in on:
+        amount = Fraction(done[base.line].amount_minor)
+        if amount:
+            label = f"less {done[base.line].title}"
+            yield _part(
+                stretch, line, f"less/{base.line}", label, (amount, "minor", -base.share), weights=weights
+            )
+
+
+def _round_off_parts(
+    stretch: _Stretch, line: Line, accrual: RoundOff, done: dict[str, LineTarget]
+) -> list[Part]:
+    whole = sum((base.share * done[base.line].amount_minor for base in accrual.on), ZERO)
+    left = accrual.to.apply(whole) - whole
+    if not left:
+        return []
+    multiple = major(accrual.to.to, stretch.tariff.exponent)
+    label = f"rounded {accrual.to.mode} to a multiple of {multiple} {stretch.tariff.currency}"
+    weights = ((stretch.elapsed, Fraction(stretch.elapsed.days)),)
+    return [_part(stretch, line, "whole", label, (left, ROUNDING, Fraction(1)), weights=weights)]
 
 
 def _base_parts(base: LineTarget, each: Each) -> Iterator[Part]:

@@ -27,6 +27,11 @@ TITLES = (
     gettext_noop("Recharge"),
     gettext_noop("Reversal"),
     gettext_noop("Adjustment"),
+    gettext_noop("Old dues"),
+    gettext_noop("Set apart"),
+    gettext_noop("Deposit"),
+    gettext_noop("Refund"),
+    gettext_noop("Transfer"),
     gettext_noop("Domestic (demonstration)"),
 )
 """Known titles of charge lines, credits and tariffs; another is shown as its document has it."""
@@ -62,6 +67,12 @@ def _taken_back(found: dict[str, str]) -> str:
     return _("Taken back: %(what)s") % {"what": label(found["what"])}
 
 
+def _bill(found: dict[str, str]) -> str:
+    if found["kind"] == "surcharge":
+        return _("bill %(bill)s, surcharge for late payment") % found
+    return _("bill %(bill)s") % found
+
+
 def _percent(found: dict[str, str]) -> str:
     return _("%(percent)s %% of %(what)s") % {"percent": found["percent"], "what": label(found["what"])}
 
@@ -69,6 +80,7 @@ def _percent(found: dict[str, str]) -> str:
 _LABELS: list[tuple[re.Pattern[str], _Say]] = [
     (re.compile(r"taken back: (?P<what>.+)"), _taken_back),
     (re.compile(r"(?P<percent>[\d./]+) % of (?P<what>.+)"), _percent),
+    (re.compile(r"(?P<kind>surcharge|principal) of bill (?P<bill>.+)"), _bill),
     (
         re.compile(r"slab (?P<number>\d+): (?P<low>[\d./]+) to (?P<high>[\d./]+) kWh"),
         lambda found: _("slab %(number)s: %(low)s to %(high)s kWh") % found,
@@ -88,6 +100,23 @@ _LABELS: list[tuple[re.Pattern[str], _Say]] = [
     (
         re.compile(r"by day(, (?P<load>[\d./]+) kW)?"),
         lambda found: _("by day, %(load)s kW") % found if found["load"] else _("by day"),
+    ),
+    (
+        re.compile(r"(?P<days>\d+) of the period's (?P<length>\d+) days(, (?P<load>[\d./]+) kW)?"),
+        lambda found: (
+            _("%(days)s of %(length)s days of the billing period, %(load)s kW") % found
+            if found["load"]
+            else _("%(days)s of %(length)s days of the billing period") % found
+        ),
+    ),
+    (re.compile(r"less (?P<what>.+)"), lambda found: _("less: %(what)s") % {"what": label(found["what"])}),
+    (
+        re.compile("what is beyond the most it may come to"),
+        lambda _found: _("what is beyond the most it may come to"),
+    ),
+    (
+        re.compile(r"rounded \S+ to a multiple of (?P<multiple>[\d.]+ [A-Z]{3})"),
+        lambda found: _("rounded to a multiple of %(multiple)s") % found,
     ),
     (re.compile("all energy"), lambda _found: _("all energy")),
     (re.compile("rounding carried from before"), lambda _found: _("rounding carried from the days before")),
@@ -146,6 +175,17 @@ _NOTES: list[tuple[re.Pattern[str], _Say]] = [
         ),
         lambda found: (
             _("Slab %(number)s is %(width)s kWh wide: in proportion to the days %(exact)s kWh, rounded.")
+            % {**found, "exact": _decimal(found["exact"])}
+        ),
+    ),
+    (
+        re.compile(
+            r"bound (?P<number>\d+) of the use of (?P<exact>[\d./]+) kWh rounded \S+ to (?P<bound>[\d./]+) kWh"
+        ),
+        lambda found: (
+            _(
+                "Bound %(number)s of the use is %(bound)s kWh: in proportion to the days %(exact)s kWh, rounded."
+            )
             % {**found, "exact": _decimal(found["exact"])}
         ),
     ),

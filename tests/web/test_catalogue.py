@@ -11,8 +11,10 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from django.utils.translation.template import templatize
 
+import urja.apps
 import urja.web
 
+APPS = Path(urja.apps.__file__).parent
 WEB = Path(urja.web.__file__).parent
 CATALOGUES = sorted(WEB.rglob("locale/hi/LC_MESSAGES/django.po"))
 """The portal's, and one of each app that has words of its own."""
@@ -39,6 +41,14 @@ def catalogue(request):
 @pytest.fixture(scope="module")
 def written(catalogue):
     return read(catalogue)
+
+
+def of_guards():
+    """What guards say (`urja.base.sentences`): pages translate it by its pattern."""
+    for path in APPS.rglob("*.py"):
+        with path.open("rb") as file:
+            for _line, message, _comments, context in extract("python", file, {"say": None}):
+                yield context, message
 
 
 def of_code():
@@ -68,7 +78,7 @@ def key(context, message):
 def test_every_string_is_in_a_catalogue():
     entries = [entry for path in CATALOGUES for entry in read(path) if entry.id]
     known = {(entry.context, key(None, entry.id)[1]) for entry in entries}
-    used = {key(context, message) for context, message in [*of_code(), *of_templates()]}
+    used = {key(context, message) for context, message in [*of_code(), *of_guards(), *of_templates()]}
     assert len(used) > 100
     assert used - known == set()
     assert known - used == set()
@@ -82,14 +92,17 @@ def test_nothing_is_untranslated_or_guessed(written):
             assert not entry.fuzzy, entry.id
 
 
+PLACEHOLDERS = re.compile(r"%\(\w+\)[sd]|%%|\{\w+\}")
+
+
 def test_placeholders_survive_translation(written):
     for entry in written:
         if entry.id:
             assert not list(entry.check(written)), entry.id
             original = entry.id if isinstance(entry.id, tuple) else (entry.id,)
             strings = entry.string if isinstance(entry.string, tuple) else (entry.string,)
-            expected = set(re.findall(r"%\(\w+\)[sd]|%%", original[-1]))
-            assert all(set(re.findall(r"%\(\w+\)[sd]|%%", text)) == expected for text in strings), entry.id
+            expected = set(PLACEHOLDERS.findall(original[-1]))
+            assert all(set(PLACEHOLDERS.findall(text)) == expected for text in strings), entry.id
 
 
 def test_the_compiled_catalogue_is_the_written_one(catalogue, written):

@@ -95,6 +95,14 @@ def test_a_guards_sentences_stand_beside_the_form(colleague):
     assert value(page, "effective_on") == "2026-03-04"
 
 
+def test_a_guards_sentences_are_said_in_hindi(colleague):
+    client = colleague("clerk")
+    at, _ = rehearsed(client, LOAD, ASKED | {"consumer_number": "URJ00000009"})
+    hindi = client.get(at, headers={"Accept-Language": "hi"})
+    assert "कनेक्शन URJ00000009 नहीं है" in text_of(hindi)
+    assert "there is no connection" not in text_of(hindi)
+
+
 def test_of_two_clerks_the_loser_is_told(colleague):
     one, other = colleague("clerk"), colleague("clerk_north")
     undo = "/console/operations/undo/"

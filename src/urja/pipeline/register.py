@@ -42,6 +42,6 @@ def answer_requests(now: datetime, limit: int = AT_ONCE) -> int:
             rehearsal=request.rehearsal,
             state=request.state,
             operation=request.operation_id,
-            faults=request.faults or None,
+            faults=[str(fault) for fault in request.faults] or None,
         )
     return done

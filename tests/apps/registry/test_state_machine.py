@@ -75,7 +75,10 @@ class Machine(RuleBasedStateMachine):
         self.devices = dict(self.connection.execute("SELECT serial, id FROM registry_device").fetchall())
         self.serials = {number: serial for serial, number in self.devices.items()}
         self.books = Books.read(self.connection)
-        self.story = Story(Model(list(self.books.hung), list(self.books.agreed)))
+        first = self.books
+        self.story = Story(
+            Model(list(first.hung), list(first.agreed), list(first.placed), list(first.hangs_on))
+        )
 
     def teardown(self) -> None:
         try:
@@ -178,6 +181,8 @@ class Machine(RuleBasedStateMachine):
         model = self.story.model()
         assert sorted(self.books.hung) == sorted(model.hung)
         assert _without_numbers(self.books.agreed) == _without_numbers(model.agreed)
+        assert sorted(self.books.placed) == sorted(model.placed)
+        assert sorted(self.books.hangs_on) == sorted(model.hangs_on)
 
     def _energy_is_right(self) -> None:
         from urja.apps.readings.queries import energies_until
@@ -246,7 +251,7 @@ class Machine(RuleBasedStateMachine):
             self.seen.update([f"{operation.kind()} is refused"])
             return None
         self.seen.update([f"{operation.kind()} is done"])
-        done = Done(entry.id, operation)
+        done = Done(entry.id, operation, self.now)
         self.story.done.append(done)
         return done
 
@@ -347,7 +352,9 @@ def test_any_operations_in_any_order(raised):
     machine = machine_on(raised)
     run_state_machine_as_test(machine, settings=BRIEF)
     done = {what.removesuffix(" is done") for what in machine.seen if what.endswith(" is done")}
-    assert {"install_meter", "remove_meter", "exchange_meter"} <= done, machine.seen
+    assert {"install_meter", "remove_meter", "exchange_meter", "move_node", "move_connection"} <= done, (
+        machine.seen
+    )
     assert len(done) >= 12, machine.seen
     assert machine.seen["energy is exact"] > 100, machine.seen
 

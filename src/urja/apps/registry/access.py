@@ -51,10 +51,15 @@ from urja.apps.registry.models import (
 from urja.apps.registry.operations.doing import Operation, next_number
 from urja.apps.registry.roles import Role, may, scope_covers, who_may, writing
 from urja.apps.work.models import WorkOrder
+from urja.base.sentences import Sentence, say
 
 
 class NotAllowed(RegistryError):  # noqa: N818 - as `urja.apps.registry.errors`
-    """No role of the caller may do that, or the key's scopes do not reach so far; the message says which."""
+    """No role of the caller may do that, or the key's scopes do not reach so far; `says` says which."""
+
+    def __init__(self, says: Sentence) -> None:
+        super().__init__(says)
+        self.says = says
 
 
 class OutOfArea(RegistryError):  # noqa: N818
@@ -122,13 +127,25 @@ class Caller:
             return area
         if self.lacks_scope(act):
             raise NotAllowed(
-                f"the key does not reach so far: it has {_listed(self.scopes or ())}, and this takes {act}; "
-                "ask for another one"
+                say(
+                    "the key does not reach so far: it has {scopes}, and this takes {act}; ask for another one",
+                    scopes=_listed(self.scopes or ()),
+                    act=act,
+                )
             )
         able = who_may(act)
         if not able:
-            raise NotAllowed(f"{act} is done by a command on the machine itself, by nobody from here")
-        raise NotAllowed(f"{act} is for {_listed(able)}; you are here as {_listed(self.roles) or 'nobody'}")
+            raise NotAllowed(
+                say("{act} is done by a command on the machine itself, by nobody from here", act=act)
+            )
+        raise NotAllowed(
+            say(
+                "{act} is for {roles}; you are here as {own}",
+                act=act,
+                roles=_listed(able),
+                own=_listed(self.roles) or "nobody",
+            )
+        )
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -391,13 +408,13 @@ def fault_of_actor(actor: str, operation: Operation, at: datetime) -> str | None
     """What stands against somebody's request, as `judge` says it, by what they are at an instant."""
     caller = caller_of(actor, at)
     if caller is None:
-        return f"{actor or 'whoever asked'} is nobody here, or nobody any more"
+        return say("{actor} is nobody here, or nobody any more", actor=actor or "whoever asked")
     try:
         judge(caller, operation, at)
     except NotAllowed as error:
-        return str(error)
+        return error.says
     except OutOfArea:
-        return "what it names is outside of the area of whoever asked"
+        return say("what it names is outside of the area of whoever asked")
     return None
 
 
@@ -476,6 +493,8 @@ NAMES: Final[dict[str, _Where]] = {
     "premise_code": _premise,
     "part_of": _premise,
     "administration": _node,
+    "node": _node,
+    "hangs_on": _node,
     "work_order_id": _work_order,
     "entry_id": _entry,
 }

@@ -4,6 +4,8 @@
 
 from django.db import DatabaseError
 
+from urja.base.sentences import say
+
 
 class RegistryError(Exception):
     """The caller asked for something that the registry does not do."""
@@ -18,18 +20,20 @@ class Refused(RegistryError):
 
 
 _SENTENCES = {
-    "registry_one_device_per_role": "another device hangs there in this role at that time",
-    "registry_device_in_one_place": "the device hangs somewhere else at that time",
-    "registry_one_agreement": "another agreement holds there at that time",
-    "registry_terms_one_at_a_time": "other terms hold at that time",
-    "registry_terms_cover": "the terms do not cover the agreement from its beginning to its end",
-    "registry_terms_load": "a sanctioned load is more than 0 W",
-    "registry_person_phone_is_a_number": "a telephone number has 8 to 15 digits, with a plus before them or not",
-    "registry_consumers_only": "the service point is not a consumer's: it carries no agreement",
-    "registry_one_placement": "the service point hangs somewhere else in that tree at that time",
-    "registry_one_parent": "it hangs on something else at that time",
-    "registry_stock_agrees": "a device is installed exactly while it hangs somewhere",
-    "registry_trees_grow_down": "a node hangs on one of a level above its own, in its own tree",
+    "registry_one_device_per_role": say("another device hangs there in this role at that time"),
+    "registry_device_in_one_place": say("the device hangs somewhere else at that time"),
+    "registry_one_agreement": say("another agreement holds there at that time"),
+    "registry_terms_one_at_a_time": say("other terms hold at that time"),
+    "registry_terms_cover": say("the terms do not cover the agreement from its beginning to its end"),
+    "registry_terms_load": say("a sanctioned load is more than 0 W"),
+    "registry_person_phone_is_a_number": say(
+        "a telephone number has 8 to 15 digits, with a plus before them or not"
+    ),
+    "registry_consumers_only": say("the service point is not a consumer's: it carries no agreement"),
+    "registry_one_placement": say("the service point hangs somewhere else in that tree at that time"),
+    "registry_one_parent": say("it hangs on something else at that time"),
+    "registry_stock_agrees": say("a device is installed exactly while it hangs somewhere"),
+    "registry_trees_grow_down": say("a node hangs on one of a level above its own, in its own tree"),
 }
 
 
@@ -42,7 +46,7 @@ def sentence_of(error: DatabaseError) -> str:
     diagnosis = getattr(error.__cause__, "diag", None)
     name = getattr(diagnosis, "constraint_name", None) or ""
     if getattr(diagnosis, "sqlstate", None) == _FOREIGN_KEY:
-        return f"rows of {getattr(diagnosis, 'table_name', None)} stand on what would go"
+        return say("rows of {table} stand on what would go", table=getattr(diagnosis, "table_name", None))
     return _SENTENCES.get(name, str(error).strip())
 
 

@@ -21,6 +21,7 @@ from urja.apps.registry.errors import Refused
 from urja.apps.registry.models import Request, RequestState
 from urja.apps.registry.operations import BY_KIND, Operation, changes_of, perform
 from urja.apps.registry.operations.doing import next_number
+from urja.base.sentences import say
 
 log = structlog.get_logger()
 
@@ -57,7 +58,15 @@ def ask(
     known = Request.objects.get(idempotency_key=idempotency_key)
     same = (known.kind, known.content, known.rehearsal, known.actor)
     if same != (asked.kind, asked.content, asked.rehearsal, asked.actor):
-        raise Refused([f"the key {idempotency_key} was used for another request ({known.id})"])
+        raise Refused(
+            [
+                say(
+                    "the key {idempotency_key} was used for another request ({known})",
+                    idempotency_key=idempotency_key,
+                    known=known.id,
+                )
+            ]
+        )
     return known
 
 
@@ -98,7 +107,12 @@ def answer_next(now: datetime) -> Request | None:
             # One request must not keep all others waiting for ever: it is set aside, and somebody looks at the log.
             log.exception("request failed", request=request.id, kind=request.kind)
             request.state = RequestState.REFUSED
-            request.faults = [f"it cannot be done because of a mistake in Urja itself: request {request.id}"]
+            request.faults = [
+                say(
+                    "it cannot be done because of a mistake in Urja itself: request {number}",
+                    number=request.id,
+                )
+            ]
         request.answered_at = now
         request.save(update_fields=["state", "faults", "operation_id", "effects", "answered_at"])
         with connection.cursor() as cursor:
@@ -125,7 +139,7 @@ def decode(kind: str, content: Any) -> Operation:
     """The operation of a name from plain values; raises Refused with the name of the field that is wrong."""
     known = BY_KIND.get(kind)
     if known is None:
-        raise Refused([f"there is no operation {kind!r}"])
+        raise Refused([say("there is no operation {kind}", kind=repr(kind))])
     try:
         return msgspec.convert(content, known)
     except msgspec.ValidationError as error:

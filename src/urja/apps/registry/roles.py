@@ -81,6 +81,8 @@ TABLE: Final[dict[str, frozenset[Role]]] = {
     "write:change_ratio": _roles("clerk field_engineer"),
     "write:swap_meters": _roles("clerk"),
     "write:put_up_transformer": _roles("clerk administrator"),
+    "write:move_node": _roles("clerk administrator"),
+    "write:move_connection": _roles("clerk field_engineer"),
     "write:change_load": _roles("clerk revenue_officer"),
     "write:change_category": _roles("clerk revenue_officer"),
     "write:convert_to_prepaid": _roles("revenue_officer"),

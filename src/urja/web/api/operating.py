@@ -63,7 +63,14 @@ def decoded(ask: Ask, known: type[Operation]) -> Operation:
     try:
         return requests.decode(known.kind(), content)
     except Refused as error:
-        raise Problem("invalid", f"that is no {known.kind()}: {error}", faults=error.faults) from None
+        raise Problem(
+            "invalid", f"that is no {known.kind()}: {error}", faults=_plain_texts(error.faults)
+        ) from None
+
+
+def _plain_texts(sentences: list[str]) -> list[str]:
+    """Programs are answered in English."""
+    return [str(sentence) for sentence in sentences]
 
 
 def _plain(body: bytes) -> Any:
@@ -113,7 +120,7 @@ def idempotency_key(ask: Ask) -> str:
 def _answer(ask: Ask, request: models.Request) -> answers.RequestOfOperation:
     if request.state == RequestState.REFUSED:
         raise Problem(
-            "refused", "; ".join(request.faults), faults=list(request.faults), request_id=request.id
+            "refused", "; ".join(request.faults), faults=_plain_texts(request.faults), request_id=request.id
         )
     if request.state == RequestState.WAITING:
         ask.status = 202
@@ -142,7 +149,7 @@ def request_of(found: models.Request) -> answers.RequestOfOperation:
         rehearsal=found.rehearsal,
         requested_at=local(found.requested_at),
         answered_at=local(found.answered_at),
-        faults=list(found.faults),
+        faults=_plain_texts(found.faults),
         operation_id=found.operation_id,
         outcome=outcome,
         effects=found.effects,

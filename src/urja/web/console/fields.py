@@ -19,7 +19,7 @@ from msgspec import NODEFAULT, UNSET, UnsetType
 
 from urja.apps.registry.models import Commodity, DeviceRole, PremiseKind, ProtectionKind, Purpose
 from urja.apps.registry.operations import Operation
-from urja.apps.registry.operations.connections import PHASES
+from urja.apps.registry.operations.network import PHASES
 from urja.apps.work.models import WorkOrderKind
 from urja.web.console import wording
 from urja.web.console.field_words import help_of, label_of

@@ -83,6 +83,7 @@ _MOMENTS: Final = (
     "installed_at",
     "removed_at",
     "connected_at",
+    "moved_at",
     "moved_in_at",
     "moved_out_at",
     "closed_at",
@@ -104,7 +105,7 @@ def rehearse(
     except Refused as refused:
         return _page(operation, inputs(operation, typed, {}), refused.faults, None)
     except NotAllowed as error:
-        return _page(operation, inputs(operation, typed, {}), [str(error)], None)
+        return _page(operation, inputs(operation, typed, {}), [error.says], None)
     except OutOfArea:
         nothing = _("Nothing of that name is in your area.")
         return _page(operation, inputs(operation, typed, {}), [nothing], None)
@@ -145,7 +146,7 @@ def _page(
         kind=operation.kind(),
         title=wording.operation(operation.kind()),
         inputs=filled,
-        faults=faults,
+        faults=[wording.sentence(fault) for fault in faults],
         request=request,
         state=state,
         effects=effects(request.effects, names=names) if request and state in {"rehearsed", "done"} else None,

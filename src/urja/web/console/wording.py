@@ -3,10 +3,12 @@
 from typing import Final
 
 from django.utils.functional import Promise
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
-from urja.core.policy import Reason, sentence
+from urja.base.sentences import translated
+from urja.core.policy import Reason
+from urja.core.policy import sentence as sentence_of_reason
 from urja.web.portal.formats import MINUS
 
 STANDINGS: Final[dict[str, Promise]] = {
@@ -185,6 +187,8 @@ OPERATIONS: Final[dict[str, Promise]] = {
     "correct_person": _("Correct a person's data"),
     "make_nameless": _("Take away what names a person"),
     "put_up_transformer": _("Put up a transformer"),
+    "move_node": _("Hang a node elsewhere"),
+    "move_connection": _("Hang a connection elsewhere"),
     "undo": _("Undo an operation"),
     "swap_meters": _("Swap two meters back"),
     "convert_to_prepaid": _("To prepaid"),
@@ -366,7 +370,12 @@ def unmatched(why: str) -> str:
 
 def reason(given: Reason) -> str:
     """Why it was decided, in the reader's language."""
-    return sentence(given, get_language() or "en")
+    return sentence_of_reason(given, get_language() or "en")
+
+
+def sentence(fault: str) -> str:
+    """What a guard has said; what is not one of its sentences stays as it is."""
+    return translated(fault, gettext)
 
 
 def percent(value: float) -> str:

@@ -378,14 +378,18 @@ def close_order(
     except Refused as refused:
         return _faulty(form, refused.faults)
     except NotAllowed as error:
-        return _faulty(form, [str(error)])
+        return _faulty(form, [error.says])
     except OutOfArea:
         return _faulty(form, [_("Nothing of that name is in your area.")])
     return requests.ask(asked, actor=caller.actor, requested_at=now)
 
 
 def _faulty(form: CloseForm, faults: Iterable[str]) -> CloseForm:
-    return CloseForm(form.note, form.register, form.seals, form.removed, form.errors, tuple(faults))
+    return CloseForm(form.note, form.register, form.seals, form.removed, form.errors, _said(faults))
+
+
+def _said(faults: Iterable[str]) -> tuple[str, ...]:
+    return tuple(wording.sentence(fault) for fault in faults)
 
 
 def refused_form(request: Request) -> CloseForm:
@@ -397,5 +401,5 @@ def refused_form(request: Request) -> CloseForm:
         register="" if register is None else formats.kilowatt_hours(register).replace(",", ""),
         seals=", ".join(content.get("seals", [])),
         removed=frozenset(content.get("removed_seals", [])),
-        faults=tuple(request.faults),
+        faults=_said(request.faults),
     )

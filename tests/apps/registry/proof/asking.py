@@ -12,7 +12,7 @@ from typing import Any, Final
 from hypothesis import strategies as st
 from tests.apps.registry.proof.books import EVER
 from tests.apps.registry.proof.model import Model
-from tests.apps.registry.proof.street import METERS, POINTS, TARIFFS
+from tests.apps.registry.proof.street import ABOVE, METERS, POINTS, TARIFFS
 from tests.apps.registry.proof.truth import BEGUN, DAY
 from tests.apps.street import HALF_HOUR
 
@@ -455,6 +455,31 @@ def _transformer(ask: Asker) -> dict[str, Any]:
     return {"code": ask.one_of(("T1", "T2", "T3", "x" * 40)), "feeder": ask.one_of(("F1", "F2", "x" * 40))}
 
 
+def _move_node(ask: Asker) -> dict[str, Any]:
+    """A node to another of the levels above its own; seldom to any."""
+    node = ask.one_of(tuple(ABOVE))
+    now = [one.node for one in ask.model.hangs_on if (one.point, one.ends) == (node, EVER)]
+    others = [above for above in ABOVE[node] if above not in now]
+    hangs_on = ask.one_of(("moon 1", *ABOVE)) if ask.seldom() or not others else ask.one_of(others)
+    return {"node": node, "hangs_on": hangs_on, "moved_at": ask.at()}
+
+
+def _move_connection(ask: Asker) -> dict[str, Any]:
+    """To where it does not hang now, in one tree or both, or to another phase; seldom nonsense."""
+    point = ask.point()
+    now = [one.node for one in ask.model.placed if (one.point, one.ends) == (point, EVER)]
+    sections = [one for one in ("section S1", "section S2") if one not in now]
+    feeds = [one for one in ("transformer T1", "pole P1") if one not in now]
+    trees = ask.one_of(("administration", "grid", "both", "phase"))
+    return {
+        "consumer_number": point,
+        "moved_at": ask.at(),
+        "administration": ask.one_of(sections) if trees in ("administration", "both") else "",
+        "grid": ask.one_of(feeds) if trees in ("grid", "both") else "",
+        "phase": "G" if ask.seldom() else ask.one_of(("R", "Y", "RYB")) if trees == "phase" else "",
+    }
+
+
 def _person_id(ask: Asker) -> int:
     from urja.apps.registry.models import Person
 
@@ -545,6 +570,8 @@ DRAWN: Final[dict[str, Callable[[Asker], dict[str, Any]]]] = {
     "change_load": _load,
     "change_category": _category,
     "put_up_transformer": _transformer,
+    "move_node": _move_node,
+    "move_connection": _move_connection,
     "correct_person": _correct_person,
     "make_nameless": _nameless,
     "employ": _employ,
@@ -570,5 +597,7 @@ LIKELY: Final = (
     "move_in",
     "move_out",
     "transfer_ownership",
+    "move_connection",
+    "move_node",
 )
 """Drawn half of the time; any operation else."""

@@ -78,7 +78,7 @@ class Anchor:
     estimated: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Placed:
     """Where something hangs in a tree, for a time: nodes are `level code`."""
 

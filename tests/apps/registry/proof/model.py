@@ -1,7 +1,7 @@
 """What operations ought to have done: a fold over those that stand, in plain Python.
 
 An operation's effect is a function that changes the model's periods; `EFFECTS` has one for each, `nothing` where an
-operation hangs no meter and makes no agreement. An operation that was undone is left out of the fold.
+operation hangs nothing and makes no agreement. An operation that was undone is left out of the fold.
 """
 
 from collections.abc import Callable, Iterable
@@ -9,15 +9,19 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
-from tests.apps.registry.proof.books import EVER, Agreed, Hung
+from tests.apps.registry.proof.books import EVER, Agreed, Hung, Placed
 
 
 @dataclass
 class Model:
-    """Who hangs where, and who pays where."""
+    """Who hangs where, and who pays where; and where both trees have it."""
 
     hung: list[Hung]
     agreed: list[Agreed]
+    placed: list[Placed]
+    hangs_on: list[Placed]
+    now: datetime = EVER
+    """When the operation is done whose effect is reckoned."""
 
     def hanging(
         self, *, serial: str | None = None, point: str | None = None, role: str | None = None
@@ -50,7 +54,7 @@ class Model:
 
 
 def nothing(_model: Model, _operation: Any) -> None:
-    """Neither meters nor agreements."""
+    """Neither meters nor agreements, nor where anything hangs."""
 
 
 def install_meter(model: Model, asked: Any) -> None:
@@ -106,6 +110,41 @@ def disconnect_permanently(model: Model, asked: Any) -> None:
         model.end(_sure(model.hanging(point=asked.consumer_number, role="billing")), asked.at)
 
 
+def new_connection(model: Model, asked: Any) -> None:
+    for tree, node in (("administration", asked.administration), ("grid", asked.grid)):
+        if node:
+            model.placed.append(Placed(asked.consumer_number, tree, node, asked.connected_at, EVER))
+
+
+def put_up_transformer(model: Model, asked: Any) -> None:
+    model.hangs_on.append(
+        Placed(f"transformer {asked.code}", "feeder", f"feeder {asked.feeder}", model.now, EVER)
+    )
+
+
+def move_connection(model: Model, asked: Any) -> None:
+    for tree, node in (("administration", asked.administration), ("grid", asked.grid)):
+        if node or (tree == "grid" and asked.phase):
+            before = _ended(model.placed, asked.consumer_number, asked.moved_at, tree)
+            where = node or _sure(before).node
+            model.placed.append(Placed(asked.consumer_number, tree, where, asked.moved_at, EVER))
+
+
+def move_node(model: Model, asked: Any) -> None:
+    _ended(model.hangs_on, asked.node, asked.moved_at)
+    level = asked.hangs_on.split()[0]
+    model.hangs_on.append(Placed(asked.node, level, asked.hangs_on, asked.moved_at, EVER))
+
+
+def _ended(placed: list[Placed], what: str, at: datetime, tree: str | None = None) -> Placed | None:
+    """Where something hangs without an end: it hangs there no longer; of nodes in whichever tree they are."""
+    for one in placed:
+        if one.point == what and one.ends == EVER and tree in (None, one.tree):
+            placed[placed.index(one)] = replace(one, ends=at)
+            return one
+    return None
+
+
 def _sure[T](found: T | None) -> T:
     assert found is not None, "it was done, so the meter hung there"
     return found
@@ -133,7 +172,7 @@ EFFECTS: Final[dict[str, Callable[[Model, Any], None]]] = {
     "correct_last_read": nothing,
     "commission": nothing,
     "record_commissioning": nothing,
-    "new_connection": nothing,
+    "new_connection": new_connection,
     "open_work_order": nothing,
     "assign_work_order": nothing,
     "withdraw_work_order": nothing,
@@ -144,7 +183,9 @@ EFFECTS: Final[dict[str, Callable[[Model, Any], None]]] = {
     "end_protection": nothing,
     "change_load": nothing,
     "change_category": nothing,
-    "put_up_transformer": nothing,
+    "put_up_transformer": put_up_transformer,
+    "move_node": move_node,
+    "move_connection": move_connection,
     "correct_person": nothing,
     "make_nameless": nothing,
     "employ": nothing,
@@ -160,6 +201,7 @@ class Done:
 
     entry_id: int
     operation: Any
+    at: datetime
     undone: bool = False
 
 
@@ -172,8 +214,10 @@ class Story:
 
     def model(self) -> Model:
         """As things ought to stand."""
-        model = Model(list(self.first.hung), list(self.first.agreed))
+        first = self.first
+        model = Model(list(first.hung), list(first.agreed), list(first.placed), list(first.hangs_on))
         for one in self.standing():
+            model.now = one.at
             EFFECTS[one.operation.kind()](model, one.operation)
         return model
 

@@ -16,6 +16,16 @@ STOCK: Final = (5, 6, 7)
 FORWARD_ONLY: Final = 7
 METERS: Final = {meter.serial: meter for meter in map(Meter.of, (1, 2, 3, 4, *STOCK))}
 TARIFFS: Final = ("demo", "shop")
+ABOVE: Final = {
+    "subdivision D2": ("zone Z", "division D"),
+    "section S1": ("zone Z", "division D", "subdivision D2"),
+    "section S2": ("zone Z", "division D", "subdivision D2"),
+    "feeder F1": ("substation SS1", "substation SS2"),
+    "transformer T1": ("feeder F1", "substation SS1", "substation SS2"),
+    "pole P1": ("transformer T1", "feeder F1"),
+}
+"""Nodes that are hung elsewhere, and on what."""
+
 
 _TARIFF: Final = """
 format = 1
@@ -101,6 +111,13 @@ def _make_by_hand() -> None:
         if above is not None:
             NodePeriod.objects.create(id=next_number(), node=node, parent=above, valid_from=BEGUN, **stamp)
         above = node if level != "section" else above
+    for tree, level, code in (
+        (Tree.ADMINISTRATION, "subdivision", "D2"),
+        (Tree.GRID, "substation", "SS1"),
+        (Tree.GRID, "substation", "SS2"),
+        (Tree.GRID, "pole", "P1"),
+    ):
+        Node.objects.create(id=next_number(), tree=tree, level=level, code=code, **stamp)
     sections = {code: Node.objects.get(level="section", code=code) for code in ("S1", "S2")}
     for place in ServicePoint.objects.all():
         section = sections["S2" if place.consumer_number in (GAS, COMMON, HOMES[2]) else "S1"]

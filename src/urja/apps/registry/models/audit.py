@@ -1,11 +1,12 @@
 """What was done to the registry, by whom, and what stood there before."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import F, Q
 
 from urja.apps.registry.models.devices import Device
+from urja.base.sentences import from_plain, to_plain
 
 
 class AuditEntry(models.Model):
@@ -67,6 +68,20 @@ class RequestState(models.TextChoices):
     REFUSED = "refused"
 
 
+class SentencesField(models.JSONField):
+    """A list of sentences, with what they were put together of; in the database it is JSON."""
+
+    def deconstruct(self) -> Any:
+        name, _path, args, kwargs = super().deconstruct()
+        return name, "django.db.models.JSONField", args, kwargs
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> list[str]:
+        return [from_plain(kept) for kept in super().from_db_value(value, expression, connection)]
+
+    def get_prep_value(self, value: list[str]) -> Any:
+        return super().get_prep_value([to_plain(sentence) for sentence in value])
+
+
 class Request(models.Model):
     """An operation that somebody asks for through the web, which records and does nothing itself.
 
@@ -83,7 +98,7 @@ class Request(models.Model):
     idempotency_key = models.CharField(max_length=100, null=True, unique=True)  # noqa: DJ001 - none is no key
     state = models.CharField(max_length=8, choices=RequestState, default=RequestState.WAITING)
     answered_at = models.DateTimeField(null=True)
-    faults = models.JSONField(default=list)
+    faults = SentencesField(default=list)
     """Why it was refused: sentences."""
     operation_id = models.BigIntegerField(null=True)
     effects = models.JSONField(default=dict)

@@ -14,7 +14,12 @@ from urja.apps.registry.operations.exchange import ChangeRatio, CorrectLastRead,
 from urja.apps.registry.operations.external import UpsertFromSystem
 from urja.apps.registry.operations.mounting import InstallMeter, RemoveMeter
 from urja.apps.registry.operations.moving import MoveIn, MoveOut, TransferOwnership
-from urja.apps.registry.operations.network import PutUpTransformer, put_up_transformer
+from urja.apps.registry.operations.network import (
+    MoveConnection,
+    MoveNode,
+    PutUpTransformer,
+    put_up_transformer,
+)
 from urja.apps.registry.operations.payment_modes import Bill, ConvertToPostpaid, ConvertToPrepaid
 from urja.apps.registry.operations.people import CorrectPerson, MakeNameless
 from urja.apps.registry.operations.projecting import project_all_again
@@ -68,7 +73,9 @@ ALL: tuple[type[Operation], ...] = (
     IssueDevice,
     IssueToken,
     MakeNameless,
+    MoveConnection,
     MoveIn,
+    MoveNode,
     MoveOut,
     NewConnection,
     OpenWorkOrder,
@@ -124,7 +131,9 @@ __all__ = [
     "IssueDevice",
     "IssueToken",
     "MakeNameless",
+    "MoveConnection",
     "MoveIn",
+    "MoveNode",
     "MoveOut",
     "NewConnection",
     "OpenWorkOrder",

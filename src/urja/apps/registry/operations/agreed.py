@@ -7,6 +7,7 @@ from urja.apps.registry import configuring
 from urja.apps.registry.models import Agreement, Device, MeteringMode, ServicePoint
 from urja.apps.registry.operations import outside
 from urja.apps.registry.operations.doing import Doing
+from urja.base.sentences import say
 
 
 def agreement_at(place: ServicePoint, at: datetime) -> Agreement | None:
@@ -18,9 +19,10 @@ def agreement_at(place: ServicePoint, at: datetime) -> Agreement | None:
 def net_faults(device: Device, place: ServicePoint, metering_mode: str) -> Iterator[str]:
     """Why a meter is no meter for a net-metered agreement."""
     if metering_mode == MeteringMode.NET and device.forward_only:
-        yield (
-            f"meter {device} counts energy that flows back as energy drawn: the agreement at {place} is "
-            "net-metered and needs one that counts both ways"
+        yield say(
+            "meter {device} counts energy that flows back as energy drawn: the agreement at {place} is net-metered and needs one that counts both ways",
+            device=device,
+            place=place,
         )
 
 

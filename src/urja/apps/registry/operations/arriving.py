@@ -32,6 +32,7 @@ from urja.apps.registry.operations.reads import point_faults
 from urja.apps.tariffs import queries as tariffs
 from urja.apps.tariffs.errors import UnknownTariffError
 from urja.base.ids import bucket_of
+from urja.base.sentences import say
 from urja.core.calendar import ONE_DAY
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -53,17 +54,21 @@ class Arrival(Operation, kw_only=True):
         """What is wrong with how somebody is named."""
         if self.person is not None:
             if not Person.objects.filter(id=self.person, nameless_at=None).exists():
-                yield f"there is no person {self.person}"
+                yield say("there is no person {person}", person=self.person)
             return
         if not _EMAIL.fullmatch(self.email.strip()):
-            yield f"{self.email!r} is not an e-mail address"
+            yield say("{email} is not an e-mail address", email=repr(self.email))
         elif person_of(self.email) is None and not self.name.strip():
-            yield f"nobody is known by {self.email}: give a name"
+            yield say("nobody is known by {email}: give a name", email=self.email)
         if self.phone is not None and not re.fullmatch(PHONE, _number(self.phone)):
-            yield f"{self.phone!r} is not a telephone number of 8 to 15 digits"
+            yield say("{phone} is not a telephone number of 8 to 15 digits", phone=repr(self.phone))
         languages = [code for code, _ in settings.LANGUAGES]
         if self.language not in languages:
-            yield f"the language is {' or '.join(languages)}, not {self.language!r}"
+            yield say(
+                "the language is {choices}, not {language}",
+                choices=" or ".join(languages),
+                language=repr(self.language),
+            )
 
     def the_person(self, doing: Doing, bucket: int) -> Person:
         """Whoever it is, made where nobody is known by the address."""
@@ -134,11 +139,15 @@ def meter_faults(place: ServicePoint, at: datetime, metering_mode: str) -> Itera
     """Why nobody can be supplied by the meter at a connection from an instant on."""
     period = billing_period_at(place, at)
     if period is None or period.valid_to is not None:
-        yield f"no billing meter hangs at {place}: install_meter, then commission"
+        yield say("no billing meter hangs at {place}: install_meter, then commission", place=place)
     elif period.commissioned_at is None:
-        yield f"meter {period.device} is not in service: commission it first"
+        yield say("meter {device} is not in service: commission it first", device=period.device)
     elif period.commissioned_at > at:
-        yield f"meter {period.device} is in service only since {period.commissioned_at.isoformat()}"
+        yield say(
+            "meter {device} is in service only since {commissioned_at}",
+            device=period.device,
+            commissioned_at=period.commissioned_at.isoformat(),
+        )
     else:
         yield from net_faults(period.device, place, metering_mode)
 
@@ -226,15 +235,20 @@ def remaining_faults(agreement: Agreement, to_account_id: int | None, *, consent
         return
     target = Account.objects.filter(id=to_account_id, kind=AccountKind.CONSUMER).first()
     if target is None:
-        yield f"there is no account {to_account_id}"
+        yield say("there is no account {to_account_id}", to_account_id=to_account_id)
     elif target.id == agreement.account_id:
-        yield f"account {to_account_id} is the one that is left"
+        yield say("account {to_account_id} is the one that is left", to_account_id=to_account_id)
     elif target.currency != agreement.account.currency:
-        yield f"account {to_account_id} is in {target.currency}, this one in {agreement.account.currency}"
+        yield say(
+            "account {to_account_id} is in {other_currency}, this one in {currency}",
+            to_account_id=to_account_id,
+            other_currency=target.currency,
+            currency=agreement.account.currency,
+        )
     elif not Agreement.objects.filter(account=target, valid_to=None).exists():
-        yield f"nobody has supply by account {to_account_id}"
+        yield say("nobody has supply by account {to_account_id}", to_account_id=to_account_id)
     if not consented:
-        yield "a transfer needs the consent of whoever has paid it: ask, and say consented"
+        yield say("a transfer needs the consent of whoever has paid it: ask, and say consented")
 
 
 def keep_register(doing: Doing, place: ServicePoint, at: datetime, register_wh: int | None) -> None:
@@ -250,7 +264,7 @@ def read_point_faults(place: ServicePoint, at: datetime, register_wh: int | None
     if period is not None:
         yield from point_faults(place.id, period.device, at, register_wh)
     elif register_wh is not None:
-        yield f"no billing meter hangs at {place}: there is no register to be read"
+        yield say("no billing meter hangs at {place}: there is no register to be read", place=place)
 
 
 def unloaded_faults(code: str, day: date, currency: str) -> Iterator[str]:
@@ -258,20 +272,37 @@ def unloaded_faults(code: str, day: date, currency: str) -> Iterator[str]:
     try:
         tariff = tariffs.versions_in_force(code, day, day + ONE_DAY)[-1]
     except UnknownTariffError:
-        yield f"no version of tariff {code!r} is in force on {day}: load it first (urja tariff load)"
+        yield say(
+            "no version of tariff {code} is in force on {day}: load it first (urja tariff load)",
+            code=repr(code),
+            day=day,
+        )
         return
     if tariff.currency != currency:
-        yield f"tariff {code} is in {tariff.currency}, the account is in {currency}"
+        yield say(
+            "tariff {code} is in {priced_in}, the account is in {currency}",
+            code=code,
+            priced_in=tariff.currency,
+            currency=currency,
+        )
 
 
 def ending_faults(place: ServicePoint, agreement: Agreement | None, at: datetime) -> Iterator[str]:
     """Why an agreement cannot end at an instant."""
     if agreement is None:
-        yield f"nobody has an agreement at {place} on {at.isoformat()}"
+        yield say("nobody has an agreement at {place} on {at}", place=place, at=at.isoformat())
     elif at <= agreement.valid_from:
-        yield f"the agreement at {place} began only on {agreement.valid_from.isoformat()}"
+        yield say(
+            "the agreement at {place} began only on {valid_from}",
+            place=place,
+            valid_from=agreement.valid_from.isoformat(),
+        )
     elif agreement.valid_to is not None:
-        yield f"the agreement at {place} has ended on {agreement.valid_to.isoformat()} already"
+        yield say(
+            "the agreement at {place} has ended on {valid_to} already",
+            place=place,
+            valid_to=agreement.valid_to.isoformat(),
+        )
 
 
 def current(place: ServicePoint) -> Agreement | None:

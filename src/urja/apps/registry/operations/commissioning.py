@@ -17,6 +17,7 @@ from urja.apps.registry.operations.exchange import first_billed_at
 from urja.apps.registry.operations.outside import read_register
 from urja.apps.supply.models import Hold
 from urja.base.ids import bucket_of
+from urja.base.sentences import say
 
 
 class Commission(Operation, kw_only=True):
@@ -30,15 +31,23 @@ class Commission(Operation, kw_only=True):
 
     def faults(self, doing: Doing) -> Iterator[str]:
         if self.payment_mode and self.payment_mode not in PaymentMode:
-            yield f"a meter is {' or '.join(mode.value for mode in PaymentMode)}, not {self.payment_mode!r}"
+            yield say(
+                "a meter is {choices}, not {payment_mode}",
+                choices=" or ".join(mode.value for mode in PaymentMode),
+                payment_mode=repr(self.payment_mode),
+            )
         period = _hanging(self.serial)
         if period is None:
-            yield f"meter {self.serial} hangs nowhere: install_meter first"
+            yield say("meter {serial} hangs nowhere: install_meter first", serial=self.serial)
             return
         if period.commissioned_at is not None:
-            yield f"meter {self.serial} is in service since {period.commissioned_at.isoformat()}"
+            yield say(
+                "meter {serial} is in service since {commissioned_at}",
+                serial=self.serial,
+                commissioned_at=period.commissioned_at.isoformat(),
+            )
         if Call.objects.filter(device_period_id=period.id, state__in=UNFINISHED).exists():
-            yield f"meter {self.serial} is being called: wait for its answer"
+            yield say("meter {serial} is being called: wait for its answer", serial=self.serial)
         agreement = agreement_at(period.service_point, doing.recorded_at)
         if agreement is not None:
             yield from net_faults(
@@ -49,11 +58,17 @@ class Commission(Operation, kw_only=True):
 
     def _test_faults(self, period: DevicePeriod, agreement: Agreement | None) -> Iterator[str]:
         if not period.device.load_switch:
-            yield f"meter {self.serial} has no load switch to be tested"
+            yield say("meter {serial} has no load switch to be tested", serial=self.serial)
         if agreement is not None:
-            yield f"somebody is supplied at {period.service_point}: their light is not put out for a test"
+            yield say(
+                "somebody is supplied at {service_point}: their light is not put out for a test",
+                service_point=period.service_point,
+            )
         if Hold.objects.filter(service_point=period.service_point, released_at=None).exists():
-            yield f"{period.service_point} is held off: what is tested would be switched on"
+            yield say(
+                "{service_point} is held off: what is tested would be switched on",
+                service_point=period.service_point,
+            )
 
     def carry_out(self, doing: Doing) -> None:
         period = _hanging(self.serial)
@@ -87,13 +102,13 @@ class RecordCommissioning(Operation, kw_only=True):
     def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
         call = Call.objects.filter(id=self.call_id, state__in=UNFINISHED).first()
         if call is None:
-            yield f"no call {self.call_id} is under way"
+            yield say("no call {call} is under way", call=self.call_id)
             return
         period = DevicePeriod.objects.filter(id=call.device_period_id, valid_to=None).first()
         if period is None:
-            yield f"the meter of call {self.call_id} hangs there no more"
+            yield say("the meter of call {call} hangs there no more", call=self.call_id)
         elif period.commissioned_at is not None:
-            yield f"the meter of call {self.call_id} is in service already"
+            yield say("the meter of call {call} is in service already", call=self.call_id)
 
     def carry_out(self, doing: Doing) -> None:
         call = Call.objects.get(id=self.call_id)

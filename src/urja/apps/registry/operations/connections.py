@@ -9,10 +9,8 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from urja.apps.registry.models import (
-    LEVELS,
     Commodity,
     Licensee,
-    Node,
     Premise,
     PremiseKind,
     Purpose,
@@ -24,8 +22,7 @@ from urja.apps.registry.operations.doing import Doing, Operation, next_id
 from urja.apps.registry.operations.work_orders import send
 from urja.apps.work.models import WorkOrderKind
 from urja.base.ids import BUCKETS, bucket_of
-
-PHASES = ("", "R", "Y", "B", "RYB")
+from urja.base.sentences import say
 
 
 class NewConnection(Operation, kw_only=True):
@@ -59,30 +56,37 @@ class NewConnection(Operation, kw_only=True):
 
     def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
         if not 0 < len(self.consumer_number.strip()) <= 32:
-            yield "a consumer number has 1 to 32 characters"
+            yield say("a consumer number has 1 to 32 characters")
         elif ServicePoint.objects.filter(consumer_number=self.consumer_number).exists():
-            yield f"there is a connection {self.consumer_number} already"
-        yield from _choice_faults("a premise", self.premise_kind, PremiseKind.values)
-        yield from _choice_faults("a connection's purpose", self.purpose, Purpose.values)
-        yield from _choice_faults("a commodity", self.commodity, Commodity.values)
-        yield from _choice_faults("a phase", self.phase, PHASES)
+            yield say("there is a connection {consumer_number} already", consumer_number=self.consumer_number)
+        yield from _choice_faults(say("a premise"), self.premise_kind, PremiseKind.values)
+        yield from _choice_faults(say("a connection's purpose"), self.purpose, Purpose.values)
+        yield from _choice_faults(say("a commodity"), self.commodity, Commodity.values)
+        yield from _choice_faults(say("a phase"), self.phase, network.PHASES)
         yield from self._premise_faults()
         if self.licensee:
             licensee = Licensee.objects.filter(code=self.licensee).first()
             if licensee is None:
-                yield f"there is no licensee {self.licensee}"
+                yield say("there is no licensee {licensee}", licensee=self.licensee)
             elif licensee.commodity != self.commodity:
-                yield f"licensee {self.licensee} supplies {licensee.commodity}, not {self.commodity}"
-        yield from _node_faults(self.administration, Tree.ADMINISTRATION)
-        yield from _node_faults(self.grid, Tree.GRID)
+                yield say(
+                    "licensee {licensee} supplies {supplied}, not {commodity}",
+                    licensee=self.licensee,
+                    supplied=licensee.commodity,
+                    commodity=self.commodity,
+                )
+        yield from network.node_faults(self.administration, Tree.ADMINISTRATION)
+        yield from network.node_faults(self.grid, Tree.GRID)
 
     def _premise_faults(self) -> Iterator[str]:
         if not self._premise_exists() and not self.premise_name.strip():
-            yield "name the premise, or give the code of one that is there"
+            yield say("name the premise, or give the code of one that is there")
         if self._premise_exists() and self.premise_name:
-            yield f"premise {self.premise_code} is there already: leave its name out"
+            yield say(
+                "premise {premise_code} is there already: leave its name out", premise_code=self.premise_code
+            )
         if self.part_of and not Premise.objects.filter(code=self.part_of).exists():
-            yield f"there is no premise {self.part_of} that it could be part of"
+            yield say("there is no premise {part_of} that it could be part of", part_of=self.part_of)
 
     def _premise_exists(self) -> bool:
         return bool(self.premise_code) and Premise.objects.filter(code=self.premise_code).exists()
@@ -99,9 +103,9 @@ class NewConnection(Operation, kw_only=True):
             **doing.stamp,
         )
         if self.administration:
-            network.place(doing, place, _node(self.administration), self.connected_at)
+            network.place(doing, place, network.node_of(self.administration), self.connected_at)
         if self.grid:
-            network.place(doing, place, _node(self.grid), self.connected_at, self.phase)
+            network.place(doing, place, network.node_of(self.grid), self.connected_at, self.phase)
         order = send(
             doing,
             WorkOrderKind.INSTALL,
@@ -133,21 +137,9 @@ class NewConnection(Operation, kw_only=True):
 
 def _choice_faults(what: str, given: str, choices: tuple[str, ...] | list[str]) -> Iterator[str]:
     if given not in choices:
-        yield f"{what} is {', '.join(filter(None, choices))}, not {given!r}"
-
-
-def _node_faults(named: str, tree: Tree) -> Iterator[str]:
-    """What is wrong with a place in a tree, as it is named; empty is no place."""
-    if not named:
-        return
-    level, _, code = named.partition(" ")
-    if level not in LEVELS[tree]:
-        levels = ", ".join(level.value for level in LEVELS[tree])
-        yield f"{named!r} is no place in the {tree}: a level ({levels}) and a code"
-    elif not Node.objects.filter(level=level, code=code.strip()).exists():
-        yield f"there is no {level} {code.strip()}"
-
-
-def _node(named: str) -> Node:
-    level, _, code = named.partition(" ")
-    return Node.objects.get(level=level, code=code.strip())
+        yield say(
+            "{what} is {choices}, not {given}",
+            what=what,
+            choices=", ".join(filter(None, choices)),
+            given=repr(given),
+        )

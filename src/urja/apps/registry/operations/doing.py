@@ -24,6 +24,7 @@ from urja.apps.registry.errors import Refused, sentence_of
 from urja.apps.registry.models import AuditEntry
 from urja.apps.registry.operations.owning import owned_by_others
 from urja.base.ids import compose_id
+from urja.base.sentences import say
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -193,7 +194,15 @@ def rehearse(operation: Operation, *, recorded_at: datetime, actor: str) -> list
 
 def _replay(known: AuditEntry, operation: Operation) -> AuditEntry:
     if known.kind != operation.kind() or known.content != operation.content():
-        raise Refused([f"the key {known.idempotency_key} was used for another operation ({known.id})"])
+        raise Refused(
+            [
+                say(
+                    "the key {idempotency_key} was used for another operation ({known})",
+                    idempotency_key=known.idempotency_key,
+                    known=known.id,
+                )
+            ]
+        )
     return known
 
 
@@ -229,6 +238,11 @@ WITH period AS (
     SELECT service_point_id FROM registry_placement WHERE operation_id = ANY(%(ids)s)
     UNION ALL SELECT (row->>'service_point_id')::bigint
     FROM registry_history WHERE operation_id = ANY(%(ids)s) AND table_name = 'registry_placement'
+    UNION ALL SELECT p.service_point_id FROM registry_placement p WHERE p.node_id IN (
+        -- What hangs on a pole is fed by the transformer that the pole hangs on.
+        SELECT node_id FROM registry_node_period WHERE operation_id = ANY(%(ids)s)
+        UNION ALL SELECT (row->>'node_id')::bigint
+        FROM registry_history WHERE operation_id = ANY(%(ids)s) AND table_name = 'registry_node_period')
 ), device AS (
     SELECT device_id AS id FROM period
     UNION SELECT id FROM registry_device WHERE operation_id = ANY(%(ids)s)

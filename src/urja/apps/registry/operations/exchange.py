@@ -30,6 +30,7 @@ from urja.apps.registry.operations.reads import read_faults
 from urja.apps.registry.operations.work_orders import finish, put_seals, seal_faults
 from urja.apps.work.models import WorkOrderKind
 from urja.base.ids import bucket_of
+from urja.base.sentences import say
 
 
 class ExchangeMeter(Operation, kw_only=True):
@@ -58,7 +59,7 @@ class ExchangeMeter(Operation, kw_only=True):
         yield from stock_faults(self.new_serial)
         yield from register_faults(self.new_register_wh)
         if (self.ratio_primary is None) != (self.ratio_secondary is None):
-            yield "a ratio has two numbers: give both or none"
+            yield say("a ratio has two numbers: give both or none")
         elif self.ratio_primary is not None and self.ratio_secondary is not None:
             yield from ratio_faults(self.ratio_primary, self.ratio_secondary)
         period = _hanging(self.consumer_number, self.role)
@@ -136,8 +137,12 @@ class CorrectLastRead(Operation, kw_only=True):
         yield from _reason_faults(self.reason)
         period = self._period()
         if period is None:
-            when = "" if self.removed_at is None else f" at {self.removed_at.isoformat()}"
-            yield f"meter {self.serial} was taken away from nowhere{when}"
+            when = (
+                ""
+                if self.removed_at is None
+                else say(" at {removed_at}", removed_at=self.removed_at.isoformat())
+            )
+            yield say("meter {serial} was taken away from nowhere{when}", serial=self.serial, when=when)
         else:
             assert period.valid_to is not None, "only periods that have ended are looked for"
             yield from read_faults(period.service_point_id, period.device, period.valid_to, self.register_wh)
@@ -178,7 +183,11 @@ class ChangeRatio(Operation, kw_only=True):
             return
         yield from read_faults(period.service_point_id, period.device, self.at, self.register_wh)
         if (self.primary, self.secondary) == (period.ratio_primary, period.ratio_secondary):
-            yield f"the ratio is {self.primary} to {self.secondary} already"
+            yield say(
+                "the ratio is {primary} to {secondary} already",
+                primary=self.primary,
+                secondary=self.secondary,
+            )
 
     def carry_out(self, doing: Doing) -> None:
         before = _hanging(self.consumer_number, self.role)
@@ -238,16 +247,20 @@ def _common_faults(doing: Doing, role: str, at: datetime, reason: str) -> Iterat
 
 def _reason_faults(reason: str) -> Iterator[str]:
     if not reason.strip():
-        yield "say why"
+        yield say("say why")
 
 
 def _period_faults(period: DevicePeriod | None, number: str, role: str, at: datetime) -> Iterator[str]:
     if not ServicePoint.objects.filter(consumer_number=number).exists():
-        yield f"there is no connection {number}"
+        yield say("there is no connection {consumer_number}", consumer_number=number)
     elif period is None:
-        yield f"no {role} meter hangs at {number}"
+        yield say("no {role} meter hangs at {number}", role=role, number=number)
     elif at <= period.valid_from:
-        yield f"meter {period.device} hangs there in this way only since {period.valid_from.isoformat()}"
+        yield say(
+            "meter {device} hangs there in this way only since {valid_from}",
+            device=period.device,
+            valid_from=period.valid_from.isoformat(),
+        )
 
 
 def _agreed_since(period: DevicePeriod, at: datetime) -> datetime:

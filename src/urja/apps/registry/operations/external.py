@@ -18,6 +18,7 @@ from urja.apps.registry.models import External, Licensee, Person, Premise, Servi
 from urja.apps.registry.operations.doing import Doing, Operation, next_id, next_number
 from urja.apps.registry.operations.people import rename_user
 from urja.base.ids import BUCKETS, bucket_of
+from urja.base.sentences import say
 
 _MODELS: dict[str, type[Model]] = {"person": Person, "premise": Premise, "service_point": ServicePoint}
 
@@ -65,56 +66,79 @@ class UpsertFromSystem(Operation, kw_only=True):
 
     def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
         if not 0 < len(self.system) <= 32 or not 0 < len(self.external_id) <= 64:
-            yield "a system's name has 1 to 32 characters, what it calls an object 1 to 64"
+            yield say("a system's name has 1 to 32 characters, what it calls an object 1 to 64")
         known = self._KNOWN.get(self.object)
         if known is None:
-            yield f"an object is a {', a '.join(self._KNOWN)}, not a {self.object!r}"
+            yield say(
+                "an object is a {choices}, not a {object}",
+                choices=", a ".join(self._KNOWN),
+                object=repr(self.object),
+            )
             return
         for name, text in self.attributes.items():
             if name not in known:
-                yield f"a {self.object} has no {name}: it has {', '.join(known)}"
+                yield say(
+                    "a {object} has no {name}: it has {choices}",
+                    object=self.object,
+                    name=name,
+                    choices=", ".join(known),
+                )
             elif (fault := _fault_of(known[name], text)) is not None:
-                yield f"{name}: {fault}"
+                yield say("{name}: {fault}", name=name, fault=fault)
         yield from getattr(self, f"_faults_of_{self.object}")()
 
     def _faults_of_person(self) -> Iterator[str]:
         person = self._person()
         if person is None and not self._said("name"):
-            yield "a person who is new here has a name"
+            yield say("a person who is new here has a name")
         elif "name" in self.attributes and not self._said("name"):
-            yield "a person has a name"
+            yield say("a person has a name")
         email = self._said("email")
         if email is not None:
             others = get_user_model().objects.filter(email=email.lower())
             if person is not None and others.exclude(id=person.user_id).exists():
-                yield f"somebody else signs in with {email}"
+                yield say("somebody else signs in with {email}", email=email)
 
     def _faults_of_premise(self) -> Iterator[str]:
         code, premise = self._said("code"), self._linked()
         if code and Premise.objects.filter(code=code).exclude(id=premise.id if premise else None).exists():
-            yield f"another premise has the code {code}"
+            yield say("another premise has the code {code}", code=code)
         given = [self._said(name) is None for name in ("latitude", "longitude") if name in self.attributes]
         if len(given) == 1 or len(set(given)) > 1:
-            yield "latitude and longitude come together"
+            yield say("latitude and longitude come together")
 
     def _faults_of_service_point(self) -> Iterator[str]:
         place, number = self._place(), self._said("consumer_number")
         if place is None and not number:
-            yield "a service point that is new here has a consumer number"
+            yield say("a service point that is new here has a consumer number")
         if number and place is not None and place.consumer_number != number:
-            yield f"{self.external_id} is connection {place.consumer_number}: a connection keeps its number"
+            yield say(
+                "{external} is connection {consumer_number}: a connection keeps its number",
+                external=self.external_id,
+                consumer_number=place.consumer_number,
+            )
         if place is not None:
             for name in ("commodity", "purpose"):
                 if (said := self._said(name)) is not None and said != getattr(place, name):
-                    yield f"connection {place.consumer_number} has the {name} {getattr(place, name)}, and keeps it"
+                    yield say(
+                        "connection {consumer_number} has the {name} {value}, and keeps it",
+                        consumer_number=place.consumer_number,
+                        name=name,
+                        value=getattr(place, name),
+                    )
             other = External.objects.filter(
                 system=self.system, kind="service_point", object_id=place.id
             ).exclude(external_id=self.external_id)
             if (known := other.first()) is not None:
-                yield f"connection {place.consumer_number} is {known.external_id} in {self.system} already"
+                yield say(
+                    "connection {consumer_number} is {external} in {system} already",
+                    consumer_number=place.consumer_number,
+                    external=known.external_id,
+                    system=self.system,
+                )
         licensee = self._said("licensee")
         if licensee and not Licensee.objects.filter(code=licensee).exists():
-            yield f"there is no licensee {licensee}"
+            yield say("there is no licensee {licensee}", licensee=licensee)
         yield from self._faults_of_its_premise(place)
 
     def _faults_of_its_premise(self, place: ServicePoint | None) -> Iterator[str]:
@@ -123,9 +147,14 @@ class UpsertFromSystem(Operation, kw_only=True):
             return
         premise = _object_of(self.system, "premise", named)
         if premise is None:
-            yield f"{self.system} has not said anything of a premise {named} yet"
+            yield say(
+                "{system} has not said anything of a premise {named} yet", system=self.system, named=named
+            )
         elif place is not None and place.premise_id != premise.pk:
-            yield f"connection {place.consumer_number} is at another premise: a connection does not move"
+            yield say(
+                "connection {consumer_number} is at another premise: a connection does not move",
+                consumer_number=place.consumer_number,
+            )
 
     def carry_out(self, doing: Doing) -> None:
         row = getattr(self, f"_put_{self.object}")(doing)
@@ -228,7 +257,7 @@ def _fault_of(known: Field, text: str | None) -> str | None:
     try:
         known.form.reader(_WAYS)(text)
     except Bad as bad:
-        return f"{bad.sentence}; {bad.remedy}"
+        return say("{sentence}; {remedy}", sentence=bad.sentence, remedy=bad.remedy)
     return None
 
 

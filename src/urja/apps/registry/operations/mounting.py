@@ -12,6 +12,7 @@ from urja.apps.registry.operations.work_orders import finish, photo_faults, put_
 from urja.apps.work import queries as orders
 from urja.apps.work.models import WorkOrderKind
 from urja.base.ids import bucket_of
+from urja.base.sentences import say
 
 HIGHEST_RATIO: Final = 1_000_000
 """No transformers make more of it; the registers of a century times so much are still whole numbers of eight bytes."""
@@ -20,41 +21,53 @@ HIGHEST_RATIO: Final = 1_000_000
 def register_faults(register_wh: int) -> Iterator[str]:
     """Why a register cannot read so."""
     if register_wh < 0:
-        yield f"a register does not read {register_wh} Wh"
+        yield say("a register does not read {register_wh} Wh", register_wh=register_wh)
 
 
 def role_faults(role: str) -> Iterator[str]:
     """Why no meter is for that."""
     if role.upper() not in DeviceRole.__members__:
-        yield f"a meter is for {', '.join(name.lower() for name in DeviceRole.__members__)}, not {role!r}"
+        yield say(
+            "a meter is for {choices}, not {role}",
+            choices=", ".join(name.lower() for name in DeviceRole.__members__),
+            role=repr(role),
+        )
 
 
 def ratio_faults(primary: int, secondary: int) -> Iterator[str]:
     """Why it is no transformer's ratio."""
     for number in (primary, secondary):
         if not 0 < number <= HIGHEST_RATIO:
-            yield f"a ratio is of numbers from 1 to {HIGHEST_RATIO}, such as 200 to 5; {number} is none"
+            yield say(
+                "a ratio is of numbers from 1 to {most}, such as 200 to 5; {number} is none",
+                most=HIGHEST_RATIO,
+                number=number,
+            )
 
 
 def ahead_faults(doing: Doing, at: datetime) -> Iterator[str]:
     """Why nobody can have done it."""
     if at > doing.recorded_at:
-        yield f"{at.isoformat()} lies ahead: it is recorded once it has been done"
+        yield say("{at} lies ahead: it is recorded once it has been done", at=at.isoformat())
 
 
 def stock_faults(serial: str) -> Iterator[str]:
     """Why a meter cannot be hung up."""
     device = Device.objects.filter(serial=serial).first()
     if device is None:
-        yield f"there is no meter {serial} in stock"
+        yield say("there is no meter {serial} in stock", serial=serial)
     elif device.stock == Stock.SCRAPPED:
-        yield f"meter {serial} is scrapped"
+        yield say("meter {serial} is scrapped", serial=serial)
     else:
         here = (
             DevicePeriod.objects.filter(device=device, valid_to=None).select_related("service_point").first()
         )
         if here is not None:
-            yield f"meter {serial} hangs at {here.service_point}: take it away there first"
+            yield say(
+                "meter {serial} hangs at {service_point}: take it away there first",
+                serial=serial,
+                service_point=here.service_point,
+            )
 
 
 class InstallMeter(Operation, kw_only=True):
@@ -86,10 +99,12 @@ class InstallMeter(Operation, kw_only=True):
         yield from ahead_faults(doing, self.installed_at)
         place = ServicePoint.objects.filter(consumer_number=self.consumer_number).first()
         if place is None:
-            yield f"there is no connection {self.consumer_number}"
+            yield say("there is no connection {consumer_number}", consumer_number=self.consumer_number)
         else:
             if place.disconnected_at is not None:
-                yield f"connection {place} is permanently disconnected: reopen_connection first"
+                yield say(
+                    "connection {place} is permanently disconnected: reopen_connection first", place=place
+                )
             yield from photo_faults(orders.unfinished_at(place.id, WorkOrderKind.INSTALL), self.photos)
         yield from stock_faults(self.serial)
         device = Device.objects.filter(serial=self.serial).first()
@@ -138,9 +153,13 @@ class RemoveMeter(Operation, kw_only=True):
         yield from ahead_faults(doing, self.removed_at)
         period = self._period()
         if period is None:
-            yield f"meter {self.serial} hangs nowhere"
+            yield say("meter {serial} hangs nowhere", serial=self.serial)
         elif self.removed_at <= period.valid_from:
-            yield f"meter {self.serial} hangs there only since {period.valid_from.isoformat()}"
+            yield say(
+                "meter {serial} hangs there only since {valid_from}",
+                serial=self.serial,
+                valid_from=period.valid_from.isoformat(),
+            )
         elif self.register_wh is not None:
             yield from read_faults(period.service_point_id, period.device, self.removed_at, self.register_wh)
 

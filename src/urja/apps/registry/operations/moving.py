@@ -32,6 +32,7 @@ from urja.apps.registry.operations.mounting import ahead_faults
 from urja.apps.registry.operations.reads import point_faults
 from urja.apps.registry.operations.terms import zone
 from urja.base.ids import bucket_of
+from urja.base.sentences import say
 from urja.core.calendar import local_day
 
 VACANT = "vacant"
@@ -63,40 +64,65 @@ class MoveIn(Arrival, kw_only=True):
         yield from self._terms_faults()
         place = place_of(self.consumer_number)
         if place is None:
-            yield f"there is no connection {self.consumer_number}"
+            yield say("there is no connection {consumer_number}", consumer_number=self.consumer_number)
             return
         if place.purpose != Purpose.CONSUMER:
-            yield f"connection {place} is a {place.purpose}'s: nobody has an agreement there"
+            yield say(
+                "connection {place} is a {purpose}'s: nobody has an agreement there",
+                place=place,
+                purpose=place.purpose,
+            )
         if place.disconnected_at is not None:
-            yield f"connection {place} is permanently disconnected: reopen_connection first"
+            yield say("connection {place} is permanently disconnected: reopen_connection first", place=place)
         newest = current(place)
         if newest is not None and (newest.valid_to is None or newest.valid_to > self.at):
-            until = "" if newest.valid_to is None else f" until {newest.valid_to.isoformat()}"
-            yield f"somebody has an agreement at {place}{until}: they have to move out first"
+            until = (
+                ""
+                if newest.valid_to is None
+                else say(" until {valid_to}", valid_to=newest.valid_to.isoformat())
+            )
+            yield say(
+                "somebody has an agreement at {place}{until}: they have to move out first",
+                place=place,
+                until=until,
+            )
         meter = list(meter_faults(place, self.at, self.metering_mode))
         yield from meter
         period = billing_period_at(place, self.at)
         if not meter and period is not None:
             yield from point_faults(place.id, period.device, self.at, self.register_wh)
             if self.sanctioned_load_w > period.device.max_power_w:
-                yield (
-                    f"meter {period.device} carries {period.device.max_power_w} W and {self.sanctioned_load_w} W "
-                    "are to be sanctioned: exchange the meter first"
+                yield say(
+                    "meter {device} carries {max_power_w} W and {sanctioned_load_w} W are to be sanctioned: exchange the meter first",
+                    device=period.device,
+                    max_power_w=period.device.max_power_w,
+                    sanctioned_load_w=self.sanctioned_load_w,
                 )
 
     def _terms_faults(self) -> Iterator[str]:
         if self.sanctioned_load_w <= 0:
-            yield f"a sanctioned load is more than 0 W, not {self.sanctioned_load_w} W"
+            yield say(
+                "a sanctioned load is more than 0 W, not {sanctioned_load_w} W",
+                sanctioned_load_w=self.sanctioned_load_w,
+            )
         if self.payment_mode not in PaymentMode.values:
-            yield f"a supply is {' or '.join(PaymentMode.values)}, not {self.payment_mode!r}"
+            yield say(
+                "a supply is {choices}, not {payment_mode}",
+                choices=" or ".join(PaymentMode.values),
+                payment_mode=repr(self.payment_mode),
+            )
         if self.metering_mode not in MeteringMode.values:
-            yield f"metering is {' or '.join(MeteringMode.values)}, not {self.metering_mode!r}"
+            yield say(
+                "metering is {choices}, not {metering_mode}",
+                choices=" or ".join(MeteringMode.values),
+                metering_mode=repr(self.metering_mode),
+            )
         if self.credit_minor < 0:
-            yield f"an opening credit is not {self.credit_minor}"
+            yield say("an opening credit is not {credit_minor}", credit_minor=self.credit_minor)
         if self.deposit_minor < 0:
-            yield f"a deposit is not {self.deposit_minor}"
+            yield say("a deposit is not {deposit_minor}", deposit_minor=self.deposit_minor)
         if self.deposit_minor and self.payment_mode == PaymentMode.PREPAID:
-            yield "no deposit is taken from who pays before he uses (Electricity Act, s. 47(5))"
+            yield say("no deposit is taken from who pays before he uses (Electricity Act, s. 47(5))")
         yield from unloaded_faults(self.tariff_code, local_day(self.at, zone()), self.currency)
 
     def carry_out(self, doing: Doing) -> None:
@@ -136,7 +162,7 @@ class MoveOut(Operation, kw_only=True):
         yield from ahead_faults(doing, self.at)
         place = place_of(self.consumer_number)
         if place is None:
-            yield f"there is no connection {self.consumer_number}"
+            yield say("there is no connection {consumer_number}", consumer_number=self.consumer_number)
             return
         agreement = current(place)
         yield from ending_faults(place, agreement, self.at)
@@ -175,17 +201,19 @@ class TransferOwnership(Arrival, kw_only=True):
         yield from self.person_faults()
         place = place_of(self.consumer_number)
         if place is None:
-            yield f"there is no connection {self.consumer_number}"
+            yield say("there is no connection {consumer_number}", consumer_number=self.consumer_number)
             return
         agreement = current(place)
         yield from ending_faults(place, agreement, self.at)
         yield from read_point_faults(place, self.at, self.register_wh)
         if min(self.credit_minor, self.deposit_minor) < 0:
-            yield "neither an opening credit nor a deposit is less than nothing"
+            yield say("neither an opening credit nor a deposit is less than nothing")
         if self.remaining == FinalWay.TRANSFER and not self.consented:
-            yield "a transfer needs the consent of whoever has paid it: ask, and say consented"
+            yield say("a transfer needs the consent of whoever has paid it: ask, and say consented")
         if agreement is not None and any(terms.valid_from > self.at for terms in agreement.all_terms):
-            yield "other terms are agreed for later: undo those first, then agree them with the new owner"
+            yield say(
+                "other terms are agreed for later: undo those first, then agree them with the new owner"
+            )
 
     def carry_out(self, doing: Doing) -> None:
         place = ServicePoint.objects.get(consumer_number=self.consumer_number)

@@ -1,12 +1,27 @@
 """The trees: nodes, what they hang on, and what hangs on them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
+from typing import Any, Final
+
+from django.db.models import QuerySet
 
 from urja.apps.registry.errors import TransformerConflict
-from urja.apps.registry.models import Level, Node, NodePeriod, Placement, ServicePoint, Tree
+from urja.apps.registry.models import (
+    LEVELS,
+    Level,
+    Node,
+    NodePeriod,
+    Placement,
+    ServicePoint,
+    Tree,
+)
 from urja.apps.registry.operations.doing import Doing, Operation, next_id, next_number, perform
+from urja.apps.registry.operations.mounting import ahead_faults
 from urja.base.ids import bucket_of
+from urja.base.sentences import say
+
+PHASES: Final = ("", "R", "Y", "B", "RYB")
 
 
 class PutUpTransformer(Operation, kw_only=True):
@@ -18,7 +33,7 @@ class PutUpTransformer(Operation, kw_only=True):
 
     def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
         if Node.objects.filter(level=Level.TRANSFORMER, code=self.code).exists():
-            yield f"there is a transformer {self.code} already"
+            yield say("there is a transformer {code} already", code=self.code)
 
     def carry_out(self, doing: Doing) -> None:
         feeder = Node.objects.filter(level=Level.FEEDER, code=self.feeder).first()
@@ -33,6 +48,145 @@ class PutUpTransformer(Operation, kw_only=True):
             **doing.stamp,
         )
         doing.outcome["node_id"] = transformer.id
+
+
+class MoveNode(Operation, kw_only=True):
+    """A feeder to another substation, a transformer to another feeder, a section to another subdivision: from an instant
+    on, with all that hangs below.
+    """
+
+    node: str
+    """A level and a code, such as `feeder F1`."""
+    hangs_on: str
+    """What it hangs on from then on, such as `substation SS2`."""
+    moved_at: datetime
+
+    def faults(self, doing: Doing) -> Iterator[str]:
+        named_faults = [*node_faults(self.node), *node_faults(self.hangs_on)]
+        if not (self.node and self.hangs_on):
+            named_faults.append(
+                say("name what is moved and what it hangs on: each by its level and its code")
+            )
+        yield from named_faults
+        yield from ahead_faults(doing, self.moved_at)
+        if named_faults:
+            return
+        node, above = node_of(self.node), node_of(self.hangs_on)
+        levels = LEVELS[Tree(node.tree)]
+        higher = levels[: levels.index(Level(node.level))]
+        if above.level not in higher:
+            yield say(
+                "a {level} hangs on one of a level above its own, in its own tree: {levels}",
+                level=node.level,
+                levels=", ".join(higher) or "none",
+            )
+            return
+        yield from _move_faults(
+            self.node,
+            NodePeriod.objects.filter(node=node).select_related("parent"),
+            lambda period: period.parent == above,
+            self.moved_at,
+        )
+
+    def carry_out(self, doing: Doing) -> None:
+        node = node_of(self.node)
+        for period in NodePeriod.objects.filter(node=node, valid_to=None):
+            doing.change(period, valid_to=self.moved_at)
+        NodePeriod.objects.create(
+            id=next_number(),
+            node=node,
+            parent=node_of(self.hangs_on),
+            valid_from=self.moved_at,
+            **doing.stamp,
+        )
+        doing.outcome["node_id"] = node.id
+
+
+class MoveConnection(Operation, kw_only=True):
+    """A service point to another section, another transformer or pole, or another phase: from an instant on."""
+
+    consumer_number: str
+    moved_at: datetime
+    administration: str = ""
+    """A level and a code, such as `section North-2`; empty: as it is."""
+    grid: str = ""
+    """A level and a code, such as `transformer T1` or `pole P-77`; empty: as it is."""
+    phase: str = ""
+    """`R`, `Y`, `B` or `RYB`; empty: as it is."""
+
+    def faults(self, doing: Doing) -> Iterator[str]:
+        place = ServicePoint.objects.filter(consumer_number=self.consumer_number).first()
+        if place is None:
+            yield say("there is no connection {consumer_number}", consumer_number=self.consumer_number)
+        if not (self.administration or self.grid or self.phase):
+            yield say("say where it hangs from then on: a section, a transformer or pole, or a phase")
+        if self.phase not in PHASES:
+            yield say("a phase is {choices}, not {given}", choices=", ".join(PHASES[1:]), given=self.phase)
+        yield from ahead_faults(doing, self.moved_at)
+        named_faults = [
+            *node_faults(self.administration, Tree.ADMINISTRATION),
+            *node_faults(self.grid, Tree.GRID),
+        ]
+        yield from named_faults
+        if place is None or named_faults:
+            return
+        for tree, named in self._asked():
+            yield from self._tree_faults(place, tree, named)
+
+    def _asked(self) -> Iterator[tuple[Tree, str]]:
+        """The trees that it moves in, and where to; empty where only its phase is another."""
+        if self.administration:
+            yield Tree.ADMINISTRATION, self.administration
+        if self.grid or self.phase:
+            yield Tree.GRID, self.grid
+
+    def _tree_faults(self, place: ServicePoint, tree: Tree, named: str) -> Iterator[str]:
+        placements = Placement.objects.filter(service_point=place, tree=tree).select_related("node")
+        if not named and not placements.filter(valid_to=None).exists():
+            yield say(
+                "connection {number} hangs nowhere in the grid: name its transformer or pole with the phase",
+                number=self.consumer_number,
+            )
+            return
+        phase = self.phase if tree == Tree.GRID else ""
+        yield from _move_faults(
+            say("connection {number}", number=self.consumer_number),
+            placements,
+            lambda placement: (
+                (not named or placement.node == node_of(named)) and phase in ("", placement.phase)
+            ),
+            self.moved_at,
+        )
+
+    def carry_out(self, doing: Doing) -> None:
+        point = ServicePoint.objects.get(consumer_number=self.consumer_number)
+        for tree, named in self._asked():
+            before = Placement.objects.filter(service_point=point, tree=tree, valid_to=None).first()
+            if before is not None:
+                doing.change(before, valid_to=self.moved_at)
+            assert named or before is not None, "the guard has asked for a name"
+            node = node_of(named) if named or before is None else before.node
+            phase = (self.phase or (before.phase if before else "")) if tree == Tree.GRID else ""
+            place(doing, point, node, self.moved_at, phase)
+        doing.service_point_id = point.id
+
+
+def _move_faults(
+    what: str, periods: QuerySet[Any], is_there: Callable[[Any], bool], moved_at: datetime
+) -> Iterator[str]:
+    """Why something cannot hang elsewhere from an instant on: nothing is run over that is written down for later."""
+    now = periods.filter(valid_to=None).first()
+    later = periods.filter(valid_from__gte=moved_at).order_by("valid_from").first()
+    ended = periods.filter(valid_to__gt=moved_at).order_by("valid_to").first()
+    if later is not None or ended is not None:
+        since = later.valid_from if later is not None else ended.valid_to
+        yield say(
+            "where {what} hangs changed on {since} already: name a moment after that, or undo that operation first",
+            what=what,
+            since=since.isoformat(),
+        )
+    elif now is not None and is_there(now):
+        yield say("{what} hangs there since {since} already", what=what, since=now.valid_from.isoformat())
 
 
 def put_up_transformer(code: str, *, feeder: str, name: str = "", recorded_at: datetime, actor: str) -> Node:
@@ -50,6 +204,30 @@ def put_up_transformer(code: str, *, feeder: str, name: str = "", recorded_at: d
     if hangs_on != feeder:
         raise TransformerConflict(f"transformer {code} hangs on feeder {hangs_on}, not on {feeder}")
     return known
+
+
+def node_faults(named: str, tree: Tree | None = None) -> Iterator[str]:
+    """What is wrong with a place in a tree, or in either, as it is named; empty is no place."""
+    if not named:
+        return
+    level, _, code = named.partition(" ")
+    trees = Tree if tree is None else [tree]
+    levels = [one.value for of in trees for one in LEVELS[of]]
+    if level not in levels:
+        yield say(
+            "{named} is no place in the {tree}: a level ({levels}) and a code",
+            named=repr(named),
+            tree=" or the ".join(of.value for of in trees),
+            levels=", ".join(levels),
+        )
+    elif not Node.objects.filter(level=level, code=code.strip()).exists():
+        yield say("there is no {level} {code}", level=level, code=code.strip())
+
+
+def node_of(named: str) -> Node:
+    """The node of a level and a code."""
+    level, _, code = named.partition(" ")
+    return Node.objects.get(level=level, code=code.strip())
 
 
 def transformer(code: str) -> Node | None:

@@ -2,6 +2,8 @@
 
 from django.db import connection
 
+from urja.base.sentences import say
+
 _TOUCHED = """
 SELECT DISTINCT x.system, x.kind, x.external_id, o.attribute
 FROM registry_history h
@@ -22,6 +24,12 @@ def owned_by_others(operation_id: int, system: str) -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(_TOUCHED, {"operation": operation_id, "system": system})
         return [
-            f"the {attribute} of {kind.replace('_', ' ')} {number} is owned by {owner}: change it there"
+            say(
+                "the {attribute} of {kind} {number} is owned by {owner}: change it there",
+                attribute=attribute,
+                kind=kind.replace("_", " "),
+                number=number,
+                owner=owner,
+            )
             for owner, kind, number, attribute in cursor.fetchall()
         ]

@@ -17,6 +17,7 @@ from urja.apps.registry.operations import outside
 from urja.apps.registry.operations.doing import Doing, next_id
 from urja.apps.registry.operations.terms import ChangeOfTerms, tariff_faults, zone
 from urja.base.ids import bucket_of
+from urja.base.sentences import say
 from urja.core.calendar import local_day
 
 SET_APART = "set-apart"
@@ -57,34 +58,51 @@ class ConvertToPrepaid(ChangeOfTerms, kw_only=True):
 
     def faults_of(self, agreement: Agreement, before: AgreementTerms) -> Iterator[str]:
         if before.payment_mode == PaymentMode.PREPAID:
-            yield f"connection {self.consumer_number} is prepaid already on {self.effective_on}"
+            yield say(
+                "connection {consumer_number} is prepaid already on {effective_on}",
+                consumer_number=self.consumer_number,
+                effective_on=self.effective_on,
+            )
         if self.tariff_code is not None:
             day = local_day(self.begins(agreement), zone())
             yield from tariff_faults(self.tariff_code, day, agreement.account, before)
         if self.credit_minor < 0:
-            yield f"a credit is not {self.credit_minor}: what is owed goes into the bills"
+            yield say(
+                "a credit is not {credit_minor}: what is owed goes into the bills",
+                credit_minor=self.credit_minor,
+            )
         if self.credit_minor and self.bills:
-            yield "the last bill leaves either a credit or dues, not both"
+            yield say("the last bill leaves either a credit or dues, not both")
         yield from self._faults_of_bills(agreement.account)
 
     def _faults_of_bills(self, account: Account) -> Iterator[str]:
         numbers = [bill.bill for bill in self.bills]
         for number in sorted({number for number in numbers if numbers.count(number) > 1}):
-            yield f"bill {number} is given twice"
+            yield say("bill {number} is given twice", number=number)
         for number in Arrear.objects.filter(account=account, bill__in=numbers).values_list("bill", flat=True):
-            yield f"bill {number} is among the arrears already"
+            yield say("bill {number} is among the arrears already", number=number)
         for bill in self.bills:
             if not bill.bill.strip():
-                yield "a bill has a number"
+                yield say("a bill has a number")
             if min(bill.principal_minor, bill.surcharge_minor) < 0 or _total(bill) == 0:
-                yield f"bill {bill.bill}: {bill.principal_minor} and surcharge {bill.surcharge_minor} are no dues"
+                yield say(
+                    "bill {bill}: {principal_minor} and surcharge {surcharge_minor} are no dues",
+                    bill=bill.bill,
+                    principal_minor=bill.principal_minor,
+                    surcharge_minor=bill.surcharge_minor,
+                )
             if bill.due_on > self.effective_on:
-                yield f"bill {bill.bill} is due on {bill.due_on}, after the conversion: it is no arrear yet"
+                yield say(
+                    "bill {bill} is due on {due_on}, after the conversion: it is no arrear yet",
+                    bill=bill.bill,
+                    due_on=bill.due_on,
+                )
         owed, billed = max(-account.balance_minor, 0), sum(_total(bill) for bill in self.bills)
         if self.billed_here and billed > owed:
-            yield (
-                f"the bills come to {billed}, and what was posted here leaves {owed} owed: "
-                "say billed_here = false where another system has billed them"
+            yield say(
+                "the bills come to {billed}, and what was posted here leaves {owed} owed: say billed_here = false where another system has billed them",
+                billed=billed,
+                owed=owed,
             )
 
     def carry_out(self, doing: Doing) -> None:
@@ -135,12 +153,16 @@ class ConvertToPostpaid(ChangeOfTerms, kw_only=True):
 
     def faults_of(self, agreement: Agreement, before: AgreementTerms) -> Iterator[str]:
         if before.payment_mode == PaymentMode.POSTPAID:
-            yield f"connection {self.consumer_number} is paid for by bills already on {self.effective_on}"
+            yield say(
+                "connection {consumer_number} is paid for by bills already on {effective_on}",
+                consumer_number=self.consumer_number,
+                effective_on=self.effective_on,
+            )
         if self.tariff_code is not None:
             day = local_day(self.begins(agreement), zone())
             yield from tariff_faults(self.tariff_code, day, agreement.account, before)
         if self.deposit_minor < 0:
-            yield f"a deposit is not {self.deposit_minor}"
+            yield say("a deposit is not {deposit_minor}", deposit_minor=self.deposit_minor)
 
     def carry_out(self, doing: Doing) -> None:
         super().carry_out(doing)

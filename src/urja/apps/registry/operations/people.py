@@ -14,6 +14,7 @@ from msgspec import UNSET, UnsetType
 
 from urja.apps.registry.models import PHONE, Agreement, Employment, Person
 from urja.apps.registry.operations.doing import Doing, Operation
+from urja.base.sentences import say
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _PERSONAL = ("name", "email", "phone", "language", "address")
@@ -42,22 +43,37 @@ class CorrectPerson(Operation, kw_only=True):
     def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
         person = Person.objects.select_for_update(of=("self",)).filter(id=self.person).first()
         if person is None:
-            yield f"there is no person {self.person}"
+            yield say("there is no person {person}", person=self.person)
             return
         if person.nameless_at is not None:
-            yield f"person {self.person} was made nameless on {person.nameless_at:%Y-%m-%d}: there is nothing to put right"
+            yield say(
+                "person {person} was made nameless on {nameless_at}: there is nothing to put right",
+                person=self.person,
+                nameless_at=format(person.nameless_at, "%Y-%m-%d"),
+            )
         if self.seen and self.seen != version_of(person):
-            yield f"person {self.person} has changed since version {self.seen}: read it again, then correct it"
+            yield say(
+                "person {person} has changed since version {seen}: read it again, then correct it",
+                person=self.person,
+                seen=self.seen,
+            )
         given = self._given()
         if not given:
-            yield f"say what to put right: {', '.join(_PERSONAL)}"
+            yield say("say what to put right: {choices}", choices=", ".join(_PERSONAL))
         if "name" in given and not given["name"].strip():
-            yield "a person has a name; make_nameless takes it away"
+            yield say("a person has a name; make_nameless takes it away")
         if given.get("phone") and not re.fullmatch(PHONE, given["phone"]):
-            yield f"a telephone number has 8 to 15 digits, with a plus before them or not; {self.phone!r} has not"
+            yield say(
+                "a telephone number has 8 to 15 digits, with a plus before them or not; {phone} has not",
+                phone=repr(self.phone),
+            )
         languages = [code for code, _ in settings.LANGUAGES]
         if "language" in given and given["language"] not in languages:
-            yield f"the language is {' or '.join(languages)}, not {self.language!r}"
+            yield say(
+                "the language is {choices}, not {language}",
+                choices=" or ".join(languages),
+                language=repr(self.language),
+            )
         yield from self._faults_of_email(person, given)
 
     def _faults_of_email(self, person: Person, given: dict[str, Any]) -> Iterator[str]:
@@ -65,10 +81,10 @@ class CorrectPerson(Operation, kw_only=True):
         if email is None or (email == "" and person.user_id is None):
             return
         if not _EMAIL.fullmatch(email):
-            yield f"{self.email!r} is not an e-mail address"
+            yield say("{email} is not an e-mail address", email=repr(self.email))
         others = get_user_model().objects.filter(Q(email=email) | Q(username=email))
         if others.exclude(id=person.user_id).exists():
-            yield f"somebody else signs in with {email}"
+            yield say("somebody else signs in with {email}", email=email)
 
     def carry_out(self, doing: Doing) -> None:
         person = Person.objects.get(id=self.person)
@@ -113,17 +129,25 @@ class MakeNameless(Operation, kw_only=True):
     def faults(self, doing: Doing) -> Iterator[str]:
         person = Person.objects.select_for_update(of=("self",)).filter(id=self.person).first()
         if person is None:
-            yield f"there is no person {self.person}"
+            yield say("there is no person {person}", person=self.person)
             return
         if person.nameless_at is not None:
-            yield f"person {self.person} was made nameless on {person.nameless_at:%Y-%m-%d}"
+            yield say(
+                "person {person} was made nameless on {nameless_at}",
+                person=self.person,
+                nameless_at=format(person.nameless_at, "%Y-%m-%d"),
+            )
         for agreement in _standing(person, doing.recorded_at):
-            yield (
-                f"person {self.person} has the supply {agreement.service_point} since "
-                f"{agreement.valid_from:%Y-%m-%d}: it must have ended first"
+            yield say(
+                "person {person} has the supply {service_point} since {valid_from}: it must have ended first",
+                person=self.person,
+                service_point=agreement.service_point,
+                valid_from=format(agreement.valid_from, "%Y-%m-%d"),
             )
         for held in _employed(person, doing.recorded_at):
-            yield f"person {self.person} works here as {held.role}: dismiss them first"
+            yield say(
+                "person {person} works here as {role}: dismiss them first", person=self.person, role=held.role
+            )
 
     def carry_out(self, doing: Doing) -> None:
         person = Person.objects.get(id=self.person)

@@ -8,6 +8,7 @@ from django.db.models import Q
 from urja.apps.registry.models import Agreement, Person, Protection, ProtectionKind
 from urja.apps.registry.operations.doing import Doing, Operation, next_id
 from urja.base.ids import bucket_of
+from urja.base.sentences import say
 
 
 class Protect(Operation, kw_only=True):
@@ -23,14 +24,25 @@ class Protect(Operation, kw_only=True):
 
     def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
         if self.kind_of_protection not in ProtectionKind.values:
-            yield f"a protection is {' or '.join(ProtectionKind.values)}, not {self.kind_of_protection!r}"
+            yield say(
+                "a protection is {choices}, not {kind_of_protection}",
+                choices=" or ".join(ProtectionKind.values),
+                kind_of_protection=repr(self.kind_of_protection),
+            )
         if not self.evidence.strip():
-            yield "say what proves it: a certificate's number, an order"
+            yield say("say what proves it: a certificate's number, an order")
         if self.protected_until is not None and self.protected_until <= self.protected_from:
-            yield f"it ends at {self.protected_until.isoformat()}, before it begins"
+            yield say(
+                "it ends at {protected_until}, before it begins",
+                protected_until=self.protected_until.isoformat(),
+            )
         person = _customer(self.consumer_number, self.protected_from)
         if person is None:
-            yield f"connection {self.consumer_number} has no customer at {self.protected_from.isoformat()}"
+            yield say(
+                "connection {consumer_number} has no customer at {protected_from}",
+                consumer_number=self.consumer_number,
+                protected_from=self.protected_from.isoformat(),
+            )
             return
         overlapping = Protection.objects.filter(person=person, kind=self.kind_of_protection).filter(
             Q(valid_to=None) | Q(valid_to__gt=self.protected_from)
@@ -38,7 +50,7 @@ class Protect(Operation, kw_only=True):
         if self.protected_until is not None:
             overlapping = overlapping.filter(valid_from__lt=self.protected_until)
         if overlapping.exists():
-            yield "the same protection holds in that time already: end that one first"
+            yield say("the same protection holds in that time already: end that one first")
 
     def carry_out(self, doing: Doing) -> None:
         person = _customer(self.consumer_number, self.protected_from)
@@ -66,11 +78,13 @@ class EndProtection(Operation, kw_only=True):
 
     def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
         if not self.reason.strip():
-            yield "say why it ends"
+            yield say("say why it ends")
         if self._protection() is None:
-            yield (
-                f"the customer of connection {self.consumer_number} has no protection {self.kind_of_protection!r} "
-                f"at {self.ended_at.isoformat()}"
+            yield say(
+                "the customer of connection {consumer_number} has no protection {kind_of_protection} at {ended_at}",
+                consumer_number=self.consumer_number,
+                kind_of_protection=repr(self.kind_of_protection),
+                ended_at=self.ended_at.isoformat(),
             )
 
     def carry_out(self, doing: Doing) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 from django.db import connection
 
 from urja.apps.registry.models import Device
+from urja.base.sentences import say
 
 _SLACK: Final = timedelta(hours=1)
 """Clocks differ: so much longer may the energy between two reads have flowed."""
@@ -42,25 +43,35 @@ def nearest(service_point_id: int, device_id: int, at: datetime) -> tuple[Read |
 def read_faults(service_point_id: int, device: Device, at: datetime, import_wh: int) -> Iterator[str]:
     """Why a meter's register cannot have read so."""
     if import_wh < 0:
-        yield f"a register does not read {import_wh} Wh"
+        yield say("a register does not read {register_wh} Wh", register_wh=import_wh)
         return
     before, after = nearest(service_point_id, device.id, at)
     if before is not None and import_wh < before.import_wh:
-        yield (
-            f"meter {device} read {before.import_wh} Wh on {before.read_at.isoformat()} already: "
-            f"it does not count back to {import_wh} Wh"
+        yield say(
+            "meter {device} read {before_wh} Wh on {read_at} already: it does not count back to {read_wh} Wh",
+            device=device,
+            before_wh=before.import_wh,
+            read_at=before.read_at.isoformat(),
+            read_wh=import_wh,
         )
     elif before is not None:
         most_wh = device.max_power_w * ((at - before.read_at) + _SLACK) / timedelta(hours=1)
         if import_wh - before.import_wh > most_wh:
-            yield (
-                f"{import_wh} Wh cannot be: since {before.read_at.isoformat()}, when meter {device} read "
-                f"{before.import_wh} Wh, it can have counted {int(most_wh)} Wh at most"
+            yield say(
+                "{read_wh} Wh cannot be: since {read_at}, when meter {device} read {before_wh} Wh, it can have counted {most_wh} Wh at most",
+                read_wh=import_wh,
+                read_at=before.read_at.isoformat(),
+                device=device,
+                before_wh=before.import_wh,
+                most_wh=int(most_wh),
             )
     if after is not None and import_wh > after.import_wh:
-        yield (
-            f"meter {device} read {after.import_wh} Wh on {after.read_at.isoformat()} only: "
-            f"it cannot have read {import_wh} Wh before"
+        yield say(
+            "meter {device} read {after_wh} Wh on {read_at} only: it cannot have read {read_wh} Wh before",
+            device=device,
+            after_wh=after.import_wh,
+            read_at=after.read_at.isoformat(),
+            read_wh=import_wh,
         )
 
 
@@ -117,8 +128,14 @@ def point_faults(
     if before == at:
         return
     nearest_known = " or ".join(one.isoformat() for one in (before, after) if one is not None)
-    offer = f", or choose {nearest_known}, when it is known" if nearest_known else ""
-    yield (
-        f"the register of meter {device} is not known at {at.isoformat()}: give it as read there then "
-        f"(register_wh){offer}"
+    offer = (
+        say(", or choose {nearest_known}, when it is known", nearest_known=nearest_known)
+        if nearest_known
+        else ""
+    )
+    yield say(
+        "the register of meter {device} is not known at {at}: give it as read there then (register_wh){offer}",
+        device=device,
+        at=at.isoformat(),
+        offer=offer,
     )

@@ -12,6 +12,7 @@ from django.db.models import Q, QuerySet
 
 from urja.apps.registry.models import LEVELS, Employment, Node, Premise, StaffRole, Tree
 from urja.apps.registry.operations.doing import Doing, Operation, next_number, perform
+from urja.base.sentences import say
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _LEVELS = tuple(level.value for level in LEVELS[Tree.ADMINISTRATION])
@@ -28,10 +29,10 @@ class Employ(Operation, kw_only=True):
 
     def faults(self, doing: Doing) -> Iterator[str]:
         if not _EMAIL.fullmatch(self.email.strip()):
-            yield f"{self.email!r} is not an e-mail address"
+            yield say("{email} is not an e-mail address", email=repr(self.email))
         yield from faults_of_role(self.role, self.area)
         if held(self.email, self.role, self.area, doing.recorded_at).exists():
-            yield f"{self.email} is employed as {self.role} there already"
+            yield say("{email} is employed as {role} there already", email=self.email, role=self.role)
 
     def carry_out(self, doing: Doing) -> None:
         user = user_of(self.email) or _make_user(self, doing)
@@ -56,7 +57,12 @@ class Dismiss(Operation, kw_only=True):
     def faults(self, doing: Doing) -> Iterator[str]:
         yield from faults_of_role(self.role, self.area)
         if not held(self.email, self.role, self.area, doing.recorded_at).exists():
-            yield f"{self.email} is not employed as {self.role} {self.area or 'everywhere'}"
+            yield say(
+                "{email} is not employed as {role} {area}",
+                email=self.email,
+                role=self.role,
+                area=self.area or "everywhere",
+            )
 
     def carry_out(self, doing: Doing) -> None:
         for employment in held(self.email, self.role, self.area, doing.recorded_at):
@@ -99,11 +105,21 @@ def found_area(words: str) -> NamedArea:
     kind, _, code = words.strip().partition(" ")
     if kind == "premise":
         premise = Premise.objects.filter(Q(code=code) | _of_number(code)).first()
-        return NamedArea(premise=premise, fault="" if premise else f"there is no premise {code!r}")
+        return NamedArea(
+            premise=premise, fault="" if premise else say("there is no premise {code}", code=repr(code))
+        )
     if kind in _LEVELS:
         node = Node.objects.filter(tree=Tree.ADMINISTRATION, level=kind, code=code).first()
-        return NamedArea(node=node, fault="" if node else f"there is no {kind} {code!r}")
-    return NamedArea(fault=f"an area is {', '.join(_LEVELS)} or premise, and a code; not {words!r}")
+        return NamedArea(
+            node=node, fault="" if node else say("there is no {level} {code}", level=kind, code=repr(code))
+        )
+    return NamedArea(
+        fault=say(
+            "an area is {levels} or premise, and a code; not {words}",
+            levels=", ".join(_LEVELS),
+            words=repr(words),
+        )
+    )
 
 
 def _of_number(code: str) -> Q:
@@ -113,12 +129,12 @@ def _of_number(code: str) -> Q:
 def faults_of_role(role: str, area: str) -> Iterator[str]:
     """What is wrong with a role in an area."""
     if role not in StaffRole.values:
-        yield f"a role is {', '.join(StaffRole.values)}, not {role!r}"
+        yield say("a role is {choices}, not {role}", choices=", ".join(StaffRole.values), role=repr(role))
     found = found_area(area)
     if found.fault:
         yield found.fault
     elif role == StaffRole.SECRETARY and found.premise is None:
-        yield "a secretary is one of a society: name its premise"
+        yield say("a secretary is one of a society: name its premise")
 
 
 def held(email: str, role: str, area: str, at: datetime) -> QuerySet[Employment]:

@@ -17,6 +17,7 @@ import msgspec
 from urja.apps.registry.models import Device, DevicePeriod, Stock
 from urja.apps.registry.operations.doing import Doing, Operation, next_id
 from urja.base.ids import BUCKETS
+from urja.base.sentences import say
 
 _AT_ONCE = 1_000
 
@@ -57,9 +58,9 @@ class ReceiveDevices(Operation, kw_only=True):
 
     def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
         if not self.devices:
-            yield "a delivery has at least one meter"
+            yield say("a delivery has at least one meter")
         if not self.store.strip():
-            yield "say which store they come into"
+            yield say("say which store they come into")
         for name, label in (("serial", "serial number"), ("system_title", "system title"), ("sim", "SIM")):
             yield from self._twice(name, label)
             yield from self._known(name, label)
@@ -71,7 +72,13 @@ class ReceiveDevices(Operation, kw_only=True):
             if value is None:
                 continue
             if value in seen:
-                yield f"{label} {_shown(value)} is in the delivery twice ({seen[value]}, {device.serial})"
+                yield say(
+                    "{label} {shown} is in the delivery twice ({seen}, {serial})",
+                    label=label,
+                    shown=_shown(value),
+                    seen=seen[value],
+                    serial=device.serial,
+                )
             seen.setdefault(value, device.serial)
 
     def _known(self, name: str, label: str) -> Iterator[str]:
@@ -79,7 +86,12 @@ class ReceiveDevices(Operation, kw_only=True):
             for value, serial in (
                 Device.objects.filter(**{f"{name}__in": some}).order_by("serial").values_list(name, "serial")
             ):
-                yield f"{label} {_shown(value)} is known already, of meter {serial}"
+                yield say(
+                    "{label} {shown} is known already, of meter {serial}",
+                    label=label,
+                    shown=_shown(value),
+                    serial=serial,
+                )
 
     def carry_out(self, doing: Doing) -> None:
         for some in _bundles(self.devices):
@@ -111,11 +123,15 @@ class _OfOne(Operation, kw_only=True):
     def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
         device = Device.objects.select_for_update().filter(serial=self.serial).first()
         if device is None:
-            yield f"there is no meter {self.serial} in stock"
+            yield say("there is no meter {serial} in stock", serial=self.serial)
         elif device.stock not in self._from:
-            yield (
-                f"meter {self.serial} is {device.stock}{_where(device)}: only one that is "
-                f"{' or '.join(sorted(self._from))} can be {self._done}"
+            yield say(
+                "meter {serial} is {stock}{where}: only one that is {choices} can be {done}",
+                serial=self.serial,
+                stock=device.stock,
+                where=_where(device),
+                choices=" or ".join(sorted(self._from)),
+                done=self._done,
             )
 
     def _change(self, doing: Doing, **values: Any) -> None:
@@ -140,9 +156,9 @@ class TestDevice(_OfOne, kw_only=True):
     def faults(self, doing: Doing) -> Iterator[str]:
         yield from super().faults(doing)
         if self.tested_at > doing.recorded_at:
-            yield "the test is in the future"
+            yield say("the test is in the future")
         if not self.passed and not self.note.strip():
-            yield "say in the note why it has failed"
+            yield say("say in the note why it has failed")
 
     def carry_out(self, doing: Doing) -> None:
         device = Device.objects.get(serial=self.serial)
@@ -161,7 +177,7 @@ class IssueDevice(_OfOne, kw_only=True):
     def faults(self, doing: Doing) -> Iterator[str]:
         yield from super().faults(doing)
         if not self.fitter.strip():
-            yield "say which fitter takes it"
+            yield say("say which fitter takes it")
 
     def carry_out(self, doing: Doing) -> None:
         self._change(doing, stock=Stock.ISSUED, held_by=self.fitter.strip())
@@ -178,7 +194,7 @@ class ReturnDevice(_OfOne, kw_only=True):
     def faults(self, doing: Doing) -> Iterator[str]:
         yield from super().faults(doing)
         if not self.store.strip():
-            yield "say which store it comes into"
+            yield say("say which store it comes into")
 
     def carry_out(self, doing: Doing) -> None:
         unused = Device.objects.get(serial=self.serial).stock == Stock.ISSUED
@@ -198,7 +214,7 @@ class ScrapDevice(_OfOne, kw_only=True):
     def faults(self, doing: Doing) -> Iterator[str]:
         yield from super().faults(doing)
         if not self.reason.strip():
-            yield "say why it is scrapped"
+            yield say("say why it is scrapped")
 
     def carry_out(self, doing: Doing) -> None:
         self._change(doing, stock=Stock.SCRAPPED, held_by="", sim=None, address=None)
@@ -209,7 +225,7 @@ def _where(device: Device) -> str:
         period = (
             DevicePeriod.objects.filter(device=device, valid_to=None).select_related("service_point").get()
         )
-        return f" at {period.service_point}"
+        return say(" at {service_point}", service_point=period.service_point)
     return f" ({device.held_by})" if device.held_by else ""
 
 

@@ -22,6 +22,7 @@ from urja.apps.registry.operations.moving import VACANT
 from urja.apps.registry.operations.work_orders import finish, send
 from urja.apps.supply.models import HELD_BY_HAND, Hold, Order, OrderAction
 from urja.apps.work.models import WorkOrderKind
+from urja.base.sentences import say
 
 
 class DisconnectTemporarily(Operation, kw_only=True):
@@ -35,12 +36,12 @@ class DisconnectTemporarily(Operation, kw_only=True):
     def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
         yield from _reason_faults(self.reason)
         if not self.note.strip():
-            yield "say why"
+            yield say("say why")
         place = place_of(self.consumer_number)
         if place is None:
-            yield f"there is no connection {self.consumer_number}"
+            yield say("there is no connection {consumer_number}", consumer_number=self.consumer_number)
         elif self.reason in _held(place):
-            yield f"{place} is held off for {self.reason} already"
+            yield say("{place} is held off for {reason} already", place=place, reason=self.reason)
 
     def carry_out(self, doing: Doing) -> None:
         place = ServicePoint.objects.get(consumer_number=self.consumer_number)
@@ -59,12 +60,14 @@ class Reconnect(Operation, kw_only=True):
         yield from _reason_faults(self.reason)
         place = place_of(self.consumer_number)
         if place is None:
-            yield f"there is no connection {self.consumer_number}"
+            yield say("there is no connection {consumer_number}", consumer_number=self.consumer_number)
             return
         held = _held(place)
         if self.reason in HELD_BY_HAND and self.reason not in held:
-            others = f"; it is held off for {', '.join(sorted(held))}" if held else ""
-            yield f"{place} is not held off for {self.reason}{others}"
+            others = say("; it is held off for {choices}", choices=", ".join(sorted(held))) if held else ""
+            yield say(
+                "{place} is not held off for {reason}{others}", place=place, reason=self.reason, others=others
+            )
 
     def carry_out(self, doing: Doing) -> None:
         place = ServicePoint.objects.get(consumer_number=self.consumer_number)
@@ -90,22 +93,34 @@ class DisconnectPermanently(Operation, kw_only=True):
         yield from ahead_faults(doing, self.at)
         place = place_of(self.consumer_number)
         if place is None:
-            yield f"there is no connection {self.consumer_number}"
+            yield say("there is no connection {consumer_number}", consumer_number=self.consumer_number)
             return
         if place.disconnected_at is not None:
-            yield f"{place} is permanently disconnected since {place.disconnected_at.isoformat()}"
+            yield say(
+                "{place} is permanently disconnected since {disconnected_at}",
+                place=place,
+                disconnected_at=place.disconnected_at.isoformat(),
+            )
         agreement = current(place)
         if agreement is not None and agreement.valid_to is None:
             yield from ending_faults(place, agreement, self.at)
             yield from remaining_faults(agreement, self.transfer_to, consented=self.consented)
         elif agreement is not None and agreement.valid_to is not None and agreement.valid_to > self.at:
-            yield f"the agreement at {place} ended only on {agreement.valid_to.isoformat()}"
+            yield say(
+                "the agreement at {place} ended only on {valid_to}",
+                place=place,
+                valid_to=agreement.valid_to.isoformat(),
+            )
         yield from read_point_faults(place, self.at, self.register_wh)
         period = billing_period_at(place, self.at)
         if self.meter_removed and (period is None or period.valid_to is not None):
-            yield f"no billing meter hangs at {place} that could have been taken away"
+            yield say("no billing meter hangs at {place} that could have been taken away", place=place)
         elif self.meter_removed and period is not None and period.valid_from >= self.at:
-            yield f"meter {period.device} hangs there only since {period.valid_from.isoformat()}"
+            yield say(
+                "meter {device} hangs there only since {valid_from}",
+                device=period.device,
+                valid_from=period.valid_from.isoformat(),
+            )
 
     def carry_out(self, doing: Doing) -> None:
         place = ServicePoint.objects.get(consumer_number=self.consumer_number)
@@ -140,12 +155,12 @@ class ReopenConnection(Operation, kw_only=True):
 
     def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
         if not self.note.strip():
-            yield "say why"
+            yield say("say why")
         place = place_of(self.consumer_number)
         if place is None:
-            yield f"there is no connection {self.consumer_number}"
+            yield say("there is no connection {consumer_number}", consumer_number=self.consumer_number)
         elif place.disconnected_at is None:
-            yield f"{place} is not permanently disconnected"
+            yield say("{place} is not permanently disconnected", place=place)
 
     def carry_out(self, doing: Doing) -> None:
         place = ServicePoint.objects.get(consumer_number=self.consumer_number)
@@ -158,7 +173,11 @@ class ReopenConnection(Operation, kw_only=True):
 
 def _reason_faults(reason: str) -> Iterator[str]:
     if reason not in HELD_BY_HAND:
-        yield f"nobody holds a supply off by hand for {reason!r}; known: {', '.join(HELD_BY_HAND)}"
+        yield say(
+            "nobody holds a supply off by hand for {reason}; known: {choices}",
+            reason=repr(reason),
+            choices=", ".join(HELD_BY_HAND),
+        )
 
 
 def _held(place: ServicePoint) -> set[str]:

@@ -16,6 +16,7 @@ from urja.apps.registry.models import DevicePeriod
 from urja.apps.registry.operations.doing import Doing, Operation, next_id
 from urja.apps.registry.operations.reads import known_around
 from urja.base.ids import bucket_of
+from urja.base.sentences import say
 
 
 class SwapMeters(Operation, kw_only=True):
@@ -34,20 +35,22 @@ class SwapMeters(Operation, kw_only=True):
 
     def faults(self, doing: Doing) -> Iterator[str]:
         if not self.reason.strip():
-            yield "say how it was found"
+            yield say("say how it was found")
         if self.serial_a == self.serial_b:
-            yield f"{self.serial_a} cannot be swapped with itself"
+            yield say("{serial_a} cannot be swapped with itself", serial_a=self.serial_a)
             return
         if self.since > doing.recorded_at:
-            yield f"{self.since.isoformat()} lies ahead"
+            yield say("{since} lies ahead", since=self.since.isoformat())
         for serial in (self.serial_a, self.serial_b):
             period = _hanging(serial)
             if period is None:
-                yield f"meter {serial} hangs nowhere"
+                yield say("meter {serial} hangs nowhere", serial=serial)
             elif self.since < period.valid_from:
-                yield (
-                    f"meter {serial} is written down at {period.service_point} in this way only since "
-                    f"{period.valid_from.isoformat()}: swap from then on, and what was before by itself"
+                yield say(
+                    "meter {serial} is written down at {service_point} in this way only since {valid_from}: swap from then on, and what was before by itself",
+                    serial=serial,
+                    service_point=period.service_point,
+                    valid_from=period.valid_from.isoformat(),
                 )
             else:
                 yield from _unknown_faults(period, self.since)
@@ -109,8 +112,15 @@ def _unknown_faults(period: DevicePeriod, since: datetime) -> Iterator[str]:
     before, after = known_around(period.service_point_id, period.device_id, since)
     interval = timedelta(seconds=period.device.interval_s)
     if before is None or (before < since and (after is None or after - before > interval)):
-        known = "" if before is None else f"; choose {before.isoformat()}, up to which it is"
-        yield f"what meter {period.device} has counted up to {since.isoformat()} is not known yet{known}"
+        known = (
+            "" if before is None else say("; choose {before}, up to which it is", before=before.isoformat())
+        )
+        yield say(
+            "what meter {device} has counted up to {since} is not known yet{known}",
+            device=period.device,
+            since=since.isoformat(),
+            known=known,
+        )
 
 
 def _hanging(serial: str) -> DevicePeriod | None:

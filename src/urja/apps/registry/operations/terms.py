@@ -20,6 +20,7 @@ from urja.apps.registry.operations.doing import Doing, Operation, next_id
 from urja.apps.tariffs import queries as tariffs
 from urja.apps.tariffs.errors import UnknownTariffError
 from urja.base.ids import bucket_of
+from urja.base.sentences import say
 from urja.core.calendar import ONE_DAY, local_day, midnight
 from urja.core.rating import Tariff
 
@@ -38,9 +39,12 @@ class ChangeOfTerms(Operation, kw_only=True):
             return
         later = [terms for terms in agreement.all_terms if terms.valid_from > self.begins(agreement)]
         if later:
-            yield (
-                f"other terms follow on {_day(later[0].valid_from)} ({later[0].tariff_code}, "
-                f"{later[0].sanctioned_load_w} W, {later[0].payment_mode}): undo those first, then agree both in their order"
+            yield say(
+                "other terms follow on {day} ({tariff_code}, {sanctioned_load_w} W, {payment_mode}): undo those first, then agree both in their order",
+                day=_day(later[0].valid_from),
+                tariff_code=later[0].tariff_code,
+                sanctioned_load_w=later[0].sanctioned_load_w,
+                payment_mode=later[0].payment_mode,
             )
             return
         yield from self.faults_of(agreement, agreement.terms_at(self.begins(agreement)))
@@ -83,11 +87,15 @@ class ChangeOfTerms(Operation, kw_only=True):
         values = self.values()
         if all(getattr(before, name) == value for name, value in values.items()):
             shown = ", ".join(f"{name} {value}" for name, value in values.items())
-            yield f"nothing changes: on {self.effective_on} the terms say {shown} already"
+            yield say(
+                "nothing changes: on {effective_on} the terms say {shown} already",
+                effective_on=self.effective_on,
+                shown=shown,
+            )
 
     def _no_agreement(self) -> str:
         if not ServicePoint.objects.filter(consumer_number=self.consumer_number).exists():
-            return f"there is no connection {self.consumer_number}"
+            return say("there is no connection {consumer_number}", consumer_number=self.consumer_number)
         first = (
             Agreement.objects.filter(
                 service_point__consumer_number=self.consumer_number,
@@ -97,8 +105,13 @@ class ChangeOfTerms(Operation, kw_only=True):
             .values_list("valid_from", flat=True)
             .first()
         )
-        begins = f"; the next one begins on {_day(first)}" if first else ""
-        return f"connection {self.consumer_number} has no agreement on {self.effective_on}{begins}"
+        begins = say("; the next one begins on {day}", day=_day(first)) if first else ""
+        return say(
+            "connection {consumer_number} has no agreement on {effective_on}{begins}",
+            consumer_number=self.consumer_number,
+            effective_on=self.effective_on,
+            begins=begins,
+        )
 
 
 class ChangeLoad(ChangeOfTerms, kw_only=True):
@@ -112,13 +125,18 @@ class ChangeLoad(ChangeOfTerms, kw_only=True):
     def faults_of(self, agreement: Agreement, before: AgreementTerms) -> Iterator[str]:
         yield from self._faults_if_same(before)
         if self.sanctioned_load_w <= 0:
-            yield f"a sanctioned load is more than 0 W, not {self.sanctioned_load_w} W"
+            yield say(
+                "a sanctioned load is more than 0 W, not {sanctioned_load_w} W",
+                sanctioned_load_w=self.sanctioned_load_w,
+            )
         device_id = configuring.billing_device(agreement.service_point_id, self.begins(agreement))
         device = Device.objects.filter(id=device_id).first()
         if device is not None and self.sanctioned_load_w > device.max_power_w:
-            yield (
-                f"meter {device.serial} carries {device.max_power_w} W and {self.sanctioned_load_w} W are to be "
-                "sanctioned: exchange the meter first"
+            yield say(
+                "meter {serial} carries {max_power_w} W and {sanctioned_load_w} W are to be sanctioned: exchange the meter first",
+                serial=device.serial,
+                max_power_w=device.max_power_w,
+                sanctioned_load_w=self.sanctioned_load_w,
             )
 
 
@@ -144,15 +162,27 @@ def tariff_faults(code: str, day: date, account: Account, before: AgreementTerms
     """What stands against rating an account by a tariff from a day on, instead of by the terms before."""
     tariff = _in_force(code, day)
     if tariff is None:
-        yield f"no version of tariff {code!r} is in force on {day}: load it first (urja tariff load)"
+        yield say(
+            "no version of tariff {code} is in force on {day}: load it first (urja tariff load)",
+            code=repr(code),
+            day=day,
+        )
         return
     if tariff.currency != account.currency:
-        yield f"tariff {code} is in {tariff.currency}, the account is in {account.currency}"
+        yield say(
+            "tariff {code} is in {priced_in}, the account is in {currency}",
+            code=code,
+            priced_in=tariff.currency,
+            currency=account.currency,
+        )
     own = _in_force(before.tariff_code, day)
     if own is not None and own.period_starts_on != tariff.period_starts_on:
-        yield (
-            f"billing periods of {before.tariff_code} begin on day {own.period_starts_on} of a month, those of "
-            f"{code} on day {tariff.period_starts_on}: a period has one beginning"
+        yield say(
+            "billing periods of {tariff_code} begin on day {day} of a month, those of {code} on day {other_day}: a period has one beginning",
+            tariff_code=before.tariff_code,
+            day=own.period_starts_on,
+            code=code,
+            other_day=tariff.period_starts_on,
         )
 
 

@@ -8,6 +8,7 @@ from urja.apps.registry.models import Token
 from urja.apps.registry.operations.doing import Doing, Operation, next_number
 from urja.apps.registry.operations.staff import faults_of_role, found_area, user_of
 from urja.apps.registry.roles import TABLE
+from urja.base.sentences import say
 
 
 class IssueToken(Operation, kw_only=True):
@@ -29,20 +30,22 @@ class IssueToken(Operation, kw_only=True):
 
     def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
         if not self.name.strip():
-            yield "a key has a name, by which people know what it is for"
+            yield say("a key has a name, by which people know what it is for")
         if Token.objects.filter(name=self.name).exists():
-            yield f"there is a key {self.name!r} already"
+            yield say("there is a key {name} already", name=repr(self.name))
         if (self.email is None) == (self.role is None):
-            yield "a key is somebody's or has a role of its own: name one of the two"
+            yield say("a key is somebody's or has a role of its own: name one of the two")
         elif self.email is not None:
             if user_of(self.email) is None:
-                yield f"nobody signs in with {self.email}"
+                yield say("nobody signs in with {email}", email=self.email)
             if self.area:
-                yield "somebody's key reaches as far as they do: it has no area of its own"
+                yield say("somebody's key reaches as far as they do: it has no area of its own")
         else:
             yield from faults_of_role(self.role or "", self.area)
         if self.per_minute < 1:
-            yield f"a key that may ask {self.per_minute} times a minute opens nothing"
+            yield say(
+                "a key that may ask {per_minute} times a minute opens nothing", per_minute=self.per_minute
+            )
         yield from _faults_of_scopes(self.scopes)
 
     def carry_out(self, doing: Doing) -> None:
@@ -72,9 +75,13 @@ class RevokeToken(Operation, kw_only=True):
     def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
         token = Token.objects.filter(prefix=self.prefix).first()
         if token is None:
-            yield f"there is no key {self.prefix}"
+            yield say("there is no key {prefix}", prefix=self.prefix)
         elif token.revoked_at is not None:
-            yield f"key {self.prefix} was revoked on {token.revoked_at:%Y-%m-%d}"
+            yield say(
+                "key {prefix} was revoked on {revoked_at}",
+                prefix=self.prefix,
+                revoked_at=format(token.revoked_at, "%Y-%m-%d"),
+            )
 
     def carry_out(self, doing: Doing) -> None:
         token = Token.objects.get(prefix=self.prefix)
@@ -84,11 +91,11 @@ class RevokeToken(Operation, kw_only=True):
 
 def _faults_of_scopes(scopes: list[str]) -> Iterator[str]:
     if not scopes:
-        yield "a key without scopes opens nothing: give it some, such as read:usage_point"
+        yield say("a key without scopes opens nothing: give it some, such as read:usage_point")
     for scope in scopes:
         if scope in {"read:*", "write:*"}:
             continue
         if scope not in TABLE:
-            yield f"there is no scope {scope!r}; urja token scopes lists them"
+            yield say("there is no scope {scope}; urja token scopes lists them", scope=repr(scope))
         elif not TABLE[scope]:
-            yield f"{scope} is done by a command on the machine itself: no key carries it"
+            yield say("{scope} is done by a command on the machine itself: no key carries it", scope=scope)

@@ -20,6 +20,7 @@ from urja.apps.registry.operations import outside
 from urja.apps.registry.operations.doing import RECORDED_TABLES, Doing, Operation
 from urja.apps.work import operations as work
 from urja.apps.work import queries as orders
+from urja.base.sentences import say
 
 
 class Undo(Operation, kw_only=True):
@@ -33,33 +34,56 @@ class Undo(Operation, kw_only=True):
 
     def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
         if not self.reason.strip():
-            yield "say why it is undone"
+            yield say("say why it is undone")
         entry = AuditEntry.objects.select_for_update().filter(id=self.entry_id).first()
         if entry is None:
-            yield f"there is no operation {self.entry_id}"
+            yield say("there is no operation {entry}", entry=self.entry_id)
             return
-        which = f"operation {entry.id} ({entry.kind})"
+        which = say("operation {entry} ({kind})", entry=entry.id, kind=entry.kind)
         if entry.undone_by_id is not None:
-            yield f"{which} was undone by operation {entry.undone_by_id}"
+            yield say(
+                "{which} was undone by operation {undone_by}", which=which, undone_by=entry.undone_by_id
+            )
             return
         if not _undoable(entry.kind):
-            yield f"{which} is not undone: what follows from it is corrected by another operation"
+            yield say(
+                "{which} is not undone: what follows from it is corrected by another operation", which=which
+            )
             return
         made = _made_by(entry.id)
         for number, kind in _standing_on(entry.id, made):
-            yield f"operation {number} ({kind}) came after {which} and stands on its rows: undo that one first"
+            yield say(
+                "operation {number} ({kind}) came after {which} and stands on its rows: undo that one first",
+                number=number,
+                kind=kind,
+                which=which,
+            )
         for agreement_id in charged_agreements(made.get("registry_agreement", [])):
-            yield f"days of agreement {agreement_id} are charged already: end it by move_out instead"
+            yield say(
+                "days of agreement {agreement_id} are charged already: end it by move_out instead",
+                agreement_id=agreement_id,
+            )
         known = Projection.objects.filter(
             device_id__in=made.get("registry_device", []), projected_version__gt=0
         )
         for serial in known.values_list("device__serial", flat=True):
-            yield f"the head end knows meter {serial} already: take it away and scrap it instead"
+            yield say(
+                "the head end knows meter {serial} already: take it away and scrap it instead", serial=serial
+            )
         for final in FinalSettlement.objects.filter(operation_id=entry.id, settled_at__isnull=False):
-            yield f"what was left on account {final.account_id} was settled on {final.settled_at}: make another agreement"
+            yield say(
+                "what was left on account {account} was settled on {settled_at}: make another agreement",
+                account=final.account_id,
+                settled_at=final.settled_at,
+            )
         for order in orders.opened_by(entry.id):
             if order.done:
-                yield f"work order {order.id} ({order.kind}) of {which} is done: somebody has been there"
+                yield say(
+                    "work order {order} ({kind}) of {which} is done: somebody has been there",
+                    order=order.id,
+                    kind=order.kind,
+                    which=which,
+                )
 
     def carry_out(self, doing: Doing) -> None:
         entry = AuditEntry.objects.get(id=self.entry_id)

@@ -27,6 +27,7 @@ from urja.apps.work import operations as work
 from urja.apps.work import queries as orders
 from urja.apps.work.models import WorkOrder, WorkOrderKind
 from urja.base.ids import bucket_of
+from urja.base.sentences import say
 
 BY_OPERATION: Final = {
     WorkOrderKind.INSTALL: "install_meter",
@@ -49,16 +50,22 @@ class OpenWorkOrder(Operation, kw_only=True):
     def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
         if self.kind_of_work not in WorkOrderKind:
             kinds = ", ".join(kind.value for kind in WorkOrderKind)
-            yield f"there is no work {self.kind_of_work!r}; there is {kinds}"
+            yield say(
+                "there is no work {kind_of_work}; there is {kinds}",
+                kind_of_work=repr(self.kind_of_work),
+                kinds=kinds,
+            )
         if not self.note.strip():
-            yield "say what is to be done"
+            yield say("say what is to be done")
         place = ServicePoint.objects.filter(consumer_number=self.consumer_number).first()
         if place is None:
-            yield f"there is no connection {self.consumer_number}"
+            yield say("there is no connection {consumer_number}", consumer_number=self.consumer_number)
         elif self.kind_of_work in WorkOrderKind:
             known = orders.unfinished_at(place.id, WorkOrderKind(self.kind_of_work))
             if known is not None:
-                yield f"work order {known.id} ({known.kind}) is open there already"
+                yield say(
+                    "work order {known} ({kind}) is open there already", known=known.id, kind=known.kind
+                )
 
     def carry_out(self, doing: Doing) -> None:
         place = ServicePoint.objects.get(consumer_number=self.consumer_number)
@@ -85,7 +92,7 @@ class AssignWorkOrder(Operation, kw_only=True):
     def faults(self, doing: Doing) -> Iterator[str]:
         yield from _faults_of(self.work_order_id)
         if _employed(self.email, doing.recorded_at) is None:
-            yield f"nobody with the address {self.email} works here: urja staff add"
+            yield say("nobody with the address {email} works here: urja staff add", email=self.email)
 
     def carry_out(self, doing: Doing) -> None:
         user_id = _employed(self.email, doing.recorded_at)
@@ -105,7 +112,7 @@ class WithdrawWorkOrder(Operation, kw_only=True):
     def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
         yield from _faults_of(self.work_order_id)
         if not self.reason.strip():
-            yield "say why nobody need go"
+            yield say("say why nobody need go")
 
     def carry_out(self, doing: Doing) -> None:
         work.withdraw(self.work_order_id, doing.recorded_at, self.reason)
@@ -132,23 +139,34 @@ class CloseWorkOrder(Operation, kw_only=True):
     def faults(self, doing: Doing) -> Iterator[str]:
         yield from _faults_of(self.work_order_id)
         if not self.note.strip():
-            yield "say what was found and done"
+            yield say("say what was found and done")
         if self.closed_at > doing.recorded_at:
-            yield f"{self.closed_at.isoformat()} has not come yet"
+            yield say("{closed_at} has not come yet", closed_at=self.closed_at.isoformat())
         order = WorkOrder.objects.filter(id=self.work_order_id).select_related("device").first()
         if order is None:
             return
         if order.kind in BY_OPERATION:
-            yield f"work order {order.id} ({order.kind}) is closed by {BY_OPERATION[WorkOrderKind(order.kind)]}"
+            yield say(
+                "work order {order} ({kind}) is closed by {operation}",
+                order=order.id,
+                kind=order.kind,
+                operation=BY_OPERATION[WorkOrderKind(order.kind)],
+            )
         if self.closed_at < order.opened_at:
-            yield f"work order {order.id} was opened only on {order.opened_at.isoformat()}"
+            yield say(
+                "work order {order} was opened only on {opened_at}",
+                order=order.id,
+                opened_at=order.opened_at.isoformat(),
+            )
         yield from photo_faults(order, self.photos)
         if order.device is not None:
             yield from seal_faults(order.device, self.seals, self.removed_seals)
             if self.register_wh is not None:
                 yield from read_faults(order.service_point_id, order.device, self.closed_at, self.register_wh)
         elif self.register_wh is not None or self.seals or self.removed_seals:
-            yield f"work order {order.id} is about no meter: it has neither register nor seals"
+            yield say(
+                "work order {order} is about no meter: it has neither register nor seals", order=order.id
+            )
 
     def carry_out(self, doing: Doing) -> None:
         order = WorkOrder.objects.select_related("device", "service_point").get(id=self.work_order_id)
@@ -217,21 +235,26 @@ def photo_faults(order: WorkOrder | None, photos: tuple[int, ...]) -> Iterator[s
     known = {photo.id for photo in orders.photos_of(order.id)} if order is not None and photos else set()
     for number in photos:
         if number not in known:
-            yield f"photo {number} was not recorded for this work order"
+            yield say("photo {number} was not recorded for this work order", number=number)
 
 
 def seal_faults(device: Device, put_on: tuple[str, ...], taken_off: tuple[str, ...] = ()) -> Iterator[str]:
     """Seals that are somewhere else, or not there."""
     for number in put_on:
         if not 0 < len(number) <= 32:
-            yield f"a seal's number has 1 to 32 characters, not {len(number)}"
+            yield say("a seal's number has 1 to 32 characters, not {count}", count=len(number))
         elif (known := Seal.objects.filter(number=number).select_related("device").first()) is not None:
-            yield f"seal {number} was put on meter {known.device} on {known.applied_at.isoformat()}"
+            yield say(
+                "seal {number} was put on meter {device} on {applied_at}",
+                number=number,
+                device=known.device,
+                applied_at=known.applied_at.isoformat(),
+            )
     if len(set(put_on)) != len(put_on):
-        yield "a seal is named twice"
+        yield say("a seal is named twice")
     for number in taken_off:
         if not Seal.objects.filter(number=number, device=device, removed_at=None).exists():
-            yield f"seal {number} is not on meter {device}"
+            yield say("seal {number} is not on meter {device}", number=number, device=device)
 
 
 def put_seals(
@@ -270,10 +293,15 @@ def _faults_of(work_order_id: int) -> Iterator[str]:
     """Why nothing can be done with an order; holds it until the transaction ends."""
     order = WorkOrder.objects.select_for_update(no_key=True).filter(id=work_order_id).first()
     if order is None:
-        yield f"there is no work order {work_order_id}"
+        yield say("there is no work order {work_order_id}", work_order_id=work_order_id)
     elif not order.unfinished:
         assert order.closed_at is not None, "an order that has ended says when"
-        yield f"work order {order.id} is {order.state} since {order.closed_at.isoformat()}"
+        yield say(
+            "work order {order} is {state} since {closed_at}",
+            order=order.id,
+            state=order.state,
+            closed_at=order.closed_at.isoformat(),
+        )
 
 
 def _employed(email: str, at: datetime) -> int | None:

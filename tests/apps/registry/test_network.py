@@ -1,0 +1,194 @@
+"""What hangs in a tree is hung elsewhere: from an instant on, with what is below, and never over what comes later."""
+
+from datetime import timedelta
+
+import pytest
+from tests.apps.registry.life import DAY, HOUR, connect, do, hang, stock
+from tests.apps.registry.test_undoing import state
+from tests.apps.street import START
+
+MOVED = START + 2 * HOUR
+
+
+@pytest.fixture
+def trees(database):
+    """Two substations, a feeder and a transformer with a pole; two sections of one division; a connection at the pole."""
+    from urja.apps.registry.models import Node, NodePeriod, Tree
+    from urja.apps.registry.operations import put_up_transformer
+
+    put_up_transformer("T1", feeder="F1", recorded_at=START, actor="test")
+    put_up_transformer("T2", feeder="F2", recorded_at=START, actor="test")
+    stamp = {"recorded_at": START, "actor": "test"}
+    for number, (tree, level, code) in enumerate(
+        (
+            (Tree.GRID, "substation", "SS1"),
+            (Tree.GRID, "substation", "SS2"),
+            (Tree.GRID, "pole", "P1"),
+            (Tree.ADMINISTRATION, "division", "D1"),
+            (Tree.ADMINISTRATION, "division", "D2"),
+            (Tree.ADMINISTRATION, "section", "S1"),
+            (Tree.ADMINISTRATION, "section", "S2"),
+        ),
+        start=901,
+    ):
+        Node.objects.create(id=number, tree=tree, level=level, code=code, **stamp)
+    for child, parent in (("P1", "T1"), ("S1", "D1")):
+        NodePeriod.objects.create(
+            id=950 + NodePeriod.objects.count(),
+            node=Node.objects.get(code=child),
+            parent=Node.objects.get(code=parent),
+            valid_from=START,
+            **stamp,
+        )
+    stock(1)
+    connect(administration="section S1", grid="pole P1", phase="R")
+    hang()
+
+
+def move_node(node, hangs_on, at=MOVED, now=START + DAY):
+    from urja.apps.registry.operations import MoveNode
+
+    return do(MoveNode(node=node, hangs_on=hangs_on, moved_at=at), now)
+
+
+def move(now=START + DAY, **more):
+    from urja.apps.registry.operations import MoveConnection
+
+    return do(MoveConnection(**({"consumer_number": "C-1", "moved_at": MOVED} | more)), now)
+
+
+def refused(says, ask, *given, **more):
+    from urja.apps.registry.errors import Refused
+
+    with pytest.raises(Refused, match=says):
+        ask(*given, **more)
+
+
+def hung(code):
+    from urja.apps.registry.models import NodePeriod
+
+    periods = NodePeriod.objects.filter(node__code=code).order_by("valid_from")
+    return list(periods.values_list("parent__code", "valid_from", "valid_to"))
+
+
+def placed(tree="grid"):
+    from urja.apps.registry.models import Placement
+
+    found = Placement.objects.filter(service_point__consumer_number="C-1", tree=tree).order_by("valid_from")
+    return list(found.values_list("node__code", "phase", "valid_from", "valid_to"))
+
+
+def test_a_root_is_hung_up_and_then_elsewhere(trees):
+    move_node("feeder F1", "substation SS1", START + HOUR)
+    move_node("feeder F1", "substation SS2")
+    assert hung("F1") == [("SS1", START + HOUR, MOVED), ("SS2", MOVED, None)]
+
+
+def test_the_meters_below_a_pole_learn_of_their_new_transformer(trees, database):
+    from urja.apps.registry import queries
+    from urja.apps.registry.models import AuditEntry, Projection
+    from urja.apps.registry.operations import Undo
+
+    assert queries.due_projections(10)[0].entry.transformer == "T1"
+    known = Projection.objects.get().version
+    made = move_node("pole P1", "transformer T2")
+    assert Projection.objects.get().version == known + 1
+    assert queries.due_projections(10)[0].entry.transformer == "T2"
+    do(Undo(entry_id=made.id, reason="another pole"), START + DAY)
+    assert Projection.objects.get().version == known + 2
+    assert queries.due_projections(10)[0].entry.transformer == "T1"
+    assert AuditEntry.objects.get(id=made.id).undone_by_id is not None
+
+
+def test_areas_follow_a_section(trees):
+    from urja.apps.registry.access import Area, all_places
+    from urja.apps.registry.models import Node
+
+    move_node("section S1", "division D2")
+    one, other = (Area(nodes=frozenset({Node.objects.get(code=code).id})) for code in ("D1", "D2"))
+    seen = {at: [len(all_places(area, at)) for area in (one, other)] for at in (START, MOVED)}
+    assert seen == {START: [1, 0], MOVED: [0, 1]}
+
+
+@pytest.mark.parametrize(
+    ("node", "hangs_on", "says"),
+    [
+        ("feeder F9", "substation SS1", "there is no feeder F9"),
+        ("feeder F1", "moon 1", "'moon 1' is no place in the administration or the grid: a level"),
+        ("feeder F1", "transformer T1", "a feeder hangs on one of a level above its own, in its own tree: substation"),
+        ("feeder F1", "division D1", "a feeder hangs on one of a level above its own"),
+        ("substation SS1", "substation SS2", "a substation hangs on one of a level above its own, in its own tree: none"),
+        ("transformer T1", "feeder F1", "transformer T1 hangs there since .* already"),
+    ],
+)  # fmt: skip
+def test_a_node_that_cannot_hang_there(trees, node, hangs_on, says):
+    refused(says, move_node, node, hangs_on)
+
+
+def test_a_node_is_named(trees):
+    refused("name what is moved and what it hangs on", move_node, "", "feeder F1")
+
+
+def test_nothing_is_run_over_that_comes_later(trees):
+    move_node("transformer T1", "feeder F2")
+    later = "changed on .* already: name a moment after that, or undo that operation first"
+    refused(later, move_node, "transformer T1", "feeder F1", START + HOUR)
+    refused(later, move_node, "transformer T1", "feeder F1", MOVED)
+    refused("lies ahead", move_node, "transformer T1", "feeder F1", START + 2 * DAY)
+
+
+def test_a_connection_moves_in_both_trees_and_keeps_its_phase(trees):
+    made = move(administration="section S2", grid="transformer T2")
+    assert placed() == [("P1", "R", START, MOVED), ("T2", "R", MOVED, None)]
+    assert placed("administration") == [("S1", "", START, MOVED), ("S2", "", MOVED, None)]
+    assert made.service_point_id is not None
+
+
+def test_a_connection_on_another_phase_stays_where_it_is(trees):
+    move(phase="Y")
+    assert placed() == [("P1", "R", START, MOVED), ("P1", "Y", MOVED, None)]
+    refused("connection C-1 hangs there since .* already", move, phase="Y", moved_at=MOVED + HOUR)
+
+
+def test_what_hangs_nowhere_is_hung_up(trees):
+    connect("C-2", premise_name="Banyan House")
+    refused("connection C-2 hangs nowhere in the grid: name", move, consumer_number="C-2", phase="Y")
+    move(consumer_number="C-2", grid="transformer T2", phase="Y")
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ({"consumer_number": "C-9", "grid": "transformer T1"}, "there is no connection C-9"),
+        ({}, "say where it hangs from then on"),
+        ({"grid": "section S1"}, "'section S1' is no place in the grid: a level"),
+        ({"administration": "section S9"}, "there is no section S9"),
+        ({"phase": "G"}, "a phase is R, Y, B, RYB, not G"),
+        ({"grid": "pole P1"}, "connection C-1 hangs there since .* already"),
+        ({"grid": "transformer T2", "moved_at": START}, "changed on .* already"),
+        ({"grid": "transformer T2", "moved_at": START + 2 * DAY}, "lies ahead"),
+    ],
+)
+def test_a_connection_that_cannot_move(trees, asked, says):
+    refused(says, move, **asked)
+
+
+def test_undoing_hangs_it_where_it_was(trees, database):
+    from urja.apps.registry.operations import Undo
+
+    with database.connect() as connection:
+        before = state(connection)
+        made = [move(grid="transformer T2", phase="B").id, move_node("transformer T2", "feeder F1").id]
+        assert state(connection) != before
+        for entry in reversed(made):
+            do(Undo(entry_id=entry, reason="a mistake"), START + DAY + timedelta(minutes=1))
+        assert state(connection) == before
+
+
+def test_a_later_move_stands_on_an_earlier_one(trees):
+    from urja.apps.registry.operations import Undo
+
+    first = move(grid="transformer T2")
+    second = move(grid="transformer T1", moved_at=MOVED + HOUR)
+    undo = Undo(entry_id=first.id, reason="a mistake")
+    refused(f"operation {second.id} .move_connection. came after", do, undo, START + DAY)

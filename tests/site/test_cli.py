@@ -50,3 +50,18 @@ def test_an_unknown_command_is_a_usage_error():
     done = CliRunner().invoke(urja, ["dmo"])
     assert done.exit_code == 2
     assert "No such command" in done.output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["demo", "--speed", "nan"],
+        ["demo", "--for", "inf"],
+        ["headend", "read", "--host", "::1", "--obis", "1.0.1.8.0.255", "--timeout", "nan"],
+        ["headend", "read", "--host", "::1", "--obis", "1.0.1.8.0.255", "--timeout", "0"],
+    ],
+)
+def test_numbers_that_nothing_can_be_reckoned_with_are_refused(arguments):
+    done = CliRunner().invoke(urja, arguments)
+    assert done.exit_code == 2
+    assert "is not a number to reckon with" in done.output or "is not in the range x>0.0" in done.output

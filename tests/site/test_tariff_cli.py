@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -49,6 +50,11 @@ def test_check_says_all_that_is_wrong(tmp_path):
     ("arguments", "words"),
     [
         (["--from", "2022-06-25", "--to", "2022-06-25"], "has no day"),
+        (["--from", "2022-07-25", "--to", "2022-06-25"], "has no day"),
+        (
+            ["--from", "2022-06-25", "--to", "2022-07-25", "--through", "2022-07-26"],
+            "--through 2022-07-26 is outside the period: give 2022-06-25 to 2022-07-25",
+        ),
         (
             ["--from", "2021-06-25", "--to", "2021-07-25"],
             "no version of the tariff is in force on 2021-06-25",
@@ -59,3 +65,40 @@ def test_what_cannot_be_rated_gets_a_sentence(arguments, words):
     refused = urja_tariff("rate", DELHI, "--wh", "1000", *arguments)
     assert refused.returncode == 2
     assert words in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "format: is missing"),
+        (b"format: 1\ncode: x\n", "document: is not TOML: Expected '=' after a key"),
+        (b'{"format": 1}', "document: is not TOML: Invalid statement (at line 1, column 1)"),
+        (
+            b"format = 1\nformat = 1\n",
+            "document: is not TOML: Cannot overwrite a value (at line 2, column 11)",
+        ),
+        (b'code = "caf\xe9"\n', "document: is not UTF-8 text (byte 11): save it as UTF-8 and try again"),
+        (b"\xff\xfef\x00o\x00", "document: is not UTF-8 text (byte 0)"),
+    ],
+)
+def test_a_file_that_is_no_tariff_is_told_with_the_others(tmp_path, content, words):
+    bad = tmp_path / "bad.toml"
+    bad.write_bytes(content)
+    said = urja_tariff("check", str(bad), DELHI)
+    assert said.returncode == 2
+    assert f"{bad}: {words}" in said.stdout
+    assert "good: delhi-domestic" in said.stdout
+    assert "Traceback" not in said.stderr
+
+
+def test_an_editors_byte_order_mark_and_line_ends_are_no_faults(tmp_path):
+    saved = tmp_path / "saved.toml"
+    saved.write_bytes(b"\xef\xbb\xbf" + Path(DELHI).read_bytes().replace(b"\n", b"\r\n"))
+    assert urja_tariff("check", str(saved)).returncode == 0
+
+
+def test_what_is_no_document_at_all(tmp_path):
+    for path in (tmp_path, tmp_path / "missing.toml"):
+        said = urja_tariff("check", str(path))
+        assert said.returncode == 2
+        assert "Invalid value for 'FILES...'" in said.stderr

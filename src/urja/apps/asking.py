@@ -1,4 +1,4 @@
-"""Statements that are asked together: all of them are on their way before the first answer is waited for."""
+"""Statements that are asked together: all of them are on their way before the answers are waited for."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -7,12 +7,12 @@ from typing import Any
 from django.db import connection
 
 type Answer[T] = Callable[[], T]
-"""Waits for what was asked; to be called once."""
+"""What was asked; to be called once."""
 
 
 @contextmanager
 def together() -> Iterator[None]:
-    """What is asked while this lasts is sent in one go; who calls an answer waits for it and those before it."""
+    """What is asked while this lasts is sent in one go. Its end waits for the answers: call them then, not before."""
     connection.ensure_connection()
     with connection.connection.pipeline():
         yield

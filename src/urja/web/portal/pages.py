@@ -78,8 +78,9 @@ def account_of(user_id: int, account_id: int, now: datetime) -> AccountCard | No
 
 def version(card: AccountCard, now: datetime) -> str:
     """Changes whenever the live part of the page may: with the account's mark, or the clock's minute."""
-    seen = (card.id, card.mark, f"{now:%Y-%m-%dT%H:%M}", get_language(), RELEASE)
-    return sha256(repr(seen).encode()).hexdigest()[:20]
+    minute = int(now.timestamp()) // 60
+    seen = "|".join(map(str, (card.id, *card.mark, minute, get_language(), RELEASE)))
+    return sha256(seen.encode()).hexdigest()[:20]
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +245,7 @@ def home(card: AccountCard, now: datetime) -> HomePage:
         known_asked = standings.known_asked(card, now)
         entries_asked = ledger.entries_asked(card.id, HOME_ENTRIES + 1)
         month_asked = readings.use_of_month_asked(card.agreement, now.date()) if card.agreement else None
-        known, entries, month = known_asked(), entries_asked(), month_asked() if month_asked else None
+    known, entries, month = known_asked(), entries_asked(), month_asked() if month_asked else None
     balance = known.balance if known else _fresh(card, now)
     currency = balance.currency if balance else paying.CURRENCY
     return HomePage(
@@ -474,6 +475,8 @@ class EntryPage:
     sum_minor: int
     adds_up: bool
     check: str
+    share: str
+    """How an amount that goes to old dues, or comes back from them, was found."""
     opening: ReadView | None
     """The register when the billing period began, where the posting before was not the first."""
     reads: list[ReadView]
@@ -503,11 +506,14 @@ def entry(card: AccountCard, seq: int) -> EntryPage | None:
         amount=formats.money(posted.amount_minor, posted.currency, signed=True),
         amount_minor=posted.amount_minor,
         credit=posted.amount_minor > 0,
-        rows=[_row(row, posted.currency) for row in why.rows] if posted.origin == "engine" else [],
+        rows=[_row(row, posted.currency) for row in why.rows]
+        if posted.origin == "engine" or why.arrears
+        else [],
         sum=formats.money(total, posted.currency, signed=True),
         sum_minor=total,
         adds_up=total == posted.amount_minor,
         check=_check(total, posted.amount_minor),
+        share=_share(why.arrears, posted) if why.arrears else "",
         opening=_read(why.opening) if reads and why.opening and why.opening != reads[0] else None,
         reads=[] if why.meters else [_read(read) for read in reads],
         meters=[_meter(used) for used in why.meters] if reads else [],
@@ -523,6 +529,19 @@ def _check(total_minor: int, amount_minor: int) -> str:
     if total_minor == amount_minor:
         return _("The rows add up to this posting.")
     return _("The rows do not add up to this posting. Please tell your electricity office.")
+
+
+def _share(found: ledger.SetAgainst, posted: ledger.Entry) -> str:
+    amount = formats.money(found.recharge_minor, posted.currency)
+    if found.owed_minor is None:
+        return _(
+            "A recharge was taken back. %(percent)d %% of the %(amount)s that is left of it goes to old dues; "
+            "the rest of what it had paid is owed again."
+        ) % {"percent": found.percent, "amount": amount}
+    return _(
+        "%(percent)d %% of the recharge of %(amount)s goes to old dues, and no more than the %(owed)s that was owed. "
+        "The oldest bill is paid first, its surcharge before the rest of it."
+    ) % {"percent": found.percent, "amount": amount, "owed": formats.money(found.owed_minor, posted.currency)}
 
 
 def _row(row: ledger.Row, currency: str) -> RowView:

@@ -1,5 +1,6 @@
 """What each address answers. Pages are made in `pages`, access is decided in `access`."""
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -70,31 +71,31 @@ def _home_page(
     content = _drawn.get(key)
     if content is None:
         content = _drawn[key] = markup.place(card, _live(card, now, tag), several=several)
-    before, after = _around(request)
-    return HttpResponse(f"{before}{content}{after}")
+    return HttpResponse(_framed(request, content))
 
 
-def _around(request: HttpRequest) -> tuple[str, str]:
-    """The page before and after its content: drawn once for each language, unless it has something to say once."""
+def _framed(request: HttpRequest, content: str) -> str:
+    """The whole page: what is around the content is drawn once a language, unless it has something to say once."""
     language, spoken = get_language() or "", len(get_messages(request))
-    drawn = None if spoken else _frames.get(language)
-    if drawn is None:
+    frame = None if spoken else _frames.get(language)
+    if frame is None:
         context = {"content": _CONTENT_HERE, "csrf_token": _TOKEN_HERE, "here": _ADDRESS_HERE}
-        drawn = render_to_string("portal/home.html", context, request)
+        frame = _PLACES.split(render_to_string("portal/home.html", context, request))
         if not spoken:
-            _frames[language] = drawn
-    before, _, after = (
-        drawn.replace(_TOKEN_HERE, get_token(request))
-        .replace(_ADDRESS_HERE, escape(request.path))
-        .partition(_CONTENT_HERE)
-    )
-    return before, after
+            _frames[language] = frame
+    filled = {
+        _CONTENT_HERE: content,
+        _TOKEN_HERE: get_token(request),
+        _ADDRESS_HERE: escape(request.path),
+    }
+    return "".join([filled.get(part, part) for part in frame])
 
 
 _TOKEN_HERE = "the token of whoever reads this"  # noqa: S105 - no secret, a place for one
 """Stands in a drawn frame for what Django gives each reader against forged forms."""
 _ADDRESS_HERE = "the address of this page"
 _CONTENT_HERE = "what this page says of the account"
+_PLACES = re.compile(f"({_TOKEN_HERE}|{_ADDRESS_HERE}|{_CONTENT_HERE})")
 
 
 @require_safe
@@ -122,7 +123,7 @@ def _live(card: pages.AccountCard, now: datetime, tag: str) -> SafeString:
 
 
 _drawn: Recent[SafeString] = Recent(DRAWN_KEPT)
-_frames: Recent[SafeString] = Recent(len(settings.LANGUAGES))
+_frames: Recent[list[str]] = Recent(len(settings.LANGUAGES))
 
 
 @require_safe

@@ -11,11 +11,15 @@ from tests.headend.pushing import KEK, free_port
 
 from urja.base.clock import SteppedClock
 from urja.base.ids import compose_id
+from urja.cosem.apdu import AccessResult
+from urja.cosem.obis import Obis
 from urja.cosem.security import wrap_key
 from urja.headend.counters import BLOCK as COUNTER_BLOCK
 from urja.meter.faults import FaultPlan
 from urja.meter.identity import Identity, seeded
+from urja.meter.inputs import MoveTamper
 from urja.meter.meter import Meter
+from urja.meter.model import Catalogue, Refused
 from urja.meter.station import Station
 from urja.stream.messages import DeviceEntry, ReadOutcome, ReadRequest
 from urja.stream.records import EventState, RegisterKind, Source
@@ -78,6 +82,19 @@ class World:
             server.close()
             self.station.drop_link()
             await server.wait_closed()
+
+
+class Lacking:
+    """A meter's objects, all but one."""
+
+    def __init__(self, catalogue: Catalogue, obis: str) -> None:
+        self._catalogue = catalogue
+        self._obis = Obis.parse(obis)
+
+    def read(self, meter, role, target, selection=None):
+        if target[1] == self._obis:
+            raise Refused(AccessResult.OBJECT_UNDEFINED)
+        return self._catalogue.read(meter, role, target, selection)
 
 
 @pytest.fixture
@@ -172,6 +189,28 @@ async def test_an_outage_is_read_from_the_event_log(start_headend, pipeline, sto
         (101, EventState.OCCURRED, failed_at.timestamp()),
         (102, EventState.RESTORED, restored_at.timestamp()),
     ]
+
+
+async def test_tampers_are_read_from_the_logs_that_the_meter_has(
+    start_headend, pipeline, stored, outcomes, world
+):
+    await pipeline.put_device(world.entry())
+    opened_at = world.clock.now()
+    world.station.happen(MoveTamper("cover", True))
+    held_at = world.clock.advance(dt.timedelta(minutes=7))
+    world.station.happen(MoveTamper("magnet", True))
+    asked = world.request("tamper-events", to_at=held_at + dt.timedelta(minutes=10))
+    world.meter.catalogue = Lacking(world.meter.catalogue, "0.0.99.98.1.255")
+    async with start_headend(), world.listening():
+        await pipeline.publish_request(asked, world.entry().shard)
+        [outcome] = await outcomes()
+    assert (outcome.ok, outcome.rows) == (True, 2), outcome.error
+    await stored.take()
+    found = sorted(
+        (record["code"].item(), record["occurred_at"].item()) for record in stored.records("event")
+    )
+    # Under the same stamps as the alerts that told of them: stored once, whichever comes first.
+    assert found == [(201, held_at.timestamp()), (251, opened_at.timestamp())]
 
 
 async def test_a_dialled_in_connection_carries_sessions_too(

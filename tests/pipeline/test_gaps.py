@@ -6,13 +6,14 @@ from datetime import timedelta
 import pytest
 from tests.apps import street
 from tests.apps.street import HALF_HOUR, START, ZONE, adopt, blocks, registers
-from tests.pipeline.test_ingest import event_batch
+from tests.pipeline.test_ingest import event_batch, register_batch
 
 from urja.pipeline.gaps import Gaps
 from urja.pipeline.ingest import Ingester
 from urja.pipeline.stage import Session
 from urja.stream.errors import StreamFull
 from urja.stream.messages import ReadOutcome
+from urja.stream.records import RegisterKind
 
 
 class Asked:
@@ -236,6 +237,53 @@ async def test_an_outage_proven_by_the_meters_own_events_is_known_zero(town):
             (at(5), 20)
         ]
     assert [request.profile for request in town.asked.take()] == ["power-events"]
+
+
+def counts(town, tampers, at_half):
+    batch = register_batch(
+        (town.home.device_id, at(at_half), 10_000 + at_half), kind=RegisterKind.INSTANTANEOUS
+    )
+    batch.records["tamper_count"] = tampers
+    Ingester(town.session, ZONE).apply([batch], at(at_half))
+
+
+async def test_a_meter_that_has_counted_a_tamper_is_asked_for_its_logs_until_they_are_read(town):
+    town.store(0, 1)
+    counts(town, 0, 1)
+    await town.stage.run_once(at(1))
+    assert town.asked.take() == [], "nothing has been counted"
+    counts(town, 1, 2)
+    await town.stage.run_once(at(2))
+    (request,) = town.asked.take()
+    # Its clock may be ahead; what was before it hung here is nobody's.
+    assert (request.profile, request.from_at) == ("tamper-events", START)
+    assert request.to_at > at(2)
+    # Another one while the first is under way is asked for again.
+    counts(town, 2, 3)
+    town.answer(request, at(3))
+    await town.stage.run_once(at(3))
+    (again,) = [request for request in town.asked.take() if request.profile == "tamper-events"]
+    town.answer(again, at(3))
+    counts(town, 2, 4)
+    await town.stage.run_once(at(4))
+    assert [request for request in town.asked.take() if request.profile == "tamper-events"] == []
+    # Days later only what is new is read, and a day of what was.
+    for number, day in ((3, 3), (4, 5)):
+        counts(town, number, day * 48)
+        await town.stage.run_once(at(day * 48))
+        (late,) = [request for request in town.asked.take() if request.profile == "tamper-events"]
+        town.answer(late, at(day * 48))
+    assert late.from_at == at(2 * 48)
+
+
+async def test_a_log_that_could_not_be_read_is_asked_for_later(town):
+    town.store(0, 1)
+    counts(town, 1, 2)
+    await town.stage.run_once(at(2))
+    (request,) = town.asked.take()
+    town.answer(request, at(2), ok=False, error="no connection")
+    await town.stage.run_once(at(2) + timedelta(minutes=6))
+    assert [request.profile for request in town.asked.take()] == ["tamper-events"]
 
 
 async def test_two_failures_without_a_return_between_prove_nothing(town):

@@ -24,7 +24,7 @@ def test_a_batch_comes_back(kind, dtype):
 @pytest.mark.parametrize(
     "change",
     [
-        {"Urja-Codec": "2"},
+        {"Urja-Codec": "1"},
         {"Urja-Kind": "gas"},
         {"Urja-Count": "2"},
         {"Urja-Count": "-1"},

@@ -24,11 +24,13 @@ from urja.base.clock import Anchor, write_anchor
 from urja.base.ids import BUCKETS
 from urja.base.settings import UtilitySettings
 from urja.cosem.security import wrap_key
-from urja.meter.faults import FaultRates
+from urja.meter.engine import Tale
+from urja.meter.faults import Delivery, FaultPlan, FaultRates
 from urja.meter.identity import Identity, seeded
 from urja.meter.inputs import Hook, Input, MoveTamper, Silence, Weld
 from urja.meter.journal import read_journal
 from urja.meter.link import FOR_EVER_S
+from urja.meter.meter import Push
 from urja.meter.station import Station
 from urja.meter.truth import read_truth
 from urja.meter.world import Transformer
@@ -113,8 +115,7 @@ LATE: Final = "4000 0000 0000 0119"
 REVERSED: Final = "5105 1051 0510 5100"
 
 LINES: Final = Trouble(
-    # Nothing is lost: what a meter tells of a tamper it tells once, and nobody asks its logs for it (docs/supply.md).
-    pushes=FaultRates(duplicate=0.1, delay=0.1, delay_s=0.1, reorder=0.1),
+    pushes=FaultRates(lose=0.1, duplicate=0.1, delay=0.1, delay_s=0.1, reorder=0.1),
     drop_link=0.01,
 )
 
@@ -374,6 +375,11 @@ class TownWorld(World):
             deed = self.deeds.pop(0)
             yield self.began_at + deed.after, self._doing(deed)
 
+    async def _start_fleet(self, stack: contextlib.AsyncExitStack) -> None:
+        await super()._start_fleet(stack)
+        for station in self.stations[::2]:
+            station.plan = _AlertsLost(station.meter.identity.serial, station.plan.rates)
+
     def _doing(self, deed: Deed) -> Callable[[], None]:
         station = self.fleet.stations[self.town.houses[deed.number - 1].serial]
 
@@ -540,6 +546,15 @@ class TownWorld(World):
 
     def _journal(self) -> list[Any]:
         return read_journal(self.ground.folder / self.fleet.file.inputs)
+
+
+class _AlertsLost(FaultPlan):
+    """A way on which every alert is lost: of a tamper only the meter's counter tells, and then its log."""
+
+    def pass_on(self, pushes: list[Push]) -> list[Delivery]:
+        told = [push for push in pushes if push.kind is not Tale.ALERT]
+        self.lost += len(pushes) - len(told)
+        return super().pass_on(told)
 
 
 @dataclass(frozen=True)

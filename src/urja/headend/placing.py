@@ -31,7 +31,7 @@ BLOCK_FIELDS: Final[Mapping[str, tuple[str, int]]] = {
 """Companion column -> record field and the power of ten of the field's unit."""
 
 REGISTER_FIELDS: Final[Mapping[str, tuple[str, int]]] = {
-    name: (name, 0) for name in ("import_wh", "import_vah", "export_wh", "export_vah")
+    name: (name, 0) for name in ("import_wh", "import_vah", "export_wh", "export_vah", "tamper_count")
 }
 
 

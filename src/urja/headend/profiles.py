@@ -26,8 +26,12 @@ from urja.stream.codec import Records
 from urja.stream.records import BLOCK, NULL, REGISTER, EventState, RegisterKind
 
 CLOCK: Final = CosemAttribute.of(8, "0.0.1.0.0.255", 2)
-POWER_EVENTS: Final = "0.0.99.98.2.255"
-"""Event log of power failures (IS 15959-2)."""
+EVENT_LOGS: Final = {
+    "power-events": ("0.0.99.98.2.255",),
+    # Voltage, current, other, non-rollover: whatever of them this meter has counts in its tamper counter.
+    "tamper-events": ("0.0.99.98.0.255", "0.0.99.98.1.255", "0.0.99.98.4.255", "0.0.99.98.5.255"),
+}
+"""Event logs by what is asked for (IS 15959-2)."""
 _NUMBERS: Final = frozenset(
     {Tag.INT8, Tag.INT16, Tag.INT32, Tag.INT64, Tag.UINT8, Tag.UINT16, Tag.UINT32, Tag.UINT64, Tag.ENUM}
 )

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import get_args
 
+import numpy as np
 import structlog
 
 from urja.base.clock import Clock
@@ -10,7 +11,7 @@ from urja.headend.failures import FailureKind, SessionFailed
 from urja.headend.metrics import Metrics
 from urja.headend.placing import stamp
 from urja.headend.profiles import (
-    POWER_EVENTS,
+    EVENT_LOGS,
     ProfileShape,
     block_records,
     event_records,
@@ -72,11 +73,8 @@ class Pulls:
         correlation: int,
     ) -> tuple[Kind, Records]:
         device_type = meter.compiled.device_type
-        if profile == "power-events":
-            shape = await self._shape(session, meter, POWER_EVENTS, None)
-            rows = await read_rows(session, device_type, shape, window)
-            stamped = stamp_rows(rows, _clock_index(shape), device_type, None)
-            return Kind.EVENT, event_records(stamped, shape, device_type, meter.entry.device_id)
+        if profile in EVENT_LOGS:
+            return Kind.EVENT, await self._events(session, meter, EVENT_LOGS[profile], window)
         known = device_type.profiles[profile]
         shape = await self._shape(session, meter, known.obis, known.scaler_obis)
         live = profile == "instantaneous"
@@ -89,6 +87,28 @@ class Pulls:
             return Kind.BLOCK, block_records(stamped, shape, device_type)
         kind = RegisterKind.INSTANTANEOUS if live else RegisterKind.DAILY
         return Kind.REGISTER, register_records(stamped, shape, device_type, profile, kind)
+
+    async def _events(
+        self, session: Session, meter: Meter, logs: tuple[str, ...], window: tuple[datetime, datetime]
+    ) -> Records:
+        """What stands in event logs. A log that this meter does not have is left out, as long as it has one."""
+        device_type = meter.compiled.device_type
+        found: list[Records] = []
+        refused: SessionFailed | None = None
+        for obis in logs:
+            try:
+                shape = await self._shape(session, meter, obis, None)
+                rows = await read_rows(session, device_type, shape, window)
+            except SessionFailed as failure:
+                if failure.kind is not FailureKind.REFUSED:
+                    raise
+                refused = failure
+                continue
+            stamped = stamp_rows(rows, _clock_index(shape), device_type, None)
+            found.append(event_records(stamped, shape, device_type, meter.entry.device_id))
+        if refused is not None and not found:
+            raise refused
+        return np.concatenate(found)
 
     async def _shape(
         self, session: Session, meter: Meter, obis: str, scaler_obis: str | None

@@ -115,6 +115,7 @@ class Ingester:
         # Repeats come in company: a redelivery, a pull over a range that is partly there.
         self._careful = CAREFUL_BATCHES if stored.ignored or stored.changed else max(0, self._careful - 1)
         stored += staging.store_registers(cursor, valid.registers, zone=self._zone, now=now)
+        staging.note_tampers(cursor, valid.registers)
         new_events = staging.store_events(cursor, valid.event_places, valid.events)
         stored += Stored(inserted=new_events, ignored=len(valid.events) - new_events)
         for sieve in valid.sieves:

@@ -140,12 +140,21 @@ class _Street:
                 self.records[record.serial].append(record)
 
     def tampers_told(self) -> Iterator[tuple[Named, int]]:
-        """Tampers since which the meter could tell of them."""
+        """Tampers of which the meter could tell, or its counter and then its log, should the alert have been lost."""
         for serial, past in self.pasts.items():
             for kind, begun in past.tampered.items():
-                told = [at for at in begun if at < self.judged_s and not past.is_away(at, self.judged_s)]
-                if told and not past.by_the_clock:
+                told = [at for at in begun if self._heard_since(serial, at) >= _ENOUGH]
+                if told:
                     yield (kind, serial), told[0]
+
+    def _heard_since(self, serial: str, at_s: int) -> int:
+        """How many intervals have ended since an instant while the meter could be heard."""
+        past = self.pasts[serial]
+        return sum(
+            at_s < record.closed_at_s <= self.judged_s
+            and past.is_there(record.closed_at_s - 60, record.closed_at_s + 60)
+            for record in self.records[serial]
+        )
 
     def tampers(self) -> set[Named]:
         return {(kind, serial) for serial, past in self.pasts.items() for kind in past.tampered}

@@ -14,7 +14,7 @@ from urja.stream.errors import PoisonMessage
 from urja.stream.records import DTYPES
 from urja.stream.subjects import Kind
 
-CODEC_VERSION: Final = 1
+CODEC_VERSION: Final = 2
 
 HEADER_CODEC: Final = "Urja-Codec"
 HEADER_KIND: Final = "Urja-Kind"

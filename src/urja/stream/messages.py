@@ -8,8 +8,8 @@ import msgspec
 from urja.base.ids import shard_of
 from urja.stream.errors import PoisonMessage
 
-Profile = Literal["block", "daily", "instantaneous", "power-events"]
-"""Which of a meter's profiles a request asks for."""
+Profile = Literal["block", "daily", "instantaneous", "power-events", "tamper-events"]
+"""Which of a meter's profiles a request asks for; the last two are event logs."""
 
 
 class DeviceEntry(msgspec.Struct, frozen=True, kw_only=True):

@@ -77,10 +77,11 @@ REGISTER: Final = np.dtype(
         ("import_vah", "<i8"),
         ("export_wh", "<i8"),
         ("export_vah", "<i8"),
+        ("tamper_count", "<i8"),
         *_PROVENANCE,
     ]
 )
-"""Point reads of the cumulative registers at one instant."""
+"""Point reads of the cumulative registers at one instant; what an instantaneous read counts of tampers goes along."""
 
 EVENT: Final = np.dtype(
     [

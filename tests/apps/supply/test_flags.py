@@ -19,13 +19,13 @@ def house(database):
     return street.adopt(1)
 
 
-def told(database, house, code, at, received_at=None):
-    """An event comes in from the meter."""
+def told(database, house, code, at, received_at=None, source=Source.PUSH):
+    """An event comes in from the meter, or is read from its log."""
     rows = np.zeros(1, EVENT)
     rows["device_id"], rows["code"], rows["state"] = house.device_id, code, EventState.INSTANT
     rows["occurred_at"] = street.seconds(at)
     rows["received_at"] = street.seconds(received_at or at) * 1000
-    rows["source"] = Source.PUSH
+    rows["source"] = source
     with database.connect("urja_pipeline") as connection, connection.cursor() as cursor:
         staging.store_events(cursor, np.array([house.service_point_id]), rows)
 
@@ -76,6 +76,29 @@ def test_a_tamper_that_was_heard_of_after_the_visit_is_another_ones_errand(datab
     operations.close(order.id, START + 4 * HOUR)
     told(database, house, 251, START + 3 * HOUR, received_at=START + 6 * HOUR)
     assert look(START + 6 * HOUR) == 1
+
+
+def test_a_tamper_whose_alert_was_lost_is_flagged_from_the_meters_log(database, house):
+    told(database, house, 201, START + HOUR, received_at=START + 3 * HOUR, source=Source.PULL)
+    assert look(START + 3 * HOUR) == 1
+    assert flags(START + 3 * HOUR) == [("magnet", "URJ00000001", START + HOUR)]
+
+
+@pytest.mark.parametrize(("breaths", "errands"), [((3,), 0), ((2, 3), 1)])
+def test_a_tamper_in_the_dark_that_the_first_breath_told_is_no_other_one_in_the_log(
+    database, house, breaths, errands
+):
+    """Unless power was back between the two: then the breath told of another one."""
+    from urja.apps.work import operations, queries
+
+    for hours in breaths:
+        told(database, house, 102, START + hours * HOUR)
+    told(database, house, 251, START + 3 * HOUR)
+    assert look(START + 3 * HOUR) == 1
+    [order] = queries.open_orders()
+    operations.close(order.id, START + 4 * HOUR)
+    told(database, house, 251, START + HOUR, received_at=START + 5 * HOUR, source=Source.PULL)
+    assert look(START + 5 * HOUR) == errands
 
 
 def test_a_transformer_that_loses_beyond_both_limits_twice_in_a_row_is_flagged(database, grid):  # noqa: F811

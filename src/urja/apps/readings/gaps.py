@@ -39,6 +39,12 @@ SLOW_CLOCK: Final = timedelta(hours=2)
 UNREAD_AGAIN: Final = timedelta(minutes=30)
 """After which such a meter is asked for the midnight again."""
 
+LOG_OVERLAP: Final = timedelta(days=1)
+"""So much of a tamper log is read a second time, for a clock that was set back; what is stored already is ignored."""
+
+CLOCK_AHEAD: Final = timedelta(minutes=10)
+"""By so much a meter's clock may be ahead, and with it the stamps of its log."""
+
 FAILED, RESTORED = 101, 102
 """Power failure and its end (IS 15959-2 event codes)."""
 
@@ -190,6 +196,12 @@ def _answered(cursor: Cursor, row: tuple, now: datetime) -> None:
             "UPDATE readings_pull SET next_at = %s WHERE device_id = %s AND profile = %s",
             [now + UNREAD_AGAIN, device_id, profile],
         )
+    elif profile == "tamper-events":
+        # The count that stood when it was asked, not the one of today: what came meanwhile is asked for again.
+        cursor.execute(
+            "UPDATE readings_tamper_count SET read = asked, read_to_at = %s WHERE device_id = %s",
+            [now, device_id],
+        )
     else:
         cursor.execute(
             "UPDATE readings_pull SET next_at = %s WHERE device_id = %s AND profile = %s",
@@ -235,7 +247,8 @@ def cover_midnights(cursor: Cursor, last_midnight: datetime, zone: str) -> None:
 def wanted(cursor: Cursor, now: datetime, last_midnight: datetime, limit: int) -> list[Wanted]:
     """What to ask for now, each noted as asked: at most `limit` requests under way at any time.
 
-    Midnights first (the register bills), then blocks (they shape), then power events (they explain).
+    Midnights first (the register bills), then blocks (they shape), then power events (they explain), then the logs
+    of meters that have counted a tamper since theirs were read.
     """
     cursor.execute(
         "SELECT count(*) FROM readings_pull WHERE request_id IS NOT NULL AND not_after_at > %s", [now]
@@ -252,6 +265,8 @@ def wanted(cursor: Cursor, now: datetime, last_midnight: datetime, limit: int) -
             "oldest": now - DEPTH,
             "again": now - ASK_AGAIN,
             "until": now + WORTH_WAITING,
+            "overlap": LOG_OVERLAP,
+            "ahead": now + CLOCK_AHEAD,
             "free": free,
         },
     )
@@ -286,6 +301,11 @@ _WANTED = """
         WHERE g.closed_at IS NULL AND g.start_at > %(oldest)s AND g.denied_at IS NOT NULL
             AND g.device_id IN (SELECT device_id FROM hanging)
         GROUP BY g.device_id
+        UNION ALL
+        SELECT t.device_id, p.service_point_id, 'tamper-events', 4,
+            greatest(p.valid_from, t.read_to_at - %(overlap)s::interval), %(ahead)s
+        FROM readings_tamper_count t JOIN registry_device_period p ON p.device_id = t.device_id AND p.valid_to IS NULL
+        WHERE t.told <> t.read
     ),
     asked AS (
         INSERT INTO readings_pull AS q
@@ -305,6 +325,10 @@ _WANTED = """
             -- A request that nobody answered in time is a failure too.
             attempts = q.attempts + CASE WHEN q.request_id IS NULL THEN 0 ELSE 1 END
         RETURNING q.device_id, q.profile, q.request_id, q.from_at, q.to_at, q.not_after_at
+    ),
+    counted AS (
+        UPDATE readings_tamper_count t SET asked = t.told
+        FROM asked a WHERE a.device_id = t.device_id AND a.profile = 'tamper-events'
     )
     SELECT a.request_id, n.service_point_id, a.device_id, d.system_title, a.profile, a.from_at, a.to_at,
         a.not_after_at

@@ -64,8 +64,16 @@ class TransformerBalance:
     @property
     def beyond_limits(self) -> bool:
         """Whether more was lost than lines and transformer can lose."""
-        much = 100 * self.lost_wh > LOSS_LIMIT_PERCENT * self.supplied_wh
-        return much and 3600 * self.lost_wh > LOSS_LIMIT_W * self.seconds
+        return self._much and 3600 * self.lost_wh > LOSS_LIMIT_W * self.seconds
+
+    @property
+    def too_little(self) -> bool:
+        """Whether so little flows that a large share lost says nothing: the iron of a transformer takes its part."""
+        return self._much and not self.beyond_limits
+
+    @property
+    def _much(self) -> bool:
+        return 100 * self.lost_wh > LOSS_LIMIT_PERCENT * self.supplied_wh
 
 
 _INTERVALS = """

@@ -486,6 +486,24 @@ def store_events(cursor: Cursor, service_point_id: NDArray[np.int64], rows: Rows
     return cursor.rowcount
 
 
+def note_tampers(cursor: Cursor, rows: Rows) -> None:
+    """Keep what meters count of tampers in their instantaneous reads; the stage `gaps` asks where a count moves.
+
+    An alert is told once and may be lost on the way. The counter comes again with every read.
+    """
+    counted = rows[rows["tamper_count"] > 0]
+    if len(counted) == 0:
+        return
+    newest = counted[np.argsort(counted["read_at"], kind="stable")]
+    told = dict(zip(newest["device_id"].tolist(), newest["tamper_count"].tolist(), strict=True))
+    cursor.execute(
+        "INSERT INTO readings_tamper_count AS t (device_id, told)"
+        " SELECT * FROM unnest(%s::bigint[], %s::bigint[]) ORDER BY 1"
+        " ON CONFLICT (device_id) DO UPDATE SET told = excluded.told WHERE t.told <> excluded.told",
+        [list(told), list(told.values())],
+    )
+
+
 def move_cursor(cursor: Cursor, consumer: str, stream: str, sequence: int, now: datetime) -> None:
     """Note how far a consumer of a stream has come. For people: what is stored is decided by content."""
     cursor.execute(

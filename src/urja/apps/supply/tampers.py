@@ -11,6 +11,7 @@ from django.db import connection
 
 from urja.apps.work import operations as work
 from urja.apps.work.models import WorkOrderKind
+from urja.stream.records import Source
 
 TAMPERS: Final = {
     201: WorkOrderKind.MAGNET,
@@ -30,9 +31,18 @@ JOIN unnest(%(codes)s::int[], %(kinds)s::text[]) AS known (code, kind) USING (co
 WHERE e.code IN (201, 203, 251) AND e.received_at > %(since)s AND NOT EXISTS (
     SELECT FROM work_order w WHERE w.device_id = e.device_id AND w.kind = known.kind
         AND (w.closed_at IS NULL OR w.closed_at >= e.received_at))
+    AND NOT (e.source = %(pulled)s AND EXISTS (
+        SELECT FROM readings_event told JOIN readings_event breath USING (device_id, occurred_at)
+        WHERE told.device_id = e.device_id AND told.code = e.code AND told.source = %(pushed)s
+            AND told.occurred_at > e.occurred_at AND told.received_at <= e.received_at
+            AND breath.code = 102 AND NOT EXISTS (
+                SELECT FROM readings_event between_them WHERE between_them.device_id = e.device_id
+                    AND between_them.code = 102 AND between_them.occurred_at > e.occurred_at
+                    AND between_them.occurred_at < told.occurred_at)))
 ORDER BY e.device_id, e.code, e.occurred_at
 """
-"""The codes stand written out for the index that is on them alone."""
+"""The codes stand written out for the index that is on them alone. A tamper in the dark is told by the first breath
+(102), under its stamp; the log that is read then has it under the stamp of the deed: it is the same one."""
 
 
 def look(now: datetime) -> int:
@@ -44,6 +54,8 @@ def look(now: datetime) -> int:
                 "codes": list(TAMPERS),
                 "kinds": [kind.value for kind in TAMPERS.values()],
                 "since": now - LOOKED_BACK,
+                "pulled": Source.PULL,
+                "pushed": Source.PUSH,
             },
         )
         rows = cursor.fetchall()

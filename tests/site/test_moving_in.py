@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from urja.cosem.security import KekStore
 from urja.site.street import OPERATOR, build_town
 
 
@@ -14,7 +15,7 @@ def test_the_town_moves_in(database):
 
     now = datetime(2026, 3, 2, 3, 30, tzinfo=UTC)
     town = build_town(3, 1)
-    move_in(town, kek=bytes(16), seed=1, installed_at=now, now=now)
+    move_in(town, keys=KekStore(bytes(16)), seed=1, installed_at=now, now=now)
     switches = dict(Device.objects.values_list("serial", "load_switch"))
     assert {switches[house.meter.serial] for house in town.houses} == {True}
     assert {switches[post.meter.serial] for post in town.posts} == {False}

@@ -1,9 +1,14 @@
 """Where meters' keys are wrapped and opened: one small interface, so that what keeps the wrapping key can be exchanged.
 
 The first one keeps it in a file of DATA/secrets (`urja.cosem.security.KekStore`); a hardware module would be another.
+Imports and exports, the commands at the box and the head end wrap and open keys by this interface alone.
 """
 
 from typing import Protocol
+
+
+class KeyNotOpened(Exception):  # noqa: N818 - says what happened
+    """The store does not open this key: another one has wrapped it, or it is damaged."""
 
 
 class KeyStore(Protocol):
@@ -14,5 +19,5 @@ class KeyStore(Protocol):
         ...
 
     def unwrap(self, wrapped: bytes) -> bytes:
-        """The key again; raises where another store has wrapped it."""
+        """The key again; raises KeyNotOpened."""
         ...

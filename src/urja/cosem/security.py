@@ -13,7 +13,8 @@ from typing import Final, Self
 from cryptography.hazmat.primitives import keywrap
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from urja.cosem.errors import AuthenticationFailed, DecodeError, LocalError
+from urja.base.keystore import KeyNotOpened
+from urja.cosem.errors import AuthenticationFailed, CosemError, DecodeError, LocalError
 
 TAG_LENGTH: Final = 12
 KEY_LENGTH: Final = 16
@@ -209,7 +210,10 @@ class KekStore:
         return wrap_key(self.kek, key)
 
     def unwrap(self, wrapped: bytes) -> bytes:
-        return unwrap_key(self.kek, wrapped)
+        try:
+            return unwrap_key(self.kek, wrapped)
+        except CosemError as error:
+            raise KeyNotOpened(str(error)) from error
 
 
 def _require_suite_0(control: SecurityControl, error: type[LocalError | DecodeError]) -> None:

@@ -14,6 +14,7 @@ from urja.base.clock import Clock
 from urja.base.http import StatusServer
 from urja.base.secrets import HeadendSecrets
 from urja.base.settings import Settings
+from urja.cosem.security import KekStore
 from urja.headend.caps import Caps
 from urja.headend.gate import Gate
 from urja.headend.intake import Intake
@@ -48,7 +49,7 @@ class HeadEnd:
         self.broker = broker
         self.registry = registry
         self.metrics = Metrics(registry)
-        self.roster = Roster(secrets.kek)
+        self.roster = Roster(KekStore(secrets.kek))
         self.aside = SettingAside(broker, self.metrics)
         self.gate = Gate(self.metrics, max_connections=settings.headend.connections)
         self.intake = Intake(

@@ -12,9 +12,10 @@ import numpy as np
 import structlog
 
 from urja.base.ids import BUCKETS, shard_of
+from urja.base.keystore import KeyNotOpened, KeyStore
 from urja.cosem.errors import CosemError
 from urja.cosem.pushbatch import PushMeters
-from urja.cosem.security import Suite0Keys, unwrap_key
+from urja.cosem.security import Suite0Keys
 from urja.cosem.window import ReplayWindow, Windows
 from urja.headend.types import CompiledType, compiled_type
 from urja.stream.messages import DeviceEntry
@@ -61,8 +62,8 @@ class Meter:
 class Roster:
     """Meters by system title, kept in step with the projection by `apply`."""
 
-    def __init__(self, kek: bytes) -> None:
-        self._kek = kek
+    def __init__(self, keys: KeyStore) -> None:
+        self._keys = keys
         self.pushes = PushMeters()
         """What the push decoder finds meters in."""
         self.meters: dict[bytes, Meter] = {}
@@ -92,11 +93,9 @@ class Roster:
             self.unusable[title] = "inactive"
             return
         try:
-            keys = Suite0Keys(
-                unwrap_key(self._kek, entry.wrapped_guek), unwrap_key(self._kek, entry.wrapped_gak)
-            )
+            keys = Suite0Keys(self._keys.unwrap(entry.wrapped_guek), self._keys.unwrap(entry.wrapped_gak))
             compiled = compiled_type(entry.device_type)
-        except CosemError as error:
+        except (CosemError, KeyNotOpened) as error:
             self._forget(title)
             self.unusable[title] = str(error)
             log.warning("a meter cannot be used", system_title=key, why=str(error))

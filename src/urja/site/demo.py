@@ -342,11 +342,12 @@ class _Street:
 
     def _adopt(self) -> None:
         """The houses into the registry, their meters into the fleet's file."""
+        from urja.cosem.security import KekStore
         from urja.site.moving_in import move_in
 
-        kek, now = self.box.secrets.kek, self.box.clock.now()
+        keys, now = KekStore(self.box.secrets.kek), self.box.clock.now()
         installed_at = now.replace(microsecond=0)
-        move_in(self.town, kek=kek, seed=self.plan.seed, installed_at=installed_at, now=now)
+        move_in(self.town, keys=keys, seed=self.plan.seed, installed_at=installed_at, now=now)
         write_fleet_file(
             self.fleet_file,
             FleetFile(

@@ -19,8 +19,8 @@ from urja.apps.supply.operations import load_policy
 from urja.apps.tariffs.operations import load_document
 from urja.apps.tariffs.queries import bundled_documents
 from urja.base.ids import BUCKETS
+from urja.base.keystore import KeyStore
 from urja.core.policy import bundled_policies
-from urja.cosem.security import wrap_key
 from urja.meter.identity import Identity
 from urja.site.clerks import CLERK, TARIFF
 from urja.site.street import OPERATOR, House, Post, Town
@@ -34,7 +34,7 @@ HOUSE_MAX_POWER_W: Final = 15_000
 TRANSFORMER_MAX_POWER_W: Final = 200_000
 
 
-def move_in(town: Town, *, kek: bytes, seed: int, installed_at: datetime, now: datetime) -> None:
+def move_in(town: Town, *, keys: KeyStore, seed: int, installed_at: datetime, now: datetime) -> None:
     """Load tariff and policy, put up the transformers, hang every meter at `installed_at`; buckets by seed.
 
     And somebody sits in the control room, and somebody at the counter.
@@ -45,61 +45,64 @@ def move_in(town: Town, *, kek: bytes, seed: int, installed_at: datetime, now: d
     stamp: dict[str, Any] = {"recorded_at": now, "actor": ACTOR}
     for post in town.posts:
         put_up_transformer(post.transformer.id, feeder=post.transformer.feeder, **stamp)
-        meter = _network_meter(post, kek, installed_at, buckets.randrange(BUCKETS))
+        meter = _network_meter(post, keys, installed_at, buckets.randrange(BUCKETS))
         hang_network_meter(meter, **stamp)
     for house in town.houses:
-        adopt_meter(_adoption(house, kek, installed_at, buckets.randrange(BUCKETS)), **stamp)
+        adopt_meter(_adoption(house, keys, installed_at, buckets.randrange(BUCKETS)), **stamp)
     if town.spares:
-        delivered = tuple(_spare(spare, kek) for spare in town.spares)
+        delivered = tuple(_spare(spare, keys) for spare in town.spares)
         perform(ReceiveDevices(delivery="D-1", store="Town store", devices=delivered), **stamp)
     employ(OPERATOR, "Operator", "control_room", **stamp)
     employ(CLERK, "Clerk", "clerk", **stamp)
 
 
-def _hanging(meter: Identity, transformer: str | None, kek: bytes, installed_at: datetime) -> dict[str, Any]:
+def _hanging(
+    meter: Identity, transformer: str | None, keys: KeyStore, installed_at: datetime
+) -> dict[str, Any]:
     return {
         "serial": meter.serial,
         "system_title": meter.title,
         "device_type": meter.device_type,
         "interval_s": meter.type.interval_s,
         "load_switch": meter.type.relay,
-        "wrapped_guek": wrap_key(kek, meter.keys.guek),
-        "wrapped_gak": wrap_key(kek, meter.keys.gak),
+        "wrapped_guek": keys.wrap(meter.keys.guek),
+        "wrapped_gak": keys.wrap(meter.keys.gak),
         "register_wh": meter.start_wh,
         "valid_from": installed_at,
         "transformer": transformer,
     }
 
 
-def _spare(meter: Identity, kek: bytes) -> Delivered:
+def _spare(meter: Identity, keys: KeyStore) -> Delivered:
     return Delivered(
         serial=meter.serial,
         system_title=meter.title,
         device_type=meter.device_type,
-        wrapped_guek=wrap_key(kek, meter.keys.guek),
-        wrapped_gak=wrap_key(kek, meter.keys.gak),
+        wrapped_guek=keys.wrap(meter.keys.guek),
+        wrapped_gak=keys.wrap(meter.keys.gak),
         interval_s=meter.type.interval_s,
         max_power_w=HOUSE_MAX_POWER_W,
         load_switch=meter.type.relay,
     )
 
 
-def _network_meter(post: Post, kek: bytes, installed_at: datetime, bucket: int) -> Hanging:
+def _network_meter(post: Post, keys: KeyStore, installed_at: datetime, bucket: int) -> Hanging:
     return Hanging(
-        **_hanging(post.meter, post.transformer.id, kek, installed_at),
+        **_hanging(post.meter, post.transformer.id, keys, installed_at),
         bucket=bucket,
         max_power_w=TRANSFORMER_MAX_POWER_W,
         premise_name=f"Transformer {post.transformer.id}",
     )
 
 
-def _adoption(house: House, kek: bytes, installed_at: datetime, bucket: int) -> Adoption:
+def _adoption(house: House, keys: KeyStore, installed_at: datetime, bucket: int) -> Adoption:
     return Adoption(
-        **_hanging(house.meter, house.meter.transformer, kek, installed_at),
+        **_hanging(house.meter, house.meter.transformer, keys, installed_at),
         bucket=bucket,
         max_power_w=HOUSE_MAX_POWER_W,
         tariff_code=TARIFF,
         sanctioned_load_w=house.sanctioned_load_w,
+        premise_name=house.name,
         person_name=house.name,
         email=house.email,
         credit_minor=house.credit_minor,

@@ -200,7 +200,7 @@ def test_a_broken_keeper_breaks_its_law(town, monkeypatch, mutation, law):  # no
 
 def test_with_the_code_as_it_is_every_law_holds(town):  # noqa: F811
     found = live(town)
-    assert len(found) == 10
+    assert len(found) == 11
     assert all(found.values()), found
 
 

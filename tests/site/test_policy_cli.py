@@ -71,7 +71,7 @@ def history(*days: int, recharges: dict[int, int] | None = None, cut_at=(), load
     for at, amount, is_credit in sorted(moves):
         balance += amount
         service = None if is_credit else at.date() - timedelta(days=1)
-        postings.append(Posting(at, amount, balance, is_credit, service))
+        postings.append(Posting(at, amount, balance, is_credit, service, is_credit))
     return History(
         account_id=7,
         sanctioned_load_w=load_w,

@@ -42,9 +42,13 @@ LEFT JOIN LATERAL (
     ORDER BY c.sequence DESC LIMIT 1
 ) last ON true
 LEFT JOIN LATERAL (
-    SELECT r.posted_at, r.amount_minor, r.correlation, e.balance_after_minor AS balance_minor
+    SELECT r.posted_at, r.amount_minor, r.correlation,
+        -- What goes to arrears of it is posted right after it.
+        coalesce(share.balance_after_minor, e.balance_after_minor) AS balance_minor
     FROM ledger_credit_request r
     JOIN ledger_entry e ON e.bucket = r.account_id >> 40 AND e.account_id = r.account_id AND e.seq = r.posted_seq
+    LEFT JOIN ledger_entry share ON share.bucket = e.bucket AND share.account_id = e.account_id
+        AND share.seq = e.seq + 1 AND share.idempotency_key = 'arrears:' || r.id
     WHERE r.account_id = s.account_id ORDER BY r.posted_seq DESC LIMIT 1
 ) credit ON true
 WHERE (%(accounts)s::bigint[] IS NULL OR s.account_id = ANY(%(accounts)s::bigint[]))

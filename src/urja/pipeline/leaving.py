@@ -23,7 +23,7 @@ AT_ONCE: Final = 500
 _DUE = """
 SELECT f.id, a.id,
     a.balance_minor - coalesce((
-        SELECT sum(r.principal_minor + r.surcharge_minor) FROM registry_arrear r WHERE r.account_id = a.id
+        SELECT sum(r.principal_minor + r.surcharge_minor) FROM ledger_arrear_left r WHERE r.account_id = a.id
     ), 0)::bigint AS beyond
 FROM ledger_final_settlement f
 JOIN ledger_account a ON a.id = f.account_id
@@ -33,7 +33,7 @@ JOIN ledger_close c ON c.agreement_id = f.agreement_id
 WHERE NOT EXISTS (SELECT FROM ledger_credit_request q WHERE q.account_id = a.id AND q.posted_at IS NULL)
     AND NOT EXISTS (SELECT FROM ledger_debit_request q WHERE q.account_id = a.id AND q.posted_at IS NULL)
     AND (f.settled_at IS NULL OR a.balance_minor > coalesce((
-        SELECT sum(r.principal_minor + r.surcharge_minor) FROM registry_arrear r WHERE r.account_id = a.id
+        SELECT sum(r.principal_minor + r.surcharge_minor) FROM ledger_arrear_left r WHERE r.account_id = a.id
     ), 0))
 """
 

@@ -7,6 +7,7 @@ import structlog
 
 from urja.apps.ledger import operations, usage
 from urja.apps.ledger.models import CreditRequest, DebitRequest
+from urja.apps.supply.policies import arrears_rules
 from urja.base.ids import bucket_of
 from urja.core.calendar import local_day
 from urja.pipeline.close import CUTOFF, Closed, close_days
@@ -49,9 +50,15 @@ def run_once(now: datetime, cutoff: timedelta = CUTOFF) -> Report:
 
 
 def post_credits(now: datetime) -> int:
-    """Post the credits that wait, and what is taken back of them; how many there were."""
+    """Post the credits that wait, and what is taken back of them; how many there were.
+
+    What goes to arrears of a recharge, or comes back from them, is posted with it.
+    """
     day = local_day(now, usage.zone())
-    return sum(operations.post_credit_requests(bucket, day, now) for bucket in _waiting(CreditRequest)) + sum(
+    rules = arrears_rules(now)
+    return sum(
+        operations.post_credit_requests(bucket, day, now, rules) for bucket in _waiting(CreditRequest)
+    ) + sum(
         operations.post_debit_requests(bucket, day, now) for bucket in _waiting(DebitRequest)
     )
 

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import psycopg
 
+from urja.apps.ledger.kinds import NOT_PAID_IN
 from urja.core.policy import (
     Decision,
     Facts,
@@ -40,6 +41,8 @@ class Posting:
     balance_after_minor: int
     is_credit: bool
     service_date: date | None
+    is_recharge: bool
+    """Whether somebody has paid it in (not so a reversal, a share that goes to arrears, or a bill set apart)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +121,8 @@ class _Account:
         out = exhausted(self.policy, posting.balance_after_minor)
         paid = facts.paid if out else None
         if posting.is_credit:
-            facts = replace(facts, last_recharge_minor=posting.amount_minor, last_recharge_at=posting.at)
+            if posting.is_recharge:
+                facts = replace(facts, last_recharge_minor=posting.amount_minor, last_recharge_at=posting.at)
             if out:
                 known = paid or PaidSince(posting.at, 0, self.policy.credit.cut_below_minor - before)
                 paid = replace(known, paid_minor=known.paid_minor + posting.amount_minor)
@@ -207,9 +211,10 @@ def histories(connection: Connection, currency: str, begin: datetime, end: datet
         cuts = _confirmed_cuts(connection, begin, end)
         accounts = _accounts(connection, currency, end)
         cursor.execute(
-            "SELECT account_id, posted_at, amount_minor, balance_after_minor, origin = 'credit', service_date "
+            "SELECT account_id, posted_at, amount_minor, balance_after_minor, origin = 'credit', service_date, "
+            "origin = 'credit' AND inputs ? 'request' AND line <> ALL(%s) "
             "FROM ledger_entry WHERE posted_at < %s ORDER BY bucket, account_id, seq",
-            [end],
+            [list(NOT_PAID_IN), end],
         )
         for account_id, rows in groupby(cursor, key=lambda row: row[0]):
             known = accounts.get(account_id)

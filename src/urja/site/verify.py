@@ -14,6 +14,7 @@ from typing import Any, Final, LiteralString
 import click
 import psycopg
 
+from urja.site import arrears_law
 from urja.site.exits import Exit, Refusal
 from urja.site.options import data_option
 
@@ -40,7 +41,7 @@ _SHOWN = 20
 def laws(connection: Connection, now: datetime | None = None, zone: str | None = None) -> dict[str, bool]:
     """Each law of the books and whether it holds.
 
-    With `zone`, the utility's, rated energy is held to the register. `connection` reads as a role that may read all (the owner, the pipeline). With `now`, and Django set up on the
+    With `zone`, the utility's, arrears are looked at and rated energy is held to the register. `connection` reads as a role that may read all (the owner, the pipeline). With `now`, and Django set up on the
     pipeline's database, the stage is also run twice in a transaction that is rolled back: the second run must find
     nothing to post.
     """
@@ -60,6 +61,8 @@ def examine(connection: Connection, now: datetime | None = None, zone: str | Non
     ]
     findings = [Finding(law, sentence, _some(check(connection))) for law, sentence, check in checks]
     if zone is not None:
+        sentence = "each recharge has paid of arrears what its policy says, the oldest bill first"
+        findings.append(Finding("arrears", sentence, _some(arrears_law.examine(connection, zone))))
         sentence = "the energy rated is the register's advance"
         findings.append(Finding("energy", sentence, _some(_energy(connection, zone))))
         sentence = "each period was rated on the terms that the registry knew"

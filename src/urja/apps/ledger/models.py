@@ -69,6 +69,8 @@ class CreditRequest(models.Model):
     requested_at = models.DateTimeField()
     posted_at = models.DateTimeField(null=True)
     posted_seq = models.BigIntegerField(null=True)
+    arrears_minor = models.BigIntegerField(default=0, db_default=0)
+    """What of it stands against arrears (`ledger.arrears`)."""
 
     class Meta:
         db_table = "ledger_credit_request"
@@ -95,6 +97,8 @@ class DebitRequest(models.Model):
     """What it is, such as `reversal`."""
     reverses = models.CharField(max_length=32)
     """The kind of credit that it takes back: the contra account is `clearing:<reverses>`."""
+    credit = models.ForeignKey(CreditRequest, on_delete=models.PROTECT, null=True, related_name="debits")
+    """The credit that it takes back, in part or whole; none where it is of no single one."""
     reference = models.CharField(max_length=200, blank=True, default="")
     idempotency_key = models.CharField(max_length=200, unique=True)
     input_hash = models.BinaryField(max_length=32)
@@ -114,6 +118,26 @@ class DebitRequest(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.amount_minor} off account {self.account_id}"
+
+
+class ArrearPayment(models.Model):
+    """What an entry of the line `arrears` has paid of one bill; negative where a reversal gave it back. Only added to."""
+
+    arrear = models.ForeignKey("registry.Arrear", on_delete=models.PROTECT, related_name="payments")
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    seq = models.BigIntegerField()
+    """Of the entry."""
+    surcharge_minor = models.BigIntegerField()
+    principal_minor = models.BigIntegerField()
+
+    class Meta:
+        db_table = "ledger_arrear_payment"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["account", "seq", "arrear"], name="ledger_arrear_paid_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.surcharge_minor} and {self.principal_minor} of arrear {self.arrear_id}"
 
 
 class FinalWay(models.TextChoices):

@@ -8,7 +8,9 @@ from typing import Any
 
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
+from django.db.models import QuerySet
 
+from urja.apps.ledger import arrears
 from urja.apps.ledger.chain import content_hash, entry_hash, plain_json
 from urja.apps.ledger.errors import IdempotencyError, LedgerError, UnknownAccountError
 from urja.apps.ledger.models import Account, AccountKind, CreditRequest, DebitRequest
@@ -74,10 +76,11 @@ def request_debit(
     requested_at: datetime,
     reference: str = "",
     correlation: int = 0,
+    credit_id: int | None = None,
 ) -> DebitRequest:
     """Record that a credit of the kind `reverses` is taken back, in part or whole; the pipeline posts it.
 
-    Replays and errors as of `request_credit`. Nothing that was posted is touched, and the balance may go below zero.
+    With `credit_id` it is that one, and what of it went to arrears is given back with it. Replays and errors as of `request_credit`. Nothing that was posted is touched, and the balance may go below zero.
     """
     if amount_minor <= 0:
         raise LedgerError(f"a debit is a positive amount in minor units, not {amount_minor}")
@@ -87,6 +90,7 @@ def request_debit(
         "kind": kind,
         "reverses": reverses,
         "reference": reference,
+        **({} if credit_id is None else {"credit": credit_id}),
     }
     return _recorded(
         DebitRequest(
@@ -94,6 +98,7 @@ def request_debit(
             amount_minor=amount_minor,
             kind=kind,
             reverses=reverses,
+            credit_id=credit_id,
             reference=reference,
             idempotency_key=idempotency_key,
             correlation=correlation,
@@ -360,17 +365,29 @@ def clearing_account(kind: str) -> str:
     return f"clearing:{kind}"
 
 
-def post_credit_requests(bucket: int, day: date, posted_at: datetime, limit: int = 5000) -> int:
+def post_credit_requests(
+    bucket: int, day: date, posted_at: datetime, rules: arrears.Rules = arrears.no_rules, limit: int = 5000
+) -> int:
     """Post the oldest unposted credit requests of a bucket on a local day; returns how many were posted.
 
-    Several may do so at once: a request that another is posting is left to that one.
+    The share of recharges that `rules` name is set against the account's arrears by an entry of its own. Several may
+    do so at once: a request that another is posting is left to that one.
     """
-    return _post_requests(CreditRequest, _credit_draft, bucket, day, posted_at, limit)
+    with transaction.atomic():
+        waiting = _waiting(CreditRequest.objects.filter(posted_at=None), bucket, limit)
+        shares = arrears.shares(waiting, rules)
+        return _post_requests(bucket, waiting, shares, _credit_draft, day, posted_at)
 
 
 def post_debit_requests(bucket: int, day: date, posted_at: datetime, limit: int = 5000) -> int:
-    """As `post_credit_requests`, for what is taken back."""
-    return _post_requests(DebitRequest, _debit_draft, bucket, day, posted_at, limit)
+    """As `post_credit_requests`, for what is taken back, and with it of arrears; a credit is posted before that."""
+    unposted = DebitRequest.objects.filter(posted_at=None).exclude(
+        credit__isnull=False, credit__posted_at__isnull=True
+    )
+    with transaction.atomic():
+        waiting = _waiting(unposted, bucket, limit)
+        shares = arrears.shares_back(waiting)
+        return _post_requests(bucket, waiting, shares, _debit_draft, day, posted_at)
 
 
 def posted_credits(request_ids: Iterable[int]) -> dict[int, datetime]:
@@ -379,23 +396,52 @@ def posted_credits(request_ids: Iterable[int]) -> dict[int, datetime]:
     return dict(posted.values_list("id", "posted_at"))
 
 
-def _post_requests(
-    kind: type[CreditRequest] | type[DebitRequest],
-    draft: Callable[[Any, date], "Draft"],
+def _waiting[Request: (CreditRequest, DebitRequest)](
+    unposted: QuerySet[Request], bucket: int, limit: int
+) -> list[Request]:
+    """The oldest of a bucket, held until the transaction ends."""
+    of_bucket = unposted.filter(id__gte=bucket << 40, id__lt=(bucket + 1) << 40).order_by("id")
+    return list(of_bucket.select_for_update(of=("self",), skip_locked=True, no_key=True)[:limit])
+
+
+def _post_requests[Request: (CreditRequest, DebitRequest)](
     bucket: int,
+    waiting: Sequence[Request],
+    shares: Mapping[int, arrears.Share],
+    draft: Callable[[Request, date], Draft],
     day: date,
     posted_at: datetime,
-    limit: int,
 ) -> int:
-    first, end = bucket << 40, (bucket + 1) << 40
-    with transaction.atomic():
-        unposted = kind.objects.filter(posted_at=None, id__gte=first, id__lt=end).order_by("id")
-        waiting = list(unposted.select_for_update(skip_locked=True, no_key=True)[:limit])
-        drafts = [draft(request, day) for request in waiting]
-        for request, posted in zip(waiting, post_entries(bucket, drafts, posted_at), strict=True):
-            request.posted_at, request.posted_seq = posted_at, posted.seq
-        kind.objects.bulk_update(waiting, ["posted_at", "posted_seq"], batch_size=1000)
+    """Post requests, each followed by what goes to arrears of it or comes back from them."""
+    if not waiting:
+        return 0
+    drafts, keys = [], []
+    for request in waiting:
+        own = draft(request, day)
+        keys.append(own.idempotency_key)
+        drafts.append(own)
+        if request.id in shares:
+            drafts.append(_share_draft(shares[request.id], day))
+    posted = {each.idempotency_key: each for each in post_entries(bucket, drafts, posted_at)}
+    for request, key in zip(waiting, keys, strict=True):
+        request.posted_at, request.posted_seq = posted_at, posted[key].seq
+    type(waiting[0]).objects.bulk_update(waiting, ["posted_at", "posted_seq"], batch_size=1000)
+    arrears.record([(posted[share.idempotency_key].seq, share) for share in shares.values()])
     return len(waiting)
+
+
+def _share_draft(share: arrears.Share, day: date) -> Draft:
+    return Draft(
+        account_id=share.account_id,
+        contra=clearing_account(arrears.LINE),
+        amount_minor=-share.amount_minor,
+        origin="credit",
+        line=arrears.LINE,
+        service_date=day,
+        accounting_month=day.replace(day=1),
+        idempotency_key=share.idempotency_key,
+        inputs=share.inputs,
+    )
 
 
 def _credit_draft(request: CreditRequest, day: date) -> Draft:

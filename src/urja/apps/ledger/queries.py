@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from django.db import connection
 
 from urja.apps.asking import Answer, ask
+from urja.apps.ledger.arrears import LINE
 from urja.apps.ledger.balances import Balance, fresh_balance
 from urja.apps.ledger.chain import parse_json
 from urja.apps.registry.models import Agreement
@@ -84,6 +85,18 @@ class TariffUsed:
 
 
 @dataclass(frozen=True, slots=True)
+class SetAgainst:
+    """What a posting on arrears was reckoned from; its rows are the bills."""
+
+    recharge_minor: int
+    """What was paid; of a reversal what is left of it."""
+    percent: int
+    policy: str
+    owed_minor: int | None
+    """All that was owed before; none with a reversal."""
+
+
+@dataclass(frozen=True, slots=True)
 class Why:
     """All that a posting was made from; a credit has no reads."""
 
@@ -105,6 +118,8 @@ class Why:
     """Sum of the interval blocks over the time of `energy_wh`."""
     residual_wh: int
     """`energy_wh` less `blocks_wh`: what truncation in the blocks has left to the register."""
+    arrears: SetAgainst | None
+    """Where a share of a recharge went to arrears, or came back from them."""
     provisional: bool
     """Whether the day was closed without the register read of its midnight."""
     notes: tuple[str, ...]
@@ -229,10 +244,17 @@ def why(account_id: int, seq: int) -> Why | None:
         energy_wh=inputs.get("energy_wh", 0),
         blocks_wh=inputs.get("blocks_wh", 0),
         residual_wh=inputs.get("residual_wh", 0),
+        arrears=_set_against(entry, inputs),
         provisional=inputs.get("provisional", False),
         notes=tuple(inputs.get("notes", [])),
         correlations=tuple(inputs.get("correlations", [])),
     )
+
+
+def _set_against(entry: Entry, inputs: dict[str, Any]) -> SetAgainst | None:
+    if entry.line != LINE:
+        return None
+    return SetAgainst(inputs["recharge_minor"], inputs["percent"], inputs["policy"], inputs.get("owed_minor"))
 
 
 def _bare(entry: Entry) -> Row:
@@ -275,6 +297,7 @@ __all__ = [
     "MeterUse",
     "Read",
     "Row",
+    "SetAgainst",
     "TariffUsed",
     "Why",
     "charged_by_line",

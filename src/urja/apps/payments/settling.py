@@ -192,6 +192,7 @@ def _debit(payment: Payment, refund: Refund, now: datetime, settled: Settled) ->
         requested_at=now,
         reference=order.receipt,
         correlation=order.correlation,
+        credit_id=payment.credit_id,
     )
     refund.debit_id = request.id
     refund.save(update_fields=["debit_id"])

@@ -22,6 +22,7 @@ from urja.apps.commands import queries as commands
 from urja.apps.commands.models import CONNECT, DISCONNECT, Command
 from urja.apps.commands.models import State as CommandState
 from urja.apps.ledger.balances import Balance, fresh_balances, fresh_balances_asked
+from urja.apps.ledger.kinds import NOT_PAID_IN
 from urja.apps.ledger.usage import unratable
 from urja.apps.notices import queries as notices
 from urja.apps.registry import queries as registry
@@ -54,6 +55,13 @@ class Credit:
     correlation: int
     posted_at: datetime | None
     seq: int | None
+    arrears_minor: int
+    """What of it went to arrears."""
+
+    @property
+    def credited_minor(self) -> int:
+        """What of it the balance has."""
+        return self.amount_minor - self.arrears_minor
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +236,7 @@ class _Look:
     load_switch: bool
     transformer: str
     recharged_minor: int | None
-    """The last credit that was posted, and when."""
+    """The last credit that somebody has paid and that was posted, and when."""
     recharged_at: datetime | None
     credited: bool
     held: bool
@@ -293,7 +301,7 @@ SELECT given.account_id, given.service_point_id, m.device_id, coalesce(d.load_sw
         AND q.valid_from <= %(now)s AND coalesce(q.valid_to, 'infinity') > %(now)s),
     (SELECT min(change.at) FROM registry_protection q CROSS JOIN LATERAL (VALUES (q.valid_from), (q.valid_to)) change (at)
         WHERE q.person_id = g.customer_id AND change.at > %(now)s),
-    (SELECT coalesce(sum(r.principal_minor + r.surcharge_minor), 0)::bigint FROM registry_arrear r
+    (SELECT coalesce(sum(r.principal_minor + r.surcharge_minor), 0)::bigint FROM ledger_arrear_left r
         WHERE r.account_id = given.account_id)
     {more}
 FROM {given}
@@ -305,7 +313,8 @@ LEFT JOIN registry_device d ON d.id = m.device_id
 LEFT JOIN supply_state s ON s.account_id = given.account_id
 LEFT JOIN LATERAL (
     SELECT q.amount_minor, q.posted_at FROM ledger_credit_request q
-    WHERE q.account_id = given.account_id AND q.posted_at IS NOT NULL ORDER BY q.posted_at DESC, q.id DESC LIMIT 1
+    WHERE q.account_id = given.account_id AND q.posted_at IS NOT NULL AND q.kind <> ALL(%(not_paid_in)s)
+    ORDER BY q.posted_at DESC, q.id DESC LIMIT 1
 ) last ON true
 """  # noqa: S608 - constants and the names of models
 
@@ -319,6 +328,7 @@ def _looks(agreements: Sequence[Agreement], now: datetime) -> dict[int, _Look]:
                 "places": [agreement.service_point_id for agreement in agreements],
                 "agreements": [agreement.id for agreement in agreements],
                 "billing": DeviceRole.BILLING.value,
+                "not_paid_in": list(NOT_PAID_IN),
                 "now": now,
             },
         )
@@ -339,6 +349,7 @@ def _look_at_large(agreement: Agreement, now: datetime) -> Answer[tuple[_Look, _
             "place": agreement.service_point_id,
             "agreement": agreement.id,
             "billing": DeviceRole.BILLING.value,
+            "not_paid_in": list(NOT_PAID_IN),
             "now": now,
         },
         read,
@@ -519,7 +530,7 @@ class _Loader:
         ]
         if not since:
             return None
-        paid = sum(credit.amount_minor for credit in since)
+        paid = sum(credit.credited_minor for credit in since)
         if stood and stood.paid_first_at and stood.paid_due_minor:
             return PaidSince(stood.paid_first_at, paid, stood.paid_due_minor)
         first = since[0].posted_at
@@ -574,7 +585,8 @@ def _credits(account_ids: Sequence[int]) -> dict[int, list[Credit]]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT c.* FROM unnest(%s::bigint[]) AS given (id) CROSS JOIN LATERAL ("
-            "  SELECT id, account_id, amount_minor, requested_at, correlation, posted_at, posted_seq "
+            "  SELECT id, account_id, amount_minor, requested_at, correlation, posted_at, posted_seq, "
+            "  arrears_minor "
             "  FROM ledger_credit_request r WHERE r.account_id = given.id "
             "  ORDER BY requested_at DESC, id DESC LIMIT 50) c ORDER BY c.account_id, c.requested_at, c.id",
             [list(account_ids)],

@@ -6,12 +6,20 @@ from datetime import date, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+import structlog
+from django.conf import settings
 from django.db import connection
 
+from urja.apps.ledger.arrears import Rule, Rules
+from urja.apps.registry import queries as registry
+from urja.apps.registry.models import Agreement
+from urja.apps.rows import rows
 from urja.apps.supply.errors import UnknownPolicy
 from urja.apps.supply.models import PolicyVersion
 from urja.core.calendar import local_day
 from urja.core.policy import Policy, parse_policy
+
+log = structlog.get_logger()
 
 DEFAULT_CATEGORY = ""
 
@@ -75,6 +83,27 @@ def book_of(
         {code: tuple(found) for code, found in versions.items()},
         dict(zip(categories, assigned, strict=True)),
     )
+
+
+def arrears_rules(now: datetime) -> Rules:
+    """What of recharges that are posted now goes to arrears: by the policy that governs each account."""
+    zone = ZoneInfo(settings.URJA_TIMEZONE)
+
+    def rules(account_ids: Sequence[int]) -> Mapping[int, Rule]:
+        policies, found = book(), {}
+        begun = "account_id = ANY(%s) AND valid_from <= %s ORDER BY account_id, valid_from DESC"
+        agreements = rows(Agreement, begun, [list(account_ids), now], distinct_on="account_id")
+        for agreement in registry.with_terms(agreements):
+            try:
+                policy = policies.governs(agreement.terms_at(now).category, local_day(now, zone))
+            except UnknownPolicy as error:
+                log.warning("no policy", account=agreement.account_id, error=str(error))
+                continue
+            if policy.payments.arrears_percent:
+                found[agreement.account_id] = Rule(policy.payments.arrears_percent, name_of(policy))
+        return found
+
+    return rules
 
 
 def book() -> Book:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Final
 
+from urja.core.arrears import share_of
 from urja.core.policy import bars
 from urja.core.policy.decision import PaymentEffect
 from urja.core.policy.document import Policy
@@ -106,7 +107,7 @@ def effect_of_payment(policy: Policy, facts: Facts, amount_minor: int) -> Paymen
 
 
 def _to_arrears(policy: Policy, facts: Facts, amount_minor: int) -> int:
-    return min(facts.arrears_minor, amount_minor * policy.payments.arrears_percent // 100)
+    return share_of(policy.payments.arrears_percent, facts.arrears_minor, amount_minor)
 
 
 def _after(policy: Policy, facts: Facts, amount_minor: int) -> Facts:

@@ -13,6 +13,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from urja.apps import lifeline
+from urja.apps.ledger import arrears as dues
 from urja.apps.ledger import queries as ledger
 from urja.apps.lifeline import Before, Kind, Line
 from urja.apps.notices import queries as notices
@@ -22,7 +23,6 @@ from urja.apps.registry.access import Caller
 from urja.apps.registry.models import (
     Agreement,
     AgreementTerms,
-    Arrear,
     Configuration,
     DevicePeriod,
     Person,
@@ -191,7 +191,7 @@ def connection_page(
     premise = place.premise
     return ConnectionPage(
         number=place.consumer_number,
-        title=premise.name,
+        title=wording.place(premise.name, place.consumer_number),
         address=" ".join(filter(None, (premise.address, premise.pin_code))),
         within=" · ".join(_around(premise)),
         geo=geo(premise),
@@ -450,7 +450,7 @@ def _item(item: Configuration) -> Item:
 
 def _money(place: ServicePoint, agreement: Agreement, now: datetime) -> MoneyView:
     reckoned = _reckoned(agreement, now)
-    arrears = Arrear.objects.filter(account_id=agreement.account_id).order_by("due_on", "bill")
+    arrears = dues.left([agreement.account_id]).get(agreement.account_id, ())
     return MoneyView(
         amount=reckoned.amount,
         low=reckoned.low,
@@ -522,7 +522,7 @@ def card_of(place: ServicePoint, account_id: int) -> AccountCard:
     """An account as its arithmetic's page shows it, leading back to the connection."""
     return AccountCard(
         id=account_id,
-        title=f"{place.premise.name} · {place.consumer_number}",
+        title=" · ".join(filter(None, (place.premise.name, place.consumer_number))),
         number=place.consumer_number,
         href=reverse("console:connection", args=[place.consumer_number]),
         agreement=None,

@@ -72,7 +72,7 @@ def standing(known: Known) -> StandingView:
         words.append(sentence(decision.reason, get_language() or "en"))
     else:
         words.append(_safe_until(known))
-    words.append(_not_before(known))
+    words += [_not_before(known), _old_dues(known)]
     return StandingView(
         standing=str(decision.standing),
         supply=known.facts.supply,
@@ -100,6 +100,19 @@ def _not_before(known: Known) -> str:
         return ""
     return _("Nothing can be cut before %(when)s.") % {
         "when": formats.weekday_time(cut_at.astimezone(zone()))
+    }
+
+
+def _old_dues(known: Known) -> str:
+    owed, percent = known.facts.arrears_minor, known.policy.payments.arrears_percent
+    if not owed:
+        return ""
+    amount = formats.money(owed, known.balance.currency)
+    if not percent:
+        return _("Old dues of %(amount)s are still owed.") % {"amount": amount}
+    return _("Old dues of %(amount)s are still owed; %(percent)d %% of each payment goes to them.") % {
+        "amount": amount,
+        "percent": percent,
     }
 
 

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 
 from urja.apps.ledger import usage
+from urja.apps.ledger.kinds import DEPOSIT
 from urja.apps.ledger.models import Account, AccountKind, FinalSettlement, FinalWay
 from urja.apps.ledger.operations import open_account
 from urja.apps.registry.models import (
@@ -17,7 +18,6 @@ from urja.apps.registry.models import (
     AccountAccess,
     Agreement,
     AgreementTerms,
-    Arrear,
     Deposit,
     DevicePeriod,
     DeviceRole,
@@ -27,7 +27,7 @@ from urja.apps.registry.models import (
 from urja.apps.registry.operations import outside
 from urja.apps.registry.operations.agreed import net_faults, tell_meter
 from urja.apps.registry.operations.doing import Doing, Operation, next_id
-from urja.apps.registry.operations.payment_modes import DEPOSIT, pay_arrears
+from urja.apps.registry.operations.payment_modes import pay_arrears
 from urja.apps.registry.operations.reads import point_faults
 from urja.apps.tariffs import queries as tariffs
 from urja.apps.tariffs.errors import UnknownTariffError
@@ -211,8 +211,7 @@ def settle(doing: Doing, agreement: Agreement, at: datetime, to_account_id: int 
     A deposit pays the arrears first; what is left of it comes to the balance, and goes the same way.
     """
     for deposit in Deposit.objects.filter(agreement=agreement, returned_at=None).order_by("taken_at", "id"):
-        arrears = Arrear.objects.filter(account_id=agreement.account_id).order_by("due_on", "id")
-        left = pay_arrears(doing, list(arrears), deposit.amount_minor)
+        left = pay_arrears(doing, agreement.account_id, deposit.amount_minor)
         doing.change(deposit, returned_at=doing.recorded_at)
         if left:
             key = f"{DEPOSIT}:{deposit.id}:{doing.id}"

@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from urja.apps.ledger import arrears as dues
+from urja.apps.ledger.kinds import DEPOSIT, SET_APART
 from urja.apps.ledger.models import Account
 from urja.apps.registry.models import Agreement, AgreementTerms, Arrear, Deposit, PaymentMode
 from urja.apps.registry.operations import outside
@@ -18,12 +20,8 @@ from urja.apps.registry.operations.doing import Doing, next_id
 from urja.apps.registry.operations.terms import ChangeOfTerms, tariff_faults, zone
 from urja.base.ids import bucket_of
 from urja.base.sentences import say
+from urja.core.arrears import set_against
 from urja.core.calendar import local_day
-
-SET_APART = "set-apart"
-"""The kind of credit by which bills leave the balance for the arrears."""
-DEPOSIT = "deposit"
-"""The kind of credit by which a security deposit comes to the balance."""
 
 
 class Bill(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -131,8 +129,7 @@ class ConvertToPrepaid(ChangeOfTerms, kw_only=True):
         ):
             left = deposit.amount_minor
             if self.deposit == "arrears":
-                known = Arrear.objects.filter(account=agreement.account).order_by("due_on", "id")
-                left = pay_arrears(doing, list(known), left)
+                left = pay_arrears(doing, agreement.account_id, left)
             doing.change(deposit, returned_at=doing.recorded_at)
             if left:
                 outside.credit(
@@ -193,16 +190,15 @@ def _arrear(doing: Doing, account: Account, bill: Bill) -> Arrear:
     )
 
 
-def pay_arrears(doing: Doing, arrears: list[Arrear], amount_minor: int) -> int:
-    """Set an amount against arrears, oldest first, of each its surcharge before its principal; what is left."""
-    for arrear in arrears:
-        surcharge = min(amount_minor, arrear.surcharge_minor)
-        principal = min(amount_minor - surcharge, arrear.principal_minor)
-        if surcharge or principal:
-            doing.change(
-                arrear,
-                surcharge_minor=arrear.surcharge_minor - surcharge,
-                principal_minor=arrear.principal_minor - principal,
-            )
-        amount_minor -= surcharge + principal
-    return amount_minor
+def pay_arrears(doing: Doing, account_id: int, amount_minor: int) -> int:
+    """Set an amount against what is still owed of an account's bills; what is left of it."""
+    parts = set_against(dues.held([account_id]).get(account_id, ()), amount_minor)
+    bills = Arrear.objects.in_bulk([part.due.key for part in parts])
+    for part in parts:
+        bill = bills[part.due.key]
+        doing.change(
+            bill,
+            surcharge_minor=bill.surcharge_minor - part.surcharge_minor,
+            principal_minor=bill.principal_minor - part.principal_minor,
+        )
+    return amount_minor - sum(part.amount_minor for part in parts)

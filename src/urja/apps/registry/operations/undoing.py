@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from django.db import connection
 
-from urja.apps.ledger.models import FinalSettlement
+from urja.apps.ledger.models import ArrearPayment, FinalSettlement
 from urja.apps.ledger.queries import charged_agreements
 from urja.apps.registry.models import AuditEntry, Projection
 from urja.apps.registry.operations import outside
@@ -75,6 +75,13 @@ class Undo(Operation, kw_only=True):
                 "what was left on account {account} was settled on {settled_at}: make another agreement",
                 account=final.account_id,
                 settled_at=final.settled_at,
+            )
+        paid = ArrearPayment.objects.filter(arrear_id__in=made.get("registry_arrear", []))
+        for bill in sorted(set(paid.values_list("arrear__bill", flat=True))):
+            yield say(
+                "recharges have paid of bill {bill}, which {which} brought: convert the supply to postpaid instead",
+                bill=bill,
+                which=which,
             )
         for order in orders.opened_by(entry.id):
             if order.done:

@@ -84,6 +84,15 @@ class Balances(Kind):
             "leave the row out",
             "load_row r WHERE r.bill IS NOT NULL AND coalesce(r.principal, 0) + coalesce(r.surcharge, 0) = 0",
         )
+        for name in ("principal", "surcharge"):
+            load.fault(
+                name,
+                f"'recharges have paid ' || round(p.{name} / 100.0, 2) || ' of it'",
+                "what a recharge has paid is put right by its reversal; give what was owed at the beginning",
+                f"{_FOUND} JOIN LATERAL (SELECT sum(principal_minor)::bigint AS principal, sum(surcharge_minor)::bigint "
+                "AS surcharge FROM ledger_arrear_payment WHERE arrear_id = f.arrear_id) p ON true "
+                f"WHERE p.{name} > coalesce(r.{name}, 0)",
+            )
         for name, known in (("credit", "credited_minor"), ("deposit", "deposited_minor")):
             load.fault(
                 name,

@@ -1,0 +1,250 @@
+"""Arrears: what is still owed of each bill, and the share of a recharge that goes to them.
+
+What a bill was owed when the account came here stands in the registry and is not touched by recharges. Each payment of
+it is a row of `ledger_arrear_payment` beside the ledger's entry; what is left is the difference (the view
+`ledger_arrear_left`). So a recharge that is reversed gives its bills back what it had paid of them, and whatever a file
+or a deposit says of a bill meanwhile stays true.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from django.db import connection
+from django.db.models import F
+
+from urja.apps.ledger.kinds import RECHARGES
+from urja.apps.ledger.models import ArrearPayment, CreditRequest, DebitRequest
+from urja.core.arrears import Due, Part, owed, set_against, share_of, taken_back
+
+LINE: Final = "arrears"
+TITLE: Final = "Old dues"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What of an account's recharges goes to its arrears, and by which document."""
+
+    percent: int
+    policy: str
+
+
+type Rules = Callable[[Sequence[int]], Mapping[int, Rule]]
+"""The rules of accounts; those whose recharges become credit as a whole are left out."""
+
+
+def no_rules(_account_ids: Sequence[int]) -> Mapping[int, Rule]:
+    """Where no policy is known."""
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What of a credit goes to arrears; below zero what a reversal takes back from them."""
+
+    account_id: int
+    credit_id: int
+    idempotency_key: str
+    parts: tuple[Part, ...]
+    sign: int
+    inputs: dict[str, Any] = field(hash=False)
+
+    @property
+    def amount_minor(self) -> int:
+        return self.sign * sum(part.amount_minor for part in self.parts)
+
+
+def left(account_ids: Iterable[int]) -> dict[int, list[Due]]:
+    """What is still owed of the bills of accounts, the oldest first; bills of which nothing is owed are left out."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT account_id, id, bill, due_on, surcharge_minor, principal_minor FROM ledger_arrear_left "
+            "WHERE account_id = ANY(%s) AND principal_minor + surcharge_minor > 0 ORDER BY due_on, id",
+            [list(account_ids)],
+        )
+        found: dict[int, list[Due]] = {}
+        for account_id, *due in cursor.fetchall():
+            found.setdefault(account_id, []).append(Due(*due))
+        return found
+
+
+def held(account_ids: Iterable[int]) -> dict[int, list[Due]]:
+    """As `left`, and nobody else sets anything against them until the transaction ends."""
+    ids = sorted(set(account_ids))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT FROM registry_arrear WHERE account_id = ANY(%s) ORDER BY id FOR UPDATE", [ids])
+    return left(ids)
+
+
+def shares(credits_: Sequence[CreditRequest], rules: Rules) -> dict[int, Share]:
+    """What of credits that are about to be posted, in this order, goes to arrears; by credit."""
+    recharges = [credit for credit in credits_ if credit.kind in RECHARGES]
+    due = held(credit.account_id for credit in recharges) if recharges else {}
+    rule_of = rules(sorted(due)) if due else {}
+    found = {}
+    for credit in recharges:
+        rule, dues = rule_of.get(credit.account_id), due.get(credit.account_id, [])
+        amount = share_of(rule.percent, owed(dues), credit.amount_minor) if rule else 0
+        if rule and amount:
+            parts = set_against(dues, amount)
+            found[credit.id] = Share(
+                credit.account_id,
+                credit.id,
+                f"{LINE}:{credit.id}",
+                tuple(parts),
+                1,
+                {
+                    "title": TITLE,
+                    "credit": credit.id,
+                    "recharge_minor": credit.amount_minor,
+                    "percent": rule.percent,
+                    "policy": rule.policy,
+                    "owed_minor": owed(dues),
+                    "rows": _rows(parts, -1),
+                },
+            )
+            due[credit.account_id] = _after(dues, parts)
+    return found
+
+
+def _after(dues: Sequence[Due], parts: Sequence[Part]) -> list[Due]:
+    paid = {part.due.key: part for part in parts}
+    return [
+        Due(
+            due.key,
+            due.bill,
+            due.due_on,
+            due.surcharge_minor - (paid[due.key].surcharge_minor if due.key in paid else 0),
+            due.principal_minor - (paid[due.key].principal_minor if due.key in paid else 0),
+        )
+        for due in dues
+    ]
+
+
+def shares_back(debits: Sequence[DebitRequest]) -> dict[int, Share]:
+    """What debits that are about to be posted, in this order, take back of what their credits have paid; by debit.
+
+    What is left of it is what the rest of the recharge would have paid.
+    """
+    of_credit = {debit.credit_id for debit in debits if debit.credit_id is not None}
+    credits_ = CreditRequest.objects.select_for_update(no_key=True).filter(
+        id__in=of_credit, arrears_minor__gt=0
+    )
+    standing = {credit.id: credit for credit in credits_.order_by("id")}
+    if not standing:
+        return {}
+    held(credit.account_id for credit in standing.values())
+    reversed_minor = _reversed(standing)
+    rule_of = {id_: _rule(credit) for id_, credit in standing.items()}
+    paid_by = {id_: _paid(credit) for id_, credit in standing.items()}
+    found = {}
+    for debit in debits:
+        credit = standing.get(debit.credit_id) if debit.credit_id is not None else None
+        if credit is None:
+            continue
+        reversed_minor[credit.id] += debit.amount_minor
+        rest = max(credit.amount_minor - reversed_minor[credit.id], 0)
+        back = credit.arrears_minor - share_of(rule_of[credit.id].percent, credit.arrears_minor, rest)
+        if back:
+            parts = taken_back(paid_by[credit.id], back)
+            paid_by[credit.id] = _less(paid_by[credit.id], parts)
+            credit.arrears_minor -= back
+            found[debit.id] = Share(
+                credit.account_id,
+                credit.id,
+                f"{LINE}-back:{debit.id}",
+                tuple(parts),
+                -1,
+                {
+                    "title": TITLE,
+                    "credit": credit.id,
+                    "debit_of": debit.id,
+                    "recharge_minor": rest,
+                    "percent": rule_of[credit.id].percent,
+                    "policy": rule_of[credit.id].policy,
+                    "rows": _rows(parts, 1),
+                },
+            )
+    return found
+
+
+def _reversed(credits_: Iterable[int]) -> dict[int, int]:
+    """What was posted back already of each credit."""
+    ids = list(credits_)
+    found = dict.fromkeys(ids, 0)
+    for debit in DebitRequest.objects.filter(credit_id__in=ids, posted_at__isnull=False):
+        found[debit.credit_id] += debit.amount_minor
+    return found
+
+
+def _rule(credit: CreditRequest) -> Rule:
+    """By which a credit's share was posted."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT (inputs->>'percent')::int, inputs->>'policy' FROM ledger_entry "
+            "WHERE bucket = %s AND idempotency_key = %s",
+            [credit.account_id >> 40, f"{LINE}:{credit.id}"],
+        )
+        return Rule(*cursor.fetchone())
+
+
+def _paid(credit: CreditRequest) -> list[Part]:
+    """What a credit's share has paid and was not taken back, the oldest bill first."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT r.id, r.bill, r.due_on, sum(p.surcharge_minor)::bigint, sum(p.principal_minor)::bigint "
+            "FROM ledger_entry e JOIN ledger_arrear_payment p ON p.account_id = e.account_id AND p.seq = e.seq "
+            "JOIN registry_arrear r ON r.id = p.arrear_id WHERE e.bucket = %s AND e.account_id = %s "
+            "AND e.line = %s AND (e.inputs->>'credit')::bigint = %s GROUP BY r.id ORDER BY r.due_on, r.id",
+            [credit.account_id >> 40, credit.account_id, LINE, credit.id],
+        )
+        return [Part(Due(*row[:3], 0, 0), row[3], row[4]) for row in cursor.fetchall()]
+
+
+def _less(paid: Sequence[Part], parts: Sequence[Part]) -> list[Part]:
+    gone = {part.due.key: part for part in parts}
+    return [
+        Part(
+            part.due,
+            part.surcharge_minor - (gone[part.due.key].surcharge_minor if part.due.key in gone else 0),
+            part.principal_minor - (gone[part.due.key].principal_minor if part.due.key in gone else 0),
+        )
+        for part in paid
+    ]
+
+
+def _rows(parts: Iterable[Part], sign: int) -> list[dict[str, Any]]:
+    """The arithmetic of an entry: what each bill has of it."""
+    return [
+        {
+            "key": f"{kind}:{part.due.bill}",
+            "label": f"{kind} of bill {part.due.bill}",
+            "quantity": amount,
+            "unit": "rounding",
+            "rate_minor": 1,
+            "amount_minor": sign * amount,
+        }
+        for part in parts
+        for kind, amount in (("surcharge", part.surcharge_minor), ("principal", part.principal_minor))
+        if amount
+    ]
+
+
+def record(posted: Sequence[tuple[int, Share]]) -> None:
+    """Keep what entries, by their numbers, have paid of bills, in the transaction that posts them."""
+    ArrearPayment.objects.bulk_create(
+        ArrearPayment(
+            arrear_id=part.due.key,
+            account_id=share.account_id,
+            seq=seq,
+            surcharge_minor=share.sign * part.surcharge_minor,
+            principal_minor=share.sign * part.principal_minor,
+        )
+        for seq, share in posted
+        for part in share.parts
+    )
+    moved: dict[int, int] = {}
+    for _, share in posted:
+        moved[share.credit_id] = moved.get(share.credit_id, 0) + share.amount_minor
+    for credit_id, amount in moved.items():
+        CreditRequest.objects.filter(id=credit_id).update(arrears_minor=F("arrears_minor") + amount)

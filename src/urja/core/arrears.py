@@ -1,0 +1,70 @@
+"""Old dues beside a balance: what of a recharge goes to them, to which of them, and what comes back from them.
+
+The oldest bill is paid first, and of each bill its surcharge before its principal.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What is owed of a bill."""
+
+    key: int
+    bill: str
+    due_on: date
+    surcharge_minor: int
+    principal_minor: int
+
+    @property
+    def owed_minor(self) -> int:
+        return self.surcharge_minor + self.principal_minor
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What an amount pays of one bill."""
+
+    due: Due
+    surcharge_minor: int
+    principal_minor: int
+
+    @property
+    def amount_minor(self) -> int:
+        return self.surcharge_minor + self.principal_minor
+
+
+def owed(dues: Iterable[Due]) -> int:
+    """All of it, in minor units."""
+    return sum(due.owed_minor for due in dues)
+
+
+def share_of(percent: int, owed_minor: int, amount_minor: int) -> int:
+    """What of a recharge goes to old dues, rounded down: never more than is owed."""
+    return min(owed_minor, amount_minor * percent // 100)
+
+
+def set_against(dues: Iterable[Due], amount_minor: int) -> list[Part]:
+    """An amount by bills; what exceeds all of them is left over."""
+    parts = []
+    for due in sorted(dues, key=lambda due: (due.due_on, due.key)):
+        surcharge = min(amount_minor, due.surcharge_minor)
+        principal = min(amount_minor - surcharge, due.principal_minor)
+        if surcharge or principal:
+            parts.append(Part(due, surcharge, principal))
+        amount_minor -= surcharge + principal
+    return parts
+
+
+def taken_back(paid: Sequence[Part], amount_minor: int) -> list[Part]:
+    """Of what was paid the last part first: what is left is what a smaller amount would have paid."""
+    parts = []
+    for part in reversed(paid):
+        principal = min(amount_minor, part.principal_minor)
+        surcharge = min(amount_minor - principal, part.surcharge_minor)
+        if surcharge or principal:
+            parts.append(Part(part.due, surcharge, principal))
+        amount_minor -= surcharge + principal
+    return parts

@@ -9,13 +9,13 @@ up, and what nobody is called costs next to nothing (docs/adr/0015).
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 from string import ascii_lowercase, ascii_uppercase, digits
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection, transaction
 from django.db.models import Model
@@ -188,22 +188,23 @@ def _look(sought: _Sought, caller: Caller, at: datetime, limit: int, *, nearly: 
     return hits
 
 
-MOST_CANDIDATES: Final = 2000
+MOST_CANDIDATES: Final = 8000
 """So many that were found by an index alone are held against an area. Where there are more, the area comes first."""
+MOST_WHOLES: Final = 20
+"""Of so many societies and complexes of a name the parts are looked through."""
 
 
 def _connections(sought: _Sought, reach: Reach, limit: int) -> list[Hit[ServicePoint]]:
     ids = _of_number("registry_service_point", "consumer_number", sought)
     by = dict.fromkeys(_first(ids, reach.within(ids), limit), Matched.NUMBER)
-    words = _known(_PREMISE, sought.words)
-    if words:
-        premises = _ids(_PREMISES_BY_WORDS, words, limit, reach)
-        at_them = ServicePoint.objects.filter(premise_id__in=premises).order_by("id")
-        there = list(at_them.values_list("id", flat=True))
-        there = _first(there, reach.within(there), limit)
-        if len(premises) >= MOST_CANDIDATES and len(there) < limit:
-            there = _ids(_PLACES_OF_AREA, words, limit, reach)
-        by |= {id_: Matched.ADDRESS for id_ in there if id_ not in by}
+    at_them: list[int] = []
+    for words in _queries(_PREMISE, sought.words):
+        at_them = _found(_PLACES_BY_WORDS, _PLACES_OF_AREA, words, limit, reach)
+        if at_them:
+            break
+    if len(at_them) < limit:
+        at_them = list(dict.fromkeys([*at_them, *_in_wholes(sought.words, reach, limit)]))
+    by |= {id_: Matched.ADDRESS for id_ in at_them[:limit] if id_ not in by}
     found = ServicePoint.objects.select_related("premise").in_bulk(by)
     return [Hit(found[id_], matched) for id_, matched in by.items()]
 
@@ -213,13 +214,12 @@ def _people(sought: _Sought, reach: Reach, limit: int) -> list[Hit[Person]]:
     if sought.phones:
         called = Person.objects.filter(phone__in=sought.phones).order_by("id").values_list("id", flat=True)
         by = dict.fromkeys(_living_in(list(called), reach)[:limit], Matched.PHONE)
-    words = _known(_PERSON, sought.words)
-    if words:
-        ids = _ids(_PEOPLE_BY_WORDS, words, limit, reach)
-        named = _living_in(ids, reach)[:limit]
-        if len(ids) >= MOST_CANDIDATES and len(named) < limit:
-            named = _ids(_PEOPLE_OF_AREA, words, limit, reach)
+    for words in _queries(_PERSON, sought.words):
+        by_words = _PEOPLE_EVERYWHERE if reach.everywhere else _PEOPLE_BY_WORDS
+        named = _found(by_words, _PEOPLE_OF_AREA, words, limit, reach)
         by |= {id_: Matched.NAME for id_ in named if id_ not in by}
+        if named:
+            break
     found = Person.objects.in_bulk(by)
     return [Hit(found[id_], matched) for id_, matched in by.items()]
 
@@ -280,27 +280,75 @@ def _of_number(table: str, column: str, sought: _Sought) -> list[int]:
 
 _PERSON: Final = ("registry_person", "registry_words(b.name)")
 _PREMISE: Final = ("registry_premise", "registry_words(b.name || ' ' || b.address || ' ' || b.pin_code)")
+_WHOLE: Final = ("registry_premise", f"b.kind IN ('society', 'complex') AND {_PREMISE[1]}")
 """Tables with what is indexed of them."""
 _OCCURS: Final = (
     "SELECT lexeme FROM unnest(%s::text[]) lexeme WHERE EXISTS (SELECT FROM {} b WHERE {} @@ lexeme::tsquery)"
 )
 
 
-def _known(table: tuple[str, str], words: list[list[str]]) -> str:
-    """A query of what each word may be; empty where there is nothing to ask, or a word that nobody has.
+def _queries(table: tuple[str, str], words: list[list[str]]) -> Iterator[str]:
+    """Queries of what each word may be, the likelier first; none where a word is nobody's.
 
-    Of hundreds of words that are nearly what was typed few are anybody's: an index is asked for these alone. Whether
-    one occurs at all is seen from a handful of its rows, so it need not be read to its end.
+    Of hundreds of words that are nearly what was typed few are anybody's: an index is asked for these alone. A word
+    that somebody has is taken as it is typed first, for an error seldom makes another name; so most words are asked
+    for once, and only then for all that they may be.
     """
-    open_questions = [lexeme for may_be in words if len(may_be) > 1 for lexeme in may_be]
-    occurring = set()
-    if open_questions:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SET LOCAL gin_fuzzy_search_limit = 1000")
-            cursor.execute(_OCCURS.format(*table), [open_questions])
-            occurring = {lexeme for (lexeme,) in cursor.fetchall()}
-    known = [[one for one in may_be if len(may_be) == 1 or one in occurring] for may_be in words]
-    return " & ".join(f"({' | '.join(may_be)})" for may_be in known) if all(known) else ""
+    if not words:
+        return
+    single = {may_be[0] for may_be in words if len(may_be) == 1}
+    typed = single | _occurring(table, [may_be[0] for may_be in words if len(may_be) > 1])
+    wrong = [may_be for may_be in words if may_be[0] not in typed]
+    occurring = typed | _occurring(table, [one for may_be in wrong for one in may_be])
+    likelier = [[may_be[0]] if may_be[0] in typed else _those(occurring, may_be) for may_be in words]
+    if not all(likelier):
+        return
+    if wrong or not any(len(may_be) > 1 for may_be in words):
+        yield _query(likelier)
+    right = [may_be for may_be in words if may_be[0] in typed and len(may_be) > 1]
+    if right:
+        occurring |= _occurring(table, [one for may_be in right for one in may_be])
+        yield _query([_those(occurring, may_be) for may_be in words])
+
+
+def _those(occurring: set[str], may_be: list[str]) -> list[str]:
+    return [one for one in may_be if one in occurring]
+
+
+def _query(words: list[list[str]]) -> str:
+    return " & ".join(f"({' | '.join(may_be)})" for may_be in words)
+
+
+def _occurring(table: tuple[str, str], lexemes: list[str]) -> set[str]:
+    """Those that are in any row: seen from a handful of its rows, so an index need not be read to its end."""
+    if not lexemes:
+        return set()
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL gin_fuzzy_search_limit = 1000")
+        cursor.execute(_OCCURS.format(*table), [lexemes])
+        return {lexeme for (lexeme,) in cursor.fetchall()}
+
+
+def _in_wholes(words: list[list[str]], reach: Reach, limit: int) -> list[int]:
+    """Connections in societies and complexes: some of the words are of the whole, the others of tower or flat."""
+    of_names = [may_be for may_be in words if _is_of_a_name(may_be[0])]
+    occurring = _occurring(_WHOLE, [one for may_be in of_names for one in may_be])
+    of_whole = [found for may_be in of_names if (found := _those(occurring, may_be))]
+    if not of_whole:
+        return []
+    all_of_it = [_those(occurring, may_be) or [may_be[0]] for may_be in words]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _PLACES_IN_WHOLES.format(in_area=_in_area(reach), limit=limit),
+            {"whole": _query(of_whole), "words": _query(all_of_it), **_values(reach)},
+        )
+        return [id_ for (id_,) in cursor.fetchall()]
+
+
+def _is_of_a_name(lexeme: str) -> bool:
+    """Not the number of a flat, nor the letter of a tower."""
+    bare = lexeme.strip("':*")
+    return len(bare) >= LEAST_BEGINNING and not any(character.isdigit() for character in bare)
 
 
 _AREA: Final = """
@@ -308,9 +356,32 @@ SELECT service_point_id AS id FROM registry_placement WHERE tree = 'administrati
     AND valid_from <= %(at)s AND coalesce(valid_to, 'infinity') > %(at)s
 UNION SELECT id FROM registry_service_point WHERE premise_id = ANY(%(premises)s)
 """
-_PEOPLE_BY_WORDS: Final = (
-    f"SELECT b.id FROM registry_person b WHERE {_PERSON[1]} @@ %(words)s::tsquery LIMIT {{candidates}}"
-)
+_IN_AREA: Final = """(EXISTS (SELECT FROM registry_placement p WHERE p.service_point_id = {place} AND p.tree = 'administration'
+    AND p.node_id = ANY(%(nodes)s) AND p.valid_from <= %(at)s AND coalesce(p.valid_to, 'infinity') > %(at)s)
+    OR {premise} = ANY(%(premises)s))"""
+
+
+def _in_area(reach: Reach) -> str:
+    """Whether a service point `s` is in it."""
+    return "true" if reach.everywhere else _IN_AREA.format(place="s.id", premise="s.premise_id")
+
+
+# OFFSET 0 keeps the planner from reading whole tables for a few thousand rows, of which a few are wanted.
+_PEOPLE_BY_WORDS: Final = f"""
+WITH named AS MATERIALIZED (
+    SELECT b.id FROM registry_person b WHERE {_PERSON[1]} @@ %(words)s::tsquery LIMIT {{candidates}})
+SELECT (SELECT count(*) FROM named), ARRAY(
+    SELECT named.id FROM named, LATERAL (
+        (SELECT FROM registry_agreement g JOIN registry_service_point s ON s.id = g.service_point_id
+        WHERE g.customer_id = named.id AND {{in_area}} OFFSET 0)
+        UNION ALL (SELECT FROM registry_account_access x JOIN registry_agreement g ON g.account_id = x.account_id
+        JOIN registry_service_point s ON s.id = g.service_point_id
+        WHERE x.person_id = named.id AND {{in_area}} OFFSET 0)
+        LIMIT 1) living LIMIT {{limit}})
+"""
+_PEOPLE_EVERYWHERE: Final = f"""
+SELECT 0, ARRAY(SELECT b.id FROM registry_person b WHERE {_PERSON[1]} @@ %(words)s::tsquery LIMIT {{limit}})
+"""
 _PEOPLE_OF_AREA: Final = f"""
 WITH place AS MATERIALIZED ({_AREA})
 (SELECT b.id FROM place JOIN registry_agreement g ON g.service_point_id = place.id
@@ -320,22 +391,47 @@ JOIN registry_account_access x ON x.account_id = g.account_id
 JOIN registry_person b ON b.id = x.person_id WHERE {_PERSON[1]} @@ %(words)s::tsquery LIMIT {{limit}})
 LIMIT {{limit}}
 """
-_PREMISES_BY_WORDS: Final = (
-    f"SELECT b.id FROM registry_premise b WHERE {_PREMISE[1]} @@ %(words)s::tsquery LIMIT {{candidates}}"
+_PLACES_BY_WORDS: Final = f"""
+WITH named AS MATERIALIZED (
+    SELECT b.id FROM registry_premise b WHERE {_PREMISE[1]} @@ %(words)s::tsquery LIMIT {{candidates}})
+SELECT (SELECT count(*) FROM named), ARRAY(
+    SELECT place.id FROM named, LATERAL (
+        SELECT s.id FROM registry_service_point s WHERE s.premise_id = named.id AND {{in_area}} OFFSET 0) place
+    LIMIT {{limit}})
+"""
+_PLACES_IN_WHOLES: Final = f"""
+WITH RECURSIVE whole AS MATERIALIZED (
+    SELECT b.id, {_PREMISE[1]} AS words FROM registry_premise b WHERE {_WHOLE[1]} @@ %(whole)s::tsquery LIMIT {MOST_WHOLES}
+), part AS (
+    TABLE whole
+    UNION ALL SELECT b.id, part.words || {_PREMISE[1]} FROM part, LATERAL (
+        SELECT * FROM registry_premise m WHERE m.parent_id = part.id OFFSET 0) b
 )
+SELECT place.id FROM part, LATERAL (
+    SELECT s.id FROM registry_service_point s WHERE s.premise_id = part.id AND {{in_area}} OFFSET 0) place
+WHERE part.words @@ %(words)s::tsquery LIMIT {{limit}}
+"""
 _PLACES_OF_AREA: Final = f"""
 SELECT s.id FROM ({_AREA}) place JOIN registry_service_point s ON s.id = place.id
 JOIN registry_premise b ON b.id = s.premise_id WHERE {_PREMISE[1]} @@ %(words)s::tsquery LIMIT {{limit}}
 """
 
 
-def _ids(statement: str, words: str, limit: int, reach: Reach) -> list[int]:
+def _found(by_words: str, of_area: str, words: str, limit: int, reach: Reach) -> list[int]:
     """In no order: of a hundred thousand Kumars any will do, and to sort them takes its time.
 
     How many there may be is written out: a plan that is kept for any number of rows reads whole tables.
     """
     candidates = limit if reach.everywhere else MOST_CANDIDATES
-    values = {"words": words, "nodes": reach.nodes, "premises": reach.premises, "at": reach.at}
+    values = {"words": words, **_values(reach)}
     with connection.cursor() as cursor:
-        cursor.execute(statement.format(candidates=candidates, limit=limit), values)
-        return [id_ for (id_,) in cursor.fetchall()]
+        cursor.execute(by_words.format(candidates=candidates, limit=limit, in_area=_in_area(reach)), values)
+        count, found = cursor.fetchone()
+        if len(found) < limit and count >= candidates and not reach.everywhere:
+            cursor.execute(of_area.format(limit=limit), values)
+            found = [id_ for (id_,) in cursor.fetchall()]
+    return list(found)
+
+
+def _values(reach: Reach) -> dict[str, Any]:
+    return {"nodes": reach.nodes, "premises": reach.premises, "at": reach.at}

@@ -95,7 +95,10 @@ def read_source(source: tuple[str, ...]) -> bytes:
     except OSError:
         is_file = False  # a long frame is no file name
     if not is_file:
-        return from_hex(text)
+        try:
+            return from_hex(text)
+        except ValueError as error:
+            raise ValueError(f"there is no such file, and it is no frame: {error}") from error
     with path.open("rb") as file:
         return _from_content(file.read(_MAX_INPUT + 1), text)
 
@@ -121,9 +124,7 @@ def from_hex(text: str) -> bytes:
         if character in _HEX_DIGITS:
             digits.append(character)
         elif character not in _SEPARATORS:
-            raise ValueError(
-                f"neither a file nor hexadecimal: character {character!r} at position {position + 1}"
-            )
+            raise ValueError(f"character {position + 1} is {character!r}, which is not hexadecimal")
         position += 1
     if len(digits) % 2:
         raise ValueError(f"{len(digits)} hex digits are half a byte too many or too few")

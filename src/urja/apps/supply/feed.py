@@ -44,12 +44,15 @@ WITH supply AS (
     ORDER BY account_id, valid_from DESC
 ), happened AS (
     (SELECT issued_at AS at, 'order' AS kind, kind AS what, service_point_id, jsonb_build_object('state', state) AS detail
-        FROM commands_command WHERE %(place)s::bigint IS NULL OR service_point_id = %(place)s::bigint
+        FROM commands_command
+        WHERE kind <> 'write_balance' AND (%(place)s::bigint IS NULL OR service_point_id = %(place)s::bigint)
         ORDER BY issued_at DESC LIMIT %(limit)s)
     UNION ALL
     (SELECT ended_at, 'outcome', kind, service_point_id, jsonb_build_object('state', state, 'error', last_error)
         FROM commands_command
-        WHERE ended_at IS NOT NULL AND (%(place)s::bigint IS NULL OR service_point_id = %(place)s::bigint)
+        -- That displays are written is of interest at a house; of many it would be all that happens.
+        WHERE ended_at IS NOT NULL
+            AND (service_point_id = %(place)s::bigint OR %(place)s::bigint IS NULL AND kind <> 'write_balance')
         ORDER BY ended_at DESC LIMIT %(limit)s)
     UNION ALL
     (SELECT c.requested_at, 'paid', c.kind, s.service_point_id, jsonb_build_object('amount_minor', c.amount_minor)

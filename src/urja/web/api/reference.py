@@ -1,11 +1,14 @@
 """What the API says of itself: openapi.json, and the same as a page for people. Neither needs a key."""
 
+import re
+from html import escape
 from typing import Any
 
 import msgspec
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.cache import get_conditional_response
+from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
@@ -70,6 +73,11 @@ def _routes(described: dict[str, Any], tag: str) -> list[dict[str, Any]]:
                     "method": method.upper(),
                     "path": path,
                     "about": about,
+                    "said": [_marked(about[text]) for text in ("summary", "description") if about.get(text)],
+                    "parameters": [
+                        {**one, "description": _marked(one.get("description", ""))}
+                        for one in about.get("parameters", [])
+                    ],
                     "body": body and {"name": _name(body["schema"]), "example": _shown(body["example"])},
                     "answer": {"name": _name(answer["schema"]), "example": _shown(answer["example"])},
                 }
@@ -81,7 +89,7 @@ def _schema(name: str, about: dict[str, Any]) -> dict[str, Any]:
     needed = about.get("required", [])
     return {
         "name": name,
-        "description": about.get("description", ""),
+        "description": _marked(about.get("description", "")),
         "fields": [
             {"name": field, "type": _type(kind), "needed": field in needed}
             for field, kind in about.get("properties", {}).items()
@@ -101,6 +109,11 @@ def _type(about: dict[str, Any]) -> str:
     if "enum" in about:
         words = [" or ".join(str(value) for value in about["enum"])]
     return " ".join(words)
+
+
+def _marked(text: str) -> SafeString:
+    """What stands in backticks as code."""
+    return mark_safe(re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text)))  # noqa: S308 - escaped
 
 
 def _name(schema: dict[str, Any]) -> str:

@@ -127,6 +127,8 @@ class Loss:
     consumed: str
     loss: str
     over: bool
+    too_little: bool
+    """So little flows that the share lost says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +222,7 @@ def _ages(now: datetime) -> list[Share]:
 def _switched(found: Iterable[Switched], now: datetime) -> list[Switching]:
     return [
         Switching(
-            place=one.premise,
+            place=wording.place(one.premise, one.consumer_number),
             number=one.consumer_number,
             time=_moment(one.ordered_at, now),
             reason=wording.reason(one.reason),
@@ -239,7 +241,7 @@ def _moment(at: datetime, now: datetime) -> str:
 def _planned(cut: PlannedCut) -> Planned:
     begins, ends = (at.astimezone(zone()) for at in (cut.not_before_at, cut.not_after_at))
     return Planned(
-        place=cut.premise,
+        place=wording.place(cut.premise, cut.consumer_number),
         number=cut.consumer_number,
         transformer=cut.transformer,
         window=f"{formats.clock_time(begins)}–{formats.clock_time(ends)}",
@@ -252,7 +254,7 @@ def _planned(cut: PlannedCut) -> Planned:
 def _dark(one: Dark, now: datetime) -> Waiting:
     again = _("tried again %(moment)s") % {"moment": _moment(one.again_at, now)} if one.again_at else ""
     return Waiting(
-        place=one.premise,
+        place=wording.place(one.premise, one.consumer_number),
         number=one.consumer_number,
         what=wording.command_state(one.command_state) if one.command_state else _("no order yet"),
         since=_("paid %(moment)s") % {"moment": _moment(one.paid_at, now)},
@@ -289,7 +291,7 @@ def _persons(now: datetime) -> list[Waiting]:
     ]
     hands = [
         Waiting(
-            one.premise,
+            wording.place(one.premise, one.consumer_number),
             one.consumer_number,
             wording.command_state("waiting_for_person"),
             _moment(one.paid_at, now) if one.paid_at else "",
@@ -367,4 +369,5 @@ def _loss(balance: TransformerBalance) -> Loss:
         consumed=formats.kilowatt_hours(balance.consumed_wh) if known else "–",
         loss=wording.percent(percent) if known and percent is not None else _("not known"),
         over=balance.beyond_limits,
+        too_little=known and balance.too_little,
     )

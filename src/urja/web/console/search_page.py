@@ -87,7 +87,7 @@ def _connection(hit: Hit[ServicePoint]) -> Found:
     place = hit.found
     purpose = "" if place.purpose == "consumer" else wording.purpose(place.purpose)
     return Found(
-        title=place.premise.name,
+        title=wording.place(place.premise.name, place.consumer_number),
         detail=" · ".join(filter(None, (place.consumer_number, place.premise.address, purpose))),
         matched=matched(hit.by),
         href=address_of(place.consumer_number),
@@ -154,7 +154,8 @@ def _lived(agreement: Agreement) -> Place:
         if ended is not None
         else ""
     )
-    return Place(place.consumer_number, place.premise.name, address_of(place.consumer_number), remark)
+    called = wording.place(place.premise.name, place.consumer_number)
+    return Place(place.consumer_number, called, address_of(place.consumer_number), remark)
 
 
 def _meters(hits: list[Hit[Device]]) -> list[Found]:

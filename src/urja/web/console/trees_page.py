@@ -77,6 +77,8 @@ class LossView:
     consumed: str
     loss: str
     over: bool
+    too_little: bool
+    """So little flows that the share lost says nothing."""
     remark: str
     limit: int
 
@@ -212,6 +214,7 @@ def _loss(node: Node, now: datetime) -> LossView | None:
         consumed=formats.energy(balance.consumed_wh),
         loss=wording.percent(percent),
         over=balance.beyond_limits,
+        too_little=balance.too_little,
         remark=_("over %(count)s complete intervals up to %(moment)s")
         % {
             "count": balance.intervals,
@@ -239,7 +242,7 @@ def _hanging(one: Hanging, now: datetime) -> HangingRow:
     heard = _("heard of %(moment)s") % {"moment": moment_of(one.heard_at, now)} if one.heard_at else ""
     return HangingRow(
         number=one.consumer_number,
-        place=one.premise,
+        place=wording.place(one.premise, one.consumer_number),
         href=address_of(one.consumer_number),
         serial=one.serial,
         purpose="" if one.purpose == "consumer" else wording.purpose(one.purpose),

@@ -270,6 +270,11 @@ LEVELS: Final[dict[str, Promise]] = {
 }
 
 
+def place(premise: str, number: str) -> str:
+    """How a connection is called: as its premise, or by its number where that has no name."""
+    return premise or number
+
+
 def level(name: str) -> str:
     """What a node of a tree is."""
     return said(LEVELS.get(name), name)

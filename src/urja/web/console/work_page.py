@@ -165,7 +165,7 @@ def _card(order: WorkOrder, caller: Caller, now: datetime) -> OrderCard:
     place = order.service_point
     return OrderCard(
         what=wording.work(order.kind),
-        where=place.premise.name,
+        where=wording.place(place.premise.name, place.consumer_number),
         detail=" · ".join(
             filter(
                 None,
@@ -219,7 +219,7 @@ def order_page(
         what=wording.work(order.kind),
         state=wording.work_state(order.state),
         unfinished=order.unfinished,
-        place=premise.name,
+        place=wording.place(premise.name, place.consumer_number),
         address=" ".join(filter(None, (premise.address, premise.pin_code))),
         number=place.consumer_number,
         connection=address_of(place.consumer_number) if caller.area(Read.DEVICE) is not None else "",

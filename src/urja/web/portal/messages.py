@@ -78,12 +78,15 @@ def _view(notice: Notice, now: datetime) -> MessageView:
     return MessageView(
         title=title_of(notice.kind),
         at=_moment(notice.requested_at, now),
-        text=notice.text,
+        text=notice.text.replace(_MINUS, f"{_MINUS}{_TOGETHER}"),
         language=notice.language,
         state=_state(notice, now),
         arrived=_ARRIVED.get(notice.state, "open"),
     )
 
+
+_MINUS, _TOGETHER = formats.MINUS, "\u2060"
+"""A browser would let a line end between the minus of an amount and its figure."""
 
 _ARRIVED = {NoticeState.DELIVERED: "yes", NoticeState.FAILED: "no"}
 

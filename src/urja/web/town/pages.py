@@ -94,7 +94,7 @@ class HouseTile:
 def _tile(house: Supply, seen: Mapping[str, Any], standing: StandingNow | None) -> HouseTile:
     return HouseTile(
         serial=house.serial,
-        name=house.premise,
+        name=house.premise or house.consumer_number,
         href=reverse("town:house", args=[house.serial]),
         state=_light(seen),
         why=_why(seen, standing),
@@ -152,6 +152,8 @@ class TransformerRow:
     loss_detail: str
     measured: bool
     over: bool
+    too_little: bool
+    """So little flows that the share lost says nothing."""
     lit: int
     houses: list[HouseTile]
 
@@ -193,6 +195,7 @@ def _row(
         loss_detail=detail,
         measured=balance is not None and balance.metered and balance.loss_percent is not None,
         over=over,
+        too_little=balance is not None and balance.metered and balance.too_little,
         lit=sum(tile.state == "lit" for tile in tiles),
         houses=tiles,
     )
@@ -387,7 +390,7 @@ def house_head(serial: str, now: datetime) -> HouseHead | None:
         return None
     return HouseHead(
         serial=found.serial,
-        name=found.premise,
+        name=found.premise or found.consumer_number,
         number=found.consumer_number,
         email=found.email,
         account_href=reverse("portal:account", args=[found.account_id]),

@@ -27,7 +27,7 @@ from urja.cosem.companion import load_device_type
 from urja.cosem.layout import LayoutSet
 from urja.cosem.obis import Obis
 from urja.cosem.pushbatch import PushMeters, decode_pushes
-from urja.cosem.security import AUTHENTICATED_ENCRYPTED, Suite0Keys, seal
+from urja.cosem.security import AUTHENTICATED_ENCRYPTED, SuiteKeys, seal
 from urja.cosem.time import CosemDateTime
 
 PEER = "dlms-cosem==21.3.2"
@@ -45,7 +45,7 @@ class Fleet:
         self.type = load_device_type("urja-d1")
         self.push = self.type.pushes["block"]
         self.titles = [b"URJ" + number.to_bytes(5) for number in range(meters)]
-        self.keys = [Suite0Keys(self.random.randbytes(16), self.random.randbytes(16)) for _ in self.titles]
+        self.keys = [SuiteKeys(self.random.randbytes(16), self.random.randbytes(16)) for _ in self.titles]
 
     def push_meters(self) -> PushMeters:
         layouts = LayoutSet.of(self.type)

@@ -76,9 +76,9 @@ def title_of(number: int) -> bytes:
 
 
 def keys_of(number: int):
-    from urja.cosem.security import Suite0Keys
+    from urja.cosem.security import SuiteKeys
 
-    return Suite0Keys(number.to_bytes(16), (number + 1_000_000).to_bytes(16))
+    return SuiteKeys(number.to_bytes(16), (number + 1_000_000).to_bytes(16))
 
 
 # --- servers ----------------------------------------------------------------------------------------------------

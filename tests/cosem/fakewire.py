@@ -13,9 +13,9 @@ from urja.cosem.association import (
     SetListRequested,
     SetRequested,
 )
-from urja.cosem.security import Suite0Keys
+from urja.cosem.security import SuiteKeys
 
-KEYS = Suite0Keys(bytes(range(16)), bytes(range(16, 32)))
+KEYS = SuiteKeys(bytes(range(16)), bytes(range(16, 32)))
 CLIENT_TITLE = b"URJCLI01"
 SERVER_TITLE = b"URJSRV01"
 

@@ -5,7 +5,7 @@ from urja.cosem.axdr import BitString, Data, Tag
 from urja.cosem.companion import Column, load_device_type
 from urja.cosem.layout import Layout, LayoutSet
 from urja.cosem.obis import Obis
-from urja.cosem.security import AUTHENTICATED_ENCRYPTED, SecurityControl, Suite0Keys, seal
+from urja.cosem.security import AUTHENTICATED_ENCRYPTED, SecurityControl, SuiteKeys, seal
 
 D1 = load_device_type("urja-d1")
 BLOCK = Layout.for_push(D1, D1.pushes["block"])
@@ -42,7 +42,7 @@ def plaintext(layout: Layout, number: int = 1, *, date_time: bytes = b"") -> byt
 
 
 def ciphered(
-    keys: Suite0Keys,
+    keys: SuiteKeys,
     title: bytes,
     counter: int,
     plain: bytes,

@@ -9,6 +9,11 @@ from urja.cosem.acse import AUTHENTICATION_UNIT, DiagnosticSource
 from urja.cosem.apdu import (
     Aare,
     Aarq,
+    AccessKind,
+    AccessOutcome,
+    AccessPart,
+    AccessRequest,
+    AccessResponse,
     AccessResult,
     AccessSelection,
     ActionOutcome,
@@ -24,6 +29,7 @@ from urja.cosem.apdu import (
     ActionResponseWithList,
     ActionResult,
     Block,
+    BlockAccess,
     CaptureObject,
     ConfirmedServiceError,
     Conformance,
@@ -34,8 +40,10 @@ from urja.cosem.apdu import (
     EventNotification,
     ExceptionResponse,
     GeneralBlockTransfer,
+    GeneralCiphered,
     GeneralDedCiphered,
     GeneralGloCiphered,
+    GeneralSigned,
     GetRequestNext,
     GetRequestNormal,
     GetRequestWithList,
@@ -43,9 +51,14 @@ from urja.cosem.apdu import (
     GetResponseWithBlock,
     GetResponseWithList,
     GlobalCiphered,
+    InformationReport,
     InitiateRequest,
     InitiateResponse,
+    KeyInfo,
+    MessageFields,
     RangeAccess,
+    ReadRequest,
+    ReadResponse,
     Rlre,
     Rlrq,
     ServiceError,
@@ -59,11 +72,14 @@ from urja.cosem.apdu import (
     SetResponseLastBlockWithList,
     SetResponseNormal,
     SetResponseWithList,
+    ShortName,
     StateError,
+    WriteRequest,
+    WriteResponse,
     decode_apdu,
 )
 from urja.cosem.errors import AuthenticationFailed, DecodeError, LimitExceeded, LocalError
-from urja.cosem.security import AUTHENTICATED_ENCRYPTED, ENCRYPTED, Suite0Keys
+from urja.cosem.security import AUTHENTICATED_ENCRYPTED, ENCRYPTED, SuiteKeys
 from urja.cosem.time import CosemDateTime
 from urja.cosem.xdlms.ciphered import CIPHERED_TAGS, DEDICATED_TAG_OF, GLOBAL_TAG_OF
 
@@ -81,8 +97,9 @@ ENTRIES = EntryAccess(1, 48)
 ITEMS = ((CLOCK, None), (PROFILE, ENTRIES.selection()))
 VALUE = axdr.structure(axdr.uint32(182), axdr.octets(b"\x01"))
 BLOCK = Block(True, 3, b"\x01\x02")
-KEYS = Suite0Keys(bytes(range(16)), bytes(range(16, 32)))
+KEYS = SuiteKeys(bytes(range(16)), bytes(range(16, 32)))
 TITLE = b"URJ00001"
+FIELDS = MessageFields(b"\0\0\0\0\0\0\0\1", TITLE, b"URJ00002", b"", b"")
 
 ALL = [
     GetRequestNormal(0xC1, CLOCK),
@@ -146,6 +163,42 @@ ALL = [
     Aare(1, 0, 0, b"\x08"),
     Aare(3, 0, 14, b"\x28", DiagnosticSource.SERVICE_USER, TITLE, 5, b"challenge", AUTHENTICATION_UNIT),
     Aare(1, 1, 2, None, DiagnosticSource.SERVICE_PROVIDER),
+    AccessRequest(
+        0x40000001,
+        b"",
+        (
+            AccessPart(AccessKind.GET, CLOCK),
+            AccessPart(AccessKind.SET, CLOCK),
+            AccessPart(AccessKind.ACTION, RECONNECT),
+            AccessPart(AccessKind.GET_WITH_SELECTION, PROFILE, RANGE.selection()),
+            AccessPart(AccessKind.SET_WITH_SELECTION, PROFILE, ENTRIES.selection()),
+        ),
+        (axdr.null(), VALUE, axdr.int8(0), axdr.null(), VALUE),
+    ),
+    AccessResponse(
+        1,
+        MOMENT.to_bytes(),
+        None,
+        (VALUE, axdr.null()),
+        (
+            AccessOutcome(AccessKind.GET, AccessResult.SUCCESS),
+            AccessOutcome(AccessKind.ACTION, ActionResult.OTHER_REASON),
+        ),
+    ),
+    AccessResponse(1, b"", (AccessPart(AccessKind.GET, CLOCK),), (VALUE,), ()),
+    ReadRequest((ShortName(0xFA00), ShortName(8, 1, RANGE.selection().parameters))),
+    ReadRequest((BlockAccess(7), BlockAccess(8, True, b"\x01\x02"), BlockAccess(9, False))),
+    ReadResponse((VALUE, AccessResult.OBJECT_UNDEFINED, BlockAccess(1, True, b"\x01"), BlockAccess(2))),
+    WriteRequest((ShortName(8),), (VALUE,)),
+    WriteRequest((ShortName(8),), (VALUE,), confirmed=False),
+    WriteResponse((AccessResult.SUCCESS, AccessResult.TYPE_UNMATCHED, 3)),
+    InformationReport(None, (ShortName(8),), (VALUE,)),
+    InformationReport(b"20261124120000Z", (ShortName(8),), (VALUE,)),
+    GeneralCiphered(FIELDS, None, AUTHENTICATED_ENCRYPTED, 5, bytes(20)),
+    GeneralCiphered(FIELDS, KeyInfo(0, 0), AUTHENTICATED_ENCRYPTED, 5, bytes(20)),
+    GeneralCiphered(FIELDS, KeyInfo(1, 0, ciphered=bytes(24)), ENCRYPTED, 5, bytes(20)),
+    GeneralCiphered(FIELDS, KeyInfo(2, parameters=b"\x01", ciphered=bytes(128)), ENCRYPTED, 5, bytes(20)),
+    GeneralSigned(FIELDS, b"\x0f\x00", bytes(64)),
     Rlrq(),
     Rlrq(0, b"\x21\x00"),
     Rlrq(None),
@@ -335,7 +388,7 @@ def test_general_glo():
     with pytest.raises(LocalError):
         anonymous.open(KEYS)
     with pytest.raises(AuthenticationFailed):
-        sealed.open(Suite0Keys(bytes(16), bytes(16)))
+        sealed.open(SuiteKeys(bytes(16), bytes(16)))
 
 
 @pytest.mark.parametrize("reason", [0, 30, 255, 644, 0x0102_0304])

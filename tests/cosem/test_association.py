@@ -71,6 +71,7 @@ from urja.cosem.association import (
     state_diagram,
 )
 from urja.cosem.association import ActionResult as ActionDone
+from urja.cosem.association_auth import SCHEMES, Proof
 from urja.cosem.axdr import Limits
 from urja.cosem.errors import (
     AssociationRejected,
@@ -84,12 +85,13 @@ from urja.cosem.errors import (
     ServiceRejected,
     UnexpectedApdu,
 )
-from urja.cosem.security import AUTHENTICATED, AUTHENTICATED_ENCRYPTED, ENCRYPTED, Suite0Keys
+from urja.cosem.security import AUTHENTICATED, AUTHENTICATED_ENCRYPTED, ENCRYPTED, SuiteKeys
 
 CLOCK = CosemAttribute.of(8, "0.0.1.0.0.255", 2)
 PROFILE = CosemAttribute.of(7, "1.0.99.1.0.255", 2)
 RECONNECT = CosemMethod.of(70, "0.0.96.3.10.255", 2)
 MECHANISMS = (Mechanism.NONE, Mechanism.LLS, Mechanism.HLS_GMAC, Mechanism.HLS_SHA256)
+OLDER = (Mechanism.HLS, Mechanism.HLS_MD5, Mechanism.HLS_SHA1)
 EVERY_KIND = [(mechanism, ciphered) for mechanism in MECHANISMS for ciphered in (False, True)]
 VALUE = axdr.uint32(4059)
 
@@ -112,6 +114,43 @@ def counters_of(wire, who):
         if sender == who and isinstance(apdu, GlobalCiphered | GeneralGloCiphered):
             found.append(apdu.counter)
     return found
+
+
+# --- older mechanisms -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mechanism", OLDER)
+@pytest.mark.parametrize("ciphered", [False, True])
+def test_older_mechanisms_authenticate_both_ends(mechanism, ciphered):
+    wire = associated(mechanism, ciphered)
+    assert (wire.client.state, wire.server.state) == (State.READY, State.READY)
+
+
+@pytest.mark.parametrize("mechanism", OLDER)
+def test_older_mechanisms_refuse_another_secret(mechanism):
+    wire = Wire(config(CLIENT_TITLE, mechanism, secret=b"another"), config(SERVER_TITLE, mechanism))
+    with pytest.raises(AuthenticationFailed):
+        wire.say(wire.client.associate())
+    assert (wire.client.state, wire.server.state) == (State.IDLE, State.IDLE)
+
+
+@pytest.mark.parametrize(
+    ("mechanism", "challenge", "secret", "answer"),
+    [
+        # FIPS 197, appendix C.1; RFC 1321, appendix A.5; FIPS 180, example 1.
+        (
+            Mechanism.HLS,
+            bytes.fromhex("00112233445566778899aabbccddeeff"),
+            bytes(range(16)),
+            "69c4e0d86a7b0430d8cdb78070b4c55a",
+        ),
+        (Mechanism.HLS_MD5, b"ab", b"c", "900150983cd24fb0d6963f7d28e17f72"),
+        (Mechanism.HLS_SHA1, b"ab", b"c", "a9993e364706816aba3e25717850c26c9cd0d89d"),
+    ],
+)
+def test_worked_answers(mechanism, challenge, secret, answer):
+    proof = Proof(challenge, b"", b"", b"", secret, None)
+    assert SCHEMES[mechanism].prove(proof, 0).hex() == answer
 
 
 # --- the table ------------------------------------------------------------------------------------------
@@ -311,7 +350,7 @@ def refused(client_config, server_config, **sides):
             Diagnostic.AUTHENTICATION_FAILURE,
         ),
         (
-            {"mechanism": Mechanism.LLS, "ciphered": True, "keys": Suite0Keys(bytes(16), bytes(16))},
+            {"mechanism": Mechanism.LLS, "ciphered": True, "keys": SuiteKeys(bytes(16), bytes(16))},
             {"mechanism": Mechanism.LLS, "ciphered": True},
             Diagnostic.AUTHENTICATION_FAILURE,
         ),
@@ -355,7 +394,7 @@ def test_initiate_refusals_name_the_initiate_error():
 
 def test_gmac_with_the_wrong_key_is_refused_by_the_server():
     wire = Wire(
-        config(CLIENT_TITLE, Mechanism.HLS_GMAC, keys=Suite0Keys(bytes(16), bytes(16))),
+        config(CLIENT_TITLE, Mechanism.HLS_GMAC, keys=SuiteKeys(bytes(16), bytes(16))),
         config(SERVER_TITLE, Mechanism.HLS_GMAC),
     )
     with pytest.raises(AuthenticationFailed):
@@ -524,7 +563,7 @@ def test_another_title_or_a_dedicated_key_is_refused():
     assert isinstance(wire.server.receive(ours.encode())[0], GetRequested)
 
 
-DEDICATED = Suite0Keys(bytes(range(32, 48)), KEYS.gak)
+DEDICATED = SuiteKeys(bytes(range(32, 48)), KEYS.gak)
 
 
 def with_dedicated_key(mechanism=Mechanism.LLS):
@@ -861,7 +900,7 @@ def test_a_conversation_with_flipped_bits_raises_typed_errors_only(data, kind):
         {"ciphered": True},
         {"ciphered": True, "keys": KEYS},
         {"ciphered": True, "keys": KEYS, "system_title": b"short"},
-        {"ciphered": True, "keys": Suite0Keys(bytes(16)), "system_title": CLIENT_TITLE},
+        {"ciphered": True, "keys": SuiteKeys(bytes(16)), "system_title": CLIENT_TITLE},
         {"mechanism": Mechanism.HLS_GMAC},
         {"mechanism": Mechanism.HLS_ECDSA},
         {"challenge_length": 4},

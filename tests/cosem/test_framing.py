@@ -12,7 +12,7 @@ from urja.cosem.axdr import Limits
 from urja.cosem.capture import CapturedApdu, Transport, deframe
 from urja.cosem.errors import AuthenticationFailed, DecodeError, LimitExceeded, LocalError, PeerError
 from urja.cosem.hdlc import Address, Control, HdlcFrame, Kind, LinkParameters
-from urja.cosem.security import Suite0Keys
+from urja.cosem.security import SuiteKeys
 
 APDU = bytes.fromhex("0f40000000000101020309060100010700ff060000011802020f00161b")
 
@@ -432,7 +432,7 @@ def test_any_capture_gives_apdus_or_a_typed_error(noise, dressed, data):
 
 
 def test_decipher_names_the_fault():
-    keys = Suite0Keys(bytes(16), bytes(16))
+    keys = SuiteKeys(bytes(16), bytes(16))
     sealed = bytes.fromhex("C81E3001234567411312FF935A47566827C467BC7D825C3BE4A77C3FCC056B6B")
     assert capture.decipher(APDU, keys) == APDU
     with pytest.raises(LocalError):

@@ -22,11 +22,11 @@ from urja.cosem.layout import decode_general
 from urja.cosem.opening import Keys, Opener
 from urja.cosem.pushbatch import PushMeters, decode_pushes
 from urja.cosem.readings import find_readings
-from urja.cosem.security import Suite0Keys
+from urja.cosem.security import SuiteKeys
 from urja.site.decode import as_document, as_tree
 
 GUEK, GAK = bytes(range(16)), bytes(range(0xD0, 0xE0))
-KEYS = Suite0Keys(GUEK, GAK)
+KEYS = SuiteKeys(GUEK, GAK)
 TITLE = b"URJ\0\0\0\0\1"
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "dlms.json").read_text())["vectors"]

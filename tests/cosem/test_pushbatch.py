@@ -10,11 +10,11 @@ from urja.cosem.companion import load_device_type
 from urja.cosem.errors import LocalError, PeerError
 from urja.cosem.layout import LayoutSet
 from urja.cosem.pushbatch import PushMeters, Reason, decode_pushes
-from urja.cosem.security import AUTHENTICATED, ENCRYPTED, Suite0Keys
+from urja.cosem.security import AUTHENTICATED, ENCRYPTED, SuiteKeys
 from urja.cosem.window import Verdict
 
 TITLES = [b"URJ" + number.to_bytes(5) for number in range(6)]
-KEYS = [Suite0Keys(bytes([number] * 16), bytes([100 + number] * 16)) for number in range(6)]
+KEYS = [SuiteKeys(bytes([number] * 16), bytes([100 + number] * 16)) for number in range(6)]
 
 
 def of_all():
@@ -185,7 +185,7 @@ def test_meters_of_several_types_in_one_batch(meters):
 
 def test_a_push_meter_needs_an_authentication_key():
     with pytest.raises(LocalError, match="authentication key"):
-        PushMeters().put(TITLES[0], Suite0Keys(bytes(16)), PUSHES, 1)
+        PushMeters().put(TITLES[0], SuiteKeys(bytes(16)), PUSHES, 1)
 
 
 def test_the_listed_pushes_are_those_of_the_type():

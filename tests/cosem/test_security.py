@@ -1,4 +1,6 @@
-"""Suite 0: published vectors, round trips, and every way to be wrong."""
+"""Symmetric protection: published vectors, round trips, and every way to be wrong."""
+
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -11,12 +13,12 @@ from urja.cosem.security import (
     AUTHENTICATED_ENCRYPTED,
     ENCRYPTED,
     SecurityControl,
-    Suite0Keys,
+    SuiteKeys,
 )
 
 GUEK = bytes.fromhex("000102030405060708090A0B0C0D0E0F")
 GAK = bytes.fromhex("D0D1D2D3D4D5D6D7D8D9DADBDCDDDEDF")
-KEYS = Suite0Keys(GUEK, GAK)
+KEYS = SuiteKeys(GUEK, GAK)
 TITLE = bytes.fromhex("4D4D4D0000BC614E")
 PLAIN = bytes.fromhex("C0010000080000010000FF0200")
 CONTROLS = (AUTHENTICATED, ENCRYPTED, AUTHENTICATED_ENCRYPTED)
@@ -54,8 +56,8 @@ def test_any_changed_bit_is_seen(plain, data, control):
 def test_wrong_key_title_counter_or_control():
     sealed = security.seal(KEYS, TITLE, 7, AUTHENTICATED_ENCRYPTED, PLAIN)
     wrong = [
-        (Suite0Keys(bytes(16), GAK), TITLE, 7, AUTHENTICATED_ENCRYPTED),
-        (Suite0Keys(GUEK, bytes(16)), TITLE, 7, AUTHENTICATED_ENCRYPTED),
+        (SuiteKeys(bytes(16), GAK), TITLE, 7, AUTHENTICATED_ENCRYPTED),
+        (SuiteKeys(GUEK, bytes(16)), TITLE, 7, AUTHENTICATED_ENCRYPTED),
         (KEYS, bytes(8), 7, AUTHENTICATED_ENCRYPTED),
         (KEYS, TITLE, 8, AUTHENTICATED_ENCRYPTED),
         (KEYS, TITLE, 7, AUTHENTICATED),
@@ -67,7 +69,7 @@ def test_wrong_key_title_counter_or_control():
 
 
 def test_encryption_alone_needs_no_authentication_key():
-    alone = Suite0Keys(GUEK)
+    alone = SuiteKeys(GUEK)
     sealed = security.seal(alone, TITLE, 7, ENCRYPTED, PLAIN)
     assert security.open_(alone, TITLE, 7, ENCRYPTED, sealed) == PLAIN
     with pytest.raises(LocalError):
@@ -80,8 +82,22 @@ def test_no_protection_at_all():
     assert security.open_(KEYS, TITLE, 7, nothing, PLAIN) == PLAIN
 
 
-def test_what_suite_0_does_not_have():
-    for control in (SecurityControl(suite=1), SecurityControl(compressed=True)):
+@pytest.mark.parametrize(("suite", "length"), [(0, 16), (1, 16), (2, 32)])
+@pytest.mark.parametrize("control", [AUTHENTICATED_ENCRYPTED, AUTHENTICATED, ENCRYPTED])
+def test_every_suite_seals_with_keys_of_its_length(suite, length, control):
+    control = replace(control, suite=suite)
+    keys = SuiteKeys(bytes(range(length)), bytes(range(100, 100 + length)))
+    sealed = security.seal(keys, TITLE, 7, control, PLAIN)
+    assert security.open_(keys, TITLE, 7, control, sealed) == PLAIN
+    other = SuiteKeys(bytes(48 - length), bytes(48 - length))
+    with pytest.raises(DecodeError, match=f"takes keys of {length} bytes"):
+        security.open_(other, TITLE, 7, control, sealed)
+    with pytest.raises(LocalError, match=f"takes keys of {length} bytes"):
+        security.seal(other, TITLE, 7, control, PLAIN)
+
+
+def test_what_no_suite_has():
+    for control in (SecurityControl(suite=3), SecurityControl(compressed=True)):
         with pytest.raises(LocalError):
             security.seal(KEYS, TITLE, 7, control, PLAIN)
         with pytest.raises(DecodeError):
@@ -92,9 +108,11 @@ def test_what_suite_0_does_not_have():
 
 def test_lengths_of_keys_titles_counters():
     with pytest.raises(LocalError):
-        Suite0Keys(bytes(15))
+        SuiteKeys(bytes(15))
     with pytest.raises(LocalError):
-        Suite0Keys(bytes(16), bytes(24))
+        SuiteKeys(bytes(16), bytes(24))
+    with pytest.raises(LocalError):
+        SuiteKeys(bytes(32), bytes(16))
     with pytest.raises(LocalError):
         security.seal(KEYS, bytes(7), 1, ENCRYPTED, PLAIN)
     with pytest.raises(LocalError):

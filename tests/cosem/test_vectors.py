@@ -19,7 +19,7 @@ from urja.cosem.apdu import (
 from urja.cosem.association import Mechanism
 from urja.cosem.capture import decipher, deframe
 from urja.cosem.errors import AuthenticationFailed, CosemError, DecodeError
-from urja.cosem.security import Suite0Keys, gmac_reply
+from urja.cosem.security import SuiteKeys, gmac_reply
 from urja.cosem.time import CosemDateTime
 
 VECTORS = {
@@ -41,7 +41,7 @@ def plain(vector):
 
 def keys(vector):
     gak = bytes.fromhex(vector["gak"]) if "gak" in vector else None
-    return Suite0Keys(bytes.fromhex(vector["guek"]), gak)
+    return SuiteKeys(bytes.fromhex(vector["guek"]), gak)
 
 
 def as_expected(value):

@@ -12,7 +12,7 @@ from tests.meter.helpers import HOUR, MIDNIGHT_S, make_meter, moment
 
 from urja.cosem import apdu, axdr, security
 from urja.cosem.errors import AuthenticationFailed, PeerError
-from urja.cosem.security import SecurityControl, Suite0Keys
+from urja.cosem.security import SecurityControl, SuiteKeys
 from urja.cosem.wrapper import Frame, Splitter
 from urja.site.decode import decode
 
@@ -98,7 +98,7 @@ sealing = st.fixed_dictionaries(
 
 
 def _ours(question):
-    keys = Suite0Keys(bytes.fromhex(question["guek"]), bytes.fromhex(question["gak"]))
+    keys = SuiteKeys(bytes.fromhex(question["guek"]), bytes.fromhex(question["gak"]))
     return keys, bytes.fromhex(question["title"]), question["counter"]
 
 

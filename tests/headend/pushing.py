@@ -9,7 +9,7 @@ from urja.cosem import axdr
 from urja.cosem.apdu import DataNotification, GeneralGloCiphered
 from urja.cosem.companion import Column, load_device_type
 from urja.cosem.obis import Obis
-from urja.cosem.security import AUTHENTICATED_ENCRYPTED, Suite0Keys, wrap_key
+from urja.cosem.security import AUTHENTICATED_ENCRYPTED, SuiteKeys, wrap_key
 from urja.cosem.time import CosemDateTime, DeviationSign
 from urja.cosem.wrapper import Frame
 from urja.stream.messages import DeviceEntry
@@ -53,8 +53,8 @@ class PushMeter:
         return b"URJ\0" + self.number.to_bytes(4)
 
     @property
-    def keys(self) -> Suite0Keys:
-        return Suite0Keys(self.number.to_bytes(16), (self.number + 1).to_bytes(16))
+    def keys(self) -> SuiteKeys:
+        return SuiteKeys(self.number.to_bytes(16), (self.number + 1).to_bytes(16))
 
     @property
     def device_id(self) -> int:
@@ -98,7 +98,7 @@ class PushMeter:
     def seal(self, plaintext: bytes) -> bytes:
         """Any plaintext as a wrapped push under the next counter."""
         self.counter += 1
-        keys = Suite0Keys(bytes(16), bytes(16)) if self.wrong_key else self.keys
+        keys = SuiteKeys(bytes(16), bytes(16)) if self.wrong_key else self.keys
         apdu = GeneralGloCiphered.protect(keys, self.title, self.counter, AUTHENTICATED_ENCRYPTED, plaintext)
         return Frame(1, 64, apdu.encode()).encode()
 

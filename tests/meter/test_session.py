@@ -8,7 +8,7 @@ from urja.cosem.association import Associated, AssociationConfig, Mechanism
 from urja.cosem.axdr import Data
 from urja.cosem.errors import AssociationRejected, PeerError, ServiceRejected
 from urja.cosem.obis import CosemAttribute, CosemMethod
-from urja.cosem.security import Suite0Keys
+from urja.cosem.security import SuiteKeys
 from urja.cosem.wrapper import Frame
 from urja.meter.model import Role
 from urja.meter.objects import clock_data
@@ -117,7 +117,7 @@ def test_wrong_password_wrong_key_wrong_mechanism_are_rejected():
     identity = meter.identity
     good = {"ciphered": True, "keys": identity.keys, "system_title": CLIENT_TITLE}
     password = bytes.fromhex(identity.lls_secret)
-    wrong = Suite0Keys(bytes(16), bytes(16))
+    wrong = SuiteKeys(bytes(16), bytes(16))
     attempts = [
         (Role.READER, AssociationConfig(**good, mechanism=Mechanism.LLS, secret=b"wrong")),
         (Role.READER, AssociationConfig(**good | {"keys": wrong}, mechanism=Mechanism.LLS, secret=password)),

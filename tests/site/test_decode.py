@@ -3,18 +3,38 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from tests.cosem.pushes import BLOCK, INSTANTANEOUS, ciphered, plaintext
 
 from urja.cosem import axdr, wrapper
-from urja.cosem.security import AUTHENTICATED_ENCRYPTED, Suite0Keys, seal
+from urja.cosem.apdu import (
+    Aare,
+    Aarq,
+    AccessResult,
+    Conformance,
+    CosemAttribute,
+    GeneralCiphered,
+    GeneralGloCiphered,
+    GeneralSigned,
+    GetRequestNormal,
+    GetResponseNormal,
+    GetResponseWithList,
+    GlobalCiphered,
+    InitiateRequest,
+    InitiateResponse,
+    KeyInfo,
+    MessageFields,
+)
+from urja.cosem.security import AUTHENTICATED_ENCRYPTED, ENCRYPTED, SecurityControl, SuiteKeys, seal
 from urja.site.decode import decode
 
 GUEK, GAK = bytes(range(16)), bytes(range(0xD0, 0xE0))
-KEYS = Suite0Keys(GUEK, GAK)
+KEYS = SuiteKeys(GUEK, GAK)
 TITLE = b"URJ\0\0\0\0\x2a"
 WITH_KEYS = ["--guek", GUEK.hex(), "--gak", GAK.hex()]
 
@@ -211,10 +231,10 @@ def test_the_plain_aarq_of_the_green_book():
 @pytest.mark.parametrize(
     ("args", "words", "code"),
     [
-        (["hello"], "character 'h' at position 1", 1),
+        (["hello"], "character 1 is 'h'", 1),
         (["0f4"], "half a byte", 1),
         ([AIDON, "--guek", "00"], "16 bytes are needed", 2),
-        ([AIDON, "--gak", "xy" * 16], "character 'x' at position 1", 2),
+        ([AIDON, "--gak", "xy" * 16], "character 1 is 'x'", 2),
         ([""], "there are no bytes", 1),
         (["ff"], "not the tag of an APDU", 1),
     ],
@@ -249,3 +269,235 @@ def test_decode_runs_where_django_cannot_be_imported(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "280 W" in done.stdout
+
+
+# --- what meters in the field, and the standard's examples, have in them ------------------------------------------
+
+VECTORS = {
+    vector["id"]: vector
+    for vector in json.loads((Path(__file__).parents[1] / "vectors" / "dlms.json").read_text())["vectors"]
+}
+
+
+def options(vector):
+    names = {"guek": "--guek", "gak": "--gak"}
+    return [word for key, option in names.items() if key in vector for word in (option, vector[key])]
+
+
+def told(vector):
+    """Value and unit by OBIS, as exact text where the value is scaled."""
+    found = document(vector["hex"], *options(vector))
+    return {one["obis"]: (one.get("scaled", one["value"]), one.get("unit")) for one in found["readings"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "some"),
+    [
+        ("espdlms/hdlc_norway_han_3phase", {"1.0.52.7.0.255": ("249.9", "V"), "1.0.51.7.0.255": ("7.5", "A")}),
+        ("espdlms/raw_salzburg_netz", {"1.0.31.7.0.255": ("1.65", "A"), "1.0.1.8.0.255": ("1327456", "Wh")}),
+        ("amsreader/lg_e350_norway_list_2", {"1.0.31.7.0.255": ("31.80", "A"), "1.0.1.7.0.255": ("9460", "W")}),
+        ("amsreader/kamstrup_sweden", {"1.1.1.7.0.255": (2269, None), "1.1.1.8.0.255": (32014158, None)}),
+        # Named by the list's name, whose order is known.
+        (
+            "gurux-forum/kaifa_ma304h4pse",
+            {"1.0.31.7.0.255": ("0.097", "A"), "1.0.32.7.0.255": ("229.8", "V"), "1.0.1.8.0.255": ("478133", "Wh")},
+        ),
+        ("espdlms/hdlc_kaifa_ma304h3e", {"1.0.71.7.0.255": ("3.119", "A"), "1.0.52.7.0.255": ("0.0", "V")}),
+        # Named by the list of objects that the push begins with.
+        ("espdlms/hdlc_landis_gyr_e450_cyprus", {"1.0.1.7.0.255": (187, None), "1.0.32.7.0.255": (238, None)}),
+        ("espdlms/hdlc_landis_gyr_e450_cyprus_2", {"0.0.96.3.10.255": (1, None), "1.0.1.8.0.255": (132573, None)}),
+        ("espdlms/raw_energomera", {"0.0.97.98.0.255": (16, None)}),
+        ("espdlms/hdlc_lgz_e450_2", {"1.0.1.8.0.255": (12048950, None), "1.0.4.7.0.255": (379, None)}),
+    ],
+)  # fmt: skip
+def test_readings_of_meters_in_the_field(name, some):
+    found = told(VECTORS[name])
+    assert {obis: found[obis] for obis in some} == some
+
+
+@pytest.mark.parametrize("name", [name for name, vector in VECTORS.items() if "transport" in vector])
+def test_every_captured_frame_is_shown_in_all_dresses(name):
+    vector = VECTORS[name]
+    plain = document(vector["hex"], *options(vector))
+    assert plain["plain_apdu"] == vector["plain_apdu"]
+    assert "error" not in plain
+    upper = vector["hex"].upper()
+    traced = "RX: " + " ".join(upper[i : i + 2] for i in range(0, len(upper), 2)) + " // from the field\r\n"
+    assert document("-", *options(vector), text=traced) == plain
+    assert run(vector["hex"], *options(vector)).exit_code == 0
+
+
+def test_an_object_list_is_no_reading():
+    """An element of a push object list names an attribute; its number is not the attribute's value."""
+    found = told(VECTORS["amsreader/lng"])
+    assert found["1.0.1.7.0.255"] == (40, None)
+    assert "attribute 2  Active power import (+P)" in run(VECTORS["amsreader/lng"]["hex"]).stdout
+
+
+HPL_ASSOCIATION = (  # gurux.fi/node/24607: a reader's LLS association with a meter of HPL
+    "7EA05F03411007E2E6E6006051A109060760857405080103A60A040848504C37323939388A0207808B0760857405080201"
+    "AC12801031313131313131313131313131313131BE170415211320000000 01E9C53132607662DC7A94A61439BFBEB57E"
+    "7EA04A410330EBA8E6E700613CA109060760857405080103A203020100A305A103020100A40A040848504C000010F447"
+    "BE1704152813200000000083 0705F03594EEE1A96C27CCA051765F7E"
+)
+GENUS_ASSOCIATION = (  # gurux.fi/comment/16477: HLS with mechanism 2, components not in the standard's order
+    "7EA07C036110AA6BE6E600606EA109060760857405080103A60A040841424344454647488A0207808B0760857405080202"
+    "AC1280104E261D0E1D1E416A056374235546 3E4CBE34043221303000000000 55B274213543BFC62B203160A9B5C12D97"
+    "3BDFF27E02ACF1115E58F8AEA77AC24CD823837370D6F00D153E6F867E"
+    "7EA077610330AD6CE6E7006169A109060760857405080103A203020100A305A10302010E88020780890760857405080202"
+    "AA12801047656E757337000000000 91D3648C37EA40A0408474F450000581CF1BE230421281F3000000488A9FAE44B5740"
+    "DB41F578B7CC15B4BE1B5852F6401CFBC06AFB87B2007E"
+    "7EA03E0361327B46E6E600D330300000 00033DB18A0AE9B1D9F484E052ED9086CD91A8195CC14158901B1204DC6BCBB4F2"
+    "FBE907C7CB835C41F5BD3C8DB5017E"
+    "7EA01061 03527CE2E6E7000E060006DD487E"
+)
+
+
+def test_associations_of_indian_meters():
+    request, answer = document(HPL_ASSOCIATION)
+    assert (request["service"], request["authentication"], request["system_title"]) == (
+        "AARQ", "LLS", "48504c3732393938",
+    )  # fmt: skip
+    assert (answer["service"], answer["result"], answer["system_title"]) == ("AARE", 0, "48504c000010f447")
+    request, answer, proof, error = document(GENUS_ASSOCIATION)
+    assert (request["authentication"], answer["authentication"], answer["diagnostic"]) == ("HLS", "HLS", 14)
+    assert answer["responding_ap_title"] == "474f450000581cf1"
+    assert "dedicated key" in proof["missing"]
+    assert (error["service"], error["failed_service"], error["kind"], error["code"]) == (
+        "confirmed-service-error", 6, 0, 6,
+    )  # fmt: skip
+    assert "6 (deciphering error)" in run(GENUS_ASSOCIATION).stdout
+
+
+def test_what_is_wrong_inside_an_association_is_told():
+    result = run(HPL_ASSOCIATION, "--guek", "00" * 16)
+    assert result.exit_code == 1
+    assert result.stderr.count("error in the user information: wrong key") == 2
+
+
+TABLE_41 = (  # Green Book: ACCESS service with general-ciphering, one-pass Diffie-Hellman
+    "DD080102030405060708084D4D4D0000BC614E084D4D4D00000000010000010201018180C323C2BD45711DE4688637D919F9"
+    "2E9DB8FB2DFC213A88D21C9DC8DCBA917D8170511DE1BADB360D50058F794B0960AE11FA28D392CFF907A62D13E3357B1DC0"
+    "B51BE089D0B682863B2217201E73A1A9031968A9B4121DCBC3281A69739AF87429F5B3AC5471E7B6A04A2C0F2F8A25FD772A"
+    "317DF97FC5463FEAC248EB8AB8BE81EB3100000000F435069679270C5BF4425EE5777402A6C8D51C620EED52DBB188378B83"
+    "6E2857D5C053E6DDF27FA87409AEF502CD9618AE47017C010224FD109CC0BEB21E742D44AB40CD11908743EC90EC8C40E221"
+    "D517F72228E1A26E827F43DC18ED27B5F458D66508B05A2A4CC6FED178C881AFC3BC67064689BE8BB41C80ABB3C114A31F4C"
+    "B03B8B64C7E0B4CE77B2399C93347858888F92239713B38DF01C4858245827A92EF334172EA636B31CBBDF2A96AD5D035F66"
+    "AA38F1A2D97D4BBA99622E6B5F18789CECB2DFB3937D9F3E17F8B472098E6563238F37528374809836002AEA6E7012D2ADFA"
+    "A7"
+)
+
+
+def test_a_message_under_an_agreed_key_is_shown_as_far_as_it_goes():
+    found = document(TABLE_41)
+    assert found["service"] == "general-ciphering"
+    assert found["originator_system_title"] == "4d4d4d0000bc614e"
+    assert found["recipient_system_title"] == "4d4d4d0000000001"
+    assert (found["security_control"], found["invocation_counter"]) == ("31", 0)
+    assert "agreed by parameters 01" in found["missing"]
+    assert "transaction id" in run(TABLE_41).stdout
+
+
+def test_general_ciphering_under_the_global_key_of_suite_2():
+    keys = SuiteKeys(bytes(32), bytes(range(32)))
+    fields = MessageFields(b"\0" * 7 + b"\1", TITLE, b"URJ\0\0HES", b"", b"")
+    control = SecurityControl(suite=2)
+    header = bytes([control.to_byte()]) + keys.gak + fields.encode()
+    # The tag of AES-GCM, computed here by another way than the one under test.
+    sealed = AESGCM(keys.guek).encrypt(TITLE + bytes(3) + b"\x09", bytes.fromhex(AIDON), header)[:-4]
+    message = GeneralCiphered(fields, KeyInfo(0, 0), control, 9, sealed).encode()
+    found = document(message.hex(), "--guek", keys.guek.hex(), "--gak", keys.gak.hex())
+    assert (found["verified"], found["service"]) == (True, "data-notification")
+    assert found["readings"][0]["scaled"] == "280"
+    short = document(message.hex(), *WITH_KEYS, code=1)
+    assert "takes keys of 32 bytes" in short["error"]["message"]
+    changed = GeneralCiphered(replace(fields, transaction_id=b"\2"), None, control, 9, sealed).encode()
+    broken = document(changed.hex(), "--guek", keys.guek.hex(), "--gak", keys.gak.hex(), code=1)
+    assert "tag does not fit" in broken["error"]["message"]
+
+
+def test_signed_content_is_shown_with_its_signature_unverified():
+    signed = GeneralSigned(
+        MessageFields(b"\1", TITLE, b"", b"", b""), bytes.fromhex(AIDON), bytes(64)
+    ).encode()
+    found = document(signed.hex())
+    assert (found["service"], found["signature"]) == ("general-signing", "00" * 64)
+    assert found["readings"][0]["scaled"] == "280"
+    assert "NOT verified" in run(signed.hex()).stdout
+
+
+def test_a_dedicated_key_serves_the_services_after_its_association():
+    """The AARQ holds it; both ends' titles are in the capture, and each service goes under its sender's."""
+    client, dedicated = bytes.fromhex("4D4D4D0000BC614E"), bytes(range(50, 66))
+    initiate = InitiateRequest(Conformance.GET, 1024, dedicated).encode()
+    request = Aarq(
+        3,
+        GlobalCiphered.protect(KEYS, client, 1, AUTHENTICATED_ENCRYPTED, initiate).encode(),
+        client,
+    ).encode()
+    accepted = InitiateResponse(Conformance.GET, 1024).encode()
+    answer = Aare(
+        3, 0, 0, GlobalCiphered.protect(KEYS, TITLE, 1, AUTHENTICATED_ENCRYPTED, accepted).encode(),
+        responding_ap_title=TITLE,
+    ).encode()  # fmt: skip
+    own = SuiteKeys(dedicated, GAK)
+    get = GetRequestNormal(0xC1, CosemAttribute.of(8, "0.0.1.0.0.255", 2)).encode()
+    gotten = GetResponseNormal(0xC1, axdr.uint32(5)).encode()
+    asked = GlobalCiphered.protect(own, client, 2, AUTHENTICATED_ENCRYPTED, get, dedicated=True).encode()
+    said = GlobalCiphered.protect(own, TITLE, 2, AUTHENTICATED_ENCRYPTED, gotten, dedicated=True).encode()
+    capture = wrapped(request, 48, 1) + wrapped(answer, 1, 48) + wrapped(asked, 48, 1) + wrapped(said, 1, 48)
+    *_, third, fourth = document(capture.hex(), *WITH_KEYS)
+    assert (third["service"], third["system_title"]) == ("GET-request-normal", client.hex())
+    assert (fourth["service"], fourth["data"], fourth["verified"]) == ("GET-response-normal", 5, True)
+    # Without the association the key must be given.
+    assert "--dedicated" in document(asked.hex(), *WITH_KEYS, "--system-title", client.hex())["missing"]
+    alone = document(asked.hex(), *WITH_KEYS, "--system-title", client.hex(), "--dedicated", dedicated.hex())
+    assert alone["obis"] == "0.0.1.0.0.255"
+
+
+def test_a_ciphered_list_gets_its_values_shown():
+    listed = GetResponseWithList(
+        0xC1, (axdr.uint32(5), AccessResult.READ_WRITE_DENIED, axdr.octets(b"URJ"))
+    ).encode()
+    assert document(listed.hex())["results"] == [
+        {"result": 0, "data": 5}, {"result": 3}, {"result": 0, "data": "h:55524a"},
+    ]  # fmt: skip
+    lines = run(listed.hex()).stdout.splitlines()
+    assert [" ".join(line.split()) for line in lines[-3:]] == [
+        "result 1 5", "result 2 3 (read write denied)", 'result 3 "URJ"',
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("frame", "expected"),
+    [
+        ("05010200 58", {"service": "Read-request", "variables": [{"short_name": "0058"}]}),
+        ("0c0100060000002a", {"service": "Read-response", "results": [{"result": 0, "data": 42}]}),
+        ("0c010104", {"service": "Read-response", "results": [{"result": 4}]}),
+        ("06010200580112000a", {"service": "Write-request", "values": [10]}),
+        ("0d0100", {"service": "Write-response", "results": [0]}),
+        ("16010200580112000a", {"service": "UnconfirmedWrite-request"}),
+        ("1800010200580106000000ff", {"service": "InformationReport", "current_time": None, "values": [255]}),
+        (
+            "d94000000100010100080000010000ff020100",
+            {"service": "ACCESS-request", "access_1": {
+                "access": "get", "class_id": 8, "obis": "0.0.1.0.0.255", "attribute": 2}},
+        ),
+        ("da400000010000011105010100", {"service": "ACCESS-response", "values": [5],
+                                        "results": [{"access": "get", "result": 0}]}),
+    ],
+)  # fmt: skip
+def test_short_names_and_the_access_service(frame, expected):
+    found = document(frame)
+    assert {key: found[key] for key in expected} == expected
+
+
+def test_a_readable_beginning_under_encryption_alone_says_where_it_ends():
+    """Without a tag it is what comes out that tells a wrong key from a changed byte."""
+    alone = SuiteKeys(GUEK)
+    sealed = GeneralGloCiphered.protect(alone, TITLE, 1, ENCRYPTED, plaintext(BLOCK, 42)).encode()
+    broken = sealed[:-2] + bytes([sealed[-2] ^ 0xFF]) + sealed[-1:]  # the last value's type
+    error = document(broken.hex(), "--guek", GUEK.hex(), code=1)["error"]
+    assert "reads as an APDU up to its byte" in error["message"]
+    assert error["offset"] == len(sealed) - 2
+    assert "wrong key" in document(sealed.hex(), "--guek", "11" * 16, code=1)["error"]["message"]

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from urja.cosem.security import AUTHENTICATED_ENCRYPTED, Suite0Keys, seal
+from urja.cosem.security import AUTHENTICATED_ENCRYPTED, SuiteKeys, seal
 from urja.meter.identity import seeded
 from urja.site.data_directory import DataDirectory
 from urja.site.town_control import FLEET_ORDERS, Gateway, TownControl, keys_of_fleet
@@ -193,7 +193,7 @@ async def test_a_frame_of_the_towns_own_meter_is_deciphered(box, fleet_socket, s
     async with TownControl(box, fleet_socket, keys=keys_of_fleet(fleet_file)) as control:
         own = await ask(control, do="decode", frame=ciphered(METER.keys, METER.title))
         foreign = await ask(
-            control, do="decode", frame=ciphered(Suite0Keys(bytes(16), bytes(16)), b"OTHER001")
+            control, do="decode", frame=ciphered(SuiteKeys(bytes(16), bytes(16)), b"OTHER001")
         )
     assert "verified" in own["tree"]
     assert "0.0.43.1.0.255" in own["tree"]

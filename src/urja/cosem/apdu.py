@@ -22,7 +22,8 @@ from urja.cosem.axdr import Limits
 from urja.cosem.errors import DecodeError
 from urja.cosem.gbt import GeneralBlockTransfer
 from urja.cosem.obis import CosemAttribute, CosemMethod
-from urja.cosem.xdlms import action, ciphered, get, initiate, notification, set_
+from urja.cosem.xdlms import access, action, ciphered, get, initiate, notification, set_, short_names
+from urja.cosem.xdlms.access import AccessKind, AccessOutcome, AccessPart, AccessRequest, AccessResponse
 from urja.cosem.xdlms.action import (
     ActionOutcome,
     ActionRequest,
@@ -39,7 +40,17 @@ from urja.cosem.xdlms.action import (
     ActionResponseWithList,
 )
 from urja.cosem.xdlms.blocks import Block
-from urja.cosem.xdlms.ciphered import GeneralDedCiphered, GeneralGloCiphered, GlobalCiphered
+from urja.cosem.xdlms.ciphered import (
+    Ciphered,
+    GeneralCiphered,
+    GeneralDedCiphered,
+    GeneralGloCiphered,
+    GeneralSigned,
+    GlobalCiphered,
+    KeyInfo,
+    MessageFields,
+    under_dedicated_key,
+)
 from urja.cosem.xdlms.codes import AccessResult, ActionResult, Conformance, ServiceError, StateError
 from urja.cosem.xdlms.cursor import Cursor
 from urja.cosem.xdlms.get import (
@@ -75,6 +86,15 @@ from urja.cosem.xdlms.set_ import (
     SetResponseNormal,
     SetResponseWithList,
 )
+from urja.cosem.xdlms.short_names import (
+    BlockAccess,
+    InformationReport,
+    ReadRequest,
+    ReadResponse,
+    ShortName,
+    WriteRequest,
+    WriteResponse,
+)
 
 Apdu = (
     Aarq
@@ -93,12 +113,19 @@ Apdu = (
     | SetResponse
     | ActionRequest
     | ActionResponse
+    | AccessRequest
+    | AccessResponse
+    | ReadRequest
+    | ReadResponse
+    | WriteRequest
+    | WriteResponse
+    | InformationReport
     | GlobalCiphered
     | GeneralGloCiphered
+    | GeneralCiphered
+    | GeneralSigned
     | GeneralBlockTransfer
 )
-
-Ciphered = GlobalCiphered | GeneralGloCiphered
 
 _DECODERS: Final[dict[int, Callable[[Cursor], Apdu]]] = {
     AARQ_TAG: decode_aarq,
@@ -119,6 +146,16 @@ _DECODERS: Final[dict[int, Callable[[Cursor], Apdu]]] = {
     action.RESPONSE_TAG: action.decode_response,
     ciphered.GENERAL_GLO_TAG: ciphered.decode_general_glo,
     ciphered.GENERAL_DED_TAG: ciphered.decode_general_ded,
+    ciphered.GENERAL_CIPHERING_TAG: ciphered.decode_general_ciphering,
+    ciphered.GENERAL_SIGNING_TAG: ciphered.decode_general_signing,
+    access.REQUEST_TAG: access.decode_request,
+    access.RESPONSE_TAG: access.decode_response,
+    short_names.READ_REQUEST_TAG: short_names.decode_read_request,
+    short_names.READ_RESPONSE_TAG: short_names.decode_read_response,
+    short_names.WRITE_REQUEST_TAG: short_names.decode_write_request,
+    short_names.WRITE_RESPONSE_TAG: short_names.decode_write_response,
+    short_names.UNCONFIRMED_WRITE_TAG: short_names.decode_unconfirmed_write,
+    short_names.INFORMATION_REPORT_TAG: short_names.decode_information_report,
     gbt.TAG: gbt.decode_block,
 }
 
@@ -146,6 +183,11 @@ __all__ = [
     "Aare",
     "Aarq",
     "Access",
+    "AccessKind",
+    "AccessOutcome",
+    "AccessPart",
+    "AccessRequest",
+    "AccessResponse",
     "AccessResult",
     "AccessSelection",
     "ActionOutcome",
@@ -164,6 +206,7 @@ __all__ = [
     "ActionResult",
     "Apdu",
     "Block",
+    "BlockAccess",
     "CaptureObject",
     "Ciphered",
     "ConfirmedServiceError",
@@ -175,8 +218,10 @@ __all__ = [
     "EventNotification",
     "ExceptionResponse",
     "GeneralBlockTransfer",
+    "GeneralCiphered",
     "GeneralDedCiphered",
     "GeneralGloCiphered",
+    "GeneralSigned",
     "GetRequest",
     "GetRequestNext",
     "GetRequestNormal",
@@ -187,9 +232,14 @@ __all__ = [
     "GetResponseWithList",
     "GetResult",
     "GlobalCiphered",
+    "InformationReport",
     "InitiateRequest",
     "InitiateResponse",
+    "KeyInfo",
+    "MessageFields",
     "RangeAccess",
+    "ReadRequest",
+    "ReadResponse",
     "Rlre",
     "Rlrq",
     "ServiceError",
@@ -205,6 +255,10 @@ __all__ = [
     "SetResponseLastBlockWithList",
     "SetResponseNormal",
     "SetResponseWithList",
+    "ShortName",
     "StateError",
+    "WriteRequest",
+    "WriteResponse",
     "decode_apdu",
+    "under_dedicated_key",
 ]

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
 from urja.cosem import security
 from urja.cosem.acse import Mechanism
 from urja.cosem.errors import AuthenticationFailed, LocalError
-from urja.cosem.security import Suite0Keys
+from urja.cosem.security import SuiteKeys
 
 MIN_CHALLENGE: Final = 8
 MAX_CHALLENGE: Final = 64
@@ -27,7 +29,7 @@ class Proof:
     prover_title: bytes
     verifier_title: bytes
     secret: bytes
-    keys: Suite0Keys | None
+    keys: SuiteKeys | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +62,42 @@ def _verify_gmac(proof: Proof, answer: bytes) -> int:
     return security.verify_gmac_reply(_keys(proof), proof.prover_title, proof.challenge, answer)
 
 
+_BLOCK: Final = 16
+
+
+def _prove_aes(proof: Proof, _counter: int) -> bytes:
+    """Mechanism 2 is the manufacturer's own; what Indian meters have in it is the challenge under AES-128."""
+    if not 0 < len(proof.secret) <= _BLOCK:
+        raise LocalError(f"mechanism 2 takes a secret of 1 to {_BLOCK} bytes, not {len(proof.secret)}")
+    padded = proof.challenge + bytes(-len(proof.challenge) % _BLOCK)
+    encryptor = Cipher(algorithms.AES(proof.secret.ljust(_BLOCK, b"\0")), modes.ECB()).encryptor()  # noqa: S305
+    return encryptor.update(padded) + encryptor.finalize()
+
+
+def _prove_md5(proof: Proof, _counter: int) -> bytes:
+    return hashlib.md5(proof.challenge + proof.secret, usedforsecurity=False).digest()
+
+
+def _prove_sha1(proof: Proof, _counter: int) -> bytes:
+    return hashlib.sha1(proof.challenge + proof.secret, usedforsecurity=False).digest()
+
+
 def _prove_sha256(proof: Proof, _counter: int) -> bytes:
     parts = (proof.secret, proof.prover_title, proof.verifier_title, proof.challenge, proof.counter_challenge)
     return hashlib.sha256(b"".join(parts)).digest()
 
 
-def _verify_sha256(proof: Proof, answer: bytes) -> None:
-    if not hmac.compare_digest(_prove_sha256(proof, 0), answer):
-        raise AuthenticationFailed("the answer to the challenge is wrong")
+def _by_computing_it(mechanism: Mechanism, prove: Callable[[Proof, int], bytes]) -> Scheme:
+    """A scheme whose answer both ends can compute."""
+
+    def verify(proof: Proof, answer: bytes) -> None:
+        if not hmac.compare_digest(prove(proof, 0), answer):
+            raise AuthenticationFailed("the answer to the challenge is wrong")
+
+    return Scheme(mechanism, prove=prove, verify=verify)
 
 
-def _keys(proof: Proof) -> Suite0Keys:
+def _keys(proof: Proof) -> SuiteKeys:
     if proof.keys is None:
         raise LocalError("this mechanism needs keys, and none are given")
     return proof.keys
@@ -84,7 +111,10 @@ SCHEMES: Final[dict[Mechanism, Scheme]] = {
         Scheme(
             Mechanism.HLS_GMAC, prove=_prove_gmac, verify=_verify_gmac, needs_keys=True, uses_counter=True
         ),
-        Scheme(Mechanism.HLS_SHA256, prove=_prove_sha256, verify=_verify_sha256),
+        _by_computing_it(Mechanism.HLS, _prove_aes),
+        _by_computing_it(Mechanism.HLS_MD5, _prove_md5),
+        _by_computing_it(Mechanism.HLS_SHA1, _prove_sha1),
+        _by_computing_it(Mechanism.HLS_SHA256, _prove_sha256),
     )
 }
 """What we speak. Another mechanism is another line."""

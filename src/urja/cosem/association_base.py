@@ -20,6 +20,7 @@ from urja.cosem.apdu import (
     Rlre,
     Rlrq,
     decode_apdu,
+    under_dedicated_key,
 )
 from urja.cosem.association_auth import MAX_CHALLENGE, MIN_CHALLENGE, SCHEMES, Proof, Scheme
 from urja.cosem.association_table import Input, State, next_state
@@ -27,7 +28,7 @@ from urja.cosem.axdr import Limits
 from urja.cosem.errors import AuthenticationFailed, LimitExceeded, LocalError, ReplayDetected, UnexpectedApdu
 from urja.cosem.gbt import Reassembler
 from urja.cosem.obis import CosemMethod
-from urja.cosem.security import SecurityControl, Suite0Keys
+from urja.cosem.security import SecurityControl, SuiteKeys
 from urja.cosem.xdlms.blocks import Block
 
 COUNTERS: Final = security.MAX_COUNTER + 1
@@ -64,7 +65,7 @@ class AssociationConfig:
     mechanism: Mechanism = Mechanism.NONE
     ciphered: bool = False
     """Application context with ciphering: user-information and all services are protected."""
-    keys: Suite0Keys | None = None
+    keys: SuiteKeys | None = None
     system_title: bytes | None = None
     """Our own, 8 bytes; needed with ciphering and with GMAC."""
     secret: bytes = field(default=b"", repr=False)
@@ -90,6 +91,8 @@ class AssociationConfig:
                 raise LocalError("ciphering and GMAC need a system title of 8 bytes")
             if self.keys.gak is None and (self.scheme.needs_keys or self.control.authenticated):
                 raise LocalError("authentication needs an authentication key")
+        if self.control.suite != 0:
+            raise LocalError(f"an association of security suite {self.control.suite} is not implemented")
         if not MIN_CHALLENGE <= self.challenge_length <= MAX_CHALLENGE:
             raise LocalError(f"a challenge has {MIN_CHALLENGE} to {MAX_CHALLENGE} bytes")
         if not (self.max_pdu == 0 or 64 <= self.max_pdu <= 0xFFFF):
@@ -141,7 +144,7 @@ class Association:
         self._peer_challenge = b""
         self._blocks = Reassembler(config.limits)
         self._general = config.general_protection
-        self._dedicated_keys: Suite0Keys | None = None
+        self._dedicated_keys: SuiteKeys | None = None
         self._dedicated_counter = -1
         self._answer_dedicated = False
 
@@ -171,7 +174,7 @@ class Association:
         self.invocation_counter += 1
         return counter
 
-    def _keys(self) -> Suite0Keys:
+    def _keys(self) -> SuiteKeys:
         if self.config.keys is None:
             raise LocalError("no keys are configured")
         return self.config.keys
@@ -193,7 +196,7 @@ class Association:
             return self._protect_dedicated(apdu, self._dedicated_keys)
         return self._protect(apdu, general=self._general)
 
-    def _protect_dedicated(self, apdu: bytes, keys: Suite0Keys) -> bytes:
+    def _protect_dedicated(self, apdu: bytes, keys: SuiteKeys) -> bytes:
         counter, control = self._take_counter(), self.config.control
         if self._general:
             return GeneralDedCiphered.protect(keys, self._title(), counter, control, apdu).encode()
@@ -229,7 +232,8 @@ class Association:
         keys = self._dedicated_keys if dedicated else self._keys()
         if keys is None:
             raise UnexpectedApdu("a dedicated key is used, and none was agreed")
-        if not apdu.control.covers(self.config.control) or apdu.control.broadcast:
+        agreed = self.config.control
+        if not apdu.control.covers(agreed) or apdu.control.suite != agreed.suite or apdu.control.broadcast:
             raise AuthenticationFailed("the protection is not what was agreed", offset=None)
         if self.peer_system_title is None:
             raise UnexpectedApdu("a ciphered APDU before the peer gave its system title")
@@ -306,11 +310,6 @@ class Association:
     def _block_size(self, header: int) -> int:
         """Bytes of raw data that fit one block after `header` bytes of APDU."""
         return max(self.peer_max_pdu - self._overhead() - header, 1)
-
-
-def under_dedicated_key(apdu: GlobalCiphered | GeneralGloCiphered) -> bool:
-    """Whether the dedicated key of the association protects an APDU."""
-    return apdu.dedicated if isinstance(apdu, GlobalCiphered) else isinstance(apdu, GeneralDedCiphered)
 
 
 def _advanced(last: int, counter: int) -> int:

@@ -46,6 +46,7 @@ from urja.cosem.apdu import (
     SetResponseWithList,
     StateError,
     decode_apdu,
+    under_dedicated_key,
 )
 from urja.cosem.association_auth import MAX_CHALLENGE, MIN_CHALLENGE
 from urja.cosem.association_base import (
@@ -54,7 +55,6 @@ from urja.cosem.association_base import (
     AssociationConfig,
     Incoming,
     Outgoing,
-    under_dedicated_key,
 )
 from urja.cosem.association_events import (
     ActionRequested,
@@ -82,7 +82,7 @@ from urja.cosem.errors import (
     ReplayDetected,
     UnexpectedApdu,
 )
-from urja.cosem.security import KEY_LENGTH, Suite0Keys
+from urja.cosem.security import KEY_LENGTH, SuiteKeys
 from urja.cosem.xdlms import get, set_
 from urja.cosem.xdlms.codes import Conformance
 from urja.cosem.xdlms.cursor import Cursor
@@ -210,11 +210,11 @@ class ServerAssociation(Association):
             self._dedicated_keys = self._agreed(initiate.dedicated_key)
         return initiate
 
-    def _agreed(self, dedicated_key: bytes) -> Suite0Keys:
+    def _agreed(self, dedicated_key: bytes) -> SuiteKeys:
         """The dedicated key for encryption; the authentication key stays (IEC 62056-5-3, 5.3.5)."""
         if len(dedicated_key) != KEY_LENGTH:
             raise DecodeError(f"a dedicated key of {len(dedicated_key)} bytes, not {KEY_LENGTH}")
-        return Suite0Keys(dedicated_key, self._keys().gak)
+        return SuiteKeys(dedicated_key, self._keys().gak)
 
     def _negotiate(self, initiate: InitiateRequest) -> InitiateResponse:
         if initiate.version < DLMS_VERSION:

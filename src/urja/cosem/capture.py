@@ -13,7 +13,7 @@ from urja.cosem import axdr, gbt, hdlc, mbus, wrapper
 from urja.cosem.apdu import GeneralBlockTransfer, GeneralGloCiphered, GlobalCiphered, decode_apdu
 from urja.cosem.axdr import Limits
 from urja.cosem.errors import AuthenticationFailed, DecodeError, LimitExceeded, LocalError
-from urja.cosem.security import Suite0Keys
+from urja.cosem.security import SuiteKeys
 
 
 class Transport(Enum):
@@ -59,7 +59,7 @@ def deframe(raw: bytes, *, limits: Limits = axdr.DEFAULT_LIMITS) -> Capture:
     return _bare_or_searching(raw, limits)
 
 
-def decipher(apdu: bytes, keys: Suite0Keys, system_title: bytes | None = None) -> bytes:
+def decipher(apdu: bytes, keys: SuiteKeys, system_title: bytes | None = None) -> bytes:
     """The plain APDU inside a glo- or general-glo APDU; a plain one comes back as it is.
 
     `system_title` is the sender's, for APDUs that do not carry it. Raises AuthenticationFailed for a wrong

@@ -23,17 +23,78 @@ _CONTEXTS: Final = {
     ApplicationContext.LOGICAL_NAME_CIPHERED: "LN ciphering",
     ApplicationContext.SHORT_NAME_CIPHERED: "SN ciphering",
 }
+_CLOCK_BYTES: Final = 12
 _RELEASE_REASONS: Final = {0: "normal", 1: "urgent or not finished", 30: "user defined"}
+
+
+_SERVICES: Final = {1: "initiate", 5: "read", 6: "write"}
+_ERROR_KINDS: Final[dict[int, tuple[str, tuple[str, ...]]]] = {
+    0: (
+        "application reference",
+        (
+            "other",
+            "time elapsed",
+            "application unreachable",
+            "application reference invalid",
+            "application context unsupported",
+            "provider communication error",
+            "deciphering error",
+        ),
+    ),
+    1: (
+        "hardware resource",
+        (
+            "other",
+            "memory unavailable",
+            "processor unavailable",
+            "mass storage unavailable",
+            "other unavailable",
+        ),
+    ),
+    2: (
+        "VDE state",
+        ("other", "no DLMS context", "loading data set", "status no change", "status inoperable"),
+    ),
+    3: ("service", ("other", "PDU size", "service unsupported")),
+    4: (
+        "definition",
+        ("other", "object undefined", "object class inconsistent", "object attribute inconsistent"),
+    ),
+    5: (
+        "access",
+        (
+            "other",
+            "scope of access violated",
+            "object access violated",
+            "hardware fault",
+            "object unavailable",
+        ),
+    ),
+    6: (
+        "initiate",
+        (
+            "other",
+            "DLMS version too low",
+            "incompatible conformance",
+            "PDU size too short",
+            "refused by the VDE handler",
+        ),
+    ),
+}
+"""ServiceError of a confirmed service error: kinds and their codes (IEC 62056-5-3, 9.5)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One field. `plain` is what JSON carries, `text` what people read; `data` is a value to be shown as a tree."""
+    """One field. `plain` is what JSON carries, `text` what people read; `data` is a value to be shown as a tree, and
+    `members` are labels with the values or texts of a list.
+    """
 
     key: str
     plain: Any
     text: str = ""
     data: Data | None = None
+    members: tuple[tuple[str, Data | str], ...] = ()
 
 
 @dataclass(slots=True)
@@ -179,8 +240,21 @@ def _get_block(apdu: a.GetResponseWithBlock) -> Description:
 
 def _get_results(apdu: a.GetResponseWithList) -> Description:
     description = Description("GET-response-with-list").add("invoke_id", apdu.invoke)
-    description.facts.append(Fact("results", [_plain_result(result) for result in apdu.results]))
+    description.facts.append(_fact_of_results(apdu.results))
     return description
+
+
+def _fact_of_results(results: tuple[a.GetResult, ...]) -> Fact:
+    members = tuple(
+        (f"result {number}", result if isinstance(result, Data) else f"{int(result)} ({_words(result)})")
+        for number, result in enumerate(results, 1)
+    )
+    return Fact("results", [_plain_result(result) for result in results], members=members)
+
+
+def _fact_of_values(key: str, label: str, values: tuple[Data, ...]) -> Fact:
+    members = tuple((f"{label} {number}", value) for number, value in enumerate(values, 1))
+    return Fact(key, [plain(value) for value in values], members=members)
 
 
 def _set_request(apdu: a.SetRequestNormal) -> Description:
@@ -204,7 +278,8 @@ def _set_block(apdu: a.SetRequestBlock) -> Description:
 
 def _set_list(apdu: a.SetRequestWithList) -> Description:
     description = _items(Description("SET-request-with-list").add("invoke_id", apdu.invoke), apdu.items)
-    return description.add("values", [plain(value) for value in apdu.values])
+    description.facts.append(_fact_of_values("values", "value", apdu.values))
+    return description
 
 
 def _set_list_first(apdu: a.SetRequestFirstBlockWithList) -> Description:
@@ -255,7 +330,8 @@ def _action_list(apdu: a.ActionRequestWithList) -> Description:
     description = _methods(
         Description("ACTION-request-with-list").add("invoke_id", apdu.invoke), apdu.methods
     )
-    return description.add("parameters", [plain(value) for value in apdu.parameters])
+    description.facts.append(_fact_of_values("parameters", "parameter", apdu.parameters))
+    return description
 
 
 def _methods(description: Description, methods: tuple[CosemMethod, ...]) -> Description:
@@ -378,8 +454,17 @@ def _conformance(description: Description, conformance: a.Conformance) -> Descri
 
 
 def _confirmed_error(apdu: a.ConfirmedServiceError) -> Description:
-    description = Description("confirmed-service-error").add("failed_service", apdu.service)
-    return description.add("kind", apdu.kind).add("code", apdu.code)
+    service = _SERVICES.get(apdu.service)
+    kind, codes = _ERROR_KINDS.get(apdu.kind, (None, ()))
+    code = codes[apdu.code] if apdu.code < len(codes) else None
+    description = Description("confirmed-service-error")
+    description.add("failed_service", apdu.service, _named(apdu.service, service))
+    description.add("kind", apdu.kind, _named(apdu.kind, kind))
+    return description.add("code", apdu.code, _named(apdu.code, code))
+
+
+def _named(number: int, name: str | None) -> str:
+    return f"{number}" if name is None else f"{number} ({name})"
 
 
 def _exception(apdu: a.ExceptionResponse) -> Description:
@@ -403,6 +488,148 @@ def _gbt(apdu: a.GeneralBlockTransfer) -> Description:
     return description.add("block_number", apdu.number).add(
         "raw_data", f"h:{apdu.data.hex()}", apdu.data.hex()
     )
+
+
+def _plain_variables(variables: tuple[a.ShortName | a.BlockAccess, ...]) -> list[dict[str, Any]]:
+    return [_plain_variable(variable) for variable in variables]
+
+
+def _plain_variable(variable: a.ShortName | a.BlockAccess) -> dict[str, Any]:
+    if isinstance(variable, a.BlockAccess):
+        last = {} if variable.last is None else {"last_block": variable.last}
+        data = {} if variable.data is None else {"raw_data": f"h:{variable.data.hex()}"}
+        return {"block_number": variable.number} | last | data
+    selected: dict[str, Any] = {}
+    if variable.selector is not None and variable.parameters is not None:
+        selected = {"access_selector": variable.selector, "access_parameters": plain(variable.parameters)}
+    return {"short_name": f"{variable.name:04x}"} | selected
+
+
+def _variables(description: Description, variables: tuple[a.ShortName | a.BlockAccess, ...]) -> Description:
+    text = ", ".join(
+        f"block {one.number}" if isinstance(one, a.BlockAccess) else f"0x{one.name:04x}" for one in variables
+    )
+    return description.add("variables", _plain_variables(variables), text)
+
+
+def _values(description: Description, values: tuple[Data, ...]) -> Description:
+    description.facts.append(_fact_of_values("values", "value", values))
+    return description
+
+
+def _read_request(apdu: a.ReadRequest) -> Description:
+    return _variables(Description("Read-request"), apdu.variables)
+
+
+def _read_response(apdu: a.ReadResponse) -> Description:
+    members: list[tuple[str, Data | str]] = []
+    for number, result in enumerate(apdu.results, 1):
+        label = f"result {number}"
+        if isinstance(result, a.AccessResult):
+            members.append((label, f"{int(result)} ({_words(result)})"))
+        elif isinstance(result, a.BlockAccess):
+            data = (
+                "" if result.data is None else f"{', the last' if result.last else ''}: {result.data.hex()}"
+            )
+            members.append((label, f"block {result.number}{data}"))
+        else:
+            members.append((label, result))
+    results = [
+        _plain_variable(one) if isinstance(one, a.BlockAccess) else _plain_result(one) for one in apdu.results
+    ]
+    description = Description("Read-response")
+    description.facts.append(Fact("results", results, members=tuple(members)))
+    return description
+
+
+def _write_request(apdu: a.WriteRequest) -> Description:
+    description = Description("Write-request" if apdu.confirmed else "UnconfirmedWrite-request")
+    return _values(_variables(description, apdu.variables), apdu.values)
+
+
+def _write_response(apdu: a.WriteResponse) -> Description:
+    words = [
+        f"{int(one)} ({_words(one)})" if isinstance(one, a.AccessResult) else f"block {one}"
+        for one in apdu.results
+    ]
+    results = [int(one) if isinstance(one, a.AccessResult) else {"block_number": one} for one in apdu.results]
+    return Description("Write-response").add("results", results, ", ".join(words))
+
+
+def _information_report(apdu: a.InformationReport) -> Description:
+    moment = None if apdu.current_time is None else apdu.current_time.decode("ascii", "backslashreplace")
+    description = Description("InformationReport").add("current_time", moment, moment or "none")
+    return _values(_variables(description, apdu.variables), apdu.values)
+
+
+def _access_head(service: str, apdu: a.AccessRequest | a.AccessResponse) -> Description:
+    description = Description(service).add("long_invoke_id", apdu.long_invoke_id)
+    return _octet_time(description, apdu.date_time)
+
+
+def _octet_time(description: Description, raw: bytes) -> Description:
+    if len(raw) == _CLOCK_BYTES:
+        return _date_time(description, CosemDateTime.from_bytes(raw))
+    return description.add("date_time", raw.hex() or None, raw.hex() or "none")
+
+
+def _parts(description: Description, parts: tuple[a.AccessPart, ...]) -> Description:
+    for number, part in enumerate(parts, 1):
+        name = name_object(part.target.obis)
+        what = (
+            f"attribute {part.target.attribute}"
+            if isinstance(part.target, CosemAttribute)
+            else f"method {part.target.method}"
+        )
+        text = (
+            f"{_words(part.kind)} class {part.target.class_id}, {part.target.obis}, {what}  {name}".rstrip()
+        )
+        description.facts.append(Fact(f"access_{number}", _plain_part(part), text))
+    return description
+
+
+def _plain_part(part: a.AccessPart) -> dict[str, Any]:
+    target = part.target
+    index = (
+        {"attribute": target.attribute} if isinstance(target, CosemAttribute) else {"method": target.method}
+    )
+    selected = (
+        {}
+        if part.access is None
+        else {"access_selector": part.access.selector, "access_parameters": plain(part.access.parameters)}
+    )
+    kind = {"access": _words(part.kind), "class_id": target.class_id, "obis": str(target.obis)}
+    return kind | index | selected
+
+
+def _access_request(apdu: a.AccessRequest) -> Description:
+    return _values(_parts(_access_head("ACCESS-request", apdu), apdu.parts), apdu.values)
+
+
+def _access_response(apdu: a.AccessResponse) -> Description:
+    description = _access_head("ACCESS-response", apdu)
+    _values(_parts(description, apdu.parts or ()), apdu.values)
+    words = ", ".join(f"{_words(one.kind)} {int(one.result)} ({_words(one.result)})" for one in apdu.outcomes)
+    results = [{"access": _words(one.kind), "result": int(one.result)} for one in apdu.outcomes]
+    return description.add("results", results, words)
+
+
+def _message_fields(description: Description, fields: a.MessageFields) -> Description:
+    description.add("transaction_id", fields.transaction_id.hex())
+    description.add("originator_system_title", fields.originator.hex())
+    description.add("recipient_system_title", fields.recipient.hex())
+    _octet_time(description, fields.date_time)
+    return description.add("other_information", fields.other_information.hex())
+
+
+def _general_ciphering(apdu: a.GeneralCiphered) -> Description:
+    description = _message_fields(Description("general-ciphering"), apdu.fields)
+    return description.add("key", None if apdu.key_info is None else apdu.key_info.words)
+
+
+def _general_signing(apdu: a.GeneralSigned) -> Description:
+    description = _message_fields(Description("general-signing"), apdu.fields)
+    return description.add("signature", apdu.signature.hex(), f"{apdu.signature.hex()} (NOT verified)")
 
 
 _DESCRIBERS: Final[dict[type, Callable[[Any], Description]]] = {
@@ -446,4 +673,13 @@ _DESCRIBERS: Final[dict[type, Callable[[Any], Description]]] = {
     a.GeneralGloCiphered: _general("general-glo-ciphering"),
     a.GeneralDedCiphered: _general("general-ded-ciphering"),
     a.GeneralBlockTransfer: _gbt,
+    a.GeneralCiphered: _general_ciphering,
+    a.GeneralSigned: _general_signing,
+    a.AccessRequest: _access_request,
+    a.AccessResponse: _access_response,
+    a.ReadRequest: _read_request,
+    a.ReadResponse: _read_response,
+    a.WriteRequest: _write_request,
+    a.WriteResponse: _write_response,
+    a.InformationReport: _information_report,
 }

@@ -5,18 +5,32 @@ and at which byte it lies.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from urja.cosem import gbt, hdlc, mbus, security, wrapper
-from urja.cosem.apdu import Aare, Aarq, Apdu, GeneralGloCiphered, GlobalCiphered, decode_apdu
+from urja.cosem.apdu import (
+    Aare,
+    Aarq,
+    Apdu,
+    Ciphered,
+    GeneralCiphered,
+    GeneralSigned,
+    GlobalCiphered,
+    InitiateRequest,
+    decode_apdu,
+    under_dedicated_key,
+)
 from urja.cosem.errors import AuthenticationFailed, CosemError, DecodeError, PeerError
 from urja.cosem.gbt import GeneralBlockTransfer
-from urja.cosem.security import SecurityControl, Suite0Keys
+from urja.cosem.security import SecurityControl, SuiteKeys
+from urja.cosem.xdlms.ciphered import SERVER_TAGS
 
 Transport = Literal["wrapper", "hdlc", "mbus", "raw"]
 
 _WRAPPER_VERSION: Final = b"\x00\x01"
+_NO_CHANCE: Final = 20
+"""So many bytes do not read as an APDU under a wrong key."""
 _MAX_LAYERS: Final = 8
 """Ciphering in block transfer in ciphering and so on: no one nests deeper."""
 
@@ -28,6 +42,8 @@ class Keys:
     guek: bytes | None = None
     gak: bytes | None = None
     system_title: bytes | None = None
+    dedicated: bytes | None = None
+    """Where the capture does not hold the association that agreed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +97,15 @@ class Opener:
 
     def __init__(self, keys: Keys) -> None:
         """Raises LocalError for keys of a wrong length."""
-        if keys.guek is not None:
-            Suite0Keys(keys.guek, keys.gak)
+        for key in (keys.guek, keys.dedicated):
+            if key is not None:
+                SuiteKeys(key, keys.gak)
         if keys.system_title is not None:
             security.nonce(keys.system_title, 0)
         self._keys = keys
-        self._title = keys.system_title
+        self._dedicated = keys.dedicated
+        self._client_title: bytes | None = None
+        self._server_title: bytes | None = None
         self._blocks = gbt.Reassembler()
 
     def open(self, capture: bytes) -> Iterator[Opened]:
@@ -115,9 +134,8 @@ class Opener:
             pending.where = "the block transfer"
             yield pending
 
-    def _descend(self, opened: Opened, apdu: bytes) -> bool:
+    def _descend(self, opened: Opened, apdu: bytes, where: str = "the APDU") -> bool:
         """Go inwards; False where the rest comes in another packet."""
-        where = "the APDU"
         for _ in range(_MAX_LAYERS):
             opened.plain = apdu
             try:
@@ -128,7 +146,10 @@ class Opener:
                     if whole is None:
                         return False
                     apdu, where = whole, "the APDU from the block transfer"
-                elif isinstance(decoded, GlobalCiphered | GeneralGloCiphered):
+                elif isinstance(decoded, GeneralSigned):
+                    opened.inside = Opened(None)
+                    return self._descend(opened.inside, decoded.content, "the signed content")
+                elif isinstance(decoded, Ciphered):
                     inner = self._decipher(opened, decoded, apdu)
                     if inner is None:
                         return True
@@ -144,72 +165,98 @@ class Opener:
         return True
 
     def _associate(self, apdu: Aarq | Aare) -> Opened | None:
-        """The titles of an association serve the glo- services after it, its own user information first."""
+        """The titles of an association, and its dedicated key, serve the services after it, its own user information
+        first.
+        """
         title = apdu.calling_ap_title if isinstance(apdu, Aarq) else apdu.responding_ap_title
-        known = title is not None and len(title) == security.SYSTEM_TITLE_LENGTH
-        if known and self._keys.system_title is None:
-            self._title = title
+        if title is not None and len(title) == security.SYSTEM_TITLE_LENGTH:
+            if isinstance(apdu, Aarq):
+                self._client_title = title
+            else:
+                self._server_title = title
         if not apdu.user_information:
             return None
         inside = Opened(None)
-        self._descend(inside, apdu.user_information)
+        self._descend(inside, apdu.user_information, "the user information")
+        if isinstance(inside.apdu, InitiateRequest) and inside.apdu.dedicated_key is not None:
+            self._dedicated = inside.apdu.dedicated_key
         return inside
 
-    def _decipher(
-        self, opened: Opened, apdu: GlobalCiphered | GeneralGloCiphered, raw: bytes
-    ) -> bytes | None:
+    def _titles(self, apdu: Ciphered) -> list[bytes]:
+        """Whose title may be in the nonce: the one that the APDU carries, or the one of the end that sends such, or
+        the one that was given, or the other end's.
+        """
+        if not isinstance(apdu, GlobalCiphered) and apdu.system_title:
+            return [apdu.system_title]
+        ends = [self._client_title, self._server_title]
+        if isinstance(apdu, GlobalCiphered) and apdu.tag in SERVER_TAGS:
+            ends.reverse()
+        known = [ends[0], self._keys.system_title, ends[1]]
+        return list(dict.fromkeys(title for title in known if title is not None))
+
+    def _decipher(self, opened: Opened, apdu: Ciphered, raw: bytes) -> bytes | None:
         """The bytes inside; None where something is missing for it."""
-        if isinstance(apdu, GeneralGloCiphered):
-            title, payload = apdu.system_title or self._title, apdu.ciphertext
-        else:
-            title, payload = self._title, apdu.payload
+        titles = self._titles(apdu)
+        title = titles[0] if titles else None
         opened.protections.append(Protection(title, apdu.control, apdu.counter, None))
         opened.plain = None
-        needed = self._missing(apdu.control, title)
+        dedicated = under_dedicated_key(apdu)
+        key = self._dedicated if dedicated else self._keys.guek
+        needed = self._missing(apdu, key, title)
         if needed is not None:
             opened.missing = needed
             return None
-        assert title is not None
-        inner, verified = self._open(title, apdu, payload, len(raw))
-        opened.protections[-1] = Protection(title, apdu.control, apdu.counter, verified)
-        return inner
+        keys = SuiteKeys(key or bytes(security.KEY_LENGTH), self._keys.gak)
+        fault: CosemError | None = None
+        for title in titles:
+            try:
+                inner, verified = _open(keys, title, apdu, len(raw))
+            except CosemError as error:
+                fault = fault or error
+                continue
+            opened.protections[-1] = Protection(title, apdu.control, apdu.counter, verified)
+            return inner
+        assert fault is not None
+        raise fault
 
-    def _missing(self, control: SecurityControl, title: bytes | None) -> str | None:
-        if control.suite != 0 or control.compressed:
+    def _missing(self, apdu: Ciphered, key: bytes | None, title: bytes | None) -> str | None:
+        control = apdu.control
+        if control.suite not in security.KEY_LENGTHS or control.compressed:
             return None  # to be refused with its own words
-        if self._keys.guek is None and (control.encrypted or control.authenticated):
+        named = apdu.key_info if isinstance(apdu, GeneralCiphered) else None
+        if named is not None and not named.is_global_unicast:
+            return f"the key of this message ({named.words})"
+        if key is None and (control.encrypted or control.authenticated):
+            if under_dedicated_key(apdu):
+                return "the dedicated key (the association that agreed it, or --dedicated)"
             return "the global unicast encryption key (--guek)"
         if title is None:
             return "the sender's system title (--system-title)"
         return None
 
-    def _open(
-        self, title: bytes, apdu: GlobalCiphered | GeneralGloCiphered, payload: bytes, size: int
-    ) -> tuple[bytes, bool | None]:
-        control = apdu.control
-        keys = Suite0Keys(self._keys.guek or bytes(security.KEY_LENGTH), self._keys.gak)
-        if not control.authenticated or self._keys.gak is not None:
-            try:
-                inner = security.open_(keys, title, apdu.counter, control, payload)
-            except AuthenticationFailed as error:
-                tag_at = size - security.TAG_LENGTH
-                raise AuthenticationFailed(
-                    "wrong key, or changed bytes: the authentication tag does not fit", offset=tag_at
-                ) from error
-            verified = True if control.authenticated else None
-        else:
-            # Some utilities give out the encryption key alone: good enough to read, not to believe.
-            text = payload[: -security.TAG_LENGTH]
-            inner = text
-            if control.encrypted:
-                inner = security.open_(keys, title, apdu.counter, security.ENCRYPTED, text)
-            verified = None
-        if verified is None and not _plausible(inner):
-            raise DecodeError(
-                f"wrong key, or changed bytes: what comes out ({inner[:4].hex()}...) is no APDU",
-                offset=size - len(payload),
-            )
-        return inner, verified
+
+def _open(keys: SuiteKeys, title: bytes, apdu: Ciphered, size: int) -> tuple[bytes, bool | None]:
+    """The bytes inside, and whether they are authentic; None where nobody can say."""
+    control, payload = apdu.control, apdu.payload
+    header = apdu.authenticated_header
+    if not control.authenticated or keys.gak is not None:
+        try:
+            inner = security.open_(keys, title, apdu.counter, control, payload, header)
+        except AuthenticationFailed as error:
+            tag_at = size - security.TAG_LENGTH
+            raise AuthenticationFailed(
+                "wrong key, or changed bytes: the authentication tag does not fit", offset=tag_at
+            ) from error
+        verified = True if control.authenticated else None
+    else:
+        # Some utilities give out the encryption key alone: good enough to read, not to believe.
+        inner = payload[: -security.TAG_LENGTH]
+        if control.encrypted:
+            inner = security.open_(keys, title, apdu.counter, replace(control, authenticated=False), inner)
+        verified = None
+    if verified is None:
+        _require_sense(inner, size - len(payload))
+    return inner, verified
 
 
 def packets(capture: bytes) -> Iterator[Packet]:
@@ -255,20 +302,22 @@ def _after_flag(capture: bytes, closing: int) -> int:
 def _mbus(capture: bytes, start: int) -> tuple[Packet, int]:
     segments = mbus.Reassembler()
     pos, count = start, 0
+    addresses: dict[str, int] = {}
     while True:
         at = pos
         telegram, pos = mbus.decode_telegram(capture, pos)
         count += 1
-        try:
-            apdu = segments.push(telegram)
-        except PeerError as error:
-            raise DecodeError(error.message, offset=at) from error
-        if apdu is not None:
+        if at == start:
             addresses = {
                 "source": telegram.source,
                 "destination": telegram.destination,
                 "address": telegram.address,
             }
+        try:
+            apdu = segments.push(telegram)
+        except PeerError as error:
+            raise DecodeError(error.message, offset=at) from error
+        if apdu is not None:
             return Packet("mbus", apdu, start, addresses, count), pos
         if pos >= len(capture):
             raise DecodeError("cut: the last telegram is not marked as final", offset=len(capture))
@@ -292,13 +341,23 @@ def _is_mbus(capture: bytes, pos: int) -> bool:
     return len(head) == 4 and head[0] == head[3] == mbus.START and head[1] == head[2]
 
 
-def _plausible(apdu: bytes) -> bool:
-    """Whether bytes that nobody vouches for read as an APDU."""
+def _require_sense(apdu: bytes, start: int) -> None:
+    """Bytes that nobody vouches for must read as an APDU: without a tag a wrong key shows by nothing else. Text and
+    ciphertext lie byte for byte over each other, so that a fault in one has its place in the other.
+    """
     try:
         decode_apdu(apdu)
-    except DecodeError:
-        return False
-    return True
+    except DecodeError as error:
+        at = error.offset or 0
+        if at < _NO_CHANCE:
+            raise DecodeError(
+                f"wrong key, or changed bytes: what comes out ({apdu[:4].hex()}...) is no APDU", offset=start
+            ) from error
+        raise DecodeError(
+            f"changed bytes: what comes out reads as an APDU up to its byte {at} and no further "
+            f"({error.message}): {apdu[:at].hex()}",
+            offset=start + at,
+        ) from error
 
 
 def _fail(opened: Opened, error: CosemError, where: str) -> None:

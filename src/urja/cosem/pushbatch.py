@@ -43,7 +43,7 @@ from urja.cosem.security import (
     KEY_LENGTH,
     SYSTEM_TITLE_LENGTH,
     TAG_LENGTH,
-    Suite0Keys,
+    SuiteKeys,
 )
 from urja.cosem.titles import TitleIndex
 from urja.cosem.window import VERDICTS, WIDTH, Flight, ReplayWindow, Verdict, Windows, packed
@@ -112,7 +112,7 @@ class PushMeters:
     def put(
         self,
         title: bytes,
-        keys: Suite0Keys,
+        keys: SuiteKeys,
         layouts: LayoutSet,
         ref: int,
         window: ReplayWindow | None = None,

@@ -5,7 +5,9 @@ Meters write quantities in a handful of shapes, and none of them is announced:
 - a structure of [OBIS, value] or [OBIS, value, [scaler, unit]] (Nordic and Slovenian HAN);
 - a flat run of OBIS, value and perhaps [scaler, unit] (Austria, Denmark, Switzerland);
 - [attribute descriptor, value] (EG.D);
-- a push whose OBIS is known from companion data: the columns follow in a fixed order (IS 15959).
+- a push whose OBIS is known from companion data: the columns follow in a fixed order (IS 15959);
+- a push that begins with the name of a list whose order is known (Kaifa);
+- a push that begins with its own push object list: what follows is named by it (Cyprus, Energomera).
 
 Everything else has a value and no name.
 """
@@ -16,8 +18,16 @@ from functools import cache
 from typing import Any, Final
 
 from urja.cosem.axdr import Data, Tag
-from urja.cosem.companion import Column, DeviceType, PushLayout, device_types, load_device_type, name_object
-from urja.cosem.obis import Obis
+from urja.cosem.companion import (
+    Column,
+    DeviceType,
+    PushLayout,
+    device_types,
+    load_device_type,
+    name_object,
+    push_list,
+)
+from urja.cosem.obis import CosemAttribute, Obis
 
 _INTEGERS: Final = frozenset(
     {Tag.INT8, Tag.INT16, Tag.INT32, Tag.INT64, Tag.UINT8, Tag.UINT16, Tag.UINT32, Tag.UINT64}
@@ -25,6 +35,8 @@ _INTEGERS: Final = frozenset(
 _NUMBERS: Final = _INTEGERS | {Tag.FLOAT32, Tag.FLOAT64}
 _CURRENT_VALUE: Final = 255
 _MEDIA: Final = frozenset({0, 1, 4, 5, 6, 7, 8, 9})
+_DEFINITION: Final = 4
+"""Members of a capture object definition: class, logical name, attribute, data index."""
 _PUSH_HEAD: Final = 3
 """Device id, push OBIS and clock, before the columns of an IS 15959 push."""
 
@@ -57,6 +69,9 @@ def find_readings(body: Data) -> list[Reading]:
     push = _known_push(body)
     if push is not None:
         return _companion_readings(body, *push)
+    listed = _listed(body) or _named_list(body)
+    if listed:
+        return listed
     found: list[Reading] = []
     _search(body, (), found)
     return found
@@ -105,6 +120,52 @@ def _pushes() -> dict[str, tuple[DeviceType, PushLayout]]:
     return pushes
 
 
+def as_definition(data: Data) -> CosemAttribute | None:
+    """The attribute that a structure names where it is an element of a capture or push object list: class, logical
+    name, attribute, data index, in later versions of the class with a restriction and its columns.
+    """
+    if data.tag is not Tag.STRUCTURE or len(data.value) < _DEFINITION:
+        return None
+    class_id, name, attribute, index = data.value[:_DEFINITION]
+    tags = (class_id.tag, name.tag, attribute.tag, index.tag)
+    if tags != (Tag.UINT16, Tag.OCTET_STRING, Tag.INT8, Tag.UINT16) or len(name.value) != 6:
+        return None
+    return CosemAttribute(class_id.value, Obis.from_bytes(name.value), attribute.value)
+
+
+def _named_list(body: Data) -> list[Reading]:
+    """The quantities of a push whose first element names a known list; none for any other value."""
+    if body.tag is not Tag.STRUCTURE or not body.value or body.value[0].tag is not Tag.OCTET_STRING:
+        return []
+    quantities = push_list(body.value[0].value, len(body.value)) or ()
+    return [
+        Reading(
+            path=(position,),
+            covers=((position,),),
+            obis=quantity.obis,
+            name=name_object(quantity.obis),
+            value=body.value[position],
+            scaler=None if quantity.unit is None else quantity.scaler,
+            unit=quantity.unit,
+        )
+        for position, quantity in enumerate(quantities, 1)
+    ]
+
+
+def _listed(body: Data) -> list[Reading]:
+    """The quantities of a push whose first element lists all its elements; none for any other value."""
+    if body.tag is not Tag.STRUCTURE or len(body.value) < 2 or body.value[0].tag is not Tag.ARRAY:
+        return []
+    named = [as_definition(element) for element in body.value[0].value]
+    if len(named) != len(body.value):
+        return []
+    return [
+        Reading((position,), ((position,),), named_by.obis, name_object(named_by.obis), body.value[position])
+        for position, named_by in enumerate(named)
+        if position and named_by is not None
+    ]
+
+
 def _companion_readings(body: Data, device_type: DeviceType, push: PushLayout) -> list[Reading]:
     return [
         _companion_reading(position, element, column, device_type)
@@ -133,6 +194,8 @@ def _search(data: Data, path: tuple[int, ...], found: list[Reading]) -> None:
     """Depth first; what one reading explains is not looked at again."""
     if data.tag is not Tag.STRUCTURE and data.tag is not Tag.ARRAY:
         return
+    if as_definition(data) is not None:
+        return  # names what is captured, and holds no value of it
     elements = data.value
     position = 0
     while position < len(elements):

@@ -1,4 +1,7 @@
-"""Security suite 0 (IEC 62056-5-3, 5.3): AES-GCM-128 protection, GMAC, AES key wrap.
+"""Symmetric protection of the security suites (IEC 62056-5-3, 5.3): AES-GCM, GMAC, AES key wrap.
+
+Suites 0 and 1 use AES-128, suite 2 AES-256. What suites 1 and 2 add (signatures, key agreement, compression) is
+recognised where it stands in an APDU, and not computed.
 
 Keys, titles and counters are arguments. DLMS truncates the GCM tag to 12 bytes, which `AESGCM.decrypt` does
 not take; GCM being a counter mode, encrypting the ciphertext gives the plaintext, and encrypting that gives
@@ -18,6 +21,8 @@ from urja.cosem.errors import AuthenticationFailed, CosemError, DecodeError, Loc
 
 TAG_LENGTH: Final = 12
 KEY_LENGTH: Final = 16
+KEY_LENGTHS: Final = {0: KEY_LENGTH, 1: KEY_LENGTH, 2: 32}
+"""Bytes of a key, by security suite."""
 SYSTEM_TITLE_LENGTH: Final = 8
 MAX_COUNTER: Final = 0xFFFF_FFFF
 
@@ -68,10 +73,10 @@ AUTHENTICATED_ENCRYPTED: Final = SecurityControl(authenticated=True, encrypted=T
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Suite0Keys:
+class SuiteKeys:
     """Global unicast encryption key and, where authentication is used, the authentication key.
 
-    16 bytes each; LocalError otherwise. Never printed.
+    16 bytes each, or 32 for suite 2; LocalError otherwise. Never printed.
     """
 
     guek: bytes
@@ -79,11 +84,15 @@ class Suite0Keys:
 
     def __post_init__(self) -> None:
         for name, key in (("encryption", self.guek), ("authentication", self.gak)):
-            if key is not None and len(key) != KEY_LENGTH:
-                raise LocalError(f"the {name} key has {len(key)} bytes, not {KEY_LENGTH}")
+            if key is not None and len(key) not in KEY_LENGTHS.values():
+                raise LocalError(f"the {name} key has {len(key)} bytes, not 16 or, for suite 2, 32")
+        if self.gak is not None and len(self.gak) != len(self.guek):
+            raise LocalError(
+                f"encryption key ({len(self.guek)} bytes) and authentication key ({len(self.gak)}) are not of one suite"
+            )
 
     def __repr__(self) -> str:
-        return "Suite0Keys(...)"
+        return "SuiteKeys(...)"
 
 
 @lru_cache(maxsize=16384)
@@ -102,7 +111,7 @@ def nonce(system_title: bytes, invocation_counter: int) -> bytes:
 
 
 def seal(
-    keys: Suite0Keys,
+    keys: SuiteKeys,
     system_title: bytes,
     invocation_counter: int,
     control: SecurityControl,
@@ -110,10 +119,10 @@ def seal(
 ) -> bytes:
     """Protect an APDU: what follows security control and counter on the wire (text, then tag if any).
 
-    `system_title` is the sender's. Raises LocalError for a control that suite 0 does not have, or that
-    needs an authentication key which is not there.
+    `system_title` is the sender's. Raises LocalError for a control that we cannot apply, that the keys are too short
+    or too long for, or that needs an authentication key which is not there.
     """
-    _require_suite_0(control, LocalError)
+    _require_suite(control, keys, LocalError)
     vector = nonce(system_title, invocation_counter)
     gcm = cipher(keys.guek)
     if not control.authenticated:
@@ -125,24 +134,25 @@ def seal(
 
 
 def open_(
-    keys: Suite0Keys,
+    keys: SuiteKeys,
     system_title: bytes,
     invocation_counter: int,
     control: SecurityControl,
     payload: bytes,
+    also_authenticated: bytes = b"",
 ) -> bytes:
-    """Undo `seal`; raises AuthenticationFailed for a wrong tag, DecodeError for what cannot carry one.
+    """Undo `seal`; `also_authenticated` is what general-ciphering says of its message. Raises AuthenticationFailed for a wrong tag, DecodeError for what cannot carry one.
 
     Without the authentication bit nothing is verified: the caller looks at what comes out.
     """
-    _require_suite_0(control, DecodeError)
+    _require_suite(control, keys, DecodeError)
     vector = nonce(system_title, invocation_counter)
     gcm = cipher(keys.guek)
     if not control.authenticated:
         return gcm.encrypt(vector, payload, None)[:-_GCM_TAG_LENGTH] if control.encrypted else payload
     if len(payload) < TAG_LENGTH:
         raise DecodeError(f"{len(payload)} bytes do not hold an authentication tag", offset=0)
-    header = bytes((control.to_byte(),)) + _authentication_key(keys)
+    header = bytes((control.to_byte(),)) + _authentication_key(keys) + also_authenticated
     text, tag = payload[:-TAG_LENGTH], payload[-TAG_LENGTH:]
     if control.encrypted:
         plaintext = gcm.encrypt(vector, text, None)[:-_GCM_TAG_LENGTH]
@@ -157,19 +167,19 @@ def open_(
     return plaintext
 
 
-def gmac(keys: Suite0Keys, system_title: bytes, invocation_counter: int, challenge: bytes) -> bytes:
+def gmac(keys: SuiteKeys, system_title: bytes, invocation_counter: int, challenge: bytes) -> bytes:
     """The 12-byte GMAC of HLS mechanism 5 over security control 0x10, authentication key and challenge."""
     return seal(keys, system_title, invocation_counter, AUTHENTICATED, challenge)[len(challenge) :]
 
 
-def gmac_reply(keys: Suite0Keys, system_title: bytes, invocation_counter: int, challenge: bytes) -> bytes:
+def gmac_reply(keys: SuiteKeys, system_title: bytes, invocation_counter: int, challenge: bytes) -> bytes:
     """f(StoC) or f(CtoS) of HLS mechanism 5: control, counter, GMAC; 17 bytes."""
     control = bytes((AUTHENTICATED.to_byte(),))
     mac = gmac(keys, system_title, invocation_counter, challenge)
     return control + invocation_counter.to_bytes(4) + mac
 
 
-def verify_gmac_reply(keys: Suite0Keys, system_title: bytes, challenge: bytes, reply: bytes) -> int:
+def verify_gmac_reply(keys: SuiteKeys, system_title: bytes, challenge: bytes, reply: bytes) -> int:
     """Check the peer's f(challenge) under the peer's title; returns its invocation counter.
 
     Raises AuthenticationFailed where it is not the answer to `challenge`.
@@ -216,14 +226,19 @@ class KekStore:
             raise KeyNotOpened(str(error)) from error
 
 
-def _require_suite_0(control: SecurityControl, error: type[LocalError | DecodeError]) -> None:
-    if control.suite != 0:
-        raise error(f"security suite {control.suite} is not supported, only suite 0")
+def _require_suite(control: SecurityControl, keys: SuiteKeys, error: type[LocalError | DecodeError]) -> None:
+    length = KEY_LENGTHS.get(control.suite)
+    if length is None:
+        raise error(f"there is no security suite {control.suite}, only 0, 1 and 2")
     if control.compressed:
-        raise error("compressed APDUs are not supported")
+        raise error("compressed APDUs (V.44) are not supported")
+    if len(keys.guek) != length:
+        raise error(
+            f"security suite {control.suite} takes keys of {length} bytes, the given ones have {len(keys.guek)}"
+        )
 
 
-def _authentication_key(keys: Suite0Keys) -> bytes:
+def _authentication_key(keys: SuiteKeys) -> bytes:
     if keys.gak is None:
         raise LocalError("the protection needs an authentication key, and none is given")
     return keys.gak

@@ -15,7 +15,7 @@ from urja.base.ids import BUCKETS, shard_of
 from urja.base.keystore import KeyNotOpened, KeyStore
 from urja.cosem.errors import CosemError
 from urja.cosem.pushbatch import PushMeters
-from urja.cosem.security import Suite0Keys
+from urja.cosem.security import SuiteKeys
 from urja.cosem.window import ReplayWindow, Windows
 from urja.headend.types import CompiledType, compiled_type
 from urja.stream.messages import DeviceEntry
@@ -40,7 +40,7 @@ class Meter:
 
     slot: int
     entry: DeviceEntry
-    keys: Suite0Keys
+    keys: SuiteKeys
     compiled: CompiledType
     key_id: bytes
     windows: Windows = field(repr=False)
@@ -93,7 +93,7 @@ class Roster:
             self.unusable[title] = "inactive"
             return
         try:
-            keys = Suite0Keys(self._keys.unwrap(entry.wrapped_guek), self._keys.unwrap(entry.wrapped_gak))
+            keys = SuiteKeys(self._keys.unwrap(entry.wrapped_guek), self._keys.unwrap(entry.wrapped_gak))
             compiled = compiled_type(entry.device_type)
         except (CosemError, KeyNotOpened) as error:
             self._forget(title)
@@ -103,7 +103,7 @@ class Roster:
         self.unusable.pop(title, None)
         self._adopt(title, entry, keys, compiled)
 
-    def _adopt(self, title: bytes, entry: DeviceEntry, keys: Suite0Keys, compiled: CompiledType) -> None:
+    def _adopt(self, title: bytes, entry: DeviceEntry, keys: SuiteKeys, compiled: CompiledType) -> None:
         key_id = hashlib.sha256(keys.guek + (keys.gak or b"")).digest()[:_KEY_ID]
         known = self.meters.get(title)
         if known is not None and known.key_id == key_id:
@@ -130,7 +130,7 @@ class Roster:
         title: bytes,
         slot: int,
         entry: DeviceEntry,
-        keys: Suite0Keys,
+        keys: SuiteKeys,
         compiled: CompiledType,
         key_id: bytes,
     ) -> Meter:

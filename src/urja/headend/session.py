@@ -28,7 +28,7 @@ from urja.cosem.association import (
 from urja.cosem.axdr import Data, Tag
 from urja.cosem.errors import CosemError, ServiceRejected
 from urja.cosem.obis import CosemAttribute, CosemMethod
-from urja.cosem.security import Suite0Keys
+from urja.cosem.security import SuiteKeys
 from urja.cosem.xdlms.selection import Access
 from urja.headend.counters import Counters
 from urja.headend.failures import FailureKind, SessionFailed, from_cosem
@@ -50,7 +50,7 @@ class Client:
 
     sap: int = UTILITY_SAP
     mechanism: Mechanism = Mechanism.HLS_GMAC
-    keys: Suite0Keys | None = field(default=None, repr=False)
+    keys: SuiteKeys | None = field(default=None, repr=False)
     secret: bytes = field(default=b"", repr=False)
     title: bytes = CLIENT_TITLE
     server_sap: int = SERVER_SAP

@@ -5,7 +5,7 @@ from typing import Self
 
 from urja.cosem.companion import DeviceType, load_device_type
 from urja.cosem.errors import LocalError
-from urja.cosem.security import KEY_LENGTH, SYSTEM_TITLE_LENGTH, Suite0Keys
+from urja.cosem.security import KEY_LENGTH, SYSTEM_TITLE_LENGTH, SuiteKeys
 from urja.meter.link import link_problems
 from urja.meter.world import Surroundings
 
@@ -33,9 +33,9 @@ class Identity(Surroundings, frozen=True, kw_only=True):
         return bytes.fromhex(self.system_title)
 
     @property
-    def keys(self) -> Suite0Keys:
+    def keys(self) -> SuiteKeys:
         """The global unicast encryption key and the authentication key."""
-        return Suite0Keys(bytes.fromhex(self.guek), bytes.fromhex(self.gak))
+        return SuiteKeys(bytes.fromhex(self.guek), bytes.fromhex(self.gak))
 
     @property
     def type(self) -> DeviceType:

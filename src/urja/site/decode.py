@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import string
 import sys
 from collections.abc import Iterator
@@ -10,28 +11,32 @@ from typing import Any, Final
 
 import click
 
+from urja.cosem.apdu import GeneralCiphered
 from urja.cosem.axdr import Data, Tag
 from urja.cosem.companion import name_object, unit_symbol
 from urja.cosem.describe import Description, Fact, clock_text, describe, utc_text
 from urja.cosem.errors import LocalError
+from urja.cosem.obis import CosemAttribute
 from urja.cosem.opening import Keys, Opened, Opener, Protection
-from urja.cosem.readings import Reading, as_obis, find_readings, plain
+from urja.cosem.readings import Reading, as_definition, as_obis, find_readings, plain
 from urja.cosem.time import CosemDateTime
 
 _MAX_INPUT: Final = 16 << 20
 _HEX_DIGITS: Final = frozenset(string.hexdigits)
 _SEPARATORS: Final = frozenset(string.whitespace + ":-,;")
+_NOT_BYTES: Final = re.compile(r"(?://|#)[^\n]*|\b[TR]X\b:?", re.IGNORECASE)
+"""What people and tools put beside the bytes of a trace: remarks, and which way a line went."""
 _LABEL: Final = 18
 _TYPES: Final = {Tag.STRUCTURE: "structure", Tag.ARRAY: "array", Tag.COMPACT_ARRAY: "compact array"}
 
 
 class KeyParam(click.ParamType[bytes]):
-    """Bytes in hexadecimal, of a fixed length."""
+    """Bytes in hexadecimal, of one of the lengths that are good."""
 
     name = "hex"
 
-    def __init__(self, size: int) -> None:
-        self.size = size
+    def __init__(self, *sizes: int) -> None:
+        self.sizes = sizes
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bytes:
         """Raises click.BadParameter telling how many digits are needed."""
@@ -41,33 +46,48 @@ class KeyParam(click.ParamType[bytes]):
             raw = from_hex(str(value))
         except ValueError as error:
             self.fail(str(error), param, ctx)
-        if len(raw) != self.size:
+        if len(raw) not in self.sizes:
+            size, *others = self.sizes
+            or_else = "".join(f", or {other}" for other in others)
             self.fail(
-                f"{self.size} bytes are needed ({self.size * 2} hex digits), these are {len(raw)}", param, ctx
+                f"{size} bytes are needed ({size * 2} hex digits){or_else}, these are {len(raw)}", param, ctx
             )
         return raw
 
 
 @click.command("decode")
 @click.argument("source", metavar="[HEX|-|FILE]", nargs=-1)
-@click.option("--guek", type=KeyParam(16), help="Global unicast encryption key.")
-@click.option("--gak", type=KeyParam(16), help="Global authentication key; without it nothing is verified.")
+@click.option("--guek", type=KeyParam(16, 32), help="Global unicast encryption key (32 bytes for suite 2).")
+@click.option(
+    "--gak", type=KeyParam(16, 32), help="Global authentication key; without it nothing is verified."
+)
 @click.option("--system-title", type=KeyParam(8), help="Of the sender, where the frame does not carry it.")
+@click.option(
+    "--dedicated",
+    type=KeyParam(16, 32),
+    help="Dedicated key, where the association that agreed it is not in the capture.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Plain values for programs.")
 def decode(
-    source: tuple[str, ...], guek: bytes | None, gak: bytes | None, system_title: bytes | None, as_json: bool
+    source: tuple[str, ...],
+    guek: bytes | None,
+    gak: bytes | None,
+    system_title: bytes | None,
+    dedicated: bytes | None,
+    as_json: bool,
 ) -> None:
     """Show a DLMS frame (wrapper, HDLC, M-Bus or bare APDU; several in a row) as a readable tree.
 
-    The frame is hexadecimal (spaces, newlines, colons and 0x are fine), - for standard input, or a file, hexadecimal
-    or binary. Exits with 1 where something is wrong with it.
+    The frame is hexadecimal (spaces, newlines, colons and 0x are fine, so are TX: and RX: of a trace and what stands
+    behind // or #), - for standard input, or a file, hexadecimal or binary. Exits with 1 where something is wrong
+    with it.
     """
     try:
         capture = read_source(source)
     except ValueError as error:
         raise click.ClickException(str(error)) from error
     try:
-        opener = Opener(Keys(guek, gak, system_title))
+        opener = Opener(Keys(guek, gak, system_title, dedicated))
     except LocalError as error:
         raise click.ClickException(str(error)) from error
     opened = list(opener.open(capture))
@@ -78,10 +98,18 @@ def decode(
         )
     else:
         click.echo("\n\n".join("\n".join(as_tree(one)) for one in opened))
-    failed = [one for one in opened if one.error is not None]
+    failed = [fault for one in opened for fault in _faults(one)]
     for one in failed:
         click.echo(f"error in {one.where}: {one.error}{_in_input(one)}", err=True)
     sys.exit(1 if failed else 0)
+
+
+def _faults(opened: Opened) -> Iterator[Opened]:
+    """What is wrong with an APDU, or inside it."""
+    if opened.error is not None:
+        yield opened
+    if opened.inside is not None:
+        yield from _faults(opened.inside)
 
 
 def read_source(source: tuple[str, ...]) -> bytes:
@@ -115,6 +143,7 @@ def _from_content(content: bytes, origin: str) -> bytes:
 def from_hex(text: str) -> bytes:
     """Hexadecimal with the separators that people and loggers put in. Raises ValueError at the first odd character."""
     digits: list[str] = []
+    text = _NOT_BYTES.sub(lambda found: " " * len(found[0]), text)
     position = 0
     while position < len(text):
         character = text[position]
@@ -163,11 +192,11 @@ def as_document(opened: Opened) -> dict[str, Any]:
     document |= _protection_fields(opened)
     if opened.plain is not None:
         document["plain_apdu"] = opened.plain.hex()
-    if opened.apdu is not None and opened.missing is None:
+    if opened.apdu is not None and (opened.missing is None or isinstance(opened.apdu, GeneralCiphered)):
         description = describe(opened.apdu)
         document["service"] = description.service
         document |= {fact.key: fact.plain for fact in description.facts}
-        document["consumed_all"] = True
+        document["consumed_all"] = opened.missing is None
         readings = [_reading_fields(one) for fact in description.facts for one in _readings(fact)]
         if readings:
             document["readings"] = readings
@@ -201,7 +230,8 @@ def _protection_fields(opened: Opened) -> dict[str, Any]:
 
 
 def _readings(fact: Fact) -> list[Reading]:
-    return [] if fact.data is None else find_readings(fact.data)
+    values = [fact.data, *(member for _, member in fact.members)]
+    return [reading for value in values if isinstance(value, Data) for reading in find_readings(value)]
 
 
 def _reading_fields(reading: Reading) -> dict[str, Any]:
@@ -238,6 +268,8 @@ def as_tree(opened: Opened) -> Iterator[str]:
     for protection in opened.protections:
         yield from _protection_lines(protection, opened.plain is not None and opened.error is None)
     if opened.missing is not None:
+        if isinstance(opened.apdu, GeneralCiphered):
+            yield from _description_lines(describe(opened.apdu))
         yield f"  not readable without {opened.missing}"
         return
     if opened.apdu is not None:
@@ -272,7 +304,10 @@ def _protection_lines(protection: Protection, opened: bool) -> Iterator[str]:
 def _description_lines(description: Description) -> Iterator[str]:
     yield description.service
     for fact in description.facts:
-        if fact.data is not None:
+        if fact.members:
+            for label, member in fact.members:
+                yield from _value_lines(label, member) if isinstance(member, Data) else [_line(label, member)]
+        elif fact.data is not None:
             yield from _value_lines(fact.key.replace("_", " "), fact.data)
         elif isinstance(fact.plain, list) and not fact.text:
             for position, item in enumerate(fact.plain):
@@ -318,6 +353,8 @@ class _Tree:
                 continue
             elif member.tag not in _TYPES:
                 yield f"{' ' * indent}{value_text(member)}"
+            elif (definition := as_definition(member)) is not None:
+                yield f"{' ' * indent}{definition_text(definition, member)}"
             elif self._is_one_reading(member, here):
                 yield from self._reading(self._starts[(*here, 0)], indent)
             else:
@@ -347,6 +384,14 @@ def reading_text(reading: Reading) -> str:
     return f"{scaled:f} {unit_symbol(reading.unit)}".rstrip()
 
 
+def definition_text(named: CosemAttribute, data: Data) -> str:
+    """An element of a capture or push object list in one line."""
+    index = data.value[3].value
+    name = name_object(named.obis)
+    text = f"class {named.class_id}, {named.obis!s:<15}  attribute {named.attribute}"
+    return f"{text}{f', index {index}' if index else ''}{f'  {name}' if name else ''}"
+
+
 def value_text(data: Data) -> str:
     """One value in words: text and clocks beside their bytes."""
     value = data.value
@@ -355,7 +400,7 @@ def value_text(data: Data) -> str:
     if data.tag is Tag.OCTET_STRING:
         return _octets_text(value)
     if data.tag in (Tag.VISIBLE_STRING, Tag.UTF8_STRING):
-        return json.dumps(value, ensure_ascii=False)
+        return json.dumps(value.rstrip("\0"), ensure_ascii=False)
     if data.tag is Tag.NULL:
         return "null"
     if data.tag is Tag.BOOLEAN:
@@ -375,8 +420,9 @@ def _octets_text(raw: bytes) -> str:
         clock = CosemDateTime.from_bytes(raw)
         if 1990 <= clock.year <= 2100 and 1 <= clock.month <= 12 and clock.hour <= 24:
             return _clock(clock)
-    if raw and all(0x20 <= byte < 0x7F for byte in raw):
-        return f'"{raw.decode("ascii")}"'
+    text = raw.rstrip(b"\0")  # some meters fill their names up
+    if text and all(0x20 <= byte < 0x7F for byte in text):
+        return f'"{text.decode("ascii")}"'
     return raw.hex() or "(no bytes)"
 
 

@@ -4,6 +4,7 @@
 object map; `name_object(obis)` words for any electricity, gas or abstract code.
 """
 
+from urja.cosem.companion.lists import push_list
 from urja.cosem.companion.loader import (
     CompanionError,
     device_types,
@@ -47,5 +48,6 @@ __all__ = [
     "load_device_type",
     "load_device_type_text",
     "name_object",
+    "push_list",
     "unit_symbol",
 ]

@@ -1,15 +1,19 @@
-"""Ciphered APDUs (IEC 62056-5-3, 5.3.6): glo-/ded- of each service, general-glo and general-ded."""
+"""Protected APDUs (IEC 62056-5-3, 5.3.6): glo-/ded- of each service, general-glo, general-ded, general-ciphering and
+general-signing.
+"""
 
 from dataclasses import dataclass
 from typing import Final, Self
 
 from urja.cosem import axdr, security
 from urja.cosem.errors import DecodeError, LocalError
-from urja.cosem.security import SecurityControl, Suite0Keys
-from urja.cosem.xdlms.cursor import Cursor
+from urja.cosem.security import SecurityControl, SuiteKeys
+from urja.cosem.xdlms.cursor import Cursor, unknown_choice
 
 GENERAL_GLO_TAG: Final = 0xDB
 GENERAL_DED_TAG: Final = 0xDC
+GENERAL_CIPHERING_TAG: Final = 0xDD
+GENERAL_SIGNING_TAG: Final = 0xDF
 
 GLOBAL_TAG_OF: Final = {
     0x01: 0x21,  # initiate-request
@@ -38,6 +42,12 @@ DEDICATED_TAG_OF: Final = {
 
 CIPHERED_TAGS: Final = frozenset(GLOBAL_TAG_OF.values()) | frozenset(DEDICATED_TAG_OF.values())
 
+_FROM_SERVERS: Final = (0x08, 0x0C, 0x0D, 0x0E, 0x18, 0xC2, 0xC4, 0xC5, 0xC7)
+SERVER_TAGS: Final = frozenset(
+    tags[plain] for tags in (GLOBAL_TAG_OF, DEDICATED_TAG_OF) for plain in _FROM_SERVERS
+)
+"""Tags of ciphered services that a server sends: the title in their nonce is the meter's."""
+
 _PLAIN_TAG_OF: Final = {glo: plain for plain, glo in GLOBAL_TAG_OF.items()} | {
     ded: plain for plain, ded in DEDICATED_TAG_OF.items()
 }
@@ -55,7 +65,7 @@ class GlobalCiphered:
     @classmethod
     def protect(
         cls,
-        keys: Suite0Keys,
+        keys: SuiteKeys,
         system_title: bytes,
         counter: int,
         control: SecurityControl,
@@ -71,11 +81,16 @@ class GlobalCiphered:
         return cls(tag, control, counter, security.seal(keys, system_title, counter, control, apdu))
 
     @property
+    def authenticated_header(self) -> bytes:
+        """What is authenticated beside control, key and text: nothing here."""
+        return b""
+
+    @property
     def dedicated(self) -> bool:
         """Whether the dedicated key of the association was used."""
         return self.tag not in GLOBAL_TAG_OF.values()
 
-    def open(self, keys: Suite0Keys, system_title: bytes) -> bytes:
+    def open(self, keys: SuiteKeys, system_title: bytes) -> bytes:
         """The plain APDU; `system_title` is the sender's.
 
         Raises AuthenticationFailed, or DecodeError where another service comes out than the tag announces
@@ -105,10 +120,20 @@ class GeneralGloCiphered:
 
     TAG = GENERAL_GLO_TAG
 
+    @property
+    def payload(self) -> bytes:
+        """Text and tag, as `security.seal` gives them."""
+        return self.ciphertext
+
+    @property
+    def authenticated_header(self) -> bytes:
+        """What is authenticated beside control, key and text: nothing here."""
+        return b""
+
     @classmethod
     def protect(
         cls,
-        keys: Suite0Keys,
+        keys: SuiteKeys,
         system_title: bytes,
         counter: int,
         control: SecurityControl,
@@ -118,7 +143,7 @@ class GeneralGloCiphered:
         ciphertext = security.seal(keys, system_title, counter, control, apdu)
         return cls(system_title, control, counter, ciphertext)
 
-    def open(self, keys: Suite0Keys, system_title: bytes | None = None) -> bytes:
+    def open(self, keys: SuiteKeys, system_title: bytes | None = None) -> bytes:
         """The plain APDU. `system_title` is used where the APDU carries none.
 
         Raises AuthenticationFailed; LocalError where there is no title at all.
@@ -140,6 +165,160 @@ class GeneralDedCiphered(GeneralGloCiphered):
     """The same under the dedicated key."""
 
     TAG = GENERAL_DED_TAG
+
+
+@dataclass(frozen=True, slots=True)
+class MessageFields:
+    """What general-ciphering and general-signing say of a message, as it stands there (any field may be empty)."""
+
+    transaction_id: bytes
+    originator: bytes
+    """System title of who has protected it."""
+    recipient: bytes
+    date_time: bytes
+    other_information: bytes
+
+    def encode(self) -> bytes:
+        """The five octet strings with their lengths: also what ciphering authenticates of them."""
+        fields = (
+            self.transaction_id,
+            self.originator,
+            self.recipient,
+            self.date_time,
+            self.other_information,
+        )
+        return b"".join(axdr.encode_length(len(field)) + field for field in fields)
+
+
+_IDENTIFIED, _WRAPPED, _AGREED = 0, 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class KeyInfo:
+    """Key-Info: which key a message is under. `kind` 0 identified, 1 wrapped, 2 agreed."""
+
+    kind: int
+    identifier: int = 0
+    """Of an identified key 0 global unicast, 1 global broadcast; of a wrapped one the wrapping key, 0 the master key."""
+    parameters: bytes = b""
+    ciphered: bytes = b""
+
+    @property
+    def words(self) -> str:
+        """What it says, for people."""
+        if self.kind == _IDENTIFIED:
+            return {0: "global unicast key", 1: "global broadcast key"}.get(
+                self.identifier, f"key {self.identifier}"
+            )
+        if self.kind == _WRAPPED:
+            return f"wrapped by key {self.identifier}: {self.ciphered.hex()}"
+        return f"agreed by parameters {self.parameters.hex()}: {self.ciphered.hex()}"
+
+    @property
+    def is_global_unicast(self) -> bool:
+        """Whether it names the key that both ends have anyway."""
+        return (self.kind, self.identifier) == (_IDENTIFIED, 0)
+
+    def encode(self) -> bytes:
+        """The choice and its fields."""
+        ciphered = axdr.encode_length(len(self.ciphered)) + self.ciphered
+        if self.kind == _IDENTIFIED:
+            return bytes((_IDENTIFIED, self.identifier))
+        if self.kind == _WRAPPED:
+            return bytes((_WRAPPED, self.identifier)) + ciphered
+        return bytes((_AGREED,)) + axdr.encode_length(len(self.parameters)) + self.parameters + ciphered
+
+
+@dataclass(frozen=True, slots=True)
+class GeneralCiphered:
+    """general-ciphering: any APDU under a key that the message names, or that was agreed before."""
+
+    fields: MessageFields
+    key_info: KeyInfo | None
+    control: SecurityControl
+    counter: int
+    payload: bytes
+
+    @property
+    def system_title(self) -> bytes:
+        """Of the originator: it is in the nonce."""
+        return self.fields.originator
+
+    @property
+    def authenticated_header(self) -> bytes:
+        """What is authenticated beside control, key and text: what the message says of itself."""
+        return self.fields.encode()
+
+    def encode(self) -> bytes:
+        """The APDU."""
+        key_info = b"\x00" if self.key_info is None else b"\x01" + self.key_info.encode()
+        content = _encode_content(self.control, self.counter, self.payload)
+        return b"".join(
+            (
+                bytes((GENERAL_CIPHERING_TAG,)),
+                self.fields.encode(),
+                key_info,
+                axdr.encode_length(len(content)),
+                content,
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class GeneralSigned:
+    """general-signing: any APDU with a signature (ECDSA) over it and what the message says of itself."""
+
+    fields: MessageFields
+    content: bytes
+    signature: bytes
+
+    def encode(self) -> bytes:
+        """The APDU."""
+        content = axdr.encode_length(len(self.content)) + self.content
+        signature = axdr.encode_length(len(self.signature)) + self.signature
+        return bytes((GENERAL_SIGNING_TAG,)) + self.fields.encode() + content + signature
+
+
+Ciphered = GlobalCiphered | GeneralGloCiphered | GeneralCiphered
+
+
+def under_dedicated_key(apdu: Ciphered) -> bool:
+    """Whether the dedicated key of the association protects an APDU."""
+    return apdu.dedicated if isinstance(apdu, GlobalCiphered) else isinstance(apdu, GeneralDedCiphered)
+
+
+def decode_general_ciphering(cursor: Cursor) -> GeneralCiphered:
+    """What follows the tag."""
+    fields = _decode_fields(cursor)
+    key_info = _decode_key_info(cursor) if cursor.optional("key info") else None
+    return GeneralCiphered(fields, key_info, *_decode_content(cursor))
+
+
+def decode_general_signing(cursor: Cursor) -> GeneralSigned:
+    """What follows the tag."""
+    return GeneralSigned(_decode_fields(cursor), cursor.octets("signed content"), cursor.octets("signature"))
+
+
+def _decode_fields(cursor: Cursor) -> MessageFields:
+    return MessageFields(
+        cursor.octets("transaction id"),
+        _decode_title(cursor),
+        _decode_title(cursor),
+        cursor.octets("date-time"),
+        cursor.octets("other information"),
+    )
+
+
+def _decode_key_info(cursor: Cursor) -> KeyInfo:
+    kind = cursor.byte("key info")
+    if kind == _IDENTIFIED:
+        return KeyInfo(kind, cursor.byte("key id"))
+    if kind == _WRAPPED:
+        return KeyInfo(kind, cursor.byte("id of the wrapping key"), ciphered=cursor.octets("wrapped key"))
+    if kind == _AGREED:
+        parameters = cursor.octets("key parameters")
+        return KeyInfo(kind, parameters=parameters, ciphered=cursor.octets("key ciphered data"))
+    raise unknown_choice(cursor, "key info", kind)
 
 
 def decode_service(tag: int, cursor: Cursor) -> GlobalCiphered:

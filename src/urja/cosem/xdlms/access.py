@@ -1,0 +1,148 @@
+"""The ACCESS service (IEC 62056-5-3, 9.3.11): GET, SET and ACTION of several attributes in one exchange."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+from urja.cosem import axdr
+from urja.cosem.axdr import Data
+from urja.cosem.obis import CosemAttribute, CosemMethod
+from urja.cosem.xdlms.codes import AccessResult, ActionResult
+from urja.cosem.xdlms.cursor import Cursor, unknown_choice
+from urja.cosem.xdlms.selection import AccessSelection
+
+REQUEST_TAG: Final = 0xD9
+RESPONSE_TAG: Final = 0xDA
+
+
+class AccessKind(IntEnum):
+    """What one part of an access does."""
+
+    GET = 1
+    SET = 2
+    ACTION = 3
+    GET_WITH_SELECTION = 4
+    SET_WITH_SELECTION = 5
+
+
+@dataclass(frozen=True, slots=True)
+class AccessPart:
+    """Access-Request-Specification."""
+
+    kind: AccessKind
+    target: CosemAttribute | CosemMethod
+    access: AccessSelection | None = None
+
+    def encode(self) -> bytes:
+        """The choice and its descriptor."""
+        selected = b"" if self.access is None else self.access.encode()
+        return bytes((self.kind,)) + self.target.encode() + selected
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRequest:
+    """Parts and one value for each: what is written or given to a method, null-data for a GET.
+
+    `date_time` is the octet string as it stands there, mostly of no bytes.
+    """
+
+    long_invoke_id: int
+    date_time: bytes
+    parts: tuple[AccessPart, ...]
+    values: tuple[Data, ...]
+
+    def encode(self) -> bytes:
+        """The APDU."""
+        head = bytes((REQUEST_TAG,)) + _encode_head(self.long_invoke_id, self.date_time)
+        return head + _encode_parts(self.parts) + _encode_values(self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class AccessOutcome:
+    """Access-Response-Specification: what was done, and how it went."""
+
+    kind: AccessKind
+    result: AccessResult | ActionResult
+
+    def encode(self) -> bytes:
+        """The choice and the result."""
+        return bytes((self.kind, self.result))
+
+
+@dataclass(frozen=True, slots=True)
+class AccessResponse:
+    """One value and one outcome for each part; `parts` repeats those of the request where the server does that."""
+
+    long_invoke_id: int
+    date_time: bytes
+    parts: tuple[AccessPart, ...] | None
+    values: tuple[Data, ...]
+    outcomes: tuple[AccessOutcome, ...]
+
+    def encode(self) -> bytes:
+        """The APDU."""
+        head = bytes((RESPONSE_TAG,)) + _encode_head(self.long_invoke_id, self.date_time)
+        parts = b"\x00" if self.parts is None else b"\x01" + _encode_parts(self.parts)
+        outcomes = b"".join(outcome.encode() for outcome in self.outcomes)
+        return head + parts + _encode_values(self.values) + axdr.encode_length(len(self.outcomes)) + outcomes
+
+
+def decode_request(cursor: Cursor) -> AccessRequest:
+    """What follows the tag."""
+    long_invoke_id = cursor.uint(4, "long invoke id")
+    return AccessRequest(
+        long_invoke_id, cursor.octets("date-time"), _decode_parts(cursor), _decode_values(cursor)
+    )
+
+
+def decode_response(cursor: Cursor) -> AccessResponse:
+    """What follows the tag."""
+    long_invoke_id = cursor.uint(4, "long invoke id")
+    date_time = cursor.octets("date-time")
+    parts = _decode_parts(cursor) if cursor.optional("access specification") else None
+    values = _decode_values(cursor)
+    outcomes = tuple(_decode_outcome(cursor) for _ in range(cursor.count("results")))
+    return AccessResponse(long_invoke_id, date_time, parts, values, outcomes)
+
+
+def _encode_head(long_invoke_id: int, date_time: bytes) -> bytes:
+    return long_invoke_id.to_bytes(4) + axdr.encode_length(len(date_time)) + date_time
+
+
+def _encode_parts(parts: tuple[AccessPart, ...]) -> bytes:
+    return axdr.encode_length(len(parts)) + b"".join(part.encode() for part in parts)
+
+
+def _decode_parts(cursor: Cursor) -> tuple[AccessPart, ...]:
+    return tuple(_decode_part(cursor) for _ in range(cursor.count("access specifications")))
+
+
+def _decode_part(cursor: Cursor) -> AccessPart:
+    kind = _decode_kind(cursor, tuple(AccessKind))
+    if kind is AccessKind.ACTION:
+        return AccessPart(kind, cursor.method())
+    attribute = cursor.attribute()
+    selected = kind in (AccessKind.GET_WITH_SELECTION, AccessKind.SET_WITH_SELECTION)
+    access = AccessSelection(cursor.byte("access selector"), cursor.data()) if selected else None
+    return AccessPart(kind, attribute, access)
+
+
+def _decode_outcome(cursor: Cursor) -> AccessOutcome:
+    kind = _decode_kind(cursor, (AccessKind.GET, AccessKind.SET, AccessKind.ACTION))
+    codes: type[AccessResult | ActionResult] = ActionResult if kind is AccessKind.ACTION else AccessResult
+    return AccessOutcome(kind, cursor.code(codes, "result"))
+
+
+def _decode_kind(cursor: Cursor, known: tuple[AccessKind, ...]) -> AccessKind:
+    choice = cursor.byte("access specification")
+    if choice not in known:
+        raise unknown_choice(cursor, "access specification", choice)
+    return AccessKind(choice)
+
+
+def _encode_values(values: tuple[Data, ...]) -> bytes:
+    return axdr.encode_length(len(values)) + b"".join(map(axdr.encode, values))
+
+
+def _decode_values(cursor: Cursor) -> tuple[Data, ...]:
+    return tuple(cursor.data() for _ in range(cursor.count("values")))

@@ -146,7 +146,7 @@ def _close_day(
     closes: dict[int, operations.Close] = {}
     for period, group in _by_period(members, day):
         known = usage.energies([agreement.id for agreement in group], period, day + ONE_DAY)
-        found = {a.id: settling.close_of(a, day, known.get(a.id), now, cutoff) for a in group}
+        found = settling.closes_of(group, day, known, now, cutoff)
         ready = [a for a in group if not found[a.id].provisional or now >= settling.end_of(a, day) + cutoff]
         report.waiting += len(group) - len(ready)
         settled = settling.settle(ready, period, day, known)

@@ -3,7 +3,8 @@
 Each run looks at those that have moved: an end that is another one by now, a final read that has come. Once a local day
 each bucket's are looked through for whatever else has changed since they were closed: late energy, other terms, a
 price for days that are past, another agreement on the same day. Nobody else closes a day that such a correction could
-go with, so it stands on the day of the run.
+go with, so it stands on the day of the run. Who has an agreement and no meter is looked for at the same time
+(`unmetered`).
 """
 
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from urja.apps.registry import queries as registry
 from urja.apps.registry.models import Agreement
 from urja.base.ids import bucket_of
 from urja.core.calendar import ONE_DAY, Period, local_day, midnight
-from urja.pipeline import settling
+from urja.pipeline import settling, unmetered
 
 LAST_DAY: Final = "((a.valid_to - interval '1 microsecond') AT TIME ZONE %(zone)s)::date"
 """The last local day of agreement `a` (`usage.last_day`)."""
@@ -27,11 +28,12 @@ LAST_DAY: Final = "((a.valid_to - interval '1 microsecond') AT TIME ZONE %(zone)
 _MOVED = f"""
 SELECT a.id FROM registry_agreement a JOIN ledger_close c ON c.agreement_id = a.id
 WHERE a.valid_to <= %(now)s AND c.closed_through >= {LAST_DAY}
-    AND (c.ended_at IS DISTINCT FROM a.valid_to OR (c.provisional AND EXISTS (
+    AND (c.ended_at IS DISTINCT FROM a.valid_to OR (c.provisional AND (EXISTS (
         SELECT FROM readings_accrual r WHERE r.agreement_id = a.id AND r.latest
-            AND (r.anchor_at >= r.closes_at OR (r.watermark_at >= r.closes_at AND a.valid_to <= %(late)s)))))
+            AND (r.anchor_at >= r.closes_at OR (r.watermark_at >= r.closes_at AND a.valid_to <= %(late)s)))
+        OR (a.valid_to <= %(late)s AND {settling.UNMETERED.format(at="a.valid_to")}))))
 ORDER BY a.id
-"""  # noqa: S608 - a constant of this module
+"""  # noqa: S608 - constants of this package
 
 _CHANGED = """
 SELECT c.agreement_id FROM ledger_close c JOIN registry_agreement a ON a.id = c.agreement_id
@@ -82,6 +84,7 @@ def settle(now: datetime, cutoff: timedelta) -> Settled:
         with transaction.atomic():
             operations.hold_bucket(bucket)
             _settle_all(bucket, _changed(bucket, today), now, cutoff, done)
+            unmetered.look(bucket, now)
             operations.record_look_through(bucket, today)
     return done
 
@@ -110,7 +113,7 @@ def _closes(members: Sequence[Agreement], now: datetime, cutoff: timedelta) -> l
     closes = []
     for (period, day), group in by_day.items():
         known = usage.energies([agreement.id for agreement in group], period, day + ONE_DAY)
-        closes += [settling.close_of(a, day, known.get(a.id), now, cutoff) for a in group]
+        closes += settling.closes_of(group, day, known, now, cutoff).values()
     return closes
 
 

@@ -58,9 +58,7 @@ def post_credits(now: datetime) -> int:
     rules = arrears_rules(now)
     return sum(
         operations.post_credit_requests(bucket, day, now, rules) for bucket in _waiting(CreditRequest)
-    ) + sum(
-        operations.post_debit_requests(bucket, day, now) for bucket in _waiting(DebitRequest)
-    )
+    ) + sum(operations.post_debit_requests(bucket, day, now) for bucket in _waiting(DebitRequest))
 
 
 def _waiting(kind: type[CreditRequest] | type[DebitRequest]) -> list[int]:

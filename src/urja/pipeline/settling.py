@@ -3,7 +3,7 @@
 What closes days (`close`) and what looks at ended agreements (`ended`) post by it; the formula is docs/money.md's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -13,7 +13,6 @@ from django.db import connection
 from urja.apps.ledger import operations, queries, usage
 from urja.apps.ledger.usage import Rating
 from urja.apps.readings.accrual import PeriodEnergy
-from urja.apps.registry import queries as registry
 from urja.apps.registry.models import Agreement
 from urja.core.calendar import ONE_DAY, Period, midnight
 from urja.core.rating import LineTarget, rows_between, standing
@@ -27,16 +26,40 @@ def end_of(agreement: Agreement, day: date) -> datetime:
     return night if agreement.valid_to is None else min(night, agreement.valid_to)
 
 
-def close_of(
-    agreement: Agreement, day: date, energy: PeriodEnergy | None, now: datetime, cutoff: timedelta
-) -> operations.Close:
-    """What closing a day at `now` comes to, with the energy of its period to its end."""
-    last = day + ONE_DAY == usage.days_of(agreement).end
-    final = _is_final(energy) or (
-        # Nothing more is to come: where nobody reads a register at the end, the blocks up to it say as much.
-        last and now >= end_of(agreement, day) + cutoff and _is_all(agreement, energy)
-    )
-    return operations.Close(agreement.id, day, not final, agreement.valid_to if last else None)
+UNMETERED = """
+NOT EXISTS (SELECT FROM registry_device_period p WHERE p.service_point_id = a.service_point_id AND p.role = 1
+    AND p.commissioned_at IS NOT NULL AND greatest(p.valid_from, p.commissioned_at) < {at}
+    AND coalesce(p.valid_to, 'infinity') > a.valid_from
+    AND (coalesce(p.valid_to, 'infinity') >= {at} OR NOT EXISTS (SELECT FROM readings_accrual r
+        WHERE r.agreement_id = a.id AND r.latest AND r.watermark_at >= p.valid_to)))
+"""
+"""Of an agreement `a`: no meter is billed by at an instant, and of those that were all is known until they were taken away.
+
+Then nothing is to come: what nobody counts has no read of its end.
+"""
+
+
+def closes_of(
+    members: Sequence[Agreement],
+    day: date,
+    known: Mapping[int, PeriodEnergy],
+    now: datetime,
+    cutoff: timedelta,
+) -> dict[int, operations.Close]:
+    """What closing a day at `now` comes to for each, with the energy of its period to its end."""
+    final = {agreement.id for agreement in members if _is_final(known.get(agreement.id))}
+    late = [a for a in members if a.id not in final and now >= end_of(a, day) + cutoff]
+    # Where nobody reads a register at the end of an agreement, the blocks up to it say as much.
+    final |= {a.id for a in late if _is_last(a, day) and _is_all(known.get(a.id))}
+    final |= _unmetered([a for a in late if a.id not in final], day)
+    return {
+        a.id: operations.Close(a.id, day, a.id not in final, a.valid_to if _is_last(a, day) else None)
+        for a in members
+    }
+
+
+def _is_last(agreement: Agreement, day: date) -> bool:
+    return day + ONE_DAY == usage.days_of(agreement).end
 
 
 def _is_final(energy: PeriodEnergy | None) -> bool:
@@ -44,11 +67,21 @@ def _is_final(energy: PeriodEnergy | None) -> bool:
     return energy is not None and energy.anchor_at >= energy.closes_at
 
 
-def _is_all(agreement: Agreement, energy: PeriodEnergy | None) -> bool:
-    """Whether all that an ended agreement can have used is known: to its end, or nothing ever metered it."""
-    if energy is not None:
-        return energy.watermark_at >= energy.closes_at
-    return not registry.metered(agreement)
+def _is_all(energy: PeriodEnergy | None) -> bool:
+    return energy is not None and energy.watermark_at >= energy.closes_at
+
+
+def _unmetered(members: Sequence[Agreement], day: date) -> set[int]:
+    """Those of whose energy to the end of the day all is known, because no meter hangs there any more."""
+    if not members:
+        return set()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT a.id FROM unnest(%s::bigint[], %s::timestamptz[]) AS given (id, at) "  # noqa: S608 - a constant
+            f"JOIN registry_agreement a ON a.id = given.id WHERE {UNMETERED.format(at='given.at')}",
+            [[a.id for a in members], [end_of(a, day) for a in members]],
+        )
+        return {id_ for (id_,) in cursor.fetchall()}
 
 
 @dataclass(slots=True)

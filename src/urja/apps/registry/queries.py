@@ -14,7 +14,6 @@ from urja.apps.registry.models import (
     AgreementTerms,
     Device,
     DevicePeriod,
-    DeviceRole,
     Projection,
     Stock,
 )
@@ -57,15 +56,6 @@ def with_terms(agreements: Iterable[Agreement]) -> list[Agreement]:
         agreement.all_terms = tuple(terms[agreement.id])
         agreement.follows_at = follows[agreement.id]
     return found
-
-
-def metered(agreement: Agreement) -> bool:
-    """Whether a meter was ever billed by it."""
-    found = DevicePeriod.objects.filter(service_point_id=agreement.service_point_id, role=DeviceRole.BILLING)
-    found = found.exclude(valid_to__lte=agreement.valid_from)
-    if agreement.valid_to is not None:
-        found = found.filter(valid_from__lt=agreement.valid_to)
-    return found.exists()
 
 
 FOLLOWS = (

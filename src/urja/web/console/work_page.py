@@ -29,6 +29,7 @@ from urja.web.console.fields import content_of
 from urja.web.console.operation_page import Choice
 from urja.web.console.search_page import address_of
 from urja.web.portal import formats
+from urja.web.portal.clock import zone
 
 MOST_ORDERS: Final = 100
 _DEVICE: Final = ("serial", "device_type", "firmware")
@@ -268,6 +269,15 @@ def _asked(asked: Mapping[str, Any]) -> list[str]:
         lines.append(wording.reason(Reason.from_json(asked["reason"])))
     if asked.get("note"):
         lines.append(asked["note"])
+    if "unmetered_since" in asked:
+        since = datetime.fromisoformat(asked["unmetered_since"]).astimezone(zone())
+        lines.append(
+            _(
+                "No billing meter has hung here since %(day)s, and somebody has an agreement: what is used is "
+                "counted by nobody."
+            )
+            % {"day": formats.day(since.date())}
+        )
     if "item" in asked:
         item, value = wording.configuration(asked["item"]), wording.configuration(str(asked["value"]))
         lines.append(_("%(item)s is to be %(value)s") % {"item": item, "value": value})

@@ -69,6 +69,7 @@ def test_a_role_in_an_area(box):
         (("--role", "clerk", "--area", "premise 9"), "there is no premise '9'"),
         (("--role", "clerk", "--area", "section X"), "there is no section 'X'"),
         (("--role", "clerk", "--area", "feeder X"), "an area is zone, .*section or premise, and a code"),
+        (("--role", "clerk", "--name", " "), "nobody is known by a@example.org: give a name"),
     ],
 )
 def test_who_cannot_be_employed(box, options, why):
@@ -156,3 +157,8 @@ def test_the_key_of_somebody_who_became_nameless_opens_nothing(box):
     person = Person.objects.get(user_id=made.user_id)
     perform(MakeNameless(person=person.id), recorded_at=START + timedelta(days=2), actor="test")
     assert Token.objects.get().revoked_at is not None
+
+
+def test_an_address_too_long_to_be_kept(box):
+    with pytest.raises(Refusal, match="a text is longer than the 150 characters kept of it"):
+        run(staff, "add", f"a@{'b' * 200}.example", "--name", "A", "--role", "clerk")

@@ -46,6 +46,8 @@ def test_it_is_listed_given_and_closed(number, tmp_path):
     (line,) = run("list").splitlines()
     assert line.split()[:5] == [str(number), "weld_or_bypass", "open", "URJ00000001", "URJ00000001"]
     assert run("list", "--kind", "install") == "Nobody has to go anywhere.\n"
+    with pytest.raises(Refusal, match=r"a kind is .*weld_or_bypass.*, not 'wled'"):
+        run("list", "--kind", "wled")
     employ("anil@utility.example", "Anil", "field_engineer", recorded_at=START, actor="test")
     assert run("assign", str(number), "anil@utility.example") == (
         f"work order {number} is anil@utility.example's\n"

@@ -15,6 +15,7 @@ from msgspec import Struct, structs
 from urja.apps.registry.loading.forms import DEFAULT_MAX_POWER_W
 from urja.cosem.companion import device_types, load_device_type
 from urja.cosem.security import KEY_LENGTH, SYSTEM_TITLE_LENGTH
+from urja.headend.line import parse_address
 from urja.site.admin import Administration
 from urja.site.exits import Exit, Refusal
 from urja.site.options import data_option
@@ -92,7 +93,8 @@ def adopt(data: Path, file: Path | None, **given: Any) -> None:
     administration = Administration.of(data)
     administration.setup_django()
     known = _adopt_all(administration, meters)
-    click.echo(f"{len(meters) - known} adopted, {known} there already")
+    unchanged = "; nothing about those was changed" if known else ""
+    click.echo(f"{len(meters) - known} adopted, {known} there already{unchanged}")
 
 
 def _from_options(named: dict[str, Any]) -> Meter:
@@ -133,14 +135,18 @@ def _faults(meter: Meter, number: int, count: int) -> Iterator[str]:
             yield f"{which}the {label} has {length} bytes, {2 * length} hexadecimal digits, not {len(value)} digits"
     if meter.type not in device_types():
         yield f"{which}there is no device type {meter.type!r}; there are {', '.join(device_types())}"
-    for label, amount, least in (
-        ("register", meter.register_wh, 0),
-        ("opening credit", meter.credit_minor, 0),
-        ("sanctioned load", meter.sanctioned_load_w, 1),
-        ("largest power", meter.max_power_w, 1),
+    for label, amount, least, most in (
+        ("register", meter.register_wh, 0, 10**14),
+        ("opening credit", meter.credit_minor, 0, 10**14),
+        ("sanctioned load", meter.sanctioned_load_w, 1, 10**9),
+        ("largest power", meter.max_power_w, 1, 10**9),
     ):
-        if amount < least:
-            yield f"{which}the {label} is at least {least}, not {amount}"
+        if not least <= amount <= most:
+            yield f"{which}the {label} is at least {least} and at most {most}, not {amount}"
+    if not meter.name.strip():
+        yield f"{which}the consumer has no name"
+    if meter.address is not None and not _is_address(meter.address):
+        yield f"{which}{meter.address!r} is not host:port, such as 10.20.0.5:4059"
     if not _EMAIL.fullmatch(meter.email):
         yield f"{which}{meter.email!r} is not an e-mail address"
     if meter.phone is not None and not re.fullmatch(r"\+?[0-9]{8,15}", re.sub(r"[\s()-]", "", meter.phone)):
@@ -149,6 +155,14 @@ def _faults(meter: Meter, number: int, count: int) -> Iterator[str]:
         yield f"{which}the language is en or hi, not {meter.language!r}"
     if meter.valid_from is not None and meter.valid_from.tzinfo is None:
         yield f"{which}valid_from needs an offset, such as +05:30"
+
+
+def _is_address(address: str) -> bool:
+    try:
+        _, port = parse_address(address)
+    except ValueError:
+        return False
+    return 0 < port < 65536
 
 
 def _adopt_all(administration: Administration, meters: list[Meter]) -> int:

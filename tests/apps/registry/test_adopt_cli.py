@@ -73,7 +73,7 @@ def test_one_meter_by_options(run):
     assert run(*options(credit_minor=50_000)) == "1 adopted, 0 there already\n"
     device = Device.objects.get()
     assert unwrap_key(KEK, bytes(device.wrapped_guek)) == bytes(range(16))
-    assert run(*options()) == "0 adopted, 1 there already\n"
+    assert run(*options()) == "0 adopted, 1 there already; nothing about those was changed\n"
 
 
 def test_many_meters_from_a_file_or_standard_input(run, tmp_path):
@@ -84,7 +84,10 @@ def test_many_meters_from_a_file_or_standard_input(run, tmp_path):
     file = tmp_path / "meters.json"
     file.write_text(json.dumps(meters))
     assert run("--from-json", str(file)) == "3 adopted, 0 there already\n"
-    assert run("--from-json", "-", stdin=json.dumps(meters)) == "0 adopted, 3 there already\n"
+    assert (
+        run("--from-json", "-", stdin=json.dumps(meters))
+        == "0 adopted, 3 there already; nothing about those was changed\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -96,7 +99,15 @@ def test_many_meters_from_a_file_or_standard_input(run, tmp_path):
         ({"type": "urja-x"}, "there is no device type 'urja-x'; there are"),
         ({"email": "meera"}, "'meera' is not an e-mail address"),
         ({"phone": "12345"}, "'12345' is not a telephone number of 8 to 15 digits"),
-        ({"register_wh": -1}, "the register is at least 0, not -1"),
+        ({"register_wh": -1}, "the register is at least 0 and at most 100000000000000, not -1"),
+        ({"register_wh": 10**20}, "the register is at least 0 and at most 100000000000000, not 1000"),
+        ({"credit_minor": 10**20}, "the opening credit is at least 0 and at most 100000000000000, not 1000"),
+        ({"sanctioned_load_w": 10**12}, "the sanctioned load is at least 1 and at most 1000000000, not 1000"),
+        ({"name": " "}, "the consumer has no name"),
+        ({"address": "gateway"}, "'gateway' is not host:port"),
+        ({"address": "gateway:99999"}, "'gateway:99999' is not host:port"),
+        ({"address": "g" * 90 + ":4059"}, "a text is longer than the 80 characters kept of it"),
+        ({"consumer_number": "C" * 40}, "a text is longer than the 32 characters kept of it"),
         ({"language": "fr"}, "the language is en or hi, not 'fr'"),
         ({"tariff": "nothing"}, "'nothing'"),
     ],
@@ -130,3 +141,10 @@ def test_one_bad_meter_in_a_file_leaves_the_others_out_too(run):
 def test_a_file_that_is_no_list_of_meters(run):
     with pytest.raises(Refusal, match="not a list of meters"):
         run("--from-json", "-", stdin='{"serial": 1}')
+
+
+def test_a_consumer_number_that_somebody_has(run):
+    run(*options(consumer_number="C-1"))
+    other = {"serial": "OTHER", "system_title": "5552410000000002", "consumer_number": "C-1"}
+    with pytest.raises(Refusal, match="nothing was adopted: there is another with consumer_number C-1"):
+        run(*options(**other))

@@ -2,6 +2,9 @@
 
 # ruff: noqa: N818  (these names say what happened; that they are errors their base class says)
 
+import re
+from typing import Any
+
 from django.db import DatabaseError
 
 from urja.base.sentences import say
@@ -37,17 +40,33 @@ _SENTENCES = {
 }
 
 
-_FOREIGN_KEY = "23503"
-"""SQLSTATE of a row that another one stands on."""
-
-
 def sentence_of(error: DatabaseError) -> str:
     """What a constraint has refused, for a person; the database's own words where nobody has found better ones."""
     diagnosis = getattr(error.__cause__, "diag", None)
-    name = getattr(diagnosis, "constraint_name", None) or ""
-    if getattr(diagnosis, "sqlstate", None) == _FOREIGN_KEY:
-        return say("rows of {table} stand on what would go", table=getattr(diagnosis, "table_name", None))
-    return _SENTENCES.get(name, str(error).strip())
+    said = _SENTENCES.get(getattr(diagnosis, "constraint_name", None) or "")
+    return said or _by_state(diagnosis) or str(error).strip()
+
+
+def _by_state(diagnosis: Any) -> str | None:
+    """A sentence for a SQLSTATE that any table can answer with."""
+    match getattr(diagnosis, "sqlstate", None):
+        case "23503":  # foreign_key_violation
+            return say("rows of {table} stand on what would go", table=diagnosis.table_name)
+        case "23505":  # unique_violation
+            key = re.fullmatch(r"Key \((.+)\)=\((.*)\) already exists\.", diagnosis.message_detail or "")
+            return (
+                say("there is another with {columns} {values}", columns=key[1], values=key[2])
+                if key
+                else None
+            )
+        case "22001":  # string_data_right_truncation
+            most = re.search(r"\((\d+)\)", diagnosis.message_primary or "")
+            return (
+                say("a text is longer than the {most} characters kept of it", most=most[1]) if most else None
+            )
+        case "22003":  # numeric_value_out_of_range
+            return say("a number is larger than any that is kept")
+    return None
 
 
 class AlreadyAdopted(RegistryError):

@@ -30,6 +30,8 @@ class Employ(Operation, kw_only=True):
     def faults(self, doing: Doing) -> Iterator[str]:
         if not _EMAIL.fullmatch(self.email.strip()):
             yield say("{email} is not an e-mail address", email=repr(self.email))
+        elif user_of(self.email) is None and not self.name.strip():
+            yield say("nobody is known by {email}: give a name", email=self.email)
         yield from faults_of_role(self.role, self.area)
         if held(self.email, self.role, self.area, doing.recorded_at).exists():
             yield say("{email} is employed as {role} there already", email=self.email, role=self.role)

@@ -481,7 +481,7 @@ def _oid(*last: int) -> bytes:
 
 
 def _association(
-    obis: str, role: Role, device_type: DeviceType, objects: Callable[[], Iterable[CosemObject]]
+    obis: str, role: Role, device_type: DeviceType, objects: Callable[[Role], Iterable[CosemObject]]
 ) -> CosemObject:
     saps = device_type.associations
     client_sap = {
@@ -496,7 +496,9 @@ def _association(
         return axdr.structure(axdr.int8(client_sap), axdr.uint16(saps.server_sap))
 
     def object_list(_meter: Any) -> Data:
-        return axdr.array(*(_list_element(entry, role) for entry in objects() if role in entry.visible_to()))
+        return axdr.array(
+            *(_list_element(entry, role) for entry in objects(role) if role in entry.visible_to())
+        )
 
     context_info = axdr.structure(
         axdr.bits(CONFORMANCE[role].to_bytes(3)),
@@ -708,12 +710,12 @@ def catalogue(device_type_name: str) -> Catalogue:
     """The objects of a device type; made once, shared by all its meters."""
     device_type = load_device_type(device_type_name)
     objects: list[CosemObject] = []
-    named = {
-        role: _association(f"0.0.40.0.{int(role)}.255", role, device_type, lambda: objects) for role in Role
-    }
-    current = {
-        role: _association(str(CURRENT_ASSOCIATION), role, device_type, lambda: objects) for role in Role
-    }
+
+    def seen_by(role: Role) -> list[CosemObject]:
+        return [current[role], *objects]
+
+    named = {role: _association(f"0.0.40.0.{int(role)}.255", role, device_type, seen_by) for role in Role}
+    current = {role: _association(str(CURRENT_ASSOCIATION), role, device_type, seen_by) for role in Role}
     objects += [
         *named.values(),
         *_identification(device_type),

@@ -31,6 +31,8 @@ _WRITE_BUFFER_LIMIT: Final = 256 * 1024
 """Bytes that may wait for a head end which pushes back; beyond it a push is lost, as in a small modem."""
 _ON_THE_WAY_LIMIT: Final = 256
 """Messages that a link with latency holds."""
+INACTIVITY_S: Final = 180.0
+"""After which a meter hangs up on a client that says nothing (IEC 62056-6-2, TCP-UDP setup: its inactivity time-out)."""
 _BACK_OFF_FIRST_S: Final = 0.2
 _BACK_OFF_CAP_S: Final = 15.0
 
@@ -288,13 +290,22 @@ class MeterProtocol(asyncio.Protocol):
         self._inbound = DelayLine(station.link.latency_s, self._take)
         self._outbound = DelayLine(station.link.latency_s, self._write)
         self._closing = False
+        self._hang_up: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self._wait_for_client()
         self._station.connected(self)
 
     def data_received(self, data: bytes) -> None:
         self._inbound.put(data)
+
+    def _wait_for_client(self) -> None:
+        """A client that has called and says nothing whole any more is hung up on. What the meter has dialled stays."""
+        if self._hang_up is not None:
+            self._hang_up.cancel()
+        if not self.dialled:
+            self._hang_up = asyncio.get_running_loop().call_later(INACTIVITY_S, self.close)
 
     def _take(self, data: bytes) -> None:
         serial = self._station.meter.identity.serial
@@ -309,6 +320,7 @@ class MeterProtocol(asyncio.Protocol):
             self.close()
 
     def _serve(self, frame: Frame) -> None:
+        self._wait_for_client()
         self._station.touch()
         answers = self._sessions.receive(frame)
         for fault in self._sessions.take_faults():
@@ -319,6 +331,8 @@ class MeterProtocol(asyncio.Protocol):
         self._station.touch()  # what the request has set off, such as the alert of the load switch
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the loop calls it so
+        if self._hang_up is not None:
+            self._hang_up.cancel()
         self._station.disconnected(self)
         self._transport = None
         self._inbound.clear()

@@ -175,3 +175,47 @@ def test_in_hindi(told, colleague):
     text = text_of(colleague("clerk", "hi").get(PAGE))
     assert "समय की एक रेखा पर" in text
     assert "ढक्कन खोला गया" in text
+
+
+def test_as_it_was_by_what_was_known(colleague, staff):
+    """Another load shows from when it was known on; whoever is named is written down."""
+    from datetime import date
+
+    from tests.web.console_staff import answer_requests
+
+    from urja.apps.registry import requests
+    from urja.apps.registry.models import PersonalRead
+    from urja.apps.registry.operations import ChangeLoad
+
+    client, now = colleague("clerk"), town_cast.NOW
+    asked = ChangeLoad(consumer_number="URJ00000002", effective_on=date(2026, 3, 2), sanctioned_load_w=4500)
+    requests.ask(asked, actor=f"user {staff['clerk']}", requested_at=now)
+    assert answer_requests() == 1
+    assert "As it was, and as it was known" in text_of(client.get(PAGE))
+
+    def shown(known_at):
+        return text_of(client.get(PAGE, {"valid_at": now.isoformat(), "known_at": known_at.isoformat()}))
+
+    before, after = shown(now - timedelta(minutes=1)), shown(now)
+    assert "by what was known on 2 March 2026, 13:41" in before
+    assert "4.5 kW" not in before
+    assert "4.5 kW" in after
+    assert "Sunita Devi" in after
+    assert PersonalRead.objects.filter(what="console connection as of").count() == 2
+    assert "Nobody knew of this connection then." in text_of(
+        client.get(PAGE, {"known_at": "2020-01-01T00:00"})
+    )
+
+
+def test_instants_that_cannot_be_are_marked(colleague):
+    page = colleague("clerk").get(PAGE, {"valid_at": "yesterday", "known_at": "2999-01-01T00:00"})
+    assert page.status_code == 422
+    assert 'value="yesterday" aria-invalid="true"' in page.content.decode()
+    assert "Nobody knows yet what will be known then." in text_of(page)
+
+
+def test_the_control_room_sees_no_names_of_then_either(colleague):
+    page = text_of(colleague("control_room").get(PAGE, {"valid_at": "2026-03-02T12:00"}))
+    assert "URJ00000002" in page
+    assert "Sunita" not in page
+    assert "Agreement" in page

@@ -204,3 +204,46 @@ def test_the_version_moves_with_what_is_shown(api, society):
 def test_a_head_is_a_get_without_its_body(api):
     answer = api("clerk")("HEAD", "/usage-points")
     assert (answer.status_code, answer.content) == (200, b"")
+
+
+def test_single_things_as_they_were_and_were_known(api, society):
+    """A load that was changed for the past shows from when it was known on; a meter where it hung."""
+    from datetime import timedelta
+    from urllib.parse import urlencode
+
+    from urja.apps.registry.operations import ChangeLoad, RemoveMeter, perform
+
+    flat, program, later = society.flats[0], api("clerk"), START + timedelta(days=10)
+    number = program.get(f"/usage-points/{flat.service_point_id}").json()["consumer_number"]
+    serial = program.get(f"/devices/{flat.device_id}").json()["serial"]
+    was = program.get(f"/agreements/{flat.agreement_id}").json()["terms"][-1]["sanctioned_load_w"]
+
+    def change():
+        load = ChangeLoad(
+            consumer_number=number, effective_on=START.date() + timedelta(days=5), sanctioned_load_w=4321
+        )
+        perform(load, recorded_at=later, actor="test")
+        gone = RemoveMeter(serial=serial, removed_at=later, register_wh=None)
+        perform(gone, recorded_at=later, actor="test")
+
+    as_owner(change)
+
+    def seen(path, **instants):
+        return program.get(f"{path}?{urlencode({name: at.isoformat() for name, at in instants.items()})}")
+
+    agreement, device = f"/agreements/{flat.agreement_id}", f"/devices/{flat.device_id}"
+    before = later - timedelta(days=1)
+    loads = [
+        [one["sanctioned_load_w"] for one in seen(agreement, **instants).json()["terms"]]
+        for instants in ({"valid_at": before}, {"valid_at": before, "known_at": before}, {"valid_at": START})
+    ]
+    assert loads == [[4321], [was], [was]]
+    assert seen(device, valid_at=later).json()["hangs"] is None
+    assert seen(device, valid_at=before).json()["hangs"]["consumer_number"] == number
+    assert seen(device, valid_at=later, known_at=before).json()["hangs"]["consumer_number"] == number
+    place = f"/usage-points/{flat.service_point_id}"
+    assert seen(place, valid_at=before).json()["consumer_number"] == number
+    unknown = seen(place, known_at=START - timedelta(days=900))
+    assert unknown.status_code == 404
+    assert "by what was known then" in unknown.json()["detail"]
+    assert program.get(place + "?valid_at=2026-03-02T00:00:00").status_code == 400

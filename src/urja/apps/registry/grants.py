@@ -31,6 +31,7 @@ GRANTS: dict[str, list[str]] = {
         "GRANT SELECT ON registry_personal_read TO urja_web",
         # Not the wrapped keys: a web server has no use for them.
         f"GRANT SELECT ({_SHOWN}) ON registry_device TO urja_web",
+        "GRANT EXECUTE ON FUNCTION registry_known TO urja_web",
         "GRANT INSERT ON registry_request, registry_personal_read TO urja_web",
         "GRANT USAGE ON SEQUENCE registry_number TO urja_web",
     ],

@@ -11,13 +11,14 @@ import structlog
 from django.db.models import Prefetch, Q, QuerySet
 from msgspec import Meta
 
-from urja.apps.registry import access, models
+from urja.apps.registry import access, known, models
+from urja.apps.registry.known import Moment
 from urja.apps.registry.queries import with_terms
 from urja.apps.registry.roles import TABLE, who_may, writing
 from urja.apps.tariffs.models import TariffVersion
 from urja.apps.work.models import WorkOrder
 from urja.web.api import answers, cursors
-from urja.web.api.routes import Ask, ListQuery
+from urja.web.api.routes import Ask, ListQuery, Query
 from urja.web.portal import metrics
 from urja.web.portal.clock import zone
 
@@ -170,12 +171,40 @@ def usage_points(ask: Ask) -> answers.Page[answers.UsagePoint]:
         rows = rows.filter(purpose=query.purpose)
     if query.premise is not None:
         rows = rows.filter(access.premises(access.Area(premises=frozenset({query.premise})), "premise_id"))
-    return page(ask, rows, lambda found: [usage_point_of(place) for place in found])
+    return page(ask, rows, lambda found: [usage_point_of(place, place.hangs_at) for place in found])
+
+
+class MomentQuery(Query, frozen=True, kw_only=True):
+    """The registry as it was."""
+
+    valid_at: (
+        Annotated[
+            datetime, Meta(tz=True, description="as it holds at this instant; that of `known_at` if left out")
+        ]
+        | None
+    ) = None
+    known_at: (
+        Annotated[datetime, Meta(tz=True, description="by what was known at this instant; now if left out")]
+        | None
+    ) = None
+
+    def moment(self, now: datetime) -> Moment | None:
+        """Both instants; none where nobody asks for the past."""
+        if self.valid_at is None and self.known_at is None:
+            return None
+        return Moment(self.valid_at or self.known_at or now, self.known_at or now)
 
 
 def usage_point(ask: Ask) -> answers.UsagePoint:
-    rows = _places().filter(id=ask.parts["id"])
-    return usage_point_of(one(ask, rows, access.places(ask.area, ask.now), f"usage point {ask.parts['id']}"))
+    named = f"usage point {ask.parts['id']}"
+    found = one(ask, _places().filter(id=ask.parts["id"]), access.places(ask.area, ask.now), named)
+    at = ask.query.moment(ask.now)
+    if at is None:
+        return usage_point_of(found, found.hangs_at)
+    then = known.place(found.id, at)
+    if then is None:
+        raise ask.missing(f"{named} by what was known then")
+    return usage_point_of(then.service_point, then.placements)
 
 
 def _places() -> QuerySet[models.ServicePoint]:
@@ -185,7 +214,7 @@ def _places() -> QuerySet[models.ServicePoint]:
     )
 
 
-def usage_point_of(place: Any) -> answers.UsagePoint:
+def usage_point_of(place: models.ServicePoint, placements: Iterable[models.Placement]) -> answers.UsagePoint:
     return answers.UsagePoint(
         id=place.id,
         consumer_number=place.consumer_number,
@@ -201,7 +230,7 @@ def usage_point_of(place: Any) -> answers.UsagePoint:
                 phase=one.phase,
                 valid_from=local(one.valid_from),
             )
-            for one in place.hangs_at
+            for one in placements
         ],
     )
 
@@ -250,13 +279,24 @@ def devices(ask: Ask) -> answers.Page[answers.Device]:
     if query.usage_point is not None:
         hanging = _mounted().filter(service_point_id=query.usage_point)
         rows = rows.filter(id__in=hanging.values("device_id"))
-    return page(ask, rows, lambda found: [device_of(ask, device) for device in found])
+    return page(
+        ask,
+        rows,
+        lambda found: [device_of(ask, device, next(iter(device.hanging), None), ask.now) for device in found],
+    )
 
 
 def device(ask: Ask) -> answers.Device:
     """A device that hangs, or has hung, in the area."""
-    rows = _devices().filter(id=ask.parts["id"])
-    return device_of(ask, one(ask, rows, access.devices(ask.area, ask.now), f"device {ask.parts['id']}"))
+    named = f"device {ask.parts['id']}"
+    found = one(ask, _devices().filter(id=ask.parts["id"]), access.devices(ask.area, ask.now), named)
+    at = ask.query.moment(ask.now)
+    if at is None:
+        return device_of(ask, found, found.hanging[0] if found.hanging else None, ask.now)
+    then = next(iter(known.rows(models.Device, [found.id], at.known_at)), None)
+    if then is None:
+        raise ask.missing(f"{named} by what was known then")
+    return device_of(ask, then, known.hanging(found.id, at), at.valid_at)
 
 
 def stock(ask: Ask) -> answers.Page[answers.Device]:
@@ -266,7 +306,11 @@ def stock(ask: Ask) -> answers.Page[answers.Device]:
     for name in ("serial", "stock", "held_by"):
         if getattr(query, name) is not None:
             rows = rows.filter(**{name: getattr(query, name)})
-    return page(ask, rows, lambda found: [device_of(ask, device) for device in found])
+    return page(
+        ask,
+        rows,
+        lambda found: [device_of(ask, device, next(iter(device.hanging), None), ask.now) for device in found],
+    )
 
 
 def _mounted() -> QuerySet[models.DevicePeriod]:
@@ -280,10 +324,11 @@ def _devices() -> QuerySet[models.Device]:
     )
 
 
-def device_of(ask: Ask, found: Any) -> answers.Device:
+def device_of(
+    ask: Ask, found: models.Device, hanging: models.DevicePeriod | None, at: datetime
+) -> answers.Device:
     staff = bool(ask.area.everywhere or ask.area.nodes or ask.area.premises)
-    hanging = found.hanging[0] if found.hanging else None
-    mine = staff or (hanging is not None and _own_now(ask, hanging.service_point_id))
+    mine = staff or (hanging is not None and _own(ask, hanging.service_point_id, at))
     return answers.Device(
         id=found.id,
         serial=found.serial,
@@ -302,11 +347,11 @@ def device_of(ask: Ask, found: Any) -> answers.Device:
     )
 
 
-def _own_now(ask: Ask, place: int) -> bool:
-    """Where a meter hangs by now is nothing to somebody whom it measured once."""
+def _own(ask: Ask, place: int, at: datetime) -> bool:
+    """Where a meter hangs by then is nothing to somebody whom it measured at another time."""
     return (
         models.Agreement.objects.filter(service_point_id=place, account_id__in=ask.area.accounts)
-        .filter(Q(valid_to=None) | Q(valid_to__gt=ask.now))
+        .filter(Q(valid_to=None) | Q(valid_to__gt=at), valid_from__lte=at)
         .exists()
     )
 
@@ -348,7 +393,14 @@ def agreements(ask: Ask) -> answers.Page[answers.Agreement]:
 
 
 def agreement(ask: Ask) -> answers.Agreement:
-    return agreement_of(agreement_in_area(ask))
+    found, at = agreement_in_area(ask), ask.query.moment(ask.now)
+    if at is None:
+        return agreement_of(found)
+    then = known.agreement(found.id, at)
+    if then is None:
+        raise ask.missing(f"agreement {found.id} that held then, by what was known then,")
+    then.service_point = found.service_point
+    return agreement_of(then)
 
 
 def agreement_in_area(ask: Ask) -> models.Agreement:

@@ -18,9 +18,16 @@ def _list(
 
 
 def _single(
-    path: str, name: str, tag: str, summary: str, answer: Any, handler: Handler, act: str | None
+    path: str,
+    name: str,
+    tag: str,
+    summary: str,
+    answer: Any,
+    handler: Handler,
+    act: str | None,
+    query: type[Query] = Query,
 ) -> Route:
-    return Route("GET", path, name, tag, summary, answer, handler, act, statuses=_ONE, tagged=True)
+    return Route("GET", path, name, tag, summary, answer, handler, act, query, statuses=_ONE, tagged=True)
 
 
 PEOPLE, PLACES, METERS, SUPPLY, MONEY, WORK, RECORDS, DOING, SELF = (
@@ -41,18 +48,19 @@ ROUTES: Final[tuple[Route, ...]] = (
     _list("/usage-points", "usage-points", PLACES, "Connections", answers.Page[answers.UsagePoint],
         resources.usage_points, Read.USAGE_POINT, resources.UsagePointsQuery),
     _single("/usage-points/{id}", "usage-point", PLACES, "A connection", answers.UsagePoint, resources.usage_point,
-        Read.USAGE_POINT),
+        Read.USAGE_POINT, resources.MomentQuery),
     Route("GET", "/totals", "totals", PLACES, "Energy of a month in a premise, by part and usage point",
         answers.Totals, books.totals, Read.TOTALS, books.TotalsQuery, statuses=_ONE),
     _list("/devices", "devices", METERS, "Meters that hang somewhere", answers.Page[answers.Device],
         resources.devices, Read.DEVICE, resources.DevicesQuery),
-    _single("/devices/{id}", "device", METERS, "A meter", answers.Device, resources.device, Read.DEVICE),
+    _single("/devices/{id}", "device", METERS, "A meter", answers.Device, resources.device, Read.DEVICE,
+        resources.MomentQuery),
     _list("/stock", "stock", METERS, "Meters that hang nowhere", answers.Page[answers.Device], resources.stock,
         Read.STOCK, resources.StockQuery),
     _list("/agreements", "agreements", SUPPLY, "Who pays where, when", answers.Page[answers.Agreement],
         resources.agreements, Read.AGREEMENT, resources.AgreementsQuery),
     _single("/agreements/{id}", "agreement", SUPPLY, "An agreement with its terms", answers.Agreement,
-        resources.agreement, Read.AGREEMENT),
+        resources.agreement, Read.AGREEMENT, resources.MomentQuery),
     Route("GET", "/agreements/{id}/readings", "readings", SUPPLY, "Its intervals, up to 31 days at a time",
         answers.Readings, books.readings, Read.LOAD_CURVE, books.ReadingsQuery, statuses=_ONE, tagged=True),
     Route("GET", "/accounts/{id}/balance", "balance", MONEY, "What is left on an account", answers.Balance,

@@ -285,7 +285,7 @@ def _residents(agreements: list[Agreement], caller: Caller, now: datetime) -> li
             name=people[one.id][0] if people.get(one.id) else _("Agreement %(number)s") % {"number": one.id},
             since=span(one.valid_from, one.valid_to),
             now=_holds(one.valid_from, one.valid_to, now),
-            terms=[_terms(terms) for terms in reversed(one.all_terms)],
+            terms=[terms_in_words(terms) for terms in reversed(one.all_terms)],
             people=people.get(one.id, [])[1:],
         )
         for one in agreements
@@ -314,20 +314,20 @@ def _people(agreements: list[Agreement], caller: Caller, now: datetime) -> dict[
             or any(seen.account_id == one.account_id for seen in person.accesses.all())
         ]
         holder = next((person for person in own if person.id == one.customer_id), own[0] if own else None)
-        name = _called(holder) if holder else _("nobody is named")
+        name = called(holder) if holder else _("nobody is named")
         shown[one.id] = [name, *(_reached(person) for person in own)]
     return shown
 
 
-def _called(person: Person) -> str:
+def called(person: Person) -> str:
     return person.name or _("Person %(number)s, made nameless") % {"number": person.id}
 
 
 def _reached(person: Person) -> str:
-    return " · ".join(filter(None, (_called(person), person.phone, person.email, person.address)))
+    return " · ".join(filter(None, (called(person), person.phone, person.email, person.address)))
 
 
-def _terms(terms: AgreementTerms) -> str:
+def terms_in_words(terms: AgreementTerms) -> str:
     parts = [
         terms.tariff_code,
         _("%(load)s kW") % {"load": formats.kilowatt_hours(terms.sanctioned_load_w)},

@@ -12,6 +12,7 @@ from urja.apps.registry.models import Agreement, Node
 from urja.apps.registry.roles import Read
 from urja.web.console import society_page
 from urja.web.console.access import refused, show, who_may
+from urja.web.console.as_of_page import FIELDS, as_of_page
 from urja.web.console.connection_page import card_of, connection_page, place_of
 from urja.web.console.search_page import search_page
 from urja.web.console.trees_page import node_page, trees_page, when
@@ -38,6 +39,10 @@ def connection(request: HttpRequest, caller: Caller, consumer_number: str) -> Ht
     place = place_of(consumer_number, caller, Read.DEVICE, now)
     if place is None:
         raise refused(request)
+    if any(request.GET.get(name) is not None for name in FIELDS):
+        then = as_of_page(place, caller, request.GET.dict(), now)
+        status = 422 if then.form.errors else 200
+        return show(request, caller, "console/as_of.html", {"page": then}, status=status)
     before = _before(request.GET.get("before", ""))
     page = connection_page(place, caller, now, request.GET.get("kind", ""), before)
     return show(request, caller, "console/connection.html", {"page": page})

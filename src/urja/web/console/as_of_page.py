@@ -1,0 +1,138 @@
+"""A connection as it was at an instant, by what was known at another: what a complaint of last month is about.
+
+Money, supply and the line of time have instants of their own and are not shown here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from django.utils.translation import gettext as _
+
+from urja.apps.registry import access, known
+from urja.apps.registry.access import Caller
+from urja.apps.registry.known import Moment, Placed
+from urja.apps.registry.models import Agreement, DevicePeriod, Placement, ServicePoint
+from urja.apps.registry.roles import Read
+from urja.web.console import wording
+from urja.web.console.connection_page import called, span, terms_in_words
+from urja.web.console.effect_words import instant
+from urja.web.portal.clock import zone
+
+FIELDS: Final = ("valid_at", "known_at")
+
+
+@dataclass(frozen=True, slots=True)
+class AsOfForm:
+    """What was typed, and what is wrong with it."""
+
+    valid_at: str
+    known_at: str
+    errors: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    title: str
+    rows: list[tuple[str, list[str]]]
+    """What something is called, and what there is to say of it."""
+    nothing: str
+    """What is said where there are no rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class AsOfPage:
+    number: str
+    title: str
+    address: str
+    form: AsOfForm
+    banner: str
+    """Both instants in words; empty where the form could not be read."""
+    parts: list[Part]
+
+
+def form_of(typed: Mapping[str, str], now: datetime) -> tuple[AsOfForm, Moment | None]:
+    """Both instants as they were typed, local times. Without the second one it is now; without the first the second."""
+    errors: dict[str, str] = {}
+    found: dict[str, datetime | None] = {}
+    for name in FIELDS:
+        text = typed.get(name, "").strip()
+        found[name] = None
+        if text:
+            try:
+                at = datetime.fromisoformat(text)
+            except ValueError:
+                errors[name] = _("A day and a time are needed, such as 2026-03-31 14:30.")
+            else:
+                found[name] = at if at.tzinfo else at.replace(tzinfo=zone())
+    known_at = found["known_at"] or now
+    if known_at > now:
+        errors["known_at"] = _("Nobody knows yet what will be known then.")
+    form = AsOfForm(typed.get("valid_at", ""), typed.get("known_at", ""), errors)
+    return form, None if errors else Moment(found["valid_at"] or known_at, known_at)
+
+
+def as_of_page(place: ServicePoint, caller: Caller, typed: Mapping[str, str], now: datetime) -> AsOfPage:
+    """The page; whose personal data it shows is written down."""
+    form, at = form_of(typed, now)
+    then = None if at is None else known.place(place.id, at)
+    premise = (then.service_point if then is not None else place).premise
+    return AsOfPage(
+        number=place.consumer_number,
+        title=wording.place(premise.name, place.consumer_number),
+        address=" ".join(filter(None, (premise.address, premise.pin_code))),
+        form=form,
+        banner="" if at is None else _banner(at),
+        parts=[] if at is None else _parts(place, then, at, caller, now),
+    )
+
+
+def _banner(at: Moment) -> str:
+    return _("As it was on %(valid)s, by what was known on %(known)s.") % {
+        "valid": instant(at.valid_at),
+        "known": instant(at.known_at),
+    }
+
+
+def _parts(place: ServicePoint, then: Placed | None, at: Moment, caller: Caller, now: datetime) -> list[Part]:
+    if then is None:
+        return [Part(_("Connection"), [], _("Nobody knew of this connection then."))]
+    parts = [
+        Part(_("Where it hung"), [_placed(one) for one in then.placements], _("It hung nowhere.")),
+        Part(_("Meters"), [_hung(one) for one in known.meters(place.id, at)], _("No meter hung here.")),
+    ]
+    if caller.area(Read.AGREEMENT) is not None:
+        agreement = known.agreement_at(place.id, at)
+        rows = [] if agreement is None else [_resident(agreement, at, caller, now)]
+        parts.append(Part(_("Who had the supply"), rows, _("Nobody had an agreement here.")))
+    return parts
+
+
+def _placed(placement: Placement) -> tuple[str, list[str]]:
+    node = placement.node
+    phase = _("phase %(phase)s") % {"phase": placement.phase} if placement.phase else ""
+    since = span(placement.valid_from, placement.valid_to)
+    return f"{wording.level(node.level)} {node.code}", list(filter(None, (phase, since)))
+
+
+def _hung(period: DevicePeriod) -> tuple[str, list[str]]:
+    facts = [wording.device_role(period.role), span(period.valid_from, period.valid_to)]
+    if period.ratio_primary != period.ratio_secondary:
+        facts.append(
+            _("behind transformers %(primary)s/%(secondary)s")
+            % {"primary": period.ratio_primary, "secondary": period.ratio_secondary}
+        )
+    if period.commissioned_at is None:
+        facts.append(_("not commissioned yet: nothing is billed"))
+    return period.device.serial, facts
+
+
+def _resident(agreement: Agreement, at: Moment, caller: Caller, now: datetime) -> tuple[str, list[str]]:
+    name = _("Agreement %(number)s") % {"number": agreement.id}
+    if agreement.customer_id is not None and caller.area(Read.PERSON) is not None:
+        access.note_reads(caller, [agreement.customer_id], "console connection as of", now)
+        person = known.person(agreement.customer_id, at)
+        name = name if person is None else called(person)
+    terms = [terms_in_words(one) for one in agreement.all_terms]
+    return name, [span(agreement.valid_from, agreement.valid_to), *terms]

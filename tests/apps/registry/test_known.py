@@ -1,0 +1,130 @@
+"""What held at an instant, by what was known at another: past changes show from when they were known on, undone ones until then."""
+
+from datetime import timedelta
+
+import pytest
+from tests.apps.registry.life import DAY, HOUR, connect, do, hang, stock
+from tests.apps.street import START
+
+LEARNED = START + DAY
+UNDONE = START + 2 * DAY
+MOVED = START + 2 * HOUR
+
+
+def moment(valid_at, known_at):
+    from urja.apps.registry.known import Moment
+
+    return Moment(valid_at, known_at)
+
+
+@pytest.fixture
+def moved(database):
+    """A connection that was moved in the past, which was learned a day later and taken back on the next."""
+    from urja.apps.registry.models import ServicePoint
+    from urja.apps.registry.operations import MoveConnection, Undo, put_up_transformer
+
+    for code in ("T1", "T2"):
+        put_up_transformer(code, feeder="F1", recorded_at=START, actor="test")
+    stock(1)
+    connect(grid="transformer T1", phase="R")
+    hang()
+    entry = do(MoveConnection(consumer_number="C-1", grid="transformer T2", moved_at=MOVED), LEARNED)
+    do(Undo(entry_id=entry.id, reason="another house"), UNDONE)
+    return ServicePoint.objects.get(consumer_number="C-1").id
+
+
+@pytest.mark.parametrize(
+    ("valid_at", "known_at", "transformer", "until"),
+    [
+        (MOVED + HOUR, LEARNED - HOUR, "T1", None),
+        (MOVED + HOUR, LEARNED, "T2", None),
+        (MOVED - HOUR, LEARNED, "T1", MOVED),
+        (MOVED + HOUR, UNDONE - HOUR, "T2", None),
+        (MOVED + HOUR, UNDONE, "T1", None),
+        (MOVED + HOUR, UNDONE + DAY, "T1", None),
+    ],
+)
+def test_where_it_hung(moved, valid_at, known_at, transformer, until):
+    from urja.apps.registry import known
+
+    then = known.place(moved, moment(valid_at, known_at))
+    (placement,) = then.placements
+    assert (placement.node.code, placement.phase, placement.valid_to) == (transformer, "R", until)
+    assert then.service_point.premise.name == "Neem House"
+
+
+def test_a_connection_that_nobody_knew_of(moved):
+    from urja.apps.registry import known
+
+    assert known.place(moved, moment(MOVED, START - HOUR)) is None
+
+
+def test_what_an_undoing_took_away_and_what_it_put_back(database):
+    from urja.apps.registry import known
+    from urja.apps.registry.models import ServicePoint
+    from urja.apps.registry.operations import Undo
+
+    entry = connect()
+    place = ServicePoint.objects.get().id
+    do(Undo(entry_id=entry.id, reason="another town"), LEARNED)
+    assert not ServicePoint.objects.exists()
+    assert known.place(place, moment(START, LEARNED - HOUR)).service_point.consumer_number == "C-1"
+    assert known.place(place, moment(START, LEARNED)) is None
+
+
+def test_a_row_that_was_away_for_a_while(database):
+    """An undoing puts back what an operation has deleted: meanwhile nobody knew of it."""
+    from django.db import connection
+
+    from urja.apps.registry import known
+    from urja.apps.registry.models import AuditEntry, Node
+
+    stamp = {"actor": "test", "content": {}}
+    node = Node.objects.create(
+        id=900, tree="grid", level="feeder", code="F1", recorded_at=START, actor="test"
+    )
+    undoing = AuditEntry.objects.create(id=2, kind="undo", recorded_at=UNDONE, **stamp)
+    AuditEntry.objects.create(id=1, kind="test", recorded_at=LEARNED, undone_by=undoing, **stamp)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO registry_history (table_name, row_id, action, row, known_to, operation_id) "
+            "SELECT 'registry_node', id, 'deleted', to_jsonb(n), %s, 1 FROM registry_node n",
+            [LEARNED],
+        )
+
+    def there(at):
+        return [one.id for one in known.rows(Node, [node.id], at)]
+
+    assert [there(at) for at in (START - HOUR, START, LEARNED - HOUR)] == [[], [900], [900]]
+    assert [there(at) for at in (LEARNED, UNDONE - HOUR, UNDONE)] == [[], [], [900]]
+
+
+def test_meters_by_what_was_known(moved):
+    from urja.apps.registry import known
+    from urja.apps.registry.operations import RemoveMeter
+
+    removed_at = START + 3 * HOUR
+    do(RemoveMeter(serial="URJ00000001", removed_at=removed_at, register_wh=200), UNDONE + HOUR)
+    then = removed_at + HOUR
+    (period,) = known.meters(moved, moment(then, UNDONE))
+    assert (period.device.serial, period.valid_to) == ("URJ00000001", None)
+    assert known.hanging(period.device_id, moment(then, UNDONE)).service_point.consumer_number == "C-1"
+    assert known.meters(moved, moment(then, UNDONE + HOUR)) == []
+    assert known.hanging(period.device_id, moment(then, UNDONE + HOUR)) is None
+    (before,) = known.meters(moved, moment(removed_at - timedelta(minutes=1), UNDONE + HOUR))
+    assert before.valid_to == removed_at
+
+
+def test_no_keys_and_no_other_tables(moved):
+    from django.db import DatabaseError, connection, transaction
+
+    from urja.apps.registry import known
+    from urja.apps.registry.models import Device
+
+    (device,) = known.rows(Device, [Device.objects.get().id], UNDONE)
+    assert device.serial == "URJ00000001"
+    assert not bytes(device.wrapped_guek)
+    with connection.cursor() as cursor:
+        for table, by in (("token", "id"), ("person", "name")):
+            with transaction.atomic(), pytest.raises(DatabaseError, match="nobody asks what was known"):
+                cursor.execute("SELECT registry_known(%s, %s, '{1}', now())", [table, by])

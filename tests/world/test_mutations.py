@@ -208,8 +208,8 @@ MUTATIONS = [
     (books.credit_never_marked, CLEAR, "second_run"),
 ]
 
-# Nobody reverses a payment or changes an agreement here: these laws see their mutations in tests/pipeline/test_laws.py.
-ONLY_OF_THE_BOOKS = {"debits", "terms"}
+ONLY_OF_THE_BOOKS = {"arrears", "debits", "terms"}
+"""Nobody here owes old dues, reverses a payment or changes an agreement: these see theirs in tests/pipeline."""
 
 
 async def two_days(ground, weather: Weather, patch: Patch, mutate: Callable[[Patch], None] = fine):

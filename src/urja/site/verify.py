@@ -41,9 +41,9 @@ _SHOWN = 20
 def laws(connection: Connection, now: datetime | None = None, zone: str | None = None) -> dict[str, bool]:
     """Each law of the books and whether it holds.
 
-    With `zone`, the utility's, arrears are looked at and rated energy is held to the register. `connection` reads as a role that may read all (the owner, the pipeline). With `now`, and Django set up on the
-    pipeline's database, the stage is also run twice in a transaction that is rolled back: the second run must find
-    nothing to post.
+    With `zone`, the utility's, arrears are looked at and rated energy is held to the register. `connection` reads as
+    a role that may read all (the owner, the pipeline). With `now`, and Django set up on the pipeline's database, the
+    stage is also run twice in a transaction that is rolled back: the second run must find nothing to post.
     """
     return {finding.law: finding.holds for finding in examine(connection, now, zone)}
 

@@ -113,7 +113,8 @@ def test_of_two_clerks_the_loser_is_told(colleague):
     entry = AuditEntry.objects.get(**CHANGED)
     first, _ = rehearsed(one, undo, {"entry_id": entry.id, "reason": "a mistake"})
     second, _ = rehearsed(other, undo, {"entry_id": entry.id, "reason": "not so"})
-    assert "Done: operation" in text_of(done(one, first))
+    assert "Done: operation" in (told := text_of(done(one, first)))
+    assert "This is not undone. If it was a mistake: what follows from it is corrected by another" in told
     lost = text_of(done(other, second))
     assert "It was not done:" in lost
     assert f"operation {entry.id} (change_load) was undone by operation" in lost
@@ -202,3 +203,16 @@ def rehearsed_in_hindi(client):
     led = client.post(LOAD, ASKED)
     answer_requests()
     return led["Location"], client.get(led["Location"])
+
+
+def test_what_has_no_form_is_said_to_who_might_look_for_it(colleague):
+    clerk, administrator, control_room = (
+        text_of(colleague(role).get("/console/operations/"))
+        for role in ("clerk", "administrator", "control_room")
+    )
+    assert "urja stock receive" in clerk
+    assert "upsert_from_system" not in clerk
+    assert "upsert_from_system" in administrator
+    assert "What is done elsewhere" not in control_room
+    for kind in ("receive_devices", "upsert_from_system"):
+        assert colleague("administrator").get(f"/console/operations/{kind}/").status_code == 404

@@ -48,6 +48,8 @@ class OperationPage:
     effects: Effects | None
     place: str
     """Where it leads once it is done."""
+    instead: str
+    """What corrects it where it is not undone; empty where it is."""
 
 
 BY_PROGRAMS: Final = frozenset({"upsert_from_system", "receive_devices", "record_commissioning"})
@@ -61,6 +63,26 @@ def choices(caller: Caller) -> list[Choice]:
         Choice(kind, wording.operation(kind), reverse("console:operation", args=[kind])) for kind in kinds
     ]
     return sorted(found, key=lambda choice: choice.title)
+
+
+def elsewhere(caller: Caller) -> list[str]:
+    """What has no form, for whoever might look for it here: why, and what is done instead."""
+    said = []
+    if caller.area(Read.STOCK) is not None:
+        said.append(
+            _(
+                "A delivery of meters comes with their keys, which no web server is given: it is received by a command on "
+                "the machine itself, urja stock receive. The meters are tested, issued and hung here."
+            )
+        )
+    if caller.area(writing("upsert_from_system")) is not None:
+        said.append(
+            _(
+                "What another system says of people, premises and connections is that system's to say: by the API "
+                "(upsert_from_system) or as a file (urja import). Here a person would speak in its name."
+            )
+        )
+    return said
 
 
 def known(kind: str, caller: Caller) -> type[Operation] | None:
@@ -151,6 +173,7 @@ def _page(
         state=state,
         effects=effects(request.effects, names=names) if request and state in {"rehearsed", "done"} else None,
         place=_place(request) if request else "",
+        instead="" if operation.undoable else wording.sentence(operation.instead),
     )
 
 

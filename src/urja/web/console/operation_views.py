@@ -22,7 +22,12 @@ TEMPLATE = "console/operation.html"
 @for_colleagues(lambda caller: bool(pages.choices(caller)))
 def operations(request: HttpRequest, caller: Caller) -> HttpResponse:
     """What somebody may do."""
-    return show(request, caller, "console/operations.html", {"choices": pages.choices(caller)})
+    return show(
+        request,
+        caller,
+        "console/operations.html",
+        {"choices": pages.choices(caller), "elsewhere": pages.elsewhere(caller)},
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -33,6 +33,9 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     undoable: ClassVar[bool] = True
     """Whether `Undo` may take it back; what has happened in the world is corrected by another operation."""
 
+    instead: ClassVar[str] = say("what follows from it is corrected by another operation")
+    """What corrects it, where it is not undoable."""
+
     secret: ClassVar[frozenset[str]] = frozenset()
     """Fields that the audit does not keep."""
 

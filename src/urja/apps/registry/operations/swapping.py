@@ -27,6 +27,7 @@ class SwapMeters(Operation, kw_only=True):
     """
 
     undoable: ClassVar[bool] = False
+    instead: ClassVar[str] = say("swap the two meters again, from the same instant on")
 
     serial_a: str
     serial_b: str

@@ -46,9 +46,7 @@ class Undo(Operation, kw_only=True):
             )
             return
         if not _undoable(entry.kind):
-            yield say(
-                "{which} is not undone: what follows from it is corrected by another operation", which=which
-            )
+            yield say("{which} is not undone: {instead}", which=which, instead=_instead(entry.kind))
             return
         made = _made_by(entry.id)
         for number, kind in _standing_on(entry.id, made):
@@ -114,6 +112,12 @@ class Undo(Operation, kw_only=True):
                 work.withdraw(order.id, doing.recorded_at, f"operation {entry.id} was undone: {self.reason}")
         AuditEntry.objects.filter(id=entry.id).update(undone_by_id=doing.id)
         doing.outcome["undone"] = entry.id
+
+
+def _instead(kind: str) -> str:
+    from urja.apps.registry.operations import BY_KIND
+
+    return BY_KIND.get(kind, Operation).instead
 
 
 def _undoable(kind: str) -> bool:

@@ -31,8 +31,10 @@ def test_every_module_is_found_by_its_name():
         "disconnect",
         "read_object",
         "read_profile",
+        "set_billing_day",
         "set_clock",
         "set_load_limit",
+        "set_metering_mode",
         "set_payment_mode",
         "write_balance",
     }
@@ -218,6 +220,22 @@ class TestWriting:
             [end] = await desk.end_of(order)
         assert (end.state, end.evidence) == ("confirmed", {"mode": "postpaid"})
         assert house.meter.settings[Obis.parse("0.0.94.96.20.255")].value == 0
+
+    async def test_metering_mode(self, start_headend, desk, house):
+        order = house.order("set_metering_mode", arguments={"mode": "net"})
+        async with start_headend(), house.listening():
+            await desk.send(order)
+            [end] = await desk.end_of(order)
+        assert (end.state, end.evidence) == ("confirmed", {"mode": "net"})
+        assert house.meter.settings[Obis.parse("0.0.94.96.19.255")].value == 1
+
+    async def test_billing_day(self, start_headend, desk, house):
+        order = house.order("set_billing_day", arguments={"day": 15})
+        async with start_headend(), house.listening():
+            await desk.send(order)
+            [end] = await desk.end_of(order)
+        assert (end.state, end.evidence) == ("confirmed", {"day": 15})
+        assert house.meter.engine.billing_day == 15
 
     async def test_load_limit(self, start_headend, desk, house):
         order = house.order("set_load_limit", arguments={"watts": 7_000})

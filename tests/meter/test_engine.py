@@ -160,6 +160,18 @@ def test_clock_jump_forward_leaves_a_hole():
     assert stamps == [1800, 3 * HOUR + 1800]
 
 
+def test_a_billing_day_of_the_month_resets_demand_instead_of_the_first():
+    engine, _ = make_engine()
+    engine.set_billing_day(15)
+    assert engine.logs[Log.TRANSACTION].newest()[2] == 154
+    engine.run_to(MIDNIGHT_S + 14 * DAY - 1)
+    assert engine.billing_count == 0
+    engine.run_to(MIDNIGHT_S + 14 * DAY)
+    assert (engine.billing_count, engine.metrology.demand.milli) == (1, 0)
+    engine.run_to(MIDNIGHT_S + 30 * DAY)
+    assert engine.billing_count == 1
+
+
 def test_month_start_resets_demand():
     engine, _ = make_engine()
     engine.run_to(MIDNIGHT_S + 29 * DAY)

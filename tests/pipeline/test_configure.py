@@ -112,6 +112,41 @@ def test_a_meter_that_does_not_take_it_is_somebodys_way_there(house, stage):
     assert wished() == [("7000", "7000")]
 
 
+def test_every_wish_has_its_command(house, stage):
+    from urja.apps.registry.configuring import desire
+
+    for item, value in (("metering_mode", "net"), ("billing_day", "15"), ("payment_mode", "postpaid")):
+        desire(house.device_id, item, value, at=NOW, actor="test")
+    assert stage.run_once(NOW, 0) == 3
+    assert sorted(given()) == [
+        "set_billing_day {'day': 15}",
+        "set_metering_mode {'mode': 'net'}",
+        "set_payment_mode {'mode': 'postpaid'}",
+    ]
+    assert stage.run_once(NOW, 0) == 0
+
+
+def test_a_meter_closes_its_month_with_the_tariffs_periods(house, stage):
+    """Told with the agreement that begins; not where the tariff's periods begin on the first, as a meter's do."""
+    from urja.apps.registry.operations import MoveIn, MoveOut
+
+    move_in = {
+        "consumer_number": "URJ00000001",
+        "name": "N",
+        "email": "n@example.org",
+        "sanctioned_load_w": 5000,
+    }
+    do(MoveOut(consumer_number="URJ00000001", at=NOW, register_wh=10_000), NOW)
+    do(MoveIn(tariff_code="demo", at=NOW, register_wh=10_000, **move_in), NOW)
+    assert wished("billing_day") == []
+    do(MoveOut(consumer_number="URJ00000001", at=NOW + DAY, register_wh=10_000), NOW + DAY)
+    load_tariff("mid", starts_on=15)
+    do(MoveIn(tariff_code="mid", at=NOW + DAY, register_wh=10_000, **move_in), NOW + DAY)
+    assert wished("billing_day") == [("15", None)]
+    stage.run_once(NOW + DAY, 0)
+    assert "set_billing_day {'day': 15}" in given()
+
+
 def test_a_meter_without_a_switch_has_no_limit_to_keep(house, stage):
     from urja.apps.registry.models import Device
 

@@ -105,6 +105,7 @@ class Engine:
         self.metrology = Metrology(self.supply, start_wh, start_wh * 108 // 100)
         self.switch = LoadSwitch(mode=relay.mode, welded=relay.welded)
         self.load_limit_w = relay.load_limit_w
+        self.billing_day = 1
         self.watches_overload = relay.overload and device_type.overload is not None
         self.guard = None if device_type.overload is None else OverloadGuard(device_type.overload)
         self.tampers: set[TamperSwitch] = set()
@@ -256,7 +257,7 @@ class Engine:
         registers = self.metrology.registers()
         row = [shown_value(column, registers[column.obis]) for column in self.daily_columns]
         self.daily.append(midnight_s, status, row)
-        if self.clock.is_month_start(midnight_s):
+        if self.clock.is_month_start(midnight_s, self.billing_day):
             self.billing_count += 1
             self.metrology.reset_demand()
 
@@ -336,6 +337,12 @@ class Engine:
         self.switch.weld(on=on)
         if self.supply.relay_closed is not self.switch.conducts:
             self.supply.relay_closed = self.switch.conducts
+
+    def set_billing_day(self, day: int) -> None:
+        """Close the billing period at the midnight of another day of the month from now on."""
+        self.billing_day = day
+        self.programming_count += 1
+        self._log(EventCode.BILLING_DAY_SET)
 
     def set_load_limit(self, watts: int) -> None:
         """Set the limiter's threshold."""

@@ -52,6 +52,12 @@ class SetLoadLimit(_Input, frozen=True):
     watts: int
 
 
+class SetBillingDay(_Input, frozen=True):
+    """The billing period is closed at the midnight of another day of the month."""
+
+    day: int
+
+
 class WatchOverload(_Input, frozen=True):
     """Whether the meter cuts by itself above its limit."""
 
@@ -108,6 +114,7 @@ Input = (
     | Operate
     | SetControlMode
     | SetLoadLimit
+    | SetBillingDay
     | WatchOverload
     | SetClock
     | DriftClock

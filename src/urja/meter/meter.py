@@ -29,6 +29,7 @@ from urja.meter.inputs import (
     Operate,
     PowerBack,
     PowerCut,
+    SetBillingDay,
     SetClock,
     SetControlMode,
     SetLoadLimit,
@@ -195,6 +196,8 @@ class Meter:
                 engine.switch.mode = mode
             case SetLoadLimit(watts):
                 engine.set_load_limit(watts)
+            case SetBillingDay(day):
+                engine.set_billing_day(day)
             case WatchOverload(on):
                 engine.watch_overload(on=on)
             case DriftClock(ppm):

@@ -17,7 +17,7 @@ from urja.cosem.time import CosemDateTime
 from urja.meter.buffers import ProfileBuffer
 from urja.meter.engine import EVENT_COLUMNS, Engine, shown_value
 from urja.meter.events import STATUS_WORD_BITS, EventCode, Log
-from urja.meter.inputs import SetControlMode, SetLoadLimit
+from urja.meter.inputs import SetBillingDay, SetControlMode, SetLoadLimit
 from urja.meter.load import DAY_S
 from urja.meter.model import (
     ALL,
@@ -394,6 +394,39 @@ def _limiter(column: Column) -> CosemObject:
     )
 
 
+_SCRIPT: Final = axdr.structure(axdr.octets(bytes(Obis.parse("0.0.10.0.1.255"))), axdr.uint16(1))
+"""What is done on a billing day: the maximum demand is reset."""
+
+
+def _billing_schedule() -> CosemObject:
+    """Single action schedule (class 22): a midnight each month, of a day that every month has."""
+
+    def execution_time(meter: MeterState) -> Data:
+        date = bytes([0xFF, 0xFF, 0xFF, meter.engine.billing_day, 0xFF])
+        return axdr.array(axdr.structure(axdr.octets(bytes(4)), axdr.octets(date)))
+
+    def write(meter: MeterState, data: Data) -> None:
+        try:
+            ((time, date),) = ([part.value for part in entry.value] for entry in data.value)
+            year_month, day, weekday = date[:3], date[3], date[4]
+        except (TypeError, ValueError, AttributeError, IndexError):
+            raise Refused(AccessResult.TYPE_UNMATCHED) from None
+        if time != bytes(4) or year_month != b"\xff\xff\xff" or weekday != 0xFF or not 1 <= day <= 28:
+            raise Refused(AccessResult.OTHER_REASON)
+        meter.happen(SetBillingDay(day))
+
+    return CosemObject(
+        22,
+        0,
+        Obis.parse("0.0.15.0.0.255"),
+        {
+            2: Attribute(lambda _meter: _SCRIPT),
+            3: Attribute(lambda _meter: axdr.enum(1)),  # one time, the date with wildcards
+            4: Attribute(execution_time, READERS, write, UTILITY),
+        },
+    )
+
+
 def _security_setup(role_e: int, role: Role | None) -> CosemObject:
     return CosemObject(
         64,
@@ -726,6 +759,7 @@ def catalogue(device_type_name: str) -> Catalogue:
         *_event_objects(),
         *(_push_setup(device_type, key) for key in device_type.pushes),
         *([_load_switch()] if device_type.relay else []),
+        _billing_schedule(),
         *_display(),
     ]
     return Catalogue(objects, current)

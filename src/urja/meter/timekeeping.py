@@ -53,7 +53,7 @@ class MeterClock:
         """Whether a shown instant is 00:00 local."""
         return (shown_s + self.utc_offset_s) % DAY_S == 0
 
-    def is_month_start(self, shown_s: int) -> bool:
-        """Whether a shown instant is 00:00 local on the first of a month."""
+    def is_month_start(self, shown_s: int, day: int = 1) -> bool:
+        """Whether a shown instant is 00:00 local on a day of a month."""
         local = datetime.fromtimestamp(shown_s + self.utc_offset_s, UTC)
-        return self.is_midnight(shown_s) and local.day == 1
+        return self.is_midnight(shown_s) and local.day == day

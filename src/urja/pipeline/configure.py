@@ -41,12 +41,12 @@ LEFT JOIN registry_agreement g ON g.service_point_id = p.service_point_id
 LEFT JOIN LATERAL (
     SELECT k.state, k.ended_at, k.detail FROM commands_command k
     WHERE k.device_id = c.device_id AND k.issued_at >= c.desired_at
-        AND k.kind = CASE c.item WHEN 'payment_mode' THEN 'set_payment_mode' ELSE 'set_load_limit' END
+        AND k.kind = CASE c.item WHEN 'load_limit_w' THEN 'set_load_limit' ELSE 'set_' || c.item END
     ORDER BY k.sequence DESC LIMIT 1
 ) last ON true
 LEFT JOIN work_order w ON w.device_id = c.device_id AND w.kind = 'configure' AND w.closed_at IS NULL
 WHERE c.desired IS NOT NULL AND c.desired IS DISTINCT FROM c.actual
-    AND (c.item = 'payment_mode' OR (c.item = 'load_limit_w' AND d.load_switch))
+    AND (c.item <> 'load_limit_w' OR d.load_switch)
     AND (last.state IS NULL OR last.state = 'confirmed'
         OR (last.state = 'failed' AND w.id IS NULL)
         OR last.ended_at <= %(again)s)
@@ -70,9 +70,13 @@ class _Due:
 
     def command(self) -> tuple[str, dict[str, Any]]:
         """The module of `urja.headend.commands`, and what it takes."""
-        if self.item == ConfigurationItem.PAYMENT_MODE:
-            return "set_payment_mode", {"mode": self.value}
-        return "set_load_limit", {"watts": int(self.value)}
+        match self.item:
+            case ConfigurationItem.PAYMENT_MODE | ConfigurationItem.METERING_MODE:
+                return f"set_{self.item}", {"mode": self.value}
+            case ConfigurationItem.BILLING_DAY:
+                return "set_billing_day", {"day": int(self.value)}
+            case ConfigurationItem.LOAD_LIMIT_W:
+                return "set_load_limit", {"watts": int(self.value)}
 
 
 class Configure:

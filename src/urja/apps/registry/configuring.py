@@ -5,7 +5,9 @@ Operations say what is wanted (`desire`); terms that were agreed for a later day
 """
 
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F, Q
 
@@ -16,7 +18,10 @@ from urja.apps.registry.models import (
     DevicePeriod,
     DeviceRole,
 )
+from urja.apps.tariffs import queries as tariffs
+from urja.apps.tariffs.errors import UnknownTariffError
 from urja.base.ids import bucket_of, compose_id
+from urja.core.calendar import ONE_DAY, local_day
 
 OF_TERMS = (ConfigurationItem.PAYMENT_MODE, ConfigurationItem.METERING_MODE, ConfigurationItem.LOAD_LIMIT_W)
 """Items whose value an agreement's terms say."""
@@ -33,6 +38,21 @@ def wanted(terms: AgreementTerms, item: ConfigurationItem) -> str:
             return str(terms.sanctioned_load_w)
         case ConfigurationItem.BILLING_DAY:
             raise ValueError("no terms say on which day a meter closes its billing period")
+
+
+def billing_day(terms: AgreementTerms, at: datetime) -> str | None:
+    """The day of the month on which a tariff's billing periods begin; none where no version of it is in force."""
+    day = local_day(at, ZoneInfo(settings.URJA_TIMEZONE))
+    try:
+        return str(tariffs.versions_in_force(terms.tariff_code, day, day + ONE_DAY)[-1].period_starts_on)
+    except UnknownTariffError:
+        return None
+
+
+def last_said(device_id: int, item: ConfigurationItem) -> str | None:
+    """What a device was told last to be, or says that it is; none where neither is known."""
+    row = Configuration.objects.filter(device_id=device_id, item=item).first()
+    return None if row is None else row.desired or row.actual
 
 
 def billing_device(service_point_id: int, at: datetime) -> int | None:

@@ -125,6 +125,8 @@ COMMANDS: Final[dict[str, Promise]] = {
     "set_clock": _("Set the clock"),
     "set_load_limit": _("Set the load limit"),
     "set_payment_mode": _("Set the payment mode"),
+    "set_metering_mode": _("Set the metering mode"),
+    "set_billing_day": _("Set the billing day"),
     "write_balance": _("Show the balance at the meter"),
 }
 
@@ -201,6 +203,8 @@ OPERATIONS: Final[dict[str, Promise]] = {
     "assign_work_order": _("Give a work order to somebody"),
     "withdraw_work_order": _("Withdraw a work order"),
     "close_work_order": _("Close a work order"),
+    "note_difference": _("Write about a difference of payments"),
+    "close_difference": _("Close a difference of payments"),
     "disconnect_temporarily": _("Disconnect for a time"),
     "disconnect_permanently": _("Disconnect for good"),
     "reconnect": _("Reconnect"),

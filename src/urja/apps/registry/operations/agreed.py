@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Final
 
 from urja.apps.registry import configuring
-from urja.apps.registry.models import Agreement, Device, MeteringMode, ServicePoint
+from urja.apps.registry.models import Agreement, ConfigurationItem, Device, MeteringMode, ServicePoint
 from urja.apps.registry.operations import outside
 from urja.apps.registry.operations.doing import Doing
 from urja.base.sentences import say
+
+BILLING_DAY: Final = ConfigurationItem.BILLING_DAY
 
 
 def agreement_at(place: ServicePoint, at: datetime) -> Agreement | None:
@@ -31,3 +34,7 @@ def tell_meter(doing: Doing, device_id: int, agreement: Agreement) -> None:
     terms = agreement.terms_at(doing.recorded_at)
     for item in configuring.OF_TERMS:
         outside.desire(doing, device_id, item, configuring.wanted(terms, item))
+    day = configuring.billing_day(terms, doing.recorded_at)
+    # A meter that was never told closes its month on the first.
+    if day is not None and day != (configuring.last_said(device_id, BILLING_DAY) or "1"):
+        outside.desire(doing, device_id, BILLING_DAY, day)

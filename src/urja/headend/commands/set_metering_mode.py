@@ -1,0 +1,21 @@
+"""Tell the meter whether it counts energy that flows back for itself (IS 15959-2: 0.0.94.96.19.255)."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from urja.cosem import axdr
+from urja.headend.commands._writing import write_all
+from urja.headend.work import Outcome, Work
+
+
+class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
+    """Forward only, or import and export."""
+
+    mode: Literal["forward", "net"]
+
+
+async def execute(work: Work, arguments: Arguments) -> Outcome:
+    """Raises SessionFailed where the meter does not take it."""
+    await write_all(work, {"0.0.94.96.19.255": axdr.uint8(int(arguments.mode == "net"))})
+    return Outcome(evidence={"mode": arguments.mode})

@@ -81,6 +81,27 @@ def counter():
     return value
 
 
+def sweep(link):
+    """Every attribute that the library wants of every object in the list, as an acceptance tool reads them."""
+    reply = link.exchange(link.client.getObjectsRequest())
+    told = {"read": 0, "refused": [], "unparsed": []}
+    for item in link.client.parseObjects(reply.data, True):
+        # A buffer is understood by its capture objects only.
+        for attribute in sorted(item.getAttributeIndexToRead(True), key=lambda number: (number != 3, number)):
+            where = f"{item.logicalName} {attribute}"
+            try:
+                reply = link.exchange(link.client.read(item, attribute)[0])
+            except RuntimeError as error:
+                told["refused"].append(f"{where}: {error}")
+                continue
+            try:
+                link.client.updateValue(item, attribute, reply.value)
+                told["read"] += 1
+            except (ValueError, TypeError, LookupError, AttributeError) as error:
+                told["unparsed"].append(f"{where}: {error!r}")
+    return told
+
+
 def main():
     answer = {}
     first = counter() + 1
@@ -101,6 +122,7 @@ def main():
     answer["register"] = [link.read(register, 2), int(register.unit)]
     view = link.read(GXDLMSAssociationLogicalName("0.0.40.0.0.255"), 2)
     answer["objects"] = len(view)
+    answer["sweep"] = sweep(link)
     profile = GXDLMSProfileGeneric("1.0.99.1.0.255")
     link.read(profile, 3)
     answer["columns"] = len(profile.captureObjects)

@@ -99,6 +99,16 @@ def test_gurux_reads_and_switches_as_the_utility(gurux, meter, dedicated):
     assert read["columns"] == 8
     assert read["list"] == 2
     assert read["switch"] == [True, False, True]
+    # Every attribute of every object in the list; what the meter has not is object-unavailable, and no more.
+    sweep = read["sweep"]
+    assert sweep["unparsed"] == []
+    assert {told.rsplit(" ", 1)[1] for told in sweep["refused"]} == {"11"}
+    assert {told.split()[0] for told in sweep["refused"]} <= {
+        "0.0.40.0.0.255",
+        "0.0.40.0.3.255",
+        "0.0.17.0.0.255",
+    }
+    assert sweep["read"] > 300
 
 
 def test_dlms_cosem_reads_with_the_readers_password_and_switches_as_the_utility(meter):

@@ -5,16 +5,17 @@ mostly has none of, that is most of the page.
 """
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import cache
 from typing import Any
 
 from django.db import connection
-from django.db.models import Model
+from django.db.models import DateTimeField, Field, Model
 
 
 def rows[M: Model](model: type[M], where: str, parameters: Sequence[Any], distinct_on: str = "") -> list[M]:
     """The rows of a model's table for which `where` holds, a constant that may go on with an order."""
-    select, _, _ = _shape(model)
+    select = _select(model)
     distinct = f"DISTINCT ON ({distinct_on}) " if distinct_on else ""
     with connection.cursor() as cursor:
         cursor.execute(select.format(distinct=distinct) + where, parameters)
@@ -22,28 +23,50 @@ def rows[M: Model](model: type[M], where: str, parameters: Sequence[Any], distin
     return [built(model, row) for row in found]
 
 
+def columns(model: type[Model], of: str) -> str:
+    """What `built` takes, for a statement that asks for more than this; `of` is the name its table has there."""
+    return ", ".join(f"{of}.{field.column}" for field in _fields(model))
+
+
 def built[M: Model](model: type[M], values: Sequence[Any]) -> M:
     """A row as its model."""
-    _, names, conversions = _shape(model)
+    names, conversions, _ = _shape(model)
     return model.from_db(connection.alias, names, _converted(values, conversions) if conversions else values)
+
+
+def built_of_json[M: Model](model: type[M], values: list[Any]) -> M:
+    """A row that came as an array of JSON."""
+    _, _, instants = _shape(model)
+    for number in instants:
+        if values[number] is not None:
+            values[number] = datetime.fromisoformat(values[number])
+    return built(model, values)
 
 
 type _Conversion = Callable[[Any, Any, Any], Any]
 
 
+def _fields(model: type[Model]) -> Sequence[Field]:
+    return model._meta.concrete_fields  # noqa: SLF001 - Django documents it
+
+
 @cache
-def _shape(model: type[Model]) -> tuple[str, list[str], list[tuple[int, _Conversion]]]:
-    """The statement, the attributes its columns go to, and the fields whose values are not what the driver gives."""
-    known = model._meta  # noqa: SLF001 - Django documents it
-    fields = known.concrete_fields
+def _select(model: type[Model]) -> str:
+    table = model._meta.db_table  # noqa: SLF001 - Django documents it
+    return f"SELECT {{distinct}}{columns(model, table)} FROM {table} WHERE "  # noqa: S608 - names of a model
+
+
+@cache
+def _shape(model: type[Model]) -> tuple[list[str], list[tuple[int, _Conversion]], list[int]]:
+    """The attributes that columns go to, the fields whose values are not what the driver gives, and the instants."""
+    fields = _fields(model)
     conversions = [
         (number, field.from_db_value)
         for number, field in enumerate(fields)
         if hasattr(field, "from_db_value")
     ]
-    columns = ", ".join(field.column for field in fields)
-    select = f"SELECT {{distinct}}{columns} FROM {known.db_table} WHERE "  # noqa: S608 - names of a model
-    return select, [field.attname for field in fields], conversions
+    instants = [number for number, field in enumerate(fields) if isinstance(field, DateTimeField)]
+    return [field.attname for field in fields], conversions, instants
 
 
 def _converted(row: Sequence[Any], conversions: Sequence[tuple[int, _Conversion]]) -> list[Any]:

@@ -17,17 +17,16 @@ from django.db import connection
 from urja.apps.ledger import kept
 from urja.apps.ledger.balances import Balance
 from urja.apps.registry.models import Agreement, AgreementTerms
+from urja.apps.rows import built, built_of_json, columns
 from urja.apps.tariffs import queries as tariffs
 
 _GLANCE = f"""
-SELECT x.account_id, x.role, p.name, s.consumer_number,
-    g.id, g.service_point_id, g.account_id, g.valid_from, g.valid_to, g.recorded_at, g.actor, g.follows_at, terms.rows,
+SELECT x.account_id, p.name, s.consumer_number, terms.rows, g.follows_at, {columns(Agreement, "g")},
     CASE WHEN state.seen_mark = books.mark THEN state.figures END,
     -- What is kept needs no prices.
     CASE WHEN state.seen_mark = books.mark THEN '{{}}' ELSE {tariffs.HASHES.format(code="terms.code")} END,
-    books.mark, state.decided_at, state.standing, state.supply,
-    (SELECT concat_ws('/', o.id, o.state) FROM payments_order o WHERE o.account_id = x.account_id
-        ORDER BY o.created_at DESC, o.id DESC LIMIT 1)
+    latest.id IS NOT NULL,
+    hash_record_extended(ROW(books.mark, state.decided_at, state.standing, state.supply, latest.id, latest.state), 0)
 FROM registry_person i
 JOIN registry_account_access x ON x.person_id = i.id
 JOIN ledger_account a ON a.id = x.account_id
@@ -35,6 +34,10 @@ JOIN ledger_account a ON a.id = x.account_id
 LEFT JOIN registry_service_point s ON s.id = g.service_point_id
 LEFT JOIN registry_premise p ON p.id = s.premise_id
 LEFT JOIN supply_state state ON state.account_id = x.account_id
+LEFT JOIN LATERAL (
+    SELECT o.id, o.state FROM payments_order o WHERE o.account_id = x.account_id
+    ORDER BY o.created_at DESC, o.id DESC LIMIT 1
+) latest ON true
 WHERE i.user_id = %(user)s AND (%(account)s::bigint IS NULL OR x.account_id = %(account)s::bigint)
 ORDER BY x.recorded_at, x.id
 """  # noqa: S608 - constants of the tariffs and the registry
@@ -45,7 +48,6 @@ class Glance:
     """An account that a person has a role on."""
 
     account_id: int
-    role: str
     premise: str | None
     """None, like the two below, before the account's first agreement begins."""
     consumer_number: str | None
@@ -56,7 +58,7 @@ class Glance:
     """The fresh balance, where it was kept and the books are as they were then."""
     ordered: bool
     """Whether a recharge was ever begun."""
-    mark: tuple[Any, ...]
+    mark: int
     """Another value when what is known of the account has changed."""
 
 
@@ -68,47 +70,21 @@ def glances(user_id: int, now: datetime, account_id: int | None = None) -> list[
 
 
 def _glance(row: tuple[Any, ...]) -> Glance:
-    account_id, role, premise, number, *agreement = row[:13]
-    figures, tariff, *mark = row[13:]
+    account_id, premise, number, terms, follows_at, *agreement, figures, tariff, ordered, mark = row
     return Glance(
         account_id=account_id,
-        role=role,
         premise=premise,
         consumer_number=number,
-        agreement=None if agreement[0] is None else _agreement(*agreement),
+        agreement=None if terms is None else _agreement(agreement, terms, follows_at),
         tariff=tariff,
         kept=None if figures is None else kept.from_json(json.loads(figures)),
-        ordered=mark[-1] is not None,
-        mark=tuple(mark),
+        ordered=ordered,
+        mark=mark,
     )
 
 
-def _agreement(*row: Any) -> Agreement:
-    *columns, follows_at, terms = row
-    agreement = Agreement(**dict(zip(_AGREEMENT, columns, strict=True)))
+def _agreement(row: Sequence[Any], terms: str, follows_at: datetime | None) -> Agreement:
+    agreement = built(Agreement, row)
     agreement.follows_at = follows_at
-    agreement.all_terms = tuple(_terms(agreement, *columns) for columns in json.loads(terms))
+    agreement.all_terms = tuple(built_of_json(AgreementTerms, values) for values in json.loads(terms))
     return agreement
-
-
-def _terms(agreement: Agreement, *row: Any) -> AgreementTerms:
-    *columns, converted_at, valid_from, valid_to = row
-    return AgreementTerms(
-        agreement=agreement,
-        **dict(zip(_TERMS, columns, strict=True)),
-        converted_at=datetime.fromisoformat(converted_at) if converted_at else None,
-        valid_from=datetime.fromisoformat(valid_from),
-        valid_to=datetime.fromisoformat(valid_to) if valid_to else None,
-    )
-
-
-_AGREEMENT = (
-    "id",
-    "service_point_id",
-    "account_id",
-    "valid_from",
-    "valid_to",
-    "recorded_at",
-    "actor",
-)
-_TERMS = ("id", "tariff_code", "sanctioned_load_w", "category", "payment_mode", "metering_mode")

@@ -16,6 +16,8 @@ from django.db import connection
 
 from urja.apps.ledger.balances import Balance
 from urja.apps.registry import queries as registry
+from urja.apps.registry.models import AgreementTerms
+from urja.apps.rows import columns
 
 BOOKS = f"""
 LEFT JOIN LATERAL (
@@ -23,8 +25,7 @@ LEFT JOIN LATERAL (
     WHERE n.account_id = a.id AND n.valid_from <= %(now)s ORDER BY n.valid_from DESC LIMIT 1
 ) g ON true
 LEFT JOIN LATERAL (
-    SELECT jsonb_agg(jsonb_build_array(t.id, t.tariff_code, t.sanctioned_load_w, t.category, t.payment_mode,
-        t.metering_mode, t.converted_at, t.valid_from, t.valid_to) ORDER BY t.valid_from) AS rows,
+    SELECT jsonb_agg(jsonb_build_array({columns(AgreementTerms, "t")}) ORDER BY t.valid_from) AS rows,
         (array_agg(t.tariff_code ORDER BY t.valid_from DESC) FILTER (WHERE t.valid_from <= %(now)s))[1] AS code
     FROM registry_agreement_terms t WHERE t.agreement_id = g.id
 ) terms ON true

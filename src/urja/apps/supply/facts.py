@@ -269,12 +269,12 @@ _CREDITS_THAT_MATTER = """
 
 
 _MANY = (
-    "unnest(%(accounts)s::bigint[], %(places)s::bigint[], %(agreements)s::bigint[])"
-    " AS given (account_id, service_point_id, agreement_id)"
+    "unnest(%(accounts)s::bigint[], %(places)s::bigint[], %(customers)s::bigint[])"
+    " AS given (account_id, service_point_id, customer_id)"
 )
 _ONE = (
     "(SELECT %(account)s::bigint AS account_id, %(place)s::bigint AS service_point_id,"
-    " %(agreement)s::bigint AS agreement_id) AS given"
+    " %(customer)s::bigint AS customer_id) AS given"
 )
 """Of an array the planner does not know that it holds one account: it would read whole tables for it."""
 
@@ -297,25 +297,28 @@ SELECT given.account_id, given.service_point_id, m.device_id, coalesce(d.load_sw
     EXISTS (SELECT FROM notices_notice n WHERE n.account_id = given.account_id),
     EXISTS (SELECT FROM supply_relight r WHERE r.account_id = given.account_id),
     {_STOOD},
-    array(SELECT DISTINCT q.kind FROM registry_protection q WHERE q.person_id = g.customer_id
-        AND q.valid_from <= %(now)s AND coalesce(q.valid_to, 'infinity') > %(now)s),
-    (SELECT min(change.at) FROM registry_protection q CROSS JOIN LATERAL (VALUES (q.valid_from), (q.valid_to)) change (at)
-        WHERE q.person_id = g.customer_id AND change.at > %(now)s),
+    protected.kinds, protected.changes_at,
     (SELECT coalesce(sum(r.principal_minor + r.surcharge_minor), 0)::bigint FROM ledger_arrear_left r
         WHERE r.account_id = given.account_id)
     {more}
 FROM {given}
-LEFT JOIN registry_agreement g ON g.id = given.agreement_id
 LEFT JOIN registry_fed_by f ON f.service_point_id = given.service_point_id
-LEFT JOIN registry_device_period m ON m.service_point_id = given.service_point_id AND m.role = %(billing)s
+LEFT JOIN registry_device_period m ON m.service_point_id = given.service_point_id AND m.role = {DeviceRole.BILLING.value}
     AND m.valid_to IS NULL AND m.valid_from <= %(now)s
 LEFT JOIN registry_device d ON d.id = m.device_id
 LEFT JOIN supply_state s ON s.account_id = given.account_id
 LEFT JOIN LATERAL (
     SELECT q.amount_minor, q.posted_at FROM ledger_credit_request q
-    WHERE q.account_id = given.account_id AND q.posted_at IS NOT NULL AND q.kind <> ALL(%(not_paid_in)s)
+    WHERE q.account_id = given.account_id AND q.posted_at IS NOT NULL AND q.kind NOT IN {NOT_PAID_IN}
     ORDER BY q.posted_at DESC, q.id DESC LIMIT 1
 ) last ON true
+CROSS JOIN LATERAL (
+    SELECT string_agg(q.kind, ' ') FILTER (WHERE q.valid_from <= %(now)s AND coalesce(q.valid_to, 'infinity') > %(now)s)
+            AS kinds,
+        least(min(q.valid_from) FILTER (WHERE q.valid_from > %(now)s),
+            min(q.valid_to) FILTER (WHERE q.valid_to > %(now)s)) AS changes_at
+    FROM registry_protection q WHERE q.person_id = given.customer_id
+) protected
 """  # noqa: S608 - constants and the names of models
 
 
@@ -326,9 +329,7 @@ def _looks(agreements: Sequence[Agreement], now: datetime) -> dict[int, _Look]:
             {
                 "accounts": [agreement.account_id for agreement in agreements],
                 "places": [agreement.service_point_id for agreement in agreements],
-                "agreements": [agreement.id for agreement in agreements],
-                "billing": DeviceRole.BILLING.value,
-                "not_paid_in": list(NOT_PAID_IN),
+                "customers": [agreement.customer_id for agreement in agreements],
                 "now": now,
             },
         )
@@ -338,34 +339,31 @@ def _looks(agreements: Sequence[Agreement], now: datetime) -> dict[int, _Look]:
 def _look_at_large(agreement: Agreement, now: datetime) -> Answer[tuple[_Look, _AtLarge]]:
     def read(rows: list[tuple[Any, ...]]) -> tuple[_Look, _AtLarge]:
         (row,) = rows
-        judged, *documents = row[-_AT_LARGE:]
-        return _look(row[:-_AT_LARGE]), _AtLarge(health_of(judged), book_of(*documents))
+        *own, judged, versions, assigned = row
+        return _look(own), _AtLarge(health_of(judged), book_of(versions, assigned))
 
-    more = f", {HEALTH_COLUMN}, {BOOK_COLUMNS}"
     return ask(
-        _look_statement(_ONE, _CREDITS_THAT_MATTER, more),
+        _look_statement(_ONE, _CREDITS_THAT_MATTER, _AT_LARGE),
         {
             "account": agreement.account_id,
             "place": agreement.service_point_id,
-            "agreement": agreement.id,
-            "billing": DeviceRole.BILLING.value,
-            "not_paid_in": list(NOT_PAID_IN),
+            "customer": agreement.customer_id,
             "now": now,
         },
         read,
     )
 
 
-_AT_LARGE = 5
-"""Columns of the statement above beyond a look's own."""
+_AT_LARGE = f", {HEALTH_COLUMN}, {BOOK_COLUMNS}"
+"""What one statement more would ask for: three columns."""
 
 
-def _look(row: tuple[Any, ...]) -> _Look:
+def _look(row: Sequence[Any]) -> _Look:
     own, stood, (flags, flags_change_at, arrears_minor) = row[1:13], row[13:19], row[19:]
     return _Look(
         *own,
         stood=Stood(*stood) if stood[0] is not None else None,
-        flags=frozenset(flags),
+        flags=frozenset((flags or "").split()),
         flags_change_at=flags_change_at,
         arrears_minor=arrears_minor,
     )

@@ -1,5 +1,6 @@
 """The stored policies: which one governs an account on a day."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -64,25 +65,19 @@ class Book:
 
 
 BOOK_COLUMNS = """
-    array(SELECT code FROM supply_policy_version ORDER BY valid_from, id),
-    array(SELECT sha256 FROM supply_policy_version ORDER BY valid_from, id),
-    array(SELECT category FROM supply_policy_assignment ORDER BY category),
-    array(SELECT code FROM supply_policy_assignment ORDER BY category)
+    (SELECT string_agg(sha256, ' ' ORDER BY valid_from, id) FROM supply_policy_version),
+    (SELECT jsonb_object_agg(category, code) FROM supply_policy_assignment)
 """
 """What `book_of` takes, for a statement that asks for more than this."""
 
 
-def book_of(
-    codes: Sequence[str], sha256s: Sequence[str], categories: Sequence[str], assigned: Sequence[str]
-) -> Book:
-    """The stored documents; parsed once a process."""
-    versions: dict[str, list[Policy]] = {}
-    for code, sha256 in zip(codes, sha256s, strict=True):
-        versions.setdefault(code, []).append(_parsed(sha256))
-    return Book(
-        {code: tuple(found) for code, found in versions.items()},
-        dict(zip(categories, assigned, strict=True)),
-    )
+@lru_cache(maxsize=8)
+def book_of(sha256s: str | None, assigned: str | None) -> Book:
+    """The stored documents; put together once a process."""
+    versions: dict[str, tuple[Policy, ...]] = {}
+    for policy in map(_parsed, (sha256s or "").split()):
+        versions[policy.code] = (*versions.get(policy.code, ()), policy)
+    return Book(versions, json.loads(assigned or "{}"))
 
 
 def arrears_rules(now: datetime) -> Rules:

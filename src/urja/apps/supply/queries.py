@@ -7,7 +7,7 @@ stored; nothing is decided here.
 # ruff: noqa: S608  (statements are put together from constants of this module; values travel as parameters)
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import batched
@@ -356,14 +356,14 @@ def paid_to_lit_wall_ms(since: datetime) -> list[int]:
 
 
 HEALTH_COLUMN = """
-    (SELECT array[collection, payments, messaging] FROM supply_health ORDER BY at DESC, id DESC LIMIT 1)
+    (SELECT concat_ws(' ', collection, payments, messaging) FROM supply_health ORDER BY at DESC, id DESC LIMIT 1)
 """
 """The last judgement, for a statement that asks for more than this."""
 
 
-def health_of(judged: Sequence[bool] | None) -> Health:
+def health_of(judged: str | None) -> Health:
     """What that column gives; all well before the first."""
-    return Health(*(judged or ()))
+    return Health(*(word == "t" for word in (judged or "").split()))
 
 
 def health() -> Health:

@@ -527,7 +527,7 @@ def card_of(place: ServicePoint, account_id: int) -> AccountCard:
         href=reverse("console:connection", args=[place.consumer_number]),
         agreement=None,
         tariff=(),
-        mark=(),
+        mark=0,
         ordered=False,
     )
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from urja.apps.ledger.balances import Balance
 from urja.apps.registry.models import Agreement
@@ -19,7 +18,7 @@ class AccountCard:
     agreement: Agreement | None
     tariff: Sequence[str]
     """The hashes of its tariff's versions."""
-    mark: tuple[Any, ...]
+    mark: int
     ordered: bool
     """Whether anybody has ever begun a recharge."""
     kept: Balance | None = None

@@ -296,19 +296,25 @@ def test_paid_and_in_no_settlement_after_some_days(till, run, reconciler, monkey
 
 
 def test_a_difference_that_a_clerk_has_closed_stays_closed(till, run, reconciler, monkeypatch):
+    from django.db import transaction
+
+    from urja.apps.payments import differences
     from urja.apps.payments.models import Unmatched
 
     pay(till, 20_000)
     past_midnight(till)
     told_as(reconciler, monkeypatch, currency="USD")
     run()
-    Unmatched.objects.update(closed_at=till.shop.now)
+    with as_role("urja_pipeline"), transaction.atomic():
+        found = differences.held(Unmatched.objects.get().id)
+        differences.close(found, "settled by hand", at=till.shop.now, actor="user 1", operation_id=1)
     run()
     assert kept() == []
 
 
-def test_a_difference_that_comes_again_is_open_again(till, run):
-    from urja.apps.payments.models import Payment, SettlementRow
+def test_a_difference_that_comes_again_is_open_again_with_what_was_said_of_it(till, run):
+    from urja.apps.payments import differences
+    from urja.apps.payments.models import Payment, SettlementRow, Unmatched
 
     [payment] = pay(till, 20_000)
     past_midnight(till)
@@ -318,6 +324,10 @@ def test_a_difference_that_comes_again_is_open_again(till, run):
         SettlementRow.objects.update(matched_at=None)
         run()
         assert kept() == [(payment, "settled_uncredited", 20_000)] * expected
+        found = Unmatched.objects.get()
+        if not differences.notes(found):
+            differences.annotate(found, "asked the bank", at=till.shop.now, actor="user 1", operation_id=1)
+    assert [note["text"] for note in differences.notes(Unmatched.objects.get())] == ["asked the bank"]
 
 
 def test_a_row_that_is_told_otherwise_later_is_kept_and_the_first_stands(till, run, reconciler, monkeypatch):

@@ -24,7 +24,7 @@ def test_roles_are_those_of_staff_and_those_of_accounts(database):
     assert {*AccessRole.values} == {"owner", "member"}
 
 
-WITHOUT_A_PLACE = {"put_up_transformer", "upsert_from_system"}
+WITHOUT_A_PLACE = {"close_difference", "note_difference", "put_up_transformer", "upsert_from_system"}
 """Operations that name nothing which is in an area: for who is employed everywhere."""
 
 

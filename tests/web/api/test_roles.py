@@ -32,7 +32,7 @@ def reads(society):
     }
 
 
-PAGES = {"read:overview": "/console/live/"}
+PAGES = {"read:overview": "/console/live/", "read:settlements": "/console/payments/"}
 """Reads that have a page and no route."""
 
 
@@ -60,7 +60,7 @@ def test_reads(society, api, role):
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_the_page_of_the_control_room(society, browser, role):
+def test_pages_that_show_the_whole_utility(society, browser, role):
     from django.contrib.auth import get_user_model
     from tests.web.api.cast import EMAILS
 
@@ -68,8 +68,9 @@ def test_the_page_of_the_control_room(society, browser, role):
 
     email = EMAILS.get(role, f"{role}@utility.example")
     user = as_owner(lambda: get_user_model().objects.get(email=email))
-    status = browser(user_id=user.pk).get(PAGES["read:overview"]).status_code
-    assert status == (200 if role in TABLE["read:overview"] else 404)
+    client = browser(user_id=user.pk)
+    seen = {act: client.get(path).status_code for act, path in PAGES.items()}
+    assert seen == {act: 200 if role in TABLE[act] else 404 for act in PAGES}
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -178,6 +178,17 @@ def unmatched() -> list[Unmatched]:
     return list(waiting.order_by("id"))
 
 
+def difference(difference_id: int) -> Unmatched | None:
+    """Money that no rule settles, whether it is closed or not."""
+    return Unmatched.objects.filter(id=difference_id).first()
+
+
+def closed_by_people(limit: int) -> list[Unmatched]:
+    """What somebody has closed, the last first; what is gone of itself is not among them."""
+    closed = Unmatched.objects.filter(closed_at__isnull=False).exclude(detail__has_key="gone_at")
+    return list(closed.order_by("-closed_at", "-id")[:limit])
+
+
 def last_asked_at() -> datetime | None:
     """When the gateway was last asked; none before the first time."""
     return GatewayHealth.objects.values_list("last_asked_at", flat=True).first()

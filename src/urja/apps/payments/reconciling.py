@@ -202,7 +202,9 @@ _OPEN: Final = """
 INSERT INTO payments_unmatched AS kept (provider, payment_id, order_id, amount_minor, reason, detail, seen_at)
 SELECT %(provider)s, entity, order_id, amount, reason, detail, %(now)s FROM differences
 ON CONFLICT (provider, payment_id, reason, amount_minor) DO UPDATE
-SET closed_at = NULL, detail = excluded.detail WHERE kept.closed_at IS NOT NULL AND kept.detail ? 'gone_at'
+SET closed_at = NULL, detail = excluded.detail
+    || jsonb_strip_nulls(jsonb_build_object('notes', kept.detail->'notes'))
+WHERE kept.closed_at IS NOT NULL AND kept.detail ? 'gone_at'
 RETURNING payment_id, reason, amount_minor
 """
 

@@ -45,6 +45,8 @@ class Read(StrEnum):
     TARIFFS = "read:tariffs"
     OVERVIEW = "read:overview"
     """The control room's page, which shows the whole utility."""
+    SETTLEMENTS = "read:settlements"
+    """What the payment service paid out, and money that no rule settles, of the whole utility."""
 
 
 def _roles(names: str) -> frozenset[Role]:
@@ -71,6 +73,7 @@ TABLE: Final[dict[str, frozenset[Role]]] = {
     Read.STOCK: _roles("clerk field_engineer auditor administrator"),
     Read.TARIFFS: _EVERYBODY,
     Read.OVERVIEW: _roles("control_room administrator"),
+    Read.SETTLEMENTS: _roles("control_room revenue_officer auditor administrator"),
     # Operations, by the subject that their file has.
     "write:adoption": _AT_THE_BOX,
     "write:hanging": _AT_THE_BOX,
@@ -110,6 +113,8 @@ TABLE: Final[dict[str, frozenset[Role]]] = {
     "write:assign_work_order": _roles("clerk control_room"),
     "write:withdraw_work_order": _roles("clerk control_room"),
     "write:close_work_order": _roles("clerk field_engineer"),
+    "write:note_difference": _roles("revenue_officer"),
+    "write:close_difference": _roles("revenue_officer"),
     "write:correct_person": _roles("clerk administrator"),
     "write:make_nameless": _roles("administrator"),
     "write:employ": _AT_THE_BOX,

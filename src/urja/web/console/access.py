@@ -48,6 +48,12 @@ def sees_everything(caller: Caller) -> bool:
     return area is not None and area.everywhere
 
 
+def sees_settlements(caller: Caller) -> bool:
+    """Whether somebody may see the money of the whole utility."""
+    area = caller.area(Read.SETTLEMENTS)
+    return area is not None and area.everywhere
+
+
 _WRITING: Final = [writing(operation.kind()) for operation in ALL]
 
 PAGES: Final[list[tuple[str, Promise, Callable[[Caller], bool]]]] = [
@@ -55,6 +61,7 @@ PAGES: Final[list[tuple[str, Promise, Callable[[Caller], bool]]]] = [
     ("search", _("Search"), lambda caller: caller.area(Read.DEVICE) is not None),
     ("trees", _("Trees"), lambda caller: caller.area(Read.DEVICE) is not None),
     ("societies", _("Societies"), lambda caller: caller.area(Read.TOTALS) is not None),
+    ("payments", _("Payments"), sees_settlements),
     ("work", _("Work orders"), lambda caller: caller.area(Read.WORK_ORDERS) is not None),
     ("operations", _("Operations"), lambda caller: any(map(caller.area, _WRITING))),
 ]

@@ -9,6 +9,7 @@ from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from urja.apps.payments import differences
 from urja.apps.payments import queries as payments
 from urja.apps.readings import queries as readings
 from urja.apps.readings.overview import (
@@ -91,6 +92,9 @@ class Unmatched:
     amount: str
     reason: str
     time: str
+    note: str
+    """What was written down about it last."""
+    href: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +168,7 @@ def console(now: datetime) -> Console:
     tomorrow = (now + timedelta(days=1)).date()
     planned = supply.cut_list(tomorrow)
     missing = readings.health()
-    ages, unmatched = _ages(now), payments.unmatched()
+    ages, waiting = _ages(now), payments.unmatched()
     return Console(
         now=formats.moment(now, now.date()),
         ill=_ill(),
@@ -182,9 +186,9 @@ def console(now: datetime) -> Console:
         at_stake=formats.money(sum(max(-cut.balance_minor, 0) for cut in planned)),
         paid_but_dark=[_dark(one, now) for one in supply.paid_but_dark()[:ROWS]],
         persons=_persons(now),
-        unmatched=[_unmatched(one, now) for one in unmatched[:ROWS]],
-        unmatched_count=len(unmatched),
-        revenue=_revenue(now),
+        unmatched=[unmatched(one, now) for one in waiting[:ROWS]],
+        unmatched_count=len(waiting),
+        revenue=revenue(now, SETTLEMENTS),
         losses=[_loss(one) for one in transformer_balance(now - BALANCE_OVER, now)],
         loss_limit=LOSS_LIMIT_PERCENT,
         open_gaps=missing.open_gaps,
@@ -319,24 +323,29 @@ def _lost(detail: dict[str, Any]) -> str:
     }
 
 
-def _unmatched(one: payments.Unmatched, now: datetime) -> Unmatched:
+def unmatched(one: payments.Unmatched, now: datetime) -> Unmatched:
+    """A line of money that no rule settles."""
+    said = differences.notes(one)
     return Unmatched(
         payment=one.payment_id,
         order=str(one.order_id or one.detail.get("provider_order_id") or "–"),
         amount=formats.money(one.amount_minor),
         reason=wording.unmatched(one.reason),
         time=_moment(one.seen_at, now),
+        note=said[-1]["text"] if said else "",
+        href=reverse("console:difference", args=[one.id]),
     )
 
 
-def _revenue(now: datetime) -> Revenue:
-    differences, transit = payments.settlement_differences(), payments.in_transit()
+def revenue(now: datetime, limit: int) -> Revenue:
+    """What was paid out, the last `limit` transfers, and what does not fit."""
+    unfitting, transit = payments.settlement_differences(), payments.in_transit()
     report = payments.settlement_report()
     return Revenue(
         on_its_way=formats.money(transit.payments_minor - transit.refunds_minor),
-        paid_out=[_paid_out(one) for one in payments.settlements(limit=SETTLEMENTS)],
-        differences=[_unmatched(one, now) for one in differences[:ROWS]],
-        difference_count=len(differences),
+        paid_out=[_paid_out(one) for one in payments.settlements(limit=limit)],
+        differences=[unmatched(one, now) for one in unfitting[:ROWS]],
+        difference_count=len(unfitting),
         failing=formats.short_day(report.day) if report is not None and report.last_error else "",
     )
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from urja.web.console import operation_views, registry_views, views, work_views
+from urja.web.console import operation_views, payments_views, registry_views, views, work_views
 from urja.web.portal import keys  # noqa: F401 - registers <key:...>
 
 app_name = "console"
@@ -13,6 +13,8 @@ urlpatterns = [
     path("search/", registry_views.search, name="search"),
     path("trees/", registry_views.trees, name="trees"),
     path("trees/<slug:level>/<path:code>/", registry_views.node, name="node"),
+    path("payments/", payments_views.settlements, name="payments"),
+    path("payments/<key:difference_id>/", payments_views.difference, name="difference"),
     path("work/", work_views.work, name="work"),
     path("work/<key:order_id>/", work_views.order, name="work-order"),
     path("work/<key:order_id>/photos/", work_views.photograph, name="photograph"),

@@ -9,6 +9,7 @@ from urja.apps.registry.operations.adoption import (
 )
 from urja.apps.registry.operations.commissioning import Commission, RecordCommissioning
 from urja.apps.registry.operations.connections import NewConnection
+from urja.apps.registry.operations.differences import CloseDifference, NoteDifference
 from urja.apps.registry.operations.doing import Change, Doing, Operation, changes_of, perform, rehearse
 from urja.apps.registry.operations.exchange import ChangeRatio, CorrectLastRead, ExchangeMeter
 from urja.apps.registry.operations.external import UpsertFromSystem
@@ -56,6 +57,7 @@ ALL: tuple[type[Operation], ...] = (
     ChangeCategory,
     ChangeLoad,
     ChangeRatio,
+    CloseDifference,
     CloseWorkOrder,
     Commission,
     ConvertToPostpaid,
@@ -78,6 +80,7 @@ ALL: tuple[type[Operation], ...] = (
     MoveNode,
     MoveOut,
     NewConnection,
+    NoteDifference,
     OpenWorkOrder,
     Protect,
     PutUpTransformer,
@@ -112,6 +115,7 @@ __all__ = [
     "ChangeCategory",
     "ChangeLoad",
     "ChangeRatio",
+    "CloseDifference",
     "CloseWorkOrder",
     "Commission",
     "ConvertToPostpaid",
@@ -136,6 +140,7 @@ __all__ = [
     "MoveNode",
     "MoveOut",
     "NewConnection",
+    "NoteDifference",
     "OpenWorkOrder",
     "Operation",
     "Protect",

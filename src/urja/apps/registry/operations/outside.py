@@ -8,6 +8,7 @@ outcome (`outside`), and `take_back` asks for the opposite when the operation is
 - a hold is released, a release is held again;
 - an open work order is withdrawn; one that somebody has done stands, and `Undo` refuses;
 - a register read is withdrawn, for it was true of that operation alone;
+- a difference of payments that was closed is open again;
 - a meter is wanted to be what was wanted of it before.
 """
 
@@ -18,6 +19,7 @@ from django.db import connection
 
 from urja.apps.ledger import operations as ledger
 from urja.apps.ledger.models import CreditRequest, DebitRequest
+from urja.apps.payments import differences
 from urja.apps.readings import estimating
 from urja.apps.readings import operations as readings
 from urja.apps.readings.estimating import Estimate
@@ -138,6 +140,11 @@ def desire(doing: Doing, device_id: int, item: str, value: str | None) -> None:
     doing.outside.append(["desire", device_id, item, before])
 
 
+def closed_difference(doing: Doing, difference_id: int) -> None:
+    """Note that a difference of payments was closed."""
+    doing.outside.append(["difference", difference_id])
+
+
 def take_back(doing: Doing, asked: list[list[Any]]) -> None:
     """Ask for the opposite of what an operation has asked for."""
     for what, *rest in reversed(asked):
@@ -178,6 +185,10 @@ def _withdraw_read(doing: Doing, place_id: int, device_id: int, at: str, version
     doing.reassess_from[place_id] = min(read_at, doing.reassess_from.get(place_id, read_at))
 
 
+def _reopen_difference(_doing: Doing, difference_id: int) -> None:
+    differences.reopen(difference_id)
+
+
 _TAKE_BACK = {
     "credit": _credit_back,
     "debit": _debit_back,
@@ -185,4 +196,5 @@ _TAKE_BACK = {
     "release": hold,
     "read": _withdraw_read,
     "desire": desire,
+    "difference": _reopen_difference,
 }

@@ -1,0 +1,193 @@
+"""Money on its way to us: what was paid out, what fits no rule, and what somebody has found out about it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Final
+
+from django.contrib.auth import get_user_model
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from urja.apps.payments import differences
+from urja.apps.payments import queries as payments
+from urja.apps.payments.models import Unmatched
+from urja.apps.registry import requests
+from urja.apps.registry.access import Caller, NotAllowed, OutOfArea, judge
+from urja.apps.registry.errors import Refused
+from urja.apps.registry.models import Request
+from urja.apps.registry.operations import CloseDifference, NoteDifference
+from urja.apps.registry.roles import writing
+from urja.web.console import pages, wording
+from urja.web.console.connection_page import moment_of
+from urja.web.portal import formats
+
+SETTLEMENTS: Final = 30
+CLOSED: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentsPage:
+    waiting: list[pages.Unmatched]
+    differences: list[pages.Unmatched]
+    closed: list[pages.Unmatched]
+    paid_out: list[pages.PaidOut]
+    on_its_way: str
+    failing: str
+
+
+def payments_page(now: datetime) -> PaymentsPage:
+    """All that is open, what was closed last, and the last transfers."""
+    revenue = pages.revenue(now, SETTLEMENTS)
+    return PaymentsPage(
+        waiting=[pages.unmatched(one, now) for one in payments.unmatched()],
+        differences=[pages.unmatched(one, now) for one in payments.settlement_differences()],
+        closed=[pages.unmatched(one, now) for one in payments.closed_by_people(CLOSED)],
+        paid_out=revenue.paid_out,
+        on_its_way=revenue.on_its_way,
+        failing=revenue.failing,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class NoteView:
+    text: str
+    by: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class DifferencePage:
+    id: int
+    payment: str
+    reason: str
+    amount: str
+    facts: list[tuple[str, str]]
+    notes: list[NoteView]
+    closed: str
+    """Since when; empty while it is open."""
+    may_write: bool
+    waiting: bool
+    text: str
+    faults: list[str]
+
+
+def difference_page(
+    found: Unmatched,
+    caller: Caller,
+    now: datetime,
+    *,
+    text: str = "",
+    faults: Iterable[str] = (),
+    waiting: bool = False,
+) -> DifferencePage:
+    """One difference, with what was typed where it has to be put right."""
+    shown = pages.unmatched(found, now)
+    return DifferencePage(
+        id=found.id,
+        payment=shown.payment,
+        reason=shown.reason,
+        amount=shown.amount,
+        facts=[(gettext("Seen"), shown.time), (gettext("Order"), shown.order), *_facts(found.detail, now)],
+        notes=_notes(found, now),
+        closed=moment_of(found.closed_at, now) if found.closed_at else "",
+        may_write=caller.area(writing(NoteDifference.kind())) is not None,
+        waiting=waiting,
+        text=text,
+        faults=[wording.sentence(fault) for fault in faults],
+    )
+
+
+FACTS: Final[dict[str, Promise]] = {
+    "settlement": _("Transfer to our bank"),
+    "day": _("Day of the report"),
+    "kind": _("What it is"),
+    "booked_minor": _("Booked here"),
+    "fee_minor": _("Fee"),
+    "tax_minor": _("Tax in it"),
+    "credit_minor": _("Credited by the payment service"),
+    "debit_minor": _("Debited by the payment service"),
+    "amount_minor": _("Amount"),
+    "currency": _("Currency"),
+    "since": _("Paid here"),
+    "provider_order_id": _("Order at the payment service"),
+    "settlement_id": _("Transfer to our bank"),
+    "settled_at": _("Paid out"),
+    "created_at": _("Made"),
+    "payment_id": _("Payment"),
+}
+KINDS: Final[dict[str, Promise]] = {
+    "payment": _("payment"),
+    "refund": _("refund"),
+    "adjustment": _("adjustment"),
+}
+UNSAID: Final = frozenset({"notes", "gone_at"})
+
+
+def _facts(detail: Mapping[str, Any], now: datetime) -> list[tuple[str, str]]:
+    return [
+        (wording.said(FACTS.get(name), name).capitalize(), _told(name, value, now))
+        for name, value in detail.items()
+        if name not in UNSAID and value is not None
+    ]
+
+
+def _told(name: str, value: Any, now: datetime) -> str:
+    """A value as the books or the report have it; a pair is what was told first and what was told later."""
+    if isinstance(value, list):
+        first, later = (_told(name, one, now) for one in value)
+        return gettext("%(first)s, later told as %(later)s") % {"first": first, "later": later}
+    if name.endswith("_minor"):
+        return formats.money(int(value))
+    if name == "kind":
+        return wording.said(KINDS.get(value), value)
+    if name == "day":
+        return formats.day(date.fromisoformat(value))
+    if name == "since" or name.endswith("_at"):
+        return moment_of(datetime.fromisoformat(value), now)
+    return str(value)
+
+
+def _notes(found: Unmatched, now: datetime) -> list[NoteView]:
+    said = differences.notes(found)
+    users = {int(one["by"].split()[1]) for one in said if one["by"].startswith("user ")}
+    named = get_user_model().objects.filter(id__in=users).values_list("id", "first_name", "email")
+    called = {f"user {id_}": name or email for id_, name, email in named}
+    return [
+        NoteView(
+            text=one["text"],
+            by=gettext("%(who)s, operation %(number)s")
+            % {"who": called.get(one["by"], one["by"]), "number": one["operation"]},
+            at=moment_of(datetime.fromisoformat(one["at"]), now),
+        )
+        for one in said
+    ]
+
+
+def ask(found: Unmatched, text: str, caller: Caller, now: datetime, *, closing: bool) -> Request | list[str]:
+    """Ask that something be written down about it, or that it be closed; what stands against it where it cannot be."""
+    if closing:
+        asked: CloseDifference | NoteDifference = CloseDifference(difference_id=found.id, reason=text)
+    else:
+        asked = NoteDifference(difference_id=found.id, note=text)
+    try:
+        judge(caller, asked, now)
+    except Refused as refused:
+        return refused.faults
+    except NotAllowed as error:
+        return [str(error)]
+    except OutOfArea:
+        return [gettext("Nothing of that name is in your area.")]
+    return requests.ask(asked, actor=caller.actor, requested_at=now)
+
+
+def typed_of(request: Request) -> str:
+    """What was typed, of a request that was refused."""
+    return str(request.content.get("reason") or request.content.get("note") or "")
+
+
+def address_of(difference_id: int) -> str:
+    """The page of a difference."""
+    return reverse("console:difference", args=[difference_id])

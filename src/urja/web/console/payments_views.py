@@ -1,0 +1,72 @@
+"""What the pages of the payments answer: what waits for somebody, and one of it, to be written about and closed."""
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_http_methods, require_safe
+
+from urja.apps.payments import queries as payments
+from urja.apps.payments.models import Unmatched
+from urja.apps.registry import requests
+from urja.apps.registry.access import Caller
+from urja.apps.registry.models import Request, RequestState
+from urja.web.console import operation_page
+from urja.web.console import payments_page as pages
+from urja.web.console.access import for_colleagues, refused, sees_settlements, show
+from urja.web.console.operation_page import own_request
+from urja.web.console.views import private
+from urja.web.portal.clock import business_now
+
+TEMPLATE = "console/difference.html"
+
+
+@require_safe
+@private
+@for_colleagues(sees_settlements)
+def settlements(request: HttpRequest, caller: Caller) -> HttpResponse:
+    """What was paid out, and what fits no rule."""
+    return show(request, caller, "console/payments.html", {"page": pages.payments_page(business_now())})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@private
+@for_colleagues(sees_settlements)
+def difference(request: HttpRequest, caller: Caller, difference_id: int) -> HttpResponse:
+    """One difference; posted, something is written down about it, or it is closed."""
+    found = payments.difference(difference_id)
+    if found is None:
+        raise Http404
+    if request.method == "POST":
+        return _said(request, caller, found)
+    asked = _asked(request, caller, found)
+    waiting = asked is not None and asked.state == RequestState.WAITING
+    stands = asked if asked is not None and asked.state == RequestState.REFUSED else None
+    page = pages.difference_page(
+        found,
+        caller,
+        business_now(),
+        text=pages.typed_of(stands) if stands else "",
+        faults=stands.faults if stands else (),
+        waiting=waiting,
+    )
+    return show(request, caller, TEMPLATE, {"page": page})
+
+
+def _said(request: HttpRequest, caller: Caller, found: Unmatched) -> HttpResponse:
+    now, text = business_now(), request.POST.get("text", "")
+    if not pages.difference_page(found, caller, now).may_write:
+        raise refused(request)
+    asked = pages.ask(found, text, caller, now, closing="close" in request.POST)
+    if isinstance(asked, Request):
+        requests.wait_for(asked.id, operation_page.WAIT_S)
+        return redirect(f"{pages.address_of(found.id)}?request={asked.id}")
+    page = pages.difference_page(found, caller, now, text=text, faults=asked)
+    return show(request, caller, TEMPLATE, {"page": page}, status=422)
+
+
+def _asked(request: HttpRequest, caller: Caller, found: Unmatched) -> Request | None:
+    """The request about this difference that the address names."""
+    text = request.GET.get("request", "")
+    if not (text.isascii() and text.isdecimal() and len(text) <= 18):
+        return None
+    asked = own_request(int(text), caller)
+    return asked if asked is not None and asked.content.get("difference_id") == found.id else None

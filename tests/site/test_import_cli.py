@@ -123,6 +123,23 @@ def test_a_dry_run_tells_and_changes_nothing(run, faulty):
         ("", None, "has no row 1 with the columns' names"),
         ("Code,Code,Lat\n", None, "two columns are called 'Code'"),
         ("Code,Lat,Long\n\xe9,1,1\n", None, "bytes that are not utf-8: say encoding in the map"),
+        ("Code;Lat;Long\nA;1;1\n", None, 'apart by ;? Say delimiter = ";" in the map'),
+        ("Code\tLat\tLong\nA\t1\t1\n", None, r'apart by \t? Say delimiter = "\t" in the map'),
+        (
+            "Premises of the North\nCode,Lat,Long\n",
+            None,
+            "Where the names stand elsewhere, say header in the map",
+        ),
+        ("\xff\xfeC\x00", None, 'say encoding = "utf-16" in the map'),
+        ("PK\x03\x04\xff\xff", None, "it is an Excel workbook: let its name end in .xlsx"),
+        ('Code,Lat,Long\nA,1,1\n"B,1,1\nC,1,1\n', None, "row 3: a quote is opened and not closed"),
+        ('Code,Lat,Long\n"' + "A" * 200_000 + '",1,1\n', None, "row 2: a quote is opened and not closed"),
+        (
+            ",".join(f"c{n}" for n in range(100_000)) + "\n",
+            None,
+            "c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11 and 99988 more",
+        ),
+        (",".join(["c"] * 100_000) + "\n", None, "two columns are called 'c': give one of them another name"),
         (
             None,
             'kind = "premises"\n[fields]\ncod = "Code"',

@@ -146,6 +146,8 @@ def _sentences(
         yield f"{good} rows {would}loaded" + ("" if dry_run else f" (operation {report.operation_id})")
         for what, count in report.counts.items():
             yield f"  {what.removeprefix('registry_')}: {count}"
+    elif not report.rows:
+        yield "there is no row below the names of the columns: nothing is loaded"
     else:
         yield f"{report.rows - report.faulty} rows are there already: nothing {would}changed"
     for found in report.findings:

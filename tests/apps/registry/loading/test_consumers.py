@@ -279,6 +279,39 @@ def test_a_spreadsheet_is_as_good_as_a_csv(load, tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    ("cell", "number_format", "number", "sentence"),
+    [
+        (1001, "General", "1001", None),
+        (1001.0, "General", "1001", None),
+        (1001, "0000000000", "0000001001", None),
+        ("0000001001", "General", "0000001001", None),
+        (1.23456789012346e19, "General", None, "keeps 15 digits of a number and this one has more"),
+        (1234567890123456, "0", None, "keeps 15 digits of a number and this one has more"),
+        ("#N/A", "General", None, "a formula of the spreadsheet came to an error"),
+        ("=A1+1", "General", None, "it is empty"),
+    ],
+)
+def test_numbers_of_a_spreadsheet_that_are_names(load, tmp_path, cell, number_format, number, sentence):
+    from openpyxl import Workbook
+
+    from urja.apps.registry.models import Agreement
+
+    book = Workbook()
+    sheet = book.active
+    sheet.append(["Utility of the North"])
+    sheet.append(["No", "Name", "Mobile", "From", "Load kW", "Tariff"])
+    sheet.append([cell, "Meera", None, "2026-03-01", 5.5, "DS-II"])
+    sheet.cell(3, 1).number_format = number_format
+    path = tmp_path / "consumers.xlsx"
+    book.save(path)
+    report = load("consumers", path, plain_map_of_a_utility())
+    if number is None:
+        assert sentence in report.first[0].sentence
+    else:
+        assert Agreement.objects.get().service_point.consumer_number == number, report.first
+
+
 def plain_map_of_a_utility():
     from urja.apps.registry.loading import parse
 

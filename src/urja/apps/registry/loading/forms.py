@@ -91,6 +91,13 @@ class Ways:
 _CONTROLS: Final = dict.fromkeys([*range(32), 127], " ")
 
 
+_UNROUNDED: Final = 10**15
+"""A spreadsheet's number from here on may have lost its last digits."""
+_SPREADSHEET_ERRORS: Final = frozenset(
+    {"#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#SPILL!", "#CALC!"}
+)
+
+
 def tidy(cell: Any) -> str:
     """A cell as text, without space around it and without line ends within."""
     if type(cell) is str:
@@ -162,9 +169,18 @@ class Text(Form):
         limit = self.limit
 
         def read(cell: Any) -> str | None:
+            if type(cell) is not str and isinstance(cell, int | float) and abs(cell) >= _UNROUNDED:
+                raise Bad(
+                    "a spreadsheet keeps 15 digits of a number and this one has more",
+                    "format the column as text and write it again",
+                )
             text = tidy(cell)
             if not text:
                 return None
+            if text[0] == "#" and text in _SPREADSHEET_ERRORS:
+                raise Bad(
+                    "a formula of the spreadsheet came to an error", "mend the formula, or leave it empty"
+                )
             if len(text) > limit:
                 raise Bad(f"it has {len(text)} characters, {limit} at most fit", "shorten it")
             if matches is not None and not matches(text):

@@ -24,7 +24,7 @@ from urja.apps.registry.loading import following, staging
 from urja.apps.registry.loading.forms import Bad, Key, Reader, tidy
 from urja.apps.registry.loading.mapping import Map
 from urja.apps.registry.loading.staging import STRETCH, Copying, Fault, Load
-from urja.apps.registry.loading.tables import BadFile, Rows, created, opened
+from urja.apps.registry.loading.tables import BadFile, Rows, created, is_excel, opened
 from urja.apps.registry.models import AuditEntry
 from urja.apps.registry.operations.doing import next_number
 from urja.base.keystore import KeyStore
@@ -173,7 +173,7 @@ def _stretches(doing: Load) -> Iterator[tuple[int, int]]:
 def _read(order: Order, doing: Load, report: Report) -> None:
     """The file's rows into `load_row`, what cannot be read of them into `load_fault`."""
     with _opened(order) as rows, staging.copying(doing) as copying:
-        places = _places(order.map, rows.heading, order.path)
+        places = _places(order.map, rows, order.path)
         used = {place for place, _ in places.values()}
         report.unused = [
             name for place, name in enumerate(rows.heading) if place not in used and name not in _OURS
@@ -238,20 +238,39 @@ _OURS: Final = frozenset({"fault_row", "fault", "remedy"})
 """Columns that a file of faults has beside those of the file it is of."""
 
 
-def _places(the_map: Map, heading: Sequence[str], path: Path) -> dict[str, tuple[int, str]]:
+def _places(the_map: Map, rows: Rows, path: Path) -> dict[str, tuple[int, str]]:
     """Where each field's column stands; raises BadFile for columns that are not there."""
-    where = {name: place for place, name in enumerate(heading)}
+    where = {name: place for place, name in enumerate(rows.heading)}
     missing = [
         source for source in the_map.sources if source.column is not None and source.column not in where
     ]
     if missing:
-        named = "; ".join(f"{source.column!r} (line {source.line} of the map)" for source in missing)
-        raise BadFile(f"{path.name} has no column {named}; it has {', '.join(heading)}")
+        named = [f"{source.column!r} (line {source.line} of the map)" for source in missing]
+        has = _some(rows.heading, ", ")
+        raise BadFile(f"{path.name} has no column {_some(named, '; ')}; it has {has}{_elsewhere(rows, path)}")
     return {
         source.field.name: (where[source.column], source.column)
         for source in the_map.sources
         if source.column is not None
     }
+
+
+_SHOWN: Final = 12
+"""Names of columns that a sentence has room for."""
+
+
+def _some(names: Sequence[str], between: str) -> str:
+    more = len(names) - _SHOWN
+    return between.join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def _elsewhere(rows: Rows, path: Path) -> str:
+    """What a heading without the columns looks like, and what the map has to say then."""
+    if rows.apart is not None and not is_excel(path):
+        written = rows.apart.replace("\t", "\\t")
+        return f'. Are its columns apart by {written}? Say delimiter = "{written}" in the map'
+    where = "header or sheet" if is_excel(path) else "header"
+    return f". Where the names stand elsewhere, say {where} in the map"
 
 
 @contextmanager

@@ -1,6 +1,8 @@
 """Files of rows, CSV or Excel, read and written one row at a time."""
 
 import csv
+import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,8 +18,12 @@ class BadFile(Exception):  # noqa: N818 - what a file is
 class Rows:
     """A file's heading, and its rows with their numbers as a spreadsheet shows them."""
 
-    def __init__(self, heading: list[str], rows: Iterator[tuple[int, Sequence[Any]]]) -> None:
+    def __init__(
+        self, heading: list[str], rows: Iterator[tuple[int, Sequence[Any]]], apart: str | None = None
+    ) -> None:
         self.heading = heading
+        self.apart = apart
+        """Another delimiter than the map's that stands in a heading of one name."""
         self._rows = rows
 
     def __iter__(self) -> Iterator[tuple[int, Sequence[Any]]]:
@@ -47,13 +53,19 @@ def _below_heading(path: Path, rows: Iterator[tuple[int, Sequence[Any]]], header
             names = [tidy(cell) for cell in cells]
             while names and not names[-1]:
                 names.pop()
-            twice = {name for name in names if name and names.count(name) > 1}
+            twice = [name for name, often in Counter(names).items() if name and often > 1]
             if twice:
-                raise BadFile(f"{path}: two columns are called {min(twice)!r}")
+                raise BadFile(f"{path}: two columns are called {min(twice)!r}: give one of them another name")
             if not names:
                 raise BadFile(f"{path}: row {number} has no columns' names")
-            return Rows(names, rows)
+            return Rows(names, rows, _other_delimiter(cells))
     raise BadFile(f"{path} has no row {header} with the columns' names")
+
+
+def _other_delimiter(cells: Sequence[Any]) -> str | None:
+    if len(cells) != 1 or not isinstance(cells[0], str):
+        return None
+    return next((mark for mark in (";", "\t", "|", ",") if mark in cells[0]), None)
 
 
 @contextmanager
@@ -62,7 +74,7 @@ def _csv(path: Path, encoding: str, delimiter: str) -> Iterator[Iterator[tuple[i
     codec = "utf-8-sig" if encoding.lower().replace("_", "-") in {"utf-8", "utf8"} else encoding
     try:
         with path.open(encoding=codec, newline="") as file:
-            yield _csv_rows(path, csv.reader(file, delimiter=delimiter))
+            yield _csv_rows(path, csv.reader(file, delimiter=delimiter, strict=True))
     except OSError as error:
         raise BadFile(f"{path} cannot be read: {error.strerror}") from error
 
@@ -75,14 +87,28 @@ def _csv_rows(path: Path, reader: Any) -> Iterator[tuple[int, Sequence[Any]]]:
             cells = next(reader, None)
         except UnicodeDecodeError as error:
             raise BadFile(
-                f"{path}: near row {number} there are bytes that are not {error.encoding}: say encoding in the map, such "
-                'as encoding = "cp1252"'
+                f"{path}: near row {number} there are bytes that are not {error.encoding}: {_what_it_is(path)}"
             ) from None
         except csv.Error as error:
-            raise BadFile(f"{path}: row {number}: {error}") from None
+            # Read leniently, a quote that nobody closes would swallow the rest of the file as one cell.
+            raise BadFile(
+                f"{path}: row {number}: a quote is opened and not closed, or text follows a closed one ({error}); "
+                "a quote inside a text is written twice"
+            ) from None
         if cells is None:
             return
         yield number, cells
+
+
+def _what_it_is(path: Path) -> str:
+    """What to do about a file whose bytes are not of the encoding that the map says."""
+    with path.open("rb") as file:
+        head = file.read(4)
+    if head == b"PK\x03\x04":
+        return "it is an Excel workbook: let its name end in .xlsx"
+    if head[:2] in {b"\xff\xfe", b"\xfe\xff"}:
+        return 'say encoding = "utf-16" in the map'
+    return 'say encoding in the map, such as encoding = "cp1252"'
 
 
 @contextmanager
@@ -102,9 +128,20 @@ def _excel(path: Path, sheet: str | None) -> Iterator[Iterator[tuple[int, Sequen
         if sheet is not None and sheet not in book.sheetnames:
             raise BadFile(f"{path} has no sheet {sheet!r}, only {', '.join(book.sheetnames)}")
         chosen = book[sheet] if sheet is not None else book.worksheets[0]
-        yield enumerate(chosen.iter_rows(values_only=True), 1)
+        yield enumerate(([_as_shown(cell) for cell in row] for row in chosen.iter_rows()), 1)
     finally:
         book.close()
+
+
+_ZEROS = re.compile("00+")
+
+
+def _as_shown(cell: Any) -> Any:
+    """A cell's value; a number whose format is so many digits with the zeros before it that people see."""
+    value = cell.value
+    if isinstance(value, int | float) and _ZEROS.fullmatch(cell.number_format) and value == int(value):
+        return str(int(value)).zfill(len(cell.number_format))
+    return value
 
 
 class Writer(Protocol):

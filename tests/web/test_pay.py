@@ -68,6 +68,86 @@ def test_before_paying_one_sees_what_the_amount_does(governed, shop, browser):
     assert f"form-action 'self' {shop.url}" in page["Content-Security-Policy"]
 
 
+@pytest.fixture
+def by_bill(governed):
+    """The account is paid for by bills; 3,000 rupees more than it has were used."""
+    from urja.apps.ledger.operations import Draft, post_entries
+    from urja.apps.registry.models import AgreementTerms
+
+    with street.by_hand():
+        AgreementTerms.objects.filter(agreement__account_id=governed.account_id).update(
+            payment_mode="postpaid"
+        )
+    used = Draft(
+        account_id=governed.account_id,
+        contra="revenue:energy",
+        amount_minor=-_balance_of(governed.account_id) - 300_000,
+        origin="manual",
+        line="energy",
+        service_date=house.NOW.date(),
+        accounting_month=house.NOW.date().replace(day=1),
+        idempotency_key="used",
+    )
+    post_entries(governed.account_id >> 40, [used], house.NOW)
+    return governed
+
+
+def _balance_of(account_id):
+    """The fresh one."""
+    from urja.apps.ledger.queries import fresh_balance
+
+    return fresh_balance(account_id, house.NOW).balance_minor
+
+
+def test_who_pays_by_bill_is_told_of_the_bill_and_of_no_days(by_bill, shop, browser):
+    person = browser(user_id=by_bill.owner_id)
+    page = person.get("/")
+    words = text_of(page)
+    assert "You pay by bill. Used and not paid yet: ₹3,000.00." in words
+    for word in ("Used up", "At your usual use", "Recharge ", "The light is", "Nothing can be cut"):
+        assert word not in words
+    assert '<section class="balance good"' in page.content.decode()
+    words = text_of(person.get(f"/accounts/{by_bill.account_id}/pay/"))
+    assert "What ₹3,000.00 will do" in words
+    words = text_of(person.get(f"/accounts/{by_bill.account_id}/pay/?rupees=1000"))
+    assert "₹1,000.00 pays for what you have used, of ₹3,000.00 that is not paid yet." in words
+    assert "₹2,000.00 is still to be paid then." in words
+    words = text_of(person.get(f"/accounts/{by_bill.account_id}/pay/?rupees=3500"))
+    assert "₹500.00 stays on your account for the next bill." in words
+    assert "credit" not in words
+
+
+def test_old_dues_are_told_paid_and_opened(governed, shop, browser):
+    from urja.apps.ledger.arrears import Rule
+    from urja.apps.ledger.operations import post_credit_requests, request_credit
+    from urja.apps.registry.models import Arrear
+
+    account = governed.account_id
+    owed = {"principal_minor": 9_000, "surcharge_minor": 1_000, "recorded_at": street.START, "actor": "test"}
+    with as_role("urja_pipeline"):
+        Arrear.objects.create(
+            id=account + 1, account_id=account, bill="B-7", due_on=street.START.date(), **owed
+        )
+    person = browser(user_id=governed.owner_id)
+    assert "Old dues of ₹100.00 are still owed" in text_of(person.get("/"))
+    request_credit(
+        account_id=account, amount_minor=20_000, kind="recharge", idempotency_key="x", requested_at=house.NOW
+    )
+    rule = Rule(25, "story 1")
+    with as_role("urja_pipeline"):
+        post_credit_requests(account >> 40, house.NOW.date(), house.NOW, lambda ids: dict.fromkeys(ids, rule))
+    page = person.get("/")
+    assert "Old dues of ₹50.00 are still owed" in text_of(page)
+    assert "Old dues −₹50.00" in text_of(page)
+    seq = max(map(int, re.findall(rf"/accounts/{account}/entries/(\d+)/", page.content.decode())))
+    words = text_of(person.get(f"/accounts/{account}/entries/{seq}/"))
+    assert "Bill B-7, surcharge for late payment −₹10.00 Bill B-7 −₹40.00 Together −₹50.00" in words
+    assert (
+        "25 % of the recharge of ₹200.00 goes to old dues, and no more than the ₹100.00 that was owed."
+        in words
+    )
+
+
 @pytest.mark.parametrize("rupees", ["", "5", "-100", "1e3", "१००", "30000", "12.345", "9" * 40])
 def test_an_amount_that_cannot_be_paid_is_refused_with_a_word(governed, shop, browser, rupees):
     from urja.apps.payments.models import Order

@@ -33,6 +33,7 @@ class _Words(NamedTuple):
     why: str
     balance: str
     recharge: str
+    pay: str
     as_table: str
     nothing_posted: str
 
@@ -46,6 +47,7 @@ def _words(_language: str | None) -> _Words:
         why=escape(_("Why the balance moved")),
         balance=escape(_("Balance")),
         recharge=escape(_("Recharge")),
+        pay=escape(_("Pay")),
         as_table=escape(_("Show as a table")),
         nothing_posted=escape(_("Nothing has been posted yet. A day is posted after it ends.")),
     )
@@ -115,7 +117,9 @@ def _balance(page: "HomePage", words: _Words) -> str:
     if balance.late:
         lines.append(f'  <p class="late">{escape(balance.late)}</p>')
     if page.can_pay:
-        lines.append(f'  <p><a class="recharge" href="{at}pay/">{words.recharge}</a></p>')
+        lines.append(
+            f'  <p><a class="recharge" href="{at}pay/">{words.pay if page.by_bill else words.recharge}</a></p>'
+        )
     if page.under_way:
         order = reverse("portal:order", args=[page.account.id, page.under_way.order_id])
         lines.append(f'  <p class="under-way"><a href="{order}">{escape(page.under_way.text)}</a></p>')

@@ -24,7 +24,7 @@ from urja.apps.ledger import queries as ledger
 from urja.apps.ledger.glance import Glance, glances
 from urja.apps.payments import providers
 from urja.apps.readings import queries as readings
-from urja.apps.registry.models import Agreement
+from urja.apps.registry.models import Agreement, PaymentMode
 from urja.apps.tariffs.errors import UnknownTariffError
 from urja.web.portal import chain as chains
 from urja.web.portal import charts, formats, paying, wording
@@ -94,15 +94,16 @@ class BalanceView:
     parts: list[tuple[str, str]]
 
 
-def _balance(balance: ledger.Balance | None, now: datetime) -> BalanceView:
+def _balance(balance: ledger.Balance | None, now: datetime, *, by_bill: bool = False) -> BalanceView:
     if balance is None:
         return _unpriced()
     as_of = balance.as_of.astimezone(zone()) if balance.as_of else None
     return BalanceView(
         amount=formats.money(balance.balance_minor, balance.currency),
-        state=_state(balance),
-        days=_days(balance),
-        runway=_runway(balance),
+        # Who pays by a bill owes until it is paid, and nothing runs out.
+        state="good" if by_bill else _state(balance),
+        days=_owed(balance) if by_bill else _days(balance),
+        runway="" if by_bill else _runway(balance),
         as_of=_("As of %(moment)s") % {"moment": formats.moment(as_of, now.date())}
         if as_of
         else _("No reading has come in yet"),
@@ -139,6 +140,21 @@ def _state(balance: ledger.Balance) -> str:
     if balance.days_left is not None and balance.days_left < LOW_DAYS:
         return "low"
     return "good"
+
+
+def pays_by_bill(agreement: Agreement | None, now: datetime) -> bool:
+    """Whether an agreement's use is paid for by bills, and no credit is used up."""
+    return agreement is not None and agreement.terms_at(now).payment_mode == PaymentMode.POSTPAID
+
+
+def _owed(balance: ledger.Balance) -> str:
+    """With the payment on its way, as in `_covered_minor`."""
+    covered = _covered_minor(balance)
+    if covered < 0:
+        return _("You pay by bill. Used and not paid yet: %(amount)s.") % {
+            "amount": formats.money(-covered, balance.currency)
+        }
+    return _("You pay by bill. Nothing is owed.")
 
 
 def _days(balance: ledger.Balance) -> str:
@@ -231,6 +247,8 @@ class HomePage:
     more: bool
     standing: standings.StandingView | None
     """None where no policy governs the account, or it is held back."""
+    by_bill: bool
+    """Whether it is paid for by bills: then it is paid, and not recharged."""
     can_pay: bool
     under_way: paying.UnderWay | None
     chain: chains.ChainView | None
@@ -248,11 +266,12 @@ def home(card: AccountCard, now: datetime) -> HomePage:
     currency = balance.currency if balance else paying.CURRENCY
     return HomePage(
         account=card,
-        balance=_balance(balance, now),
+        balance=_balance(balance, now, by_bill=pays_by_bill(card.agreement, now)),
         uses=_uses(card.agreement, now, month) if card.agreement and month else [],
         days=_by_day(card, _whole_days(entries, HOME_ENTRIES), currency),
         more=len(entries) > HOME_ENTRIES,
         standing=standings.standing(known) if known else None,
+        by_bill=pays_by_bill(card.agreement, now),
         can_pay=providers.config() is not None,
         under_way=paying.under_way(card.id, now) if card.ordered else None,
         chain=chains.of_account(card.id) if known is None or known.relit else None,
@@ -277,7 +296,10 @@ class Choice:
 
 def choices(cards: Iterable[AccountCard], now: datetime) -> list[Choice]:
     """Several accounts with what is left on each."""
-    return [Choice(card, _balance(_fresh(card, now), now)) for card in cards]
+    return [
+        Choice(card, _balance(_fresh(card, now), now, by_bill=pays_by_bill(card.agreement, now)))
+        for card in cards
+    ]
 
 
 def _uses(agreement: Agreement, now: datetime, month: readings.MonthUse) -> list[UseView]:

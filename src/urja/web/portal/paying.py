@@ -39,6 +39,7 @@ class PayPage:
     rupees: str
     error: str
     effect: standings.EffectView | None
+    by_bill: bool
     unpriced: str
     """What is to be known before paying for an account that is held back."""
     amount: str
@@ -67,6 +68,7 @@ def pay_page(card: AccountCard, config: GatewayConfig, now: datetime, asked: str
         else (asked or "")[:12],
         error=error,
         effect=standings.effect(known, shown, CURRENCY) if known and shown else None,
+        by_bill=known is not None and not known.facts.prepaid,
         unpriced=_unpriced() if known is None and standings.held_back(card, now) else "",
         amount=formats.money(shown) if shown else "",
         amount_minor=shown or 0,

@@ -1,5 +1,6 @@
 """Where an account's supply stands, in plain words, and what a payment would do: the policy's own answers, written out."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,7 +12,15 @@ from urja.apps.ledger.usage import unratable
 from urja.apps.supply import facts as supply_facts
 from urja.apps.supply.facts import Known
 from urja.apps.tariffs.errors import UnknownTariffError
-from urja.core.policy import credit_ends_at, decide, effect_of_payment, exhausted, forecast, sentence
+from urja.core.policy import (
+    PaymentEffect,
+    credit_ends_at,
+    decide,
+    effect_of_payment,
+    exhausted,
+    forecast,
+    sentence,
+)
 from urja.core.policy.restoring import is_dark
 from urja.web.portal import formats
 from urja.web.portal.cards import AccountCard
@@ -157,7 +166,9 @@ def effect(known: Known, amount_minor: int, currency: str) -> EffectView:
             "amount": money(found.missing_minor)
         }
     lines = []
-    if found.to_arrears_minor:
+    if not known.facts.prepaid:
+        lines += _effect_on_bill(known, found, money)
+    elif found.to_arrears_minor:
         lines.append(
             _("%(arrears)s goes to old dues, %(credit)s becomes credit.")
             % {"arrears": money(found.to_arrears_minor), "credit": money(found.to_credit_minor)}
@@ -178,9 +189,33 @@ def effect(known: Known, amount_minor: int, currency: str) -> EffectView:
     return EffectView(amount_minor, money(amount_minor), light, found.restores, lines)
 
 
+def _effect_on_bill(known: Known, found: PaymentEffect, money: Callable[[int], str]) -> list[str]:
+    """Who pays by a bill owes what was used and is not paid; what is beyond it stays for the next one."""
+    lines = []
+    if found.to_arrears_minor:
+        lines.append(_("%(amount)s goes to old dues.") % {"amount": money(found.to_arrears_minor)})
+    owed = max(-known.facts.balance_minor, 0)
+    to_bill = min(owed, found.to_credit_minor)
+    if to_bill:
+        lines.append(
+            _("%(amount)s pays for what you have used, of %(owed)s that is not paid yet.")
+            % {"amount": money(to_bill), "owed": money(owed)}
+        )
+    if owed > to_bill:
+        lines.append(_("%(amount)s is still to be paid then.") % {"amount": money(owed - to_bill)})
+    if found.to_credit_minor > to_bill:
+        lines.append(
+            _("%(amount)s stays on your account for the next bill.")
+            % {"amount": money(found.to_credit_minor - to_bill)}
+        )
+    return lines
+
+
 def suggested_minor(known: Known | None, least_minor: int, usual_minor: int) -> int:
-    """The amount a page begins with: the usual one, or what the light needs, up to full tens."""
+    """The amount a page begins with: the usual one, or what the light needs, up to full tens; of a bill all of it."""
     if known is None:
         return max(least_minor, usual_minor)
+    if not known.facts.prepaid and known.facts.balance_minor < 0:
+        return max(least_minor, -known.facts.balance_minor)
     missing = effect_of_payment(known.policy, known.facts, 0).missing_minor
     return max(least_minor, usual_minor, -(-missing // 1000) * 1000)

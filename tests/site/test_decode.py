@@ -183,6 +183,18 @@ def test_several_frames_in_a_row():
     assert broken[-1]["error"]["offset"] == len(capture) + 3
 
 
+def test_bare_apdus_one_a_line_are_told_apart():
+    lines = [AIDON, "C001C100080000010000FF0200", "c401c1000600000005", "0e010601", "d80101"]
+    found = document("-", text="\n".join(lines))
+    assert [one["service"] for one in found] == [
+        "data-notification", "GET-request-normal", "GET-response-normal", "confirmed-service-error", "exception-response",
+    ]  # fmt: skip
+    assert found[2]["data"] == 5
+    *whole, broken = document("-", text="\n".join([*lines, "c401c10006"]), code=1)
+    assert len(whole) == len(lines)
+    assert broken["error"]["input_offset"] == len(bytes.fromhex("".join(lines))) + 5
+
+
 def test_a_glo_service_needs_the_sender_s_title():
     green_book = [GREEN_BOOK_GET, *WITH_KEYS]
     assert "--system-title" in document(*green_book)["missing"]
@@ -501,3 +513,25 @@ def test_a_readable_beginning_under_encryption_alone_says_where_it_ends():
     assert "reads as an APDU up to its byte" in error["message"]
     assert error["offset"] == len(sealed) - 2
     assert "wrong key" in document(sealed.hex(), "--guek", "11" * 16, code=1)["error"]["message"]
+
+
+def test_what_is_sound_is_read_behind_what_is_broken():
+    """A capture that begins in the middle, a frame that was cut, one whose check sequence is wrong."""
+    hdlc_frame = bytes.fromhex(HDLC_KAIFA)
+    changed = hdlc_frame[:-4] + bytes([hdlc_frame[-4] ^ 1]) + hdlc_frame[-3:]
+    capture = hdlc_frame[50:] + hdlc_frame + changed + hdlc_frame[:40] + wrapped(bytes.fromhex(AIDON))
+    start, whole, damaged, cut, last = document(capture.hex(), code=1)
+    assert "are no frame" in start["error"]["message"]
+    assert (whole["service"], last["service"]) == ("data-notification", "data-notification")
+    assert "error" not in whole
+    assert cut["error"]["input_offset"] > len(hdlc_frame[50:]) + len(hdlc_frame)
+    # Its content is shown as it came, beside what is wrong with it.
+    assert "check sequence is wrong" in damaged["error"]["message"]
+    assert damaged["error"]["where"] == "the input"
+    assert damaged["service"] == "data-notification"
+    result = run(changed.hex())
+    assert result.exit_code == 1
+    assert "Voltage L1" in result.stdout
+    assert result.stderr.splitlines() == [
+        f"error in the input: the frame check sequence is wrong (at byte {len(changed) - 3})"
+    ]

@@ -48,10 +48,11 @@ class Telegram:
         return bytes((START, len(body), len(body), START)) + body + bytes((sum(body) & 0xFF, STOP))
 
 
-def decode_telegram(buf: bytes | bytearray, offset: int = 0) -> tuple[Telegram, int]:
+def decode_telegram(buf: bytes | bytearray, offset: int = 0, *, checked: bool = True) -> tuple[Telegram, int]:
     """The telegram at `offset`, and the offset behind it.
 
-    Raises DecodeError with the byte at which the telegram is cut or wrong.
+    Raises DecodeError with the byte at which the telegram is cut or wrong; without `checked` a wrong checksum is
+    none of our business.
     """
     if len(buf) - offset < 4:
         raise DecodeError("the telegram ends in its header", offset=len(buf))
@@ -67,7 +68,7 @@ def decode_telegram(buf: bytes | bytearray, offset: int = 0) -> tuple[Telegram, 
     if buf[end + 1] != STOP:
         raise DecodeError(f"0x{buf[end + 1]:02x} where the stop byte 16 is due", offset=end + 1)
     body = bytes(buf[start:end])
-    if sum(body) & 0xFF != buf[end]:
+    if checked and sum(body) & 0xFF != buf[end]:
         raise DecodeError("the checksum is wrong", offset=end)
     if size < _HEADER or body[2] > (_FINAL | _SEQUENCE):
         raise DecodeError("not a telegram of the DLMS transport layer", offset=start + 2)

@@ -4,6 +4,7 @@ For an engineer with a capture: whatever could be read before a fault is kept, a
 and at which byte it lies.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
@@ -29,8 +30,12 @@ from urja.cosem.xdlms.ciphered import SERVER_TAGS
 Transport = Literal["wrapper", "hdlc", "mbus", "raw"]
 
 _WRAPPER_VERSION: Final = b"\x00\x01"
+_FRAME_STARTS: Final = re.compile(rb"\x7e(?=[\xa0-\xaf])|\x68(?=..\x68)|\x00(?=\x01)", re.DOTALL)
+"""Where a frame of HDLC, M-Bus or the wrapper may begin."""
 _NO_CHANCE: Final = 20
 """So many bytes do not read as an APDU under a wrong key."""
+_RAW_RUN: Final = 1 << 16
+"""Bare APDUs in a row are told apart in so many bytes: each is read with all that follow it."""
 _MAX_LAYERS: Final = 8
 """Ciphering in block transfer in ciphering and so on: no one nests deeper."""
 
@@ -60,6 +65,8 @@ class Packet:
     frames: int = 1
     link_service: str = ""
     """What an HDLC frame that carries no APDU is: SNRM, UA, RR, ..."""
+    fault: CosemError | None = None
+    """What is wrong with the link's frames, with the offset in the capture. Their APDU is there as far as it goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,21 +116,24 @@ class Opener:
         self._blocks = gbt.Reassembler()
 
     def open(self, capture: bytes) -> Iterator[Opened]:
-        """Each APDU of the capture; the last one carries the error where the capture is broken or cut."""
+        """Each APDU of the capture. What is broken carries its error, and what is sound behind it comes all the same."""
         if not capture:
             yield Opened(None, error=DecodeError("there are no bytes", offset=0), where="the input")
             return
         pending: Opened | None = None
+        fault: CosemError | None = None
         try:
             for packet in packets(capture):
-                if packet.link_service:
-                    yield Opened(packet)
+                if packet.link_service or not packet.apdu:
+                    yield Opened(packet, error=packet.fault, where="the input")
                     continue
-                if pending is None:
-                    pending = Opened(packet)
+                pending = pending or Opened(packet)
+                fault = fault or packet.fault
                 if self._descend(pending, packet.apdu):
+                    if fault is not None:
+                        pending.error, pending.where = fault, "the input"
                     yield pending
-                    pending = None
+                    pending = fault = None
         except CosemError as error:
             yield Opened(None, error=error, where="the input")
             return
@@ -260,34 +270,83 @@ def _open(keys: SuiteKeys, title: bytes, apdu: Ciphered, size: int) -> tuple[byt
 
 
 def packets(capture: bytes) -> Iterator[Packet]:
-    """The APDUs in a capture of concatenated frames. Raises PeerError with the offset in `capture`."""
+    """The APDUs in a capture of frames. Raises PeerError with the offset in `capture` where nothing sound is left; what
+    is broken before a sound frame comes as a packet without an APDU.
+    """
     pos = 0
     while pos < len(capture):
-        if capture[pos] == hdlc.FLAG:
-            packet, pos = _hdlc(capture, pos)
-        elif _is_mbus(capture, pos):
-            packet, pos = _mbus(capture, pos)
-        elif capture[pos : pos + 2] == _WRAPPER_VERSION:
-            packet, pos = _wrapper(capture, pos)
-        else:
-            packet, pos = Packet("raw", capture[pos:], pos), len(capture)
+        try:
+            packet, pos = _packet(capture, pos)
+        except PeerError as error:
+            sound = _next_frame(capture, pos + 1)
+            if sound is None:
+                raise
+            packet, pos = Packet("raw", b"", pos, fault=error), sound
         yield packet
+
+
+def _packet(capture: bytes, pos: int) -> tuple[Packet, int]:
+    if capture[pos] == hdlc.FLAG:
+        return _hdlc(capture, pos)
+    if _is_mbus(capture, pos):
+        return _mbus(capture, pos)
+    if capture[pos : pos + 2] == _WRAPPER_VERSION:
+        return _wrapper(capture, pos)
+    return _raw(capture, pos)
+
+
+def _next_frame(capture: bytes, pos: int) -> int | None:
+    """Where the next frame begins whose checksum is right (a wrapper has none: whose APDU reads)."""
+    for match in _FRAME_STARTS.finditer(capture, pos):
+        at = match.start()
+        try:
+            if capture[at] == hdlc.FLAG:
+                hdlc.decode_frame(capture, at)
+            elif capture[at] == mbus.START:
+                mbus.decode_telegram(capture, at)
+            else:
+                decode_apdu(_wrapper(capture, at)[0].apdu)
+        except PeerError:
+            continue
+        return at
+    return None
+
+
+def _raw(capture: bytes, start: int) -> tuple[Packet, int]:
+    """A bare APDU. Nothing says where it ends but itself: what follows a whole one may be the next."""
+    rest = capture[start:]
+    if len(rest) <= _RAW_RUN:
+        try:
+            decode_apdu(rest)
+        except DecodeError as error:
+            head = rest[: error.offset or 0]
+            if _reads(head):
+                return Packet("raw", head, start), start + len(head)
+            sound = _next_frame(capture, start + 1)
+            if sound is not None:
+                raise DecodeError(f"{sound - start} bytes that are no frame", offset=start) from error
+    return Packet("raw", rest, start), len(capture)
 
 
 def _hdlc(capture: bytes, start: int) -> tuple[Packet, int]:
     """Frames up to the one that completes an APDU, or one frame that carries none (SNRM, UA, RR, ...)."""
     segments = hdlc.Reassembler()
     pos, count = start, 0
+    fault: CosemError | None = None
     while True:
-        frame, closing = hdlc.decode_frame(capture, pos)
+        try:
+            frame, closing = hdlc.decode_frame(capture, pos)
+        except DecodeError as error:
+            frame, closing = hdlc.decode_frame(capture, pos, checked=False)
+            fault = fault or error
         pos, count = _after_flag(capture, closing), count + 1
         addresses = {"source": frame.source.upper, "destination": frame.destination.upper}
         carries = frame.control.kind in (hdlc.Kind.INFORMATION, hdlc.Kind.UNNUMBERED_INFORMATION)
         if not carries or not frame.information:
-            return Packet("hdlc", b"", start, addresses, count, frame.control.kind.value), pos
+            return Packet("hdlc", b"", start, addresses, count, frame.control.kind.value, fault), pos
         apdu = segments.push(frame)
         if apdu is not None:
-            return Packet("hdlc", apdu, start, addresses, count), pos
+            return Packet("hdlc", apdu, start, addresses, count, fault=fault), pos
         if pos >= len(capture):
             raise DecodeError("cut: the last frame announces another segment", offset=len(capture))
 
@@ -303,9 +362,14 @@ def _mbus(capture: bytes, start: int) -> tuple[Packet, int]:
     segments = mbus.Reassembler()
     pos, count = start, 0
     addresses: dict[str, int] = {}
+    fault: CosemError | None = None
     while True:
         at = pos
-        telegram, pos = mbus.decode_telegram(capture, pos)
+        try:
+            telegram, pos = mbus.decode_telegram(capture, at)
+        except DecodeError as error:
+            telegram, pos = mbus.decode_telegram(capture, at, checked=False)
+            fault = fault or error
         count += 1
         if at == start:
             addresses = {
@@ -318,7 +382,7 @@ def _mbus(capture: bytes, start: int) -> tuple[Packet, int]:
         except PeerError as error:
             raise DecodeError(error.message, offset=at) from error
         if apdu is not None:
-            return Packet("mbus", apdu, start, addresses, count), pos
+            return Packet("mbus", apdu, start, addresses, count, fault=fault), pos
         if pos >= len(capture):
             raise DecodeError("cut: the last telegram is not marked as final", offset=len(capture))
 
@@ -358,6 +422,14 @@ def _require_sense(apdu: bytes, start: int) -> None:
             f"({error.message}): {apdu[:at].hex()}",
             offset=start + at,
         ) from error
+
+
+def _reads(apdu: bytes) -> bool:
+    try:
+        decode_apdu(apdu)
+    except DecodeError:
+        return False
+    return True
 
 
 def _fail(opened: Opened, error: CosemError, where: str) -> None:

@@ -162,7 +162,8 @@ def from_hex(text: str) -> bytes:
 
 def _in_input(opened: Opened) -> str:
     offset = _input_offset(opened)
-    return "" if offset is None or opened.packet is None else f", byte {offset} of the input"
+    told = offset is None or opened.packet is None or opened.where == "the input"
+    return "" if told else f", byte {offset} of the input"
 
 
 def _input_offset(opened: Opened) -> int | None:
@@ -170,7 +171,7 @@ def _input_offset(opened: Opened) -> int | None:
     error, packet = opened.error, opened.packet
     if error is None or error.offset is None:
         return None
-    if packet is None:
+    if packet is None or opened.where == "the input":
         return error.offset
     contiguous = opened.where == "the APDU" and packet.transport in ("wrapper", "raw")
     return packet.start + error.offset if contiguous else None

@@ -19,7 +19,7 @@ from urja.meter.faults import FaultPlan
 from urja.meter.identity import Identity, seeded
 from urja.meter.inputs import MoveTamper
 from urja.meter.meter import Meter
-from urja.meter.model import Catalogue, Refused
+from urja.meter.model import ByRange, Catalogue, Refused
 from urja.meter.station import Station
 from urja.stream.messages import DeviceEntry, ReadOutcome, ReadRequest
 from urja.stream.records import EventState, RegisterKind, Source
@@ -85,15 +85,17 @@ class World:
 
 
 class Lacking:
-    """A meter's objects, all but one."""
+    """A meter's objects, all but one; of another log only the whole can be read, or entries."""
 
-    def __init__(self, catalogue: Catalogue, obis: str) -> None:
+    def __init__(self, catalogue: Catalogue, obis: str, whole: str) -> None:
         self._catalogue = catalogue
-        self._obis = Obis.parse(obis)
+        self._obis, self._whole = Obis.parse(obis), Obis.parse(whole)
 
     def read(self, meter, role, target, selection=None):
         if target[1] == self._obis:
             raise Refused(AccessResult.OBJECT_UNDEFINED)
+        if target[1] == self._whole and isinstance(selection, ByRange):
+            raise Refused(AccessResult.SCOPE_OF_ACCESS_VIOLATED)
         return self._catalogue.read(meter, role, target, selection)
 
 
@@ -195,12 +197,14 @@ async def test_tampers_are_read_from_the_logs_that_the_meter_has(
     start_headend, pipeline, stored, outcomes, world
 ):
     await pipeline.put_device(world.entry())
-    opened_at = world.clock.now()
+    world.station.happen(MoveTamper("magnet", True))
+    world.station.happen(MoveTamper("magnet", False))
+    opened_at = world.clock.advance(2 * DAY)
     world.station.happen(MoveTamper("cover", True))
     held_at = world.clock.advance(dt.timedelta(minutes=7))
     world.station.happen(MoveTamper("magnet", True))
     asked = world.request("tamper-events", to_at=held_at + dt.timedelta(minutes=10))
-    world.meter.catalogue = Lacking(world.meter.catalogue, "0.0.99.98.1.255")
+    world.meter.catalogue = Lacking(world.meter.catalogue, "0.0.99.98.1.255", "0.0.99.98.4.255")
     async with start_headend(), world.listening():
         await pipeline.publish_request(asked, world.entry().shard)
         [outcome] = await outcomes()

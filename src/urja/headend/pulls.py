@@ -1,5 +1,6 @@
 """Pulling a profile: rows by the meter's own capture objects, as records on the stream."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import get_args
 
@@ -7,6 +8,8 @@ import numpy as np
 import structlog
 
 from urja.base.clock import Clock
+from urja.cosem.axdr import Data
+from urja.cosem.companion import DeviceType
 from urja.headend.failures import FailureKind, SessionFailed
 from urja.headend.metrics import Metrics
 from urja.headend.placing import stamp
@@ -98,14 +101,16 @@ class Pulls:
         for obis in logs:
             try:
                 shape = await self._shape(session, meter, obis, None)
-                rows = await read_rows(session, device_type, shape, window)
+                rows = await _read_log(session, device_type, shape, window)
             except SessionFailed as failure:
                 if failure.kind is not FailureKind.REFUSED:
                     raise
                 refused = failure
                 continue
             stamped = stamp_rows(rows, _clock_index(shape), device_type, None)
-            found.append(event_records(stamped, shape, device_type, meter.entry.device_id))
+            records = event_records(stamped, shape, device_type, meter.entry.device_id)
+            first_s, last_s = (at.timestamp() for at in window)
+            found.append(records[(records["occurred_at"] >= first_s) & (records["occurred_at"] <= last_s)])
         if refused is not None and not found:
             raise refused
         return np.concatenate(found)
@@ -118,6 +123,18 @@ class Pulls:
         if key not in self._shapes:
             self._shapes[key] = await read_shape(session, obis, scaler_obis)
         return self._shapes[key]
+
+
+async def _read_log(
+    session: Session, device_type: DeviceType, shape: ProfileShape, window: tuple[datetime, datetime]
+) -> list[Sequence[Data]]:
+    """The rows of an event log, the whole of it where the meter takes no range there (IS 15959 asks for entries only)."""
+    try:
+        return await read_rows(session, device_type, shape, window)
+    except SessionFailed as failure:
+        if failure.kind is not FailureKind.REFUSED:
+            raise
+        return await read_rows(session, device_type, shape, None)
 
 
 def _clock_index(shape: ProfileShape) -> int:

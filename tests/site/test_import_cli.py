@@ -167,3 +167,11 @@ def test_a_file_and_a_map_are_needed(run, faulty):
     text.write_text("no workbook")
     with pytest.raises(Refusal, match="is not an Excel workbook"):
         run(import_file, text, *faulty[1:])
+
+
+def test_a_directory_that_is_not_there_is_no_place_for_an_export(run, tmp_path):
+    with pytest.raises(
+        Refusal, match="cannot be made, as the directory that it would be in is not there"
+    ) as refused:
+        run(export, "premises", tmp_path / "nowhere" / "premises.csv")
+    assert refused.value.code is Exit.OS_ERROR

@@ -155,6 +155,19 @@ def test_a_data_directory_of_a_newer_version(box_tmp):
     assert (done.returncode, done.stderr.count("\n")) == (Exit.NEWER_VERSION, 1)
 
 
+@pytest.mark.parametrize("name", ["clock.json", "heartbeat"])
+def test_a_damaged_clock(box_tmp, name):
+    data = box_tmp / "data"
+    data.mkdir()
+    (data / "VERSION").write_text("1\n")
+    (data / "clock.json").write_text('{"wall_s": 1.0, "business_s": 2.0, "speed": 3.0}')
+    (data / name).write_text("{")
+    refused = run_up(data)
+    assert refused.returncode == Exit.USAGE
+    assert str(data / name) in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
 def test_an_unreachable_database(box_tmp):
     done = run_up(box_tmp / "dsn", URJA_DATABASE_DSN="postgresql://u:hunter2@127.0.0.1:1/x")
     assert done.returncode == Exit.UNAVAILABLE

@@ -53,6 +53,12 @@ def refusal_for(error: OSError, path: Path) -> Refusal:
             )
         case errno.ENOTDIR | errno.EEXIST:
             return Refusal(Exit.NO_PERMISSION, f"{path} is not a directory: choose another place with --data")
+        case errno.ENOENT if not path.parent.is_dir():
+            return Refusal(
+                Exit.OS_ERROR,
+                f"{path} cannot be made, as the directory that it would be in is not there: make that first, or "
+                "choose another place",
+            )
     return Refusal(Exit.OS_ERROR, f"{path}: {error.strerror or error}")
 
 

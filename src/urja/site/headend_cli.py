@@ -473,6 +473,10 @@ def replay_command(*, data: Path, sequences: tuple[int, ...], source: str | None
         return answers
 
     answers = _with_broker(data, work)
+    if not answers:
+        click.echo(
+            f"Nothing of {source} is in quarantine." if source else "Nothing is in quarantine to replay."
+        )
     for one, answer in answers:
         why = f": {answer.reason} {answer.detail}".rstrip() if answer.reason or answer.detail else ""
         click.echo(f"{one.sequence:>7}  {answer.outcome}{why}")

@@ -220,9 +220,12 @@ class Box:
     def anchor_clock(self, anchor: Anchor | None = None) -> Anchor:
         """Let business time go on from where it stood; a given anchor replaces the line."""
         if anchor is None:
-            anchor = business_time.resume(
-                self.data.clock, self.data.heartbeat, self.settings.clock, time.time()
-            )
+            try:
+                anchor = business_time.resume(
+                    self.data.clock, self.data.heartbeat, self.settings.clock, time.time()
+                )
+            except ValueError as damaged:
+                raise Refusal(Exit.USAGE, str(damaged)) from damaged
         else:
             write_anchor(self.data.clock, anchor)
         return anchor

@@ -535,3 +535,16 @@ def test_what_is_sound_is_read_behind_what_is_broken():
     assert result.stderr.splitlines() == [
         f"error in the input: the frame check sequence is wrong (at byte {len(changed) - 3})"
     ]
+
+
+TELEGRAM = b"/SAG5SAG-METER\r\n\r\n0-0:1.0.0(261124151000W)\r\n1-0:1.8.0(001234.567*kWh)\r\n!A1B2\r\n"
+
+
+@pytest.mark.parametrize("keys", [WITH_KEYS, WITH_KEYS[:2]])
+def test_a_ciphered_text_telegram_is_shown_as_text(keys):
+    """What a customer port of Luxembourg or Styria ciphers is no APDU."""
+    sealed = GeneralGloCiphered.protect(KEYS, TITLE, 7, AUTHENTICATED_ENCRYPTED, TELEGRAM).encode()
+    found = document(sealed.hex(), *keys)
+    assert found["text"] == TELEGRAM.decode()
+    assert "  1-0:1.8.0(001234.567*kWh)" in run(sealed.hex(), *keys).stdout.splitlines()
+    assert "wrong key" in document(sealed.hex(), "--guek", "11" * 16, code=1)["error"]["message"]

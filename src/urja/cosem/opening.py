@@ -97,6 +97,8 @@ class Opened:
     error: CosemError | None = None
     where: str = ""
     inside: "Opened | None" = None
+    text: str | None = None
+    """A telegram in the text form of IEC 62056-21, which some meters (Luxembourg, Austria) cipher as they would an APDU."""
 
 
 class Opener:
@@ -162,6 +164,9 @@ class Opener:
                 elif isinstance(decoded, Ciphered):
                     inner = self._decipher(opened, decoded, apdu)
                     if inner is None:
+                        return True
+                    if _is_telegram(inner):
+                        opened.plain, opened.apdu, opened.text = inner, None, inner.decode("ascii")
                         return True
                     apdu, where = inner, "the plain APDU"
                 else:
@@ -264,7 +269,7 @@ def _open(keys: SuiteKeys, title: bytes, apdu: Ciphered, size: int) -> tuple[byt
         if control.encrypted:
             inner = security.open_(keys, title, apdu.counter, replace(control, authenticated=False), inner)
         verified = None
-    if verified is None:
+    if verified is None and not _is_telegram(inner):
         _require_sense(inner, size - len(payload))
     return inner, verified
 
@@ -422,6 +427,11 @@ def _require_sense(apdu: bytes, start: int) -> None:
             f"({error.message}): {apdu[:at].hex()}",
             offset=start + at,
         ) from error
+
+
+def _is_telegram(text: bytes) -> bool:
+    """Identification after a slash, an exclamation mark at the end of the data, printable lines between."""
+    return text[:1] == b"/" and b"!" in text and all(0x20 <= byte < 0x7F or byte in b"\r\n" for byte in text)
 
 
 def _reads(apdu: bytes) -> bool:

@@ -201,6 +201,8 @@ def as_document(opened: Opened) -> dict[str, Any]:
         readings = [_reading_fields(one) for fact in description.facts for one in _readings(fact)]
         if readings:
             document["readings"] = readings
+    if opened.text is not None:
+        document |= {"service": "text telegram", "text": opened.text}
     if opened.inside is not None:
         inside = as_document(opened.inside)
         document |= {key: value for key, value in inside.items() if key not in document}
@@ -273,7 +275,10 @@ def as_tree(opened: Opened) -> Iterator[str]:
             yield from _description_lines(describe(opened.apdu))
         yield f"  not readable without {opened.missing}"
         return
-    if opened.apdu is not None:
+    if opened.text is not None:
+        yield "text telegram (IEC 62056-21)"
+        yield from (f"  {line}" for line in opened.text.splitlines() if line)
+    elif opened.apdu is not None:
         yield from _description_lines(describe(opened.apdu))
     elif opened.plain:
         yield f"{opened.where}: {opened.plain.hex()}"

@@ -7,13 +7,15 @@ section, in the rights of the web server.
 
     uv run python bench/search.py [--consumers 100000] [--queries 200]
 
-Prints one JSON object: for each kind of query the milliseconds, p50 and p95, exact and misspelt, and how often it was
+Prints one JSON object: for each kind of query the milliseconds, p50 and p95, exact and misspelt, by the clock and of
+processor time (this process and its backend, which a machine that others use disturbs less), and how often it was
 found: what was meant is among what is shown, or the page is full and says that there may be more. The goal is 100 ms at
 a million consumers.
 """
 
 import argparse
 import json
+import os
 import platform
 import random
 import shutil
@@ -292,8 +294,12 @@ def fill(cluster: Cluster, count: int) -> float:
             [NOW, SECTIONS],
         )
         for table, columns in COLUMNS.items():
-            # The registry's rules are not what is measured.
+            # The registry's rules are not what is measured, and the indexes of its exclusions nobody searches by.
             connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+            for (name,) in connection.execute(
+                "SELECT conname FROM pg_constraint WHERE contype = 'x' AND conrelid = %s::regclass", [table]
+            ).fetchall():
+                connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
             began = time.perf_counter()
             with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
                 for number, one in enumerate(consumers(count), 1):
@@ -309,6 +315,15 @@ def as_the_web() -> None:
 
     connections["default"].close()
     connections["default"].settings_dict.update(USER="urja_web")
+
+
+def work_s() -> float:
+    """Processor time of this process and of its backend: what a machine that others use disturbs less."""
+    from django.db import connection
+
+    connection.ensure_connection()
+    pid = connection.connection.info.backend_pid
+    return time.process_time() + int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
 
 
 def misspelt(text: str, chance: random.Random) -> str:
@@ -355,17 +370,20 @@ def measure(count: int, queries: int) -> dict[str, Any]:
                 for number, one in people
             ]
             for area, caller in callers.items():
-                taken, found = [], 0
+                taken, worked, found = [], [], 0
                 for number, text in asked:
-                    began = time.perf_counter()
+                    began, work = time.perf_counter(), work_s()
                     hits = search(text, caller(number), NOW, LIMIT)
                     taken.append((time.perf_counter() - began) * 1000)
+                    worked.append((work_s() - work) * 1000)
                     named = {hit.found.pk for hit in [*hits.connections, *hits.people, *hits.meters]}
                     found += number in named or len(named) >= LIMIT
                 figures.setdefault(kind, {}).setdefault(spelling, {})[area] = {
                     "p50_ms": round(statistics.median(taken), 2),
                     "p95_ms": round(statistics.quantiles(taken, n=20)[-1], 2),
                     "max_ms": round(max(taken), 2),
+                    "p50_cpu_ms": round(statistics.median(worked), 2),
+                    "p95_cpu_ms": round(statistics.quantiles(worked, n=20)[-1], 2),
                     "found": f"{found} of {len(asked)}",
                 }
     return figures
@@ -404,20 +422,24 @@ def main() -> None:
             connections.close_all()
     finally:
         shutil.rmtree(directory, ignore_errors=True)
-    worst = max(
-        of_area["p95_ms"]
-        for by_spelling in figures.values()
-        for by_area in by_spelling.values()
-        for of_area in by_area.values()
-    )
+    worst = {
+        by: max(
+            of_area[by]
+            for by_spelling in figures.values()
+            for by_area in by_spelling.values()
+            for of_area in by_area.values()
+        )
+        for by in ("p95_ms", "p95_cpu_ms")
+    }
     print(
         json.dumps(
             {
                 "bench": "search",
                 "consumers": arguments.consumers,
                 "queries_of_each_kind": arguments.queries,
+                "load_average": [round(one, 1) for one in os.getloadavg()],
                 "kinds": figures,
-                "worst_p95_ms": worst,
+                "worst": worst,
                 "goal_ms": GOAL_MS,
                 "people_and_premises_copied_s": round(in_words_s, 1),
                 "bytes": sizes,

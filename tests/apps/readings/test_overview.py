@@ -131,6 +131,112 @@ def test_a_transformer_without_a_meter_or_without_readings_has_no_loss(database,
     )
 
 
+def move(number, at, grid):
+    from urja.apps.registry.operations import MoveConnection, perform
+
+    moved = MoveConnection(consumer_number=f"URJ{number:08}", moved_at=at, grid=grid)
+    perform(moved, recorded_at=max(at, UNTIL), actor="clerk")
+
+
+def test_a_house_counts_where_it_hung_then(database, grid):
+    """Moved to another transformer an hour later: its first hour is the first one's, also when asked today."""
+    (first, second, third), post = grid
+    store(database, first, 100, 100, 100, 100)
+    store(database, second, 50, 50, 50, 50)
+    store(database, third, 10, 10, 10, 10)
+    store(database, post, 160, 160, 60, 60)
+    move(1, START + HOUR, "transformer T2")
+    balance = balance_of("T1")
+    assert (balance.intervals, balance.supplied_wh, balance.consumed_wh) == (4, 440, 400)
+    early = balance_of("T1", START, START + HOUR)
+    assert (early.consumers, early.supplied_wh, early.consumed_wh) == (2, 320, 300)
+    assert balance_of("T1", START + HOUR, UNTIL).consumers == 1
+
+
+def test_an_interval_in_whose_course_a_house_was_moved_says_nothing(database, grid):
+    (first, second, _third), post = grid
+    store(database, first, 100, 100, 100)
+    store(database, second, 50, 50, 50)
+    store(database, post, 160, 120, 60)
+    move(1, START + HALF_HOUR * 3 / 2, "transformer T2")
+    balance = balance_of("T1")
+    assert (balance.intervals, balance.supplied_wh, balance.consumed_wh) == (2, 220, 200)
+
+
+def bulk_supply(valid_from, *houses, role="BILLING"):
+    """The meter of a society, at the premise that the houses are parts of."""
+    from urja.apps.registry.models import (
+        DevicePeriod,
+        DeviceRole,
+        Node,
+        Placement,
+        Premise,
+        ServicePoint,
+        Tree,
+    )
+    from urja.apps.registry.operations.doing import next_id
+
+    stamp = {"recorded_at": START, "actor": "test"}
+    with street.by_hand():
+        society = Premise.objects.create(id=next_id(7), kind="society", name="Society", **stamp)
+        tower = Premise.objects.create(id=next_id(7), kind="tower", name="Tower", parent=society, **stamp)
+        point = ServicePoint.objects.create(
+            id=next_id(7), premise=society, consumer_number="BULK", purpose="bulk", **stamp
+        )
+        device = street.in_stock(802, stock="installed")
+        DevicePeriod.objects.create(
+            id=next_id(7),
+            service_point=point,
+            device=device,
+            role=DeviceRole[role],
+            valid_from=valid_from,
+            **stamp,
+        )
+        Placement.objects.create(
+            id=next_id(7), service_point=point, tree=Tree.GRID, node=Node.objects.get(code="T1"), valid_from=START,
+            **stamp,
+        )  # fmt: skip
+        points = [house.service_point_id for house in houses]
+        Premise.objects.filter(service_points__id__in=points).update(parent=tower)
+    return Post(point.id, device.id)
+
+
+@pytest.mark.parametrize("role", ["BILLING", "SOURCE"])
+def test_a_bulk_supply_speaks_for_the_flats_behind_it(database, grid, role):
+    """Never both: the first house is a flat of the society, the second one hangs on the line itself."""
+    (first, second, _third), post = grid
+    bulk = bulk_supply(START, first, role=role)
+    store(database, first, 90, 90)
+    store(database, bulk, 100, 100)
+    store(database, second, 50, 50)
+    store(database, post, 160, 160)
+    balance = balance_of("T1")
+    assert (balance.consumers, balance.intervals) == (2, 2)
+    assert (balance.supplied_wh, balance.consumed_wh) == (320, 300)
+
+
+def test_until_the_bulk_meter_hangs_the_flats_speak_for_themselves(database, grid):
+    (first, second, _third), post = grid
+    bulk = bulk_supply(START + HOUR, first)
+    store(database, first, 90, 90, 90, 90)
+    store(database, bulk, None, None, 100, 100)
+    store(database, second, 50, 50, 50, 50)
+    store(database, post, 150, 150, 160, 160)
+    balance = balance_of("T1")
+    assert balance.intervals == 4
+    assert (balance.supplied_wh, balance.consumed_wh) == (620, 2 * 140 + 2 * 150)
+
+
+def test_without_the_bulk_meters_word_nothing_is_said(database, grid):
+    (first, second, _third), post = grid
+    bulk = bulk_supply(START, first)
+    store(database, first, 90, 90)
+    store(database, bulk, 100)
+    store(database, second, 50, 50)
+    store(database, post, 160, 160)
+    assert balance_of("T1").intervals == 1
+
+
 def test_who_was_heard_from_and_when(database, grid):
     from urja.apps.readings.overview import fleet_by_age
 

@@ -77,26 +77,60 @@ class TransformerBalance:
 
 
 _INTERVALS = """
-WITH chosen AS (
+WITH RECURSIVE fed AS (
+    -- What fed each place when, by the grid as it was then.
+    SELECT p.service_point_id, t.id AS transformer_id, t.code AS transformer, tstzrange(
+            greatest(p.valid_from, up.valid_from),
+            least(coalesce(p.valid_to, 'infinity'), coalesce(up.valid_to, 'infinity'))) AS during
+    FROM registry_placement p
+    JOIN registry_node n ON n.id = p.node_id
+    LEFT JOIN registry_node_period up ON n.level = 'pole' AND up.node_id = n.id
+        AND up.valid_from < coalesce(p.valid_to, 'infinity') AND coalesce(up.valid_to, 'infinity') > p.valid_from
+    JOIN registry_node t ON t.id = CASE n.level WHEN 'pole' THEN up.parent_id ELSE n.id END AND t.level = 'transformer'
+    WHERE p.tree = 'grid' AND p.valid_from < %(ends)s AND coalesce(p.valid_to, 'infinity') > %(begins)s
+        AND (%(only)s::text IS NULL OR t.code = %(only)s::text)
+), chosen AS (
     -- The transformer's own meter, and of every other place, also of an empty flat, the one that is billed by: a
     -- check meter beside it measures the same energy.
-    SELECT f.transformer_id, m.service_point_id, m.device_id, m.valid_from, m.valid_to,
-        m.ratio_primary, m.ratio_secondary, s.purpose <> %(transformer)s AS consumer
+    SELECT f.transformer_id, m.service_point_id, m.device_id, s.premise_id, s.purpose,
+        m.ratio_primary, m.ratio_secondary, s.purpose <> %(transformer)s AS consumer,
+        f.during * tstzrange(m.valid_from, coalesce(m.valid_to, 'infinity')) AS during
     FROM registry_device_period m
-    JOIN registry_fed_by f ON f.service_point_id = m.service_point_id
+    JOIN fed f ON f.service_point_id = m.service_point_id
     JOIN registry_service_point s ON s.id = m.service_point_id
-    WHERE m.valid_from < %(ends)s AND coalesce(m.valid_to, 'infinity') > %(begins)s
-        AND m.role = CASE WHEN s.purpose = %(transformer)s THEN %(source)s ELSE %(billing)s END
-        AND (%(only)s::text IS NULL OR f.transformer = %(only)s::text)
+    WHERE f.during && tstzrange(m.valid_from, coalesce(m.valid_to, 'infinity'))
+        AND f.during * tstzrange(m.valid_from, coalesce(m.valid_to, 'infinity')) && tstzrange(%(begins)s, %(ends)s)
+        AND (m.role = CASE WHEN s.purpose = %(transformer)s THEN %(source)s ELSE %(billing)s END
+            -- Of a bulk supply that nobody is billed by the one that measures what goes in.
+            OR (s.purpose = %(bulk)s AND m.role = %(source)s AND NOT EXISTS (
+                SELECT FROM registry_device_period b WHERE b.service_point_id = m.service_point_id
+                    AND b.role = %(billing)s AND b.valid_from < coalesce(m.valid_to, 'infinity')
+                    AND coalesce(b.valid_to, 'infinity') > m.valid_from)))
+), inside (bulk_id, premise_id) AS (
+    SELECT service_point_id, premise_id FROM chosen WHERE purpose = %(bulk)s
+    UNION SELECT i.bulk_id, p.id FROM inside i JOIN registry_premise p ON p.parent_id = i.premise_id
+), hidden AS (
+    -- A bulk supply's meter has counted what its flats take: as long as it hangs it speaks for them.
+    SELECT c.transformer_id, c.service_point_id, range_agg(b.during) AS during
+    FROM chosen c
+    JOIN inside i ON i.premise_id = c.premise_id AND i.bulk_id <> c.service_point_id
+    JOIN chosen b ON b.service_point_id = i.bulk_id AND b.transformer_id = c.transformer_id
+    WHERE c.consumer GROUP BY 1, 2
+), counted AS (
+    SELECT c.transformer_id, c.service_point_id, c.device_id, c.ratio_primary, c.ratio_secondary, c.consumer,
+        lower(piece) AS valid_from, upper(piece) AS valid_to
+    FROM chosen c
+    LEFT JOIN hidden h ON h.transformer_id = c.transformer_id AND h.service_point_id = c.service_point_id
+    CROSS JOIN LATERAL unnest(tstzmultirange(c.during) - coalesce(h.during, '{}'::tstzmultirange)) AS piece
 ), measured AS (
     SELECT DISTINCT ON (i.service_point_id, i.device_id, i.start_at)
         c.transformer_id, c.consumer, i.start_at, i.length_s,
         i.import_wh * c.ratio_primary / c.ratio_secondary AS import_wh,
         coalesce(i.export_wh, 0) * c.ratio_primary / c.ratio_secondary AS export_wh
-    FROM chosen c JOIN readings_interval i
+    FROM counted c JOIN readings_interval i
         ON i.service_point_id = c.service_point_id AND i.device_id = c.device_id AND i.channel_set = %(channels)s
     WHERE i.start_at >= %(begins)s AND i.start_at < %(ends)s
-        AND i.start_at >= c.valid_from AND i.start_at < coalesce(c.valid_to, 'infinity')
+        AND i.start_at >= c.valid_from AND i.start_at + make_interval(secs => i.length_s) <= c.valid_to
     ORDER BY i.service_point_id, i.device_id, i.start_at, i.version DESC
 ), interval AS (
     SELECT transformer_id, start_at, length_s,
@@ -107,12 +141,12 @@ WITH chosen AS (
 ), place AS (
     SELECT transformer_id, bool_or(NOT consumer) AS metered,
         count(DISTINCT service_point_id) FILTER (WHERE consumer) AS consumers
-    FROM chosen GROUP BY transformer_id
+    FROM counted WHERE valid_from < %(ends)s AND valid_to > %(begins)s GROUP BY transformer_id
 ), complete AS (
-    -- Of an interval in which a meter was exchanged or put in neither the old nor the new one speaks.
-    SELECT i.* FROM interval i LEFT JOIN chosen c ON c.transformer_id = i.transformer_id AND c.consumer
-        AND c.valid_from < i.start_at + make_interval(secs => i.length_s)
-        AND coalesce(c.valid_to, 'infinity') > i.start_at
+    -- Of an interval in which a meter was exchanged or put in neither the old nor the new one speaks; nor does a
+    -- place that was hung elsewhere in its course.
+    SELECT i.* FROM interval i LEFT JOIN counted c ON c.transformer_id = i.transformer_id AND c.consumer
+        AND c.valid_from < i.start_at + make_interval(secs => i.length_s) AND c.valid_to > i.start_at
     WHERE i.metered
     GROUP BY i.transformer_id, i.start_at, i.length_s, i.supplied_wh, i.consumed_wh, i.reported, i.metered
     HAVING count(c.device_id) = i.reported
@@ -149,6 +183,7 @@ def _window(from_at: datetime, to_at: datetime) -> dict[str, object]:
         "billing": DeviceRole.BILLING,
         "source": DeviceRole.SOURCE,
         "transformer": Purpose.TRANSFORMER,
+        "bulk": Purpose.BULK,
         "channels": BLOCK_LOAD_D1,
         "only": None,
     }

@@ -584,6 +584,8 @@ OTHERWISE: Final = {
     "adoption": "raises the street",
     "hanging": "raises the street",
     "undo": "has rules of its own",
+    "note_difference": "nobody pays in this street: tests/web/test_console_payments.py",
+    "close_difference": "nobody pays in this street: tests/web/test_console_payments.py",
 }
 """Operations that are not drawn, and where they are done."""
 

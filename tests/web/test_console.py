@@ -255,7 +255,7 @@ PAID_OUT = (
             "en",
             [
                 "₹1,000.00 paid, ₹100.00 refunded, ₹23.60 fees 1 of 2 fit the books ₹876.40",
-                "A clerk has to look: 1 rfnd_1 order – · today, 13:42 It was paid out to us, and nobody here knows",
+                "A clerk has to look: 1 rfnd_1 today, 13:42 It was paid out to us, and nobody here knows",
                 "The payment service does not tell what it paid out on",
                 "UTR7",
             ],

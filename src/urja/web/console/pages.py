@@ -328,7 +328,7 @@ def unmatched(one: payments.Unmatched, now: datetime) -> Unmatched:
     said = differences.notes(one)
     return Unmatched(
         payment=one.payment_id,
-        order=str(one.order_id or one.detail.get("provider_order_id") or "–"),
+        order=str(one.order_id or one.detail.get("provider_order_id") or ""),
         amount=formats.money(one.amount_minor),
         reason=wording.unmatched(one.reason),
         time=_moment(one.seen_at, now),

@@ -90,7 +90,11 @@ def difference_page(
         payment=shown.payment,
         reason=shown.reason,
         amount=shown.amount,
-        facts=[(gettext("Seen"), shown.time), (gettext("Order"), shown.order), *_facts(found.detail, now)],
+        facts=[
+            (gettext("Seen"), shown.time),
+            *([(gettext("Order"), shown.order)] if shown.order else []),
+            *_facts(found.detail, now),
+        ],
         notes=_notes(found, now),
         closed=moment_of(found.closed_at, now) if found.closed_at else "",
         may_write=caller.area(writing(NoteDifference.kind())) is not None,

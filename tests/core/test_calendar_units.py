@@ -1,7 +1,7 @@
 """Local days, billing periods, roundings."""
 
 import itertools
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
@@ -29,6 +29,29 @@ def test_local_midnight_in_utc():
     first = midnight(date(2024, 4, 26), CAIRO)
     assert first == datetime(2024, 4, 25, 22, tzinfo=UTC)
     assert local_day(first, CAIRO) == date(2024, 4, 26)
+
+
+@pytest.mark.parametrize(
+    ("first", "end", "hours"),
+    [
+        ("2026-03-29", "2026-03-30", 23),
+        ("2026-10-25", "2026-10-26", 25),
+        ("2026-03-01", "2026-04-01", 31 * 24 - 1),
+        ("2026-10-01", "2026-11-01", 31 * 24 + 1),
+        ("2026-10-15", "2026-11-15", 31 * 24 + 1),
+    ],
+)
+def test_days_and_months_of_berlin_over_a_change_of_its_clocks(first, end, hours):
+    berlin = ZoneInfo("Europe/Berlin")
+    period = Period(date.fromisoformat(first), date.fromisoformat(end))
+    begin, over = period.bounds(berlin)
+    assert over - begin == timedelta(hours=hours)
+    # Every half hour of it, the doubled ones too, is on a day of the period, and each day is one part of its month.
+    stamps = [begin + timedelta(minutes=30 * n) for n in range(2 * hours)]
+    days = [local_day(stamp, berlin) for stamp in stamps]
+    assert sorted(set(days)) == list(period)
+    assert days == sorted(days)
+    assert local_day(over, berlin) == period.end
 
 
 def test_days_meet_without_gap_or_overlap():

@@ -503,3 +503,130 @@ slabs = [{from=0, up_to=50, rate="3.05"}, {from=50, rate="3.50"}]
 def test_complete_units_only_in_gujarat(kwh, energy):
     """PGVCL tariff schedule of April 2023, general 8: energy is billed by complete kWh."""
     assert total(WHOLE_UNITS, kwh, "2023-04-01", "2023-05-01") == energy
+
+
+MONTHLY = """
+[[line]]
+name = "energy"
+accrues = "slabs"
+by_use = [{up_to=100, slabs=[{from=0, rate="3.00"}]}, {slabs=[{from=0, up_to=100, rate="4.00"}, {from=100, rate="6.00"}]}]
+[[line]]
+name = "fixed"
+accrues = "per-month"
+per = "kW"
+rate = 31
+[[line]]
+name = "subsidy"
+accrues = "per-month"
+credit = true
+bands = [{up_to_kwh=100, rate=29}, {rate=0}]
+[[line]]
+name = "duty"
+accrues = "percent"
+percent = 5
+on = ["energy", "fixed", "subsidy"]
+[[line]]
+name = "minimum"
+accrues = "minimum"
+rate = 200
+on = ["energy", "fixed", "subsidy"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("kwh", "first", "end", "lines"),
+    [
+        # A whole month is one month, whatever its length: February, leap February, 30 days, 31.
+        ("100", "2023-02-01", "2023-03-01", ("300.00", "31.00", "-29.00", "15.10", "0.00")),
+        ("100", "2024-02-01", "2024-03-01", ("300.00", "31.00", "-29.00", "15.10", "0.00")),
+        ("100", "2024-04-01", "2024-05-01", ("300.00", "31.00", "-29.00", "15.10", "0.00")),
+        ("100.001", "2024-07-01", "2024-08-01", ("400.01", "31.00", "0.00", "21.55", "0.00")),
+        # 29 February alone is 1/29 of a month: bounds, prices, credit and minimum by it.
+        ("3", "2024-02-29", "2024-03-01", ("9.00", "1.07", "-1.00", "0.45", "0.00")),
+        ("4", "2024-02-29", "2024-03-01", ("17.10", "1.07", "0.00", "0.91", "0.00")),
+        # Nothing used: the minimum; nothing used and a corrected read: the credit of it, and the minimum.
+        ("0", "2024-07-01", "2024-08-01", ("0.00", "31.00", "-29.00", "0.10", "198.00")),
+        ("-1.5", "2024-07-01", "2024-08-01", ("-4.50", "31.00", "-29.00", "-0.13", "202.50")),
+        (
+            "1000000000",
+            "2024-07-01",
+            "2024-08-01",
+            ("5999999800.00", "31.00", "0.00", "299999991.55", "0.00"),
+        ),
+    ],
+)
+def test_months_of_all_lengths_no_use_less_than_none_and_too_much(kwh, first, end, lines):
+    assert tuple(bill(MONTHLY, kwh, first, end).values())[:-1] == lines
+
+
+@pytest.mark.parametrize(
+    ("percent", "energy_minor", "duty_minor"),
+    # A half of the smallest unit goes away from zero, on a credited line too; just below it does not.
+    [
+        ("5", 30, 2),
+        ("5", 50, 3),
+        ("5", 10, 1),
+        ("4.9999", 10, 0),
+        ("5", -10, -1),
+        ("5", -50, -3),
+        ("50", 1, 1),
+    ],
+)
+def test_halves_go_away_from_zero_whatever_their_sign(percent, energy_minor, duty_minor):
+    lines = f"""
+[[line]]
+name = "energy"
+accrues = "slabs"
+slabs = [{{from=0, rate="0.01"}}]
+[[line]]
+name = "duty"
+accrues = "percent"
+percent = "{percent}"
+on = ["energy"]
+"""
+    found = bill(lines, str(energy_minor), "2024-07-01", "2024-08-01")
+    assert Fraction(found["energy"]) * 100 == energy_minor
+    assert Fraction(found["duty"]) * 100 == duty_minor
+
+
+@pytest.mark.parametrize(
+    ("currency", "decimals", "total_minor"), [("JPY", 0, 1235), ("EUR", 2, 123456), ("KWD", 3, 1234565)]
+)
+def test_currencies_of_other_decimals(currency, decimals, total_minor):
+    text = HEAD.replace('"INR"', f'"{currency}"\ndecimals = {decimals}')
+    text += '[[line]]\nname = "energy"\naccrues = "slabs"\nslabs = [{from=0, rate="12.34565"}]\n'
+    if decimals == 2:
+        text = text.replace("12.34565", "12.3456")
+    assert rated(text, "100", "2024-07-01", "2024-08-01").total_minor == total_minor
+
+
+def test_several_changes_on_one_day():
+    """Tariff, version, load and a dated percentage all change on 11 April: each rates its own days, once."""
+    body = '[[line]]\nname="energy"\naccrues="slabs"\nslabs=[{from=0, rate=%s}]\n'
+    body += '[[line]]\nname="fixed"\naccrues="per-day"\nper="kW"\nrate=1\n'
+    body += '[[line]]\nname="duty"\naccrues="percent"\nrates=[{percent=0}, {from=2026-04-11, percent=10}]\non=["energy"]\n'
+    old = HEAD + body % 1
+    corrected = HEAD.replace('"1"', '"2"').replace("2000-01-01", "2026-04-11") + body % 2
+    corrected_again = HEAD.replace('"1"', '"3"').replace("2000-01-01", "2026-04-11") + body % 3
+    other = HEAD.replace('"example"', '"other"') + body % 9
+    april = Period(date(2026, 4, 1), date(2026, 5, 1))
+    agreed = [
+        (date(2026, 4, 1), [old, corrected, corrected_again], 1000),
+        (date(2026, 4, 11), [other], 5000),
+        (date(2026, 4, 11), [old, corrected, corrected_again], 2000),
+    ]
+    uses = [(april.first, date(2026, 4, 11), 10_000), (date(2026, 4, 11), april.end, 20_000)]
+    terms = [Terms(first, tuple(map(parse_tariff, texts)), load_w) for first, texts, load_w in agreed]
+    ours = target(
+        terms,
+        [Use(Period(first, end), wh) for first, end, wh in uses],
+        billed=april,
+        through=april.end,
+    )
+    assert {line.name: line.amount_minor for line in ours.lines} == {
+        "energy": 10 * 100 + 20 * 300,
+        "fixed": 10 * 100 + 20 * 200,
+        "duty": 600,
+    }
+    theirs = charges(agreed, april.first, april.end, april.end, uses=uses)
+    assert {line.name: line.amount_minor for line in ours.lines} == theirs

@@ -187,6 +187,43 @@ def test_a_register_that_runs_back_is_put_aside(ingester, connection):
     assert connection.execute("SELECT energy_wh FROM readings_accrual").fetchall() == [(600,)]
 
 
+def test_whatever_comes_is_stored_or_put_aside_with_its_values(ingester, connection):
+    """Registers and blocks of all hours, past and to come, of meters that are there and that are not, twice over."""
+    home = adopt(register_wh=10_000)
+    reads = [
+        (home.device_id, START + HALF_HOUR, 10_500),
+        (home.device_id, START + 2 * HALF_HOUR, 10_400),
+        (home.device_id, START + 3 * HALF_HOUR, -1),
+        (home.device_id, START + 4 * HALF_HOUR, 2**62),
+        (home.device_id, NOW + timedelta(days=400), 10_700),
+        (home.device_id, START - timedelta(days=400), 9_000),
+        (99, START, 5),
+    ]
+    blocks = [
+        (home.device_id, NOW + timedelta(days=1), 100),
+        (home.device_id, START - timedelta(days=400), 100),
+        (home.device_id, START, 2**62),
+        (home.device_id, START, 100),
+        (99, START, 5),
+    ]
+    for _ in range(2):
+        ingester.apply([register_batch(*reads), block_batch(*blocks)], NOW)
+        (stored,) = connection.execute(
+            "SELECT (SELECT count(*) FROM readings_register WHERE device_id = %s AND read_at <> %s)"
+            " + (SELECT count(*) FROM readings_interval)",
+            (home.device_id, START),
+        ).fetchone()
+        (aside,) = connection.execute("SELECT count(*) FROM readings_exception").fetchone()
+        assert (stored, stored + aside) == (2, len(reads) + len(blocks))
+    assert set(reasons(connection)) == {
+        "it is in the future",
+        "the register runs back",
+        "more than the meter can carry, or less than nothing",
+        "no device period holds it",
+    }
+    assert connection.execute("SELECT energy_wh FROM readings_accrual").fetchall() == [(500,)]
+
+
 def test_a_meter_adopted_since_is_known_at_once(ingester):
     first = adopt(1)
     assert ingester.apply([block_batch((first.device_id, START, 1))], NOW).refused == 0

@@ -117,13 +117,10 @@ class Place:
         from urja.apps.asking import together
         from urja.apps.registry.models import Agreement
         from urja.apps.supply import facts, queries
-        from urja.apps.tariffs.queries import HASHES
 
         for agreement in Agreement.objects.filter(account_id__in=[one.account_id for one in self.houses]):
-            code = agreement.terms_at(self.now).tariff_code
-            hashes = self.connection.execute(f"SELECT {HASHES.format(code='%s')}", [code])
             with together():
-                asked = facts.of_agreement_asked(agreement, hashes.fetchone()[0], self.now)
+                asked = facts.of_agreement_asked(agreement, self.now)
                 seen = asked()
             known = facts.of_account(agreement.account_id, self.now, queries.health())
             assert (seen and (seen.facts, seen.balance)) == (known and (known.facts, known.balance))

@@ -83,7 +83,7 @@ def test_a_page_takes_what_is_kept_without_rating(house, monkeypatch):
 
     (glance,) = glances(house.houses[0].user_id, house.now)
     monkeypatch.delattr(usage, "rate")
-    known = facts.of_agreement_asked(glance.agreement, glance.tariff, house.now, glance.kept)()
+    known = facts.of_agreement_asked(glance.agreement, house.now, glance.kept)()
     assert known.balance == glance.kept
 
 
@@ -123,6 +123,6 @@ def test_a_credit_that_waits_is_looked_at_before_the_balance_is_reckoned_anew(ho
     house.go(only_changed=True)
     (glance,) = glances(house.houses[0].user_id, house.now)
     house.pay(70)
-    known = facts.of_agreement_asked(glance.agreement, glance.tariff, house.now, glance.kept)()
+    known = facts.of_agreement_asked(glance.agreement, house.now, glance.kept)()
     assert [credit.amount_minor for credit in known.unposted] == [7000]
     assert known.balance.credits_minor == 7000

@@ -234,8 +234,8 @@ def test_what_is_drawn_is_kept_for_all_who_may_see_it(home, browser, monkeypatch
 
     views._drawn.clear()
     drawn = []
-    true_home = pages.home
-    monkeypatch.setattr(pages, "home", lambda card, now: drawn.append(card.id) or true_home(card, now))
+    true_home = pages.home_asked
+    monkeypatch.setattr(pages, "home_asked", lambda card, now: drawn.append(card.id) or true_home(card, now))
     for user_id in (home.owner_id, home.member_id, home.owner_id):
         assert browser(user_id=user_id).get("/").status_code == 200
     assert drawn == [home.account_id]
@@ -255,6 +255,11 @@ def test_each_reader_has_a_token_of_their_own_and_it_works(home, browser):
     form = {"language": "hi", "next": "/", "csrfmiddlewaretoken": mine[0]}
     assert owner.post("/language/", form).status_code == 302
     assert member.post("/language/", form).status_code == 403
+
+
+def test_the_cookie_against_forged_forms_is_sent_once(home, browser):
+    client = browser(user_id=home.owner_id)
+    assert ["csrftoken" in client.get("/").cookies for _ in range(3)] == [True, False, False]
 
 
 def test_the_memory_of_what_was_drawn_is_bounded():

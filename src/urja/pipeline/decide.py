@@ -22,6 +22,7 @@ from urja.apps.commands.models import CONNECT, DISCONNECT, Command
 from urja.apps.commands.models import State as CommandState
 from urja.apps.ledger import kept
 from urja.apps.notices import operations as notices
+from urja.apps.registry import queries as registry
 from urja.apps.supply import by_hand, facts, relights, standings, switching, tampers, vacancies, welds
 from urja.apps.supply.facts import Known
 from urja.apps.supply.health import judged
@@ -138,13 +139,18 @@ class _Doing:
 
     def __init__(self, moment: Moment, report: Report, known: Sequence[Known]) -> None:
         self.moment, self.report = moment, report
-        transformers = {item.transformer for item in known}
+        self.fed_by = registry.transformers_of(item.agreement.service_point_id for item in known)
+        transformers = {self._transformer(item) for item in known}
         self.cuts = Queue.of(DISCONNECT, transformers, moment.now)
         self.connects = Queue.of(CONNECT, transformers, moment.now)
 
     def all(self, decided: Sequence[Decided]) -> list[Decided]:
         """Light first; then who was not tried yet and has been out of credit for longest."""
         return [self._one(item) for item in sorted(decided, key=_turn)]
+
+    def _transformer(self, known: Known) -> str:
+        """What feeds it; empty where that is not known."""
+        return self.fed_by.get(known.agreement.service_point_id, "")
 
     def _one(self, item: Decided) -> Decided:
         known, decision = item.known, item.decision
@@ -189,7 +195,7 @@ class _Doing:
             return item
         if again_at := _again_at(known, CONNECT, self.moment.now):
             return item.waiting_until(again_at)
-        at = self.connects.slot(known.transformer, known.policy.reconnect.stagger_s, self.moment.now)
+        at = self.connects.slot(self._transformer(known), known.policy.reconnect.stagger_s, self.moment.now)
         if at > self.moment.now:
             return item.waiting_until(at)
         self._connect(known, reason)
@@ -206,13 +212,13 @@ class _Doing:
         if again_at := _again_at(known, DISCONNECT, now):
             return item.waiting_until(again_at)
         if not _counted(known, cut.not_before) and self.cuts.full(
-            known.transformer, cut.not_before, known.policy.cut.most_per_transformer
+            self._transformer(known), cut.not_before, known.policy.cut.most_per_transformer
         ):
             if known.pending_cut is not None:
                 self._undo(known, "a credit came after it")
             following = known.policy.cut.open_hours.next_window(cut.not_after, known.facts.zone).not_before
             return _put_off(item, following, "cut.most_per_transformer")
-        at = self.cuts.slot(known.transformer, known.policy.cut.stagger_s, now)
+        at = self.cuts.slot(self._transformer(known), known.policy.cut.stagger_s, now)
         if at > now:
             if known.pending_cut is not None:
                 self._undo(known, "a credit came after it")

@@ -18,13 +18,10 @@ from urja.apps.ledger import kept
 from urja.apps.ledger.balances import Balance
 from urja.apps.registry.models import Agreement, AgreementTerms
 from urja.apps.rows import built, built_of_json, columns
-from urja.apps.tariffs import queries as tariffs
 
 _GLANCE = f"""
 SELECT x.account_id, p.name, s.consumer_number, terms.rows, g.follows_at, {columns(Agreement, "g")},
     CASE WHEN state.seen_mark = books.mark THEN state.figures END,
-    -- What is kept needs no prices.
-    CASE WHEN state.seen_mark = books.mark THEN '{{}}' ELSE {tariffs.HASHES.format(code="terms.code")} END,
     latest.id IS NOT NULL,
     hash_record_extended(ROW(books.mark, state.decided_at, state.standing, state.supply, latest.id, latest.state), 0)
 FROM registry_person i
@@ -40,7 +37,7 @@ LEFT JOIN LATERAL (
 ) latest ON true
 WHERE i.user_id = %(user)s AND (%(account)s::bigint IS NULL OR x.account_id = %(account)s::bigint)
 ORDER BY x.recorded_at, x.id
-"""  # noqa: S608 - constants of the tariffs and the registry
+"""  # noqa: S608 - constants of the registry and of models
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +49,6 @@ class Glance:
     """None, like the two below, before the account's first agreement begins."""
     consumer_number: str | None
     agreement: Agreement | None
-    tariff: Sequence[str]
-    """The hashes of the versions of its tariff (`tariffs.queries.remembered`); none where a balance is kept."""
     kept: Balance | None
     """The fresh balance, where it was kept and the books are as they were then."""
     ordered: bool
@@ -70,13 +65,12 @@ def glances(user_id: int, now: datetime, account_id: int | None = None) -> list[
 
 
 def _glance(row: tuple[Any, ...]) -> Glance:
-    account_id, premise, number, terms, follows_at, *agreement, figures, tariff, ordered, mark = row
+    account_id, premise, number, terms, follows_at, *agreement, figures, ordered, mark = row
     return Glance(
         account_id=account_id,
         premise=premise,
         consumer_number=number,
         agreement=None if terms is None else _agreement(agreement, terms, follows_at),
-        tariff=tariff,
         kept=None if figures is None else kept.from_json(json.loads(figures)),
         ordered=ordered,
         mark=mark,

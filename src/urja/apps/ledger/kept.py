@@ -25,8 +25,7 @@ LEFT JOIN LATERAL (
     WHERE n.account_id = a.id AND n.valid_from <= %(now)s ORDER BY n.valid_from DESC LIMIT 1
 ) g ON true
 LEFT JOIN LATERAL (
-    SELECT jsonb_agg(jsonb_build_array({columns(AgreementTerms, "t")}) ORDER BY t.valid_from) AS rows,
-        (array_agg(t.tariff_code ORDER BY t.valid_from DESC) FILTER (WHERE t.valid_from <= %(now)s))[1] AS code
+    SELECT jsonb_agg(jsonb_build_array({columns(AgreementTerms, "t")}) ORDER BY t.valid_from) AS rows
     FROM registry_agreement_terms t WHERE t.agreement_id = g.id
 ) terms ON true
 LEFT JOIN ledger_close d ON d.agreement_id = g.id

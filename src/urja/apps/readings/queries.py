@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
 from math import inf
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -22,7 +22,7 @@ from urja.apps.readings.kinds import BLOCK_LOAD_D1
 from urja.apps.readings.unassigned import Unassigned
 from urja.apps.readings.unassigned import find as find_unassigned
 from urja.apps.registry.models import Agreement
-from urja.core.calendar import ONE_DAY, midnight
+from urja.core.calendar import midnight
 
 ONE_HOUR = timedelta(hours=1)
 
@@ -61,8 +61,8 @@ class MonthUse:
 
 def use_by_hour(agreement: Agreement, local_day: date) -> list[HourUse]:
     """The hours of a local day, in order, each with the blocks that begin in it."""
-    begins, ends = _day_bounds(local_day)
-    return _hour_uses(local_day, _blocks(agreement, local_day, begins, ends))
+    month, number = _month_of(local_day)
+    return _hour_uses(month, number, _blocks(agreement, *month.midnights[number : number + 2]))
 
 
 def use_by_day(agreement: Agreement, local_month: date) -> list[DayUse]:
@@ -85,19 +85,18 @@ def use_of_month_asked(agreement: Agreement, local_day: date) -> Answer[MonthUse
     With the month's reads of the register come the blocks from the day on. Of the days before it blocks are only
     looked at where the register does not speak, which is seldom.
     """
-    dates = _month(local_day)
-    midnights = _midnights(dates[0], dates[-1] + ONE_DAY, settings.URJA_TIMEZONE)
-    asked = _registers_and_blocks(agreement, local_day, midnights)
+    month, number = _month_of(local_day)
+    asked = _registers_and_blocks(agreement, month, number)
 
     def answer() -> MonthUse:
         registers, blocks = asked()
-        counted = _advances(registers, midnights)
-        for first, end in _runs(n for n in range(local_day.day - 1) if counted[n] is None):
-            blocks |= _blocks(agreement, local_day, midnights[first], midnights[end])
-        days = _by_day(blocks)
+        counted = [_advance(registers, begins, ends) for begins, ends in pairwise(month.stamps)]
+        for first, end in _runs(n for n in range(number) if counted[n] is None):
+            blocks |= _blocks(agreement, month.midnights[first], month.midnights[end])
+        days = _by_day(month, blocks)
         return MonthUse(
-            _hour_uses(local_day, blocks),
-            [_day_use(day, wh, days.get(day)) for day, wh in zip(dates, counted, strict=True)],
+            _hour_uses(month, number, blocks),
+            [_day_use(day, wh, days.get(day)) for day, wh in zip(month.days, counted, strict=True)],
         )
 
     return answer
@@ -106,17 +105,42 @@ def use_of_month_asked(agreement: Agreement, local_day: date) -> Answer[MonthUse
 type _Sum = tuple[int, int]
 """Energy and how much of it is estimated."""
 
-type _Registers = list[list[tuple[int, int]]]
-"""Instant (microseconds) and energy of the reads of each device period, in order."""
+type _Stamp = int
+"""An instant in microseconds, which compare and add faster than instants do."""
 
-type _Blocks = dict[tuple[date, int], _Sum]
-"""What is known of the blocks, by local day and, for one of the days, by the hour since its midnight."""
+_HOUR: Final = 3_600_000_000
+
+type _Registers = list[list[tuple[_Stamp, int]]]
+"""Instant and energy of the reads of each device period, in order."""
+
+type _Blocks = dict[_Stamp, _Sum]
+"""What is known of the blocks, by the beginning of the hour, counted from a midnight."""
 
 
-def _month(local_day: date) -> list[date]:
-    first = local_day.replace(day=1)
+@dataclass(frozen=True, slots=True)
+class _Month:
+    """The days of a local month, and where each begins; the last one's end too."""
+
+    days: tuple[date, ...]
+    midnights: tuple[datetime, ...]
+    stamps: tuple[_Stamp, ...]
+
+
+def _month_of(local_day: date) -> tuple[_Month, int]:
+    """The month of a day, and the day's place in it."""
+    return _month(local_day.replace(day=1), settings.URJA_TIMEZONE), local_day.day - 1
+
+
+@lru_cache(maxsize=64)
+def _month(first: date, zone: str) -> _Month:
     following = (first + timedelta(days=31)).replace(day=1)
-    return [first + timedelta(days=number) for number in range((following - first).days)]
+    days = [first + timedelta(days=number) for number in range((following - first).days)]
+    midnights = [midnight(day, ZoneInfo(zone)) for day in (*days, following)]
+    return _Month(tuple(days), tuple(midnights), tuple(map(_stamp, midnights)))
+
+
+def _stamp(at: datetime) -> _Stamp:
+    return int(at.timestamp()) * 1_000_000
 
 
 def _runs(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
@@ -132,17 +156,18 @@ def _runs(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
         yield begun, following
 
 
-def _hour_uses(local_day: date, blocks: _Blocks) -> list[HourUse]:
-    begins, ends = _day_bounds(local_day)
+def _hour_uses(month: _Month, number: int, blocks: _Blocks) -> list[HourUse]:
+    begins, (first, end) = month.midnights[number], month.stamps[number : number + 2]
     return [
-        HourUse(begins + number * ONE_HOUR, *blocks.get((local_day, number), (None, 0)))
-        for number in range((ends - begins) // ONE_HOUR)
+        HourUse(begins + hour * ONE_HOUR, *blocks.get(at, (None, 0)))
+        for hour, at in enumerate(range(first, end, _HOUR))
     ]
 
 
-def _by_day(blocks: _Blocks) -> dict[date, _Sum]:
+def _by_day(month: _Month, blocks: _Blocks) -> dict[date, _Sum]:
     days: dict[date, _Sum] = {}
-    for (day, _), (energy_wh, estimated_wh) in blocks.items():
+    for at, (energy_wh, estimated_wh) in blocks.items():
+        day = month.days[bisect_right(month.stamps, at) - 1]
         before = days.get(day, (0, 0))
         days[day] = (before[0] + energy_wh, before[1] + estimated_wh)
     return days
@@ -196,10 +221,7 @@ def health() -> ReadingsHealth:
 # Of a meter behind transformers that it does not reckon in each block is rounded down, as meters round themselves:
 # what is missing then comes with the register.
 _BLOCKS = """
-    SELECT (shown.start_at AT TIME ZONE %(zone)s)::date AS day,
-        CASE WHEN (shown.start_at AT TIME ZONE %(zone)s)::date = %(day)s THEN
-            floor(extract(epoch FROM shown.start_at - date_trunc('day', shown.start_at, %(zone)s)) / 3600)::bigint
-        ELSE 0 END AS hour,
+    SELECT NULL::bigint, (extract(epoch FROM shown.start_at)::bigint - %(midnight)s) / 3600 AS hour,
         sum(shown.import_wh)::bigint, coalesce(sum(shown.import_wh) FILTER (WHERE shown.status = 3), 0)::bigint
     FROM (
         SELECT DISTINCT ON (i.start_at, i.device_id) i.start_at,
@@ -213,12 +235,12 @@ _BLOCKS = """
             AND i.start_at >= %(begins)s AND i.start_at < %(ends)s
         ORDER BY i.start_at, i.device_id, i.version DESC
     ) shown
-    GROUP BY 1, 2
+    GROUP BY hour
 """
 
 _REGISTERS = """
-    SELECT DISTINCT ON (r.read_at, p.id) NULL::date, (extract(epoch FROM r.read_at) * 1000000)::bigint, p.id,
-        r.import_wh * p.ratio_primary / p.ratio_secondary
+    SELECT DISTINCT ON (r.read_at, p.id) p.id, (extract(epoch FROM r.read_at) * 1000000)::bigint,
+        r.import_wh * p.ratio_primary / p.ratio_secondary, 0
     FROM registry_device_period p JOIN readings_register r
         ON r.service_point_id = p.service_point_id AND r.device_id = p.device_id AND r.kind IN (2, 3, 5)
         AND r.read_at >= greatest(p.valid_from, p.commissioned_at) AND r.read_at <= coalesce(p.valid_to, 'infinity')
@@ -228,9 +250,9 @@ _REGISTERS = """
 """
 
 
-def _blocks(agreement: Agreement, local_day: date, begins: datetime, ends: datetime) -> _Blocks:
-    """The blocks that begin between two instants and in the agreement's time; by hour those of one local day."""
-    begins, ends = _within(agreement, begins, ends)
+def _blocks(agreement: Agreement, midnight: datetime, ends: datetime) -> _Blocks:
+    """The blocks that begin between two midnights and in the agreement's time."""
+    begins, ends = _within(agreement, midnight, ends)
     with connection.cursor() as cursor:
         cursor.execute(
             _BLOCKS,
@@ -238,17 +260,15 @@ def _blocks(agreement: Agreement, local_day: date, begins: datetime, ends: datet
                 "place": agreement.service_point_id,
                 "begins": begins,
                 "ends": ends,
-                "day": local_day,
-                "zone": settings.URJA_TIMEZONE,
+                "midnight": int(midnight.timestamp()),
             },
         )
-        return {
-            (day, hour): (energy_wh, estimated_wh) for day, hour, energy_wh, estimated_wh in cursor.fetchall()
-        }
+        first = _stamp(midnight)
+        return {first + hour * _HOUR: (wh, estimated_wh) for _, hour, wh, estimated_wh in cursor.fetchall()}
 
 
 def _registers_and_blocks(
-    agreement: Agreement, local_day: date, midnights: Sequence[datetime]
+    agreement: Agreement, month: _Month, number: int
 ) -> Answer[tuple[_Registers, _Blocks]]:
     """What was read of the register in a month in the agreement's time, and the blocks from a day of it on.
 
@@ -258,25 +278,25 @@ def _registers_and_blocks(
     def read(rows: list[tuple[Any, ...]]) -> tuple[_Registers, _Blocks]:
         registers: dict[int, list[tuple[int, int]]] = {}
         blocks: _Blocks = {}
-        for day, number, key, wh in rows:
-            if day is not None:
-                blocks[day, number] = (key, wh)
+        for period, at, wh, estimated_wh in rows:
+            if period is None:
+                blocks[midnight + at * _HOUR] = (wh, estimated_wh)
             else:
-                registers.setdefault(key, []).append((number, wh))
+                registers.setdefault(period, []).append((at, wh))
         in_order = sorted(sorted(reads) for reads in registers.values())
         return in_order, blocks
 
-    first, last = _within(agreement, midnights[0], midnights[-1])
+    midnight = month.stamps[number]
+    first, last = _within(agreement, month.midnights[0], month.midnights[-1])
     return ask(
         f"({_REGISTERS}) UNION ALL ({_BLOCKS})",
         {
             "place": agreement.service_point_id,
             "first": first,
             "last": last,
-            "begins": max(first, midnights[local_day.day - 1]),
+            "begins": max(first, month.midnights[number]),
             "ends": last,
-            "day": local_day,
-            "zone": settings.URJA_TIMEZONE,
+            "midnight": midnight // 1_000_000,
         },
         read,
     )
@@ -294,22 +314,12 @@ def last_heard(service_point_id: int, device_ids: Iterable[int]) -> dict[int, da
         return dict(cursor.fetchall())
 
 
-def _advances(registers: _Registers, midnights: Sequence[datetime]) -> list[int | None]:
-    """What registers have counted between each two following midnights; none where they do not say.
+def _advance(registers: _Registers, begins: _Stamp, ends: _Stamp) -> int | None:
+    """What registers have counted between two following midnights; none where they do not say.
 
     On the day of an exchange two meters say it together: the old one from midnight to its last read, the new one
     from its first read, at the same instant, to the next midnight.
     """
-    return [_advance(registers, begins, ends) for begins, ends in _stamps(tuple(midnights))]
-
-
-@lru_cache(maxsize=64)
-def _stamps(midnights: tuple[datetime, ...]) -> tuple[tuple[int, int], ...]:
-    """Each day's two midnights, in microseconds."""
-    return tuple(pairwise(int(at.timestamp()) * 1_000_000 for at in midnights))
-
-
-def _advance(registers: Iterable[Sequence[tuple[int, int]]], begins: int, ends: int) -> int | None:
     reached, total = begins, 0
     for reads in registers:
         first = bisect_left(reads, (begins,))
@@ -324,15 +334,3 @@ def _within(agreement: Agreement, begins: datetime, ends: datetime) -> tuple[dat
     """Bounds cut to the agreement's own time: a new tenant never sees the old one's life."""
     ended = agreement.valid_to
     return max(begins, agreement.valid_from), ends if ended is None else min(ends, ended)
-
-
-@lru_cache(maxsize=64)
-def _midnights(first: date, last: date, zone: str) -> tuple[datetime, ...]:
-    """Where each local day begins, from the first to the last."""
-    local = ZoneInfo(zone)
-    return tuple(midnight(first + number * ONE_DAY, local) for number in range((last - first).days + 1))
-
-
-def _day_bounds(day: date) -> tuple[datetime, datetime]:
-    begins, ends = _midnights(day, day + ONE_DAY, settings.URJA_TIMEZONE)
-    return begins, ends

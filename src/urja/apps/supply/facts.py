@@ -6,7 +6,7 @@ and a page that shows what a payment would do see the same facts.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -37,6 +37,7 @@ from urja.apps.work import queries as work
 from urja.apps.work.models import WorkOrder, WorkOrderKind
 from urja.core.calendar import local_day
 from urja.core.policy import AuthorisedPayment, Facts, Health, NoticeFact, PaidSince, Policy, exhausted
+from urja.core.rating import Tariff
 
 log = structlog.get_logger()
 
@@ -87,7 +88,6 @@ class Known:
     agreement: Agreement
     device_id: int | None
     """The billing meter; none where there is none now."""
-    transformer: str
     policy: Policy
     facts: Facts
     balance: Balance
@@ -154,17 +154,17 @@ def of_account(account_id: int, now: datetime, health: Health) -> Known | None:
 
 
 def of_agreement_asked(
-    agreement: Agreement, tariff: Sequence[str], now: datetime, kept: Balance | None = None
+    agreement: Agreement, now: datetime, kept: Balance | None = None
 ) -> Answer[Known | None]:
-    """As `of_account`, for a page that has the account's agreement and the hashes of its tariff's versions at hand.
+    """As `of_account`, for a page that has the account's agreement at hand.
 
     What most accounts need is asked at once. Of the credits only those are known that the facts rest on. `kept` is
     the balance, where it is kept and still good.
     """
-    known_tariff = {agreement.terms_at(now).tariff_code: tariff} if kept is None else {}
+    prices: dict[str, list[Tariff]] = {}
     asked = _look_at_large(agreement, now)
     if kept is None:
-        with tariffs.remembered(known_tariff):
+        with tariffs.remembered(prices):
             balances_asked = fresh_balances_asked([agreement], now)
 
     def answer() -> Known | None:
@@ -172,7 +172,7 @@ def of_agreement_asked(
         if not at_large.policies or (agreement.valid_to is not None and agreement.valid_to <= now):
             return None
         looks = {agreement.account_id: look}
-        with tariffs.remembered(known_tariff):
+        with tariffs.remembered(prices):
             # Credits before balances: where there are any to be looked at, the balance is asked once more after them.
             reckoned = balances_asked() if kept is None else {agreement.account_id: kept}
             balances = None if look.credited else reckoned
@@ -234,7 +234,6 @@ class _Look:
     device_id: int | None
     """The billing meter; none where there is none now."""
     load_switch: bool
-    transformer: str
     recharged_minor: int | None
     """The last credit that somebody has paid and that was posted, and when."""
     recharged_at: datetime | None
@@ -288,7 +287,7 @@ def _look_statement(given: str, credited: str, more: str = "") -> str:
         else "false"
     )
     return f"""
-SELECT given.account_id, given.service_point_id, m.device_id, coalesce(d.load_switch, true), coalesce(f.transformer, ''),
+SELECT given.account_id, given.service_point_id, m.device_id, coalesce(d.load_switch, true),
     last.amount_minor, last.posted_at,
     {credited},
     EXISTS (SELECT FROM supply_hold h WHERE h.service_point_id = given.service_point_id AND h.released_at IS NULL),
@@ -302,7 +301,6 @@ SELECT given.account_id, given.service_point_id, m.device_id, coalesce(d.load_sw
         WHERE r.account_id = given.account_id)
     {more}
 FROM {given}
-LEFT JOIN registry_fed_by f ON f.service_point_id = given.service_point_id
 LEFT JOIN registry_device_period m ON m.service_point_id = given.service_point_id AND m.role = {DeviceRole.BILLING.value}
     AND m.valid_to IS NULL AND m.valid_from <= %(now)s
 LEFT JOIN registry_device d ON d.id = m.device_id
@@ -359,7 +357,7 @@ _AT_LARGE = f", {HEALTH_COLUMN}, {BOOK_COLUMNS}"
 
 
 def _look(row: Sequence[Any]) -> _Look:
-    own, stood, (flags, flags_change_at, arrears_minor) = row[1:13], row[13:19], row[19:]
+    own, stood, (flags, flags_change_at, arrears_minor) = row[1:12], row[12:18], row[18:]
     return _Look(
         *own,
         stood=Stood(*stood) if stood[0] is not None else None,
@@ -402,7 +400,6 @@ class _Loader:
             )
         )
         self.devices = {look.service_point_id: look.device_id for look in looks.values() if look.device_id}
-        self.transformers = {look.service_point_id: look.transformer for look in looks.values()}
         switched = [look.device_id for look in looks.values() if look.device_id and look.switched]
         self.latest = commands.latest_supply(switched) if switched else {}
         self.obeyed = commands.last_carried_out(switched) if switched else {}
@@ -443,7 +440,6 @@ class _Loader:
             account_id=account_id,
             agreement=agreement,
             device_id=device_id,
-            transformer=self.transformers.get(place, ""),
             policy=policy,
             facts=self._facts(agreement, policy, self._supply(device_id, obeyed)),
             balance=self.balances[account_id],
@@ -469,7 +465,11 @@ class _Loader:
         balance, stood, look = self.balances[account_id], self.stood.get(account_id), self.looks[account_id]
         terms = agreement.terms_at(self.now)
         recharge = self.recharges.get(account_id)
-        facts = Facts(
+        prepaid = terms.payment_mode == PaymentMode.PREPAID
+        since = None
+        if prepaid and exhausted(policy, balance.balance_minor):
+            since = (stood.below_cut_since if stood else None) or self.now
+        return Facts(
             account_id=account_id,
             now=self.now,
             zone=self.zone,
@@ -480,8 +480,9 @@ class _Loader:
             last_recharge_minor=recharge[0] if recharge else None,
             last_recharge_at=recharge[1] if recharge else None,
             daily_cost_minor=balance.daily_cost_minor,
-            below_cut_since=stood.below_cut_since if stood else None,
-            prepaid=terms.payment_mode == PaymentMode.PREPAID,
+            below_cut_since=since,
+            paid=self._paid(policy, account_id, since, stood) if since else None,
+            prepaid=prepaid,
             converted_at=terms.converted_at,
             sanctioned_load_w=terms.sanctioned_load_w,
             category=terms.category,
@@ -493,10 +494,6 @@ class _Loader:
             authorised=self._under_way(account_id),
             health=self.health,
         )
-        if not facts.prepaid or not exhausted(policy, facts.balance_minor):
-            return replace(facts, below_cut_since=None)
-        facts = replace(facts, below_cut_since=facts.below_cut_since or self.now)
-        return replace(facts, paid=self._paid(policy, facts, stood))
 
     def _supply(self, device_id: int | None, obeyed: Command | None) -> str:
         """A connect that waits for a hand at the meter has not brought the light back, until energy flows."""
@@ -518,13 +515,14 @@ class _Loader:
         ]
         return (*self.authorised.get(account_id, ()), *recorded)
 
-    def _paid(self, policy: Policy, facts: Facts, stood: Stood | None) -> PaidSince | None:
+    def _paid(
+        self, policy: Policy, account_id: int, out_since: datetime, stood: Stood | None
+    ) -> PaidSince | None:
         """The credits posted since the credit ran out, and how much was due just before the first."""
-        assert facts.below_cut_since is not None
         since = [
             credit
-            for credit in self.credits.get(facts.account_id, ())
-            if credit.posted_at is not None and credit.posted_at > facts.below_cut_since
+            for credit in self.credits.get(account_id, ())
+            if credit.posted_at is not None and credit.posted_at > out_since
         ]
         if not since:
             return None
@@ -533,7 +531,8 @@ class _Loader:
             return PaidSince(stood.paid_first_at, paid, stood.paid_due_minor)
         first = since[0].posted_at
         assert first is not None
-        return PaidSince(first, paid, policy.credit.cut_below_minor - (facts.balance_minor - paid))
+        balance_minor = self.balances[account_id].balance_minor
+        return PaidSince(first, paid, policy.credit.cut_below_minor - (balance_minor - paid))
 
     def _notices(self, told: Sequence[int]) -> dict[int, list[NoticeFact]]:
         """All since the last recharge, or since the credit ran out where that was earlier."""

@@ -15,6 +15,7 @@ from django.db import connection, transaction
 
 from urja.apps.commands import operations as commands
 from urja.apps.commands.models import CONNECT, DISCONNECT, Command
+from urja.apps.registry import queries as registry
 from urja.apps.supply import facts as known_facts
 from urja.apps.supply.facts import Known
 from urja.apps.supply.models import Cause, Hold, Order, OrderAction, Switching
@@ -173,13 +174,14 @@ def _record(
     *,
     window: core.Window | None = None,
 ) -> None:
+    place = known.agreement.service_point_id
     Switching.objects.create(
         command_id=command.id,
         kind=command.kind,
         cause=cause,
         account_id=known.account_id,
-        service_point_id=known.agreement.service_point_id,
-        transformer=known.transformer,
+        service_point_id=place,
+        transformer=registry.transformers_of([place]).get(place, ""),
         ordered_at=moment.now,
         ordered_wall_ms=moment.wall_ms,
         window_from_at=window.not_before if window else None,

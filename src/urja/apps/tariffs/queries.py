@@ -1,6 +1,6 @@
 """The reading side of the tariffs."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import date
@@ -21,33 +21,26 @@ def _parsed(sha256: str) -> Tariff:
     return parse_tariff(TariffVersion.objects.filter(sha256=sha256).values_list("text", flat=True)[0])
 
 
-HASHES = "array(SELECT sha256 FROM tariffs_version WHERE code = {code} ORDER BY valid_from, id)"
-"""What `remembered` takes for a code, for a statement that asks for more than this."""
-
-
 def _texts_of(code: str) -> list[str]:
     """The hashes of a code's versions, in the order they apply."""
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {HASHES.format(code='%s')}", [code])
-        (hashes,) = cursor.fetchone()
-        return list(hashes)
+        cursor.execute("SELECT sha256 FROM tariffs_version WHERE code = %s ORDER BY valid_from, id", [code])
+        return [sha256 for (sha256,) in cursor.fetchall()]
 
 
 _remembered: ContextVar[dict[str, list[Tariff]] | None] = ContextVar("remembered", default=None)
 
 
 @contextmanager
-def remembered(known: Mapping[str, Sequence[str]] | None = None) -> Iterator[None]:
+def remembered(memory: dict[str, list[Tariff]] | None = None) -> Iterator[None]:
     """Ask the database once for each code while this lasts: one run of a stage, one page.
 
-    `known` are the hashes of the codes' versions that were asked for with something else.
+    Who comes back to it, as for answers that are waited for later, gives the `memory` that it goes on with.
     """
     if _remembered.get() is not None:
         yield
         return
-    token = _remembered.set(
-        {code: [_parsed(sha256) for sha256 in hashes] for code, hashes in (known or {}).items()}
-    )
+    token = _remembered.set({} if memory is None else memory)
     try:
         yield
     finally:

@@ -526,7 +526,6 @@ def card_of(place: ServicePoint, account_id: int) -> AccountCard:
         number=place.consumer_number,
         href=reverse("console:connection", args=[place.consumer_number]),
         agreement=None,
-        tariff=(),
         mark=0,
         ordered=False,
     )

@@ -1,6 +1,5 @@
 """An account as its people know it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from urja.apps.ledger.balances import Balance
@@ -16,8 +15,6 @@ class AccountCard:
     number: str
     href: str
     agreement: Agreement | None
-    tariff: Sequence[str]
-    """The hashes of its tariff's versions."""
     mark: int
     ordered: bool
     """Whether anybody has ever begun a recharge."""

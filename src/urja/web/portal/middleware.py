@@ -1,9 +1,12 @@
-"""What every response passes: a measurement, and a header that gives up device rights."""
+"""What every response passes: a measurement, a header that gives up device rights, and the cookie against forged forms."""
 
 from collections.abc import Callable
 from time import perf_counter
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.middleware.csrf import CsrfViewMiddleware
 
 from urja.web.portal import metrics
 
@@ -40,3 +43,15 @@ def without_device_rights(get_response: Handler) -> Handler:
         return response
 
     return handle
+
+
+class CsrfCookieOnce(CsrfViewMiddleware):
+    """Django's own, but a browser that has the cookie is not sent it again with every page that has a form.
+
+    It need not be renewed: it lives for a year, and each sign-in makes another one.
+    """
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        if request.META.get("CSRF_COOKIE") == request.COOKIES.get(settings.CSRF_COOKIE_NAME):
+            return response
+        return super().process_response(request, response)

@@ -19,7 +19,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
-from urja.apps.asking import together
+from urja.apps.asking import Answer
 from urja.apps.ledger import queries as ledger
 from urja.apps.ledger.glance import Glance, glances
 from urja.apps.payments import providers
@@ -50,7 +50,6 @@ def _card(seen: Glance) -> AccountCard:
         number=seen.consumer_number or "",
         href=str(seen.account_id).join(_address_of_accounts()),
         agreement=seen.agreement,
-        tariff=seen.tariff,
         kept=seen.kept,
         mark=seen.mark,
         ordered=seen.ordered,
@@ -255,27 +254,34 @@ class HomePage:
     """The way back to light, while it is under way and shortly after."""
 
 
-def home(card: AccountCard, now: datetime) -> HomePage:
+def home_asked(card: AccountCard, now: datetime) -> Answer[HomePage]:
     """All that the first page shows."""
-    with together():
-        known_asked = standings.known_asked(card, now)
-        entries_asked = ledger.entries_asked(card.id, HOME_ENTRIES + 1)
-        month_asked = readings.use_of_month_asked(card.agreement, now.date()) if card.agreement else None
-    known, entries, month = known_asked(), entries_asked(), month_asked() if month_asked else None
-    balance = known.balance if known else _fresh(card, now)
-    currency = balance.currency if balance else paying.CURRENCY
-    return HomePage(
-        account=card,
-        balance=_balance(balance, now, by_bill=pays_by_bill(card.agreement, now)),
-        uses=_uses(card.agreement, now, month) if card.agreement and month else [],
-        days=_by_day(card, _whole_days(entries, HOME_ENTRIES), currency),
-        more=len(entries) > HOME_ENTRIES,
-        standing=standings.standing(known) if known else None,
-        by_bill=pays_by_bill(card.agreement, now),
-        can_pay=providers.config() is not None,
-        under_way=paying.under_way(card.id, now) if card.ordered else None,
-        chain=chains.of_account(card.id) if known is None or known.relit else None,
-    )
+    by_bill = pays_by_bill(card.agreement, now)
+    known_asked = standings.known_asked(card, now)
+    entries_asked = ledger.entries_asked(card.id, HOME_ENTRIES + 1)
+    month_asked = readings.use_of_month_asked(card.agreement, now.date()) if card.agreement else None
+    # Written while the answers are on their way.
+    kept = _balance(card.kept, now, by_bill=by_bill) if card.kept else None
+
+    def answer() -> HomePage:
+        known, entries, month = known_asked(), entries_asked(), month_asked() if month_asked else None
+        balance = known.balance if known else _fresh(card, now)
+        return HomePage(
+            account=card,
+            balance=kept if kept and balance is card.kept else _balance(balance, now, by_bill=by_bill),
+            uses=_uses(card.agreement, now, month) if card.agreement and month else [],
+            days=_by_day(
+                card, _whole_days(entries, HOME_ENTRIES), balance.currency if balance else paying.CURRENCY
+            ),
+            more=len(entries) > HOME_ENTRIES,
+            standing=standings.standing(known) if known else None,
+            by_bill=by_bill,
+            can_pay=providers.config() is not None,
+            under_way=paying.under_way(card.id, now) if card.ordered else None,
+            chain=chains.of_account(card.id) if known is None or known.relit else None,
+        )
+
+    return answer
 
 
 def _fresh(card: AccountCard, now: datetime) -> ledger.Balance | None:

@@ -50,7 +50,7 @@ def known_asked(card: AccountCard, now: datetime) -> Answer[Known | None]:
     if card.agreement is None:
         return _nothing
     try:
-        asked = supply_facts.of_agreement_asked(card.agreement, card.tariff, now, card.kept)
+        asked = supply_facts.of_agreement_asked(card.agreement, now, card.kept)
     except UnknownTariffError:
         return _nothing
 

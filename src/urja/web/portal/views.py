@@ -21,6 +21,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
+from urja.apps.asking import Answer, together
 from urja.apps.notices.queries import latest_messages
 from urja.web.console.access import employed
 from urja.web.portal import markup, pages
@@ -69,13 +70,18 @@ def _home_page(
     tag = pages.version(card, now)
     key = f"{tag} {several}"
     content = _drawn.get(key)
-    if content is None:
-        content = _drawn[key] = markup.place(card, _live(card, now, tag), several=several)
-    return HttpResponse(_framed(request, content))
+    if content is not None:
+        return HttpResponse(content.join(_frame(request)))
+    with together():
+        live = _live_asked(card, now, tag)
+        # Put together while the answers are on their way.
+        frame = _frame(request)
+    content = _drawn[key] = markup.place(card, live(), several=several)
+    return HttpResponse(content.join(frame))
 
 
-def _framed(request: HttpRequest, content: str) -> str:
-    """The whole page: what is around the content is drawn once a language, unless it has something to say once."""
+def _frame(request: HttpRequest) -> list[str]:
+    """What is before and after the content: drawn once a language, unless it has something to say once."""
     language, spoken = get_language() or "", len(get_messages(request))
     frame = None if spoken else _frames.get(language)
     if frame is None:
@@ -83,12 +89,8 @@ def _framed(request: HttpRequest, content: str) -> str:
         frame = _PLACES.split(render_to_string("portal/home.html", context, request))
         if not spoken:
             _frames[language] = frame
-    filled = {
-        _CONTENT_HERE: content,
-        _TOKEN_HERE: get_token(request),
-        _ADDRESS_HERE: escape(request.path),
-    }
-    return "".join([filled.get(part, part) for part in frame])
+    filled = {_TOKEN_HERE: get_token(request), _ADDRESS_HERE: escape(request.path)}
+    return "".join([filled.get(part, part) for part in frame]).split(_CONTENT_HERE)
 
 
 _TOKEN_HERE = "the token of whoever reads this"  # noqa: S105 - no secret, a place for one
@@ -109,17 +111,25 @@ def live(request: HttpRequest, account_id: int) -> HttpResponse:
     unchanged = get_conditional_response(request, etag=quote_etag(tag))
     if unchanged is not None:
         return unchanged
-    response = HttpResponse(_live(card, now, tag))
+    with together():
+        drawn = _live_asked(card, now, tag)
+    response = HttpResponse(drawn())
     response["ETag"] = quote_etag(tag)
     return response
 
 
-def _live(card: pages.AccountCard, now: datetime, tag: str) -> SafeString:
+def _live_asked(card: pages.AccountCard, now: datetime, tag: str) -> Answer[SafeString]:
     """The live part, drawn once for each tag: it is the same for all who may see the account."""
     drawn = _drawn.get(tag)
-    if drawn is None:
-        drawn = _drawn[tag] = markup.live(pages.home(card, now), tag)
-    return drawn
+    if drawn is not None:
+        return lambda: drawn
+    asked = pages.home_asked(card, now)
+
+    def answer() -> SafeString:
+        drawn = _drawn[tag] = markup.live(asked(), tag)
+        return drawn
+
+    return answer
 
 
 _drawn: Recent[SafeString] = Recent(DRAWN_KEPT)

@@ -12,7 +12,7 @@ import pytest
 
 import urja.apps
 from urja.core.calendar import Period
-from urja.core.rating import Target, Terms, Use, parse_tariff, target
+from urja.core.rating import Target, Terms, Use, parse_tariff, rows_between, standing, target
 from urja.core.units import major
 from urja.site.second_rater import charges
 
@@ -325,6 +325,22 @@ def test_telescopic_to_250_units_and_not_above_in_kerala(kwh, energy, fixed, dut
         "whole": whole,
         "total": sum_of_all,
     }
+
+
+def test_a_posting_of_the_tax_of_delhi_says_each_of_its_bases():
+    """Energy counts twice for it, as a whole and by 8 %: what was posted of one is not taken for the other."""
+    july = Period(date(2022, 7, 1), date(2022, 8, 1))
+    terms = [Terms(july.first, (parse_tariff(DELHI.read_text()),), 3000)]
+    ten, twenty = (
+        target(terms, [Use(Period(july.first, day), wh)], billed=july, through=day).lines[-1]
+        for day, wh in ((date(2022, 7, 11), 100_000), (date(2022, 7, 21), 300_000))
+    )
+    rows = rows_between(standing(ten), twenty, twenty.amount_minor - ten.amount_minor)
+    assert [(row.label, str(row.quantity), row.amount_minor) for row in rows] == [
+        ("5 % of Energy charge", "75000", 3750),
+        ("5 % of Power purchase adjustment on energy", "15518", 776),
+        ("5 % of 8 % of Energy charge", "6000", 300),
+    ]
 
 
 SUBSIDY = """

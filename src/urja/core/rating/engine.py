@@ -461,12 +461,12 @@ def _shares(
     done: dict[str, LineTarget],
 ) -> Iterator[Part]:
     starts = [rate.from_day for rate in rates if rate.from_day]
-    for base in on:
+    for base, again in _told_apart(on):
         for part in _base_parts(done[base.line], line.each):
             for days, weight in _weights(part, stretch.elapsed, starts):
                 rate = [r for r in rates if r.from_day is None or r.from_day <= days.first][-1]
                 quantity = part.amount * base.share * weight
-                key = f"{part.key.partition('/')[2]}@{rate.from_day or ''}"
+                key = f"{part.key.partition('/')[2]}{again}@{rate.from_day or ''}"
                 share = "" if base.share == 1 else f"{exact(base.share * 100)} % of "
                 label = f"{exact(rate.fraction * 100)} % of {share}{part.label}"
                 weights = ((days, Fraction(days.days)),)
@@ -474,6 +474,15 @@ def _shares(
                     yield _part(
                         stretch, line, key, label, (quantity, "minor", rate.fraction), weights=weights
                     )
+
+
+def _told_apart(on: tuple[Base, ...]) -> Iterator[tuple[Base, str]]:
+    """Bases with what tells the keys of a line that is named twice apart: all of the energy, and 8 % of it (Delhi)."""
+    named: list[str] = []
+    for base in on:
+        times = named.count(base.line)
+        named.append(base.line)
+        yield base, f"+{times}" if times else ""
 
 
 def _minimum_parts(
@@ -486,12 +495,17 @@ def _minimum_parts(
 
 def _less(stretch: _Stretch, line: Line, on: tuple[Base, ...], done: dict[str, LineTarget]) -> Iterator[Part]:
     weights = ((stretch.elapsed, Fraction(stretch.elapsed.days)),)
-    for base in on:
+    for base, again in _told_apart(on):
         amount = Fraction(done[base.line].amount_minor)
         if amount:
             label = f"less {done[base.line].title}"
             yield _part(
-                stretch, line, f"less/{base.line}", label, (amount, "minor", -base.share), weights=weights
+                stretch,
+                line,
+                f"less/{base.line}{again}",
+                label,
+                (amount, "minor", -base.share),
+                weights=weights,
             )
 
 

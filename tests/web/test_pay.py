@@ -190,6 +190,19 @@ def test_there_and_back_without_javascript(governed, shop, browser):
     assert "Recharge +₹200.00" in text_of(person.get("/"))
 
 
+def test_who_has_paid_is_not_asked_after_an_order_that_was_given_up(governed, shop, browser):
+    person = browser(user_id=governed.owner_id)
+    started(person, governed.account_id, "500")
+    assert "A recharge of ₹500.00 has not come in yet." in text_of(person.get("/"))
+    location, _order = started(person, governed.account_id)
+    parts = urlsplit(location)
+    shop.browser.post(f"{parts.path}/upi?{parts.query}")
+    collect()
+    words = text_of(person.get("/"))
+    assert "Recharge +₹200.00" in words
+    assert "has not come in yet" not in words
+
+
 def test_nobody_says_paid_by_writing_it_into_an_address(governed, shop, browser):
     person = browser(user_id=governed.owner_id)
     _location, order = started(person, governed.account_id)

@@ -58,13 +58,12 @@ def authorised(account_id: int, exhausted_since: datetime | None = None) -> list
     return authorised_of([account_id], {account_id: exhausted_since}).get(account_id, [])
 
 
-def pending(account_id: int, limit: int = 20) -> list[Order]:
-    """Orders that may still be paid, newest first."""
-    return rows(
-        Order,
-        "account_id = %s AND state = ANY(%s) ORDER BY created_at DESC, id DESC LIMIT %s",
-        [account_id, [OrderState.PENDING.value, OrderState.FAILED.value], limit],
+def waited_for(account_id: int) -> Order | None:
+    """The newest order, while it may still be paid: whoever has paid since has given the older ones up."""
+    found: list[Order] = rows(
+        Order, "account_id = %s ORDER BY created_at DESC, id DESC LIMIT 1", [account_id]
     )
+    return next((order for order in found if order.state in (OrderState.PENDING, OrderState.FAILED)), None)
 
 
 def recharges(account_id: int, limit: int = 20) -> list[Order]:

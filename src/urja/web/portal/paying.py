@@ -9,7 +9,6 @@ from django.utils.translation import gettext as _
 from urja.apps.payments import providers
 from urja.apps.payments import queries as payments
 from urja.apps.payments.config import GatewayConfig
-from urja.apps.payments.models import Order
 from urja.web.portal import formats
 from urja.web.portal import standing as standings
 from urja.web.portal.cards import AccountCard
@@ -119,10 +118,10 @@ class UnderWay:
 
 
 def under_way(account_id: int, now: datetime) -> UnderWay | None:
-    """The newest order that may still be paid."""
+    """The newest order, while it may still be paid."""
     if providers.config() is None:
         return None
-    order: Order | None = next(iter(payments.pending(account_id, 1)), None)
+    order = payments.waited_for(account_id)
     if order is None or order.created_at < now - REMEMBERED:
         return None
     text = _("A recharge of %(amount)s has not come in yet.") % {"amount": formats.money(order.amount_minor)}

@@ -318,3 +318,38 @@ def test_a_corrected_arrear_is_a_change(loaded):
     assert loaded("balances", [row], the_map).counts == {"registry_arrear: changed": 1}
     assert Arrear.objects.get(bill="B-2026-02").principal_minor == 90_000
     assert History.objects.get().row["principal_minor"] == 110_000
+
+
+def test_what_recharges_have_paid_of_a_bill_stays_paid(loaded):
+    """The file says what was owed at the beginning: it comes in again as it was, and not below what was paid."""
+    from urja.apps.ledger.arrears import Rule, left
+    from urja.apps.ledger.models import Account
+    from urja.apps.ledger.operations import post_credit_requests, request_credit
+
+    the_map = some_map("balances", "consumer_number", "bill", "due_on", "principal", "surcharge")
+    row = {
+        "consumer_number": "1001000001",
+        "bill": "B-2026-01",
+        "due_on": "2026-01-31",
+        "principal": "1250.50",
+        "surcharge": "18.75",
+    }
+    account = Account.objects.get(arrears__bill="B-2026-01")
+    request_credit(
+        account_id=account.id,
+        amount_minor=120_000,
+        kind="recharge",
+        idempotency_key="x",
+        requested_at=MIDNIGHT,
+    )
+    rule = Rule(50, "story 1")
+    post_credit_requests(account.bucket, MIDNIGHT.date(), MIDNIGHT, lambda ids: dict.fromkeys(ids, rule))
+    assert loaded("balances", [row], the_map).counts == {}
+    assert [
+        (due.bill, due.principal_minor, due.surcharge_minor) for due in left([account.id])[account.id]
+    ] == [
+        ("B-2026-01", 66_925, 0),
+        ("B-2026-02", 110_000, 0),
+    ]
+    lower = row | {"principal": "581.24"}
+    assert (2, "principal", "recharges have paid 581.25 of it") in told(loaded("balances", [lower], the_map))

@@ -548,3 +548,10 @@ def test_a_ciphered_text_telegram_is_shown_as_text(keys):
     assert found["text"] == TELEGRAM.decode()
     assert "  1-0:1.8.0(001234.567*kWh)" in run(sealed.hex(), *keys).stdout.splitlines()
     assert "wrong key" in document(sealed.hex(), "--guek", "11" * 16, code=1)["error"]["message"]
+
+
+def test_a_protection_that_nobody_has_is_refused_also_where_no_title_is_known():
+    unknown = bytes.fromhex("c80a3f00000001") + bytes(5)
+    compressed = bytes.fromhex("c80ab000000001") + bytes(5)
+    for frame, words in ((unknown, "no security suite 15"), (compressed, "V.44")):
+        assert words in document(frame.hex(), *WITH_KEYS, code=1)["error"]["message"]

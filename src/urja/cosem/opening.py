@@ -223,7 +223,8 @@ class Opener:
             return None
         keys = SuiteKeys(key or bytes(security.KEY_LENGTH), self._keys.gak)
         fault: CosemError | None = None
-        for title in titles:
+        # Without any title it is a protection that we refuse in any case, and it says which.
+        for title in titles or [bytes(security.SYSTEM_TITLE_LENGTH)]:
             try:
                 inner, verified = _open(keys, title, apdu, len(raw))
             except CosemError as error:

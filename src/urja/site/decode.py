@@ -127,8 +127,12 @@ def read_source(source: tuple[str, ...]) -> bytes:
             return from_hex(text)
         except ValueError as error:
             raise ValueError(f"there is no such file, and it is no frame: {error}") from error
-    with path.open("rb") as file:
-        return _from_content(file.read(_MAX_INPUT + 1), text)
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MAX_INPUT + 1)
+    except OSError as error:
+        raise ValueError(f"{text} cannot be read: {error.strerror}") from error
+    return _from_content(content, text)
 
 
 def _from_content(content: bytes, origin: str) -> bytes:

@@ -97,7 +97,7 @@ def test_a_cursor_is_of_its_list_alone(api):
         ("/usage-points?premise=902", ["001", "002", "801"]),
         ("/agreements?at=2026-02-01T00:00:00Z", []),
         ("/agreements?at=2026-03-02T00:00:00Z", ["001", "002", "003", "004"]),
-        ("/work-orders?state=open", ["001"]),
+        ("/work-orders?state=open", ["001", "004"]),
         ("/work-orders?state=done", []),
     ],
 )

@@ -80,6 +80,12 @@ def test_a_revenue_officer_writes_about_it_and_closes_it(open_, at_once, colleag
     assert f"Closed by people rfnd_1 today, 13:42 It was told with other figures before {WHY}" in text
 
 
+def test_one_that_is_gone_of_itself_says_so(open_, colleague):
+    text = text_of(colleague("revenue_officer").get(f"{LIST}903/"))
+    assert "Gone of itself today, 13:42" in text
+    assert "It is settled: close it" not in text
+
+
 def test_without_a_reason_it_stays_open(open_, at_once, colleague):
     client = colleague("revenue_officer")
     refused = client.post(f"{LIST}901/", {"text": "  ", "close": ""})

@@ -67,7 +67,7 @@ class DifferencePage:
     facts: list[tuple[str, str]]
     notes: list[NoteView]
     closed: str
-    """Since when; empty while it is open."""
+    """Since when, and whether somebody has closed it; empty while it is open."""
     may_write: bool
     waiting: bool
     text: str
@@ -96,12 +96,19 @@ def difference_page(
             *_facts(found.detail, now),
         ],
         notes=_notes(found, now),
-        closed=moment_of(found.closed_at, now) if found.closed_at else "",
+        closed=_closed(found, now),
         may_write=caller.area(writing(NoteDifference.kind())) is not None,
         waiting=waiting,
         text=text,
         faults=[wording.sentence(fault) for fault in faults],
     )
+
+
+def _closed(found: Unmatched, now: datetime) -> str:
+    if found.closed_at is None:
+        return ""
+    text = gettext("Gone of itself %(moment)s") if "gone_at" in found.detail else gettext("Closed %(moment)s")
+    return text % {"moment": moment_of(found.closed_at, now)}
 
 
 FACTS: Final[dict[str, Promise]] = {

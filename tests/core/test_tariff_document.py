@@ -51,6 +51,11 @@ def test_a_good_document():
         ('"3.50"', '"-3.50"', "line energy.slabs[1].rate", "must not be negative"),
         ('"3.50"', '"three"', "line energy.slabs[1].rate", "must be a number"),
         ('"3.50"', "nan", "line energy.slabs[1].rate", "must be a number"),
+        ('"3.50"', "1e9999999", "line energy.slabs[1].rate", 'such as 3 or "4.50", not 1E+9999999'),
+        ('"3.50"', '"1e-9999999"', "line energy.slabs[1].rate", "must be a number"),
+        ('"3.50"', "9" * 400, "line energy.slabs[1].rate", "must be a number"),
+        ('"3.50"', "9" * 6000, "document", "a number has too many digits"),
+        ('"3.50"', "[" * 20_000, "document", "nested too deeply"),
         ("rate = 2", "rate = true", "line fixed.rate", "must be a number"),
         ("percent = 5", "percent = -5", "line duty.percent", "must not be negative"),
         ('"fixed"}', '"fxied"}', "line duty.on", "'fxied', which does not exist; there are energy, fixed"),
@@ -170,3 +175,11 @@ def test_each_fault_of_what_depends_on_use_has_a_place_and_a_sentence(old, new, 
     assert old in RICH
     found = faults(RICH.replace(old, new, 1))
     assert any(fault.startswith(f"{where}: ") and words in fault for fault in found), found
+
+
+def test_a_bill_is_no_book():
+    lines = "".join(
+        f'[[line]]\nname = "l{n}"\naccrues = "percent"\npercent = 1\non = ["{f"l{n - 1}" if n else "energy"}"]\n'
+        for n in range(5000)
+    )
+    assert "line: a bill has at most 100 lines, not 5003" in faults(GOOD + lines)

@@ -55,6 +55,7 @@ def test_check_says_all_that_is_wrong(tmp_path):
             ["--from", "2022-06-25", "--to", "2022-07-25", "--through", "2022-07-26"],
             "--through 2022-07-26 is outside the period: give 2022-06-25 to 2022-07-25",
         ),
+        (["--from", "9999-12-01", "--to", "9999-12-31"], "too near the end of the calendar"),
         (
             ["--from", "2021-06-25", "--to", "2021-07-25"],
             "no version of the tariff is in force on 2021-06-25",

@@ -6,7 +6,6 @@ once, each with its value, what is allowed and where it came from. `URJA_WEB_POR
 """
 
 import re
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +17,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
 from msgspec import Meta, Struct, field
+
+from urja.base import toml
 
 Port = Annotated[int, Meta(ge=0, le=65535, description="a port number, 0..65535; 0 takes any free one")]
 Seconds = Annotated[float, Meta(gt=0, le=86_400, description="seconds, more than 0, at most a day")]
@@ -315,11 +316,11 @@ def _from_file(path: Path | None, faults: list[Fault]) -> list[_Entry]:
         return []
     try:
         text = path.read_text("utf-8-sig")
-        document = tomllib.loads(text)
+        document = toml.loads(text)
     except (OSError, UnicodeDecodeError) as error:
         faults.append(Fault("the file", f"unreadable ({error})", "a readable file in UTF-8", str(path)))
         return []
-    except tomllib.TOMLDecodeError as error:
+    except toml.TomlError as error:
         faults.append(Fault("the file", f"not TOML ({error})", "TOML, see docs/operations.md", str(path)))
         return []
     lines = _lines(text)

@@ -5,9 +5,11 @@ the tariff document states.
 """
 
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from fractions import Fraction
 from math import ceil, floor
+from typing import Any
 
 
 class Mode(StrEnum):
@@ -71,6 +73,35 @@ def exact(value: Fraction) -> str:
 def parse_exact(text: str) -> Fraction:
     """The inverse of `exact`."""
     return Fraction(text)
+
+
+_LARGEST_EXPONENT = 18
+_LONGEST_SHOWN = 60
+
+
+def written_number(value: Any) -> Fraction | None:
+    """What a document has for a number, exactly: 3, 4.5 read as a Decimal, "4.50"; None for anything else.
+
+    Numbers with more than 18 digits before or behind the point are none that anybody means, and would take for ever.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
+        return None
+    try:
+        number = Decimal(value)
+    except (InvalidOperation, ValueError):
+        return None
+    if not number.is_finite():
+        return None
+    exponent = number.as_tuple().exponent
+    if number.adjusted() > _LARGEST_EXPONENT or (isinstance(exponent, int) and exponent < -_LARGEST_EXPONENT):
+        return None
+    return Fraction(number)
+
+
+def shown(value: Any) -> str:
+    """A document's value in a sentence about it, and never longer than that sentence."""
+    text = str(value) if isinstance(value, Decimal) else repr(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
 
 
 def major(amount_minor: int | Fraction, exponent: int) -> str:

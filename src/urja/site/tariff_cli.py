@@ -105,6 +105,10 @@ def rate(
         result = target(terms, [Use(passed, wh)], billed=billed, through=passed.end)
     except RatingError as error:
         raise Refusal(Exit.USAGE, f"this cannot be rated: {error}") from None
+    except OverflowError:
+        raise Refusal(
+            Exit.USAGE, f"{billed.end} is too near the end of the calendar: give an earlier --to"
+        ) from None
     if as_json:
         click.echo(json.dumps(_as_json(versions[0], result, wh), ensure_ascii=False))
     else:

@@ -7,7 +7,6 @@ than the document promises, a reconnection that would be followed by a cut.
 
 import hashlib
 import re
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -16,6 +15,7 @@ from fractions import Fraction
 from importlib import resources
 from typing import Final
 
+from urja.base import toml
 from urja.core.policy.hours import Holiday, NthWeekday, OpenHours, Protected, Span, unwrapped, without
 from urja.core.policy.reading import MINUTES_PER_DAY, WEEKDAYS, Fault, Reader
 
@@ -176,8 +176,8 @@ def parse_policy(text: str) -> Policy:
     """Read a document; raises PolicyError with every fault found."""
     faults: list[Fault] = []
     try:
-        table = tomllib.loads(text, parse_float=Decimal)
-    except tomllib.TOMLDecodeError as error:
+        table = toml.loads(text, parse_float=Decimal)
+    except toml.TomlError as error:
         raise PolicyError(
             [Fault("document", f"is not TOML: {error}; docs/policy.md shows how one is written")]
         ) from error

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from typing import Any, Final
+
+from urja.core.units import shown, written_number
 
 MINUTES_PER_DAY: Final = 24 * 60
 WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -71,9 +72,9 @@ class Reader:
         value = self.take(key, default)
         if value is None:
             return Fraction(0)
-        number = _as_fraction(value)
+        number = written_number(value)
         if number is None:
-            self.fault(key, f'must be a number such as 3 or "4.50", not {value!r}')
+            self.fault(key, f'must be a number such as 3 or "4.50", not {shown(value)}')
         return number or Fraction(0)
 
     def amount(self, key: str, default: Any = _MISSING, *, decimals: int, negative: bool = False) -> int:
@@ -157,16 +158,6 @@ class Reader:
         """Report the keys that nobody asked for: mostly misspellings."""
         for key in sorted(set(self._table) - self._asked):
             self.fault(key, f"is not known here; known are {', '.join(sorted(self._asked))}")
-
-
-def _as_fraction(value: Any) -> Fraction | None:
-    if isinstance(value, bool) or not isinstance(value, (int, Decimal, str)):
-        return None
-    try:
-        number = Decimal(value)
-    except InvalidOperation:
-        return None
-    return Fraction(number) if number.is_finite() else None
 
 
 def _as_minutes(value: Any) -> int | None:

@@ -6,18 +6,18 @@ that whoever types an order into a file mends it in one go.
 
 import hashlib
 import re
-import tomllib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
-from urja.core.units import MINOR, Mode, Step
+from urja.base import toml
+from urja.core.units import MINOR, Mode, Step, shown, written_number
 from urja.core.units import exact as _plain
 
 FORMAT = 1
@@ -236,6 +236,7 @@ class TariffError(ValueError):
 _MISSING = object()
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _KINDS = ("slabs", "per-day", "per-month", "percent", "rebate", "minimum", "round-off")
+_MOST_LINES = 100
 _NOT_YET = "what a document cannot say yet is in docs/money.md"
 
 
@@ -272,9 +273,9 @@ class _Reader:
         value = self.take(key, default)
         if value is None or isinstance(value, Fraction):
             return value
-        number = _as_fraction(value)
+        number = written_number(value)
         if number is None:
-            self.fault(f'must be a number such as 3 or "4.50", not {value!r}', key)
+            self.fault(f'must be a number such as 3 or "4.50", not {shown(value)}', key)
         elif number < 0:
             self.fault(f"must not be negative, and is {value}", key)
         else:
@@ -343,22 +344,12 @@ class _Reader:
             self.fault(f"is not known here; known are {', '.join(sorted(self.asked))}", key)
 
 
-def _as_fraction(value: Any) -> Fraction | None:
-    if isinstance(value, bool) or not isinstance(value, (int, Decimal, str)):
-        return None
-    try:
-        number = Decimal(value)
-    except InvalidOperation:
-        return None
-    return Fraction(number) if number.is_finite() else None
-
-
 def parse_tariff(text: str) -> Tariff:
     """Read a document; raises TariffError with every fault found."""
     faults: list[Fault] = []
     try:
-        table = tomllib.loads(text, parse_float=Decimal)
-    except tomllib.TOMLDecodeError as error:
+        table = toml.loads(text, parse_float=Decimal)
+    except toml.TomlError as error:
         raise TariffError(
             [Fault("document", f"is not TOML: {error}; docs/money.md shows how one is written")]
         ) from error
@@ -368,6 +359,9 @@ def parse_tariff(text: str) -> Tariff:
     exponent = _exponent(reader)
     valid_from = reader.day("valid_from")
     readers = reader.tables("line")
+    if len(readers) > _MOST_LINES:
+        reader.fault(f"a bill has at most {_MOST_LINES} lines, not {len(readers)}", "line")
+        readers = readers[:_MOST_LINES]
     lines = [line for line in (_line(item, 10**exponent) for item in readers) if line is not None]
     if "line" in table and not readers and not faults:
         reader.fault("a tariff needs at least one charge line", "line")

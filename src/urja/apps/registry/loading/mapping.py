@@ -16,7 +16,6 @@ Every fault of a map is said with its line, all at once.
 """
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -40,6 +39,7 @@ from urja.apps.registry.loading.forms import (
     tidy,
 )
 from urja.apps.registry.loading.kinds import KINDS, Field, Kind
+from urja.base import toml
 from urja.base.keystore import KeyStore
 
 _TOP: Final = {"kind", "system", "encoding", "delimiter", "sheet", "header", "formats", "fields"}
@@ -181,8 +181,8 @@ def as_toml(the_map: Map) -> str:
 def parse(text: str) -> Map:
     """A map from its text; raises BadMap with every fault."""
     try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        content = toml.loads(text)
+    except toml.TomlError as error:
         raise BadMap([_located(error, text)]) from None
     reading = _Reading(text, content)
     found = reading.map()
@@ -191,7 +191,7 @@ def parse(text: str) -> Map:
     return found
 
 
-def _located(error: tomllib.TOMLDecodeError, text: str) -> str:
+def _located(error: toml.TomlError, text: str) -> str:
     match = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
     if match is None:
         said = str(error).replace("(at end of document)", "").strip()

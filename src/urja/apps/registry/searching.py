@@ -339,7 +339,7 @@ def _in_wholes(words: list[list[str]], reach: Reach, limit: int) -> list[int]:
     all_of_it = [_those(occurring, may_be) or [may_be[0]] for may_be in words]
     with connection.cursor() as cursor:
         cursor.execute(
-            _PLACES_IN_WHOLES.format(in_area=_in_area(reach), limit=limit),
+            _PLACES_IN_WHOLES.format(limit=limit, **_in_area(reach)),
             {"whole": _query(of_whole), "words": _query(all_of_it), **_values(reach)},
         )
         return [id_ for (id_,) in cursor.fetchall()]
@@ -356,31 +356,34 @@ SELECT service_point_id AS id FROM registry_placement WHERE tree = 'administrati
     AND valid_from <= %(at)s AND coalesce(valid_to, 'infinity') > %(at)s
 UNION SELECT id FROM registry_service_point WHERE premise_id = ANY(%(premises)s)
 """
-_IN_AREA: Final = """(EXISTS (SELECT FROM registry_placement p WHERE p.service_point_id = {place} AND p.tree = 'administration'
-    AND p.node_id = ANY(%(nodes)s) AND p.valid_from <= %(at)s AND coalesce(p.valid_to, 'infinity') > %(at)s)
-    OR {premise} = ANY(%(premises)s))"""
+_HANGS_IN: Final = """EXISTS (SELECT FROM registry_placement p WHERE p.service_point_id = {place} AND p.tree = 'administration'
+    AND p.node_id = ANY(%(nodes)s) AND p.valid_from <= %(at)s AND coalesce(p.valid_to, 'infinity') > %(at)s)"""
+_STANDS_IN: Final = """EXISTS (SELECT FROM registry_service_point o WHERE o.id = {place} AND o.premise_id = ANY(%(premises)s))"""
 
 
-def _in_area(reach: Reach) -> str:
-    """Whether a service point `s` is in it."""
-    return "true" if reach.everywhere else _IN_AREA.format(place="s.id", premise="s.premise_id")
+def _in_area(reach: Reach) -> dict[str, str]:
+    """Whether the service point of an agreement `g`, or one `s`, is in it; what an area has none of is not asked for."""
+    asked = [(_HANGS_IN, reach.nodes), (_STANDS_IN, reach.premises)]
+    within = " OR ".join(condition for condition, ids in asked if ids) or "false"
+    return {
+        name: "true" if reach.everywhere else f"({within.format(place=place)})"
+        for name, place in (("of_agreement", "g.service_point_id"), ("of_place", "s.id"))
+    }
 
 
 # OFFSET 0 keeps the planner from reading whole tables for a few thousand rows, of which a few are wanted.
 _PEOPLE_BY_WORDS: Final = f"""
 WITH named AS MATERIALIZED (
     SELECT b.id FROM registry_person b WHERE {_PERSON[1]} @@ %(words)s::tsquery LIMIT {{candidates}})
-SELECT (SELECT count(*) FROM named), ARRAY(
+SELECT found, CASE WHEN cardinality(found) < {{limit}} THEN (SELECT count(*) FROM named) ELSE 0 END FROM (SELECT ARRAY(
     SELECT named.id FROM named, LATERAL (
-        (SELECT FROM registry_agreement g JOIN registry_service_point s ON s.id = g.service_point_id
-        WHERE g.customer_id = named.id AND {{in_area}} OFFSET 0)
+        (SELECT FROM registry_agreement g WHERE g.customer_id = named.id AND {{of_agreement}} OFFSET 0)
         UNION ALL (SELECT FROM registry_account_access x JOIN registry_agreement g ON g.account_id = x.account_id
-        JOIN registry_service_point s ON s.id = g.service_point_id
-        WHERE x.person_id = named.id AND {{in_area}} OFFSET 0)
-        LIMIT 1) living LIMIT {{limit}})
+        WHERE x.person_id = named.id AND {{of_agreement}} OFFSET 0)
+        LIMIT 1) living LIMIT {{limit}}) AS found OFFSET 0) AS first
 """
 _PEOPLE_EVERYWHERE: Final = f"""
-SELECT 0, ARRAY(SELECT b.id FROM registry_person b WHERE {_PERSON[1]} @@ %(words)s::tsquery LIMIT {{limit}})
+SELECT ARRAY(SELECT b.id FROM registry_person b WHERE {_PERSON[1]} @@ %(words)s::tsquery LIMIT {{limit}}), 0
 """
 _PEOPLE_OF_AREA: Final = f"""
 WITH place AS MATERIALIZED ({_AREA})
@@ -394,11 +397,12 @@ LIMIT {{limit}}
 _PLACES_BY_WORDS: Final = f"""
 WITH named AS MATERIALIZED (
     SELECT b.id FROM registry_premise b WHERE {_PREMISE[1]} @@ %(words)s::tsquery LIMIT {{candidates}})
-SELECT (SELECT count(*) FROM named), ARRAY(
+SELECT found, CASE WHEN cardinality(found) < {{limit}} THEN (SELECT count(*) FROM named) ELSE 0 END FROM (SELECT ARRAY(
     SELECT place.id FROM named, LATERAL (
-        SELECT s.id FROM registry_service_point s WHERE s.premise_id = named.id AND {{in_area}} OFFSET 0) place
-    LIMIT {{limit}})
+        SELECT s.id FROM registry_service_point s WHERE s.premise_id = named.id AND {{of_place}} OFFSET 0) place
+    LIMIT {{limit}}) AS found OFFSET 0) AS first
 """
+"""Those in an area, as many as are wanted; and where they are fewer, how many there are of the name."""
 _PLACES_IN_WHOLES: Final = f"""
 WITH RECURSIVE whole AS MATERIALIZED (
     SELECT b.id, {_PREMISE[1]} AS words FROM registry_premise b WHERE {_WHOLE[1]} @@ %(whole)s::tsquery LIMIT {MOST_WHOLES}
@@ -408,7 +412,7 @@ WITH RECURSIVE whole AS MATERIALIZED (
         SELECT * FROM registry_premise m WHERE m.parent_id = part.id OFFSET 0) b
 )
 SELECT place.id FROM part, LATERAL (
-    SELECT s.id FROM registry_service_point s WHERE s.premise_id = part.id AND {{in_area}} OFFSET 0) place
+    SELECT s.id FROM registry_service_point s WHERE s.premise_id = part.id AND {{of_place}} OFFSET 0) place
 WHERE part.words @@ %(words)s::tsquery LIMIT {{limit}}
 """
 _PLACES_OF_AREA: Final = f"""
@@ -424,10 +428,11 @@ def _found(by_words: str, of_area: str, words: str, limit: int, reach: Reach) ->
     """
     candidates = limit if reach.everywhere else MOST_CANDIDATES
     values = {"words": words, **_values(reach)}
+    statement = by_words.format(candidates=candidates, limit=limit, **_in_area(reach))
     with connection.cursor() as cursor:
-        cursor.execute(by_words.format(candidates=candidates, limit=limit, in_area=_in_area(reach)), values)
-        count, found = cursor.fetchone()
-        if len(found) < limit and count >= candidates and not reach.everywhere:
+        cursor.execute(statement, values)
+        found, count = cursor.fetchone()
+        if count >= candidates and not reach.everywhere:
             cursor.execute(of_area.format(limit=limit), values)
             found = [id_ for (id_,) in cursor.fetchall()]
     return list(found)

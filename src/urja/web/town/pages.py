@@ -27,7 +27,7 @@ from urja.web.portal.clock import zone
 from urja.web.town import control, ring, wording
 
 LOSS_OVER: Final = timedelta(hours=2)
-FEED_LINES: Final = 24
+FEED_LINES: Final = 14
 STORY_LINES: Final = 60
 
 

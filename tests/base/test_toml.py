@@ -15,7 +15,7 @@ def test_numbers_are_read_as_asked():
     ("text", "words"),
     [
         ("a =", "Invalid value"),
-        ("a = 1\na = 2", "line 2"),
+        ("a = 1\na = 2", "Cannot overwrite a value"),
         ("a = " + "[" * 50_000, "nested too deeply"),
         ("a = " + "{b=" * 50_000, "nested too deeply"),
         ("a = " + "9" * 10_000, "too many digits"),

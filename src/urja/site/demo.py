@@ -7,6 +7,7 @@ books are held to the meters' own truth file, and a report is written.
 
 import asyncio
 import contextlib
+import errno
 import json
 import shutil
 import signal
@@ -33,7 +34,7 @@ from urja.meter.journal import read_journal
 from urja.meter.truth import read_truth
 from urja.site import flag_laws, registry_laws, settlement_laws, supply_laws, town_laws
 from urja.site.clerks import TARIFF, Clerks, MeterState, answer, request, state_of
-from urja.site.exits import Exit, Refusal
+from urja.site.exits import Exit, Refusal, refusal_for
 from urja.site.laws import Findings, examine
 from urja.site.options import FiniteRange, load_settings
 from urja.site.outside import RESIDENTS, Outside, residents
@@ -112,6 +113,9 @@ def demo(
     clerks: bool,
 ) -> None:
     """Run a town of simulated meters beside the whole system; Ctrl-C stops it."""
+    if report is not None and not report.parent.is_dir():
+        # Known at the end only, it would cost the report of the whole run.
+        raise refusal_for(FileNotFoundError(errno.ENOENT, "No such file or directory"), report)
     plan = Plan(meters, speed, seconds, seed, report, clerks)
     settings = _settings(port)
     log.configure("demo", "warning", json=not sys.stderr.isatty())

@@ -74,6 +74,23 @@ def test_its_credit_is_posted_all_the_same(place):
     assert [entry.amount_minor for entry in queries.entries(place.houses[1].account_id, 10)] == [30_000]
 
 
+def test_its_recharge_is_confirmed_by_what_is_posted(place):
+    """Nobody can say what was used since in money, and the stage that tells people goes on."""
+    from urja.apps.notices import delivery
+    from urja.apps.notices.models import Notice
+
+    run(place, place.at(1, 9))
+    notice = Notice.objects.create(
+        account_id=place.houses[1].account_id,
+        kind="recharge",
+        params={"amount_minor": 30_000},
+        requested_at=place.now,
+    )
+    delivery.outgoing(place.now, "urja.example/pay", 10)
+    notice.refresh_from_db()
+    assert "₹300" in notice.text
+
+
 def test_once_the_tariff_is_known_everything_is_made_up_for(place):
     run(place, place.at(2, 9))
     set_tariff(place, 1, "demo")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from fractions import Fraction
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -9,7 +10,8 @@ from django.conf import settings
 from django.db.models import Case, Value, When
 
 from urja.apps.ledger import queries as ledger
-from urja.apps.ledger.models import CreditRequest
+from urja.apps.ledger.models import Account, CreditRequest
+from urja.apps.ledger.usage import unratable
 from urja.apps.notices import wording
 from urja.apps.notices.models import Notice
 from urja.apps.readings import queries as readings
@@ -89,14 +91,25 @@ def _params(notice: Notice, agreement: Agreement | None, now: datetime, zone: Zo
     """The notice's own, and for those that no policy asked for, what stands on the account now."""
     if notice.kind not in AFTER_RECHARGE:
         return dict(notice.params)
-    balance = ledger.fresh_balance(notice.account_id, now, agreement)
+    currency, balance_minor, days_left = _standing(notice.account_id, agreement, now)
     params = {
-        "currency": balance.currency,
-        "balance_minor": balance.balance_minor,
+        "currency": currency,
+        "balance_minor": balance_minor,
         f"{notice.kind}_at": notice.requested_at.astimezone(zone).isoformat(timespec="seconds"),
         **notice.params,
     }
-    if balance.days_left is not None and balance.balance_minor > 0:
-        lasts = timedelta(seconds=min(int(balance.days_left * 86_400), 10 * 365 * 86_400))
+    if days_left is not None and balance_minor > 0:
+        lasts = timedelta(seconds=min(int(days_left * 86_400), 10 * 365 * 86_400))
         params["ends_at"] = (now + lasts).astimezone(zone).isoformat(timespec="seconds")
     return params
+
+
+def _standing(
+    account_id: int, agreement: Agreement | None, now: datetime
+) -> tuple[str, int, Fraction | None]:
+    """Currency, balance and days left; where nobody knows the price of what was used, what is posted alone."""
+    if agreement and unratable(agreement, now):
+        account = Account.objects.get(id=account_id)
+        return account.currency, account.balance_minor, None
+    balance = ledger.fresh_balance(account_id, now, agreement)
+    return balance.currency, balance.balance_minor, balance.days_left

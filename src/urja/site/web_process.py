@@ -1,5 +1,6 @@
 """The web server: gunicorn with threads around the WSGI application, in a process that was told its secrets."""
 
+import gc
 import logging
 import signal
 from typing import Any
@@ -35,6 +36,10 @@ class _Server(BaseApplication):
     def load(self) -> Any:
         from urja.site.wsgi import application
 
+        # What is loaded stays as long as the process: a full collection that walked it would hold up every request
+        # for a tenth of a second, and have each worker copy the pages that it shares with its master.
+        gc.collect()
+        gc.freeze()
         return application
 
 

@@ -46,7 +46,7 @@ def a_settlement(till):
 def test_nothing_settled_yet(till, show):
     assert show().splitlines() == [
         "Nothing has been settled.",
-        "On its way: 0.00 (0 payments, 0 refunds)",
+        "On its way: 0.00 (payments: 0, refunds: 0)",
     ]
 
 
@@ -58,7 +58,7 @@ def test_a_settlement_and_what_is_on_its_way(a_settlement, show):
         f"2026-03-03  {row['settlement_id']}  {row['settlement_utr']}  123.45 paid - 0.00 refunded "
         f"- {row['fee'] / 100:.2f} fees ({row['tax'] / 100:.2f} of it tax) = {net:.2f} INR; 1 of 1 rows fit"
     )
-    assert way == "On its way: 50.00 (1 payments, 0 refunds), the oldest of 2026-03-02"
+    assert way == "On its way: 50.00 (payments: 1, refunds: 0), the oldest of 2026-03-02"
 
 
 def test_a_days_rows(a_settlement, show):

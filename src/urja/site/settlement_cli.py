@@ -111,7 +111,7 @@ def _sentences(found: dict[str, Any]) -> list[str]:
     transit = found["in_transit"]
     out.append(
         f"On its way: {_money(transit['payments_minor'] - transit['refunds_minor'])} "
-        f"({transit['payments']} payments, {transit['refunds']} refunds)"
+        f"(payments: {transit['payments']}, refunds: {transit['refunds']})"
         + (f", the oldest of {transit['oldest_at']:%Y-%m-%d}" if transit["oldest_at"] else "")
     )
     out += [

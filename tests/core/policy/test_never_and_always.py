@@ -110,6 +110,15 @@ def test_every_decision_says_why_in_both_languages(policy: Policy, facts: Facts)
 
 @quietly
 @given(documents, accounts())
+def test_no_more_emergency_credit_is_left_than_there_is(policy: Policy, facts: Facts):
+    """Also where some of what was charged is provisional, so that no cut may rest on it."""
+    reason = decide(policy, facts).reason
+    if reason.key == "emergency_amount":
+        assert 0 <= reason.params["left_minor"] <= reason.params["emergency_minor"]
+
+
+@quietly
+@given(documents, accounts())
 def test_a_cut_and_a_restore_exclude_each_other(policy: Policy, facts: Facts):
     decision = decide(policy, facts)
     assert decision.cut is None or decision.restore is None

@@ -124,6 +124,11 @@ def test_one_reason_names_the_rule(changes, standing, rule):
     assert (decision.standing.value, decision.reason.rule) == (standing, rule)
 
 
+def test_what_is_left_of_the_emergency_credit_is_told_by_the_balance_that_is_shown():
+    shown = decide(PLAIN, ripe(balance_minor=-200, provisional_minor=15_904)).reason
+    assert (shown.key, shown.params["left_minor"]) == ("emergency_amount", PLAIN.credit.emergency_minor - 200)
+
+
 def test_payments_strung_together_do_not_hold_for_ever():
     chain = tuple(AuthorisedPayment(100, NOON - n * DAY) for n in range(5))
     assert decide(PLAIN, ripe(authorised=chain[:3])).standing is Standing.SUSPENDED

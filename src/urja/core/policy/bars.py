@@ -104,10 +104,11 @@ def rest_due_at(policy: Policy, paid: PaidSince) -> datetime | None:
 
 
 def _emergency_amount(policy: Policy, facts: Facts) -> Bar | None:
-    left = without_provisional(facts) - policy.floor_minor
-    if left < 0:
+    if without_provisional(facts) < policy.floor_minor:
         return None
-    if facts.balance_minor < policy.floor_minor:
+    # What is told is the balance that everybody sees, though no cut may rest on what is provisional in it.
+    left = facts.balance_minor - policy.floor_minor
+    if left < 0:
         params = money(policy, provisional_minor=facts.provisional_minor)
         return Bar(Standing.GRACE, Reason("ledger.provisional", "provisional", params), announces=False)
     params = money(policy, left_minor=left, emergency_minor=policy.credit.emergency_minor)

@@ -164,6 +164,18 @@ def test_a_part_that_is_taken_back_leaves_what_the_rest_would_have_paid(house):
     assert all(laws(house).values())
 
 
+def test_reversals_of_two_credits_of_one_run_give_back_what_each_has_paid(house):
+    first, second = pay(house, 10_000), pay(house, 12_000)
+    post(house)
+    assert book(house)[1::2] == ["arrears -2500", "arrears -3000"]
+    give_back(house, second, 12_000)
+    give_back(house, first, 6_000)
+    post(house)
+    assert book(house)[4:] == ["reversal -12000", "arrears 3000", "reversal -6000", "arrears 1500"]
+    assert left(house) == ["B-1 1300+0", "B-2 6000+0"]
+    assert all(laws(house).values())
+
+
 def test_a_credit_and_its_reversal_of_one_run(house):
     give_back(house, pay(house, 10_000), 10_000)
     post(house)

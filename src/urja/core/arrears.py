@@ -4,7 +4,7 @@ The oldest bill is paid first, and of each bill its surcharge before its princip
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 
@@ -30,6 +30,10 @@ class Part:
     due: Due
     surcharge_minor: int
     principal_minor: int
+
+    @property
+    def key(self) -> int:
+        return self.due.key
 
     @property
     def amount_minor(self) -> int:
@@ -68,3 +72,17 @@ def taken_back(paid: Sequence[Part], amount_minor: int) -> list[Part]:
             parts.append(Part(part.due, surcharge, principal))
         amount_minor -= surcharge + principal
     return parts
+
+
+def less[Sums: (Due, Part)](sums: Iterable[Sums], parts: Iterable[Part]) -> list[Sums]:
+    """What is left, of bills or of what was paid of them, without these parts."""
+    gone = {part.key: part for part in parts}
+    return [_without(each, gone[each.key]) if each.key in gone else each for each in sums]
+
+
+def _without[Sums: (Due, Part)](sums: Sums, part: Part) -> Sums:
+    return replace(
+        sums,
+        surcharge_minor=sums.surcharge_minor - part.surcharge_minor,
+        principal_minor=sums.principal_minor - part.principal_minor,
+    )

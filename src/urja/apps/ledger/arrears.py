@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from django.db import connection
-from django.db.models import F
 
 from urja.apps.ledger.kinds import RECHARGES
 from urja.apps.ledger.models import ArrearPayment, CreditRequest, DebitRequest
-from urja.core.arrears import Due, Part, owed, set_against, share_of, taken_back
+from urja.core.arrears import Due, Part, less, owed, set_against, share_of, taken_back
 
 LINE: Final = "arrears"
 TITLE: Final = "Old dues"
@@ -87,38 +86,10 @@ def shares(credits_: Sequence[CreditRequest], rules: Rules) -> dict[int, Share]:
         amount = share_of(rule.percent, owed(dues), credit.amount_minor) if rule else 0
         if rule and amount:
             parts = set_against(dues, amount)
-            found[credit.id] = Share(
-                credit.account_id,
-                credit.id,
-                f"{LINE}:{credit.id}",
-                tuple(parts),
-                1,
-                {
-                    "title": TITLE,
-                    "credit": credit.id,
-                    "recharge_minor": credit.amount_minor,
-                    "percent": rule.percent,
-                    "policy": rule.policy,
-                    "owed_minor": owed(dues),
-                    "rows": _rows(parts, -1),
-                },
-            )
-            due[credit.account_id] = _after(dues, parts)
+            due[credit.account_id] = less(dues, parts)
+            more = {"recharge_minor": credit.amount_minor, "owed_minor": owed(dues)}
+            found[credit.id] = _share(credit, rule, f"{LINE}:{credit.id}", parts, 1, more)
     return found
-
-
-def _after(dues: Sequence[Due], parts: Sequence[Part]) -> list[Due]:
-    paid = {part.due.key: part for part in parts}
-    return [
-        Due(
-            due.key,
-            due.bill,
-            due.due_on,
-            due.surcharge_minor - (paid[due.key].surcharge_minor if due.key in paid else 0),
-            due.principal_minor - (paid[due.key].principal_minor if due.key in paid else 0),
-        )
-        for due in dues
-    ]
 
 
 def shares_back(debits: Sequence[DebitRequest]) -> dict[int, Share]:
@@ -135,37 +106,37 @@ def shares_back(debits: Sequence[DebitRequest]) -> dict[int, Share]:
         return {}
     held(credit.account_id for credit in standing.values())
     reversed_minor = _reversed(standing)
-    rule_of = {id_: _rule(credit) for id_, credit in standing.items()}
-    paid_by = {id_: _paid(credit) for id_, credit in standing.items()}
+    paid_by = _paid(standing.values())
     found = {}
     for debit in debits:
         credit = standing.get(debit.credit_id) if debit.credit_id is not None else None
         if credit is None:
             continue
+        rule, paid = paid_by[credit.id]
         reversed_minor[credit.id] += debit.amount_minor
         rest = max(credit.amount_minor - reversed_minor[credit.id], 0)
-        back = credit.arrears_minor - share_of(rule_of[credit.id].percent, credit.arrears_minor, rest)
+        back = credit.arrears_minor - share_of(rule.percent, credit.arrears_minor, rest)
         if back:
-            parts = taken_back(paid_by[credit.id], back)
-            paid_by[credit.id] = _less(paid_by[credit.id], parts)
+            parts = taken_back(paid, back)
+            paid_by[credit.id] = rule, less(paid, parts)
             credit.arrears_minor -= back
-            found[debit.id] = Share(
-                credit.account_id,
-                credit.id,
-                f"{LINE}-back:{debit.id}",
-                tuple(parts),
-                -1,
-                {
-                    "title": TITLE,
-                    "credit": credit.id,
-                    "debit_of": debit.id,
-                    "recharge_minor": rest,
-                    "percent": rule_of[credit.id].percent,
-                    "policy": rule_of[credit.id].policy,
-                    "rows": _rows(parts, 1),
-                },
-            )
+            more = {"recharge_minor": rest, "debit_of": debit.id}
+            found[debit.id] = _share(credit, rule, f"{LINE}-back:{debit.id}", parts, -1, more)
     return found
+
+
+def _share(
+    credit: CreditRequest, rule: Rule, key: str, parts: Sequence[Part], sign: int, more: Mapping[str, int]
+) -> Share:
+    inputs = {
+        "title": TITLE,
+        "credit": credit.id,
+        "percent": rule.percent,
+        "policy": rule.policy,
+        "rows": _rows(parts, -sign),
+        **more,
+    }
+    return Share(credit.account_id, credit.id, key, tuple(parts), sign, inputs)
 
 
 def _reversed(credits_: Iterable[int]) -> dict[int, int]:
@@ -177,40 +148,31 @@ def _reversed(credits_: Iterable[int]) -> dict[int, int]:
     return found
 
 
-def _rule(credit: CreditRequest) -> Rule:
-    """By which a credit's share was posted."""
+def _paid(credits_: Iterable[CreditRequest]) -> dict[int, tuple[Rule, list[Part]]]:
+    """By which rule each credit's share was posted, and what of it was not taken back, the oldest bill first."""
+    accounts = {credit.id: credit.account_id for credit in credits_}
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT (inputs->>'percent')::int, inputs->>'policy' FROM ledger_entry "
-            "WHERE bucket = %s AND idempotency_key = %s",
-            [credit.account_id >> 40, f"{LINE}:{credit.id}"],
+            "SELECT e.credit, e.percent, e.policy, r.id, r.bill, r.due_on, "
+            "sum(p.surcharge_minor)::bigint, sum(p.principal_minor)::bigint FROM ("
+            "SELECT account_id, seq, (inputs->>'credit')::bigint AS credit, (inputs->>'percent')::int AS percent, "
+            "inputs->>'policy' AS policy FROM ledger_entry "
+            "WHERE bucket = ANY(%(buckets)s) AND account_id = ANY(%(accounts)s) AND line = %(line)s) e "
+            "JOIN ledger_arrear_payment p ON p.account_id = e.account_id AND p.seq = e.seq "
+            "JOIN registry_arrear r ON r.id = p.arrear_id WHERE e.credit = ANY(%(credits)s) "
+            "GROUP BY e.credit, e.percent, e.policy, r.id ORDER BY r.due_on, r.id",
+            {
+                "buckets": sorted({account_id >> 40 for account_id in accounts.values()}),
+                "accounts": sorted(set(accounts.values())),
+                "line": LINE,
+                "credits": list(accounts),
+            },
         )
-        return Rule(*cursor.fetchone())
-
-
-def _paid(credit: CreditRequest) -> list[Part]:
-    """What a credit's share has paid and was not taken back, the oldest bill first."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT r.id, r.bill, r.due_on, sum(p.surcharge_minor)::bigint, sum(p.principal_minor)::bigint "
-            "FROM ledger_entry e JOIN ledger_arrear_payment p ON p.account_id = e.account_id AND p.seq = e.seq "
-            "JOIN registry_arrear r ON r.id = p.arrear_id WHERE e.bucket = %s AND e.account_id = %s "
-            "AND e.line = %s AND (e.inputs->>'credit')::bigint = %s GROUP BY r.id ORDER BY r.due_on, r.id",
-            [credit.account_id >> 40, credit.account_id, LINE, credit.id],
-        )
-        return [Part(Due(*row[:3], 0, 0), row[3], row[4]) for row in cursor.fetchall()]
-
-
-def _less(paid: Sequence[Part], parts: Sequence[Part]) -> list[Part]:
-    gone = {part.due.key: part for part in parts}
-    return [
-        Part(
-            part.due,
-            part.surcharge_minor - (gone[part.due.key].surcharge_minor if part.due.key in gone else 0),
-            part.principal_minor - (gone[part.due.key].principal_minor if part.due.key in gone else 0),
-        )
-        for part in paid
-    ]
+        found: dict[int, tuple[Rule, list[Part]]] = {}
+        for credit_id, percent, policy, *due, surcharge, principal in cursor.fetchall():
+            _, paid = found.setdefault(credit_id, (Rule(percent, policy), []))
+            paid.append(Part(Due(*due, 0, 0), surcharge, principal))
+        return found
 
 
 def _rows(parts: Iterable[Part], sign: int) -> list[dict[str, Any]]:
@@ -246,5 +208,9 @@ def record(posted: Sequence[tuple[int, Share]]) -> None:
     moved: dict[int, int] = {}
     for _, share in posted:
         moved[share.credit_id] = moved.get(share.credit_id, 0) + share.amount_minor
-    for credit_id, amount in moved.items():
-        CreditRequest.objects.filter(id=credit_id).update(arrears_minor=F("arrears_minor") + amount)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE ledger_credit_request c SET arrears_minor = c.arrears_minor + m.amount_minor "
+            "FROM unnest(%s::bigint[], %s::bigint[]) m (id, amount_minor) WHERE c.id = m.id",
+            [list(moved), list(moved.values())],
+        )

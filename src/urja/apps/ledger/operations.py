@@ -80,7 +80,8 @@ def request_debit(
 ) -> DebitRequest:
     """Record that a credit of the kind `reverses` is taken back, in part or whole; the pipeline posts it.
 
-    With `credit_id` it is that one, and what of it went to arrears is given back with it. Replays and errors as of `request_credit`. Nothing that was posted is touched, and the balance may go below zero.
+    With `credit_id` it is that one, and what of it went to arrears is given back with it. Replays and errors as of
+    `request_credit`. Nothing that was posted is touched, and the balance may go below zero.
     """
     if amount_minor <= 0:
         raise LedgerError(f"a debit is a positive amount in minor units, not {amount_minor}")

@@ -157,6 +157,8 @@ def test_a_good_document_of_every_kind_of_line():
         ("{rate=4}]", "{up_to_kwh=90, rate=4}, {rate=5}]", "line fixed.bands[2].up_to_kwh", "ends at 90 kWh"),
         ("{rate=4}]", "{up_to_kwh=200, rate=4}]", "line fixed.bands", "a larger use has no price"),
         ("bands = [{up_to_kwh=100, rate=2}, {rate=4}]", "bands = []", "line fixed.bands", "at least one band"),
+        ("by_use = [ {up", "by_use = [] # [ {up", "line energy.by_use", "at least one entry"),
+        ("percent = 5\n", "rates = []\n", "line duty.rates", "at least one rate"),
         ("{percent=0}]", "{up_to=500, percent=0}]", "line subsidy.by_use", "must be open"),
         ("percent=50", "percent=-50", "line subsidy.by_use[2].percent", "must not be negative"),
         ("{percent=0}]", "{percent=0}]\npercent = 3", "line subsidy.percent", "beside by_use; keep one"),
@@ -175,6 +177,11 @@ def test_each_fault_of_what_depends_on_use_has_a_place_and_a_sentence(old, new, 
     assert old in RICH
     found = faults(RICH.replace(old, new, 1))
     assert any(fault.startswith(f"{where}: ") and words in fault for fault in found), found
+
+
+def test_a_list_of_something_else_is_one_fault():
+    said = "line energy.slabs: must be a list of tables"
+    assert faults(GOOD.replace("slabs = [", "slabs = [1] # [", 1)) == [said]
 
 
 def test_a_bill_is_no_book():

@@ -302,13 +302,16 @@ class _Reader:
             return default
         return kind(value)
 
-    def tables(self, key: str, default: Any = _MISSING) -> "list[_Reader]":
-        value = self.take(key, default)
+    def tables(self, key: str, each: str) -> "list[_Reader]":
+        """The tables of a list, which has at least one of what `each` names."""
+        value = self.take(key)
         if value is None:
             return []
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
             self.fault("must be a list of tables", key)
             return []
+        if not value:
+            self.fault(f"needs at least one {each}", key)
         where = f"{self.where}.{key}" if self.where else key
         return [_Reader(item, f"{where}[{n}]", self.faults) for n, item in enumerate(value, 1)]
 
@@ -334,10 +337,6 @@ class _Reader:
             reader.finish()
         return Step(to, mode) if to else None
 
-    def faulty(self, key: str) -> bool:
-        """Whether a key's value was missing or of the wrong kind, which has been said already."""
-        return not isinstance(self.table.get(key), list)
-
     def finish(self) -> None:
         """Report the keys that nobody asked for: mostly misspellings."""
         for key in sorted(set(self.table) - self.asked):
@@ -358,13 +357,11 @@ def parse_tariff(text: str) -> Tariff:
         reader.fault(f"is {table['format']!r}; this version of Urja reads format {FORMAT}", "format")
     exponent = _exponent(reader)
     valid_from = reader.day("valid_from")
-    readers = reader.tables("line")
+    readers = reader.tables("line", "charge line")
     if len(readers) > _MOST_LINES:
         reader.fault(f"a bill has at most {_MOST_LINES} lines, not {len(readers)}", "line")
         readers = readers[:_MOST_LINES]
     lines = [line for line in (_line(item, 10**exponent) for item in readers) if line is not None]
-    if "line" in table and not readers and not faults:
-        reader.fault("a tariff needs at least one charge line", "line")
     tariff = Tariff(
         code=_identifier(reader, "code"),
         version=_identifier(reader, "version"),
@@ -511,9 +508,7 @@ def _one_of(reader: _Reader, key: str, other: str) -> None:
 
 def _by_use(reader: _Reader) -> "Iterator[tuple[_Reader, Fraction | None]]":
     """The entries of `by_use` with their bounds in kWh a month; the last one is open."""
-    readers = reader.tables("by_use")
-    if not readers and not reader.faulty("by_use"):
-        reader.fault("needs at least one entry", "by_use")
+    readers = reader.tables("by_use", "entry")
     below: Fraction | None = Fraction(0)
     for item in readers:
         bound = item.number("up_to", None)
@@ -538,10 +533,8 @@ def _rising(
 
 
 def _slab_table(reader: _Reader, minor: int) -> tuple[Slab, ...]:
-    readers = reader.tables("slabs")
+    readers = reader.tables("slabs", "slab")
     slabs = [_slab(item, minor) for item in readers]
-    if not readers and not reader.faulty("slabs"):
-        reader.fault("needs at least one slab", "slabs")
     whole = [(item, slab) for item, slab in zip(readers, slabs, strict=True) if slab is not None]
     if len(whole) == len(readers) and whole:
         _check_slabs(whole)
@@ -604,9 +597,7 @@ def _bands(reader: _Reader, minor: int) -> tuple[Band, ...]:
         rate = reader.number("rate")
         return () if rate is None else (Band(None, None, rate * minor),)
     _one_of(reader, "rate", "bands")
-    items = reader.tables("bands")
-    if not items and not reader.faulty("bands"):
-        reader.fault("needs at least one band", "bands")
+    items = reader.tables("bands", "band")
     unit = "kWh" if any("up_to_kwh" in item.table for item in items) else "kW"
     key = f"up_to_{unit.lower()}"
     bands: list[Band] = []
@@ -659,7 +650,7 @@ def _percent(reader: _Reader, minor: int, *, rebate: bool) -> Percent:
 
 def _dated(reader: _Reader, sign: Fraction) -> tuple[DatedPercent, ...]:
     rates: list[DatedPercent] = []
-    for n, item in enumerate(reader.tables("rates")):
+    for n, item in enumerate(reader.tables("rates", "rate")):
         day, value = item.day("from", None), item.number("percent")
         item.finish()
         if n and day is None and "from" not in item.table:

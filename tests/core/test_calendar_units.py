@@ -2,6 +2,7 @@
 
 import itertools
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
@@ -18,7 +19,7 @@ from urja.core.calendar import (
     month_of,
     month_parts,
 )
-from urja.core.units import Mode, Step, exact, major, parse_exact
+from urja.core.units import Mode, Step, exact, major, parse_exact, written_number
 
 KOLKATA, CAIRO = ZoneInfo("Asia/Kolkata"), ZoneInfo("Africa/Cairo")
 
@@ -119,3 +120,12 @@ def test_money_in_words():
     assert [major(n, 2) for n in (0, 5, -5, 123456)] == ["0.00", "0.05", "-0.05", "1234.56"]
     assert exact(Fraction(1, 8)) == "0.125"
     assert exact(Fraction(1, 3)) == "1/3"
+
+
+def test_numbers_of_a_document():
+    nines, behind = "9" * 18, "0." + "0" * 17 + "1"
+    assert written_number(nines) == 10**18 - 1
+    assert written_number(Decimal(behind)) == Fraction(1, 10**18)
+    assert [written_number(text) for text in (nines + "9", behind + "0", "1e18", "nan", "", True, 1.5)] == [
+        None
+    ] * 7

@@ -75,7 +75,7 @@ def parse_exact(text: str) -> Fraction:
     return Fraction(text)
 
 
-_LARGEST_EXPONENT = 18
+_MOST_DIGITS = 18
 _LONGEST_SHOWN = 60
 
 
@@ -93,7 +93,7 @@ def written_number(value: Any) -> Fraction | None:
     if not number.is_finite():
         return None
     exponent = number.as_tuple().exponent
-    if number.adjusted() > _LARGEST_EXPONENT or (isinstance(exponent, int) and exponent < -_LARGEST_EXPONENT):
+    if number.adjusted() >= _MOST_DIGITS or (isinstance(exponent, int) and exponent < -_MOST_DIGITS):
         return None
     return Fraction(number)
 

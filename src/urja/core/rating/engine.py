@@ -293,6 +293,14 @@ def _rate(stretch: _Stretch, notes: list[str]) -> dict[str, LineTarget]:
     return {line.name: done[line.name] for line in stretch.tariff.lines}
 
 
+type _Weights = tuple[tuple[Period, Fraction], ...]
+
+
+def _by_days(days: Period) -> _Weights:
+    """Of what is spread evenly over some days."""
+    return ((days, Fraction(days.days)),)
+
+
 type _Product = tuple[Fraction, str, Fraction]
 """Quantity, its unit, and the rate in minor units."""
 
@@ -304,7 +312,7 @@ def _part(
     label: str,
     product: _Product,
     *,
-    weights: tuple[tuple[Period, Fraction], ...],
+    weights: _Weights,
 ) -> Part:
     quantity, unit, rate = product
     exactly = quantity * rate
@@ -375,14 +383,19 @@ def _slab_parts(stretch: _Stretch, line: Line, accrual: Slabs, notes: list[str])
         low = high
 
 
-def _band(stretch: _Stretch, accrual: PerTime, load_kw: Fraction, notes: list[str]) -> Fraction:
-    if any(band.up_to_kwh is not None for band in accrual.bands):
-        bounds = [band.up_to_kwh for band in accrual.bands]
-        return accrual.bands[_reached(stretch, bounds, stretch.energy_kwh, accrual.scaling, notes)].rate
+def _band(accrual: PerTime, load_kw: Fraction) -> Fraction:
     for band in accrual.bands:
         if band.up_to_kw is None or load_kw <= band.up_to_kw:
             return band.rate
     raise AssertionError("the last band is open: parse_tariff refuses another document")
+
+
+def _rate_of_use(stretch: _Stretch, accrual: PerTime, notes: list[str]) -> Fraction | None:
+    """The rate of the band that the use has reached; none where bands go by load."""
+    bounds = [band.up_to_kwh for band in accrual.bands]
+    if all(bound is None for bound in bounds):
+        return None
+    return accrual.bands[_reached(stretch, bounds, stretch.energy_kwh, accrual.scaling, notes)].rate
 
 
 type _Priced = tuple[Period, Fraction | None, Fraction]
@@ -392,9 +405,11 @@ type _Priced = tuple[Period, Fraction | None, Fraction]
 def _priced(stretch: _Stretch, accrual: PerTime, notes: list[str]) -> list[_Priced]:
     """The days in runs of one price: a change of load that leaves it as it is cuts nothing."""
     runs: list[_Priced] = []
+    of_use = _rate_of_use(stretch, accrual, notes)
     for days, load_kw in stretch.loads:
         load = accrual.round_load.apply(load_kw) if accrual.round_load else load_kw
-        price = _band(stretch, accrual, load, notes) * (load if accrual.per_kw else 1)
+        rate = _band(accrual, load) if of_use is None else of_use
+        price = rate * (load if accrual.per_kw else 1)
         priced = (load if accrual.per_kw else None, price)
         first = runs.pop()[0].first if runs and runs[-1][1:] == priced else days.first
         runs.append((Period(first, days.end), *priced))
@@ -410,8 +425,7 @@ def _time_parts(stretch: _Stretch, line: Line, accrual: PerTime, notes: list[str
             name = f"{key}@{run.first}" if key in begun else key
             begun.add(key)
             product = (Fraction(run.days), "day", price / of)
-            weights = ((run, Fraction(run.days)),)
-            yield _part(stretch, line, name, label + suffix, product, weights=weights)
+            yield _part(stretch, line, name, label + suffix, product, weights=_by_days(run))
 
 
 def _times(stretch: _Stretch, accrual: PerTime, days: Period) -> Iterator[tuple[str, str, Period, int]]:
@@ -449,8 +463,8 @@ def _percent_parts(
     if abs(whole) > limit:
         over = (limit if whole > 0 else -limit) - whole
         label = "what is beyond the most it may come to"
-        weights = ((stretch.elapsed, Fraction(stretch.elapsed.days)),)
-        yield _part(stretch, line, "at-most", label, (over, "minor", Fraction(1)), weights=weights)
+        product = (over, "minor", Fraction(1))
+        yield _part(stretch, line, "at-most", label, product, weights=_by_days(stretch.elapsed))
 
 
 def _shares(
@@ -469,11 +483,9 @@ def _shares(
                 key = f"{part.key.partition('/')[2]}{again}@{rate.from_day or ''}"
                 share = "" if base.share == 1 else f"{exact(base.share * 100)} % of "
                 label = f"{exact(rate.fraction * 100)} % of {share}{part.label}"
-                weights = ((days, Fraction(days.days)),)
                 if quantity:
-                    yield _part(
-                        stretch, line, key, label, (quantity, "minor", rate.fraction), weights=weights
-                    )
+                    product = (quantity, "minor", rate.fraction)
+                    yield _part(stretch, line, key, label, product, weights=_by_days(days))
 
 
 def _told_apart(on: tuple[Base, ...]) -> Iterator[tuple[Base, str]]:
@@ -494,19 +506,12 @@ def _minimum_parts(
 
 
 def _less(stretch: _Stretch, line: Line, on: tuple[Base, ...], done: dict[str, LineTarget]) -> Iterator[Part]:
-    weights = ((stretch.elapsed, Fraction(stretch.elapsed.days)),)
     for base, again in _told_apart(on):
         amount = Fraction(done[base.line].amount_minor)
         if amount:
-            label = f"less {done[base.line].title}"
-            yield _part(
-                stretch,
-                line,
-                f"less/{base.line}{again}",
-                label,
-                (amount, "minor", -base.share),
-                weights=weights,
-            )
+            key, label = f"less/{base.line}{again}", f"less {done[base.line].title}"
+            product = (amount, "minor", -base.share)
+            yield _part(stretch, line, key, label, product, weights=_by_days(stretch.elapsed))
 
 
 def _round_off_parts(
@@ -518,8 +523,8 @@ def _round_off_parts(
         return []
     multiple = major(accrual.to.to, stretch.tariff.exponent)
     label = f"rounded {accrual.to.mode} to a multiple of {multiple} {stretch.tariff.currency}"
-    weights = ((stretch.elapsed, Fraction(stretch.elapsed.days)),)
-    return [_part(stretch, line, "whole", label, (left, ROUNDING, Fraction(1)), weights=weights)]
+    product = (left, ROUNDING, Fraction(1))
+    return [_part(stretch, line, "whole", label, product, weights=_by_days(stretch.elapsed))]
 
 
 def _base_parts(base: LineTarget, each: Each) -> Iterator[Part]:

@@ -19,9 +19,8 @@ from urja.apps.registry.models import (
     DeviceRole,
 )
 from urja.apps.tariffs import queries as tariffs
-from urja.apps.tariffs.errors import UnknownTariffError
 from urja.base.ids import bucket_of, compose_id
-from urja.core.calendar import ONE_DAY, local_day
+from urja.core.calendar import local_day
 
 OF_TERMS = (ConfigurationItem.PAYMENT_MODE, ConfigurationItem.METERING_MODE, ConfigurationItem.LOAD_LIMIT_W)
 """Items whose value an agreement's terms say."""
@@ -42,11 +41,8 @@ def wanted(terms: AgreementTerms, item: ConfigurationItem) -> str:
 
 def billing_day(terms: AgreementTerms, at: datetime) -> str | None:
     """The day of the month on which a tariff's billing periods begin; none where no version of it is in force."""
-    day = local_day(at, ZoneInfo(settings.URJA_TIMEZONE))
-    try:
-        return str(tariffs.versions_in_force(terms.tariff_code, day, day + ONE_DAY)[-1].period_starts_on)
-    except UnknownTariffError:
-        return None
+    tariff = tariffs.in_force(terms.tariff_code, local_day(at, ZoneInfo(settings.URJA_TIMEZONE)))
+    return None if tariff is None else str(tariff.period_starts_on)
 
 
 def last_said(device_id: int, item: ConfigurationItem) -> str | None:

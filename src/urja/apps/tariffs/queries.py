@@ -70,6 +70,14 @@ def versions_in_force(code: str, first: date, end: date) -> list[Tariff]:
     return [before[-1], *(tariff for tariff in known if tariff.valid_from > first)]
 
 
+def in_force(code: str, day: date) -> Tariff | None:
+    """The version that rates a local day; none where there is none."""
+    try:
+        return versions_in_force(code, day, day + ONE_DAY)[-1]
+    except UnknownTariffError:
+        return None
+
+
 def bundled_documents() -> dict[str, str]:
     """The documents that come with Urja, by file name: a demonstration and an example, no utility's own."""
     folder = resources.files("urja.apps.tariffs") / "documents"

@@ -29,6 +29,17 @@ def net_faults(device: Device, place: ServicePoint, metering_mode: str) -> Itera
         )
 
 
+def load_faults(device: Device, sanctioned_load_w: int) -> Iterator[str]:
+    """Why a meter is none for an agreement of a load."""
+    if sanctioned_load_w > device.max_power_w:
+        yield say(
+            "meter {device} carries {max_power_w} W and {sanctioned_load_w} W are to be sanctioned: exchange the meter first",
+            device=device,
+            max_power_w=device.max_power_w,
+            sanctioned_load_w=sanctioned_load_w,
+        )
+
+
 def tell_meter(doing: Doing, device_id: int, agreement: Agreement) -> None:
     """Let a meter be what the terms of an agreement say now; the stage `configure` tells it."""
     terms = agreement.terms_at(doing.recorded_at)

@@ -2,10 +2,9 @@
 
 import re
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth import get_user_model
 
 from urja.apps.ledger import usage
@@ -28,14 +27,10 @@ from urja.apps.registry.operations import outside
 from urja.apps.registry.operations.agreed import net_faults, tell_meter
 from urja.apps.registry.operations.doing import Doing, Operation, next_id
 from urja.apps.registry.operations.payment_modes import pay_arrears
+from urja.apps.registry.operations.people import language_faults, no_person, who_faults
 from urja.apps.registry.operations.reads import point_faults
-from urja.apps.tariffs import queries as tariffs
-from urja.apps.tariffs.errors import UnknownTariffError
 from urja.base.ids import bucket_of
 from urja.base.sentences import say
-from urja.core.calendar import ONE_DAY
-
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
 class Arrival(Operation, kw_only=True):
@@ -54,21 +49,12 @@ class Arrival(Operation, kw_only=True):
         """What is wrong with how somebody is named."""
         if self.person is not None:
             if not Person.objects.filter(id=self.person, nameless_at=None).exists():
-                yield say("there is no person {person}", person=self.person)
+                yield no_person(self.person)
             return
-        if not _EMAIL.fullmatch(self.email.strip()):
-            yield say("{email} is not an e-mail address", email=repr(self.email))
-        elif person_of(self.email) is None and not self.name.strip():
-            yield say("nobody is known by {email}: give a name", email=self.email)
+        yield from who_faults(self.email, self.name, known=person_of(self.email) is not None)
         if self.phone is not None and not re.fullmatch(PHONE, _number(self.phone)):
             yield say("{phone} is not a telephone number of 8 to 15 digits", phone=repr(self.phone))
-        languages = [code for code, _ in settings.LANGUAGES]
-        if self.language not in languages:
-            yield say(
-                "the language is {choices}, not {language}",
-                choices=" or ".join(languages),
-                language=repr(self.language),
-            )
+        yield from language_faults(self.language)
 
     def the_person(self, doing: Doing, bucket: int) -> Person:
         """Whoever it is, made where nobody is known by the address."""
@@ -113,15 +99,6 @@ def _number(phone: str) -> str:
 
 
 # -- places ----------------------------------------------------------------------------------------------------
-
-
-def place_of(consumer_number: str) -> ServicePoint | None:
-    """A connection, held until the transaction ends: two who move in at once are told apart."""
-    return (
-        ServicePoint.objects.select_for_update(of=("self",), no_key=True)
-        .filter(consumer_number=consumer_number)
-        .first()
-    )
 
 
 def billing_period_at(place: ServicePoint, at: datetime) -> DevicePeriod | None:
@@ -246,6 +223,11 @@ def remaining_faults(agreement: Agreement, to_account_id: int | None, *, consent
         )
     elif not Agreement.objects.filter(account=target, valid_to=None).exists():
         yield say("nobody has supply by account {to_account_id}", to_account_id=to_account_id)
+    yield from consent_faults(consented=consented)
+
+
+def consent_faults(*, consented: bool) -> Iterator[str]:
+    """Why what somebody has paid cannot become somebody else's."""
     if not consented:
         yield say("a transfer needs the consent of whoever has paid it: ask, and say consented")
 
@@ -264,26 +246,6 @@ def read_point_faults(place: ServicePoint, at: datetime, register_wh: int | None
         yield from point_faults(place.id, period.device, at, register_wh)
     elif register_wh is not None:
         yield say("no billing meter hangs at {place}: there is no register to be read", place=place)
-
-
-def unloaded_faults(code: str, day: date, currency: str) -> Iterator[str]:
-    """Why nobody can be charged by a tariff from a day on."""
-    try:
-        tariff = tariffs.versions_in_force(code, day, day + ONE_DAY)[-1]
-    except UnknownTariffError:
-        yield say(
-            "no version of tariff {code} is in force on {day}: load it first (urja tariff load)",
-            code=repr(code),
-            day=day,
-        )
-        return
-    if tariff.currency != currency:
-        yield say(
-            "tariff {code} is in {priced_in}, the account is in {currency}",
-            code=code,
-            priced_in=tariff.currency,
-            currency=currency,
-        )
 
 
 def ending_faults(place: ServicePoint, agreement: Agreement | None, at: datetime) -> Iterator[str]:

@@ -26,6 +26,7 @@ from urja.apps.registry.operations.mounting import (
     take_away,
 )
 from urja.apps.registry.operations.outside import estimate_register, read_register
+from urja.apps.registry.operations.places import no_place
 from urja.apps.registry.operations.reads import read_faults
 from urja.apps.registry.operations.work_orders import finish, put_seals, seal_faults
 from urja.apps.work.models import WorkOrderKind
@@ -252,7 +253,7 @@ def _reason_faults(reason: str) -> Iterator[str]:
 
 def _period_faults(period: DevicePeriod | None, number: str, role: str, at: datetime) -> Iterator[str]:
     if not ServicePoint.objects.filter(consumer_number=number).exists():
-        yield say("there is no connection {consumer_number}", consumer_number=number)
+        yield no_place(number)
     elif period is None:
         yield say("no {role} meter hangs at {number}", role=role, number=number)
     elif at <= period.valid_from:

@@ -7,6 +7,7 @@ from typing import Final
 from urja.apps.registry.models import Device, DevicePeriod, DeviceRole, Seal, ServicePoint, Stock
 from urja.apps.registry.operations.doing import Doing, Operation, next_id
 from urja.apps.registry.operations.outside import read_register
+from urja.apps.registry.operations.places import no_place
 from urja.apps.registry.operations.reads import read_faults
 from urja.apps.registry.operations.work_orders import finish, photo_faults, put_seals, seal_faults
 from urja.apps.work import queries as orders
@@ -99,7 +100,7 @@ class InstallMeter(Operation, kw_only=True):
         yield from ahead_faults(doing, self.installed_at)
         place = ServicePoint.objects.filter(consumer_number=self.consumer_number).first()
         if place is None:
-            yield say("there is no connection {consumer_number}", consumer_number=self.consumer_number)
+            yield no_place(self.consumer_number)
         else:
             if place.disconnected_at is not None:
                 yield say(

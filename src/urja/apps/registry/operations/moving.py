@@ -12,25 +12,26 @@ from typing import Literal
 from urja.apps.ledger.models import FinalWay
 from urja.apps.registry.models import Agreement, Deposit, MeteringMode, PaymentMode, Purpose, ServicePoint
 from urja.apps.registry.operations import outside
+from urja.apps.registry.operations.agreed import load_faults
 from urja.apps.registry.operations.arriving import (
     Arrival,
     begin,
     billing_period_at,
+    consent_faults,
     current,
     end,
     ending_faults,
     keep_register,
     meter_faults,
-    place_of,
     read_point_faults,
     remaining_faults,
     settle,
-    unloaded_faults,
 )
 from urja.apps.registry.operations.doing import Doing, Operation, next_id
 from urja.apps.registry.operations.mounting import ahead_faults
+from urja.apps.registry.operations.places import no_place, place_of
 from urja.apps.registry.operations.reads import point_faults
-from urja.apps.registry.operations.terms import zone
+from urja.apps.registry.operations.terms import unloaded_faults, zone
 from urja.base.ids import bucket_of
 from urja.base.sentences import say
 from urja.core.calendar import local_day
@@ -64,7 +65,7 @@ class MoveIn(Arrival, kw_only=True):
         yield from self._terms_faults()
         place = place_of(self.consumer_number)
         if place is None:
-            yield say("there is no connection {consumer_number}", consumer_number=self.consumer_number)
+            yield no_place(self.consumer_number)
             return
         if place.purpose != Purpose.CONSUMER:
             yield say(
@@ -91,13 +92,7 @@ class MoveIn(Arrival, kw_only=True):
         period = billing_period_at(place, self.at)
         if not meter and period is not None:
             yield from point_faults(place.id, period.device, self.at, self.register_wh)
-            if self.sanctioned_load_w > period.device.max_power_w:
-                yield say(
-                    "meter {device} carries {max_power_w} W and {sanctioned_load_w} W are to be sanctioned: exchange the meter first",
-                    device=period.device,
-                    max_power_w=period.device.max_power_w,
-                    sanctioned_load_w=self.sanctioned_load_w,
-                )
+            yield from load_faults(period.device, self.sanctioned_load_w)
 
     def _terms_faults(self) -> Iterator[str]:
         if self.sanctioned_load_w <= 0:
@@ -162,7 +157,7 @@ class MoveOut(Operation, kw_only=True):
         yield from ahead_faults(doing, self.at)
         place = place_of(self.consumer_number)
         if place is None:
-            yield say("there is no connection {consumer_number}", consumer_number=self.consumer_number)
+            yield no_place(self.consumer_number)
             return
         agreement = current(place)
         yield from ending_faults(place, agreement, self.at)
@@ -201,15 +196,15 @@ class TransferOwnership(Arrival, kw_only=True):
         yield from self.person_faults()
         place = place_of(self.consumer_number)
         if place is None:
-            yield say("there is no connection {consumer_number}", consumer_number=self.consumer_number)
+            yield no_place(self.consumer_number)
             return
         agreement = current(place)
         yield from ending_faults(place, agreement, self.at)
         yield from read_point_faults(place, self.at, self.register_wh)
         if min(self.credit_minor, self.deposit_minor) < 0:
             yield say("neither an opening credit nor a deposit is less than nothing")
-        if self.remaining == FinalWay.TRANSFER and not self.consented:
-            yield say("a transfer needs the consent of whoever has paid it: ask, and say consented")
+        if self.remaining == FinalWay.TRANSFER:
+            yield from consent_faults(consented=self.consented)
         if agreement is not None and any(terms.valid_from > self.at for terms in agreement.all_terms):
             yield say(
                 "other terms are agreed for later: undo those first, then agree them with the new owner"

@@ -18,6 +18,7 @@ from urja.apps.registry.models import (
 )
 from urja.apps.registry.operations.doing import Doing, Operation, next_id, next_number, perform
 from urja.apps.registry.operations.mounting import ahead_faults
+from urja.apps.registry.operations.places import no_place
 from urja.base.ids import bucket_of
 from urja.base.sentences import say
 
@@ -117,7 +118,7 @@ class MoveConnection(Operation, kw_only=True):
     def faults(self, doing: Doing) -> Iterator[str]:
         place = ServicePoint.objects.filter(consumer_number=self.consumer_number).first()
         if place is None:
-            yield say("there is no connection {consumer_number}", consumer_number=self.consumer_number)
+            yield no_place(self.consumer_number)
         if not (self.administration or self.grid or self.phase):
             yield say("say where it hangs from then on: a section, a transformer or pole, or a phase")
         if self.phase not in PHASES:

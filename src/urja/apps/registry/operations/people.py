@@ -26,6 +26,36 @@ def version_of(person: Person) -> str:
     return sha256(repr(known).encode()).hexdigest()[:16]
 
 
+def no_person(person_id: int) -> str:
+    """What is said where nobody has a number."""
+    return say("there is no person {person}", person=person_id)
+
+
+def email_faults(email: str) -> Iterator[str]:
+    """Why nobody is written to by it."""
+    if not _EMAIL.fullmatch(email.strip()):
+        yield say("{email} is not an e-mail address", email=repr(email))
+
+
+def who_faults(email: str, name: str, *, known: bool) -> Iterator[str]:
+    """Why it is nobody: an address, and with one that is not known yet a name."""
+    wrong = list(email_faults(email))
+    yield from wrong
+    if not wrong and not known and not name.strip():
+        yield say("nobody is known by {email}: give a name", email=email)
+
+
+def language_faults(language: str) -> Iterator[str]:
+    """Why nobody is written to in it."""
+    languages = [code for code, _ in settings.LANGUAGES]
+    if language not in languages:
+        yield say(
+            "the language is {choices}, not {language}",
+            choices=" or ".join(languages),
+            language=repr(language),
+        )
+
+
 class CorrectPerson(Operation, kw_only=True):
     """Put right what is known of a person. What is left out stays; a new e-mail address is what they sign in with."""
 
@@ -43,7 +73,7 @@ class CorrectPerson(Operation, kw_only=True):
     def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
         person = Person.objects.select_for_update(of=("self",)).filter(id=self.person).first()
         if person is None:
-            yield say("there is no person {person}", person=self.person)
+            yield no_person(self.person)
             return
         if person.nameless_at is not None:
             yield say(
@@ -67,21 +97,15 @@ class CorrectPerson(Operation, kw_only=True):
                 "a telephone number has 8 to 15 digits, with a plus before them or not; {phone} has not",
                 phone=repr(self.phone),
             )
-        languages = [code for code, _ in settings.LANGUAGES]
-        if "language" in given and given["language"] not in languages:
-            yield say(
-                "the language is {choices}, not {language}",
-                choices=" or ".join(languages),
-                language=repr(self.language),
-            )
+        if "language" in given:
+            yield from language_faults(given["language"])
         yield from self._faults_of_email(person, given)
 
     def _faults_of_email(self, person: Person, given: dict[str, Any]) -> Iterator[str]:
         email = given.get("email")
         if email is None or (email == "" and person.user_id is None):
             return
-        if not _EMAIL.fullmatch(email):
-            yield say("{email} is not an e-mail address", email=repr(self.email))
+        yield from email_faults(email)
         others = get_user_model().objects.filter(Q(email=email) | Q(username=email))
         if others.exclude(id=person.user_id).exists():
             yield say("somebody else signs in with {email}", email=email)
@@ -129,7 +153,7 @@ class MakeNameless(Operation, kw_only=True):
     def faults(self, doing: Doing) -> Iterator[str]:
         person = Person.objects.select_for_update(of=("self",)).filter(id=self.person).first()
         if person is None:
-            yield say("there is no person {person}", person=self.person)
+            yield no_person(self.person)
             return
         if person.nameless_at is not None:
             yield say(

@@ -1,6 +1,5 @@
 """Who works here, as what and where. Done by commands on the machine itself: a web server gives nobody a role."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,9 +11,9 @@ from django.db.models import Q, QuerySet
 
 from urja.apps.registry.models import LEVELS, Employment, Node, Premise, StaffRole, Tree
 from urja.apps.registry.operations.doing import Doing, Operation, next_number, perform
+from urja.apps.registry.operations.people import who_faults
 from urja.base.sentences import say
 
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _LEVELS = tuple(level.value for level in LEVELS[Tree.ADMINISTRATION])
 
 
@@ -28,10 +27,7 @@ class Employ(Operation, kw_only=True):
     """`subdivision North-2`, a level of the administration and a code; `premise NEEM-1`, a society; empty: everywhere."""
 
     def faults(self, doing: Doing) -> Iterator[str]:
-        if not _EMAIL.fullmatch(self.email.strip()):
-            yield say("{email} is not an e-mail address", email=repr(self.email))
-        elif user_of(self.email) is None and not self.name.strip():
-            yield say("nobody is known by {email}: give a name", email=self.email)
+        yield from who_faults(self.email, self.name, known=user_of(self.email) is not None)
         yield from faults_of_role(self.role, self.area)
         if held(self.email, self.role, self.area, doing.recorded_at).exists():
             yield say("{email} is employed as {role} there already", email=self.email, role=self.role)

@@ -11,7 +11,6 @@ from urja.apps.registry.operations.arriving import (
     end,
     ending_faults,
     keep_register,
-    place_of,
     read_point_faults,
     remaining_faults,
     settle,
@@ -19,6 +18,7 @@ from urja.apps.registry.operations.arriving import (
 from urja.apps.registry.operations.doing import Doing, Operation
 from urja.apps.registry.operations.mounting import ahead_faults, take_away
 from urja.apps.registry.operations.moving import VACANT
+from urja.apps.registry.operations.places import no_place, place_of
 from urja.apps.registry.operations.work_orders import finish, send
 from urja.apps.supply.models import HELD_BY_HAND, Hold, Order, OrderAction
 from urja.apps.work.models import WorkOrderKind
@@ -39,7 +39,7 @@ class DisconnectTemporarily(Operation, kw_only=True):
             yield say("say why")
         place = place_of(self.consumer_number)
         if place is None:
-            yield say("there is no connection {consumer_number}", consumer_number=self.consumer_number)
+            yield no_place(self.consumer_number)
         elif self.reason in _held(place):
             yield say("{place} is held off for {reason} already", place=place, reason=self.reason)
 
@@ -60,7 +60,7 @@ class Reconnect(Operation, kw_only=True):
         yield from _reason_faults(self.reason)
         place = place_of(self.consumer_number)
         if place is None:
-            yield say("there is no connection {consumer_number}", consumer_number=self.consumer_number)
+            yield no_place(self.consumer_number)
             return
         held = _held(place)
         if self.reason in HELD_BY_HAND and self.reason not in held:
@@ -93,7 +93,7 @@ class DisconnectPermanently(Operation, kw_only=True):
         yield from ahead_faults(doing, self.at)
         place = place_of(self.consumer_number)
         if place is None:
-            yield say("there is no connection {consumer_number}", consumer_number=self.consumer_number)
+            yield no_place(self.consumer_number)
             return
         if place.disconnected_at is not None:
             yield say(
@@ -158,7 +158,7 @@ class ReopenConnection(Operation, kw_only=True):
             yield say("say why")
         place = place_of(self.consumer_number)
         if place is None:
-            yield say("there is no connection {consumer_number}", consumer_number=self.consumer_number)
+            yield no_place(self.consumer_number)
         elif place.disconnected_at is None:
             yield say("{place} is not permanently disconnected", place=place)
 

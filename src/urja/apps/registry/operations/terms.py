@@ -16,13 +16,13 @@ from urja.apps.ledger.models import Account
 from urja.apps.registry import configuring
 from urja.apps.registry.models import Agreement, AgreementTerms, Device, ServicePoint
 from urja.apps.registry.operations import outside
+from urja.apps.registry.operations.agreed import load_faults
 from urja.apps.registry.operations.doing import Doing, Operation, next_id
+from urja.apps.registry.operations.places import no_place
 from urja.apps.tariffs import queries as tariffs
-from urja.apps.tariffs.errors import UnknownTariffError
 from urja.base.ids import bucket_of
 from urja.base.sentences import say
 from urja.core.calendar import ONE_DAY, local_day, midnight
-from urja.core.rating import Tariff
 
 
 class ChangeOfTerms(Operation, kw_only=True):
@@ -95,7 +95,7 @@ class ChangeOfTerms(Operation, kw_only=True):
 
     def _no_agreement(self) -> str:
         if not ServicePoint.objects.filter(consumer_number=self.consumer_number).exists():
-            return say("there is no connection {consumer_number}", consumer_number=self.consumer_number)
+            return no_place(self.consumer_number)
         first = (
             Agreement.objects.filter(
                 service_point__consumer_number=self.consumer_number,
@@ -131,13 +131,8 @@ class ChangeLoad(ChangeOfTerms, kw_only=True):
             )
         device_id = configuring.billing_device(agreement.service_point_id, self.begins(agreement))
         device = Device.objects.filter(id=device_id).first()
-        if device is not None and self.sanctioned_load_w > device.max_power_w:
-            yield say(
-                "meter {serial} carries {max_power_w} W and {sanctioned_load_w} W are to be sanctioned: exchange the meter first",
-                serial=device.serial,
-                max_power_w=device.max_power_w,
-                sanctioned_load_w=self.sanctioned_load_w,
-            )
+        if device is not None:
+            yield from load_faults(device, self.sanctioned_load_w)
 
 
 class ChangeCategory(ChangeOfTerms, kw_only=True):
@@ -158,25 +153,29 @@ class ChangeCategory(ChangeOfTerms, kw_only=True):
         )
 
 
-def tariff_faults(code: str, day: date, account: Account, before: AgreementTerms) -> Iterator[str]:
-    """What stands against rating an account by a tariff from a day on, instead of by the terms before."""
-    tariff = _in_force(code, day)
+def unloaded_faults(code: str, day: date, currency: str) -> Iterator[str]:
+    """Why nobody can be billed by a tariff on a day, in a currency."""
+    tariff = tariffs.in_force(code, day)
     if tariff is None:
         yield say(
             "no version of tariff {code} is in force on {day}: load it first (urja tariff load)",
             code=repr(code),
             day=day,
         )
-        return
-    if tariff.currency != account.currency:
+    elif tariff.currency != currency:
         yield say(
             "tariff {code} is in {priced_in}, the account is in {currency}",
             code=code,
             priced_in=tariff.currency,
-            currency=account.currency,
+            currency=currency,
         )
-    own = _in_force(before.tariff_code, day)
-    if own is not None and own.period_starts_on != tariff.period_starts_on:
+
+
+def tariff_faults(code: str, day: date, account: Account, before: AgreementTerms) -> Iterator[str]:
+    """What stands against rating an account by a tariff from a day on, instead of by the terms before."""
+    yield from unloaded_faults(code, day, account.currency)
+    tariff, own = tariffs.in_force(code, day), tariffs.in_force(before.tariff_code, day)
+    if tariff is not None and own is not None and own.period_starts_on != tariff.period_starts_on:
         yield say(
             "billing periods of {tariff_code} begin on day {day} of a month, those of {code} on day {other_day}: a period has one beginning",
             tariff_code=before.tariff_code,
@@ -184,13 +183,6 @@ def tariff_faults(code: str, day: date, account: Account, before: AgreementTerms
             code=code,
             other_day=tariff.period_starts_on,
         )
-
-
-def _in_force(code: str, day: date) -> Tariff | None:
-    try:
-        return tariffs.versions_in_force(code, day, day + ONE_DAY)[-1]
-    except UnknownTariffError:
-        return None
 
 
 def change_terms(doing: Doing, agreement: Agreement, at: datetime, values: dict[str, Any]) -> None:

@@ -22,6 +22,7 @@ from urja.apps.registry.models import (
 )
 from urja.apps.registry.operations.doing import Doing, Operation, next_id
 from urja.apps.registry.operations.outside import read_register
+from urja.apps.registry.operations.places import no_place
 from urja.apps.registry.operations.reads import read_faults
 from urja.apps.work import operations as work
 from urja.apps.work import queries as orders
@@ -59,7 +60,7 @@ class OpenWorkOrder(Operation, kw_only=True):
             yield say("say what is to be done")
         place = ServicePoint.objects.filter(consumer_number=self.consumer_number).first()
         if place is None:
-            yield say("there is no connection {consumer_number}", consumer_number=self.consumer_number)
+            yield no_place(self.consumer_number)
         elif self.kind_of_work in WorkOrderKind:
             known = orders.unfinished_at(place.id, WorkOrderKind(self.kind_of_work))
             if known is not None:

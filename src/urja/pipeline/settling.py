@@ -16,7 +16,7 @@ from urja.apps.readings.accrual import PeriodEnergy
 from urja.apps.registry.models import Agreement
 from urja.core.calendar import ONE_DAY, Period, midnight
 from urja.core.rating import LineTarget, rows_between, standing
-from urja.core.rating.document import Book
+from urja.core.rating.tariff import Book
 from urja.pipeline import evidence
 
 

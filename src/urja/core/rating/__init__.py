@@ -1,20 +1,11 @@
 """Rating: a tariff document, energy and days in; an exact amount for each charge line out.
 
-Pure and exact: no clock, no storage, no floats. `document` reads tariffs, `engine` computes what a billing
-period comes to, `arithmetic` shows how one posting came about.
+Pure and exact: no clock, no storage, no floats. `tariff` is what a document says, `document` reads it, `engine`
+computes what a billing period comes to, `arithmetic` shows how one posting came about.
 """
 
 from urja.core.rating.arithmetic import Row, rows_between, standing
-from urja.core.rating.document import (
-    Fault,
-    Line,
-    Percent,
-    PerTime,
-    Slabs,
-    Tariff,
-    TariffError,
-    parse_tariff,
-)
+from urja.core.rating.document import TariffError, parse_tariff
 from urja.core.rating.engine import (
     ROUNDING,
     LineTarget,
@@ -26,6 +17,8 @@ from urja.core.rating.engine import (
     cut_days,
     target,
 )
+from urja.core.rating.reading import Fault
+from urja.core.rating.tariff import Line, Percent, PerTime, Slabs, Tariff
 
 __all__ = [
     "ROUNDING",

@@ -7,222 +7,45 @@ that whoever types an order into a file mends it in one go.
 import hashlib
 import re
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
-from enum import StrEnum
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
 from urja.base import toml
-from urja.core.units import MINOR, Mode, Step, shown, written_number
+from urja.core.rating.reading import Fault, Reader
+from urja.core.rating.tariff import (
+    Accrual,
+    Band,
+    Base,
+    Book,
+    DatedPercent,
+    Each,
+    Line,
+    Minimum,
+    Percent,
+    PerTime,
+    Prorate,
+    RoundOff,
+    Scaling,
+    Slab,
+    Slabs,
+    SlabTable,
+    Tariff,
+    UsePercent,
+    bases_of,
+    order_of,
+)
+from urja.core.units import MINOR, Step
 from urja.core.units import exact as _plain
 
 FORMAT = 1
 """The document format that this module reads."""
-
-
-class Prorate(StrEnum):
-    """How a monthly width or price is scaled to the billed days."""
-
-    MONTH_FRACTION = "month-fraction"
-    """Each day is one part of its own calendar month (Delhi)."""
-    DAYS_OF_30 = "days-of-30"
-    """Each day is one thirtieth (Sri Lanka)."""
-    NONE = "none"
-    """Whole for each period, however long. Where a version ends inside the period, its share is by days."""
-
-
-class Each(StrEnum):
-    """What a money rounding is applied to."""
-
-    LINE = "line"
-    PART = "part"
-    """Each slab, each month's part, or each part that a percentage is taken of."""
-
-
-class Book(StrEnum):
-    """Which kind of contra account a line is posted to."""
-
-    REVENUE = "revenue"
-    DUTY = "duty"
-    """Collected for somebody else: the usual of a percentage, unless the document says otherwise."""
-
-
-@dataclass(frozen=True, slots=True)
-class Slab:
-    """A block of energy with its price; bounds in kWh a month, `rate` in minor units per kWh."""
-
-    from_kwh: Fraction
-    up_to_kwh: Fraction | None
-    rate: Fraction
-
-
-@dataclass(frozen=True, slots=True)
-class Scaling:
-    """How bounds in kWh a month become those of a period."""
-
-    prorate: Prorate
-    round_width: Step | None
-    """Rounding of a pro-rated bound or width, in kWh."""
-
-
-@dataclass(frozen=True, slots=True)
-class SlabTable:
-    """The slabs of those whose whole energy is at most `up_to_kwh` a month; of everybody else where it is None."""
-
-    up_to_kwh: Fraction | None
-    slabs: tuple[Slab, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Slabs:
-    """Energy priced by how much of it there is in the billing period, block after block."""
-
-    tables: tuple[SlabTable, ...]
-    """One, unless which slabs hold depends on the whole energy (Telangana, Tamil Nadu; Kerala above 250 kWh)."""
-    scaling: Scaling
-    round_energy: Step | None
-    """Rounding of the energy itself, in kWh."""
-
-
-@dataclass(frozen=True, slots=True)
-class Band:
-    """A price for sanctioned loads, or for a use a month, up to a bound; `rate` in minor units."""
-
-    up_to_kw: Fraction | None
-    up_to_kwh: Fraction | None
-    rate: Fraction
-
-
-@dataclass(frozen=True, slots=True)
-class PerTime:
-    """A price per day or per month, for the connection or for each kW of sanctioned load."""
-
-    monthly: bool
-    per_kw: bool
-    bands: tuple[Band, ...]
-    scaling: Scaling
-    """Of the price to days, and of bounds in kWh to the period."""
-    round_load: Step | None
-    """Rounding of the sanctioned load, in kW."""
-
-
-@dataclass(frozen=True, slots=True)
-class Base:
-    """A line, or `share` of it, that a percentage is taken of."""
-
-    line: str
-    share: Fraction
-
-
-@dataclass(frozen=True, slots=True)
-class DatedPercent:
-    """A percentage from a day on; the first of a line holds from the beginning (`from_day` None)."""
-
-    from_day: date | None
-    fraction: Fraction
-
-
-@dataclass(frozen=True, slots=True)
-class UsePercent:
-    """A percentage for a use up to a bound a month; the last of a line is open."""
-
-    up_to_kwh: Fraction | None
-    fraction: Fraction
-    at_most: Fraction | None
-    """The most that it comes to a month, either way, in minor units."""
-
-
-@dataclass(frozen=True, slots=True)
-class Percent:
-    """A duty, surcharge, rebate or subsidy: a percentage of named lines. A rebate's fractions are negative."""
-
-    rates: tuple[DatedPercent, ...]
-    """Empty where `by_use` says it."""
-    by_use: tuple[UsePercent, ...]
-    at_most: Fraction | None
-    """As of each of `by_use`, where that has none of its own."""
-    scaling: Scaling
-    on: tuple[Base, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Minimum:
-    """What named lines fall short of a price by the month: a minimum charge."""
-
-    price: PerTime
-    on: tuple[Base, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class RoundOff:
-    """What rounds the sum of named lines: a bill in whole rupees."""
-
-    to: Step
-    on: tuple[Base, ...]
-
-
-type Accrual = Slabs | PerTime | Percent | Minimum | RoundOff
-
-
-def bases_of(accrual: Accrual) -> tuple[Base, ...]:
-    """The lines that a line is reckoned from; none for one that stands by itself."""
-    return accrual.on if isinstance(accrual, Percent | Minimum | RoundOff) else ()
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One charge line of a bill."""
-
-    name: str
-    title: str
-    accrual: Accrual
-    step: Step
-    """Rounding of money, in minor units."""
-    each: Each
-    book: "Book"
-
-
-@dataclass(frozen=True, slots=True)
-class Tariff:
-    """One version of a tariff, in force from a local day until the next version of its code."""
-
-    code: str
-    version: str
-    title: str
-    currency: str
-    exponent: int
-    """Decimals of the currency: 2 where a rupee has 100 paise."""
-    valid_from: date
-    period_starts_on: int
-    modelled_on: str
-    lines: tuple[Line, ...]
-    sha256: str = field(repr=False)
-
-    def line(self, name: str) -> Line:
-        """The line of a name; KeyError if there is none."""
-        for line in self.lines:
-            if line.name == name:
-                return line
-        raise KeyError(name)
-
-    def in_order(self) -> tuple[Line, ...]:
-        """The lines so that each comes after the lines it is reckoned from."""
-        return tuple(self.line(name) for name in _order(self.lines)[0])
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """Something wrong in a document: where, and a sentence that says what to do."""
-
-    where: str
-    sentence: str
-
-    def __str__(self) -> str:
-        return f"{self.where}: {self.sentence}"
+_IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_KINDS = ("slabs", "per-day", "per-month", "percent", "rebate", "minimum", "round-off")
+_MOST_LINES = 100
+_NOT_YET = "what a document cannot say yet is in docs/money.md"
 
 
 class TariffError(ValueError):
@@ -231,116 +54,6 @@ class TariffError(ValueError):
     def __init__(self, faults: list[Fault]) -> None:
         super().__init__("\n".join(str(fault) for fault in faults))
         self.faults = faults
-
-
-_MISSING = object()
-_IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_KINDS = ("slabs", "per-day", "per-month", "percent", "rebate", "minimum", "round-off")
-_MOST_LINES = 100
-_NOT_YET = "what a document cannot say yet is in docs/money.md"
-
-
-class _Reader:
-    """A table of the document that remembers what was asked of it, and where faults belong."""
-
-    def __init__(self, table: dict[str, Any], where: str, faults: list[Fault]) -> None:
-        self.table, self.where, self.faults = table, where, faults
-        self.asked: set[str] = set()
-
-    def fault(self, sentence: str, key: str = "") -> None:
-        self.faults.append(
-            Fault(f"{self.where}.{key}" if key and self.where else key or self.where, sentence)
-        )
-
-    def take(self, key: str, default: Any = _MISSING) -> Any:
-        self.asked.add(key)
-        if key in self.table:
-            return self.table[key]
-        if default is _MISSING:
-            self.fault("is missing", key)
-            return None
-        return default
-
-    def text(self, key: str, default: Any = _MISSING) -> str:
-        value = self.take(key, default)
-        if value is not None and (not isinstance(value, str) or (not value.strip() and default is _MISSING)):
-            self.fault(f"must be text, not {value!r}", key)
-            return ""
-        return value or ""
-
-    def number(self, key: str, default: Any = _MISSING) -> Fraction | None:
-        """A number of zero or more, exact; None where it is missing or wrong."""
-        value = self.take(key, default)
-        if value is None or isinstance(value, Fraction):
-            return value
-        number = written_number(value)
-        if number is None:
-            self.fault(f'must be a number such as 3 or "4.50", not {shown(value)}', key)
-        elif number < 0:
-            self.fault(f"must not be negative, and is {value}", key)
-        else:
-            return number
-        return None
-
-    def day(self, key: str, default: Any = _MISSING) -> date | None:
-        value = self.take(key, default)
-        if value is None:
-            return None
-        if isinstance(value, str):
-            with suppress(ValueError):
-                value = date.fromisoformat(value)
-        if not isinstance(value, date) or isinstance(value, datetime):
-            self.fault(f"must be a day such as 2026-04-01, not {value!r}", key)
-            return None
-        return value
-
-    def choice[E: StrEnum](self, key: str, kind: type[E], default: E) -> E:
-        value = self.take(key, default.value)
-        if value not in [member.value for member in kind]:
-            allowed = ", ".join(member.value for member in kind)
-            self.fault(f"is {value!r}; allowed are {allowed}", key)
-            return default
-        return kind(value)
-
-    def tables(self, key: str, each: str) -> "list[_Reader]":
-        """The tables of a list, which has at least one of what `each` names."""
-        value = self.take(key)
-        if value is None:
-            return []
-        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-            self.fault("must be a list of tables", key)
-            return []
-        if not value:
-            self.fault(f"needs at least one {each}", key)
-        where = f"{self.where}.{key}" if self.where else key
-        return [_Reader(item, f"{where}[{n}]", self.faults) for n, item in enumerate(value, 1)]
-
-    def inner(self, key: str) -> "_Reader | None":
-        value = self.take(key, None)
-        if value is None:
-            return None
-        if not isinstance(value, dict):
-            self.fault('must be a table such as {to = "0.01"}', key)
-            return None
-        return _Reader(value, f"{self.where}.{key}" if self.where else key, self.faults)
-
-    def step(self, key: str, unit: str) -> Step | None:
-        """A rounding step in the unit of the quantity."""
-        reader = self.inner(key)
-        if reader is None:
-            return None
-        to = reader.number("to")
-        mode = reader.choice("mode", Mode, Mode.HALF_UP)
-        if to == 0:
-            reader.fault(f"a rounding needs a step above zero, in {unit}", "to")
-        if key != "round":
-            reader.finish()
-        return Step(to, mode) if to else None
-
-    def finish(self) -> None:
-        """Report the keys that nobody asked for: mostly misspellings."""
-        for key in sorted(set(self.table) - self.asked):
-            self.fault(f"is not known here; known are {', '.join(sorted(self.asked))}", key)
 
 
 def parse_tariff(text: str) -> Tariff:
@@ -352,7 +65,7 @@ def parse_tariff(text: str) -> Tariff:
         raise TariffError(
             [Fault("document", f"is not TOML: {error}; docs/money.md shows how one is written")]
         ) from error
-    reader = _Reader(table, "", faults)
+    reader = Reader(table, "", faults)
     if reader.take("format") not in (FORMAT, None):
         reader.fault(f"is {table['format']!r}; this version of Urja reads format {FORMAT}", "format")
     exponent = _exponent(reader)
@@ -382,21 +95,21 @@ def parse_tariff(text: str) -> Tariff:
     return tariff
 
 
-def _identifier(reader: _Reader, key: str) -> str:
+def _identifier(reader: Reader, key: str) -> str:
     text = reader.text(key)
     if text and not _IDENTIFIER.fullmatch(text):
         reader.fault(f"must be letters, digits, dots, dashes and underscores, at most 64, not {text!r}", key)
     return text
 
 
-def _currency(reader: _Reader) -> str:
+def _currency(reader: Reader) -> str:
     currency = reader.text("currency")
     if currency and not (len(currency) == 3 and currency.isascii() and currency.isupper()):
         reader.fault(f"must be a three-letter code such as INR, not {currency!r}", "currency")
     return currency
 
 
-def _exponent(reader: _Reader) -> int:
+def _exponent(reader: Reader) -> int:
     value = reader.take("decimals", 2)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 4:
         reader.fault(f"must be how many decimals the currency has, 0 to 4, not {value!r}", "decimals")
@@ -404,7 +117,7 @@ def _exponent(reader: _Reader) -> int:
     return value
 
 
-def _starts_on(reader: _Reader) -> int:
+def _starts_on(reader: Reader) -> int:
     value = reader.take("period_starts_on", 1)
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 28:
         reader.fault(f"must be the day of the month, 1 to 28, not {value!r}", "period_starts_on")
@@ -412,7 +125,7 @@ def _starts_on(reader: _Reader) -> int:
     return value
 
 
-def _line(reader: _Reader, minor: int) -> Line | None:
+def _line(reader: Reader, minor: int) -> Line | None:
     name = _identifier(reader, "name")
     if name:
         reader.where = f"line {name}"
@@ -442,7 +155,7 @@ def _line(reader: _Reader, minor: int) -> Line | None:
     return Line(name, title, accrual, step, each, book) if name else None
 
 
-def _signed(reader: _Reader, minor: int) -> int:
+def _signed(reader: Reader, minor: int) -> int:
     """Minor units of a major one; negative where the line gives its price back (a subsidy by the kWh)."""
     value = reader.take("credit", default=False)
     if not isinstance(value, bool):
@@ -450,7 +163,7 @@ def _signed(reader: _Reader, minor: int) -> int:
     return -minor if value is True else minor
 
 
-def _whole(reader: _Reader, minor: int) -> Step:
+def _whole(reader: Reader, minor: int) -> Step:
     """What a round-off rounds to."""
     if "round" not in reader.table:
         reader.take("round")
@@ -461,7 +174,7 @@ def _whole(reader: _Reader, minor: int) -> Step:
     return step
 
 
-def _money_rounding(reader: _Reader, minor: int) -> tuple[Step, Each]:
+def _money_rounding(reader: Reader, minor: int) -> tuple[Step, Each]:
     table = reader.inner("round")
     if table is None:
         return Step(Fraction(1)), Each.LINE
@@ -476,14 +189,14 @@ def _money_rounding(reader: _Reader, minor: int) -> tuple[Step, Each]:
     return Step(step.to * minor, step.mode), each
 
 
-def _scaling(reader: _Reader) -> Scaling:
+def _scaling(reader: Reader) -> Scaling:
     return Scaling(
         prorate=reader.choice("prorate", Prorate, Prorate.MONTH_FRACTION),
         round_width=reader.step("round_width", "kWh"),
     )
 
 
-def _slabs(reader: _Reader, minor: int) -> Slabs:
+def _slabs(reader: Reader, minor: int) -> Slabs:
     if "by_use" in reader.table:
         _one_of(reader, "slabs", "by_use")
         tables = []
@@ -499,14 +212,14 @@ def _slabs(reader: _Reader, minor: int) -> Slabs:
     )
 
 
-def _one_of(reader: _Reader, key: str, other: str) -> None:
+def _one_of(reader: Reader, key: str, other: str) -> None:
     """A fault where both of two keys are given that say the same thing."""
     if key in reader.table:
         reader.fault(f"is given beside {other}; keep one of them", key)
         reader.asked.add(key)
 
 
-def _by_use(reader: _Reader) -> "Iterator[tuple[_Reader, Fraction | None]]":
+def _by_use(reader: Reader) -> Iterator[tuple[Reader, Fraction | None]]:
     """The entries of `by_use` with their bounds in kWh a month; the last one is open."""
     readers = reader.tables("by_use", "entry")
     below: Fraction | None = Fraction(0)
@@ -519,7 +232,7 @@ def _by_use(reader: _Reader) -> "Iterator[tuple[_Reader, Fraction | None]]":
 
 
 def _rising(
-    item: _Reader, key: str, bound: Fraction | None, below: Fraction | None, unit: str
+    item: Reader, key: str, bound: Fraction | None, below: Fraction | None, unit: str
 ) -> Fraction | None:
     """Say what is wrong with a bound after the one before it; the bound that the next one follows."""
     if below is None:
@@ -532,7 +245,7 @@ def _rising(
     return max(bound, below)
 
 
-def _slab_table(reader: _Reader, minor: int) -> tuple[Slab, ...]:
+def _slab_table(reader: Reader, minor: int) -> tuple[Slab, ...]:
     readers = reader.tables("slabs", "slab")
     slabs = [_slab(item, minor) for item in readers]
     whole = [(item, slab) for item, slab in zip(readers, slabs, strict=True) if slab is not None]
@@ -541,7 +254,7 @@ def _slab_table(reader: _Reader, minor: int) -> tuple[Slab, ...]:
     return tuple(slab for _, slab in whole)
 
 
-def _slab(reader: _Reader, minor: int) -> Slab | None:
+def _slab(reader: Reader, minor: int) -> Slab | None:
     low = reader.number("from")
     high = reader.number("up_to", None)
     rate = reader.number("rate")
@@ -556,7 +269,7 @@ def _slab(reader: _Reader, minor: int) -> Slab | None:
     return Slab(low, high, rate * minor)
 
 
-def _check_slabs(slabs: list[tuple[_Reader, Slab]]) -> None:
+def _check_slabs(slabs: list[tuple[Reader, Slab]]) -> None:
     first_reader, first = slabs[0]
     if first.from_kwh != 0:
         first_reader.fault(
@@ -578,7 +291,7 @@ def _check_slabs(slabs: list[tuple[_Reader, Slab]]) -> None:
         )
 
 
-def _per_time(reader: _Reader, minor: int, *, monthly: bool) -> PerTime:
+def _per_time(reader: Reader, minor: int, *, monthly: bool) -> PerTime:
     per = reader.take("per", "connection")
     if per not in ("connection", "kW"):
         reader.fault(f"is {per!r}; allowed are connection, kW; {_NOT_YET}", "per")
@@ -592,7 +305,7 @@ def _per_time(reader: _Reader, minor: int, *, monthly: bool) -> PerTime:
     return PerTime(monthly, per == "kW", bands, scaling, reader.step("round_load", "kW"))
 
 
-def _bands(reader: _Reader, minor: int) -> tuple[Band, ...]:
+def _bands(reader: Reader, minor: int) -> tuple[Band, ...]:
     if "bands" not in reader.table:
         rate = reader.number("rate")
         return () if rate is None else (Band(None, None, rate * minor),)
@@ -619,7 +332,7 @@ def _bands(reader: _Reader, minor: int) -> tuple[Band, ...]:
     return tuple(bands)
 
 
-def _percent(reader: _Reader, minor: int, *, rebate: bool) -> Percent:
+def _percent(reader: Reader, minor: int, *, rebate: bool) -> Percent:
     sign = Fraction(-1 if rebate else 1, 100)
     rates: tuple[DatedPercent, ...] = ()
     by_use: list[UsePercent] = []
@@ -648,7 +361,7 @@ def _percent(reader: _Reader, minor: int, *, rebate: bool) -> Percent:
     )
 
 
-def _dated(reader: _Reader, sign: Fraction) -> tuple[DatedPercent, ...]:
+def _dated(reader: Reader, sign: Fraction) -> tuple[DatedPercent, ...]:
     rates: list[DatedPercent] = []
     for n, item in enumerate(reader.tables("rates", "rate")):
         day, value = item.day("from", None), item.number("percent")
@@ -662,7 +375,7 @@ def _dated(reader: _Reader, sign: Fraction) -> tuple[DatedPercent, ...]:
     return tuple(rates)
 
 
-def _bases(reader: _Reader) -> Iterator[Base]:
+def _bases(reader: Reader) -> Iterator[Base]:
     value = reader.take("on")
     if value is None:
         return
@@ -674,7 +387,7 @@ def _bases(reader: _Reader) -> Iterator[Base]:
         if not isinstance(table, dict):
             reader.fault(f"entry {n} must be a line's name or a table with one, not {item!r}", "on")
             continue
-        inner = _Reader(table, f"{reader.where}.on[{n}]", reader.faults)
+        inner = Reader(table, f"{reader.where}.on[{n}]", reader.faults)
         name, share = inner.text("line"), inner.number("percent", Fraction(100))
         inner.finish()
         if name and share is not None:
@@ -694,29 +407,6 @@ def _between_lines(lines: list[Line], declared: set[Any]) -> Iterator[Fault]:
                     f"line {line.name}.on",
                     f"names the line {base.line!r}, which does not exist; there are {names}",
                 )
-    for cycle in _order(lines)[1]:
+    for cycle in order_of(lines)[1]:
         chain = " -> ".join([*cycle, cycle[0]])
         yield Fault(f"line {cycle[0]}.on", f"is reckoned from itself, by {chain}; take one of the lines out")
-
-
-def _order(lines: tuple[Line, ...] | list[Line]) -> tuple[list[str], list[list[str]]]:
-    """Line names with bases first, and the cycles that prevent it."""
-    by_name = {line.name: line for line in lines}
-    done: list[str] = []
-    cycles: list[list[str]] = []
-
-    def visit(name: str, path: list[str]) -> None:
-        if name in path:
-            cycle = path[path.index(name) :]
-            if not any(set(cycle) == set(known) for known in cycles):
-                cycles.append(cycle)
-            return
-        if name in done or name not in by_name:
-            return
-        for base in bases_of(by_name[name].accrual):
-            visit(base.line, [*path, name])
-        done.append(name)
-
-    for line in lines:
-        visit(line.name, [])
-    return done, cycles

@@ -16,7 +16,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 from urja.core.calendar import Period, month_fraction, month_parts
-from urja.core.rating.document import (
+from urja.core.rating.tariff import (
     Base,
     DatedPercent,
     Each,

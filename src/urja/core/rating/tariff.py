@@ -1,0 +1,221 @@
+"""What a tariff is: its charge lines, by what each of them accrues, and which others it is reckoned from."""
+
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from fractions import Fraction
+
+from urja.core.units import Step
+
+
+class Prorate(StrEnum):
+    """How a monthly width or price is scaled to the billed days."""
+
+    MONTH_FRACTION = "month-fraction"
+    """Each day is one part of its own calendar month (Delhi)."""
+    DAYS_OF_30 = "days-of-30"
+    """Each day is one thirtieth (Sri Lanka)."""
+    NONE = "none"
+    """Whole for each period, however long. Where a version ends inside the period, its share is by days."""
+
+
+class Each(StrEnum):
+    """What a money rounding is applied to."""
+
+    LINE = "line"
+    PART = "part"
+    """Each slab, each month's part, or each part that a percentage is taken of."""
+
+
+class Book(StrEnum):
+    """Which kind of contra account a line is posted to."""
+
+    REVENUE = "revenue"
+    DUTY = "duty"
+    """Collected for somebody else: the usual of a percentage, unless the document says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slab:
+    """A block of energy with its price; bounds in kWh a month, `rate` in minor units per kWh."""
+
+    from_kwh: Fraction
+    up_to_kwh: Fraction | None
+    rate: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """How bounds in kWh a month become those of a period."""
+
+    prorate: Prorate
+    round_width: Step | None
+    """Rounding of a pro-rated bound or width, in kWh."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlabTable:
+    """The slabs of those whose whole energy is at most `up_to_kwh` a month; of everybody else where it is None."""
+
+    up_to_kwh: Fraction | None
+    slabs: tuple[Slab, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Slabs:
+    """Energy priced by how much of it there is in the billing period, block after block."""
+
+    tables: tuple[SlabTable, ...]
+    """One, unless which slabs hold depends on the whole energy (Telangana, Tamil Nadu; Kerala above 250 kWh)."""
+    scaling: Scaling
+    round_energy: Step | None
+    """Rounding of the energy itself, in kWh."""
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """A price for sanctioned loads, or for a use a month, up to a bound; `rate` in minor units."""
+
+    up_to_kw: Fraction | None
+    up_to_kwh: Fraction | None
+    rate: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class PerTime:
+    """A price per day or per month, for the connection or for each kW of sanctioned load."""
+
+    monthly: bool
+    per_kw: bool
+    bands: tuple[Band, ...]
+    scaling: Scaling
+    """Of the price to days, and of bounds in kWh to the period."""
+    round_load: Step | None
+    """Rounding of the sanctioned load, in kW."""
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A line, or `share` of it, that a percentage is taken of."""
+
+    line: str
+    share: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class DatedPercent:
+    """A percentage from a day on; the first of a line holds from the beginning (`from_day` None)."""
+
+    from_day: date | None
+    fraction: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class UsePercent:
+    """A percentage for a use up to a bound a month; the last of a line is open."""
+
+    up_to_kwh: Fraction | None
+    fraction: Fraction
+    at_most: Fraction | None
+    """The most that it comes to a month, either way, in minor units."""
+
+
+@dataclass(frozen=True, slots=True)
+class Percent:
+    """A duty, surcharge, rebate or subsidy: a percentage of named lines. A rebate's fractions are negative."""
+
+    rates: tuple[DatedPercent, ...]
+    """Empty where `by_use` says it."""
+    by_use: tuple[UsePercent, ...]
+    at_most: Fraction | None
+    """As of each of `by_use`, where that has none of its own."""
+    scaling: Scaling
+    on: tuple[Base, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Minimum:
+    """What named lines fall short of a price by the month: a minimum charge."""
+
+    price: PerTime
+    on: tuple[Base, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RoundOff:
+    """What rounds the sum of named lines: a bill in whole rupees."""
+
+    to: Step
+    on: tuple[Base, ...]
+
+
+type Accrual = Slabs | PerTime | Percent | Minimum | RoundOff
+
+
+def bases_of(accrual: Accrual) -> tuple[Base, ...]:
+    """The lines that a line is reckoned from; none for one that stands by itself."""
+    return accrual.on if isinstance(accrual, Percent | Minimum | RoundOff) else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One charge line of a bill."""
+
+    name: str
+    title: str
+    accrual: Accrual
+    step: Step
+    """Rounding of money, in minor units."""
+    each: Each
+    book: Book
+
+
+@dataclass(frozen=True, slots=True)
+class Tariff:
+    """One version of a tariff, in force from a local day until the next version of its code."""
+
+    code: str
+    version: str
+    title: str
+    currency: str
+    exponent: int
+    """Decimals of the currency: 2 where a rupee has 100 paise."""
+    valid_from: date
+    period_starts_on: int
+    modelled_on: str
+    lines: tuple[Line, ...]
+    sha256: str = field(repr=False)
+
+    def line(self, name: str) -> Line:
+        """The line of a name; KeyError if there is none."""
+        for line in self.lines:
+            if line.name == name:
+                return line
+        raise KeyError(name)
+
+    def in_order(self) -> tuple[Line, ...]:
+        """The lines so that each comes after the lines it is reckoned from."""
+        return tuple(self.line(name) for name in order_of(self.lines)[0])
+
+
+def order_of(lines: tuple[Line, ...] | list[Line]) -> tuple[list[str], list[list[str]]]:
+    """Names with bases first, and the cycles that prevent it."""
+    by_name = {line.name: line for line in lines}
+    done: list[str] = []
+    cycles: list[list[str]] = []
+
+    def visit(name: str, path: list[str]) -> None:
+        if name in path:
+            cycle = path[path.index(name) :]
+            if not any(set(cycle) == set(known) for known in cycles):
+                cycles.append(cycle)
+            return
+        if name in done or name not in by_name:
+            return
+        for base in bases_of(by_name[name].accrual):
+            visit(base.line, [*path, name])
+        done.append(name)
+
+    for line in lines:
+        visit(line.name, [])
+    return done, cycles

@@ -28,16 +28,26 @@ valid_from = 2000-01-01
 """
 
 
-def rated(text: str, kwh: str, first: str, end: str, load_w: int = 1000) -> Target:
-    """What one document makes of a period; the second rater has to say the same of each line."""
-    days = Period(date.fromisoformat(first), date.fromisoformat(end))
-    energy_wh = int(Fraction(kwh) * 1000)
-    terms = [Terms(days.first, (parse_tariff(text),), load_w)]
-    ours = target(terms, [Use(days, energy_wh)], billed=days, through=days.end)
-    uses = [(days.first, days.end, energy_wh)]
-    theirs = charges([(days.first, [text], load_w)], days.first, days.end, days.end, uses=uses)
+type Agreed = tuple[date, list[str], int]
+"""From which day on which documents hold, and for how many watts."""
+
+
+def said_by_both(agreed: list[Agreed], days: Period, uses: list[tuple[date, date, int]]) -> Target:
+    """What a period comes to; the second rater has to say the same of each line."""
+    terms = [Terms(first, tuple(map(parse_tariff, texts)), load_w) for first, texts, load_w in agreed]
+    used = [Use(Period(first, end), energy_wh) for first, end, energy_wh in uses]
+    ours = target(terms, used, billed=days, through=days.end)
+    theirs = charges(agreed, days.first, days.end, days.end, uses=uses)
     assert {line.name: line.amount_minor for line in ours.lines} == theirs
     return ours
+
+
+def rated(text: str, kwh: str, first: str, end: str, load_w: int = 1000) -> Target:
+    """By one document, of one reading."""
+    days = Period(date.fromisoformat(first), date.fromisoformat(end))
+    return said_by_both(
+        [(days.first, [text], load_w)], days, [(days.first, days.end, int(Fraction(kwh) * 1000))]
+    )
 
 
 def bill(lines: str, kwh: str, first: str, end: str, load_w: int = 1000) -> dict[str, str]:
@@ -632,17 +642,9 @@ def test_several_changes_on_one_day():
         (date(2026, 4, 11), [old, corrected, corrected_again], 2000),
     ]
     uses = [(april.first, date(2026, 4, 11), 10_000), (date(2026, 4, 11), april.end, 20_000)]
-    terms = [Terms(first, tuple(map(parse_tariff, texts)), load_w) for first, texts, load_w in agreed]
-    ours = target(
-        terms,
-        [Use(Period(first, end), wh) for first, end, wh in uses],
-        billed=april,
-        through=april.end,
-    )
+    ours = said_by_both(agreed, april, uses)
     assert {line.name: line.amount_minor for line in ours.lines} == {
         "energy": 10 * 100 + 20 * 300,
         "fixed": 10 * 100 + 20 * 200,
         "duty": 600,
     }
-    theirs = charges(agreed, april.first, april.end, april.end, uses=uses)
-    assert {line.name: line.amount_minor for line in ours.lines} == theirs

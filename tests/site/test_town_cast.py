@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from urja.site.demo import business_morning
+from urja.site.demo import _houses_and_meters, business_morning
 from urja.site.street import HOUSES_PER_TRANSFORMER, build_town
 from urja.site.town_laws import spread
 
@@ -36,6 +36,29 @@ def test_nobody_lives_here():
     for house in build_town(60, seed=1).houses:
         assert house.email.endswith("@street.example")
         assert house.phone.startswith("+91 00000")
+
+
+def test_houses_before_which_the_same_tree_stands_are_numbered():
+    houses = build_town(42, seed=1).houses
+    assert [(house.name, house.email) for house in (houses[0], houses[20], houses[41])] == [
+        ("Neem House", "neem@street.example"),
+        ("Neem House 2", "neem-2@street.example"),
+        ("Jamun House 3", "jamun-3@street.example"),
+    ]
+    assert len({house.email for house in houses}) == len(houses)
+
+
+@pytest.mark.parametrize(
+    ("houses", "head"),
+    [
+        (50, "50 houses on 5 transformers: 55 meters, as each transformer has one of its own"),
+        (1, "1 house on 1 transformer: 2 meters, as each transformer has one of its own"),
+    ],
+)
+def test_the_head_says_why_there_are_more_meters_than_houses(houses, head):
+    town = build_town(houses, seed=1)
+    assert _houses_and_meters(town) == head
+    assert len([meter for meter in town.meters if not meter.boxed]) == int(head.split(": ")[1].split()[0])
 
 
 def test_the_first_house_is_almost_out_of_credit():

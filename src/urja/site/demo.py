@@ -41,7 +41,7 @@ from urja.site.outside import RESIDENTS, Outside, residents
 from urja.site.pasts import pasts_of
 from urja.site.postgres import make_private, socket_directory
 from urja.site.secrets import Vault
-from urja.site.street import OPERATOR, build_town
+from urja.site.street import OPERATOR, Town, build_town
 from urja.site.supervisor import HEADEND, PIPELINE, WEB, Box, ExtraChild, free_port, is_free
 from urja.site.town_control import Gateway, TownControl, keys_of_fleet
 
@@ -314,7 +314,7 @@ class _Street:
     def _check_known_town(self) -> None:
         kept = msgspec.json.decode(self.fleet_file.read_bytes(), type=FleetFile)
         if [meter.serial for meter in kept.meters] != [meter.serial for meter in self.town.meters]:
-            houses = len(kept.meters) - len(kept.transformers)
+            houses = sum(not meter.boxed for meter in kept.meters) - len(kept.transformers)
             raise Refusal(
                 Exit.USAGE,
                 f"{self.box.data.path} holds another town, of {houses} houses: give its --meters and "
@@ -368,7 +368,8 @@ class _Street:
         address = f"http://{web.host}:{web.port}"
         click.echo(
             f"""
-  {self.plan.meters} houses, {self.plan.speed:g} times real time, from {self._local(self.began_at)}
+  {_houses_and_meters(self.town)}
+  {self.plan.speed:g} times real time, from {self._local(self.began_at)}
 
   The town          {address}/town/
   Consumer's page   {address}/
@@ -538,6 +539,15 @@ class _Street:
             click.echo(f"  {fault}", err=True)
         broken = [name for name, held in findings.laws.items() if not held]
         click.echo(f"Broken: {', '.join(broken)}" if broken else "All laws hold.", err=True)
+
+
+def _houses_and_meters(town: Town) -> str:
+    """How many houses there are, and why more meters than that are on line."""
+    houses, posts = len(town.houses), len(town.posts)
+    return (
+        f"{houses} house{'s' * (houses != 1)} on {posts} transformer{'s' * (posts != 1)}: "
+        f"{houses + posts} meters, as each transformer has one of its own"
+    )
 
 
 @contextlib.asynccontextmanager

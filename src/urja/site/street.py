@@ -133,8 +133,8 @@ def _post(number: int, seed: int) -> Post:
 
 def _house(number: int, seed: int) -> House:
     chance = _chance(seed, "house", number)
-    lap, tree = divmod(number, len(_TREES))
-    name = _TREES[tree] if lap == 0 else f"{_TREES[tree]} {lap + 1}"
+    lap, place = divmod(number, len(_TREES))
+    tree, again = _TREES[place], f" {lap + 1}" if lap else ""
     life, habit, credit_minor = _story(number, chance)
     meter = seeded(
         f"{seed % 1000:03d}{number + 1:05d}",
@@ -144,8 +144,8 @@ def _house(number: int, seed: int) -> House:
     )
     profile = chance.choices(("rf-mesh", "cellular"), (3, 1))[0]
     return House(
-        name=f"{name} House",
-        email=f"{name.lower().replace(' ', '-')}@street.example",
+        name=f"{tree} House{again}",
+        email=f"{tree.lower()}{again.replace(' ', '-')}@street.example",
         # 00000 begins no number in India: these ring nowhere.
         phone=f"+91 00000 {number + 1:05d}",
         meter=msgspec.structs.replace(

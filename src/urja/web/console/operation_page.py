@@ -121,17 +121,26 @@ def rehearse(
         return _page(
             operation, inputs(operation, typed, errors), [_("Please look at the marked fields.")], None
         )
+    asked = judged(operation, content, caller, now)
+    if not isinstance(asked, Operation):
+        return _page(operation, inputs(operation, typed, {}), asked, None)
+    return requests.ask(asked, actor=caller.actor, requested_at=now, rehearsal=True)
+
+
+def judged(
+    operation: type[Operation], content: Mapping[str, Any], caller: Caller, now: datetime
+) -> Operation | list[str]:
+    """The operation of plain values, where the caller may ask for it; otherwise what stands against it."""
     try:
         asked = requests.decode(operation.kind(), content)
         judge(caller, asked, now)
     except Refused as refused:
-        return _page(operation, inputs(operation, typed, {}), refused.faults, None)
+        return refused.faults
     except NotAllowed as error:
-        return _page(operation, inputs(operation, typed, {}), [error.says], None)
+        return [error.says]
     except OutOfArea:
-        nothing = _("Nothing of that name is in your area.")
-        return _page(operation, inputs(operation, typed, {}), [nothing], None)
-    return requests.ask(asked, actor=caller.actor, requested_at=now, rehearsal=True)
+        return [_("Nothing of that name is in your area.")]
+    return asked
 
 
 def carry_out(rehearsed: Request, caller: Caller, now: datetime) -> Request:
@@ -146,6 +155,14 @@ def carry_out(rehearsed: Request, caller: Caller, now: datetime) -> Request:
 def own_request(request_id: int, caller: Caller) -> Request | None:
     """A request of the caller's; another's does not exist."""
     return Request.objects.filter(id=request_id, actor=caller.actor).first()
+
+
+def named_request(text: str, caller: Caller, field: str, about: int) -> Request | None:
+    """The caller's request that an address names, where a field of it names what the page is about."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= 18):
+        return None
+    asked = own_request(int(text), caller)
+    return asked if asked is not None and asked.content.get(field) == about else None
 
 
 def answered(request: Request, caller: Caller) -> OperationPage:

@@ -15,13 +15,13 @@ from urja.apps.payments import differences
 from urja.apps.payments import queries as payments
 from urja.apps.payments.models import Unmatched
 from urja.apps.registry import requests
-from urja.apps.registry.access import Caller, NotAllowed, OutOfArea, judge
-from urja.apps.registry.errors import Refused
+from urja.apps.registry.access import Caller
 from urja.apps.registry.models import Request
-from urja.apps.registry.operations import CloseDifference, NoteDifference
+from urja.apps.registry.operations import CloseDifference, NoteDifference, Operation
 from urja.apps.registry.roles import writing
 from urja.web.console import pages, wording
 from urja.web.console.connection_page import moment_of
+from urja.web.console.operation_page import judged
 from urja.web.portal import formats
 
 SETTLEMENTS: Final = 30
@@ -97,11 +97,16 @@ def difference_page(
         ],
         notes=_notes(found, now),
         closed=_closed(found, now),
-        may_write=caller.area(writing(NoteDifference.kind())) is not None,
+        may_write=may_write(caller),
         waiting=waiting,
         text=text,
         faults=[wording.sentence(fault) for fault in faults],
     )
+
+
+def may_write(caller: Caller) -> bool:
+    """Whether somebody may write about differences, and close them."""
+    return caller.area(writing(NoteDifference.kind())) is not None
 
 
 def _closed(found: Unmatched, now: datetime) -> str:
@@ -179,18 +184,10 @@ def _notes(found: Unmatched, now: datetime) -> list[NoteView]:
 
 def ask(found: Unmatched, text: str, caller: Caller, now: datetime, *, closing: bool) -> Request | list[str]:
     """Ask that something be written down about it, or that it be closed; what stands against it where it cannot be."""
-    if closing:
-        asked: CloseDifference | NoteDifference = CloseDifference(difference_id=found.id, reason=text)
-    else:
-        asked = NoteDifference(difference_id=found.id, note=text)
-    try:
-        judge(caller, asked, now)
-    except Refused as refused:
-        return refused.faults
-    except NotAllowed as error:
-        return [str(error)]
-    except OutOfArea:
-        return [gettext("Nothing of that name is in your area.")]
+    operation, said = (CloseDifference, "reason") if closing else (NoteDifference, "note")
+    asked = judged(operation, {"difference_id": found.id, said: text}, caller, now)
+    if not isinstance(asked, Operation):
+        return asked
     return requests.ask(asked, actor=caller.actor, requested_at=now)
 
 

@@ -12,7 +12,7 @@ from urja.apps.registry.models import Request, RequestState
 from urja.web.console import operation_page
 from urja.web.console import payments_page as pages
 from urja.web.console.access import for_colleagues, refused, sees_settlements, show
-from urja.web.console.operation_page import own_request
+from urja.web.console.operation_page import named_request
 from urja.web.console.views import private
 from urja.web.portal.clock import business_now
 
@@ -37,7 +37,7 @@ def difference(request: HttpRequest, caller: Caller, difference_id: int) -> Http
         raise Http404
     if request.method == "POST":
         return _said(request, caller, found)
-    asked = _asked(request, caller, found)
+    asked = named_request(request.GET.get("request", ""), caller, "difference_id", found.id)
     waiting = asked is not None and asked.state == RequestState.WAITING
     stands = asked if asked is not None and asked.state == RequestState.REFUSED else None
     page = pages.difference_page(
@@ -53,7 +53,7 @@ def difference(request: HttpRequest, caller: Caller, difference_id: int) -> Http
 
 def _said(request: HttpRequest, caller: Caller, found: Unmatched) -> HttpResponse:
     now, text = business_now(), request.POST.get("text", "")
-    if not pages.difference_page(found, caller, now).may_write:
+    if not pages.may_write(caller):
         raise refused(request)
     asked = pages.ask(found, text, caller, now, closing="close" in request.POST)
     if isinstance(asked, Request):
@@ -61,12 +61,3 @@ def _said(request: HttpRequest, caller: Caller, found: Unmatched) -> HttpRespons
         return redirect(f"{pages.address_of(found.id)}?request={asked.id}")
     page = pages.difference_page(found, caller, now, text=text, faults=asked)
     return show(request, caller, TEMPLATE, {"page": page}, status=422)
-
-
-def _asked(request: HttpRequest, caller: Caller, found: Unmatched) -> Request | None:
-    """The request about this difference that the address names."""
-    text = request.GET.get("request", "")
-    if not (text.isascii() and text.isdecimal() and len(text) <= 18):
-        return None
-    asked = own_request(int(text), caller)
-    return asked if asked is not None and asked.content.get("difference_id") == found.id else None

@@ -12,10 +12,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from urja.apps.registry import access, requests
-from urja.apps.registry.access import Caller, NotAllowed, OutOfArea, judge
-from urja.apps.registry.errors import Refused
+from urja.apps.registry.access import Caller
 from urja.apps.registry.models import Agreement, Person, Request, Seal
-from urja.apps.registry.operations import CloseWorkOrder
+from urja.apps.registry.operations import CloseWorkOrder, Operation
 from urja.apps.registry.operations.work_orders import BY_OPERATION
 from urja.apps.registry.roles import Read, writing
 from urja.apps.work import operations as work
@@ -26,7 +25,7 @@ from urja.core.policy import Reason
 from urja.web.console import wording
 from urja.web.console.connection_page import geo, moment_of
 from urja.web.console.fields import content_of
-from urja.web.console.operation_page import Choice
+from urja.web.console.operation_page import Choice, judged
 from urja.web.console.search_page import address_of
 from urja.web.portal import formats
 from urja.web.portal.clock import zone
@@ -382,15 +381,9 @@ def close_order(
     form = CloseForm(fields["note"], fields["register_wh"], fields["seals"], removed, errors)
     if errors or faults:
         return _faulty(form, faults)
-    try:
-        asked = requests.decode(CloseWorkOrder.kind(), content)
-        judge(caller, asked, now)
-    except Refused as refused:
-        return _faulty(form, refused.faults)
-    except NotAllowed as error:
-        return _faulty(form, [error.says])
-    except OutOfArea:
-        return _faulty(form, [_("Nothing of that name is in your area.")])
+    asked = judged(CloseWorkOrder, content, caller, now)
+    if not isinstance(asked, Operation):
+        return _faulty(form, asked)
     return requests.ask(asked, actor=caller.actor, requested_at=now)
 
 

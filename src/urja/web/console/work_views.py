@@ -14,7 +14,7 @@ from urja.apps.work.models import WorkOrder
 from urja.web.console import operation_page
 from urja.web.console import work_page as pages
 from urja.web.console.access import refused, show, who_may
-from urja.web.console.operation_page import own_request
+from urja.web.console.operation_page import named_request
 from urja.web.console.views import private
 from urja.web.portal.clock import business_now
 
@@ -36,7 +36,7 @@ def order(request: HttpRequest, caller: Caller, order_id: int) -> HttpResponse:
     found = _order(request, caller, order_id)
     if request.method == "POST":
         return _close(request, caller, found)
-    asked = _asked(request, caller, found)
+    asked = named_request(request.GET.get("request", ""), caller, "work_order_id", found.id)
     typed = pages.refused_form(asked) if asked and asked.state == RequestState.REFUSED else None
     waiting = asked is not None and asked.state == RequestState.WAITING
     page = pages.order_page(found, caller, business_now(), typed, waiting=waiting)
@@ -91,12 +91,3 @@ def _close(request: HttpRequest, caller: Caller, found: WorkOrder) -> HttpRespon
         return redirect(f"{reverse('console:work-order', args=[found.id])}?request={asked.id}")
     page = pages.order_page(found, caller, now, asked)
     return show(request, caller, "console/order.html", {"page": page}, status=422)
-
-
-def _asked(request: HttpRequest, caller: Caller, found: WorkOrder) -> Request | None:
-    """The request of this order that the address names."""
-    text = request.GET.get("request", "")
-    if not (text.isascii() and text.isdecimal() and len(text) <= 18):
-        return None
-    asked = own_request(int(text), caller)
-    return asked if asked is not None and asked.content.get("work_order_id") == found.id else None

@@ -63,6 +63,25 @@ def test_a_display_hears_of_money_of_its_standing_and_of_the_day(house, display)
     assert look() == 0
 
 
+def test_what_goes_to_arrears_of_a_recharge_is_not_shown_as_credit(house, display):
+    from tests.pipeline import test_arrears as arrears
+
+    from urja.apps.commands.models import Command
+
+    display.run_once(house.now, house.wall_ms)
+    arrears.load(25, at=house.now)
+    arrears.owes(house.houses[0], ("B-1", "2026-01-15", 6_000, 0))
+    house.pay(100)
+    house.go(house.at(1, 9, 30))
+    assert display.run_once(house.now, house.wall_ms) == 1
+    said = Command.objects.filter(kind="write_balance").latest("sequence").arguments
+    assert (said["balance_minor"], said["recharge_minor"], said["recharge_total_minor"]) == (
+        27_500,
+        10_000,
+        27_500,
+    )
+
+
 def test_a_new_process_finds_nothing_more_to_say(house, display):
     from urja.pipeline.display import Display
 

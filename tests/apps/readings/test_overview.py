@@ -237,6 +237,24 @@ def test_without_the_bulk_meters_word_nothing_is_said(database, grid):
     assert balance_of("T1").intervals == 1
 
 
+@pytest.mark.parametrize(
+    ("supplied_wh", "consumed_wh", "beyond", "too_little"),
+    [
+        (10_000, 7_999, True, False),
+        (10_000, 8_000, False, False),
+        (10_000, 9_500, False, False),
+        # Most of it is lost, and it is what a transformer takes for itself.
+        (40, 10, False, True),
+        (0, 0, False, False),
+    ],
+)
+def test_a_loss_is_judged_where_enough_flows(supplied_wh, consumed_wh, beyond, too_little):
+    from urja.apps.readings.overview import TransformerBalance
+
+    balance = TransformerBalance("T1", "F1", True, 2, 2, UNTIL, supplied_wh, consumed_wh, 3600)
+    assert (balance.beyond_limits, balance.too_little) == (beyond, too_little)
+
+
 def test_who_was_heard_from_and_when(database, grid):
     from urja.apps.readings.overview import fleet_by_age
 

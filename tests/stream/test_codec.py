@@ -6,7 +6,7 @@ import pytest
 from urja.stream.codec import decode_batch, encode_batch
 from urja.stream.errors import PoisonMessage
 from urja.stream.messages import DeviceEntry, decode
-from urja.stream.records import BLOCK, EVENT, REGISTER
+from urja.stream.records import BLOCK, EVENT, NULL, REGISTER
 from urja.stream.server import server_config
 from urja.stream.subjects import Kind, User, checked_splits, quarantine_subject
 
@@ -24,7 +24,8 @@ def test_a_batch_comes_back(kind, dtype):
 @pytest.mark.parametrize(
     "change",
     [
-        {"Urja-Codec": "1"},
+        {"Urja-Codec": "0"},
+        {"Urja-Codec": "3"},
         {"Urja-Kind": "gas"},
         {"Urja-Count": "2"},
         {"Urja-Count": "-1"},
@@ -35,6 +36,32 @@ def test_a_header_that_lies_is_poison(change):
     headers, payload = encode_batch(Kind.BLOCK, np.zeros(1, BLOCK), 1)
     with pytest.raises(PoisonMessage):
         decode_batch(headers | change, payload)
+
+
+def test_a_batch_that_waited_over_an_upgrade_is_read():
+    """Version 1 had no count of tampers in registers; blocks and events were as they are."""
+    register = np.frombuffer(np.random.default_rng(2).bytes(REGISTER.itemsize * 3), REGISTER)
+    fields = [name for name in REGISTER.names if name != "tamper_count"]
+    old = np.empty(3, [(name, REGISTER[name]) for name in fields])
+    for name in fields:
+        old[name] = register[name]
+    headers = encode_batch(Kind.REGISTER, register, 5)[0] | {"Urja-Codec": "1"}
+    found = decode_batch(headers, old.tobytes()).records
+    assert found.dtype == REGISTER
+    assert not found.flags.writeable
+    assert all(np.array_equal(found[name], register[name]) for name in fields)
+    assert found["tamper_count"].tolist() == [NULL] * 3
+    with pytest.raises(PoisonMessage, match="3 register records take"):
+        decode_batch(headers, register.tobytes())
+    for kind, dtype in ((Kind.BLOCK, BLOCK), (Kind.EVENT, EVENT)):
+        headers, payload = encode_batch(kind, np.ones(2, dtype), 5)
+        assert decode_batch(headers | {"Urja-Codec": "1"}, payload).records.tobytes() == payload
+
+
+def test_a_version_of_tomorrow_is_named():
+    headers, payload = encode_batch(Kind.BLOCK, np.zeros(1, BLOCK), 1)
+    with pytest.raises(PoisonMessage, match="codec version 3; this reader knows 1, 2"):
+        decode_batch(headers | {"Urja-Codec": "3"}, payload)
 
 
 def test_no_headers_are_poison():

@@ -1,7 +1,8 @@
 """Batches of records on the wire: what they are in the headers, the array's bytes as they lie in memory.
 
 The version is in the header, so that a reader refuses a batch it does not know instead of misreading it; a
-layout changes by a new version, never silently.
+layout changes by a new version, never silently. What waited in the broker over an upgrade was accepted, and is
+read: `EARLIER` says which fields a version did not have yet.
 """
 
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from urja.stream.errors import PoisonMessage
-from urja.stream.records import DTYPES
+from urja.stream.records import DTYPES, EARLIER, NULL
 from urja.stream.subjects import Kind
 
 CODEC_VERSION: Final = 2
@@ -57,9 +58,22 @@ def decode_batch(headers: Mapping[str, str] | None, payload: bytes) -> Batch:
         correlation = int(fields[HEADER_CORRELATION])
     except (KeyError, ValueError) as error:
         raise PoisonMessage(f"a batch without readable headers ({error!r})") from error
-    if version != CODEC_VERSION:
-        raise PoisonMessage(f"codec version {version}; this reader knows {CODEC_VERSION}")
-    dtype = DTYPES[kind]
+    if version != CODEC_VERSION and version not in EARLIER:
+        known = ", ".join(map(str, [*EARLIER, CODEC_VERSION]))
+        raise PoisonMessage(f"codec version {version}; this reader knows {known}")
+    dtype = EARLIER.get(version, DTYPES).get(kind, DTYPES[kind])
     if count < 0 or len(payload) != count * dtype.itemsize:
         raise PoisonMessage(f"{count} {kind} records take {count * dtype.itemsize} bytes, not {len(payload)}")
-    return Batch(kind, correlation, np.frombuffer(payload, dtype))
+    return Batch(kind, correlation, _in_todays_layout(np.frombuffer(payload, dtype), DTYPES[kind]))
+
+
+def _in_todays_layout(records: Records, dtype: np.dtype[np.void]) -> Records:
+    """Records of an earlier version with the fields that came since: nothing was sent in them."""
+    if records.dtype == dtype:
+        return records
+    names = records.dtype.names or ()
+    widened = np.empty(len(records), dtype)
+    for name in dtype.names or ():
+        widened[name] = records[name] if name in names else NULL
+    widened.flags.writeable = False
+    return widened

@@ -96,3 +96,6 @@ EVENT: Final = np.dtype(
 """Events and alerts by IS 15959 event code."""
 
 DTYPES: Final = {"block": BLOCK, "register": REGISTER, "event": EVENT}
+
+EARLIER: Final = {1: {"register": np.dtype([one for one in REGISTER.descr if one[0] != "tamper_count"])}}
+"""By version of the codec, the shapes that were others; the fields that they lack are 8-byte quantities."""

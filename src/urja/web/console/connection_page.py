@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from django.contrib.auth import get_user_model
 from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import get_language
@@ -37,6 +36,7 @@ from urja.apps.tariffs.errors import UnknownTariffError
 from urja.apps.work import queries as work
 from urja.core.policy import Reason
 from urja.web.console import wording
+from urja.web.console.colleagues import names_of
 from urja.web.console.operation_page import known
 from urja.web.portal import formats, messages
 from urja.web.portal import wording as money_words
@@ -570,10 +570,7 @@ def _life(
 
 def _actors(lines: Iterable[Line]) -> dict[str, str]:
     """Who did an operation, by the name that they go by here."""
-    named = {line.detail["actor"] for line in lines if line.kind is Kind.OPERATION}
-    users = {int(actor.split()[1]): actor for actor in named if actor.startswith("user ")}
-    found = get_user_model().objects.filter(id__in=users).values_list("id", "first_name", "email")
-    return {users[id_]: name or email for id_, name, email in found}
+    return names_of({line.detail["actor"] for line in lines if line.kind is Kind.OPERATION})
 
 
 def _line(

@@ -188,7 +188,7 @@ def console(now: datetime) -> Console:
         persons=_persons(now),
         unmatched=[unmatched(one, now) for one in waiting[:ROWS]],
         unmatched_count=len(waiting),
-        revenue=revenue(now, SETTLEMENTS),
+        revenue=revenue(now, SETTLEMENTS, ROWS),
         losses=[_loss(one) for one in transformer_balance(now - BALANCE_OVER, now)],
         loss_limit=LOSS_LIMIT_PERCENT,
         open_gaps=missing.open_gaps,
@@ -337,14 +337,14 @@ def unmatched(one: payments.Unmatched, now: datetime) -> Unmatched:
     )
 
 
-def revenue(now: datetime, limit: int) -> Revenue:
-    """What was paid out, the last `limit` transfers, and what does not fit."""
+def revenue(now: datetime, transfers: int, rows: int | None = None) -> Revenue:
+    """What was paid out, the last transfers, and what does not fit: all of it, or the first rows."""
     unfitting, transit = payments.settlement_differences(), payments.in_transit()
     report = payments.settlement_report()
     return Revenue(
         on_its_way=formats.money(transit.payments_minor - transit.refunds_minor),
-        paid_out=[_paid_out(one) for one in payments.settlements(limit=limit)],
-        differences=[unmatched(one, now) for one in unfitting[:ROWS]],
+        paid_out=[_paid_out(one) for one in payments.settlements(limit=transfers)],
+        differences=[unmatched(one, now) for one in unfitting[:rows]],
         difference_count=len(unfitting),
         failing=formats.short_day(report.day) if report is not None and report.last_error else "",
     )

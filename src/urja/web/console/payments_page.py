@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
-from django.contrib.auth import get_user_model
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext
@@ -20,6 +19,7 @@ from urja.apps.registry.models import Request
 from urja.apps.registry.operations import CloseDifference, NoteDifference, Operation
 from urja.apps.registry.roles import writing
 from urja.web.console import pages, wording
+from urja.web.console.colleagues import names_of
 from urja.web.console.connection_page import moment_of
 from urja.web.console.operation_page import judged
 from urja.web.portal import formats
@@ -31,23 +31,16 @@ CLOSED: Final = 20
 @dataclass(frozen=True, slots=True)
 class PaymentsPage:
     waiting: list[pages.Unmatched]
-    differences: list[pages.Unmatched]
     closed: list[pages.Unmatched]
-    paid_out: list[pages.PaidOut]
-    on_its_way: str
-    failing: str
+    revenue: pages.Revenue
 
 
 def payments_page(now: datetime) -> PaymentsPage:
     """All that is open, what was closed last, and the last transfers."""
-    revenue = pages.revenue(now, SETTLEMENTS)
     return PaymentsPage(
         waiting=[pages.unmatched(one, now) for one in payments.unmatched()],
-        differences=[pages.unmatched(one, now) for one in payments.settlement_differences()],
         closed=[pages.unmatched(one, now) for one in payments.closed_by_people(CLOSED)],
-        paid_out=revenue.paid_out,
-        on_its_way=revenue.on_its_way,
-        failing=revenue.failing,
+        revenue=pages.revenue(now, SETTLEMENTS),
     )
 
 
@@ -168,9 +161,7 @@ def _told(name: str, value: Any, now: datetime) -> str:
 
 def _notes(found: Unmatched, now: datetime) -> list[NoteView]:
     said = differences.notes(found)
-    users = {int(one["by"].split()[1]) for one in said if one["by"].startswith("user ")}
-    named = get_user_model().objects.filter(id__in=users).values_list("id", "first_name", "email")
-    called = {f"user {id_}": name or email for id_, name, email in named}
+    called = names_of({one["by"] for one in said})
     return [
         NoteView(
             text=one["text"],

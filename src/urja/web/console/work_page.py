@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from django.contrib.auth import get_user_model
 from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -23,6 +22,7 @@ from urja.apps.work.errors import NoPhoto
 from urja.apps.work.models import WorkOrder, WorkOrderKind
 from urja.core.policy import Reason
 from urja.web.console import wording
+from urja.web.console.colleagues import names_of
 from urja.web.console.connection_page import geo, moment_of
 from urja.web.console.fields import content_of
 from urja.web.console.operation_page import Choice, judged
@@ -288,8 +288,8 @@ def _assignee(order: WorkOrder, caller: Caller) -> str:
         return ""
     if order.assignee_id == caller.user_id:
         return _("yours")
-    name = get_user_model().objects.filter(id=order.assignee_id).values_list("first_name", "email").first()
-    return (name[0] or name[1]) if name else ""
+    actor = f"user {order.assignee_id}"
+    return names_of([actor]).get(actor, "")
 
 
 def _result(order: WorkOrder, now: datetime) -> list[str]:

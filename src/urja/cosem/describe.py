@@ -161,7 +161,11 @@ def _access(description: Description, access: a.AccessSelection | None) -> Descr
 
 
 def _code(description: Description, key: str, code: IntEnum) -> Description:
-    return description.add(key, int(code), f"{int(code)} ({_words(code)})")
+    return description.add(key, int(code), _code_text(code))
+
+
+def _code_text(code: IntEnum) -> str:
+    return _named(int(code), _words(code))
 
 
 def _words(code: IntEnum) -> str:
@@ -246,15 +250,16 @@ def _get_results(apdu: a.GetResponseWithList) -> Description:
 
 def _fact_of_results(results: tuple[a.GetResult, ...]) -> Fact:
     members = tuple(
-        (f"result {number}", result if isinstance(result, Data) else f"{int(result)} ({_words(result)})")
+        (f"result {number}", result if isinstance(result, Data) else _code_text(result))
         for number, result in enumerate(results, 1)
     )
     return Fact("results", [_plain_result(result) for result in results], members=members)
 
 
-def _fact_of_values(key: str, label: str, values: tuple[Data, ...]) -> Fact:
+def _values(description: Description, values: tuple[Data, ...], label: str = "value") -> Description:
     members = tuple((f"{label} {number}", value) for number, value in enumerate(values, 1))
-    return Fact(key, [plain(value) for value in values], members=members)
+    description.facts.append(Fact(f"{label}s", [plain(value) for value in values], members=members))
+    return description
 
 
 def _set_request(apdu: a.SetRequestNormal) -> Description:
@@ -278,8 +283,7 @@ def _set_block(apdu: a.SetRequestBlock) -> Description:
 
 def _set_list(apdu: a.SetRequestWithList) -> Description:
     description = _items(Description("SET-request-with-list").add("invoke_id", apdu.invoke), apdu.items)
-    description.facts.append(_fact_of_values("values", "value", apdu.values))
-    return description
+    return _values(description, apdu.values)
 
 
 def _set_list_first(apdu: a.SetRequestFirstBlockWithList) -> Description:
@@ -311,7 +315,7 @@ def _set_responses(apdu: a.SetResponseWithList) -> Description:
 
 
 def _codes(description: Description, results: tuple[a.AccessResult, ...]) -> Description:
-    text = ", ".join(f"{int(result)} ({_words(result)})" for result in results)
+    text = ", ".join(_code_text(result) for result in results)
     return description.add("results", [int(result) for result in results], text)
 
 
@@ -330,8 +334,7 @@ def _action_list(apdu: a.ActionRequestWithList) -> Description:
     description = _methods(
         Description("ACTION-request-with-list").add("invoke_id", apdu.invoke), apdu.methods
     )
-    description.facts.append(_fact_of_values("parameters", "parameter", apdu.parameters))
-    return description
+    return _values(description, apdu.parameters, "parameter")
 
 
 def _methods(description: Description, methods: tuple[CosemMethod, ...]) -> Description:
@@ -512,11 +515,6 @@ def _variables(description: Description, variables: tuple[a.ShortName | a.BlockA
     return description.add("variables", _plain_variables(variables), text)
 
 
-def _values(description: Description, values: tuple[Data, ...]) -> Description:
-    description.facts.append(_fact_of_values("values", "value", values))
-    return description
-
-
 def _read_request(apdu: a.ReadRequest) -> Description:
     return _variables(Description("Read-request"), apdu.variables)
 
@@ -526,7 +524,7 @@ def _read_response(apdu: a.ReadResponse) -> Description:
     for number, result in enumerate(apdu.results, 1):
         label = f"result {number}"
         if isinstance(result, a.AccessResult):
-            members.append((label, f"{int(result)} ({_words(result)})"))
+            members.append((label, _code_text(result)))
         elif isinstance(result, a.BlockAccess):
             data = (
                 "" if result.data is None else f"{', the last' if result.last else ''}: {result.data.hex()}"
@@ -548,10 +546,7 @@ def _write_request(apdu: a.WriteRequest) -> Description:
 
 
 def _write_response(apdu: a.WriteResponse) -> Description:
-    words = [
-        f"{int(one)} ({_words(one)})" if isinstance(one, a.AccessResult) else f"block {one}"
-        for one in apdu.results
-    ]
+    words = [_code_text(one) if isinstance(one, a.AccessResult) else f"block {one}" for one in apdu.results]
     results = [int(one) if isinstance(one, a.AccessResult) else {"block_number": one} for one in apdu.results]
     return Description("Write-response").add("results", results, ", ".join(words))
 
@@ -609,7 +604,7 @@ def _access_request(apdu: a.AccessRequest) -> Description:
 def _access_response(apdu: a.AccessResponse) -> Description:
     description = _access_head("ACCESS-response", apdu)
     _values(_parts(description, apdu.parts or ()), apdu.values)
-    words = ", ".join(f"{_words(one.kind)} {int(one.result)} ({_words(one.result)})" for one in apdu.outcomes)
+    words = ", ".join(f"{_words(one.kind)} {_code_text(one.result)}" for one in apdu.outcomes)
     results = [{"access": _words(one.kind), "result": int(one.result)} for one in apdu.outcomes]
     return description.add("results", results, words)
 

@@ -10,6 +10,7 @@ from urja.cosem.obis import CosemAttribute, CosemMethod
 from urja.cosem.xdlms.codes import AccessResult, ActionResult
 from urja.cosem.xdlms.cursor import Cursor, unknown_choice
 from urja.cosem.xdlms.selection import AccessSelection
+from urja.cosem.xdlms.set_ import decode_values, encode_values
 
 REQUEST_TAG: Final = 0xD9
 RESPONSE_TAG: Final = 0xDA
@@ -54,7 +55,7 @@ class AccessRequest:
     def encode(self) -> bytes:
         """The APDU."""
         head = bytes((REQUEST_TAG,)) + _encode_head(self.long_invoke_id, self.date_time)
-        return head + _encode_parts(self.parts) + _encode_values(self.values)
+        return head + _encode_parts(self.parts) + encode_values(self.values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +85,14 @@ class AccessResponse:
         head = bytes((RESPONSE_TAG,)) + _encode_head(self.long_invoke_id, self.date_time)
         parts = b"\x00" if self.parts is None else b"\x01" + _encode_parts(self.parts)
         outcomes = b"".join(outcome.encode() for outcome in self.outcomes)
-        return head + parts + _encode_values(self.values) + axdr.encode_length(len(self.outcomes)) + outcomes
+        return head + parts + encode_values(self.values) + axdr.encode_length(len(self.outcomes)) + outcomes
 
 
 def decode_request(cursor: Cursor) -> AccessRequest:
     """What follows the tag."""
     long_invoke_id = cursor.uint(4, "long invoke id")
     return AccessRequest(
-        long_invoke_id, cursor.octets("date-time"), _decode_parts(cursor), _decode_values(cursor)
+        long_invoke_id, cursor.octets("date-time"), _decode_parts(cursor), decode_values(cursor)
     )
 
 
@@ -100,7 +101,7 @@ def decode_response(cursor: Cursor) -> AccessResponse:
     long_invoke_id = cursor.uint(4, "long invoke id")
     date_time = cursor.octets("date-time")
     parts = _decode_parts(cursor) if cursor.optional("access specification") else None
-    values = _decode_values(cursor)
+    values = decode_values(cursor)
     outcomes = tuple(_decode_outcome(cursor) for _ in range(cursor.count("results")))
     return AccessResponse(long_invoke_id, date_time, parts, values, outcomes)
 
@@ -138,11 +139,3 @@ def _decode_kind(cursor: Cursor, known: tuple[AccessKind, ...]) -> AccessKind:
     if choice not in known:
         raise unknown_choice(cursor, "access specification", choice)
     return AccessKind(choice)
-
-
-def _encode_values(values: tuple[Data, ...]) -> bytes:
-    return axdr.encode_length(len(values)) + b"".join(map(axdr.encode, values))
-
-
-def _decode_values(cursor: Cursor) -> tuple[Data, ...]:
-    return tuple(cursor.data() for _ in range(cursor.count("values")))

@@ -171,11 +171,11 @@ def encode_values(values: tuple[Data, ...]) -> bytes:
     return axdr.encode_length(len(values)) + b"".join(map(axdr.encode, values))
 
 
-def decode_values(cursor: Cursor, expected: int) -> tuple[Data, ...]:
-    """SEQUENCE OF Data, as many as there are references."""
+def decode_values(cursor: Cursor, expected: int | None = None) -> tuple[Data, ...]:
+    """SEQUENCE OF Data, where it is said as many as there are references."""
     start = cursor.pos
     count = cursor.count("values")
-    if count != expected:
+    if expected is not None and count != expected:
         raise DecodeError(f"{count} values for {expected} references", offset=start)
     return tuple(cursor.data() for _ in range(count))
 

@@ -10,6 +10,7 @@ from urja.cosem import axdr
 from urja.cosem.axdr import Data
 from urja.cosem.xdlms.codes import AccessResult
 from urja.cosem.xdlms.cursor import Cursor, unknown_choice
+from urja.cosem.xdlms.set_ import decode_values, encode_values
 
 READ_REQUEST_TAG: Final = 0x05
 WRITE_REQUEST_TAG: Final = 0x06
@@ -94,7 +95,7 @@ class WriteRequest:
     def encode(self) -> bytes:
         """The APDU."""
         tag = WRITE_REQUEST_TAG if self.confirmed else UNCONFIRMED_WRITE_TAG
-        return bytes((tag,)) + _encode_variables(self.variables) + _encode_values(self.values)
+        return bytes((tag,)) + _encode_variables(self.variables) + encode_values(self.values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ class InformationReport:
         moment = self.current_time
         time = b"\x00" if moment is None else b"\x01" + axdr.encode_length(len(moment)) + moment
         variables = _encode_variables(self.variables)
-        return bytes((INFORMATION_REPORT_TAG,)) + time + variables + _encode_values(self.values)
+        return bytes((INFORMATION_REPORT_TAG,)) + time + variables + encode_values(self.values)
 
 
 def decode_read_request(cursor: Cursor) -> ReadRequest:
@@ -137,12 +138,12 @@ def decode_read_response(cursor: Cursor) -> ReadResponse:
 
 def decode_write_request(cursor: Cursor) -> WriteRequest:
     """What follows the tag."""
-    return WriteRequest(_decode_variables(cursor), _decode_values(cursor))
+    return WriteRequest(_decode_variables(cursor), decode_values(cursor))
 
 
 def decode_unconfirmed_write(cursor: Cursor) -> WriteRequest:
     """What follows the tag."""
-    return WriteRequest(_decode_variables(cursor), _decode_values(cursor), confirmed=False)
+    return WriteRequest(_decode_variables(cursor), decode_values(cursor), confirmed=False)
 
 
 def decode_write_response(cursor: Cursor) -> WriteResponse:
@@ -153,7 +154,7 @@ def decode_write_response(cursor: Cursor) -> WriteResponse:
 def decode_information_report(cursor: Cursor) -> InformationReport:
     """What follows the tag."""
     moment = cursor.octets("current time") if cursor.optional("current time") else None
-    return InformationReport(moment, _decode_variables(cursor), _decode_values(cursor))
+    return InformationReport(moment, _decode_variables(cursor), decode_values(cursor))
 
 
 def _encode_variables(variables: tuple[Variable, ...]) -> bytes:
@@ -177,14 +178,6 @@ def _decode_variable(cursor: Cursor) -> Variable:
     last = cursor.flag("last block")
     number = cursor.uint(2, "block number")
     return BlockAccess(number, last, cursor.octets("raw data") if choice == _READ_BLOCK else None)
-
-
-def _encode_values(values: tuple[Data, ...]) -> bytes:
-    return axdr.encode_length(len(values)) + b"".join(map(axdr.encode, values))
-
-
-def _decode_values(cursor: Cursor) -> tuple[Data, ...]:
-    return tuple(cursor.data() for _ in range(cursor.count("values")))
 
 
 def _encode_result(result: ReadResult) -> bytes:

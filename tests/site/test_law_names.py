@@ -1,0 +1,42 @@
+"""A new law is told at once that nobody has seen it fail: on empty books each law has its name, and no world is lived."""
+
+import pytest
+from tests.world.test_mutations import MUTATIONS, ONLY_OF_THE_BOOKS
+from tests.world.test_town_mutations import FLAGS, WRONGS
+from tests.world.world import MONDAY, ZONE
+
+from urja.site import laws, supply_laws, town_laws
+
+ONLY_WITHOUT_A_WORLD = {
+    "commands_end",
+    "cut_after_no_credit",
+    "cut_below_the_limit",
+    "cut_has_a_ground",
+    "cut_in_turn",
+    "cut_while_well",
+    "everybody_is_told",
+    "holds_are_kept",
+}
+"""Seen to fail in tests/pipeline/test_supply_laws.py, and in test_town_laws.py beside the worlds."""
+
+
+@pytest.fixture
+def connection(database):
+    with database.connect() as connection:
+        yield connection
+
+
+def test_each_law_of_the_books_has_a_mutation(connection):
+    found = laws.examine(connection, [], MONDAY, MONDAY, ZONE).laws
+    seen_to_fail = {law for _, _, law in MUTATIONS} | ONLY_OF_THE_BOOKS
+    assert seen_to_fail == {*found, "accepted_is_stored"}
+
+
+def test_each_law_of_the_town_has_a_mutation(connection):
+    found = [
+        *supply_laws.examine(connection, MONDAY, str(ZONE)),
+        *town_laws.examine(connection, [], [], MONDAY),
+        *town_laws.examine_reached(connection, {}, MONDAY, MONDAY - MONDAY),
+    ]
+    seen_to_fail = {law for wrong in WRONGS.values() for law, _ in wrong.broken} | ONLY_WITHOUT_A_WORLD
+    assert seen_to_fail == {*(one.law for one in found), FLAGS}

@@ -33,7 +33,7 @@ NOT EXISTS (SELECT FROM registry_device_period p WHERE p.service_point_id = a.se
     AND (coalesce(p.valid_to, 'infinity') >= {at} OR NOT EXISTS (SELECT FROM readings_accrual r
         WHERE r.agreement_id = a.id AND r.latest AND r.watermark_at >= p.valid_to)))
 """
-"""Of an agreement `a`: no meter is billed by at an instant, and of those that were all is known until they were taken away.
+"""Whether an agreement `a` is billed by no meter at an instant, and all is known of those that were taken away.
 
 Then nothing is to come: what nobody counts has no read of its end.
 """

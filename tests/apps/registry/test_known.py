@@ -1,4 +1,7 @@
-"""What held at an instant, by what was known at another: past changes show from when they were known on, undone ones until then."""
+"""What held at an instant, by what was known at another.
+
+Changes of the past show from when they were known on, undone ones until then.
+"""
 
 from datetime import timedelta
 

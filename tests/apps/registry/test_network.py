@@ -12,7 +12,7 @@ MOVED = START + 2 * HOUR
 
 @pytest.fixture
 def trees(database):
-    """Two substations, a feeder and a transformer with a pole; two sections of one division; a connection at the pole."""
+    """Two substations, two transformers on feeders, a pole, two divisions, two sections; a connection at the pole."""
     from urja.apps.registry.models import Node, NodePeriod, Tree
     from urja.apps.registry.operations import put_up_transformer
 

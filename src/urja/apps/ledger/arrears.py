@@ -15,6 +15,7 @@ from django.db import connection
 from urja.apps.ledger.kinds import RECHARGES
 from urja.apps.ledger.models import ArrearPayment, CreditRequest, DebitRequest
 from urja.core.arrears import Due, Part, less, owed, set_against, share_of, taken_back
+from urja.core.rating import ROUNDING
 
 LINE: Final = "arrears"
 TITLE: Final = "Old dues"
@@ -182,7 +183,7 @@ def _rows(parts: Iterable[Part], sign: int) -> list[dict[str, Any]]:
             "key": f"{kind}:{part.due.bill}",
             "label": f"{kind} of bill {part.due.bill}",
             "quantity": amount,
-            "unit": "rounding",
+            "unit": ROUNDING,
             "rate_minor": 1,
             "amount_minor": sign * amount,
         }

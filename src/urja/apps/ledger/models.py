@@ -121,7 +121,7 @@ class DebitRequest(models.Model):
 
 
 class ArrearPayment(models.Model):
-    """What an entry of the line `arrears` has paid of one bill; negative where a reversal gave it back. Only added to."""
+    """What an entry of the line `arrears` has paid of a bill; negative where a reversal gave it back. Only added to."""
 
     arrear = models.ForeignKey("registry.Arrear", on_delete=models.PROTECT, related_name="payments")
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")

@@ -14,6 +14,7 @@ from urja.apps.ledger.balances import Balance, fresh_balance
 from urja.apps.ledger.chain import parse_json
 from urja.apps.registry.models import Agreement
 from urja.base.ids import bucket_of
+from urja.core.rating import ROUNDING
 
 
 class Entry(NamedTuple):
@@ -259,7 +260,7 @@ def _set_against(entry: Entry, inputs: dict[str, Any]) -> SetAgainst | None:
 
 def _bare(entry: Entry) -> Row:
     amount = Fraction(entry.amount_minor)
-    return Row(entry.line, entry.title, amount, "rounding", Fraction(1), entry.amount_minor)
+    return Row(entry.line, entry.title, amount, ROUNDING, Fraction(1), entry.amount_minor)
 
 
 def _row(row: dict[str, Any]) -> Row:

@@ -362,7 +362,7 @@ _STANDS_IN: Final = """EXISTS (SELECT FROM registry_service_point o WHERE o.id =
 
 
 def _in_area(reach: Reach) -> dict[str, str]:
-    """Whether the service point of an agreement `g`, or one `s`, is in it; what an area has none of is not asked for."""
+    """Whether the service point of an agreement `g`, or one `s`, is in it; what an area has none of is not asked."""
     asked = [(_HANGS_IN, reach.nodes), (_STANDS_IN, reach.premises)]
     within = " OR ".join(condition for condition, ids in asked if ids) or "false"
     return {

@@ -371,13 +371,10 @@ def _slab_parts(stretch: _Stretch, line: Line, accrual: Slabs, notes: list[str])
         inside = energy - low if high is None else min(energy, high) - low
         # A negative advance (a corrected read) is negative energy in the first slab, not in all of them.
         if inside > 0 or (number == 0 and energy < 0):
-            bounds_of_slab = (
-                f"above {exact(low)} kWh" if high is None else f"{exact(low)} to {exact(high)} kWh"
-            )
-            label = "all energy" if len(slabs) == 1 else f"slab {number + 1}: {bounds_of_slab}"
-            yield _part(
-                stretch, line, f"{prefix}{number}", label, (inside, "kWh", slab.rate), weights=stretch.uses
-            )
+            span = f"above {exact(low)} kWh" if high is None else f"{exact(low)} to {exact(high)} kWh"
+            label = "all energy" if len(slabs) == 1 else f"slab {number + 1}: {span}"
+            product = (inside, "kWh", slab.rate)
+            yield _part(stretch, line, f"{prefix}{number}", label, product, weights=stretch.uses)
         if high is None:
             return
         low = high

@@ -52,8 +52,8 @@ class PutUpTransformer(Operation, kw_only=True):
 
 
 class MoveNode(Operation, kw_only=True):
-    """A feeder to another substation, a transformer to another feeder, a section to another subdivision: from an instant
-    on, with all that hangs below.
+    """From an instant on a feeder hangs on another substation, a transformer on another feeder, a section on another
+    subdivision; with all that hangs below.
     """
 
     node: str

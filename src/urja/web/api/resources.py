@@ -279,11 +279,7 @@ def devices(ask: Ask) -> answers.Page[answers.Device]:
     if query.usage_point is not None:
         hanging = _mounted().filter(service_point_id=query.usage_point)
         rows = rows.filter(id__in=hanging.values("device_id"))
-    return page(
-        ask,
-        rows,
-        lambda found: [device_of(ask, device, next(iter(device.hanging), None), ask.now) for device in found],
-    )
+    return page(ask, rows, lambda found: [_device_now(ask, device) for device in found])
 
 
 def device(ask: Ask) -> answers.Device:
@@ -292,7 +288,7 @@ def device(ask: Ask) -> answers.Device:
     found = one(ask, _devices().filter(id=ask.parts["id"]), access.devices(ask.area, ask.now), named)
     at = ask.query.moment(ask.now)
     if at is None:
-        return device_of(ask, found, found.hanging[0] if found.hanging else None, ask.now)
+        return _device_now(ask, found)
     then = next(iter(known.rows(models.Device, [found.id], at.known_at)), None)
     if then is None:
         raise ask.missing(f"{named} by what was known then")
@@ -306,11 +302,7 @@ def stock(ask: Ask) -> answers.Page[answers.Device]:
     for name in ("serial", "stock", "held_by"):
         if getattr(query, name) is not None:
             rows = rows.filter(**{name: getattr(query, name)})
-    return page(
-        ask,
-        rows,
-        lambda found: [device_of(ask, device, next(iter(device.hanging), None), ask.now) for device in found],
-    )
+    return page(ask, rows, lambda found: [_device_now(ask, device) for device in found])
 
 
 def _mounted() -> QuerySet[models.DevicePeriod]:
@@ -322,6 +314,10 @@ def _devices() -> QuerySet[models.Device]:
     return models.Device.objects.only(*_SHOWN).prefetch_related(
         Prefetch("periods", hanging, to_attr="hanging")
     )
+
+
+def _device_now(ask: Ask, found: Any) -> answers.Device:
+    return device_of(ask, found, next(iter(found.hanging), None), ask.now)
 
 
 def device_of(

@@ -17,8 +17,8 @@ from urja.web.console.connection_page import card_of, connection_page, place_of
 from urja.web.console.search_page import search_page
 from urja.web.console.trees_page import node_page, trees_page, when
 from urja.web.console.views import private
-from urja.web.portal import pages
 from urja.web.portal.clock import business_now
+from urja.web.portal.entry_page import entry_page
 
 
 @require_safe
@@ -68,7 +68,7 @@ def entry(
     place = place_of(consumer_number, caller, Read.LEDGER, business_now())
     if place is None or not Agreement.objects.filter(service_point=place, account_id=account_id).exists():
         raise refused(request)
-    page = pages.entry(card_of(place, account_id), seq)
+    page = entry_page(card_of(place, account_id), seq)
     if page is None:
         raise refused(request)
     return render(request, "portal/entry.html", {"page": page})

@@ -1,4 +1,4 @@
-"""What each address answers. Pages are made in `pages`, access is decided in `access`."""
+"""What each address answers. Pages are made in `pages` and `entry_page`, access is decided in `access`."""
 
 import re
 from datetime import datetime
@@ -27,6 +27,7 @@ from urja.web.console.access import employed
 from urja.web.portal import markup, pages
 from urja.web.portal.access import account_or_404
 from urja.web.portal.clock import business_now
+from urja.web.portal.entry_page import entry_page
 from urja.web.portal.operations_views import is_local
 from urja.web.portal.recent import Recent
 
@@ -160,7 +161,7 @@ def _sequence(text: str | None) -> int | None:
 def entry(request: HttpRequest, account_id: int, seq: int) -> HttpResponse:
     """One posting and the arithmetic behind it."""
     card = account_or_404(request, account_id, business_now())
-    page = pages.entry(card, seq)
+    page = entry_page(card, seq)
     if page is None:
         raise Http404
     return render(request, "portal/entry.html", {"page": page})

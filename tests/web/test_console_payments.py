@@ -91,6 +91,8 @@ def test_without_a_reason_it_stays_open(open_, at_once, colleague):
     refused = client.post(f"{LIST}901/", {"text": "  ", "close": ""})
     assert "It was not written down: say how it was settled" in text_of(client.get(refused["Location"]))
     assert kept(901) == (None, [])
+    of_another = refused["Location"].replace("/901/", "/902/")
+    assert "It was not written down" not in text_of(client.get(of_another)), "it is about another difference"
 
 
 def test_closed_twice_it_is_refused_and_what_was_typed_stays(open_, at_once, colleague):

@@ -10,7 +10,8 @@ COPYs are timed beside it, each in a transaction of its own:
 - `file`: the file itself, into one table with a text column for each of its columns and a primary key.
 
 Both ratios are of wall time; `ratio_cpu` is that of the processor time of this process and of its backend, which a
-machine that others use disturbs less. Peak memory is of this process and of the database's (VmHWM of the backend, shared buffers among it).
+machine that others use disturbs less. Peak memory is of this process and of the database's (VmHWM of the backend,
+shared buffers among it).
 
     uv run python bench/load.py [--rows N] [--durable] [--import-only]
 """

@@ -1,4 +1,4 @@
-"""What a call asks is asked of the simulated meter over real sockets, and its answers mean what the checks take them for."""
+"""What a call asks is asked of the simulated meter over real sockets; answers mean what the checks take them for."""
 
 import pytest
 from tests.headend.ordering import Desk, House

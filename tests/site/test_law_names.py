@@ -1,4 +1,4 @@
-"""A new law is told at once that nobody has seen it fail: on empty books each law has its name, and no world is lived."""
+"""Of a new law it is told at once that nobody has seen it fail: empty books have all laws, and no world is lived."""
 
 import pytest
 from tests.world.test_mutations import MUTATIONS, ONLY_OF_THE_BOOKS

@@ -115,7 +115,7 @@ LATE: Final = "4000 0000 0000 0119"
 REVERSED: Final = "5105 1051 0510 5100"
 
 LINES: Final = Trouble(
-    # What is lost here is alerts, all of half the meters (`_AlertsLost`): a lost block delays cuts beyond their windows.
+    # Lost are alerts only, all of half the meters (`_AlertsLost`): a lost block delays cuts beyond their windows.
     pushes=FaultRates(duplicate=0.1, delay=0.1, delay_s=0.1, reorder=0.1),
     drop_link=0.01,
 )

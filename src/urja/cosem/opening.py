@@ -98,7 +98,7 @@ class Opened:
     where: str = ""
     inside: "Opened | None" = None
     text: str | None = None
-    """A telegram in the text form of IEC 62056-21, which some meters (Luxembourg, Austria) cipher as they would an APDU."""
+    """A telegram in the text form of IEC 62056-21: some meters (Luxembourg, Austria) cipher it like an APDU."""
 
 
 class Opener:
@@ -118,7 +118,7 @@ class Opener:
         self._blocks = gbt.Reassembler()
 
     def open(self, capture: bytes) -> Iterator[Opened]:
-        """Each APDU of the capture. What is broken carries its error, and what is sound behind it comes all the same."""
+        """Each APDU of the capture. What is broken carries its error; what is sound behind it comes all the same."""
         if not capture:
             yield Opened(None, error=DecodeError("there are no bytes", offset=0), where="the input")
             return

@@ -141,8 +141,9 @@ def open_(
     payload: bytes,
     also_authenticated: bytes = b"",
 ) -> bytes:
-    """Undo `seal`; `also_authenticated` is what general-ciphering says of its message. Raises AuthenticationFailed for a wrong tag, DecodeError for what cannot carry one.
+    """Undo `seal`; `also_authenticated` is what general-ciphering says of its message.
 
+    Raises AuthenticationFailed for a wrong tag, DecodeError for what cannot carry one.
     Without the authentication bit nothing is verified: the caller looks at what comes out.
     """
     _require_suite(control, keys, DecodeError)

@@ -128,7 +128,7 @@ class Pulls:
 async def _read_log(
     session: Session, device_type: DeviceType, shape: ProfileShape, window: tuple[datetime, datetime]
 ) -> list[Sequence[Data]]:
-    """The rows of an event log, the whole of it where the meter takes no range there (IS 15959 asks for entries only)."""
+    """The rows of an event log; all of them where the meter takes no range there (IS 15959 asks for entries only)."""
     try:
         return await read_rows(session, device_type, shape, window)
     except SessionFailed as failure:

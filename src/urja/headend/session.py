@@ -176,7 +176,8 @@ async def open_session(
 ) -> AsyncIterator[Session]:
     """An open session over a line that is held; released on leaving.
 
-    `name` is what the counters are reserved under; with a `meter_title` no other meter is taken. Raises SessionFailed and, from the reservation, StreamError.
+    `name` is what the counters are reserved under; with a `meter_title` no other meter is taken.
+    Raises SessionFailed and, from the reservation, StreamError.
     """
     first, limit = 0, 0
     if client.ciphered:

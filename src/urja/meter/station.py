@@ -32,7 +32,7 @@ _WRITE_BUFFER_LIMIT: Final = 256 * 1024
 _ON_THE_WAY_LIMIT: Final = 256
 """Messages that a link with latency holds."""
 INACTIVITY_S: Final = 180.0
-"""After which a meter hangs up on a client that says nothing (IEC 62056-6-2, TCP-UDP setup: its inactivity time-out)."""
+"""After which a meter hangs up on a client that says nothing (IEC 62056-6-2, TCP-UDP setup: inactivity time-out)."""
 _BACK_OFF_FIRST_S: Final = 0.2
 _BACK_OFF_CAP_S: Final = 15.0
 

@@ -1,5 +1,5 @@
-"""What befalls the demonstration's town beyond its meters, and the clerks who put it down: somebody moves, a meter burns,
-a load is raised.
+"""What befalls the demonstration's town beyond its meters (somebody moves, a meter burns, a load is raised), and the
+clerks who put it down.
 
 A clerk does what one would at the portal: files a request under a name of their own, and sees what became of it. The
 fitter is the fleet's `exchange`. Who it befalls follows from the seed, when from the business clock.

@@ -26,9 +26,9 @@ def registry() -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of sentences.")
 @data_option
 def check(limit: int, as_json: bool, data: Path) -> None:
-    """Duplicate people, coordinates in the sea, transformers without meters, wrong phases ...: exit 1 if anything is found.
+    """Duplicate people, coordinates in the sea, transformers without meters, wrong phases ...
 
-    Nothing is changed.
+    Exits with 1 if anything is found. Nothing is changed.
     """
     from urja.site.admin import Administration
 

@@ -68,8 +68,8 @@ class _Metered:
 
 
 _METERED: Final = """
-SELECT p.service_point_id, p.id, d.serial, p.valid_from, p.commissioned_at, p.valid_to, p.ratio_primary, p.ratio_secondary,
-    r.read_at, r.import_wh
+SELECT p.service_point_id, p.id, d.serial, p.valid_from, p.commissioned_at, p.valid_to,
+    p.ratio_primary, p.ratio_secondary, r.read_at, r.import_wh
 FROM registry_device_period p
 JOIN registry_device d ON d.id = p.device_id
 JOIN registry_service_point s ON s.id = p.service_point_id AND s.purpose = 'consumer'

@@ -226,7 +226,8 @@ def _noticed(books: _Books) -> Iterator[str]:
             "SELECT kind, delivered_at FROM notices_notice n WHERE account_id = %(account)s "
             "AND delivered_at <= %(latest)s AND requested_at >= coalesce("
             "  (SELECT max(posted_at) FROM ledger_credit_request c WHERE c.account_id = %(account)s "
-            "    AND c.kind NOT IN ('set-apart', 'deposit') AND c.posted_at < least(%(issued)s, %(since)s::timestamptz)), '-infinity')",
+            "    AND c.kind NOT IN ('set-apart', 'deposit') "
+            "    AND c.posted_at < least(%(issued)s, %(since)s::timestamptz)), '-infinity')",
             {
                 "account": cut["account_id"],
                 "latest": latest,

@@ -127,9 +127,10 @@ class Companion(msgspec.Struct, frozen=True):
 class DeviceType(msgspec.Struct, frozen=True):
     """Everything that differs between meter types, as data.
 
-    `deviation_sign` is what the clock's deviation means, `default_deviation_min` stands where the clock says 0x8000. `dials`
-    tells who opens the connection, `outage_rows` whether an outage leaves zero rows or none. `profiles` and
-    `pushes` are by key: "nameplate", "instantaneous", "block", "daily"; "instantaneous", "alert", "block". `overload` is None where the meter leaves the switch alone.
+    `deviation_sign` is what the clock's deviation means, `default_deviation_min` stands where the clock says 0x8000.
+    `dials` tells who opens the connection, `outage_rows` whether an outage leaves zero rows or none. `profiles` are by
+    key ("nameplate", "instantaneous", "block", "daily"), `pushes` too ("instantaneous", "alert", "block"). `overload`
+    is None where the meter leaves the switch alone.
     """
 
     name: str

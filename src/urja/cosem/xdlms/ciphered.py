@@ -199,7 +199,7 @@ class KeyInfo:
 
     kind: int
     identifier: int = 0
-    """Of an identified key 0 global unicast, 1 global broadcast; of a wrapped one the wrapping key, 0 the master key."""
+    """Of an identified key 0 global unicast, 1 global broadcast; of a wrapped one what wraps it, 0 the master key."""
     parameters: bytes = b""
     ciphered: bytes = b""
 

@@ -81,13 +81,13 @@ def test_one_line_of_time_newest_first(told, colleague):
 
 
 def test_the_line_is_filtered_and_paged(told, colleague, monkeypatch):
-    from urja.web.console import connection_page
+    from urja.web.console import life_page
 
     client = colleague("clerk")
     events = section(client.get(PAGE, {"kind": "event"}), "life")
     assert "The cover was opened" in events
     assert "Switch off" not in events
-    monkeypatch.setattr(connection_page, "LINES", 1)
+    monkeypatch.setattr(life_page, "LINES", 1)
     seen, address = [], PAGE
     while address:
         page = client.get(address).content.decode()

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlencode
 
 from django.db.models import Q
@@ -11,10 +11,9 @@ from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from urja.apps import lifeline
 from urja.apps.ledger import arrears as dues
 from urja.apps.ledger import queries as ledger
-from urja.apps.lifeline import Before, Kind, Line
+from urja.apps.lifeline import Before
 from urja.apps.notices import queries as notices
 from urja.apps.readings import queries as readings
 from urja.apps.registry import access, queries
@@ -29,35 +28,21 @@ from urja.apps.registry.models import (
     Seal,
     ServicePoint,
 )
-from urja.apps.registry.operations import ALL, BY_KIND, NewConnection
-from urja.apps.registry.roles import Read, writing
+from urja.apps.registry.operations import ALL, NewConnection
+from urja.apps.registry.roles import Read
 from urja.apps.supply import queries as supply
 from urja.apps.tariffs.errors import UnknownTariffError
 from urja.apps.work import queries as work
-from urja.core.policy import Reason
 from urja.web.console import wording
-from urja.web.console.colleagues import names_of
+from urja.web.console.life_page import Life, entry_address, life_of
+from urja.web.console.moments import day_of, moment_of, span
 from urja.web.console.operation_page import known
 from urja.web.portal import formats, messages
 from urja.web.portal import wording as money_words
 from urja.web.portal.cards import AccountCard
-from urja.web.portal.clock import zone
 
 POSTINGS: Final = 8
 MESSAGES: Final = 5
-LINES: Final = 40
-
-FOR: Final[dict[Kind, Read]] = {
-    Kind.OPERATION: Read.AUDIT,
-    Kind.EVENT: Read.DEVICE,
-    Kind.SWITCH: Read.DEVICE,
-    Kind.COMMAND: Read.DEVICE,
-    Kind.DECISION: Read.AGREEMENT,
-    Kind.PAYMENT: Read.LEDGER,
-    Kind.NOTICE: Read.AGREEMENT,
-    Kind.WORK: Read.WORK_ORDERS,
-}
-"""What somebody must be allowed to read to see lines of a kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,37 +106,6 @@ class MoneyView:
 
 
 @dataclass(frozen=True, slots=True)
-class LineView:
-    time: str
-    iso: str
-    kind: str
-    title: str
-    detail: str
-    href: str
-    undo: str
-    """Where it is taken back; empty where it is not."""
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    kind: str
-    label: str
-    chosen: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Life:
-    """The line of time; `older` is the query of the page before."""
-
-    kind: str
-    """The kind that was asked for; empty for all."""
-    filters: list[Filter]
-    lines: list[LineView]
-    older: str
-    newest: bool
-
-
-@dataclass(frozen=True, slots=True)
 class ConnectionPage:
     number: str
     title: str
@@ -203,7 +157,7 @@ def connection_page(
         money=_money(place, last, now) if last and Read.LEDGER in may else None,
         told=_told(last, now) if last and Read.PERSON in may and Read.AGREEMENT in may else None,
         work=_work(place, now) if Read.WORK_ORDERS in may else [],
-        life=_life(place, caller, may, now, kind, before),
+        life=life_of(place, caller, may, now, kind, before),
         actions=_actions(place, caller),
     )
 
@@ -251,23 +205,6 @@ def _remarks(place: ServicePoint) -> list[str]:
 
 def _holds(valid_from: datetime, valid_to: datetime | None, at: datetime) -> bool:
     return valid_from <= at and (valid_to is None or at < valid_to)
-
-
-def day_of(at: datetime) -> str:
-    """The local day of an instant."""
-    return formats.day(at.astimezone(zone()).date())
-
-
-def moment_of(at: datetime, now: datetime) -> str:
-    """An instant as briefly as it can be said."""
-    return formats.moment(at.astimezone(zone()), now.date())
-
-
-def span(valid_from: datetime, valid_to: datetime | None) -> str:
-    """From when to when something holds."""
-    if valid_to is None:
-        return _("since %(day)s") % {"day": day_of(valid_from)}
-    return _("%(first)s to %(last)s") % {"first": day_of(valid_from), "last": day_of(valid_to)}
 
 
 # -- who lives there -----------------------------------------------------------------------------------------
@@ -462,7 +399,7 @@ def _money(place: ServicePoint, agreement: Agreement, now: datetime) -> MoneyVie
                 day=formats.short_day(entry.service_date),
                 amount=formats.money(entry.amount_minor, entry.currency, signed=True),
                 credit=entry.amount_minor > 0,
-                href=_posting(place.consumer_number, entry.account_id, entry.seq),
+                href=entry_address(place.consumer_number, entry.account_id, entry.seq),
             )
             for entry in ledger.entries(agreement.account_id, POSTINGS)
         ],
@@ -514,10 +451,6 @@ def _reckoned(agreement: Agreement, now: datetime) -> _Reckoned:
     )
 
 
-def _posting(number: str, account_id: int, seq: int) -> str:
-    return reverse("console:entry", args=[account_id, seq, number])
-
-
 def card_of(place: ServicePoint, account_id: int) -> AccountCard:
     """An account as its arithmetic's page shows it, leading back to the connection."""
     return AccountCard(
@@ -544,120 +477,3 @@ def _work(place: ServicePoint, now: datetime) -> list[tuple[str, str, str]]:
         )
         for order in work.open_orders().select_related(None).filter(service_point=place)
     ]
-
-
-# -- one line of time ----------------------------------------------------------------------------------------
-
-
-def _life(
-    place: ServicePoint, caller: Caller, may: set[Read], now: datetime, kind: str, before: Before | None
-) -> Life:
-    seen = [one for one in Kind if FOR[one] in may]
-    chosen = [one for one in seen if one == kind] or seen
-    found = lifeline.lines(place.id, chosen, now, LINES + 1, before)
-    shown = found[:LINES]
-    actors, undoes = _actors(shown), caller.area(writing("undo")) is not None
-    filters = [Filter("", _("All"), chosen == seen)]
-    filters += [Filter(one, wording.line_kind(one), chosen == [one]) for one in seen]
-    return Life(
-        kind="" if chosen == seen else kind,
-        filters=filters,
-        lines=[_line(line, place, now, actors, undoes=undoes) for line in shown],
-        older=f"{shown[-1].at.isoformat()} {shown[-1].key}" if len(found) > LINES else "",
-        newest=before is None,
-    )
-
-
-def _actors(lines: Iterable[Line]) -> dict[str, str]:
-    """Who did an operation, by the name that they go by here."""
-    return names_of({line.detail["actor"] for line in lines if line.kind is Kind.OPERATION})
-
-
-def _line(
-    line: Line, place: ServicePoint, now: datetime, actors: dict[str, str], *, undoes: bool
-) -> LineView:
-    title, detail = _SAID[line.kind](line, now, actors)
-    href = ""
-    if line.kind is Kind.PAYMENT and line.detail["seq"] is not None:
-        href = _posting(place.consumer_number, line.detail["account_id"], line.detail["seq"])
-    return LineView(
-        time=moment_of(line.at, now),
-        iso=line.at.isoformat(),
-        kind=line.kind,
-        title=title,
-        detail=detail,
-        href=href,
-        undo=_undo(line) if undoes and line.kind is Kind.OPERATION else "",
-    )
-
-
-def _undo(line: Line) -> str:
-    done = BY_KIND.get(line.what)
-    if done is None or not done.undoable or line.detail["undone_by"] is not None:
-        return ""
-    return f"{reverse('console:operation', args=['undo'])}?{urlencode({'entry_id': line.detail['id']})}"
-
-
-type _Words = tuple[str, str]
-
-
-def _operation(line: Line, _now: datetime, actors: dict[str, str]) -> _Words:
-    actor = line.detail["actor"]
-    said = _("operation %(number)s by %(actor)s") % {
-        "number": line.detail["id"],
-        "actor": actors.get(actor, actor),
-    }
-    undone = line.detail["undone_by"]
-    return wording.operation(line.what), " · ".join(
-        filter(None, (said, _("undone by operation %(number)s") % {"number": undone} if undone else ""))
-    )
-
-
-def _event(line: Line, _now: datetime, _actors: dict[str, str]) -> _Words:
-    return wording.event(line.what), _("meter %(serial)s") % {"serial": line.detail["serial"]}
-
-
-def _command(line: Line, now: datetime, _actors: dict[str, str]) -> _Words:
-    ended = line.detail["ended_at"]
-    state = wording.command_state(line.detail["state"])
-    if ended:
-        state = _("%(state)s %(moment)s") % {
-            "state": state,
-            "moment": moment_of(datetime.fromisoformat(ended), now),
-        }
-    reason = line.detail.get("reason")
-    return wording.command(line.what), " · ".join(
-        filter(None, (state, wording.reason(Reason.from_json(reason)) if reason else ""))
-    )
-
-
-def _decision(line: Line, _now: datetime, _actors: dict[str, str]) -> _Words:
-    return wording.standing(line.what).capitalize(), wording.reason(Reason.from_json(line.detail["reason"]))
-
-
-def _payment(line: Line, _now: datetime, _actors: dict[str, str]) -> _Words:
-    amount = formats.money(line.detail["amount_minor"], signed=True)
-    waits = "" if line.detail["seq"] is not None else _("not posted yet")
-    return f"{money_words.title(line.what)}, {amount}", " · ".join(
-        filter(None, (line.detail["reference"], waits))
-    )
-
-
-def _notice(line: Line, _now: datetime, _actors: dict[str, str]) -> _Words:
-    return messages.title_of(line.what), wording.notice_state(line.detail["state"])
-
-
-def _errand(line: Line, _now: datetime, _actors: dict[str, str]) -> _Words:
-    return wording.work(line.what), wording.work_state(line.detail["state"])
-
-
-_SAID: Final[dict[Kind, Any]] = {
-    Kind.OPERATION: _operation,
-    Kind.EVENT: _event,
-    Kind.SWITCH: _command,
-    Kind.COMMAND: _command,
-    Kind.DECISION: _decision,
-    Kind.PAYMENT: _payment,
-    Kind.NOTICE: _notice,
-    Kind.WORK: _errand,
-}

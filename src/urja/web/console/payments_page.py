@@ -20,7 +20,7 @@ from urja.apps.registry.operations import CloseDifference, NoteDifference, Opera
 from urja.apps.registry.roles import writing
 from urja.web.console import pages, wording
 from urja.web.console.colleagues import names_of
-from urja.web.console.connection_page import moment_of
+from urja.web.console.moments import moment_of
 from urja.web.console.operation_page import judged
 from urja.web.portal import formats
 

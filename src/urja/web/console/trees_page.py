@@ -17,7 +17,7 @@ from urja.apps.registry.roles import Read
 from urja.apps.trees import Counts, Hanging
 from urja.core.calendar import ONE_DAY, local_day, midnight
 from urja.web.console import wording
-from urja.web.console.connection_page import moment_of
+from urja.web.console.moments import moment_of
 from urja.web.console.search_page import address_of
 from urja.web.portal import formats
 from urja.web.portal.clock import zone

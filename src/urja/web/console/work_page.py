@@ -23,8 +23,9 @@ from urja.apps.work.models import WorkOrder, WorkOrderKind
 from urja.core.policy import Reason
 from urja.web.console import wording
 from urja.web.console.colleagues import names_of
-from urja.web.console.connection_page import geo, moment_of
+from urja.web.console.connection_page import geo
 from urja.web.console.fields import content_of
+from urja.web.console.moments import moment_of
 from urja.web.console.operation_page import Choice, judged
 from urja.web.console.search_page import address_of
 from urja.web.portal import formats

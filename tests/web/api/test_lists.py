@@ -1,5 +1,7 @@
 """Lists: pages that neither repeat nor skip, filters, versions of single things."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from tests.apps.street import START
 from tests.web.api.conftest import as_owner
@@ -208,7 +210,6 @@ def test_a_head_is_a_get_without_its_body(api):
 
 def test_single_things_as_they_were_and_were_known(api, society):
     """A load that was changed for the past shows from when it was known on; a meter where it hung."""
-    from datetime import timedelta
     from urllib.parse import urlencode
 
     from urja.apps.registry.operations import ChangeLoad, RemoveMeter, perform
@@ -243,6 +244,8 @@ def test_single_things_as_they_were_and_were_known(api, society):
     assert seen(device, valid_at=later, known_at=before).json()["hangs"]["consumer_number"] == number
     place = f"/usage-points/{flat.service_point_id}"
     assert seen(place, valid_at=before).json()["consumer_number"] == number
+    ahead = seen(place, known_at=datetime(2999, 1, 1, tzinfo=UTC))
+    assert (ahead.status_code, ahead.json()["detail"][:16]) == (400, "nobody knows yet")
     unknown = seen(place, known_at=START - timedelta(days=900))
     assert unknown.status_code == 404
     assert "by what was known then" in unknown.json()["detail"]

@@ -28,12 +28,24 @@ from urja.apps.registry.models import (
 from urja.apps.registry.models.base import Period
 
 
+class NotKnownYet(ValueError):  # noqa: N818 - as `urja.apps.registry.errors`
+    """What will be known at an instant that is still to come was asked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Moment:
     """Both instants of a question."""
 
     valid_at: datetime
     known_at: datetime
+
+    @classmethod
+    def asked(cls, valid_at: datetime | None, known_at: datetime | None, now: datetime) -> "Moment":
+        """Without the second instant it is now, without the first the second; raises NotKnownYet."""
+        known_at = known_at or now
+        if known_at > now:
+            raise NotKnownYet(f"nobody knows yet what will be known on {known_at.isoformat()}")
+        return cls(valid_at or known_at, known_at)
 
     def holds(self, period: Period) -> bool:
         return period.valid_from <= self.valid_at and (

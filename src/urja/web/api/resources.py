@@ -12,12 +12,13 @@ from django.db.models import Prefetch, Q, QuerySet
 from msgspec import Meta
 
 from urja.apps.registry import access, known, models
-from urja.apps.registry.known import Moment
+from urja.apps.registry.known import Moment, NotKnownYet
 from urja.apps.registry.queries import with_terms
 from urja.apps.registry.roles import TABLE, who_may, writing
 from urja.apps.tariffs.models import TariffVersion
 from urja.apps.work.models import WorkOrder
 from urja.web.api import answers, cursors
+from urja.web.api.problems import Problem
 from urja.web.api.routes import Ask, ListQuery, Query
 from urja.web.portal import metrics
 from urja.web.portal.clock import zone
@@ -192,7 +193,10 @@ class MomentQuery(Query, frozen=True, kw_only=True):
         """Both instants; none where nobody asks for the past."""
         if self.valid_at is None and self.known_at is None:
             return None
-        return Moment(self.valid_at or self.known_at or now, self.known_at or now)
+        try:
+            return Moment.asked(self.valid_at, self.known_at, now)
+        except NotKnownYet as error:
+            raise Problem("bad-request", str(error)) from error
 
 
 def usage_point(ask: Ask) -> answers.UsagePoint:

@@ -42,16 +42,20 @@ def employed(user: Any) -> bool:
     return colleague(user) is not None
 
 
-def sees_everything(caller: Caller) -> bool:
-    """Whether somebody may see the whole utility at one look."""
-    area = caller.area(Read.OVERVIEW)
-    return area is not None and area.everywhere
+def _everywhere(read: Read) -> Callable[[Caller], bool]:
+    """Whether somebody may read that of the whole utility."""
+
+    def sees(caller: Caller) -> bool:
+        area = caller.area(read)
+        return area is not None and area.everywhere
+
+    return sees
 
 
-def sees_settlements(caller: Caller) -> bool:
-    """Whether somebody may see the money of the whole utility."""
-    area = caller.area(Read.SETTLEMENTS)
-    return area is not None and area.everywhere
+sees_everything: Final = _everywhere(Read.OVERVIEW)
+"""The whole utility at one look."""
+sees_settlements: Final = _everywhere(Read.SETTLEMENTS)
+"""The money of the whole utility."""
 
 
 _WRITING: Final = [writing(operation.kind()) for operation in ALL]

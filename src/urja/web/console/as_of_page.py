@@ -12,12 +12,13 @@ from django.utils.translation import gettext as _
 
 from urja.apps.registry import access, known
 from urja.apps.registry.access import Caller
-from urja.apps.registry.known import Moment, Placed
+from urja.apps.registry.known import Moment, NotKnownYet, Placed
 from urja.apps.registry.models import Agreement, DevicePeriod, Placement, ServicePoint
 from urja.apps.registry.roles import Read
 from urja.web.console import wording
-from urja.web.console.connection_page import called, span, terms_in_words
+from urja.web.console.connection_page import called, terms_in_words
 from urja.web.console.effect_words import instant
+from urja.web.console.moments import span
 from urja.web.portal.clock import zone
 
 FIELDS: Final = ("valid_at", "known_at")
@@ -61,16 +62,17 @@ def form_of(typed: Mapping[str, str], now: datetime) -> tuple[AsOfForm, Moment |
         found[name] = None
         if text:
             try:
-                at = datetime.fromisoformat(text)
+                given = datetime.fromisoformat(text)
             except ValueError:
                 errors[name] = _("A day and a time are needed, such as 2026-03-31 14:30.")
             else:
-                found[name] = at if at.tzinfo else at.replace(tzinfo=zone())
-    known_at = found["known_at"] or now
-    if known_at > now:
+                found[name] = given if given.tzinfo else given.replace(tzinfo=zone())
+    try:
+        at = Moment.asked(found["valid_at"], found["known_at"], now)
+    except NotKnownYet:
         errors["known_at"] = _("Nobody knows yet what will be known then.")
     form = AsOfForm(typed.get("valid_at", ""), typed.get("known_at", ""), errors)
-    return form, None if errors else Moment(found["valid_at"] or known_at, known_at)
+    return form, None if errors else at
 
 
 def as_of_page(place: ServicePoint, caller: Caller, typed: Mapping[str, str], now: datetime) -> AsOfPage:

@@ -159,6 +159,7 @@ def test_a_good_document_of_every_kind_of_line():
         ("bands = [{up_to_kwh=100, rate=2}, {rate=4}]", "bands = []", "line fixed.bands", "at least one band"),
         ("by_use = [ {up", "by_use = [] # [ {up", "line energy.by_use", "at least one entry"),
         ("percent = 5\n", "rates = []\n", "line duty.rates", "at least one rate"),
+        ("percent = 5", "rates = [{from = 2024-05-01, percent = 5}]", "line duty.rates[1].from", "not for the first"),
         ("{percent=0}]", "{up_to=500, percent=0}]", "line subsidy.by_use", "must be open"),
         ("percent=50", "percent=-50", "line subsidy.by_use[2].percent", "must not be negative"),
         ("{percent=0}]", "{percent=0}]\npercent = 3", "line subsidy.percent", "beside by_use; keep one"),

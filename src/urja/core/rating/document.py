@@ -370,6 +370,8 @@ def _dated(reader: Reader, sign: Fraction) -> tuple[DatedPercent, ...]:
             item.fault("needs the day from which it holds", "from")
         elif n and day and rates and rates[-1].from_day and day <= rates[-1].from_day:
             item.fault("must be later than the rate before it", "from")
+        elif not n and "from" in item.table:
+            item.fault("is not for the first rate: it holds until the second begins", "from")
         if value is not None:
             rates.append(DatedPercent(day if n else None, value * sign))
     return tuple(rates)

@@ -15,6 +15,10 @@ PLOT_PX = 104
 TOP_PX = 18
 AXIS_PX = 20
 BASELINE_PX = TOP_PX + PLOT_PX
+_UPRIGHT = tuple(
+    f'y="{BASELINE_PX - tenths / 10:.1f}" height="{tenths / 10:.1f}"/>' for tenths in range(PLOT_PX * 10 + 1)
+)
+"""Where a bar that stands on the axis begins and ends, by its height in tenths of a pixel."""
 BAR_SHARE = 0.7
 """How much of its slot a bar fills."""
 
@@ -163,12 +167,12 @@ def _table_head(captions: Captions) -> str:
 
 def _rects(wh: int, estimated_wh: int, top_wh: int, across: str, current: bool) -> str:
     """What was measured, and on it what is estimated."""
-    height = wh * PLOT_PX / top_wh
     kind = "bar current" if current else "bar"
     if not estimated_wh:
-        if height <= 0:
+        if wh <= 0:
             return ""
-        return f'<rect class="{kind}" rx="2" {across} y="{BASELINE_PX - height:.1f}" height="{height:.1f}"/>'
+        return f'<rect class="{kind}" rx="2" {across} {_UPRIGHT[round(wh * PLOT_PX * 10 / top_wh)]}'
+    height = wh * PLOT_PX / top_wh
     estimated = estimated_wh * PLOT_PX / top_wh
     measured = ""
     if height - estimated > 0:

@@ -24,11 +24,17 @@ class Agreement(Period):
     service_point = models.ForeignKey(ServicePoint, on_delete=models.PROTECT, related_name="agreements")
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="agreements")
     customer = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, related_name="agreements")
+    billing_day = models.SmallIntegerField(null=True)
+    """On which day of a month its billing periods begin, 1 to 28; none where its tariff says so."""
 
     class Meta:
         db_table = "registry_agreement"
         constraints: ClassVar = [
             ends_after_it_begins("registry_agreement"),
+            models.CheckConstraint(
+                condition=Q(billing_day__isnull=True) | Q(billing_day__range=(1, 28)),
+                name="registry_agreement_billing_day",
+            ),
             one_at_a_time("registry_one_agreement", same("service_point")),
         ]
 
@@ -80,6 +86,8 @@ class AgreementTerms(Period):
     sanctioned_load_w = models.IntegerField()
     category = models.CharField(max_length=32, blank=True, default="", db_default="")
     """Which policy document governs it (`supply_policy_assignment`); empty for the default."""
+    policy = models.CharField(max_length=64, blank=True, default="", db_default="")
+    """The code of the policy that governs it whatever its category; empty where the category says so."""
     payment_mode = models.CharField(
         max_length=16, choices=PaymentMode, default=PaymentMode.PREPAID, db_default=PaymentMode.PREPAID
     )

@@ -7,6 +7,7 @@ a protected time on the wall clock, also on the day of a change of summer time.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from itertools import count
 from zoneinfo import ZoneInfo
 
@@ -133,11 +134,13 @@ def _wall(day: date, minute: int) -> datetime:
     return datetime.combine(day, time()) + timedelta(minutes=minute)
 
 
+@lru_cache(maxsize=1024)
 def _opens(day: date, minute: int, zone: ZoneInfo) -> datetime:
     """The later reading of a wall time that a change of clocks makes ambiguous or skips."""
     return max(_readings(_wall(day, minute), zone))
 
 
+@lru_cache(maxsize=1024)
 def _closes(day: date, minute: int, zone: ZoneInfo) -> datetime:
     """The earlier reading."""
     return min(_readings(_wall(day, minute), zone))

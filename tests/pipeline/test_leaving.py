@@ -3,9 +3,11 @@
 from datetime import timedelta
 
 import pytest
+from tests.apps import street
 from tests.apps.registry.life import DAY, HOUR, do
 from tests.apps.registry.test_moving import Meter
 from tests.apps.street import START, adopt
+from tests.pipeline.test_arrears import owes
 from tests.pipeline.test_post import load
 
 NOON = START + 12 * HOUR
@@ -38,6 +40,33 @@ class Place:
         from urja.apps.ledger.models import Account
 
         return Account.objects.get(id=(which or self.first).account_id).balance_minor
+
+    def left(self):
+        from urja.apps.ledger.arrears import left
+
+        account = self.first.account_id
+        return [
+            f"{due.bill} {due.principal_minor}+{due.surcharge_minor}"
+            for due in left([account]).get(account, [])
+        ]
+
+    def _entries(self, condition):
+        return self.meter.connection.execute(
+            f"SELECT amount_minor FROM ledger_entry WHERE account_id = %s AND {condition} ORDER BY seq",
+            [self.first.account_id],
+        ).fetchall()
+
+    def to_dues(self):
+        return [amount for (amount,) in self._entries("line = 'arrears'")]
+
+    def charged(self):
+        return -sum(amount for (amount,) in self._entries("origin = 'engine'"))
+
+    def laws(self, now=NEXT + 4 * HOUR):
+        """Those that do not hold."""
+        from urja.site.verify import laws
+
+        return [law for law, holds in laws(self.meter.connection, now, street.ZONE).items() if not holds]
 
     def final(self):
         from urja.apps.ledger.models import FinalSettlement
@@ -114,14 +143,11 @@ def test_what_is_owed_stays_on_the_account(place):
     assert len(debits()) == 1
 
 
-def test_arrears_are_kept_back_and_a_deposit_pays_them_first(place):
+def test_arrears_are_paid_of_what_is_left_and_a_deposit_pays_them_first(place):
     from urja.apps.registry.models import Arrear, Deposit
 
     stamp = {"recorded_at": START, "actor": "test"}
-    Arrear.objects.create(
-        id=1, account_id=place.first.account_id, bill="B1", due_on=START.date(), principal_minor=7_000,
-        surcharge_minor=500, **stamp,
-    )  # fmt: skip
+    owes(place.first, ("B1", "2026-03-02", 7_000, 500))
     Deposit.objects.create(
         id=2, agreement_id=place.first.agreement_id, amount_minor=5_000, taken_at=START, **stamp
     )
@@ -129,9 +155,15 @@ def test_arrears_are_kept_back_and_a_deposit_pays_them_first(place):
     assert Deposit.objects.get().returned_at is not None
     arrear = Arrear.objects.get()
     assert (arrear.principal_minor, arrear.surcharge_minor) == (2_500, 0)
-    post(NEXT)
-    post(NEXT + HOUR)
-    assert place.balance() == 2_500
+    report = post(NEXT)
+    assert report.dues == 1
+    assert place.left() == []
+    assert place.balance() == 0
+    assert place.to_dues() == [-2_500]
+    ((_, _, went),) = debits()
+    assert went == place.final().amount_minor == 50_000 - 2_500 - place.charged()
+    assert post(NEXT + HOUR).entries == 0
+    assert place.laws() == []
 
 
 def test_what_a_later_correction_gives_back_goes_the_same_way(place):
@@ -193,6 +225,7 @@ def test_undone_before_it_is_settled_and_not_after(place):
 def test_the_pipelines_role_can_do_it(place):
     from django.db import connections
 
+    owes(place.first, ("B1", "2026-01-15", 30_000, 900))
     place.leave(register_wh=12_400)
     settings = connections["default"].settings_dict
     owner = settings["USER"]
@@ -205,3 +238,156 @@ def test_the_pipelines_role_can_do_it(place):
         connections.close_all()
         settings["USER"] = owner
     assert place.balance() == 0
+
+
+# -- what is left pays old dues first --------------------------------------------------------------------------
+
+TWO_BILLS = (("B2", "2026-02-15", 20_000, 0), ("B1", "2026-01-15", 30_000, 900))
+"""More than is left."""
+
+
+def credit(place, amount, key="c"):
+    from urja.apps.ledger.operations import request_credit
+
+    request_credit(
+        account_id=place.first.account_id,
+        amount_minor=amount,
+        kind="correction",
+        idempotency_key=key,
+        requested_at=NEXT,
+    )
+
+
+def debit(place, amount):
+    from urja.apps.ledger.operations import request_debit
+
+    request_debit(
+        account_id=place.first.account_id,
+        amount_minor=amount,
+        kind="correction",
+        reverses="correction",
+        idempotency_key=f"d:{amount}",
+        requested_at=NEXT,
+    )
+
+
+def test_less_than_is_owed_pays_the_oldest_bill_and_a_credit_found_later_the_rest_of_the_next(place):
+    owes(place.first, *TWO_BILLS)
+    place.leave(register_wh=12_400)
+    post(NEXT)
+    kept = 50_000 - place.charged()
+    assert place.to_dues() == [-kept]
+    assert place.left() == [f"B2 {50_900 - kept}+0"]
+    assert (place.balance(), debits()) == (0, [])
+    credit(place, 50_900 - kept - 100)
+    post(NEXT + HOUR)
+    assert place.left() == ["B2 100+0"]
+    assert debits() == []
+    credit(place, 1_000, "once more")
+    post(NEXT + 2 * HOUR)
+    assert post(NEXT + 3 * HOUR).entries == 0
+    assert place.left() == []
+    assert debits() == [("refund", "refund", 900)]
+    assert place.final().amount_minor == 900
+    assert place.laws() == []
+
+
+def test_what_a_later_correction_takes_is_owed_on_the_account_and_no_bill_is_paid_twice(place):
+    owes(place.first, *TWO_BILLS)
+    place.leave(register_wh=12_400)
+    post(NEXT)
+    paid, left = place.to_dues(), place.left()
+    debit(place, 700)
+    post(NEXT + HOUR)
+    assert place.balance() == -700
+    assert (place.to_dues(), place.left()) == (paid, left)
+    credit(place, 800)
+    post(NEXT + 2 * HOUR)
+    assert place.to_dues() == [*paid, -100]
+    assert (place.balance(), debits()) == (0, [("correction", "correction", 700)])
+    assert place.laws() == []
+
+
+def test_arrears_come_before_a_transfer(place):
+    owes(place.first, ("B1", "2026-01-15", 30_000, 900))
+    place.leave(register_wh=12_400, transfer_to=place.second.account_id, consented=True)
+    before = place.balance(place.second)
+    post(NEXT)
+    moved = 50_000 - 30_900 - place.charged()
+    assert (place.to_dues(), place.left()) == ([-30_900], [])
+    assert debits() == [("transfer", "transfer", moved)]
+    charged = before + moved - place.balance(place.second)
+    assert 0 <= charged < 1_000
+    assert place.laws() == []
+
+
+def test_its_arithmetic_can_be_opened(place):
+    from urja.apps.ledger.models import Account
+    from urja.apps.ledger.queries import KeptBack, why
+
+    owes(place.first, *TWO_BILLS)
+    place.leave(register_wh=12_400)
+    post(NEXT)
+    found = why(place.first.account_id, Account.objects.get(id=place.first.account_id).last_seq)
+    kept = 50_000 - place.charged()
+    assert found.arrears == KeptBack(kept, 50_900)
+    assert [(row.label, row.amount_minor) for row in found.rows] == [
+        ("surcharge of bill B1", -900),
+        ("principal of bill B1", -30_000),
+        ("principal of bill B2", 30_900 - kept),
+    ]
+
+
+def test_killed_after_the_bills_are_paid_none_is_paid_twice(place, monkeypatch):
+    from urja.pipeline import leaving
+
+    class Killed(BaseException):
+        """As a signal would."""
+
+    def die(*_args):
+        raise Killed
+
+    owes(place.first, ("B1", "2026-01-15", 30_000, 900))
+    place.leave(register_wh=12_400)
+    with monkeypatch.context() as patched:
+        patched.setattr(leaving, "_go", die)
+        with pytest.raises(Killed):
+            post(NEXT)
+    assert (place.to_dues(), debits()) == ([], [])
+    post(NEXT)
+    assert (place.to_dues(), len(debits())) == ([-30_900], 1)
+    assert place.laws() == []
+
+
+def never_paid(patch):
+    from urja.apps.ledger import arrears
+
+    patch.setattr(arrears, "kept_back", lambda *_: None)
+
+
+def a_part_paid(patch):
+    from urja.apps.ledger import arrears
+
+    real = arrears.kept_back
+    patch.setattr(
+        arrears, "kept_back", lambda final, account, left, seq: real(final, account, left // 2, seq)
+    )
+
+
+def kept_and_not_paid(patch):
+    from urja.pipeline import leaving
+
+    never_paid(patch)
+    patch.setattr(leaving, "_go", lambda *_: None)
+
+
+@pytest.mark.parametrize(
+    "mutation", [never_paid, a_part_paid, kept_and_not_paid], ids=lambda one: one.__name__
+)
+def test_a_broken_settlement_breaks_the_law(place, monkeypatch, mutation):
+    owes(place.first, *TWO_BILLS)
+    place.leave(register_wh=12_400)
+    with monkeypatch.context() as patch:
+        mutation(patch)
+        post(NEXT)
+        assert "arrears" in place.laws(NEXT)

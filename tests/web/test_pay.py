@@ -148,6 +148,35 @@ def test_old_dues_are_told_paid_and_opened(governed, shop, browser):
     )
 
 
+def test_what_was_left_at_the_end_and_went_to_old_dues_is_opened_in_both_languages(governed, shop, browser):
+    from django.db import transaction
+
+    from urja.apps.ledger.arrears import kept_back
+    from urja.apps.ledger.operations import post_share
+    from urja.apps.registry.models import Arrear
+
+    account = governed.account_id
+    owed = {"principal_minor": 9_000, "surcharge_minor": 1_000, "recorded_at": street.START, "actor": "test"}
+    with as_role("urja_pipeline"):
+        Arrear.objects.create(
+            id=account + 1, account_id=account, bill="B-7", due_on=street.START.date(), **owed
+        )
+        with transaction.atomic():
+            post_share(kept_back(1, account, 4_000, 1), house.NOW.date(), house.NOW)
+    person = browser(user_id=governed.owner_id)
+    page = person.get("/")
+    seq = max(map(int, re.findall(rf"/accounts/{account}/entries/(\d+)/", page.content.decode())))
+    opened = f"/accounts/{account}/entries/{seq}/"
+    words = text_of(person.get(opened))
+    assert "Bill B-7, surcharge for late payment −₹10.00 Bill B-7 −₹30.00 Together −₹40.00" in words
+    assert (
+        "The supply has ended with ₹40.00 left on the account. It pays old dues first, and no more than the ₹100.00 "
+        "that was owed." in words
+    )
+    hindi = person.get(opened, headers={"Accept-Language": "hi"})
+    assert "₹40.00 खाते में रहते हुए आपूर्ति समाप्त हुई।" in text_of(hindi)
+
+
 @pytest.mark.parametrize("rupees", ["", "5", "-100", "1e3", "१००", "30000", "12.345", "9" * 40])
 def test_an_amount_that_cannot_be_paid_is_refused_with_a_word(governed, shop, browser, rupees):
     from urja.apps.payments.models import Order

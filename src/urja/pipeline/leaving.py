@@ -1,18 +1,22 @@
-"""What is left when a supply has ended: paid back, or transferred, once every day of it is charged.
+"""What is left when a supply has ended: set against old dues, then paid back or transferred, once every day is charged.
 
 An agreement's books are finished when its last day was closed by the register's read of its end, with the end that it
-has (`pipeline.close`). Then what is on the account beyond its arrears goes the way that was asked for; each step is one
-transaction with the account's lock, so nothing goes twice. What a later correction gives back goes the same way.
+has (`pipeline.close`). Then what is on the account pays its arrears, and the rest goes the way that was asked for; each
+step is one transaction with the account's lock, so nothing goes twice. What a later correction gives back goes the same
+way; what one takes is owed on the account, and bills that were paid stay paid.
 """
 
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 from django.db import connection, transaction
 
+from urja.apps.ledger import arrears, usage
 from urja.apps.ledger import operations as ledger
 from urja.apps.ledger.models import FinalSettlement, FinalWay
+from urja.base.ids import bucket_of
+from urja.core.calendar import local_day
 
 log = structlog.get_logger()
 
@@ -21,10 +25,7 @@ TRANSFER: Final = "transfer"
 AT_ONCE: Final = 500
 
 _DUE = """
-SELECT f.id, a.id,
-    a.balance_minor - coalesce((
-        SELECT sum(r.principal_minor + r.surcharge_minor) FROM ledger_arrear_left r WHERE r.account_id = a.id
-    ), 0)::bigint AS beyond
+SELECT f.id, a.id, a.balance_minor, a.last_seq
 FROM ledger_final_settlement f
 JOIN ledger_account a ON a.id = f.account_id
 JOIN registry_agreement g ON g.id = f.agreement_id
@@ -32,37 +33,62 @@ JOIN ledger_close c ON c.agreement_id = f.agreement_id
     AND c.ended_at = g.valid_to AND c.closed_through >= f.last_day AND NOT c.provisional
 WHERE NOT EXISTS (SELECT FROM ledger_credit_request q WHERE q.account_id = a.id AND q.posted_at IS NULL)
     AND NOT EXISTS (SELECT FROM ledger_debit_request q WHERE q.account_id = a.id AND q.posted_at IS NULL)
-    AND (f.settled_at IS NULL OR a.balance_minor > coalesce((
-        SELECT sum(r.principal_minor + r.surcharge_minor) FROM ledger_arrear_left r WHERE r.account_id = a.id
-    ), 0))
+    AND (f.settled_at IS NULL OR a.balance_minor > 0)
 """
 
 
-def settle_left(now: datetime) -> int:
-    """Settle every account whose supply has ended and whose books are finished; how many."""
+class Settled(NamedTuple):
+    """What a run has done."""
+
+    accounts: int
+    entries: int
+    """By which what was left has paid old dues."""
+
+
+def settle_left(now: datetime) -> Settled:
+    """Settle every account whose supply has ended and whose books are finished."""
     with connection.cursor() as cursor:
         cursor.execute(f"{_DUE} ORDER BY f.id LIMIT %s", [AT_ONCE])
         due = cursor.fetchall()
-    return sum(_settle(final_id, account_id, now) for final_id, account_id, _ in due)
+    found = [_settle(final_id, account_id, now) for final_id, account_id, *_ in due]
+    settled = [entries for entries in found if entries is not None]
+    return Settled(len(settled), sum(settled))
 
 
-def _settle(final_id: int, account_id: int, now: datetime) -> bool:
-    """Look once more under the lock that postings take, then ask for the money to go."""
+def _settle(final_id: int, account_id: int, now: datetime) -> int | None:
+    """Look once more under the locks that postings take, then let the money go; the entries on old dues.
+
+    None where there is nothing to settle any more.
+    """
     with transaction.atomic(), connection.cursor() as cursor:
+        # In the order in which the share of a recharge takes them: the bills, the bucket, the account.
+        arrears.held([account_id])
+        ledger.hold_bucket(bucket_of(account_id))
         cursor.execute("SELECT FROM ledger_account WHERE id = %s FOR UPDATE", [account_id])
         cursor.execute(f"{_DUE} AND f.id = %s", [final_id])
         row = cursor.fetchone()
         if row is None:
-            return False
+            return None
+        left_minor, seq = max(row[2], 0), row[3]
+        share = arrears.kept_back(final_id, account_id, left_minor, seq)
+        if share:
+            ledger.post_share(share, local_day(now, usage.zone()), now)
+        to_dues_minor = share.amount_minor if share else 0
         final = FinalSettlement.objects.get(id=final_id)
-        amount_minor = max(row[2], 0)
+        amount_minor = left_minor - to_dues_minor
         if amount_minor:
             _go(final, amount_minor, now)
         final.settled_at = final.settled_at or now
         final.amount_minor += amount_minor
         final.save(update_fields=["settled_at", "amount_minor"])
-    log.info("account settled", account=account_id, way=final.way, amount_minor=amount_minor)
-    return True
+    log.info(
+        "account settled",
+        account=account_id,
+        way=final.way,
+        amount_minor=amount_minor,
+        to_dues_minor=to_dues_minor,
+    )
+    return int(share is not None)
 
 
 def _go(final: FinalSettlement, amount_minor: int, now: datetime) -> None:

@@ -22,11 +22,13 @@ class Report:
 
     credits: int
     closed: Closed
+    dues: int = 0
+    """Entries by which something else than a recharge has paid old dues."""
 
     @property
     def entries(self) -> int:
         """Entries that were posted."""
-        return self.credits + self.closed.entries
+        return self.credits + self.closed.entries + self.dues
 
 
 def run_once(now: datetime, cutoff: timedelta = CUTOFF) -> Report:
@@ -35,14 +37,16 @@ def run_once(now: datetime, cutoff: timedelta = CUTOFF) -> Report:
     `now` is business time. A process that dies meanwhile has posted whole buckets and days or nothing of them.
     """
     report = Report(post_credits(now), close_days(now, cutoff))
-    if settle_left(now):
-        report = Report(report.credits + post_credits(now), report.closed)
+    settled = settle_left(now)
+    if settled.accounts:
+        report = Report(report.credits + post_credits(now), report.closed, settled.entries)
     if report.entries or report.closed.days:
         log.info(
             "posted",
             credits=report.credits,
             days_closed=report.closed.days,
             provisional=report.closed.provisional,
+            dues=report.dues,
             entries=report.entries,
             waiting=report.closed.waiting,
         )

@@ -1,20 +1,27 @@
 """The law of arrears: each recharge has paid of old dues what its policy says, reckoned anew from what was known then.
 
-Percentages are read from the documents' own text, what was owed from the registry and its history, and the division by
-bills is gone through once more by plain arithmetic. docs/money.md says what would break it.
+So has what was left when a supply had ended: all of it, before anything went back or elsewhere. Percentages are read
+from the documents' own text, what was owed from the registry and its history, and the division by bills is gone through
+once more by plain arithmetic. docs/money.md says what would break it.
 """
 
 import tomllib
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Final
 
 import psycopg
 
 type Connection = psycopg.Connection[Any]
 
-_RECHARGES: Final = """
-SELECT c.id, c.account_id, c.amount_minor, c.arrears_minor, c.posted_seq,
+_LEARNT: Final = """EXISTS (SELECT FROM registry_arrear r LEFT JOIN registry_history h
+    ON h.table_name = 'registry_arrear' AND h.row_id = r.id
+    WHERE r.account_id = {of}.account_id AND {at} IN (r.recorded_at, h.known_to))
+"""
+"""What was learnt of a bill at the very instant of a posting is before it or after it."""
+
+_RECHARGES: Final = f"""
+SELECT c.id, c.account_id, c.amount_minor, c.arrears_minor, c.posted_seq, c.posted_at,
     coalesce((SELECT sum(d.amount_minor) FROM ledger_debit_request d
         WHERE d.credit_id = c.id AND d.posted_at IS NOT NULL), 0)::bigint,
     (SELECT array_agg(e.seq ORDER BY e.seq) FROM ledger_entry e WHERE e.bucket = c.id >> 40
@@ -23,34 +30,57 @@ SELECT c.id, c.account_id, c.amount_minor, c.arrears_minor, c.posted_seq,
         AND e.idempotency_key = 'arrears:' || c.id),
     (SELECT v.code || ' ' || v.version FROM supply_policy_version v
         WHERE v.recorded_at <= c.posted_at AND v.valid_from <= (c.posted_at AT TIME ZONE %(zone)s)::date
-        AND v.code = coalesce((SELECT s.code FROM supply_policy_assignment s WHERE s.category = (
-            SELECT t.category FROM registry_agreement g JOIN registry_agreement_terms t ON t.agreement_id = g.id
+        AND v.code = (SELECT coalesce(nullif(t.policy, ''),
+                (SELECT s.code FROM supply_policy_assignment s WHERE s.category = t.category),
+                (SELECT s.code FROM supply_policy_assignment s WHERE s.category = ''))
+            FROM registry_agreement g JOIN registry_agreement_terms t ON t.agreement_id = g.id
             WHERE g.account_id = c.account_id AND g.valid_from <= c.posted_at
-            AND t.valid_from <= c.posted_at ORDER BY t.valid_from DESC LIMIT 1)),
-            (SELECT s.code FROM supply_policy_assignment s WHERE s.category = ''))
+            AND t.valid_from <= c.posted_at ORDER BY t.valid_from DESC LIMIT 1)
         ORDER BY v.valid_from DESC, v.id DESC LIMIT 1)
 FROM ledger_credit_request c
 WHERE c.kind IN ('recharge', 'payment') AND c.posted_at IS NOT NULL
     AND EXISTS (SELECT FROM registry_arrear r WHERE r.account_id = c.account_id)
-    -- What was learnt of a bill at the very instant is before the posting or after it.
-    AND NOT EXISTS (SELECT FROM registry_arrear r LEFT JOIN registry_history h
-        ON h.table_name = 'registry_arrear' AND h.row_id = r.id
-        WHERE r.account_id = c.account_id AND (r.recorded_at = c.posted_at OR h.known_to = c.posted_at))
+    AND NOT {_LEARNT.format(of="c", at="c.posted_at")}
 ORDER BY c.account_id, c.posted_seq
+"""  # noqa: S608 - a constant of this module
+
+_FINALS: Final = f"""
+SELECT e.account_id, e.seq, e.posted_at, e.balance_after_minor - e.amount_minor FROM ledger_entry e
+WHERE e.line = 'arrears' AND e.inputs ? 'final' AND NOT {_LEARNT.format(of="e", at="e.posted_at")}
+ORDER BY e.account_id, e.seq
+"""  # noqa: S608 - a constant of this module
+
+_KEPT: Final = """
+SELECT f.account_id, a.balance_minor FROM ledger_final_settlement f JOIN ledger_account a ON a.id = f.account_id
+WHERE f.settled_at IS NOT NULL AND a.balance_minor > 0
+    AND EXISTS (SELECT FROM ledger_arrear_left r WHERE r.account_id = a.id AND r.principal_minor + r.surcharge_minor > 0)
+    AND NOT EXISTS (SELECT FROM ledger_credit_request q WHERE q.account_id = a.id AND q.posted_at IS NULL)
+    AND NOT EXISTS (SELECT FROM ledger_debit_request q WHERE q.account_id = a.id AND q.posted_at IS NULL)
+    -- What was posted since waits for the next run.
+    AND NOT EXISTS (SELECT FROM ledger_entry e WHERE e.bucket = a.bucket AND e.account_id = a.id AND e.seq = a.last_seq
+        AND e.posted_at > f.settled_at)
+ORDER BY 1
 """
+
+_WENT: Final = f"""
+SELECT d.account_id, d.posted_seq, d.requested_at, d.amount_minor FROM ledger_final_settlement f
+JOIN ledger_debit_request d ON d.account_id = f.account_id AND d.idempotency_key LIKE 'final:' || f.id || ':%'
+WHERE d.posted_at IS NOT NULL AND NOT {_LEARNT.format(of="d", at="d.requested_at")}
+ORDER BY 1, 2
+"""  # noqa: S608 - a constant of this module
+"""What went back or elsewhere was asked for when the bills that were known then were paid."""
 
 _OWED: Final = """
 SELECT r.id, r.due_on,
     coalesce((was.row->>'surcharge_minor')::bigint, r.surcharge_minor) - coalesce(paid.surcharge, 0),
     coalesce((was.row->>'principal_minor')::bigint, r.principal_minor) - coalesce(paid.principal, 0)
 FROM registry_arrear r
-JOIN ledger_credit_request c ON c.id = %(credit)s
 LEFT JOIN LATERAL (SELECT h.row FROM registry_history h WHERE h.table_name = 'registry_arrear' AND h.row_id = r.id
-    AND h.known_to > c.posted_at ORDER BY h.known_to, h.id LIMIT 1) was ON true
+    AND h.known_to > %(known_at)s ORDER BY h.known_to, h.id LIMIT 1) was ON true
 LEFT JOIN LATERAL (SELECT sum(p.surcharge_minor)::bigint AS surcharge, sum(p.principal_minor)::bigint AS principal
-    FROM ledger_arrear_payment p WHERE p.arrear_id = r.id AND p.seq < c.posted_seq) paid ON true
-WHERE r.account_id = c.account_id
-    AND coalesce((was.row->>'recorded_at')::timestamptz, r.recorded_at) < c.posted_at
+    FROM ledger_arrear_payment p WHERE p.arrear_id = r.id AND p.seq < %(seq)s) paid ON true
+WHERE r.account_id = %(account)s
+    AND coalesce((was.row->>'recorded_at')::timestamptz, r.recorded_at) < %(known_at)s
 ORDER BY r.due_on, r.id
 """
 
@@ -68,29 +98,54 @@ def examine(connection: Connection, zone: str) -> Iterator[str]:
         for code, version, text in connection.execute("SELECT code, version, text FROM supply_policy_version")
     }
     for row in connection.execute(_RECHARGES, {"zone": zone}).fetchall():
-        credit, account, amount, marked, _, reversed_minor, seqs, used, governs = row
+        credit, account, amount, marked, seq, posted_at, reversed_minor, seqs, used, governs = row
         percent = percents.get(used or governs, 0)
-        owed = connection.execute(_OWED, {"credit": credit}).fetchall()
-        said = _by_bills(owed, min(_share(percent, amount - reversed_minor), _all(owed)))
-        paid = {
-            arrear: (surcharge, principal)
-            for arrear, surcharge, principal in connection.execute(
-                _PAID, {"account": account, "seqs": seqs or []}
-            )
-        }
+        said = _by_bills(_owed(connection, account, seq, posted_at), _share(percent, amount - reversed_minor))
+        paid = _paid(connection, account, seqs or [])
         if paid != said:
             yield f"credit {credit} of {amount} has paid {paid} of arrears, {percent} % of it is {said}"
         if marked != sum(map(sum, paid.values())):
             yield f"credit {credit} is marked with {marked} for arrears, its entries have paid {paid}"
+    yield from _at_the_end(connection)
     yield from _loose(connection)
+
+
+def _at_the_end(connection: Connection) -> Iterator[str]:
+    """What was left of supplies that have ended pays what is owed, before anything goes elsewhere."""
+    for account, seq, posted_at, left in connection.execute(_FINALS).fetchall():
+        said, paid = (
+            _by_bills(_owed(connection, account, seq, posted_at), left),
+            _paid(connection, account, [seq]),
+        )
+        if paid != said:
+            yield f"entry {seq} of account {account} has paid {paid} of arrears, the {left} left on it pay {said}"
+    for account, seq, requested_at, amount in connection.execute(_WENT).fetchall():
+        if still := sum(
+            surcharge + principal
+            for *_, surcharge, principal in _owed(connection, account, seq, requested_at)
+        ):
+            yield f"entry {seq} of account {account} takes away {amount} while {still} of arrears is owed"
+    for account, balance in connection.execute(_KEPT).fetchall():
+        yield f"account {account} is settled and keeps {balance} while arrears are owed"
+
+
+def _owed(
+    connection: Connection, account: int, seq: int, known_at: datetime
+) -> list[tuple[int, date, int, int]]:
+    """What was owed of each bill before an entry, the oldest first."""
+    return connection.execute(_OWED, {"account": account, "seq": seq, "known_at": known_at}).fetchall()
+
+
+def _paid(connection: Connection, account: int, seqs: list[int]) -> dict[int, tuple[int, int]]:
+    """Surcharge and principal that entries have paid together, by bill."""
+    return {
+        arrear: (surcharge, principal)
+        for arrear, surcharge, principal in connection.execute(_PAID, {"account": account, "seqs": seqs})
+    }
 
 
 def _share(percent: int, left_minor: int) -> int:
     return max(left_minor, 0) * percent // 100
-
-
-def _all(owed: list[tuple[int, date, int, int]]) -> int:
-    return sum(surcharge + principal for _, _, surcharge, principal in owed)
 
 
 def _by_bills(owed: list[tuple[int, date, int, int]], share: int) -> dict[int, tuple[int, int]]:

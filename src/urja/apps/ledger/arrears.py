@@ -40,10 +40,11 @@ def no_rules(_account_ids: Sequence[int]) -> Mapping[int, Rule]:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What of a credit goes to arrears; below zero what a reversal takes back from them."""
+    """What goes to arrears: of a credit, or of what is left at the end; below zero what a reversal takes back."""
 
     account_id: int
-    credit_id: int
+    credit_id: int | None
+    """None where it is not of one credit."""
     idempotency_key: str
     parts: tuple[Part, ...]
     sign: int
@@ -74,6 +75,28 @@ def held(account_ids: Iterable[int]) -> dict[int, list[Due]]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT FROM registry_arrear WHERE account_id = ANY(%s) ORDER BY id FOR UPDATE", [ids])
     return left(ids)
+
+
+def against(account_id: int, amount_minor: int) -> list[Part]:
+    """What an amount pays of an account's bills; nobody else sets anything against them meanwhile (`held`)."""
+    return set_against(held([account_id]).get(account_id, ()), amount_minor)
+
+
+def kept_back(final_id: int, account_id: int, left_minor: int, seq: int) -> Share | None:
+    """What of `left_minor`, which entry `seq` has left on the account of a supply that has ended, pays its bills."""
+    dues = held([account_id]).get(account_id, ())
+    parts = tuple(set_against(dues, left_minor))
+    if not parts:
+        return None
+    inputs = {
+        "title": TITLE,
+        "final": final_id,
+        "left_minor": left_minor,
+        "owed_minor": owed(dues),
+        "rows": _rows(parts, -1),
+    }
+    # What stood there tells one step from the next.
+    return Share(account_id, None, f"{LINE}-final:{final_id}:{seq}", parts, 1, inputs)
 
 
 def shares(credits_: Sequence[CreditRequest], rules: Rules) -> dict[int, Share]:
@@ -208,7 +231,8 @@ def record(posted: Sequence[tuple[int, Share]]) -> None:
     )
     moved: dict[int, int] = {}
     for _, share in posted:
-        moved[share.credit_id] = moved.get(share.credit_id, 0) + share.amount_minor
+        if share.credit_id is not None:
+            moved[share.credit_id] = moved.get(share.credit_id, 0) + share.amount_minor
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE ledger_credit_request c SET arrears_minor = c.arrears_minor + m.amount_minor "

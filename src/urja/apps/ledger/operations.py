@@ -431,6 +431,12 @@ def _post_requests[Request: (CreditRequest, DebitRequest)](
     return len(waiting)
 
 
+def post_share(share: arrears.Share, day: date, posted_at: datetime) -> None:
+    """Post what goes to arrears by itself, in a transaction that holds their bills (`arrears.held`)."""
+    (posted,) = post_entries(bucket_of(share.account_id), [_share_draft(share, day)], posted_at)
+    arrears.record([(posted.seq, share)])
+
+
 def _share_draft(share: arrears.Share, day: date) -> Draft:
     return Draft(
         account_id=share.account_id,

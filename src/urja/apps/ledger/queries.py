@@ -98,6 +98,16 @@ class SetAgainst:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptBack:
+    """What a posting on arrears was reckoned from, where a supply has ended; its rows are the bills."""
+
+    left_minor: int
+    """What was on the account."""
+    owed_minor: int
+    """All that was owed before."""
+
+
+@dataclass(frozen=True, slots=True)
 class Why:
     """All that a posting was made from; a credit has no reads."""
 
@@ -119,8 +129,8 @@ class Why:
     """Sum of the interval blocks over the time of `energy_wh`."""
     residual_wh: int
     """`energy_wh` less `blocks_wh`: what truncation in the blocks has left to the register."""
-    arrears: SetAgainst | None
-    """Where a share of a recharge went to arrears, or came back from them."""
+    arrears: SetAgainst | KeptBack | None
+    """Where something went to arrears, or came back from them."""
     provisional: bool
     """Whether the day was closed without the register read of its midnight."""
     notes: tuple[str, ...]
@@ -252,13 +262,15 @@ def why(account_id: int, seq: int) -> Why | None:
     )
 
 
-def _set_against(entry: Entry, inputs: dict[str, Any]) -> SetAgainst | None:
+def _set_against(entry: Entry, inputs: dict[str, Any]) -> SetAgainst | KeptBack | None:
     if entry.line != LINE:
         return None
     return SetAgainst(inputs["recharge_minor"], inputs["percent"], inputs["policy"], inputs.get("owed_minor"))
 
 
 def _bare(entry: Entry) -> Row:
+    if "final" in inputs:
+        return KeptBack(inputs["left_minor"], inputs["owed_minor"])
     amount = Fraction(entry.amount_minor)
     return Row(entry.line, entry.title, amount, ROUNDING, Fraction(1), entry.amount_minor)
 
@@ -299,6 +311,7 @@ __all__ = [
     "Read",
     "Row",
     "SetAgainst",
+    "KeptBack",
     "TariffUsed",
     "Why",
     "charged_by_line",

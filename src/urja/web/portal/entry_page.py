@@ -115,8 +115,16 @@ def _check(total_minor: int, amount_minor: int) -> str:
     return _("The rows do not add up to this posting. Please tell your electricity office.")
 
 
-def _share(found: ledger.SetAgainst, posted: ledger.Entry) -> str:
-    amount = formats.money(found.recharge_minor, posted.currency)
+def _share(found: ledger.SetAgainst | ledger.KeptBack, posted: ledger.Entry) -> str:
+    def money(minor: int) -> str:
+        return formats.money(minor, posted.currency)
+
+    if isinstance(found, ledger.KeptBack):
+        return _(
+            "The supply has ended with %(amount)s left on the account. It pays old dues first, and no more than the "
+            "%(owed)s that was owed. The oldest bill is paid first, its surcharge before the rest of it."
+        ) % {"amount": money(found.left_minor), "owed": money(found.owed_minor)}
+    amount = money(found.recharge_minor)
     if found.owed_minor is None:
         return _(
             "A recharge was taken back. %(percent)d %% of the %(amount)s that is left of it goes to old dues; "
@@ -125,7 +133,7 @@ def _share(found: ledger.SetAgainst, posted: ledger.Entry) -> str:
     return _(
         "%(percent)d %% of the recharge of %(amount)s goes to old dues, and no more than the %(owed)s that was owed. "
         "The oldest bill is paid first, its surcharge before the rest of it."
-    ) % {"percent": found.percent, "amount": amount, "owed": formats.money(found.owed_minor, posted.currency)}
+    ) % {"percent": found.percent, "amount": amount, "owed": money(found.owed_minor)}
 
 
 def _row(row: ledger.Row, currency: str) -> RowView:

@@ -20,7 +20,6 @@ from urja.apps.registry.operations.doing import Doing, next_id
 from urja.apps.registry.operations.terms import ChangeOfTerms, tariff_faults, zone
 from urja.base.ids import bucket_of
 from urja.base.sentences import say
-from urja.core.arrears import set_against
 from urja.core.calendar import local_day
 
 
@@ -192,7 +191,7 @@ def _arrear(doing: Doing, account: Account, bill: Bill) -> Arrear:
 
 def pay_arrears(doing: Doing, account_id: int, amount_minor: int) -> int:
     """Set an amount against what is still owed of an account's bills; what is left of it."""
-    parts = set_against(dues.held([account_id]).get(account_id, ()), amount_minor)
+    parts = dues.against(account_id, amount_minor)
     bills = Arrear.objects.in_bulk([part.due.key for part in parts])
     for part in parts:
         bill = bills[part.due.key]

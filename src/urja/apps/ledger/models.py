@@ -140,6 +140,29 @@ class ArrearPayment(models.Model):
         return f"{self.surcharge_minor} and {self.principal_minor} of arrear {self.arrear_id}"
 
 
+class Instalment(models.Model):
+    """An instalment of a plan that was posted: on which due day, and by which entry of the line `arrears`. Only added to.
+
+    A plan has one for each due day from its first on, without a hole, until nothing is owed or it has ended.
+    """
+
+    plan = models.ForeignKey("registry.InstalmentPlan", on_delete=models.PROTECT, related_name="instalments")
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    seq = models.BigIntegerField()
+    """Of the entry."""
+    due_on = models.DateField()
+
+    class Meta:
+        db_table = "ledger_instalment"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["plan", "due_on"], name="ledger_instalment_once"),
+            models.UniqueConstraint(fields=["account", "seq"], name="ledger_instalment_entry"),
+        ]
+
+    def __str__(self) -> str:
+        return f"instalment of {self.due_on}"
+
+
 class FinalWay(models.TextChoices):
     """Where goes what is left when a supply has ended."""
 

@@ -27,6 +27,7 @@ _SENTENCES = {
     "registry_device_in_one_place": say("the device hangs somewhere else at that time"),
     "registry_one_agreement": say("another agreement holds there at that time"),
     "registry_terms_one_at_a_time": say("other terms hold at that time"),
+    "registry_one_instalment_plan": say("another plan of instalments holds at that time"),
     "registry_terms_cover": say("the terms do not cover the agreement from its beginning to its end"),
     "registry_terms_load": say("a sanctioned load is more than 0 W"),
     "registry_person_phone_is_a_number": say(

@@ -9,14 +9,16 @@ _PUBLIC = (
     "registry_utility, registry_licensee, registry_premise, registry_node, registry_node_period, registry_placement, "
     "registry_transformer, registry_fed_by, registry_service_point, registry_device_period, registry_seal, "
     "registry_configuration, registry_agreement, registry_agreement_terms, registry_account_access, "
-    "registry_deposit, registry_arrear, registry_protection, registry_consent, registry_employment, "
+    "registry_deposit, registry_arrear, registry_instalment_plan, registry_protection, registry_consent, "
+    "registry_employment, "
     "registry_external, registry_operation, registry_request, registry_revision, registry_person"
 )
 _WRITTEN = (
     "registry_utility, registry_licensee, registry_premise, registry_node, registry_node_period, registry_placement, "
     "registry_service_point, registry_device, registry_device_period, registry_seal, registry_configuration, "
     "registry_person, registry_consent, registry_protection, registry_account_access, registry_employment, "
-    "registry_agreement, registry_agreement_terms, registry_deposit, registry_arrear, registry_external"
+    "registry_agreement, registry_agreement_terms, registry_deposit, registry_arrear, registry_instalment_plan, "
+    "registry_external"
 )
 _SHOWN = (
     "id, serial, device_type, interval_s, max_power_w, load_switch, address, sim, firmware, nameplate, stock, held_by, "

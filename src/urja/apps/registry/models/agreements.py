@@ -153,3 +153,33 @@ class Arrear(Recorded):
 
     def __str__(self) -> str:
         return f"arrear of bill {self.bill}"
+
+
+class Every(models.TextChoices):
+    """How often an instalment is due."""
+
+    DAY = "day"
+    MONTH = "month"
+
+
+class InstalmentPlan(Period):
+    """By which arrears are paid off: a sum each day, or each month on the day of the first, while it holds.
+
+    It begins at the midnight of the day on which the first is due. What was posted by it is the ledger's to say.
+    """
+
+    id = models.BigIntegerField(primary_key=True)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="instalment_plans")
+    every = models.CharField(max_length=8, choices=Every)
+    amount_minor = models.BigIntegerField()
+
+    class Meta:
+        db_table = "registry_instalment_plan"
+        constraints: ClassVar = [
+            ends_after_it_begins("registry_instalment_plan"),
+            models.CheckConstraint(condition=Q(amount_minor__gt=0), name="registry_instalment_amount"),
+            one_at_a_time("registry_one_instalment_plan", same("account")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount_minor} each {self.every} from {self.valid_from}"

@@ -347,6 +347,7 @@ RECORDED_TABLES = (
     "registry_agreement_terms",
     "registry_deposit",
     "registry_arrear",
+    "registry_instalment_plan",
 )
 """In the order in which their rows can be made: each names only rows of tables before it."""
 

@@ -1,10 +1,13 @@
 """The trees: each node with what hangs under it, once, as far as somebody's area reaches."""
 
+from datetime import timedelta
+
 import pytest
 from tests.apps.street import START
 from tests.web import town_cast
 from tests.web.reading import text_of
 
+HOUR = timedelta(hours=1)
 UNDER_NORTH = "Section NORTH Section North 3 3 0 1"
 
 
@@ -46,15 +49,111 @@ def test_a_transformer_with_its_balance_and_its_connections_by_phase(on_poles, c
 
 
 def test_nothing_hung_before_it_was_hung(colleague):
-    text = text_of(colleague("clerk").get("/console/trees/division/CITY/", {"at": "2026-02-01"}))
-    assert "at the end of 1 February 2026" in text
+    text = text_of(colleague("clerk").get("/console/trees/division/CITY/", {"valid_at": "2026-02-01T12:00"}))
+    assert "As it was on 1 February 2026, 12:00, by what was known on" in text
     assert "Connections 0 Meters 0" in text
-    assert "Silent" not in text.replace("Who is silent", "")
+    assert "Silent" not in text
+    assert "Who is silent or dark, what is owed and what is lost is known of now alone." in text
 
 
-def test_no_day_is_today(colleague):
-    for at in ("yesterday", "9999-99-99", "0001-01-01"):
-        assert UNDER_NORTH in text_of(colleague("clerk").get("/console/trees/division/CITY/", {"at": at}))
+def test_nobody_knew_of_it(colleague):
+    text = text_of(colleague("clerk").get("/console/trees/section/NORTH/", {"known_at": "2020-02-01T12:00"}))
+    assert "Nobody knew of this place then." in text
+    assert "Connections 0 Meters 0" in text
+    assert colleague("clerk").get("/console/trees/section/NOWHERE/").status_code == 404
+
+
+def test_no_moment_is_now_and_says_so(colleague):
+    for typed in ({"valid_at": "yesterday"}, {"valid_at": "9999-99-99"}, {"known_at": "2999-01-01T00:00"}):
+        page = colleague("clerk").get("/console/trees/division/CITY/", typed)
+        assert page.status_code == 422
+        assert UNDER_NORTH in text_of(page)
+    assert colleague("clerk").get("/console/trees/", {"valid_at": "", "known_at": ""}).status_code == 200
+
+
+HOUSE_MOVED, TOWN_MOVED = START + 2 * HOUR, START + 3 * HOUR
+HOUSE_LEARNED, TOWN_LEARNED, TOWN_UNDONE = START + 6 * HOUR, START + 7 * HOUR, START + 9 * HOUR
+
+
+@pytest.fixture
+def learned_late(staff):
+    """The third house went from North to South, and South to a town of its own, hours before anybody wrote it down; the
+    second was a mistake, which was taken back.
+    """
+    from urja.apps.registry.models import Node
+    from urja.apps.registry.operations import MoveConnection, MoveNode, Undo, perform
+    from urja.apps.registry.operations.doing import next_number
+
+    stamp = {"recorded_at": START, "actor": "test"}
+    Node.objects.create(id=next_number(), tree="administration", level="circle", code="TOWN", **stamp)
+    house = MoveConnection(
+        consumer_number="URJ00000003", administration="section SOUTH", moved_at=HOUSE_MOVED
+    )
+    perform(house, recorded_at=HOUSE_LEARNED, actor="test")
+    town = MoveNode(node="section SOUTH", hangs_on="circle TOWN", moved_at=TOWN_MOVED)
+    entry = perform(town, recorded_at=TOWN_LEARNED, actor="test")
+    perform(Undo(entry_id=entry.id, reason="another town"), recorded_at=TOWN_UNDONE, actor="test")
+
+
+@pytest.mark.parametrize(
+    ("valid_at", "known_at", "north", "south", "under"),
+    [
+        (TOWN_MOVED, HOUSE_LEARNED - HOUR, 3, 2, "CITY"),
+        (TOWN_MOVED, HOUSE_LEARNED, 2, 3, "CITY"),
+        (HOUSE_MOVED - HOUR, HOUSE_LEARNED, 3, 2, "CITY"),
+        (TOWN_MOVED, TOWN_LEARNED, 2, 3, "TOWN"),
+        (HOUSE_MOVED, TOWN_LEARNED, 2, 3, "CITY"),
+        (TOWN_MOVED, TOWN_UNDONE, 2, 3, "CITY"),
+    ],
+)
+def test_as_it_was_by_what_was_known(learned_late, colleague, valid_at, known_at, north, south, under):
+    client = colleague("clerk")
+    moment = {"valid_at": valid_at.isoformat(), "known_at": known_at.isoformat()}
+
+    def shown(path):
+        return text_of(client.get(f"/console/trees/{path}", moment))
+
+    city = north + (south if under == "CITY" else 0)
+    circle = f"Circle TOWN {5 - city} {5 - city} Division" if city < 5 else "Circle TOWN 0 0 Division"
+    assert f"Node Connections Meters {circle} CITY City {city} {city}" in shown("")
+    text = shown("division/CITY/")
+    assert f"Altogether Connections {city} Meters {city} Below it" in text
+    assert f"Section NORTH Section North {north} {north}" in text
+    assert ("Section SOUTH" in text) == (under == "CITY")
+    assert ("Amla House URJ00000003 URJ00000003" in shown("section/SOUTH/")) == (south == 3)
+    assert ("Amla House" in shown("section/NORTH/")) == (north == 3)
+
+
+def test_links_of_the_past_lead_into_the_past(learned_late, colleague, monkeypatch):
+    from urllib.parse import urlencode
+
+    from urja.web.console import trees_page
+
+    monkeypatch.setattr(trees_page, "PLACES", 1)
+    moment = {"valid_at": TOWN_MOVED.isoformat(), "known_at": TOWN_LEARNED.isoformat()}
+    query = urlencode(moment)
+    page = colleague("clerk").get("/console/trees/section/SOUTH/", moment).content.decode()
+    for link in (
+        f"/console/trees/?{query}",
+        f"/console/trees/circle/TOWN/?{query}",
+        f"/console/connections/URJ00000003/?{query}",
+        f"/console/trees/section/SOUTH/?{query}&after=URJ00000003",
+    ):
+        assert f'href="{link.replace("&", "&amp;")}"' in page
+    second = colleague("clerk").get("/console/trees/section/SOUTH/", moment | {"after": "URJ00000003"})
+    assert "Kadam House" in text_of(second)
+
+
+def test_the_past_is_seen_by_the_area_of_now(learned_late, colleague):
+    """The clerk of North sees what is theirs today, wherever it was; the third house is another's by now."""
+    client = colleague("clerk_north")
+    before = {"valid_at": START.isoformat(), "known_at": START.isoformat()}
+    text = text_of(client.get("/console/trees/section/NORTH/", before))
+    assert "Connections 2 Meters 2" in text
+    assert "Amla House" not in text
+    assert client.get("/console/trees/section/SOUTH/", before).status_code == 404
+    long_ago = client.get("/console/trees/section/NORTH/", {"valid_at": "2026-01-01T00:00"})
+    assert "Connections 0 Meters 0" in text_of(long_ago)
 
 
 def test_ones_own_area_alone(colleague):

@@ -109,12 +109,12 @@ def test_meters_by_what_was_known(moved):
     removed_at = START + 3 * HOUR
     do(RemoveMeter(serial="URJ00000001", removed_at=removed_at, register_wh=200), UNDONE + HOUR)
     then = removed_at + HOUR
-    (period,) = known.meters(moved, moment(then, UNDONE))
+    (period,) = known.meters([moved], moment(then, UNDONE))
     assert (period.device.serial, period.valid_to) == ("URJ00000001", None)
     assert known.hanging(period.device_id, moment(then, UNDONE)).service_point.consumer_number == "C-1"
-    assert known.meters(moved, moment(then, UNDONE + HOUR)) == []
+    assert known.meters([moved], moment(then, UNDONE + HOUR)) == []
     assert known.hanging(period.device_id, moment(then, UNDONE + HOUR)) is None
-    (before,) = known.meters(moved, moment(removed_at - timedelta(minutes=1), UNDONE + HOUR))
+    (before,) = known.meters([moved], moment(removed_at - timedelta(minutes=1), UNDONE + HOUR))
     assert before.valid_to == removed_at
 
 

@@ -20,6 +20,23 @@ def test_staff_sees_what_hangs_in_their_area(api):
     assert sorted(names) == ["Asha Devi", "Bina", "Meena"]
 
 
+def test_of_the_trees_staff_sees_what_leads_to_their_area(api):
+    """Counted is what is theirs; of the past too, by their area of now."""
+    clerk, somebody = api("clerk"), api("clerk-n1")
+    (division,) = clerk.get("/nodes?code=D").json()["items"]
+    (elsewhere,) = clerk.get("/nodes?code=S1").json()["items"]
+    for moment in ("", "?valid_at=2026-03-03T00:00:00Z"):
+        whole = clerk.get(f"/nodes/{division['id']}{moment}").json()
+        part = somebody.get(f"/nodes/{division['id']}{moment}").json()
+        assert [below["code"] for below in whole["below"]] == ["N1", "S1"]
+        assert [(below["code"], below["connections"]) for below in part["below"]] == [("N1", 2)]
+        assert part["node"]["connections"] == 2 < whole["node"]["connections"]
+        for address in (f"/nodes/{elsewhere['id']}", f"/nodes/{elsewhere['id']}/usage-points"):
+            assert somebody.get(address + moment).status_code == 404
+            assert clerk.get(address + moment).status_code == 200
+    assert api("consumer").get("/nodes").json()["items"] == []
+
+
 @pytest.mark.parametrize("who", ["clerk-n1", "division", "premise", "consumer"])
 def test_a_large_area_is_looked_at_row_by_row_and_gives_the_same(api, who, monkeypatch):
     from urja.apps.registry import access

@@ -250,3 +250,62 @@ def test_single_things_as_they_were_and_were_known(api, society):
     assert unknown.status_code == 404
     assert "by what was known then" in unknown.json()["detail"]
     assert program.get(place + "?valid_at=2026-03-02T00:00:00").status_code == 400
+
+
+def test_both_trees_and_as_they_were_known(api, society):
+    """A place that was moved hangs elsewhere from then on, and was known to from when that was written down."""
+    from urllib.parse import urlencode
+
+    from urja.apps.registry.operations import MoveConnection, perform, put_up_transformer
+
+    moved, learned = START + timedelta(hours=2), START + timedelta(days=1)
+    program, flat = api("clerk"), society.flats[0]
+    number = program.get(f"/usage-points/{flat.service_point_id}").json()["consumer_number"]
+    roots = program.get("/nodes").json()["items"]
+    assert {one["tree"] for one in roots} <= {"administration", "grid"}
+
+    def change():
+        put_up_transformer("T8", feeder="F8", recorded_at=START, actor="test")
+        asked = MoveConnection(consumer_number=number, grid="transformer T8", moved_at=moved)
+        perform(asked, recorded_at=learned, actor="test")
+
+    as_owner(change)
+
+    def seen(path, valid_at, known_at):
+        moment = {"valid_at": valid_at.isoformat(), "known_at": known_at.isoformat()}
+        return program.get(f"{path}{'&' if '?' in path else '?'}{urlencode(moment)}")
+
+    (node,) = program.get("/nodes?code=T8").json()["items"]
+    assert (node["level"], node["connections"], node["dark"]) == ("transformer", 1, 0)
+    one = f"/nodes/{node['id']}"
+    found = program.get(one).json()
+    assert [above["code"] for above in found["path"]] == ["F8"]
+    (feeder,) = seen("/nodes?code=F8", moved, learned).json()["items"]
+    assert (feeder["connections"], feeder["meters"], feeder["silent"]) == (1, 1, None)
+    below = seen(f"/nodes/{feeder['id']}", moved, learned).json()["below"]
+    assert [(child["code"], child["connections"]) for child in below] == [("T8", 1)]
+    for valid_at, known_at, there in (
+        (moved, learned, [number]),
+        (moved - timedelta(minutes=1), learned, []),
+        (moved, learned - timedelta(minutes=1), []),
+    ):
+        assert seen(one, valid_at, known_at).json()["node"]["connections"] == len(there)
+        items = seen(f"{one}/usage-points", valid_at, known_at).json()["items"]
+        assert [item["consumer_number"] for item in items] == there
+    unknown = seen(one, moved, START - timedelta(days=1))
+    assert (unknown.status_code, "by what was known then" in unknown.json()["detail"]) == (404, True)
+    ahead = program.get(f"{one}/usage-points?known_at=2999-01-01T00:00:00Z")
+    assert (ahead.status_code, ahead.json()["detail"][:16]) == (400, "nobody knows yet")
+
+
+def test_what_hangs_at_a_node_comes_in_pages(api, society):
+    program = api("clerk")
+    placed = program.get(f"/usage-points/{society.flats[0].service_point_id}").json()["placed"]
+    (node,) = program.get(f"/nodes?code={placed[0]['code']}").json()["items"]
+    path = f"/nodes/{node['id']}/usage-points"
+    whole = program.get(f"{path}?limit=200").json()["items"]
+    assert len(whole) > 1
+    items, pages = walk(program, path, limit=1)
+    assert (items, pages) == (whole, len(whole))
+    of_a_list_of_numbers = program.get("/usage-points?limit=1").json()["next"]
+    assert program.get(f"{path}?cursor={of_a_list_of_numbers}").status_code == 400

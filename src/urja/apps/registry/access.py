@@ -276,8 +276,10 @@ def few_places(area: Area, at: datetime) -> Few:
     return found if len(found) <= _FEW else None
 
 
-def all_places(area: Area, at: datetime) -> list[int]:
-    """All service points of an area of staff."""
+def all_places(area: Area, at: datetime) -> list[int] | None:
+    """All service points of an area of staff; None for everywhere."""
+    if area.everywhere:
+        return None
     return sorted(set(_first(area, at, None)))
 
 

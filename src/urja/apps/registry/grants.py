@@ -24,6 +24,8 @@ _SHOWN = (
     "id, serial, device_type, interval_s, max_power_w, load_switch, address, sim, firmware, nameplate, stock, held_by, "
     "forward_only, recorded_at, actor"
 )
+_PAST = "registry_known, registry_below, registry_placed, registry_nodes, registry_roots"
+"""What was known when, of the rows that they are made for."""
 
 GRANTS: dict[str, list[str]] = {
     "urja_web": [
@@ -33,7 +35,7 @@ GRANTS: dict[str, list[str]] = {
         "GRANT SELECT ON registry_personal_read TO urja_web",
         # Not the wrapped keys: a web server has no use for them.
         f"GRANT SELECT ({_SHOWN}) ON registry_device TO urja_web",
-        "GRANT EXECUTE ON FUNCTION registry_known TO urja_web",
+        f"GRANT EXECUTE ON FUNCTION {_PAST} TO urja_web",
         "GRANT INSERT ON registry_request, registry_personal_read TO urja_web",
         "GRANT USAGE ON SEQUENCE registry_number TO urja_web",
     ],

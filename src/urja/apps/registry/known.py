@@ -83,10 +83,9 @@ class Placed:
 
 def place(service_point_id: int, at: Moment) -> Placed | None:
     """A connection; none where nobody knew of it."""
-    found = next(iter(rows(ServicePoint, [service_point_id], at.known_at)), None)
+    found = next(iter(places([service_point_id], at)), None)
     if found is None:
         return None
-    found.premise = rows(Premise, [found.premise_id], at.known_at)[0]
     placements = [
         one for one in rows(Placement, [found.id], at.known_at, "service_point_id") if at.holds(one)
     ]
@@ -96,12 +95,19 @@ def place(service_point_id: int, at: Moment) -> Placed | None:
     return Placed(found, sorted(placements, key=lambda one: one.tree))
 
 
-def meters(service_point_id: int, at: Moment) -> list[DevicePeriod]:
-    """What hangs at a connection, with each device, in the order of their roles."""
+def places(ids: Iterable[int], at: Moment) -> list[ServicePoint]:
+    """Connections, each with its premise; those of which somebody knew."""
+    found = rows(ServicePoint, ids, at.known_at)
+    premises = {one.id: one for one in rows(Premise, {place.premise_id for place in found}, at.known_at)}
+    for place in found:
+        place.premise = premises[place.premise_id]
+    return found
+
+
+def meters(service_point_ids: Iterable[int], at: Moment) -> list[DevicePeriod]:
+    """What hangs at connections, with each device, in the order of their roles."""
     periods = [
-        one
-        for one in rows(DevicePeriod, [service_point_id], at.known_at, "service_point_id")
-        if at.holds(one)
+        one for one in rows(DevicePeriod, service_point_ids, at.known_at, "service_point_id") if at.holds(one)
     ]
     devices = {one.id: one for one in rows(Device, {one.device_id for one in periods}, at.known_at)}
     for period in periods:

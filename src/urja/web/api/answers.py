@@ -108,6 +108,56 @@ class UsagePoint(Shown, frozen=True, kw_only=True):
     placed: list[Placed]
 
 
+class NodeName(Shown, frozen=True, kw_only=True):
+    """A place in the administration or the grid."""
+
+    id: int
+    tree: str
+    level: str
+    code: str
+    name: str
+
+
+class Node(NodeName, frozen=True, kw_only=True):
+    """A place in the administration or the grid, with what hangs under it, at itself or further below."""
+
+    connections: int
+    """Consumers' usage points."""
+    other_usage_points: int
+    """The utility's own, common areas, bulk supplies ..."""
+    meters: int
+    silent: int | None
+    """Supplies of which nothing has come in for a day. Known of now alone: null of another moment."""
+    dark: int | None
+    """Supplies that are cut off; null of another moment."""
+
+
+class Nodes(Shown, frozen=True, kw_only=True):
+    """Several nodes."""
+
+    items: list[Node]
+
+
+class NodeInTree(Shown, frozen=True, kw_only=True):
+    """A node with the nodes that it hangs under, from the root down, and those that hang under it."""
+
+    node: Node
+    path: list[NodeName]
+    below: list[Node]
+
+
+class HangingAtNode(Shown, frozen=True, kw_only=True):
+    """A usage point that hangs at a node itself."""
+
+    usage_point_id: int
+    consumer_number: str
+    premise: str
+    purpose: str
+    phase: str
+    serial: str
+    """Of its meter; empty without one."""
+
+
 class Hanging(Shown, frozen=True, kw_only=True):
     """Where a device hangs, and as what."""
 
@@ -148,6 +198,8 @@ class Terms(Shown, frozen=True, kw_only=True):
     tariff_code: str
     sanctioned_load_w: int
     category: str
+    policy: str
+    """The code of the policy that governs it whatever its category; empty where the category says so."""
     payment_mode: str
     metering_mode: str
     valid_from: datetime

@@ -203,7 +203,7 @@ def entries(ask: Ask) -> answers.Page[answers.Entry]:
     query: ListQuery = ask.query
     account_id = _account(ask).account_id
     path = ask.request.path
-    before = cursors.decode(path, {}, query.cursor)
+    before = cursors.decode(path, {}, query.cursor, int)
     found = ledger.entries(account_id, query.limit + 1, before)
     shown = found[: query.limit]
     return answers.Page(

@@ -13,28 +13,28 @@ import msgspec
 from urja.web.api.problems import Problem
 
 
-class _Cursor(msgspec.Struct, frozen=True, array_like=True):
+class _Cursor[K](msgspec.Struct, frozen=True, array_like=True):
     list_: str
-    last: int
+    last: K
 
 
 def _mark(path: str, filters: object) -> str:
     return sha256(repr((path, filters)).encode()).hexdigest()[:12]
 
 
-def encode(path: str, filters: object, last: int) -> str:
+def encode(path: str, filters: object, last: int | str) -> str:
     """After the row of the key `last`."""
     raw = msgspec.json.encode(_Cursor(_mark(path, filters), last))
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
-def decode(path: str, filters: object, text: str) -> int | None:
-    """The key after which the list goes on; None at its beginning. Another list's cursor is a problem."""
+def decode[K](path: str, filters: object, text: str, key: type[K]) -> K | None:
+    """The key, of its type, after which the list goes on; None at its beginning. Another list's cursor is a problem."""
     if not text:
         return None
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        found = msgspec.json.decode(raw, type=_Cursor)
+        found = msgspec.json.decode(raw, type=_Cursor[key])
     except (binascii.Error, msgspec.MsgspecError, ValueError):
         raise Problem("bad-request", f"{text!r} is no cursor: take `next` of the page before") from None
     if found.list_ != _mark(path, filters):

@@ -47,7 +47,7 @@ def page[M, A](
     """A page of rows in the order of a key that never changes."""
     query: ListQuery = ask.query
     path, filters = ask.request.path, query.filters()
-    after = cursors.decode(path, filters, query.cursor)
+    after = cursors.decode(path, filters, query.cursor, int)
     if after is not None:
         rows = rows.filter(**{f"{key}__{'lt' if newest_first else 'gt'}": after})
     found = list(rows.order_by(f"-{key}" if newest_first else key)[: query.limit + 1])
@@ -175,34 +175,34 @@ def usage_points(ask: Ask) -> answers.Page[answers.UsagePoint]:
     return page(ask, rows, lambda found: [usage_point_of(place, place.hangs_at) for place in found])
 
 
+ValidAt = Annotated[
+    datetime, Meta(tz=True, description="as it holds at this instant; that of `known_at` if left out")
+]
+KnownAt = Annotated[datetime, Meta(tz=True, description="by what was known at this instant; now if left out")]
+
+
 class MomentQuery(Query, frozen=True, kw_only=True):
     """The registry as it was."""
 
-    valid_at: (
-        Annotated[
-            datetime, Meta(tz=True, description="as it holds at this instant; that of `known_at` if left out")
-        ]
-        | None
-    ) = None
-    known_at: (
-        Annotated[datetime, Meta(tz=True, description="by what was known at this instant; now if left out")]
-        | None
-    ) = None
+    valid_at: ValidAt | None = None
+    known_at: KnownAt | None = None
 
-    def moment(self, now: datetime) -> Moment | None:
-        """Both instants; none where nobody asks for the past."""
-        if self.valid_at is None and self.known_at is None:
-            return None
-        try:
-            return Moment.asked(self.valid_at, self.known_at, now)
-        except NotKnownYet as error:
-            raise Problem("bad-request", str(error)) from error
+
+def moment_of(ask: Ask) -> Moment | None:
+    """Both instants that are asked for; none where nobody asks for the past."""
+    query = ask.query
+    if query.valid_at is None and query.known_at is None:
+        return None
+    try:
+        return Moment.asked(query.valid_at, query.known_at, ask.now)
+    except NotKnownYet as error:
+        raise Problem("bad-request", str(error)) from error
 
 
 def usage_point(ask: Ask) -> answers.UsagePoint:
     named = f"usage point {ask.parts['id']}"
     found = one(ask, _places().filter(id=ask.parts["id"]), access.places(ask.area, ask.now), named)
-    at = ask.query.moment(ask.now)
+    at = moment_of(ask)
     if at is None:
         return usage_point_of(found, found.hangs_at)
     then = known.place(found.id, at)
@@ -290,7 +290,7 @@ def device(ask: Ask) -> answers.Device:
     """A device that hangs, or has hung, in the area."""
     named = f"device {ask.parts['id']}"
     found = one(ask, _devices().filter(id=ask.parts["id"]), access.devices(ask.area, ask.now), named)
-    at = ask.query.moment(ask.now)
+    at = moment_of(ask)
     if at is None:
         return _device_now(ask, found)
     then = next(iter(known.rows(models.Device, [found.id], at.known_at)), None)
@@ -393,7 +393,7 @@ def agreements(ask: Ask) -> answers.Page[answers.Agreement]:
 
 
 def agreement(ask: Ask) -> answers.Agreement:
-    found, at = agreement_in_area(ask), ask.query.moment(ask.now)
+    found, at = agreement_in_area(ask), moment_of(ask)
     if at is None:
         return agreement_of(found)
     then = known.agreement(found.id, at)

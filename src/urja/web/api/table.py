@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from urja.apps.registry.operations import CorrectPerson, Operation
 from urja.apps.registry.roles import Read, writing
-from urja.web.api import answers, books, operating, resources
+from urja.web.api import answers, books, nodes, operating, resources
 from urja.web.api.routes import Handler, ListQuery, Query, Route
 
 _WRITE: Final = ("key-missing", "refused", "invalid", "key-reused", "not-json", "too-large", "not-found")
@@ -49,6 +49,12 @@ ROUTES: Final[tuple[Route, ...]] = (
         resources.usage_points, Read.USAGE_POINT, resources.UsagePointsQuery),
     _single("/usage-points/{id}", "usage-point", PLACES, "A connection", answers.UsagePoint, resources.usage_point,
         Read.USAGE_POINT, resources.MomentQuery),
+    Route("GET", "/nodes", "nodes", PLACES, "The roots of administration and grid, or the nodes of a code", answers.Nodes,
+        nodes.nodes, Read.DEVICE, nodes.NodesQuery),
+    _single("/nodes/{id}", "node", PLACES, "A node of either tree, with those above and below it", answers.NodeInTree,
+        nodes.node, Read.DEVICE, resources.MomentQuery),
+    Route("GET", "/nodes/{id}/usage-points", "hanging", PLACES, "What hangs at a node itself",
+        answers.Page[answers.HangingAtNode], nodes.hanging, Read.DEVICE, nodes.HangingQuery, statuses=_ONE),
     Route("GET", "/totals", "totals", PLACES, "Energy of a month in a premise, by part and usage point",
         answers.Totals, books.totals, Read.TOTALS, books.TotalsQuery, statuses=_ONE),
     _list("/devices", "devices", METERS, "Meters that hang somewhere", answers.Page[answers.Device],

@@ -4,33 +4,20 @@ Money, supply and the line of time have instants of their own and are not shown 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 from django.utils.translation import gettext as _
 
 from urja.apps.registry import access, known
 from urja.apps.registry.access import Caller
-from urja.apps.registry.known import Moment, NotKnownYet, Placed
+from urja.apps.registry.known import Moment, Placed
 from urja.apps.registry.models import Agreement, DevicePeriod, Placement, ServicePoint
 from urja.apps.registry.roles import Read
 from urja.web.console import wording
-from urja.web.console.connection_page import called, terms_in_words
-from urja.web.console.effect_words import instant
+from urja.web.console.as_of import AsOfForm, banner_of, form_of
+from urja.web.console.connection_page import calendar_in_words, called, terms_in_words
 from urja.web.console.moments import span
-from urja.web.portal.clock import zone
-
-FIELDS: Final = ("valid_at", "known_at")
-
-
-@dataclass(frozen=True, slots=True)
-class AsOfForm:
-    """What was typed, and what is wrong with it."""
-
-    valid_at: str
-    known_at: str
-    errors: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,28 +40,6 @@ class AsOfPage:
     parts: list[Part]
 
 
-def form_of(typed: Mapping[str, str], now: datetime) -> tuple[AsOfForm, Moment | None]:
-    """Both instants as they were typed, local times. Without the second one it is now; without the first the second."""
-    errors: dict[str, str] = {}
-    found: dict[str, datetime | None] = {}
-    for name in FIELDS:
-        text = typed.get(name, "").strip()
-        found[name] = None
-        if text:
-            try:
-                given = datetime.fromisoformat(text)
-            except ValueError:
-                errors[name] = _("A day and a time are needed, such as 2026-03-31 14:30.")
-            else:
-                found[name] = given if given.tzinfo else given.replace(tzinfo=zone())
-    try:
-        at = Moment.asked(found["valid_at"], found["known_at"], now)
-    except NotKnownYet:
-        errors["known_at"] = _("Nobody knows yet what will be known then.")
-    form = AsOfForm(typed.get("valid_at", ""), typed.get("known_at", ""), errors)
-    return form, None if errors else at
-
-
 def as_of_page(place: ServicePoint, caller: Caller, typed: Mapping[str, str], now: datetime) -> AsOfPage:
     """The page; whose personal data it shows is written down."""
     form, at = form_of(typed, now)
@@ -85,16 +50,9 @@ def as_of_page(place: ServicePoint, caller: Caller, typed: Mapping[str, str], no
         title=wording.place(premise.name, place.consumer_number),
         address=" ".join(filter(None, (premise.address, premise.pin_code))),
         form=form,
-        banner="" if at is None else _banner(at),
+        banner="" if at is None else banner_of(at),
         parts=[] if at is None else _parts(place, then, at, caller, now),
     )
-
-
-def _banner(at: Moment) -> str:
-    return _("As it was on %(valid)s, by what was known on %(known)s.") % {
-        "valid": instant(at.valid_at),
-        "known": instant(at.known_at),
-    }
 
 
 def _parts(place: ServicePoint, then: Placed | None, at: Moment, caller: Caller, now: datetime) -> list[Part]:
@@ -102,7 +60,7 @@ def _parts(place: ServicePoint, then: Placed | None, at: Moment, caller: Caller,
         return [Part(_("Connection"), [], _("Nobody knew of this connection then."))]
     parts = [
         Part(_("Where it hung"), [_placed(one) for one in then.placements], _("It hung nowhere.")),
-        Part(_("Meters"), [_hung(one) for one in known.meters(place.id, at)], _("No meter hung here.")),
+        Part(_("Meters"), [_hung(one) for one in known.meters([place.id], at)], _("No meter hung here.")),
     ]
     if caller.area(Read.AGREEMENT) is not None:
         agreement = known.agreement_at(place.id, at)
@@ -137,4 +95,4 @@ def _resident(agreement: Agreement, at: Moment, caller: Caller, now: datetime) -
         person = known.person(agreement.customer_id, at)
         name = name if person is None else called(person)
     terms = [terms_in_words(one) for one in agreement.all_terms]
-    return name, [span(agreement.valid_from, agreement.valid_to), *terms]
+    return name, [span(agreement.valid_from, agreement.valid_to), *calendar_in_words(agreement), *terms]

@@ -2,17 +2,18 @@
 
 from datetime import datetime
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from urja.apps.lifeline import Before
 from urja.apps.registry.access import Caller
-from urja.apps.registry.models import Agreement, Node
+from urja.apps.registry.models import Agreement
 from urja.apps.registry.roles import Read
 from urja.web.console import society_page
 from urja.web.console.access import refused, show, who_may
-from urja.web.console.as_of_page import FIELDS, as_of_page
+from urja.web.console.as_of import FIELDS
+from urja.web.console.as_of_page import as_of_page
 from urja.web.console.connection_page import card_of, connection_page, place_of
 from urja.web.console.search_page import search_page
 from urja.web.console.trees_page import node_page, trees_page, when
@@ -41,8 +42,7 @@ def connection(request: HttpRequest, caller: Caller, consumer_number: str) -> Ht
         raise refused(request)
     if any(request.GET.get(name) is not None for name in FIELDS):
         then = as_of_page(place, caller, request.GET.dict(), now)
-        status = 422 if then.form.errors else 200
-        return show(request, caller, "console/as_of.html", {"page": then}, status=status)
+        return show(request, caller, "console/as_of.html", {"page": then}, status=then.form.status)
     before = _before(request.GET.get("before", ""))
     page = connection_page(place, caller, now, request.GET.get("kind", ""), before)
     return show(request, caller, "console/connection.html", {"page": page})
@@ -80,8 +80,9 @@ def entry(
 def trees(request: HttpRequest, caller: Caller) -> HttpResponse:
     """The roots of administration and grid."""
     now = business_now()
-    page = trees_page(caller, when(request.GET.get("at", ""), now), now)
-    return show(request, caller, "console/trees.html", {"page": page})
+    at = when(request.GET.dict(), now)
+    page = trees_page(caller, at, now)
+    return show(request, caller, "console/trees.html", {"page": page}, status=at.form.status)
 
 
 @require_safe
@@ -90,14 +91,11 @@ def trees(request: HttpRequest, caller: Caller) -> HttpResponse:
 def node(request: HttpRequest, caller: Caller, level: str, code: str) -> HttpResponse:
     """A node of either tree and what hangs under it."""
     now = business_now()
-    found = Node.objects.filter(level=level, code=code).first()
-    if found is None:
-        raise Http404
-    after = request.GET.get("after", "").replace("\0", "")
-    page = node_page(found, caller, when(request.GET.get("at", ""), now), now, after)
+    at = when(request.GET.dict(), now)
+    page = node_page(level, code, caller, at, now, request.GET.get("after", "").replace("\0", ""))
     if page is None:
         raise refused(request)
-    return show(request, caller, "console/node.html", {"page": page})
+    return show(request, caller, "console/node.html", {"page": page}, status=at.form.status)
 
 
 @require_safe

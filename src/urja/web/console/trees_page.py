@@ -1,26 +1,26 @@
-"""The trees as pages: a node with what hangs under it, today or on another day."""
+"""The trees as pages: a node with what hangs under it, now, or as it was at an instant by what was known at another."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
+from urllib.parse import urlencode
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from urja.apps import trees
 from urja.apps.readings.overview import LOSS_LIMIT_PERCENT, transformer_balance
 from urja.apps.registry import access
 from urja.apps.registry.access import Caller
+from urja.apps.registry.known import Moment
 from urja.apps.registry.models import Level, Node, Tree
 from urja.apps.registry.roles import Read
-from urja.apps.trees import Counts, Hanging
-from urja.core.calendar import ONE_DAY, local_day, midnight
+from urja.apps.trees import Counts, Hanging, Trees, TreesNow, trees_at, within
 from urja.web.console import wording
+from urja.web.console.as_of import FIELDS, AsOfForm, banner_of, form_of
 from urja.web.console.moments import moment_of
 from urja.web.console.search_page import address_of
 from urja.web.portal import formats
-from urja.web.portal.clock import zone
 
 BALANCE_OVER: Final = timedelta(days=1)
 PLACES: Final = 200
@@ -29,16 +29,19 @@ PLACES: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """The day that a page is about; `today` is empty on another one."""
+    """The moment that a page is about."""
 
-    at: datetime
-    iso: str
-    label: str
-    today: bool
+    at: Moment | None
+    """None is now."""
+    form: AsOfForm
+    banner: str
+    """Both instants in words; empty of now."""
+    query: str
+    """What is added to an address so that it is about the same moment."""
 
     @property
-    def query(self) -> str:
-        return "" if self.today else f"?at={self.iso}"
+    def now(self) -> bool:
+        return self.at is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,39 +110,38 @@ class NodePage:
     when: When
     title: str
     name: str
-    here: str
+    unknown: bool
+    """Nobody knew of it then."""
     path: list[Step]
     whole: NodeRow
     nodes: list[NodeRow]
     loss: LossView | None
     phases: list[Phase]
     more: str
+    """The address of the next page of connections; empty on the last."""
     money: bool
 
 
-def when(text: str, now: datetime) -> When:
-    """A day as typed, at its end; today, and now, where it is empty or no day."""
-    today = local_day(now, zone())
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        day = today
-    if day == today or not today.year - 100 < day.year < today.year + 100:
-        return When(now, today.isoformat(), formats.day(today), today=True)
-    ends = midnight(day + ONE_DAY, zone()) - timedelta.resolution
-    return When(ends, day.isoformat(), formats.day(day), today=False)
+def when(typed: Mapping[str, str], now: datetime) -> When:
+    """The moment that was typed; now where nothing was, or nothing that can be read, which the form says."""
+    given = {name: text for name in FIELDS if (text := typed.get(name, "").strip())}
+    form, at = form_of(given, now)
+    if at is None or not given:
+        return When(None, form, "", "")
+    return When(at, form, banner_of(at), f"?{urlencode(given)}")
 
 
 def trees_page(caller: Caller, at: When, now: datetime) -> TreesPage:
     """The roots of both trees, as far as the caller's area reaches."""
-    among = _among(caller, now)
+    trees = trees_at(at.at, now)
+    roots, among = trees.roots(), access.all_places(caller.must(Read.USAGE_POINT), now)
     return TreesPage(
         when=at,
         trees=[
             TreeView(
                 tree,
                 _("Administration") if tree is Tree.ADMINISTRATION else _("Grid"),
-                _rows(list(trees.roots(tree, at.at)), at, now, among),
+                _rows([node for node in roots if node.tree == tree], trees, at, among),
             )
             for tree in Tree
         ],
@@ -147,40 +149,45 @@ def trees_page(caller: Caller, at: When, now: datetime) -> TreesPage:
     )
 
 
-def node_page(node: Node, caller: Caller, at: When, now: datetime, after: str) -> NodePage | None:
-    """What hangs under a node; None where nothing of it is in the caller's area."""
-    among = _among(caller, now)
-    whole = _rows([node], at, now, among)
-    if not whole:
+def node_page(level: str, code: str, caller: Caller, at: When, now: datetime, after: str) -> NodePage | None:
+    """What hangs under a node; None where there was none, or nothing of it is in the caller's area, then or now."""
+    trees, among = trees_at(at.at, now), access.all_places(caller.must(Read.USAGE_POINT), now)
+    then = _named(trees, level, code)
+    node = then or _named(TreesNow(now), level, code)
+    if node is None or not within(node, among, trees, TreesNow(now)):
         return None
-    found = trees.hanging(node, at.at, now, PLACES + 1, after, among)
-    loss = _loss(node, now) if node.level == Level.TRANSFORMER and at.today else None
+    found = trees.hanging(node, PLACES + 1, after, among)
+    loss = _loss(node, now) if node.level == Level.TRANSFORMER and at.now else None
     return NodePage(
         when=at,
         title=_called(node),
         name=node.name,
-        here=_href(node, at),
-        path=[Step(_called(above), _href(above, at)) for above in trees.path(node, at.at)],
-        whole=whole[0],
-        nodes=_rows(list(trees.children(node, at.at)), at, now, among),
+        unknown=then is None,
+        path=[Step(_called(above), _href(above, at)) for above in trees.path(node)],
+        whole=_row(node, trees.counts([node], among).get(node.id, Counts()), at),
+        nodes=_rows(trees.children(node), trees, at, among),
         loss=loss,
-        phases=_phases(found[:PLACES], now),
-        more=found[PLACES - 1].consumer_number if len(found) > PLACES else "",
+        phases=_phases(found[:PLACES], at, now),
+        more=_more(node, found, at),
         money=caller.area(Read.TOTALS) is not None,
     )
 
 
-def _among(caller: Caller, now: datetime) -> list[int] | None:
-    """The service points that the caller may see; None for all of them."""
-    area = caller.must(Read.USAGE_POINT)
-    if area.everywhere:
-        return None
-    return access.all_places(area, now)
+def _named(trees: Trees, level: str, code: str) -> Node | None:
+    return next((one for one in trees.named(code) if one.level == level), None)
 
 
-def _rows(nodes: list[Node], at: When, now: datetime, among: Sequence[int] | None) -> list[NodeRow]:
+def _more(node: Node, found: list[Hanging], at: When) -> str:
+    """Where the connections after those of this page are; empty where there are none."""
+    if len(found) <= PLACES:
+        return ""
+    after = urlencode({"after": found[PLACES - 1].consumer_number})
+    return f"{_href(node, at)}{'?' if at.now else '&'}{after}"
+
+
+def _rows(nodes: list[Node], trees: Trees, at: When, among: Sequence[int] | None) -> list[NodeRow]:
     """Nodes with what hangs under them; who may not see everything sees those alone that have something of theirs."""
-    found = trees.counts(nodes, at.at, now, among)
+    found = trees.counts(nodes, among)
     shown = nodes if among is None else [node for node in nodes if node.id in found]
     return [_row(node, found.get(node.id, Counts()), at) for node in shown]
 
@@ -224,7 +231,7 @@ def _loss(node: Node, now: datetime) -> LossView | None:
     )
 
 
-def _phases(found: list[Hanging], now: datetime) -> list[Phase]:
+def _phases(found: list[Hanging], at: When, now: datetime) -> list[Phase]:
     """By phase, those that nobody knows last."""
     phases = sorted({one.phase for one in found}, key=lambda phase: (not phase, phase))
     return [
@@ -232,18 +239,18 @@ def _phases(found: list[Hanging], now: datetime) -> list[Phase]:
             title=_("Phase %(phase)s") % {"phase": phase}
             if phase
             else (_("Phase not known") if len(phases) > 1 else _("Connections here")),
-            rows=[_hanging(one, now) for one in found if one.phase == phase],
+            rows=[_hanging(one, at, now) for one in found if one.phase == phase],
         )
         for phase in phases
     ]
 
 
-def _hanging(one: Hanging, now: datetime) -> HangingRow:
+def _hanging(one: Hanging, at: When, now: datetime) -> HangingRow:
     heard = _("heard of %(moment)s") % {"moment": moment_of(one.heard_at, now)} if one.heard_at else ""
     return HangingRow(
         number=one.consumer_number,
         place=wording.place(one.premise, one.consumer_number),
-        href=address_of(one.consumer_number),
+        href=address_of(one.consumer_number) + at.query,
         serial=one.serial,
         purpose="" if one.purpose == "consumer" else wording.purpose(one.purpose),
         state=" · ".join(filter(None, (_("dark") if one.dark else "", heard))),

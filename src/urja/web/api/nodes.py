@@ -1,0 +1,109 @@
+"""Both trees by the API: nodes with what hangs under them, now, or as it was at an instant by what was known at another.
+
+Which nodes there are for somebody is what their area of now says, also of the past: those that have something of theirs
+under them.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from msgspec import Meta
+
+from urja.apps.registry import access, models
+from urja.apps.trees import Counts, Trees, TreesNow, trees_at, within
+from urja.web.api import answers, cursors
+from urja.web.api.resources import KnownAt, MomentQuery, ValidAt, moment_of, refused
+from urja.web.api.routes import Ask, ListQuery
+
+
+class NodesQuery(MomentQuery, frozen=True, kw_only=True):
+    code: Annotated[str, Meta(description="the nodes of this code, wherever they hang")] | None = None
+
+
+def nodes(ask: Ask) -> answers.Nodes:
+    """The roots of both trees; of a code, its nodes."""
+    trees, code = trees_at(moment_of(ask), ask.now), ask.query.code
+    found = trees.roots() if code is None else trees.named(code)
+    return answers.Nodes(items=_nodes_of(ask, trees, found, access.all_places(ask.area, ask.now)))
+
+
+def node(ask: Ask) -> answers.NodeInTree:
+    """A node, with those above and those right below it."""
+    trees, among = trees_at(moment_of(ask), ask.now), access.all_places(ask.area, ask.now)
+    found = _node(ask, trees, among)
+    return answers.NodeInTree(
+        node=_node_of(ask, found, trees.counts([found], among).get(found.id, Counts())),
+        path=[_name_of(above) for above in trees.path(found)],
+        below=_nodes_of(ask, trees, trees.children(found), among),
+    )
+
+
+class HangingQuery(ListQuery, frozen=True, kw_only=True):
+    valid_at: ValidAt | None = None
+    known_at: KnownAt | None = None
+
+
+def hanging(ask: Ask) -> answers.Page[answers.HangingAtNode]:
+    """What hangs at a node itself, by consumer number."""
+    query: HangingQuery = ask.query
+    trees, among = trees_at(moment_of(ask), ask.now), access.all_places(ask.area, ask.now)
+    path, filters = ask.request.path, query.filters()
+    after = cursors.decode(path, filters, query.cursor, str) or ""
+    found = trees.hanging(_node(ask, trees, among), query.limit + 1, after, among)
+    shown = found[: query.limit]
+    more = len(found) > query.limit
+    return answers.Page(
+        items=[
+            answers.HangingAtNode(
+                usage_point_id=one.service_point_id,
+                consumer_number=one.consumer_number,
+                premise=one.premise,
+                purpose=one.purpose,
+                phase=one.phase,
+                serial=one.serial,
+            )
+            for one in shown
+        ],
+        next=cursors.encode(path, filters, shown[-1].consumer_number) if more else None,
+    )
+
+
+def _node(ask: Ask, trees: Trees, among: Sequence[int] | None) -> models.Node:
+    """The node of a route, in the caller's area."""
+    found = trees.node(ask.parts["id"])
+    if found is None:
+        then = "" if moment_of(ask) is None else " by what was known then"
+        raise ask.missing(f"node {ask.parts['id']}{then}")
+    if not within(found, among, trees, TreesNow(ask.now)):
+        refused(ask)
+        raise ask.missing(f"node {ask.parts['id']}")
+    return found
+
+
+def _nodes_of(
+    ask: Ask, trees: Trees, found: Sequence[models.Node], among: Sequence[int] | None
+) -> list[answers.Node]:
+    counts = trees.counts(found, among)
+    return [
+        _node_of(ask, one, counts.get(one.id, Counts())) for one in found if among is None or one.id in counts
+    ]
+
+
+def _node_of(ask: Ask, found: models.Node, counts: Counts) -> answers.Node:
+    now = moment_of(ask) is None
+    return answers.Node(
+        id=found.id,
+        tree=found.tree,
+        level=found.level,
+        code=found.code,
+        name=found.name,
+        connections=counts.connections,
+        other_usage_points=counts.others,
+        meters=counts.meters,
+        silent=counts.silent if now else None,
+        dark=counts.dark if now else None,
+    )
+
+
+def _name_of(found: models.Node) -> answers.NodeName:
+    return answers.NodeName(id=found.id, tree=found.tree, level=found.level, code=found.code, name=found.name)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from tests.apps import street
-from tests.apps.registry.test_terms import change_load, do, load_tariff, wished
+from tests.apps.registry.test_terms import change_category, change_load, do, load_tariff, wished
 from tests.apps.street import START, adopt
 
 DAY = timedelta(days=1)
@@ -145,6 +145,31 @@ def test_a_meter_closes_its_month_with_the_tariffs_periods(house, stage):
     assert wished("billing_day") == [("15", None)]
     stage.run_once(NOW + DAY, 0)
     assert "set_billing_day {'day': 15}" in given()
+
+
+def test_a_meter_closes_its_month_with_the_agreements_own_periods(house, stage):
+    """Whatever calendar its tariff has, and the next one too; whoever comes after with none has the tariff's."""
+    from urja.apps.registry.operations import MoveIn, MoveOut
+
+    move_in = {
+        "consumer_number": "URJ00000001",
+        "name": "N",
+        "email": "n@example.org",
+        "sanctioned_load_w": 5000,
+        "register_wh": 10_000,
+    }
+    load_tariff("mid", starts_on=15)
+    do(MoveOut(consumer_number="URJ00000001", at=NOW, register_wh=10_000), NOW)
+    do(MoveIn(tariff_code="demo", at=NOW, billing_day=7, **move_in), NOW)
+    assert wished("billing_day") == [("7", None)]
+    do(change_category("mid", 25), NOW)
+    assert wished("billing_day") == [("7", None)]
+    stage.run_once(NOW + 7 * DAY, 0)
+    assert "set_billing_day {'day': 7}" in given()
+    end = NOW + 8 * DAY
+    do(MoveOut(consumer_number="URJ00000001", at=end, register_wh=10_000), end)
+    do(MoveIn(tariff_code="mid", at=end, **move_in), end)
+    assert wished("billing_day") == [("15", None)]
 
 
 def test_a_meter_without_a_switch_has_no_limit_to_keep(house, stage):

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from tests.apps import street
 from tests.apps.registry.test_terms import day
+from tests.apps.registry.test_terms import load_tariff as load_plain
 from tests.apps.street import adopt
 from tests.pipeline.test_decide import HALF_HOUR, HOUR, Place
 from tests.pipeline.test_post import load as load_tariff
@@ -112,6 +113,27 @@ def test_in_whatever_order_things_happen(house, seed):
             house.go()
             taken += house.what_is_kept_is_right()
     assert taken
+
+
+@pytest.mark.parametrize(("own", "kept"), [(1, 1), (15, 0)])
+def test_by_an_agreements_own_calendar(database, own, kept):
+    """What is kept is of calendar months, whatever day the tariff says: by another day it is reckoned each time."""
+    from urja.apps.registry.models import Agreement
+
+    load_plain("mid", starts_on=15)
+    place = Place(database, [adopt(credit_minor=10_000, tariff_code="mid", billing_day=own)])
+    place.use(400)
+    place.go()
+    assert place.what_is_kept_is_right() == kept
+    place.now = place.at(16, 9)
+    place.use(5000)
+    place.go()
+    assert place.what_is_kept_is_right() == kept
+    # Nobody changes the day of an agreement; what was kept would be of another calendar.
+    with street.by_hand():
+        Agreement.objects.update(billing_day=7)
+    assert place.what_is_kept_is_right() == 0
+    place.connection.close()
 
 
 def test_a_credit_that_waits_is_looked_at_before_the_balance_is_reckoned_anew(house):

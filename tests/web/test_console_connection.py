@@ -66,6 +66,19 @@ def test_a_clerk_sees_all_of_it(told, colleague):
     assert "Bill B-9, due 10 January 2026 ₹1,200.50 and ₹50.00 surcharge" in money
 
 
+def test_a_billing_calendar_of_its_own_stands_with_the_agreement(told, colleague, database_of_town):
+    with database_of_town("urja_owner") as owner, owner.transaction():
+        owner.execute(
+            "SELECT set_config('urja.operation', '1', true), set_config('urja.known_at', %s, true)",
+            [town_cast.START.isoformat()],
+        )
+        owner.execute("UPDATE registry_agreement SET billing_day = 12 WHERE id = %s", [told.agreement_id])
+    people = section(colleague("clerk").get(PAGE), "people")
+    assert "now since 2 March 2026 · billing periods begin on day 12 of a month" in people
+    then = text_of(colleague("clerk").get(f"{PAGE}?valid_at=2026-03-03T12:00"))
+    assert "billing periods begin on day 12 of a month" in then
+
+
 def test_one_line_of_time_newest_first(told, colleague):
     life = section(colleague("clerk").get(PAGE), "life")
     order = [

@@ -46,6 +46,24 @@ def test_hours_ahead_and_days_before_the_agreement_are_not_called_missing(page):
     assert "14:00" not in words
 
 
+def test_an_agreement_with_its_own_calendar_shows_its_billing_period(home, browser, database_of):
+    def begins_on(day):
+        with database_of("urja_owner") as owner, owner.transaction():
+            owner.execute(
+                "SELECT set_config('urja.operation', '1', true), set_config('urja.known_at', now()::text, true)"
+            )
+            owner.execute("UPDATE registry_agreement SET billing_day = %s", [day])
+
+    begins_on(5)
+    page = browser(user_id=home.owner_id).get("/")
+    assert "5 March to 4 April 2026" in text_of(page)
+    assert "Use from 5 March to 4 April 2026, by day" in page.content.decode()
+    days = [cell for cell in elements(page, "th", inside="month-table") if "March" in cell or "April" in cell]
+    assert (days[0], days[-1], len(days)) == ("5 March", "20 March", 16)
+    begins_on(25)
+    assert "25 February to 24 March 2026" in text_of(browser(user_id=home.owner_id).get("/"))
+
+
 def test_the_charts_sum_to_what_the_register_and_the_blocks_say(home, page):
     from urja.apps.readings import queries
     from urja.apps.registry.queries import agreement_at

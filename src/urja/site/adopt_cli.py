@@ -47,6 +47,8 @@ class Meter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     premise: str = ""
     consumer_number: str = ""
     address: str | None = None
+    billing_day: int | None = None
+    """On which day of a month billing periods begin, 1 to 28; left out, the tariff says so."""
     valid_from: datetime | None = None
     """Since when it supplies; left out: now, by the business clock."""
     bucket: int | None = None
@@ -74,6 +76,9 @@ def _option(name: str, text: str, **more: Any) -> Callable:
 @_option("credit_minor", "Opening credit in the currency's minor unit.", type=int)
 @_option("sanctioned_load_w", "Sanctioned load in W.", type=int)
 @_option("max_power_w", "What the meter can carry, in W.", type=int)
+@_option(
+    "billing_day", "Day of a month, 1 to 28, on which billing periods begin, if not the tariff's.", type=int
+)
 @_option("language", "Language the consumer is written to in: en or hi.")
 @_option("address", "host:port of a meter that listens.")
 @_option("consumer_number", "Consumer number; the serial number if left out.")
@@ -153,6 +158,8 @@ def _faults(meter: Meter, number: int, count: int) -> Iterator[str]:
         yield f"{which}{meter.phone!r} is not a telephone number of 8 to 15 digits"
     if meter.language not in {"en", "hi"}:
         yield f"{which}the language is en or hi, not {meter.language!r}"
+    if meter.billing_day is not None and not 1 <= meter.billing_day <= 28:
+        yield f"{which}billing periods begin on a day from 1 to 28 of a month, not on {meter.billing_day}"
     if meter.valid_from is not None and meter.valid_from.tzinfo is None:
         yield f"{which}valid_from needs an offset, such as +05:30"
 
@@ -219,6 +226,7 @@ def _adoption(meter: Meter, administration: Administration, since: datetime) -> 
         credit_minor=meter.credit_minor,
         language=meter.language,
         phone=meter.phone,
+        billing_day=meter.billing_day,
         premise_name=meter.premise,
         consumer_number=meter.consumer_number,
         address=meter.address,

@@ -235,8 +235,10 @@ def _by_day_from(rated: str, first: date) -> date:
 def _terms(connection: Connection, zone: str) -> Iterator[str]:
     """The terms that periods were rated on are the registry's, but for what it has learnt since the last close.
 
-    And of two agreements that share a day the first is charged by it.
+    And of two agreements that share a day the first is charged by it; and periods of an agreement that has a calendar
+    of its own begin by it, and none is longer than a month or reaches into the next one.
     """
+    yield from _calendars(connection)
     rows = connection.execute(
         "SELECT r.agreement_id, r.period_start, r.billed_first, r.billed_end, r.versions, "
         "array_agg(ARRAY[(t.valid_from AT TIME ZONE %(zone)s)::date::text, t.tariff_code, t.sanctioned_load_w::text] "
@@ -270,6 +272,20 @@ def _terms(connection: Connection, zone: str) -> Iterator[str]:
                 yield f"agreement {agreement_id} from {start} was rated on {on} on {day}, its terms are {begun[-1:]}"
                 break
             day += timedelta(days=1)
+
+
+def _calendars(connection: Connection) -> Iterator[str]:
+    rows = connection.execute(
+        "SELECT r.agreement_id, r.period_start, r.billed_first, r.billed_end, a.billing_day FROM ledger_rated r "
+        "JOIN registry_agreement a ON a.id = r.agreement_id "
+        "WHERE extract(day FROM r.period_start) <> a.billing_day OR (r.billed_first < r.billed_end AND ("
+        "  r.billed_first < r.period_start OR r.billed_end > r.period_start + interval '1 month')) ORDER BY 1, 2"
+    )
+    for agreement_id, start, first, end, own in rows:
+        yield (
+            f"agreement {agreement_id} was billed from {first} to {end} as of the period from {start}; "
+            f"its periods begin on {'a day of its tariff' if own is None else f'day {own}'}"
+        )
 
 
 def _energy(connection: Connection, zone: str) -> Iterator[str]:

@@ -76,6 +76,15 @@ def test_one_meter_by_options(run):
     assert run(*options()) == "0 adopted, 1 there already; nothing about those was changed\n"
 
 
+def test_an_agreement_may_have_its_own_calendar(run):
+    from urja.apps.registry.models import Agreement
+
+    run(*options(billing_day=15))
+    run(*options(serial="URJ2", system_title="5552410000000002"))
+    days = Agreement.objects.order_by("service_point__consumer_number").values_list("billing_day", flat=True)
+    assert list(days) == [15, None]
+
+
 def test_many_meters_from_a_file_or_standard_input(run, tmp_path):
     meters = [
         GOOD | {"serial": f"URJ{n}", "system_title": f"{n:016x}", "valid_from": "2026-03-02T09:00:00+05:30"}
@@ -108,6 +117,7 @@ def test_many_meters_from_a_file_or_standard_input(run, tmp_path):
         ({"address": "gateway:99999"}, "'gateway:99999' is not host:port"),
         ({"address": "g" * 90 + ":4059"}, "a text is longer than the 80 characters kept of it"),
         ({"consumer_number": "C" * 40}, "a text is longer than the 32 characters kept of it"),
+        ({"billing_day": 31}, "billing periods begin on a day from 1 to 28 of a month, not on 31"),
         ({"language": "fr"}, "the language is en or hi, not 'fr'"),
         ({"tariff": "nothing"}, "'nothing'"),
     ],

@@ -155,6 +155,8 @@ class TestMovingIn:
             ({"sanctioned_load_w": 20_000}, "carries 14400 W and 20000 W are to be sanctioned"),
             ({"payment_mode": "never"}, "not 'never'"),
             ({"metering_mode": "both"}, "not 'both'"),
+            ({"billing_day": 0}, "begin on a day from 1 to 28 of a month, not on 0"),
+            ({"billing_day": 29}, "begin on a day from 1 to 28 of a month, not on 29: leave it out"),
             ({"credit_minor": -1}, "an opening credit is not -1"),
             ({"deposit_minor": 100}, "no deposit is taken from who pays before he uses"),
             ({"at": NOON + DAY}, "lies ahead"),
@@ -339,6 +341,18 @@ class TestOwnership:
         used = dict(connection.execute("SELECT agreement_id, energy_wh FROM readings_accrual").fetchall())
         assert used == {first.id: 200, second.id: 20}
         assert orders() == [("release", "vacant")]
+
+    @pytest.mark.parametrize(("said", "own"), [({}, 12), ({"billing_day": 3}, 3)])
+    def test_the_new_owner_has_the_calendar_of_before_or_another(self, vacant, said, own):
+        from urja.apps.registry.operations import TransferOwnership, Undo
+
+        do(moving_in(billing_day=12), COMMISSIONED)
+        change = {"consumer_number": "C-1", "at": NOON, "name": "Bela", "email": "b@example.org"}
+        refused(TransferOwnership(register_wh=200, billing_day=31, **change), "not on 31")
+        entry = do(TransferOwnership(register_wh=200, **change, **said), NOON)
+        assert [one.billing_day for one in agreements()] == [12, own]
+        do(Undo(entry_id=entry.id, reason="he stays"), NOON)
+        assert [(one.billing_day, one.valid_to) for one in agreements()] == [(12, None)]
 
     def test_what_stands_against_it(self, vacant):
         from urja.apps.registry.operations import TransferOwnership

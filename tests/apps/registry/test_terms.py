@@ -177,6 +177,17 @@ def test_what_stands_against_a_change(house, change, sentence):
     assert terms() == ["02 Mar 00:00: demo 5000 "]
 
 
+def test_an_agreement_with_its_own_calendar_takes_a_tariff_of_any(database):
+    for code, starts_on in (("demo", 1), ("mill", 15)):
+        load_tariff(code, starts_on=starts_on)
+    adopt(billing_day=7)
+    do(change_category("mill", 10))
+    assert terms()[1] == "11 Mar 00:00: mill 5000 shop"
+    assert refusal(change_category("bakery", 12)) == [
+        "no version of tariff 'bakery' is in force on 2026-03-13: load it first (urja tariff load)"
+    ]
+
+
 def test_terms_that_follow_are_not_run_over(house):
     do(change_category("shop", 12))
     assert refusal(change_load(7000, 10)) == [

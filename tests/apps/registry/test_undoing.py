@@ -107,6 +107,25 @@ def test_a_deleted_row_comes_back_and_the_rehearsal_shows_it(connection, monkeyp
     assert state(connection) == before
 
 
+def test_what_was_done_before_a_column_existed(connection):
+    """Its history does not know the column; what stands in it stays."""
+    from urja.apps.registry.operations import MoveOut, perform
+
+    adopt(1, billing_day=9)
+    before = state(connection)
+    out = MoveOut(consumer_number="URJ00000001", at=LATER, register_wh=12_000)
+    entry = perform(out, recorded_at=LATER, actor="clerk")
+    with connection.transaction():
+        connection.execute("ALTER TABLE registry_history DISABLE TRIGGER USER")
+        changed = connection.execute(
+            "UPDATE registry_history SET row = row - 'billing_day' WHERE table_name = 'registry_agreement'"
+        )
+        connection.execute("ALTER TABLE registry_history ENABLE TRIGGER USER")
+    assert changed.rowcount == 1
+    undo(entry.id)
+    assert state(connection) == before
+
+
 def test_ingest_and_the_head_end_learn_of_it(connection):
     from urja.apps.registry import queries
 

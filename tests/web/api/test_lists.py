@@ -217,7 +217,9 @@ def test_single_things_as_they_were_and_were_known(api, society):
     flat, program, later = society.flats[0], api("clerk"), START + timedelta(days=10)
     number = program.get(f"/usage-points/{flat.service_point_id}").json()["consumer_number"]
     serial = program.get(f"/devices/{flat.device_id}").json()["serial"]
-    was = program.get(f"/agreements/{flat.agreement_id}").json()["terms"][-1]["sanctioned_load_w"]
+    agreed = program.get(f"/agreements/{flat.agreement_id}").json()
+    was = agreed["terms"][-1]["sanctioned_load_w"]
+    assert agreed["billing_day"] is None
 
     def change():
         load = ChangeLoad(

@@ -183,7 +183,7 @@ def _balances(agreements: Mapping[int, Agreement | None], now: datetime) -> Answ
         stored, used, charged, rated_to_end = asked()
         for account_id, agreement in agreements.items():
             if agreement and begins[account_id] != 1:
-                used[account_id] = usage.accrued(agreement.id, begins[account_id], now)
+                used[account_id] = usage.accrued_by_rows(agreement, now)
         open_ = {
             id_: _open(one, used[id_], stored[id_], rated_to_end)
             for id_, one in agreements.items()

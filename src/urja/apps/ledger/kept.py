@@ -32,7 +32,7 @@ LEFT JOIN ledger_close d ON d.agreement_id = g.id
 CROSS JOIN LATERAL (
     SELECT hash_record_extended(ROW(
         '{version("urja")}'::text, (%(now)s AT TIME ZONE '{settings.URJA_TIMEZONE}')::date,
-        g.id, g.valid_from, g.valid_to, g.follows_at, a.last_seq, d.closed_through, d.provisional,
+        g.id, g.valid_from, g.valid_to, g.billing_day, g.follows_at, a.last_seq, d.closed_through, d.provisional,
         (SELECT sum(c.amount_minor)::bigint FROM ledger_credit_request c
             WHERE c.account_id = a.id AND c.posted_at IS NULL),
         array(SELECT hash_record_extended(ROW(r.period, r.watermark_at, r.energy_wh, r.block_wh, r.estimated_wh,

@@ -160,6 +160,10 @@ def final_balance(agreement: Agreement) -> int | None:
             "WHERE a.id = %(account)s AND c.ended_at = %(ended)s AND NOT c.provisional AND NOT EXISTS ("
             "  SELECT FROM ledger_rated r JOIN readings_accrual x ON x.agreement_id = r.agreement_id "
             "  AND x.period = r.period_start WHERE r.agreement_id = c.agreement_id AND x.energy_wh <> r.energy_wh) "
+            # Accruals are of calendar months: of other periods they can be compared only all together.
+            "AND NOT EXISTS (SELECT FROM ledger_rated r WHERE r.agreement_id = c.agreement_id "
+            "  HAVING bool_or(extract(day FROM r.period_start) <> 1) AND sum(r.energy_wh) <> ("
+            "    SELECT coalesce(sum(x.energy_wh), 0) FROM readings_accrual x WHERE x.agreement_id = c.agreement_id)) "
             "AND NOT EXISTS (SELECT FROM ledger_credit_request q WHERE q.account_id = a.id AND q.posted_at IS NULL) "
             "AND NOT EXISTS (SELECT FROM ledger_debit_request q WHERE q.account_id = a.id AND q.posted_at IS NULL)",
             {

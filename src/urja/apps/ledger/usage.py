@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db import connection
 
-from urja.apps.readings.accrual import PERIOD_ENERGY_COLUMNS, PeriodEnergy, energies_until
+from urja.apps.readings.accrual import PeriodEnergy, energies_until
 from urja.apps.registry.models import Agreement
 from urja.apps.tariffs import queries as tariffs
 from urja.apps.tariffs.errors import UnknownTariffError
@@ -49,9 +49,12 @@ def oldest_corrected(day: date) -> date:
 
 
 def period_of(agreement: Agreement, day: date) -> Period:
-    """The billing period that holds a day of an agreement, by the tariff in force on it."""
+    """The billing period that holds a day of an agreement: by its own calendar, else by the tariff's in force on it.
+
+    Raises UnknownTariffError where no version of the tariff is in force, also for an agreement with its own calendar.
+    """
     versions = tariffs.versions_in_force(_code(agreement, day), day, day + ONE_DAY)
-    return billing_period(day, versions[-1].period_starts_on)
+    return billing_period(day, agreement.billing_day or versions[-1].period_starts_on)
 
 
 def unratable(agreement: Agreement, at: datetime) -> str:
@@ -59,12 +62,10 @@ def unratable(agreement: Agreement, at: datetime) -> str:
 
     Asked for the billing period that holds the instant and the one before it, which may be open still.
     """
-    days = days_of(agreement)
-    day = min(max(local_day(at, zone()), days.first), days.end - ONE_DAY)
     try:
-        period = period_of(agreement, day)
+        period = period_of(agreement, _today(agreement, at))
         basis_for(agreement, period)
-        if period.first > days.first:
+        if period.first > days_of(agreement).first:
             basis_for(agreement, period_of(agreement, period.first - ONE_DAY))
     except UnknownTariffError as error:
         return (
@@ -76,9 +77,13 @@ def unratable(agreement: Agreement, at: datetime) -> str:
 
 def starts_on(agreement: Agreement, now: datetime) -> int:
     """The day of the month on which the agreement's current billing period begins."""
+    return period_of(agreement, _today(agreement, now)).first.day
+
+
+def _today(agreement: Agreement, now: datetime) -> date:
+    """The agreement's own day that is nearest to an instant."""
     days = days_of(agreement)
-    today = min(max(local_day(now, zone()), days.first), days.end - ONE_DAY)
-    return period_of(agreement, today).first.day
+    return min(max(local_day(now, zone()), days.first), days.end - ONE_DAY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,23 +218,15 @@ def energy_at(agreement_id: int, period: Period) -> Callable[[date], int]:
     return at
 
 
-def accrued(agreement_id: int, starts_on: int, now: datetime) -> list[PeriodEnergy]:
-    """The energy of the last two periods as accrued, oldest first: the one before may not be closed yet.
+def accrued_by_rows(agreement: Agreement, now: datetime) -> list[PeriodEnergy]:
+    """The energy of the last two periods, oldest first: the one before may not be closed yet.
 
-    Accruals are kept by calendar month; where periods begin on another day the rows are asked.
+    Accruals are kept by calendar month; where periods begin on another day this asks the rows.
     """
-    if starts_on != 1:
-        current = billing_period(local_day(now, zone()), starts_on)
-        periods = [billing_period(current.first - ONE_DAY, starts_on), current]
-        found = [energies([agreement_id], period, period.end).get(agreement_id) for period in periods]
-        return [energy for energy in found if energy is not None]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT {PERIOD_ENERGY_COLUMNS} FROM readings_accrual "  # noqa: S608 - a constant
-            "WHERE agreement_id = %s ORDER BY period DESC LIMIT 2",
-            [agreement_id],
-        )
-        return [PeriodEnergy.from_row(row) for row in reversed(cursor.fetchall())]
+    current = period_of(agreement, _today(agreement, now))
+    periods = [billing_period(current.first - ONE_DAY, current.first.day), current]
+    found = [energies([agreement.id], period, period.end).get(agreement.id) for period in periods]
+    return [energy for energy in found if energy is not None]
 
 
 def accrued_wh(agreement_ids: Sequence[int]) -> dict[tuple[int, date], int]:

@@ -22,7 +22,8 @@ from urja.apps.readings.kinds import BLOCK_LOAD_D1
 from urja.apps.readings.unassigned import Unassigned
 from urja.apps.readings.unassigned import find as find_unassigned
 from urja.apps.registry.models import Agreement
-from urja.core.calendar import midnight
+from urja.core.calendar import Period, midnight
+from urja.core.calendar import month_of as calendar_month
 
 ONE_HOUR = timedelta(hours=1)
 
@@ -53,7 +54,7 @@ class ReadingsHealth:
 
 @dataclass(frozen=True, slots=True)
 class MonthUse:
-    """A local day by hour and the month around it by day."""
+    """A local day by hour and the month around it by day: a calendar month, or one that begins on another day."""
 
     hours: list[HourUse]
     days: list[DayUse]
@@ -61,7 +62,7 @@ class MonthUse:
 
 def use_by_hour(agreement: Agreement, local_day: date) -> list[HourUse]:
     """The hours of a local day, in order, each with the blocks that begin in it."""
-    month, number = _month_of(local_day)
+    month, number = _month_of(local_day, calendar_month(local_day))
     return _hour_uses(month, number, _blocks(agreement, *month.midnights[number : number + 2]))
 
 
@@ -76,16 +77,16 @@ def use_by_day(agreement: Agreement, local_month: date) -> list[DayUse]:
 
 def use_of_month(agreement: Agreement, local_day: date) -> MonthUse:
     """As `use_of_month_asked`, and waited for."""
-    return use_of_month_asked(agreement, local_day)()
+    return use_of_month_asked(agreement, local_day, calendar_month(local_day))()
 
 
-def use_of_month_asked(agreement: Agreement, local_day: date) -> Answer[MonthUse]:
-    """What `use_by_hour` says of a day and `use_by_day` of its month, at one look.
+def use_of_month_asked(agreement: Agreement, local_day: date, period: Period) -> Answer[MonthUse]:
+    """What `use_by_hour` says of a day, and what `use_by_day` does of the period that holds it, at one look.
 
     With the month's reads of the register come the blocks from the day on. Of the days before it blocks are only
     looked at where the register does not speak, which is seldom.
     """
-    month, number = _month_of(local_day)
+    month, number = _month_of(local_day, period)
     asked = _registers_and_blocks(agreement, month, number)
 
     def answer() -> MonthUse:
@@ -119,24 +120,23 @@ type _Blocks = dict[_Stamp, _Sum]
 
 @dataclass(frozen=True, slots=True)
 class _Month:
-    """The days of a local month, and where each begins; the last one's end too."""
+    """The days of a month, and where each begins; the last one's end too."""
 
     days: tuple[date, ...]
     midnights: tuple[datetime, ...]
     stamps: tuple[_Stamp, ...]
 
 
-def _month_of(local_day: date) -> tuple[_Month, int]:
-    """The month of a day, and the day's place in it."""
-    return _month(local_day.replace(day=1), settings.URJA_TIMEZONE), local_day.day - 1
+def _month_of(local_day: date, period: Period) -> tuple[_Month, int]:
+    """The days of a period, and a day's place among them."""
+    return _month(period, settings.URJA_TIMEZONE), (local_day - period.first).days
 
 
 @lru_cache(maxsize=64)
-def _month(first: date, zone: str) -> _Month:
-    following = (first + timedelta(days=31)).replace(day=1)
-    days = [first + timedelta(days=number) for number in range((following - first).days)]
-    midnights = [midnight(day, ZoneInfo(zone)) for day in (*days, following)]
-    return _Month(tuple(days), tuple(midnights), tuple(map(_stamp, midnights)))
+def _month(period: Period, zone: str) -> _Month:
+    days = tuple(period)
+    midnights = [midnight(day, ZoneInfo(zone)) for day in (*days, period.end)]
+    return _Month(days, tuple(midnights), tuple(map(_stamp, midnights)))
 
 
 def _stamp(at: datetime) -> _Stamp:

@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from django.db.models import F, Q
 
 from urja.apps.registry.models import (
+    Agreement,
     AgreementTerms,
     Configuration,
     ConfigurationItem,
@@ -39,9 +40,16 @@ def wanted(terms: AgreementTerms, item: ConfigurationItem) -> str:
             raise ValueError("no terms say on which day a meter closes its billing period")
 
 
-def billing_day(terms: AgreementTerms, at: datetime) -> str | None:
-    """The day of the month on which a tariff's billing periods begin; none where no version of it is in force."""
-    tariff = tariffs.in_force(terms.tariff_code, local_day(at, ZoneInfo(settings.URJA_TIMEZONE)))
+def billing_day(agreement: Agreement, at: datetime) -> str | None:
+    """The day of the month on which an agreement's billing periods begin: its own, else its tariff's.
+
+    None where it has none of its own and no version of the tariff is in force.
+    """
+    if agreement.billing_day is not None:
+        return str(agreement.billing_day)
+    tariff = tariffs.in_force(
+        agreement.terms_at(at).tariff_code, local_day(at, ZoneInfo(settings.URJA_TIMEZONE))
+    )
     return None if tariff is None else str(tariff.period_starts_on)
 
 

@@ -214,6 +214,8 @@ class Agreement(Shown, frozen=True, kw_only=True):
     usage_point_id: int
     consumer_number: str
     customer_id: int | None
+    billing_day: int | None
+    """On which day of a month its billing periods begin; null where its tariff says so."""
     valid_from: datetime
     valid_to: datetime | None
     terms: list[Terms]

@@ -30,6 +30,7 @@ BY_NAME: Final[dict[str, Any]] = {
     "language": "hi",
     "address": "12 Neem Street",
     "currency": "INR",
+    "billing_day": 15,
     "tariff_code": "demo-domestic",
     "sanctioned_load_w": 5000,
     "register_wh": 1288121,

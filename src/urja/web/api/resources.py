@@ -420,6 +420,7 @@ def agreement_of(found: models.Agreement) -> answers.Agreement:
         usage_point_id=found.service_point_id,
         consumer_number=found.service_point.consumer_number,
         customer_id=found.customer_id,
+        billing_day=found.billing_day,
         valid_from=local(found.valid_from),
         valid_to=local(found.valid_to),
         terms=[

@@ -220,7 +220,7 @@ def _residents(agreements: list[Agreement], caller: Caller, now: datetime) -> li
     return [
         Resident(
             name=people[one.id][0] if people.get(one.id) else _("Agreement %(number)s") % {"number": one.id},
-            since=span(one.valid_from, one.valid_to),
+            since=" · ".join([span(one.valid_from, one.valid_to), *calendar_in_words(one)]),
             now=_holds(one.valid_from, one.valid_to, now),
             terms=[terms_in_words(terms) for terms in reversed(one.all_terms)],
             people=people.get(one.id, [])[1:],
@@ -262,6 +262,13 @@ def called(person: Person) -> str:
 
 def _reached(person: Person) -> str:
     return " · ".join(filter(None, (called(person), person.phone, person.email, person.address)))
+
+
+def calendar_in_words(agreement: Agreement) -> list[str]:
+    """Where an agreement has a billing calendar of its own, what it is."""
+    if agreement.billing_day is None:
+        return []
+    return [_("billing periods begin on day %(day)s of a month") % {"day": agreement.billing_day}]
 
 
 def terms_in_words(terms: AgreementTerms) -> str:

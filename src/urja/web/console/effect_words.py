@@ -43,6 +43,7 @@ COLUMNS: Final[dict[str, Promise]] = {
     "agreement_id": _("agreement"),
     "amount_minor": _("amount"),
     "applied_at": _("put on"),
+    "billing_day": _("billing periods from day"),
     "bill": _("bill"),
     "category": _("category"),
     "code": _("code"),
@@ -279,7 +280,7 @@ def _intervals(found: Mapping[str, Any], called: _Called) -> Iterable[str]:
 
 
 def _posting(one: Mapping[str, Any]) -> tuple[str, str]:
-    period = formats.month(date.fromisoformat(one["period_start"]))
+    period = formats.billing_period(date.fromisoformat(one["period_start"]))
     said = gettext("%(title)s, %(period)s, account %(account)s") % {
         "title": money_words.title(one["title"]),
         "period": period,

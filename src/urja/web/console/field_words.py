@@ -17,6 +17,7 @@ LABELS: Final[_Words] = {
     "at": _("When"),
     "bill": _("Bill"),
     "billed_here": _("Charged here before"),
+    "billing_day": _("Day of the month on which billing periods begin"),
     "bills": _("Old bills"),
     "category": _("Category"),
     "closed_at": _("When it was done"),
@@ -103,6 +104,8 @@ LABELS: Final[_Words] = {
 
 HELPS: Final[_Words] = {
     "administration": _("A level and a code, such as: section North-2."),
+    "billing_day": _("1 to 28, and it stays so; empty as the tariff says."),
+    "transfer_ownership.billing_day": _("1 to 28, and it stays so; empty as it was before."),
     "bills": _("What was owed before, from older bills."),
     "category": _("Which policy holds; empty as it is."),
     "difference_id": _("Its number, as the address of its page ends."),

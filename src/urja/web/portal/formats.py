@@ -8,6 +8,8 @@ from django.utils import dateformat
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from urja.core import calendar
+
 MINUS = "−"
 SYMBOLS = {"INR": "₹"}
 """Currencies with a sign of their own; any other is written by its code."""
@@ -97,6 +99,14 @@ def short_day(value: date) -> str:
 def month(value: date) -> str:
     """`November 2026`."""
     return _written(value, "F Y")
+
+
+def billing_period(first: date) -> str:
+    """`November 2026`, or `15 November to 14 December 2026` of one that begins in the course of a month."""
+    if first.day == 1:
+        return month(first)
+    last = calendar.billing_period(first, first.day).end - calendar.ONE_DAY
+    return _("%(first)s to %(last)s") % {"first": short_day(first), "last": day(last)}
 
 
 def clock_time(value: datetime) -> str:

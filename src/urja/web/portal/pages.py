@@ -25,6 +25,7 @@ from urja.apps.payments import providers
 from urja.apps.readings import queries as readings
 from urja.apps.registry.models import Agreement, PaymentMode
 from urja.apps.tariffs.errors import UnknownTariffError
+from urja.core.calendar import billing_period
 from urja.web.portal import chain as chains
 from urja.web.portal import charts, formats, paying, wording
 from urja.web.portal import standing as standings
@@ -258,7 +259,7 @@ def home_asked(card: AccountCard, now: datetime) -> Answer[HomePage]:
     by_bill = pays_by_bill(card.agreement, now)
     known_asked = standings.known_asked(card, now)
     entries_asked = ledger.entries_asked(card.id, HOME_ENTRIES + 1)
-    month_asked = readings.use_of_month_asked(card.agreement, now.date()) if card.agreement else None
+    month_asked = _month_asked(card.agreement, now.date()) if card.agreement else None
     # Written while the answers are on their way.
     kept = _balance(card.kept, now, by_bill=by_bill) if card.kept else None
 
@@ -305,6 +306,11 @@ def choices(cards: Iterable[AccountCard], now: datetime) -> list[Choice]:
         Choice(card, _balance(_fresh(card, now), now, by_bill=pays_by_bill(card.agreement, now)))
         for card in cards
     ]
+
+
+def _month_asked(agreement: Agreement, today: date) -> Answer[readings.MonthUse]:
+    """The month that is shown: the billing period where the agreement has a calendar of its own."""
+    return readings.use_of_month_asked(agreement, today, billing_period(today, agreement.billing_day or 1))
 
 
 def _uses(agreement: Agreement, now: datetime, month: readings.MonthUse) -> list[UseView]:
@@ -364,8 +370,9 @@ def _days_frame(_language: str | None, first: date, count: int) -> _Frame:
     slots = charts.axis(
         [formats.short_day(day) for day in days], [str(day.day) if day.day % 7 == 1 else "" for day in days]
     )
-    month = formats.month(first)
-    return _frame(month, _("Use in %(month)s, by day") % {"month": month}, _("Day"), slots)
+    period = formats.billing_period(first)
+    title = _("Use in %(month)s, by day") if first.day == 1 else _("Use from %(month)s, by day")
+    return _frame(period, title % {"month": period}, _("Day"), slots)
 
 
 def _use(name: str, frame: _Frame, bars: Sequence[charts.Bar]) -> UseView:

@@ -194,6 +194,8 @@ def test_a_dry_run_says_what_it_would_do_and_does_nothing(load):
         ({"tariff_code": "demo-free"}, "tariff_code", "the terms say demo-domestic"),
         ({"purpose": "dg"}, "person_name", "a dg point has no consumer"),
         ({"language": "fr"}, "language", "it is none of the words that are known"),
+        ({"billing_day": "15"}, "billing_day", "billing periods of the agreement begin on the day of its tariff"),
+        ({"billing_day": "29"}, "billing_day", "it is outside 1 to 28"),
     ],
 )  # fmt: skip
 def test_what_a_file_cannot_do_is_a_sentence(load, change, field, sentence):

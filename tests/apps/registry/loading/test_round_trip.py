@@ -71,7 +71,7 @@ FULL = {
          "transformer": "T1", "phase": "R", "person_name": "मीरा देवी", "email": "meera@example.org",
          "phone": "+919812345678", "language": "hi", "postal_address": "Box 7\\8", "since": "2026-03-01",
          "tariff_code": "demo-domestic", "sanctioned_load_w": "5000", "category": "medical", "payment_mode": "postpaid",
-         "metering_mode": "net"},
+         "metering_mode": "net", "billing_day": "15"},
         {"consumer_number": "2", "commodity": "electricity", "purpose": "bulk", "premise_code": "GA",
          "premise_kind": "society", "premise_name": 'Green, "Acres"', "address": "Kanpur Road", "pin_code": "226012",
          "latitude": "26.7906", "longitude": "80.892"},

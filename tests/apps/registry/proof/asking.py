@@ -278,7 +278,12 @@ def _move_in(ask: Asker) -> dict[str, Any]:
         "payment_mode": ask.one_of(("prepaid", "prepaid", "postpaid", "cash")),
         "metering_mode": ask.one_of(("forward", "forward", "net")),
         "credit_minor": ask.one_of((0, 20_000, -1)),
+        "billing_day": _billing_day(ask),
     }
+
+
+def _billing_day(ask: Asker) -> int | None:
+    return ask.one_of((None, None, 1, 5, 28, 31))
 
 
 def _inhabited(ask: Asker) -> str:
@@ -309,6 +314,7 @@ def _transfer_ownership(ask: Asker) -> dict[str, Any]:
         "remaining": ask.one_of(("refund", "transfer")),
         "consented": ask.one_of((True, False)),
         "deposit_minor": ask.one_of((0, 0, 10_000, -1)),
+        "billing_day": _billing_day(ask),
     }
 
 

@@ -143,6 +143,8 @@ class Adoption(Hanging, kw_only=True):
     """Which policy governs the supply; empty for the one that governs everybody else."""
     converted_at: datetime | None = None
     """When the supply became prepaid; none where it always was."""
+    billing_day: int | None = None
+    """On which day of a month its billing periods begin, 1 to 28; none where its tariff says so."""
 
     def carry_out(self, doing: Doing) -> None:
         place, device = self._hang(doing, DeviceRole.BILLING)
@@ -180,6 +182,7 @@ class Adoption(Hanging, kw_only=True):
             service_point=place,
             account=account,
             customer=person,
+            billing_day=self.billing_day,
             valid_from=self.valid_from,
             **doing.stamp,
         )

@@ -45,7 +45,7 @@ def tell_meter(doing: Doing, device_id: int, agreement: Agreement) -> None:
     terms = agreement.terms_at(doing.recorded_at)
     for item in configuring.OF_TERMS:
         outside.desire(doing, device_id, item, configuring.wanted(terms, item))
-    day = configuring.billing_day(terms, doing.recorded_at)
+    day = configuring.billing_day(agreement, doing.recorded_at)
     # A meter that was never told closes its month on the first.
     if day is not None and day != (configuring.last_said(device_id, BILLING_DAY) or "1"):
         outside.desire(doing, device_id, BILLING_DAY, day)

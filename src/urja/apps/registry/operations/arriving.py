@@ -132,8 +132,24 @@ def meter_faults(place: ServicePoint, at: datetime, metering_mode: str) -> Itera
 # -- agreements ------------------------------------------------------------------------------------------------
 
 
+def billing_day_faults(billing_day: int | None) -> Iterator[str]:
+    """Why billing periods cannot begin on a day."""
+    if billing_day is not None and not 1 <= billing_day <= 28:
+        yield say(
+            "billing periods begin on a day from 1 to 28 of a month, not on {billing_day}: leave it out and the tariff says so",
+            billing_day=billing_day,
+        )
+
+
 def begin(
-    doing: Doing, place: ServicePoint, at: datetime, customer: Person, currency: str, terms: dict[str, Any]
+    doing: Doing,
+    place: ServicePoint,
+    at: datetime,
+    customer: Person,
+    currency: str,
+    terms: dict[str, Any],
+    *,
+    billing_day: int | None,
 ) -> Agreement:
     """Make an agreement with its account, terms and access, and let the meter follow."""
     bucket = bucket_of(place.id)
@@ -143,6 +159,7 @@ def begin(
         service_point=place,
         account=account,
         customer=customer,
+        billing_day=billing_day,
         valid_from=at,
         **doing.stamp,
     )

@@ -16,6 +16,7 @@ from urja.apps.registry.operations.agreed import load_faults
 from urja.apps.registry.operations.arriving import (
     Arrival,
     begin,
+    billing_day_faults,
     billing_period_at,
     consent_faults,
     current,
@@ -51,6 +52,8 @@ class MoveIn(Arrival, kw_only=True):
     """Which policy governs it; empty for the one that governs everybody else."""
     payment_mode: str = "prepaid"
     metering_mode: str = "forward"
+    billing_day: int | None = None
+    """On which day of a month its billing periods begin, 1 to 28, to its end; left out, its tariff says so."""
     register_wh: int | None = None
     """The import register as read at that moment; left out where it is known then."""
     credit_minor: int = 0
@@ -118,6 +121,7 @@ class MoveIn(Arrival, kw_only=True):
             yield say("a deposit is not {deposit_minor}", deposit_minor=self.deposit_minor)
         if self.deposit_minor and self.payment_mode == PaymentMode.PREPAID:
             yield say("no deposit is taken from who pays before he uses (Electricity Act, s. 47(5))")
+        yield from billing_day_faults(self.billing_day)
         yield from unloaded_faults(self.tariff_code, local_day(self.at, zone()), self.currency)
 
     def carry_out(self, doing: Doing) -> None:
@@ -131,7 +135,7 @@ class MoveIn(Arrival, kw_only=True):
             "metering_mode": self.metering_mode,
         }
         person = self.the_person(doing, bucket_of(place.id))
-        agreement = begin(doing, place, self.at, person, self.currency, terms)
+        agreement = begin(doing, place, self.at, person, self.currency, terms, billing_day=self.billing_day)
         _open_with(doing, agreement, self.at, self.credit_minor, self.deposit_minor)
         outside.release(doing, place.id, VACANT, "somebody has moved in")
 
@@ -190,6 +194,8 @@ class TransferOwnership(Arrival, kw_only=True):
     credit_minor: int = 0
     """An opening credit that the new owner has paid."""
     deposit_minor: int = 0
+    billing_day: int | None = None
+    """On which day of a month the new owner's billing periods begin, 1 to 28; left out, as the agreement before has it."""
 
     def faults(self, doing: Doing) -> Iterator[str]:
         yield from ahead_faults(doing, self.at)
@@ -203,6 +209,7 @@ class TransferOwnership(Arrival, kw_only=True):
         yield from read_point_faults(place, self.at, self.register_wh)
         if min(self.credit_minor, self.deposit_minor) < 0:
             yield say("neither an opening credit nor a deposit is less than nothing")
+        yield from billing_day_faults(self.billing_day)
         if self.remaining == FinalWay.TRANSFER:
             yield from consent_faults(consented=self.consented)
         if agreement is not None and any(terms.valid_from > self.at for terms in agreement.all_terms):
@@ -219,7 +226,15 @@ class TransferOwnership(Arrival, kw_only=True):
         keep_register(doing, place, self.at, self.register_wh)
         end(doing, before, self.at)
         person = self.the_person(doing, bucket_of(place.id))
-        agreement = begin(doing, place, self.at, person, before.account.currency, kept)
+        agreement = begin(
+            doing,
+            place,
+            self.at,
+            person,
+            before.account.currency,
+            kept,
+            billing_day=before.billing_day if self.billing_day is None else self.billing_day,
+        )
         settle(doing, before, self.at, agreement.account_id if self.remaining == FinalWay.TRANSFER else None)
         _open_with(doing, agreement, self.at, self.credit_minor, self.deposit_minor)
 

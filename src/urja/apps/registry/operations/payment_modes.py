@@ -62,7 +62,7 @@ class ConvertToPrepaid(ChangeOfTerms, kw_only=True):
             )
         if self.tariff_code is not None:
             day = local_day(self.begins(agreement), zone())
-            yield from tariff_faults(self.tariff_code, day, agreement.account, before)
+            yield from tariff_faults(self.tariff_code, day, agreement, before)
         if self.credit_minor < 0:
             yield say(
                 "a credit is not {credit_minor}: what is owed goes into the bills",
@@ -156,7 +156,7 @@ class ConvertToPostpaid(ChangeOfTerms, kw_only=True):
             )
         if self.tariff_code is not None:
             day = local_day(self.begins(agreement), zone())
-            yield from tariff_faults(self.tariff_code, day, agreement.account, before)
+            yield from tariff_faults(self.tariff_code, day, agreement, before)
         if self.deposit_minor < 0:
             yield say("a deposit is not {deposit_minor}", deposit_minor=self.deposit_minor)
 

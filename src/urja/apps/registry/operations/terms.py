@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db.models import Q
 
-from urja.apps.ledger.models import Account
 from urja.apps.registry import configuring
 from urja.apps.registry.models import Agreement, AgreementTerms, Device, ServicePoint
 from urja.apps.registry.operations import outside
@@ -149,7 +148,7 @@ class ChangeCategory(ChangeOfTerms, kw_only=True):
     def faults_of(self, agreement: Agreement, before: AgreementTerms) -> Iterator[str]:
         yield from self._faults_if_same(before)
         yield from tariff_faults(
-            self.tariff_code, local_day(self.begins(agreement), zone()), agreement.account, before
+            self.tariff_code, local_day(self.begins(agreement), zone()), agreement, before
         )
 
 
@@ -171,9 +170,14 @@ def unloaded_faults(code: str, day: date, currency: str) -> Iterator[str]:
         )
 
 
-def tariff_faults(code: str, day: date, account: Account, before: AgreementTerms) -> Iterator[str]:
-    """What stands against rating an account by a tariff from a day on, instead of by the terms before."""
-    yield from unloaded_faults(code, day, account.currency)
+def tariff_faults(code: str, day: date, agreement: Agreement, before: AgreementTerms) -> Iterator[str]:
+    """What stands against rating an agreement by a tariff from a day on, instead of by the terms before.
+
+    Where it has a calendar of its own its periods stay what they are, whatever calendar the tariff has.
+    """
+    yield from unloaded_faults(code, day, agreement.account.currency)
+    if agreement.billing_day is not None:
+        return
     tariff, own = tariffs.in_force(code, day), tariffs.in_force(before.tariff_code, day)
     if tariff is not None and own is not None and own.period_starts_on != tariff.period_starts_on:
         yield say(

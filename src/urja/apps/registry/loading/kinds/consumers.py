@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from urja.apps.registry.loading import ownership, people, places
 from urja.apps.registry.loading.fields import Field, Kind
-from urja.apps.registry.loading.forms import Choice, Code, Degrees, Instant, Phone, Text, email, watts
+from urja.apps.registry.loading.forms import Choice, Code, Degrees, Instant, Number, Phone, Text, email, watts
 from urja.apps.registry.loading.staging import Load, twice
 
 _PREMISE = {
@@ -76,6 +76,11 @@ class Consumers(Kind):
         Field("category", Text(32), "which policy governs it; empty for everybody's"),
         Field("payment_mode", Choice(("prepaid", "postpaid")), "prepaid or postpaid", default="prepaid"),
         Field("metering_mode", Choice(("forward", "net")), "forward or net", default="forward"),
+        Field(
+            "billing_day",
+            Number(1, 28),
+            "day of a month on which billing periods begin; empty as the tariff says",
+        ),
     )
     example: ClassVar = (
         {
@@ -198,6 +203,14 @@ class Consumers(Kind):
                 "a change of consumer is done by the operations move_out and move_in; otherwise mend the day",
                 f"{_FOUND} JOIN registry_agreement a ON a.id = f.agreement_id WHERE a.valid_from <> r.since",
             )
+        if load.covers("billing_day"):
+            load.fault(
+                "billing_day",
+                "'billing periods of the agreement begin on ' || coalesce('day ' || a.billing_day, 'the day of its tariff')",
+                "they do so to its end: mend the day, or let the agreement end (move_out) and the next one begin (move_in)",
+                f"{_FOUND} JOIN registry_agreement a ON a.id = f.agreement_id "
+                "WHERE r.person_name IS NOT NULL AND r.billing_day IS NOT NULL AND a.billing_day IS DISTINCT FROM r.billing_day",
+            )
         current = (
             "JOIN LATERAL (SELECT * FROM registry_agreement_terms WHERE agreement_id = f.agreement_id "
             "ORDER BY valid_from DESC LIMIT 1) t ON true"
@@ -277,8 +290,9 @@ class Consumers(Kind):
             "agreement",
             "WITH due AS MATERIALIZED (SELECT p.agreement_id, p.service_point_id, p.account_id, p.person_id AS customer_id, p.bucket, r.* "
             f"FROM {rows} AND p.agreement_id IS NOT NULL), "
-            "agreed AS (INSERT INTO registry_agreement (id, service_point_id, account_id, customer_id, valid_from, "
-            "recorded_at, actor, operation_id) SELECT agreement_id, service_point_id, account_id, customer_id, since, "
+            "agreed AS (INSERT INTO registry_agreement (id, service_point_id, account_id, customer_id, billing_day, "
+            "valid_from, recorded_at, actor, operation_id) "
+            "SELECT agreement_id, service_point_id, account_id, customer_id, billing_day, since, "
             "%(at)s, %(actor)s, %(operation)s FROM due) "
             "INSERT INTO registry_agreement_terms (id, agreement_id, tariff_code, sanctioned_load_w, category, "
             "payment_mode, metering_mode, valid_from, recorded_at, actor, operation_id) "
@@ -341,7 +355,8 @@ class Consumers(Kind):
             CASE WHEN up.kind = 'tower' THEN coalesce(up.code, up.name) END AS tower,
             section.code AS section, transformer.code AS transformer, pole.code AS pole, nullif(grid.phase, '') AS phase,
             c.name AS person_name, x.external_id AS person_id, c.email, c.phone, c.language, c.address AS postal_address,
-            a.valid_from AS since, t.tariff_code, t.sanctioned_load_w, t.category, t.payment_mode, t.metering_mode
+            a.valid_from AS since, t.tariff_code, t.sanctioned_load_w, t.category, t.payment_mode, t.metering_mode,
+            a.billing_day
         FROM registry_service_point s
         JOIN registry_premise p ON p.id = s.premise_id
         LEFT JOIN registry_premise up ON up.id = p.parent_id

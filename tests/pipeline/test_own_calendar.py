@@ -1,0 +1,208 @@
+"""An agreement with a billing calendar of its own: what is posted by it, whatever calendar its tariffs have."""
+
+from contextlib import suppress
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.apps.registry.test_terms import change_category, change_load
+from tests.apps.street import START, adopt, remove
+from tests.pipeline.test_close_terms import HOME, SHOP, agree
+from tests.pipeline.test_post import CUT, DAY, Town
+
+OWN = 10
+
+
+def load_both(shop_starts_on=20):
+    """The home's periods begin on the first of a month, the shop's on the twentieth."""
+    from urja.apps.tariffs.operations import load_document
+
+    load_document(HOME, START)
+    load_document(SHOP.replace("valid_from", f"period_starts_on = {shop_starts_on}\nvalid_from"), START)
+
+
+class Calendar(Town):
+    """Books of an agreement from midnight of 2 March on, with 10 kWh on its register."""
+
+    def by_period(self):
+        """What was charged, by the day on which the period begins, and line."""
+        rows = self.connection.execute(
+            "SELECT period_start, line, -sum(amount_minor)::int FROM ledger_entry WHERE origin = 'engine' "
+            "GROUP BY 1, 2 ORDER BY 1, 2"
+        ).fetchall()
+        found = {}
+        for first, line, amount in rows:
+            found.setdefault(f"{first:%d %b}", {})[line] = amount
+        return found
+
+    def rated(self):
+        """Of each period the billed days."""
+        rows = self.connection.execute(
+            "SELECT period_start, billed_first, billed_end FROM ledger_rated ORDER BY 1"
+        ).fetchall()
+        return [f"{start:%d %b}: {first:%d %b} to {end:%d %b}" for start, first, end in rows]
+
+
+@pytest.fixture
+def town(database):
+    load_both()
+    with database.connect() as connection:
+        yield Calendar(connection, adopt(billing_day=OWN))
+
+
+def use(town, known_on=None):
+    """8 kWh to 9 March, 14 to the 20th, 26 to 9 April and 5 on the 10th; the home becomes a shop on the 21st."""
+    for n in range(1, 41):
+        if n == known_on:
+            agree(change_category("shop", 20), n)
+        kwh = 10 + (n if n <= 8 else 8 + (14 * (n - 8) / 11 if n <= 19 else 14 + 1.3 * (n - 19)))
+        town.register(n, round(kwh if n < 40 else 63, 3))
+        town.run(n)
+
+
+@pytest.mark.parametrize("known_on", [3, 35], ids=["agreed-before", "agreed-when-it-is-past"])
+def test_a_bill_over_a_change_to_a_tariff_of_another_calendar_by_hand(town, known_on):
+    use(town, known_on)
+    assert town.rated() == [
+        # The first days, before the agreement's own day, are of the period that began on the day before them.
+        "10 Feb: 02 Mar to 10 Mar",
+        # No stub at the change, neither by the tariff before nor by the one after.
+        "10 Mar: 10 Mar to 10 Apr",
+        "10 Apr: 10 Apr to 10 May",
+    ]
+    assert town.by_period() == {
+        # 8 kWh at 3.00; 8 days of 5 kW at 1.00; a tenth of the energy.
+        "10 Feb": {"energy": 2_400, "fixed": 4_000, "duty": 240},
+        # The home has 11 of the period's 31 days: 30 x 11/31 kWh at 3.00, what is left of 14 kWh at 5.00, 48.71;
+        # the shop's 20 days took 26 kWh at 8.00. 11 days of 5 kW at 1.00 and 20 at 2.00.
+        "10 Mar": {"energy": 4_871 + 20_800, "fixed": 5_500 + 20_000, "duty": 487},
+        "10 Apr": {"energy": 4_000, "fixed": 1_000},
+    }
+    assert all(town.laws().values()), town.laws()
+    assert town.run(40).entries == 0
+
+
+def test_slabs_begin_anew_with_the_agreements_own_period(town):
+    """30 kWh a period at 3.00: on 10 March the slab is open again, on the first of April it goes on."""
+    for n, register in ((8, 45), (30, 75), (31, 85), (39, 90)):
+        town.register(n, register)
+        town.run(n, CUT)
+    assert town.by_period()["10 Feb"]["energy"] == 30 * 300 + 5 * 500
+    assert town.by_period()["10 Mar"]["energy"] == 30 * 300 + 15 * 500
+    assert all(town.laws().values())
+
+
+def test_late_data_of_the_period_before_are_a_correction_of_it(town):
+    town.run(9, CUT)
+    town.register(8, 20)
+    town.register(10, 22)
+    town.run(10)
+    corrected = [why for why in town.whys() if any("correction" in note for note in why.notes)]
+    assert [(why.entry.line, why.entry.amount_minor, why.notes[0]) for why in corrected] == [
+        ("energy", -3_000, "correction of the period from 2026-02-10"),
+        ("duty", -300, "correction of the period from 2026-02-10"),
+    ]
+    assert all(town.laws().values())
+
+
+def test_what_a_rehearsal_says_of_a_change_is_what_is_posted(town):
+    from urja.apps.registry.effects import effects
+
+    for n in range(1, 21):
+        town.register(n, 10 + n)
+        town.run(n)
+    change = change_category("shop", 12)
+    said = effects(change, recorded_at=town.midnight(20) + timedelta(hours=9), actor="clerk")
+    before = town.by_period()
+    agree(change, 21)
+    town.register(21, 30)
+    town.run(21)
+    moved = {
+        (first, line): amount - before[first].get(line, 0)
+        for first, lines in town.by_period().items()
+        for line, amount in lines.items()
+    }
+    # The day that is closed meanwhile used nothing and costs its fixed charge.
+    moved["10 Mar", "fixed"] -= 1_000
+    assert {(f"{one.period_start:%d %b}", one.line): -one.amount_minor for one in said.postings} == {
+        key: amount for key, amount in moved.items() if amount
+    }
+    assert {f"{one.period_start:%d %b}" for one in said.postings} == {"10 Mar"}
+
+
+def test_nothing_is_final_while_a_correction_of_its_periods_waits(town):
+    from urja.apps.ledger.queries import final_balance
+    from urja.apps.registry.models import Agreement
+    from urja.apps.registry.operations import CorrectLastRead, MoveOut, perform
+
+    for n in range(1, 13):
+        town.register(n, 10 + n)
+        town.run(n)
+    left_at = town.midnight(12) + timedelta(hours=12)
+    remove(1, left_at, register_wh=23_000)
+    perform(MoveOut(consumer_number="URJ00000001", at=left_at), recorded_at=left_at, actor="clerk")
+    town.run(12, timedelta(hours=13))
+    agreement = Agreement.objects.get()
+    assert town.rated()[-1] == "10 Mar: 10 Mar to 15 Mar"
+    assert final_balance(agreement) is not None
+    right = CorrectLastRead(serial="URJ00000001", register_wh=24_000, reason="laboratory")
+    perform(right, recorded_at=left_at + timedelta(hours=2), actor="clerk")
+    assert final_balance(agreement) is None
+    town.run(13)
+    assert town.by_period()["10 Mar"]["energy"] == 6 * 300
+    assert final_balance(agreement) is not None
+    assert all(town.laws().values())
+
+
+def test_a_law_sees_a_period_that_is_not_by_the_agreements_calendar(town):
+    town.register(1, 11)
+    town.run(1)
+    assert town.laws()["terms"]
+    town.connection.execute("UPDATE ledger_rated SET period_start = '2026-03-01'")
+    assert not town.laws()["terms"]
+
+
+CHANGES = st.lists(
+    st.tuples(
+        st.integers(0, 3), st.integers(1, 45), st.sampled_from(["load", "shop", "demo"]), st.integers(1, 9)
+    ),
+    max_size=4,
+)
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(1, 28), st.integers(1, 28), CHANGES, st.lists(st.integers(0, 9), min_size=5, max_size=5))
+def test_by_whatever_day_both_raters_agree_and_the_books_add_up(
+    postgres, database_template, own, shops, changes, kwh
+):
+    """Terms change on some days, are known at others; of some midnights nothing is read for weeks."""
+    from tests.conftest import database as fixture
+
+    from urja.apps.registry.errors import Refused
+
+    for fresh in fixture.__wrapped__(postgres, database_template):
+        load_both(shops)
+        with fresh.connect() as connection:
+            town = Calendar(connection, adopt(billing_day=own))
+            total = 10
+            for look, n in enumerate((6, 17, 31, 45)):
+                for known, effective, what, kilowatts in changes:
+                    if known == look:
+                        with suppress(Refused):
+                            agree(
+                                change_load(kilowatts * 1000, effective)
+                                if what == "load"
+                                else change_category(what, effective, what),
+                                n,
+                            )
+                total += kwh[look]
+                town.register(n, total)
+                town.run(n, CUT)
+                found = town.laws()
+                assert all(found.values()), found
+            assert {int(line[:2]) for line in town.rated()} == {own}
+            assert town.run(45, CUT + DAY / 4).entries == 0
+            assert date(2026, 4, 15) in {
+                day for (day,) in connection.execute("SELECT closed_through FROM ledger_close")
+            }

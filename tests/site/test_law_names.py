@@ -15,9 +15,10 @@ ONLY_WITHOUT_A_WORLD = {
     "cut_in_turn",
     "cut_while_well",
     "everybody_is_told",
+    "governed_by_its_policy",
     "holds_are_kept",
 }
-"""Seen to fail in tests/pipeline/test_supply_laws.py, and in test_town_laws.py beside the worlds."""
+"""Seen to fail in tests/pipeline/test_supply_laws.py and test_own_policy.py, and in test_town_laws.py beside the worlds."""
 
 
 @pytest.fixture

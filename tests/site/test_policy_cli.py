@@ -219,8 +219,12 @@ def asked(database, monkeypatch, stepped_clock):
 
 
 def test_policies_are_loaded_and_assigned(asked, tmp_path):
+    from urja.apps.registry.models import AgreementTerms
     from urja.apps.supply.models import PolicyVersion
     from urja.apps.supply.policies import book
+
+    def governing(category, day, own=""):
+        return book().governs(AgreementTerms(category=category, policy=own), day)
 
     day = date(2026, 3, 2)
     code, words = asked("load", f"{DOCUMENTS}/plain.toml")
@@ -233,8 +237,14 @@ def test_policies_are_loaded_and_assigned(asked, tmp_path):
     assert PolicyVersion.objects.count() == 2
     code, words = asked("assign", "LMV-1", "uppcl-modelled")
     assert (code, words) == (0, "category LMV-1: uppcl-modelled\neverybody else: plain\n")
-    assert book().governs("LMV-1", day).code == "uppcl-modelled"
-    assert book().governs("LMV-2", day).code == "plain"
+    assert governing("LMV-1", day).code == "uppcl-modelled"
+    assert governing("LMV-2", day).code == "plain"
+    assert governing("LMV-1", day, "plain").code == "plain"
+    assert governing("LMV-2", day, "uppcl-modelled").code == "uppcl-modelled"
+    adopt(policy="uppcl-modelled")
+    assert asked("assign", "LMV-1", "plain")[1] == (
+        "1 of their own: uppcl-modelled\ncategory LMV-1: plain\neverybody else: plain\n"
+    )
 
     refused = asked("assign", "LMV-2", "unknown")
     assert (refused[0], "'unknown' is stored" in refused[1]) == (2, True)
@@ -242,7 +252,7 @@ def test_policies_are_loaded_and_assigned(asked, tmp_path):
     other.write_text(bundled_policies()["plain.toml"].replace("at_most = 3", "at_most = 4"))
     refused = asked("load", f"{DOCUMENTS}/uppcl-modelled.toml", str(other))
     assert (refused[0], "another text; nothing was loaded" in refused[1]) == (2, True)
-    assert book().governs("LMV-2", day).payments.at_most == 3
+    assert governing("LMV-2", day).payments.at_most == 3
 
 
 def test_what_is_no_policy_is_not_loaded(asked, tmp_path):

@@ -241,7 +241,7 @@ def load(files: Sequence[Path], data: Path) -> None:
         raise Refusal(Exit.UNAVAILABLE, f"the database refused: {error}") from error
     for version in stored:
         click.echo(f"{version.code} {version.version} is in force from {version.valid_from}")
-    click.echo(_assigned())
+    click.echo(_assigned(box.clock.now()))
 
 
 @policy.command()
@@ -265,15 +265,16 @@ def assign(category: str, code: str, data: Path) -> None:
         raise Refusal(Exit.USAGE, f"{error}: load one with urja policy load") from None
     except DatabaseError as error:
         raise Refusal(Exit.UNAVAILABLE, f"the database refused: {error}") from error
-    click.echo(_assigned())
+    click.echo(_assigned(box.clock.now()))
 
 
-def _assigned() -> str:
+def _assigned(now: datetime) -> str:
     """Who is governed by what, a line each."""
-    from urja.apps.supply.policies import DEFAULT_CATEGORY, book
+    from urja.apps.supply.policies import DEFAULT_CATEGORY, book, of_their_own
 
     assigned = dict(book().assigned)
     everybody = assigned.pop(DEFAULT_CATEGORY, None)
-    lines = [f"category {category}: {code}" for category, code in sorted(assigned.items())]
+    lines = [f"{count} of their own: {code}" for code, count in of_their_own(now).items()]
+    lines += [f"category {category}: {code}" for category, code in sorted(assigned.items())]
     rest = "everybody else" if lines else "everybody"
     return "\n".join([*lines, f"{rest}: {everybody or 'no policy'}"])

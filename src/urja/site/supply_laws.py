@@ -1,7 +1,7 @@
 """The laws of switching: nobody is cut who must not be, whoever is to be cut is cut, whoever has paid has light.
 
 Held against what the tables say, without believing the code that decided: hours, limits and notices are read anew
-from the policy's text, by plain arithmetic. Safety (the first ten) looks at each command that was given; liveness
+from the policy's text, by plain arithmetic. Safety (the first eleven) looks at each command that was given; liveness
 (the last three) looks for commands that were not. docs/supply.md names each law and what would break it.
 """
 
@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 import psycopg
 from psycopg.rows import dict_row
 
+from urja.site import policy_law
 from urja.site.verify import Finding
 
 type Connection = psycopg.Connection[Any]
@@ -56,6 +57,11 @@ def examine(connection: Connection, now: datetime, zone: str, slack: timedelta =
         ("cut_while_well", "nobody is cut while collection, payments or messages are ill", _well),
         ("cut_in_turn", "cuts behind a transformer keep their number and their distance", _in_turn),
         ("holds_are_kept", "no supply is brought back while something holds it off", _holds),
+        (
+            "governed_by_its_policy",
+            "each cut and standing is by the policy that governs the agreement",
+            _governed,
+        ),
         ("everybody_is_told", "each account has one standing with a sentence", _told),
         ("who_is_due_is_cut", "whoever is to be cut and can be reached is cut in the window", _cut_when_due),
         ("who_paid_has_light", "whoever has paid and can be reached has light again", _light),
@@ -321,6 +327,10 @@ def _holds(books: _Books) -> Iterator[str]:
         yield f"connection {row['id']} was given while {row['reason']} held {row['service_point_id']} off"
 
 
+def _governed(books: _Books) -> Iterator[str]:
+    return policy_law.examine(books.rows, books.cuts, books.now, books.zone.key, books.slack)
+
+
 def _told(books: _Books) -> Iterator[str]:
     from urja.core.policy import Reason, sentence
 
@@ -395,7 +405,7 @@ JOIN registry_agreement_terms m ON m.agreement_id = g.id AND m.valid_from <= %(o
 JOIN readings_accrual r ON r.agreement_id = g.id AND r.latest
 LEFT JOIN ledger_close k ON k.agreement_id = g.id
 WHERE g.valid_from <= %(opens)s AND g.valid_to IS NULL
-    AND coalesce((SELECT s.code FROM supply_policy_assignment s WHERE s.category = m.category),
+    AND coalesce(nullif(m.policy, ''), (SELECT s.code FROM supply_policy_assignment s WHERE s.category = m.category),
         (SELECT s.code FROM supply_policy_assignment s WHERE s.category = '')) = %(code)s
     AND NOT EXISTS (SELECT FROM registry_protection q WHERE q.person_id = g.customer_id
         AND q.valid_from < %(closes)s AND coalesce(q.valid_to, 'infinity') > %(opens)s)

@@ -88,6 +88,8 @@ TABLE: Final[dict[str, frozenset[Role]]] = {
     "write:move_connection": _roles("clerk field_engineer"),
     "write:change_load": _roles("clerk revenue_officer"),
     "write:change_category": _roles("clerk revenue_officer"),
+    # A category lets its policy govern too: who may give the one may give the other.
+    "write:change_policy": _roles("clerk revenue_officer"),
     "write:convert_to_prepaid": _roles("revenue_officer"),
     "write:convert_to_postpaid": _roles("revenue_officer"),
     "write:protect": _roles("clerk administrator"),

@@ -191,7 +191,8 @@ def load(
 ) -> list[Known]:
     """What is known of accounts with an agreement in force; others are left out.
 
-    With `held`, so are those that cannot be rated, and `held` is told why; without, UnknownTariffError is raised.
+    With `held`, so are those that cannot be rated, and `held` is told why, as of those that no policy governs; without,
+    UnknownTariffError is raised.
     """
     agreements = _agreements(list(account_ids), now)
     policies = policies or book()
@@ -201,7 +202,7 @@ def load(
         if not agreements or not policies:
             return []
         looks = _looks(agreements, now)
-        return _Loader(agreements, now, health, policies, looks).known()
+        return _Loader(agreements, now, health, policies, looks).known(held)
 
 
 def _ratable(agreements: Iterable[Agreement], now: datetime, held: set[str]) -> list[Agreement]:
@@ -417,14 +418,17 @@ class _Loader:
         self.turned_on = _turned_on(self.obeyed.values())
         self.relit = {account_id for account_id, look in looks.items() if look.relit}
 
-    def known(self) -> list[Known]:
+    def known(self, held: set[str] | None = None) -> list[Known]:
         found = []
         for agreement in self.agreements:
             try:
-                category = agreement.terms_at(self.now).category
-                policy = self.policies.governs(category, local_day(self.now, self.zone))
+                policy = self.policies.governs(agreement.terms_at(self.now), local_day(self.now, self.zone))
             except UnknownPolicy as error:
                 log.warning("no policy", account=agreement.account_id, error=str(error))
+                if held is not None:
+                    held.add(
+                        f"account {agreement.account_id} is held back: {error}; load it (urja policy load)"
+                    )
                 continue
             found.append(self._known(agreement, policy))
         return found

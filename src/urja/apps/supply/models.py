@@ -39,7 +39,7 @@ class PolicyVersion(models.Model):
 
 
 class PolicyAssignment(models.Model):
-    """Which policy governs a consumer category; the empty category is everybody else."""
+    """Which policy governs a consumer category; the empty category is everybody else. An agreement's own goes before it."""
 
     category = models.CharField(max_length=32, primary_key=True)
     code = models.CharField(max_length=64)

@@ -13,7 +13,7 @@ from django.db import connection
 
 from urja.apps.ledger.arrears import Rule, Rules
 from urja.apps.registry import queries as registry
-from urja.apps.registry.models import Agreement
+from urja.apps.registry.models import Agreement, AgreementTerms
 from urja.apps.rows import rows
 from urja.apps.supply.errors import UnknownPolicy
 from urja.apps.supply.models import PolicyVersion
@@ -47,15 +47,27 @@ class Book:
     def __bool__(self) -> bool:
         return bool(self.assigned)
 
-    def governs(self, category: str, day: date) -> Policy:
-        """The version in force for a category on a local day; raises UnknownPolicy."""
-        code = self.assigned.get(category, self.assigned.get(DEFAULT_CATEGORY))
+    def governs(self, terms: AgreementTerms, day: date) -> Policy:
+        """The version in force on a local day for a supply on these terms; raises UnknownPolicy.
+
+        What the agreement itself says goes before its category, also where no version of it is in force: nobody is cut
+        by another policy than what was agreed.
+        """
+        code = self.code_for(terms)
         if code is None:
-            raise UnknownPolicy(f"no policy governs the category {category!r}")
-        in_force = [policy for policy in self.versions.get(code, ()) if policy.valid_from <= day]
-        if not in_force:
+            raise UnknownPolicy(f"no policy governs the category {terms.category!r}")
+        policy = self.in_force(code, day)
+        if policy is None:
             raise UnknownPolicy(f"no version of policy {code!r} is in force on {day}")
-        return in_force[-1]
+        return policy
+
+    def code_for(self, terms: AgreementTerms) -> str | None:
+        """Which policy governs a supply on these terms: its own, or the one of its category, or everybody's."""
+        return terms.policy or self.assigned.get(terms.category, self.assigned.get(DEFAULT_CATEGORY))
+
+    def in_force(self, code: str, day: date) -> Policy | None:
+        """The version of a policy in force on a local day."""
+        return next((one for one in reversed(self.versions.get(code, ())) if one.valid_from <= day), None)
 
     def next_change(self, now: datetime, zone: ZoneInfo) -> date | None:
         """The next local day on which a version comes into force."""
@@ -90,7 +102,7 @@ def arrears_rules(now: datetime) -> Rules:
         agreements = rows(Agreement, begun, [list(account_ids), now], distinct_on="account_id")
         for agreement in registry.with_terms(agreements):
             try:
-                policy = policies.governs(agreement.terms_at(now).category, local_day(now, zone))
+                policy = policies.governs(agreement.terms_at(now), local_day(now, zone))
             except UnknownPolicy as error:
                 log.warning("no policy", account=agreement.account_id, error=str(error))
                 continue
@@ -99,6 +111,17 @@ def arrears_rules(now: datetime) -> Rules:
         return found
 
     return rules
+
+
+def of_their_own(now: datetime) -> dict[str, int]:
+    """How many agreements have a policy of their own at an instant, by its code."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT policy, count(*) FROM registry_agreement_terms WHERE policy <> '' AND valid_from <= %(now)s "
+            "AND coalesce(valid_to, 'infinity') > %(now)s GROUP BY 1 ORDER BY 1",
+            {"now": now},
+        )
+        return dict(cursor.fetchall())
 
 
 def book() -> Book:

@@ -428,6 +428,7 @@ def agreement_of(found: models.Agreement) -> answers.Agreement:
                 tariff_code=one.tariff_code,
                 sanctioned_load_w=one.sanctioned_load_w,
                 category=one.category,
+                policy=one.policy,
                 payment_mode=one.payment_mode,
                 metering_mode=one.metering_mode,
                 valid_from=local(one.valid_from),

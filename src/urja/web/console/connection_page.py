@@ -31,8 +31,11 @@ from urja.apps.registry.models import (
 from urja.apps.registry.operations import ALL, NewConnection
 from urja.apps.registry.roles import Read
 from urja.apps.supply import queries as supply
+from urja.apps.supply.errors import UnknownPolicy
+from urja.apps.supply.policies import book, name_of
 from urja.apps.tariffs.errors import UnknownTariffError
 from urja.apps.work import queries as work
+from urja.core.calendar import local_day
 from urja.web.console import wording
 from urja.web.console.life_page import Life, entry_address, life_of
 from urja.web.console.moments import day_of, moment_of, span
@@ -40,6 +43,7 @@ from urja.web.console.operation_page import known
 from urja.web.portal import formats, messages
 from urja.web.portal import wording as money_words
 from urja.web.portal.cards import AccountCard
+from urja.web.portal.clock import zone
 
 POSTINGS: Final = 8
 MESSAGES: Final = 5
@@ -65,6 +69,8 @@ class SupplyView:
     sentence: str
     since: str
     holds: list[str]
+    governed: str
+    """Which policy governs it, and whether it is the agreement's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +284,7 @@ def terms_in_words(terms: AgreementTerms) -> str:
         wording.configuration(terms.payment_mode),
         "" if terms.metering_mode == "forward" else wording.configuration(terms.metering_mode),
         terms.category,
+        _("policy %(code)s of its own") % {"code": terms.policy} if terms.policy else "",
         span(terms.valid_from, terms.valid_to),
     ]
     return " · ".join(filter(None, parts))
@@ -294,7 +301,7 @@ def _supply(current: Agreement | None, now: datetime) -> SupplyView:
             if current
             else _("Nobody has an agreement here: nothing is charged and nobody is cut.")
         )
-        return SupplyView("unknown", _("not known"), sentence, "", [])
+        return SupplyView("unknown", _("not known"), sentence, "", [], _governed(current, now))
     dark = standing.supply == "off"
     return SupplyView(
         state="dark" if dark else "lit",
@@ -303,7 +310,24 @@ def _supply(current: Agreement | None, now: datetime) -> SupplyView:
         since=_("%(standing)s since %(moment)s")
         % {"standing": wording.standing(standing.standing), "moment": moment_of(standing.since_at, now)},
         holds=[wording.hold(reason) for reason in standing.holds],
+        governed=_governed(current, now),
     )
+
+
+def _governed(current: Agreement | None, now: datetime) -> str:
+    policies = book()
+    if current is None or not policies:
+        return ""
+    terms = current.terms_at(now)
+    try:
+        policy = name_of(policies.governs(terms, local_day(now, zone())))
+    except UnknownPolicy:
+        return _("No policy that is in force governs this supply: it is neither warned nor cut.")
+    if terms.policy:
+        return _("A policy of its own governs it: %(policy)s") % {"policy": policy}
+    if terms.category and terms.category in policies.assigned:
+        return _("The policy of its category governs it: %(policy)s") % {"policy": policy}
+    return _("Everybody has the policy that governs it: %(policy)s") % {"policy": policy}
 
 
 # -- meters --------------------------------------------------------------------------------------------------

@@ -76,6 +76,7 @@ COLUMNS: Final[dict[str, Promise]] = {
     "phone": _("telephone"),
     "pin_code": _("PIN code"),
     "place": _("place"),
+    "policy": _("policy of its own"),
     "premise_id": _("premise"),
     "principal_minor": _("principal"),
     "purpose": _("purpose"),
@@ -208,7 +209,8 @@ def _row(change: Mapping[str, Any], called: _Called, *, names: bool) -> Row:
     changed = [
         f"{_column(name)}: {_value(name, before.get(name), called)} → {_value(name, value, called)}"
         for name, value in after.items()
-        if name not in UNSAID and before.get(name) != value
+        # A column that is younger than the row's history was not changed with it.
+        if name not in UNSAID and name in before and before[name] != value
     ]
     return Row(f"{title} {_own_name(before)}".strip(), _what(before, after), changed)
 

@@ -185,6 +185,7 @@ OPERATIONS: Final[dict[str, Promise]] = {
     "change_ratio": _("Change the transformers' ratio"),
     "change_load": _("Change the sanctioned load"),
     "change_category": _("Change the category"),
+    "change_policy": _("Change the policy"),
     "transfer_ownership": _("Transfer ownership"),
     "correct_person": _("Correct a person's data"),
     "make_nameless": _("Take away what names a person"),

@@ -12,7 +12,7 @@ from typing import Any, Final
 from hypothesis import strategies as st
 from tests.apps.registry.proof.books import EVER
 from tests.apps.registry.proof.model import Model
-from tests.apps.registry.proof.street import ABOVE, METERS, POINTS, TARIFFS
+from tests.apps.registry.proof.street import ABOVE, METERS, POINTS, POLICIES, TARIFFS
 from tests.apps.registry.proof.truth import BEGUN, DAY
 from tests.apps.street import HALF_HOUR
 
@@ -277,6 +277,7 @@ def _move_in(ask: Asker) -> dict[str, Any]:
         "sanctioned_load_w": ask.one_of((2_000, 5_000, 0)),
         "payment_mode": ask.one_of(("prepaid", "prepaid", "postpaid", "cash")),
         "metering_mode": ask.one_of(("forward", "forward", "net")),
+        "policy": ask.one_of(("", "", *POLICIES, "unheard-of")),
         "credit_minor": ask.one_of((0, 20_000, -1)),
         "billing_day": _billing_day(ask),
     }
@@ -314,6 +315,7 @@ def _transfer_ownership(ask: Asker) -> dict[str, Any]:
         "remaining": ask.one_of(("refund", "transfer")),
         "consented": ask.one_of((True, False)),
         "deposit_minor": ask.one_of((0, 0, 10_000, -1)),
+        "policy": ask.one_of((None, None, "", *POLICIES, "unheard-of")),
         "billing_day": _billing_day(ask),
     }
 
@@ -457,6 +459,15 @@ def _category(ask: Asker) -> dict[str, Any]:
     }
 
 
+def _policy(ask: Asker) -> dict[str, Any]:
+    return {
+        "consumer_number": ask.point(),
+        "effective_on": ask.day(),
+        "policy": ask.one_of((*POLICIES, *POLICIES, "", "unheard-of")),
+        "reason": ask.words(),
+    }
+
+
 def _transformer(ask: Asker) -> dict[str, Any]:
     return {"code": ask.one_of(("T1", "T2", "T3", "x" * 40)), "feeder": ask.one_of(("F1", "F2", "x" * 40))}
 
@@ -575,6 +586,7 @@ DRAWN: Final[dict[str, Callable[[Asker], dict[str, Any]]]] = {
     "change_ratio": _ratio,
     "change_load": _load,
     "change_category": _category,
+    "change_policy": _policy,
     "put_up_transformer": _transformer,
     "move_node": _move_node,
     "move_connection": _move_connection,

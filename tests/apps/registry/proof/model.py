@@ -183,6 +183,7 @@ EFFECTS: Final[dict[str, Callable[[Model, Any], None]]] = {
     "end_protection": nothing,
     "change_load": nothing,
     "change_category": nothing,
+    "change_policy": nothing,
     "put_up_transformer": put_up_transformer,
     "move_node": move_node,
     "move_connection": move_connection,

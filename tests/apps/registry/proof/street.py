@@ -16,6 +16,8 @@ STOCK: Final = (5, 6, 7)
 FORWARD_ONLY: Final = 7
 METERS: Final = {meter.serial: meter for meter in map(Meter.of, (1, 2, 3, 4, *STOCK))}
 TARIFFS: Final = ("demo", "shop")
+POLICIES: Final = ("plain", "demo")
+"""The first governs everybody who has none of their own."""
 ABOVE: Final = {
     "subdivision D2": ("zone Z", "division D"),
     "section S1": ("zone Z", "division D", "subdivision D2"),
@@ -50,11 +52,14 @@ rate = "30"
 def raise_street() -> None:
     """Everything that is there before the first operation is drawn."""
     from urja.apps.registry.operations import Hanging, hang_network_meter, put_up_transformer
+    from urja.apps.supply.operations import load_bundled_policy
     from urja.apps.tariffs.operations import load_document
 
     for code in TARIFFS:
         load_document(_TARIFF.format(code=code), BEGUN)
     stamp: dict[str, Any] = {"recorded_at": BEGUN, "actor": "proof"}
+    for code in POLICIES:
+        load_bundled_policy(f"{code}.toml", **stamp)
     put_up_transformer("T1", feeder="F1", **stamp)
     for number in (1, 2, 3):
         start_wh = Meter.of(number).register_wh(BEGUN)

@@ -41,7 +41,7 @@ from urja.apps.registry.operations.supply_life import (
     ReopenConnection,
 )
 from urja.apps.registry.operations.swapping import SwapMeters
-from urja.apps.registry.operations.terms import ChangeCategory, ChangeLoad
+from urja.apps.registry.operations.terms import ChangeCategory, ChangeLoad, ChangePolicy
 from urja.apps.registry.operations.tokens import IssueToken, RevokeToken
 from urja.apps.registry.operations.undoing import Undo
 from urja.apps.registry.operations.work_orders import (
@@ -56,6 +56,7 @@ ALL: tuple[type[Operation], ...] = (
     AssignWorkOrder,
     ChangeCategory,
     ChangeLoad,
+    ChangePolicy,
     ChangeRatio,
     CloseDifference,
     CloseWorkOrder,
@@ -114,6 +115,7 @@ __all__ = [
     "Change",
     "ChangeCategory",
     "ChangeLoad",
+    "ChangePolicy",
     "ChangeRatio",
     "CloseDifference",
     "CloseWorkOrder",

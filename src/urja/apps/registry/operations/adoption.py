@@ -33,7 +33,9 @@ from urja.apps.registry.models import (
 from urja.apps.registry.operations import network
 from urja.apps.registry.operations.doing import Doing, Operation, next_id, perform
 from urja.apps.registry.operations.outside import credit, read_register
+from urja.apps.registry.operations.terms import policy_faults, zone
 from urja.base.ids import BUCKETS, bucket_of
+from urja.core.calendar import local_day
 
 
 class Hanging(Operation, kw_only=True):
@@ -141,10 +143,18 @@ class Adoption(Hanging, kw_only=True):
     """Where the person's messages go, as people write it: 98123 45678, 98123-45678."""
     category: str = ""
     """Which policy governs the supply; empty for the one that governs everybody else."""
+    policy: str = ""
+    """The code of a policy of its own, whatever its category has; empty for none."""
     converted_at: datetime | None = None
     """When the supply became prepaid; none where it always was."""
     billing_day: int | None = None
     """On which day of a month its billing periods begin, 1 to 28; none where its tariff says so."""
+
+    def faults(self, doing: Doing) -> Iterator[str]:
+        yield from super().faults(doing)
+        if self.policy:
+            day = local_day(self.valid_from, zone())
+            yield from policy_faults(self.policy, self.category, day, self.currency)
 
     def carry_out(self, doing: Doing) -> None:
         place, device = self._hang(doing, DeviceRole.BILLING)
@@ -192,6 +202,7 @@ class Adoption(Hanging, kw_only=True):
             tariff_code=self.tariff_code,
             sanctioned_load_w=self.sanctioned_load_w,
             category=self.category,
+            policy=self.policy,
             converted_at=self.converted_at,
             valid_from=self.valid_from,
             **doing.stamp,

@@ -32,7 +32,7 @@ from urja.apps.registry.operations.doing import Doing, Operation, next_id
 from urja.apps.registry.operations.mounting import ahead_faults
 from urja.apps.registry.operations.places import no_place, place_of
 from urja.apps.registry.operations.reads import point_faults
-from urja.apps.registry.operations.terms import unloaded_faults, zone
+from urja.apps.registry.operations.terms import policy_faults, unloaded_faults, zone
 from urja.base.ids import bucket_of
 from urja.base.sentences import say
 from urja.core.calendar import local_day
@@ -50,6 +50,8 @@ class MoveIn(Arrival, kw_only=True):
     sanctioned_load_w: int
     category: str = ""
     """Which policy governs it; empty for the one that governs everybody else."""
+    policy: str = ""
+    """The code of a policy of its own, whatever its category has; empty for none."""
     payment_mode: str = "prepaid"
     metering_mode: str = "forward"
     billing_day: int | None = None
@@ -123,6 +125,8 @@ class MoveIn(Arrival, kw_only=True):
             yield say("no deposit is taken from who pays before he uses (Electricity Act, s. 47(5))")
         yield from billing_day_faults(self.billing_day)
         yield from unloaded_faults(self.tariff_code, local_day(self.at, zone()), self.currency)
+        if self.policy:
+            yield from policy_faults(self.policy, self.category, local_day(self.at, zone()), self.currency)
 
     def carry_out(self, doing: Doing) -> None:
         place = ServicePoint.objects.get(consumer_number=self.consumer_number)
@@ -131,6 +135,7 @@ class MoveIn(Arrival, kw_only=True):
             "tariff_code": self.tariff_code,
             "sanctioned_load_w": self.sanctioned_load_w,
             "category": self.category,
+            "policy": self.policy,
             "payment_mode": self.payment_mode,
             "metering_mode": self.metering_mode,
         }
@@ -194,6 +199,8 @@ class TransferOwnership(Arrival, kw_only=True):
     credit_minor: int = 0
     """An opening credit that the new owner has paid."""
     deposit_minor: int = 0
+    policy: str | None = None
+    """The code of a policy of its own from then on, empty for none; left out, it stays as it is."""
     billing_day: int | None = None
     """On which day of a month the new owner's billing periods begin, 1 to 28; left out, as the agreement before has it."""
 
@@ -212,6 +219,8 @@ class TransferOwnership(Arrival, kw_only=True):
         yield from billing_day_faults(self.billing_day)
         if self.remaining == FinalWay.TRANSFER:
             yield from consent_faults(consented=self.consented)
+        if agreement is not None and self.policy:
+            yield from policy_faults(self.policy, "", local_day(self.at, zone()), agreement.account.currency)
         if agreement is not None and any(terms.valid_from > self.at for terms in agreement.all_terms):
             yield say(
                 "other terms are agreed for later: undo those first, then agree them with the new owner"
@@ -223,6 +232,8 @@ class TransferOwnership(Arrival, kw_only=True):
         assert before is not None, "its absence is a fault"
         terms = before.terms_at(self.at)
         kept = {name: getattr(terms, name) for name in _KEPT}
+        if self.policy is not None:
+            kept["policy"] = self.policy
         keep_register(doing, place, self.at, self.register_wh)
         end(doing, before, self.at)
         person = self.the_person(doing, bucket_of(place.id))
@@ -243,6 +254,7 @@ _KEPT = (
     "tariff_code",
     "sanctioned_load_w",
     "category",
+    "policy",
     "payment_mode",
     "metering_mode",
     "converted_at",

@@ -1,4 +1,4 @@
-"""The terms of an agreement change: load, tariff, category. From a local midnight on, in the past or to come.
+"""The terms of an agreement change: load, tariff, category, policy. From a local midnight on, in the past or to come.
 
 What days that are past were charged is corrected by new entries with the next close; what the meter must be told goes
 by its desired configuration.
@@ -18,6 +18,7 @@ from urja.apps.registry.operations import outside
 from urja.apps.registry.operations.agreed import load_faults
 from urja.apps.registry.operations.doing import Doing, Operation, next_id
 from urja.apps.registry.operations.places import no_place
+from urja.apps.supply.policies import book
 from urja.apps.tariffs import queries as tariffs
 from urja.base.ids import bucket_of
 from urja.base.sentences import say
@@ -135,7 +136,7 @@ class ChangeLoad(ChangeOfTerms, kw_only=True):
 
 
 class ChangeCategory(ChangeOfTerms, kw_only=True):
-    """Rate a supply by another tariff, and let another policy govern it."""
+    """Rate a supply by another tariff, and let another policy govern it, unless it has one of its own."""
 
     tariff_code: str
     category: str | None = None
@@ -150,6 +151,56 @@ class ChangeCategory(ChangeOfTerms, kw_only=True):
         yield from tariff_faults(
             self.tariff_code, local_day(self.begins(agreement), zone()), agreement, before
         )
+
+
+class ChangePolicy(ChangeOfTerms, kw_only=True):
+    """Let a policy of its own govern a supply whatever its category, or let its category say so again."""
+
+    policy: str = ""
+    """The code of a loaded policy; empty for the one that its category has."""
+    reason: str
+
+    def values(self) -> dict[str, Any]:
+        return {"policy": self.policy}
+
+    def faults_of(self, agreement: Agreement, before: AgreementTerms) -> Iterator[str]:
+        if not self.reason.strip():
+            yield say("say why")
+        if self.policy or before.policy:
+            yield from self._faults_if_same(before)
+        else:
+            yield say(
+                "nothing changes: connection {consumer_number} has no policy of its own on {effective_on}",
+                consumer_number=self.consumer_number,
+                effective_on=self.effective_on,
+            )
+        day = local_day(self.begins(agreement), zone())
+        yield from policy_faults(self.policy, before.category, day, agreement.account.currency)
+
+
+def policy_faults(own: str, category: str, day: date, currency: str) -> Iterator[str]:
+    """Why no policy would govern a supply on a day: its own where it has one, else the one of its category."""
+    policies = book()
+    code = policies.code_for(AgreementTerms(policy=own, category=category))
+    if code is None:
+        return  # No policy is loaded at all: nobody is cut.
+    policy = policies.in_force(code, day)
+    if policy is not None and policy.currency != currency:
+        yield say(
+            "policy {code} is in {priced_in}, the account is in {currency}",
+            code=code,
+            priced_in=policy.currency,
+            currency=currency,
+        )
+    elif policy is None and code in policies.versions:
+        yield say(
+            "policy {code} is in force only from {first} on, not on {day}",
+            code=code,
+            first=policies.versions[code][0].valid_from,
+            day=day,
+        )
+    elif policy is None:
+        yield say("there is no policy {code}: load it first (urja policy load)", code=repr(code))
 
 
 def unloaded_faults(code: str, day: date, currency: str) -> Iterator[str]:
@@ -202,6 +253,7 @@ def change_terms(doing: Doing, agreement: Agreement, at: datetime, values: dict[
                 "tariff_code",
                 "sanctioned_load_w",
                 "category",
+                "policy",
                 "payment_mode",
                 "metering_mode",
                 "converted_at",

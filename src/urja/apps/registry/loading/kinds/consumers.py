@@ -3,11 +3,13 @@
 # ruff: noqa: S608  (statements are put together from constants of this package; values travel as parameters)
 
 from typing import ClassVar
+from zoneinfo import ZoneInfo
 
 from urja.apps.registry.loading import ownership, people, places
 from urja.apps.registry.loading.fields import Field, Kind
 from urja.apps.registry.loading.forms import Choice, Code, Degrees, Instant, Number, Phone, Text, email, watts
 from urja.apps.registry.loading.staging import Load, twice
+from urja.core.calendar import local_day
 
 _PREMISE = {
     "premise_kind": "kind",
@@ -23,6 +25,7 @@ _TERMS = {
     "tariff_code": "tariff_code",
     "sanctioned_load_w": "sanctioned_load_w",
     "category": "category",
+    "policy": "policy",
     "payment_mode": "payment_mode",
     "metering_mode": "metering_mode",
 }
@@ -74,6 +77,7 @@ class Consumers(Kind):
         Field("tariff_code", Code(64), "code of a loaded tariff"),
         Field("sanctioned_load_w", watts(), "sanctioned load"),
         Field("category", Text(32), "which policy governs it; empty for everybody's"),
+        Field("policy", Text(64), "code of a loaded policy of its own, whatever its category has"),
         Field("payment_mode", Choice(("prepaid", "postpaid")), "prepaid or postpaid", default="prepaid"),
         Field("metering_mode", Choice(("forward", "net")), "forward or net", default="forward"),
         Field(
@@ -172,6 +176,13 @@ class Consumers(Kind):
             "load it with urja tariff load, or mend the code",
             "load_row r WHERE r.tariff_code IS NOT NULL AND NOT EXISTS (SELECT FROM tariffs_version t "
             "WHERE t.code = r.tariff_code AND t.valid_from <= (%(at)s AT TIME ZONE %(zone)s)::date)",
+        )
+        load.fault(
+            "policy",
+            "'no policy of this code in ' || %(currency)s || ' is in force'",
+            "load it with urja policy load, mend the code, or leave it empty: its category says which governs",
+            "load_row r WHERE r.policy <> '' AND r.policy <> ALL(%(policies)s::text[])",
+            policies=_policies(load),
         )
         load.fault(
             "since",
@@ -295,9 +306,9 @@ class Consumers(Kind):
             "SELECT agreement_id, service_point_id, account_id, customer_id, billing_day, since, "
             "%(at)s, %(actor)s, %(operation)s FROM due) "
             "INSERT INTO registry_agreement_terms (id, agreement_id, tariff_code, sanctioned_load_w, category, "
-            "payment_mode, metering_mode, valid_from, recorded_at, actor, operation_id) "
+            "policy, payment_mode, metering_mode, valid_from, recorded_at, actor, operation_id) "
             f"SELECT {places.NEXT.format(bucket='r.bucket')}, r.agreement_id, r.tariff_code, r.sanctioned_load_w, "
-            f"{load.value('category')}, {load.value('payment_mode')}, {load.value('metering_mode')}, r.since, "
+            f"{load.value('category')}, {load.value('policy')}, {load.value('payment_mode')}, {load.value('metering_mode')}, r.since, "
             "%(at)s, %(actor)s, %(operation)s FROM due r",
             **span,
         )
@@ -355,8 +366,8 @@ class Consumers(Kind):
             CASE WHEN up.kind = 'tower' THEN coalesce(up.code, up.name) END AS tower,
             section.code AS section, transformer.code AS transformer, pole.code AS pole, nullif(grid.phase, '') AS phase,
             c.name AS person_name, x.external_id AS person_id, c.email, c.phone, c.language, c.address AS postal_address,
-            a.valid_from AS since, t.tariff_code, t.sanctioned_load_w, t.category, t.payment_mode, t.metering_mode,
-            a.billing_day
+            a.valid_from AS since, t.tariff_code, t.sanctioned_load_w, t.category, t.policy,
+            t.payment_mode, t.metering_mode, a.billing_day
         FROM registry_service_point s
         JOIN registry_premise p ON p.id = s.premise_id
         LEFT JOIN registry_premise up ON up.id = p.parent_id
@@ -380,3 +391,13 @@ class Consumers(Kind):
             ORDER BY valid_from DESC LIMIT 1) t ON true
         ORDER BY s.consumer_number
     """
+
+
+def _policies(load: Load) -> list[str]:
+    """The codes of the policies that an agreement may have for its own now."""
+    # Kinds are read where no database is set up, to write files.
+    from urja.apps.supply.policies import book
+
+    policies, today = book(), local_day(load.recorded_at, ZoneInfo(load.zone))
+    in_force = [policies.in_force(code, today) for code in policies.versions]
+    return [one.code for one in in_force if one is not None and one.currency == load.currency]

@@ -1,0 +1,54 @@
+"""The law of policies: whoever is warned, cut or left alone is so by the policy that governs the agreement.
+
+Which one that is, is found anew by plain SQL from the registry as it was known then: the agreement's own policy,
+else the one of its category, else everybody's.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+type Row = dict[str, Any]
+type Rows = Callable[[str, Mapping[str, Any]], list[Row]]
+
+_GOVERNING: Final = """
+SELECT v.code || ' ' || v.version AS policy
+FROM registry_agreement g
+CROSS JOIN LATERAL registry_known('agreement_terms', 'agreement_id', ARRAY[g.id], %(known)s) AS t (terms)
+LEFT JOIN LATERAL (SELECT s.code, s.recorded_at FROM supply_policy_assignment s
+    WHERE s.category IN (terms->>'category', '') ORDER BY s.category DESC LIMIT 1) assigned ON true
+CROSS JOIN LATERAL (SELECT v.code, v.version FROM supply_policy_version v
+    WHERE v.code = coalesce(nullif(terms->>'policy', ''), assigned.code)
+        AND v.recorded_at <= %(known)s AND v.valid_from <= (%(at)s AT TIME ZONE %(zone)s)::date
+    ORDER BY v.valid_from DESC, v.id DESC LIMIT 1) v
+WHERE g.account_id = %(account)s AND g.valid_from <= %(at)s AND coalesce(g.valid_to, 'infinity') > %(at)s
+    AND (terms->>'valid_from')::timestamptz <= %(at)s
+    AND coalesce((terms->>'valid_to')::timestamptz, 'infinity') > %(at)s
+    -- What was assigned before is not kept.
+    AND (terms->>'policy' <> '' OR assigned.recorded_at <= %(known)s)
+"""
+
+
+def examine(rows: Rows, cuts: Iterable[Row], now: datetime, zone: str, slack: timedelta) -> Iterator[str]:
+    """What contradicts it: cuts when they were given, and standings as they are; what is within `slack` may be either."""
+
+    def governing(account_id: int, at: datetime) -> set[str]:
+        return {
+            row["policy"]
+            for instant in (at, at - slack)
+            for known in (at, at - slack)
+            for row in rows(_GOVERNING, {"account": account_id, "at": instant, "known": known, "zone": zone})
+        }
+
+    for cut in cuts:
+        governs = governing(cut["account_id"], cut["issued_at"])
+        if governs and cut["policy"] not in governs:
+            yield f"cut {cut['id']} of account {cut['account_id']} was by {cut['policy']}, not by {_either(governs)}"
+    for state in rows("SELECT account_id, policy FROM supply_state ORDER BY account_id", {}):
+        governs = governing(state["account_id"], now)
+        if governs and state["policy"] not in governs:
+            yield f"account {state['account_id']} stands by {state['policy']}, not by {_either(governs)}"
+
+
+def _either(policies: Iterable[str]) -> str:
+    return " or ".join(sorted(policies))

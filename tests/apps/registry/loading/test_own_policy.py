@@ -1,0 +1,45 @@
+"""A file says which agreements have a policy of their own."""
+
+from tests.apps.registry.loading.test_consumers import row, told
+
+from urja.core.policy import bundled_policies
+
+
+def own():
+    from urja.apps.registry.models import AgreementTerms
+
+    found = AgreementTerms.objects.order_by("agreement__service_point__consumer_number")
+    return list(found.values_list("policy", flat=True))
+
+
+def test_it_comes_in_with_the_terms(load):
+    report = load("consumers", [row(1, policy="plain"), row(2, policy="")])
+    assert report.faulty == 0, report.first
+    assert own() == ["plain", ""]
+
+
+def test_a_code_of_nothing_that_governs_now_is_a_fault(load):
+    from urja.apps.supply.operations import load_policy
+
+    text = bundled_policies()["plain.toml"]
+    later = text.replace('code = "plain"', 'code = "later"').replace("2024-04-01", "2031-01-01")
+    dollars = text.replace('code = "plain"', 'code = "dollars"').replace('"INR"', '"USD"')
+    for document in (later, dollars):
+        load_policy(document, recorded_at=load.clock.now(), actor="test")
+    rows = [
+        row(1, policy="plain"),
+        *(row(n, policy=code) for n, code in enumerate(("gone", "later", "dollars"), 2)),
+    ]
+    report = load("consumers", rows)
+    sentence = "no policy of this code in INR is in force"
+    assert told(report) == [(n, "policy", sentence) for n in (3, 4, 5)]
+    assert own() == []
+
+
+def test_what_is_agreed_is_changed_by_the_operation(load):
+    load("consumers", [row(1, policy="plain")])
+    assert told(load("consumers", [row(1, policy="")])) == []
+    load("consumers", [row(2)])
+    report = load("consumers", [row(2, policy="plain")])
+    assert told(report) == [(2, "policy", "the terms say nothing")]
+    assert own() == ["plain", ""]

@@ -1,0 +1,85 @@
+"""A policy of a connection's own on the console: its form, what the page says, and the same in Hindi."""
+
+import pytest
+from tests.apps.street import START
+from tests.web.reading import text_of
+from tests.web.test_console_connection import section
+from tests.web.test_console_operations import done, rehearsed
+
+PAGE = "/console/connections/URJ00000002/"
+FORM = "/console/operations/change_policy/"
+ASKED = {
+    "consumer_number": "URJ00000002",
+    "effective_on": "2026-03-02",
+    "policy": "plain",
+    "reason": "agreed with the shop",
+}
+
+
+@pytest.fixture(autouse=True)
+def _impatient(database_template, monkeypatch):
+    from urja.web.console import operation_page
+
+    monkeypatch.setattr(operation_page, "WAIT_S", 0.0)
+
+
+@pytest.fixture
+def loaded(staff):
+    """Everybody is governed by `demo`; `plain` is loaded too."""
+    from django.db import connection
+
+    from urja.apps.supply.operations import load_bundled_policy
+
+    settings = connection.settings_dict
+    connection.close()
+    before, settings["USER"] = settings["USER"], "urja_owner"
+    for name in ("demo.toml", "plain.toml"):
+        load_bundled_policy(name, recorded_at=START, actor="test")
+    connection.close()
+    settings["USER"] = before
+
+
+def test_the_page_says_which_governs_and_whose_it_is(loaded, colleague):
+    client = colleague("clerk")
+    assert "Everybody has the policy that governs it: demo 1" in section(client.get(PAGE), "supply")
+    at, shown = rehearsed(client, FORM, ASKED)
+    assert "policy of its own: – → plain" in text_of(shown)
+    assert "Done: operation" in text_of(done(client, at))
+    page = client.get(PAGE)
+    assert "A policy of its own governs it: plain 1" in section(page, "supply")
+    assert "prepaid · policy plain of its own · since 2 March 2026" in section(page, "people")
+    assert "Change the policy" in section(page, "life")
+
+
+def test_an_empty_field_takes_it_away(loaded, colleague):
+    client = colleague("clerk")
+    done(client, rehearsed(client, FORM, ASKED)[0])
+    at, shown = rehearsed(client, FORM, ASKED | {"policy": ""})
+    assert "policy of its own: plain → –" in text_of(shown)
+    done(client, at)
+    assert "Everybody has the policy that governs it" in section(client.get(PAGE), "supply")
+
+
+def test_a_guards_sentence_stands_beside_the_form_in_both_languages(loaded, colleague):
+    client = colleague("clerk")
+    at, page = rehearsed(client, FORM, ASKED | {"policy": "kind"})
+    assert "there is no policy &#x27;kind&#x27;: load it first" in page.content.decode()
+    hindi = text_of(client.get(at, headers={"Accept-Language": "hi"}))
+    assert "नीति &#x27;kind&#x27; नहीं है" in hindi or "नीति 'kind' नहीं है" in hindi
+
+
+def test_the_page_and_the_form_in_hindi(loaded, colleague):
+    client = colleague("clerk", "hi")
+    assert "इस पर सबकी नीति लागू है: demo 1" in section(client.get(PAGE), "supply")
+    form = text_of(client.get(FORM))
+    assert "इसकी अपनी नीति" in form
+    assert "नीति बदलना" in form
+
+
+def test_of_whom_no_policy_governs_it_is_said(loaded, colleague, database_of_town):
+    with database_of_town("urja_owner") as owner, owner.transaction():
+        owner.execute("SET LOCAL urja.operation = 1")
+        owner.execute("SET LOCAL urja.known_at = '2026-03-02 00:00Z'")
+        owner.execute("UPDATE registry_agreement_terms SET policy = 'nobody-knows'")
+    said = "No policy that is in force governs this supply: it is neither warned nor cut."
+    assert said in section(colleague("clerk").get(PAGE), "supply")

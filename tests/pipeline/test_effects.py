@@ -233,7 +233,9 @@ def test_it_can_be_kept_as_json_and_tells_no_keys(houses):
     assert {change["table"] for change in kept["changes"]} == {"registry_device", "registry_device_period"}
     assert "wrapped" not in json.dumps(kept)
     assert kept["postings"] == []
-    assert set(kept) == {"changes", "intervals_moved", "intervals", "postings", "stands", "problems"}
+    assert set(kept) == {
+        "changes", "intervals_moved", "intervals", "postings", "decisions", "stands", "problems",
+    }  # fmt: skip
 
 
 def test_what_is_refused_is_refused(houses):

@@ -102,6 +102,23 @@ def test_what_was_agreed_meanwhile_is_looked_at_at_once_and_what_is_undone_too(p
     assert all(laws(pair).values())
 
 
+def test_a_rehearsal_says_what_would_be_decided(pair):
+    """By the policy that would govern, at once; of a day to come nothing is known yet, and nothing is done."""
+    from urja.apps.registry.effects import effects
+
+    used(pair, 60_000)
+    pair.until(pair.at(1, 12))
+    pair.sent(SHOP)
+    pair.report("confirmed", SHOP)
+    pair.go()
+    (found,) = effects(own("gentle"), recorded_at=pair.now, actor="clerk").decisions
+    assert found.account_id == pair.houses[SHOP].account_id
+    assert (found.before.standing, found.before.policy) == ("cut", "story 1")
+    assert (found.after.standing, found.after.policy) == ("warned", "gentle 1")
+    assert effects(own("gentle", 3), recorded_at=pair.now, actor="clerk").decisions == []
+    assert (pair.standing(SHOP).policy, pair.holds(SHOP)) == ("story 1", ["credit"])
+
+
 def test_what_is_agreed_for_a_day_to_come_is_looked_at_at_its_midnight(pair):
     do(pair, own("gentle", 3))
     used(pair, 60_000)

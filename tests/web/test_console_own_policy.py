@@ -44,6 +44,8 @@ def test_the_page_says_which_governs_and_whose_it_is(loaded, colleague):
     assert "Everybody has the policy that governs it: demo 1" in section(client.get(PAGE), "supply")
     at, shown = rehearsed(client, FORM, ASKED)
     assert "policy of its own: – → plain" in text_of(shown)
+    assert "What is decided of the supply" in text_of(shown)
+    assert " by demo 1 → " in text_of(shown)
     assert "Done: operation" in text_of(done(client, at))
     page = client.get(PAGE)
     assert "A policy of its own governs it: plain 1" in section(page, "supply")
@@ -81,5 +83,5 @@ def test_of_whom_no_policy_governs_it_is_said(loaded, colleague, database_of_tow
         owner.execute("SET LOCAL urja.operation = 1")
         owner.execute("SET LOCAL urja.known_at = '2026-03-02 00:00Z'")
         owner.execute("UPDATE registry_agreement_terms SET policy = 'nobody-knows'")
-    said = "No policy that is in force governs this supply: it is neither warned nor cut."
+    said = "No policy that is in force governs this supply: it is neither warned, cut nor restored."
     assert said in section(colleague("clerk").get(PAGE), "supply")

@@ -1,8 +1,8 @@
 """What an operation would move, found out by doing it in a transaction that is taken back.
 
 Rows of the registry; intervals that another agreement pays for; postings that the next closes would make, to the
-paisa, since they are differences of the same targets; and what has been said and done on what was believed before,
-which stands: notices, holds, commands.
+paisa, since they are differences of the same targets; what would be decided at once about a supply whose terms change;
+and what has been said and done on what was believed before, which stands: notices, holds, commands.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,9 +20,13 @@ from urja.apps.notices.models import Notice
 from urja.apps.registry import queries as registry
 from urja.apps.registry.models import Agreement
 from urja.apps.registry.operations.doing import Change, Operation, changes_of, do
+from urja.apps.supply import facts
 from urja.apps.supply.models import Hold
+from urja.apps.supply.policies import name_of
+from urja.apps.supply.queries import health
 from urja.apps.tariffs import queries as tariffs
 from urja.core.calendar import ONE_DAY, Period, local_day
+from urja.core.policy import decide
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,27 @@ class Posting:
 
 
 @dataclass(frozen=True, slots=True)
+class Decided:
+    """Where a supply stands by its policy at this moment."""
+
+    standing: str
+    """As `core.policy.Standing`."""
+    reason: dict[str, Any]
+    """`core.policy.Reason`: rule, key, params."""
+    policy: str
+    """Code and version of the document."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What would be decided at once about a supply whose terms change, where it is another thing."""
+
+    account_id: int
+    before: Decided
+    after: Decided
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """Something that was said or done on what was believed, or waits to be done: it stands."""
 
@@ -73,6 +98,7 @@ class Effects:
     intervals: list[AgreementIntervals]
     """Those agreements whose intervals would not be the same."""
     postings: list[Posting]
+    decisions: list[Decision]
     stands: list[Standing]
     problems: list[str]
     """Agreements whose postings cannot be told, in sentences."""
@@ -84,6 +110,7 @@ class Effects:
                 "intervals_moved": self.intervals_moved,
                 "intervals": self.intervals,
                 "postings": self.postings,
+                "decisions": self.decisions,
                 "stands": self.stands,
                 "problems": self.problems,
             }
@@ -98,9 +125,9 @@ def effects(operation: Operation, *, recorded_at: datetime, actor: str) -> Effec
             done = do(operation, recorded_at=recorded_at, actor=actor)
             changes = changes_of(done.entry.id)
             scope = _Scope.of(done.since, changes)
-            after = _measure(scope)
+            after = _measure(scope, recorded_at)
             transaction.set_rollback(True)
-        before = _measure(scope)
+        before = _measure(scope, recorded_at)
         return Effects(
             changes=changes,
             intervals_moved=sum(
@@ -108,6 +135,7 @@ def effects(operation: Operation, *, recorded_at: datetime, actor: str) -> Effec
             ),
             intervals=_intervals(before.owners, after.owners),
             postings=_postings(before.targets, after.targets),
+            decisions=_decisions(before.decided, after.decided),
             stands=list(_stands(scope, before, done.devices)),
             problems=sorted({*before.problems, *after.problems}),
         )
@@ -179,15 +207,21 @@ class _Measured:
     owners: _Owners
     targets: _Targets
     accounts: dict[int, datetime]
+    decided: dict[int, Decided]
+    """By account; none where it has no price or no policy."""
     problems: list[str]
 
 
-def _measure(scope: _Scope) -> _Measured:
+def _measure(scope: _Scope, now: datetime) -> _Measured:
     """How everything stands in the transaction as it is."""
     agreements = list(scope.agreements())
     closed = ledger.closed_through([agreement.id for agreement, _ in agreements])
     measured = _Measured(
-        _owners(scope.places), {}, {agreement.account_id: since for agreement, since in agreements}, []
+        _owners(scope.places),
+        {},
+        {agreement.account_id: since for agreement, since in agreements},
+        _decided([agreement.account_id for agreement, _ in agreements if agreement.id in scope.terms], now),
+        [],
     )
     for agreement, since in agreements:
         if agreement.id not in closed:
@@ -269,6 +303,30 @@ def _postings(before: _Targets, after: _Targets) -> list[Posting]:
         if difference:
             postings.append(Posting(agreement_id, account_id, period_start, line, title, -difference))
     return postings
+
+
+def _decided(account_ids: list[int], now: datetime) -> dict[int, Decided]:
+    """As the stage `decide` decides, without the doing of it."""
+    found = {}
+    for known in facts.load(account_ids, now, health(), held=set()):
+        decision = decide(known.policy, known.facts)
+        found[known.account_id] = Decided(
+            decision.standing.value, decision.reason.to_json(), name_of(known.policy)
+        )
+    return found
+
+
+def _decisions(before: Mapping[int, Decided], after: Mapping[int, Decided]) -> list[Decision]:
+    """Those that are others; that a sum in the reason is another one is none."""
+
+    def which(decided: Decided) -> tuple[str, str, str]:
+        return decided.standing, decided.reason["key"], decided.policy
+
+    return [
+        Decision(account_id, before[account_id], after[account_id])
+        for account_id in sorted({*before} & {*after})
+        if which(before[account_id]) != which(after[account_id])
+    ]
 
 
 def _stands(scope: _Scope, before: _Measured, devices: Iterable[int]) -> Iterator[Standing]:

@@ -322,7 +322,7 @@ def _governed(current: Agreement | None, now: datetime) -> str:
     try:
         policy = name_of(policies.governs(terms, local_day(now, zone())))
     except UnknownPolicy:
-        return _("No policy that is in force governs this supply: it is neither warned nor cut.")
+        return _("No policy that is in force governs this supply: it is neither warned, cut nor restored.")
     if terms.policy:
         return _("A policy of its own governs it: %(policy)s") % {"policy": policy}
     if terms.category and terms.category in policies.assigned:

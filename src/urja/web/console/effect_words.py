@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from urja.apps.registry.models import Agreement, Device, Node, Premise, ServicePoint
+from urja.core.policy import Reason
 from urja.web.console import wording
 from urja.web.portal import formats, messages
 from urja.web.portal import wording as money_words
@@ -122,6 +123,8 @@ class Effects:
     intervals: list[str]
     postings: list[tuple[str, str]]
     sum: str
+    decisions: list[str]
+    """What would be decided at once about a supply: the standing before and after, with its sentence."""
     stands: list[str]
     problems: list[str]
 
@@ -140,6 +143,7 @@ def effects(found: Mapping[str, Any], *, names: bool) -> Effects:
         intervals=list(_intervals(found, called)),
         postings=[_posting(one) for one in postings],
         sum=formats.money(sum(one["amount_minor"] for one in postings), signed=True) if postings else "",
+        decisions=[_decision(one) for one in found.get("decisions", [])],
         stands=[_standing(one) for one in found.get("stands", [])],
         problems=list(found.get("problems", [])),
     )
@@ -289,6 +293,17 @@ def _posting(one: Mapping[str, Any]) -> tuple[str, str]:
         "account": one["account_id"],
     }
     return said, formats.money(one["amount_minor"], signed=True)
+
+
+def _decision(one: Mapping[str, Any]) -> str:
+    before, after = one["before"], one["after"]
+    return gettext("%(before)s by %(old)s → %(after)s by %(new)s: %(sentence)s") % {
+        "before": wording.standing(before["standing"]),
+        "old": before["policy"],
+        "after": wording.standing(after["standing"]),
+        "new": after["policy"],
+        "sentence": wording.reason(Reason.from_json(after["reason"])),
+    }
 
 
 def _standing(one: Mapping[str, Any]) -> str:

@@ -95,6 +95,26 @@ async def test_poison_goes_to_quarantine_and_off_the_queue(admin: Broker, headen
     assert item.reason == "poison"
 
 
+async def test_poison_stays_on_the_queue_while_quarantine_is_full(
+    admin: Broker, headend: Broker, pipeline: Broker, monkeypatch
+):
+    monkeypatch.setattr("urja.stream.broker.POISON_AGAIN_S", 0.2)
+    for number in range(QUARANTINE_PER_SOURCE):
+        assert await headend.quarantine(kept(number, source="poison"))
+    await admin.jetstream.publish("urja.readings.block.0", b"not a batch")
+    await headend.publish_batch(Kind.BLOCK, 0, blocks(1), 1)
+    consumer = await pipeline.consume("READINGS")
+    [delivery] = await consumer.fetch()
+    await delivery.ack()
+    await admin.drop_quarantined(1)
+    for _ in range(100):
+        assert await consumer.fetch(wait_s=0.1) == []
+        if await consumer.backlog() == 0:
+            break
+    frames = [item.frame async for _, item in admin.quarantined("poison")]
+    assert (len(frames), frames[-1]) == (QUARANTINE_PER_SOURCE, b"not a batch")
+
+
 async def test_a_full_stream_refuses_and_loses_nothing(headend: Broker, pipeline: Broker):
     stored = 0
     try:

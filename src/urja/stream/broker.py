@@ -62,7 +62,9 @@ ORDER_ACK_S: Final = 10.0
 _ORDERS_WAITING: Final = 200_000
 
 QUARANTINE_PER_SOURCE: Final = 100
-"""Messages kept of one source; what comes beyond is counted and dropped."""
+"""Messages kept of one source; a frame that comes beyond is counted and dropped, a message of a queue stays there."""
+POISON_AGAIN_S = 60.0
+"""After so many seconds of real time a message for which quarantine had no room is tried again."""
 
 
 class _ErrorBody(msgspec.Struct):
@@ -135,7 +137,9 @@ class Delivery[T]:
 
 
 class Consumer[T]:
-    """A durable pull consumer. Messages that cannot be decoded go to quarantine and are taken off the queue."""
+    """A durable pull consumer. Messages that cannot be decoded go to quarantine and are taken off the queue; while it is
+    full they stay on the queue, so that none is lost.
+    """
 
     def __init__(
         self, broker: "Broker", pull: Pull, decode: Callable[[Msg], T], stream: str, durable: str
@@ -166,7 +170,7 @@ class Consumer[T]:
         return Delivery(body, metadata.sequence.stream, shard, metadata.num_delivered, message)
 
     async def _set_aside(self, message: Msg, why: str) -> None:
-        stored = await self._broker.quarantine(
+        kept = await self._broker.quarantine(
             Quarantined(
                 source=names.POISON,
                 reason="poison",
@@ -176,8 +180,11 @@ class Consumer[T]:
                 frame=message.data,
             )
         )
-        log.error("poison message", subject=message.subject, why=why, kept=stored)
-        await message.term()
+        log.error("poison message", subject=message.subject, why=why, kept=kept)
+        if kept:
+            await message.term()
+        else:
+            await message.nak(delay=POISON_AGAIN_S)
 
     async def backlog(self) -> int:
         """Messages stored for this consumer and not yet acknowledged: the lag of its stage."""

@@ -4,7 +4,7 @@ What a guard refuses is an English sentence wherever it goes: logs, the API, the
 needs the pattern and what was put into it: `translated` takes the patterns' catalogue from whoever has one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Self
 
 
@@ -29,6 +29,11 @@ def say(pattern: str, /, **values: Any) -> Sentence:
         pattern,
         {name: value if isinstance(value, Sentence) else str(value) for name, value in values.items()},
     )
+
+
+def in_english(sentences: Iterable[str]) -> list[str]:
+    """As texts alone: for programs, logs, and whoever else reads English."""
+    return [str(sentence) for sentence in sentences]
 
 
 def to_plain(sentence: str) -> Any:

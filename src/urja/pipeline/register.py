@@ -11,6 +11,7 @@ from typing import Final
 import structlog
 
 from urja.apps.registry import requests
+from urja.base.sentences import in_english
 from urja.pipeline.stage import Report
 
 log = structlog.get_logger()
@@ -42,6 +43,6 @@ def answer_requests(now: datetime, limit: int = AT_ONCE) -> int:
             rehearsal=request.rehearsal,
             state=request.state,
             operation=request.operation_id,
-            faults=[str(fault) for fault in request.faults] or None,
+            faults=in_english(request.faults) or None,
         )
     return done

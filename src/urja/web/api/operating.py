@@ -15,6 +15,7 @@ from urja.apps.registry.models import RequestState
 from urja.apps.registry.operations import BY_KIND, CorrectPerson, Operation
 from urja.apps.registry.operations.people import version_of
 from urja.apps.registry.roles import writing
+from urja.base.sentences import in_english
 from urja.web.api import answers, resources
 from urja.web.api.problems import Problem
 from urja.web.api.resources import local
@@ -64,13 +65,8 @@ def decoded(ask: Ask, known: type[Operation]) -> Operation:
         return requests.decode(known.kind(), content)
     except Refused as error:
         raise Problem(
-            "invalid", f"that is no {known.kind()}: {error}", faults=_plain_texts(error.faults)
+            "invalid", f"that is no {known.kind()}: {error}", faults=in_english(error.faults)
         ) from None
-
-
-def _plain_texts(sentences: list[str]) -> list[str]:
-    """Programs are answered in English."""
-    return [str(sentence) for sentence in sentences]
 
 
 def _plain(body: bytes) -> Any:
@@ -120,7 +116,7 @@ def idempotency_key(ask: Ask) -> str:
 def _answer(ask: Ask, request: models.Request) -> answers.RequestOfOperation:
     if request.state == RequestState.REFUSED:
         raise Problem(
-            "refused", "; ".join(request.faults), faults=_plain_texts(request.faults), request_id=request.id
+            "refused", "; ".join(request.faults), faults=in_english(request.faults), request_id=request.id
         )
     if request.state == RequestState.WAITING:
         ask.status = 202
@@ -149,7 +145,7 @@ def request_of(found: models.Request) -> answers.RequestOfOperation:
         rehearsal=found.rehearsal,
         requested_at=local(found.requested_at),
         answered_at=local(found.answered_at),
-        faults=_plain_texts(found.faults),
+        faults=in_english(found.faults),
         operation_id=found.operation_id,
         outcome=outcome,
         effects=found.effects,

@@ -94,7 +94,7 @@ class HouseTile:
 def _tile(house: Supply, seen: Mapping[str, Any], standing: StandingNow | None) -> HouseTile:
     return HouseTile(
         serial=house.serial,
-        name=house.premise or house.consumer_number,
+        name=words.place(house.premise, house.consumer_number),
         href=reverse("town:house", args=[house.serial]),
         state=_light(seen),
         why=_why(seen, standing),
@@ -390,7 +390,7 @@ def house_head(serial: str, now: datetime) -> HouseHead | None:
         return None
     return HouseHead(
         serial=found.serial,
-        name=found.premise or found.consumer_number,
+        name=words.place(found.premise, found.consumer_number),
         number=found.consumer_number,
         email=found.email,
         account_href=reverse("portal:account", args=[found.account_id]),

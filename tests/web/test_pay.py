@@ -152,7 +152,7 @@ def test_what_was_left_at_the_end_and_went_to_old_dues_is_opened_in_both_languag
     from django.db import transaction
 
     from urja.apps.ledger.arrears import kept_back
-    from urja.apps.ledger.operations import post_share
+    from urja.apps.ledger.operations import post_shares
     from urja.apps.registry.models import Arrear
 
     account = governed.account_id
@@ -162,7 +162,7 @@ def test_what_was_left_at_the_end_and_went_to_old_dues_is_opened_in_both_languag
             id=account + 1, account_id=account, bill="B-7", due_on=street.START.date(), **owed
         )
         with transaction.atomic():
-            post_share(kept_back(1, account, 4_000, 1), house.NOW.date(), house.NOW)
+            post_shares(account >> 40, [(house.NOW.date(), kept_back(1, account, 4_000, 1))], house.NOW)
     person = browser(user_id=governed.owner_id)
     page = person.get("/")
     seq = max(map(int, re.findall(rf"/accounts/{account}/entries/(\d+)/", page.content.decode())))

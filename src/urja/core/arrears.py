@@ -3,9 +3,10 @@
 The oldest bill is paid first, and of each bill its surcharge before its principal.
 """
 
+from calendar import monthrange
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,18 @@ def less[Sums: (Due, Part)](sums: Iterable[Sums], parts: Iterable[Part]) -> list
     """What is left, of bills or of what was paid of them, without these parts."""
     gone = {part.key: part for part in parts}
     return [_without(each, gone[each.key]) if each.key in gone else each for each in sums]
+
+
+def due_day(every: str, first: date, number: int) -> date:
+    """The day on which an instalment is due, the first being number 0: each `day`, or each `month`.
+
+    A month that has no such day has its last instead, and the month after it the day again.
+    """
+    if every == "day":
+        return first + timedelta(days=number)
+    years, month = divmod(first.month - 1 + number, 12)
+    year = first.year + years
+    return date(year, month + 1, min(first.day, monthrange(year, month + 1)[1]))
 
 
 def _without[Sums: (Due, Part)](sums: Sums, part: Part) -> Sums:

@@ -72,7 +72,7 @@ def _settle(final_id: int, account_id: int, now: datetime) -> int | None:
         left_minor, seq = max(row[2], 0), row[3]
         share = arrears.kept_back(final_id, account_id, left_minor, seq)
         if share:
-            ledger.post_share(share, local_day(now, usage.zone()), now)
+            ledger.post_shares(bucket_of(account_id), [(local_day(now, usage.zone()), share)], now)
         to_dues_minor = share.amount_minor if share else 0
         final = FinalSettlement.objects.get(id=final_id)
         amount_minor = left_minor - to_dues_minor

@@ -10,13 +10,14 @@ from urja.apps.ledger.models import CreditRequest, DebitRequest
 from urja.apps.supply.policies import arrears_rules
 from urja.base.ids import bucket_of
 from urja.core.calendar import local_day
+from urja.pipeline import instalments
 from urja.pipeline.close import CUTOFF, Closed, close_days
 from urja.pipeline.leaving import settle_left
 
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Report:
     """What one run of the stage has done."""
 
@@ -37,9 +38,11 @@ def run_once(now: datetime, cutoff: timedelta = CUTOFF) -> Report:
     `now` is business time. A process that dies meanwhile has posted whole buckets and days or nothing of them.
     """
     report = Report(post_credits(now), close_days(now, cutoff))
+    report.dues = instalments.post_due(now)
     settled = settle_left(now)
     if settled.accounts:
-        report = Report(report.credits + post_credits(now), report.closed, settled.entries)
+        report.credits += post_credits(now)
+        report.dues += settled.entries
     if report.entries or report.closed.days:
         log.info(
             "posted",

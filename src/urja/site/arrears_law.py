@@ -1,13 +1,14 @@
 """The law of arrears: each recharge has paid of old dues what its policy says, reckoned anew from what was known then.
 
-So has what was left when a supply had ended: all of it, before anything went back or elsewhere. Percentages are read
-from the documents' own text, what was owed from the registry and its history, and the division by bills is gone through
-once more by plain arithmetic. docs/money.md says what would break it.
+So has what was left when a supply had ended: all of it, before anything went back or elsewhere; and each instalment of a
+plan, which stands in the place of the policy's percentage while it holds. Percentages are read from the documents' own
+text, what was owed from the registry and its history, and the division by bills is gone through once more by plain
+arithmetic. docs/money.md says what would break it.
 """
 
 import tomllib
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 import psycopg
@@ -19,6 +20,21 @@ _LEARNT: Final = """EXISTS (SELECT FROM registry_arrear r LEFT JOIN registry_his
     WHERE r.account_id = {of}.account_id AND {at} IN (r.recorded_at, h.known_to))
 """
 """What was learnt of a bill at the very instant of a posting is before it or after it."""
+
+_PLANNED: Final = """
+    SELECT FROM (
+        SELECT p.valid_from, p.valid_to, p.recorded_at FROM registry_instalment_plan p
+        WHERE p.account_id = c.account_id AND NOT EXISTS (SELECT FROM registry_history h
+            WHERE h.table_name = 'registry_instalment_plan' AND h.row_id = p.id AND h.known_to > c.posted_at)
+        UNION ALL
+        (SELECT DISTINCT ON (h.row_id) (h.row->>'valid_from')::timestamptz, (h.row->>'valid_to')::timestamptz,
+            (h.row->>'recorded_at')::timestamptz
+        FROM registry_history h WHERE h.table_name = 'registry_instalment_plan' AND h.known_to > c.posted_at
+            AND (h.row->>'account_id')::bigint = c.account_id
+        ORDER BY h.row_id, h.known_to, h.id)
+    ) p WHERE p.recorded_at <= c.posted_at AND p.valid_from <= c.posted_at
+        AND coalesce(p.valid_to, 'infinity') > c.posted_at"""
+"""The plan of instalments that held when a credit was posted, as was known then: it stands in the share's place."""
 
 _RECHARGES: Final = f"""
 SELECT c.id, c.account_id, c.amount_minor, c.arrears_minor, c.posted_seq, c.posted_at,
@@ -36,11 +52,18 @@ SELECT c.id, c.account_id, c.amount_minor, c.arrears_minor, c.posted_seq, c.post
             FROM registry_agreement g JOIN registry_agreement_terms t ON t.agreement_id = g.id
             WHERE g.account_id = c.account_id AND g.valid_from <= c.posted_at
             AND t.valid_from <= c.posted_at ORDER BY t.valid_from DESC LIMIT 1)
-        ORDER BY v.valid_from DESC, v.id DESC LIMIT 1)
+        ORDER BY v.valid_from DESC, v.id DESC LIMIT 1),
+    EXISTS ({_PLANNED})
 FROM ledger_credit_request c
 WHERE c.kind IN ('recharge', 'payment') AND c.posted_at IS NOT NULL
     AND EXISTS (SELECT FROM registry_arrear r WHERE r.account_id = c.account_id)
     AND NOT {_LEARNT.format(of="c", at="c.posted_at")}
+    -- So it is with a plan; and one that an undoing has put back was away meanwhile.
+    AND NOT EXISTS (SELECT FROM registry_instalment_plan p
+        WHERE p.account_id = c.account_id AND p.recorded_at = c.posted_at)
+    AND NOT EXISTS (SELECT FROM registry_history h WHERE h.table_name = 'registry_instalment_plan'
+        AND (h.row->>'account_id')::bigint = c.account_id
+        AND (h.known_to = c.posted_at OR (h.action = 'deleted' AND h.known_to < c.posted_at)))
 ORDER BY c.account_id, c.posted_seq
 """  # noqa: S608 - a constant of this module
 
@@ -70,6 +93,22 @@ ORDER BY 1, 2
 """  # noqa: S608 - a constant of this module
 """What went back or elsewhere was asked for when the bills that were known then were paid."""
 
+_PLANS: Final = """
+SELECT p.id, p.account_id, p.every, p.amount_minor, (p.valid_from AT TIME ZONE %(zone)s)::date,
+    coalesce(((p.valid_to - interval '1 microsecond') AT TIME ZONE %(zone)s)::date + 1, '9999-12-31'),
+    coalesce((SELECT max(c.closed_through) FROM registry_agreement g JOIN ledger_close c ON c.agreement_id = g.id
+        WHERE g.account_id = p.account_id), '0001-01-01')
+FROM registry_instalment_plan p ORDER BY p.id
+"""
+
+_INSTALMENTS: Final = f"""
+SELECT i.plan_id, i.due_on, i.seq, e.posted_at, {_LEARNT.format(of="e", at="e.posted_at")}
+FROM ledger_instalment i
+JOIN ledger_entry e ON e.bucket = i.account_id >> 40 AND e.account_id = i.account_id AND e.seq = i.seq
+    AND e.line = 'arrears' AND (e.inputs->>'plan')::bigint = i.plan_id
+ORDER BY i.plan_id, i.due_on
+"""  # noqa: S608 - a constant of this module
+
 _OWED: Final = """
 SELECT r.id, r.due_on,
     coalesce((was.row->>'surcharge_minor')::bigint, r.surcharge_minor) - coalesce(paid.surcharge, 0),
@@ -98,8 +137,8 @@ def examine(connection: Connection, zone: str) -> Iterator[str]:
         for code, version, text in connection.execute("SELECT code, version, text FROM supply_policy_version")
     }
     for row in connection.execute(_RECHARGES, {"zone": zone}).fetchall():
-        credit, account, amount, marked, seq, posted_at, reversed_minor, seqs, used, governs = row
-        percent = percents.get(used or governs, 0)
+        credit, account, amount, marked, seq, posted_at, reversed_minor, seqs, used, governs, planned = row
+        percent = 0 if planned else percents.get(used or governs, 0)
         said = _by_bills(_owed(connection, account, seq, posted_at), _share(percent, amount - reversed_minor))
         paid = _paid(connection, account, seqs or [])
         if paid != said:
@@ -107,6 +146,7 @@ def examine(connection: Connection, zone: str) -> Iterator[str]:
         if marked != sum(map(sum, paid.values())):
             yield f"credit {credit} is marked with {marked} for arrears, its entries have paid {paid}"
     yield from _at_the_end(connection)
+    yield from _by_plan(connection, zone)
     yield from _loose(connection)
 
 
@@ -127,6 +167,39 @@ def _at_the_end(connection: Connection) -> Iterator[str]:
             yield f"entry {seq} of account {account} takes away {amount} while {still} of arrears is owed"
     for account, balance in connection.execute(_KEPT).fetchall():
         yield f"account {account} is settled and keeps {balance} while arrears are owed"
+
+
+def _by_plan(connection: Connection, zone: str) -> Iterator[str]:
+    """Each due day of a plan has paid its instalment, or what was left, until nothing was owed and the plan ended."""
+    posted: dict[int, list[tuple[date, int, datetime, bool]]] = {}
+    for plan, *instalment in connection.execute(_INSTALMENTS):
+        posted.setdefault(plan, []).append(tuple(instalment))
+    for plan, account, every, amount, first, end, through in connection.execute(
+        _PLANS, {"zone": zone}
+    ).fetchall():
+        paid_on = [due_on for due_on, *_ in posted.get(plan, ())]
+        due = _due_days(every, first, min(through, end), at_least=len(paid_on))
+        if paid_on != due[: len(paid_on)] or (paid_on and paid_on[-1] >= end):
+            yield f"plan {plan} has paid for {paid_on} and is due on {due}"
+        # Those of the last closed day may be about to be posted.
+        if len(paid_on) < len(due):
+            yield f"plan {plan} has paid {len(paid_on)} instalments before {through}, due on {due}"
+        for _, seq, posted_at, learnt in posted.get(plan, ()):
+            said = _by_bills(_owed(connection, account, seq, posted_at), amount)
+            paid = _paid(connection, account, [seq])
+            if paid != said and not learnt:
+                yield f"entry {seq} of account {account} has paid {paid} of arrears, plan {plan} says {said}"
+
+
+def _due_days(every: str, first: date, end: date, at_least: int) -> list[date]:
+    """Day by day; each month the day of the first, or the month's last."""
+    day, found = first, list[date]()
+    while day < end or len(found) < at_least:
+        last_of_month = (day + timedelta(days=1)).month != day.month
+        if every == "day" or day.day == first.day or (last_of_month and day.day < first.day):
+            found.append(day)
+        day += timedelta(days=1)
+    return found
 
 
 def _owed(
@@ -169,6 +242,13 @@ def _loose(connection: Connection) -> Iterator[str]:
     )
     for account, seq, amount, paid in rows:
         yield f"entry {seq} of account {account} is {amount} and has paid {paid} of bills"
+    rows = connection.execute(
+        "SELECT e.account_id, e.seq FROM ledger_entry e LEFT JOIN ledger_instalment i "
+        "ON i.account_id = e.account_id AND i.seq = e.seq AND i.plan_id = (e.inputs->>'plan')::bigint "
+        "WHERE e.line = 'arrears' AND e.inputs ? 'plan' AND i.id IS NULL ORDER BY 1, 2"
+    )
+    for account, seq in rows:
+        yield f"entry {seq} of account {account} is an instalment that no plan knows"
     rows = connection.execute(
         "SELECT p.account_id, p.seq FROM ledger_arrear_payment p LEFT JOIN ledger_entry e "
         "ON e.bucket = p.account_id >> 40 AND e.account_id = p.account_id AND e.seq = p.seq AND e.line = 'arrears' "

@@ -61,7 +61,9 @@ def examine(connection: Connection, now: datetime | None = None, zone: str | Non
     ]
     findings = [Finding(law, sentence, _some(check(connection))) for law, sentence, check in checks]
     if zone is not None:
-        sentence = "each recharge, and what is left at the end, has paid of arrears what it should, the oldest bill first"
+        sentence = (
+            "each recharge, each instalment and what is left at the end has paid of arrears what it should"
+        )
         findings.append(Finding("arrears", sentence, _some(arrears_law.examine(connection, zone))))
         sentence = "the energy rated is the register's advance"
         findings.append(Finding("energy", sentence, _some(_energy(connection, zone))))

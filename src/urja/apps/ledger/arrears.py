@@ -8,6 +8,7 @@ or a deposit says of a bill meanwhile stays true.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Final
 
 from django.db import connection
@@ -19,6 +20,7 @@ from urja.core.rating import ROUNDING
 
 LINE: Final = "arrears"
 TITLE: Final = "Old dues"
+INSTALMENT: Final = "Instalment of old dues"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,19 +86,53 @@ def against(account_id: int, amount_minor: int) -> list[Part]:
 
 def kept_back(final_id: int, account_id: int, left_minor: int, seq: int) -> Share | None:
     """What of `left_minor`, which entry `seq` has left on the account of a supply that has ended, pays its bills."""
+    # What stood there tells one step from the next.
+    key = f"{LINE}-final:{final_id}:{seq}"
     dues = held([account_id]).get(account_id, ())
-    parts = tuple(set_against(dues, left_minor))
+    return _apart(
+        account_id, key, dues, left_minor, {"title": TITLE, "final": final_id, "left_minor": left_minor}
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """By which instalments an account's old dues are paid."""
+
+    id: int
+    account_id: int
+    every: str
+    """`day` or `month`."""
+    amount_minor: int
+
+
+def instalments(plan: Plan, due_on: Iterable[date]) -> list[tuple[date, Share]]:
+    """What a plan pays on due days, in their order, as long as something is owed (`held`)."""
+    dues = held([plan.account_id]).get(plan.account_id, [])
+    found = []
+    for day in due_on:
+        told = {
+            "title": INSTALMENT,
+            "plan": plan.id,
+            "every": plan.every,
+            "instalment_minor": plan.amount_minor,
+        }
+        share = _apart(plan.account_id, f"instalment:{plan.id}:{day}", dues, plan.amount_minor, told)
+        if share is None:
+            break
+        dues = less(dues, share.parts)
+        found.append((day, share))
+    return found
+
+
+def _apart(
+    account_id: int, key: str, dues: Sequence[Due], amount_minor: int, told: Mapping[str, Any]
+) -> Share | None:
+    """What an amount that is of no recharge pays of bills, with what is told of it; none where nothing is owed."""
+    parts = tuple(set_against(dues, amount_minor))
     if not parts:
         return None
-    inputs = {
-        "title": TITLE,
-        "final": final_id,
-        "left_minor": left_minor,
-        "owed_minor": owed(dues),
-        "rows": _rows(parts, -1),
-    }
-    # What stood there tells one step from the next.
-    return Share(account_id, None, f"{LINE}-final:{final_id}:{seq}", parts, 1, inputs)
+    inputs = {**told, "owed_minor": owed(dues), "rows": _rows(parts, -1)}
+    return Share(account_id, None, key, parts, 1, inputs)
 
 
 def shares(credits_: Sequence[CreditRequest], rules: Rules) -> dict[int, Share]:

@@ -50,7 +50,10 @@ class Balance:
     estimated_share: Fraction
     """Of the energy since the last register read: what the register has counted is not estimated."""
     days_left: Fraction | None
-    """At the mean cost of the last seven posted days; before the first, at the pace of the day so far."""
+    """At the mean cost of the last seven posted days; before the first, at the pace of the day so far.
+
+    While a plan holds by which each day pays an instalment of old dues, that is part of the cost.
+    """
     daily_cost_minor: int | None
     """That cost, to the minor unit; none where there is none or it rounds to nothing."""
     provisional_minor: int
@@ -113,11 +116,21 @@ class _Stored:
     days_cost_minor: int | None
     """Of `days` posted days."""
     days: int
+    instalment_minor: int
+    """Of old dues, of each day."""
 
     @property
     def daily_cost_minor(self) -> Fraction | None:
         return Fraction(self.days_cost_minor or 0, self.days) if self.days else None
 
+
+INSTALMENT_OF_A_DAY = """coalesce((
+    SELECT least(p.amount_minor, (SELECT sum(r.principal_minor + r.surcharge_minor) FROM ledger_arrear_left r
+        WHERE r.account_id = p.account_id))
+    FROM registry_instalment_plan p WHERE p.account_id = a.id AND p.every = 'day'
+        AND p.valid_from <= %(now)s AND coalesce(p.valid_to, 'infinity') > %(now)s
+), 0)::bigint"""
+"""What old dues take of account `a` with each day by the plan that holds, in minor units."""
 
 _STORED = f"""
 SELECT a.id, a.balance_minor, a.last_seq, a.currency,
@@ -130,7 +143,7 @@ SELECT a.id, a.balance_minor, a.last_seq, a.currency,
         WHERE e.bucket = a.bucket AND e.account_id = a.id AND e.agreement_id = d.agreement_id
             AND e.origin = 'engine' AND e.service_date = d.closed_through
     ) ELSE 0 END,
-    cost.minor, cost.days, newest.*, done.billed_end, done.versions,
+    cost.minor, cost.days, {INSTALMENT_OF_A_DAY}, newest.*, done.billed_end, done.versions,
     CASE WHEN done.billed_end IS NULL THEN (
         SELECT -sum(e.amount_minor)::bigint FROM ledger_entry e
         WHERE e.origin = 'engine' AND e.agreement_id = newest.agreement_id AND e.period_start = newest.period
@@ -167,7 +180,7 @@ _STORED_OF_ONE = _STORED.format(
 )
 """Of an array the planner does not know that it holds one account: it would read whole tables for it."""
 
-_STORED_COLUMNS = 9
+_STORED_COLUMNS = 10
 
 
 _BY_MONTH = (0, 1)
@@ -177,7 +190,7 @@ _BY_MONTH = (0, 1)
 def _balances(agreements: Mapping[int, Agreement | None], now: datetime) -> Answer[dict[int, Balance]]:
     """By account; accounts that do not exist are left out."""
     begins = {id_: usage.starts_on(one, now) if one else 0 for id_, one in agreements.items()}
-    asked = _stored(agreements, begins)
+    asked = _stored(agreements, begins, now)
 
     def answer() -> dict[int, Balance]:
         stored, used, charged, rated_to_end = asked()
@@ -212,7 +225,9 @@ type _Books = tuple[
 ]
 
 
-def _stored(agreements: Mapping[int, Agreement | None], begins: Mapping[int, int]) -> Answer[_Books]:
+def _stored(
+    agreements: Mapping[int, Agreement | None], begins: Mapping[int, int], now: datetime
+) -> Answer[_Books]:
     """What the books say; and, oldest first, the last two accruals where billing periods are calendar months.
 
     With these comes what the engine has charged for each of them; or, of those that were rated to their end from
@@ -243,6 +258,7 @@ def _stored(agreements: Mapping[int, Agreement | None], begins: Mapping[int, int
             "agreement": agreement.id if agreement else None,
             "by_month": begins[account_id] == 1,
             "days": DAYS_OF_COST,
+            "now": now,
         }
         return ask(_STORED_OF_ONE, one, read)
     return ask(
@@ -252,6 +268,7 @@ def _stored(agreements: Mapping[int, Agreement | None], begins: Mapping[int, int
             "agreements": [one.id if one else None for one in agreements.values()],
             "monthly": [begins[id_] == 1 for id_ in agreements],
             "days": DAYS_OF_COST,
+            "now": now,
         },
         read,
     )
@@ -353,6 +370,8 @@ def _first_day_cost(agreement: Agreement, used: PeriodEnergy, as_of: datetime) -
 def _balance(books: _Stored, accrued: _Accrued, used: Sequence[PeriodEnergy], *, by_month: bool) -> Balance:
     balance_minor = books.balance_minor - accrued.pending_minor
     cost = books.daily_cost_minor or accrued.first_day_cost_minor
+    if cost:
+        cost += books.instalment_minor
     return Balance(
         balance_minor=balance_minor,
         ledger_minor=books.balance_minor,

@@ -14,7 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
-from urja.apps.ledger.balances import Balance
+from urja.apps.ledger.balances import INSTALMENT_OF_A_DAY, Balance
 from urja.apps.registry import queries as registry
 from urja.apps.registry.models import AgreementTerms
 from urja.apps.rows import columns
@@ -39,6 +39,7 @@ CROSS JOIN LATERAL (
                 r.ratio_primary, r.ratio_secondary), 0)
             FROM readings_accrual r WHERE r.agreement_id = g.id ORDER BY r.period DESC LIMIT 2),
         jsonb_hash_extended(terms.rows, 0),
+        {INSTALMENT_OF_A_DAY},
         (SELECT max(v.id) FROM tariffs_version v)
     ), 0) AS mark OFFSET 0
 ) books

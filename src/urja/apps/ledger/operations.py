@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from urja.apps.ledger import arrears
 from urja.apps.ledger.chain import content_hash, entry_hash, plain_json
 from urja.apps.ledger.errors import IdempotencyError, LedgerError, UnknownAccountError
-from urja.apps.ledger.models import Account, AccountKind, CreditRequest, DebitRequest
+from urja.apps.ledger.models import Account, AccountKind, CreditRequest, DebitRequest, Instalment
 from urja.base.ids import bucket_of, compose_id
 
 
@@ -431,10 +431,29 @@ def _post_requests[Request: (CreditRequest, DebitRequest)](
     return len(waiting)
 
 
-def post_share(share: arrears.Share, day: date, posted_at: datetime) -> None:
-    """Post what goes to arrears by itself, in a transaction that holds their bills (`arrears.held`)."""
-    (posted,) = post_entries(bucket_of(share.account_id), [_share_draft(share, day)], posted_at)
-    arrears.record([(posted.seq, share)])
+def post_shares(bucket: int, shares: Sequence[tuple[date, arrears.Share]], posted_at: datetime) -> list[int]:
+    """Post what goes to arrears by itself, each on its day, in a transaction that holds the bills (`arrears.held`).
+
+    Returns the numbers of the entries.
+    """
+    drafts = [_share_draft(share, day) for day, share in shares]
+    seqs = [posted.seq for posted in post_entries(bucket, drafts, posted_at)]
+    arrears.record([(seq, share) for seq, (_, share) in zip(seqs, shares, strict=True)])
+    return seqs
+
+
+def post_instalments(plan: arrears.Plan, due_on: Iterable[date], posted_at: datetime) -> list[date]:
+    """Post a plan's instalments of due days, the oldest first, as long as something is owed; those that were posted.
+
+    None of them is posted yet: who asks holds the plan until its transaction ends.
+    """
+    shares = arrears.instalments(plan, due_on)
+    seqs = post_shares(bucket_of(plan.account_id), shares, posted_at)
+    Instalment.objects.bulk_create(
+        Instalment(plan_id=plan.id, account_id=plan.account_id, seq=seq, due_on=day)
+        for seq, (day, _) in zip(seqs, shares, strict=True)
+    )
+    return [day for day, _ in shares]
 
 
 def _share_draft(share: arrears.Share, day: date) -> Draft:

@@ -108,6 +108,21 @@ class KeptBack:
 
 
 @dataclass(frozen=True, slots=True)
+class Instalment:
+    """What a posting on arrears was reckoned from, where a plan has paid it; its rows are the bills."""
+
+    every: str
+    """`day` or `month`."""
+    instalment_minor: int
+    """As was agreed; the last one is what was left."""
+    owed_minor: int
+    """All that was owed before."""
+
+
+type OnArrears = SetAgainst | KeptBack | Instalment
+
+
+@dataclass(frozen=True, slots=True)
 class Why:
     """All that a posting was made from; a credit has no reads."""
 
@@ -129,7 +144,7 @@ class Why:
     """Sum of the interval blocks over the time of `energy_wh`."""
     residual_wh: int
     """`energy_wh` less `blocks_wh`: what truncation in the blocks has left to the register."""
-    arrears: SetAgainst | KeptBack | None
+    arrears: OnArrears | None
     """Where something went to arrears, or came back from them."""
     provisional: bool
     """Whether the day was closed without the register read of its midnight."""
@@ -266,15 +281,17 @@ def why(account_id: int, seq: int) -> Why | None:
     )
 
 
-def _set_against(entry: Entry, inputs: dict[str, Any]) -> SetAgainst | KeptBack | None:
+def _set_against(entry: Entry, inputs: dict[str, Any]) -> OnArrears | None:
     if entry.line != LINE:
         return None
+    if "final" in inputs:
+        return KeptBack(inputs["left_minor"], inputs["owed_minor"])
+    if "plan" in inputs:
+        return Instalment(inputs["every"], inputs["instalment_minor"], inputs["owed_minor"])
     return SetAgainst(inputs["recharge_minor"], inputs["percent"], inputs["policy"], inputs.get("owed_minor"))
 
 
 def _bare(entry: Entry) -> Row:
-    if "final" in inputs:
-        return KeptBack(inputs["left_minor"], inputs["owed_minor"])
     amount = Fraction(entry.amount_minor)
     return Row(entry.line, entry.title, amount, ROUNDING, Fraction(1), entry.amount_minor)
 
@@ -311,11 +328,13 @@ def _tariff(used: dict[str, Any]) -> TariffUsed:
 __all__ = [
     "Balance",
     "Entry",
+    "Instalment",
+    "KeptBack",
     "MeterUse",
+    "OnArrears",
     "Read",
     "Row",
     "SetAgainst",
-    "KeptBack",
     "TariffUsed",
     "Why",
     "charged_by_line",

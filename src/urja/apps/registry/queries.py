@@ -14,9 +14,11 @@ from urja.apps.registry.models import (
     AgreementTerms,
     Device,
     DevicePeriod,
+    InstalmentPlan,
     Projection,
     Stock,
 )
+from urja.apps.rows import rows
 from urja.base.ids import bucket_of
 from urja.stream.messages import DeviceEntry
 
@@ -42,6 +44,15 @@ def agreement_at(account_id: int, at: datetime) -> Agreement | None:
         .select_related("service_point__premise")
         .order_by("-valid_from")
         .first()
+    )
+
+
+def plans_at(account_ids: Iterable[int], at: datetime) -> list[InstalmentPlan]:
+    """The plans of instalments that hold for accounts at an instant."""
+    return rows(
+        InstalmentPlan,
+        "account_id = ANY(%s) AND valid_from <= %s AND coalesce(valid_to, 'infinity') > %s ORDER BY id",
+        [list(account_ids), at, at],
     )
 
 

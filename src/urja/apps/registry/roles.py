@@ -92,6 +92,8 @@ TABLE: Final[dict[str, frozenset[Role]]] = {
     "write:change_policy": _roles("clerk revenue_officer"),
     "write:convert_to_prepaid": _roles("revenue_officer"),
     "write:convert_to_postpaid": _roles("revenue_officer"),
+    "write:agree_instalments": _roles("revenue_officer"),
+    "write:end_instalments": _roles("revenue_officer"),
     "write:protect": _roles("clerk administrator"),
     "write:end_protection": _roles("clerk administrator"),
     "write:new_connection": _roles("clerk"),

@@ -4,12 +4,13 @@ Whatever a decision may look at is loaded here and nowhere else, so that the sta
 and a page that shows what a payment would do see the same facts.
 """
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -35,8 +36,18 @@ from urja.apps.supply.queries import HEALTH_COLUMN, health_of
 from urja.apps.tariffs import queries as tariffs
 from urja.apps.work import queries as work
 from urja.apps.work.models import WorkOrder, WorkOrderKind
-from urja.core.calendar import local_day
-from urja.core.policy import AuthorisedPayment, Facts, Health, NoticeFact, PaidSince, Policy, exhausted
+from urja.core.arrears import due_day
+from urja.core.calendar import ONE_DAY, local_day, midnight
+from urja.core.policy import (
+    AuthorisedPayment,
+    Facts,
+    Health,
+    Instalment,
+    NoticeFact,
+    PaidSince,
+    Policy,
+    exhausted,
+)
 from urja.core.rating import Tariff
 
 log = structlog.get_logger()
@@ -250,6 +261,7 @@ class _Look:
     flags_change_at: datetime | None
     """When it begins or ends next, as far as is known."""
     arrears_minor: int
+    instalment: Instalment | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,7 +311,11 @@ SELECT given.account_id, given.service_point_id, m.device_id, coalesce(d.load_sw
     {_STOOD},
     protected.kinds, protected.changes_at,
     (SELECT coalesce(sum(r.principal_minor + r.surcharge_minor), 0)::bigint FROM ledger_arrear_left r
-        WHERE r.account_id = given.account_id)
+        WHERE r.account_id = given.account_id),
+    (SELECT jsonb_build_array(p.every, p.amount_minor, p.valid_from,
+            (SELECT count(*) FROM ledger_instalment i WHERE i.plan_id = p.id))
+        FROM registry_instalment_plan p WHERE p.account_id = given.account_id
+        AND p.valid_from <= %(now)s AND coalesce(p.valid_to, 'infinity') > %(now)s)
     {more}
 FROM {given}
 LEFT JOIN registry_device_period m ON m.service_point_id = given.service_point_id AND m.role = {DeviceRole.BILLING.value}
@@ -358,14 +374,24 @@ _AT_LARGE = f", {HEALTH_COLUMN}, {BOOK_COLUMNS}"
 
 
 def _look(row: Sequence[Any]) -> _Look:
-    own, stood, (flags, flags_change_at, arrears_minor) = row[1:12], row[12:18], row[18:]
+    own, stood, (flags, flags_change_at, arrears_minor, plan) = row[1:12], row[12:18], row[18:]
     return _Look(
         *own,
         stood=Stood(*stood) if stood[0] is not None else None,
         flags=frozenset((flags or "").split()),
         flags_change_at=flags_change_at,
         arrears_minor=arrears_minor,
+        instalment=_instalment(*json.loads(plan)) if plan else None,
     )
+
+
+def _instalment(
+    every: Literal["day", "month"], amount_minor: int, valid_from: str, posted: int
+) -> Instalment:
+    """What is due next of a plan that begins at a midnight, of which so many instalments were posted."""
+    zone = ZoneInfo(settings.URJA_TIMEZONE)
+    due_on = due_day(every, local_day(datetime.fromisoformat(valid_from), zone), posted)
+    return Instalment(every, amount_minor, due_on, midnight(due_on + ONE_DAY, zone))
 
 
 class _Loader:
@@ -491,6 +517,7 @@ class _Loader:
             sanctioned_load_w=terms.sanctioned_load_w,
             category=terms.category,
             arrears_minor=look.arrears_minor,
+            instalment=look.instalment,
             flags=look.flags,
             supply=supply,
             holds=frozenset(self.holds.get(agreement.service_point_id, ())),

@@ -93,13 +93,19 @@ def book_of(sha256s: str | None, assigned: str | None) -> Book:
 
 
 def arrears_rules(now: datetime) -> Rules:
-    """What of recharges that are posted now goes to arrears: by the policy that governs each account."""
+    """What of recharges that are posted now goes to arrears: by the policy that governs each account.
+
+    Nothing where a plan of instalments holds: it pays them instead.
+    """
     zone = ZoneInfo(settings.URJA_TIMEZONE)
 
     def rules(account_ids: Sequence[int]) -> Mapping[int, Rule]:
         policies, found = book(), {}
+        unplanned = sorted(
+            set(account_ids) - {plan.account_id for plan in registry.plans_at(account_ids, now)}
+        )
         begun = "account_id = ANY(%s) AND valid_from <= %s ORDER BY account_id, valid_from DESC"
-        agreements = rows(Agreement, begun, [list(account_ids), now], distinct_on="account_id")
+        agreements = rows(Agreement, begun, [unplanned, now], distinct_on="account_id")
         for agreement in registry.with_terms(agreements):
             try:
                 policy = policies.governs(agreement.terms_at(now), local_day(now, zone))

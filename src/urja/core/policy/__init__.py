@@ -16,7 +16,7 @@ from urja.core.policy.decision import (
 )
 from urja.core.policy.document import Policy, PolicyError, bundled_policies, parse_policy
 from urja.core.policy.engine import decide, exhausted
-from urja.core.policy.facts import AuthorisedPayment, Facts, Health, NoticeFact, PaidSince
+from urja.core.policy.facts import AuthorisedPayment, Facts, Health, Instalment, NoticeFact, PaidSince
 from urja.core.policy.outlook import credit_ends_at, effect_of_payment, forecast
 from urja.core.policy.reading import Fault
 from urja.core.policy.wording import sentence
@@ -28,6 +28,7 @@ __all__ = [
     "Facts",
     "Fault",
     "Health",
+    "Instalment",
     "Intent",
     "NoticeFact",
     "Notify",

@@ -1,7 +1,7 @@
 """What a decision about one account's supply rests on, as it was known at one instant."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from fractions import Fraction
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
@@ -57,6 +57,18 @@ class Health:
     """Notices go out and receipts come back."""
 
 
+@dataclass(frozen=True, slots=True)
+class Instalment:
+    """By what old dues are paid off while a plan of instalments holds."""
+
+    every: Literal["day", "month"]
+    amount_minor: int
+    due_on: date
+    """The local day of the next one."""
+    due_at: datetime
+    """Its end: the next one is taken from the balance then, or later."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """One account at one instant. Instants are aware; `zone` is the utility's."""
@@ -75,7 +87,7 @@ class Facts:
     last_recharge_minor: int | None = None
     last_recharge_at: datetime | None = None
     daily_cost_minor: int | None = None
-    """The usual cost of a day, above zero; none when it is not known."""
+    """The usual cost of a day with the instalment of each, above zero; none when it is not known."""
     below_cut_since: datetime | None = None
     """Since when the credit has been exhausted (`exhausted`) without a break; none means only just."""
     prepaid: bool = True
@@ -87,6 +99,8 @@ class Facts:
     """The consumer category, as documents name it."""
     arrears_minor: int = 0
     """Old dues beside the balance, zero or more. They never count towards a cut."""
+    instalment: Instalment | None = None
+    """None where no plan holds: then a share of each recharge may go to old dues."""
     flags: frozenset[str] = frozenset()
     supply: Supply = "unknown"
     holds: frozenset[str] = frozenset()

@@ -26,6 +26,19 @@ def credit_ends_at(policy: Policy, facts: Facts, daily_cost_minor: int | None) -
 
 
 def _reaches_at(facts: Facts, left_minor: int, daily_cost_minor: int | None) -> datetime | None:
+    """When so much is used up: by the cost of days, and by the next instalment where they are monthly."""
+    by_use = _used_up_at(facts, left_minor, daily_cost_minor)
+    taken = facts.instalment
+    if taken is None or taken.every == "day" or not facts.arrears_minor:
+        return by_use
+    if by_use is not None and by_use <= taken.due_at:
+        return by_use
+    rest_minor = left_minor - min(taken.amount_minor, facts.arrears_minor)
+    by_both = _used_up_at(facts, rest_minor, daily_cost_minor)
+    return None if by_both is None else max(by_both, taken.due_at)
+
+
+def _used_up_at(facts: Facts, left_minor: int, daily_cost_minor: int | None) -> datetime | None:
     if left_minor < 0:
         return facts.now
     if daily_cost_minor is None or daily_cost_minor <= 0:
@@ -107,7 +120,9 @@ def effect_of_payment(policy: Policy, facts: Facts, amount_minor: int) -> Paymen
 
 
 def _to_arrears(policy: Policy, facts: Facts, amount_minor: int) -> int:
-    return share_of(policy.payments.arrears_percent, facts.arrears_minor, amount_minor)
+    """Instalments that were agreed stand in the place of the policy's share."""
+    percent = 0 if facts.instalment else policy.payments.arrears_percent
+    return share_of(percent, facts.arrears_minor, amount_minor)
 
 
 def _after(policy: Policy, facts: Facts, amount_minor: int) -> Facts:

@@ -242,6 +242,17 @@ class Readings(Shown, frozen=True, kw_only=True):
     items: list[Interval]
 
 
+class Instalments(Shown, frozen=True, kw_only=True):
+    """A plan by which old dues are paid off while it holds."""
+
+    every: str
+    """`day` or `month`."""
+    amount_minor: int
+    """Of each; the last one is what is left."""
+    valid_from: datetime
+    """The midnight of the day on which the first is due."""
+
+
 class Balance(Shown, frozen=True, kw_only=True):
     """What is left on an account now: the one figure that pages, alerts and decisions use."""
 
@@ -258,6 +269,11 @@ class Balance(Shown, frozen=True, kw_only=True):
     """On their way; no part of the balance."""
     estimated_wh: int
     days_left: float | None
+    """At the usual cost of a day, with its instalment of old dues where there is one."""
+    dues_minor: int
+    """Owed by old bills beside the balance."""
+    instalments: Instalments | None
+    """By which they are paid off; null where no plan holds."""
     supply: str
     """`on`, `off` or `unknown`."""
     standing: str | None

@@ -7,13 +7,15 @@ from django.contrib.auth import get_user_model
 from django.db.models import Q
 from msgspec import Meta
 
+from urja.apps.ledger import arrears as dues
 from urja.apps.ledger import queries as ledger
 from urja.apps.notices.queries import written_to
 from urja.apps.readings.intervals import LONGEST, MonthOfPlace, intervals, month_by_place
 from urja.apps.readings.kinds import Status
 from urja.apps.registry import access, models
-from urja.apps.registry.queries import agreement_at, with_terms
+from urja.apps.registry.queries import agreement_at, plans_at, with_terms
 from urja.apps.tariffs.errors import UnknownTariffError
+from urja.core.arrears import owed
 from urja.core.units import exact
 from urja.web.api import answers, cursors, resources
 from urja.web.api.problems import Problem
@@ -171,10 +173,20 @@ def balance(ask: Ask) -> answers.Balance:
         credits_minor=fresh.credits_minor,
         estimated_wh=fresh.estimated_wh,
         days_left=None if fresh.days_left is None else round(float(fresh.days_left), 2),
+        dues_minor=owed(dues.left([agreement.account_id]).get(agreement.account_id, ())),
+        instalments=_instalments(agreement.account_id, ask.now),
         supply=view.supply if view else "unknown",
         standing=view.standing if view else None,
         sentence=view.text if view else None,
     )
+
+
+def _instalments(account_id: int, now: datetime) -> answers.Instalments | None:
+    for plan in plans_at([account_id], now):
+        return answers.Instalments(
+            every=plan.every, amount_minor=plan.amount_minor, valid_from=local(plan.valid_from)
+        )
+    return None
 
 
 def _standing(account_id: int, now: datetime) -> standings.StandingView | None:

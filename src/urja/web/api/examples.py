@@ -61,6 +61,7 @@ BY_NAME: Final[dict[str, Any]] = {
     "Terms.metering_mode": "forward",
     "Balance.supply": "on",
     "Balance.standing": "fine",
+    "Instalments.every": "day",
     "role": "billing",
     "code": "demo-domestic",
     "nameless_at": None,

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import urlencode
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
@@ -23,6 +23,8 @@ from urja.apps.registry.models import (
     AgreementTerms,
     Configuration,
     DevicePeriod,
+    Every,
+    InstalmentPlan,
     Person,
     Premise,
     Seal,
@@ -444,8 +446,24 @@ def _money(place: ServicePoint, agreement: Agreement, now: datetime) -> MoneyVie
                 },
             )
             for one in arrears
-        ],
+        ]
+        + [(_("Paid off"), _plan(one)) for one in _plans(agreement, now)],
     )
+
+
+def _plans(agreement: Agreement, now: datetime) -> QuerySet[InstalmentPlan]:
+    """The plan of instalments that holds, or is to."""
+    unended = Q(valid_to=None) | Q(valid_to__gt=now)
+    return InstalmentPlan.objects.filter(unended, account_id=agreement.account_id).order_by("valid_from")
+
+
+def _plan(plan: InstalmentPlan) -> str:
+    words = (
+        _("%(amount)s of it each day; first instalment for %(day)s")
+        if plan.every == Every.DAY
+        else _("%(amount)s of it each month; first instalment for %(day)s")
+    )
+    return words % {"amount": formats.money(plan.amount_minor), "day": day_of(plan.valid_from)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ TABLES: Final[dict[str, Promise]] = {
     "registry_agreement_terms": _("Terms of an agreement"),
     "registry_deposit": _("Deposit"),
     "registry_arrear": _("Old dues"),
+    "registry_instalment_plan": _("Plan of instalments"),
 }
 
 COLUMNS: Final[dict[str, Promise]] = {
@@ -57,6 +58,7 @@ COLUMNS: Final[dict[str, Promise]] = {
     "disconnected_at": _("disconnected for good"),
     "due_on": _("due"),
     "email": _("e-mail"),
+    "every": _("every"),
     "evidence": _("proof"),
     "firmware": _("firmware"),
     "given_at": _("given"),

@@ -115,7 +115,7 @@ def _check(total_minor: int, amount_minor: int) -> str:
     return _("The rows do not add up to this posting. Please tell your electricity office.")
 
 
-def _share(found: ledger.SetAgainst | ledger.KeptBack, posted: ledger.Entry) -> str:
+def _share(found: ledger.OnArrears, posted: ledger.Entry) -> str:
     def money(minor: int) -> str:
         return formats.money(minor, posted.currency)
 
@@ -124,6 +124,17 @@ def _share(found: ledger.SetAgainst | ledger.KeptBack, posted: ledger.Entry) -> 
             "The supply has ended with %(amount)s left on the account. It pays old dues first, and no more than the "
             "%(owed)s that was owed. The oldest bill is paid first, its surcharge before the rest of it."
         ) % {"amount": money(found.left_minor), "owed": money(found.owed_minor)}
+    if isinstance(found, ledger.Instalment):
+        agreed = (
+            _(
+                "An instalment of %(amount)s was agreed for each day, and is no more than the %(owed)s that was owed."
+            )
+            if found.every == "day"
+            else _(
+                "An instalment of %(amount)s was agreed for each month, and is no more than the %(owed)s that was owed."
+            )
+        ) % {"amount": money(found.instalment_minor), "owed": money(found.owed_minor)}
+        return " ".join((agreed, _("The oldest bill is paid first, its surcharge before the rest of it.")))
     amount = money(found.recharge_minor)
     if found.owed_minor is None:
         return _(

@@ -117,6 +117,16 @@ def _old_dues(known: Known) -> str:
     if not owed:
         return ""
     amount = formats.money(owed, known.balance.currency)
+    if plan := known.facts.instalment:
+        instalment = formats.money(min(plan.amount_minor, owed), known.balance.currency)
+        if plan.every == "day":
+            return _("Old dues of %(amount)s are still owed; %(instalment)s of it is taken each day.") % {
+                "amount": amount,
+                "instalment": instalment,
+            }
+        return _(
+            "Old dues of %(amount)s are still owed; %(instalment)s of it is taken each month, next for %(day)s."
+        ) % {"amount": amount, "instalment": instalment, "day": formats.day(plan.due_on)}
     if not percent:
         return _("Old dues of %(amount)s are still owed.") % {"amount": amount}
     return _("Old dues of %(amount)s are still owed; %(percent)d %% of each payment goes to them.") % {

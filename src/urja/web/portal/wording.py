@@ -28,6 +28,7 @@ TITLES = (
     gettext_noop("Reversal"),
     gettext_noop("Adjustment"),
     gettext_noop("Old dues"),
+    gettext_noop("Instalment of old dues"),
     gettext_noop("Set apart"),
     gettext_noop("Deposit"),
     gettext_noop("Refund"),
@@ -180,7 +181,7 @@ _NOTES: list[tuple[re.Pattern[str], _Say]] = [
     ),
     (
         re.compile(
-            r"bound (?P<number>\d+) of the use of (?P<exact>[\d./]+) kWh rounded \S+ to (?P<bound>[\d./]+) kWh"
+            r"(?:\w+: )?bound (?P<number>\d+) of the use of (?P<exact>[\d./]+) kWh rounded \S+ to (?P<bound>[\d./]+) kWh"
         ),
         lambda found: (
             _(

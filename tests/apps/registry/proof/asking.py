@@ -422,6 +422,24 @@ def _to_postpaid(ask: Asker) -> dict[str, Any]:
     }
 
 
+def _agree_instalments(ask: Asker) -> dict[str, Any]:
+    return {
+        "consumer_number": ask.point(),
+        "every": ask.one_of(("day", "month")),
+        "amount_minor": ask.one_of((1_000, 5_000, 0, 900_000)),
+        "first_due_on": ask.now.date() + timedelta(days=ask.whole(-1, 3)),
+        "reason": ask.words(),
+    }
+
+
+def _end_instalments(ask: Asker) -> dict[str, Any]:
+    return {
+        "consumer_number": ask.point(),
+        "from_on": ask.now.date() + timedelta(days=ask.whole(-2, 5)),
+        "reason": ask.words(),
+    }
+
+
 def _protect(ask: Asker) -> dict[str, Any]:
     begins = ask.at()
     return {
@@ -581,6 +599,8 @@ DRAWN: Final[dict[str, Callable[[Asker], dict[str, Any]]]] = {
     "close_work_order": _close_order,
     "convert_to_prepaid": _to_prepaid,
     "convert_to_postpaid": _to_postpaid,
+    "agree_instalments": _agree_instalments,
+    "end_instalments": _end_instalments,
     "protect": _protect,
     "end_protection": _end_protection,
     "change_ratio": _ratio,

@@ -179,6 +179,8 @@ EFFECTS: Final[dict[str, Callable[[Model, Any], None]]] = {
     "close_work_order": nothing,
     "convert_to_prepaid": nothing,
     "convert_to_postpaid": nothing,
+    "agree_instalments": nothing,
+    "end_instalments": nothing,
     "protect": nothing,
     "end_protection": nothing,
     "change_load": nothing,

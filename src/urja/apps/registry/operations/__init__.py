@@ -13,6 +13,7 @@ from urja.apps.registry.operations.differences import CloseDifference, NoteDiffe
 from urja.apps.registry.operations.doing import Change, Doing, Operation, changes_of, perform, rehearse
 from urja.apps.registry.operations.exchange import ChangeRatio, CorrectLastRead, ExchangeMeter
 from urja.apps.registry.operations.external import UpsertFromSystem
+from urja.apps.registry.operations.instalments import AgreeInstalments, EndInstalments
 from urja.apps.registry.operations.mounting import InstallMeter, RemoveMeter
 from urja.apps.registry.operations.moving import MoveIn, MoveOut, TransferOwnership
 from urja.apps.registry.operations.network import (
@@ -53,6 +54,7 @@ from urja.apps.registry.operations.work_orders import (
 
 ALL: tuple[type[Operation], ...] = (
     Adoption,
+    AgreeInstalments,
     AssignWorkOrder,
     ChangeCategory,
     ChangeLoad,
@@ -69,6 +71,7 @@ ALL: tuple[type[Operation], ...] = (
     DisconnectTemporarily,
     Dismiss,
     Employ,
+    EndInstalments,
     EndProtection,
     ExchangeMeter,
     Hanging,
@@ -110,6 +113,7 @@ __all__ = [
     "BY_KIND",
     "Adopted",
     "Adoption",
+    "AgreeInstalments",
     "AssignWorkOrder",
     "Bill",
     "Change",
@@ -130,6 +134,7 @@ __all__ = [
     "Dismiss",
     "Doing",
     "Employ",
+    "EndInstalments",
     "EndProtection",
     "ExchangeMeter",
     "Hanging",

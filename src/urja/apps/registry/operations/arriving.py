@@ -26,6 +26,7 @@ from urja.apps.registry.models import (
 from urja.apps.registry.operations import outside
 from urja.apps.registry.operations.agreed import net_faults, tell_meter
 from urja.apps.registry.operations.doing import Doing, Operation, next_id
+from urja.apps.registry.operations.instalments import end_plans
 from urja.apps.registry.operations.payment_modes import pay_arrears
 from urja.apps.registry.operations.people import language_faults, no_person, who_faults
 from urja.apps.registry.operations.reads import point_faults
@@ -190,6 +191,7 @@ def end(doing: Doing, agreement: Agreement, at: datetime) -> None:
             terms.delete()
         elif terms.valid_to is None or terms.valid_to > at:
             doing.change(terms, valid_to=at)
+    end_plans(doing, agreement.account_id, at)
     doing.change(agreement, valid_to=at)
     doing.service_point_id = agreement.service_point_id
     doing.outcome |= {

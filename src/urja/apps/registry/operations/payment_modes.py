@@ -17,6 +17,7 @@ from urja.apps.ledger.models import Account
 from urja.apps.registry.models import Agreement, AgreementTerms, Arrear, Deposit, PaymentMode
 from urja.apps.registry.operations import outside
 from urja.apps.registry.operations.doing import Doing, next_id
+from urja.apps.registry.operations.instalments import end_plans
 from urja.apps.registry.operations.terms import ChangeOfTerms, tariff_faults, zone
 from urja.base.ids import bucket_of
 from urja.base.sentences import say
@@ -137,7 +138,7 @@ class ConvertToPrepaid(ChangeOfTerms, kw_only=True):
 
 
 class ConvertToPostpaid(ChangeOfTerms, kw_only=True):
-    """Let a prepaid supply be paid for by bills from a day on. Its credit stays on the account."""
+    """Let a prepaid supply be paid for by bills from a day on. Its credit stays; a plan of instalments ends."""
 
     deposit_minor: int = 0
     """A security deposit that was taken for it."""
@@ -161,7 +162,10 @@ class ConvertToPostpaid(ChangeOfTerms, kw_only=True):
             yield say("a deposit is not {deposit_minor}", deposit_minor=self.deposit_minor)
 
     def carry_out(self, doing: Doing) -> None:
+        agreement = self.agreement()
+        assert agreement is not None, "its absence is a fault"
         super().carry_out(doing)
+        end_plans(doing, agreement.account_id, self.begins(agreement))
         if self.deposit_minor:
             deposit = Deposit.objects.create(
                 id=next_id(bucket_of(doing.outcome["agreement_id"])),

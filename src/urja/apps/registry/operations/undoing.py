@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from django.db import connection
 
-from urja.apps.ledger.models import ArrearPayment, FinalSettlement
+from urja.apps.ledger.models import ArrearPayment, FinalSettlement, Instalment
 from urja.apps.ledger.queries import charged_agreements
 from urja.apps.registry.models import AuditEntry, Projection
 from urja.apps.registry.operations import outside
@@ -77,8 +77,14 @@ class Undo(Operation, kw_only=True):
         paid = ArrearPayment.objects.filter(arrear_id__in=made.get("registry_arrear", []))
         for bill in sorted(set(paid.values_list("arrear__bill", flat=True))):
             yield say(
-                "recharges have paid of bill {bill}, which {which} brought: convert the supply to postpaid instead",
+                "payments here have paid of bill {bill}, which {which} brought: convert the supply to postpaid instead",
                 bill=bill,
+                which=which,
+            )
+        posted = Instalment.objects.filter(plan_id__in=made.get("registry_instalment_plan", []))
+        if posted.exists():
+            yield say(
+                "instalments of the plan that {which} made are posted: end it by end_instalments instead",
                 which=which,
             )
         for order in orders.opened_by(entry.id):

@@ -1,0 +1,191 @@
+"""A plan of instalments is agreed, ended and undone: guards, rows, and what other operations do with it."""
+
+from datetime import timedelta
+
+import pytest
+from tests.apps import street
+from tests.apps.registry.test_payment_modes import to_postpaid
+from tests.apps.registry.test_terms import NOW, day, do, load_tariff, refusal
+from tests.apps.street import adopt
+from tests.pipeline.test_arrears import owes
+
+TODAY = 21
+"""Of the agreement's days, at `NOW`."""
+
+
+@pytest.fixture
+def house(database):
+    """83 rupees are owed beside a prepaid balance."""
+    load_tariff("demo")
+    adopted = adopt()
+    owes(adopted, ("B-2", "2026-02-15", 6000, 0), ("B-1", "2026-01-15", 2000, 300))
+    return adopted
+
+
+def agree(n=TODAY, amount=1_000, every="day", number="URJ00000001", reason="agreed"):
+    from urja.apps.registry.operations import AgreeInstalments
+
+    return AgreeInstalments(
+        consumer_number=number, every=every, amount_minor=amount, first_due_on=day(n), reason=reason
+    )
+
+
+def end(n, number="URJ00000001", reason="he asked"):
+    from urja.apps.registry.operations import EndInstalments
+
+    return EndInstalments(consumer_number=number, from_on=day(n), reason=reason)
+
+
+def told(asked):
+    """All that stands against it."""
+    return "; ".join(refusal(asked))
+
+
+def plans():
+    """Each as amount, how often, and the local instants between which it holds."""
+    from urja.apps.registry.models import InstalmentPlan
+
+    local = timedelta(hours=5.5)
+    return [
+        f"{plan.amount_minor} {plan.every} {plan.valid_from + local:%d %b %H:%M} to "
+        + (f"{plan.valid_to + local:%d %b %H:%M}" if plan.valid_to else "–")
+        for plan in InstalmentPlan.objects.order_by("valid_from")
+    ]
+
+
+def posted(house, *days):
+    """Instalments of the only plan, as the pipeline posts them."""
+    from django.db import transaction
+
+    from urja.apps.ledger.arrears import Plan
+    from urja.apps.ledger.operations import post_instalments
+    from urja.apps.registry.models import InstalmentPlan
+
+    plan = InstalmentPlan.objects.get()
+    with transaction.atomic():
+        post_instalments(Plan(plan.id, house.account_id, plan.every, plan.amount_minor), map(day, days), NOW)
+
+
+def test_it_holds_from_the_midnight_of_its_first_due_day(house):
+    entry = do(agree(TODAY + 2, every="month", amount=3_000))
+    assert plans() == ["3000 month 24 Mar 00:00 to –"]
+    assert entry.outcome["instalments"] == 3
+    assert entry.outcome["last_due_on"] == "2026-05-24"
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        (lambda: agree(reason=" "), "say why it is agreed"),
+        (lambda: agree(amount=0), "an instalment is more than 0, not 0"),
+        (lambda: agree(amount=8_301), "an instalment of 8301 is more than the 8300 that is owed"),
+        (lambda: agree(TODAY - 1), "that day is past, the first can be due on 2026-03-22"),
+        (lambda: agree(number="NOWHERE"), "there is no connection NOWHERE"),
+        (lambda: end(TODAY), "no plan of instalments holds at connection URJ00000001 on 2026-03-22"),
+        (lambda: end(TODAY, reason=""), "say why it ends"),
+        (lambda: end(TODAY, number="NOWHERE"), "there is no connection NOWHERE"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_a_sentence(house, asked, says):
+    assert says in told(asked())
+
+
+def test_nothing_owed_has_no_instalments(house):
+    from urja.apps.registry.models import Arrear
+
+    with street.by_hand():
+        Arrear.objects.all().delete()
+    assert "nothing is owed by old bills at connection URJ00000001" in told(agree())
+
+
+def test_who_pays_by_bill_has_none(house):
+    do(to_postpaid())
+    assert "is paid for by bills on 2026-03-22: instalments are taken from a prepaid balance" in told(agree())
+
+
+def test_two_plans_do_not_hold_at_once(house):
+    do(agree(TODAY + 5))
+    assert "a plan of instalments holds from 2026-03-27 on" in told(agree())
+    do(end(TODAY + 9))
+    do(agree(TODAY + 9, amount=500))
+    assert plans() == ["1000 day 27 Mar 00:00 to 31 Mar 00:00", "500 day 31 Mar 00:00 to –"]
+
+
+def test_the_database_refuses_two_at_once(house):
+    from django.db import IntegrityError, transaction
+
+    from urja.apps.registry.models import InstalmentPlan
+
+    do(agree())
+    plan = InstalmentPlan.objects.get()
+    plan.id += 1
+    with pytest.raises(IntegrityError, match="registry_one_instalment_plan"), transaction.atomic():
+        plan.save(force_insert=True)
+
+
+def test_nobody_has_an_agreement_any_more(house):
+    from urja.apps.registry.operations import MoveOut
+
+    do(MoveOut(consumer_number="URJ00000001", at=NOW - timedelta(hours=1), register_wh=10_500))
+    assert "connection URJ00000001 has no agreement on 2026-03-22" in told(agree())
+
+
+def test_it_ends_where_nothing_of_it_is_posted_and_never_held_before_its_first_day(house):
+    do(agree())
+    posted(house, TODAY, TODAY + 1)
+    assert "the instalment of 2026-03-23 is posted: the plan can end from 2026-03-24 on" in told(
+        end(TODAY + 1)
+    )
+    do(end(TODAY + 2))
+    assert plans() == ["1000 day 22 Mar 00:00 to 24 Mar 00:00"]
+    do(agree(TODAY + 4))
+    do(end(TODAY + 3))
+    assert plans() == ["1000 day 22 Mar 00:00 to 24 Mar 00:00"]
+
+
+def test_it_is_undone_until_something_of_it_is_posted(house):
+    from urja.apps.registry.operations import Undo
+
+    entry = do(agree())
+    do(Undo(entry_id=entry.id, reason="a mistake"))
+    assert plans() == []
+    entry = do(agree(amount=2_000))
+    posted(house, TODAY)
+    assert "are posted: end it by end_instalments instead" in told(Undo(entry_id=entry.id, reason="x"))
+
+
+def test_its_end_is_undone(house):
+    from urja.apps.registry.operations import Undo
+
+    do(agree())
+    ended = do(end(TODAY + 3))
+    do(Undo(entry_id=ended.id, reason="he stays with it"))
+    assert plans() == ["1000 day 22 Mar 00:00 to –"]
+    never = do(end(TODAY))
+    assert plans() == []
+    do(Undo(entry_id=never.id, reason="he stays with it"))
+    assert plans() == ["1000 day 22 Mar 00:00 to –"]
+
+
+def test_bills_end_it_and_what_is_posted_stands(house):
+    from urja.apps.registry.operations import Undo
+
+    do(agree())
+    posted(house, TODAY, TODAY + 1)
+    entry = do(to_postpaid(TODAY))
+    assert plans() == ["1000 day 22 Mar 00:00 to 24 Mar 00:00"]
+    do(Undo(entry_id=entry.id, reason="a mistake"))
+    assert plans() == ["1000 day 22 Mar 00:00 to –"]
+
+
+def test_a_rehearsal_says_what_it_would_make(house):
+    from urja.apps.registry.effects import effects
+
+    found = effects(agree(), recorded_at=NOW, actor="officer")
+    (change,) = found.changes
+    assert (change.table, change.before, change.after["amount_minor"]) == (
+        "registry_instalment_plan",
+        None,
+        1_000,
+    )
+    assert plans() == []

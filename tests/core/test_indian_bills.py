@@ -626,6 +626,19 @@ def test_currencies_of_other_decimals(currency, decimals, total_minor):
     assert rated(text, "100", "2024-07-01", "2024-08-01").total_minor == total_minor
 
 
+def test_a_bound_of_the_use_that_is_rounded_says_of_which_line():
+    lines = """
+[[line]]
+name = "subsidy"
+accrues = "per-month"
+credit = true
+round_width = {to = "1"}
+bands = [{up_to_kwh=100, rate=29}, {rate=0}]
+"""
+    said = "subsidy: bound 1 of the use of 100/29 kWh rounded half-up to 3 kWh"
+    assert rated(HEAD + lines, "3", "2024-02-29", "2024-03-01").notes == (said,)
+
+
 def test_several_changes_on_one_day():
     """Tariff, version, load and a dated percentage all change on 11 April: each rates its own days, once."""
     body = '[[line]]\nname="energy"\naccrues="slabs"\nslabs=[{from=0, rate=%s}]\n'

@@ -138,7 +138,7 @@ def test_the_wording_of_the_engine_is_known(in_hindi):
     )
     notes = (
         "energy: width of slab 1 of 3000/31 kWh rounded half-up to 97 kWh",
-        "bound 2 of the use of 12000/31 kWh rounded half-up to 387 kWh",
+        "energy: bound 2 of the use of 12000/31 kWh rounded half-up to 387 kWh",
         "energy: energy of 97.5 kWh rounded half-up to 98 kWh",
         "provisional: closed without the register read of its midnight",
         "correction of the period from 2026-02-01",

@@ -345,11 +345,17 @@ def _scaled(stretch: _Stretch, kwh: Fraction, scaling: Scaling, what: str, notes
 
 
 def _reached(
-    stretch: _Stretch, bounds: Sequence[Fraction | None], kwh: Fraction, scaling: Scaling, notes: list[str]
+    stretch: _Stretch,
+    line: Line,
+    bounds: Sequence[Fraction | None],
+    kwh: Fraction,
+    scaling: Scaling,
+    notes: list[str],
 ) -> int:
     """The first of some bounds a month that the energy of the stretch so far does not exceed; the last is open."""
     for number, bound in enumerate(bounds):
-        if bound is None or kwh <= _scaled(stretch, bound, scaling, f"bound {number + 1} of the use", notes):
+        what = f"{line.name}: bound {number + 1} of the use"
+        if bound is None or kwh <= _scaled(stretch, bound, scaling, what, notes):
             return number
     raise AssertionError("the last bound is open: parse_tariff refuses another document")
 
@@ -357,7 +363,7 @@ def _reached(
 def _slab_parts(stretch: _Stretch, line: Line, accrual: Slabs, notes: list[str]) -> Iterator[Part]:
     energy = _rounded(stretch.energy_kwh, accrual.round_energy, f"{line.name}: energy", "kWh", notes)
     bounds = [table.up_to_kwh for table in accrual.tables]
-    chosen = _reached(stretch, bounds, energy, accrual.scaling, notes)
+    chosen = _reached(stretch, line, bounds, energy, accrual.scaling, notes)
     slabs = accrual.tables[chosen].slabs
     # Of two tables a slab of the same number is another one: what was posted by the first is taken back.
     prefix = f"{chosen}." if chosen else ""
@@ -387,22 +393,22 @@ def _band(accrual: PerTime, load_kw: Fraction) -> Fraction:
     raise AssertionError("the last band is open: parse_tariff refuses another document")
 
 
-def _rate_of_use(stretch: _Stretch, accrual: PerTime, notes: list[str]) -> Fraction | None:
+def _rate_of_use(stretch: _Stretch, line: Line, accrual: PerTime, notes: list[str]) -> Fraction | None:
     """The rate of the band that the use has reached; none where bands go by load."""
     bounds = [band.up_to_kwh for band in accrual.bands]
     if all(bound is None for bound in bounds):
         return None
-    return accrual.bands[_reached(stretch, bounds, stretch.energy_kwh, accrual.scaling, notes)].rate
+    return accrual.bands[_reached(stretch, line, bounds, stretch.energy_kwh, accrual.scaling, notes)].rate
 
 
 type _Priced = tuple[Period, Fraction | None, Fraction]
 """Days, the load that their price is multiplied by, and that price."""
 
 
-def _priced(stretch: _Stretch, accrual: PerTime, notes: list[str]) -> list[_Priced]:
+def _priced(stretch: _Stretch, line: Line, accrual: PerTime, notes: list[str]) -> list[_Priced]:
     """The days in runs of one price: a change of load that leaves it as it is cuts nothing."""
     runs: list[_Priced] = []
-    of_use = _rate_of_use(stretch, accrual, notes)
+    of_use = _rate_of_use(stretch, line, accrual, notes)
     for days, load_kw in stretch.loads:
         load = accrual.round_load.apply(load_kw) if accrual.round_load else load_kw
         rate = _band(accrual, load) if of_use is None else of_use
@@ -415,7 +421,7 @@ def _priced(stretch: _Stretch, accrual: PerTime, notes: list[str]) -> list[_Pric
 
 def _time_parts(stretch: _Stretch, line: Line, accrual: PerTime, notes: list[str]) -> Iterator[Part]:
     begun: set[str] = set()
-    for days, load, price in _priced(stretch, accrual, notes):
+    for days, load, price in _priced(stretch, line, accrual, notes):
         suffix = f", {exact(load)} kW" if load is not None else ""
         for key, label, run, of in _times(stretch, accrual, days):
             # The first run keeps its name: a load that changes later does not rename what was posted.
@@ -447,7 +453,7 @@ def _percent_parts(
     rates, at_most = accrual.rates, accrual.at_most
     if accrual.by_use:
         bounds = [rate.up_to_kwh for rate in accrual.by_use]
-        chosen = accrual.by_use[_reached(stretch, bounds, stretch.energy_kwh, accrual.scaling, notes)]
+        chosen = accrual.by_use[_reached(stretch, line, bounds, stretch.energy_kwh, accrual.scaling, notes)]
         rates = (DatedPercent(None, chosen.fraction),)
         at_most = at_most if chosen.at_most is None else chosen.at_most
     whole = ZERO

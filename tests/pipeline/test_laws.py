@@ -167,28 +167,27 @@ def credit_never_marked(patch):
     patch.setattr(operations, "_credit_draft", draft)
 
 
-@pytest.mark.parametrize(
-    ("mutation", "law"),
-    [
-        (balance_of_one_leg, "balances"),
-        (balance_of_one_leg, "sum_zero"),
-        (a_coin_from_nowhere, "balances"),
-        (a_coin_from_nowhere, "sum_zero"),
-        (hash_of_nothing, "chains"),
-        (seq_with_a_gap, "chains"),
-        (a_row_left_out, "arithmetic"),
-        (target_instead_of_difference, "second_rater"),
-        (slab_that_is_never_left, "second_rater"),
-        (terms_of_the_first_day_alone, "terms"),
-        (energy_counted_twice, "energy"),
-        (credit_cut_in_half, "credits"),
-        (credit_never_marked, "credits"),
-        (credit_never_marked, "second_run"),
-        (debit_cut_in_half, "debits"),
-        (debit_never_marked, "debits"),
-    ],
-    ids=lambda value: getattr(value, "__name__", value),
+MUTATIONS = (
+    (balance_of_one_leg, "balances"),
+    (balance_of_one_leg, "sum_zero"),
+    (a_coin_from_nowhere, "balances"),
+    (a_coin_from_nowhere, "sum_zero"),
+    (hash_of_nothing, "chains"),
+    (seq_with_a_gap, "chains"),
+    (a_row_left_out, "arithmetic"),
+    (target_instead_of_difference, "second_rater"),
+    (slab_that_is_never_left, "second_rater"),
+    (terms_of_the_first_day_alone, "terms"),
+    (energy_counted_twice, "energy"),
+    (credit_cut_in_half, "credits"),
+    (credit_never_marked, "credits"),
+    (credit_never_marked, "second_run"),
+    (debit_cut_in_half, "debits"),
+    (debit_never_marked, "debits"),
 )
+
+
+@pytest.mark.parametrize(("mutation", "law"), MUTATIONS, ids=lambda value: getattr(value, "__name__", value))
 def test_a_broken_keeper_breaks_its_law(town, monkeypatch, mutation, law):  # noqa: F811
     for table in ("ledger_account", "ledger_entry"):
         town.connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
@@ -199,8 +198,9 @@ def test_a_broken_keeper_breaks_its_law(town, monkeypatch, mutation, law):  # no
 
 
 def test_with_the_code_as_it_is_every_law_holds(town):  # noqa: F811
+    """And each is seen to fail: arrears in `test_arrears`, the others above."""
     found = live(town)
-    assert len(found) == 11
+    assert set(found) == {law for _mutation, law in MUTATIONS} | {"arrears"}
     assert all(found.values()), found
 
 

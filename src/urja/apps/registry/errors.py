@@ -54,7 +54,9 @@ def _by_state(diagnosis: Any) -> str | None:
         case "23503":  # foreign_key_violation
             return say("rows of {table} stand on what would go", table=diagnosis.table_name)
         case "23505":  # unique_violation
-            key = re.fullmatch(r"Key \((.+)\)=\((.*)\) already exists\.", diagnosis.message_detail or "")
+            key = re.fullmatch(
+                r"Key \((.+)\)=\((.*)\) (?:already exists|is duplicated)\.", diagnosis.message_detail or ""
+            )
             return (
                 say("there is another with {columns} {values}", columns=key[1], values=key[2])
                 if key

@@ -42,6 +42,8 @@ class Kind:
     key: ClassVar[tuple[str, ...]]
     """The fields by which the same row is known again."""
     example: ClassVar[Sequence[Mapping[str, str]]]
+    written: ClassVar[tuple[str, ...]] = ()
+    """The tables that are filled by a first load, while the first of them is empty (`aside`)."""
     exported: ClassVar[str]
     """A query with a column for each field, in the order of the key."""
 

@@ -21,6 +21,7 @@ from urja.apps.registry import checking
 from urja.apps.registry.checking import Result
 from urja.apps.registry.errors import sentence_of
 from urja.apps.registry.loading import following, staging
+from urja.apps.registry.loading.aside import aside
 from urja.apps.registry.loading.forms import Bad, Key, Reader, tidy
 from urja.apps.registry.loading.mapping import Map
 from urja.apps.registry.loading.staging import STRETCH, Copying, Fault, Load
@@ -126,12 +127,13 @@ def _load(order: Order, doing: Load, report: Report) -> None:
         return
     if report.faulty:
         staging.drop_faulty(doing)
-    kind.plan(doing)
-    _audit(doing, report)
-    for step in kind.steps():
-        for low, high in _stretches(doing):
-            step(doing, low, high)
-            order.told(f"written up to row {high - 1}")
+    with aside(doing, order.told):
+        kind.plan(doing)
+        _audit(doing, report)
+        for step in kind.steps():
+            for low, high in _stretches(doing):
+                step(doing, low, high)
+                order.told(f"written up to row {high - 1}")
     staging.end(doing)
     report.counts = doing.counts
     report.written = bool(doing.counts)

@@ -39,6 +39,10 @@ class Consumers(Kind):
     name: ClassVar[str] = "consumers"
     about: ClassVar[str] = "connections with their premise, person, agreement and terms"
     key: ClassVar[tuple[str, ...]] = ("consumer_number",)
+    written: ClassVar[tuple[str, ...]] = (
+        "registry_service_point", "registry_premise", "registry_person", "auth_user", "registry_agreement",
+        "registry_agreement_terms", "registry_account_access", "registry_placement", "ledger_account",
+    )  # fmt: skip
     fields: ClassVar[tuple[Field, ...]] = (
         Field("consumer_number", Code(32), "number of the connection", required=True),
         Field(

@@ -6,6 +6,7 @@ else the one of its category, else everybody's.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from itertools import product
 from typing import Any, Final
 
 type Row = dict[str, Any]
@@ -32,22 +33,23 @@ WHERE g.account_id = %(account)s AND g.valid_from <= %(at)s AND coalesce(g.valid
 def examine(rows: Rows, cuts: Iterable[Row], now: datetime, zone: str, slack: timedelta) -> Iterator[str]:
     """What contradicts it: cuts when they were given, and standings as they are; what is within `slack` may be either."""
 
-    def governing(account_id: int, at: datetime) -> set[str]:
-        return {
-            row["policy"]
-            for instant in (at, at - slack)
-            for known in (at, at - slack)
-            for row in rows(_GOVERNING, {"account": account_id, "at": instant, "known": known, "zone": zone})
-        }
+    def others(account_id: int, policy: str, at: datetime) -> set[str]:
+        """Which policies governed the account then, where this one did not; empty where that is not known."""
+        governed: set[str] = set()
+        for instant, known in product((at, at - slack), repeat=2):
+            asked = {"account": account_id, "at": instant, "known": known, "zone": zone}
+            found = {row["policy"] for row in rows(_GOVERNING, asked)}
+            if policy in found:
+                return set()
+            governed |= found
+        return governed
 
     for cut in cuts:
-        governs = governing(cut["account_id"], cut["issued_at"])
-        if governs and cut["policy"] not in governs:
-            yield f"cut {cut['id']} of account {cut['account_id']} was by {cut['policy']}, not by {_either(governs)}"
+        if governed := others(cut["account_id"], cut["policy"], cut["issued_at"]):
+            yield f"cut {cut['id']} of account {cut['account_id']} was by {cut['policy']}, not by {_either(governed)}"
     for state in rows("SELECT account_id, policy FROM supply_state ORDER BY account_id", {}):
-        governs = governing(state["account_id"], now)
-        if governs and state["policy"] not in governs:
-            yield f"account {state['account_id']} stands by {state['policy']}, not by {_either(governs)}"
+        if governed := others(state["account_id"], state["policy"], now):
+            yield f"account {state['account_id']} stands by {state['policy']}, not by {_either(governed)}"
 
 
 def _either(policies: Iterable[str]) -> str:

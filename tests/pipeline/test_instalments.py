@@ -67,6 +67,12 @@ def dues(house):
     return [f"{day:%d %b} {amount}" for day, amount in rows]
 
 
+def told():
+    from urja.apps.notices.models import Notice
+
+    return list(Notice.objects.filter(kind="dues").values_list("kind", flat=True))
+
+
 def plans():
     from urja.apps.registry.models import InstalmentPlan
 
@@ -113,6 +119,7 @@ def test_the_last_instalment_is_what_is_left_and_ends_the_plan(house):
     assert dues(house) == ["02 Mar -5000", "03 Mar -3300"]
     assert (left(house), plans()) == ([], ["5000 each day from 02 Mar to 04 Mar 00:00"])
     assert close(house, 6).dues == 0
+    assert told() == ["dues"]
     assert all(laws(house).values())
 
 
@@ -135,6 +142,7 @@ def test_a_plan_that_finds_nothing_owed_never_held(house):
     post(house)
     assert left(house) == []
     close(house, 3)
+    assert told() == []
     assert (plans(), dues(house)) == ([], ["02 Mar -8300"])
     assert all(laws(house).values())
 
@@ -182,6 +190,39 @@ def test_a_plan_ends_with_the_agreement_and_its_last_day_is_paid(house):
     close(house, 3)
     assert dues(house) == ["02 Mar -1000", "03 Mar -1000", "04 Mar -1000"]
     assert all(laws(house).values())
+
+
+def test_each_days_instalment_is_part_of_a_days_cost_as_long_as_it_is_owed(house):
+    from urja.apps.ledger.balances import fresh_balance
+
+    def cost():
+        return fresh_balance(house.houses[0].account_id, house.now).daily_cost_minor
+
+    close(house, 1)
+    without = cost()
+    agree(house, 5_000, first=2)
+    assert cost() == without + 5_000
+    close(house, 2)
+    assert cost() == without + 3_300
+    close(house, 3)
+    assert cost() == without
+
+
+def test_decisions_know_the_plan_and_what_is_due_next(house):
+    from urja.apps.supply import facts, queries
+
+    def known():
+        return facts.of_account(house.houses[0].account_id, house.now, queries.health()).facts
+
+    agree(house, 2_000, first=1, every="month")
+    assert known().instalment is None
+    close(house, 0)
+    assert (known().instalment.every, known().instalment.due_on) == ("month", FIRST + DAY)
+    close(house, 1)
+    found = known()
+    assert (found.instalment.amount_minor, found.instalment.due_on) == (2_000, date(2026, 4, 3))
+    assert found.instalment.due_at == START + 33 * DAY
+    assert found.arrears_minor == 6_300
 
 
 def test_its_arithmetic_can_be_opened(house):

@@ -40,6 +40,11 @@ def told(at_noon, database_of_town, staff):
             "VALUES (1, %s, 'B-9', '2026-01-10', 120050, 5000, %s, 'test')",
             [house.account_id, town_cast.START],
         )
+        owner.execute(
+            "INSERT INTO registry_instalment_plan (id, account_id, every, amount_minor, valid_from, recorded_at, actor) "
+            "VALUES (1, %(account)s, 'day', 5000, %(at)s, %(at)s, 'test')",
+            {"account": house.account_id, "at": town_cast.START},
+        )
     return house
 
 
@@ -64,6 +69,7 @@ def test_a_clerk_sees_all_of_it(told, colleague):
     money = section(page, "money")
     assert "Credit on its way ₹20.00" in money
     assert "Bill B-9, due 10 January 2026 ₹1,200.50 and ₹50.00 surcharge" in money
+    assert "Paid off ₹50.00 of it each day; first instalment for 2 March 2026" in money
 
 
 def test_a_billing_calendar_of_its_own_stands_with_the_agreement(told, colleague, database_of_town):

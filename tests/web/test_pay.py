@@ -148,6 +148,54 @@ def test_old_dues_are_told_paid_and_opened(governed, shop, browser):
     )
 
 
+def test_instalments_are_told_before_paying_and_opened_in_both_languages(governed, shop, browser):
+    from django.db import transaction
+
+    from urja.apps.ledger.arrears import Plan
+    from urja.apps.ledger.operations import post_instalments
+    from urja.apps.registry.models import Arrear, InstalmentPlan
+
+    account = governed.account_id
+    stamp = {"recorded_at": street.START, "actor": "test"}
+    with as_role("urja_pipeline"):
+        Arrear.objects.create(
+            id=account + 1,
+            account_id=account,
+            bill="B-7",
+            due_on=street.START.date(),
+            principal_minor=9_000,
+            surcharge_minor=1_000,
+            **stamp,
+        )
+        plan = InstalmentPlan.objects.create(
+            id=account + 2,
+            account_id=account,
+            every="day",
+            amount_minor=5_000,
+            valid_from=street.START,
+            **stamp,
+        )
+    person, hindi = browser(user_id=governed.owner_id), {"Accept-Language": "hi"}
+    assert "Old dues of ₹100.00 are still owed; ₹50.00 of it is taken each day." in text_of(person.get("/"))
+    assert "₹100.00 का पुराना बकाया अभी बाकी है; उसमें से हर दिन ₹50.00 काटा जाता है।" in text_of(
+        person.get("/", headers=hindi)
+    )
+    # A share of each recharge would go to them, did no plan hold.
+    words = text_of(person.get(f"/accounts/{account}/pay/?rupees=1000"))
+    assert "All of it becomes credit." in words
+    with as_role("urja_pipeline"), transaction.atomic():
+        post_instalments(Plan(plan.id, account, plan.every, plan.amount_minor), [house.NOW.date()], house.NOW)
+    page = person.get("/")
+    assert "Instalment of old dues −₹50.00" in text_of(page)
+    seq = max(map(int, re.findall(rf"/accounts/{account}/entries/(\d+)/", page.content.decode())))
+    opened = f"/accounts/{account}/entries/{seq}/"
+    assert (
+        "An instalment of ₹50.00 was agreed for each day, and is no more than the ₹100.00 that was owed."
+        in text_of(person.get(opened))
+    )
+    assert "हर दिन के लिए ₹50.00 की क़िस्त तय हुई थी" in text_of(person.get(opened, headers=hindi))
+
+
 def test_what_was_left_at_the_end_and_went_to_old_dues_is_opened_in_both_languages(governed, shop, browser):
     from django.db import transaction
 

@@ -2,7 +2,7 @@
 
 A plan has one for each due day without a hole, so how many were posted says which is due next, and days that were
 missed are made up for one by one. Each step is one transaction with the plan's lock. When nothing is owed any more the
-plan is ended, by the registry's own operation: what is owed again after that is no plan's.
+plan is ended, by the registry's own operation, and the consumer is told: what is owed again after that is no plan's.
 """
 
 from datetime import date, datetime
@@ -13,6 +13,7 @@ from django.db import connection, transaction
 
 from urja.apps.ledger import arrears, usage
 from urja.apps.ledger import operations as ledger
+from urja.apps.notices.operations import request_notice
 from urja.apps.registry.operations import EndInstalments, perform
 from urja.core.arrears import due_day
 from urja.core.calendar import ONE_DAY, midnight
@@ -90,6 +91,8 @@ def _post(plan_id: int, now: datetime) -> int:
         posted = ledger.post_instalments(plan, days, now)
         if not arrears.left([due.account_id]):
             _end(due, posted[-1] + ONE_DAY if posted else days[0], now)
+            if posted:
+                request_notice(due.account_id, "dues", {}, f"dues:{plan_id}", now)
     log.info("instalments posted", plan=plan_id, posted=len(posted), first=str(days[0]))
     return len(posted)
 

@@ -1,7 +1,7 @@
 """Cases as people would tell them: what happened, and what is then decided."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, datetime, time, timedelta
 from fractions import Fraction
 
 import pytest
@@ -10,6 +10,7 @@ from tests.core.policy.cast import DAY, HOUR, NOON, PLAIN, UPPCL, ripe, told
 from urja.core.policy import (
     AuthorisedPayment,
     Health,
+    Instalment,
     NoticeFact,
     PaidSince,
     Standing,
@@ -179,6 +180,36 @@ def test_what_a_payment_does_with_arrears():
     assert effect_of_payment(PLAIN, dark, 0).missing_minor == 124_999
     with pytest.raises(ValueError, match="is none"):
         effect_of_payment(PLAIN, dark, -1)
+
+
+def plan(every, amount_minor, due_on):
+    due_at = datetime.combine(due_on + DAY, time(), ripe().zone)
+    return Instalment(every, amount_minor, due_on, due_at)
+
+
+def test_instalments_stand_in_the_place_of_the_share_of_a_payment():
+    facts = ripe(balance_minor=4_000, arrears_minor=3_000, instalment=plan("day", 500, NOON.date()))
+    effect = effect_of_payment(PLAIN, facts, 20_000)
+    assert (effect.to_arrears_minor, effect.to_credit_minor) == (0, 20_000)
+
+
+@pytest.mark.parametrize(
+    ("amount_minor", "owed_minor", "due_on", "ends"),
+    [
+        (9_600, 50_000, date(2026, 11, 25), "Sun 29 00:00"),
+        (9_600, 4_800, date(2026, 11, 25), "Mon 30 00:00"),
+        (9_600, 0, date(2026, 11, 25), "Tue 01 00:00"),
+        (9_600, 50_000, date(2026, 12, 3), "Tue 01 00:00"),
+        (90_000, 90_000, date(2026, 11, 25), "Thu 26 00:00"),
+    ],
+)
+def test_credit_ends_earlier_by_the_next_monthly_instalment(amount_minor, owed_minor, due_on, ends):
+    """₹312 at ₹48 a day are six days and a half, less two for each ₹96 that is taken meanwhile."""
+    monthly = plan("month", amount_minor, due_on)
+    facts = ripe(balance_minor=31_200, notices=(), arrears_minor=owed_minor, instalment=monthly)
+    assert f"{credit_ends_at(PLAIN, facts, 4_800):%a %d %H:%M}" == ends
+    without = replace(facts, instalment=None)
+    assert forecast(PLAIN, facts, 4_800) <= forecast(PLAIN, without, 4_800)
 
 
 def test_the_sentence_of_the_page():

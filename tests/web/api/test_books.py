@@ -89,6 +89,37 @@ def test_the_balance_is_that_of_the_books(api, society):
     assert (told["currency"], told["account"]) == ("INR", account)
 
 
+def test_the_balance_tells_of_old_dues_and_of_their_instalments(api, society):
+    from tests.apps.street import START
+    from tests.web.api.conftest import as_owner
+
+    from urja.apps.registry.models import Arrear, InstalmentPlan
+
+    account, stamp = society.flats[0].account_id, {"recorded_at": START, "actor": "test"}
+    told = api("consumer").get(f"/accounts/{account}/balance").json()
+    assert (told["dues_minor"], told["instalments"]) == (0, None)
+
+    def owed():
+        Arrear.objects.create(
+            id=account + 1,
+            account_id=account,
+            bill="B-7",
+            due_on=START.date(),
+            principal_minor=9_000,
+            **stamp,
+        )
+        InstalmentPlan.objects.create(
+            id=account + 2, account_id=account, every="month", amount_minor=2_500, valid_from=START, **stamp
+        )
+
+    as_owner(owed)
+    told = api("consumer").get(f"/accounts/{account}/balance").json()
+    assert told["dues_minor"] == 9_000
+    assert told["instalments"] == {
+        "every": "month", "amount_minor": 2_500, "valid_from": "2026-03-02T00:00:00+05:30",
+    }  # fmt: skip
+
+
 def test_each_entrys_rows_sum_to_it_and_all_entries_to_the_balance(api, society):
     program, account = api("consumer"), society.flats[0].account_id
     entries = program.get(f"/accounts/{account}/entries").json()["items"]

@@ -22,7 +22,7 @@ from urja.core.policy.wording import DEFAULT_LANGUAGE
 USUAL_DAYS: Final = 7
 """Usual use is the mean of the last so many days that are known."""
 
-AFTER_RECHARGE: Final = ("recharge", "lit", "press")
+AFTER_RECHARGE: Final = ("recharge", "lit", "press", "dues")
 """Kinds that a recharge does not make untrue."""
 
 

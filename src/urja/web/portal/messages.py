@@ -100,6 +100,7 @@ def title_of(kind: str) -> str:
         "recharge": _("Recharge received"),
         "lit": _("The electricity is back"),
         "press": _("Press the button on your meter"),
+        "dues": _("Your old dues are paid"),
     }[text_kind(kind)]
 
 

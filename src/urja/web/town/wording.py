@@ -64,6 +64,7 @@ NOTICE_KINDS: Final[dict[str, Promise]] = {
     "recharge": gettext_lazy("payment received"),
     "lit": gettext_lazy("the light is back"),
     "press": gettext_lazy("press the button"),
+    "dues": gettext_lazy("old dues are paid"),
 }
 """What a notice is about, by its kind up to the first hyphen."""
 

@@ -552,9 +552,9 @@ def test_a_credit_at_the_very_moment_of_the_cut_wins(house, monkeypatch):
     used_up(house)
     real = switching.order_cut
 
-    def a_moment_later(account_id, moment):
+    def a_moment_later(account_id, *rest):
         house.pay(1)
-        return real(account_id, moment)
+        return real(account_id, *rest)
 
     monkeypatch.setattr(switching, "order_cut", a_moment_later)
     house.go(house.at(1, 10, 1))

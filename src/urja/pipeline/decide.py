@@ -179,7 +179,7 @@ class _Doing:
             return item
         if again_at := _again_at(known, DISCONNECT, self.moment.now):
             return item.waiting_until(again_at)
-        switching.order_hold(known, self.moment)
+        switching.order_hold(known, self._transformer(known), self.moment)
         self._count("cuts")
         return item
 
@@ -207,7 +207,7 @@ class _Doing:
         if known.pending_cut is not None and not _outdated(known):
             return item
         if known.facts.supply == "off" and known.pending_connect is None:
-            switching.order_cut(known.account_id, self.moment)
+            switching.order_cut(known.account_id, self._transformer(known), self.moment)
             return item
         if again_at := _again_at(known, DISCONNECT, now):
             return item.waiting_until(again_at)
@@ -223,7 +223,7 @@ class _Doing:
             if known.pending_cut is not None:
                 self._undo(known, "a credit came after it")
             return _put_off(item, at, "cut.stagger_s")
-        if switching.order_cut(known.account_id, self.moment) is None:
+        if switching.order_cut(known.account_id, self._transformer(known), self.moment) is None:
             if known.pending_cut is not None:
                 self._undo(known, "a credit came after it")
             return item.waiting_until(now + timedelta(minutes=1))
@@ -252,7 +252,7 @@ class _Doing:
 
     def _connect(self, known: Known, reason: Reason) -> None:
         correlation = known.credits[-1].correlation if known.credits else 0
-        command = switching.order_connect(known, reason, self.moment, correlation)
+        command = switching.order_connect(known, reason, self._transformer(known), self.moment, correlation)
         relights.ordered(known.account_id, command, self.moment)
         self._count("connects")
 

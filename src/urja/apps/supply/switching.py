@@ -15,7 +15,6 @@ from django.db import connection, transaction
 
 from urja.apps.commands import operations as commands
 from urja.apps.commands.models import CONNECT, DISCONNECT, Command
-from urja.apps.registry import queries as registry
 from urja.apps.supply import facts as known_facts
 from urja.apps.supply.facts import Known
 from urja.apps.supply.models import Cause, Hold, Order, OrderAction, Switching
@@ -76,10 +75,11 @@ def release(service_point_id: int, reason: str, actor: str, at: datetime) -> boo
     return bool(held.update(released_at=at, released_by=actor))
 
 
-def order_cut(account_id: int, moment: Moment) -> Command | None:
+def order_cut(account_id: int, transformer: str, moment: Moment) -> Command | None:
     """Decide once more on what is known under the lock, and give the cut; none where it is not to be.
 
-    A supply that is off already is held from now on, without a command.
+    A supply that is off already is held from now on, without a command. `transformer` is what feeds it; empty where that
+    is not known.
     """
     with transaction.atomic():
         lock(account_id)
@@ -98,22 +98,25 @@ def order_cut(account_id: int, moment: Moment) -> Command | None:
             command,
             Cause.CREDIT,
             cut.reason,
+            transformer,
             moment,
             window=core.Window(cut.not_before, cut.not_after),
         )
         return command
 
 
-def order_hold(known: Known, moment: Moment) -> Command:
+def order_hold(known: Known, transformer: str, moment: Moment) -> Command:
     """Switch off what an operator holds off: a lineman's safety knows no protected hours."""
     reason = core.Reason("holds", "held", {"held_holds": ",".join(sorted(known.other_holds))})
     with transaction.atomic():
         command = _issue(known, DISCONNECT, Cause.HOLD, reason, moment, moment.now + HOLD_LASTS)
-        _record(known, command, Cause.HOLD, reason, moment)
+        _record(known, command, Cause.HOLD, reason, transformer, moment)
     return command
 
 
-def order_connect(known: Known, reason: core.Reason, moment: Moment, correlation: int = 0) -> Command:
+def order_connect(
+    known: Known, reason: core.Reason, transformer: str, moment: Moment, correlation: int = 0
+) -> Command:
     """Bring a supply back; makes older unfinished commands to the switch void."""
     cause = Cause.CREDIT if CREDIT in known.facts.holds else Cause.UNHELD
     with transaction.atomic():
@@ -121,7 +124,7 @@ def order_connect(known: Known, reason: core.Reason, moment: Moment, correlation
         command = _issue(
             known, CONNECT, cause, reason, moment, moment.now + CONNECT_LASTS, correlation=correlation
         )
-        _record(known, command, cause, reason, moment)
+        _record(known, command, cause, reason, transformer, moment)
     return command
 
 
@@ -170,18 +173,18 @@ def _record(
     command: Command,
     cause: Cause,
     reason: core.Reason,
+    transformer: str,
     moment: Moment,
     *,
     window: core.Window | None = None,
 ) -> None:
-    place = known.agreement.service_point_id
     Switching.objects.create(
         command_id=command.id,
         kind=command.kind,
         cause=cause,
         account_id=known.account_id,
-        service_point_id=place,
-        transformer=registry.transformers_of([place]).get(place, ""),
+        service_point_id=known.agreement.service_point_id,
+        transformer=transformer,
         ordered_at=moment.now,
         ordered_wall_ms=moment.wall_ms,
         window_from_at=window.not_before if window else None,

@@ -237,6 +237,7 @@ def test_where_somebody_reads_nothing_is_put_aside(load, network, database, tabl
         other.execute(f"SELECT FROM {table}")
         load("consumers", [consumer(n) for n in range(ROWS)])
     assert ASIDE not in load.told
+    assert "somebody else is using the registry: it is written row by row" in load.told
     assert asked("SELECT count(*) FROM registry_agreement") == [(ROWS,)]
 
 

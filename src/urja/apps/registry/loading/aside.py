@@ -100,7 +100,11 @@ JUDGED: Final[dict[str, Sequence[str]]] = {
 @contextmanager
 def aside(load: Load, told: Callable[[str], None]) -> Iterator[None]:
     """Around the statements that write: in a first load of many, everything is built when they are through."""
-    if not _is_first_of_many(load) or not _locked(load):
+    if not _is_first_of_many(load):
+        yield
+        return
+    if not _locked(load):
+        told("somebody else is using the registry: it is written row by row")
         yield
         return
     load.cursor.execute(_PUT_ASIDE, {"tables": list(load.map.kind.written), "triggers": list(JUDGED)})

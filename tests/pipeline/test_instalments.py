@@ -113,6 +113,8 @@ def test_days_that_were_missed_are_made_up_for_each_once(house):
 
 
 def test_the_last_instalment_is_what_is_left_and_ends_the_plan(house):
+    from urja.apps.registry.models import AuditEntry
+
     agreed = agree(house, 5_000)
     assert (agreed.outcome["instalments"], agreed.outcome["last_due_on"]) == (2, "2026-03-03")
     assert close(house, 4).dues == 2
@@ -120,6 +122,8 @@ def test_the_last_instalment_is_what_is_left_and_ends_the_plan(house):
     assert (left(house), plans()) == ([], ["5000 each day from 02 Mar to 04 Mar 00:00"])
     assert close(house, 6).dues == 0
     assert told() == ["dues"]
+    entry = AuditEntry.objects.get(kind="record_dues_paid")
+    assert (entry.actor, entry.service_point_id) == ("post", house.houses[0].service_point_id)
     assert all(laws(house).values())
 
 
@@ -223,6 +227,35 @@ def test_decisions_know_the_plan_and_what_is_due_next(house):
     assert (found.instalment.amount_minor, found.instalment.due_on) == (2_000, date(2026, 4, 3))
     assert found.instalment.due_at == START + 33 * DAY
     assert found.arrears_minor == 6_300
+
+
+def test_the_plan_of_who_has_left_ends_while_the_next_one_has_a_plan(house):
+    """Days of the first agreement are made up for when somebody else has moved in and pays off dues as well."""
+    from urja.apps.registry.models import Agreement
+    from urja.apps.registry.operations import MoveIn, MoveOut
+
+    agree(house, 5_000)
+    house.now = START + 3 * DAY + 14 * HOUR
+    do(house, MoveOut(consumer_number="URJ00000001", at=house.now - 2 * HOUR, register_wh=10_500))
+    do(
+        house,
+        MoveIn(
+            consumer_number="URJ00000001",
+            at=house.now - HOUR,
+            tariff_code="demo",
+            sanctioned_load_w=5_000,
+            register_wh=10_500,
+            name="Bina",
+            email="bina@example.org",
+        ),
+    )
+    second = Agreement.objects.get(valid_to=None)
+    owes(second, ("C-1", "2026-02-15", 4_000, 0))
+    agree(house, 1_000, first=4)
+    close(house, 5)
+    assert plans() == ["5000 each day from 02 Mar to 04 Mar 00:00", "1000 each day from 06 Mar"]
+    assert sorted(dues(house)) == ["02 Mar -5000", "03 Mar -3300", "06 Mar -1000", "07 Mar -1000"]
+    assert all(laws(house).values())
 
 
 def test_its_arithmetic_can_be_opened(house):

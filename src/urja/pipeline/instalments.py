@@ -2,7 +2,7 @@
 
 A plan has one for each due day without a hole, so how many were posted says which is due next, and days that were
 missed are made up for one by one. Each step is one transaction with the plan's lock. When nothing is owed any more the
-plan is ended, by the registry's own operation, and the consumer is told: what is owed again after that is no plan's.
+plan is ended, by an operation of the registry, and the consumer is told: what is owed again after that is no plan's.
 """
 
 from datetime import date, datetime
@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from urja.apps.ledger import arrears, usage
 from urja.apps.ledger import operations as ledger
 from urja.apps.notices.operations import request_notice
-from urja.apps.registry.operations import EndInstalments, perform
+from urja.apps.registry.operations import RecordDuesPaid, perform
 from urja.core.arrears import due_day
 from urja.core.calendar import ONE_DAY, midnight
 
@@ -24,11 +24,9 @@ ACTOR: Final = "post"
 AT_ONCE: Final = 500
 
 _NEXT: Final = """
-SELECT p.id, p.account_id, p.every, p.amount_minor, p.valid_to, posted.first, posted.number, c.closed_through,
-    s.consumer_number
+SELECT p.id, p.account_id, p.every, p.amount_minor, p.valid_to, posted.first, posted.number, c.closed_through
 FROM registry_instalment_plan p
 JOIN registry_agreement g ON g.account_id = p.account_id
-JOIN registry_service_point s ON s.id = g.service_point_id
 JOIN ledger_close c ON c.agreement_id = g.id
 CROSS JOIN LATERAL (
     SELECT (p.valid_from AT TIME ZONE %(zone)s)::date AS first, count(*)::int AS number
@@ -56,7 +54,6 @@ class _Due(NamedTuple):
     number: int
     """How many were posted."""
     closed_through: date
-    consumer_number: str
 
     def days(self) -> list[date]:
         """The due days that are closed and not posted."""
@@ -99,7 +96,4 @@ def _post(plan_id: int, now: datetime) -> int:
 
 def _end(due: _Due, from_on: date, now: datetime) -> None:
     if due.valid_to is None or due.valid_to > midnight(from_on, usage.zone()):
-        ended = EndInstalments(
-            consumer_number=due.consumer_number, from_on=from_on, reason="nothing is owed any more"
-        )
-        perform(ended, recorded_at=now, actor=ACTOR)
+        perform(RecordDuesPaid(plan_id=due.id, from_on=from_on), recorded_at=now, actor=ACTOR)

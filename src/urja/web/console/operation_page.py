@@ -52,7 +52,9 @@ class OperationPage:
     """What corrects it where it is not undone; empty where it is."""
 
 
-BY_PROGRAMS: Final = frozenset({"upsert_from_system", "receive_devices", "record_commissioning"})
+BY_PROGRAMS: Final = frozenset(
+    {"upsert_from_system", "receive_devices", "record_commissioning", "record_dues_paid"}
+)
 """What files and other systems ask for, with more in it than anybody types."""
 
 

@@ -198,6 +198,7 @@ OPERATIONS: Final[dict[str, Promise]] = {
     "convert_to_postpaid": _("To postpaid"),
     "agree_instalments": _("Agree instalments of old dues"),
     "end_instalments": _("End instalments of old dues"),
+    "record_dues_paid": _("Old dues are paid off"),
     "protect": _("Protect somebody's supply"),
     "end_protection": _("End a protection"),
     "commission": _("Commission a meter"),

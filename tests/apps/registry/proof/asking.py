@@ -619,6 +619,7 @@ DRAWN: Final[dict[str, Callable[[Asker], dict[str, Any]]]] = {
 }
 
 OTHERWISE: Final = {
+    "record_dues_paid": "the last instalment asks for it: tests/pipeline/test_instalments.py",
     "adoption": "raises the street",
     "hanging": "raises the street",
     "undo": "has rules of its own",

@@ -13,7 +13,7 @@ from urja.apps.registry.operations.differences import CloseDifference, NoteDiffe
 from urja.apps.registry.operations.doing import Change, Doing, Operation, changes_of, perform, rehearse
 from urja.apps.registry.operations.exchange import ChangeRatio, CorrectLastRead, ExchangeMeter
 from urja.apps.registry.operations.external import UpsertFromSystem
-from urja.apps.registry.operations.instalments import AgreeInstalments, EndInstalments
+from urja.apps.registry.operations.instalments import AgreeInstalments, EndInstalments, RecordDuesPaid
 from urja.apps.registry.operations.mounting import InstallMeter, RemoveMeter
 from urja.apps.registry.operations.moving import MoveIn, MoveOut, TransferOwnership
 from urja.apps.registry.operations.network import (
@@ -91,6 +91,7 @@ ALL: tuple[type[Operation], ...] = (
     ReceiveDevices,
     Reconnect,
     RecordCommissioning,
+    RecordDuesPaid,
     RemoveMeter,
     ReopenConnection,
     ReturnDevice,
@@ -155,6 +156,7 @@ __all__ = [
     "ReceiveDevices",
     "Reconnect",
     "RecordCommissioning",
+    "RecordDuesPaid",
     "RemoveMeter",
     "ReopenConnection",
     "ReturnDevice",

@@ -1,12 +1,12 @@
 """Old dues are paid off by instalments: a sum each day, or each month, off the prepaid balance, as was agreed.
 
 While a plan holds its instalments pay the bills, and no share of a recharge does (`apps.ledger.arrears`). The pipeline
-posts each with the close of its due day (`pipeline.instalments`), and ends the plan once nothing is owed.
+posts each with the close of its due day (`pipeline.instalments`), and records that nothing is owed any more.
 """
 
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
-from typing import Literal
+from typing import ClassVar, Literal
 
 from django.db.models import Q, QuerySet
 
@@ -149,9 +149,41 @@ class EndInstalments(Operation, kw_only=True):
         doing.outcome |= {"account_id": plan.account_id, "instalment_plan_id": plan.id}
 
     def _plan(self) -> InstalmentPlan | None:
-        place = place_of(self.consumer_number)
-        accounts = Agreement.objects.filter(service_point=place).values_list("account_id", flat=True)
+        """Of whoever has the supply, or had it last."""
+        newest = Agreement.objects.filter(service_point__consumer_number=self.consumer_number)
+        accounts = newest.order_by("-valid_from").values_list("account_id", flat=True)[:1]
         return _holding(accounts, midnight(self.from_on, zone())).first()
+
+
+class RecordDuesPaid(Operation, kw_only=True):
+    """The last instalment is posted and nothing is owed any more: the plan has come to its end."""
+
+    undoable: ClassVar[bool] = False
+    instead: ClassVar[str] = say("what is owed again is agreed upon anew by agree_instalments")
+
+    plan_id: int
+    from_on: date
+    """The day after the last instalment; that of the first where none was posted."""
+
+    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+        plan = self._plan()
+        if plan is None:
+            yield say("there is no plan of instalments {plan_id}", plan_id=self.plan_id)
+            return
+        left = owed(dues.left([plan.account_id]).get(plan.account_id, ()))
+        if left:
+            yield say("{left} is still owed by old bills", left=left)
+
+    def carry_out(self, doing: Doing) -> None:
+        plan = self._plan()
+        assert plan is not None, "its absence is a fault"
+        _end(doing, plan, midnight(self.from_on, zone()))
+        agreement = Agreement.objects.filter(account_id=plan.account_id).order_by("-valid_from").first()
+        doing.service_point_id = agreement.service_point_id if agreement else None
+        doing.outcome |= {"account_id": plan.account_id, "instalment_plan_id": self.plan_id}
+
+    def _plan(self) -> InstalmentPlan | None:
+        return InstalmentPlan.objects.select_for_update(no_key=True).filter(id=self.plan_id).first()
 
 
 def _agreement(place: ServicePoint) -> Agreement | None:

@@ -85,3 +85,14 @@ def test_of_whom_no_policy_governs_it_is_said(loaded, colleague, database_of_tow
         owner.execute("UPDATE registry_agreement_terms SET policy = 'nobody-knows'")
     said = "No policy that is in force governs this supply: it is neither warned, cut nor restored."
     assert said in section(colleague("clerk").get(PAGE), "supply")
+
+
+def test_what_was_done_before_there_was_such_a_column_did_not_change_it(staff):
+    """The history of those days has rows without it."""
+    from urja.web.console.effect_words import effects
+
+    before = {"id": 7, "sanctioned_load_w": 5000}
+    after = before | {"sanctioned_load_w": 7000, "policy": ""}
+    change = {"table": "registry_agreement_terms", "row_id": 7, "before": before, "after": after}
+    (row,) = effects({"changes": [change]}, names=True).rows
+    assert row.lines == ["sanctioned load: 5 kW → 7 kW"]

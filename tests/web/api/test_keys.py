@@ -1,5 +1,7 @@
 """Keys: what opens, what does not and why, and how often."""
 
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -134,12 +136,69 @@ def test_the_bucket_fills_at_its_rate(django):
     assert limits.take(1, 30, 1000.0) == 0
 
 
-def test_buckets_are_bounded(django, monkeypatch):
-    from urja.web.api import limits as module
+def test_buckets_are_bounded(django):
+    from urja.web.api.limits import Limits
 
-    monkeypatch.setattr(module, "MOST_BUCKETS", 2)
-    limits = module.Limits()
-    assert [limits.take(key, 10, 0.0) for key in (1, 1, 2, 3, 1)] == [0, 6, 0, 0, 0]
+    limits = Limits(sets=1, ways=2)
+    asked = [(1, 0.0), (1, 0.1), (2, 0.2), (3, 0.3), (2, 0.4), (1, 0.5), (3, 0.6)]
+    assert [limits.take(key, 10, at) for key, at in asked] == [0, 6, 0, 0, 6, 0, 0]
+
+
+FORKS = """
+import os
+from urja.web.api.limits import Limits
+
+limits, workers = Limits(), []
+for _ in range(4):
+    reads, writes = os.pipe()
+    worker = os.fork()
+    if not worker:
+        granted = sum(limits.take(7, 1000, 5.0) == 0 for _ in range(200))
+        os.write(writes, str(granted).encode())
+        os._exit(0)
+    workers.append((worker, reads))
+print(sum(int(os.read(reads, 9)) for worker, reads in workers if os.waitpid(worker, 0)))
+"""
+KILLED = """
+import os, signal
+from urja.web.api.limits import Limits
+
+limits = Limits()
+worker = os.fork()
+if not worker:
+    with limits._alone():
+        os.kill(os.getpid(), signal.SIGKILL)
+os.waitpid(worker, 0)
+print(limits.take(7, 10, 5.0))
+"""
+
+
+LOADED = """
+import sys
+from urja.site import django_options
+
+django_options.setup(django_options.DjangoOptions(conninfo="", timezone="Asia/Kolkata", secret_key="x" * 50))
+from urja.site import wsgi
+
+print("urja.web.api.views" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "says"),
+    [
+        pytest.param(FORKS, "100", id="four that ask two hundred times each are granted what one would be"),
+        pytest.param(KILLED, "0", id="one that is killed with the lock in its hands holds up nobody"),
+        pytest.param(
+            LOADED, "True", id="the master has them before it forks, not each since its first request"
+        ),
+    ],
+)
+def test_all_workers_of_a_server_share_the_buckets(program, says):
+    found = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (found.stdout.strip(), found.returncode) == (says, 0), found.stderr
 
 
 def test_there_are_no_cookies(api, society, browser):

@@ -43,6 +43,21 @@ def owes(adopted, *bills):
         )
 
 
+def by_instalments(adopted):
+    """A plan that holds from the beginning."""
+    from urja.apps.registry.models import InstalmentPlan
+
+    InstalmentPlan.objects.create(
+        id=adopted.account_id + 800_000,
+        account_id=adopted.account_id,
+        every="day",
+        amount_minor=700,
+        valid_from=START,
+        recorded_at=START,
+        actor="test",
+    )
+
+
 @pytest.fixture
 def house(database):
     """25 % of each recharge goes to two bills of 23 and 60 rupees."""
@@ -370,8 +385,13 @@ steps = st.lists(
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(bills=st.lists(st.tuples(minor, minor), max_size=3), percent=st.integers(0, 99), steps=steps)
-def test_what_the_page_forecasts_is_what_is_posted(house, bills, percent, steps):
+@given(
+    bills=st.lists(st.tuples(minor, minor), max_size=3),
+    percent=st.integers(0, 99),
+    steps=steps,
+    planned=st.booleans(),
+)
+def test_what_the_page_forecasts_is_what_is_posted(house, bills, percent, steps, planned):
     number, version = len(house.houses), f"p{next(NUMBERS)}"
     load(percent, version, house.now)
     house.houses.append(adopt(100 + number))
@@ -379,6 +399,8 @@ def test_what_the_page_forecasts_is_what_is_posted(house, bills, percent, steps)
         house.houses[number],
         *((f"B-{n}", f"2026-01-{n:02}", *bill) for n, bill in enumerate(bills, 1)),
     )
+    if planned:
+        by_instalments(house.houses[number])
     paid = []
     for step in steps:
         before = _stands(house, number)
@@ -389,7 +411,7 @@ def test_what_the_page_forecasts_is_what_is_posted(house, bills, percent, steps)
             after = _stands(house, number)
             assert before[1] - after[1] == said.to_arrears_minor
             assert after[0] - before[0] == said.to_credit_minor
-            assert Fraction(said.to_arrears_minor) <= Fraction(step * percent, 100)
+            assert Fraction(said.to_arrears_minor) <= Fraction(step * percent * (not planned), 100)
         elif paid:
             which = paid[step[0] % len(paid)]
             back = min(step[1], which[1])

@@ -226,6 +226,30 @@ def test_as_it_was_by_what_was_known(colleague, staff):
     )
 
 
+def test_a_meter_that_was_taken_away_unread_says_what_it_waits_for(colleague, staff):
+    """To whoever may give its last register with the way there; until it is known."""
+    from tests.web.console_staff import answer_requests
+
+    from urja.apps.registry import requests
+    from urja.apps.registry.operations import CorrectLastRead, RemoveMeter
+
+    def done(operation):
+        requests.ask(operation, actor=f"user {staff['clerk']}", requested_at=town_cast.NOW)
+        assert answer_requests() == 1
+
+    gone = town_cast.NOW - timedelta(minutes=3)
+    done(RemoveMeter(serial="URJ00000002", removed_at=gone))
+    waits = "It was taken away unread. What it counted after today, 00:00 is not charged"
+    page = colleague("clerk").get(PAGE)
+    assert waits in section(page, "meters")
+    assert 'href="/console/operations/correct_last_read/?serial=URJ00000002"' in page.content.decode()
+    seen = colleague("control_room").get(PAGE)
+    assert waits in section(seen, "meters")
+    assert "correct_last_read" not in seen.content.decode()
+    done(CorrectLastRead(serial="URJ00000002", estimated=True, reason="the display is dead"))
+    assert "taken away unread" not in text_of(colleague("clerk").get(PAGE))
+
+
 def test_instants_that_cannot_be_are_marked(colleague):
     page = colleague("clerk").get(PAGE, {"valid_at": "yesterday", "known_at": "2999-01-01T00:00"})
     assert page.status_code == 422

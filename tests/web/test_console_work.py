@@ -150,6 +150,22 @@ def test_an_exchange_is_closed_by_the_exchange(given, colleague):
     assert client.post("/console/work/2/", {"note": "x"}).status_code == 404
 
 
+def test_an_order_about_a_meter_that_nobody_read_leads_to_its_last_read(given, colleague, database_of_town):
+    with database_of_town("urja_owner") as owner:
+        owner.execute("DELETE FROM work_order WHERE id = 3")
+        owner.execute(
+            "INSERT INTO work_order (id, kind, device_id, service_point_id, state, opened_at, asked, result) SELECT "
+            "3, 'inspect', device_id, service_point_id, 'open', '2026-03-02 06:00Z', "
+            """'{"unread_since": "2026-03-02T05:00:00+00:00"}', '{}' FROM registry_device_period d """
+            "WHERE device_id = (SELECT id FROM registry_device WHERE serial = 'URJ00000002')"
+        )
+    client = colleague("clerk")
+    page = client.get(ORDER)
+    assert "The meter was taken away on 2 March 2026 and nobody has read it" in text_of(page)
+    assert 'href="/console/operations/correct_last_read/?serial=URJ00000002"' in page.content.decode()
+    assert "All open 3" in text_of(client.get("/console/work/"))
+
+
 def test_an_order_elsewhere_does_not_exist(given, colleague):
     assert colleague("fitter_north").get("/console/work/2/").status_code == 404
     assert colleague("clerk").get("/console/work/77/").status_code == 404

@@ -48,3 +48,30 @@ def test_both_meters_are_shown_and_the_sum_can_be_done_again(exchanged, browser)
     # 8 kWh were charged on the day before: 2 kWh more fill the slab, 12.5 are above it.
     assert page.number("entry-amount") == -(2 * 300 + 12.5 * 500)
     assert "last reading" in page.text
+
+
+@pytest.fixture
+def burnt(database):
+    """4.8 kWh on the first day, and at 14:20 of the second the meter is taken away, burnt."""
+    from urja.apps.registry.operations import RemoveMeter, perform
+    from urja.pipeline import post
+
+    load()
+    home = adopt(1, register_wh=10_000)
+    with database.connect() as books:
+        street.store_registers(books, registers(home, (START + DAY, 14_800)))
+    gone = RemoveMeter(serial="URJ00000001", removed_at=AT, estimated=True)
+    perform(gone, recorded_at=AT, actor="test")
+    post.run_once(START + 2 * DAY + CUT, CUT)
+    return home
+
+
+def test_a_last_register_that_nobody_read_is_shown_as_estimated(burnt, browser):
+    from urja.apps.ledger.queries import entries
+
+    energy, *_ = [e for e in entries(burnt.account_id, 100) if e.line == "energy"]
+    client = browser(user_id=burnt.user_id)
+    page = Page(client.get(f"/accounts/{burnt.account_id}/entries/{energy.seq}/"))
+    # 4.8 kWh a day for 14 h 20 min.
+    assert "17.666" in page.text
+    assert "estimated" in page.text

@@ -4,7 +4,7 @@ Each run looks at those that have moved: an end that is another one by now, a fi
 each bucket's are looked through for whatever else has changed since they were closed: late energy, other terms, a
 price for days that are past, another agreement on the same day. Nobody else closes a day that such a correction could
 go with, so it stands on the day of the run. Who has an agreement and no meter is looked for at the same time
-(`unmetered`).
+(`unmetered`), and meters that were taken away unread (`unread`).
 """
 
 from collections.abc import Sequence
@@ -16,11 +16,12 @@ from typing import Any, Final
 from django.db import connection, transaction
 
 from urja.apps.ledger import operations, usage
+from urja.apps.readings.unread import UNREAD
 from urja.apps.registry import queries as registry
 from urja.apps.registry.models import Agreement
 from urja.base.ids import bucket_of
 from urja.core.calendar import ONE_DAY, Period, local_day, midnight
-from urja.pipeline import settling, unmetered
+from urja.pipeline import settling, unmetered, unread
 
 LAST_DAY: Final = "((a.valid_to - interval '1 microsecond') AT TIME ZONE %(zone)s)::date"
 """The last local day of agreement `a` (`usage.last_day`)."""
@@ -31,7 +32,8 @@ WHERE a.valid_to <= %(now)s AND c.closed_through >= {LAST_DAY}
     AND (c.ended_at IS DISTINCT FROM a.valid_to OR (c.provisional AND (EXISTS (
         SELECT FROM readings_accrual r WHERE r.agreement_id = a.id AND r.latest
             AND (r.anchor_at >= r.closes_at OR (r.watermark_at >= r.closes_at AND a.valid_to <= %(late)s)))
-        OR (a.valid_to <= %(late)s AND {settling.UNMETERED.format(at="a.valid_to")}))))
+        OR (a.valid_to <= %(late)s AND {settling.UNMETERED.format(at="a.valid_to")})) AND NOT EXISTS (
+        SELECT FROM registry_device_period p WHERE p.service_point_id = a.service_point_id AND {UNREAD})))
 ORDER BY a.id
 """  # noqa: S608 - constants of this package
 
@@ -85,6 +87,7 @@ def settle(now: datetime, cutoff: timedelta) -> Settled:
             operations.hold_bucket(bucket)
             _settle_all(bucket, _changed(bucket, today), now, cutoff, done)
             unmetered.look(bucket, now)
+            unread.look(bucket, now, cutoff)
             operations.record_look_through(bucket, today)
     return done
 

@@ -12,7 +12,9 @@ from django.db import connection
 
 from urja.apps.ledger import operations, queries, usage
 from urja.apps.ledger.usage import Rating
+from urja.apps.readings import unread
 from urja.apps.readings.accrual import PeriodEnergy
+from urja.apps.readings.unread import UNREAD
 from urja.apps.registry.models import Agreement
 from urja.core.calendar import ONE_DAY, Period, midnight
 from urja.core.rating import LineTarget, rows_between, standing
@@ -30,9 +32,8 @@ UNMETERED = """
 NOT EXISTS (SELECT FROM registry_device_period p WHERE p.service_point_id = a.service_point_id AND p.role = 1
     AND p.commissioned_at IS NOT NULL AND greatest(p.valid_from, p.commissioned_at) < {at}
     AND coalesce(p.valid_to, 'infinity') > a.valid_from
-    AND (coalesce(p.valid_to, 'infinity') >= {at} OR NOT EXISTS (SELECT FROM readings_accrual r
-        WHERE r.agreement_id = a.id AND r.latest AND r.watermark_at >= p.valid_to)))
-"""
+    AND (coalesce(p.valid_to, 'infinity') >= {at} OR {unread}))
+""".replace("{unread}", UNREAD)
 """Whether an agreement `a` is billed by no meter at an instant, and all is known of those that were taken away.
 
 Then nothing is to come: what nobody counts has no read of its end.
@@ -52,6 +53,8 @@ def closes_of(
     # Where nobody reads a register at the end of an agreement, the blocks up to it say as much.
     final |= {a.id for a in late if _is_last(a, day) and _is_all(known.get(a.id))}
     final |= _unmetered([a for a in late if a.id not in final], day)
+    # What a meter before the last one has counted is owed too.
+    final -= unread.holding([a.id for a in members if a.id in final and _is_last(a, day)])
     return {
         a.id: operations.Close(a.id, day, a.id not in final, a.valid_to if _is_last(a, day) else None)
         for a in members

@@ -14,7 +14,7 @@ from typing import Any, Final, LiteralString
 import click
 import psycopg
 
-from urja.site import arrears_law
+from urja.site import arrears_law, settled_law
 from urja.site.exits import Exit, Refusal
 from urja.site.options import data_option
 
@@ -58,6 +58,11 @@ def examine(connection: Connection, now: datetime | None = None, zone: str | Non
         ("second_rater", "each period was charged what the second rater says", _second_rater),
         ("credits", "each credit that is marked posted was posted once, with its amount", _credits),
         ("debits", "each debit that is marked posted was posted once, with its amount", _debits),
+        (
+            "settled",
+            "nothing was settled before the last register of each meter was known",
+            settled_law.examine,
+        ),
     ]
     findings = [Finding(law, sentence, _some(check(connection))) for law, sentence, check in checks]
     if zone is not None:

@@ -45,6 +45,8 @@ def state(number):
 
 
 def test_a_life_from_delivery_to_scrapping(perform):
+    from urja.apps.registry.errors import Refused
+
     adopt(1)
     entry = receive(perform, delivered(2), delivered(3))
     assert entry.content == {"delivery": "D-1", "store": "Store 4", "serials": ["URJ00000002", "URJ00000003"]}
@@ -64,6 +66,9 @@ def test_a_life_from_delivery_to_scrapping(perform):
     assert state(1) == ("removed", "Store 4"), "what hung somewhere is tested before it hangs again"
     perform("TestDevice", serial="URJ00000001", tested_at=START, passed=False, note="relay is welded")
     assert state(1) == ("removed", "Store 4")
+    with pytest.raises(Refused, match="an account waits for its last register: correct_last_read first"):
+        perform("ScrapDevice", serial="URJ00000001", reason="relay is welded")
+    perform("CorrectLastRead", serial="URJ00000001", estimated=True, reason="the display is dead")
     perform("ScrapDevice", serial="URJ00000001", reason="relay is welded")
     assert state(1) == ("scrapped", "")
 

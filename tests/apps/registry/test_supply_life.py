@@ -125,3 +125,57 @@ class TestForGood:
             do(Undo(entry_id=entry.id, reason="another house"), NOON)
             assert state(connection) == before
         assert orders() == [("hold", "vacant"), ("release", "vacant")]
+
+
+class TestTakenAwayUnread:
+    AT = NOON + HOUR / 3
+
+    def test_an_end_at_which_nothing_is_known_may_be_estimated(self, home):
+        from urja.apps.registry.operations import Undo
+
+        refused(ending(at=self.AT, meter_removed=True), "is not known at", at=NOON + HOUR)
+        refused(
+            ending(at=self.AT, estimated=True), "a meter that still hangs there can be read", at=NOON + HOUR
+        )
+        end = ending(at=self.AT, meter_removed=True, estimated=True)
+        entry = do(end, NOON + HOUR)
+        assert entry.outcome["estimated"]["import_wh"] == 10_000
+        assert statuses(home) == ["measured", "estimated"]
+        do(Undo(entry_id=entry.id, reason="they stay"), NOON + HOUR)
+        assert statuses(home) == ["measured"]
+
+    def test_a_register_is_read_or_estimated_and_nothing_is_estimated_that_is_known(self, home):
+        from urja.apps.registry.operations import CorrectLastRead, RemoveMeter
+
+        def gone(**more):
+            return RemoveMeter(serial=NUMBER, removed_at=self.AT, **more)
+
+        def later(**more):
+            return CorrectLastRead(serial=NUMBER, reason="laboratory", **more)
+
+        now = NOON + HOUR
+        refused(gone(register_wh=10_400, estimated=True), "read, or it is estimated: not both", at=now)
+        refused(later(register_wh=10_400), "was taken away from nowhere", at=now)
+        do(gone(), now)
+        assert statuses(home) == ["measured"]
+        refused(later(), "give the register as it was read, or say that nobody can read it any more", at=now)
+        refused(later(register_wh=9_000), "does not count back to 9000 Wh", at=now)
+        do(later(estimated=True), now)
+        refused(later(estimated=True), "there is nothing to estimate", at=now)
+        do(later(register_wh=10_400), now)
+        refused(later(estimated=True), "there is nothing to estimate", at=now)
+        assert statuses(home) == ["measured", "estimated", "measured"]
+
+
+def statuses(home):
+    """Of each register that was kept, by time and version."""
+    from django.db import connection
+
+    from urja.apps.readings.kinds import Status
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT status FROM readings_register WHERE device_id = %s ORDER BY read_at, version",
+            [home.device_id],
+        )
+        return [Status(status).name.lower() for (status,) in cursor.fetchall()]

@@ -16,6 +16,7 @@ from urja.apps.ledger import queries as ledger
 from urja.apps.lifeline import Before
 from urja.apps.notices import queries as notices
 from urja.apps.readings import queries as readings
+from urja.apps.readings import unread
 from urja.apps.registry import access, queries
 from urja.apps.registry.access import Caller
 from urja.apps.registry.models import (
@@ -30,7 +31,7 @@ from urja.apps.registry.models import (
     Seal,
     ServicePoint,
 )
-from urja.apps.registry.operations import ALL, NewConnection
+from urja.apps.registry.operations import ALL, CorrectLastRead, NewConnection
 from urja.apps.registry.roles import Read
 from urja.apps.supply import queries as supply
 from urja.apps.supply.errors import UnknownPolicy
@@ -90,6 +91,10 @@ class MeterView:
     now: bool
     since: str
     facts: list[str]
+    unread: str = ""
+    """Why its last register is waited for; empty where it is known."""
+    mend: str = ""
+    """Where whoever may gives it; empty for anybody else."""
     configuration: list[Item] = field(default_factory=list)
     seals: list[str] = field(default_factory=list)
 
@@ -161,7 +166,7 @@ def connection_page(
         href=reverse("console:connection", args=[place.consumer_number]),
         supply=_supply(current, now) if Read.AGREEMENT in may else None,
         residents=_residents(agreements, caller, now) if Read.AGREEMENT in may else None,
-        meters=_meters(place, now) if Read.DEVICE in may else [],
+        meters=_meters(place, caller, now) if Read.DEVICE in may else [],
         money=_money(place, last, now) if last and Read.LEDGER in may else None,
         told=_told(last, now) if last and Read.PERSON in may and Read.AGREEMENT in may else None,
         work=_work(place, now) if Read.WORK_ORDERS in may else [],
@@ -348,13 +353,14 @@ _OF_A_PERIOD: Final = (
 """The web may not read all that is known of a device."""
 
 
-def _meters(place: ServicePoint, now: datetime) -> list[MeterView]:
+def _meters(place: ServicePoint, caller: Caller, now: datetime) -> list[MeterView]:
     periods = list(
         DevicePeriod.objects.filter(service_point=place)
         .select_related("device")
         .only(*_OF_A_PERIOD)
         .order_by("-valid_from", "role")
     )
+    waiting = {(one.device_id, one.removed_at): one for one in unread.at_place(place.id)}
     hanging = [period.device_id for period in periods if period.valid_to is None]
     heard = readings.last_heard(place.id, hanging)
     items = Configuration.objects.filter(device_id__in=hanging).order_by("item")
@@ -366,6 +372,7 @@ def _meters(place: ServicePoint, now: datetime) -> list[MeterView]:
             now=period.valid_to is None,
             since=span(period.valid_from, period.valid_to),
             facts=_facts(period, heard.get(period.device_id), now),
+            **_unread(waiting.get((period.device_id, period.valid_to)), caller, now),
             configuration=[
                 _item(item)
                 for item in items
@@ -380,6 +387,21 @@ def _meters(place: ServicePoint, now: datetime) -> list[MeterView]:
         )
         for period in periods
     ]
+
+
+def _unread(waits: unread.Unread | None, caller: Caller, now: datetime) -> dict[str, str]:
+    """Why the last register of a meter is waited for, and where it is given."""
+    if waits is None:
+        return {}
+    said = _(
+        "It was taken away unread. What it counted after %(moment)s is not charged, and the account is not settled "
+        "before its last register is known: read it, or where nobody can any more, have it estimated."
+    ) % {"moment": moment_of(waits.known_to or waits.removed_at, now)}
+    kind = CorrectLastRead.kind()
+    if known(kind, caller) is None:
+        return {"unread": said}
+    query = urlencode({"serial": waits.serial})
+    return {"unread": said, "mend": f"{reverse('console:operation', args=[kind])}?{query}"}
 
 
 def _facts(period: DevicePeriod, heard_at: datetime | None, now: datetime) -> list[str]:

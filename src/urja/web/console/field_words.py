@@ -50,6 +50,7 @@ LABELS: Final[_Words] = {
     "ended_at": _("When it ended"),
     "entry_id": _("Operation"),
     "every": _("How often"),
+    "estimated": _("Nobody can read it any more: estimate it"),
     "evidence": _("What proves it"),
     "feeder": _("Feeder"),
     "grid": _("Transformer or pole"),
@@ -139,6 +140,11 @@ HELPS: Final[_Words] = {
     "transfer_ownership.policy": _("The code of a loaded policy; empty as it was before."),
     "photos": _("Numbers of photographs of the work order."),
     "ratio_primary": _("Of transformers that the meter does not reckon in itself."),
+    "estimated": _("From what the meter said before; a register that is read later goes before it."),
+    "remove_meter.register_wh": _("Empty where it was not read: then it is waited for, or estimated."),
+    "correct_last_read.register_wh": _(
+        "As it stood when it was taken away; empty only where it is estimated."
+    ),
     "register_wh": _("The import register as it was read at that moment."),
     "removed_seals": _("Numbers, with commas between them."),
     "seals": _("Numbers, with commas between them."),

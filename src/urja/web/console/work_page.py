@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from urja.apps.registry import access, requests
 from urja.apps.registry.access import Caller
 from urja.apps.registry.models import Agreement, Person, Request, Seal
-from urja.apps.registry.operations import CloseWorkOrder, Operation
+from urja.apps.registry.operations import CloseWorkOrder, CorrectLastRead, Operation
 from urja.apps.registry.operations.work_orders import BY_OPERATION
 from urja.apps.registry.roles import Read, writing
 from urja.apps.work import operations as work
@@ -278,6 +278,16 @@ def _asked(asked: Mapping[str, Any]) -> list[str]:
             )
             % {"day": formats.day(since.date())}
         )
+    if "unread_since" in asked:
+        gone_at = datetime.fromisoformat(asked["unread_since"]).astimezone(zone())
+        lines.append(
+            _(
+                "The meter was taken away on %(day)s and nobody has read it: what it counted last is not charged, and "
+                "the account is not settled. Read its register, in the store or the laboratory; where nobody can, "
+                "have it estimated."
+            )
+            % {"day": formats.day(gone_at.date())}
+        )
     if "item" in asked:
         item, value = wording.configuration(asked["item"]), wording.configuration(str(asked["value"]))
         lines.append(_("%(item)s is to be %(value)s") % {"item": item, "value": value})
@@ -309,11 +319,14 @@ _PREFILLED: Final = {
     "install_meter": ("consumer_number", "photos"),
     "exchange_meter": ("consumer_number",),
     "remove_meter": ("serial",),
+    "correct_last_read": ("serial",),
 }
 
 
 def _by(order: WorkOrder, caller: Caller) -> Choice | None:
     kind = BY_OPERATION.get(WorkOrderKind(order.kind)) if order.kind in WorkOrderKind else None
+    if "unread_since" in order.asked:
+        kind = CorrectLastRead.kind()
     if kind is None or not order.unfinished or caller.area(writing(kind)) is None:
         return None
     known = {

@@ -109,8 +109,14 @@ def _install(ask: Asker) -> dict[str, Any]:
 
 def _remove(ask: Asker) -> dict[str, Any]:
     serial, at = ask.serial(hangs=True), ask.at()
-    register_wh = None if ask.seldom() else ask.register_wh(serial, at)
-    return {"serial": serial, "removed_at": at, "register_wh": register_wh}
+    return {"serial": serial, "removed_at": at, **_read_or_not(ask, serial, at)}
+
+
+def _read_or_not(ask: Asker, serial: str | None, at: datetime) -> dict[str, Any]:
+    """A last register as it was read, one that is estimated, or neither; seldom both."""
+    read = ask.register_wh(serial, at)
+    both = {"register_wh": read, "estimated": True} if ask.seldom() else {"register_wh": read}
+    return ask.one_of((both, both, {}, {"estimated": True}))
 
 
 def _exchange(ask: Asker) -> dict[str, Any]:
@@ -137,7 +143,7 @@ def _last_read(ask: Asker) -> dict[str, Any]:
     at = ask.now if removed is None else removed.ends
     return {
         "serial": serial,
-        "register_wh": ask.register_wh(serial, at),
+        **_read_or_not(ask, serial, at),
         "reason": ask.words(),
         "removed_at": ask.one_of((None, at)),
     }
@@ -324,6 +330,7 @@ def _end_connection(ask: Asker) -> dict[str, Any]:
     return {
         **_instant(ask, ask.point(), ask.at()),
         "meter_removed": ask.one_of((True, False)),
+        "estimated": ask.one_of((False, False, True)),
         "transfer_to": _account(ask),
         "consented": ask.one_of((True, False)),
     }

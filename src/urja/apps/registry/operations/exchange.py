@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from urja.apps.registry.models import (
-    Agreement,
     Device,
     DevicePeriod,
     DeviceRole,
@@ -17,6 +16,7 @@ from urja.apps.registry.models import (
 )
 from urja.apps.registry.operations.agreed import agreement_at, net_faults
 from urja.apps.registry.operations.doing import Doing, Operation, next_id
+from urja.apps.registry.operations.last_reads import keep_last_read, last_read_faults
 from urja.apps.registry.operations.mounting import (
     ahead_faults,
     ratio_faults,
@@ -25,7 +25,7 @@ from urja.apps.registry.operations.mounting import (
     stock_faults,
     take_away,
 )
-from urja.apps.registry.operations.outside import estimate_register, read_register
+from urja.apps.registry.operations.outside import read_register
 from urja.apps.registry.operations.places import no_place
 from urja.apps.registry.operations.reads import read_faults
 from urja.apps.registry.operations.work_orders import finish, put_seals, seal_faults
@@ -113,23 +113,22 @@ class ExchangeMeter(Operation, kw_only=True):
 
     def _take_away(self, doing: Doing, old: DevicePeriod) -> None:
         take_away(doing, old, self.at)
-        if self.old_register_wh is not None:
-            read_register(doing, old.service_point, old.device, self.at, self.old_register_wh)
-            return
-        estimate = estimate_register(
-            doing, old.service_point, old.device, self.at, max(old.valid_from, _agreed_since(old, self.at))
-        )
-        doing.outcome["estimated"] = estimate.detail()
+        unread = self.old_register_wh is None
+        keep_last_read(doing, old, self.at, self.old_register_wh, estimated=unread)
 
 
 class CorrectLastRead(Operation, kw_only=True):
     """The last register of a meter that was taken away, as it was read after all, in the laboratory for instance.
 
-    What was charged by the read or the estimate before is put right by the next close's differences.
+    What was charged by the read or the estimate before, or not charged where there was neither, is put right by the
+    next close's differences; then the account is settled, or what was settled already is.
     """
 
     serial: str
-    register_wh: int
+    register_wh: int | None = None
+    """The import register as it stood when the meter was taken away; left out only where it is estimated."""
+    estimated: bool = False
+    """Nobody can read it any more, and nothing is known of it: it is estimated, and says so."""
     reason: str
     removed_at: datetime | None = None
     """Which removal, where the meter was taken away more than once; none is the last one."""
@@ -146,13 +145,17 @@ class CorrectLastRead(Operation, kw_only=True):
             yield say("meter {serial} was taken away from nowhere{when}", serial=self.serial, when=when)
         else:
             assert period.valid_to is not None, "only periods that have ended are looked for"
-            yield from read_faults(period.service_point_id, period.device, period.valid_to, self.register_wh)
+            if self.register_wh is None and not self.estimated:
+                yield say(
+                    "give the register as it was read, or say that nobody can read it any more (estimated)"
+                )
+            yield from last_read_faults(period, period.valid_to, self.register_wh, estimated=self.estimated)
 
     def carry_out(self, doing: Doing) -> None:
         period = self._period()
         assert period is not None, "its absence is a fault"
         assert period.valid_to is not None, "only periods that have ended are looked for"
-        read_register(doing, period.service_point, period.device, period.valid_to, self.register_wh)
+        keep_last_read(doing, period, period.valid_to, self.register_wh, estimated=self.estimated)
         doing.service_point_id = period.service_point_id
         doing.outcome |= {"service_point_id": period.service_point_id, "device_id": period.device_id}
 
@@ -262,13 +265,3 @@ def _period_faults(period: DevicePeriod | None, number: str, role: str, at: date
             device=period.device,
             valid_from=period.valid_from.isoformat(),
         )
-
-
-def _agreed_since(period: DevicePeriod, at: datetime) -> datetime:
-    """Since when whoever uses energy at an instant has had the place."""
-    agreement = (
-        Agreement.objects.filter(service_point=period.service_point, valid_from__lt=at)
-        .order_by("-valid_from")
-        .first()
-    )
-    return period.valid_from if agreement is None else agreement.valid_from

@@ -6,9 +6,9 @@ from typing import Final
 
 from urja.apps.registry.models import Device, DevicePeriod, DeviceRole, Seal, ServicePoint, Stock
 from urja.apps.registry.operations.doing import Doing, Operation, next_id
+from urja.apps.registry.operations.last_reads import keep_last_read, last_read_faults
 from urja.apps.registry.operations.outside import read_register
 from urja.apps.registry.operations.places import no_place
-from urja.apps.registry.operations.reads import read_faults
 from urja.apps.registry.operations.work_orders import finish, photo_faults, put_seals, seal_faults
 from urja.apps.work import queries as orders
 from urja.apps.work.models import WorkOrderKind
@@ -148,7 +148,9 @@ class RemoveMeter(Operation, kw_only=True):
     serial: str
     removed_at: datetime
     register_wh: int | None = None
-    """The import register as read at that moment; none where it could not be read."""
+    """The import register as read at that moment; none where it was not read: then it is waited for, or estimated."""
+    estimated: bool = False
+    """Nobody will read it any more: it is estimated, and says so. Else `correct_last_read` gives it later."""
 
     def faults(self, doing: Doing) -> Iterator[str]:
         yield from ahead_faults(doing, self.removed_at)
@@ -161,15 +163,14 @@ class RemoveMeter(Operation, kw_only=True):
                 serial=self.serial,
                 valid_from=period.valid_from.isoformat(),
             )
-        elif self.register_wh is not None:
-            yield from read_faults(period.service_point_id, period.device, self.removed_at, self.register_wh)
+        else:
+            yield from last_read_faults(period, self.removed_at, self.register_wh, estimated=self.estimated)
 
     def carry_out(self, doing: Doing) -> None:
         period = self._period()
         assert period is not None, "its absence is a fault"
         take_away(doing, period, self.removed_at)
-        if self.register_wh is not None:
-            read_register(doing, period.service_point, period.device, self.removed_at, self.register_wh)
+        keep_last_read(doing, period, self.removed_at, self.register_wh, estimated=self.estimated)
         finish(
             doing,
             period.service_point,

@@ -16,6 +16,7 @@ import msgspec
 
 from urja.apps.registry.models import Device, DevicePeriod, Stock
 from urja.apps.registry.operations.doing import Doing, Operation, next_id
+from urja.apps.registry.operations.last_reads import unread_faults
 from urja.base.ids import BUCKETS
 from urja.base.sentences import say
 
@@ -215,6 +216,8 @@ class ScrapDevice(_OfOne, kw_only=True):
         yield from super().faults(doing)
         if not self.reason.strip():
             yield say("say why it is scrapped")
+        for device in Device.objects.filter(serial=self.serial):
+            yield from unread_faults(device)
 
     def carry_out(self, doing: Doing) -> None:
         self._change(doing, stock=Stock.SCRAPPED, held_by="", sim=None, address=None)

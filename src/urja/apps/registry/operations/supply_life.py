@@ -10,12 +10,12 @@ from urja.apps.registry.operations.arriving import (
     current,
     end,
     ending_faults,
-    keep_register,
     read_point_faults,
     remaining_faults,
     settle,
 )
 from urja.apps.registry.operations.doing import Doing, Operation
+from urja.apps.registry.operations.last_reads import keep_last_read, last_read_faults
 from urja.apps.registry.operations.mounting import ahead_faults, take_away
 from urja.apps.registry.operations.moving import VACANT
 from urja.apps.registry.operations.places import no_place, place_of
@@ -84,6 +84,8 @@ class DisconnectPermanently(Operation, kw_only=True):
     """The import register as read at that moment; left out where it is known then."""
     meter_removed: bool = False
     """The meter was taken away then; else somebody is sent to do so."""
+    estimated: bool = False
+    """It was taken away and nobody will read it any more: its last register is estimated, and says so."""
     transfer_to: int | None = None
     """Number of the account that the rest goes to; left out, it is paid back."""
     consented: bool = False
@@ -111,8 +113,15 @@ class DisconnectPermanently(Operation, kw_only=True):
                 place=place,
                 valid_to=agreement.valid_to.isoformat(),
             )
-        yield from read_point_faults(place, self.at, self.register_wh)
         period = billing_period_at(place, self.at)
+        if not self.estimated:
+            yield from read_point_faults(place, self.at, self.register_wh)
+        elif not self.meter_removed:
+            yield say(
+                "a meter that still hangs there can be read: an estimate is for one that was taken away"
+            )
+        elif period is not None:
+            yield from last_read_faults(period, self.at, self.register_wh, estimated=True)
         if self.meter_removed and (period is None or period.valid_to is not None):
             yield say("no billing meter hangs at {place} that could have been taken away", place=place)
         elif self.meter_removed and period is not None and period.valid_from >= self.at:
@@ -125,7 +134,8 @@ class DisconnectPermanently(Operation, kw_only=True):
     def carry_out(self, doing: Doing) -> None:
         place = ServicePoint.objects.get(consumer_number=self.consumer_number)
         agreement, period = current(place), billing_period_at(place, self.at)
-        keep_register(doing, place, self.at, self.register_wh)
+        if period is not None:
+            keep_last_read(doing, period, self.at, self.register_wh, estimated=self.estimated)
         if agreement is not None and agreement.valid_to is None:
             end(doing, agreement, self.at)
             settle(doing, agreement, self.at, self.transfer_to)

@@ -1,0 +1,65 @@
+"""The law of what goes when a supply ends: no money before the last register of each meter is known.
+
+In this module's own words: reads and blocks are gone through one by one.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Final
+
+import psycopg
+
+type Connection = psycopg.Connection[Any]
+
+_ENDED: Final = """
+SELECT f.account_id, d.serial, p.service_point_id, p.device_id, p.valid_to FROM ledger_final_settlement f
+JOIN registry_agreement a ON a.id = f.agreement_id
+JOIN registry_device_period p ON p.service_point_id = a.service_point_id AND p.role = 1
+    AND p.commissioned_at < p.valid_to AND p.valid_to > a.valid_from AND p.valid_to <= a.valid_to
+JOIN registry_device d ON d.id = p.device_id
+WHERE f.settled_at IS NOT NULL AND NOT EXISTS (SELECT FROM registry_operation o
+    WHERE o.service_point_id = a.service_point_id AND o.recorded_at >= f.settled_at)
+ORDER BY f.account_id, p.valid_to
+"""
+"""Meters that were taken away in the time of whoever was settled, but for what was done at the place since."""
+
+_READS: Final = """
+SELECT max(read_at) FILTER (WHERE read_at <= %(at)s), count(*) FILTER (WHERE read_at >= %(at)s) FROM readings_register
+WHERE service_point_id = %(place)s AND device_id = %(device)s AND kind IN (2, 3, 5)
+"""
+
+_BLOCKS: Final = """
+SELECT DISTINCT start_at, start_at + make_interval(secs => length_s) FROM readings_interval
+WHERE service_point_id = %(place)s AND device_id = %(device)s AND channel_set = 1
+    AND start_at >= %(since)s AND start_at < %(at)s ORDER BY 1
+"""
+
+
+def examine(connection: Connection) -> Iterator[str]:
+    """Accounts that were settled while what a meter of theirs had counted last was not known."""
+    for account_id, serial, place, device, removed_at in connection.execute(_ENDED).fetchall():
+        where = {"place": place, "device": device, "at": removed_at}
+        read = connection.execute(_READS, where).fetchone()
+        assert read is not None, "an aggregate is one row"
+        if read[1]:
+            continue
+        known = _known_to(connection, where | {"since": read[0]}, read[0])
+        if known != removed_at:
+            yield (
+                f"account {account_id} was settled, and of meter {serial}, taken away on {removed_at}, "
+                f"nothing is known after {known}"
+            )
+
+
+def _known_to(connection: Connection, where: dict[str, Any], read_at: datetime | None) -> datetime | None:
+    """The end of the run of blocks that follows the last read."""
+    known = read_at
+    for start_at, end_at in connection.execute(_BLOCKS, where).fetchall():
+        if known is None:
+            break
+        # What is left of the interval in the course of which somebody read it is in no block of its own.
+        follows = start_at <= known or (known == read_at and start_at - known < end_at - start_at)
+        if not follows:
+            break
+        known = end_at
+    return known

@@ -239,6 +239,8 @@ class TestTheLawsSeeIt:
 
     def test_who_is_not_looked_at_again(self, pair, monkeypatch):
         """A change of terms wakes nobody: the standing is the old policy's, and stays so."""
+        from tests.pipeline.test_held_back import set_tariff
+
         from urja.apps.supply import standings
 
         used(pair, 60_000)
@@ -247,6 +249,9 @@ class TestTheLawsSeeIt:
         monkeypatch.setattr(standings, "due", lambda _now, _limit: [])
         pair.go(pair.at(1, 9, 30))
         assert laws(pair)["governed_by_its_policy"] is False
+        # Whoever is held back for want of a price is not looked at again until there is one, and rightly.
+        set_tariff(pair, SHOP, "nowhere")
+        assert laws(pair)["governed_by_its_policy"] is True
 
     def test_a_share_by_the_categorys(self, pair, monkeypatch):
         from tests.pipeline.test_arrears import owes, pay, post

@@ -25,6 +25,9 @@ CROSS JOIN LATERAL (SELECT v.code, v.version FROM supply_policy_version v
 WHERE g.account_id = %(account)s AND g.valid_from <= %(at)s AND coalesce(g.valid_to, 'infinity') > %(at)s
     AND (terms->>'valid_from')::timestamptz <= %(at)s
     AND coalesce((terms->>'valid_to')::timestamptz, 'infinity') > %(at)s
+    -- Nobody decides about an account without a price.
+    AND EXISTS (SELECT FROM tariffs_version p WHERE p.code = terms->>'tariff_code'
+        AND p.valid_from <= (%(at)s AT TIME ZONE %(zone)s)::date)
     -- What was assigned before is not kept.
     AND (terms->>'policy' <> '' OR assigned.recorded_at <= %(known)s)
 """

@@ -18,8 +18,8 @@ from urja.core.policy.document import Policy, PolicyError, bundled_policies, par
 from urja.core.policy.engine import decide, exhausted
 from urja.core.policy.facts import AuthorisedPayment, Facts, Health, Instalment, NoticeFact, PaidSince
 from urja.core.policy.outlook import credit_ends_at, effect_of_payment, forecast
-from urja.core.policy.reading import Fault
 from urja.core.policy.wording import sentence
+from urja.core.reading import Fault
 
 __all__ = [
     "AuthorisedPayment",

@@ -17,7 +17,8 @@ from typing import Final
 
 from urja.base import toml
 from urja.core.policy.hours import Holiday, NthWeekday, OpenHours, Protected, Span, unwrapped, without
-from urja.core.policy.reading import MINUTES_PER_DAY, WEEKDAYS, Fault, Reader
+from urja.core.policy.reading import MINUTES_PER_DAY, WEEKDAYS, Reader
+from urja.core.reading import Fault
 
 FORMAT: Final = 1
 """The document format that this module reads."""
@@ -183,7 +184,7 @@ def parse_policy(text: str) -> Policy:
         ) from error
     reader = Reader(table, "", faults)
     if reader.take("format") not in (FORMAT, None):
-        reader.fault("format", f"is {table['format']!r}; this version of Urja reads format {FORMAT}")
+        reader.fault(f"is {table['format']!r}; this version of Urja reads format {FORMAT}", "format")
     decimals = reader.whole("decimals", 2, high=4)
     policy = Policy(
         code=_identifier(reader, "code"),
@@ -212,14 +213,14 @@ def parse_policy(text: str) -> Policy:
 def _identifier(reader: Reader, key: str) -> str:
     text = reader.text(key)
     if text and not _IDENTIFIER.fullmatch(text):
-        reader.fault(key, f"must be letters, digits, dots, dashes and underscores, at most 64, not {text!r}")
+        reader.fault(f"must be letters, digits, dots, dashes and underscores, at most 64, not {text!r}", key)
     return text
 
 
 def _currency(reader: Reader) -> str:
     currency = reader.text("currency")
     if currency and not (len(currency) == 3 and currency.isascii() and currency.isupper()):
-        reader.fault("currency", f"must be a three-letter code such as INR, not {currency!r}")
+        reader.fault(f"must be a three-letter code such as INR, not {currency!r}", "currency")
     return currency
 
 
@@ -229,7 +230,7 @@ def _warnings(reader: Reader, decimals: int) -> Warnings:
     given = reader.take("below", [])
     amounts = []
     if not isinstance(given, list):
-        reader.fault("below", f'must be a list of amounts such as ["100"], not {given!r}')
+        reader.fault(f'must be a list of amounts such as ["100"], not {given!r}', "below")
         given = []
     for n, value in enumerate(given, 1):
         item = Reader({"amount": value}, f"{reader.place('below')}[{n}]", reader.faults)
@@ -253,7 +254,7 @@ def _credit(reader: Reader, decimals: int) -> Credit:
 def _longer(reader: Reader) -> Longer:
     watts = reader.number("up_to_kw") * 1000
     if watts <= 0 or watts.denominator != 1:
-        reader.fault("up_to_kw", "must be above zero, in whole watts")
+        reader.fault("must be above zero, in whole watts", "up_to_kw")
     longer = Longer(frozenset(reader.words("categories")), int(watts), reader.whole("days", low=1, high=365))
     reader.finish()
     return longer
@@ -291,7 +292,7 @@ def _holiday(reader: Reader) -> Holiday | None:
         day = None
     if day is None:
         reader.fault(
-            "day", f'must be a day such as 2026-11-08, or "01-26" for each year\'s 26 January, not {value!r}'
+            f'must be a day such as 2026-11-08, or "01-26" for each year\'s 26 January, not {value!r}', "day"
         )
         return None
     return Holiday(day.month, day.day, None, name)
@@ -300,7 +301,7 @@ def _holiday(reader: Reader) -> Holiday | None:
 def _cut(reader: Reader, protected: Protected) -> CutRules:
     start, end = reader.minutes("from"), reader.minutes("to")
     if start >= end and "from" in reader and "to" in reader:
-        reader.fault("to", "must be later in the same day than from")
+        reader.fault("must be later in the same day than from", "to")
     percent = reader.whole("max_estimated_percent", high=100)
     rules = CutRules(
         open_hours=OpenHours(without((start, end), protected.hours) if start < end else (), protected),
@@ -346,10 +347,10 @@ def _reconnect(reader: Reader, decimals: int) -> Reconnect:
         stagger_s=reader.whole("stagger_s", 0, high=3600),
     )
     if len({part.percent for part in partial}) != len(partial):
-        reader.fault("partial", "has one percentage twice")
+        reader.fault("has one percentage twice", "partial")
     days = [part.days for part in rules.partial]
     if days != sorted(days):
-        reader.fault("partial", "must give more days to whoever pays more: a payment would shorten them")
+        reader.fault("must give more days to whoever pays more: a payment would shorten them", "partial")
     reader.finish()
     return rules
 

@@ -1,89 +1,46 @@
-"""Reads the tables of a policy document and collects what is wrong in them, each with its place."""
+"""What the tables of a policy document have in them."""
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from fractions import Fraction
 from typing import Any, Final
 
+from urja.core.reading import MISSING, TableReader
 from urja.core.units import shown, written_number
 
 MINUTES_PER_DAY: Final = 24 * 60
 WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_MISSING: Final = object()
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """Something wrong in a document: where, and a sentence that says what to do."""
+class Reader(TableReader):
+    """A table of a policy."""
 
-    where: str
-    sentence: str
-
-    def __str__(self) -> str:
-        return f"{self.where}: {self.sentence}"
-
-
-class Reader:
-    """A table of the document that remembers what was asked of it, and where its faults belong."""
-
-    def __init__(self, table: dict[str, Any], where: str, faults: list[Fault]) -> None:
-        self._table, self._where, self.faults = table, where, faults
-        self._asked: set[str] = set()
-
-    def __contains__(self, key: str) -> bool:
-        return key in self._table
-
-    def place(self, key: str) -> str:
-        return f"{self._where}.{key}" if self._where else key
-
-    def fault(self, key: str, sentence: str) -> None:
-        self.faults.append(Fault(self.place(key), sentence))
-
-    def take(self, key: str, default: Any = _MISSING) -> Any:
-        self._asked.add(key)
-        if key in self._table:
-            return self._table[key]
-        if default is _MISSING:
-            self.fault(key, "is missing")
-            return None
-        return default
-
-    def text(self, key: str, default: Any = _MISSING) -> str:
-        value = self.take(key, default)
-        if value is None:
-            return ""
-        if not isinstance(value, str) or (not value.strip() and default is _MISSING):
-            self.fault(key, f"must be text, not {value!r}")
-            return ""
-        return value
-
-    def whole(self, key: str, default: Any = _MISSING, *, low: int = 0, high: int = 1_000_000) -> int:
+    def whole(self, key: str, default: Any = MISSING, *, low: int = 0, high: int = 1_000_000) -> int:
         """A whole number between bounds; `low` where it is missing or wrong."""
         value = self.take(key, default)
         if value is None:
             return low
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            self.fault(key, f"must be a whole number from {low} to {high}, not {value!r}")
+            self.fault(f"must be a whole number from {low} to {high}, not {value!r}", key)
             return low
         return value
 
-    def number(self, key: str, default: Any = _MISSING) -> Fraction:
+    def number(self, key: str, default: Any = MISSING) -> Fraction:
         """An exact number; zero where it is missing or wrong."""
         value = self.take(key, default)
         if value is None:
             return Fraction(0)
         number = written_number(value)
         if number is None:
-            self.fault(key, f'must be a number such as 3 or "4.50", not {shown(value)}')
+            self.fault(f'must be a number such as 3 or "4.50", not {shown(value)}', key)
         return number or Fraction(0)
 
-    def amount(self, key: str, default: Any = _MISSING, *, decimals: int, negative: bool = False) -> int:
+    def amount(self, key: str, default: Any = MISSING, *, decimals: int, negative: bool = False) -> int:
         """Money, written in major units, as minor units."""
         value = self.number(key, default) * 10**decimals
         if value.denominator != 1:
-            self.fault(key, f"has more than the {decimals} decimals of the currency")
+            self.fault(f"has more than the {decimals} decimals of the currency", key)
         if value < 0 and not negative:
-            self.fault(key, "must not be negative")
+            self.fault("must not be negative", key)
             return 0
         return int(value)
 
@@ -94,7 +51,7 @@ class Reader:
             isinstance(item, int) and not isinstance(item, bool) and low <= item <= high for item in value
         )
         if not whole or len(set(value)) != len(value):
-            self.fault(key, f"must be a list of different whole numbers from {low} to {high}, not {value!r}")
+            self.fault(f"must be a list of different whole numbers from {low} to {high}, not {value!r}", key)
             return ()
         return tuple(sorted(value, reverse=True))
 
@@ -102,13 +59,13 @@ class Reader:
         """A list of different words, of a closed set where one is given; empty where it is not given."""
         value = self.take(key, [])
         if not isinstance(value, list) or not all(isinstance(item, str) and item.strip() for item in value):
-            self.fault(key, f"must be a list of words, not {value!r}")
+            self.fault(f"must be a list of words, not {value!r}", key)
             return ()
         for item in value if allowed else ():
             if item not in (allowed or ()):
-                self.fault(key, f"has {item!r}; allowed are {', '.join(allowed or ())}")
+                self.fault(f"has {item!r}; allowed are {', '.join(allowed or ())}", key)
         if len(set(value)) != len(value):
-            self.fault(key, "names something twice")
+            self.fault("names something twice", key)
         return tuple(value)
 
     def day(self, key: str) -> date:
@@ -116,7 +73,7 @@ class Reader:
         if value is None:
             return date.min
         if not isinstance(value, date) or isinstance(value, datetime):
-            self.fault(key, f"must be a day such as 2026-04-01, not {value!r}")
+            self.fault(f"must be a day such as 2026-04-01, not {value!r}", key)
             return date.min
         return value
 
@@ -127,7 +84,7 @@ class Reader:
             return 0
         found = _as_minutes(value)
         if found is None:
-            self.fault(key, f'must be a time of day such as "18:00", not {value!r}')
+            self.fault(f'must be a time of day such as "18:00", not {value!r}', key)
         return found or 0
 
     def weekday(self, key: str) -> int:
@@ -136,28 +93,16 @@ class Reader:
         if value in WEEKDAYS:
             return WEEKDAYS.index(value)
         if value is not None:
-            self.fault(key, f"is {value!r}; allowed are {', '.join(WEEKDAYS)}")
+            self.fault(f"is {value!r}; allowed are {', '.join(WEEKDAYS)}", key)
         return 0
 
     def table(self, key: str) -> "Reader":
         """An inner table; an empty one where it is not given, so that each key has its default or is missed."""
         value = self.take(key, {})
         if not isinstance(value, dict):
-            self.fault(key, "must be a table")
+            self.fault("must be a table", key)
             value = {}
         return Reader(value, self.place(key), self.faults)
-
-    def tables(self, key: str) -> "list[Reader]":
-        value = self.take(key, [])
-        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-            self.fault(key, "must be a list of tables")
-            return []
-        return [Reader(item, f"{self.place(key)}[{n}]", self.faults) for n, item in enumerate(value, 1)]
-
-    def finish(self) -> None:
-        """Report the keys that nobody asked for: mostly misspellings."""
-        for key in sorted(set(self._table) - self._asked):
-            self.fault(key, f"is not known here; known are {', '.join(sorted(self._asked))}")
 
 
 def _as_minutes(value: Any) -> int | None:

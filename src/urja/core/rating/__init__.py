@@ -17,8 +17,8 @@ from urja.core.rating.engine import (
     cut_days,
     target,
 )
-from urja.core.rating.reading import Fault
 from urja.core.rating.tariff import Line, Percent, PerTime, Slabs, Tariff
+from urja.core.reading import Fault
 
 __all__ = [
     "ROUNDING",

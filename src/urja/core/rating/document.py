@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import Any
 
 from urja.base import toml
-from urja.core.rating.reading import Fault, Reader
+from urja.core.rating.reading import Reader
 from urja.core.rating.tariff import (
     Accrual,
     Band,
@@ -37,6 +37,7 @@ from urja.core.rating.tariff import (
     bases_of,
     order_of,
 )
+from urja.core.reading import Fault
 from urja.core.units import MINOR, Step
 from urja.core.units import exact as _plain
 
@@ -88,7 +89,7 @@ def parse_tariff(text: str) -> Tariff:
         sha256=hashlib.sha256(text.encode()).hexdigest(),
     )
     reader.finish()
-    declared = {item.table.get("name") for item in readers}
+    declared = {item.given.get("name") for item in readers}
     faults.extend(_between_lines(lines, declared))
     if faults:
         raise TariffError(faults)
@@ -165,7 +166,7 @@ def _signed(reader: Reader, minor: int) -> int:
 
 def _whole(reader: Reader, minor: int) -> Step:
     """What a round-off rounds to."""
-    if "round" not in reader.table:
+    if "round" not in reader:
         reader.take("round")
         return MINOR
     step, each = _money_rounding(reader, minor)
@@ -197,7 +198,7 @@ def _scaling(reader: Reader) -> Scaling:
 
 
 def _slabs(reader: Reader, minor: int) -> Slabs:
-    if "by_use" in reader.table:
+    if "by_use" in reader:
         _one_of(reader, "slabs", "by_use")
         tables = []
         for item, bound in _by_use(reader):
@@ -214,9 +215,9 @@ def _slabs(reader: Reader, minor: int) -> Slabs:
 
 def _one_of(reader: Reader, key: str, other: str) -> None:
     """A fault where both of two keys are given that say the same thing."""
-    if key in reader.table:
+    if key in reader:
         reader.fault(f"is given beside {other}; keep one of them", key)
-        reader.asked.add(key)
+        reader.take(key)
 
 
 def _by_use(reader: Reader) -> Iterator[tuple[Reader, Fraction | None]]:
@@ -239,7 +240,7 @@ def _rising(
         item.fault("follows an entry without an upper bound: only the last may be open", key)
         return None
     if bound is None:
-        return below if key in item.table else None
+        return below if key in item else None
     if bound <= below:
         item.fault(f"ends at {_plain(bound)} {unit}, which is not above what is before it", key)
     return max(bound, below)
@@ -259,7 +260,7 @@ def _slab(reader: Reader, minor: int) -> Slab | None:
     high = reader.number("up_to", None)
     rate = reader.number("rate")
     reader.finish()
-    if low is None or rate is None or (high is None and "up_to" in reader.table):
+    if low is None or rate is None or (high is None and "up_to" in reader):
         return None
     if high is not None and high <= low:
         reader.fault(
@@ -306,17 +307,17 @@ def _per_time(reader: Reader, minor: int, *, monthly: bool) -> PerTime:
 
 
 def _bands(reader: Reader, minor: int) -> tuple[Band, ...]:
-    if "bands" not in reader.table:
+    if "bands" not in reader:
         rate = reader.number("rate")
         return () if rate is None else (Band(None, None, rate * minor),)
     _one_of(reader, "rate", "bands")
     items = reader.tables("bands", "band")
-    unit = "kWh" if any("up_to_kwh" in item.table for item in items) else "kW"
+    unit = "kWh" if any("up_to_kwh" in item for item in items) else "kW"
     key = f"up_to_{unit.lower()}"
     bands: list[Band] = []
     below: Fraction | None = Fraction(0)
     for item in items:
-        if unit == "kWh" and "up_to_kw" in item.table:
+        if unit == "kWh" and "up_to_kw" in item:
             item.fault("is given beside up_to_kwh: bands go by load or by use, not by both", "up_to_kw")
             item.asked.add("up_to_kw")
         bound, rate = item.number(key, None), item.number("rate")
@@ -336,7 +337,7 @@ def _percent(reader: Reader, minor: int, *, rebate: bool) -> Percent:
     sign = Fraction(-1 if rebate else 1, 100)
     rates: tuple[DatedPercent, ...] = ()
     by_use: list[UsePercent] = []
-    if "by_use" in reader.table:
+    if "by_use" in reader:
         _one_of(reader, "percent", "by_use")
         _one_of(reader, "rates", "by_use")
         for item, bound in _by_use(reader):
@@ -344,7 +345,7 @@ def _percent(reader: Reader, minor: int, *, rebate: bool) -> Percent:
             item.finish()
             if value is not None:
                 by_use.append(UsePercent(bound, value * sign, None if most is None else most * minor))
-    elif "rates" in reader.table:
+    elif "rates" in reader:
         _one_of(reader, "percent", "rates")
         rates = _dated(reader, sign)
     else:
@@ -366,11 +367,11 @@ def _dated(reader: Reader, sign: Fraction) -> tuple[DatedPercent, ...]:
     for n, item in enumerate(reader.tables("rates", "rate")):
         day, value = item.day("from", None), item.number("percent")
         item.finish()
-        if n and day is None and "from" not in item.table:
+        if n and day is None and "from" not in item:
             item.fault("needs the day from which it holds", "from")
         elif n and day and rates and rates[-1].from_day and day <= rates[-1].from_day:
             item.fault("must be later than the rate before it", "from")
-        elif not n and "from" in item.table:
+        elif not n and "from" in item:
             item.fault("is not for the first rate: it holds until the second begins", "from")
         if value is not None:
             rates.append(DatedPercent(day if n else None, value * sign))

@@ -1,57 +1,19 @@
-"""Reads the tables of a tariff document and collects what is wrong in them, each with its place."""
+"""What the tables of a tariff document have in them."""
 
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from fractions import Fraction
 from typing import Any
 
+from urja.core.reading import MISSING, TableReader
 from urja.core.units import Mode, Step, shown, written_number
 
-_MISSING = object()
 
+class Reader(TableReader):
+    """A table of a tariff."""
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """Something wrong in a document: where, and a sentence that says what to do."""
-
-    where: str
-    sentence: str
-
-    def __str__(self) -> str:
-        return f"{self.where}: {self.sentence}"
-
-
-class Reader:
-    """A table of the document that remembers what was asked of it, and where faults belong."""
-
-    def __init__(self, table: dict[str, Any], where: str, faults: list[Fault]) -> None:
-        self.table, self.where, self.faults = table, where, faults
-        self.asked: set[str] = set()
-
-    def fault(self, sentence: str, key: str = "") -> None:
-        self.faults.append(
-            Fault(f"{self.where}.{key}" if key and self.where else key or self.where, sentence)
-        )
-
-    def take(self, key: str, default: Any = _MISSING) -> Any:
-        self.asked.add(key)
-        if key in self.table:
-            return self.table[key]
-        if default is _MISSING:
-            self.fault("is missing", key)
-            return None
-        return default
-
-    def text(self, key: str, default: Any = _MISSING) -> str:
-        value = self.take(key, default)
-        if value is not None and (not isinstance(value, str) or (not value.strip() and default is _MISSING)):
-            self.fault(f"must be text, not {value!r}", key)
-            return ""
-        return value or ""
-
-    def number(self, key: str, default: Any = _MISSING) -> Fraction | None:
+    def number(self, key: str, default: Any = MISSING) -> Fraction | None:
         """A number of zero or more, exact; None where it is missing or wrong."""
         value = self.take(key, default)
         if value is None or isinstance(value, Fraction):
@@ -65,7 +27,7 @@ class Reader:
             return number
         return None
 
-    def day(self, key: str, default: Any = _MISSING) -> date | None:
+    def day(self, key: str, default: Any = MISSING) -> date | None:
         value = self.take(key, default)
         if value is None:
             return None
@@ -85,19 +47,6 @@ class Reader:
             return default
         return kind(value)
 
-    def tables(self, key: str, each: str) -> "list[Reader]":
-        """The tables of a list, which has at least one of what `each` names."""
-        value = self.take(key)
-        if value is None:
-            return []
-        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-            self.fault("must be a list of tables", key)
-            return []
-        if not value:
-            self.fault(f"needs at least one {each}", key)
-        where = f"{self.where}.{key}" if self.where else key
-        return [Reader(item, f"{where}[{n}]", self.faults) for n, item in enumerate(value, 1)]
-
     def inner(self, key: str) -> "Reader | None":
         value = self.take(key, None)
         if value is None:
@@ -105,7 +54,7 @@ class Reader:
         if not isinstance(value, dict):
             self.fault('must be a table such as {to = "0.01"}', key)
             return None
-        return Reader(value, f"{self.where}.{key}" if self.where else key, self.faults)
+        return Reader(value, self.place(key), self.faults)
 
     def step(self, key: str, unit: str) -> Step | None:
         """A rounding step in the unit of the quantity."""
@@ -119,8 +68,3 @@ class Reader:
         if key != "round":
             reader.finish()
         return Step(to, mode) if to else None
-
-    def finish(self) -> None:
-        """Report the keys that nobody asked for: mostly misspellings."""
-        for key in sorted(set(self.table) - self.asked):
-            self.fault(f"is not known here; known are {', '.join(sorted(self.asked))}", key)

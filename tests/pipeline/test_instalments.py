@@ -229,6 +229,19 @@ def test_decisions_know_the_plan_and_what_is_due_next(house):
     assert found.arrears_minor == 6_300
 
 
+def test_neighbours_pay_their_own_bills_in_one_run(database):
+    place = Place(database, [adopt(1), adopt(2), adopt(3, bucket=9)])
+    load(25)
+    for number, one in enumerate(place.houses, 1):
+        owes(one, (f"B-{number}", "2026-01-15", 1_000 * number, 0))
+        agree(place, 1_000, number=f"URJ0000000{number}")
+    assert close(place, 1).dues == 1 + 2 + 2
+    assert [left(place, number) for number in range(3)] == [[], [], ["B-3 1000+0"]]
+    assert [plan.endswith("to 03 Mar 00:00") for plan in sorted(plans())].count(True) == 1
+    assert all(laws(place).values())
+    place.connection.close()
+
+
 def test_the_plan_of_who_has_left_ends_while_the_next_one_has_a_plan(house):
     """Days of the first agreement are made up for when somebody else has moved in and pays off dues as well."""
     from urja.apps.registry.models import Agreement
@@ -339,7 +352,7 @@ def each_twice(patch):
     patch.setattr(
         arrears,
         "instalments",
-        lambda plan, days: real(replace(plan, amount_minor=2 * plan.amount_minor), days),
+        lambda plan, *more: real(replace(plan, amount_minor=2 * plan.amount_minor), *more),
     )
 
 

@@ -1,12 +1,14 @@
 """Instalments of old dues: each is posted once the day on which it is due is closed, and the last ends its plan.
 
 A plan has one for each due day without a hole, so how many were posted says which is due next, and days that were
-missed are made up for one by one. Each step is one transaction with the plan's lock. When nothing is owed any more the
+missed are made up for one by one. Those of a bucket are one transaction with the plans' locks. When nothing is owed any more the
 plan is ended, by an operation of the registry, and the consumer is told: what is owed again after that is no plan's.
 """
 
+from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Final, NamedTuple
+from itertools import groupby
+from typing import Any, Final, NamedTuple
 
 import structlog
 from django.db import connection, transaction
@@ -15,13 +17,14 @@ from urja.apps.ledger import arrears, usage
 from urja.apps.ledger import operations as ledger
 from urja.apps.notices.operations import request_notice
 from urja.apps.registry.operations import RecordDuesPaid, perform
+from urja.base.ids import bucket_of
 from urja.core.arrears import due_day
 from urja.core.calendar import ONE_DAY, midnight
 
 log = structlog.get_logger()
 
 ACTOR: Final = "post"
-AT_ONCE: Final = 500
+AT_ONCE: Final = 5000
 
 _NEXT: Final = """
 SELECT p.id, p.account_id, p.every, p.amount_minor, p.valid_to, posted.first, posted.number, c.closed_through
@@ -68,32 +71,45 @@ class _Due(NamedTuple):
 
 def post_due(now: datetime) -> int:
     """Post every instalment that is due by a closed day; how many. A second run at the same time posts none."""
+    due = sorted(_due("ORDER BY p.id LIMIT %(limit)s", limit=AT_ONCE))
+    return sum(
+        _post(bucket, [one.id for one in of_bucket], now)
+        for bucket, of_bucket in groupby(due, key=lambda one: bucket_of(one.id))
+    )
+
+
+def _due(which: str, **parameters: Any) -> list[_Due]:
     with connection.cursor() as cursor:
-        cursor.execute(f"{_NEXT} ORDER BY p.id LIMIT %(limit)s", {"zone": usage.zone().key, "limit": AT_ONCE})
-        due = [_Due(*row) for row in cursor.fetchall()]
-    return sum(_post(one.id, now) for one in due)
+        cursor.execute(f"{_NEXT} {which}", {"zone": usage.zone().key, **parameters})
+        return [_Due(*row) for row in cursor.fetchall()]
 
 
-def _post(plan_id: int, now: datetime) -> int:
-    """Look once more under the plan's lock, then post; where nothing is owed any more the plan ends."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT FROM registry_instalment_plan WHERE id = %s FOR NO KEY UPDATE", [plan_id])
-        cursor.execute(f"{_NEXT} AND p.id = %(plan)s", {"zone": usage.zone().key, "plan": plan_id})
-        row = cursor.fetchone()
-        if row is None:
-            return 0
-        due = _Due(*row)
-        plan = arrears.Plan(due.id, due.account_id, due.every, due.amount_minor)
-        days = due.days()
-        posted = ledger.post_instalments(plan, days, now)
-        if not arrears.left([due.account_id]):
-            _end(due, posted[-1] + ONE_DAY if posted else days[0], now)
-            if posted:
-                request_notice(due.account_id, "dues", {}, f"dues:{plan_id}", now)
-    log.info("instalments posted", plan=plan_id, posted=len(posted), first=str(days[0]))
-    return len(posted)
+def _post(bucket: int, plan_ids: Sequence[int], now: datetime) -> int:
+    """Look once more under the plans' locks, then post; where nothing is owed any more a plan ends."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT FROM registry_instalment_plan WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE",
+                [plan_ids],
+            )
+        due = _due("AND p.id = ANY(%(plans)s) ORDER BY p.id", plans=plan_ids)
+        wanted = [
+            (arrears.Plan(one.id, one.account_id, one.every, one.amount_minor), one.days()) for one in due
+        ]
+        posted = ledger.post_instalments(bucket, wanted, now)
+        left = arrears.left(one.account_id for one in due)
+        for one, days in zip(due, posted, strict=True):
+            if one.account_id not in left:
+                _end(one, days, now)
+    count = sum(map(len, posted))
+    log.info("instalments posted", bucket=bucket, plans=len(due), posted=count)
+    return count
 
 
-def _end(due: _Due, from_on: date, now: datetime) -> None:
+def _end(due: _Due, posted: Sequence[date], now: datetime) -> None:
+    """Nothing is owed: it ends after the last instalment, and where none was posted before the first that is due."""
+    from_on = posted[-1] + ONE_DAY if posted else due.days()[0]
     if due.valid_to is None or due.valid_to > midnight(from_on, usage.zone()):
         perform(RecordDuesPaid(plan_id=due.id, from_on=from_on), recorded_at=now, actor=ACTOR)
+    if posted:
+        request_notice(due.account_id, "dues", {}, f"dues:{due.id}", now)

@@ -105,9 +105,8 @@ class Plan:
     amount_minor: int
 
 
-def instalments(plan: Plan, due_on: Iterable[date]) -> list[tuple[date, Share]]:
-    """What a plan pays on due days, in their order, as long as something is owed (`held`)."""
-    dues = held([plan.account_id]).get(plan.account_id, [])
+def instalments(plan: Plan, due_on: Iterable[date], dues: Sequence[Due]) -> list[tuple[date, Share]]:
+    """What a plan pays of bills on due days, in their order, as long as something is owed."""
     found = []
     for day in due_on:
         told = {

@@ -442,18 +442,23 @@ def post_shares(bucket: int, shares: Sequence[tuple[date, arrears.Share]], poste
     return seqs
 
 
-def post_instalments(plan: arrears.Plan, due_on: Iterable[date], posted_at: datetime) -> list[date]:
-    """Post a plan's instalments of due days, the oldest first, as long as something is owed; those that were posted.
+def post_instalments(
+    bucket: int, due: Sequence[tuple[arrears.Plan, Sequence[date]]], posted_at: datetime
+) -> list[list[date]]:
+    """Post what plans of a bucket pay on due days, the oldest first, as long as something is owed.
 
-    None of them is posted yet: who asks holds the plan until its transaction ends.
+    Returns the days of each plan that were posted. None of them was before: who asks holds the plans until the
+    transaction ends.
     """
-    shares = arrears.instalments(plan, due_on)
-    seqs = post_shares(bucket_of(plan.account_id), shares, posted_at)
+    dues = arrears.held(plan.account_id for plan, _ in due)
+    shares = [arrears.instalments(plan, days, dues.get(plan.account_id, ())) for plan, days in due]
+    seqs = iter(post_shares(bucket, [share for of_plan in shares for share in of_plan], posted_at))
     Instalment.objects.bulk_create(
-        Instalment(plan_id=plan.id, account_id=plan.account_id, seq=seq, due_on=day)
-        for seq, (day, _) in zip(seqs, shares, strict=True)
+        Instalment(plan_id=plan.id, account_id=plan.account_id, seq=next(seqs), due_on=day)
+        for (plan, _), of_plan in zip(due, shares, strict=True)
+        for day, _ in of_plan
     )
-    return [day for day, _ in shares]
+    return [[day for day, _ in of_plan] for of_plan in shares]
 
 
 def _share_draft(share: arrears.Share, day: date) -> Draft:

@@ -17,9 +17,9 @@ from urja.apps.registry.queries import agreement_at, plans_at, with_terms
 from urja.apps.tariffs.errors import UnknownTariffError
 from urja.core.arrears import owed
 from urja.core.units import exact
-from urja.web.api import answers, cursors, resources
+from urja.web.api import answers, cursors, lists, resources
+from urja.web.api.lists import Number, local
 from urja.web.api.problems import Problem
-from urja.web.api.resources import Number, local
 from urja.web.api.routes import Ask, ListQuery, Query
 from urja.web.portal import pages
 from urja.web.portal import standing as standings
@@ -104,7 +104,7 @@ def totals(ask: Ask) -> answers.Totals:
 def _premise(ask: Ask, premise_id: int) -> models.Premise:
     rows = models.Premise.objects.filter(id=premise_id)
     inside = Q() if access.holds_premise(ask.area, premise_id, ask.now) else Q(pk__in=[])
-    return resources.one(ask, rows, inside, f"premise {premise_id}")
+    return lists.one(ask, rows, inside, f"premise {premise_id}")
 
 
 def _parts(
@@ -205,7 +205,7 @@ def _standing(account_id: int, now: datetime) -> standings.StandingView | None:
 def _account(ask: Ask) -> models.Agreement:
     """The agreement of an account in the area: of now, or its last; whose it is is written down."""
     rows = models.Agreement.objects.filter(account_id=ask.parts["id"])
-    resources.one(ask, rows, access.agreements(ask.area, ask.now), f"account {ask.parts['id']}")
+    lists.one(ask, rows, access.agreements(ask.area, ask.now), f"account {ask.parts['id']}")
     agreement = agreement_at(ask.parts["id"], ask.now) or rows.order_by("valid_from")[0]
     _note(ask, agreement)
     return agreement

@@ -12,7 +12,7 @@ from msgspec import Meta
 from urja.apps.registry import access, models
 from urja.apps.trees import Counts, Trees, TreesNow, trees_at, within
 from urja.web.api import answers, cursors
-from urja.web.api.resources import KnownAt, MomentQuery, ValidAt, moment_of, refused
+from urja.web.api.lists import KnownAt, MomentQuery, ValidAt, moment_of, refused
 from urja.web.api.routes import Ask, ListQuery
 
 

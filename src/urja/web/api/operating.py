@@ -17,8 +17,8 @@ from urja.apps.registry.operations.people import version_of
 from urja.apps.registry.roles import writing
 from urja.base.sentences import in_english
 from urja.web.api import answers, resources
+from urja.web.api.lists import local, refused
 from urja.web.api.problems import Problem
-from urja.web.api.resources import local
 from urja.web.api.routes import Ask, Query
 from urja.web.api.tags import matches, tag_of
 
@@ -86,7 +86,7 @@ def ask_for(ask: Ask, operation: Operation, *, rehearsal: bool = False) -> answe
     try:
         access.judge(ask.caller, operation, ask.now)
     except access.OutOfArea:
-        resources.refused(ask)
+        refused(ask)
         raise ask.missing("such thing as the content names") from None
     try:
         request = requests.ask(

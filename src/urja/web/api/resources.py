@@ -3,80 +3,25 @@
 What is personal is written down (`access.note_reads`) before it is answered.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any
 
-import structlog
 from django.db.models import Prefetch, Q, QuerySet
 from msgspec import Meta
 
 from urja.apps.registry import access, known, models
-from urja.apps.registry.known import Moment, NotKnownYet
 from urja.apps.registry.queries import with_terms
 from urja.apps.registry.roles import TABLE, who_may, writing
 from urja.apps.tariffs.models import TariffVersion
 from urja.apps.work.models import WorkOrder
-from urja.web.api import answers, cursors
-from urja.web.api.problems import Problem
-from urja.web.api.routes import Ask, ListQuery, Query
-from urja.web.portal import metrics
-from urja.web.portal.clock import zone
-
-log = structlog.get_logger()
-
-Number = Annotated[int, Meta(ge=1, le=2**63 - 1)]
-
-
-def local(at: datetime | None) -> Any:
-    """An instant with the offset of the utility's zone."""
-    return None if at is None else at.astimezone(zone())
-
-
-# -- lists and single things -----------------------------------------------------------------------------------
-
-
-def page[M, A](
-    ask: Ask,
-    rows: QuerySet[Any, M],
-    shape: Callable[[list[M]], list[A]],
-    *,
-    key: str = "id",
-    newest_first: bool = False,
-) -> answers.Page[A]:
-    """A page of rows in the order of a key that never changes."""
-    query: ListQuery = ask.query
-    path, filters = ask.request.path, query.filters()
-    after = cursors.decode(path, filters, query.cursor, int)
-    if after is not None:
-        rows = rows.filter(**{f"{key}__{'lt' if newest_first else 'gt'}": after})
-    found = list(rows.order_by(f"-{key}" if newest_first else key)[: query.limit + 1])
-    shown = found[: query.limit]
-    more = len(found) > query.limit
-    last = getattr(shown[-1], key) if shown else 0
-    return answers.Page(
-        items=shape(shown), next=cursors.encode(path, filters, last) if more and shown else None
-    )
-
-
-def one[M](ask: Ask, rows: QuerySet[Any, M], inside: Q, thing: str) -> M:
-    """The one row in the area. What is elsewhere is not there either, and the refusal is logged."""
-    found = rows.filter(inside).first()
-    if found is not None:
-        return found
-    if rows.exists():
-        refused(ask)
-    raise ask.missing(thing)
+from urja.web.api import answers
+from urja.web.api.lists import Number, local, moment_of, one, page
+from urja.web.api.routes import Ask, ListQuery
 
 
 def _few(ask: Ask) -> access.Few:
     return access.few_places(ask.area, ask.now)
-
-
-def refused(ask: Ask) -> None:
-    """Note that somebody asked for something outside of their area."""
-    metrics.REFUSED.inc()
-    log.warning("access refused", actor=ask.caller.actor, path=ask.request.path)
 
 
 # -- people ----------------------------------------------------------------------------------------------------
@@ -173,30 +118,6 @@ def usage_points(ask: Ask) -> answers.Page[answers.UsagePoint]:
     if query.premise is not None:
         rows = rows.filter(access.premises(access.Area(premises=frozenset({query.premise})), "premise_id"))
     return page(ask, rows, lambda found: [usage_point_of(place, place.hangs_at) for place in found])
-
-
-ValidAt = Annotated[
-    datetime, Meta(tz=True, description="as it holds at this instant; that of `known_at` if left out")
-]
-KnownAt = Annotated[datetime, Meta(tz=True, description="by what was known at this instant; now if left out")]
-
-
-class MomentQuery(Query, frozen=True, kw_only=True):
-    """The registry as it was."""
-
-    valid_at: ValidAt | None = None
-    known_at: KnownAt | None = None
-
-
-def moment_of(ask: Ask) -> Moment | None:
-    """Both instants that are asked for; none where nobody asks for the past."""
-    query = ask.query
-    if query.valid_at is None and query.known_at is None:
-        return None
-    try:
-        return Moment.asked(query.valid_at, query.known_at, ask.now)
-    except NotKnownYet as error:
-        raise Problem("bad-request", str(error)) from error
 
 
 def usage_point(ask: Ask) -> answers.UsagePoint:

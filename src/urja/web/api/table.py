@@ -5,6 +5,7 @@ from typing import Any, Final
 from urja.apps.registry.operations import CorrectPerson, Operation
 from urja.apps.registry.roles import Read, writing
 from urja.web.api import answers, books, nodes, operating, resources
+from urja.web.api.lists import MomentQuery
 from urja.web.api.routes import Handler, ListQuery, Query, Route
 
 _WRITE: Final = ("key-missing", "refused", "invalid", "key-reused", "not-json", "too-large", "not-found")
@@ -48,11 +49,11 @@ ROUTES: Final[tuple[Route, ...]] = (
     _list("/usage-points", "usage-points", PLACES, "Connections", answers.Page[answers.UsagePoint],
         resources.usage_points, Read.USAGE_POINT, resources.UsagePointsQuery),
     _single("/usage-points/{id}", "usage-point", PLACES, "A connection", answers.UsagePoint, resources.usage_point,
-        Read.USAGE_POINT, resources.MomentQuery),
+        Read.USAGE_POINT, MomentQuery),
     Route("GET", "/nodes", "nodes", PLACES, "The roots of administration and grid, or the nodes of a code", answers.Nodes,
         nodes.nodes, Read.DEVICE, nodes.NodesQuery),
     _single("/nodes/{id}", "node", PLACES, "A node of either tree, with those above and below it", answers.NodeInTree,
-        nodes.node, Read.DEVICE, resources.MomentQuery),
+        nodes.node, Read.DEVICE, MomentQuery),
     Route("GET", "/nodes/{id}/usage-points", "hanging", PLACES, "What hangs at a node itself",
         answers.Page[answers.HangingAtNode], nodes.hanging, Read.DEVICE, nodes.HangingQuery, statuses=_ONE),
     Route("GET", "/totals", "totals", PLACES, "Energy of a month in a premise, by part and usage point",
@@ -60,13 +61,13 @@ ROUTES: Final[tuple[Route, ...]] = (
     _list("/devices", "devices", METERS, "Meters that hang somewhere", answers.Page[answers.Device],
         resources.devices, Read.DEVICE, resources.DevicesQuery),
     _single("/devices/{id}", "device", METERS, "A meter", answers.Device, resources.device, Read.DEVICE,
-        resources.MomentQuery),
+        MomentQuery),
     _list("/stock", "stock", METERS, "Meters that hang nowhere", answers.Page[answers.Device], resources.stock,
         Read.STOCK, resources.StockQuery),
     _list("/agreements", "agreements", SUPPLY, "Who pays where, when", answers.Page[answers.Agreement],
         resources.agreements, Read.AGREEMENT, resources.AgreementsQuery),
     _single("/agreements/{id}", "agreement", SUPPLY, "An agreement with its terms", answers.Agreement,
-        resources.agreement, Read.AGREEMENT, resources.MomentQuery),
+        resources.agreement, Read.AGREEMENT, MomentQuery),
     Route("GET", "/agreements/{id}/readings", "readings", SUPPLY, "Its intervals, up to 31 days at a time",
         answers.Readings, books.readings, Read.LOAD_CURVE, books.ReadingsQuery, statuses=_ONE, tagged=True),
     Route("GET", "/accounts/{id}/balance", "balance", MONEY, "What is left on an account", answers.Balance,

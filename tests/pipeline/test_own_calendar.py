@@ -106,6 +106,51 @@ def test_late_data_of_the_period_before_are_a_correction_of_it(town):
     assert all(town.laws().values())
 
 
+def test_a_period_that_is_as_it_was_rated_is_not_rated_again(town, monkeypatch):
+    from urja.pipeline import settling
+
+    for n in range(1, 12):
+        town.register(n, 10 + n)
+        town.run(n)
+    rated = []
+    real = settling.settle
+    monkeypatch.setattr(
+        settling,
+        "settle",
+        lambda members, period, *more: rated.append(period.first) or real(members, period, *more),
+    )
+    town.register(12, 22)
+    town.run(12)
+    assert rated == [date(2026, 3, 10)]
+    town.register(3, 14)
+    town.register(13, 23)
+    town.run(13)
+    assert rated == [date(2026, 3, 10)] * 2
+    # What moves from one period to the other is seen in both.
+    town.register(8, 18.5)
+    town.register(14, 24)
+    town.run(14)
+    assert set(rated[2:]) == {date(2026, 2, 10), date(2026, 3, 10)}
+    assert town.by_period()["10 Feb"]["energy"] == 8.5 * 300
+    assert all(town.laws().values())
+
+
+def test_a_late_read_of_a_change_of_price_moves_energy_over_it(town):
+    """The period's energy is the same; what lies before the change is not."""
+    agree(change_category("shop", 20), 1)
+    town.register(8, 18)
+    town.register(39, 58)
+    town.run(39, CUT)
+    town.register(40, 60)
+    town.run(40)
+    before = town.by_period()["10 Mar"]["energy"]
+    town.register(19, 32)
+    town.register(41, 60)
+    town.run(41)
+    assert town.by_period()["10 Mar"]["energy"] == 4_871 + 20_800 != before
+    assert all(town.laws().values())
+
+
 def test_what_a_rehearsal_says_of_a_change_is_what_is_posted(town):
     from urja.apps.registry.effects import effects
 

@@ -162,16 +162,16 @@ def settle_changed(known: Sequence[tuple[Agreement, operations.Rated]], day: dat
     """Settle anew the periods whose energy, prices, terms or days are no longer what they were rated from."""
     settled = Settled()
     changed: dict[Period, list[Agreement]] = {}
-    accrued = usage.accrued_wh([agreement.id for agreement, _ in known])
-    for agreement, rated in known:
-        period = usage.period_of(agreement, rated.period_start)
+    periods = [usage.period_of(agreement, rated.period_start) for agreement, rated in known]
+    energies_wh = _energies_wh([agreement.id for agreement, _ in known], periods)
+    for (agreement, rated), period in zip(known, periods, strict=True):
         basis = usage.basis_for(agreement, period)
-        month = rated.period_start.day == 1
-        energy_wh = accrued.get(
-            (agreement.id, rated.period_start), rated.energy_wh if basis.billed.days else 0
-        )
+        energy_wh = energies_wh.get((agreement.id, period.first), rated.energy_wh if basis.billed.days else 0)
         as_rated = (rated.energy_wh, rated.versions, rated.billed)
-        if not month or as_rated != (energy_wh, basis.fingerprint, (basis.billed.first, basis.billed.end)):
+        now = (energy_wh, basis.fingerprint, (basis.billed.first, basis.billed.end))
+        # The rows were asked anyway: what lies before a change of price may be another part of the same energy by now.
+        cut = period.first.day != 1 and sum(len(terms.versions) for terms in basis.terms) > 1
+        if cut or as_rated != now:
             changed.setdefault(period, []).append(agreement)
     for period, group in sorted(changed.items()):
         energies = usage.energies([agreement.id for agreement in group], period, period.end)
@@ -179,6 +179,19 @@ def settle_changed(known: Sequence[tuple[Agreement, operations.Rated]], day: dat
         settled.drafts += one.drafts
         settled.rated += one.rated
     return settled
+
+
+def _energies_wh(agreement_ids: Sequence[int], periods: Sequence[Period]) -> dict[tuple[int, date], int]:
+    """What each agreement has used in its period by now: of calendar months as accrued, of others by the rows."""
+    found = usage.accrued_wh(agreement_ids)
+    others: dict[Period, list[int]] = {}
+    for agreement_id, period in zip(agreement_ids, periods, strict=True):
+        if period.first.day != 1:
+            others.setdefault(period, []).append(agreement_id)
+    for period, ids in others.items():
+        known = usage.energies(ids, period, period.end)
+        found |= {(id_, period.first): known[id_].energy_wh if id_ in known else 0 for id_ in ids}
+    return found
 
 
 def _rated(agreement_ids: list[int], day: date) -> list[operations.Rated]:

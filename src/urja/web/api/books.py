@@ -17,10 +17,10 @@ from urja.apps.registry.queries import agreement_at, plans_at, with_terms
 from urja.apps.tariffs.errors import UnknownTariffError
 from urja.core.arrears import owed
 from urja.core.units import exact
-from urja.web.api import answers, cursors, lists, resources
+from urja.web.api import answers, lists, resources
 from urja.web.api.lists import Number, local
 from urja.web.api.problems import Problem
-from urja.web.api.routes import Ask, ListQuery, Query
+from urja.web.api.routes import Ask, Query
 from urja.web.portal import pages
 from urja.web.portal import standing as standings
 
@@ -212,16 +212,9 @@ def _account(ask: Ask) -> models.Agreement:
 
 
 def entries(ask: Ask) -> answers.Page[answers.Entry]:
-    query: ListQuery = ask.query
     account_id = _account(ask).account_id
-    path = ask.request.path
-    before = cursors.decode(path, {}, query.cursor, int)
-    found = ledger.entries(account_id, query.limit + 1, before)
-    shown = found[: query.limit]
-    return answers.Page(
-        items=[entry_of(one) for one in shown],
-        next=cursors.encode(path, {}, shown[-1].seq) if len(found) > query.limit else None,
-    )
+    found = ledger.entries(account_id, ask.query.limit + 1, lists.last_seen(ask, int))
+    return lists.page_of(ask, found, lambda shown: [entry_of(one) for one in shown], lambda one: one.seq)
 
 
 def entry(ask: Ask) -> answers.EntryWithArithmetic:

@@ -34,17 +34,29 @@ def page[M, A](
     newest_first: bool = False,
 ) -> answers.Page[A]:
     """A page of rows in the order of a key that never changes."""
+    last = last_seen(ask, int)
+    if last is not None:
+        rows = rows.filter(**{f"{key}__{'lt' if newest_first else 'gt'}": last})
+    found = list(rows.order_by(f"-{key}" if newest_first else key)[: ask.query.limit + 1])
+    return page_of(ask, found, shape, lambda row: getattr(row, key))
+
+
+def last_seen[K](ask: Ask, key: type[K]) -> K | None:
+    """The key, of its type, of the last row of the page before; none on the first page."""
     query: ListQuery = ask.query
-    path, filters = ask.request.path, query.filters()
-    after = cursors.decode(path, filters, query.cursor, int)
-    if after is not None:
-        rows = rows.filter(**{f"{key}__{'lt' if newest_first else 'gt'}": after})
-    found = list(rows.order_by(f"-{key}" if newest_first else key)[: query.limit + 1])
+    return cursors.decode(ask.request.path, query.filters(), query.cursor, key)
+
+
+def page_of[M, A](
+    ask: Ask, found: list[M], shape: Callable[[list[M]], list[A]], key_of: Callable[[M], int | str]
+) -> answers.Page[A]:
+    """What was found, which is one row more than is asked for where there is a next page."""
+    query: ListQuery = ask.query
     shown = found[: query.limit]
     more = len(found) > query.limit
-    last = getattr(shown[-1], key) if shown else 0
     return answers.Page(
-        items=shape(shown), next=cursors.encode(path, filters, last) if more and shown else None
+        items=shape(shown),
+        next=cursors.encode(ask.request.path, query.filters(), key_of(shown[-1])) if more else None,
     )
 
 

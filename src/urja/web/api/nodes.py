@@ -10,9 +10,9 @@ from typing import Annotated
 from msgspec import Meta
 
 from urja.apps.registry import access, models
-from urja.apps.trees import Counts, Trees, TreesNow, trees_at, within
-from urja.web.api import answers, cursors
-from urja.web.api.lists import KnownAt, MomentQuery, ValidAt, moment_of, refused
+from urja.apps.trees import Counts, Hanging, Trees, TreesNow, trees_at, within
+from urja.web.api import answers
+from urja.web.api.lists import KnownAt, MomentQuery, ValidAt, last_seen, moment_of, page_of, refused
 from urja.web.api.routes import Ask, ListQuery
 
 
@@ -45,26 +45,22 @@ class HangingQuery(ListQuery, frozen=True, kw_only=True):
 
 def hanging(ask: Ask) -> answers.Page[answers.HangingAtNode]:
     """What hangs at a node itself, by consumer number."""
-    query: HangingQuery = ask.query
     trees, among = trees_at(moment_of(ask), ask.now), access.all_places(ask.area, ask.now)
-    path, filters = ask.request.path, query.filters()
-    after = cursors.decode(path, filters, query.cursor, str) or ""
-    found = trees.hanging(_node(ask, trees, among), query.limit + 1, after, among)
-    shown = found[: query.limit]
-    more = len(found) > query.limit
-    return answers.Page(
-        items=[
-            answers.HangingAtNode(
-                usage_point_id=one.service_point_id,
-                consumer_number=one.consumer_number,
-                premise=one.premise,
-                purpose=one.purpose,
-                phase=one.phase,
-                serial=one.serial,
-            )
-            for one in shown
-        ],
-        next=cursors.encode(path, filters, shown[-1].consumer_number) if more else None,
+    after = last_seen(ask, str) or ""
+    found = trees.hanging(_node(ask, trees, among), ask.query.limit + 1, after, among)
+    return page_of(
+        ask, found, lambda shown: [_hanging_of(one) for one in shown], lambda one: one.consumer_number
+    )
+
+
+def _hanging_of(one: Hanging) -> answers.HangingAtNode:
+    return answers.HangingAtNode(
+        usage_point_id=one.service_point_id,
+        consumer_number=one.consumer_number,
+        premise=one.premise,
+        purpose=one.purpose,
+        phase=one.phase,
+        serial=one.serial,
     )
 
 

@@ -198,6 +198,22 @@ def test_what_a_rehearsal_says_of_an_estimate_and_of_a_late_read_is_what_is_post
         assert told["energy"] == -wh * 300 // 1000
 
 
+def test_a_connection_that_ends_with_a_burnt_meter_is_settled_at_once(place):  # noqa: F811
+    from urja.apps.registry.operations import DisconnectPermanently
+
+    place.meter.blocks(START, *[100] * 24)
+    end = DisconnectPermanently(
+        consumer_number="URJ00000001", at=GONE, meter_removed=True, estimated=True, note="it burnt down"
+    )
+    do(end, GONE + HOUR)
+    post(GONE + HOUR)
+    # 2.6 kWh, one day, and the duty on both, 49.
+    assert debits() == [("refund", "refund", CREDIT - 780 - 200 - 49)]
+    post(GONE + DAY)
+    assert (place.balance(), orders()) == (0, [])
+    assert all(laws(place).values()), laws(place)
+
+
 def test_a_read_that_is_undone_is_waited_for_again(unread):
     from urja.apps.registry.operations import Undo
 

@@ -86,3 +86,82 @@ def test_a_misspelt_word_beside_one_that_another_has(societies):
     connect("H-2", premise_name="Kadam House", premise_code="H2", address="Fort Street")
     assert found("kadm house")[1] == ["H-1"]
     assert found("kadm house fotr") == (True, ["H-2"])
+
+
+@pytest.fixture
+def long_names(database):
+    """People of long names, one of whom lives in a section; two of them are common."""
+    from urja.apps.registry.models import Node, Person
+
+    Node.objects.create(
+        id=900, tree="administration", level="section", code="S1", recorded_at=START, actor="test"
+    )
+    connect(
+        "C-1", premise_name="Gulmohar House", address="4 Fort Street, Mansarovar", administration="section S1"
+    )
+    connect("C-2", premise_name="Kadam House", address="5 Fort Street, Sanganer")
+    for number, name in enumerate(
+        ("Subramaniam Iyer", "Debashish Choudhary", "Rakesh Kumar", "अनुराधा श्रीवास्तव"), 1
+    ):
+        Person.objects.create(id=number, name=name, language="en", recorded_at=START, actor="test")
+
+
+def people(text):
+    from urja.apps.registry.access import Area, Caller
+    from urja.apps.registry.searching import search
+
+    hits = search(text, Caller(1, grants=((Role.CLERK, Area(everywhere=True)),)), START, 20)
+    return [hit.found.name for hit in hits.people]
+
+
+@pytest.mark.parametrize(
+    ("asked", "name"),
+    [
+        ("subrmanaim", "Subramaniam Iyer"),  # one left out, two exchanged
+        ("zubramaniamm", "Subramaniam Iyer"),  # the first wrong, the last doubled
+        ("debasis choudhary", "Debashish Choudhary"),  # two left out
+        ("chaudhari", "Debashish Choudhary"),  # two wrong
+        ("chodhry debashish", "Debashish Choudhary"),
+        ("subramanaim iyre", "Subramaniam Iyer"),  # one in each of two
+        ("chudhray debashihs", "Debashish Choudhary"),  # two in one word, one in another
+        ("अनुरधा श्रिवस्तव", "अनुराधा श्रीवास्तव"),
+        ("raksh kmar", "Rakesh Kumar"),
+        ("rkash", None),  # of short words one error alone
+        ("subrmnimm", None),  # three errors
+    ],
+)
+def test_two_errors_in_a_long_word(long_names, asked, name):
+    assert people(asked) == ([name] if name is not None else [])
+
+
+@pytest.mark.parametrize("asked", ["gulmhoarr", "fort street mansrovaar", "4 fort manasrowar"])
+def test_two_errors_in_an_address(long_names, asked):
+    assert found(asked) == (True, ["C-1"])
+    assert found(asked, nodes=frozenset({900})) == (True, ["C-1"])
+    assert found(asked, nodes=frozenset({901}))[1] == []
+
+
+def test_a_word_that_many_have_hides_no_nearer_one(long_names):
+    """Looked at are a few rows of each skeleton; a word has one and twenty of them."""
+    from urja.apps.registry.models import Person
+
+    Person.objects.bulk_create(
+        Person(id=1000 + number, name="Choudhary", language="en", recorded_at=START, actor="test")
+        for number in range(300)
+    )
+    Person.objects.create(id=5000, name="Chouhanry", language="en", recorded_at=START, actor="test")
+    assert "Chouhanry" in people("chuohanrry")
+
+
+def test_words_and_skeletons_are_the_database_s(database):
+    from django.db import connection
+
+    from urja.apps.registry.searching import _skeletons
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT registry_skeletons('12 Mansarovar, Neem'), registry_skeletons('Neem 12345678')"
+        )
+        ((of_long, of_none),) = cursor.fetchall()
+    assert set(of_long) == _skeletons("mansarovar")
+    assert of_none is None

@@ -2,8 +2,7 @@
 
 PostgreSQL comes without `pg_trgm` here, and of millions of names an index of trigrams finds too many: half a town
 shares `kum`. So the errors are made at the other end: everything that is one error away from what was typed is looked
-up, and what nobody is called costs next to nothing. What is two errors away from a long word is known by what is left
-of both without two letters, which is an index (docs/adr/0015).
+up, and what nobody is called costs next to nothing (docs/adr/0015).
 """
 
 # ruff: noqa: S608  (statements are constants of this module; values travel as parameters)
@@ -15,7 +14,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
-from itertools import combinations
 from string import ascii_lowercase, ascii_uppercase, digits
 from typing import Any, Final
 
@@ -31,8 +29,6 @@ LEAST_LETTERS: Final = 4
 LEAST_OF_A_NUMBER: Final = 5
 LEAST_BEGINNING: Final = 3
 """So many characters are enough to look for what begins with them."""
-LEAST_TWICE: Final = 7
-"""A word of so many letters has enough of them to be known with two errors."""
 MOST_WORDS: Final = 6
 MOST_CHARACTERS: Final = 40
 """Of a word or a number; nothing that people look for is longer."""
@@ -63,7 +59,7 @@ class Hits:
     """What was found, by kind."""
 
     nearly: bool
-    """Whether nothing is called as was asked for: it is a typing error or two away, or a number that begins so."""
+    """Whether nothing is called as was asked for: it is one typing error away, or a number that begins so."""
     connections: list[Hit[ServicePoint]] = field(default_factory=list)
     people: list[Hit[Person]] = field(default_factory=list)
     meters: list[Hit[Device]] = field(default_factory=list)
@@ -74,15 +70,11 @@ class Hits:
 
 def search(text: str, caller: Caller, at: datetime, limit: int) -> Hits:
     """Up to `limit` by number and by words of each kind that the caller may read: as typed; where there is nothing,
-    one typing error away, and numbers that begin so; where there is nothing again, with two errors in long words.
+    one typing error away, and numbers that begin so.
     """
     text = text.replace("\0", "")
-    found = _look(_as_typed(text), caller, at, limit, nearly=False) or _look(
-        _nearly(text), caller, at, limit, nearly=True
-    )
-    if found or not any(is_long(word) for word in _words(text)):
-        return found
-    return _look(_twice(text), caller, at, limit, nearly=True)
+    found = _look(_as_typed(text), caller, at, limit, nearly=False)
+    return found or _look(_nearly(text), caller, at, limit, nearly=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,22 +122,6 @@ def _nearly(text: str) -> _Sought:
     )
 
 
-def _twice(text: str) -> _Sought:
-    """A word that is somebody's is right here, whether of a name or of an address: so few are gone into as deeply."""
-    words = _words(text)
-    typed = [_quoted(word) for word in words]
-    right = _occurring(_PERSON, typed) | _occurring(_PREMISE, typed)
-    wrong = [word for word in words if _quoted(word) not in right]
-    further = _two_errors_away([word for word in wrong if is_long(word)])
-    may_be = {word: [word, *further[word]] if word in further else _near(word) for word in wrong}
-    return _Sought(
-        numbers=[],
-        beginning="",
-        phones=[],
-        words=[[_quoted(one) for one in may_be.get(word, [word])] for word in words],
-    )
-
-
 def _number(text: str) -> str:
     """The text as a number of a connection, a meter or a telephone; empty where it is none."""
     number = _WITHIN_NUMBERS.sub("", text)
@@ -153,11 +129,8 @@ def _number(text: str) -> str:
 
 
 def _words(text: str) -> list[str]:
-    return [word[:MOST_CHARACTERS] for word in _all_words(text)][:MOST_WORDS]
-
-
-def _all_words(text: str) -> list[str]:
-    return [word for word in _BETWEEN_WORDS.split(text.lower()) if word]
+    found = [word[:MOST_CHARACTERS] for word in _BETWEEN_WORDS.split(text.lower()) if word]
+    return found[:MOST_WORDS]
 
 
 def _home(number: str) -> str:
@@ -172,17 +145,8 @@ def _phones(numbers: Iterable[str]) -> list[str]:
     return [before + number for number in numbers for before in ("", f"+{HOME_CODE}", HOME_CODE, "0", "+")]
 
 
-def is_long(word: str) -> bool:
-    """Whether two typing errors are looked for in a word."""
-    return len(word) >= LEAST_TWICE and not _has_digit(word)
-
-
-def _has_digit(word: str) -> bool:
-    return any(character.isdigit() for character in word)
-
-
 def _near(word: str) -> list[str]:
-    if len(word) < LEAST_LETTERS or _has_digit(word):
+    if len(word) < LEAST_LETTERS or any(character.isdigit() for character in word):
         return [word]
     return one_error_away(word, _letters(ord(word[0]) & ~0x7F))
 
@@ -314,12 +278,8 @@ def _of_number(table: str, column: str, sought: _Sought) -> list[int]:
     return list(dict.fromkeys(id_ for (id_,) in found))
 
 
-_SAID: Final = (
-    ("registry_person", "b.name"),
-    ("registry_premise", "b.name || ' ' || b.address || ' ' || b.pin_code"),
-)
-"""Tables with what people search them by."""
-_PERSON, _PREMISE = ((table, f"registry_words({said})") for table, said in _SAID)
+_PERSON: Final = ("registry_person", "registry_words(b.name)")
+_PREMISE: Final = ("registry_premise", "registry_words(b.name || ' ' || b.address || ' ' || b.pin_code)")
 _WHOLE: Final = ("registry_premise", f"b.kind IN ('society', 'complex') AND {_PREMISE[1]}")
 """Tables with what is indexed of them."""
 _OCCURS: Final = (
@@ -369,49 +329,6 @@ def _occurring(table: tuple[str, str], lexemes: list[str]) -> set[str]:
         return {lexeme for (lexeme,) in cursor.fetchall()}
 
 
-_LIKE_IT: Final = """
-SELECT said FROM unnest(%s::text[]) skeleton, LATERAL (
-    SELECT {said} AS said FROM {table} b WHERE registry_skeletons({said}) @> ARRAY[skeleton] LIMIT {most}) one
-"""
-MOST_LIKE_IT: Final = 20
-"""So many rows are looked at for words that a skeleton is of; those of a common word may fill them."""
-
-
-def _two_errors_away(words: list[str]) -> dict[str, list[str]]:
-    """The words of names and addresses that are up to two errors away from some long ones."""
-    skeletons = {skeleton for word in words for skeleton in _skeletons(word)}
-    said: set[str] = set()
-    with transaction.atomic(), connection.cursor() as cursor:
-        # Rows enough to see a word by; and never a whole table for them, which is what a limit makes look cheap.
-        cursor.execute("SET LOCAL gin_fuzzy_search_limit = 1000")
-        cursor.execute("SET LOCAL enable_seqscan = off")
-        for table, text in _SAID:
-            cursor.execute(_LIKE_IT.format(table=table, said=text, most=MOST_LIKE_IT), [list(skeletons)])
-            said |= {other for (row,) in cursor.fetchall() for other in _all_words(row)}
-    return {word: [other for other in said if _within_two(word, other)] for word in words}
-
-
-def _skeletons(word: str) -> set[str]:
-    """What is left without two letters, as `registry_skeletons` has it (migration 0017)."""
-    return {"".join(kept) for kept in combinations(word[:7], 5)}
-
-
-def _within_two(one: str, other: str) -> bool:
-    """Whether two errors at the most lie between words: letters missing, too much, wrong, or two exchanged."""
-    if abs(len(one) - len(other)) > 2:
-        return False
-    before: list[int] = []
-    here = list(range(len(other) + 1))
-    for row, letter in enumerate(one, 1):
-        last, before, here = before, here, [row]
-        for column, its in enumerate(other, 1):
-            least = min(before[column] + 1, here[-1] + 1, before[column - 1] + (letter != its))
-            if row > 1 and column > 1 and letter == other[column - 2] and its == one[row - 2]:
-                least = min(least, last[column - 2] + 1)
-            here.append(least)
-    return here[-1] <= 2
-
-
 def _in_wholes(words: list[list[str]], reach: Reach, limit: int) -> list[int]:
     """Connections in societies and complexes: some of the words are of the whole, the others of tower or flat."""
     of_names = [may_be for may_be in words if _is_of_a_name(may_be[0])]
@@ -431,7 +348,7 @@ def _in_wholes(words: list[list[str]], reach: Reach, limit: int) -> list[int]:
 def _is_of_a_name(lexeme: str) -> bool:
     """Not the number of a flat, nor the letter of a tower."""
     bare = lexeme.strip("':*")
-    return len(bare) >= LEAST_BEGINNING and not _has_digit(bare)
+    return len(bare) >= LEAST_BEGINNING and not any(character.isdigit() for character in bare)
 
 
 _AREA: Final = """

@@ -1,7 +1,4 @@
-"""Both trees as they were valid at one instant, by what was known at another, for any number of nodes in one go.
-
-And what the search knows a long word by that was typed with two errors.
-"""
+"""Both trees as they were valid at one instant, by what was known at another, for any number of nodes in one go."""
 
 from importlib import import_module
 
@@ -156,24 +153,6 @@ REVOKE EXECUTE ON FUNCTION registry_known_statement, registry_away, registry_hel
     registry_nodes, registry_roots FROM PUBLIC;
 """
 
-# What is left of a long word without two of its letters: by that it is found with two typing errors (docs/adr/0015). Of
-# seven letters and more the first seven count. The same is made of what was typed (`registry.searching`). An index is
-# built and analysed without a search path, hence the schema.
-_SKELETONS = """
-CREATE FUNCTION registry_skeletons(said text) RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT array_agg(DISTINCT left(word, i - 1) || substr(word, i + 1, j - i - 1) || substr(word, j + 1, 7 - j))
-    FROM unnest(tsvector_to_array(public.registry_words(said))) AS word,
-        generate_series(1, 6) AS i, generate_series(i + 1, 7) AS j
-    WHERE char_length(word) >= 7 AND word !~ '[0-9]'
-$$
-"""
-
-_LONG_WORDS = """
-CREATE INDEX registry_person_skeletons ON registry_person USING gin (registry_skeletons(name));
-CREATE INDEX registry_premise_skeletons ON registry_premise
-    USING gin (registry_skeletons(name || ' ' || address || ' ' || pin_code));
-"""
-
 _BEFORE = import_module("urja.apps.registry.migrations.0014_known")._KNOWN  # noqa: SLF001 - what it is put back to
 
 
@@ -191,6 +170,4 @@ class Migration(migrations.Migration):
             _TREES,
             "DROP FUNCTION registry_held, registry_below, registry_placed, registry_nodes, registry_roots",
         ),
-        migrations.RunSQL(_SKELETONS, "DROP FUNCTION registry_skeletons"),
-        migrations.RunSQL(_LONG_WORDS, "DROP INDEX registry_person_skeletons, registry_premise_skeletons"),
     ]

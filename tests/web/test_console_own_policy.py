@@ -41,7 +41,7 @@ def loaded(staff):
 
 def test_the_page_says_which_governs_and_whose_it_is(loaded, colleague):
     client = colleague("clerk")
-    assert "Everybody has the policy that governs it: demo 1" in section(client.get(PAGE), "supply")
+    assert "Everybody&#x27;s policy governs it: demo 1" in section(client.get(PAGE), "supply")
     at, shown = rehearsed(client, FORM, ASKED)
     assert "policy of its own: – → plain" in text_of(shown)
     assert "What is decided of the supply" in text_of(shown)
@@ -59,7 +59,7 @@ def test_an_empty_field_takes_it_away(loaded, colleague):
     at, shown = rehearsed(client, FORM, ASKED | {"policy": ""})
     assert "policy of its own: plain → –" in text_of(shown)
     done(client, at)
-    assert "Everybody has the policy that governs it" in section(client.get(PAGE), "supply")
+    assert "Everybody&#x27;s policy governs it" in section(client.get(PAGE), "supply")
 
 
 def test_a_guards_sentence_stands_beside_the_form_in_both_languages(loaded, colleague):

@@ -85,4 +85,4 @@ def test_moments_are_as_brief_as_they_can_be():
 
 
 def test_months_speak_hindi(in_hindi):
-    assert formats.day(date(2026, 11, 24)) == "24 नवमबर 2026"
+    assert formats.day(date(2026, 11, 24)) == "24 नवंबर 2026"

@@ -334,7 +334,7 @@ def _governed(current: Agreement | None, now: datetime) -> str:
         return _("A policy of its own governs it: %(policy)s") % {"policy": policy}
     if terms.category and terms.category in policies.assigned:
         return _("The policy of its category governs it: %(policy)s") % {"policy": policy}
-    return _("Everybody has the policy that governs it: %(policy)s") % {"policy": policy}
+    return _("Everybody's policy governs it: %(policy)s") % {"policy": policy}
 
 
 # -- meters --------------------------------------------------------------------------------------------------

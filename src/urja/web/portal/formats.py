@@ -5,7 +5,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 from django.utils import dateformat
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
 from urja.core import calendar
@@ -14,6 +14,14 @@ MINUS = "−"
 SYMBOLS = {"INR": "₹"}
 """Currencies with a sign of their own; any other is written by its code."""
 MINOR_PER_MAJOR = 100
+SPELT_ANEW = (
+    gettext_lazy("September"),
+    gettext_lazy("November"),
+    gettext_lazy("December"),
+    gettext_lazy("Monday"),
+    gettext_lazy("Thursday"),
+)
+"""Names of months and days that Django's own Hindi spells as no paper does: the catalogue has them, and goes first."""
 
 
 def group_indian(digits: str) -> str:

@@ -58,12 +58,17 @@ def by_instalments(adopted):
     )
 
 
-@pytest.fixture
-def house(database):
+def indebted(database):
     """25 % of each recharge goes to two bills of 23 and 60 rupees."""
     place = Place(database, [adopt()])
     load(25)
     owes(place.houses[0], ("B-2", "2026-02-15", 6000, 0), ("B-1", "2026-01-15", 2000, 300))
+    return place
+
+
+@pytest.fixture
+def house(database):
+    place = indebted(database)
     yield place
     place.connection.close()
 

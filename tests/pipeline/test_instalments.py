@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import pytest
 from tests.apps import street
 from tests.apps.street import START, adopt
-from tests.pipeline.test_arrears import book, forecast, give_back, laws, left, load, owes, pay, post
+from tests.pipeline.test_arrears import book, forecast, give_back, indebted, laws, left, load, owes, pay, post
 from tests.pipeline.test_decide import Place
 
 DAY = timedelta(days=1)
@@ -17,10 +17,7 @@ FIRST = date(2026, 3, 2)
 
 @pytest.fixture
 def house(database):
-    """25 % of each recharge goes to two bills of 23 and 60 rupees, where no plan holds."""
-    place = Place(database, [adopt()])
-    load(25)
-    owes(place.houses[0], ("B-2", "2026-02-15", 6000, 0), ("B-1", "2026-01-15", 2000, 300))
+    place = indebted(database)
     yield place
     place.connection.close()
 

@@ -1,8 +1,9 @@
 """Instalments of old dues: each is posted once the day on which it is due is closed, and the last ends its plan.
 
 A plan has one for each due day without a hole, so how many were posted says which is due next, and days that were
-missed are made up for one by one. Those of a bucket are one transaction with the plans' locks. When nothing is owed any more the
-plan is ended, by an operation of the registry, and the consumer is told: what is owed again after that is no plan's.
+missed are made up for one by one. Those of a bucket are one transaction with the plans' locks. When nothing is owed any
+more the plan is ended, by an operation of the registry, and the consumer is told: what is owed again after that is no
+plan's.
 """
 
 from collections.abc import Sequence

@@ -33,15 +33,7 @@ from urja.apps.tariffs import queries as tariffs
 from urja.apps.work import queries as work
 from urja.apps.work.models import WorkOrder, WorkOrderKind
 from urja.core.calendar import local_day
-from urja.core.policy import (
-    AuthorisedPayment,
-    Facts,
-    Health,
-    NoticeFact,
-    PaidSince,
-    Policy,
-    exhausted,
-)
+from urja.core.policy import AuthorisedPayment, Facts, Health, NoticeFact, PaidSince, Policy, exhausted
 from urja.core.rating import Tariff
 
 log = structlog.get_logger()

@@ -1,6 +1,7 @@
 """The stage `decide`, read as little stories: a house runs out of credit, is told, is cut, pays, has light again."""
 
 import time
+from dataclasses import replace
 from datetime import UTC, timedelta
 from itertools import pairwise
 
@@ -102,15 +103,35 @@ class Place:
     def what_is_kept_is_right(self):
         """A balance that a page takes as it was kept is the one that reckoning anew comes to; how many were taken."""
         from urja.apps.ledger.balances import fresh_balance
-        from urja.apps.ledger.glance import glances
 
         taken = 0
-        for house in self.houses:
-            for glance in glances(house.user_id, self.now, house.account_id):
-                if glance.kept is not None:
-                    assert glance.kept == fresh_balance(glance.account_id, self.now, glance.agreement)
-                    taken += 1
+        for glance in self.glances():
+            if glance.kept is not None:
+                assert glance.kept == fresh_balance(glance.account_id, self.now, glance.agreement)
+                taken += 1
+            if glance.outlook is not None:
+                assert glance.kept is not None
+                self.an_outlook_is_right(glance.account_id, glance.outlook)
         return taken
+
+    def glances(self):
+        from urja.apps.ledger.glance import glances
+
+        return [g for house in self.houses for g in glances(house.user_id, self.now, house.account_id)]
+
+    def an_outlook_is_right(self, account_id, kept):
+        """It is the one of the instant of the decision; time that passes puts off what is foreseen, and no more."""
+        from urja.apps.supply import facts, queries
+        from urja.core.policy import in_order, outlook
+
+        known = facts.of_account(account_id, self.now, queries.health())
+        assert in_order(known.policy, known.facts)
+        fresh = outlook(known.policy, known.facts)
+        if queries.standing(account_id).decided_at == self.now:
+            assert kept == fresh
+        assert replace(kept, ends_at=fresh.ends_at, not_before=fresh.not_before) == fresh
+        for before, after in ((kept.ends_at, fresh.ends_at), (kept.not_before, fresh.not_before)):
+            assert before == after or self.now < before < after
 
     def a_page_sees_the_same(self):
         """What a page asks at once, and only where there is something, are the facts that decisions rest on."""

@@ -8,7 +8,7 @@ from tests.apps import street
 from tests.apps.registry.test_terms import day
 from tests.apps.registry.test_terms import load_tariff as load_plain
 from tests.apps.street import adopt
-from tests.pipeline.test_decide import HALF_HOUR, HOUR, Place
+from tests.pipeline.test_decide import HALF_HOUR, HOUR, Place, load_policy
 from tests.pipeline.test_post import load as load_tariff
 
 
@@ -95,6 +95,101 @@ def test_what_rests_on_energy_up_to_a_day_inside_the_period_is_not_kept(house):
     house.use(2000)
     house.go()
     assert house.what_is_kept_is_right() == 0
+
+
+def outlook_of(place):
+    (glance,) = place.glances()
+    return glance.outlook
+
+
+def protected(place):
+    street.protect(1, at=place.now)
+
+
+def another_policy(place):
+    load_policy(version="2", emergency=0)
+
+
+def hand(place):
+    """Somebody has turned the supply off at the meter, and the head end tells of it."""
+    place.order("hold", "safety")
+    place.go()
+    place.sent()
+    place.report("confirmed")
+
+
+@pytest.mark.parametrize("change", [use, pay, protected, another_policy, hand, another_load, midnight])
+def test_what_may_change_the_outlook_ends_the_one_that_is_kept(house, change):
+    assert outlook_of(house) is not None
+    change(house)
+    assert outlook_of(house) is None
+
+
+def test_a_receipt_for_a_notice_ends_it_too(house):
+    """Notices that a cut needs may be complete with it."""
+    house.now += HALF_HOUR
+    house.use(18_000)
+    house.go()
+    assert house.notices() == ["low-30"]
+    assert outlook_of(house) is not None
+    house.deliver()
+    assert outlook_of(house) is None
+
+
+def test_time_alone_ends_an_outlook_where_a_decision_waits_for_it(house):
+    street.protect(1, at=house.at(1, 15))
+    house.go()
+    assert outlook_of(house) is not None
+    house.now = house.at(1, 14, 59)
+    assert outlook_of(house) is not None
+    house.now = house.at(1, 15)
+    assert outlook_of(house) is None
+
+
+def test_what_was_foreseen_and_has_not_come_is_not_told(house):
+    """Without readings the balance stays, and the hour at which it would have run out passes."""
+    from urja.apps.supply.models import State
+
+    kept = outlook_of(house)
+    (figures,) = State.objects.values_list("figures", flat=True)
+    outlook = {**kept.to_json(), "ends_at": house.at(1, 12).isoformat()}
+    State.objects.update(figures={**figures, "outlook": outlook})
+    house.now = house.at(1, 11, 59)
+    assert outlook_of(house) is not None
+    house.now = house.at(1, 12)
+    assert outlook_of(house) is None
+
+
+def test_the_end_of_an_agreement_ends_its_outlook(house):
+    from urja.apps.registry.models import Agreement, AgreementTerms
+
+    with street.by_hand():
+        for model in (Agreement, AgreementTerms):
+            model.objects.update(valid_to=house.at(1, 12))
+    house.go()
+    assert outlook_of(house) is not None
+    house.now = house.at(1, 12)
+    assert outlook_of(house) is None
+
+
+def test_no_outlook_is_kept_where_more_is_to_be_told(house):
+    house.now += HALF_HOUR
+    house.use(60_000)
+    house.go()
+    assert house.where() == ("warned", "unannounced")
+    assert outlook_of(house) is None
+
+
+def test_a_page_says_what_it_would_say_of_the_facts(house, monkeypatch):
+    """By the outlook alone, without asking for them."""
+    from urja.apps.supply import facts
+    from urja.web.portal import pages, standing
+
+    (card,) = pages.accounts_of(house.houses[0].user_id, house.now)
+    said = standing.standing(standing.known_of(card, house.now)).text
+    assert "Nothing can be cut before Monday 30 March, 10:00" in said
+    monkeypatch.delattr(facts, "of_agreement_asked")
+    assert pages.home_asked(card, house.now)().standing == said
 
 
 @pytest.mark.parametrize("seed", range(4))

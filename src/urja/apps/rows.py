@@ -34,15 +34,6 @@ def built[M: Model](model: type[M], values: Sequence[Any]) -> M:
     return model.from_db(connection.alias, names, _converted(values, conversions) if conversions else values)
 
 
-def built_of_json[M: Model](model: type[M], values: list[Any]) -> M:
-    """A row that came as an array of JSON."""
-    _, _, instants = _shape(model)
-    for number in instants:
-        if values[number] is not None:
-            values[number] = datetime.fromisoformat(values[number])
-    return built(model, values)
-
-
 type _Conversion = Callable[[Any, Any, Any], Any]
 
 

@@ -16,14 +16,21 @@ from django.db import connection
 
 from urja.apps.ledger import kept
 from urja.apps.ledger.balances import Balance
-from urja.apps.registry.models import Agreement, AgreementTerms
-from urja.apps.rows import built, built_of_json, columns
+from urja.apps.registry import queries as registry
+from urja.apps.registry.models import Agreement
+from urja.apps.rows import built, columns
+from urja.core.policy import Outlook
 
 _GLANCE = f"""
-SELECT x.account_id, p.name, s.consumer_number, terms.rows, g.follows_at, {columns(Agreement, "g")},
-    CASE WHEN state.seen_mark = books.mark THEN state.figures END,
+SELECT x.account_id, p.name, s.consumer_number, {columns(Agreement, "g")},
+    CASE WHEN state.seen_mark = books.mark AND waiting.id IS NULL THEN state.figures END,
+    state.seen_seq = a.last_seq AND coalesce(state.look_again_at, 'infinity') > %(now)s
+        AND coalesce(g.valid_to, 'infinity') > %(now)s,
     latest.id IS NOT NULL,
-    hash_record_extended(ROW(books.mark, state.decided_at, state.standing, state.supply, latest.id, latest.state), 0)
+    EXISTS (SELECT FROM supply_relight r WHERE r.account_id = x.account_id),
+    hash_record_extended(ROW(
+        books.mark, waiting.id, state.decided_at, state.standing, state.supply, latest.id, latest.state
+    ), 0)
 FROM registry_person i
 JOIN registry_account_access x ON x.person_id = i.id
 JOIN ledger_account a ON a.id = x.account_id
@@ -31,6 +38,7 @@ JOIN ledger_account a ON a.id = x.account_id
 LEFT JOIN registry_service_point s ON s.id = g.service_point_id
 LEFT JOIN registry_premise p ON p.id = s.premise_id
 LEFT JOIN supply_state state ON state.account_id = x.account_id
+CROSS JOIN LATERAL (SELECT max(c.id) AS id FROM supply_changed c WHERE c.account_id = x.account_id) waiting
 LEFT JOIN LATERAL (
     SELECT o.id, o.state FROM payments_order o WHERE o.account_id = x.account_id
     ORDER BY o.created_at DESC, o.id DESC LIMIT 1
@@ -38,6 +46,7 @@ LEFT JOIN LATERAL (
 WHERE i.user_id = %(user)s AND (%(account)s::bigint IS NULL OR x.account_id = %(account)s::bigint)
 ORDER BY x.recorded_at, x.id
 """  # noqa: S608 - constants of the registry and of models
+"""After the figures that are kept: whether a decision would still be the last one, for all that time and rules say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,34 +60,46 @@ class Glance:
     agreement: Agreement | None
     kept: Balance | None
     """The fresh balance, where it was kept and the books are as they were then."""
+    outlook: Outlook | None
+    """What lies ahead of the supply, where it was kept and nothing has moved since; none also where more is to be told."""
     ordered: bool
     """Whether a recharge was ever begun."""
+    relit: bool
+    """Whether there is a chain from a payment to light, under way or at its end."""
     mark: int
     """Another value when what is known of the account has changed."""
 
 
 def glances(user_id: int, now: datetime, account_id: int | None = None) -> list[Glance]:
-    """The accounts of a person, oldest access first; with `account_id` that one, if it is among them."""
+    """The accounts of a person, oldest access first; with `account_id` that one, if it is among them.
+
+    Agreements come with their terms where more is to be asked of them, which is where no outlook is kept.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_GLANCE, {"user": user_id, "account": account_id, "now": now})
-        return [_glance(row) for row in cursor.fetchall()]
+        found = [_glance(row, now) for row in cursor.fetchall()]
+    unknown = [seen.agreement for seen in found if seen.agreement is not None and seen.outlook is None]
+    if unknown:
+        registry.with_terms(unknown)
+    return found
 
 
-def _glance(row: tuple[Any, ...]) -> Glance:
-    account_id, premise, number, terms, follows_at, *agreement, figures, ordered, mark = row
+def _glance(row: Sequence[Any], now: datetime) -> Glance:
+    account_id, premise, number, *agreement, figures, decided, ordered, relit, mark = row
+    figures = json.loads(figures) if figures is not None else {}
+    balance, outlook = figures.get("balance"), figures.get("outlook")
     return Glance(
         account_id=account_id,
         premise=premise,
         consumer_number=number,
-        agreement=None if terms is None else _agreement(agreement, terms, follows_at),
-        kept=None if figures is None else kept.from_json(json.loads(figures)),
+        agreement=None if agreement[0] is None else built(Agreement, agreement),
+        kept=None if balance is None else kept.from_json(balance),
+        outlook=None if outlook is None or not decided else _ahead(Outlook.from_json(outlook), now),
         ordered=ordered,
+        relit=relit,
         mark=mark,
     )
 
 
-def _agreement(row: Sequence[Any], terms: str, follows_at: datetime | None) -> Agreement:
-    agreement = built(Agreement, row)
-    agreement.follows_at = follows_at
-    agreement.all_terms = tuple(built_of_json(AgreementTerms, values) for values in json.loads(terms))
-    return agreement
+def _ahead(outlook: Outlook, now: datetime) -> Outlook | None:
+    return outlook if outlook.ahead_of(now) else None

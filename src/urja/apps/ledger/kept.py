@@ -3,6 +3,9 @@
 Who decides about an account reckons its balance anyway (`supply.standings`). As long as the mark is the one that the
 books bear now, the balance kept with it is what reckoning anew would give, and a page need not rate again. A mark is
 read before the figures that are kept under it: what moves meanwhile makes it the mark of other books.
+
+Not in the mark is what waits to be looked at (`supply_changed`) from the moment it changes: credits, terms, old dues and
+their plans. Who takes what is kept asks for both.
 """
 
 from collections.abc import Sequence
@@ -14,39 +17,30 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
-from urja.apps.ledger.balances import INSTALMENT_OF_A_DAY, Balance
+from urja.apps.ledger.balances import Balance
 from urja.apps.registry import queries as registry
-from urja.apps.registry.models import AgreementTerms
-from urja.apps.rows import columns
 
 BOOKS = f"""
 LEFT JOIN LATERAL (
-    SELECT n.*, {registry.FOLLOWS.format(agreement="n")} AS follows_at FROM registry_agreement n
+    SELECT n.* FROM registry_agreement n
     WHERE n.account_id = a.id AND n.valid_from <= %(now)s ORDER BY n.valid_from DESC LIMIT 1
 ) g ON true
-LEFT JOIN LATERAL (
-    SELECT jsonb_agg(jsonb_build_array({columns(AgreementTerms, "t")}) ORDER BY t.valid_from) AS rows
-    FROM registry_agreement_terms t WHERE t.agreement_id = g.id
-) terms ON true
 LEFT JOIN ledger_close d ON d.agreement_id = g.id
 CROSS JOIN LATERAL (
     SELECT hash_record_extended(ROW(
         '{version("urja")}'::text, (%(now)s AT TIME ZONE '{settings.URJA_TIMEZONE}')::date,
-        g.id, g.valid_from, g.valid_to, g.billing_day, g.follows_at, a.last_seq, d.closed_through, d.provisional,
-        (SELECT sum(c.amount_minor)::bigint FROM ledger_credit_request c
-            WHERE c.account_id = a.id AND c.posted_at IS NULL),
+        g.id, g.valid_from, g.valid_to, g.billing_day, {registry.FOLLOWS.format(agreement="g")},
+        a.last_seq, d.closed_through, d.provisional,
         array(SELECT hash_record_extended(ROW(r.period, r.watermark_at, r.energy_wh, r.block_wh, r.estimated_wh,
                 r.ratio_primary, r.ratio_secondary), 0)
             FROM readings_accrual r WHERE r.agreement_id = g.id ORDER BY r.period DESC LIMIT 2),
-        jsonb_hash_extended(terms.rows, 0),
-        {INSTALMENT_OF_A_DAY},
         (SELECT max(v.id) FROM tariffs_version v)
     ), 0) AS mark OFFSET 0
 ) books
 """  # noqa: S608 - constants of the installation
-"""Of an account `a`: its agreement `g` of now with its `terms`, how far it is closed, `d`, and the mark of its `books`.
+"""Of an account `a`: its agreement `g` of now, how far it is closed, `d`, and the mark of its `books`.
 
-In the mark is all that a balance by totals depends on; entries are never changed, so the last one's number stands for
+In the mark is all that a balance by totals depends on and that does not wait to be looked at; entries are never changed, so the last one's number stands for
 them and for what they sum to. The local day is for tariffs that change on it the day on which periods begin.
 OFFSET: the planner would write the mark out, and have it reckoned, wherever it is named.
 """

@@ -231,10 +231,14 @@ def last_inputs(agreement_ids: Sequence[int], period_start: date) -> dict[tuple[
 
 _ENTRY = (
     "e.account_id, e.seq, e.line, coalesce(e.inputs->>'title', e.line), e.origin, e.amount_minor, "
-    "e.balance_after_minor, a.currency, coalesce(e.service_date, e.accounting_month), e.posted_at, "
-    "e.accounting_month"
+    "e.balance_after_minor, (SELECT a.currency FROM ledger_account a WHERE a.id = %(account)s), "
+    "coalesce(e.service_date, e.accounting_month), e.posted_at, e.accounting_month"
 )
-_OF_ACCOUNT = "FROM ledger_entry e JOIN ledger_account a ON a.id = e.account_id WHERE e.bucket = %s AND e.account_id = %s"
+_OF_ACCOUNT = "FROM ledger_entry e WHERE e.bucket = %(bucket)s AND e.account_id = %(account)s"
+
+
+_LAST = 2**63 - 1
+"""No posting has a higher number."""
 
 
 def entries(account_id: int, limit: int, before_seq: int | None = None) -> list[Entry]:
@@ -245,8 +249,13 @@ def entries(account_id: int, limit: int, before_seq: int | None = None) -> list[
 def entries_asked(account_id: int, limit: int, before_seq: int | None = None) -> Answer[list[Entry]]:
     """As `entries`, for who asks for more than this."""
     return ask(
-        f"SELECT {_ENTRY} {_OF_ACCOUNT} AND (%s::bigint IS NULL OR e.seq < %s) ORDER BY e.seq DESC LIMIT %s",
-        [bucket_of(account_id), account_id, before_seq, before_seq, limit],
+        f"SELECT {_ENTRY} {_OF_ACCOUNT} AND e.seq < %(before)s ORDER BY e.seq DESC LIMIT %(limit)s",
+        {
+            "bucket": bucket_of(account_id),
+            "account": account_id,
+            "before": _LAST if before_seq is None else before_seq,
+            "limit": limit,
+        },
         lambda rows: list(map(Entry._make, rows)),
     )
 
@@ -255,8 +264,8 @@ def why(account_id: int, seq: int) -> Why | None:
     """Everything a posting was made from, as kept with it; none where there is no such posting."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {_ENTRY}, e.inputs {_OF_ACCOUNT} AND e.seq = %s",
-            [bucket_of(account_id), account_id, seq],
+            f"SELECT {_ENTRY}, e.inputs {_OF_ACCOUNT} AND e.seq = %(seq)s",
+            {"bucket": bucket_of(account_id), "account": account_id, "seq": seq},
         )
         found = cursor.fetchone()
     if found is None:

@@ -91,7 +91,7 @@ def use_of_month_asked(agreement: Agreement, local_day: date, period: Period) ->
 
     def answer() -> MonthUse:
         registers, blocks = asked()
-        counted = [_advance(registers, begins, ends) for begins, ends in pairwise(month.stamps)]
+        counted = _advances(registers, month.stamps)
         for first, end in _runs(n for n in range(number) if counted[n] is None):
             blocks |= _blocks(agreement, month.midnights[first], month.midnights[end])
         days = _by_day(month, blocks)
@@ -314,8 +314,18 @@ def last_heard(service_point_id: int, device_ids: Iterable[int]) -> dict[int, da
         return dict(cursor.fetchall())
 
 
+def _advances(registers: _Registers, midnights: Sequence[_Stamp]) -> list[int | None]:
+    """What registers have counted from each midnight to the next; none where they do not say."""
+    if len(registers) != 1:
+        return [_advance(registers, begins, ends) for begins, ends in pairwise(midnights)]
+    # Of one meter, which most have had all along, it is the difference of what was read at both.
+    read = dict(registers[0])
+    reads = [read.get(midnight) for midnight in midnights]
+    return [None if a is None or b is None else b - a for a, b in pairwise(reads)]
+
+
 def _advance(registers: _Registers, begins: _Stamp, ends: _Stamp) -> int | None:
-    """What registers have counted between two following midnights; none where they do not say.
+    """The same between two midnights, whichever meters there were.
 
     On the day of an exchange two meters say it together: the old one from midnight to its last read, the new one
     from its first read, at the same instant, to the next midnight.

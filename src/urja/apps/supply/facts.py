@@ -87,8 +87,6 @@ class Known:
     """The meter has no load switch: a person switches beside it."""
     errand: WorkOrder | None = None
     """The newest order to switch by hand, whatever became of it."""
-    relit: bool = False
-    """Whether there is a chain from a payment to light, under way or at its end."""
     changes_at: datetime | None = None
     """When terms or a protected status begin or end next, as far as is known."""
 
@@ -257,7 +255,6 @@ class _Loader:
         }
         self.notices = self._notices([account_id for account_id, look in looks.items() if look.told])
         self.turned_on = _turned_on(self.obeyed.values())
-        self.relit = {account_id for account_id, look in looks.items() if look.relit}
 
     def known(self, held: set[str] | None = None) -> list[Known]:
         found = []
@@ -295,7 +292,6 @@ class _Loader:
             credits=tuple(c for c in self.credits.get(account_id, ()) if c.seq is None or c.seq > seq),
             by_hand=device_id in self.switchless,
             errand=self.errands.get(device_id) if device_id else None,
-            relit=account_id in self.relit,
             changes_at=self._changes_at(agreement),
         )
 

@@ -10,6 +10,8 @@ _WRITTEN = "supply_hold, supply_state, supply_decision, supply_switching, supply
 GRANTS: dict[str, list[str]] = {
     "urja_web": [
         f"GRANT SELECT ON {_ALL} TO urja_web",
+        # Whether what is kept of an account is still good.
+        "GRANT SELECT (id, account_id) ON supply_changed TO urja_web",
         "GRANT INSERT ON supply_order TO urja_web",
         "GRANT USAGE ON SEQUENCE supply_order_id_seq TO urja_web",
     ],

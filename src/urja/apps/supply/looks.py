@@ -57,7 +57,6 @@ class Look:
     authorised: bool
     switched: bool
     told: bool
-    relit: bool
     stood: Stood | None
     flags: frozenset[str]
     """Of the customer's protected status now."""
@@ -110,7 +109,6 @@ SELECT given.account_id, given.service_point_id, m.device_id, coalesce(d.load_sw
     {authorised},
     EXISTS (SELECT FROM commands_command c WHERE c.device_id = m.device_id AND {commands.TO_THE_SWITCH}),
     EXISTS (SELECT FROM notices_notice n WHERE n.account_id = given.account_id),
-    EXISTS (SELECT FROM supply_relight r WHERE r.account_id = given.account_id),
     {_STOOD},
     protected.kinds, protected.changes_at,
     (SELECT coalesce(sum(r.principal_minor + r.surcharge_minor), 0)::bigint FROM ledger_arrear_left r
@@ -180,7 +178,7 @@ _AT_LARGE = f", {HEALTH_COLUMN}, {BOOK_COLUMNS}"
 
 
 def _look(row: Sequence[Any]) -> Look:
-    own, stood, (flags, flags_change_at, arrears_minor, plan) = row[1:12], row[12:18], row[18:]
+    own, stood, (flags, flags_change_at, arrears_minor, plan) = row[1:11], row[11:17], row[17:]
     return Look(
         *own,
         stood=Stood(*stood) if stood[0] is not None else None,

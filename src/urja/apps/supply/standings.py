@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -181,8 +182,14 @@ def _state(item: Decided, now: datetime, mark: int | None) -> State:
         seen_watermark_at=balance.latest_watermark_at,
         seen_energy_wh=balance.latest_energy_wh,
         seen_mark=mark if balance.by_totals else None,
-        figures=kept.to_json(balance),
+        figures={"balance": kept.to_json(balance), "outlook": _outlook(known)},
     )
+
+
+def _outlook(known: Known) -> dict[str, Any] | None:
+    if not core.in_order(known.policy, known.facts):
+        return None
+    return core.outlook(known.policy, known.facts).to_json()
 
 
 def _is_news(before: Stood | None, after: State) -> bool:

@@ -3,6 +3,7 @@
 Pure: facts in, intents with a written reason out; no clock, no storage. docs/policy.md lists every parameter.
 """
 
+from urja.core.policy.bars import exhausted
 from urja.core.policy.decision import (
     Cut,
     Decision,
@@ -15,9 +16,9 @@ from urja.core.policy.decision import (
     Window,
 )
 from urja.core.policy.document import Policy, PolicyError, bundled_policies, parse_policy
-from urja.core.policy.engine import decide, exhausted
+from urja.core.policy.engine import decide
 from urja.core.policy.facts import AuthorisedPayment, Facts, Health, Instalment, NoticeFact, PaidSince
-from urja.core.policy.outlook import credit_ends_at, effect_of_payment, forecast
+from urja.core.policy.outlook import Outlook, credit_ends_at, effect_of_payment, forecast, in_order, outlook
 from urja.core.policy.wording import sentence
 from urja.core.reading import Fault
 
@@ -32,6 +33,7 @@ __all__ = [
     "Intent",
     "NoticeFact",
     "Notify",
+    "Outlook",
     "PaidSince",
     "PaymentEffect",
     "Policy",
@@ -46,6 +48,8 @@ __all__ = [
     "effect_of_payment",
     "exhausted",
     "forecast",
+    "in_order",
+    "outlook",
     "parse_policy",
     "sentence",
 ]

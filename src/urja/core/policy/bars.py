@@ -37,6 +37,11 @@ def bars(policy: Policy, facts: Facts) -> list[Bar]:
     return [bar for rule in RULES if (bar := rule(policy, facts)) is not None]
 
 
+def exhausted(policy: Policy, balance_minor: int) -> bool:
+    """Whether the credit has run out: what `Facts.below_cut_since` is kept by."""
+    return balance_minor < policy.credit.cut_below_minor
+
+
 def exhausted_since(facts: Facts) -> datetime:
     return facts.now if facts.below_cut_since is None else facts.below_cut_since
 

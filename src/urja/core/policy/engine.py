@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from urja.core.calendar import local_day
-from urja.core.policy.bars import Bar, bars, instant, money, stale_at
+from urja.core.policy.bars import Bar, bars, exhausted, instant, money, stale_at
 from urja.core.policy.decision import Cut, Decision, Reason, Restore, Standing, Window
 from urja.core.policy.document import Policy
 from urja.core.policy.facts import CREDIT_HOLD, Facts
@@ -16,11 +16,6 @@ from urja.core.policy.restoring import POSTPAID, restoring
 
 RECHECK: Final = timedelta(minutes=15)
 """After which an account is looked at again that waits for the recovery of a service or for data."""
-
-
-def exhausted(policy: Policy, balance_minor: int) -> bool:
-    """Whether the credit has run out: what `Facts.below_cut_since` is kept by."""
-    return balance_minor < policy.credit.cut_below_minor
 
 
 def decide(policy: Policy, facts: Facts) -> Decision:

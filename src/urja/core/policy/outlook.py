@@ -1,21 +1,91 @@
 """What will be: when credit ends, before when nothing can be cut, and what a payment would do."""
 
 from bisect import bisect_left
-from dataclasses import replace
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from fractions import Fraction
-from typing import Final
+from typing import Any, Final, Literal
 
 from urja.core.arrears import share_of
 from urja.core.policy import bars
 from urja.core.policy.decision import PaymentEffect
 from urja.core.policy.document import Policy
-from urja.core.policy.facts import CREDIT_HOLD, NEVER_CUT, Facts, PaidSince
+from urja.core.policy.facts import CREDIT_HOLD, NEVER_CUT, Facts, Instalment, PaidSince
 from urja.core.policy.restoring import is_dark, restoring
 
 _ONE_DAY_S: Final = 24 * 60 * 60
 _FARTHEST: Final = timedelta(days=100 * 365)
 """A credit that lasts longer is told as one that does not end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What lies ahead of a supply, as its people are told."""
+
+    ends_at: datetime | None
+    """`credit_ends_at`."""
+    not_before: datetime | None
+    """`forecast`."""
+    arrears_minor: int
+    arrears_percent: int
+    """What of each payment goes to them."""
+    instalment: Instalment | None
+
+    def ahead_of(self, now: datetime) -> bool:
+        """Whether all of it is still to come: what was foreseen to end and has not is to be looked at anew."""
+        return all(at is None or at > now for at in (self.ends_at, self.not_before))
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is kept; `from_json` makes the same of it."""
+        taken = self.instalment
+        return {
+            "ends_at": _text(self.ends_at),
+            "not_before": _text(self.not_before),
+            "arrears_minor": self.arrears_minor,
+            "arrears_percent": self.arrears_percent,
+            "instalment": taken
+            and [taken.every, taken.amount_minor, taken.due_on.isoformat(), taken.due_at.isoformat()],
+        }
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> "Outlook":
+        return cls(
+            ends_at=_instant(kept["ends_at"]),
+            not_before=_instant(kept["not_before"]),
+            arrears_minor=kept["arrears_minor"],
+            arrears_percent=kept["arrears_percent"],
+            instalment=kept["instalment"] and _instalment(*kept["instalment"]),
+        )
+
+
+def _text(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None
+
+
+def _instant(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _instalment(every: Literal["day", "month"], amount_minor: int, due_on: str, due_at: str) -> Instalment:
+    return Instalment(every, amount_minor, date.fromisoformat(due_on), datetime.fromisoformat(due_at))
+
+
+def outlook(policy: Policy, facts: Facts) -> Outlook:
+    """What lies ahead if use goes on at its usual cost and no other fact changes."""
+    cost_minor = facts.daily_cost_minor
+    return Outlook(
+        ends_at=credit_ends_at(policy, facts, cost_minor),
+        not_before=forecast(policy, facts, cost_minor),
+        arrears_minor=facts.arrears_minor,
+        arrears_percent=_percent(policy, facts),
+        instalment=facts.instalment,
+    )
+
+
+def in_order(policy: Policy, facts: Facts) -> bool:
+    """Whether an account has light and credit, so that nothing but its outlook is to be told."""
+    return facts.prepaid and not is_dark(facts) and not bars.exhausted(policy, facts.balance_minor)
 
 
 def credit_ends_at(policy: Policy, facts: Facts, daily_cost_minor: int | None) -> datetime | None:
@@ -72,7 +142,7 @@ def forecast(policy: Policy, facts: Facts, daily_cost_minor: int | None) -> date
 
 def _exhausting(policy: Policy, facts: Facts, out_at: datetime) -> Facts:
     """The same account as from when its credit runs out."""
-    if facts.balance_minor < policy.credit.cut_below_minor:
+    if bars.exhausted(policy, facts.balance_minor):
         return facts
     return replace(facts, below_cut_since=out_at, paid=None)
 
@@ -120,9 +190,12 @@ def effect_of_payment(policy: Policy, facts: Facts, amount_minor: int) -> Paymen
 
 
 def _to_arrears(policy: Policy, facts: Facts, amount_minor: int) -> int:
+    return share_of(_percent(policy, facts), facts.arrears_minor, amount_minor)
+
+
+def _percent(policy: Policy, facts: Facts) -> int:
     """Instalments that were agreed stand in the place of the policy's share."""
-    percent = 0 if facts.instalment else policy.payments.arrears_percent
-    return share_of(percent, facts.arrears_minor, amount_minor)
+    return 0 if facts.instalment else policy.payments.arrears_percent
 
 
 def _after(policy: Policy, facts: Facts, amount_minor: int) -> Facts:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from urja.apps.ledger.balances import Balance
 from urja.apps.registry.models import Agreement
+from urja.core.policy import Outlook
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,5 +19,9 @@ class AccountCard:
     mark: int
     ordered: bool
     """Whether anybody has ever begun a recharge."""
+    relit: bool = False
+    """Whether there is a chain from a payment to light, under way or at its end."""
     kept: Balance | None = None
     """The fresh balance, where it is kept and still good."""
+    outlook: Outlook | None = None
+    """What lies ahead of its supply, where that is kept and still good."""

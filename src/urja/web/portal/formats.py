@@ -6,9 +6,9 @@ from functools import lru_cache
 
 from django.utils import dateformat
 from django.utils.translation import get_language, gettext_lazy
-from django.utils.translation import gettext as _
 
 from urja.core import calendar
+from urja.web.portal.said import said as _
 
 MINUS = "−"
 SYMBOLS = {"INR": "₹"}

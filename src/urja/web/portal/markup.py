@@ -14,7 +14,8 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language
-from django.utils.translation import gettext as _
+
+from urja.web.portal.said import said as _
 
 if TYPE_CHECKING:
     from urja.web.portal.cards import AccountCard
@@ -53,8 +54,8 @@ def _words(_language: str | None) -> _Words:
     )
 
 
-def place(account: "AccountCard", live: SafeString, *, several: bool) -> SafeString:
-    """Whose connection this is, and the live part under it."""
+def place(account: "AccountCard", *, several: bool) -> SafeString:
+    """Whose connection this is; the live part goes under it."""
     words = _words(get_language())
     back = (
         f'\n      <a class="back" href="{reverse("portal:home")}">{words.all_connections}</a>'
@@ -67,8 +68,8 @@ def place(account: "AccountCard", live: SafeString, *, several: bool) -> SafeStr
         f"      <h1>{escape(account.title)}</h1>\n"
         f'      <p class="number">{number}</p>\n'
         f'      <p><a class="more" href="{account.href}messages/">{words.messages}</a></p>\n'
-        f"    </div>\n"
-        f"    {live}"
+        "    </div>\n"
+        "    "
     )
 
 
@@ -101,7 +102,6 @@ def live(page: "HomePage", tag: str) -> SafeString:
 
 def _balance(page: "HomePage", words: _Words) -> str:
     balance, at = page.balance, page.account.href
-    standing = page.standing.text if page.standing else ""
     lines = [
         f'<section class="balance {balance.state}" aria-labelledby="balance-title">',
         f'  <h2 id="balance-title">{words.balance}</h2>',
@@ -110,8 +110,8 @@ def _balance(page: "HomePage", words: _Words) -> str:
     ]
     if balance.runway:
         lines.append(f"  {balance.runway}")
-    if standing:
-        lines.append(f'  <p class="standing">{escape(standing)}</p>')
+    if page.standing:
+        lines.append(f'  <p class="standing">{escape(page.standing)}</p>')
     lines.append(f'  <p class="as-of">{escape(balance.as_of)}</p>')
     lines += _parts(balance)
     if balance.late:

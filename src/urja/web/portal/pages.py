@@ -16,7 +16,6 @@ from zoneinfo import ZoneInfo
 from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language, ngettext
-from django.utils.translation import gettext as _
 
 from urja.apps.asking import Answer
 from urja.apps.ledger import queries as ledger
@@ -31,6 +30,7 @@ from urja.web.portal import charts, formats, paying, wording
 from urja.web.portal import standing as standings
 from urja.web.portal.cards import AccountCard
 from urja.web.portal.clock import zone
+from urja.web.portal.said import said as _
 
 RELEASE = installed_version("urja")
 LOW_DAYS = 3
@@ -53,6 +53,8 @@ def _card(seen: Glance) -> AccountCard:
         kept=seen.kept,
         mark=seen.mark,
         ordered=seen.ordered,
+        relit=seen.relit,
+        outlook=seen.outlook,
     )
 
 
@@ -141,9 +143,11 @@ def _state(balance: ledger.Balance) -> str:
     return "good"
 
 
-def pays_by_bill(agreement: Agreement | None, now: datetime) -> bool:
-    """Whether an agreement's use is paid for by bills, and no credit is used up."""
-    return agreement is not None and agreement.terms_at(now).payment_mode == PaymentMode.POSTPAID
+def _pays_by_bill(card: AccountCard, now: datetime) -> bool:
+    """Whether an account's use is paid for by bills, and no credit is used up: then nothing like an outlook is kept."""
+    if card.agreement is None or card.outlook is not None:
+        return False
+    return card.agreement.terms_at(now).payment_mode == PaymentMode.POSTPAID
 
 
 def _owed(balance: ledger.Balance) -> str:
@@ -244,8 +248,8 @@ class HomePage:
     uses: list[UseView]
     days: list[EntryDay]
     more: bool
-    standing: standings.StandingView | None
-    """None where no policy governs the account, or it is held back."""
+    standing: str
+    """Empty where no policy governs the account, or it is held back."""
     by_bill: bool
     """Whether it is paid for by bills: then it is paid, and not recharged."""
     can_pay: bool
@@ -256,12 +260,15 @@ class HomePage:
 
 def home_asked(card: AccountCard, now: datetime) -> Answer[HomePage]:
     """All that the first page shows."""
-    by_bill = pays_by_bill(card.agreement, now)
-    known_asked = standings.known_asked(card, now)
-    entries_asked = ledger.entries_asked(card.id, HOME_ENTRIES + 1)
+    by_bill = _pays_by_bill(card, now)
+    # Nothing more is asked of the supply where all that is told of it is kept.
+    known_asked = _nothing if card.outlook else standings.known_asked(card, now)
+    # What takes longest is asked first.
     month_asked = _month_asked(card.agreement, now.date()) if card.agreement else None
+    entries_asked = ledger.entries_asked(card.id, HOME_ENTRIES + 1)
     # Written while the answers are on their way.
     kept = _balance(card.kept, now, by_bill=by_bill) if card.kept else None
+    told = standings.told(card.outlook, card.kept.currency, now) if card.outlook and card.kept else ""
 
     def answer() -> HomePage:
         known, entries, month = known_asked(), entries_asked(), month_asked() if month_asked else None
@@ -274,14 +281,18 @@ def home_asked(card: AccountCard, now: datetime) -> Answer[HomePage]:
                 card, _whole_days(entries, HOME_ENTRIES), balance.currency if balance else paying.CURRENCY
             ),
             more=len(entries) > HOME_ENTRIES,
-            standing=standings.standing(known) if known else None,
+            standing=standings.standing(known).text if known else told,
             by_bill=by_bill,
             can_pay=providers.config() is not None,
             under_way=paying.under_way(card.id, now) if card.ordered else None,
-            chain=chains.of_account(card.id) if known is None or known.relit else None,
+            chain=chains.of_account(card.id) if card.relit else None,
         )
 
     return answer
+
+
+def _nothing() -> None:
+    return None
 
 
 def _fresh(card: AccountCard, now: datetime) -> ledger.Balance | None:
@@ -303,8 +314,7 @@ class Choice:
 def choices(cards: Iterable[AccountCard], now: datetime) -> list[Choice]:
     """Several accounts with what is left on each."""
     return [
-        Choice(card, _balance(_fresh(card, now), now, by_bill=pays_by_bill(card.agreement, now)))
-        for card in cards
+        Choice(card, _balance(_fresh(card, now), now, by_bill=_pays_by_bill(card, now))) for card in cards
     ]
 
 

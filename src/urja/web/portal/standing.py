@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.utils.translation import get_language, ngettext
-from django.utils.translation import gettext as _
 
 from urja.apps.asking import Answer
 from urja.apps.ledger.usage import unratable
@@ -13,18 +12,19 @@ from urja.apps.supply import facts as supply_facts
 from urja.apps.supply.facts import Known
 from urja.apps.tariffs.errors import UnknownTariffError
 from urja.core.policy import (
+    Outlook,
     PaymentEffect,
-    credit_ends_at,
     decide,
     effect_of_payment,
-    exhausted,
-    forecast,
+    in_order,
+    outlook,
     sentence,
 )
 from urja.core.policy.restoring import is_dark
 from urja.web.portal import formats
 from urja.web.portal.cards import AccountCard
 from urja.web.portal.clock import zone
+from urja.web.portal.said import said as _
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,50 +75,54 @@ def held_back(card: AccountCard, now: datetime) -> bool:
 def standing(known: Known) -> StandingView:
     """The standing at this moment. What the pipeline decided last may be some seconds old, and its figures with it."""
     decision = decide(known.policy, known.facts)
-    dark = is_dark(known.facts)
-    words = []
-    if dark or not known.facts.prepaid or exhausted(known.policy, known.facts.balance_minor):
-        words.append(sentence(decision.reason, get_language() or "en"))
+    ahead = outlook(known.policy, known.facts)
+    currency, now = known.balance.currency, known.facts.now
+    if in_order(known.policy, known.facts):
+        text = told(ahead, currency, now)
     else:
-        words.append(_safe_until(known))
-    words += [_not_before(known), _old_dues(known)]
+        reason = sentence(decision.reason, get_language() or "en")
+        text = _together(reason, _not_before(ahead, now), _old_dues(ahead, currency))
     return StandingView(
-        standing=str(decision.standing),
-        supply=known.facts.supply,
-        dark=dark,
-        text=" ".join(word for word in words if word),
+        standing=str(decision.standing), supply=known.facts.supply, dark=is_dark(known.facts), text=text
     )
+
+
+def told(ahead: Outlook, currency: str, now: datetime) -> str:
+    """What is told of an account that has light and credit."""
+    return _together(_safe_until(ahead, now), _not_before(ahead, now), _old_dues(ahead, currency))
+
+
+def _together(*sentences: str) -> str:
+    return " ".join(filter(None, sentences))
 
 
 FAR_AHEAD = timedelta(days=31)
 """Beyond this a day and an hour would say more than anybody knows."""
 
 
-def _safe_until(known: Known) -> str:
-    ends_at = credit_ends_at(known.policy, known.facts, known.facts.daily_cost_minor)
-    if ends_at is None:
+def _safe_until(ahead: Outlook, now: datetime) -> str:
+    if ahead.ends_at is None:
         return ""
-    if ends_at - known.facts.now > FAR_AHEAD:
+    if ahead.ends_at - now > FAR_AHEAD:
         return _("At your usual use the light is safe for more than a month.")
-    return _("At your usual use the light is safe until %(when)s.") % {"when": about(ends_at)}
+    return _("At your usual use the light is safe until %(when)s.") % {"when": about(ahead.ends_at)}
 
 
-def _not_before(known: Known) -> str:
-    cut_at = forecast(known.policy, known.facts, known.facts.daily_cost_minor)
-    if cut_at is None or cut_at - known.facts.now > FAR_AHEAD:
+def _not_before(ahead: Outlook, now: datetime) -> str:
+    if ahead.not_before is None or ahead.not_before - now > FAR_AHEAD:
         return ""
     return _("Nothing can be cut before %(when)s.") % {
-        "when": formats.weekday_time(cut_at.astimezone(zone()))
+        "when": formats.weekday_time(ahead.not_before.astimezone(zone()))
     }
 
 
-def _old_dues(known: Known) -> str:
-    owed, percent = known.facts.arrears_minor, known.policy.payments.arrears_percent
+def _old_dues(ahead: Outlook, currency: str) -> str:
+    owed, percent = ahead.arrears_minor, ahead.arrears_percent
     if not owed:
         return ""
-    amount = formats.money(owed, known.balance.currency)
-    if plan := known.facts.instalment:
-        instalment = formats.money(min(plan.amount_minor, owed), known.balance.currency)
+    amount = formats.money(owed, currency)
+    if plan := ahead.instalment:
+        instalment = formats.money(min(plan.amount_minor, owed), currency)
         if plan.every == "day":
             return _("Old dues of %(amount)s are still owed; %(instalment)s of it is taken each day.") % {
                 "amount": amount,

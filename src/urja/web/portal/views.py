@@ -76,8 +76,8 @@ def _home_page(
     with together():
         live = _live_asked(card, now, tag)
         # Put together while the answers are on their way.
-        frame = _frame(request)
-    content = _drawn[key] = markup.place(card, live(), several=several)
+        frame, place = _frame(request), markup.place(card, several=several)
+    content = _drawn[key] = place + live()
     return HttpResponse(content.join(frame))
 
 

@@ -76,6 +76,28 @@ def test_the_charts_sum_to_what_the_register_and_the_blocks_say(home, page):
     assert sum(round(1000 * float(cell.split()[0])) for cell in cells) == month
 
 
+def test_a_page_locks_no_other_days_than_it_shows(home, web_role):
+    """However long the history is: each day is a table with an index, and a plan by parameters locks all of them."""
+    from django.db import connection, transaction
+
+    from urja.apps.readings import queries
+    from urja.apps.registry.queries import agreement_at
+
+    agreement = agreement_at(home.account_id, house.NOW)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        assert queries.use_of_month(agreement, house.NOW.date()).hours
+        cursor.execute(
+            "SELECT count(DISTINCT relation::regclass) FROM pg_locks WHERE pid = pg_backend_pid()"
+            " AND relation::regclass::text ~ '^readings_interval_[0-9]+$'"
+        )
+        (locked,) = cursor.fetchone()
+        cursor.execute("SELECT count(*) FROM pg_inherits WHERE inhparent = 'readings_interval'::regclass")
+        (days,) = cursor.fetchone()
+    assert days > 10
+    assert locked <= 3
+
+
 def test_the_last_days_are_whole_and_their_lines_lead_to_their_arithmetic(home, page):
     from urja.apps.ledger import queries
     from urja.web.portal import formats

@@ -5,12 +5,11 @@ mostly has none of, that is most of the page.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from functools import cache
 from typing import Any
 
 from django.db import connection
-from django.db.models import DateTimeField, Field, Model
+from django.db.models import Field, Model
 
 
 def rows[M: Model](model: type[M], where: str, parameters: Sequence[Any], distinct_on: str = "") -> list[M]:
@@ -30,7 +29,7 @@ def columns(model: type[Model], of: str) -> str:
 
 def built[M: Model](model: type[M], values: Sequence[Any]) -> M:
     """A row as its model."""
-    names, conversions, _ = _shape(model)
+    names, conversions = _shape(model)
     return model.from_db(connection.alias, names, _converted(values, conversions) if conversions else values)
 
 
@@ -48,16 +47,15 @@ def _select(model: type[Model]) -> str:
 
 
 @cache
-def _shape(model: type[Model]) -> tuple[list[str], list[tuple[int, _Conversion]], list[int]]:
-    """The attributes that columns go to, the fields whose values are not what the driver gives, and the instants."""
+def _shape(model: type[Model]) -> tuple[list[str], list[tuple[int, _Conversion]]]:
+    """The attributes that columns go to, and the fields whose values are not what the driver gives."""
     fields = _fields(model)
     conversions = [
         (number, field.from_db_value)
         for number, field in enumerate(fields)
         if hasattr(field, "from_db_value")
     ]
-    instants = [number for number, field in enumerate(fields) if isinstance(field, DateTimeField)]
-    return [field.attname for field in fields], conversions, instants
+    return [field.attname for field in fields], conversions
 
 
 def _converted(row: Sequence[Any], conversions: Sequence[tuple[int, _Conversion]]) -> list[Any]:

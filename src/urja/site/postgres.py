@@ -191,6 +191,8 @@ class Cluster:
             "shared_buffers": "128MB",
             "max_wal_size": "1GB",
             "jit": "off",
+            # A plan that does not know its days beforehand locks all of them, each with its index.
+            "max_locks_per_transaction": "1024",
         }
         if not self.durable:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}

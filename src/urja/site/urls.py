@@ -9,6 +9,8 @@ from urja.web.hooks.payments import payments_hook
 from urja.web.portal import operations_views as operations
 
 urlpatterns = [
+    # First, for they are asked for most: each address before is one more that does not match.
+    path("", include("urja.web.portal.urls")),
     path("healthz", operations.healthz, name="healthz"),
     path("readyz", operations.readyz, name="readyz"),
     path("metrics", operations.prometheus, name="metrics"),
@@ -25,7 +27,6 @@ urlpatterns = [
     path("api/v1/", include("urja.web.api.urls")),
     path("console/", include("urja.web.console.urls")),
     path("town/", include("urja.web.town.urls")),
-    path("", include("urja.web.portal.urls")),
 ]
 
 handler400 = "urja.web.portal.errors.bad_request"

@@ -1,9 +1,10 @@
 """The accounts of a person at one look: a single statement, and whether anything has changed since the last one.
 
-A page that is drawn from an account's postings and readings need not be drawn again while its `mark` stands: it
-moves with the last posting, the balance, what the readings have accrued, the last closed day, credits on their
-way, the agreement, a new version of its tariff, the last decision about its supply and its last recharge. What it does not see (a late interval behind the register's
-last read) shows when a page is drawn again for another reason, which portals do once a minute.
+A page that is drawn from an account's postings and readings need not be drawn again while its `mark` stands: it moves
+with the last posting, the balance, what the readings have accrued, the last closed day, the agreement, a new version of
+its tariff, all that waits to be looked at (credits on their way, terms, old dues), the last decision about its supply
+and its last recharge. What it does not see (a late interval behind the register's last read) shows when a page is drawn
+again for another reason, which portals do once a minute.
 """
 
 import json

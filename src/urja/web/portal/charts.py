@@ -4,7 +4,7 @@ Positions along the axis are percentages and heights are pixels, so a chart fill
 its letters keep their size. Colours are classes of the style sheet; the markup holds no style of its own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import NamedTuple
@@ -23,14 +23,11 @@ BAR_SHARE = 0.7
 """How much of its slot a bar fills."""
 
 
-class Bar(NamedTuple):
-    """One interval. `wh` is None where nothing has been read, which is not the same as zero."""
+type Use = tuple[object, int | None, int]
+"""Of one interval: when it was, its Wh, and how much of it is estimated.
 
-    wh: int | None
-    estimated_wh: int = 0
-    due: bool = True
-    """Has the interval begun? One that lies ahead is left blank without remark."""
-    current: bool = False
+The energy is None where nothing has been read, which is not the same as zero.
+"""
 
 
 class Slot(NamedTuple):
@@ -52,11 +49,24 @@ class Captions:
     """The words of a chart, already in the reader's language."""
 
     title: str
-    summary: str
     interval: str
     unit: str
     estimated: str
     missing: str
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """All of a chart that is the same for everybody who looks at these hours or days in one language."""
+
+    slots: tuple[Slot, ...]
+    unit: str
+    estimated: str
+    missing: str
+    picture: str
+    """Begins the picture, up to what it shows in words."""
+    table: str
+    """Begins the table."""
 
 
 class Chart(NamedTuple):
@@ -67,28 +77,41 @@ class Chart(NamedTuple):
     table: SafeString
 
 
-def axis(labels: Sequence[str], ticks: Sequence[str] = ()) -> tuple[Slot, ...]:
-    """The places of as many bars: the same for everybody who looks at these hours or days, so to be kept.
+def axis(name: str, captions: Captions, labels: Sequence[str], ticks: Sequence[str] = ()) -> Axis:
+    """The places of as many bars, to be kept; `name` makes the chart's ids unique on the page.
 
     Of the ticks each stands under the bar of its number; where one is empty nothing is written.
     """
+    title, unit = escape(captions.title), escape(captions.unit)
+    return Axis(
+        slots=tuple(_slots(labels, ticks or [""] * len(labels))),
+        unit=unit,
+        estimated=escape(captions.estimated),
+        missing=escape(captions.missing),
+        picture=(
+            f'<svg class="chart" width="100%" height="{BASELINE_PX + AXIS_PX}" role="img" '
+            f'aria-labelledby="{name}-title {name}-desc">'
+            f'<title id="{name}-title">{title}</title><desc id="{name}-desc">'
+        ),
+        table=(
+            f"<table><caption>{title}</caption>"
+            f"<thead><tr><th scope=col>{escape(captions.interval)}<th scope=col>{unit}</thead><tbody>"
+        ),
+    )
+
+
+def _slots(labels: Sequence[str], ticks: Sequence[str]) -> Iterator[Slot]:
     width = 100 / max(len(labels), 1)
-    slots = []
-    for index, label in enumerate(labels):
-        text = escape(label)
-        tick = escape(ticks[index]) if ticks else ""
-        slots.append(
-            Slot(
-                label=label,
-                named=f"<g><title>{text}: ",
-                across=f'x="{width * index + width * (1 - BAR_SHARE) / 2:.2f}%" width="{width * BAR_SHARE:.2f}%"',
-                tick=f'<text class="tick" x="{width * (index + 0.5):.2f}%" y="{BASELINE_PX + 15}">{tick}</text>'
-                if tick
-                else "",
-                row=f"<tr><th scope=row>{text}<td>",
-            )
+    for index, (label, tick) in enumerate(zip(labels, ticks, strict=True)):
+        text, left = escape(label), width * index
+        under = f'<text class="tick" x="{left + width / 2:.2f}%" y="{BASELINE_PX + 15}">{escape(tick)}</text>'
+        yield Slot(
+            label=label,
+            named=f"<g><title>{text}: ",
+            across=f'x="{left + width * (1 - BAR_SHARE) / 2:.2f}%" width="{width * BAR_SHARE:.2f}%"',
+            tick=under if tick else "",
+            row=f"<tr><th scope=row>{text}<td>",
         )
-    return tuple(slots)
 
 
 def ceiling(largest_wh: int) -> int:
@@ -109,35 +132,44 @@ def kwh_text(wh: int) -> str:
     return f"{wh // 1000}{_DECIMALS[wh % 1000]}"
 
 
-def draw(name: str, slots: Sequence[Slot], bars: Sequence[Bar], captions: Captions) -> Chart:
-    """The chart of as many bars as there are places; `name` makes its ids unique on the page.
+_GRID = "".join(
+    f'<line class="grid" x1="0" x2="100%" y1="{y}" y2="{y}"/>' for y in (TOP_PX, TOP_PX + PLOT_PX // 2)
+)
+_BASELINE = f'<line class="axis" x1="0" x2="100%" y1="{BASELINE_PX}" y2="{BASELINE_PX}"/></svg>'
 
-    In the table intervals that lie ahead are not listed.
+
+def draw(axis: Axis, uses: Sequence[Use], begun: range, summary: str) -> Chart:
+    """The chart of as many uses (`Use`) as there are places; `summary` says in words what it shows.
+
+    `begun` are the places of the intervals that have begun; the last of them goes on. One that lies ahead is left blank
+    without remark, and is not listed in the table.
     """
-    top_wh = ceiling(max((bar.wh or 0 for bar in bars), default=0))
-    unit, missing, estimated = escape(captions.unit), escape(captions.missing), escape(captions.estimated)
-    picture, rows = [_head(name, top_wh, captions)], [_table_head(captions)]
+    top_wh = ceiling(max((wh or 0 for _, wh, _ in uses), default=0))
+    unit, missing, current = axis.unit, axis.missing, begun[-1] if begun else None
+    scale = f'<text class="scale" x="0" y="{TOP_PX - 6}">{kwh_text(top_wh)} {unit}</text>'
+    picture, rows = [f"{axis.picture}{escape(summary)}</desc>{_GRID}{scale}"], [axis.table]
     any_estimated = any_missing = False
-    for (_, named, across, tick, row), (wh, estimated_wh, due, current) in zip(slots, bars, strict=True):
+    places = zip(axis.slots, uses, strict=True)
+    for number, ((_, named, across, tick, row), (_, wh, estimated_wh)) in enumerate(places):
         if wh is not None:
             text = kwh_text(wh)
-            rects = _rects(wh, estimated_wh, top_wh, across, current)
+            rects = _rects(wh, estimated_wh, top_wh, across, current=number == current)
             picture.append(f"{named}{text} {unit}</title>{rects}</g>")
             rows.append(f"{row}{text}")
-        elif due:
+        elif number in begun:
             any_missing = True
             rect = f'<rect class="missing" {across} y="{BASELINE_PX - 5}" height="5"/>'
             picture.append(f"{named}{missing}</title>{rect}</g>")
             rows.append(f"{row}{missing}")
         if estimated_wh:
             any_estimated = True
-            rows.append(f" <small>({estimated})</small>")
+            rows.append(f" <small>({axis.estimated})</small>")
         picture.append(tick)
-    picture.append(f'<line class="axis" x1="0" x2="100%" y1="{BASELINE_PX}" y2="{BASELINE_PX}"/></svg>')
+    picture.append(_BASELINE)
     rows.append("</tbody></table>")
     keys = []
     if any_estimated:
-        keys.append(f'<span class="key-estimated">{estimated}</span>')
+        keys.append(f'<span class="key-estimated">{axis.estimated}</span>')
     if any_missing:
         keys.append(f'<span class="key-missing">{missing}</span>')
     legend = f'<p class="legend">{" ".join(keys)}</p>' if keys else ""
@@ -145,27 +177,7 @@ def draw(name: str, slots: Sequence[Slot], bars: Sequence[Bar], captions: Captio
     return Chart(mark_safe("".join(picture)), mark_safe(legend), mark_safe("".join(rows)))  # noqa: S308
 
 
-def _head(name: str, top_wh: int, captions: Captions) -> str:
-    """What the picture is called, and its scale."""
-    return (
-        f'<svg class="chart" width="100%" height="{BASELINE_PX + AXIS_PX}" role="img" '
-        f'aria-labelledby="{name}-title {name}-desc">'
-        f'<title id="{name}-title">{escape(captions.title)}</title>'
-        f'<desc id="{name}-desc">{escape(captions.summary)}</desc>'
-        f'<line class="grid" x1="0" x2="100%" y1="{TOP_PX}" y2="{TOP_PX}"/>'
-        f'<line class="grid" x1="0" x2="100%" y1="{TOP_PX + PLOT_PX // 2}" y2="{TOP_PX + PLOT_PX // 2}"/>'
-        f'<text class="scale" x="0" y="{TOP_PX - 6}">{kwh_text(top_wh)} {escape(captions.unit)}</text>'
-    )
-
-
-def _table_head(captions: Captions) -> str:
-    return (
-        f"<table><caption>{escape(captions.title)}</caption>"
-        f"<thead><tr><th scope=col>{escape(captions.interval)}<th scope=col>{escape(captions.unit)}</thead><tbody>"
-    )
-
-
-def _rects(wh: int, estimated_wh: int, top_wh: int, across: str, current: bool) -> str:
+def _rects(wh: int, estimated_wh: int, top_wh: int, across: str, *, current: bool) -> str:
     """What was measured, and on it what is estimated."""
     kind = "bar current" if current else "bar"
     if not estimated_wh:

@@ -327,79 +327,60 @@ def _uses(agreement: Agreement, now: datetime, month: readings.MonthUse) -> list
     return [_today(agreement, now, month.hours), _this_month(agreement, now, month.days)]
 
 
-@dataclass(frozen=True, slots=True)
-class _Frame:
-    """All of a chart that is the same for everybody who looks at these hours or days in one language."""
-
-    heading: str
-    title: str
-    interval: str
-    unit: str
-    estimated: str
-    missing: str
-    slots: Sequence[charts.Slot]
-
-
-def _frame(heading: str, title: str, interval: str, slots: Sequence[charts.Slot]) -> _Frame:
-    return _Frame(heading, title, interval, _("kWh"), _("estimated"), _("no reading yet"), slots)
-
-
 def _today(agreement: Agreement, now: datetime, hours: Sequence[readings.HourUse]) -> UseView:
     midnight = hours[0].start_at
-    present, agreed = (now - midnight) // ONE_HOUR, (agreement.valid_from - midnight) // ONE_HOUR
-    bars = [
-        charts.Bar(wh, estimated_wh, agreed <= number <= present, number == present)
-        for number, (_begins, wh, estimated_wh) in enumerate(hours)
-    ]
-    frame = _hours_frame(get_language(), midnight, len(bars), zone().key)
-    return _use("today", frame, bars)
+    agreed, present = (agreement.valid_from - midnight) // ONE_HOUR, (now - midnight) // ONE_HOUR
+    axis = _hours_axis(get_language(), midnight, len(hours), zone().key)
+    return _use("today", _("Today"), axis, hours, range(max(agreed, 0), present + 1))
 
 
 @lru_cache(maxsize=64)
-def _hours_frame(_language: str | None, begins_at: datetime, hours: int, zone_name: str) -> _Frame:
+def _hours_axis(_language: str | None, begins_at: datetime, hours: int, zone_name: str) -> charts.Axis:
     local = [(begins_at + n * ONE_HOUR).astimezone(ZoneInfo(zone_name)) for n in range(hours)]
-    slots = charts.axis(
+    return charts.axis(
+        "today",
+        _captions(
+            _("Use today, %(day)s, by hour") % {"day": formats.short_day(local[0].date())}, _("Hour from")
+        ),
         [formats.clock_time(at) for at in local],
         [f"{at.hour:02d}" if at.hour % 6 == 0 else "" for at in local],
     )
-    title = _("Use today, %(day)s, by hour") % {"day": formats.short_day(local[0].date())}
-    return _frame(_("Today"), title, _("Hour from"), slots)
 
 
 def _this_month(agreement: Agreement, now: datetime, days: Sequence[readings.DayUse]) -> UseView:
-    today, since = now.date(), agreement.valid_from.astimezone(zone()).date()
-    bars = [
-        charts.Bar(wh, estimated_wh, since <= day <= today, day == today) for day, wh, estimated_wh in days
-    ]
-    return _use("month", _days_frame(get_language(), days[0].day, len(bars)), bars)
+    first, since = days[0].day, agreement.valid_from.astimezone(zone()).date()
+    begun = range(max((since - first).days, 0), (now.date() - first).days + 1)
+    axis = _days_axis(get_language(), first, len(days))
+    return _use("month", formats.billing_period(first), axis, days, begun)
 
 
 @lru_cache(maxsize=64)
-def _days_frame(_language: str | None, first: date, count: int) -> _Frame:
+def _days_axis(_language: str | None, first: date, count: int) -> charts.Axis:
     days = [first + timedelta(days=n) for n in range(count)]
-    slots = charts.axis(
-        [formats.short_day(day) for day in days], [str(day.day) if day.day % 7 == 1 else "" for day in days]
-    )
-    period = formats.billing_period(first)
     title = _("Use in %(month)s, by day") if first.day == 1 else _("Use from %(month)s, by day")
-    return _frame(period, title % {"month": period}, _("Day"), slots)
-
-
-def _use(name: str, frame: _Frame, bars: Sequence[charts.Bar]) -> UseView:
-    known = [bar.wh for bar in bars if bar.wh is not None]
-    total = formats.energy(sum(known))
-    captions = charts.Captions(
-        title=frame.title,
-        summary=_summary(frame.slots, bars, total, max(known)) if known else _("No readings yet."),
-        interval=frame.interval,
-        unit=frame.unit,
-        estimated=frame.estimated,
-        missing=frame.missing,
+    return charts.axis(
+        "month",
+        _captions(title % {"month": formats.billing_period(first)}, _("Day")),
+        [formats.short_day(day) for day in days],
+        [str(day.day) if day.day % 7 == 1 else "" for day in days],
     )
-    chart = charts.draw(name, frame.slots, bars, captions)
+
+
+def _captions(title: str, interval: str) -> charts.Captions:
+    return charts.Captions(title, interval, _("kWh"), _("estimated"), _("no reading yet"))
+
+
+type _Uses = Sequence[readings.HourUse] | Sequence[readings.DayUse]
+
+
+def _use(name: str, heading: str, axis: charts.Axis, uses: _Uses, begun: range) -> UseView:
+    known = [use.energy_wh for use in uses if use.energy_wh is not None]
+    total = formats.energy(sum(known))
+    summary = _summary(axis, uses, total, max(known)) if known else _("No readings yet.")
+    chart = charts.draw(axis, uses, begun, summary)
     return UseView(
         name=name,
-        heading=frame.heading,
+        heading=heading,
         total=total if known else "–",
         chart=chart.picture,
         legend=chart.legend,
@@ -407,13 +388,13 @@ def _use(name: str, frame: _Frame, bars: Sequence[charts.Bar]) -> UseView:
     )
 
 
-def _summary(slots: Sequence[charts.Slot], bars: Sequence[charts.Bar], total: str, highest_wh: int) -> str:
+def _summary(axis: charts.Axis, uses: _Uses, total: str, highest_wh: int) -> str:
     """What a glance at the chart tells, in words."""
-    highest = next(slot for slot, bar in zip(slots, bars, strict=True) if bar.wh == highest_wh)
+    highest = [use.energy_wh for use in uses].index(highest_wh)
     return _("%(total)s altogether. The most: %(highest)s (%(when)s).") % {
         "total": total,
         "highest": formats.energy(highest_wh),
-        "when": highest.label,
+        "when": axis.slots[highest].label,
     }
 
 

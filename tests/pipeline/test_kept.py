@@ -146,6 +146,21 @@ def test_time_alone_ends_an_outlook_where_a_decision_waits_for_it(house):
     assert outlook_of(house) is None
 
 
+def test_nothing_is_kept_of_an_account_whose_change_cannot_be_decided(house):
+    """Its new terms name a tariff that nobody has loaded: what was kept is of the old ones."""
+    from urja.apps.registry.models import AgreementTerms
+    from urja.pipeline import decide
+
+    with street.by_hand():
+        AgreementTerms.objects.update(tariff_code="gone")
+    (glance,) = house.glances()
+    assert glance.kept is None
+    report = decide.run_once(house.now, house.wall_ms)
+    assert report.held
+    (glance,) = house.glances()
+    assert (glance.kept, glance.outlook) == (None, None)
+
+
 def test_what_was_foreseen_and_has_not_come_is_not_told(house):
     """Without readings the balance stays, and the hour at which it would have run out passes."""
     from urja.apps.supply.models import State

@@ -78,8 +78,7 @@ def run_once(now: datetime, wall_ms: int | None = None, *, only_changed: bool = 
     ordered = switching.apply_orders(moment)
     inbox = standings.changes(LIMIT)
     urgent = ordered | inbox.account_ids | set(standings.with_cuts_under_way() if changed else ())
-    _decide_all(sorted(urgent), moment, report, inbox.credited_wall_ms)
-    standings.settle(inbox)
+    standings.settle(inbox, _decide_all(sorted(urgent), moment, report, inbox.credited_wall_ms))
     if not only_changed:
         due = standings.due(now, LIMIT)
         report.full = len(due) == LIMIT
@@ -93,7 +92,9 @@ def run_once(now: datetime, wall_ms: int | None = None, *, only_changed: bool = 
 
 def _decide_all(
     account_ids: Sequence[int], moment: Moment, report: Report, recorded_wall_ms: Mapping[int, int]
-) -> None:
+) -> set[int]:
+    """The accounts of which something could be decided."""
+    found: set[int] = set()
     for some in batched(account_ids, AT_ONCE):
         marks = kept.marks(some, moment.now)
         known = facts.load(some, moment.now, moment.health, moment.policies, report.held)
@@ -105,7 +106,9 @@ def _decide_all(
         report.counts["welds"] += welds.look(known, moment.now)
         report.counts["news"] += standings.save(_by_next_change(acted, moment), moment.now, marks)
         report.accounts += len(known)
+        found |= {item.account_id for item in known}
     report.counts += Counter()
+    return found
 
 
 def _ask_for_notices(decided: Iterable[Decided], moment: Moment, report: Report) -> None:

@@ -40,8 +40,9 @@ CROSS JOIN LATERAL (
 """  # noqa: S608 - constants of the installation
 """Of an account `a`: its agreement `g` of now, how far it is closed, `d`, and the mark of its `books`.
 
-In the mark is all that a balance by totals depends on and that does not wait to be looked at; entries are never changed, so the last one's number stands for
-them and for what they sum to. The local day is for tariffs that change on it the day on which periods begin.
+In the mark is all that a balance by totals depends on and that does not wait to be looked at; entries are never changed,
+so the last one's number stands for them and for what they sum to. The local day is for tariffs that change on it the
+day on which periods begin.
 OFFSET: the planner would write the mark out, and have it reckoned, wherever it is named.
 """
 

@@ -65,11 +65,21 @@ def changes(limit: int) -> Changes:
     return Changes(tuple(row[0] for row in rows), frozenset(row[1] for row in rows), credited)
 
 
-def settle(changes: Changes) -> None:
-    """Take what has been dealt with out of the inbox; what came meanwhile has numbers of its own."""
-    if changes.ids:
-        with connection.cursor() as cursor:
-            cursor.execute("DELETE FROM supply_changed WHERE id = ANY(%s)", [list(changes.ids)])
+def settle(changes: Changes, decided: set[int]) -> None:
+    """Take what has been dealt with out of the inbox; what came meanwhile has numbers of its own.
+
+    Accounts that could not be decided (no price, no policy) keep their standing, and nothing that was kept with it: what
+    has changed is not in it.
+    """
+    if not changes.ids:
+        return
+    with transaction.atomic(), connection.cursor() as cursor:
+        if undecided := list(changes.account_ids - decided):
+            cursor.execute(
+                "UPDATE supply_state SET seen_mark = NULL WHERE account_id = ANY(%s) AND seen_mark IS NOT NULL",
+                [undecided],
+            )
+        cursor.execute("DELETE FROM supply_changed WHERE id = ANY(%s)", [list(changes.ids)])
 
 
 def due(now: datetime, limit: int) -> list[int]:

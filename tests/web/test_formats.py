@@ -29,6 +29,15 @@ def test_money_is_grouped_the_indian_way(minor, shown):
     assert formats.money(minor) == shown
 
 
+def test_sums_of_no_account_are_in_the_utilitys_currency(monkeypatch):
+    from django.conf import settings
+
+    monkeypatch.setattr(settings, "URJA_CURRENCY", "KES")
+    assert formats.money(-31_240) == "−KES 312.40"
+    assert formats.rate(Fraction(525)) == "KES 5.25"
+    assert formats.money(31_240, "INR") == "₹312.40"
+
+
 def test_an_addition_carries_its_sign_where_asked():
     assert formats.money(50_000, signed=True) == "+₹500.00"
     assert formats.money(0, signed=True) == "₹0.00"

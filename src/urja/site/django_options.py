@@ -37,6 +37,8 @@ class DjangoOptions:
     conninfo: str = field(default="", repr=False)
     secret_key: str = field(default_factory=lambda: secrets.token_urlsafe(50), repr=False)
     timezone: str = "UTC"
+    currency: str = "INR"
+    """Of sums that belong to no account, such as what all accounts owe."""
     hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
     trusted_origins: tuple[str, ...] = ()
     messages_provider: str = "none"

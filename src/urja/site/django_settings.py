@@ -53,6 +53,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 TIME_ZONE = "UTC"
 URJA_TIMEZONE = _options.timezone
+URJA_CURRENCY = _options.currency
 URJA_DEMO = _options.demo
 URJA_TOWN_CONTROL = _options.town_control
 URJA_CLOCK_ANCHOR = _options.clock_anchor

@@ -55,6 +55,7 @@ def run_web(start: Start, secrets: WebSecrets, _clock: Clock) -> None:
         conninfo=secrets.database,
         secret_key=secrets.secret_key,
         timezone=start.settings.utility.timezone,
+        currency=start.settings.utility.currency,
         # The supervisor asks after readiness by this name.
         hosts=(*web.hosts, "localhost"),
         trusted_origins=web.trusted_origins,

@@ -4,6 +4,7 @@ from datetime import date, datetime
 from fractions import Fraction
 from functools import lru_cache
 
+from django.conf import settings
 from django.utils import dateformat
 from django.utils.translation import get_language, gettext_lazy
 
@@ -36,12 +37,14 @@ def group_indian(digits: str) -> str:
     return ",".join([*reversed(pairs), tail])
 
 
-def money(amount_minor: int, currency: str = "INR", *, signed: bool = False) -> str:
-    """`-12345650` paise as `−₹1,23,456.50`; with `signed`, an addition carries a plus."""
+def money(amount_minor: int, currency: str | None = None, *, signed: bool = False) -> str:
+    """`-12345650` paise as `−₹1,23,456.50`; with `signed`, an addition carries a plus.
+
+    Without a currency it is the utility's.
+    """
     major, minor = divmod(abs(amount_minor), MINOR_PER_MAJOR)
     sign = MINUS if amount_minor < 0 else "+" if signed and amount_minor > 0 else ""
-    symbol = SYMBOLS.get(currency, f"{currency} ")
-    return f"{sign}{symbol}{group_indian(str(major))}.{minor:02d}"
+    return f"{sign}{_symbol(currency)}{group_indian(str(major))}.{minor:02d}"
 
 
 def energy(wh: int) -> str:
@@ -72,16 +75,21 @@ def ratio(value: Fraction) -> str:
     return f"{MINUS if value < 0 else ''}{group_indian(whole)}{decimals}"
 
 
-def rate(minor_per_unit: Fraction, currency: str = "INR") -> str:
+def _symbol(currency: str | None) -> str:
+    """What stands before an amount."""
+    code = settings.URJA_CURRENCY if currency is None else currency
+    return SYMBOLS.get(code, f"{code} ")
+
+
+def rate(minor_per_unit: Fraction, currency: str | None = None) -> str:
     """An exact price in minor units: `525` is `₹5.25`, `12.5` is `₹0.125`; at least two decimals."""
     text = ratio(minor_per_unit / MINOR_PER_MAJOR)
-    symbol = SYMBOLS.get(currency, f"{currency} ")
     sign = MINUS if text.startswith(MINUS) else ""
     digits = text.removeprefix(MINUS)
     if "/" not in digits:
         whole, _point, decimals = digits.partition(".")
         digits = f"{whole}.{decimals.ljust(2, '0')}"
-    return f"{sign}{symbol}{digits}"
+    return f"{sign}{_symbol(currency)}{digits}"
 
 
 def _written(value: date, form: str) -> str:

@@ -277,9 +277,7 @@ def home_asked(card: AccountCard, now: datetime) -> Answer[HomePage]:
             account=card,
             balance=kept if kept and balance is card.kept else _balance(balance, now, by_bill=by_bill),
             uses=_uses(card.agreement, now, month) if card.agreement and month else [],
-            days=_by_day(
-                card, _whole_days(entries, HOME_ENTRIES), balance.currency if balance else paying.CURRENCY
-            ),
+            days=_by_day(card, _whole_days(entries, HOME_ENTRIES)),
             more=len(entries) > HOME_ENTRIES,
             standing=standings.standing(known).text if known else told,
             by_bill=by_bill,
@@ -408,7 +406,7 @@ def _whole_days(entries: Sequence[ledger.Entry], limit: int) -> Sequence[ledger.
     return entries[: whole or limit]
 
 
-def _by_day(card: AccountCard, entries: Iterable[ledger.Entry], currency: str) -> list[EntryDay]:
+def _by_day(card: AccountCard, entries: Iterable[ledger.Entry]) -> list[EntryDay]:
     days = []
     address, language = f"{card.href}entries/", get_language()
     for day, group in groupby(entries, key=attrgetter("service_date")):
@@ -417,12 +415,12 @@ def _by_day(card: AccountCard, entries: Iterable[ledger.Entry], currency: str) -
         days.append(
             EntryDay(
                 title=formats.day(day),
-                total=formats.money(total, currency, signed=True) if len(members) > 1 else "",
+                total=formats.money(total, members[0].currency, signed=True) if len(members) > 1 else "",
                 lines=[
                     EntryLine(
                         seq=entry.seq,
                         title=wording.title_in(language, entry.title),
-                        amount=formats.money(entry.amount_minor, currency, signed=True),
+                        amount=formats.money(entry.amount_minor, entry.currency, signed=True),
                         credit=entry.amount_minor > 0,
                         href=f"{address}{entry.seq}/",
                     )
@@ -447,6 +445,6 @@ def passbook(card: AccountCard, before_seq: int | None) -> Passbook:
     shown = _whole_days(entries, PASSBOOK_ENTRIES)
     return Passbook(
         account=card,
-        days=_by_day(card, shown, paying.CURRENCY),
+        days=_by_day(card, shown),
         before=shown[-1].seq if len(entries) > PASSBOOK_ENTRIES else None,
     )

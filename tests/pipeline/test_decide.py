@@ -470,6 +470,7 @@ def test_cuts_behind_a_transformer_are_staggered_and_capped(street_of_five):
         place.use(60_000, house=house)
     place.go()
     place.deliver()
+    place.until(place.at(1, 9, 58), step=29 * MINUTE)
     place.until(place.at(1, 10, 15), step=20 * SECOND)
     from urja.apps.supply.models import Switching
 
@@ -558,8 +559,7 @@ def test_only_delivered_notices_count(house):
     house.now = house.at(1, 9)
     house.use(60_000)
     house.go()
-    for day in (1, 2, 3):
-        house.until(house.at(day, 17))
+    house.until(house.at(3, 17), step=30 * MINUTE)
     assert house.commands() == []
     assert house.where() == ("warned", "undelivered")
     # Asked for again and again, so that a lost message delays a cut and does not prevent it.

@@ -8,7 +8,7 @@ from tests.apps import street
 from tests.apps.registry.test_terms import day
 from tests.apps.registry.test_terms import load_tariff as load_plain
 from tests.apps.street import adopt
-from tests.pipeline.test_decide import HALF_HOUR, HOUR, Place, load_policy
+from tests.pipeline.test_decide import HALF_HOUR, HOUR, MINUTE, Place, load_policy
 from tests.pipeline.test_post import load as load_tariff
 
 
@@ -102,6 +102,14 @@ def outlook_of(place):
     return glance.outlook
 
 
+def ends_at(place, instant):
+    """An outlook is told up to an instant, and from it on no more, though nothing but time passes."""
+    place.now = instant - MINUTE
+    assert outlook_of(place) is not None
+    place.now = instant
+    assert outlook_of(place) is None
+
+
 def protected(place):
     street.protect(1, at=place.now)
 
@@ -139,11 +147,7 @@ def test_a_receipt_for_a_notice_ends_it_too(house):
 def test_time_alone_ends_an_outlook_where_a_decision_waits_for_it(house):
     street.protect(1, at=house.at(1, 15))
     house.go()
-    assert outlook_of(house) is not None
-    house.now = house.at(1, 14, 59)
-    assert outlook_of(house) is not None
-    house.now = house.at(1, 15)
-    assert outlook_of(house) is None
+    ends_at(house, house.at(1, 15))
 
 
 def test_nothing_is_kept_of_an_account_whose_change_cannot_be_decided(house):
@@ -169,10 +173,7 @@ def test_what_was_foreseen_and_has_not_come_is_not_told(house):
     (figures,) = State.objects.values_list("figures", flat=True)
     outlook = {**kept.to_json(), "ends_at": house.at(1, 12).isoformat()}
     State.objects.update(figures={**figures, "outlook": outlook})
-    house.now = house.at(1, 11, 59)
-    assert outlook_of(house) is not None
-    house.now = house.at(1, 12)
-    assert outlook_of(house) is None
+    ends_at(house, house.at(1, 12))
 
 
 def test_the_end_of_an_agreement_ends_its_outlook(house):
@@ -182,9 +183,7 @@ def test_the_end_of_an_agreement_ends_its_outlook(house):
         for model in (Agreement, AgreementTerms):
             model.objects.update(valid_to=house.at(1, 12))
     house.go()
-    assert outlook_of(house) is not None
-    house.now = house.at(1, 12)
-    assert outlook_of(house) is None
+    ends_at(house, house.at(1, 12))
 
 
 def test_no_outlook_is_kept_where_more_is_to_be_told(house):

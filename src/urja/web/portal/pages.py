@@ -262,7 +262,7 @@ def home_asked(card: AccountCard, now: datetime) -> Answer[HomePage]:
     """All that the first page shows."""
     by_bill = _pays_by_bill(card, now)
     # Nothing more is asked of the supply where all that is told of it is kept.
-    known_asked = _nothing if card.outlook else standings.known_asked(card, now)
+    known_asked = None if card.outlook else standings.known_asked(card, now)
     # What takes longest is asked first.
     month_asked = _month_asked(card.agreement, now.date()) if card.agreement else None
     entries_asked = ledger.entries_asked(card.id, HOME_ENTRIES + 1)
@@ -271,7 +271,8 @@ def home_asked(card: AccountCard, now: datetime) -> Answer[HomePage]:
     told = standings.told(card.outlook, card.kept.currency, now) if card.outlook and card.kept else ""
 
     def answer() -> HomePage:
-        known, entries, month = known_asked(), entries_asked(), month_asked() if month_asked else None
+        known = known_asked() if known_asked else None
+        entries, month = entries_asked(), month_asked() if month_asked else None
         balance = known.balance if known else _fresh(card, now)
         return HomePage(
             account=card,
@@ -287,10 +288,6 @@ def home_asked(card: AccountCard, now: datetime) -> Answer[HomePage]:
         )
 
     return answer
-
-
-def _nothing() -> None:
-    return None
 
 
 def _fresh(card: AccountCard, now: datetime) -> ledger.Balance | None:

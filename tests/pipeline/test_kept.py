@@ -133,6 +133,16 @@ def test_what_may_change_the_outlook_ends_the_one_that_is_kept(house, change):
     assert outlook_of(house) is None
 
 
+@pytest.mark.parametrize("change", [use, pay, protected, hand, another_load, midnight])
+def test_a_page_is_drawn_anew_with_each_change(house, change):
+    """Also with the second of a kind, while the first waits for its decision."""
+    marks = [house.glances()[0].mark]
+    for _ in range(2 if change is pay else 1):
+        change(house)
+        marks.append(house.glances()[0].mark)
+    assert len(set(marks)) == len(marks)
+
+
 def test_a_receipt_for_a_notice_ends_it_too(house):
     """Notices that a cut needs may be complete with it."""
     house.now += HALF_HOUR

@@ -348,3 +348,20 @@ def test_late_readings_are_said_to_be_late(home):
     now = house.NOW.astimezone(zone())
     assert not pages._balance(balance, now).late
     assert pages._balance(balance, now + pages.LATE).late
+
+
+def test_a_bound_that_is_about_now_is_no_news(django):
+    """Of a new account nobody knows how long its credit lasts; of one that runs out a near cut is told."""
+    from datetime import timedelta
+
+    from urja.core.policy import Outlook
+    from urja.web.portal.standing import told
+
+    def said(ends_in, cut_in):
+        ends_at = None if ends_in is None else house.NOW + ends_in
+        return told(Outlook(ends_at, house.NOW + cut_in, 0, 0, None), "INR", house.NOW)
+
+    minute, hour = timedelta(minutes=1), timedelta(hours=1)
+    assert said(None, minute) == ""
+    assert "Nothing can be cut before" in said(None, hour)
+    assert "Nothing can be cut before" in said(minute, minute)

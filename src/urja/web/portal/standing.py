@@ -100,6 +100,10 @@ FAR_AHEAD = timedelta(days=31)
 """Beyond this a day and an hour would say more than anybody knows."""
 
 
+SOON = timedelta(hours=1)
+"""Where nobody knows yet how long a credit lasts, it is taken to end now: that is a bound, and no news to be told."""
+
+
 def _safe_until(ahead: Outlook, now: datetime) -> str:
     if ahead.ends_at is None:
         return ""
@@ -110,6 +114,8 @@ def _safe_until(ahead: Outlook, now: datetime) -> str:
 
 def _not_before(ahead: Outlook, now: datetime) -> str:
     if ahead.not_before is None or ahead.not_before - now > FAR_AHEAD:
+        return ""
+    if ahead.ends_at is None and ahead.not_before - now < SOON:
         return ""
     return _("Nothing can be cut before %(when)s.") % {
         "when": formats.weekday_time(ahead.not_before.astimezone(zone()))

@@ -1,5 +1,6 @@
 """The boundaries hold, and each contract that guards one is seen to fail on a planted violation."""
 
+import ast
 import shutil
 import subprocess
 import sys
@@ -98,3 +99,33 @@ def test_the_protocol_side_runs_where_django_cannot_be_imported(roots, arguments
     program = WITHOUT_DJANGO.format(roots=roots, arguments=arguments)
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+def matches_without_a_default(source: str) -> list[int]:
+    """Lines of the `match` statements whose last case lets a value through that no case names."""
+    return [
+        statement.lineno
+        for statement in ast.walk(ast.parse(source))
+        if isinstance(statement, ast.Match) and not _takes_everything(statement.cases[-1])
+    ]
+
+
+def _takes_everything(case: ast.match_case) -> bool:
+    return case.guard is None and isinstance(case.pattern, ast.MatchAs) and case.pattern.pattern is None
+
+
+def test_every_match_says_what_becomes_of_any_other_value():
+    """`assert_never` over a closed type, which mypy checks; a stated default over an open one."""
+    open_ended = [
+        f"{path.relative_to(ROOT)}:{line}"
+        for path in sorted((ROOT / "src").rglob("*.py"))
+        for line in matches_without_a_default(path.read_text())
+    ]
+    assert not open_ended, "end these in `case _:` with assert_never or a stated default"
+
+
+def test_a_match_without_a_default_is_seen():
+    planted = "match kind:\n    case 1:\n        done = 1\n"
+    assert matches_without_a_default(planted) == [1]
+    assert matches_without_a_default(planted + "    case _ if done:\n        done = 2\n") == [1]
+    assert matches_without_a_default(planted + "    case other:\n        done = other\n") == []

@@ -1,6 +1,6 @@
 """Bills that were published, or that standards documents work out, to the last minor unit."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
 from pathlib import Path
@@ -326,3 +326,15 @@ def test_terms_have_to_be_there_and_in_force():
     terms = [Terms(april.first, (tariff(SHOP),), 1), Terms(date(2026, 4, 11), (late,), 1)]
     with pytest.raises(RatingError, match="no version of the tariff is in force on 2026-04-11"):
         target(terms, [], billed=april, through=april.end)
+
+
+@dataclass(frozen=True)
+class Unheard:
+    """A kind of charge that the engine does not know."""
+
+
+def test_a_line_of_an_unknown_kind_is_refused_and_not_charged_as_the_line_before_it():
+    known = tariff('[[line]]\nname = "energy"\naccrues = "slabs"\nslabs = [{ from = 0, rate = "5" }]\n')
+    unheard = replace(known.lines[0], name="unheard", accrual=Unheard())
+    with pytest.raises(AssertionError, match="Unheard"):
+        bill([replace(known, lines=(*known.lines, unheard))], "10", "2026-04-01", "2026-05-01")

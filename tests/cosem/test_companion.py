@@ -213,6 +213,9 @@ obis = "0.5.25.9.0.255"
 profile = "blok"
 [pushes.alert]
 obis = "0.4.25.9.0.255"
+[pushes.daily]
+obis = "0.6.25.9.0.255"
+profile = "block"
 """
 
 
@@ -235,5 +238,6 @@ def test_a_wrong_model_is_told_column_by_column():
         "only an octet-string or a bit-string has a length",
         "profile 'blok' is not one of block",
         "pushes.alert: give either profile or columns",
+        "pushes.daily: a push is one of block, instantaneous, alert",
     ):
         assert words in text

@@ -105,7 +105,8 @@ class StatusServer:
                 return _response(HTTPStatus.OK, generate_latest(self._registry), CONTENT_TYPE_PLAIN_0_0_4)
             case b"/status":
                 return _response(HTTPStatus.OK, _encode(self._status()), _JSON)
-        return _response(HTTPStatus.NOT_FOUND, b"/healthz, /readyz, /metrics, /status\n")
+            case _:
+                return _response(HTTPStatus.NOT_FOUND, b"/healthz, /readyz, /metrics, /status\n")
 
     def _readiness(self) -> bytes:
         waiting_for = self._waiting_for()

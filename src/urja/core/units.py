@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from fractions import Fraction
 from math import ceil, floor
-from typing import Any
+from typing import Any, assert_never
 
 
 class Mode(StrEnum):
@@ -46,6 +46,8 @@ def _to_integer(value: Fraction, mode: Mode) -> int:
             return ceil(value) if value > 0 else floor(value)
         case Mode.HALF_UP:
             return floor(value + Fraction(1, 2)) if value >= 0 else ceil(value - Fraction(1, 2))
+        case _:
+            assert_never(mode)
 
 
 MINOR = Step(Fraction(1))

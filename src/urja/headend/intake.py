@@ -389,9 +389,12 @@ class Intake:
             case "instantaneous":
                 records = placing.registers(group.decoded, RegisterKind.INSTANTANEOUS)
                 return Kind.REGISTER, index, refs, records[kept]
-        rows = np.flatnonzero(keep)
-        rows = rows[np.argsort(clock[rows], kind="stable")]
-        return self._alerts(group, rows, undo, silent, compiled.device_type.companion)
+            case "alert":
+                rows = np.flatnonzero(keep)
+                rows = rows[np.argsort(clock[rows], kind="stable")]
+                return self._alerts(group, rows, undo, silent, compiled.device_type.companion)
+            case unknown:
+                raise AssertionError(f"the loader of meter types lets no push {unknown!r} through")
 
     def _alerts(
         self,

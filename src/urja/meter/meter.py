@@ -7,7 +7,7 @@ Business time is an argument of everything; nothing here sleeps, listens or asks
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, assert_never
 
 from urja.cosem import axdr
 from urja.cosem.apdu import DataNotification, GeneralGloCiphered
@@ -210,6 +210,8 @@ class Meter:
                 engine.supply.hook_w = watts
             case Silence():
                 pass  # the link's, which the station keeps
+            case _:
+                assert_never(what)
         return []
 
     def _store(self, obis: Obis, data: Data) -> None:

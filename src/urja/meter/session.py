@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
+from typing import Final, assert_never
 
 from urja.cosem.acse import Mechanism
 from urja.cosem.apdu import AccessResult, AccessSelection, ActionResult, GeneralGloCiphered
@@ -139,6 +139,8 @@ class Sessions:
             case ActionRequested():
                 result, returned = self._invoke(role, event)
                 return [association.respond_action(event.ref, result, returned)]
+            case _:
+                assert_never(event)
 
     def _read(self, role: Role, attribute: CosemAttribute, access: Access | None) -> Data | AccessResult:
         meter = self._meter

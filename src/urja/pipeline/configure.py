@@ -8,7 +8,7 @@ the sanctioned load is a figure for the bill.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 import structlog
 from django.db import connection, transaction
@@ -77,6 +77,8 @@ class _Due:
                 return "set_billing_day", {"day": int(self.value)}
             case ConfigurationItem.LOAD_LIMIT_W:
                 return "set_load_limit", {"watts": int(self.value)}
+            case _:
+                assert_never(self.item)
 
 
 class Configure:

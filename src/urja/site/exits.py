@@ -59,7 +59,8 @@ def refusal_for(error: OSError, path: Path) -> Refusal:
                 f"{path} cannot be made, as the directory that it would be in is not there: make that first, or "
                 "choose another place",
             )
-    return Refusal(Exit.OS_ERROR, f"{path}: {error.strerror or error}")
+        case _:
+            return Refusal(Exit.OS_ERROR, f"{path}: {error.strerror or error}")
 
 
 def disk_full(path: Path) -> Refusal:

@@ -79,6 +79,8 @@ def _tell(past: Past, entries: list[Entry]) -> None:
                 if now_on and switch not in on:
                     past.tampered[_TAMPERS[switch]].append(entry.at_s)
                 on = on | {switch} if now_on else on - {switch}
+            case _:
+                pass  # What neither welds the switch nor opens the case leaves no tamper behind.
     past.off_wall = list(_off_wall(entries))
     past.away = _together([*_dark(entries), *_silenced(entries)])
 
@@ -96,6 +98,8 @@ def _dark(entries: list[Entry]) -> Iterator[Span]:
                 reasons &= {OFF_WALL}
             case PowerBack(reason):
                 reasons.discard(reason)
+            case _:
+                pass  # No other input takes or gives power.
         if reasons and not before:
             since_s = entry.at_s
         if before and not reasons:

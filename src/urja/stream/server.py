@@ -12,7 +12,7 @@ consumers only on the `devices` bucket, which it cannot fill.
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, assert_never
 
 from urja.stream import subjects as names
 from urja.stream.subjects import StreamSizes, User
@@ -78,6 +78,8 @@ def _publish_rights(user: User) -> list[str]:
                 *_gets(names.DEVICES),
                 f"$JS.API.STREAM.INFO.{names.READINGS}",
             ]
+        case _:
+            assert_never(user)
 
 
 def _subscribe_rights(user: User) -> list[str]:
@@ -88,6 +90,8 @@ def _subscribe_rights(user: User) -> list[str]:
             return [f"{inbox_prefix(user)}.>", names.REPLAY]
         case User.PIPELINE:
             return [f"{inbox_prefix(user)}.>"]
+        case _:
+            assert_never(user)
 
 
 def _user_block(user: User, password: str) -> str:

@@ -5,6 +5,7 @@ Operations say what is wanted (`desire`); terms that were agreed for a later day
 """
 
 from datetime import datetime
+from typing import assert_never
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -38,6 +39,8 @@ def wanted(terms: AgreementTerms, item: ConfigurationItem) -> str:
             return str(terms.sanctioned_load_w)
         case ConfigurationItem.BILLING_DAY:
             raise ValueError("no terms say on which day a meter closes its billing period")
+        case _:
+            assert_never(item)
 
 
 def billing_day(agreement: Agreement, at: datetime) -> str | None:

@@ -69,7 +69,8 @@ def _by_state(diagnosis: Any) -> str | None:
             )
         case "22003":  # numeric_value_out_of_range
             return say("a number is larger than any that is kept")
-    return None
+        case _:
+            return None
 
 
 class AlreadyAdopted(RegistryError):

@@ -79,7 +79,8 @@ def _write(name: str, value: int | str, params: Params, table: Mapping[str, Any]
             return name_of_day
         case "holds":
             return ", ".join(table["holds"].get(hold, hold) for hold in str(value).split(","))
-    return str(value)
+        case _:
+            return str(value)
 
 
 def _instant(at: datetime, table: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 from itertools import pairwise
+from typing import assert_never
 
 from urja.core.calendar import Period, month_fraction, month_parts
 from urja.core.rating.tariff import (
@@ -288,6 +289,8 @@ def _rate(stretch: _Stretch, notes: list[str]) -> dict[str, LineTarget]:
                 parts = _minimum_parts(stretch, line, line.accrual, done, notes)
             case RoundOff():
                 parts = _round_off_parts(stretch, line, line.accrual, done)
+            case _:
+                assert_never(line.accrual)
         amount = line.step.apply(sum((part.amount for part in parts), ZERO))
         done[line.name] = LineTarget(line.name, line.title, int(amount), tuple(parts))
     return {line.name: done[line.name] for line in stretch.tariff.lines}
@@ -328,6 +331,8 @@ def _factor(stretch: _Stretch, prorate: Prorate) -> Fraction:
             return Fraction(stretch.days.days, 30)
         case Prorate.NONE:
             return Fraction(stretch.days.days, stretch.period_days)
+        case _:
+            assert_never(prorate)
 
 
 def _rounded(value: Fraction, step: Step | None, what: str, unit: str, notes: list[str]) -> Fraction:

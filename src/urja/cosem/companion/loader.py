@@ -10,6 +10,7 @@ import msgspec
 
 from urja.cosem.companion.model import (
     CLOCK_KEY,
+    PUSH_KEYS,
     Associations,
     Column,
     Companion,
@@ -221,6 +222,11 @@ def build_device_type(name: str, raw: _RawType, model: _RawModel, companion: Com
         key: PushLayout(key, push.obis, _push_columns(f"{origin}: pushes.{key}", push, profiles, problems))
         for key, push in model.pushes.items()
     }
+    problems += [
+        f"{origin}: pushes.{key}: a push is one of {', '.join(PUSH_KEYS)}"
+        for key in pushes
+        if key not in PUSH_KEYS
+    ]
     problems += _type_problems(f"types/{name}.toml", raw, tuple(pushes))
     if problems:
         raise CompanionError(problems)

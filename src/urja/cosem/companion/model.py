@@ -124,6 +124,10 @@ class Companion(msgspec.Struct, frozen=True):
     esw: MappingProxyType[int, EswBit]
 
 
+PUSH_KEYS: Final = ("block", "instantaneous", "alert")
+"""What a head end knows to do with a push: store its intervals, its registers, or its events."""
+
+
 class DeviceType(msgspec.Struct, frozen=True):
     """Everything that differs between meter types, as data.
 

@@ -4,7 +4,7 @@ import random
 import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, assert_never
 
 import httpx
 import structlog
@@ -95,7 +95,10 @@ class Resident:
                 return seen["standing"] not in (None, "fine")
             case "dark":
                 return bool(seen["supply"] == "off")
-        return False
+            case "never":
+                return False
+            case _:
+                assert_never(self.person.habit)
 
     async def _look(self) -> dict[str, Any] | None:
         if not self.account:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, assert_never
 
 import msgspec
 from django.utils.translation import gettext as _
@@ -221,7 +221,10 @@ def written(field: Field, value: Any) -> str:
             return "\n".join(
                 ", ".join(written(one, line.get(one.name)) for one in field.of) for line in value
             )
-    return str(value)
+        case Kind.TEXT | Kind.LONG | Kind.NUMBER | Kind.CHOICE:
+            return str(value)
+        case _:
+            assert_never(field.kind)
 
 
 @dataclass(frozen=True, slots=True)

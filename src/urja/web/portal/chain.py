@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import assert_never
 
 from django.conf import settings
 from django.urls import reverse
@@ -66,7 +67,8 @@ def of_order(order: Order, *, signed_return: bool) -> ChainView:
     """What became of an order. `signed_return`: the gateway's page has sent the payer back as having paid."""
     live = reverse("portal:order-live", args=[order.account_id, order.id])
     payment = payments.attempt_of(order)
-    match OrderState(order.state):
+    state = OrderState(order.state)
+    match state:
         case OrderState.PAID | OrderState.CREDITED:
             relit = supply.relight_of(payment.credit_id) if payment and payment.credit_id else None
             return _relighting(relit, live) if relit else _credited(order, live)
@@ -84,7 +86,10 @@ def of_order(order: Order, *, signed_return: bool) -> ChainView:
                 live,
                 pay_again=True,
             )
-    return _unpaid(order, payment, live, signed_return=signed_return)
+        case OrderState.PENDING | OrderState.FAILED:
+            return _unpaid(order, payment, live, signed_return=signed_return)
+        case _:
+            assert_never(state)
 
 
 def _unpaid(order: Order, payment: Payment | None, live: str, *, signed_return: bool) -> ChainView:

@@ -195,12 +195,13 @@ def test_the_database_refuses_what_breaks_a_law_even_to_the_owner(database, ledg
 
 
 def test_who_may_write(database, ledger):
-    """The web may ask for credit and read; the pipeline may post and not change; nobody may do more."""
+    """The web reads and requests no credit; the pipeline posts and does not change."""
     account = opened(ledger)
     ledger.post_entries(7, [draft(ledger, account, -10, "a")], NOW)
     copied = "INSERT INTO ledger_entry SELECT * FROM ledger_entry"
     refused = {
-        "urja_web": [copied, "UPDATE ledger_account SET balance_minor = 0", "DELETE FROM ledger_credit_request"],
+        "urja_web": [copied, "UPDATE ledger_account SET balance_minor = 0", "DELETE FROM ledger_credit_request",
+                     "INSERT INTO ledger_credit_request SELECT * FROM ledger_credit_request"],
         "urja_pipeline": ["UPDATE ledger_entry SET amount_minor = 0", "DELETE FROM ledger_entry",
                           "UPDATE ledger_account SET kind = 'contra'"],
     }  # fmt: skip

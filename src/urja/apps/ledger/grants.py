@@ -1,12 +1,11 @@
-"""Rights of each PostgreSQL role on the ledger: the web records requests, the pipeline alone posts."""
+"""Rights of each PostgreSQL role on the ledger: the web reads it, the pipeline alone requests and posts."""
 
 GRANTS: dict[str, list[str]] = {
     "urja_web": [
         "GRANT SELECT ON ledger_account, ledger_entry, ledger_close, ledger_rated, ledger_debit_request TO urja_web",
         "GRANT SELECT ON ledger_final_settlement, ledger_arrear_payment, ledger_arrear_left TO urja_web",
         "GRANT SELECT ON ledger_instalment TO urja_web",
-        "GRANT SELECT, INSERT ON ledger_credit_request TO urja_web",
-        "GRANT USAGE ON SEQUENCE ledger_number TO urja_web",
+        "GRANT SELECT ON ledger_credit_request TO urja_web",
     ],
     "urja_pipeline": [
         "GRANT SELECT, INSERT ON ledger_account, ledger_entry TO urja_pipeline",

@@ -1,4 +1,4 @@
-"""Rights of each PostgreSQL role on this app's tables: the web shows, and records what operators order."""
+"""Rights of each PostgreSQL role on this app's tables: the web shows; what operators order is the pipeline's to judge."""
 
 _ALL = (
     "supply_policy_version, supply_policy_assignment, supply_order, supply_hold, supply_state, "
@@ -12,8 +12,6 @@ GRANTS: dict[str, list[str]] = {
         f"GRANT SELECT ON {_ALL} TO urja_web",
         # Whether what is kept of an account is still good.
         "GRANT SELECT (id, account_id) ON supply_changed TO urja_web",
-        "GRANT INSERT ON supply_order TO urja_web",
-        "GRANT USAGE ON SEQUENCE supply_order_id_seq TO urja_web",
     ],
     "urja_pipeline": [
         f"GRANT SELECT ON {_ALL} TO urja_pipeline",

@@ -97,6 +97,16 @@ class Town:
             ).fetchall()
         )
 
+    def charged_in(self, line):
+        """What a line has charged, by the beginning of the billing period."""
+        return dict(
+            self.connection.execute(
+                "SELECT period_start, -sum(amount_minor)::int FROM ledger_entry"
+                " WHERE origin = 'engine' AND line = %s GROUP BY period_start",
+                [line],
+            ).fetchall()
+        )
+
     def laws(self):
         from urja.site.verify import laws
 
@@ -345,3 +355,40 @@ def test_any_order_of_data_and_closes_comes_to_the_same(postgres, database_templ
             town.run(4)
             assert town.charged() == {"energy": 3000 + 5000, "fixed": 800, "duty": 440}
             assert all(town.laws().values())
+
+
+def read_again(town, day, kwh):
+    """The meter's daily profile of that midnight is pulled again and says something else."""
+    town.register(day, kwh)
+
+
+def read_behind_the_accruals(town, day, kwh):
+    """A row of the same content, stored past the code that keeps the accruals."""
+    town.connection.execute(
+        "INSERT INTO readings_register SELECT (r).* FROM (SELECT jsonb_populate_record(r, jsonb_build_object("
+        "'version', r.version + 1, 'import_wh', %s)) AS r FROM readings_register r WHERE read_at = %s) again",
+        [int(kwh * 1000), town.midnight(day)],
+    )
+    town.connection.commit()
+
+
+@pytest.mark.parametrize("correct", [read_again, read_behind_the_accruals])
+@pytest.mark.parametrize("changed_kwh", [5, -5])
+def test_a_read_corrected_at_a_period_s_border_settles_both_neighbours(town, changed_kwh, correct):
+    """What the correction gives to one month it takes from the other, each at its own price."""
+    town.register(0, 10)
+    town.run(0)
+    town.register(30, 10 + 40)
+    town.run(30)
+    town.register(31, 10 + 46)
+    town.run(31)
+    assert town.charged_in("energy") == {date(2026, 3, 1): 3000 + 30 * 500, date(2026, 4, 1): 6 * 300}
+    correct(town, 30, 10 + 40 + changed_kwh)
+    town.post(32, CUT)
+    april_kwh = 6 - changed_kwh
+    assert town.charged_in("energy") == {
+        date(2026, 3, 1): 3000 + (30 + changed_kwh) * 500,
+        date(2026, 4, 1): min(april_kwh, 10) * 300 + max(april_kwh - 10, 0) * 500,
+    }
+    town.fresh(32, CUT)
+    assert all(town.laws().values())

@@ -146,6 +146,7 @@ def _close_day(
     closes: dict[int, operations.Close] = {}
     for period, group in _by_period(members, day):
         known = usage.energies([agreement.id for agreement in group], period, day + ONE_DAY)
+        usage.settle_borders(known)
         found = settling.closes_of(group, day, known, now, cutoff)
         ready = [a for a in group if not found[a.id].provisional or now >= settling.end_of(a, day) + cutoff]
         report.waiting += len(group) - len(ready)

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db import connection
 
-from urja.apps.readings.accrual import PeriodEnergy, energies_until
+from urja.apps.readings.accrual import PeriodEnergy, energies_until, recompute_moved_borders
 from urja.apps.registry.models import Agreement
 from urja.apps.tariffs import queries as tariffs
 from urja.apps.tariffs.errors import UnknownTariffError
@@ -206,6 +206,12 @@ def energies(agreement_ids: Sequence[int], period: Period, until: date) -> dict[
             cursor, agreement_ids, period.first, midnight(until, zone()), settings.URJA_TIMEZONE
         )
     return {energy.agreement_id: energy for energy in found}
+
+
+def settle_borders(known: dict[int, PeriodEnergy]) -> None:
+    """Before earlier periods are looked at: let them end on the register that these begin on."""
+    with connection.cursor() as cursor:
+        recompute_moved_borders(cursor, known.values(), settings.URJA_TIMEZONE)
 
 
 def energy_at(agreement_id: int, period: Period) -> Callable[[date], int]:

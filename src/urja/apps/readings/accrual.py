@@ -247,6 +247,32 @@ _ONE_LATEST = """
 """
 
 
+def recompute_moved_borders(cursor: Cursor, known: Iterable["PeriodEnergy"], zone: str) -> None:
+    """Recompute the accruals of neighbouring periods that do not share the register at their border.
+
+    `known` is the energy of periods as the rows say it. Where the accrual of the period before ends on another register
+    than the period begins on, the read there was changed without its accruals: rated as they stand, one period would
+    give the energy back and the other would not take it. The period before may be another agreement's.
+    """
+    opened = [energy for energy in known if not energy.carried_wh]
+    cursor.execute(
+        "SELECT a.agreement_id, a.closes_at FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[], %s::bigint[])"
+        " AS k (service_point_id, device_id, opened_at, opening_wh)"
+        " JOIN readings_accrual a USING (service_point_id, device_id)"
+        " WHERE a.closes_at = k.opened_at AND a.watermark_at >= a.closes_at"
+        " AND a.anchor_wh + a.block_wh <> k.opening_wh",
+        [
+            [energy.service_point_id for energy in opened],
+            [energy.device_id for energy in opened],
+            [energy.opened_at for energy in opened],
+            [energy.opening_wh for energy in opened],
+        ],
+    )
+    if moved := cursor.fetchall():
+        lock_shards(cursor, [agreement for agreement, _ in moved])
+        recompute(cursor, moved, zone)
+
+
 def forget(cursor: Cursor, since: Mapping[int, datetime], zone: str) -> None:
     """Take away what has accrued at service points in the billing period of an instant and later ones.
 

@@ -1,5 +1,6 @@
 """A small house for the portal, and browsers without a window: Django's test client as the web's own role."""
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,6 +74,20 @@ def demo(django):
         yield
 
 
+@contextmanager
+def connected_as(role: str):
+    """Django's connection is another role's for a while."""
+    from django.db import connection
+
+    connection.close()
+    before, connection.settings_dict["USER"] = connection.settings_dict["USER"], role
+    try:
+        yield
+    finally:
+        connection.close()
+        connection.settings_dict["USER"] = before
+
+
 @dataclass(frozen=True)
 class Person:
     user_id: int
@@ -84,7 +99,8 @@ def person(database):
     """Somebody who can sign in and has no connection."""
     from django.contrib.auth import get_user_model
 
-    user = get_user_model().objects.create_user("asha", "asha@example.org")
+    with connected_as("urja_owner"):
+        user = get_user_model().objects.create_user("asha", "asha@example.org")
     return Person(user.pk, user.email)
 
 

@@ -114,8 +114,10 @@ _FRAMEWORK_GRANTS: Final = {
         "GRANT SELECT, INSERT, UPDATE, DELETE ON django_session TO urja_web",
         "GRANT SELECT ON django_content_type, auth_permission, auth_group TO urja_web",
         "GRANT SELECT ON auth_group_permissions, auth_user_groups, auth_user_user_permissions TO urja_web",
-        "GRANT SELECT, INSERT, UPDATE ON auth_user TO urja_web",
-        "GRANT SELECT, INSERT, UPDATE, DELETE ON account_emailaddress, account_emailconfirmation TO urja_web",
+        # Who signs in, and with which address, is the pipeline's and the owner's to say: a web server that writes
+        # either takes identities for good. Django notes a sign-in, and nothing else.
+        "GRANT SELECT, UPDATE (last_login) ON auth_user TO urja_web",
+        "GRANT SELECT ON account_emailaddress TO urja_web",
     ],
     "urja_pipeline": ["GRANT SELECT ON django_content_type TO urja_pipeline"],
 }

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from tests.apps.registry.loading.filing import example, plain_map, read, some_map, write
+from tests.apps.street import START
 
 ROW = {
     "consumer_number": "1",
@@ -118,6 +119,29 @@ def test_an_address_of_sign_in_follows_its_person(load):
         ("Meera Devi", "devi@example.org", "devi@example.org"),
         ("Ravi Kumar", "ravi@example.org", "ravi@example.org"),
     }
+
+
+def test_a_file_does_not_reach_who_works_here(load):
+    """Neither as a new consumer nor by another address or name for one who is known."""
+    from urja.apps.registry.models import Person
+    from urja.apps.registry.operations import employ
+
+    load("consumers", [row(1, email="m@example.org")])
+    stamp = {"recorded_at": START, "actor": "test"}
+    employ("admin@utility.example", "Administrator", "administrator", **stamp)
+    employ("m@example.org", "Meera", "clerk", **stamp)
+    theirs = "somebody who works or worked here signs in with it"
+    for given in (
+        row(2, email="Admin@utility.example", person_name="Administrator"),
+        row(2, email="m@example.org"),
+    ):
+        assert (2, "email", theirs) in told(load("consumers", [given]))
+    assert Person.objects.count() == 1
+    changed = load("consumers", [row(1, email="thief@example.org")])
+    assert told(changed) == [(2, "email", "it is that of somebody who works or worked here")]
+    renamed = load("consumers", [row(1, email="m@example.org", person_name="Somebody Else")])
+    assert (2, "person_name", "it is that of somebody who works or worked here") in told(renamed)
+    assert told(load("consumers", [row(1, email="m@example.org")])) == []
 
 
 def test_one_person_of_two_connections_is_one(load):

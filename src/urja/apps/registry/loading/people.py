@@ -18,6 +18,8 @@ _COLUMNS: Final = {
 _NEXT: Final = "({bucket} << 40 | nextval('registry_number'))"
 _FOUND: Final = "load_row r JOIN load_found f USING (n)"
 
+_IS_STAFF: Final = "EXISTS (SELECT FROM registry_employment e WHERE e.user_id = u.id)"
+
 KEY: Final = (
     "CASE WHEN r.person_name IS NULL THEN NULL WHEN r.person_id IS NOT NULL THEN 'x' || r.person_id "
     "WHEN r.email IS NOT NULL THEN 'e' || lower(r.email) END"
@@ -33,8 +35,8 @@ def find(load: Load) -> None:
         "SELECT 'x' || x.external_id AS key, x.object_id AS id FROM registry_external x "
         "WHERE x.system = %(system)s AND x.kind = 'person' "
         "AND x.external_id IN (SELECT person_id FROM load_row WHERE person_id IS NOT NULL) "
-        "UNION ALL SELECT 'e' || u.email, min(p.id) FROM registry_person p JOIN auth_user u ON u.id = p.user_id "
-        "WHERE u.email IN (SELECT email FROM load_row WHERE email IS NOT NULL) GROUP BY u.email"
+        "UNION ALL SELECT 'e' || lower(u.email), min(p.id) FROM registry_person p JOIN auth_user u ON u.id = p.user_id "
+        "WHERE lower(u.email) IN (SELECT email FROM load_row WHERE email IS NOT NULL) GROUP BY lower(u.email)"
     )
     load.run("ANALYZE load_who")
 
@@ -69,9 +71,32 @@ def check(load: Load) -> None:
         "email",
         "'somebody else signs in with it'",
         "give the person an address of their own, or leave it empty",
-        f"{_FOUND} JOIN registry_person p ON p.id = f.person_id JOIN auth_user u ON u.email = r.email "
-        "WHERE r.person_name IS NOT NULL AND p.user_id <> u.id "
+        f"{_FOUND} JOIN registry_person p ON p.id = f.person_id JOIN auth_user u ON lower(u.email) = r.email "
+        "WHERE r.person_name IS NOT NULL AND p.user_id IS DISTINCT FROM u.id "
         "AND NOT EXISTS (SELECT FROM load_who w WHERE w.key = 'e' || r.email)",
+    )
+    for name, changed, remedy in (
+        ("email", "u.email <> r.email", "leave it as it is: the staff's addresses are changed by urja staff"),
+        (
+            "person_name",
+            "p.name <> r.person_name",
+            "leave it as it is: the staff's names are changed by urja staff",
+        ),
+    ):
+        load.fault(
+            name,
+            "'it is that of somebody who works or worked here'",
+            remedy,
+            f"{_FOUND} JOIN registry_person p ON p.id = f.person_id JOIN auth_user u ON u.id = p.user_id "
+            f"WHERE r.person_name IS NOT NULL AND {changed} AND {_IS_STAFF}",
+        )
+    load.fault(
+        "email",
+        "'somebody who works or worked here signs in with it'",
+        "give the person an address of their own, or leave it empty",
+        # A connection that is theirs already stays so; by a file the staff gets no other.
+        f"{_FOUND} JOIN auth_user u ON lower(u.email) = r.email LEFT JOIN registry_person p ON p.id = f.customer_id "
+        f"WHERE r.person_name IS NOT NULL AND p.user_id IS DISTINCT FROM u.id AND {_IS_STAFF}",
     )
     load.fault(
         "person_id",
@@ -91,11 +116,11 @@ def make_users(load: Load) -> None:
         "min(left(person_name, 150)), '', email, false, true, %(at)s FROM load_row r JOIN load_found f USING (n) "
         "WHERE email IS NOT NULL AND person_name IS NOT NULL "
         "AND NOT EXISTS (SELECT FROM registry_person p WHERE p.id = f.person_id AND p.user_id IS NOT NULL) "
-        "AND NOT EXISTS (SELECT FROM auth_user u WHERE u.email = r.email) GROUP BY email",
+        "AND NOT EXISTS (SELECT FROM auth_user u WHERE lower(u.email) = r.email) GROUP BY email",
     )
     load.run(
-        "CREATE TEMP TABLE load_user ON COMMIT DROP AS SELECT email, min(id) AS id FROM auth_user "
-        "WHERE email IN (SELECT email FROM load_row WHERE email IS NOT NULL) GROUP BY email"
+        "CREATE TEMP TABLE load_user ON COMMIT DROP AS SELECT lower(email) AS email, min(id) AS id FROM auth_user "
+        "WHERE lower(email) IN (SELECT email FROM load_row WHERE email IS NOT NULL) GROUP BY lower(email)"
     )
     load.run("CREATE UNIQUE INDEX ON load_user (email)")
     load.run("ANALYZE load_user")

@@ -11,11 +11,11 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import ClassVar
 
-from django.contrib.auth import get_user_model
 from django.db import transaction
 
 from urja.apps.ledger.operations import open_account
 from urja.apps.registry.errors import AlreadyAdopted, MeterConflict, TransformerConflict
+from urja.apps.registry.identities import staff_address_faults, user_of
 from urja.apps.registry.models import (
     AccessRole,
     AccountAccess,
@@ -31,6 +31,7 @@ from urja.apps.registry.models import (
     ServicePoint,
 )
 from urja.apps.registry.operations import network
+from urja.apps.registry.operations.arriving import make_user, person_of
 from urja.apps.registry.operations.doing import Doing, Operation, next_id, perform
 from urja.apps.registry.operations.outside import credit, read_register
 from urja.apps.registry.operations.terms import policy_faults, zone
@@ -152,6 +153,7 @@ class Adoption(Hanging, kw_only=True):
 
     def faults(self, doing: Doing) -> Iterator[str]:
         yield from super().faults(doing)
+        yield from staff_address_faults(self.email)
         if self.policy:
             day = local_day(self.valid_from, zone())
             yield from policy_faults(self.policy, self.category, day, self.currency)
@@ -268,22 +270,14 @@ def _transformer(code: str) -> network.Node:
 
 def _person(adoption: Adoption, doing: Doing, bucket: int) -> Person:
     """The person of an e-mail address, with whom they sign in; made where nobody has it."""
-    users = get_user_model()
-    email = adoption.email.strip().lower()
-    user = users.objects.filter(email=email).order_by("id").first()
-    if user is None:
-        user = users(
-            username=email, email=email, first_name=adoption.person_name, date_joined=doing.recorded_at
-        )
-        # People sign in by a code; there is no password to guess.
-        user.set_unusable_password()
-        user.save()
-    known = Person.objects.filter(user=user).first()
+    known = person_of(adoption.email)
     if known is not None:
         return known
+    email = adoption.email.strip().lower()
+    user = user_of(email)
     return Person.objects.create(
         id=next_id(bucket),
-        user=user,
+        user_id=make_user(email, adoption.person_name, doing) if user is None else user.pk,
         name=adoption.person_name,
         email=email,
         phone=re.sub(r"[\s()-]", "", adoption.phone) if adoption.phone else None,

@@ -11,6 +11,7 @@ from urja.apps.ledger import usage
 from urja.apps.ledger.kinds import DEPOSIT
 from urja.apps.ledger.models import Account, AccountKind, FinalSettlement, FinalWay
 from urja.apps.ledger.operations import open_account
+from urja.apps.registry.identities import staff_address_faults, user_of
 from urja.apps.registry.models import (
     PHONE,
     AccessRole,
@@ -53,6 +54,7 @@ class Arrival(Operation, kw_only=True):
                 yield no_person(self.person)
             return
         yield from who_faults(self.email, self.name, known=person_of(self.email) is not None)
+        yield from staff_address_faults(self.email)
         if self.phone is not None and not re.fullmatch(PHONE, _number(self.phone)):
             yield say("{phone} is not a telephone number of 8 to 15 digits", phone=repr(self.phone))
         yield from language_faults(self.language)
@@ -65,9 +67,10 @@ class Arrival(Operation, kw_only=True):
         if known is not None:
             return known
         email = self.email.strip().lower()
+        user = user_of(email)
         return Person.objects.create(
             id=next_id(bucket),
-            user_id=_user_id(email) or _make_user(email, self.name, doing),
+            user_id=make_user(email, self.name, doing) if user is None else user.pk,
             name=self.name,
             email=email,
             phone=_number(self.phone) if self.phone else None,
@@ -77,17 +80,13 @@ class Arrival(Operation, kw_only=True):
 
 
 def person_of(email: str) -> Person | None:
-    """Who signs in with an address."""
-    user_id = _user_id(email.strip().lower())
-    return None if user_id is None else Person.objects.filter(user_id=user_id).first()
+    """The person who signs in with an address."""
+    user = user_of(email)
+    return None if user is None else Person.objects.filter(user=user).first()
 
 
-def _user_id(email: str) -> int | None:
-    known = get_user_model().objects.filter(email=email).order_by("id")
-    return known.values_list("id", flat=True).first()
-
-
-def _make_user(email: str, name: str, doing: Doing) -> int:
+def make_user(email: str, name: str, doing: Doing) -> int:
+    """The number of a new user; there must be none with the address."""
     user = get_user_model()(username=email, email=email, first_name=name[:150], date_joined=doing.recorded_at)
     # People sign in by a code; there is no password to guess.
     user.set_unusable_password()

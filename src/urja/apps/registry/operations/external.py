@@ -9,14 +9,15 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
-from django.contrib.auth import get_user_model
 from django.db.models import Model
 
+from urja.apps.registry.identities import staff_address_faults
 from urja.apps.registry.loading import KINDS, Field
 from urja.apps.registry.loading.forms import Bad, Ways
 from urja.apps.registry.models import External, Licensee, Person, Premise, ServicePoint
+from urja.apps.registry.operations.arriving import person_of
 from urja.apps.registry.operations.doing import Doing, Operation, next_id, next_number
-from urja.apps.registry.operations.people import rename_user
+from urja.apps.registry.operations.people import rename_user, staff_faults, taken_faults
 from urja.base.ids import BUCKETS, bucket_of
 from urja.base.sentences import say
 
@@ -94,10 +95,10 @@ class UpsertFromSystem(Operation, kw_only=True):
         elif "name" in self.attributes and not self._said("name"):
             yield say("a person has a name")
         email = self._said("email")
+        if person is not None:
+            yield from staff_faults(person, {name: self._said(name) for name in self.attributes})
         if email is not None:
-            others = get_user_model().objects.filter(email=email.lower())
-            if person is not None and others.exclude(id=person.user_id).exists():
-                yield say("somebody else signs in with {email}", email=email)
+            yield from taken_faults(person, email)
 
     def _faults_of_premise(self) -> Iterator[str]:
         code, premise = self._said("code"), self._linked()
@@ -230,7 +231,8 @@ class UpsertFromSystem(Operation, kw_only=True):
         email = self._said("email")
         if linked is not None or email is None:
             return linked
-        return Person.objects.filter(user__email=email.lower()).order_by("id").first()
+        # Who works here is not a person of another system's because it names their address.
+        return None if any(staff_address_faults(email)) else person_of(email)
 
     def _place(self) -> ServicePoint | None:
         linked = self._linked()

@@ -12,6 +12,7 @@ from django.db import connection
 from django.db.models import Q
 from msgspec import UNSET, UnsetType
 
+from urja.apps.registry.identities import is_staff, staff_address_faults, user_of
 from urja.apps.registry.models import PHONE, Agreement, Employment, Person
 from urja.apps.registry.operations.doing import Doing, Operation
 from urja.base.sentences import say
@@ -99,6 +100,7 @@ class CorrectPerson(Operation, kw_only=True):
             )
         if "language" in given:
             yield from language_faults(given["language"])
+        yield from staff_faults(person, given)
         yield from self._faults_of_email(person, given)
 
     def _faults_of_email(self, person: Person, given: dict[str, Any]) -> Iterator[str]:
@@ -106,9 +108,7 @@ class CorrectPerson(Operation, kw_only=True):
         if email is None or (email == "" and person.user_id is None):
             return
         yield from email_faults(email)
-        others = get_user_model().objects.filter(Q(email=email) | Q(username=email))
-        if others.exclude(id=person.user_id).exists():
-            yield say("somebody else signs in with {email}", email=email)
+        yield from taken_faults(person, email)
 
     def carry_out(self, doing: Doing) -> None:
         person = Person.objects.get(id=self.person)
@@ -125,6 +125,30 @@ class CorrectPerson(Operation, kw_only=True):
         if given.get("email"):
             given["email"] = given["email"].strip().lower()
         return given
+
+
+def staff_faults(person: Person, given: Mapping[str, Any]) -> Iterator[str]:
+    """Why a person's name or address is not put right: it is that of a staff identity too."""
+    changed = [
+        name for name in ("name", "email") if given.get(name, UNSET) not in (UNSET, getattr(person, name))
+    ]
+    if changed and is_staff(person.user_id):
+        yield say(
+            "person {person} works or worked here: their {names} is changed by `urja staff` on the machine itself",
+            person=person.id,
+            names=" and ".join(changed),
+        )
+
+
+def taken_faults(person: Person | None, email: str) -> Iterator[str]:
+    """Why an address is not one that a person can have: another identity signs in with it."""
+    user = user_of(email)
+    if user is None or (person is not None and user.pk == person.user_id):
+        return
+    if is_staff(user.pk):
+        yield from staff_address_faults(email)
+    else:
+        yield say("somebody else signs in with {email}", email=email)
 
 
 def rename_user(person: Person, changed: Mapping[str, Any]) -> None:

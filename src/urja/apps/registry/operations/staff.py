@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
+from urja.apps.registry.identities import user_of
 from urja.apps.registry.models import LEVELS, Employment, Node, Premise, StaffRole, Tree
 from urja.apps.registry.operations.doing import Doing, Operation, next_number, perform
 from urja.apps.registry.operations.people import who_faults
@@ -19,6 +20,9 @@ _LEVELS = tuple(level.value for level in LEVELS[Tree.ADMINISTRATION])
 
 class Employ(Operation, kw_only=True):
     """Give somebody a role: everywhere, or in an area. Who is not known by the address is made; they sign in by a code."""
+
+    undoable: ClassVar[bool] = False
+    instead: ClassVar[str] = say("`urja staff end` on the machine itself takes a role away")
 
     email: str
     name: str
@@ -47,6 +51,10 @@ class Employ(Operation, kw_only=True):
 
 class Dismiss(Operation, kw_only=True):
     """Take a role away from now on; what somebody may see as a consumer stays."""
+
+    # Taking it back would give a role, and a request from the web gives nobody one.
+    undoable: ClassVar[bool] = False
+    instead: ClassVar[str] = say("`urja staff add` on the machine itself gives a role")
 
     email: str
     role: str
@@ -143,11 +151,6 @@ def held(email: str, role: str, area: str, at: datetime) -> QuerySet[Employment]
         role=role,
         **found_area(area).columns,
     )
-
-
-def user_of(email: str) -> Any:
-    """Who signs in with an address; None where nobody does."""
-    return get_user_model().objects.filter(email__iexact=email.strip()).order_by("id").first()
 
 
 def _make_user(asked: Employ, doing: Doing) -> Any:

@@ -1,0 +1,169 @@
+"""A clerk, or the thief of a clerk's session or key, and the thief of the web's database role want to be somebody else.
+
+What a clerk asks for goes the way of every request of the web: `registry_request`, then the stage `register`.
+"""
+
+from datetime import timedelta
+
+import psycopg
+import pytest
+from tests.apps.street import START, adopt
+
+from urja.apps.registry.errors import Refused
+
+LATER = START + timedelta(days=3)
+ADMINISTRATOR = "admin@utility.example"
+
+
+@pytest.fixture
+def works_here(database):
+    """A clerk who may everywhere, and an administrator who lives elsewhere."""
+    from urja.apps.registry.operations import employ
+
+    stamp = {"recorded_at": START, "actor": "test"}
+    administrator = employ(ADMINISTRATOR, "Administrator", "administrator", **stamp)
+    return employ("clerk@utility.example", "Clerk", "clerk", **stamp), administrator
+
+
+def ask(user, operation, at=LATER):
+    """What is said against it; nothing where it was done."""
+    from urja.apps.registry import requests
+    from urja.pipeline.register import answer_requests
+
+    asked = requests.ask(operation, actor=f"user {user.pk}", requested_at=at)
+    answer_requests(at)
+    asked.refresh_from_db()
+    return asked.faults
+
+
+def transfer(**more):
+    from urja.apps.registry.operations import TransferOwnership
+
+    return TransferOwnership(consumer_number="URJ00000001", at=LATER, register_wh=20_000, **more)
+
+
+@pytest.mark.parametrize("written", [ADMINISTRATOR, " Admin@Utility.Example "])
+def test_a_clerk_gives_the_administrator_no_consumer_to_be_changed_by(works_here, written):
+    from urja.apps.registry.models import Person
+
+    clerk, administrator = works_here
+    adopt(1)
+    (fault,) = ask(clerk, transfer(name="Somebody", email=written))
+    assert "the address of somebody who works or worked here" in fault
+    assert not Person.objects.filter(user=administrator).exists()
+
+
+def test_a_clerk_does_not_rename_who_works_here(works_here):
+    """Also where the administrator has a supply of their own: the address and the name are the staff's."""
+    from urja.apps.registry.models import Person
+    from urja.apps.registry.operations import CorrectPerson, employ
+
+    clerk, _ = works_here
+    adopt(2, email="both@example.org")
+    both = employ("both@example.org", "Both", "administrator", recorded_at=START, actor="test")
+    person = Person.objects.get(user=both)
+    for given in ({"email": "thief@example.org"}, {"name": "Somebody Else"}):
+        (fault,) = ask(clerk, CorrectPerson(person=person.id, **given))
+        assert "works or worked here" in fault
+    both.refresh_from_db()
+    assert (both.email, both.username, both.is_active) == ("both@example.org", "both@example.org", True)
+    assert ask(clerk, CorrectPerson(person=person.id, phone="98123 45678")) == []
+
+
+def test_who_was_dismissed_is_not_taken_over_either(works_here):
+    from urja.apps.registry.models import Person
+    from urja.apps.registry.operations import CorrectPerson, dismiss, employ
+
+    clerk, _ = works_here
+    adopt(2, email="both@example.org")
+    both = employ("both@example.org", "Both", "administrator", recorded_at=START, actor="test")
+    dismiss("both@example.org", "administrator", recorded_at=START + timedelta(days=1), actor="test")
+    person = Person.objects.get(user=both)
+    (fault,) = ask(clerk, CorrectPerson(person=person.id, email="thief@example.org"))
+    assert "works or worked here" in fault
+
+
+@pytest.mark.parametrize("role", ["clerk", "administrator"])
+def test_taking_back_a_dismissal_gives_nobody_a_role(works_here, role):
+    """The machine's own commands give roles and take them away; `undo` is not a way around them."""
+    from urja.apps.registry.models import AuditEntry
+    from urja.apps.registry.operations import Undo, dismiss, employ
+
+    dismissed = employ("gone@utility.example", "Gone", "administrator", recorded_at=START, actor="test")
+    dismiss("gone@utility.example", "administrator", recorded_at=LATER, actor="test")
+    who = works_here[0] if role == "clerk" else works_here[1]
+    for kind in ("dismiss", "employ"):
+        entry = AuditEntry.objects.filter(kind=kind).last()
+        (fault,) = ask(who, Undo(entry_id=entry.id, reason="a mistake"))
+        assert "urja staff" in fault
+    assert not dismissed.employments.filter(valid_to=None).exists()
+
+
+def test_no_outside_system_says_who_works_here_is_a_person_of_its_own(works_here):
+    from urja.apps.registry.models import Person
+    from urja.apps.registry.operations import UpsertFromSystem, employ
+
+    _, administrator = works_here
+    adopt(2, email="both@example.org")
+    employ("both@example.org", "Both", "clerk", recorded_at=START, actor="test")
+
+    def say(number, **attributes):
+        return ask(
+            administrator,
+            UpsertFromSystem(system="cis", object="person", external_id=number, attributes=attributes),
+        )
+
+    for number, email in (("1", ADMINISTRATOR), ("2", "BOTH@example.org")):
+        assert "works or worked here" in say(number, name="Person 2", email=email)[0]
+    assert Person.objects.count() == 1
+
+
+def test_neither_adoption_nor_a_file_reaches_them(works_here):
+    with pytest.raises(Refused, match="works or worked here"):
+        adopt(3, email=ADMINISTRATOR)
+
+
+# -- the web's database role ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE auth_user SET email = 'thief@example.org'",
+        "UPDATE auth_user SET username = 'thief@example.org'",
+        "UPDATE auth_user SET is_active = NOT is_active",
+        "UPDATE auth_user SET is_staff = true",
+        "UPDATE auth_user SET is_superuser = true",
+        "UPDATE auth_user SET password = 'x'",
+        "UPDATE auth_user SET first_name = 'Somebody Else'",
+        (
+            "INSERT INTO auth_user (password, is_superuser, username, first_name, last_name, email, is_staff, is_active,"
+            " date_joined) VALUES ('', true, 'thief', '', '', 'thief@example.org', true, true, now())"
+        ),
+        "DELETE FROM auth_user",
+        (
+            'INSERT INTO account_emailaddress (email, verified, "primary", user_id)'
+            " SELECT 'thief@example.org', true, true, id FROM auth_user"
+        ),
+        "UPDATE account_emailaddress SET verified = true",
+        "DELETE FROM account_emailaddress",
+        "INSERT INTO account_emailconfirmation SELECT FROM account_emailaddress",
+        (
+            "INSERT INTO registry_employment (id, user_id, role, valid_from, recorded_at, actor)"
+            " SELECT 1, id, 'administrator', now(), now(), '' FROM auth_user"
+        ),
+        "UPDATE registry_person SET user_id = NULL",
+        "INSERT INTO auth_user_groups SELECT FROM auth_user",
+        "INSERT INTO auth_user_user_permissions SELECT FROM auth_user",
+    ],
+)
+def test_the_webs_role_takes_no_identity(database, statement):
+    adopt(1)
+    with database.connect("urja_web") as thief, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        thief.execute(statement)
+
+
+def test_the_webs_role_notes_a_sign_in(database):
+    adopt(1)
+    with database.connect("urja_web") as web:
+        assert web.execute("UPDATE auth_user SET last_login = now()").rowcount == 1

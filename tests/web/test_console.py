@@ -6,6 +6,7 @@ from html import unescape
 import pytest
 import structlog
 from tests.web import town_cast
+from tests.web.conftest import connected_as
 from tests.web.reading import text_of
 
 
@@ -97,7 +98,7 @@ def test_nothing_at_all_is_said_in_words(database, web_role, standing_clock):
     from urja.web.console import views
 
     views._drawn.clear()
-    with database.connect() as owner:
+    with connected_as("urja_owner"), database.connect() as owner:
         user = get_user_model().objects.create_user("operator", "operator@example.org")
         owner.execute(
             "INSERT INTO registry_employment (id, user_id, role, valid_from, recorded_at, actor) "

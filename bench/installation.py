@@ -215,6 +215,10 @@ def settings_of(outside: Outside, meters: int) -> Settings:
                 # The rush of cuts that makes houses dark is not what is measured.
                 cuts_per_minute=100_000,
                 cuts_per_transformer_per_minute=10_000,
+                cuts_per_hour=1_000_000,
+                cuts_per_day=1_000_000,
+                cuts_per_area_per_hour=1_000_000,
+                cuts_per_area_per_day=1_000_000,
             ),
             pipeline=replace(settings.pipeline, status_port=0),
             web=replace(settings.web, port=free_port()),

@@ -43,11 +43,13 @@ class House:
         port: int | None = None,
         relay: RelayOptions | None = None,
         transformer: str | None = None,
+        area: str | None = None,
     ) -> None:
         listens = None if port is None else f"127.0.0.1:{port}"
         device_type = "urja-d1" if port is None else "urja-d1-listen"
         self.clock = clock
         self.transformer = transformer
+        self.area = area
         self.number = number
         self.sequence = 0
         plain = seeded(f"{number:08}", device_type, 3, start_wh=5000, listen=listens)
@@ -88,6 +90,7 @@ class House:
             wrapped_gak=wrap_key(KEK, self.identity.keys.gak),
             address=self.identity.listen,
             transformer=self.transformer,
+            area=self.area,
         )
 
     def order(self, kind: str, sequence: int | None = None, **changes: object) -> Order:

@@ -23,6 +23,7 @@ from urja.base import toml
 Port = Annotated[int, Meta(ge=0, le=65535, description="a port number, 0..65535; 0 takes any free one")]
 Seconds = Annotated[float, Meta(gt=0, le=86_400, description="seconds, more than 0, at most a day")]
 Host = Annotated[str, Meta(min_length=1, description="an address or host name to listen on")]
+Cuts = Annotated[int, Meta(ge=1, le=1_000_000, description="1..1000000")]
 Megabytes = Annotated[int, Meta(ge=16, le=10_000_000, description="megabytes, 16..10000000")]
 
 
@@ -102,6 +103,13 @@ class HeadendSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     cuts_per_minute: Annotated[int, Meta(ge=1, le=100_000, description="1..100000")] = 120
     """How many supplies the head ends cut in any business minute, whoever orders it."""
     cuts_per_transformer_per_minute: Annotated[int, Meta(ge=1, le=10_000, description="1..10000")] = 10
+    cuts_per_hour: Cuts = 600
+    """Ceiling: what is above in any business hour is held until approvers release it (docs/commands.md)."""
+    cuts_per_day: Cuts = 2_000
+    """Ceiling in any 24 business hours: 2 % of a utility of 100,000 meters."""
+    cuts_per_area_per_hour: Cuts = 120
+    """Ceiling in one area of the administration, such as a section."""
+    cuts_per_area_per_day: Cuts = 400
     status_port: Port = 9101
 
 

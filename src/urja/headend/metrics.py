@@ -84,7 +84,12 @@ class Metrics:
             registry=registry,
         )
         self.cuts_held_back = Counter(
-            "urja_headend_cuts_held_back", "Times that a cut waited for the cap on cuts.", registry=registry
+            "urja_headend_cuts_held_back", "Times that a cut waited for the pace of cuts.", registry=registry
+        )
+        self.cuts_held = Gauge(
+            "urja_headend_cuts_held",
+            "Cuts above a ceiling, held until approvers release them.",
+            registry=registry,
         )
         self.acknowledged_s = Histogram(
             "urja_headend_acknowledged_seconds",

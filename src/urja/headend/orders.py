@@ -14,15 +14,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 import structlog
 
 from urja.base.clock import Clock
 from urja.headend import commands
-from urja.headend.caps import Caps
+from urja.headend.brake import Brake, Held, Later, Passed, Place, takes_supply
 from urja.headend.failures import FailureKind, SessionFailed
-from urja.headend.memory import Memories
+from urja.headend.memory import Memories, Remembered
 from urja.headend.metrics import Metrics
 from urja.headend.pulls import Pulls
 from urja.headend.reach import Reach
@@ -32,7 +32,7 @@ from urja.headend.work import Outcome, Work
 from urja.stream import Broker
 from urja.stream.broker import ORDER_ACK_S, Consumer, Delivery
 from urja.stream.errors import BrokerUnavailable, PoisonMessage, StreamError, StreamFull
-from urja.stream.orders import ForgedOrder, Order, Progress, ProgressState, SignedOrder, verify
+from urja.stream.orders import HELD, ForgedOrder, Order, Progress, ProgressState, SignedOrder, verify
 from urja.stream.quarantine import Quarantined
 from urja.stream.subjects import LEASE_S, REFUSED_ORDERS
 
@@ -47,6 +47,8 @@ assert SESSION_S < LEASE_S
 LONGEST_LIFE: Final = timedelta(days=31)
 CLOCKS_APART: Final = timedelta(hours=1)
 """How far in the future an order's issue may lie by this clock."""
+HELD_AGAIN_S: Final = 300.0
+"""So long the broker keeps a held cut before it gives it out again: to whichever head end is there by then."""
 _LOOK_S: Final = 0.25
 """How often it is looked whether a meter that was not here has come."""
 
@@ -80,7 +82,7 @@ _OF_ONE_ORDER: Final = frozenset(
 
 
 @dataclass(slots=True)
-class _Held:
+class _Waiting:
     """An order in a lane. `delivery` is None while the broker has it back."""
 
     order: Order
@@ -93,7 +95,9 @@ class _Held:
     not_before_s: float = 0.0
     """On the monotonic clock, where this order alone has to wait."""
     counted: bool = False
-    """Whether a cut has been counted against the caps."""
+    """Whether a cut has been counted by the brake."""
+    held_at: datetime | None = None
+    """Since when a ceiling holds it: then it only ends, and is not carried out."""
 
 
 @dataclass(slots=True)
@@ -101,12 +105,12 @@ class _Lane:
     """The orders of one meter by sequence."""
 
     title: bytes
-    held: dict[int, _Held] = field(default_factory=dict)
+    held: dict[int, _Waiting] = field(default_factory=dict)
     running: bool = False
     absent: bool = False
     """The meter was not here when it was last tried."""
 
-    def in_order(self) -> list[_Held]:
+    def in_order(self) -> list[_Waiting]:
         return [self.held[sequence] for sequence in sorted(self.held)]
 
     def ends_by(self, now: datetime) -> bool:
@@ -126,7 +130,8 @@ class Orders:
         roster: Roster,
         reach: Reach,
         pulls: Pulls,
-        caps: Caps,
+        memories: Memories,
+        brake: Brake,
         *,
         key: bytes,
         clock: Clock,
@@ -137,12 +142,12 @@ class Orders:
         self._roster = roster
         self._reach = reach
         self._pulls = pulls
-        self._caps = caps
+        self._memories = memories
+        self._brake = brake
         self._key = key
         self._clock = clock
         self._metrics = metrics
         self._wall_s = wall_s
-        self._memories = Memories(broker)
         self._lanes: dict[bytes, _Lane] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._room = asyncio.Semaphore(SESSIONS_AT_ONCE)
@@ -211,9 +216,17 @@ class Orders:
         while True:
             await asyncio.sleep(_LOOK_S)
             now = self._clock.now()
+            self._metrics.cuts_held.set(self.cuts_held)
             for lane in list(self._lanes.values()):
                 if not lane.running and (lane.ends_by(now) or (lane.absent and self._is_here(lane))):
                     self._start(lane)
+
+    @property
+    def cuts_held(self) -> int:
+        """How many cuts a ceiling holds here."""
+        return sum(
+            waiting.held_at is not None for lane in self._lanes.values() for waiting in lane.held.values()
+        )
 
     def _is_here(self, lane: _Lane) -> bool:
         meter = self._roster.meters.get(lane.title)
@@ -241,7 +254,7 @@ class Orders:
             return
         if (ended := memory.ended.get(order.sequence)) is not None:
             await self._repeat(delivery, order, ended)
-        elif order.sequence <= memory.floor:
+        elif order.sequence <= memory.floor or _before(order, memory):
             await self._refuse(delivery, "replayed", f"order {order.sequence} of the meter is long past")
         else:
             self._admit(delivery, order)
@@ -282,7 +295,7 @@ class Orders:
         if known is not None:
             known.delivery, known.not_before_s = delivery, 0.0
         else:
-            lane.held[order.sequence] = _Held(order, delivery.shard, delivery, delivery.attempt - 1)
+            lane.held[order.sequence] = _Waiting(order, delivery.shard, delivery, delivery.attempt - 1)
         self._start(lane)
 
     # -- a lane ---------------------------------------------------------------------------------------------
@@ -333,7 +346,7 @@ class Orders:
                     return None
                 meter = self._meter(first.order)
                 async with self._reach.session(meter) as session:
-                    current: _Held | None = first
+                    current: _Waiting | None = first
                     while current is not None:
                         await self._one(lane, current, meter, session)
                         current = await self._next(lane)
@@ -349,17 +362,19 @@ class Orders:
             raise SessionFailed(FailureKind.UNREACHABLE, "the meter is not in the projection (yet)")
         return meter
 
-    async def _next(self, lane: _Lane) -> _Held | None:
+    async def _next(self, lane: _Lane) -> _Waiting | None:
         """The next order that may be begun now; those that may not any more end here."""
         now_s = asyncio.get_running_loop().time()
         for held in lane.in_order():
             if held.not_before_s > now_s or await self._is_void(lane, held):
                 continue
-            if await self._has_room(lane, held):
+            if held.held_at is not None and held.delivery is None:
+                continue
+            if await self._may_begin(lane, held):
                 return held
         return None
 
-    async def _is_void(self, lane: _Lane, held: _Held) -> bool:
+    async def _is_void(self, lane: _Lane, held: _Waiting) -> bool:
         order, now = held.order, self._clock.now()
         entry = self._roster.meters.get(order.system_title)
         if now >= order.expires_at:
@@ -376,24 +391,48 @@ class Orders:
             return False
         return True
 
-    async def _has_room(self, lane: _Lane, held: _Held) -> bool:
-        """Whether the caps let a cut through; one that must wait is given back until there is room."""
-        if held.order.kind != "disconnect" or held.counted:
+    async def _may_begin(self, lane: _Lane, held: _Waiting) -> bool:
+        """Whether the brake lets an order through; one that it does not is given back to the broker."""
+        if held.counted or not takes_supply(held.order):
             return True
+        memory = await self._memories.of(lane.title.hex())
+        if (held_at := memory.held.get(held.order.sequence)) is not None:
+            await self._hold(held, held_at)
+            return False
+        match verdict := await self._brake.take(self._place(lane)):
+            case Passed():
+                held.counted = True
+                return True
+            case Later():
+                speed = self._clock.speed
+                delay_s = verdict.wait.total_seconds() / speed if speed > 0 else 1.0
+                await self._again(held, "the cap on cuts in a minute is reached", delay_s + self._chance.random())
+                self._metrics.cuts_held_back.inc()
+                return False
+            case Held():
+                now = self._clock.now()
+                await self._memories.hold(lane.title.hex(), held.order.sequence, now)
+                log.warning("cut held", correlation=held.order.correlation, ceiling=verdict.ceiling)
+                await self._hold(held, now, verdict.ceiling)
+                return False
+            case _:
+                assert_never(verdict)
+
+    def _place(self, lane: _Lane) -> Place:
         meter = self._roster.meters.get(lane.title)
-        wait = await self._caps.take(None if meter is None else meter.entry.transformer)
-        if wait is None:
-            held.counted = True
-            return True
-        speed = self._clock.speed
-        delay_s = wait.total_seconds() / speed if speed > 0 else 1.0
-        await self._again(held, "the cap on cuts in a minute is reached", delay_s + self._chance.random())
-        self._metrics.cuts_held_back.inc()
-        return False
+        return Place() if meter is None else Place(meter.entry.transformer, meter.entry.area)
+
+    async def _hold(self, held: _Waiting, at: datetime, ceiling: str = "") -> None:
+        """Keep a cut that is above a ceiling until it ends: it expires, or a newer order makes it void."""
+        if held.held_at is None:
+            held.held_at = at
+            held.told = f"{HELD}: {ceiling}" if ceiling else HELD
+            await self._tell(held, "trying", held.told)
+        await self._give_back(held, self._until_end(held, HELD_AGAIN_S))
 
     # -- one order ------------------------------------------------------------------------------------------
 
-    async def _one(self, lane: _Lane, held: _Held, meter: Meter, session: Session) -> None:
+    async def _one(self, lane: _Lane, held: _Waiting, meter: Meter, session: Session) -> None:
         order = held.order
         if order.moves_supply and not await self._memories.begin(lane.title.hex(), order.sequence):
             # Another head end has begun a newer one in the meantime.
@@ -420,13 +459,13 @@ class Orders:
         if lane.absent:
             self._reach.wait_for(lane.title, waiting=True)
         for held in lane.in_order():
-            if held.delivery is not None or failure.kind not in RETRIES:
+            if held.held_at is None and (held.delivery is not None or failure.kind not in RETRIES):
                 await self._failed(lane, held, failure)
                 if lane.absent:
                     # Should the meter come before its time, it is begun with at once.
                     held.not_before_s = 0.0
 
-    async def _failed(self, lane: _Lane, held: _Held, failure: SessionFailed) -> None:
+    async def _failed(self, lane: _Lane, held: _Waiting, failure: SessionFailed) -> None:
         """Try again later, or let it end."""
         retry = RETRIES.get(failure.kind)
         times = held.failures[failure.kind] = held.failures.get(failure.kind, 0) + 1
@@ -437,12 +476,9 @@ class Orders:
         longest_s = min(retry.first_s * 2.0 ** min(times - 1, 16), retry.longest_s)
         await self._again(held, str(failure), longest_s * (0.5 + 0.5 * self._chance.random()))
 
-    async def _again(self, held: _Held, why: str, delay_s: float) -> None:
+    async def _again(self, held: _Waiting, why: str, delay_s: float) -> None:
         """Give an order back for so long, but not beyond its end: that it has expired is told in time."""
-        speed = self._clock.speed
-        if speed > 0:
-            left_s = (held.order.expires_at - self._clock.now()).total_seconds() / speed
-            delay_s = min(delay_s, max(left_s, 0.0) + 0.05)
+        speed, delay_s = self._clock.speed, self._until_end(held, delay_s)
         attempts = max(held.attempts, held.delivery.attempt if held.delivery else 0)
         log.info("order again", correlation=held.order.correlation, why=why, delay_s=round(delay_s, 2))
         if why != held.told or attempts & (attempts - 1) == 0:
@@ -450,13 +486,24 @@ class Orders:
             await self._tell(held, "trying", why, again_at=again_at)
             held.told = why
         held.not_before_s = asyncio.get_running_loop().time() + delay_s
+        await self._give_back(held, delay_s)
+        self._metrics.commands.labels(held.order.kind, "again").inc()
+
+    def _until_end(self, held: _Waiting, delay_s: float) -> float:
+        """A delay that does not go beyond the order's end."""
+        speed = self._clock.speed
+        if speed <= 0:
+            return delay_s
+        left_s = (held.order.expires_at - self._clock.now()).total_seconds() / speed
+        return min(delay_s, max(left_s, 0.0) + 0.05)
+
+    async def _give_back(self, held: _Waiting, delay_s: float) -> None:
         if held.delivery is not None:
             await held.delivery.nak(delay_s)
             held.delivery = None
             self._freed.set()
-        self._metrics.commands.labels(held.order.kind, "again").inc()
 
-    async def _end(self, lane: _Lane, held: _Held, outcome: Outcome) -> None:
+    async def _end(self, lane: _Lane, held: _Waiting, outcome: Outcome) -> None:
         """Remember how it ended, tell, acknowledge: in this order."""
         progress = self._progress(held, outcome.state, outcome.detail, evidence=dict(outcome.evidence))
         stands = await self._memories.end(lane.title.hex(), progress)
@@ -475,13 +522,13 @@ class Orders:
         )
 
     async def _tell(
-        self, held: _Held, state: ProgressState, detail: str = "", again_at: datetime | None = None
+        self, held: _Waiting, state: ProgressState, detail: str = "", again_at: datetime | None = None
     ) -> None:
         await self._broker.publish_progress(self._progress(held, state, detail, again_at), held.shard)
 
     def _progress(
         self,
-        held: _Held,
+        held: _Waiting,
         state: ProgressState,
         detail: str = "",
         again_at: datetime | None = None,
@@ -500,6 +547,11 @@ class Orders:
             evidence=evidence or {},
             correlation=held.order.correlation,
         )
+
+
+def _before(order: Order, memory: Remembered) -> bool:
+    """Whether an order is of a time of which nothing is remembered."""
+    return memory.not_before is not None and order.issued_at < memory.not_before
 
 
 async def _unless_away(settled: Any) -> None:

@@ -15,16 +15,18 @@ from urja.base.http import StatusServer
 from urja.base.secrets import HeadendSecrets
 from urja.base.settings import Settings
 from urja.cosem.security import KekStore
-from urja.headend.caps import Caps
+from urja.headend.brake import Brake
 from urja.headend.gate import Gate
 from urja.headend.intake import Intake
 from urja.headend.keeping import keep_for_ever, keep_windows, restore_windows
+from urja.headend.memory import Memories
 from urja.headend.metrics import Metrics
 from urja.headend.orders import Orders
 from urja.headend.plans import Plans
 from urja.headend.pulls import Pulls
 from urja.headend.reach import Reach
 from urja.headend.roster import Roster
+from urja.headend.sealed_state import SealedState
 from urja.headend.setting_aside import SettingAside
 from urja.stream import Broker, User, connect
 from urja.stream.quarantine import Quarantined
@@ -64,18 +66,14 @@ class HeadEnd:
         self.reach = Reach(broker, self.gate, self.metrics, settings.headend.name)
         self.pulls = Pulls(broker, clock, self.metrics)
         self.plans = Plans(broker, self.roster, self.reach, self.pulls, clock=clock, metrics=self.metrics)
-        caps = Caps(
-            broker,
-            clock,
-            total=settings.headend.cuts_per_minute,
-            per_transformer=settings.headend.cuts_per_transformer_per_minute,
-        )
+        state = SealedState(broker, secrets.kek)
         self.orders = Orders(
             broker,
             self.roster,
             self.reach,
             self.pulls,
-            caps,
+            Memories(state, clock),
+            Brake(state, clock, settings.headend),
             key=secrets.orders_key,
             clock=clock,
             metrics=self.metrics,
@@ -188,6 +186,7 @@ class HeadEnd:
             "known": len(self.gate.by_slot),
             "claimed": self.reach.greeter.claims,
             "held_back": self.intake.held,
+            "cuts_held": self.orders.cuts_held,
         }
 
 

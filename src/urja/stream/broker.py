@@ -431,7 +431,8 @@ class Broker:
     async def get_device(self, system_title: bytes) -> DeviceEntry | None:
         """The projection's entry of one meter."""
         found = await self._get(names.DEVICES, system_title.hex())
-        return None if found is None else messages.decode(found[0], DeviceEntry)
+        # What was taken out is a message without content.
+        return messages.decode(found[0], DeviceEntry) if found is not None and found[0] else None
 
     async def follow_devices(self) -> AsyncIterator[list[DeviceChange] | None]:
         """The whole projection, then each change, for ever; None once everything known at the start was given.
@@ -579,7 +580,7 @@ class Broker:
         subject = f"$JS.API.DIRECT.GET.KV_{bucket}.$KV.{bucket}.{key}"
         answer = await self._request(subject, b"", None)
         headers = answer.headers or {}
-        if headers.get("Status") == "404" or headers.get("KV-Operation") in ("DEL", "PURGE"):
+        if headers.get("Status") == "404":
             return None
         if "Status" in headers:
             raise BrokerRefused(f"{subject}: {headers.get('Status')} {headers.get('Description', '')}")

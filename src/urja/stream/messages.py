@@ -26,6 +26,8 @@ class DeviceEntry(msgspec.Struct, frozen=True, kw_only=True):
     """`host:port` of a listening meter (`[v6]:port`); None where the meter dials out."""
     transformer: str | None = None
     """Code of the transformer that feeds it: the head end bounds how many it cuts behind one."""
+    area: str | None = None
+    """Place in the administration, such as `section S1`: the head end bounds how many it cuts in one."""
     active: bool = True
 
     @property

@@ -36,6 +36,10 @@ ProgressState = Literal[
 """What a head end says of a command. `trying` moves nothing: an attempt failed and another will follow."""
 
 
+HELD: Final = "held by the head end's ceiling on cuts"
+"""How the detail of a `trying` begins that waits for people, not for the meter."""
+
+
 class ForgedOrder(Exception):  # noqa: N818 - it says what is the case
     """An order that is unsigned, signed by somebody else, or changed after it was signed."""
 

@@ -100,6 +100,12 @@ def test_the_meters_below_a_pole_learn_of_their_new_transformer(trees, database)
     assert AuditEntry.objects.get(id=made.id).undone_by_id is not None
 
 
+def test_the_head_end_learns_a_meters_area(trees):
+    from urja.apps.registry import queries
+
+    assert queries.due_projections(10)[0].entry.area == "section S1"
+
+
 def test_areas_follow_a_section(trees):
     from urja.apps.registry.access import Area, all_places
     from urja.apps.registry.models import Node

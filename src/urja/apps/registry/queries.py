@@ -105,8 +105,11 @@ def due_projections(limit: int) -> list[DueProjection]:
             "device_id", "service_point_id"
         )
     )
-    transformers = transformers_of(mounted.values())
-    places = {device_id: _Place(place, transformers.get(place)) for device_id, place in mounted.items()}
+    transformers, areas = transformers_of(mounted.values()), areas_of(mounted.values())
+    places = {
+        device_id: _Place(place, transformers.get(place), areas.get(place))
+        for device_id, place in mounted.items()
+    }
     return [
         DueProjection(due[device.id], _entry(device, places.get(device.id)))
         for device in Device.objects.filter(id__in=due).order_by("id")
@@ -145,12 +148,25 @@ def transformers_of(service_point_ids: Iterable[int]) -> dict[int, str]:
         return dict(cursor.fetchall())
 
 
+def areas_of(service_point_ids: Iterable[int]) -> dict[int, str]:
+    """Level and code of the node that each service point belongs to in the administration; none where it has none."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT p.service_point_id, n.level || ' ' || n.code FROM registry_placement p"
+            " JOIN registry_node n ON n.id = p.node_id"
+            " WHERE p.tree = 'administration' AND p.valid_to IS NULL AND p.service_point_id = ANY(%s)",
+            [list(service_point_ids)],
+        )
+        return dict(cursor.fetchall())
+
+
 @dataclass(frozen=True, slots=True)
 class _Place:
     """Where a device is mounted."""
 
     service_point_id: int
     transformer: str | None
+    area: str | None
 
 
 def _entry(device: Device, place: _Place | None) -> DeviceEntry:
@@ -164,6 +180,7 @@ def _entry(device: Device, place: _Place | None) -> DeviceEntry:
         wrapped_gak=bytes(device.wrapped_gak),
         address=device.address,
         transformer=None if place is None else place.transformer,
+        area=None if place is None else place.area,
         active=place is not None,
     )
 

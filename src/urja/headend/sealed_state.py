@@ -1,0 +1,51 @@
+"""State that the head ends of an installation share in the broker's store, sealed so that only they can have written it.
+
+The broker's rights do not protect it: the server publishes its answers to whichever reply subject a client names, an
+acknowledgement as well as a stored value, so that each user of the broker can overwrite each key. A seal (HMAC-SHA256,
+RFC 2104) is made with a key derived from the key-encryption key, which the pipeline does not have, and covers the name
+of the value, so that one value does not pass for another.
+"""
+
+import hmac
+from typing import Final
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from urja.stream import Broker
+from urja.stream.errors import PoisonMessage
+
+_PURPOSE: Final = b"urja head end state 1"
+_SEAL_BYTES: Final = 32
+
+
+class SealedState:
+    """Reads and writes values in the bucket `orders`."""
+
+    def __init__(self, broker: Broker, kek: bytes) -> None:
+        self._broker = broker
+        self._key = HKDF(SHA256(), 32, salt=None, info=_PURPOSE).derive(kek)
+
+    async def get(self, name: str) -> tuple[bytes | None, int]:
+        """`(value, revision)`; `(None, 0)` where there has never been one. Raises PoisonMessage for a wrong seal."""
+        sealed, revision = await self._broker.get_orders(name)
+        if sealed is None:
+            return None, 0
+        if not hmac.compare_digest(sealed[:_SEAL_BYTES], self._seal(name, sealed[_SEAL_BYTES:])):
+            raise UnsealedError(name, revision)
+        return sealed[_SEAL_BYTES:], revision
+
+    async def put(self, name: str, value: bytes, revision: int) -> int:
+        """Write a value that is still at `revision`; the new revision. Raises RevisionConflict where it is not."""
+        return await self._broker.put_orders(name, self._seal(name, value) + value, revision)
+
+    def _seal(self, name: str, value: bytes) -> bytes:
+        return hmac.digest(self._key, name.encode() + b"\0" + value, "sha256")
+
+
+class UnsealedError(PoisonMessage):
+    """A value that no head end has written; `revision` is what replaces it must name."""
+
+    def __init__(self, name: str, revision: int) -> None:
+        super().__init__(f"the head ends' state {name} in the broker was not written by a head end")
+        self.revision = revision

@@ -1,0 +1,228 @@
+"""A thief with the key that signs orders and the pipeline's password at the broker cuts no more than the ceilings.
+
+The head end is the real one; the meters are simulated and listen on sockets.
+"""
+
+import asyncio
+import datetime as dt
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import msgspec
+import pytest
+from tests.headend import conftest
+from tests.headend.conftest import until, value
+from tests.headend.ordering import HOUR, SIGNING_KEY, Desk, House
+from tests.headend.pushing import free_port
+
+from urja.headend import orders as carrying
+from urja.stream import User
+from urja.stream.orders import HELD, sign
+
+nats_server, admin, pipeline = conftest.nats_server, conftest.admin, conftest.pipeline
+start_headend = conftest.start_headend
+
+DAY = dt.timedelta(days=1)
+LOW = {"cuts_per_hour": 3, "cuts_per_day": 5, "cuts_per_area_per_hour": 2, "cuts_per_area_per_day": 4}
+
+
+@pytest.fixture
+def thief(pipeline) -> Desk:
+    """Signs what it likes, and sends it as the pipeline does."""
+    return Desk(pipeline)
+
+
+class Town:
+    """Houses in two sections, all of them powered at first."""
+
+    def __init__(self, houses: list[House]) -> None:
+        self.houses = houses
+
+    @property
+    def disconnected(self) -> int:
+        return sum(not house.switch.closed for house in self.houses)
+
+    async def order(self, desk: Desk, kind: str = "disconnect", **changes: object) -> list:
+        orders = [house.order(kind, **changes) for house in self.houses]
+        for order in orders:
+            await desk.send(order)
+        return orders
+
+
+@pytest.fixture
+async def town(pipeline, stepped_clock) -> AsyncIterator[Town]:
+    async with AsyncExitStack() as stack:
+        houses = [
+            House(stepped_clock, number + 1, port=free_port(), area=f"section S{number % 2}")
+            for number in range(8)
+        ]
+        for house in houses:
+            await pipeline.put_device(house.entry())
+            await stack.enter_async_context(house.listening())
+        yield Town(houses)
+
+
+async def held(headend, count: int) -> None:
+    await until(lambda: value(headend, "cuts_held") == count)
+
+
+async def test_a_cut_of_every_meter_stops_at_the_ceilings(
+    start_headend, thief, town, stepped_clock, monkeypatch
+):
+    monkeypatch.setattr(carrying, "HELD_AGAIN_S", 0.2)
+    async with start_headend(**LOW) as headend:
+        await town.order(thief, expires_at=stepped_clock.now() + 30 * DAY)
+        await held(headend, 5)
+        assert town.disconnected == 3
+        # What is held stays so when its hour is over; more of it is bounded by the day.
+        stepped_clock.advance(HOUR + dt.timedelta(minutes=5))
+        await town.order(thief, expires_at=stepped_clock.now() + 30 * DAY)
+        await held(headend, 6)
+        await until(lambda: value(headend, "commands_total", kind="disconnect", result="confirmed") == 5)
+        after_two_hours = town.disconnected
+        stepped_clock.advance(2 * HOUR)
+        more = await town.order(thief, expires_at=stepped_clock.now() + 30 * DAY)
+        await held(headend, 8)
+        assert value(headend, "commands_total", kind="disconnect", result="confirmed") == 5
+        assert town.disconnected == after_two_hours <= 5
+        await thief.listen()
+        details = [said.detail for said in thief.heard if said.command_id in {one.command_id for one in more}]
+        assert details == [f"{HELD}: 5 cuts in a business day"] * 8
+    # Nor does a head end that is started anew carry out what is held, though it has room again.
+    stepped_clock.advance(2 * DAY)
+    async with start_headend(**LOW) as headend:
+        await held(headend, 8)
+        assert town.disconnected == after_two_hours
+
+
+async def test_one_area_is_bounded_by_itself(start_headend, thief, town, stepped_clock):
+    async with start_headend(**LOW | {"cuts_per_hour": 100, "cuts_per_day": 100}) as headend:
+        await town.order(thief)
+        await held(headend, 4)
+        assert [house.area for house in town.houses if not house.switch.closed].count("section S1") == 2
+        assert town.disconnected == 4
+        await thief.listen()
+        assert f"{HELD}: 2 cuts in a business hour in section S1" in {said.detail for said in thief.heard}
+
+
+async def test_areas_that_the_thief_writes_into_the_projection_lift_no_total(start_headend, thief, town):
+    for number, house in enumerate(town.houses):
+        house.area = f"section forged {number}"
+        await thief.broker.put_device(house.entry())
+    async with start_headend(**LOW) as headend:
+        await town.order(thief)
+        await held(headend, 5)
+        assert town.disconnected == 3
+
+
+async def test_a_load_limit_that_switches_off_counts_as_a_cut(start_headend, thief, town):
+    async with start_headend(**LOW) as headend:
+        # The head end would take the text for a number.
+        for house, watts in zip(town.houses, [1, "1", 499, 1, 1, 1, 1, 1], strict=True):
+            await thief.send(house.order("set_load_limit", arguments={"watts": watts}))
+        await held(headend, 5)
+        generous = town.houses[0].order("set_load_limit", arguments={"watts": 3000})
+        await thief.send(generous)
+        [end] = await thief.end_of(generous)
+        assert end.state == "confirmed"
+
+
+async def test_reconnections_are_never_held(start_headend, thief, town):
+    async with start_headend(**LOW) as headend:
+        cuts = await town.order(thief)
+        await held(headend, 5)
+        connects = await town.order(thief, "connect")
+        ends = await thief.end_of(*connects)
+        assert {end.state for end in ends} == {"confirmed"}
+        assert town.disconnected == 0
+        # A held cut is void by the newer order, and comes back by nothing.
+        ended = await thief.end_of(*cuts)
+        assert sorted(end.state for end in ended) == ["confirmed"] * 3 + ["superseded"] * 5
+        await held(headend, 0)
+
+
+async def test_a_held_cut_expires(start_headend, thief, town, stepped_clock):
+    async with start_headend(**LOW) as headend:
+        cuts = await town.order(thief)
+        await held(headend, 5)
+        stepped_clock.advance(HOUR)
+        ends = await thief.end_of(*cuts)
+        assert sorted(end.state for end in ends) == ["confirmed"] * 3 + ["expired"] * 5
+        assert {end.detail for end in ends if end.state == "expired"} <= {
+            f"{HELD}: 3 cuts in a business hour",
+            f"{HELD}: 2 cuts in a business hour in section S0",
+            f"{HELD}: 2 cuts in a business hour in section S1",
+        }
+
+
+class TestTheBrokersAnswers:
+    """The server publishes its answers to any subject that a client names: the thief lets it write for it."""
+
+    async def overwrite(self, broker, key: str, content: bytes | None) -> None:
+        """With the acknowledgement of a publish, or (`content`) with a value that the thief wrote before."""
+        client, subject = broker._client, f"$KV.orders.{key}"
+        if content is None:
+            await client.publish("urja.quarantine.poison", b"x", reply=subject)
+        else:
+            await client.publish("$KV.devices.0000", content)
+            await client.publish("$JS.API.DIRECT.GET.KV_devices.$KV.devices.0000", b"", reply=subject)
+        await client.flush()
+
+    @pytest.mark.parametrize("content", [None, b"{}", b""])
+    async def test_an_overwritten_count_lets_no_cut_pass(
+        self, start_headend, thief, town, stepped_clock, nats_server, content
+    ):
+        head = await nats_server.connect(User.HEADEND)
+        async with start_headend(**LOW) as headend:
+            await town.order(thief)
+            await held(headend, 5)
+            assert town.disconnected == 3
+            known = await head.get_orders("brake")
+            await self.overwrite(thief.broker, "brake", content)
+            await until_written(head, "brake", known[1])
+        stepped_clock.advance(HOUR + dt.timedelta(minutes=10))
+        async with start_headend(**LOW) as headend:
+            again = await town.order(thief)
+            await held(headend, 8)
+            assert town.disconnected == 3
+            await thief.listen()
+            told = {said.detail for said in thief.heard if said.command_id == again[0].command_id}
+            assert [detail.startswith(f"{HELD}: the count of cuts was lost") for detail in told] == [True]
+            stepped_clock.advance(DAY)
+            await town.order(thief)
+            await until(lambda: value(headend, "commands_total", kind="disconnect", result="confirmed") == 3)
+        await head.close()
+
+    async def test_an_overwritten_memory_carries_out_no_copy(
+        self, start_headend, thief, town, stepped_clock, nats_server
+    ):
+        house = town.houses[0]
+        kept = house.order("disconnect", expires_at=stepped_clock.now() + DAY)
+        head = await nats_server.connect(User.HEADEND)
+        async with start_headend():
+            await thief.send(kept)
+            back = house.order("connect")
+            await thief.send(back)
+            await thief.end_of(kept, back)
+        title = house.identity.title.hex()
+        known = await head.get_orders(title)
+        await self.overwrite(thief.broker, title, None)
+        await until_written(head, title, known[1])
+        stepped_clock.advance(HOUR)
+        async with start_headend() as headend:
+            copy = msgspec.structs.replace(kept, command_id=kept.command_id + 500)
+            await thief.broker.publish_order(copy, sign(kept, SIGNING_KEY), 4)
+            await until(lambda: value(headend, "orders_refused_total", why="replayed") == 1)
+            assert house.switch.closed
+            fresh = house.order("disconnect")
+            await thief.send(fresh)
+            [end] = await thief.end_of(fresh)
+            assert end.state == "confirmed"
+        await head.close()
+
+
+async def until_written(broker, key: str, known: int) -> None:
+    """Once the value under a key is another than at a revision."""
+    async with asyncio.timeout(10):
+        while (await broker.get_orders(key))[1] == known:  # noqa: ASYNC110 - the broker tells nobody
+            await asyncio.sleep(0.01)

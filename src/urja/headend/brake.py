@@ -152,7 +152,7 @@ class Brake:
                 known, revision = self._known or await self._read()
                 state = self._as_of(known, now)
                 area = (place.area or "")[:_LONGEST_AREA]
-                if ceiling := self._reached(state, area, now):
+                if ceiling := self._reached(state, area):
                     return Held(ceiling)
                 if (free_at := self._free_at(state, place.transformer, now)) > now:
                     return Later(free_at - now)
@@ -169,7 +169,7 @@ class Brake:
             full_until=state.full_until if state.full_until and state.full_until > now else None,
         )
 
-    def _reached(self, state: _State, area: str, now: datetime) -> str:
+    def _reached(self, state: _State, area: str) -> str:
         """The ceiling that one more cut would exceed; empty where none would be."""
         if state.full_until is not None:
             return f"the count of cuts was lost, so that none passes before {state.full_until.isoformat()}"

@@ -406,7 +406,9 @@ class Orders:
             case Later():
                 speed = self._clock.speed
                 delay_s = verdict.wait.total_seconds() / speed if speed > 0 else 1.0
-                await self._again(held, "the cap on cuts in a minute is reached", delay_s + self._chance.random())
+                await self._again(
+                    held, "the cap on cuts in a minute is reached", delay_s + self._chance.random()
+                )
                 self._metrics.cuts_held_back.inc()
                 return False
             case Held():

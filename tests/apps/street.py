@@ -198,3 +198,69 @@ def commissioned(period, billed_from, now=START):
         type(period).objects.filter(id=period.id).update(commissioned_at=billed_from)
         cursor.execute("UPDATE registry_revision SET revision = revision + 1")
         reassess(cursor, {period.service_point_id: period.valid_from}, now, ZONE)
+
+
+def pay(account_id, amount_minor, key, at=START):
+    """The credit of a recharge, beside the captured payment that it is of."""
+    from urja.apps.ledger.operations import request_credit
+    from urja.apps.payments.models import Order, Payment
+
+    credit = request_credit(
+        account_id=account_id,
+        amount_minor=amount_minor,
+        kind="recharge",
+        idempotency_key=f"gateway:{key}",
+        requested_at=at,
+    )
+    order = Order.objects.create(
+        id=credit.id,
+        account_id=account_id,
+        amount_minor=amount_minor,
+        currency="INR",
+        provider="gateway",
+        provider_order_id=f"order {key}",
+        state="paid",
+        correlation=0,
+        created_at=at,
+    )
+    Payment.objects.create(
+        provider="gateway",
+        payment_id=key,
+        order=order,
+        account_id=account_id,
+        amount_minor=amount_minor,
+        currency="INR",
+        state="captured",
+        created_at=at,
+        seen_at=at,
+        authorized_at=at,
+        captured_at=at,
+        credit_id=credit.id,
+    )
+    return credit
+
+
+def give_back(credit, amount_minor, key, at=START):
+    """The debit of a part of a recharge, beside the refund that it is of."""
+    from urja.apps.ledger.operations import request_debit
+    from urja.apps.payments.models import Payment, Refund
+
+    debit = request_debit(
+        account_id=credit.account_id,
+        amount_minor=amount_minor,
+        kind="reversal",
+        reverses="recharge",
+        idempotency_key=f"gateway:{key}",
+        requested_at=at,
+        credit_id=credit.id,
+    )
+    Refund.objects.create(
+        provider="gateway",
+        refund_id=key,
+        payment=Payment.objects.get(credit_id=credit.id),
+        amount_minor=amount_minor,
+        created_at=at,
+        seen_at=at,
+        debit_id=debit.id,
+    )
+    return debit

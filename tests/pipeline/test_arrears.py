@@ -74,29 +74,11 @@ def house(database):
 
 
 def pay(house, amount, number=0):
-    from urja.apps.ledger.operations import request_credit
-
-    return request_credit(
-        account_id=house.houses[number].account_id,
-        amount_minor=amount,
-        kind="recharge",
-        idempotency_key=f"pay:{next(NUMBERS)}",
-        requested_at=house.now,
-    )
+    return street.pay(house.houses[number].account_id, amount, f"pay_{next(NUMBERS)}", house.now)
 
 
 def give_back(house, credit, amount):
-    from urja.apps.ledger.operations import request_debit
-
-    return request_debit(
-        account_id=credit.account_id,
-        amount_minor=amount,
-        kind="reversal",
-        reverses="recharge",
-        idempotency_key=f"back:{next(NUMBERS)}",
-        requested_at=house.now,
-        credit_id=credit.id,
-    )
+    return street.give_back(credit, amount, f"rfnd_{next(NUMBERS)}", house.now)
 
 
 def post(house):

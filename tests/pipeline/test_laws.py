@@ -17,23 +17,17 @@ from tests.pipeline.test_post import town  # noqa: F401 - a fixture
 
 def live(town):  # noqa: F811
     """Two days with a credit and a reversal, a slab crossed, another load on the second; the laws as they stand then."""
-    from urja.apps.ledger.operations import request_debit
     from urja.apps.registry.operations import perform
     from urja.site.verify import laws
 
     perform(change_load(6000, 2), recorded_at=town.midnight(0), actor="clerk")
     town.register(1, 10 + 8)
-    request_debit(
-        account_id=town.adopted.account_id,
-        amount_minor=5_000,
-        kind="reversal",
-        reverses="recharge",
-        idempotency_key="rfnd:1",
-        requested_at=town.midnight(0),
-    )
+    paid = street.pay(town.adopted.account_id, 8_000, "pay_1", town.midnight(0))
+    street.give_back(paid, 5_000, "rfnd_1", town.midnight(0))
     town.run(1)
     town.register(2, 10 + 13)
     town.run(2)
+    town.blocks(3, 300, 200)
     return laws(town.connection, town.midnight(2) + timedelta(minutes=5), street.ZONE)
 
 
@@ -167,6 +161,25 @@ def credit_never_marked(patch):
     patch.setattr(operations, "_credit_draft", draft)
 
 
+def paid_in_another_currency(patch):
+    from urja.apps.payments.models import Payment
+
+    real = Payment.objects.create
+    patch.setattr(Payment.objects, "create", lambda **given: real(**given | {"currency": "NPR"}))
+
+
+def refund_never_noted(patch):
+    from urja.apps.payments.models import Refund
+
+    patch.setattr(Refund.objects, "create", lambda **_: None)
+
+
+def blocks_added_twice(patch):
+    from urja.apps.readings import accrual
+
+    patch.setattr(accrual, "EXTEND", accrual.EXTEND.replace("+ r.import_wh", "+ 2 * r.import_wh"))
+
+
 MUTATIONS = (
     (balance_of_one_leg, "balances"),
     (balance_of_one_leg, "sum_zero"),
@@ -184,6 +197,11 @@ MUTATIONS = (
     (credit_never_marked, "second_run"),
     (debit_cut_in_half, "debits"),
     (debit_never_marked, "debits"),
+    (credit_cut_in_half, "payments"),
+    (paid_in_another_currency, "payments"),
+    (paid_in_another_currency, "revenue_reconciles"),
+    (refund_never_noted, "revenue_reconciles"),
+    (blocks_added_twice, "accruals"),
 )
 
 
@@ -209,6 +227,43 @@ def test_an_entry_changed_behind_the_triggers_is_found(town):  # noqa: F811
     town.connection.execute("ALTER TABLE ledger_entry DISABLE TRIGGER USER")
     town.connection.execute("UPDATE ledger_entry SET inputs = inputs || '{\"energy_wh\": 1}' WHERE seq = 2")
     assert town.laws() == {**dict.fromkeys(town.laws(), True), "chains": False}
+
+
+def test_a_recharge_that_no_gateway_told_of_is_found(town):  # noqa: F811
+    """As somebody with the right to insert a request could ask for it: the ledger alone is content."""
+    from urja.apps.ledger.operations import request_credit
+
+    request_credit(
+        account_id=town.adopted.account_id,
+        amount_minor=100_00,
+        kind="recharge",
+        idempotency_key="gateway:pay_forged",
+        requested_at=town.midnight(0),
+    )
+    town.run(0)
+    assert town.laws() == {**dict.fromkeys(town.laws(), True), "payments": False, "revenue_reconciles": False}
+
+
+def test_what_an_earlier_run_has_proven_is_not_gone_through_again(town):  # noqa: F811
+    """Of entries that were posted since everything is asked, and the chain goes on from where the run ended."""
+    from urja.site.verify import examine
+
+    live(town)
+    with town.connection.transaction():
+        (bucket, batch) = town.connection.execute(
+            "SELECT bucket, max(batch) FROM ledger_entry GROUP BY 1"
+        ).fetchone()
+        town.connection.execute("ALTER TABLE ledger_entry DISABLE TRIGGER USER")
+        town.connection.execute(
+            "UPDATE ledger_entry SET inputs = inputs || '{\"energy_wh\": 1}' WHERE batch = %s", [batch]
+        )
+
+    def broken(proven):
+        found = examine(town.connection, zone=street.ZONE, proven={bucket: proven})
+        return [finding.law for finding in found if not finding.holds]
+
+    assert broken(batch - 1) == ["chains"]
+    assert broken(batch) == []
 
 
 def test_a_run_that_dies_has_posted_all_or_nothing(town, monkeypatch):  # noqa: F811

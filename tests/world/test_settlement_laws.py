@@ -140,7 +140,7 @@ MUTATIONS = [
     (forgets_tax, {"settlements_are_known", "settlements_sum_up"}),
     (leaves_refunds_out, {"settlements_are_known"}),
     (reads_one_page, {"settlements_are_known"}),
-    (credits_half, {"settled_is_booked", "revenue_reconciles"}),
+    (credits_half, {"settled_is_booked", "revenue_is_the_gateways"}),
     (credits_nothing_and_looks_away, {"settled_is_booked"}),
     (keeps_what_was_taken_back, {"settled_is_booked"}),
 ]

@@ -5,6 +5,7 @@ lock         held while a supervisor runs                heartbeat    last sign 
 secrets/     one file per process, mode 0600             logs/        one file per process
 postgres/    the cluster and its socket                  run/         settings as resolved, status
 nats/        JetStream's store                           meters/      truth files of simulated meters
+catalogue.json  what the source makes of the database's catalogue
 """
 
 import fcntl
@@ -73,6 +74,11 @@ class DataDirectory:
     @property
     def status_file(self) -> Path:
         return self.run / "status.json"
+
+    @property
+    def catalogue_file(self) -> Path:
+        """What the source makes of the database's catalogue (`urja.site.catalogue`)."""
+        return self.path / "catalogue.json"
 
     def claim(self) -> None:
         """Create the directory or check that it can be used, and lock it until `release` or death.

@@ -5,6 +5,8 @@ apps' `grants.py` name; `urja_partitions` makes day partitions, cannot log in, a
 with SET ROLE. The head end has no role: it never reaches the database.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
@@ -12,6 +14,7 @@ from typing import Final, LiteralString, cast
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 LOGIN_ROLES: Final = ("urja_owner", "urja_pipeline", "urja_web")
 PARTITIONS_ROLE: Final = "urja_partitions"
@@ -37,8 +40,11 @@ def create_roles(admin_conninfo: str, passwords: dict[str, str]) -> None:
         connection.execute("GRANT urja_partitions TO urja_pipeline WITH INHERIT FALSE, SET TRUE")
 
 
-def create_database(admin_conninfo: str, name: str) -> None:
-    """Create the database, owned by `urja_owner`, if it is not there; nobody else may create tables in it."""
+def create_database(admin_conninfo: str, name: str) -> bool:
+    """Create the database, owned by `urja_owner`, if it is not there; nobody else may create tables in it.
+
+    Returns whether it is new.
+    """
     with psycopg.connect(admin_conninfo, autocommit=True) as connection:
         found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone()
         if found is None:
@@ -50,6 +56,34 @@ def create_database(admin_conninfo: str, name: str) -> None:
                     sql.Identifier(name), sql.Identifier(role)
                 )
             )
+    return found is None
+
+
+@contextmanager
+def scratch(admin_conninfo: str, owner_conninfo: str) -> Iterator[str]:
+    """A database that is migrated from nothing, as the owner connects to it, and dropped in the end.
+
+    Django must be set up with the owner's connection; it points at the scratch database meanwhile.
+    """
+    from django.db import connections
+
+    name = f"{conninfo_to_dict(owner_conninfo)['dbname']}_scratch"
+    drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+    with psycopg.connect(admin_conninfo, autocommit=True) as admin:
+        # One that was killed may have left it.
+        admin.execute(drop)
+        create_database(admin_conninfo, name)
+        connections.close_all()
+        login = connections["default"].settings_dict
+        before, login["NAME"] = login["NAME"], name
+        try:
+            owner = make_conninfo(owner_conninfo, dbname=name)
+            migrate(owner)
+            yield owner
+        finally:
+            connections.close_all()
+            login["NAME"] = before
+            admin.execute(drop)
 
 
 def migrate(owner_conninfo: str) -> None:

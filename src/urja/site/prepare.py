@@ -1,13 +1,16 @@
 """Before anything works: roles, database, migrations, grants, streams. Run once at each start, as a child."""
 
 import asyncio
+from pathlib import Path
 
+import msgspec
 import psycopg
 import structlog
 
 from urja.base.clock import Clock
 from urja.base.secrets import AdminSecrets
-from urja.site import database, django_options
+from urja.site import catalogue, database, django_options
+from urja.site.data_directory import write_private
 from urja.site.process import Start
 from urja.site.secrets import Vault
 from urja.stream import StreamSizes, User, connect
@@ -26,15 +29,32 @@ def prepare_database(start: Start, secrets: AdminSecrets) -> None:
     name = start.settings.database.name
     vault = Vault.open(start.data_directory.secrets)
     database.create_roles(secrets.database_admin, vault.role_passwords())
-    database.create_database(secrets.database_admin, name)
+    new = database.create_database(secrets.database_admin, name)
     options = django_options.DjangoOptions(
         conninfo=secrets.database_owner, timezone=start.settings.utility.timezone
     )
     django_options.setup(options)
     database.migrate(secrets.database_owner)
+    _keep_catalogue(start.data_directory.catalogue_file, secrets, new=new)
     with psycopg.connect(secrets.database_owner) as connection:
         row = connection.execute("SELECT count(*) FROM django_migrations").fetchone()
     log.info("database is prepared", database=name, migrations=row and row[0])
+
+
+def _keep_catalogue(path: Path, secrets: AdminSecrets, *, new: bool) -> None:
+    """Keep what this version of the source makes of a database's catalogue, once a version.
+
+    A database with a past may have been changed by other hands: then a scratch database is asked instead of it.
+    """
+    known = catalogue.kept(path)
+    if known is not None and known.source == catalogue.source_digest():
+        return
+    if new:
+        made = catalogue.made_from_source(secrets.database_owner)
+    else:
+        with database.scratch(secrets.database_admin, secrets.database_owner) as owner:
+            made = catalogue.made_from_source(owner)
+    write_private(path, msgspec.json.encode(made))
 
 
 async def _prepare_streams(start: Start, secrets: AdminSecrets) -> None:

@@ -44,7 +44,7 @@ def examine(
             _unbooked(connection),
         ),
         (
-            "revenue_reconciles",
+            "revenue_is_the_gateways",
             "credited recharges less reversals are what was paid out and what is on its way",
             _revenue(connection, payments, rows),
         ),

@@ -5,7 +5,7 @@ with the first. docs/money.md names each law and what would break it.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any, Final, LiteralString
 import click
 import psycopg
 
-from urja.site import arrears_law, settled_law
+from urja.site import accrual_law, arrears_law, catalogue, payment_laws, settled_law
 from urja.site.exits import Exit, Refusal
 from urja.site.options import data_option
 
@@ -41,44 +41,104 @@ _SHOWN = 20
 def laws(connection: Connection, now: datetime | None = None, zone: str | None = None) -> dict[str, bool]:
     """Each law of the books and whether it holds.
 
-    With `zone`, the utility's, arrears are looked at and rated energy is held to the register. `connection` reads as
-    a role that may read all (the owner, the pipeline). With `now`, and Django set up on the pipeline's database, the
-    stage is also run twice in a transaction that is rolled back: the second run must find nothing to post.
+    With `zone`, the utility's, arrears and accruals are looked at and rated energy is held to the register.
+    `connection` reads as a role that may read all (the owner, the pipeline). With `now`, and Django set up on the
+    pipeline's database, the stage is also run twice in a transaction that is rolled back: the second run must find
+    nothing to post.
     """
     return {finding.law: finding.holds for finding in examine(connection, now, zone)}
 
 
-def examine(connection: Connection, now: datetime | None = None, zone: str | None = None) -> list[Finding]:
-    """The laws with what contradicts them."""
-    checks: list[tuple[str, str, Callable[[Connection], Iterable[str]]]] = [
-        ("balances", "the stored balance of each account is the sum of its entries", _balances),
-        ("sum_zero", "all balances together are zero", _sum_zero),
-        ("chains", "each account's entries follow each other without a gap, under their hashes", _chains),
-        ("arithmetic", "the rows of each charge sum to it", _arithmetic),
-        ("second_rater", "each period was charged what the second rater says", _second_rater),
-        ("credits", "each credit that is marked posted was posted once, with its amount", _credits),
-        ("debits", "each debit that is marked posted was posted once, with its amount", _debits),
+def examine(
+    connection: Connection,
+    now: datetime | None = None,
+    zone: str | None = None,
+    *,
+    expected: catalogue.Expected | None = None,
+    proven: Mapping[int, int] | None = None,
+) -> list[Finding]:
+    """The laws with what contradicts them.
+
+    `expected` is what the source makes of the catalogue; without it the catalogue is not looked at. `proven` says of
+    buckets up to which batch an earlier run has proven their entries: what was posted since is gone through, and sums
+    are taken over all.
+    """
+    buckets = [
+        (bucket, (proven or {}).get(bucket, 0))
+        for (bucket,) in connection.execute("SELECT DISTINCT bucket FROM ledger_account ORDER BY 1")
+    ]
+    checks: list[tuple[str, str, Iterable[str]]] = [
+        ("balances", "the stored balance of each account is the sum of its entries", _balances(connection)),
+        ("sum_zero", "all balances together are zero", _sum_zero(connection)),
+        (
+            "chains",
+            "each account's entries follow each other without a gap, under their hashes",
+            _by_bucket(_chains, connection, buckets),
+        ),
+        ("arithmetic", "the rows of each charge sum to it", _by_bucket(_arithmetic, connection, buckets)),
+        (
+            "second_rater",
+            "each period was charged what the second rater says",
+            _by_bucket(_second_rater, connection, buckets),
+        ),
+        (
+            "credits",
+            "each credit that is marked posted was posted once, with its amount",
+            _credits(connection),
+        ),
+        ("debits", "each debit that is marked posted was posted once, with its amount", _debits(connection)),
+        (
+            "payments",
+            "each recharge has a captured payment of its amount and currency",
+            _by_bucket(payment_laws.unpaid, connection, buckets),
+        ),
+        (
+            "revenue_reconciles",
+            "credited recharges less reversals are what was paid out and what is on its way",
+            payment_laws.revenue(connection),
+        ),
         (
             "settled",
             "nothing was settled before the last register of each meter was known",
-            settled_law.examine,
+            settled_law.examine(connection),
         ),
     ]
-    findings = [Finding(law, sentence, _some(check(connection))) for law, sentence, check in checks]
     if zone is not None:
-        sentence = (
-            "each recharge, each instalment and what is left at the end has paid of arrears what it should"
+        checks += [
+            (
+                "arrears",
+                "each recharge, each instalment and what is left at the end has paid of arrears what it should",
+                arrears_law.examine(connection, zone),
+            ),
+            ("energy", "the energy rated is the register's advance", _energy(connection, zone)),
+            ("terms", "each period was rated on the terms that the registry knew", _terms(connection, zone)),
+            (
+                "accruals",
+                "each stored accrual is what its rows come to",
+                accrual_law.examine(connection, zone),
+            ),
+        ]
+    if expected is not None:
+        checks.append(
+            (
+                "catalogue",
+                "triggers, functions, rights, owners and row security are those of the source",
+                catalogue.differences(connection, expected),
+            )
         )
-        findings.append(Finding("arrears", sentence, _some(arrears_law.examine(connection, zone))))
-        sentence = "the energy rated is the register's advance"
-        findings.append(Finding("energy", sentence, _some(_energy(connection, zone))))
-        sentence = "each period was rated on the terms that the registry knew"
-        findings.append(Finding("terms", sentence, _some(_terms(connection, zone))))
     if now is not None:
-        findings.append(
-            Finding("second_run", "a second run of the stage posts nothing", _some(_second_run(now)))
-        )
-    return findings
+        checks.append(("second_run", "a second run of the stage posts nothing", _second_run(now)))
+    return [Finding(law, sentence, _some(found)) for law, sentence, found in checks]
+
+
+def _by_bucket(
+    law: Callable[[Connection, int, int], Iterable[str]],
+    connection: Connection,
+    buckets: list[tuple[int, int]],
+) -> Iterator[str]:
+    """Bucket by bucket, so that memory holds one at a time."""
+    for bucket, proven in buckets:
+        yield from law(connection, bucket, proven)
 
 
 def _some(contradictions: Iterable[str]) -> tuple[str, ...]:
@@ -110,19 +170,31 @@ def _sum_zero(connection: Connection) -> Iterator[str]:
         yield f"all accounts in {currency} come to {total}"
 
 
-def _chains(connection: Connection) -> Iterator[str]:
+def _chains(connection: Connection, bucket: int, proven: int) -> Iterator[str]:
     from urja.apps.ledger.chain import HASHED, entry_hash, parse_json
 
+    given = {"bucket": bucket, "proven": proven}
     heads = {
         account_id: (seq, bytes(last_hash), balance)
         for account_id, seq, last_hash, balance in connection.execute(
-            "SELECT id, last_seq, last_hash, balance_minor FROM ledger_account WHERE kind = 'consumer'"
+            "SELECT id, last_seq, last_hash, balance_minor FROM ledger_account "
+            "WHERE kind = 'consumer' AND bucket = %(bucket)s",
+            given,
         )
     }
-    reached: dict[int, tuple[int, bytes, int]] = {}
+    reached = {
+        account_id: (seq, bytes(last_hash), balance)
+        for account_id, seq, last_hash, balance in connection.execute(
+            "SELECT DISTINCT ON (account_id) account_id, seq, hash, balance_after_minor FROM ledger_entry "
+            "WHERE bucket = %(bucket)s AND batch <= %(proven)s ORDER BY account_id, seq DESC",
+            given,
+        )
+    }
     with connection.transaction(), connection.cursor(name="chains") as cursor:
         cursor.execute(
-            f"SELECT previous_hash, hash, {', '.join(HASHED)} FROM ledger_entry ORDER BY bucket, account_id, seq"  # noqa: S608
+            f"SELECT previous_hash, hash, {', '.join(HASHED)} FROM ledger_entry "  # noqa: S608
+            "WHERE bucket = %(bucket)s AND batch > %(proven)s ORDER BY account_id, seq",
+            given,
         )
         for previous, stored, *values in cursor:
             row = dict(zip(HASHED, values, strict=True))
@@ -140,28 +212,36 @@ def _chains(connection: Connection) -> Iterator[str]:
             yield f"account {account_id} stands at entry {head[0]}, its chain does not end there"
 
 
-def _arithmetic(connection: Connection) -> Iterator[str]:
+def _arithmetic(connection: Connection, bucket: int, proven: int) -> Iterator[str]:
     rows = connection.execute(
         "SELECT account_id, seq, amount_minor, total FROM ledger_entry CROSS JOIN LATERAL ("
         "  SELECT coalesce(sum((row->>'amount_minor')::bigint), 0) AS total "
         "  FROM jsonb_array_elements(inputs->'rows') AS row) rows "
-        "WHERE origin = 'engine' AND total <> amount_minor ORDER BY account_id, seq"
+        "WHERE bucket = %s AND batch > %s AND origin = 'engine' AND total <> amount_minor ORDER BY account_id, seq",
+        [bucket, proven],
     )
     for account_id, seq, amount, total in rows:
         yield f"entry {seq} of account {account_id} is {amount}, its rows come to {total}"
 
 
-def _second_rater(connection: Connection) -> Iterator[str]:
+_CHARGED_SINCE: Final = """
+SELECT DISTINCT agreement_id FROM ledger_entry WHERE bucket = %(bucket)s AND batch > %(proven)s AND origin = 'engine'
+"""
+
+
+def _second_rater(connection: Connection, bucket: int, proven: int) -> Iterator[str]:
     from urja.site.second_rater import charges
 
+    given = {"bucket": bucket, "proven": proven}
     charged: dict[tuple[int, date], dict[str, int]] = {}
     for agreement_id, period_start, line, total in connection.execute(
-        "SELECT agreement_id, period_start, line, -sum(amount_minor)::bigint FROM ledger_entry "
-        "WHERE origin = 'engine' GROUP BY 1, 2, 3"
+        "SELECT agreement_id, period_start, line, -sum(amount_minor)::bigint FROM ledger_entry "  # noqa: S608
+        f"WHERE bucket = %(bucket)s AND origin = 'engine' AND agreement_id IN ({_CHARGED_SINCE}) GROUP BY 1, 2, 3",
+        given,
     ):
         if total:
             charged.setdefault((agreement_id, period_start), {})[line] = total
-    for period in _rated_periods(connection):
+    for period in _rated_periods(connection, given):
         said = charges(
             period.terms,
             period.first,
@@ -196,15 +276,18 @@ class _RatedPeriod:
     by_day_from: date
 
 
-def _rated_periods(connection: Connection) -> Iterator[_RatedPeriod]:
+def _rated_periods(connection: Connection, given: Mapping[str, int]) -> Iterator[_RatedPeriod]:
+    """Of a bucket: all, or where a part of it is proven those of agreements that were charged since."""
     texts: dict[str, list[tuple[str, str]]] = {}
     for code, version, sha256, text in connection.execute(
         "SELECT code, version, sha256, text FROM tariffs_version ORDER BY valid_from, id"
     ):
         texts.setdefault(code, []).append((f"{version}:{sha256[:16]}", text))
     rows = connection.execute(
-        "SELECT agreement_id, period_start, billed_first, billed_end, through, uses, versions FROM ledger_rated "
-        "ORDER BY 1, 2"
+        "SELECT agreement_id, period_start, billed_first, billed_end, through, uses, versions FROM ledger_rated "  # noqa: S608 - a constant
+        "WHERE agreement_id >= %(bucket)s::bigint << 40 AND agreement_id < (%(bucket)s::bigint + 1) << 40 "
+        f"AND (%(proven)s = 0 OR agreement_id IN ({_CHARGED_SINCE})) ORDER BY 1, 2",
+        given,
     ).fetchall()
     for agreement_id, start, first, end, through, uses, versions in rows:
         yield _RatedPeriod(
@@ -350,6 +433,9 @@ SELECT c.id, c.amount_minor, c.posted_at IS NOT NULL, count(e.seq), coalesce(sum
 FROM ledger_credit_request c LEFT JOIN ledger_entry e ON e.bucket = c.id >> 40
     AND e.origin = 'credit' AND (e.inputs->>'request')::bigint = c.id AND e.account_id = c.account_id
 GROUP BY c.id
+HAVING count(e.seq) <> (c.posted_at IS NOT NULL)::int
+    OR (c.posted_at IS NOT NULL AND coalesce(sum(e.amount_minor), 0) <> c.amount_minor)
+ORDER BY 1
 """
 
 _DEBITS: Final = """
@@ -357,15 +443,17 @@ SELECT d.id, d.amount_minor, d.posted_at IS NOT NULL, count(e.seq), coalesce(-su
 FROM ledger_debit_request d LEFT JOIN ledger_entry e ON e.bucket = d.id >> 40
     AND e.origin = 'credit' AND (e.inputs->>'debit')::bigint = d.id AND e.account_id = d.account_id
 GROUP BY d.id
+HAVING count(e.seq) <> (d.posted_at IS NOT NULL)::int
+    OR (d.posted_at IS NOT NULL AND coalesce(-sum(e.amount_minor), 0) <> d.amount_minor)
+ORDER BY 1
 """
 
 
-def _requests(connection: Connection, requests: LiteralString, what: str) -> Iterator[str]:
-    """Of (id, amount, marked, entries, their sum) those whose entries are not what the mark says."""
-    for request, amount, marked, count, total in connection.execute(f"{requests} ORDER BY 1"):
-        if count != int(marked) or (marked and total != amount):
-            state = "posted" if marked else "waiting"
-            yield f"{what} {request} of {amount} is {state}; {count} entries of it come to {total}"
+def _requests(connection: Connection, broken: LiteralString, what: str) -> Iterator[str]:
+    """Requests whose entries are not what their mark says."""
+    for request, amount, marked, count, total in connection.execute(broken):
+        state = "posted" if marked else "waiting"
+        yield f"{what} {request} of {amount} is {state}; {count} entries of it come to {total}"
 
 
 def _second_run(now: datetime) -> Iterator[str]:
@@ -392,7 +480,12 @@ def verify(data: Path, as_json: bool) -> None:
     box.setup_django()
     try:
         with psycopg.connect(box.secrets.database_owner, autocommit=True) as connection:
-            findings = examine(connection, box.clock.now(), box.settings.utility.timezone)
+            findings = examine(
+                connection,
+                box.clock.now(),
+                box.settings.utility.timezone,
+                expected=catalogue.kept(box.data.catalogue_file),
+            )
     except psycopg.OperationalError as error:
         raise Refusal(Exit.UNAVAILABLE, f"the database cannot be reached: {error}") from error
     if as_json:

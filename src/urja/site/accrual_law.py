@@ -1,0 +1,46 @@
+"""The law of stored accruals: each is what its rows come to when they are evaluated anew.
+
+Ingest moves an accrual by addition as blocks come; here the statement that makes one of all its rows
+(`accrual.ENERGY`) is asked again, bucket by bucket, and nothing is written.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import psycopg
+
+from urja.apps.readings.accrual import ENERGY, ENERGY_WH
+from urja.base.ids import bucket_of
+
+type Connection = psycopg.Connection[Any]
+
+_COMPARED: Final = ("device_id", "watermark_at", "latest_end_at", "estimated_wh")
+
+_OTHERWISE: Final = f"""
+WITH stored AS MATERIALIZED (
+    SELECT * FROM readings_accrual WHERE agreement_id >= %(first)s AND agreement_id < %(end)s
+),
+due AS MATERIALIZED (SELECT agreement_id, period, 'infinity'::timestamptz AS until_at FROM stored),
+{ENERGY}
+SELECT s.agreement_id, s.period, s.energy_wh, s.watermark_at, {ENERGY_WH.format("e")}, e.watermark_at
+FROM stored s LEFT JOIN energy e USING (agreement_id, period)
+WHERE s.energy_wh IS DISTINCT FROM {ENERGY_WH.format("e")}
+    OR {" OR ".join(f"s.{name} IS DISTINCT FROM e.{name}" for name in _COMPARED)}
+ORDER BY 1, 2
+"""  # noqa: S608 - constants of the code
+
+_BUCKETS: Final = "SELECT DISTINCT agreement_id >> 40 FROM readings_accrual ORDER BY 1"
+
+
+def examine(connection: Connection, zone: str) -> Iterator[str]:
+    """Accruals that differ from what their rows come to, or that no row bears out."""
+    for (bucket,) in connection.execute(_BUCKETS).fetchall():
+        found = connection.execute(
+            _OTHERWISE, {"first": bucket << 40, "end": (bucket + 1) << 40, "zone": zone}
+        )
+        for agreement, period, energy_wh, watermark_at, made_wh, made_at in found:
+            assert bucket_of(agreement) == bucket, "agreements of a bucket are asked for by their keys"
+            yield (
+                f"agreement {agreement} has accrued {energy_wh} Wh in {period:%B %Y} up to {watermark_at}, "
+                f"its rows come to {made_wh} Wh up to {made_at}"
+            )

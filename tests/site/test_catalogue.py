@@ -1,0 +1,127 @@
+"""The law of the catalogue: what differs from the source is found, whoever changed it by whichever way."""
+
+import pytest
+
+from urja.site import catalogue
+from urja.site import database as site_database
+
+
+@pytest.fixture(scope="session")
+def expected(postgres, database_template):
+    """What the source makes, read from the template before anybody has touched it."""
+    return catalogue.made_from_source(
+        postgres.conninfo(dbname=database_template, user="urja_owner", password="only-for-tests")
+    )
+
+
+@pytest.fixture(autouse=True)
+def _rights_on_the_copy(postgres, database):
+    """A copy of a database is without the rights on the whole of it."""
+    site_database.create_database(postgres.conninfo(), database.name)
+
+
+def differences(database, expected):
+    with database.connect() as connection:
+        return list(catalogue.differences(connection, expected))
+
+
+CHANGES = [
+    (
+        "ALTER TABLE ledger_entry DISABLE TRIGGER ledger_entry_append_only",
+        "ledger_entry_append_only on ledger_entry, DISABLED",
+    ),
+    ("DROP TRIGGER ledger_entry_chain ON ledger_entry", "missing: trigger ledger_entry_chain"),
+    ("ALTER TABLE ledger_entry DISABLE TRIGGER ALL", "ledger_entry_chain on ledger_entry, DISABLED"),
+    (
+        "CREATE OR REPLACE FUNCTION ledger_refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+        "not of the source: function ledger_refuse_change()",
+    ),
+    (
+        "CREATE FUNCTION mine() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'",
+        "not of the source: everybody may EXECUTE on function mine()",
+    ),
+    ("GRANT INSERT ON ledger_entry TO urja_web", "not of the source: urja_web may INSERT on ledger_entry"),
+    (
+        "GRANT UPDATE (balance_minor) ON ledger_account TO urja_web",
+        "not of the source: urja_web may UPDATE on ledger_account(balance_minor)",
+    ),
+    (
+        "GRANT SELECT ON registry_device TO PUBLIC",
+        "not of the source: everybody may SELECT on registry_device",
+    ),
+    (
+        "GRANT SELECT ON ledger_entry TO urja_web WITH GRANT OPTION",
+        "not of the source: urja_web may SELECT on ledger_entry and grant it",
+    ),
+    ("REVOKE SELECT ON ledger_entry FROM urja_web", "missing: urja_web may SELECT on ledger_entry"),
+    ("GRANT CREATE ON SCHEMA public TO urja_web", "not of the source: urja_web may CREATE on schema public"),
+    ("ALTER TABLE ledger_entry ENABLE ROW LEVEL SECURITY", "ledger_entry belongs to urja_owner, by row"),
+    (
+        "CREATE POLICY mine ON ledger_entry USING (account_id = 1)",
+        "not of the source: policy mine on ledger_entry",
+    ),
+    (
+        "CREATE RULE nothing AS ON INSERT TO payments_refund DO INSTEAD NOTHING",
+        "not of the source: rule nothing on payments_refund",
+    ),
+    (
+        "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO urja_web",
+        "not of the source: by default urja_owner grants",
+    ),
+    ("CREATE TABLE mine (n int)", "not of the source: mine belongs to urja_owner"),
+]
+
+
+@pytest.mark.parametrize(("change", "told"), CHANGES, ids=[told for _, told in CHANGES])
+def test_a_change_is_found(database, expected, change, told):
+    with database.connect() as connection:
+        connection.execute(change)
+    assert any(told in line for line in differences(database, expected)), differences(database, expected)
+
+
+def test_what_a_superuser_changes_is_found(database, expected):
+    with database.connect("urja_admin") as connection:
+        connection.execute("ALTER TABLE ledger_entry OWNER TO urja_web")
+        connection.execute("GRANT urja_owner TO urja_web")
+    try:
+        found = differences(database, expected)
+    finally:
+        with database.connect("urja_admin") as connection:
+            connection.execute("REVOKE urja_owner FROM urja_web")
+            connection.execute("ALTER TABLE ledger_entry OWNER TO urja_owner")
+    assert any("ledger_entry belongs to urja_web" in line for line in found)
+    assert any("urja_web is a member of urja_owner" in line for line in found)
+
+
+def test_days_that_were_made_since_and_another_start_are_no_difference(database, expected):
+    with database.connect("urja_pipeline") as connection:
+        connection.execute("SELECT readings_make_days('2026-03-01', '2026-03-03')")
+    site_database.apply_grants(database.conninfo())
+    assert differences(database, expected) == []
+
+
+def test_a_right_on_one_day_is_found(database, expected):
+    with database.connect("urja_pipeline") as connection:
+        connection.execute("SELECT readings_make_days('2026-03-01', '2026-03-03')")
+        connection.execute("SET ROLE urja_partitions")
+        connection.execute("GRANT DELETE ON readings_interval_20260302 TO urja_pipeline")
+    assert differences(database, expected) == [
+        "not of the source: urja_pipeline may DELETE on a day of readings_interval"
+    ]
+
+
+def test_the_pipeline_sees_what_the_owner_sees(database, expected):
+    with database.connect("urja_pipeline") as connection:
+        assert list(catalogue.differences(connection, expected)) == []
+
+
+def test_a_scratch_database_is_made_of_the_source_alone(postgres, database, expected):
+    """As a start of a new version does beside a database that somebody has changed."""
+    with database.connect() as connection:
+        connection.execute("DROP TRIGGER ledger_entry_chain ON ledger_entry")
+    with site_database.scratch(postgres.conninfo(), database.conninfo()) as owner:
+        assert catalogue.made_from_source(owner) == expected
+    with database.connect() as connection:
+        names = {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
+    assert f"{database.name}_scratch" not in names
+    assert [line[:8] for line in differences(database, expected)] == ["missing:"]

@@ -10,7 +10,8 @@ from tests.pipeline.test_decide import MINUTE, Place
 
 def flat(database, **more):
     place = Place(database, [adopt(credit_minor=10_000, **more)])
-    place.go()
+    # In the window: what vacancy holds off waits for one.
+    place.go(place.at(1, 11))
     return place
 
 

@@ -31,7 +31,7 @@ from urja.apps.supply.policies import book
 from urja.apps.supply.standings import Decided
 from urja.apps.supply.switching import AGAIN_AFTER, CREDIT, Moment, Queue
 from urja.core.calendar import midnight
-from urja.core.policy import Reason, decide
+from urja.core.policy import Reason, decide, hold_window
 
 log = structlog.get_logger()
 
@@ -176,9 +176,18 @@ class _Doing:
         known = item.known
         if item.decision.restore is not None:
             self._clear(known)
-            item = Decided(known, decide(known.policy, replace(known.facts, holds=known.other_holds)))
+            item = Decided(
+                known, decide(known.policy, replace(known.facts, holds=known.facts.holds - {CREDIT}))
+            )
         dark = known.facts.supply == "off" and known.pending_connect is None
-        if dark or (known.pending_cut is not None and not _outdated(known)):
+        if dark:
+            return item
+        window = hold_window(known.policy, known.facts)
+        if window is not None and window.not_before > self.moment.now:
+            if known.pending_cut is not None:
+                self._undo(known, item.decision.reason.rule)
+            return item
+        if known.pending_cut is not None and not _outdated(known):
             return item
         if again_at := _again_at(known, DISCONNECT, self.moment.now):
             return item.waiting_until(again_at)

@@ -27,6 +27,10 @@ SLACK: Final = timedelta(minutes=2)
 """Business time in which a step may be under way: what is younger is not judged."""
 
 _SHOWN: Final = 20
+_UNBOUND: Final = frozenset({"safety", "request", "ended"})
+"""Danger to life, the consumer's own request and the end of a supply wait for no hour and spare nobody."""
+_GROUNDS: Final = _UNBOUND | {"overload", "tamper", "vacant"}
+"""What a supply may be held off for beside credit."""
 _WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
@@ -43,8 +47,12 @@ def examine(connection: Connection, now: datetime, zone: str, slack: timedelta =
     """
     books = _Books(connection, now, ZoneInfo(zone), slack)
     checks: list[tuple[str, str, Callable[[_Books], Iterable[str]]]] = [
-        ("cut_has_a_ground", "each disconnection was given for a stated cause", _grounded),
-        ("cut_in_its_hours", "nobody is cut outside the window, or in protected hours or days", _hours),
+        ("cut_has_a_ground", "each disconnection was given for a stated cause that is one", _grounded),
+        (
+            "cut_in_its_hours",
+            "no disconnection that hours bind is outside the window, or in protected hours or days",
+            _hours,
+        ),
         ("cut_below_the_limit", "nobody is cut with credit at the limit or above", _below_the_limit),
         (
             "cut_after_no_credit",
@@ -52,7 +60,11 @@ def examine(connection: Connection, now: datetime, zone: str, slack: timedelta =
             _no_credit,
         ),
         ("cut_after_notices", "each cut comes after its notices were delivered, by the lead", _noticed),
-        ("cut_of_nobody_marked", "nobody who is marked never to be cut is cut, nor in a moratorium", _marked),
+        (
+            "cut_of_nobody_marked",
+            "nobody protected is disconnected but for danger, by request or at the end, and nobody is cut in a moratorium",
+            _marked,
+        ),
         ("cut_on_fresh_data", "each cut rests on readings that are young enough", _fresh),
         ("cut_while_well", "nobody is cut while collection, payments or messages are ill", _well),
         ("cut_in_turn", "cuts behind a transformer keep their number and their distance", _in_turn),
@@ -134,11 +146,17 @@ class _Books:
             f"{row['code']} {row['version']}": _Rules(tomllib.loads(row["text"]))
             for row in self.rows("SELECT code, version, text FROM supply_policy_version")
         }
-        self.cuts = self.rows(
-            "SELECT c.*, w.policy, w.transformer, w.balance_minor, w.evidence AS ground, w.cause "
+        # Each disconnection with the reasons that held the supply off when it was given, as the set of holds tells them.
+        self.disconnections = self.rows(
+            "SELECT c.*, w.policy, w.transformer, w.balance_minor, w.evidence AS ground, w.cause, "
+            "array(SELECT h.reason::text FROM supply_hold h WHERE h.service_point_id = c.service_point_id "
+            "  AND h.placed_at <= c.issued_at AND coalesce(h.released_at, 'infinity') > c.issued_at) AS held_for "
             "FROM commands_command c JOIN supply_switching w ON w.command_id = c.id "
-            "WHERE c.kind = 'disconnect' AND w.cause = 'credit' ORDER BY c.issued_at, c.id"
+            "WHERE c.kind = 'disconnect' ORDER BY c.issued_at, c.id"
         )
+        self.cuts = [one for one in self.disconnections if one["cause"] == "credit"]
+        self.bound = [one for one in self.disconnections if not _UNBOUND & set(one["held_for"])]
+        """Those that protected people and protected hours bind."""
 
     def rows(self, query: str, parameters: Any = None) -> list[Row]:
         with self.connection.cursor(row_factory=dict_row) as cursor:
@@ -164,11 +182,17 @@ def _grounded(books: _Books) -> Iterator[str]:
         "  WHERE k.relay_test AND k.commands->'switch_off' = to_jsonb(c.id)) ORDER BY c.id"
     ):
         yield f"disconnection {row['id']} of device {row['device_id']} was given by nobody"
+    for cut in books.disconnections:
+        if cut["cause"] != "credit" and not _GROUNDS & set(cut["held_for"]):
+            yield f"{_name(cut)} was given while nothing held the supply off that may"
 
 
 def _hours(books: _Books) -> Iterator[str]:
-    for cut in books.cuts:
-        rules = books.rules[cut["policy"]]
+    for cut in books.bound:
+        rules = books.rules.get(cut["policy"])
+        if rules is None:
+            yield f"{_name(cut)} was given by no policy's hours"
+            continue
         if why := rules.forbidden(books.local(cut["issued_at"])):
             yield f"{_name(cut)} was given {why}"
         # The end of the command's life is the last instant at which it may begin.
@@ -263,10 +287,11 @@ _AGREED = (
 
 def _marked(books: _Books) -> Iterator[str]:
     """What the registry knew when a cut was given: protected people, bills instead of a balance, a conversion."""
+    for cut in books.bound:
+        for row in books.rows(_PROTECTED, {"account": cut["account_id"], "issued": cut["issued_at"]}):
+            yield f"{_name(cut)}, which is marked {row['kind']}"
     for cut in books.cuts:
         at = {"account": cut["account_id"], "issued": cut["issued_at"]}
-        for row in books.rows(_PROTECTED, at):
-            yield f"{_name(cut)}, which is marked {row['kind']}"
         days = books.rules[cut["policy"]].whole("credit", "grace_days_after_conversion")
         for row in books.rows(_AGREED, at):
             if row["payment_mode"] != "prepaid":
@@ -322,7 +347,14 @@ def _holds(books: _Books) -> Iterator[str]:
         "SELECT c.id, h.reason, h.service_point_id FROM commands_command c "
         "JOIN supply_hold h ON h.service_point_id = c.service_point_id "
         "WHERE c.kind = 'connect' AND h.placed_at < c.issued_at "
-        "AND (h.released_at IS NULL OR h.released_at > c.issued_at) ORDER BY c.id"
+        "AND (h.released_at IS NULL OR h.released_at > c.issued_at) "
+        # What protection binds holds nobody off who is protected.
+        "AND (h.reason = ANY(%(unbound)s) OR NOT EXISTS ("
+        "  SELECT FROM registry_agreement g JOIN registry_protection p ON p.person_id = g.customer_id "
+        "  WHERE g.service_point_id = c.service_point_id AND g.valid_from <= c.issued_at "
+        "  AND coalesce(g.valid_to, 'infinity') > c.issued_at AND p.valid_from <= c.issued_at "
+        "  AND coalesce(p.valid_to, 'infinity') > c.issued_at)) ORDER BY c.id",
+        {"unbound": sorted(_UNBOUND)},
     ):
         yield f"connection {row['id']} was given while {row['reason']} held {row['service_point_id']} off"
 

@@ -16,13 +16,13 @@ def home(database):
     return adopt(1)
 
 
-def cut(reason="dispute", note="the bill is disputed"):
+def cut(reason="overload", note="three times the sanctioned load"):
     from urja.apps.registry.operations import DisconnectTemporarily
 
     return DisconnectTemporarily(consumer_number=NUMBER, reason=reason, note=note)
 
 
-def back(reason="dispute"):
+def back(reason="overload"):
     from urja.apps.registry.operations import Reconnect
 
     return Reconnect(consumer_number=NUMBER, reason=reason)
@@ -44,23 +44,24 @@ class TestForAWhile:
     def test_off_and_on_again(self, home):
         do(cut(), NOON)
         do(back(), NOON + HOUR)
-        assert orders() == [("hold", "dispute"), ("release", "dispute")]
+        assert orders() == [("hold", "overload"), ("release", "overload")]
 
     def test_what_stands_against_it(self, home):
         refused(cut("hunger"), "nobody holds a supply off by hand for 'hunger'")
+        refused(cut("dispute"), "nobody holds a supply off by hand for 'dispute'")
         refused(cut(note=""), "say why")
-        refused(back(), f"{NUMBER} is not held off for dispute")
+        refused(back(), f"{NUMBER} is not held off for overload")
         do(cut(), NOON)
-        refused(cut(), "is held off for dispute already")
-        refused(back("safety"), "is not held off for safety; it is held off for dispute")
+        refused(cut(), "is held off for overload already")
+        refused(back("safety"), "is not held off for safety; it is held off for overload")
 
     def test_undoing_gives_the_contrary_order(self, home):
         from urja.apps.registry.operations import Undo
 
         entry = do(cut(), NOON)
         do(Undo(entry_id=entry.id, reason="another house"), NOON)
-        assert orders() == [("hold", "dispute"), ("release", "dispute")]
-        refused(back(), "is not held off for dispute")
+        assert orders() == [("hold", "overload"), ("release", "overload")]
+        refused(back(), "is not held off for overload")
 
 
 class TestForGood:
@@ -74,7 +75,7 @@ class TestForGood:
         assert Agreement.objects.get().valid_to == NOON
         order = WorkOrder.objects.get()
         assert (order.kind, order.device_id, order.state) == ("disconnect_by_hand", home.device_id, "open")
-        assert orders() == [("hold", "vacant")]
+        assert orders() == [("hold", "ended")]
         do(RemoveMeter(serial=NUMBER, removed_at=NOON + HOUR, register_wh=11_000), NOON + HOUR)
         order.refresh_from_db()
         assert (order.state, order.result["register_wh"]) == ("done", 11_000)
@@ -124,7 +125,7 @@ class TestForGood:
             entry = do(ending(register_wh=11_000, meter_removed=True), NOON)
             do(Undo(entry_id=entry.id, reason="another house"), NOON)
             assert state(connection) == before
-        assert orders() == [("hold", "vacant"), ("release", "vacant")]
+        assert orders() == [("hold", "ended"), ("release", "ended")]
 
 
 class TestTakenAwayUnread:

@@ -17,7 +17,7 @@ from urja.apps.supply.standings import Decided
 from urja.apps.supply.switching import BY_POLICY, CREDIT, Moment
 from urja.apps.work import operations as work
 from urja.apps.work.models import WorkOrder, WorkOrderKind
-from urja.core.policy import Decision, Reason, decide
+from urja.core.policy import Decision, Reason, decide, hold_window
 
 OFF: Final = WorkOrderKind.SWITCH_OFF_BY_HAND
 ON: Final = WorkOrderKind.SWITCH_ON_BY_HAND
@@ -33,7 +33,12 @@ def act(item: Decided, moment: Moment) -> tuple[Decided, Counter[str]]:
         _clear(known, moment)
     if known.other_holds:
         if decision.restore is not None:
-            item = Decided(known, decide(known.policy, replace(known.facts, holds=known.other_holds)))
+            item = Decided(
+                known, decide(known.policy, replace(known.facts, holds=known.facts.holds - {CREDIT}))
+            )
+        window = hold_window(known.policy, known.facts)
+        if window is not None and window.not_before > moment.now:
+            return item, Counter()
         held = Reason("holds", "held", {"held_holds": ",".join(sorted(known.other_holds))})
         return item, _send(known, OFF, held, moment)
     if decision.restore is not None:

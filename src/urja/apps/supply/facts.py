@@ -33,7 +33,16 @@ from urja.apps.tariffs import queries as tariffs
 from urja.apps.work import queries as work
 from urja.apps.work.models import WorkOrder, WorkOrderKind
 from urja.core.calendar import local_day
-from urja.core.policy import AuthorisedPayment, Facts, Health, NoticeFact, PaidSince, Policy, exhausted
+from urja.core.policy import (
+    AuthorisedPayment,
+    Facts,
+    Health,
+    NoticeFact,
+    PaidSince,
+    Policy,
+    exhausted,
+    in_force,
+)
 from urja.core.rating import Tariff
 
 log = structlog.get_logger()
@@ -103,7 +112,8 @@ class Known:
 
     @property
     def other_holds(self) -> frozenset[str]:
-        return self.facts.holds - {"credit"}
+        """What may hold the supply off beside credit; without what a protected status holds back."""
+        return in_force(self.facts)
 
     @property
     def unposted(self) -> tuple[Credit, ...]:

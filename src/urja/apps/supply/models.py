@@ -11,10 +11,13 @@ from django.db.models import Q
 
 from urja.apps.ledger.models import Account, CreditRequest
 from urja.apps.registry.models import ServicePoint
-from urja.core.policy import Standing
+from urja.core.policy import HOLDS, Standing
 
-HELD_BY_HAND: Final = ("overload", "safety", "tamper", "vacant", "dispute")
+HELD_BY_HAND: Final = tuple(sorted(reason for reason, rule in HOLDS.items() if rule.by_hand))
 """What an operator may hold a supply off for. `credit` is the policy's, and money clears it alone."""
+
+ORDERED: Final = tuple(sorted(HOLDS.keys() - {"credit"}))
+"""What an order may name: those, and what follows from an operation of the registry."""
 
 
 class PolicyVersion(models.Model):
@@ -74,6 +77,12 @@ class Order(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["id"], condition=Q(applied_at=None), name="supply_order_waiting"),
         ]
+        constraints: ClassVar = [
+            # What was ordered for another reason before there was this table is history.
+            models.CheckConstraint(
+                condition=Q(applied_at__isnull=False) | Q(hold__in=ORDERED), name="supply_order_known_reason"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.action} {self.hold} at {self.service_point_id}"
@@ -95,6 +104,10 @@ class Hold(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["service_point", "reason"], condition=Q(released_at=None), name="supply_hold_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(released_at__isnull=False) | Q(reason__in=sorted(HOLDS)),
+                name="supply_hold_known_reason",
             ),
         ]
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db import connection, transaction
 
 from urja.apps.supply.errors import PolicyConflict, UnknownHold, UnknownPolicy
-from urja.apps.supply.models import HELD_BY_HAND, Order, OrderAction, PolicyAssignment, PolicyVersion
+from urja.apps.supply.models import ORDERED, Order, OrderAction, PolicyAssignment, PolicyVersion
 from urja.core.policy import bundled_policies, parse_policy
 
 
@@ -61,7 +61,7 @@ def assign_policy(category: str, code: str, *, recorded_at: datetime, actor: str
 def request_hold(
     service_point_id: int, reason: str, *, actor: str, requested_at: datetime, note: str = ""
 ) -> Order:
-    """Order that a supply be held off (`HELD_BY_HAND`); the pipeline switches. Raises UnknownHold."""
+    """Order that a supply be held off (`ORDERED`); the pipeline switches. Raises UnknownHold."""
     return _order(OrderAction.HOLD, service_point_id, reason, actor, requested_at, note)
 
 
@@ -75,10 +75,8 @@ def request_release(
 def _order(
     action: OrderAction, service_point_id: int, reason: str, actor: str, requested_at: datetime, note: str
 ) -> Order:
-    if reason not in HELD_BY_HAND:
-        raise UnknownHold(
-            f"nobody holds a supply off by hand for {reason!r}; known: {', '.join(HELD_BY_HAND)}"
-        )
+    if reason not in ORDERED:
+        raise UnknownHold(f"no supply is held off for {reason!r}; known: {', '.join(ORDERED)}")
     return Order.objects.create(
         service_point_id=service_point_id,
         action=action,

@@ -106,12 +106,19 @@ def order_cut(account_id: int, transformer: str, moment: Moment) -> Command | No
 
 
 def order_hold(known: Known, transformer: str, moment: Moment) -> Command:
-    """Switch off what an operator holds off: a lineman's safety knows no protected hours."""
+    """Switch off what an operator holds off; whoever calls has asked whether it may be now (`core.hold_window`)."""
     reason = core.Reason("holds", "held", {"held_holds": ",".join(sorted(known.other_holds))})
+    window = core.hold_window(known.policy, known.facts)
     with transaction.atomic():
-        command = _issue(known, DISCONNECT, Cause.HOLD, reason, moment, moment.now + HOLD_LASTS)
-        _record(known, command, Cause.HOLD, reason, transformer, moment)
+        command = _issue(known, DISCONNECT, Cause.HOLD, reason, moment, hold_ends_at(window, moment))
+        _record(known, command, Cause.HOLD, reason, transformer, moment, window=window)
     return command
+
+
+def hold_ends_at(window: core.Window | None, moment: Moment) -> datetime:
+    """When a command to hold a supply off expires: what protected hours bind does not outlive its window."""
+    lasts_until = moment.now + HOLD_LASTS
+    return lasts_until if window is None else min(lasts_until, window.not_after)
 
 
 def order_connect(

@@ -1,43 +1,53 @@
 """Supplies that are held off and that nobody has an agreement for: empty flats, connections that have ended.
 
 No account is decided about there, so no decision switches them off; this does. They come back with the next agreement,
-whose account is decided about.
+whose account is decided about. Protected hours bind it as they bind every order, by the policy that governed the last
+agreement; only what nothing binds (`core.policy.HOLDS`) is switched off at once. Nobody is protected where nobody lives.
 """
 
 import secrets
 from dataclasses import dataclass
 from typing import Final
+from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.db import connection, transaction
 
 from urja.apps.commands import operations as commands
 from urja.apps.commands.models import DISCONNECT
 from urja.apps.supply.models import Cause, Switching
-from urja.apps.supply.switching import AGAIN_AFTER, HOLD_LASTS, Moment
+from urja.apps.supply.policies import name_of
+from urja.apps.supply.switching import AGAIN_AFTER, Moment, hold_ends_at
 from urja.apps.work import operations as work
 from urja.apps.work.models import WorkOrderKind
 from urja.base.ids import new_correlation
-from urja.core.policy import Reason
+from urja.core.calendar import local_day
+from urja.core.policy import HOLDS, Reason, Window
 
 AT_ONCE: Final = 200
 
 _LIT = """
 SELECT h.service_point_id, p.device_id, d.load_switch, coalesce(f.transformer, ''), g.account_id, a.balance_minor,
-    a.last_seq, h.reasons
-FROM (SELECT service_point_id, string_agg(reason, ',' ORDER BY reason) AS reasons FROM supply_hold
+    a.last_seq, h.reasons, CASE WHEN h.unbound THEN '' ELSE governing.code END
+FROM (SELECT service_point_id, string_agg(reason, ',' ORDER BY reason) AS reasons,
+        bool_or(reason = ANY(%(unbound)s)) AS unbound FROM supply_hold
     WHERE released_at IS NULL AND reason <> 'credit' GROUP BY 1) h
 JOIN registry_device_period p ON p.service_point_id = h.service_point_id AND p.role = 1 AND p.valid_to IS NULL
 JOIN registry_device d ON d.id = p.device_id
-JOIN LATERAL (SELECT account_id, valid_to FROM registry_agreement
+JOIN LATERAL (SELECT id, account_id, valid_to FROM registry_agreement
     WHERE service_point_id = h.service_point_id ORDER BY valid_from DESC LIMIT 1) g ON g.valid_to <= %(now)s
 JOIN ledger_account a ON a.id = g.account_id
+JOIN LATERAL (SELECT coalesce(nullif(t.policy, ''),
+        (SELECT s.code FROM supply_policy_assignment s WHERE s.category = t.category),
+        (SELECT s.code FROM supply_policy_assignment s WHERE s.category = '')) AS code
+    FROM registry_agreement_terms t WHERE t.agreement_id = g.id ORDER BY t.valid_from DESC LIMIT 1) governing ON true
 LEFT JOIN registry_fed_by f ON f.service_point_id = h.service_point_id
 LEFT JOIN LATERAL (SELECT kind, state, ended_at FROM commands_command
     WHERE device_id = p.device_id AND kind IN ('connect', 'disconnect') ORDER BY sequence DESC LIMIT 1) c ON true
 LEFT JOIN LATERAL (SELECT kind, state FROM work_order
     WHERE device_id = p.device_id AND kind IN ('switch_off_by_hand', 'switch_on_by_hand')
     ORDER BY opened_at DESC, id DESC LIMIT 1) w ON true
-WHERE CASE WHEN d.load_switch
+WHERE (h.unbound OR governing.code = ANY(%(open)s)) AND CASE WHEN d.load_switch
     THEN c.kind IS DISTINCT FROM 'disconnect'
         OR (c.state IN ('failed', 'expired', 'superseded') AND c.ended_at <= %(again)s)
     ELSE w.kind IS DISTINCT FROM 'switch_off_by_hand' OR w.state = 'withdrawn' END
@@ -57,17 +67,29 @@ class _Lit:
     balance_minor: int
     last_seq: int
     reasons: str
+    governed_by: str
+    """The code of the policy whose hours bind it; empty where nothing does."""
 
 
 def look(moment: Moment) -> int:
     """Switch off what is held off where nobody has an agreement; how many supplies."""
+    open_now = _open_now(moment)
     with connection.cursor() as cursor:
-        cursor.execute(_LIT, {"now": moment.now, "again": moment.now - AGAIN_AFTER, "limit": AT_ONCE})
+        cursor.execute(
+            _LIT,
+            {
+                "now": moment.now,
+                "again": moment.now - AGAIN_AFTER,
+                "limit": AT_ONCE,
+                "open": list(open_now),
+                "unbound": [reason for reason, rule in HOLDS.items() if not rule.bound],
+            },
+        )
         lit = [_Lit(*row) for row in cursor.fetchall()]
     for one in lit:
         reason = Reason("holds", "held", {"held_holds": one.reasons})
         if one.load_switch:
-            _cut(one, reason, moment)
+            _cut(one, reason, open_now.get(one.governed_by), moment)
         else:
             work.open_order(
                 WorkOrderKind.SWITCH_OFF_BY_HAND,
@@ -79,7 +101,20 @@ def look(moment: Moment) -> int:
     return len(lit)
 
 
-def _cut(one: _Lit, reason: Reason, moment: Moment) -> None:
+def _open_now(moment: Moment) -> dict[str, tuple[str, Window]]:
+    """The policies whose window is open, by code: each one's name, and the window."""
+    zone = ZoneInfo(settings.URJA_TIMEZONE)
+    day, found = local_day(moment.now, zone), {}
+    for code in moment.policies.versions:
+        policy = moment.policies.in_force(code, day)
+        window = policy.cut.open_hours.next_window(moment.now, zone) if policy else None
+        if policy and window and window.not_before <= moment.now:
+            found[code] = (name_of(policy), window)
+    return found
+
+
+def _cut(one: _Lit, reason: Reason, governed: tuple[str, Window] | None, moment: Moment) -> None:
+    policy, window = governed or ("", None)
     with transaction.atomic():
         command = commands.issue(
             device_id=one.device_id,
@@ -88,7 +123,7 @@ def _cut(one: _Lit, reason: Reason, moment: Moment) -> None:
             kind=DISCONNECT,
             issued_at=moment.now,
             issued_wall_ms=moment.wall_ms,
-            expires_at=moment.now + HOLD_LASTS,
+            expires_at=hold_ends_at(window, moment),
             reason=f"{Cause.HOLD}: {reason.rule}",
             correlation=new_correlation(moment.wall_ms, secrets.randbits(21)),
         )
@@ -101,7 +136,9 @@ def _cut(one: _Lit, reason: Reason, moment: Moment) -> None:
             transformer=one.transformer,
             ordered_at=moment.now,
             ordered_wall_ms=moment.wall_ms,
-            policy="",
+            window_from_at=window.not_before if window else None,
+            window_to_at=window.not_after if window else None,
+            policy=policy,
             reason=reason.to_json(),
             balance_minor=one.balance_minor,
             limit_minor=0,

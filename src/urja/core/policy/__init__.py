@@ -18,17 +18,22 @@ from urja.core.policy.decision import (
 from urja.core.policy.document import Policy, PolicyError, bundled_policies, parse_policy
 from urja.core.policy.engine import decide
 from urja.core.policy.facts import AuthorisedPayment, Facts, Health, Instalment, NoticeFact, PaidSince
+from urja.core.policy.holds import ENDED, HOLDS, VACANT, HoldRule, hold_window, in_force
 from urja.core.policy.outlook import Outlook, credit_ends_at, effect_of_payment, forecast, in_order, outlook
 from urja.core.policy.wording import sentence
 from urja.core.reading import Fault
 
 __all__ = [
+    "ENDED",
+    "HOLDS",
+    "VACANT",
     "AuthorisedPayment",
     "Cut",
     "Decision",
     "Facts",
     "Fault",
     "Health",
+    "HoldRule",
     "Instalment",
     "Intent",
     "NoticeFact",
@@ -48,6 +53,8 @@ __all__ = [
     "effect_of_payment",
     "exhausted",
     "forecast",
+    "hold_window",
+    "in_force",
     "in_order",
     "outlook",
     "parse_policy",

@@ -1,6 +1,7 @@
 """Facts to intents."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -9,10 +10,11 @@ from urja.core.policy.bars import Bar, bars, exhausted, instant, money, stale_at
 from urja.core.policy.decision import Cut, Decision, Reason, Restore, Standing, Window
 from urja.core.policy.document import Policy
 from urja.core.policy.facts import CREDIT_HOLD, Facts
+from urja.core.policy.holds import held_back, hold_window, in_force
 from urja.core.policy.outlook import effect_of_payment
 from urja.core.policy.reading import WEEKDAYS
 from urja.core.policy.requests import crossing, final_notices, low_notice, next_request_at
-from urja.core.policy.restoring import POSTPAID, restoring
+from urja.core.policy.restoring import POSTPAID, restoring, spared
 
 RECHECK: Final = timedelta(minutes=15)
 """After which an account is looked at again that waits for the recovery of a service or for data."""
@@ -20,16 +22,43 @@ RECHECK: Final = timedelta(minutes=15)
 
 def decide(policy: Policy, facts: Facts) -> Decision:
     """What is to be done about one account's supply, and why."""
+    decision = _by_credit(policy, facts)
+    return decision if facts.supply == "off" else _with_holds(policy, facts, decision)
+
+
+def _by_credit(policy: Policy, facts: Facts) -> Decision:
     reason = restoring(policy, facts)
     if reason is not None:
         return _restored(policy, facts, reason)
-    if not facts.prepaid and not (facts.supply == "off" and facts.holds):
+    held_off = facts.supply == "off" and (CREDIT_HOLD in facts.holds or in_force(facts))
+    if not facts.prepaid and not held_off:
         return Decision((), Standing.FINE, POSTPAID, None)
     out = exhausted(policy, facts.balance_minor)
-    held_off = facts.supply == "off" and facts.holds
     if held_off or (CREDIT_HOLD in facts.holds and not out):
         return _dark(policy, facts)
     return _exhausted(policy, facts) if out else _in_credit(policy, facts)
+
+
+def _with_holds(policy: Policy, facts: Facts, decision: Decision) -> Decision:
+    """The same, where something else than credit is to switch the supply off: whether it waits, or is held back."""
+    back = held_back(facts)
+    if not in_force(facts):
+        spares = back and decision.restore is None
+        return replace(decision, standing=Standing.PROTECTED, reason=spared(back)) if spares else decision
+    window = hold_window(policy, facts)
+    if window is None or window.not_before <= facts.now:
+        return decision
+    params = {"held_holds": _listed(in_force(facts)), "not_before_at": instant(facts, window.not_before)}
+    again_at = window.not_before
+    if decision.look_again_at is not None:
+        again_at = min(again_at, decision.look_again_at)
+    return replace(
+        decision,
+        standing=Standing.TO_BE_CUT,
+        reason=Reason("cut.from", "held_waits", params),
+        look_again_at=again_at,
+        planned=window,
+    )
 
 
 def _restored(policy: Policy, facts: Facts, reason: Reason) -> Decision:
@@ -46,7 +75,9 @@ def _restored(policy: Policy, facts: Facts, reason: Reason) -> Decision:
 def _dark(policy: Policy, facts: Facts) -> Decision:
     """Off, and staying so."""
     if CREDIT_HOLD not in facts.holds:
-        return Decision((), Standing.CUT, Reason("holds", "held", {"held_holds": _listed(facts.holds)}), None)
+        return Decision(
+            (), Standing.CUT, Reason("holds", "held", {"held_holds": _listed(in_force(facts))}), None
+        )
     missing = effect_of_payment(policy, facts, 0).missing_minor
     params = money(policy, missing_minor=missing, balance_minor=facts.balance_minor)
     return Decision((), Standing.CUT, Reason("reconnect.at_least", "cut", params), None)

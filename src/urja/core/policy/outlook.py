@@ -12,6 +12,7 @@ from urja.core.policy import bars
 from urja.core.policy.decision import PaymentEffect
 from urja.core.policy.document import Policy
 from urja.core.policy.facts import CREDIT_HOLD, NEVER_CUT, Facts, Instalment, PaidSince
+from urja.core.policy.holds import in_force
 from urja.core.policy.restoring import is_dark, restoring
 
 _ONE_DAY_S: Final = 24 * 60 * 60
@@ -183,9 +184,9 @@ def effect_of_payment(policy: Policy, facts: Facts, amount_minor: int) -> Paymen
         to_credit_minor=amount_minor - to_arrears,
         days=after_days,
         added_days=None if after_days is None or before_days is None else after_days - before_days,
-        restores=is_dark(facts) and not _other_holds(facts) and _enough(policy, after),
+        restores=is_dark(facts) and not in_force(facts) and _enough(policy, after),
         missing_minor=_missing(policy, facts, amount_minor),
-        held_by=_other_holds(facts),
+        held_by=in_force(facts),
     )
 
 
@@ -221,10 +222,6 @@ def _days(policy: Policy, facts: Facts) -> Fraction | None:
     return max(
         Fraction(facts.balance_minor - policy.credit.cut_below_minor, facts.daily_cost_minor), Fraction(0)
     )
-
-
-def _other_holds(facts: Facts) -> frozenset[str]:
-    return facts.holds - {CREDIT_HOLD}
 
 
 def _enough(policy: Policy, after: Facts) -> bool:

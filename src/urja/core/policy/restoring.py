@@ -6,6 +6,7 @@ from urja.core.policy.bars import bars, money
 from urja.core.policy.decision import Reason
 from urja.core.policy.document import Policy
 from urja.core.policy.facts import CREDIT_HOLD, Facts
+from urja.core.policy.holds import held_back, in_force
 
 POSTPAID: Final = Reason("terms.payment_mode", "postpaid")
 """Why no balance decides about a supply that is paid for by bills."""
@@ -20,7 +21,7 @@ def restoring(policy: Policy, facts: Facts) -> Reason | None:
     """Why `credit` no longer holds the supply; none where it does, or where it never did."""
     if CREDIT_HOLD in facts.holds:
         return _cleared(policy, facts) if facts.prepaid else POSTPAID
-    if facts.supply == "off" and not facts.holds:
+    if facts.supply == "off" and not in_force(facts):
         return _unheld(policy, facts)
     return None
 
@@ -36,5 +37,12 @@ def _cleared(policy: Policy, facts: Facts) -> Reason | None:
 
 def _unheld(policy: Policy, facts: Facts) -> Reason | None:
     """A supply that is off with nothing to hold it: a connect was lost, or the relay opened by itself."""
+    if back := held_back(facts):
+        return spared(back)
     in_credit = not facts.prepaid or facts.balance_minor >= policy.credit.cut_below_minor
     return Reason("holds", "unheld") if in_credit or bars(policy, facts) else None
+
+
+def spared(holds: frozenset[str]) -> Reason:
+    """Why reasons that were ordered do not keep a protected supply off."""
+    return Reason("flags", "held_back", {"held_holds": ",".join(sorted(holds))})

@@ -114,7 +114,8 @@ HOLDS: Final[dict[str, Promise]] = {
     "safety": _("safety"),
     "tamper": _("tampering"),
     "vacant": _("vacant"),
-    "dispute": _("dispute"),
+    "request": _("the consumer's own request"),
+    "ended": _("the end of the connection"),
 }
 
 COMMANDS: Final[dict[str, Promise]] = {

@@ -339,7 +339,7 @@ def _end_connection(ask: Asker) -> dict[str, Any]:
 def _hold(ask: Asker) -> dict[str, Any]:
     return {
         "consumer_number": ask.point(),
-        "reason": ask.one_of(("safety", "vacant", "dispute", "whim")),
+        "reason": ask.one_of(("safety", "vacant", "request", "dispute", "whim")),
         "note": ask.words(),
     }
 

@@ -36,9 +36,7 @@ from urja.apps.registry.operations.terms import policy_faults, unloaded_faults, 
 from urja.base.ids import bucket_of
 from urja.base.sentences import say
 from urja.core.calendar import local_day
-
-VACANT = "vacant"
-"""The hold of a supply that nobody has an agreement for."""
+from urja.core.policy import VACANT
 
 
 class MoveIn(Arrival, kw_only=True):

@@ -105,6 +105,12 @@ class EndProtection(Operation, kw_only=True):
         )
 
 
+def protections(consumer_number: str, at: datetime) -> list[Protection]:
+    """The protected statuses of the customer of a supply at an instant."""
+    held = Protection.objects.filter(person=_customer(consumer_number, at), valid_from__lte=at)
+    return list(held.exclude(valid_to__lte=at).order_by("kind"))
+
+
 def _agreements(consumer_number: str, at: datetime) -> list[Agreement]:
     return list(
         Agreement.objects.filter(service_point__consumer_number=consumer_number, valid_from__lte=at)

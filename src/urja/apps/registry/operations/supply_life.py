@@ -17,31 +17,38 @@ from urja.apps.registry.operations.arriving import (
 from urja.apps.registry.operations.doing import Doing, Operation
 from urja.apps.registry.operations.last_reads import keep_last_read, last_read_faults
 from urja.apps.registry.operations.mounting import ahead_faults, take_away
-from urja.apps.registry.operations.moving import VACANT
 from urja.apps.registry.operations.places import no_place, place_of
+from urja.apps.registry.operations.protection import protections
 from urja.apps.registry.operations.work_orders import finish, send
 from urja.apps.supply.models import HELD_BY_HAND, Hold, Order, OrderAction
 from urja.apps.work.models import WorkOrderKind
 from urja.base.sentences import say
+from urja.core.policy import ENDED, HOLDS, VACANT
 
 
 class DisconnectTemporarily(Operation, kw_only=True):
-    """Hold a supply off for a reason; the stage `decide` switches, by the meter or by somebody's hand."""
+    """Hold a supply off for a reason; the stage `decide` switches, by the meter or by somebody's hand.
+
+    A protected home is held off only for what no protection binds (`core.policy.HOLDS`); for the rest the hours of its
+    policy are waited for.
+    """
 
     consumer_number: str
     reason: str
-    """`overload`, `safety`, `tamper`, `vacant`, `dispute`."""
+    """`overload`, `request` (the consumer's own), `safety`, `tamper`, `vacant`. A disputed bill is none."""
     note: str
 
-    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+    def faults(self, doing: Doing) -> Iterator[str]:
         yield from _reason_faults(self.reason)
         if not self.note.strip():
             yield say("say why")
         place = place_of(self.consumer_number)
         if place is None:
             yield no_place(self.consumer_number)
-        elif self.reason in _held(place):
+            return
+        if self.reason in _held(place):
             yield say("{place} is held off for {reason} already", place=place, reason=self.reason)
+        yield from _protection_faults(place, self.reason, doing.recorded_at)
 
     def carry_out(self, doing: Doing) -> None:
         place = ServicePoint.objects.get(consumer_number=self.consumer_number)
@@ -140,7 +147,7 @@ class DisconnectPermanently(Operation, kw_only=True):
             end(doing, agreement, self.at)
             settle(doing, agreement, self.at, self.transfer_to)
         doing.change(place, disconnected_at=self.at)
-        outside.hold(doing, place.id, VACANT, "the connection has ended")
+        outside.hold(doing, place.id, ENDED, "the connection has ended")
         if self.meter_removed and period is not None:
             take_away(doing, period, self.at)
             finish(doing, place, WorkOrderKind.DISCONNECT_BY_HAND, self.at, register_wh=self.register_wh)
@@ -175,6 +182,8 @@ class ReopenConnection(Operation, kw_only=True):
     def carry_out(self, doing: Doing) -> None:
         place = ServicePoint.objects.get(consumer_number=self.consumer_number)
         doing.change(place, disconnected_at=None)
+        outside.hold(doing, place.id, VACANT, "nobody has an agreement")
+        outside.release(doing, place.id, ENDED, "the connection is opened again")
         doing.service_point_id = place.id
         if not place.device_periods.filter(role=DeviceRole.BILLING, valid_to=None).exists():
             order = send(doing, WorkOrderKind.INSTALL, place, {"note": self.note})
@@ -187,6 +196,20 @@ def _reason_faults(reason: str) -> Iterator[str]:
             "nobody holds a supply off by hand for {reason}; known: {choices}",
             reason=repr(reason),
             choices=", ".join(HELD_BY_HAND),
+        )
+
+
+def _protection_faults(place: ServicePoint, reason: str, at: datetime) -> Iterator[str]:
+    """A protected person is not disconnected for what protection binds; `decide` holds back what comes another way."""
+    if reason not in HELD_BY_HAND or not HOLDS[reason].bound:
+        return
+    for protection in protections(place.consumer_number, at):
+        yield say(
+            "the customer of {place} is protected ({kind}): nothing is disconnected for {reason}, but for {choices}",
+            place=place,
+            kind=protection.kind,
+            reason=reason,
+            choices=", ".join(one for one in HELD_BY_HAND if not HOLDS[one].bound),
         )
 
 

@@ -50,7 +50,7 @@ Start = Callable[..., contextlib.AbstractAsyncContextManager[HeadEnd]]
 
 
 @pytest.fixture
-def start_headend(nats_server: Server, admin: Broker, stepped_clock: SteppedClock) -> Start:
+def start_headend(nats_server: Server, admin: Broker, stepped_clock: SteppedClock, tmp_path: Path) -> Start:
     """`async with start_headend() as headend`: a head end of its own registry, listening on a free port."""
     secrets = HeadendSecrets(
         broker_url=nats_server.url,
@@ -58,6 +58,7 @@ def start_headend(nats_server: Server, admin: Broker, stepped_clock: SteppedCloc
         broker_password=PASSWORDS[User.HEADEND],
         kek=KEK,
         orders_key=public_key(SIGNING_KEY),
+        approvers_file=str(tmp_path / "approvers.json"),
     )
 
     def start(**changes: object) -> contextlib.AbstractAsyncContextManager[HeadEnd]:

@@ -22,6 +22,8 @@ class HeadendSecrets(_Confidential, frozen=True, kw_only=True):
     """Key-encryption key, 16 bytes (AES-128 key wrap, RFC 3394)."""
     orders_key: bytes = b""
     """Ed25519 public key, 32 bytes, that signed orders are verified with; without it no order is carried out."""
+    approvers_file: str = ""
+    """Where the passkeys are that may release held cuts; they are public keys."""
 
 
 class PipelineSecrets(_Confidential, frozen=True, kw_only=True):

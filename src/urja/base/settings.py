@@ -110,6 +110,10 @@ class HeadendSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     cuts_per_area_per_hour: Cuts = 120
     """Ceiling in one area of the administration, such as a section."""
     cuts_per_area_per_day: Cuts = 400
+    release_delay_s: Annotated[
+        int, Meta(ge=600, le=604_800, description="business seconds, 600..604800 (a week)")
+    ] = 43_200
+    """A release by the only approver that is installed counts after so long, and can be cancelled until then."""
     status_port: Port = 9101
 
 

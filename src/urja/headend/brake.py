@@ -7,6 +7,8 @@ restart does not begin a new minute or a new day.
 """
 
 import asyncio
+import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -15,7 +17,9 @@ import msgspec
 import structlog
 
 from urja.base.clock import Clock
+from urja.base.passkey import NONCE_BYTES
 from urja.base.settings import HeadendSettings
+from urja.headend.brake_state import BrakeState, Cut
 from urja.headend.sealed_state import SealedState, UnsealedError
 from urja.stream import messages
 from urja.stream.errors import RevisionConflict
@@ -74,46 +78,6 @@ class Held:
 Verdict = Passed | Later | Held
 
 
-class _Cut(msgspec.Struct, frozen=True, array_like=True):
-    at: datetime
-    transformer: str | None
-
-
-class _Window(msgspec.Struct, frozen=True):
-    """Cuts by area in slices of time: the size depends on the number of areas, not of cuts.
-
-    A slice counts until its end is outside the window, so that a window is never shorter than it is called.
-    """
-
-    slices: dict[int, dict[str, int]] = {}
-
-    def since(self, at: datetime, slice_s: int) -> "_Window":
-        first = int(at.timestamp()) // slice_s
-        return _Window({start: counts for start, counts in self.slices.items() if start >= first})
-
-    def with_one(self, area: str, at: datetime, slice_s: int) -> "_Window":
-        number = int(at.timestamp()) // slice_s
-        counts = self.slices.get(number, {})
-        return _Window({**self.slices, number: {**counts, area: counts.get(area, 0) + 1}})
-
-    def total(self) -> int:
-        return sum(sum(counts.values()) for counts in self.slices.values())
-
-    def within(self, area: str) -> int:
-        return sum(counts.get(area, 0) for counts in self.slices.values())
-
-
-class _State(msgspec.Struct, frozen=True, kw_only=True):
-    """What the head ends of an installation know of their cuts."""
-
-    minute: list[_Cut] = []
-    """The last minute's, oldest first."""
-    hour: _Window = _Window()
-    day: _Window = _Window()
-    full_until: datetime | None = None
-    """Until then the ceilings count as reached: what had been counted was lost."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Ceiling:
     """One bound over a window. `slice_s` is how finely the window is kept."""
@@ -139,27 +103,64 @@ class Brake:
         self._day = _Ceiling("day", DAY, 3600, settings.cuts_per_day, settings.cuts_per_area_per_day)
         # Those of this process take turns; only another head end makes one of them read anew.
         self._turn = asyncio.Lock()
-        self._known: tuple[_State, int] | None = None
+        self._known: tuple[BrakeState, int] | None = None
 
     async def take(self, place: Place) -> Verdict:
         """Count one cut, or say why it may not be carried out now. Raises StreamError.
 
         Where a transformer or an area is not known, only the totals bind.
         """
+        area = _area(place)
         async with self._turn:
             while True:
-                now = self._clock.now()
-                known, revision = self._known or await self._read()
-                state = self._as_of(known, now)
-                area = (place.area or "")[:_LONGEST_AREA]
+                state, revision, now = await self._now()
+                release = None
                 if ceiling := self._reached(state, area):
-                    return Held(ceiling)
+                    # A released cut does not count against the ceilings: they stay for everything else.
+                    release = state.release_for(area, now)
+                    if release is None:
+                        return Held(ceiling)
                 if (free_at := self._free_at(state, place.transformer, now)) > now:
                     return Later(free_at - now)
-                if await self._write(self._counted(state, place.transformer, area, now), revision):
+                state = msgspec.structs.replace(state, minute=[*state.minute, Cut(now, place.transformer)])
+                counted = self._counted(state, area, now) if release is None else state.with_one_of(release)
+                if await self._write(counted, revision):
                     return Passed()
 
-    def _as_of(self, state: _State, now: datetime) -> _State:
+    async def refresh(self) -> BrakeState:
+        """The state as it is in the store by now, with a question to sign. Raises StreamError."""
+        self._known = None
+        return await self.update(lambda state, _: state)
+
+    async def update(self, change: Callable[[BrakeState, datetime], BrakeState]) -> BrakeState:
+        """Change the state, also where another head end changes it meanwhile. Raises StreamError."""
+        async with self._turn:
+            while True:
+                known, revision, now = await self._now()
+                state = change(known, now)
+                if not state.nonce:
+                    state = msgspec.structs.replace(state, nonce=secrets.token_bytes(NONCE_BYTES))
+                if state is known or await self._write(state, revision):
+                    return state
+
+    def is_released(self, place: Place, held_at: datetime) -> bool:
+        """Whether a release that counts by now came after a cut was held, for its area."""
+        if self._known is None or not self._known[0].releases:
+            return False
+        now, area = self._clock.now(), _area(place)
+        return any(
+            held_at < release.effective_at <= now < release.until and area in release.areas
+            for release in self._known[0].releases
+        )
+
+    async def _now(self) -> tuple[BrakeState, int, datetime]:
+        if self._known is None:
+            self._known = await self._read()
+        known, revision = self._known
+        now = self._clock.now()
+        return self._as_of(known, now), revision, now
+
+    def _as_of(self, state: BrakeState, now: datetime) -> BrakeState:
         """The state without what has left its windows."""
         return msgspec.structs.replace(
             state,
@@ -167,9 +168,10 @@ class Brake:
             hour=state.hour.since(now - self._hour.span, self._hour.slice_s),
             day=state.day.since(now - self._day.span, self._day.slice_s),
             full_until=state.full_until if state.full_until and state.full_until > now else None,
+            releases=[release for release in state.releases if release.until > now],
         )
 
-    def _reached(self, state: _State, area: str) -> str:
+    def _reached(self, state: BrakeState, area: str) -> str:
         """The ceiling that one more cut would exceed; empty where none would be."""
         if state.full_until is not None:
             return f"the count of cuts was lost, so that none passes before {state.full_until.isoformat()}"
@@ -180,34 +182,33 @@ class Brake:
                 return f"{ceiling.of_area} cuts in a business {ceiling.name} in {area}"
         return ""
 
-    def _free_at(self, state: _State, transformer: str | None, now: datetime) -> datetime:
+    def _free_at(self, state: BrakeState, transformer: str | None, now: datetime) -> datetime:
         behind = [cut for cut in state.minute if transformer is not None and cut.transformer == transformer]
         return max(
             _free_at(state.minute, self._per_minute, now), _free_at(behind, self._per_transformer, now)
         )
 
-    def _counted(self, state: _State, transformer: str | None, area: str, now: datetime) -> _State:
+    def _counted(self, state: BrakeState, area: str, now: datetime) -> BrakeState:
         return msgspec.structs.replace(
             state,
-            minute=[*state.minute, _Cut(now, transformer)],
             hour=state.hour.with_one(area, now, self._hour.slice_s),
             day=state.day.with_one(area, now, self._day.slice_s),
         )
 
-    async def _read(self) -> tuple[_State, int]:
+    async def _read(self) -> tuple[BrakeState, int]:
         while True:
             try:
                 value, revision = await self._state.get(_NAME)
             except UnsealedError as error:
                 # What was counted is not known any more: a count that begins at zero would be a way to lift the ceilings.
                 log.error("the count of cuts was overwritten: cuts are held for a day", why=str(error))  # noqa: TRY400
-                if await self._write(_State(full_until=self._clock.now() + DAY), error.revision):
+                if await self._write(BrakeState(full_until=self._clock.now() + DAY), error.revision):
                     assert self._known is not None
                     return self._known
             else:
-                return _State() if value is None else messages.decode(value, _State), revision
+                return BrakeState() if value is None else messages.decode(value, BrakeState), revision
 
-    async def _write(self, state: _State, revision: int) -> bool:
+    async def _write(self, state: BrakeState, revision: int) -> bool:
         """Whether it was written; where another head end was faster, its cuts count too."""
         self._known = None
         try:
@@ -217,6 +218,11 @@ class Brake:
         return True
 
 
-def _free_at(cuts: list[_Cut], cap: int, now: datetime) -> datetime:
+def _area(place: Place) -> str:
+    """The area as it is counted; empty where it is not known. Whoever writes the projection chooses its length."""
+    return (place.area or "")[:_LONGEST_AREA]
+
+
+def _free_at(cuts: list[Cut], cap: int, now: datetime) -> datetime:
     """When fewer than `cap` of these cuts (oldest first) lie within the last minute."""
     return cuts[-cap].at + MINUTE if len(cuts) >= cap else now

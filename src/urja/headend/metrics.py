@@ -91,6 +91,12 @@ class Metrics:
             "Cuts above a ceiling, held until approvers release them.",
             registry=registry,
         )
+        self.releases = Counter(
+            "urja_headend_releases",
+            "Releases of held cuts: accepted at once or after a delay, or refused.",
+            ["result"],
+            registry=registry,
+        )
         self.acknowledged_s = Histogram(
             "urja_headend_acknowledged_seconds",
             "From the first push of a batch to the broker's acknowledgement.",

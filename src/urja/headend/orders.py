@@ -11,6 +11,7 @@ shows up. How an order ended is remembered first, then told, then acknowledged.
 import asyncio
 import random
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -19,7 +20,7 @@ from typing import Any, Final, assert_never
 import structlog
 
 from urja.base.clock import Clock
-from urja.headend import commands
+from urja.headend import commands, releases
 from urja.headend.brake import Brake, Held, Later, Passed, Place, takes_supply
 from urja.headend.failures import FailureKind, SessionFailed
 from urja.headend.memory import Memories, Remembered
@@ -216,17 +217,40 @@ class Orders:
         while True:
             await asyncio.sleep(_LOOK_S)
             now = self._clock.now()
-            self._metrics.cuts_held.set(self.cuts_held)
             for lane in list(self._lanes.values()):
-                if not lane.running and (lane.ends_by(now) or (lane.absent and self._is_here(lane))):
+                if not lane.running and self._is_due(lane, now):
                     self._start(lane)
+
+    def _is_due(self, lane: _Lane, now: datetime) -> bool:
+        if lane.ends_by(now) or (lane.absent and self._is_here(lane)):
+            return True
+        return any(self._is_released(lane, held) for held in lane.held.values())
 
     @property
     def cuts_held(self) -> int:
         """How many cuts a ceiling holds here."""
-        return sum(
-            waiting.held_at is not None for lane in self._lanes.values() for waiting in lane.held.values()
+        return len(self._held())
+
+    def what_is_held(self) -> releases.Held:
+        """The cuts that a ceiling holds here, summed up."""
+        held = self._held()
+        return releases.Held(
+            areas=dict(Counter(self._place(lane).area or "" for lane, _ in held)),
+            kinds=dict(Counter(waiting.order.kind for _, waiting in held)),
+            oldest_at=min((waiting.held_at for _, waiting in held if waiting.held_at), default=None),
+            last_end_at=max((waiting.order.expires_at for _, waiting in held), default=None),
         )
+
+    def _held(self) -> list[tuple[_Lane, _Waiting]]:
+        return [
+            (lane, waiting)
+            for lane in self._lanes.values()
+            for waiting in lane.held.values()
+            if waiting.held_at is not None
+        ]
+
+    def _is_released(self, lane: _Lane, held: _Waiting) -> bool:
+        return held.held_at is not None and self._brake.is_released(self._place(lane), held.held_at)
 
     def _is_here(self, lane: _Lane) -> bool:
         meter = self._roster.meters.get(lane.title)
@@ -387,6 +411,8 @@ class Orders:
             lane.newest_supply, (await self._memories.of(lane.title.hex())).supply
         ):
             await self._end(lane, held, Outcome("superseded", "a newer order to the load switch is here"))
+        elif self._is_released(lane, held):
+            await self._end(lane, held, Outcome("superseded", "released: it is to be decided anew"))
         else:
             return False
         return True

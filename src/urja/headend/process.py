@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import AsyncIterator, Coroutine
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -25,6 +26,7 @@ from urja.headend.orders import Orders
 from urja.headend.plans import Plans
 from urja.headend.pulls import Pulls
 from urja.headend.reach import Reach
+from urja.headend.releases import Releases
 from urja.headend.roster import Roster
 from urja.headend.sealed_state import SealedState
 from urja.headend.setting_aside import SettingAside
@@ -67,14 +69,24 @@ class HeadEnd:
         self.pulls = Pulls(broker, clock, self.metrics)
         self.plans = Plans(broker, self.roster, self.reach, self.pulls, clock=clock, metrics=self.metrics)
         state = SealedState(broker, secrets.kek)
+        brake = Brake(state, clock, settings.headend)
         self.orders = Orders(
             broker,
             self.roster,
             self.reach,
             self.pulls,
             Memories(state, clock),
-            Brake(state, clock, settings.headend),
+            brake,
             key=secrets.orders_key,
+            clock=clock,
+            metrics=self.metrics,
+        )
+        self.releases = Releases(
+            broker,
+            brake,
+            self.orders.what_is_held,
+            Path(secrets.approvers_file) if secrets.approvers_file else None,
+            settings=settings.headend,
             clock=clock,
             metrics=self.metrics,
         )
@@ -115,6 +127,7 @@ class HeadEnd:
         await self.gate.listen(self.intake, listen.hosts, listen.port, udp=listen.udp)
         self._keep(self.plans.run(), "take requests")
         self._keep(self.orders.run(), "take orders")
+        self._keep(self.releases.run(), "look for releases")
         self._keep(self.reach.greeter.run(), "ask strangers")
         log.info("listening", hosts=listen.hosts, port=self.gate.port, meters=len(self.roster.meters))
 
@@ -187,6 +200,7 @@ class HeadEnd:
             "claimed": self.reach.greeter.claims,
             "held_back": self.intake.held,
             "cuts_held": self.orders.cuts_held,
+            "approvers": len({approver.person for approver in self.releases.approvers}),
         }
 
 

@@ -72,6 +72,7 @@ class StoredPayments(_Stored, frozen=True, kw_only=True):
 class Vault:
     """Everything in DATA/secrets, and what each process is given of it."""
 
+    directory: Path
     admin: StoredAdmin
     headend: StoredHeadend
     pipeline: StoredPipeline
@@ -83,12 +84,18 @@ class Vault:
         """Read the secrets and make those that are missing; raises `Refusal` for a damaged file."""
         admin = _keep(directory / "admin.json", StoredAdmin, {})
         return cls(
+            directory,
             admin,
             _keep(directory / "headend.json", StoredHeadend, {"kek": admin.kek}),
             _keep(directory / "pipeline.json", StoredPipeline, {}),
             _keep(directory / "web.json", StoredWeb, {}),
             _keep(directory / "payments.json", StoredPayments, {}),
         )
+
+    @property
+    def approvers(self) -> Path:
+        """The passkeys that may release held cuts; the head end reads it, and no process writes it."""
+        return self.directory / "approvers.json"
 
     def broker_passwords(self) -> dict[str, str]:
         """Password of each broker user."""
@@ -127,6 +134,7 @@ class Vault:
             broker_password=self.headend.broker_password,
             kek=self.headend.kek,
             orders_key=public_key(self.pipeline.signing_key),
+            approvers_file=str(self.approvers),
         )
 
     def for_pipeline(self, settings: Settings, sockets: Path) -> PipelineSecrets:

@@ -40,6 +40,7 @@ from urja.stream.messages import DeviceEntry, ReadOutcome, ReadRequest
 from urja.stream.orders import Order, Progress, SignedOrder
 from urja.stream.pulling import Pull
 from urja.stream.quarantine import Quarantined
+from urja.stream.releases import AskedRelease, AskedReleases, HeldCuts
 from urja.stream.server import inbox_prefix
 from urja.stream.subjects import Kind, StreamSizes, User
 
@@ -60,6 +61,8 @@ _PERMISSION_DENIED = re.compile(
 ORDER_ACK_S: Final = 10.0
 """How long the broker waits before it gives an order out again. A head end at work says so more often."""
 _ORDERS_WAITING: Final = 200_000
+_ASKED: Final = "asked"
+"""Key of the releases that are asked for."""
 
 QUARANTINE_PER_SOURCE: Final = 100
 """Messages kept of one source; a frame that comes beyond is counted and dropped, a message of a queue stays there."""
@@ -576,6 +579,34 @@ class Broker:
         headers = {"Nats-Expected-Last-Subject-Sequence": str(revision)}
         return await self._publish(f"$KV.{names.LEASES}.{key}", holder, headers)
 
+    # -- cuts above the ceilings ------------------------------------------------------------------------
+
+    async def tell_held(self, held: HeldCuts) -> int:
+        """Tell what a head end holds (head end only)."""
+        return await self._publish(f"$KV.{names.HELD}.{held.headend}", messages.encode(held))
+
+    async def held_cuts(self) -> list[HeldCuts]:
+        """What each head end has told last (pipeline only); what cannot be decoded raises PoisonMessage."""
+        prefix = f"$KV.{names.HELD}."
+        try:
+            info = await self.jetstream.stream_info(f"KV_{names.HELD}", subjects_filter=f"{prefix}>")
+        except _NATS_ERRORS as error:
+            raise _from_nats(error) from error
+        found = [
+            await self._get(names.HELD, subject.removeprefix(prefix))
+            for subject in sorted(info.state.subjects or {})
+        ]
+        return [messages.decode(told[0], HeldCuts) for told in found if told is not None]
+
+    async def ask_releases(self, asked: list[AskedRelease]) -> int:
+        """Ask for these releases, and no others any more (pipeline only)."""
+        return await self._publish(f"$KV.{names.RELEASES}.{_ASKED}", messages.encode(AskedReleases(asked)))
+
+    async def asked_releases(self) -> list[AskedRelease]:
+        """What is asked for; raises PoisonMessage where it cannot be decoded."""
+        found = await self._get(names.RELEASES, _ASKED)
+        return [] if found is None else messages.decode(found[0], AskedReleases).asked
+
     async def _get(self, bucket: str, key: str) -> tuple[bytes, int] | None:
         subject = f"$JS.API.DIRECT.GET.KV_{bucket}.$KV.{bucket}.{key}"
         answer = await self._request(subject, b"", None)
@@ -790,6 +821,8 @@ def _streams(sizes: StreamSizes, replicas: int) -> list[js_api.StreamConfig]:
         bucket(names.ORDERS),
         # On disk like the rest: a bucket in memory is gone with a killed broker, and nobody would make it anew.
         bucket(names.LEASES, sizes.leases, names.LEASE_S),
+        bucket(names.HELD, sizes.releases),
+        bucket(names.RELEASES, sizes.releases),
     ]
 
 

@@ -61,10 +61,12 @@ def _publish_rights(user: User) -> list[str]:
                 f"$KV.{names.COUNTERS}.*",
                 f"$KV.{names.ORDERS}.*",
                 f"$KV.{names.LEASES}.*",
+                f"$KV.{names.HELD}.*",
                 *_gets(names.WINDOWS),
                 *_gets(names.COUNTERS),
                 *_gets(names.ORDERS),
                 *_gets(names.LEASES),
+                *_gets(names.RELEASES),
             ]
         case User.PIPELINE:
             return [
@@ -76,6 +78,9 @@ def _publish_rights(user: User) -> list[str]:
                 *_consumes(names.PROGRESS, "*"),
                 f"$KV.{names.DEVICES}.*",
                 *_gets(names.DEVICES),
+                f"$KV.{names.RELEASES}.*",
+                *_gets(names.HELD),
+                f"$JS.API.STREAM.INFO.KV_{names.HELD}",
                 f"$JS.API.STREAM.INFO.{names.READINGS}",
             ]
         case _:

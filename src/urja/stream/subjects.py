@@ -46,6 +46,10 @@ ORDERS: Final = "orders"
 """Key-value bucket: what head ends remember of a meter's orders, and of their last cuts. Key: system title in hex."""
 LEASES: Final = "leases"
 """Key-value bucket, in memory: which head end holds a meter's session. Key: system title in hex."""
+HELD: Final = "held"
+"""Key-value bucket: what head ends hold above their ceilings on cuts. Key: the head end's name."""
+RELEASES: Final = "releases"
+"""Key-value bucket: what people ask the head ends to release. Key: `asked`."""
 LEASE_S: Final = 120
 """Seconds after which a lease that was not given back is void, by the broker's clock. Longer than any session."""
 
@@ -78,13 +82,15 @@ class StreamSizes:
     quarantine: int = 64 << 20
     key_values: int = 256 << 20
     leases: int = 8 << 20
+    releases: int = 8 << 20
+    """Of what is held, and of what is asked, each."""
 
     def total(self) -> int:
         """What the server must be allowed to store: all streams and buckets."""
         streams = (
             self.readings + self.requests + self.outcomes + self.commands + self.progress + self.quarantine
         )
-        return streams + 4 * self.key_values + self.leases
+        return streams + 4 * self.key_values + self.leases + 2 * self.releases
 
 
 def readings_subject(kind: Kind, shard: int) -> str:

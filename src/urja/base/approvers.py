@@ -1,0 +1,60 @@
+"""Who may release cuts that the head ends hold: a file at the box that no process writes.
+
+`urja approver install` copies a person's passkey into it, so that a head end trusts neither the database nor the web
+when it verifies a release.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from urja.base.passkey import Credential, fingerprint
+
+
+class ApproversError(ValueError):
+    """The file cannot be read; the message says which and why."""
+
+
+class Approver(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One passkey, and whose it is."""
+
+    person: str
+    """The e-mail address of a staff member: two passkeys of one person are one approver."""
+    credential_id: bytes
+    public_key: bytes
+    origin: str
+    """Scheme and host of the console, to which the passkey belongs."""
+    rp_id: str
+    installed_at: datetime
+
+    @property
+    def fingerprint(self) -> str:
+        return fingerprint(self.public_key)
+
+    def credential(self, sign_count: int) -> Credential:
+        """The passkey as it is verified, with the counter of its last answer."""
+        return Credential(id=self.credential_id, public_key=self.public_key, sign_count=sign_count)
+
+
+class _File(Struct, frozen=True, forbid_unknown_fields=True):
+    approvers: list[Approver] = []
+
+
+def read_approvers(path: Path) -> list[Approver]:
+    """The installed passkeys, none where there is no file. Raises ApproversError."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_File).approvers
+    except FileNotFoundError:
+        return []
+    except (OSError, msgspec.MsgspecError, ValueError) as error:
+        raise ApproversError(
+            f"{path} cannot be read ({error}): restore it, or install the approvers anew"
+        ) from error
+
+
+def encode_approvers(approvers: Sequence[Approver]) -> bytes:
+    """The content of the file."""
+    return msgspec.json.format(msgspec.json.encode(_File(list(approvers))))

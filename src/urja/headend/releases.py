@@ -1,0 +1,272 @@
+"""Releases of held cuts: told, judged by the passkeys in them, and made to count.
+
+    held cuts ──▶ what is held, and a nonce ──▶ console ──▶ answers of authenticators ──▶ judged here ──▶ state
+
+The head end believes nothing of what it is handed: it verifies each answer over the release's own content and its own
+nonce, against passkeys that were installed at the box. A release adds so many cuts to the ceilings in its areas; the
+cuts that were held end by it, and the pipeline decides each of them anew.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import structlog
+
+from urja.base.approvers import Approver, ApproversError, read_approvers
+from urja.base.clock import Clock
+from urja.base.passkey import NONCE_BYTES, PasskeyError, verify_assertion
+from urja.base.settings import HeadendSettings
+from urja.headend.brake import Brake
+from urja.headend.brake_state import BrakeState
+from urja.headend.metrics import Metrics
+from urja.stream import Broker
+from urja.stream.errors import StreamError
+from urja.stream.releases import AskedRelease, HeldCuts, OpenRelease, ReleaseOutcome
+
+log = structlog.get_logger()
+
+LOOK_S: Final = 1.0
+TELL_S: Final = 10.0
+"""What is held is told when it changes, and so often to show that it still is."""
+LONGEST: Final = timedelta(days=2)
+"""How far ahead a release may end, by business time."""
+PERSONS: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What one head end holds at this moment."""
+
+    areas: dict[str, int]
+    kinds: dict[str, int]
+    oldest_at: datetime | None
+    last_end_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """By whom, and the new counters of their passkeys."""
+
+    persons: list[str]
+    sign_counts: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """More answers are needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """It does not count, and why."""
+
+    why: str
+
+
+def judge(
+    asked: AskedRelease, state: BrakeState, approvers: Sequence[Approver], now: datetime
+) -> Approved | Unanswered | Refused:
+    """Whether a release is approved by as many persons as it needs: two, or the one who is all the staff."""
+    release = asked.release
+    try:
+        until = datetime.fromisoformat(release.until)
+    except ValueError:
+        return Refused(f"{release.until} is no instant")
+    if asked.nonce != state.nonce:
+        return Refused("its question is an old one: ask again")
+    if not now < until <= now + LONGEST:
+        return Refused(f"it ends in the past, or more than {LONGEST.days} days ahead")
+    persons = {approver.person for approver in approvers}
+    needed = min(PERSONS, len(persons))
+    if not needed or len(asked.answers) < needed:
+        return Unanswered()
+    by_id = {approver.credential_id: approver for approver in approvers}
+    challenge = release.challenge(state.nonce)
+    counts: dict[str, int] = {}
+    approved: set[str] = set()
+    for answer in asked.answers:
+        approver = by_id.get(answer.credential_id)
+        if approver is None:
+            return Refused("a passkey in it is not installed at the head end")
+        key = answer.credential_id.hex()
+        try:
+            counts[key] = verify_assertion(
+                answer,
+                approver.credential(counts.get(key, state.sign_counts.get(key, 0))),
+                challenge=challenge,
+                rp_id=approver.rp_id,
+                origins=(approver.origin,),
+            )
+        except PasskeyError as error:
+            return Refused(f"{approver.person}: {error}")
+        approved.add(approver.person)
+    if len(approved) < needed:
+        return Refused("both passkeys are of one person")
+    return Approved(sorted(approved), counts)
+
+
+class Releases:
+    """The loop. `held` tells what waits in the lanes of this head end."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        brake: Brake,
+        held: Callable[[], Held],
+        approvers_file: Path | None,
+        *,
+        settings: HeadendSettings,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        self._broker = broker
+        self._brake = brake
+        self._held = held
+        self._file = approvers_file
+        self._settings = settings
+        self._clock = clock
+        self._metrics = metrics
+        self._told: HeldCuts | None = None
+        self._told_s = 0.0
+        self._trouble = ""
+        self.approvers: list[Approver] = []
+
+    async def run(self) -> None:
+        """Look for releases and tell what is held, for ever."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            try:
+                await self.look()
+            except (StreamError, ApproversError) as error:
+                self._warn(str(error))
+            else:
+                self._trouble = ""
+
+    def _warn(self, trouble: str) -> None:
+        if trouble != self._trouble:
+            log.warning("releases of cuts cannot be looked at", why=trouble)
+        self._trouble = trouble
+
+    async def look(self) -> None:
+        """Judge what is asked, and tell how things stand. Raises StreamError, ApproversError."""
+        # Read each time: what is installed or removed at the box counts at once.
+        if self._file is not None:
+            self.approvers = await asyncio.to_thread(read_approvers, self._file)
+        state = await self._brake.refresh()
+        for asked in await self._broker.asked_releases():
+            state = await self._settle(asked, state)
+        await self._tell(state)
+
+    async def _settle(self, asked: AskedRelease, state: BrakeState) -> BrakeState:
+        known = state.outcome_of(asked.release.id)
+        if asked.cancelled:
+            ended = known is not None and known.state in ("refused", "cancelled")
+            return state if ended else await self._brake.update(lambda s, now: _cancelled(s, asked, now))
+        if known is not None:
+            return state
+        match judge(asked, state, self.approvers, self._clock.now()):
+            case Unanswered():
+                return state
+            case Refused(why):
+                self._metrics.releases.labels("refused").inc()
+                log.error("release of cuts refused", release=asked.release.id, why=why)
+                return await self._brake.update(lambda s, now: _refused(s, asked, why, now))
+            case Approved() as approved:
+                return await self._accept(asked, approved)
+
+    async def _accept(self, asked: AskedRelease, approved: Approved) -> BrakeState:
+        alone = len(approved.persons) < PERSONS
+        delay = timedelta(seconds=self._settings.release_delay_s if alone else 0)
+
+        def change(state: BrakeState, now: datetime) -> BrakeState:
+            # Judged again: another head end may have taken it, or another one over the same question.
+            if asked.nonce != state.nonce:
+                return state
+            return _accepted(state, asked, approved, now + delay, now)
+
+        state = await self._brake.update(change)
+        outcome = state.outcome_of(asked.release.id)
+        if outcome is not None:
+            self._metrics.releases.labels(outcome.state).inc()
+            log.warning(
+                "release of cuts accepted",
+                release=asked.release.id,
+                cuts=asked.release.cuts,
+                areas=list(asked.release.areas),
+                until=asked.release.until,
+                approved_by=approved.persons,
+                effective_at=outcome.effective_at,
+            )
+        return state
+
+    async def _tell(self, state: BrakeState) -> None:
+        held, now_s = self._held(), asyncio.get_running_loop().time()
+        told = HeldCuts(
+            headend=self._settings.name,
+            at=self._clock.now(),
+            nonce=state.nonce,
+            cuts=sum(held.areas.values()),
+            areas=held.areas,
+            kinds=held.kinds,
+            oldest_at=held.oldest_at,
+            last_end_at=held.last_end_at,
+            cuts_in_hour=state.hour.total(),
+            cuts_per_hour=self._settings.cuts_per_hour,
+            cuts_in_day=state.day.total(),
+            cuts_per_day=self._settings.cuts_per_day,
+            full_until=state.full_until,
+            approvers=sorted({approver.person for approver in self.approvers}),
+            delay_s=self._settings.release_delay_s,
+            releases=state.releases,
+            outcomes=state.outcomes,
+        )
+        self._metrics.cuts_held.set(told.cuts)
+        before = self._told
+        unchanged = before is not None and msgspec.structs.replace(told, at=before.at) == before
+        if unchanged and now_s - self._told_s < TELL_S:
+            return
+        await self._broker.tell_held(told)
+        self._told, self._told_s = told, now_s
+
+
+def _accepted(
+    state: BrakeState, asked: AskedRelease, approved: Approved, effective_at: datetime, now: datetime
+) -> BrakeState:
+    release = asked.release
+    open_release = OpenRelease(
+        id=release.id,
+        cuts_left=release.cuts,
+        areas=list(release.areas),
+        until=datetime.fromisoformat(release.until),
+        effective_at=effective_at,
+    )
+    outcome = ReleaseOutcome(
+        id=release.id,
+        state="delayed" if effective_at > now else "released",
+        at=now,
+        detail=f"approved by {' and '.join(approved.persons)}",
+        effective_at=effective_at,
+    )
+    return msgspec.structs.replace(
+        state.with_outcome(outcome),
+        # The question is answered: no answer to it counts twice.
+        nonce=secrets.token_bytes(NONCE_BYTES),
+        releases=[*state.releases, open_release],
+        sign_counts={**state.sign_counts, **approved.sign_counts},
+    )
+
+
+def _refused(state: BrakeState, asked: AskedRelease, why: str, now: datetime) -> BrakeState:
+    return state.with_outcome(ReleaseOutcome(id=asked.release.id, state="refused", at=now, detail=why))
+
+
+def _cancelled(state: BrakeState, asked: AskedRelease, now: datetime) -> BrakeState:
+    left = [release for release in state.releases if release.id != asked.release.id]
+    outcome = ReleaseOutcome(id=asked.release.id, state="cancelled", at=now)
+    return msgspec.structs.replace(state.with_outcome(outcome), releases=left)

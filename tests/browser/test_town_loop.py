@@ -25,7 +25,9 @@ from tests.conftest import new_directory
 ROOT = Path(__file__).parents[2]
 PHONE = Device(390, "en", "light", True)
 PLAIN_PHONE = Device(390, "en", "light", False)
-WHY = re.compile(r"The supply is cut because the credit is used up; ₹[\d.]+ brings it back\.")
+WHY = re.compile(
+    r"The supply is disconnected because the credit is used up; a payment of ₹[\d.]+ reconnects it\."
+)
 PATIENCE_MS = 40_000
 """As long as a step may take on a machine that has much else to do."""
 

@@ -738,7 +738,7 @@ def test_lists_and_stories(house):
     ]
     assert ("notice", "zero") in told
     for language in ("en", "hi"):
-        assert house.standing().sentence(language)
+        assert house.standing().sentence(house.now, language)
 
 
 def test_a_second_run_does_nothing_and_an_idle_one_is_cheap(street_of_five, django_statements):
@@ -848,7 +848,7 @@ def test_the_webs_role_reads_and_orders_nothing(house):
     try:
         account_id = house.houses[0].account_id
         assert facts.of_account(account_id, house.now, queries.health()).facts.supply == "off"
-        assert queries.standing(account_id).sentence()
+        assert queries.standing(account_id).sentence(house.now)
         assert queries.story(account_id)
         assert queries.relight(account_id).command_state == "queued"
         assert queries.today(house.now).cuts

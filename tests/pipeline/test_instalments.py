@@ -200,6 +200,9 @@ def test_each_days_instalment_is_part_of_a_days_cost_as_long_as_it_is_owed(house
         return fresh_balance(house.houses[0].account_id, house.now).daily_cost_minor
 
     close(house, 1)
+    assert cost() is None, "no day's use is known yet"
+    nothing_used = [(START + day * DAY, 10_000) for day in (1, 2)]
+    street.store_registers(house.connection, street.registers(house.houses[0], *nothing_used))
     without = cost()
     agree(house, 5_000, first=2)
     assert cost() == without + 5_000

@@ -211,7 +211,7 @@ def test_a_page_says_what_it_would_say_of_the_facts(house, monkeypatch):
 
     (card,) = pages.accounts_of(house.houses[0].user_id, house.now)
     said = standing.standing(standing.known_of(card, house.now)).text
-    assert "Nothing can be cut before Monday 30 March, 10:00" in said
+    assert "No disconnection for credit before Monday 30 March, 10:00" in said
     monkeypatch.delattr(facts, "of_agreement_asked")
     assert pages.home_asked(card, house.now)().standing == said
 

@@ -157,7 +157,7 @@ async def test_from_request_to_delivery(open_desk):
         assert (notice.state, notice.sent_at) == ("sent", desk.clock.now())
         assert desk.sent() == [{"ref": str(id_), "recipient": PHONE, "text": notice.text}]
         assert notice.text == (
-            "Your credit of ₹42 is enough until about Thursday 19:00. Nothing can be cut before Friday 10:00. "
+            "Your credit of ₹42 is enough until about Thursday 19:00. No disconnection for credit before Friday 10:00. "
             "Recharge: urja.example/pay, consumer number URJ00000001"
         )
 

@@ -34,8 +34,8 @@ def test_one_page_shows_how_the_supply_stands(operator):
 def test_what_was_switched_today_with_its_reason(operator):
     page = operator.get("/console/")
     assert section(page, "cuts") == (
-        "Cut today 1 Jamun House URJ00000002 · today, 11:42 The supply is cut because the credit is used up; "
-        "₹112.50 brings it back. confirmed by the meter"
+        "Cut today 1 Jamun House URJ00000002 · today, 11:42 The credit was used up; ₹112.50 was needed to reconnect. "
+        "confirmed by the meter"
     )
     assert section(page, "connects") == "Reconnected today 0 Nobody was reconnected today."
 

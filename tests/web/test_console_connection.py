@@ -55,7 +55,7 @@ def test_a_clerk_sees_all_of_it(told, colleague):
         "Jamun House Consumer number URJ00000002 2 Gulmohar Street, Jhotwara 302012 · Map fed by T1" in text
     )
     assert section(page, "supply").startswith(
-        "Supply dark The supply is cut because the credit is used up; ₹112.50 brings it back. cut since today, 11:42"
+        "Supply dark The supply is disconnected because the credit is used up; a payment of ₹112.50 reconnects it. cut since today, 11:42"
     )
     people = section(page, "people")
     assert "Sunita Devi now since 2 March 2026 Sunita Devi · +919829000002 · jamun@street.example" in people
@@ -90,8 +90,8 @@ def test_one_line_of_time_newest_first(told, colleague):
     order = [
         "today, 12:52 The cover was opened meter URJ00000002",
         "today, 12:42 Somebody must look: the register goes on after a confirmed cut waits for somebody",
-        "today, 11:42 Switch off confirmed by the meter today, 11:43 · The supply is cut",
-        "Cut The supply is cut because the credit is used up",
+        "today, 11:42 Switch off confirmed by the meter today, 11:43 · The credit was used up",
+        "Cut The credit was used up",
         "Opening credit, +₹20.00 not posted yet",
         "A meter on its wall taken over operation",
     ]
@@ -151,7 +151,7 @@ def test_the_control_room_sees_neither_names_nor_telephones_nor_books(told, coll
 
     page = colleague("control_room").get(PAGE)
     text = text_of(page)
-    assert "The supply is cut because" in text
+    assert "The supply is disconnected because" in text
     for hidden in (
         "Sunita",
         "98290",

@@ -363,5 +363,5 @@ def test_a_bound_that_is_about_now_is_no_news(django):
 
     minute, hour = timedelta(minutes=1), timedelta(hours=1)
     assert said(None, minute) == ""
-    assert "Nothing can be cut before" in said(None, hour)
-    assert "Nothing can be cut before" in said(minute, minute)
+    assert "No disconnection for credit before" in said(None, hour)
+    assert "No disconnection for credit before" in said(minute, minute)

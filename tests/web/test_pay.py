@@ -49,11 +49,14 @@ def collect():
         collector.run_once(house.NOW)
 
 
-def test_the_first_page_says_how_long_the_light_is_safe_and_leads_to_a_recharge(governed, shop, browser):
+def test_the_first_page_says_until_when_nothing_is_disconnected_and_leads_to_a_recharge(
+    governed, shop, browser
+):
     page = browser(user_id=governed.owner_id).get("/")
     words = text_of(page)
-    assert re.search(r"At your usual use the light is safe until \w+day \d+ \w+ about \d\d:00\.", words)
-    assert re.search(r"Nothing can be cut before \w+day \d+ \w+, \d\d:\d\d\.", words)
+    assert "light is safe" not in words
+    assert "the credit lasts until" not in words, "one deadline on a card"
+    assert re.search(r"No disconnection for credit before \w+day \d+ \w+, \d\d:\d\d\.", words)
     assert f'href="/accounts/{governed.account_id}/pay/"' in page.content.decode()
 
 
@@ -350,7 +353,7 @@ def test_the_balance_for_a_persons_own_programs(governed, shop, browser):
     assert told["balance_minor"] == fresh.balance_minor
     assert (told["currency"], told["standing"], told["supply"]) == ("INR", "fine", "unknown")
     assert datetime.fromisoformat(told["as_of"]) == fresh.as_of
-    assert "Nothing can be cut before" in told["sentence"]
+    assert "No disconnection for credit before" in told["sentence"]
     assert browser().get(path).status_code == 401
 
 

@@ -75,7 +75,7 @@ def test_what_happens_flows_by(visitor):
         "Cut: the meter itself says so · Jamun House",
         "Somebody must look: the register goes on after a confirmed cut · Jamun House",
         "₹20.00 paid · Jamun House",
-        "The supply is cut because the credit is used up; ₹112.50 brings it back. · Jamun House",
+        "The credit was used up; ₹112.50 was needed to reconnect. · Jamun House",
     ):
         assert words in text
 

@@ -31,14 +31,14 @@ def say(database_template):
 def test_a_warning_names_days_units_and_when_nothing_can_be_cut(say, kind):
     assert say(kind, LOW, usual_wh=6_000) == (
         "Your credit of ₹42 is enough until about Thursday 19:00 at your usual use (6 units a day). "
-        "Nothing can be cut before Friday 10:00. Recharge: urja.example/pay"
+        "No disconnection for credit before Friday 10:00. Recharge: urja.example/pay"
     )
 
 
 def test_the_same_in_hindi(say):
     assert say("low-30", LOW, "hi", usual_wh=6_450, consumer_number="URJ1") == (
         "आपकी शेष राशि ₹42 लगभग गुरुवार 19:00 बजे तक चलेगी (आपकी सामान्य खपत 6.5 यूनिट प्रतिदिन पर)। "
-        "शुक्रवार 10:00 बजे से पहले बिजली नहीं काटी जा सकती। रिचार्ज: urja.example/pay, उपभोक्ता संख्या URJ1"
+        "शुक्रवार 10:00 बजे से पहले राशि के कारण बिजली नहीं काटी जाएगी। रिचार्ज: urja.example/pay, उपभोक्ता संख्या URJ1"
     )
 
 
@@ -64,7 +64,7 @@ def test_the_last_notices_say_what_to_pay(say):
     spent = LOW | {"balance_minor": -1_250, "to_pay_minor": 1_250, "emergency_minor": 5_000}
     assert say("zero", spent) == (
         "Your credit is used up: your balance is −₹12.50. Emergency credit of ₹50 keeps your supply on for now. "
-        "Pay ₹12.50 or more to keep your supply on. Nothing can be cut before Friday 10:00. "
+        "Pay ₹12.50 or more to keep your supply on. No disconnection for credit before Friday 10:00. "
         "Recharge: urja.example/pay"
     )
     assert say("cut", spent | {"emergency_minor": 0}) == (
@@ -101,3 +101,21 @@ def test_the_languages_say_the_same(database_template):
 
 def names(sentence):
     return set(re.findall(r"\{(\w+)\}", sentence))
+
+
+def test_emergency_credit_that_is_used_up_keeps_nobody_connected(database_template):
+    """−63 of 50: asked for by the policy itself, so that a text cannot say more than its figures."""
+    from tests.core.policy.cast import NOON, PLAIN, ripe
+
+    from urja.apps.notices.wording import text
+    from urja.core.policy import decide
+
+    def told(balance_minor):
+        notices = decide(PLAIN, ripe(balance_minor=balance_minor, notices=())).notices
+        (zero,) = [notice for notice in notices if notice.kind == "zero"]
+        return text("zero", zero.params, now=NOON)
+
+    assert "Emergency credit of ₹50 keeps your supply on for now." in told(-5_000)
+    assert "Emergency credit" not in told(-5_001)
+    assert "your balance is −₹63." in told(-6_300)
+    assert "Emergency credit" not in told(-6_300)

@@ -5,7 +5,7 @@ The laws are written here a second time, from the document's text alone, so that
 
 import json
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -31,6 +31,7 @@ from urja.core.policy import (
     outlook,
     sentence,
 )
+from urja.core.policy.wording import DEADLINES
 
 documents = st.sampled_from([PLAIN, UPPCL])
 quietly = settings(max_examples=200, deadline=None)
@@ -119,6 +120,23 @@ def test_no_more_emergency_credit_is_left_than_there_is(policy: Policy, facts: F
     reason = decide(policy, facts).reason
     if reason.key == "emergency_amount":
         assert 0 <= reason.params["left_minor"] <= reason.params["emergency_minor"]
+
+
+@quietly
+@given(documents, accounts())
+def test_emergency_credit_keeps_connected_only_while_there_is_some(policy: Policy, facts: Facts):
+    for notice in decide(policy, facts).notices:
+        told = notice.params.get("emergency_minor", 0)
+        assert told == 0 or facts.balance_minor >= -told
+
+
+@quietly
+@given(documents, accounts())
+def test_no_reason_promises_a_time_that_is_past(policy: Policy, facts: Facts):
+    params = decide(policy, facts).reason.params
+    for name in DEADLINES:
+        assert name not in params or datetime.fromisoformat(str(params[name])) > facts.now
+    assert len(set(DEADLINES) & params.keys()) <= 1, "one deadline"
 
 
 @quietly

@@ -2,11 +2,12 @@
 
 import re
 import tomllib
+from datetime import datetime, timedelta
 from importlib import resources
 
 import pytest
 
-from urja.core.policy import Reason, sentence
+from urja.core.policy import Reason, sentence, sentence_at, sentence_then
 from urja.core.policy.wording import languages
 
 PACKAGE = resources.files("urja.core.policy")
@@ -24,11 +25,34 @@ def test_the_languages():
 
 
 @pytest.mark.parametrize("language", TABLES)
+def test_each_reason_can_be_told_afterwards(language):
+    now, then = TABLES[language]["reasons"], TABLES[language]["then"]
+    assert list(now) == list(then)
+    for key, text in then.items():
+        assert placeholders(text) <= placeholders(now[key]), key
+
+
+def test_what_was_ordered_is_told_without_a_promise():
+    params = {"balance_minor": -6_300, "limit_minor": -5_000, "until_at": "2026-11-27T16:00:00+05:30"}
+    ordered = Reason("cut.from", "to_be_cut", {**params, "currency": "INR", "decimals": 2})
+    assert sentence(ordered) == (
+        "The balance of −₹63 is below −₹50 and every condition is met; the supply will be disconnected by "
+        "Friday 27 November, 16:00."
+    )
+    was = "The balance of −₹63 was below −₹50 and every condition was met."
+    assert sentence_then(ordered) == was
+    until = datetime.fromisoformat(params["until_at"])
+    assert sentence_at(ordered, until - timedelta(seconds=1)) == sentence(ordered)
+    assert sentence_at(ordered, until) == was
+
+
+@pytest.mark.parametrize("language", TABLES)
 def test_a_table_says_the_same_as_the_english_one(language):
-    ours, english = TABLES[language]["reasons"], TABLES["en"]["reasons"]
-    assert list(ours) == list(english)
-    for key, text in ours.items():
-        assert placeholders(text) == placeholders(english[key]), key
+    for form in ("reasons", "then"):
+        ours, english = TABLES[language][form], TABLES["en"][form]
+        assert list(ours) == list(english)
+        for key, text in ours.items():
+            assert placeholders(text) == placeholders(english[key]), (form, key)
     assert len(TABLES[language]["weekdays"]) == 7
     assert len(TABLES[language]["months"]) == 12
     assert set(TABLES[language]["holds"]) == set(TABLES["en"]["holds"])
@@ -39,7 +63,10 @@ def test_amounts_days_and_instants():
     text = "The balance is −₹1,23,456.50, which at the usual use lasts 1 day or less."
     assert sentence(Reason("r", "days", params)) == text
     held = Reason("holds", "held", {"held_holds": "safety,flood"})
-    assert sentence(held) == "The supply is off for another reason than credit: work on the line, flood."
+    assert (
+        sentence(held)
+        == "The supply is disconnected for another reason than credit: work on the line, flood."
+    )
     lead = Reason("r", "lead", {"until_at": "2026-11-27T10:00:00+05:30"})
     assert sentence(lead, "hi-in") == (
         "राशि समाप्त हो गई है और सूचनाएँ पहुँच गई हैं; शुक्रवार 27 नवंबर, 10:00 बजे से पहले बिजली नहीं काटी जाएगी।"

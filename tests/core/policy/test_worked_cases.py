@@ -30,7 +30,10 @@ def said(policy, facts) -> tuple[str, str]:
 
 
 def test_enough_credit():
-    assert said(PLAIN, ripe(balance_minor=31_200)) == ("fine", "The balance is ₹312; the supply stays on.")
+    assert said(PLAIN, ripe(balance_minor=31_200)) == (
+        "fine",
+        "The balance is ₹312; there is no reason to disconnect.",
+    )
 
 
 def test_warned_once_after_each_recharge():
@@ -69,7 +72,7 @@ def test_emergency_credit_in_money_and_in_days():
     facts = ripe(below_cut_since=NOON - DAY, notices=())
     assert said(UPPCL, facts) == (
         "emergency",
-        "The credit is used up; emergency credit keeps the supply on until Thursday 26 November, 12:00.",
+        "The credit is used up; emergency credit holds off a disconnection until Thursday 26 November, 12:00.",
     )
 
 
@@ -164,7 +167,7 @@ def test_a_part_of_the_due_brings_the_light_back_for_some_days():
     assert effect_of_payment(UPPCL, dark, 50_000).restores
     paid = replace(dark, balance_minor=-50_000, paid=PaidSince(NOON, 50_000, 100_000))
     assert sentence(decide(UPPCL, paid).reason) == (
-        "Part of the due is paid; the supply stays on until Friday 27 November, 12:00 for the rest."
+        "Part of the due is paid; nothing is disconnected before Friday 27 November, 12:00, by when the rest is to be paid."
     )
     assert decide(UPPCL, paid).restore is not None
     lit = replace(paid, supply="on", holds=frozenset(), now=NOON + 3 * DAY, as_of=NOON + 3 * DAY)

@@ -50,7 +50,7 @@ class Balance:
     estimated_share: Fraction
     """Of the energy since the last register read: what the register has counted is not estimated."""
     days_left: Fraction | None
-    """At the mean cost of the last seven posted days; before the first, at the pace of the day so far.
+    """At the mean cost of the last seven posted days whose use is known; before the first, at the pace of the day so far.
 
     While a plan holds by which each day pays an instalment of old dues, that is part of the cost.
     """
@@ -152,9 +152,14 @@ FROM {{given}}
 JOIN ledger_account a ON a.id = given.account_id
 LEFT JOIN ledger_close d ON d.agreement_id = given.agreement_id
 CROSS JOIN LATERAL (
+    -- Days of which the use is known: a silent meter goes on to be charged its fixed charges, which are no day's cost.
     WITH recent AS (
-        SELECT service_date, amount_minor FROM ledger_entry
-        WHERE bucket = a.bucket AND account_id = a.id AND origin = 'engine' ORDER BY seq DESC LIMIT 200
+        SELECT service_date, amount_minor FROM (
+            SELECT service_date, amount_minor FROM ledger_entry
+            WHERE bucket = a.bucket AND account_id = a.id AND origin = 'engine' ORDER BY seq DESC LIMIT 200
+        ) newest WHERE service_date < (
+            SELECT (max(r.watermark_at) AT TIME ZONE %(zone)s)::date FROM readings_accrual r
+            WHERE r.agreement_id = given.agreement_id)
     )
     SELECT -sum(amount_minor)::bigint AS minor, count(DISTINCT service_date) AS days FROM recent
     WHERE service_date > (SELECT max(service_date) FROM recent) - %(days)s::int
@@ -258,6 +263,7 @@ def _stored(
             "agreement": agreement.id if agreement else None,
             "by_month": begins[account_id] == 1,
             "days": DAYS_OF_COST,
+            "zone": usage.zone().key,
             "now": now,
         }
         return ask(_STORED_OF_ONE, one, read)
@@ -268,6 +274,7 @@ def _stored(
             "agreements": [one.id if one else None for one in agreements.values()],
             "monthly": [begins[id_] == 1 for id_ in agreements],
             "days": DAYS_OF_COST,
+            "zone": usage.zone().key,
             "now": now,
         },
         read,

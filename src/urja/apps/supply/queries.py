@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import connection
 
 from urja.core.calendar import ONE_DAY, local_day, midnight
-from urja.core.policy import Health, Reason, sentence
+from urja.core.policy import Health, Reason, sentence_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +42,9 @@ class StandingNow:
     planned_to_at: datetime | None
     below_cut_since: datetime | None
 
-    def sentence(self, language: str = "en") -> str:
-        """The reason for a person."""
-        return sentence(self.reason, language)
+    def sentence(self, now: datetime, language: str = "en") -> str:
+        """The reason for a person; what it promised for a time that is over is told as what was."""
+        return sentence_at(self.reason, now, language)
 
 
 @dataclass(frozen=True, slots=True)

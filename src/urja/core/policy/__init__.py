@@ -20,7 +20,7 @@ from urja.core.policy.engine import decide
 from urja.core.policy.facts import AuthorisedPayment, Facts, Health, Instalment, NoticeFact, PaidSince
 from urja.core.policy.holds import ENDED, HOLDS, VACANT, HoldRule, hold_window, in_force
 from urja.core.policy.outlook import Outlook, credit_ends_at, effect_of_payment, forecast, in_order, outlook
-from urja.core.policy.wording import sentence
+from urja.core.policy.wording import sentence, sentence_at, sentence_then
 from urja.core.reading import Fault
 
 __all__ = [
@@ -59,4 +59,6 @@ __all__ = [
     "outlook",
     "parse_policy",
     "sentence",
+    "sentence_at",
+    "sentence_then",
 ]

@@ -134,7 +134,8 @@ def _final(policy: Policy, facts: Facts, kind: str) -> Notify:
     params = {
         **_figures(policy, facts),
         "to_pay_minor": effect_of_payment(policy, facts, 0).missing_minor,
-        "emergency_minor": policy.credit.emergency_minor,
+        # What it no longer covers it does not keep connected.
+        "emergency_minor": policy.credit.emergency_minor if facts.balance_minor >= policy.floor_minor else 0,
         "emergency_days": policy.credit.emergency_days,
     }
     return Notify(kind, params, f"{_key(facts, kind, exhausted_since(facts))}:{ordinal}")

@@ -15,6 +15,8 @@ from urja.core.policy.reading import WEEKDAYS
 from urja.core.units import major
 
 DEFAULT_LANGUAGE: Final = "en"
+DEADLINES: Final = ("until_at", "not_before_at")
+"""Parameters of reasons that name an instant to come: what a sentence says of it holds no longer than until then."""
 _SYMBOLS: Final = {"INR": "₹"}
 _MINUS: Final = "−"
 
@@ -39,8 +41,27 @@ def sentence(reason: Reason, language: str = DEFAULT_LANGUAGE) -> str:
 
     Raises KeyError for a reason whose key the tables do not know.
     """
+    return _said("reasons", reason, language)
+
+
+def sentence_then(reason: Reason, language: str = DEFAULT_LANGUAGE) -> str:
+    """The same told afterwards, as in lists of what was ordered: in the past, so that it promises nothing."""
+    return _said("then", reason, language)
+
+
+def sentence_at(reason: Reason, now: datetime, language: str = DEFAULT_LANGUAGE) -> str:
+    """A reason that was stored, told at `now`: in the past once an instant that it promises something for is over."""
+    over = any(datetime.fromisoformat(at) <= now for at in _promised(reason.params))
+    return (sentence_then if over else sentence)(reason, language)
+
+
+def _promised(params: Params) -> list[str]:
+    return [str(params[name]) for name in DEADLINES if name in params]
+
+
+def _said(form: str, reason: Reason, language: str) -> str:
     table = _table(language)
-    template: str = table["reasons"][reason.key]
+    template: str = table[form][reason.key]
     return template.format_map(_written(reason.params, table))
 
 

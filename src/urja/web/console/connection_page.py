@@ -313,7 +313,7 @@ def _supply(current: Agreement | None, now: datetime) -> SupplyView:
     return SupplyView(
         state="dark" if dark else "lit",
         words=_("dark") if dark else _("lit"),
-        sentence=standing.sentence(get_language() or "en"),
+        sentence=standing.sentence(now, get_language() or "en"),
         since=_("%(standing)s since %(moment)s")
         % {"standing": wording.standing(standing.standing), "moment": moment_of(standing.since_at, now)},
         holds=[wording.hold(reason) for reason in standing.holds],

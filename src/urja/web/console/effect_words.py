@@ -304,7 +304,7 @@ def _decision(one: Mapping[str, Any]) -> str:
         "old": before["policy"],
         "after": wording.standing(after["standing"]),
         "new": after["policy"],
-        "sentence": wording.reason(Reason.from_json(after["reason"])),
+        "sentence": wording.reason_then(Reason.from_json(after["reason"])),
     }
 
 

@@ -152,12 +152,14 @@ def _command(line: Line, now: datetime, _actors: dict[str, str]) -> _Words:
         }
     reason = line.detail.get("reason")
     return wording.command(line.what), " · ".join(
-        filter(None, (state, wording.reason(Reason.from_json(reason)) if reason else ""))
+        filter(None, (state, wording.reason_then(Reason.from_json(reason)) if reason else ""))
     )
 
 
 def _decision(line: Line, _now: datetime, _actors: dict[str, str]) -> _Words:
-    return wording.standing(line.what).capitalize(), wording.reason(Reason.from_json(line.detail["reason"]))
+    return wording.standing(line.what).capitalize(), wording.reason_then(
+        Reason.from_json(line.detail["reason"])
+    )
 
 
 def _payment(line: Line, _now: datetime, _actors: dict[str, str]) -> _Words:

@@ -181,7 +181,7 @@ def console(now: datetime) -> Console:
         reconnections=_switched(today.reconnections, now),
         reconnection_count=len(today.reconnections),
         tomorrow=formats.short_day(tomorrow),
-        planned=[_planned(cut) for cut in planned[:ROWS]],
+        planned=[_planned(cut, now) for cut in planned[:ROWS]],
         planned_count=len(planned),
         at_stake=formats.money(sum(max(-cut.balance_minor, 0) for cut in planned)),
         paid_but_dark=[_dark(one, now) for one in supply.paid_but_dark()[:ROWS]],
@@ -229,7 +229,7 @@ def _switched(found: Iterable[Switched], now: datetime) -> list[Switching]:
             place=wording.place(one.premise, one.consumer_number),
             number=one.consumer_number,
             time=_moment(one.ordered_at, now),
-            reason=wording.reason(one.reason),
+            reason=wording.reason_then(one.reason),
             state=wording.command_state(one.state),
             good=one.state in {"confirmed", "connected_load_unproven"},
             href=address_of(one.consumer_number),
@@ -242,7 +242,7 @@ def _moment(at: datetime, now: datetime) -> str:
     return formats.moment(at.astimezone(zone()), now.date())
 
 
-def _planned(cut: PlannedCut) -> Planned:
+def _planned(cut: PlannedCut, now: datetime) -> Planned:
     begins, ends = (at.astimezone(zone()) for at in (cut.not_before_at, cut.not_after_at))
     return Planned(
         place=wording.place(cut.premise, cut.consumer_number),
@@ -250,7 +250,7 @@ def _planned(cut: PlannedCut) -> Planned:
         transformer=cut.transformer,
         window=f"{formats.clock_time(begins)}–{formats.clock_time(ends)}",
         balance=formats.money(cut.balance_minor),
-        reason=wording.reason(cut.reason),
+        reason=wording.reason(cut.reason, now),
         href=address_of(cut.consumer_number),
     )
 
@@ -365,7 +365,9 @@ def _paid_out(one: payments.Settlement) -> PaidOut:
 
 def _ground(asked: dict[str, Any]) -> str:
     """Why an errand was given, where it follows from a decision; else what the person who gave it says."""
-    return wording.reason(Reason.from_json(asked["reason"])) if "reason" in asked else asked.get("note", "")
+    return (
+        wording.reason_then(Reason.from_json(asked["reason"])) if "reason" in asked else asked.get("note", "")
+    )
 
 
 def _loss(balance: TransformerBalance) -> Loss:

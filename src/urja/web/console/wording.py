@@ -1,5 +1,6 @@
 """Standings, commands and reasons in the words of whoever operates the supply; the town speaks in them as well."""
 
+from datetime import datetime
 from typing import Final
 
 from django.utils.functional import Promise
@@ -7,8 +8,7 @@ from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 from urja.base.sentences import translated
-from urja.core.policy import Reason
-from urja.core.policy import sentence as sentence_of_reason
+from urja.core.policy import Reason, sentence_at, sentence_then
 from urja.web.portal.formats import MINUS
 
 STANDINGS: Final[dict[str, Promise]] = {
@@ -384,9 +384,14 @@ def unmatched(why: str) -> str:
     return said(UNMATCHED.get(why), why)
 
 
-def reason(given: Reason) -> str:
-    """Why it was decided, in the reader's language."""
-    return sentence_of_reason(given, get_language() or "en")
+def reason(given: Reason, now: datetime) -> str:
+    """Why it is so, in the reader's language; what it promised for a time that is over is told as what was."""
+    return sentence_at(given, now, get_language() or "en")
+
+
+def reason_then(given: Reason) -> str:
+    """Why it was decided or ordered, told afterwards."""
+    return sentence_then(given, get_language() or "en")
 
 
 def sentence(fault: str) -> str:

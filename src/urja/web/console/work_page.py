@@ -266,7 +266,7 @@ def _people(order: WorkOrder, caller: Caller, now: datetime) -> list[str]:
 def _asked(asked: Mapping[str, Any]) -> list[str]:
     lines = []
     if "reason" in asked:
-        lines.append(wording.reason(Reason.from_json(asked["reason"])))
+        lines.append(wording.reason_then(Reason.from_json(asked["reason"])))
     if asked.get("note"):
         lines.append(asked["note"])
     if "unmetered_since" in asked:

@@ -14,6 +14,7 @@ from urja.apps.tariffs.errors import UnknownTariffError
 from urja.core.policy import (
     Outlook,
     PaymentEffect,
+    Reason,
     decide,
     effect_of_payment,
     in_order,
@@ -21,6 +22,7 @@ from urja.core.policy import (
     sentence,
 )
 from urja.core.policy.restoring import is_dark
+from urja.core.policy.wording import DEADLINES
 from urja.web.portal import formats
 from urja.web.portal.cards import AccountCard
 from urja.web.portal.clock import zone
@@ -81,15 +83,21 @@ def standing(known: Known) -> StandingView:
         text = told(ahead, currency, now)
     else:
         reason = sentence(decision.reason, get_language() or "en")
-        text = _together(reason, _not_before(ahead, now), _old_dues(ahead, currency))
+        # One deadline: a reason that names its own is not followed by another one.
+        not_before = "" if _names_a_deadline(decision.reason) else _not_before(ahead, now)
+        text = _together(reason, not_before, _old_dues(ahead, currency))
     return StandingView(
         standing=str(decision.standing), supply=known.facts.supply, dark=is_dark(known.facts), text=text
     )
 
 
 def told(ahead: Outlook, currency: str, now: datetime) -> str:
-    """What is told of an account that has light and credit."""
-    return _together(_safe_until(ahead, now), _not_before(ahead, now), _old_dues(ahead, currency))
+    """What is told of an account that is connected and has credit: one deadline, the one that the supply hangs on."""
+    return _together(_not_before(ahead, now) or _lasts_until(ahead, now), _old_dues(ahead, currency))
+
+
+def _names_a_deadline(reason: Reason) -> bool:
+    return any(name in reason.params for name in DEADLINES)
 
 
 def _together(*sentences: str) -> str:
@@ -104,12 +112,12 @@ SOON = timedelta(hours=1)
 """Where nobody knows yet how long a credit lasts, it is taken to end now: that is a bound, and no news to be told."""
 
 
-def _safe_until(ahead: Outlook, now: datetime) -> str:
+def _lasts_until(ahead: Outlook, now: datetime) -> str:
     if ahead.ends_at is None:
         return ""
     if ahead.ends_at - now > FAR_AHEAD:
-        return _("At your usual use the light is safe for more than a month.")
-    return _("At your usual use the light is safe until %(when)s.") % {"when": about(ahead.ends_at)}
+        return _("At your usual use the credit lasts more than a month.")
+    return _("At your usual use the credit lasts until %(when)s.") % {"when": about(ahead.ends_at)}
 
 
 def _not_before(ahead: Outlook, now: datetime) -> str:
@@ -117,7 +125,7 @@ def _not_before(ahead: Outlook, now: datetime) -> str:
         return ""
     if ahead.ends_at is None and ahead.not_before - now < SOON:
         return ""
-    return _("Nothing can be cut before %(when)s.") % {
+    return _("No disconnection for credit before %(when)s.") % {
         "when": formats.weekday_time(ahead.not_before.astimezone(zone()))
     }
 

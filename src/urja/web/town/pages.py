@@ -421,7 +421,7 @@ def house(serial: str, now: datetime) -> HousePage | None:
         serial=serial,
         tile=_tile(found, seen, standing),
         facts=_facts(seen),
-        reason="" if standing is None else words.reason(standing.reason),
+        reason="" if standing is None else words.reason(standing.reason, now),
         lines=_lines(feed.happenings(STORY_LINES, found.service_point_id), now),
         away=away,
     )

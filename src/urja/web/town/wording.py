@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from urja.apps.supply.feed import Happening
 from urja.core.policy import Reason
-from urja.web.console.wording import OPERATIONS, reason, said, work
+from urja.web.console.wording import OPERATIONS, reason_then, said, work
 from urja.web.portal import formats
 
 EVENTS: Final[dict[str, Promise]] = {
@@ -101,7 +101,7 @@ def _notice(seen: Happening) -> str:
 
 
 def _decided(seen: Happening) -> str:
-    return reason(Reason.from_json(seen.detail))
+    return reason_then(Reason.from_json(seen.detail))
 
 
 def _event(seen: Happening) -> str:

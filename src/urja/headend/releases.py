@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, assert_never
 
 import msgspec
 import structlog
@@ -170,15 +170,18 @@ class Releases:
             return state if ended else await self._brake.update(lambda s, now: _cancelled(s, asked, now))
         if known is not None:
             return state
-        match judge(asked, state, self.approvers, self._clock.now()):
+        match judged := judge(asked, state, self.approvers, self._clock.now()):
             case Unanswered():
                 return state
-            case Refused(why):
+            case Refused():
+                why = judged.why
                 self._metrics.releases.labels("refused").inc()
                 log.error("release of cuts refused", release=asked.release.id, why=why)
                 return await self._brake.update(lambda s, now: _refused(s, asked, why, now))
-            case Approved() as approved:
-                return await self._accept(asked, approved)
+            case Approved():
+                return await self._accept(asked, judged)
+            case _:
+                assert_never(judged)
 
     async def _accept(self, asked: AskedRelease, approved: Approved) -> BrakeState:
         alone = len(approved.persons) < PERSONS

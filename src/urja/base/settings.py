@@ -142,6 +142,20 @@ class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """Origins (https://…) whose forms are accepted, behind a proxy."""
     secure: bool = False
     """Whether the portal is reached over TLS: cookies then travel on nothing else."""
+    public_url: Annotated[
+        str,
+        Meta(
+            pattern="^(https?://.*)?$", description="an address, http:// or https://; empty: the first host"
+        ),
+    ] = ""
+    """Where people reach the portal, as mails write it; empty: made of the first of `hosts`."""
+
+    @property
+    def public_address(self) -> str:
+        """Where people reach the portal."""
+        if self.public_url:
+            return self.public_url
+        return f"https://{self.hosts[0]}" if self.secure else f"http://{self.hosts[0]}:{self.port}"
 
 
 class MessagesSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

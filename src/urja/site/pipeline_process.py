@@ -13,6 +13,8 @@ async def run_pipeline(start: Start, secrets: PipelineSecrets, clock: Clock) -> 
             conninfo=secrets.database,
             timezone=start.settings.utility.timezone,
             clock_anchor=start.data_directory.clock,
+            # How mails leave, or that they go to the outbox, is the same as for sign-in codes.
+            demo=start.demo,
             payments=django_options.PaymentsOptions.of(start.settings.payments, secrets),
         )
     )

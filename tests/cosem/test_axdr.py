@@ -200,6 +200,20 @@ def test_a_small_compact_array_cannot_make_millions_of_elements():
         axdr.decode_all(bomb)
 
 
+def test_a_compact_array_may_have_as_many_elements_as_the_limit_and_not_one_more():
+    # The array, a description of three parts, and one element: a structure of a byte and an empty structure.
+    data = bytes.fromhex("13" + "0202110200" + "01" + "05")
+    assert [most for most in range(10) if _fits(data, most)] == [7, 8, 9]
+
+
+def _fits(data: bytes, most: int) -> bool:
+    try:
+        axdr.decode_all(data, limits=Limits(max_elements=most))
+    except LimitExceeded:
+        return False
+    return True
+
+
 def test_depth_and_elements_are_bounded():
     with pytest.raises(LimitExceeded):
         axdr.decode_all(bytes.fromhex("0201" * 33 + "00"))

@@ -11,7 +11,7 @@ from urja.cosem.errors import LocalError, PeerError
 from urja.cosem.layout import LayoutSet
 from urja.cosem.pushbatch import PushMeters, Reason, decode_pushes
 from urja.cosem.security import AUTHENTICATED, ENCRYPTED, SuiteKeys
-from urja.cosem.window import Verdict
+from urja.cosem.window import WIDTH, Verdict
 
 TITLES = [b"URJ" + number.to_bytes(5) for number in range(6)]
 KEYS = [SuiteKeys(bytes([number] * 16), bytes([100 + number] * 16)) for number in range(6)]
@@ -68,6 +68,19 @@ def test_the_window_advances_on_commit_alone(meters):
     late.commit([1])
     late.rollback([0])
     assert [r.reason for r in decode_pushes([push(0, 4)], meters).rejected] == [Reason.TOO_OLD]
+
+
+def test_a_replay_says_which_counter_is_the_first_that_is_still_taken(meters):
+    """So that a meter whose counter was set back can be told apart from one that repeats itself."""
+    decode_pushes([push(0, 5)], meters).commit()
+    (early,) = decode_pushes([push(0, 5)], meters).rejected
+    assert (early.error.counter, early.error.expected) == (5, 0)
+    decode_pushes([push(0, 1000)], meters).commit()
+    (late,) = decode_pushes([push(0, 5)], meters).rejected
+    assert (late.reason, late.error.expected) == (Reason.TOO_OLD, 1000 - WIDTH + 1)
+    first = late.error.expected
+    assert [r.reason for r in decode_pushes([push(0, first - 1)], meters).rejected] == [Reason.TOO_OLD]
+    assert decode_pushes([push(0, first)], meters).rejected == []
 
 
 def test_what_was_rolled_back_may_come_again(meters):

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Self
 
 import msgspec
+import numpy as np
 import pytest
 from tests.headend.conftest import adopt, until, value
 from tests.headend.pushing import KEK, NINE, PushMeter
@@ -15,6 +16,7 @@ from tests.headend.pushing import KEK, NINE, PushMeter
 from urja.base.ids import BUCKETS
 from urja.cosem.security import wrap_key
 from urja.headend.gate import GateError
+from urja.headend.intake import _Gathered
 from urja.stream.records import EventState, RegisterKind, Source
 
 HALF_HOUR = dt.timedelta(minutes=30)
@@ -120,6 +122,37 @@ async def test_alerts_are_events_from_what_changed(start_headend, pipeline, stor
         (251, EventState.INSTANT, at[3]),
     }
     assert len(stored.records("event")) == 5
+
+
+async def test_of_two_alerts_with_one_stamp_the_second_word_counts_too(start_headend, pipeline, stored):
+    """A meter that rises and falls within a second says both; what comes next is compared with the later word."""
+    meter = PushMeter(4)
+    await adopt(pipeline, None, meter)
+    async with start_headend() as headend, Line(headend.gate.port) as line:
+        for count, alert in enumerate(
+            [(NINE, 85), (NINE, 86), (NINE + dt.timedelta(minutes=1), 85)],
+            1,
+        ):
+            await line.send(meter.alert(*alert))
+            await until(lambda count=count: accepted(headend) == count)
+    await stored.take()
+    at = int(NINE.timestamp())
+    assert [
+        (record["code"].item(), record["state"].item(), record["occurred_at"].item())
+        for record in stored.records("event")
+    ] == [
+        (101, EventState.OCCURRED, at),
+        (102, EventState.RESTORED, at),
+        (101, EventState.OCCURRED, at + 60),
+    ]
+
+
+def test_correlations_of_a_batch_stay_within_their_bits():
+    """The drawn part of 21 bits turns over; it does not run into the time above it."""
+    base, entropy = 6 << 21, (1 << 21) - 1
+    batch = _Gathered([], [], 0, 0, NINE, 0.0, base, entropy)
+    assert [batch.correlation(index) for index in (0, 1, 2)] == [base | entropy, base, base | 1]
+    assert batch.correlations(np.array([0, 1, 2])).tolist() == [base | entropy, base, base | 1]
 
 
 async def test_a_doubled_push_is_ignored_and_counted(start_headend, pipeline, stored):

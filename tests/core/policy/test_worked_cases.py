@@ -139,6 +139,13 @@ def test_payments_strung_together_do_not_hold_for_ever():
     assert decide(PLAIN, ripe(authorised=chain)).cut is not None
 
 
+def test_a_payment_under_way_holds_until_its_time_is_over_and_not_at_its_end():
+    holds = PLAIN.payments.authorised_holds
+    within = ripe(authorised=(AuthorisedPayment(100, NOON - holds + timedelta(seconds=1)),))
+    assert decide(PLAIN, within).standing is Standing.SUSPENDED
+    assert decide(PLAIN, ripe(authorised=(AuthorisedPayment(100, NOON - holds),))).cut is not None
+
+
 def test_a_cut_does_not_outlive_its_data():
     decision = decide(PLAIN, ripe(as_of=NOON - 23 * HOUR))
     assert decision.cut.not_after == NOON + HOUR

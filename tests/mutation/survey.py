@@ -1,0 +1,187 @@
+"""Draws mutants of what decides about money and supply, and sees which of them the tests kill.
+
+`python -m tests.mutation.survey --seed 9 --size 300` prints one JSON object: how many were killed, and each survivor with
+its line, what stood there and what the mutant put there.
+"""
+
+import argparse
+import concurrent.futures
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.mutation.mutants import Mutant, count, mutant
+
+ROOT = Path(__file__).resolve().parents[2]
+LONGEST_S = 900
+"""A run of the tests that takes longer has met an endless loop: the mutant is killed by it."""
+
+WATCHED: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("core/rating/*.py", ("tests/core/test_worked_bills.py", "tests/core", "tests/pipeline/test_post.py")),
+    ("core/policy/*.py", ("tests/core/policy", "tests/pipeline/test_decide.py")),
+    ("core/*.py", ("tests/core", "tests/pipeline/test_arrears.py", "tests/pipeline/test_ingest.py")),
+    (
+        "apps/ledger/*.py",
+        (
+            "tests/apps/ledger",
+            "tests/pipeline/test_post.py",
+            "tests/pipeline/test_arrears.py",
+            "tests/pipeline/test_instalments.py",
+            "tests/pipeline/test_kept.py",
+            "tests/pipeline/test_laws.py",
+            "tests/pipeline/test_ended.py",
+            "tests/pipeline/test_held_back.py",
+            "tests/pipeline/test_own_calendar.py",
+            "tests/web/test_pages.py",
+        ),
+    ),
+    (
+        "apps/payments/**/*.py",
+        ("tests/pipeline/test_collect.py", "tests/pipeline/test_reconcile.py", "tests/web/test_pay.py"),
+    ),
+    ("cosem/window.py", ("tests/cosem/test_window.py", "tests/headend/test_pushes.py")),
+    ("cosem/pushbatch.py", ("tests/cosem/test_pushbatch.py", "tests/headend/test_pushes.py")),
+    ("cosem/axdr.py", ("tests/cosem/test_axdr.py", "tests/cosem", "tests/headend/test_pushes.py")),
+    ("stream/orders.py", ("tests/headend/test_commands.py", "tests/pipeline/test_dispatch.py")),
+    ("headend/orders.py", ("tests/headend/test_commands.py", "tests/headend/test_commands_trouble.py")),
+    ("headend/caps.py", ("tests/headend/test_commands.py", "tests/headend/test_commands_trouble.py")),
+    ("headend/intake.py", ("tests/headend/test_pushes.py", "tests/headend/test_broker_trouble.py")),
+)
+"""What is mutated below `src/urja`, and the tests that hold it, the quickest to kill first."""
+_DECLARATIONS = {"models.py", "grants.py", "apps.py", "config.py"}
+"""Tables, rights and settings: declared, not calculated."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A mutant of a file (relative to the root) and the tests that should kill it."""
+
+    path: str
+    mutant: Mutant
+    tests: tuple[str, ...]
+
+
+def population() -> Iterator[tuple[Path, int, tuple[str, ...]]]:
+    """Every mutant of every watched file by its number, each file once."""
+    seen: set[Path] = set()
+    for pattern, tests in WATCHED:
+        there = tuple(test for test in tests if (ROOT / test).exists())
+        for path in sorted((ROOT / "src/urja").glob(pattern)):
+            if path in seen or path.name in _DECLARATIONS or "migrations" in path.parts:
+                continue
+            seen.add(path)
+            for number in range(count(path.read_text())):
+                yield path, number, there
+
+
+def draw(seed: int, size: int, below: str = "") -> list[Drawn]:
+    """`size` mutants by a seed, of the files below a path in `src/urja`."""
+    there = ROOT / "src/urja" / below
+    everything = [one for one in population() if one[0].is_relative_to(there)]
+    return [
+        Drawn(str(path.relative_to(ROOT)), mutant(path.read_text(), number), tests)
+        for path, number, tests in random.Random(seed).sample(everything, min(size, len(everything)))
+    ]
+
+
+class Trees:
+    """A copy of the checkout for each thread, so that mutants do not meet."""
+
+    def __init__(self, where: Path) -> None:
+        self._where = where
+        self._own = threading.local()
+
+    def mine(self) -> Path:
+        if not hasattr(self._own, "tree"):
+            self._own.tree = self._where / f"tree-{threading.get_ident()}"
+            shutil.copytree(
+                ROOT, self._own.tree, ignore=shutil.ignore_patterns(".git", ".venv", "__pycache__")
+            )
+        return self._own.tree
+
+
+def survives(drawn: Drawn, tree: Path) -> bool:
+    """Whether all tests pass with the mutant in the place of its file."""
+    file = tree / drawn.path
+    original = file.read_text()
+    file.write_text(drawn.mutant.source)
+    try:
+        return passes(drawn.tests, tree)
+    finally:
+        file.write_text(original)
+
+
+def passes(tests: tuple[str, ...], tree: Path) -> bool:
+    """Whether tests pass in a tree, one path after the other."""
+    return all(_passes(test, tree) for test in tests)
+
+
+def _passes(test: str, tree: Path) -> bool:
+    command = [sys.executable, "-m", "pytest", "-n0", "-x", "-q", "-p", "no:cacheprovider", test]
+    environment = {**os.environ, "PYTHONPATH": str(tree / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
+    with subprocess.Popen(
+        command,
+        cwd=tree,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as running:
+        try:
+            return running.wait(LONGEST_S) == 0
+        except subprocess.TimeoutExpired:
+            os.killpg(running.pid, signal.SIGKILL)
+            return False
+
+
+def survey(seed: int, size: int, workers: int, below: str = "") -> dict[str, object]:
+    """Draw, run, count; says on standard error how each mutant fared."""
+    began = time.monotonic()
+    drawn = draw(seed, size, below)
+    survivors: list[str] = []
+    with (
+        tempfile.TemporaryDirectory(prefix="mutation-") as where,
+        concurrent.futures.ThreadPoolExecutor(workers) as pool,
+    ):
+        trees = Trees(Path(where))
+        running = {pool.submit(lambda one=one: survives(one, trees.mine())): one for one in drawn}
+        for number, done in enumerate(concurrent.futures.as_completed(running), 1):
+            name = f"{running[done].path}:{running[done].mutant}"
+            if done.result():
+                survivors.append(name)
+            fate = "SURVIVED" if done.result() else "killed"
+            sys.stderr.write(f"{number}/{len(drawn)} {fate} {name}\n")
+    return {
+        "seed": seed,
+        "below": below,
+        "drawn": len(drawn),
+        "killed": len(drawn) - len(survivors),
+        "killed_share": round(1 - len(survivors) / max(1, len(drawn)), 3),
+        "minutes": round((time.monotonic() - began) / 60, 1),
+        "survivors": sorted(survivors),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10_000))
+    parser.add_argument("--size", type=int, default=300)
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument(
+        "--below", default="", help="only of files below this path in src/urja, such as core/rating"
+    )
+    sys.stdout.write(json.dumps(survey(**vars(parser.parse_args())), indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

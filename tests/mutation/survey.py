@@ -26,6 +26,11 @@ ROOT = Path(__file__).resolve().parents[2]
 LONGEST_S = 900
 """A run of the tests that takes longer has met an endless loop: the mutant is killed by it."""
 
+BRAKE = (
+    "tests/adversary/test_stolen_signing_key.py",
+    "tests/headend/test_releases.py",
+    "tests/headend/test_commands_trouble.py",
+)
 WATCHED: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("core/rating/*.py", ("tests/core/test_worked_bills.py", "tests/core", "tests/pipeline/test_post.py")),
     ("core/policy/*.py", ("tests/core/policy", "tests/pipeline/test_decide.py")),
@@ -54,7 +59,10 @@ WATCHED: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("cosem/axdr.py", ("tests/cosem/test_axdr.py", "tests/cosem", "tests/headend/test_pushes.py")),
     ("stream/orders.py", ("tests/headend/test_commands.py", "tests/pipeline/test_dispatch.py")),
     ("headend/orders.py", ("tests/headend/test_commands.py", "tests/headend/test_commands_trouble.py")),
-    ("headend/caps.py", ("tests/headend/test_commands.py", "tests/headend/test_commands_trouble.py")),
+    ("headend/brake*.py", BRAKE),
+    ("headend/releases.py", BRAKE),
+    ("headend/sealed_state.py", BRAKE),
+    ("base/passkey.py", ("tests/base/test_passkey.py",)),
     ("headend/intake.py", ("tests/headend/test_pushes.py", "tests/headend/test_broker_trouble.py")),
 )
 """What is mutated below `src/urja`, and the tests that hold it, the quickest to kill first."""

@@ -34,7 +34,10 @@ def test_a_mutant_is_killed_by_the_tests_of_its_file_and_a_harmless_one_survives
 
 def test_a_seed_draws_the_same_mutants_again():
     assert survey.draw(9, 5, "core/rating") == survey.draw(9, 5, "core/rating")
-    assert all(tests for _, _, tests in survey.population()), "a watched file has no test that is there"
+    watched = {path: tests for path, _, tests in survey.population()}
+    assert all(watched.values()), "a watched file has no test that is there"
+    for pattern, _ in survey.WATCHED:
+        assert list((survey.ROOT / "src/urja").glob(pattern)), f"{pattern} names no file any more"
 
 
 @pytest.mark.mutation

@@ -405,6 +405,21 @@ def test_a_credit_that_does_not_suffice_makes_the_cut_a_newer_one(house):
     assert house.command().issued_at > first.issued_at
 
 
+def test_a_cut_that_the_head_end_gives_back_is_decided_anew(house):
+    used_up(house)
+    house.go(house.at(1, 10, 1))
+    house.sent()
+    # The head end held it above its ceilings, and people released it.
+    house.report("superseded")
+    house.go(house.now + MINUTE)
+    assert house.commands() == [("disconnect", "superseded"), ("disconnect", "queued")]
+    house.sent()
+    house.pay(500)
+    house.report("superseded")
+    house.go(house.now + MINUTE)
+    assert [kind for kind, _ in house.commands()] == ["disconnect", "disconnect", "connect"]
+
+
 def test_a_payment_clears_only_its_own_reason(house):
     cut(house)
     house.order("hold", "safety")

@@ -29,7 +29,7 @@ class Town:
     def __init__(self, database, nats_server, clock, broker):
         from urja.pipeline.runner import DjangoThread
 
-        self.nats, self.clock, self.broker = nats_server, clock, broker
+        self.database, self.nats, self.clock, self.broker = database, nats_server, clock, broker
         self.in_thread = DjangoThread()
         self.houses = {}
 
@@ -100,13 +100,14 @@ class Town:
                 await stage.run_once(self.clock.now())
 
     @contextlib.asynccontextmanager
-    async def headend(self, **changes):
+    async def headend(self, *, approvers_file="", **changes):
         secrets = HeadendSecrets(
             broker_url=self.nats.url,
             broker_user="headend",
             broker_password=self.nats.password,
             kek=KEK,
             orders_key=public_key(SIGNING_KEY),
+            approvers_file=approvers_file,
         )
         listen = HeadendSettings(hosts=("127.0.0.1",), port=0)
         settings = Settings(headend=msgspec.structs.replace(listen, **changes))

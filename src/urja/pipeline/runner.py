@@ -37,6 +37,7 @@ from urja.pipeline.notify import Notify, messenger_of
 from urja.pipeline.project import Project
 from urja.pipeline.reconcile import Reconcile
 from urja.pipeline.register import Register
+from urja.pipeline.release_cuts import ReleaseCuts
 from urja.pipeline.stage import Report, Session, Stage
 from urja.stream import broker as stream
 from urja.stream.errors import StreamError
@@ -309,6 +310,7 @@ async def run_pipeline(settings: Settings, secrets: PipelineSecrets, clock: Cloc
             loops.append(Loop(Collect(collecting, clock.speed), clock, COLLECT_REST_S))
             loops.append(_reconcile(settings, reconciling, clock))
             loops.append(await _dispatch(connection, commanding, secrets.signing_key, clock))
+            loops.append(Loop(ReleaseCuts(connection, commanding), clock, settings.pipeline.interval_s))
             loops.append(Loop(notify, clock, settings.pipeline.interval_s))
             loops.append(Loop(Register(registering), clock, REGISTER_REST_S))
             loops.append(Loop(Commissions(registering), clock, COMMANDS_REST_S))

@@ -7,6 +7,7 @@ milliseconds (Unix), because a demonstration runs on a fast clock over links tha
 
 from typing import ClassVar, Final
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
@@ -124,3 +125,88 @@ class Command(models.Model):
     def load_proven(self) -> bool | None:
         """Whether load was seen after a connect; None where nobody looked."""
         return self.evidence.get("load_proven")
+
+
+class HeldCuts(models.Model):
+    """What one head end has told last of cuts above its ceilings, and of releases (`urja.stream.releases.HeldCuts`)."""
+
+    headend = models.CharField(max_length=32, primary_key=True)
+    told = models.JSONField()
+    told_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "commands_held_cuts"
+
+    def __str__(self) -> str:
+        return f"held by {self.headend}"
+
+
+class ReleaseState(models.TextChoices):
+    """Where a release of held cuts stands. The head end decides; the last three are ends."""
+
+    ASKED = "asked"
+    """It waits for passkeys."""
+    DELAYED = "delayed"
+    """Approved by the one person who is all the staff: it counts after a delay."""
+    RELEASED = "released"
+    REFUSED = "refused"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    """It ended before it was approved."""
+
+
+OPEN_RELEASES: Final = (ReleaseState.ASKED, ReleaseState.DELAYED, ReleaseState.RELEASED)
+
+
+class CutRelease(models.Model):
+    """A release that somebody asks the head ends for: what it contains is what the passkeys sign."""
+
+    id = models.CharField(max_length=32, primary_key=True)
+    cuts = models.IntegerField()
+    areas = models.JSONField()
+    until = models.CharField(max_length=20)
+    """As it is signed."""
+    until_at = models.DateTimeField()
+    nonce = models.BinaryField(max_length=32)
+    """Of the head ends, when it was asked for."""
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    asked_at = models.DateTimeField()
+    cancelled_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True
+    )
+    cancelled_at = models.DateTimeField(null=True)
+    state = models.CharField(max_length=9, choices=ReleaseState, db_default=ReleaseState.ASKED)
+    detail = models.TextField(db_default="")
+    effective_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "commands_cut_release"
+        indexes: ClassVar = [
+            models.Index(
+                fields=["asked_at"], condition=Q(state__in=OPEN_RELEASES), name="commands_open_release"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"release {self.id}: {self.state}"
+
+
+class CutReleaseAnswer(models.Model):
+    """The answer of somebody's authenticator to a release, as it came from the browser. The head end verifies it."""
+
+    release = models.ForeignKey(CutRelease, on_delete=models.PROTECT, related_name="answers")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    credential_id = models.BinaryField()
+    client_data = models.BinaryField()
+    authenticator_data = models.BinaryField()
+    signature = models.BinaryField()
+    given_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "commands_cut_release_answer"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["release", "user"], name="commands_one_answer"),
+        ]
+
+    def __str__(self) -> str:
+        return f"answer to {self.release_id}"

@@ -1,0 +1,49 @@
+"""The stage `releases`: what head ends hold above their ceilings into the database, and releases to them.
+
+A carrier: it judges nothing. The head end verifies the passkeys of a release itself.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol
+
+import structlog
+
+from urja.apps.commands import releases
+from urja.pipeline.stage import Report
+from urja.stream.releases import AskedRelease, HeldCuts
+
+log = structlog.get_logger()
+
+
+class HeadEnds(Protocol):
+    """What the broker carries between the pipeline and the head ends."""
+
+    async def held_cuts(self) -> list[HeldCuts]: ...
+    async def ask_releases(self, asked: list[AskedRelease]) -> int: ...
+
+
+class ReleaseCuts:
+    """The stage. `in_thread` runs a function where Django's connection is."""
+
+    name = "releases"
+
+    def __init__(self, headends: HeadEnds, in_thread: Callable) -> None:
+        self._headends = headends
+        self._in_thread = in_thread
+        self._told: list[HeldCuts] = []
+        self._asked: list[AskedRelease] | None = None
+
+    async def run_once(self, now: datetime) -> Report:
+        told = await self._headends.held_cuts()
+        news = [one for one in told if one not in self._told]
+        moved: int = await self._in_thread(releases.note_held, news, now)
+        self._told = told
+        asked: list[AskedRelease] = await self._in_thread(releases.to_ask)
+        if asked != self._asked:
+            await self._headends.ask_releases(asked)
+            self._asked = asked
+            log.info("releases of held cuts asked", releases=[one.release.id for one in asked])
+        held = sum(one.cuts for one in told)
+        detail = f"{held} cuts are held by the head end's ceilings" if held else ""
+        return Report(moved, lag=held, detail=detail)

@@ -125,12 +125,18 @@ async def test_the_web_asks_and_answers_and_decides_nothing(town, people):  # no
     def as_web():
         from django.db import connections
 
-        connections["default"].close()
-        connections["default"].settings_dict |= {"USER": "urja_web"}
-        asked = ask()
-        given = Authenticator().approve(bytes(32))
-        assert releases.answer(asked.id, people["ravi"], given, town.clock.now())
-        assert releases.cancel(asked.id, people["ravi"], town.clock.now())
+        default = connections["default"]
+        before = dict(default.settings_dict)
+        default.close()
+        default.settings_dict |= {"USER": "urja_web"}
+        try:
+            asked = ask()
+            given = Authenticator().approve(bytes(32))
+            assert releases.answer(asked.id, people["ravi"], given, town.clock.now())
+            assert releases.cancel(asked.id, people["ravi"], town.clock.now())
+        finally:
+            default.close()
+            default.settings_dict |= before
         return asked
 
     asked = await town.in_thread(as_web)

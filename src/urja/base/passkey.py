@@ -12,6 +12,7 @@ import struct
 from collections.abc import Callable, Collection, Mapping
 from enum import Enum
 from typing import Any, Final, cast
+from urllib.parse import urlsplit
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from fido2 import cbor
@@ -95,6 +96,11 @@ def canonical(content: Mapping[str, Any]) -> bytes:
     ).encode()
 
 
+def digest(content: Mapping[str, Any]) -> bytes:
+    """SHA-256 of the canonical form."""
+    return hashlib.sha256(canonical(content)).digest()
+
+
 def challenge(context: str, nonce: bytes, content: Mapping[str, Any]) -> bytes:
     """SHA-256 over the context, the nonce and the SHA-256 of the content: what an assertion signs.
 
@@ -104,8 +110,7 @@ def challenge(context: str, nonce: bytes, content: Mapping[str, Any]) -> bytes:
     if len(nonce) != NONCE_BYTES:
         raise ValueError(f"a nonce has {NONCE_BYTES} bytes, not {len(nonce)}")
     name = context.encode()
-    digest = hashlib.sha256(canonical(content)).digest()
-    return hashlib.sha256(len(name).to_bytes(2) + name + nonce + digest).digest()
+    return hashlib.sha256(len(name).to_bytes(2) + name + nonce + digest(content)).digest()
 
 
 def verify_assertion(
@@ -156,8 +161,8 @@ def verify_registration(
 
 def fingerprint(public_key: bytes) -> str:
     """Sixteen hexadecimal digits in groups of four, to compare a passkey on a page with the one at the box."""
-    digest = hashlib.sha256(public_key).hexdigest()
-    return " ".join(digest[at : at + 4] for at in range(0, 16, 4))
+    digits = hashlib.sha256(public_key).hexdigest()
+    return " ".join(digits[at : at + 4] for at in range(0, 16, 4))
 
 
 def _without_floats(value: Any) -> Any:
@@ -226,3 +231,8 @@ def _is_signed(key: CoseKey, message: bytes, signature: bytes) -> bool:
     except InvalidSignature:
         return False
     return True
+
+
+def host_of(origin: str) -> str:
+    """The relying party's id of an origin: its host name."""
+    return urlsplit(origin).hostname or ""

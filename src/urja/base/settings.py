@@ -145,17 +145,16 @@ class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     public_url: Annotated[
         str,
         Meta(
-            pattern="^(https?://.*)?$", description="an address, http:// or https://; empty: the first host"
+            pattern=r"^(https?://[^/?#]+/?)?$",
+            description="https:// and a host name, with a port where it is another one; empty: this machine alone",
         ),
     ] = ""
-    """Where people reach the portal, as mails write it; empty: made of the first of `hosts`."""
+    """Where people reach the portal: passkeys that approve operations are bound to it (docs/approvals.md)."""
 
     @property
-    def public_address(self) -> str:
-        """Where people reach the portal."""
-        if self.public_url:
-            return self.public_url
-        return f"https://{self.hosts[0]}" if self.secure else f"http://{self.hosts[0]}:{self.port}"
+    def public_origin(self) -> str:
+        """Scheme, host and port of the portal's address, as a browser names them."""
+        return self.public_url.rstrip("/").lower() or f"http://localhost:{self.port}"
 
 
 class MessagesSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -10,6 +10,7 @@ from typing import Final
 
 import structlog
 
+from urja.apps.approvals import waiting
 from urja.apps.registry import requests
 from urja.base.sentences import in_english
 from urja.pipeline.stage import Report
@@ -34,7 +35,7 @@ class Register:
 def answer_requests(now: datetime, limit: int = AT_ONCE) -> int:
     """Answer what waits at `now`, at most `limit` requests; how many there were."""
     done = 0
-    while done < limit and (request := requests.answer_next(now)) is not None:
+    while done < limit and (request := requests.answer_next(now, waiting.GATE)) is not None:
         done += 1
         log.info(
             "request answered",

@@ -26,7 +26,7 @@ from urja.base.http import StatusServer
 from urja.base.secrets import PipelineSecrets
 from urja.base.settings import Settings
 from urja.pipeline import commission, decide, post
-from urja.pipeline.addresses import Addresses, Sender
+from urja.pipeline.approve import Approve
 from urja.pipeline.collect import Collect
 from urja.pipeline.configure import Configure
 from urja.pipeline.dispatch import Dispatch
@@ -300,8 +300,8 @@ async def run_pipeline(settings: Settings, secrets: PipelineSecrets, clock: Cloc
         noticing = DjangoThread()
         # Who has pressed a button waits for nothing but what it does.
         registering = DjangoThread()
-        # Nor for a mail relay that takes its time.
-        mailing = DjangoThread()
+        # Nor for a mail relay.
+        approving = DjangoThread()
         notify = _notify(settings, secrets, noticing)
         sessions = [Session(secrets.database), Session(secrets.database)]
         try:
@@ -313,9 +313,8 @@ async def run_pipeline(settings: Settings, secrets: PipelineSecrets, clock: Cloc
             loops.append(Loop(ReleaseCuts(connection, commanding), clock, settings.pipeline.interval_s))
             loops.append(Loop(notify, clock, settings.pipeline.interval_s))
             loops.append(Loop(Register(registering), clock, REGISTER_REST_S))
+            loops.append(Loop(Approve(approving), clock, REGISTER_REST_S))
             loops.append(Loop(Commissions(registering), clock, COMMANDS_REST_S))
-            sender = Sender(settings.utility.name, settings.web.public_address)
-            loops.append(Loop(Addresses(mailing, sender), clock, settings.pipeline.interval_s))
             waiting.clear()
             log.info("pipeline runs", stages=[loop.stage.name for loop in loops])
             async with asyncio.TaskGroup() as group:
@@ -329,7 +328,7 @@ async def run_pipeline(settings: Settings, secrets: PipelineSecrets, clock: Cloc
             await notify.close()
             await noticing.close()
             await registering.close()
-            await mailing.close()
+            await approving.close()
             await collecting.close()
             await reconciling.close()
             for session in sessions:

@@ -38,6 +38,12 @@ COMMANDS: Final = {
     "tariff": Lazy("urja.site.tariff_cli:tariff", "Check and load tariff documents."),
     "policy": Lazy("urja.site.policy_cli:policy", "Check, replay, load and assign policies."),
     "staff": Lazy("urja.site.staff_cli:staff", "Give people roles, list them, take them away."),
+    "passkey": Lazy(
+        "urja.site.passkey_cli:passkey", "Invite people to enrol passkeys, list and revoke them."
+    ),
+    "approvals": Lazy(
+        "urja.site.approvals_cli:approvals", "Thresholds above which operations need passkeys."
+    ),
     "token": Lazy("urja.site.token_cli:token", "Make keys to the API, list them, revoke them."),
     "import": Lazy(
         "urja.site.import_cli:import_file", "Load a file of consumers, meters, networks or balances."

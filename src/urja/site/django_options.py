@@ -41,6 +41,8 @@ class DjangoOptions:
     """Of sums that belong to no account, such as what all accounts owe."""
     hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
     trusted_origins: tuple[str, ...] = ()
+    public_origin: str = "http://localhost"
+    """Where people reach the site: passkeys are bound to it."""
     messages_provider: str = "none"
     messages_webhook_secret: str = field(default="", repr=False)
     secure: bool = False

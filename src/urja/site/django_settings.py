@@ -16,6 +16,7 @@ URJA_APPS = [
     name
     for name in (
         "urja.apps.registry",
+        "urja.apps.approvals",
         "urja.apps.readings",
         "urja.apps.tariffs",
         "urja.apps.ledger",
@@ -56,6 +57,7 @@ URJA_TIMEZONE = _options.timezone
 URJA_CURRENCY = _options.currency
 URJA_DEMO = _options.demo
 URJA_TOWN_CONTROL = _options.town_control
+URJA_PUBLIC_ORIGIN = _options.public_origin
 URJA_CLOCK_ANCHOR = _options.clock_anchor
 URJA_PAYMENTS = _options.gateway()
 URJA_MESSAGES_PROVIDER = _options.messages_provider

@@ -12,9 +12,9 @@ async def run_pipeline(start: Start, secrets: PipelineSecrets, clock: Clock) -> 
         django_options.DjangoOptions(
             conninfo=secrets.database,
             timezone=start.settings.utility.timezone,
-            clock_anchor=start.data_directory.clock,
-            # How mails leave, or that they go to the outbox, is the same as for sign-in codes.
+            public_origin=start.settings.web.public_origin,
             demo=start.demo,
+            clock_anchor=start.data_directory.clock,
             payments=django_options.PaymentsOptions.of(start.settings.payments, secrets),
         )
     )

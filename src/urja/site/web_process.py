@@ -59,6 +59,7 @@ def run_web(start: Start, secrets: WebSecrets, _clock: Clock) -> None:
         # The supervisor asks after readiness by this name.
         hosts=(*web.hosts, "localhost"),
         trusted_origins=web.trusted_origins,
+        public_origin=web.public_origin,
         messages_provider=start.settings.messages.provider,
         messages_webhook_secret=secrets.messages_webhook_secret,
         secure=web.secure,

@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+from tests.web import house
 from tests.web.api.conftest import answering, as_owner
 
 REMOVAL = {"serial": "URJ00000003", "removed_at": "2026-03-20T13:00:00+05:30"}
@@ -262,6 +263,15 @@ def test_corrections_that_are_none(api, society, body, headers, kind):
     assert requests() == []
 
 
+def without_passkeys():
+    """Thresholds of an installation that asks for no passkey to make somebody nameless."""
+    from urja.apps.approvals import thresholds
+    from urja.core.approvals import bundled_thresholds
+
+    text = bundled_thresholds().replace('actor = ["make_nameless"]', "actor = []")
+    thresholds.load(text.replace("default-1", "ours-1"), recorded_at=house.NOW, actor="test")
+
+
 def test_an_administrator_makes_somebody_nameless(api, society, stage):
     """Dev's supply has no meter any more, and ends; then nothing names him."""
     from tests.apps.street import by_hand
@@ -280,6 +290,10 @@ def test_an_administrator_makes_somebody_nameless(api, society, stage):
             Agreement.objects.filter(customer_id=dev).update(valid_to=house.NOW)
 
     as_owner(end)
+    assert (
+        "this needs your passkey" in admin.post("make_nameless", {"person": dev}, key="k3").json()["detail"]
+    )
+    as_owner(without_passkeys)
     assert admin.post("make_nameless", {"person": dev}, key="k2").status_code == 200
     known, _ = consumer(admin, dev)
     assert (known["name"], known["email"], known["phone"]) == ("", "", None)

@@ -10,10 +10,10 @@ GRANTS: dict[str, list[str]] = {
         "GRANT USAGE ON SEQUENCE notices_receipt_id_seq TO urja_web",
     ],
     "urja_pipeline": [
-        # The outbox of a demonstration: mails of the pipeline go there too.
+        "GRANT SELECT, INSERT, UPDATE ON notices_notice TO urja_pipeline",
+        # A demonstration's outbox, for what the staff is told.
         "GRANT SELECT, INSERT, DELETE ON notices_message TO urja_pipeline",
         "GRANT USAGE ON SEQUENCE notices_message_id_seq TO urja_pipeline",
-        "GRANT SELECT, INSERT, UPDATE ON notices_notice TO urja_pipeline",
         "GRANT USAGE ON SEQUENCE notices_notice_id_seq TO urja_pipeline",
         "GRANT SELECT ON notices_receipt TO urja_pipeline",
         "GRANT UPDATE (applied_at, outcome) ON notices_receipt TO urja_pipeline",

@@ -1,15 +1,17 @@
 """Operations that are asked for through the web, which records them and does nothing itself.
 
     ask ─▶ registry_request ─▶ the stage `register` performs or rehearses it ─▶ wait_for hears of it
+                                  └─▶ waits for approval ─▶ the stage `approve` performs it (`urja.apps.approvals`)
 
 `ask` is the web's, `answer_next` the stage's, which judges once more whether whoever asked may. Whatever is done for a request and the answer that says so are one
 transaction: killed in between, nothing has happened, and the next run takes the same request up again.
 """
 
 import re
+from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import structlog
@@ -18,10 +20,10 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from urja.apps.registry import access
 from urja.apps.registry.effects import effects
 from urja.apps.registry.errors import Refused
-from urja.apps.registry.models import Request, RequestState
+from urja.apps.registry.models import AuditEntry, Request, RequestState
 from urja.apps.registry.operations import BY_KIND, Operation, changes_of, perform
 from urja.apps.registry.operations.doing import next_number
-from urja.base.sentences import say
+from urja.base.sentences import Sentence, say, to_plain
 
 log = structlog.get_logger()
 
@@ -86,7 +88,16 @@ def wait_for(request_id: int, timeout_s: float) -> Request:
     return found
 
 
-def answer_next(now: datetime) -> Request | None:
+class Gate(NamedTuple):
+    """What stands before an operation is performed (`urja.apps.approvals`)."""
+
+    holds: Callable[[Request, Operation, datetime], bool]
+    """Whether a request has to wait for approval; raises Refused where it cannot get one."""
+    foresees: Callable[[Request, Operation, datetime], list[Sentence]]
+    """Why a request that is rehearsed would have to wait; empty where it would not."""
+
+
+def answer_next(now: datetime, gate: Gate) -> Request | None:
     """Carry out the oldest request that waits, and say what became of it; none where none waits.
 
     Of several who do this at once each takes another request, and in the order of their numbers.
@@ -96,43 +107,75 @@ def answer_next(now: datetime) -> Request | None:
         request = waiting.select_for_update().first()
         if request is None:
             return None
-        try:
-            with transaction.atomic():
-                _carry_out(request, now)
-        except Refused as refused:
-            request.state, request.faults = RequestState.REFUSED, refused.faults
-        except (OperationalError, InterfaceError):
-            raise
-        except Exception:
-            # One request must not keep all others waiting for ever: it is set aside, and somebody looks at the log.
-            log.exception("request failed", request=request.id, kind=request.kind)
-            request.state = RequestState.REFUSED
-            request.faults = [
-                say(
-                    "it cannot be done because of a mistake in Urja itself: request {number}",
-                    number=request.id,
-                )
-            ]
-        request.answered_at = now
-        request.save(update_fields=["state", "faults", "operation_id", "effects", "answered_at"])
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_notify(%s, %s)", [ANSWERED, str(request.id)])
+        answer(request, now, lambda: _carry_out(request, now, gate))
     return request
 
 
-def _carry_out(request: Request, now: datetime) -> None:
+def answer(request: Request, now: datetime, act: Callable[[], None]) -> None:
+    """Let `act` decide a request's state, write down what became of it, and tell those who wait for it.
+
+    Within a transaction; what `act` has done before it raised Refused, or by a mistake of ours, is taken back.
+    """
+    try:
+        with transaction.atomic():
+            act()
+    except Refused as refused:
+        request.state, request.faults = RequestState.REFUSED, refused.faults
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        # One request must not keep all others waiting for ever: it is set aside, and somebody looks at the log.
+        log.exception("request failed", request=request.id, kind=request.kind)
+        request.state = RequestState.REFUSED
+        request.faults = [
+            say(
+                "it cannot be done because of a mistake in Urja itself: request {number}",
+                number=request.id,
+            )
+        ]
+    request.answered_at = None if request.state == RequestState.APPROVAL else now
+    request.save(update_fields=["state", "faults", "operation_id", "effects", "answered_at"])
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify(%s, %s)", [ANSWERED, str(request.id)])
+
+
+def _carry_out(request: Request, now: datetime, gate: Gate) -> None:
+    operation = judged(request, now)
+    if request.rehearsal:
+        request.effects = effects(operation, recorded_at=now, actor=request.actor).to_builtins()
+        if why := gate.foresees(request, operation, now):
+            request.effects["approval"] = [to_plain(sentence) for sentence in why]
+        request.state = RequestState.DONE
+    elif not _is_done(request) and gate.holds(request, operation, now):
+        request.state = RequestState.APPROVAL
+    else:
+        perform_request(request, operation, now)
+
+
+def judged(request: Request, now: datetime) -> Operation:
+    """The operation of a request, where its actor may have it done; raises Refused."""
     operation = decode(request.kind, request.content)
     fault = access.fault_of_actor(request.actor, operation, now)
     if fault is not None:
         raise Refused([fault])
-    if request.rehearsal:
-        request.effects = effects(operation, recorded_at=now, actor=request.actor).to_builtins()
-    else:
-        key = f"request:{request.id}"
-        entry = perform(operation, recorded_at=now, actor=request.actor, idempotency_key=key)
-        request.operation_id = entry.id
-        request.effects = {"changes": [change.to_json() for change in changes_of(entry.id)]}
+    return operation
+
+
+def perform_request(request: Request, operation: Operation, now: datetime) -> None:
+    """Do what a request asks for, once; raises Refused."""
+    entry = perform(operation, recorded_at=now, actor=request.actor, idempotency_key=_key(request))
+    request.operation_id = entry.id
+    request.effects = {"changes": [change.to_json() for change in changes_of(entry.id)]}
     request.state = RequestState.DONE
+
+
+def _key(request: Request) -> str:
+    return f"request:{request.id}"
+
+
+def _is_done(request: Request) -> bool:
+    """Whether it was performed already and its answer was lost: it is answered again."""
+    return AuditEntry.objects.filter(idempotency_key=_key(request)).exists()
 
 
 def decode(kind: str, content: Any) -> Operation:

@@ -113,12 +113,16 @@ def idempotency_key(ask: Ask) -> str:
     return key
 
 
+_UNANSWERED: Final = (RequestState.WAITING, RequestState.APPROVAL)
+"""To be asked again later; what waits for passkeys is approved on the console."""
+
+
 def _answer(ask: Ask, request: models.Request) -> answers.RequestOfOperation:
     if request.state == RequestState.REFUSED:
         raise Problem(
             "refused", "; ".join(request.faults), faults=in_english(request.faults), request_id=request.id
         )
-    if request.state == RequestState.WAITING:
+    if request.state in _UNANSWERED:
         ask.status = 202
         ask.answer_headers |= {"Location": f"/api/v1/requests/{request.id}", "Retry-After": "1"}
     return request_of(request)
@@ -129,7 +133,7 @@ def request(ask: Ask) -> answers.RequestOfOperation:
     found = models.Request.objects.filter(id=ask.parts["id"], actor=ask.caller.actor).first()
     if found is None:
         raise ask.missing(f"request {ask.parts['id']}")
-    if found.state == RequestState.WAITING:
+    if found.state in _UNANSWERED:
         ask.answer_headers["Retry-After"] = "1"
     return request_of(found)
 

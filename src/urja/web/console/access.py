@@ -60,6 +60,12 @@ sees_settlements: Final = _everywhere(Read.SETTLEMENTS)
 
 _WRITING: Final = [writing(operation.kind()) for operation in ALL]
 
+
+def asks_for_operations(caller: Caller) -> bool:
+    """Whether somebody may do anything here, and so approve something."""
+    return any(map(caller.area, _WRITING))
+
+
 PAGES: Final[list[tuple[str, Promise, Callable[[Caller], bool]]]] = [
     ("console", _("Control room"), sees_everything),
     ("search", _("Search"), lambda caller: caller.area(Read.DEVICE) is not None),
@@ -67,7 +73,8 @@ PAGES: Final[list[tuple[str, Promise, Callable[[Caller], bool]]]] = [
     ("societies", _("Societies"), lambda caller: caller.area(Read.TOTALS) is not None),
     ("payments", _("Payments"), sees_settlements),
     ("work", _("Work orders"), lambda caller: caller.area(Read.WORK_ORDERS) is not None),
-    ("operations", _("Operations"), lambda caller: any(map(caller.area, _WRITING))),
+    ("operations", _("Operations"), asks_for_operations),
+    ("approvals", _("Approvals"), asks_for_operations),
 ]
 """The console's pages in their order, and who finds them."""
 

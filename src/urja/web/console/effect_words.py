@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from urja.apps.registry.models import Agreement, Device, Node, Premise, ServicePoint
+from urja.base.sentences import from_plain
 from urja.core.policy import Reason
 from urja.web.console import wording
 from urja.web.portal import formats, messages
@@ -129,6 +130,8 @@ class Effects:
     """What would be decided at once about a supply: the standing before and after, with its sentence."""
     stands: list[str]
     problems: list[str]
+    approval: list[str]
+    """Why it would wait for passkeys."""
 
     @property
     def nothing(self) -> bool:
@@ -148,6 +151,7 @@ def effects(found: Mapping[str, Any], *, names: bool) -> Effects:
         decisions=[_decision(one) for one in found.get("decisions", [])],
         stands=[_standing(one) for one in found.get("stands", [])],
         problems=list(found.get("problems", [])),
+        approval=[wording.sentence(from_plain(kept)) for kept in found.get("approval", [])],
     )
 
 

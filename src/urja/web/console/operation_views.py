@@ -62,6 +62,8 @@ def answer(request: HttpRequest, caller: Caller, request_id: int) -> HttpRespons
     asked = pages.own_request(request_id, caller)
     if asked is None:
         raise Http404
+    if asked.state == RequestState.APPROVAL:
+        return redirect("console:approval", asked.id)
     return show(request, caller, TEMPLATE, {"page": pages.answered(asked, caller)})
 
 

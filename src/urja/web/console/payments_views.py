@@ -38,6 +38,8 @@ def difference(request: HttpRequest, caller: Caller, difference_id: int) -> Http
     if request.method == "POST":
         return _said(request, caller, found)
     asked = named_request(request.GET.get("request", ""), caller, "difference_id", found.id)
+    if asked is not None and asked.state == RequestState.APPROVAL:
+        return redirect("console:approval", asked.id)
     waiting = asked is not None and asked.state == RequestState.WAITING
     stands = asked if asked is not None and asked.state == RequestState.REFUSED else None
     page = pages.difference_page(

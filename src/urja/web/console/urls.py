@@ -2,7 +2,14 @@
 
 from django.urls import path
 
-from urja.web.console import operation_views, payments_views, registry_views, views, work_views
+from urja.web.console import (
+    approval_views,
+    operation_views,
+    payments_views,
+    registry_views,
+    views,
+    work_views,
+)
 from urja.web.portal import keys  # noqa: F401 - registers <key:...>
 
 app_name = "console"
@@ -21,6 +28,10 @@ urlpatterns = [
     path("photos/<key:photo_id>/", work_views.photo, name="photo"),
     path("society/", registry_views.societies, name="societies"),
     path("society/<key:premise_id>/", registry_views.society, name="society"),
+    path("approvals/", approval_views.approvals, name="approvals"),
+    path("approvals/<key:request_id>/", approval_views.approval, name="approval"),
+    path("approvals/<key:request_id>/answer/", approval_views.approve, name="approve"),
+    path("passkeys/", approval_views.own_passkeys, name="passkeys"),
     path("operations/", operation_views.operations, name="operations"),
     path("operations/<slug:kind>/", operation_views.operation, name="operation"),
     path("requests/<key:request_id>/", operation_views.answer, name="request"),

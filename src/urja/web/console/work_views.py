@@ -37,6 +37,8 @@ def order(request: HttpRequest, caller: Caller, order_id: int) -> HttpResponse:
     if request.method == "POST":
         return _close(request, caller, found)
     asked = named_request(request.GET.get("request", ""), caller, "work_order_id", found.id)
+    if asked is not None and asked.state == RequestState.APPROVAL:
+        return redirect("console:approval", asked.id)
     typed = pages.refused_form(asked) if asked and asked.state == RequestState.REFUSED else None
     waiting = asked is not None and asked.state == RequestState.WAITING
     page = pages.order_page(found, caller, business_now(), typed, waiting=waiting)

@@ -1,6 +1,5 @@
 """The writing side of the registry. Every operation is one transaction and takes its time and actor as given."""
 
-from urja.apps.registry.operations.addresses import ApproveAddressChange, ChangeAddress, Readdress
 from urja.apps.registry.operations.adoption import (
     Adopted,
     Adoption,
@@ -56,9 +55,7 @@ from urja.apps.registry.operations.work_orders import (
 ALL: tuple[type[Operation], ...] = (
     Adoption,
     AgreeInstalments,
-    ApproveAddressChange,
     AssignWorkOrder,
-    ChangeAddress,
     ChangeCategory,
     ChangeLoad,
     ChangePolicy,
@@ -91,7 +88,6 @@ ALL: tuple[type[Operation], ...] = (
     OpenWorkOrder,
     Protect,
     PutUpTransformer,
-    Readdress,
     ReceiveDevices,
     Reconnect,
     RecordCommissioning,
@@ -119,11 +115,9 @@ __all__ = [
     "Adopted",
     "Adoption",
     "AgreeInstalments",
-    "ApproveAddressChange",
     "AssignWorkOrder",
     "Bill",
     "Change",
-    "ChangeAddress",
     "ChangeCategory",
     "ChangeLoad",
     "ChangePolicy",
@@ -159,7 +153,6 @@ __all__ = [
     "Operation",
     "Protect",
     "PutUpTransformer",
-    "Readdress",
     "ReceiveDevices",
     "Reconnect",
     "RecordCommissioning",

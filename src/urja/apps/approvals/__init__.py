@@ -1,0 +1,1 @@
+"""Approvals: operations above dated thresholds wait for passkeys, which the pipeline alone verifies."""

@@ -1,0 +1,171 @@
+"""Passkeys come by one-time codes from the box and go by a command at the box.
+
+    urja passkey invite ─▶ code, on paper or by voice ─▶ page ─▶ authenticator ─▶ enrolment ─▶ pipeline ─▶ credential
+
+The registration is made over a challenge of which the code's hash is part: the pipeline, which alone may read what is
+kept of codes, tries those that the person was given. The web neither needs the code nor can tell whether it is right.
+"""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Q, QuerySet
+
+from urja.apps.approvals.models import Credential, Enrolment, Invitation, Judged
+from urja.base import passkey
+from urja.base.sentences import say
+
+ENROLMENT: Final = "urja/passkey-enrolment/1"
+"""Context of a registration's challenge."""
+
+_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+_CODE_LETTERS: Final = 24
+"""Of 5 bits each: 120 bits that are guessed by nobody, not even by a program that holds the database."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where passkeys are used: the name that they are bound to, and the origins that may ask for them."""
+
+    rp_id: str
+    origins: tuple[str, ...]
+
+
+def site() -> Site:
+    """As the installation is configured, `[web] public_url`."""
+    origin: str = settings.URJA_PUBLIC_ORIGIN
+    return Site(passkey.host_of(origin), (origin,))
+
+
+class PasskeyRefusedError(ValueError):
+    """What stands against an invitation or a revocation, in a sentence."""
+
+
+def invite(user: Any, *, now: datetime, lasts: timedelta, actor: str) -> str:
+    """A code by which a person may enrol one passkey; it is shown once."""
+    code = "".join(secrets.choice(_ALPHABET) for _ in range(_CODE_LETTERS))
+    Invitation.objects.create(
+        user=user, code_sha256=code_hash(code), invited_at=now, expires_at=now + lasts, actor=actor
+    )
+    return "-".join(code[at : at + 4] for at in range(0, _CODE_LETTERS, 4))
+
+
+def code_hash(code: str) -> bytes:
+    """What is kept of a code, however it was typed."""
+    plain = "".join(letter for letter in code.lower() if letter.isalnum())
+    return hashlib.sha256(plain.translate(_MISREAD).encode()).digest()
+
+
+_MISREAD: Final = str.maketrans({"o": "0", "i": "1", "l": "1"})
+
+
+def enrolment_challenge(code_sha256: bytes, user_id: int) -> bytes:
+    """What a registration of a person is made over."""
+    return passkey.challenge(ENROLMENT, code_sha256, {"user": user_id})
+
+
+def revoke(credential_id: int, *, now: datetime) -> Credential:
+    """A passkey approves nothing any more, from now on; raises PasskeyRefusedError."""
+    found = Credential.objects.filter(id=credential_id).first()
+    if found is None:
+        raise PasskeyRefusedError(f"there is no passkey {credential_id}; urja passkey list shows them")
+    if found.revoked_at is not None:
+        raise PasskeyRefusedError(f"passkey {credential_id} was revoked on {found.revoked_at:%Y-%m-%d}")
+    found.revoked_at = now
+    found.save(update_fields=["revoked_at"])
+    return found
+
+
+def active(user_id: int | None = None) -> QuerySet[Credential]:
+    """Passkeys that approve, of a person or of everybody."""
+    found = Credential.objects.filter(revoked_at=None).order_by("id")
+    return found if user_id is None else found.filter(user_id=user_id)
+
+
+def enrol(user_id: int, name: str, registration: passkey.Registration, *, now: datetime) -> int:
+    """Record an authenticator's answer, for the pipeline to verify; its number."""
+    with connection.cursor() as cursor:
+        # By its columns: the web may write no others.
+        cursor.execute(
+            "INSERT INTO approvals_enrolment (user_id, name, client_data, attestation, asked_at)"
+            " VALUES (%s, %s, %s, %s, %s) RETURNING id",
+            [user_id, name, registration.client_data, registration.attestation, now],
+        )
+        return int(cursor.fetchone()[0])
+
+
+def judge_next_enrolment(now: datetime) -> Enrolment | None:
+    """Verify the oldest registration that waits, and make its passkey; none where none waits."""
+    with transaction.atomic():
+        waiting = Enrolment.objects.filter(state=Judged.WAITING).order_by("id")
+        asked = waiting.select_for_update(no_key=True).first()
+        if asked is None:
+            return None
+        fault = _enrolled(asked, now)
+        asked.state = Judged.REFUSED if fault else Judged.ACCEPTED
+        asked.faults, asked.judged_at = [fault] if fault else [], now
+        asked.save(update_fields=["state", "faults", "judged_at"])
+    return asked
+
+
+def _enrolled(asked: Enrolment, now: datetime) -> str | None:
+    """Make the passkey; what stands against it otherwise."""
+    at, fault = site(), None
+    invited = Invitation.objects.filter(
+        Q(expires_at__gt=now), user_id=asked.user_id, used_at=None
+    ).select_for_update(no_key=True)
+    for invitation in invited.order_by("id"):
+        try:
+            made = passkey.verify_registration(
+                passkey.Registration(
+                    client_data=bytes(asked.client_data), attestation=bytes(asked.attestation)
+                ),
+                challenge=enrolment_challenge(bytes(invitation.code_sha256), asked.user_id),
+                rp_id=at.rp_id,
+                origins=at.origins,
+            )
+        except passkey.PasskeyError as error:
+            if error.fault is not passkey.Fault.CHALLENGE:
+                fault = said_of(error.fault)
+            continue
+        if Credential.objects.filter(credential_id=made.id).exists():
+            return say("this passkey is enrolled already")
+        Credential.objects.create(
+            user_id=asked.user_id,
+            credential_id=made.id,
+            public_key=made.public_key,
+            sign_count=made.sign_count,
+            name=asked.name,
+            enrolled_at=now,
+            invitation=invitation,
+        )
+        invitation.used_at = now
+        invitation.save(update_fields=["used_at"])
+        return None
+    return fault or say(
+        "the code is wrong, used or expired: ask at the box for another one (urja passkey invite)"
+    )
+
+
+def said_of(fault: passkey.Fault) -> str:
+    """A fault of an authenticator's answer, for the person who gave it."""
+    return _FAULTS[fault]
+
+
+_FAULTS: Final = {
+    passkey.Fault.MALFORMED: say("the passkey's answer cannot be read"),
+    passkey.Fault.TYPE: say("the passkey's answer is of another kind"),
+    passkey.Fault.CHALLENGE: say("the passkey's answer is for other content, or for another question"),
+    passkey.Fault.ORIGIN: say("the passkey's answer was given on another site"),
+    passkey.Fault.RELYING_PARTY: say("the passkey belongs to another site"),
+    passkey.Fault.USER: say("the authenticator did not verify you: by PIN, fingerprint or face"),
+    passkey.Fault.CREDENTIAL: say("the answer is by another passkey"),
+    passkey.Fault.SIGNATURE: say("the passkey's signature is wrong"),
+    passkey.Fault.COUNTER: say("the passkey's counter went back: it may have been copied; have it revoked"),
+    passkey.Fault.ALGORITHM: say("the passkey's algorithm is not supported"),
+}

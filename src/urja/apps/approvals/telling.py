@@ -1,0 +1,34 @@
+"""Everybody who works here is told of an operation that one person alone will have done after a delay."""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.core.mail import EmailMessage, mailers
+from django.db.models import Q
+
+from urja.apps.approvals.models import Waiting
+from urja.apps.registry.models import Employment
+
+
+def tell_staff(waiting: Waiting, delay: timedelta, now: datetime) -> int:
+    """Send each of the staff a message; how many were sent. Raises OSError where the mail relay takes none.
+
+    It names no consumer: what is asked for is shown to those who may see it.
+    """
+    held = Employment.objects.filter(
+        Q(valid_to=None) | Q(valid_to__gt=now), valid_from__lte=now, user__is_active=True
+    )
+    addresses = held.exclude(user__email="").order_by("user__email").values_list("user__email", flat=True)
+    request = waiting.request
+    hours = round(delay / timedelta(hours=1))
+    body = (
+        f"{request.kind} (request {request.id}) was asked for by {request.actor} and approved by passkey, with no second\n"
+        f"person to approve it. It is done in {hours} hours unless it is cancelled before.\n\n"
+        "Why it needs approval:\n"
+        + "".join(f"  - {sentence}\n" for sentence in waiting.why)
+        + f"\nSee what it is, or cancel it: {settings.URJA_PUBLIC_ORIGIN}/console/approvals/{request.id}/\n"
+        "If nobody here asked for it, cancel it and look at who is signed in.\n"
+    )
+    subject = f"Urja: {request.kind} will be done in {hours} hours"
+    messages = [EmailMessage(subject, body, to=[address]) for address in addresses.distinct()]
+    return mailers.default.send_messages(messages) or 0

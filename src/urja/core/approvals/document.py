@@ -1,0 +1,181 @@
+"""Documents of thresholds: TOML, dated and versioned, one file a version.
+
+`parse_thresholds` reads everything it can and reports all faults at once, each with its place and a sentence.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from enum import IntEnum
+from importlib import resources
+from typing import Any, Final
+
+from urja.base import toml
+from urja.core.policy.reading import Reader
+from urja.core.reading import Fault
+
+FORMAT: Final = 1
+_IDENTIFIER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_KIND: Final = re.compile(r"[a-z][a-z_]{1,63}")
+
+
+class Need(IntEnum):
+    """Whose passkeys an operation needs; a later one includes those before it."""
+
+    NOBODY = 0
+    ACTOR = 1
+    SECOND = 2
+    """The actor's, and that of another person who may do the operation."""
+
+
+class ThresholdsError(ValueError):
+    """A document that is none of thresholds; `faults` has everything that is wrong with it."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        super().__init__("\n".join(str(fault) for fault in faults))
+        self.faults = faults
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """From which sum on an actor's passkey is needed, from which a second person's, and that of all actors together."""
+
+    actor: int
+    second: int
+    everybody: int
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """What stands in place of a second person where there is none."""
+
+    delay: timedelta
+    money_minor: int
+    disconnections: int
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """A version of the document."""
+
+    version: str
+    title: str
+    valid_from: date
+    sha256: str
+    decimals: int
+    """Of the currency."""
+    money: Steps
+    """Minor units in a local day."""
+    disconnections: Steps
+    within: timedelta
+    """The time in which disconnections are counted."""
+    protected: Need
+    kinds: dict[str, Need]
+    alone: Alone
+    expires: timedelta
+
+
+def parse_thresholds(text: str) -> Thresholds:
+    """The document of a text; raises ThresholdsError with every fault."""
+    faults: list[Fault] = []
+    try:
+        table = toml.loads(text, parse_float=Decimal)
+    except toml.TomlError as error:
+        raise ThresholdsError([Fault("document", f"is not TOML: {error}")]) from error
+    found = _read(Reader(table, "", faults), text)
+    if faults:
+        raise ThresholdsError(faults)
+    return found
+
+
+def bundled_thresholds() -> str:
+    """The text of the document that comes with Urja and is in force while no other is loaded."""
+    return resources.files(__package__).joinpath("documents", "default.toml").read_text(encoding="utf-8")
+
+
+def _read(top: Reader, text: str) -> Thresholds:
+    if top.take("format") not in (FORMAT, None):
+        top.fault(f"must be {FORMAT}", "format")
+    version = top.text("version")
+    if version and not _IDENTIFIER.fullmatch(version):
+        top.fault("must be letters, digits and . _ - only", "version")
+    decimals = top.whole("decimals", 2, high=4)
+    disconnection = top.table("disconnection")
+    found = Thresholds(
+        version=version,
+        title=top.text("title"),
+        valid_from=top.day("valid_from"),
+        sha256=hashlib.sha256(text.encode()).hexdigest(),
+        decimals=decimals,
+        money=_money(top.table("money"), decimals),
+        disconnections=_counts(disconnection),
+        within=timedelta(hours=disconnection.whole("within_hours", low=1, high=31 * 24)),
+        protected=_protected(disconnection),
+        kinds=_kinds(top.table("operations")),
+        alone=_alone(top.table("alone"), decimals),
+        expires=_expires(top.table("waiting")),
+    )
+    disconnection.finish()
+    top.finish()
+    return found
+
+
+def _expires(table: Reader) -> timedelta:
+    hours = table.whole("expires_hours", low=1, high=31 * 24)
+    table.finish()
+    return timedelta(hours=hours)
+
+
+def _steps(table: Reader, values: dict[str, int]) -> Steps:
+    steps = Steps(**values)
+    if steps.actor > steps.second:
+        table.fault("must not be less than that of the actor", "second")
+    if steps.actor > steps.everybody:
+        table.fault("must not be less than that of one actor", "everybody")
+    return steps
+
+
+_STEPS: Final = ("actor", "second", "everybody")
+
+
+def _money(table: Reader, decimals: int) -> Steps:
+    steps = _steps(table, {name: table.amount(name, decimals=decimals) for name in _STEPS})
+    table.finish()
+    return steps
+
+
+def _counts(table: Reader) -> Steps:
+    return _steps(table, {name: table.whole(name, low=1) for name in _STEPS})
+
+
+def _protected(table: Reader) -> Need:
+    words = {"actor": Need.ACTOR, "second": Need.SECOND}
+    given = table.take("protected")
+    if given is not None and given not in words:
+        table.fault(f"is {given!r}; allowed are {', '.join(words)}", "protected")
+    return words.get(given, Need.SECOND)
+
+
+def _kinds(table: Reader) -> dict[str, Need]:
+    kinds: dict[str, Need] = {}
+    for name, need in (("actor", Need.ACTOR), ("second", Need.SECOND)):
+        for kind in table.words(name):
+            if not _KIND.fullmatch(kind):
+                table.fault(f"{kind!r} is no kind of operation, such as employ", name)
+            if kind in kinds:
+                table.fault(f"names {kind}, which stands under actor already", name)
+            kinds[kind] = need
+    table.finish()
+    return kinds
+
+
+def _alone(table: Reader, decimals: int) -> Alone:
+    values: dict[str, Any] = {
+        "delay": timedelta(hours=table.whole("delay_hours", low=1, high=31 * 24)),
+        "money_minor": table.amount("money", decimals=decimals),
+        "disconnections": table.whole("disconnections"),
+    }
+    table.finish()
+    return Alone(**values)

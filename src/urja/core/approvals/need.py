@@ -1,0 +1,110 @@
+"""What an operation needs, by what it would do and by what was done before it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from urja.core.approvals.document import Need, Steps, Thresholds
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What an operation would do, as far as thresholds ask."""
+
+    kind: str
+    money_minor: int = 0
+    """Moved by hand, whatever its sign."""
+    disconnections: int = 0
+    protected: int = 0
+    """Protected households among them, or whose protection it ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What was done before: by the actor and by everybody, money in the local day, disconnections in their time."""
+
+    money_minor: int = 0
+    disconnections: int = 0
+    everybody_money_minor: int = 0
+    everybody_disconnections: int = 0
+
+
+class Ground(Enum):
+    """Which threshold an operation reaches."""
+
+    KIND = "kind"
+    PROTECTED = "protected"
+    MONEY = "money"
+    MONEY_OF_ALL = "money_of_all"
+    DISCONNECTIONS = "disconnections"
+    DISCONNECTIONS_OF_ALL = "disconnections_of_all"
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A threshold that an operation reaches: its limit, and what it comes to with what was done before."""
+
+    ground: Ground
+    need: Need
+    sum: int = 0
+    limit: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Required:
+    """Whose passkeys an operation needs, and by which thresholds."""
+
+    reached: tuple[Reached, ...]
+
+    @property
+    def need(self) -> Need:
+        return max((one.need for one in self.reached), default=Need.NOBODY)
+
+
+def required(thresholds: Thresholds, measure: Measure, before: Before) -> Required:
+    """What an operation needs by a document."""
+    return Required(tuple(_reached(thresholds, measure, before)))
+
+
+def _reached(thresholds: Thresholds, measure: Measure, before: Before) -> Iterator[Reached]:
+    kind = thresholds.kinds.get(measure.kind)
+    if kind is not None:
+        yield Reached(Ground.KIND, kind)
+    if measure.protected:
+        yield Reached(Ground.PROTECTED, thresholds.protected)
+    if measure.money_minor:
+        yield from _by_steps(
+            thresholds.money,
+            (Ground.MONEY, before.money_minor + measure.money_minor),
+            (Ground.MONEY_OF_ALL, before.everybody_money_minor + measure.money_minor),
+        )
+    if measure.disconnections:
+        yield from _by_steps(
+            thresholds.disconnections,
+            (Ground.DISCONNECTIONS, before.disconnections + measure.disconnections),
+            (Ground.DISCONNECTIONS_OF_ALL, before.everybody_disconnections + measure.disconnections),
+        )
+
+
+def _by_steps(steps: Steps, own: tuple[Ground, int], everybody: tuple[Ground, int]) -> Iterator[Reached]:
+    ground, total = own
+    if total >= steps.second:
+        yield Reached(ground, Need.SECOND, total, steps.second)
+    elif total >= steps.actor:
+        yield Reached(ground, Need.ACTOR, total, steps.actor)
+    ground, total = everybody
+    if total >= steps.everybody:
+        yield Reached(ground, Need.ACTOR, total, steps.everybody)
+
+
+def beyond_caps(thresholds: Thresholds, measure: Measure, before: Before) -> tuple[Reached, ...]:
+    """The caps that stop a person who is all the staff, also after the delay."""
+    alone = thresholds.alone
+    money = before.everybody_money_minor + measure.money_minor
+    disconnections = before.everybody_disconnections + measure.disconnections
+    found = []
+    if measure.money_minor and money > alone.money_minor:
+        found.append(Reached(Ground.MONEY_OF_ALL, Need.SECOND, money, alone.money_minor))
+    if measure.disconnections and disconnections > alone.disconnections:
+        found.append(Reached(Ground.DISCONNECTIONS_OF_ALL, Need.SECOND, disconnections, alone.disconnections))
+    return tuple(found)

@@ -1,0 +1,87 @@
+"""The pipeline's stage `approve`: passkeys are enrolled and approvals verified, and what is approved is performed.
+
+A stage of its own, for it sends messages: a mail relay that is away must not hold up what needs no approval.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import structlog
+from django.conf import settings
+
+from urja.apps.approvals import passkeys, thresholds, waiting
+from urja.apps.approvals.telling import tell_staff
+from urja.base.sentences import in_english
+from urja.core.calendar import local_day
+from urja.pipeline.stage import Report
+
+log = structlog.get_logger()
+
+AT_ONCE: Final = 100
+
+
+class Approve:
+    """The stage as the runner sees it. `in_thread` runs a function where Django's connection is."""
+
+    name = "approve"
+
+    def __init__(self, in_thread: Callable) -> None:
+        self._in_thread = in_thread
+
+    async def run_once(self, now: datetime) -> Report:
+        return Report(await self._in_thread(judge_approvals, now))
+
+
+def judge_approvals(now: datetime) -> int:
+    """Verify what was recorded, let time pass, tell the staff; how much there was to do."""
+    return _enrolments(now) + _answers(now) + _time(now) + _tell(now)
+
+
+def _enrolments(now: datetime) -> int:
+    done = 0
+    while done < AT_ONCE and (asked := passkeys.judge_next_enrolment(now)) is not None:
+        done += 1
+        log.info(
+            "passkey enrolment judged",
+            enrolment=asked.pk,
+            user=asked.user_id,
+            state=asked.state,
+            faults=in_english(asked.faults) or None,
+        )
+    return done
+
+
+def _answers(now: datetime) -> int:
+    done = 0
+    while done < AT_ONCE and (answer := waiting.judge_next(now)) is not None:
+        done += 1
+        log.info(
+            "approval judged",
+            answer=answer.pk,
+            request=answer.waiting_id,
+            signed_in=answer.user_id,
+            action=answer.action,
+            state=answer.state,
+            faults=in_english(answer.faults) or None,
+        )
+    return done
+
+
+def _time(now: datetime) -> int:
+    due = waiting.due(now)
+    for request_id in due:
+        ended = waiting.pass_time(request_id, now)
+        log.info("approval due", request=request_id, state=ended.state)
+    return len(due)
+
+
+def _tell(now: datetime) -> int:
+    untold = waiting.untold()
+    for one in untold:
+        delay = thresholds.in_force(local_day(now, ZoneInfo(settings.URJA_TIMEZONE))).alone.delay
+        sent = tell_staff(one, delay, now)
+        waiting.told(one.pk, now)
+        log.warning("operation delayed", request=one.pk, kind=one.request.kind, messages=sent)
+    return len(untold)

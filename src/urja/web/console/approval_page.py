@@ -1,0 +1,286 @@
+"""Operations that wait for passkeys, and the passkeys of the person who looks: what the pages show.
+
+A page shows what is asked for and carries an authenticator's answer; it verifies nothing (`urja.apps.approvals`).
+"""
+
+import hashlib
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from urja.apps.approvals import passkeys, queries, waiting
+from urja.apps.approvals.models import OPEN, Judged, Waiting, WaitingState
+from urja.apps.registry.access import Caller, fault_of_actor
+from urja.apps.registry.errors import Refused
+from urja.apps.registry.models import Request
+from urja.apps.registry.operations import BY_KIND
+from urja.apps.registry.requests import decode
+from urja.base import passkey
+from urja.core.approvals import Need
+from urja.web.console import wording
+from urja.web.console.colleagues import names_of
+from urja.web.console.fields import Input, inputs, typed_of
+from urja.web.portal import formats
+from urja.web.portal.clock import zone
+
+NAME_LENGTH: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An operation that waits, in the list."""
+
+    title: str
+    who: str
+    detail: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What an authenticator is asked, as attributes of a form; bytes are base64url."""
+
+    challenge: str
+    rp_id: str
+    credentials: str = ""
+    """By commas."""
+    user_id: str = ""
+    user_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalPage:
+    request: Request
+    title: str
+    fields: list[tuple[str, str]]
+    who: str
+    state: str
+    """`waiting`, `delayed`, `done`, `refused`, `cancelled`, `expired`."""
+    why: list[str]
+    needs: str
+    approved: list[str]
+    until: str
+    faults: list[str]
+    """Of the operation, once it is over."""
+    answer_faults: list[str]
+    """Of the last answer of the person who looks."""
+    unjudged: bool
+    question: Question | None
+    """None where the person who looks is asked for nothing."""
+    without_passkey: bool
+    may_cancel: bool
+    fingerprint: str
+    """Of the content: as `urja approvals waiting` has it."""
+    plain: str
+
+
+@dataclass(frozen=True, slots=True)
+class Passkey:
+    name: str
+    fingerprint: str
+    since: str
+    revoked: str
+
+
+@dataclass(frozen=True, slots=True)
+class PasskeysPage:
+    passkeys: list[Passkey]
+    question: Question | None
+    unjudged: bool
+    faults: list[str]
+    elsewhere: str
+    """The address at which passkeys work, where it is not this one."""
+
+
+def lines(caller: Caller, now: datetime) -> list[Line]:
+    """What waits of the things that somebody asked for, or may approve."""
+    seen = [one for one in queries.open_approvals() if sees(one.request, caller, now)]
+    names = names_of(one.request.actor for one in seen)
+    return [
+        Line(
+            title=wording.operation(one.request.kind),
+            who=names.get(one.request.actor, one.request.actor),
+            detail=_until(one, now),
+            href=reverse("console:approval", args=[one.pk]),
+        )
+        for one in seen
+    ]
+
+
+def sees(request: Request, caller: Caller, now: datetime) -> bool:
+    """Whether somebody asked for it, or may do it and so may approve it."""
+    return _is_own(request, caller) or _may(request, caller, now)
+
+
+def _is_own(request: Request, caller: Caller) -> bool:
+    return caller.user_id is not None and waiting.person_of(request.actor) == caller.user_id
+
+
+def _may(request: Request, caller: Caller, now: datetime) -> bool:
+    try:
+        operation = decode(request.kind, request.content)
+    except Refused:
+        return False
+    return fault_of_actor(f"user {caller.user_id}", operation, now) is None
+
+
+def approval_page(one: Waiting, caller: Caller, now: datetime) -> ApprovalPage:
+    """An operation as the pipeline has it, and what the person who looks is asked."""
+    assert caller.user_id is not None
+    request, is_open = one.request, one.state in OPEN
+    operation = BY_KIND[request.kind]
+    last = queries.last_answer(one.pk, caller.user_id)
+    asked = is_open and one.expires_at > now and _is_asked(one, caller, now)
+    own = list(passkeys.active(caller.user_id)) if asked else []
+    return ApprovalPage(
+        request=request,
+        title=wording.operation(request.kind),
+        fields=[
+            (field.label, _shown(field))
+            for field in inputs(operation, typed_of(operation, request.content), {})
+            if field.text
+        ],
+        who=names_of([request.actor]).get(request.actor, request.actor),
+        state=one.state,
+        why=[wording.sentence(sentence) for sentence in one.why],
+        needs=_needs(one),
+        approved=[
+            given.user.first_name or given.user.email
+            for given in (one.actor_credential, one.second_credential)
+            if given is not None
+        ],
+        until=_until(one, now) if is_open else "",
+        faults=[wording.sentence(fault) for fault in request.faults],
+        answer_faults=[wording.sentence(fault) for fault in last.faults] if last is not None else [],
+        unjudged=last is not None and last.state == Judged.WAITING,
+        question=_question(one, own) if own else None,
+        without_passkey=asked and not own,
+        may_cancel=is_open,
+        fingerprint=_fingerprint(bytes(one.content_sha256)),
+        plain=json.dumps(waiting.content_of(request), ensure_ascii=False, indent=2, sort_keys=True),
+    )
+
+
+def _is_asked(one: Waiting, caller: Caller, now: datetime) -> bool:
+    """Whether the person who looks could approve it now."""
+    if _is_own(one.request, caller):
+        return one.actor_credential_id is None
+    return one.need == Need.SECOND and one.second_credential_id is None and _may(one.request, caller, now)
+
+
+def _shown(field: Input) -> str:
+    chosen = [option.label for option in field.options if option.chosen]
+    return chosen[0] if chosen else field.text
+
+
+def _needs(one: Waiting) -> str:
+    if one.need == Need.SECOND:
+        return _(
+            "It needs the passkey of the person who asked for it, and that of another person who may do it."
+        )
+    return _("It needs the passkey of the person who asked for it.")
+
+
+def _until(one: Waiting, now: datetime) -> str:
+    if one.state == WaitingState.DELAYED:
+        if one.due_at is None:
+            return _("It will be done after a delay, once everybody here was told by e-mail.")
+        return _("It will be done %(moment)s unless it is cancelled.") % {"moment": _moment(one.due_at, now)}
+    return _("It waits until %(moment)s.") % {"moment": _moment(one.expires_at, now)}
+
+
+def _moment(at: datetime, now: datetime) -> str:
+    return formats.moment(at.astimezone(zone()), now.date())
+
+
+def _question(one: Waiting, own: list[Any]) -> Question:
+    return Question(
+        challenge=_text(waiting.challenge_of(one, one.request)),
+        rp_id=passkeys.site().rp_id,
+        credentials=",".join(_text(bytes(credential.credential_id)) for credential in own),
+    )
+
+
+def _fingerprint(digest: bytes) -> str:
+    return " ".join(digest.hex()[at : at + 4] for at in range(0, 16, 4))
+
+
+# -- a person's own passkeys -----------------------------------------------------------------------------------
+
+
+def passkeys_page(user: Any, host: str, now: datetime, code: str = "") -> PasskeysPage:
+    """The passkeys of the person who looks; with a code typed, what their authenticator is asked."""
+    last = queries.last_enrolment(user.pk)
+    return PasskeysPage(
+        passkeys=[
+            Passkey(
+                name=one.name,
+                fingerprint=passkey.fingerprint(bytes(one.public_key)),
+                since=_moment(one.enrolled_at, now),
+                revoked=_moment(one.revoked_at, now) if one.revoked_at else "",
+            )
+            for one in queries.passkeys_of(user.pk)
+        ],
+        question=_enrolment(user, code) if code else None,
+        unjudged=last is not None and last.state == Judged.WAITING,
+        faults=[wording.sentence(fault) for fault in last.faults] if last is not None and not code else [],
+        elsewhere=_elsewhere(host),
+    )
+
+
+def _enrolment(user: Any, code: str) -> Question:
+    handle = hashlib.sha256(f"urja user {user.pk}".encode()).digest()
+    return Question(
+        challenge=_text(passkeys.enrolment_challenge(passkeys.code_hash(code), user.pk)),
+        rp_id=passkeys.site().rp_id,
+        credentials=",".join(_text(bytes(one.credential_id)) for one in passkeys.active(user.pk)),
+        user_id=_text(handle),
+        user_name=user.email,
+    )
+
+
+def _elsewhere(host: str) -> str:
+    origin: str = settings.URJA_PUBLIC_ORIGIN
+    return "" if origin.partition("://")[2] == host.lower() else origin
+
+
+# -- what comes from a browser ---------------------------------------------------------------------------------
+
+
+def assertion_of(posted: Mapping[str, str]) -> passkey.Assertion | None:
+    """An authenticator's answer as a form brought it; none where it is not base64url."""
+    parts = _parts(posted, ("credential_id", "client_data", "authenticator_data", "signature"))
+    return None if parts is None else passkey.Assertion(**parts)
+
+
+def registration_of(posted: Mapping[str, str]) -> passkey.Registration | None:
+    """A new passkey as a form brought it; none where it is not base64url."""
+    parts = _parts(posted, ("client_data", "attestation"))
+    return None if parts is None else passkey.Registration(**parts)
+
+
+_MOST_LETTERS: Final = 20_000
+
+
+def _parts(posted: Mapping[str, str], names: tuple[str, ...]) -> dict[str, bytes] | None:
+    found = {}
+    for name in names:
+        text = posted.get(name, "")
+        if not text or len(text) > _MOST_LETTERS or not text.isascii():
+            return None
+        try:
+            found[name] = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        except ValueError:
+            return None
+    return found
+
+
+def _text(value: bytes) -> str:
+    return urlsafe_b64encode(value).rstrip(b"=").decode()

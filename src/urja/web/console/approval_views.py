@@ -1,0 +1,75 @@
+"""What the pages of approvals and passkeys answer. They record answers of authenticators and verify none."""
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.shortcuts import redirect
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from urja.apps.approvals import passkeys, queries, waiting
+from urja.apps.approvals.models import OPEN, Waiting
+from urja.apps.registry.access import Caller
+from urja.web.console import approval_page as pages
+from urja.web.console.access import asks_for_operations, for_colleagues, show
+from urja.web.console.views import private
+from urja.web.portal.clock import business_now
+
+
+@require_safe
+@private
+@for_colleagues(asks_for_operations)
+def approvals(request: HttpRequest, caller: Caller) -> HttpResponse:
+    """What waits for approval."""
+    context = {"lines": pages.lines(caller, business_now())}
+    return show(request, caller, "console/approvals.html", context)
+
+
+@require_safe
+@private
+@for_colleagues(asks_for_operations)
+def approval(request: HttpRequest, caller: Caller, request_id: int) -> HttpResponse:
+    """One operation that waits, or has ended, with the question to the reader's passkey."""
+    page = pages.approval_page(_seen(request_id, caller), caller, business_now())
+    return show(request, caller, "console/approval.html", {"page": page})
+
+
+@require_POST
+@private
+@for_colleagues(asks_for_operations)
+def approve(request: HttpRequest, caller: Caller, request_id: int) -> HttpResponse:
+    """Record an answer of the reader's authenticator, or that it be cancelled."""
+    one = _seen(request_id, caller)
+    if one.state not in OPEN:
+        return redirect("console:approval", request_id)
+    assert caller.user_id is not None
+    if "cancel" in request.POST:
+        waiting.cancel(one.pk, caller.user_id, now=business_now())
+        return redirect("console:approval", request_id)
+    answer = pages.assertion_of(request.POST.dict())
+    if answer is None:
+        return HttpResponseBadRequest("that is no answer of a passkey")
+    waiting.approve(one.pk, caller.user_id, answer, now=business_now())
+    return redirect("console:approval", request_id)
+
+
+def _seen(request_id: int, caller: Caller) -> Waiting:
+    one = queries.approval_of(request_id)
+    if one is None or not pages.sees(one.request, caller, business_now()):
+        raise Http404
+    return one
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@private
+@for_colleagues(asks_for_operations)
+def own_passkeys(request: HttpRequest, caller: Caller) -> HttpResponse:
+    """The reader's passkeys; with a code posted, the question to their authenticator, and then its answer."""
+    now, posted = business_now(), request.POST.dict()
+    if "attestation" in posted:
+        made = pages.registration_of(posted)
+        if made is None:
+            return HttpResponseBadRequest("that is no passkey")
+        name = posted.get("name", "").replace("\0", "").strip()[: pages.NAME_LENGTH]
+        passkeys.enrol(request.user.pk, name, made, now=now)
+        return redirect("console:passkeys")
+    code = posted.get("code", "").strip()[:100]
+    page = pages.passkeys_page(request.user, request.get_host(), now, code)
+    return show(request, caller, "console/passkeys.html", {"page": page, "name": posted.get("name", "")})

@@ -1,0 +1,108 @@
+"""An office with passkeys for tests: clerks and revenue officers of a street, who ask, approve and wait."""
+
+from datetime import timedelta
+
+from tests.apps.street import START, adopt
+from tests.authenticator import Authenticator
+
+ORIGIN = "http://localhost"
+"""As Django is set up for tests."""
+NOW = START + timedelta(days=1, hours=10)
+"""Half past ten on 3 March in Kolkata."""
+MONEY = 10_000_00
+"""From so much on the shipped document asks for the actor's passkey; from ten times as much on for a second person's."""
+
+
+def authenticator(**changed):
+    return Authenticator(rp_id="localhost", origin=ORIGIN, **changed)
+
+
+class Person:
+    """Somebody who works here, with a passkey if they were given one."""
+
+    def __init__(self, name, role="clerk", *, enrolled=True):
+        from urja.apps.registry.operations import employ
+
+        self.email = f"{name}@urja.example"
+        self.user = employ(self.email, name.title(), role, recorded_at=START, actor="test")
+        self.id = self.user.pk
+        self.actor = f"user {self.id}"
+        self.passkey = authenticator()
+        self.credential = enrol(self, self.passkey) if enrolled else None
+
+    def ask(self, operation, now=NOW, actor=None):
+        from urja.apps.registry import requests
+
+        return requests.ask(operation, actor=actor or self.actor, requested_at=now)
+
+    def approve(self, request, now=NOW, *, passkey=None, signed_in=None, **changed):
+        """Give an answer of the passkey, as the web records it."""
+        from urja.apps.approvals import waiting
+
+        answer = (passkey or self.passkey).approve(challenge(request), **changed)
+        return waiting.approve(request.pk, signed_in or self.id, answer, now=now)
+
+
+def enrol(person, passkey, now=NOW, *, name="telephone"):
+    """Invite a person and let them enrol a passkey, as the box, the page and the pipeline do."""
+    from urja.apps.approvals import passkeys
+    from urja.apps.approvals.models import Credential
+    from urja.pipeline.approve import judge_approvals
+
+    code = passkeys.invite(person.user, now=now, lasts=timedelta(days=1), actor="test")
+    challenge = passkeys.enrolment_challenge(passkeys.code_hash(code), person.id)
+    passkeys.enrol(person.id, name, passkey.register(challenge), now=now)
+    judge_approvals(now)
+    return Credential.objects.get(credential_id=passkey.id)
+
+
+def challenge(request):
+    from urja.apps.approvals import waiting
+    from urja.apps.approvals.models import Waiting
+
+    return waiting.challenge_of(Waiting.objects.get(pk=request.pk), request)
+
+
+def work(now=NOW):
+    """Let the stages `register` and `approve` do what there is to do."""
+    from urja.pipeline.approve import judge_approvals
+    from urja.pipeline.register import answer_requests
+
+    return answer_requests(now) + judge_approvals(now)
+
+
+def home(number=1, **changes):
+    """A supply with somebody who lives there, in credit."""
+    return adopt(number, **({"credit_minor": 500_00} | changes))
+
+
+def move_in(number=1, credit_minor=0, **changed):
+    """A new owner of a supply who has paid an opening credit: the plainest way to money by hand."""
+    from urja.apps.registry.operations import TransferOwnership
+
+    return TransferOwnership(
+        **(
+            {
+                "consumer_number": f"URJ{number:08}",
+                "at": START + timedelta(hours=12),
+                "register_wh": 10_000,
+                "name": "Newcomer",
+                "email": f"newcomer{number}@example.org",
+                "credit_minor": credit_minor,
+            }
+            | changed
+        )
+    )
+
+
+def state_of(request):
+    request.refresh_from_db()
+    return request.state
+
+
+def credits_given():
+    """Opening credits that operations have asked the ledger for, newest last."""
+    from urja.apps.ledger.models import CreditRequest
+
+    given = CreditRequest.objects.filter(kind="opening-credit").order_by("id")
+    return [amount for amount in given.values_list("amount_minor", flat=True) if amount != 500_00]

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from click.testing import CliRunner
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from tests.cosem.pushes import BLOCK, INSTANTANEOUS, ciphered, plaintext
 
-from urja.cosem import axdr, wrapper
+from urja.cosem import axdr, gbt, hdlc, wrapper
 from urja.cosem.apdu import (
     Aare,
     Aarq,
@@ -30,6 +31,8 @@ from urja.cosem.apdu import (
     KeyInfo,
     MessageFields,
 )
+from urja.cosem.axdr import Data
+from urja.cosem.companion import load_device_type
 from urja.cosem.security import AUTHENTICATED_ENCRYPTED, ENCRYPTED, SecurityControl, SuiteKeys, seal
 from urja.site.decode import decode
 
@@ -555,3 +558,121 @@ def test_a_protection_that_nobody_has_is_refused_also_where_no_title_is_known():
     compressed = bytes.fromhex("c80ab000000001") + bytes(5)
     for frame, words in ((unknown, "no security suite 15"), (compressed, "V.44")):
         assert words in document(frame.hex(), *WITH_KEYS, code=1)["error"]["message"]
+
+
+def test_arrows_of_a_trace_are_no_bytes():
+    plain = document("c001c100080000010000ff0200")
+    for arrow in ("->", "<-", "-->", "<==", ">>", "<<"):
+        assert document("-", text=f"{arrow} c0 01 c1 00 08 00 00 01 00 00 ff 02 00\n") == plain
+
+
+@pytest.mark.parametrize("llc", ["e6e600", "e6e700", "e6e600e6e600", "e6e700e6e700"])
+def test_an_llc_header_may_come_twice_and_without_its_frame(llc):
+    bare = document(llc + "c001c100080000010000ff0200")
+    assert bare["service"] == "GET-request-normal"
+    framed = hdlc.HdlcFrame(
+        hdlc.Address(1),
+        hdlc.Address(16),
+        hdlc.Control(hdlc.Kind.INFORMATION),
+        bytes.fromhex(llc + "c001c100080000010000ff0200"),
+    )
+    assert document(framed.encode().hex())["obis"] == bare["obis"]
+
+
+BLOCKS = [block.encode() for block in gbt.split(bytes.fromhex(AIDON), 10)]
+GET = bytes.fromhex("c001c100080000010000ff0200")
+
+
+def test_a_block_transfer_that_something_else_interrupts_is_told_and_the_other_is_shown():
+    """In wrapper frames, as a meter sends them: each APDU has its end."""
+    frames = b"".join(wrapper.Frame(1, 16, apdu).encode() for apdu in (*BLOCKS[:2], GET))
+    cut, shown = document(frames.hex(), code=1)
+    assert cut["error"]["message"].startswith("the block transfer ends after block 2, the last is missing")
+    assert shown["service"] == "GET-request-normal"
+    assert "error" not in shown
+
+
+def test_a_block_transfer_that_begins_anew_is_two_and_the_second_is_whole():
+    frames = b"".join(wrapper.Frame(1, 16, apdu).encode() for apdu in (BLOCKS[0], *BLOCKS))
+    cut, whole = document(frames.hex(), code=1)
+    assert cut["error"]["where"] == "the block transfer"
+    assert whole["service"] == "data-notification"
+    assert whole["plain_apdu"] == AIDON
+
+
+def test_a_block_transfer_whose_end_is_garbage_is_told():
+    frames = wrapper.Frame(1, 16, BLOCKS[0]).encode() + b"\x00\x01\x00"
+    cut, rest = document(frames.hex(), code=1)
+    assert "the last is missing" in cut["error"]["message"]
+    assert rest["error"]["where"] == "the input"
+
+
+# The example of DSMR 5.0.2 P1, 6.12, shortened; its checksum was calculated for what is left.
+P1_TELEGRAM = (
+    "/ISk5\\2MT382-1000\r\n\r\n1-3:0.2.8(50)\r\n1-0:1.8.1(123456.789*kWh)\r\n1-0:1.7.0(01.193*kW)\r\n!"
+)
+
+
+def test_a_telegram_of_a_customer_port_is_text():
+    told = f"{P1_TELEGRAM}{crc16(P1_TELEGRAM.encode()):04X}\r\n"
+    for text in (told, told.replace("\r\n", "\n"), P1_TELEGRAM + "\r\n"):
+        found = document("-", text=text)
+        assert found["service"] == "text telegram"
+        assert "1-0:1.8.1(123456.789*kWh)" in found["text"]
+    assert "1-0:1.7.0(01.193*kW)" in run("-", text=told).stdout
+
+
+def test_a_telegram_with_a_changed_digit_does_not_fit_its_checksum():
+    told = f"{P1_TELEGRAM}{crc16(P1_TELEGRAM.encode()):04X}\r\n".replace("01.193", "01.293")
+    found = document("-", text=told, code=1)
+    assert found["error"]["where"] == "the telegram"
+    assert "checksum" in found["error"]["message"]
+
+
+def crc16(body: bytes) -> int:
+    """CRC-16/ARC, bit by bit over the whole message as one polynomial division, highest term first."""
+    bits = [byte >> n & 1 for byte in body for n in range(8)] + [0] * 16
+    divisor = [1, 1, *[0] * 12, 1, 0, 1]
+    for at in range(len(bits) - 16):
+        if bits[at]:
+            bits[at : at + 17] = [bit ^ d for bit, d in zip(bits[at : at + 17], divisor, strict=True)]
+    return sum(bit << n for n, bit in enumerate(bits[-16:]))
+
+
+def test_the_checksum_of_the_tests_is_the_standard_one():
+    assert crc16(b"123456789") == 0xBB3D
+
+
+def test_bytes_are_told_from_numbers():
+    """An octet string of digits alone is no number: it stands behind 0x."""
+    shown = run("0f00000001000204" + "09050102030405" + "1100" + "0905ffffffffff" + "0600000005").stdout
+    assert "    0x0102030405" in shown
+    assert "    0xffffffffff" in shown
+    assert "    5\n" in shown
+
+
+def test_the_type_of_a_meter_names_and_scales_the_rows_of_its_profiles():
+    d1 = load_device_type("urja-d1")
+    columns = d1.profiles["block"].columns
+    clock = bytes.fromhex("07ea0818010a1e00ff014a00")
+    row = axdr.structure(
+        *(
+            axdr.octets(clock) if number == 0 else Data(column.tag, 100 + number)
+            for number, column in enumerate(columns)
+        )
+    )
+    answer = GetResponseNormal(0xC1, axdr.array(row, row)).encode().hex()
+    assert "readings" not in document(answer)
+    readings = document(answer, "--type", "urja-d1")["readings"]
+    assert len(readings) == 2 * len(columns)
+    energy = next(one for one in readings if one["obis"] == "1.0.1.29.0.255")
+    column = next(column for column in columns if column.obis == "1.0.1.29.0.255")
+    assert Decimal(energy["scaled"]) == Decimal(energy["value"]).scaleb(column.scaler)
+    assert energy["unit"] == "Wh"
+    assert f"{energy['scaled']} Wh" in run(answer, "--type", "urja-d1").stdout
+
+
+def test_an_unknown_type_names_those_that_are_there():
+    result = run("00", "--type", "nope")
+    assert result.exit_code == 2
+    assert "urja-d1" in result.stderr

@@ -97,6 +97,11 @@ class Fact:
     members: tuple[tuple[str, Data | str], ...] = ()
 
 
+def octets_text(raw: bytes) -> str:
+    """Bytes as people read them: 0x and the digits."""
+    return f"0x{raw.hex()}" if raw else "(no bytes)"
+
+
 @dataclass(slots=True)
 class Description:
     """A service and its facts in the order of the APDU."""
@@ -108,6 +113,10 @@ class Description:
         """A plain field."""
         self.facts.append(Fact(key, value, str(value) if text is None else text))
         return self
+
+    def octets(self, key: str, raw: bytes) -> "Description":
+        """Bytes without a meaning of their own; people read them behind 0x, as digits alone would look like a number."""
+        return self.add(key, raw.hex(), octets_text(raw))
 
     def value(self, key: str, data: Data) -> "Description":
         """A field that is COSEM data."""
@@ -238,7 +247,7 @@ def _get_block(apdu: a.GetResponseWithBlock) -> Description:
     if isinstance(apdu.result, a.AccessResult):
         return _code(description, "result", apdu.result)
     return description.add("result", 0, "0 (success)").add(
-        "raw_data", f"h:{apdu.result.hex()}", apdu.result.hex()
+        "raw_data", f"h:{apdu.result.hex()}", octets_text(apdu.result)
     )
 
 
@@ -269,7 +278,7 @@ def _set_request(apdu: a.SetRequestNormal) -> Description:
 
 def _block(description: Description, block: a.Block) -> Description:
     description.add("last_block", block.last).add("block_number", block.number)
-    return description.add("raw_data", f"h:{block.data.hex()}", block.data.hex())
+    return description.add("raw_data", f"h:{block.data.hex()}", octets_text(block.data))
 
 
 def _set_first(apdu: a.SetRequestFirstBlock) -> Description:
@@ -424,9 +433,9 @@ def _association(
     description: Description, title_key: str, title: bytes | None, authentication: bytes | None
 ) -> Description:
     if title is not None:
-        description.add(title_key, title.hex())
+        description.octets(title_key, title)
     if authentication is not None:
-        description.add("authentication_value", authentication.hex())
+        description.octets("authentication_value", authentication)
     return description
 
 
@@ -440,7 +449,7 @@ def _release(service: str) -> Callable[[Any], Description]:
 
 def _initiate_request(apdu: a.InitiateRequest) -> Description:
     key = None if apdu.dedicated_key is None else apdu.dedicated_key.hex().upper()
-    description = Description("initiate-request").add("dedicated_key", key, key or "none")
+    description = Description("initiate-request").add("dedicated_key", key, f"0x{key}" if key else "none")
     _conformance(description, apdu.conformance)
     return description.add("max_pdu", apdu.max_pdu).add("dlms_version", apdu.version)
 
@@ -489,7 +498,7 @@ def _general(service: str) -> Callable[[Any], Description]:
 def _gbt(apdu: a.GeneralBlockTransfer) -> Description:
     description = Description("general-block-transfer").add("last_block", apdu.last)
     return description.add("block_number", apdu.number).add(
-        "raw_data", f"h:{apdu.data.hex()}", apdu.data.hex()
+        "raw_data", f"h:{apdu.data.hex()}", octets_text(apdu.data)
     )
 
 
@@ -527,7 +536,9 @@ def _read_response(apdu: a.ReadResponse) -> Description:
             members.append((label, _code_text(result)))
         elif isinstance(result, a.BlockAccess):
             data = (
-                "" if result.data is None else f"{', the last' if result.last else ''}: {result.data.hex()}"
+                ""
+                if result.data is None
+                else f"{', the last' if result.last else ''}: {octets_text(result.data)}"
             )
             members.append((label, f"block {result.number}{data}"))
         else:
@@ -565,7 +576,7 @@ def _access_head(service: str, apdu: a.AccessRequest | a.AccessResponse) -> Desc
 def _octet_time(description: Description, raw: bytes) -> Description:
     if len(raw) == _CLOCK_BYTES:
         return _date_time(description, CosemDateTime.from_bytes(raw))
-    return description.add("date_time", raw.hex() or None, raw.hex() or "none")
+    return description.add("date_time", raw.hex() or None, octets_text(raw) if raw else "none")
 
 
 def _parts(description: Description, parts: tuple[a.AccessPart, ...]) -> Description:
@@ -610,11 +621,11 @@ def _access_response(apdu: a.AccessResponse) -> Description:
 
 
 def _message_fields(description: Description, fields: a.MessageFields) -> Description:
-    description.add("transaction_id", fields.transaction_id.hex())
-    description.add("originator_system_title", fields.originator.hex())
-    description.add("recipient_system_title", fields.recipient.hex())
+    description.octets("transaction_id", fields.transaction_id)
+    description.octets("originator_system_title", fields.originator)
+    description.octets("recipient_system_title", fields.recipient)
     _octet_time(description, fields.date_time)
-    return description.add("other_information", fields.other_information.hex())
+    return description.octets("other_information", fields.other_information)
 
 
 def _general_ciphering(apdu: a.GeneralCiphered) -> Description:
@@ -624,7 +635,7 @@ def _general_ciphering(apdu: a.GeneralCiphered) -> Description:
 
 def _general_signing(apdu: a.GeneralSigned) -> Description:
     description = _message_fields(Description("general-signing"), apdu.fields)
-    return description.add("signature", apdu.signature.hex(), f"{apdu.signature.hex()} (NOT verified)")
+    return description.add("signature", apdu.signature.hex(), f"{octets_text(apdu.signature)} (NOT verified)")
 
 
 _DESCRIBERS: Final[dict[type, Callable[[Any], Description]]] = {

@@ -82,6 +82,10 @@ class Reassembler:
             raise DecodeError("a block transfer without a byte")
         return apdu
 
+    def takes(self, block: GeneralBlockTransfer) -> bool:
+        """Whether a block goes on with what was gathered, or is one of it again."""
+        return self._next > 1 and block.number <= self._next and block.number != 1
+
     def reset(self) -> None:
         """Forget what was gathered."""
         self._parts.clear()

@@ -294,8 +294,10 @@ class Reassembler:
 
 
 def strip_llc(information: bytes) -> bytes:
-    """The APDU behind the LLC header. Not every meter sends one, and no APDU begins like it."""
-    return information[3:] if information[:3] in (LLC_COMMAND, LLC_RESPONSE) else information
+    """The APDU behind the LLC header. Some meters send none, some send it twice; no APDU begins like it."""
+    while information[:3] in (LLC_COMMAND, LLC_RESPONSE):
+        information = information[3:]
+    return information
 
 
 def segment(apdu: bytes, *, llc: bytes, max_information: int) -> list[bytes]:

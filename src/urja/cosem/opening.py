@@ -25,9 +25,10 @@ from urja.cosem.apdu import (
 from urja.cosem.errors import AuthenticationFailed, CosemError, DecodeError, PeerError
 from urja.cosem.gbt import GeneralBlockTransfer
 from urja.cosem.security import SecurityControl, SuiteKeys
+from urja.cosem.telegram import check_telegram, is_telegram
 from urja.cosem.xdlms.ciphered import SERVER_TAGS
 
-Transport = Literal["wrapper", "hdlc", "mbus", "raw"]
+Transport = Literal["wrapper", "hdlc", "mbus", "raw", "text"]
 
 _WRAPPER_VERSION: Final = b"\x00\x01"
 _FRAME_STARTS: Final = re.compile(rb"\x7e(?=[\xa0-\xaf])|\x68(?=..\x68)|\x00(?=\x01)", re.DOTALL)
@@ -122,6 +123,9 @@ class Opener:
         if not capture:
             yield Opened(None, error=DecodeError("there are no bytes", offset=0), where="the input")
             return
+        if is_telegram(capture):
+            yield _telegram(capture)
+            return
         pending: Opened | None = None
         fault: CosemError | None = None
         try:
@@ -129,6 +133,9 @@ class Opener:
                 if packet.link_service or not packet.apdu:
                     yield Opened(packet, error=packet.fault, where="the input")
                     continue
+                if pending is not None and not self._continues(packet.apdu):
+                    yield self._interrupted(pending)
+                    pending = fault = None
                 pending = pending or Opened(packet)
                 fault = fault or packet.fault
                 if self._descend(pending, packet.apdu):
@@ -137,14 +144,29 @@ class Opener:
                     yield pending
                     pending = fault = None
         except CosemError as error:
+            if pending is not None:
+                yield self._interrupted(pending)
             yield Opened(None, error=error, where="the input")
             return
         if pending is not None:
-            pending.error = DecodeError(
-                f"the block transfer ends after block {pending.blocks}, the last is missing"
-            )
-            pending.where = "the block transfer"
-            yield pending
+            yield self._interrupted(pending)
+
+    def _continues(self, apdu: bytes) -> bool:
+        """Whether an APDU is the next block of the transfer under way, or one of its blocks again."""
+        try:
+            block = decode_apdu(apdu)
+        except CosemError:
+            return False
+        return isinstance(block, GeneralBlockTransfer) and self._blocks.takes(block)
+
+    def _interrupted(self, pending: Opened) -> Opened:
+        """What has come of a block transfer whose last block did not."""
+        self._blocks.reset()
+        pending.error = DecodeError(
+            f"the block transfer ends after block {pending.blocks}, the last is missing"
+        )
+        pending.where = "the block transfer"
+        return pending
 
     def _descend(self, opened: Opened, apdu: bytes, where: str = "the APDU") -> bool:
         """Go inwards; False where the rest comes in another packet."""
@@ -165,7 +187,7 @@ class Opener:
                     inner = self._decipher(opened, decoded, apdu)
                     if inner is None:
                         return True
-                    if _is_telegram(inner):
+                    if is_telegram(inner):
                         opened.plain, opened.apdu, opened.text = inner, None, inner.decode("ascii")
                         return True
                     apdu, where = inner, "the plain APDU"
@@ -270,9 +292,19 @@ def _open(keys: SuiteKeys, title: bytes, apdu: Ciphered, size: int) -> tuple[byt
         if control.encrypted:
             inner = security.open_(keys, title, apdu.counter, replace(control, authenticated=False), inner)
         verified = None
-    if verified is None and not _is_telegram(inner):
+    if verified is None and not is_telegram(inner):
         _require_sense(inner, size - len(payload))
     return inner, verified
+
+
+def _telegram(capture: bytes) -> Opened:
+    """A telegram that is not ciphered, as a customer port (P1) sends it."""
+    opened = Opened(Packet("text", b"", 0), text=capture.decode("ascii"))
+    try:
+        check_telegram(capture)
+    except DecodeError as error:
+        _fail(opened, error, "the telegram")
+    return opened
 
 
 def packets(capture: bytes) -> Iterator[Packet]:
@@ -319,7 +351,10 @@ def _next_frame(capture: bytes, pos: int) -> int | None:
 
 
 def _raw(capture: bytes, start: int) -> tuple[Packet, int]:
-    """A bare APDU. Nothing says where it ends but itself: what follows a whole one may be the next."""
+    """A bare APDU, perhaps behind its LLC header. Nothing says where it ends but itself: what follows a whole one may
+    be the next.
+    """
+    start += len(capture) - start - len(hdlc.strip_llc(capture[start:]))
     rest = capture[start:]
     if len(rest) <= _RAW_RUN:
         try:
@@ -428,11 +463,6 @@ def _require_sense(apdu: bytes, start: int) -> None:
             f"({error.message}): {apdu[:at].hex()}",
             offset=start + at,
         ) from error
-
-
-def _is_telegram(text: bytes) -> bool:
-    """Identification after a slash, an exclamation mark at the end of the data, printable lines between."""
-    return text[:1] == b"/" and b"!" in text and all(0x20 <= byte < 0x7F or byte in b"\r\n" for byte in text)
 
 
 def _reads(apdu: bytes) -> bool:

@@ -7,11 +7,13 @@ Meters write quantities in a handful of shapes, and none of them is announced:
 - [attribute descriptor, value] (EG.D);
 - a push whose OBIS is known from companion data: the columns follow in a fixed order (IS 15959);
 - a push that begins with the name of a list whose order is known (Kaifa);
-- a push that begins with its own push object list: what follows is named by it (Cyprus, Energomera).
+- a push that begins with its own push object list: what follows is named by it (Cyprus, Energomera);
+- rows of a profile, where the type of the meter is given.
 
 Everything else has a value and no name.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
@@ -64,11 +66,16 @@ class Reading:
         return Decimal(str(self.value.value)).scaleb(self.scaler)
 
 
-def find_readings(body: Data) -> list[Reading]:
-    """All quantities in a value, in its order."""
-    push = _known_push(body)
+def find_readings(body: Data, device_type: DeviceType | None = None) -> list[Reading]:
+    """All quantities in a value, in its order.
+
+    With the type of the meter that sent it, its pushes and the rows of its profiles are named and scaled by that type.
+    """
+    push = _known_push(body, device_type)
     if push is not None:
-        return _companion_readings(body, *push)
+        return _companion_readings(body, (), _PUSH_HEAD, push[1].columns, push[0])
+    if device_type is not None and (rows := _profile_rows(body, device_type)):
+        return rows
     listed = _listed(body) or _named_list(body)
     if listed:
         return listed
@@ -95,18 +102,40 @@ def as_scaler_unit(data: Data) -> tuple[int, int] | None:
     return scaler.value, unit.value
 
 
-def _known_push(body: Data) -> tuple[DeviceType, PushLayout] | None:
+def _known_push(body: Data, device_type: DeviceType | None) -> tuple[DeviceType, PushLayout] | None:
     if body.tag is not Tag.STRUCTURE or len(body.value) <= _PUSH_HEAD:
         return None
     obis = as_obis(body.value[1])
+    own = None if device_type is None or obis is None else device_type.push_by_obis(str(obis))
+    if own is not None and device_type is not None and _fits(body.value[_PUSH_HEAD:], own.columns):
+        return device_type, own
     push = None if obis is None else _pushes().get(str(obis))
-    if push is None or len(body.value) != _PUSH_HEAD + len(push[1].columns):
-        return None
-    fits = all(
-        element.tag in (column.tag, Tag.NULL)
-        for element, column in zip(body.value[_PUSH_HEAD:], push[1].columns, strict=True)
+    return push if push is not None and _fits(body.value[_PUSH_HEAD:], push[1].columns) else None
+
+
+def _fits(elements: Sequence[Data], columns: Sequence[Column]) -> bool:
+    return len(elements) == len(columns) and all(
+        element.tag in (column.tag, Tag.NULL) for element, column in zip(elements, columns, strict=True)
     )
-    return push if fits else None
+
+
+def _profile_rows(body: Data, device_type: DeviceType) -> list[Reading]:
+    """The quantities of rows that fit one profile of the type; none where no profile or several fit."""
+    if body.tag is not Tag.ARRAY or not body.value:
+        return []
+    rows = body.value
+    fitting = [
+        profile.columns
+        for profile in device_type.profiles.values()
+        if all(row.tag is Tag.STRUCTURE and _fits(row.value, profile.columns) for row in rows)
+    ]
+    if len(fitting) != 1:
+        return []
+    return [
+        reading
+        for number, row in enumerate(rows)
+        for reading in _companion_readings(row, (number,), 0, fitting[0], device_type)
+    ]
 
 
 @cache
@@ -166,22 +195,25 @@ def _listed(body: Data) -> list[Reading]:
     ]
 
 
-def _companion_readings(body: Data, device_type: DeviceType, push: PushLayout) -> list[Reading]:
+def _companion_readings(
+    row: Data, path: tuple[int, ...], first: int, columns: Sequence[Column], device_type: DeviceType
+) -> list[Reading]:
+    """The elements of a structure from `first` on, each by its column; `path` leads to the structure."""
     return [
-        _companion_reading(position, element, column, device_type)
-        for position, (element, column) in enumerate(
-            zip(body.value[_PUSH_HEAD:], push.columns, strict=True), _PUSH_HEAD
-        )
+        _companion_reading((*path, position), element, column, device_type)
+        for position, (element, column) in enumerate(zip(row.value[first:], columns, strict=True), first)
     ]
 
 
-def _companion_reading(position: int, element: Data, column: Column, device_type: DeviceType) -> Reading:
+def _companion_reading(
+    path: tuple[int, ...], element: Data, column: Column, device_type: DeviceType
+) -> Reading:
     obis = Obis.parse(column.obis)
     name = name_object(obis, device_type.companion)
     number = element.tag in _NUMBERS
     return Reading(
-        path=(position,),
-        covers=((position,),),
+        path=path,
+        covers=(path,),
         obis=obis,
         name=name if column.attribute != 5 else f"{name}, time",
         value=element,

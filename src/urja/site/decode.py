@@ -13,18 +13,19 @@ import click
 
 from urja.cosem.apdu import GeneralCiphered
 from urja.cosem.axdr import Data, Tag
-from urja.cosem.companion import name_object, unit_symbol
-from urja.cosem.describe import Description, Fact, clock_text, describe, utc_text
+from urja.cosem.companion import CompanionError, DeviceType, load_device_type, name_object, unit_symbol
+from urja.cosem.describe import Description, Fact, clock_text, describe, octets_text, utc_text
 from urja.cosem.errors import LocalError
 from urja.cosem.obis import CosemAttribute
 from urja.cosem.opening import Keys, Opened, Opener, Protection
 from urja.cosem.readings import Reading, as_definition, as_obis, find_readings, plain
+from urja.cosem.telegram import is_telegram
 from urja.cosem.time import CosemDateTime
 
 _MAX_INPUT: Final = 16 << 20
 _HEX_DIGITS: Final = frozenset(string.hexdigits)
 _SEPARATORS: Final = frozenset(string.whitespace + ":-,;")
-_NOT_BYTES: Final = re.compile(r"(?://|#)[^\n]*|\b[TR]X\b:?", re.IGNORECASE)
+_NOT_BYTES: Final = re.compile(r"(?://|#)[^\n]*|\b[TR]X\b:?|<[-=<]+|[-=>]+>", re.IGNORECASE)
 """What people and tools put beside the bytes of a trace: remarks, and which way a line went."""
 _LABEL: Final = 18
 _TYPES: Final = {Tag.STRUCTURE: "structure", Tag.ARRAY: "array", Tag.COMPACT_ARRAY: "compact array"}
@@ -55,6 +56,21 @@ class KeyParam(click.ParamType[bytes]):
         return raw
 
 
+class TypeParam(click.ParamType[DeviceType]):
+    """The name of a meter type."""
+
+    name = "type"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> DeviceType:
+        """Raises click.BadParameter naming the types that there are."""
+        if isinstance(value, DeviceType):
+            return value
+        try:
+            return load_device_type(str(value))
+        except CompanionError as error:
+            self.fail(str(error), param, ctx)
+
+
 @click.command("decode")
 @click.argument("source", metavar="[HEX|-|FILE]", nargs=-1)
 @click.option("--guek", type=KeyParam(16, 32), help="Global unicast encryption key (32 bytes for suite 2).")
@@ -67,6 +83,12 @@ class KeyParam(click.ParamType[bytes]):
     type=KeyParam(16, 32),
     help="Dedicated key, where the association that agreed it is not in the capture.",
 )
+@click.option(
+    "--type",
+    "device_type",
+    type=TypeParam(),
+    help="Type of the meter (urja-d1, ...): names and scales its pushes and the rows of its profiles.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Plain values for programs.")
 def decode(
     source: tuple[str, ...],
@@ -74,13 +96,14 @@ def decode(
     gak: bytes | None,
     system_title: bytes | None,
     dedicated: bytes | None,
+    device_type: DeviceType | None,
     as_json: bool,
 ) -> None:
     """Show a DLMS frame (wrapper, HDLC, M-Bus or bare APDU; several in a row) as a readable tree.
 
-    The frame is hexadecimal (spaces, newlines, colons and 0x are fine, so are TX: and RX: of a trace and what stands
-    behind // or #), - for standard input, or a file, hexadecimal or binary. Exits with 1 where something is wrong
-    with it.
+    The frame is hexadecimal (spaces, newlines, colons and 0x are fine, so are TX:, RX:, <- and -> of a trace and what
+    stands behind // or #), - for standard input, or a file, hexadecimal or binary; a telegram of a customer port (P1)
+    is text. Exits with 1 where something is wrong with it.
     """
     try:
         capture = read_source(source)
@@ -92,12 +115,12 @@ def decode(
         raise click.ClickException(str(error)) from error
     opened = list(opener.open(capture))
     if as_json:
-        documents = [as_document(one) for one in opened]
+        documents = [as_document(one, device_type) for one in opened]
         click.echo(
             json.dumps(documents[0] if len(documents) == 1 else documents, indent=2, ensure_ascii=False)
         )
     else:
-        click.echo("\n\n".join("\n".join(as_tree(one)) for one in opened))
+        click.echo("\n\n".join("\n".join(as_tree(one, device_type)) for one in opened))
     failed = [fault for one in opened for fault in _faults(one)]
     for one in failed:
         click.echo(f"error in {one.where}: {one.error}{_in_input(one)}", err=True)
@@ -123,6 +146,8 @@ def read_source(source: tuple[str, ...]) -> bytes:
     except OSError:
         is_file = False  # a long frame is no file name
     if not is_file:
+        if is_telegram(text.encode()):
+            return text.encode()
         try:
             return from_hex(text)
         except ValueError as error:
@@ -136,9 +161,11 @@ def read_source(source: tuple[str, ...]) -> bytes:
 
 
 def _from_content(content: bytes, origin: str) -> bytes:
-    """Text is read as hexadecimal, anything else as it is."""
+    """Text is read as hexadecimal, a telegram in text and anything else as it is."""
     if len(content) > _MAX_INPUT:
         raise ValueError(f"{origin} has more than {_MAX_INPUT >> 20} MiB")
+    if is_telegram(content):
+        return content
     if content and all(byte in b"\t\n\r" or 0x20 <= byte < 0x7F for byte in content):
         return from_hex(content.decode("ascii"))
     return content
@@ -184,7 +211,7 @@ def _input_offset(opened: Opened) -> int | None:
 # --- JSON -----------------------------------------------------------------------------------------------
 
 
-def as_document(opened: Opened) -> dict[str, Any]:
+def as_document(opened: Opened, device_type: DeviceType | None = None) -> dict[str, Any]:
     """One APDU as plain values."""
     document: dict[str, Any] = {}
     packet = opened.packet
@@ -202,13 +229,15 @@ def as_document(opened: Opened) -> dict[str, Any]:
         document["service"] = description.service
         document |= {fact.key: fact.plain for fact in description.facts}
         document["consumed_all"] = opened.missing is None
-        readings = [_reading_fields(one) for fact in description.facts for one in _readings(fact)]
+        readings = [
+            _reading_fields(one) for fact in description.facts for one in _readings(fact, device_type)
+        ]
         if readings:
             document["readings"] = readings
     if opened.text is not None:
         document |= {"service": "text telegram", "text": opened.text}
     if opened.inside is not None:
-        inside = as_document(opened.inside)
+        inside = as_document(opened.inside, device_type)
         document |= {key: value for key, value in inside.items() if key not in document}
     if opened.missing is not None:
         document["missing"] = opened.missing
@@ -236,9 +265,14 @@ def _protection_fields(opened: Opened) -> dict[str, Any]:
     }
 
 
-def _readings(fact: Fact) -> list[Reading]:
+def _readings(fact: Fact, device_type: DeviceType | None) -> list[Reading]:
     values = [fact.data, *(member for _, member in fact.members)]
-    return [reading for value in values if isinstance(value, Data) for reading in find_readings(value)]
+    return [
+        reading
+        for value in values
+        if isinstance(value, Data)
+        for reading in find_readings(value, device_type)
+    ]
 
 
 def _reading_fields(reading: Reading) -> dict[str, Any]:
@@ -262,7 +296,7 @@ def _finite(value: Any) -> Any:
 # --- the tree -------------------------------------------------------------------------------------------
 
 
-def as_tree(opened: Opened) -> Iterator[str]:
+def as_tree(opened: Opened, device_type: DeviceType | None = None) -> Iterator[str]:
     """One APDU as lines."""
     packet = opened.packet
     if packet is not None:
@@ -276,18 +310,18 @@ def as_tree(opened: Opened) -> Iterator[str]:
         yield from _protection_lines(protection, opened.plain is not None and opened.error is None)
     if opened.missing is not None:
         if isinstance(opened.apdu, GeneralCiphered):
-            yield from _description_lines(describe(opened.apdu))
+            yield from _description_lines(describe(opened.apdu), device_type)
         yield f"  not readable without {opened.missing}"
         return
     if opened.text is not None:
         yield "text telegram (IEC 62056-21)"
         yield from (f"  {line}" for line in opened.text.splitlines() if line)
     elif opened.apdu is not None:
-        yield from _description_lines(describe(opened.apdu))
+        yield from _description_lines(describe(opened.apdu), device_type)
     elif opened.plain:
-        yield f"{opened.where}: {opened.plain.hex()}"
+        yield f"{opened.where}: {octets_text(opened.plain)}"
     if opened.inside is not None:
-        yield from (f"  {line}" for line in as_tree(opened.inside))
+        yield from (f"  {line}" for line in as_tree(opened.inside, device_type))
 
 
 def _protection_lines(protection: Protection, opened: bool) -> Iterator[str]:
@@ -299,7 +333,9 @@ def _protection_lines(protection: Protection, opened: bool) -> Iterator[str]:
     ]
     title = protection.system_title
     yield "ciphered"
-    yield _line("system title", "not known" if title is None else f"{title.hex()} ({_printable(title[:3])})")
+    yield _line(
+        "system title", "not known" if title is None else f"{octets_text(title)} ({_printable(title[:3])})"
+    )
     yield _line(
         "security",
         f"0x{control.to_byte():02x}: suite {control.suite}, {' and '.join(applied) or 'no protection'}",
@@ -311,14 +347,18 @@ def _protection_lines(protection: Protection, opened: bool) -> Iterator[str]:
         yield _line("authentication", "NOT verified: no authentication key")
 
 
-def _description_lines(description: Description) -> Iterator[str]:
+def _description_lines(description: Description, device_type: DeviceType | None) -> Iterator[str]:
     yield description.service
     for fact in description.facts:
         if fact.members:
             for label, member in fact.members:
-                yield from _value_lines(label, member) if isinstance(member, Data) else [_line(label, member)]
+                yield from (
+                    _value_lines(label, member, device_type)
+                    if isinstance(member, Data)
+                    else [_line(label, member)]
+                )
         elif fact.data is not None:
-            yield from _value_lines(fact.key.replace("_", " "), fact.data)
+            yield from _value_lines(fact.key.replace("_", " "), fact.data, device_type)
         elif isinstance(fact.plain, list) and not fact.text:
             for position, item in enumerate(fact.plain):
                 yield _line(f"{fact.key.replace('_', ' ')} {position}", str(item))
@@ -330,8 +370,8 @@ def _line(label: str, text: str) -> str:
     return f"  {label:<{_LABEL}}  {text}".rstrip()
 
 
-def _value_lines(label: str, data: Data) -> Iterator[str]:
-    readings = find_readings(data)
+def _value_lines(label: str, data: Data, device_type: DeviceType | None) -> Iterator[str]:
+    readings = find_readings(data, device_type)
     tree = _Tree(readings)
     if data.tag in _TYPES:
         yield _line(label, f"{_TYPES[data.tag]} of {len(tree.members(data))}")
@@ -433,7 +473,7 @@ def _octets_text(raw: bytes) -> str:
     text = raw.rstrip(b"\0")  # some meters fill their names up
     if text and all(0x20 <= byte < 0x7F for byte in text):
         return f'"{text.decode("ascii")}"'
-    return raw.hex() or "(no bytes)"
+    return octets_text(raw)
 
 
 def _clock(clock: CosemDateTime) -> str:

@@ -108,9 +108,24 @@ def percent_lines(draw, names):
     return f'accrues = "{kind}"\n{said}\n{most}\non = [{on}]'
 
 
+def head(version="1", valid_from=FIRST, code="x", on_change=""):
+    text = f'format = 1\ncode = "{code}"\nversion = "{version}"\ntitle = "X"\ncurrency = "INR"\nvalid_from = {valid_from}\n'
+    return f"{text}{on_change}\n"
+
+
+CHANGES = (
+    "",
+    'on_change = "continue"',
+    'on_change = "by-reads"',
+    'on_change = "by-days"',
+    'on_change = "by-days"\nround_units = {to = 1, mode = "up"}',
+    'on_change = "by-days"\nround_units = {to = "0.5"}',
+)
+
+
 @st.composite
 def documents(draw, version="1", valid_from=FIRST, code="x"):
-    text = f'format = 1\ncode = "{code}"\nversion = "{version}"\ntitle = "X"\ncurrency = "INR"\nvalid_from = {valid_from}\n'
+    text = head(version, valid_from, code, draw(st.sampled_from(CHANGES)))
     names = []
     for n in range(draw(st.integers(1, 5))):
         kinds = [slab_lines(), time_lines()] + ([percent_lines(names)] if names else [])
@@ -122,13 +137,25 @@ def documents(draw, version="1", valid_from=FIRST, code="x"):
 
 
 @st.composite
+def next_version(draw, text, number, day, code="x"):
+    """Another document, or one with some lines of the version before it."""
+    other = draw(documents(str(number), day, code))
+    head, *lines = other.split("[[line]]\n")
+    # Lines rest on those before them: what is taken over keeps its place, so that none rests on itself.
+    for n, old in enumerate(text.split("[[line]]\n")[1:]):
+        if n <= len(lines) and draw(st.integers(0, 2)):
+            lines[n : n + 1] = [old]
+    return "[[line]]\n".join([head, *lines])
+
+
+@st.composite
 def situations(draw):
     """Documents of two tariffs, energies by day, and terms that change on any days, also on the same."""
     texts = {}
     for code in "xy":
         texts[code] = [draw(documents(code=code))]
-        if draw(st.booleans()):
-            texts[code].append(draw(documents(version="2", valid_from=draw(days), code=code)))
+        for day in sorted(draw(st.lists(days, max_size=3))):
+            texts[code].append(draw(next_version(texts[code][-1], len(texts[code]) + 1, day, code)))
     length = draw(st.integers(1, 40))
     energies = draw(st.lists(st.integers(0, 40_000), min_size=length, max_size=length))
     starts = [FIRST, *sorted(draw(st.lists(days, max_size=3)))]

@@ -194,7 +194,7 @@ def test_a_new_version_inside_the_period_splits_units_by_days():
     new = parse_tariff(
         (HEAD + body.format(4, 8))
         .replace("2020-01-01", "2026-04-11")
-        .replace('version = "1"', 'version = "2"')
+        .replace('version = "1"', 'version = "2"\non_change = "by-days"')
         .replace("{currency}", "INR")
     )
     result = bill([old, new], "300", "2026-04-01", "2026-05-01")

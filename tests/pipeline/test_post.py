@@ -1,14 +1,21 @@
 """The day's close, read as little ledgers: what was read, what is posted."""
 
+import json
 from dataclasses import replace
 from datetime import date, timedelta
 from fractions import Fraction
+from itertools import accumulate
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.apps import street
 from tests.apps.street import START, adopt, blocks, registers
+
+from urja.site.tariff_cli import tariff
 
 DAY = timedelta(days=1)
 HALF_HOUR = street.HALF_HOUR
@@ -106,6 +113,29 @@ class Town:
                 [line],
             ).fetchall()
         )
+
+    def previewed(self):
+        """What `urja tariff rate` says of the one rated period, from the energies that the books say it has."""
+        first, end, through, uses = self.connection.execute(
+            "SELECT billed_first, billed_end, through, uses FROM ledger_rated"
+        ).fetchone()
+        known = list(accumulate(wh for _, _, wh in uses))
+        with TemporaryDirectory() as folder:
+            files = []
+            for number, (text,) in enumerate(
+                self.connection.execute("SELECT text FROM tariffs_version ORDER BY valid_from, id").fetchall()
+            ):
+                files.append(Path(folder) / f"{number}.toml")
+                files[-1].write_text(text)
+            reads = [f"--read={day}={wh}" for (_, day, _), wh in zip(uses[:-1], known, strict=False)]
+            days = [f"--from={first}", f"--to={end}", f"--through={through}", f"--wh={known[-1]}"]
+            told = CliRunner().invoke(tariff, ["rate", *map(str, files), *days, *reads, "--json"])
+        assert told.exit_code == 0, told.output
+        return {
+            line["name"]: line["amount_minor"]
+            for line in json.loads(told.stdout)["lines"]
+            if line["amount_minor"]
+        }
 
     def laws(self):
         from urja.site.verify import laws
@@ -237,14 +267,26 @@ def test_a_tariff_loaded_for_days_that_are_past(town):
     assert all(town.laws().values())
 
 
-def test_a_new_price_inside_the_month(town):
-    load("2", "2026-03-04", rate="4.00")
+@pytest.mark.parametrize(
+    ("on_change", "energy"),
+    [
+        # 2 kWh until the change of the 10 that the first slab holds: the other 8 are in it too, at the new price.
+        ("", 2 * 300 + 8 * 400),
+        # 10 kWh by days: 5 on two of four days. Of 30 billed days the old price has two, and its slab 2/3 kWh.
+        ('on_change = "by-days"', Fraction(2, 3) * 300 + (5 - Fraction(2, 3)) * 500 + 5 * 400),
+        # 2 kWh, in a slab of 2/3 kWh. The new one has 28 days, and 9 1/3 kWh.
+        ('on_change = "by-reads"', Fraction(2, 3) * 300 + Fraction(4, 3) * 500 + 8 * 400),
+    ],
+)
+def test_a_new_price_inside_the_month(town, on_change, energy):
+    """On each day the books say what the second rater says, and the preview, from the same energies, says it too."""
+    load("2", f"2026-03-04\n{on_change}", rate="4.00")
     for day, kwh in enumerate([11, 12, 15, 20], 1):
         town.register(day, kwh)
         town.run(day)
-    # Of 30 billed days the old price has 2: its slab has 2/3 kWh of the 2 kWh used until then. The new one has 28.
-    assert town.charged()["energy"] == round(200 + Fraction(4, 3) * 500) + 8 * 400
-    assert all(town.laws().values())
+        assert all(town.laws().values())
+        assert town.previewed() == {line: amount for line, amount in town.charged().items() if amount}
+    assert town.charged()["energy"] == round(energy)
 
 
 def test_the_fresh_balance_moves_with_the_blocks_and_not_with_the_close(town):

@@ -31,6 +31,22 @@ def test_a_bill_with_its_arithmetic():
     assert sum(line["amount_minor"] for line in told["lines"]) == 370876
 
 
+def test_energy_that_was_known_at_a_change(tmp_path):
+    """docs/money.md: 130 kWh in April, 100 of it on the first three days, another duty from the fourth."""
+    old = DELHI.replace("delhi-domestic-2022", "demo-domestic")
+    text = Path(old).read_text().replace('"2024-1"', '"2026-1"').replace("2024-01-01", "2026-04-04")
+    new = tmp_path / "new.toml"
+    new.write_text(text.replace('percent = "5"', 'percent = "6"'))
+    period = [old, str(new), "--from", "2026-04-01", "--to", "2026-05-01", "--wh", "130000", "--json"]
+    known = json.loads(urja_tariff("rate", *period, "--read", "2026-04-04=100000").stdout)
+    assert known["total_minor"] == 59799
+    unknown = json.loads(urja_tariff("rate", *period).stdout)
+    assert "split by days" in unknown["notes"][0]
+    for read, why in [("2026-04-04", "is not a day with Wh"), ("2026-05-01=1", "is not inside the period")]:
+        refused = urja_tariff("rate", *period, "--read", read)
+        assert (refused.returncode, why in refused.stderr) == (2, True)
+
+
 def test_check_says_all_that_is_wrong(tmp_path):
     bad = tmp_path / "bad.toml"
     bad.write_text(

@@ -5,7 +5,7 @@
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,9 @@ from urja.core.rating import (
     Tariff,
     TariffError,
     Terms,
-    Use,
     parse_tariff,
     target,
+    uses_between,
 )
 from urja.core.units import exact, major
 from urja.site.exits import Exit, Refusal
@@ -77,6 +77,13 @@ def check(files: Sequence[Path], as_json: bool) -> None:
     type=click.DateTime(["%Y-%m-%d"]),
     help="The period so far: the day after the last that has passed; left out: the whole period.",
 )
+@click.option(
+    "--read",
+    "reads",
+    multiple=True,
+    metavar="DAY=WH",
+    help="Energy from the first day to the midnight at which DAY begins, in Wh, where it is known; once for each day.",
+)
 @click.option("--load-w", default=0, show_default=True, type=click.IntRange(0), help="Sanctioned load in W.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a bill.")
 def rate(
@@ -85,6 +92,7 @@ def rate(
     first: datetime,
     end: datetime,
     through: datetime | None,
+    reads: Sequence[str],
     load_w: int,
     as_json: bool,
 ) -> None:
@@ -102,7 +110,8 @@ def rate(
         )
     try:
         terms = [Terms(billed.first, tuple(versions), load_w)]
-        result = target(terms, [Use(passed, wh)], billed=billed, through=passed.end)
+        uses = uses_between(passed.first, {**_known_wh(reads, passed), passed.end: wh})
+        result = target(terms, uses, billed=billed, through=passed.end)
     except RatingError as error:
         raise Refusal(Exit.USAGE, f"this cannot be rated: {error}") from None
     except OverflowError:
@@ -113,6 +122,26 @@ def rate(
         click.echo(json.dumps(_as_json(versions[0], result, wh), ensure_ascii=False))
     else:
         click.echo(_as_text(versions[0], result, wh))
+
+
+def _known_wh(reads: Sequence[str], passed: Period) -> dict[date, int]:
+    """What `--read` says: the energy up to the midnight at which each day begins."""
+    known: dict[date, int] = {}
+    for read in reads:
+        day, _, wh = read.partition("=")
+        try:
+            known[date.fromisoformat(day)] = int(wh)
+        except ValueError:
+            raise Refusal(
+                Exit.USAGE, f"--read {read} is not a day with Wh, such as 2026-04-04=100000"
+            ) from None
+    for day in known:
+        if not passed.first < day < passed.end:
+            raise Refusal(
+                Exit.USAGE,
+                f"--read {day} is not inside the period: give a day after {passed.first} and before {passed.end}",
+            )
+    return known
 
 
 def _parse(path: Path, text: str) -> Tariff:

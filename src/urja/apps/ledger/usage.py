@@ -17,7 +17,7 @@ from urja.apps.registry.models import Agreement
 from urja.apps.tariffs import queries as tariffs
 from urja.apps.tariffs.errors import UnknownTariffError
 from urja.core.calendar import ONE_DAY, Period, billing_period, local_day, midnight
-from urja.core.rating import Target, Terms, Use, cut_days, target
+from urja.core.rating import Target, Tariff, Terms, Use, cut_days, target, uses_between
 
 CORRECTED_PERIODS = 12
 """How many earlier periods a close looks back on; what is older is for a person to adjust."""
@@ -100,7 +100,8 @@ class Basis:
     def fingerprint(self) -> str:
         """Names it: another load, tariff or text of a price gives another one.
 
-        Since when which tariff and load hold, with the versions and the beginnings of their texts' hashes.
+        Since when which tariff and load hold, with the versions and the beginnings of their texts' hashes; before a
+        version that begins inside the billed days, how the change to it is made.
         """
         shared = [f"by day from {self.by_day_from}"] if self.by_day_from > self.billed.first else []
         return "; ".join(
@@ -112,13 +113,17 @@ class Basis:
                             each.first.isoformat(),
                             each.versions[0].code,
                             str(each.load_w),
-                            *(f"{tariff.version}:{tariff.sha256[:16]}" for tariff in each.versions),
+                            *(self._named(tariff) for tariff in each.versions),
                         ]
                     )
                     for each in self.terms
                 ),
             ]
         )
+
+    def _named(self, tariff: Tariff) -> str:
+        name = f"{tariff.version}:{tariff.sha256[:16]}"
+        return f"{tariff.on_change} {name}" if tariff.valid_from > self.billed.first else name
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,11 +190,7 @@ def rate(
     billed = basis.billed
     through = min(max(through, billed.first + ONE_DAY), billed.end)
     cuts = [day for day in cut_days(basis.terms, billed) if day < through]
-    pieces = Period(billed.first, through).cut(cuts)
-    totals = [energy_at(piece.end) for piece in pieces[:-1]] + [energy_wh]
-    uses = tuple(
-        Use(piece, total - before) for piece, before, total in zip(pieces, [0, *totals], totals, strict=False)
-    )
+    uses = uses_between(billed.first, {**{day: energy_at(day) for day in cuts}, through: energy_wh})
     rated = target(basis.terms, uses, billed=billed, through=through, by_day_from=basis.by_day_from)
     return Rating(rated, basis, uses)
 

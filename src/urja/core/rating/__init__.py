@@ -16,6 +16,7 @@ from urja.core.rating.engine import (
     Use,
     cut_days,
     target,
+    uses_between,
 )
 from urja.core.rating.tariff import Line, Percent, PerTime, Slabs, Tariff
 from urja.core.reading import Fault
@@ -41,4 +42,5 @@ __all__ = [
     "rows_between",
     "standing",
     "target",
+    "uses_between",
 ]

@@ -24,6 +24,7 @@ from urja.core.rating.tariff import (
     Each,
     Line,
     Minimum,
+    OnChange,
     Percent,
     PerTime,
     Prorate,
@@ -76,6 +77,7 @@ def parse_tariff(text: str) -> Tariff:
         reader.fault(f"a bill has at most {_MOST_LINES} lines, not {len(readers)}", "line")
         readers = readers[:_MOST_LINES]
     lines = [line for line in (_line(item, 10**exponent) for item in readers) if line is not None]
+    on_change, round_units = _on_change(reader)
     tariff = Tariff(
         code=_identifier(reader, "code"),
         version=_identifier(reader, "version"),
@@ -84,6 +86,8 @@ def parse_tariff(text: str) -> Tariff:
         exponent=exponent,
         valid_from=valid_from or date.min,
         period_starts_on=_starts_on(reader),
+        on_change=on_change,
+        round_units=round_units,
         modelled_on=reader.text("modelled_on", ""),
         lines=tuple(lines),
         sha256=hashlib.sha256(text.encode()).hexdigest(),
@@ -124,6 +128,13 @@ def _starts_on(reader: Reader) -> int:
         reader.fault(f"must be the day of the month, 1 to 28, not {value!r}", "period_starts_on")
         return 1
     return value
+
+
+def _on_change(reader: Reader) -> tuple[OnChange, Step | None]:
+    on_change = reader.choice("on_change", OnChange, OnChange.CONTINUE)
+    if "round_units" in reader and on_change is not OnChange.BY_DAYS:
+        reader.fault('is the rounding of on_change = "by-days"; leave it out, or give both', "round_units")
+    return on_change, reader.step("round_units", "kWh")
 
 
 def _line(reader: Reader, minor: int) -> Line | None:

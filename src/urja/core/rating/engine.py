@@ -4,13 +4,13 @@ The same function serves the bill of a finished period and the accrual of one in
 difference of two results. Widths and prices are scaled to the days that the whole period will have, so that a
 slab does not move while the period fills.
 
-Where the tariff or its version changes inside the period, each rates its own days: its slabs are scaled to its share
-of the period, and its energy is what was used on those days (split by days where the caller does not know better). A
-change of the sanctioned load cuts only the lines whose price depends on it: a slab goes on as if nothing had happened.
+A new version inside the period says how the change to it is made (docs/money.md): the days are cut into bills, each
+with its own slabs and energy, or the bill goes on and a line that has changed adds to what it had come to. Another
+tariff begins a bill. A change of the sanctioned load cuts only the lines whose price depends on it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
 from itertools import pairwise
@@ -23,6 +23,7 @@ from urja.core.rating.tariff import (
     Each,
     Line,
     Minimum,
+    OnChange,
     Percent,
     PerTime,
     Prorate,
@@ -30,6 +31,8 @@ from urja.core.rating.tariff import (
     Scaling,
     Slabs,
     Tariff,
+    bases_of,
+    order_of,
 )
 from urja.core.units import Step, exact, major
 
@@ -48,6 +51,15 @@ class Use:
 
     days: Period
     energy_wh: int
+
+
+def uses_between(first: date, known_wh: Mapping[date, int]) -> tuple[Use, ...]:
+    """The energy between midnights, of what was used from `first` to the midnight at which each day begins."""
+    days = sorted(known_wh)
+    return tuple(
+        Use(Period(begin, end), known_wh[end] - known_wh.get(begin, 0))
+        for begin, end in pairwise([first, *days])
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,25 +122,101 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class _Stretch:
-    """Days rated by one version: all of them, and those that have passed."""
+class _Version:
+    """A version with the days of a bill from which it holds."""
 
     name: str
     """Begins the keys of its parts."""
+    first: date
     tariff: Tariff
+
+
+@dataclass(frozen=True, slots=True)
+class _Bill:
+    """Days whose slabs go on, to a day: with the versions that have begun by then."""
+
+    versions: tuple[_Version, ...]
     days: Period
+    """All of them, also those that are to come."""
     elapsed: Period
     period_days: int
-    """How many days are billed, in this stretch and the others."""
+    """How many days are billed, in this bill and the others."""
     uses: tuple[tuple[Period, Fraction], ...]
     """Energy of the elapsed days, in kWh."""
     loads: tuple[tuple[Period, Fraction], ...]
     """The sanctioned load of the elapsed days that are charged by day, in kW."""
 
+    def before(self, day: date) -> "_Bill":
+        """The bill as it was when a day began, on the energy that is known of it now."""
+        elapsed = Period(self.elapsed.first, day)
+        return replace(
+            self,
+            versions=tuple(version for version in self.versions if version.first < day),
+            elapsed=elapsed,
+            uses=_within(self.uses, elapsed),
+            loads=tuple((days.meet(elapsed), load) for days, load in self.loads if days.meet(elapsed).days),
+        )
+
+    def run(self, number: int) -> "_Stretch":
+        """The days from the beginning of a version on."""
+        version = self.versions[number]
+        first = version.first if number else self.days.first
+        elapsed = Period(first, self.elapsed.end)
+        uses = _within(self.uses, elapsed)
+        return _Stretch(
+            name=version.name,
+            tariff=version.tariff,
+            days=self.days,
+            charged=Period(first, self.days.end),
+            elapsed=elapsed,
+            period_days=self.period_days,
+            before_kwh=_sum_of(self.uses) - _sum_of(uses),
+            uses=uses,
+            loads=tuple(
+                (Period(max(first, days.first), days.end), load)
+                for days, load in self.loads
+                if days.end > first
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """The days of a bill from which on a line says what it says: from the first, unless it has changed meanwhile."""
+
+    name: str
+    """Begins the keys of its parts."""
+    tariff: Tariff
+    days: Period
+    """Those of the whole bill, which widths and bounds are scaled to."""
+    charged: Period
+    """Those from the change on."""
+    elapsed: Period
+    """Those of them that have passed."""
+    period_days: int
+    before_kwh: Fraction
+    """Energy of the bill before the change."""
+    uses: tuple[tuple[Period, Fraction], ...]
+    """Energy since the change, in kWh."""
+    loads: tuple[tuple[Period, Fraction], ...]
+
     @property
     def energy_kwh(self) -> Fraction:
-        """All of the elapsed days."""
-        return sum((kwh for _, kwh in self.uses), ZERO)
+        """All of the bill so far."""
+        return self.before_kwh + _sum_of(self.uses)
+
+
+def _sum_of(uses: tuple[tuple[Period, Fraction], ...]) -> Fraction:
+    return sum((kwh for _, kwh in uses), ZERO)
+
+
+def _within(uses: tuple[tuple[Period, Fraction], ...], days: Period) -> tuple[tuple[Period, Fraction], ...]:
+    """What of some energy, or another weight, lies on some days; a piece that reaches beyond counts by days."""
+    return tuple(
+        (own.meet(days), weight * own.meet(days).days / own.days)
+        for own, weight in uses
+        if own.meet(days).days
+    )
 
 
 def cut_days(terms: Sequence[Terms], billed: Period) -> list[date]:
@@ -137,13 +225,17 @@ def cut_days(terms: Sequence[Terms], billed: Period) -> list[date]:
     A change of the sanctioned load is none of them, as no price of energy depends on it.
     """
     cuts: set[date] = set()
-    for days, versions in _tariffs(terms, billed):
-        changes = {tariff.valid_from for tariff in versions}
-        for tariff in versions:
-            for line in tariff.lines:
+    for shared in _plan(terms, billed):
+        cuts.add(shared[0].days.first)
+        # Bills that share their energy by days ask for no read between them.
+        for version in shared[0].versions if len(shared) == 1 else ():
+            cuts.add(version.first)
+            for line in version.tariff.lines:
                 if isinstance(line.accrual, Percent):
-                    changes |= {rate.from_day for rate in line.accrual.rates if rate.from_day}
-        cuts |= {days.first, *(day for day in changes if day in days)}
+                    rates = line.accrual.rates
+                    cuts |= {
+                        rate.from_day for rate in rates if rate.from_day and rate.from_day in shared[0].days
+                    }
     return sorted(cuts - {billed.first})
 
 
@@ -166,9 +258,9 @@ def target(
     notes: list[str] = []
     sums: dict[str, LineTarget] = {}
     begins = billed.first if by_day_from is None else max(billed.first, min(by_day_from, billed.end))
-    stretches = list(_stretches(terms, uses, billed, elapsed, begins, notes))
-    for stretch in stretches:
-        for name, done in _rate(stretch, notes).items():
+    bills = list(_bills(terms, uses, billed, elapsed, begins, notes))
+    for bill in bills:
+        for name, done in _rate(bill, {}, notes).items():
             before = sums.get(name)
             sums[name] = (
                 done
@@ -177,7 +269,7 @@ def target(
                     name, done.title, before.amount_minor + done.amount_minor, before.parts + done.parts
                 )
             )
-    rated = _without_doubles(stretch.tariff for stretch in stretches)
+    rated = _without_doubles(version.tariff for bill in bills for version in bill.versions)
     return Target(billed, elapsed.end, tuple(sums.values()), tuple(rated), tuple(notes))
 
 
@@ -227,38 +319,111 @@ def _in_force(terms: Sequence[Terms], day: date) -> Terms:
     return [each for each in terms if each.first <= day][-1]
 
 
-def _stretches(
-    terms: Sequence[Terms],
-    uses: Sequence[Use],
-    billed: Period,
-    elapsed: Period,
-    by_day_from: date,
-    notes: list[str],
-) -> Iterator[_Stretch]:
-    energy = _cut_uses(uses, cut_days(terms, billed), notes)
-    ordered = sorted(terms, key=lambda each: each.first)
-    by_day = Period(by_day_from, billed.end)
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """Days that become a bill, with their versions."""
+
+    days: Period
+    versions: tuple[_Version, ...]
+
+
+def _plan(terms: Sequence[Terms], billed: Period) -> list[list[_Planned]]:
+    """The billed days as bills: each by itself, or with those that it shares its energy with by days."""
+    plan: list[list[_Planned]] = []
     for own, versions in _tariffs(terms, billed):
         if not versions or versions[0].valid_from > own.first:
             raise RatingError(f"no version of the tariff is in force on {own.first}")
         for days in own.cut([tariff.valid_from for tariff in versions]):
             # Of two versions with one date the later in the list wins: it corrects the other.
             tariff = [candidate for candidate in versions if candidate.valid_from <= days.first][-1]
-            passed = days.meet(elapsed)
-            if days.first < elapsed.end or days.first == billed.first:
-                yield _Stretch(
-                    # A tariff that is rated later in the period may have versions of the same name.
-                    tariff.version if own.first == billed.first else f"{own.first}:{tariff.version}",
-                    tariff,
-                    days,
-                    passed,
-                    billed.days or 1,
-                    tuple((piece, kwh) for piece, kwh in energy if piece.meet(days) == piece and piece.days),
-                    tuple(
-                        (piece, Fraction(_in_force(ordered, piece.first).load_w, 1000))
-                        for piece in passed.meet(by_day).cut([each.first for each in ordered])
-                    ),
-                )
+            # A tariff that is rated later in the period may have versions of the same name.
+            name = tariff.version if own.first == billed.first else f"{own.first}:{tariff.version}"
+            planned = _Planned(days, (_Version(name, days.first, tariff),))
+            before = plan[-1][-1] if days.first > own.first else None
+            if before is not None and _goes_on(before, tariff):
+                joined = Period(before.days.first, days.end)
+                plan[-1][-1] = _Planned(joined, before.versions + planned.versions)
+            elif before is not None and tariff.on_change is OnChange.BY_DAYS:
+                plan[-1].append(planned)
+            else:
+                plan.append([planned])
+    return plan
+
+
+def _goes_on(bill: _Planned, tariff: Tariff) -> bool:
+    """Whether a bill goes on with another version."""
+    known = [version.tariff for version in bill.versions]
+    lines = [line for each in (*known, tariff) for line in each.lines]
+    money = (tariff.currency, tariff.exponent)
+    return (
+        tariff.on_change is OnChange.CONTINUE
+        and money == (known[0].currency, known[0].exponent)
+        and not order_of(lines)[1]
+    )
+
+
+def _bills(
+    terms: Sequence[Terms],
+    uses: Sequence[Use],
+    billed: Period,
+    elapsed: Period,
+    by_day_from: date,
+    notes: list[str],
+) -> Iterator[_Bill]:
+    energy = _cut_uses(uses, cut_days(terms, billed), notes)
+    ordered = sorted(terms, key=lambda each: each.first)
+    by_day = Period(by_day_from, billed.end)
+    for shared in _plan(terms, billed):
+        begun = [each for each in shared if each.days.first < elapsed.end or each.days.first == billed.first]
+        for planned, used in zip(begun, _shares_by_days(begun, elapsed, energy, notes), strict=True):
+            passed = planned.days.meet(elapsed)
+            yield _Bill(
+                tuple(
+                    version
+                    for n, version in enumerate(planned.versions)
+                    if not n or version.first < elapsed.end
+                ),
+                planned.days,
+                passed,
+                billed.days or 1,
+                used,
+                tuple(
+                    (piece, Fraction(_in_force(ordered, piece.first).load_w, 1000))
+                    for piece in passed.meet(by_day).cut([each.first for each in ordered])
+                ),
+            )
+
+
+def _shares_by_days(
+    begun: Sequence[_Planned], elapsed: Period, energy: list[tuple[Period, Fraction]], notes: list[str]
+) -> Iterator[tuple[tuple[Period, Fraction], ...]]:
+    """The energy of each bill: its own, or where there are several what falls to it by days of that of all."""
+    if len(begun) == 1:
+        yield tuple(
+            (piece, kwh) for piece, kwh in energy if piece.meet(begun[0].days) == piece and piece.days
+        )
+        return
+    passed = [planned.days.meet(elapsed) for planned in begun]
+    if not passed:
+        return
+    whole = Period(passed[0].first, passed[-1].end)
+    total = sum((kwh for piece, kwh in energy if piece.meet(whole) == piece), ZERO)
+    until = []
+    for days, following in pairwise([*zip(passed, begun, strict=True)]):
+        over = (days[0].end - whole.first).days
+        step = following[1].versions[0].tariff.round_units
+        what = f"energy of {over} of {whole.days} days"
+        share = _rounded(total * over / whole.days, step, what, "kWh", notes)
+        until.append(share if abs(share) <= abs(total) else total)
+    shares = [end - begin for begin, end in pairwise([ZERO, *until, total])]
+    if total:
+        each = ", ".join(
+            f"{days.days} days {exact(kwh)} kWh" for days, kwh in zip(passed, shares, strict=True)
+        )
+        notes.append(
+            f"{exact(total)} kWh of {whole.first} to {whole.end} split by days, as the tariff says: {each}"
+        )
+    yield from (((days, kwh),) for days, kwh in zip(passed, shares, strict=True))
 
 
 def _cut_uses(uses: Sequence[Use], cuts: list[date], notes: list[str]) -> list[tuple[Period, Fraction]]:
@@ -275,25 +440,98 @@ def _cut_uses(uses: Sequence[Use], cuts: list[date], notes: list[str]) -> list[t
     return pieces
 
 
-def _rate(stretch: _Stretch, notes: list[str]) -> dict[str, LineTarget]:
+def _rate(bill: _Bill, known: dict[date, dict[str, LineTarget]], notes: list[str]) -> dict[str, LineTarget]:
+    """Each line of a bill; `known` is what the bill had come to before days on which lines have changed."""
+    all_lines = [line for version in bill.versions for line in version.tariff.lines]
     done: dict[str, LineTarget] = {}
-    for line in stretch.tariff.in_order():
-        match line.accrual:
-            case Slabs():
-                parts = list(_slab_parts(stretch, line, line.accrual, notes))
-            case PerTime():
-                parts = list(_time_parts(stretch, line, line.accrual, notes))
-            case Percent():
-                parts = list(_percent_parts(stretch, line, line.accrual, done, notes))
-            case Minimum():
-                parts = _minimum_parts(stretch, line, line.accrual, done, notes)
-            case RoundOff():
-                parts = _round_off_parts(stretch, line, line.accrual, done)
-            case _:
-                assert_never(line.accrual)
-        amount = line.step.apply(sum((part.amount for part in parts), ZERO))
-        done[line.name] = LineTarget(line.name, line.title, int(amount), tuple(parts))
-    return {line.name: done[line.name] for line in stretch.tariff.lines}
+    for name in order_of(all_lines)[0]:
+        line, number = _last_change(bill.versions, name)
+        before: dict[str, LineTarget] = {}
+        if number:
+            first = bill.versions[number].first
+            if first not in known:
+                known[first] = _rate(bill.before(first), known, [])
+            before = known[first]
+        kept = before.get(name)
+        if line is not None:
+            # What two round-offs made whole in parts is not whole: the newest one is of the whole bill.
+            stretch = bill.run(0 if isinstance(line.accrual, RoundOff) else number)
+            done[name] = _added(kept, _line(stretch, line, before, done, notes))
+        elif kept is not None:
+            done[name] = kept
+    return {name: done[name] for name in dict.fromkeys(line.name for line in all_lines)}
+
+
+def _last_change(versions: tuple[_Version, ...], name: str) -> tuple[Line | None, int]:
+    """What the newest version says of a line, and the number of the version since which it is said."""
+    said = [next((line for line in version.tariff.lines if line.name == name), None) for version in versions]
+    newest, number = said[-1], len(said) - 1
+    while number and _goes_on_as(said[number - 1], newest):
+        number -= 1
+    return newest, number
+
+
+def _goes_on_as(old: Line | None, new: Line | None) -> bool:
+    """Whether a line that was one keeps nothing as it becomes the other."""
+    if new is not None and isinstance(new.accrual, RoundOff):
+        return old is None or isinstance(old.accrual, RoundOff)
+    return old is new if old is None or new is None else old.says_the_same_as(new)
+
+
+def _added(kept: LineTarget | None, new: LineTarget) -> LineTarget:
+    if kept is None:
+        return new
+    return LineTarget(new.name, new.title, kept.amount_minor + new.amount_minor, kept.parts + new.parts)
+
+
+def _line(
+    stretch: _Stretch,
+    line: Line,
+    before: dict[str, LineTarget],
+    done: dict[str, LineTarget],
+    notes: list[str],
+) -> LineTarget:
+    """What a line comes to in a stretch, of what its bases have come to in it."""
+    bases = {
+        base.line: _since(stretch, done[base.line], before.get(base.line)) for base in bases_of(line.accrual)
+    }
+    match line.accrual:
+        case Slabs():
+            parts = list(_slab_parts(stretch, line, line.accrual, notes))
+        case PerTime():
+            parts = list(_time_parts(stretch, line, line.accrual, notes))
+        case Percent():
+            parts = list(_percent_parts(stretch, line, line.accrual, bases, notes))
+        case Minimum():
+            parts = _minimum_parts(stretch, line, line.accrual, bases, notes)
+        case RoundOff():
+            parts = _round_off_parts(stretch, line, line.accrual, bases)
+        case _:
+            assert_never(line.accrual)
+    amount = line.step.apply(sum((part.amount for part in parts), ZERO))
+    return LineTarget(line.name, line.title, int(amount), tuple(parts))
+
+
+def _since(stretch: _Stretch, now: LineTarget, before: LineTarget | None) -> LineTarget:
+    """What a line has come to in a stretch: all of it, where the stretch is the whole bill."""
+    if stretch.charged == stretch.days:
+        return now
+    old = {part.key: part for part in before.parts} if before else {}
+    parts = [_grown(part, old.pop(part.key, None)) for part in now.parts]
+    parts += [replace(part, quantity=-part.quantity, amount=-part.amount) for part in old.values()]
+    amount = now.amount_minor - (before.amount_minor if before else 0)
+    return LineTarget(
+        now.name,
+        now.title,
+        amount,
+        tuple(replace(part, weights=_within(part.weights, stretch.elapsed)) for part in parts if part.amount),
+    )
+
+
+def _grown(part: Part, old: Part | None) -> Part:
+    if old is None:
+        return part
+    return replace(part, quantity=part.quantity - old.quantity, amount=part.amount - old.amount)
 
 
 type _Weights = tuple[tuple[Period, Fraction], ...]
@@ -323,14 +561,15 @@ def _part(
     return Part(f"{stretch.name}/{line.name}/{key}", label, quantity, unit, rate, amount, weights)
 
 
-def _factor(stretch: _Stretch, prorate: Prorate) -> Fraction:
+def _factor(stretch: _Stretch, days: Period, prorate: Prorate) -> Fraction:
+    """How many months some days are."""
     match prorate:
         case Prorate.MONTH_FRACTION:
-            return month_fraction(stretch.days)
+            return month_fraction(days)
         case Prorate.DAYS_OF_30:
-            return Fraction(stretch.days.days, 30)
+            return Fraction(days.days, 30)
         case Prorate.NONE:
-            return Fraction(stretch.days.days, stretch.period_days)
+            return Fraction(days.days, stretch.period_days)
         case _:
             assert_never(prorate)
 
@@ -345,8 +584,9 @@ def _rounded(value: Fraction, step: Step | None, what: str, unit: str, notes: li
 
 
 def _scaled(stretch: _Stretch, kwh: Fraction, scaling: Scaling, what: str, notes: list[str]) -> Fraction:
-    """A bound of so many kWh a month, as it stands for the stretch."""
-    return _rounded(kwh * _factor(stretch, scaling.prorate), scaling.round_width, what, "kWh", notes)
+    """A bound of so many kWh a month, as it stands for the bill."""
+    factor = _factor(stretch, stretch.days, scaling.prorate)
+    return _rounded(kwh * factor, scaling.round_width, what, "kWh", notes)
 
 
 def _reached(
@@ -357,7 +597,7 @@ def _reached(
     scaling: Scaling,
     notes: list[str],
 ) -> int:
-    """The first of some bounds a month that the energy of the stretch so far does not exceed; the last is open."""
+    """The first of some bounds a month that the energy of the bill so far does not exceed; the last is open."""
     for number, bound in enumerate(bounds):
         what = f"{line.name}: bound {number + 1} of the use"
         if bound is None or kwh <= _scaled(stretch, bound, scaling, what, notes):
@@ -366,7 +606,9 @@ def _reached(
 
 
 def _slab_parts(stretch: _Stretch, line: Line, accrual: Slabs, notes: list[str]) -> Iterator[Part]:
-    energy = _rounded(stretch.energy_kwh, accrual.round_energy, f"{line.name}: energy", "kWh", notes)
+    what = f"{line.name}: energy"
+    energy = _rounded(stretch.energy_kwh, accrual.round_energy, what, "kWh", notes)
+    before = _rounded(stretch.before_kwh, accrual.round_energy, f"{what} before the change", "kWh", notes)
     bounds = [table.up_to_kwh for table in accrual.tables]
     chosen = _reached(stretch, line, bounds, energy, accrual.scaling, notes)
     slabs = accrual.tables[chosen].slabs
@@ -379,9 +621,8 @@ def _slab_parts(stretch: _Stretch, line: Line, accrual: Slabs, notes: list[str])
             full = slab.up_to_kwh - slab.from_kwh
             width = _scaled(stretch, full, accrual.scaling, f"{line.name}: width of slab {number + 1}", notes)
         high = None if width is None else low + width
-        inside = energy - low if high is None else min(energy, high) - low
-        # A negative advance (a corrected read) is negative energy in the first slab, not in all of them.
-        if inside > 0 or (number == 0 and energy < 0):
+        inside = _inside(energy, number, low, high) - _inside(before, number, low, high)
+        if inside:
             span = f"above {exact(low)} kWh" if high is None else f"{exact(low)} to {exact(high)} kWh"
             label = "all energy" if len(slabs) == 1 else f"slab {number + 1}: {span}"
             product = (inside, "kWh", slab.rate)
@@ -389,6 +630,14 @@ def _slab_parts(stretch: _Stretch, line: Line, accrual: Slabs, notes: list[str])
         if high is None:
             return
         low = high
+
+
+def _inside(energy: Fraction, number: int, low: Fraction, high: Fraction | None) -> Fraction:
+    """What a slab holds of some energy."""
+    # A negative advance (a corrected read) is negative energy in the first slab, not in all of them.
+    if energy < 0:
+        return ZERO if number else energy
+    return max(ZERO, (energy if high is None else min(energy, high)) - low)
 
 
 def _band(accrual: PerTime, load_kw: Fraction) -> Fraction:
@@ -453,7 +702,7 @@ def _times(stretch: _Stretch, accrual: PerTime, days: Period) -> Iterator[tuple[
 
 
 def _percent_parts(
-    stretch: _Stretch, line: Line, accrual: Percent, done: dict[str, LineTarget], notes: list[str]
+    stretch: _Stretch, line: Line, accrual: Percent, bases: dict[str, LineTarget], notes: list[str]
 ) -> Iterator[Part]:
     rates, at_most = accrual.rates, accrual.at_most
     if accrual.by_use:
@@ -462,12 +711,12 @@ def _percent_parts(
         rates = (DatedPercent(None, chosen.fraction),)
         at_most = at_most if chosen.at_most is None else chosen.at_most
     whole = ZERO
-    for part in _shares(stretch, line, accrual.on, rates, done):
+    for part in _shares(stretch, line, accrual.on, rates, bases):
         whole += part.amount
         yield part
     if at_most is None:
         return
-    limit = at_most * _factor(stretch, accrual.scaling.prorate)
+    limit = at_most * _factor(stretch, stretch.charged, accrual.scaling.prorate)
     if abs(whole) > limit:
         over = (limit if whole > 0 else -limit) - whole
         label = "what is beyond the most it may come to"
@@ -480,15 +729,15 @@ def _shares(
     line: Line,
     on: tuple[Base, ...],
     rates: tuple[DatedPercent, ...],
-    done: dict[str, LineTarget],
+    bases: dict[str, LineTarget],
 ) -> Iterator[Part]:
     starts = [rate.from_day for rate in rates if rate.from_day]
     for base, again in _told_apart(on):
-        for part in _base_parts(done[base.line], line.each):
+        for part in _base_parts(stretch, bases[base.line], line.each):
             for days, weight in _weights(part, stretch.elapsed, starts):
                 rate = [r for r in rates if r.from_day is None or r.from_day <= days.first][-1]
                 quantity = part.amount * base.share * weight
-                key = f"{part.key.partition('/')[2]}{again}@{rate.from_day or ''}"
+                key = f"{part.key.removeprefix(f'{stretch.name}/')}{again}@{rate.from_day or ''}"
                 share = "" if base.share == 1 else f"{exact(base.share * 100)} % of "
                 label = f"{exact(rate.fraction * 100)} % of {share}{part.label}"
                 if quantity:
@@ -506,26 +755,30 @@ def _told_apart(on: tuple[Base, ...]) -> Iterator[tuple[Base, str]]:
 
 
 def _minimum_parts(
-    stretch: _Stretch, line: Line, accrual: Minimum, done: dict[str, LineTarget], notes: list[str]
+    stretch: _Stretch, line: Line, accrual: Minimum, bases: dict[str, LineTarget], notes: list[str]
 ) -> list[Part]:
     """The minimum of the elapsed days less what the lines come to; nothing where they reach it."""
-    parts = [*_time_parts(stretch, line, accrual.price, notes), *_less(stretch, line, accrual.on, done)]
+    parts = [*_time_parts(stretch, line, accrual.price, notes), *_less(stretch, line, accrual.on, bases)]
     return parts if sum((part.amount for part in parts), ZERO) > 0 else []
 
 
-def _less(stretch: _Stretch, line: Line, on: tuple[Base, ...], done: dict[str, LineTarget]) -> Iterator[Part]:
+def _less(
+    stretch: _Stretch, line: Line, on: tuple[Base, ...], bases: dict[str, LineTarget]
+) -> Iterator[Part]:
     for base, again in _told_apart(on):
-        amount = Fraction(done[base.line].amount_minor)
+        amount = Fraction(bases[base.line].amount_minor)
         if amount:
-            key, label = f"less/{base.line}{again}", f"less {done[base.line].title}"
+            # Ended by a sign of its own: a percentage of this line that is named twice adds another "+1".
+            key = f"less/{base.line}{again}@" if again else f"less/{base.line}"
+            label = f"less {bases[base.line].title}"
             product = (amount, "minor", -base.share)
             yield _part(stretch, line, key, label, product, weights=_by_days(stretch.elapsed))
 
 
 def _round_off_parts(
-    stretch: _Stretch, line: Line, accrual: RoundOff, done: dict[str, LineTarget]
+    stretch: _Stretch, line: Line, accrual: RoundOff, bases: dict[str, LineTarget]
 ) -> list[Part]:
-    whole = sum((base.share * done[base.line].amount_minor for base in accrual.on), ZERO)
+    whole = sum((base.share * bases[base.line].amount_minor for base in accrual.on), ZERO)
     left = accrual.to.apply(whole) - whole
     if not left:
         return []
@@ -535,7 +788,7 @@ def _round_off_parts(
     return [_part(stretch, line, "whole", label, product, weights=_by_days(stretch.elapsed))]
 
 
-def _base_parts(base: LineTarget, each: Each) -> Iterator[Part]:
+def _base_parts(stretch: _Stretch, base: LineTarget, each: Each) -> Iterator[Part]:
     """What a percentage is taken of: each part of the base line, or its amount as a whole."""
     if each is Each.PART:
         yield from (
@@ -549,7 +802,7 @@ def _base_parts(base: LineTarget, each: Each) -> Iterator[Part]:
         for days, weight in part.weights
         if sum((w for _, w in part.weights), ZERO)
     )
-    key = f"-/{base.name}"
+    key = f"{stretch.name}/{base.name}"
     amount = Fraction(base.amount_minor)
     yield Part(key, base.title, Fraction(1), "line", amount, amount, weights)
 

@@ -1,5 +1,6 @@
 """What a tariff is: its charge lines, by what each of them accrues, and which others it is reckoned from."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -16,7 +17,18 @@ class Prorate(StrEnum):
     DAYS_OF_30 = "days-of-30"
     """Each day is one thirtieth (Sri Lanka)."""
     NONE = "none"
-    """Whole for each period, however long. Where a version ends inside the period, its share is by days."""
+    """Whole for each period, however long. A bill of some of its days has its share by days."""
+
+
+class OnChange(StrEnum):
+    """How the change to a version is made that begins inside a billing period."""
+
+    CONTINUE = "continue"
+    """Slabs go on, and only what the version changes is another amount."""
+    BY_DAYS = "by-days"
+    """Each version rates its days as a bill, with its share by days of the energy (BRPL, MSEDCL)."""
+    BY_READS = "by-reads"
+    """Each version rates its days as a bill, with the energy that was read on them."""
 
 
 class Each(StrEnum):
@@ -169,6 +181,10 @@ class Line:
     each: Each
     book: Book
 
+    def says_the_same_as(self, other: "Line") -> bool:
+        """Whether both come to the same amounts: the title and the account they are posted to do not count."""
+        return (self.accrual, self.step, self.each) == (other.accrual, other.step, other.each)
+
 
 @dataclass(frozen=True, slots=True)
 class Tariff:
@@ -182,6 +198,10 @@ class Tariff:
     """Decimals of the currency: 2 where a rupee has 100 paise."""
     valid_from: date
     period_starts_on: int
+    on_change: OnChange
+    """How the change to this version is made."""
+    round_units: Step | None
+    """Rounding of the energy before a change by days, in kWh."""
     modelled_on: str
     lines: tuple[Line, ...]
     sha256: str = field(repr=False)
@@ -193,14 +213,12 @@ class Tariff:
                 return line
         raise KeyError(name)
 
-    def in_order(self) -> tuple[Line, ...]:
-        """The lines so that each comes after the lines it is reckoned from."""
-        return tuple(self.line(name) for name in order_of(self.lines)[0])
 
-
-def order_of(lines: tuple[Line, ...] | list[Line]) -> tuple[list[str], list[list[str]]]:
-    """Names with bases first, and the cycles that prevent it."""
-    by_name = {line.name: line for line in lines}
+def order_of(lines: Sequence[Line]) -> tuple[list[str], list[list[str]]]:
+    """Names with bases first, and the cycles that prevent it; versions of a line count as one line."""
+    bases: dict[str, list[str]] = {}
+    for line in lines:
+        bases.setdefault(line.name, []).extend(base.line for base in bases_of(line.accrual))
     done: list[str] = []
     cycles: list[list[str]] = []
 
@@ -210,12 +228,12 @@ def order_of(lines: tuple[Line, ...] | list[Line]) -> tuple[list[str], list[list
             if not any(set(cycle) == set(known) for known in cycles):
                 cycles.append(cycle)
             return
-        if name in done or name not in by_name:
+        if name in done or name not in bases:
             return
-        for base in bases_of(by_name[name].accrual):
-            visit(base.line, [*path, name])
+        for base in bases[name]:
+            visit(base, [*path, name])
         done.append(name)
 
-    for line in lines:
-        visit(line.name, [])
+    for name in bases:
+        visit(name, [])
     return done, cycles

@@ -7,11 +7,15 @@ when it verifies a release.
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 import msgspec
 from msgspec import Struct
 
 from urja.base.passkey import Credential, fingerprint
+
+APPROVERS_FILE: Final = "approvers.json"
+"""In the directory of the secrets."""
 
 
 class ApproversError(ValueError):

@@ -44,6 +44,9 @@ COMMANDS: Final = {
     "approvals": Lazy(
         "urja.site.approvals_cli:approvals", "Thresholds above which operations need passkeys."
     ),
+    "approver": Lazy(
+        "urja.site.approver_cli:approver", "Install, list and remove who may release held cuts."
+    ),
     "token": Lazy("urja.site.token_cli:token", "Make keys to the API, list them, revoke them."),
     "import": Lazy(
         "urja.site.import_cli:import_file", "Load a file of consumers, meters, networks or balances."

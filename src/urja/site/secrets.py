@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct, field
 from psycopg.conninfo import make_conninfo
 
+from urja.base.approvers import APPROVERS_FILE
 from urja.base.secrets import AdminSecrets, HeadendSecrets, PipelineSecrets, WebSecrets
 from urja.base.settings import Settings
 from urja.site.data_directory import write_private
@@ -95,7 +96,7 @@ class Vault:
     @property
     def approvers(self) -> Path:
         """The passkeys that may release held cuts; the head end reads it, and no process writes it."""
-        return self.directory / "approvers.json"
+        return self.directory / APPROVERS_FILE
 
     def broker_passwords(self) -> dict[str, str]:
         """Password of each broker user."""

@@ -23,6 +23,9 @@ from urja.base import cut_release
 from urja.base.passkey import Assertion
 from urja.stream import releases as stream
 
+type Told = stream.HeldCuts
+"""What a head end has told."""
+
 AT_ONCE: Final = 50
 """Releases that are before the head ends at the same time: the oldest."""
 
@@ -96,7 +99,7 @@ def _assertion(answer: CutReleaseAnswer) -> Assertion:
 # -- of the web --------------------------------------------------------------------------------------------------
 
 
-def held() -> list[stream.HeldCuts]:
+def held() -> list[Told]:
     """What each head end has told last."""
     return [msgspec.convert(one.told, stream.HeldCuts) for one in HeldCuts.objects.order_by("headend")]
 

@@ -75,6 +75,7 @@ PAGES: Final[list[tuple[str, Promise, Callable[[Caller], bool]]]] = [
     ("work", _("Work orders"), lambda caller: caller.area(Read.WORK_ORDERS) is not None),
     ("operations", _("Operations"), asks_for_operations),
     ("approvals", _("Approvals"), asks_for_operations),
+    ("held-cuts", _("Held disconnections"), sees_everything),
 ]
 """The console's pages in their order, and who finds them."""
 

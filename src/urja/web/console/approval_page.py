@@ -202,9 +202,9 @@ def _moment(at: datetime, now: datetime) -> str:
 
 def _question(one: Waiting, own: list[Any]) -> Question:
     return Question(
-        challenge=_text(waiting.challenge_of(one, one.request)),
+        challenge=base64url(waiting.challenge_of(one, one.request)),
         rp_id=passkeys.site().rp_id,
-        credentials=",".join(_text(bytes(credential.credential_id)) for credential in own),
+        credentials=",".join(base64url(bytes(credential.credential_id)) for credential in own),
     )
 
 
@@ -238,10 +238,10 @@ def passkeys_page(user: Any, host: str, now: datetime, code: str = "") -> Passke
 def _enrolment(user: Any, code: str) -> Question:
     handle = hashlib.sha256(f"urja user {user.pk}".encode()).digest()
     return Question(
-        challenge=_text(passkeys.enrolment_challenge(passkeys.code_hash(code), user.pk)),
+        challenge=base64url(passkeys.enrolment_challenge(passkeys.code_hash(code), user.pk)),
         rp_id=passkeys.site().rp_id,
-        credentials=",".join(_text(bytes(one.credential_id)) for one in passkeys.active(user.pk)),
-        user_id=_text(handle),
+        credentials=",".join(base64url(bytes(one.credential_id)) for one in passkeys.active(user.pk)),
+        user_id=base64url(handle),
         user_name=user.email,
     )
 
@@ -282,5 +282,6 @@ def _parts(posted: Mapping[str, str], names: tuple[str, ...]) -> dict[str, bytes
     return found
 
 
-def _text(value: bytes) -> str:
+def base64url(value: bytes) -> str:
+    """Bytes as the attributes of a form carry them."""
     return urlsafe_b64encode(value).rstrip(b"=").decode()

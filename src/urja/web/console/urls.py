@@ -7,6 +7,7 @@ from urja.web.console import (
     operation_views,
     payments_views,
     registry_views,
+    release_views,
     views,
     work_views,
 )
@@ -32,6 +33,8 @@ urlpatterns = [
     path("approvals/<key:request_id>/", approval_views.approval, name="approval"),
     path("approvals/<key:request_id>/answer/", approval_views.approve, name="approve"),
     path("passkeys/", approval_views.own_passkeys, name="passkeys"),
+    path("held-cuts/", release_views.held_cuts, name="held-cuts"),
+    path("held-cuts/<slug:release_id>/", release_views.answer, name="release"),
     path("operations/", operation_views.operations, name="operations"),
     path("operations/<slug:kind>/", operation_views.operation, name="operation"),
     path("requests/<key:request_id>/", operation_views.answer, name="request"),

@@ -1,0 +1,233 @@
+"""Cuts that the head ends hold, and releases of them: what the page shows and asks an authenticator.
+
+The page carries; the head end verifies. What is held and who may release it is the head ends' word, as it was told.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, assert_never
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from urja.apps.approvals import passkeys
+from urja.apps.commands import releases
+from urja.apps.commands.models import OPEN_RELEASES, CutRelease, ReleaseState
+from urja.apps.registry.access import Caller
+from urja.base import passkey
+from urja.web.console.approval_page import Question, base64url
+from urja.web.portal import formats
+from urja.web.portal.clock import zone
+
+HOURS: Final = (2, 6, 24)
+"""How long a release may be asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A release in the list."""
+
+    id: str
+    title: str
+    state: str
+    facts: list[str]
+    areas: str
+    question: Question | None
+    """None where the person who looks is asked for nothing."""
+    unjudged: bool
+    """Whether that person has answered, and the head end has not said what comes of it."""
+    may_cancel: bool
+    plain: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasePage:
+    told: bool
+    """Whether any head end has told anything."""
+    as_of: str
+    held: int
+    since: str
+    areas: list[tuple[str, int]]
+    counts: list[tuple[str, str]]
+    lost_until: str
+    """Until then nothing passes, because the count was overwritten; empty otherwise."""
+    approvers: list[str]
+    how: str
+    may_ask: bool
+    hours: tuple[int, ...]
+    lines: list[Line]
+    without_passkey: bool
+    faults: list[str]
+
+
+def release_page(caller: Caller, now: datetime, faults: list[str] | None = None) -> ReleasePage:
+    """Everything on the page, as the person who looks may act on it."""
+    assert caller.user_id is not None
+    held = releases.held()
+    areas: Counter[str] = Counter()
+    for one in held:
+        areas.update(one.areas)
+    own = list(passkeys.active(caller.user_id))
+    latest = releases.latest()
+    waits = any(one.state == ReleaseState.ASKED for one in latest)
+    first = held[0] if held else None
+    oldest = min((one.oldest_at for one in held if one.oldest_at), default=None)
+    return ReleasePage(
+        told=bool(held),
+        as_of=_moment(max(one.at for one in held), now) if held else "",
+        held=areas.total(),
+        since=_moment(oldest, now) if oldest else "",
+        areas=[(area_name(area), count) for area, count in areas.most_common()],
+        counts=_counts(first) if first else [],
+        lost_until=_moment(first.full_until, now) if first and first.full_until else "",
+        approvers=first.approvers if first else [],
+        how=_how(first),
+        may_ask=bool(areas) and first is not None and bool(first.approvers),
+        hours=HOURS,
+        lines=[_line(one, first, own, caller.user_id, now) for one in latest],
+        without_passkey=waits and not own,
+        faults=faults or [],
+    )
+
+
+def area_name(area: str) -> str:
+    """An area as the head end calls it; words where it is not known."""
+    return area or _("area not known")
+
+
+def ask(posted: Mapping[str, str], user_id: int, now: datetime) -> CutRelease | list[str]:
+    """Ask for a release of what was typed, in all areas where something is held; or why not."""
+    held = releases.held()
+    areas = sorted({area for one in held for area in one.areas})
+    if not areas:
+        return [_("Nothing is held now.")]
+    cuts, hours = posted.get("cuts", "").strip(), posted.get("hours", "")
+    if not (cuts.isascii() and cuts.isdigit() and len(cuts) <= 7 and 1 <= int(cuts) <= 1_000_000):
+        return [_("Give the number of disconnections: a whole number from 1 to 1000000.")]
+    if hours not in {str(hour) for hour in HOURS}:
+        return [_("Choose how long the release lasts.")]
+    return releases.ask(
+        cuts=int(cuts),
+        areas=areas,
+        lasts=timedelta(hours=int(hours)),
+        nonce=held[0].nonce,
+        user_id=user_id,
+        now=now,
+    )
+
+
+def _counts(told: releases.Told) -> list[tuple[str, str]]:
+    return [
+        (_("Disconnected in the last hour, of at most"), f"{told.cuts_in_hour} / {told.cuts_per_hour}"),
+        (_("Disconnected in the last 24 hours, of at most"), f"{told.cuts_in_day} / {told.cuts_per_day}"),
+    ]
+
+
+def _how(told: releases.Told | None) -> str:
+    if told is None:
+        return ""
+    if not told.approvers:
+        return _(
+            "No release is possible: no passkey is installed at the head end. Install those of two people at the box: urja approver install E-MAIL"
+        )
+    if len(told.approvers) == 1:
+        return _(
+            "One approver is installed. A release takes effect %(hours)s hours after that person's passkey, unless it is called back."
+        ) % {"hours": told.delay_s // 3600}
+    return _("A release needs the passkeys of two of these people.")
+
+
+def _line(one: CutRelease, told: releases.Told | None, own: list[Any], user_id: int, now: datetime) -> Line:
+    content = releases.content_of(one)
+    answered = {answer.user_id for answer in one.answers.all()}
+    is_open = one.state in OPEN_RELEASES and one.cancelled_at is None and one.until_at > now
+    # An older question is not asked any more: the head end has drawn another.
+    asked = (
+        is_open and one.state == ReleaseState.ASKED and told is not None and told.nonce == bytes(one.nonce)
+    )
+    question = None
+    if asked and content is not None and own and user_id not in answered:
+        question = Question(
+            challenge=base64url(content.challenge(bytes(one.nonce))),
+            rp_id=passkeys.site().rp_id,
+            credentials=",".join(base64url(bytes(credential.credential_id)) for credential in own),
+        )
+    cuts = int(one.cuts)
+    return Line(
+        id=one.id,
+        title=ngettext(
+            "%(count)s disconnection until %(until)s", "%(count)s disconnections until %(until)s", cuts
+        )
+        % {"count": cuts, "until": _moment(one.until_at, now)},
+        state=_state(one, now),
+        facts=_facts(one, now),
+        areas=", ".join(area_name(str(area)) for area in one.areas),
+        question=question,
+        unjudged=asked and user_id in answered,
+        may_cancel=is_open,
+        plain=json.dumps(content.content(), ensure_ascii=False, indent=2) if content else "",
+        fingerprint=fingerprint(content.content()) if content else "",
+    )
+
+
+def fingerprint(content: Mapping[str, object]) -> str:
+    """Of what is signed."""
+    digits = passkey.digest(content).hex()
+    return " ".join(digits[at : at + 4] for at in range(0, 16, 4))
+
+
+def _state(one: CutRelease, now: datetime) -> str:
+    if one.cancelled_at is not None and one.state in OPEN_RELEASES:
+        return _("is being called back")
+    match ReleaseState(one.state):
+        case ReleaseState.ASKED:
+            return _("waits for passkeys")
+        case ReleaseState.DELAYED:
+            if one.effective_at is None or one.effective_at <= now:
+                return _("released")
+            return _("takes effect %(moment)s, unless it is called back") % {
+                "moment": _moment(one.effective_at, now)
+            }
+        case ReleaseState.RELEASED:
+            return _("released")
+        case ReleaseState.REFUSED:
+            return _("refused by the head end: %(why)s") % {"why": one.detail}
+        case ReleaseState.CANCELLED:
+            return _("called back")
+        case ReleaseState.EXPIRED:
+            return _("ended without approval")
+        case state:
+            assert_never(state)
+
+
+def _facts(one: CutRelease, now: datetime) -> list[str]:
+    asked = _("Asked for by %(who)s, %(moment)s.") % {
+        "who": _name(one.asked_by),
+        "moment": _moment(one.asked_at, now),
+    }
+    given = [
+        _("Passkey of %(who)s, %(moment)s.")
+        % {"who": _name(answer.user), "moment": _moment(answer.given_at, now)}
+        for answer in sorted(one.answers.all(), key=lambda answer: answer.pk)
+    ]
+    back = (
+        [
+            _("Called back by %(who)s, %(moment)s.")
+            % {"who": _name(one.cancelled_by), "moment": _moment(one.cancelled_at, now)}
+        ]
+        if one.cancelled_at is not None
+        else []
+    )
+    return [asked, *given, *back]
+
+
+def _name(user: object) -> str:
+    return str(getattr(user, "first_name", "") or getattr(user, "email", "") or user)
+
+
+def _moment(at: datetime, now: datetime) -> str:
+    return formats.moment(at.astimezone(zone()), now.date())

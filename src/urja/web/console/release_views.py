@@ -1,0 +1,51 @@
+"""What the page of held cuts answers. It records requests and answers of authenticators, and verifies none."""
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.shortcuts import redirect
+from django.views.decorators.http import require_http_methods, require_POST
+
+from urja.apps.commands import releases
+from urja.apps.commands.models import OPEN_RELEASES
+from urja.apps.registry.access import Caller
+from urja.web.console import release_page as pages
+from urja.web.console.access import for_colleagues, sees_everything, show
+from urja.web.console.approval_page import assertion_of
+from urja.web.console.views import private
+from urja.web.portal.clock import business_now
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@private
+@for_colleagues(sees_everything)
+def held_cuts(request: HttpRequest, caller: Caller) -> HttpResponse:
+    """What is held, and releases; posted, a release is asked for."""
+    now, faults = business_now(), []
+    if request.method == "POST":
+        assert caller.user_id is not None
+        asked = pages.ask(request.POST.dict(), caller.user_id, now)
+        if not isinstance(asked, list):
+            return redirect("console:held-cuts")
+        faults = asked
+    context = {"page": pages.release_page(caller, now, faults)}
+    return show(request, caller, "console/held_cuts.html", context, status=422 if faults else 200)
+
+
+@require_POST
+@private
+@for_colleagues(sees_everything)
+def answer(request: HttpRequest, caller: Caller, release_id: str) -> HttpResponse:
+    """Record an answer of the reader's authenticator to a release, or that it be called back."""
+    one = releases.release(release_id)
+    if one is None:
+        raise Http404
+    assert caller.user_id is not None
+    if one.state not in OPEN_RELEASES:
+        return redirect("console:held-cuts")
+    if "cancel" in request.POST:
+        releases.cancel(one.id, caller.user_id, business_now())
+        return redirect("console:held-cuts")
+    given = assertion_of(request.POST.dict())
+    if given is None:
+        return HttpResponseBadRequest("that is no answer of a passkey")
+    releases.answer(one.id, caller.user_id, given, business_now())
+    return redirect("console:held-cuts")

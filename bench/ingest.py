@@ -149,8 +149,8 @@ SEED = """
             actor)
         SELECT key, key, 't', 5000, since, since, 'bench' FROM n;
     INSERT INTO readings_register (service_point_id, device_id, read_at, import_wh, correlation, received_at, kind,
-            version, status, source, clock_status)
-        SELECT key, key, since, 1000, 0, since, 5, 1, 1, 3, 0 FROM n;
+            version, status, source, clock_status, recorded_in)
+        SELECT key, key, since, 1000, 0, since, 5, 1, 1, 3, 0, 1 FROM n;
     INSERT INTO readings_accrual (agreement_id, period, service_point_id, device_id, opened_at, closes_at,
             opening_wh, carried_wh, anchor_at, anchor_wh, block_wh, estimated_wh, watermark_at, latest_end_at, latest)
         SELECT key, '2026-03-01', key, key, since, '2026-03-31 18:30+00', 1000, 0, since, 1000, 0, 0, since, since, true
@@ -209,8 +209,10 @@ def time_bare(connection: psycopg.Connection, batch: Batch) -> tuple[float, floa
     rows["service_point_id"] = rows["device_id"]
     rows["channel_set"] = rows["status"] = 1
     rows = rows[np.lexsort((rows["start_at"], rows["device_id"]))]
-    payload = b"".join(pgcopy.encode([*staging._block_columns(rows), (np.ones(len(rows)), "i2")]))
-    columns = staging._BLOCK_COLUMNS + ", version"
+    payload = b"".join(
+        pgcopy.encode([*staging._block_columns(rows), (np.ones(len(rows)), "i2"), (np.ones(len(rows)), "i4")])
+    )
+    columns = staging._BLOCK_COLUMNS + ", version, recorded_in"
     began = time.perf_counter()
     with connection.transaction(), connection.cursor() as cursor:
         with cursor.copy(f"COPY plain_stage ({columns}) FROM STDIN (FORMAT binary)") as copy:

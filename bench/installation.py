@@ -285,8 +285,8 @@ ADOPTION = """
             actor)
         SELECT key, key, 'demo-domestic', 5000, %(at)s, %(at)s, 'bench' FROM n;
     INSERT INTO readings_register (service_point_id, device_id, read_at, import_wh, correlation, received_at, kind,
-            version, status, source, clock_status)
-        SELECT key, key, %(at)s, %(start)s - used_wh, 0, %(at)s, 5, 1, 1, 3, 0 FROM n;
+            version, status, source, clock_status, recorded_in)
+        SELECT key, key, %(at)s, %(start)s - used_wh, 0, %(at)s, 5, 1, 1, 3, 0, 1 FROM n;
     INSERT INTO readings_accrual (agreement_id, period, service_point_id, device_id, opened_at, closes_at,
             opening_wh, carried_wh, anchor_at, anchor_wh, block_wh, estimated_wh, watermark_at, latest_end_at, latest)
         SELECT key, date_trunc('month', %(at)s AT TIME ZONE 'Asia/Kolkata')::date, key, key, %(at)s,

@@ -7,12 +7,14 @@ import signal
 
 import psycopg
 import pytest
+from tests.apps import street
 from tests.apps.street import START, adopt
 from tests.pipeline.test_ingest import NOW, block_batch
 
 from urja.base.secrets import PipelineSecrets
 from urja.base.settings import PipelineSettings, Settings
 from urja.pipeline.stage import Report
+from urja.site import verify
 from urja.stream.subjects import Kind, User
 
 
@@ -80,7 +82,7 @@ def home(database):
 
 
 async def test_a_push_becomes_energy_and_a_meter_reaches_the_head_end(
-    home, runner, database, nats_server, stepped_clock, unused_tcp_port
+    home, runner, database, nats_server, stepped_clock, unused_tcp_port, tmp_path
 ):
     from django.db import connections
 
@@ -97,8 +99,12 @@ async def test_a_push_becomes_energy_and_a_meter_reaches_the_head_end(
         broker_password=nats_server.password,
         database=database.conninfo("urja_pipeline"),
         signing_key=bytes(32),
+        roots_key=bytes(32),
     )
-    process = asyncio.create_task(runner.run_pipeline(settings, secrets, stepped_clock))
+    laws = verify.daily(secrets.database, street.ZONE, tmp_path / "catalogue.json")
+    process = asyncio.create_task(
+        runner.run_pipeline(settings, secrets, stepped_clock, heads=tmp_path / "heads", laws=laws)
+    )
     try:
         batch = block_batch((home.device_id, START, 100))
         await admin.publish_batch(Kind.BLOCK, 0, batch.records, 1)

@@ -214,6 +214,7 @@ ONLY_OF_THE_BOOKS = {
     "debits",
     "payments",
     "revenue_reconciles",
+    "roots",
     "settled",
     "terms",
 }

@@ -27,7 +27,7 @@ class HeadendSecrets(_Confidential, frozen=True, kw_only=True):
 
 
 class PipelineSecrets(_Confidential, frozen=True, kw_only=True):
-    """For the pipeline: broker, database as `urja_pipeline`, the key that signs roots and commands."""
+    """For the pipeline: broker, database as `urja_pipeline`, the key that signs commands and the one that signs roots."""
 
     broker_url: str
     broker_user: str
@@ -35,7 +35,9 @@ class PipelineSecrets(_Confidential, frozen=True, kw_only=True):
     database: str
     """libpq connection string with its password."""
     signing_key: bytes
-    """Ed25519 private key, 32 bytes."""
+    """Ed25519 private key, 32 bytes, that orders to meters are signed with."""
+    roots_key: bytes
+    """Ed25519 private key, 32 bytes, that heads of the log are signed with, and nothing else is."""
     messages_key_secret: str = ""
     """What the message service knows this installation by, beside `[messages] key_id`."""
     payments_key_secret: str = ""

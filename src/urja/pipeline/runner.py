@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -35,9 +36,11 @@ from urja.pipeline.gaps import Gaps
 from urja.pipeline.ingest import Ingest, Ingester
 from urja.pipeline.notify import Notify, messenger_of
 from urja.pipeline.project import Project
+from urja.pipeline.prove import Laws, Prove, Prover
 from urja.pipeline.reconcile import Reconcile
 from urja.pipeline.register import Register
 from urja.pipeline.release_cuts import ReleaseCuts
+from urja.pipeline.seal import Seal, Sealer
 from urja.pipeline.stage import Report, Session, Stage
 from urja.stream import broker as stream
 from urja.stream.errors import StreamError
@@ -272,8 +275,13 @@ class Configurations:
         return Report(await self._in_thread(self._configure.run_once, now, decide.wall_now_ms()))
 
 
-async def run_pipeline(settings: Settings, secrets: PipelineSecrets, clock: Clock) -> None:
-    """Run all stages until SIGTERM or SIGINT. Django is set up for the pipeline's role by the caller."""
+async def run_pipeline(
+    settings: Settings, secrets: PipelineSecrets, clock: Clock, *, heads: Path, laws: Laws
+) -> None:
+    """Run all stages until SIGTERM or SIGINT. Django is set up for the pipeline's role by the caller.
+
+    `heads` is the directory that takes the signed heads, `laws` asks the laws of the books.
+    """
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
@@ -302,6 +310,8 @@ async def run_pipeline(settings: Settings, secrets: PipelineSecrets, clock: Cloc
         registering = DjangoThread()
         # Nor for a mail relay.
         approving = DjangoThread()
+        # What goes over a day's rows takes its time.
+        sealing, proving = DjangoThread(), DjangoThread()
         notify = _notify(settings, secrets, noticing)
         sessions = [Session(secrets.database), Session(secrets.database)]
         try:
@@ -312,6 +322,9 @@ async def run_pipeline(settings: Settings, secrets: PipelineSecrets, clock: Cloc
             loops.append(await _dispatch(connection, commanding, secrets.signing_key, clock))
             loops.append(Loop(ReleaseCuts(connection, commanding), clock, settings.pipeline.interval_s))
             loops.append(Loop(notify, clock, settings.pipeline.interval_s))
+            zone, rest_s = ZoneInfo(settings.utility.timezone), settings.pipeline.interval_s
+            loops.append(Loop(Seal(sealing, Sealer(zone, secrets.roots_key, heads)), clock, rest_s))
+            loops.append(Loop(Prove(proving, Prover(zone, laws)), clock, rest_s))
             loops.append(Loop(Register(registering), clock, REGISTER_REST_S))
             loops.append(Loop(Approve(approving), clock, REGISTER_REST_S))
             loops.append(Loop(Commissions(registering), clock, COMMANDS_REST_S))
@@ -331,6 +344,8 @@ async def run_pipeline(settings: Settings, secrets: PipelineSecrets, clock: Cloc
             await approving.close()
             await collecting.close()
             await reconciling.close()
+            await sealing.close()
+            await proving.close()
             for session in sessions:
                 session.close()
     log.info("pipeline stopped")

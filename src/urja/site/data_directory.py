@@ -5,6 +5,7 @@ lock         held while a supervisor runs                heartbeat    last sign 
 secrets/     one file per process, mode 0600             logs/        one file per process
 postgres/    the cluster and its socket                  run/         settings as resolved, status
 nats/        JetStream's store                           meters/      truth files of simulated meters
+proofs/      signed heads, to be copied elsewhere
 catalogue.json  what the source makes of the database's catalogue
 """
 
@@ -74,6 +75,11 @@ class DataDirectory:
     @property
     def status_file(self) -> Path:
         return self.run / "status.json"
+
+    @property
+    def heads(self) -> Path:
+        """Signed heads of the log, one file a closed day; copies of them are to be kept elsewhere."""
+        return self.path / "proofs" / "heads"
 
     @property
     def catalogue_file(self) -> Path:

@@ -20,6 +20,7 @@ URJA_APPS = [
         "urja.apps.readings",
         "urja.apps.tariffs",
         "urja.apps.ledger",
+        "urja.apps.proofs",
         "urja.apps.work",
         "urja.apps.commands",
         "urja.apps.commissioning",

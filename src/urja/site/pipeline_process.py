@@ -2,7 +2,7 @@
 
 from urja.base.clock import Clock
 from urja.base.secrets import PipelineSecrets
-from urja.site import django_options
+from urja.site import django_options, verify
 from urja.site.process import Start
 
 
@@ -21,4 +21,12 @@ async def run_pipeline(start: Start, secrets: PipelineSecrets, clock: Clock) -> 
     # Models can be imported from here on.
     from urja.pipeline import runner
 
-    await runner.run_pipeline(start.settings, secrets, clock)
+    await runner.run_pipeline(
+        start.settings,
+        secrets,
+        clock,
+        heads=start.data_directory.heads,
+        laws=verify.daily(
+            secrets.database, start.settings.utility.timezone, start.data_directory.catalogue_file
+        ),
+    )

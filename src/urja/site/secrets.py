@@ -53,6 +53,7 @@ class StoredPipeline(_Stored, frozen=True, kw_only=True):
     broker_password: str = field(default_factory=_password)
     database_password: str = field(default_factory=_password)
     signing_key: bytes = field(default_factory=lambda: entropy.token_bytes(_SIGNING_KEY_BYTES))
+    roots_key: bytes = field(default_factory=lambda: entropy.token_bytes(_SIGNING_KEY_BYTES))
     messages_key_secret: str = field(default_factory=_password)
 
 
@@ -145,6 +146,7 @@ class Vault:
             broker_password=self.pipeline.broker_password,
             database=self._role(settings, sockets, "urja_pipeline"),
             signing_key=self.pipeline.signing_key,
+            roots_key=self.pipeline.roots_key,
             payments_key_secret=self.payments.key_secret,
             payments_webhook_secret=self.payments.webhook_secret,
             messages_key_secret=self.pipeline.messages_key_secret,

@@ -5,16 +5,18 @@ with the first. docs/money.md names each law and what would break it.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, LiteralString
 
 import click
+import msgspec
 import psycopg
 
-from urja.site import accrual_law, arrears_law, catalogue, payment_laws, settled_law
+from urja.core.heads import SignedHead
+from urja.site import accrual_law, arrears_law, catalogue, payment_laws, root_law, settled_law
 from urja.site.exits import Exit, Refusal
 from urja.site.options import data_option
 
@@ -55,16 +57,18 @@ def examine(
     zone: str | None = None,
     *,
     expected: catalogue.Expected | None = None,
-    proven: Mapping[int, int] | None = None,
+    proven: int = 0,
+    kept: Sequence[SignedHead] = (),
 ) -> list[Finding]:
     """The laws with what contradicts them.
 
-    `expected` is what the source makes of the catalogue; without it the catalogue is not looked at. `proven` says of
-    buckets up to which batch an earlier run has proven their entries: what was posted since is gone through, and sums
-    are taken over all.
+    `expected` is what the source makes of the catalogue; without it the catalogue is not looked at. `proven` is the
+    number of the head up to which an earlier run has proven entries and reads: what came since is gone through, and
+    sums are taken over all. `kept` are heads of the log that were copied elsewhere.
     """
+    covered = root_law.covered(connection, proven)
     buckets = [
-        (bucket, (proven or {}).get(bucket, 0))
+        (bucket, covered.get(bucket, 0))
         for (bucket,) in connection.execute("SELECT DISTINCT bucket FROM ledger_account ORDER BY 1")
     ]
     checks: list[tuple[str, str, Iterable[str]]] = [
@@ -96,6 +100,11 @@ def examine(
             "revenue_reconciles",
             "credited recharges less reversals are what was paid out and what is on its way",
             payment_laws.revenue(connection),
+        ),
+        (
+            "roots",
+            "what was posted and recorded is what the signed roots say",
+            root_law.examine(connection, proven, kept),
         ),
         (
             "settled",
@@ -469,35 +478,90 @@ def _second_run(now: datetime) -> Iterator[str]:
         yield f"the second run posted {again.entries} entries"
 
 
+def daily(conninfo: str, zone: str, expected: Path) -> Callable[[int], dict[str, tuple[str, ...]]]:
+    """The laws as the pipeline asks them each day: of one state of the books, and without posting anything."""
+
+    def ask(proven: int) -> dict[str, tuple[str, ...]]:
+        with psycopg.connect(conninfo) as connection:
+            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            connection.read_only = True
+            found = examine(connection, None, zone, expected=catalogue.kept(expected), proven=proven)
+        return {finding.law: finding.contradictions for finding in found}
+
+    return ask
+
+
 @click.command()
 @data_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of sentences.")
-def verify(data: Path, as_json: bool) -> None:
+@click.option(
+    "--full", is_flag=True, help="Go through everything, not only what came since the last proven root."
+)
+@click.option(
+    "--against",
+    type=click.Path(exists=True, path_type=Path),
+    help="Heads of the log that were kept elsewhere, a file or a directory: hold the database to them. Implies --full.",
+)
+def verify(data: Path, as_json: bool, full: bool, against: Path | None) -> None:
     """Prove that the books add up; exit 1 if a law is broken."""
     from urja.site.admin import Administration
 
+    kept = heads_in(against) if against else ()
     box = Administration.of(data)
     box.setup_django()
     try:
         with psycopg.connect(box.secrets.database_owner, autocommit=True) as connection:
+            proven = 0 if full or against else _proven_to(connection)
             findings = examine(
                 connection,
                 box.clock.now(),
                 box.settings.utility.timezone,
                 expected=catalogue.kept(box.data.catalogue_file),
+                proven=proven,
+                kept=kept,
             )
     except psycopg.OperationalError as error:
         raise Refusal(Exit.UNAVAILABLE, f"the database cannot be reached: {error}") from error
     if as_json:
         report = {
+            "proven": proven,
             "laws": {finding.law: finding.holds for finding in findings},
             "contradictions": {f.law: f.contradictions for f in findings if not f.holds},
         }
         click.echo(json.dumps(report, ensure_ascii=False))
     else:
+        if proven:
+            click.echo(
+                f"Entries and reads up to head {proven} were proven before: --full goes through them again."
+            )
+        if kept:
+            click.echo(f"Held to {len(kept)} heads in {against}, signed with {kept[-1].head.fingerprint}.")
         for finding in findings:
             click.echo(f"{'holds ' if finding.holds else 'BROKEN'}  {finding.law:14} {finding.sentence}")
             for contradiction in finding.contradictions:
                 click.echo(f"        {'':14} {contradiction}")
     if not all(finding.holds for finding in findings):
         raise SystemExit(Exit.FAILED)
+
+
+def _proven_to(connection: Connection) -> int:
+    """The last head up to which a daily run has proven everything."""
+    row = connection.execute("SELECT coalesce(max(proven_to), 0) FROM proofs_laws").fetchone()
+    return row[0] if row else 0
+
+
+def heads_in(path: Path) -> list[SignedHead]:
+    """The heads in a file, one a line, or in the files of a directory; raises `Refusal` for anything else."""
+    files = sorted(path.glob("*.json")) if path.is_dir() else [path]
+    found = []
+    for file in files:
+        for number, line in enumerate(file.read_bytes().splitlines(), 1):
+            try:
+                found.append(msgspec.json.decode(line, type=SignedHead))
+            except (msgspec.ValidationError, msgspec.DecodeError) as error:
+                raise Refusal(
+                    Exit.USAGE, f"{file}, line {number}, is no signed head of the log: {error}"
+                ) from None
+    if not found:
+        raise Refusal(Exit.USAGE, f"{path} has no heads: give a file of DATA/proofs/heads, or that directory")
+    return sorted(found, key=lambda signed: signed.head.number)

@@ -1,7 +1,7 @@
 """Rights of each PostgreSQL role on this app's tables.
 
 Rows of measurement are inserted and never updated or deleted, by nobody who logs in; but for the reads that an
-operation of the registry told of: they go when it is undone, by a function that deletes nothing else. The day
+operation of the registry told of: when it is undone a function moves them, and nothing else, to `readings_withdrawal`. The day
 partitions belong to `urja_partitions`, a role without a login, whose one function the pipeline may call.
 """
 
@@ -14,6 +14,7 @@ GRANTS: dict[str, list[str]] = {
     "urja_web": [f"GRANT SELECT ON {_MEASURED}, readings_gap, readings_accrual, stream_cursor TO urja_web"],
     "urja_pipeline": [
         f"GRANT SELECT, INSERT ON {_MEASURED} TO urja_pipeline",
+        "GRANT SELECT ON readings_withdrawal TO urja_pipeline",
         f"GRANT SELECT, INSERT, UPDATE ON {_WORK} TO urja_pipeline",
         # A cache of the rows: what the registry gives to somebody else is forgotten and made anew.
         "GRANT DELETE ON readings_accrual TO urja_pipeline",

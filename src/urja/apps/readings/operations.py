@@ -31,9 +31,9 @@ def record_installation(
     """
     cursor.execute(
         "INSERT INTO readings_register (service_point_id, device_id, read_at, import_wh, correlation, received_at,"
-        " kind, version, status, source, clock_status)"
+        " kind, version, status, source, clock_status, recorded_in)"
         " SELECT %(place)s, %(device)s, %(at)s, %(wh)s, 0, %(recorded)s, %(kind)s, 1 + coalesce(max(version), 0),"
-        " %(status)s, %(source)s, 0 FROM readings_register"
+        " %(status)s, %(source)s, 0, (SELECT readings_period()) FROM readings_register"
         " WHERE (service_point_id, device_id, read_at, kind) = (%(place)s, %(device)s, %(at)s, %(kind)s)"
         " RETURNING version",
         {
@@ -59,21 +59,30 @@ def record_installations(cursor: Cursor, reads: str, parameters: Mapping[str, An
     cursor.execute(
         # The query is one of the loader's own; what a file says travels in tables.
         "INSERT INTO readings_register (service_point_id, device_id, read_at, import_wh, correlation, received_at,"  # noqa: S608
-        " kind, version, status, source, clock_status)"
+        " kind, version, status, source, clock_status, recorded_in)"
         f" SELECT place, device, read_at, wh, 0, %(at)s, {RegisterKind.INSTALLATION:d}, 1, {Status.MEASURED:d},"
-        f" {Source.INSTALLATION:d}, 0 FROM ({reads}) r (place, device, read_at, wh)",
+        f" {Source.INSTALLATION:d}, 0, (SELECT readings_period()) FROM ({reads}) r (place, device, read_at, wh)",
         dict(parameters),
     )
     return cursor.rowcount
 
 
 def withdraw_installation(
-    cursor: Cursor, *, service_point_id: int, device_id: int, read_at: datetime, version: int
+    cursor: Cursor,
+    *,
+    service_point_id: int,
+    device_id: int,
+    read_at: datetime,
+    version: int,
+    recorded_at: datetime,
 ) -> None:
-    """Take back what `record_installation` has kept, because the operation that told of it is undone."""
+    """Take back what `record_installation` has kept, because the operation that told of it is undone.
+
+    It stands in `readings_withdrawal` from then on.
+    """
     cursor.execute(
-        "SELECT readings_withdraw_installation(%s, %s, %s, %s::smallint)",
-        [service_point_id, device_id, read_at, version],
+        "SELECT readings_withdraw_installation(%s, %s, %s, %s::smallint, %s)",
+        [service_point_id, device_id, read_at, version, recorded_at],
     )
 
 
@@ -140,9 +149,10 @@ def edit_interval(
     cursor.execute(
         "INSERT INTO readings_interval (service_point_id, device_id, start_at, import_wh, import_vah, export_wh,"
         " export_vah, health, correlation, received_at, length_s, voltage_cv, current_ca, channel_set, version,"
-        " status, source, clock_status)"
+        " status, source, clock_status, recorded_in)"
         " SELECT service_point_id, device_id, start_at, %s, import_vah, export_wh, export_vah, health,"
-        " correlation, %s, length_s, voltage_cv, current_ca, channel_set, version + 1, %s, %s, clock_status"
+        " correlation, %s, length_s, voltage_cv, current_ca, channel_set, version + 1, %s, %s, clock_status,"
+        " (SELECT readings_period())"
         " FROM readings_interval"
         " WHERE (service_point_id, device_id, channel_set, start_at) = (%s, %s, %s, %s)"
         " ORDER BY version DESC LIMIT 1 RETURNING version",
@@ -174,8 +184,8 @@ def store_known_zeros(
     accrual.lock_shards(cursor, np.unique(places).tolist())
     cursor.execute(
         "INSERT INTO readings_interval (service_point_id, device_id, start_at, import_wh, correlation, received_at,"
-        " length_s, channel_set, version, status, source, clock_status)"
-        " SELECT service_point_id, device_id, start_at, 0, 0, %s, length_s, %s, 1, %s, %s, 0"
+        " length_s, channel_set, version, status, source, clock_status, recorded_in)"
+        " SELECT service_point_id, device_id, start_at, 0, 0, %s, length_s, %s, 1, %s, %s, 0, (SELECT readings_period())"
         " FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[], %s::int[])"
         " AS g (service_point_id, device_id, start_at, length_s) ON CONFLICT DO NOTHING",
         [now, BLOCK_LOAD_D1, Status.KNOWN_ZERO, Source.OUTAGE, places, devices, starts, lengths],

@@ -50,8 +50,9 @@ def _written_again(table: str, key: str, values: str) -> str:
     same = " AND ".join(f"{{0}}.{name} = r.{name}" for name in named)
     copied = ", ".join(f"r.{name}" for name in [*named, *values.split(", "), "correlation", "received_at"])
     return f"""
-        INSERT INTO {table} (service_point_id, device_id, {key}, {values}, correlation, received_at, version, source)
-        SELECT %(to)s, r.device_id, {copied}, 1 + coalesce(now.version, 0), %(source)s
+        INSERT INTO {table} (service_point_id, device_id, {key}, {values}, correlation, received_at, version, source,
+            recorded_in)
+        SELECT %(to)s, r.device_id, {copied}, 1 + coalesce(now.version, 0), %(source)s, (SELECT readings_period())
         FROM {table} r
         LEFT JOIN LATERAL (
             SELECT * FROM {table} n

@@ -120,8 +120,8 @@ def store_blocks(cursor: Cursor, rows: Rows, *, zone: str, now: datetime, expect
         return Stored(inserted=len(rows))
     _copy(cursor, "stage_block", _BLOCK_COLUMNS, fields)
     cursor.execute(
-        f"INSERT INTO readings_interval ({_BLOCK_COLUMNS}, version)"
-        f" SELECT {_BLOCK_COLUMNS}, 1 FROM stage_block ON CONFLICT DO NOTHING"
+        f"INSERT INTO readings_interval ({_BLOCK_COLUMNS}, version, recorded_in)"
+        f" SELECT {_BLOCK_COLUMNS}, 1, (SELECT readings_period()) FROM stage_block ON CONFLICT DO NOTHING"
     )
     inserted = cursor.rowcount
     changed = 0 if inserted == len(rows) else _store_changed(cursor, _CHANGED_BLOCKS, now)
@@ -136,8 +136,11 @@ def _insert_new(cursor: Cursor, fields: list[pgcopy.Column], count: int) -> bool
     """Copy rows into the table itself, where PostgreSQL inserts many at a time; nothing if one is there already."""
     try:
         with cursor.connection.transaction():
-            columns = [*fields, (np.ones(count, np.int16), "i2")]
-            _copy(cursor, "readings_interval", f"{_BLOCK_COLUMNS}, version", columns)
+            cursor.execute("SELECT readings_period()")
+            row = cursor.fetchone()
+            assert row is not None, "a function gives one row"
+            columns = [*fields, (np.ones(count, np.int16), "i2"), (np.full(count, row[0], np.int32), "i4")]
+            _copy(cursor, "readings_interval", f"{_BLOCK_COLUMNS}, version, recorded_in", columns)
     except UniqueViolation:
         return False
     return True
@@ -150,8 +153,8 @@ def store_registers(cursor: Cursor, rows: Rows, *, zone: str, now: datetime) -> 
     accrual.lock_shards(cursor, np.unique(rows["service_point_id"]).tolist())
     _copy(cursor, "stage_register", _REGISTER_COLUMNS, _register_columns(rows))
     cursor.execute(
-        f"INSERT INTO readings_register ({_REGISTER_COLUMNS}, version)"
-        f" SELECT {_REGISTER_COLUMNS}, 1 FROM stage_register ON CONFLICT DO NOTHING"
+        f"INSERT INTO readings_register ({_REGISTER_COLUMNS}, version, recorded_in)"
+        f" SELECT {_REGISTER_COLUMNS}, 1, (SELECT readings_period()) FROM stage_register ON CONFLICT DO NOTHING"
     )
     inserted = cursor.rowcount
     changed = 0 if inserted == len(rows) else _store_changed(cursor, _CHANGED_REGISTERS, now)
@@ -262,10 +265,10 @@ def _changed_sql(
             WHERE c.current_status NOT IN ({Status.KNOWN_ZERO}, {Status.ESTIMATED})
             ON CONFLICT DO NOTHING
         )
-        INSERT INTO {table} ({columns}, version)
+        INSERT INTO {table} ({columns}, version, recorded_in)
         SELECT {columns}, current_version + row_number() OVER (
             PARTITION BY {", ".join(key)} ORDER BY received_at, import_wh
-        )
+        ), (SELECT readings_period())
         FROM changed WHERE current_status <> {Status.EDITED}
     """
 

@@ -180,7 +180,12 @@ def _withdraw_read(doing: Doing, place_id: int, device_id: int, at: str, version
     read_at = datetime.fromisoformat(at)
     with connection.cursor() as cursor:
         readings.withdraw_installation(
-            cursor, service_point_id=place_id, device_id=device_id, read_at=read_at, version=version
+            cursor,
+            service_point_id=place_id,
+            device_id=device_id,
+            read_at=read_at,
+            version=version,
+            recorded_at=doing.recorded_at,
         )
     doing.reassess_from[place_id] = min(read_at, doing.reassess_from.get(place_id, read_at))
 

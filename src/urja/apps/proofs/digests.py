@@ -1,0 +1,144 @@
+"""What the leaves of the signed log hold, computed from the rows: for the close that writes them and for proving them.
+
+A leaf of *entries* has the root of a Merkle tree over a bucket's entries of a run of batches. A leaf of *reads* has,
+for each table and UTC day, how many reads of a bucket were recorded in the period and the SHA-256 over them in the
+order of their keys. A read that was withdrawn counts in the period in which it was recorded as it stood, and once more
+in the period in which it was withdrawn.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from urja.apps.ledger.chain import canonical
+from urja.apps.readings.accrual import Cursor
+from urja.core import merkle
+
+_AT_ONCE: Final = 10_000
+"""Entries in memory at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batches:
+    """A run of batches of a bucket: those after `after` up to `to`."""
+
+    bucket: int
+    after: int
+    to: int
+
+
+def entry_leaf(account_id: int, seq: int, entry_hash: bytes, currency: str) -> bytes:
+    """The hash of an entry's leaf: its chained hash has all its columns, its currency is its account's."""
+    return merkle.leaf_hash(canonical([account_id, seq, entry_hash.hex(), currency]))
+
+
+_ENTRIES: Final = """
+SELECT e.batch, e.account_id, e.seq, e.hash, a.currency FROM ledger_entry e JOIN ledger_account a ON a.id = e.account_id
+WHERE e.bucket = %(bucket)s AND e.batch <= %(to)s AND (e.batch, e.account_id, e.seq) > (%(batch)s, %(account)s, %(seq)s)
+ORDER BY e.batch, e.account_id, e.seq LIMIT %(limit)s
+"""
+
+
+def entries(cursor: Cursor, batches: Batches) -> Iterator[tuple[int, int, bytes]]:
+    """(account, seq, leaf) of the entries of a run of batches, in the order of its tree."""
+    last: tuple[int, int, int] = (batches.after, (1 << 63) - 1, 0)
+    while True:
+        batch, account, seq = last
+        cursor.execute(
+            _ENTRIES,
+            {
+                "bucket": batches.bucket,
+                "to": batches.to,
+                "batch": batch,
+                "account": account,
+                "seq": seq,
+                "limit": _AT_ONCE,
+            },
+        )
+        found = cursor.fetchall()
+        for batch, account, seq, hashed, currency in found:
+            yield account, seq, entry_leaf(account, seq, bytes(hashed), currency)
+            last = (batch, account, seq)
+        if len(found) < _AT_ONCE:
+            return
+
+
+def entries_content(cursor: Cursor, period: int, batches: Batches) -> bytes | None:
+    """What the leaf of a run of batches holds; none where nothing was posted in it."""
+    tree = merkle.Frontier()
+    for _, _, leaf in entries(cursor, batches):
+        tree.append(leaf)
+    if not tree.size:
+        return None
+    return canonical(
+        {
+            "kind": "entries",
+            "period": period,
+            "bucket": batches.bucket,
+            "after_batch": batches.after,
+            "to_batch": batches.to,
+            "entries": tree.size,
+            "root": tree.root().hex(),
+        }
+    )
+
+
+def _instant(column: str) -> str:
+    """Microseconds since 1970, whatever zone the session shows instants in."""
+    return f"(extract(epoch FROM {column}) * 1000000)::bigint"
+
+
+def _digest(name: str, rows: str, at: str, key: str, values: str) -> str:
+    line = ", ".join(
+        _instant(column) if column.endswith("_at") else column for column in f"{key}, {values}".split(", ")
+    )
+    return f"""
+        SELECT '{name}', (service_point_id >> 40)::int, ({at} AT TIME ZONE 'UTC')::date, count(*), encode(sha256(string_agg(
+            convert_to(ROW({line})::text || E'\\n', 'UTF8'), ''::bytea ORDER BY {key})), 'hex')
+        FROM {rows} GROUP BY 2, 3
+    """  # noqa: S608 - constants of this module
+
+
+_REGISTER: Final = (
+    "service_point_id, device_id, read_at, kind, version, import_wh, import_vah, export_wh, export_vah, correlation, "
+    "received_at, status, source, clock_status"
+)
+_READS: Final = " UNION ALL ".join(
+    [
+        _digest(
+            "blocks",
+            "readings_interval WHERE recorded_in = %(period)s",
+            "start_at",
+            "service_point_id, device_id, channel_set, start_at, version",
+            "import_wh, import_vah, export_wh, export_vah, health, correlation, received_at, length_s, voltage_cv, "
+            "current_ca, status, source, clock_status",
+        ),
+        _digest(
+            "registers",
+            f"(SELECT {_REGISTER} FROM readings_register WHERE recorded_in = %(period)s "
+            f"UNION ALL SELECT {_REGISTER} FROM readings_withdrawal WHERE recorded_in = %(period)s) r",
+            "read_at",
+            "service_point_id, device_id, read_at, kind, version, received_at, import_wh",
+            "import_vah, export_wh, export_vah, correlation, status, source, clock_status",
+        ),
+        _digest(
+            "withdrawals",
+            "readings_withdrawal WHERE withdrawn_in = %(period)s",
+            "read_at",
+            "service_point_id, device_id, read_at, kind, version, id",
+            "import_wh, recorded_in, withdrawn_at",
+        ),
+    ]
+)
+
+
+def reads_contents(cursor: Cursor, period: int) -> dict[int, bytes]:
+    """What the leaves of reads of a period hold, by bucket."""
+    cursor.execute(f"{_READS} ORDER BY 2, 1, 3", {"period": period})
+    found: dict[int, dict[str, Any]] = {}
+    for table, bucket, day, count, digest in cursor.fetchall():
+        found.setdefault(bucket, {}).setdefault(table, {})[day.isoformat()] = [count, digest]
+    return {
+        bucket: canonical({"kind": "reads", "period": period, "bucket": bucket, "tables": tables})
+        for bucket, tables in found.items()
+    }

@@ -1,0 +1,82 @@
+"""The pipeline's stage `prove`: the laws of the books, each local day, and what they have found, on record.
+
+A run goes on from the last one in which every law held: entries that its head covers are not gone through again. On
+the first of a month, and where nothing was ever proven, the whole is.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any, Final, Protocol
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from urja.apps.proofs import daily
+from urja.core.calendar import local_day
+from urja.pipeline.stage import Report
+
+log = structlog.get_logger()
+
+PROVE_AFTER: Final = timedelta(hours=2)
+"""After midnight: the day is closed and sealed by then."""
+REST: Final = 20
+"""Where days are short, a run is followed by a rest of so many times its length."""
+
+type Laws = Callable[[int], Mapping[str, Sequence[str]]]
+"""Asks each law, from what a head has proven (0: nothing), for what contradicts it; it has a connection of its own."""
+
+
+@dataclass(slots=True)
+class Prover:
+    """The stage, synchronous."""
+
+    zone: ZoneInfo
+    laws: Laws
+    _proven: date | None = field(default=None, init=False)
+    _detail: str = field(default="", init=False)
+    _rest_until_s: float = field(default=0.0, init=False)
+
+    def run_once(self, now: datetime) -> Report:
+        """Ask the laws where that has not been done on this local day."""
+        day = local_day(now - PROVE_AFTER, self.zone)
+        if day == self._proven or time.monotonic() < self._rest_until_s:
+            return Report(detail=self._detail)
+        last = daily.latest()
+        if last is None or last.day < day:
+            last = self._ask(day, now, last)
+        self._proven, self._detail = last.day, last.sentence
+        return Report(detail=self._detail)
+
+    def _ask(self, day: date, now: datetime, last: daily.Run | None) -> daily.Run:
+        # Of the same month: what is older was gone through whole since.
+        first = 0 if last is None or day.replace(day=1) > last.day else daily.proven_to()
+        reached = daily.sealed_to()
+        began_s = time.monotonic()
+        found = self.laws(first)
+        took_s = time.monotonic() - began_s
+        self._rest_until_s = began_s + took_s * (1 + REST)
+        run = daily.record(day, now, round(took_s * 1000), first, reached, found)
+        (log.info if run.holds else log.error)(
+            "laws asked", day=str(day), found=run.sentence, took_s=round(took_s, 1)
+        )
+        return run
+
+
+class InThread(Protocol):
+    async def __call__(self, function: Any, *arguments: Any) -> Any: ...
+
+
+class Prove:
+    """The stage as the runner sees it."""
+
+    name = "prove"
+
+    def __init__(self, in_thread: InThread, prover: Prover) -> None:
+        self._in_thread = in_thread
+        self._prover = prover
+
+    async def run_once(self, now: datetime) -> Report:
+        report: Report = await self._in_thread(self._prover.run_once, now)
+        return report

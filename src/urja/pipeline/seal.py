@@ -1,0 +1,98 @@
+"""The pipeline's stage `seal`: at the close of each local day what was posted and recorded goes into the signed log.
+
+A day is sealed some minutes after its end: its entries are those that were posted by then with a time before midnight,
+its reads those that were recorded since the seal before. After a stop of several days one head covers them all. Heads
+are exported to a directory, where a file that is there already is never written over.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, Protocol
+from zoneinfo import ZoneInfo
+
+import msgspec
+import structlog
+
+from urja.apps.proofs import log as signed_log
+from urja.core.calendar import ONE_DAY, local_day
+from urja.core.heads import SignedHead
+from urja.pipeline.stage import Report
+
+log = structlog.get_logger()
+
+SEAL_AFTER: Final = timedelta(minutes=5)
+"""After midnight: what was begun before it is committed by then."""
+
+
+@dataclass(slots=True)
+class Sealer:
+    """The stage, synchronous. `private_key` signs heads, `directory` takes their files."""
+
+    zone: ZoneInfo
+    private_key: bytes = field(repr=False)
+    directory: Path
+    _sealed: date | None = field(default=None, init=False)
+    _exported: int = field(default=0, init=False)
+    _detail: str = field(default="", init=False)
+
+    def run_once(self, now: datetime) -> Report:
+        """Seal the last day that has ended, where it is not sealed yet."""
+        day = local_day(now - SEAL_AFTER, self.zone) - ONE_DAY
+        if self._sealed is not None and day <= self._sealed:
+            return Report(detail=self._detail)
+        sealed = 0
+        while (period := self._due(day, now)) is not None:
+            signed_log.add_entries(period, self.zone)
+            signed_log.add_reads(period)
+            head = signed_log.sign(period, now, self.private_key).head
+            log.info("day sealed", day=str(head.day), number=head.number, size=head.size, root=head.root)
+            sealed += 1
+        self._export()
+        self._sealed = day
+        return Report(sealed, detail=self._detail)
+
+    @staticmethod
+    def _due(day: date, now: datetime) -> signed_log.Period | None:
+        """The close that was begun and not ended, else that of the day."""
+        if (begun := signed_log.unsigned()) is not None:
+            return begun
+        last = signed_log.last_day()
+        return signed_log.cut(day, now) if last is None or last < day else None
+
+    def _export(self) -> None:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        for signed in signed_log.signed_heads(self._exported):
+            self._write(signed)
+            self._exported = signed.head.number
+
+    def _write(self, signed: SignedHead) -> None:
+        path = self.directory / f"{signed.head.day}.json"
+        content = msgspec.json.encode(signed) + b"\n"
+        if not path.exists():
+            temporary = path.with_suffix(".new")
+            temporary.write_bytes(content)
+            temporary.replace(path)
+        elif path.read_bytes() != content:
+            self._detail = (
+                f"the head of {signed.head.day} in {path} is not the one in the database: run urja verify"
+            )
+            log.error("head differs from the exported one", day=str(signed.head.day), file=str(path))
+
+
+class InThread(Protocol):
+    async def __call__(self, function: Any, *arguments: Any) -> Any: ...
+
+
+class Seal:
+    """The stage as the runner sees it."""
+
+    name = "seal"
+
+    def __init__(self, in_thread: InThread, sealer: Sealer) -> None:
+        self._in_thread = in_thread
+        self._sealer = sealer
+
+    async def run_once(self, now: datetime) -> Report:
+        report: Report = await self._in_thread(self._sealer.run_once, now)
+        return report

@@ -1,0 +1,88 @@
+"""The laws' daily run: once a day, from what was proven, its result on record."""
+
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from tests.apps import street
+from tests.apps.payments.till import as_role
+from tests.pipeline.test_post import town  # noqa: F401 - a fixture
+from tests.pipeline.test_seal import new_sealer
+
+HOURS = timedelta(hours=3)
+
+
+@pytest.fixture
+def asked(town, database, tmp_path):  # noqa: F811
+    """A prover with the laws as the pipeline's process gives them; from where each run was asked to go on."""
+    from urja.pipeline import prove
+    from urja.site import verify
+
+    laws = verify.daily(database.conninfo("urja_pipeline"), street.ZONE, tmp_path / "catalogue.json")
+    begun = []
+
+    def ask(proven):
+        begun.append(proven)
+        return laws(proven)
+
+    prover = prove.Prover(ZoneInfo(street.ZONE), ask)
+    yield prover, begun
+
+
+@pytest.fixture(autouse=True)
+def _short_days(monkeypatch):
+    from urja.pipeline import prove
+
+    monkeypatch.setattr(prove, "REST", 0)
+
+
+def test_a_day_is_proven_once_and_the_next_goes_on_from_there(town, asked, tmp_path):  # noqa: F811
+    from urja.apps.proofs import daily
+
+    prover, begun = asked
+    sealer = new_sealer(tmp_path)
+    town.run(0)
+    with as_role("urja_pipeline"):
+        assert prover.run_once(town.midnight(0) + HOURS).detail == "2026-03-02: all 15 laws hold"
+    assert daily.latest().proven_to == 0
+    assert prover.run_once(town.midnight(0) + 2 * HOURS).detail == "2026-03-02: all 15 laws hold"
+    for day in (1, 2):
+        sealer.run_once(town.midnight(day) + timedelta(minutes=10))
+        prover.run_once(town.midnight(day) + HOURS)
+    assert begun == [0, 0, 1]
+    assert (daily.latest().proven_from, daily.latest().proven_to) == (1, 2)
+
+
+def test_a_broken_law_is_told_and_proves_nothing(town, asked, tmp_path):  # noqa: F811
+    from urja.apps.proofs import daily
+
+    prover, begun = asked
+    town.run(0)
+    new_sealer(tmp_path).run_once(town.midnight(1) + timedelta(minutes=10))
+    town.connection.execute("ALTER TABLE ledger_entry DISABLE TRIGGER USER")
+    town.connection.execute("UPDATE ledger_entry SET inputs = inputs || '{\"energy_wh\": 1}'")
+    report = prover.run_once(town.midnight(1) + HOURS)
+    assert report.detail == "2026-03-03: BROKEN chains of 15 laws: run urja verify"
+    run = daily.latest()
+    assert (run.holds, run.proven_to, list(run.contradictions)) == (False, None, ["chains"])
+    prover.run_once(town.midnight(2) + HOURS)
+    assert begun == [0, 0]
+
+
+def test_a_month_begins_with_a_whole_run(town, asked, tmp_path):  # noqa: F811
+    prover, begun = asked
+    sealer = new_sealer(tmp_path)
+    for day in (28, 29, 30, 31):
+        sealer.run_once(town.midnight(day) + timedelta(minutes=10))
+        prover.run_once(town.midnight(day) + HOURS)
+    assert begun == [0, 1, 0, 3]
+
+
+def test_a_new_process_knows_what_the_last_one_has_found(town, asked):  # noqa: F811
+    from urja.pipeline.prove import Prover
+
+    prover, begun = asked
+    first = prover.run_once(town.midnight(0) + HOURS)
+    again = Prover(ZoneInfo(street.ZONE), prover.laws).run_once(town.midnight(0) + 2 * HOURS)
+    assert again.detail == first.detail
+    assert begun == [0]

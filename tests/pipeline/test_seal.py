@@ -1,0 +1,172 @@
+"""A day's close in the signed log: what goes in, what is signed, and what a kill leaves behind."""
+
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+import msgspec
+import psycopg
+import pytest
+from tests.apps import street
+from tests.pipeline.test_post import town  # noqa: F401 - a fixture
+
+from urja.core.heads import NO_HEAD, SignedHead, public_key
+
+KEY = bytes(range(32))
+MINUTES = timedelta(minutes=10)
+
+
+@pytest.fixture
+def sealer(tmp_path):
+    return new_sealer(tmp_path)
+
+
+def new_sealer(directory):
+    from urja.pipeline.seal import Sealer
+
+    return Sealer(ZoneInfo(street.ZONE), KEY, directory / "heads")
+
+
+def exported(sealer):
+    return [
+        msgspec.json.decode(path.read_bytes(), type=SignedHead)
+        for path in sorted(sealer.directory.glob("*.json"))
+    ]
+
+
+def leaves(town):  # noqa: F811
+    rows = town.connection.execute("SELECT period, kind, content FROM proofs_leaf ORDER BY index").fetchall()
+    return [(period, kind, msgspec.json.decode(content)) for period, kind, content in rows]
+
+
+def test_a_day_is_sealed_once_and_its_head_is_chained_and_exported(town, sealer):  # noqa: F811
+    town.register(1, 18)
+    town.run(1)
+    assert sealer.run_once(town.midnight(1) + MINUTES).done == 1
+    assert sealer.run_once(town.midnight(1) + 2 * MINUTES).done == 0
+    assert new_sealer(sealer.directory.parent).run_once(town.midnight(1) + 2 * MINUTES).done == 0
+    town.register(2, 23)
+    town.run(2)
+    assert sealer.run_once(town.midnight(2) + MINUTES).done == 1
+    first, second = exported(sealer)
+    assert (first.head.number, str(first.head.day), first.head.previous) == (1, "2026-03-02", NO_HEAD)
+    assert (second.head.number, str(second.head.day)) == (2, "2026-03-03")
+    assert second.head.previous == first.head.digest
+    assert first.genuine
+    assert second.genuine
+    assert first.head.key == public_key(KEY)
+    assert not msgspec.structs.replace(second, head=msgspec.structs.replace(second.head, size=1)).genuine
+
+
+def test_entries_belong_to_the_day_in_which_they_were_posted(town, sealer):  # noqa: F811
+    """The close of 2 March is posted after its midnight, so it is the next day's."""
+    town.run(0)
+    town.register(1, 18)
+    town.run(1)
+    sealer.run_once(town.midnight(1) + MINUTES)
+    counts = [(period, kind, content.get("entries")) for period, kind, content in leaves(town)]
+    assert counts == [(1, "entries", 1), (1, "reads", None)]
+    town.run(2)
+    sealer.run_once(town.midnight(2) + MINUTES)
+    counts = [(period, kind, content.get("entries")) for period, kind, content in leaves(town)][2:]
+    assert counts == [(2, "entries", 3)]
+
+
+def test_reads_belong_to_the_period_in_which_they_were_recorded(town, sealer):  # noqa: F811
+    """Whatever day they are about: a block of 2 March that comes a day late is in the second head."""
+    town.register(1, 18)
+    sealer.run_once(town.midnight(1) + MINUTES)
+    town.blocks(1, 300, 200)
+    sealer.run_once(town.midnight(2) + MINUTES)
+    (_, _, first), (_, _, second) = [leaf for leaf in leaves(town) if leaf[1] == "reads"]
+    assert {name: [count for count, _ in days.values()] for name, days in first["tables"].items()} == {
+        "registers": [1, 1]
+    }
+    assert {
+        name: {day: count for day, (count, _) in days.items()} for name, days in second["tables"].items()
+    } == {"blocks": {"2026-03-01": 2}}
+
+
+@pytest.mark.parametrize("step", ["add_entries", "_add_bucket", "add_reads", "sign", "signed_heads"])
+def test_killed_at_any_step_it_goes_on_and_comes_to_the_same(town, tmp_path, monkeypatch, step):  # noqa: F811
+    from urja.apps.proofs import log
+
+    class Killed(BaseException):
+        """As a signal would."""
+
+    def kill(*_):
+        raise Killed
+
+    town.run(0)
+    town.register(1, 18)
+    with monkeypatch.context() as patch:
+        patch.setattr(log, step, kill)
+        with pytest.raises(Killed):
+            new_sealer(tmp_path).run_once(town.midnight(1) + MINUTES)
+    # What is recorded in between is the next period's.
+    town.blocks(1, 300)
+    sealer = new_sealer(tmp_path)
+    sealer.run_once(town.midnight(1) + 3 * MINUTES)
+    assert [(period, kind) for period, kind, _ in leaves(town)] == [(1, "entries"), (1, "reads")]
+    assert [signed.head.size for signed in exported(sealer)] == [2]
+    assert sealer.run_once(town.midnight(2) + MINUTES).done == 1
+    assert [(period, kind) for period, kind, _ in leaves(town)][2:] == [(2, "reads")]
+
+
+def test_after_a_stop_of_days_one_head_covers_them(town, sealer):  # noqa: F811
+    town.run(0)
+    sealer.run_once(town.midnight(5) + MINUTES)
+    assert [str(signed.head.day) for signed in exported(sealer)] == ["2026-03-06"]
+
+
+def test_a_file_that_is_there_is_not_written_over(town, sealer):  # noqa: F811
+    sealer.directory.mkdir(parents=True)
+    kept = sealer.directory / "2026-03-02.json"
+    kept.write_text("{}")
+    report = sealer.run_once(town.midnight(1) + MINUTES)
+    assert "not the one in the database" in report.detail
+    assert kept.read_text() == "{}"
+
+
+def test_a_writer_is_waited_for_and_its_reads_are_in_the_period(town, sealer, database):  # noqa: F811
+    """The cut gives up while a transaction that has stored reads is open, and is asked again."""
+    from django.db.utils import OperationalError
+
+    with database.connect(autocommit=False) as other:
+        other.execute(
+            "INSERT INTO readings_register SELECT service_point_id, device_id, read_at, import_wh, import_vah, export_wh,"
+            " export_vah, correlation, received_at, kind, version + 1, status, source, clock_status, readings_period()"
+            " FROM readings_register"
+        )
+        with pytest.raises(OperationalError):
+            sealer.run_once(town.midnight(1) + MINUTES)
+        other.commit()
+    sealer.run_once(town.midnight(1) + MINUTES)
+    [(_, _, reads)] = [leaf for leaf in leaves(town) if leaf[1] == "reads"]
+    assert [count for count, _ in reads["tables"]["registers"].values()] == [2]
+
+
+@pytest.mark.parametrize(
+    "table", ["proofs_period", "proofs_leaf", "proofs_node", "proofs_head", "proofs_laws"]
+)
+def test_the_log_is_only_added_to(town, sealer, table):  # noqa: F811
+    with pytest.raises(psycopg.errors.IntegrityError, match="never changed"):
+        town.connection.execute(f"DELETE FROM {table}")
+
+
+def test_the_stage_needs_no_more_than_the_pipelines_rights(town, sealer):  # noqa: F811
+    from tests.apps.payments.till import as_role
+
+    town.run(0)
+    town.register(1, 18)
+    with as_role("urja_pipeline"):
+        assert sealer.run_once(town.midnight(1) + MINUTES).done == 1
+    with as_role("urja_web"):
+        from django.db import connection
+        from django.db.utils import ProgrammingError
+
+        for statement in (
+            "INSERT INTO proofs_head VALUES (9, 0, '', '')",
+            "SELECT proofs_cut('2026-03-09', now())",
+        ):
+            with pytest.raises(ProgrammingError), connection.cursor() as cursor:
+                cursor.execute(statement)

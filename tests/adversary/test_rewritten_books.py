@@ -182,8 +182,10 @@ EDITS = [
     ),
     (
         "DELETE FROM readings_register WHERE import_wh = 23000",
-        "registers of bucket 7 about 2026-03-03 (UTC), recorded up to 2026-03-03, are not those that were signed: "
-        "1 were signed, 0 stand there",
+        (
+            "registers of bucket 7 about 2026-03-03 (UTC), recorded up to 2026-03-03, are not those that were signed: "
+            "1 were signed, 0 stand there"
+        ),
     ),
     (
         "UPDATE readings_interval SET import_wh = 1 WHERE import_wh = 300",
@@ -191,15 +193,21 @@ EDITS = [
     ),
     (
         "DELETE FROM readings_interval",
-        "blocks of bucket 7 about 2026-03-01 (UTC), recorded up to 2026-03-02, are not those that were signed: "
-        "2 were signed, 0 stand there",
+        (
+            "blocks of bucket 7 about 2026-03-01 (UTC), recorded up to 2026-03-02, are not those that were signed: "
+            "2 were signed, 0 stand there"
+        ),
     ),
     (
-        "INSERT INTO readings_register SELECT service_point_id, device_id, read_at, 1, import_vah, export_wh, export_vah,"
-        " correlation, received_at, kind, version + 1, status, source, clock_status, 1 FROM readings_register"
-        " WHERE import_wh = 18000",
-        "registers of bucket 7 about 2026-03-02 (UTC), recorded up to 2026-03-02, are not those that were signed: "
-        "1 were signed, 2 stand there",
+        (
+            "INSERT INTO readings_register SELECT service_point_id, device_id, read_at, 1, import_vah, export_wh, export_vah,"
+            " correlation, received_at, kind, version + 1, status, source, clock_status, 1 FROM readings_register"
+            " WHERE import_wh = 18000"
+        ),
+        (
+            "registers of bucket 7 about 2026-03-02 (UTC), recorded up to 2026-03-02, are not those that were signed: "
+            "1 were signed, 2 stand there"
+        ),
     ),
 ]
 

@@ -26,7 +26,7 @@ def asked(town, database, tmp_path):  # noqa: F811
         return laws(proven)
 
     prover = prove.Prover(ZoneInfo(street.ZONE), ask)
-    yield prover, begun
+    return prover, begun
 
 
 @pytest.fixture(autouse=True)

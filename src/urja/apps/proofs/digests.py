@@ -115,7 +115,7 @@ _READS: Final = " UNION ALL ".join(
         ),
         _digest(
             "registers",
-            f"(SELECT {_REGISTER} FROM readings_register WHERE recorded_in = %(period)s "
+            f"(SELECT {_REGISTER} FROM readings_register WHERE recorded_in = %(period)s "  # noqa: S608 - constants
             f"UNION ALL SELECT {_REGISTER} FROM readings_withdrawal WHERE recorded_in = %(period)s) r",
             "read_at",
             "service_point_id, device_id, read_at, kind, version, received_at, import_wh",

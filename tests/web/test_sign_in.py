@@ -161,3 +161,30 @@ def test_the_outbox_is_bounded(database):
     kept = queries.latest_messages(operations.OUTBOX_KEEPS * 2)
     assert len(kept) == operations.OUTBOX_KEEPS
     assert kept[0].subject == str(operations.OUTBOX_KEEPS + 4)
+
+
+WORD = "w" * 43
+
+
+@pytest.mark.parametrize(("kind", "button"), [("confirm", "Confirm"), ("refuse", "Refuse")])
+def test_a_word_from_a_mail_is_written_down_when_the_button_is_pressed(browser, database, kind, button):
+    """Programs that look through mail only open the page; the web says nothing of whether the word is one."""
+    client = browser()
+    assert button in text_of(client.get(f"/address/{kind}/{WORD}/"))
+
+    def words():
+        with database.connect() as owner:
+            return owner.execute("SELECT word FROM registry_address_answer").fetchall()
+
+    assert words() == []
+    assert "Thank you" in text_of(client.post(f"/address/{kind}/{WORD}/"))
+    assert words() == [(WORD,)]
+    assert client.get(f"/address/{kind}/short/").status_code == 404
+
+
+def test_words_are_brought_so_often_from_one_place(browser):
+    for _ in range(10):
+        assert browser().post(f"/address/confirm/{WORD}/").status_code == 200
+    response = browser().post(f"/address/confirm/{WORD}/")
+    assert response.status_code == 429
+    assert "asked too often" in text_of(response)

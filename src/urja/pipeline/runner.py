@@ -27,6 +27,7 @@ from urja.base.http import StatusServer
 from urja.base.secrets import PipelineSecrets
 from urja.base.settings import Settings
 from urja.pipeline import commission, decide, post
+from urja.pipeline.addresses import Addresses, Sender
 from urja.pipeline.approve import Approve
 from urja.pipeline.collect import Collect
 from urja.pipeline.configure import Configure
@@ -309,7 +310,7 @@ async def run_pipeline(
         # Who has pressed a button waits for nothing but what it does.
         registering = DjangoThread()
         # Nor for a mail relay.
-        approving = DjangoThread()
+        approving, mailing = DjangoThread(), DjangoThread()
         # What goes over a day's rows takes its time.
         sealing, proving = DjangoThread(), DjangoThread()
         notify = _notify(settings, secrets, noticing)
@@ -328,6 +329,8 @@ async def run_pipeline(
             loops.append(Loop(Register(registering), clock, REGISTER_REST_S))
             loops.append(Loop(Approve(approving), clock, REGISTER_REST_S))
             loops.append(Loop(Commissions(registering), clock, COMMANDS_REST_S))
+            sender = Sender(settings.utility.name, settings.web.public_origin)
+            loops.append(Loop(Addresses(mailing, sender), clock, settings.pipeline.interval_s))
             waiting.clear()
             log.info("pipeline runs", stages=[loop.stage.name for loop in loops])
             async with asyncio.TaskGroup() as group:
@@ -342,6 +345,7 @@ async def run_pipeline(
             await noticing.close()
             await registering.close()
             await approving.close()
+            await mailing.close()
             await collecting.close()
             await reconciling.close()
             await sealing.close()

@@ -58,6 +58,26 @@ def end(data: Path, email: str, role: str, area: str) -> None:
     click.echo(f"{email} is no longer employed as {role} {area or 'everywhere'}")
 
 
+@staff.command()
+@data_option
+@click.argument("email")
+@click.option("--email", "new_email", default="", help="The address to sign in with from then on.")
+@click.option("--name", "new_name", default="", help="The name from now on.")
+def change(data: Path, email: str, new_email: str, new_name: str) -> None:
+    """Change the name or the address of whoever signs in with EMAIL; an address is confirmed by mail, at both.
+
+    Where the old mailbox is lost: end their roles, and add them with the new address.
+    """
+    box = opened(data)
+    from urja.apps.registry.operations import Readdress
+
+    done(box, Readdress(email=email, new_email=new_email, new_name=new_name), ACTOR)
+    if new_name:
+        click.echo(f"{email} is called {new_name.strip()}")
+    if new_email:
+        click.echo(f"{email} and {new_email} are written to; until both confirm it, {email} signs in")
+
+
 @staff.command("list")
 @data_option
 @click.option("--all", "everybody", is_flag=True, help="Also who has been here.")

@@ -86,7 +86,7 @@ _SIGN_IN: dict[str, Any] = {
     "ACCOUNT_LOGIN_BY_CODE_MAX_ATTEMPTS": 3,
     "ACCOUNT_LOGIN_BY_CODE_SUPPORTS_RESEND": True,
     "ACCOUNT_LOGIN_BY_CODE_FORMAT": {"numeric": True, "length": 6, "dashed": False},
-    "ACCOUNT_RATE_LIMITS": {"request_login_code": "20/m/ip,3/m/key"},
+    "ACCOUNT_RATE_LIMITS": {"request_login_code": "20/m/ip,3/m/key", "address_answer": "10/m/ip"},
     "ACCOUNT_FORMS": {
         "request_login_code": "urja.web.portal.forms.RequestCodeForm",
         "confirm_login_code": "urja.web.portal.forms.ConfirmCodeForm",

@@ -78,17 +78,21 @@ def test_a_person_who_signs_in_is_known_by_the_address_and_can_be_forgotten(say)
     from django.contrib.auth import get_user_model
 
     from urja.apps.registry.errors import Refused
-    from urja.apps.registry.models import Person
+    from urja.apps.registry.models import AddressChange, Person
     from urja.apps.registry.operations import MakeNameless
 
     adopt(1)
     known = Person.objects.get()
     assert say("person", "1", name="Person One", email="PERSON1@example.org").outcome["person_id"] == known.id
     say("person", "1", email="one@example.org")
-    assert get_user_model().objects.get().email == "one@example.org"
+    waiting = AddressChange.objects.get()
+    assert (waiting.new_email, waiting.system) == ("one@example.org", "sap-isu")
+    say("person", "1", email="one@example.org")
+    assert AddressChange.objects.count() == 1, "said again it waits on"
+    assert get_user_model().objects.get().email == "person1@example.org", "until it is confirmed"
     stranger = say("person", "2", name="Stranger").outcome["person_id"]
-    with pytest.raises(Refused, match=r"somebody else signs in with one@example\.org"):
-        say("person", "2", email="one@example.org")
+    with pytest.raises(Refused, match=r"somebody else signs in with person1@example\.org"):
+        say("person", "2", email="person1@example.org")
     perform(MakeNameless(person=stranger))
     assert Person.objects.get(id=stranger).name == ""
     again = say("person", "2", name="Stranger").outcome["person_id"]

@@ -34,17 +34,28 @@ def test_what_is_given_is_put_right_and_the_rest_stays(database):
     assert (before.row["name"], before.row["phone"]) == ("Person 1", "9812345678")
 
 
-def test_a_new_address_is_what_they_sign_in_with(database):
-    from allauth.account.models import EmailAddress
-
-    from urja.apps.registry.operations import CorrectPerson
+def test_a_new_address_is_asked_for_and_the_old_one_stays(database):
+    """What becomes of it: tests/pipeline/test_addresses.py."""
+    from urja.apps.registry.models import AddressChange
+    from urja.apps.registry.operations import CorrectPerson, Undo
 
     person = person_of(adopt(1))
-    EmailAddress.objects.create(user=person.user, email="person1@example.org", verified=True, primary=True)
-    perform(CorrectPerson(person=person.id, email=" Asha@Example.org "))
-    person.user.refresh_from_db()
-    assert (person.user.email, person.user.username) == ("asha@example.org", "asha@example.org")
-    assert not EmailAddress.objects.exists()
+    entry = perform(CorrectPerson(person=person.id, name="Asha", email=" Asha@Example.org "))
+    person.refresh_from_db()
+    assert (person.name, person.email, person.user.email) == (
+        "Asha",
+        "person1@example.org",
+        "person1@example.org",
+    )
+    change = AddressChange.objects.get(id=entry.outcome["address_change_id"])
+    assert (change.state, change.old_email, change.new_email) == (
+        "waiting",
+        "person1@example.org",
+        "asha@example.org",
+    )
+    perform(Undo(entry_id=entry.id, reason="a mistake"))
+    change.refresh_from_db()
+    assert change.state == "withdrawn"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ GRANTS: dict[str, list[str]] = {
     ],
     "urja_pipeline": [
         "GRANT SELECT, INSERT, UPDATE ON notices_notice TO urja_pipeline",
-        # A demonstration's outbox, for what the staff is told.
+        # A demonstration's outbox, for the mails of the pipeline.
         "GRANT SELECT, INSERT, DELETE ON notices_message TO urja_pipeline",
         "GRANT USAGE ON SEQUENCE notices_message_id_seq TO urja_pipeline",
         "GRANT USAGE ON SEQUENCE notices_notice_id_seq TO urja_pipeline",

@@ -37,6 +37,12 @@ GRANTS: dict[str, list[str]] = {
         f"GRANT SELECT ({_SHOWN}) ON registry_device TO urja_web",
         f"GRANT EXECUTE ON FUNCTION {_PAST} TO urja_web",
         "GRANT INSERT ON registry_request, registry_personal_read TO urja_web",
+        # What happens at the door is added by the web and removed by it never; its limits are counted by it.
+        "GRANT SELECT, INSERT ON registry_sign_in TO urja_web",
+        "GRANT USAGE ON SEQUENCE registry_sign_in_id_seq TO urja_web",
+        # What somebody brings from a mail, as it came; which addresses change, and by which words, is not shown.
+        "GRANT INSERT (word, received_at), SELECT (id) ON registry_address_answer TO urja_web",
+        "GRANT USAGE ON SEQUENCE registry_address_answer_id_seq TO urja_web",
         "GRANT USAGE ON SEQUENCE registry_number TO urja_web",
     ],
     "urja_pipeline": [
@@ -52,6 +58,9 @@ GRANTS: dict[str, list[str]] = {
         # A person's e-mail address is what they sign in with: it is corrected here too.
         "GRANT UPDATE (username, email, first_name) ON auth_user TO urja_pipeline",
         "GRANT SELECT (user_id), DELETE ON account_emailaddress TO urja_pipeline",
+        "GRANT SELECT, INSERT, UPDATE ON registry_address_change TO urja_pipeline",
+        "GRANT SELECT, DELETE ON registry_address_answer TO urja_pipeline",
+        "GRANT SELECT, DELETE ON registry_sign_in TO urja_pipeline",
         "GRANT SELECT ON registry_token TO urja_pipeline",
         "GRANT EXECUTE ON FUNCTION registry_forget, registry_without, registry_plain TO urja_pipeline",
     ],

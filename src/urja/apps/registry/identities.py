@@ -5,13 +5,22 @@ identities of consumers; those of the staff are given and changed by commands on
 who was dismissed stays out of reach: the audit names them, and they may be employed again.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from django.contrib.auth import get_user_model
 
-from urja.apps.registry.models import Employment
+from urja.apps.registry.models import Employment, Person
 from urja.base.sentences import say
+
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+
+
+def email_faults(email: str) -> Iterator[str]:
+    """Why nobody is written to by it."""
+    if not _EMAIL.fullmatch(email.strip()):
+        yield say("{email} is not an e-mail address", email=repr(email))
 
 
 def user_of(email: str) -> Any:
@@ -34,3 +43,14 @@ def staff_address_faults(email: str) -> Iterator[str]:
             "{email} is the address of somebody who works or worked here: give the person an address of their own",
             email=email.strip(),
         )
+
+
+def taken_faults(person: Person | None, email: str) -> Iterator[str]:
+    """Why an address is not one that a person can have: another identity signs in with it."""
+    user = user_of(email)
+    if user is None or (person is not None and user.pk == person.user_id):
+        return
+    if is_staff(user.pk):
+        yield from staff_address_faults(email)
+    else:
+        yield say("somebody else signs in with {email}", email=email)

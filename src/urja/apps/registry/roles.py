@@ -121,6 +121,10 @@ TABLE: Final[dict[str, frozenset[Role]]] = {
     "write:note_difference": _roles("revenue_officer"),
     "write:close_difference": _roles("revenue_officer"),
     "write:correct_person": _roles("clerk administrator"),
+    # Not the clerk's: of two who stand for a lost mailbox one has another desk.
+    "write:approve_address_change": _roles("revenue_officer administrator"),
+    "write:change_address": _AT_THE_BOX,
+    "write:readdress": _AT_THE_BOX,
     "write:make_nameless": _roles("administrator"),
     "write:employ": _AT_THE_BOX,
     "write:dismiss": _AT_THE_BOX,

@@ -174,6 +174,9 @@ NOTICE_STATES: Final[dict[str, Promise]] = {
 }
 
 OPERATIONS: Final[dict[str, Promise]] = {
+    "approve_address_change": _("Approve a new sign-in address"),
+    "change_address": _("A confirmed sign-in address"),
+    "readdress": _("A colleague's address or name changed"),
     "adoption": _("A meter on its wall taken over"),
     "hanging": _("A network meter taken over"),
     "new_connection": _("New connection"),

@@ -1,7 +1,7 @@
-"""Numbers in addresses."""
+"""Numbers and words in addresses."""
 
 from django.urls import register_converter
-from django.urls.converters import IntConverter
+from django.urls.converters import IntConverter, StringConverter
 
 
 class Key(IntConverter):
@@ -10,4 +10,11 @@ class Key(IntConverter):
     regex = "[0-9]{1,18}"
 
 
+class Word(StringConverter):
+    """A word of 32 random bytes, as a mail has it."""
+
+    regex = "[A-Za-z0-9_-]{43}"
+
+
 register_converter(Key, "key")
+register_converter(Word, "word")

@@ -3,7 +3,8 @@
 from django.urls import path
 
 from urja.web.portal import (
-    keys,  # noqa: F401 - registers <key:...>
+    address_views,
+    keys,  # noqa: F401 - registers <key:...> and <word:...>
     messages,
     pay_views,
     views,
@@ -24,6 +25,8 @@ urlpatterns = [
     path("accounts/<key:account_id>/orders/<key:order_id>/", pay_views.order, name="order"),
     path("accounts/<key:account_id>/orders/<key:order_id>/live/", pay_views.order_live, name="order-live"),
     path("accounts/<key:account_id>/orders/<key:order_id>/pay/", pay_views.retry, name="order-retry"),
+    path("address/confirm/<word:word>/", address_views.confirm, name="address-confirm"),
+    path("address/refuse/<word:word>/", address_views.refuse, name="address-refuse"),
     path("demo/outbox/", views.outbox, name="outbox"),
     path("manifest.webmanifest", views.manifest, name="manifest"),
 ]

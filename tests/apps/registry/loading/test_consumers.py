@@ -106,8 +106,8 @@ def test_a_changed_row_changes_what_the_map_covers_and_no_more(load):
     }
 
 
-def test_an_address_of_sign_in_follows_its_person(load):
-    from urja.apps.registry.models import Person
+def test_an_address_of_sign_in_is_asked_for_and_a_first_one_is_given(load):
+    from urja.apps.registry.models import AddressChange, Person
 
     load("consumers", example("consumers"))
     load(
@@ -116,9 +116,12 @@ def test_an_address_of_sign_in_follows_its_person(load):
          {"consumer_number": "1001000002", "person_name": "Ravi Kumar", "email": "ravi@example.org"}],
     )  # fmt: skip
     assert {(p.name, p.email, p.user.email) for p in Person.objects.all()} == {
-        ("Meera Devi", "devi@example.org", "devi@example.org"),
+        ("Meera Devi", "meera@example.org", "meera@example.org"),
         ("Ravi Kumar", "ravi@example.org", "ravi@example.org"),
     }
+    assert list(AddressChange.objects.values_list("old_email", "new_email", "state")) == [
+        ("meera@example.org", "devi@example.org", "waiting")
+    ]
 
 
 def test_a_file_does_not_reach_who_works_here(load):

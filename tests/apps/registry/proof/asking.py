@@ -626,6 +626,9 @@ DRAWN: Final[dict[str, Callable[[Asker], dict[str, Any]]]] = {
 }
 
 OTHERWISE: Final = {
+    "approve_address_change": "nobody reads mail in this street: tests/pipeline/test_addresses.py",
+    "change_address": "nobody reads mail in this street: tests/pipeline/test_addresses.py",
+    "readdress": "nobody reads mail in this street: tests/pipeline/test_addresses.py",
     "record_dues_paid": "the last instalment asks for it: tests/pipeline/test_instalments.py",
     "adoption": "raises the street",
     "hanging": "raises the street",

@@ -149,21 +149,15 @@ def write(load: Load, rows: str, span: Mapping[str, int]) -> None:
 
 
 def update(load: Load, span: Mapping[str, int]) -> None:
-    """What the file says of people who are known; who signs in does so by the new address."""
+    """What the file says of people who are known."""
     rows = f"{_FOUND} WHERE r.n >= %(low)s AND r.n < %(high)s AND r.person_name IS NOT NULL AND f.person_id IS NOT NULL"
-    load.update("registry_person", _COLUMNS, rows, "f.person_id", **span)
+    known = {name: column for name, column in _COLUMNS.items() if name != "email"}
+    load.update("registry_person", known, rows, "f.person_id", **span)
     if load.covers("email"):
-        load.changed(
-            "user",
-            # A proof of the old address is none of the new one, and would go on opening the account.
-            "WITH other AS (SELECT p.user_id, r.email FROM load_row r JOIN load_found f USING (n) "
-            "JOIN registry_person p ON p.id = f.person_id JOIN auth_user u ON u.id = p.user_id "
-            "WHERE r.n >= %(low)s AND r.n < %(high)s AND r.email IS NOT NULL AND r.person_name IS NOT NULL "
-            "AND u.email <> r.email), forgotten AS (DELETE FROM account_emailaddress "
-            "WHERE user_id IN (SELECT user_id FROM other)) UPDATE auth_user u SET email = o.email, username = o.email "
-            "FROM other o WHERE u.id = o.user_id",
-            **span,
-        )
+        signs_in = "EXISTS (SELECT FROM registry_person o WHERE o.id = f.person_id AND o.user_id IS NOT NULL)"
+        alone = f"{rows} AND NOT {signs_in}"
+        load.update("registry_person", {"email": "email"}, alone, "f.person_id", **span)
+        _ask_for_addresses(load, span)
         load.changed(
             "registry_person",
             "UPDATE registry_person p SET user_id = u.id FROM load_row r JOIN load_found f USING (n) "
@@ -171,6 +165,33 @@ def update(load: Load, span: Mapping[str, int]) -> None:
             "AND p.user_id IS NULL AND r.person_name IS NOT NULL",
             **span,
         )
+
+
+def _ask_for_addresses(load: Load, span: Mapping[str, int]) -> None:
+    """Of people who sign in: they do so with the new address once it is confirmed, as after `correct_person`."""
+    load.run(
+        "CREATE TEMP TABLE IF NOT EXISTS load_address (user_id bigint, person_id bigint, old_email text, "
+        "new_email text) ON COMMIT DROP"
+    )
+    load.run("TRUNCATE load_address")
+    load.run(
+        "INSERT INTO load_address SELECT DISTINCT u.id, p.id, u.email, r.email "
+        f"FROM {_FOUND} JOIN registry_person p ON p.id = f.person_id JOIN auth_user u ON u.id = p.user_id "
+        "WHERE r.n >= %(low)s AND r.n < %(high)s AND r.email IS NOT NULL AND r.person_name IS NOT NULL "
+        "AND lower(u.email) <> r.email AND NOT EXISTS (SELECT FROM registry_address_change c "
+        "WHERE c.user_id = u.id AND c.state = 'waiting' AND c.new_email = r.email)",
+        **span,
+    )
+    load.run(
+        "UPDATE registry_address_change c SET state = 'withdrawn', ended_at = %(at)s FROM load_address a "
+        "WHERE c.user_id = a.user_id AND c.state = 'waiting'"
+    )
+    load.made(
+        "address_change",
+        "INSERT INTO registry_address_change (id, user_id, person_id, old_email, new_email, system, of_staff, "
+        "asked_at, asked_by, operation_id, state, approved_by) SELECT nextval('registry_number'), user_id, person_id, "
+        "old_email, new_email, %(system)s, false, %(at)s, %(actor)s, %(operation)s, 'waiting', '' FROM load_address",
+    )
 
 
 def columns(load: Load) -> list[str]:

@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
@@ -163,3 +164,48 @@ class Projection(models.Model):
 
     def __str__(self) -> str:
         return f"projection of device {self.device_id}"
+
+
+class SignInKind(models.TextChoices):
+    """What happened at the door."""
+
+    ASKED = "asked"
+    """A code was asked for; one is sent where somebody has the address."""
+    WRONG_CODE = "wrong_code"
+    LIMITED = "limited"
+    """Too much was asked for from there: nothing was sent."""
+    SIGNED_IN = "signed_in"
+    SECOND_FACTOR_FAILED = "second_factor_failed"
+    FACTOR_ADDED = "factor_added"
+    FACTOR_REMOVED = "factor_removed"
+    SIGNED_OUT = "signed_out"
+
+
+class SignIn(models.Model):
+    """Something that happened at the door, with where it came from. Only ever added to; limits are counted by it.
+
+    The web writes it, by the wall clock: the thief of the web can add what did not happen, and remove nothing.
+    """
+
+    at = models.DateTimeField()
+    kind = models.CharField(max_length=24, choices=SignInKind)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    """None where nobody has the address that was typed."""
+    address_digest = models.BinaryField(max_length=32)
+    """Of the e-mail address that was typed, under the web's secret key: of strangers no address is kept."""
+    ip = models.GenericIPAddressField(null=True)
+    network = models.CharField(max_length=45)
+    """What is counted as one place: an IPv4 address, the first half of an IPv6 address."""
+    device_digest = models.BinaryField(max_length=32, null=True)
+    """A browser that has signed in with the address before; None of any other."""
+
+    class Meta:
+        db_table = "registry_sign_in"
+        indexes: ClassVar = [
+            models.Index(fields=["address_digest", "at"], name="registry_sign_in_address"),
+            models.Index(fields=["network", "at"], name="registry_sign_in_network"),
+            models.Index(fields=["at"], name="registry_sign_in_at"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"

@@ -48,6 +48,80 @@ class Person(Recorded):
         return f"person {self.id}"
 
 
+class AddressChangeState(models.TextChoices):
+    """How far a change of the address that somebody signs in with has come."""
+
+    WAITING = "waiting"
+    DONE = "done"
+    REFUSED = "refused"
+    """By whoever reads the old address."""
+    WITHDRAWN = "withdrawn"
+    """Another one was asked for, or what asked for it was undone."""
+    EXPIRED = "expired"
+    IMPOSSIBLE = "impossible"
+    """When it was confirmed it could not be done any more, such as where somebody else has the address by now."""
+
+
+class AddressChange(models.Model):
+    """A new address to sign in with. Until it is confirmed the old one stays.
+
+    Of the words that are sent to both addresses only the digests (SHA-256) are kept.
+    """
+
+    id = models.BigIntegerField(primary_key=True)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, related_name="+")
+    old_email = models.CharField(max_length=254)
+    new_email = models.CharField(max_length=254)
+    system = models.CharField(max_length=32, blank=True, default="")
+    """The outside system that asked for it; empty for our own people."""
+    of_staff = models.BooleanField(default=False)
+    """Asked for by a command on the machine itself, which alone changes a staff identity."""
+    asked_at = models.DateTimeField()
+    asked_by = models.CharField(max_length=100)
+    operation_id = models.BigIntegerField()
+    state = models.CharField(max_length=16, choices=AddressChangeState, default=AddressChangeState.WAITING)
+    mailed_at = models.DateTimeField(null=True)
+    new_digest = models.BinaryField(max_length=32, null=True)
+    old_digest = models.BinaryField(max_length=32, null=True)
+    refusal_digest = models.BinaryField(max_length=32, null=True)
+    new_confirmed_at = models.DateTimeField(null=True)
+    old_confirmed_at = models.DateTimeField(null=True)
+    approved_at = models.DateTimeField(null=True)
+    approved_by = models.CharField(max_length=100, blank=True, default="")
+    approval_counts_from = models.DateTimeField(null=True)
+    """From then on the approval stands for the old address."""
+    approval_told_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    end_told_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "registry_address_change"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["user"],
+                condition=Q(state=AddressChangeState.WAITING),
+                name="registry_one_address_change",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"address change {self.id} of user {self.user_id}"
+
+
+class AddressAnswer(models.Model):
+    """A word that somebody brought from a mail: the web writes it down as it came, the pipeline judges it."""
+
+    word = models.CharField(max_length=64)
+    received_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "registry_address_answer"
+
+    def __str__(self) -> str:
+        return f"answer {self.id}"
+
+
 class Consent(Recorded):
     """What a person has agreed to, and when they took it back."""
 

@@ -1,5 +1,6 @@
 """The writing side of the registry. Every operation is one transaction and takes its time and actor as given."""
 
+from urja.apps.registry.operations.addresses import ApproveAddressChange, ChangeAddress, Readdress
 from urja.apps.registry.operations.adoption import (
     Adopted,
     Adoption,
@@ -55,7 +56,9 @@ from urja.apps.registry.operations.work_orders import (
 ALL: tuple[type[Operation], ...] = (
     Adoption,
     AgreeInstalments,
+    ApproveAddressChange,
     AssignWorkOrder,
+    ChangeAddress,
     ChangeCategory,
     ChangeLoad,
     ChangePolicy,
@@ -88,6 +91,7 @@ ALL: tuple[type[Operation], ...] = (
     OpenWorkOrder,
     Protect,
     PutUpTransformer,
+    Readdress,
     ReceiveDevices,
     Reconnect,
     RecordCommissioning,
@@ -115,9 +119,11 @@ __all__ = [
     "Adopted",
     "Adoption",
     "AgreeInstalments",
+    "ApproveAddressChange",
     "AssignWorkOrder",
     "Bill",
     "Change",
+    "ChangeAddress",
     "ChangeCategory",
     "ChangeLoad",
     "ChangePolicy",
@@ -153,6 +159,7 @@ __all__ = [
     "Operation",
     "Protect",
     "PutUpTransformer",
+    "Readdress",
     "ReceiveDevices",
     "Reconnect",
     "RecordCommissioning",

@@ -11,13 +11,13 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import Model
 
-from urja.apps.registry.identities import staff_address_faults
+from urja.apps.registry.identities import staff_address_faults, taken_faults
 from urja.apps.registry.loading import KINDS, Field
 from urja.apps.registry.loading.forms import Bad, Ways
 from urja.apps.registry.models import External, Licensee, Person, Premise, ServicePoint
 from urja.apps.registry.operations.arriving import person_of
 from urja.apps.registry.operations.doing import Doing, Operation, next_id, next_number
-from urja.apps.registry.operations.people import rename_user, staff_faults, taken_faults
+from urja.apps.registry.operations.people import staff_faults, write_person
 from urja.base.ids import BUCKETS, bucket_of
 from urja.base.sentences import say
 
@@ -97,6 +97,8 @@ class UpsertFromSystem(Operation, kw_only=True):
         email = self._said("email")
         if person is not None:
             yield from staff_faults(person, {name: self._said(name) for name in self.attributes})
+            if "email" in self.attributes and email is None and person.user_id is not None:
+                yield say("person {person} signs in by an e-mail address, and keeps one", person=person.id)
         if email is not None:
             yield from taken_faults(person, email)
 
@@ -178,7 +180,7 @@ class UpsertFromSystem(Operation, kw_only=True):
         person = self._person()
         if person is None:
             return Person.objects.create(id=next_id(secrets.randbelow(BUCKETS)), **values, **doing.stamp)
-        rename_user(person, self._change(doing, person, values))
+        write_person(doing, person, values, system=self.system)
         return person
 
     def _put_premise(self, doing: Doing) -> Premise:
@@ -208,12 +210,11 @@ class UpsertFromSystem(Operation, kw_only=True):
         doing.service_point_id = place.id
         return place
 
-    def _change(self, doing: Doing, row: Model, values: dict[str, Any]) -> dict[str, Any]:
-        """What is new of it, which is changed."""
+    def _change(self, doing: Doing, row: Model, values: dict[str, Any]) -> None:
+        """Change what is new of it."""
         new = {name: value for name, value in values.items() if getattr(row, name) != value}
         if new:
             doing.change(row, **new)
-        return new
 
     def _values(self, kind: str) -> dict[str, Any]:
         """What is said, as the columns have it."""

@@ -12,12 +12,12 @@ from django.db import connection
 from django.db.models import Q
 from msgspec import UNSET, UnsetType
 
-from urja.apps.registry.identities import is_staff, staff_address_faults, user_of
+from urja.apps.registry.identities import email_faults, is_staff, taken_faults
 from urja.apps.registry.models import PHONE, Agreement, Employment, Person
+from urja.apps.registry.operations.addresses import ask_for_address
 from urja.apps.registry.operations.doing import Doing, Operation
 from urja.base.sentences import say
 
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _PERSONAL = ("name", "email", "phone", "language", "address")
 
 
@@ -30,12 +30,6 @@ def version_of(person: Person) -> str:
 def no_person(person_id: int) -> str:
     """What is said where nobody has a number."""
     return say("there is no person {person}", person=person_id)
-
-
-def email_faults(email: str) -> Iterator[str]:
-    """Why nobody is written to by it."""
-    if not _EMAIL.fullmatch(email.strip()):
-        yield say("{email} is not an e-mail address", email=repr(email))
 
 
 def who_faults(email: str, name: str, *, known: bool) -> Iterator[str]:
@@ -58,7 +52,10 @@ def language_faults(language: str) -> Iterator[str]:
 
 
 class CorrectPerson(Operation, kw_only=True):
-    """Put right what is known of a person. What is left out stays; a new e-mail address is what they sign in with."""
+    """Put right what is known of a person. What is left out stays.
+
+    A new e-mail address is what they sign in with once it is confirmed, at the new one and at the old (`addresses`).
+    """
 
     person: int
     name: str | UnsetType = UNSET
@@ -112,9 +109,7 @@ class CorrectPerson(Operation, kw_only=True):
 
     def carry_out(self, doing: Doing) -> None:
         person = Person.objects.get(id=self.person)
-        given = self._given()
-        doing.change(person, **given)
-        rename_user(person, given)
+        write_person(doing, person, self._given())
         doing.outcome["person_id"] = person.id
 
     def _given(self) -> dict[str, Any]:
@@ -140,28 +135,16 @@ def staff_faults(person: Person, given: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def taken_faults(person: Person | None, email: str) -> Iterator[str]:
-    """Why an address is not one that a person can have: another identity signs in with it."""
-    user = user_of(email)
-    if user is None or (person is not None and user.pk == person.user_id):
-        return
-    if is_staff(user.pk):
-        yield from staff_address_faults(email)
-    else:
-        yield say("somebody else signs in with {email}", email=email)
-
-
-def rename_user(person: Person, changed: Mapping[str, Any]) -> None:
-    """Let whoever signs in for a person be called so, and sign in with the new address, where these have changed."""
-    if person.user_id is None or not {"email", "name"} & changed.keys():
-        return
-    values = {"first_name": person.name[:150]}
-    if "email" in changed:
-        values |= {"email": person.email, "username": person.email}
-        with connection.cursor() as cursor:
-            # A proof of the old address is none of the new one, and would go on opening the account.
-            cursor.execute("DELETE FROM account_emailaddress WHERE user_id = %s", [person.user_id])
-    get_user_model().objects.filter(id=person.user_id).update(**values)
+def write_person(doing: Doing, person: Person, values: dict[str, Any], *, system: str = "") -> None:
+    """Change what is new of a person. What they sign in with follows: the name at once, the address once confirmed."""
+    if person.user_id is not None and "email" in values:
+        values = dict(values)
+        ask_for_address(doing, person.user_id, values.pop("email"), person=person, system=system)
+    new = {name: value for name, value in values.items() if getattr(person, name) != value}
+    if new:
+        doing.change(person, **new)
+    if person.user_id is not None and "name" in new:
+        get_user_model().objects.filter(id=person.user_id).update(first_name=person.name[:150])
 
 
 class MakeNameless(Operation, kw_only=True):

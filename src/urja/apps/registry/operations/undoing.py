@@ -15,8 +15,9 @@ from django.db import connection
 
 from urja.apps.ledger.models import ArrearPayment, FinalSettlement, Instalment
 from urja.apps.ledger.queries import charged_agreements
-from urja.apps.registry.models import AuditEntry, Projection
+from urja.apps.registry.models import AddressChange, AddressChangeState, AuditEntry, Projection
 from urja.apps.registry.operations import outside
+from urja.apps.registry.operations.addresses import withdraw_asked_by
 from urja.apps.registry.operations.doing import RECORDED_TABLES, Doing, Operation
 from urja.apps.work import operations as work
 from urja.apps.work import queries as orders
@@ -81,6 +82,11 @@ class Undo(Operation, kw_only=True):
                 bill=bill,
                 which=which,
             )
+        confirmed = AddressChange.objects.filter(operation_id=entry.id, state=AddressChangeState.DONE)
+        if confirmed.exists():
+            yield say(
+                "the address that {which} asked for was confirmed: correct_person again instead", which=which
+            )
         posted = Instalment.objects.filter(plan_id__in=made.get("registry_instalment_plan", []))
         if posted.exists():
             yield say(
@@ -110,6 +116,7 @@ class Undo(Operation, kw_only=True):
             if step.row_id not in made.get(step.table, ()):
                 step.take_back()
         FinalSettlement.objects.filter(operation_id=entry.id).delete()
+        withdraw_asked_by(entry.id, doing.recorded_at)
         outside.take_back(doing, entry.outcome.get("outside", []))
         for order in orders.opened_by(entry.id):
             if order.service_point_id in made.get("registry_service_point", ()):

@@ -1,0 +1,204 @@
+"""The pipeline's stage `addresses`: changes of the address that somebody signs in with are mailed, confirmed and done.
+
+    waiting ─▶ words made, their digests kept, mails sent ─▶ what the web was brought is judged ─▶ `change_address`
+
+The words are made here and leave by mail alone. A mail that cannot be sent is tried again after a growing pause; then it
+has other words. What fails does not keep the next from being done.
+"""
+
+import math
+import secrets
+import smtplib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import structlog
+from django.conf import settings
+from django.core.mail import send_mail
+from django.db import transaction
+
+from urja.apps.notices.letters import letter
+from urja.apps.registry.errors import Refused
+from urja.apps.registry.models import AddressAnswer, AddressChange, AddressChangeState
+from urja.apps.registry.operations import ChangeAddress, perform
+from urja.apps.registry.operations.addresses import EXPIRES_AFTER, proven
+from urja.base.sentences import in_english
+from urja.core.policy.wording import DEFAULT_LANGUAGE
+from urja.pipeline.stage import Report
+
+log = structlog.get_logger()
+
+ACTOR: Final = "pipeline"
+AT_ONCE: Final = 50
+FIRST_PAUSE_S: Final = 5.0
+LAST_PAUSE_S: Final = 600.0
+
+_WAITING = AddressChangeState.WAITING
+
+type Send = Callable[[str, str, str], None]
+"""Recipient, subject and body; raises OSError where it cannot be sent now."""
+
+
+def by_mail(recipient: str, subject: str, body: str) -> None:
+    """Send as sign-in codes are sent; raises OSError, of which smtplib's errors are some."""
+    send_mail(subject, body, None, [recipient])
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who writes, and where the pages are that a mail leads to."""
+
+    utility: str
+    public_url: str
+    send: Send = by_mail
+
+
+class Addresses:
+    """The stage as the runner sees it. `in_thread` runs a function where Django's connection is."""
+
+    name = "addresses"
+
+    def __init__(
+        self, in_thread: Callable, sender: Sender, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._in_thread = in_thread
+        self._sender = sender
+        self._monotonic = monotonic
+        self._failures = 0
+        self._mail_again_s = -math.inf
+
+    async def run_once(self, now: datetime) -> Report:
+        """Judge what was brought, do what is confirmed, send what is due."""
+        done: int = await self._in_thread(take_answers, now)
+        done += await self._in_thread(carry_out, now)
+        if self._monotonic() < self._mail_again_s:
+            return Report(done, detail="mails cannot be sent")
+        try:
+            done += await self._in_thread(write, self._sender, now)
+        except (OSError, smtplib.SMTPException) as error:
+            pause_s = min(FIRST_PAUSE_S * 2 ** min(self._failures, 16), LAST_PAUSE_S)
+            self._failures += 1
+            self._mail_again_s = self._monotonic() + pause_s
+            log.warning("mail not sent", error=str(error), again_in_s=pause_s)
+            return Report(done, detail="mails cannot be sent")
+        self._failures = 0
+        return Report(done)
+
+
+def take_answers(now: datetime) -> int:
+    """Judge the words that were brought; how many."""
+    with transaction.atomic():
+        answers = list(AddressAnswer.objects.order_by("id")[:AT_ONCE])
+        for answer in answers:
+            _judge(sha256(answer.word.encode()).digest(), now)
+        AddressAnswer.objects.filter(id__in=[answer.id for answer in answers]).delete()
+    return len(answers)
+
+
+def _judge(digest: bytes, now: datetime) -> None:
+    waiting = AddressChange.objects.select_for_update().filter(state=_WAITING)
+    if (change := waiting.filter(new_digest=digest).first()) is not None:
+        change.new_confirmed_at = change.new_confirmed_at or now
+    elif (change := waiting.filter(old_digest=digest).first()) is not None:
+        change.old_confirmed_at = change.old_confirmed_at or now
+    elif (change := waiting.filter(refusal_digest=digest).first()) is not None:
+        change.state, change.ended_at = AddressChangeState.REFUSED, now
+    else:
+        log.warning("a word that confirms nothing")
+        return
+    change.save(update_fields=["new_confirmed_at", "old_confirmed_at", "state", "ended_at"])
+    log.info("address answered", change=change.id, user=change.user_id, state=change.state)
+
+
+def carry_out(now: datetime) -> int:
+    """Change the addresses that are confirmed, and end what has expired; how many."""
+    done = 0
+    for change in AddressChange.objects.filter(state=_WAITING).order_by("id"):
+        if proven(change, now):
+            _change(change, now)
+            done += 1
+        elif change.asked_at + EXPIRES_AFTER <= now:
+            expired = AddressChange.objects.filter(id=change.id, state=_WAITING)
+            expired.update(state=AddressChangeState.EXPIRED, ended_at=now)
+            done += 1
+    return done
+
+
+def _change(change: AddressChange, now: datetime) -> None:
+    operation = ChangeAddress(
+        address_change=change.id, old_email=change.old_email, new_email=change.new_email
+    )
+    try:
+        perform(operation, recorded_at=now, actor=ACTOR, idempotency_key=f"address:{change.id}")
+    except Refused as refused:
+        log.warning("address not changed", change=change.id, faults=in_english(refused.faults))
+        impossible = AddressChange.objects.filter(id=change.id, state=_WAITING)
+        impossible.update(state=AddressChangeState.IMPOSSIBLE, ended_at=now)
+    else:
+        log.info("address changed", change=change.id, user=change.user_id)
+
+
+def write(sender: Sender, now: datetime) -> int:
+    """Send the mails that are due; how many changes were written about. Raises OSError where one cannot be sent."""
+    changes = AddressChange.objects.select_related("person").order_by("id")
+    done = 0
+    for change in changes.filter(state=_WAITING, mailed_at=None)[:AT_ONCE]:
+        _ask_both(sender, change, now)
+        done += 1
+    for change in changes.filter(state=_WAITING, approved_at__isnull=False, approval_told_at=None)[:AT_ONCE]:
+        _tell(sender, change, "address_approved", change.old_email)
+        AddressChange.objects.filter(id=change.id).update(approval_told_at=now)
+        done += 1
+    for change in changes.filter(state=AddressChangeState.DONE, end_told_at=None)[:AT_ONCE]:
+        if change.old_email:  # who was made nameless meanwhile is not written to
+            for email in (change.old_email, change.new_email):
+                _tell(sender, change, "address_done", email)
+        AddressChange.objects.filter(id=change.id).update(end_told_at=now)
+        done += 1
+    return done
+
+
+def _ask_both(sender: Sender, change: AddressChange, now: datetime) -> None:
+    """Mail both addresses their words. The digests come first: a word that is sent and not kept confirms nothing."""
+    new, old, refusal = (secrets.token_urlsafe(32) for _ in range(3))
+    AddressChange.objects.filter(id=change.id).update(
+        new_digest=sha256(new.encode()).digest(),
+        old_digest=sha256(old.encode()).digest(),
+        refusal_digest=sha256(refusal.encode()).digest(),
+    )
+    base = f"{sender.public_url.rstrip('/')}/address"
+    _tell(
+        sender, change, "address_old", change.old_email, f"{base}/confirm/{old}/", f"{base}/refuse/{refusal}/"
+    )
+    _tell(sender, change, "address_new", change.new_email, f"{base}/confirm/{new}/")
+    AddressChange.objects.filter(id=change.id).update(mailed_at=now)
+
+
+def _tell(
+    sender: Sender, change: AddressChange, kind: str, recipient: str, confirm: str = "", refuse: str = ""
+) -> None:
+    counts_from = change.approval_counts_from
+    zone = ZoneInfo(settings.URJA_TIMEZONE)
+    subject, body = letter(
+        kind,
+        change.person.language if change.person else DEFAULT_LANGUAGE,
+        {
+            "name": change.person.name if change.person else change.new_email,
+            "utility": sender.utility,
+            "old": change.old_email,
+            "new": change.new_email,
+            "confirm": confirm,
+            "refuse": refuse,
+            "counts_from": f"{counts_from.astimezone(zone):%Y-%m-%d %H:%M}" if counts_from else "",
+        },
+    )
+    try:
+        sender.send(recipient, subject, body)
+    except smtplib.SMTPRecipientsRefused as error:
+        # The relay will say so again: the change goes on without this mail, and expires where it was needed.
+        log.warning("recipient refused", change=change.id, kind=kind, error=str(error))

@@ -1,0 +1,44 @@
+"""The pages that a mail about a changed sign-in address leads to.
+
+The web does not know which words there are. It writes down the one that was brought, once somebody has pressed the
+button (programs that look through mail only open pages), and the pipeline judges it.
+"""
+
+from datetime import UTC, datetime
+from typing import Final
+
+from allauth.core import ratelimit
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from urja.apps.registry.models import AddressAnswer
+
+_CONFIRM: Final = "portal/address_confirm.html"
+_REFUSE: Final = "portal/address_refuse.html"
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def confirm(request: HttpRequest, word: str) -> HttpResponse:
+    """Confirm that somebody signs in with another address from now on."""
+    return _answered(request, word, _CONFIRM)
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def refuse(request: HttpRequest, word: str) -> HttpResponse:
+    """Refuse it, with the word that came to the old address."""
+    return _answered(request, word, _REFUSE)
+
+
+def _answered(request: HttpRequest, word: str, template: str) -> HttpResponse:
+    answered = limited = False
+    if request.method == "POST":
+        limited = not ratelimit.consume(request, action="address_answer")
+        if not limited:
+            AddressAnswer.objects.create(word=word, received_at=datetime.now(UTC))
+            answered = True
+    context = {"answered": answered, "limited": limited}
+    return render(request, template, context, status=429 if limited else 200)

@@ -1,0 +1,296 @@
+"""A changed address to sign in with: mailed, confirmed at both, and what stands in for a mailbox that is lost."""
+
+import re
+from contextlib import contextmanager
+from datetime import timedelta
+
+import psycopg
+import pytest
+from tests.apps.street import START, adopt
+
+from urja.apps.registry.errors import Refused
+
+LATER = START + timedelta(days=3)
+DAY = timedelta(days=1)
+OLD, NEW = "person1@example.org", "asha@example.org"
+
+
+class Mail:
+    """What was sent, and the words in it by mailbox."""
+
+    def __init__(self):
+        from urja.pipeline.addresses import Sender
+
+        self.sent = []
+        self.away = False
+        self.sender = Sender("Urja", "https://urja.example/", self)
+
+    def __call__(self, recipient, subject, body):
+        if self.away:
+            raise ConnectionRefusedError
+        self.sent.append((recipient, subject, body))
+
+    def word(self, recipient, kind="confirm"):
+        found = [
+            re.search(rf"https://urja\.example/address/{kind}/([A-Za-z0-9_-]{{43}})/", body)
+            for to, _subject, body in self.sent
+            if to == recipient
+        ]
+        return [one.group(1) for one in found if one][-1]
+
+
+@pytest.fixture
+def mail():
+    return Mail()
+
+
+@pytest.fixture
+def person(database):
+    from urja.apps.registry.models import Person
+
+    made = adopt(1)
+    return Person.objects.get(user_id=made.user_id)
+
+
+@contextmanager
+def in_the_rights_of(role):
+    from django.db import connection
+
+    connection.close()
+    before, connection.settings_dict["USER"] = connection.settings_dict["USER"], role
+    try:
+        yield
+    finally:
+        connection.close()
+        connection.settings_dict["USER"] = before
+
+
+def perform(operation, at=LATER, actor="user 7"):
+    from urja.apps.registry.operations import perform
+
+    return perform(operation, recorded_at=at, actor=actor)
+
+
+def correct(person, email=NEW, **more):
+    from urja.apps.registry.operations import CorrectPerson
+
+    return perform(CorrectPerson(person=person.id, email=email), **more)
+
+
+def approve(person, *, actor, at=LATER, email=NEW):
+    from urja.apps.registry.operations import ApproveAddressChange
+
+    return perform(ApproveAddressChange(person=person.id, email=email, evidence="passport seen"), at, actor)
+
+
+def bring(word):
+    """What the web does with it, in its own rights."""
+    from urja.apps.registry.models import AddressAnswer
+
+    with in_the_rights_of("urja_web"):
+        AddressAnswer.objects.create(word=word, received_at=LATER)
+
+
+def run(mail, at=LATER):
+    """The stage, in the pipeline's rights."""
+    from urja.pipeline.addresses import carry_out, take_answers, write
+
+    with in_the_rights_of("urja_pipeline"):
+        take_answers(at)
+        carry_out(at)
+        write(mail.sender, at)
+
+
+def address(person):
+    person.refresh_from_db()
+    assert person.user.email == person.user.username == person.email
+    return person.user.email
+
+
+def state():
+    from urja.apps.registry.models import AddressChange
+
+    return AddressChange.objects.latest("id").state
+
+
+def test_confirmed_at_both_it_is_the_one_to_sign_in_with(person, mail):
+    from allauth.account.models import EmailAddress
+
+    from urja.apps.registry.models import AuditEntry
+
+    EmailAddress.objects.create(user=person.user, email=OLD, verified=True, primary=True)
+    correct(person)
+    run(mail)
+    assert [to for to, *_ in mail.sent] == [OLD, NEW]
+    bring(mail.word(NEW))
+    run(mail)
+    assert address(person) == OLD, "the new address alone changes nothing"
+    bring(mail.word(OLD))
+    run(mail)
+    assert address(person) == NEW
+    assert not EmailAddress.objects.exists()
+    entry = AuditEntry.objects.get(kind="change_address")
+    assert (entry.content["old_email"], entry.content["new_email"]) == (OLD, NEW)
+    assert [to for to, *_ in mail.sent[2:]] == [OLD, NEW], "both are told"
+    run(mail)
+    assert len(mail.sent) == 4
+
+
+def test_the_old_address_alone_changes_nothing(person, mail):
+    correct(person)
+    run(mail)
+    bring(mail.word(OLD))
+    run(mail, LATER + 9 * DAY)
+    assert (address(person), state()) == (OLD, "waiting")
+    run(mail, LATER + 10 * DAY)
+    assert (address(person), state()) == (OLD, "expired")
+    bring(mail.word(NEW))
+    run(mail, LATER + 10 * DAY)
+    assert address(person) == OLD
+
+
+def test_the_old_address_refuses(person, mail):
+    correct(person)
+    run(mail)
+    bring(mail.word(NEW))
+    bring(mail.word(OLD, "refuse"))
+    run(mail)
+    bring(mail.word(OLD))
+    run(mail)
+    assert (address(person), state()) == (OLD, "refused")
+
+
+def test_where_the_old_address_is_lost_a_second_person_and_a_delay_stand_for_it(person, mail):
+    correct(person, actor="user 7 token 4")
+    run(mail)
+    bring(mail.word(NEW))
+    for same in ("user 7", "user 7 token 9"):
+        with pytest.raises(Refused, match="a second person does"):
+            approve(person, actor=same)
+    with pytest.raises(Refused, match="not a program's key"):
+        approve(person, actor="token 5")
+    with pytest.raises(Refused, match="nobody approves a change of their own address"):
+        approve(person, actor=f"user {person.user_id}")
+    with pytest.raises(Refused, match="is another address than"):
+        approve(person, actor="user 8", email="thief@example.org")
+    approve(person, actor="user 8")
+    run(mail)
+    assert mail.sent[-1][0] == OLD, "whoever reads it hears of the approval"
+    run(mail, LATER + 3 * DAY - timedelta(seconds=1))
+    assert address(person) == OLD
+    run(mail, LATER + 3 * DAY)
+    assert address(person) == NEW
+
+
+def test_the_old_address_refuses_after_an_approval_too(person, mail):
+    correct(person)
+    run(mail)
+    bring(mail.word(NEW))
+    approve(person, actor="user 8")
+    run(mail)
+    bring(mail.word(OLD, "refuse"))
+    run(mail, LATER + 3 * DAY)
+    assert (address(person), state()) == (OLD, "refused")
+
+
+def test_another_address_takes_the_place_of_the_one_that_waits(person, mail):
+    correct(person)
+    run(mail)
+    first = mail.word(NEW), mail.word(OLD)
+    correct(person, "third@example.org")
+    run(mail)
+    for word in first:
+        bring(word)
+    run(mail)
+    assert address(person) == OLD
+    correct(person, OLD)
+    assert state() == "withdrawn", "the address they have takes back what waits"
+
+
+def test_a_relay_that_is_away_loses_no_mail(person, mail):
+    correct(person)
+    mail.away = True
+    with pytest.raises(ConnectionRefusedError):
+        run(mail)
+    mail.away = False
+    run(mail)
+    for mailbox in (NEW, OLD):
+        bring(mail.word(mailbox))
+    run(mail)
+    assert address(person) == NEW
+
+
+def test_who_was_employed_meanwhile_keeps_their_address(person, mail):
+    from urja.apps.registry.operations import Employ
+
+    correct(person)
+    run(mail)
+    perform(Employ(email=OLD, name="Person 1", role="administrator"), actor="urja staff")
+    for mailbox in (NEW, OLD):
+        bring(mail.word(mailbox))
+    run(mail)
+    assert (address(person), state()) == (OLD, "impossible")
+
+
+def test_an_address_that_somebody_else_has_by_then_stays_theirs(person, mail):
+    correct(person)
+    run(mail)
+    adopt(2, email=NEW)
+    for mailbox in (NEW, OLD):
+        bring(mail.word(mailbox))
+    run(mail)
+    assert (address(person), state()) == (OLD, "impossible")
+
+
+def test_who_works_here_changes_it_by_a_command_and_confirms_it_too(database, mail):
+    from django.contrib.auth import get_user_model
+
+    from urja.apps.registry.operations import Employ, Readdress
+
+    perform(Employ(email="clerk@utility.example", name="Clerk", role="clerk"), actor="urja staff")
+    perform(Readdress(email="clerk@utility.example", new_email=NEW, new_name="Asha"), actor="urja staff")
+    run(mail)
+    for mailbox in (NEW, "clerk@utility.example"):
+        bring(mail.word(mailbox))
+    run(mail)
+    user = get_user_model().objects.get()
+    assert (user.email, user.username, user.first_name) == (NEW, NEW, "Asha")
+
+
+def test_a_stolen_web_neither_sees_the_words_nor_writes_a_confirmation(person, mail, database):
+    correct(person)
+    run(mail)
+    with database.connect("urja_web") as thief:
+        for statement in (
+            "SELECT * FROM registry_address_change",
+            "UPDATE registry_address_change SET old_confirmed_at = now(), new_confirmed_at = now()",
+            "SELECT word FROM registry_address_answer",
+            "DELETE FROM registry_address_answer",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                thief.execute(statement)
+        with database.connect() as owner:
+            digests = owner.execute("SELECT new_digest, old_digest FROM registry_address_change").fetchone()
+        for digest in digests:
+            thief.execute(
+                "INSERT INTO registry_address_answer (word, received_at) VALUES (%s, now())", [digest.hex()]
+            )
+    run(mail)
+    assert (address(person), state()) == (OLD, "waiting"), "the digest is not the word"
+
+
+def test_who_is_made_nameless_is_named_by_no_address_that_waited(person, mail, database):
+    from tests.apps.street import by_hand
+
+    from urja.apps.registry.models import AddressChange, Agreement, AgreementTerms, AuditEntry
+    from urja.apps.registry.operations import MakeNameless
+
+    correct(person)
+    run(mail)
+    with by_hand():
+        Agreement.objects.update(valid_to=LATER)
+        AgreementTerms.objects.update(valid_to=LATER)
+    perform(MakeNameless(person=person.id), LATER + DAY)
+    change = AddressChange.objects.get()
+    assert (change.old_email, change.new_email, change.state) == ("", "", "withdrawn")
+    assert NEW not in str(list(AuditEntry.objects.values_list("content", flat=True)))

@@ -294,3 +294,16 @@ def test_who_is_made_nameless_is_named_by_no_address_that_waited(person, mail, d
     change = AddressChange.objects.get()
     assert (change.old_email, change.new_email, change.state) == ("", "", "withdrawn")
     assert NEW not in str(list(AuditEntry.objects.values_list("content", flat=True)))
+
+
+def test_what_happened_at_the_door_is_kept_for_a_year(database):
+    from urja.apps.registry.models import SignIn
+    from urja.pipeline.addresses import forget_sign_ins
+
+    for days in (364, 366):
+        SignIn.objects.create(
+            at=START - timedelta(days=days), kind="asked", address_digest=bytes(32), network="198.51.100.1"
+        )
+    with in_the_rights_of("urja_pipeline"):
+        assert forget_sign_ins(START) == 1
+    assert SignIn.objects.get().at == START - timedelta(days=364)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
@@ -142,6 +143,11 @@ class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """Origins (https://…) whose forms are accepted, behind a proxy."""
     secure: bool = False
     """Whether the portal is reached over TLS: cookies then travel on nothing else."""
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        Meta(description="a list of networks or addresses, such as 10.0.0.0/8; empty: no proxy is believed"),
+    ] = ("127.0.0.0/8", "::1/128")
+    """Reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are believed."""
     public_url: Annotated[
         str,
         Meta(
@@ -155,6 +161,18 @@ class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     def public_origin(self) -> str:
         """Scheme, host and port of the portal's address, as a browser names them."""
         return self.public_url.rstrip("/").lower() or f"http://localhost:{self.port}"
+
+
+class MailSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The relay that e-mail is given to: sign-in codes, and mails about a changed address."""
+
+    host: Host = "localhost"
+    port: Annotated[int, Meta(ge=1, le=65535, description="a port number, 1..65535")] = 25
+    sender: Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+$", description="an e-mail address")] = (
+        "urja@localhost"
+    )
+    """Who mails are from."""
+    timeout_s: Annotated[int, Meta(ge=1, le=600, description="seconds, 1..600")] = 20
 
 
 class MessagesSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -218,6 +236,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     headend: HeadendSettings = field(default_factory=HeadendSettings)
     pipeline: PipelineSettings = field(default_factory=PipelineSettings)
     web: WebSettings = field(default_factory=WebSettings)
+    mail: MailSettings = field(default_factory=MailSettings)
     messages: MessagesSettings = field(default_factory=MessagesSettings)
     payments: PaymentsSettings = field(default_factory=PaymentsSettings)
     supervisor: SupervisorSettings = field(default_factory=SupervisorSettings)
@@ -472,6 +491,11 @@ def _check_timezone(name: str) -> None:
         raise ValueError(f"no such zone{hint}") from None
 
 
+def _check_networks(networks: tuple[str, ...]) -> None:
+    for network in networks:
+        ip_network(network)  # raises ValueError, which says what is wrong with it
+
+
 def _check_dsn(dsn: str) -> None:
     if "://" in dsn and urlsplit(dsn).scheme not in {"postgresql", "postgres"}:
         raise ValueError("not a PostgreSQL address")
@@ -500,4 +524,5 @@ _CHECKS: Final[dict[str, Callable[[Any], None]]] = {
     "utility.bounds": _check_bounds,
     "database.dsn": _check_dsn,
     "web.trusted_origins": _check_origins,
+    "web.trusted_proxies": _check_networks,
 }

@@ -1,5 +1,7 @@
 """The pipeline's stage `addresses`: changes of the address that somebody signs in with are mailed, confirmed and done.
 
+Once an hour it also forgets what happened at the door more than a year ago.
+
     waiting ─▶ words made, their digests kept, mails sent ─▶ what the web was brought is judged ─▶ `change_address`
 
 The words are made here and leave by mail alone. A mail that cannot be sent is tried again after a growing pause; then it
@@ -12,7 +14,7 @@ import smtplib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -24,9 +26,10 @@ from django.db import transaction
 
 from urja.apps.notices.letters import letter
 from urja.apps.registry.errors import Refused
-from urja.apps.registry.models import AddressAnswer, AddressChange, AddressChangeState
+from urja.apps.registry.models import AddressAnswer, AddressChange, AddressChangeState, SignIn
 from urja.apps.registry.operations import ChangeAddress, perform
 from urja.apps.registry.operations.addresses import EXPIRES_AFTER, proven
+from urja.base.clock import WallClock
 from urja.base.sentences import in_english
 from urja.core.policy.wording import DEFAULT_LANGUAGE
 from urja.pipeline.stage import Report
@@ -37,6 +40,9 @@ ACTOR: Final = "pipeline"
 AT_ONCE: Final = 50
 FIRST_PAUSE_S: Final = 5.0
 LAST_PAUSE_S: Final = 600.0
+SIGN_INS_KEPT: Final = timedelta(days=365)
+"""Longer than a browser is known for."""
+FORGET_EVERY_S: Final = 3600.0
 
 _WAITING = AddressChangeState.WAITING
 
@@ -46,7 +52,7 @@ type Send = Callable[[str, str, str], None]
 
 def by_mail(recipient: str, subject: str, body: str) -> None:
     """Send as sign-in codes are sent; raises OSError, of which smtplib's errors are some."""
-    send_mail(subject, body, None, [recipient])
+    send_mail(subject, body, None, [recipient], using="relay")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +77,15 @@ class Addresses:
         self._monotonic = monotonic
         self._failures = 0
         self._mail_again_s = -math.inf
+        self._forget_next_s = -math.inf
 
     async def run_once(self, now: datetime) -> Report:
         """Judge what was brought, do what is confirmed, send what is due."""
         done: int = await self._in_thread(take_answers, now)
         done += await self._in_thread(carry_out, now)
+        if self._monotonic() >= self._forget_next_s:
+            await self._in_thread(forget_sign_ins, WallClock().now())
+            self._forget_next_s = self._monotonic() + FORGET_EVERY_S
         if self._monotonic() < self._mail_again_s:
             return Report(done, detail="mails cannot be sent")
         try:
@@ -177,6 +187,11 @@ def _ask_both(sender: Sender, change: AddressChange, now: datetime) -> None:
     )
     _tell(sender, change, "address_new", change.new_email, f"{base}/confirm/{new}/")
     AddressChange.objects.filter(id=change.id).update(mailed_at=now)
+
+
+def forget_sign_ins(wall_now: datetime) -> int:
+    """Delete what happened at the door longer ago than it is kept; how many. It was stamped by the wall clock."""
+    return SignIn.objects.filter(at__lt=wall_now - SIGN_INS_KEPT).delete()[0]
 
 
 def _tell(

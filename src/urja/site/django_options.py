@@ -9,7 +9,7 @@ from typing import Any
 from psycopg.conninfo import conninfo_to_dict
 
 from urja.base.secrets import PipelineSecrets, WebSecrets
-from urja.base.settings import PaymentsSettings
+from urja.base.settings import MailSettings, PaymentsSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,8 @@ class DjangoOptions:
     trusted_origins: tuple[str, ...] = ()
     public_origin: str = "http://localhost"
     """Where people reach the site: passkeys are bound to it."""
+    trusted_proxies: tuple[str, ...] = ()
+    mail: MailSettings = field(default_factory=MailSettings)
     messages_provider: str = "none"
     messages_webhook_secret: str = field(default="", repr=False)
     secure: bool = False

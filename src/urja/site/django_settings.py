@@ -72,4 +72,11 @@ STATIC_URL = "/static/"
 LOGGING_CONFIG = None
 
 # How people sign in, what mail backend is used and what a browser is told is the web's to say.
-globals().update(web_settings(secure=_options.secure, demo=_options.demo))
+globals().update(
+    web_settings(
+        secure=_options.secure,
+        demo=_options.demo,
+        trusted_proxies=_options.trusted_proxies,
+        mail=_options.mail,
+    )
+)

@@ -15,6 +15,7 @@ async def run_pipeline(start: Start, secrets: PipelineSecrets, clock: Clock) -> 
             public_origin=start.settings.web.public_origin,
             demo=start.demo,
             clock_anchor=start.data_directory.clock,
+            mail=start.settings.mail,
             payments=django_options.PaymentsOptions.of(start.settings.payments, secrets),
         )
     )

@@ -7,6 +7,7 @@ from django.views.i18n import set_language
 from urja.web.hooks import sms
 from urja.web.hooks.payments import payments_hook
 from urja.web.portal import operations_views as operations
+from urja.web.portal import sign_in_views
 
 urlpatterns = [
     # First, for they are asked for most: each address before is one more that does not match.
@@ -19,7 +20,7 @@ urlpatterns = [
     path("sign-in/", sign_in.request_login_code, name="account_request_login_code"),
     path("sign-in/", sign_in.request_login_code, name="account_login"),
     path("sign-in/", sign_in.request_login_code, name="account_signup"),
-    path("sign-in/code/", sign_in.confirm_login_code, name="account_confirm_login_code"),
+    path("sign-in/code/", sign_in_views.confirm_login_code, name="account_confirm_login_code"),
     path("sign-in/closed/", sign_in.account_inactive, name="account_inactive"),
     path("sign-out/", sign_in.logout, name="account_logout"),
     path("hooks/payments/", payments_hook, name="payments-hook"),

@@ -3,18 +3,22 @@
 Nothing here reads the environment; what depends on the installation comes as arguments of `web_settings()`.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from django.utils.csp import CSP
 
+from urja.base.settings import MailSettings
+
 _WEB = Path(__file__).resolve().parent
 DAY_S = 86_400
 _OUTBOX = "urja.apps.notices.mail.OutboxBackend"
 _RELAY = "django.core.mail.backends.smtp.EmailBackend"
-"""The mail relay of the machine itself, port 25."""
+_BACKGROUND = "urja.apps.notices.mail.BackgroundBackend"
 
 MIDDLEWARE = [
+    "urja.web.portal.client.believed",
     "urja.web.portal.middleware.measured",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -78,15 +82,15 @@ _SIGN_IN: dict[str, Any] = {
     "ACCOUNT_LOGIN_METHODS": {"email"},
     "ACCOUNT_SIGNUP_FIELDS": ["email*"],
     "ACCOUNT_EMAIL_VERIFICATION": "none",  # the code itself proves the address
-    "ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS": False,  # nobody can make us write to strangers
+    # Strangers are not written to: `ConsumerAdapter.send_mail` takes as long for them, and sends nothing.
+    "ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS": True,
     "ACCOUNT_PREVENT_ENUMERATION": True,
     "ACCOUNT_SESSION_REMEMBER": True,
     "ACCOUNT_LOGIN_BY_CODE_ENABLED": True,
     "ACCOUNT_LOGIN_BY_CODE_TIMEOUT": 300,
     "ACCOUNT_LOGIN_BY_CODE_MAX_ATTEMPTS": 3,
     "ACCOUNT_LOGIN_BY_CODE_SUPPORTS_RESEND": True,
-    "ACCOUNT_LOGIN_BY_CODE_FORMAT": {"numeric": True, "length": 6, "dashed": False},
-    "ACCOUNT_RATE_LIMITS": {"request_login_code": "20/m/ip,3/m/key", "address_answer": "10/m/ip"},
+    "ACCOUNT_RATE_LIMITS": {"request_login_code": None, "address_answer": "10/m/ip"},
     "ACCOUNT_FORMS": {
         "request_login_code": "urja.web.portal.forms.RequestCodeForm",
         "confirm_login_code": "urja.web.portal.forms.ConfirmCodeForm",
@@ -118,12 +122,25 @@ def _https() -> dict[str, Any]:
     }
 
 
-def web_settings(*, secure: bool, demo: bool) -> dict[str, Any]:
+def _mailers(*, demo: bool, mail: MailSettings) -> dict[str, Any]:
+    """`relay` sends while it is waited for; `default`, by which pages write, in the background."""
+    if demo:
+        return {alias: {"BACKEND": _OUTBOX} for alias in ("default", "relay")}
+    options = {"host": mail.host, "port": mail.port, "timeout": mail.timeout_s}
+    return {"default": {"BACKEND": _BACKGROUND}, "relay": {"BACKEND": _RELAY, "OPTIONS": options}}
+
+
+def web_settings(
+    *, secure: bool, demo: bool, trusted_proxies: Sequence[str] = (), mail: MailSettings | None = None
+) -> dict[str, Any]:
     """The web's Django settings.
 
     `secure`: people reach the site by TLS, so cookies say so and browsers are told to insist on it.
     `demo`: nothing is sent to anybody; messages go to a table that `/demo/outbox/` shows.
+    `trusted_proxies`: networks of reverse proxies whose word about the client is taken.
+    `mail`: the relay that mail is given to.
     """
+    mail = mail or MailSettings()
     return {
         "MIDDLEWARE": MIDDLEWARE,
         "TEMPLATES": TEMPLATES,
@@ -147,5 +164,7 @@ def web_settings(*, secure: bool, demo: bool) -> dict[str, Any]:
         **_SIGN_IN,
         **_cookies(secure=secure),
         **(_https() if secure else {}),
-        "MAILERS": {"default": {"BACKEND": _OUTBOX if demo else _RELAY}},
+        "URJA_TRUSTED_PROXIES": tuple(trusted_proxies),
+        "DEFAULT_FROM_EMAIL": mail.sender,
+        "MAILERS": _mailers(demo=demo, mail=mail),
     }

@@ -31,4 +31,5 @@ def tell_staff(waiting: Waiting, delay: timedelta, now: datetime) -> int:
     )
     subject = f"Urja: {request.kind} will be done in {hours} hours"
     messages = [EmailMessage(subject, body, to=[address]) for address in addresses.distinct()]
-    return mailers.default.send_messages(messages) or 0
+    # Waited for: what cannot be sent is tried again, and no delay begins before it was.
+    return mailers["relay"].send_messages(messages) or 0

@@ -1,12 +1,57 @@
-"""A mail backend that keeps messages in a table: the demonstration sends nothing to anybody."""
+"""Mail backends: one keeps messages in a table, for the demonstration sends nothing; one sends in the background."""
 
+import os
+import smtplib
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from threading import BoundedSemaphore
+from typing import Final
 
-from django.core.mail import EmailMessage
+import structlog
+from django.core.mail import EmailMessage, InvalidMailer, mailers
 from django.core.mail.backends.base import BaseEmailBackend
 
 from urja.apps.notices.operations import store_message
 from urja.base.clock import WallClock
+
+log = structlog.get_logger()
+
+WAITING_AT_MOST: Final = 1_000
+"""Mails of a process that wait for the relay; more are dropped, and logged."""
+_BESIDE: Final = 4
+
+_room = BoundedSemaphore(WAITING_AT_MOST)
+
+
+@cache
+def _sending(_process: int) -> ThreadPoolExecutor:
+    """Made in the process that uses it: threads do not survive a fork. It is waited for when the process ends."""
+    return ThreadPoolExecutor(_BESIDE, thread_name_prefix="mail")
+
+
+class BackgroundBackend(BaseEmailBackend):
+    """Hands messages to the mailer `relay` in a thread: whether, and how long, it takes is not to be seen at a page.
+
+    A mail that cannot be sent is logged. Whoever waits for a sign-in code asks for another one.
+    """
+
+    def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
+        for message in email_messages:
+            if not _room.acquire(blocking=False):
+                log.error("mail dropped: too many wait for the relay")
+                continue
+            _sending(os.getpid()).submit(_send, message)
+        return len(email_messages)
+
+
+def _send(message: EmailMessage) -> None:
+    try:
+        mailers["relay"].send_messages([message])
+    except (OSError, smtplib.SMTPException, InvalidMailer) as error:
+        log.error("mail not sent", error=f"{type(error).__name__}: {error}")  # noqa: TRY400 - no trace is needed
+    finally:
+        _room.release()
 
 
 class OutboxBackend(BaseEmailBackend):

@@ -3,8 +3,12 @@
 from typing import Any
 
 from allauth.account.forms import ConfirmLoginCodeForm, RequestLoginCodeForm
+from allauth.core import context
 from django import forms
 from django.utils.translation import gettext_lazy as _
+
+from urja.web.portal import sign_in
+from urja.web.portal.wording import too_soon
 
 
 def _describe_errors(form: forms.Form, name: str) -> None:
@@ -27,6 +31,13 @@ class RequestCodeForm(RequestLoginCodeForm):
             widget=forms.EmailInput(attrs={"autocomplete": "email", "inputmode": "email", "autofocus": True}),
         )
 
+    def clean_email(self) -> str:
+        email = super().clean_email()
+        wait_s = sign_in.ask(context.request, email, self._user)
+        if wait_s:
+            raise forms.ValidationError(too_soon(wait_s))
+        return str(email)
+
     def full_clean(self) -> None:
         super().full_clean()
         _describe_errors(self, "email")
@@ -39,7 +50,7 @@ class ConfirmCodeForm(ConfirmLoginCodeForm):
         super().__init__(*args, **kwargs)
         self.fields["code"] = forms.CharField(
             label=_("Sign-in code"),
-            error_messages={"required": _("Please enter the six digits we sent.")},
+            error_messages={"required": _("Please enter the digits we sent.")},
             widget=forms.TextInput(
                 attrs={
                     "autocomplete": "one-time-code",

@@ -212,3 +212,12 @@ _NOTES: list[tuple[re.Pattern[str], _Say]] = [
         lambda _found: _("Provisional: the midnight reading had not come when the day was posted."),
     ),
 ]
+
+
+def too_soon(wait_s: int) -> str:
+    """That somebody who wants to sign in has to wait, and how long."""
+    minutes = -(-wait_s // 60)
+    if minutes <= 1:
+        return _("Too many codes were asked for. Please wait a minute and try again.")
+    text = _("Too many codes were asked for. Please wait %(minutes)s minutes and try again.")
+    return text % {"minutes": minutes}

@@ -1,0 +1,75 @@
+"""Where a request comes from, as far as that can be believed.
+
+A reverse proxy writes the address of whoever asked at the end of `X-Forwarded-For`; what stands before it anybody may
+have written. So the header is read from the right, past the proxies that are trusted (`web.trusted_proxies`), and only
+where the peer itself is one of them.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+import structlog
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+type Network = IPv4Network | IPv6Network
+type Handler = Callable[[HttpRequest], HttpResponse]
+
+_IPV6_PLACE = 64
+"""Bits of an IPv6 address that a subscriber is given: what is behind them changes as they like."""
+
+
+def client_address(peer: str, forwarded_for: str, trusted: Sequence[Network]) -> str:
+    """The address of whoever asked: the rightmost one that is no trusted proxy's; the peer's where there is none."""
+    found = peer
+    for written in ["", *forwarded_for.split(",")][:0:-1]:
+        if not _is_within(found, trusted):
+            return found
+        following = _address(written)
+        if following is None:
+            return found
+        found = str(following)
+    return found
+
+
+def network_of(address: str) -> str:
+    """What counts as one place: an IPv4 address; of an IPv6 address the half that a subscriber is given."""
+    known = _address(address)
+    if known is None:
+        return "unknown"
+    return str(ip_network((known, _IPV6_PLACE), strict=False)) if known.version == 6 else str(known)
+
+
+def _address(written: str) -> IPv4Address | IPv6Address | None:
+    try:
+        known = ip_address(written.strip().strip("[]"))
+    except ValueError:
+        return None
+    return known.ipv4_mapped or known if isinstance(known, IPv6Address) else known
+
+
+def _is_within(address: str, networks: Sequence[Network]) -> bool:
+    known = _address(address)
+    return known is not None and any(known in network for network in networks)
+
+
+@cache
+def _networks(written: tuple[str, ...]) -> tuple[Network, ...]:
+    return tuple(ip_network(one) for one in written)
+
+
+def believed(get_response: Handler) -> Handler:
+    """Let REMOTE_ADDR be the client's address from here on, and believe only a trusted proxy about TLS."""
+
+    def handle(request: HttpRequest) -> HttpResponse:
+        trusted = _networks(tuple(settings.URJA_TRUSTED_PROXIES))
+        peer = request.META.get("REMOTE_ADDR", "")
+        if not _is_within(peer, trusted):
+            request.META.pop("HTTP_X_FORWARDED_PROTO", None)
+        address = client_address(peer, request.META.get("HTTP_X_FORWARDED_FOR", ""), trusted)
+        request.META["REMOTE_ADDR"] = address
+        with structlog.contextvars.bound_contextvars(client=address):
+            return get_response(request)
+
+    return handle

@@ -242,7 +242,7 @@ def outbox(monkeypatch):
     from django.core import mail
     from django.test import override_settings
 
-    with override_settings(MAILERS={"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}):
+    with override_settings(MAILERS={"relay": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}):
         mail.outbox = []
         yield mail.outbox
 

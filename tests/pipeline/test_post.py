@@ -289,6 +289,18 @@ def test_a_new_price_inside_the_month(town, on_change, energy):
     assert town.charged()["energy"] == round(energy)
 
 
+def test_slabs_that_begin_anew_at_a_new_version_are_found(town, monkeypatch):
+    from urja.core.rating import engine
+
+    load("2", "2026-03-04", rate="4.00")
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "_goes_on", lambda *_: False)
+        for day, kwh in enumerate([11, 12, 15, 20], 1):
+            town.register(day, kwh)
+            town.run(day)
+    assert town.laws() == {**dict.fromkeys(town.laws(), True), "second_rater": False}
+
+
 def test_the_fresh_balance_moves_with_the_blocks_and_not_with_the_close(town):
     town.run(0)
     assert (town.fresh(0).balance_minor, town.fresh(0).as_of) == (50_000, START)

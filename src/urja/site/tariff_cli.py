@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -27,6 +27,9 @@ from urja.core.rating import (
 from urja.core.units import exact, major
 from urja.site.exits import Exit, Refusal
 from urja.site.options import data_option, read_document
+
+if TYPE_CHECKING:
+    from urja.apps.ledger.repricing import Repriced
 
 _documents = click.argument(
     "files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -228,27 +231,58 @@ def _kwh(wh: int) -> str:
 
 @tariff.command()
 @_documents
+@click.option("--yes", is_flag=True, help="Load them also where they charge days anew that are past.")
 @data_option
-def load(files: Sequence[Path], data: Path) -> None:
-    """Store documents as versions of their tariffs; past days are charged anew by the next close."""
+def load(files: Sequence[Path], yes: bool, data: Path) -> None:
+    """Store documents as versions of their tariffs.
+
+    Where they charge past days anew, the next close does it: what that comes to is shown first, and --yes is asked for.
+    """
     texts = {path: read_document(path) for path in files}
-    for path, text in texts.items():
-        _parse(path, text)
+    documents = [_parse(path, text) for path, text in texts.items()]
     from urja.site.admin import Administration
 
     box = Administration.of(data)
     box.setup_django()
     from django.db import DatabaseError, transaction
 
+    from urja.apps.ledger.repricing import charges_since, repriced
     from urja.apps.tariffs.errors import TariffConflictError
     from urja.apps.tariffs.operations import load_document
 
+    codes = sorted({document.code for document in documents})
+    first = min(document.valid_from for document in documents)
+    now = box.clock.now()
     try:
         with transaction.atomic():
-            stored = [load_document(text, box.clock.now()) for text in texts.values()]
+            before = charges_since(codes, first, now)
+            stored = [load_document(text, now) for text in texts.values()]
+            found = repriced(before, charges_since(codes, first, now), first)
+            for currency, each in found.items():
+                click.echo(_told(each, currency, documents))
+            if found and not yes:
+                raise Refusal(
+                    Exit.FAILED,
+                    "nothing was loaded: days that were charged would be charged anew, as shown; "
+                    "give --yes where that is meant, or a later valid_from",
+                )
     except TariffConflictError as error:
         raise Refusal(Exit.USAGE, f"{error}; nothing was loaded") from None
     except DatabaseError as error:
         raise Refusal(Exit.UNAVAILABLE, f"the database refused: {error}") from error
     for version in stored:
         click.echo(f"{version.code} {version.version} is in force from {version.valid_from}")
+
+
+def _told(found: "Repriced", currency: str, documents: Sequence[Tariff]) -> str:
+    """What loading changes of what was charged, for one currency."""
+    exponent = next((document.exponent for document in documents if document.currency == currency), 2)
+
+    def largest(each: tuple[int, int] | None) -> str:
+        return f"{major(abs(each[1]), exponent)} (account {each[0]})" if each else "none"
+
+    return (
+        f"{found.accounts} {'account' if found.accounts == 1 else 'accounts'} charged anew for days that are past, by "
+        f"{major(found.sum_minor, exponent)} {currency} together; "
+        f"largest debit {largest(found.largest_debit)}, largest credit {largest(found.largest_credit)}"
+    )

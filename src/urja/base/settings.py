@@ -97,6 +97,11 @@ class HeadendSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     port: Port = 4059
     udp: bool = True
     connections: Annotated[int, Meta(ge=1, le=1_000_000, description="1..1000000")] = 20_000
+    """At once. A head end raises its limit of open files for them as far as the system lets it."""
+    unknown_connections: Annotated[int, Meta(ge=1, le=1_000_000, description="1..1000000")] = 20_000
+    """How many of them may be of meters that have not pushed yet; above it the oldest such one is closed."""
+    unknown_share_percent: Annotated[int, Meta(ge=1, le=100, description="1..100")] = 50
+    """Of those, what one network (24 bits of IPv4, 48 of IPv6) may hold before its own go first."""
     name: Annotated[
         str, Meta(pattern="^[a-z0-9-]{1,32}$", description="a name of its own: a-z, 0-9, -, at most 32")
     ] = "headend"

@@ -17,8 +17,10 @@ from typing import Any, Final, cast
 
 import structlog
 
+from urja.base.settings import HeadendSettings
 from urja.cosem.errors import DecodeError
 from urja.cosem.wrapper import HEADER_LENGTH, VERSION, Frame, Splitter
+from urja.headend.admission import Admission, network_of, room_for
 from urja.headend.intake import PUSH_SAP, SERVER_SAP, Intake
 from urja.headend.metrics import Metrics
 from urja.headend.roster import Meter
@@ -46,7 +48,16 @@ class GateError(OSError):
 class MeterConnection(asyncio.Protocol):
     """One TCP connection. Pushes go to the intake; answers go to the session that holds the connection."""
 
-    __slots__ = ("_gate", "_intake", "_splitter", "on_answer", "slot", "transport", "unfinished_since")
+    __slots__ = (
+        "_gate",
+        "_intake",
+        "_splitter",
+        "on_answer",
+        "slot",
+        "slots",
+        "transport",
+        "unfinished_since",
+    )
 
     def __init__(self, gate: "Gate", intake: Intake) -> None:
         self._gate = gate
@@ -54,9 +65,17 @@ class MeterConnection(asyncio.Protocol):
         self._splitter: Splitter | None = None
         self.transport: asyncio.Transport | None = None
         self.slot = -1
+        """Of the meter that pushed last."""
+        self.slots: set[int] = set()
+        """Of all meters that are known to be here: several behind a concentrator, none at a stranger's."""
         self.on_answer: Callable[[Frame | None], None] | None = None
         """Set by a session: called with each frame that is no push, with None when the connection is lost."""
         self.unfinished_since: float | None = None
+
+    @property
+    def network(self) -> str:
+        """What a stranger's share of the connections is counted by."""
+        return network_of(self.peer()[0])
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transport has the methods of asyncio.Transport without being one.
@@ -197,9 +216,15 @@ def address_token(host: str) -> str:
 class Gate:
     """The listening sockets and every connection. `by_slot` tells which connection a meter is at."""
 
-    def __init__(self, metrics: Metrics, *, max_connections: int) -> None:
+    def __init__(self, metrics: Metrics, settings: HeadendSettings) -> None:
         self._metrics = metrics
-        self._max_connections = max_connections
+        self.room = room_for(settings.connections)
+        """So many connections at once."""
+        self._admission = Admission[MeterConnection](
+            most=self.room,
+            most_strangers=settings.unknown_connections,
+            share_percent=settings.unknown_share_percent,
+        )
         self._connections: set[MeterConnection] = set()
         self.by_slot: dict[int, MeterConnection] = {}
         self._intake: Intake | None = None
@@ -307,10 +332,13 @@ class Gate:
         self._intake.set_garbage_aside(data[:MAX_APDU], why, origin)
 
     def opened(self, connection: MeterConnection) -> None:
-        """A connection came; over the bound it is closed at once."""
-        if len(self._connections) >= self._max_connections:
+        """A connection came. Where there is no more room, a stranger's goes for it: this one, or an older one."""
+        closing = self._admission.admit(connection, connection.network)
+        if closing is not None:
             self._metrics.refused_connections.inc()
-            connection.close()
+            self._forget(closing)
+            closing.close()
+        if closing is connection:
             return
         self._connections.add(connection)
         self._metrics.connections.inc()
@@ -322,15 +350,33 @@ class Gate:
     def closed(self, connection: MeterConnection) -> None:
         """A connection is gone."""
         if connection in self._connections:
+            self._admission.forget(connection)
+            self._forget(connection)
+
+    def _forget(self, connection: MeterConnection) -> None:
+        if connection in self._connections:
             self._connections.discard(connection)
             self._metrics.connections.dec()
-        if self.by_slot.get(connection.slot) is connection:
-            del self.by_slot[connection.slot]
+        for slot in connection.slots:
+            del self.by_slot[slot]
+        connection.slots.clear()
 
     def recognise(self, connection: MeterConnection, meter: Meter) -> None:
         """A meter has proven to be at this connection. One connection may serve many (a concentrator)."""
+        if connection not in self._connections:
+            return
         connection.slot = meter.slot
+        before = self.by_slot.get(meter.slot)
+        if before is connection:
+            return
+        if before is not None:
+            before.slots.discard(meter.slot)
+            if not before.slots:
+                # Else one meter's keys would make any number of connections that nothing may close.
+                self._admission.estrange(before, before.network)
         self.by_slot[meter.slot] = connection
+        connection.slots.add(meter.slot)
+        self._admission.recognise(connection)
 
     # -- control --------------------------------------------------------------------------------------------
 

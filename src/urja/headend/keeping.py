@@ -22,9 +22,10 @@ KEEP_EVERY_S: Final = 1.0
 
 async def restore_windows(broker: Broker, roster: Roster) -> None:
     """Read every group's windows; raises BrokerUnavailable."""
-    for state in await asyncio.gather(*(broker.get_windows(group) for group in range(WINDOW_GROUPS))):
+    states = await asyncio.gather(*(broker.get_windows(group) for group in range(WINDOW_GROUPS)))
+    for group, state in enumerate(states):
         if state is not None:
-            roster.restore(state)
+            roster.restore(group, state)
 
 
 async def keep_windows(broker: Broker, roster: Roster, intake: Intake) -> None:

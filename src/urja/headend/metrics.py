@@ -50,7 +50,20 @@ class Metrics:
             registry=registry,
         )
         self.refused_connections = Counter(
-            "urja_headend_refused_connections", "Connections over the bound.", registry=registry
+            "urja_headend_refused_connections",
+            "Connections of no known meter that were closed because there was no more room.",
+            registry=registry,
+        )
+        self.unreadable = Gauge(
+            "urja_headend_unreadable_entries",
+            "Entries of the registry's projection that cannot be read: their meters are unusable.",
+            registry=registry,
+        )
+        self.resumed = Counter(
+            "urja_headend_resumed",
+            "Permanent tasks that met an exception and resumed, by task.",
+            ["task"],
+            registry=registry,
         )
         self.connections = Gauge("urja_headend_connections", "Open TCP connections.", registry=registry)
         self.greetings = Counter(

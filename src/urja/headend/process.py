@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
+import itertools
 import signal
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,6 +37,10 @@ from urja.stream.quarantine import Quarantined
 log = structlog.get_logger()
 
 _SWEEP_S: Final = 10.0
+_SOUND_S: Final = 10.0
+"""A task that has run for so long since its last exception is sound again."""
+_FIRST_PAUSE_S: Final = 0.5
+_LONGEST_PAUSE_S: Final = 30.0
 
 
 class HeadEnd:
@@ -55,7 +60,7 @@ class HeadEnd:
         self.metrics = Metrics(registry)
         self.roster = Roster(KekStore(secrets.kek))
         self.aside = SettingAside(broker, self.metrics)
-        self.gate = Gate(self.metrics, max_connections=settings.headend.connections)
+        self.gate = Gate(self.metrics, settings.headend)
         self.intake = Intake(
             broker,
             self.roster,
@@ -92,9 +97,30 @@ class HeadEnd:
         )
         self.synced = asyncio.Event()
         """Set once the registry's projection is known whole."""
-        self.failed = asyncio.Event()
-        """Set when one of the tasks ended, which none does in health: the process is to end and start anew."""
+        self.down: set[str] = set()
+        """Tasks that have met an exception and do not run soundly again yet."""
         self._tasks: list[asyncio.Task[None]] = []
+
+    @classmethod
+    async def connected(
+        cls,
+        settings: Settings,
+        secrets: HeadendSecrets,
+        clock: Clock,
+        registry: CollectorRegistry = REGISTRY,
+    ) -> "HeadEnd":
+        """A head end with its broker, which does nothing yet. Raises BrokerUnavailable, NotPermitted."""
+        broker = await connect(secrets.broker_url, User.HEADEND, secrets.broker_password, "headend")
+        return cls(settings, broker, secrets, clock, registry)
+
+    @contextlib.asynccontextmanager
+    async def started(self) -> "AsyncIterator[HeadEnd]":
+        """Restore, learn the meters, then open the port. On leaving: publish, persist, close."""
+        try:
+            await self._start()
+            yield self
+        finally:
+            await self._stop()
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -105,41 +131,26 @@ class HeadEnd:
         clock: Clock,
         registry: CollectorRegistry = REGISTRY,
     ) -> "AsyncIterator[HeadEnd]":
-        """Connect, restore, learn the meters, then open the port. On leaving: publish, persist, close."""
-        broker = await connect(secrets.broker_url, User.HEADEND, secrets.broker_password, "headend")
-        headend = cls(settings, broker, secrets, clock, registry)
-        try:
-            await headend._start()
+        """Connected and started."""
+        async with (await cls.connected(settings, secrets, clock, registry)).started() as headend:
             yield headend
-        finally:
-            await headend._stop()
 
     async def _start(self) -> None:
         await restore_windows(self.broker, self.roster)
-        self._keep(self._follow_meters(), "follow meters")
-        self._keep(self.aside.run(), "set aside")
-        self._keep(keep_for_ever(self.broker, self.roster, self.intake), "keep windows")
-        self._keep(self._sweep(), "sweep")
+        self._keep(self._follow_meters, "follow meters")
+        self._keep(self.aside.run, "set aside")
+        self._keep(lambda: keep_for_ever(self.broker, self.roster, self.intake), "keep windows")
+        self._keep(self._sweep, "sweep")
         # A port that opens before the meters are known would send honest pushes to quarantine.
-        await self._until_synced()
+        await self.synced.wait()
         await self.broker.serve_replays(self._replay)
         listen = self.settings.headend
         await self.gate.listen(self.intake, listen.hosts, listen.port, udp=listen.udp)
-        self._keep(self.plans.run(), "take requests")
-        self._keep(self.orders.run(), "take orders")
-        self._keep(self.releases.run(), "look for releases")
-        self._keep(self.reach.greeter.run(), "ask strangers")
+        self._keep(self.plans.run, "take requests")
+        self._keep(self.orders.run, "take orders")
+        self._keep(self.releases.run, "look for releases")
+        self._keep(self.reach.greeter.run, "ask strangers")
         log.info("listening", hosts=listen.hosts, port=self.gate.port, meters=len(self.roster.meters))
-
-    async def _until_synced(self) -> None:
-        waits = [asyncio.ensure_future(event.wait()) for event in (self.synced, self.failed)]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-        if not self.synced.is_set():
-            raise RuntimeError("the meters cannot be learned; the log says why")
 
     async def _stop(self) -> None:
         await self.orders.stop()
@@ -152,15 +163,32 @@ class HeadEnd:
         await keep_windows(self.broker, self.roster, self.intake)
         await self.broker.close()
 
-    def _keep(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        task = asyncio.get_running_loop().create_task(work, name=name)
-        task.add_done_callback(self._ended)
-        self._tasks.append(task)
+    def _keep(self, run: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
+        self._tasks.append(asyncio.get_running_loop().create_task(self._for_ever(run, name), name=name))
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled():
-            log.error("a task of the head end ended", task=task.get_name(), exc_info=task.exception())
-            self.failed.set()
+    async def _for_ever(self, run: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
+        """Run what is to run as long as the process. After an exception it resumes, later each time.
+
+        Until it has run soundly for a while the head end is not ready. The other tasks, and every connection, go on.
+        """
+        loop = asyncio.get_running_loop()
+        pause_s = _FIRST_PAUSE_S
+        while True:
+            began_s = loop.time()
+            sound = loop.call_later(_SOUND_S, self.down.discard, name)
+            try:
+                await run()
+                log.error("a task that never ends has ended", task=name)
+            except Exception:
+                log.exception("a task met an exception and resumes", task=name, pause_s=pause_s)
+            finally:
+                sound.cancel()
+            self.metrics.resumed.labels(name).inc()
+            self.down.add(name)
+            if loop.time() - began_s > _SOUND_S:
+                pause_s = _FIRST_PAUSE_S
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
 
     async def _follow_meters(self) -> None:
         async for changes in self.broker.follow_devices():
@@ -168,8 +196,9 @@ class HeadEnd:
                 self.synced.set()
                 continue
             for change in changes:
-                self.roster.apply(change.key, change.entry)
+                self.roster.apply_change(change)
             self.metrics.meters.set(len(self.roster.meters))
+            self.metrics.unreadable.set(len(self.roster.unreadable))
 
     async def _sweep(self) -> None:
         while True:
@@ -188,6 +217,7 @@ class HeadEnd:
             waiting.append("the registry's projection of meters")
         if self.gate.port == 0:
             waiting.append("the wrapper port")
+        waiting += [f"the task {name!r}, which met an exception" for name in sorted(self.down)]
         return waiting
 
     def status(self) -> dict[str, Any]:
@@ -196,7 +226,9 @@ class HeadEnd:
             "port": self.gate.port,
             "meters": len(self.roster.meters),
             "connections": self.gate.open_connections,
+            "room": self.gate.room,
             "known": len(self.gate.by_slot),
+            "unreadable": dict(itertools.islice(self.roster.unreadable.items(), 10)),
             "claimed": self.reach.greeter.claims,
             "held_back": self.intake.held,
             "cuts_held": self.orders.cuts_held,
@@ -222,8 +254,8 @@ async def run_headend(settings: Settings, secrets: HeadendSecrets, clock: Clock)
 
 
 async def _serve(settings: Settings, secrets: HeadendSecrets, clock: Clock) -> None:
-    async with HeadEnd.running(settings, secrets, clock) as headend:
-        status = StatusServer(headend.waiting_for, headend.status, port=settings.headend.status_port)
-        async with status:
-            await headend.failed.wait()
-            raise RuntimeError("a task of the head end ended; the log says which and why")
+    headend = await HeadEnd.connected(settings, secrets, clock)
+    # The status first: a head end that cannot learn its meters says so.
+    status = StatusServer(headend.waiting_for, headend.status, port=settings.headend.status_port)
+    async with status, headend.started():
+        await asyncio.Event().wait()

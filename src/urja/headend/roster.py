@@ -18,6 +18,7 @@ from urja.cosem.pushbatch import PushMeters
 from urja.cosem.security import SuiteKeys
 from urja.cosem.window import ReplayWindow, Windows
 from urja.headend.types import CompiledType, compiled_type
+from urja.stream.broker import DeviceChange
 from urja.stream.messages import DeviceEntry
 
 log = structlog.get_logger()
@@ -70,17 +71,44 @@ class Roster:
         self.by_slot: list[Meter] = []
         self.unusable: dict[bytes, str] = {}
         """Meters in the projection whose pushes cannot be taken, and why."""
+        self.unreadable: dict[str, str] = {}
+        """Keys of the projection whose entries cannot be read, and why."""
         self.device_ids = np.zeros(1024, np.int64)
         self.shards = np.zeros(1024, np.int16)
         self.groups = np.zeros(1024, np.int16)
         self._members: list[set[int]] = [set() for _ in range(WINDOW_GROUPS)]
-        self._restored: dict[bytes, bytes] = {}
+        self._at_rest: list[dict[bytes, bytes]] = [{} for _ in range(WINDOW_GROUPS)]
+        """By group, the windows of meters that are not known now: they may come back, and are persisted until then."""
 
-    def restore(self, group_state: bytes) -> None:
+    def restore(self, group: int, state: bytes) -> None:
         """Take the windows of a group as they were persisted; call it before `apply` brings the meters."""
-        for start in range(0, len(group_state) - _AT_REST + 1, _AT_REST):
-            state = group_state[start : start + _AT_REST]
-            self._restored[state[:_TITLE]] = state
+        for start in range(0, len(state) - _AT_REST + 1, _AT_REST):
+            one = state[start : start + _AT_REST]
+            self._at_rest[group][one[:_TITLE]] = one
+
+    def apply_change(self, change: DeviceChange) -> None:
+        """As `apply`, for what the projection's feed gives: also entries that cannot be read.
+
+        Such a meter is unusable, its pushes are quarantined and its window stays; a key that is no system title names no
+        meter and is passed over.
+        """
+        try:
+            title = bytes.fromhex(change.key)
+        except ValueError:
+            title = b""
+        if len(title) != _TITLE:
+            self.unreadable[change.key] = "the key is no system title"
+        elif change.fault:
+            self._forget(title)
+            self.unreadable[change.key] = change.fault
+            self.unusable[title] = f"its entry in the projection cannot be read: {change.fault}"
+        else:
+            self.unreadable.pop(change.key, None)
+            self.apply(change.key, change.entry)
+            return
+        log.error(
+            "an entry of the projection cannot be read", key=change.key, why=self.unreadable[change.key]
+        )
 
     def apply(self, key: str, entry: DeviceEntry | None) -> None:
         """A meter of the projection was added, changed or removed."""
@@ -135,7 +163,7 @@ class Roster:
         key_id: bytes,
     ) -> Meter:
         window, esw = ReplayWindow(), 0
-        state = self._restored.pop(title, None)
+        state = self._at_rest[group_of(entry.bucket)].pop(title, None)
         # Counters start anew with a key change, so a window belongs to its key.
         if state is not None and state[_TITLE : _TITLE + _KEY_ID] == key_id:
             window = ReplayWindow.from_bytes(state[_TITLE + _KEY_ID : _AT_REST - _ESW])
@@ -158,7 +186,7 @@ class Roster:
             return
         # It may come back: its window must not be forgotten with it.
         if state := meter.at_rest():
-            self._restored[title] = state
+            self._at_rest[group_of(meter.entry.bucket)][title] = state
         self._members[group_of(meter.entry.bucket)].discard(meter.slot)
 
     def without_window(self, title: bytes) -> PushMeters:
@@ -169,5 +197,6 @@ class Roster:
         return alone
 
     def group_state(self, group: int) -> bytes:
-        """What `restore` takes: the windows of a group's meters."""
-        return b"".join(self.by_slot[slot].at_rest() for slot in sorted(self._members[group]))
+        """What `restore` takes: the windows of a group's meters, also of those that are not known now."""
+        known = b"".join(self.by_slot[slot].at_rest() for slot in sorted(self._members[group]))
+        return known + b"".join(self._at_rest[group].values())

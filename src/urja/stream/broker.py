@@ -205,10 +205,12 @@ class Consumer[T]:
 
 @dataclass(frozen=True, slots=True)
 class DeviceChange:
-    """A meter in the registry's projection was added, changed (`entry`) or removed (None)."""
+    """A meter in the registry's projection was added, changed (`entry`) or removed (None), or cannot be read."""
 
     key: str
     entry: DeviceEntry | None
+    fault: str = ""
+    """Why the entry cannot be read; `entry` is None then."""
 
 
 class Broker:
@@ -746,11 +748,12 @@ def _device_change(message: Msg) -> DeviceChange:
     if (message.headers or {}).get("KV-Operation") in ("DEL", "PURGE"):
         return DeviceChange(key, None)
     try:
-        return DeviceChange(key, messages.decode(message.data, DeviceEntry))
+        entry = messages.decode(message.data, DeviceEntry)
     except PoisonMessage as error:
-        # A meter that cannot be read is unknown: its pushes are quarantined and can be replayed.
-        log.warning("unreadable meter in the projection", key=key, error=str(error))
-        return DeviceChange(key, None)
+        return DeviceChange(key, None, fault=str(error))
+    if entry.key != key:
+        return DeviceChange(key, None, fault=f"it is of the system title {entry.key}")
+    return DeviceChange(key, entry)
 
 
 _READERS: Final[dict[str, tuple[str, Callable[[Msg], Any]]]] = {

@@ -1,11 +1,12 @@
 """What travels as one JSON value each: the registry's projection, read requests and their outcomes."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
-from urja.base.ids import shard_of
+from urja.base.ids import BUCKETS, shard_of
 from urja.stream.errors import PoisonMessage
 
 Profile = Literal["block", "daily", "instantaneous", "power-events", "tamper-events"]
@@ -15,9 +16,9 @@ Profile = Literal["block", "daily", "instantaneous", "power-events", "tamper-eve
 class DeviceEntry(msgspec.Struct, frozen=True, kw_only=True):
     """What a head end must know of a meter while the database is away. Keys are wrapped (RFC 3394)."""
 
-    device_id: int
-    bucket: int
-    system_title: bytes
+    device_id: Annotated[int, Meta(gt=0, le=(1 << 63) - 1)]
+    bucket: Annotated[int, Meta(ge=0, lt=BUCKETS)]
+    system_title: Annotated[bytes, Meta(min_length=8, max_length=8)]
     serial: str
     device_type: str
     wrapped_guek: bytes

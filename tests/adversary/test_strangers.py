@@ -1,0 +1,130 @@
+"""What a stranger on the network, and the thief of a broker user's password, can do to the head end.
+
+They hold no key of any meter. The stranger opens connections; the thief writes into the registry's projection.
+"""
+
+import asyncio
+import socket
+
+import pytest
+from tests.headend import conftest
+from tests.headend.conftest import adopt, until, value
+from tests.headend.pushing import NINE, PushMeter
+from tests.headend.test_pushes import HALF_HOUR, Line, accepted
+
+from urja.headend import process
+from urja.stream import subjects
+
+nats_server, admin, pipeline = conftest.nats_server, conftest.admin, conftest.pipeline
+start_headend, stored = conftest.start_headend, conftest.stored
+
+
+def silent(port: int, source: str) -> socket.socket:
+    line = socket.create_connection(("127.0.0.1", port), source_address=(source, 0))
+    line.setblocking(False)
+    return line
+
+
+def is_open(line: socket.socket) -> bool:
+    try:
+        return line.recv(1) != b""
+    except BlockingIOError:
+        return True
+    except ConnectionError:
+        return False
+
+
+async def test_silent_connections_do_not_take_the_place_of_meters(start_headend, pipeline):
+    """Far more than there is room for: a known meter stays, and so does one of another network that is still silent."""
+    known, waiting = PushMeter(1), PushMeter(2)
+    await adopt(pipeline, None, known, waiting)
+    async with start_headend(connections=40, unknown_share_percent=50) as headend:
+        port = headend.gate.port
+        async with Line(port) as line:
+            await line.send(known.block())
+            await until(lambda: accepted(headend) == 1)
+            honest = silent(port, "127.0.9.1")
+            await until(lambda: headend.gate.open_connections == 2)
+            flood = []
+            for _ in range(200):
+                flood.append(silent(port, "127.0.0.1"))
+                await asyncio.sleep(0)
+            await until(lambda: value(headend, "refused_connections_total") >= 160)
+            assert headend.gate.open_connections <= 40
+            assert is_open(honest)
+            honest.setblocking(True)
+            honest.sendall(waiting.block())
+            await line.send(known.block(NINE + HALF_HOUR))
+            await until(lambda: accepted(headend) == 3)
+            assert headend.waiting_for() == []
+            for one in [*flood, honest]:
+                one.close()
+
+
+async def test_one_meter_s_keys_hold_one_connection(start_headend, pipeline):
+    """Whoever has the keys of one meter is known once: its earlier connections are strangers' again."""
+    meter = PushMeter(1)
+    await adopt(pipeline, None, meter)
+    async with start_headend(connections=5) as headend:
+        lines = []
+        for number in range(8):
+            line = silent(headend.gate.port, "127.0.0.1")
+            line.setblocking(True)
+            line.sendall(meter.block(NINE + HALF_HOUR * number))
+            line.setblocking(False)
+            lines.append(line)
+            await until(lambda number=number: accepted(headend) == number + 1)
+        assert len(headend.gate.by_slot) == 1
+        assert is_open(lines[-1])
+        assert not is_open(lines[0])
+        for line in lines:
+            line.close()
+
+
+async def test_an_exception_in_a_permanent_task_stops_that_task_alone_and_it_resumes(
+    start_headend, pipeline, monkeypatch
+):
+    monkeypatch.setattr(process, "_SWEEP_S", 0.05)
+    monkeypatch.setattr(process, "_SOUND_S", 0.5)
+    monkeypatch.setattr(process, "_FIRST_PAUSE_S", 0.2)
+    meter = PushMeter(1)
+    await adopt(pipeline, None, meter)
+    async with start_headend() as headend, Line(headend.gate.port) as line:
+        sound = headend.gate.sweep
+        monkeypatch.setattr(headend.gate, "sweep", lambda: 1 / 0)
+        await until(lambda: value(headend, "resumed_total", task="sweep") >= 2)
+        assert any("sweep" in reason for reason in headend.waiting_for())
+        await line.send(meter.block())
+        await until(lambda: accepted(headend) == 1)
+        monkeypatch.setattr(headend.gate, "sweep", sound)
+        await until(lambda: headend.waiting_for() == [])
+
+
+@pytest.mark.parametrize("entry", [b"{}", b"", b"\xff\xfe", b"[]", b'{"bucket": 99999}'])
+async def test_an_entry_that_cannot_be_read_stops_its_meter_alone_and_keeps_its_window(
+    start_headend, pipeline, stored, entry
+):
+    """The pipeline's broker password writes anything into the projection; replayed pushes stay replayed."""
+    meter, other = PushMeter(1), PushMeter(2)
+    await adopt(pipeline, None, meter, other)
+    frame = meter.block()
+    async with start_headend() as headend, Line(headend.gate.port) as line:
+        await line.send(frame)
+        await until(lambda: accepted(headend) == 1)
+        for key in (meter.title.hex(), "x", "00"):
+            await pipeline._publish(f"$KV.{subjects.DEVICES}.{key}", entry)
+        await until(lambda: len(headend.roster.unreadable) == 3)
+        await line.send(meter.block(NINE + HALF_HOUR), other.block())
+        await until(lambda: accepted(headend) == 2)
+        assert "cannot be read" in headend.roster.unusable[meter.title]
+        assert headend.waiting_for() == []
+    # A head end that starts anew on such a projection works too, and persists the window of the meter that is out.
+    async with start_headend() as headend, Line(headend.gate.port) as line:
+        assert len(headend.roster.unreadable) == 3
+        await line.send(other.block(NINE + HALF_HOUR))
+        await until(lambda: accepted(headend) == 1)
+    async with start_headend() as headend, Line(headend.gate.port) as line:
+        await adopt(pipeline, headend, meter)
+        await line.send(frame)
+        await until(lambda: value(headend, "duplicates_total") == 1)
+        assert accepted(headend) == 0

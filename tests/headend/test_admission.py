@@ -1,0 +1,94 @@
+"""Which connections stay when there is no more room."""
+
+import resource
+import subprocess
+import sys
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from urja.headend.admission import Admission, network_of
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["come", "come", "come", "push", "go"]), st.integers(0, 40), st.sampled_from("abcd")
+    ),
+    max_size=120,
+)
+
+
+@given(STEPS, st.integers(1, 12), st.integers(1, 12), st.integers(1, 100))
+def test_known_meters_stay_and_strangers_keep_within_their_room(steps, most, most_strangers, percent):
+    admission = Admission[int](most=most, most_strangers=most_strangers, share_percent=percent)
+    share = max(1, min(most, most_strangers) * percent // 100)
+    strangers: dict[int, str] = {}
+    known: set[int] = set()
+    for number, (what, which, network) in enumerate(steps):
+        there = [*strangers, *known]
+        if what == "come":
+            before = dict(strangers)
+            closed = admission.admit(number, network)
+            strangers[number] = network
+            if closed is not None:
+                pressed = len(before) + 1 > min(most, most_strangers) or len(before) + 1 + len(known) > most
+                assert pressed, "closed without need"
+                counts = Counter(strangers.values())
+                over = {name for name, count in counts.items() if count > share}
+                assert closed in strangers, "a known meter was closed for a stranger"
+                if over:
+                    assert strangers[closed] in over, "a network within its share has paid for another"
+                same = [one for one, name in strangers.items() if name == strangers[closed]]
+                assert closed == same[0], "not the oldest of its network"
+                del strangers[closed]
+        elif there and what == "push":
+            one = there[which % len(there)]
+            admission.recognise(one)
+            strangers.pop(one, None)
+            known.add(one)
+        elif there:
+            one = there[which % len(there)]
+            admission.forget(one)
+            strangers.pop(one, None)
+            known.discard(one)
+        assert admission.strangers == len(strangers) <= min(most, most_strangers)
+        assert len(strangers) + len(known) <= most
+
+
+def test_where_all_are_known_the_newcomer_goes():
+    admission = Admission[str](most=2, most_strangers=2, share_percent=50)
+    for one in ("first", "second"):
+        assert admission.admit(one, "net") is None
+        admission.recognise(one)
+    assert admission.admit("third", "other") == "third"
+
+
+def test_a_meter_that_is_known_elsewhere_leaves_a_stranger_behind():
+    admission = Admission[str](most=2, most_strangers=2, share_percent=100)
+    admission.admit("old", "net")
+    admission.recognise("old")
+    admission.admit("new", "net")
+    admission.recognise("new")
+    admission.estrange("old", "net")
+    assert admission.admit("next", "net") == "old"
+
+
+def test_networks():
+    assert network_of("10.1.2.3") == network_of("::ffff:10.1.2.200") == "10.1.2.0/24"
+    assert network_of("10.1.3.3") != network_of("10.1.2.3")
+    assert network_of("2001:db8:1:2::1") == network_of("2001:db8:1:ffff::9") == "2001:db8:1::/48"
+    assert network_of("fe80::1%eth0") == "fe80::/48"
+
+
+def test_the_limit_of_open_files_is_raised_and_bounds_the_connections():
+    program = (
+        "import resource; from urja.headend.admission import room_for;"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (256, 2048));"
+        "print(room_for(1000), resource.getrlimit(resource.RLIMIT_NOFILE)[0], room_for(20000))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert found.stdout.splitlines()[-1].split() == ["1000", "1500", "1548"]
+    assert "LimitNOFILE" in found.stdout + found.stderr
+    assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] > 0

@@ -12,7 +12,7 @@ from tests.headend.conftest import adopt, until, value
 from tests.headend.pushing import NINE, PushMeter
 from tests.headend.test_pushes import HALF_HOUR, Line, accepted
 
-from urja.headend import process
+from urja.headend import greeting, process
 from urja.stream import subjects
 
 nats_server, admin, pipeline = conftest.nats_server, conftest.admin, conftest.pipeline
@@ -98,6 +98,50 @@ async def test_an_exception_in_a_permanent_task_stops_that_task_alone_and_it_res
         await until(lambda: accepted(headend) == 1)
         monkeypatch.setattr(headend.gate, "sweep", sound)
         await until(lambda: headend.waiting_for() == [])
+
+
+async def test_an_exception_over_what_one_connection_brings_ends_that_one_alone(
+    start_headend, pipeline, monkeypatch
+):
+    meter, other = PushMeter(1), PushMeter(2)
+    await adopt(pipeline, None, meter, other)
+    async with start_headend() as headend, Line(headend.gate.port) as bad, Line(headend.gate.port) as good:
+        port = headend.gate.port
+        with monkeypatch.context() as broken:
+            broken.setattr(headend.gate, "garbage", lambda *_: 1 / 0)
+            await bad.send(b"\xff" * 40)
+            assert await bad.reader.read(1) == b""
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+                stranger.sendto(b"\xff" * 40, ("127.0.0.1", port))
+            await until(lambda: value(headend, "faults_total") == 2)
+        await good.send(meter.block())
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.sendto(other.block(), ("127.0.0.1", port))
+        await until(lambda: accepted(headend) == 2)
+
+
+async def test_an_exception_while_one_connection_is_asked_ends_that_one_alone(
+    start_headend, pipeline, monkeypatch
+):
+    asked = 0
+
+    async def once_broken(connection):
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            raise ZeroDivisionError
+        return "URJ00000001"
+
+    monkeypatch.setattr(greeting, "AFTER_S", (0.0, 0.1))
+    monkeypatch.setattr(greeting, "_read_serial", once_broken)
+    async with start_headend() as headend:
+        first, second = silent(headend.gate.port, "127.0.0.1"), silent(headend.gate.port, "127.0.0.1")
+        await until(lambda: headend.reach.greeter.claims == 1)
+        assert value(headend, "faults_total") == 1
+        assert sum(map(is_open, (first, second))) == 1
+        assert headend.waiting_for() == []
+        first.close()
+        second.close()
 
 
 @pytest.mark.parametrize("entry", [b"{}", b"", b"\xff\xfe", b"[]", b'{"bucket": 99999}'])

@@ -362,9 +362,17 @@ async def test_a_taken_port_is_named(start_headend):
                 pass
 
 
-async def test_connections_over_the_bound_are_closed(start_headend):
-    async with start_headend(connections=2) as headend, Line(headend.gate.port), Line(headend.gate.port):
-        await until(lambda: headend.gate.open_connections == 2)
+async def test_where_known_meters_fill_the_room_another_connection_is_closed(start_headend, pipeline):
+    first, second = PushMeter(1), PushMeter(2)
+    await adopt(pipeline, None, first, second)
+    async with (
+        start_headend(connections=2) as headend,
+        Line(headend.gate.port) as one,
+        Line(headend.gate.port) as two,
+    ):
+        await one.send(first.block())
+        await two.send(second.block())
+        await until(lambda: accepted(headend) == 2)
         async with Line(headend.gate.port) as third:
             assert await third.reader.read(1) == b""
         assert value(headend, "refused_connections_total") == 1

@@ -121,7 +121,10 @@ class MeterConnection(asyncio.Protocol):
         self._splitter = splitter if splitter.pending else None
         self.unfinished_since = self._gate.now_s() if splitter.pending else None
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+    def connection_lost(self, exc: Exception | None) -> None:
+        if exc is not None and not isinstance(exc, OSError):
+            # What raised in `data_received` ends this connection alone: the event loop closes it.
+            self._gate.met(exc, self)
         self._gate.closed(self)
         if self.on_answer is not None:
             self.on_answer(None)
@@ -161,7 +164,10 @@ class _Datagrams(asyncio.DatagramProtocol):
         self._gate = gate
 
     def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
-        self._gate.datagram(data, addr)
+        try:
+            self._gate.datagram(data, addr)
+        except Exception as error:  # noqa: BLE001 - uvloop would close the port for good
+            self._gate.met(error, _DatagramOrigin(addr))
 
 
 class _DatagramOrigin:
@@ -326,6 +332,13 @@ class Gate:
 
         return on_push
 
+    def met(self, error: Exception, origin: MeterConnection | _DatagramOrigin) -> None:
+        """What came from one origin has raised where nothing should: counted, and nobody else's trouble."""
+        self._metrics.faults.inc()
+        log.error(
+            "an exception over what a meter's connection brought", peer=origin.describe(), exc_info=error
+        )
+
     def garbage(self, data: bytes, why: str, origin: MeterConnection | _DatagramOrigin) -> None:
         """Bytes that are no frame of ours are set aside."""
         assert self._intake is not None
@@ -373,6 +386,7 @@ class Gate:
             before.slots.discard(meter.slot)
             if not before.slots:
                 # Else one meter's keys would make any number of connections that nothing may close.
+                before.slot = -1
                 self._admission.estrange(before, before.network)
         self.by_slot[meter.slot] = connection
         connection.slots.add(meter.slot)

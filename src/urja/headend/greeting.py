@@ -152,6 +152,10 @@ class Greeter:
             self._in_vain[connection] = self._gate.now_s()
             log.info("a connection does not say whose it is", peer=connection.describe(), why=str(failure))
             return
+        except Exception as error:  # noqa: BLE001 - an exchange that fails in an unforeseen way ends with its connection
+            self._gate.met(error, connection)
+            connection.close()
+            return
         self._metrics.greetings.labels("told").inc()
         if _is_nameless(connection):
             self._claims.setdefault(serial, []).append(connection)

@@ -59,6 +59,11 @@ class Metrics:
             "Entries of the registry's projection that cannot be read: their meters are unusable.",
             registry=registry,
         )
+        self.faults = Counter(
+            "urja_headend_faults",
+            "Exceptions of our own over bytes or answers of one connection, which ended that connection or exchange.",
+            registry=registry,
+        )
         self.resumed = Counter(
             "urja_headend_resumed",
             "Permanent tasks that met an exception and resumed, by task.",

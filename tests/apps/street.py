@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from django.db import connection, transaction
 
-from urja.apps.readings import staging
+from urja.apps.readings import heard, staging
 from urja.apps.readings.kinds import BLOCK_LOAD_D1, Status
-from urja.stream.records import NULL, RegisterKind, Source
+from urja.stream.records import EVENT, NULL, RegisterKind, Source
 
 ZONE = "Asia/Kolkata"
 START = datetime(2026, 3, 1, 18, 30, tzinfo=UTC)
@@ -57,7 +57,7 @@ def blocks(adopted, *rows):
     array["channel_set"] = BLOCK_LOAD_D1
     array["status"] = Status.MEASURED
     array["source"] = Source.PUSH
-    array["received_at"] = seconds(START) * 1000
+    array["received_at"] = [(seconds(start) + 1800) * 1000 for start, _ in rows]
     return array
 
 
@@ -74,7 +74,7 @@ def registers(adopted, *rows, kind=RegisterKind.DAILY):
     array["kind"] = kind
     array["status"] = Status.MEASURED
     array["source"] = Source.PULL
-    array["received_at"] = seconds(START) * 1000
+    array["received_at"] = [seconds(at) * 1000 for at, _ in rows]
     return array
 
 
@@ -82,12 +82,14 @@ def store_blocks(connection, rows, now=START, *, expect_new=False):
     with connection.transaction(), connection.cursor() as cursor:
         staging.make_days(cursor, rows["start_at"])
         staging.prepare(cursor)
+        heard.note_batch(cursor, [rows], np.zeros(0, EVENT))
         return staging.store_blocks(cursor, rows, zone=ZONE, now=now, expect_new=expect_new)
 
 
 def store_registers(connection, rows, now=START):
     with connection.transaction(), connection.cursor() as cursor:
         staging.prepare(cursor)
+        heard.note_batch(cursor, [rows], np.zeros(0, EVENT))
         return staging.store_registers(cursor, rows, zone=ZONE, now=now)
 
 

@@ -21,7 +21,9 @@ def test_the_balance_stands_with_its_time_and_days_left(home, page):
 
     balance = queries.fresh_balance(home.account_id, house.NOW)
     words = text_of(page)
-    assert f"Balance {formats.money(balance.balance_minor)}" in words
+    assert (
+        f"Balance Powered: the meter was heard today, 13:30. {formats.money(balance.balance_minor)} " in words
+    )
     assert f"At your usual use about {int(balance.days_left)} days" in words
     assert "As of today, 13:30" in words
 
@@ -322,7 +324,7 @@ def test_the_memory_of_what_was_drawn_is_bounded():
         (5_000, 1, "low", "At your usual use about 1 day"),
         (900, 0, "low", "At your usual use less than a day"),
         (0, 0, "out", "At your usual use less than a day"),
-        (-1, 0, "out", "Used up. Please recharge."),
+        (-1, 0, "out", "The credit is used up; you are still connected. Please recharge."),
         (50_000, None, "good", "Days left are shown once your usual use is known"),
     ],
 )

@@ -353,6 +353,14 @@ def test_the_balance_for_a_persons_own_programs(governed, shop, browser):
     assert told["balance_minor"] == fresh.balance_minor
     assert (told["currency"], told["standing"], told["supply"]) == ("INR", "fine", "unknown")
     assert datetime.fromisoformat(told["as_of"]) == fresh.as_of
+    assert told["power"] == {
+        "state": "powered",
+        "since": None,
+        "heard_at": "2026-03-20T13:30:00+05:30",
+        "because": [],
+        "at_meter": "powered",
+        "sentence": "Powered: the meter was heard today, 13:30.",
+    }
     assert "No disconnection for credit before" in told["sentence"]
     assert browser().get(path).status_code == 401
 

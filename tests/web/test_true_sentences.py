@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from tests.apps import street
+from tests.apps.payments.till import as_role
 from tests.web import house
 from tests.web.reading import text_of
 
@@ -30,8 +31,6 @@ def test_a_meter_that_was_never_read_has_no_days_of_credit(governed, browser):
 
 def test_days_without_readings_do_not_make_the_usual_day_cheap(governed):
     """A meter that fell silent goes on to be charged its fixed charges: they are not what a day costs."""
-    from tests.apps.payments.till import as_role
-
     from urja.apps.ledger.queries import fresh_balance
     from urja.pipeline import post
 
@@ -68,3 +67,157 @@ def test_a_cut_of_this_morning_is_not_promised_for_the_afternoon(someone, at_noo
     page = text_of(someone(at_noon.operator_id).get("/console/"))
     assert "The balance of −₹63 was below −₹50 and every condition was met. confirmed by the meter" in page
     assert "16:00" not in page
+
+
+# Power.
+
+
+def gasp(adopted_devices, at, code=101):
+    """Alerts as the head end tells of them: the power fails (101), or is back (102)."""
+    import numpy as np
+    from django.db import connection, transaction
+
+    from urja.apps.readings import heard
+    from urja.apps.readings.staging import PLACED_BLOCK
+    from urja.stream.records import EVENT, Source
+
+    events = np.zeros(len(adopted_devices), EVENT)
+    events["device_id"] = adopted_devices
+    events["occurred_at"] = street.seconds(at)
+    events["received_at"] = street.seconds(at) * 1000
+    events["code"], events["source"] = code, Source.PUSH
+    with transaction.atomic(), connection.cursor() as cursor:
+        heard.note_batch(cursor, [np.zeros(0, PLACED_BLOCK)], events)
+
+
+def device_of(account_id):
+    from urja.apps.registry.models import DevicePeriod
+    from urja.apps.registry.queries import agreement_at
+
+    place = agreement_at(account_id, house.NOW).service_point_id
+    return DevicePeriod.objects.get(service_point_id=place, valid_to=None).device_id
+
+
+@pytest.fixture
+def without_power(governed):
+    gasp([device_of(governed.account_id)], house.NOW - timedelta(minutes=9))
+    return governed
+
+
+def test_a_powered_supply_is_told_with_the_age_of_the_evidence(governed, browser):
+    page = browser(user_id=governed.owner_id).get("/")
+    assert "Balance Powered: the meter was heard today, 13:30." in text_of(page)
+    assert '<section class="balance good"' in page.content.decode()
+
+
+def test_where_the_network_has_failed_nothing_is_green_or_safe(without_power, browser):
+    page = browser(user_id=without_power.owner_id).get("/")
+    words = text_of(page)
+    assert "No power at the meter since today, 13:33: it reported a power failure." in words
+    assert '<section class="balance dark"' in page.content.decode()
+    assert "safe" not in words
+    assert "Powered" not in words
+
+
+def test_power_that_is_back_is_told_at_once(without_power, browser):
+    client = browser(user_id=without_power.owner_id)
+    before = client.get(f"/accounts/{without_power.account_id}/live/")
+    assert "No power at the meter" in text_of(before)
+    with as_role("urja_pipeline"):
+        gasp([device_of(without_power.account_id)], house.NOW - timedelta(minutes=2), code=102)
+    after = client.get(
+        f"/accounts/{without_power.account_id}/live/", headers={"if-none-match": before["ETag"]}
+    )
+    assert "Powered: the meter was heard today, 13:40." in text_of(after)
+
+
+def test_a_meter_that_is_not_heard_from_is_not_called_powered(governed, browser):
+    words = text_of(browser(user_id=governed.landlord_id).get("/"))
+    assert words.count("The meter has not been heard from yet.") == 2
+    assert "Powered" not in words
+
+
+@pytest.fixture
+def drained(governed):
+    """An account whose credit has just run out: 20 rupees below nothing."""
+    from urja.apps.ledger.operations import Draft, post_entries
+    from urja.apps.ledger.queries import fresh_balance
+
+    used = Draft(
+        account_id=governed.account_id,
+        contra="revenue:energy",
+        amount_minor=-fresh_balance(governed.account_id, house.NOW).balance_minor - 2_000,
+        origin="manual",
+        line="energy",
+        service_date=house.NOW.date(),
+        accounting_month=house.NOW.date().replace(day=1),
+        idempotency_key="used",
+    )
+    post_entries(governed.account_id >> 40, [used], house.NOW)
+    return governed
+
+
+@pytest.fixture
+def disconnected(drained):
+    """And was disconnected for it: the meter has confirmed."""
+    from urja.apps.commands import operations as commands
+    from urja.apps.commands.models import Command, State
+    from urja.apps.registry.queries import agreement_at
+    from urja.apps.supply.models import Hold
+
+    at = house.NOW - timedelta(hours=2)
+    place = agreement_at(drained.account_id, house.NOW).service_point_id
+    order = commands.issue(
+        device_id=device_of(drained.account_id),
+        service_point_id=place,
+        account_id=drained.account_id,
+        kind="disconnect",
+        issued_at=at,
+        issued_wall_ms=1,
+        expires_at=house.NOW + timedelta(hours=1),
+        reason="credit",
+        correlation=1,
+    )
+    Command.objects.filter(id=order.id).update(
+        state=State.CONFIRMED, ended_at=at + timedelta(minutes=1), ended_wall_ms=2
+    )
+    Hold.objects.create(service_point_id=place, reason="credit", placed_at=at, placed_by="decide")
+    return drained
+
+
+def test_nearly_off_and_off_have_headlines_of_their_own(drained, browser):
+    page = browser(user_id=drained.owner_id).get("/")
+    words = text_of(page)
+    assert "The credit is used up; you are still connected. Please recharge." in words
+    assert "Powered: the meter was heard today, 13:30." in words
+    assert '<section class="balance out"' in page.content.decode()
+
+
+def test_off_says_why_and_since_when(disconnected, browser):
+    page = browser(user_id=disconnected.owner_id).get("/")
+    words = text_of(page)
+    assert "Disconnected since today, 11:43." in words
+    assert "Disconnected: the credit is used up. Please recharge." in words
+    assert "still connected" not in words
+    assert "Powered" not in words
+    assert '<section class="balance off"' in page.content.decode()
+
+
+def test_programs_are_told_the_same(disconnected, browser):
+    client = browser(user_id=disconnected.owner_id)
+    told = client.get(f"/api/v1/accounts/{disconnected.account_id}/balance").json()
+    power = told["power"]
+    assert (told["supply"], power["state"], power["at_meter"]) == ("off", "disconnected", "powered")
+    assert (power["because"], power["since"]) == (["credit"], "2026-03-20T11:43:00+05:30")
+    assert power["sentence"] == "Disconnected since today, 11:43."
+    assert "until" not in told["sentence"]
+
+
+def test_programs_are_told_of_a_failure(without_power, browser):
+    told = browser(user_id=without_power.owner_id).get(f"/api/v1/accounts/{without_power.account_id}/balance")
+    power = told.json()["power"]
+    assert (power["state"], power["since"], power["heard_at"]) == (
+        "no_power",
+        "2026-03-20T13:33:00+05:30",
+        None,
+    )

@@ -7,7 +7,7 @@ end knows it by its sequence.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
@@ -15,6 +15,7 @@ import structlog
 from prometheus_client import Counter
 
 from urja.apps.commands import operations, sending
+from urja.apps.readings import heard
 from urja.base.clock import Clock
 from urja.pipeline.stage import Report, give_back
 from urja.stream.broker import Consumer
@@ -76,7 +77,7 @@ class Dispatch:
             return 0
         reports = [delivery.body for delivery in deliveries]
         try:
-            moved = set(await self._in_thread(operations.record_progress, reports))
+            moved = set(await self._in_thread(_record, reports))
         except Exception:
             await give_back(deliveries)
             raise
@@ -135,3 +136,16 @@ class Dispatch:
             _EXPIRED.inc(expired)
             log.info("commands expired", count=expired)
         return expired
+
+
+_ANSWERED: Final = ("acknowledged", "confirmed", "connected_load_unproven", "waiting_for_person")
+"""States that a report gives a command only after its meter has answered."""
+
+
+def _record(reports: Sequence[Progress]) -> list[int]:
+    """The ids of commands that moved. Both steps may be repeated with the same reports."""
+    moved = operations.record_progress(reports)
+    answered = {report.command_id: report.at for report in reports if report.state in _ANSWERED}
+    devices = operations.devices_of(answered)
+    heard.note_answers((devices[id_], at) for id_, at in answered.items() if id_ in devices)
+    return moved

@@ -18,7 +18,7 @@ import structlog
 from numpy.typing import NDArray
 from prometheus_client import Counter
 
-from urja.apps.readings import accrual, staging
+from urja.apps.readings import accrual, heard, staging
 from urja.apps.readings.exceptions import Sieve
 from urja.apps.readings.kinds import BLOCK_LOAD_D1, Reason, Status
 from urja.apps.readings.places import Placed, Places, current_revision
@@ -116,6 +116,7 @@ class Ingester:
         self._careful = CAREFUL_BATCHES if stored.ignored or stored.changed else max(0, self._careful - 1)
         stored += staging.store_registers(cursor, valid.registers, zone=self._zone, now=now)
         staging.note_tampers(cursor, valid.registers)
+        heard.note_batch(cursor, (valid.blocks, valid.registers), valid.events)
         new_events = staging.store_events(cursor, valid.event_places, valid.events)
         stored += Stored(inserted=new_events, ignored=len(valid.events) - new_events)
         for sieve in valid.sieves:

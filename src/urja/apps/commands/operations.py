@@ -1,6 +1,6 @@
 """The writing side of the commands. What gives them is `decide`; what moves them is `dispatch`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -101,6 +101,11 @@ def record_progress(progress: Sequence[Progress]) -> list[int]:
             for report in progress
             if (command := known.get(report.command_id)) is not None and _apply(command, report)
         ]
+
+
+def devices_of(command_ids: Iterable[int]) -> dict[int, int]:
+    """The devices that commands were given to."""
+    return dict(Command.objects.filter(id__in=list(command_ids)).values_list("id", "device_id"))
 
 
 def expire(at: datetime, wall_ms: int, before: datetime, limit: int = 500) -> int:

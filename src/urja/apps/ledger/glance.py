@@ -2,15 +2,15 @@
 
 A page that is drawn from an account's postings and readings need not be drawn again while its `mark` stands: it moves
 with the last posting, the balance, what the readings have accrued, the last closed day, the agreement, a new version of
-its tariff, all that waits to be looked at (credits on their way, terms, old dues), the last decision about its supply
-and its last recharge. What it does not see (a late interval behind the register's last read) shows when a page is drawn
+its tariff, all that waits to be looked at (credits on their way, terms, old dues), the last decision about its supply,
+the newest message of its meter and its last recharge. What it does not see (a late interval behind the register's last read) shows when a page is drawn
 again for another reason, which portals do once a minute.
 """
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
@@ -18,9 +18,10 @@ from django.db import connection
 from urja.apps.ledger import kept
 from urja.apps.ledger.balances import Balance
 from urja.apps.registry import queries as registry
-from urja.apps.registry.models import Agreement
+from urja.apps.registry.models import Agreement, DeviceRole
 from urja.apps.rows import built, columns
 from urja.core.policy import Outlook
+from urja.core.power import Heard
 
 _GLANCE = f"""
 SELECT x.account_id, p.name, s.consumer_number, {columns(Agreement, "g")},
@@ -29,8 +30,9 @@ SELECT x.account_id, p.name, s.consumer_number, {columns(Agreement, "g")},
         AND coalesce(g.valid_to, 'infinity') > %(now)s,
     latest.id IS NOT NULL,
     EXISTS (SELECT FROM supply_relight r WHERE r.account_id = x.account_id),
+    meter.interval_s, heard.heard_at, heard.last_gasp,
     hash_record_extended(ROW(
-        books.mark, waiting.id, state.decided_at, state.standing, state.supply, latest.id, latest.state
+        books.mark, waiting.id, state.decided_at, state.standing, state.supply, latest.id, latest.state, heard.heard_at, heard.last_gasp
     ), 0)
 FROM registry_person i
 JOIN registry_account_access x ON x.person_id = i.id
@@ -38,6 +40,10 @@ JOIN ledger_account a ON a.id = x.account_id
 {kept.BOOKS}
 LEFT JOIN registry_service_point s ON s.id = g.service_point_id
 LEFT JOIN registry_premise p ON p.id = s.premise_id
+LEFT JOIN registry_device_period hung ON hung.service_point_id = g.service_point_id
+    AND hung.role = {DeviceRole.BILLING.value} AND hung.valid_to IS NULL
+LEFT JOIN registry_device meter ON meter.id = hung.device_id
+LEFT JOIN readings_heard heard ON heard.device_id = hung.device_id
 LEFT JOIN supply_state state ON state.account_id = x.account_id
 CROSS JOIN LATERAL (SELECT max(c.id) AS id FROM supply_changed c WHERE c.account_id = x.account_id) waiting
 LEFT JOIN LATERAL (
@@ -67,6 +73,10 @@ class Glance:
     """Whether a recharge was ever begun."""
     relit: bool
     """Whether there is a chain from a payment to light, under way or at its end."""
+    interval: timedelta | None
+    """Of the billing meter; None where none hangs there."""
+    heard: Heard | None
+    """The meter's newest message."""
     mark: int
     """Another value when what is known of the account has changed."""
 
@@ -86,7 +96,8 @@ def glances(user_id: int, now: datetime, account_id: int | None = None) -> list[
 
 
 def _glance(row: Sequence[Any], now: datetime) -> Glance:
-    account_id, premise, number, *agreement, figures, decided, ordered, relit, mark = row
+    account_id, premise, number, *agreement, figures, decided, ordered, relit = row[:-4]
+    interval_s, heard_at, last_gasp, mark = row[-4:]
     figures = json.loads(figures) if figures is not None else {}
     balance, outlook = figures.get("balance"), figures.get("outlook")
     return Glance(
@@ -98,6 +109,8 @@ def _glance(row: Sequence[Any], now: datetime) -> Glance:
         outlook=None if outlook is None or not decided else _ahead(Outlook.from_json(outlook), now),
         ordered=ordered,
         relit=relit,
+        interval=None if interval_s is None else timedelta(seconds=interval_s),
+        heard=None if heard_at is None else Heard(heard_at, last_gasp),
         mark=mark,
     )
 

@@ -11,11 +11,9 @@ from typing import Final
 
 from urja.apps.readings.accrual import Cursor
 from urja.apps.readings.kinds import ClosedBy
+from urja.core.power import BLOCK_GRACE
 from urja.stream.messages import Profile, ReadOutcome
 from urja.stream.records import RegisterKind
-
-BLOCK_GRACE: Final = timedelta(minutes=15)
-"""How long after its end an interval may still be on its way before it is called missing."""
 
 DAILY_GRACE: Final = timedelta(minutes=10)
 """How long after local midnight the daily profile is asked for."""

@@ -7,11 +7,14 @@ partitions belong to `urja_partitions`, a role without a login, whose one functi
 
 _MEASURED = "readings_interval, readings_edit, readings_register, readings_estimate, readings_event, readings_exception"
 _WORK = (
-    "readings_gap, readings_coverage, readings_pull, readings_accrual, readings_tamper_count, stream_cursor"
+    "readings_gap, readings_coverage, readings_pull, readings_accrual, readings_tamper_count, readings_heard, "
+    "stream_cursor"
 )
 
 GRANTS: dict[str, list[str]] = {
-    "urja_web": [f"GRANT SELECT ON {_MEASURED}, readings_gap, readings_accrual, stream_cursor TO urja_web"],
+    "urja_web": [
+        f"GRANT SELECT ON {_MEASURED}, readings_gap, readings_accrual, readings_heard, stream_cursor TO urja_web"
+    ],
     "urja_pipeline": [
         f"GRANT SELECT, INSERT ON {_MEASURED} TO urja_pipeline",
         "GRANT SELECT ON readings_withdrawal TO urja_pipeline",

@@ -253,6 +253,23 @@ class Instalments(Shown, frozen=True, kw_only=True):
     """The midnight of the day on which the first is due."""
 
 
+class Power(Shown, frozen=True, kw_only=True):
+    """Whether a supply has power, by the newest evidence: a meter without power says nothing."""
+
+    state: str
+    """`powered`, `no_power` (at the meter), `disconnected` (by its relay) or `not_heard_from`."""
+    since: datetime | None
+    """Since when it is so; null while powered, and where it is not known."""
+    heard_at: datetime | None
+    """Of a powered supply the instant of the evidence."""
+    because: list[str]
+    """Why it is disconnected: what holds it off."""
+    at_meter: str
+    """`powered`, `no_power` or `not_heard_from`, also where the relay is open."""
+    sentence: str
+    """The same for a person."""
+
+
 class Balance(Shown, frozen=True, kw_only=True):
     """What is left on an account now: the one figure that pages, alerts and decisions use."""
 
@@ -275,7 +292,9 @@ class Balance(Shown, frozen=True, kw_only=True):
     instalments: Instalments | None
     """By which they are paid off; null where no plan holds."""
     supply: str
-    """`on`, `off` or `unknown`."""
+    """`on`, `off` or `unknown`: what the meter confirmed last of its relay. Whether there is power is `power`."""
+    power: Power | None
+    """Null where no meter bills the supply."""
     standing: str | None
     """As the policy calls it; null where none governs the account."""
     sentence: str | None

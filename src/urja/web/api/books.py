@@ -12,16 +12,21 @@ from urja.apps.ledger import queries as ledger
 from urja.apps.notices.queries import written_to
 from urja.apps.readings.intervals import LONGEST, MonthOfPlace, intervals, month_by_place
 from urja.apps.readings.kinds import Status
+from urja.apps.readings.power import power_of_place
 from urja.apps.registry import access, models
 from urja.apps.registry.queries import agreement_at, plans_at, with_terms
+from urja.apps.supply import queries as supply
+from urja.apps.supply.facts import Known
 from urja.apps.tariffs.errors import UnknownTariffError
 from urja.core.arrears import owed
+from urja.core.power import Powered
 from urja.core.units import exact
 from urja.web.api import answers, lists, resources
 from urja.web.api.lists import Number, local
 from urja.web.api.problems import Problem
 from urja.web.api.routes import Ask, Query
 from urja.web.portal import pages
+from urja.web.portal import power as powers
 from urja.web.portal import standing as standings
 
 # -- readings ----------------------------------------------------------------------------------------------------
@@ -162,7 +167,8 @@ def balance(ask: Ask) -> answers.Balance:
         fresh = ledger.fresh_balance(agreement.account_id, ask.now, agreement)
     except UnknownTariffError as error:
         raise Problem("unpriced", str(error)) from error
-    view = _standing(agreement.account_id, ask.now)
+    known = _known(agreement.account_id, ask.now)
+    view = standings.standing(known) if known else None
     return answers.Balance(
         account=agreement.account_id,
         balance_minor=fresh.balance_minor,
@@ -176,6 +182,7 @@ def balance(ask: Ask) -> answers.Balance:
         dues_minor=owed(dues.left([agreement.account_id]).get(agreement.account_id, ())),
         instalments=_instalments(agreement.account_id, ask.now),
         supply=view.supply if view else "unknown",
+        power=_power(agreement, known, ask.now),
         standing=view.standing if view else None,
         sentence=view.text if view else None,
     )
@@ -189,7 +196,25 @@ def _instalments(account_id: int, now: datetime) -> answers.Instalments | None:
     return None
 
 
-def _standing(account_id: int, now: datetime) -> standings.StandingView | None:
+def _power(agreement: models.Agreement, known: Known | None, now: datetime) -> answers.Power | None:
+    meter = power_of_place(agreement.service_point_id, now)
+    if meter is None:
+        return None
+    account_id = agreement.account_id
+    relay = powers.opened(known) if known else powers.opened_when_decided(supply.standing(account_id))
+    power = powers.with_relay(meter, relay)
+    said = powers.shown(power, now)
+    return answers.Power(
+        state=said.state,
+        since=local(None if isinstance(power, Powered) else power.since),
+        heard_at=local(power.heard_at if isinstance(power, Powered) else None),
+        because=sorted(relay.holds) if relay else [],
+        at_meter=powers.shown(meter, now).state,
+        sentence=said.text,
+    )
+
+
+def _known(account_id: int, now: datetime) -> Known | None:
     """As the portal says it to whoever signs in for the account."""
     user = (
         models.AccountAccess.objects.filter(account_id=account_id, person__user__isnull=False)
@@ -198,8 +223,7 @@ def _standing(account_id: int, now: datetime) -> standings.StandingView | None:
         .first()
     )
     card = None if user is None else pages.account_of(user, account_id, now)
-    known = None if card is None else standings.known_of(card, now)
-    return None if known is None else standings.standing(known)
+    return None if card is None else standings.known_of(card, now)
 
 
 def _account(ask: Ask) -> models.Agreement:

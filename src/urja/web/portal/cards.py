@@ -1,10 +1,12 @@
 """An account as its people know it."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from urja.apps.ledger.balances import Balance
 from urja.apps.registry.models import Agreement
 from urja.core.policy import Outlook
+from urja.core.power import Heard
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,5 +25,9 @@ class AccountCard:
     """Whether there is a chain from a payment to light, under way or at its end."""
     kept: Balance | None = None
     """The fresh balance, where it is kept and still good."""
+    interval: timedelta | None = None
+    """Of its billing meter; None where none hangs there."""
+    heard: Heard | None = None
+    """That meter's newest message."""
     outlook: Outlook | None = None
     """What lies ahead of its supply, where that is kept and still good."""

@@ -105,6 +105,7 @@ def _balance(page: "HomePage", words: _Words) -> str:
     lines = [
         f'<section class="balance {balance.state}" aria-labelledby="balance-title">',
         f'  <h2 id="balance-title">{words.balance}</h2>',
+        *([f'  <p class="power {page.power.state}">{escape(page.power.text)}</p>'] if page.power else []),
         f'  <p class="amount{" long" if len(balance.amount) > LONG_AMOUNT else ""}">{escape(balance.amount)}</p>',
         f'  <p class="days">{escape(balance.days)}</p>',
     ]

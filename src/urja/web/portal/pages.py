@@ -4,13 +4,13 @@ Every value is ready to be printed, in the reader's language and the utility's z
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cache, lru_cache
 from importlib.metadata import version as installed_version
 from itertools import groupby
 from operator import attrgetter
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 from zoneinfo import ZoneInfo
 
 from django.urls import reverse
@@ -23,13 +23,19 @@ from urja.apps.ledger.glance import Glance, glances
 from urja.apps.payments import providers
 from urja.apps.readings import queries as readings
 from urja.apps.registry.models import Agreement, PaymentMode
+from urja.apps.supply import queries as supply
+from urja.apps.supply.facts import Known
 from urja.apps.tariffs.errors import UnknownTariffError
 from urja.core.calendar import billing_period
+from urja.core.policy.facts import CREDIT_HOLD
+from urja.core.power import Disconnected, NoPower, NotHeardFrom, Powered, PowerState
 from urja.web.portal import chain as chains
 from urja.web.portal import charts, formats, paying, wording
+from urja.web.portal import power as powers
 from urja.web.portal import standing as standings
 from urja.web.portal.cards import AccountCard
 from urja.web.portal.clock import zone
+from urja.web.portal.power import PowerView
 from urja.web.portal.said import said as _
 
 RELEASE = installed_version("urja")
@@ -54,6 +60,8 @@ def _card(seen: Glance) -> AccountCard:
         mark=seen.mark,
         ordered=seen.ordered,
         relit=seen.relit,
+        interval=seen.interval,
+        heard=seen.heard,
         outlook=seen.outlook,
     )
 
@@ -84,7 +92,9 @@ def version(card: AccountCard, now: datetime) -> str:
 
 @dataclass(frozen=True, slots=True)
 class BalanceView:
-    """The fresh balance. `state` is `good`, `low`, `out` or `unknown`; the sentence in `days` says the same in words."""
+    """The fresh balance. `state` is `good`, `low`, `out` or `unknown`, and where the supply has no power `off` or `dark`;
+    the sentence in `days`, and what is said of the power, say the same in words.
+    """
 
     amount: str
     state: str
@@ -113,6 +123,29 @@ def _balance(balance: ledger.Balance | None, now: datetime, *, by_bill: bool = F
         else "",
         parts=_parts(balance),
     )
+
+
+def _without_power(
+    view: BalanceView, balance: ledger.Balance | None, power: PowerState | None
+) -> BalanceView:
+    """The same where the supply has no power or may have none: then nothing is green, and nearly off is not off."""
+    match power:
+        case Disconnected(holds=holds):
+            used_up = balance is not None and view.state == "out" and _covered_minor(balance) < 0
+            if not used_up:
+                return replace(view, state="off")
+            words = (
+                _("Disconnected: the credit is used up. Please recharge.")
+                if CREDIT_HOLD in holds
+                else _("The credit is used up. Please recharge.")
+            )
+            return replace(view, state="off", days=words)
+        case NoPower() | NotHeardFrom():
+            return replace(view, state="dark") if view.state == "good" else view
+        case Powered() | None:
+            return view
+        case _:
+            assert_never(power)
 
 
 def _unpriced() -> BalanceView:
@@ -162,7 +195,7 @@ def _owed(balance: ledger.Balance) -> str:
 
 def _days(balance: ledger.Balance) -> str:
     if _covered_minor(balance) < 0:
-        return _("Used up. Please recharge.")
+        return _("The credit is used up; you are still connected. Please recharge.")
     if balance.days_left is None:
         return _("Days left are shown once your usual use is known")
     if balance.days_left < 1:
@@ -245,6 +278,8 @@ class EntryDay(NamedTuple):
 class HomePage:
     account: AccountCard
     balance: BalanceView
+    power: PowerView | None
+    """Whether there is power; None where no meter bills the supply."""
     uses: list[UseView]
     days: list[EntryDay]
     more: bool
@@ -274,9 +309,12 @@ def home_asked(card: AccountCard, now: datetime) -> Answer[HomePage]:
         known = known_asked() if known_asked else None
         entries, month = entries_asked(), month_asked() if month_asked else None
         balance = known.balance if known else _fresh(card, now)
+        power = powers.power_of(card, now, _relay(card, known))
+        view = kept if kept and balance is card.kept else _balance(balance, now, by_bill=by_bill)
         return HomePage(
             account=card,
-            balance=kept if kept and balance is card.kept else _balance(balance, now, by_bill=by_bill),
+            balance=_without_power(view, balance, power),
+            power=powers.shown(power, now) if power else None,
             uses=_uses(card.agreement, now, month) if card.agreement and month else [],
             days=_by_day(card, _whole_days(entries, HOME_ENTRIES)),
             more=len(entries) > HOME_ENTRIES,
@@ -288,6 +326,13 @@ def home_asked(card: AccountCard, now: datetime) -> Answer[HomePage]:
         )
 
     return answer
+
+
+def _relay(card: AccountCard, known: Known | None) -> powers.Opened | None:
+    """Whether the relay is open. What lies ahead is kept of nobody whose relay is."""
+    if card.outlook:
+        return None
+    return powers.opened(known) if known else powers.opened_when_decided(supply.standing(card.id))
 
 
 def _fresh(card: AccountCard, now: datetime) -> ledger.Balance | None:
@@ -304,13 +349,20 @@ class Choice:
 
     account: AccountCard
     balance: BalanceView
+    power: PowerView | None
 
 
 def choices(cards: Iterable[AccountCard], now: datetime) -> list[Choice]:
     """Several accounts with what is left on each."""
-    return [
-        Choice(card, _balance(_fresh(card, now), now, by_bill=_pays_by_bill(card, now))) for card in cards
-    ]
+    cards = list(cards)
+    stored = supply.standings(card.id for card in cards)
+    return [_choice(card, powers.opened_when_decided(stored.get(card.id)), now) for card in cards]
+
+
+def _choice(card: AccountCard, relay: powers.Opened | None, now: datetime) -> Choice:
+    balance, power = _fresh(card, now), powers.power_of(card, now, relay)
+    view = _balance(balance, now, by_bill=_pays_by_bill(card, now))
+    return Choice(card, _without_power(view, balance, power), powers.shown(power, now) if power else None)
 
 
 def _month_asked(agreement: Agreement, today: date) -> Answer[readings.MonthUse]:

@@ -546,28 +546,43 @@ def test_nobody_is_cut_while_a_service_is_ill(house, monkeypatch, service):
     assert house.commands()[-1] == ("disconnect", "queued")
 
 
-def test_health_is_judged_by_stated_rules(house):
+def test_health_is_judged_by_stated_rules(database):
     from urja.apps.notices.models import Notice
     from urja.apps.supply.health import judged
     from urja.apps.supply.models import HealthReport
 
-    house.now = house.at(1, 9)
-    house.use(10)
-    assert judged(house.now)[0].collection
-    assert not judged(house.at(1, 13))[0].collection
-    for number in range(10):
-        Notice.objects.create(
-            account_id=house.houses[0].account_id,
-            kind="low-30",
-            dedupe_key=f"n{number}",
-            requested_at=house.now,
-            state="sent",
-            sent_at=house.now,
-            delivered_at=house.now if number < 4 else None,
-        )
-    assert not judged(house.at(1, 14))[0].messaging
+    place = Place(database, [adopt(number, credit_minor=10_000, bucket=number) for number in range(1, 7)])
+    place.now = place.at(1, 9)
+    for number in range(6):
+        place.use(10, house=number)
+    assert judged(place.now)[0].collection
+    assert not judged(place.at(1, 13))[0].collection
+
+    def send(house, times, *, delivered):
+        for _ in range(times):
+            Notice.objects.create(
+                account_id=place.houses[house].account_id,
+                kind="low-30",
+                dedupe_key=f"n{Notice.objects.count()}",
+                requested_at=place.now,
+                state="sent",
+                sent_at=place.now,
+                delivered_at=place.now if delivered else None,
+            )
+
+    # Whoever is never reached is written to again and again: that says nothing about the service.
+    send(0, 30, delivered=False)
+    for number in (1, 2, 3, 4):
+        send(number, 1, delivered=True)
+    assert judged(place.at(1, 14))[0].messaging
+    Notice.objects.filter(account_id__in=[one.account_id for one in place.houses[2:4]]).update(
+        delivered_at=None
+    )
+    send(5, 1, delivered=False)
+    assert not judged(place.at(1, 15))[0].messaging
     figures = HealthReport.objects.order_by("-id").first().figures
-    assert (figures["notices_sent"], figures["notices_delivered"]) == (10, 4)
+    assert (figures["accounts_told"], figures["accounts_reached"]) == (6, 2)
+    place.connection.close()
 
 
 def test_only_delivered_notices_count(house):

@@ -85,7 +85,7 @@ def test_what_is_ordered_at_night_waits_for_the_window_and_says_so(house):
     assert house.commands() == []
     assert house.where() == ("to_be_cut", "held_waits")
     standing = queries.standing(house.houses[0].account_id)
-    assert "Monday 9 March, 10:00" in standing.sentence()
+    assert "Monday 9 March, 10:00" in standing.sentence(house.now)
     assert [cut.account_id for cut in queries.cut_list(house.at(8, 10).date())] == [standing.account_id]
     house.until(house.at(8, 9, 59), step=HOUR)
     assert house.commands() == []

@@ -41,14 +41,14 @@ def loaded(staff):
 
 def test_the_page_says_which_governs_and_whose_it_is(loaded, colleague):
     client = colleague("clerk")
-    assert "Everybody&#x27;s policy governs it: demo 1" in section(client.get(PAGE), "supply")
+    assert "Everybody&#x27;s policy governs it: demo 2" in section(client.get(PAGE), "supply")
     at, shown = rehearsed(client, FORM, ASKED)
     assert "policy of its own: – → plain" in text_of(shown)
     assert "What is decided of the supply" in text_of(shown)
-    assert " by demo 1 → " in text_of(shown)
+    assert " by demo 2 → " in text_of(shown)
     assert "Done: operation" in text_of(done(client, at))
     page = client.get(PAGE)
-    assert "A policy of its own governs it: plain 1" in section(page, "supply")
+    assert "A policy of its own governs it: plain 2" in section(page, "supply")
     assert "prepaid · policy plain of its own · since 2 March 2026" in section(page, "people")
     assert "Change the policy" in section(page, "life")
 
@@ -72,7 +72,7 @@ def test_a_guards_sentence_stands_beside_the_form_in_both_languages(loaded, coll
 
 def test_the_page_and_the_form_in_hindi(loaded, colleague):
     client = colleague("clerk", "hi")
-    assert "इस पर सबकी नीति लागू है: demo 1" in section(client.get(PAGE), "supply")
+    assert "इस पर सबकी नीति लागू है: demo 2" in section(client.get(PAGE), "supply")
     form = text_of(client.get(FORM))
     assert "इसकी अपनी नीति" in form
     assert "नीति बदलना" in form

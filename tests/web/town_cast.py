@@ -123,7 +123,7 @@ def _stand(adopted) -> None:
             reason=reason,
             decided_at=decided_at,
             since_at=decided_at,
-            policy="demo 1",
+            policy="demo 2",
             supply="off" if cut else "on",
             balance_minor=balance_minor,
             limit_minor=0,
@@ -136,7 +136,7 @@ def _stand(adopted) -> None:
             decided_at=decided_at,
             standing="cut" if cut else "fine",
             reason=reason,
-            policy="demo 1",
+            policy="demo 2",
             balance_minor=balance_minor,
         )
     _cut(adopted[1], decided_at)
@@ -172,7 +172,7 @@ def _cut(house, at) -> None:
         transformer="T1",
         ordered_at=at,
         ordered_wall_ms=1,
-        policy="demo 1",
+        policy="demo 2",
         reason=CUT.to_json(),
         balance_minor=-1_250,
         limit_minor=0,

@@ -216,7 +216,7 @@ WRONGS = {
         (
             ("cut_of_nobody_marked", "which is marked medical"),
             ("cut_of_nobody_marked", "of its conversion"),
-            ("cut_after_notices", "notices were delivered by"),
+            ("cut_after_notices", "notices were served by"),
         ),
     ),
     "nobody is restored": Wrong(

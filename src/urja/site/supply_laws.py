@@ -2,7 +2,7 @@
 
 Held against what the tables say, without believing the code that decided: hours, limits and notices are read anew
 from the policy's text, by plain arithmetic. Safety (the first eleven) looks at each command that was given; liveness
-(the last three) looks for commands that were not. docs/supply.md names each law and what would break it.
+(the last four) looks for commands that were not. docs/supply.md names each law and what would break it.
 """
 
 import tomllib
@@ -59,7 +59,11 @@ def examine(connection: Connection, now: datetime, zone: str, slack: timedelta =
             "no cut is given over a credit, or carried out after a later one",
             _no_credit,
         ),
-        ("cut_after_notices", "each cut comes after its notices were delivered, by the lead", _noticed),
+        (
+            "cut_after_notices",
+            "each cut comes after its notices were served, by the policy's words and its lead",
+            _noticed,
+        ),
         (
             "cut_of_nobody_marked",
             "nobody protected is disconnected but for danger, by request or at the end, and nobody is cut in a moratorium",
@@ -76,6 +80,11 @@ def examine(connection: Connection, now: datetime, zone: str, slack: timedelta =
         ),
         ("everybody_is_told", "each account has one standing with a sentence", _told),
         ("who_is_due_is_cut", "whoever is to be cut and can be reached is cut in the window", _cut_when_due),
+        (
+            "who_may_not_be_cut_is_not_kept_off",
+            "nobody protected stays disconnected, and nobody on provisional charges alone",
+            _kept_off,
+        ),
         ("who_paid_has_light", "whoever has paid and can be reached has light again", _light),
     ]
     return [Finding(law, sentence, _some(check(books))) for law, sentence, check in checks]
@@ -252,24 +261,47 @@ def _noticed(books: _Books) -> Iterator[str]:
     for cut in books.cuts:
         rules = books.rules[cut["policy"]].document["notices"]
         latest = cut["issued_at"] - timedelta(hours=rules["lead_hours"])
-        delivered = books.rows(
-            "SELECT kind, delivered_at FROM notices_notice n WHERE account_id = %(account)s "
-            "AND delivered_at <= %(latest)s AND requested_at >= coalesce("
+        spell = datetime.fromisoformat(cut["ground"]["below_cut_since"] or cut["issued_at"].isoformat())
+        sent = books.rows(
+            "SELECT kind, channel, requested_at, sent_at, delivered_at FROM notices_notice WHERE account_id = %(account)s "
+            # A letter that was entered by mistake counts until that was said.
+            "AND (channel <> 'letter' OR ended_at IS NULL OR ended_at > %(issued)s) AND requested_at >= coalesce("
             "  (SELECT max(posted_at) FROM ledger_credit_request c WHERE c.account_id = %(account)s "
             "    AND c.kind NOT IN ('set-apart', 'deposit') "
             "    AND c.posted_at < least(%(issued)s, %(since)s::timestamptz)), '-infinity')",
-            {
-                "account": cut["account_id"],
-                "latest": latest,
-                "issued": cut["issued_at"],
-                "since": cut["ground"]["below_cut_since"],
-            },
+            {"account": cut["account_id"], "issued": cut["issued_at"], "since": spell},
         )
-        for kind in rules["before_cut"]:
-            if kind not in {row["kind"] for row in delivered}:
-                yield f"{_name(cut)}: no notice {kind!r} was delivered by {latest}"
-        if len(delivered) < rules["least_delivered"]:
-            yield f"{_name(cut)}: {len(delivered)} notices were delivered by {latest}"
+        for lacking in _not_served(rules, sent, spell, latest):
+            yield f"{_name(cut)}: {lacking} by {latest}"
+
+
+def _not_served(rules: Mapping[str, Any], sent: list[Row], spell: datetime, by: datetime) -> Iterator[str]:
+    """What of the notices that a cut needs was not served by an instant, in the words of the policy's text."""
+    words = rules.get("served", {})
+    posted = [row["sent_at"] for row in sent if row["channel"] == "letter" and row["sent_at"] >= spell]
+    if "letter_days" in words and any(at + timedelta(days=words["letter_days"]) <= by for at in posted):
+        return
+    in_spell = [row for row in sent if row["requested_at"] >= spell]
+    for kind in rules["before_cut"]:
+        if not _times_served(words, [row for row in in_spell if row["kind"] == kind], by):
+            yield f"no notice {kind!r} was served"
+    kinds = {row["kind"] for row in sent if row["kind"] != "letter"}
+    times = sum(_times_served(words, [row for row in sent if row["kind"] == kind], by) for kind in kinds)
+    if times < rules["least_delivered"]:
+        yield f"{times} notices were served"
+
+
+def _times_served(words: Mapping[str, Any], of_kind: list[Row], by: datetime) -> int:
+    """How many of the notices of one kind were served by an instant: by a receipt, or all that were tried often enough."""
+    delivered = {n for n, row in enumerate(of_kind) if row["delivered_at"] and row["delivered_at"] <= by}
+    tried = {
+        n: row["sent_at"]
+        for n, row in enumerate(of_kind)
+        if row["channel"] in words.get("channels", ()) and row["sent_at"] and row["sent_at"] <= by
+    }
+    if len(tried) >= words.get("attempts", 2) and min(tried.values()) + timedelta(days=words["days"]) <= by:
+        return len(delivered | tried.keys())
+    return len(delivered)
 
 
 _IN_FORCE = "g.account_id = %(account)s AND g.valid_from <= %(issued)s AND coalesce(g.valid_to, 'infinity') > %(issued)s"
@@ -455,13 +487,6 @@ WHERE g.valid_from <= %(opens)s AND g.valid_to IS NULL
         AND l.reason->>'key' <> 'holiday')
     AND NOT EXISTS (SELECT FROM ledger_credit_request c WHERE c.account_id = g.account_id
         AND (c.posted_at IS NULL OR c.posted_at > %(opens)s - make_interval(days => %(grace)s)))
-    AND (SELECT count(*) FROM notices_notice n WHERE n.account_id = g.account_id AND n.delivered_at <= %(told)s
-        AND n.requested_at >= coalesce((SELECT max(c.posted_at) FROM ledger_credit_request c
-            WHERE c.account_id = g.account_id), '-infinity')) >= %(least)s
-    AND NOT EXISTS (SELECT FROM unnest(%(kinds)s::text[]) AS wanted (kind) WHERE NOT EXISTS (
-        SELECT FROM notices_notice n WHERE n.account_id = g.account_id AND n.kind = wanted.kind
-            AND n.delivered_at <= %(told)s AND n.requested_at >= coalesce(
-                (SELECT max(c.posted_at) FROM ledger_credit_request c WHERE c.account_id = g.account_id), '-infinity')))
     AND NOT EXISTS (SELECT FROM supply_hold h WHERE h.service_point_id = p.id AND h.placed_at < %(closes)s
         AND (h.released_at IS NULL OR h.released_at > %(opens)s) AND h.reason <> 'credit')
     -- Cut before, or told to be in this window.
@@ -470,6 +495,13 @@ WHERE g.valid_from <= %(opens)s AND g.valid_to IS NULL
             SELECT FROM commands_command l WHERE l.device_id = d.device_id AND l.kind = 'connect'
                 AND l.sequence > c.sequence))))
 ORDER BY 1
+"""
+
+
+_SINCE_THE_LAST_CREDIT = """
+SELECT kind, channel, requested_at, sent_at, delivered_at FROM notices_notice WHERE account_id = %(account)s
+    AND (channel <> 'letter' OR ended_at IS NULL) AND requested_at >= coalesce(
+        (SELECT max(c.posted_at) FROM ledger_credit_request c WHERE c.account_id = %(account)s), '-infinity')
 """
 
 
@@ -496,16 +528,17 @@ def _passed_over(books: _Books, code: str, rules: _Rules, window: tuple[datetime
             "conversion": rules.whole("credit", "grace_days_after_conversion"),
             "age": rules.whole("cut", "max_data_age_hours"),
             "grace": grace,
-            "told": opens - timedelta(hours=notices["lead_hours"]),
-            "least": notices["least_delivered"],
-            "kinds": notices["before_cut"],
         },
     )
     room = min(
         rules.whole("cut", "most_per_transformer"),
         int((closes - opens).total_seconds()) // max(rules.whole("cut", "stagger_s"), 1),
     )
+    told = opens - timedelta(hours=notices["lead_hours"])
     for row in due:
+        sent = books.rows(_SINCE_THE_LAST_CREDIT, {"account": row["account_id"]})
+        if any(_not_served(notices, sent, datetime.min.replace(tzinfo=UTC), told)):
+            continue
         cut = {
             one["account_id"]
             for one in books.cuts
@@ -513,6 +546,45 @@ def _passed_over(books: _Books, code: str, rules: _Rules, window: tuple[datetime
         }
         if len(cut) < room:
             yield f"account {row['account_id']} was to be cut between {opens} and {closes}, and was not"
+
+
+_OFF = """
+SELECT DISTINCT ON (c.device_id) c.kind, c.state, c.ended_at, g.id AS agreement_id, g.account_id,
+    coalesce((SELECT w.policy FROM supply_switching w WHERE w.command_id = c.id), '') AS policy,
+    array(SELECT h.reason::text FROM supply_hold h WHERE h.service_point_id = c.service_point_id
+        AND h.released_at IS NULL) AS held_for,
+    (SELECT min(greatest(p.valid_from, p.recorded_at)) FROM registry_protection p WHERE p.person_id = g.customer_id
+        AND p.valid_from <= %(now)s AND coalesce(p.valid_to, 'infinity') > %(now)s) AS protected_at,
+    (SELECT max(k.closed_at) FROM ledger_close k WHERE k.agreement_id = g.id AND k.provisional) AS provisional_at
+FROM commands_command c
+JOIN registry_agreement g ON g.service_point_id = c.service_point_id AND g.valid_from <= %(now)s AND g.valid_to IS NULL
+WHERE c.kind IN ('connect', 'disconnect') ORDER BY c.device_id, c.sequence DESC
+"""
+
+
+def _kept_off(books: _Books) -> Iterator[str]:
+    """Off by a confirmed disconnection, with a right to light for longer than a step takes, and no connect given."""
+    from urja.apps.ledger.balances import fresh_balances
+    from urja.apps.registry.models import Agreement
+
+    off = [
+        row
+        for row in books.rows(_OFF, {"now": books.now})
+        if row["kind"] == "disconnect" and row["state"] == "confirmed" and not _UNBOUND & set(row["held_for"])
+    ]
+    provisional = [row for row in off if row["provisional_at"] and set(row["held_for"]) == {"credit"}]
+    agreements = Agreement.objects.filter(id__in=[row["agreement_id"] for row in provisional])
+    balances = fresh_balances(list(agreements), books.now) if provisional else {}
+    long_ago = books.now - books.slack
+    for row in off:
+        if row["protected_at"] and max(row["protected_at"], row["ended_at"]) < long_ago:
+            yield f"account {row['account_id']} is protected since {row['protected_at']} and stays off"
+    for row in provisional:
+        found = balances[row["account_id"]]
+        at_least_minor = books.rules[row["policy"]].minor("reconnect", "at_least")
+        without_minor = found.balance_minor + found.provisional_minor
+        if without_minor >= at_least_minor and max(row["provisional_at"], row["ended_at"]) < long_ago:
+            yield f"account {row['account_id']} has {without_minor} without what is provisional and stays off"
 
 
 def _light(books: _Books) -> Iterator[str]:

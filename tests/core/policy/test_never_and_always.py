@@ -86,7 +86,7 @@ def test_a_cut_is_never_forbidden(policy: Policy, facts: Facts):
 
 @quietly
 @given(documents, accounts())
-def test_a_cut_has_its_delivered_notices(policy: Policy, facts: Facts):
+def test_a_cut_has_its_notices_served(policy: Policy, facts: Facts):
     if decide(policy, facts).cut is None:
         return
     since = facts.below_cut_since or facts.now
@@ -147,7 +147,16 @@ def test_a_cut_and_a_restore_exclude_each_other(policy: Policy, facts: Facts):
     if "credit" in facts.holds and facts.balance_minor >= 0:
         assert decision.restore is not None
     if decision.restore and facts.balance_minor < 0 and "credit" in facts.holds:
-        assert facts.flags or facts.converted_at or facts.paid
+        since = facts.below_cut_since or facts.now
+        assert (
+            facts.flags
+            or facts.converted_at
+            or facts.paid
+            or facts.provisional_minor
+            or facts.estimated_share > policy.cut.max_estimated
+            or (policy is PLAIN and facts.authorised)
+            or (policy is UPPCL and facts.now - since < 30 * DAY)
+        )
 
 
 @settings(max_examples=150, deadline=None)

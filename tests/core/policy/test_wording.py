@@ -69,7 +69,7 @@ def test_amounts_days_and_instants():
     )
     lead = Reason("r", "lead", {"until_at": "2026-11-27T10:00:00+05:30"})
     assert sentence(lead, "hi-in") == (
-        "राशि समाप्त हो गई है और सूचनाएँ पहुँच गई हैं; शुक्रवार 27 नवंबर, 10:00 बजे से पहले बिजली नहीं काटी जाएगी।"
+        "राशि समाप्त हो गई है और सूचनाएँ तामील हो चुकी हैं; शुक्रवार 27 नवंबर, 10:00 बजे से पहले बिजली नहीं काटी जाएगी।"
     )
     assert sentence(
         Reason("r", "below", {"balance_minor": 5, "below_minor": 100, "currency": "LKR"}), "ta"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count, Min
+from django.db.models import Count, Min, Q
 
 from urja.apps.notices.models import Message, Notice, NoticeState
 from urja.apps.rows import rows
@@ -39,20 +39,23 @@ def written_to(account_id: int, limit: int, before_id: int | None = None) -> lis
 class Traffic:
     """How messages fare: what the health of messaging is judged by."""
 
-    sent: int
-    delivered: int
-    """Of those sent, how many have a receipt that says so."""
+    told: int
+    """Accounts that something was sent to."""
+    reached: int
+    """Of them, those that have a receipt. Accounts are counted and not messages: whoever is never reached is written to
+    again and again, and would make the service look ill for everybody."""
     waiting_since: datetime | None
     """When the oldest notice was asked for that the service was given and has not taken yet."""
 
 
 def traffic(sent_from: datetime, sent_until: datetime, sample: int) -> Traffic:
-    """Of the last `sample` notices that were sent in [sent_from, sent_until); and what waits now."""
+    """Of the last `sample` notices that were sent in [sent_from, sent_until), by account; and what waits now."""
     last = Notice.objects.filter(sent_at__gte=sent_from, sent_at__lt=sent_until).order_by("-sent_at")[:sample]
     counted = Notice.objects.filter(id__in=last.values("id")).aggregate(
-        sent=Count("id"), delivered=Count("delivered_at")
+        told=Count("account", distinct=True),
+        reached=Count("account", distinct=True, filter=Q(delivered_at__isnull=False)),
     )
     waiting = Notice.objects.filter(state=NoticeState.REQUESTED, attempts__gt=0).aggregate(
         since=Min("requested_at")
     )
-    return Traffic(counted["sent"], counted["delivered"], waiting["since"])
+    return Traffic(counted["told"], counted["reached"], waiting["since"])

@@ -28,6 +28,8 @@ class Authorised:
 
     amount_minor: int
     since: datetime
+    failed: bool
+    """It came to nothing, and is told of for the number of such payments alone."""
 
 
 def authorised_of(
@@ -49,7 +51,8 @@ def authorised_of(
         assert payment.authorized_at is not None
         spell = since.get(payment.account_id)
         if payment.state == PaymentState.AUTHORIZED or (spell is not None and payment.authorized_at >= spell):
-            found[payment.account_id].append(Authorised(payment.amount_minor, payment.authorized_at))
+            failed = payment.state in (PaymentState.FAILED, PaymentState.REFUNDED)
+            found[payment.account_id].append(Authorised(payment.amount_minor, payment.authorized_at, failed))
     return dict(found)
 
 

@@ -133,7 +133,7 @@ def authorised_payments(
 
     found = queries.authorised_of(account_ids, exhausted_since)
     return {
-        account_id: tuple(AuthorisedPayment(payment.amount_minor, payment.since) for payment in payments)
+        account_id: tuple(AuthorisedPayment(one.amount_minor, one.since, one.failed) for one in payments)
         for account_id, payments in found.items()
     }
 
@@ -395,7 +395,13 @@ class _Loader:
         for notice in notices.notices_of_many(told, min(since.values())):
             if notice.requested_at >= since[notice.account_id]:
                 found[notice.account_id].append(
-                    NoticeFact(notice.kind, notice.requested_at, notice.delivered_at)
+                    NoticeFact(
+                        notice.kind,
+                        notice.requested_at,
+                        notice.delivered_at,
+                        notice.sent_at,
+                        notice.channel,
+                    )
                 )
         return found
 

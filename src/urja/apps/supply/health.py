@@ -1,8 +1,8 @@
 """Whether the services that a fair cut depends on work, by stated rules, kept with the figures.
 
 - collection: of the meters of agreements in force, at least `COLLECTED` have data younger than `YOUNG`;
-- messaging: of the last notices that were sent (`SAMPLE`, from a day ago to `RECEIPT_TAKES` ago), at least
-  `DELIVERED` have a receipt (fewer than `FEW` prove nothing), and none has waited for `TAKEN` to be taken at all;
+- messaging: of the accounts that the last notices were sent to (`SAMPLE`, from a day ago to `RECEIPT_TAKES` ago), at
+  least `DELIVERED` have a receipt (fewer than `FEW` prove nothing), and none has waited for `TAKEN` to be taken at all;
 - payments: the gateway has answered within `ANSWERED`; where no gateway is installed there is nothing to be ill.
 """
 
@@ -56,8 +56,8 @@ def _judge(now: datetime) -> dict[str, Any]:
         "figures": {
             "meters": meters,
             "meters_young": young,
-            "notices_sent": messages.sent,
-            "notices_delivered": messages.delivered,
+            "accounts_told": messages.told,
+            "accounts_reached": messages.reached,
             "notices_waiting_since": messages.waiting_since.isoformat() if messages.waiting_since else None,
             "gateway_answered_at": answered_at.isoformat() if answered_at else None,
         },
@@ -77,7 +77,7 @@ def _collected(now: datetime) -> tuple[int, int]:
 
 
 def _well(messages: notices.Traffic, now: datetime) -> bool:
-    arrive = messages.sent < FEW or messages.delivered >= DELIVERED * messages.sent
+    arrive = messages.told < FEW or messages.reached >= DELIVERED * messages.told
     leave = messages.waiting_since is None or messages.waiting_since > now - TAKEN
     return arrive and leave
 

@@ -16,7 +16,7 @@ def note(known: Sequence[Known], moment: Moment, recorded_wall_ms: Mapping[int, 
     `recorded_wall_ms` has the accounts whose credit is news, with when it was recorded by the wall.
     """
     rows = [
-        _row(credit, moment, recorded_wall_ms.get(item.account_id, moment.wall_ms))
+        _row(credit, item.pending_connect, moment, recorded_wall_ms.get(item.account_id, moment.wall_ms))
         for item in known
         if _matters(item)
         for credit in item.credits
@@ -40,7 +40,8 @@ def _matters(known: Known) -> bool:
     )
 
 
-def _row(credit: Credit, moment: Moment, paid_wall_ms: int) -> Relight:
+def _row(credit: Credit, connect: Command | None, moment: Moment, paid_wall_ms: int) -> Relight:
+    """A connect is under way where the payment brought the light back before it was captured, or the policy did."""
     return Relight(
         credit_id=credit.id,
         account_id=credit.account_id,
@@ -50,6 +51,9 @@ def _row(credit: Credit, moment: Moment, paid_wall_ms: int) -> Relight:
         seen_wall_ms=moment.wall_ms,
         credited_at=credit.posted_at,
         credited_wall_ms=None if credit.posted_at is None else moment.wall_ms,
+        command_id=connect.id if connect else None,
+        ordered_at=connect.issued_at if connect else None,
+        ordered_wall_ms=connect.issued_wall_ms if connect else None,
     )
 
 

@@ -214,7 +214,13 @@ def _evidence(facts: core.Facts) -> dict[str, Any]:
         "provisional_minor": facts.provisional_minor,
         "holds": sorted(facts.holds),
         "notices": [
-            {"kind": n.kind, "requested_at": _iso(n.requested_at), "delivered_at": _iso(n.delivered_at)}
+            {
+                "kind": n.kind,
+                "requested_at": _iso(n.requested_at),
+                "sent_at": _iso(n.sent_at),
+                "channel": n.channel,
+                "delivered_at": _iso(n.delivered_at),
+            }
             for n in facts.notices
         ],
         "authorised": len(facts.authorised),

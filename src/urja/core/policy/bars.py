@@ -12,10 +12,8 @@ from typing import Final
 
 from urja.core.policy.decision import Params, Reason, Standing
 from urja.core.policy.document import Longer, Policy
-from urja.core.policy.facts import NEVER_CUT, Facts, NoticeFact, PaidSince
-
-WARNING_KINDS: Final = ("low-", "days-", "below-", "zero", "cut")
-"""Notices that count as warnings, by how their kind begins."""
+from urja.core.policy.facts import NEVER_CUT, AuthorisedPayment, Facts, PaidSince
+from urja.core.policy.serving import exhausted_since, served
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +25,7 @@ class Bar:
     until: datetime | None = None
     """When time alone lifts it."""
     entitles: bool = False
-    """Whether it also brings back a supply that was cut for credit."""
+    """Whether it also brings back a supply that was cut for credit: what is the consumer's right, whatever the balance."""
     announces: bool = True
     """Whether a notice of the cut may go out while it stands: not where the cut is in doubt."""
 
@@ -40,10 +38,6 @@ def bars(policy: Policy, facts: Facts) -> list[Bar]:
 def exhausted(policy: Policy, balance_minor: int) -> bool:
     """Whether the credit has run out: what `Facts.below_cut_since` is kept by."""
     return balance_minor < policy.credit.cut_below_minor
-
-
-def exhausted_since(facts: Facts) -> datetime:
-    return facts.now if facts.below_cut_since is None else facts.below_cut_since
 
 
 def without_provisional(facts: Facts) -> int:
@@ -122,7 +116,8 @@ def _emergency_amount(policy: Policy, facts: Facts) -> Bar | None:
 
 def _emergency_days(policy: Policy, facts: Facts) -> Bar | None:
     until = exhausted_since(facts) + timedelta(days=policy.credit.emergency_days)
-    return _lasting(facts, Standing.EMERGENCY, "credit.emergency_days", "emergency_days", until)
+    rule = "credit.emergency_days"
+    return _lasting(facts, Standing.EMERGENCY, rule, "emergency_days", until, entitles=True)
 
 
 def longer_for(policy: Policy, facts: Facts) -> Longer | None:
@@ -141,14 +136,26 @@ def _small_consumer(policy: Policy, facts: Facts) -> Bar | None:
     if longer is None:
         return None
     until = exhausted_since(facts) + timedelta(days=longer.days)
-    return _lasting(facts, Standing.GRACE, "credit.longer", "small_consumer", until)
+    return _lasting(facts, Standing.GRACE, "credit.longer", "small_consumer", until, entitles=True)
 
 
 def authorised_until(policy: Policy, facts: Facts) -> datetime | None:
     """Until when payments under way hold off a cut; only the first few count, so that nobody strings them together."""
-    counted = sorted(facts.authorised, key=lambda payment: payment.since)[: policy.payments.at_most]
-    ends = [payment.since + policy.payments.authorised_holds for payment in counted]
+    ends = [payment.since + policy.payments.authorised_holds for payment in _first(policy, facts)]
     return max(ends, default=None)
+
+
+def authorised_minor(policy: Policy, facts: Facts) -> int:
+    """What payments under way come to that still hold off a cut; nothing of those that have failed."""
+    return sum(
+        payment.amount_minor
+        for payment in _first(policy, facts)
+        if not payment.failed and facts.now < payment.since + policy.payments.authorised_holds
+    )
+
+
+def _first(policy: Policy, facts: Facts) -> list[AuthorisedPayment]:
+    return sorted(facts.authorised, key=lambda payment: payment.since)[: policy.payments.at_most]
 
 
 def _authorised(policy: Policy, facts: Facts) -> Bar | None:
@@ -187,80 +194,36 @@ def stale_at(policy: Policy, facts: Facts) -> datetime | None:
     return None if facts.as_of is None else facts.as_of + policy.cut.max_data_age
 
 
+def estimated(policy: Policy, facts: Facts) -> bool:
+    """Whether too much of the energy behind the balance is estimated to cut by it."""
+    return facts.estimated_share > policy.cut.max_estimated
+
+
 def _estimated(policy: Policy, facts: Facts) -> Bar | None:
-    if facts.estimated_share <= policy.cut.max_estimated:
+    if not estimated(policy, facts):
         return None
     params: Params = {
         "share_percent": round(facts.estimated_share * 100),
         "most_percent": int(policy.cut.max_estimated * 100),
     }
     reason = Reason("cut.max_estimated_percent", "estimated", params)
-    return Bar(Standing.SUSPENDED, reason, announces=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Delivered:
-    """How far the notices that a cut needs have come."""
-
-    missing: tuple[str, ...]
-    """Kinds that must be delivered and are not."""
-    short_of: int
-    """How many deliveries of any kind are missing."""
-    last_at: datetime | None
-    """When the last one that is needed was delivered; none where none is needed or some are missing."""
-
-    @property
-    def complete(self) -> bool:
-        return not self.missing and not self.short_of
-
-
-def delivered(policy: Policy, facts: Facts) -> Delivered:
-    """Counts what has a receipt by now; what was only sent counts for nothing."""
-    rules, since = policy.notices, exhausted_since(facts)
-    firsts = {
-        kind: min((_received(notice, facts.now) for notice in in_spell(facts, kind)), default=None)
-        for kind in rules.before_cut
-    }
-    missing = tuple(kind for kind, first in firsts.items() if first is None or first > facts.now)
-    start = since if facts.last_recharge_at is None else min(since, facts.last_recharge_at)
-    receipts = sorted(
-        received
-        for notice in facts.notices
-        if notice.kind.startswith(WARNING_KINDS)
-        and (facts.last_recharge_at is None or notice.requested_at >= start)
-        and (received := _received(notice, facts.now)) <= facts.now
-    )
-    short_of = max(rules.least_delivered - len(receipts), 0)
-    if missing or short_of:
-        return Delivered(missing, short_of, None)
-    needed = [first for first in firsts.values() if first is not None]
-    needed += receipts[: rules.least_delivered]
-    return Delivered((), 0, max(needed, default=None))
-
-
-def _received(notice: NoticeFact, now: datetime) -> datetime:
-    """When it was delivered; after now where it was not."""
-    return now + timedelta.resolution if notice.delivered_at is None else notice.delivered_at
-
-
-def in_spell(facts: Facts, kind: str) -> list[NoticeFact]:
-    """The notices of a kind that were asked for since the credit ran out."""
-    since = exhausted_since(facts)
-    return [notice for notice in facts.notices if notice.kind == kind and notice.requested_at >= since]
+    # While collection is ill, estimates are everybody's: they would bring back all who were cut on readings.
+    return Bar(Standing.SUSPENDED, reason, entitles=facts.health.collection, announces=False)
 
 
 def _notices(policy: Policy, facts: Facts) -> Bar | None:
-    state = delivered(policy, facts)
+    state = served(policy, facts)
     if not state.complete:
+        until = None if state.ready_at is None else state.ready_at + policy.notices.lead
         asked = [notice.requested_at for notice in facts.notices if notice.requested_at <= facts.now]
         params: Params = {"missing_count": max(state.short_of, len(state.missing))}
         if asked:
             params = {**params, "asked_at": instant(facts, max(asked))}
         key = "undelivered" if asked else "unannounced"
-        return Bar(Standing.WARNED, Reason("notices.before_cut", key, params))
-    if state.last_at is None:
+        return Bar(Standing.WARNED, Reason("notices.before_cut", key, params), until)
+    if state.ready_at is None:
         return None
-    until = state.last_at + policy.notices.lead
+    until = state.ready_at + policy.notices.lead
     return _lasting(facts, Standing.WARNED, "notices.lead_hours", "lead", until)
 
 

@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from importlib import resources
-from typing import Final
+from typing import Any, Final
 
 from urja.base import toml
 from urja.core.policy.hours import Holiday, NthWeekday, OpenHours, Protected, Span, unwrapped, without
@@ -27,8 +27,14 @@ REQUIRABLE: Final = ("zero", "cut")
 """Notices that a cut can wait for: those that each account gets once its credit is exhausted. One that is skipped
 by a large day's use (`low-10`) would keep its account on for ever."""
 
+CHANNELS: Final = ("sms",)
+"""Over which notices are sent."""
+
 _CALENDAR_CYCLE_DAYS: Final = 28 * 366
 """Weekdays and days of the year meet in all their ways in 28 years."""
+
+_LONGEST_SERVING: Final = timedelta(days=60)
+"""Notices that take longer to be served hold a cut as if for ever."""
 
 _IDENTIFIER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _YEARLY: Final = re.compile(r"(\d\d)-(\d\d)")
@@ -92,15 +98,23 @@ class CutRules:
 
 @dataclass(frozen=True, slots=True)
 class NoticeRules:
-    """The notices that must be delivered before a cut."""
+    """The notices that must be served before a cut, and what serves one: a receipt, and what stands here."""
 
     before_cut: tuple[str, ...]
     least_delivered: int
-    """Of any kind, since the last recharge or since the credit ran out, whichever is earlier."""
+    """So many must be served of any kind, since the last recharge or since the credit ran out, whichever is earlier."""
     lead: timedelta
-    """Between the delivery of the last that is needed and the cut."""
+    """Between the serving of the last that is needed and the cut."""
     repeat: timedelta
-    """After which a notice that is needed and not delivered is sent again."""
+    """After which a notice that is needed and not served is sent again."""
+    attempts: int
+    """So many attempts serve the notices of a kind; 0: only receipts do."""
+    attempts_over: timedelta
+    """That must have passed since the first of them."""
+    channels: tuple[str, ...]
+    """Over which an attempt counts."""
+    letter_after: timedelta | None
+    """So long after it was posted a letter serves all that a cut needs; none: no letter does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +123,8 @@ class PaymentRules:
 
     authorised_holds: timedelta
     """So long an authorised payment keeps an account from being cut."""
+    authorised_restores: bool
+    """Whether it also brings light back where, captured, it would be enough."""
     at_most: int
     """So many such payments count, the oldest first."""
     arrears_percent: int
@@ -321,14 +337,34 @@ def _notices(reader: Reader) -> NoticeRules:
         least_delivered=reader.whole("least_delivered", 0, high=20),
         lead=timedelta(hours=reader.whole("lead_hours", 0, high=24 * 30)),
         repeat=timedelta(hours=reader.whole("repeat_hours", 24, low=1, high=24 * 30)),
+        **_served(reader.table("served")),
     )
     reader.finish()
     return rules
 
 
+def _served(reader: Reader) -> dict[str, Any]:
+    """What serves a notice beside a receipt: a document without this table knows nothing else."""
+    attempts, days, channels = 0, 0, reader.words("channels", CHANNELS)
+    if "attempts" in reader or "days" in reader or channels:
+        attempts = reader.whole("attempts", low=2, high=50)
+        days = reader.whole("days", low=1, high=60)
+        if not channels:
+            reader.fault(f"must name the channels whose attempts count: {', '.join(CHANNELS)}", "channels")
+    letter = reader.whole("letter_days", 0, low=1, high=60) if "letter_days" in reader else None
+    reader.finish()
+    return {
+        "attempts": attempts,
+        "attempts_over": timedelta(days=days),
+        "channels": channels,
+        "letter_after": None if letter is None else timedelta(days=letter),
+    }
+
+
 def _payments(reader: Reader) -> PaymentRules:
     rules = PaymentRules(
         authorised_holds=timedelta(hours=reader.whole("authorised_holds_hours", low=1, high=24 * 10)),
+        authorised_restores=reader.truth("authorised_restores", default=False),
         at_most=reader.whole("at_most", low=1, high=20),
         arrears_percent=reader.whole("arrears_percent", 0, high=100),
     )
@@ -367,6 +403,14 @@ def _contradictions(policy: Policy) -> Iterator[Fault]:
             "reconnect.at_least",
             "must equal credit.cut_below where a part of the due brings the light back: whoever pays more than the "
             "part would otherwise stay in the dark",
+        )
+    notices = policy.notices
+    longest = (notices.attempts - 1) * notices.repeat
+    if longest > _LONGEST_SERVING:
+        yield Fault(
+            "notices.served.attempts",
+            f"is {notices.attempts}, which takes {longest.days} days at notices.repeat_hours; at most "
+            f"{_LONGEST_SERVING.days} may pass",
         )
     if policy.payments.arrears_percent == 100:
         yield Fault("payments.arrears_percent", "must leave something of a recharge to become credit")

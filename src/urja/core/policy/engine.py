@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from urja.core.calendar import local_day
-from urja.core.policy.bars import Bar, bars, exhausted, instant, money, stale_at
+from urja.core.policy.bars import Bar, bars, estimated, exhausted, instant, money, stale_at
 from urja.core.policy.decision import Cut, Decision, Reason, Restore, Standing, Window
 from urja.core.policy.document import Policy
 from urja.core.policy.facts import CREDIT_HOLD, Facts
@@ -80,7 +80,10 @@ def _dark(policy: Policy, facts: Facts) -> Decision:
         )
     missing = effect_of_payment(policy, facts, 0).missing_minor
     params = money(policy, missing_minor=missing, balance_minor=facts.balance_minor)
-    return Decision((), Standing.CUT, Reason("reconnect.at_least", "cut", params), None)
+    # Estimates bring it back once readings come in again, and nothing else tells of that.
+    waits = estimated(policy, facts) and not facts.health.collection
+    again_at = facts.now + RECHECK if waits else None
+    return Decision((), Standing.CUT, Reason("reconnect.at_least", "cut", params), again_at)
 
 
 def _listed(holds: frozenset[str]) -> str:

@@ -15,15 +15,22 @@ CREDIT_HOLD: Final = "credit"
 NEVER_CUT: Final = frozenset({"never_cut", "medical"})
 """Flags that forbid every cut for credit, whatever a document says."""
 
+LETTER: Final = "letter"
+"""The channel of a notice that was posted."""
+
 
 @dataclass(frozen=True, slots=True)
 class NoticeFact:
-    """A notice to this account: when it was asked for, and when a receipt came that it was delivered."""
+    """A notice to this account: when it was asked for, sent, and, by a receipt, delivered."""
 
     kind: str
     """As in `Notify.kind`: `low-30`, `days-3`, `below-100`, `zero`, `cut`; others do not matter here."""
     requested_at: datetime
     delivered_at: datetime | None = None
+    sent_at: datetime | None = None
+    """When the service took it to send, or the letter was posted: an attempt, whatever became of it."""
+    channel: str = ""
+    """Over which: `sms`, `letter`; empty where it was never addressed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,8 @@ class AuthorisedPayment:
 
     amount_minor: int
     since: datetime
+    failed: bool = False
+    """It came to nothing: it still counts among those that hold off a cut, and brings no light back."""
 
 
 @dataclass(frozen=True, slots=True)

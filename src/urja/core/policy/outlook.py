@@ -7,13 +7,14 @@ from datetime import date, datetime, timedelta
 from fractions import Fraction
 from typing import Any, Final, Literal
 
-from urja.core.arrears import share_of
 from urja.core.policy import bars
+from urja.core.policy.crediting import credited, percent_to_arrears, to_arrears
 from urja.core.policy.decision import PaymentEffect
 from urja.core.policy.document import Policy
-from urja.core.policy.facts import CREDIT_HOLD, NEVER_CUT, Facts, Instalment, PaidSince
+from urja.core.policy.facts import CREDIT_HOLD, NEVER_CUT, Facts, Instalment
 from urja.core.policy.holds import in_force
 from urja.core.policy.restoring import is_dark, restoring
+from urja.core.policy.serving import exhausted_since, served
 
 _ONE_DAY_S: Final = 24 * 60 * 60
 _FARTHEST: Final = timedelta(days=100 * 365)
@@ -79,7 +80,7 @@ def outlook(policy: Policy, facts: Facts) -> Outlook:
         ends_at=credit_ends_at(policy, facts, cost_minor),
         not_before=forecast(policy, facts, cost_minor),
         arrears_minor=facts.arrears_minor,
-        arrears_percent=_percent(policy, facts),
+        arrears_percent=percent_to_arrears(policy, facts),
         instalment=facts.instalment,
     )
 
@@ -150,7 +151,7 @@ def _exhausting(policy: Policy, facts: Facts, out_at: datetime) -> Facts:
 
 def _earliest(policy: Policy, facts: Facts, out_at: datetime) -> list[datetime]:
     """The ends of everything that holds off a cut for a time."""
-    since = bars.exhausted_since(facts)
+    since = exhausted_since(facts)
     longer = bars.longer_for(policy, facts)
     ends = [
         facts.now,
@@ -166,53 +167,27 @@ def _earliest(policy: Policy, facts: Facts, out_at: datetime) -> list[datetime]:
 
 
 def _notices_ready_at(policy: Policy, facts: Facts, out_at: datetime) -> datetime | None:
-    state = bars.delivered(policy, facts)
+    state = served(policy, facts)
     if not state.complete:
         return max(facts.now, out_at) + policy.notices.lead
-    return None if state.last_at is None else state.last_at + policy.notices.lead
+    return None if state.ready_at is None else state.ready_at + policy.notices.lead
 
 
 def effect_of_payment(policy: Policy, facts: Facts, amount_minor: int) -> PaymentEffect:
     """What paying an amount now would do. The more is paid, the more of each, and the less is missing."""
     if amount_minor < 0:
         raise ValueError(f"a payment of {amount_minor} is none")
-    to_arrears = _to_arrears(policy, facts, amount_minor)
-    after = _after(policy, facts, amount_minor)
+    arrears = to_arrears(policy, facts, amount_minor)
+    after = credited(policy, facts, amount_minor)
     before_days, after_days = _days(policy, facts), _days(policy, after)
     return PaymentEffect(
-        to_arrears_minor=to_arrears,
-        to_credit_minor=amount_minor - to_arrears,
+        to_arrears_minor=arrears,
+        to_credit_minor=amount_minor - arrears,
         days=after_days,
         added_days=None if after_days is None or before_days is None else after_days - before_days,
         restores=is_dark(facts) and not in_force(facts) and _enough(policy, after),
         missing_minor=_missing(policy, facts, amount_minor),
         held_by=in_force(facts),
-    )
-
-
-def _to_arrears(policy: Policy, facts: Facts, amount_minor: int) -> int:
-    return share_of(_percent(policy, facts), facts.arrears_minor, amount_minor)
-
-
-def _percent(policy: Policy, facts: Facts) -> int:
-    """Instalments that were agreed stand in the place of the policy's share."""
-    return 0 if facts.instalment else policy.payments.arrears_percent
-
-
-def _after(policy: Policy, facts: Facts, amount_minor: int) -> Facts:
-    """The account once the payment is credited."""
-    to_arrears = _to_arrears(policy, facts, amount_minor)
-    credit = amount_minor - to_arrears
-    due = policy.credit.cut_below_minor - facts.balance_minor
-    paid = facts.paid
-    if credit and due > 0:
-        known = paid or PaidSince(facts.now, 0, due)
-        paid = replace(known, paid_minor=known.paid_minor + credit)
-    return replace(
-        facts,
-        balance_minor=facts.balance_minor + credit,
-        arrears_minor=facts.arrears_minor - to_arrears,
-        paid=paid,
     )
 
 
@@ -238,5 +213,5 @@ def _missing(policy: Policy, facts: Facts, amount_minor: int) -> int:
     lacking = max(policy.reconnect.at_least_minor, policy.credit.cut_below_minor) - facts.balance_minor
     # Arrears take a share of at most 99 %, so a hundred times what is lacking is always enough.
     amounts = range(max(lacking, 0) * 100 + 1)
-    least = bisect_left(amounts, True, key=lambda amount: _enough(policy, _after(policy, facts, amount)))
+    least = bisect_left(amounts, True, key=lambda amount: _enough(policy, credited(policy, facts, amount)))
     return max(least - amount_minor, 0)

@@ -44,6 +44,14 @@ class Reader(TableReader):
             return 0
         return int(value)
 
+    def truth(self, key: str, *, default: bool) -> bool:
+        """True or false."""
+        value = self.take(key, default)
+        if not isinstance(value, bool):
+            self.fault(f"must be true or false, not {shown(value)}", key)
+            return default
+        return value
+
     def wholes(self, key: str, *, low: int, high: int) -> tuple[int, ...]:
         """A list of different whole numbers, largest first; empty where it is not given."""
         value = self.take(key, [])

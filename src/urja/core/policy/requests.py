@@ -2,7 +2,7 @@
 
 While there is credit: the most severe threshold that is crossed, once after each recharge. Once it is exhausted:
 `zero` at once, and `cut` when nothing but the notices and the window will soon stand between the account and a cut.
-What must be delivered and is not is asked for again, so that a lost message delays a cut and never prevents it.
+What must be served and is not is asked for again, so that a lost message delays a cut and never prevents it.
 """
 
 from collections.abc import Sequence
@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 
-from urja.core.policy.bars import Bar, delivered, exhausted_since, in_spell, instant, money
+from urja.core.policy.bars import Bar, instant, money
 from urja.core.policy.decision import Notify, Params
 from urja.core.policy.document import Policy
 from urja.core.policy.facts import Facts
 from urja.core.policy.outlook import credit_ends_at, effect_of_payment, forecast
+from urja.core.policy.serving import exhausted_since, in_spell, served
 from urja.core.units import exact
 
 
@@ -124,8 +125,8 @@ def _is_due(policy: Policy, facts: Facts, kind: str) -> bool:
 
 
 def _is_lacking(policy: Policy, facts: Facts, kind: str) -> bool:
-    """Whether a delivery of this kind is still needed; `cut` also makes up the number."""
-    state = delivered(policy, facts)
+    """Whether one more of this kind is needed; `cut` also makes up the number."""
+    state = served(policy, facts)
     return kind in state.missing or (kind == "cut" and state.short_of > 0)
 
 

@@ -1,8 +1,10 @@
 """When a supply comes back."""
 
+from dataclasses import replace
 from typing import Final
 
-from urja.core.policy.bars import bars, money
+from urja.core.policy.bars import authorised_minor, bars, money, without_provisional
+from urja.core.policy.crediting import credited
 from urja.core.policy.decision import Reason
 from urja.core.policy.document import Policy
 from urja.core.policy.facts import CREDIT_HOLD, Facts
@@ -29,10 +31,26 @@ def restoring(policy: Policy, facts: Facts) -> Reason | None:
 def _cleared(policy: Policy, facts: Facts) -> Reason | None:
     if facts.balance_minor >= policy.reconnect.at_least_minor:
         return Reason("reconnect.at_least", "restored", money(policy, balance_minor=facts.balance_minor))
+    if without_provisional(facts) >= policy.reconnect.at_least_minor:
+        params = money(policy, provisional_minor=facts.provisional_minor)
+        return Reason("ledger.provisional", "provisional", params)
     if facts.supply == "on" and facts.balance_minor >= policy.credit.cut_below_minor:
         # The cut was never carried out, and the account would not be cut now.
         return Reason("credit.cut_below", "restored", money(policy, balance_minor=facts.balance_minor))
-    return next((bar.reason for bar in bars(policy, facts) if bar.entitles), None)
+    entitled = next((bar.reason for bar in bars(policy, facts) if bar.entitles), None)
+    return entitled or _under_way(policy, facts)
+
+
+def _under_way(policy: Policy, facts: Facts) -> Reason | None:
+    """A payment that is authorised, where the document lets it restore and it will be enough."""
+    amount_minor = authorised_minor(policy, facts)
+    if not policy.payments.authorised_restores or not amount_minor:
+        return None
+    after = credited(policy, replace(facts, authorised=()), amount_minor)
+    if _cleared(policy, after) is None:
+        return None
+    params = money(policy, amount_minor=amount_minor)
+    return Reason("payments.authorised_restores", "authorised_restores", params)
 
 
 def _unheld(policy: Policy, facts: Facts) -> Reason | None:

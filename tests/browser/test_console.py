@@ -1,16 +1,12 @@
 """The console's pages of the registry in a real browser, at a desk and in a hand."""
 
-import threading
-from wsgiref.simple_server import make_server
-
 import pytest
 from playwright.sync_api import expect
-from tests.browser.conftest import _Quiet, _Server, aside
+from tests.browser.conftest import aside
+from tests.browser.running_console import as_colleague, running_console
 from tests.browser.test_portal import Device, assert_good, open_page  # noqa: F401 - fixture
 from tests.web import console_staff, town_cast
-from tests.web.fixtures import AS_THE_WEB_ASKS, town_books, town_template  # noqa: F401 - fixtures
-
-from urja.base.clock import Anchor, write_anchor
+from tests.web.fixtures import town_books, town_template  # noqa: F401 - fixtures
 
 DEVICES = [
     Device(390, "en", "light", False),
@@ -20,48 +16,10 @@ DEVICES = [
 ]
 
 
-class Site:
-    """A running console, and cookies of colleagues by what they are."""
-
-    def __init__(self, url, cookies):
-        self.url = url
-        self.cookies = cookies
-
-
 @pytest.fixture
 def site(town_books, tmp_path):  # noqa: F811 - asks for the fixture
-    """The site on a port of its own, in the rights of the web, at the town's own time."""
-    from django.contrib.auth import get_user_model
-    from django.db import connections
-    from django.test import Client, override_settings
-
-    staff = console_staff.hire(town_books)
-    anchor = tmp_path / "clock.json"
-    write_anchor(anchor, Anchor(0.0, town_cast.NOW.timestamp(), 0.0))
-    cookies = {}
-    for role, user_id in staff.users.items():
-        client = Client()
-        client.force_login(get_user_model().objects.get(pk=user_id))
-        cookies[role] = client.cookies["sessionid"].value
-    connections.close_all()
-    of_connection = connections["default"].settings_dict
-    before = {name: of_connection[name] for name in ("USER", "OPTIONS")}
-    of_connection.update(USER="urja_web", OPTIONS={**before["OPTIONS"], **AS_THE_WEB_ASKS})
-    with override_settings(URJA_CLOCK_ANCHOR=anchor):
-        from urja.site.wsgi import application
-
-        with make_server("127.0.0.1", 0, application, _Server, _Quiet) as server:
-            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-            thread.start()
-            yield Site(f"http://127.0.0.1:{server.server_port}", cookies)
-            server.shutdown()
-            thread.join()
-    connections.close_all()
-    of_connection.update(before)
-
-
-def as_colleague(page, site, role):
-    page.context.add_cookies([{"name": "sessionid", "value": site.cookies[role], "url": site.url}])
+    with running_console(town_books, tmp_path) as site:
+        yield site
 
 
 def answer():

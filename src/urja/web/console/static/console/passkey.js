@@ -60,6 +60,7 @@
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
       button.disabled = true;
+      form.querySelector("[data-failed]").hidden = true;
       try {
         for (const [name, value] of Object.entries(await ask[form.dataset.passkey](form))) {
           form.elements[name].value = text(value);

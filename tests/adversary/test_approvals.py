@@ -118,6 +118,13 @@ def test_the_web_writes_no_passkey_no_nonce_and_no_verdict(waiting, thief, state
         thief.execute(statement)
 
 
+def test_an_answer_has_a_size(waiting, thief):
+    anita, _bharat, request = waiting
+    answer = msgspec.structs.replace(anita.passkey.approve(challenge(request)), client_data=bytes(16_385))
+    with pytest.raises(psycopg.errors.CheckViolation):
+        insert(thief, request, anita.id, answer)
+
+
 def test_a_forged_answer_approves_nothing(waiting, thief):
     """The thief knows nonce, content and passkey, and signs with a key of its own."""
     anita, _bharat, request = waiting

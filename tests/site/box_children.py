@@ -30,3 +30,11 @@ async def deaf(_settings: Settings, arguments: dict[str, Any], _clock: Clock) ->
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, lambda: None)
     async with StatusServer(list, port=arguments["port"]):
         await asyncio.Event().wait()
+
+
+async def moody(_settings: Settings, arguments: dict[str, Any], _clock: Clock) -> None:
+    """Die at once while a file is there, saying why; else answer on a port."""
+    if await asyncio.to_thread(Path(arguments["mood"]).exists):
+        raise RuntimeError("not in the mood")
+    async with StatusServer(list, port=arguments["port"]):
+        await asyncio.Event().wait()

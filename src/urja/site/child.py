@@ -42,10 +42,12 @@ class State(StrEnum):
     STARTING = "starting"
     READY = "ready"
     BACKING_OFF = "backing off"
+    FAILING = "keeps stopping"
+    """Once it was ready, and now it stops each time soon after its start. It is tried on, at the longest pause."""
     STOPPING = "stopping"
     STOPPED = "stopped"
     FAILED = "failed"
-    """It kept dying; the box gives up."""
+    """It did not come up; the box does not start."""
 
 
 class Health(StrEnum):
@@ -107,6 +109,11 @@ class Child:
         running = self._process is not None and self._process.returncode is None
         return self._process.pid if self._process is not None and running else None
 
+    @property
+    def keeps_stopping(self) -> bool:
+        """Whether it has died so often in a row, never after a stable run, that this is called a crash loop."""
+        return self.deaths_in_a_row >= self.settings.crash_limit
+
     async def start(self) -> None:
         """Start it and its keeper; return when it is ready. Raises `Refusal` if it does not come up."""
         self._task = asyncio.create_task(self._keep(), name=f"keep {self.spec.name}")
@@ -141,7 +148,7 @@ class Child:
         return code
 
     def refusal(self) -> Refusal:
-        """Why the box cannot go on with this child."""
+        """Why the box cannot start with this child, or is not whole without it."""
         words = self.failure or self.last_words()
         if any(sign in words for sign in _NO_SPACE):
             return disk_full(self.log_file.parent.parent)
@@ -218,10 +225,13 @@ class Child:
             if self._stopping.is_set():
                 return
             self._note_death(ran_s=time.monotonic() - began)
-            if self.deaths_in_a_row >= self.settings.crash_limit:
-                self._become(State.FAILED)
+            if self.keeps_stopping:
                 self.failed.set()
-                raise self.refusal()
+                if not self._ready.is_set():
+                    self._become(State.FAILED)
+                    raise self.refusal()
+                # The others do their work without it as far as they can.
+                log.error("child keeps stopping", child=self.spec.name, advice=str(self.refusal()))
             await self._back_off()
 
     async def _spawn(self) -> None:
@@ -303,7 +313,7 @@ class Child:
     async def _back_off(self) -> None:
         exponent = min(self.deaths_in_a_row - 1, 30)
         delay = min(self.settings.backoff_first_s * 2**exponent, self.settings.backoff_cap_s)
-        self._become(State.BACKING_OFF)
+        self._become(State.FAILING if self.keeps_stopping else State.BACKING_OFF)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(delay):
                 await self._stopping.wait()

@@ -84,6 +84,7 @@ def render(report: dict[str, Any]) -> str:
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     ]
+    lines += [process["failing"] for process in report["processes"].values() if process["failing"]]
     lines.append("")
     if report["backlog"] is None:
         lines.append("The broker does not answer: what waits in it is unknown.")

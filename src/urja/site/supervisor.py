@@ -142,6 +142,9 @@ class Box:
                 "restarts": child.restarts,
                 "started_at_s": child.started_at_s or None,
                 "status_port": child.spec.status_port,
+                "failing": str(child.refusal())
+                if child.keeps_stopping and child.state is not State.READY
+                else "",
             }
             for name, child in self._children.items()
         }
@@ -212,10 +215,16 @@ class Box:
             child.kill_for_good()
 
     async def wait_failed(self) -> Refusal:
-        """Wait until a child is given up, and return why."""
+        """Wait until a child keeps stopping, and return why."""
         await self._failed.wait()
-        broken = next(child for child in self._children.values() if child.state is State.FAILED)
-        return broken.refusal()
+        return next(child for child in self._children.values() if child.keeps_stopping).refusal()
+
+    def failing(self) -> Refusal | None:
+        """Why the box is not whole: a child that keeps stopping and is not ready now."""
+        for child in self._children.values():
+            if child.keeps_stopping and child.state is not State.READY:
+                return child.refusal()
+        return None
 
     def anchor_clock(self, anchor: Anchor | None = None) -> Anchor:
         """Let business time go on from where it stood; a given anchor replaces the line."""
@@ -511,7 +520,10 @@ def _reachable(host: str) -> str:
 
 
 async def run(box: Box, announce: Callable[[Box], None]) -> None:
-    """Run a box until SIGINT or SIGTERM (a second one kills), or until a child is given up (`Refusal`)."""
+    """Run a box until SIGINT or SIGTERM (a second one kills).
+
+    Raises `Refusal` where it does not start, and at its end where a process keeps stopping then; the others have run on.
+    """
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
 
@@ -533,11 +545,9 @@ async def run(box: Box, announce: Callable[[Box], None]) -> None:
             return
         starting.result()
         announce(box)
-        failing = asyncio.create_task(box.wait_failed())
-        await asyncio.wait({failing, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if failing.done():
-            raise failing.result()
-        failing.cancel()
+        await stopping
+        if failing := box.failing():
+            raise failing
     finally:
         stopping.cancel()
         await box.stop()

@@ -239,6 +239,14 @@ async def test_a_release_of_the_only_approver_counts_after_the_delay(
         assert value(headend, "releases_total", result="delayed") == 1
 
 
+async def test_a_release_that_ends_within_the_delay_is_refused(start_headend, office, street):
+    office.install(asha=office.asha)
+    async with start_headend(**LOW):
+        release = office.release()
+        await office.ask(release, (await office.held(0)).nonce, office.asha)
+        assert "ends before it counts" in (await office.outcome(release, "refused")).detail
+
+
 async def test_a_delayed_release_can_be_cancelled(start_headend, office, street, stepped_clock):
     office.install(asha=office.asha)
     async with start_headend(**LOW) as headend:
@@ -277,4 +285,4 @@ async def test_no_release_is_for_long(start_headend, office, street, stepped_clo
         late = stepped_clock.now() + LONGEST + HOUR
         release = office.release(until=f"{late:%Y-%m-%dT%H:%M:%SZ}")
         await office.ask(release, (await office.held(0)).nonce, office.asha, office.ravi)
-        assert "more than 2 days ahead" in (await office.outcome(release, "refused")).detail
+        assert "more than 2 days later" in (await office.outcome(release, "refused")).detail

@@ -94,6 +94,13 @@ def test_one_approver_alone_means_a_delay(tell, colleague):
     assert "A release takes effect 12 hours after that" in text_of(colleague("control_room").get(PAGE))
 
 
+def test_a_release_of_one_approver_lasts_beyond_the_delay(tell, colleague, releases):
+    tell(approvers=["asha@utility.example"])
+    colleague("control_room").post(PAGE, {"cuts": "7", "hours": "6"})
+    (asked,) = releases.latest()
+    assert asked.until_at == town_cast.NOW.replace(microsecond=0) + 18 * HOUR
+
+
 def test_a_count_that_was_overwritten_is_an_alarm(tell, colleague):
     tell(full_until=town_cast.NOW + 2 * HOUR)
     assert "was overwritten, and not by a head end. Nothing is disconnected until" in text_of(

@@ -35,7 +35,7 @@ LOOK_S: Final = 1.0
 TELL_S: Final = 10.0
 """What is held is told when it changes, and so often to show that it still is."""
 LONGEST: Final = timedelta(days=2)
-"""How far ahead a release may end, by business time."""
+"""How long a release may count, by business time."""
 PERSONS: Final = 2
 
 
@@ -70,7 +70,12 @@ class Refused:
 
 
 def judge(
-    asked: AskedRelease, state: BrakeState, approvers: Sequence[Approver], now: datetime
+    asked: AskedRelease,
+    state: BrakeState,
+    approvers: Sequence[Approver],
+    now: datetime,
+    *,
+    delay_alone: timedelta,
 ) -> Approved | Unanswered | Refused:
     """Whether a release is approved by as many persons as it needs: two, or the one who is all the staff."""
     release = asked.release
@@ -80,10 +85,10 @@ def judge(
         return Refused(f"{release.until} is no instant")
     if asked.nonce != state.nonce:
         return Refused("its question is an old one: ask again")
-    if not now < until <= now + LONGEST:
-        return Refused(f"it ends in the past, or more than {LONGEST.days} days ahead")
-    persons = {approver.person for approver in approvers}
-    needed = min(PERSONS, len(persons))
+    needed = min(PERSONS, len({approver.person for approver in approvers}))
+    counts_from = now + delay_alone if needed == 1 else now
+    if not counts_from < until <= counts_from + LONGEST:
+        return Refused(f"it ends before it counts, or more than {LONGEST.days} days later")
     if not needed or len(asked.answers) < needed:
         return Unanswered()
     by_id = {approver.credential_id: approver for approver in approvers}
@@ -170,7 +175,8 @@ class Releases:
             return state if ended else await self._brake.update(lambda s, now: _cancelled(s, asked, now))
         if known is not None:
             return state
-        match judged := judge(asked, state, self.approvers, self._clock.now()):
+        delay = timedelta(seconds=self._settings.release_delay_s)
+        match judged := judge(asked, state, self.approvers, self._clock.now(), delay_alone=delay):
             case Unanswered():
                 return state
             case Refused():
@@ -179,13 +185,12 @@ class Releases:
                 log.error("release of cuts refused", release=asked.release.id, why=why)
                 return await self._brake.update(lambda s, now: _refused(s, asked, why, now))
             case Approved():
-                return await self._accept(asked, judged)
+                return await self._accept(asked, judged, delay)
             case _:
                 assert_never(judged)
 
-    async def _accept(self, asked: AskedRelease, approved: Approved) -> BrakeState:
-        alone = len(approved.persons) < PERSONS
-        delay = timedelta(seconds=self._settings.release_delay_s if alone else 0)
+    async def _accept(self, asked: AskedRelease, approved: Approved, delay_alone: timedelta) -> BrakeState:
+        delay = delay_alone if len(approved.persons) < PERSONS else timedelta(0)
 
         def change(state: BrakeState, now: datetime) -> BrakeState:
             # Judged again: another head end may have taken it, or another one over the same question.

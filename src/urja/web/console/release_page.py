@@ -110,10 +110,11 @@ def ask(posted: Mapping[str, str], user_id: int, now: datetime) -> CutRelease | 
         return [_("Give the number of disconnections: a whole number from 1 to 1000000.")]
     if hours not in {str(hour) for hour in HOURS}:
         return [_("Choose how long the release lasts.")]
+    delay_s = held[0].delay_s if len(held[0].approvers) == 1 else 0
     return releases.ask(
         cuts=int(cuts),
         areas=areas,
-        lasts=timedelta(hours=int(hours)),
+        lasts=timedelta(hours=int(hours), seconds=delay_s),
         nonce=held[0].nonce,
         user_id=user_id,
         now=now,

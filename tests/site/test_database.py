@@ -139,3 +139,38 @@ def test_roles_and_database_are_made_once_and_their_passwords_renewed(postgres, 
             sql.SQL("SELECT count(*) FROM pg_database WHERE datname = {}").format(database_template)
         ).fetchone()
     assert count == (1,)
+
+
+def test_an_entry_between_two_currencies_is_refused(posted):
+    """Also where every balance moves as it should: by the pipeline's role, and by the owner's."""
+    with posted.connect() as connection:
+        connection.execute(
+            "INSERT INTO ledger_account (id, bucket, kind, code, currency, balance_minor, last_seq, last_hash, last_batch,"
+            " opened_at) SELECT id + 1000, bucket, kind, code, 'NPR', 0, 0, last_hash, 0, opened_at FROM ledger_account"
+            " WHERE kind = 'contra'"
+        )
+    for role in ("urja_pipeline", "urja_owner"):
+        with (
+            posted.connect(role, autocommit=False) as connection,
+            pytest.raises(psycopg.errors.IntegrityError, match=r"in INR has a contra account in NPR"),
+        ):
+            connection.execute(
+                ENTRY.replace("contra_id,", "(SELECT id FROM ledger_account WHERE currency = 'NPR'),", 1)
+            )
+            connection.execute(
+                "UPDATE ledger_account a SET balance_minor = e.balance_after_minor, last_seq = e.seq, last_hash = e.hash,"
+                " last_batch = e.batch FROM ledger_entry e WHERE e.account_id = a.id AND e.seq = 2"
+            )
+            connection.execute(
+                "UPDATE ledger_account a SET balance_minor = -e.amount_minor, last_batch = e.batch FROM ledger_entry e"
+                " WHERE e.contra_id = a.id AND e.seq = 2"
+            )
+            connection.commit()
+
+
+def test_an_account_stays_in_its_currency(posted):
+    with (
+        posted.connect() as connection,
+        pytest.raises(psycopg.errors.IntegrityError, match="does not become one in NPR"),
+    ):
+        connection.execute("UPDATE ledger_account SET currency = 'NPR' WHERE kind = 'consumer'")

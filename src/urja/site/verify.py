@@ -15,6 +15,7 @@ import click
 import msgspec
 import psycopg
 
+from urja.apps.proofs.receipts import ProofError, Receipt, check
 from urja.core.heads import SignedHead
 from urja.site import accrual_law, arrears_law, catalogue, payment_laws, root_law, settled_law
 from urja.site.exits import Exit, Refusal
@@ -502,8 +503,35 @@ def daily(conninfo: str, zone: str, expected: Path) -> Callable[[int], dict[str,
     type=click.Path(exists=True, path_type=Path),
     help="Heads of the log that were kept elsewhere, a file or a directory: hold the database to them. Implies --full.",
 )
-def verify(data: Path, as_json: bool, full: bool, against: Path | None) -> None:
-    """Prove that the books add up; exit 1 if a law is broken."""
+@click.option(
+    "--receipt",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A consumer's proof: check it by --head alone, without a database.",
+)
+@click.option(
+    "--head",
+    type=click.Path(exists=True, path_type=Path),
+    help="The head that the receipt goes by: a file of heads, or a directory of them.",
+)
+@click.option("--key", help="The public key in hex that the head has to be signed with.")
+def verify(
+    data: Path,
+    as_json: bool,
+    full: bool,
+    against: Path | None,
+    receipt: Path | None,
+    head: Path | None,
+    key: str | None,
+) -> None:
+    """Prove that the books add up; exit 1 if a law is broken.
+
+    With --receipt and --head: prove that an entry is in the log that was signed.
+    """
+    if receipt is not None or head is not None:
+        if receipt is None or head is None:
+            raise Refusal(Exit.USAGE, "a receipt is checked by a head: give both --receipt and --head")
+        check_receipt(receipt, head, key or "", as_json=as_json)
+        return
     from urja.site.admin import Administration
 
     kept = heads_in(against) if against else ()
@@ -548,6 +576,39 @@ def _proven_to(connection: Connection) -> int:
     """The last head up to which a daily run has proven everything."""
     row = connection.execute("SELECT coalesce(max(proven_to), 0) FROM proofs_laws").fetchone()
     return row[0] if row else 0
+
+
+def check_receipt(path: Path, head: Path, key: str, *, as_json: bool) -> None:
+    """Print what a receipt proves; exit 1 where it proves nothing."""
+    try:
+        receipt = msgspec.json.decode(path.read_bytes(), type=Receipt)
+    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        raise Refusal(Exit.USAGE, f"{path} is no receipt: {error}") from None
+    try:
+        signed = check(receipt, heads_in(head), key)
+    except ProofError as error:
+        click.echo(json.dumps({"proven": False, "error": str(error)}) if as_json else f"NOT PROVEN  {error}")
+        raise SystemExit(Exit.FAILED) from None
+    entries = [proven.entry for proven in receipt.entries]
+    if as_json:
+        told = {
+            "proven": True,
+            "day": signed.head.day.isoformat(),
+            "key": signed.head.key,
+            "entries": entries,
+        }
+        click.echo(json.dumps(told, ensure_ascii=False))
+        return
+    for proven in receipt.entries:
+        entry = proven.entry
+        click.echo(
+            f"proven  entry {entry['seq']} of account {entry['account_id']}: {entry['line']} of "
+            f"{entry['amount_minor']} {proven.currency} (minor units), posted {entry['posted_at']}, "
+            f"balance after it {entry['balance_after_minor']}"
+        )
+    click.echo(f"In the log that was signed for {signed.head.day} with {signed.head.fingerprint}.")
+    if not key:
+        click.echo("Compare this key with the one that the utility publishes, or give it with --key.")
 
 
 def heads_in(path: Path) -> list[SignedHead]:

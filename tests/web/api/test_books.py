@@ -1,5 +1,8 @@
 """Readings, totals and money: the figures are those of the books, in Wh and minor units."""
 
+from datetime import timedelta
+
+import msgspec
 import pytest
 from tests.web import house
 
@@ -130,6 +133,24 @@ def test_each_entrys_rows_sum_to_it_and_all_entries_to_the_balance(api, society)
     total = sum(entry["amount_minor"] for entry in entries)
     assert total == entries[0]["balance_after_minor"]
     assert program.get(f"/accounts/{account}/entries/999").status_code == 404
+
+
+def test_an_entry_of_a_sealed_day_has_its_proof(api, society, tmp_path):
+    from tests.apps.payments.till import as_role
+    from tests.pipeline.test_seal import exported, new_sealer
+
+    from urja.apps.proofs.receipts import Receipt, check
+
+    program, account = api("consumer"), society.flats[0].account_id
+    assert program.get(f"/accounts/{account}/entries/1/proof").status_code == 404
+    sealer = new_sealer(tmp_path)
+    with as_role("urja_pipeline"):
+        sealer.run_once(house.NOW + timedelta(days=2))
+    for path in (f"/accounts/{account}/entries/1/proof", f"/accounts/{account}/proof"):
+        answer = program.get(path)
+        assert answer.status_code == 200
+        check(msgspec.json.decode(answer.content, type=Receipt), exported(sealer))
+    assert program.get(f"/accounts/{society.flats[1].account_id}/proof").status_code == 404
 
 
 def test_a_charge_shows_what_it_rests_on(api, society):

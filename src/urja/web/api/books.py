@@ -10,6 +10,8 @@ from msgspec import Meta
 from urja.apps.ledger import arrears as dues
 from urja.apps.ledger import queries as ledger
 from urja.apps.notices.queries import written_to
+from urja.apps.proofs import queries as proofs
+from urja.apps.proofs import receipts
 from urja.apps.readings.intervals import LONGEST, MonthOfPlace, intervals, month_by_place
 from urja.apps.readings.kinds import Status
 from urja.apps.readings.power import power_of_place
@@ -271,6 +273,30 @@ def entry(ask: Ask) -> answers.EntryWithArithmetic:
         provisional=why.provisional,
         notes=list(why.notes),
     )
+
+
+class ProofQuery(Query, frozen=True, kw_only=True):
+    """Of a statement that proves itself."""
+
+    before: Annotated[int, Meta(ge=0, description="only postings before this number; 0: the newest")] = 0
+
+
+def entry_proof(ask: Ask) -> receipts.Receipt:
+    account_id, seq = _account(ask).account_id, ask.parts["seq"]
+    return _proof(ask, account_id, [seq], f"sealed entry {seq} of account {account_id}")
+
+
+def statement_proof(ask: Ask) -> receipts.Receipt:
+    account_id = _account(ask).account_id
+    seqs = proofs.sealed(account_id, ask.query.before or None)
+    return _proof(ask, account_id, seqs, f"sealed entry of account {account_id}")
+
+
+def _proof(ask: Ask, account_id: int, seqs: list[int], thing: str) -> receipts.Receipt:
+    receipt = proofs.receipt(account_id, seqs) if seqs else None
+    if receipt is None:
+        raise ask.missing(thing)
+    return receipt
 
 
 def entry_of(one: ledger.Entry) -> answers.Entry:

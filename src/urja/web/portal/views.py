@@ -4,6 +4,7 @@ import re
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.contrib.messages import get_messages
@@ -23,6 +24,7 @@ from django.views.decorators.http import require_safe
 
 from urja.apps.asking import Answer, together
 from urja.apps.notices.queries import latest_messages
+from urja.apps.proofs import queries as proofs
 from urja.web.console.access import employed
 from urja.web.portal import markup, pages
 from urja.web.portal.access import account_or_404
@@ -143,8 +145,15 @@ _frames: Recent[list[str]] = Recent(len(settings.LANGUAGES))
 def passbook(request: HttpRequest, account_id: int) -> HttpResponse:
     """All postings, a page at a time, newest first."""
     card = account_or_404(request, account_id, business_now())
-    page = pages.passbook(card, _sequence(request.GET.get("before")))
-    return render(request, "portal/passbook.html", {"page": page, "postings": markup.postings(page.days)})
+    before = _sequence(request.GET.get("before"))
+    page = pages.passbook(card, before)
+    context = {
+        "page": page,
+        "postings": markup.postings(page.days),
+        "before": before,
+        "provable": bool(proofs.sealed(account_id, before, limit=1)),
+    }
+    return render(request, "portal/passbook.html", context)
 
 
 def _sequence(text: str | None) -> int | None:
@@ -164,7 +173,38 @@ def entry(request: HttpRequest, account_id: int, seq: int) -> HttpResponse:
     page = entry_page(card, seq)
     if page is None:
         raise Http404
-    return render(request, "portal/entry.html", {"page": page})
+    provable = proofs.sealed(account_id, before=seq + 1, limit=1) == [seq]
+    return render(request, "portal/entry.html", {"page": page, "provable": provable})
+
+
+@require_safe
+@private
+@login_required
+def entry_proof(request: HttpRequest, account_id: int, seq: int) -> HttpResponse:
+    """A file that proves one posting, once its day is sealed."""
+    account_or_404(request, account_id, business_now())
+    return _proof(account_id, [seq], f"urja-receipt-{account_id}-{seq}.json")
+
+
+@require_safe
+@private
+@login_required
+def statement_proof(request: HttpRequest, account_id: int) -> HttpResponse:
+    """A file that proves the newest postings that are in a sealed day, or those before one."""
+    account_or_404(request, account_id, business_now())
+    seqs = proofs.sealed(account_id, _sequence(request.GET.get("before")))
+    return _proof(account_id, seqs, f"urja-statement-{account_id}.json")
+
+
+def _proof(account_id: int, seqs: list[int], name: str) -> HttpResponse:
+    receipt = proofs.receipt(account_id, seqs) if seqs else None
+    if receipt is None:
+        raise Http404
+    return HttpResponse(
+        msgspec.json.encode(receipt),
+        content_type="application/json",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
 
 
 @require_safe

@@ -1,0 +1,136 @@
+"""The reading side of the signed log: proofs of entries, made of what the pipeline has stored."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+from django.db import connection
+from django.db.backends.utils import CursorWrapper
+
+from urja.apps.ledger.chain import HASHED, canonical, parse_json
+from urja.apps.proofs import digests
+from urja.apps.proofs.receipts import FORMAT, ProvenEntry, Receipt, Way
+from urja.base.ids import bucket_of
+from urja.core import merkle
+from urja.core.heads import Head, SignedHead
+
+MOST: Final = 50
+"""Entries in one receipt: each may be of a day of its own, whose tree is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Leaf:
+    index: int
+    content: str
+    batches: digests.Batches
+
+
+def receipt(account_id: int, seqs: Sequence[int]) -> Receipt | None:
+    """The proof of entries of an account, by the last head; None where one is in no sealed day yet, or does not exist."""
+    bucket = bucket_of(account_id)
+    with connection.cursor() as cursor:
+        signed = _last_head(cursor)
+        if signed is None:
+            return None
+        size = signed.head.size
+        proven = list[ProvenEntry]()
+        trees: dict[int, _Tree] = {}
+        cursor.execute(
+            f"SELECT e.previous_hash, a.currency, {', '.join(f'e.{name}' for name in HASHED)} FROM ledger_entry e "  # noqa: S608
+            "JOIN ledger_account a ON a.id = e.account_id "
+            "WHERE e.bucket = %s AND e.account_id = %s AND e.seq = ANY(%s) ORDER BY e.seq",
+            [bucket, account_id, list(seqs)],
+        )
+        rows = cursor.fetchall()
+        if len(rows) != len(set(seqs)):
+            return None
+        for previous, currency, *values in rows:
+            row = dict(zip(HASHED, values, strict=True))
+            row["inputs"] = parse_json(row["inputs"])
+            leaf = _leaf_of(cursor, bucket, row["batch"], size)
+            if leaf is None:
+                return None
+            tree = trees.get(leaf.index) or trees.setdefault(leaf.index, _Tree.of(cursor, leaf.batches))
+            index = tree.places[account_id, row["seq"]]
+            proven.append(
+                ProvenEntry(
+                    # As it is hashed: JSON has no dates.
+                    entry=msgspec.json.decode(canonical(row)),
+                    previous_hash=bytes(previous).hex(),
+                    currency=currency,
+                    in_day=_way(index, merkle.inclusion_proof(index, tree.size, tree.node)),
+                    day=leaf.content,
+                    in_log=_way(leaf.index, _log_proof(cursor, leaf.index, size)),
+                )
+            )
+    return Receipt(format=FORMAT, entries=proven, head=signed)
+
+
+def sealed(account_id: int, before: int | None = None, limit: int = MOST) -> list[int]:
+    """The numbers of an account's newest entries that are in a sealed day, those before an entry if one is named."""
+    bucket = bucket_of(account_id)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT seq FROM ledger_entry WHERE bucket = %(bucket)s AND account_id = %(account)s "
+            "AND (%(before)s::bigint IS NULL OR seq < %(before)s) AND batch <= ("
+            "  SELECT coalesce(max(l.to_batch), 0) FROM proofs_leaf l WHERE l.kind = 'entries' AND l.bucket = %(bucket)s"
+            "  AND l.index < (SELECT coalesce(max(size), 0) FROM proofs_head)) ORDER BY seq DESC LIMIT %(limit)s",
+            {"bucket": bucket, "account": account_id, "before": before, "limit": limit},
+        )
+        return [seq for (seq,) in cursor.fetchall()]
+
+
+class _Tree:
+    """The tree of a bucket's entries of a day, in memory: some thousand hashes."""
+
+    def __init__(self) -> None:
+        self.places: dict[tuple[int, int], int] = {}
+        self._nodes: dict[tuple[int, int], bytes] = {}
+
+    @classmethod
+    def of(cls, cursor: CursorWrapper, batches: digests.Batches) -> "_Tree":
+        tree, growing = cls(), merkle.Frontier()
+        for account_id, seq, leaf in digests.entries(cursor, batches):
+            tree.places[account_id, seq] = growing.size
+            for level, index, hashed in growing.append(leaf):
+                tree._nodes[level, index] = hashed
+        return tree
+
+    @property
+    def size(self) -> int:
+        return len(self.places)
+
+    def node(self, level: int, index: int) -> bytes:
+        return self._nodes[level, index]
+
+
+def _last_head(cursor: CursorWrapper) -> SignedHead | None:
+    cursor.execute("SELECT body, signature FROM proofs_head ORDER BY number DESC LIMIT 1")
+    row = cursor.fetchone()
+    if row is None:
+        return None
+    return SignedHead(head=msgspec.json.decode(row[0], type=Head), signature=bytes(row[1]).hex())
+
+
+def _leaf_of(cursor: CursorWrapper, bucket: int, batch: int, size: int) -> _Leaf | None:
+    """The leaf that holds a batch, where the head covers it."""
+    cursor.execute(
+        "SELECT index, content, after_batch, to_batch FROM proofs_leaf WHERE kind = 'entries' AND bucket = %s "
+        "AND after_batch < %s AND to_batch >= %s AND index < %s",
+        [bucket, batch, batch, size],
+    )
+    row = cursor.fetchone()
+    return _Leaf(row[0], row[1], digests.Batches(bucket, row[2], row[3])) if row else None
+
+
+def _log_proof(cursor: CursorWrapper, index: int, size: int) -> list[bytes]:
+    def node(level: int, at: int) -> bytes:
+        cursor.execute("SELECT hash FROM proofs_node WHERE level = %s AND index = %s", [level, at])
+        return bytes(cursor.fetchone()[0])
+
+    return merkle.inclusion_proof(index, size, node)
+
+
+def _way(index: int, path: Sequence[bytes]) -> Way:
+    return Way(index=index, path=[hashed.hex() for hashed in path])

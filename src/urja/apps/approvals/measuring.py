@@ -11,9 +11,11 @@ from typing import Any, Final
 from django.db.models import Q, Sum
 
 from urja.apps.ledger import arrears as dues
+from urja.apps.ledger.models import CreditRequest, DebitRequest
 from urja.apps.payments import differences
 from urja.apps.registry import requests
-from urja.apps.registry.effects import effects
+from urja.apps.registry.effects import Effects, effects
+from urja.apps.registry.errors import Refused
 from urja.apps.registry.models import Agreement, AuditEntry, Deposit, Protection
 from urja.apps.registry.operations import (
     AgreeInstalments,
@@ -51,9 +53,12 @@ REPRICING: Final = (
     ConvertToPostpaid,
     ConvertToPrepaid,
     CorrectLastRead,
+    DisconnectPermanently,
     ExchangeMeter,
+    MoveOut,
     RemoveMeter,
     SwapMeters,
+    TransferOwnership,
     Undo,
 )
 """Operations that may change what past days were charged, or how a supply stands: they are rehearsed."""
@@ -64,18 +69,31 @@ _CUT: Final = (Standing.TO_BE_CUT, Standing.CUT)
 
 def measure(operation: Operation, *, actor: str, now: datetime) -> Measure:
     """What an operation would do; raises Refused where it could not be done anyway."""
-    money_minor, disconnections = _money(operation), len(_disconnected(operation))
     if isinstance(operation, REPRICING):
-        moved = effects(operation, recorded_at=now, actor=actor)
-        by_account: dict[int, int] = {}
-        for posting in moved.postings:
-            by_account[posting.account_id] = by_account.get(posting.account_id, 0) + posting.amount_minor
-        money_minor += sum(map(abs, by_account.values()))
-        disconnections += sum(
-            decision.after.standing in _CUT and decision.before.standing not in _CUT
-            for decision in moved.decisions
-        )
-    return Measure(operation.kind(), money_minor, disconnections, _protected(operation, now))
+        return measure_of(operation, effects(operation, recorded_at=now, actor=actor), now)
+    return _measured(operation, now, 0, 0)
+
+
+def measure_of(operation: Operation, moved: Effects, now: datetime) -> Measure:
+    """What an operation would do that was rehearsed."""
+    if not isinstance(operation, REPRICING):
+        return _measured(operation, now, 0, 0)
+    by_account: dict[int, int] = {}
+    for posting in moved.postings:
+        by_account[posting.account_id] = by_account.get(posting.account_id, 0) + posting.amount_minor
+    disconnected = [
+        one for one in moved.decisions if one.after.standing in _CUT and one.before.standing not in _CUT
+    ]
+    return _measured(operation, now, sum(map(abs, by_account.values())), len(disconnected))
+
+
+def _measured(operation: Operation, now: datetime, posted_minor: int, disconnections: int) -> Measure:
+    return Measure(
+        operation.kind(),
+        _money(operation) + posted_minor,
+        len(_disconnected(operation)) + disconnections,
+        _protected(operation, now),
+    )
 
 
 def _money(operation: Operation) -> int:
@@ -101,7 +119,7 @@ def _money(operation: Operation) -> int:
             return 0 if difference is None else abs(difference.amount_minor)
         case Undo():
             undone = _undone(operation)
-            return 0 if undone is None else _money(undone)
+            return max(_given_back(operation), 0 if undone is None else _money(undone))
         case _:
             return 0
 
@@ -137,24 +155,33 @@ def _protected_among(numbers: Iterable[str], now: datetime) -> int:
 
 
 def _undone(operation: Undo) -> Operation | None:
-    """The operation that is taken back, as it was asked for; none where it is not one of requests."""
+    """The operation that is taken back, as it was asked for; none where the audit does not keep all of that."""
     entry = AuditEntry.objects.filter(id=operation.entry_id).first()
-    if entry is None or entry.kind not in requests.BY_KIND or entry.kind in _WITH_SECRETS:
+    if entry is None:
         return None
-    return requests.decode(entry.kind, entry.content)
+    try:
+        return requests.decode(entry.kind, entry.content)
+    except Refused:
+        return None
 
 
-_WITH_SECRETS: Final = frozenset(kind for kind, known in requests.BY_KIND.items() if known.secret)
-"""Their audit does not keep all that was asked for, and they move nothing."""
+def _outside(operation: Undo, what: str) -> list[int]:
+    """Numbers of what the operation that is taken back had asked of others."""
+    entry = AuditEntry.objects.filter(id=operation.entry_id).first()
+    asked: list[list[Any]] = entry.outcome.get("outside", []) if entry is not None else []
+    return [rest[0] for asked_for, *rest in asked if asked_for == what]
+
+
+def _given_back(operation: Undo) -> int:
+    """Credits and debits that are asked for the other way round."""
+    credit = CreditRequest.objects.filter(id__in=_outside(operation, "credit"))
+    debit = DebitRequest.objects.filter(id__in=_outside(operation, "debit"))
+    return sum(int(rows.aggregate(sum=Sum("amount_minor"))["sum"] or 0) for rows in (credit, debit))
 
 
 def _held_again(operation: Undo) -> list[str]:
     """A release that is taken back holds the supply off again."""
-    asked: list[list[Any]] = (
-        AuditEntry.objects.filter(id=operation.entry_id).values_list("outcome__outside", flat=True).first()
-        or []
-    )
-    released = [rest[0] for what, *rest in asked if what == "release"]
+    released = _outside(operation, "release")
     numbers = Agreement.objects.filter(service_point_id__in=released)
     return list(numbers.values_list("service_point__consumer_number", flat=True).distinct())
 

@@ -19,7 +19,7 @@ from django.db import connection, transaction
 from django.db.models import Q, Sum
 
 from urja.apps.approvals import thresholds
-from urja.apps.approvals.measuring import measure
+from urja.apps.approvals.measuring import measure, measure_of
 from urja.apps.approvals.models import (
     OPEN,
     Action,
@@ -32,6 +32,7 @@ from urja.apps.approvals.models import (
 )
 from urja.apps.approvals.passkeys import active, said_of, site
 from urja.apps.registry import access, requests
+from urja.apps.registry.effects import Effects
 from urja.apps.registry.errors import Refused
 from urja.apps.registry.models import DevicePeriod, Request, RequestState
 from urja.apps.registry.operations import Operation, rehearse
@@ -120,10 +121,10 @@ def holds(request: Request, operation: Operation, now: datetime) -> bool:
     return True
 
 
-def foresees(request: Request, operation: Operation, now: datetime) -> list[Sentence]:
+def foresees(request: Request, operation: Operation, found: Effects, now: datetime) -> list[Sentence]:
     """Why an operation that is rehearsed would wait for passkeys; empty where it would not."""
     book = thresholds.in_force(_day(now))
-    measured = measure(operation, actor=request.actor, now=now)
+    measured = measure_of(operation, found, now)
     needed = required(book, measured, _before(book, request.actor, now))
     return [_why(one, book) for one in needed.reached]
 

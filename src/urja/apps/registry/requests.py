@@ -18,7 +18,7 @@ import structlog
 from django.db import InterfaceError, OperationalError, connection, transaction
 
 from urja.apps.registry import access
-from urja.apps.registry.effects import effects
+from urja.apps.registry.effects import Effects, effects
 from urja.apps.registry.errors import Refused
 from urja.apps.registry.models import AuditEntry, Request, RequestState
 from urja.apps.registry.operations import BY_KIND, Operation, changes_of, perform
@@ -93,7 +93,7 @@ class Gate(NamedTuple):
 
     holds: Callable[[Request, Operation, datetime], bool]
     """Whether a request has to wait for approval; raises Refused where it cannot get one."""
-    foresees: Callable[[Request, Operation, datetime], list[Sentence]]
+    foresees: Callable[[Request, Operation, Effects, datetime], list[Sentence]]
     """Why a request that is rehearsed would have to wait; empty where it would not."""
 
 
@@ -142,8 +142,9 @@ def answer(request: Request, now: datetime, act: Callable[[], None]) -> None:
 def _carry_out(request: Request, now: datetime, gate: Gate) -> None:
     operation = judged(request, now)
     if request.rehearsal:
-        request.effects = effects(operation, recorded_at=now, actor=request.actor).to_builtins()
-        if why := gate.foresees(request, operation, now):
+        found = effects(operation, recorded_at=now, actor=request.actor)
+        request.effects = found.to_builtins()
+        if why := gate.foresees(request, operation, found, now):
             request.effects["approval"] = [to_plain(sentence) for sentence in why]
         request.state = RequestState.DONE
     elif not _is_done(request) and gate.holds(request, operation, now):

@@ -446,3 +446,19 @@ def test_a_read_corrected_at_a_period_s_border_settles_both_neighbours(town, cha
     }
     town.fresh(32, CUT)
     assert all(town.laws().values())
+
+
+@pytest.mark.parametrize("correct", [read_again, read_behind_the_accruals])
+def test_a_read_corrected_at_a_change_of_price_settles_its_month(town, correct):
+    """What the month comes to is the same energy, and more of it at the old price."""
+    load("2", "2026-03-04", rate="4.00")
+    for day, kwh in ((0, 10), (2, 10 + 4), (30, 10 + 8), (31, 10 + 8)):
+        town.register(day, kwh)
+        town.run(day)
+    assert town.charged_in("energy") == {date(2026, 3, 1): 4 * 300 + 4 * 400}
+    correct(town, 2, 10 + 7)
+    town.fresh(31, CUT)
+    town.post(32, CUT)
+    assert town.charged_in("energy") == {date(2026, 3, 1): 7 * 300 + 1 * 400}
+    town.fresh(32, CUT)
+    assert all(town.laws().values())

@@ -43,7 +43,8 @@ WHERE c.agreement_id >= %(first)s AND c.agreement_id < %(end)s AND c.ended_at >=
     EXISTS (
         SELECT FROM ledger_rated r LEFT JOIN readings_accrual x
             ON x.agreement_id = r.agreement_id AND x.period = r.period_start
-        WHERE r.agreement_id = a.id AND (x.energy_wh <> r.energy_wh OR extract(day FROM r.period_start) <> 1)
+        WHERE r.agreement_id = a.id AND (x.energy_wh <> r.energy_wh OR extract(day FROM r.period_start) <> 1
+            OR jsonb_array_length(r.uses) > 1)
     )
     OR EXISTS (
         SELECT FROM registry_agreement_terms t WHERE t.agreement_id = a.id AND (

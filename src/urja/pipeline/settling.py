@@ -3,21 +3,23 @@
 What closes days (`close`) and what looks at ended agreements (`ended`) post by it; the formula is docs/money.md's.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from itertools import accumulate
 from typing import Any
 
 from django.db import connection
 
 from urja.apps.ledger import operations, queries, usage
-from urja.apps.ledger.usage import Rating
+from urja.apps.ledger.usage import Basis, Rating
 from urja.apps.readings import unread
 from urja.apps.readings.accrual import PeriodEnergy
 from urja.apps.readings.unread import UNREAD
 from urja.apps.registry.models import Agreement
 from urja.core.calendar import ONE_DAY, Period, midnight
-from urja.core.rating import LineTarget, rows_between, standing
+from urja.core.rating import LineTarget, cut_days, rows_between, standing
 from urja.core.rating.tariff import Book
 from urja.pipeline import evidence
 
@@ -163,15 +165,19 @@ def settle_changed(known: Sequence[tuple[Agreement, operations.Rated]], day: dat
     settled = Settled()
     changed: dict[Period, list[Agreement]] = {}
     periods = [usage.period_of(agreement, rated.period_start) for agreement, rated in known]
+    bases = [
+        usage.basis_for(agreement, period) for (agreement, _), period in zip(known, periods, strict=True)
+    ]
     energies_wh = _energies_wh([agreement.id for agreement, _ in known], periods)
-    for (agreement, rated), period in zip(known, periods, strict=True):
-        basis = usage.basis_for(agreement, period)
+    cuts_wh = _cuts_wh([agreement.id for agreement, _ in known], periods, bases)
+    for (agreement, rated), period, basis in zip(known, periods, bases, strict=True):
         energy_wh = energies_wh.get((agreement.id, period.first), rated.energy_wh if basis.billed.days else 0)
         as_rated = (rated.energy_wh, rated.versions, rated.billed)
         now = (energy_wh, basis.fingerprint, (basis.billed.first, basis.billed.end))
-        # The rows were asked anyway: what lies before a change of price may be another part of the same energy by now.
-        cut = period.first.day != 1 and sum(len(terms.versions) for terms in basis.terms) > 1
-        if cut or as_rated != now:
+        # What lies before a change of price may be another part of the same energy by now.
+        before_wh = accumulate(use_wh for _, _, use_wh in rated.uses)
+        cut = {day: wh for (_, day, _), wh in zip(rated.uses, before_wh, strict=True) if day < rated.through}
+        if as_rated != now or cut != cuts_wh.get((agreement.id, period.first), {}):
             changed.setdefault(period, []).append(agreement)
     for period, group in sorted(changed.items()):
         energies = usage.energies([agreement.id for agreement in group], period, period.end)
@@ -194,19 +200,43 @@ def _energies_wh(agreement_ids: Sequence[int], periods: Sequence[Period]) -> dic
     return found
 
 
+def _cuts_wh(
+    agreement_ids: Sequence[int], periods: Sequence[Period], bases: Sequence[Basis]
+) -> dict[tuple[int, date], dict[date, int]]:
+    """What each agreement had used in its period by the days inside it on which a price changes, by the rows."""
+    asked: dict[tuple[Period, date], list[int]] = {}
+    for agreement_id, period, basis in zip(agreement_ids, periods, bases, strict=True):
+        for day in cut_days(basis.terms, basis.billed) if basis.billed.days else ():
+            asked.setdefault((period, day), []).append(agreement_id)
+    found: dict[tuple[int, date], dict[date, int]] = {}
+    for (period, day), ids in asked.items():
+        known = usage.energies(ids, period, day)
+        for id_ in ids:
+            found.setdefault((id_, period.first), {})[day] = known[id_].energy_wh if id_ in known else 0
+    return found
+
+
 def _rated(agreement_ids: list[int], day: date) -> list[operations.Rated]:
     """What periods were rated from, as far back as is corrected."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT agreement_id, period_start, billed_first, billed_end, through, energy_wh, versions "
+            "SELECT agreement_id, period_start, billed_first, billed_end, through, uses, versions "
             "FROM ledger_rated WHERE agreement_id = ANY(%s) AND period_start >= %s",
             [agreement_ids, usage.oldest_corrected(day)],
         )
         return [
             operations.Rated(
-                agreement_id, start, (first, end), through, ((start, through, energy_wh),), versions
+                agreement_id,
+                start,
+                (first, end),
+                through,
+                tuple(
+                    (date.fromisoformat(begin), date.fromisoformat(until), wh)
+                    for begin, until, wh in json.loads(uses)
+                ),
+                versions,
             )
-            for agreement_id, start, first, end, through, energy_wh, versions in cursor.fetchall()
+            for agreement_id, start, first, end, through, uses, versions in cursor.fetchall()
         ]
 
 

@@ -168,10 +168,11 @@ LEFT JOIN LATERAL (
     SELECT {PERIOD_ENERGY_COLUMNS} FROM readings_accrual r
     WHERE r.agreement_id = given.agreement_id AND given.by_month ORDER BY r.period DESC LIMIT 2
 ) newest ON true
--- A period that was rated to its end from the energy that is accrued now.
+-- A period that was rated to its end from the energy that is accrued now, at one price: of what lies before a change
+-- of price the accrual does not say.
 LEFT JOIN ledger_rated done ON done.agreement_id = newest.agreement_id AND done.period_start = newest.period
     AND done.through = done.billed_end
-    AND done.energy_wh = {ENERGY_WH.format("newest")}
+    AND done.energy_wh = {ENERGY_WH.format("newest")} AND jsonb_array_length(done.uses) = 1
 ORDER BY a.id, newest.period
 """
 

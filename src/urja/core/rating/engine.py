@@ -162,7 +162,7 @@ class _Bill:
         version = self.versions[number]
         first = version.first if number else self.days.first
         elapsed = Period(first, self.elapsed.end)
-        uses = _within(self.uses, elapsed)
+        uses = _within(self.uses, elapsed) if number else self.uses
         return _Stretch(
             name=version.name,
             tariff=version.tariff,
@@ -170,12 +170,12 @@ class _Bill:
             charged=Period(first, self.days.end),
             elapsed=elapsed,
             period_days=self.period_days,
-            before_kwh=_sum_of(self.uses) - _sum_of(uses),
+            before_kwh=_sum_of(self.uses) - _sum_of(uses) if number else ZERO,
             uses=uses,
             loads=tuple(
                 (Period(max(first, days.first), days.end), load)
                 for days, load in self.loads
-                if days.end > first
+                if not number or days.end > first
             ),
         )
 
@@ -219,13 +219,25 @@ def _within(uses: tuple[tuple[Period, Fraction], ...], days: Period) -> tuple[tu
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """Days that become a bill, with their versions."""
+
+    days: Period
+    versions: tuple[_Version, ...]
+
+
 def cut_days(terms: Sequence[Terms], billed: Period) -> list[date]:
     """The days inside a period on which a price changes: energy known up to each of them is rated exactly.
 
     A change of the sanctioned load is none of them, as no price of energy depends on it.
     """
+    return _cuts(_plan(terms, billed), billed)
+
+
+def _cuts(plan: list[list[_Planned]], billed: Period) -> list[date]:
     cuts: set[date] = set()
-    for shared in _plan(terms, billed):
+    for shared in plan:
         cuts.add(shared[0].days.first)
         # Bills that share their energy by days ask for no read between them.
         for version in shared[0].versions if len(shared) == 1 else ():
@@ -319,14 +331,6 @@ def _in_force(terms: Sequence[Terms], day: date) -> Terms:
     return [each for each in terms if each.first <= day][-1]
 
 
-@dataclass(frozen=True, slots=True)
-class _Planned:
-    """Days that become a bill, with their versions."""
-
-    days: Period
-    versions: tuple[_Version, ...]
-
-
 def _plan(terms: Sequence[Terms], billed: Period) -> list[list[_Planned]]:
     """The billed days as bills: each by itself, or with those that it shares its energy with by days."""
     plan: list[list[_Planned]] = []
@@ -370,10 +374,11 @@ def _bills(
     by_day_from: date,
     notes: list[str],
 ) -> Iterator[_Bill]:
-    energy = _cut_uses(uses, cut_days(terms, billed), notes)
+    plan = _plan(terms, billed)
+    energy = _cut_uses(uses, _cuts(plan, billed), notes)
     ordered = sorted(terms, key=lambda each: each.first)
     by_day = Period(by_day_from, billed.end)
-    for shared in _plan(terms, billed):
+    for shared in plan:
         begun = [each for each in shared if each.days.first < elapsed.end or each.days.first == billed.first]
         for planned, used in zip(begun, _shares_by_days(begun, elapsed, energy, notes), strict=True):
             passed = planned.days.meet(elapsed)
@@ -444,6 +449,7 @@ def _rate(bill: _Bill, known: dict[date, dict[str, LineTarget]], notes: list[str
     """Each line of a bill; `known` is what the bill had come to before days on which lines have changed."""
     all_lines = [line for version in bill.versions for line in version.tariff.lines]
     done: dict[str, LineTarget] = {}
+    runs: dict[int, _Stretch] = {}
     for name in order_of(all_lines)[0]:
         line, number = _last_change(bill.versions, name)
         before: dict[str, LineTarget] = {}
@@ -455,8 +461,10 @@ def _rate(bill: _Bill, known: dict[date, dict[str, LineTarget]], notes: list[str
         kept = before.get(name)
         if line is not None:
             # What two round-offs made whole in parts is not whole: the newest one is of the whole bill.
-            stretch = bill.run(0 if isinstance(line.accrual, RoundOff) else number)
-            done[name] = _added(kept, _line(stretch, line, before, done, notes))
+            run = 0 if isinstance(line.accrual, RoundOff) else number
+            if run not in runs:
+                runs[run] = bill.run(run)
+            done[name] = _added(kept, _line(runs[run], line, before, done, notes))
         elif kept is not None:
             done[name] = kept
     return {name: done[name] for name in dict.fromkeys(line.name for line in all_lines)}
@@ -621,7 +629,9 @@ def _slab_parts(stretch: _Stretch, line: Line, accrual: Slabs, notes: list[str])
             full = slab.up_to_kwh - slab.from_kwh
             width = _scaled(stretch, full, accrual.scaling, f"{line.name}: width of slab {number + 1}", notes)
         high = None if width is None else low + width
-        inside = _inside(energy, number, low, high) - _inside(before, number, low, high)
+        inside = _inside(energy, number, low, high)
+        if before:
+            inside -= _inside(before, number, low, high)
         if inside:
             span = f"above {exact(low)} kWh" if high is None else f"{exact(low)} to {exact(high)} kWh"
             label = "all energy" if len(slabs) == 1 else f"slab {number + 1}: {span}"

@@ -4,8 +4,11 @@ from datetime import timedelta
 
 import pytest
 from tests.apps import street
+from tests.apps.registry.life import do
 from tests.apps.street import START, adopt, protect
 from tests.pipeline.test_decide import HOUR, MINUTE, POLICY, SECOND, Place, authorise, cut
+
+from urja.apps.registry.errors import Refused
 
 DAY = timedelta(days=1)
 SERVED = """
@@ -196,3 +199,75 @@ def test_taking_only_receipts_breaks_the_law_of_those_who_are_due(worded, monkey
     unreached(worded, worded.at(4, 17), step=HOUR)
     assert worded.commands() == []
     assert not law(worded, "who_is_due_is_cut")
+
+
+# -- letters ---------------------------------------------------------------------------------------------------
+
+
+def post_letter(place, reference="RL 1", **more):
+    from urja.apps.registry.operations import RecordLetter
+
+    asked = {"consumer_number": "URJ00000001", "posted_at": place.now, "reference": reference}
+    return do(RecordLetter(**(asked | more)), place.now)
+
+
+def used_up_without_a_telephone(place):
+    """The notices of Monday 09:00 cannot be sent; a letter is posted an hour later."""
+    from urja.apps.notices.models import Notice
+
+    place.now = place.at(1, 9)
+    place.use(60_000)
+    place.go()
+    Notice.objects.update(state="failed", failure="no_number", ended_at=place.now)
+    place.go(place.at(1, 10))
+    return post_letter(place)
+
+
+def test_a_letter_serves_who_has_no_telephone(worded):
+    from urja.apps.notices.models import Notice
+
+    used_up_without_a_telephone(worded)
+    worded.until(worded.at(4, 10, 45), step=2 * HOUR)
+    assert worded.commands() == []
+    # Thursday 10:00 is three days after it was posted; an hour's lead.
+    worded.go(worded.at(4, 11))
+    assert worded.commands() == [("disconnect", "queued")]
+    assert not Notice.objects.exclude(channel="letter").filter(sent_at__isnull=False).exists()
+    off(worded)
+    assert law(worded, "cut_after_notices")
+
+
+def test_a_letter_that_was_entered_by_mistake_serves_nothing(worded):
+    from urja.apps.registry.operations import Undo
+
+    entry = used_up_without_a_telephone(worded)
+    worded.until(worded.at(4, 10, 45), step=2 * HOUR)
+    worded.go(worded.at(4, 11))
+    do(Undo(entry_id=entry.id, reason="another house"), worded.now)
+    worded.go(worded.now + SECOND)
+    assert worded.commands() == [("disconnect", "superseded")]
+    assert worded.where()[1] == "undelivered"
+    # It counted when the cut was given.
+    assert law(worded, "cut_after_notices")
+
+
+def test_what_stands_against_a_letter(worded):
+    worded.go()
+    post_letter(worded)
+    for says, more in [
+        ("is recorded already", {}),
+        ("say what proves it", {"reference": " "}),
+        ("lies ahead", {"reference": "RL 2", "posted_at": worded.now + HOUR}),
+        ("at most 100 characters", {"reference": "7" * 101}),
+        ("nobody had an agreement", {"reference": "RL 2", "posted_at": START - DAY}),
+    ]:
+        with pytest.raises(Refused, match=says):
+            post_letter(worded, **more)
+
+
+def test_letters_say_nothing_of_the_message_service(worded):
+    from urja.apps.notices import queries
+
+    for number in range(6):
+        post_letter(worded, reference=f"RL {number}")
+    assert queries.traffic(worded.now - DAY, worded.now + HOUR, 200).told == 0

@@ -265,7 +265,7 @@ def _noticed(books: _Books) -> Iterator[str]:
         sent = books.rows(
             "SELECT kind, channel, requested_at, sent_at, delivered_at FROM notices_notice WHERE account_id = %(account)s "
             # A letter that was entered by mistake counts until that was said.
-            "AND (channel <> 'letter' OR ended_at IS NULL OR ended_at > %(issued)s) AND requested_at >= coalesce("
+            "AND (channel <> 'letter' OR ended_at IS NULL OR ended_at >= %(issued)s) AND requested_at >= coalesce("
             "  (SELECT max(posted_at) FROM ledger_credit_request c WHERE c.account_id = %(account)s "
             "    AND c.kind NOT IN ('set-apart', 'deposit') "
             "    AND c.posted_at < least(%(issued)s, %(since)s::timestamptz)), '-infinity')",

@@ -35,6 +35,8 @@ class Failure(models.TextChoices):
     """A recharge came before it was sent."""
     UNDELIVERABLE = "undeliverable"
     """The service says that it could not deliver it."""
+    WITHDRAWN = "withdrawn"
+    """A letter that was entered by mistake: it was not posted."""
 
 
 class Notice(models.Model):
@@ -42,7 +44,7 @@ class Notice(models.Model):
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="notices")
     kind = models.CharField(max_length=32)
-    """As policies name it: `low-30`, `days-3`, `below-100`, `zero`, `cut`."""
+    """As policies name it: `low-30`, `days-3`, `below-100`, `zero`, `cut`; or `letter`."""
     params = models.JSONField(default=dict)
     dedupe_key = models.CharField(max_length=200, unique=True)
     requested_at = models.DateTimeField()

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from urja.apps.notices.models import Message, Notice
+from urja.apps.notices.models import Failure, Message, Notice, NoticeState
+from urja.core.policy import LETTER
 
 OUTBOX_KEEPS = 200
 """A demonstration's outbox is bounded: the oldest messages go when new ones come."""
@@ -52,4 +53,26 @@ def request_notices(requests: Iterable[Request], requested_at: datetime) -> None
             for request in requests
         ],
         ignore_conflicts=True,
+    )
+
+
+def record_letter(account_id: int, posted_at: datetime, reference: str) -> Notice:
+    """Keep a letter that was posted, beside the messages; whether it arrived is not known."""
+    count = Notice.objects.filter(account_id=account_id, channel=LETTER).count()
+    return Notice.objects.create(
+        account_id=account_id,
+        kind=LETTER,
+        dedupe_key=f"{LETTER}:{account_id}:{count + 1}",
+        requested_at=posted_at,
+        sent_at=posted_at,
+        state=NoticeState.UNCONFIRMED,
+        channel=LETTER,
+        detail=reference,
+    )
+
+
+def withdraw_letter(notice_id: int, at: datetime) -> None:
+    """Say that a letter was entered by mistake; from now on it serves nothing."""
+    Notice.objects.filter(id=notice_id, channel=LETTER).update(
+        state=NoticeState.FAILED, failure=Failure.WITHDRAWN, ended_at=at
     )

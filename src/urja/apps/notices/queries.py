@@ -8,6 +8,7 @@ from django.db.models import Count, Min, Q
 
 from urja.apps.notices.models import Message, Notice, NoticeState
 from urja.apps.rows import rows
+from urja.core.policy import LETTER
 
 
 def latest_messages(limit: int = 20) -> list[Message]:
@@ -27,6 +28,12 @@ def notices_of_many(account_ids: Sequence[int], since: datetime | None = None) -
         "account_id = ANY(%s) AND requested_at >= coalesce(%s::timestamptz, '-infinity') ORDER BY requested_at, id",
         [list(account_ids), since],
     )
+
+
+def letter(account_id: int, reference: str) -> Notice | None:
+    """The letter of this number that was posted, if there is one that was not entered by mistake."""
+    posted = Notice.objects.filter(account_id=account_id, channel=LETTER, detail=reference)
+    return posted.exclude(state=NoticeState.FAILED).first()
 
 
 def written_to(account_id: int, limit: int, before_id: int | None = None) -> list[Notice]:
@@ -50,7 +57,8 @@ class Traffic:
 
 def traffic(sent_from: datetime, sent_until: datetime, sample: int) -> Traffic:
     """Of the last `sample` notices that were sent in [sent_from, sent_until), by account; and what waits now."""
-    last = Notice.objects.filter(sent_at__gte=sent_from, sent_at__lt=sent_until).order_by("-sent_at")[:sample]
+    sent = Notice.objects.filter(sent_at__gte=sent_from, sent_at__lt=sent_until).exclude(channel=LETTER)
+    last = sent.order_by("-sent_at")[:sample]
     counted = Notice.objects.filter(id__in=last.values("id")).aggregate(
         told=Count("account", distinct=True),
         reached=Count("account", distinct=True, filter=Q(delivered_at__isnull=False)),

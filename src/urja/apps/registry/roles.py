@@ -95,6 +95,7 @@ TABLE: Final[dict[str, frozenset[Role]]] = {
     "write:agree_instalments": _roles("revenue_officer"),
     "write:end_instalments": _roles("revenue_officer"),
     "write:record_dues_paid": _AT_THE_BOX,
+    "write:record_letter": _roles("clerk revenue_officer"),
     "write:protect": _roles("clerk administrator"),
     "write:end_protection": _roles("clerk administrator"),
     "write:new_connection": _roles("clerk"),

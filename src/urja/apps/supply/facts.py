@@ -22,6 +22,7 @@ from urja.apps.commands.models import State as CommandState
 from urja.apps.ledger.balances import Balance, fresh_balances, fresh_balances_asked
 from urja.apps.ledger.usage import unratable
 from urja.apps.notices import queries as notices
+from urja.apps.notices.models import NoticeState
 from urja.apps.registry import queries as registry
 from urja.apps.registry.models import Agreement, PaymentMode
 from urja.apps.rows import rows
@@ -34,6 +35,7 @@ from urja.apps.work import queries as work
 from urja.apps.work.models import WorkOrder, WorkOrderKind
 from urja.core.calendar import local_day
 from urja.core.policy import (
+    LETTER,
     AuthorisedPayment,
     Facts,
     Health,
@@ -393,7 +395,8 @@ class _Loader:
             return found
         since = {account_id: self._noticed_since(account_id) for account_id in told}
         for notice in notices.notices_of_many(told, min(since.values())):
-            if notice.requested_at >= since[notice.account_id]:
+            mistaken = notice.channel == LETTER and notice.state == NoticeState.FAILED
+            if notice.requested_at >= since[notice.account_id] and not mistaken:
                 found[notice.account_id].append(
                     NoticeFact(
                         notice.kind,

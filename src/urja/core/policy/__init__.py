@@ -17,7 +17,7 @@ from urja.core.policy.decision import (
 )
 from urja.core.policy.document import Policy, PolicyError, bundled_policies, parse_policy
 from urja.core.policy.engine import decide
-from urja.core.policy.facts import AuthorisedPayment, Facts, Health, Instalment, NoticeFact, PaidSince
+from urja.core.policy.facts import LETTER, AuthorisedPayment, Facts, Health, Instalment, NoticeFact, PaidSince
 from urja.core.policy.holds import ENDED, HOLDS, VACANT, HoldRule, hold_window, in_force
 from urja.core.policy.outlook import Outlook, credit_ends_at, effect_of_payment, forecast, in_order, outlook
 from urja.core.policy.wording import sentence, sentence_at, sentence_then
@@ -26,6 +26,7 @@ from urja.core.reading import Fault
 __all__ = [
     "ENDED",
     "HOLDS",
+    "LETTER",
     "VACANT",
     "AuthorisedPayment",
     "Cut",

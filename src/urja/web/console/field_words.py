@@ -92,6 +92,8 @@ LABELS: Final[_Words] = {
     "reason": _("Why"),
     "register_wh": _("Register, kWh"),
     "relay_test": _("Test the switch"),
+    "posted_at": _("When it was posted"),
+    "reference": _("Its number"),
     "removed_at": _("When it was taken away"),
     "removed_seals": _("Seals that were taken off"),
     "role": _("What the meter is for"),

@@ -203,6 +203,7 @@ OPERATIONS: Final[dict[str, Promise]] = {
     "agree_instalments": _("Agree instalments of old dues"),
     "end_instalments": _("End instalments of old dues"),
     "record_dues_paid": _("Old dues are paid off"),
+    "record_letter": _("A letter was posted"),
     "protect": _("Protect somebody's supply"),
     "end_protection": _("End a protection"),
     "commission": _("Commission a meter"),

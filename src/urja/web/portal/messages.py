@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 from urja.apps.notices import queries as notices
 from urja.apps.notices.models import Failure, Notice, NoticeState
 from urja.apps.notices.wording import text_kind
+from urja.core.policy import LETTER
 from urja.web.portal import formats
 from urja.web.portal.access import account_or_404
 from urja.web.portal.clock import business_now, zone
@@ -101,7 +102,8 @@ def title_of(kind: str) -> str:
         "lit": _("The electricity is back"),
         "press": _("Press the button on your meter"),
         "dues": _("Your old dues are paid"),
-    }[text_kind(kind)]
+        LETTER: _("A letter before the supply is disconnected"),
+    }[kind if kind == LETTER else text_kind(kind)]
 
 
 def _moment(at: datetime, now: datetime) -> str:
@@ -113,6 +115,11 @@ def _state(notice: Notice, now: datetime) -> str:
         return _not_sent(notice)
     if notice.state == NoticeState.REQUESTED or notice.sent_at is None:
         return _("Not sent yet")
+    if notice.channel == LETTER:
+        return _("Posted: %(moment)s. Its number is %(number)s.") % {
+            "moment": _moment(notice.sent_at, now),
+            "number": notice.detail,
+        }
     said = {"number": _hidden(notice.recipient), "moment": _moment(notice.sent_at, now)}
     if notice.state == NoticeState.DELIVERED and notice.delivered_at is not None:
         said["moment"] = _moment(notice.delivered_at, now)
@@ -130,6 +137,7 @@ def _not_sent(notice: Notice) -> str:
         Failure.REFUSED: _("Not sent: the message service refused %(number)s") % number,
         Failure.NOT_TAKEN: _("Not sent: the message service could not be reached"),
         Failure.OUTDATED: _("Not sent: your recharge came first"),
+        Failure.WITHDRAWN: _("Entered by mistake: no such letter was posted"),
         Failure.UNDELIVERABLE: _("It could not be delivered to %(number)s") % number,
     }[Failure(notice.failure)]
 

@@ -344,6 +344,10 @@ def _hold(ask: Asker) -> dict[str, Any]:
     }
 
 
+def _letter(ask: Asker) -> dict[str, Any]:
+    return {"consumer_number": ask.point(), "posted_at": ask.at(), "reference": ask.words()}
+
+
 def _reopen(ask: Asker) -> dict[str, Any]:
     return {"consumer_number": ask.point(), "note": ask.words()}
 
@@ -590,6 +594,7 @@ DRAWN: Final[dict[str, Callable[[Asker], dict[str, Any]]]] = {
     "disconnect_temporarily": _hold,
     "reconnect": _hold,
     "reopen_connection": _reopen,
+    "record_letter": _letter,
     "receive_devices": _receive,
     "test_device": _test_device,
     "issue_device": _issue_device,

@@ -181,6 +181,7 @@ EFFECTS: Final[dict[str, Callable[[Model, Any], None]]] = {
     "convert_to_postpaid": nothing,
     "agree_instalments": nothing,
     "end_instalments": nothing,
+    "record_letter": nothing,
     "protect": nothing,
     "end_protection": nothing,
     "change_load": nothing,

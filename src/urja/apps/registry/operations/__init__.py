@@ -15,6 +15,7 @@ from urja.apps.registry.operations.doing import Change, Doing, Operation, change
 from urja.apps.registry.operations.exchange import ChangeRatio, CorrectLastRead, ExchangeMeter
 from urja.apps.registry.operations.external import UpsertFromSystem
 from urja.apps.registry.operations.instalments import AgreeInstalments, EndInstalments, RecordDuesPaid
+from urja.apps.registry.operations.letters import RecordLetter
 from urja.apps.registry.operations.mounting import InstallMeter, RemoveMeter
 from urja.apps.registry.operations.moving import MoveIn, MoveOut, TransferOwnership
 from urja.apps.registry.operations.network import (
@@ -96,6 +97,7 @@ ALL: tuple[type[Operation], ...] = (
     Reconnect,
     RecordCommissioning,
     RecordDuesPaid,
+    RecordLetter,
     RemoveMeter,
     ReopenConnection,
     ReturnDevice,
@@ -164,6 +166,7 @@ __all__ = [
     "Reconnect",
     "RecordCommissioning",
     "RecordDuesPaid",
+    "RecordLetter",
     "RemoveMeter",
     "ReopenConnection",
     "ReturnDevice",

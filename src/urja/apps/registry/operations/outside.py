@@ -6,6 +6,7 @@ outcome (`outside`), and `take_back` asks for the opposite when the operation is
 - money is never deleted: what a credit put on the account a debit takes off, and the other way round, whether it was
   posted by then or waits to be;
 - a hold is released, a release is held again;
+- a letter is said to have been entered by mistake;
 - an open work order is withdrawn; one that somebody has done stands, and `Undo` refuses;
 - a register read is withdrawn, for it was true of that operation alone;
 - a difference of payments that was closed is open again;
@@ -19,6 +20,7 @@ from django.db import connection
 
 from urja.apps.ledger import operations as ledger
 from urja.apps.ledger.models import CreditRequest, DebitRequest
+from urja.apps.notices import operations as notices
 from urja.apps.payments import differences
 from urja.apps.readings import estimating
 from urja.apps.readings import operations as readings
@@ -79,6 +81,12 @@ def release(doing: Doing, service_point_id: int, reason: str, note: str = "") ->
         service_point_id, reason, actor=doing.actor, requested_at=doing.recorded_at, note=note
     )
     doing.outside.append(["release", service_point_id, reason])
+
+
+def letter(doing: Doing, account_id: int, posted_at: datetime, reference: str) -> None:
+    """Let a posted letter be kept beside the messages of an account."""
+    posted = notices.record_letter(account_id, posted_at, reference)
+    doing.outside.append(["letter", posted.id])
 
 
 def read_register(doing: Doing, place: ServicePoint, device: Device, at: datetime, import_wh: int) -> None:
@@ -190,6 +198,10 @@ def _withdraw_read(doing: Doing, place_id: int, device_id: int, at: str, version
     doing.reassess_from[place_id] = min(read_at, doing.reassess_from.get(place_id, read_at))
 
 
+def _withdraw_letter(doing: Doing, notice_id: int) -> None:
+    notices.withdraw_letter(notice_id, doing.recorded_at)
+
+
 def _reopen_difference(_doing: Doing, difference_id: int) -> None:
     differences.reopen(difference_id)
 
@@ -199,6 +211,7 @@ _TAKE_BACK = {
     "debit": _debit_back,
     "hold": release,
     "release": hold,
+    "letter": _withdraw_letter,
     "read": _withdraw_read,
     "desire": desire,
     "difference": _reopen_difference,

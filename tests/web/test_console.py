@@ -28,7 +28,7 @@ def test_one_page_shows_how_the_supply_stands(operator):
         "Last heard from today, 13:42 within the hour 5 within three hours 0"
     )
     assert "Intervals missing: 0. Values put aside: 0." in section(page, "ages")
-    assert section(page, "standings") == "Where accounts stand 1 dark cut 1 in credit 3 warned 1"
+    assert section(page, "standings") == "Where accounts stand cut 1 in credit 3 warned 1"
 
 
 def test_what_was_switched_today_with_its_reason(operator):
@@ -55,7 +55,7 @@ def test_what_waits_for_a_person(operator):
         "Jamun House URJ00000002 "
         "Somebody must look: the register goes on after a confirmed cut today, 12:42"
     )
-    assert section(page, "paid") == "Paid, but dark 0 Whoever has paid has light."
+    assert section(page, "paid") == "Paid, but disconnected 0 Every supply that was paid for is connected."
 
 
 def test_the_balance_of_each_transformer(operator):
@@ -77,7 +77,7 @@ def test_paid_but_dark_says_since_when_and_what_is_being_done(town_books, someon
         )
     views._drawn.clear()
     text = section(someone(at_noon.operator_id).get("/console/"), "paid")
-    assert text == "Paid, but dark 1 Jamun House URJ00000002 confirmed by the meter paid today, 13:42"
+    assert text == "Paid, but disconnected 1 Jamun House URJ00000002 confirmed by the meter paid today, 13:42"
 
 
 def test_illness_is_said_with_what_follows_from_it(someone, at_noon, database_of_town):

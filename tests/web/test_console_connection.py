@@ -55,7 +55,7 @@ def test_a_clerk_sees_all_of_it(told, colleague):
         "Jamun House Consumer number URJ00000002 2 Gulmohar Street, Jhotwara 302012 · Map fed by T1" in text
     )
     assert section(page, "supply").startswith(
-        "Supply dark The supply is disconnected because the credit is used up; a payment of ₹112.50 reconnects it. cut since today, 11:42"
+        "Supply disconnected Disconnected. The supply is disconnected because the credit is used up; a payment of ₹112.50 reconnects it. cut since today, 11:42"
     )
     people = section(page, "people")
     assert "Sunita Devi now since 2 March 2026 Sunita Devi · +919829000002 · jamun@street.example" in people

@@ -26,14 +26,18 @@ def on_poles(staff, at_noon, database_of_town):
 def test_both_trees_from_their_roots(colleague):
     text = text_of(colleague("clerk").get("/console/trees/"))
     assert (
-        "Administration Node Connections Meters Silent Dark In credit Owed Division CITY City 5 5 0 1" in text
+        "Administration Node Connections Meters No power Disconnected Not heard from In credit Owed Division CITY City 5 5 0 1 0"
+        in text
     )
-    assert "Grid Node Connections Meters Silent Dark In credit Owed Feeder North 3 + 1 4 0 1" in text
+    assert (
+        "Grid Node Connections Meters No power Disconnected Not heard from In credit Owed Feeder North 3 + 1 4 0 1"
+        in text
+    )
 
 
 def test_children_come_to_the_whole(colleague):
     text = text_of(colleague("clerk").get("/console/trees/division/CITY/"))
-    assert "Altogether Connections 5 Meters 5 Silent 0 Dark 1" in text
+    assert "Altogether Connections 5 Meters 5 No power 0 Disconnected 1 Not heard from 0" in text
     assert UNDER_NORTH in text
     assert "Section SOUTH Section South 2 2 0 0" in text
 
@@ -44,7 +48,7 @@ def test_a_transformer_with_its_balance_and_its_connections_by_phase(on_poles, c
     assert "Given and metered, last 24 hours 40.0 % Given 2 kWh Metered 1.2 kWh" in text
     assert "beyond the limit" in text
     assert "Phase R 1 Neem House URJ00000001" in text
-    assert "Phase Y 1 Jamun House URJ00000002 URJ00000002 · dark · heard of today, 13:30" in text
+    assert "Phase Y 1 Jamun House URJ00000002 URJ00000002 · disconnected, last heard today, 13:30" in text
     assert "Phase not known 2 Amla House" in text
 
 
@@ -52,8 +56,8 @@ def test_nothing_hung_before_it_was_hung(colleague):
     text = text_of(colleague("clerk").get("/console/trees/division/CITY/", {"valid_at": "2026-02-01T12:00"}))
     assert "As it was on 1 February 2026, 12:00, by what was known on" in text
     assert "Connections 0 Meters 0" in text
-    assert "Silent" not in text
-    assert "Who is silent or dark, what is owed and what is lost is known of now alone." in text
+    assert "Not heard from" not in text
+    assert "Which supplies have power, what is owed and what is lost is known of now alone." in text
 
 
 def test_nobody_knew_of_it(colleague):

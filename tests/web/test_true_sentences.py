@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from tests.apps import street
 from tests.apps.payments.till import as_role
-from tests.web import house
+from tests.web import house, town_cast
 from tests.web.reading import text_of
 
 
@@ -220,4 +220,43 @@ def test_programs_are_told_of_a_failure(without_power, browser):
         "no_power",
         "2026-03-20T13:33:00+05:30",
         None,
+    )
+
+
+# The control room.
+
+
+def section(response, name):
+    """The text of one card."""
+    part = response.content.decode().split(f'aria-labelledby="{name}-title"', 1)[1].split("</section>", 1)[0]
+    return text_of(type("Part", (), {"content": f"<p {part}".encode()})())
+
+
+def test_the_control_room_counts_who_has_power(someone, at_noon):
+    page = someone(at_noon.operator_id).get("/console/")
+    assert section(page, "power") == (
+        "Power 5 supplies powered 4 no power at the meter 0 disconnected 1 not heard from 0"
+    )
+
+
+@pytest.fixture
+def feeder_down(at_noon):
+    """The transformer of three houses loses power: two last gasps come in, the third house is disconnected."""
+    gasp([one.device_id for one in at_noon.adopted[:3:2]], town_cast.NOW - timedelta(minutes=9))
+    return at_noon
+
+
+def test_a_feeder_that_is_down_is_seen(feeder_down, someone):
+    operator = someone(feeder_down.operator_id)
+    page = operator.get("/console/")
+    assert section(page, "power") == (
+        "Power 5 supplies powered 2 no power at the meter 2 disconnected 1 not heard from 0 "
+        "T1 North No power at 2 of 3 meters since today, 13:33."
+    )
+    node = text_of(operator.get("/console/trees/transformer/T1/"))
+    assert "No power 2 Disconnected 1 Not heard from 0" in node
+    assert "no power at the meter since today, 13:33" in node
+    house_page = operator.get("/console/connections/URJ00000001/")
+    assert section(house_page, "supply").startswith(
+        "Supply no power at the meter No power at the meter since today, 13:33: it reported a power failure."
     )

@@ -8,6 +8,8 @@ has two supplies under a node, their balance is in its sum once.
 known at another. How things fare is known of now alone.
 """
 
+# ruff: noqa: S608  (statements are put together from constants; values travel as parameters)
+
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,11 +22,12 @@ from urja.apps.readings.overview import SILENT_AFTER
 from urja.apps.registry import known
 from urja.apps.registry.known import Moment
 from urja.apps.registry.models import DeviceRole, Node, NodePeriod
+from urja.apps.supply.power import STATES_OF_PLACES
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What hangs under a node. The last four are known of now alone, and 0 of another moment."""
+    """What hangs under a node. All after `meters` is known of now alone, and 0 of another moment."""
 
     connections: int = 0
     """Consumers' service points."""
@@ -33,14 +36,17 @@ class Counts:
     meters: int = 0
     silent: int = 0
     """Supplies with an agreement of which nothing has come in for a day."""
-    dark: int = 0
+    disconnected: int = 0
+    """Supplies whose relay the meter has confirmed to be open; the next two are connected."""
+    no_power: int = 0
+    not_heard_from: int = 0
     credit_minor: int = 0
     owed_minor: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Hanging:
-    """A service point that hangs at a node itself. The last two are known of now alone."""
+    """A service point that hangs at a node itself. The last three are known of now alone, where it has an agreement."""
 
     service_point_id: int
     consumer_number: str
@@ -48,8 +54,10 @@ class Hanging:
     purpose: str
     phase: str
     serial: str
-    dark: bool = False
-    heard_at: datetime | None = None
+    power: str = ""
+    """`powered`, `no_power`, `disconnected` or `not_heard_from` (`urja.core.power`)."""
+    power_since: datetime | None = None
+    """The instant of the evidence."""
 
 
 class Trees(Protocol):
@@ -82,7 +90,7 @@ class Trees(Protocol):
         """What hangs at a node itself, by its number, after one."""
 
 
-_COUNTS: Final = """
+_COUNTS: Final = f"""
 WITH RECURSIVE below AS (
     SELECT id AS top, id AS node FROM unnest(%(nodes)s::bigint[]) AS top (id)
     UNION ALL
@@ -95,8 +103,8 @@ WITH RECURSIVE below AS (
     WHERE p.valid_from <= %(now)s AND coalesce(p.valid_to, 'infinity') > %(now)s
         AND (s.disconnected_at IS NULL OR s.disconnected_at > %(now)s)
         AND (%(among)s::bigint[] IS NULL OR p.service_point_id = ANY(%(among)s::bigint[]))
-), agreed AS (
-    SELECT p.top, g.id, g.account_id, g.valid_from FROM place p
+), {STATES_OF_PLACES}, agreed AS (
+    SELECT p.top, g.id, g.account_id, g.valid_from, g.service_point_id FROM place p
     JOIN registry_agreement g ON g.service_point_id = p.service_point_id
     WHERE g.valid_from <= %(now)s AND coalesce(g.valid_to, 'infinity') > %(now)s
 ), counted AS (
@@ -108,35 +116,38 @@ WITH RECURSIVE below AS (
     JOIN registry_device_period m ON m.service_point_id = p.service_point_id
     WHERE m.valid_from <= %(now)s AND coalesce(m.valid_to, 'infinity') > %(now)s GROUP BY p.top
 ), faring AS (
-    SELECT g.top, count(*) FILTER (WHERE st.supply = 'off') AS dark,
+    SELECT g.top, count(*) FILTER (WHERE s.state = 'disconnected') AS disconnected,
+        count(*) FILTER (WHERE s.state = 'no_power') AS no_power,
+        count(*) FILTER (WHERE s.state = 'not_heard_from') AS not_heard_from,
         count(*) FILTER (WHERE greatest(a.latest_end_at, g.valid_from) <= %(silent)s) AS silent
     FROM agreed g
-    LEFT JOIN supply_state st ON st.account_id = g.account_id AND st.agreement_id = g.id
+    LEFT JOIN state s ON s.service_point_id = g.service_point_id
     LEFT JOIN readings_accrual a ON a.agreement_id = g.id AND a.latest
     GROUP BY g.top
 ), money AS (
     SELECT g.top, sum(greatest(l.balance_minor, 0)) AS credit, sum(greatest(-l.balance_minor, 0)) AS owed
     FROM (SELECT DISTINCT top, account_id FROM agreed) g JOIN ledger_account l ON l.id = g.account_id GROUP BY g.top
 )
-SELECT c.top, c.connections, c.others, coalesce(m.meters, 0), coalesce(f.silent, 0), coalesce(f.dark, 0),
+SELECT c.top, c.connections, c.others, coalesce(m.meters, 0), coalesce(f.silent, 0), coalesce(f.disconnected, 0),
+    coalesce(f.no_power, 0), coalesce(f.not_heard_from, 0),
     coalesce(b.credit, 0)::bigint, coalesce(b.owed, 0)::bigint
 FROM counted c LEFT JOIN metered m USING (top) LEFT JOIN faring f USING (top) LEFT JOIN money b USING (top)
 """
 
 
-_HANGING: Final = """
-SELECT s.id, s.consumer_number, b.name, s.purpose, p.phase, coalesce(d.serial, ''), coalesce(st.supply = 'off', false),
-    a.latest_end_at
+_HANGING: Final = f"""
+WITH place AS (
+    SELECT service_point_id FROM registry_placement
+    WHERE node_id = %(node)s AND valid_from <= %(now)s AND coalesce(valid_to, 'infinity') > %(now)s
+), {STATES_OF_PLACES}
+SELECT s.id, s.consumer_number, b.name, s.purpose, p.phase, coalesce(d.serial, ''), coalesce(state.state, ''), state.since
 FROM registry_placement p
 JOIN registry_service_point s ON s.id = p.service_point_id
 JOIN registry_premise b ON b.id = s.premise_id
 LEFT JOIN registry_device_period m ON m.service_point_id = s.id AND m.role IN (1, 4)
     AND m.valid_from <= %(now)s AND coalesce(m.valid_to, 'infinity') > %(now)s
 LEFT JOIN registry_device d ON d.id = m.device_id
-LEFT JOIN registry_agreement g ON g.service_point_id = s.id
-    AND g.valid_from <= %(now)s AND coalesce(g.valid_to, 'infinity') > %(now)s
-LEFT JOIN supply_state st ON st.account_id = g.account_id AND st.agreement_id = g.id
-LEFT JOIN readings_accrual a ON a.agreement_id = g.id AND a.latest
+LEFT JOIN state ON state.service_point_id = s.id
 WHERE p.node_id = %(node)s AND p.valid_from <= %(now)s AND coalesce(p.valid_to, 'infinity') > %(now)s
     AND (s.disconnected_at IS NULL OR s.disconnected_at > %(now)s)
     AND s.consumer_number > %(after)s

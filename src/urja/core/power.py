@@ -45,7 +45,9 @@ class NoPower:
 
     since: datetime
     told_by: Literal["meter", "neighbours"]
-    """Its own last gasp, or those of other meters behind the same transformer or feeder, of which none is heard."""
+    """Its own last gasp; or it is overdue, and other meters behind its transformer or feeder, of which none is heard,
+    gave theirs.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,6 @@ def at_meter(
         return NotHeardFrom(None)
     if heard.last_gasp:
         return NoPower(heard.at, "meter")
-    if outage is not None and heard.at < outage:
+    if outage is not None and heard.at < outage and is_overdue(heard, interval, now):
         return NoPower(outage, "neighbours")
     return NotHeardFrom(heard.at) if now - heard.at > silent_after(interval) else Powered(heard.at)

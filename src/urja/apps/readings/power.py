@@ -23,9 +23,8 @@ def outage_at(service_point_id: int) -> datetime | None:
     with connection.cursor() as cursor:
         cursor.execute(_BEHIND, [service_point_id])
         behind = [(own, Heard(at, gasp)) for own, at, gasp in cursor.fetchall()]
-    return outage_since([heard for own, heard in behind if own]) or outage_since(
-        [heard for _, heard in behind]
-    )
+    transformers = [heard for own, heard in behind if own]
+    return outage_since(transformers) or outage_since([heard for _, heard in behind])
 
 
 def power_at(service_point_id: int, heard: Heard | None, interval: timedelta, now: datetime) -> AtMeter:

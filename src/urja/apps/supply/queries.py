@@ -134,7 +134,6 @@ class Today:
     cuts: tuple[Switched, ...]
     reconnections: tuple[Switched, ...]
     standings: dict[str, int]
-    dark: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,13 +306,10 @@ def today(now: datetime) -> Today:
         switched = [Switched(*row[:6], _reason(row[6]), *row[7:]) for row in cursor.fetchall()]
         cursor.execute("SELECT standing, count(*) FROM supply_state GROUP BY standing")
         counts = dict(cursor.fetchall())
-        cursor.execute("SELECT count(*) FROM supply_state WHERE supply = 'off'")
-        (dark,) = cursor.fetchone()
     return Today(
         cuts=tuple(one for one in switched if one.kind == "disconnect"),
         reconnections=tuple(one for one in switched if one.kind == "connect"),
         standings=counts,
-        dark=dark,
     )
 
 

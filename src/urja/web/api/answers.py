@@ -129,7 +129,11 @@ class Node(NodeName, frozen=True, kw_only=True):
     silent: int | None
     """Supplies of which nothing has come in for a day. Known of now alone: null of another moment."""
     dark: int | None
-    """Supplies that are cut off; null of another moment."""
+    """Supplies that are disconnected: whose relay the meter has confirmed to be open; null of another moment."""
+    no_power: int | None
+    """Connected supplies whose meter has no power; null of another moment."""
+    not_heard_from: int | None
+    """Connected supplies of which nobody knows whether they have power; null of another moment."""
 
 
 class Nodes(Shown, frozen=True, kw_only=True):

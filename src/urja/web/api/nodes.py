@@ -97,7 +97,9 @@ def _node_of(ask: Ask, found: models.Node, counts: Counts) -> answers.Node:
         other_usage_points=counts.others,
         meters=counts.meters,
         silent=counts.silent if now else None,
-        dark=counts.dark if now else None,
+        dark=counts.disconnected if now else None,
+        no_power=counts.no_power if now else None,
+        not_heard_from=counts.not_heard_from if now else None,
     )
 
 

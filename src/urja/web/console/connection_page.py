@@ -17,6 +17,7 @@ from urja.apps.lifeline import Before
 from urja.apps.notices import queries as notices
 from urja.apps.readings import queries as readings
 from urja.apps.readings import unread
+from urja.apps.readings.power import power_of_place
 from urja.apps.registry import access, queries
 from urja.apps.registry.access import Caller
 from urja.apps.registry.models import (
@@ -36,6 +37,7 @@ from urja.apps.registry.roles import Read
 from urja.apps.supply import queries as supply
 from urja.apps.supply.errors import UnknownPolicy
 from urja.apps.supply.policies import book, name_of
+from urja.apps.supply.queries import StandingNow
 from urja.apps.tariffs.errors import UnknownTariffError
 from urja.apps.work import queries as work
 from urja.core.calendar import local_day
@@ -44,6 +46,7 @@ from urja.web.console.life_page import Life, entry_address, life_of
 from urja.web.console.moments import day_of, moment_of, span
 from urja.web.console.operation_page import known
 from urja.web.portal import formats, messages
+from urja.web.portal import power as powers
 from urja.web.portal import wording as money_words
 from urja.web.portal.cards import AccountCard
 from urja.web.portal.clock import zone
@@ -67,8 +70,9 @@ class Resident:
 @dataclass(frozen=True, slots=True)
 class SupplyView:
     state: str
-    """`lit`, `dark` or `unknown`; `words` say the same."""
+    """As `portal.power.PowerView`; `words` say the same, and `power` with the instant of its evidence."""
     words: str
+    power: str
     sentence: str
     since: str
     holds: list[str]
@@ -164,7 +168,7 @@ def connection_page(
         geo=geo(premise),
         remarks=_remarks(place),
         href=reverse("console:connection", args=[place.consumer_number]),
-        supply=_supply(current, now) if Read.AGREEMENT in may else None,
+        supply=_supply(current, place.id, now) if Read.AGREEMENT in may else None,
         residents=_residents(agreements, caller, now) if Read.AGREEMENT in may else None,
         meters=_meters(place, caller, now) if Read.DEVICE in may else [],
         money=_money(place, last, now) if last and Read.LEDGER in may else None,
@@ -300,25 +304,35 @@ def terms_in_words(terms: AgreementTerms) -> str:
 # -- supply --------------------------------------------------------------------------------------------------
 
 
-def _supply(current: Agreement | None, now: datetime) -> SupplyView:
+def _supply(current: Agreement | None, service_point_id: int, now: datetime) -> SupplyView:
     standing = supply.standing(current.account_id) if current else None
+    state, words, power = _power(standing, service_point_id, now)
     if standing is None:
         sentence = (
             _("Nothing has been decided about this supply yet.")
             if current
             else _("Nobody has an agreement here: nothing is charged and nobody is cut.")
         )
-        return SupplyView("unknown", _("not known"), sentence, "", [], _governed(current, now))
-    dark = standing.supply == "off"
+        return SupplyView(state, words, power, sentence, "", [], _governed(current, now))
     return SupplyView(
-        state="dark" if dark else "lit",
-        words=_("dark") if dark else _("lit"),
+        state=state,
+        words=words,
+        power=power,
         sentence=standing.sentence(now, get_language() or "en"),
         since=_("%(standing)s since %(moment)s")
         % {"standing": wording.standing(standing.standing), "moment": moment_of(standing.since_at, now)},
         holds=[wording.hold(reason) for reason in standing.holds],
         governed=_governed(current, now),
     )
+
+
+def _power(standing: StandingNow | None, service_point_id: int, now: datetime) -> tuple[str, str, str]:
+    """State, label and sentence of the power at a place."""
+    meter = power_of_place(service_point_id, now)
+    if meter is None:
+        return "unknown", _("no meter"), ""
+    view = powers.shown(powers.with_relay(meter, powers.opened_when_decided(standing)), now)
+    return view.state, wording.power(view.state), view.text
 
 
 def _governed(current: Agreement | None, now: datetime) -> str:

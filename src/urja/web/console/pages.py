@@ -21,6 +21,7 @@ from urja.apps.readings.overview import (
 from urja.apps.supply import flags
 from urja.apps.supply import queries as supply
 from urja.apps.supply.flags import Flag
+from urja.apps.supply.power import PowerBehind, PowerCounts, power_by_transformer
 from urja.apps.supply.queries import Dark, PlannedCut, Switched
 from urja.apps.work import queries as work_orders
 from urja.core.policy import Reason
@@ -136,13 +137,25 @@ class Loss:
 
 
 @dataclass(frozen=True, slots=True)
+class Unpowered:
+    """A transformer behind which supplies have no power or are not heard from."""
+
+    code: str
+    """Empty for supplies that hang at none."""
+    feeder: str
+    counts: PowerCounts
+    since: str
+
+
+@dataclass(frozen=True, slots=True)
 class Console:
     now: str
     ill: list[str]
     total: int
     ages: list[Share]
+    power: PowerCounts
+    unpowered: list[Unpowered]
     standings: list[tuple[str, int]]
-    dark: int
     cuts: list[Switching]
     cut_count: int
     reconnections: list[Switching]
@@ -169,13 +182,15 @@ def console(now: datetime) -> Console:
     planned = supply.cut_list(tomorrow)
     missing = readings.health()
     ages, waiting = _ages(now), payments.unmatched()
+    power = power_by_transformer(now)
     return Console(
         now=formats.moment(now, now.date()),
         ill=_ill(),
         total=sum(share.count for share in ages),
         ages=ages,
+        power=sum((one.counts for one in power), start=PowerCounts()),
+        unpowered=[_unpowered(one, now) for one in _worst(power)[:ROWS]],
         standings=[(wording.standing(name), count) for name, count in sorted(today.standings.items())],
-        dark=today.dark,
         cuts=_switched(today.cuts, now),
         cut_count=len(today.cuts),
         reconnections=_switched(today.reconnections, now),
@@ -221,6 +236,16 @@ def _ages(now: datetime) -> list[Share]:
         shares.append(Share(key, label, count, f"{100 * begun / whole:.2f}", f"{100 * count / whole:.2f}"))
         begun += count
     return shares
+
+
+def _worst(power: Iterable[PowerBehind]) -> list[PowerBehind]:
+    """Those with supplies that have no power or are not heard from, the most first."""
+    lacking = [one for one in power if one.counts.no_power or one.counts.not_heard_from]
+    return sorted(lacking, key=lambda one: (-one.counts.no_power, -one.counts.not_heard_from))
+
+
+def _unpowered(one: PowerBehind, now: datetime) -> Unpowered:
+    return Unpowered(one.transformer, one.feeder, one.counts, _moment(one.since, now) if one.since else "")
 
 
 def _switched(found: Iterable[Switched], now: datetime) -> list[Switching]:

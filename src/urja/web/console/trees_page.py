@@ -94,7 +94,8 @@ class HangingRow:
     serial: str
     purpose: str
     state: str
-    dark: bool
+    lacking: bool
+    """Whether it has no power, or nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,13 +247,26 @@ def _phases(found: list[Hanging], at: When, now: datetime) -> list[Phase]:
 
 
 def _hanging(one: Hanging, at: When, now: datetime) -> HangingRow:
-    heard = _("heard of %(moment)s") % {"moment": moment_of(one.heard_at, now)} if one.heard_at else ""
     return HangingRow(
         number=one.consumer_number,
         place=wording.place(one.premise, one.consumer_number),
         href=address_of(one.consumer_number) + at.query,
         serial=one.serial,
         purpose="" if one.purpose == "consumer" else wording.purpose(one.purpose),
-        state=" · ".join(filter(None, (_("dark") if one.dark else "", heard))),
-        dark=one.dark,
+        state=_power(one, now),
+        lacking=one.power not in ("", "powered"),
     )
+
+
+def _power(one: Hanging, now: datetime) -> str:
+    """What is known of its power, with the instant of the evidence."""
+    if not one.power or one.power_since is None:
+        return wording.power(one.power) if one.power else ""
+    words = {"state": wording.power(one.power), "moment": moment_of(one.power_since, now)}
+    match one.power:
+        case "powered":
+            return _("%(state)s, heard %(moment)s") % words
+        case "disconnected":
+            return _("%(state)s, last heard %(moment)s") % words
+        case _:
+            return _("%(state)s since %(moment)s") % words

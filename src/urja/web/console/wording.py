@@ -22,6 +22,13 @@ STANDINGS: Final[dict[str, Promise]] = {
     "suspended": _("suspended"),
 }
 
+POWER: Final[dict[str, Promise]] = {
+    "powered": _("powered"),
+    "no_power": _("no power at the meter"),
+    "disconnected": _("disconnected"),
+    "not_heard_from": _("not heard from"),
+}
+
 COMMAND_STATES: Final[dict[str, Promise]] = {
     "queued": _("waiting to be sent"),
     "sent": _("on its way"),
@@ -386,6 +393,11 @@ def flag(kind: str) -> str:
 def unmatched(why: str) -> str:
     """Why a payment was not credited, or does not fit what was paid out."""
     return said(UNMATCHED.get(why), why)
+
+
+def power(state: str) -> str:
+    """What is known of the power of a supply."""
+    return said(POWER.get(state), state)
 
 
 def reason(given: Reason, now: datetime) -> str:

@@ -1,0 +1,128 @@
+"""Which supplies have power, by transformer: `urja.core.power` over all of them in one statement.
+
+`tests/apps/supply/test_power.py` holds the statement to the type, supply by supply.
+"""
+
+# ruff: noqa: S608  (statements are put together from constants of this module; values travel as parameters)
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from django.db import connection
+
+from urja.apps.registry.models import DeviceRole
+from urja.core.power import BLOCK_GRACE, LEAST_REPORTS, LEAST_SILENCE, SILENT_INTERVALS
+
+_STATES: Final = f"""
+meter AS MATERIALIZED (
+    SELECT m.service_point_id, m.role, d.interval_s, f.transformer, f.feeder, h.heard_at,
+        coalesce(h.last_gasp, false) AS last_gasp
+    FROM registry_device_period m
+    JOIN registry_device d ON d.id = m.device_id
+    LEFT JOIN registry_fed_by f ON f.service_point_id = m.service_point_id
+    LEFT JOIN readings_heard h ON h.device_id = m.device_id
+    WHERE m.valid_to IS NULL {{of_meters}}
+), failed AS (
+    -- Since when nothing behind a node has power: enough meters gave their last gasp since anything there was heard.
+    SELECT heard.feeder, heard.transformer, min(m.heard_at) AS since
+    FROM (
+        SELECT feeder, transformer, max(heard_at) FILTER (WHERE NOT last_gasp) AS last_at
+        FROM meter WHERE feeder IS NOT NULL GROUP BY GROUPING SETS ((feeder, transformer), (feeder))
+    ) heard
+    JOIN meter m ON m.feeder = heard.feeder AND (heard.transformer IS NULL OR m.transformer = heard.transformer)
+        AND m.last_gasp AND (heard.last_at IS NULL OR m.heard_at > heard.last_at)
+    GROUP BY heard.feeder, heard.transformer HAVING count(*) >= {LEAST_REPORTS}
+), supplied AS (
+    SELECT g.service_point_id, m.transformer, m.feeder, m.heard_at, m.last_gasp, st.supply,
+        %(now)s - m.heard_at > make_interval(secs => m.interval_s + {int(BLOCK_GRACE.total_seconds())}) AS overdue,
+        greatest(m.interval_s * {SILENT_INTERVALS}, {int(LEAST_SILENCE.total_seconds())}) AS silent_after_s,
+        coalesce(
+            (SELECT since FROM failed WHERE failed.feeder = m.feeder AND failed.transformer = m.transformer),
+            (SELECT since FROM failed WHERE failed.feeder = m.feeder AND failed.transformer IS NULL)
+        ) AS failed_at
+    FROM registry_agreement g
+    LEFT JOIN meter m ON m.service_point_id = g.service_point_id AND m.role = {DeviceRole.BILLING.value}
+    LEFT JOIN supply_state st ON st.account_id = g.account_id AND st.agreement_id = g.id
+    WHERE g.valid_from <= %(now)s AND coalesce(g.valid_to, 'infinity') > %(now)s {{of_agreements}}
+), state AS (
+    SELECT service_point_id, transformer, feeder, CASE
+        WHEN supply = 'off' THEN 'disconnected'
+        WHEN last_gasp OR (overdue AND heard_at < failed_at) THEN 'no_power'
+        WHEN heard_at IS NULL OR %(now)s - heard_at > make_interval(secs => silent_after_s) THEN 'not_heard_from'
+        ELSE 'powered' END AS state,
+        CASE WHEN supply IS DISTINCT FROM 'off' AND NOT last_gasp AND overdue AND heard_at < failed_at THEN failed_at
+            ELSE heard_at END AS since
+    FROM supplied
+)
+"""
+STATES: Final = _STATES.format(of_meters="", of_agreements="")
+"""Common table expressions, of which `state` has each supply with an agreement: where it hangs, its `state`, and the
+instant of the evidence (`since`): of a disconnected one that of its meter's newest message.
+"""
+
+
+STATES_OF_PLACES: Final = f"""
+around AS MATERIALIZED (
+    SELECT service_point_id FROM place
+    UNION SELECT beside.service_point_id FROM registry_fed_by beside WHERE beside.feeder IN (
+        SELECT own.feeder FROM registry_fed_by own JOIN place USING (service_point_id))
+), {
+    _STATES.format(
+        of_meters="AND m.service_point_id IN (SELECT service_point_id FROM around)",
+        of_agreements="AND g.service_point_id IN (SELECT service_point_id FROM place)",
+    )
+}"""
+"""The same of the service points in `place` alone, with what is around them."""
+
+
+@dataclass(frozen=True, slots=True)
+class PowerCounts:
+    """Supplies with an agreement by what is known of their power: each is counted once."""
+
+    powered: int = 0
+    no_power: int = 0
+    disconnected: int = 0
+    not_heard_from: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.powered + self.no_power + self.disconnected + self.not_heard_from
+
+    def __add__(self, other: "PowerCounts") -> "PowerCounts":
+        return PowerCounts(
+            self.powered + other.powered,
+            self.no_power + other.no_power,
+            self.disconnected + other.disconnected,
+            self.not_heard_from + other.not_heard_from,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PowerBehind:
+    """The supplies behind a transformer; of those that hang at none the transformer is empty."""
+
+    feeder: str
+    transformer: str
+    counts: PowerCounts
+    since: datetime | None
+    """When the first of those without power lost it."""
+
+
+_BY_TRANSFORMER: Final = f"""WITH {STATES}
+SELECT coalesce(feeder, ''), coalesce(transformer, ''),
+    count(*) FILTER (WHERE state = 'powered'), count(*) FILTER (WHERE state = 'no_power'),
+    count(*) FILTER (WHERE state = 'disconnected'), count(*) FILTER (WHERE state = 'not_heard_from'),
+    min(since) FILTER (WHERE state = 'no_power')
+FROM state GROUP BY 1, 2 ORDER BY 1, 2
+"""
+
+
+def power_by_transformer(now: datetime) -> list[PowerBehind]:
+    """All supplies with an agreement, by feeder and transformer."""
+    with connection.cursor() as cursor:
+        cursor.execute(_BY_TRANSFORMER, {"now": now})
+        return [
+            PowerBehind(feeder, transformer, PowerCounts(*counts), since)
+            for feeder, transformer, *counts, since in cursor.fetchall()
+        ]

@@ -1,0 +1,100 @@
+"""One statement over all supplies says of each what the type says of it alone, whatever was heard."""
+
+import random
+from datetime import timedelta
+
+import pytest
+from tests.apps.street import START, adopt
+
+from urja.core.power import Heard, NoPower, NotHeardFrom, Powered, at_meter, outage_since
+
+MINUTE = timedelta(minutes=1)
+NOW = START + timedelta(hours=12)
+ON = (("T1", "North"), ("T1", "North"), ("T1", "North"), ("T2", "North"), ("T2", "North"), ("T3", "South"))
+
+
+@pytest.fixture
+def street(database):
+    from urja.apps.registry.operations import put_up_transformer
+
+    for code, feeder in sorted(set(ON)):
+        put_up_transformer(code, feeder=feeder, recorded_at=START, actor="test")
+    return [adopt(number, transformer=code) for number, (code, _) in enumerate(ON, 1)]
+
+
+def hear(database, street, heard):
+    with database.connect() as owner:
+        owner.execute("TRUNCATE readings_heard")
+        for home, one in zip(street, heard, strict=True):
+            if one is not None:
+                owner.execute(
+                    "INSERT INTO readings_heard VALUES (%s, %s, %s)", [home.device_id, one.at, one.last_gasp]
+                )
+
+
+def of_the_type(heard):
+    """Of each supply its state and since when, written out from the type alone."""
+    for number, one in enumerate(heard):
+
+        def behind(level, number=number):
+            return [
+                other
+                for place, other in zip(ON, heard, strict=True)
+                if other and place[level] == ON[number][level]
+            ]
+
+        outage = outage_since(behind(0)) or outage_since(behind(1))
+        match at_meter(one, timedelta(minutes=30), NOW, outage):
+            case Powered(heard_at=at):
+                yield "powered", at
+            case NoPower(since=at):
+                yield "no_power", at
+            case NotHeardFrom(since=at):
+                yield "not_heard_from", at
+
+
+def stated():
+    from django.db import connection
+
+    from urja.apps.supply.power import STATES
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"WITH {STATES} SELECT state, since FROM state ORDER BY service_point_id",
+            {"now": NOW},
+        )
+        return cursor.fetchall()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_statement_says_what_the_type_says(database, street, seed):
+    from urja.apps.supply.power import power_by_transformer
+
+    chance = random.Random(seed)
+    for _ in range(10):
+        share = chance.choice([0.2, 0.6, 0.9])
+        heard = [
+            chance.choice([None, *[Heard(NOW - chance.randrange(240) * MINUTE, chance.random() < share)] * 7])
+            for _ in ON
+        ]
+        hear(database, street, heard)
+        expected = list(of_the_type(heard))
+        assert stated() == expected
+        counted = power_by_transformer(NOW)
+        assert sum(one.counts.total for one in counted) == len(ON), "each is counted once"
+        assert sum(one.counts.no_power for one in counted) == [state for state, _ in expected].count(
+            "no_power"
+        )
+
+
+def test_a_feeder_that_is_down_is_counted_with_those_whose_last_gasp_was_lost(database, street):
+    from urja.apps.supply.power import power_by_transformer
+
+    out = NOW - 60 * MINUTE
+    lost = [Heard(out, last_gasp=True), Heard(out - 20 * MINUTE)]
+    hear(database, street, [*lost, lost[1], *lost, Heard(NOW - MINUTE)])
+    told = {
+        (one.transformer, one.counts.no_power, one.counts.powered, one.since)
+        for one in power_by_transformer(NOW)
+    }
+    assert told == {("T1", 3, 0, out), ("T2", 2, 0, out), ("T3", 0, 1, None)}

@@ -162,3 +162,34 @@ def test_the_key_of_somebody_who_became_nameless_opens_nothing(box):
 def test_an_address_too_long_to_be_kept(box):
     with pytest.raises(Refusal, match="a text is longer than the 150 characters kept of it"):
         run(staff, "add", f"a@{'b' * 200}.example", "--name", "A", "--role", "clerk")
+
+
+def test_an_address_and_a_name_are_changed_by_a_command_and_the_address_is_confirmed(box):
+    from django.contrib.auth import get_user_model
+
+    from urja.apps.registry.models import AddressChange
+
+    run(staff, "add", "meera@example.org", "--name", "Meera", "--role", "clerk")
+    told = run(staff, "change", "meera@example.org", "--email", "Devi@example.org", "--name", "Meera Devi")
+    assert "until both confirm it, meera@example.org signs in" in told
+    user = get_user_model().objects.get()
+    assert (user.email, user.first_name) == ("meera@example.org", "Meera Devi")
+    assert AddressChange.objects.get().new_email == "devi@example.org"
+    with pytest.raises(Refusal, match="nobody with the address x@"):
+        run(staff, "change", "x@example.org", "--name", "X")
+
+
+def test_lost_factors_are_forgotten(box):
+    from allauth.mfa.models import Authenticator
+    from django.contrib.auth import get_user_model
+
+    from urja.apps.registry.models import SignIn
+
+    run(staff, "add", "meera@example.org", "--name", "Meera", "--role", "clerk")
+    user = get_user_model().objects.get()
+    Authenticator.objects.create(user=user, type="totp", data={"secret": "x"})
+    assert "(1 removed)" in run(staff, "forget-factors", "Meera@example.org")
+    assert not Authenticator.objects.exists()
+    assert SignIn.objects.get().kind == "factor_removed"
+    with pytest.raises(Refusal, match="nobody signs in with x@"):
+        run(staff, "forget-factors", "x@example.org")

@@ -148,6 +148,8 @@ class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """Origins (https://…) whose forms are accepted, behind a proxy."""
     secure: bool = False
     """Whether the portal is reached over TLS: cookies then travel on nothing else."""
+    staff_second_factor: bool = True
+    """Whether those who may do things here give a second factor at sign-in, and again before money and supply."""
     trusted_proxies: Annotated[
         tuple[str, ...],
         Meta(description="a list of networks or addresses, such as 10.0.0.0/8; empty: no proxy is believed"),

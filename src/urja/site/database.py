@@ -152,6 +152,9 @@ _FRAMEWORK_GRANTS: Final = {
         # either takes identities for good. Django notes a sign-in, and nothing else.
         "GRANT SELECT, UPDATE (last_login) ON auth_user TO urja_web",
         "GRANT SELECT ON account_emailaddress TO urja_web",
+        # Factors of signing in are the web's to keep, as sessions are; what approves operations is not among them.
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON mfa_authenticator TO urja_web",
+        "GRANT USAGE ON SEQUENCE mfa_authenticator_id_seq TO urja_web",
     ],
     "urja_pipeline": ["GRANT SELECT ON django_content_type TO urja_pipeline"],
 }

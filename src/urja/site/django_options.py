@@ -43,6 +43,8 @@ class DjangoOptions:
     trusted_origins: tuple[str, ...] = ()
     public_origin: str = "http://localhost"
     """Where people reach the site: passkeys are bound to it."""
+    staff_second_factor: bool = False
+    """Whether whoever may do things here gives a second factor; `web.staff_second_factor`, and so on by itself."""
     trusted_proxies: tuple[str, ...] = ()
     mail: MailSettings = field(default_factory=MailSettings)
     messages_provider: str = "none"

@@ -43,6 +43,7 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "django_htmx",
     *URJA_APPS,
 ]
@@ -57,6 +58,7 @@ TIME_ZONE = "UTC"
 URJA_TIMEZONE = _options.timezone
 URJA_CURRENCY = _options.currency
 URJA_DEMO = _options.demo
+URJA_STAFF_SECOND_FACTOR = _options.staff_second_factor
 URJA_TOWN_CONTROL = _options.town_control
 URJA_PUBLIC_ORIGIN = _options.public_origin
 URJA_CLOCK_ANCHOR = _options.clock_anchor

@@ -78,6 +78,32 @@ def change(data: Path, email: str, new_email: str, new_name: str) -> None:
         click.echo(f"{email} and {new_email} are written to; until both confirm it, {email} signs in")
 
 
+@staff.command("forget-factors")
+@data_option
+@click.argument("email")
+def forget_factors(data: Path, email: str) -> None:
+    """Remove the second factors of whoever signs in with EMAIL: they set up new ones at their next sign-in."""
+    opened(data)
+    from allauth.mfa.models import Authenticator
+
+    from urja.apps.registry.identities import user_of
+    from urja.apps.registry.models import SignIn, SignInKind
+    from urja.base.clock import WallClock
+
+    user = user_of(email)
+    if user is None:
+        raise Refusal(Exit.FAILED, f"nobody signs in with {email}: urja staff list")
+    removed, _ = Authenticator.objects.filter(user_id=user.pk).delete()
+    SignIn.objects.create(
+        at=WallClock().now(),
+        kind=SignInKind.FACTOR_REMOVED,
+        user_id=user.pk,
+        address_digest=bytes(32),  # the web's key, under which addresses are kept, is not here
+        network="the machine itself",
+    )
+    click.echo(f"{email} has no second factor any more ({removed} removed)")
+
+
 @staff.command("list")
 @data_option
 @click.option("--all", "everybody", is_flag=True, help="Also who has been here.")

@@ -60,6 +60,7 @@ def run_web(start: Start, secrets: WebSecrets, _clock: Clock) -> None:
         hosts=(*web.hosts, "localhost"),
         trusted_origins=web.trusted_origins,
         public_origin=web.public_origin,
+        staff_second_factor=web.staff_second_factor,
         trusted_proxies=web.trusted_proxies,
         mail=start.settings.mail,
         messages_provider=start.settings.messages.provider,

@@ -95,6 +95,16 @@ _SIGN_IN: dict[str, Any] = {
         "request_login_code": "urja.web.portal.forms.RequestCodeForm",
         "confirm_login_code": "urja.web.portal.forms.ConfirmCodeForm",
     },
+    "ACCOUNT_REAUTHENTICATION_TIMEOUT": 900,
+    "MFA_ADAPTER": "urja.web.portal.second_factor.FactorAdapter",
+    "MFA_SUPPORTED_TYPES": ["totp", "webauthn", "recovery_codes"],
+    "MFA_ALLOW_UNVERIFIED_EMAIL": True,  # the code of signing in has proved the address
+    "MFA_FORMS": {
+        "authenticate": "urja.web.portal.second_factor.SecondFactorForm",
+        "reauthenticate": "urja.web.portal.second_factor.AgainForm",
+        "activate_totp": "urja.web.portal.second_factor.AppForm",
+        "add_webauthn": "urja.web.portal.second_factor.KeyForm",
+    },
     "SESSION_COOKIE_AGE": 90 * DAY_S,
 }
 

@@ -19,7 +19,7 @@ from urja.apps.registry.access import Caller, caller_of_user
 from urja.apps.registry.operations import ALL
 from urja.apps.registry.queries import accesses_of
 from urja.apps.registry.roles import Read, Role, writing
-from urja.web.portal import metrics
+from urja.web.portal import metrics, second_factor
 from urja.web.portal.clock import business_now
 
 log = structlog.get_logger()
@@ -66,6 +66,31 @@ def asks_for_operations(caller: Caller) -> bool:
     return any(map(caller.area, _WRITING))
 
 
+EVERYDAY: Final = frozenset(
+    {
+        "assign_work_order",
+        "close_work_order",
+        "commission",
+        "install_meter",
+        "issue_device",
+        "move_connection",
+        "move_node",
+        "new_connection",
+        "note_difference",
+        "open_work_order",
+        "return_device",
+        "test_device",
+        "withdraw_work_order",
+    }
+)
+"""Operations that move neither money nor supply: they are asked for without giving the second factor once more."""
+
+
+def fresh_factor_first(request: HttpRequest, kind: str, next_path: str) -> HttpResponse | None:
+    """The way to the second factor where an operation needs it anew; None where it was given just now."""
+    return None if kind in EVERYDAY else second_factor.demanded(request, next_path=next_path, fresh=True)
+
+
 PAGES: Final[list[tuple[str, Promise, Callable[[Caller], bool]]]] = [
     ("console", _("Control room"), sees_everything),
     ("search", _("Search"), lambda caller: caller.area(Read.DEVICE) is not None),
@@ -92,6 +117,10 @@ def for_colleagues(may: Callable[[Caller], bool]) -> Callable[[View], View]:
             caller = colleague(request.user)
             if caller is None or not may(caller):
                 raise refused(request)
+            if asks_for_operations(caller):
+                first = second_factor.demanded(request, next_path=request.get_full_path())
+                if first is not None:
+                    return first
             return view(request, caller, *args, **kwargs)
 
         return login_required(guarded)

@@ -10,7 +10,7 @@ from urja.apps.registry.access import Caller, NotAllowed, OutOfArea
 from urja.apps.registry.errors import Refused
 from urja.apps.registry.models import Request, RequestState
 from urja.web.console import operation_page as pages
-from urja.web.console.access import for_colleagues, refused, show
+from urja.web.console.access import for_colleagues, fresh_factor_first, refused, show
 from urja.web.console.views import private
 from urja.web.portal.clock import business_now
 
@@ -75,6 +75,10 @@ def do(request: HttpRequest, caller: Caller, request_id: int) -> HttpResponse:
     rehearsed = pages.own_request(request_id, caller)
     if rehearsed is None or not rehearsed.rehearsal or rehearsed.state != RequestState.DONE:
         raise Http404
+    shown = reverse("console:request", args=[rehearsed.id])
+    first = fresh_factor_first(request, rehearsed.kind, shown)
+    if first is not None:
+        return first
     try:
         asked = pages.carry_out(rehearsed, caller, business_now())
     except (Refused, NotAllowed, OutOfArea) as error:

@@ -11,7 +11,7 @@ from urja.apps.registry.access import Caller
 from urja.apps.registry.models import Request, RequestState
 from urja.web.console import operation_page
 from urja.web.console import payments_page as pages
-from urja.web.console.access import for_colleagues, refused, sees_settlements, show
+from urja.web.console.access import for_colleagues, fresh_factor_first, refused, sees_settlements, show
 from urja.web.console.operation_page import named_request
 from urja.web.console.views import private
 from urja.web.portal.clock import business_now
@@ -54,6 +54,10 @@ def difference(request: HttpRequest, caller: Caller, difference_id: int) -> Http
 
 
 def _said(request: HttpRequest, caller: Caller, found: Unmatched) -> HttpResponse:
+    kind = "close_difference" if "close" in request.POST else "note_difference"
+    first = fresh_factor_first(request, kind, pages.address_of(found.id))
+    if first is not None:
+        return first
     now, text = business_now(), request.POST.get("text", "")
     if not pages.may_write(caller):
         raise refused(request)

@@ -1,6 +1,7 @@
 """How django-allauth behaves here: people are adopted with their connection, they do not sign up."""
 
-from typing import Any, ClassVar
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar, Final
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core import context
@@ -8,8 +9,12 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import get_random_string
 from django.utils.translation import gettext_lazy as _
 
+from urja.apps.registry.identities import is_staff
 from urja.apps.registry.models import SignInKind
 from urja.web.portal import sign_in
+
+STAFF_SESSION: Final = timedelta(hours=12)
+"""How long somebody who works here stays signed in."""
 
 
 class ConsumerAdapter(DefaultAccountAdapter):
@@ -44,8 +49,16 @@ class ConsumerAdapter(DefaultAccountAdapter):
     def post_login(self, request: HttpRequest, user: Any, **kwargs: Any) -> HttpResponse:
         response = super().post_login(request, user, **kwargs)
         sign_in.note(request, SignInKind.SIGNED_IN, user.email, user)
+        if is_staff(user.pk):
+            # A moment, and no period: it does not move as the session is used.
+            request.session.set_expiry(datetime.now(UTC) + STAFF_SESSION)
         sign_in.remember_browser(request, response)
         return response
+
+    def logout(self, request: HttpRequest) -> None:
+        if request.user.is_authenticated:
+            sign_in.note(request, SignInKind.SIGNED_OUT, request.user.email, request.user)
+        super().logout(request)
 
     def get_client_ip(self, request: HttpRequest) -> str:
         # `client.believed` has put it there; allauth's own way of reading proxies' headers is not asked.

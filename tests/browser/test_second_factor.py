@@ -1,0 +1,102 @@
+"""A security key and an app in a real browser, by Chromium's virtual authenticator and at the width of a telephone."""
+
+import os
+import time
+
+import pytest
+from playwright.sync_api import expect
+from tests.browser.conftest import aside
+from tests.browser.test_console import site  # noqa: F401 - fixture
+from tests.browser.test_portal import Device, assert_good, open_page  # noqa: F401 - fixture
+from tests.web.fixtures import town_books, town_template  # noqa: F401 - fixtures
+
+PHONES = [Device(390, "en", "light", True), Device(390, "hi", "dark", True)]
+
+
+@pytest.fixture(autouse=True)
+def demanded(database_template):
+    from django.test import override_settings
+
+    with override_settings(URJA_STAFF_SECOND_FACTOR=True):
+        yield
+
+
+def look(page, device, name):
+    """Keep a picture where somebody wants to look at it."""
+    assert_good(page, device)
+    if folder := os.environ.get("PICTURES"):
+        page.screenshot(path=f"{folder}/{name}-{device.language}.png", full_page=True)
+
+
+@pytest.fixture
+def at_the_console(site, open_page):  # noqa: F811 - asks for the fixtures
+    """A clerk's page at an address to which keys can be bound."""
+    url = site.url.replace("127.0.0.1", "localhost")
+
+    def opened(device):
+        page = open_page(device)
+        page.context.add_cookies([{"name": "sessionid", "value": site.cookies["clerk"], "url": url}])
+        return page, url
+
+    return opened
+
+
+@pytest.mark.parametrize("device", PHONES, ids=str)
+def test_a_security_key_is_added_and_given(at_the_console, device):
+    page, url = at_the_console(device)
+    session = page.context.new_cdp_session(page)
+    session.send("WebAuthn.enable")
+    session.send(
+        "WebAuthn.addVirtualAuthenticator",
+        {
+            "options": {
+                "protocol": "ctap2",
+                "transport": "usb",
+                "hasUserVerification": True,
+                "isUserVerified": True,
+                "automaticPresenceSimulation": True,
+            }
+        },
+    )
+    page.goto(f"{url}/console/search/")
+    expect(page).to_have_url(f"{url}/sign-in/second/")
+    look(page, device, "index")
+    page.goto(f"{url}/sign-in/second/keys/add/")
+    look(page, device, "add")
+    page.locator("#add-key").click()
+    # The recovery codes are next; they take the factor that is there by now.
+    expect(page).to_have_url(f"{url}/sign-in/second/again/?next=%2Fsign-in%2Fsecond%2Fcodes%2F")
+    page.locator("main a").click()
+    expect(page).to_have_url(f"{url}/sign-in/second/keys/again/?next=%2Fsign-in%2Fsecond%2Fcodes%2F")
+    look(page, device, "key-again")
+    page.locator("#use-key").click()
+    expect(page).to_have_url(f"{url}/sign-in/second/codes/")
+    expect(page.locator("ol.codes li")).to_have_count(10)
+    look(page, device, "codes")
+    page.goto(f"{url}/console/search/")
+    expect(page).to_have_url(f"{url}/console/search/")
+
+
+@pytest.mark.parametrize("device", PHONES, ids=str)
+def test_an_app_is_set_up_and_given_while_signing_in(at_the_console, device):
+    from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
+
+    page, url = at_the_console(device)
+    page.goto(f"{url}/sign-in/second/app/")
+    look(page, device, "app")
+    secret = page.locator("code.secret").inner_text()
+    page.locator("input[name=code]").fill(format_hotp_value(hotp_value(secret, int(time.time()) // 30)))
+    page.locator("button.primary").click()
+    expect(page).to_have_url(f"{url}/sign-in/second/again/?next=%2Fsign-in%2Fsecond%2Fcodes%2F")
+    look(page, device, "again")
+    codes = []
+    aside(lambda: codes.extend(recovery_codes()))
+    page.locator("input[name=code]").fill(codes[0])
+    page.locator("button.primary").click()
+    expect(page.locator("ol.codes li")).to_have_count(9)
+
+
+def recovery_codes():
+    from allauth.mfa.models import Authenticator
+
+    return Authenticator.objects.get(type="recovery_codes").wrap().get_unused_codes()

@@ -211,7 +211,10 @@ def test_a_posting_of_a_sealed_day_has_its_proof_and_another_has_a_sentence(home
         sealer.run_once(entries[0].posted_at)
         heads = exported(sealer)
     answer = client.get(f"{where}/entries/1/proof/")
-    assert answer.headers["Content-Disposition"] == f'attachment; filename="urja-receipt-{home.account_id}-1.json"'
+    assert (
+        answer.headers["Content-Disposition"]
+        == f'attachment; filename="urja-receipt-{home.account_id}-1.json"'
+    )
     receipt = msgspec.json.decode(answer.content, type=Receipt)
     check(receipt, heads)
     assert "Proof of this posting" in shown(client, home, 1).text
@@ -219,7 +222,10 @@ def test_a_posting_of_a_sealed_day_has_its_proof_and_another_has_a_sentence(home
     check(statement, heads)
     assert len(statement.entries) == 50
     older = client.get(f"{where}/proof/?before={statement.entries[0].entry['seq']}")
-    assert msgspec.json.decode(older.content, type=Receipt).entries[-1].entry["seq"] < statement.entries[0].entry["seq"]
+    assert (
+        msgspec.json.decode(older.content, type=Receipt).entries[-1].entry["seq"]
+        < statement.entries[0].entry["seq"]
+    )
     stranger = browser(user_id=home.outsider_id)
     assert stranger.get(f"{where}/entries/1/proof/").status_code == 404
     assert stranger.get(f"{where}/proof/").status_code == 404

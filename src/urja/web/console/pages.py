@@ -173,6 +173,8 @@ class Console:
     loss_limit: int
     open_gaps: int
     put_aside: int
+    laws: str
+    """What the last daily run of the laws has found."""
 
 
 def console(now: datetime) -> Console:
@@ -181,11 +183,12 @@ def console(now: datetime) -> Console:
     tomorrow = (now + timedelta(days=1)).date()
     planned = supply.cut_list(tomorrow)
     missing = readings.health()
+    proven = daily.latest()
     ages, waiting = _ages(now), payments.unmatched()
     power = power_by_transformer(now)
     return Console(
         now=formats.moment(now, now.date()),
-        ill=_ill(),
+        ill=[*_ill(), *_broken(proven)],
         total=sum(share.count for share in ages),
         ages=ages,
         power=sum((one.counts for one in power), start=PowerCounts()),
@@ -208,6 +211,7 @@ def console(now: datetime) -> Console:
         loss_limit=LOSS_LIMIT_PERCENT,
         open_gaps=missing.open_gaps,
         put_aside=missing.exceptions,
+        laws=_laws(proven),
     )
 
 
@@ -220,6 +224,26 @@ def _ill() -> list[str]:
         (health.messaging, _("Messages are unwell: nobody is cut who may not have been told.")),
     ]
     return [sentence for well, sentence in said if not well]
+
+
+def _broken(proven: daily.Run | None) -> list[str]:
+    if proven is None or proven.holds:
+        return []
+    return [
+        _("Laws of the books are broken since the check of %(day)s: %(laws)s. Run urja verify.")
+        % {"day": formats.short_day(proven.day), "laws": ", ".join(proven.broken)}
+    ]
+
+
+def _laws(proven: daily.Run | None) -> str:
+    if proven is None:
+        return _("The laws of the books have not been checked yet.")
+    held = sum(proven.laws.values())
+    return _("Laws of the books, checked on %(day)s: %(held)s of %(count)s hold.") % {
+        "day": formats.short_day(proven.day),
+        "held": held,
+        "count": len(proven.laws),
+    }
 
 
 def _ages(now: datetime) -> list[Share]:

@@ -91,6 +91,28 @@ def test_illness_is_said_with_what_follows_from_it(someone, at_noon, database_of
     assert "Collection is unwell" not in text
 
 
+def test_what_the_laws_have_found_is_shown_and_a_broken_one_stands_above_all(someone, at_noon):
+    def found(laws):
+        from urja.apps.proofs import daily
+        from urja.web.console import views
+
+        with connected_as("urja_pipeline"):
+            daily.record(town_cast.NOW.date(), town_cast.NOW, 1, 0, 0, laws)
+        views._drawn.clear()
+        return someone(at_noon.operator_id).get("/console/")
+
+    page = someone(at_noon.operator_id).get("/console/")
+    assert "The laws of the books have not been checked yet." in section(page, "ages")
+    page = found({"chains": (), "balances": ()})
+    assert "Laws of the books, checked on 2 March: 2 of 2 hold." in section(page, "ages")
+    assert "broken" not in text_of(page)
+    page = found({"chains": ("entry 1 of account 1",), "balances": ()})
+    assert "1 of 2 hold" in section(page, "ages")
+    assert "Laws of the books are broken since the check of 2 March: chains. Run urja verify." in text_of(
+        page
+    )
+
+
 def test_nothing_at_all_is_said_in_words(database, web_role, standing_clock):
     from django.contrib.auth import get_user_model
     from django.test import Client

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from urja.apps.payments import differences
 from urja.apps.payments import queries as payments
+from urja.apps.proofs import daily
 from urja.apps.readings import queries as readings
 from urja.apps.readings.overview import (
     LOSS_LIMIT_PERCENT,

@@ -3,12 +3,19 @@
 Each attempt goes over a connection of its own to a database that was prepared as `urja up` prepares it.
 """
 
+import json
 from collections.abc import Iterator
 
+import msgspec
 import psycopg
 import pytest
+from tests.apps.payments.till import as_role, opened_till  # noqa: F401 - a fixture
 from tests.apps.street import START, adopt
 from tests.pipeline.test_post import load as load_tariff
+
+from urja.base.settings import load
+from urja.sandbox.outbox import sign
+from urja.site.secrets import Vault
 
 
 @pytest.fixture
@@ -52,3 +59,113 @@ def test_a_supply_cannot_be_ordered(thief, house, action):
         "VALUES (%s, %s, 'safety', '', 'somebody', %s)",
         (house.service_point_id, action, START),
     )
+
+
+# -- payments ------------------------------------------------------------------------------------------------
+
+ORDER = (
+    "INSERT INTO payments_order (id, account_id, amount_minor, currency, provider, correlation, created_at{more}) "
+    "VALUES (%s, %s, %s, %s, 'razorpay', 1, now(){values})"
+)
+WEBHOOK = (
+    "INSERT INTO payments_inbox (provider, source, event_id, body, signature, received_at, received_wall_ms{more}) "
+    "VALUES ('razorpay', 'webhook', 'e', '{{}}', '', now(), 0{values})"
+)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("provider_order_id", "'order_of_another'"),
+        ("state", "'credited'"),
+        ("pending_at", "now()"),
+        ("paid_at", "now()"),
+    ],
+)
+def test_an_order_is_a_wish_and_no_more(thief, house, column, value):
+    values = (house.account_id + 1, house.account_id, 20_000, "INR")
+    refused(thief, ORDER.format(more=f", {column}", values=f", {value}"), values)
+    thief.execute(ORDER.format(more="", values="").encode(), values)
+    refused(thief, f"UPDATE payments_order SET {column} = {value}")
+
+
+@pytest.mark.parametrize(("column", "value"), [("verdict", "'asked'"), ("processed_at", "now()")])
+def test_a_webhook_is_recorded_and_not_judged(thief, column, value):
+    refused(thief, WEBHOOK.format(more=f", {column}", values=f", {value}"))
+    thief.execute(WEBHOOK.format(more="", values="").encode())
+    refused(thief, f"UPDATE payments_inbox SET {column} = {value}")
+    refused(thief, "SELECT body, signature FROM payments_inbox")
+
+
+def test_no_payment_can_be_written(thief, house):
+    for table in ("payments_payment", "payments_refund", "payments_unmatched", "payments_gateway"):
+        refused(thief, f"INSERT INTO {table} DEFAULT VALUES")
+        refused(thief, f"DELETE FROM {table}")
+
+
+def test_a_forged_webhook_and_anothers_payment_credit_nothing(till, database):
+    """The proven attack: a payment of somebody else, pointed at the thief's own account."""
+    anothers = till.order()
+    till.shop.pay(anothers.provider_order_id)
+    [payment] = till.shop.payments_of(anothers.provider_order_id)
+    own = adopt(2).account_id
+    with database.connect("urja_web") as thief:
+        thief.execute(ORDER.format(more="", values="").encode(), (own + 1, own, 20_000, "INR"))
+        told = {"event": "payment.captured", "payload": {"payment": {"entity": {"id": payment["id"]}}}}
+        thief.execute(
+            "INSERT INTO payments_inbox (provider, source, event_id, body, signature, received_at, received_wall_ms) "
+            "VALUES ('razorpay', 'webhook', 'e', %s, '', now(), 0), ('razorpay', 'return', %s, %s, '', now(), 0)",
+            [json.dumps(told).encode(), str(own + 1), b"razorpay_payment_id=" + payment["id"].encode()],
+        )
+    till.collect()
+    with database.connect() as owner:
+        credited = owner.execute("SELECT account_id, sum(amount_minor) FROM ledger_credit_request "
+                                 "WHERE kind = 'recharge' GROUP BY 1").fetchall()  # fmt: skip
+        verdicts = owner.execute("SELECT verdict FROM payments_inbox ORDER BY id").fetchall()
+    assert credited == [(anothers.account_id, 20_000)]
+    assert verdicts == [("forged",), ("forged",)]
+
+
+def test_the_web_is_told_no_secret_of_outside_services(tmp_path):
+    vault = Vault.open(tmp_path)
+    told = msgspec.json.encode(vault.for_web(load(None, {}), tmp_path)).decode()
+    for secret in (
+        vault.payments.key_secret,
+        vault.payments.webhook_secret,
+        vault.pipeline.messages_key_secret,
+        vault.pipeline.messages_webhook_secret,
+    ):
+        assert secret not in told
+
+
+# -- notices -------------------------------------------------------------------------------------------------
+
+
+def test_a_forged_receipt_delivers_no_notice(thief, house, database):
+    from django.test import override_settings
+
+    from urja.apps.notices import delivery
+    from urja.apps.notices.operations import request_notice
+
+    notice = request_notice(house.account_id, "cut", {}, "one", START)
+    body = json.dumps({"ref": str(notice.id), "status": "delivered", "at": int(START.timestamp())}).encode()
+    receipt = (
+        "INSERT INTO notices_receipt (provider, digest, body, signature, received_at{more}) "
+        "VALUES ('sandbox', %s, %s, %s, %s{values})"
+    )
+    values = (b"x", body, sign("guessed", body), START)
+    refused(thief, receipt.format(more=", outcome", values=", 'delivered'"), values)
+    refused(thief, receipt.format(more=", applied_at", values=", now()"), values)
+    refused(thief, "UPDATE notices_notice SET state = 'delivered', delivered_at = now()")
+    thief.execute(receipt.format(more="", values="").encode(), values)
+    with (
+        as_role("urja_pipeline"),
+        override_settings(
+            URJA_MESSAGES_PROVIDER="sandbox", URJA_MESSAGES_WEBHOOK_SECRET="only-the-pipelines"
+        ),
+    ):
+        delivery.apply_receipts(START, 10)
+    notice.refresh_from_db()
+    assert (notice.state, notice.delivered_at) == ("requested", None)
+    with database.connect() as owner:
+        assert owner.execute("SELECT count(*) FROM notices_receipt").fetchone() == (0,)

@@ -666,16 +666,17 @@ def _time_to_pay(habit: Habit, standing: Any) -> bool:
 
 
 def _order(account_id: int, amount_minor: int, now: datetime) -> str:
-    """As the portal does it: an order of ours, taken to the gateway."""
-    from urja.apps.payments import operations, providers
+    """As the portal and the stage `collect` do it: an order of ours, taken to the gateway."""
+    from urja.apps.payments import operations, placing, providers
 
     config = providers.config()
     assert config is not None
     order = operations.open_order(
         config, account_id=account_id, user_id=None, amount_minor=amount_minor, currency="INR", now=now
     )
-    assert operations.place(providers.gateway(), order, now)
-    return str(order.provider_order_id)
+    placed = providers.gateway().place_order(order.receipt, amount_minor, "INR", again=False)
+    placing.placed(order, placed, now)
+    return placed
 
 
 def _in_hand() -> int:

@@ -40,22 +40,19 @@ class PipelineSecrets(_Confidential, frozen=True, kw_only=True):
     """Ed25519 private key, 32 bytes, that heads of the log are signed with, and nothing else is."""
     messages_key_secret: str = ""
     """What the message service knows this installation by, beside `[messages] key_id`."""
+    messages_webhook_secret: str = ""
+    """What the message service signs its receipts with; without one none is believed."""
     payments_key_secret: str = ""
-    """With it the payment gateway is asked."""
+    """With it orders are placed at the payment gateway, it is asked, and returns from its page are verified."""
     payments_webhook_secret: str = ""
+    """With it webhooks of payments are verified."""
 
 
 class WebSecrets(_Confidential, frozen=True, kw_only=True):
-    """For the web server: database as `urja_web`, and the key of sessions and forms."""
+    """For the web server: database as `urja_web`, and the key of sessions and forms. Nothing of outside services."""
 
     database: str
     secret_key: str
-    messages_webhook_secret: str = ""
-    """What the message service signs its receipts with; without one none is accepted."""
-    payments_key_secret: str = ""
-    """With it orders are placed at the payment gateway, and returns from its page are verified."""
-    payments_webhook_secret: str = ""
-    """With it webhooks of payments are verified."""
 
 
 class AdminSecrets(_Confidential, frozen=True, kw_only=True):

@@ -1,30 +1,45 @@
-"""The pipeline's stage `collect`: what the gateway tells by webhook, and what it says when asked.
+"""The pipeline's stage `collect`: places orders at the gateway, and asks it what became of them.
 
-Webhooks are late, lost, repeated and out of order; therefore every order that may still be paid is asked after, with
-growing pauses, and refunds are asked for by time. A gateway that does not answer is noted (policy suspends cuts then)
-and asked again; nothing else of the stage waits for it.
+Money is credited and debited by what the gateway answers, never by what came in: a webhook or a return whose signature
+is right only makes it be asked about what it names. They are late, lost, repeated and out of order; therefore every
+order that may still be paid is asked after, with growing pauses, and refunds are asked for by time. Questions go
+beside each other, a bounded number at a time; what is answered is written here, one after the other. A gateway that
+does not answer is noted (policy suspends cuts then) and asked again.
 """
 
 import contextlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final, Protocol
 
 import structlog
-from django.db import transaction
 from django.db.models import Q
 
-from urja.apps.payments import providers, settling
+from urja.apps.payments import placing, providers, settling
 from urja.apps.payments.errors import GatewayAwayError, GatewayRefusedError
-from urja.apps.payments.models import GatewayHealth, Inbox, Order, OrderState, PaymentState
-from urja.apps.payments.providers import Gateway, PaymentFact, RefundFact
+from urja.apps.payments.models import (
+    NO_MONEY,
+    GatewayHealth,
+    Inbox,
+    InboxSource,
+    Order,
+    OrderState,
+    PaymentState,
+)
+from urja.apps.payments.providers import Gateway, OrderFact, PaymentFact, RefundFact
 from urja.apps.payments.settling import Settled
 from urja.pipeline.stage import Report
 
 log = structlog.get_logger()
 
+BESIDE: Final = 8
+"""Questions to the gateway beside each other."""
 ASKED_AT_ONCE: Final = 20
-"""Orders asked after in one run, so that webhooks do not wait for long."""
+"""Orders placed, and orders asked after, in one run, so that webhooks do not wait for long."""
 TAKEN_AT_ONCE: Final = 200
 FIRST_PAUSE: Final = timedelta(seconds=5)
 LAST_PAUSE: Final = timedelta(hours=1)
@@ -34,7 +49,33 @@ REFUNDS_EVERY: Final = timedelta(minutes=5)
 OVERLAP: Final = timedelta(days=8)
 """Refunds are listed by when they were asked for, and carried out up to a week later."""
 SILENT_PAUSE_WALL_S: Final = 2.0
+PLACING_WALL_S: Final = 60.0
+"""However fast business time runs, an order is tried to be placed for so long."""
 FORGED_KEPT: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the gateway answers about an order or a payment. `order` is asked for where there is money."""
+
+    order: OrderFact | None
+    payments: Sequence[PaymentFact]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question to the gateway. `ask` runs in a thread and touches nothing of ours; `hear` writes what it says.
+
+    `hear` gives the questions that follow from the answer.
+    """
+
+    ask: Callable[[], Any]
+    hear: Callable[[Any], "list[Question]"]
+    failed: Callable[[GatewayAwayError | GatewayRefusedError], None]
+
+
+type Named = dict[tuple[str, str], list[int]]
+"""Rows of the inbox by what they name: a kind and an id."""
 
 
 @dataclass(slots=True)
@@ -47,110 +88,300 @@ class Collector:
     silent_until: datetime | None = None
 
     def run_once(self, now: datetime) -> Report:
-        """Take the inbox and ask what is due; the credits that follow are posted by the ledger's own stage."""
+        """Read the inbox, place and ask what is due; the credits that follow are posted by the ledger's own stage."""
         settled = Settled()
-        done = self._take_inbox(now, settled)
+        done, named = self._read_inbox(now)
         if self.silent_until is None or now >= self.silent_until:
-            done += self._ask(now, settled)
+            done += self._ask(now, named, settled)
         settling.debit_waiting_refunds(now, settled)
         settling.note_posted()
         return Report(done, detail=f"{settled.credits} credited" if settled.credits else "")
 
-    def _take_inbox(self, now: datetime, settled: Settled) -> int:
-        waiting = list(Inbox.objects.filter(processed_at=None).order_by("id")[:TAKEN_AT_ONCE])
-        for webhook in waiting:
-            with transaction.atomic():
-                webhook.verdict = self._take(webhook, now, settled)
-                webhook.processed_at = now
-                webhook.save(update_fields=["processed_at", "verdict"])
-        if any(not webhook.genuine for webhook in waiting):
-            _forget_forged()
-        return len(waiting)
+    # -- what came in --------------------------------------------------------------------------------------------
 
-    def _take(self, webhook: Inbox, now: datetime, settled: Settled) -> str:
-        if not webhook.genuine:
+    def _read_inbox(self, now: datetime) -> tuple[int, Named]:
+        """Set aside what causes no question; what names something stays until the gateway has answered about it."""
+        aside: dict[str, list[int]] = {}
+        named: Named = {}
+        for row in Inbox.objects.filter(processed_at=None).order_by("id")[:TAKEN_AT_ONCE]:
+            found = self._returned(row) if row.source == InboxSource.RETURN else self._webhook(row)
+            if isinstance(found, str):
+                aside.setdefault(found, []).append(row.id)
+            else:
+                named.setdefault(found, []).append(row.id)
+        for verdict, rows in aside.items():
+            _close(rows, verdict, now)
+        if "forged" in aside:
+            _forget_forged()
+        return sum(map(len, aside.values())), named
+
+    def _webhook(self, row: Inbox) -> tuple[str, str] | str:
+        """What a webhook names, or its verdict where it causes no question."""
+        body = bytes(row.body)
+        if row.provider != self.gateway.name or not self.gateway.genuine(body, row.signature):
+            log.warning("webhook with a wrong signature", provider=row.provider, event_id=row.event_id)
             return "forged"
         try:
-            event = self.gateway.read_event(bytes(webhook.body))
+            event = self.gateway.read_event(body)
         except ValueError as error:
-            log.warning("webhook cannot be read", webhook=webhook.id, error=str(error))
+            log.warning("webhook cannot be read", webhook=row.id, error=str(error))
             return "unreadable"
-        before = settled.unmatched
-        for payment in event.payments:
-            settling.payment_told(webhook.provider, payment, now, settled)
-        for refund in event.refunds:
-            settling.refund_told(webhook.provider, refund, now, settled)
-        if settled.unmatched > before:
-            return "unmatched"
-        return "applied" if event.payments or event.refunds else "ignored"
+        if not event.known:
+            log.warning("webhook of an unknown kind", webhook=row.id, kind=event.name)
+            return "unknown_kind"
+        # A refund comes with its payment, and is asked about by its own name.
+        for kind, names in (("refund", event.refunds), ("payment", event.payments)):
+            if names:
+                return kind, names[0]
+        return "ignored"
 
-    def _ask(self, now: datetime, settled: Settled) -> int:
-        due = list(Order.objects.filter(ask_at__lte=now).order_by("ask_at", "id")[:ASKED_AT_ONCE])
+    def _returned(self, row: Inbox) -> tuple[str, str] | str:
+        """The order that a payer came back from, where the gateway has signed the return."""
+        order = (
+            Order.objects.filter(id=int(row.event_id), provider=row.provider).first()
+            if _is_id(row.event_id)
+            else None
+        )
+        query = bytes(row.body).decode(errors="replace")
+        if (
+            order is None
+            or order.provider_order_id is None
+            or not self.gateway.returned(query, order.provider_order_id)
+        ):
+            log.warning("return with a wrong signature", order=row.event_id)
+            return "forged"
+        return ("order", row.event_id) if order.state in _OPEN else "ignored"
+
+    # -- what is asked -------------------------------------------------------------------------------------------
+
+    def _ask(self, now: datetime, named: Named, settled: Settled) -> int:
         health = GatewayHealth.objects.filter(provider=self.gateway.name).first()
         refunds_due = health is None or self._refunds_due(health, now)
-        if not due and not refunds_due:
+        questions = [
+            *self._about_named(named, now, settled),
+            *self._to_place(now),
+            *self._due(now, settled, {int(name) for kind, name in named if kind == "order"}),
+        ]
+        if refunds_due:
+            questions.append(self._about_refunds(health, now, settled))
+        if not questions:
             return 0
-        asked = 0
-        try:
-            for order in due:
-                self._ask_after(order, now, settled)
-                asked += 1
-            if refunds_due:
-                self._ask_refunds(health, now, settled)
-        except GatewayAwayError as error:
-            self.silent_until = now + timedelta(seconds=SILENT_PAUSE_WALL_S * self.speed)
-            _note(self.gateway, now, answered=False, error=str(error))
-            log.warning("gateway does not answer", provider=self.gateway.name, error=str(error))
-            return 0
+        answered, error = self._put(questions)
+        if error:
+            self.silent_until = now + self._silent_pause()
+            _note(self.gateway, now, answered=False, error=error)
+            log.warning("gateway does not answer", provider=self.gateway.name, error=error)
+            return answered
         self.silent_until = None
         _note(self.gateway, now, answered=True, refunds=refunds_due)
-        return asked
+        return answered - refunds_due
+
+    def _put(self, questions: list[Question]) -> tuple[int, str]:
+        """Ask all, a few beside each other; how many were answered, and why another was not."""
+        answered, error = 0, ""
+        away = threading.Event()
+        while questions:
+            following: list[Question] = []
+            with ThreadPoolExecutor(min(BESIDE, len(questions)), thread_name_prefix="gateway") as pool:
+                asked = {pool.submit(_unless, away, question.ask): question for question in questions}
+                for future in as_completed(asked):
+                    question = asked[future]
+                    try:
+                        answer = future.result()
+                    except GatewayAwayError as failure:
+                        error = error or str(failure)
+                        question.failed(failure)
+                    except GatewayRefusedError as failure:
+                        answered += 1
+                        question.failed(failure)
+                    else:
+                        answered += 1
+                        following += question.hear(answer)
+            questions = following
+        return answered, error
+
+    def _silent_pause(self) -> timedelta:
+        return timedelta(seconds=SILENT_PAUSE_WALL_S * self.speed)
+
+    def _about_named(self, named: Named, now: datetime, settled: Settled) -> Iterator[Question]:
+        for (kind, name), rows in named.items():
+            match kind:
+                case "refund":
+                    question = self._about_refund(name, now, settled)
+                case "payment":
+                    question = self._about_payment(name, now, settled)
+                case _:
+                    question = self._about_order(Order.objects.get(id=int(name)), now, settled)
+            yield _closing(question, rows, now)
+
+    def _to_place(self, now: datetime) -> Iterator[Question]:
+        config = providers.config()
+        assert config is not None, "there is a gateway"
+        patience = max(placing.GIVEN_UP_AFTER, timedelta(seconds=PLACING_WALL_S * self.speed))
+        for order in placing.waiting(self.gateway.name, now, ASKED_AT_ONCE):
+            if why := placing.fault(order, config, now, patience):
+                placing.given_up(order, why, now)
+                continue
+            placing.begun(order, now + self._silent_pause())
+            yield Question(
+                partial(
+                    self.gateway.place_order,
+                    order.receipt,
+                    order.amount_minor,
+                    order.currency,
+                    again=order.asked > 0,
+                ),
+                partial(_placed, order, now),
+                partial(_not_placed, order, now),
+            )
+
+    def _due(self, now: datetime, settled: Settled, asked: set[int]) -> Iterator[Question]:
+        """Orders that were not heard of for a while, but for those asked about already."""
+        due = Order.objects.filter(ask_at__lte=now, provider=self.gateway.name, state__in=_OPEN)
+        for order in due.exclude(id__in=asked).order_by("ask_at", "id")[:ASKED_AT_ONCE]:
+            yield self._about_order(order, now, settled)
 
     def _refunds_due(self, health: GatewayHealth, now: datetime) -> bool:
         return now >= health.refunds_through_at + max(REFUNDS_EVERY, timedelta(seconds=self.speed))
 
-    def _ask_after(self, order: Order, now: datetime, settled: Settled) -> None:
-        assert order.provider_order_id is not None
-        payments: list[PaymentFact] = []
-        try:
-            payments = [
-                self._captured(order, fact) for fact in self.gateway.payments_of(order.provider_order_id)
-            ]
-        except GatewayRefusedError as error:
-            log.warning("order refused", order=order.id, error=str(error))
-            Order.objects.filter(id=order.id).update(last_error=str(error)[:200])
-        for fact in payments:
-            settling.payment_told(order.provider, fact, now, settled)
+    # -- questions and what follows ------------------------------------------------------------------------------
+
+    def _about_order(self, order: Order, now: datetime, settled: Settled) -> Question:
+        provider_order_id = order.provider_order_id
+        assert provider_order_id is not None, "it is at the gateway"
+
+        def ask() -> Look:
+            return self._look(self.gateway.payments_of(provider_order_id))
+
+        def hear(look: Look) -> list[Question]:
+            settling.told(order.provider, look.order, look.payments, now, settled)
+            self._asked_after(order, look.payments, now)
+            return []
+
+        def failed(error: GatewayAwayError | GatewayRefusedError) -> None:
+            if isinstance(error, GatewayRefusedError):
+                log.warning("order refused", order=order.id, error=str(error))
+                Order.objects.filter(id=order.id).update(last_error=str(error)[:200])
+                self._asked_after(order, (), now)
+
+        return Question(ask, hear, failed)
+
+    def _about_payment(self, payment_id: str, now: datetime, settled: Settled) -> Question:
+        def hear(look: Look) -> list[Question]:
+            settling.told(self.gateway.name, look.order, look.payments, now, settled)
+            return []
+
+        return Question(lambda: self._look([self.gateway.payment(payment_id)]), hear, _leave)
+
+    def _about_refund(self, refund_id: str, now: datetime, settled: Settled) -> Question:
+        def hear(refund: RefundFact | None) -> list[Question]:
+            return [] if refund is None else self._refunded(refund, now, settled)
+
+        return Question(partial(self.gateway.refund, refund_id), hear, _leave)
+
+    def _about_refunds(self, health: GatewayHealth | None, now: datetime, settled: Settled) -> Question:
+        since = (health.refunds_through_at if health else now) - OVERLAP
+
+        def hear(refunds: Sequence[RefundFact]) -> list[Question]:
+            return [question for refund in refunds for question in self._refunded(refund, now, settled)]
+
+        return Question(partial(self.gateway.refunds_since, since), hear, _leave)
+
+    def _refunded(self, refund: RefundFact, now: datetime, settled: Settled) -> list[Question]:
+        """Apply a refund; where its payment is not known, that is asked about first."""
+        if settling.refund_told(self.gateway.name, refund, now, settled):
+            return []
+        payment = self._about_payment(refund.payment_id, now, settled)
+
+        def hear(look: Look) -> list[Question]:
+            payment.hear(look)
+            settling.refund_told(self.gateway.name, refund, now, settled)
+            return []
+
+        return [Question(payment.ask, hear, _leave)]
+
+    def _look(self, payments: Sequence[PaymentFact]) -> Look:
+        """What the gateway says of payments of one order, with the order itself where there is money in it."""
+        order_id = next((fact.order_id for fact in payments if fact.state not in NO_MONEY), None)
+        if order_id is None:
+            return Look(None, payments)
+        order = self.gateway.order(order_id)
+        return Look(order, [self._captured(order, fact) for fact in payments])
+
+    def _captured(self, order: OrderFact, fact: PaymentFact) -> PaymentFact:
+        """What is authorised for an order of ours is taken; a gateway that will not (paid by another) leaves it so."""
+        fits = (fact.amount_minor, fact.currency) == (order.amount_minor, order.currency)
+        if fact.state != PaymentState.AUTHORIZED or not fits or not settling.is_ours(order):
+            return fact
+        with contextlib.suppress(GatewayRefusedError):
+            return self.gateway.capture(fact)
+        return fact
+
+    def _asked_after(self, order: Order, payments: Sequence[PaymentFact], now: datetime) -> None:
+        """Say when an order is asked after next, or that it is not any more."""
         live = any(fact.state in (PaymentState.CREATED, PaymentState.AUTHORIZED) for fact in payments)
         if now >= order.created_at + GIVEN_UP_AFTER and not live:
             settling.expire(order, now)
             return
         # An order that is paid meanwhile has no `ask_at`, and gets none here.
         pause = max(min(FIRST_PAUSE * 2 ** min(order.asked, 20), LAST_PAUSE), timedelta(seconds=self.speed))
-        open_states = [OrderState.PENDING, OrderState.FAILED]
-        Order.objects.filter(id=order.id, state__in=open_states).update(
-            ask_at=now + pause, asked=order.asked + 1
-        )
+        Order.objects.filter(id=order.id, state__in=_OPEN).update(ask_at=now + pause, asked=order.asked + 1)
 
-    def _captured(self, order: Order, fact: PaymentFact) -> PaymentFact:
-        """What is authorised for this order is taken; a gateway that will not (paid by another) leaves it so."""
-        fits = (fact.amount_minor, fact.currency) == (order.amount_minor, order.currency)
-        if fact.state != PaymentState.AUTHORIZED or not fits:
-            return fact
-        with contextlib.suppress(GatewayRefusedError):
-            return self.gateway.capture(fact)
-        return fact
 
-    def _ask_refunds(self, health: GatewayHealth | None, now: datetime, settled: Settled) -> None:
-        since = (health.refunds_through_at if health else now) - OVERLAP
-        for refund in self.gateway.refunds_since(since):
-            if not settling.refund_told(self.gateway.name, refund, now, settled):
-                self._payment_of(refund, now, settled)
+_OPEN: Final = (OrderState.PENDING, OrderState.FAILED)
 
-    def _payment_of(self, refund: RefundFact, now: datetime, settled: Settled) -> None:
-        """A refund of a payment that nobody has told of: the payment is asked for first."""
-        settling.payment_told(self.gateway.name, self.gateway.payment(refund.payment_id), now, settled)
-        settling.refund_told(self.gateway.name, refund, now, settled)
+
+def _is_id(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 18
+
+
+def _unless(away: threading.Event, ask: Callable[[], Any]) -> Any:
+    """Ask, unless the gateway has left another question of this run without an answer."""
+    if away.is_set():
+        raise GatewayAwayError("it has not answered another question")
+    try:
+        return ask()
+    except GatewayAwayError:
+        away.set()
+        raise
+
+
+def _placed(order: Order, now: datetime, provider_order_id: str) -> list[Question]:
+    placing.placed(order, provider_order_id, now)
+    return []
+
+
+def _not_placed(order: Order, now: datetime, error: GatewayAwayError | GatewayRefusedError) -> None:
+    if isinstance(error, GatewayRefusedError):
+        placing.given_up(order, str(error), now)
+    else:
+        placing.failed(order, str(error))
+
+
+def _leave(error: GatewayAwayError | GatewayRefusedError) -> None:
+    """What is not answered comes again: by its schedule, or with the row of the inbox that stays."""
+    if isinstance(error, GatewayRefusedError):
+        log.warning("question refused", error=str(error))
+
+
+def _closing(question: Question, rows: list[int], now: datetime) -> Question:
+    """A question that came of rows of the inbox: they end with its answer, and stay where there is none."""
+
+    def hear(answer: Any) -> list[Question]:
+        following = question.hear(answer)
+        _close(rows, "asked", now)
+        return following
+
+    def failed(error: GatewayAwayError | GatewayRefusedError) -> None:
+        question.failed(error)
+        if isinstance(error, GatewayRefusedError):
+            _close(rows, "refused", now)
+
+    return Question(question.ask, hear, failed)
+
+
+def _close(rows: list[int], verdict: str, now: datetime) -> None:
+    Inbox.objects.filter(id__in=rows).update(processed_at=now, verdict=verdict)
 
 
 def _note(gateway: Gateway, now: datetime, *, answered: bool, error: str = "", refunds: bool = False) -> None:
@@ -167,8 +398,8 @@ def _note(gateway: Gateway, now: datetime, *, answered: bool, error: str = "", r
 
 
 def _forget_forged() -> None:
-    """What strangers send is kept up to a number: nobody fills our disk."""
-    forged = Inbox.objects.filter(genuine=False)
+    """Keep what strangers send up to a number: the disk is not theirs to fill."""
+    forged = Inbox.objects.filter(verdict="forged")
     oldest = forged.order_by("-id").values_list("id", flat=True)[FORGED_KEPT : FORGED_KEPT + 1].first()
     if oldest is not None:
         forged.filter(~Q(processed_at=None), id__lte=oldest).delete()

@@ -8,25 +8,27 @@ from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict
 
-from urja.base.secrets import PipelineSecrets, WebSecrets
+from urja.base.secrets import PipelineSecrets
 from urja.base.settings import MailSettings, PaymentsSettings
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentsOptions:
-    """The payment gateway with its secrets."""
+    """The payment gateway, with its secrets where the process has them."""
 
     settings: PaymentsSettings
-    key_secret: str = field(repr=False)
-    webhook_secret: str = field(repr=False)
+    key_secret: str = field(default="", repr=False)
+    webhook_secret: str = field(default="", repr=False)
 
     @classmethod
     def of(
-        cls, settings: PaymentsSettings, secrets: WebSecrets | PipelineSecrets
+        cls, settings: PaymentsSettings, secrets: PipelineSecrets | None = None
     ) -> "PaymentsOptions | None":
-        """None where nobody can pay by a gateway."""
+        """None where there is no gateway to pay by; the web is given no secrets."""
         if settings.provider == "none":
             return None
+        if secrets is None:
+            return cls(settings)
         return cls(settings, secrets.payments_key_secret, secrets.payments_webhook_secret)
 
 

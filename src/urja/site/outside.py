@@ -93,7 +93,7 @@ class Outside:
             "port": self.sms_port,
             "database": str(folder / "sms.sqlite"),
             "webhook_url": f"{web}/hooks/sms/",
-            "webhook_secret": vault.web.messages_webhook_secret,
+            "webhook_secret": vault.pipeline.messages_webhook_secret,
             "key_id": settings.messages.key_id,
             "key_secret": vault.pipeline.messages_key_secret,
             "seed": seed,

@@ -16,6 +16,8 @@ async def run_pipeline(start: Start, secrets: PipelineSecrets, clock: Clock) -> 
             demo=start.demo,
             clock_anchor=start.data_directory.clock,
             mail=start.settings.mail,
+            messages_provider=start.settings.messages.provider,
+            messages_webhook_secret=secrets.messages_webhook_secret,
             payments=django_options.PaymentsOptions.of(start.settings.payments, secrets),
         )
     )

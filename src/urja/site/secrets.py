@@ -55,12 +55,12 @@ class StoredPipeline(_Stored, frozen=True, kw_only=True):
     signing_key: bytes = field(default_factory=lambda: entropy.token_bytes(_SIGNING_KEY_BYTES))
     roots_key: bytes = field(default_factory=lambda: entropy.token_bytes(_SIGNING_KEY_BYTES))
     messages_key_secret: str = field(default_factory=_password)
+    messages_webhook_secret: str = field(default_factory=_password)
 
 
 class StoredWeb(_Stored, frozen=True, kw_only=True):
     database_password: str = field(default_factory=_password)
     secret_key: str = field(default_factory=lambda: entropy.token_urlsafe(50))
-    messages_webhook_secret: str = field(default_factory=_password)
 
 
 class StoredPayments(_Stored, frozen=True, kw_only=True):
@@ -84,6 +84,7 @@ class Vault:
     @classmethod
     def open(cls, directory: Path) -> "Vault":
         """Read the secrets and make those that are missing; raises `Refusal` for a damaged file."""
+        _move(directory / "web.json", directory / "pipeline.json", "messages_webhook_secret")
         admin = _keep(directory / "admin.json", StoredAdmin, {})
         return cls(
             directory,
@@ -150,15 +151,13 @@ class Vault:
             payments_key_secret=self.payments.key_secret,
             payments_webhook_secret=self.payments.webhook_secret,
             messages_key_secret=self.pipeline.messages_key_secret,
+            messages_webhook_secret=self.pipeline.messages_webhook_secret,
         )
 
     def for_web(self, settings: Settings, sockets: Path) -> WebSecrets:
         return WebSecrets(
             database=self._role(settings, sockets, "urja_web"),
             secret_key=self.web.secret_key,
-            payments_key_secret=self.payments.key_secret,
-            payments_webhook_secret=self.payments.webhook_secret,
-            messages_webhook_secret=self.web.messages_webhook_secret,
         )
 
     def _role(self, settings: Settings, sockets: Path, role: str) -> str:
@@ -204,6 +203,23 @@ def _keep[T: Struct](path: Path, kind: type[T], given: dict[str, bytes]) -> T:
         kept = kind(**given)
     write_private(path, msgspec.json.encode(kept))
     return kept
+
+
+def _move(source: Path, target: Path, name: str) -> None:
+    """Give a secret that an earlier version kept with one process to another, as it is: a service may have issued it."""
+    try:
+        given, taken = (
+            msgspec.json.decode(path.read_bytes(), type=dict[str, object]) for path in (source, target)
+        )
+    except (FileNotFoundError, msgspec.MsgspecError):
+        # Nothing is stored yet; or it is damaged, which is said when it is read.
+        return
+    if name in given:
+        # Written there before it goes here: killed in between, it is in both.
+        write_private(target, msgspec.json.encode({**taken, name: given[name]}))
+        write_private(
+            source, msgspec.json.encode({key: value for key, value in given.items() if key != name})
+        )
 
 
 def _damaged(path: Path, what: str) -> Refusal:

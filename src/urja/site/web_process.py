@@ -64,12 +64,11 @@ def run_web(start: Start, secrets: WebSecrets, _clock: Clock) -> None:
         trusted_proxies=web.trusted_proxies,
         mail=start.settings.mail,
         messages_provider=start.settings.messages.provider,
-        messages_webhook_secret=secrets.messages_webhook_secret,
         secure=web.secure,
         demo=start.demo,
         town_control=town_socket(start.data_directory) if start.demo else None,
         clock_anchor=start.data_directory.clock,
-        payments=django_options.PaymentsOptions.of(start.settings.payments, secrets),
+        payments=django_options.PaymentsOptions.of(start.settings.payments),
         prepared=True,
     )
     django_options.setup(options)

@@ -137,7 +137,7 @@ def test_each_role_can_do_its_part_and_no_more(account, database):
         pipeline.execute("UPDATE ledger_credit_request SET posted_at = %s", [NOW])
     assert kinds() == ["recharge"]
     with database.connect("urja_web") as web:
-        receipt = "INSERT INTO notices_receipt (provider, digest, body, received_at, outcome) VALUES ('x', '', '', now(), '')"
+        receipt = "INSERT INTO notices_receipt (provider, digest, body, signature, received_at) VALUES ('x', '', '', '', now())"
         web.execute(f"{receipt} ON CONFLICT DO NOTHING")
         for statement in ("SELECT * FROM notices_receipt", "UPDATE notices_notice SET state = 'delivered'"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):

@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -25,6 +26,16 @@ def as_role(role: str):
         connection.settings_dict["USER"] = before
 
 
+def place(gateway: Any, order: Any, now: datetime) -> None:
+    """Take an order to the gateway as the stage does."""
+    from urja.apps.payments import placing
+
+    with as_role("urja_pipeline"):
+        placed = gateway.place_order(order.receipt, order.amount_minor, order.currency, again=False)
+        placing.placed(order, placed, now)
+    order.refresh_from_db()
+
+
 @dataclass
 class Till:
     """What the web and the pipeline do, by hand."""
@@ -35,23 +46,30 @@ class Till:
     collector: Any
     events: int = field(default=0)
 
-    def order(self, amount_minor: int = 20_000) -> Any:
+    def asked_for(self, amount_minor: int = 20_000, **changes: Any) -> Any:
+        """An order as the web records it."""
         from urja.apps.payments import operations, providers
 
-        order = operations.open_order(
-            providers.config(), account_id=self.account_id, user_id=None, amount_minor=amount_minor,
-            currency="INR", now=self.shop.now,
-        )  # fmt: skip
-        assert operations.place(self.gateway, order, self.shop.now)
+        values = {"account_id": self.account_id, "currency": "INR", **changes}
+        with as_role("urja_web"):
+            return operations.open_order(
+                providers.config(), user_id=None, amount_minor=amount_minor, now=self.shop.now, **values
+            )
+
+    def order(self, amount_minor: int = 20_000) -> Any:
+        """An order at the gateway."""
+        order = self.asked_for(amount_minor)
+        place(self.gateway, order, self.shop.now)
         return order
 
     def hook(self, body: bytes, signature: str | None = None) -> bool:
+        """The web keeps a webhook; whether it did."""
         from urja.apps.payments import operations
 
         self.events += 1
         with as_role("urja_web"):
             return operations.receive(
-                self.gateway,
+                self.gateway.name,
                 event_id=f"event-{self.events}",
                 body=body,
                 signature=sign(body) if signature is None else signature,

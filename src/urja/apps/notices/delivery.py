@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+import structlog
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
@@ -16,6 +18,9 @@ from django.db.models.functions import Coalesce
 from urja.apps.notices.composing import is_outdated, word
 from urja.apps.notices.models import Failure, Notice, NoticeState, Receipt
 from urja.apps.notices.providers import Outcome, Receipts, Told, UnreadableReceipt, receipts_of
+from urja.apps.rows import insert
+
+log = structlog.get_logger()
 
 CHANNEL: Final = "sms"
 
@@ -180,23 +185,46 @@ def _end(notice_id: int, answer: Told, now: datetime) -> bool:
 # -- receipts -------------------------------------------------------------------------------------------------
 
 
-def record_receipt(provider: str, body: bytes, received_at: datetime) -> None:
-    """Keep a verified receipt for the pipeline; one that is there already is not kept twice."""
-    receipt = Receipt(
-        provider=provider, digest=hashlib.sha256(body).digest(), body=body, received_at=received_at
+def record_receipt(provider: str, signature: str, body: bytes, received_at: datetime) -> bool:
+    """Keep a receipt for the pipeline, which verifies it; one that is there already is not kept twice.
+
+    False where it was not kept: it is there, or too many wait.
+    """
+    signature = signature.replace("\0", "")[:200]
+    digest = hashlib.sha256(signature.encode() + b"\0" + body).digest()
+    return bool(
+        insert(
+            Receipt,
+            ignore_conflicts=True,
+            provider=provider,
+            digest=digest,
+            body=body,
+            signature=signature,
+            received_at=received_at,
+        )
     )
-    Receipt.objects.bulk_create([receipt], ignore_conflicts=True)
 
 
 def apply_receipts(now: datetime, limit: int) -> int:
-    """Apply the receipts that have come in, oldest first; how many there were."""
+    """Verify and apply the receipts that have come in, oldest first; how many there were. Forged ones are deleted."""
     waiting = list(Receipt.objects.filter(applied_at=None).order_by("id")[:limit])
     for receipt in waiting:
         with transaction.atomic():
+            if not _is_genuine(receipt):
+                log.warning("receipt with a wrong signature", provider=receipt.provider, receipt=receipt.id)
+                receipt.delete()
+                continue
             receipt.outcome = _apply(receipts_of(receipt.provider), bytes(receipt.body), now)
             receipt.applied_at = now
             receipt.save(update_fields=["outcome", "applied_at"])
     return len(waiting)
+
+
+def _is_genuine(receipt: Receipt) -> bool:
+    if receipt.provider != settings.URJA_MESSAGES_PROVIDER:
+        return False
+    secret = settings.URJA_MESSAGES_WEBHOOK_SECRET
+    return receipts_of(receipt.provider).is_genuine(secret, receipt.signature, bytes(receipt.body))
 
 
 def _apply(receipts: Receipts, body: bytes, now: datetime) -> str:

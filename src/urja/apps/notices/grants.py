@@ -1,4 +1,4 @@
-"""Rights of each PostgreSQL role on this app's tables: the web shows notices and records receipts, no more."""
+"""Rights of each PostgreSQL role on this app's tables: the web shows notices and records receipts, raw."""
 
 GRANTS: dict[str, list[str]] = {
     "urja_web": [
@@ -6,8 +6,7 @@ GRANTS: dict[str, list[str]] = {
         "GRANT USAGE ON SEQUENCE notices_message_id_seq TO urja_web",
         "GRANT SELECT, INSERT, UPDATE, DELETE ON web_cache TO urja_web",
         "GRANT SELECT ON notices_notice TO urja_web",
-        "GRANT INSERT ON notices_receipt TO urja_web",
-        "GRANT USAGE ON SEQUENCE notices_receipt_id_seq TO urja_web",
+        "GRANT INSERT (provider, digest, body, signature, received_at) ON notices_receipt TO urja_web",
     ],
     "urja_pipeline": [
         "GRANT SELECT, INSERT, UPDATE ON notices_notice TO urja_pipeline",
@@ -15,7 +14,8 @@ GRANTS: dict[str, list[str]] = {
         "GRANT SELECT, INSERT, DELETE ON notices_message TO urja_pipeline",
         "GRANT USAGE ON SEQUENCE notices_message_id_seq TO urja_pipeline",
         "GRANT USAGE ON SEQUENCE notices_notice_id_seq TO urja_pipeline",
-        "GRANT SELECT ON notices_receipt TO urja_pipeline",
+        # Forged ones go; the others stay, as what a notice's delivery rests on.
+        "GRANT SELECT, DELETE ON notices_receipt TO urja_pipeline",
         "GRANT UPDATE (applied_at, outcome) ON notices_receipt TO urja_pipeline",
     ],
 }

@@ -1,6 +1,6 @@
 """Notices to accounts, and messages kept instead of being sent."""
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from django.db import models
 
@@ -87,19 +87,24 @@ class Notice(models.Model):
         return f"{self.kind} to account {self.account_id}"
 
 
-class Receipt(models.Model):
-    """A receipt as it came in, its signature verified: recorded by the web, applied by the stage `notify`.
+LARGEST_RECEIPT: Final = 16 * 1024
+"""Bytes of a receipt; one has a few hundred."""
 
-    The same body is the same receipt, however often and under whatever name it is sent.
+
+class Receipt(models.Model):
+    """A receipt as it came in: recorded by the web, which verifies nothing; verified and applied by the stage `notify`.
+
+    The same body with the same signature is the same receipt, however often and under whatever name it is sent.
     """
 
     provider = models.CharField(max_length=16)
     digest = models.BinaryField(max_length=32)
-    """SHA-256 of the body."""
+    """SHA-256 of signature and body: what is forged takes no genuine one's place."""
     body = models.BinaryField()
+    signature = models.CharField(max_length=200, default="")
     received_at = models.DateTimeField()
     applied_at = models.DateTimeField(null=True)
-    outcome = models.CharField(max_length=16, blank=True, default="")
+    outcome = models.CharField(max_length=16, blank=True, default="", db_default="")
     """`delivered`, `failed`; `nothing` where the notice had its end; `unknown` and `unreadable` where there is none."""
 
     class Meta:

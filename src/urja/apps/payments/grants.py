@@ -1,23 +1,26 @@
-"""Rights on this app's tables: the web records wishes and webhooks, the pipeline alone decides what is paid."""
+"""Rights on this app's tables: the web records wishes and what came in, raw; the pipeline alone decides what is paid."""
 
 _TOLD = (
     "payments_order, payments_payment, payments_refund, payments_unmatched, payments_gateway, "
     "payments_settlement_report, payments_settlement_row"
 )
+_WISH = "id, account_id, user_id, amount_minor, currency, provider, correlation, created_at"
+_MOVES = "state, provider_order_id, pending_at, paid_at, credited_at, ended_at, ask_at, asked, last_error"
+_RAW = "provider, source, event_id, body, signature, received_at, received_wall_ms"
 
 GRANTS: dict[str, list[str]] = {
     "urja_web": [
         f"GRANT SELECT ON {_TOLD} TO urja_web",
-        "GRANT INSERT ON payments_order, payments_inbox TO urja_web",
-        "GRANT UPDATE (state, provider_order_id, pending_at, ask_at, last_error) ON payments_order TO urja_web",
-        "GRANT SELECT (id) ON payments_inbox TO urja_web",
-        "GRANT USAGE ON SEQUENCE payments_number, payments_inbox_id_seq TO urja_web",
+        # Neither a state nor the gateway's name of an order: what it says is a wish.
+        f"GRANT INSERT ({_WISH}) ON payments_order TO urja_web",
+        f"GRANT INSERT ({_RAW}) ON payments_inbox TO urja_web",
+        "GRANT USAGE ON SEQUENCE payments_number TO urja_web",
     ],
     "urja_pipeline": [
         f"GRANT SELECT ON {_TOLD}, payments_inbox TO urja_pipeline",
         "GRANT INSERT ON payments_payment, payments_refund, payments_unmatched, payments_gateway TO urja_pipeline",
         "GRANT UPDATE ON payments_payment, payments_refund, payments_gateway TO urja_pipeline",
-        "GRANT UPDATE (state, paid_at, credited_at, ended_at, ask_at, asked, last_error) ON payments_order TO urja_pipeline",
+        f"GRANT UPDATE ({_MOVES}) ON payments_order TO urja_pipeline",
         "GRANT UPDATE (processed_at, verdict), DELETE ON payments_inbox TO urja_pipeline",
         # What was settled stands as it was told; a difference ends when it is gone.
         "GRANT INSERT ON payments_settlement_report, payments_settlement_row TO urja_pipeline",

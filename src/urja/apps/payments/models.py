@@ -1,4 +1,4 @@
-"""Orders, payments, and the inbox of webhooks. States only go forward; a trigger holds everybody to it.
+"""Orders, payments, and the inbox of what came in. States only go forward; a trigger holds every role to it.
 
 An order is what somebody wanted to pay; a payment is one attempt at it, as the gateway knows it. Several payments may
 hang on an order, and one at most of them becomes a credit.
@@ -15,13 +15,13 @@ class OrderState(models.TextChoices):
     """Where an order stands; `failed` and `expired` may still become `paid`, for banks answer late."""
 
     CREATED = "created"
-    """Recorded here; the gateway has not taken it yet."""
+    """Recorded by the web; the pipeline has not placed it at the gateway yet."""
     PENDING = "pending"
     """At the gateway, not paid."""
     FAILED = "failed"
     """The last attempt failed."""
     EXPIRED = "expired"
-    """Nobody paid in time; it is not asked after any more."""
+    """Not paid in time, or never placed (`last_error` says why); it is not asked after any more."""
     PAID = "paid"
     CREDITED = "credited"
     REVERSED = "reversed"
@@ -39,6 +39,24 @@ ORDER_RANK: Final = {
 }
 
 
+RECEIPT: Final = "urja-"
+"""How our names of orders at the gateway begin."""
+
+
+class InboxSource(models.TextChoices):
+    """By which way something came in."""
+
+    WEBHOOK = "webhook"
+    RETURN = "return"
+    """A payer's browser came back from the gateway's page; the body is the address's query."""
+
+
+MOST_WAITING: Final = 2000
+"""Rows of the inbox that wait: a trigger takes no more, and the gateway sends what was not taken again."""
+LARGEST_BODY: Final = 64 * 1024
+"""Bytes of a body; a webhook has a few thousand."""
+
+
 class PaymentState(models.TextChoices):
     """What the gateway says of a payment; `failed` may still become `authorized`."""
 
@@ -48,6 +66,9 @@ class PaymentState(models.TextChoices):
     CAPTURED = "captured"
     REFUNDED = "refunded"
 
+
+NO_MONEY: Final = (PaymentState.CREATED, PaymentState.FAILED)
+"""States in which no bank has agreed to anything."""
 
 PAYMENT_RANK: Final = {state: rank for rank, state in enumerate(PaymentState)}
 
@@ -63,7 +84,9 @@ class Order(models.Model):
     currency = models.CharField(max_length=3)
     provider = models.CharField(max_length=32)
     provider_order_id = models.CharField(max_length=64, null=True)  # noqa: DJ001 - none until the gateway took it
-    state = models.CharField(max_length=16, choices=OrderState, default=OrderState.CREATED)
+    state = models.CharField(
+        max_length=16, choices=OrderState, default=OrderState.CREATED, db_default=OrderState.CREATED
+    )
     correlation = models.BigIntegerField()
     created_at = models.DateTimeField()
     pending_at = models.DateTimeField(null=True)
@@ -73,9 +96,10 @@ class Order(models.Model):
     ended_at = models.DateTimeField(null=True)
     """When it failed last, expired or was reversed."""
     ask_at = models.DateTimeField(null=True)
-    """When the gateway is asked next; none: not any more."""
-    asked = models.IntegerField(default=0)
-    last_error = models.CharField(max_length=200, blank=True, default="")
+    """When it is placed or asked after next; none: at once where it is not placed, else not any more."""
+    asked = models.IntegerField(default=0, db_default=0)
+    """How often the gateway was asked to take it, then how often it was asked after."""
+    last_error = models.CharField(max_length=200, blank=True, default="", db_default="")
 
     class Meta:
         db_table = "payments_order"
@@ -90,6 +114,9 @@ class Order(models.Model):
             models.Index(
                 fields=["ask_at"], condition=models.Q(ask_at__isnull=False), name="payments_order_to_ask"
             ),
+            models.Index(
+                fields=["created_at"], condition=models.Q(state="created"), name="payments_order_to_place"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -98,7 +125,7 @@ class Order(models.Model):
     @property
     def receipt(self) -> str:
         """Our name for it at the gateway."""
-        return f"urja-{self.id}"
+        return f"{RECEIPT}{self.id}"
 
 
 class Payment(models.Model):
@@ -180,27 +207,36 @@ class Refund(models.Model):
 
 
 class Inbox(models.Model):
-    """A webhook as it came in, byte by byte, and what came of it."""
+    """A webhook or a return as it came in, byte by byte: recorded by the web, which verifies nothing."""
 
     provider = models.CharField(max_length=32)
+    source = models.CharField(max_length=8, choices=InboxSource, default=InboxSource.WEBHOOK)
     event_id = models.CharField(max_length=100)
+    """The gateway's name of the event; of a return, the order's number."""
     body = models.BinaryField()
     signature = models.CharField(max_length=200)
-    genuine = models.BooleanField()
     received_at = models.DateTimeField()
     received_wall_ms = models.BigIntegerField()
     processed_at = models.DateTimeField(null=True)
-    verdict = models.CharField(max_length=32, blank=True, default="")
-    """`applied`, `forged`, `unmatched`, `ignored` (an event that means nothing here), `unreadable`."""
+    verdict = models.CharField(max_length=32, blank=True, default="", db_default="")
+    """`asked` (the gateway was asked about what it names), `forged`, `refused` (the gateway knows nothing of it),
+    `ignored` (of a known kind, and nothing to ask about), `unknown_kind`, `unreadable`."""
 
     class Meta:
         db_table = "payments_inbox"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["provider", "event_id"],
+                condition=models.Q(source="return", processed_at=None),
+                name="payments_inbox_one_return",
+            ),
+        ]
         indexes: ClassVar = [
             models.Index(fields=["id"], condition=models.Q(processed_at=None), name="payments_inbox_waiting"),
         ]
 
     def __str__(self) -> str:
-        return f"webhook {self.event_id}: {self.verdict or 'waiting'}"
+        return f"{self.source} {self.event_id}: {self.verdict or 'waiting'}"
 
 
 class Unmatched(models.Model):
@@ -211,7 +247,7 @@ class Unmatched(models.Model):
     order_id = models.BigIntegerField(null=True)
     amount_minor = models.BigIntegerField()
     reason = models.CharField(max_length=32)
-    """`unknown_order`, `other_amount`, `other_content`, `second_payment`, `refund_exceeds`; or, with what the
+    """`unknown_order`, `other_receipt`, `other_amount`, `other_content`, `second_payment`, `refund_exceeds`; or, with what the
     gateway paid out, one of `reconciling.REASONS`: then `payment_id` may be a refund's."""
     detail = models.JSONField(default=dict)
     seen_at = models.DateTimeField()

@@ -1,4 +1,4 @@
-"""What the web records: orders, returns from the gateway's page, and webhooks. It decides nothing about money."""
+"""What the web records: orders, returns from the gateway's page, and webhooks. It verifies and decides nothing."""
 
 import secrets
 import time
@@ -6,13 +6,12 @@ from datetime import datetime
 
 import structlog
 from django.db import connection
-from django.db.models import Q
 
 from urja.apps.payments.config import GatewayConfig
-from urja.apps.payments.errors import AmountRefusedError, GatewayAwayError, GatewayRefusedError
-from urja.apps.payments.models import ORDER_RANK, Inbox, Order, OrderState
-from urja.apps.payments.providers import Gateway
-from urja.base.ids import bucket_of, compose_id, format_correlation, new_correlation
+from urja.apps.payments.errors import AmountRefusedError
+from urja.apps.payments.models import ORDER_RANK, Inbox, InboxSource, Order, OrderState
+from urja.apps.rows import insert
+from urja.base.ids import bucket_of, compose_id, new_correlation
 
 log = structlog.get_logger()
 
@@ -26,15 +25,17 @@ def open_order(
     currency: str,
     now: datetime,
 ) -> Order:
-    """Record what somebody wants to pay. Raises AmountRefusedError."""
+    """Record an amount to be paid; the pipeline places it at the gateway. Raises AmountRefusedError."""
     if not config.least_minor <= amount_minor <= config.most_minor:
         raise AmountRefusedError(f"{amount_minor} is not within {config.least_minor} and {config.most_minor}")
     with connection.cursor() as cursor:
         cursor.execute("SELECT nextval('payments_number')")
         (number,) = cursor.fetchone()
-    return Order.objects.create(
-        id=compose_id(bucket_of(account_id), number),
-        account_id=account_id,
+    order_id = compose_id(bucket_of(account_id), number)
+    insert(
+        Order,
+        id=order_id,
+        account=account_id,
         user_id=user_id,
         amount_minor=amount_minor,
         currency=currency,
@@ -42,60 +43,42 @@ def open_order(
         correlation=new_correlation(wall_ms(), secrets.randbits(21)),
         created_at=now,
     )
+    return Order.objects.get(id=order_id)
 
 
-def place(gateway: Gateway, order: Order, now: datetime, *, again: bool = False) -> bool:
-    """Take an order to the gateway; whether it is there. Where it is not, it stays `created` and can be tried again."""
-    if order.state != OrderState.CREATED:
-        return True
-    try:
-        provider_order_id = gateway.place_order(
-            order.receipt, order.amount_minor, order.currency, again=again
-        )
-    except (GatewayAwayError, GatewayRefusedError) as error:
-        log.warning("order not placed", order=order.id, error=str(error))
-        order.last_error = str(error)[:200]
-        order.save(update_fields=["last_error"])
-        return False
-    Order.objects.filter(id=order.id, state=OrderState.CREATED).update(
-        state=OrderState.PENDING,
-        provider_order_id=provider_order_id,
-        pending_at=now,
-        ask_at=now,
-        last_error="",
-    )
-    order.refresh_from_db()
-    log.info("order placed", order=order.id, correlation=format_correlation(order.correlation))
-    return True
+def came_back(order: Order, query: str, now: datetime) -> None:
+    """Record that a browser came back from the gateway's page, with the query as it came: the gateway is asked now.
 
-
-def came_back(gateway: Gateway, order: Order, query: dict[str, str], now: datetime) -> bool:
-    """The payer comes back from the gateway's page: whether its signature says paid. If so, the gateway is asked now.
-
-    Money is never credited on the word of a browser.
+    Whether anything was paid, the gateway says; one return of an order waits at a time.
     """
-    if not (order.provider_order_id and gateway.returned(query, order.provider_order_id)):
-        return False
-    waiting = Q(ask_at=None) | Q(ask_at__gt=now)
-    Order.objects.filter(waiting, id=order.id, state__in=below(OrderState.PAID)).update(ask_at=now)
-    return True
+    _record(order.provider, InboxSource.RETURN, str(order.id), query.encode(), "", now)
 
 
-def receive(gateway: Gateway, *, event_id: str, body: bytes, signature: str, now: datetime) -> bool:
-    """Keep a webhook as it came; whether its signature is the gateway's."""
-    genuine = gateway.genuine(body, signature)
-    Inbox.objects.create(
-        provider=gateway.name,
-        event_id=event_id[:100],
+def receive(provider: str, *, event_id: str, body: bytes, signature: str, now: datetime) -> bool:
+    """Record a webhook as it came; False where too many wait, so that the sender has to send it again."""
+    return _record(provider, InboxSource.WEBHOOK, event_id, body, signature, now)
+
+
+def _record(
+    provider: str, source: InboxSource, event_id: str, body: bytes, signature: str, now: datetime
+) -> bool:
+    kept = insert(
+        Inbox,
+        ignore_conflicts=True,
+        provider=provider,
+        source=source,
+        event_id=_text(event_id, 100),
         body=body,
-        signature=signature[:200],
-        genuine=genuine,
+        signature=_text(signature, 200),
         received_at=now,
         received_wall_ms=wall_ms(),
     )
-    if not genuine:
-        log.warning("webhook with a wrong signature", provider=gateway.name, event_id=event_id[:100])
-    return genuine
+    return kept == 1
+
+
+def _text(given: str, length: int) -> str:
+    """As the database takes it: a header may hold what no text column does."""
+    return given.replace("\0", "")[:length]
 
 
 def below(state: OrderState) -> list[OrderState]:

@@ -1,9 +1,11 @@
-"""What the gateway said becomes states and credits: the only place that decides whether money came in.
+"""What the gateway answered becomes states and credits: the only place that decides whether money came in.
 
-Everything here may be told any number of times, in any order, by webhook and by answer: states go forward by rank, a
-payment is credited under its own id, and a refund is debited under its own. What does not fit is kept for a clerk.
+Everything here may be told any number of times, in any order: states go forward by rank, a payment is credited under
+its own id where the gateway's own order carries our receipt, and a refund is debited under its own. What does not fit
+is kept for a clerk.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -15,7 +17,9 @@ from django.db.models import F
 from urja.apps.ledger import operations as ledger
 from urja.apps.ledger.errors import IdempotencyError
 from urja.apps.payments.models import (
+    NO_MONEY,
     PAYMENT_RANK,
+    RECEIPT,
     Order,
     OrderState,
     Payment,
@@ -24,7 +28,7 @@ from urja.apps.payments.models import (
     Unmatched,
 )
 from urja.apps.payments.operations import below
-from urja.apps.payments.providers import PaymentFact, RefundFact
+from urja.apps.payments.providers import OrderFact, PaymentFact, RefundFact
 from urja.base.ids import format_correlation
 
 log = structlog.get_logger()
@@ -42,31 +46,53 @@ class Settled:
     unmatched: int = 0
 
 
-def payment_told(provider: str, fact: PaymentFact, now: datetime, settled: Settled) -> None:
-    """Apply what the gateway says of a payment."""
-    with transaction.atomic():
-        order = (
-            Order.objects.select_for_update(no_key=True)
-            .filter(provider=provider, provider_order_id=fact.order_id)
-            .first()
-            if fact.order_id
-            else None
-        )
-        if order is None:
-            _keep(provider, fact, None, "unknown_order", now, settled)
-            return
-        if reason := _misfit(provider, order, fact):
-            _keep(provider, fact, order, reason, now, settled)
-            return
-        payment = _forward(provider, order, fact, now)
-        if payment.state in (PaymentState.CAPTURED, PaymentState.REFUNDED):
-            _credit(order, payment, fact, now, settled)
-        elif payment.state == PaymentState.FAILED:
-            _move(order, OrderState.FAILED, ended_at=now)
+def told(
+    provider: str,
+    at_gateway: OrderFact | None,
+    payments: Sequence[PaymentFact],
+    now: datetime,
+    settled: Settled,
+) -> None:
+    """Apply what the gateway answers of payments of one order; `at_gateway` is that order, where there is money."""
+    for fact in payments:
+        with transaction.atomic():
+            _told(provider, at_gateway, fact, now, settled)
 
 
-def _misfit(provider: str, order: Order, fact: PaymentFact) -> str:
+def is_ours(at_gateway: OrderFact) -> bool:
+    """Whether the gateway's order carries a receipt as ours are written."""
+    return at_gateway.receipt.startswith(RECEIPT)
+
+
+def _told(
+    provider: str, at_gateway: OrderFact | None, fact: PaymentFact, now: datetime, settled: Settled
+) -> None:
+    order = (
+        Order.objects.select_for_update(no_key=True)
+        .filter(provider=provider, provider_order_id=fact.order_id)
+        .first()
+        if fact.order_id
+        else None
+    )
+    if order is None:
+        _keep(provider, fact, None, "unknown_order", now, settled)
+        return
+    if reason := _misfit(provider, order, at_gateway, fact):
+        _keep(provider, fact, order, reason, now, settled)
+        return
+    payment = _forward(provider, order, fact, now)
+    if payment.state in (PaymentState.CAPTURED, PaymentState.REFUNDED):
+        _credit(order, payment, fact, now, settled)
+    elif payment.state == PaymentState.FAILED:
+        _move(order, OrderState.FAILED, ended_at=now)
+
+
+def _misfit(provider: str, order: Order, at_gateway: OrderFact | None, fact: PaymentFact) -> str:
     """Why a payment is not taken for this order; empty where it fits."""
+    if fact.state not in NO_MONEY:
+        receipt = at_gateway and (at_gateway.order_id, at_gateway.receipt)
+        if receipt != (order.provider_order_id, order.receipt):
+            return "other_receipt"
     known = Payment.objects.filter(provider=provider, payment_id=fact.payment_id).first()
     if known is not None and _content(known, known.order_id) != _content(fact, order.id):
         return "other_content"
@@ -236,7 +262,7 @@ def note_posted() -> int:
 
 
 def expire(order: Order, now: datetime) -> None:
-    """Nobody paid: it is not asked after any more. A webhook may still move it."""
+    """End an order that was not paid: it is not asked after any more. A webhook still makes it be asked about."""
     _move(order, OrderState.EXPIRED, ended_at=now, ask_at=None)
 
 

@@ -1,5 +1,6 @@
 """Forms on pages, found and filled in as a person would: by what is on the page and nothing else."""
 
+import asyncio
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from urllib.parse import urljoin
@@ -20,6 +21,7 @@ class _Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.forms: list[Form] = []
+        self.loads_again_s: float | None = None
         self._open: Form | None = None
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -27,6 +29,8 @@ class _Reader(HTMLParser):
         if tag == "form":
             self._open = Form(values.get("action", ""), values.get("method", "get").lower())
             self.forms.append(self._open)
+        elif tag == "meta" and values.get("http-equiv") == "refresh" and values.get("content", "").isdigit():
+            self.loads_again_s = float(values["content"])
         elif tag == "input" and self._open is not None and values.get("name"):
             if values.get("type") in ("checkbox", "radio") and "checked" not in values:
                 return
@@ -42,6 +46,18 @@ def forms_of(page: httpx.Response) -> list[Form]:
     reader = _Reader()
     reader.feed(page.text)
     return reader.forms
+
+
+async def loaded(client: httpx.AsyncClient, page: httpx.Response, times: int = 20) -> httpx.Response:
+    """Where a page leads that loads itself again until it goes on; the page itself where it does not."""
+    for _time in range(times):
+        reader = _Reader()
+        reader.feed(page.text)
+        if reader.loads_again_s is None:
+            return page
+        await asyncio.sleep(reader.loads_again_s)
+        page = (await client.get(page.url)).raise_for_status()
+    return page
 
 
 class NoSuchFormError(LookupError):

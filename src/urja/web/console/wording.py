@@ -63,6 +63,7 @@ WORK: Final[dict[str, Promise]] = {
 
 UNMATCHED: Final[dict[str, Promise]] = {
     "unknown_order": _("Paid for an order that is not ours"),
+    "other_receipt": _("The payment service's order does not carry our receipt"),
     "other_amount": _("The amount paid is not the order's"),
     "other_content": _("The gateway told of this payment with another order, amount or currency before"),
     "second_payment": _("The order was paid a second time"),

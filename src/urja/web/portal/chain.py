@@ -46,7 +46,6 @@ class ChainView:
     total: str = ""
     pay_again: bool = False
     go_on: bool = False
-    retry: bool = False
 
 
 def of_account(account_id: int) -> ChainView | None:
@@ -63,8 +62,8 @@ def _long_lit(relit: Relit) -> bool:
     return wall_ms() - relit.lit.wall_ms > SHOWN_MS
 
 
-def of_order(order: Order, *, signed_return: bool) -> ChainView:
-    """What became of an order. `signed_return`: the gateway's page has sent the payer back as having paid."""
+def of_order(order: Order, *, came_back: bool) -> ChainView:
+    """What became of an order. `came_back`: the payer comes from the gateway's page, which is being asked."""
     live = reverse("portal:order-live", args=[order.account_id, order.id])
     payment = payments.attempt_of(order)
     state = OrderState(order.state)
@@ -79,7 +78,9 @@ def of_order(order: Order, *, signed_return: bool) -> ChainView:
         case OrderState.EXPIRED:
             return ChainView(
                 _("Not paid"),
-                _("This recharge was not paid in time. Nothing was taken."),
+                _("This recharge was not paid in time. Nothing was taken.")
+                if order.provider_order_id
+                else _("The payment service did not take this recharge. Nothing was paid."),
                 "bad",
                 [],
                 "",
@@ -87,20 +88,22 @@ def of_order(order: Order, *, signed_return: bool) -> ChainView:
                 pay_again=True,
             )
         case OrderState.PENDING | OrderState.FAILED:
-            return _unpaid(order, payment, live, signed_return=signed_return)
+            return _unpaid(order, payment, live, came_back=came_back)
         case _:
             assert_never(state)
 
 
-def _unpaid(order: Order, payment: Payment | None, live: str, *, signed_return: bool) -> ChainView:
+def _unpaid(order: Order, payment: Payment | None, live: str, *, came_back: bool) -> ChainView:
     state = payment.state if payment else ""
     if state == PaymentState.AUTHORIZED:
         text = _(
             "Your bank has agreed. We wait for the payment service to confirm it; nothing is cut meanwhile."
         )
         return ChainView(_("Payment under way"), text, "wait", [], SOON, live)
-    if signed_return:
-        text = _("You have paid. We are asking the payment service to confirm it; this takes a few seconds.")
+    if came_back:
+        text = _(
+            "We are asking the payment service whether your payment has come in; this takes a few seconds."
+        )
         return ChainView(_("Payment under way"), text, "wait", [], SOON, live)
     if order.state == OrderState.FAILED:
         text = _(
@@ -117,8 +120,8 @@ def _unpaid(order: Order, payment: Payment | None, live: str, *, signed_return: 
 
 
 def _not_placed(live: str) -> ChainView:
-    text = _("The payment service does not answer. Nothing was paid. Please try again in a moment.")
-    return ChainView(_("Not paid"), text, "bad", [], "", live, retry=True)
+    text = _("This recharge is not at the payment service yet. Nothing was paid.")
+    return ChainView(_("Not paid"), text, "bad", [], SOON, live, go_on=True)
 
 
 def _reversed(order: Order, live: str) -> ChainView:

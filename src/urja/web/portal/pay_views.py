@@ -13,7 +13,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import get_language
 from django.views.decorators.csp import csp_override
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from urja.apps.payments import operations, providers
 from urja.apps.payments import queries as payments
@@ -28,6 +28,12 @@ from urja.web.portal.views import private
 log = structlog.get_logger()
 
 type View = Callable[..., HttpResponse]
+
+RELOAD_S = 1
+TROUBLED_RELOAD_S = 5
+"""After how long the page that waits for the gateway loads again."""
+LONGEST_QUERY = 1000
+"""Characters of a return's address; one has a few hundred."""
 
 
 def leads_to_the_gateway(view: View) -> View:
@@ -55,7 +61,7 @@ def _config() -> GatewayConfig:
 @login_required
 @leads_to_the_gateway
 def pay(request: HttpRequest, account_id: int) -> HttpResponse:
-    """Choose an amount and see what it will do; posting it opens an order and leads to the gateway."""
+    """Choose an amount and see what it will do; posting it records an order, which leads to the gateway."""
     now = business_now()
     card = account_or_404(request, account_id, now)
     config = _config()
@@ -72,27 +78,31 @@ def pay(request: HttpRequest, account_id: int) -> HttpResponse:
         currency=paying.CURRENCY,
         now=now,
     )
-    return _to_the_gateway(request, order, again=False)
+    return redirect("portal:order-go", order.account_id, order.id)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @private
 @login_required
 @leads_to_the_gateway
-def retry(request: HttpRequest, account_id: int, order_id: int) -> HttpResponse:
-    """Take an order to the gateway that could not be taken there, or go on to its page."""
-    return _to_the_gateway(request, _order_or_404(request, account_id, order_id), again=True)
-
-
-def _to_the_gateway(request: HttpRequest, order: Order, *, again: bool) -> HttpResponse:
-    gateway = providers.gateway()
-    own = reverse("portal:order", args=[order.account_id, order.id])
-    payable = order.state in (OrderState.CREATED, OrderState.PENDING, OrderState.FAILED)
-    if not payable or not operations.place(gateway, order, business_now(), again=again):
+def go(request: HttpRequest, account_id: int, order_id: int) -> HttpResponse:
+    """Lead to the gateway's page. Until the pipeline has placed the order there, this page waits and loads again."""
+    found = _order_or_404(request, account_id, order_id)
+    own = reverse("portal:order", args=[found.account_id, found.id])
+    if found.state == OrderState.CREATED:
+        now = business_now()
+        context = {
+            "account": account_or_404(request, account_id, now),
+            "amount": _amount(found),
+            "troubled": bool(found.last_error),
+            "again_s": TROUBLED_RELOAD_S if found.last_error else RELOAD_S,
+        }
+        return render(request, "portal/go.html", context)
+    if found.state not in (OrderState.PENDING, OrderState.FAILED):
         return redirect(own)
-    assert order.provider_order_id is not None
-    callback = request.build_absolute_uri(own)
-    return redirect(gateway.page(order.provider_order_id, callback, get_language() or "en"))
+    assert found.provider_order_id is not None, "it is at the gateway"
+    callback, language = request.build_absolute_uri(own), get_language() or "en"
+    return redirect(providers.door().page(_config(), found.provider_order_id, callback, language))
 
 
 @require_safe
@@ -100,12 +110,19 @@ def _to_the_gateway(request: HttpRequest, order: Order, *, again: bool) -> HttpR
 @login_required
 @leads_to_the_gateway
 def order(request: HttpRequest, account_id: int, order_id: int) -> HttpResponse:
-    """What becomes of a recharge: the gateway's page leads back here, signed where it was paid."""
+    """What becomes of a recharge: the gateway's page leads back here, and is asked at once whether it was paid."""
     now = business_now()
     card = account_or_404(request, account_id, now)
     found = _order_or_404(request, account_id, order_id)
-    signed = operations.came_back(providers.gateway(), found, request.GET.dict(), now)
-    context = {"account": card, "order": found, "signed": signed, "chain": _chain(found, signed=signed)}
+    came_back = providers.door().returned in request.GET
+    if came_back and found.state in (OrderState.PENDING, OrderState.FAILED):
+        operations.came_back(found, request.META.get("QUERY_STRING", "")[:LONGEST_QUERY], now)
+    context = {
+        "account": card,
+        "order": found,
+        "came_back": came_back,
+        "chain": _chain(found, came_back=came_back),
+    }
     return render(request, "portal/order.html", {**context, "amount": _amount(found)})
 
 
@@ -115,13 +132,13 @@ def order(request: HttpRequest, account_id: int, order_id: int) -> HttpResponse:
 def order_live(request: HttpRequest, account_id: int, order_id: int) -> HttpResponse:
     """The moving part of it."""
     found = _order_or_404(request, account_id, order_id)
-    signed = request.GET.get("signed") == "1"
-    context = {"order": found, "signed": signed, "chain": _chain(found, signed=signed)}
+    came_back = request.GET.get("came_back") == "1"
+    context = {"order": found, "came_back": came_back, "chain": _chain(found, came_back=came_back)}
     return render(request, "portal/chain.html", context)
 
 
-def _chain(found: Order, *, signed: bool) -> chains.ChainView:
-    return chains.of_order(found, signed_return=signed)
+def _chain(found: Order, *, came_back: bool) -> chains.ChainView:
+    return chains.of_order(found, came_back=came_back)
 
 
 def _amount(found: Order) -> str:

@@ -1,10 +1,9 @@
 """The port behind which message services stand: one folder a service, chosen by `[messages] provider`.
 
 A service takes a message under a reference of ours and takes it once however often it is handed over; tells what
-has become of it when asked; and reports by receipts, signed, at `/hooks/sms/`.
+has become of it when asked; and reports by receipts, signed, at `/hooks/sms/`. The web keeps them; the pipeline verifies.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -63,7 +62,10 @@ class UnreadableReceipt(ValueError):  # noqa: N818 - named for what it says
 class Receipts(Protocol):
     """How a service's receipts are verified and read."""
 
-    def is_genuine(self, secret: str, headers: Mapping[str, str], body: bytes) -> bool:
+    SIGNATURE: str
+    """Name of the header with the signature."""
+
+    def is_genuine(self, secret: str, signature: str, body: bytes) -> bool:
         """Whether the service signed these very bytes."""
         ...
 

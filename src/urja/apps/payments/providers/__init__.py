@@ -16,6 +16,16 @@ from urja.apps.payments.errors import NoGatewayError
 
 
 @dataclass(frozen=True, slots=True)
+class OrderFact:
+    """What the gateway says of one order. `receipt` is the name that we gave it when we placed it."""
+
+    order_id: str
+    receipt: str
+    amount_minor: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
 class PaymentFact:
     """What the gateway says of one payment. `state` as `models.PaymentState`."""
 
@@ -67,15 +77,20 @@ class SettlementFact:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What a webhook tells."""
+    """What a webhook names. It says nothing that is believed: the gateway is asked about each of them."""
 
     name: str
-    payments: tuple[PaymentFact, ...] = ()
-    refunds: tuple[RefundFact, ...] = ()
+    known: bool
+    """Whether this is a kind of event that Urja knows."""
+    payments: tuple[str, ...] = ()
+    refunds: tuple[str, ...] = ()
 
 
 class Gateway(Protocol):
-    """What every provider does. Calls raise `GatewayAwayError` or `GatewayRefusedError`."""
+    """What every provider does for the pipeline. Calls raise `GatewayAwayError` or `GatewayRefusedError`.
+
+    They may be made beside each other, in several threads.
+    """
 
     name: str
     timeout_s: float
@@ -83,6 +98,8 @@ class Gateway(Protocol):
     def place_order(self, receipt: str, amount_minor: int, currency: str, *, again: bool) -> str:
         """The gateway's id of an order; `again`: it may have taken this receipt before."""
         ...
+
+    def order(self, provider_order_id: str) -> OrderFact: ...
 
     def payments_of(self, provider_order_id: str) -> Sequence[PaymentFact]:
         """All payments of an order."""
@@ -102,12 +119,12 @@ class Gateway(Protocol):
         """What was settled on a local day, in every settlement of it."""
         ...
 
-    def page(self, provider_order_id: str, callback_url: str, language: str) -> str:
-        """Where the payer pays."""
+    def refund(self, refund_id: str) -> RefundFact | None:
+        """A refund; none while its money has not gone back."""
         ...
 
-    def returned(self, query: dict[str, str], provider_order_id: str) -> bool:
-        """Whether a return from the page is signed for this order: it was paid, says the gateway."""
+    def returned(self, query: str, provider_order_id: str) -> bool:
+        """Whether a return from the page is signed for this order."""
         ...
 
     def genuine(self, body: bytes, signature: str) -> bool:
@@ -116,6 +133,21 @@ class Gateway(Protocol):
 
     def read_event(self, body: bytes) -> Event:
         """A webhook's content; raises ValueError for what cannot be read."""
+        ...
+
+
+class Door(Protocol):
+    """What every provider does for the web, which holds no secret of the gateway's."""
+
+    event_id: str
+    """Name of the header with a webhook's own name."""
+    signature: str
+    """Name of the header with a webhook's signature."""
+    returned: str
+    """Name of the field that the address has when a payer comes back from the gateway's page."""
+
+    def page(self, config: GatewayConfig, provider_order_id: str, callback_url: str, language: str) -> str:
+        """Where the payer pays."""
         ...
 
 
@@ -132,3 +164,10 @@ def gateway() -> Gateway:
     from urja.apps.payments.providers.razorpay import Razorpay
 
     return Razorpay(given)
+
+
+def door() -> Door:
+    """How the configured gateway and the web meet."""
+    from urja.apps.payments.providers.razorpay import door
+
+    return door

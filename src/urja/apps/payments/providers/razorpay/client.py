@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime
 from typing import Any, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qs, quote
 
 import httpx
 
 from urja.apps.payments.config import GatewayConfig
 from urja.apps.payments.errors import GatewayAwayError, GatewayRefusedError
-from urja.apps.payments.providers import Event, PaymentFact, RefundFact, SettlementFact
+from urja.apps.payments.providers import Event, OrderFact, PaymentFact, RefundFact, SettlementFact
 from urja.apps.payments.providers.razorpay import mapping
 from urja.apps.payments.providers.razorpay.signature import verify
 
@@ -40,6 +40,9 @@ class Razorpay:
                     return _id(order)
         body = {"amount": amount_minor, "currency": currency, "receipt": receipt, "payment_capture": True}
         return _id(self._call("POST", "/v1/orders", json=body))
+
+    def order(self, provider_order_id: str) -> OrderFact:
+        return _read(mapping.order, self._call("GET", f"/v1/orders/{quote(provider_order_id, safe='')}"))
 
     def payments_of(self, provider_order_id: str) -> Sequence[PaymentFact]:
         answer = self._call("GET", f"/v1/orders/{quote(provider_order_id, safe='')}/payments")
@@ -75,15 +78,15 @@ class Razorpay:
                 return
             skip += count
 
-    def page(self, provider_order_id: str, callback_url: str, language: str) -> str:
-        query = urlencode({"callback_url": callback_url, "lang": language})
-        return f"{self._config.public_url.rstrip('/')}/pay/{quote(provider_order_id, safe='')}?{query}"
+    def refund(self, refund_id: str) -> RefundFact | None:
+        return _read(mapping.refund, self._call("GET", f"/v1/refunds/{quote(refund_id, safe='')}"))
 
-    def returned(self, query: dict[str, str], provider_order_id: str) -> bool:
-        if query.get("razorpay_order_id") != provider_order_id:
+    def returned(self, query: str, provider_order_id: str) -> bool:
+        given = {name: values[-1] for name, values in parse_qs(query).items()}
+        if given.get("razorpay_order_id") != provider_order_id:
             return False
-        message = f"{provider_order_id}|{query.get('razorpay_payment_id', '')}".encode()
-        return verify(self._config.key_secret, message, query.get("razorpay_signature", ""))
+        message = f"{provider_order_id}|{given.get('razorpay_payment_id', '')}".encode()
+        return verify(self._config.key_secret, message, given.get("razorpay_signature", ""))
 
     def genuine(self, body: bytes, signature: str) -> bool:
         return verify(self._config.webhook_secret, body, signature)

@@ -1,17 +1,39 @@
 """This provider's JSON as facts. Unknown fields are left alone; missing ones raise ValueError."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta, Struct
 
 from urja.apps.payments.models import PaymentState
-from urja.apps.payments.providers import Event, PaymentFact, RefundFact, SettlementFact
+from urja.apps.payments.providers import Event, OrderFact, PaymentFact, RefundFact, SettlementFact
 
 Text = Annotated[str, Meta(min_length=1, max_length=64)]
 Amount = Annotated[int, Meta(ge=0, le=10**15)]
 Instant = Annotated[int, Meta(ge=0, le=253_402_300_799)]
+
+
+KINDS: Final = frozenset(
+    {
+        "order.paid",
+        "payment.authorized",
+        "payment.captured",
+        "payment.failed",
+        "refund.created",
+        "refund.failed",
+        "refund.processed",
+        "refund.speed_changed",
+    }
+)
+"""Events whose meaning is known here: what they name is asked about."""
+
+
+class _Order(Struct):
+    id: Text
+    amount: Amount
+    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$")]
+    receipt: str | None = None
 
 
 class _Payment(Struct, frozen=True):
@@ -53,17 +75,19 @@ class _Settled(Struct):
     payment_id: Annotated[str, Meta(max_length=64)] | None = None
 
 
-class _OfPayment(Struct):
-    entity: _Payment
+class _Named(Struct):
+    """Of an entity in a webhook only its name is taken."""
+
+    id: Text
 
 
-class _OfRefund(Struct):
-    entity: _Refund
+class _Of(Struct):
+    entity: _Named
 
 
 class _Payload(Struct):
-    payment: _OfPayment | None = None
-    refund: _OfRefund | None = None
+    payment: _Of | None = None
+    refund: _Of | None = None
 
 
 class _Webhook(Struct):
@@ -71,11 +95,13 @@ class _Webhook(Struct):
     payload: _Payload
 
 
+def order(entity: Any) -> OrderFact:
+    read = msgspec.convert(entity, _Order)
+    return OrderFact(read.id, read.receipt or "", read.amount, read.currency)
+
+
 def payment(entity: Any) -> PaymentFact:
-    return _payment(msgspec.convert(entity, _Payment))
-
-
-def _payment(read: _Payment) -> PaymentFact:
+    read = msgspec.convert(entity, _Payment)
     if read.status not in PaymentState.values:
         raise ValueError(f"a payment is {read.status!r}, which is no state of this provider's")
     return PaymentFact(
@@ -92,10 +118,7 @@ def _payment(read: _Payment) -> PaymentFact:
 
 def refund(entity: Any) -> RefundFact | None:
     """None while the refund is not processed."""
-    return _refund(msgspec.convert(entity, _Refund))
-
-
-def _refund(read: _Refund) -> RefundFact | None:
+    read = msgspec.convert(entity, _Refund)
     if read.status != "processed":
         return None
     return RefundFact(read.id, read.payment_id, read.amount, datetime.fromtimestamp(read.created_at, UTC))
@@ -124,12 +147,12 @@ def settlement(entity: Any) -> SettlementFact | None:
 
 
 def event(body: bytes) -> Event:
-    """A webhook's content; events about other things have no facts in them. Raises ValueError."""
+    """What a webhook names; raises ValueError."""
     read = msgspec.json.decode(body, type=_Webhook)
     found = read.payload
-    refunded = _refund(found.refund.entity) if found.refund else None
     return Event(
-        read.event,
-        (_payment(found.payment.entity),) if found.payment else (),
-        (refunded,) if refunded else (),
+        read.event[:100],
+        read.event in KINDS,
+        (found.payment.entity.id,) if found.payment else (),
+        (found.refund.entity.id,) if found.refund else (),
     )

@@ -20,8 +20,8 @@ class Store:
         self.entries[entry.system_title] = entry
         return len(self.entries)
 
-    async def get_device(self, system_title):
-        return self.entries.get(system_title)
+    async def has_device(self, system_title):
+        return system_title in self.entries
 
 
 @pytest.fixture

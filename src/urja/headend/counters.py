@@ -7,13 +7,21 @@ so the key's fingerprint is part of the name.
 
 from typing import Final, Protocol
 
+import structlog
+
 from urja.cosem.security import MAX_COUNTER
 from urja.headend.failures import FailureKind, SessionFailed
+from urja.headend.sealed_state import Seal, UnsealedError
 from urja.stream import Broker
 from urja.stream.errors import RevisionConflict
 
+log = structlog.get_logger()
+
 BLOCK: Final = 1000
 """Counters reserved at once: some dozens of sessions."""
+LOST: Final = 1 << 16
+"""Where a reservation was overwritten, so many counters above the meter's own are left out: more than can have been
+used without the meter's having seen a later one."""
 _LAST_SANE: Final = MAX_COUNTER - (1 << 24)
 
 
@@ -32,8 +40,9 @@ class Counters(Protocol):
 class ReservedCounters:
     """Blocks from the broker, the remainder of each kept for the meter's next session."""
 
-    def __init__(self, broker: Broker) -> None:
+    def __init__(self, broker: Broker, seal: Seal) -> None:
         self._broker = broker
+        self._seal = seal
         self._left: dict[str, tuple[int, int]] = {}
 
     async def reserve(self, name: str, at_least: int) -> tuple[int, int]:
@@ -46,13 +55,25 @@ class ReservedCounters:
         if max(first, at_least) + BLOCK // 4 <= limit:
             return max(first, at_least), limit
         while True:
-            reserved, revision = await self._broker.get_counter(name)
+            reserved, revision = await self._reserved(name, at_least)
             start = max(reserved, at_least)
+            state = self._seal.close(f"counters/{name}", str(start + BLOCK).encode())
             try:
-                await self._broker.set_counter(name, start + BLOCK, revision)
+                await self._broker.set_counter(name, state, revision)
             except RevisionConflict:
                 continue
             return start, start + BLOCK
+
+    async def _reserved(self, name: str, at_least: int) -> tuple[int, int]:
+        """Up to where counters are reserved, and the revision of that."""
+        state, revision = await self._broker.get_counter(name)
+        if state is None:
+            return 0, revision
+        try:
+            return int(self._seal.open(f"counters/{name}", state)), revision
+        except UnsealedError as error:
+            log.error("a reservation of counters was overwritten", name=name, why=str(error))  # noqa: TRY400
+            return at_least + LOST, revision
 
     def give_back(self, name: str, unused_from: int, limit: int) -> None:
         """See `Counters`."""

@@ -29,7 +29,7 @@ from urja.headend.pulls import Pulls
 from urja.headend.reach import Reach
 from urja.headend.releases import Releases
 from urja.headend.roster import Roster
-from urja.headend.sealed_state import SealedState
+from urja.headend.sealed_state import Seal, SealedState
 from urja.headend.setting_aside import SettingAside
 from urja.stream import Broker, User, connect
 from urja.stream.quarantine import Quarantined
@@ -70,10 +70,11 @@ class HeadEnd:
             hold=self.gate.hold,
             trace=settings.log.level == "debug",
         )
-        self.reach = Reach(broker, self.gate, self.metrics, settings.headend.name)
+        seal = Seal(secrets.kek)
+        self.reach = Reach(broker, self.gate, self.metrics, settings.headend.name, seal)
         self.pulls = Pulls(broker, clock, self.metrics)
         self.plans = Plans(broker, self.roster, self.reach, self.pulls, clock=clock, metrics=self.metrics)
-        state = SealedState(broker, secrets.kek)
+        state = SealedState(broker, seal)
         brake = Brake(state, clock, settings.headend)
         self.orders = Orders(
             broker,

@@ -12,6 +12,7 @@ from urja.headend.greeting import Greeter
 from urja.headend.line import DialledConnection, Line, dial, parse_address
 from urja.headend.metrics import Metrics
 from urja.headend.roster import Meter
+from urja.headend.sealed_state import Seal
 from urja.headend.session import Client, Session, open_session
 from urja.stream import Broker
 from urja.stream.errors import StreamError
@@ -20,13 +21,13 @@ from urja.stream.errors import StreamError
 class Reach:
     """Sessions with meters. `owner` names this head end where several share an installation."""
 
-    def __init__(self, broker: Broker, gate: Gate, metrics: Metrics, owner: str) -> None:
+    def __init__(self, broker: Broker, gate: Gate, metrics: Metrics, owner: str, seal: Seal) -> None:
         self._broker = broker
         self._gate = gate
         self._waited_for: set[bytes] = set()
         self.greeter = Greeter(gate, metrics, lambda: bool(self._waited_for))
         self._owner = owner
-        self.counters = ReservedCounters(broker)
+        self.counters = ReservedCounters(broker, seal)
         self._locks: dict[bytes, asyncio.Lock] = {}
 
     def is_here(self, meter: Meter) -> bool:

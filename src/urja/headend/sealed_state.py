@@ -19,28 +19,44 @@ _PURPOSE: Final = b"urja head end state 1"
 _SEAL_BYTES: Final = 32
 
 
+class Seal:
+    """Seals values by their names, and opens what is sealed."""
+
+    def __init__(self, kek: bytes) -> None:
+        self._key = HKDF(SHA256(), 32, salt=None, info=_PURPOSE).derive(kek)
+
+    def close(self, name: str, value: bytes) -> bytes:
+        """The value, sealed."""
+        return self._mac(name, value) + value
+
+    def open(self, name: str, sealed: bytes, revision: int = 0) -> bytes:
+        """The value; raises UnsealedError where no head end has sealed it under this name."""
+        value = sealed[_SEAL_BYTES:]
+        if not hmac.compare_digest(sealed[:_SEAL_BYTES], self._mac(name, value)):
+            raise UnsealedError(name, revision)
+        return value
+
+    def _mac(self, name: str, value: bytes) -> bytes:
+        return hmac.digest(self._key, name.encode() + b"\0" + value, "sha256")
+
+
 class SealedState:
     """Reads and writes values in the bucket `orders`."""
 
-    def __init__(self, broker: Broker, kek: bytes) -> None:
+    def __init__(self, broker: Broker, seal: Seal) -> None:
         self._broker = broker
-        self._key = HKDF(SHA256(), 32, salt=None, info=_PURPOSE).derive(kek)
+        self._seal = seal
 
     async def get(self, name: str) -> tuple[bytes | None, int]:
-        """`(value, revision)`; `(None, 0)` where there has never been one. Raises PoisonMessage for a wrong seal."""
+        """`(value, revision)`; `(None, 0)` where there has never been one. Raises UnsealedError for a wrong seal."""
         sealed, revision = await self._broker.get_orders(name)
         if sealed is None:
             return None, 0
-        if not hmac.compare_digest(sealed[:_SEAL_BYTES], self._seal(name, sealed[_SEAL_BYTES:])):
-            raise UnsealedError(name, revision)
-        return sealed[_SEAL_BYTES:], revision
+        return self._seal.open(f"orders/{name}", sealed, revision), revision
 
     async def put(self, name: str, value: bytes, revision: int) -> int:
         """Write a value that is still at `revision`; the new revision. Raises RevisionConflict where it is not."""
-        return await self._broker.put_orders(name, self._seal(name, value) + value, revision)
-
-    def _seal(self, name: str, value: bytes) -> bytes:
-        return hmac.digest(self._key, name.encode() + b"\0" + value, "sha256")
+        return await self._broker.put_orders(name, self._seal.close(f"orders/{name}", value), revision)
 
 
 class UnsealedError(PoisonMessage):

@@ -25,7 +25,7 @@ class Store(Protocol):
     """The key-value store of the broker."""
 
     async def put_device(self, entry: DeviceEntry) -> int: ...
-    async def get_device(self, system_title: bytes) -> DeviceEntry | None: ...
+    async def has_device(self, system_title: bytes) -> bool: ...
 
 
 class Project:
@@ -54,7 +54,7 @@ class Project:
     async def _restore_if_lost(self) -> None:
         """After a start: where the store does not hold a meter that it was given, it was lost."""
         newest: DeviceEntry | None = await self._in_thread(queries.newest_projected)
-        if newest is not None and await self._store.get_device(newest.system_title) is None:
+        if newest is not None and not await self._store.has_device(newest.system_title):
             count = await self._in_thread(operations.project_all_again)
             log.warning("the projection was lost and is written anew", meters=count)
         self._checked = True

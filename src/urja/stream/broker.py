@@ -433,11 +433,9 @@ class Broker:
         subject = f"$KV.{names.DEVICES}.{system_title.hex()}"
         return await self._publish(subject, b"", {"KV-Operation": "DEL"})
 
-    async def get_device(self, system_title: bytes) -> DeviceEntry | None:
-        """The projection's entry of one meter."""
-        found = await self._get(names.DEVICES, system_title.hex())
-        # What was taken out is a message without content.
-        return messages.decode(found[0], DeviceEntry) if found is not None and found[0] else None
+    async def has_device(self, system_title: bytes) -> bool:
+        """Whether the projection has ever had an entry of a meter."""
+        return bool(await self._keys(names.DEVICES, system_title.hex()))
 
     async def follow_devices(self) -> AsyncIterator[list[DeviceChange] | None]:
         """The whole projection, then each change, for ever; None once everything known at the start was given.
@@ -531,20 +529,15 @@ class Broker:
         found = await self._get(names.WINDOWS, str(group))
         return None if found is None else found[0]
 
-    async def get_counter(self, key: str) -> tuple[int, int]:
-        """`(reserved, revision)` of a send counter; `(0, 0)` if it was never reserved."""
+    async def get_counter(self, key: str) -> tuple[bytes | None, int]:
+        """`(state, revision)` of a send counter; `(None, 0)` if it was never reserved."""
         found = await self._get(names.COUNTERS, key)
-        if found is None:
-            return 0, 0
-        try:
-            return int(found[0]), found[1]
-        except ValueError as error:
-            raise PoisonMessage(f"counter {key} holds {found[0][:40]!r}") from error
+        return (None, 0) if found is None else found
 
-    async def set_counter(self, key: str, reserved: int, revision: int) -> int:
-        """Reserve up to `reserved` if the key is still at `revision`; raises RevisionConflict if it is not."""
+    async def set_counter(self, key: str, state: bytes, revision: int) -> int:
+        """Reserve, if the key is still at `revision`; raises RevisionConflict if it is not."""
         headers = {"Nats-Expected-Last-Subject-Sequence": str(revision)}
-        return await self._publish(f"$KV.{names.COUNTERS}.{key}", str(reserved).encode(), headers)
+        return await self._publish(f"$KV.{names.COUNTERS}.{key}", state, headers)
 
     async def get_orders(self, key: str) -> tuple[bytes | None, int]:
         """`(state, revision)` of what head ends remember under a key; `(None, 0)` if that is nothing."""
@@ -588,17 +581,15 @@ class Broker:
         return await self._publish(f"$KV.{names.HELD}.{held.headend}", messages.encode(held))
 
     async def held_cuts(self) -> list[HeldCuts]:
-        """What each head end has told last (pipeline only); what cannot be decoded raises PoisonMessage."""
-        prefix = f"$KV.{names.HELD}."
-        try:
-            info = await self.jetstream.stream_info(f"KV_{names.HELD}", subjects_filter=f"{prefix}>")
-        except _NATS_ERRORS as error:
-            raise _from_nats(error) from error
-        found = [
-            await self._get(names.HELD, subject.removeprefix(prefix))
-            for subject in sorted(info.state.subjects or {})
-        ]
-        return [messages.decode(told[0], HeldCuts) for told in found if told is not None]
+        """What each head end has told last (pipeline only); what cannot be decoded is no head end's, and left out."""
+        held = []
+        for key in await self._keys(names.HELD):
+            found = await self._get(names.HELD, key)
+            try:
+                held += [] if found is None else [messages.decode(found[0], HeldCuts)]
+            except PoisonMessage as error:
+                log.warning("unreadable word of held cuts", key=key, error=str(error))
+        return held
 
     async def ask_releases(self, asked: list[AskedRelease]) -> int:
         """Ask for these releases, and no others any more (pipeline only)."""
@@ -608,6 +599,15 @@ class Broker:
         """What is asked for; raises PoisonMessage where it cannot be decoded."""
         found = await self._get(names.RELEASES, _ASKED)
         return [] if found is None else messages.decode(found[0], AskedReleases).asked
+
+    async def _keys(self, bucket: str, key: str = ">") -> list[str]:
+        """The keys of a bucket, or the one that is named where it is there."""
+        prefix = f"$KV.{bucket}."
+        try:
+            info = await self.jetstream.stream_info(f"KV_{bucket}", subjects_filter=f"{prefix}{key}")
+        except _NATS_ERRORS as error:
+            raise _from_nats(error) from error
+        return sorted(subject.removeprefix(prefix) for subject in info.state.subjects or {})
 
     async def _get(self, bucket: str, key: str) -> tuple[bytes, int] | None:
         subject = f"$JS.API.DIRECT.GET.KV_{bucket}.$KV.{bucket}.{key}"

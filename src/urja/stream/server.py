@@ -3,10 +3,13 @@
 `sync_interval: always` is not for tuning: the default syncs every two minutes, and a power cut would lose
 messages that were acknowledged to a meter's push.
 
-The rights follow one rule beside the obvious ones: a consumer's delivery subject is written to by the server,
-not by the user that made the consumer. A user that could make consumers on a stream it also fills could have
-the server write its own bytes anywhere, so durable consumers are made by the admin, and a head end makes
-consumers only on the `devices` bucket, which it cannot fill.
+The rights follow one rule beside the obvious ones: what the server delivers or answers, it writes itself, to a subject
+that the user names and no right bounds (a consumer's delivery subject, a request's reply). A user that may have the
+server give back bytes that it wrote could so write them anywhere, as readings for instance. So durable consumers are made
+by the admin; a head end makes consumers only on the `devices` bucket, which it cannot fill; and the pipeline may get no
+value of a bucket that it fills. Acknowledgements remain, which are JSON of the server's own: what a head end keeps for
+itself is sealed against them (`urja.headend.sealed_state`). A head end can have its own bytes written anywhere; what that
+gives it is signed, sealed, or its own to tell anyway.
 """
 
 import json
@@ -77,7 +80,7 @@ def _publish_rights(user: User) -> list[str]:
                 *_consumes(names.OUTCOMES, "*"),
                 *_consumes(names.PROGRESS, "*"),
                 f"$KV.{names.DEVICES}.*",
-                *_gets(names.DEVICES),
+                f"$JS.API.STREAM.INFO.KV_{names.DEVICES}",
                 f"$KV.{names.RELEASES}.*",
                 *_gets(names.HELD),
                 f"$JS.API.STREAM.INFO.KV_{names.HELD}",

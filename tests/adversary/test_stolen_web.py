@@ -169,3 +169,30 @@ def test_a_forged_receipt_delivers_no_notice(thief, house, database):
     assert (notice.state, notice.delivered_at) == ("requested", None)
     with database.connect() as owner:
         assert owner.execute("SELECT count(*) FROM notices_receipt").fetchone() == (0,)
+
+
+# -- operations ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("state", "'done'"),
+        ("state", "'approval'"),
+        ("effects", "'{}'"),
+        ("operation_id", "1"),
+        ("answered_at", "now()"),
+    ],
+)
+def test_an_operation_is_asked_for_and_not_answered(thief, column, value):
+    request = (
+        "INSERT INTO registry_request (id, kind, content, rehearsal, actor, requested_at{more}) "
+        "VALUES (nextval('registry_number'), 'undo', '{{}}', false, 'somebody', now(){values})"
+    )
+    refused(thief, request.format(more=f", {column}", values=f", {value}"))
+    thief.execute(request.format(more="", values="").encode())
+    assert thief.execute("SELECT state, faults, effects FROM registry_request").fetchall() == [
+        ("waiting", [], {})
+    ]
+    refused(thief, f"UPDATE registry_request SET {column} = {value}")
+    refused(thief, "DELETE FROM registry_request")

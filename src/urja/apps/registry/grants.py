@@ -27,6 +27,8 @@ _SHOWN = (
 _PAST = "registry_known, registry_below, registry_placed, registry_nodes, registry_roots"
 """What was known when, of the rows that they are made for."""
 
+_ASKED = "id, kind, content, rehearsal, actor, requested_at, idempotency_key"
+
 GRANTS: dict[str, list[str]] = {
     "urja_web": [
         f"GRANT SELECT ON {_PUBLIC} TO urja_web",
@@ -36,7 +38,9 @@ GRANTS: dict[str, list[str]] = {
         # Not the wrapped keys: a web server has no use for them.
         f"GRANT SELECT ({_SHOWN}) ON registry_device TO urja_web",
         f"GRANT EXECUTE ON FUNCTION {_PAST} TO urja_web",
-        "GRANT INSERT ON registry_request, registry_personal_read TO urja_web",
+        # What is asked for, and not what became of it.
+        f"GRANT INSERT ({_ASKED}) ON registry_request TO urja_web",
+        "GRANT INSERT ON registry_personal_read TO urja_web",
         # What happens at the door is added by the web and removed by it never; its limits are counted by it.
         "GRANT SELECT, INSERT ON registry_sign_in TO urja_web",
         "GRANT USAGE ON SEQUENCE registry_sign_in_id_seq TO urja_web",

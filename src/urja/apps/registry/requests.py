@@ -23,6 +23,7 @@ from urja.apps.registry.errors import Refused
 from urja.apps.registry.models import AuditEntry, Request, RequestState
 from urja.apps.registry.operations import BY_KIND, Operation, changes_of, perform
 from urja.apps.registry.operations.doing import next_number
+from urja.apps.rows import insert
 from urja.base.sentences import Sentence, say, to_plain
 
 log = structlog.get_logger()
@@ -44,19 +45,19 @@ def ask(
     A key that was used before gives the request that stands under it; raises Refused where that was for something
     else.
     """
-    asked = Request(
-        id=next_number(),
-        kind=operation.kind(),
-        content=operation.plain(),
-        rehearsal=rehearsal,
-        actor=actor,
-        requested_at=requested_at,
-        idempotency_key=idempotency_key,
-    )
+    values = {
+        "id": next_number(),
+        "kind": operation.kind(),
+        "content": operation.plain(),
+        "rehearsal": rehearsal,
+        "actor": actor,
+        "requested_at": requested_at,
+        "idempotency_key": idempotency_key,
+    }
+    asked = Request(**values)
+    insert(Request, ignore_conflicts=idempotency_key is not None, **values)
     if idempotency_key is None:
-        asked.save(force_insert=True)
         return asked
-    Request.objects.bulk_create([asked], ignore_conflicts=True)
     known = Request.objects.get(idempotency_key=idempotency_key)
     same = (known.kind, known.content, known.rehearsal, known.actor)
     if same != (asked.kind, asked.content, asked.rehearsal, asked.actor):

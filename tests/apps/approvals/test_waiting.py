@@ -268,6 +268,7 @@ def test_alone_it_is_done_after_the_delay_and_everybody_is_told(database, outbox
         "bharat@urja.example",
     ]
     assert "will be done in 24 hours" in outbox[0].subject
+    assert "asked for by anita@urja.example" in outbox[0].body
     assert f"http://localhost/console/approvals/{request.pk}/" in outbox[0].body
     assert "newcomer1@example.org" not in outbox[0].body
     assert Waiting.objects.get().due_at == NOW + timedelta(hours=24)
@@ -341,6 +342,41 @@ def test_who_enrols_meanwhile_is_the_second_person(database, outbox):
     bharat = Person("bharat")
     work(NOW + timedelta(hours=24))
     assert state_of(request) == "approval"
+    assert work(NOW + timedelta(hours=24)) == 0
     bharat.approve(request, NOW + timedelta(hours=25))
     work(NOW + timedelta(hours=25))
     assert state_of(request) == "done"
+
+
+def test_the_rights_of_the_pipeline_suffice(database):
+    """From the request to the delay and the demonstration's outbox, in its own role; the web's records the answers."""
+    from django.db import connections
+    from django.test import override_settings
+
+    from urja.web.settings import web_settings
+
+    home()
+    anita = Person("anita")
+    settings = connections["default"].settings_dict
+
+    def become(user):
+        connections.close_all()
+        settings["USER"] = user
+
+    owner = settings["USER"]
+    try:
+        with override_settings(MAILERS=web_settings(secure=False, demo=True)["MAILERS"]):
+            become("urja_web")
+            request = anita.ask(move_in(credit_minor=10 * MONEY))
+            become("urja_pipeline")
+            work()
+            become("urja_web")
+            anita.approve(request)
+            become("urja_pipeline")
+            work()
+            work(NOW + timedelta(hours=24))
+    finally:
+        become(owner)
+    from urja.apps.notices.models import Message
+
+    assert (state_of(request), Message.objects.count()) == ("done", 1)

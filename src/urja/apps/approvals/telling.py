@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.core.mail import EmailMessage, mailers
 from django.db.models import Q
 
@@ -22,8 +23,8 @@ def tell_staff(waiting: Waiting, delay: timedelta, now: datetime) -> int:
     request = waiting.request
     hours = round(delay / timedelta(hours=1))
     body = (
-        f"{request.kind} (request {request.id}) was asked for by {request.actor} and approved by passkey, with no second\n"
-        f"person to approve it. It is done in {hours} hours unless it is cancelled before.\n\n"
+        f"{request.kind} (request {request.id}) was asked for by {_actor(waiting)} and approved by\n"
+        f"passkey, with no second person to approve it. It is done in {hours} hours unless it is cancelled before.\n\n"
         "Why it needs approval:\n"
         + "".join(f"  - {sentence}\n" for sentence in waiting.why)
         + f"\nSee what it is, or cancel it: {settings.URJA_PUBLIC_ORIGIN}/console/approvals/{request.id}/\n"
@@ -33,3 +34,9 @@ def tell_staff(waiting: Waiting, delay: timedelta, now: datetime) -> int:
     messages = [EmailMessage(subject, body, to=[address]) for address in addresses.distinct()]
     # Waited for: what cannot be sent is tried again, and no delay begins before it was.
     return mailers["relay"].send_messages(messages) or 0
+
+
+def _actor(waiting: Waiting) -> str:
+    """The address of the person whose passkey has approved it."""
+    found = get_user_model().objects.filter(id=waiting.actor_credential.user_id)
+    return str(found.values_list("email", flat=True)[0])

@@ -97,7 +97,7 @@ def holds(request: Request, operation: Operation, now: datetime) -> bool:
     What need not wait is counted here, in the transaction that performs it.
     """
     measured = measure(operation, actor=request.actor, now=now)
-    _lock_sums()
+    _lock_sums(measured)
     book = thresholds.in_force(_day(now))
     needed = required(book, measured, _before(book, request.actor, now))
     if needed.need is Need.NOBODY:
@@ -144,7 +144,10 @@ def _actor_cannot(actor: str) -> Sentence | None:
     return None
 
 
-def _lock_sums() -> None:
+def _lock_sums(measured: Measure) -> None:
+    """Serialise operations that count, until the transaction ends; what counts nothing takes no lock."""
+    if not (measured.money_minor or measured.disconnections):
+        return
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_SUMS])
 
@@ -411,7 +414,7 @@ def _go_on(request: Request, waiting: Waiting, now: datetime) -> None:
         case RequestState.REFUSED:
             _close(waiting, WaitingState.REFUSED, now)
         case _:
-            waiting.save(update_fields=["need", "why", "state"])
+            waiting.save(update_fields=["need", "why", "state", "told_at", "due_at"])
 
 
 def _perform_if_approved(request: Request, waiting: Waiting, now: datetime) -> None:
@@ -420,7 +423,7 @@ def _perform_if_approved(request: Request, waiting: Waiting, now: datetime) -> N
     _refuse_revoked([waiting.actor_credential, waiting.second_credential])
     operation = requests.judged(request, now)
     measured = measure(operation, actor=request.actor, now=now)
-    _lock_sums()
+    _lock_sums(measured)
     book = thresholds.in_force(_day(now))
     before = _before(book, request.actor, now)
     needed = required(book, measured, before)
@@ -429,6 +432,8 @@ def _perform_if_approved(request: Request, waiting: Waiting, now: datetime) -> N
         waiting.need, waiting.why = needed.need, [_why(one, book) for one in needed.reached]
     if waiting.need == Need.SECOND and not waiting.second_credential_id:
         if _others(request, operation, now):
+            # Somebody has enrolled since: they are asked, and no delay stands in their place.
+            waiting.state, waiting.told_at, waiting.due_at = WaitingState.WAITING, None, None
             return
         if not _alone(waiting, book, measured, before, now):
             return

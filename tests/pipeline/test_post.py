@@ -301,6 +301,18 @@ def test_slabs_that_begin_anew_at_a_new_version_are_found(town, monkeypatch):
     assert town.laws() == {**dict.fromkeys(town.laws(), True), "second_rater": False}
 
 
+def test_days_that_two_periods_have_in_common_are_found(town, monkeypatch):
+    """A version with another calendar, past the refusal to load it: 10 to 31 March are in two periods, charged twice."""
+    from urja.core.rating import Tariff
+
+    monkeypatch.setattr(Tariff, "unlike", lambda *_: "")
+    load("2", "2026-03-10\nperiod_starts_on = 10")
+    for day in (0, 8, 20, 30, 32):
+        town.register(day, 10 + day)
+        town.post(day, CUT)
+    assert town.laws() == {**dict.fromkeys(town.laws(), True), "terms": False}
+
+
 def test_the_fresh_balance_moves_with_the_blocks_and_not_with_the_close(town):
     town.run(0)
     assert (town.fresh(0).balance_minor, town.fresh(0).as_of) == (50_000, START)

@@ -160,6 +160,11 @@ def _versions(files: Sequence[Path]) -> list[Tariff]:
     codes = sorted({version.code for version in versions})
     if len(codes) > 1:
         raise Refusal(Exit.USAGE, f"these are documents of different tariffs: {', '.join(codes)}")
+    for version in versions[1:]:
+        if why := version.unlike(versions[0]):
+            raise Refusal(
+                Exit.USAGE, f"version {version.version} cannot follow: {why}; give it a code of its own"
+            )
     return versions
 
 
@@ -247,7 +252,7 @@ def load(files: Sequence[Path], yes: bool, data: Path) -> None:
     from django.db import DatabaseError, transaction
 
     from urja.apps.ledger.repricing import charges_since, repriced
-    from urja.apps.tariffs.errors import TariffConflictError
+    from urja.apps.tariffs.errors import TariffConflictError, UnlikeVersionError
     from urja.apps.tariffs.operations import load_document
 
     codes = sorted({document.code for document in documents})
@@ -266,7 +271,7 @@ def load(files: Sequence[Path], yes: bool, data: Path) -> None:
                     "nothing was loaded: days that were charged would be charged anew, as shown; "
                     "give --yes where that is meant, or a later valid_from",
                 )
-    except TariffConflictError as error:
+    except (TariffConflictError, UnlikeVersionError) as error:
         raise Refusal(Exit.USAGE, f"{error}; nothing was loaded") from None
     except DatabaseError as error:
         raise Refusal(Exit.UNAVAILABLE, f"the database refused: {error}") from error

@@ -386,6 +386,13 @@ def _calendars(connection: Connection) -> Iterator[str]:
             f"agreement {agreement_id} was billed from {first} to {end} as of the period from {start}; "
             f"its periods begin on {'a day of its tariff' if own is None else f'day {own}'}"
         )
+    rows = connection.execute(
+        "SELECT r.agreement_id, r.period_start, later.period_start, later.billed_first FROM ledger_rated r "
+        "JOIN ledger_rated later ON later.agreement_id = r.agreement_id AND later.period_start > r.period_start "
+        "WHERE later.billed_first < r.billed_end AND later.billed_first < later.billed_end ORDER BY 1, 2, 3"
+    )
+    for agreement_id, start, later, day in rows:
+        yield f"agreement {agreement_id} was billed for {day} in the period from {start} and in that from {later}"
 
 
 def _energy(connection: Connection, zone: str) -> Iterator[str]:

@@ -43,6 +43,31 @@ def test_the_same_text_again_changes_nothing_and_another_is_refused(tariffs):
         operations.load_document(document(rate="3"), NOW)
 
 
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ("period_starts_on = 10", "its periods begin on day 10, those of version 2024-1 on day 1"),
+        ('currency = "LKR"', "it is in LKR with 2 decimals, version 2024-1 in INR with 2"),
+        ('currency = "INR"\ndecimals = 3', "it is in INR with 3 decimals"),
+    ],
+)
+def test_a_version_keeps_the_calendar_and_the_currency_of_its_code(tariffs, change, why):
+    """Periods from the 10th and the month before both have the days to its end, and both would charge them."""
+    from urja.apps.tariffs.errors import UnlikeVersionError
+    from urja.apps.tariffs.models import TariffVersion
+
+    operations, _ = tariffs
+    operations.load_document(document(), NOW)
+    new = document("2", "2026-04-10")
+    if "currency" in change:
+        new = new.replace('currency = "INR"', change)
+    else:
+        new = new.replace("valid_from", f"{change}\nvalid_from")
+    with pytest.raises(UnlikeVersionError, match=f"{why}.*a code of its own"):
+        operations.load_document(new, NOW)
+    assert TariffVersion.objects.count() == 1
+
+
 def test_versions_in_force(tariffs):
     from urja.apps.tariffs.errors import UnknownTariffError
 

@@ -12,7 +12,7 @@ from urja.apps.registry import queries as registry
 from urja.apps.registry.models import Agreement
 from urja.apps.tariffs import queries as tariffs
 from urja.apps.tariffs.errors import UnknownTariffError
-from urja.core.calendar import ONE_DAY, Period, local_day
+from urja.core.calendar import ONE_DAY, Period, billing_period, local_day
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +59,20 @@ def charges_since(codes: Sequence[str], first: date, now: datetime) -> Charges:
 def _rated(
     codes: Sequence[str], first: date, now: datetime
 ) -> Iterator[tuple[Period, date, Sequence[Agreement]]]:
-    """Agreements with a period and how far it is charged, in groups of the same."""
+    """Agreements of a bucket with a period and how far it is charged, in groups of the same."""
     closing = local_day(now, usage.zone()) - ONE_DAY
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT r.period_start, r.through, array_agg(r.agreement_id ORDER BY r.agreement_id) "
             "FROM ledger_rated r WHERE r.billed_end > %s AND r.period_start >= %s AND EXISTS ("
             "  SELECT FROM registry_agreement_terms t WHERE t.agreement_id = r.agreement_id "
-            "  AND t.tariff_code = ANY(%s)) GROUP BY 1, 2 ORDER BY 1, 2",
+            "  AND t.tariff_code = ANY(%s)) GROUP BY 1, 2, r.agreement_id >> 40 ORDER BY 1, 2",
             [first, usage.oldest_corrected(closing), list(codes)],
         )
         groups = cursor.fetchall()
     for start, through, ids in groups:
-        by_period: dict[Period, list[Agreement]] = {}
-        for agreement in registry.with_terms(Agreement.objects.filter(id__in=ids).order_by("id")):
-            by_period.setdefault(usage.period_of(agreement, start), []).append(agreement)
-        yield from ((period, through, agreements) for period, agreements in by_period.items())
+        agreements = registry.with_terms(Agreement.objects.filter(id__in=ids).order_by("id"))
+        yield billing_period(start, start.day), through, agreements
 
 
 def _charged(agreement: Agreement, period: Period, through: date, energy_wh: int) -> Charged:

@@ -11,5 +11,14 @@ class TariffConflictError(Exception):
         )
 
 
+class UnlikeVersionError(Exception):
+    """A version with another calendar or currency than the versions of its code."""
+
+    def __init__(self, code: str, version: str, why: str) -> None:
+        super().__init__(
+            f"version {version!r} of tariff {code!r} cannot follow: {why}; give it a code of its own"
+        )
+
+
 class UnknownTariffError(Exception):
     """A tariff code of which no version is in force on the first day asked for."""

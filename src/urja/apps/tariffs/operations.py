@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from urja.apps.tariffs.errors import TariffConflictError
+from urja.apps.tariffs.errors import TariffConflictError, UnlikeVersionError
 from urja.apps.tariffs.models import TariffVersion
 from urja.core.rating import parse_tariff
 
@@ -13,9 +13,13 @@ def load_document(text: str, loaded_at: datetime) -> TariffVersion:
     """Store a document as a version of its tariff; loading the same text again changes nothing.
 
     Raises TariffError with every fault of the document, TariffConflictError where its code and version are taken
-    by another text. A version whose days are past is welcome: the next close posts the difference.
+    by another text, UnlikeVersionError where the versions of the code have another calendar or currency. A version
+    whose days are past is welcome: the next close posts the difference.
     """
     tariff = parse_tariff(text)
+    for known in TariffVersion.objects.filter(code=tariff.code).order_by("id")[:1]:
+        if why := tariff.unlike(parse_tariff(known.text)):
+            raise UnlikeVersionError(tariff.code, tariff.version, why)
     fresh = TariffVersion(
         code=tariff.code,
         version=tariff.version,

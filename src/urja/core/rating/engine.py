@@ -355,15 +355,10 @@ def _plan(terms: Sequence[Terms], billed: Period) -> list[list[_Planned]]:
 
 
 def _goes_on(bill: _Planned, tariff: Tariff) -> bool:
-    """Whether a bill goes on with another version."""
-    known = [version.tariff for version in bill.versions]
-    lines = [line for each in (*known, tariff) for line in each.lines]
-    money = (tariff.currency, tariff.exponent)
-    return (
-        tariff.on_change is OnChange.CONTINUE
-        and money == (known[0].currency, known[0].exponent)
-        and not order_of(lines)[1]
-    )
+    """Whether a bill goes on with another version: unless lines would rest on each other in a circle."""
+    versions = [*(version.tariff for version in bill.versions), tariff]
+    lines = [line for version in versions for line in version.lines]
+    return tariff.on_change is OnChange.CONTINUE and not order_of(lines)[1]
 
 
 def _bills(

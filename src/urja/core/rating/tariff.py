@@ -213,6 +213,21 @@ class Tariff:
                 return line
         raise KeyError(name)
 
+    def unlike(self, other: "Tariff") -> str:
+        """In what it cannot follow a version of its code, in words; empty where it can.
+
+        Periods that begin on another day would have days in common with those of before, which are charged twice then;
+        an account is of one currency.
+        """
+        if self.period_starts_on != other.period_starts_on:
+            return f"its periods begin on day {self.period_starts_on}, those of version {other.version} on day {other.period_starts_on}"
+        if (self.currency, self.exponent) != (other.currency, other.exponent):
+            return (
+                f"it is in {self.currency} with {self.exponent} decimals, version {other.version} in {other.currency} "
+                f"with {other.exponent}"
+            )
+        return ""
+
 
 def order_of(lines: Sequence[Line]) -> tuple[list[str], list[list[str]]]:
     """Names with bases first, and the cycles that prevent it; versions of a line count as one line."""

@@ -268,7 +268,7 @@ def without_passkeys():
     from urja.apps.approvals import thresholds
     from urja.core.approvals import bundled_thresholds
 
-    text = bundled_thresholds().replace('actor = ["make_nameless"]', "actor = []")
+    text = bundled_thresholds().replace('actor = ["approve_address_change", "make_nameless"]', "actor = []")
     thresholds.load(text.replace("default-1", "ours-1"), recorded_at=house.NOW, actor="test")
 
 

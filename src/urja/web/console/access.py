@@ -56,6 +56,8 @@ sees_everything: Final = _everywhere(Read.OVERVIEW)
 """The whole utility at one look."""
 sees_settlements: Final = _everywhere(Read.SETTLEMENTS)
 """The money of the whole utility."""
+sees_the_door: Final = _everywhere(Read.PERSONAL_READS)
+"""Who signed in and who tried to: a book of whoever audits, as that of who has read whose personal data."""
 
 
 _WRITING: Final = [writing(operation.kind()) for operation in ALL]
@@ -101,6 +103,7 @@ PAGES: Final[list[tuple[str, Promise, Callable[[Caller], bool]]]] = [
     ("operations", _("Operations"), asks_for_operations),
     ("approvals", _("Approvals"), asks_for_operations),
     ("held-cuts", _("Held disconnections"), sees_everything),
+    ("sign-ins", _("Sign-ins"), sees_the_door),
 ]
 """The console's pages in their order, and who finds them."""
 

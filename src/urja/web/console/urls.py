@@ -8,6 +8,7 @@ from urja.web.console import (
     payments_views,
     registry_views,
     release_views,
+    sign_ins_views,
     views,
     work_views,
 )
@@ -35,6 +36,7 @@ urlpatterns = [
     path("passkeys/", approval_views.own_passkeys, name="passkeys"),
     path("held-cuts/", release_views.held_cuts, name="held-cuts"),
     path("held-cuts/<slug:release_id>/", release_views.answer, name="release"),
+    path("sign-ins/", sign_ins_views.sign_ins, name="sign-ins"),
     path("operations/", operation_views.operations, name="operations"),
     path("operations/<slug:kind>/", operation_views.operation, name="operation"),
     path("requests/<key:request_id>/", operation_views.answer, name="request"),

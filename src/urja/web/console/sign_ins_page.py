@@ -1,0 +1,71 @@
+"""What happened at the door, for whoever audits: sign-ins, failures and limits, with where they came from."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from urja.apps.registry.models import SignIn, SignInKind
+from urja.web.console.colleagues import names_of
+from urja.web.console.moments import moment_of
+
+PAGE: Final = 100
+
+KINDS: Final[dict[str, Promise]] = {
+    SignInKind.ASKED: _("asked for a code"),
+    SignInKind.WRONG_CODE: _("wrong code"),
+    SignInKind.LIMITED: _("has to wait"),
+    SignInKind.SIGNED_IN: _("signed in"),
+    SignInKind.SECOND_FACTOR_FAILED: _("wrong second factor"),
+    SignInKind.FACTOR_ADDED: _("second factor added"),
+    SignInKind.FACTOR_REMOVED: _("second factor removed"),
+    SignInKind.SIGNED_OUT: _("signed out"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing that happened."""
+
+    what: Promise
+    who: str
+    network: str
+    at: str
+    is_known: bool
+    """Whether somebody has the address that was typed."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignInsPage:
+    """The newest first, from one place alone where that is asked for."""
+
+    lines: list[Line]
+    network: str
+    before: int | None
+    """From which row on the next page begins; None where there is none."""
+
+
+def sign_ins_page(now: datetime, network: str, before: int | None) -> SignInsPage:
+    """A page of the door's book."""
+    rows = SignIn.objects.order_by("-id")
+    if network:
+        rows = rows.filter(network=network)
+    if before is not None:
+        rows = rows.filter(id__lt=before)
+    found = list(rows[: PAGE + 1])
+    shown = found[:PAGE]
+    names = names_of({f"user {one.user_id}" for one in shown if one.user_id is not None})
+    lines = [
+        Line(
+            what=KINDS[one.kind],
+            who=names.get(f"user {one.user_id}") or gettext("an address that nobody has"),
+            network=one.network,
+            at=moment_of(one.at, now),
+            is_known=one.user_id is not None,
+        )
+        for one in shown
+    ]
+    return SignInsPage(lines, network, shown[-1].id if len(found) > PAGE else None)

@@ -1,0 +1,26 @@
+"""The page of what happened at the door."""
+
+from datetime import UTC, datetime
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from urja.apps.registry.access import Caller
+from urja.web.console.access import for_colleagues, sees_the_door, show
+from urja.web.console.sign_ins_page import sign_ins_page
+from urja.web.console.views import private
+from urja.web.portal.clock import zone
+
+
+@require_safe
+@private
+@for_colleagues(sees_the_door)
+def sign_ins(request: HttpRequest, caller: Caller) -> HttpResponse:
+    """Sign-ins, failures and limits, the newest first. They live in the wall's time."""
+    before = request.GET.get("before", "")
+    page = sign_ins_page(
+        datetime.now(UTC).astimezone(zone()),
+        request.GET.get("network", "")[:45],
+        int(before) if before.isdecimal() and len(before) < 19 else None,
+    )
+    return show(request, caller, "console/sign_ins.html", {"page": page})

@@ -142,6 +142,7 @@ class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     port: Port = 8000
     workers: Annotated[int, Meta(ge=1, le=64, description="1..64")] = 1
     threads: Annotated[int, Meta(ge=1, le=256, description="1..256")] = 8
+    """So many requests are answered at once in each worker; clients that are slow to send hold none."""
     hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
     """Host names under which the portal answers."""
     trusted_origins: tuple[str, ...] = ()

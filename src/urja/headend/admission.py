@@ -7,15 +7,8 @@ meter never goes for a stranger.
 """
 
 import ipaddress
-import resource
 from typing import Final
 
-import structlog
-
-log = structlog.get_logger()
-
-RESERVED_DESCRIPTORS: Final = 500
-"""Files and sockets that a head end needs beside its meters' connections."""
 _NETWORK_BITS: Final = {4: 24, 6: 48}
 """What one subscriber of the internet is usually given at most."""
 
@@ -92,22 +85,3 @@ def network_of(host: str) -> str:
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
         address = address.ipv4_mapped
     return str(ipaddress.ip_network((address, _NETWORK_BITS[address.version]), strict=False))
-
-
-def room_for(connections: int) -> int:
-    """How many connections this process can hold, having raised its limit of descriptors as far as it may."""
-    needed = connections + RESERVED_DESCRIPTORS
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < needed:
-        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    room = max(1, min(connections, soft - RESERVED_DESCRIPTORS))
-    if room < connections:
-        log.warning(
-            "fewer connections than headend.connections: raise the limit of open files (LimitNOFILE, ulimit -n)",
-            wanted=connections,
-            possible=room,
-            descriptors_needed=needed,
-            descriptors_allowed=soft,
-        )
-    return room

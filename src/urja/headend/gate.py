@@ -17,10 +17,11 @@ from typing import Any, Final, cast
 
 import structlog
 
+from urja.base.descriptors import room_for
 from urja.base.settings import HeadendSettings
 from urja.cosem.errors import DecodeError
 from urja.cosem.wrapper import HEADER_LENGTH, VERSION, Frame, Splitter
-from urja.headend.admission import Admission, network_of, room_for
+from urja.headend.admission import Admission, network_of
 from urja.headend.intake import PUSH_SAP, SERVER_SAP, Intake
 from urja.headend.metrics import Metrics
 from urja.headend.roster import Meter

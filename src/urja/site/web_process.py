@@ -1,18 +1,28 @@
-"""The web server: gunicorn with threads around the WSGI application, in a process that was told its secrets."""
+"""The web server: gunicorn around the WSGI application, in a process that was told its secrets.
+
+gunicorn reads requests in an event loop; one that is whole is answered in one of `web.threads` threads. Clients may be as
+slow as they like: they hold a connection and no thread.
+"""
 
 import gc
 import logging
 import signal
-from typing import Any
+from typing import Any, Final
 
+from a2wsgi import WSGIMiddleware
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
 from urja.base.clock import Clock
+from urja.base.descriptors import room_for
 from urja.base.secrets import WebSecrets
 from urja.site import django_options, launch
 from urja.site.process import Start
 from urja.site.town_address import town_socket
+from urja.site.whole_requests import WholeRequests
+
+CONNECTIONS: Final = 10_000
+"""So many each worker has descriptors for, where the system lets it; to bound them is the reverse proxy's work."""
 
 
 class _Logger(Logger):
@@ -25,8 +35,9 @@ class _Logger(Logger):
 
 
 class _Server(BaseApplication):
-    def __init__(self, options: dict[str, Any]) -> None:
+    def __init__(self, options: dict[str, Any], threads: int) -> None:
         self._options = options
+        self._threads = threads
         super().__init__()
 
     def load_config(self) -> None:
@@ -40,7 +51,7 @@ class _Server(BaseApplication):
         # for a tenth of a second, and have each worker copy the pages that it shares with its master.
         gc.collect()
         gc.freeze()
-        return application
+        return WholeRequests(WSGIMiddleware(application, workers=self._threads))
 
 
 def _die_with_the_master(server: Any, _worker: Any) -> None:
@@ -72,20 +83,23 @@ def run_web(start: Start, secrets: WebSecrets, _clock: Clock) -> None:
         prepared=True,
     )
     django_options.setup(options)
+    room_for(CONNECTIONS)
     host = f"[{web.host}]" if ":" in web.host else web.host
     _Server(
         {
             "bind": f"{host}:{web.port}",
             "workers": web.workers,
-            "threads": web.threads,
-            "worker_class": "gthread",
+            "worker_class": "asgi",
+            "asgi_lifespan": "off",
             "preload_app": True,
             "forwarded_allow_ips": ",".join(web.trusted_proxies),
             "logger_class": _Logger,
-            "graceful_timeout": int(start.settings.supervisor.stop_timeout_s),
+            # Before the supervisor loses patience: connections that are kept open are not waited for longer.
+            "graceful_timeout": max(1, int(start.settings.supervisor.stop_timeout_s) - 2),
             "post_fork": _die_with_the_master,
             "proc_name": "urja web",
             "worker_tmp_dir": "/dev/shm",  # noqa: S108 - gunicorn's heartbeat file, unlinked at once
             "control_socket_disable": True,
-        }
+        },
+        web.threads,
     ).run()

@@ -147,9 +147,9 @@ def pays_by_upi(page, device) -> None:
 
 def sees_the_light(page) -> None:
     chain = page.locator("#chain")
-    expect(chain.get_by_role("heading")).to_have_text("The light is back", timeout=PATIENCE_MS)
+    expect(chain.get_by_role("heading")).to_have_text("Reconnected", timeout=PATIENCE_MS)
     expect(chain.locator("li.done")).to_have_count(5)
-    for step in ("Paid", "Credited", "Command sent", "Meter confirms", "Light"):
+    for step in ("Paid", "Credited", "Command sent", "Meter confirms", "Reconnected"):
         expect(chain.get_by_text(step, exact=True)).to_be_visible()
     expect(chain.locator(".check")).to_have_text(
         re.compile(r"From payment to light: \d+\.\d seconds on your own clock")

@@ -51,7 +51,7 @@ def test_the_first_page_stands_without_the_money(unpriced, payable, browser):
     page = browser(user_id=unpriced.owner_id).get("/")
     assert page.status_code == 200
     words = text_of(page)
-    assert f"Balance – {NOT_KNOWN} {WHO_SEES_TO_IT}" in words
+    assert f"– {NOT_KNOWN} {WHO_SEES_TO_IT}" in words
     assert "Recharge" in words
     assert "Energy charge" in words, "what is posted can be seen"
     assert "March 2026" in words

@@ -1,6 +1,7 @@
 """What happened is told once: a recharge, a light that is back, a meter that waits for a hand."""
 
 from datetime import timedelta
+from fractions import Fraction
 
 import pytest
 from tests.apps.street import HALF_HOUR, START, adopt, blocks, by_hand, store_blocks
@@ -142,3 +143,39 @@ def test_each_role_can_do_its_part_and_no_more(account, database):
         for statement in ("SELECT * FROM notices_receipt", "UPDATE notices_notice SET state = 'delivered'"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 web.execute(statement)
+
+
+def test_who_is_disconnected_is_neither_warned_of_it_nor_told_how_long_credit_lasts(account, monkeypatch):
+    from urja.apps.notices import composing
+    from urja.apps.notices.models import Notice
+
+    def notice(kind):
+        return Notice(account_id=account.account_id, kind=kind, params={}, requested_at=NOW)
+
+    def stands(supply):
+        from urja.apps.supply.models import State
+
+        State.objects.filter(account_id=account.account_id).delete()
+        State.objects.create(
+            account_id=account.account_id,
+            service_point_id=account.service_point_id,
+            agreement_id=account.agreement_id,
+            standing="cut",
+            reason={},
+            decided_at=NOW,
+            since_at=NOW,
+            policy="plain 1",
+            supply=supply,
+            balance_minor=0,
+            limit_minor=0,
+            seen_seq=0,
+        )
+
+    monkeypatch.setattr(composing, "_standing", lambda *_: ("INR", 50_000, Fraction(5)))
+    stands("on")
+    assert [composing.is_outdated(notice(kind)) for kind in ("zero", "cut", "low-30")] == [False] * 3
+    assert "is enough until about" in composing.word(notice("recharge"), NOW, "").text
+    stands("off")
+    assert [composing.is_outdated(notice(kind)) for kind in ("zero", "cut", "low-30")] == [True] * 3
+    assert not composing.is_outdated(notice("recharge"))
+    assert composing.word(notice("recharge"), NOW, "").text.endswith("Your balance is ₹500.")

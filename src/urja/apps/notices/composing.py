@@ -17,6 +17,7 @@ from urja.apps.notices.models import Notice
 from urja.apps.readings import queries as readings
 from urja.apps.registry import queries as registry
 from urja.apps.registry.models import AccessRole, AccountAccess, Agreement, Person
+from urja.apps.supply.models import State
 from urja.core.policy.wording import DEFAULT_LANGUAGE
 
 USUAL_DAYS: Final = 7
@@ -62,13 +63,16 @@ def recipient(account_id: int) -> Person | None:
 
 
 def is_outdated(notice: Notice) -> bool:
-    """Whether a recharge that was posted since has made a warning untrue."""
-    return (
-        notice.kind not in AFTER_RECHARGE
-        and CreditRequest.objects.filter(
-            account_id=notice.account_id, posted_at__gt=notice.requested_at
-        ).exists()
-    )
+    """Whether a warning is untrue by now: a recharge was posted since, or the supply is disconnected already."""
+    if notice.kind in AFTER_RECHARGE:
+        return False
+    since = CreditRequest.objects.filter(account_id=notice.account_id, posted_at__gt=notice.requested_at)
+    return since.exists() or _is_disconnected(notice.account_id)
+
+
+def _is_disconnected(account_id: int) -> bool:
+    """By what the meter has confirmed, as it was known when the account was decided last."""
+    return State.objects.filter(account_id=account_id, supply="off").exists()
 
 
 def usual_wh(agreement: Agreement, now: datetime, zone: ZoneInfo) -> int | None:
@@ -98,7 +102,8 @@ def _params(notice: Notice, agreement: Agreement | None, now: datetime, zone: Zo
         f"{notice.kind}_at": notice.requested_at.astimezone(zone).isoformat(timespec="seconds"),
         **notice.params,
     }
-    if days_left is not None and balance_minor > 0:
+    # Until when credit lasts is said of a supply that uses it.
+    if days_left is not None and balance_minor > 0 and not _is_disconnected(notice.account_id):
         lasts = timedelta(seconds=min(int(days_left * 86_400), 10 * 365 * 86_400))
         params["ends_at"] = (now + lasts).astimezone(zone).isoformat(timespec="seconds")
     return params

@@ -48,12 +48,12 @@ class ChainView:
     go_on: bool = False
 
 
-def of_account(account_id: int) -> ChainView | None:
+def of_account(account_id: int, now: datetime) -> ChainView | None:
     """The newest way to light of an account while it has not come to an end."""
     relit = supply.relight(account_id)
     if relit is None or relit.outcome == "never_dark" or _long_lit(relit):
         return None
-    return _relighting(relit, reverse("portal:chain", args=[account_id]))
+    return _relighting(relit, reverse("portal:chain", args=[account_id]), now)
 
 
 def _long_lit(relit: Relit) -> bool:
@@ -62,7 +62,7 @@ def _long_lit(relit: Relit) -> bool:
     return wall_ms() - relit.lit.wall_ms > SHOWN_MS
 
 
-def of_order(order: Order, *, came_back: bool) -> ChainView:
+def of_order(order: Order, now: datetime, *, came_back: bool) -> ChainView:
     """What became of an order. `came_back`: the payer comes from the gateway's page, which is being asked."""
     live = reverse("portal:order-live", args=[order.account_id, order.id])
     payment = payments.attempt_of(order)
@@ -70,7 +70,7 @@ def of_order(order: Order, *, came_back: bool) -> ChainView:
     match state:
         case OrderState.PAID | OrderState.CREDITED:
             relit = supply.relight_of(payment.credit_id) if payment and payment.credit_id else None
-            return _relighting(relit, live) if relit else _credited(order, live)
+            return _relighting(relit, live, now) if relit else _credited(order, live)
         case OrderState.REVERSED:
             return _reversed(order, live)
         case OrderState.CREATED:
@@ -141,43 +141,45 @@ def _credited(order: Order, live: str) -> ChainView:
     return ChainView(_("Recharged"), _("Your payment is on your balance."), "good", steps, "", live)
 
 
-def _relighting(relit: Relit, live: str) -> ChainView:
+def _relighting(relit: Relit, live: str, now: datetime) -> ChainView:
     steps = _steps(
         [
             (_("Paid"), relit.paid.at),
             (_("Credited"), relit.credited.at),
             (_("Command sent"), relit.sent.at),
             (_("Meter confirms"), relit.confirmed.at),
-            (_("Light"), relit.lit.at),
+            (_("Reconnected"), relit.lit.at),
         ]
     )
     if relit.lit.at is not None or relit.outcome == "lit":
-        return ChainView(_("The light is back"), "", "good", steps, "", live, total=_total(relit))
+        return ChainView(_("Reconnected"), "", "good", steps, "", live, total=_total(relit))
     if relit.outcome == "never_dark":
         text = _("Your payment came in before anything was cut.")
         return ChainView(_("Recharged"), text, "good", steps[:2], "", live)
     if relit.outcome == "not_enough":
-        text = _("Your payment is on your balance. It is not enough yet for the light to come back.")
+        text = _("Your payment is on your balance. It is not enough yet to be reconnected.")
         return ChainView(_("Recharged"), text, "bad", steps[:2], LATER, live, pay_again=True)
     if relit.outcome == "held":
         text = _(
-            "Your payment is on your balance. The supply is off for another reason; please call your electricity office."
+            "Your payment is on your balance. The supply is disconnected for another reason; please call your electricity office."
         )
         return ChainView(_("Recharged"), text, "bad", steps[:2], LATER, live)
-    return ChainView(_("The light is coming back"), _next(relit), "wait", steps, SOON, live)
+    return ChainView(_("Being reconnected"), _next(relit, now), "wait", steps, SOON, live)
 
 
-def _next(relit: Relit) -> str:
-    """What happens next, and by when."""
+def _next(relit: Relit, now: datetime) -> str:
+    """What happens next, and by when; no time is named that is over."""
     if relit.command_state == "waiting_for_person" or relit.outcome == "waiting_for_person":
-        return _("Your meter is ready. Please press its button: then the light comes on.")
+        return _("Your meter is ready. Please press its button: then the supply is on.")
     if relit.credited.at is None:
         return _("Your payment has come in and is being credited.")
+    if relit.expires_at is not None and relit.expires_at <= now:
+        return _("The command has not reached your meter in its time. A new one is being sent.")
     if relit.last_error and relit.again_at is not None:
-        words = {"again": _second(relit.again_at), "until": _second(relit.expires_at)}
+        words = {"again": _second(max(relit.again_at, now)), "until": _second(relit.expires_at)}
         return (
             _(
-                "Your meter cannot be reached at the moment. We try again at %(again)s and go on until %(until)s, then with a new command. Your electricity office sees that you have paid and have no light."
+                "Your meter cannot be reached at the moment. We try again at %(again)s and go on until %(until)s, then with a new command. Your electricity office sees that you have paid and are disconnected."
             )
             % words
         )
@@ -196,9 +198,11 @@ def _total(relit: Relit) -> str:
         return ""
     if settings.URJA_DEMO:
         # The times above are the town's, whose clock runs faster than the reader's.
-        words = _("From payment to light: %(seconds)s seconds on your own clock; the town's runs faster.")
+        words = _(
+            "From payment to reconnection: %(seconds)s seconds on your own clock; the town's runs faster."
+        )
     else:
-        words = _("From payment to light: %(seconds)s seconds.")
+        words = _("From payment to reconnection: %(seconds)s seconds.")
     return words % {"seconds": f"{total_ms / 1000:.1f}"}
 
 

@@ -99,7 +99,7 @@ def title_of(kind: str) -> str:
         "zero": _("Your credit is used up"),
         "cut": _("Before the supply is cut"),
         "recharge": _("Recharge received"),
-        "lit": _("The electricity is back"),
+        "lit": _("Reconnected"),
         "press": _("Press the button on your meter"),
         "dues": _("Your old dues are paid"),
         LETTER: _("A letter before the supply is disconnected"),

@@ -322,7 +322,7 @@ def home_asked(card: AccountCard, now: datetime) -> Answer[HomePage]:
             by_bill=by_bill,
             can_pay=providers.config() is not None,
             under_way=paying.under_way(card.id, now) if card.ordered else None,
-            chain=chains.of_account(card.id) if card.relit else None,
+            chain=chains.of_account(card.id, now) if card.relit else None,
         )
 
     return answer

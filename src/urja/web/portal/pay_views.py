@@ -138,7 +138,7 @@ def order_live(request: HttpRequest, account_id: int, order_id: int) -> HttpResp
 
 
 def _chain(found: Order, *, came_back: bool) -> chains.ChainView:
-    return chains.of_order(found, came_back=came_back)
+    return chains.of_order(found, business_now(), came_back=came_back)
 
 
 def _amount(found: Order) -> str:
@@ -162,6 +162,7 @@ def _order_or_404(request: HttpRequest, account_id: int, order_id: int) -> Order
 @login_required
 def chain(request: HttpRequest, account_id: int) -> HttpResponse:
     """The way back to light of an account, polled by the first page; empty when it has come to an end."""
-    account_or_404(request, account_id, business_now())
-    found = chains.of_account(account_id)
+    now = business_now()
+    account_or_404(request, account_id, now)
+    found = chains.of_account(account_id, now)
     return render(request, "portal/chain.html", {"chain": found}) if found else HttpResponse()

@@ -79,7 +79,7 @@ def pay_page(card: AccountCard, config: GatewayConfig, now: datetime, asked: str
 def _unpriced() -> str:
     return _(
         "How long it lasts cannot be told at the moment: the price of your electricity is missing in our books. "
-        "What you pay is credited all the same. If your light is off, it does not come back before the "
+        "What you pay is credited all the same. If you are disconnected, you are not reconnected before the "
         "electricity office has put that right."
     )
 

@@ -181,12 +181,12 @@ def effect(known: Known, amount_minor: int, currency: str) -> EffectView:
     if is_dark(known.facts):
         if found.held_by:
             light = _(
-                "The supply is off for another reason as well. Paying alone does not bring the light back."
+                "The supply is disconnected for another reason as well. Paying alone does not reconnect it."
             )
         elif found.restores:
-            light = _("The light comes back as soon as your meter confirms it.")
+            light = _("The supply is reconnected as soon as your meter confirms it.")
         else:
-            light = _("Not enough for the light to come back: %(amount)s more is needed.") % {
+            light = _("Not enough to be reconnected: %(amount)s more is needed.") % {
                 "amount": money(found.missing_minor)
             }
     elif found.missing_minor:

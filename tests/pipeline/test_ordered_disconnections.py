@@ -149,6 +149,7 @@ def test_who_is_protected_while_off_has_light_again(house):
 
 def test_an_empty_flat_waits_for_the_window(house):
     from urja.apps.registry.operations import MoveOut
+    from urja.apps.supply import queries
     from urja.pipeline import decide, post
 
     house.now = house.at(1, 22)
@@ -157,10 +158,13 @@ def test_an_empty_flat_waits_for_the_window(house):
     post.run_once(house.now, HOUR)
     decide.run_once(house.now, house.wall_ms)
     assert (house.holds(), house.commands()) == (["vacant"], [])
+    place_id = house.houses[0].service_point_id
+    assert queries.vacancy(place_id, house.now) == queries.Vacancy(("vacant",), house.at(2, 10))
     house.now = house.at(2, 10)
     decide.run_once(house.now, house.wall_ms)
     assert house.commands() == [("disconnect", "queued")]
     assert house.command().expires_at == house.at(2, 16)
+    assert queries.vacancy(place_id, house.at(2, 22)).waits_until is None
     assert holds(house, "cut_in_its_hours")
 
 

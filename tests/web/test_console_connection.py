@@ -262,3 +262,14 @@ def test_the_control_room_sees_no_names_of_then_either(colleague):
     assert "URJ00000002" in page
     assert "Sunita" not in page
     assert "Agreement" in page
+
+
+def test_what_holds_off_a_supply_that_nobody_has_is_shown(told, colleague, database_of_town):
+    with database_of_town("urja_owner") as owner:
+        owner.execute(
+            "INSERT INTO supply_hold (service_point_id, reason, placed_at, placed_by, note, released_by) "
+            "SELECT id, 'vacant', %s, 'clerk', '', '' FROM registry_service_point WHERE consumer_number = 'URJ00000901'",
+            [town_cast.NOW],
+        )
+    text = text_of(colleague("administrator").get("/console/connections/URJ00000901/"))
+    assert "Held off for: vacant" in text

@@ -17,8 +17,9 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db import connection
 
+from urja.apps.supply.policies import book
 from urja.core.calendar import ONE_DAY, local_day, midnight
-from urja.core.policy import Health, Reason, sentence_at
+from urja.core.policy import HOLDS, Health, Reason, sentence_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,6 +350,40 @@ def paid_to_lit_wall_ms(since: datetime) -> list[int]:
     """Wall milliseconds from payment to light of all that were lit since an instant, shortest first."""
     found = _relit("WHERE r.outcome = 'lit' AND r.closed_at >= %s", [since])
     return sorted(chain.paid_to_lit_wall_ms for chain in found if chain.paid_to_lit_wall_ms is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Vacancy:
+    """A supply that nobody has an agreement for."""
+
+    holds: tuple[str, ...]
+    waits_until: datetime | None
+    """When it may be disconnected for them; none where it is, where nothing holds it off, or where any hour will do."""
+
+
+_VACANCY = """
+SELECT array(SELECT h.reason::text FROM supply_hold h
+        WHERE h.service_point_id = %(place)s AND h.released_at IS NULL ORDER BY h.reason),
+    (SELECT coalesce(nullif(t.policy, ''),
+            (SELECT s.code FROM supply_policy_assignment s WHERE s.category = t.category),
+            (SELECT s.code FROM supply_policy_assignment s WHERE s.category = ''))
+        FROM registry_agreement g JOIN registry_agreement_terms t ON t.agreement_id = g.id
+        WHERE g.service_point_id = %(place)s ORDER BY g.valid_from DESC, t.valid_from DESC LIMIT 1),
+    coalesce((SELECT c.kind = 'disconnect' AND c.state NOT IN ('failed', 'expired', 'superseded')
+        FROM commands_command c WHERE c.service_point_id = %(place)s AND c.kind IN ('connect', 'disconnect')
+        ORDER BY c.sequence DESC LIMIT 1), false)
+"""
+
+
+def vacancy(service_point_id: int, now: datetime) -> Vacancy:
+    """What holds a supply off that nobody has, and until when that waits for the hours of its last policy."""
+    with connection.cursor() as cursor:
+        cursor.execute(_VACANCY, {"place": service_point_id})
+        holds, code, ordered = cursor.fetchone()
+    bound = bool(holds) and all(HOLDS[reason].bound for reason in holds)
+    policy = book().in_force(code, local_day(now, _zone())) if bound and code and not ordered else None
+    opens_at = policy.cut.open_hours.next_window(now, _zone()).not_before if policy else now
+    return Vacancy(tuple(holds), opens_at if opens_at > now else None)
 
 
 HEALTH_COLUMN = """

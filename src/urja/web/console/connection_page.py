@@ -307,12 +307,12 @@ def terms_in_words(terms: AgreementTerms) -> str:
 def _supply(current: Agreement | None, service_point_id: int, now: datetime) -> SupplyView:
     standing = supply.standing(current.account_id) if current else None
     state, words, power = _power(standing, service_point_id, now)
+    if current is None:
+        waits, holds = _vacant(service_point_id, now)
+        sentence = _("Nobody has an agreement here: nothing is charged.")
+        return SupplyView(state, words, power, sentence, waits, holds, "")
     if standing is None:
-        sentence = (
-            _("Nothing has been decided about this supply yet.")
-            if current
-            else _("Nobody has an agreement here: nothing is charged and nobody is cut.")
-        )
+        sentence = _("Nothing has been decided about this supply yet.")
         return SupplyView(state, words, power, sentence, "", [], _governed(current, now))
     return SupplyView(
         state=state,
@@ -324,6 +324,18 @@ def _supply(current: Agreement | None, service_point_id: int, now: datetime) -> 
         holds=[wording.hold(reason) for reason in standing.holds],
         governed=_governed(current, now),
     )
+
+
+def _vacant(service_point_id: int, now: datetime) -> tuple[str, list[str]]:
+    """Until when a disconnection waits where nobody has an agreement, and what holds the supply off there."""
+    found = supply.vacancy(service_point_id, now)
+    holds = [wording.hold(reason) for reason in found.holds]
+    if found.waits_until is None:
+        return "", holds
+    moment = moment_of(found.waits_until, now)
+    return _("It will be disconnected from %(moment)s on: the hours before are protected.") % {
+        "moment": moment
+    }, holds
 
 
 def _power(standing: StandingNow | None, service_point_id: int, now: datetime) -> tuple[str, str, str]:

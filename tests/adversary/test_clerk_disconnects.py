@@ -1,0 +1,80 @@
+"""A clerk, or the thief of a clerk's session or key, wants a household in the dark: with a dispute, an order, a letter.
+
+What such a person enters is believed as that person's word, so what is tried here is bounded by what no word changes.
+"""
+
+from datetime import timedelta
+
+import pytest
+from tests.apps.registry.life import do
+from tests.apps.street import adopt, protect
+from tests.pipeline.test_decide import HOUR, MINUTE, Place
+from tests.pipeline.test_kept_off import load_words, post_letter, used_up_without_a_telephone
+
+from urja.apps.registry.errors import Refused
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def house(database):
+    place = Place(database, [adopt(credit_minor=10_000)])
+    load_words("2")
+    place.go()
+    yield place
+    place.connection.close()
+
+
+def order(house, reason):
+    from urja.apps.registry.operations import DisconnectTemporarily
+
+    return do(
+        DisconnectTemporarily(consumer_number="URJ00000001", reason=reason, note="the clerk says so"),
+        house.now,
+    )
+
+
+@pytest.mark.parametrize("reason", ["dispute", "credit", "ended", "Safety", ""])
+def test_no_other_word_is_a_reason(house, reason):
+    with pytest.raises(Refused):
+        order(house, reason)
+
+
+@pytest.mark.parametrize("reason", ["overload", "tamper", "vacant"])
+def test_no_order_darkens_a_night_or_a_sunday(house, reason):
+    house.now = house.at(6, 16, 1)  # Saturday, when the window has closed
+    order(house, reason)
+    house.until(house.at(8, 9, 50), step=HOUR)
+    assert house.commands() == []
+
+
+@pytest.mark.parametrize("reason", ["overload", "tamper", "vacant"])
+def test_no_order_darkens_a_protected_home(house, reason):
+    protect(1, at=house.now)
+    with pytest.raises(Refused):
+        order(house, reason)
+
+
+def test_a_false_letter_cuts_nobody_in_credit(house):
+    post_letter(house, posted_at=house.at(1, 0) + MINUTE)
+    house.until(house.at(5, 12), step=6 * HOUR)
+    assert (house.commands(), house.where()[0]) == ([], "fine")
+
+
+def test_a_false_letter_of_another_spell_serves_nothing(house):
+    """Dated to before the credit ran out: it would be old enough, and is about nothing."""
+    post_letter(house, posted_at=house.at(1, 1))
+    house.until(house.at(6, 8), step=HOUR)
+    house.now = house.at(6, 9)
+    house.use(60_000)
+    house.go()
+    assert house.where()[1] in ("unannounced", "undelivered")
+    house.go(house.at(6, 12))
+    assert house.commands() == []
+
+
+def test_a_false_letter_gains_no_more_than_the_words_of_the_policy(house):
+    """Entered on the first day of the spell: three days and the lead are waited for all the same."""
+    used_up_without_a_telephone(house)
+    house.until(house.at(4, 10, 30), step=2 * HOUR)
+    assert house.commands() == []

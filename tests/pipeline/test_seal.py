@@ -57,6 +57,42 @@ def test_a_day_is_sealed_once_and_its_head_is_chained_and_exported(town, sealer)
     assert not msgspec.structs.replace(second, head=msgspec.structs.replace(second.head, size=1)).genuine
 
 
+def test_copies_of_heads_are_held_to_each_other_without_a_database(town, sealer, tmp_path):  # noqa: F811
+    from click.testing import CliRunner
+
+    from urja.core.heads import faults, sign
+    from urja.site.verify import verify
+
+    for day in (0, 1, 2, 3):
+        town.register(day + 1, 18 + day)
+        town.run(day)
+        sealer.run_once(town.midnight(day) + MINUTES)
+    kept = exported(sealer)
+    assert [len(signed.consistency) for signed in kept] == [0, 2, 4, 4]
+    assert list(faults(kept)) == []
+    said = CliRunner().invoke(verify, ["--heads", str(sealer.directory)])
+    assert (said.exit_code, said.output[:35]) == (0, "4 heads from 2026-03-01 to 2026-03-")
+    # A log that was written anew under the same key, as who has stolen it would.
+    forged = sign(msgspec.structs.replace(kept[3].head, root="11" * 32), KEY)
+    again = msgspec.structs.replace(forged, consistency=kept[3].consistency)
+    assert list(faults([*kept[:3], again])) == [
+        "the log of 2026-03-04 does not go on from that of 2026-03-03: what is older was rewritten"
+    ]
+    assert list(faults([kept[0], *kept[2:]])) == [
+        "heads between 2026-03-01 and 2026-03-03 are missing, so that neither is known to go on from the other"
+    ]
+    other = sign(
+        msgspec.structs.replace(kept[3].head, previous="11" * 32, key=public_key(bytes(32))), bytes(32)
+    )
+    assert [fault.split(" of ")[0] for fault in faults([*kept[:3], other])] == [
+        "the head",
+        "the head",
+        "the log",
+    ]
+    (sealer.directory / "2026-03-02.json").unlink()
+    assert CliRunner().invoke(verify, ["--heads", str(sealer.directory)]).exit_code == 1
+
+
 def test_entries_belong_to_the_day_in_which_they_were_posted(town, sealer):  # noqa: F811
     """The close of 2 March is posted after its midnight, so it is the next day's."""
     town.run(0)

@@ -5,12 +5,16 @@ The key of heads signs nothing else: it goes over a context and the head's JSON,
 
 import hashlib
 from base64 import b64encode
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
+from itertools import pairwise
 from typing import Final
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from urja.core import merkle
 
 _CONTEXT: Final = b"urja root 1\0"
 
@@ -51,11 +55,13 @@ class Head(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         return fingerprint(bytes.fromhex(self.key))
 
 
-class SignedHead(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SignedHead(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """A head with its signature in hex; a line of a file of heads."""
 
     head: Head
     signature: str
+    consistency: tuple[str, ...] = ()
+    """In a file: the hashes, in hex, that show that its log goes on from that of the head before (RFC 9162 2.1.4)."""
 
     @property
     def genuine(self) -> bool:
@@ -66,6 +72,36 @@ class SignedHead(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         except (InvalidSignature, ValueError):
             return False
         return True
+
+
+def faults(series: Sequence[SignedHead]) -> Iterator[str]:
+    """What is wrong with heads in the order of their numbers: signatures, the chain, a log that does not go on.
+
+    Needs no database: it is for who keeps copies. Of heads that are missing in between nothing is said but that.
+    """
+    for signed in series:
+        if not signed.genuine:
+            yield f"the head of {signed.head.day} has a wrong signature"
+    for before, signed in pairwise(series):
+        old, new = before.head, signed.head
+        if new.key != old.key:
+            yield f"the head of {new.day} is signed with another key than that of {old.day}: {new.fingerprint}"
+        if new.number != old.number + 1:
+            yield f"heads between {old.day} and {new.day} are missing, so that neither is known to go on from the other"
+            continue
+        if new.previous != old.digest:
+            yield f"the head of {new.day} does not name that of {old.day} as the one before it"
+        if old.size and not _goes_on(old, new, signed.consistency):
+            yield f"the log of {new.day} does not go on from that of {old.day}: what is older was rewritten"
+
+
+def _goes_on(old: Head, new: Head, path: Sequence[str]) -> bool:
+    try:
+        hashes = [bytes.fromhex(hashed) for hashed in path]
+        roots = bytes.fromhex(old.root), bytes.fromhex(new.root)
+    except ValueError:
+        return False
+    return merkle.consistent(old.size, new.size, hashes, *roots)
 
 
 def sign(head: Head, private_key: bytes) -> SignedHead:

@@ -16,7 +16,7 @@ import msgspec
 import psycopg
 
 from urja.apps.proofs.receipts import ProofError, Receipt, check
-from urja.core.heads import SignedHead
+from urja.core.heads import SignedHead, faults
 from urja.site import accrual_law, arrears_law, catalogue, payment_laws, root_law, settled_law
 from urja.site.exits import Exit, Refusal
 from urja.site.options import data_option
@@ -520,6 +520,11 @@ def daily(conninfo: str, zone: str, expected: Path) -> Callable[[int], dict[str,
     type=click.Path(exists=True, path_type=Path),
     help="The head that the receipt goes by: a file of heads, or a directory of them.",
 )
+@click.option(
+    "--heads",
+    type=click.Path(exists=True, path_type=Path),
+    help="Copies of heads: check that each is signed and goes on from the one before, without a database.",
+)
 @click.option("--key", help="The public key in hex that the head has to be signed with.")
 def verify(
     data: Path,
@@ -528,12 +533,17 @@ def verify(
     against: Path | None,
     receipt: Path | None,
     head: Path | None,
+    heads: Path | None,
     key: str | None,
 ) -> None:
     """Prove that the books add up; exit 1 if a law is broken.
 
-    With --receipt and --head: prove that an entry is in the log that was signed.
+    With --receipt and --head: prove that an entry is in the log that was signed. With --heads: that copies of heads
+    are of one log.
     """
+    if heads is not None:
+        check_heads(heads)
+        return
     if receipt is not None or head is not None:
         if receipt is None or head is None:
             raise Refusal(Exit.USAGE, "a receipt is checked by a head: give both --receipt and --head")
@@ -616,6 +626,20 @@ def check_receipt(path: Path, head: Path, key: str, *, as_json: bool) -> None:
     click.echo(f"In the log that was signed for {signed.head.day} with {signed.head.fingerprint}.")
     if not key:
         click.echo("Compare this key with the one that the utility publishes, or give it with --key.")
+
+
+def check_heads(path: Path) -> None:
+    """Print whether kept heads are of one log; exit 1 where they are not."""
+    kept = heads_in(path)
+    found = list(faults(kept))
+    for fault in found:
+        click.echo(f"BROKEN  {fault}")
+    if found:
+        raise SystemExit(Exit.FAILED)
+    first, last = kept[0].head, kept[-1].head
+    click.echo(
+        f"{len(kept)} heads from {first.day} to {last.day}, signed with {last.fingerprint}: each goes on from the one before"
+    )
 
 
 def heads_in(path: Path) -> list[SignedHead]:

@@ -135,11 +135,7 @@ def _size(cursor: CursorWrapper) -> int:
 
 
 def _peaks(cursor: CursorWrapper, size: int) -> Sequence[bytes]:
-    found = []
-    for level, index in merkle.peaks(size):
-        cursor.execute("SELECT hash FROM proofs_node WHERE level = %s AND index = %s", [level, index])
-        found.append(bytes(cursor.fetchone()[0]))
-    return found
+    return [_node(cursor, level, index) for level, index in merkle.peaks(size)]
 
 
 def sign(period: Period, now: datetime, private_key: bytes) -> heads.SignedHead:
@@ -169,12 +165,27 @@ def sign(period: Period, now: datetime, private_key: bytes) -> heads.SignedHead:
 
 
 def signed_heads(after: int = 0) -> list[heads.SignedHead]:
-    """The heads after a number, in their order."""
+    """The heads after a number, in their order, each with its way from the one before."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT body, signature FROM proofs_head WHERE number > %s ORDER BY number", [after])
-        return [
-            heads.SignedHead(
-                head=msgspec.json.decode(body, type=heads.Head), signature=bytes(signature).hex()
+        cursor.execute(
+            "SELECT h.body, h.signature, coalesce(b.size, 0) FROM proofs_head h "
+            "LEFT JOIN proofs_head b ON b.number = h.number - 1 WHERE h.number > %s ORDER BY h.number",
+            [after],
+        )
+        found = []
+        for body, signature, old in cursor.fetchall():
+            head = msgspec.json.decode(body, type=heads.Head)
+            path = merkle.consistency_proof(old, head.size, lambda *at: _node(cursor, *at)) if old else []
+            found.append(
+                heads.SignedHead(
+                    head=head,
+                    signature=bytes(signature).hex(),
+                    consistency=tuple(hashed.hex() for hashed in path),
+                )
             )
-            for body, signature in cursor.fetchall()
-        ]
+        return found
+
+
+def _node(cursor: CursorWrapper, level: int, index: int) -> bytes:
+    cursor.execute("SELECT hash FROM proofs_node WHERE level = %s AND index = %s", [level, index])
+    return bytes(cursor.fetchone()[0])

@@ -72,6 +72,11 @@ def test_what_is_held_and_who_may_release_it(tell, colleague):
     assert "A release needs the passkeys of two of these people. asha@utility.example" in text
 
 
+def test_the_control_room_is_told_that_something_is_held(tell, colleague):
+    tell()
+    assert "7 disconnections are held by the head end" in text_of(colleague("control_room").get("/console/"))
+
+
 def test_before_a_head_end_has_told_anything(at_noon, staff, colleague):
     assert "No head end has reported yet." in text_of(colleague("control_room").get(PAGE))
 

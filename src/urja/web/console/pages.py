@@ -8,7 +8,9 @@ from typing import Any, Final
 from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
+from urja.apps.commands import releases
 from urja.apps.payments import differences
 from urja.apps.payments import queries as payments
 from urja.apps.proofs import daily
@@ -189,7 +191,7 @@ def console(now: datetime) -> Console:
     power = power_by_transformer(now)
     return Console(
         now=formats.moment(now, now.date()),
-        ill=[*_ill(), *_broken(proven)],
+        ill=[*_held(), *_ill(), *_broken(proven)],
         total=sum(share.count for share in ages),
         ages=ages,
         power=sum((one.counts for one in power), start=PowerCounts()),
@@ -214,6 +216,17 @@ def console(now: datetime) -> Console:
         put_aside=missing.exceptions,
         laws=_laws(proven),
     )
+
+
+def _held() -> list[str]:
+    """What the head ends hold above their limits; the page of held disconnections has the rest."""
+    count = sum(one.cuts for one in releases.held())
+    said = ngettext(
+        "%(count)s disconnection is held by the head end's limits: see Held disconnections.",
+        "%(count)s disconnections are held by the head end's limits: see Held disconnections.",
+        count,
+    )
+    return [said % {"count": count}] if count else []
 
 
 def _ill() -> list[str]:

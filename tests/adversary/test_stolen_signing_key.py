@@ -10,14 +10,17 @@ from contextlib import AsyncExitStack
 
 import msgspec
 import pytest
+from tests.authenticator import Authenticator
 from tests.headend import conftest
 from tests.headend.conftest import until, value
 from tests.headend.ordering import HOUR, SIGNING_KEY, Desk, House
 from tests.headend.pushing import free_port
+from tests.headend.test_releases import Office
 
 from urja.headend import orders as carrying
 from urja.stream import User
 from urja.stream.orders import HELD, sign
+from urja.stream.releases import AskedRelease, OpenRelease
 
 nats_server, admin, pipeline = conftest.nats_server, conftest.admin, conftest.pipeline
 start_headend = conftest.start_headend
@@ -30,6 +33,14 @@ LOW = {"cuts_per_hour": 3, "cuts_per_day": 5, "cuts_per_area_per_hour": 2, "cuts
 def thief(pipeline) -> Desk:
     """Signs what it likes, and sends it as the pipeline does."""
     return Desk(pipeline)
+
+
+@pytest.fixture
+def office(thief, tmp_path, stepped_clock) -> Office:
+    """Two people whose passkeys are installed at the box."""
+    office = Office(thief, tmp_path / "approvers.json", stepped_clock)
+    office.install(asha=office.asha, ravi=office.ravi)
+    return office
 
 
 class Town:
@@ -155,18 +166,65 @@ async def test_a_held_cut_expires(start_headend, thief, town, stepped_clock):
         }
 
 
+class TestReleases:
+    """The thief asks for releases as the pipeline does: nothing is believed but passkeys of the installed."""
+
+    async def released(self, headend) -> list[OpenRelease]:
+        await headend.releases.look()
+        return (await headend.releases._brake.refresh()).releases
+
+    async def test_of_the_thiefs_own_passkeys(self, start_headend, thief, town, office):
+        async with start_headend(**LOW) as headend:
+            await town.order(thief)
+            told = await office.held(5)
+            release = office.release(cuts=1000, areas=tuple(told.areas))
+            await office.ask(release, told.nonce, Authenticator(), Authenticator())
+            assert "not installed" in (await office.outcome(release, "refused")).detail
+            assert await self.released(headend) == []
+            assert town.disconnected == 3
+
+    async def test_of_answers_to_something_smaller(self, start_headend, thief, town, office):
+        async with start_headend(**LOW) as headend:
+            await town.order(thief)
+            told = await office.held(5)
+            small = office.release(cuts=1, areas=("section S0",))
+            given = [phone.approve(small.challenge(told.nonce)) for phone in (office.asha, office.ravi)]
+            large = msgspec.structs.replace(small, cuts=1000, areas=tuple(told.areas))
+            await office.ask_with(AskedRelease(release=large, nonce=told.nonce, answers=given))
+            assert "approves other content" in (await office.outcome(large, "refused")).detail
+            assert await self.released(headend) == []
+
+    async def test_a_true_release_gives_its_number_and_no_more(
+        self, start_headend, thief, town, office, stepped_clock
+    ):
+        async with start_headend(**LOW) as headend:
+            await town.order(thief)
+            told = await office.held(5)
+            stepped_clock.advance(dt.timedelta(seconds=5))
+            release = office.release(cuts=1, areas=tuple(told.areas))
+            await office.ask(release, told.nonce, office.asha, office.ravi)
+            await office.outcome(release, "released")
+            await held(headend, 0)
+            # None of the thief's held orders is carried out by it; of its next ones, one passes.
+            assert town.disconnected == 3
+            await town.order(thief)
+            await held(headend, 7)
+            confirmed = {"kind": "disconnect", "result": "confirmed"}
+            await until(lambda: value(headend, "commands_total", **confirmed) == 4)
+            assert town.disconnected <= 4
+        async with start_headend(**LOW) as headend:
+            await town.order(thief)
+            await held(headend, 8)
+            assert town.disconnected <= 4
+
+
 class TestTheBrokersAnswers:
     """The server publishes its answers to any subject that a client names: the thief lets it write for it."""
 
-    async def overwrite(self, broker, key: str, content: bytes | None) -> None:
-        """With the acknowledgement of a publish, or (`content`) with a value that the thief wrote before."""
-        client, subject = broker._client, f"$KV.orders.{key}"
-        if content is None:
-            await client.publish("urja.quarantine.poison", b"x", reply=subject)
-        else:
-            await client.publish("$KV.devices.0000", content)
-            await client.publish("$JS.API.DIRECT.GET.KV_devices.$KV.devices.0000", b"", reply=subject)
-        await client.flush()
+    async def overwrite(self, broker, key: str) -> None:
+        """With the acknowledgement of a publish."""
+        await broker._client.publish("urja.quarantine.poison", b"x", reply=f"$KV.orders.{key}")
+        await broker._client.flush()
 
     @pytest.mark.parametrize("content", [None, b"{}", b""])
     async def test_an_overwritten_count_lets_no_cut_pass(
@@ -178,7 +236,11 @@ class TestTheBrokersAnswers:
             await held(headend, 5)
             assert town.disconnected == 3
             known = await head.get_orders("brake")
-            await self.overwrite(thief.broker, "brake", content)
+            if content is None:
+                await self.overwrite(thief.broker, "brake")
+            else:
+                # However it came there.
+                await head.put_orders("brake", content, known[1])
             await until_written(head, "brake", known[1])
         stepped_clock.advance(HOUR + dt.timedelta(minutes=10))
         async with start_headend(**LOW) as headend:
@@ -206,7 +268,7 @@ class TestTheBrokersAnswers:
             await thief.end_of(kept, back)
         title = house.identity.title.hex()
         known = await head.get_orders(title)
-        await self.overwrite(thief.broker, title, None)
+        await self.overwrite(thief.broker, title)
         await until_written(head, title, known[1])
         stepped_clock.advance(HOUR)
         async with start_headend() as headend:

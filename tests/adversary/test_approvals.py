@@ -362,9 +362,9 @@ def enrol_as(user_id, code, passkey, now=NOW, **changed):
     from urja.apps.approvals.models import Enrolment
 
     challenge = passkeys.enrolment_challenge(passkeys.code_hash(code), changed.pop("challenged", user_id))
-    number = passkeys.enrol(user_id, "mine", passkey.register(challenge, **changed), now=now)
+    passkeys.enrol(user_id, "mine", passkey.register(challenge, **changed), now=now)
     work(now)
-    return [str(one) for one in Enrolment.objects.get(pk=number).faults]
+    return [str(one) for one in Enrolment.objects.latest("id").faults]
 
 
 NO_CODE = ["the code is wrong, used or expired: ask at the box for another one (urja passkey invite)"]

@@ -13,10 +13,11 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from urja.apps.approvals.models import Credential, Enrolment, Invitation, Judged
+from urja.apps.rows import insert
 from urja.base import passkey
 from urja.base.sentences import say
 
@@ -87,16 +88,16 @@ def active(user_id: int | None = None) -> QuerySet[Credential]:
     return found if user_id is None else found.filter(user_id=user_id)
 
 
-def enrol(user_id: int, name: str, registration: passkey.Registration, *, now: datetime) -> int:
-    """Record an authenticator's answer, for the pipeline to verify; its number."""
-    with connection.cursor() as cursor:
-        # By its columns: the web may write no others.
-        cursor.execute(
-            "INSERT INTO approvals_enrolment (user_id, name, client_data, attestation, asked_at)"
-            " VALUES (%s, %s, %s, %s, %s) RETURNING id",
-            [user_id, name, registration.client_data, registration.attestation, now],
-        )
-        return int(cursor.fetchone()[0])
+def enrol(user_id: int, name: str, registration: passkey.Registration, *, now: datetime) -> None:
+    """Record an authenticator's answer, for the pipeline to verify."""
+    insert(
+        Enrolment,
+        user=user_id,
+        name=name,
+        client_data=registration.client_data,
+        attestation=registration.attestation,
+        asked_at=now,
+    )
 
 
 def judge_next_enrolment(now: datetime) -> Enrolment | None:

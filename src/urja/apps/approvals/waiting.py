@@ -36,6 +36,7 @@ from urja.apps.registry.effects import Effects
 from urja.apps.registry.errors import Refused
 from urja.apps.registry.models import DevicePeriod, Request, RequestState
 from urja.apps.registry.operations import Operation, rehearse
+from urja.apps.rows import insert
 from urja.base import passkey
 from urja.base.sentences import Sentence, say
 from urja.core.approvals import (
@@ -227,37 +228,24 @@ def _why(one: Reached, book: Thresholds) -> Sentence:
 # -- what people say -------------------------------------------------------------------------------------------
 
 
-def approve(request_id: int, user_id: int, assertion: passkey.Assertion, *, now: datetime) -> int:
-    """Record an authenticator's answer, for the pipeline to verify; its number."""
-    return _record(request_id, user_id, Action.APPROVE, assertion, now)
+def approve(request_id: int, user_id: int, assertion: passkey.Assertion, *, now: datetime) -> None:
+    """Record an authenticator's answer, for the pipeline to verify."""
+    insert(
+        Answer,
+        waiting=request_id,
+        user=user_id,
+        action=Action.APPROVE,
+        credential_id=assertion.credential_id,
+        client_data=assertion.client_data,
+        authenticator_data=assertion.authenticator_data,
+        signature=assertion.signature,
+        given_at=now,
+    )
 
 
-def cancel(request_id: int, user_id: int, *, now: datetime) -> int:
-    """Record that an operation that waits is not wanted; the number of that."""
-    nothing = passkey.Assertion(credential_id=b"", client_data=b"", authenticator_data=b"", signature=b"")
-    return _record(request_id, user_id, Action.CANCEL, nothing, now)
-
-
-def _record(
-    request_id: int, user_id: int, action: Action, assertion: passkey.Assertion, now: datetime
-) -> int:
-    with connection.cursor() as cursor:
-        # By its columns: the web may write no others.
-        cursor.execute(
-            "INSERT INTO approvals_answer (waiting_id, user_id, action, credential_id, client_data,"
-            " authenticator_data, signature, given_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s) RETURNING id",
-            [
-                request_id,
-                user_id,
-                action.value,
-                assertion.credential_id,
-                assertion.client_data,
-                assertion.authenticator_data,
-                assertion.signature,
-                now,
-            ],
-        )
-        return int(cursor.fetchone()[0])
+def cancel(request_id: int, user_id: int, *, now: datetime) -> None:
+    """Record that an operation that waits is not wanted."""
+    insert(Answer, waiting=request_id, user=user_id, action=Action.CANCEL, given_at=now)
 
 
 # -- what the pipeline makes of it -----------------------------------------------------------------------------

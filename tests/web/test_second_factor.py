@@ -197,3 +197,13 @@ def test_the_demonstration_asks_for_none():
     from urja.site.demo import _settings
 
     assert not _settings(None).web.staff_second_factor
+
+
+def test_who_was_hired_while_signed_in_is_signed_out_after_twelve_hours(colleague):
+    auditor = colleague("auditor")
+    assert auditor.session.get_expiry_date() - datetime.now(UTC) > timedelta(days=80)
+    auditor.get("/console/search/")
+    expires = auditor.session.get_expiry_date()
+    assert expires - datetime.now(UTC) <= timedelta(hours=12)
+    auditor.get("/console/search/")
+    assert auditor.session.get_expiry_date() == expires, "it does not move"

@@ -37,7 +37,7 @@ def test_what_is_given_is_put_right_and_the_rest_stays(database):
 def test_a_new_address_is_asked_for_and_the_old_one_stays(database):
     """What becomes of it: tests/pipeline/test_addresses.py."""
     from urja.apps.registry.models import AddressChange
-    from urja.apps.registry.operations import CorrectPerson, Undo
+    from urja.apps.registry.operations import CorrectPerson, Undo, changes_of
 
     person = person_of(adopt(1))
     entry = perform(CorrectPerson(person=person.id, name="Asha", email=" Asha@Example.org "))
@@ -53,6 +53,13 @@ def test_a_new_address_is_asked_for_and_the_old_one_stays(database):
         "person1@example.org",
         "asha@example.org",
     )
+    (shown,) = [one for one in changes_of(entry.id) if one.table == "registry_address_change"]
+    assert shown.to_json()["after"] == {
+        "person_id": person.id,
+        "old_email": "person1@example.org",
+        "new_email": "asha@example.org",
+        "approval_counts_from": None,
+    }
     perform(Undo(entry_id=entry.id, reason="a mistake"))
     change.refresh_from_db()
     assert change.state == "withdrawn"

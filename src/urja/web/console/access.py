@@ -19,7 +19,7 @@ from urja.apps.registry.access import Caller, caller_of_user
 from urja.apps.registry.operations import ALL
 from urja.apps.registry.queries import accesses_of
 from urja.apps.registry.roles import Read, Role, writing
-from urja.web.portal import metrics, second_factor
+from urja.web.portal import metrics, second_factor, sign_in
 from urja.web.portal.clock import business_now
 
 log = structlog.get_logger()
@@ -120,6 +120,7 @@ def for_colleagues(may: Callable[[Caller], bool]) -> Callable[[View], View]:
             caller = colleague(request.user)
             if caller is None or not may(caller):
                 raise refused(request)
+            sign_in.limit_session(request)
             if asks_for_operations(caller):
                 first = second_factor.demanded(request, next_path=request.get_full_path())
                 if first is not None:

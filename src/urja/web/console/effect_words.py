@@ -29,6 +29,7 @@ TABLES: Final[dict[str, Promise]] = {
     "registry_seal": _("Seal"),
     "registry_configuration": _("Configuration"),
     "registry_person": _("Person"),
+    "registry_address_change": _("New sign-in address, once it is confirmed"),
     "registry_consent": _("Consent"),
     "registry_protection": _("Protection"),
     "registry_account_access": _("Access to an account"),
@@ -46,6 +47,7 @@ COLUMNS: Final[dict[str, Promise]] = {
     "agreement_id": _("agreement"),
     "amount_minor": _("amount"),
     "applied_at": _("put on"),
+    "approval_counts_from": _("the approval counts from"),
     "billing_day": _("billing periods from day"),
     "bill": _("bill"),
     "category": _("category"),
@@ -70,9 +72,11 @@ COLUMNS: Final[dict[str, Promise]] = {
     "level": _("level"),
     "metering_mode": _("metering"),
     "name": _("name"),
+    "new_email": _("new e-mail"),
     "nameless_at": _("made nameless"),
     "node_id": _("node"),
     "number": _("number"),
+    "old_email": _("e-mail so far"),
     "parent_id": _("under"),
     "payment_mode": _("payment mode"),
     "person_id": _("person"),
@@ -207,7 +211,7 @@ class _Called:
 def _row(change: Mapping[str, Any], called: _Called, *, names: bool) -> Row:
     before, after, table = change["before"], change["after"], change["table"]
     title = wording.said(TABLES.get(table), table.removeprefix("registry_")).capitalize()
-    if table == "registry_person" and not names:
+    if table in ("registry_person", "registry_address_change") and not names:
         return Row(title, _what(before, after), [])
     if before is None or after is None:
         kept = [

@@ -1,7 +1,6 @@
 """How django-allauth behaves here: people are adopted with their connection, they do not sign up."""
 
-from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core import context
@@ -12,9 +11,6 @@ from django.utils.translation import gettext_lazy as _
 from urja.apps.registry.identities import is_staff
 from urja.apps.registry.models import SignInKind
 from urja.web.portal import sign_in
-
-STAFF_SESSION: Final = timedelta(hours=12)
-"""How long somebody who works here stays signed in."""
 
 
 class ConsumerAdapter(DefaultAccountAdapter):
@@ -50,8 +46,7 @@ class ConsumerAdapter(DefaultAccountAdapter):
         response = super().post_login(request, user, **kwargs)
         sign_in.note(request, SignInKind.SIGNED_IN, user.email, user)
         if is_staff(user.pk):
-            # A moment, and no period: it does not move as the session is used.
-            request.session.set_expiry(datetime.now(UTC) + STAFF_SESSION)
+            sign_in.limit_session(request)
         sign_in.remember_browser(request, response)
         return response
 

@@ -45,6 +45,8 @@ SHORT_CODE: Final = 6
 LONG_CODE: Final = 12
 """Digits."""
 DEVICE_AGE: Final = timedelta(days=180)
+STAFF_SESSION: Final = timedelta(hours=12)
+"""How long somebody who works here stays signed in."""
 
 _BROWSER: Final = "sign_in_browser"
 """In the session: the number of the browser that asked."""
@@ -113,6 +115,13 @@ def remember_browser(request: HttpRequest, response: HttpResponseBase) -> None:
 
 def _device(request: HttpRequest) -> bytes:
     return sha256(_browser(request).encode()).digest()
+
+
+def limit_session(request: HttpRequest) -> None:
+    """Let somebody who works here stay signed in for so long and no longer, also where they were hired meanwhile."""
+    if "_session_expiry" not in request.session:
+        # A moment, and no period: it does not move as the session is used.
+        request.session.set_expiry(datetime.now(UTC) + STAFF_SESSION)
 
 
 # -- what happens --------------------------------------------------------------------------------------------------

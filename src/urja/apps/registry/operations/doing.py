@@ -302,7 +302,31 @@ def changes_of(operation_id: int) -> list[Change]:
         changes += [
             Change(table, row_id, before.get((table, row_id)), now.get(row_id)) for row_id in {*rows, *now}
         ]
-    return changes
+    return changes + _addresses_asked_for(operation_id)
+
+
+def _addresses_asked_for(operation_id: int) -> list[Change]:
+    """The change of a sign-in address that an operation asked for or approved: it is in no history, for it only waits."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT c.id, c.person_id, c.old_email, c.new_email, c.approval_counts_from FROM registry_address_change c "
+            "JOIN registry_operation o ON c.id = (o.outcome->>'address_change_id')::bigint WHERE o.id = %s",
+            [operation_id],
+        )
+        return [
+            Change(
+                "registry_address_change",
+                row_id,
+                None,
+                {
+                    "person_id": person_id,
+                    "old_email": old,
+                    "new_email": new,
+                    "approval_counts_from": counts_from and counts_from.isoformat(),
+                },
+            )
+            for row_id, person_id, old, new, counts_from in cursor.fetchall()
+        ]
 
 
 def _put_back(operation_id: int) -> list[tuple[str, int]]:

@@ -453,3 +453,87 @@ def test_a_return_that_is_not_signed_causes_no_question(till, paid, changes):
     till.collect()
     assert inbox() == ["forged"]
     assert till.entries() == []
+
+
+# -- disputes ------------------------------------------------------------------------------------------------
+
+DISPUTED_AND_LOST = "4000 0000 0000 0259"
+DISPUTED_AND_WON = "4000 0000 0000 1976"
+
+
+def disputed(till, card):
+    """An order that was paid and credited, and whose payer disputes it an hour later."""
+    order = till.order()
+    till.shop.card(order.provider_order_id, card)
+    till.collect()
+    assert till.entries() == CREDITED
+    till.shop.move(hours=2)
+    till.shop.until(lambda: till.shop.get("/v1/disputes")["items"])
+    return order
+
+
+def decided(till):
+    till.shop.move(hours=3)
+    return till.shop.until(
+        lambda: [one for one in till.shop.get("/v1/disputes")["items"] if one["status"] != "open"]
+    )[0]
+
+
+def test_a_lost_dispute_is_debited_once_and_reaches_a_clerk(till):
+    order = disputed(till, DISPUTED_AND_LOST)
+    till.collect()
+    assert till.reasons() == ["dispute_open"], "somebody has to answer the gateway in time"
+    assert till.entries() == CREDITED, "nothing is lost yet"
+    assert decided(till)["amount_deducted"] == 20_000
+    for body in webhooks(till, order, "payment.dispute.created", "payment.dispute.lost"):
+        till.hook(body)
+        till.hook(body)
+        till.collect()
+    till.shop.move(hours=1)
+    till.collect()
+    assert till.entries() == [*CREDITED, ("reversal", -20_000)]
+    assert till.state(order) == "reversed"
+    assert till.reasons() == ["dispute_lost"]
+    assert inbox() == ["asked"] * 4
+
+
+def test_a_lost_dispute_whose_webhooks_are_lost_is_found_by_asking(till):
+    disputed(till, DISPUTED_AND_LOST)
+    decided(till)
+    till.collect()
+    assert till.entries() == [*CREDITED, ("reversal", -20_000)]
+    assert till.reasons() == ["dispute_lost"]
+
+
+def test_what_a_webhook_says_of_a_dispute_is_not_believed(till):
+    order = disputed(till, DISPUTED_AND_WON)
+    (created,) = webhooks(till, order, "payment.dispute.created")
+    till.hook(
+        created.replace(b"payment.dispute.created", b"payment.dispute.lost").replace(b'"open"', b'"lost"')
+    )
+    till.collect()
+    assert till.entries() == CREDITED
+
+
+def test_a_dispute_that_was_won_takes_nothing_and_is_closed(till):
+    disputed(till, DISPUTED_AND_WON)
+    till.collect()
+    assert till.reasons() == ["dispute_open"]
+    decided(till)
+    till.collect()
+    assert till.entries() == CREDITED
+    assert till.reasons() == []
+
+
+def test_a_dispute_of_what_was_given_back_in_part_takes_the_rest(till):
+    order = till.order()
+    till.shop.card(order.provider_order_id, DISPUTED_AND_LOST)
+    till.collect()
+    payment = till.shop.payments_of(order.provider_order_id)[0]
+    till.shop.post(f"/v1/payments/{payment['id']}/refund", amount=5_000)
+    till.shop.move(hours=2)
+    [dispute] = till.shop.until(lambda: till.shop.get("/v1/disputes")["items"])
+    till.shop.post(f"/v1/disputes/{dispute['id']}/accept")
+    till.collect()
+    assert sorted(till.entries()) == [("recharge", 20_000), ("reversal", -15_000), ("reversal", -5_000)]
+    assert till.reasons() == ["dispute_lost"]

@@ -30,19 +30,23 @@ def caught_up(database, till) -> bool:
 
 
 def a_day_of_money(till, *, learn: bool = True) -> None:
-    """By card and by UPI, a part given back, one taken back by the bank; then midnight, and one on its way."""
-    upi, card, reversed_ = till.order(20_000), till.order(12_345), till.order(9_900)
+    """By card and by UPI, a part given back, one taken back, one disputed and lost; then midnight, and one on its way."""
+    upi, card, reversed_, disputed = (till.order(amount) for amount in (20_000, 12_345, 9_900, 7_700))
     till.shop.pay(upi.provider_order_id)
     till.shop.card(card.provider_order_id, "4111 1111 1111 1111")
     till.shop.card(reversed_.provider_order_id, "5105 1051 0510 5100")
+    till.shop.card(disputed.provider_order_id, "4000 0000 0000 0259")
     till.collect()
     [payment] = till.shop.payments_of(card.provider_order_id)
     till.shop.post(f"/v1/payments/{payment['id']}/refund", amount=2_345)
     till.shop.move(hours=2)
     till.shop.until(lambda: _processed(till) == 2)
     till.collect()
-    till.shop.move(hours=13)
-    till.shop.until(lambda: len(till.shop.get("/book/payments")["settlement_rows"]) == 5)
+    till.shop.move(hours=3)
+    till.shop.until(lambda: till.shop.get("/v1/disputes")["items"][0]["status"] == "lost")
+    till.collect()
+    till.shop.move(hours=10)
+    till.shop.until(lambda: len(till.shop.get("/book/payments")["settlement_rows"]) == 7)
     young = till.order(5_000)
     till.shop.pay(young.provider_order_id)
     till.collect()
@@ -135,7 +139,29 @@ def keeps_what_was_taken_back(patch):
     patch.setattr(reconciling, "reconcile", lambda *_: reconciling.Reconciled())
 
 
+def looks_away_from_disputes(patch):
+    from urja.apps.payments import reconciling, settling
+
+    patch.setattr(settling, "dispute_told", lambda *_: True)
+    patch.setattr(reconciling, "reconcile", lambda *_: reconciling.Reconciled())
+
+
+def takes_a_lost_dispute_twice(patch):
+    from urja.apps.payments import settling
+
+    real = settling.ledger.request_debit
+
+    def request(**more):
+        if "disp_" in more["idempotency_key"]:
+            real(**more | {"idempotency_key": f"{more['idempotency_key']}:again"})
+        return real(**more)
+
+    patch.setattr(settling.ledger, "request_debit", request)
+
+
 MUTATIONS = [
+    (looks_away_from_disputes, {"settled_is_booked"}),
+    (takes_a_lost_dispute_twice, {"revenue_is_the_gateways"}),
     (takes_half, {"settlements_are_known", "settlements_sum_up"}),
     (forgets_tax, {"settlements_are_known", "settlements_sum_up"}),
     (leaves_refunds_out, {"settlements_are_known"}),
@@ -155,7 +181,7 @@ def test_all_hold(till, database):
     assert figures["settlements"] == 1
     fees = sum(row["fee"] for row in rows)
     assert fees > 0
-    assert figures["settled_net_minor"] == 20_000 + 12_345 + 9_900 - 2_345 - 9_900 - fees
+    assert figures["settled_net_minor"] == 20_000 + 12_345 + 9_900 + 7_700 - 2_345 - 9_900 - 7_700 - fees
 
 
 @pytest.mark.parametrize(("mutate", "broken"), MUTATIONS, ids=lambda value: getattr(value, "__name__", ""))

@@ -30,7 +30,7 @@ from urja.apps.payments.models import (
     OrderState,
     PaymentState,
 )
-from urja.apps.payments.providers import Gateway, OrderFact, PaymentFact, RefundFact
+from urja.apps.payments.providers import DisputeFact, Gateway, OrderFact, PaymentFact, RefundFact
 from urja.apps.payments.settling import Settled
 from urja.pipeline.stage import Report
 
@@ -48,6 +48,8 @@ GIVEN_UP_AFTER: Final = timedelta(days=6)
 REFUNDS_EVERY: Final = timedelta(minutes=5)
 OVERLAP: Final = timedelta(days=8)
 """Refunds are listed by when they were asked for, and carried out up to a week later."""
+DISPUTES_BACK: Final = timedelta(days=180)
+"""Disputes are listed by when they were opened, and decided up to months later."""
 SILENT_PAUSE_WALL_S: Final = 2.0
 PLACING_WALL_S: Final = 60.0
 """However fast business time runs, an order is tried to be placed for so long."""
@@ -129,8 +131,9 @@ class Collector:
         if not event.known:
             log.warning("webhook of an unknown kind", webhook=row.id, kind=event.name)
             return "unknown_kind"
-        # A refund comes with its payment, and is asked about by its own name.
-        for kind, names in (("refund", event.refunds), ("payment", event.payments)):
+        # A refund and a dispute come with their payment, and are asked about by their own names.
+        named = (("dispute", event.disputes), ("refund", event.refunds), ("payment", event.payments))
+        for kind, names in named:
             if names:
                 return kind, names[0]
         return "ignored"
@@ -163,7 +166,7 @@ class Collector:
             *self._due(now, settled, {int(name) for kind, name in named if kind == "order"}),
         ]
         if refunds_due:
-            questions.append(self._about_refunds(health, now, settled))
+            questions += [self._about_refunds(health, now, settled), self._about_disputes(now, settled)]
         if not questions:
             return 0
         answered, error = self._put(questions)
@@ -174,7 +177,7 @@ class Collector:
             return answered
         self.silent_until = None
         _note(self.gateway, now, answered=True, refunds=refunds_due)
-        return answered - refunds_due
+        return answered - 2 * refunds_due
 
     def _put(self, questions: list[Question]) -> tuple[int, str]:
         """Ask all, a few beside each other; how many were answered, and why another was not."""
@@ -208,6 +211,8 @@ class Collector:
             match kind:
                 case "refund":
                     question = self._about_refund(name, now, settled)
+                case "dispute":
+                    question = self._about_dispute(name, now, settled)
                 case "payment":
                     question = self._about_payment(name, now, settled)
                 case _:
@@ -287,15 +292,37 @@ class Collector:
 
         return Question(partial(self.gateway.refunds_since, since), hear, _leave)
 
+    def _about_dispute(self, dispute_id: str, now: datetime, settled: Settled) -> Question:
+        def hear(dispute: DisputeFact) -> list[Question]:
+            return self._disputed(dispute, now, settled)
+
+        return Question(partial(self.gateway.dispute, dispute_id), hear, _leave)
+
+    def _about_disputes(self, now: datetime, settled: Settled) -> Question:
+        def hear(disputes: Sequence[DisputeFact]) -> list[Question]:
+            return [question for dispute in disputes for question in self._disputed(dispute, now, settled)]
+
+        return Question(partial(self.gateway.disputes_since, now - DISPUTES_BACK), hear, _leave)
+
+    def _disputed(self, dispute: DisputeFact, now: datetime, settled: Settled) -> list[Question]:
+        told = partial(settling.dispute_told, self.gateway.name, dispute, now, settled)
+        return self._with_its_payment(dispute.payment_id, told, now, settled)
+
     def _refunded(self, refund: RefundFact, now: datetime, settled: Settled) -> list[Question]:
-        """Apply a refund; where its payment is not known, that is asked about first."""
-        if settling.refund_told(self.gateway.name, refund, now, settled):
+        told = partial(settling.refund_told, self.gateway.name, refund, now, settled)
+        return self._with_its_payment(refund.payment_id, told, now, settled)
+
+    def _with_its_payment(
+        self, payment_id: str, told: Callable[[], bool], now: datetime, settled: Settled
+    ) -> list[Question]:
+        """Apply what befell a payment; where that is not known, it is asked about first."""
+        if told():
             return []
-        payment = self._about_payment(refund.payment_id, now, settled)
+        payment = self._about_payment(payment_id, now, settled)
 
         def hear(look: Look) -> list[Question]:
             payment.hear(look)
-            settling.refund_told(self.gateway.name, refund, now, settled)
+            told()
             return []
 
         return [Question(payment.ask, hear, _leave)]

@@ -28,7 +28,7 @@ WEBHOOK_FAULTS: Final = {
     "delay_s": [1.0, 10.0],
     "reorder": 0.1,
 }
-PAYMENT_FAULTS: Final = {"late": 0.05, "reverse": 0.02, "decline": 0.03}
+PAYMENT_FAULTS: Final = {"late": 0.05, "reverse": 0.02, "decline": 0.03, "dispute": 0.02}
 MESSAGE_FAULTS: Final = {"usual_s": [20.0, 240.0], "late": 0.05, "never": 0.02, "fail": 0.01}
 
 _STOP_RANK: Final = 25

@@ -46,7 +46,7 @@ gone AS (
     UNION ALL
     SELECT p.currency, -coalesce(r.amount_minor, f.amount_minor), r.id IS NOT NULL
     FROM payments_refund f JOIN payments_payment p ON p.id = f.payment_id
-    LEFT JOIN payments_settlement_row r ON r.provider = f.provider AND r.entity_id = f.refund_id AND r.kind = 'refund'
+    LEFT JOIN payments_settlement_row r ON r.provider = f.provider AND r.entity_id = f.refund_id AND r.kind = f.kind
         AND (r.provider, r.entity_id) NOT IN (SELECT provider, payment_id FROM disputed)
     WHERE f.debit_id IS NOT NULL
 ),

@@ -67,6 +67,13 @@ def figures(rows: list[Row]) -> dict[str, int]:
     }
 
 
+def _as_told(row: Row) -> Row:
+    """A row of the book as it is to be known here: what was lost by a dispute, under the dispute's name."""
+    if row["type"] != "adjustment" or not row["dispute_id"]:
+        return row
+    return {**row, "type": "dispute", "entity_id": row["dispute_id"]}
+
+
 def _known(connection: Connection) -> dict[str, Row]:
     found = connection.execute(
         "SELECT entity_id, kind AS type, settlement_id, utr AS settlement_utr, amount_minor AS amount, currency, "
@@ -79,7 +86,7 @@ def _known(connection: Connection) -> dict[str, Row]:
 
 def _unknown(connection: Connection, rows: Iterable[Row], settled_by: datetime) -> Iterator[str]:
     known = _known(connection)
-    for row in rows:
+    for row in map(_as_told, rows):
         ours = known.pop(row["entity_id"], None)
         if ours is None:
             if row["settled_at"] < settled_by.timestamp():
@@ -95,7 +102,7 @@ def _unknown(connection: Connection, rows: Iterable[Row], settled_by: datetime) 
 def _sums(connection: Connection, rows: Iterable[Row]) -> Iterator[str]:
     """Of the settlements that are known; whether all are is another law's."""
     theirs: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for row in rows:
+    for row in map(_as_told, rows):
         for name in _SUMS:
             theirs[row["settlement_id"]][f"{row['type']} {name}"] += row[name]
     found = connection.execute(
@@ -116,7 +123,7 @@ def _unbooked(connection: Connection) -> Iterator[str]:
         "FROM payments_settlement_row r "
         "LEFT JOIN ledger_credit_request c ON r.kind = 'payment' "
         "AND c.idempotency_key = r.provider || ':' || r.entity_id "
-        "LEFT JOIN ledger_debit_request d ON r.kind = 'refund' "
+        "LEFT JOIN ledger_debit_request d ON r.kind IN ('refund', 'dispute') "
         "AND d.idempotency_key = r.provider || ':' || r.entity_id "
         "WHERE coalesce(c.amount_minor, d.amount_minor) IS DISTINCT FROM r.amount_minor AND NOT EXISTS ("
         "SELECT FROM payments_unmatched u WHERE u.provider = r.provider AND u.payment_id = r.entity_id "
@@ -126,10 +133,13 @@ def _unbooked(connection: Connection) -> Iterator[str]:
         yield f"{kind} {entity_id} of {settled} in settlement {settlement_id} is booked as {booked}; no clerk knows"
 
 
-_CREDITS: Final = "SELECT split_part(idempotency_key, ':', 2), amount_minor FROM ledger_credit_request WHERE kind = 'recharge'"
+_CREDITS: Final = (
+    "SELECT split_part(idempotency_key, ':', 2), sum(amount_minor)::bigint FROM ledger_credit_request "
+    "WHERE kind = 'recharge' GROUP BY 1"
+)
 _DEBITS: Final = (
-    "SELECT split_part(idempotency_key, ':', 2), amount_minor FROM ledger_debit_request "
-    "WHERE reverses = 'recharge'"
+    "SELECT split_part(idempotency_key, ':', 2), sum(amount_minor)::bigint FROM ledger_debit_request "
+    "WHERE reverses = 'recharge' GROUP BY 1"
 )
 
 
@@ -138,7 +148,10 @@ def _revenue(connection: Connection, payments: Iterable[Row], rows: Iterable[Row
 
     What a clerk has been told of is booked nowhere yet, and is left out on both sides.
     """
-    settled = {row["entity_id"]: row["amount"] * (1 if row["type"] == "payment" else -1) for row in rows}
+    settled = {
+        row["entity_id"]: row["amount"] * (1 if row["type"] == "payment" else -1)
+        for row in map(_as_told, rows)
+    }
     paid = {payment["id"]: payment["amount"] for payment in payments if payment["captured"]}
     credited, debited = (dict(connection.execute(requests).fetchall()) for requests in (_CREDITS, _DEBITS))
     booked = sum(credited.values()) - sum(debited.values())

@@ -141,7 +141,7 @@ def _debited(connection: Connection, payments: list[dict[str, Any]]) -> Iterator
         ).fetchall()
     )
     for payment in payments:
-        wanted = payment["refunds_processed"] if payment["captured"] else 0
+        wanted = payment["refunds_processed"] + payment["disputes_lost"] if payment["captured"] else 0
         found = returned.pop(payment["id"], 0)
         if found != wanted:
             yield f"{wanted} of payment {payment['id']} went back, {found} was debited"

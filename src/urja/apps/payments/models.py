@@ -175,11 +175,21 @@ class Payment(models.Model):
         return f"payment {self.payment_id} of {self.amount_minor}: {self.state}"
 
 
+class RefundKind(models.TextChoices):
+    """By which way money went back."""
+
+    REFUND = "refund"
+    """By an office, or by the payer's bank."""
+    DISPUTE = "dispute"
+    """By a dispute that was lost; `refund_id` is the dispute's."""
+
+
 class Refund(models.Model):
-    """Money that went back to the payer: by an office, or by the payer's bank."""
+    """Money that went back to the payer."""
 
     provider = models.CharField(max_length=32)
     refund_id = models.CharField(max_length=64)
+    kind = models.CharField(max_length=8, choices=RefundKind, default=RefundKind.REFUND)
     payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="refunds")
     amount_minor = models.BigIntegerField()
     created_at = models.DateTimeField()
@@ -247,8 +257,8 @@ class Unmatched(models.Model):
     order_id = models.BigIntegerField(null=True)
     amount_minor = models.BigIntegerField()
     reason = models.CharField(max_length=32)
-    """`unknown_order`, `other_receipt`, `other_amount`, `other_content`, `second_payment`, `refund_exceeds`; or, with what the
-    gateway paid out, one of `reconciling.REASONS`: then `payment_id` may be a refund's."""
+    """`unknown_order`, `other_receipt`, `other_amount`, `other_content`, `second_payment`, `refund_exceeds`,
+    `dispute_open`, `dispute_lost` (then `payment_id` is the dispute's); or, with what the gateway paid out, one of `reconciling.REASONS`: then `payment_id` may be a refund's."""
     detail = models.JSONField(default=dict)
     seen_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)

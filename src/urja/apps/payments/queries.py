@@ -131,7 +131,7 @@ def settlements(day: date | None = None, limit: int = 100) -> list[Settlement]:
 _SETTLEMENTS: Final = """
 SELECT settlement_id, max(utr), day, max(settled_at), currency,
     coalesce(sum(amount_minor) FILTER (WHERE kind = 'payment'), 0)::bigint,
-    coalesce(sum(amount_minor) FILTER (WHERE kind = 'refund'), 0)::bigint,
+    coalesce(sum(amount_minor) FILTER (WHERE kind IN ('refund', 'dispute')), 0)::bigint,
     sum(fee_minor)::bigint, sum(tax_minor)::bigint, sum(credit_minor - debit_minor)::bigint,
     count(*), count(matched_at)
 FROM payments_settlement_row {where} GROUP BY settlement_id, day, currency

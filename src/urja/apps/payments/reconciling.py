@@ -133,7 +133,8 @@ def first_captured_at(provider: str) -> datetime | None:
     return found
 
 
-# A payment is paid out at its amount less fee, the tax being part of it; a refund is taken at its amount and fee.
+# A payment is paid out at its amount less fee, the tax being part of it; a refund or a dispute is taken at its amount
+# and fee.
 _SUMS: Final = (
     "r.credit_minor - r.debit_minor = CASE r.kind WHEN 'payment' THEN r.amount_minor ELSE -r.amount_minor END "
     "- r.fee_minor AND r.tax_minor <= r.fee_minor"
@@ -145,9 +146,9 @@ WHERE r.provider = %(provider)s AND r.matched_at IS NULL AND {_SUMS} AND (
     r.kind = 'payment' AND EXISTS (
         SELECT FROM payments_payment p WHERE p.provider = r.provider AND p.payment_id = r.entity_id
         AND p.amount_minor = r.amount_minor AND p.currency = r.currency AND p.credit_id IS NOT NULL)
-    OR r.kind = 'refund' AND EXISTS (
+    OR r.kind IN ('refund', 'dispute') AND EXISTS (
         SELECT FROM payments_refund f JOIN payments_payment p ON p.id = f.payment_id
-        WHERE f.provider = r.provider AND f.refund_id = r.entity_id AND p.payment_id = r.payment_id
+        WHERE f.provider = r.provider AND f.refund_id = r.entity_id AND f.kind = r.kind AND p.payment_id = r.payment_id
         AND f.amount_minor = r.amount_minor AND p.currency = r.currency AND f.debit_id IS NOT NULL))
 """  # noqa: S608 - our own text
 
@@ -160,14 +161,14 @@ AND r.provider = p.provider AND r.kind = 'payment' AND r.entity_id = p.payment_i
 _SETTLE_REFUNDS: Final = """
 UPDATE payments_refund f SET settled_at = r.settled_at FROM payments_settlement_row r
 WHERE f.provider = %(provider)s AND f.debit_id IS NOT NULL AND f.settled_at IS NULL
-AND r.provider = f.provider AND r.kind = 'refund' AND r.entity_id = f.refund_id AND r.matched_at IS NOT NULL
+AND r.provider = f.provider AND r.kind = f.kind AND r.entity_id = f.refund_id AND r.matched_at IS NOT NULL
 """
 
 _DIFFERENCES: Final = f"""
 WITH differences AS (
     SELECT r.entity_id AS entity, coalesce(p.order_id, paid.order_id) AS order_id, r.amount_minor AS amount,
     CASE
-        WHEN r.kind NOT IN ('payment', 'refund') THEN 'settled_other_kind'
+        WHEN r.kind NOT IN ('payment', 'refund', 'dispute') THEN 'settled_other_kind'
         WHEN NOT ({_SUMS}) THEN 'settled_wrong_sum'
         WHEN p.id IS NULL AND f.id IS NULL THEN 'settled_unknown'
         WHEN (coalesce(p.amount_minor, f.amount_minor), coalesce(p.currency, paid.currency))
@@ -179,7 +180,7 @@ WITH differences AS (
         'fee_minor', r.fee_minor, 'booked_minor', coalesce(p.amount_minor, f.amount_minor)) AS detail
     FROM payments_settlement_row r
     LEFT JOIN payments_payment p ON r.kind = 'payment' AND p.provider = r.provider AND p.payment_id = r.entity_id
-    LEFT JOIN payments_refund f ON r.kind = 'refund' AND f.provider = r.provider AND f.refund_id = r.entity_id
+    LEFT JOIN payments_refund f ON f.kind = r.kind AND f.provider = r.provider AND f.refund_id = r.entity_id
     LEFT JOIN payments_payment paid ON paid.id = f.payment_id
     WHERE r.provider = %(provider)s AND r.matched_at IS NULL
     UNION ALL
@@ -190,7 +191,7 @@ WITH differences AS (
     AND NOT EXISTS (SELECT FROM payments_settlement_row r WHERE r.provider = p.provider AND r.entity_id = p.payment_id)
     UNION ALL
     SELECT f.refund_id, p.order_id, f.amount_minor, 'unsettled',
-    jsonb_build_object('kind', 'refund', 'since', f.seen_at)
+    jsonb_build_object('kind', f.kind, 'since', f.seen_at)
     FROM payments_refund f JOIN payments_payment p ON p.id = f.payment_id
     WHERE f.provider = %(provider)s AND f.debit_id IS NOT NULL AND f.settled_at IS NULL
     AND f.seen_at < %(late_before)s

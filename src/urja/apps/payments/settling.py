@@ -1,7 +1,7 @@
 """What the gateway answered becomes states and credits: the only place that decides whether money came in.
 
 Everything here may be told any number of times, in any order: states go forward by rank, a payment is credited under
-its own id where the gateway's own order carries our receipt, and a refund is debited under its own. What does not fit
+its own id where the gateway's own order carries our receipt, a refund or a lost dispute is debited under its own. What does not fit
 is kept for a clerk.
 """
 
@@ -25,16 +25,19 @@ from urja.apps.payments.models import (
     Payment,
     PaymentState,
     Refund,
+    RefundKind,
     Unmatched,
 )
 from urja.apps.payments.operations import below
-from urja.apps.payments.providers import OrderFact, PaymentFact, RefundFact
+from urja.apps.payments.providers import DisputeFact, OrderFact, PaymentFact, RefundFact
 from urja.base.ids import format_correlation
 
 log = structlog.get_logger()
 
 RECHARGE: Final = "recharge"
 REVERSAL: Final = "reversal"
+DISPUTE_OPEN: Final = "dispute_open"
+DISPUTE_LOST: Final = "dispute_lost"
 
 
 @dataclass(slots=True)
@@ -189,6 +192,7 @@ def refund_told(provider: str, fact: RefundFact, now: datetime, settled: Settled
             provider=provider,
             refund_id=fact.refund_id,
             defaults={
+                "kind": fact.kind,
                 "payment": payment,
                 "amount_minor": fact.amount_minor,
                 "created_at": fact.created_at,
@@ -200,6 +204,55 @@ def refund_told(provider: str, fact: RefundFact, now: datetime, settled: Settled
         elif refund.debit_id is None and payment.credit_id is not None:
             _debit(payment, refund, now, settled)
         return True
+
+
+def dispute_told(provider: str, fact: DisputeFact, now: datetime, settled: Settled) -> bool:
+    """Apply a dispute; False where its payment is not known yet, so that it is asked for and the dispute told again.
+
+    A clerk hears of each that is open, for somebody has to answer the gateway in time, and of each that is lost: then
+    what the gateway has deducted is debited like a refund.
+    """
+    with transaction.atomic():
+        payment = (
+            Payment.objects.select_related("order")
+            .filter(provider=provider, payment_id=fact.payment_id)
+            .first()
+        )
+        if payment is None:
+            return False
+        if fact.state == "open":
+            _keep_dispute(payment, fact, DISPUTE_OPEN, now, settled)
+            return True
+        _decided(provider, fact, now)
+        if fact.state == "lost":
+            _keep_dispute(payment, fact, DISPUTE_LOST, now, settled)
+            if fact.deducted_minor:
+                lost = RefundFact(
+                    fact.dispute_id, fact.payment_id, fact.deducted_minor, fact.created_at, RefundKind.DISPUTE
+                )
+                refund_told(provider, lost, now, settled)
+        return True
+
+
+def _keep_dispute(payment: Payment, fact: DisputeFact, reason: str, now: datetime, settled: Settled) -> None:
+    detail = {"payment_id": fact.payment_id, "phase": fact.phase, "dispute_reason": fact.reason}
+    if reason == DISPUTE_OPEN and fact.respond_by is not None:
+        detail["respond_by_at"] = fact.respond_by.isoformat()
+    if reason == DISPUTE_LOST:
+        detail["debit_minor"] = str(fact.deducted_minor)
+    _unmatched(
+        payment.provider, fact.dispute_id, payment.order, fact.amount_minor, reason, detail, now, settled
+    )
+
+
+def _decided(provider: str, fact: DisputeFact, now: datetime) -> None:
+    """Nobody need answer any more."""
+    waiting = Unmatched.objects.filter(
+        provider=provider, payment_id=fact.dispute_id, reason=DISPUTE_OPEN, closed_at=None
+    )
+    for kept in waiting.select_for_update(no_key=True):
+        kept.detail, kept.closed_at = {**kept.detail, "gone_at": now.isoformat()}, now
+        kept.save(update_fields=["detail", "closed_at"])
 
 
 def _debit(payment: Payment, refund: Refund, now: datetime, settled: Settled) -> None:
@@ -296,19 +349,18 @@ def _unmatched(
     now: datetime,
     settled: Settled,
 ) -> None:
-    Unmatched.objects.bulk_create(
-        [
-            Unmatched(
-                provider=provider,
-                payment_id=payment_id,
-                order_id=order.id if order else None,
-                amount_minor=amount_minor,
-                reason=reason,
-                detail=detail,
-                seen_at=now,
-            )
-        ],
-        ignore_conflicts=True,
+    kept = Unmatched(
+        provider=provider,
+        payment_id=payment_id,
+        order_id=order.id if order else None,
+        amount_minor=amount_minor,
+        reason=reason,
+        detail=detail,
+        seen_at=now,
     )
+    known = {"provider": provider, "payment_id": payment_id, "reason": reason, "amount_minor": amount_minor}
+    if Unmatched.objects.filter(**known).exists():
+        return
+    Unmatched.objects.bulk_create([kept], ignore_conflicts=True)
     settled.unmatched += 1
     log.warning("payment kept for a clerk", payment=payment_id, reason=reason, amount_minor=amount_minor)

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from urja.sandbox.gateway import entities, orders, payments, qr_codes, refunds, settlements
+from urja.sandbox.gateway import disputes, entities, orders, payments, qr_codes, refunds, settlements
 from urja.sandbox.gateway.desk import Desk, currency, find, money
 from urja.sandbox.http import Guard, Refused, json_of
 
@@ -18,7 +18,8 @@ _Handler = Callable[[Desk, Request], Awaitable[Any]]
 _BOOK: Final = """
 SELECT p.*, o.receipt, coalesce(o.notes, q.notes) AS order_notes,
     (SELECT group_concat(r.cause) FROM refunds r WHERE r.payment_id = p.id) AS causes,
-    (SELECT sum(r.amount) FROM refunds r WHERE r.payment_id = p.id AND r.status = 'processed') AS sent_back
+    (SELECT sum(r.amount) FROM refunds r WHERE r.payment_id = p.id AND r.status = 'processed') AS sent_back,
+    (SELECT sum(d.amount_deducted) FROM disputes d WHERE d.payment_id = p.id) AS lost
 FROM payments p LEFT JOIN orders o ON o.id = p.order_id LEFT JOIN qr_codes q ON q.id = p.qr_id
 ORDER BY p.n
 """
@@ -53,6 +54,9 @@ def routes(desk: Desk, guard: Guard) -> list[Route]:
         api("/v1/payments/{id}/refunds/{refund_id}", _refund_of_payment),
         api("/v1/refunds", _list_refunds),
         api("/v1/refunds/{refund_id}", _refund),
+        api("/v1/disputes", _list_disputes),
+        api("/v1/disputes/{id}", _dispute),
+        api("/v1/disputes/{id}/accept", _accept_dispute, "POST"),
         api("/v1/settlements/recon/combined", _settlement_report),
         api("/book/payments", _book_payments),
         api("/book/webhooks", _book_webhooks),
@@ -147,6 +151,18 @@ async def _list_refunds(desk: Desk, request: Request) -> Any:
 
 async def _refund(desk: Desk, request: Request) -> Any:
     return entities.refund(find(desk.book, "refunds", request.path_params["refund_id"]))
+
+
+async def _list_disputes(desk: Desk, request: Request) -> Any:
+    return _listing(desk, request, "disputes", entities.dispute)
+
+
+async def _dispute(desk: Desk, request: Request) -> Any:
+    return entities.dispute(find(desk.book, "disputes", _id(request)))
+
+
+async def _accept_dispute(desk: Desk, request: Request) -> Any:
+    return disputes.accept(desk, _id(request))
 
 
 async def _create_qr(desk: Desk, request: Request) -> Any:

@@ -11,6 +11,7 @@ class PaymentRates(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     `late`: the bank answers after a draw from `late_s`; half of such payments are called failed meanwhile.
     `reverse`: the money goes back after a draw from `reverse_s` from capture. `decline`: refused at once.
+    `dispute`: disputed after a draw from `dispute_s` from capture and decided after one from `decided_s`; half are lost.
     Test cards do what they say, whatever these rates are.
     """
 
@@ -19,6 +20,9 @@ class PaymentRates(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     reverse: float = 0.0
     reverse_s: Range = (3600.0, 172_800.0)
     decline: float = 0.0
+    dispute: float = 0.0
+    dispute_s: Range = (3600.0, 172_800.0)
+    decided_s: Range = (3600.0, 172_800.0)
 
 
 NO_PAYMENT_FAULTS = PaymentRates()

@@ -27,6 +27,13 @@ CARDS: Final = (
     Card("4000000000000002", "Visa", "fail", PaymentFate(declined=True)),
     Card("4000000000000119", "Visa", "late", PaymentFate(late_s=300.0, as_failed=True)),
     Card("5105105105105100", "MasterCard", "reverse", PaymentFate(reverse_s=3600.0)),
+    Card("4000000000000259", "Visa", "dispute_lost", PaymentFate(dispute_s=3600.0, decided_s=7200.0)),
+    Card(
+        "4000000000001976",
+        "Visa",
+        "dispute_won",
+        PaymentFate(dispute_s=3600.0, decided_s=7200.0, dispute_won=True),
+    ),
 )
 
 _BY_NUMBER: Final = {card.number: card for card in CARDS}

@@ -25,13 +25,17 @@ class PaymentFate(msgspec.Struct, frozen=True, omit_defaults=True):
     """What becomes of one payment; durations are business seconds.
 
     `late_s`: until the bank answers, with the payment called failed meanwhile if `as_failed`.
-    `reverse_s`: from capture until the money goes back.
+    `reverse_s`: from capture until the money goes back. `dispute_s`: from capture until the payer disputes it,
+    `decided_s`: from then until that is decided, for the merchant if `dispute_won`.
     """
 
     declined: bool = False
     late_s: float | None = None
     as_failed: bool = False
     reverse_s: float | None = None
+    dispute_s: float | None = None
+    decided_s: float = 86_400.0
+    dispute_won: bool = False
 
     def names(self) -> list[str]:
         """Which faults strike."""
@@ -39,6 +43,7 @@ class PaymentFate(msgspec.Struct, frozen=True, omit_defaults=True):
             "decline": self.declined,
             "late": self.late_s is not None,
             "reverse": self.reverse_s is not None,
+            "dispute": self.dispute_s is not None,
         }
         return [name for name, strikes in struck.items() if strikes]
 
@@ -99,13 +104,19 @@ class Desk:
         declined, late, reversed_ = (chance.random() for _ in range(3))
         late_s, reverse_s = chance.uniform(*rates.late_s), chance.uniform(*rates.reverse_s)
         as_failed = chance.random() < 0.5
+        # Drawn last: what was drawn before disputes were known stays as it was.
+        disputed, won = chance.random(), chance.random() < 0.5
+        dispute_s, decided_s = chance.uniform(*rates.dispute_s), chance.uniform(*rates.decided_s)
+        is_reversed = reversed_ < rates.reverse
+        is_disputed = disputed < rates.dispute and not is_reversed
         if declined < rates.decline:
             return PaymentFate(declined=True)
         is_late = late < rates.late
         return PaymentFate(
             late_s=late_s if is_late else None,
             as_failed=is_late and as_failed,
-            reverse_s=reverse_s if reversed_ < rates.reverse else None,
+            reverse_s=reverse_s if is_reversed else None,
+            **({"dispute_s": dispute_s, "decided_s": decided_s, "dispute_won": won} if is_disputed else {}),
         )
 
 

@@ -89,6 +89,22 @@ def refund(row: sqlite3.Row) -> dict[str, Any]:
     }
 
 
+def dispute(row: sqlite3.Row) -> dict[str, Any]:
+    return {
+        "id": row["id"],
+        "entity": "dispute",
+        "payment_id": row["payment_id"],
+        "amount": row["amount"],
+        "currency": row["currency"],
+        "amount_deducted": row["amount_deducted"],
+        "reason_code": row["reason_code"],
+        "respond_by": row["respond_by"],
+        "status": row["status"],
+        "phase": "chargeback",
+        "created_at": row["created_at"],
+    }
+
+
 def qr_code(row: sqlite3.Row, received: tuple[int, int], image_url: str) -> dict[str, Any]:
     """`received` is how many payments came in, and their sum."""
     return {
@@ -141,14 +157,15 @@ def settlement_row(row: sqlite3.Row) -> dict[str, Any]:
         "card_network": None,
         "card_issuer": None,
         "card_type": None,
-        "dispute_id": None,
+        "dispute_id": row["dispute_id"],
     }
 
 
 def book_payment(row: sqlite3.Row) -> dict[str, Any]:
     """A payment as the book tells it: `state` is where it stands in the end, `status` what the wire calls it.
 
-    `row` has `causes` and `sent_back`, of its refunds, and `receipt` and `order_notes`, of its order, beside.
+    `row` has `causes` and `sent_back`, of its refunds, `lost`, of its disputes, and `receipt` and `order_notes`, of its
+    order, beside.
     """
     causes = (row["causes"] or "").split(",")
     state = "reversed" if "bank" in causes else row["status"]
@@ -166,6 +183,7 @@ def book_payment(row: sqlite3.Row) -> dict[str, Any]:
         "captured": bool(row["captured"]),
         "amount_refunded": row["amount_refunded"],
         "refunds_processed": row["sent_back"] or 0,
+        "disputes_lost": row["lost"] or 0,
         "fee": row["fee"],
         "tax": row["tax"],
         "faults": msgspec.json.decode(row["fate"], type=PaymentFate).names(),

@@ -13,7 +13,7 @@ from urja.base.settings import UtilitySettings
 from urja.sandbox import outbox, page
 from urja.sandbox.book import Book
 from urja.sandbox.control import Control, SilenceMiddleware
-from urja.sandbox.gateway import api, pay, payments, qr_codes, refunds, settlements
+from urja.sandbox.gateway import api, disputes, pay, payments, qr_codes, refunds, settlements
 from urja.sandbox.gateway.arguments import GatewayArguments
 from urja.sandbox.gateway.desk import Desk
 from urja.sandbox.gateway.schema import SCHEMA
@@ -29,6 +29,8 @@ _DUE: Final = {
     "reverse": refunds.reverse,
     "give_back": refunds.give_back,
     "process_refund": refunds.process,
+    "dispute": disputes.open_,
+    "decide_dispute": disputes.decide,
     "expire": qr_codes.expire,
 }
 

@@ -191,6 +191,8 @@ def _capture(desk: Desk, payment: sqlite3.Row) -> sqlite3.Row:
     fate = msgspec.json.decode(payment["fate"], type=PaymentFate)
     if fate.reverse_s is not None:
         desk.plan(fate.reverse_s, "reverse", payment["id"])
+    if fate.dispute_s is not None:
+        desk.plan(fate.dispute_s, "dispute", payment["id"])
     return payment
 
 

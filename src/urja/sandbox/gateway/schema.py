@@ -76,6 +76,21 @@ CREATE TABLE IF NOT EXISTS refunds (
     processed_at INTEGER
 ) STRICT;
 CREATE INDEX IF NOT EXISTS refunds_payment ON refunds (payment_id);
+CREATE TABLE IF NOT EXISTS disputes (
+    n INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    payment_id TEXT NOT NULL REFERENCES payments (id),
+    amount INTEGER NOT NULL CHECK (amount > 0),
+    amount_deducted INTEGER NOT NULL DEFAULT 0,
+    currency TEXT NOT NULL,
+    reason_code TEXT NOT NULL,
+    status TEXT NOT NULL DEFAULT 'open' CHECK (status IN ('open', 'won', 'lost')),
+    respond_by INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    decided_at INTEGER,
+    CHECK (amount_deducted = CASE status WHEN 'lost' THEN amount ELSE 0 END)
+) STRICT;
+CREATE INDEX IF NOT EXISTS disputes_payment ON disputes (payment_id);
 CREATE TABLE IF NOT EXISTS due (
     n INTEGER PRIMARY KEY,
     due_at INTEGER NOT NULL,
@@ -90,14 +105,15 @@ CREATE TABLE IF NOT EXISTS settlement_rows (
     settled_at INTEGER NOT NULL,
     settled_on TEXT NOT NULL,
     entity_id TEXT NOT NULL UNIQUE,
-    type TEXT NOT NULL CHECK (type IN ('payment', 'refund')),
+    type TEXT NOT NULL CHECK (type IN ('payment', 'refund', 'adjustment')),
     debit INTEGER NOT NULL,
     credit INTEGER NOT NULL,
     amount INTEGER NOT NULL,
     fee INTEGER NOT NULL,
     tax INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
-    payment_id TEXT NOT NULL REFERENCES payments (id)
+    payment_id TEXT NOT NULL REFERENCES payments (id),
+    dispute_id TEXT UNIQUE REFERENCES disputes (id)
 ) STRICT;
 CREATE INDEX IF NOT EXISTS settlement_rows_day ON settlement_rows (settled_on);
 """

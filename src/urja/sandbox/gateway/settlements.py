@@ -1,7 +1,7 @@
-"""Settlements: what was captured and refunded on a local day goes to the merchant's bank after midnight.
+"""Settlements: what was captured, refunded and lost on a local day goes to the merchant's bank after midnight.
 
-A payment settles at its amount less fee and tax, a refund at its whole amount: the fee of a payment that goes
-back stays with the gateway. What was never captured never settles.
+A payment settles at its amount less fee and tax, a refund at its whole amount, a lost dispute as an adjustment at
+what was deducted: the fee of a payment that goes back stays with the gateway. What was never captured never settles.
 """
 
 import sqlite3
@@ -40,7 +40,16 @@ def settle(desk: Desk, now: datetime) -> int:
             " AND NOT EXISTS (SELECT 1 FROM settlement_rows s WHERE s.entity_id = r.id) ORDER BY processed_at, n",
             midnight_s,
         )
-        rows = [_payment(row) for row in payments] + [_refund(row) for row in refunds]
+        lost = book.all(
+            "SELECT * FROM disputes d WHERE decided_at < ? AND status = 'lost'"
+            " AND NOT EXISTS (SELECT 1 FROM settlement_rows s WHERE s.dispute_id = d.id) ORDER BY decided_at, n",
+            midnight_s,
+        )
+        rows = [
+            *(_payment(row) for row in payments),
+            *(_refund(row) for row in refunds),
+            *(_adjustment(row) for row in lost),
+        ]
         if rows:
             identifier = desk.new_id("setl", "settlement_rows")
             settlement = {
@@ -79,6 +88,21 @@ def _refund(row: sqlite3.Row) -> dict[str, Any]:
         "tax": 0,
         "created_at": row["created_at"],
         "payment_id": row["payment_id"],
+    }
+
+
+def _adjustment(row: sqlite3.Row) -> dict[str, Any]:
+    return {
+        "entity_id": row["id"].replace("disp_", "adj_"),
+        "type": "adjustment",
+        "debit": row["amount_deducted"],
+        "credit": 0,
+        "amount": row["amount_deducted"],
+        "fee": 0,
+        "tax": 0,
+        "created_at": row["decided_at"],
+        "payment_id": row["payment_id"],
+        "dispute_id": row["id"],
     }
 
 

@@ -126,10 +126,14 @@ FACTS: Final[dict[str, Promise]] = {
     "settled_at": _("Paid out"),
     "created_at": _("Made"),
     "payment_id": _("Payment"),
+    "phase": _("Phase of the dispute"),
+    "dispute_reason": _("Reason given by the bank"),
+    "respond_by_at": _("Answer the payment service until"),
 }
 KINDS: Final[dict[str, Promise]] = {
     "payment": _("payment"),
     "refund": _("refund"),
+    "dispute": _("lost dispute"),
     "adjustment": _("adjustment"),
 }
 UNSAID: Final = frozenset({"notes", "gone_at"})

@@ -67,6 +67,8 @@ UNMATCHED: Final[dict[str, Promise]] = {
     "other_amount": _("The amount paid is not the order's"),
     "other_content": _("The gateway told of this payment with another order, amount or currency before"),
     "second_payment": _("The order was paid a second time"),
+    "dispute_open": _("The payer's bank disputes the payment: answer the payment service in time"),
+    "dispute_lost": _("A dispute was lost, and its sum was taken off the account"),
     "refund_exceeds": _("More was refunded than was paid"),
     "settled_unknown": _("It was paid out to us, and nobody here knows of it"),
     "settled_other_amount": _("It was paid out with another amount or currency than was booked"),

@@ -41,11 +41,30 @@ class PaymentFact:
 
 @dataclass(frozen=True, slots=True)
 class RefundFact:
-    """Money that the gateway has sent back."""
+    """Money that the gateway has sent back, or lost to a payer by a dispute (`kind`, as `models.RefundKind`)."""
 
     refund_id: str
     payment_id: str
     amount_minor: int
+    created_at: datetime
+    kind: str = "refund"
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeFact:
+    """What the gateway says of one dispute: a payer's bank calls a payment into question."""
+
+    dispute_id: str
+    payment_id: str
+    amount_minor: int
+    currency: str
+    state: str
+    """`open`, `won`, `lost`, or `closed` without a decision."""
+    deducted_minor: int
+    """What the gateway has taken for it from what it pays out to us."""
+    phase: str
+    reason: str
+    respond_by: datetime | None
     created_at: datetime
 
 
@@ -59,9 +78,9 @@ class SettlementFact:
     entity_id: str
     """The payment or refund, or what else the gateway settles."""
     kind: str
-    """`payment`, `refund`, or a word of the gateway's own."""
+    """`payment`, `refund`, `dispute` (what was taken for a lost one), or a word of the gateway's own."""
     payment_id: str
-    """The payment that a refund belongs to; empty elsewhere."""
+    """The payment that a refund or a dispute belongs to; empty elsewhere."""
     settlement_id: str
     utr: str
     """The bank's reference of the transfer."""
@@ -84,6 +103,7 @@ class Event:
     """Whether this is a kind of event that Urja knows."""
     payments: tuple[str, ...] = ()
     refunds: tuple[str, ...] = ()
+    disputes: tuple[str, ...] = ()
 
 
 class Gateway(Protocol):
@@ -113,6 +133,12 @@ class Gateway(Protocol):
 
     def refunds_since(self, since: datetime) -> Sequence[RefundFact]:
         """Refunds made at or after an instant."""
+        ...
+
+    def dispute(self, dispute_id: str) -> DisputeFact: ...
+
+    def disputes_since(self, since: datetime) -> Sequence[DisputeFact]:
+        """Disputes opened at or after an instant."""
         ...
 
     def settled_on(self, day: date) -> Sequence[SettlementFact]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime
+from itertools import takewhile
 from typing import Any, Final
 from urllib.parse import parse_qs, quote
 
@@ -9,7 +10,14 @@ import httpx
 
 from urja.apps.payments.config import GatewayConfig
 from urja.apps.payments.errors import GatewayAwayError, GatewayRefusedError
-from urja.apps.payments.providers import Event, OrderFact, PaymentFact, RefundFact, SettlementFact
+from urja.apps.payments.providers import (
+    DisputeFact,
+    Event,
+    OrderFact,
+    PaymentFact,
+    RefundFact,
+    SettlementFact,
+)
 from urja.apps.payments.providers.razorpay import mapping
 from urja.apps.payments.providers.razorpay.signature import verify
 
@@ -58,6 +66,14 @@ class Razorpay:
 
     def refunds_since(self, since: datetime) -> Sequence[RefundFact]:
         return [fact for fact in self._refunds(int(since.timestamp())) if fact is not None]
+
+    def dispute(self, dispute_id: str) -> DisputeFact:
+        return _read(mapping.dispute, self._call("GET", f"/v1/disputes/{quote(dispute_id, safe='')}"))
+
+    def disputes_since(self, since: datetime) -> Sequence[DisputeFact]:
+        """The list cannot be asked for from an instant on; it begins with the newest."""
+        found = (_read(mapping.dispute, item) for item in self._pages("/v1/disputes", {}, _PAGE))
+        return list(takewhile(lambda dispute: dispute.created_at >= since, found))
 
     def settled_on(self, day: date) -> Sequence[SettlementFact]:
         asked = {"year": day.year, "month": f"{day.month:02}", "day": f"{day.day:02}"}

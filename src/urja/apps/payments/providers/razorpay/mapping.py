@@ -7,7 +7,14 @@ import msgspec
 from msgspec import Meta, Struct
 
 from urja.apps.payments.models import PaymentState
-from urja.apps.payments.providers import Event, OrderFact, PaymentFact, RefundFact, SettlementFact
+from urja.apps.payments.providers import (
+    DisputeFact,
+    Event,
+    OrderFact,
+    PaymentFact,
+    RefundFact,
+    SettlementFact,
+)
 
 Text = Annotated[str, Meta(min_length=1, max_length=64)]
 Amount = Annotated[int, Meta(ge=0, le=10**15)]
@@ -19,6 +26,12 @@ KINDS: Final = frozenset(
         "order.paid",
         "payment.authorized",
         "payment.captured",
+        "payment.dispute.action_required",
+        "payment.dispute.closed",
+        "payment.dispute.created",
+        "payment.dispute.lost",
+        "payment.dispute.under_review",
+        "payment.dispute.won",
         "payment.failed",
         "refund.created",
         "refund.failed",
@@ -56,6 +69,19 @@ class _Refund(Struct):
     created_at: Instant
 
 
+class _Dispute(Struct):
+    id: Text
+    payment_id: Text
+    amount: Amount
+    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$")]
+    status: str
+    created_at: Instant
+    amount_deducted: Amount = 0
+    phase: str | None = None
+    reason_code: str | None = None
+    respond_by: Instant | None = None
+
+
 class _Settled(Struct):
     """A row of `settlements/recon/combined`."""
 
@@ -73,6 +99,7 @@ class _Settled(Struct):
     settlement_id: Annotated[str, Meta(max_length=64)] | None = None
     settlement_utr: Annotated[str, Meta(max_length=64)] | None = None
     payment_id: Annotated[str, Meta(max_length=64)] | None = None
+    dispute_id: Annotated[str, Meta(max_length=64)] | None = None
 
 
 class _Named(Struct):
@@ -88,6 +115,7 @@ class _Of(Struct):
 class _Payload(Struct):
     payment: _Of | None = None
     refund: _Of | None = None
+    dispute: _Of | None = None
 
 
 class _Webhook(Struct):
@@ -124,14 +152,38 @@ def refund(entity: Any) -> RefundFact | None:
     return RefundFact(read.id, read.payment_id, read.amount, datetime.fromtimestamp(read.created_at, UTC))
 
 
+_UNDECIDED: Final = ("open", "under_review", "action_required")
+_ENDED: Final = ("won", "lost", "closed")
+
+
+def dispute(entity: Any) -> DisputeFact:
+    read = msgspec.convert(entity, _Dispute)
+    if read.status not in (*_UNDECIDED, *_ENDED):
+        raise ValueError(f"a dispute is {read.status!r}, which is no state of this provider's")
+    return DisputeFact(
+        dispute_id=read.id,
+        payment_id=read.payment_id,
+        amount_minor=read.amount,
+        currency=read.currency,
+        state=read.status if read.status in _ENDED else "open",
+        deducted_minor=read.amount_deducted,
+        phase=(read.phase or "")[:32],
+        reason=(read.reason_code or "")[:100],
+        respond_by=None if read.respond_by is None else datetime.fromtimestamp(read.respond_by, UTC),
+        created_at=datetime.fromtimestamp(read.created_at, UTC),
+    )
+
+
 def settlement(entity: Any) -> SettlementFact | None:
     """None while it is held back or under way: it is in no settlement yet."""
     read = msgspec.convert(entity, _Settled)
     if not (read.settled and read.settlement_id and read.settled_at is not None):
         return None
+    # What is deducted for a dispute is an adjustment that names it: it is known here by the dispute's own name.
+    disputed = read.dispute_id if read.type == "adjustment" and read.debit else None
     return SettlementFact(
-        entity_id=read.entity_id,
-        kind=read.type,
+        entity_id=disputed or read.entity_id,
+        kind="dispute" if disputed else read.type,
         payment_id=read.payment_id or "",
         settlement_id=read.settlement_id,
         utr=read.settlement_utr or "",
@@ -155,4 +207,5 @@ def event(body: bytes) -> Event:
         read.event in KINDS,
         (found.payment.entity.id,) if found.payment else (),
         (found.refund.entity.id,) if found.refund else (),
+        (found.dispute.entity.id,) if found.dispute else (),
     )

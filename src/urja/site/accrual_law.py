@@ -19,6 +19,7 @@ _COMPARED: Final = ("device_id", "watermark_at", "latest_end_at", "estimated_wh"
 _OTHERWISE: Final = f"""
 WITH stored AS MATERIALIZED (
     SELECT * FROM readings_accrual WHERE agreement_id >= %(first)s AND agreement_id < %(end)s
+        AND latest_end_at >= coalesce(%(since)s::timestamptz, '-infinity')
 ),
 due AS MATERIALIZED (SELECT agreement_id, period, 'infinity'::timestamptz AS until_at FROM stored),
 {ENERGY}
@@ -32,11 +33,16 @@ ORDER BY 1, 2
 _BUCKETS: Final = "SELECT DISTINCT agreement_id >> 40 FROM readings_accrual ORDER BY 1"
 
 
-def examine(connection: Connection, zone: str) -> Iterator[str]:
-    """Accruals that differ from what their rows come to, or that no row bears out."""
+def examine(connection: Connection, zone: str, proven: int = 0) -> Iterator[str]:
+    """Accruals that differ from what their rows come to, or that no row bears out.
+
+    With `proven` those that reach to the cut of that head and beyond: what ended before was proven with it.
+    """
+    cut = connection.execute("SELECT max(cut_at) FROM proofs_period WHERE number = %s", [proven]).fetchone()
+    since = cut[0] if cut else None
     for (bucket,) in connection.execute(_BUCKETS).fetchall():
         found = connection.execute(
-            _OTHERWISE, {"first": bucket << 40, "end": (bucket + 1) << 40, "zone": zone}
+            _OTHERWISE, {"first": bucket << 40, "end": (bucket + 1) << 40, "zone": zone, "since": since}
         )
         for agreement, period, energy_wh, watermark_at, made_wh, made_at in found:
             assert bucket_of(agreement) == bucket, "agreements of a bucket are asked for by their keys"

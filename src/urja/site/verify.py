@@ -125,7 +125,7 @@ def examine(
             (
                 "accruals",
                 "each stored accrual is what its rows come to",
-                accrual_law.examine(connection, zone),
+                accrual_law.examine(connection, zone, proven),
             ),
         ]
     if expected is not None:

@@ -14,6 +14,7 @@ from tests.headend.pushing import NINE, free_port
 
 from urja.base.approvers import Approver, encode_approvers
 from urja.base.cut_release import CutRelease
+from urja.headend.brake_state import OUTCOMES_KEPT
 from urja.headend.releases import LONGEST
 from urja.stream.releases import AskedRelease, HeldCuts, ReleaseOutcome
 
@@ -258,6 +259,28 @@ async def test_a_delayed_release_can_be_cancelled(start_headend, office, street,
         # Nor does it come back when it is asked for again as it was.
         await office.ask_with(msgspec.structs.replace(office.asked[0], cancelled=False))
         await headend.releases.look()
+        assert (await office.held(0)).releases == []
+
+
+async def test_a_delayed_release_can_be_cancelled_among_many_others(
+    start_headend, office, street, stepped_clock
+):
+    office.install(asha=office.asha)
+    async with start_headend(**LOW) as headend:
+        release = office.release(until=f"{stepped_clock.now() + 20 * HOUR:%Y-%m-%dT%H:%M:%SZ}")
+        await office.ask(release, (await office.held(0)).nonce, office.asha)
+        await office.outcome(release, "delayed")
+        asked = office.asked[0]
+        # So many that it is forgotten how the first one went.
+        others = [office.release() for _ in range(OUTCOMES_KEPT + 1)]
+        await office.desk.broker.ask_releases(
+            [asked, *(AskedRelease(release=other, nonce=bytes(32)) for other in others)]
+        )
+        await office.outcome(others[-1], "refused")
+        await headend.releases.look()
+        assert [one.id for one in (await office.held(0)).releases] == [release.id]
+        await office.desk.broker.ask_releases([msgspec.structs.replace(asked, cancelled=True)])
+        await office.outcome(release, "cancelled")
         assert (await office.held(0)).releases == []
 
 

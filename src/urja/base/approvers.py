@@ -1,4 +1,4 @@
-"""Who may release cuts that the head ends hold: a file at the box that no process writes.
+"""The passkeys that release cuts which the head ends hold: a file at the box that no process writes.
 
 `urja approver install` copies a person's passkey into it, so that a head end trusts neither the database nor the web
 when it verifies a release.

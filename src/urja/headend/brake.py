@@ -110,7 +110,7 @@ class Brake:
 
         Where a transformer or an area is not known, only the totals bind.
         """
-        area = _area(place)
+        area = area_of(place)
         async with self._turn:
             while True:
                 state, revision, now = await self._now()
@@ -147,7 +147,7 @@ class Brake:
         """Whether a release that counts by now came after a cut was held, for its area."""
         if self._known is None or not self._known[0].releases:
             return False
-        now, area = self._clock.now(), _area(place)
+        now, area = self._clock.now(), area_of(place)
         return any(
             held_at < release.effective_at <= now < release.until and area in release.areas
             for release in self._known[0].releases
@@ -218,7 +218,7 @@ class Brake:
         return True
 
 
-def _area(place: Place) -> str:
+def area_of(place: Place) -> str:
     """The area as it is counted; empty where it is not known. Whoever writes the projection chooses its length."""
     return (place.area or "")[:_LONGEST_AREA]
 

@@ -21,7 +21,7 @@ import structlog
 
 from urja.base.clock import Clock
 from urja.headend import commands, releases
-from urja.headend.brake import Brake, Held, Later, Passed, Place, takes_supply
+from urja.headend.brake import Brake, Held, Later, Passed, Place, area_of, takes_supply
 from urja.headend.failures import FailureKind, SessionFailed
 from urja.headend.memory import Memories, Remembered
 from urja.headend.metrics import Metrics
@@ -235,7 +235,10 @@ class Orders:
         """The cuts that a ceiling holds here, summed up."""
         held = self._held()
         return releases.Held(
-            areas=dict(Counter(self._place(lane).area or "" for lane, _ in held)),
+            cuts=len(held),
+            areas=dict(
+                Counter(area_of(self._place(lane)) for lane, _ in held).most_common(releases.AREAS_TOLD)
+            ),
             kinds=dict(Counter(waiting.order.kind for _, waiting in held)),
             oldest_at=min((waiting.held_at for _, waiting in held if waiting.held_at), default=None),
             last_end_at=max((waiting.order.expires_at for _, waiting in held), default=None),

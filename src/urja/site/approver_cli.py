@@ -1,4 +1,4 @@
-"""`urja approver`: whose passkeys release cuts that the head ends hold. The owner's command, at the box.
+"""`urja approver`: the passkeys that release cuts which the head ends hold. The owner's command, at the box.
 
 A passkey is copied from the database into a file beside the head end's secrets, once its owner has compared the
 fingerprint: from then on the database is not asked.
@@ -21,7 +21,7 @@ from urja.site.staff_cli import opened
 
 @click.group()
 def approver() -> None:
-    """Install, list and remove who may release held cuts."""
+    """Install, list and remove the passkeys that release held cuts."""
 
 
 @approver.command()
@@ -55,7 +55,7 @@ def install(data: Path, email: str, yes: bool) -> None:
 @data_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of sentences.")
 def list_(data: Path, as_json: bool) -> None:
-    """Who may release held cuts."""
+    """The passkeys that release held cuts."""
     _, known = _installed(data)
     if as_json:
         click.echo(json.dumps({"approvers": [_plain(one) for one in known]}, ensure_ascii=False))
@@ -116,7 +116,7 @@ def _plain(one: Approver) -> dict[str, Any]:
 
 def _sentence(persons: int) -> str:
     if persons == 0:
-        return "nobody can release held cuts: what is above the ceilings expires"
+        return "no release is possible: what is above the ceilings expires"
     if persons == 1:
         return "one person is installed: a release counts after headend.release_delay_s (12 hours)"
     return f"{persons} persons are installed: any two of them release held cuts"

@@ -45,7 +45,7 @@ COMMANDS: Final = {
         "urja.site.approvals_cli:approvals", "Thresholds above which operations need passkeys."
     ),
     "approver": Lazy(
-        "urja.site.approver_cli:approver", "Install, list and remove who may release held cuts."
+        "urja.site.approver_cli:approver", "Install, list and remove the passkeys that release held cuts."
     ),
     "token": Lazy("urja.site.token_cli:token", "Make keys to the API, list them, revoke them."),
     "import": Lazy(

@@ -79,7 +79,7 @@ def release_page(caller: Caller, now: datetime, faults: list[str] | None = None)
     return ReleasePage(
         told=bool(held),
         as_of=_moment(max(one.at for one in held), now) if held else "",
-        held=areas.total(),
+        held=sum(one.cuts for one in held),
         since=_moment(oldest, now) if oldest else "",
         areas=[(area_name(area), count) for area, count in areas.most_common()],
         counts=_counts(first) if first else [],

@@ -210,6 +210,7 @@ MUTATIONS = [
 
 ONLY_OF_THE_BOOKS = {
     "accruals",
+    "approvals",
     "arrears",
     "debits",
     "payments",

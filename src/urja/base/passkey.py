@@ -109,8 +109,13 @@ def challenge(context: str, nonce: bytes, content: Mapping[str, Any]) -> bytes:
     """
     if len(nonce) != NONCE_BYTES:
         raise ValueError(f"a nonce has {NONCE_BYTES} bytes, not {len(nonce)}")
+    return challenge_over(context, nonce, digest(content))
+
+
+def challenge_over(context: str, nonce: bytes, content_sha256: bytes) -> bytes:
+    """As `challenge`, of a content that is known by its hash."""
     name = context.encode()
-    return hashlib.sha256(len(name).to_bytes(2) + name + nonce + digest(content)).digest()
+    return hashlib.sha256(len(name).to_bytes(2) + name + nonce + content_sha256).digest()
 
 
 def verify_assertion(
@@ -135,6 +140,17 @@ def verify_assertion(
     if (data.counter or credential.sign_count) and data.counter <= credential.sign_count:
         raise PasskeyError(Fault.COUNTER)
     return data.counter
+
+
+def signs(assertion: Assertion, public_key: bytes, challenge: bytes) -> bool:
+    """Whether an assertion that was accepted once is signed over a challenge by a key; where it was given is not asked."""
+    try:
+        client_data = _client_data(assertion.client_data)
+        key = _key(public_key)
+    except PasskeyError:
+        return False
+    same = client_data.type == CollectedClientData.TYPE.GET and client_data.challenge == challenge
+    return same and _is_signed(key, assertion.authenticator_data + client_data.hash, assertion.signature)
 
 
 def verify_registration(

@@ -17,7 +17,7 @@ import psycopg
 
 from urja.apps.proofs.receipts import ProofError, Receipt, check
 from urja.core.heads import SignedHead, faults
-from urja.site import accrual_law, arrears_law, catalogue, payment_laws, root_law, settled_law
+from urja.site import accrual_law, approval_law, arrears_law, catalogue, payment_laws, root_law, settled_law
 from urja.site.exits import Exit, Refusal
 from urja.site.options import data_option
 
@@ -122,6 +122,11 @@ def examine(
             ),
             ("energy", "the energy rated is the register's advance", _energy(connection, zone)),
             ("terms", "each period was rated on the terms that the registry knew", _terms(connection, zone)),
+            (
+                "approvals",
+                "nothing above the thresholds was performed without the passkeys that it needed",
+                approval_law.examine(connection, zone),
+            ),
             (
                 "accruals",
                 "each stored accrual is what its rows come to",

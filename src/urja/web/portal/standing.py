@@ -108,6 +108,9 @@ FAR_AHEAD = timedelta(days=31)
 """Beyond this a day and an hour would say more than anybody knows."""
 
 
+ONE_MINUTE = timedelta(minutes=1)
+"""As exactly as instants are written: what is nearer may be over when it is read."""
+
 SOON = timedelta(hours=1)
 """Where nobody knows yet how long a credit lasts, it is taken to end now: that is a bound, and no news to be told."""
 
@@ -117,11 +120,14 @@ def _lasts_until(ahead: Outlook, now: datetime) -> str:
         return ""
     if ahead.ends_at - now > FAR_AHEAD:
         return _("At your usual use the credit lasts more than a month.")
+    if ahead.ends_at - now <= SOON:
+        # The full hour before it may be over.
+        return _("At your usual use the credit lasts less than an hour.")
     return _("At your usual use the credit lasts until %(when)s.") % {"when": about(ahead.ends_at)}
 
 
 def _not_before(ahead: Outlook, now: datetime) -> str:
-    if ahead.not_before is None or ahead.not_before - now > FAR_AHEAD:
+    if ahead.not_before is None or not ONE_MINUTE <= ahead.not_before - now <= FAR_AHEAD:
         return ""
     if ahead.ends_at is None and ahead.not_before - now < SOON:
         return ""

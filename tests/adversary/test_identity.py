@@ -167,3 +167,34 @@ def test_the_webs_role_notes_a_sign_in(database):
     adopt(1)
     with database.connect("urja_web") as web:
         assert web.execute("UPDATE auth_user SET last_login = now()").rowcount == 1
+
+
+def test_the_webs_role_writes_of_the_door_what_is_now_and_small(database):
+    """It can add what did not happen; it cannot date it back, hide what happened, or fill the disk with one row."""
+    adopt(1)
+    insert = (
+        "INSERT INTO registry_sign_in (at, kind, user_id, address_digest, network, device_digest) "
+        "SELECT '2020-01-01', 'signed_in', id, %s, 'x', %s FROM auth_user"
+    )
+    with database.connect("urja_web") as thief:
+        thief.execute(insert, [bytes(32), None])
+        for digests in ([bytes(10**6), None], [bytes(32), bytes(10**6)]):
+            with pytest.raises(psycopg.errors.CheckViolation):
+                thief.execute(insert, digests)
+    with database.connect() as owner:
+        assert owner.execute("SELECT at > now() - interval '1 minute' FROM registry_sign_in").fetchall() == [
+            (True,)
+        ]
+
+
+@pytest.mark.parametrize("role", ["urja_pipeline", "urja_owner"])
+@pytest.mark.parametrize("column", ["email", "username"])
+def test_the_database_itself_refuses_an_address_that_was_not_confirmed(database, role, column):
+    """Whatever operation forgets to ask: the only way to another address is a confirmed change."""
+    adopt(1)
+    statement = f"UPDATE auth_user SET {column} = 'thief@example.org'"
+    with (
+        database.connect(role) as careless,
+        pytest.raises(psycopg.errors.RaiseException, match="not confirmed"),
+    ):
+        careless.execute(statement)

@@ -42,8 +42,10 @@ GRANTS: dict[str, list[str]] = {
         f"GRANT INSERT ({_ASKED}) ON registry_request TO urja_web",
         "GRANT INSERT ON registry_personal_read TO urja_web",
         # What happens at the door is added by the web and removed by it never; its limits are counted by it.
-        ("GRANT SELECT, INSERT (at, kind, user_id, address_digest, ip, network, device_digest) ON registry_sign_in"
-        " TO urja_web"),
+        (
+            "GRANT SELECT, INSERT (at, kind, user_id, address_digest, ip, network, device_digest) ON registry_sign_in"
+            " TO urja_web"
+        ),
         "GRANT USAGE ON SEQUENCE registry_sign_in_id_seq TO urja_web",
         # What somebody brings from a mail, as it came; which addresses change, and by which words, is not shown.
         "GRANT INSERT (word, received_at), SELECT (id) ON registry_address_answer TO urja_web",

@@ -14,6 +14,7 @@ from pathlib import Path
 import psycopg
 
 from ingest import PASSWORD, prepare, seed
+from urja.base import log
 
 NOW = datetime(2026, 3, 2, 5, 0, tzinfo=UTC)
 MOVED = 1000
@@ -24,6 +25,7 @@ def main() -> None:
     parser.add_argument("--meters", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
+    log.configure("bench", "error", json=True)
     with tempfile.TemporaryDirectory(prefix="urja-bench-") as directory:
         from urja.site.postgres import Cluster, find_binaries
 

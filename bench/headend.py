@@ -425,6 +425,9 @@ def main() -> None:
     parser.add_argument("--serve", nargs=4, help=argparse.SUPPRESS)
     parser.add_argument("--load", nargs=4, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    from urja.base import log
+
+    log.configure("bench", "error", json=True)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < options.connections + 200:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, options.connections + 1000), hard))

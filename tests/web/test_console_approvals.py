@@ -191,3 +191,31 @@ def test_elsewhere_the_page_says_where_passkeys_work(staff, colleague):
         page = text(colleague("clerk").get("/console/passkeys/"))
     assert "Passkeys work only at https://console.urja.example" in page
     assert "Passkeys work only" not in text(colleague("clerk").get("/console/passkeys/"))
+
+
+@pytest.fixture
+def strict(staff):
+    """Thresholds by which a protected household takes two people."""
+    from urja.apps.approvals import thresholds
+    from urja.core.approvals import bundled_thresholds
+
+    document = bundled_thresholds().replace("default-1", "ours-1")
+    document = document.replace('protected = "actor"', 'protected = "second"')
+    thresholds.load(document, recorded_at=town_cast.NOW, actor="test")
+
+
+def test_two_people_approve_where_two_are_needed(strict, passkeys, colleague, monkeypatch):
+    clerk, operator = colleague("clerk"), colleague("control_room")
+    address = ask(clerk, monkeypatch)
+    for client, role in ((operator, "control_room"), (clerk, "clerk")):
+        page = text(client.get(address))
+        assert "and that of another person who may do it." in page
+        assert 'data-passkey="get"' in page
+        client.post(f"{address}answer/", form(passkeys[role].approve(challenge(address))))
+        pipeline()
+    page = text(operator.get(address))
+    assert "Approved by: Clerk, Control_Room" in page
+    assert "It is approved and done." in page
+    # A request is shown to who has asked for it.
+    assert "What it has done" not in page
+    assert "What it has done" in text(clerk.get(address))

@@ -58,6 +58,8 @@ class Question:
 @dataclass(frozen=True, slots=True)
 class ApprovalPage:
     request: Request
+    own: bool
+    """Whether the person who looks has asked for it."""
     title: str
     fields: list[tuple[str, str]]
     who: str
@@ -141,6 +143,7 @@ def approval_page(one: Waiting, caller: Caller, now: datetime) -> ApprovalPage:
     own = list(passkeys.active(caller.user_id)) if asked else []
     return ApprovalPage(
         request=request,
+        own=_is_own(request, caller),
         title=wording.operation(request.kind),
         fields=[
             (field.label, _shown(field))

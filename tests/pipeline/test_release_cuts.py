@@ -12,6 +12,8 @@ from tests.pipeline.test_dispatch import HOUR, Town, town  # noqa: F401 - a fixt
 
 from urja.base.approvers import encode_approvers
 
+INSTALL = "to release them, install approvers: urja approver install"
+
 
 @pytest.fixture
 async def people(town: Town):  # noqa: F811
@@ -56,7 +58,7 @@ async def test_from_a_held_cut_to_its_next_decision(town, people, tmp_path):  # 
         assert await town.state(second) == "sent"
         assert second.last_error == "held by the head end's ceiling on cuts: 1 cuts in a business hour"
         report = await carrier.run_once(town.clock.now())
-        assert (report.lag, report.detail) == (1, "1 cuts are held by the head end's ceilings")
+        assert (report.lag, report.detail) == (1, "held by the head end's ceilings on cuts: 1")
 
         town.clock.advance(timedelta(seconds=5))
         told = (await town.in_thread(releases.held))[0]
@@ -151,3 +153,19 @@ async def test_the_web_asks_and_answers_and_decides_nothing(town, people):  # no
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 thief.execute(statement, [asked.id])
             thief.rollback()
+
+
+async def test_the_status_says_how_to_install_approvers(town):  # noqa: F811
+    from urja.pipeline.release_cuts import ReleaseCuts
+
+    carrier, dispatch = ReleaseCuts(town.broker, town.in_thread), await town.stage()
+    houses = [await town.raise_house(number) for number in (1, 2)]
+    async with contextlib.AsyncExitStack() as stack:
+        await stack.enter_async_context(town.headend(cuts_per_hour=1))
+        for house in houses:
+            await stack.enter_async_context(house.listening())
+            await town.issue(house, "disconnect")
+        async with asyncio.timeout(30):
+            while (report := await carrier.run_once(town.clock.now())).lag != 1:
+                await dispatch.run_once(town.clock.now())
+    assert report.detail.endswith("held by the head end's ceilings on cuts: 1; " + INSTALL)

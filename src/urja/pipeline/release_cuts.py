@@ -44,6 +44,14 @@ class ReleaseCuts:
             await self._headends.ask_releases(asked)
             self._asked = asked
             log.info("releases of held cuts asked", releases=[one.release.id for one in asked])
-        held = sum(one.cuts for one in told)
-        detail = f"{held} cuts are held by the head end's ceilings" if held else ""
-        return Report(moved, lag=held, detail=detail)
+        return Report(moved, lag=sum(one.cuts for one in told), detail=_sentence(told))
+
+
+def _sentence(told: list[HeldCuts]) -> str:
+    """For `urja status`: what is held, and what is missing to release it."""
+    held = sum(one.cuts for one in told)
+    if not held:
+        return ""
+    if any(one.approvers for one in told):
+        return f"held by the head end's ceilings on cuts: {held}"
+    return f"held by the head end's ceilings on cuts: {held}; to release them, install approvers: urja approver install"

@@ -8,7 +8,18 @@ from hypothesis import strategies as st
 from tests.core.policy.cast import HOUR, IST, NOON, PLAIN, UPPCL, accounts, ripe
 from tests.core.policy.test_never_and_always import is_free
 
-from urja.core.policy import HOLDS, Facts, Policy, Standing, decide, effect_of_payment, hold_window, in_force
+from urja.core.policy import (
+    HOLDS,
+    AuthorisedPayment,
+    Facts,
+    Health,
+    Policy,
+    Standing,
+    decide,
+    effect_of_payment,
+    hold_window,
+    in_force,
+)
 
 BINDS = {
     "credit": True,
@@ -34,9 +45,15 @@ def test_the_table_is_as_written_here():
 @pytest.mark.parametrize("flag", ["", "medical", "never_cut"])
 @pytest.mark.parametrize("reason", [reason for reason in BINDS if reason != "credit"])
 @pytest.mark.parametrize("now", [NOON, SUNDAY_NIGHT], ids=["noon", "sunday-night"])
-def test_each_reason_at_each_time_for_each_household(reason, flag, now):
+@pytest.mark.parametrize("supply", ["on", "unknown"])
+def test_each_reason_at_each_time_for_each_household(reason, flag, now, supply):
     facts = ripe(
-        now, balance_minor=50_000, holds=frozenset({reason}), flags=frozenset({flag} - {""}), as_of=now - HOUR
+        now,
+        balance_minor=50_000,
+        holds=frozenset({reason}),
+        flags=frozenset({flag} - {""}),
+        as_of=now - HOUR,
+        supply=supply,
     )
     decision, window = decide(PLAIN, facts), hold_window(PLAIN, facts)
     if flag and BINDS[reason]:
@@ -51,6 +68,18 @@ def test_each_reason_at_each_time_for_each_household(reason, flag, now):
         assert window is None or window.not_before <= now < window.not_after
     off = decide(PLAIN, replace(facts, supply="off"))
     assert (off.restore is not None) == bool(flag and BINDS[reason])
+
+
+def test_what_waits_is_looked_at_when_its_window_opens():
+    """Also where the credit has run out and would be looked at later, or earlier."""
+    payment = AuthorisedPayment(100, SUNDAY_NIGHT)
+    facts = ripe(
+        SUNDAY_NIGHT, as_of=SUNDAY_NIGHT, authorised=(payment,), holds=frozenset({"tamper"}), supply="on"
+    )
+    assert decide(PLAIN, replace(facts, holds=frozenset())).look_again_at > NOON.replace(day=30, hour=10)
+    assert decide(PLAIN, facts).look_again_at == NOON.replace(day=30, hour=10)
+    ill = decide(PLAIN, replace(facts, health=Health(payments=False)))
+    assert ill.look_again_at < NOON.replace(day=30, hour=10)
 
 
 @quietly

@@ -200,3 +200,51 @@ def test_nobody_who_is_never_reached_is_spared_for_ever(policy: Policy, quarters
         facts = replace(facts, now=step.astimezone(IST), as_of=step, notices=(*facts.notices, *sent))
     shortest = policy.notices.attempts_over if channel == "sms" else policy.notices.letter_after
     assert facts.now >= begin + shortest + policy.notices.lead
+
+
+SECOND = timedelta(seconds=1)
+LEAD = PLAIN.notices.lead
+
+
+@pytest.mark.parametrize(("late", "cut"), [(timedelta(), True), (SECOND, False)])
+def test_to_the_second(late, cut):
+    """A letter's days, an attempt's days since the first, the last attempt that is needed, each with the lead."""
+    posted = NOON - 7 * DAY - LEAD + late
+    letter = NoticeFact("letter", posted, sent_at=posted, channel="letter")
+    first, fifth = NOON - 7 * DAY - LEAD + late, NOON - LEAD + late
+    by_days = tried(first, *(NOON - n * DAY for n in (5, 4, 3, 2)))
+    by_number = tried(*(NOON - n * DAY for n in (20, 19, 18, 17)), fifth)
+    for notices in ((letter,), by_days, by_number):
+        assert (decide(PLAIN, ripe(notices=notices)).cut is not None) == cut
+
+
+def tried(*instants):
+    return tuple(
+        NoticeFact(kind, at, sent_at=at, channel="sms") for at in instants for kind in ("zero", "cut")
+    )
+
+
+def test_an_attempt_counts_from_when_it_was_sent():
+    """More are needed in number than serve a kind: the last one is the sixth."""
+    six = parse_policy(bundled_policies()["plain.toml"].replace("least_delivered = 2", "least_delivered = 6"))
+    one_kind = replace(six, notices=replace(six.notices, before_cut=("zero",)))
+    for late, cut in ((timedelta(), True), (SECOND, False)):
+        sent = [NOON - n * DAY for n in (20, 19, 18, 17, 16)] + [NOON - LEAD + late]
+        notices = tuple(NoticeFact("zero", at, sent_at=at, channel="sms") for at in sent)
+        assert (decide(one_kind, ripe(notices=notices)).cut is not None) == cut
+
+
+def test_what_is_served_this_second_is_served():
+    letter = NoticeFact("letter", NOON - 7 * DAY, sent_at=NOON - 7 * DAY, channel="letter")
+    assert decide(PLAIN, ripe(notices=(letter,))).reason.rule == "notices.lead_hours"
+
+
+def test_a_second_letter_puts_nothing_off():
+    letters = tuple(
+        NoticeFact("letter", NOON - n * DAY, sent_at=NOON - n * DAY, channel="letter") for n in (9, 1)
+    )
+    assert decide(PLAIN, ripe(notices=letters)).cut is not None
+
+
+def test_exactly_enough_without_what_is_provisional_is_enough():
+    assert comes_back(PLAIN, dark(ripe(balance_minor=-1_000, provisional_minor=1_000)))

@@ -139,6 +139,17 @@ def test_payments_strung_together_do_not_hold_for_ever():
     assert decide(PLAIN, ripe(authorised=chain)).cut is not None
 
 
+def test_a_payment_holds_off_a_cut_to_the_second_and_one_that_came_to_nothing_not_at_all():
+    payment = AuthorisedPayment(100, NOON - DAY)
+    assert decide(PLAIN, ripe(authorised=(payment,))).cut is not None
+    held = decide(PLAIN, ripe(authorised=(replace(payment, since=NOON - DAY + timedelta(seconds=1)),)))
+    assert (held.standing, held.reason.params["amount_minor"]) == (Standing.SUSPENDED, 100)
+    failed = AuthorisedPayment(900, NOON - HOUR, failed=True)
+    assert decide(PLAIN, ripe(authorised=(failed,))).cut is not None
+    both = decide(PLAIN, ripe(authorised=(failed, AuthorisedPayment(100, NOON - HOUR))))
+    assert both.reason.params["amount_minor"] == 100
+
+
 def test_a_payment_under_way_holds_until_its_time_is_over_and_not_at_its_end():
     holds = PLAIN.payments.authorised_holds
     within = ripe(authorised=(AuthorisedPayment(100, NOON - holds + timedelta(seconds=1)),))

@@ -140,29 +140,31 @@ def _small_consumer(policy: Policy, facts: Facts) -> Bar | None:
 
 
 def authorised_until(policy: Policy, facts: Facts) -> datetime | None:
-    """Until when payments under way hold off a cut; only the first few count, so that nobody strings them together."""
-    ends = [payment.since + policy.payments.authorised_holds for payment in _first(policy, facts)]
+    """Until when payments under way hold off a cut."""
+    ends = [payment.since + policy.payments.authorised_holds for payment in _under_way(policy, facts)]
     return max(ends, default=None)
 
 
 def authorised_minor(policy: Policy, facts: Facts) -> int:
-    """What payments under way come to that still hold off a cut; nothing of those that have failed."""
+    """What payments under way come to that still hold off a cut."""
     return sum(
         payment.amount_minor
-        for payment in _first(policy, facts)
-        if not payment.failed and facts.now < payment.since + policy.payments.authorised_holds
+        for payment in _under_way(policy, facts)
+        if facts.now < payment.since + policy.payments.authorised_holds
     )
 
 
-def _first(policy: Policy, facts: Facts) -> list[AuthorisedPayment]:
-    return sorted(facts.authorised, key=lambda payment: payment.since)[: policy.payments.at_most]
+def _under_way(policy: Policy, facts: Facts) -> list[AuthorisedPayment]:
+    """Only the first few count, and those that came to nothing count among them, so that nobody strings them together."""
+    first = sorted(facts.authorised, key=lambda payment: payment.since)[: policy.payments.at_most]
+    return [payment for payment in first if not payment.failed]
 
 
 def _authorised(policy: Policy, facts: Facts) -> Bar | None:
     until = authorised_until(policy, facts)
     if until is None or facts.now >= until:
         return None
-    amount = sum(payment.amount_minor for payment in facts.authorised)
+    amount = authorised_minor(policy, facts)
     params = {"until_at": instant(facts, until), **money(policy, amount_minor=amount)}
     reason = Reason("payments.authorised_holds_hours", "authorised", params)
     return Bar(Standing.SUSPENDED, reason, until, announces=False)

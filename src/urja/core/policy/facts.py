@@ -40,7 +40,7 @@ class AuthorisedPayment:
     amount_minor: int
     since: datetime
     failed: bool = False
-    """It came to nothing: it still counts among those that hold off a cut, and brings no light back."""
+    """It came to nothing: it holds off no cut and brings no light back, and counts among the few that may."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,7 @@ def test_a_broken_law_is_told_and_proves_nothing(town, asked, tmp_path):  # noqa
     town.connection.execute("UPDATE ledger_entry SET inputs = inputs || '{\"energy_wh\": 1}'")
     report = prover.run_once(town.midnight(1) + HOURS)
     assert report.detail == "2026-03-03: BROKEN chains of 15 laws: run urja verify"
+    assert report.ill
     run = daily.latest()
     assert (run.holds, run.proven_to, list(run.contradictions)) == (False, None, ["chains"])
     prover.run_once(town.midnight(2) + HOURS)

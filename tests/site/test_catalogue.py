@@ -68,6 +68,18 @@ CHANGES = [
         "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO urja_web",
         "not of the source: by default urja_owner grants",
     ),
+    (
+        "ALTER TABLE ledger_entry DROP CONSTRAINT ledger_entry_bucket_idempotency_key_key",
+        "missing: constraint ledger_entry_bucket_idempotency_key_key on ledger_entry: UNIQUE (bucket, idempotency_key)",
+    ),
+    (
+        "ALTER TABLE ledger_credit_request DROP CONSTRAINT ledger_credit_is_positive",
+        "missing: constraint ledger_credit_is_positive on ledger_credit_request",
+    ),
+    (
+        "DROP INDEX readings_exception_once",
+        "missing: unique index on readings_exception: CREATE UNIQUE INDEX readings_exception_once",
+    ),
     ("CREATE TABLE mine (n int)", "not of the source: mine belongs to urja_owner"),
 ]
 

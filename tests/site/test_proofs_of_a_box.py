@@ -6,6 +6,8 @@ import time
 
 from tests.site.test_up import URJA, environment, running
 
+from urja.site import status
+
 PATIENCE_S = 120
 
 
@@ -42,3 +44,12 @@ def test_heads_are_exported_and_the_database_is_held_to_them(box_tmp, tmp_path):
         said = urja("verify", "--data", str(data), "--against", str(kept))
         assert said.returncode == 1
         assert "has a wrong signature" in said.stdout
+
+
+def test_a_box_with_a_broken_law_is_not_well():
+    def well(**stages):
+        process = {"state": "ready", "health": "ok", "detail": {"stages": stages}}
+        return status._well(process)
+
+    assert well(post={"ill": None}, prove={"ill": None})
+    assert not well(post={"ill": None}, prove={"ill": True, "detail": "2026-03-03: BROKEN chains"})

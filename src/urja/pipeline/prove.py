@@ -35,19 +35,19 @@ class Prover:
     zone: ZoneInfo
     laws: Laws
     _proven: date | None = field(default=None, init=False)
-    _detail: str = field(default="", init=False)
+    _last: Report = field(default_factory=Report, init=False)
     _rest_until_s: float = field(default=0.0, init=False)
 
     def run_once(self, now: datetime) -> Report:
         """Ask the laws where that has not been done on this local day."""
         day = local_day(now - PROVE_AFTER, self.zone)
         if day == self._proven or time.monotonic() < self._rest_until_s:
-            return Report(detail=self._detail)
+            return self._last
         last = daily.latest()
         if last is None or last.day < day:
             last = self._ask(day, now, last)
-        self._proven, self._detail = last.day, last.sentence
-        return Report(detail=self._detail)
+        self._proven, self._last = last.day, Report(detail=last.sentence, ill=not last.holds)
+        return self._last
 
     def _ask(self, day: date, now: datetime, last: daily.Run | None) -> daily.Run:
         # Of the same month: what is older was gone through whole since.

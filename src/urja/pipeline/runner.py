@@ -76,6 +76,8 @@ class Progress:
     done: int = 0
     detail: str = ""
     """What the last run had to say, such as why there is nothing that it could do."""
+    ill: bool = False
+    """Whether that has to be seen to by a person."""
 
     def succeeded(self, report: Report, now: datetime) -> None:
         self.runs += 1
@@ -85,6 +87,7 @@ class Progress:
         self.lag = report.lag if report.lag is not None else self.lag
         self.done += report.done
         self.detail = report.detail
+        self.ill = report.ill
 
     def failed(self, error: Exception) -> None:
         self.failures_in_a_row += 1
@@ -421,5 +424,6 @@ def _describe(progress: Progress) -> dict[str, Any]:
         "lag": progress.lag,
         "error": progress.error or None,
         "detail": progress.detail or None,
+        "ill": progress.ill or None,
         "last_run_at": progress.last_run_at,
     }

@@ -40,7 +40,7 @@ class Sealer:
         """Seal the last day that has ended, where it is not sealed yet."""
         day = local_day(now - SEAL_AFTER, self.zone) - ONE_DAY
         if self._sealed is not None and day <= self._sealed:
-            return Report(detail=self._detail)
+            return Report(detail=self._detail, ill=bool(self._detail))
         sealed = 0
         while (period := self._due(day, now)) is not None:
             signed_log.add_entries(period, self.zone)
@@ -50,7 +50,7 @@ class Sealer:
             sealed += 1
         self._export()
         self._sealed = day
-        return Report(sealed, detail=self._detail)
+        return Report(sealed, detail=self._detail, ill=bool(self._detail))
 
     @staticmethod
     def _due(day: date, now: datetime) -> signed_log.Period | None:

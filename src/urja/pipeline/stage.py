@@ -21,6 +21,8 @@ class Report:
     lag: int | None = None
     """How many things wait for it, where it knows."""
     detail: str = ""
+    ill: bool = False
+    """Whether `detail` says of something that a person has to see to."""
 
 
 @runtime_checkable

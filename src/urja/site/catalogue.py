@@ -1,4 +1,4 @@
-"""What PostgreSQL's catalogue says of triggers, functions, rights, ownership and row security, as sorted lines.
+"""What PostgreSQL's catalogue says of triggers, functions, constraints, rights, owners and row security, as lines.
 
 `read` gives the lines of a database. What the source makes is read once for each version of it, when a start has
 migrated: from the database itself where it is new, else from a scratch database that is migrated from nothing and
@@ -83,6 +83,14 @@ UNION
 -- Foreign keys are internal triggers: of interest only where one is off.
 SELECT 'trigger ' || t.tgname || ' on ' || r.name || ', DISABLED' FROM pg_trigger t JOIN relation r ON r.oid = t.tgrelid
 WHERE t.tgenabled <> 'O' AND (t.tgisinternal OR t.tgparentid <> 0)
+UNION
+SELECT 'constraint ' || conname || ' on ' || r.name || CASE WHEN convalidated THEN '' ELSE ', NOT VALIDATED' END
+    || CASE WHEN conenforced THEN '' ELSE ', NOT ENFORCED' END || ': ' || pg_get_constraintdef(c.oid)
+FROM pg_constraint c JOIN relation r ON r.oid = c.conrelid WHERE NOT r.relispartition
+UNION
+SELECT 'unique index on ' || r.name || CASE WHEN i.indisvalid THEN '' ELSE ', INVALID' END || ': ' || pg_get_indexdef(i.indexrelid)
+FROM pg_index i JOIN relation r ON r.oid = i.indrelid
+WHERE i.indisunique AND NOT r.relispartition AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = i.indexrelid)
 UNION
 SELECT 'rule ' || rulename || ' on ' || ev_class::regclass || ': ' || pg_get_ruledef(w.oid)
 FROM pg_rewrite w JOIN relation r ON r.oid = w.ev_class WHERE rulename <> '_RETURN'

@@ -73,7 +73,9 @@ async def _statuses(processes: dict[str, Any]) -> dict[str, dict[str, Any] | Non
 
 
 def _well(process: dict[str, Any]) -> bool:
-    return bool(process["state"] == "ready" and process["health"] == "ok")
+    stages = (process.get("detail") or {}).get("stages", {})
+    ill = any(stage.get("ill") for stage in stages.values())
+    return bool(process["state"] == "ready" and process["health"] == "ok" and not ill)
 
 
 def render(report: dict[str, Any]) -> str:

@@ -137,7 +137,7 @@ def examine(
         checks.append(
             (
                 "catalogue",
-                "triggers, functions, rights, owners and row security are those of the source",
+                "triggers, functions, constraints, rights, owners and row security are those of the source",
                 catalogue.differences(connection, expected),
             )
         )

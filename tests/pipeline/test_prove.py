@@ -1,5 +1,6 @@
 """The laws' daily run: once a day, from what was proven, its result on record."""
 
+import re
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
@@ -10,6 +11,7 @@ from tests.pipeline.test_post import town  # noqa: F401 - a fixture
 from tests.pipeline.test_seal import new_sealer
 
 HOURS = timedelta(hours=3)
+ALL_HOLD = r"2026-03-02: all \d+ laws hold"
 
 
 @pytest.fixture
@@ -43,9 +45,9 @@ def test_a_day_is_proven_once_and_the_next_goes_on_from_there(town, asked, tmp_p
     sealer = new_sealer(tmp_path)
     town.run(0)
     with as_role("urja_pipeline"):
-        assert prover.run_once(town.midnight(0) + HOURS).detail == "2026-03-02: all 15 laws hold"
+        assert re.fullmatch(ALL_HOLD, prover.run_once(town.midnight(0) + HOURS).detail)
     assert daily.latest().proven_to == 0
-    assert prover.run_once(town.midnight(0) + 2 * HOURS).detail == "2026-03-02: all 15 laws hold"
+    assert re.fullmatch(ALL_HOLD, prover.run_once(town.midnight(0) + 2 * HOURS).detail)
     for day in (1, 2):
         sealer.run_once(town.midnight(day) + timedelta(minutes=10))
         prover.run_once(town.midnight(day) + HOURS)
@@ -62,7 +64,7 @@ def test_a_broken_law_is_told_and_proves_nothing(town, asked, tmp_path):  # noqa
     town.connection.execute("ALTER TABLE ledger_entry DISABLE TRIGGER USER")
     town.connection.execute("UPDATE ledger_entry SET inputs = inputs || '{\"energy_wh\": 1}'")
     report = prover.run_once(town.midnight(1) + HOURS)
-    assert report.detail == "2026-03-03: BROKEN chains of 15 laws: run urja verify"
+    assert re.fullmatch(r"2026-03-03: BROKEN chains of \d+ laws: run urja verify", report.detail)
     assert report.ill
     run = daily.latest()
     assert (run.holds, run.proven_to, list(run.contradictions)) == (False, None, ["chains"])

@@ -294,7 +294,7 @@ ADOPTION = """
             %(start)s - used_wh, 0, %(at)s, %(start)s, 0, 0, %(at)s, %(at)s, true FROM n;
     INSERT INTO registry_projection (device_id, version, projected_version) SELECT key, 1, 0 FROM n;
     UPDATE registry_revision SET revision = revision + 1;
-    SELECT setval('registry_number', (SELECT max(n) + 1 FROM n))
+    SELECT setval('registry_number', (SELECT max(n) + 1 FROM n)), setval('ledger_number', (SELECT max(n) + 1 FROM n))
 """
 
 

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import psycopg
 import pytest
 import structlog
-from tests.apps.payments.cast import KEYS, sign
+from tests.apps.payments.cast import KEYS, START, sign
 from tests.apps.payments.till import as_role, opened_till  # noqa: F401 - a fixture
 
 CREDITED = [("recharge", 20_000)]
@@ -407,6 +407,7 @@ def test_an_order_is_given_up_where_the_gateway_stays_silent(till):
         ("currency", "VND", "the account is kept in INR, not in VND"),
         ("amount_minor", 1, "the amount is not within"),
         ("amount_minor", 10**12, "the amount is not within"),
+        ("created_at", START + timedelta(days=9000), "it is dated in the future"),
     ],
 )
 def test_an_order_that_a_stolen_web_records_is_judged_again(till, column, value, says):

@@ -36,6 +36,9 @@ def fault(order: Order, config: GatewayConfig, now: datetime, give_up_after: tim
         return f"the account is kept in {order.account.currency}, not in {order.currency}"
     if not config.least_minor <= order.amount_minor <= config.most_minor:
         return f"the amount is not within {config.least_minor} and {config.most_minor}"
+    if order.created_at > now + GIVEN_UP_AFTER:
+        # It would never be given up, and be first in every line.
+        return "it is dated in the future"
     if now >= order.created_at + give_up_after:
         return order.last_error or "it was not placed in time"
     return ""

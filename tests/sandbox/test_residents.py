@@ -1,0 +1,33 @@
+"""The residents go by what is on a page: one that loads itself again is waited for, as a browser does."""
+
+import httpx
+
+from urja.sandbox.residents.forms import loaded
+
+
+def client_of(pages: list[str]) -> httpx.AsyncClient:
+    """A portal that answers with these pages, one after the other."""
+    return httpx.AsyncClient(
+        base_url="http://portal",
+        transport=httpx.MockTransport(lambda _request: httpx.Response(200, text=pages.pop(0))),
+    )
+
+
+WAITS = '<html><head><meta http-equiv="refresh" content="0"></head></html>'
+GOES_ON = "<html><form method=post action=/pay/1/upi></form></html>"
+
+
+async def test_a_page_that_loads_itself_again_is_followed_until_it_goes_on():
+    pages = [WAITS, WAITS, GOES_ON]
+    async with client_of(pages) as client:
+        page = await loaded(client, await client.get("/accounts/1/orders/1/go/"))
+    assert page.text == GOES_ON
+    assert pages == []
+
+
+async def test_a_page_that_never_goes_on_is_given_up():
+    pages = [WAITS] * 9
+    async with client_of(pages) as client:
+        page = await loaded(client, await client.get("/accounts/1/orders/1/go/"), times=3)
+    assert page.text == WAITS
+    assert len(pages) == 5

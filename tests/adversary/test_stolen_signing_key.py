@@ -138,6 +138,22 @@ async def test_a_load_limit_that_switches_off_counts_as_a_cut(start_headend, thi
         assert end.state == "confirmed"
 
 
+async def test_many_limits_of_one_meter_shut_it_out_of_nothing(start_headend, thief, town):
+    house = town.houses[0]
+    async with start_headend(**LOW | {"cuts_per_hour": 1}) as headend:
+        first = house.order("set_load_limit", arguments={"watts": 1})
+        await thief.send(first)
+        await thief.end_of(first)
+        for _ in range(40):
+            await thief.send(house.order("set_load_limit", arguments={"watts": 1}))
+        failed = {"kind": "set_load_limit", "result": "failed"}
+        await until(lambda: value(headend, "commands_total", **failed) == 40 - carrying.HELD_OF_A_METER)
+        back = house.order("connect")
+        await thief.send(back)
+        [end] = await thief.end_of(back)
+        assert end.state == "confirmed"
+
+
 async def test_reconnections_are_never_held(start_headend, thief, town):
     async with start_headend(**LOW) as headend:
         cuts = await town.order(thief)

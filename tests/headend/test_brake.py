@@ -13,6 +13,7 @@ from urja.headend.brake_state import OUTCOMES_KEPT, BrakeState, Window
 from urja.headend.sealed_state import Seal, SealedState, UnsealedError
 from urja.stream import User
 from urja.stream.releases import OpenRelease, ReleaseOutcome
+from urja.stream.server import MAX_PAYLOAD
 
 HOUR = dt.timedelta(hours=1)
 HERE, THERE = Place("T1", "section S1"), Place("T2", "section S2")
@@ -186,9 +187,21 @@ def test_a_window_counts_by_area_and_forgets_whole_slices():
     for minute, area in ((0, "A"), (1, "A"), (6, "B")):
         window = window.with_one(area, NINE + dt.timedelta(minutes=minute), 300)
     assert (window.total(), window.within("A"), window.within("B"), window.within("C")) == (3, 2, 1, 0)
-    assert len(window.slices) == 2
+    assert {area: len(slices) for area, slices in window.areas.items()} == {"A": 1, "B": 1}
     assert window.since(NINE + dt.timedelta(minutes=4, seconds=59), 300).total() == 3
     assert window.since(NINE + dt.timedelta(minutes=5), 300).total() == 1
+
+
+def test_the_count_of_a_large_utility_fits_a_message():
+    """Two thousand sections, in each of them a cut in each slice of an hour and of a day."""
+    areas = [f"section SEC-{number:04}" for number in range(2000)]
+
+    def full(slice_s, slices):
+        first = int(NINE.timestamp()) // slice_s
+        return Window({area: dict.fromkeys(range(first, first + slices), 99) for area in areas})
+
+    state = BrakeState(hour=full(300, 13), day=full(3600, 25))
+    assert len(msgspec.msgpack.encode(state)) < 0.6 * MAX_PAYLOAD
 
 
 def test_so_many_outcomes_are_kept_and_each_once():

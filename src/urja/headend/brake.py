@@ -21,7 +21,6 @@ from urja.base.passkey import NONCE_BYTES
 from urja.base.settings import HeadendSettings
 from urja.headend.brake_state import BrakeState, Cut
 from urja.headend.sealed_state import SealedState, UnsealedError
-from urja.stream import messages
 from urja.stream.errors import RevisionConflict
 from urja.stream.orders import Order
 
@@ -197,22 +196,25 @@ class Brake:
 
     async def _read(self) -> tuple[BrakeState, int]:
         while True:
+            revision = 0
             try:
                 value, revision = await self._state.get(_NAME)
-            except UnsealedError as error:
+                if value is None:
+                    return BrakeState(), revision
+                return msgspec.msgpack.decode(value, type=BrakeState), revision
+            except (UnsealedError, msgspec.MsgspecError) as error:
                 # What was counted is not known any more: a count that begins at zero would be a way to lift the ceilings.
                 log.error("the count of cuts was overwritten: cuts are held for a day", why=str(error))  # noqa: TRY400
-                if await self._write(BrakeState(full_until=self._clock.now() + DAY), error.revision):
+                revision = error.revision if isinstance(error, UnsealedError) else revision
+                if await self._write(BrakeState(full_until=self._clock.now() + DAY), revision):
                     assert self._known is not None
                     return self._known
-            else:
-                return BrakeState() if value is None else messages.decode(value, BrakeState), revision
 
     async def _write(self, state: BrakeState, revision: int) -> bool:
         """Whether it was written; where another head end was faster, its cuts count too."""
         self._known = None
         try:
-            self._known = state, await self._state.put(_NAME, messages.encode(state), revision)
+            self._known = state, await self._state.put(_NAME, msgspec.msgpack.encode(state), revision)
         except RevisionConflict:
             return False
         return True

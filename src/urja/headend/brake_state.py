@@ -22,26 +22,31 @@ class Window(msgspec.Struct, frozen=True):
     A slice counts until its end is outside the window, so that a window is never shorter than it is called.
     """
 
-    slices: dict[int, dict[str, int]] = {}
+    areas: dict[str, dict[int, int]] = {}
+    """By area, how many in each slice: an area's name stands once."""
 
     def since(self, at: datetime, slice_s: int) -> "Window":
         """Without what is older."""
         first = int(at.timestamp()) // slice_s
-        return Window({start: counts for start, counts in self.slices.items() if start >= first})
+        left = {
+            area: {start: count for start, count in slices.items() if start >= first}
+            for area, slices in self.areas.items()
+        }
+        return Window({area: slices for area, slices in left.items() if slices})
 
     def with_one(self, area: str, at: datetime, slice_s: int) -> "Window":
         """With one more cut."""
         number = int(at.timestamp()) // slice_s
-        counts = self.slices.get(number, {})
-        return Window({**self.slices, number: {**counts, area: counts.get(area, 0) + 1}})
+        slices = self.areas.get(area, {})
+        return Window({**self.areas, area: {**slices, number: slices.get(number, 0) + 1}})
 
     def total(self) -> int:
         """All cuts."""
-        return sum(sum(counts.values()) for counts in self.slices.values())
+        return sum(sum(slices.values()) for slices in self.areas.values())
 
     def within(self, area: str) -> int:
         """Those in an area."""
-        return sum(counts.get(area, 0) for counts in self.slices.values())
+        return sum(self.areas.get(area, {}).values())
 
 
 class BrakeState(msgspec.Struct, frozen=True, kw_only=True):

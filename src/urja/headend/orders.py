@@ -48,6 +48,7 @@ assert SESSION_S < LEASE_S
 LONGEST_LIFE: Final = timedelta(days=31)
 CLOCKS_APART: Final = timedelta(hours=1)
 """How far in the future an order's issue may lie by this clock."""
+HELD_OF_A_METER: Final = 8
 HELD_AGAIN_S: Final = 300.0
 """So long the broker keeps a held cut before it gives it out again: to whichever head end is there by then."""
 _LOOK_S: Final = 0.25
@@ -439,6 +440,10 @@ class Orders:
                     held, "the cap on cuts in a minute is reached", delay_s + self._chance.random()
                 )
                 self._metrics.cuts_held_back.inc()
+                return False
+            case Held() if len(memory.held) >= HELD_OF_A_METER:
+                # A meter's memory is one value of the broker's: without a bound, a flood would shut the meter out.
+                await self._end(lane, held, Outcome("failed", f"{HELD}, and {HELD_OF_A_METER} before it"))
                 return False
             case Held():
                 now = self._clock.now()

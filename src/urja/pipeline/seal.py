@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import structlog
+from django.db import OperationalError
+from psycopg.errors import LockNotAvailable
 
 from urja.apps.proofs import log as signed_log
 from urja.core.calendar import ONE_DAY, local_day
@@ -37,20 +39,26 @@ class Sealer:
     _detail: str = field(default="", init=False)
 
     def run_once(self, now: datetime) -> Report:
-        """Seal the last day that has ended, where it is not sealed yet."""
+        """Seal the last day that has ended, where it is not sealed yet; first the one whose close was begun."""
         day = local_day(now - SEAL_AFTER, self.zone) - ONE_DAY
         if self._sealed is not None and day <= self._sealed:
             return Report(detail=self._detail, ill=bool(self._detail))
-        sealed = 0
-        while (period := self._due(day, now)) is not None:
+        try:
+            period = self._due(day, now)
+        except OperationalError as error:
+            if not isinstance(error.__cause__, LockNotAvailable):
+                raise
+            # Writers are not kept waiting: it is asked for again between two of them.
+            return Report(detail="waits for the writers of reads")
+        if period is None:
+            self._sealed = day
+        else:
             signed_log.add_entries(period, self.zone)
             signed_log.add_reads(period)
             head = signed_log.sign(period, now, self.private_key).head
             log.info("day sealed", day=str(head.day), number=head.number, size=head.size, root=head.root)
-            sealed += 1
         self._export()
-        self._sealed = day
-        return Report(sealed, detail=self._detail, ill=bool(self._detail))
+        return Report(int(period is not None), detail=self._detail, ill=bool(self._detail))
 
     @staticmethod
     def _due(day: date, now: datetime) -> signed_log.Period | None:

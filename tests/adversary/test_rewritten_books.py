@@ -252,3 +252,13 @@ def test_a_head_with_a_wrong_signature_is_no_head(sealed):
 def test_a_leaf_that_is_gone_is_found(sealed):
     sealed.superuser.execute("DELETE FROM proofs_leaf WHERE index = 1")
     assert any("is gone" in line or "none was signed" in line for line in sealed.broken(against=False))
+
+
+def test_a_stored_tree_that_was_rewritten_is_found_where_a_run_goes_on_from_it(sealed):
+    from urja.site import root_law
+
+    assert list(root_law.examine(sealed.superuser, proven=2)) == []
+    sealed.superuser.execute("UPDATE proofs_node SET hash = %s", [bytes(32)])
+    assert next(iter(root_law.examine(sealed.superuser, proven=2))) == (
+        "the stored tree is not the one that was signed with 2026-03-03"
+    )

@@ -33,6 +33,14 @@ def holds(place, law):
     return laws(place.connection, place.now, street.ZONE)[law]
 
 
+def page_says(house):
+    """What the consumer's page says of the supply: as it is asked anew, not as the stage stored it."""
+    from urja.apps.supply import facts, queries
+    from urja.web.portal.standing import standing
+
+    return standing(facts.of_account(house.houses[0].account_id, house.now, queries.health())).text
+
+
 def off(house):
     house.sent()
     house.report("confirmed")
@@ -86,11 +94,13 @@ def test_what_is_ordered_at_night_waits_for_the_window_and_says_so(house):
     assert house.where() == ("to_be_cut", "held_waits")
     standing = queries.standing(house.houses[0].account_id)
     assert "Monday 9 March, 10:00" in standing.sentence(house.now)
+    assert "Monday 9 March, 10:00" in page_says(house)
     assert [cut.account_id for cut in queries.cut_list(house.at(8, 10).date())] == [standing.account_id]
     house.until(house.at(8, 9, 59), step=HOUR)
     assert house.commands() == []
     house.go(house.at(8, 10))
     assert house.commands() == [("disconnect", "queued")]
+    assert "is being disconnected for this reason: tampering" in page_says(house)
     # A command that outlives the window could be carried out in protected hours.
     assert house.command().expires_at == house.at(8, 16)
     off(house)

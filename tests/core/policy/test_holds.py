@@ -65,6 +65,7 @@ def test_each_reason_at_each_time_for_each_household(reason, flag, now, supply):
         assert decision.look_again_at.astimezone(IST) == NOON.replace(day=30, hour=10)
     else:
         assert in_force(facts) == {reason}
+        assert (decision.standing, decision.reason.key) == (Standing.TO_BE_CUT, "held_ordered")
         assert window is None or window.not_before <= now < window.not_after
     off = decide(PLAIN, replace(facts, supply="off"))
     assert (off.restore is not None) == bool(flag and BINDS[reason])

@@ -46,17 +46,17 @@ def _with_holds(policy: Policy, facts: Facts, decision: Decision) -> Decision:
         spares = back and decision.restore is None
         return replace(decision, standing=Standing.PROTECTED, reason=spared(back)) if spares else decision
     window = hold_window(policy, facts)
-    if window is None or window.not_before <= facts.now:
-        return decision
-    params = {"held_holds": _listed(in_force(facts)), "not_before_at": instant(facts, window.not_before)}
-    again_at = window.not_before
-    if decision.look_again_at is not None:
-        again_at = min(again_at, decision.look_again_at)
+    waits = window is not None and window.not_before > facts.now
+    params = {"held_holds": _listed(in_force(facts))}
+    instants = [decision.look_again_at]
+    if window is not None:
+        instants.append(window.not_before if waits else window.not_after)
+        params |= {"not_before_at": instant(facts, window.not_before)} if waits else {}
     return replace(
         decision,
         standing=Standing.TO_BE_CUT,
-        reason=Reason("cut.from", "held_waits", params),
-        look_again_at=again_at,
+        reason=Reason("cut.from" if waits else "holds", "held_waits" if waits else "held_ordered", params),
+        look_again_at=min((at for at in instants if at is not None), default=None),
         planned=window,
     )
 

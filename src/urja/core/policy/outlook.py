@@ -86,8 +86,9 @@ def outlook(policy: Policy, facts: Facts) -> Outlook:
 
 
 def in_order(policy: Policy, facts: Facts) -> bool:
-    """Whether an account has light and credit, so that nothing but its outlook is to be told."""
-    return facts.prepaid and not is_dark(facts) and not bars.exhausted(policy, facts.balance_minor)
+    """Whether an account has light, credit and no order against it, so that nothing but its outlook is to be told."""
+    lit = not is_dark(facts) and not in_force(facts)
+    return facts.prepaid and lit and not bars.exhausted(policy, facts.balance_minor)
 
 
 def credit_ends_at(policy: Policy, facts: Facts, daily_cost_minor: int | None) -> datetime | None:

@@ -10,7 +10,9 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from playwright.sync_api import expect
 from tests.apps.approvals import office
+from tests.authenticator import Authenticator
 from tests.browser.conftest import aside
+from tests.browser.running_console import as_colleague
 from tests.browser.test_console import site  # noqa: F401 - a fixture
 from tests.browser.test_portal import Device, assert_good, open_page  # noqa: F401 - fixture
 from tests.web import town_cast
@@ -28,7 +30,7 @@ PEOPLE = ("control_room", "administrator")
 @pytest.fixture
 def phones(site):  # noqa: F811
     """A passkey of each of the two, enrolled; and what the head end holds."""
-    found = {role: office.authenticator() for role in PEOPLE}
+    found = {role: Authenticator(rp_id="localhost", origin=site.url) for role in PEOPLE}
 
     def prepare():
         from django.contrib.auth import get_user_model
@@ -89,13 +91,12 @@ def recorded():
 
 @pytest.mark.parametrize("device", DEVICES, ids=lambda device: "-".join(map(str, device)))
 def test_two_people_approve_and_the_head_end_believes_them(open_page, site, phones, device):  # noqa: F811
-    origin = site.url.replace("127.0.0.1", "localhost")
     approvers = [
         Approver(
             person=f"{role}@urja.example",
             credential_id=phone.id,
             public_key=phone.public_key,
-            origin=origin,
+            origin=site.url,
             rp_id="localhost",
             installed_at=town_cast.NOW,
         )
@@ -108,9 +109,9 @@ def test_two_people_approve_and_the_head_end_believes_them(open_page, site, phon
 
     for number, (role, phone) in enumerate(phones.items()):
         page = open_page(device)
-        page.context.add_cookies([{"name": "sessionid", "value": site.cookies[role], "url": origin}])
+        as_colleague(page, site, role)
         with_passkey(page, phone)
-        page.goto(f"{origin}/console/held-cuts/")
+        page.goto(f"{site.url}/console/held-cuts/")
         assert_good(page, device)
         if number == 0:
             page.locator("form.asked button.primary").click()
@@ -127,4 +128,4 @@ def test_two_people_approve_and_the_head_end_believes_them(open_page, site, phon
     more = msgspec.structs.replace(asked, release=msgspec.structs.replace(asked.release, cuts=1000))
     assert "approves other content" in judged_by(more).why
     assert judged_by(asked, bytes(32)).why == "its question is an old one: ask again"
-    assert json.loads(asked.answers[0].client_data)["origin"] == origin
+    assert json.loads(asked.answers[0].client_data)["origin"] == site.url

@@ -9,8 +9,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import msgspec
-from django.db import IntegrityError, connection, transaction
-from psycopg.types.json import Jsonb
 
 from urja.apps.commands.models import (
     OPEN_RELEASES,
@@ -19,6 +17,7 @@ from urja.apps.commands.models import (
     HeldCuts,
     ReleaseState,
 )
+from urja.apps.rows import insert
 from urja.base import cut_release
 from urja.base.passkey import Assertion
 from urja.stream import releases as stream
@@ -121,41 +120,34 @@ def ask(
     """Ask for a release; it counts once the head end has verified the passkeys."""
     until_at = (now + lasts).replace(microsecond=0)
     release_id = secrets.token_hex(16)
-    with connection.cursor() as cursor:
-        # Written out: the web has the right to these columns alone.
-        cursor.execute(
-            "INSERT INTO commands_cut_release (id, cuts, areas, until, until_at, nonce, asked_by_id, asked_at) "
-            "VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
-            [
-                release_id,
-                cuts,
-                Jsonb(sorted(areas)),
-                f"{until_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
-                until_at,
-                nonce,
-                user_id,
-                now,
-            ],
-        )
+    insert(
+        CutRelease,
+        id=release_id,
+        cuts=cuts,
+        areas=sorted(areas),
+        until=f"{until_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        until_at=until_at,
+        nonce=nonce,
+        asked_by=user_id,
+        asked_at=now,
+    )
     return CutRelease.objects.get(id=release_id)
 
 
 def answer(release_id: str, user_id: int, given: Assertion, now: datetime) -> bool:
     """Record the answer of somebody's authenticator; False where they have answered already."""
-    try:
-        with transaction.atomic():
-            CutReleaseAnswer.objects.create(
-                release_id=release_id,
-                user_id=user_id,
-                credential_id=given.credential_id,
-                client_data=given.client_data,
-                authenticator_data=given.authenticator_data,
-                signature=given.signature,
-                given_at=now,
-            )
-    except IntegrityError:
-        return False
-    return True
+    made = insert(
+        CutReleaseAnswer,
+        ignore_conflicts=True,
+        release=release_id,
+        user=user_id,
+        credential_id=given.credential_id,
+        client_data=given.client_data,
+        authenticator_data=given.authenticator_data,
+        signature=given.signature,
+        given_at=now,
+    )
+    return bool(made)
 
 
 def cancel(release_id: str, user_id: int, now: datetime) -> bool:

@@ -104,4 +104,7 @@ def at_meter(
         return NoPower(heard.at, "meter")
     if outage is not None and heard.at < outage and is_overdue(heard, interval, now):
         return NoPower(outage, "neighbours")
-    return NotHeardFrom(heard.at) if now - heard.at > silent_after(interval) else Powered(heard.at)
+    if now - heard.at > silent_after(interval):
+        return NotHeardFrom(heard.at)
+    # A meter's clock may be ahead, and the end of its last interval with it.
+    return Powered(min(heard.at, now))

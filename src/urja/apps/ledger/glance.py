@@ -17,6 +17,7 @@ from django.db import connection
 
 from urja.apps.ledger import kept
 from urja.apps.ledger.balances import Balance
+from urja.apps.readings.power import HEARD, HEARD_AT, LAST_GASP
 from urja.apps.registry import queries as registry
 from urja.apps.registry.models import Agreement, DeviceRole
 from urja.apps.rows import built, columns
@@ -30,9 +31,9 @@ SELECT x.account_id, p.name, s.consumer_number, {columns(Agreement, "g")},
         AND coalesce(g.valid_to, 'infinity') > %(now)s,
     latest.id IS NOT NULL,
     EXISTS (SELECT FROM supply_relight r WHERE r.account_id = x.account_id),
-    meter.interval_s, heard.heard_at, heard.last_gasp,
+    device.interval_s, {HEARD_AT}, {LAST_GASP},
     hash_record_extended(ROW(
-        books.mark, waiting.id, state.decided_at, state.standing, state.supply, latest.id, latest.state, heard.heard_at, heard.last_gasp
+        books.mark, waiting.id, state.decided_at, state.standing, state.supply, latest.id, latest.state, h.heard_at, h.last_gasp
     ), 0)
 FROM registry_person i
 JOIN registry_account_access x ON x.person_id = i.id
@@ -40,10 +41,10 @@ JOIN ledger_account a ON a.id = x.account_id
 {kept.BOOKS}
 LEFT JOIN registry_service_point s ON s.id = g.service_point_id
 LEFT JOIN registry_premise p ON p.id = s.premise_id
-LEFT JOIN registry_device_period hung ON hung.service_point_id = g.service_point_id
-    AND hung.role = {DeviceRole.BILLING.value} AND hung.valid_to IS NULL
-LEFT JOIN registry_device meter ON meter.id = hung.device_id
-LEFT JOIN readings_heard heard ON heard.device_id = hung.device_id
+LEFT JOIN registry_device_period m ON m.service_point_id = g.service_point_id
+    AND m.role = {DeviceRole.BILLING.value} AND m.valid_to IS NULL
+LEFT JOIN registry_device device ON device.id = m.device_id
+{HEARD}
 LEFT JOIN supply_state state ON state.account_id = x.account_id
 CROSS JOIN LATERAL (SELECT max(c.id) AS id FROM supply_changed c WHERE c.account_id = x.account_id) waiting
 LEFT JOIN LATERAL (

@@ -1,4 +1,4 @@
-"""When each meter was heard last: kept with every batch that comes in, for what is said of power (`urja.core.power`)."""
+"""What meters tell of their power: last gasps, and what is heard after them (`urja.core.power`)."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -22,9 +22,13 @@ WHERE excluded.heard_at > h.heard_at
 """In the order of devices, so that no two transactions wait for each other in a circle."""
 
 
-def note_batch(cursor: Cursor, measured: Sequence[Rows], events: Rows) -> None:
-    """Keep the newest message of each device of a batch: of its blocks and register reads, and of its events.
+_GASPED: Final = "SELECT device_id FROM readings_heard WHERE last_gasp AND device_id = ANY(%s)"
 
+
+def note_batch(cursor: Cursor, measured: Sequence[Rows], events: Rows) -> None:
+    """Keep the newest message of each device of a batch that has told of events, or whose last one was a last gasp.
+
+    That blocks came in, the accruals know (`urja.apps.readings.power`): a row for each would halve the speed of ingest.
     A pushed message whose last word is that power fails is a last gasp. A failure that was read from the meter's log is
     none: a meter that answers has power.
     """
@@ -48,7 +52,12 @@ def note_batch(cursor: Cursor, measured: Sequence[Rows], events: Rows) -> None:
     order = np.lexsort((gasp, back, stamp, at_ms, device))
     device, at_ms, gasp = device[order], at_ms[order], gasp[order]
     newest = np.append(np.nonzero(np.diff(device))[0], len(device) - 1)
-    cursor.execute(_NOTE, [device[newest].tolist(), at_ms[newest].tolist(), gasp[newest].tolist()])
+    device, at_ms, gasp = device[newest], at_ms[newest], gasp[newest]
+    cursor.execute(_GASPED, [device.tolist()])
+    gasped = np.array([device_id for (device_id,) in cursor.fetchall()], np.int64)
+    kept = np.isin(device, events["device_id"]) | np.isin(device, gasped)
+    if kept.any():
+        cursor.execute(_NOTE, [device[kept].tolist(), at_ms[kept].tolist(), gasp[kept].tolist()])
 
 
 def note_answers(answered: Iterable[tuple[int, datetime]]) -> None:

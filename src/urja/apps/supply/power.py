@@ -11,17 +11,18 @@ from typing import Final
 
 from django.db import connection
 
+from urja.apps.readings.power import HEARD, HEARD_AT, LAST_GASP
 from urja.apps.registry.models import DeviceRole
 from urja.core.power import BLOCK_GRACE, LEAST_REPORTS, LEAST_SILENCE, SILENT_INTERVALS
 
 _STATES: Final = f"""
 meter AS MATERIALIZED (
-    SELECT m.service_point_id, m.role, d.interval_s, f.transformer, f.feeder, h.heard_at,
-        coalesce(h.last_gasp, false) AS last_gasp
+    SELECT m.service_point_id, m.role, d.interval_s, f.transformer, f.feeder, {HEARD_AT} AS heard_at,
+        {LAST_GASP} AS last_gasp
     FROM registry_device_period m
     JOIN registry_device d ON d.id = m.device_id
     LEFT JOIN registry_fed_by f ON f.service_point_id = m.service_point_id
-    LEFT JOIN readings_heard h ON h.device_id = m.device_id
+    {HEARD}
     WHERE m.valid_to IS NULL {{of_meters}}
 ), failed AS (
     -- Since when nothing behind a node has power: enough meters gave their last gasp since anything there was heard.

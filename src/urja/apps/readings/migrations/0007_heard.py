@@ -1,25 +1,16 @@
-"""When each meter was heard last, and whether it said that its power fails."""
+"""What meters tell of their power: last gasps, and what is heard after them."""
 
 from django.db import migrations
 
 HEARD = """
--- The newest message of a device, of whatever kind. `last_gasp`: it told that the power fails, and nothing came after it.
+-- The newest message of a device that told of an event, carried out an order, or came after its last gasp. `last_gasp`:
+-- it told that the power fails, and nothing came after it. That intervals come in, readings_accrual knows.
 CREATE TABLE readings_heard (
     device_id bigint PRIMARY KEY,
     heard_at timestamptz NOT NULL,
     last_gasp boolean NOT NULL
 ) WITH (fillfactor = 50);
-
--- Of what came in before: the newest messages of two days.
-INSERT INTO readings_heard
-SELECT DISTINCT ON (device_id) device_id, received_at, last_gasp FROM (
-    SELECT device_id, max(received_at) AS received_at, false AS last_gasp FROM readings_interval
-    WHERE source IN (1, 2) AND start_at > (SELECT max(latest_end_at) - interval '2 days' FROM readings_accrual)
-    GROUP BY device_id
-    UNION ALL
-    SELECT device_id, received_at, code = 101 AND source = 1 FROM readings_event
-    WHERE received_at > (SELECT max(latest_end_at) - interval '2 days' FROM readings_accrual)
-) message ORDER BY device_id, received_at DESC, last_gasp;
+CREATE INDEX readings_heard_gasped ON readings_heard (device_id) WHERE last_gasp;
 """
 
 

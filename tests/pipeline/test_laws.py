@@ -85,10 +85,10 @@ def target_instead_of_difference(patch):
 
 
 def slab_that_is_never_left(patch):
-    from urja.core.rating import engine
+    from urja.core.rating import parts
 
-    real = engine._factor
-    patch.setattr(engine, "_factor", lambda *arguments: real(*arguments) * 2)
+    real = parts._factor
+    patch.setattr(parts, "_factor", lambda *arguments: real(*arguments) * 2)
 
 
 def terms_of_the_first_day_alone(patch):

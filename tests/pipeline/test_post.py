@@ -290,11 +290,11 @@ def test_a_new_price_inside_the_month(town, on_change, energy):
 
 
 def test_slabs_that_begin_anew_at_a_new_version_are_found(town, monkeypatch):
-    from urja.core.rating import engine
+    from urja.core.rating import bills
 
     load("2", "2026-03-04", rate="4.00")
     with monkeypatch.context() as patch:
-        patch.setattr(engine, "_goes_on", lambda *_: False)
+        patch.setattr(bills, "_goes_on", lambda *_: False)
         for day, kwh in enumerate([11, 12, 15, 20], 1):
             town.register(day, kwh)
             town.run(day)

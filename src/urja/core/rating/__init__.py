@@ -1,23 +1,15 @@
 """Rating: a tariff document, energy and days in; an exact amount for each charge line out.
 
-Pure and exact: no clock, no storage, no floats. `tariff` is what a document says, `document` reads it, `engine`
-computes what a billing period comes to, `arithmetic` shows how one posting came about.
+Pure and exact: no clock, no storage, no floats. `tariff` is what a document says, `document` reads it. `engine`
+computes what a billing period comes to: `bills` cuts its days, `parts` has the arithmetic of each kind of line.
+`arithmetic` shows how one posting came about.
 """
 
 from urja.core.rating.arithmetic import Row, rows_between, standing
+from urja.core.rating.bills import cut_days
 from urja.core.rating.document import TariffError, parse_tariff
-from urja.core.rating.engine import (
-    ROUNDING,
-    LineTarget,
-    Part,
-    RatingError,
-    Target,
-    Terms,
-    Use,
-    cut_days,
-    target,
-    uses_between,
-)
+from urja.core.rating.engine import target
+from urja.core.rating.shapes import ROUNDING, LineTarget, Part, RatingError, Target, Terms, Use, uses_between
 from urja.core.rating.tariff import Line, Percent, PerTime, Slabs, Tariff
 from urja.core.reading import Fault
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from urja.core.rating.engine import ROUNDING, LineTarget
+from urja.core.rating.shapes import ROUNDING, LineTarget
 from urja.core.units import exact, to_minor
 
 

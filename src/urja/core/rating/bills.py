@@ -1,0 +1,287 @@
+"""How the days of a billing period become bills: each with slabs of its own, its versions and its energy.
+
+A new version inside the period says how the change to it is made (docs/money.md): the days are cut into bills, or the
+bill goes on. Another tariff begins a bill. A change of the sanctioned load cuts only what depends on it.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from fractions import Fraction
+from itertools import pairwise
+
+from urja.core.calendar import Period
+from urja.core.rating.shapes import ZERO, RatingError, Terms, Use, rounded
+from urja.core.rating.tariff import OnChange, Percent, Tariff, order_of
+from urja.core.units import exact
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version with the days of a bill from which it holds."""
+
+    name: str
+    """Begins the keys of its parts."""
+    first: date
+    tariff: Tariff
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """Days whose slabs go on, to a day: with the versions that have begun by then."""
+
+    versions: tuple[Version, ...]
+    days: Period
+    """All of them, also those that are to come."""
+    elapsed: Period
+    period_days: int
+    """How many days are billed, in this bill and the others."""
+    uses: tuple[tuple[Period, Fraction], ...]
+    """Energy of the elapsed days, in kWh."""
+    loads: tuple[tuple[Period, Fraction], ...]
+    """The sanctioned load of the elapsed days that are charged by day, in kW."""
+
+    def before(self, day: date) -> "Bill":
+        """The bill as it was when a day began, on the energy that is known of it now."""
+        elapsed = Period(self.elapsed.first, day)
+        return replace(
+            self,
+            versions=tuple(version for version in self.versions if version.first < day),
+            elapsed=elapsed,
+            uses=within(self.uses, elapsed),
+            loads=tuple((days.meet(elapsed), load) for days, load in self.loads if days.meet(elapsed).days),
+        )
+
+    def run(self, number: int) -> "Stretch":
+        """The days from the beginning of a version on."""
+        version = self.versions[number]
+        first = version.first if number else self.days.first
+        elapsed = Period(first, self.elapsed.end)
+        uses = within(self.uses, elapsed) if number else self.uses
+        return Stretch(
+            name=version.name,
+            tariff=version.tariff,
+            days=self.days,
+            charged=Period(first, self.days.end),
+            elapsed=elapsed,
+            period_days=self.period_days,
+            before_kwh=_sum_of(self.uses) - _sum_of(uses) if number else ZERO,
+            uses=uses,
+            loads=tuple(
+                (Period(max(first, days.first), days.end), load)
+                for days, load in self.loads
+                if not number or days.end > first
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """The days of a bill from which on a line says what it says: from the first, unless it has changed meanwhile."""
+
+    name: str
+    """Begins the keys of its parts."""
+    tariff: Tariff
+    days: Period
+    """Those of the whole bill, which widths and bounds are scaled to."""
+    charged: Period
+    """Those from the change on."""
+    elapsed: Period
+    """Those of them that have passed."""
+    period_days: int
+    before_kwh: Fraction
+    """Energy of the bill before the change."""
+    uses: tuple[tuple[Period, Fraction], ...]
+    """Energy since the change, in kWh."""
+    loads: tuple[tuple[Period, Fraction], ...]
+
+    @property
+    def energy_kwh(self) -> Fraction:
+        """All of the bill so far."""
+        return self.before_kwh + _sum_of(self.uses)
+
+
+def _sum_of(uses: tuple[tuple[Period, Fraction], ...]) -> Fraction:
+    return sum((kwh for _, kwh in uses), ZERO)
+
+
+def within(uses: tuple[tuple[Period, Fraction], ...], days: Period) -> tuple[tuple[Period, Fraction], ...]:
+    """What of some energy, or another weight, lies on some days; a piece that reaches beyond counts by days."""
+    return tuple(
+        (own.meet(days), weight * own.meet(days).days / own.days)
+        for own, weight in uses
+        if own.meet(days).days
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """Days that become a bill, with their versions."""
+
+    days: Period
+    versions: tuple[Version, ...]
+
+
+def cut_days(terms: Sequence[Terms], billed: Period) -> list[date]:
+    """The days inside a period on which a price changes: energy known up to each of them is rated exactly.
+
+    A change of the sanctioned load is none of them, as no price of energy depends on it.
+    """
+    return _cuts(_plan(terms, billed), billed)
+
+
+def _cuts(plan: list[list[Planned]], billed: Period) -> list[date]:
+    cuts: set[date] = set()
+    for shared in plan:
+        cuts.add(shared[0].days.first)
+        # Bills that share their energy by days ask for no read between them.
+        for version in shared[0].versions if len(shared) == 1 else ():
+            cuts.add(version.first)
+            for line in version.tariff.lines:
+                if isinstance(line.accrual, Percent):
+                    rates = line.accrual.rates
+                    cuts |= {
+                        rate.from_day for rate in rates if rate.from_day and rate.from_day in shared[0].days
+                    }
+    return sorted(cuts - {billed.first})
+
+
+def _tariffs(terms: Sequence[Terms], billed: Period) -> list[tuple[Period, tuple[Tariff, ...]]]:
+    """The billed days in pieces of one tariff, each with its versions in the order they apply."""
+    ordered = sorted(terms, key=lambda each: each.first)
+    if not ordered or ordered[0].first > billed.first:
+        raise RatingError(f"no terms are in force on {billed.first}")
+    pieces: list[tuple[Period, tuple[Tariff, ...]]] = []
+    for days in billed.cut([each.first for each in ordered]):
+        versions = _in_force(ordered, days.first).versions
+        if pieces and {tariff.code for tariff in versions} == {tariff.code for tariff in pieces[-1][1]}:
+            before, known = pieces.pop()
+            pieces.append((Period(before.first, days.end), (*known, *versions)))
+        else:
+            pieces.append((days, versions))
+    return [
+        (days, tuple(sorted(without_doubles(versions), key=lambda tariff: tariff.valid_from)))
+        for days, versions in pieces
+    ]
+
+
+def without_doubles(versions: Iterable[Tariff]) -> list[Tariff]:
+    # A document is a large thing to hash, and mostly there is one.
+    found: list[Tariff] = []
+    for tariff in versions:
+        if tariff not in found:
+            found.append(tariff)
+    return found
+
+
+def _in_force(terms: Sequence[Terms], day: date) -> Terms:
+    return [each for each in terms if each.first <= day][-1]
+
+
+def _plan(terms: Sequence[Terms], billed: Period) -> list[list[Planned]]:
+    """The billed days as bills: each by itself, or with those that it shares its energy with by days."""
+    plan: list[list[Planned]] = []
+    for own, versions in _tariffs(terms, billed):
+        if not versions or versions[0].valid_from > own.first:
+            raise RatingError(f"no version of the tariff is in force on {own.first}")
+        for days in own.cut([tariff.valid_from for tariff in versions]):
+            # Of two versions with one date the later in the list wins: it corrects the other.
+            tariff = [candidate for candidate in versions if candidate.valid_from <= days.first][-1]
+            # A tariff that is rated later in the period may have versions of the same name.
+            name = tariff.version if own.first == billed.first else f"{own.first}:{tariff.version}"
+            planned = Planned(days, (Version(name, days.first, tariff),))
+            before = plan[-1][-1] if days.first > own.first else None
+            if before is not None and _goes_on(before, tariff):
+                joined = Period(before.days.first, days.end)
+                plan[-1][-1] = Planned(joined, before.versions + planned.versions)
+            elif before is not None and tariff.on_change is OnChange.BY_DAYS:
+                plan[-1].append(planned)
+            else:
+                plan.append([planned])
+    return plan
+
+
+def _goes_on(bill: Planned, tariff: Tariff) -> bool:
+    """Whether a bill goes on with another version: unless lines would rest on each other in a circle."""
+    versions = [*(version.tariff for version in bill.versions), tariff]
+    lines = [line for version in versions for line in version.lines]
+    return tariff.on_change is OnChange.CONTINUE and not order_of(lines)[1]
+
+
+def bills_of(
+    terms: Sequence[Terms],
+    uses: Sequence[Use],
+    billed: Period,
+    elapsed: Period,
+    by_day_from: date,
+    notes: list[str],
+) -> Iterator[Bill]:
+    plan = _plan(terms, billed)
+    energy = _cut_uses(uses, _cuts(plan, billed), notes)
+    ordered = sorted(terms, key=lambda each: each.first)
+    by_day = Period(by_day_from, billed.end)
+    for shared in plan:
+        begun = [each for each in shared if each.days.first < elapsed.end or each.days.first == billed.first]
+        for planned, used in zip(begun, _shares_by_days(begun, elapsed, energy, notes), strict=True):
+            passed = planned.days.meet(elapsed)
+            yield Bill(
+                tuple(
+                    version
+                    for n, version in enumerate(planned.versions)
+                    if not n or version.first < elapsed.end
+                ),
+                planned.days,
+                passed,
+                billed.days or 1,
+                used,
+                tuple(
+                    (piece, Fraction(_in_force(ordered, piece.first).load_w, 1000))
+                    for piece in passed.meet(by_day).cut([each.first for each in ordered])
+                ),
+            )
+
+
+def _shares_by_days(
+    begun: Sequence[Planned], elapsed: Period, energy: list[tuple[Period, Fraction]], notes: list[str]
+) -> Iterator[tuple[tuple[Period, Fraction], ...]]:
+    """The energy of each bill: its own, or where there are several what falls to it by days of that of all."""
+    if len(begun) == 1:
+        yield tuple(
+            (piece, kwh) for piece, kwh in energy if piece.meet(begun[0].days) == piece and piece.days
+        )
+        return
+    passed = [planned.days.meet(elapsed) for planned in begun]
+    if not passed:
+        return
+    whole = Period(passed[0].first, passed[-1].end)
+    total = sum((kwh for piece, kwh in energy if piece.meet(whole) == piece), ZERO)
+    until = []
+    for days, following in pairwise([*zip(passed, begun, strict=True)]):
+        over = (days[0].end - whole.first).days
+        step = following[1].versions[0].tariff.round_units
+        what = f"energy of {over} of {whole.days} days"
+        share = rounded(total * over / whole.days, step, what, "kWh", notes)
+        until.append(share if abs(share) <= abs(total) else total)
+    shares = [end - begin for begin, end in pairwise([ZERO, *until, total])]
+    if total:
+        each = ", ".join(
+            f"{days.days} days {exact(kwh)} kWh" for days, kwh in zip(passed, shares, strict=True)
+        )
+        notes.append(
+            f"{exact(total)} kWh of {whole.first} to {whole.end} split by days, as the tariff says: {each}"
+        )
+    yield from (((days, kwh),) for days, kwh in zip(passed, shares, strict=True))
+
+
+def _cut_uses(uses: Sequence[Use], cuts: list[date], notes: list[str]) -> list[tuple[Period, Fraction]]:
+    """Energy in pieces that no price change crosses; a longer one is split in proportion to days."""
+    pieces: list[tuple[Period, Fraction]] = []
+    for use in uses:
+        parts = use.days.cut(cuts)
+        if len(parts) > 1 and use.energy_wh:
+            notes.append(
+                f"{use.energy_wh} Wh of {use.days.first} to {use.days.end} split by days at a change of price: "
+                + ", ".join(f"{part.days} days" for part in parts)
+            )
+        pieces += [(part, Fraction(use.energy_wh * part.days, 1000 * (use.days.days or 1))) for part in parts]
+    return pieces

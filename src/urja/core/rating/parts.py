@@ -1,0 +1,304 @@
+"""What one line comes to in a stretch of a bill: its parts, each a quantity times a rate."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from fractions import Fraction
+from typing import assert_never
+
+from urja.core.calendar import Period, month_fraction, month_parts
+from urja.core.rating.bills import Stretch
+from urja.core.rating.shapes import ROUNDING, ZERO, LineTarget, Part, rounded
+from urja.core.rating.tariff import (
+    Base,
+    DatedPercent,
+    Each,
+    Line,
+    Minimum,
+    Percent,
+    PerTime,
+    Prorate,
+    RoundOff,
+    Scaling,
+    Slabs,
+)
+from urja.core.units import exact, major
+
+type _Weights = tuple[tuple[Period, Fraction], ...]
+
+
+def _by_days(days: Period) -> _Weights:
+    """Of what is spread evenly over some days."""
+    return ((days, Fraction(days.days)),)
+
+
+type _Product = tuple[Fraction, str, Fraction]
+"""Quantity, its unit, and the rate in minor units."""
+
+
+def _part(
+    stretch: Stretch,
+    line: Line,
+    key: str,
+    label: str,
+    product: _Product,
+    *,
+    weights: _Weights,
+) -> Part:
+    quantity, unit, rate = product
+    exactly = quantity * rate
+    amount = line.step.apply(exactly) if line.each is Each.PART else exactly
+    return Part(f"{stretch.name}/{line.name}/{key}", label, quantity, unit, rate, amount, weights)
+
+
+def _factor(stretch: Stretch, days: Period, prorate: Prorate) -> Fraction:
+    """How many months some days are."""
+    match prorate:
+        case Prorate.MONTH_FRACTION:
+            return month_fraction(days)
+        case Prorate.DAYS_OF_30:
+            return Fraction(days.days, 30)
+        case Prorate.NONE:
+            return Fraction(days.days, stretch.period_days)
+        case _:
+            assert_never(prorate)
+
+
+def _scaled(stretch: Stretch, kwh: Fraction, scaling: Scaling, what: str, notes: list[str]) -> Fraction:
+    """A bound of so many kWh a month, as it stands for the bill."""
+    factor = _factor(stretch, stretch.days, scaling.prorate)
+    return rounded(kwh * factor, scaling.round_width, what, "kWh", notes)
+
+
+def _reached(
+    stretch: Stretch,
+    line: Line,
+    bounds: Sequence[Fraction | None],
+    kwh: Fraction,
+    scaling: Scaling,
+    notes: list[str],
+) -> int:
+    """The first of some bounds a month that the energy of the bill so far does not exceed; the last is open."""
+    for number, bound in enumerate(bounds):
+        what = f"{line.name}: bound {number + 1} of the use"
+        if bound is None or kwh <= _scaled(stretch, bound, scaling, what, notes):
+            return number
+    raise AssertionError("the last bound is open: parse_tariff refuses another document")
+
+
+def slab_parts(stretch: Stretch, line: Line, accrual: Slabs, notes: list[str]) -> Iterator[Part]:
+    what = f"{line.name}: energy"
+    energy = rounded(stretch.energy_kwh, accrual.round_energy, what, "kWh", notes)
+    before = rounded(stretch.before_kwh, accrual.round_energy, f"{what} before the change", "kWh", notes)
+    bounds = [table.up_to_kwh for table in accrual.tables]
+    chosen = _reached(stretch, line, bounds, energy, accrual.scaling, notes)
+    slabs = accrual.tables[chosen].slabs
+    # Of two tables a slab of the same number is another one: what was posted by the first is taken back.
+    prefix = f"{chosen}." if chosen else ""
+    low = ZERO
+    for number, slab in enumerate(slabs):
+        width = None
+        if slab.up_to_kwh is not None:
+            full = slab.up_to_kwh - slab.from_kwh
+            width = _scaled(stretch, full, accrual.scaling, f"{line.name}: width of slab {number + 1}", notes)
+        high = None if width is None else low + width
+        inside = _inside(energy, number, low, high)
+        if before:
+            inside -= _inside(before, number, low, high)
+        if inside:
+            span = f"above {exact(low)} kWh" if high is None else f"{exact(low)} to {exact(high)} kWh"
+            label = "all energy" if len(slabs) == 1 else f"slab {number + 1}: {span}"
+            product = (inside, "kWh", slab.rate)
+            yield _part(stretch, line, f"{prefix}{number}", label, product, weights=stretch.uses)
+        if high is None:
+            return
+        low = high
+
+
+def _inside(energy: Fraction, number: int, low: Fraction, high: Fraction | None) -> Fraction:
+    """What a slab holds of some energy."""
+    # A negative advance (a corrected read) is negative energy in the first slab, not in all of them.
+    if energy < 0:
+        return ZERO if number else energy
+    return max(ZERO, (energy if high is None else min(energy, high)) - low)
+
+
+def _band(accrual: PerTime, load_kw: Fraction) -> Fraction:
+    for band in accrual.bands:
+        if band.up_to_kw is None or load_kw <= band.up_to_kw:
+            return band.rate
+    raise AssertionError("the last band is open: parse_tariff refuses another document")
+
+
+def _rate_of_use(stretch: Stretch, line: Line, accrual: PerTime, notes: list[str]) -> Fraction | None:
+    """The rate of the band that the use has reached; none where bands go by load."""
+    bounds = [band.up_to_kwh for band in accrual.bands]
+    if all(bound is None for bound in bounds):
+        return None
+    return accrual.bands[_reached(stretch, line, bounds, stretch.energy_kwh, accrual.scaling, notes)].rate
+
+
+type _Priced = tuple[Period, Fraction | None, Fraction]
+"""Days, the load that their price is multiplied by, and that price."""
+
+
+def _priced(stretch: Stretch, line: Line, accrual: PerTime, notes: list[str]) -> list[_Priced]:
+    """The days in runs of one price: a change of load that leaves it as it is cuts nothing."""
+    runs: list[_Priced] = []
+    of_use = _rate_of_use(stretch, line, accrual, notes)
+    for days, load_kw in stretch.loads:
+        load = accrual.round_load.apply(load_kw) if accrual.round_load else load_kw
+        rate = _band(accrual, load) if of_use is None else of_use
+        price = rate * (load if accrual.per_kw else 1)
+        priced = (load if accrual.per_kw else None, price)
+        first = runs.pop()[0].first if runs and runs[-1][1:] == priced else days.first
+        runs.append((Period(first, days.end), *priced))
+    return runs
+
+
+def time_parts(stretch: Stretch, line: Line, accrual: PerTime, notes: list[str]) -> Iterator[Part]:
+    begun: set[str] = set()
+    for days, load, price in _priced(stretch, line, accrual, notes):
+        suffix = f", {exact(load)} kW" if load is not None else ""
+        for key, label, run, of in _times(stretch, accrual, days):
+            # The first run keeps its name: a load that changes later does not rename what was posted.
+            name = f"{key}@{run.first}" if key in begun else key
+            begun.add(key)
+            product = (Fraction(run.days), "day", price / of)
+            yield _part(stretch, line, name, label + suffix, product, weights=_by_days(run))
+
+
+def _times(stretch: Stretch, accrual: PerTime, days: Period) -> Iterator[tuple[str, str, Period, int]]:
+    """The days as the line counts them: a key, a label, and what the price is for, in days."""
+    if not accrual.monthly:
+        if days.days:
+            yield "days", "by day", days, 1
+        return
+    if accrual.scaling.prorate is Prorate.NONE:
+        if days.days:
+            label = f"{days.days} of the period's {stretch.period_days} days"
+            yield "period", label, days, stretch.period_days
+        return
+    for month, length in month_parts(days):
+        of = 30 if accrual.scaling.prorate is Prorate.DAYS_OF_30 else length
+        yield f"{month.first:%Y-%m}", f"{month.first:%Y-%m}, {month.days} of {of} days", month, of
+
+
+def percent_parts(
+    stretch: Stretch, line: Line, accrual: Percent, bases: dict[str, LineTarget], notes: list[str]
+) -> Iterator[Part]:
+    rates, at_most = accrual.rates, accrual.at_most
+    if accrual.by_use:
+        bounds = [rate.up_to_kwh for rate in accrual.by_use]
+        chosen = accrual.by_use[_reached(stretch, line, bounds, stretch.energy_kwh, accrual.scaling, notes)]
+        rates = (DatedPercent(None, chosen.fraction),)
+        at_most = at_most if chosen.at_most is None else chosen.at_most
+    whole = ZERO
+    for part in _shares(stretch, line, accrual.on, rates, bases):
+        whole += part.amount
+        yield part
+    if at_most is None:
+        return
+    limit = at_most * _factor(stretch, stretch.charged, accrual.scaling.prorate)
+    if abs(whole) > limit:
+        over = (limit if whole > 0 else -limit) - whole
+        label = "what is beyond the most it may come to"
+        product = (over, "minor", Fraction(1))
+        yield _part(stretch, line, "at-most", label, product, weights=_by_days(stretch.elapsed))
+
+
+def _shares(
+    stretch: Stretch,
+    line: Line,
+    on: tuple[Base, ...],
+    rates: tuple[DatedPercent, ...],
+    bases: dict[str, LineTarget],
+) -> Iterator[Part]:
+    starts = [rate.from_day for rate in rates if rate.from_day]
+    for base, again in _told_apart(on):
+        for part in _base_parts(stretch, bases[base.line], line.each):
+            for days, weight in _weights(part, stretch.elapsed, starts):
+                rate = [r for r in rates if r.from_day is None or r.from_day <= days.first][-1]
+                quantity = part.amount * base.share * weight
+                key = f"{part.key.removeprefix(f'{stretch.name}/')}{again}@{rate.from_day or ''}"
+                share = "" if base.share == 1 else f"{exact(base.share * 100)} % of "
+                label = f"{exact(rate.fraction * 100)} % of {share}{part.label}"
+                if quantity:
+                    product = (quantity, "minor", rate.fraction)
+                    yield _part(stretch, line, key, label, product, weights=_by_days(days))
+
+
+def _told_apart(on: tuple[Base, ...]) -> Iterator[tuple[Base, str]]:
+    """Bases with what tells the keys of a line that is named twice apart: all of the energy, and 8 % of it (Delhi)."""
+    named: list[str] = []
+    for base in on:
+        times = named.count(base.line)
+        named.append(base.line)
+        yield base, f"+{times}" if times else ""
+
+
+def minimum_parts(
+    stretch: Stretch, line: Line, accrual: Minimum, bases: dict[str, LineTarget], notes: list[str]
+) -> list[Part]:
+    """The minimum of the elapsed days less what the lines come to; nothing where they reach it."""
+    parts = [*time_parts(stretch, line, accrual.price, notes), *_less(stretch, line, accrual.on, bases)]
+    return parts if sum((part.amount for part in parts), ZERO) > 0 else []
+
+
+def _less(stretch: Stretch, line: Line, on: tuple[Base, ...], bases: dict[str, LineTarget]) -> Iterator[Part]:
+    for base, again in _told_apart(on):
+        amount = Fraction(bases[base.line].amount_minor)
+        if amount:
+            # Ended by a sign of its own: a percentage of this line that is named twice adds another "+1".
+            key = f"less/{base.line}{again}@" if again else f"less/{base.line}"
+            label = f"less {bases[base.line].title}"
+            product = (amount, "minor", -base.share)
+            yield _part(stretch, line, key, label, product, weights=_by_days(stretch.elapsed))
+
+
+def round_off_parts(
+    stretch: Stretch, line: Line, accrual: RoundOff, bases: dict[str, LineTarget]
+) -> list[Part]:
+    whole = sum((base.share * bases[base.line].amount_minor for base in accrual.on), ZERO)
+    left = accrual.to.apply(whole) - whole
+    if not left:
+        return []
+    multiple = major(accrual.to.to, stretch.tariff.exponent)
+    label = f"rounded {accrual.to.mode} to a multiple of {multiple} {stretch.tariff.currency}"
+    product = (left, ROUNDING, Fraction(1))
+    return [_part(stretch, line, "whole", label, product, weights=_by_days(stretch.elapsed))]
+
+
+def _base_parts(stretch: Stretch, base: LineTarget, each: Each) -> Iterator[Part]:
+    """What a percentage is taken of: each part of the base line, or its amount as a whole."""
+    if each is Each.PART:
+        yield from (
+            Part(p.key, f"{base.title}, {p.label}", p.quantity, p.unit, p.rate, p.amount, p.weights)
+            for p in base.parts
+        )
+        return
+    weights = tuple(
+        (days, part.amount * weight / sum((w for _, w in part.weights), ZERO))
+        for part in base.parts
+        for days, weight in part.weights
+        if sum((w for _, w in part.weights), ZERO)
+    )
+    key = f"{stretch.name}/{base.name}"
+    amount = Fraction(base.amount_minor)
+    yield Part(key, base.title, Fraction(1), "line", amount, amount, weights)
+
+
+def _weights(part: Part, elapsed: Period, starts: list[date]) -> list[tuple[Period, Fraction]]:
+    """The stretches of the elapsed days with one percentage, and the share of a part in each."""
+    stretches = elapsed.cut(starts)
+    if len(stretches) == 1:
+        return [(elapsed, Fraction(1))]
+    total = sum((weight for _, weight in part.weights), ZERO)
+    if not total:
+        return [(days, Fraction(days.days, elapsed.days)) for days in stretches]
+    shares = []
+    for days in stretches:
+        inside = sum(
+            (weight * days.meet(own).days / own.days for own, weight in part.weights if own.days), ZERO
+        )
+        shares.append((days, inside / total))
+    return shares

@@ -31,6 +31,8 @@ async def test_accepted_means_acknowledged(start_headend, pipeline, nats_server,
         await until(lambda: accepted(headend) == 1)
         assert (known.window.highest, known.window.check(1)) == (1, Verdict.DUPLICATE)
         await until(lambda: not headend.intake.held)
+    # The pipeline's own connection may come back later than the head end's.
+    await pipeline.wait_connected()
     await stored.take(2)
     assert len(stored.records("block")) == 1
 
@@ -48,6 +50,7 @@ async def test_the_broker_killed_while_publishing(start_headend, pipeline, nats_
                 await nats_server.start()
             await asyncio.sleep(0.01)
         await until(lambda: accepted(headend) == sent, 40)
+    await pipeline.wait_connected()
     await stored.take(2)
     records = stored.records("block")
     assert len(records) == sent

@@ -234,7 +234,7 @@ def test_it_can_be_kept_as_json_and_tells_no_keys(houses):
     assert "wrapped" not in json.dumps(kept)
     assert kept["postings"] == []
     assert set(kept) == {
-        "changes", "intervals_moved", "intervals", "postings", "decisions", "stands", "problems",
+        "changes", "intervals_moved", "intervals", "postings", "decisions", "stands", "asked", "problems",
     }  # fmt: skip
 
 

@@ -45,6 +45,15 @@ def value(page, name):
     return page.content.decode().split(f'id="{name}" name="{name}" value="')[1].split('"')[0]
 
 
+def test_a_disconnection_is_said_to_be_one_before_it_is_ordered(colleague):
+    """An order is no row of the registry: it was said that nothing about the supply changes."""
+    client = colleague("clerk")
+    asked = {"consumer_number": "URJ00000001", "reason": "overload", "note": "twice its load"}
+    _at, shown = rehearsed(client, "/console/operations/disconnect_temporarily/", asked)
+    assert "URJ00000001 is to be disconnected:" in text_of(shown)
+    assert "Nothing about the supply" not in text_of(shown)
+
+
 def test_first_it_is_shown_and_then_done(colleague):
     from urja.apps.registry.models import AgreementTerms, AuditEntry
 

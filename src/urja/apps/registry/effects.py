@@ -89,6 +89,16 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """An order about a supply: to hold it off for a reason, or to take that reason away."""
+
+    action: str
+    """`hold` or `release`."""
+    service_point_id: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Effects:
     """Everything that an operation would move."""
 
@@ -100,6 +110,8 @@ class Effects:
     postings: list[Posting]
     decisions: list[Decision]
     stands: list[Standing]
+    asked: list[Asked]
+    """Whether supplies are to be held off: no rows of the registry, and carried out by the stage `decide`."""
     problems: list[str]
     """Agreements whose postings cannot be told, in sentences."""
 
@@ -112,6 +124,7 @@ class Effects:
                 "postings": self.postings,
                 "decisions": self.decisions,
                 "stands": self.stands,
+                "asked": self.asked,
                 "problems": self.problems,
             }
         )
@@ -137,6 +150,9 @@ def effects(operation: Operation, *, recorded_at: datetime, actor: str) -> Effec
             postings=_postings(before.targets, after.targets),
             decisions=_decisions(before.decided, after.decided),
             stands=list(_stands(scope, before, done.devices)),
+            asked=[
+                Asked(*one) for one in done.entry.outcome.get("outside", []) if one[0] in ("hold", "release")
+            ],
             problems=sorted({*before.problems, *after.problems}),
         )
 

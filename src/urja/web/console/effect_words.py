@@ -133,13 +133,15 @@ class Effects:
     decisions: list[str]
     """What would be decided at once about a supply: the standing before and after, with its sentence."""
     stands: list[str]
+    asked: list[str]
+    """What is asked of the stage that decides about supplies."""
     problems: list[str]
     approval: list[str]
     """Why it would wait for passkeys."""
 
     @property
     def nothing(self) -> bool:
-        return not (self.rows or self.intervals or self.postings)
+        return not (self.rows or self.intervals or self.postings or self.asked)
 
 
 def effects(found: Mapping[str, Any], *, names: bool) -> Effects:
@@ -154,9 +156,22 @@ def effects(found: Mapping[str, Any], *, names: bool) -> Effects:
         sum=formats.money(sum(one["amount_minor"] for one in postings), signed=True) if postings else "",
         decisions=[_decision(one) for one in found.get("decisions", [])],
         stands=[_standing(one) for one in found.get("stands", [])],
+        asked=[_asked(one) for one in found.get("asked", [])],
         problems=list(found.get("problems", [])),
         approval=[wording.sentence(from_plain(kept)) for kept in found.get("approval", [])],
     )
+
+
+def _asked(one: Mapping[str, Any]) -> str:
+    number = (
+        ServicePoint.objects.filter(id=one["service_point_id"])
+        .values_list("consumer_number", flat=True)
+        .first()
+    )
+    names = {"number": number or "", "reason": wording.hold(one["reason"])}
+    if one["action"] == "hold":
+        return gettext("%(number)s is to be disconnected: %(reason)s.") % names
+    return gettext("%(number)s is reconnected when no other reason is left than: %(reason)s.") % names
 
 
 @dataclass(frozen=True, slots=True)

@@ -257,3 +257,22 @@ def test_a_notice_kind_that_is_no_warning_does_not_count():
     receipts = tuple(NoticeFact("recharged", since + timedelta(hours=n), since + DAY) for n in range(9))
     notices = (NoticeFact("zero", since, since), *receipts)
     assert decide(UPPCL, ripe(below_cut_since=since, notices=notices)).reason.rule == "notices.before_cut"
+
+
+def test_data_are_too_old_from_the_very_end_of_their_time():
+    age = PLAIN.cut.max_data_age
+    assert decide(PLAIN, ripe(as_of=NOON - age + timedelta(seconds=1))).cut is not None
+    old = decide(PLAIN, ripe(as_of=NOON - age))
+    assert (old.cut, old.reason.rule) == (None, "cut.max_data_age_hours")
+
+
+def test_who_is_below_the_limit_has_no_days_yet_and_what_is_paid_adds_all_of_them():
+    limit = PLAIN.credit.cut_below_minor
+    effect = effect_of_payment(PLAIN, ripe(balance_minor=limit - 200, daily_cost_minor=100), 500)
+    assert (effect.days, effect.added_days) == (3, 3)
+
+
+def test_a_small_consumer_may_have_one_day_longer():
+    plain = bundled_policies()["plain.toml"]
+    longer = 'emergency = 50\nlonger = [{ categories = ["domestic"], up_to_kw = 1, days = 1 }]'
+    assert parse_policy(plain.replace("emergency = 50", longer)).credit.longer[0].days == 1

@@ -276,3 +276,9 @@ def test_a_small_consumer_may_have_one_day_longer():
     plain = bundled_policies()["plain.toml"]
     longer = 'emergency = 50\nlonger = [{ categories = ["domestic"], up_to_kw = 1, days = 1 }]'
     assert parse_policy(plain.replace("emergency = 50", longer)).credit.longer[0].days == 1
+
+
+def test_a_small_consumer_who_is_off_comes_back_while_the_longer_time_lasts():
+    off = ripe(below_cut_since=NOON - 10 * DAY, supply="off", holds=frozenset({"credit"}))
+    assert decide(UPPCL, off).restore is None
+    assert decide(UPPCL, replace(off, sanctioned_load_w=2000)).restore is not None

@@ -42,8 +42,8 @@ hls_mechanism = 5
 
 
 def test_the_shipped_types():
-    assert device_types() == ("urja-d1", "urja-d1-listen", "urja-dt")
-    out, listen, transformer = (load_device_type(name) for name in device_types())
+    assert device_types() == ("urja-d1", "urja-d1-aes", "urja-d1-listen", "urja-dt")
+    out, _, listen, transformer = (load_device_type(name) for name in device_types())
     assert (out.relay, transformer.relay) == (True, False)
     assert out.overload is not None
     assert transformer.overload is None

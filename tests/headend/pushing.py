@@ -41,12 +41,13 @@ def element(column: Column, value: int | bytes) -> axdr.Data:
 
 @dataclass
 class PushMeter:
-    """One meter's pushing side. `wrong_key` makes it seal under a key that nobody knows."""
+    """One meter's pushing side. `wrong_key` makes it seal under a key that nobody knows; it pushes to `sap`."""
 
     number: int
     bucket: int = 0
     counter: int = 0
     wrong_key: bool = False
+    sap: int = 64
 
     @property
     def title(self) -> bytes:
@@ -100,7 +101,7 @@ class PushMeter:
         self.counter += 1
         keys = SuiteKeys(bytes(16), bytes(16)) if self.wrong_key else self.keys
         apdu = GeneralGloCiphered.protect(keys, self.title, self.counter, AUTHENTICATED_ENCRYPTED, plaintext)
-        return Frame(1, 64, apdu.encode()).encode()
+        return Frame(1, self.sap, apdu.encode()).encode()
 
 
 def _nothing(column: Column, at: dt.datetime) -> int | bytes | bool:

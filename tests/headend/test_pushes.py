@@ -14,6 +14,7 @@ from tests.headend.conftest import adopt, until, value
 from tests.headend.pushing import KEK, NINE, PushMeter
 
 from urja.base.ids import BUCKETS
+from urja.cosem.companion import load_device_type
 from urja.cosem.security import wrap_key
 from urja.headend.gate import GateError
 from urja.headend.intake import _Gathered
@@ -66,6 +67,48 @@ async def test_a_block_push_becomes_a_record(start_headend, pipeline, stored):
     assert record["source"] == Source.PUSH
     assert record["received_at"] == NINE.timestamp() * 1000
     assert record["correlation"] > 0
+
+
+async def test_blocks_have_the_length_that_the_device_has_and_not_its_type(start_headend, pipeline, stored):
+    """Two meters of one type in one batch: one with the type's 30 minutes, one set to 15."""
+    half, quarter = PushMeter(10), PushMeter(11)
+    await pipeline.put_device(half.entry())
+    await pipeline.put_device(quarter.entry(interval_s=900))
+    async with start_headend() as headend, Line(headend.gate.port) as line:
+        await line.send(half.block(), quarter.block())
+        await until(lambda: accepted(headend) == 2)
+    await stored.take()
+    found = {
+        record["device_id"].item(): (record["start_at"].item(), record["length_s"].item())
+        for record in stored.records("block")
+    }
+    end = int(NINE.timestamp())
+    assert found == {half.device_id: (end - 1800, 1800), quarter.device_id: (end - 900, 900)}
+
+
+@pytest.mark.parametrize("by", ["tcp", "udp"])
+async def test_a_meter_pushes_to_the_sap_of_its_type(start_headend, pipeline, stored, by):
+    meter = PushMeter(12, sap=load_device_type("urja-d1-aes").associations.push_sap)
+    assert meter.sap != 64
+    await pipeline.put_device(meter.entry(device_type="urja-d1-aes"))
+    async with start_headend() as headend, Line(headend.gate.port) as line:
+        if by == "tcp":
+            await line.send(meter.block(NINE), meter.block(NINE + HALF_HOUR))
+        else:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+                for frame in (meter.block(NINE), meter.block(NINE + HALF_HOUR)):
+                    sender.sendto(frame, ("127.0.0.1", headend.gate.port))
+        await until(lambda: accepted(headend) == 2)
+    await stored.take()
+    assert len(stored.records("block")) == 2
+
+
+async def test_a_strangers_push_to_any_sap_waits_for_its_adoption(start_headend, pipeline):
+    """Its type is not known yet, nor the SAP it has: it is set aside by its system title, not as garbage."""
+    meter = PushMeter(13, sap=102)
+    async with start_headend() as headend, Line(headend.gate.port) as line:
+        await line.send(meter.block())
+        await until(lambda: value(headend, "quarantined_total", reason="unknown-meter") == 1)
 
 
 async def test_a_push_in_pieces_and_pushes_in_one_read(start_headend, pipeline, stored):

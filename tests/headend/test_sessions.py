@@ -5,6 +5,8 @@ import datetime as dt
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+import msgspec
+import numpy as np
 import pytest
 from tests.headend.conftest import until, value
 from tests.headend.pushing import KEK, free_port
@@ -32,10 +34,13 @@ DEVICE_ID = compose_id(BUCKET, 1)
 class World:
     """One meter with three days of history, known to the registry under one device id."""
 
-    def __init__(self, clock: SteppedClock, device_type: str, port: int) -> None:
+    def __init__(
+        self, clock: SteppedClock, device_type: str, port: int, interval_s: int | None = None
+    ) -> None:
         listens = f"127.0.0.1:{port}" if device_type.endswith("listen") else None
         self.clock = clock
-        self.identity: Identity = seeded("00000001", device_type, 3, start_wh=5000, listen=listens)
+        told = seeded("00000001", device_type, 3, start_wh=5000, listen=listens)
+        self.identity: Identity = msgspec.structs.replace(told, interval_s=interval_s)
         self.meter = Meter(self.identity, clock.now() - 3 * DAY)
         self.meter.live_through(clock.now())
         self.station = Station(
@@ -52,6 +57,7 @@ class World:
             "system_title": self.identity.title,
             "serial": self.identity.serial,
             "device_type": self.identity.device_type,
+            "interval_s": self.identity.interval_s,
             "wrapped_guek": wrap_key(KEK, self.identity.keys.guek),
             "wrapped_gak": wrap_key(KEK, self.identity.keys.gak),
             "address": self.identity.listen,
@@ -140,6 +146,24 @@ async def test_blocks_are_pulled_by_range(start_headend, pipeline, stored, outco
     assert set(records["device_id"].tolist()) == {DEVICE_ID}
     assert records["voltage_cv"].min() > 20000
     assert records["import_wh"].sum() > 0
+
+
+async def test_pulled_blocks_have_the_length_that_the_device_has(
+    start_headend, pipeline, stored, outcomes, stepped_clock
+):
+    """A meter set to 15 minutes, of a type that says 30."""
+    world = World(stepped_clock, "urja-d1-listen", free_port(), interval_s=900)
+    await pipeline.put_device(world.entry())
+    async with start_headend(), world.listening():
+        await pipeline.publish_request(world.request("block"), world.entry().shard)
+        await outcomes()
+    await stored.take()
+    records = stored.records("block")
+    assert len(records) == 97
+    assert set(records["length_s"].tolist()) == {900}
+    starts = np.sort(records["start_at"])
+    assert set(np.diff(starts).tolist()) == {900}
+    assert starts[-1] == (world.clock.now() - dt.timedelta(minutes=15)).timestamp()
 
 
 async def test_daily_registers_close_their_days(start_headend, pipeline, stored, outcomes, world):

@@ -55,6 +55,7 @@ def test_meters_are_projected_once_and_again_when_they_change(database, store):
     assert run(stage).done == 1
     (entry,) = store.entries.values()
     assert (entry.device_id, entry.bucket, entry.active) == (made.device_id, 700, True)
+    assert entry.interval_s == 1800
     assert run(stage).done == 0
     remove(1, START + timedelta(days=1))
     assert run(stage).done == 1

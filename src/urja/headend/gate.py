@@ -12,6 +12,7 @@ import ipaddress
 import socket
 import struct
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -20,11 +21,11 @@ import structlog
 from urja.base.descriptors import room_for
 from urja.base.settings import HeadendSettings
 from urja.cosem.errors import DecodeError
-from urja.cosem.wrapper import HEADER_LENGTH, VERSION, Frame, Splitter
+from urja.cosem.wrapper import HEADER_LENGTH, VERSION, Frame, Splitter, decode_datagram
 from urja.headend.admission import Admission, network_of
-from urja.headend.intake import PUSH_SAP, SERVER_SAP, Intake
+from urja.headend.intake import SERVER_SAP, Intake
 from urja.headend.metrics import Metrics
-from urja.headend.roster import Meter
+from urja.headend.roster import PUSH_SAP, Meter
 
 log = structlog.get_logger()
 
@@ -39,7 +40,9 @@ _PUSH_HEADERS: Final = tuple(
     struct.pack(">HHHH", VERSION, SERVER_SAP, PUSH_SAP, max(0, size - HEADER_LENGTH))
     for size in range(_LONGEST + 1)
 )
-"""The wrapper header of a push from the meter's management device, by the size of the frame."""
+"""The wrapper header of a push from the meter's management device to the usual SAP, by the size of the frame."""
+_CIPHERED: Final = b"\xdb\x08"
+"""How a ciphered push begins: general-glo-ciphering under a system title of eight bytes."""
 
 
 class GateError(OSError):
@@ -106,7 +109,7 @@ class MeterConnection(asyncio.Protocol):
             self.close()
             return
         for frame in frames:
-            if frame.destination == PUSH_SAP:
+            if self._is_push(frame):
                 self._intake.add(Frame(SERVER_SAP, PUSH_SAP, frame.apdu).encode(), self)
             elif self.on_answer is not None:
                 self.on_answer(frame)
@@ -121,6 +124,12 @@ class MeterConnection(asyncio.Protocol):
         # Buffers live only while a frame is unfinished.
         self._splitter = splitter if splitter.pending else None
         self.unfinished_since = self._gate.now_s() if splitter.pending else None
+
+    def _is_push(self, frame: Frame) -> bool:
+        """Whether it came for the push SAP of a meter's type; without a session, a stranger's may be any."""
+        if frame.destination in self._gate.push_saps:
+            return True
+        return self.on_answer is None and frame.apdu.startswith(_CIPHERED)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if exc is not None and not isinstance(exc, OSError):
@@ -223,8 +232,10 @@ def address_token(host: str) -> str:
 class Gate:
     """The listening sockets and every connection. `by_slot` tells which connection a meter is at."""
 
-    def __init__(self, metrics: Metrics, settings: HeadendSettings) -> None:
+    def __init__(self, metrics: Metrics, settings: HeadendSettings, push_saps: AbstractSet[int]) -> None:
         self._metrics = metrics
+        self.push_saps = push_saps
+        """Client SAPs that the known meters push to."""
         self.room = room_for(settings.connections)
         """So many connections at once."""
         self._admission = Admission[MeterConnection](
@@ -321,7 +332,17 @@ class Gate:
         if len(data) <= _LONGEST and data.startswith(_PUSH_HEADERS[len(data)]):
             self._intake.add_datagram(data, origin)
             return
-        self.garbage(data, "not one wrapper frame for the push SAP", origin)
+        try:
+            frame = decode_datagram(data)
+        except DecodeError as error:
+            self.garbage(data, f"not one wrapper frame: {error}", origin)
+            return
+        if len(data) > _LONGEST:
+            self.garbage(data, f"an APDU of {len(frame.apdu)} bytes; {MAX_APDU} are taken", origin)
+        elif frame.destination in self.push_saps or frame.apdu.startswith(_CIPHERED):
+            self._intake.add_datagram(Frame(SERVER_SAP, PUSH_SAP, frame.apdu).encode(), origin)
+        else:
+            self.garbage(data, f"nobody expects an APDU for SAP {frame.destination}", origin)
 
     def pushes_of(self, address: str) -> Callable[[bytes], None]:
         """Where a connection that we dialled to `address` brings the pushes that come over it."""

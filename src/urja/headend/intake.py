@@ -32,7 +32,7 @@ from urja.cosem.wrapper import HEADER_LENGTH, Frame, decode_datagram
 from urja.headend import placing
 from urja.headend.metrics import Metrics
 from urja.headend.placing import EventFact
-from urja.headend.roster import WINDOW_GROUPS, Meter, Roster
+from urja.headend.roster import PUSH_SAP, WINDOW_GROUPS, Meter, Roster
 from urja.headend.setting_aside import SettingAside
 from urja.stream import Broker, Kind
 from urja.stream import quarantine as stream_quarantine
@@ -43,7 +43,6 @@ from urja.stream.records import DTYPES, RegisterKind, Source
 
 log = structlog.get_logger()
 
-PUSH_SAP: Final = 64
 SERVER_SAP: Final = 1
 
 BATCH_FRAMES: Final = 8192
@@ -221,7 +220,7 @@ class Intake:
     # -- gathering ----------------------------------------------------------------------------------------
 
     def add(self, frame: bytes, origin: Origin) -> None:
-        """Take one push: a whole wrapper frame from `SERVER_SAP` to `PUSH_SAP`.
+        """Take one push: a whole wrapper frame from `SERVER_SAP` to `PUSH_SAP`, whatever SAPs it came by.
 
         The TCP path (`MeterConnection.data_received`) writes these lines out for itself: a call per push is
         what it can do without.
@@ -384,7 +383,7 @@ class Intake:
         index, refs = group.index[kept].astype(np.int64, copy=False), group.refs[kept]
         match compiled.push_key(group.layout.name):
             case "block":
-                records = placing.blocks(group.decoded, compiled.device_type.interval_s)
+                records = placing.blocks(group.decoded, self._roster.intervals_s[group.refs])
                 return Kind.BLOCK, index, refs, records[kept]
             case "instantaneous":
                 records = placing.registers(group.decoded, RegisterKind.INSTANTANEOUS)

@@ -72,10 +72,10 @@ class Line:
 class DialledConnection(asyncio.Protocol):
     """A connection that we opened to a listening meter. Pushes on it go to `on_push`."""
 
-    def __init__(self, on_push: Callable[[bytes], None] | None = None) -> None:
+    def __init__(self, on_push: Callable[[bytes], None] | None = None, push_sap: int = 0) -> None:
         self.on_answer: Callable[[Frame | None], None] | None = None
         self._on_push = on_push
-        self._push_sap = 64
+        self._push_sap = push_sap
         self._splitter = Splitter()
         self._transport: asyncio.Transport | None = None
         self.lost = False
@@ -113,13 +113,19 @@ class DialledConnection(asyncio.Protocol):
 
 
 async def dial(
-    host: str, port: int, on_push: Callable[[bytes], None] | None = None, within_s: float = CONNECT_S
+    host: str,
+    port: int,
+    on_push: Callable[[bytes], None] | None = None,
+    push_sap: int = 0,
+    within_s: float = CONNECT_S,
 ) -> DialledConnection:
     """Connect to a listening meter; raises SessionFailed (unreachable)."""
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(within_s):
-            _, connection = await loop.create_connection(lambda: DialledConnection(on_push), host, port)
+            _, connection = await loop.create_connection(
+                lambda: DialledConnection(on_push, push_sap), host, port
+            )
     except TimeoutError:
         raise SessionFailed(
             FailureKind.UNREACHABLE, f"{host} port {port} did not answer within {within_s:g} s"

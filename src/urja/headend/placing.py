@@ -60,8 +60,11 @@ def _fill(
             records[name] = rescale(values, valid, column.scaler, exponent)
 
 
-def blocks(decoded: Decoded, interval_s: int) -> Records:
-    """BLOCK records of block pushes, in their order; device and provenance are still to be filled in."""
+def blocks(decoded: Decoded, interval_s: Ints) -> Records:
+    """BLOCK records of block pushes, in their order; device and provenance are still to be filled in.
+
+    `interval_s` is the length of each meter's blocks: two of one type need not have the same.
+    """
     records = np.zeros(len(decoded.ok), BLOCK)
     end_at, _ = decoded.column("clock")
     records["start_at"] = end_at - interval_s

@@ -60,7 +60,7 @@ class HeadEnd:
         self.metrics = Metrics(registry)
         self.roster = Roster(KekStore(secrets.kek))
         self.aside = SettingAside(broker, self.metrics)
-        self.gate = Gate(self.metrics, settings.headend)
+        self.gate = Gate(self.metrics, settings.headend, self.roster.push_saps)
         self.intake = Intake(
             broker,
             self.roster,

@@ -239,11 +239,11 @@ def _fits(cell: Data) -> bool:
     return cell.tag in _NUMBERS and -(2**63) < cell.value < 2**63
 
 
-def block_records(stamped: Stamped, shape: ProfileShape, device_type: DeviceType) -> Records:
+def block_records(stamped: Stamped, shape: ProfileShape, device_type: DeviceType, interval_s: int) -> Records:
     """BLOCK records of block load rows; the end stamp becomes the start."""
     records = np.zeros(len(stamped.rows), BLOCK)
-    records["start_at"] = np.array(stamped.at_s, np.int64) - device_type.interval_s
-    records["length_s"] = device_type.interval_s
+    records["start_at"] = np.array(stamped.at_s, np.int64) - interval_s
+    records["length_s"] = interval_s
     records["clock_status"] = stamped.status
     _fill(records, stamped, shape, device_type.profiles["block"].columns, BLOCK_FIELDS)
     return records

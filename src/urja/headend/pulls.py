@@ -82,12 +82,12 @@ class Pulls:
         shape = await self._shape(session, meter, known.obis, known.scaler_obis)
         live = profile == "instantaneous"
         rows = await read_rows(session, device_type, shape, None if live else window)
-        period_s = device_type.interval_s if profile == "block" else 86_400
+        period_s = meter.interval_s if profile == "block" else 86_400
         stamped = stamp_rows(rows, _clock_index(shape), device_type, period_s)
         if stamped.unplaced:
             log.warning("rows without a moment", correlation=correlation, rows=stamped.unplaced)
         if profile == "block":
-            return Kind.BLOCK, block_records(stamped, shape, device_type)
+            return Kind.BLOCK, block_records(stamped, shape, device_type, meter.interval_s)
         kind = RegisterKind.INSTANTANEOUS if live else RegisterKind.DAILY
         return Kind.REGISTER, register_records(stamped, shape, device_type, profile, kind)
 

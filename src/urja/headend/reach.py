@@ -135,7 +135,8 @@ class Reach:
             host, port = parse_address(address)
         except ValueError as error:
             raise SessionFailed(FailureKind.OURS, str(error)) from error
-        return await dial(host, port, self._gate.pushes_of(address))
+        push_sap = meter.compiled.device_type.associations.push_sap
+        return await dial(host, port, self._gate.pushes_of(address), push_sap)
 
 
 _SPOILS = frozenset({FailureKind.TIMEOUT, FailureKind.PROTOCOL, FailureKind.WRONG_KEY})

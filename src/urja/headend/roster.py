@@ -23,6 +23,9 @@ from urja.stream.messages import DeviceEntry
 
 log = structlog.get_logger()
 
+PUSH_SAP: Final = 64
+"""Where meters push to, where their type says nothing else (IS 15959-2)."""
+
 WINDOW_GROUPS: Final = 64
 """Windows are kept at rest in this many values: few writes a second, each far below the broker's limit."""
 
@@ -54,6 +57,11 @@ class Meter:
         """Its replay window as it is now."""
         return self.windows.at(self.row)
 
+    @property
+    def interval_s(self) -> int:
+        """The length of its blocks: its own, or what its type says."""
+        return self.entry.interval_s or self.compiled.device_type.interval_s
+
     def at_rest(self) -> bytes:
         """What is persisted: title, key, window, event status word. Empty before the first accepted push."""
         window = self.windows.to_bytes(self.row)
@@ -76,6 +84,9 @@ class Roster:
         self.device_ids = np.zeros(1024, np.int64)
         self.shards = np.zeros(1024, np.int16)
         self.groups = np.zeros(1024, np.int16)
+        self.intervals_s = np.zeros(1024, np.int64)
+        self.push_saps = {PUSH_SAP}
+        """Client SAPs that meters known so far send their pushes to; one is not taken out again."""
         self._members: list[set[int]] = [set() for _ in range(WINDOW_GROUPS)]
         self._at_rest: list[dict[bytes, bytes]] = [{} for _ in range(WINDOW_GROUPS)]
         """By group, the windows of meters that are not known now: they may come back, and are persisted until then."""
@@ -151,6 +162,8 @@ class Roster:
         self.device_ids[meter.slot] = entry.device_id
         self.shards[meter.slot] = shard_of(entry.bucket)
         self.groups[meter.slot] = group_of(entry.bucket)
+        self.intervals_s[meter.slot] = meter.interval_s
+        self.push_saps.add(compiled.device_type.associations.push_sap)
         self._members[group_of(entry.bucket)].add(meter.slot)
 
     def _new_meter(
@@ -174,7 +187,7 @@ class Roster:
     def _append(self, meter: Meter) -> None:
         self.by_slot.append(meter)
         if meter.slot >= len(self.device_ids):
-            for name in ("device_ids", "shards", "groups"):
+            for name in ("device_ids", "shards", "groups", "intervals_s"):
                 column = getattr(self, name)
                 setattr(self, name, np.concatenate([column, np.zeros_like(column)]))
 

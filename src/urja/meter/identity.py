@@ -1,7 +1,10 @@
 """Who a meter is: serial, type, keys and load, as a fleet file names them."""
 
 import hashlib
+from functools import cache
 from typing import Self
+
+import msgspec
 
 from urja.cosem.companion import DeviceType, load_device_type
 from urja.cosem.errors import LocalError
@@ -13,7 +16,7 @@ from urja.meter.world import Surroundings
 class Identity(Surroundings, frozen=True, kw_only=True):
     """One meter and what surrounds it. Byte strings are hexadecimal in files.
 
-    `listen` is the address ("127.0.0.1:4059", "[::1]:4059") of a meter whose type listens; a meter that dials
+    `interval_s` is the length of a block where it is not the type's. `listen` is the address ("127.0.0.1:4059", "[::1]:4059") of a meter whose type listens; a meter that dials
     has none. `start_wh` is the register at installation.
     """
 
@@ -26,6 +29,7 @@ class Identity(Surroundings, frozen=True, kw_only=True):
     seed: int
     start_wh: int = 0
     listen: str | None = None
+    interval_s: int | None = None
 
     @property
     def title(self) -> bytes:
@@ -39,8 +43,8 @@ class Identity(Surroundings, frozen=True, kw_only=True):
 
     @property
     def type(self) -> DeviceType:
-        """The device type, from companion data."""
-        return load_device_type(self.device_type)
+        """The device type, from companion data, with the meter's own length of a block."""
+        return _type(self.device_type, self.interval_s)
 
     @property
     def device_id(self) -> str:
@@ -63,6 +67,8 @@ class Identity(Surroundings, frozen=True, kw_only=True):
             problems.append("lls_secret must be bytes in hexadecimal")
         if not 1 <= len(self.device_id) <= 16 or not self.device_id.isascii():
             problems.append("serial must give a logical device name of at most 16 ASCII characters")
+        if self.interval_s not in (None, 900, 1800, 3600):
+            problems.append("interval_s must be 900, 1800 or 3600")
         if not 0 <= self.start_wh < 1 << 32:
             problems.append("start_wh must fit an unsigned 32-bit register")
         if (self.type.dials == "listen") != (self.listen is not None):
@@ -75,6 +81,12 @@ class Identity(Surroundings, frozen=True, kw_only=True):
         if problems:
             raise ValueError(f"meter {self.serial!r}: {'; '.join(problems)}")
         return self
+
+
+@cache
+def _type(name: str, interval_s: int | None) -> DeviceType:
+    known = load_device_type(name)
+    return known if interval_s is None else msgspec.structs.replace(known, interval_s=interval_s)
 
 
 def _is_hex(text: str, size: int | None = None) -> bool:

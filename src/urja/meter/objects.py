@@ -630,20 +630,23 @@ def _measured(device_type: DeviceType) -> list[CosemObject]:
 
 def _profiles(device_type: DeviceType) -> list[CosemObject]:
     instantaneous, block, daily = (device_type.profiles[key] for key in ("instantaneous", "block", "daily"))
-    period = device_type.interval_s
+
+    def period(meter: MeterState) -> int:
+        return meter.engine.interval_s
+
     return [
         _one_row(
             instantaneous.obis, instantaneous.columns, lambda meter: live_row(meter, instantaneous.columns)
         ),
-        _buffered(block.obis, block.columns, lambda engine: engine.blocks, lambda _meter: period),
+        _buffered(block.obis, block.columns, lambda engine: engine.blocks, period),
         _buffered(daily.obis, daily.columns, lambda engine: engine.daily, lambda _meter: DAY_S),
         *(
             _scaler_profile(profile.scaler_obis, profile.columns)
             for profile in (instantaneous, block, daily)
             if profile.scaler_obis
         ),
-        _plain("1.0.0.8.0.255", axdr.uint16(period)),
-        _plain("1.0.0.8.4.255", axdr.uint16(period)),
+        _data("1.0.0.8.0.255", lambda meter: axdr.uint16(period(meter))),
+        _data("1.0.0.8.4.255", lambda meter: axdr.uint16(period(meter))),
         _plain("1.0.0.8.5.255", axdr.uint32(DAY_S)),
     ]
 

@@ -21,6 +21,8 @@ class DeviceEntry(msgspec.Struct, frozen=True, kw_only=True):
     system_title: Annotated[bytes, Meta(min_length=8, max_length=8)]
     serial: str
     device_type: str
+    interval_s: Annotated[int, Meta(gt=0)] | None = None
+    """Length of its blocks; None, which older entries have: as its type says."""
     wrapped_guek: bytes
     wrapped_gak: bytes
     address: str | None = None

@@ -176,6 +176,7 @@ def _entry(device: Device, place: _Place | None) -> DeviceEntry:
         system_title=bytes(device.system_title),
         serial=device.serial,
         device_type=device.device_type,
+        interval_s=device.interval_s,
         wrapped_guek=bytes(device.wrapped_guek),
         wrapped_gak=bytes(device.wrapped_gak),
         address=device.address,

@@ -7,6 +7,7 @@ from tests.meter.helpers import DAY, HOUR, MIDNIGHT_S, moment
 
 from urja.cosem import axdr
 from urja.cosem.obis import Obis
+from urja.cosem.security import wrap_key
 from urja.meter.events import Log, StatusBit
 from urja.meter.identity import seeded
 from urja.meter.inputs import (
@@ -21,6 +22,7 @@ from urja.meter.inputs import (
     SetControlMode,
     SetLoadLimit,
     Store,
+    TransferKeys,
     WatchOverload,
     Weld,
 )
@@ -30,6 +32,14 @@ from urja.meter.objects import BALANCE_AMOUNT, BALANCE_TIME, RECHARGE_AMOUNT, RE
 from urja.meter.relay import Order
 
 ON = st.booleans()
+
+
+def wrapped(key):
+    """A key as the meter of these tests takes it."""
+    master = bytes.fromhex(seeded("00000001", "urja-d1", 7).master_key)
+    return wrap_key(master, bytes.fromhex(key)).hex()
+
+
 INPUTS = st.one_of(
     st.builds(PowerCut, st.sampled_from(["service", "feeder F1"])),
     st.builds(PowerBack, st.sampled_from(["service", "feeder F1", None])),
@@ -42,6 +52,7 @@ INPUTS = st.one_of(
     st.builds(Store, st.just(BALANCE_AMOUNT), st.just(axdr.encode(axdr.int32(-5)).hex())),
     st.builds(MoveTamper, st.sampled_from(["cover", "magnet", "neutral"]), ON),
     st.builds(Weld, ON),
+    st.builds(TransferKeys, st.sampled_from(["", wrapped("01" * 16)]), st.just(wrapped("02" * 16))),
     st.builds(Hook, st.integers(0, 4000)),
 )
 
@@ -61,6 +72,7 @@ def state(meter):
         engine.tampers,
         engine.load_limit_w,
         meter.settings,
+        (meter.keys.guek, meter.keys.gak),
         [buffer.by_entry(1, 0).tolist() for buffer in buffers],
         meter.display(),
     )

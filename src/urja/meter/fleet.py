@@ -207,10 +207,11 @@ class Fleet:
             source=None if transformer is None else self.town.load_behind(transformer, utc_offset_s),
             note=self._journal.note,
         )
-        meter.transmit.skip_to(self._reserve.first(identity.serial))
         past = self._journal.past.get(identity.serial, ())
         for entry in past:
             meter.live_again(entry)
+        # After its past: keys that were changed in it began their counters anew, and used some.
+        meter.transmit.skip_to(self._reserve.first(identity.serial))
         if identity.boxed and not past:
             meter.happen(PowerCut(OFF_WALL))
         meter.live_through(self._clock.now())

@@ -25,6 +25,8 @@ class Identity(Surroundings, frozen=True, kw_only=True):
     guek: str
     gak: str
     lls_secret: str
+    master_key: str = ""
+    """Wraps keys on their way to the meter (IEC 62056-5-3, key-encryption key); without one they cannot be changed."""
     device_type: str
     seed: int
     start_wh: int = 0
@@ -38,7 +40,7 @@ class Identity(Surroundings, frozen=True, kw_only=True):
 
     @property
     def keys(self) -> SuiteKeys:
-        """The global unicast encryption key and the authentication key."""
+        """The global unicast encryption key and the authentication key that it left the factory with."""
         return SuiteKeys(bytes.fromhex(self.guek), bytes.fromhex(self.gak))
 
     @property
@@ -63,6 +65,8 @@ class Identity(Surroundings, frozen=True, kw_only=True):
             )
             if not _is_hex(getattr(self, name), size)
         ]
+        if self.master_key and not _is_hex(self.master_key, KEY_LENGTH):
+            problems.append(f"master_key must be {KEY_LENGTH} bytes in hexadecimal")
         if not _is_hex(self.lls_secret) or not self.lls_secret:
             problems.append("lls_secret must be bytes in hexadecimal")
         if not 1 <= len(self.device_id) <= 16 or not self.device_id.isascii():
@@ -113,6 +117,7 @@ def seeded(
         system_title=(manufacturer.hex() + derive("title", 5)),
         guek=derive("guek", 16),
         gak=derive("gak", 16),
+        master_key=derive("master", 16),
         lls_secret=derive("lls", 4).encode("ascii").hex(),  # a password that can be typed
         device_type=device_type,
         seed=seed,

@@ -83,6 +83,13 @@ class Store(_Input, frozen=True):
     data: str
 
 
+class TransferKeys(_Input, frozen=True):
+    """New keys, as they came: wrapped with the master key, hexadecimal; empty for one that stays."""
+
+    guek: str = ""
+    gak: str = ""
+
+
 class MoveTamper(_Input, frozen=True):
     """A tamper switch opens or closes; a magnet comes or goes; the neutral is disturbed or mended."""
 
@@ -119,6 +126,7 @@ Input = (
     | SetClock
     | DriftClock
     | Store
+    | TransferKeys
     | MoveTamper
     | Weld
     | Hook

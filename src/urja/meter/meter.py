@@ -5,18 +5,21 @@
 Business time is an argument of everything; nothing here sleeps, listens or asks for the time.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, assert_never
 
 from urja.cosem import axdr
-from urja.cosem.apdu import DataNotification, GeneralGloCiphered
 from urja.cosem.axdr import Data, Tag
 from urja.cosem.obis import Obis
-from urja.cosem.security import AUTHENTICATED_ENCRYPTED
+from urja.cosem.apdu import AccessResult, DataNotification, GeneralGloCiphered
+from urja.cosem.errors import CosemError
+from urja.cosem.security import AUTHENTICATED_ENCRYPTED, KEY_LENGTH, SuiteKeys, unwrap_key
 from urja.cosem.time import CosemDateTime
 from urja.meter.display import Page, pages
 from urja.meter.engine import Engine, Tale, Telling
+from urja.meter.events import EventCode
 from urja.meter.identity import Identity
 from urja.meter.inputs import (
     SERVICE,
@@ -35,13 +38,14 @@ from urja.meter.inputs import (
     SetLoadLimit,
     Silence,
     Store,
+    TransferKeys,
     WatchOverload,
     Weld,
     forget,
 )
 from urja.meter.lives import house
 from urja.meter.load import Source
-from urja.meter.model import Role
+from urja.meter.model import Refused, Role
 from urja.meter.objects import (
     DISPLAY_OBJECTS,
     SETTING_EVENTS,
@@ -56,6 +60,8 @@ from urja.meter.truth import TruthSink, discard
 
 _PUSH_COUNTER: Final = 4
 _ROLE_OF_SETUP: Final = {2: Role.READER, 3: Role.UTILITY}
+_GUEK, _GAK = 0, 2
+"""Key ids of the security setup (IEC 62056-6-2): global unicast encryption key, authentication key."""
 _MAX_COUNTER: Final = 0xFFFF_FFFF
 
 
@@ -110,6 +116,8 @@ class Meter:
         the house of its identity, or another `source`.
         """
         self.identity = identity
+        self.keys = identity.keys
+        """Those in force; a session answers the transfer of others under the old ones."""
         device_type = identity.type
         self.engine = Engine(
             identity.serial,
@@ -204,6 +212,9 @@ class Meter:
                 engine.clock.drift(engine.true_s, ppm)
             case Store(obis, data):
                 self._store(Obis.parse(obis), axdr.decode_all(bytes.fromhex(data)))
+            case TransferKeys(guek, gak):
+                self._take_keys(bytes.fromhex(guek), bytes.fromhex(gak))
+                engine.note(EventCode.KEYS_CHANGED)
             case Weld(on):
                 engine.weld_switch(on=on)
             case Hook(watts):
@@ -213,6 +224,24 @@ class Meter:
             case _:
                 assert_never(what)
         return []
+
+    def _take_keys(self, wrapped_guek: bytes, wrapped_gak: bytes) -> None:
+        before = self.keys
+        self.keys = SuiteKeys(
+            self._unwrapped(wrapped_guek) if wrapped_guek else before.guek,
+            self._unwrapped(wrapped_gak) if wrapped_gak else before.gak,
+        )
+        if self.keys.guek != before.guek:
+            # Invocation counters belong to the encryption key, and begin anew with it (IEC 62056-5-3, 5.3.3.3).
+            self.transmit = TransmitCounter()
+            self.received_counters = dict.fromkeys(self.received_counters, -1)
+            self._last_push_counter = 0
+
+    def _unwrapped(self, wrapped: bytes) -> bytes:
+        key = unwrap_key(bytes.fromhex(self.identity.master_key), wrapped)
+        if len(key) != KEY_LENGTH:
+            raise Refused(AccessResult.TYPE_UNMATCHED)
+        return key
 
     def _store(self, obis: Obis, data: Data) -> None:
         before = self.settings.get(obis, DISPLAY_OBJECTS.get(str(obis)))
@@ -252,6 +281,25 @@ class Meter:
         """Keep what was written to a data object."""
         self.happen(Store(str(obis), axdr.encode(data).hex()))
 
+    def transfer_keys(self, wrapped: Mapping[int, bytes]) -> None:
+        """All of the keys or none; Refused where one is not wrapped with the master key, or is of another kind."""
+        if not self.identity.master_key or set(wrapped) - {_GUEK, _GAK}:
+            raise Refused(AccessResult.OTHER_REASON)
+        try:
+            for one in wrapped.values():
+                self._unwrapped(one)
+        except CosemError:
+            raise Refused(AccessResult.OTHER_REASON) from None
+        self.happen(
+            TransferKeys(
+                **{
+                    name: wrapped[key_id].hex()
+                    for name, key_id in (("guek", _GUEK), ("gak", _GAK))
+                    if key_id in wrapped
+                }
+            )
+        )
+
     def display(self) -> list[Page]:
         """The pages that the display cycles through: label, value, unit. None while it is dark."""
         return pages(self)
@@ -290,7 +338,7 @@ class Meter:
         moment = CosemDateTime.from_bytes(body.value[2].value)
         notification = DataNotification(counter, moment, body)
         sealed = GeneralGloCiphered.protect(
-            self.identity.keys, self.identity.title, counter, AUTHENTICATED_ENCRYPTED, notification.encode()
+            self.keys, self.identity.title, counter, AUTHENTICATED_ENCRYPTED, notification.encode()
         )
         return Push(telling.tale, telling.stamp_s, counter, sealed.encode())
 

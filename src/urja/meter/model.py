@@ -90,6 +90,10 @@ class MeterState(Protocol):
         """Keep what was written to a data object."""
         ...
 
+    def transfer_keys(self, wrapped: Mapping[int, bytes]) -> None:
+        """Take new keys, by key id, wrapped with the master key; Refused where one does not open."""
+        ...
+
     def set_clock(self, moment: datetime) -> None:
         """Set the clock to a UTC moment."""
         ...

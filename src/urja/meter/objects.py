@@ -427,6 +427,20 @@ def _billing_schedule() -> CosemObject:
     )
 
 
+def _transfer_keys(meter: MeterState, data: Data | None) -> None:
+    """Method 2 of the security setup, global_key_transfer: an array of (key id, wrapped key)."""
+    items = data.value if data is not None and data.tag is Tag.ARRAY else ()
+    wrapped: dict[int, bytes] = {}
+    for item in items:
+        pair = item.value if item.tag is Tag.STRUCTURE else ()
+        if [part.tag for part in pair] != [Tag.ENUM, Tag.OCTET_STRING] or pair[0].value in wrapped:
+            raise Refused(AccessResult.TYPE_UNMATCHED)
+        wrapped[pair[0].value] = pair[1].value
+    if not wrapped:
+        raise Refused(AccessResult.TYPE_UNMATCHED)
+    meter.transfer_keys(wrapped)
+
+
 def _security_setup(role_e: int, role: Role | None) -> CosemObject:
     return CosemObject(
         64,
@@ -440,6 +454,8 @@ def _security_setup(role_e: int, role: Role | None) -> CosemObject:
             ),
             5: Attribute(lambda meter: axdr.octets(meter.identity.title), EVERYONE),
         },
+        # The meter has one pair of global keys, which all its setups show: the utility changes it by its own.
+        {2: Method(_transfer_keys)} if role is Role.UTILITY else {},
     )
 
 

@@ -47,7 +47,7 @@ def association_config(meter: Meter, role: Role) -> AssociationConfig:
     return AssociationConfig(
         mechanism=mechanism,
         ciphered=True,
-        keys=identity.keys,
+        keys=meter.keys,
         system_title=identity.title,
         secret=bytes.fromhex(identity.lls_secret) if role is Role.READER else b"",
         conformance=CONFORMANCE[role],
@@ -86,10 +86,13 @@ class Sessions:
             # Pushes, or another connection, may have used counters under the same key since the last request.
             association.invocation_counter = self._meter.transmit.upcoming
             association.peer_counter = self._meter.received_counters[role]
+            keys = self._meter.keys
+            association.config = replace(association.config, keys=keys)
             _answer_in_kind(association, frame.apdu)
         for event in association.receive(frame.apdu):
             answers += self._answer(association, role, event)
-        if with_counters:
+        # A transfer of keys is answered under the old ones; counters under the new begin anew.
+        if with_counters and keys is self._meter.keys:
             self._meter.transmit.skip_to(association.invocation_counter)
             self._meter.received_counters[role] = association.peer_counter
         return [Frame(self._server_sap, frame.source, apdu) for apdu in answers]

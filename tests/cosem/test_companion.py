@@ -182,7 +182,7 @@ def test_all_problems_are_told_at_once():
 
 
 def test_an_unknown_type_names_the_known():
-    with pytest.raises(CompanionError, match="urja-d1, urja-d1-listen, urja-dt"):
+    with pytest.raises(CompanionError, match="urja-d1, urja-d1-aes, urja-d1-listen, urja-dt"):
         load_device_type("urja-d9")
 
 

@@ -11,10 +11,10 @@ from datetime import datetime
 from typing import Final, assert_never
 
 from urja.cosem import axdr
-from urja.cosem.axdr import Data, Tag
-from urja.cosem.obis import Obis
 from urja.cosem.apdu import AccessResult, DataNotification, GeneralGloCiphered
+from urja.cosem.axdr import Data, Tag
 from urja.cosem.errors import CosemError
+from urja.cosem.obis import Obis
 from urja.cosem.security import AUTHENTICATED_ENCRYPTED, KEY_LENGTH, SuiteKeys, unwrap_key
 from urja.cosem.time import CosemDateTime
 from urja.meter.display import Page, pages

@@ -13,7 +13,7 @@ import asyncio
 import os
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Final, Literal, Protocol
@@ -28,6 +28,7 @@ from urja.cosem.companion import Companion
 from urja.cosem.errors import DecodeError
 from urja.cosem.layout import Ints
 from urja.cosem.pushbatch import PushBatch, PushGroup, Reason, Rejected, decode_pushes
+from urja.cosem.time import NOT_SPECIFIED
 from urja.cosem.wrapper import HEADER_LENGTH, Frame, decode_datagram
 from urja.headend import placing
 from urja.headend.metrics import Metrics
@@ -39,7 +40,7 @@ from urja.stream import quarantine as stream_quarantine
 from urja.stream.codec import Records
 from urja.stream.errors import BrokerUnavailable, StreamError, StreamFull
 from urja.stream.quarantine import Quarantined
-from urja.stream.records import DTYPES, RegisterKind, Source
+from urja.stream.records import DTYPES, EventState, OwnEvent, RegisterKind, Source
 
 log = structlog.get_logger()
 
@@ -56,6 +57,8 @@ IN_FLIGHT_BYTES: Final = 16 << 20
 RESUME_BYTES: Final = 4 << 20
 """... until they have sunk to this."""
 _RETRY_S: Final = (0.05, 1.0)
+_ASK_AGAIN_S: Final = 3600
+"""A person is asked once in so much business time to look at a meter's pushes, not for each of them."""
 
 _ENTROPY_MASK: Final = (1 << 21) - 1
 _SLOT_OF: Final = attrgetter("slot")
@@ -108,6 +111,8 @@ class _Gathered:
     accepted: int = 0
     duplicates: int = 0
     fault: tuple[str, str] | None = None
+    misfits: list[tuple[Meter, OwnEvent, int]] = field(default_factory=list)
+    """Meters that a person is to look at, why, and the push that says so."""
 
     def correlations(self, index: Ints | np.ndarray) -> Ints:
         return self.base | (self.offset + index.astype(np.int64) & _ENTROPY_MASK)
@@ -336,6 +341,8 @@ class Intake:
         undo: dict[int, _EswUndo] = {}
         outgoing = self._place(gathered, batch, undo)
         self._recognise(gathered, batch)
+        if gathered.misfits:
+            outgoing += self._ask_for_person(gathered)
         if outgoing:
             await asyncio.gather(*(self._store(gathered, batch, message, undo) for message in outgoing))
         if batch.groups:
@@ -376,7 +383,11 @@ class Intake:
     ) -> tuple[Kind, Ints, Ints, Records]:
         clock, keep = group.decoded.column("clock")
         for row in np.flatnonzero(~keep).tolist():
-            self._no_moment(gathered, batch, int(group.index[row]))
+            self._let_go(gathered, batch, group, row, "layout", "the clock names no moment")
+        if wrong := placing.implausible(group.decoded):
+            for row in np.flatnonzero(wrong.rows & keep).tolist():
+                self._let_go(gathered, batch, group, row, "implausible", wrong.says(row))
+            keep = keep & ~wrong.rows
         compiled = self._roster.by_slot[int(group.refs[0])].compiled
         # In the usual case nothing is left out, and nothing is copied.
         kept: np.ndarray | slice = slice(None) if keep.all() else keep
@@ -451,8 +462,9 @@ class Intake:
     async def _store(
         self, gathered: _Gathered, batch: PushBatch, message: _Outgoing, undo: dict[int, _EswUndo]
     ) -> None:
-        if await self._offer(message, gathered.correlation(int(message.pushes[0]))):
-            self._accept(gathered, batch, message.pushes, message.slots)
+        if await self._offer(message, int(message.records["correlation"][0])):
+            if len(message.pushes):
+                self._accept(gathered, batch, message.pushes, message.slots)
             self._metrics.records.labels(message.kind.value).inc(len(message.records))
             if self._trace:
                 for push in message.pushes.tolist():
@@ -564,6 +576,8 @@ class Intake:
             title = apdu[2:10] if apdu[:2] == b"\xdb\x08" else b""
             if item.reason is Reason.UNKNOWN_METER and title in self._roster.unusable:
                 reason, detail = "unusable-meter", self._roster.unusable[title]
+            if reason == "layout":
+                self._note_misfit(gathered, self._roster.meters.get(title), item.index, reason)
             known = item.reason is not Reason.MALFORMED and len(title) == 8
             self._set_aside(
                 gathered, item.index, reason, detail, title.hex() if known else origin.source_token()
@@ -584,11 +598,50 @@ class Intake:
             )
         )
 
-    def _no_moment(self, gathered: _Gathered, batch: PushBatch, index: int) -> None:
-        """A push whose clock names no moment cannot be placed; it is set aside and may be replayed."""
+    def _let_go(
+        self,
+        gathered: _Gathered,
+        batch: PushBatch,
+        group: PushGroup,
+        row: int,
+        reason: stream_quarantine.Reason,
+        detail: str,
+    ) -> None:
+        """An authentic push that cannot be taken as it was decoded is set aside; it may come again, or be replayed."""
+        index, meter = int(group.index[row]), self._roster.by_slot[int(group.refs[row])]
         batch.rollback([index])
-        title = gathered.frames[index][HEADER_LENGTH:][2:10].hex()
-        self._set_aside(gathered, index, "layout", "the clock names no moment", title)
+        self._note_misfit(gathered, meter, index, reason)
+        self._set_aside(gathered, index, reason, detail, meter.entry.system_title.hex())
+
+    def _note_misfit(
+        self, gathered: _Gathered, meter: Meter | None, index: int, reason: stream_quarantine.Reason
+    ) -> None:
+        at_s = int(gathered.began_at.timestamp())
+        if meter is None or gathered.replayed or at_s - meter.asked_at < _ASK_AGAIN_S:
+            return
+        meter.asked_at = at_s
+        code = OwnEvent.PUSH_IMPLAUSIBLE if reason == "implausible" else OwnEvent.PUSH_MISFIT
+        gathered.misfits.append((meter, code, index))
+
+    def _ask_for_person(self, gathered: _Gathered) -> list[_Outgoing]:
+        """Events that tell the pipeline of meters whose authentic pushes could not be taken."""
+        at_s = int(gathered.began_at.timestamp())
+        records = placing.events(
+            [
+                (meter.entry.device_id, at_s, EventFact(code, EventState.INSTANT), NOT_SPECIFIED)
+                for meter, code, _ in gathered.misfits
+            ]
+        )
+        index = np.array([push for _, _, push in gathered.misfits], np.int64)
+        placing.stamp(
+            records, Source.PUSH, gathered.correlations(index), int(gathered.began_at.timestamp() * 1000)
+        )
+        shards = np.array([meter.entry.shard for meter, _, _ in gathered.misfits])
+        none = np.zeros(0, np.int64)
+        return [
+            _Outgoing(Kind.EVENT, shard, records[shards == shard], none, none)
+            for shard in np.unique(shards).tolist()
+        ]
 
     def _set_aside(
         self, gathered: _Gathered, index: int, reason: stream_quarantine.Reason, detail: str, source: str

@@ -74,6 +74,52 @@ def blocks(decoded: Decoded, interval_s: Ints) -> Records:
     return records
 
 
+_PAIRS: Final = (("import_wh", "import_vah"), ("export_wh", "export_vah"))
+
+
+@dataclass(frozen=True, slots=True)
+class Implausible:
+    """Pushes whose apparent energy lies below the active one, which no load has: by position, and in words."""
+
+    rows: Mask
+    pairs: tuple[tuple[str, str], ...]
+    decoded: Decoded
+
+    def says(self, row: int) -> str:
+        """What is wrong with one of them."""
+        for active, apparent in self.pairs:
+            (wh, _), (vah, _) = self.decoded.column(active), self.decoded.column(apparent)
+            if _too_low(self.decoded, active, apparent)[row]:
+                return f"{apparent} ({vah[row]}) is below {active} ({wh[row]})"
+        raise AssertionError("it is one of them")
+
+
+def implausible(decoded: Decoded) -> Implausible | None:
+    """Which pushes say an apparent energy that is below the active one by more than one unit of the coarser scaler.
+
+    Each register is cut off to whole units by itself, so one unit below is honest. None where there is none.
+    """
+    known = decoded.layout.value_lines
+    pairs = tuple(pair for pair in _PAIRS if pair[0] in known and pair[1] in known)
+    rows = np.zeros(len(decoded.ok), np.bool_)
+    for active, apparent in pairs:
+        rows |= _too_low(decoded, active, apparent)
+    return Implausible(rows, pairs, decoded) if rows.any() else None
+
+
+def _too_low(decoded: Decoded, active: str, apparent: str) -> Mask:
+    scalers = {column.key: column.scaler for column in decoded.layout.columns}
+    (wh, has_wh), (vah, has_vah) = decoded.column(active), decoded.column(apparent)
+    finer = scalers[active] - scalers[apparent]
+    low: Mask
+    if finer == 0:
+        low = wh - vah > 1
+    else:
+        units = 10.0 ** abs(finer)
+        low = (wh * units - vah if finer > 0 else wh - vah * units) > units
+    return low & has_wh & has_vah
+
+
 def registers(decoded: Decoded, kind: RegisterKind) -> Records:
     """REGISTER records of pushes that carry cumulative registers."""
     records = np.zeros(len(decoded.ok), REGISTER)

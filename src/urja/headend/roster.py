@@ -51,6 +51,8 @@ class Meter:
     row: int
     esw: int = 0
     esw_at: int = field(default=-(2**63))
+    asked_at: int = field(default=-(2**63))
+    """When a person was last asked to look at its pushes."""
 
     @property
     def window(self) -> ReplayWindow:

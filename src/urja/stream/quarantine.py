@@ -13,6 +13,7 @@ Reason = Literal[
     "replay",
     "garbage",
     "layout",
+    "implausible",
     "poison",
     "forged-order",
 ]

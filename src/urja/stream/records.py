@@ -47,6 +47,15 @@ class EventState(IntEnum):
     INSTANT = 3
 
 
+class OwnEvent(IntEnum):
+    """Events that the head end tells of a meter; below the codes of the companion standards, which begin at 1."""
+
+    PUSH_MISFIT = -1
+    """An authentic push does not fit the layout that is known of the meter."""
+    PUSH_IMPLAUSIBLE = -2
+    """An authentic push says what cannot be: its columns may be others than is known."""
+
+
 _PROVENANCE = [("source", "<i2"), ("correlation", "<i8"), ("received_at", "<i8")]
 
 BLOCK: Final = np.dtype(

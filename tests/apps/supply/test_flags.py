@@ -9,7 +9,7 @@ from tests.apps.readings.test_overview import HOUR, grid, store  # noqa: F401 - 
 from tests.apps.street import HALF_HOUR, START
 
 from urja.apps.readings import staging
-from urja.stream.records import EVENT, EventState, Source
+from urja.stream.records import EVENT, EventState, OwnEvent, Source
 
 DAY = timedelta(days=1)
 
@@ -58,6 +58,20 @@ def test_a_tamper_is_flagged_until_somebody_has_been_there(database, house, code
     told(database, house, code, START + 6 * HOUR)
     assert look(START + 6 * HOUR) == 1
     assert flags(START + 6 * HOUR) == [(kind, "URJ00000001", START + 6 * HOUR)]
+
+
+def test_pushes_that_cannot_be_taken_send_somebody_once(database, house):
+    from urja.apps.work import operations, queries
+
+    told(database, house, OwnEvent.PUSH_MISFIT, START + HOUR)
+    told(database, house, OwnEvent.PUSH_IMPLAUSIBLE, START + HOUR)
+    look(START + 2 * HOUR)
+    [order] = queries.open_orders()
+    assert (order.kind, order.device.serial) == ("check_pushes", "URJ00000001")
+    assert operations.close(order.id, START + 4 * HOUR)
+    assert look(START + 5 * HOUR) == 0
+    told(database, house, OwnEvent.PUSH_MISFIT, START + 6 * HOUR)
+    assert look(START + 6 * HOUR) == 1
 
 
 def test_that_a_magnet_went_or_a_switch_moved_flags_nobody(database, house):

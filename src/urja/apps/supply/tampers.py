@@ -1,4 +1,4 @@
-"""Covers, magnets and neutrals: what meters tell of hands laid on them becomes a work order.
+"""Covers, magnets, neutrals, and pushes that cannot be taken: what needs a person becomes a work order.
 
 An order stays open until somebody has been there, also where the magnet is long gone: that it came is what is to be
 looked at. Nobody is cut for an event.
@@ -11,14 +11,16 @@ from django.db import connection
 
 from urja.apps.work import operations as work
 from urja.apps.work.models import WorkOrderKind
-from urja.stream.records import Source
+from urja.stream.records import OwnEvent, Source
 
 TAMPERS: Final = {
     201: WorkOrderKind.MAGNET,
     203: WorkOrderKind.NEUTRAL_DISTURBED,
     251: WorkOrderKind.COVER_OPENED,
+    OwnEvent.PUSH_MISFIT: WorkOrderKind.CHECK_PUSHES,
+    OwnEvent.PUSH_IMPLAUSIBLE: WorkOrderKind.CHECK_PUSHES,
 }
-"""By the event code with which it begins (IS 15959-1, event lists)."""
+"""By the event code with which it begins (IS 15959-1, event lists), or by what the head end tells of it."""
 
 LOOKED_BACK: Final = timedelta(days=30)
 """What came in before has been looked at, or nobody was there to look for a month."""
@@ -28,7 +30,7 @@ SELECT DISTINCT ON (e.device_id, e.code) e.device_id, p.service_point_id, e.code
 FROM readings_event e JOIN registry_device_period p ON p.device_id = e.device_id
     AND p.valid_from <= e.occurred_at AND coalesce(p.valid_to, 'infinity') > e.occurred_at
 JOIN unnest(%(codes)s::int[], %(kinds)s::text[]) AS known (code, kind) USING (code)
-WHERE e.code IN (201, 203, 251) AND e.received_at > %(since)s AND NOT EXISTS (
+WHERE e.code IN (201, 203, 251, -1, -2) AND e.received_at > %(since)s AND NOT EXISTS (
     SELECT FROM work_order w WHERE w.device_id = e.device_id AND w.kind = known.kind
         AND (w.closed_at IS NULL OR w.closed_at >= e.received_at))
     AND NOT (e.source = %(pulled)s AND EXISTS (

@@ -40,6 +40,8 @@ class WorkOrderKind(models.TextChoices):
     """The connection ends: meter and service line are to be taken away."""
     CONFIGURE = "configure"
     """The meter is to be set to something that no command sets."""
+    CHECK_PUSHES = "check_pushes"
+    """Authentic pushes of the meter do not say what is known of it: they are in quarantine."""
 
 
 class WorkOrderState(models.TextChoices):

@@ -59,6 +59,7 @@ WORK: Final[dict[str, Promise]] = {
     "inspect": _("Somebody must go and look"),
     "disconnect_by_hand": _("Somebody must take the meter away: the connection ends"),
     "configure": _("Somebody must set the meter: no command does"),
+    "check_pushes": _("Somebody must look: the meter sends something else than is known of it"),
 }
 
 UNMATCHED: Final[dict[str, Promise]] = {
@@ -142,6 +143,8 @@ COMMANDS: Final[dict[str, Promise]] = {
 }
 
 EVENTS: Final[dict[str, Promise]] = {
+    "-1": _("A push did not have the columns that are known of the meter; it is in quarantine"),
+    "-2": _("A push told of less apparent than active energy; it is in quarantine"),
     "101": _("Power failed"),
     "102": _("Power came back"),
     "151": _("The clock was set"),
@@ -162,7 +165,7 @@ EVENTS: Final[dict[str, Promise]] = {
     "301": _("The meter switched off"),
     "302": _("The meter switched on"),
 }
-"""Events by their code (IS 15959-1, event lists)."""
+"""Events by their code (IS 15959-1, event lists); what the head end tells of a meter is negative."""
 
 LINE_KINDS: Final[dict[str, Promise]] = {
     "operation": _("Operations"),

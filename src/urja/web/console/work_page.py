@@ -269,6 +269,8 @@ def _asked(asked: Mapping[str, Any]) -> list[str]:
         lines.append(wording.reason_then(Reason.from_json(asked["reason"])))
     if asked.get("note"):
         lines.append(asked["note"])
+    if asked.get("code", 0) < 0:  # what the head end tells of a meter, not the meter of itself
+        lines.append(wording.event(str(asked["code"])))
     if "unmetered_since" in asked:
         since = datetime.fromisoformat(asked["unmetered_since"]).astimezone(zone())
         lines.append(

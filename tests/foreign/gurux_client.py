@@ -27,9 +27,12 @@ class Link:
     """One client on one socket; the library makes and reads the bytes."""
 
     def __init__(self, sap, authentication, secret=None):
-        self.client = GXDLMSSecureClient(
-            True, sap, FACTS["server_sap"], authentication, secret, InterfaceType.WRAPPER
-        )
+        server, framing = FACTS["server_sap"], InterfaceType.WRAPPER
+        self.hdlc = "physical_address" in FACTS
+        if self.hdlc:
+            framing = InterfaceType.HDLC
+            server = GXDLMSSecureClient.getServerAddress(server, FACTS["physical_address"])
+        self.client = GXDLMSSecureClient(True, sap, server, authentication, secret, framing)
         self.socket = socket.create_connection((FACTS["host"], FACTS["port"]), 10)
 
     def exchange(self, request):
@@ -57,6 +60,8 @@ class Link:
                 return
 
     def open(self):
+        if self.hdlc:
+            self.client.parseUAResponse(self.exchange(self.client.snrmRequest()).data)
         reply = self.exchange(self.client.aarqRequest())
         self.client.parseAareResponse(reply.data)
         if self.client.authentication > Authentication.LOW:
@@ -70,6 +75,8 @@ class Link:
 
     def close(self):
         self.exchange(self.client.releaseRequest())
+        if self.hdlc:
+            self.exchange(self.client.disconnectRequest())
         self.socket.close()
 
 

@@ -21,6 +21,8 @@ GURUX = "gurux-dlms==1.0.203"
 """GPL-2.0: run in a process of its own for these tests, never imported by Urja, never shipped with it."""
 PYDLMS = "pydlms-client[crypto]==0.1.0"
 """GPL-3.0: likewise."""
+PYDLMS_SERIAL = "pydlms-client[crypto,serial]==0.1.0"
+"""With pyserial for its serial transport."""
 
 ANSWER_S = 20
 

@@ -10,6 +10,7 @@ import sys
 from pydlms import DlmsClient
 from pydlms.apdu import xdlms
 from pydlms.cosem.data import DlmsData
+from pydlms.hdlc.connection import HdlcParameters
 from pydlms.security.context import SecurityContext
 from pydlms.security.hls import Mechanism
 
@@ -29,6 +30,14 @@ def client():
         )
         settings["discover_invocation_counter"] = True
         settings["expected_server_system_title"] = bytes.fromhex(FACTS["system_title"])
+    if "physical_address" in FACTS:
+        settings["server_physical"] = FACTS["physical_address"]
+        window = settings.pop("window", 1)
+        sizes = HdlcParameters(settings.pop("information", 128), 128, window, window)
+        settings["hdlc_parameters"] = sizes
+        if device := settings.pop("device", None):
+            return DlmsClient.serial(device, mechanism=mechanism, **settings)
+        settings["hdlc"] = True
     return DlmsClient.tcp(FACTS["host"], FACTS["port"], mechanism=mechanism, **settings)
 
 

@@ -3,10 +3,11 @@
 import json
 import subprocess
 import sys
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.foreign.isolated import DLMS_COSEM, GURUX, HERE, PYDLMS, python_with
+from tests.foreign.isolated import DLMS_COSEM, GURUX, HERE, PYDLMS, PYDLMS_SERIAL, python_with
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -15,14 +16,30 @@ GMAC, LLS, NONE = 5, 1, 0
 HISTORY_ROWS = {144, 145}
 
 
-@pytest.fixture(scope="module")
-def meter():
+@contextmanager
+def served(*options):
     command = [sys.executable, "-m", "urja.site.cli", "meter", "serve", "--port", "0", "--json"]
     with subprocess.Popen(
-        [*command, "--days", "3", "--seed", "3"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        [*command, "--days", "3", "--seed", "3", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     ) as process:
         yield json.loads(process.stdout.readline())
         process.terminate()
+
+
+@pytest.fixture(scope="module")
+def meter():
+    with served() as facts:
+        yield facts
+
+
+@pytest.fixture(scope="module")
+def line():
+    """Three meters behind one line of HDLC: a gateway's port, and a serial port."""
+    with served("--hdlc", "--meters", "3", "--pty") as facts:
+        yield facts
 
 
 @pytest.fixture(scope="module")
@@ -117,3 +134,45 @@ def test_dlms_cosem_reads_with_the_readers_password_and_switches_as_the_utility(
     assert read["list"][0] > 1_000_000
     assert read["list"][1] == [0, 30]
     assert read["states"] == [1, 0, 1]
+
+
+# --- over HDLC: three meters behind one line --------------------------------------------------------------------
+
+HDLC_FORMS = {
+    "glo": {"protection": "glo"},
+    "window": {"protection": "glo", "window": 5, "information": 300},
+    "two-bytes": {"protection": "general-glo", "address_size": 2},
+    "four-bytes": {"protection": "general-glo", "address_size": 4},
+}
+
+
+@pytest.mark.parametrize("form", HDLC_FORMS)
+def test_pydlms_reads_and_switches_over_hdlc(pydlms, line, form):
+    settings = {"client_sap": 48, "mechanism": GMAC, **HDLC_FORMS[form]}
+    read = run(pydlms, "pydlms_client.py", line["meters"][1], settings)
+    check_everything(read)
+    assert read["switch"] == [True, False, True]
+
+
+def test_pydlms_reads_each_meter_of_a_line(pydlms, line):
+    for meter in line["meters"]:
+        settings = {"client_sap": 32, "mechanism": LLS, "password": meter["lls_secret"]}
+        check_everything(run(pydlms, "pydlms_client.py", meter, settings))
+
+
+def test_pydlms_reads_and_switches_over_a_serial_port(line):
+    python = python_with(PYDLMS_SERIAL, "pydlms, serial")
+    settings = {"client_sap": 48, "mechanism": GMAC, "protection": "glo", "device": line["pty"]}
+    read = run(python, "pydlms_client.py", line["meters"][2], settings)
+    check_everything(read)
+    assert read["switch"] == [True, False, True]
+
+
+def test_gurux_reads_and_switches_over_hdlc(gurux, line):
+    read = run(gurux, "gurux_client.py", line["meters"][0], False)
+    check_everything(read)
+    assert read["columns"] == 8
+    assert read["list"] == 2
+    assert read["switch"] == [True, False, True]
+    assert read["sweep"]["unparsed"] == []
+    assert read["sweep"]["read"] > 300

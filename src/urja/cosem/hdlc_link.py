@@ -280,7 +280,8 @@ class ClientLink:
                 return [self._end(EndReason.REJECTED, f"the meter rejects a frame (FRMR, {told})")]
             case _State.CONNECTED if kind in _RECEIVE_READY or kind is Kind.INFORMATION:
                 return self._numbered_frame(frame, now_s)
-        return []
+            case _:
+                return []
 
     def handle_timer(self, now_s: float) -> list[LinkEvent]:
         """Time has passed: repeat, poll again, or give up."""

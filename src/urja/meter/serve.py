@@ -1,9 +1,10 @@
-"""One meter alone, listening, in real time: something to point any DLMS client at."""
+"""Meters alone, listening, in real time: something to point any DLMS client at."""
 
 import asyncio
+import contextlib
 import secrets
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ import uvloop
 
 from urja.base.clock import WallClock
 from urja.meter.faults import FaultPlan
+from urja.meter.hdlc_bus import BusProtocol, HdlcBus, PseudoTerminal
 from urja.meter.identity import Identity
 from urja.meter.meter import Meter
 from urja.meter.station import Station
@@ -53,11 +55,7 @@ async def serve_until(
 
     Nothing drives it but its clients: each request first brings the meter to the present.
     """
-    clock = WallClock()
-    now = clock.now()
-    meter = Meter(identity, now - timedelta(days=days))
-    meter.live_through(now)
-    station = Station(meter, now=clock.now, entropy=secrets.token_bytes, plan=FaultPlan(identity.serial))
+    station = _station(identity, days)
     server = await station.listen(host, port)
     async with server:
         address = server.sockets[0].getsockname()
@@ -66,14 +64,69 @@ async def serve_until(
         station.drop_link()
 
 
+async def serve_bus_until(
+    identities: Mapping[int, Identity],
+    host: str,
+    port: int,
+    *,
+    pty: bool,
+    days: int,
+    announce: Announce,
+    stopping: asyncio.Event,
+) -> None:
+    """Serve meters by physical address behind one HDLC port, and with `pty` behind a pseudo-terminal as well.
+
+    Raises OSError for a taken address.
+    """
+    stations = {physical: _station(identity, days) for physical, identity in identities.items()}
+    loop = asyncio.get_running_loop()
+    bus = HdlcBus(stations, loop.time)
+    server = await loop.create_server(lambda: BusProtocol(bus), host, port)
+    with contextlib.ExitStack() as stack:
+        path = stack.enter_context(PseudoTerminal(bus)) if pty else None
+        async with server:
+            address = server.sockets[0].getsockname()
+            told = [
+                describe(identity, address[0], address[1]) | {"physical_address": physical}
+                for physical, identity in identities.items()
+            ]
+            announce({"host": address[0], "port": address[1], "pty": path, "meters": told})
+            await stopping.wait()
+            bus.close()
+
+
+def _station(identity: Identity, days: int) -> Station:
+    clock = WallClock()
+    now = clock.now()
+    meter = Meter(identity, now - timedelta(days=days))
+    meter.live_through(now)
+    return Station(meter, now=clock.now, entropy=secrets.token_bytes, plan=FaultPlan(identity.serial))
+
+
 def serve(identity: Identity, host: str, port: int, *, days: int, announce: Announce) -> None:
     """Serve one meter until SIGINT or SIGTERM (blocks). Raises OSError for a taken address."""
+    _until_stopped(
+        lambda stopping: serve_until(identity, host, port, days=days, announce=announce, stopping=stopping)
+    )
 
+
+def serve_bus(
+    identities: Mapping[int, Identity], host: str, port: int, *, pty: bool, days: int, announce: Announce
+) -> None:
+    """Serve meters behind one HDLC line until SIGINT or SIGTERM (blocks). Raises OSError for a taken address."""
+    _until_stopped(
+        lambda stopping: serve_bus_until(
+            identities, host, port, pty=pty, days=days, announce=announce, stopping=stopping
+        )
+    )
+
+
+def _until_stopped(serving: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
     async def main() -> None:
         stopping = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stopping.set)
-        await serve_until(identity, host, port, days=days, announce=announce, stopping=stopping)
+        await serving(stopping)
 
     uvloop.run(main())

@@ -74,6 +74,14 @@ class Sessions:
         self._open: dict[Role, ServerAssociation] = {}
         self._faults: list[PeerError] = []
 
+    def knows(self, client_sap: int, server_sap: int) -> bool:
+        """Whether there is an association for a client at a server SAP."""
+        return client_sap in self._roles and server_sap == self._server_sap
+
+    def forget(self, client_sap: int) -> None:
+        """The link that carried a client's association is gone, and the association with it."""
+        self._open.pop(self._roles[client_sap], None)
+
     def receive(self, frame: Frame) -> list[Frame]:
         """Answer one frame. A frame for a SAP that is not there gets no answer, as a meter does it."""
         role = self._roles.get(frame.source)

@@ -37,11 +37,43 @@ def meter() -> None:
     help="Days of history in the profiles.",
 )
 @click.option("--start-wh", default=1_000_000, show_default=True, help="Register at the beginning, in Wh.")
+@click.option("--hdlc", is_flag=True, help="HDLC instead of the wrapper: one line with one or more meters.")
+@click.option(
+    "--meters",
+    "count",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 100),
+    help="With --hdlc: so many meters on the line, with serial numbers and addresses that follow.",
+)
+@click.option(
+    "--address",
+    "physical",
+    default=17,
+    show_default=True,
+    type=click.IntRange(16, 0x3FFD),
+    help="With --hdlc: physical address of the first meter.",
+)
+@click.option(
+    "--pty", is_flag=True, help="With --hdlc: on a pseudo-terminal as well, in place of a serial port."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def serve(
-    *, host: str, port: int, device_type: str, serial: str, seed: int, days: int, start_wh: int, as_json: bool
+    *,
+    host: str,
+    port: int,
+    device_type: str,
+    serial: str,
+    seed: int,
+    days: int,
+    start_wh: int,
+    hdlc: bool,
+    count: int,
+    physical: int,
+    pty: bool,
+    as_json: bool,
 ) -> None:
-    """Run one meter alone, in real time, for any DLMS client.
+    """Run one meter alone, or several behind one HDLC line, in real time, for any DLMS client.
 
     It prints where it listens and everything a client needs: SAPs, system title, keys. The keys follow from
     the seed: this meter is for a bench.
@@ -49,11 +81,17 @@ def serve(
     from urja.cosem.companion import load_device_type
     from urja.meter.identity import seeded
     from urja.meter.serve import serve as serve_meter
+    from urja.meter.serve import serve_bus
 
     log.configure("meter", json=as_json)
+    if not hdlc and (count > 1 or pty):
+        raise Refusal(Exit.USAGE, "--meters and --pty are for a line of HDLC: add --hdlc")
     listens = f"{host}:{port}" if load_device_type(device_type).dials == "listen" else None
     try:
-        identity = seeded(serial, device_type, seed, start_wh=start_wh, listen=listens)
+        identities = [
+            seeded(one, device_type, seed, start_wh=start_wh, listen=listens)
+            for one in _serials(serial, count)
+        ]
     except ValueError as error:
         raise Refusal(Exit.USAGE, str(error)) from None
 
@@ -61,7 +99,11 @@ def serve(
         click.echo(json.dumps(facts) if as_json else _told(facts))
 
     try:
-        serve_meter(identity, host, port, days=days, announce=announce)
+        if hdlc:
+            line = dict(enumerate(identities, start=physical))
+            serve_bus(line, host, port, pty=pty, days=days, announce=announce)
+        else:
+            serve_meter(identities[0], host, port, days=days, announce=announce)
     except OSError as error:
         raise Refusal(
             Exit.OS_ERROR,
@@ -84,18 +126,41 @@ def fleet(fleet_file: Path) -> None:
         raise Refusal(Exit.OS_ERROR, f"the fleet cannot start: {error}") from None
 
 
+def _serials(first: str, count: int) -> list[str]:
+    """Serial numbers that follow the first."""
+    if count == 1:
+        return [first]
+    if not first.isdigit():
+        raise Refusal(Exit.USAGE, f"--serial {first} has no number that could follow: give digits only")
+    return [f"{int(first) + number:0{len(first)}}" for number in range(count)]
+
+
 def _told(facts: dict[str, Any]) -> str:
+    if "meters" in facts:
+        ports = f"{facts['host']} port {facts['port']} (TCP, HDLC)"
+        also = f" and on {facts['pty']}" if facts["pty"] else ""
+        listening = [f"{len(facts['meters'])} meters on one line, on {ports}{also}:"]
+        meters = [
+            f"Meter {meter['serial']} ({meter['device_type']}) at physical address {meter['physical_address']}:\n"
+            + _client_facts(meter)
+            for meter in facts["meters"]
+        ]
+        return "\n".join([*listening, *meters, "Stop it with Ctrl-C."])
+    where = f"{facts['host']} port {facts['port']} (TCP, wrapper)"
+    head = f"Meter {facts['serial']} ({facts['device_type']}) listens on {where}."
+    return "\n".join([head, _client_facts(facts), "Stop it with Ctrl-C."])
+
+
+def _client_facts(facts: dict[str, Any]) -> str:
     clients = "\n".join(
         f"  client SAP {entry['sap']:<4} {name}: {entry['authentication'].upper()}"
         + (f", mechanism {entry['mechanism']}" if "mechanism" in entry else "")
         + (f", ciphering {entry['ciphering']}" if "ciphering" in entry else "")
         for name, entry in facts["clients"].items()
     )
-    return f"""Meter {facts["serial"]} ({facts["device_type"]}) listens on {facts["host"]} port {facts["port"]} (TCP, wrapper).
-  logical device {facts["logical_device_name"]}, server SAP {facts["server_sap"]}
+    return f"""  logical device {facts["logical_device_name"]}, server SAP {facts["server_sap"]}
 {clients}
   system title   {facts["system_title"]}
   GUEK           {facts["guek"]}
   GAK            {facts["gak"]}
-  LLS secret     {facts["lls_secret"]}
-Stop it with Ctrl-C."""
+  LLS secret     {facts["lls_secret"]}"""

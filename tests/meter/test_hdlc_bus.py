@@ -1,0 +1,144 @@
+"""Meters behind one line of HDLC, asked by the client's half of the data link."""
+
+from datetime import timedelta
+
+import pytest
+from tests.meter.helpers import MIDNIGHT_S, moment
+from tests.meter.wire import SAPS, client_for, entropy
+
+from urja.cosem.apdu import AccessResult
+from urja.cosem.association import Associated, GetResult, NeedsSend
+from urja.cosem.errors import ServiceRejected
+from urja.cosem.hdlc import Address, Control, HdlcFrame, Kind, Splitter
+from urja.cosem.hdlc_link import ApduArrived, ClientLink, EndReason, LinkEnded
+from urja.cosem.obis import CosemAttribute
+from urja.meter.faults import FaultPlan
+from urja.meter.hdlc_bus import HdlcBus
+from urja.meter.identity import seeded
+from urja.meter.meter import Meter
+from urja.meter.model import Role
+from urja.meter.station import Station
+
+SERIAL = CosemAttribute.of(1, "0.0.96.1.0.255", 2)
+REGISTER = CosemAttribute.of(3, "1.0.1.8.0.255", 2)
+
+
+def station(serial):
+    identity = seeded(serial, "urja-d1-listen", 7, start_wh=5000, listen="127.0.0.1:0")
+    meter = Meter(identity, moment(MIDNIGHT_S))
+    now = moment(MIDNIGHT_S) + timedelta(hours=1)
+    return Station(meter, now=lambda: now, entropy=entropy(), plan=FaultPlan(serial))
+
+
+@pytest.fixture
+async def stations():
+    return {17: station("00000001"), 18: station("00000002")}
+
+
+@pytest.fixture
+async def bus(stations):
+    return HdlcBus(stations, lambda: 0.0)
+
+
+class Caller:
+    """A client of one meter on the bus."""
+
+    def __init__(self, bus, meter, physical, role=Role.PUBLIC, size=2):
+        self._bus = bus
+        self.association = client_for(meter, role)
+        self.link = ClientLink(Address(SAPS[role]), Address(1, physical, size))
+        self.now_s = 0.0
+
+    def ask(self, apdu):
+        """The association's event, or the end of the link."""
+        self.link.send(apdu, self.now_s)
+        while True:
+            for event in self._step():
+                if isinstance(event, LinkEnded):
+                    return event
+                if not isinstance(event, ApduArrived):
+                    continue
+                for told in self.association.receive(event.apdu):
+                    if not isinstance(told, NeedsSend):
+                        return told
+                    self.link.send(told.apdu, self.now_s)
+
+    def _step(self):
+        output = self.link.take_output()
+        answers = b"".join(self._bus.receive(frame) for frame in Splitter().feed(output))
+        if answers:
+            frames = Splitter().feed(answers)
+            return [event for frame in frames for event in self.link.receive(frame, self.now_s)]
+        if not output:
+            self.now_s = self.link.wake_at_s
+            return self.link.handle_timer(self.now_s)
+        return []
+
+    def open(self):
+        assert isinstance(self.ask(self.association.associate()), Associated)
+        return self
+
+    def get(self, attribute):
+        event = self.ask(self.association.get(attribute))
+        assert isinstance(event, GetResult), event
+        return event.result
+
+    def hang_up(self):
+        self.link.disconnect(self.now_s)
+        while not self.link.is_over:
+            self._step()
+
+
+async def test_each_meter_answers_at_its_own_address(bus, stations):
+    callers = {physical: Caller(bus, one.meter, physical).open() for physical, one in stations.items()}
+    told = {physical: caller.get(SERIAL).value for physical, caller in callers.items()}
+    assert told == {17: b"00000001", 18: b"00000002"}
+
+
+@pytest.mark.parametrize("size", [2, 4])
+async def test_addresses_of_two_and_four_bytes_are_answered_alike(bus, stations, size):
+    assert Caller(bus, stations[18].meter, 18, size=size).open().get(SERIAL).value == b"00000002"
+
+
+async def test_a_meter_that_is_alone_needs_no_physical_address(stations):
+    bus = HdlcBus({17: stations[17]}, lambda: 0.0)
+    caller = Caller(bus, stations[17].meter, None, size=1).open()
+    assert caller.get(SERIAL).value == b"00000001"
+
+
+async def test_clients_have_links_of_their_own(bus, stations):
+    """A public and a utility client take turns at one meter; neither loses its place."""
+    meter = stations[17].meter
+    public, utility = Caller(bus, meter, 17), Caller(bus, meter, 17, Role.UTILITY)
+    public.open()
+    utility.open()
+    assert public.get(SERIAL).value == b"00000001"
+    assert utility.get(REGISTER).value >= 5000
+    assert public.get(REGISTER) is AccessResult.READ_WRITE_DENIED
+
+
+async def test_the_association_ends_with_its_link(bus, stations):
+    meter = stations[17].meter
+    utility = Caller(bus, meter, 17, Role.UTILITY).open()
+    request = utility.association.get(REGISTER)
+    utility.hang_up()
+    again = Caller(bus, meter, 17, Role.UTILITY)
+    again.association = utility.association
+    with pytest.raises(ServiceRejected, match="service not allowed"):
+        again.ask(request)
+
+
+async def test_no_power_no_such_address_and_no_such_client_are_silence(bus, stations):
+    stations[17].cut_power()
+    dead = Caller(bus, stations[17].meter, 17)
+    assert dead.ask(dead.association.associate()).reason is EndReason.SILENT
+    stranger = Caller(bus, stations[18].meter, 99)
+    assert stranger.ask(stranger.association.associate()).reason is EndReason.SILENT
+    knock = Control(Kind.SET_NORMAL_RESPONSE_MODE)
+    for to, by in (
+        (Address(1, 18, 2), Address(99)),
+        (Address(2, 18, 2), Address(16)),
+        (Address(1), Address(16)),
+    ):
+        assert bus.receive(HdlcFrame(to, by, knock)) == b""
+    assert bus.receive(HdlcFrame(Address(1, 18, 2), Address(16), knock)) != b""

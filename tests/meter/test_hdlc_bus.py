@@ -124,7 +124,7 @@ async def test_the_association_ends_with_its_link(bus, stations):
     utility.hang_up()
     again = Caller(bus, meter, 17, Role.UTILITY)
     again.association = utility.association
-    with pytest.raises(ServiceRejected, match="service not allowed"):
+    with pytest.raises(ServiceRejected, match="SERVICE_NOT_ALLOWED"):
         again.ask(request)
 
 

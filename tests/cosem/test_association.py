@@ -134,6 +134,17 @@ def test_older_mechanisms_refuse_another_secret(mechanism):
     assert (wire.client.state, wire.server.state) == (State.IDLE, State.IDLE)
 
 
+@pytest.mark.parametrize("mechanism", OLDER)
+def test_a_server_that_gives_our_own_challenge_back_learns_no_answer_to_it(mechanism):
+    """Where the answer names no end, a stranger would send it to us as the proof that it owes."""
+    wire = Wire.of(mechanism, False)
+    ours = decode_apdu(wire.client.associate()).authentication_value
+    wire = Wire.of(mechanism, False)
+    wire.server._entropy = lambda _size: ours
+    with pytest.raises(AuthenticationFailed, match="our own challenge"):
+        wire.say(wire.client.associate())
+
+
 @pytest.mark.parametrize(
     ("mechanism", "challenge", "secret", "answer"),
     [

@@ -112,7 +112,8 @@ def sweep(link):
 def main():
     answer = {}
     first = counter() + 1
-    link = Link(48, Authentication.HIGH_GMAC)
+    secret = bytes.fromhex(FACTS["hls_secret"])
+    link = Link(48, Authentication.HIGH, secret) if secret else Link(48, Authentication.HIGH_GMAC)
     ciphering = link.client.ciphering
     ciphering.systemTitle = b"GRXCLI01"
     ciphering.security = Security.AUTHENTICATION_ENCRYPTION

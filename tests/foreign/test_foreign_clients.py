@@ -128,6 +128,18 @@ def test_gurux_reads_and_switches_as_the_utility(gurux, meter, dedicated):
     assert sweep["read"] > 300
 
 
+def test_gurux_opens_the_utility_association_by_the_meters_hls_secret(gurux):
+    """Mechanism 2 is the maker's own; the library answers a challenge as Indian meters do: AES-128 under the secret."""
+    with served("--type", "urja-d1-aes") as secretive:
+        assert secretive["clients"]["utility"]["mechanism"] == 2
+        read = run(gurux, "gurux_client.py", secretive, False)
+        other = secretive | {"hls_secret": "00" * 16}
+        with pytest.raises(AssertionError):
+            run(gurux, "gurux_client.py", other, False)
+    check_everything(read)
+    assert read["switch"] == [True, False, True]
+
+
 def test_dlms_cosem_reads_with_the_readers_password_and_switches_as_the_utility(meter):
     read = run(python_with(DLMS_COSEM, "dlms_cosem"), "dlms_cosem_client.py", meter, None)
     check_clock(read)

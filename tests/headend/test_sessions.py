@@ -60,9 +60,24 @@ class World:
             "interval_s": self.identity.interval_s,
             "wrapped_guek": wrap_key(KEK, self.identity.keys.guek),
             "wrapped_gak": wrap_key(KEK, self.identity.keys.gak),
+            "wrapped_hls_secret": self.secret,
             "address": self.identity.listen,
         }
         return DeviceEntry(**(fields | changes))
+
+    @property
+    def secret(self) -> bytes | None:
+        known = self.identity.hls_secret
+        return wrap_key(KEK, bytes.fromhex(known)) if known else None
+
+    @asynccontextmanager
+    async def dialled_in(self, port: int) -> AsyncIterator[None]:
+        dialling = asyncio.ensure_future(self.station.dial("127.0.0.1", port))
+        try:
+            yield
+        finally:
+            dialling.cancel()
+            self.station.drop_link()
 
     def request(self, profile: str, request_id: int = 1, **changes: object) -> ReadRequest:
         now = self.clock.now()
@@ -290,6 +305,56 @@ async def headend_counter(pipeline, world: World, name: str) -> int:
 
     assert name.startswith(world.identity.system_title)
     return world.meter.received_counters[Role.UTILITY]
+
+
+class TestMechanism2:
+    """A meter that opens its association by an HLS secret of its own."""
+
+    @pytest.fixture
+    def secretive(self, stepped_clock: SteppedClock) -> World:
+        world = World(stepped_clock, "urja-d1-aes", 0)
+        assert world.identity.hls_secret
+        return world
+
+    async def ask(self, start_headend, pipeline, outcomes, world, stepped_clock, **changes) -> ReadOutcome:
+        await pipeline.put_device(world.entry(**changes))
+        async with start_headend() as headend, world.dialled_in(headend.gate.port):
+            await until(lambda: world.station.linked)
+            stepped_clock.advance(dt.timedelta(minutes=30))
+            world.station.touch()
+            await until(lambda: value(headend, "pushes_accepted_total") >= 1)
+            await pipeline.publish_request(world.request("block"), world.entry().shard)
+            [outcome] = await outcomes()
+        return outcome
+
+    async def test_it_is_read_by_its_secret(
+        self, start_headend, pipeline, stored, outcomes, secretive, stepped_clock
+    ):
+        outcome = await self.ask(start_headend, pipeline, outcomes, secretive, stepped_clock)
+        assert outcome.ok, outcome.error
+        assert outcome.rows == 49
+
+    async def test_another_secret_is_a_wrong_key(
+        self, start_headend, pipeline, outcomes, secretive, stepped_clock
+    ):
+        other = wrap_key(KEK, b"another secret..")
+        outcome = await self.ask(
+            start_headend, pipeline, outcomes, secretive, stepped_clock, wrapped_hls_secret=other
+        )
+        assert not outcome.ok
+        assert outcome.error.startswith("wrong key")
+
+    async def test_without_its_secret_the_answer_says_what_is_missing(
+        self, start_headend, pipeline, outcomes, secretive, stepped_clock
+    ):
+        outcome = await self.ask(
+            start_headend, pipeline, outcomes, secretive, stepped_clock, wrapped_hls_secret=None
+        )
+        assert not outcome.ok
+        assert outcome.error == (
+            "a urja-d1-aes opens its association by an HLS secret (mechanism 2), and none of this meter is known: load it "
+            "with a file of devices"
+        )
 
 
 class TestTrouble:

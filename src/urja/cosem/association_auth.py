@@ -45,6 +45,8 @@ class Scheme:
     """The secret travels in the AARQ (LLS)."""
     prove: Callable[[Proof, int], bytes] | None = None
     verify: Callable[[Proof, bytes], int | None] | None = None
+    names_no_end: bool = False
+    """The answer to a challenge is the same whoever gives it: one's own challenge must never be answered."""
     needs_keys: bool = False
     uses_counter: bool = False
 
@@ -87,14 +89,16 @@ def _prove_sha256(proof: Proof, _counter: int) -> bytes:
     return hashlib.sha256(b"".join(parts)).digest()
 
 
-def _by_computing_it(mechanism: Mechanism, prove: Callable[[Proof, int], bytes]) -> Scheme:
+def _by_computing_it(
+    mechanism: Mechanism, prove: Callable[[Proof, int], bytes], *, names_no_end: bool = True
+) -> Scheme:
     """A scheme whose answer both ends can compute."""
 
     def verify(proof: Proof, answer: bytes) -> None:
         if not hmac.compare_digest(prove(proof, 0), answer):
             raise AuthenticationFailed("the answer to the challenge is wrong")
 
-    return Scheme(mechanism, prove=prove, verify=verify)
+    return Scheme(mechanism, prove=prove, verify=verify, names_no_end=names_no_end)
 
 
 def _keys(proof: Proof) -> SuiteKeys:
@@ -114,7 +118,7 @@ SCHEMES: Final[dict[Mechanism, Scheme]] = {
         _by_computing_it(Mechanism.HLS, _prove_aes),
         _by_computing_it(Mechanism.HLS_MD5, _prove_md5),
         _by_computing_it(Mechanism.HLS_SHA1, _prove_sha1),
-        _by_computing_it(Mechanism.HLS_SHA256, _prove_sha256),
+        _by_computing_it(Mechanism.HLS_SHA256, _prove_sha256, names_no_end=False),
     )
 }
 """What we speak. Another mechanism is another line."""

@@ -215,6 +215,9 @@ class ClientAssociation(Association):
             raise AuthenticationFailed(
                 "the server gives no challenge, though high level security was asked for"
             )
+        if self.config.scheme.names_no_end and aare.authentication_value == self._own_challenge:
+            # Our answer would be the very proof that the server owes us.
+            raise AuthenticationFailed("the server gives our own challenge back")
         self._peer_challenge = aare.authentication_value
         request = ActionRequestNormal(self._next_invoke(), REPLY_TO_HLS, axdr.octets(self._prove()))
         reply = self._protect_service(request.encode())

@@ -50,7 +50,7 @@ class Reach:
 
         Raises SessionFailed and, where the broker is away or refuses, StreamError.
         """
-        title = meter.entry.system_title
+        title, client = meter.entry.system_title, client_of(meter)
         lock = self._locks.setdefault(title, asyncio.Lock())
         # The name is that of the counters: they begin anew with a key change.
         name = f"{title.hex()}-{meter.key_id.hex()}"
@@ -58,7 +58,7 @@ class Reach:
             lock,
             self._line(meter) as line,
             self._lease(meter),
-            open_session(line, client_of(meter), self.counters, name, title) as session,
+            open_session(line, client, self.counters, name, title) as session,
         ):
             yield session
 
@@ -144,12 +144,22 @@ _SPOILS = frozenset({FailureKind.TIMEOUT, FailureKind.PROTOCOL, FailureKind.WRON
 
 
 def client_of(meter: Meter) -> Client:
-    """The head end's own client: the utility association of the meter's type."""
+    """The head end's own client: the utility association of the meter's type.
+
+    Raises SessionFailed where its mechanism takes a secret and none of this meter is known.
+    """
     saps = meter.compiled.device_type.associations
+    if saps.needs_secret and meter.hls_secret is None:
+        raise SessionFailed(
+            FailureKind.OURS,
+            f"a {meter.entry.device_type} opens its association by an HLS secret (mechanism {saps.hls_mechanism}), and "
+            "none of this meter is known: load it with a file of devices",
+        )
     return Client(
         sap=saps.utility_sap,
         mechanism=Mechanism(saps.hls_mechanism),
         keys=meter.keys,
+        secret=meter.hls_secret or b"",
         server_sap=saps.server_sap,
         public_sap=saps.public_sap,
     )

@@ -51,6 +51,7 @@ class Meter:
     row: int
     esw: int = 0
     esw_at: int = field(default=-(2**63))
+    hls_secret: bytes | None = field(default=None, repr=False)
     asked_at: int = field(default=-(2**63))
     """When a person was last asked to look at its pushes."""
 
@@ -135,6 +136,8 @@ class Roster:
             return
         try:
             keys = SuiteKeys(self._keys.unwrap(entry.wrapped_guek), self._keys.unwrap(entry.wrapped_gak))
+            wrapped = entry.wrapped_hls_secret
+            secret = None if wrapped is None else self._keys.unwrap(wrapped)
             compiled = compiled_type(entry.device_type)
         except (CosemError, KeyNotOpened) as error:
             self._forget(title)
@@ -143,6 +146,7 @@ class Roster:
             return
         self.unusable.pop(title, None)
         self._adopt(title, entry, keys, compiled)
+        self.meters[title].hls_secret = secret
 
     def _adopt(self, title: bytes, entry: DeviceEntry, keys: SuiteKeys, compiled: CompiledType) -> None:
         key_id = hashlib.sha256(keys.guek + (keys.gak or b"")).digest()[:_KEY_ID]

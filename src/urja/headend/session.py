@@ -1,7 +1,7 @@
 """One session with one meter: the public association for its counter, then the one that may read.
 
 IS 15959-2: the invocation counter of a ciphered association is readable through the public client; the utility
-client opens with HLS (mechanism 5, GMAC) and everything after it is authenticated and encrypted.
+client opens with HLS (mechanism 5, GMAC, or 2, by a secret of the meter) and everything after it is authenticated and encrypted.
 """
 
 import secrets
@@ -46,7 +46,7 @@ _COUNTER_OBIS: Final = {READER_SAP: "0.0.43.1.2.255", UTILITY_SAP: "0.0.43.1.3.2
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Who we are to a meter. `keys` None: without ciphering. `secret`: the password of the reader's LLS."""
+    """Who we are to a meter. `keys` None: without ciphering. `secret`: of LLS and of the HLS that takes one."""
 
     sap: int = UTILITY_SAP
     mechanism: Mechanism = Mechanism.HLS_GMAC

@@ -31,6 +31,7 @@ class Identity(Surroundings, frozen=True, kw_only=True):
     seed: int
     start_wh: int = 0
     listen: str | None = None
+    hls_secret: str = ""
     interval_s: int | None = None
 
     @property
@@ -71,6 +72,10 @@ class Identity(Surroundings, frozen=True, kw_only=True):
             problems.append("lls_secret must be bytes in hexadecimal")
         if not 1 <= len(self.device_id) <= 16 or not self.device_id.isascii():
             problems.append("serial must give a logical device name of at most 16 ASCII characters")
+        if self.type.associations.needs_secret and not _is_hex(self.hls_secret, KEY_LENGTH):
+            problems.append(
+                f"type {self.device_type} needs an hls_secret of {KEY_LENGTH} bytes in hexadecimal"
+            )
         if self.interval_s not in (None, 900, 1800, 3600):
             problems.append("interval_s must be 900, 1800 or 3600")
         if not 0 <= self.start_wh < 1 << 32:
@@ -109,7 +114,8 @@ def seeded(
     def derive(purpose: str, size: int) -> str:
         return hashlib.sha256(f"urja meter {seed} {serial} {purpose}".encode()).digest()[:size].hex()
 
-    manufacturer = load_device_type(device_type).manufacturer.encode()
+    known = load_device_type(device_type)
+    manufacturer = known.manufacturer.encode()
     if not serial:
         raise LocalError("a meter needs a serial")
     return Identity(
@@ -119,6 +125,7 @@ def seeded(
         gak=derive("gak", 16),
         master_key=derive("master", 16),
         lls_secret=derive("lls", 4).encode("ascii").hex(),  # a password that can be typed
+        hls_secret=derive("hls", KEY_LENGTH) if known.associations.needs_secret else "",
         device_type=device_type,
         seed=seed,
         start_wh=start_wh,

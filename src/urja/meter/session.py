@@ -49,7 +49,7 @@ def association_config(meter: Meter, role: Role) -> AssociationConfig:
         ciphered=True,
         keys=meter.keys,
         system_title=identity.title,
-        secret=bytes.fromhex(identity.lls_secret) if role is Role.READER else b"",
+        secret=bytes.fromhex(identity.lls_secret if role is Role.READER else identity.hls_secret),
         conformance=CONFORMANCE[role],
         max_pdu=MAX_PDU,
     )

@@ -34,6 +34,8 @@ class Meter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     gak: str
     """Authentication key, 32 hexadecimal digits."""
     type: str
+    hls_secret: str | None = None
+    """Secret of the utility association where the type's HLS takes one, 32 hexadecimal digits."""
     register_wh: int
     tariff: str
     name: str
@@ -67,6 +69,7 @@ def _option(name: str, text: str, **more: Any) -> Callable:
 @_option("system_title", "System title, 16 hexadecimal digits.")
 @_option("guek", "Global unicast encryption key, 32 hexadecimal digits.")
 @_option("gak", "Authentication key, 32 hexadecimal digits.")
+@_option("hls_secret", "HLS secret where the type takes one (mechanism 2), 32 hexadecimal digits.")
 @_option("type", "Device type, such as urja-d1.")
 @_option("register_wh", "Import register now, in Wh.", type=int)
 @_option("tariff", "Code of a loaded tariff.")
@@ -133,13 +136,18 @@ def _faults(meter: Meter, number: int, count: int) -> Iterator[str]:
         ("system title", meter.system_title, SYSTEM_TITLE_LENGTH),
         ("encryption key (guek)", meter.guek, KEY_LENGTH),
         ("authentication key (gak)", meter.gak, KEY_LENGTH),
+        ("HLS secret", meter.hls_secret, KEY_LENGTH),
     ):
+        if value is None:
+            continue
         if not re.fullmatch(r"[0-9A-Fa-f]*", value):
             yield f"{which}the {label} is not hexadecimal"
         elif len(value) != 2 * length:
             yield f"{which}the {label} has {length} bytes, {2 * length} hexadecimal digits, not {len(value)} digits"
     if meter.type not in device_types():
         yield f"{which}there is no device type {meter.type!r}; there are {', '.join(device_types())}"
+    elif meter.hls_secret is None and load_device_type(meter.type).associations.needs_secret:
+        yield f"{which}a {meter.type} opens its association by an HLS secret: give it (--hls-secret)"
     for label, amount, least, most in (
         ("register", meter.register_wh, 0, 10**14),
         ("opening credit", meter.credit_minor, 0, 10**14),
@@ -216,6 +224,7 @@ def _adoption(meter: Meter, administration: Administration, since: datetime) -> 
         max_power_w=meter.max_power_w,
         wrapped_guek=keys.wrap(bytes.fromhex(meter.guek)),
         wrapped_gak=keys.wrap(bytes.fromhex(meter.gak)),
+        wrapped_hls_secret=keys.wrap(bytes.fromhex(meter.hls_secret)) if meter.hls_secret else None,
         register_wh=meter.register_wh,
         valid_from=since,
         tariff_code=meter.tariff,

@@ -158,9 +158,10 @@ def _client_facts(facts: dict[str, Any]) -> str:
         + (f", ciphering {entry['ciphering']}" if "ciphering" in entry else "")
         for name, entry in facts["clients"].items()
     )
+    secret = f"\n  HLS secret     {facts['hls_secret']}" if facts["hls_secret"] else ""
     return f"""  logical device {facts["logical_device_name"]}, server SAP {facts["server_sap"]}
 {clients}
   system title   {facts["system_title"]}
   GUEK           {facts["guek"]}
   GAK            {facts["gak"]}
-  LLS secret     {facts["lls_secret"]}"""
+  LLS secret     {facts["lls_secret"]}{secret}"""

@@ -25,6 +25,8 @@ class DeviceEntry(msgspec.Struct, frozen=True, kw_only=True):
     """Length of its blocks; None, which older entries have: as its type says."""
     wrapped_guek: bytes
     wrapped_gak: bytes
+    wrapped_hls_secret: bytes | None = None
+    """What opens the utility association of a meter of mechanism 2; None where none is known."""
     address: str | None = None
     """`host:port` of a listening meter (`[v6]:port`); None where the meter dials out."""
     transformer: str | None = None

@@ -76,6 +76,18 @@ def test_one_meter_by_options(run):
     assert run(*options()) == "0 adopted, 1 there already; nothing about those was changed\n"
 
 
+def test_a_type_of_hls_mechanism_2_comes_with_its_secret(run):
+    from urja.apps.registry.models import Device
+    from urja.apps.registry.queries import due_projections
+
+    with pytest.raises(Refusal, match="a urja-d1-aes opens its association by an HLS secret: give it"):
+        run(*options(type="urja-d1-aes"))
+    run(*options(type="urja-d1-aes", hls_secret="ab" * 16))
+    assert KekStore(KEK).unwrap(bytes(Device.objects.get().wrapped_hls_secret)) == b"\xab" * 16
+    [due] = due_projections(10)
+    assert KekStore(KEK).unwrap(due.entry.wrapped_hls_secret) == b"\xab" * 16
+
+
 def test_an_agreement_may_have_its_own_calendar(run):
     from urja.apps.registry.models import Agreement
 
@@ -103,6 +115,7 @@ def test_many_meters_from_a_file_or_standard_input(run, tmp_path):
     ("change", "sentence"),
     [
         ({"guek": "00" * 15}, "the encryption key (guek) has 16 bytes, 32 hexadecimal digits, not 30 digits"),
+        ({"hls_secret": "ab"}, "the HLS secret has 16 bytes, 32 hexadecimal digits, not 2 digits"),
         ({"gak": "zz" * 16}, "the authentication key (gak) is not hexadecimal"),
         ({"system_title": "00"}, "the system title has 8 bytes, 16 hexadecimal digits, not 2 digits"),
         ({"type": "urja-x"}, "there is no device type 'urja-x'; there are"),

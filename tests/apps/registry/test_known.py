@@ -128,6 +128,8 @@ def test_no_keys_and_no_other_tables(moved):
     assert device.serial == "URJ00000001"
     assert not bytes(device.wrapped_guek)
     with connection.cursor() as cursor:
+        cursor.execute("SELECT registry_known('device', 'id', %s, %s)::text", [[device.id], UNDONE])
+        assert "wrapped" not in cursor.fetchone()[0]
         for table, by in (("token", "id"), ("person", "name")):
             with transaction.atomic(), pytest.raises(DatabaseError, match="nobody asks what was known"):
                 cursor.execute("SELECT registry_known(%s, %s, '{1}', now())", [table, by])

@@ -28,7 +28,7 @@ from urja.cosem.companion import device_types, load_device_type
 _PEM: Final = re.compile(rb"-----BEGIN (PKCS7|CMS)-----(.*?)-----END \1-----", re.DOTALL)
 _NEEDED: Final = ("serial", "system_title", "type", "guek", "gak")
 _TAKEN: Final = frozenset(
-    {*_NEEDED, "max_power_w", "interval_s", "load_switch", "forward_only", "address", "sim", "firmware",
+    {*_NEEDED, "hls_secret", "max_power_w", "interval_s", "load_switch", "forward_only", "address", "sim", "firmware",
      "manufacturer", "year", "rating", "category"}
 )  # fmt: skip
 """Fields of a file of devices that a key file may have; where a meter hangs is not its manufacturer's to say."""
@@ -143,6 +143,10 @@ def delivered(content: bytes, the_map: Map, keys: KeyStore) -> list[Delivered]:
             faults.append(
                 f"row {number}: there is no device type {kind!r}; there are {', '.join(device_types())}"
             )
+        elif load_device_type(kind).associations.needs_secret and values.get("hls_secret") is None:
+            faults.append(
+                f"row {number}: hls_secret: it is empty, and meters of type {kind} open their association by it"
+            )
         else:
             found.append(_meter(values))
     if faults:
@@ -165,6 +169,7 @@ def _meter(values: dict[str, Any]) -> Delivered:
         device_type=values["type"],
         wrapped_guek=values["guek"],
         wrapped_gak=values["gak"],
+        wrapped_hls_secret=values.get("hls_secret"),
         interval_s=said("interval_s", known.interval_s),
         max_power_w=said("max_power_w", DEFAULT_MAX_POWER_W),
         load_switch=said("load_switch", known.relay),

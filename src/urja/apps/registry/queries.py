@@ -179,6 +179,7 @@ def _entry(device: Device, place: _Place | None) -> DeviceEntry:
         interval_s=device.interval_s,
         wrapped_guek=bytes(device.wrapped_guek),
         wrapped_gak=bytes(device.wrapped_gak),
+        wrapped_hls_secret=None if device.wrapped_hls_secret is None else bytes(device.wrapped_hls_secret),
         address=device.address,
         transformer=None if place is None else place.transformer,
         area=None if place is None else place.area,

@@ -5,6 +5,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from urja.cosem.acse import Mechanism
 from urja.cosem.obis import Obis
 from urja.cosem.time import DeviationSign
 
@@ -97,6 +98,11 @@ class Associations(msgspec.Struct, frozen=True):
     utility_sap: int
     push_sap: int
     hls_mechanism: int
+
+    @property
+    def needs_secret(self) -> bool:
+        """Whether the utility association is opened by a secret of the meter, beside its keys."""
+        return self.hls_mechanism != Mechanism.HLS_GMAC
 
 
 class OverloadHabit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

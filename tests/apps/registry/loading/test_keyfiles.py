@@ -118,6 +118,20 @@ def test_a_delivery_is_received_open_or_closed(run, pairs, tmp_path, encoding):
         receive(run, file, *options)
 
 
+def test_a_delivery_of_hls_mechanism_2_says_its_secrets(run, tmp_path):
+    from urja.apps.registry.models import AuditEntry, Device
+
+    file = tmp_path / "keys"
+    row = f"M1,0000000000000001,urja-d1-aes,{SECRET},{'11' * 16}"
+    file.write_text(f"serial,system_title,type,guek,gak,hls_secret\n{row},\n")
+    with pytest.raises(Refusal, match="row 2: hls_secret: it is empty, and meters of type urja-d1-aes open"):
+        receive(run, file)
+    file.write_text(f"serial,system_title,type,guek,gak,hls_secret\n{row},1A2b3C4d5E6f7G8h\n")
+    receive(run, file)
+    assert KEYS.unwrap(bytes(Device.objects.get().wrapped_hls_secret)) == b"1A2b3C4d5E6f7G8h"
+    assert "1A2b3C" not in str(AuditEntry.objects.get().content)
+
+
 def test_a_key_with_a_passphrase_and_an_envelope_that_openssl_calls_cms(run, pairs, tmp_path):
     file, passphrase = tmp_path / "keys.pem", tmp_path / "passphrase"
     file.write_bytes(envelope(pairs["utility"], encoding=PEM).replace(b"PKCS7", b"CMS"))

@@ -267,6 +267,27 @@ def test_other_keys_are_a_change_that_the_history_keeps_wrapped(loaded):
     assert "wrapped_guek" in History.objects.get().row
 
 
+def test_a_type_of_hls_mechanism_2_is_loaded_with_its_secret(loaded):
+    from urja.apps.registry.models import Device
+
+    row = {
+        "serial": "URJ00000009",
+        "system_title": "55524a0000000009",
+        "type": "urja-d1-aes",
+        "guek": "01" * 16,
+    }
+    row |= {"gak": "02" * 16, "stock": "delivered", "held_by": "Store 4"}
+    missing = loaded("devices", [row])
+    assert told(missing) == [
+        (2, "hls_secret", "it is empty, and meters of type urja-d1-aes open their association by it")
+    ]
+    loaded("devices", [row | {"hls_secret": "03" * 16}])
+    device = Device.objects.get(serial="URJ00000009")
+    assert KEYS.unwrap(bytes(device.wrapped_hls_secret)) == b"\x03" * 16
+    # What is known already need not be said again.
+    assert told(loaded("devices", [row | {"firmware": "2.0"}])) == []
+
+
 def test_balances_are_credit_deposit_and_arrears_by_bill(loaded):
     from urja.apps.ledger.models import CreditRequest
     from urja.apps.ledger.operations import request_credit

@@ -561,3 +561,17 @@ class Key(Bytes):
         keys = ways.keys
         assert keys is not None, "who writes keys has a key store"
         return lambda value: keys.unwrap(bytes(value)).hex()
+
+
+@dataclass(frozen=True)
+class Secret(Key):
+    """A secret of so many bytes, which makers also write as so many characters."""
+
+    def _bytes(self, cell: Any, ways: Ways) -> bytes | None:
+        text = tidy(cell)
+        if len(text) == self.length and text.isascii():
+            return text.encode()
+        return super()._bytes(cell, ways)
+
+    def expected(self, ways: Ways) -> str:
+        return f"{super().expected(ways)}, or {self.length} characters"

@@ -33,6 +33,8 @@ class Device(Recorded):
     device_type = models.CharField(max_length=64)
     wrapped_guek = models.BinaryField(max_length=24)
     wrapped_gak = models.BinaryField(max_length=24)
+    wrapped_hls_secret = models.BinaryField(max_length=24, null=True)
+    """The secret of the utility association, for a type of HLS mechanism 2; wrapped like the keys."""
     address = models.CharField(max_length=80, null=True)  # noqa: DJ001 - none is not an empty address
     """`host:port` of a meter that listens; none where the meter dials out."""
     sim = models.CharField(max_length=22, null=True, unique=True)  # noqa: DJ001 - none is not an empty number

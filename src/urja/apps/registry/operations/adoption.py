@@ -45,7 +45,7 @@ class Hanging(Operation, kw_only=True):
     Keys are wrapped already.
     """
 
-    secret: ClassVar[frozenset[str]] = frozenset({"wrapped_guek", "wrapped_gak"})
+    secret: ClassVar[frozenset[str]] = frozenset({"wrapped_guek", "wrapped_gak", "wrapped_hls_secret"})
 
     serial: str
     system_title: bytes
@@ -54,6 +54,7 @@ class Hanging(Operation, kw_only=True):
     max_power_w: int
     wrapped_guek: bytes
     wrapped_gak: bytes
+    wrapped_hls_secret: bytes | None = None
     register_wh: int
     """The import register as read at `valid_from`: what is metered here begins from it."""
     valid_from: datetime
@@ -123,6 +124,7 @@ class Hanging(Operation, kw_only=True):
             load_switch=self.load_switch,
             wrapped_guek=self.wrapped_guek,
             wrapped_gak=self.wrapped_gak,
+            wrapped_hls_secret=self.wrapped_hls_secret,
             address=self.address,
             interval_s=self.interval_s,
             max_power_w=self.max_power_w,

@@ -124,11 +124,12 @@ class Change:
         }
 
 
-_NEVER_SHOWN = frozenset({"wrapped_guek", "wrapped_gak"})
-
-
 def _shown(row: dict[str, Any] | None) -> dict[str, Any] | None:
-    return None if row is None else {name: value for name, value in row.items() if name not in _NEVER_SHOWN}
+    return (
+        None
+        if row is None
+        else {name: value for name, value in row.items() if not name.startswith("wrapped_")}
+    )
 
 
 def perform(

@@ -18,6 +18,7 @@ from urja.apps.registry.loading.forms import (
     Instant,
     Key,
     Number,
+    Secret,
     Text,
     YesNo,
     energy,
@@ -37,6 +38,7 @@ _COLUMNS: Final = {
     "firmware": "firmware",
     "guek": "wrapped_guek",
     "gak": "wrapped_gak",
+    "hls_secret": "wrapped_hls_secret",
 }
 _NAMEPLATE: Final = {
     "manufacturer": "manufacturer",
@@ -63,6 +65,7 @@ class Devices(Kind):
         Field("type", Code(64), "device type, such as urja-d1"),
         Field("guek", Key(KEY_LENGTH), "global unicast encryption key, in hexadecimal digits"),
         Field("gak", Key(KEY_LENGTH), "authentication key, in hexadecimal digits"),
+        Field("hls_secret", Secret(KEY_LENGTH), "secret of the utility association, for a type of HLS mechanism 2"),
         Field("max_power_w", watts(), "what the meter can carry", default=str(DEFAULT_MAX_POWER_W)),
         Field("interval_s", Number(900, 3600, {"s": 1, "min": 60}), "length of a block; as the type says if left out"),
         Field("load_switch", YesNo(), "whether it can cut; as the type says if left out"),
@@ -99,16 +102,18 @@ class Devices(Kind):
 
     def find(self, load: Load) -> None:
         load.run(
-            "CREATE TEMP TABLE load_type (type text PRIMARY KEY, interval_s int NOT NULL, relay boolean NOT NULL) "
+            "CREATE TEMP TABLE load_type (type text PRIMARY KEY, interval_s int NOT NULL, relay boolean NOT NULL, "
+            "needs_secret boolean NOT NULL) "
             "ON COMMIT DROP"
         )
         for name in device_types():
             known = load_device_type(name)
             load.run(
-                "INSERT INTO load_type VALUES (%(name)s, %(interval)s, %(relay)s)",
+                "INSERT INTO load_type VALUES (%(name)s, %(interval)s, %(relay)s, %(needs_secret)s)",
                 name=name,
                 interval=known.interval_s,
                 relay=known.relay,
+                needs_secret=known.associations.needs_secret,
             )
         load.run(
             "CREATE TEMP TABLE load_found ON COMMIT DROP AS SELECT r.n, d.id AS device_id, s.id AS service_point_id, "
@@ -165,6 +170,13 @@ class Devices(Kind):
                 "a new meter comes with its system title, its type and its keys",
                 f"{_FOUND} WHERE f.device_id IS NULL AND r.{name} IS NULL",
             )
+        load.fault(
+            "hls_secret",
+            "'it is empty, and meters of type ' || r.type || ' open their association by it'",
+            "write the secret that its maker has set",
+            f"{_FOUND} JOIN load_type t USING (type) LEFT JOIN registry_device d ON d.id = f.device_id "
+            "WHERE t.needs_secret AND r.hls_secret IS NULL AND d.wrapped_hls_secret IS NULL",
+        )
         load.fault(
             "interval_s",
             "'a block has 900, 1800 or 3600 seconds'",
@@ -398,8 +410,9 @@ class Devices(Kind):
         nameplate = ", ".join(f"'{key}', r.{name}" for name, key in _NAMEPLATE.items())
         load.run(
             "WITH device AS (INSERT INTO registry_device (id, serial, system_title, device_type, wrapped_guek, wrapped_gak, "
+            "wrapped_hls_secret, "
             "address, sim, firmware, nameplate, stock, held_by, interval_s, max_power_w, load_switch, forward_only, "
-            "recorded_at, actor, operation_id) SELECT p.device_id, r.serial, r.system_title, r.type, r.guek, r.gak, "
+            "recorded_at, actor, operation_id) SELECT p.device_id, r.serial, r.system_title, r.type, r.guek, r.gak, r.hls_secret, "
             f"r.address, r.sim, {load.value('firmware')}, jsonb_strip_nulls(jsonb_build_object({nameplate})), "
             "CASE WHEN p.hangs THEN 'installed' WHEN r.stock IS NOT NULL THEN r.stock WHEN p.hung THEN 'removed' "
             f"ELSE 'delivered' END, CASE WHEN p.hangs THEN '' ELSE {load.value('held_by')} END, "
@@ -475,6 +488,7 @@ class Devices(Kind):
 
     exported: ClassVar[str] = f"""
         SELECT d.serial, d.system_title, d.device_type AS type, d.wrapped_guek AS guek, d.wrapped_gak AS gak,
+            d.wrapped_hls_secret AS hls_secret,
             d.max_power_w, d.interval_s, d.load_switch, d.forward_only, d.address, d.sim, d.firmware,
             d.nameplate->>'manufacturer' AS manufacturer, d.nameplate->>'year' AS year, d.nameplate->>'rating' AS rating,
             d.nameplate->>'category' AS category,

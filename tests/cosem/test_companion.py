@@ -12,33 +12,11 @@ from urja.cosem.companion import (
     device_types,
     load_companion,
     load_device_type,
-    load_device_type_text,
     name_object,
     unit_symbol,
 )
 from urja.cosem.obis import Obis
 from urja.cosem.time import DeviationSign
-
-TYPE = """
-manufacturer = "URJ"
-model = "d1"
-category = "D1"
-dials = "out"
-relay = true
-interval_s = 1800
-outage_rows = "zero"
-pushes = ["alert"]
-[clock]
-deviation_sign = "indian"
-default_deviation_min = 330
-[association]
-server_sap = 1
-public_sap = 16
-reader_sap = 32
-utility_sap = 48
-push_sap = 64
-hls_mechanism = 5
-"""
 
 
 def test_the_shipped_types():
@@ -152,35 +130,6 @@ def test_every_code_of_every_medium_can_be_named_without_a_fault():
                 assert isinstance(name_object(Obis(a, 1, c, d, d % 7, 255)), str)
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "complaint"),
-    [
-        ("interval_s = 1800", "interval_s = 1801", "interval_s is 1801; it must divide a day"),
-        ("interval_s = 1800", "interval_s = 0", "interval_s is 0"),
-        ('dials = "out"', 'dials = "up"', r"Invalid enum value 'up' - at `\$\.dials`"),
-        ('["alert"]', '["alrt"]', "pushes names 'alrt'; the model has instantaneous, alert, block"),
-        ("hls_mechanism = 5", "hls_mechanism = 7", "hls_mechanism is 7; 2 or 5 is allowed"),
-        ("default_deviation_min = 330", "default_deviation_min = 3300", "-720 to 720"),
-        ('"URJ"', '"URJA"', "three letters"),
-        ("relay = true", 'relay = "yes"', "Expected `bool`"),
-        ("relay = true", "rely = true", "unknown field `rely`"),
-        ('model = "d1"', 'model = "d9"', "d9.toml: there is no such file"),
-        ("[clock]", "[clock", "mine"),
-    ],
-)
-def test_a_wrong_type_says_what_is_wrong_and_where(old, new, complaint):
-    load_device_type_text("mine", TYPE)
-    with pytest.raises(CompanionError, match=complaint):
-        load_device_type_text("mine", TYPE.replace(old, new))
-
-
-def test_all_problems_are_told_at_once():
-    broken = TYPE.replace("1800", "7").replace('"URJ"', '"U"')
-    with pytest.raises(CompanionError) as caught:
-        load_device_type_text("mine", broken)
-    assert len(caught.value.problems) == 2
-
-
 def test_an_unknown_type_names_the_known():
     with pytest.raises(CompanionError, match="urja-d1, urja-d1-aes, urja-d1-listen, urja-dt"):
         load_device_type("urja-d9")
@@ -196,48 +145,3 @@ def test_what_is_loaded_cannot_be_changed():
         device_type.profiles["block"].columns[0].scaler = 1
     assert isinstance(device_type.profiles["block"].columns, tuple)
     assert issubclass(type(device_type), msgspec.Struct)
-
-
-BROKEN_MODEL = """
-title = "broken"
-companion = "is15959"
-[profiles.block]
-obis = "1.0.99.1.0"
-columns = [
-    { key = "clock", class = 8, obis = "0.0.1.0.0.255", type = "octet-string", length = 12 },
-    { key = "a", class = 3, obis = "1.0.1.8.0.999", type = "doubl", unit = "kWh", scaler = 200 },
-    { key = "a", class = 3, obis = "1-0:1.8.0*255", type = "unsigned", length = 3 },
-]
-[pushes.block]
-obis = "0.5.25.9.0.255"
-profile = "blok"
-[pushes.alert]
-obis = "0.4.25.9.0.255"
-[pushes.daily]
-obis = "0.6.25.9.0.255"
-profile = "block"
-"""
-
-
-def test_a_wrong_model_is_told_column_by_column():
-    from urja.cosem.companion import loader
-
-    model = loader.parse(BROKEN_MODEL, "broken.toml", loader._RawModel)
-    raw = loader.parse(TYPE.replace('"d1"', '"broken"'), "mine", loader._RawType)
-    with pytest.raises(CompanionError) as caught:
-        loader.build_device_type("mine", raw, model, load_companion())
-    text = "\n".join(caught.value.problems)
-    for words in (
-        "profiles.block: '1.0.99.1.0' is not an OBIS code",
-        "OBIS value group 999",
-        "type 'doubl' is not one of",
-        "unit 'kWh' is not in the Blue Book",
-        "scaler 200 does not fit",
-        "column 'a' stands twice",
-        "as 1.0.1.8.0.255",
-        "only an octet-string or a bit-string has a length",
-        "profile 'blok' is not one of block",
-        "pushes.alert: give either profile or columns",
-        "pushes.daily: a push is one of block, instantaneous, alert",
-    ):
-        assert words in text

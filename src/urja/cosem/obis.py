@@ -7,7 +7,9 @@ from typing import Self
 
 from urja.cosem.errors import DecodeError, LocalError
 
-_DOTTED = re.compile(r"(\d+)[.-](\d+)[.:](\d+)\.(\d+)\.(\d+)[.*](\d+)")
+_DOTTED = re.compile(
+    r"([0-9]{1,3})[.-]([0-9]{1,3})[.:]([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})[.*]([0-9]{1,3})"
+)
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -76,7 +76,7 @@ def find_readings(body: Data, device_type: DeviceType | None = None) -> list[Rea
         return _companion_readings(body, (), _PUSH_HEAD, push[1].columns, push[0])
     if device_type is not None and (rows := _profile_rows(body, device_type)):
         return rows
-    listed = _listed(body) or _named_list(body)
+    listed = _listed(body) or _named_list(body, device_type)
     if listed:
         return listed
     found: list[Reading] = []
@@ -162,11 +162,12 @@ def as_definition(data: Data) -> CosemAttribute | None:
     return CosemAttribute(class_id.value, Obis.from_bytes(name.value), attribute.value)
 
 
-def _named_list(body: Data) -> list[Reading]:
+def _named_list(body: Data, device_type: DeviceType | None) -> list[Reading]:
     """The quantities of a push whose first element names a known list; none for any other value."""
     if body.tag is not Tag.STRUCTURE or not body.value or body.value[0].tag is not Tag.OCTET_STRING:
         return []
-    quantities = push_list(body.value[0].value, len(body.value)) or ()
+    own = None if device_type is None else device_type.lists
+    quantities = push_list(body.value[0].value, len(body.value), own) or ()
     return [
         Reading(
             path=(position,),

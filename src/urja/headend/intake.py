@@ -24,7 +24,7 @@ import structlog
 
 from urja.base.clock import Clock
 from urja.base.ids import SHARDS, new_correlation
-from urja.cosem.companion import Companion
+from urja.cosem.companion import DeviceType
 from urja.cosem.errors import DecodeError
 from urja.cosem.layout import Ints
 from urja.cosem.pushbatch import PushBatch, PushGroup, Reason, Rejected, decode_pushes
@@ -402,7 +402,7 @@ class Intake:
             case "alert":
                 rows = np.flatnonzero(keep)
                 rows = rows[np.argsort(clock[rows], kind="stable")]
-                return self._alerts(group, rows, undo, silent, compiled.device_type.companion)
+                return self._alerts(group, rows, undo, silent, compiled.device_type)
             case unknown:
                 raise AssertionError(f"the loader of meter types lets no push {unknown!r} through")
 
@@ -412,7 +412,7 @@ class Intake:
         rows: np.ndarray,
         undo: dict[int, _EswUndo],
         silent: list[tuple[int, int]],
-        companion: Companion,
+        device_type: DeviceType,
     ) -> tuple[Kind, Ints, Ints, Records]:
         clock, _ = group.decoded.column("clock")
         status = group.decoded.clock_status("clock")
@@ -425,7 +425,7 @@ class Intake:
             meter = self._roster.by_slot[slot]
             word = int.from_bytes(words[row] or b"")
             in_order = at >= meter.esw_at
-            found = placing.esw_changes(meter.esw, word, companion, in_order=in_order)
+            found = placing.esw_changes(meter.esw, word, device_type, in_order=in_order)
             if in_order:
                 undo[push] = _EswUndo(meter, meter.esw, meter.esw_at)
                 meter.esw, meter.esw_at = word, at

@@ -12,10 +12,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from urja.cosem.companion import Column, Companion
+from urja.cosem.companion import Column, DeviceType
 from urja.cosem.layout import Decoded, Ints
 from urja.stream.codec import Records
-from urja.stream.records import BLOCK, EVENT, NULL, REGISTER, EventState, RegisterKind, Source
+from urja.stream.records import BLOCK, EVENT, NULL, REGISTER, EventState, RegisterKind, Source, unlisted_bit
 
 Mask = npt.NDArray[np.bool_]
 
@@ -145,12 +145,16 @@ _STATES: Final = {
 }
 
 
-def esw_changes(before: int, after: int, companion: Companion, *, in_order: bool = True) -> list[EventFact]:
+def esw_changes(
+    before: int, after: int, device_type: DeviceType, *, in_order: bool = True
+) -> list[EventFact]:
     """The events between two event status words (IS 15959: bit 0 is the first on the wire).
 
     A bit that rises is its event; one that falls is the event's counterpart where the event began something.
-    An alert that was overtaken (`in_order` False) says what had risen, but not what is over since.
+    An alert that was overtaken (`in_order` False) says what had risen, but not what is over since. A bit that the type
+    does not list is an event of its own number.
     """
+    companion = device_type.companion
     changed = before ^ after if in_order else after & ~before
     facts: dict[int, EventFact] = {}
     for bit, meaning in companion.esw.items():
@@ -162,7 +166,12 @@ def esw_changes(before: int, after: int, companion: Companion, *, in_order: bool
             if event.state != "occurred" or event.counterpart is None:
                 continue
             event = companion.events[event.counterpart]
-        facts[event.code] = EventFact(event.code, _STATES[event.state])
+        facts[event.code] = EventFact(device_type.meant.get(event.code, event.code), _STATES[event.state])
+    for bit in range(companion.esw_length):
+        mask = 1 << (companion.esw_length - 1 - bit)
+        if changed & mask and bit not in companion.esw:
+            code = unlisted_bit(bit)
+            facts[code] = EventFact(code, EventState.OCCURRED if after & mask else EventState.RESTORED)
     return list(facts.values())
 
 

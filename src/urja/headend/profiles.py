@@ -287,5 +287,6 @@ def event_records(stamped: Stamped, shape: ProfileShape, device_type: DeviceType
         code = int(row[index].value)
         known = device_type.companion.events.get(code)
         state = EventState.INSTANT if known is None else _STATES[known.state]
-        facts.append((device_id, at_s, EventFact(code, state), status))
+        meant = device_type.meant.get(code, code)
+        facts.append((device_id, at_s, EventFact(meant, state), status))
     return placing.events(facts)

@@ -173,9 +173,9 @@ class Engine:
         )
 
     def demand_at(self, obis: str) -> int:
-        """When a maximum demand register got its value (attribute 5), or zero."""
+        """When a maximum demand register got its value (attribute 5), or zero where it has none."""
         demands = {"1.0.1.6.0.255": self.metrology.demand, "1.0.9.6.0.255": self.metrology.apparent_demand}
-        return demands[obis].at_s
+        return demands[obis].at_s if obis in demands else 0
 
     # Running.
 
@@ -251,11 +251,13 @@ class Engine:
         self._last_block = values
         row = [shown_value(column, values.get(column.obis, 0)) for column in self.block_columns]
         self.blocks.append(end_s, status, row)
-        return row
+        pushed = self.device_type.pushes.get("block")
+        columns = self.block_columns if pushed is None else pushed.columns
+        return [shown_value(column, values.get(column.obis, 0)) for column in columns]
 
     def _capture_daily(self, midnight_s: int, status: int) -> None:
         registers = self.metrology.registers()
-        row = [shown_value(column, registers[column.obis]) for column in self.daily_columns]
+        row = [shown_value(column, registers.get(column.obis, 0)) for column in self.daily_columns]
         self.daily.append(midnight_s, status, row)
         if self.clock.is_month_start(midnight_s, self.billing_day):
             self.billing_count += 1
@@ -271,7 +273,7 @@ class Engine:
             return []
         self.power_failures += 1
         self._log(EventCode.POWER_FAILED)
-        tellings = [self._alert(StatusBit.LAST_GASP)]
+        tellings = [self._alert(EventCode.POWER_FAILED)]
         self.supply.grid_on = False
         return tellings
 
@@ -289,7 +291,7 @@ class Engine:
             self._enter_missed(missed)
         self._missed.clear()
         self._log(EventCode.POWER_RESTORED)
-        return [self._alert(StatusBit.FIRST_BREATH)]
+        return [self._alert(EventCode.POWER_RESTORED)]
 
     def _enter_missed(self, missed: _Missed) -> None:
         # The interval in which the power went holds energy, so its row is written whatever the habit.
@@ -329,8 +331,9 @@ class Engine:
 
     def _after_switching(self) -> list[Telling]:
         self.supply.relay_closed = self.switch.conducts
-        self._log(EventCode.CONNECTED if self.switch.closed else EventCode.DISCONNECTED)
-        return [self._alert(StatusBit.LOAD_SWITCH)]
+        code = EventCode.CONNECTED if self.switch.closed else EventCode.DISCONNECTED
+        self._log(code)
+        return [self._alert(code)]
 
     def weld_switch(self, *, on: bool) -> None:
         """Weld the contacts, or mend them. The meter does not notice."""
@@ -367,7 +370,8 @@ class Engine:
             return []
         tamper = TAMPERS[switch]
         self.tampers ^= {switch}
-        self.status_word.set(tamper.bit, on)
+        if (bit := self._bit_of(tamper.begins)) is not None:
+            self.status_word.set(bit, on)
         if on:
             self.tamper_count += 1
         code = tamper.begins if on else tamper.ends
@@ -382,12 +386,23 @@ class Engine:
     def _log(self, code: EventCode) -> None:
         quantities = self.quantities()
         quantities["1.0.94.91.14.255"] = quantities["1.0.11.7.0.255"]
-        quantities["0.0.96.11.0.255"] = int(code)
+        written = self.device_type.written.get(code, code)
+        quantities["0.0.96.11.0.255"] = written
         row = [shown_value(column, quantities[column.obis]) for column in EVENT_COLUMNS[1:]]
-        self.logs[code.log].append(self.shown_s, 0, row)
+        self.logs[Log(self.device_type.companion.events[written].log_number)].append(self.shown_s, 0, row)
 
-    def _alert(self, bit: StatusBit | None = None) -> Telling:
-        """An alert; `bit` is one that tells of an operation, not of a state, and falls again at once."""
+    def _bit_of(self, code: EventCode) -> int | None:
+        """The bit by which the meter's type tells of an event; None where it has none."""
+        written = self.device_type.written.get(code, code)
+        for bit in self.device_type.companion.esw.values():
+            if bit.event == written:
+                return bit.bit
+        switched = code in (EventCode.CONNECTED, EventCode.DISCONNECTED)
+        return int(StatusBit.LOAD_SWITCH) if switched and written == code else None
+
+    def _alert(self, code: EventCode | None = None) -> Telling:
+        """An alert; `code` is an operation, not a state: its bit falls again at once."""
+        bit = None if code is None else self._bit_of(code)
         if bit is None:
             return Telling(Tale.ALERT, self.shown_s, 0, status_word=self.status_word.to_bytes())
         self.status_word.set(bit, True)

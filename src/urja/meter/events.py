@@ -20,7 +20,7 @@ class Log(IntEnum):
 
 
 class EventCode(IntEnum):
-    """The codes this meter writes."""
+    """What happens to this meter, by the standard's codes; its type may write others in their place."""
 
     POWER_FAILED = 101
     POWER_RESTORED = 102
@@ -45,25 +45,12 @@ class EventCode(IntEnum):
     DISCONNECTED = 301
     CONNECTED = 302
 
-    @property
-    def log(self) -> Log:
-        """The log that holds the code."""
-        return next(log for last, log in _LAST_CODES if self <= last)
-
-
-_LAST_CODES: Final = (
-    (50, Log.VOLTAGE),
-    (100, Log.CURRENT),
-    (150, Log.POWER),
-    (200, Log.TRANSACTION),
-    (250, Log.OTHER),
-    (300, Log.NON_ROLLOVER),
-    (350, Log.CONTROL),
-)
-
 
 class StatusBit(IntEnum):
-    """Positions in the 128-bit event status word 0.0.94.91.18.255; 0 is the first bit, leftmost in print."""
+    """The standard's positions in the 128-bit event status word 0.0.94.91.18.255; 0 is the first bit, leftmost in print.
+
+    A type may have its own.
+    """
 
     MAGNET = 81
     NEUTRAL = 82
@@ -75,17 +62,16 @@ class StatusBit(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tamper:
-    """What a tamper switch is to the meter: its bit, which stays up as long as it lasts, and its codes."""
+    """The codes of a tamper switch; the bit of the first stays up as long as it lasts."""
 
-    bit: StatusBit
     begins: EventCode
     ends: EventCode | None
 
 
 TAMPERS: Final[dict[TamperSwitch, Tamper]] = {
-    "cover": Tamper(StatusBit.COVER, EventCode.COVER_OPENED, None),
-    "magnet": Tamper(StatusBit.MAGNET, EventCode.MAGNET_CAME, EventCode.MAGNET_WENT),
-    "neutral": Tamper(StatusBit.NEUTRAL, EventCode.NEUTRAL_DISTURBED, EventCode.NEUTRAL_MENDED),
+    "cover": Tamper(EventCode.COVER_OPENED, None),
+    "magnet": Tamper(EventCode.MAGNET_CAME, EventCode.MAGNET_WENT),
+    "neutral": Tamper(EventCode.NEUTRAL_DISTURBED, EventCode.NEUTRAL_MENDED),
 }
 
 
@@ -101,12 +87,12 @@ class StatusWord:
     def __init__(self) -> None:
         self._bits = 0
 
-    def set(self, bit: StatusBit, on: bool) -> None:
+    def set(self, bit: int, on: bool) -> None:
         """Raise or clear one bit."""
         mask = 1 << (STATUS_WORD_BITS - 1 - bit)
         self._bits = self._bits | mask if on else self._bits & ~mask
 
-    def has(self, bit: StatusBit) -> bool:
+    def has(self, bit: int) -> bool:
         """Whether a bit is raised."""
         return bool(self._bits >> (STATUS_WORD_BITS - 1 - bit) & 1)
 

@@ -6,7 +6,7 @@ from typing import Self
 
 import msgspec
 
-from urja.cosem.companion import DeviceType, load_device_type
+from urja.cosem.companion import CompanionError, DeviceType, find_device_type
 from urja.cosem.errors import LocalError
 from urja.cosem.security import KEY_LENGTH, SYSTEM_TITLE_LENGTH, SuiteKeys
 from urja.meter.link import link_problems
@@ -16,8 +16,9 @@ from urja.meter.world import Surroundings
 class Identity(Surroundings, frozen=True, kw_only=True):
     """One meter and what surrounds it. Byte strings are hexadecimal in files.
 
-    `interval_s` is the length of a block where it is not the type's. `listen` is the address ("127.0.0.1:4059", "[::1]:4059") of a meter whose type listens; a meter that dials
-    has none. `start_wh` is the register at installation.
+    `device_type` is the name of a shipped type, or the path of a type's folder (with a slash in it). `interval_s` is
+    the length of a block where it is not the type's. `listen` is the address ("127.0.0.1:4059", "[::1]:4059") of a
+    meter whose type listens; a meter that dials has none. `start_wh` is the register at installation.
     """
 
     serial: str
@@ -46,7 +47,7 @@ class Identity(Surroundings, frozen=True, kw_only=True):
 
     @property
     def type(self) -> DeviceType:
-        """The device type, from companion data, with the meter's own length of a block."""
+        """The device type, shipped or that of a folder, with the meter's own length of a block."""
         return _type(self.device_type, self.interval_s)
 
     @property
@@ -57,6 +58,10 @@ class Identity(Surroundings, frozen=True, kw_only=True):
 
     def check(self) -> Self:
         """Raise ValueError naming the meter and everything that is wrong with it."""
+        try:
+            known = self.type
+        except CompanionError as error:
+            raise ValueError(f"meter {self.serial!r}: {error}") from None
         problems = [
             f"{name} must be {size} bytes in hexadecimal"
             for name, size in (
@@ -80,10 +85,10 @@ class Identity(Surroundings, frozen=True, kw_only=True):
             problems.append("interval_s must be 900, 1800 or 3600")
         if not 0 <= self.start_wh < 1 << 32:
             problems.append("start_wh must fit an unsigned 32-bit register")
-        if (self.type.dials == "listen") != (self.listen is not None):
+        if (known.dials == "listen") != (self.listen is not None):
             problems.append(
                 f"type {self.device_type} needs a listen address"
-                if self.type.dials == "listen"
+                if known.dials == "listen"
                 else f"type {self.device_type} dials out and takes no listen address"
             )
         problems += [*self.relay.problems(), *link_problems(self.link)]
@@ -94,7 +99,7 @@ class Identity(Surroundings, frozen=True, kw_only=True):
 
 @cache
 def _type(name: str, interval_s: int | None) -> DeviceType:
-    known = load_device_type(name)
+    known = find_device_type(name)
     return known if interval_s is None else msgspec.structs.replace(known, interval_s=interval_s)
 
 
@@ -114,7 +119,7 @@ def seeded(
     def derive(purpose: str, size: int) -> str:
         return hashlib.sha256(f"urja meter {seed} {serial} {purpose}".encode()).digest()[:size].hex()
 
-    known = load_device_type(device_type)
+    known = find_device_type(device_type)
     manufacturer = known.manufacturer.encode()
     if not serial:
         raise LocalError("a meter needs a serial")

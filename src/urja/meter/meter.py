@@ -13,6 +13,7 @@ from typing import Final, assert_never
 from urja.cosem import axdr
 from urja.cosem.apdu import AccessResult, DataNotification, GeneralGloCiphered
 from urja.cosem.axdr import Data, Tag
+from urja.cosem.companion import ESW_KEY
 from urja.cosem.errors import CosemError
 from urja.cosem.obis import Obis
 from urja.cosem.security import AUTHENTICATED_ENCRYPTED, KEY_LENGTH, SuiteKeys, unwrap_key
@@ -53,6 +54,7 @@ from urja.meter.objects import (
     catalogue,
     clock_data,
     column_data,
+    live_column,
     live_row,
 )
 from urja.meter.relay import Order
@@ -347,7 +349,10 @@ class Meter:
         device_type = self.identity.type
         layout = device_type.pushes[telling.tale.value]
         if telling.tale is Tale.ALERT:
-            columns: tuple[Data, ...] = (axdr.bits(telling.status_word),)
+            word = axdr.bits(telling.status_word)
+            columns = tuple(
+                word if column.key == ESW_KEY else live_column(self, column) for column in layout.columns
+            )
         elif telling.tale is Tale.BLOCK:
             columns = tuple(map(column_data, layout.columns, telling.values))
         else:

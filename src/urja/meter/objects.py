@@ -11,7 +11,7 @@ from typing import Any, Final
 from urja.cosem import axdr
 from urja.cosem.apdu import AccessResult, AccessSelection, Conformance, EntryAccess, RangeAccess
 from urja.cosem.axdr import Data, Tag
-from urja.cosem.companion import Column, DeviceType, load_device_type
+from urja.cosem.companion import Column, DeviceType, find_device_type
 from urja.cosem.obis import Obis
 from urja.cosem.time import CosemDateTime
 from urja.meter.buffers import ProfileBuffer
@@ -113,6 +113,8 @@ def live_row(meter: MeterState, columns: Iterable[Column]) -> tuple[Data, ...]:
         if column.attribute == 5:
             at_s = engine.demand_at(column.obis)
             return clock_data(device_type, at_s, 0) if at_s else NEVER
+        if column.obis not in quantities:
+            return axdr.null()  # its type captures what this meter does not measure
         return column_data(column, shown_value(column, quantities[column.obis]))
 
     return tuple(live(column) for column in columns)
@@ -129,7 +131,7 @@ def _nameplate(meter: MeterState) -> dict[str, str | int]:
         "0.0.96.1.0.255": identity.serial,
         "0.0.96.1.2.255": identity.device_id,
         "0.0.96.1.1.255": identity.type.manufacturer,
-        "1.0.0.2.0.255": "URJA-1.0",
+        "1.0.0.2.0.255": identity.type.firmware[0],
         "0.0.94.91.9.255": 1,
         "0.0.94.91.11.255": identity.type.category,
         "0.0.94.91.12.255": "5-30A",
@@ -138,9 +140,12 @@ def _nameplate(meter: MeterState) -> dict[str, str | int]:
 
 
 def _text_data(column: Column, value: str | int) -> Data:
-    if Tag(column.tag) is Tag.OCTET_STRING and isinstance(value, str):
-        return axdr.octets(value.encode("ascii"))
-    return Data(Tag(column.tag), value)
+    tag = Tag(column.tag)
+    if tag is Tag.OCTET_STRING:
+        return axdr.octets(str(value).encode("ascii"))
+    if tag in (Tag.VISIBLE_STRING, Tag.UTF8_STRING):
+        return Data(tag, str(value))
+    return axdr.null() if isinstance(value, str) else Data(tag, value)
 
 
 def capture_object(column: Column, attribute: int | None = None) -> Data:
@@ -758,9 +763,9 @@ def _display() -> list[CosemObject]:
 
 
 @cache
-def catalogue(device_type_name: str) -> Catalogue:
-    """The objects of a device type; made once, shared by all its meters."""
-    device_type = load_device_type(device_type_name)
+def catalogue(device_type_place: str) -> Catalogue:
+    """The objects of a device type, by its name or folder; made once, shared by all its meters."""
+    device_type = find_device_type(device_type_place)
     objects: list[CosemObject] = []
 
     def seen_by(role: Role) -> list[CosemObject]:

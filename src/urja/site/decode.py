@@ -13,7 +13,7 @@ import click
 
 from urja.cosem.apdu import GeneralCiphered
 from urja.cosem.axdr import Data, Tag
-from urja.cosem.companion import CompanionError, DeviceType, load_device_type, name_object, unit_symbol
+from urja.cosem.companion import DeviceType, name_object, unit_symbol
 from urja.cosem.describe import Description, Fact, clock_text, describe, octets_text, utc_text
 from urja.cosem.errors import LocalError
 from urja.cosem.obis import CosemAttribute
@@ -21,6 +21,7 @@ from urja.cosem.opening import Keys, Opened, Opener, Protection
 from urja.cosem.readings import Reading, as_definition, as_obis, find_readings, plain
 from urja.cosem.telegram import is_telegram
 from urja.cosem.time import CosemDateTime
+from urja.site.type_option import TypeParam
 
 _MAX_INPUT: Final = 16 << 20
 _HEX_DIGITS: Final = frozenset(string.hexdigits)
@@ -56,21 +57,6 @@ class KeyParam(click.ParamType[bytes]):
         return raw
 
 
-class TypeParam(click.ParamType[DeviceType]):
-    """The name of a meter type."""
-
-    name = "type"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> DeviceType:
-        """Raises click.BadParameter naming the types that there are."""
-        if isinstance(value, DeviceType):
-            return value
-        try:
-            return load_device_type(str(value))
-        except CompanionError as error:
-            self.fail(str(error), param, ctx)
-
-
 @click.command("decode")
 @click.argument("source", metavar="[HEX|-|FILE]", nargs=-1)
 @click.option("--guek", type=KeyParam(16, 32), help="Global unicast encryption key (32 bytes for suite 2).")
@@ -87,7 +73,8 @@ class TypeParam(click.ParamType[DeviceType]):
     "--type",
     "device_type",
     type=TypeParam(),
-    help="Type of the meter (urja-d1, ...): names and scales its pushes and the rows of its profiles.",
+    help="Type of the meter (urja-d1, ..., or the folder of a type): names and scales its pushes and the rows of its "
+    "profiles.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Plain values for programs.")
 def decode(

@@ -15,7 +15,7 @@ import msgspec
 from urja.base.ids import format_correlation
 from urja.cosem.acse import Mechanism
 from urja.cosem.axdr import Data, Tag
-from urja.cosem.companion import device_types, load_device_type, unit_symbol
+from urja.cosem.companion import DeviceType, unit_symbol
 from urja.cosem.errors import CosemError, DecodeError
 from urja.cosem.obis import CosemAttribute, Obis
 from urja.cosem.readings import plain
@@ -28,6 +28,7 @@ from urja.headend.reading import Quantity, SingleValue, Table, find_class, read
 from urja.headend.session import CLIENT_TITLE, PUBLIC_SAP, READER_SAP, UTILITY_SAP, Client, open_session
 from urja.site.exits import Exit, Refusal
 from urja.site.options import FiniteRange, data_option
+from urja.site.type_option import TypeParam
 
 _EXITS: Final = {
     FailureKind.UNREACHABLE: Exit.UNAVAILABLE,
@@ -146,11 +147,11 @@ def headend() -> None:
 @click.option("--client-title", type=HexBytes(8), help="Ours. [default: the head end's]")
 @click.option(
     "--type",
-    "type_name",
-    type=click.Choice(device_types()),
+    "device_type",
+    type=TypeParam(),
     default="urja-d1",
     show_default=True,
-    help="Device type: object names and the sense of the clock's deviation.",
+    help="Meter type, or the folder of one: object names and the sense of the clock's deviation.",
 )
 @click.option(
     "--timeout",
@@ -177,12 +178,11 @@ def read_command(
     first_counter: int | None,
     system_title: bytes | None,
     client_title: bytes | None,
-    type_name: str,
+    device_type: DeviceType,
     timeout_s: float,
     as_json: bool,
 ) -> None:
     """Read one attribute of any object; a profile's buffer is shown as a table with units."""
-    device_type = load_device_type(type_name)
     client = replace(_client(client_sap, guek, gak, secret, client_title), first_counter=first_counter)
     window = _window(from_at, to_at, device_type.default_deviation_min)
 

@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from urja.base import log
-from urja.cosem.companion import device_types
 from urja.site.exits import Exit, Refusal
+from urja.site.type_option import TypePlace
 
 
 @click.group()
@@ -22,10 +22,10 @@ def meter() -> None:
 @click.option(
     "--type",
     "device_type",
-    type=click.Choice(device_types()),
+    type=TypePlace(),
     default="urja-d1-listen",
     show_default=True,
-    help="Device type.",
+    help="Meter type, or the folder of one.",
 )
 @click.option("--serial", default="00000001", show_default=True, help="Serial number.")
 @click.option("--seed", default=1, show_default=True, help="Load and keys follow from it.")
@@ -78,7 +78,7 @@ def serve(
     It prints where it listens and everything a client needs: SAPs, system title, keys. The keys follow from
     the seed: this meter is for a bench.
     """
-    from urja.cosem.companion import load_device_type
+    from urja.cosem.companion import find_device_type
     from urja.meter.identity import seeded
     from urja.meter.serve import serve as serve_meter
     from urja.meter.serve import serve_bus
@@ -86,7 +86,7 @@ def serve(
     log.configure("meter", json=as_json)
     if not hdlc and (count > 1 or pty):
         raise Refusal(Exit.USAGE, "--meters and --pty are for a line of HDLC: add --hdlc")
-    listens = f"{host}:{port}" if load_device_type(device_type).dials == "listen" else None
+    listens = f"{host}:{port}" if find_device_type(device_type).dials == "listen" else None
     try:
         identities = [
             seeded(one, device_type, seed, start_wh=start_wh, listen=listens)

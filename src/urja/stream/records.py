@@ -56,6 +56,14 @@ class OwnEvent(IntEnum):
     """An authentic push says what cannot be: its columns may be others than is known."""
 
 
+_UNLISTED_BITS: Final = -1000
+
+
+def unlisted_bit(bit: int) -> int:
+    """The code of an event that is a bit of the status word which the meter's type does not list: -1000 less the bit."""
+    return _UNLISTED_BITS - bit
+
+
 _PROVENANCE = [("source", "<i2"), ("correlation", "<i8"), ("received_at", "<i8")]
 
 BLOCK: Final = np.dtype(

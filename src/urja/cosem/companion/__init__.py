@@ -1,18 +1,13 @@
 """Companion standards as data: what an IS 15959 meter's objects, columns, events and bits mean.
 
-`load_device_type("urja-d1")` gives a `DeviceType` with its profiles and pushes; `load_companion()` the
-object map; `name_object(obis)` words for any electricity, gas or abstract code.
+`load_device_type("urja-d1")` gives a shipped `DeviceType` with its profiles and pushes, `find_device_type` one from a
+folder too; `load_companion()` the object map; `name_object(obis)` words for any electricity, gas or abstract code.
 """
 
 from urja.cosem.companion.lists import push_list
-from urja.cosem.companion.loader import (
-    CompanionError,
-    device_types,
-    load_companion,
-    load_device_type,
-    load_device_type_text,
-)
+from urja.cosem.companion.loader import CompanionError, load_companion
 from urja.cosem.companion.model import (
+    ESW_KEY,
     Associations,
     Column,
     Companion,
@@ -25,9 +20,18 @@ from urja.cosem.companion.model import (
     PushLayout,
 )
 from urja.cosem.companion.naming import generic_name, name_object
+from urja.cosem.companion.type_builder import (
+    build_device_type,
+    device_types,
+    find_device_type,
+    load_device_type,
+    read_type_folder,
+)
+from urja.cosem.companion.type_files import TypeFiles
 from urja.cosem.companion.units import TYPE_TAGS, UNIT_CODES, UNITS, unit_symbol
 
 __all__ = [
+    "ESW_KEY",
     "TYPE_TAGS",
     "UNITS",
     "UNIT_CODES",
@@ -42,12 +46,15 @@ __all__ = [
     "OverloadHabit",
     "Profile",
     "PushLayout",
+    "TypeFiles",
+    "build_device_type",
     "device_types",
+    "find_device_type",
     "generic_name",
     "load_companion",
     "load_device_type",
-    "load_device_type_text",
     "name_object",
     "push_list",
+    "read_type_folder",
     "unit_symbol",
 ]

@@ -1,5 +1,6 @@
 """What companion data says, as frozen types. `loader` builds and checks them; nothing here reads a file."""
 
+from datetime import date
 from types import MappingProxyType
 from typing import Final, Literal
 
@@ -13,6 +14,9 @@ Dials = Literal["out", "listen"]
 OutageRows = Literal["zero", "skip"]
 
 CLOCK_KEY: Final = "clock"
+ESW_KEY: Final = "esw"
+PROFILE_KEYS: Final = ("nameplate", "instantaneous", "block", "daily")
+"""What every meter captures; a type may have more."""
 
 
 class ObjectInfo(msgspec.Struct, frozen=True):
@@ -130,13 +134,26 @@ class Companion(msgspec.Struct, frozen=True):
     esw: MappingProxyType[int, EswBit]
 
 
+class Quantity(msgspec.Struct, frozen=True):
+    """One element of a list that a push names; without a unit it is text or a clock."""
+
+    obis: Obis
+    scaler: int = 0
+    unit: int | None = None
+
+
+type PushLists = MappingProxyType[tuple[bytes, int], tuple[Quantity, ...]]
+"""Lists by their name and the number of elements, the name included."""
+
 PUSH_KEYS: Final = ("block", "instantaneous", "alert")
 """What a head end knows to do with a push: store its intervals, its registers, or its events."""
 
 
 class DeviceType(msgspec.Struct, frozen=True):
-    """Everything that differs between meter types, as data.
+    """Everything that differs between meter types, as data: one version of a type, in force from `valid_from`.
 
+    `companion` is the companion standard with the type's own event codes and status bits over it. `written` are the
+    codes that the meter writes in place of the standard's, by the standard's; `meant` is the other way round.
     `deviation_sign` is what the clock's deviation means, `default_deviation_min` stands where the clock says 0x8000.
     `dials` tells who opens the connection, `outage_rows` whether an outage leaves zero rows or none. `profiles` are by
     key ("nameplate", "instantaneous", "block", "daily"), `pushes` too ("instantaneous", "alert", "block"). `overload`
@@ -144,7 +161,11 @@ class DeviceType(msgspec.Struct, frozen=True):
     """
 
     name: str
+    version: str
+    valid_from: date
+    title: str
     manufacturer: str
+    firmware: tuple[str, ...]
     category: str
     companion: Companion
     dials: Dials
@@ -156,6 +177,9 @@ class DeviceType(msgspec.Struct, frozen=True):
     associations: Associations
     profiles: MappingProxyType[str, Profile]
     pushes: MappingProxyType[str, PushLayout]
+    written: MappingProxyType[int, int]
+    meant: MappingProxyType[int, int]
+    lists: PushLists
     overload: OverloadHabit | None = None
 
     @property

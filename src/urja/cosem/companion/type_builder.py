@@ -1,0 +1,503 @@
+"""Meter types out of their files: checked as a whole, frozen, and told in sentences where something is wrong.
+
+A type says how bytes become energy and money. So what it says is held against the companion standard: classes, units,
+which register a column is, whether a block holds increments and a daily row what is cumulative.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import date
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+import msgspec
+
+from urja.cosem.companion.lists import parse_lists
+from urja.cosem.companion.loader import (
+    CompanionError,
+    Raw,
+    RawLog,
+    bit_problems,
+    event_codes,
+    load_companion,
+    obis_problems,
+    parse,
+    unit_of,
+)
+from urja.cosem.companion.model import (
+    CLOCK_KEY,
+    ESW_KEY,
+    PROFILE_KEYS,
+    PUSH_KEYS,
+    Associations,
+    Column,
+    Companion,
+    DeviceType,
+    Dials,
+    EswBit,
+    EventCode,
+    OutageRows,
+    OverloadHabit,
+    Profile,
+    PushLayout,
+)
+from urja.cosem.companion.type_columns import column_problems, meaning_problems
+from urja.cosem.companion.type_files import EVENTS, LISTS, PROFILES, TYPE, TypeFiles, read_files
+from urja.cosem.companion.units import TYPE_TAGS
+from urja.cosem.obis import Obis
+from urja.cosem.time import DeviationSign
+
+NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+LONGEST_NAME: Final = 48
+_VERSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
+_KEY: Final = re.compile(r"[a-z][a-z0-9_]{0,47}")
+_HLS_MECHANISMS: Final = (2, 5)
+
+MOST_COLUMNS: Final = 120
+"""Of one profile or push: a structure of 127 elements has a length of one byte, and a push has three before them."""
+MOST_PROFILES: Final = 16
+MOST_EVENTS: Final = 1000
+LONGEST_TITLE: Final = 100
+_LARGEST_CODE: Final = 0xFFFF
+_ACTED_ON: Final = frozenset({101, 102, 201, 202, 203, 204, 251})
+"""Codes of the standard by which outages are judged and work orders opened: in no type are they something else."""
+
+
+class _RawColumn(Raw, frozen=True):
+    key: str
+    class_id: int = msgspec.field(name="class")
+    obis: str
+    type: str
+    attribute: int = 2
+    length: int | None = None
+    scaler: int = 0
+    unit: str = "count"
+
+
+class _RawProfile(Raw, frozen=True):
+    obis: str
+    columns: list[_RawColumn]
+    scaler_obis: str | None = None
+
+
+class _RawPush(Raw, frozen=True):
+    obis: str
+    profile: str | None = None
+    columns: list[_RawColumn] | None = None
+
+
+class _RawProfiles(Raw, frozen=True):
+    profiles: dict[str, _RawProfile]
+    pushes: dict[str, _RawPush]
+
+
+class _RawClock(Raw, frozen=True):
+    deviation_sign: DeviationSign
+    default_deviation_min: int
+
+
+class _RawAssociations(Raw, frozen=True):
+    server_sap: int
+    public_sap: int
+    reader_sap: int
+    utility_sap: int
+    push_sap: int
+    hls_mechanism: int
+
+
+class _RawType(Raw, frozen=True):
+    name: str
+    version: str
+    valid_from: date
+    title: str
+    manufacturer: str
+    firmware: list[str]
+    companion: str
+    category: str
+    dials: Dials
+    relay: bool
+    interval_s: int
+    outage_rows: OutageRows
+    pushes: list[str]
+    clock: _RawClock
+    association: _RawAssociations
+    like: str | None = None
+    overload: OverloadHabit | None = None
+
+
+class _RawOwnEsw(Raw, frozen=True):
+    bits: list[EswBit]
+
+
+class _RawEvents(Raw, frozen=True):
+    events: dict[str, RawLog] = msgspec.field(default_factory=dict)
+    esw: _RawOwnEsw = _RawOwnEsw([])
+    instead_of: dict[str, int] = msgspec.field(default_factory=dict)
+
+
+def device_types() -> tuple[str, ...]:
+    """The names of the types that are shipped: what `load_device_type` takes."""
+    return tuple(sorted(entry.name for entry in _shipped_folder().iterdir() if entry.is_dir()))
+
+
+def _shipped_folder() -> Traversable:
+    return files("urja.cosem.companion").joinpath("types")
+
+
+@cache
+def load_device_type(name: str) -> DeviceType:
+    """The shipped type `name` (see `device_types`). Raises CompanionError with everything that is wrong."""
+    if name not in device_types():
+        raise CompanionError([f"there is no meter type {name!r}; shipped are {', '.join(device_types())}"])
+    return build_device_type(read_type_folder(_shipped_folder().joinpath(name)))
+
+
+@cache
+def find_device_type(name: str) -> DeviceType:
+    """The type of a shipped name, or of a folder: what contains a slash is one. Raises CompanionError.
+
+    For commands and the simulated meter. The head end knows types by name alone and opens no path.
+    """
+    return load_device_type(name) if "/" not in name else build_device_type(read_type_folder(Path(name)))
+
+
+def read_type_folder(folder: Traversable) -> TypeFiles:
+    """The files of a type, with those of the shipped type that it is `like` where it has none of its own.
+
+    Raises CompanionError.
+    """
+    own = read_files(folder)
+    raw = parse(own.files[TYPE], TYPE, _RawType)
+    if raw.like is None:
+        return own
+    if raw.like not in device_types():
+        raise CompanionError(
+            [f"{TYPE}: like: there is no shipped type {raw.like!r}: write one of {', '.join(device_types())}"]
+        )
+    base = read_files(_shipped_folder().joinpath(raw.like))
+    return TypeFiles(MappingProxyType(dict(base.files) | dict(own.files)))
+
+
+def build_device_type(source: TypeFiles) -> DeviceType:
+    """Checks a type against its companion standard and freezes it. Raises CompanionError with everything that is wrong."""
+    if TYPE not in source.files:
+        raise CompanionError([f"{TYPE}: is missing"])
+    raw = parse(source.files[TYPE], TYPE, _RawType)
+    if PROFILES not in source.files:
+        raise CompanionError(
+            [f"{PROFILES}: is missing: add it, or name a shipped type that has the same: like in {TYPE}"]
+        )
+    shapes = parse(source.files[PROFILES], PROFILES, _RawProfiles)
+    own = parse(source.files.get(EVENTS, ""), EVENTS, _RawEvents)
+    lists = parse_lists(source.files[LISTS], LISTS) if LISTS in source.files else MappingProxyType({})
+    standard = load_companion(raw.companion)
+    problems: list[str] = []
+    companion = _with_own(standard, own, problems)
+    written = _written(own, standard, companion, problems)
+    profiles, pushes = _shapes(shapes, companion, problems)
+    problems += _type_problems(raw, pushes)
+    if problems:
+        raise CompanionError(problems)
+    associations = raw.association
+    return DeviceType(
+        name=raw.name,
+        version=raw.version,
+        valid_from=raw.valid_from,
+        title=raw.title,
+        manufacturer=raw.manufacturer,
+        firmware=tuple(raw.firmware),
+        category=raw.category,
+        companion=companion,
+        dials=raw.dials,
+        relay=raw.relay,
+        interval_s=raw.interval_s,
+        outage_rows=raw.outage_rows,
+        deviation_sign=raw.clock.deviation_sign,
+        default_deviation_min=raw.clock.default_deviation_min,
+        associations=Associations(**msgspec.structs.asdict(associations)),
+        profiles=MappingProxyType(profiles),
+        pushes=MappingProxyType({key: pushes[key] for key in raw.pushes}),
+        written=MappingProxyType(written),
+        meant=MappingProxyType({code: standard_code for standard_code, code in written.items()}),
+        lists=lists,
+        overload=raw.overload,
+    )
+
+
+# --- type.toml --------------------------------------------------------------------------------------------
+
+
+def _type_problems(raw: _RawType, pushes: Mapping[str, PushLayout]) -> list[str]:
+    clock, saps = raw.clock, raw.association
+    found = [
+        (
+            not NAME.fullmatch(raw.name) or len(raw.name) > LONGEST_NAME,
+            f"name: is {raw.name!r}: write small letters, digits and hyphens, such as acme-m1-fw3",
+        ),
+        (
+            not _VERSION.fullmatch(raw.version),
+            f"version: is {raw.version!r}: write up to 32 letters, digits, points and hyphens",
+        ),
+        (not _is_line(raw.title), f"title: write one line of 1 to {LONGEST_TITLE} characters"),
+        (not _is_line(raw.category), "category: write one line such as D1"),
+        (
+            not raw.firmware or len(raw.firmware) > 32 or not all(map(_is_ascii_line, raw.firmware)),
+            'firmware: list the versions that it is for, such as ["3.1"], in ASCII',
+        ),
+        (
+            raw.interval_s <= 0 or bool(86400 % raw.interval_s),
+            f"interval_s: is {raw.interval_s}: it must divide a day of 86400 s",
+        ),
+        (
+            abs(clock.default_deviation_min) > 720,
+            f"clock.default_deviation_min: is {clock.default_deviation_min}: write -720 to 720",
+        ),
+        (
+            saps.hls_mechanism not in _HLS_MECHANISMS,
+            f"association.hls_mechanism: is {saps.hls_mechanism}: write 2 or 5",
+        ),
+        (
+            not re.fullmatch(r"[A-Z]{3}", raw.manufacturer),
+            f"manufacturer: is {raw.manufacturer!r}: write the three capital letters of its FLAG id",
+        ),
+        (len(set(raw.pushes)) != len(raw.pushes), "pushes: one stands twice: remove it"),
+    ]
+    problems = [f"{TYPE}: {sentence}" for wrong, sentence in found if wrong]
+    problems += [
+        f"{TYPE}: association.{name}: is {value}: write a port from 1 to 65535"
+        for name, value in msgspec.structs.asdict(saps).items()
+        if name.endswith("_sap") and not 0 < value <= 0xFFFF
+    ]
+    problems += [
+        f"{TYPE}: pushes names {key!r}: {PROFILES} has {', '.join(pushes) or 'none'}"
+        for key in raw.pushes
+        if key not in pushes
+    ]
+    return problems + _overload_problems(raw)
+
+
+def _overload_problems(raw: _RawType) -> list[str]:
+    habit = raw.overload
+    if habit is None:
+        return []
+    least = {"trip_after_s": 1, "retry_after_s": 1, "retries": 0, "lockout_s": 1}
+    problems = [
+        f"{TYPE}: overload.{name}: is {getattr(habit, name)}: write {minimum} or more"
+        for name, minimum in least.items()
+        if getattr(habit, name) < minimum
+    ]
+    if not raw.relay:
+        problems.append(f"{TYPE}: overload: needs a relay: write relay = true, or leave overload out")
+    return problems
+
+
+def _is_line(text: str) -> bool:
+    return 0 < len(text) <= LONGEST_TITLE and text.isprintable() and bool(text.strip())
+
+
+def _is_ascii_line(text: str) -> bool:
+    return _is_line(text) and text.isascii()
+
+
+# --- events.toml ------------------------------------------------------------------------------------------
+
+
+def _with_own(standard: Companion, own: _RawEvents, problems: list[str]) -> Companion:
+    """The standard with a type's own codes and bits in place of, and beside, its own."""
+    codes = list(event_codes(own.events))
+    if len(codes) > MOST_EVENTS:
+        problems.append(f"{EVENTS}: events: are {len(codes)} codes; {MOST_EVENTS} are allowed")
+    events = {code.code: code for code in codes}
+    problems += [
+        f"{EVENTS}: events: code {code} stands twice: give each code one name"
+        for code, count in Counter(code.code for code in codes).items()
+        if count > 1
+    ]
+    problems += _code_problems(codes)
+    problems += [
+        f"{EVENTS}: events: code {code} is the standard's {standard.events[code].name!r}, which is acted on: leave it out"
+        for code in sorted(_ACTED_ON & set(events))
+    ]
+    for code in events:
+        counterpart = standard.events[code].counterpart if code in standard.events else None
+        if counterpart is not None and counterpart not in events:
+            problems.append(
+                f"{EVENTS}: events: {code} replaces one end of the standard's pair with {counterpart}: give both"
+            )
+    merged = dict(standard.events) | events
+    for bit in own.esw.bits:
+        problems += bit_problems(f"{EVENTS}: esw", bit, standard.esw_length, merged)
+        if not _is_line(bit.name):
+            problems.append(f"{EVENTS}: esw: bit {bit.bit} has no name: write one line")
+    problems += [
+        f"{EVENTS}: esw: bit {bit} stands twice: give each bit one meaning"
+        for bit, count in Counter(bit.bit for bit in own.esw.bits).items()
+        if count > 1
+    ]
+    bits = dict(standard.esw)
+    # A code that has got a bit of its own has the standard's no more.
+    moved = {bit.event for bit in own.esw.bits} | {int(code) for code in own.instead_of if code.isdecimal()}
+    bits = {number: bit for number, bit in bits.items() if bit.event is None or bit.event not in moved}
+    return msgspec.structs.replace(
+        standard,
+        events=MappingProxyType(merged),
+        esw=MappingProxyType(bits | {bit.bit: bit for bit in own.esw.bits}),
+    )
+
+
+def _code_problems(codes: Sequence[EventCode]) -> list[str]:
+    problems = []
+    for code in codes:
+        where = f"{EVENTS}: events.{code.log}: code {code.code}"
+        if not 0 < code.code <= _LARGEST_CODE:
+            problems.append(f"{where}: write 1 to {_LARGEST_CODE}")
+        if not 0 <= code.log_number <= 255:
+            problems.append(f"{where}: log is {code.log_number}: write the E of its log 0.0.99.98.E.255")
+        if not _is_line(code.name):
+            problems.append(f"{where}: has no name: write one line of 1 to {LONGEST_TITLE} characters")
+    return problems
+
+
+def _written(
+    own: _RawEvents, standard: Companion, companion: Companion, problems: list[str]
+) -> dict[int, int]:
+    """The codes that the meter writes in place of the standard's."""
+    written: dict[int, int] = {}
+    for text, code in own.instead_of.items():
+        where = f"{EVENTS}: instead_of.{text}"
+        if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) not in standard.events:
+            problems.append(f"{where}: is no event code of {standard.name}: write one of its codes")
+            continue
+        meant, told = standard.events[int(text)], companion.events.get(code)
+        if told is None:
+            problems.append(f"{where}: names event {code}, which is not listed: list it under events")
+            continue
+        if told.state != meant.state:
+            problems.append(
+                f"{where}: event {code} is {told.state}, the standard's {meant.code} is {meant.state}: "
+                "write codes that begin and end the same"
+            )
+        if told.log_number not in {event.log_number for event in standard.events.values()}:
+            problems.append(
+                f"{where}: event {code} is of log {told.log_number}: write one of the standard's logs"
+            )
+        if code in written.values():
+            problems.append(f"{where}: event {code} stands for two codes: write one")
+        written[meant.code] = code
+    return written
+
+
+# --- profiles.toml ----------------------------------------------------------------------------------------
+
+
+def _shapes(
+    raw: _RawProfiles, companion: Companion, problems: list[str]
+) -> tuple[dict[str, Profile], dict[str, PushLayout]]:
+    if len(raw.profiles) > MOST_PROFILES:
+        problems.append(f"{PROFILES}: profiles: are {len(raw.profiles)}; {MOST_PROFILES} are allowed")
+    profiles = {}
+    for key, profile in raw.profiles.items():
+        where = f"{PROFILES}: profiles.{key}"
+        if not _KEY.fullmatch(key):
+            problems.append(f"{where}: write a key of small letters, digits and underscores")
+        problems += obis_problems(where, profile.obis)
+        if profile.scaler_obis is not None:
+            problems += obis_problems(f"{where}: scaler_obis", profile.scaler_obis)
+        columns = _columns(where, profile.columns, companion, problems)
+        problems += meaning_problems(where, key, columns)
+        profiles[key] = Profile(key, profile.obis, profile.scaler_obis, columns)
+    problems += [
+        f"{PROFILES}: profiles.{key}: is missing: add it" for key in PROFILE_KEYS if key not in profiles
+    ]
+    pushes = {}
+    for key, push in raw.pushes.items():
+        where = f"{PROFILES}: pushes.{key}"
+        if key not in PUSH_KEYS:
+            problems.append(f"{where}: a push is one of {', '.join(PUSH_KEYS)}: rename or remove it")
+            continue
+        pushes[key] = PushLayout(key, push.obis, _push_columns(where, push, profiles, companion, problems))
+        problems += _alert_problems(where, pushes[key], companion)
+    problems += [
+        f"{PROFILES}: pushes: {obis} is the code of {count} pushes: a push is known by its own"
+        for obis, count in Counter(push.obis for push in pushes.values()).items()
+        if count > 1
+    ]
+    return profiles, pushes
+
+
+def _push_columns(
+    where: str, push: _RawPush, profiles: Mapping[str, Profile], companion: Companion, problems: list[str]
+) -> tuple[Column, ...]:
+    problems += obis_problems(where, push.obis)
+    if (push.profile is None) == (push.columns is None):
+        problems.append(f"{where}: give either profile or columns")
+        return ()
+    if push.columns is not None:
+        columns = _columns(where, push.columns, companion, problems)
+        key = where.rsplit(".", 1)[1]
+        problems += meaning_problems(where, key, columns, pushed=True)
+        return columns
+    profile = profiles.get(push.profile or "")
+    if profile is None:
+        problems.append(
+            f"{where}: profile {push.profile!r} is not one of {', '.join(profiles)}: write one of them"
+        )
+        return ()
+    if not profile.columns or profile.columns[0].key != CLOCK_KEY:
+        problems.append(f"{where}: profile {push.profile!r} does not start with its clock: write its columns")
+    return profile.columns[1:]
+
+
+def _alert_problems(where: str, push: PushLayout, companion: Companion) -> list[str]:
+    """The head end reads an alert by its status word alone."""
+    if push.key != "alert":
+        return []
+    word = next((column for column in push.columns if column.key == ESW_KEY), None)
+    if word is not None and word.tag == TYPE_TAGS["bit-string"] and word.length == companion.esw_length:
+        return []
+    return [f"{where}: needs a column 'esw' of type bit-string and length {companion.esw_length}: add it"]
+
+
+def _columns(
+    where: str, raws: list[_RawColumn], companion: Companion, problems: list[str]
+) -> tuple[Column, ...]:
+    if not 0 < len(raws) <= MOST_COLUMNS:
+        problems.append(f"{where}: has {len(raws)} columns: write 1 to {MOST_COLUMNS}")
+        return ()
+    seen: set[str] = set()
+    columns = []
+    for raw in raws:
+        place = f"{where}: column {raw.key!r}"
+        if raw.key in seen:
+            problems.append(f"{place} stands twice: rename or remove one")
+        seen.add(raw.key)
+        if not _KEY.fullmatch(raw.key):
+            problems.append(f"{place}: write a key of small letters, digits and underscores")
+        column, wrong = _column(place, raw)
+        problems += wrong or column_problems(place, column, companion)
+        columns.append(column)
+    return tuple(columns)
+
+
+def _column(place: str, raw: _RawColumn) -> tuple[Column, list[str]]:
+    problems: list[str] = []
+    tag = TYPE_TAGS.get(raw.type, 0)
+    if not tag:
+        known = ", ".join(name for name, number in TYPE_TAGS.items() if number)
+        problems.append(f"{place}: type {raw.type!r} is not one of {known}: write one of them")
+    problems += obis_problems(place, raw.obis)
+    if not -128 <= raw.scaler <= 127:
+        problems.append(f"{place}: scaler {raw.scaler} does not fit an integer8: write -128 to 127")
+    if not 0 < raw.class_id <= 0xFFFF:
+        problems.append(f"{place}: class {raw.class_id} is none: write 1 to 65535")
+    if not 0 < raw.attribute <= 127:
+        problems.append(f"{place}: attribute {raw.attribute} is none: write 1 to 127")
+    unit = unit_of(place, raw.unit, problems)
+    obis = raw.obis if not obis_problems(place, raw.obis) else str(Obis(0, 0, 0, 0, 0, 0))
+    column = Column(raw.key, raw.class_id, obis, raw.attribute, tag, raw.length, raw.scaler, unit)
+    return column, problems

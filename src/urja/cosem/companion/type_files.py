@@ -1,0 +1,117 @@
+"""The files of a meter type: read from a folder or from their stored text, bounded, and as one text with a hash.
+
+A type is read by people's commands and by the head end. What it may be is bounded here, before anything is parsed.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+import msgspec
+
+from urja.cosem.companion.loader import CompanionError
+
+TYPE: Final = "type.toml"
+PROFILES: Final = "profiles.toml"
+EVENTS: Final = "events.toml"
+LISTS: Final = "lists.toml"
+FILES: Final = (TYPE, PROFILES, EVENTS, LISTS)
+
+FILE_BYTES: Final = 64 << 10
+"""Largest size of one file; the largest one that is shipped has 6 kB."""
+TEXT_BYTES: Final = 320 << 10
+"""Largest size of all of them as one text: a third of the broker's largest message."""
+
+
+@dataclass(frozen=True, slots=True)
+class TypeFiles:
+    """The texts of a type's files by name. Two of the same content have the same `text` and `sha256`."""
+
+    files: Mapping[str, str]
+
+    @property
+    def text(self) -> str:
+        """All files as one JSON object, keys sorted: what is stored and sent."""
+        return msgspec.json.encode(dict(self.files), order="sorted").decode()
+
+    @property
+    def sha256(self) -> str:
+        """Hash of `text`."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    @classmethod
+    def from_text(cls, text: str) -> "TypeFiles":
+        """The files in a stored text; raises CompanionError."""
+        if len(text) > TEXT_BYTES:
+            raise CompanionError([f"the type has {len(text)} characters; {TEXT_BYTES} are allowed"])
+        try:
+            files = msgspec.json.decode(text, type=dict[str, str])
+        except msgspec.MsgspecError as error:
+            raise CompanionError([f"the type's files cannot be read: {error}"]) from None
+        unknown = sorted(set(files) - set(FILES))
+        if unknown:
+            raise CompanionError([f"{unknown[0]!r} is no file of a type; {', '.join(FILES)} are"])
+        return cls(MappingProxyType(files))
+
+
+def read_files(folder: Traversable) -> TypeFiles:
+    """The files of a type as they lie in its folder; raises CompanionError with all that cannot be taken.
+
+    Documents (`*.md`) may lie beside them. A link is refused: a type holds all that it says.
+    """
+    if not folder.is_dir():
+        raise CompanionError([f"{folder} is no folder: give the folder in which {TYPE} lies"])
+    problems: list[str] = []
+    files: dict[str, str] = {}
+    try:
+        entries = sorted(folder.iterdir(), key=lambda entry: entry.name)
+    except OSError as error:
+        raise CompanionError(
+            [f"{folder} cannot be read ({error.strerror}): give this user rights to it"]
+        ) from None
+    for entry in entries:
+        if entry.name.endswith(".md"):
+            continue
+        if entry.name not in FILES:
+            problems.append(
+                f"{entry.name}: is no file of a type; {', '.join(FILES)} are: remove it, or name it .md"
+            )
+            continue
+        try:
+            files[entry.name] = _text(entry)
+        except CompanionError as error:
+            problems += error.problems
+    if not problems and TYPE not in files:
+        problems.append(f"{TYPE}: is missing: docs/meter-types.md says what stands in it")
+    if problems:
+        raise CompanionError(problems)
+    return TypeFiles(MappingProxyType(files))
+
+
+def _text(entry: Traversable) -> str:
+    if isinstance(entry, Path) and entry.is_symlink():
+        raise CompanionError([f"{entry.name}: is a link: put the file itself into the folder"])
+    if not entry.is_file():
+        raise CompanionError([f"{entry.name}: is no file: put a text file there"])
+    try:
+        with entry.open("rb") as file:
+            content = file.read(FILE_BYTES + 1)
+    except OSError as error:
+        raise CompanionError(
+            [f"{entry.name}: cannot be read ({error.strerror}): give this user rights to it"]
+        ) from None
+    if len(content) > FILE_BYTES:
+        raise CompanionError([f"{entry.name}: has more than {FILE_BYTES} bytes: make it smaller"])
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise CompanionError(
+            [f"{entry.name}: is not UTF-8 text (byte {error.start}): save it as UTF-8"]
+        ) from None
+    if "\x00" in text:
+        raise CompanionError([f"{entry.name}: has a NUL character: save it as plain text"])
+    return text

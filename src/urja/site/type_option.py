@@ -1,0 +1,36 @@
+"""Options that name a meter type: one that is shipped, or the folder of another."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from urja.cosem.companion import CompanionError, DeviceType, device_types, find_device_type
+
+
+class TypePlace(click.ParamType[str]):
+    """Where a meter type is: its shipped name, or the path of its folder."""
+
+    name = "type"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Raises click.BadParameter with everything that is wrong with the type."""
+        text = str(value)
+        place = text if text in device_types() or not Path(text).is_dir() else str(Path(text).resolve())
+        try:
+            find_device_type(place)
+        except CompanionError as error:
+            self.fail("; ".join(error.problems), param, ctx)
+        return place
+
+
+class TypeParam(click.ParamType[DeviceType]):
+    """A meter type by its shipped name or its folder."""
+
+    name = "type"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> DeviceType:
+        """Raises click.BadParameter with everything that is wrong with the type."""
+        if isinstance(value, DeviceType):
+            return value
+        return find_device_type(TypePlace().convert(value, param, ctx))

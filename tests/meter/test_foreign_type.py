@@ -1,0 +1,96 @@
+"""A meter of a type that is not in the package: its own columns, scalers, codes and bits go over the wire."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+from tests.cosem.meter_types import write_type
+from tests.meter.helpers import HOUR, MIDNIGHT_S, moment
+from tests.meter.test_serve import Line
+from tests.meter.wire import client_for
+
+from urja.cosem.apdu import DataNotification, GeneralGloCiphered, decode_apdu
+from urja.cosem.association import Associated
+from urja.cosem.obis import CosemAttribute
+from urja.meter.engine import Tale
+from urja.meter.events import EventCode, Log
+from urja.meter.identity import seeded
+from urja.meter.inputs import MoveTamper
+from urja.meter.meter import Meter
+from urja.meter.model import Role
+from urja.meter.serve import serve_until
+
+
+@pytest.fixture
+def identity(tmp_path):
+    return seeded("00000001", str(write_type(tmp_path / "m7")), 7, start_wh=5000)
+
+
+def columns_of(meter, push):
+    """The elements of a push after device id, push OBIS and clock."""
+    sealed = decode_apdu(push.apdu)
+    assert isinstance(sealed, GeneralGloCiphered)
+    opened = decode_apdu(sealed.open(meter.identity.keys))
+    assert isinstance(opened, DataNotification)
+    return [element.value for element in opened.body.value[3:]]
+
+
+def test_its_pushes_are_in_its_order_and_its_scalers(identity):
+    truth = []
+    meter = Meter(identity, moment(MIDNIGHT_S), truth.append)
+    pushes = meter.advance(moment(MIDNIGHT_S + 900))
+    block = next(push for push in pushes if push.kind is Tale.BLOCK)
+    mvah, mv, mwh = columns_of(meter, block)
+    [record] = truth
+    assert mwh == record.drawn_mwh
+    assert mvah >= mwh
+    assert 180_000 < mv < 260_000
+    live = next(push for push in pushes if push.kind is Tale.INSTANTANEOUS)
+    ten_vah, ten_wh, phase_b, tampers = columns_of(meter, live)
+    assert (ten_wh, phase_b, tampers) == ((5_000_000 + record.cumulative_mwh) // 10_000, None, 0)
+    assert ten_vah >= ten_wh
+
+
+def test_what_happens_to_it_is_told_by_its_codes_and_bits(identity):
+    meter = Meter(identity, moment(MIDNIGHT_S))
+    meter.advance(moment(MIDNIGHT_S + HOUR))
+    meter.happen(MoveTamper("magnet", True))
+    [alert] = meter.advance(moment(MIDNIGHT_S + HOUR))
+    [word] = columns_of(meter, alert)
+    assert int.from_bytes(word.data) == 1 << 127 - 100
+    assert int(meter.engine.logs[Log.OTHER].newest()[2]) == 821
+    meter.happen(MoveTamper("cover", True))
+    assert int(meter.engine.logs[Log.NON_ROLLOVER].newest()[2]) == EventCode.COVER_OPENED
+
+
+async def test_it_is_served_to_any_client(identity):
+    facts, stopping = asyncio.get_running_loop().create_future(), asyncio.Event()
+    serving = asyncio.create_task(
+        serve_until(identity, "127.0.0.1", 0, days=1, announce=facts.set_result, stopping=stopping)
+    )
+    told = await asyncio.wait_for(facts, 10)
+    assert (told["device_type"], told["logical_device_name"]) == ("acme-m7-fw3", "ACM00000001")
+    line = Line(*await asyncio.open_connection(told["host"], told["port"]))
+    meter = Meter(identity, datetime(2026, 4, 1, tzinfo=UTC))  # only to know the keys
+    client = client_for(meter, Role.READER)
+    [event] = client.receive(await line.ask(client.associate(), 32))
+    assert isinstance(event, Associated)
+
+    async def get(class_id, obis, attribute):
+        [event] = client.receive(await line.ask(client.get(CosemAttribute.of(class_id, obis, attribute)), 32))
+        return event.data
+
+    assert (await get(1, "1.0.0.2.0.255", 2)).value == "3.1"
+    captured = await get(7, "1.0.99.1.0.255", 3)
+    assert [bytes(one.value[1].value).hex() for one in captured.value][1:] == [
+        "0100011d00ff", "01000c1b00ff", "0100091d00ff",
+    ]  # fmt: skip
+    carried = await get(40, "0.5.25.9.0.255", 2)
+    assert [bytes(one.value[1].value).hex() for one in carried.value][3:] == [
+        "0100091d00ff", "01000c1b00ff", "0100011d00ff",
+    ]  # fmt: skip
+    scaler, unit = (await get(3, "1.0.12.27.0.255", 3)).value
+    assert (scaler.value, unit.value) == (-1, 35)
+    line.close()
+    stopping.set()
+    await serving

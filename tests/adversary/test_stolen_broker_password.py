@@ -15,7 +15,9 @@ from tests.headend.test_pushes import Line, accepted
 from tests.stream.test_broker import blocks
 
 from urja.cosem.security import KekStore
+from urja.headend.new_keys import KeyMaker
 from urja.headend.roster import WINDOW_GROUPS, Roster
+from urja.headend.sealed_state import Seal
 from urja.stream import Kind, messages
 from urja.stream.codec import encode_batch
 from urja.stream.orders import Progress
@@ -106,7 +108,7 @@ async def test_windows_that_are_overwritten_shut_no_meter_out(thief, start_heade
 
 def counter_of(house) -> str:
     """The name under which the head end keeps its counter towards a meter."""
-    roster = Roster(KekStore(KEK))
+    roster = Roster(KekStore(KEK), KeyMaker(KekStore(KEK), Seal(KEK)))
     roster.apply(house.entry().key, house.entry())
     meter = roster.meters[house.identity.title]
     return f"{house.identity.title.hex()}-{meter.key_id.hex()}"

@@ -88,6 +88,7 @@ class House:
             device_type=self.identity.device_type,
             wrapped_guek=wrap_key(KEK, self.identity.keys.guek),
             wrapped_gak=wrap_key(KEK, self.identity.keys.gak),
+            wrapped_master=wrap_key(KEK, bytes.fromhex(self.identity.master_key)),
             address=self.identity.listen,
             transformer=self.transformer,
             area=self.area,

@@ -41,13 +41,15 @@ def element(column: Column, value: int | bytes) -> axdr.Data:
 
 @dataclass
 class PushMeter:
-    """One meter's pushing side. `wrong_key` makes it seal under a key that nobody knows; it pushes to `sap`."""
+    """One meter's pushing side. `wrong_key` makes it seal under a key that nobody knows, `new_keys` under those; it pushes
+    to `sap`."""
 
     number: int
     bucket: int = 0
     counter: int = 0
     wrong_key: bool = False
     sap: int = 64
+    new_keys: SuiteKeys | None = None
 
     @property
     def title(self) -> bytes:
@@ -99,7 +101,7 @@ class PushMeter:
     def seal(self, plaintext: bytes) -> bytes:
         """Any plaintext as a wrapped push under the next counter."""
         self.counter += 1
-        keys = SuiteKeys(bytes(16), bytes(16)) if self.wrong_key else self.keys
+        keys = SuiteKeys(bytes(16), bytes(16)) if self.wrong_key else self.new_keys or self.keys
         apdu = GeneralGloCiphered.protect(keys, self.title, self.counter, AUTHENTICATED_ENCRYPTED, plaintext)
         return Frame(1, self.sap, apdu.encode()).encode()
 

@@ -27,8 +27,10 @@ async def house(stepped_clock, pipeline) -> House:
 
 def test_every_module_is_found_by_its_name():
     assert set(commands.KINDS) == {
+        "change_keys",
         "connect",
         "disconnect",
+        "make_keys",
         "read_object",
         "read_profile",
         "set_billing_day",

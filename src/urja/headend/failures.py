@@ -32,6 +32,8 @@ class FailureKind(StrEnum):
     """The meter understood and says: not now."""
     DISOBEYED = "not obeyed"
     """The meter accepted an order, and its state, read back, is another."""
+    NEW_KEYS = "new keys"
+    """The meter has taken other keys, and is to prove them in another session."""
     ELSEWHERE = "elsewhere"
     """Another head end holds this meter's session."""
     OURS = "ours"
@@ -39,7 +41,14 @@ class FailureKind(StrEnum):
 
 
 _TRANSIENT = frozenset(
-    {FailureKind.UNREACHABLE, FailureKind.TIMEOUT, FailureKind.CUT, FailureKind.BUSY, FailureKind.ELSEWHERE}
+    {
+        FailureKind.UNREACHABLE,
+        FailureKind.TIMEOUT,
+        FailureKind.CUT,
+        FailureKind.BUSY,
+        FailureKind.NEW_KEYS,
+        FailureKind.ELSEWHERE,
+    }
 )
 
 

@@ -13,7 +13,7 @@ import asyncio
 import os
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Final, Literal, Protocol
@@ -91,6 +91,8 @@ _REASONS: Final[dict[Reason, stream_quarantine.Reason]] = {
     Reason.WRONG_KEY: "wrong-key",
     Reason.UNDECODABLE: "layout",
 }
+_PERHAPS_OTHER_KEYS: Final = frozenset({Reason.WRONG_KEY, Reason.DUPLICATE, Reason.IN_FLIGHT, Reason.TOO_OLD})
+"""What a push under a meter's next keys is taken for under those before: its counters have begun anew."""
 _IGNORED: Final = frozenset({Reason.DUPLICATE, Reason.IN_FLIGHT})
 
 
@@ -108,6 +110,8 @@ class _Gathered:
     offset: int
     replayed: bool = False
     """An operator's replay: what is wrong is answered, not set aside once more."""
+    which: Ints | None = None
+    """The places of these pushes in the batch that they were gathered in, where they are some of it."""
     accepted: int = 0
     duplicates: int = 0
     fault: tuple[str, str] | None = None
@@ -115,10 +119,25 @@ class _Gathered:
     """Meters that a person is to look at, why, and the push that says so."""
 
     def correlations(self, index: Ints | np.ndarray) -> Ints:
-        return self.base | (self.offset + index.astype(np.int64) & _ENTROPY_MASK)
+        places = index if self.which is None else self.which[index]
+        return self.base | (self.offset + places.astype(np.int64) & _ENTROPY_MASK)
 
     def correlation(self, index: int) -> int:
-        return self.base | (self.offset + index & _ENTROPY_MASK)
+        place = index if self.which is None else int(self.which[index])
+        return self.base | (self.offset + place & _ENTROPY_MASK)
+
+    def those(self, which: list[int]) -> "_Gathered":
+        """Some of these pushes, which are judged by themselves."""
+        return replace(
+            self,
+            frames=[self.frames[index] for index in which],
+            origins=[self.origins[index] for index in which],
+            which=np.array(which, np.int64),
+            accepted=0,
+            duplicates=0,
+            fault=None,
+            misfits=[],
+        )
 
 
 @dataclass(slots=True)
@@ -162,6 +181,19 @@ class _Operator:
 
     def recognise(self, meter: Meter) -> None:
         """A replayed frame says nothing of where its meter is now."""
+
+
+def _title_of(frame: bytes) -> bytes:
+    """The system title that a push claims; empty where it is of no known form."""
+    apdu = frame[HEADER_LENGTH : HEADER_LENGTH + 10]
+    return apdu[2:] if apdu[:2] == b"\xdb\x08" else b""
+
+
+def _says_more(under_next: Reason, before: Reason) -> bool:
+    """Whether a rejection under a meter's next keys is to be told, and not the one under those before."""
+    if before is Reason.WRONG_KEY:
+        return under_next is not Reason.WRONG_KEY
+    return under_next is Reason.UNDECODABLE or (before is Reason.TOO_OLD and under_next in _IGNORED)
 
 
 def _cut(rows: np.ndarray, index: Ints) -> Iterator[np.ndarray]:
@@ -327,14 +359,46 @@ class Intake:
     async def _carry(self, gathered: _Gathered) -> None:
         try:
             batch = decode_pushes(gathered.frames, self._roster.pushes, skip=HEADER_LENGTH)
+            later = self._under_next_keys(gathered, batch)
             try:
                 await self._publish(gathered, batch)
+                if later is not None:
+                    await self._publish(*later)
             finally:
                 # Normally nothing is left in flight. After a fault of ours, whatever is may come again.
                 batch.rollback()
+                if later is not None:
+                    later[1].rollback()
         finally:
             self._waiting_bytes -= gathered.size
             self._reconsider()
+
+    def _under_next_keys(self, gathered: _Gathered, batch: PushBatch) -> tuple[_Gathered, PushBatch] | None:
+        """The pushes of meters that have taken the keys they are being given, which leave the first batch."""
+        waiting = self._roster.next_pushes
+        if not len(waiting):
+            return None
+        again = {
+            item.index: item
+            for item in batch.rejected
+            if item.reason in _PERHAPS_OTHER_KEYS and _title_of(gathered.frames[item.index]) in waiting
+        }
+        if not again:
+            return None
+        places = list(again)
+        part = gathered.those(places)
+        later = decode_pushes(part.frames, waiting, skip=HEADER_LENGTH)
+        stays = {
+            places[item.index]
+            for item in later.rejected
+            if not _says_more(item.reason, again[places[item.index]].reason)
+        }
+        later.rejected = [item for item in later.rejected if places[item.index] not in stays]
+        batch.rejected = [item for item in batch.rejected if item.index not in again or item.index in stays]
+        for slot in {int(slot) for group in later.groups for slot in group.refs}:
+            if (pair := self._roster.by_slot[slot].next) is not None:
+                pair.expected = True
+        return part, later
 
     async def _publish(self, gathered: _Gathered, batch: PushBatch) -> None:
         self._judge(gathered, batch.rejected)
@@ -547,6 +611,8 @@ class Intake:
             replayed=True,
         )
         batch = decode_pushes(gathered.frames, self._roster.pushes, skip=HEADER_LENGTH)
+        if (later := self._under_next_keys(gathered, batch)) is not None and not later[1].rejected:
+            gathered, batch = later
         if batch.rejected and batch.rejected[0].reason is Reason.TOO_OLD:
             title = frame.apdu[2:10]
             alone = self._roster.without_window(title)
@@ -570,10 +636,9 @@ class Intake:
                 gathered.duplicates += 1
                 self._metrics.duplicates.inc()
                 continue
-            apdu = gathered.frames[item.index][HEADER_LENGTH:]
             origin = gathered.origins[item.index]
             reason, detail = _REASONS[item.reason], str(item.error)
-            title = apdu[2:10] if apdu[:2] == b"\xdb\x08" else b""
+            title = _title_of(gathered.frames[item.index])
             if item.reason is Reason.UNKNOWN_METER and title in self._roster.unusable:
                 reason, detail = "unusable-meter", self._roster.unusable[title]
             if reason == "layout":

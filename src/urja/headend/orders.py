@@ -25,6 +25,7 @@ from urja.headend.brake import Brake, Held, Later, Passed, Place, area_of, takes
 from urja.headend.failures import FailureKind, SessionFailed
 from urja.headend.memory import Memories, Remembered
 from urja.headend.metrics import Metrics
+from urja.headend.new_keys import KeyMaker
 from urja.headend.pulls import Pulls
 from urja.headend.reach import Reach
 from urja.headend.roster import Meter, Roster
@@ -69,6 +70,7 @@ RETRIES: Final = {
     FailureKind.TIMEOUT: Retry(2.0, 60.0),
     FailureKind.CUT: Retry(0.5, 30.0),
     FailureKind.BUSY: Retry(2.0, 60.0),
+    FailureKind.NEW_KEYS: Retry(0.2, 10.0),
     FailureKind.ELSEWHERE: Retry(2.0, 30.0),
     FailureKind.DISOBEYED: Retry(1.0, 30.0, 5),
     FailureKind.PROTOCOL: Retry(1.0, 10.0, 3),
@@ -134,6 +136,7 @@ class Orders:
         pulls: Pulls,
         memories: Memories,
         brake: Brake,
+        key_maker: KeyMaker,
         *,
         key: bytes,
         clock: Clock,
@@ -146,6 +149,7 @@ class Orders:
         self._pulls = pulls
         self._memories = memories
         self._brake = brake
+        self._key_maker = key_maker
         self._key = key
         self._clock = clock
         self._metrics = metrics
@@ -479,7 +483,7 @@ class Orders:
         async def acknowledged() -> None:
             await self._tell(held, "acknowledged")
 
-        work = Work(session, meter, order, self._clock, self._pulls, acknowledged)
+        work = Work(session, meter, order, self._clock, self._pulls, self._key_maker, acknowledged)
         try:
             outcome = await commands.execute(work)
         except SessionFailed as failure:

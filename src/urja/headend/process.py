@@ -23,6 +23,7 @@ from urja.headend.intake import Intake
 from urja.headend.keeping import keep_for_ever, keep_windows, restore_windows
 from urja.headend.memory import Memories
 from urja.headend.metrics import Metrics
+from urja.headend.new_keys import KeyMaker
 from urja.headend.orders import Orders
 from urja.headend.plans import Plans
 from urja.headend.pulls import Pulls
@@ -58,7 +59,9 @@ class HeadEnd:
         self.broker = broker
         self.registry = registry
         self.metrics = Metrics(registry)
-        self.roster = Roster(KekStore(secrets.kek))
+        seal, keys = Seal(secrets.kek), KekStore(secrets.kek)
+        key_maker = KeyMaker(keys, seal)
+        self.roster = Roster(keys, key_maker)
         self.aside = SettingAside(broker, self.metrics)
         self.gate = Gate(self.metrics, settings.headend, self.roster.push_saps)
         self.intake = Intake(
@@ -70,7 +73,6 @@ class HeadEnd:
             hold=self.gate.hold,
             trace=settings.log.level == "debug",
         )
-        seal = Seal(secrets.kek)
         self.reach = Reach(broker, self.gate, self.metrics, settings.headend.name, seal)
         self.pulls = Pulls(broker, clock, self.metrics)
         self.plans = Plans(broker, self.roster, self.reach, self.pulls, clock=clock, metrics=self.metrics)
@@ -83,6 +85,7 @@ class HeadEnd:
             self.pulls,
             Memories(state, clock),
             brake,
+            key_maker,
             key=secrets.orders_key,
             clock=clock,
             metrics=self.metrics,

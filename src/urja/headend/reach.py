@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 
 from urja.cosem.acse import Mechanism
 from urja.headend.counters import ReservedCounters
@@ -52,14 +53,37 @@ class Reach:
         """
         title, client = meter.entry.system_title, client_of(meter)
         lock = self._locks.setdefault(title, asyncio.Lock())
-        # The name is that of the counters: they begin anew with a key change.
-        name = f"{title.hex()}-{meter.key_id.hex()}"
         async with (
             lock,
             self._line(meter) as line,
             self._lease(meter),
-            open_session(line, client, self.counters, name, title) as session,
+            self._opened(line, meter, client) as session,
         ):
+            yield session
+
+    @asynccontextmanager
+    async def _opened(self, line: Line, meter: Meter, client: Client) -> AsyncIterator[Session]:
+        """An open session, under whichever keys the meter has while it is being given others."""
+        pairs, waiting = [(meter.keys, meter.key_id)], meter.next
+        if waiting is not None:
+            pairs.insert(0 if waiting.expected else 1, (waiting.keys, waiting.key_id))
+        async with AsyncExitStack() as stack:
+            for keys, key_id in pairs:
+                # The name is that of the counters: they begin anew with a key change.
+                name = f"{meter.entry.system_title.hex()}-{key_id.hex()}"
+                opening = open_session(
+                    line, replace(client, keys=keys), self.counters, name, meter.entry.system_title
+                )
+                try:
+                    session = await stack.enter_async_context(opening)
+                except SessionFailed as failure:
+                    if failure.kind not in _OTHER_KEYS or key_id == pairs[-1][1]:
+                        raise
+                    continue
+                session.key_id = key_id
+                break
+            if waiting is not None:
+                waiting.expected = session.key_id == waiting.key_id
             yield session
 
     @asynccontextmanager
@@ -138,6 +162,11 @@ class Reach:
         push_sap = meter.compiled.device_type.associations.push_sap
         return await dial(host, port, self._gate.pushes_of(address), push_sap)
 
+
+_OTHER_KEYS = frozenset(
+    {FailureKind.WRONG_KEY, FailureKind.REFUSED, FailureKind.PROTOCOL, FailureKind.TIMEOUT}
+)
+"""How a meter answers, or does not, who opens under keys that it does not have."""
 
 _SPOILS = frozenset({FailureKind.TIMEOUT, FailureKind.PROTOCOL, FailureKind.WRONG_KEY})
 """Failures after which nothing more is to be had from a connection."""

@@ -17,9 +17,10 @@ from urja.cosem.errors import CosemError
 from urja.cosem.pushbatch import PushMeters
 from urja.cosem.security import SuiteKeys
 from urja.cosem.window import ReplayWindow, Windows
+from urja.headend.new_keys import KeyMaker
 from urja.headend.types import CompiledType, compiled_type
 from urja.stream.broker import DeviceChange
-from urja.stream.messages import DeviceEntry
+from urja.stream.messages import DeviceEntry, NextKeys
 
 log = structlog.get_logger()
 
@@ -38,6 +39,23 @@ def group_of(bucket: int) -> int:
     return bucket * WINDOW_GROUPS // BUCKETS
 
 
+def _key_id(keys: SuiteKeys) -> bytes:
+    return hashlib.sha256(keys.guek + (keys.gak or b"")).digest()[:_KEY_ID]
+
+
+@dataclass(slots=True)
+class NextPair:
+    """Keys that a meter is being given: it may have these or those before, until the projection knows which."""
+
+    number: int
+    keys: SuiteKeys
+    key_id: bytes
+    windows: Windows = field(repr=False)
+    row: int
+    expected: bool = True
+    """Whether the meter is more likely to have these: a session tries them first. Not known after a start."""
+
+
 @dataclass(slots=True)
 class Meter:
     """One known meter. `esw` is the event status word of its last accepted alert, `esw_at` that alert's stamp."""
@@ -52,6 +70,7 @@ class Meter:
     esw: int = 0
     esw_at: int = field(default=-(2**63))
     hls_secret: bytes | None = field(default=None, repr=False)
+    next: NextPair | None = None
     asked_at: int = field(default=-(2**63))
     """When a person was last asked to look at its pushes."""
 
@@ -66,18 +85,25 @@ class Meter:
         return self.entry.interval_s or self.compiled.device_type.interval_s
 
     def at_rest(self) -> bytes:
-        """What is persisted: title, key, window, event status word. Empty before the first accepted push."""
-        window = self.windows.to_bytes(self.row)
-        return self.entry.system_title + self.key_id + window + self.esw.to_bytes(_ESW) if window else b""
+        """What is persisted of each pair of keys: title, key, window, event status word; nothing before its first push."""
+        pairs = [(self.key_id, self.windows, self.row)]
+        if self.next is not None:
+            pairs.append((self.next.key_id, self.next.windows, self.next.row))
+        states = [(key_id, windows.to_bytes(row)) for key_id, windows, row in pairs]
+        head, esw = self.entry.system_title, self.esw.to_bytes(_ESW)
+        return b"".join(head + key_id + window + esw for key_id, window in states if window)
 
 
 class Roster:
     """Meters by system title, kept in step with the projection by `apply`."""
 
-    def __init__(self, keys: KeyStore) -> None:
+    def __init__(self, keys: KeyStore, key_maker: KeyMaker) -> None:
         self._keys = keys
+        self._key_maker = key_maker
         self.pushes = PushMeters()
         """What the push decoder finds meters in."""
+        self.next_pushes = PushMeters()
+        """The same under the keys that meters are being given."""
         self.meters: dict[bytes, Meter] = {}
         self.by_slot: list[Meter] = []
         self.unusable: dict[bytes, str] = {}
@@ -91,14 +117,14 @@ class Roster:
         self.push_saps = {PUSH_SAP}
         """Client SAPs that meters known so far send their pushes to; one is not taken out again."""
         self._members: list[set[int]] = [set() for _ in range(WINDOW_GROUPS)]
-        self._at_rest: list[dict[bytes, bytes]] = [{} for _ in range(WINDOW_GROUPS)]
-        """By group, the windows of meters that are not known now: they may come back, and are persisted until then."""
+        self._at_rest: list[dict[bytes, dict[bytes, bytes]]] = [{} for _ in range(WINDOW_GROUPS)]
+        """By group, title and key, the windows of meters that are not known now: they may come back, and are persisted
+        until then."""
 
     def restore(self, group: int, state: bytes) -> None:
         """Take the windows of a group as they were persisted; call it before `apply` brings the meters."""
-        for start in range(0, len(state) - _AT_REST + 1, _AT_REST):
-            one = state[start : start + _AT_REST]
-            self._at_rest[group][one[:_TITLE]] = one
+        for title, states in _by_title(state).items():
+            self._at_rest[group].setdefault(title, {}).update(states)
 
     def apply_change(self, change: DeviceChange) -> None:
         """As `apply`, for what the projection's feed gives: also entries that cannot be read.
@@ -149,21 +175,28 @@ class Roster:
         self.meters[title].hls_secret = secret
 
     def _adopt(self, title: bytes, entry: DeviceEntry, keys: SuiteKeys, compiled: CompiledType) -> None:
-        key_id = hashlib.sha256(keys.guek + (keys.gak or b"")).digest()[:_KEY_ID]
+        key_id = _key_id(keys)
         known = self.meters.get(title)
+        # Counters start anew with a key change, so a window belongs to its key.
+        at_rest = self._at_rest[group_of(entry.bucket)].pop(title, {})
+        if known is not None:
+            self._members[group_of(known.entry.bucket)].discard(known.slot)
+            at_rest |= _by_title(known.at_rest()).get(title, {})
         if known is not None and known.key_id == key_id:
             # The window stays: pushes of this meter may be in flight in it.
-            self._members[group_of(known.entry.bucket)].discard(known.slot)
             meter = known
             meter.entry, meter.compiled = entry, compiled
             self.pushes.change(title, compiled.layouts)
         else:
             slot = known.slot if known is not None else len(self.by_slot)
-            meter = self._new_meter(title, slot, entry, keys, compiled, key_id)
+            window, esw = _restored(at_rest.get(key_id))
+            row = self.pushes.put(title, keys, compiled.layouts, slot, window)
+            meter = Meter(slot, entry, keys, compiled, key_id, self.pushes.windows, row, esw)
             if known is not None:
                 self.by_slot[slot] = meter
             else:
                 self._append(meter)
+        self._adopt_next(title, meter, at_rest)
         self.meters[title] = meter
         self.device_ids[meter.slot] = entry.device_id
         self.shards[meter.slot] = shard_of(entry.bucket)
@@ -172,23 +205,29 @@ class Roster:
         self.push_saps.add(compiled.device_type.associations.push_sap)
         self._members[group_of(entry.bucket)].add(meter.slot)
 
-    def _new_meter(
-        self,
-        title: bytes,
-        slot: int,
-        entry: DeviceEntry,
-        keys: SuiteKeys,
-        compiled: CompiledType,
-        key_id: bytes,
-    ) -> Meter:
-        window, esw = ReplayWindow(), 0
-        state = self._at_rest[group_of(entry.bucket)].pop(title, None)
-        # Counters start anew with a key change, so a window belongs to its key.
-        if state is not None and state[_TITLE : _TITLE + _KEY_ID] == key_id:
-            window = ReplayWindow.from_bytes(state[_TITLE + _KEY_ID : _AT_REST - _ESW])
-            esw = int.from_bytes(state[_AT_REST - _ESW :])
-        row = self.pushes.put(title, keys, compiled.layouts, slot, window)
-        return Meter(slot, entry, keys, compiled, key_id, self.pushes.windows, row, esw)
+    def _adopt_next(self, title: bytes, meter: Meter, at_rest: dict[bytes, bytes]) -> None:
+        """Take the keys that the meter is being given, or forget those that it was being given before."""
+        made = meter.entry.next_keys
+        keys = None if made is None else self._opened(title, made)
+        if made is None or keys is None:
+            self.next_pushes.discard(title)
+            meter.next = None
+            return
+        key_id = _key_id(keys)
+        if meter.next is not None and meter.next.key_id == key_id:
+            self.next_pushes.change(title, meter.compiled.layouts)
+            return
+        window, _ = _restored(at_rest.get(key_id))
+        row = self.next_pushes.put(title, keys, meter.compiled.layouts, meter.slot, window)
+        meter.next = NextPair(made.number, keys, key_id, self.next_pushes.windows, row)
+
+    def _opened(self, title: bytes, made: NextKeys) -> SuiteKeys | None:
+        try:
+            return self._key_maker.open(title, made)
+        except KeyNotOpened as error:
+            # The keys before are still good, so the meter goes on; these are not to be sent to it.
+            log.error("new keys of a meter cannot be used", system_title=title.hex(), why=str(error))  # noqa: TRY400
+            return None
 
     def _append(self, meter: Meter) -> None:
         self.by_slot.append(meter)
@@ -199,13 +238,14 @@ class Roster:
 
     def _forget(self, title: bytes) -> None:
         self.pushes.discard(title)
+        self.next_pushes.discard(title)
         meter = self.meters.pop(title, None)
         self.unusable.pop(title, None)
         if meter is None:
             return
         # It may come back: its window must not be forgotten with it.
-        if state := meter.at_rest():
-            self._at_rest[group_of(meter.entry.bucket)][title] = state
+        if states := _by_title(meter.at_rest()):
+            self._at_rest[group_of(meter.entry.bucket)] |= states
         self._members[group_of(meter.entry.bucket)].discard(meter.slot)
 
     def without_window(self, title: bytes) -> PushMeters:
@@ -218,4 +258,22 @@ class Roster:
     def group_state(self, group: int) -> bytes:
         """What `restore` takes: the windows of a group's meters, also of those that are not known now."""
         known = b"".join(self.by_slot[slot].at_rest() for slot in sorted(self._members[group]))
-        return known + b"".join(self._at_rest[group].values())
+        return known + b"".join(one for states in self._at_rest[group].values() for one in states.values())
+
+
+def _by_title(state: bytes) -> dict[bytes, dict[bytes, bytes]]:
+    """What is persisted, by title and key."""
+    found: dict[bytes, dict[bytes, bytes]] = {}
+    for start in range(0, len(state) - _AT_REST + 1, _AT_REST):
+        one = state[start : start + _AT_REST]
+        found.setdefault(one[:_TITLE], {})[one[_TITLE : _TITLE + _KEY_ID]] = one
+    return found
+
+
+def _restored(state: bytes | None) -> tuple[ReplayWindow, int]:
+    """The window and the event status word as they were persisted; new ones where nothing was."""
+    if state is None:
+        return ReplayWindow(), 0
+    return ReplayWindow.from_bytes(state[_TITLE + _KEY_ID : _AT_REST - _ESW]), int.from_bytes(
+        state[_AT_REST - _ESW :]
+    )

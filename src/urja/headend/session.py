@@ -66,6 +66,9 @@ class Client:
 class Session:
     """An open association. Errors of the protocol become `SessionFailed`."""
 
+    key_id: bytes = b""
+    """Which of the meter's pairs of keys it was opened under."""
+
     def __init__(self, line: Line, association: ClientAssociation, client_sap: int) -> None:
         self._line = line
         self._association = association

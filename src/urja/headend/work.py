@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from urja.base.clock import Clock
+from urja.headend.new_keys import KeyMaker
 from urja.headend.pulls import Pulls
 from urja.headend.roster import Meter
 from urja.headend.session import Session
@@ -20,6 +21,7 @@ class Work:
     order: Order
     clock: Clock
     pulls: Pulls
+    key_maker: KeyMaker
     acknowledged: Callable[[], Awaitable[None]]
     """To be awaited once the meter has accepted what it was told, before its state is read back."""
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, assert_never
 
+from urja.base.keystore import KeyNotOpened
 from urja.cosem import axdr
 from urja.cosem.apdu import AccessResult, DataNotification, GeneralGloCiphered
 from urja.cosem.axdr import Data, Tag
 from urja.cosem.companion import ESW_KEY
-from urja.cosem.errors import CosemError
 from urja.cosem.obis import Obis
-from urja.cosem.security import AUTHENTICATED_ENCRYPTED, KEY_LENGTH, SuiteKeys, unwrap_key
+from urja.cosem.security import AUTHENTICATED_ENCRYPTED, KEY_LENGTH, KekStore, SuiteKeys
 from urja.cosem.time import CosemDateTime
 from urja.meter.display import Page, pages
 from urja.meter.engine import Engine, Tale, Telling
@@ -240,7 +240,7 @@ class Meter:
             self._last_push_counter = 0
 
     def _unwrapped(self, wrapped: bytes) -> bytes:
-        key = unwrap_key(bytes.fromhex(self.identity.master_key), wrapped)
+        key = KekStore(bytes.fromhex(self.identity.master_key)).unwrap(wrapped)
         if len(key) != KEY_LENGTH:
             raise Refused(AccessResult.TYPE_UNMATCHED)
         return key
@@ -290,7 +290,7 @@ class Meter:
         try:
             for one in wrapped.values():
                 self._unwrapped(one)
-        except CosemError:
+        except KeyNotOpened:
             raise Refused(AccessResult.OTHER_REASON) from None
         self.happen(
             TransferKeys(

@@ -13,6 +13,17 @@ Profile = Literal["block", "daily", "instantaneous", "power-events", "tamper-eve
 """Which of a meter's profiles a request asks for; the last two are event logs."""
 
 
+class NextKeys(msgspec.Struct, frozen=True, kw_only=True):
+    """Keys that a meter is being given, wrapped; until it has proven them it may have these or those before."""
+
+    number: int
+    """Of the order that they were made by."""
+    wrapped_guek: bytes
+    wrapped_gak: bytes
+    seal: bytes
+    """Of the head end that made them, for this meter alone."""
+
+
 class DeviceEntry(msgspec.Struct, frozen=True, kw_only=True):
     """What a head end must know of a meter while the database is away. Keys are wrapped (RFC 3394)."""
 
@@ -27,6 +38,9 @@ class DeviceEntry(msgspec.Struct, frozen=True, kw_only=True):
     wrapped_gak: bytes
     wrapped_hls_secret: bytes | None = None
     """What opens the utility association of a meter of mechanism 2; None where none is known."""
+    wrapped_master: bytes | None = None
+    """Wraps new keys on their way to the meter; None where it is not known, and its keys cannot be changed."""
+    next_keys: NextKeys | None = None
     address: str | None = None
     """`host:port` of a listening meter (`[v6]:port`); None where the meter dials out."""
     transformer: str | None = None

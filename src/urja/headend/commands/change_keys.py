@@ -1,0 +1,55 @@
+"""Give a meter the keys that were made for it, and hear it prove them.
+
+Method 2 of the security setup (class 64, IEC 62056-6-2; IS 15959: 0.0.43.0.3.255), global_key_transfer, takes keys wrapped
+with the meter's master key (RFC 3394). Nothing is believed of its answer: the order is confirmed by a session that both
+sides have opened under the new keys, whether the answer came, was lost, or the meter took the keys days ago.
+"""
+
+from typing import Final
+
+from msgspec import Struct
+
+from urja.base.keystore import KeyNotOpened
+from urja.cosem import axdr
+from urja.cosem.obis import CosemMethod
+from urja.cosem.security import KekStore
+from urja.headend.failures import FailureKind, SessionFailed
+from urja.headend.work import Outcome, Work
+
+_TRANSFER: Final = CosemMethod.of(64, "0.0.43.0.3.255", 2)
+_GUEK, _GAK = 0, 2
+"""Key ids: global unicast encryption key, authentication key."""
+
+
+class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which pair: the number of the order that has made it."""
+
+    number: int
+
+
+async def execute(work: Work, arguments: Arguments) -> Outcome:
+    """Raises SessionFailed: new keys (to be proven) after the transfer, refused where the meter does not take them."""
+    meter, waiting = work.meter, work.meter.next
+    if waiting is None or waiting.number != arguments.number:
+        raise SessionFailed(FailureKind.BUSY, f"the keys {arguments.number} are not in the projection yet")
+    if work.session.key_id == waiting.key_id:
+        return Outcome(evidence={"number": waiting.number})
+    if meter.entry.wrapped_master is None:
+        raise SessionFailed(
+            FailureKind.OURS, "no master key of the meter is known: its keys cannot be changed"
+        )
+    try:
+        master = KekStore(work.key_maker.store.unwrap(meter.entry.wrapped_master))
+    except KeyNotOpened as error:
+        raise SessionFailed(FailureKind.OURS, f"the meter's master key: {error}") from error
+    pairs = ((_GUEK, waiting.keys.guek), (_GAK, waiting.keys.gak or b""))
+    waiting.expected = True
+    await work.session.action(
+        _TRANSFER,
+        axdr.array(
+            *(axdr.structure(axdr.enum(key_id), axdr.octets(master.wrap(key))) for key_id, key in pairs)
+        ),
+    )
+    await work.acknowledged()
+    # What comes after the answer is under the new keys: this association is over.
+    raise SessionFailed(FailureKind.NEW_KEYS, "transferred, to be proven")

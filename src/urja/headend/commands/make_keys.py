@@ -1,0 +1,28 @@
+"""Make new keys for a meter, which the pipeline stores before `change_keys` may send them.
+
+Nothing is told to the meter: the session has proven that it answers under the keys that are known. Were they sent in the
+same step, keys that were lost on the way to the database would lock everybody out of the meter.
+"""
+
+from msgspec import Struct, to_builtins
+
+from urja.headend.failures import FailureKind, SessionFailed
+from urja.headend.work import Outcome, Work
+
+
+class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
+    """Nothing: what comes is random."""
+
+
+async def execute(work: Work, _arguments: Arguments) -> Outcome:
+    """Raises SessionFailed (ours) where the meter's master key is not known, or keys wait to be sent already."""
+    entry = work.meter.entry
+    if entry.wrapped_master is None:
+        raise SessionFailed(
+            FailureKind.OURS, "no master key of the meter is known: its keys cannot be changed"
+        )
+    if work.meter.next is not None:
+        # It may have taken them: others would make it forget the ones that are known.
+        raise SessionFailed(FailureKind.OURS, "the meter has new keys already that it is yet to prove")
+    made = work.key_maker.make(entry.system_title, work.order.command_id)
+    return Outcome(evidence={"new_keys": to_builtins(made)})

@@ -1,0 +1,46 @@
+"""New keys for meters: made here, where the wrapping key is, and installed only where they were made for that meter.
+
+The pipeline stores what is made and gives it back with the projection; it cannot open it. Wrapped keys say nothing of
+whose they are, and the pipeline could offer one meter's for another, or one that somebody knows. So new keys carry a seal
+over the meter's system title, the order that they were made by, and the keys themselves.
+"""
+
+import hmac
+import secrets
+from typing import Final
+
+from urja.base.keystore import KeyNotOpened, KeyStore
+from urja.cosem.security import KEY_LENGTH, SuiteKeys
+from urja.headend.sealed_state import Seal
+from urja.stream.messages import NextKeys
+
+_KEY: Final = KEY_LENGTH
+
+
+class KeyMaker:
+    """Makes pairs of keys, and opens those that a head end of this installation has made."""
+
+    def __init__(self, store: KeyStore, seal: Seal) -> None:
+        self.store = store
+        self._seal = seal
+
+    def make(self, title: bytes, number: int) -> NextKeys:
+        """A pair for one meter, wrapped and sealed; `number` is the order's that asks for it."""
+        guek, gak = secrets.token_bytes(_KEY), secrets.token_bytes(_KEY)
+        return NextKeys(
+            number=number,
+            wrapped_guek=self.store.wrap(guek),
+            wrapped_gak=self.store.wrap(gak),
+            seal=self._tag(title, number, guek, gak),
+        )
+
+    def open(self, title: bytes, made: NextKeys) -> SuiteKeys:
+        """The pair; raises KeyNotOpened where no head end has made it for this meter."""
+        guek, gak = self.store.unwrap(made.wrapped_guek), self.store.unwrap(made.wrapped_gak)
+        if not hmac.compare_digest(made.seal, self._tag(title, made.number, guek, gak)):
+            raise KeyNotOpened("no head end has made these keys for this meter")
+        return SuiteKeys(guek, gak)
+
+    def _tag(self, title: bytes, number: int, guek: bytes, gak: bytes) -> bytes:
+        # Over the keys, not over their wrapped form: the wrapping key may be changed meanwhile.
+        return self._seal.tag(f"keys/{title.hex()}/{number}", guek + gak)

@@ -1,0 +1,241 @@
+"""New keys for a meter: both pairs are good until it has proven the new one, whatever dies or is lost meanwhile."""
+
+import asyncio
+
+import msgspec
+import pytest
+from tests.headend.conftest import adopt, until, value
+from tests.headend.ordering import Desk, House
+from tests.headend.pushing import KEK, PushMeter, free_port
+from tests.headend.test_pushes import Line, accepted
+
+from urja.cosem.security import KekStore
+from urja.headend.new_keys import KeyMaker
+from urja.headend.sealed_state import Seal
+from urja.stream.messages import NextKeys
+
+MAKER = KeyMaker(KekStore(KEK), Seal(KEK))
+
+
+@pytest.fixture
+def desk(pipeline) -> Desk:
+    return Desk(pipeline)
+
+
+@pytest.fixture
+async def house(stepped_clock, pipeline) -> House:
+    house = House(stepped_clock, port=free_port())
+    await pipeline.put_device(house.entry())
+    return house
+
+
+def opened(house, made):
+    return MAKER.open(house.identity.title, made)
+
+
+async def make_keys(desk, house) -> NextKeys:
+    """As the pipeline does it: the keys are made, stored, and given to the head ends with the projection."""
+    order = house.order("make_keys")
+    await desk.send(order)
+    [end] = await desk.end_of(order)
+    assert (end.state, end.detail) == ("confirmed", "")
+    made = msgspec.convert(end.evidence["new_keys"], NextKeys)
+    await desk.broker.put_device(msgspec.structs.replace(house.entry(), next_keys=made))
+    return made
+
+
+async def change(desk, house, made, **more):
+    order = house.order("change_keys", arguments={"number": made.number}, **more)
+    await desk.send(order)
+    [end] = await desk.end_of(order)
+    return end
+
+
+async def obeys(desk, house) -> str:
+    """How an order ends that is read back; the meter is reached under whichever keys it has."""
+    order = house.order("set_billing_day", arguments={"day": 7})
+    await desk.send(order)
+    [end] = await desk.end_of(order)
+    return end.state
+
+
+async def test_a_meter_is_given_new_keys_and_proves_them(start_headend, desk, house):
+    async with start_headend(), house.listening():
+        made = await make_keys(desk, house)
+        assert house.meter.keys == house.identity.keys
+        end = await change(desk, house, made)
+        assert (end.state, end.evidence) == ("confirmed", {"number": made.number})
+        assert house.meter.keys == opened(house, made)
+        assert await obeys(desk, house) == "confirmed"
+
+
+async def test_counters_begin_anew_and_both_sides_agree_on_them(start_headend, desk, house):
+    house.meter.received_counters = dict.fromkeys(house.meter.received_counters, 70_000)
+    async with start_headend(), house.listening():
+        made = await make_keys(desk, house)
+        await change(desk, house, made)
+        entry = msgspec.structs.replace(
+            house.entry(), wrapped_guek=made.wrapped_guek, wrapped_gak=made.wrapped_gak
+        )
+        await desk.broker.put_device(entry)
+        assert await obeys(desk, house) == "confirmed"
+    async with start_headend(), house.listening():
+        # The projection knows these keys alone by now.
+        assert await obeys(desk, house) == "confirmed"
+
+
+class _TakesWithoutAnswer:
+    """The meter's keys change, and whoever sent them hears nothing: the link breaks, or the head end dies."""
+
+    def __init__(self, house, then) -> None:
+        self.times = 0
+        take = house.meter.transfer_keys
+
+        def transfer_keys(wrapped):
+            take(wrapped)
+            self.times += 1
+            then()
+
+        house.meter.transfer_keys = transfer_keys
+
+
+async def test_a_lost_answer_locks_nobody_out(start_headend, desk, house):
+    taken = _TakesWithoutAnswer(house, house.station.drop_link)
+    async with start_headend(), house.listening():
+        made = await make_keys(desk, house)
+        end = await change(desk, house, made)
+    assert end.state == "confirmed"
+    assert taken.times == 1
+    assert house.meter.keys == opened(house, made)
+
+
+async def test_a_head_end_that_dies_after_the_transfer_locks_nobody_out(start_headend, desk, house):
+    dead = asyncio.Event()
+
+    def die():
+        dead.set()
+        house.station.drop_link()
+
+    async with start_headend(), house.listening():
+        made = await make_keys(desk, house)
+        taken = _TakesWithoutAnswer(house, die)
+        order = house.order("change_keys", arguments={"number": made.number})
+        await desk.send(order)
+        await asyncio.wait_for(dead.wait(), 10)
+    async with start_headend(), house.listening():
+        [end] = await desk.end_of(order)
+        assert end.state == "confirmed"
+        assert await obeys(desk, house) == "confirmed"
+    assert taken.times == 1
+    assert house.meter.keys == opened(house, made)
+
+
+async def test_a_meter_that_took_the_keys_unheard_proves_them_to_a_later_order(start_headend, desk, house):
+    """The first order ended without a word; nothing is transferred twice."""
+    async with start_headend(), house.listening():
+        made = await make_keys(desk, house)
+    house.meter.keys = opened(house, made)
+    taken = _TakesWithoutAnswer(house, lambda: None)
+    async with start_headend(), house.listening():
+        assert await obeys(desk, house) == "confirmed"
+        assert (await change(desk, house, made)).state == "confirmed"
+    assert taken.times == 0
+
+
+async def test_a_meter_that_refuses_goes_on_under_its_keys(start_headend, desk, house):
+    house.meter.identity = msgspec.structs.replace(house.identity, master_key="ff" * 16)
+    async with start_headend(), house.listening():
+        made = await make_keys(desk, house)
+        end = await change(desk, house, made)
+        assert end.state == "failed"
+        assert "refused" in end.detail
+        assert await obeys(desk, house) == "confirmed"
+    assert house.meter.keys == house.identity.keys
+
+
+async def test_without_a_master_key_nothing_is_made(start_headend, desk, house):
+    await desk.broker.put_device(msgspec.structs.replace(house.entry(), wrapped_master=None))
+    order = house.order("make_keys")
+    async with start_headend(), house.listening():
+        await desk.send(order)
+        [end] = await desk.end_of(order)
+    assert (end.state, end.evidence) == ("failed", {})
+    assert "no master key" in end.detail
+
+
+async def test_keys_that_wait_are_not_made_forgotten_by_others(start_headend, desk, house):
+    """The meter may have taken them: a second pair in their place would lock everybody out."""
+    async with start_headend(), house.listening():
+        await make_keys(desk, house)
+        order = house.order("make_keys")
+        await desk.send(order)
+        [end] = await desk.end_of(order)
+    assert end.state == "failed"
+    assert "yet to prove" in end.detail
+
+
+class TestPushes:
+    @staticmethod
+    def waiting(meter):
+        made = MAKER.make(meter.title, 7)
+        return meter.entry(next_keys=made), MAKER.open(meter.title, made)
+
+    async def test_both_pairs_are_taken_each_with_a_window_of_its_own(self, start_headend, pipeline, stored):
+        meter = PushMeter(31, counter=900)
+        entry, new_keys = self.waiting(meter)
+        await pipeline.put_device(entry)
+        async with start_headend() as headend, Line(headend.gate.port) as line:
+            await until(lambda: meter.title in headend.roster.meters)
+            await line.send(before := meter.block(import_wh=1))
+            await until(lambda: accepted(headend) == 1)
+            after = PushMeter(31, new_keys=new_keys)
+            # Twelve at once, so that they are opened as a matrix; their counters are below the window of the old keys.
+            pushes = [after.block(import_wh=wh) for wh in range(2, 14)]
+            await line.send(*pushes)
+            await until(lambda: accepted(headend) == 13)
+            await line.send(before, *pushes, meter.block(import_wh=14))
+            await until(lambda: accepted(headend) == 14)
+            assert value(headend, "duplicates_total") == 13
+            assert headend.roster.meters[meter.title].next.expected
+        await stored.take()
+        assert sorted(stored.records("block")["import_wh"].tolist()) == list(range(1, 15))
+        assert len({record["correlation"] for record in stored.records("block")}) == 14
+
+    async def test_both_windows_outlive_a_restart_and_the_end_of_the_change(self, start_headend, pipeline):
+        meter = PushMeter(32, counter=900)
+        entry, new_keys = self.waiting(meter)
+        after = PushMeter(32, new_keys=new_keys)
+        await pipeline.put_device(entry)
+        old, new = meter.block(), after.block()
+        async with start_headend() as headend, Line(headend.gate.port) as line:
+            await until(lambda: meter.title in headend.roster.meters)
+            await line.send(old, new)
+            await until(lambda: accepted(headend) == 2)
+        async with start_headend() as headend, Line(headend.gate.port) as line:
+            await until(lambda: meter.title in headend.roster.meters)
+            await line.send(old, new)
+            await until(lambda: value(headend, "duplicates_total") == 2)
+            proven = msgspec.structs.replace(
+                meter.entry(),
+                wrapped_guek=entry.next_keys.wrapped_guek,
+                wrapped_gak=entry.next_keys.wrapped_gak,
+            )
+            await pipeline.put_device(proven)
+            await until(lambda: headend.roster.meters[meter.title].next is None)
+            await line.send(new, after.block())
+            await until(lambda: accepted(headend) == 1)
+            assert value(headend, "duplicates_total") == 3
+            await line.send(meter.block())
+            await until(lambda: value(headend, "quarantined_total", reason="replay") == 0)
+            await until(lambda: value(headend, "quarantined_total", reason="wrong-key") == 1)
+
+    async def test_what_fits_neither_pair_is_quarantined_once(self, start_headend, pipeline):
+        meter = PushMeter(33)
+        entry, _ = self.waiting(meter)
+        await pipeline.put_device(entry)
+        async with start_headend() as headend, Line(headend.gate.port) as line:
+            await until(lambda: meter.title in headend.roster.meters)
+            await line.send(PushMeter(33, wrong_key=True, counter=5).block())
+            await until(lambda: value(headend, "quarantined_total", reason="wrong-key") == 1)
+            await adopt(pipeline, headend, PushMeter(34))
+            assert value(headend, "quarantined_total", reason="wrong-key") == 1

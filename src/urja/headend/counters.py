@@ -3,6 +3,10 @@
 They are reserved in blocks in the broker's key-value store before they are used; a crash wastes the rest of a
 block, two head ends that reserve at once are told apart by the revision. Counters begin anew with a key change,
 so the key's fingerprint is part of the name.
+
+Where a reservation is known, the meter is not asked where it stands: all that was ever used lies below. What a meter
+says of its counter is never authenticated, so whoever sits on the link can say it: a claim never takes us below what
+was reserved, and above it by a bounded step at a time.
 """
 
 from typing import Final, Protocol
@@ -11,6 +15,7 @@ import structlog
 
 from urja.cosem.security import MAX_COUNTER
 from urja.headend.failures import FailureKind, SessionFailed
+from urja.headend.metrics import Metrics
 from urja.headend.sealed_state import Seal, UnsealedError
 from urja.stream import Broker
 from urja.stream.errors import RevisionConflict
@@ -22,71 +27,151 @@ BLOCK: Final = 1000
 LOST: Final = 1 << 16
 """Where a reservation was overwritten, so many counters above the meter's own are left out: more than can have been
 used without the meter's having seen a later one."""
+STEP: Final = 1 << 16
+"""So far above what is reserved a claim is believed, each time. Forged claims would need 65,000 sessions to use up a
+key; a meter that another head end has led further is caught up with in steps."""
 _LAST_SANE: Final = MAX_COUNTER - (1 << 24)
+"""A meter that begins beyond it is not begun with: what is left is for changing its keys."""
+_END: Final = MAX_COUNTER + 1
 
 
 class Counters(Protocol):
-    """Where a session gets its counters."""
+    """Where a session gets its counters. Blocks are `(first, limit)`: first may be used, limit may not."""
 
-    async def reserve(self, name: str, at_least: int) -> tuple[int, int]:
-        """`(first, limit)`: first may be used, limit may not; first is not below `at_least`."""
+    async def known(self, name: str) -> tuple[int, int] | None:
+        """A block above all that was used; None where that is not known, or in doubt."""
+        ...
+
+    async def above(self, name: str, last_seen: int) -> tuple[int, int]:
+        """A block above all that is known to have been used, and above what the meter is said to have seen."""
+        ...
+
+    def next_of(self, name: str) -> int:
+        """The least counter that was not used yet, as far as is known here."""
         ...
 
     def give_back(self, name: str, unused_from: int, limit: int) -> None:
         """What a session did not use of its block."""
         ...
 
+    def doubt(self, name: str) -> None:
+        """The meter gave no answer to what came under a known counter: ask it before the next use."""
+        ...
+
+    def trust(self, name: str) -> None:
+        """The meter has answered."""
+        ...
+
 
 class ReservedCounters:
     """Blocks from the broker, the remainder of each kept for the meter's next session."""
 
-    def __init__(self, broker: Broker, seal: Seal) -> None:
+    def __init__(self, broker: Broker, seal: Seal, metrics: Metrics) -> None:
         self._broker = broker
         self._seal = seal
+        self._metrics = metrics
         self._left: dict[str, tuple[int, int]] = {}
+        """What is left of the last block of each; its end is the highest that was reserved here."""
+        self._doubted: set[str] = set()
 
-    async def reserve(self, name: str, at_least: int) -> tuple[int, int]:
-        """See `Counters`. Raises StreamError, or SessionFailed where the meter's own counter is at its end."""
-        if at_least > _LAST_SANE:
-            raise SessionFailed(
-                FailureKind.REFUSED, f"the meter's counter stands at {at_least}: its keys must be changed"
-            )
-        first, limit = self._left.pop(name, (0, 0))
-        if max(first, at_least) + BLOCK // 4 <= limit:
-            return max(first, at_least), limit
+    async def known(self, name: str) -> tuple[int, int] | None:
+        """See `Counters`. Raises StreamError, or SessionFailed where the counters are at their end."""
+        if name in self._doubted:
+            return None
+        return self._rest(name, 0) or await self._reserve(name, None)
+
+    async def above(self, name: str, last_seen: int) -> tuple[int, int]:
+        """See `Counters`. Raises StreamError, or SessionFailed where the counters are at their end."""
+        block = self._rest(name, last_seen + 1) or await self._reserve(name, last_seen)
+        assert block is not None
+        return block
+
+    def next_of(self, name: str) -> int:
+        return self._left.get(name, (0, 0))[0]
+
+    def give_back(self, name: str, unused_from: int, limit: int) -> None:
+        """See `Counters`."""
+        if limit == self._left.get(name, (0, 0))[1]:
+            self._left[name] = (unused_from, limit)
+
+    def doubt(self, name: str) -> None:
+        self._doubted.add(name)
+
+    def trust(self, name: str) -> None:
+        self._doubted.discard(name)
+
+    def _rest(self, name: str, at_least: int) -> tuple[int, int] | None:
+        """What is left of the last block, if that is enough; taken."""
+        first, limit = self._left.get(name, (0, 0))
+        if max(first, at_least) + BLOCK // 4 > limit:
+            return None
+        self._left[name] = (limit, limit)
+        return max(first, at_least), limit
+
+    async def _reserve(self, name: str, last_seen: int | None) -> tuple[int, int] | None:
         while True:
-            reserved, revision = await self._reserved(name, at_least)
-            start = max(reserved, at_least)
+            sealed, revision = await self._broker.get_counter(name)
+            start = self._start(name, sealed, last_seen)
+            if start is None:
+                return None
+            if start + BLOCK > _END:
+                raise _used_up(f"our counter stands at {start}")
             state = self._seal.close(f"counters/{name}", str(start + BLOCK).encode())
             try:
                 await self._broker.set_counter(name, state, revision)
             except RevisionConflict:
                 continue
+            self._left[name] = (start + BLOCK, start + BLOCK)
             return start, start + BLOCK
 
-    async def _reserved(self, name: str, at_least: int) -> tuple[int, int]:
-        """Up to where counters are reserved, and the revision of that."""
-        state, revision = await self._broker.get_counter(name)
-        if state is None:
-            return 0, revision
-        try:
-            return int(self._seal.open(f"counters/{name}", state)), revision
-        except UnsealedError as error:
-            log.error("a reservation of counters was overwritten", name=name, why=str(error))  # noqa: TRY400
-            return at_least + LOST, revision
+    def _start(self, name: str, sealed: bytes | None, last_seen: int | None) -> int | None:
+        """Where the next block begins; None where that is not known and the meter was not asked."""
+        own = self._left.get(name, (0, 0))[1]
+        reserved = own
+        lost = False
+        if sealed is not None:
+            try:
+                reserved = max(own, int(self._seal.open(f"counters/{name}", sealed)))
+            except UnsealedError as error:
+                log.error("a reservation of counters was overwritten", name=name, why=str(error))  # noqa: TRY400
+                lost = True
+        if last_seen is None:
+            return reserved if sealed is not None and not lost else None
+        if reserved == 0 or lost:
+            if last_seen >= _LAST_SANE:
+                raise _used_up(f"the meter's counter stands at {last_seen}")
+            return max(reserved, last_seen + 1 + (LOST if lost else 0))
+        if last_seen >= reserved:
+            self._metrics.counter_steps.inc()
+            log.warning(
+                "the meter's counter is said to be above ours", name=name, said=last_seen, ours=reserved
+            )
+        return max(reserved, min(last_seen + 1, reserved + STEP))
 
-    def give_back(self, name: str, unused_from: int, limit: int) -> None:
-        """See `Counters`."""
-        if unused_from < limit:
-            self._left[name] = (unused_from, limit)
+
+def _used_up(where: str) -> SessionFailed:
+    return SessionFailed(FailureKind.REFUSED, f"{where}: the keys must be changed")
 
 
 class LoneCounters:
     """For an engineer's tool: the meter's own counter says where to go on; nothing is kept."""
 
-    async def reserve(self, name: str, at_least: int) -> tuple[int, int]:  # noqa: ARG002 - the protocol's
+    async def known(self, name: str) -> tuple[int, int] | None:  # noqa: ARG002 - the protocol's
+        """Nothing is."""
+        return None
+
+    async def above(self, name: str, last_seen: int) -> tuple[int, int]:  # noqa: ARG002
         """From the meter's counter to the end."""
-        return at_least, MAX_COUNTER + 1
+        return last_seen + 1, _END
+
+    def next_of(self, name: str) -> int:  # noqa: ARG002
+        return 0
 
     def give_back(self, name: str, unused_from: int, limit: int) -> None:
+        """Nothing is kept."""
+
+    def doubt(self, name: str) -> None:
+        """Nothing is kept."""
+
+    def trust(self, name: str) -> None:
         """Nothing is kept."""

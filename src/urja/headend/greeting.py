@@ -29,6 +29,7 @@ from urja.headend.gate import Gate, MeterConnection
 from urja.headend.line import Line
 from urja.headend.metrics import Metrics
 from urja.headend.roster import Meter
+from urja.headend.round_trips import RoundTrips
 from urja.headend.session import PUBLIC_SAP, SERVER_SAP, Session
 
 log = structlog.get_logger()
@@ -175,7 +176,7 @@ async def _read_serial(connection: MeterConnection) -> str:
     if connection.on_answer is not None:
         raise SessionFailed(FailureKind.BUSY, "a session has begun on it")
     with Line(connection, SERVER_SAP, _ANSWER_S) as line:
-        public = Session(line, ClientAssociation(AssociationConfig()), PUBLIC_SAP)
+        public = Session(line, ClientAssociation(AssociationConfig()), PUBLIC_SAP, RoundTrips())
         await public.open()
         value = await public.get(_SERIAL)
         await public.close()

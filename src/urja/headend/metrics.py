@@ -95,6 +95,24 @@ class Metrics:
             ["kind", "result"],
             registry=registry,
         )
+        self.round_trips = Counter(
+            "urja_headend_round_trips",
+            "Requests to meters in sessions, each followed by a wait for its answer, by purpose.",
+            ["purpose"],
+            registry=registry,
+        )
+        self.command_round_trips = Histogram(
+            "urja_headend_command_round_trips",
+            "Round trips of an order until it ended, by kind.",
+            ["kind"],
+            buckets=(1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 40, 80),
+            registry=registry,
+        )
+        self.counter_steps = Counter(
+            "urja_headend_counter_steps",
+            "Times that a meter was said to have seen counters beyond all that are reserved, and was followed.",
+            registry=registry,
+        )
         self.orders_refused = Counter(
             "urja_headend_orders_refused",
             "Orders that are not the pipeline's (forged), or copies of old ones (replayed).",

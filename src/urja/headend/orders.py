@@ -29,6 +29,7 @@ from urja.headend.new_keys import KeyMaker
 from urja.headend.pulls import Pulls
 from urja.headend.reach import Reach
 from urja.headend.roster import Meter, Roster
+from urja.headend.round_trips import RoundTrips
 from urja.headend.session import Session
 from urja.headend.work import Outcome, Work
 from urja.stream import Broker
@@ -100,6 +101,8 @@ class _Waiting:
     """On the monotonic clock, where this order alone has to wait."""
     counted: bool = False
     """Whether a cut has been counted by the brake."""
+    round_trips: int = 0
+    """To the meter, in all attempts; those of the association count for the order it was opened for."""
     held_at: datetime | None = None
     """Since when a ceiling holds it: then it only ends, and is not carried out."""
 
@@ -113,6 +116,15 @@ class _Lane:
     running: bool = False
     absent: bool = False
     """The meter was not here when it was last tried."""
+    trips: RoundTrips = field(default_factory=RoundTrips)
+    """Of the present session."""
+    attributed: int = 0
+    """How many of them were added to an order."""
+
+    def attribute(self, held: _Waiting) -> None:
+        """Add the round trips since the last order of the session to this one."""
+        held.round_trips += self.trips.total() - self.attributed
+        self.attributed = self.trips.total()
 
     def in_order(self) -> list[_Waiting]:
         return [self.held[sequence] for sequence in sorted(self.held)]
@@ -370,14 +382,16 @@ class Orders:
     async def _attempt(self, lane: _Lane) -> SessionFailed | None:
         """Carry out what is there; the failure that ended the session, if one did."""
         lane.absent = False
+        lane.trips, lane.attributed = RoundTrips(), 0
         self._reach.wait_for(lane.title, waiting=False)
+        first: _Waiting | None = None
         try:
             async with asyncio.timeout(SESSION_S):
                 first = await self._next(lane)
                 if first is None:
                     return None
                 meter = self._meter(first.order)
-                async with self._reach.session(meter) as session:
+                async with self._reach.session(meter, lane.trips) as session:
                     current: _Waiting | None = first
                     while current is not None:
                         await self._one(lane, current, meter, session)
@@ -385,6 +399,9 @@ class Orders:
         except TimeoutError:
             return SessionFailed(FailureKind.TIMEOUT, f"no end within {SESSION_S:g} s")
         except SessionFailed as failure:
+            if first is not None:
+                # Where none was begun, they are of the association that did not come about.
+                lane.attribute(first)
             return failure
         return None
 
@@ -485,7 +502,10 @@ class Orders:
 
         work = Work(session, meter, order, self._clock, self._pulls, self._key_maker, acknowledged)
         try:
-            outcome = await commands.execute(work)
+            try:
+                outcome = await commands.execute(work)
+            finally:
+                lane.attribute(held)
         except SessionFailed as failure:
             if failure.kind not in _OF_ONE_ORDER:
                 raise
@@ -545,7 +565,11 @@ class Orders:
 
     async def _end(self, lane: _Lane, held: _Waiting, outcome: Outcome) -> None:
         """Remember how it ended, tell, acknowledge: in this order."""
-        progress = self._progress(held, outcome.state, outcome.detail, evidence=dict(outcome.evidence))
+        evidence = dict(outcome.evidence)
+        if held.round_trips:
+            evidence["round_trips"] = held.round_trips
+            self._metrics.command_round_trips.labels(held.order.kind).observe(held.round_trips)
+        progress = self._progress(held, outcome.state, outcome.detail, evidence=evidence)
         stands = await self._memories.end(lane.title.hex(), progress)
         await self._broker.publish_progress(stands, held.shard)
         del lane.held[held.order.sequence]

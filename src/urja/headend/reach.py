@@ -13,8 +13,9 @@ from urja.headend.greeting import Greeter
 from urja.headend.line import DialledConnection, Line, dial, parse_address
 from urja.headend.metrics import Metrics
 from urja.headend.roster import Meter
+from urja.headend.round_trips import RoundTrips
 from urja.headend.sealed_state import Seal
-from urja.headend.session import Client, Session, open_session
+from urja.headend.session import Client, Peer, Session, open_session
 from urja.stream import Broker
 from urja.stream.errors import StreamError
 
@@ -28,7 +29,8 @@ class Reach:
         self._waited_for: set[bytes] = set()
         self.greeter = Greeter(gate, metrics, lambda: bool(self._waited_for))
         self._owner = owner
-        self.counters = ReservedCounters(broker, seal)
+        self.counters = ReservedCounters(broker, seal, metrics)
+        self._metrics = metrics
         self._locks: dict[bytes, asyncio.Lock] = {}
 
     def is_here(self, meter: Meter) -> bool:
@@ -46,23 +48,30 @@ class Reach:
             self._waited_for.discard(system_title)
 
     @asynccontextmanager
-    async def session(self, meter: Meter) -> AsyncIterator[Session]:
-        """An open session as the utility, released on leaving.
+    async def session(self, meter: Meter, trips: RoundTrips | None = None) -> AsyncIterator[Session]:
+        """An open session as the utility, released on leaving; its round trips are counted in `trips`.
 
         Raises SessionFailed and, where the broker is away or refuses, StreamError.
         """
         title, client = meter.entry.system_title, client_of(meter)
+        trips = RoundTrips() if trips is None else trips
         lock = self._locks.setdefault(title, asyncio.Lock())
-        async with (
-            lock,
-            self._line(meter) as line,
-            self._lease(meter),
-            self._opened(line, meter, client) as session,
-        ):
-            yield session
+        try:
+            async with (
+                lock,
+                self._line(meter) as line,
+                self._lease(meter),
+                self._opened(line, meter, client, trips) as session,
+            ):
+                yield session
+        finally:
+            for purpose, count in trips.items():
+                self._metrics.round_trips.labels(purpose).inc(count)
 
     @asynccontextmanager
-    async def _opened(self, line: Line, meter: Meter, client: Client) -> AsyncIterator[Session]:
+    async def _opened(
+        self, line: Line, meter: Meter, client: Client, trips: RoundTrips
+    ) -> AsyncIterator[Session]:
         """An open session, under whichever keys the meter has while it is being given others."""
         pairs, waiting = [(meter.keys, meter.key_id)], meter.next
         if waiting is not None:
@@ -71,11 +80,9 @@ class Reach:
             for keys, key_id in pairs:
                 # The name is that of the counters: they begin anew with a key change.
                 name = f"{meter.entry.system_title.hex()}-{key_id.hex()}"
-                opening = open_session(
-                    line, replace(client, keys=keys), self.counters, name, meter.entry.system_title
-                )
+                peer = Peer(replace(client, keys=keys), self.counters, name, meter.entry.system_title)
                 try:
-                    session = await stack.enter_async_context(opening)
+                    session = await stack.enter_async_context(open_session(line, peer, trips))
                 except SessionFailed as failure:
                     if failure.kind not in _OTHER_KEYS or key_id == pairs[-1][1]:
                         raise

@@ -1,11 +1,12 @@
-"""One session with one meter: the public association for its counter, then the one that may read.
+"""One session with one meter.
 
-IS 15959-2: the invocation counter of a ciphered association is readable through the public client; the utility
-client opens with HLS (mechanism 5, GMAC, or 2, by a secret of the meter) and everything after it is authenticated and encrypted.
+IS 15959-2: the utility client opens with HLS (mechanism 5, GMAC, or 2, by a secret of the meter) and everything
+after it is authenticated and encrypted. The invocation counter that the meter has seen of a client is readable
+through the public one.
 """
 
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -22,6 +23,7 @@ from urja.cosem.association import (
     GetResult,
     NeedsSend,
     Notified,
+    SetListResult,
     SetResult,
     State,
 )
@@ -33,6 +35,7 @@ from urja.cosem.xdlms.selection import Access
 from urja.headend.counters import Counters
 from urja.headend.failures import FailureKind, SessionFailed, from_cosem
 from urja.headend.line import Line
+from urja.headend.round_trips import Purpose, RoundTrips
 
 CLIENT_TITLE: Final = b"URJ\0\0HES"
 """System title of the head ends of one installation. Their counters are reserved in common."""
@@ -69,15 +72,25 @@ class Session:
     key_id: bytes = b""
     """Which of the meter's pairs of keys it was opened under."""
 
-    def __init__(self, line: Line, association: ClientAssociation, client_sap: int) -> None:
+    def __init__(
+        self,
+        line: Line,
+        association: ClientAssociation,
+        client_sap: int,
+        trips: RoundTrips,
+        purpose: Purpose | None = None,
+    ) -> None:
+        self.association = association
+        self.trips = trips
         self._line = line
-        self._association = association
         self._sap = client_sap
+        self._purpose = purpose
+        """What all its round trips are for, where that is one thing."""
 
     async def get(self, attribute: CosemAttribute, access: Access | None = None) -> Data:
         """Read one attribute; SessionFailed (refused) where the meter gives a reason instead."""
         try:
-            event = await self._exchange(self._association.get(attribute, access))
+            event = await self._exchange(self.association.get(attribute, access))
             value = event.data if isinstance(event, GetResult) else None
         except ServiceRejected as error:
             what = f"{attribute.obis} attribute {attribute.attribute} of class {attribute.class_id}"
@@ -92,13 +105,13 @@ class Session:
         """Read several attributes, at once where the meter can; None where it gives no value."""
         if not attributes:
             return []
-        if not self._association.conformance & Conformance.MULTIPLE_REFERENCES:
+        if not self.association.conformance & Conformance.MULTIPLE_REFERENCES:
             return [await self._get_or_none(attribute) for attribute in attributes]
         found: list[Data | None] = []
         for start in range(0, len(attributes), 20):
             part = [(attribute, None) for attribute in attributes[start : start + 20]]
             try:
-                event = await self._exchange(self._association.get_list(part))
+                event = await self._exchange(self.association.get_list(part))
             except CosemError as error:
                 raise from_cosem(error) from error
             if not isinstance(event, GetListResult) or len(event.results) != len(part):
@@ -109,19 +122,34 @@ class Session:
     async def set(self, attribute: CosemAttribute, value: Data) -> None:
         """Write one attribute; SessionFailed (refused, busy) where the meter does not take it."""
         try:
-            event = await self._exchange(self._association.set(attribute, value))
+            event = await self._exchange(self.association.set(attribute, value))
         except CosemError as error:
             raise from_cosem(error) from error
         if not isinstance(event, SetResult):
             raise SessionFailed(FailureKind.PROTOCOL, f"{type(event).__name__} answers a SET")
-        if event.result is not AccessResult.SUCCESS:
-            what = f"writing {attribute.obis} attribute {attribute.attribute}"
-            raise _refusal(event.result.name, what, busy=event.result is AccessResult.TEMPORARY_FAILURE)
+        _require_written(attribute, event.result)
+
+    async def set_each(self, values: Mapping[CosemAttribute, Data]) -> None:
+        """Write several attributes in order, at once where the meter can; SessionFailed where one is not taken."""
+        if len(values) < 2 or not self.association.conformance & Conformance.MULTIPLE_REFERENCES:
+            for attribute, value in values.items():
+                await self.set(attribute, value)
+            return
+        try:
+            event = await self._exchange(
+                self.association.set_list([(attribute, None) for attribute in values], [*values.values()])
+            )
+        except CosemError as error:
+            raise from_cosem(error) from error
+        if not isinstance(event, SetListResult) or len(event.results) != len(values):
+            raise SessionFailed(FailureKind.PROTOCOL, "a list of writes is not answered one by one")
+        for attribute, result in zip(values, event.results, strict=True):
+            _require_written(attribute, result)
 
     async def action(self, method: CosemMethod, parameter: Data | None = None) -> None:
         """Invoke one method; SessionFailed (refused, busy) where the meter does not carry it out."""
         try:
-            event = await self._exchange(self._association.action(method, parameter))
+            event = await self._exchange(self.association.action(method, parameter))
         except CosemError as error:
             raise from_cosem(error) from error
         if not isinstance(event, ActionDone):
@@ -141,7 +169,7 @@ class Session:
     async def open(self) -> None:
         """Associate; raises SessionFailed."""
         try:
-            event = await self._exchange(self._association.associate())
+            event = await self._exchange(self.association.associate(), Purpose.ASSOCIATION)
         except CosemError as error:
             raise from_cosem(error) from error
         if not isinstance(event, Associated):
@@ -149,23 +177,34 @@ class Session:
 
     async def close(self) -> None:
         """Release, as far as the meter still listens: a session that failed is not made to fail twice."""
-        if self._association.state is State.IDLE:
+        if self.association.state is State.IDLE:
             return
         try:
-            await self._exchange(self._association.release())
+            await self._exchange(self.association.release(), Purpose.RELEASE)
         except (CosemError, SessionFailed):
             # The meter drops the association when a new one opens.
-            self._association.lost()
+            self.association.lost()
 
-    async def _exchange(self, apdu: bytes) -> ClientEvent:
+    async def _exchange(self, apdu: bytes, purpose: Purpose = Purpose.REQUEST) -> ClientEvent:
         """Send, follow blocks and proofs, return the event that ends the exchange."""
-        self._line.send(self._sap, apdu)
+        purpose = self._purpose or purpose
+        self._send(apdu, purpose)
         while True:
-            for event in self._association.receive(await self._line.receive(self._sap)):
+            for event in self.association.receive(await self._line.receive(self._sap)):
                 if isinstance(event, NeedsSend):
-                    self._line.send(self._sap, event.apdu)
+                    self._send(event.apdu, purpose)
                 elif not isinstance(event, Notified):
                     return event
+
+    def _send(self, apdu: bytes, purpose: Purpose) -> None:
+        self.trips[purpose] += 1
+        self._line.send(self._sap, apdu)
+
+
+def _require_written(attribute: CosemAttribute, result: AccessResult) -> None:
+    if result is not AccessResult.SUCCESS:
+        what = f"writing {attribute.obis} attribute {attribute.attribute}"
+        raise _refusal(result.name, what, busy=result is AccessResult.TEMPORARY_FAILURE)
 
 
 def _refusal(result: str, what: str, *, busy: bool) -> SessionFailed:
@@ -173,38 +212,102 @@ def _refusal(result: str, what: str, *, busy: bool) -> SessionFailed:
     return SessionFailed(kind, f"{what}: {result.lower().replace('_', ' ')}")
 
 
+class Peer:
+    """One meter as a client meets it: opens associations, each under counters that were never used before.
+
+    `name` is what the counters are reserved under; with a `title` no other meter is taken.
+    """
+
+    def __init__(self, client: Client, counters: Counters, name: str, title: bytes | None = None) -> None:
+        self._client = client
+        self._counters = counters
+        self._name = name
+        self._title = title
+
+    async def open(self, line: Line, trips: RoundTrips) -> Session:
+        """An open session; raises SessionFailed and, from the reservation, StreamError.
+
+        Where our counter is known it is used. The meter's own is asked for where it is not, and after a refusal, which
+        may mean anything: only where the meter's stands above ours was it the counter, and the association is tried
+        once more above it.
+        """
+        if not self._client.ciphered:
+            return await self._associate(line, trips, (0, 0))
+        block = await self._counters.known(self._name)
+        if block is None:
+            return await self._associate(line, trips, await self._above(await self._last_seen(line, trips)))
+        try:
+            return await self._associate(line, trips, block)
+        except SessionFailed as failure:
+            if failure.kind not in _MAY_BE_THE_COUNTER:
+                # Some meters drop what comes under a counter that they have seen, without a word.
+                self._counters.doubt(self._name)
+                raise
+            last_seen = await self._asked_why(line, trips, failure)
+            if last_seen < self._counters.next_of(self._name):
+                raise
+        return await self._associate(line, trips, await self._above(last_seen))
+
+    def give_back(self, association: ClientAssociation) -> None:
+        """Keep what an association did not use of its counters for the next one."""
+        if self._client.ciphered:
+            self._counters.give_back(self._name, association.invocation_counter, association.invocation_limit)
+
+    async def _associate(self, line: Line, trips: RoundTrips, block: tuple[int, int]) -> Session:
+        client, (first, limit) = self._client, block
+        association = ClientAssociation(
+            AssociationConfig(
+                mechanism=client.mechanism,
+                ciphered=client.ciphered,
+                keys=client.keys,
+                system_title=client.title if client.ciphered else None,
+                secret=client.secret,
+            ),
+            invocation_counter=first,
+            invocation_limit=limit,
+            peer_system_title=self._title,
+            entropy=secrets.token_bytes,
+        )
+        session = Session(line, association, client.sap, trips)
+        try:
+            await session.open()
+            if self._title is not None:
+                _require_title(association.peer_system_title, self._title)
+        except BaseException:
+            self.give_back(association)
+            raise
+        self._counters.trust(self._name)
+        return session
+
+    async def _above(self, last_seen: int) -> tuple[int, int]:
+        return await self._counters.above(self._name, last_seen)
+
+    async def _last_seen(self, line: Line, trips: RoundTrips) -> int:
+        given = self._client.first_counter
+        return given - 1 if given is not None else await read_counter(line, self._client, trips)
+
+    async def _asked_why(self, line: Line, trips: RoundTrips, refusal: SessionFailed) -> int:
+        """The meter's own counter, after a refusal; the refusal itself where the meter does not tell it."""
+        try:
+            return await read_counter(line, self._client, trips)
+        except SessionFailed as failure:
+            if failure.transient:
+                raise
+            raise refusal from failure
+
+
+_MAY_BE_THE_COUNTER: Final = frozenset({FailureKind.REFUSED, FailureKind.WRONG_KEY})
+"""How a meter's "your counter is behind mine" may look: diagnostics and exceptions name no reason that all share."""
+
+
 @asynccontextmanager
-async def open_session(
-    line: Line, client: Client, counters: Counters, name: str, meter_title: bytes | None = None
-) -> AsyncIterator[Session]:
+async def open_session(line: Line, peer: Peer, trips: RoundTrips | None = None) -> AsyncIterator[Session]:
     """An open session over a line that is held; released on leaving.
 
-    `name` is what the counters are reserved under; with a `meter_title` no other meter is taken.
     Raises SessionFailed and, from the reservation, StreamError.
     """
-    first, limit = 0, 0
-    if client.ciphered:
-        given = client.first_counter
-        at_least = given if given is not None else await read_counter(line, client) + 1
-        first, limit = await counters.reserve(name, at_least)
-    association = ClientAssociation(
-        AssociationConfig(
-            mechanism=client.mechanism,
-            ciphered=client.ciphered,
-            keys=client.keys,
-            system_title=client.title if client.ciphered else None,
-            secret=client.secret,
-        ),
-        invocation_counter=first,
-        invocation_limit=max(limit, first),
-        peer_system_title=meter_title,
-        entropy=secrets.token_bytes,
-    )
-    session = Session(line, association, client.sap)
+    session = await peer.open(line, RoundTrips() if trips is None else trips)
     try:
-        await session.open()
-        if meter_title is not None:
-            _require_title(association.peer_system_title, meter_title)
         yield session
     except SessionFailed as failure:
         # A meter that only said no still has its association open; with the others there is nobody to ask.
@@ -214,8 +317,7 @@ async def open_session(
     else:
         await session.close()
     finally:
-        if client.ciphered:
-            counters.give_back(name, association.invocation_counter, limit)
+        peer.give_back(session.association)
 
 
 def _require_title(answering: bytes | None, wanted: bytes) -> None:
@@ -224,15 +326,16 @@ def _require_title(answering: bytes | None, wanted: bytes) -> None:
         raise SessionFailed(FailureKind.WRONG_KEY, f"another meter answers: its system title is {shown}")
 
 
-async def read_counter(line: Line, client: Client) -> int:
+async def read_counter(line: Line, client: Client, trips: RoundTrips) -> int:
     """The invocation counter that the meter last accepted from this client; raises SessionFailed.
 
-    The public association proves nothing: a wrong value makes the ciphered one fail, no more.
+    The public association proves nothing: what a wrong value can do is bounded by `counters`.
     """
     obis = _COUNTER_OBIS.get(client.sap)
     if obis is None:
         raise SessionFailed(FailureKind.OURS, f"no counter object is known for client SAP {client.sap}")
-    public = Session(line, ClientAssociation(AssociationConfig()), client.public_sap)
+    association = ClientAssociation(AssociationConfig())
+    public = Session(line, association, client.public_sap, trips, Purpose.COUNTER)
     await public.open()
     value = await public.get(CosemAttribute.of(1, obis, 2))
     await public.close()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import secrets
 import string
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
@@ -25,7 +26,7 @@ from urja.headend.counters import LoneCounters
 from urja.headend.failures import FailureKind, SessionFailed
 from urja.headend.line import ANSWER_S, Line, dial
 from urja.headend.reading import Quantity, SingleValue, Table, find_class, read
-from urja.headend.session import CLIENT_TITLE, PUBLIC_SAP, READER_SAP, UTILITY_SAP, Client, open_session
+from urja.headend.session import PUBLIC_SAP, READER_SAP, UTILITY_SAP, Client, Peer, open_session
 from urja.site.exits import Exit, Refusal
 from urja.site.options import FiniteRange, data_option
 from urja.site.type_option import TypeParam
@@ -144,7 +145,11 @@ def headend() -> None:
 @click.option(
     "--system-title", type=HexBytes(8), help="The meter's, if you want to be sure that it is this one."
 )
-@click.option("--client-title", type=HexBytes(8), help="Ours. [default: the head end's]")
+@click.option(
+    "--client-title",
+    type=HexBytes(8),
+    help="Ours. [default: drawn by lot, so that no nonce of the head end's is used again]",
+)
 @click.option(
     "--type",
     "device_type",
@@ -184,13 +189,14 @@ def read_command(
 ) -> None:
     """Read one attribute of any object; a profile's buffer is shown as a table with units."""
     client = replace(_client(client_sap, guek, gak, secret, client_title), first_counter=first_counter)
+    peer = Peer(client, LoneCounters(), "", system_title)
     window = _window(from_at, to_at, device_type.default_deviation_min)
 
     async def work() -> SingleValue | Table:
         connection = await dial(host, port)
         try:
             with Line(connection, client.server_sap, timeout_s) as line:
-                async with open_session(line, client, LoneCounters(), "", system_title) as session:
+                async with open_session(line, peer) as session:
                     found = class_id if class_id is not None else await find_class(session, obis, device_type)
                     return await read(session, CosemAttribute(found, obis, attribute), device_type, window)
         finally:
@@ -210,13 +216,14 @@ def _client(
     if (guek is None) != (gak is None):
         raise Refusal(Exit.USAGE, "give both keys, --guek and --gak, or neither")
     keys = None if guek is None else SuiteKeys(guek, gak)
+    # Its counters are the meter's own word: under the head end's title they would be used twice.
+    title = title or b"URT" + secrets.token_bytes(5)
     if sap is None:
         sap = UTILITY_SAP if keys else PUBLIC_SAP if secret is None else READER_SAP
     if sap == PUBLIC_SAP:
         return Client(sap=sap, mechanism=Mechanism.NONE)
     if secret is not None:
         # Meters outside IS 15959-2 take a password in an association without ciphering.
-        title = title or CLIENT_TITLE
         return Client(sap=sap, mechanism=Mechanism.LLS, keys=keys, secret=secret.encode(), title=title)
     if sap == READER_SAP:
         raise Refusal(Exit.USAGE, "client 32 needs the meter's password: --secret")
@@ -224,7 +231,7 @@ def _client(
         if sap == UTILITY_SAP:
             raise Refusal(Exit.USAGE, f"client {sap} needs the meter's keys: --guek and --gak")
         return Client(sap=sap, mechanism=Mechanism.NONE)
-    return Client(sap=sap, keys=keys, title=title or CLIENT_TITLE)
+    return Client(sap=sap, keys=keys, title=title)
 
 
 def _window(

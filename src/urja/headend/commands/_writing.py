@@ -41,14 +41,12 @@ def amount(minor: int) -> Data:
 
 
 async def write_all(work: Work, values: Mapping[str, Data]) -> None:
-    """Write objects in order and read them back; raises SessionFailed (not obeyed) where one is another."""
-    attributes = [CosemAttribute.of(1, obis, 2) for obis in values]
-    for attribute, value in zip(attributes, values.values(), strict=True):
-        await work.session.set(attribute, value)
+    """Write objects in order and read them back, in two exchanges where the meter takes lists; raises SessionFailed (not obeyed) where one is another."""
+    wanted = {CosemAttribute.of(1, obis, 2): value for obis, value in values.items()}
+    await work.session.set_each(wanted)
     await work.acknowledged()
-    for attribute, value, found in zip(
-        attributes, values.values(), await work.session.get_each(attributes), strict=True
-    ):
+    reads = await work.session.get_each([*wanted])
+    for (attribute, value), found in zip(wanted.items(), reads, strict=True):
         if found is None or found.value != value.value:
             shown = "nothing" if found is None else found.value
             raise SessionFailed(FailureKind.DISOBEYED, f"{attribute.obis} was written and reads {shown}")

@@ -32,8 +32,10 @@ class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
 
 async def execute(work: Work, arguments: Arguments) -> Outcome:
     """The threshold counts as the register that is watched does. Raises SessionFailed where it is not taken."""
-    was = await work.session.get(_NORMAL)
-    value = _in_steps(arguments.watts, await _step_w(work), was.tag)
+    was, monitored = await work.session.get_each([_NORMAL, _MONITORED])
+    if was is None or monitored is None:
+        raise SessionFailed(FailureKind.REFUSED, f"{_OBIS}: the meter tells of no load limit")
+    value = _in_steps(arguments.watts, await _step_w(work, monitored), was.tag)
     await work.session.set(_NORMAL, Data(was.tag, value))
     await work.acknowledged()
     reads = await work.session.get(_NORMAL)
@@ -42,9 +44,9 @@ async def execute(work: Work, arguments: Arguments) -> Outcome:
     return Outcome(evidence={"watts": arguments.watts})
 
 
-async def _step_w(work: Work) -> Fraction:
+async def _step_w(work: Work, monitored: Data) -> Fraction:
     """What one step of the threshold is worth, in W: the scaler of the monitored register (its attribute 3)."""
-    class_id, obis, _ = _parts(await work.session.get(_MONITORED), 3)
+    class_id, obis, _ = _parts(monitored, 3)
     try:
         register = CosemAttribute.of(class_id, obis, 3)
     except CosemError as error:

@@ -1,0 +1,175 @@
+"""How often a command goes to its meter and back: on a slow link that is nearly all of its time."""
+
+import pytest
+from tests.headend.conftest import value
+from tests.headend.ordering import Desk, House
+from tests.headend.pushing import free_port
+
+from urja.cosem.errors import ReplayDetected
+from urja.headend.line import Line
+from urja.meter.model import Role
+from urja.meter.session import Sessions
+
+
+@pytest.fixture
+def desk(pipeline) -> Desk:
+    return Desk(pipeline)
+
+
+@pytest.fixture
+async def house(stepped_clock, pipeline) -> House:
+    house = House(stepped_clock, port=free_port())
+    await pipeline.put_device(house.entry())
+    return house
+
+
+class Wire:
+    """What came to meters, frame by frame: counted at the meter's end."""
+
+    def __init__(self, monkeypatch) -> None:
+        self.frames: list[tuple[int, bytes]] = []
+        receive = Sessions.receive
+
+        def counted(sessions, frame):
+            self.frames.append((frame.source, frame.apdu))
+            return receive(sessions, frame)
+
+        monkeypatch.setattr(Sessions, "receive", counted)
+
+    def take(self) -> list[int]:
+        """The clients' SAPs since the last call."""
+        taken, self.frames = [source for source, _ in self.frames], []
+        return taken
+
+
+@pytest.fixture
+def wire(monkeypatch) -> Wire:
+    return Wire(monkeypatch)
+
+
+async def carried_out(start_headend, desk, house, kind, **arguments):
+    """One order, by a head end that has just been started; how it ended."""
+    order = house.order(kind, arguments=arguments)
+    async with start_headend(), house.listening():
+        await desk.send(order)
+        [end] = await desk.end_of(order)
+    return end
+
+
+async def test_a_switch_with_its_read_back_takes_five(start_headend, desk, house, wire):
+    await carried_out(start_headend, desk, house, "set_payment_mode", mode="prepaid")
+    wire.take()
+    end = await carried_out(start_headend, desk, house, "disconnect")
+    # AARQ, proof, method, read-back, release: all as the utility's client.
+    assert (end.state, wire.take()) == ("confirmed", [48] * 5)
+    assert end.evidence["round_trips"] == 4
+    assert not house.switch.closed
+
+
+async def test_a_meter_that_is_new_to_us_is_asked_for_its_counter_once(start_headend, desk, house, wire):
+    house.meter.received_counters[Role.UTILITY] = 70_000
+    end = await carried_out(start_headend, desk, house, "disconnect")
+    assert (end.state, end.evidence["round_trips"]) == ("confirmed", 7)
+    assert wire.take() == [16] * 3 + [48] * 5
+    assert house.meter.received_counters[Role.UTILITY] > 70_000
+
+
+async def test_round_trips_are_counted_by_their_purpose(start_headend, desk, house):
+    order = house.order("disconnect")
+    async with start_headend() as headend, house.listening():
+        await desk.send(order)
+        await desk.end_of(order)
+    counts = {
+        purpose: value(headend, "round_trips_total", purpose=purpose)
+        for purpose in ("association", "counter", "request", "release")
+    }
+    assert counts == {"association": 2, "counter": 3, "request": 2, "release": 1}
+    assert value(headend, "command_round_trips_sum", kind="disconnect") == 7
+
+
+class TestCounter:
+    """The meter's own counter is read where ours is not known, and where it explains a refusal."""
+
+    async def test_one_that_somebody_led_further_is_followed_in_the_same_session(
+        self, start_headend, desk, house, wire
+    ):
+        await carried_out(start_headend, desk, house, "set_payment_mode", mode="prepaid")
+        house.meter.received_counters[Role.UTILITY] = 9_000
+        wire.take()
+        end = await carried_out(start_headend, desk, house, "disconnect")
+        assert (end.state, end.attempts) == ("confirmed", 1)
+        # One refused AARQ, three to ask why, and the switch.
+        assert wire.take() == [48] + [16] * 3 + [48] * 5
+        assert house.meter.received_counters[Role.UTILITY] > 9_000
+
+    async def test_a_refusal_that_means_something_else_stays_what_it_is(
+        self, start_headend, desk, house, wire
+    ):
+        await carried_out(start_headend, desk, house, "set_payment_mode", mode="prepaid")
+        house.pretend(guek=bytes(range(16)).hex())
+        wire.take()
+        end = await carried_out(start_headend, desk, house, "disconnect")
+        assert end.state == "failed"
+        assert end.detail.startswith(("wrong key", "refused"))
+        # It is asked why, and not tried a second time under another counter.
+        assert wire.take() == ([48] + [16] * 3) * end.attempts
+
+    async def test_a_meter_that_says_nothing_to_an_old_counter_is_asked_the_next_time(
+        self, start_headend, desk, house, wire, monkeypatch
+    ):
+        await carried_out(start_headend, desk, house, "set_payment_mode", mode="prepaid")
+        house.meter.received_counters[Role.UTILITY] = 9_000
+        _mute_to_old_counters(monkeypatch)
+        monkeypatch.setattr(Line.__init__, "__defaults__", (0.3,))
+        wire.take()
+        end = await carried_out(start_headend, desk, house, "disconnect")
+        assert (end.state, end.attempts) == ("confirmed", 2)
+        assert wire.take() == [48] + [16] * 3 + [48] * 5
+
+    async def test_two_head_ends_take_turns(self, start_headend, desk, house):
+        """Each has a block of its own, and the meter has seen the other's."""
+        async with house.listening(), start_headend() as first, start_headend(name="second") as second:
+            for headend in (first, second, first, second):
+                meter = headend.roster.meters[house.identity.title]
+                async with headend.reach.session(meter) as session:
+                    assert session.association.invocation_counter > 0
+        assert value(first, "counter_steps_total") == value(second, "counter_steps_total") == 0
+
+
+def _mute_to_old_counters(monkeypatch) -> None:
+    """As some meters do: what comes under a counter that they have seen is dropped."""
+    receive = Sessions.receive
+
+    def mute(sessions, frame):
+        answers = receive(sessions, frame)
+        faults = sessions._faults
+        return [] if any(isinstance(fault, ReplayDetected) for fault in faults) else answers
+
+    monkeypatch.setattr(Sessions, "receive", mute)
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "most"),
+    [
+        (
+            "write_balance",
+            {
+                "balance_minor": 12345,
+                "balance_at": "2026-03-02T09:00:00+00:00",
+                "recharge_minor": 500,
+                "recharge_at": "2026-03-02T09:00:00+00:00",
+                "recharge_total_minor": 900,
+            },
+            4,
+        ),
+        ("set_payment_mode", {"mode": "postpaid"}, 4),
+        ("set_load_limit", {"watts": 7000}, 6),
+        ("set_clock", {}, 5),
+    ],
+)
+async def test_what_a_meter_takes_as_a_list_is_one_round_trip(
+    start_headend, desk, house, kind, arguments, most
+):
+    await carried_out(start_headend, desk, house, "set_payment_mode", mode="prepaid")
+    end = await carried_out(start_headend, desk, house, kind, **arguments)
+    assert (end.state, end.evidence["round_trips"]) == ("confirmed", most)

@@ -48,6 +48,7 @@ class Town:
             return adopt(
                 number,
                 bucket=300,
+                register_wh=5_000,
                 system_title=house.identity.title,
                 serial=entry.serial,
                 device_type=entry.device_type,

@@ -152,7 +152,5 @@ class Plans:
             raise SessionFailed(FailureKind.UNREACHABLE, "the meter is not in the projection (yet)")
         window = (request.from_at, request.to_at)
         async with self._reach.session(meter) as session:
-            kind, records = await self._pulls.pull(
-                session, meter, request.profile, window, request.correlation
-            )
-        return await self._pulls.publish(kind, meter, records, request.correlation)
+            pulled = await self._pulls.pull(session, meter, request.profile, window, request.correlation)
+        return await self._pulls.publish(pulled, meter, request.correlation)

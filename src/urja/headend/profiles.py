@@ -41,11 +41,12 @@ _STATUS_UNKNOWN: Final = 0xFF
 
 @dataclass(frozen=True, slots=True)
 class ProfileShape:
-    """A profile's columns in the meter's order, and the power of ten of each where one is known."""
+    """A profile's columns in the meter's order, and the power of ten and the unit of each where they are known."""
 
     obis: str
     columns: tuple[CaptureObject, ...]
     scalers: tuple[int | None, ...]
+    units: tuple[int | None, ...]
 
     @property
     def clock_index(self) -> int | None:
@@ -72,8 +73,9 @@ async def read_shape(session: Session, obis: str, scaler_obis: str | None) -> Pr
             # scaler_unit is attribute 3 of registers (class 3) and extended registers (class 4) alike.
             [CosemAttribute(attribute.class_id, attribute.obis, 3) for attribute in missing]
         )
-        scalers |= {attribute: _scaler(unit) for attribute, unit in zip(missing, units, strict=True)}
-    return ProfileShape(obis, columns, tuple(scalers.get(column.attribute) for column in columns))
+        scalers |= {attribute: _scaler_unit(unit) for attribute, unit in zip(missing, units, strict=True)}
+    found = [scalers.get(column.attribute) or (None, None) for column in columns]
+    return ProfileShape(obis, columns, tuple(scaler for scaler, _ in found), tuple(unit for _, unit in found))
 
 
 async def read_capture_objects(session: Session, obis: str) -> tuple[CaptureObject, ...]:
@@ -87,8 +89,11 @@ async def read_capture_objects(session: Session, obis: str) -> tuple[CaptureObje
         raise from_cosem(error) from error
 
 
-async def _scalers_of_profile(session: Session, scaler_obis: str) -> dict[CosemAttribute, int | None]:
-    """Scalers from a scaler profile (IS 15959-2: one row, attribute 3 of each register); empty without one."""
+type _ScalerUnit = tuple[int, int]
+
+
+async def _scalers_of_profile(session: Session, scaler_obis: str) -> dict[CosemAttribute, _ScalerUnit | None]:
+    """Scalers and units from a scaler profile (IS 15959-2: one row, attribute 3 of each register); empty without one."""
     try:
         objects = await read_capture_objects(session, scaler_obis)
         rows = rows_of(await session.get(CosemAttribute.of(_PROFILE, scaler_obis, 2)))
@@ -99,17 +104,17 @@ async def _scalers_of_profile(session: Session, scaler_obis: str) -> dict[CosemA
     if len(rows) != 1 or len(rows[0]) != len(objects):
         return {}
     return {
-        CosemAttribute(column.attribute.class_id, column.attribute.obis, 2): _scaler(unit)
+        CosemAttribute(column.attribute.class_id, column.attribute.obis, 2): _scaler_unit(unit)
         for column, unit in zip(objects, rows[0], strict=True)
     }
 
 
-def _scaler(unit: Data | None) -> int | None:
-    """The power of ten in a scaler_unit structure."""
-    if unit is None or unit.tag is not Tag.STRUCTURE or len(unit.value) != 2:
+def _scaler_unit(data: Data | None) -> _ScalerUnit | None:
+    """The power of ten and the unit in a scaler_unit structure."""
+    if data is None or data.tag is not Tag.STRUCTURE or len(data.value) != 2:
         return None
-    scaler = unit.value[0]
-    return int(scaler.value) if scaler.tag is Tag.INT8 else None
+    scaler, unit = data.value
+    return (int(scaler.value), int(unit.value)) if (scaler.tag, unit.tag) == (Tag.INT8, Tag.ENUM) else None
 
 
 def rows_of(buffer: Data) -> list[Sequence[Data]]:
@@ -172,6 +177,17 @@ class Stamped:
     at_s: list[int]
     status: list[int]
     unplaced: int
+
+    def within(self, window: tuple[datetime, datetime]) -> "Stamped":
+        """Those stamped within a window: a meter that takes no range gives all that it has."""
+        first_s, last_s = (at.timestamp() for at in window)
+        kept = [index for index, at_s in enumerate(self.at_s) if first_s <= at_s <= last_s]
+        return Stamped(
+            [self.rows[index] for index in kept],
+            [self.at_s[index] for index in kept],
+            [self.status[index] for index in kept],
+            self.unplaced,
+        )
 
 
 def stamp_rows(

@@ -1,6 +1,7 @@
 """Pulling a profile: rows by the meter's own capture objects, as records on the stream."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import get_args
 
@@ -25,6 +26,7 @@ from urja.headend.profiles import (
 )
 from urja.headend.roster import Meter
 from urja.headend.session import Session
+from urja.headend.shown_rows import Buffer
 from urja.stream import Broker, Kind
 from urja.stream.codec import Records
 from urja.stream.messages import Profile
@@ -34,6 +36,15 @@ log = structlog.get_logger()
 
 RECORDS_PER_MESSAGE = 4096
 PROFILES: tuple[str, ...] = get_args(Profile)
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """What a profile holds: as records for the stream, and as the meter has said it."""
+
+    kind: Kind
+    records: Records
+    buffers: tuple[Buffer, ...]
 
 
 class Pulls:
@@ -52,32 +63,40 @@ class Pulls:
         profile: str,
         window: tuple[datetime, datetime],
         correlation: int,
-    ) -> tuple[Kind, Records]:
-        """The records of a profile's rows stamped within `window`; raises SessionFailed."""
-        kind, records = await self._records(session, meter, profile, window, correlation)
-        records["device_id"] = meter.entry.device_id
-        stamp(records, Source.PULL, correlation, int(self._clock.now().timestamp() * 1000))
-        return kind, records
+    ) -> Pulled:
+        """A profile's rows stamped within `window`; raises SessionFailed."""
+        pulled = await self._pull(session, meter, profile, window, correlation)
+        pulled.records["device_id"] = meter.entry.device_id
+        stamp(pulled.records, Source.PULL, correlation, int(self._clock.now().timestamp() * 1000))
+        return pulled
 
-    async def publish(self, kind: Kind, meter: Meter, records: Records, correlation: int) -> int:
+    async def publish(self, pulled: Pulled, meter: Meter, correlation: int) -> int:
         """Bring records to the broker; how many. Raises StreamError."""
+        kind, records = pulled.kind, pulled.records
         for start in range(0, len(records), RECORDS_PER_MESSAGE):
             part = records[start : start + RECORDS_PER_MESSAGE]
             await self._broker.publish_batch(kind, meter.entry.shard, part, correlation)
             self._metrics.records.labels(kind.value).inc(len(part))
         return len(records)
 
-    async def _records(
+    async def nameplate(self, session: Session, meter: Meter) -> Buffer:
+        """What a meter says of itself: one row; raises SessionFailed."""
+        device_type = meter.compiled.device_type
+        known = device_type.profiles["nameplate"]
+        shape = await self._shape(session, meter, known.obis, known.scaler_obis)
+        return Buffer(shape, await read_rows(session, device_type, shape, None))
+
+    async def _pull(
         self,
         session: Session,
         meter: Meter,
         profile: str,
         window: tuple[datetime, datetime],
         correlation: int,
-    ) -> tuple[Kind, Records]:
+    ) -> Pulled:
         device_type = meter.compiled.device_type
         if profile in EVENT_LOGS:
-            return Kind.EVENT, await self._events(session, meter, EVENT_LOGS[profile], window)
+            return await self._events(session, meter, EVENT_LOGS[profile], window)
         known = device_type.profiles[profile]
         shape = await self._shape(session, meter, known.obis, known.scaler_obis)
         live = profile == "instantaneous"
@@ -86,17 +105,19 @@ class Pulls:
         stamped = stamp_rows(rows, _clock_index(shape), device_type, period_s)
         if stamped.unplaced:
             log.warning("rows without a moment", correlation=correlation, rows=stamped.unplaced)
+        buffers = (Buffer(shape, stamped.rows),)
         if profile == "block":
-            return Kind.BLOCK, block_records(stamped, shape, device_type, meter.interval_s)
+            return Pulled(Kind.BLOCK, block_records(stamped, shape, device_type, meter.interval_s), buffers)
         kind = RegisterKind.INSTANTANEOUS if live else RegisterKind.DAILY
-        return Kind.REGISTER, register_records(stamped, shape, device_type, profile, kind)
+        return Pulled(Kind.REGISTER, register_records(stamped, shape, device_type, profile, kind), buffers)
 
     async def _events(
         self, session: Session, meter: Meter, logs: tuple[str, ...], window: tuple[datetime, datetime]
-    ) -> Records:
+    ) -> Pulled:
         """What stands in event logs. A log that this meter does not have is left out, as long as it has one."""
         device_type = meter.compiled.device_type
         found: list[Records] = []
+        buffers: list[Buffer] = []
         refused: SessionFailed | None = None
         for obis in logs:
             try:
@@ -107,13 +128,12 @@ class Pulls:
                     raise
                 refused = failure
                 continue
-            stamped = stamp_rows(rows, _clock_index(shape), device_type, None)
-            records = event_records(stamped, shape, device_type, meter.entry.device_id)
-            first_s, last_s = (at.timestamp() for at in window)
-            found.append(records[(records["occurred_at"] >= first_s) & (records["occurred_at"] <= last_s)])
+            stamped = stamp_rows(rows, _clock_index(shape), device_type, None).within(window)
+            found.append(event_records(stamped, shape, device_type, meter.entry.device_id))
+            buffers.append(Buffer(shape, stamped.rows))
         if refused is not None and not found:
             raise refused
-        return np.concatenate(found)
+        return Pulled(Kind.EVENT, np.concatenate(found), tuple(buffers))
 
     async def _shape(
         self, session: Session, meter: Meter, obis: str, scaler_obis: str | None

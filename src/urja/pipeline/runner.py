@@ -26,7 +26,7 @@ from urja.base.clock import Clock
 from urja.base.http import StatusServer
 from urja.base.secrets import PipelineSecrets
 from urja.base.settings import Settings
-from urja.pipeline import commission, decide, post
+from urja.pipeline import commission, decide, meter_jobs, post
 from urja.pipeline.addresses import Addresses, Sender
 from urja.pipeline.approve import Approve
 from urja.pipeline.collect import Collect
@@ -266,6 +266,18 @@ class Commissions:
         return Report(await self._in_thread(commission.run_once, now, decide.wall_now_ms()))
 
 
+class MeterJobs:
+    """The stage `meter_jobs` as the runner sees it."""
+
+    name = "meter_jobs"
+
+    def __init__(self, in_thread: DjangoThread) -> None:
+        self._in_thread = in_thread
+
+    async def run_once(self, now: datetime) -> Report:
+        return Report(await self._in_thread(meter_jobs.run_once, now, decide.wall_now_ms()))
+
+
 class Configurations:
     """The stage `configure` as the runner sees it."""
 
@@ -312,6 +324,8 @@ async def run_pipeline(
         noticing = DjangoThread()
         # Who has pressed a button waits for nothing but what it does.
         registering = DjangoThread()
+        # Nor for the meters of thousands.
+        jobbing = DjangoThread()
         # Nor for a mail relay.
         approving, mailing = DjangoThread(), DjangoThread()
         # What goes over a day's rows takes its time.
@@ -332,6 +346,7 @@ async def run_pipeline(
             loops.append(Loop(Register(registering), clock, REGISTER_REST_S))
             loops.append(Loop(Approve(approving), clock, REGISTER_REST_S))
             loops.append(Loop(Commissions(registering), clock, COMMANDS_REST_S))
+            loops.append(Loop(MeterJobs(jobbing), clock, COMMANDS_REST_S))
             sender = Sender(settings.utility.name, settings.web.public_origin)
             loops.append(Loop(Addresses(mailing, sender), clock, settings.pipeline.interval_s))
             waiting.clear()
@@ -347,6 +362,7 @@ async def run_pipeline(
             await notify.close()
             await noticing.close()
             await registering.close()
+            await jobbing.close()
             await approving.close()
             await mailing.close()
             await collecting.close()

@@ -24,6 +24,7 @@ URJA_APPS = [
         "urja.apps.work",
         "urja.apps.commands",
         "urja.apps.commissioning",
+        "urja.apps.meter_jobs",
         "urja.apps.notices",
         "urja.apps.payments",
         "urja.apps.supply",

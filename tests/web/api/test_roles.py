@@ -28,6 +28,7 @@ def reads(society):
         Read.PERSONAL_READS: "/personal-reads",
         Read.WORK_ORDERS: f"/work-orders/{society.work_order}",
         Read.STOCK: "/stock",
+        Read.METER_JOBS: "/meter-jobs",
         Read.TARIFFS: "/tariffs",
     }
 

@@ -8,7 +8,7 @@ outside of the area does not exist for the caller: they are told the same as of 
 # ruff: noqa: S611  (statements are constants of this module; values travel as parameters)
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -31,6 +31,8 @@ from django.db.models import (
 )
 from django.db.models.expressions import RawSQL
 
+from urja.apps.meter_jobs.models import Task
+from urja.apps.meter_jobs.targets import node_named, places_under
 from urja.apps.registry.errors import RegistryError
 from urja.apps.registry.models import (
     AccessRole,
@@ -427,7 +429,9 @@ type _Where = Callable[[Any, Area, datetime], bool | None]
 def _where(operation: Operation, area: Area, at: datetime) -> Iterator[bool | None]:
     for name in operation.__struct_fields__:
         value = getattr(operation, name)
-        if name in NAMES and value not in (None, "", msgspec.UNSET):
+        if name in LISTS and value:
+            yield LISTS[name](value, area, at)
+        elif name in NAMES and value not in (None, "", msgspec.UNSET):
             for key in value if isinstance(value, list | tuple) else (value,):
                 yield NAMES[name](key, area, at)
 
@@ -478,6 +482,40 @@ def _entry(entry_id: int, area: Area, at: datetime) -> bool | None:
     return _is_in(AuditEntry.objects.filter(id=entry_id), places(area, at, "service_point_id"))
 
 
+def _job(job_id: int, area: Area, at: datetime) -> bool | None:
+    return _holds(
+        area,
+        at,
+        Task.objects.filter(job_id=job_id, service_point_id__isnull=False).values_list(
+            "service_point_id", flat=True
+        ),
+    )
+
+
+def _under(words: str, area: Area, at: datetime) -> bool | None:
+    """Whether all that is under a node of either tree is in an area; None where nothing is."""
+    node = node_named(words)
+    return None if node is None else _holds(area, at, places_under(node, at))
+
+
+def _meters(names: Sequence[str], area: Area, at: datetime) -> bool | None:
+    """Whether all the meters of a list are in an area; of thousands at once."""
+    wanted = [name.strip() for name in names]
+    hanging = DevicePeriod.objects.filter(device__serial__in=wanted, valid_to=None)
+    numbered = ServicePoint.objects.filter(consumer_number__in=wanted)
+    return _holds(
+        area,
+        at,
+        [*hanging.values_list("service_point_id", flat=True), *numbered.values_list("id", flat=True)],
+    )
+
+
+def _holds(area: Area, at: datetime, service_point_ids: Iterable[int]) -> bool | None:
+    """Whether service points are all in an area of the staff's; None where there are none."""
+    ids = set(service_point_ids)
+    return Reach.of(area, at).within(ids) == ids if ids else None
+
+
 def _is_in(things: QuerySet[Any], condition: Q) -> bool | None:
     """None where there is no such thing, or none that hangs anywhere."""
     ids = set(things.values_list("pk", flat=True))
@@ -499,8 +537,13 @@ NAMES: Final[dict[str, _Where]] = {
     "hangs_on": _node,
     "work_order_id": _work_order,
     "entry_id": _entry,
+    "job_id": _job,
+    "under": _under,
 }
 """Fields of operations that name a thing which is somewhere."""
+
+LISTS: Final[dict[str, _Where]] = {"meters": _meters}
+"""Fields with thousands of such names, which are looked up together."""
 
 
 # -- what was read of whom -----------------------------------------------------------------------------------

@@ -42,6 +42,8 @@ class Read(StrEnum):
     """Who has read whose personal data."""
     WORK_ORDERS = "read:work_orders"
     STOCK = "read:stock"
+    METER_JOBS = "read:meter_jobs"
+    """What was asked of meters, and what they have answered; intervals take `read:load_curve` besides."""
     TARIFFS = "read:tariffs"
     OVERVIEW = "read:overview"
     """The control room's page, which shows the whole utility."""
@@ -71,6 +73,7 @@ TABLE: Final[dict[str, frozenset[Role]]] = {
     Read.PERSONAL_READS: _roles("auditor"),
     Read.WORK_ORDERS: _roles("clerk field_engineer control_room auditor administrator"),
     Read.STOCK: _roles("clerk field_engineer auditor administrator"),
+    Read.METER_JOBS: _roles("clerk field_engineer control_room revenue_officer auditor administrator"),
     Read.TARIFFS: _EVERYBODY,
     Read.OVERVIEW: _roles("control_room administrator"),
     Read.SETTLEMENTS: _roles("control_room revenue_officer auditor administrator"),
@@ -115,6 +118,8 @@ TABLE: Final[dict[str, frozenset[Role]]] = {
     "write:return_device": _roles("clerk"),
     "write:scrap_device": _roles("clerk administrator"),
     "write:upsert_from_system": _roles("administrator"),
+    "write:read_meters": _roles("clerk field_engineer control_room revenue_officer"),
+    "write:cancel_meter_job": _roles("clerk field_engineer control_room revenue_officer"),
     "write:open_work_order": _roles("clerk control_room"),
     "write:assign_work_order": _roles("clerk control_room"),
     "write:withdraw_work_order": _roles("clerk control_room"),

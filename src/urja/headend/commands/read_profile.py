@@ -1,14 +1,19 @@
 """Read a profile now; its records take the way of all readings, and the command says how many there were."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 from msgspec import Meta, Struct
 
+from urja.headend.shown_rows import shown
 from urja.headend.work import Outcome, Work
 from urja.stream.messages import Profile
 
 Instant = Annotated[datetime, Meta(tz=True)]
+
+
+MOST_SHOWN: Final = 50
+"""A day of half-hours: the answer is remembered with the meter's orders, and those are kept small."""
 
 
 class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
@@ -17,12 +22,18 @@ class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
     profile: Profile
     from_at: Instant
     to_at: Instant
+    shown: Annotated[int, Meta(ge=0, le=MOST_SHOWN)] = 0
+    """How many of the newest rows of each buffer go with the answer, as a person reads them."""
 
 
 async def execute(work: Work, arguments: Arguments) -> Outcome:
     """Raises SessionFailed, and StreamError where the broker does not take the records."""
     window = (arguments.from_at, arguments.to_at)
     correlation = work.order.correlation
-    kind, records = await work.pulls.pull(work.session, work.meter, arguments.profile, window, correlation)
-    await work.pulls.publish(kind, work.meter, records, correlation)
-    return Outcome(evidence={"profile": arguments.profile, "rows": len(records)})
+    pulled = await work.pulls.pull(work.session, work.meter, arguments.profile, window, correlation)
+    await work.pulls.publish(pulled, work.meter, correlation)
+    evidence: dict[str, Any] = {"profile": arguments.profile, "rows": len(pulled.records)}
+    if arguments.shown:
+        device_type = work.meter.compiled.device_type
+        evidence["shown"] = [shown(buffer, device_type, arguments.shown) for buffer in pulled.buffers]
+    return Outcome(evidence=evidence)

@@ -425,6 +425,48 @@ class WorkOrder(Shown, frozen=True, kw_only=True):
     operation_id: int | None
 
 
+class MeterJob(Shown, frozen=True, kw_only=True):
+    """What was asked of one meter or of many by one operation, and how far that is."""
+
+    id: int
+    """The number of the operation, as the audit has it."""
+    kind: str
+    arguments: dict[str, Any]
+    reason: str
+    actor: str
+    asked_at: datetime
+    expires_at: datetime
+    """What is not sent by then is not sent any more."""
+    cancelled_at: datetime | None
+    ended_at: datetime | None
+    """When the last of its rows ended; null while any is under way."""
+    states: dict[str, int]
+    """How many of its rows that you may see are `waiting`, `sent`, `done`, `refused`, `failed`, `expired`, `cancelled`."""
+
+
+class MeterResult(Shown, frozen=True, kw_only=True):
+    """A row of a meter job: one meter, and what came of it."""
+
+    row: int
+    named: str
+    """The meter as the request named it."""
+    state: str
+    device_id: int | None
+    serial: str
+    usage_point_id: int | None
+    consumer_number: str
+    sent_at: datetime | None
+    ended_at: datetime | None
+    detail: str
+    """Why it ended as it did, where that is not plain from the state."""
+    last_error: str
+    """Of what is under way: what the last attempt met."""
+    result: dict[str, Any]
+    """What the meter said; of a profile `shown` has columns with name and unit, and the newest rows."""
+    withheld: bool
+    """Whether there is an answer that takes `read:load_curve` to be seen."""
+
+
 class AuditEntry(Shown, frozen=True, kw_only=True):
     """An operation that was done. What names people is left out of what was asked for: read the person."""
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 from urja.apps.proofs import receipts
 from urja.apps.registry.operations import CorrectPerson, Operation
 from urja.apps.registry.roles import Read, writing
-from urja.web.api import answers, books, nodes, operating, resources
+from urja.web.api import answers, books, meter_jobs, nodes, operating, resources
 from urja.web.api.lists import MomentQuery
 from urja.web.api.routes import Handler, ListQuery, Query, Route
 
@@ -95,6 +95,13 @@ ROUTES: Final[tuple[Route, ...]] = (
         statuses=_WRITE, needs_key=True, accepted=True),
     _single("/requests/{id}", "request", DOING, "What has become of a request of yours", answers.RequestOfOperation,
         operating.request, None),
+    _list("/meter-jobs", "meter-jobs", DOING, "What was asked of meters, newest first",
+        answers.Page[answers.MeterJob], meter_jobs.meter_jobs, Read.METER_JOBS, meter_jobs.MeterJobsQuery),
+    _single("/meter-jobs/{id}", "meter-job", DOING, "How far a job of meters is", answers.MeterJob,
+        meter_jobs.meter_job, Read.METER_JOBS),
+    Route("GET", "/meter-jobs/{id}/results", "meter-results", DOING, "What each meter of a job has said",
+        answers.Page[answers.MeterResult], meter_jobs.meter_results, Read.METER_JOBS, meter_jobs.MeterResultsQuery,
+        statuses=_ONE),
     _list("/audit", "audit", RECORDS, "What was done to the registry, newest first",
         answers.Page[answers.AuditEntry], resources.audit, Read.AUDIT, resources.AuditQuery),
     _single("/audit/{id}", "audit-entry", RECORDS, "An operation that was done", answers.AuditEntry,

@@ -10,6 +10,14 @@ from urja.web.console import wording
 type _Words = dict[str, Promise]
 
 LABELS: Final[_Words] = {
+    "from_at": _("From"),
+    "good_for_minutes": _("Given up after, minutes"),
+    "good_rows_only": _("Go ahead with the good rows alone"),
+    "job_id": _("Job"),
+    "meters": _("Meters"),
+    "to_at": _("Until"),
+    "under": _("All meters under"),
+    "what": _("What is read"),
     "account_id": _("Account"),
     "address": _("Address"),
     "administration": _("Section"),
@@ -111,6 +119,12 @@ LABELS: Final[_Words] = {
 }
 
 HELPS: Final[_Words] = {
+    "from_at": _("Of a profile that has a period; empty as is usual for it."),
+    "good_rows_only": _("Rows that name no meter which can be asked are left out, each with its sentence."),
+    "job_id": _("Its number, as the address of its page ends."),
+    "meters": _("Serials or consumer numbers, a line each or with commas between them; up to 5,000."),
+    "to_at": _("Empty for now."),
+    "under": _("In place of a list, a level and a code, such as: section North-2, or: transformer T1."),
     "administration": _("A level and a code, such as: section North-2."),
     "billing_day": _("1 to 28, and it stays so; empty as the tariff says."),
     "transfer_ownership.billing_day": _("1 to 28, and it stays so; empty as it was before."),

@@ -4,6 +4,7 @@ The fields are those of the operation's class. Beyond its type the end of a name
 kWh, `_w` in kW, `_minor` in rupees; instants are local.
 """
 
+import re
 import types
 import typing
 from collections.abc import Mapping
@@ -43,6 +44,8 @@ class Kind(StrEnum):
 
 
 LONG_TEXTS: Final = frozenset({"note", "reason", "evidence", "address"})
+LONG_LISTS: Final = frozenset({"meters"})
+"""Lists that are pasted from a column of a spreadsheet."""
 SCALES: Final = {"_wh": 1000, "_w": 1000, "_minor": 100}
 """How many of what is kept are one of what is written."""
 
@@ -170,7 +173,7 @@ def _choice(field: Field, text: str) -> str:
 
 
 def _list(field: Field, text: str) -> list[Any]:
-    parts = [part.strip() for part in text.replace("\n", ",").split(",")]
+    parts = [part.strip() for part in re.split(r"[,;\t\n]", text)]
     return [_number(field, part) if field.numbers else part for part in parts if part]
 
 
@@ -246,6 +249,11 @@ class Input:
     text: str
     error: str
     options: tuple[Option, ...] = ()
+
+    @property
+    def long(self) -> bool:
+        """Whether it has several lines."""
+        return self.kind in {Kind.LONG, Kind.LINES} or self.name in LONG_LISTS
 
     @property
     def checked(self) -> bool:

@@ -16,6 +16,7 @@ from urja.apps.registry.operations.exchange import ChangeRatio, CorrectLastRead,
 from urja.apps.registry.operations.external import UpsertFromSystem
 from urja.apps.registry.operations.instalments import AgreeInstalments, EndInstalments, RecordDuesPaid
 from urja.apps.registry.operations.letters import RecordLetter
+from urja.apps.registry.operations.meter_jobs import CancelMeterJob, ReadMeters
 from urja.apps.registry.operations.mounting import InstallMeter, RemoveMeter
 from urja.apps.registry.operations.moving import MoveIn, MoveOut, TransferOwnership
 from urja.apps.registry.operations.network import (
@@ -59,6 +60,7 @@ ALL: tuple[type[Operation], ...] = (
     AgreeInstalments,
     ApproveAddressChange,
     AssignWorkOrder,
+    CancelMeterJob,
     ChangeAddress,
     ChangeCategory,
     ChangeLoad,
@@ -92,6 +94,7 @@ ALL: tuple[type[Operation], ...] = (
     OpenWorkOrder,
     Protect,
     PutUpTransformer,
+    ReadMeters,
     Readdress,
     ReceiveDevices,
     Reconnect,
@@ -124,6 +127,7 @@ __all__ = [
     "ApproveAddressChange",
     "AssignWorkOrder",
     "Bill",
+    "CancelMeterJob",
     "Change",
     "ChangeAddress",
     "ChangeCategory",
@@ -161,6 +165,7 @@ __all__ = [
     "Operation",
     "Protect",
     "PutUpTransformer",
+    "ReadMeters",
     "Readdress",
     "ReceiveDevices",
     "Reconnect",

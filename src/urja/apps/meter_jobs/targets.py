@@ -1,0 +1,143 @@
+"""Which meters a request names: by serial, by consumer number, or by a node of a tree; with a sentence for each that is none."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from django.db import connection
+from django.db.models import QuerySet
+
+from urja.apps.registry.models import Device, DevicePeriod, Node, ServicePoint
+from urja.base.sentences import Sentence, say
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One row of a request: the meter that it names, or what is wrong with it."""
+
+    position: int
+    """From 1, as people count."""
+    named: str
+    period: DevicePeriod | None = None
+    """Where the meter is installed, with `device` and `service_point` loaded."""
+    fault: Sentence | None = None
+
+
+def named_meters(names: Sequence[str]) -> list[Target]:
+    """The meters of a list of serials and consumer numbers, in its order."""
+    rows = [Target(position, name.strip()) for position, name in enumerate(names, 1)]
+    wanted = {row.named for row in rows}
+    known = set(Device.objects.filter(serial__in=wanted).values_list("serial", flat=True))
+    places = set(
+        ServicePoint.objects.filter(consumer_number__in=wanted).values_list("consumer_number", flat=True)
+    )
+    installed = _installed().filter(device__serial__in=wanted) | _installed().filter(
+        service_point__consumer_number__in=wanted
+    )
+    by_serial, by_number = _indexed(installed)
+    found = [_target(row, known, places, by_serial, by_number) for row in rows]
+    return list(_once(found))
+
+
+def meters_under(node: Node, at: datetime) -> list[Target]:
+    """Every meter that is installed under a node at an instant, by consumer number."""
+    found = (
+        _installed()
+        .filter(service_point_id__in=places_under(node, at))
+        .order_by("service_point__consumer_number", "role", "id")
+    )
+    return [Target(position, period.device.serial, period) for position, period in enumerate(found, 1)]
+
+
+def places_under(node: Node, at: datetime) -> list[int]:
+    """The service points under a node at an instant."""
+    with connection.cursor() as cursor:
+        cursor.execute(_UNDER, {"node": node.id, "tree": node.tree, "at": at})
+        return [id_ for (id_,) in cursor.fetchall()]
+
+
+_UNDER: Final = """
+WITH RECURSIVE node AS (
+    SELECT %(node)s::bigint AS id
+    UNION
+    SELECT p.node_id FROM registry_node_period p JOIN node ON node.id = p.parent_id
+    WHERE p.valid_from <= %(at)s AND coalesce(p.valid_to, 'infinity') > %(at)s
+)
+SELECT service_point_id FROM registry_placement
+WHERE tree = %(tree)s AND node_id IN (TABLE node) AND valid_from <= %(at)s AND coalesce(valid_to, 'infinity') > %(at)s
+"""
+
+
+def node_named(words: str) -> Node | None:
+    """The node of a level and a code, such as `section North-2` or `transformer T1`."""
+    level, _, code = words.strip().partition(" ")
+    return Node.objects.filter(level=level, code=code.strip()).first()
+
+
+def _installed() -> QuerySet[DevicePeriod]:
+    return DevicePeriod.objects.filter(valid_to=None).select_related("device", "service_point")
+
+
+type _BySerial = dict[str, DevicePeriod]
+type _ByNumber = dict[str, list[DevicePeriod]]
+
+
+def _indexed(installed: Iterable[DevicePeriod]) -> tuple[_BySerial, _ByNumber]:
+    by_serial: _BySerial = {}
+    by_number: _ByNumber = {}
+    for period in sorted(installed, key=lambda period: period.role):
+        by_serial[period.device.serial] = period
+        by_number.setdefault(period.service_point.consumer_number, []).append(period)
+    return by_serial, by_number
+
+
+def _target(
+    row: Target, known: set[str], places: set[str], by_serial: _BySerial, by_number: _ByNumber
+) -> Target:
+    """A name that is a serial and a consumer number as well must mean one and the same meter by both."""
+    name = row.named
+    if name not in known | places:
+        return replace(row, fault=say("there is no meter and no connection {named}", named=name))
+    period, there = by_serial.get(name), by_number.get(name, [])
+    if name in known and name in places and there != [period]:
+        return replace(
+            row,
+            fault=say(
+                "{named} is the serial of a meter and the number of a connection with another", named=name
+            ),
+        )
+    if name in known:
+        fault = None if period else say("meter {named} is not installed anywhere", named=name)
+        return replace(row, period=period, fault=fault)
+    if not there:
+        return replace(row, fault=say("no meter is installed at {named}", named=name))
+    if len(there) > 1:
+        serials = ", ".join(one.device.serial for one in there)
+        return replace(
+            row,
+            fault=say(
+                "{count} meters are installed at {named}: name one by its serial ({serials})",
+                count=len(there),
+                named=name,
+                serials=serials,
+            ),
+        )
+    return replace(row, period=there[0])
+
+
+def _once(rows: Iterable[Target]) -> Iterable[Target]:
+    """A meter that is named twice is asked once; the second row says which the first was."""
+    seen: dict[int, int] = {}
+    for row in rows:
+        if (
+            row.period is None
+            or (first := seen.setdefault(row.period.device_id, row.position)) == row.position
+        ):
+            yield row
+        else:
+            yield replace(
+                row,
+                period=None,
+                fault=say("{named} is the meter of row {row} again", named=row.named, row=first),
+            )

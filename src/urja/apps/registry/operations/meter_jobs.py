@@ -1,0 +1,219 @@
+"""Operations for one meter or many: each makes a job (`urja.apps.meter_jobs`), which the stage `meter_jobs` leads.
+
+The meters are a list of serials and consumer numbers, or all that are installed under a node of a tree. A row that names
+no meter that can be asked is a fault with its sentence; the others go ahead only where `good_rows_only` asks for that.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Final, Literal
+
+from urja.apps.meter_jobs import operations as jobs
+from urja.apps.meter_jobs import queries
+from urja.apps.meter_jobs.models import Job, TaskState
+from urja.apps.meter_jobs.targets import Target, meters_under, named_meters, node_named
+from urja.apps.registry.operations.doing import Doing, Operation
+from urja.base.sentences import Sentence, say
+
+MOST_METERS: Final = 5_000
+"""In one job."""
+MOST_UNFINISHED: Final = 20_000
+"""Meters of all jobs that have not ended."""
+SAID_AT_ONCE: Final = 100
+"""Faults of rows that are said one by one."""
+LONGEST_MINUTES: Final = 7 * 24 * 60
+
+
+class AskMeters(Operation, kw_only=True):
+    """What the operations for one meter or many have in common; none of them itself."""
+
+    undoable = False
+    instead = say("cancel_meter_job cancels what was not sent yet")
+
+    meters: tuple[str, ...] = ()
+    """Serials or consumer numbers."""
+    under: str = ""
+    """In their place a level and a code, such as `section North-2` or `transformer T1`: all meters there."""
+    good_rows_only: bool = False
+    """Go ahead with the rows that name a meter which can be asked, where others do not."""
+    good_for_minutes: int = 60
+    """What is not done by then is given up."""
+    reason: str
+
+    def faults(self, doing: Doing) -> Iterator[str]:
+        if not self.reason.strip():
+            yield say("say why")
+        if not 1 <= self.good_for_minutes <= LONGEST_MINUTES:
+            yield say(
+                "a job lasts for 1 to {longest} minutes, not {asked}",
+                longest=LONGEST_MINUTES,
+                asked=self.good_for_minutes,
+            )
+        yield from self.own_faults(doing)
+        if faults := list(self._list_faults()):
+            yield from faults
+            return
+        rows = self.targets(doing.recorded_at)
+        yield from _row_faults(rows, good_rows_only=self.good_rows_only)
+        if queries.unfinished() + len(rows) > MOST_UNFINISHED:
+            yield say(
+                "{unfinished} meters wait in other jobs, and {most} may at once: wait for them, or cancel one",
+                unfinished=queries.unfinished(),
+                most=MOST_UNFINISHED,
+            )
+
+    def _list_faults(self) -> Iterator[Sentence]:
+        if bool(self.meters) == bool(self.under.strip()):
+            yield say("name meters by serial or consumer number, or a node that they are under: one of both")
+        elif self.under.strip() and node_named(self.under) is None:
+            yield say("there is no {node}: name a level and a code, such as section North-2", node=self.under)
+        elif len(self.meters) > MOST_METERS:
+            yield _too_many(len(self.meters))
+
+    def targets(self, at: datetime) -> list[Target]:
+        """The rows of the request; each with its meter, or with what stands against asking it."""
+        node = node_named(self.under) if self.under.strip() else None
+        rows = named_meters(self.meters) if node is None else meters_under(node, at)
+        return list(self._fit(rows))
+
+    def _fit(self, rows: Iterable[Target]) -> Iterator[Target]:
+        rows = list(rows)
+        unfit = self.unfit([row for row in rows if row.period is not None])
+        for row in rows:
+            fault = unfit.get(row.position)
+            yield row if fault is None else replace(row, period=None, fault=fault)
+
+    def own_faults(self, doing: Doing) -> Iterator[str]:
+        """What stands against what is asked, whatever the meters are."""
+        raise NotImplementedError
+
+    def unfit(self, rows: Sequence[Target]) -> dict[int, Sentence]:  # noqa: ARG002
+        """By position, what stands against asking these meters this."""
+        return {}
+
+    def arguments(self, doing: Doing) -> dict[str, Any]:
+        """What each meter is asked, as the job keeps it."""
+        raise NotImplementedError
+
+    def carry_out(self, doing: Doing) -> None:
+        rows = self.targets(doing.recorded_at)
+        jobs.make(
+            doing.id,
+            self.kind(),
+            self.arguments(doing),
+            rows,
+            reason=self.reason,
+            actor=doing.actor,
+            asked_at=doing.recorded_at,
+            expires_at=doing.recorded_at + timedelta(minutes=self.good_for_minutes),
+        )
+        good = [row.period for row in rows if row.period is not None]
+        if len(rows) == 1:
+            doing.service_point_id = good[0].service_point_id
+        doing.outcome |= {"job_id": doing.id, "meters": len(good), "refused": len(rows) - len(good)}
+
+
+def _row_faults(rows: Sequence[Target], *, good_rows_only: bool) -> Iterator[str]:
+    if len(rows) > MOST_METERS:
+        yield _too_many(len(rows))
+        return
+    bad = [row for row in rows if row.fault is not None]
+    if len(bad) == len(rows):
+        yield say("no row names a meter that can be asked")
+    elif good_rows_only:
+        return
+    for row in bad[:SAID_AT_ONCE]:
+        yield say("row {row}: {fault}", row=row.position, fault=row.fault)
+    if len(bad) > SAID_AT_ONCE:
+        yield say("{count} more rows cannot be asked", count=len(bad) - SAID_AT_ONCE)
+
+
+def _too_many(count: int) -> Sentence:
+    return say("a job has at most {most} meters, and these are {count}", most=MOST_METERS, count=count)
+
+
+class ReadMeters(AskMeters, kw_only=True):
+    """Read meters now. The rows are stored as reads, events and intervals as any that are pulled, and shown as read."""
+
+    what: Literal["instantaneous", "block", "daily", "power-events", "tamper-events", "nameplate"] = (
+        "instantaneous"
+    )
+    from_at: datetime | None = None
+    """Of a profile that has a period: rows from then on; left out, as far back as is usual for it."""
+    to_at: datetime | None = None
+    """Up to then; left out, up to now."""
+
+    usual: ClassVar[dict[str, timedelta]] = {
+        "block": timedelta(days=1),
+        "daily": timedelta(days=7),
+        "power-events": timedelta(days=30),
+        "tamper-events": timedelta(days=30),
+    }
+    """The profiles that have a period, and how far back one goes where nothing is said."""
+    longest: ClassVar[dict[str, timedelta]] = {"block": timedelta(days=31)}
+    longest_else: ClassVar[timedelta] = timedelta(days=400)
+
+    def own_faults(self, doing: Doing) -> Iterator[str]:
+        if self.what not in self.usual:
+            if self.from_at is not None or self.to_at is not None:
+                yield say("{what} is read as it is now: leave the period out", what=self.what)
+            return
+        from_at, to_at = self.period(doing.recorded_at)
+        longest = self.longest.get(self.what, self.longest_else)
+        if from_at >= to_at:
+            yield say(
+                "the period ends at {to_at}, and begins only at {from_at}",
+                to_at=to_at.isoformat(),
+                from_at=from_at.isoformat(),
+            )
+        elif from_at > doing.recorded_at:
+            yield say("the period begins in the future: at {from_at}", from_at=from_at.isoformat())
+        elif to_at - from_at > longest:
+            yield say(
+                "{what} is read for {days} days at most: ask for less at a time",
+                what=self.what,
+                days=longest.days,
+            )
+
+    def period(self, now: datetime) -> tuple[datetime, datetime]:
+        """The period that is read."""
+        to_at = self.to_at or now
+        return self.from_at or to_at - self.usual.get(self.what, timedelta()), to_at
+
+    def arguments(self, doing: Doing) -> dict[str, Any]:
+        from_at, to_at = self.period(doing.recorded_at)
+        if self.what == "block":
+            # A meter stamps an interval's end: what is stamped with the period's beginning lies before it.
+            from_at += timedelta(seconds=1)
+        return {"what": self.what, "from_at": from_at.isoformat(), "to_at": to_at.isoformat()}
+
+
+class CancelMeterJob(Operation, kw_only=True):
+    """End what a job has not sent yet. What was sent goes on, and a switch that was opened for a test is closed."""
+
+    undoable = False
+    instead = say("the meters are asked again by another job")
+
+    job_id: int
+    reason: str
+
+    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+        if not self.reason.strip():
+            yield say("say why")
+        job = Job.objects.filter(id=self.job_id).first()
+        if job is None:
+            yield say("there is no job {job}", job=self.job_id)
+        elif job.cancelled_at is not None:
+            yield say("job {job} was cancelled already", job=self.job_id)
+        elif not self.can_be_cancelled(job):
+            yield say("nothing of job {job} waits any more: each meter was asked", job=self.job_id)
+
+    def can_be_cancelled(self, job: Job) -> bool:
+        """Whether there is anything to be ended."""
+        return job.ended_at is None and job.tasks.filter(state=TaskState.WAITING).exists()
+
+    def carry_out(self, doing: Doing) -> None:
+        job = Job.objects.select_for_update().get(id=self.job_id)
+        cancelled = jobs.cancel(job, actor=doing.actor, at=doing.recorded_at)
+        doing.outcome |= {"job_id": job.id, "cancelled": cancelled}

@@ -1,0 +1,112 @@
+"""Rows of a profile as a person reads them: names, exact numbers in their units, instants."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from urja.cosem.axdr import Data, Tag
+from urja.cosem.companion import Column, DeviceType, name_object, unit_symbol
+from urja.cosem.errors import CosemError
+from urja.cosem.readings import plain
+from urja.cosem.time import CosemDateTime
+from urja.cosem.xdlms.selection import CaptureObject
+from urja.headend.profiles import ProfileShape
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """Rows of one profile in the meter's order."""
+
+    shape: ProfileShape
+    rows: Sequence[Sequence[Data]]
+
+
+def shown(buffer: Buffer, device_type: DeviceType, most: int) -> dict[str, Any]:
+    """The newest rows of a profile for a person, at most so many, with how many there were in all.
+
+    The meter's own scaler and unit count; companion data fills in where the meter gives none.
+    """
+    known = {
+        (column.obis, column.attribute): column
+        for profile in device_type.profiles.values()
+        for column in profile.columns
+        if profile.obis == buffer.shape.obis
+    }
+    columns = [
+        _Shown.of(
+            captured, scaler, unit, known.get((str(captured.attribute.obis), captured.attribute.attribute))
+        )
+        for captured, scaler, unit in zip(
+            buffer.shape.columns, buffer.shape.scalers, buffer.shape.units, strict=True
+        )
+    ]
+    newest = buffer.rows[max(0, len(buffer.rows) - most) :]
+    return {
+        "profile": buffer.shape.obis,
+        "columns": [column.head(device_type) for column in columns],
+        "rows": [
+            [column.cell(cell, device_type) for column, cell in zip(columns, row, strict=True)]
+            for row in newest
+        ],
+        "of": len(buffer.rows),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A column with how its numbers are meant."""
+
+    captured: CaptureObject
+    scaler: int | None
+    unit: int | None
+
+    @classmethod
+    def of(
+        cls, captured: CaptureObject, scaler: int | None, unit: int | None, known: Column | None
+    ) -> "_Shown":
+        if scaler is None and known is not None:
+            return cls(captured, known.scaler, known.unit)
+        return cls(captured, scaler, unit)
+
+    @property
+    def is_instant(self) -> bool:
+        attribute = self.captured.attribute
+        return attribute.class_id == 8 or (attribute.class_id, attribute.attribute) in {(4, 5), (5, 6)}
+
+    def head(self, device_type: DeviceType) -> dict[str, Any]:
+        attribute = self.captured.attribute
+        name = name_object(attribute.obis, device_type.companion)
+        return {
+            "obis": str(attribute.obis),
+            "attribute": attribute.attribute,
+            "name": f"{name}, time" if self.is_instant and attribute.class_id != 8 else name,
+            "unit": "" if self.unit is None else unit_symbol(self.unit),
+        }
+
+    def cell(self, data: Data, device_type: DeviceType) -> Any:
+        if data.tag is Tag.NULL:
+            return None
+        if self.is_instant:
+            return _instant(data, device_type)
+        if isinstance(data.value, bool) or not isinstance(data.value, int):
+            return _text(data)
+        return str(Decimal(data.value).scaleb(self.scaler or 0))
+
+
+def _instant(data: Data, device_type: DeviceType) -> Any:
+    """In ISO 8601; as it came where it is none, such as that of a demand which has not been."""
+    try:
+        value = CosemDateTime.from_bytes(data.value) if data.tag is Tag.OCTET_STRING else data.value
+        if isinstance(value, CosemDateTime):
+            return value.to_utc(device_type.deviation_sign, device_type.default_deviation_min).isoformat()
+    except CosemError:
+        return plain(data)
+    return plain(data)
+
+
+def _text(data: Data) -> Any:
+    """Octets that are printable text are meant as such (serials, manufacturers)."""
+    if isinstance(data.value, bytes) and data.value and all(0x20 <= byte < 0x7F for byte in data.value):
+        return data.value.decode("ascii")
+    return plain(data)

@@ -1,0 +1,18 @@
+"""The pipeline's stage `meter_jobs`: sends what jobs ask of meters, so many at a time, and notes what came of each.
+
+A job is asked for as any operation of the registry (`read_meters`, `set_clocks` ...): the stage `register` judges whether
+the asker may, and `approve` waits for passkeys where thresholds say so. Here only commands are given. Each step is one
+transaction: killed in between, the next run finds the job as it was.
+"""
+
+from datetime import datetime
+
+from urja.apps.meter_jobs import operations
+from urja.apps.meter_jobs.steps import Moment
+
+
+def run_once(now: datetime, wall_ms: int) -> int:
+    """Lead every job on that can be; how many tasks and jobs moved. A second run at the same time moves none."""
+    moment = Moment(now, wall_ms)
+    moved = operations.hear(moment) + operations.expire(moment) + operations.send(moment)
+    return moved + operations.close(moment)

@@ -1,0 +1,83 @@
+"""Jobs of meters: how far they are, and what each meter has said. They are asked for as operations."""
+
+from django.db.models import Q
+
+from urja.apps.meter_jobs import seen
+from urja.apps.meter_jobs.models import Job, Task
+from urja.base.sentences import from_plain
+from urja.web.api import answers
+from urja.web.api.lists import local, one, page
+from urja.web.api.routes import Ask, ListQuery
+
+
+class MeterJobsQuery(ListQuery, frozen=True, kw_only=True):
+    kind: str | None = None
+
+
+def meter_jobs(ask: Ask) -> answers.Page[answers.MeterJob]:
+    query: MeterJobsQuery = ask.query
+    rows = seen.jobs_seen(ask.area, ask.now)
+    if query.kind is not None:
+        rows = rows.filter(kind=query.kind)
+    return page(ask, rows, lambda found: [_job_of(ask, job) for job in found], newest_first=True)
+
+
+def meter_job(ask: Ask) -> answers.MeterJob:
+    return _job_of(ask, _job(ask))
+
+
+class MeterResultsQuery(ListQuery, frozen=True, kw_only=True):
+    state: str | None = None
+
+
+def meter_results(ask: Ask) -> answers.Page[answers.MeterResult]:
+    query: MeterResultsQuery = ask.query
+    job = _job(ask)
+    rows = seen.tasks_seen(job, ask.caller, ask.area, ask.now)
+    if query.state is not None:
+        rows = rows.filter(state=query.state)
+
+    def shape(found: list[Task]) -> list[answers.MeterResult]:
+        said = seen.results(job, found, ask.caller, ask.what, ask.now)
+        return [_result_of(task, said.get(task.id)) for task in found]
+
+    return page(ask, rows, shape, key="position")
+
+
+def _job(ask: Ask) -> Job:
+    inside = Q(id__in=seen.jobs_seen(ask.area, ask.now).values("id"))
+    return one(ask, Job.objects.filter(id=ask.parts["id"]), inside, f"meter job {ask.parts['id']}")
+
+
+def _job_of(ask: Ask, job: Job) -> answers.MeterJob:
+    return answers.MeterJob(
+        id=job.id,
+        kind=job.kind,
+        arguments=job.arguments,
+        reason=job.reason,
+        actor=job.actor,
+        asked_at=local(job.asked_at),
+        expires_at=local(job.expires_at),
+        cancelled_at=local(job.cancelled_at),
+        ended_at=local(job.ended_at),
+        states=seen.progress(seen.tasks_seen(job, ask.caller, ask.area, ask.now)),
+    )
+
+
+def _result_of(task: Task, said: dict[str, object] | None) -> answers.MeterResult:
+    command = task.command
+    return answers.MeterResult(
+        row=task.position,
+        named=task.named,
+        state=task.state,
+        device_id=task.device_id,
+        serial=task.device.serial if task.device else "",
+        usage_point_id=task.service_point_id,
+        consumer_number=task.service_point.consumer_number if task.service_point else "",
+        sent_at=local(task.sent_at),
+        ended_at=local(task.ended_at),
+        detail=str(from_plain(task.detail)),
+        last_error=command.last_error if command is not None and task.ended_at is None else "",
+        result=said or {},
+        withheld=bool(task.result) and said is None,
+    )

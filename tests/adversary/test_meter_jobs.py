@@ -1,0 +1,99 @@
+"""A thief who holds the web's database role tries to have meters told something by the tables of the jobs.
+
+Jobs are made by the pipeline from requests that it judges; what a job's row says is not the web's to write.
+"""
+
+import pytest
+from tests.adversary.test_stolen_web import house, refused, thief  # noqa: F401 - fixtures
+from tests.apps.street import START, adopt
+
+JOB = (
+    "INSERT INTO meter_jobs_job (id, kind, arguments, reason, actor, asked_at, expires_at, meters, cancelled_by) "
+    "VALUES (9, 'read_meters', '{}', 'x', 'user 1', now(), now() + interval '1 hour', 1, '')"
+)
+
+
+@pytest.fixture
+def job(house):  # noqa: F811
+    """A job of the house's meter, asked for by somebody who may."""
+    from tests.pipeline.test_meter_jobs import ask
+
+    return ask(meters=("URJ00000001",))
+
+
+def test_no_job_can_be_made_changed_or_taken_away(thief, house, job):  # noqa: F811
+    refused(thief, JOB)
+    refused(
+        thief,
+        "INSERT INTO meter_jobs_task (job_id, position, named, device_id, service_point_id, state, progress, result, "
+        "detail) VALUES (%s, 2, 'x', %s, %s, 'waiting', '{}', '{}', '\"\"')",
+        (job.id, house.device_id, house.service_point_id),
+    )
+    for change in ("kind = 'connect'", "arguments = '{}'", "ended_at = now()", "expires_at = now()"):
+        refused(thief, f"UPDATE meter_jobs_job SET {change}")
+    for change in ("state = 'waiting'", "result = '{}'", "device_id = device_id", "command_id = NULL"):
+        refused(thief, f"UPDATE meter_jobs_task SET {change}")
+    refused(thief, "DELETE FROM meter_jobs_task")
+    refused(thief, "DELETE FROM meter_jobs_job")
+    refused(thief, "TRUNCATE meter_jobs_task")
+
+
+def test_no_command_can_be_placed(thief, house):  # noqa: F811
+    refused(
+        thief,
+        "INSERT INTO commands_command (id, device_id, service_point_id, kind, arguments, sequence, state, reason, "
+        "cause_correlation, issued_at, issued_wall_ms, expires_at) VALUES (1, %s, %s, 'set_clock', '{}', 1, 'queued', "
+        "'x', 0, now(), 0, now() + interval '1 hour')",
+        (house.device_id, house.service_point_id),
+    )
+
+
+@pytest.mark.parametrize("kind", ["read_meters"])
+def test_a_request_in_the_name_of_nobody_asks_no_meter(thief, house, kind):  # noqa: F811
+    """The web may record any request; the stage judges by what the actor is, and makes no job of it."""
+    import json
+
+    from urja.apps.meter_jobs.models import Job
+    from urja.apps.registry.models import Request
+    from urja.pipeline.register import answer_requests
+
+    content = {"meters": ["URJ00000001"], "reason": "x"}
+    thief.execute(
+        "INSERT INTO registry_request (id, kind, content, rehearsal, actor, requested_at) "
+        "VALUES (77, %s, %s, false, 'user 4711', %s)",
+        (kind, json.dumps(content), START),
+    )
+    answer_requests(START)
+    assert Request.objects.get(id=77).state == "refused"
+    assert not Job.objects.exists()
+
+
+def test_whoever_is_of_one_section_asks_no_meter_of_another(database):
+    """A session that is taken over asks no further than its person may, by list and by node alike."""
+    from urja.apps.registry.access import OutOfArea, caller_of_user, judge
+    from urja.apps.registry.models import Node, Placement, Tree
+    from urja.apps.registry.operations import ReadMeters, employ
+
+    stamp = {"recorded_at": START, "actor": "test"}
+    for number, code in ((1, "A"), (2, "B")):
+        one = adopt(number, bucket=number)
+        node = Node.objects.create(
+            id=700 + number, tree=Tree.ADMINISTRATION, level="section", code=code, **stamp
+        )
+        Placement.objects.create(
+            id=800 + number, service_point_id=one.service_point_id, tree=Tree.ADMINISTRATION, node=node,
+            valid_from=START, **stamp,
+        )  # fmt: skip
+    user = employ("x@example.org", "X", "clerk", "section A", recorded_at=START, actor="test")
+    caller = caller_of_user(user.pk, START)
+    judge(caller, ReadMeters(meters=("URJ00000001", "NONE"), reason="x"), START)
+    judge(caller, ReadMeters(under="section A", reason="x"), START)
+    for elsewhere in (
+        {"meters": ("URJ00000001", "URJ00000002")},
+        {"meters": ("URJ00000002",)},
+        {"meters": ("NONE",)},
+        {"under": "section B"},
+        {"under": "section C"},
+    ):
+        with pytest.raises(OutOfArea):
+            judge(caller, ReadMeters(reason="x", **elsewhere), START)

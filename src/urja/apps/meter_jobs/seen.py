@@ -40,7 +40,18 @@ def tasks_seen(job: Job, caller: Caller, area: Area, at: datetime) -> QuerySet[T
 
 
 _SHOWN: Final = (
-    *(field.attname for field in Task._meta.concrete_fields),
+    "job_id",
+    "position",
+    "named",
+    "device_id",
+    "service_point_id",
+    "state",
+    "command_id",
+    "progress",
+    "result",
+    "detail",
+    "sent_at",
+    "ended_at",
     "device__serial",
     "service_point__consumer_number",
     "command__last_error",

@@ -6,13 +6,17 @@ person is asked.
 
 import asyncio
 import datetime as dt
+from importlib import resources
 
+import msgspec
 import pytest
 from tests.headend import conftest
 from tests.headend.conftest import adopt, until, value
-from tests.headend.pushing import NINE, PushMeter
+from tests.headend.ordering import Desk, House
+from tests.headend.pushing import NINE, TYPE, PushMeter
 from tests.headend.test_pushes import HALF_HOUR, Line, accepted
 
+from urja.cosem.pushlist import Pushed, PushList, as_typed, head_of
 from urja.stream.records import OwnEvent, Source
 
 nats_server, admin, pipeline = conftest.nats_server, conftest.admin, conftest.pipeline
@@ -95,3 +99,94 @@ async def test_what_was_set_aside_is_not_spent(start_headend, pipeline, admin):
         assert b'"implausible"' in answer
         await line.send(meter.block(NINE + dt.timedelta(hours=1)))
         await until(lambda: accepted(headend) == 1)
+
+
+def exchanging(folder):
+    """Another firmware of the same meter, as a type of its own: Wh and VAh in each other's place, whatever it sends."""
+    shipped = resources.files("urja.cosem.companion").joinpath("types/urja-d1")
+    (folder / "type.toml").write_text(shipped.joinpath("type.toml").read_text("utf-8"))
+    lines = shipped.joinpath("profiles.toml").read_text("utf-8").splitlines()
+    for at in [at for at, line in enumerate(lines) if 'key = "import_wh"' in line]:
+        assert 'key = "import_vah"' in lines[at + 1]
+        lines[at], lines[at + 1] = lines[at + 1], lines[at]
+    (folder / "profiles.toml").write_text("\n".join(lines))
+    return str(folder)
+
+
+def push(house, until_at) -> int:
+    """Let the meter push over its own connection what there is up to an instant; how many."""
+    pushes = house.meter.advance(until_at)
+    house.station.dispatch(pushes)
+    return len(pushes)
+
+
+async def test_a_meter_with_other_columns_is_decoded_by_what_it_tells_when_it_is_commissioned(
+    start_headend, pipeline, admin, stored, stepped_clock, tmp_path
+):
+    """The simulated meter's own truth is what is stored, also of what was set aside before it was asked."""
+    house = House(stepped_clock)
+    known = house.entry()
+    house.pretend(device_type=exchanging(tmp_path))
+    desk = Desk(pipeline)
+    await pipeline.put_device(known)
+    async with start_headend() as headend, house.dialled_in(headend.gate.port):
+        stepped_clock.advance(2 * HALF_HOUR)
+        count = push(house, stepped_clock.now())
+        aside = await kept(admin, count)
+        assert {item.reason for item in aside} == {"implausible"}
+        order = house.order("read_pushes")
+        await desk.send(order)
+        [end] = await desk.end_of(order)
+        assert end.state == "confirmed"
+        told = msgspec.convert(end.evidence["pushes"], tuple[PushList, ...])
+        assert not as_typed(TYPE, told)
+        await pipeline.put_device(msgspec.structs.replace(known, pushes=told))
+        await until(lambda: headend.roster.meters[house.identity.title].entry.pushes == told)
+        for item in aside:
+            assert b'"accepted"' in await admin.replay(item)
+        stepped_clock.advance(HALF_HOUR)
+        count += push(house, stepped_clock.now())
+        await until(lambda: accepted(headend) == count)
+    await stored.take()
+    stamps = house.meter.engine.blocks.by_range(0, 2**40)
+    truth = {int(stamp) - 1800: [int(value) for value in values] for stamp, _, *values in stamps}
+    names = [column.key for column in house.meter.engine.block_columns]
+    blocks = stored.records("block")
+    assert len(blocks) == 3
+    for block in blocks:
+        row = dict(zip(names, truth[int(block["start_at"])], strict=True))
+        assert (block["import_wh"], block["import_vah"]) == (row["import_wh"], row["import_vah"])
+        assert block["import_wh"] < block["import_vah"]
+
+
+async def test_a_fleet_that_says_the_same_shares_one_layout(start_headend, pipeline):
+    told = tuple(PushList(key, tuple(_objects(key))) for key in TYPE.pushes)
+    meters = [PushMeter(number) for number in range(1, 40)]
+    entries = [meter.entry(pushes=told) for meter in meters]
+    await asyncio.gather(*(pipeline.put_device(entry) for entry in entries))
+    async with start_headend() as headend:
+        roster = headend.roster
+        assert len({id(meter.compiled) for meter in roster.meters.values()}) == 1
+        assert len({id(meter.entry.pushes) for meter in roster.meters.values()}) == 1
+        assert len(roster.meters) == len(meters)
+
+
+def _objects(key):
+    push = TYPE.pushes[key]
+    return [
+        Pushed(column.class_id, column.obis, column.attribute) for column in (*head_of(push), *push.columns)
+    ]
+
+
+async def test_a_list_that_cannot_be_decoded_by_makes_its_meter_unusable_and_no_other(
+    start_headend, pipeline, admin
+):
+    """The pipeline's broker password writes it; commissioning would have refused it."""
+    meter, honest = PushMeter(1), PushMeter(2)
+    await adopt(pipeline, None, honest)
+    await pipeline.put_device(meter.entry(pushes=(PushList("block", (Pushed(3, "1.0.1.8", 2),)),)))
+    async with start_headend() as headend, Line(headend.gate.port) as line:
+        await line.send(meter.block(), honest.block())
+        [item] = await kept(admin)
+        await until(lambda: accepted(headend) == 1)
+    assert (item.reason, item.source) == ("unusable-meter", meter.title.hex())

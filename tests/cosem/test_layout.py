@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -25,6 +26,7 @@ from urja.cosem.columns import INSTANT, epoch_seconds
 from urja.cosem.companion import Column
 from urja.cosem.errors import CosemError, DecodeError, LocalError
 from urja.cosem.layout import NULL, Layout, LayoutSet, decode_general
+from urja.cosem.pushlist import Pushed, PushList, as_typed
 from urja.cosem.time import CosemDateTime, DeviationSign
 
 LAYOUTS = [BLOCK, INSTANTANEOUS, ALERT]
@@ -245,16 +247,81 @@ def test_the_esw_of_an_alert_arrives_as_bytes():
     assert decoded.strings("esw") == [bytes(11) + b"\x10" + bytes(4)]
 
 
-def test_a_layout_from_a_push_setup_object_equals_the_companion_s():
-    push = D1.pushes["block"]
-    objects = [(1, "0.0.42.0.0.255", 2), (40, push.obis, 1), (8, "0.0.1.0.0.255", 2)]
-    objects += [(column.class_id, column.obis, column.attribute) for column in push.columns]
-    types = {(column.obis, column.attribute): column for column in BLOCK.columns}
-    built = Layout.from_object_list("read", objects, types, sign=D1.deviation_sign)
+def as_told(layout):
+    """The object list of a meter that sends just these columns."""
+    return [Pushed(column.class_id, column.obis, column.attribute) for column in layout.columns]
+
+
+def told(objects, key="block"):
+    return Layout.for_push(D1, D1.pushes[key], PushList(key, tuple(objects)))
+
+
+def test_a_meter_that_says_what_its_type_says_is_decoded_as_by_the_type():
+    built = told(as_told(BLOCK))
     raws = [plaintext(BLOCK, n) for n in range(50)]
     assert (built.decode(raws).values == BLOCK.decode(raws).values).all()
-    with pytest.raises(LocalError, match=r"no wire type is known for 1\.0\.99\.9\.9\.255"):
-        Layout.from_object_list("read", [(3, "1.0.99.9.9.255", 2)], types)
+    assert as_typed(D1, [PushList("block", tuple(as_told(BLOCK)))])
+
+
+def test_a_meter_that_says_another_order_and_scaler_is_decoded_by_it():
+    objects = as_told(BLOCK)
+    wh, vah = (at for at, one in enumerate(objects) if one.obis in {"1.0.1.29.0.255", "1.0.9.29.0.255"})
+    objects[wh], objects[vah] = objects[vah], msgspec.structs.replace(objects[wh], scaler=1, unit=30)
+    built = told(objects)
+    raws = [plaintext(BLOCK, n) for n in range(50)]
+    found, typed = built.decode(raws), BLOCK.decode(raws)
+    assert found.fast.all()
+    assert (found.column("import_wh")[0] == typed.column("import_vah")[0]).all()
+    assert (found.column("import_vah")[0] == typed.column("import_wh")[0]).all()
+    assert {column.key: column.scaler for column in built.columns}["import_wh"] == 1
+    assert not as_typed(D1, [PushList("block", tuple(objects))])
+
+
+def buffered(n=0, rows=1):
+    """Device id, push OBIS, the time of sending, and the profile's buffer: clock and columns."""
+    device_id, push_obis, clock, *columns = elements(BLOCK, n)
+    row = axdr.structure(clock, *columns)
+    sent = axdr.octets(CLOCK)
+    return notification(axdr.structure(device_id, push_obis, sent, axdr.array(*[row] * rows)))
+
+
+def test_a_push_of_a_profile_s_buffer_is_decoded_by_what_the_profile_captures():
+    head, captured = as_told(BLOCK)[:3], as_told(BLOCK)[2:]
+    buffer = Pushed(7, "1.0.99.1.0.255", 2, captured=tuple(captured))
+    built = told([*head, buffer])
+    raws = [buffered(n) for n in range(20)]
+    found = built.decode(raws)
+    typed = BLOCK.decode([plaintext(BLOCK, n) for n in range(20)])
+    assert found.fast.all()
+    for key in BLOCK.value_keys:
+        assert (found.column(key)[0] == typed.column(key)[0]).all(), key
+    for n, raw in enumerate(raws):
+        assert decode_general(raw, built).values == tuple(found.values[:, n].tolist())
+    wrong = built.decode([buffered(rows=2), buffered(rows=0), plaintext(BLOCK, 0)])
+    assert not wrong.ok.any()
+    assert "one row is expected" in str(wrong.errors[0])
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda objects: [*objects, Pushed(3, "1.0.99.9.9.255", 2)], r"no wire type is known for it"),
+        (lambda objects: objects[:1] + objects[2:], r"does not send its push_obis"),
+        (lambda objects: objects[:2] + objects[3:], r"does not send its clock"),
+        (lambda objects: [one for one in objects if one.obis != "1.0.1.29.0.255"], r"not send its import_wh"),
+        # The cumulative register is known from other profiles; it must not become the energy of an interval.
+        (lambda objects: [*objects[:4], Pushed(3, "1.0.1.8.0.255", 2), *objects[5:]], r"not send its import_wh"),
+        (lambda objects: [*objects, Pushed(3, "1.0.1.29.0.255", 2)], r"distinct keys"),
+        (lambda objects: [*objects[:4], Pushed(3, "1.0.1.29.0.255", 2, 0, 31), *objects[5:]], r"in VAh, not in Wh"),
+        (lambda objects: [*objects[:4], Pushed(3, "1.0.1.29.0.255", 2, data_index=1), *objects[5:]], r"a part of"),
+        (lambda objects: [Pushed(40, "0.4.25.9.0.255", 1), *objects], r"the name of another one"),
+        (lambda objects: [*objects, Pushed(7, "1.0.99.1.0.255", 2)], r"captures nothing"),
+        (lambda objects: [*objects, Pushed(3, "1.0.1.8", 2)], r"OBIS"),
+    ],
+)  # fmt: skip
+def test_what_a_meter_says_and_cannot_be_decoded_by_is_told(change, says):
+    with pytest.raises(LocalError, match=says):
+        told(change(as_told(BLOCK)))
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,13 @@ async def called(house, desk, start_headend, **more):
 
 
 def expected(house, **changes):
-    values = {"serial": house.identity.serial, "firmware": "", "register_wh": 5000, "most_wh": 100_000}
+    values = {
+        "serial": house.identity.serial,
+        "device_type": house.identity.device_type,
+        "firmware": "",
+        "register_wh": 5000,
+        "most_wh": 100_000,
+    }
     return Expected(**(values | changes))
 
 

@@ -1,8 +1,10 @@
 """A meter that was hung up is called: it passes and is in service, or somebody is told which check and what to do."""
 
 import pytest
-from tests.apps.registry.life import HOUR, answer, call, commissioned, connect, do, hang, stock
+from tests.apps.registry.life import HOUR, answer, call, commissioned, connect, do, hang, stock, typed_pushes
 from tests.apps.street import START, adopt
+
+from urja.cosem.pushlist import Pushed, PushList
 
 NOW = START + 2 * HOUR
 
@@ -58,7 +60,7 @@ def test_a_meter_that_answers_as_it_should_is_in_service(hung):
     assert [waiting.device_id for waiting in queries.waiting()] == [hung.id]
     call()
     assert (run(), run()) == (1, 0)
-    assert commands() == ["read_object", "read_object", "read_object", "set_clock"]
+    assert commands() == ["read_object", "read_object", "read_object", "set_clock", "read_pushes"]
     answer(NOW + HOUR, register_wh=130)
     assert (run(NOW + HOUR), run(NOW + HOUR)) == (1, 0)
     (one,) = calls()
@@ -69,6 +71,7 @@ def test_a_meter_that_answers_as_it_should_is_in_service(hung):
         "firmware": "URJA-1.0",
         "register": "130 Wh",
         "clock": "was off by -7 s, and is set",
+        "pushes": "as its type says",
     }
     assert period().commissioned_at == NOW + HOUR
     hung.refresh_from_db()
@@ -238,7 +241,59 @@ def test_killed_within_a_step_it_goes_on(hung, monkeypatch, step):
         answer(NOW)
     assert [one.state for one in calls()] == ["passed"]
     assert period().commissioned_at == NOW
-    assert Command.objects.count() == 4
+    assert Command.objects.count() == 5
+
+
+def exchanged():
+    """What a meter tells whose firmware has Wh and VAh exchanged in its block push."""
+    pushes = {one.key: list(one.objects) for one in typed_pushes()}
+    wh, vah = (next(at for at, one in enumerate(pushes["block"]) if one.obis == obis) for obis in (WH, VAH))
+    pushes["block"][wh], pushes["block"][vah] = pushes["block"][vah], pushes["block"][wh]
+    return tuple(PushList(key, tuple(objects)) for key, objects in pushes.items())
+
+
+WH, VAH = "1.0.1.29.0.255", "1.0.9.29.0.255"
+
+
+def projected():
+    from urja.apps.registry import queries
+
+    return [change.entry.pushes for change in queries.due_projections(10)]
+
+
+def test_what_a_meter_tells_of_its_pushes_is_kept_and_goes_to_the_head_ends(hung):
+    from urja.apps.commissioning.models import PushLayout
+    from urja.apps.registry.operations import Commission
+
+    assert commissioned(pushes=exchanged()).state == "passed"
+    [kept] = PushLayout.objects.all()
+    assert (kept.device_id, kept.firmware, kept.read_at) == (hung.id, "URJA-1.0", NOW)
+    assert projected() == [exchanged()]
+    # Its firmware was changed: called again, the newest counts, and what its type says need not travel.
+    refused("is in service since .*; to call it all the same say again")
+    run()
+    do(Commission(serial="URJ00000001", again=True), NOW + HOUR)
+    while run(NOW + HOUR):
+        answer(NOW + HOUR, firmware="URJA-2.0")
+    assert [one.state for one in calls()] == ["passed", "passed"]
+    assert PushLayout.objects.count() == 2
+    assert PushLayout.objects.latest("read_at").firmware == "URJA-2.0"
+    assert projected() == [()]
+    assert period().commissioned_at == NOW
+    hung.refresh_from_db()
+    assert hung.firmware == "URJA-2.0"
+
+
+def test_a_meter_whose_pushes_cannot_be_decoded_is_not_put_into_service(hung):
+    stranger = Pushed(3, "1.0.99.9.9.255", 2, 0, 30)
+    pushes = tuple(
+        PushList(one.key, (*one.objects, stranger)) if one.key == "block" else one for one in typed_pushes()
+    )
+    one = commissioned(pushes=pushes)
+    assert one.state == "failed"
+    assert "1.0.99.9.9.255 attribute 2: no wire type is known for it" in failed(one)["pushes"]
+    assert period().commissioned_at is None
+    assert projected() == [()]
 
 
 def test_its_rights_suffice(database, hung):

@@ -36,6 +36,7 @@ from urja.cosem.columns import (
 from urja.cosem.companion import Column, DeviceType, PushLayout
 from urja.cosem.errors import CosemError, DecodeError, LocalError
 from urja.cosem.obis import Obis
+from urja.cosem.pushlist import PushList, columns_of, head_of
 from urja.cosem.time import NOT_SPECIFIED, CosemDateTime, DeviationSign
 
 Bytes = npt.NDArray[np.uint8]
@@ -194,8 +195,8 @@ class Layout:
     """A push's columns, all of them: device id, push OBIS and clock included where the push sends them.
 
     `constants` gives the bytes that a column must have to be this push (its OBIS). `sign` and
-    `default_deviation_min` tell how the meter type's clock is to be read. Build one with `compile`, `for_push`
-    or `from_object_list`.
+    `default_deviation_min` tell how the meter type's clock is to be read. `buffers` are runs of columns that are sent
+    as the one row of a profile's buffer. Build one with `compile` or `for_push`.
     """
 
     name: str
@@ -208,6 +209,7 @@ class Layout:
     instant_keys: tuple[str, ...]
     string_keys: tuple[str, ...]
     value_lines: Mapping[str, int]
+    buffers: tuple[tuple[int, int], ...] = ()
     _variants: dict[int, tuple[_Variant, ...]] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -219,6 +221,7 @@ class Layout:
         sign: DeviationSign = DeviationSign.DLMS,
         default_deviation_min: int = 0,
         constants: Mapping[str, bytes] | None = None,
+        buffers: tuple[tuple[int, int], ...] = (),
     ) -> "Layout":
         """Check the columns and make a layout of them. Raises LocalError for a shape that cannot be one."""
         keys = [column.key for column in columns]
@@ -245,53 +248,29 @@ class Layout:
             instant_keys=tuple(key for key, kind in zip(keys, kinds, strict=True) if kind is Kind.INSTANT),
             string_keys=strings,
             value_lines={key: line for line, key in enumerate(values)},
+            buffers=buffers,
         )
 
     @classmethod
-    def for_push(cls, device_type: DeviceType, push: PushLayout) -> "Layout":
-        """The layout of a device type's push: device id, push OBIS, clock, payload (IS 15959-2)."""
-        head = (
-            Column("device_id", 1, "0.0.42.0.0.255", 2, Tag.OCTET_STRING),
-            Column("push_obis", 40, push.obis, 1, Tag.OCTET_STRING, length=6),
-            Column("clock", 8, "0.0.1.0.0.255", 2, Tag.OCTET_STRING, length=INSTANT_SIZE),
-        )
+    def for_push(cls, device_type: DeviceType, push: PushLayout, told: PushList | None = None) -> "Layout":
+        """The layout of a push: as the meter has told of it, else as its type says.
+
+        Raises LocalError where what the meter has told cannot be decoded by (`urja.cosem.pushlist`).
+        """
+        columns, buffers = columns_of(device_type, push, told) if told else (head_of(push) + push.columns, ())
         return cls.compile(
             f"{device_type.name}/{push.key}",
-            head + push.columns,
+            columns,
             sign=device_type.deviation_sign,
             default_deviation_min=device_type.default_deviation_min,
             constants={"push_obis": bytes(Obis.parse(push.obis))},
+            buffers=buffers,
         )
 
-    @classmethod
-    def from_object_list(
-        cls,
-        name: str,
-        object_list: Iterable[tuple[int, str, int]],
-        types: Mapping[tuple[str, int], Column],
-        *,
-        sign: DeviationSign = DeviationSign.DLMS,
-        default_deviation_min: int = 0,
-    ) -> "Layout":
-        """A layout from a push setup's push_object_list: (class id, OBIS, attribute) in the order sent.
-
-        `types` gives each (OBIS, attribute) its column; the setup object's own logical name (class 40,
-        attribute 1) is the push OBIS and needs none. Raises LocalError naming what has no type.
-        """
-        columns: list[Column] = []
-        constants: dict[str, bytes] = {}
-        for class_id, obis, attribute in object_list:
-            if (class_id, attribute) == (40, 1):
-                columns.append(Column("push_obis", class_id, obis, attribute, Tag.OCTET_STRING, length=6))
-                constants["push_obis"] = bytes(Obis.parse(obis))
-                continue
-            column = types.get((obis, attribute))
-            if column is None:
-                raise LocalError(f"layout {name!r}: no wire type is known for {obis} attribute {attribute}")
-            columns.append(column)
-        return cls.compile(
-            name, columns, sign=sign, default_deviation_min=default_deviation_min, constants=constants
-        )
+    @property
+    def elements(self) -> int:
+        """How many elements the notification's structure has: a buffer is one, however many columns it has."""
+        return len(self.columns) - sum(end - first - 1 for first, end in self.buffers)
 
     def decode(self, plaintexts: Sequence[bytes]) -> Decoded:
         """Decode data-notification plaintexts. Never raises for what a peer sent: see `ok` and `errors`."""
@@ -340,8 +319,11 @@ class Layout:
         builder.free(4)  # long-invoke-id-and-priority
         builder.constant(b"\x0c" if stamped else b"\x00")
         builder.free(INSTANT_SIZE if stamped else 0)
-        builder.constant(bytes([Tag.STRUCTURE, len(self.columns)]))
-        for column, kind in zip(self.columns, self.kinds, strict=True):
+        builder.constant(bytes([Tag.STRUCTURE, self.elements]))
+        rows = dict(self.buffers)
+        for at, (column, kind) in enumerate(zip(self.columns, self.kinds, strict=True)):
+            if at in rows:
+                builder.constant(bytes([Tag.ARRAY, 1, Tag.STRUCTURE, rows[at] - at]))
             builder.constant(bytes([column.tag]))
             if kind is Kind.INTEGER:
                 builder.variable(column.key, INTEGER_FORMATS[Tag(column.tag)])
@@ -433,9 +415,12 @@ class LayoutSet:
             raise LocalError("the layouts of a set need distinct push OBIS codes")
 
     @classmethod
-    def of(cls, device_type: DeviceType) -> "LayoutSet":
-        """All pushes of a device type."""
-        return cls(Layout.for_push(device_type, push) for push in device_type.pushes.values())
+    def of(cls, device_type: DeviceType, told: Iterable[PushList] = ()) -> "LayoutSet":
+        """All pushes of a device type; those that the meter has told of as it has told. Raises LocalError as `for_push`."""
+        by_key = {each.key: each for each in told}
+        return cls(
+            Layout.for_push(device_type, push, by_key.get(key)) for key, push in device_type.pushes.items()
+        )
 
     def decode(self, plaintexts: Sequence[bytes]) -> Sorted:
         """Sort plaintexts by push and decode them. Never raises for what a peer sent."""
@@ -552,15 +537,12 @@ def notification_of(plaintext: bytes) -> DataNotification:
 
 def row_of(notification: DataNotification, layout: Layout) -> Row:
     """The layout's columns in a decoded notification. Raises DecodeError where it is not this push."""
-    body = notification.body
-    if body.tag is not Tag.STRUCTURE or len(body.value) != len(layout.columns):
-        found = f"{len(body.value)} elements" if body.tag is Tag.STRUCTURE else body.tag.name
-        raise DecodeError(f"{layout.name}: a structure of {len(layout.columns)} is expected, not {found}")
+    elements = _flat(notification.body, layout)
     values: list[int] = []
     valid: list[bool] = []
     status: list[int] = []
     strings: list[bytes | None] = []
-    for column, kind, element in zip(layout.columns, layout.kinds, body.value, strict=True):
+    for column, kind, element in zip(layout.columns, layout.kinds, elements, strict=True):
         if kind is Kind.BYTES:
             strings.append(_string(column, element, layout))
             continue
@@ -572,6 +554,26 @@ def row_of(notification: DataNotification, layout: Layout) -> Row:
         values.append(NULL if value is None else value)
         valid.append(value is not None)
     return Row(tuple(values), tuple(valid), tuple(status), tuple(strings))
+
+
+def _flat(body: Data, layout: Layout) -> list[Data]:
+    """The elements of a push, one for each column: the row of a buffer stands in the buffer's place."""
+    elements = _members(body, layout.elements, layout)
+    for first, end in layout.buffers:
+        buffer = elements[first]
+        if buffer.tag is not Tag.ARRAY or len(buffer.value) != 1:
+            raise DecodeError(
+                f"{layout.name}: a profile's buffer of one row is expected, not {buffer.tag.name}"
+            )
+        elements[first : first + 1] = _members(buffer.value[0], end - first, layout)
+    return elements
+
+
+def _members(body: Data, count: int, layout: Layout) -> list[Data]:
+    if body.tag is not Tag.STRUCTURE or len(body.value) != count:
+        found = f"{len(body.value)} elements" if body.tag is Tag.STRUCTURE else body.tag.name
+        raise DecodeError(f"{layout.name}: a structure of {count} is expected, not {found}")
+    return list(body.value)
 
 
 def _wrong(layout: Layout, column: Column, element: Data) -> DecodeError:

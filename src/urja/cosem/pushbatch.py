@@ -98,6 +98,7 @@ class PushMeters:
         self.windows = Windows()
         self._row_of = TitleIndex()
         self._layout_sets: list[LayoutSet] = []
+        self._numbers: dict[LayoutSet, int] = {}
         self._encrypt = np.empty(_FIRST_ROOM, object)
         self._header = np.zeros(_FIRST_ROOM, _HEADER)
         self._layouts = np.zeros(_FIRST_ROOM, np.intp)
@@ -173,11 +174,10 @@ class PushMeters:
             yield self._layout_sets[number], np.flatnonzero(numbers == number)
 
     def _number_of(self, layouts: LayoutSet) -> int:
-        for number, known in enumerate(self._layout_sets):
-            if known is layouts:
-                return number
-        self._layout_sets.append(layouts)
-        return len(self._layout_sets) - 1
+        if layouts not in self._numbers:
+            self._numbers[layouts] = len(self._layout_sets)
+            self._layout_sets.append(layouts)
+        return self._numbers[layouts]
 
     def _make_room(self) -> None:
         for name in ("_encrypt", "_header", "_layouts", "_refs"):

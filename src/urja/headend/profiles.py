@@ -60,22 +60,35 @@ class ProfileShape:
 async def read_shape(session: Session, obis: str, scaler_obis: str | None) -> ProfileShape:
     """What the meter captures, and by which scalers; raises SessionFailed."""
     columns = await read_capture_objects(session, obis)
-    scalers = await _scalers_of_profile(session, scaler_obis) if scaler_obis else {}
-    missing = [
+    registers = [
         column.attribute
         for column in columns
-        if column.attribute.class_id in (3, 4)
-        and column.attribute.attribute == 2
-        and scalers.get(column.attribute) is None
+        if column.attribute.class_id in (3, 4) and column.attribute.attribute == 2
     ]
-    if missing:
-        units = await session.get_each(
-            # scaler_unit is attribute 3 of registers (class 3) and extended registers (class 4) alike.
-            [CosemAttribute(attribute.class_id, attribute.obis, 3) for attribute in missing]
-        )
-        scalers |= {attribute: _scaler_unit(unit) for attribute, unit in zip(missing, units, strict=True)}
-    found = [scalers.get(column.attribute) or (None, None) for column in columns]
+    units = await read_scaler_units(session, registers, [scaler_obis] if scaler_obis else [])
+    found = [units.get(column.attribute, (None, None)) for column in columns]
     return ProfileShape(obis, columns, tuple(scaler for scaler, _ in found), tuple(unit for _, unit in found))
+
+
+async def read_scaler_units(
+    session: Session, registers: Sequence[CosemAttribute], scaler_profiles: Sequence[str]
+) -> dict[CosemAttribute, tuple[int, int]]:
+    """Scaler and unit of values of registers, from the scaler profiles and, where they say none, the registers.
+
+    What the meter does not say is left out.
+    """
+    known: dict[CosemAttribute, tuple[int, int]] = {}
+    for obis in scaler_profiles:
+        if all(attribute in known for attribute in registers):
+            break
+        known |= await _scalers_of_profile(session, obis)
+    missing = [attribute for attribute in registers if attribute not in known]
+    units = await session.get_each(
+        # scaler_unit is attribute 3 of registers (class 3) and extended registers (class 4) alike.
+        [CosemAttribute(attribute.class_id, attribute.obis, 3) for attribute in missing]
+    )
+    found = zip(missing, map(_scaler_unit, units), strict=True)
+    return known | {attribute: unit for attribute, unit in found if unit is not None}
 
 
 async def read_capture_objects(session: Session, obis: str) -> tuple[CaptureObject, ...]:
@@ -89,11 +102,8 @@ async def read_capture_objects(session: Session, obis: str) -> tuple[CaptureObje
         raise from_cosem(error) from error
 
 
-type _ScalerUnit = tuple[int, int]
-
-
-async def _scalers_of_profile(session: Session, scaler_obis: str) -> dict[CosemAttribute, _ScalerUnit | None]:
-    """Scalers and units from a scaler profile (IS 15959-2: one row, attribute 3 of each register); empty without one."""
+async def _scalers_of_profile(session: Session, scaler_obis: str) -> dict[CosemAttribute, tuple[int, int]]:
+    """What a scaler profile says (IS 15959-2: one row, attribute 3 of each register); empty without one."""
     try:
         objects = await read_capture_objects(session, scaler_obis)
         rows = rows_of(await session.get(CosemAttribute.of(_PROFILE, scaler_obis, 2)))
@@ -104,17 +114,18 @@ async def _scalers_of_profile(session: Session, scaler_obis: str) -> dict[CosemA
     if len(rows) != 1 or len(rows[0]) != len(objects):
         return {}
     return {
-        CosemAttribute(column.attribute.class_id, column.attribute.obis, 2): _scaler_unit(unit)
-        for column, unit in zip(objects, rows[0], strict=True)
+        CosemAttribute(column.attribute.class_id, column.attribute.obis, 2): unit
+        for column, unit in zip(objects, map(_scaler_unit, rows[0]), strict=True)
+        if unit is not None
     }
 
 
-def _scaler_unit(data: Data | None) -> _ScalerUnit | None:
-    """The power of ten and the unit in a scaler_unit structure."""
+def _scaler_unit(data: Data | None) -> tuple[int, int] | None:
+    """The power of ten and the unit's code in a scaler_unit structure."""
     if data is None or data.tag is not Tag.STRUCTURE or len(data.value) != 2:
         return None
     scaler, unit = data.value
-    return (int(scaler.value), int(unit.value)) if (scaler.tag, unit.tag) == (Tag.INT8, Tag.ENUM) else None
+    return (int(scaler.value), int(unit.value)) if scaler.tag is Tag.INT8 and unit.tag in _NUMBERS else None
 
 
 def rows_of(buffer: Data) -> list[Sequence[Data]]:

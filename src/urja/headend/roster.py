@@ -8,6 +8,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
 import numpy as np
 import structlog
 
@@ -164,7 +165,7 @@ class Roster:
             keys = SuiteKeys(self._keys.unwrap(entry.wrapped_guek), self._keys.unwrap(entry.wrapped_gak))
             wrapped = entry.wrapped_hls_secret
             secret = None if wrapped is None else self._keys.unwrap(wrapped)
-            compiled = compiled_type(entry.device_type)
+            compiled = compiled_type(entry.device_type, entry.pushes)
         except (CosemError, KeyNotOpened) as error:
             self._forget(title)
             self.unusable[title] = str(error)
@@ -176,6 +177,8 @@ class Roster:
 
     def _adopt(self, title: bytes, entry: DeviceEntry, keys: SuiteKeys, compiled: CompiledType) -> None:
         key_id = _key_id(keys)
+        # The lists of a fleet that says the same are kept once.
+        entry = msgspec.structs.replace(entry, pushes=compiled.pushes)
         known = self.meters.get(title)
         # Counters start anew with a key change, so a window belongs to its key.
         at_rest = self._at_rest[group_of(entry.bucket)].pop(title, {})

@@ -5,6 +5,7 @@ from functools import cache
 
 from urja.cosem.companion import DeviceType, load_device_type
 from urja.cosem.layout import LayoutSet
+from urja.cosem.pushlist import PushList
 
 
 @dataclass(frozen=True, eq=False)
@@ -13,6 +14,8 @@ class CompiledType:
 
     device_type: DeviceType
     layouts: LayoutSet
+    pushes: tuple[PushList, ...] = ()
+    """What the meter has told of its pushes; those that it has not are as the type says."""
 
     def push_key(self, layout_name: str) -> str:
         """`block`, `instantaneous` or `alert` for a layout of this type."""
@@ -20,7 +23,11 @@ class CompiledType:
 
 
 @cache
-def compiled_type(name: str) -> CompiledType:
-    """The compiled type of a companion data file; raises CompanionError. Shared: layouts compare by identity."""
+def compiled_type(name: str, pushes: tuple[PushList, ...] = ()) -> CompiledType:
+    """The compiled type of a companion data file, with the pushes that a meter has told of.
+
+    Raises CompanionError, and LocalError for pushes that cannot be decoded so. One for all meters that say the same:
+    layouts compare by identity, and what is decoded together shares one.
+    """
     device_type = load_device_type(name)
-    return CompiledType(device_type, LayoutSet.of(device_type))
+    return CompiledType(device_type, LayoutSet.of(device_type, pushes), pushes)

@@ -99,7 +99,9 @@ def _expected(call: Call, period: DevicePeriod, now: datetime) -> Expected:
     hours = (now - period.valid_from + _SLACK) / timedelta(hours=1)
     return Expected(
         serial=call.device.serial,
-        firmware=call.device.firmware,
+        device_type=call.device.device_type,
+        # Called again, it is because the firmware may be another one.
+        firmware="" if period.commissioned_at else call.device.firmware,
         register_wh=hung.import_wh if hung is not None else 0,
         most_wh=int(call.device.max_power_w * hours),
     )

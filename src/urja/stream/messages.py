@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from urja.base.ids import BUCKETS, shard_of
+from urja.cosem.pushlist import PushList
 from urja.stream.errors import PoisonMessage
 
 Profile = Literal["block", "daily", "instantaneous", "power-events", "tamper-events"]
@@ -34,6 +35,8 @@ class DeviceEntry(msgspec.Struct, frozen=True, kw_only=True):
     device_type: str
     interval_s: Annotated[int, Meta(gt=0)] | None = None
     """Length of its blocks; None, which older entries have: as its type says."""
+    pushes: tuple[PushList, ...] = ()
+    """What the meter has told of its pushes when it was commissioned, where that is not what its type says."""
     wrapped_guek: bytes
     wrapped_gak: bytes
     wrapped_hls_secret: bytes | None = None

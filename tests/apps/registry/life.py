@@ -2,7 +2,11 @@
 
 from datetime import timedelta
 
+import msgspec
 from tests.apps.street import START
+
+from urja.cosem.companion import load_device_type
+from urja.cosem.pushlist import Pushed, PushList, head_of
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -72,7 +76,24 @@ def text(value):
     return read(f"h:{value.encode().hex()}")
 
 
-def answer(at, *, serial="URJ00000001", register_wh=100, **ends):
+def typed_pushes(name="urja-d1"):
+    """What a meter tells of its pushes that sends just what its type says."""
+    device_type = load_device_type(name)
+    return tuple(
+        PushList(
+            push.key,
+            tuple(
+                Pushed(column.class_id, column.obis, column.attribute, column.scaler, column.unit)
+                if column.class_id in (3, 4) and column.attribute == 2
+                else Pushed(column.class_id, column.obis, column.attribute)
+                for column in (*head_of(push), *push.columns)
+            ),
+        )
+        for push in device_type.pushes.values()
+    )
+
+
+def answer(at, *, serial="URJ00000001", register_wh=100, pushes=None, firmware="URJA-1.0", **ends):
     """The head end's word on every command that is under way; `ends` says otherwise: kind or object -> (state, detail)."""
     from urja.apps.commands import operations
     from urja.apps.commands.models import UNFINISHED, Command
@@ -80,9 +101,10 @@ def answer(at, *, serial="URJ00000001", register_wh=100, **ends):
 
     said = {
         "0.0.96.1.0.255": text(serial),
-        "1.0.0.2.0.255": text("URJA-1.0"),
+        "1.0.0.2.0.255": text(firmware),
         "1.0.1.8.0.255": read(register_wh, "Wh"),
         "set_clock": {"was_off_s": -7},
+        "read_pushes": {"pushes": msgspec.to_builtins(typed_pushes() if pushes is None else pushes)},
         "set_payment_mode": {"mode": "prepaid"},
         "set_load_limit": {},
         "disconnect": {"control_state": "disconnected"},
@@ -106,12 +128,12 @@ def answer(at, *, serial="URJ00000001", register_wh=100, **ends):
     return len(under_way)
 
 
-def commissioned(number=1, at=START + 2 * HOUR, *, register_wh=100, **more):
+def commissioned(number=1, at=START + 2 * HOUR, *, register_wh=100, pushes=None, **more):
     """Called, answered, in service."""
     from urja.apps.commissioning.models import Call
     from urja.pipeline import commission
 
     call_id = call(number, at, **more)
     while commission.run_once(at, 1):
-        answer(at, serial=f"URJ{number:08}", register_wh=register_wh)
+        answer(at, serial=f"URJ{number:08}", register_wh=register_wh, pushes=pushes)
     return Call.objects.get(id=call_id)

@@ -8,6 +8,13 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final
 
+import msgspec
+
+from urja.cosem.companion import load_device_type
+from urja.cosem.errors import LocalError
+from urja.cosem.layout import LayoutSet
+from urja.cosem.pushlist import PushList, as_typed
+
 SERIAL: Final = "0.0.96.1.0.255"
 FIRMWARE: Final = "1.0.0.2.0.255"
 REGISTER: Final = "1.0.1.8.0.255"
@@ -23,6 +30,8 @@ class Check(StrEnum):
     FIRMWARE = "firmware"
     REGISTER = "register"
     CLOCK = "clock"
+    PUSHES = "pushes"
+    """Whether what the meter says that it pushes can be decoded."""
     MODE = "mode"
     SWITCH_OFF = "switch_off"
     SWITCH_ON = "switch_on"
@@ -35,6 +44,7 @@ ALWAYS: Final[dict[Check, tuple[str, dict[str, Any]]]] = {
     Check.FIRMWARE: ("read_object", {"obis": FIRMWARE}),
     Check.REGISTER: ("read_object", {"obis": REGISTER}),
     Check.CLOCK: ("set_clock", {"tolerance_s": CLOCK_TOLERANCE_S}),
+    Check.PUSHES: ("read_pushes", {}),
 }
 """The command that each check is judged by, of those that every meter is asked for."""
 
@@ -58,6 +68,7 @@ class Expected:
     """What the registry says of the meter."""
 
     serial: str
+    device_type: str
     firmware: str
     """As delivered; empty where nobody said."""
     register_wh: int
@@ -117,6 +128,7 @@ _DOING: Final = {
     Check.FIRMWARE: "reading the firmware",
     Check.REGISTER: "reading the register",
     Check.CLOCK: "setting the clock",
+    Check.PUSHES: "reading what it pushes",
     Check.MODE: "setting the payment mode",
     Check.SWITCH_OFF: "opening the load switch",
     Check.SWITCH_ON: "closing the load switch",
@@ -164,6 +176,24 @@ def _clock(answer: Answer, _expected: Expected) -> Outcome:
     )
 
 
+def _pushes(answer: Answer, expected: Expected) -> Outcome:
+    told = pushes_of(answer)
+    try:
+        device_type = load_device_type(expected.device_type)
+        LayoutSet.of(device_type, told)
+        own = not as_typed(device_type, told)
+    except LocalError as error:
+        says = f"{error}: its firmware is not of the type {expected.device_type}; have the type corrected"
+        return Outcome(Check.PUSHES, passed=False, found="", says=says)
+    found = "other columns than its type says" if own else "as its type says"
+    return Outcome(Check.PUSHES, passed=True, found=found)
+
+
+def pushes_of(answer: Answer) -> tuple[PushList, ...]:
+    """What the meter has told of its pushes."""
+    return msgspec.convert(answer.evidence["pushes"], tuple[PushList, ...])
+
+
 def _mode(answer: Answer, _expected: Expected) -> Outcome:
     return Outcome(Check.MODE, passed=True, found=str(answer.evidence.get("mode")))
 
@@ -180,6 +210,7 @@ _CONFIRMED: Final = {
     Check.FIRMWARE: _firmware,
     Check.REGISTER: _register,
     Check.CLOCK: _clock,
+    Check.PUSHES: _pushes,
     Check.MODE: _mode,
     Check.SWITCH_OFF: _switch(Check.SWITCH_OFF),
     Check.SWITCH_ON: _switch(Check.SWITCH_ON),

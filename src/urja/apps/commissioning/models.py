@@ -1,4 +1,4 @@
-"""Calls: one record for each time that a meter was checked after it was hung up."""
+"""Calls, one for each time that a meter was checked after it was hung up, and what meters told of their pushes."""
 
 from typing import ClassVar
 
@@ -66,3 +66,22 @@ class Call(models.Model):
 
     def __str__(self) -> str:
         return f"call {self.id}: {self.state}"
+
+
+class PushLayout(models.Model):
+    """What a meter has told of its pushes, with which firmware, and when. Rows are added; the newest counts."""
+
+    id = models.BigIntegerField(primary_key=True)
+    device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="push_layouts")
+    call = models.ForeignKey(Call, on_delete=models.PROTECT, related_name="push_layouts")
+    firmware = models.CharField(max_length=32)
+    read_at = models.DateTimeField()
+    pushes = models.JSONField()
+    """Object lists with scalers and units, as `urja.cosem.pushlist` has them."""
+
+    class Meta:
+        db_table = "commissioning_push_layout"
+        indexes: ClassVar = [models.Index(fields=["device", "-read_at"], name="commissioning_newest_layout")]
+
+    def __str__(self) -> str:
+        return f"pushes of device {self.device_id} as told at {self.read_at}"

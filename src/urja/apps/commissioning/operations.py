@@ -43,6 +43,13 @@ def answers(call: Call) -> dict[Check, Answer] | None:
     return {Check(check): _answer(given[id_]) for check, id_ in call.commands.items()}
 
 
+def told_pushes(call: Call) -> list[dict[str, Any]]:
+    """What the meter has told of its pushes, as it came; empty of a call that was begun before it was asked for that."""
+    asked = Command.objects.filter(id=call.commands.get(Check.PUSHES.value)).first()
+    told: list[dict[str, Any]] = [] if asked is None else asked.evidence["pushes"]
+    return told
+
+
 def end(
     call: Call, state: CallState, outcomes: list[Outcome], now: datetime, operation_id: int | None = None
 ) -> None:

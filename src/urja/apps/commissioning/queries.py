@@ -1,9 +1,13 @@
 """The reading side of the commissioning."""
 
+from collections.abc import Iterable
+
+import msgspec
 from django.db.models import QuerySet
 
-from urja.apps.commissioning.models import UNFINISHED, Call
+from urja.apps.commissioning.models import UNFINISHED, Call, PushLayout
 from urja.apps.registry.models import DevicePeriod, DeviceRole
+from urja.cosem.pushlist import PushList
 
 
 def calls_of(device_period_id: int) -> QuerySet[Call]:
@@ -22,3 +26,16 @@ def waiting() -> QuerySet[DevicePeriod]:
         .select_related("device", "service_point__premise")
         .order_by("valid_from", "id")
     )
+
+
+def told_pushes(device_ids: Iterable[int]) -> dict[int, tuple[PushList, ...]]:
+    """What each meter has last told of its pushes; none where it was never asked."""
+    newest = (
+        PushLayout.objects.filter(device_id__in=list(device_ids))
+        .order_by("device_id", "-read_at", "-id")
+        .distinct("device_id")
+    )
+    return {
+        device_id: msgspec.convert(pushes, tuple[PushList, ...])
+        for device_id, pushes in newest.values_list("device_id", "pushes")
+    }

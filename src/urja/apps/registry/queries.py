@@ -3,11 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from django.db import connection
 from django.db.models import Count, F, OuterRef, QuerySet, Subquery
 
+from urja.apps.commissioning.queries import told_pushes
 from urja.apps.registry.models import (
     AccountAccess,
     Agreement,
@@ -20,6 +22,8 @@ from urja.apps.registry.models import (
 )
 from urja.apps.rows import rows
 from urja.base.ids import bucket_of
+from urja.cosem.companion import load_device_type
+from urja.cosem.pushlist import PushList, as_typed
 from urja.stream.messages import DeviceEntry
 
 
@@ -110,8 +114,9 @@ def due_projections(limit: int) -> list[DueProjection]:
         device_id: _Place(place, transformers.get(place), areas.get(place))
         for device_id, place in mounted.items()
     }
+    told = told_pushes(due)
     return [
-        DueProjection(due[device.id], _entry(device, places.get(device.id)))
+        DueProjection(due[device.id], _entry(device, places.get(device.id), told.get(device.id, ())))
         for device in Device.objects.filter(id__in=due).order_by("id")
     ]
 
@@ -124,7 +129,7 @@ def newest_projected() -> DeviceEntry | None:
         .order_by("-device_id")
         .first()
     )
-    return None if projection is None else _entry(projection.device, None)
+    return None if projection is None else _entry(projection.device, None, ())
 
 
 def mark_projected(versions: dict[int, int]) -> None:
@@ -169,7 +174,7 @@ class _Place:
     area: str | None
 
 
-def _entry(device: Device, place: _Place | None) -> DeviceEntry:
+def _entry(device: Device, place: _Place | None, told: tuple[PushList, ...]) -> DeviceEntry:
     return DeviceEntry(
         device_id=device.id,
         bucket=bucket_of(device.id if place is None else place.service_point_id),
@@ -177,6 +182,7 @@ def _entry(device: Device, place: _Place | None) -> DeviceEntry:
         serial=device.serial,
         device_type=device.device_type,
         interval_s=device.interval_s,
+        pushes=_own(device.device_type, told),
         wrapped_guek=bytes(device.wrapped_guek),
         wrapped_gak=bytes(device.wrapped_gak),
         wrapped_hls_secret=None if device.wrapped_hls_secret is None else bytes(device.wrapped_hls_secret),
@@ -185,6 +191,12 @@ def _entry(device: Device, place: _Place | None) -> DeviceEntry:
         area=None if place is None else place.area,
         active=place is not None,
     )
+
+
+@cache
+def _own(device_type: str, told: tuple[PushList, ...]) -> tuple[PushList, ...]:
+    """What a meter has told of its pushes, unless its type says the same: then it need not travel with each meter."""
+    return () if as_typed(load_device_type(device_type), told) else told
 
 
 def stock_counts() -> dict[str, int]:

@@ -100,6 +100,7 @@ LABELS: Final[_Words] = {
     "reason": _("Why"),
     "register_wh": _("Register, kWh"),
     "relay_test": _("Test the switch"),
+    "again": _("Although it is in service"),
     "posted_at": _("When it was posted"),
     "reference": _("Its number"),
     "removed_at": _("When it was taken away"),

@@ -8,7 +8,8 @@ check and what to do; it is asked for again.
 from collections.abc import Iterator
 from datetime import datetime
 
-from urja.apps.commissioning.models import UNFINISHED, Call
+from urja.apps.commissioning.models import UNFINISHED, Call, PushLayout
+from urja.apps.commissioning.operations import told_pushes
 from urja.apps.registry import configuring
 from urja.apps.registry.models import Agreement, ConfigurationItem, DevicePeriod, PaymentMode
 from urja.apps.registry.operations.agreed import agreement_at, net_faults, tell_meter
@@ -28,6 +29,8 @@ class Commission(Operation, kw_only=True):
     """Open and close the load switch: only where nobody is supplied yet."""
     payment_mode: str = ""
     """`prepaid` or `postpaid`; left out, what the agreement says, where there is one."""
+    again: bool = False
+    """Call a meter that is in service already, such as after a change of its firmware: what it pushes is read anew."""
 
     def faults(self, doing: Doing) -> Iterator[str]:
         if self.payment_mode and self.payment_mode not in PaymentMode:
@@ -40,9 +43,9 @@ class Commission(Operation, kw_only=True):
         if period is None:
             yield say("meter {serial} hangs nowhere: install_meter first", serial=self.serial)
             return
-        if period.commissioned_at is not None:
+        if period.commissioned_at is not None and not self.again:
             yield say(
-                "meter {serial} is in service since {commissioned_at}",
+                "meter {serial} is in service since {commissioned_at}; to call it all the same say again",
                 serial=self.serial,
                 commissioned_at=period.commissioned_at.isoformat(),
             )
@@ -107,16 +110,24 @@ class RecordCommissioning(Operation, kw_only=True):
         period = DevicePeriod.objects.filter(id=call.device_period_id, valid_to=None).first()
         if period is None:
             yield say("the meter of call {call} hangs there no more", call=self.call_id)
-        elif period.commissioned_at is not None:
-            yield say("the meter of call {call} is in service already", call=self.call_id)
 
     def carry_out(self, doing: Doing) -> None:
         call = Call.objects.get(id=self.call_id)
         period = DevicePeriod.objects.select_related("device", "service_point").get(id=call.device_period_id)
         read_register(doing, period.service_point, period.device, self.read_at, self.register_wh)
-        doing.change(period, commissioned_at=first_billed_at(period, self.read_at))
+        if period.commissioned_at is None:
+            doing.change(period, commissioned_at=first_billed_at(period, self.read_at))
         if period.device.firmware != self.firmware:
             doing.change(period.device, firmware=self.firmware)
+        # From here on its pushes are decoded by what it has told of them.
+        PushLayout.objects.create(
+            id=next_id(bucket_of(period.device_id)),
+            device_id=period.device_id,
+            call=call,
+            firmware=self.firmware,
+            read_at=self.read_at,
+            pushes=told_pushes(call),
+        )
         doing.reassess_from[period.service_point_id] = period.valid_from
         if call.payment_mode:
             configuring.found(

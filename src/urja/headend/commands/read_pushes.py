@@ -1,0 +1,85 @@
+"""Read what the meter itself says that it pushes: object lists, captured columns, scalers and units."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+from msgspec import Struct
+
+from urja.cosem import axdr
+from urja.cosem.axdr import Data, Tag
+from urja.cosem.errors import CosemError
+from urja.cosem.obis import CosemAttribute
+from urja.cosem.pushlist import PROFILE_BUFFER, Pushed, PushList
+from urja.cosem.xdlms.selection import CaptureObject
+from urja.headend.failures import FailureKind, SessionFailed, from_cosem
+from urja.headend.profiles import read_capture_objects, read_scaler_units
+from urja.headend.session import Session
+from urja.headend.work import Outcome, Work
+
+_PUSH_SETUP = 40
+
+
+class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
+    """None: every push of the meter's type is read."""
+
+
+async def execute(work: Work, _arguments: Arguments) -> Outcome:
+    """Raises SessionFailed where the meter does not say what it pushes."""
+    session, device_type = work.session, work.meter.compiled.device_type
+    lists = [
+        PushList(
+            key,
+            tuple([await _with_columns(session, each) for each in await _object_list(session, push.obis)]),
+        )
+        for key, push in device_type.pushes.items()
+    ]
+    profiles = [profile.scaler_obis for profile in device_type.profiles.values() if profile.scaler_obis]
+    wanted = list(dict.fromkeys(attribute for told in lists for attribute in _registers(told.objects)))
+    units = await read_scaler_units(session, wanted, profiles)
+    told = [PushList(one.key, _scaled(one.objects, units)) for one in lists]
+    return Outcome(evidence={"pushes": msgspec.to_builtins(told)})
+
+
+async def _object_list(session: Session, obis: str) -> list[Pushed]:
+    """Attribute 2 of a push setup; what a later version of the class adds to an entry restricts it and is left out."""
+    data = await session.get(CosemAttribute.of(_PUSH_SETUP, obis, 2))
+    if data.tag is not Tag.ARRAY:
+        raise SessionFailed(FailureKind.PROTOCOL, f"the push object list of {obis} is {data.tag.name}")
+    try:
+        return [_pushed(CaptureObject.from_data(_four(entry))) for entry in data.value]
+    except CosemError as error:
+        raise from_cosem(error) from error
+
+
+def _four(entry: Data) -> Data:
+    return axdr.structure(*entry.value[:4]) if entry.tag is Tag.STRUCTURE else entry
+
+
+def _pushed(entry: CaptureObject) -> Pushed:
+    attribute = entry.attribute
+    return Pushed(attribute.class_id, str(attribute.obis), attribute.attribute, data_index=entry.data_index)
+
+
+async def _with_columns(session: Session, each: Pushed) -> Pushed:
+    if (each.class_id, each.attribute) != PROFILE_BUFFER:
+        return each
+    captured = await read_capture_objects(session, each.obis)
+    return msgspec.structs.replace(each, captured=tuple(map(_pushed, captured)))
+
+
+def _registers(objects: Sequence[Pushed]) -> Iterator[CosemAttribute]:
+    """The attributes that have a scaler and a unit: values of registers and extended registers."""
+    for each in objects:
+        if each.class_id in (3, 4) and each.attribute == 2:
+            yield CosemAttribute.of(each.class_id, each.obis, 2)
+        yield from _registers(each.captured)
+
+
+def _scaled(objects: Sequence[Pushed], units: Mapping[CosemAttribute, tuple[int, int]]) -> tuple[Pushed, ...]:
+    return tuple(
+        msgspec.structs.replace(each, scaler=scaler, unit=unit, captured=_scaled(each.captured, units))
+        for each in objects
+        for scaler, unit in [
+            units.get(CosemAttribute.of(each.class_id, each.obis, each.attribute), (None, None))
+        ]
+    )

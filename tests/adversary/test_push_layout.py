@@ -103,6 +103,7 @@ async def test_what_was_set_aside_is_not_spent(start_headend, pipeline, admin):
 
 def exchanging(folder):
     """Another firmware of the same meter, as a type of its own: Wh and VAh in each other's place, whatever it sends."""
+    folder.mkdir()
     shipped = resources.files("urja.cosem.companion").joinpath("types/urja-d1")
     (folder / "type.toml").write_text(shipped.joinpath("type.toml").read_text("utf-8"))
     lines = shipped.joinpath("profiles.toml").read_text("utf-8").splitlines()
@@ -126,7 +127,7 @@ async def test_a_meter_with_other_columns_is_decoded_by_what_it_tells_when_it_is
     """The simulated meter's own truth is what is stored, also of what was set aside before it was asked."""
     house = House(stepped_clock)
     known = house.entry()
-    house.pretend(device_type=exchanging(tmp_path))
+    house.pretend(device_type=exchanging(tmp_path / "type"))
     desk = Desk(pipeline)
     await pipeline.put_device(known)
     async with start_headend() as headend, house.dialled_in(headend.gate.port):

@@ -4,6 +4,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from datetime import timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from urja.base.clock import WallClock
 from urja.meter.faults import FaultPlan
 from urja.meter.identity import Identity, seeded
 from urja.meter.meter import Meter
+from urja.meter.serve import serve_bus_until
 from urja.meter.station import Station
 from urja.site.exits import Exit, Refusal
 from urja.site.headend_cli import headend
@@ -46,6 +48,24 @@ def meter() -> Iterator[Identity]:
     thread.start()
     ready.wait()
     yield identity
+    loop.call_soon_threadsafe(stopping.set)
+    thread.join()
+    loop.close()
+
+
+@pytest.fixture(scope="module")
+def line() -> Iterator[dict[str, object]]:
+    """Two meters behind one line of HDLC, in a thread of their own."""
+    identities = {17 + n: seeded(f"{n + 1:08}", "urja-d1-listen", 3, listen="127.0.0.1:0") for n in range(2)}
+    told: Future[dict[str, object]] = Future()
+    loop = asyncio.new_event_loop()
+    stopping = asyncio.Event()
+    serving = serve_bus_until(
+        identities, "127.0.0.1", 0, pty=True, days=2, announce=told.set_result, stopping=stopping
+    )
+    thread = threading.Thread(target=lambda: loop.run_until_complete(serving))
+    thread.start()
+    yield told.result(30)
     loop.call_soon_threadsafe(stopping.set)
     thread.join()
     loop.close()
@@ -179,3 +199,45 @@ class TestRefusals:
         result = run(meter, *arguments)
         assert result.exit_code == Exit.USAGE
         assert "Invalid value" in result.output
+
+
+class TestBehindALine:
+    def read(self, link: str, physical: int, *options: str):
+        where = ["--link", link, "--address", str(physical)]
+        return CliRunner().invoke(headend, ["read", *where, *options])
+
+    @pytest.mark.parametrize("way", ["gateway", "serial port"])
+    def test_each_meter_is_read_by_its_physical_address(self, line, way):
+        link = f"tcp://127.0.0.1:{line['port']}" if way == "gateway" else f"serial:{line['pty']}?baud=19200"
+        for meter in line["meters"]:
+            secrets = ["--guek", meter["guek"], "--gak", meter["gak"]]
+            result = self.read(link, meter["physical_address"], "--obis", "0.0.96.1.0.255", *secrets)
+            assert result.exit_code == 0, result.output
+            assert meter["serial"] in result.output
+
+    def test_a_profile_in_segments(self, line):
+        meter = line["meters"][1]
+        secrets = ["--guek", meter["guek"], "--gak", meter["gak"], "--json"]
+        result = self.read(f"tcp://127.0.0.1:{line['port']}", 18, "--obis", "1.0.99.1.0.255", *secrets)
+        assert len(json.loads(result.output)["rows"]) in {96, 97}
+
+    def test_an_address_that_no_meter_has_is_a_time_out(self, line):
+        where = f"tcp://127.0.0.1:{line['port']}"
+        said = refusal(self.read(where, 99, "--obis", "0.0.96.1.0.255", "--timeout", "0.3"))
+        assert said.code == Exit.UNAVAILABLE
+        assert "timeout: no answer to a request for a link, sent 3 times" in str(said)
+
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            ([], "--host, or --link"),
+            (["--host", "127.0.0.1", "--link", "tcp://127.0.0.1:4060"], "--host, or --link"),
+            (["--host", "127.0.0.1", "--address", "17"], "behind a --link"),
+            (["--link", "tcp://127.0.0.1:4060"], "physical address"),
+            (["--link", "127.0.0.1:4060", "--address", "17"], "no link"),
+        ],
+    )
+    def test_where_the_meter_is_has_to_be_said_once(self, arguments, said):
+        result = CliRunner().invoke(headend, ["read", "--obis", "0.0.96.1.0.255", *arguments])
+        assert refusal(result).code == Exit.USAGE
+        assert said in str(result.exception)

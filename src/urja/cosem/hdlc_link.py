@@ -50,7 +50,9 @@ class EndReason(Enum):
     SILENT = "silent"
     """The other side did not answer, or nothing but that it is alive."""
     REFUSED = "refused"
-    """The server does not want the link, or does not know of it any more."""
+    """The server does not want the link."""
+    DROPPED = "dropped"
+    """The server does not know of the link any more."""
     REJECTED = "rejected"
     """A frame that one side cannot take (FRMR)."""
 
@@ -189,7 +191,7 @@ class ClientLink:
         timing: Timing = Timing(),
         limits: Limits = axdr.DEFAULT_LIMITS,
     ) -> None:
-        self._client, self._server = client, server
+        self.client, self._server = client, server
         self._proposed, self._timing, self._limits = proposed, timing, limits
         self._state = _State.DISCONNECTED
         self._numbered: _Numbered | None = None
@@ -263,7 +265,7 @@ class ClientLink:
 
     def receive(self, frame: HdlcFrame, now_s: float) -> list[LinkEvent]:
         """Take a frame from the line. One that is not this link's, or has no place in it now, is dropped."""
-        if frame.destination.upper != self._client.upper or not _same(frame.source, self._server):
+        if frame.destination.upper != self.client.upper or not _same(frame.source, self._server):
             return []
         kind = frame.control.kind
         match self._state:
@@ -274,7 +276,7 @@ class ClientLink:
             case _State.DISCONNECTING if kind in (Kind.UNNUMBERED_ACKNOWLEDGE, Kind.DISCONNECTED_MODE):
                 return [self._end()]
             case _State.CONNECTED if kind is Kind.DISCONNECTED_MODE:
-                return [self._end(EndReason.REFUSED, "the meter has dropped the link (DM)")]
+                return [self._end(EndReason.DROPPED, "the meter has dropped the link (DM)")]
             case _State.CONNECTED if kind is Kind.FRAME_REJECT:
                 told = frame.information.hex() or "without a reason"
                 return [self._end(EndReason.REJECTED, f"the meter rejects a frame (FRMR, {told})")]
@@ -335,10 +337,10 @@ class ClientLink:
         self._headway = False
         turn = () if self._server_busy else tuple(self._numbered.turn())
         for control, information, segmented in turn:
-            self._output += HdlcFrame(self._server, self._client, control, information, segmented).encode()
+            self._output += HdlcFrame(self._server, self.client, control, information, segmented).encode()
         if not turn:
             ready = Control(Kind.RECEIVE_READY, receive=self._numbered.expected)
-            self._output += HdlcFrame(self._server, self._client, ready).encode()
+            self._output += HdlcFrame(self._server, self.client, ready).encode()
         self.wake_at_s = now_s + self._timing.response_s
 
     def _numbered_frame(self, frame: HdlcFrame, now_s: float) -> list[LinkEvent]:
@@ -389,7 +391,7 @@ class ClientLink:
         self._repeats = 0
 
     def _emit(self, kind: Kind, information: bytes = b"") -> None:
-        self._output += HdlcFrame(self._server, self._client, Control(kind), information).encode()
+        self._output += HdlcFrame(self._server, self.client, Control(kind), information).encode()
 
     def _end(self, reason: EndReason = EndReason.RELEASED, why: str = "released") -> LinkEnded:
         self._state = _State.DISCONNECTED

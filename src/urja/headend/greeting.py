@@ -26,7 +26,7 @@ from urja.cosem.axdr import Tag
 from urja.cosem.obis import CosemAttribute
 from urja.headend.failures import FailureKind, SessionFailed
 from urja.headend.gate import Gate, MeterConnection
-from urja.headend.line import Line
+from urja.headend.line import WrapperLine
 from urja.headend.metrics import Metrics
 from urja.headend.roster import Meter
 from urja.headend.round_trips import RoundTrips
@@ -175,7 +175,7 @@ def _is_free(connection: MeterConnection) -> bool:
 async def _read_serial(connection: MeterConnection) -> str:
     if connection.on_answer is not None:
         raise SessionFailed(FailureKind.BUSY, "a session has begun on it")
-    with Line(connection, SERVER_SAP, _ANSWER_S) as line:
+    with WrapperLine(connection, SERVER_SAP, _ANSWER_S) as line:
         public = Session(line, ClientAssociation(AssociationConfig()), PUBLIC_SAP, RoundTrips())
         await public.open()
         value = await public.get(_SERIAL)

@@ -1,7 +1,7 @@
-"""A line to one meter: wrapper frames out, answers in, with time-outs on the monotonic clock.
+"""A line to one meter: APDUs out, answers in, with time-outs on the monotonic clock.
 
-The meter may have dialled in (a `MeterConnection` of the gate, which goes on carrying pushes) or be dialled
-here. One session holds a line at a time.
+With the wrapper the meter may have dialled in (a `MeterConnection` of the gate, which goes on carrying pushes) or be
+dialled here; `hdlc_line` has the line of HDLC. One session holds a line at a time.
 """
 
 import asyncio
@@ -17,8 +17,20 @@ ANSWER_S = 10.0
 CONNECT_S = 10.0
 
 
+class Line(Protocol):
+    """Requests and answers of one session."""
+
+    def send(self, client_sap: int, apdu: bytes) -> None:
+        """Send an APDU from a client SAP; raises SessionFailed (cut)."""
+        ...
+
+    async def receive(self, client_sap: int) -> bytes:
+        """The next APDU for a client SAP; raises SessionFailed (timeout, cut)."""
+        ...
+
+
 class Carrier(Protocol):
-    """What a line is made of. `on_answer` is called with each frame that is no push, with None at the end."""
+    """What a line of the wrapper is made of. `on_answer` is called with each frame that is no push, with None at the end."""
 
     on_answer: Callable[[Frame | None], None] | None
 
@@ -27,8 +39,8 @@ class Carrier(Protocol):
         ...
 
 
-class Line:
-    """Requests and answers of one session. Use it as a context: it holds its carrier in between."""
+class WrapperLine:
+    """A line over wrapper frames. Use it as a context: it holds its carrier in between."""
 
     def __init__(self, carrier: Carrier, server_sap: int, answer_s: float = ANSWER_S) -> None:
         self._carrier = carrier
@@ -133,11 +145,3 @@ async def dial(
     except OSError as error:
         raise SessionFailed(FailureKind.UNREACHABLE, f"{host} port {port}: {error}") from error
     return connection
-
-
-def parse_address(address: str) -> tuple[str, int]:
-    """`host:port` or `[v6]:port`; raises ValueError for anything else."""
-    host, separator, port = address.rpartition(":")
-    if not separator or not port.isdigit() or not host:
-        raise ValueError(f"{address!r} is not host:port")
-    return host.removeprefix("[").removesuffix("]"), int(port)

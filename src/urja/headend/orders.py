@@ -391,7 +391,7 @@ class Orders:
                 if first is None:
                     return None
                 meter = self._meter(first.order)
-                async with self._reach.session(meter, lane.trips) as session:
+                async with self._reach.session(meter, lane.trips, urgent=True) as session:
                     current: _Waiting | None = first
                     while current is not None:
                         await self._one(lane, current, meter, session)

@@ -1,21 +1,24 @@
 """How a meter is reached: one session at a time, by one head end, over its own connection or one dialled to it."""
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
+from urja.base.meter_address import BehindLink, Listening, MeterAddress, parse_meter_address
 from urja.cosem.acse import Mechanism
 from urja.headend.counters import ReservedCounters
 from urja.headend.failures import FailureKind, SessionFailed
 from urja.headend.gate import Gate, MeterConnection
 from urja.headend.greeting import Greeter
-from urja.headend.line import DialledConnection, Line, dial, parse_address
+from urja.headend.line import DialledConnection, Line, WrapperLine, dial
 from urja.headend.metrics import Metrics
 from urja.headend.roster import Meter
 from urja.headend.round_trips import RoundTrips
 from urja.headend.sealed_state import Seal
 from urja.headend.session import Client, Peer, Session, open_session
+from urja.headend.shared_links import SharedLinks
 from urja.stream import Broker
 from urja.stream.errors import StreamError
 
@@ -31,6 +34,7 @@ class Reach:
         self._owner = owner
         self.counters = ReservedCounters(broker, seal, metrics)
         self._metrics = metrics
+        self._links = SharedLinks()
         self._locks: dict[bytes, asyncio.Lock] = {}
 
     def is_here(self, meter: Meter) -> bool:
@@ -48,8 +52,12 @@ class Reach:
             self._waited_for.discard(system_title)
 
     @asynccontextmanager
-    async def session(self, meter: Meter, trips: RoundTrips | None = None) -> AsyncIterator[Session]:
+    async def session(
+        self, meter: Meter, trips: RoundTrips | None = None, *, urgent: bool = False
+    ) -> AsyncIterator[Session]:
         """An open session as the utility, released on leaving; its round trips are counted in `trips`.
+
+        An urgent one goes first where meters share a line.
 
         Raises SessionFailed and, where the broker is away or refuses, StreamError.
         """
@@ -59,8 +67,8 @@ class Reach:
         try:
             async with (
                 lock,
-                self._line(meter) as line,
-                self._lease(meter),
+                self._line(meter, urgent=urgent) as line,
+                self._lease(meter.entry.key, "the meter"),
                 self._opened(line, meter, client, trips) as session,
             ):
                 yield session
@@ -94,14 +102,14 @@ class Reach:
             yield session
 
     @asynccontextmanager
-    async def _lease(self, meter: Meter) -> AsyncIterator[None]:
-        revision = await self._broker.take_lease(meter.entry.key, self._owner)
+    async def _lease(self, key: str, what: str) -> AsyncIterator[None]:
+        revision = await self._broker.take_lease(key, self._owner)
         if revision is None:
-            raise SessionFailed(FailureKind.ELSEWHERE, "another head end is in session with the meter")
+            raise SessionFailed(FailureKind.ELSEWHERE, f"another head end is in session with {what}")
         try:
             yield
         finally:
-            giving = asyncio.ensure_future(self._give_back(meter.entry.key, revision))
+            giving = asyncio.ensure_future(self._give_back(key, revision))
             try:
                 await asyncio.shield(giving)
             except asyncio.CancelledError:
@@ -117,13 +125,30 @@ class Reach:
             return
 
     @asynccontextmanager
-    async def _line(self, meter: Meter) -> AsyncIterator[Line]:
+    async def _line(self, meter: Meter, *, urgent: bool) -> AsyncIterator[Line]:
+        # A connection of its own goes before any address.
+        address = None if self._proven(meter) is not None else _address(meter)
         server_sap = meter.compiled.device_type.associations.server_sap
+        if isinstance(address, BehindLink):
+            key = f"line-{hashlib.sha256(address.link.name.encode()).hexdigest()[:32]}"
+            async with (
+                self._links.line(address, server_sap, urgent=urgent) as line,
+                self._lease(key, f"a meter behind {address.link.name}"),
+            ):
+                yield line
+            return
+        async with self._wrapper_line(meter, address, server_sap) as line:
+            yield line
+
+    @asynccontextmanager
+    async def _wrapper_line(
+        self, meter: Meter, address: Listening | None, server_sap: int
+    ) -> AsyncIterator[WrapperLine]:
         claimed = self._claimed(meter)
-        carrier = claimed or await self._carrier(meter)
+        carrier = claimed or await self._carrier(meter, address)
         proven = False
         try:
-            with Line(carrier, server_sap) as line:
+            with WrapperLine(carrier, server_sap) as line:
                 yield line
             proven = True
         except SessionFailed as failure:
@@ -155,19 +180,25 @@ class Reach:
         free = connection is not None and connection.transport is not None and connection.on_answer is None
         return connection if free else None
 
-    async def _carrier(self, meter: Meter) -> MeterConnection | DialledConnection:
+    async def _carrier(self, meter: Meter, address: Listening | None) -> MeterConnection | DialledConnection:
         dialled_in = self._proven(meter)
         if dialled_in is not None:
             return dialled_in
-        address = meter.entry.address
         if address is None:
             raise SessionFailed(FailureKind.UNREACHABLE, "the meter has not dialled in")
-        try:
-            host, port = parse_address(address)
-        except ValueError as error:
-            raise SessionFailed(FailureKind.OURS, str(error)) from error
         push_sap = meter.compiled.device_type.associations.push_sap
-        return await dial(host, port, self._gate.pushes_of(address), push_sap)
+        on_push = self._gate.pushes_of(f"{address.host}:{address.port}")
+        return await dial(address.host, address.port, on_push, push_sap)
+
+
+def _address(meter: Meter) -> MeterAddress | None:
+    """Where the meter is, unless it dials; raises SessionFailed (ours) for a text that says nothing."""
+    if meter.entry.address is None:
+        return None
+    try:
+        return parse_meter_address(meter.entry.address)
+    except ValueError as error:
+        raise SessionFailed(FailureKind.OURS, str(error)) from error
 
 
 _OTHER_KEYS = frozenset(

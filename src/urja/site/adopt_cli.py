@@ -13,9 +13,9 @@ import msgspec
 from msgspec import Struct, structs
 
 from urja.apps.registry.loading.forms import DEFAULT_MAX_POWER_W
+from urja.base.meter_address import behind_link, parse_meter_address
 from urja.cosem.companion import device_types, load_device_type
 from urja.cosem.security import KEY_LENGTH, SYSTEM_TITLE_LENGTH
-from urja.headend.line import parse_address
 from urja.site.admin import Administration
 from urja.site.exits import Exit, Refusal
 from urja.site.options import data_option
@@ -49,11 +49,27 @@ class Meter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     premise: str = ""
     consumer_number: str = ""
     address: str | None = None
+    """Where a meter is that does not dial: `host:port`; with a `link` its physical address there."""
+    link: str | None = None
+    """The line of HDLC that it is behind, such as `tcp://10.20.0.9:4060`."""
     billing_day: int | None = None
     """On which day of a month billing periods begin, 1 to 28; left out, the tariff says so."""
     valid_from: datetime | None = None
     """Since when it supplies; left out: now, by the business clock."""
     bucket: int | None = None
+
+    def where(self) -> str | None:
+        """Its address as the registry keeps it, None where it dials; raises ValueError for one that says nothing."""
+        if self.link is not None:
+            physical = self.address or ""
+            if physical and not (physical.isascii() and physical.isdecimal()):
+                raise ValueError(
+                    f"behind a link the address is a number, the physical address, not {physical!r}"
+                )
+            return behind_link(self.link, int(physical) if physical else None)
+        if self.address is not None:
+            parse_meter_address(self.address)
+        return self.address
 
 
 def _option(name: str, text: str, **more: Any) -> Callable:
@@ -83,7 +99,8 @@ def _option(name: str, text: str, **more: Any) -> Callable:
     "billing_day", "Day of a month, 1 to 28, on which billing periods begin, if not the tariff's.", type=int
 )
 @_option("language", "Language the consumer is written to in: en or hi.")
-@_option("address", "host:port of a meter that listens.")
+@_option("address", "host:port of a meter that listens; with --link its physical address there.")
+@_option("link", "Line of HDLC that it is behind: tcp://HOST:PORT or serial:/dev/ttyUSB0?baud=9600.")
 @_option("consumer_number", "Consumer number; the serial number if left out.")
 def adopt(data: Path, file: Path | None, **given: Any) -> None:
     """Add a meter to the registry, with its supply, agreement, account, access and opening credit.
@@ -158,8 +175,10 @@ def _faults(meter: Meter, number: int, count: int) -> Iterator[str]:
             yield f"{which}the {label} is at least {least} and at most {most}, not {amount}"
     if not meter.name.strip():
         yield f"{which}the consumer has no name"
-    if meter.address is not None and not _is_address(meter.address):
-        yield f"{which}{meter.address!r} is not host:port, such as 10.20.0.5:4059"
+    try:
+        meter.where()
+    except ValueError as error:
+        yield f"{which}{error}"
     if not _EMAIL.fullmatch(meter.email):
         yield f"{which}{meter.email!r} is not an e-mail address"
     if meter.phone is not None and not re.fullmatch(r"\+?[0-9]{8,15}", re.sub(r"[\s()-]", "", meter.phone)):
@@ -170,14 +189,6 @@ def _faults(meter: Meter, number: int, count: int) -> Iterator[str]:
         yield f"{which}billing periods begin on a day from 1 to 28 of a month, not on {meter.billing_day}"
     if meter.valid_from is not None and meter.valid_from.tzinfo is None:
         yield f"{which}valid_from needs an offset, such as +05:30"
-
-
-def _is_address(address: str) -> bool:
-    try:
-        _, port = parse_address(address)
-    except ValueError:
-        return False
-    return 0 < port < 65536
 
 
 def _adopt_all(administration: Administration, meters: list[Meter]) -> int:
@@ -238,6 +249,6 @@ def _adoption(meter: Meter, administration: Administration, since: datetime) -> 
         billing_day=meter.billing_day,
         premise_name=meter.premise,
         consumer_number=meter.consumer_number,
-        address=meter.address,
+        address=meter.where(),
         bucket=meter.bucket,
     )

@@ -4,7 +4,8 @@ import asyncio
 import json
 import secrets
 import string
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -14,6 +15,7 @@ import click
 import msgspec
 
 from urja.base.ids import format_correlation
+from urja.base.meter_address import BehindLink, Listening, MeterAddress, behind_link, parse_meter_address
 from urja.cosem.acse import Mechanism
 from urja.cosem.axdr import Data, Tag
 from urja.cosem.companion import DeviceType, unit_symbol
@@ -24,7 +26,8 @@ from urja.cosem.security import SuiteKeys
 from urja.cosem.time import CosemDateTime
 from urja.headend.counters import LoneCounters
 from urja.headend.failures import FailureKind, SessionFailed
-from urja.headend.line import ANSWER_S, Line, dial
+from urja.headend.hdlc_line import HdlcLine, LinkConnection
+from urja.headend.line import ANSWER_S, Line, WrapperLine, dial
 from urja.headend.reading import Quantity, SingleValue, Table, find_class, read
 from urja.headend.session import PUBLIC_SAP, READER_SAP, UTILITY_SAP, Client, Peer, open_session
 from urja.site.exits import Exit, Refusal
@@ -112,8 +115,14 @@ def headend() -> None:
 
 
 @headend.command("read")
-@click.option("--host", required=True, help="Address of the meter or its gateway.")
+@click.option("--host", help="Address of a meter that listens with the wrapper.")
 @click.option("--port", default=4059, show_default=True, type=click.IntRange(1, 65535))
+@click.option(
+    "--link", help="Line of HDLC, in place of --host: tcp://HOST:PORT or serial:/dev/ttyUSB0?baud=9600."
+)
+@click.option(
+    "--address", "physical", type=int, help="With --link: the meter's physical address, 16 to 16381."
+)
 @click.option("--obis", required=True, type=ObisCode(), help="Logical name, such as 1.0.1.8.0.255.")
 @click.option(
     "--class", "class_id", type=click.IntRange(0, 65535), help="Interface class; found by itself if left out."
@@ -169,8 +178,10 @@ def headend() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Plain values for programs.")
 def read_command(
     *,
-    host: str,
+    host: str | None,
     port: int,
+    link: str | None,
+    physical: int | None,
     obis: Obis,
     class_id: int | None,
     attribute: int,
@@ -192,15 +203,15 @@ def read_command(
     peer = Peer(client, LoneCounters(), "", system_title)
     window = _window(from_at, to_at, device_type.default_deviation_min)
 
+    address = _meter_address(host, port, link, physical)
+
     async def work() -> SingleValue | Table:
-        connection = await dial(host, port)
-        try:
-            with Line(connection, client.server_sap, timeout_s) as line:
-                async with open_session(line, peer) as session:
-                    found = class_id if class_id is not None else await find_class(session, obis, device_type)
-                    return await read(session, CosemAttribute(found, obis, attribute), device_type, window)
-        finally:
-            connection.close()
+        async with (
+            _line_to(address, client.server_sap, timeout_s) as line,
+            open_session(line, peer) as session,
+        ):
+            found = class_id if class_id is not None else await find_class(session, obis, device_type)
+            return await read(session, CosemAttribute(found, obis, attribute), device_type, window)
 
     try:
         result = asyncio.run(work())
@@ -208,6 +219,40 @@ def read_command(
         code = _EXITS.get(failure.kind, Exit.FAILED)
         raise Refusal(code, f"{failure} ({_ADVICE[failure.kind]})") from None
     click.echo(_document(result) if as_json else _text(result))
+
+
+def _meter_address(host: str | None, port: int, link: str | None, physical: int | None) -> MeterAddress:
+    if (host is None) == (link is None):
+        raise Refusal(
+            Exit.USAGE, "say where the meter is: --host, or --link with --address behind a line of HDLC"
+        )
+    if host is not None:
+        if physical is not None:
+            raise Refusal(Exit.USAGE, "--address is for a meter behind a --link")
+        return Listening(host, port)
+    assert link is not None
+    try:
+        return parse_meter_address(behind_link(link, physical))
+    except ValueError as error:
+        raise Refusal(Exit.USAGE, str(error)) from None
+
+
+@asynccontextmanager
+async def _line_to(address: MeterAddress, server_sap: int, answer_s: float) -> AsyncIterator[Line]:
+    if isinstance(address, BehindLink):
+        way = await LinkConnection.open(address.link)
+        try:
+            async with HdlcLine(way, address, server_sap, answer_s) as hdlc_line:
+                yield hdlc_line
+        finally:
+            way.close()
+        return
+    connection = await dial(address.host, address.port)
+    try:
+        with WrapperLine(connection, server_sap, answer_s) as line:
+            yield line
+    finally:
+        connection.close()
 
 
 def _client(

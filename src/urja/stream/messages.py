@@ -45,7 +45,7 @@ class DeviceEntry(msgspec.Struct, frozen=True, kw_only=True):
     """Wraps new keys on their way to the meter; None where it is not known, and its keys cannot be changed."""
     next_keys: NextKeys | None = None
     address: str | None = None
-    """`host:port` of a listening meter (`[v6]:port`); None where the meter dials out."""
+    """Where a meter is that does not dial (`urja.base.meter_address`): `host:port`, or its place on a line of HDLC."""
     transformer: str | None = None
     """Code of the transformer that feeds it: the head end bounds how many it cuts behind one."""
     area: str | None = None

@@ -88,6 +88,24 @@ def test_a_type_of_hls_mechanism_2_comes_with_its_secret(run):
     assert KekStore(KEK).unwrap(due.entry.wrapped_hls_secret) == b"\xab" * 16
 
 
+@pytest.mark.parametrize(
+    ("where", "kept"),
+    [
+        ({"link": "tcp://10.20.0.9:4060", "address": "17"}, "tcp://10.20.0.9:4060?address=17"),
+        (
+            {"link": "serial:/dev/ttyUSB0?baud=2400", "address": "300"},
+            "serial:/dev/ttyUSB0?baud=2400&address=300",
+        ),
+        ({"address": "tcp://10.20.0.9:4060?address=17"}, "tcp://10.20.0.9:4060?address=17"),
+    ],
+)
+def test_a_meter_behind_a_line_has_its_place_there(run, where, kept):
+    from urja.apps.registry.models import Device
+
+    run(*options(**where))
+    assert Device.objects.get().address == kept
+
+
 def test_an_agreement_may_have_its_own_calendar(run):
     from urja.apps.registry.models import Agreement
 
@@ -128,6 +146,10 @@ def test_many_meters_from_a_file_or_standard_input(run, tmp_path):
         ({"name": " "}, "the consumer has no name"),
         ({"address": "gateway"}, "'gateway' is not host:port"),
         ({"address": "gateway:99999"}, "'gateway:99999' is not host:port"),
+        ({"link": "10.20.0.9:4060", "address": "17"}, "'10.20.0.9:4060' is no link, such as tcp://"),
+        ({"link": "tcp://10.20.0.9:4060", "address": "x"}, "the physical address, not 'x'"),
+        ({"link": "tcp://10.20.0.9:4060", "address": "3"}, "address=16 to 16381, is needed"),
+        ({"link": "tcp://10.20.0.9:4060"}, "address=16 to 16381, is needed"),
         ({"address": "g" * 90 + ":4059"}, "a text is longer than the 80 characters kept of it"),
         ({"consumer_number": "C" * 40}, "a text is longer than the 32 characters kept of it"),
         ({"billing_day": 31}, "billing periods begin on a day from 1 to 28 of a month, not on 31"),

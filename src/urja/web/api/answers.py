@@ -192,7 +192,7 @@ class Device(Shown, frozen=True, kw_only=True):
     sim: str | None
     """For staff; to consumers null."""
     address: str | None
-    """`host:port` of a meter that listens; for staff."""
+    """Where a meter is that does not dial: `host:port`, or its place on a line of HDLC; for staff."""
     hangs: Hanging | None
 
 

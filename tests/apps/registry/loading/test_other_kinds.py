@@ -235,6 +235,8 @@ def test_a_meter_in_stock_is_hung_up(loaded):
         ([{"serial": "URJ00000001", **hangs("1001000002", "2026-03-02")}],
          (2, "installed_at", "the meter hangs at 1001000001 since 2026-03-01")),
         ([{"serial": "URJ00000002", "stock": "tested"}], (2, "stock", "the stock says delivered")),
+        ([meter(1, address="tcp://10.20.0.9:4060?address=3")],
+         (2, "address", "'tcp://10.20.0.9:4060?address=3': the meter's physical address, address=16 to 16381, is needed")),
         ([meter(1, seals="A17")], (2, "seals", "seal A17 is on meter URJ00000001")),
     ],
 )  # fmt: skip

@@ -87,7 +87,7 @@ FULL = {
          "register_wh": "12000", "ratio_primary": "1", "ratio_secondary": "1"},
         {"serial": "M2", "system_title": "55524a0000000002", "type": "urja-dt", "guek": "0c" * 16, "gak": "0d" * 16,
          "max_power_w": "100000", "interval_s": "1800", "load_switch": "no", "forward_only": "yes",
-         "address": "10.0.0.7:4059", "stock": "delivered", "held_by": "Store 4"},
+         "address": "tcp://10.0.0.7:4060?address=17", "stock": "delivered", "held_by": "Store 4"},
     ],
     "balances": [
         {"consumer_number": "1", "bill": "B1", "due_on": "2026-01-31", "principal": "1250.5", "surcharge": "0",

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Final
 from zoneinfo import ZoneInfo
 
 from urja.base.keystore import KeyStore
+from urja.base.meter_address import parse_meter_address
 
 DEFAULT_MAX_POWER_W: Final = 14_400
 """60 A at 240 V: the largest whole-current single-phase meter."""
@@ -201,6 +202,28 @@ class Code(Text):
     """A name by which the file and the registry mean the same thing. None is not an empty one."""
 
     empty: ClassVar[str] = "NULL"
+
+
+@dataclass(frozen=True)
+class MeterPlace(Code):
+    """Where a meter is that does not dial (`urja.base.meter_address`)."""
+
+    def reader(self, ways: Ways) -> Reader:
+        read_code = super().reader(ways)
+
+        def read(cell: Any) -> str | None:
+            text = read_code(cell)
+            if text is not None:
+                try:
+                    parse_meter_address(self.value(text))
+                except ValueError as error:
+                    raise Bad(str(error), f"write {self.expected(ways)}") from None
+            return text
+
+        return read
+
+    def expected(self, ways: Ways) -> str:  # noqa: ARG002
+        return "10.20.0.5:4059, or tcp://10.20.0.9:4060?address=17 behind a line of HDLC"
 
 
 def email() -> Text:

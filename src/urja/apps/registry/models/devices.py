@@ -36,7 +36,7 @@ class Device(Recorded):
     wrapped_hls_secret = models.BinaryField(max_length=24, null=True)
     """The secret of the utility association, for a type of HLS mechanism 2; wrapped like the keys."""
     address = models.CharField(max_length=80, null=True)  # noqa: DJ001 - none is not an empty address
-    """`host:port` of a meter that listens; none where the meter dials out."""
+    """Where a meter is that does not dial (`urja.base.meter_address`); none where it dials out."""
     sim = models.CharField(max_length=22, null=True, unique=True)  # noqa: DJ001 - none is not an empty number
     """ICCID of its SIM; none where it has none."""
     firmware = models.CharField(max_length=64, blank=True, default="", db_default="")

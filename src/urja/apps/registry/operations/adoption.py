@@ -62,7 +62,7 @@ class Hanging(Operation, kw_only=True):
     consumer_number: str = ""
     """Empty: the meter's serial number."""
     address: str | None = None
-    """`host:port` of a meter that listens."""
+    """Where a meter is that does not dial (`urja.base.meter_address`)."""
     transformer: str | None = None
     """Code of a transformer that is there already."""
     load_switch: bool = True

@@ -1,0 +1,109 @@
+"""A serial port as a transport: raw bytes, eight bits, one stop bit, on the event loop.
+
+Of the standard library: pyserial has had no release since 2020, and what is needed of it is a page.
+"""
+
+import asyncio
+import errno
+import fcntl
+import os
+import termios
+import tty
+from typing import Final
+
+from urja.base.meter_address import SerialLink
+
+_READ_SIZE: Final = 4096
+_LONGEST_UNSENT: Final = 1 << 16
+"""Bytes that wait for a port that takes none: more is a port that is stuck."""
+_CFLAG: Final = 2
+_PARITY_FLAGS: Final = {"none": 0, "even": termios.PARENB, "odd": termios.PARENB | termios.PARODD}
+
+
+class SerialPort:
+    """An open port that feeds a protocol: `data_received`, and `connection_lost` when it is gone."""
+
+    def __init__(self, link: SerialLink, protocol: asyncio.Protocol) -> None:
+        """Raises OSError: no such port, no right to it, in use by another program, or no serial port."""
+        self._loop = asyncio.get_running_loop()
+        self._protocol = protocol
+        self._unsent = bytearray()
+        self._fd = os.open(link.device, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            _set_up(self._fd, link)
+        except BaseException:
+            os.close(self._fd)
+            raise
+        self._loop.add_reader(self._fd, self._read)
+
+    def is_closing(self) -> bool:
+        return self._fd < 0
+
+    def write(self, data: bytes) -> None:
+        """Send; what the port does not take now goes out later. A port that takes nothing any more is closed."""
+        if self.is_closing():
+            return
+        idle = not self._unsent
+        self._unsent += data
+        if len(self._unsent) > _LONGEST_UNSENT:
+            self._lose(OSError(errno.EIO, "the serial port takes no bytes"))
+        elif idle:
+            self._write()
+
+    def close(self) -> None:
+        """Close the port, unless it is closed."""
+        self._lose(None)
+
+    def _read(self) -> None:
+        try:
+            data = os.read(self._fd, _READ_SIZE)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            # An adapter that was pulled out.
+            self._lose(error)
+            return
+        if not data:
+            self._lose(OSError(errno.EIO, "the serial port is gone"))
+            return
+        self._protocol.data_received(data)
+
+    def _write(self) -> None:
+        try:
+            written = os.write(self._fd, self._unsent)
+        except BlockingIOError:
+            written = 0
+        except OSError as error:
+            self._lose(error)
+            return
+        del self._unsent[:written]
+        if self._unsent:
+            self._loop.add_writer(self._fd, self._write)
+        else:
+            self._loop.remove_writer(self._fd)
+
+    def _lose(self, error: OSError | None) -> None:
+        if self.is_closing():
+            return
+        self._loop.remove_reader(self._fd)
+        self._loop.remove_writer(self._fd)
+        fd, self._fd = self._fd, -1
+        os.close(fd)
+        self._unsent.clear()
+        self._loop.call_soon(self._protocol.connection_lost, error)
+
+
+def _set_up(fd: int, link: SerialLink) -> None:
+    if not os.isatty(fd):
+        # Before anything is written: another device file is not ours to touch.
+        raise OSError(errno.ENOTTY, "no serial port")
+    # Two programs on one line would hear each other's answers.
+    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    tty.setraw(fd)
+    settings = termios.tcgetattr(fd)
+    speed = getattr(termios, f"B{link.baud}")
+    settings[_CFLAG] &= ~(termios.PARENB | termios.PARODD | termios.CSTOPB | termios.CRTSCTS)
+    settings[_CFLAG] |= termios.CS8 | termios.CREAD | termios.CLOCAL | _PARITY_FLAGS[link.parity]
+    settings[4:6] = [speed, speed]
+    termios.tcsetattr(fd, termios.TCSANOW, settings)
+    termios.tcflush(fd, termios.TCIOFLUSH)

@@ -1,0 +1,317 @@
+"""Meters behind one line of HDLC: pulls and orders from end to end, over a gateway and over a serial port."""
+
+import asyncio
+import datetime as dt
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import msgspec
+import pytest
+from tests.headend.ordering import Desk, House
+from tests.headend.pushing import free_port
+
+from urja.base.meter_address import SerialLink, parse_meter_address
+from urja.headend.failures import FailureKind, SessionFailed
+from urja.headend.hdlc_line import LinkConnection
+from urja.headend.shared_links import MOST_READS_WAITING, SharedLinks
+from urja.meter.hdlc_bus import BusProtocol, HdlcBus, PseudoTerminal
+from urja.stream.messages import DeviceEntry, ReadOutcome, ReadRequest
+
+DAY = dt.timedelta(days=1)
+FIRST = 17
+
+
+class Gateway(BusProtocol):
+    """A serial gateway that takes one connection: the second is closed, as small ones do it."""
+
+    refused = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if self._bus.connections:
+            Gateway.refused += 1
+            transport.abort()
+            return
+        super().connection_made(transport)
+
+
+class Noisy(HdlcBus):
+    """A bus on which each eighth frame is lost, with its answer."""
+
+    passed = 0
+
+    def receive(self, frame):
+        self.passed += 1
+        return b"" if self.passed % 8 == 0 else super().receive(frame)
+
+
+class Street:
+    """Houses whose meters are behind one line, by physical address."""
+
+    def __init__(self, clock, count: int = 3, bus_type: type[HdlcBus] = HdlcBus) -> None:
+        self.clock = clock
+        port = free_port()
+        self.houses = [House(clock, number, port=port) for number in range(1, count + 1)]
+        self.link = f"tcp://127.0.0.1:{port}"
+        self.port = port
+        self._bus_type = bus_type
+
+    def entry(self, house: House) -> DeviceEntry:
+        parted = "&" if "?" in self.link else "?"
+        address = f"{self.link}{parted}address={FIRST + self.houses.index(house)}"
+        return msgspec.structs.replace(house.entry(), address=address)
+
+    def request(self, house: House, profile: str, request_id: int) -> ReadRequest:
+        now = self.clock.now()
+        return ReadRequest(
+            request_id=request_id,
+            device_id=house.device_id,
+            system_title=house.identity.title,
+            profile=profile,
+            from_at=now - DAY,
+            to_at=now,
+            not_after_at=now + DAY,
+            correlation=4711,
+        )
+
+    @asynccontextmanager
+    async def standing(self) -> AsyncIterator[HdlcBus]:
+        """The meters on their line, behind a gateway's port."""
+        loop = asyncio.get_running_loop()
+        stations = {FIRST + place: house.station for place, house in enumerate(self.houses)}
+        bus = self._bus_type(stations, loop.time)
+        server = await loop.create_server(lambda: Gateway(bus), "127.0.0.1", self.port)
+        try:
+            yield bus
+        finally:
+            server.close()
+            bus.close()
+            await server.wait_closed()
+
+
+@pytest.fixture
+def street(stepped_clock) -> Street:
+    Gateway.refused = 0
+    return Street(stepped_clock)
+
+
+@pytest.fixture
+def desk(pipeline) -> Desk:
+    return Desk(pipeline)
+
+
+async def outcomes(pipeline, count: int) -> dict[int, ReadOutcome]:
+    """By request."""
+    consumer = await pipeline.consume("OUTCOMES")
+    found: dict[int, ReadOutcome] = {}
+    async with asyncio.timeout(60):
+        while len(found) < count:
+            for delivery in await consumer.fetch(20, 5):
+                found[delivery.body.request_id] = delivery.body
+                await delivery.ack()
+    await consumer.close()
+    return found
+
+
+PROFILES = ("block", "daily", "instantaneous", "power-events")
+
+
+async def ask(pipeline, street: Street, *profiles: str) -> dict[int, ReadOutcome]:
+    """Each profile of each meter, all asked for at once."""
+    requests = [
+        street.request(house, profile, 100 * house.number + place)
+        for house in street.houses
+        for place, profile in enumerate(profiles)
+    ]
+    for request, house in zip(requests, (house for house in street.houses for _ in profiles), strict=True):
+        await pipeline.publish_request(request, house.entry().shard)
+    return await outcomes(pipeline, len(requests))
+
+
+async def test_profiles_of_all_meters_of_a_line_are_pulled(start_headend, pipeline, stored, street):
+    for house in street.houses:
+        await pipeline.put_device(street.entry(house))
+    async with start_headend(), street.standing():
+        found = await ask(pipeline, street, *PROFILES)
+    assert {outcome.error for outcome in found.values()} == {None}
+    assert [found[100 * n].rows for n in (1, 2, 3)] == [48, 48, 48]
+    await stored.take()
+    blocks = stored.records("block")
+    assert set(blocks["device_id"].tolist()) == {house.device_id for house in street.houses}
+    # The gateway has room for one connection: no second session ever tried.
+    assert Gateway.refused == 0
+
+
+async def test_orders_are_carried_out_and_read_back_behind_a_line(start_headend, pipeline, street, desk):
+    for house in street.houses:
+        await pipeline.put_device(street.entry(house))
+    first, second, _ = street.houses
+    second.meter.drift_clock(street.clock.now(), 50_000)
+    street.clock.advance(dt.timedelta(hours=1))
+    async with start_headend(), street.standing():
+        cut = first.order("disconnect")
+        clock = second.order("set_clock")
+        await desk.send(cut)
+        await desk.send(clock)
+        ends = await desk.end_of(cut, clock)
+        assert [end.state for end in ends] == ["confirmed", "confirmed"], [end.detail for end in ends]
+        assert ends[0].evidence["output"] is False
+        assert ends[1].evidence["was_off_s"] == 180
+        assert not first.switch.closed
+        assert second.switch.closed
+        back = first.order("connect")
+        await desk.send(back)
+        [end] = await desk.end_of(back)
+        assert end.state in {"confirmed", "connected_load_unproven"}
+        assert first.switch.closed
+    assert [house.switch.closed for house in street.houses] == [True] * 3
+
+
+async def test_a_noisy_line_costs_time_and_no_octet(start_headend, pipeline, stored, stepped_clock):
+    street = Street(stepped_clock, 1, Noisy)
+    [house] = street.houses
+    await pipeline.put_device(street.entry(house))
+    async with start_headend(), street.standing() as bus:
+        found = await ask(pipeline, street, "block")
+    assert found[100].rows == 48
+    assert bus.passed >= 16
+    await stored.take()
+    assert len(stored.records("block")) == 48
+
+
+async def test_a_dead_meter_holds_the_line_for_its_time_out_and_no_longer(start_headend, pipeline, street):
+    dead, *alive = street.houses
+    for house in street.houses:
+        await pipeline.put_device(street.entry(house))
+    dead.station.cut_power()
+    loop = asyncio.get_running_loop()
+    async with start_headend(), street.standing():
+        await pipeline.publish_request(street.request(dead, "instantaneous", 1), dead.entry().shard)
+        await asyncio.sleep(0.5)
+        began_s = loop.time()
+        for number, house in enumerate(alive, start=2):
+            await pipeline.publish_request(
+                street.request(house, "instantaneous", number), house.entry().shard
+            )
+        found = await outcomes(pipeline, 2)
+        took_s = loop.time() - began_s
+    assert {number: outcome.ok for number, outcome in found.items()} == {2: True, 3: True}
+    # Three attempts of 3 s for the dead one; the others need a fraction of a second.
+    assert 7 < took_s < 15
+
+
+async def test_a_serial_port_is_a_line_as_well(start_headend, pipeline, stored, street, desk):
+    loop = asyncio.get_running_loop()
+    stations = {FIRST + place: house.station for place, house in enumerate(street.houses)}
+    with PseudoTerminal(HdlcBus(stations, loop.time)) as device:
+        street.link = f"serial:{device}?baud=115200"
+        for house in street.houses:
+            await pipeline.put_device(street.entry(house))
+        async with start_headend():
+            found = await ask(pipeline, street, "block")
+            assert [outcome.rows for outcome in found.values()] == [48, 48, 48]
+            cut = street.houses[2].order("disconnect")
+            await desk.send(cut)
+            [end] = await desk.end_of(cut)
+            assert (end.state, street.houses[2].switch.closed) == ("confirmed", False)
+
+
+async def test_two_head_ends_take_turns_at_one_line(start_headend, pipeline, street):
+    """The gateway takes one connection, so the second head end has to know that the line is in use."""
+    for house in street.houses:
+        await pipeline.put_device(street.entry(house))
+    async with start_headend(name="one"), start_headend(name="two"), street.standing():
+        found = await ask(pipeline, street, "block", "instantaneous")
+    assert all(outcome.ok for outcome in found.values())
+
+
+# --- the queue --------------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def line_in_use(links: SharedLinks, street: Street) -> AsyncIterator[None]:
+    async with links.line(parse_meter_address(f"{street.link}?address=17"), 1, urgent=False):
+        yield
+
+
+async def test_turns_come_in_order_and_orders_go_first(street):
+    links, turns = SharedLinks(), []
+
+    async def session(name: str, *, urgent: bool) -> None:
+        async with links.line(parse_meter_address(f"{street.link}?address=17"), 1, urgent=urgent):
+            turns.append(name)
+
+    async with street.standing():
+        async with line_in_use(links, street):
+            tasks = []
+            for name in ("read 1", "read 2", "order 1", "read 3", "order 2"):
+                tasks.append(asyncio.create_task(session(name, urgent=name.startswith("order"))))
+                await asyncio.sleep(0)
+            given_up = asyncio.create_task(session("given up", urgent=True))
+            await asyncio.sleep(0)
+            given_up.cancel()
+            await asyncio.sleep(0)
+        await asyncio.gather(*tasks)
+    assert turns == ["order 1", "order 2", "read 1", "read 2", "read 3"]
+    assert links._links == {}
+
+
+async def test_reads_beyond_a_few_are_sent_away_and_orders_are_not(street):
+    links = SharedLinks()
+    meter = parse_meter_address(f"{street.link}?address=17")
+
+    async def session(*, urgent: bool) -> None:
+        async with links.line(meter, 1, urgent=urgent):
+            pass
+
+    async with street.standing():
+        async with line_in_use(links, street):
+            waiting = [asyncio.create_task(session(urgent=False)) for _ in range(MOST_READS_WAITING)]
+            await asyncio.sleep(0)
+            with pytest.raises(SessionFailed) as refused:
+                await session(urgent=False)
+            waiting.append(asyncio.create_task(session(urgent=True)))
+            await asyncio.sleep(0)
+        await asyncio.gather(*waiting)
+    assert refused.value.kind is FailureKind.BUSY
+
+
+async def test_who_waits_too_long_is_told_that_the_line_is_busy(street, monkeypatch):
+    monkeypatch.setattr("urja.headend.shared_links.WAIT_S", 0.05)
+    links = SharedLinks()
+    async with street.standing(), line_in_use(links, street):
+        with pytest.raises(SessionFailed, match="other meters held") as busy:
+            async with line_in_use(links, street):
+                pass
+    assert busy.value.kind is FailureKind.BUSY
+    assert links._links == {}
+
+
+# --- the way to a line ------------------------------------------------------------------------------------------
+
+
+async def test_a_gateway_that_is_not_there_is_unreachable(street):
+    with pytest.raises(SessionFailed) as failed:
+        await LinkConnection.open(parse_meter_address(f"{street.link}?address=17").link)
+    assert failed.value.kind is FailureKind.UNREACHABLE
+
+
+async def test_a_serial_port_in_use_by_another_program_is_unreachable(street):
+    with PseudoTerminal(HdlcBus({}, lambda: 0.0)) as device:
+        held = await LinkConnection.open(SerialLink(device))
+        with pytest.raises(SessionFailed, match="in use by another program"):
+            await LinkConnection.open(SerialLink(device))
+        held.close()
+        again = await LinkConnection.open(SerialLink(device))
+        again.close()
+
+
+async def test_a_device_file_that_is_no_serial_port_is_left_alone(tmp_path):
+    victim = tmp_path / "ttyS0"
+    victim.write_bytes(b"precious")
+    with pytest.raises(SessionFailed, match="no serial port"):
+        await LinkConnection.open(SerialLink(str(victim)))
+    assert victim.read_bytes() == b"precious"
+    with pytest.raises(SessionFailed) as gone:
+        await LinkConnection.open(SerialLink(os.devnull + "x"))
+    assert gone.value.kind is FailureKind.UNREACHABLE

@@ -9,7 +9,7 @@ from urja.cosem import axdr
 from urja.cosem.apdu import DataNotification, GeneralGloCiphered
 from urja.cosem.companion import Column, load_device_type
 from urja.cosem.obis import Obis
-from urja.cosem.security import AUTHENTICATED_ENCRYPTED, SuiteKeys, wrap_key
+from urja.cosem.security import AUTHENTICATED_ENCRYPTED, SecurityControl, SuiteKeys, wrap_key
 from urja.cosem.time import CosemDateTime, DeviationSign
 from urja.cosem.wrapper import Frame
 from urja.stream.messages import DeviceEntry
@@ -50,6 +50,7 @@ class PushMeter:
     wrong_key: bool = False
     sap: int = 64
     new_keys: SuiteKeys | None = None
+    control: SecurityControl = AUTHENTICATED_ENCRYPTED
 
     @property
     def title(self) -> bytes:
@@ -102,7 +103,7 @@ class PushMeter:
         """Any plaintext as a wrapped push under the next counter."""
         self.counter += 1
         keys = SuiteKeys(bytes(16), bytes(16)) if self.wrong_key else self.new_keys or self.keys
-        apdu = GeneralGloCiphered.protect(keys, self.title, self.counter, AUTHENTICATED_ENCRYPTED, plaintext)
+        apdu = GeneralGloCiphered.protect(keys, self.title, self.counter, self.control, plaintext)
         return Frame(1, self.sap, apdu.encode()).encode()
 
 

@@ -4,6 +4,11 @@ This is the head end's hot path. Headers, meters, windows, tags and columns are 
 there are two calls of its meter's cipher. A push is judged in this order: form,
 meter, protection, counter, authentication, content. What passes authentication is *in flight* in the meter's replay
 window until the caller says `commit` (the broker has it) or `rollback` (it may come again).
+
+A meter may be said to push without a tag (encryption only, as many in India do). Such a push proves nothing: who has
+captured one can change its numbers, bit by bit. It is given apart (`PushBatch.unauthenticated`) and never touches the
+meter's window. A window of its own keeps copies out; only what decodes moves it, and nothing decodes by luck: for that
+the key stream of its counter must be known, from a push that the meter has made.
 """
 
 import hmac
@@ -40,6 +45,7 @@ from urja.cosem.layout import (
 )
 from urja.cosem.security import (
     AUTHENTICATED_ENCRYPTED,
+    ENCRYPTED,
     KEY_LENGTH,
     SYSTEM_TITLE_LENGTH,
     TAG_LENGTH,
@@ -103,6 +109,7 @@ class PushMeters:
         self._header = np.zeros(_FIRST_ROOM, _HEADER)
         self._layouts = np.zeros(_FIRST_ROOM, np.intp)
         self._refs = np.zeros(_FIRST_ROOM, np.int64)
+        self._unauthenticated: dict[int, ReplayWindow] = {}
 
     def __len__(self) -> int:
         return len(self._row_of)
@@ -117,10 +124,12 @@ class PushMeters:
         layouts: LayoutSet,
         ref: int,
         window: ReplayWindow | None = None,
+        *,
+        unauthenticated: bool = False,
     ) -> int:
         """Take a meter under these keys; its window begins as what `window` has committed. Returns its row.
 
-        `ref` is the caller's number for it. What was known under this title is replaced. Raises LocalError where
+        With `unauthenticated` its pushes may be without a tag. `ref` is the caller's number for it. What was known under this title is replaced. Raises LocalError where
         there is no authentication key: pushes are always authenticated.
         """
         if keys.gak is None:
@@ -135,11 +144,24 @@ class PushMeters:
         self._layouts[row] = self._number_of(layouts)
         self._refs[row] = ref
         self._row_of.put(title, row)
+        self._allow(row, unauthenticated=unauthenticated)
         return row
 
-    def change(self, title: bytes, layouts: LayoutSet) -> None:
+    def change(self, title: bytes, layouts: LayoutSet, *, unauthenticated: bool = False) -> None:
         """Another type of meter under the same keys: the window stays. KeyError for one that is not known."""
-        self._layouts[self._row_of[title]] = self._number_of(layouts)
+        row = self._row_of[title]
+        self._layouts[row] = self._number_of(layouts)
+        self._allow(row, unauthenticated=unauthenticated)
+
+    def unauthenticated(self, row: int) -> ReplayWindow | None:
+        """The window of a meter's pushes without a tag; None where it may have none."""
+        return self._unauthenticated.get(row)
+
+    def _allow(self, row: int, *, unauthenticated: bool) -> None:
+        if unauthenticated:
+            self._unauthenticated.setdefault(row, ReplayWindow())
+        else:
+            self._unauthenticated.pop(row, None)
 
     def discard(self, title: bytes) -> None:
         """Forget a meter and its keys, if it is known. What is in flight may still be settled."""
@@ -147,6 +169,7 @@ class PushMeters:
         if row is not None:
             self._encrypt[row] = None
             self._header[row] = bytes(_HEADER.itemsize)
+            self._unauthenticated.pop(row, None)
 
     def window(self, title: bytes) -> ReplayWindow:
         """A copy of a meter's window as it is now. KeyError for one that is not known."""
@@ -209,6 +232,8 @@ class PushBatch:
 
     def __init__(self, flight: Flight) -> None:
         self.groups: list[PushGroup] = []
+        self.unauthenticated: list[PushGroup] = []
+        """Pushes without a tag, of meters that may send such; not in flight, and proven by nothing."""
         self.rejected: list[Rejected] = []
         self.flight = flight
 
@@ -237,8 +262,11 @@ def decode_pushes(frames: Sequence[bytes], meters: PushMeters, *, skip: int = 0)
     An APDU begins `skip` bytes into its frame: cutting headers off is cheaper for all together.
     """
     batch = PushBatch(meters.windows.flight(len(frames)))
-    for layouts, opened in _Opening(frames, meters, batch, skip).opened.items():
+    opening = _Opening(frames, meters, batch, skip)
+    for layouts, opened in opening.opened.items():
         _decode(batch, layouts, opened)
+    for each in opening.unauthenticated:
+        _decode_unauthenticated(batch, meters, each)
     batch.rejected.sort(key=lambda rejected: rejected.index)
     return batch
 
@@ -291,8 +319,22 @@ class _Opened:
     plaintexts: Bytes
 
 
+@dataclass(frozen=True, slots=True)
+class _Unauthenticated:
+    """What one push without a tag deciphers to, be it what the meter has said or not."""
+
+    index: int
+    row: int
+    counter: int
+    plaintext: bytes
+    start: int
+
+
 class _Opening:
-    """From APDUs to authentic plaintexts by layout set, in `opened`; these are in flight."""
+    """From APDUs to authentic plaintexts by layout set, in `opened`; these are in flight.
+
+    What has no tag and need not have one is in `unauthenticated`.
+    """
 
     def __init__(self, frames: Sequence[bytes], meters: PushMeters, batch: PushBatch, skip: int) -> None:
         self._frames = frames
@@ -300,6 +342,7 @@ class _Opening:
         self._batch = batch
         self._skip = skip
         self.opened: dict[LayoutSet, list[_Opened]] = {}
+        self.unauthenticated: list[_Unauthenticated] = []
         odd: list[int] = []
         for size, index in by_length(frames):
             if len(index) < _WORTH_A_MATRIX or size - skip <= _SHORTEST:
@@ -392,8 +435,6 @@ class _Opening:
             push = decode_apdu(apdu)
             if type(push) is not GeneralGloCiphered or len(push.system_title) != SYSTEM_TITLE_LENGTH:
                 raise DecodeError("not general-glo-ciphering with a system title of 8 bytes", offset=0)  # noqa: TRY301
-            if len(push.ciphertext) < TAG_LENGTH:
-                raise DecodeError("too short for an authentication tag", offset=len(apdu))  # noqa: TRY301
         except DecodeError as error:
             batch.reject(index, Reason.MALFORMED, error)
             return None
@@ -403,8 +444,16 @@ class _Opening:
             _reject_unknown(batch, index, title)
             return None
         start = len(apdu) - len(push.ciphertext)
+        window = self._meters.unauthenticated(int(row[0])) if push.control == ENCRYPTED else None
+        if window is not None:
+            self._open_unauthenticated(index, row, push, window, start)
+            return None
         if push.control != AUTHENTICATED_ENCRYPTED:
             _reject_unprotected(batch, index, push.control.to_byte(), start)
+            return None
+        if len(push.ciphertext) < TAG_LENGTH:
+            short = DecodeError("too short for an authentication tag", offset=len(apdu))
+            batch.reject(index, Reason.MALFORMED, short)
             return None
         counters = np.array([counter], np.int64)
         verdict = VERDICTS[windows.check(row, counters)[0]]
@@ -417,6 +466,18 @@ class _Opening:
             return None
         batch.flight.reserve(np.array([index], np.intp), row, counters)
         return int(row[0]), plaintext
+
+    def _open_unauthenticated(
+        self, index: int, row: Rows, push: GeneralGloCiphered, window: ReplayWindow, start: int
+    ) -> None:
+        verdict = window.check(push.counter)
+        if verdict is not Verdict.FRESH:
+            _reject_replay(self._batch, index, push.counter, verdict, window.highest, start)
+            return
+        (encrypt,), _ = self._meters.ciphers(row)
+        nonce = push.system_title + push.counter.to_bytes(_COUNTER_LENGTH)
+        plaintext = encrypt(nonce, push.ciphertext, None)[:-_GCM_TAG_LENGTH]
+        self.unauthenticated.append(_Unauthenticated(index, int(row[0]), push.counter, plaintext, start))
 
     def _decipher_one(self, row: Rows, nonce: bytes, sealed: bytes) -> bytes | None:
         """The plaintext, as `security.open_` finds it; None where the tag does not fit."""
@@ -517,6 +578,27 @@ def _decode(batch: PushBatch, layouts: LayoutSet, opened: Sequence[_Opened]) -> 
     for row, error in done.errors.items():
         batch.rollback([int(index[row])])
         batch.reject(int(index[row]), Reason.UNDECODABLE, error)
+
+
+def _decode_unauthenticated(batch: PushBatch, meters: PushMeters, push: _Unauthenticated) -> None:
+    """Columns for a push without a tag; only one that decodes, and was not there before, moves its window."""
+    window = meters.unauthenticated(push.row)
+    assert window is not None
+    row = np.array([push.row], np.intp)
+    [(layouts, _)] = meters.by_layouts(row)
+    done = layouts.decode([push.plaintext])
+    for fault in done.errors.values():
+        error = AuthenticationFailed(f"no tag, and no push of its type: {fault}", offset=push.start)
+        batch.reject(push.index, Reason.UNPROTECTED, error)
+    verdict = window.check(push.counter)
+    if done.parts and verdict is not Verdict.FRESH:
+        _reject_replay(batch, push.index, push.counter, verdict, window.highest, push.start)
+        return
+    for _, decoded in done.parts:
+        window.reserve(push.counter)
+        window.commit(push.counter)
+        index = np.array([push.index], np.intp)
+        batch.unauthenticated.append(PushGroup(decoded.layout, index, meters.refs(row), decoded))
 
 
 def _reject_unknown(batch: PushBatch, index: int, title: bytes) -> None:

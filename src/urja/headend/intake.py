@@ -30,7 +30,7 @@ from urja.cosem.layout import Ints
 from urja.cosem.pushbatch import PushBatch, PushGroup, Reason, Rejected, decode_pushes
 from urja.cosem.time import NOT_SPECIFIED
 from urja.cosem.wrapper import HEADER_LENGTH, Frame, decode_datagram
-from urja.headend import placing
+from urja.headend import placing, unconfirmed
 from urja.headend.metrics import Metrics
 from urja.headend.placing import EventFact
 from urja.headend.roster import PUSH_SAP, WINDOW_GROUPS, Meter, Roster
@@ -114,6 +114,8 @@ class _Gathered:
     """The places of these pushes in the batch that they were gathered in, where they are some of it."""
     accepted: int = 0
     duplicates: int = 0
+    unauthenticated: int = 0
+    """Pushes without a tag that were told to the pipeline."""
     fault: tuple[str, str] | None = None
     misfits: list[tuple[Meter, OwnEvent, int]] = field(default_factory=list)
     """Meters that a person is to look at, why, and the push that says so."""
@@ -405,6 +407,7 @@ class Intake:
         undo: dict[int, _EswUndo] = {}
         outgoing = self._place(gathered, batch, undo)
         self._recognise(gathered, batch)
+        outgoing += self._unconfirmed(gathered, batch)
         if gathered.misfits:
             outgoing += self._ask_for_person(gathered)
         if outgoing:
@@ -436,6 +439,25 @@ class Intake:
             pushes, slots = np.array(silent, np.int64).T
             self._accept(gathered, batch, pushes, slots)
         return [message for kind, pieces in parts.items() for message in self._messages(kind, pieces)]
+
+    def _unconfirmed(self, gathered: _Gathered, batch: PushBatch) -> list[_Outgoing]:
+        """What pushes without a tag say, in messages of their own; nothing of them is in flight."""
+        parts: dict[Kind, list[tuple[Ints, Ints, Records]]] = {}
+        received_at_ms = int(gathered.began_at.timestamp() * 1000)
+        for group in batch.unauthenticated:
+            kind, index, refs, records = unconfirmed.records_of(group, self._roster)
+            gathered.unauthenticated += len(group.index)
+            records["device_id"] = self._roster.device_ids[refs]
+            placing.stamp(records, Source.PUSH_UNAUTHENTICATED, gathered.correlations(index), received_at_ms)
+            if len(records):
+                parts.setdefault(kind, []).append((index, refs, records))
+        self._metrics.unauthenticated.inc(gathered.unauthenticated)
+        none = np.zeros(0, np.int64)
+        return [
+            replace(message, pushes=none, slots=none)
+            for kind, pieces in parts.items()
+            for message in self._messages(kind, pieces)
+        ]
 
     def _records(
         self,
@@ -621,7 +643,7 @@ class Intake:
             await self._publish(gathered, batch)
         finally:
             batch.rollback()
-        if gathered.accepted:
+        if gathered.accepted or gathered.unauthenticated:
             return ReplayAnswer("accepted")
         if gathered.duplicates:
             return ReplayAnswer("duplicate", detail="it was accepted before")

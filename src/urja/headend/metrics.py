@@ -27,6 +27,11 @@ class Metrics:
         self.duplicates = Counter(
             "urja_headend_duplicates", "Pushes seen before, or still in flight: ignored.", registry=registry
         )
+        self.unauthenticated = Counter(
+            "urja_headend_pushes_unauthenticated",
+            "Pushes without a tag, of types that send none: neither accepted nor billed.",
+            registry=registry,
+        )
         self.quarantined = Counter(
             "urja_headend_quarantined", "Frames set aside, by reason.", ["reason"], registry=registry
         )

@@ -189,11 +189,13 @@ class Roster:
             # The window stays: pushes of this meter may be in flight in it.
             meter = known
             meter.entry, meter.compiled = entry, compiled
-            self.pushes.change(title, compiled.layouts)
+            self.pushes.change(title, compiled.layouts, unauthenticated=_may_lack_tag(compiled))
         else:
             slot = known.slot if known is not None else len(self.by_slot)
             window, esw = _restored(at_rest.get(key_id))
-            row = self.pushes.put(title, keys, compiled.layouts, slot, window)
+            row = self.pushes.put(
+                title, keys, compiled.layouts, slot, window, unauthenticated=_may_lack_tag(compiled)
+            )
             meter = Meter(slot, entry, keys, compiled, key_id, self.pushes.windows, row, esw)
             if known is not None:
                 self.by_slot[slot] = meter
@@ -255,7 +257,8 @@ class Roster:
         """A known meter with an empty window: for a frame whose age an operator vouches for."""
         meter = self.meters[title]
         alone = PushMeters()
-        alone.put(title, meter.keys, meter.compiled.layouts, meter.slot)
+        tagless = _may_lack_tag(meter.compiled)
+        alone.put(title, meter.keys, meter.compiled.layouts, meter.slot, unauthenticated=tagless)
         return alone
 
     def group_state(self, group: int) -> bytes:
@@ -280,3 +283,7 @@ def _restored(state: bytes | None) -> tuple[ReplayWindow, int]:
     return ReplayWindow.from_bytes(state[_TITLE + _KEY_ID : _AT_REST - _ESW]), int.from_bytes(
         state[_AT_REST - _ESW :]
     )
+
+
+def _may_lack_tag(compiled: CompiledType) -> bool:
+    return not compiled.device_type.associations.pushes_are_authenticated

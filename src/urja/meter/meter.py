@@ -16,7 +16,7 @@ from urja.cosem.apdu import AccessResult, DataNotification, GeneralGloCiphered
 from urja.cosem.axdr import Data, Tag
 from urja.cosem.companion import ESW_KEY
 from urja.cosem.obis import Obis
-from urja.cosem.security import AUTHENTICATED_ENCRYPTED, KEY_LENGTH, KekStore, SuiteKeys
+from urja.cosem.security import KEY_LENGTH, KekStore, SecurityControl, SuiteKeys
 from urja.cosem.time import CosemDateTime
 from urja.meter.display import Page, pages
 from urja.meter.engine import Engine, Tale, Telling
@@ -121,6 +121,7 @@ class Meter:
         self.keys = identity.keys
         """Those in force; a session answers the transfer of others under the old ones."""
         device_type = identity.type
+        self._push_security = SecurityControl.from_byte(device_type.associations.push_security)
         self.engine = Engine(
             identity.serial,
             device_type,
@@ -340,7 +341,7 @@ class Meter:
         moment = CosemDateTime.from_bytes(body.value[2].value)
         notification = DataNotification(counter, moment, body)
         sealed = GeneralGloCiphered.protect(
-            self.keys, self.identity.title, counter, AUTHENTICATED_ENCRYPTED, notification.encode()
+            self.keys, self.identity.title, counter, self._push_security, notification.encode()
         )
         return Push(telling.tale, telling.stamp_s, counter, sealed.encode())
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import structlog
 from prometheus_client import Counter, Gauge
 
-from urja.apps.readings import gaps, operations, staging
+from urja.apps.readings import gaps, operations, staging, unconfirmed
 from urja.apps.readings.gaps import DAILY_GRACE, Wanted
 from urja.base.ids import bucket_of, new_correlation, shard_of
 from urja.pipeline.stage import Report, Session, give_back
@@ -104,6 +104,7 @@ class Gaps:
         with connection.cursor() as cursor, connection.transaction():
             found = gaps.list_missing(cursor, now, int(offset.total_seconds()))
             filled = gaps.close_filled(cursor, now)
+            unconfirmed.forget_before(cursor, now - gaps.DEPTH)
             explained = gaps.explained_by_outages(cursor)
             if explained:
                 staging.make_days_of(cursor, [start for _, _, start, _ in explained])

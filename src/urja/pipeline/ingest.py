@@ -18,7 +18,7 @@ import structlog
 from numpy.typing import NDArray
 from prometheus_client import Counter
 
-from urja.apps.readings import accrual, heard, staging
+from urja.apps.readings import accrual, heard, staging, unconfirmed
 from urja.apps.readings.exceptions import Sieve
 from urja.apps.readings.kinds import BLOCK_LOAD_D1, Reason, Status
 from urja.apps.readings.places import Placed, Places, current_revision
@@ -28,7 +28,7 @@ from urja.core import vee
 from urja.pipeline.stage import Report, Session, give_back
 from urja.stream.broker import Consumer, Delivery
 from urja.stream.codec import Batch
-from urja.stream.records import BLOCK, EVENT, NULL, REGISTER
+from urja.stream.records import BLOCK, EVENT, NULL, REGISTER, Source
 from urja.stream.subjects import INGEST, READINGS, Kind
 
 log = structlog.get_logger()
@@ -103,10 +103,17 @@ class Ingester:
         utc_offset = now.astimezone(ZoneInfo(self._zone)).utcoffset()
         assert utc_offset is not None
         judge = _Judge(self._places, int(now.timestamp()), int(utc_offset.total_seconds()))
-        blocks, block_sieve = judge.blocks(_joined(batches, Kind.BLOCK, BLOCK))
-        registers, register_sieve = judge.registers(cursor, _joined(batches, Kind.REGISTER, REGISTER))
-        events, places, event_sieve = judge.events(_joined(batches, Kind.EVENT, EVENT))
-        return _Valid(blocks, registers, events, places, (block_sieve, register_sieve, event_sieve))
+        signed_blocks, open_blocks = _by_proof(_joined(batches, Kind.BLOCK, BLOCK))
+        signed_registers, open_registers = _by_proof(_joined(batches, Kind.REGISTER, REGISTER))
+        signed_events, open_events = _by_proof(_joined(batches, Kind.EVENT, EVENT))
+        blocks, block_sieve = judge.blocks(signed_blocks)
+        registers, register_sieve = judge.registers(cursor, signed_registers)
+        events, places, event_sieve = judge.events(signed_events)
+        # What does not pass is let go: anybody can make it, and it was never accepted.
+        unproven = _Unproven(
+            judge.blocks(open_blocks)[0], judge.known(open_registers), judge.known(open_events)
+        )
+        return _Valid(blocks, registers, events, places, (block_sieve, register_sieve, event_sieve), unproven)
 
     def _store(self, cursor: psycopg.Cursor, valid: "_Valid", now: datetime) -> Outcome:
         stored = staging.store_blocks(
@@ -116,12 +123,25 @@ class Ingester:
         self._careful = CAREFUL_BATCHES if stored.ignored or stored.changed else max(0, self._careful - 1)
         stored += staging.store_registers(cursor, valid.registers, zone=self._zone, now=now)
         staging.note_tampers(cursor, valid.registers)
+        unconfirmed.settle(cursor, valid.blocks, now)
+        unproven = valid.unproven
+        stored += Stored(ignored=len(unproven.blocks) - unconfirmed.store(cursor, unproven.blocks))
+        unconfirmed.ask_for_logs(cursor, (unproven.blocks, unproven.registers), unproven.events)
         heard.note_batch(cursor, (valid.blocks, valid.registers), valid.events)
         new_events = staging.store_events(cursor, valid.event_places, valid.events)
         stored += Stored(inserted=new_events, ignored=len(valid.events) - new_events)
         for sieve in valid.sieves:
             sieve.store(cursor, now)
         return Outcome(stored, sum(sieve.count for sieve in valid.sieves))
+
+
+@dataclass(frozen=True, slots=True)
+class _Unproven:
+    """Rows of pushes without a tag: blocks that could be, and what tells only that the meter is to be asked."""
+
+    blocks: Rows
+    registers: Rows
+    events: Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +153,7 @@ class _Valid:
     events: Rows
     event_places: NDArray[np.int64]
     sieves: tuple[Sieve, ...]
+    unproven: _Unproven
 
     def lock(self, cursor: psycopg.Cursor) -> None:
         """Keep others from the readings of these places until the transaction ends."""
@@ -206,6 +227,11 @@ class _Judge:
         sieve.refuse(plain, back, Reason.RUNS_BACK)
         return kept[~(too_fast | back)], sieve
 
+    def known(self, rows: Rows) -> Rows:
+        """Rows of devices that hang somewhere now."""
+        now = np.full(len(rows), self.now, np.int64)
+        return rows[self.places.place(rows["device_id"], now, now).known]
+
     def events(self, rows: Rows) -> tuple[Rows, NDArray[np.int64], Sieve]:
         sieve = Sieve("event", "occurred_at", [])
         placed = self.places.place(rows["device_id"], rows["occurred_at"], rows["occurred_at"])
@@ -223,6 +249,12 @@ class _Judge:
 def _joined(batches: Sequence[Batch], kind: Kind, dtype: np.dtype[np.void]) -> Rows:
     parts = [batch.records for batch in batches if batch.kind == kind]
     return np.concatenate(parts) if parts else np.zeros(0, dtype)
+
+
+def _by_proof(rows: Rows) -> tuple[Rows, Rows]:
+    """Rows that are authenticated, and those that came without a tag."""
+    open_ = rows["source"] == Source.PUSH_UNAUTHENTICATED
+    return (rows[~open_], rows[open_]) if open_.any() else (rows, rows[:0])
 
 
 def _zero_for_null(values: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -27,6 +27,8 @@ class Source(IntEnum):
     """A register that nobody could read, reckoned from the meter's own past."""
     SWAP = 7
     """The same value stood at another place, where the meter was believed to hang."""
+    PUSH_UNAUTHENTICATED = 8
+    """A push without a tag: shown as not confirmed, and neither billed nor acted on."""
 
 
 class RegisterKind(IntEnum):

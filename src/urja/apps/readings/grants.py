@@ -13,12 +13,15 @@ _WORK = (
 
 GRANTS: dict[str, list[str]] = {
     "urja_web": [
-        f"GRANT SELECT ON {_MEASURED}, readings_gap, readings_accrual, readings_heard, stream_cursor TO urja_web"
+        f"GRANT SELECT ON {_MEASURED}, readings_gap, readings_accrual, readings_heard, stream_cursor TO urja_web",
+        "GRANT SELECT ON readings_unconfirmed TO urja_web",
     ],
     "urja_pipeline": [
         f"GRANT SELECT, INSERT ON {_MEASURED} TO urja_pipeline",
         "GRANT SELECT ON readings_withdrawal TO urja_pipeline",
         f"GRANT SELECT, INSERT, UPDATE ON {_WORK} TO urja_pipeline",
+        # Not measurement: it goes when the meter has confirmed it.
+        "GRANT SELECT, INSERT, DELETE ON readings_unconfirmed TO urja_pipeline",
         # A cache of the rows: what the registry gives to somebody else is forgotten and made anew.
         "GRANT DELETE ON readings_accrual TO urja_pipeline",
         "GRANT USAGE ON SEQUENCE readings_request_number TO urja_pipeline",

@@ -45,4 +45,7 @@ class Reason(StrEnum):
     MISALIGNED = "it does not lie on the meter's intervals"
     RUNS_BACK = "the register runs back"
     CHANGED = "other values were stored for it before; these are the current version now"
+    PUSH_DIFFERS = (
+        "a push without a tag said otherwise: it was changed on its way, or the meter contradicts itself"
+    )
     EDIT_STANDS = "a person has edited it; the edit stands"

@@ -8,6 +8,7 @@ import msgspec
 
 from urja.cosem.acse import Mechanism
 from urja.cosem.obis import Obis
+from urja.cosem.security import AUTHENTICATED_ENCRYPTED, ENCRYPTED
 from urja.cosem.time import DeviationSign
 
 Dials = Literal["out", "listen"]
@@ -102,6 +103,13 @@ class Associations(msgspec.Struct, frozen=True):
     utility_sap: int
     push_sap: int
     hls_mechanism: int
+    push_security: int = AUTHENTICATED_ENCRYPTED.to_byte()
+    """Security control of pushes: 0x30, or 0x20 where the meter sends no tag with them."""
+
+    @property
+    def pushes_are_authenticated(self) -> bool:
+        """Whether a push without a tag is refused."""
+        return self.push_security != ENCRYPTED.to_byte()
 
     @property
     def needs_secret(self) -> bool:

@@ -50,12 +50,14 @@ from urja.cosem.companion.type_columns import column_problems, meaning_problems
 from urja.cosem.companion.type_files import EVENTS, LISTS, PROFILES, TYPE, TypeFiles, read_files
 from urja.cosem.companion.units import TYPE_TAGS
 from urja.cosem.obis import Obis
+from urja.cosem.security import AUTHENTICATED_ENCRYPTED, ENCRYPTED
 from urja.cosem.time import DeviationSign
 
 NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 LONGEST_NAME: Final = 48
 _VERSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 _KEY: Final = re.compile(r"[a-z][a-z0-9_]{0,47}")
+_PUSH_SECURITY: Final = (ENCRYPTED.to_byte(), AUTHENTICATED_ENCRYPTED.to_byte())
 _HLS_MECHANISMS: Final = (2, 5)
 
 MOST_COLUMNS: Final = 120
@@ -108,6 +110,7 @@ class _RawAssociations(Raw, frozen=True):
     utility_sap: int
     push_sap: int
     hls_mechanism: int
+    push_security: int = AUTHENTICATED_ENCRYPTED.to_byte()
 
 
 class _RawType(Raw, frozen=True):
@@ -260,6 +263,14 @@ def _type_problems(raw: _RawType, pushes: Mapping[str, PushLayout]) -> list[str]
         (
             saps.hls_mechanism not in _HLS_MECHANISMS,
             f"association.hls_mechanism: is {saps.hls_mechanism}: write 2 or 5",
+        ),
+        (
+            saps.push_security not in _PUSH_SECURITY,
+            f"association.push_security: is 0x{saps.push_security:x}: write 0x30, or 0x20 where pushes have no tag",
+        ),
+        (
+            saps.push_sap in (saps.public_sap, saps.reader_sap, saps.utility_sap),
+            f"association.push_sap: is {saps.push_sap}, where a client's answers come: write another",
         ),
         (
             not re.fullmatch(r"[A-Z]{3}", raw.manufacturer),

@@ -11,11 +11,13 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
+import msgspec
 import structlog
 from prometheus_client import Counter
 
 from urja.apps.commands import operations, sending
 from urja.apps.readings import heard
+from urja.apps.registry import meter_keys
 from urja.base.clock import Clock
 from urja.pipeline.stage import Report, give_back
 from urja.stream.broker import Consumer
@@ -138,12 +140,36 @@ class Dispatch:
         return expired
 
 
+def _keep_new_keys(reports: Sequence[Progress]) -> list[Progress]:
+    """Take new keys out of the reports that bring them, into the table that the web cannot read, before they count as made."""
+    devices = operations.makers_of_keys(
+        report.command_id for report in reports if "new_keys" in report.evidence
+    )
+    return [_without_new_keys(report, devices.get(report.command_id)) for report in reports]
+
+
+def _without_new_keys(report: Progress, device_id: int | None) -> Progress:
+    made = report.evidence.get("new_keys")
+    if made is None:
+        return report
+    evidence = {name: value for name, value in report.evidence.items() if name != "new_keys"}
+    report = msgspec.structs.replace(report, evidence=evidence)
+    if device_id is not None and report.state == "confirmed":
+        try:
+            meter_keys.keep(device_id, report.command_id, made, report.at)
+        except (msgspec.ValidationError, TypeError):
+            # Its words would quote what was said.
+            return msgspec.structs.replace(report, state="failed", detail="what was made are no keys")
+    return report
+
+
 _ANSWERED: Final = ("acknowledged", "confirmed", "connected_load_unproven", "waiting_for_person")
 """States that a report gives a command only after its meter has answered."""
 
 
 def _record(reports: Sequence[Progress]) -> list[int]:
     """The ids of commands that moved. Both steps may be repeated with the same reports."""
+    reports = _keep_new_keys(reports)
     moved = operations.record_progress(reports)
     answered = {report.command_id: report.at for report in reports if report.state in _ANSWERED}
     devices = operations.devices_of(answered)

@@ -36,6 +36,8 @@ class Meter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     type: str
     hls_secret: str | None = None
     """Secret of the utility association where the type's HLS takes one, 32 hexadecimal digits."""
+    master_key: str | None = None
+    """Wraps new keys on their way to the meter, 32 hexadecimal digits; without one its keys cannot be changed."""
     register_wh: int
     tariff: str
     name: str
@@ -86,6 +88,7 @@ def _option(name: str, text: str, **more: Any) -> Callable:
 @_option("guek", "Global unicast encryption key, 32 hexadecimal digits.")
 @_option("gak", "Authentication key, 32 hexadecimal digits.")
 @_option("hls_secret", "HLS secret where the type takes one (mechanism 2), 32 hexadecimal digits.")
+@_option("master_key", "Master key, with which its keys can be changed later, 32 hexadecimal digits.")
 @_option("type", "Device type, such as urja-d1.")
 @_option("register_wh", "Import register now, in Wh.", type=int)
 @_option("tariff", "Code of a loaded tariff.")
@@ -154,6 +157,7 @@ def _faults(meter: Meter, number: int, count: int) -> Iterator[str]:
         ("encryption key (guek)", meter.guek, KEY_LENGTH),
         ("authentication key (gak)", meter.gak, KEY_LENGTH),
         ("HLS secret", meter.hls_secret, KEY_LENGTH),
+        ("master key", meter.master_key, KEY_LENGTH),
     ):
         if value is None:
             continue
@@ -236,6 +240,7 @@ def _adoption(meter: Meter, administration: Administration, since: datetime) -> 
         wrapped_guek=keys.wrap(bytes.fromhex(meter.guek)),
         wrapped_gak=keys.wrap(bytes.fromhex(meter.gak)),
         wrapped_hls_secret=keys.wrap(bytes.fromhex(meter.hls_secret)) if meter.hls_secret else None,
+        wrapped_master=keys.wrap(bytes.fromhex(meter.master_key)) if meter.master_key else None,
         register_wh=meter.register_wh,
         valid_from=since,
         tariff_code=meter.tariff,

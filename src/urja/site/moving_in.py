@@ -67,15 +67,16 @@ def _hanging(
         "load_switch": meter.type.relay,
         "wrapped_guek": keys.wrap(meter.keys.guek),
         "wrapped_gak": keys.wrap(meter.keys.gak),
-        "wrapped_hls_secret": _wrapped_secret(meter, keys),
+        "wrapped_hls_secret": _wrapped(meter.hls_secret, keys),
+        "wrapped_master": _wrapped(meter.master_key, keys),
         "register_wh": meter.start_wh,
         "valid_from": installed_at,
         "transformer": transformer,
     }
 
 
-def _wrapped_secret(meter: Identity, keys: KeyStore) -> bytes | None:
-    return keys.wrap(bytes.fromhex(meter.hls_secret)) if meter.hls_secret else None
+def _wrapped(secret: str, keys: KeyStore) -> bytes | None:
+    return keys.wrap(bytes.fromhex(secret)) if secret else None
 
 
 def _spare(meter: Identity, keys: KeyStore) -> Delivered:
@@ -85,7 +86,8 @@ def _spare(meter: Identity, keys: KeyStore) -> Delivered:
         device_type=meter.device_type,
         wrapped_guek=keys.wrap(meter.keys.guek),
         wrapped_gak=keys.wrap(meter.keys.gak),
-        wrapped_hls_secret=_wrapped_secret(meter, keys),
+        wrapped_hls_secret=_wrapped(meter.hls_secret, keys),
+        wrapped_master=_wrapped(meter.master_key, keys),
         interval_s=meter.type.interval_s,
         max_power_w=HOUSE_MAX_POWER_W,
         load_switch=meter.type.relay,

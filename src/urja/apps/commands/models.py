@@ -42,6 +42,8 @@ CARRIED_OUT: Final = (State.CONFIRMED, State.CONNECTED_LOAD_UNPROVEN, State.WAIT
 CONNECT: Final = "connect"
 DISCONNECT: Final = "disconnect"
 SUPPLY_KINDS: Final = (CONNECT, DISCONNECT)
+MAKE_KEYS: Final = "make_keys"
+CHANGE_KEYS: Final = "change_keys"
 
 
 class Command(models.Model):

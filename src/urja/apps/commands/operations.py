@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from urja.apps.commands.errors import NotIssuable
 from urja.apps.commands.models import (
     DISCONNECT,
+    MAKE_KEYS,
     SUPPLY_KINDS,
     TERMINAL,
     UNFINISHED,
@@ -106,6 +107,15 @@ def record_progress(progress: Sequence[Progress]) -> list[int]:
 def devices_of(command_ids: Iterable[int]) -> dict[int, int]:
     """The devices that commands were given to."""
     return dict(Command.objects.filter(id__in=list(command_ids)).values_list("id", "device_id"))
+
+
+def makers_of_keys(command_ids: Iterable[int]) -> dict[int, int]:
+    """The devices for which new keys are being made, by those of the commands that ask for it and have not ended."""
+    return dict(
+        Command.objects.filter(id__in=list(command_ids), kind=MAKE_KEYS, state__in=UNFINISHED).values_list(
+            "id", "device_id"
+        )
+    )
 
 
 def expire(at: datetime, wall_ms: int, before: datetime, limit: int = 500) -> int:

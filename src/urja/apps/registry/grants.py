@@ -58,6 +58,8 @@ GRANTS: dict[str, list[str]] = {
         "GRANT INSERT ON registry_operation, registry_history TO urja_pipeline",
         "GRANT UPDATE ON registry_operation, registry_request, registry_revision TO urja_pipeline",
         "GRANT INSERT, UPDATE ON registry_projection TO urja_pipeline",
+        # Never put in the place of others: the meter may have taken those.
+        "GRANT SELECT, INSERT, DELETE ON registry_new_keys TO urja_pipeline",
         "GRANT USAGE ON SEQUENCE registry_number, registry_history_id_seq TO urja_pipeline",
         "GRANT SELECT (id, username, email, is_active) ON auth_user TO urja_pipeline",
         # Who moves in signs in with the address that they gave.

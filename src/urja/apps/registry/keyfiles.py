@@ -28,7 +28,7 @@ from urja.cosem.companion import device_types, load_device_type
 _PEM: Final = re.compile(rb"-----BEGIN (PKCS7|CMS)-----(.*?)-----END \1-----", re.DOTALL)
 _NEEDED: Final = ("serial", "system_title", "type", "guek", "gak")
 _TAKEN: Final = frozenset(
-    {*_NEEDED, "hls_secret", "max_power_w", "interval_s", "load_switch", "forward_only", "address", "sim", "firmware",
+    {*_NEEDED, "hls_secret", "master_key", "max_power_w", "interval_s", "load_switch", "forward_only", "address", "sim", "firmware",
      "manufacturer", "year", "rating", "category"}
 )  # fmt: skip
 """Fields of a file of devices that a key file may have; where a meter hangs is not its manufacturer's to say."""
@@ -170,6 +170,7 @@ def _meter(values: dict[str, Any]) -> Delivered:
         wrapped_guek=values["guek"],
         wrapped_gak=values["gak"],
         wrapped_hls_secret=values.get("hls_secret"),
+        wrapped_master=values.get("master_key"),
         interval_s=said("interval_s", known.interval_s),
         max_power_w=said("max_power_w", DEFAULT_MAX_POWER_W),
         load_switch=said("load_switch", known.relay),

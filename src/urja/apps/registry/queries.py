@@ -10,6 +10,7 @@ from django.db import connection
 from django.db.models import Count, F, OuterRef, QuerySet, Subquery
 
 from urja.apps.commissioning.queries import told_pushes
+from urja.apps.registry import meter_keys
 from urja.apps.registry.models import (
     AccountAccess,
     Agreement,
@@ -24,7 +25,7 @@ from urja.apps.rows import rows
 from urja.base.ids import bucket_of
 from urja.cosem.companion import load_device_type
 from urja.cosem.pushlist import PushList, as_typed
-from urja.stream.messages import DeviceEntry
+from urja.stream.messages import DeviceEntry, NextKeys
 
 
 def accesses_of(user_id: int) -> QuerySet[AccountAccess]:
@@ -114,9 +115,12 @@ def due_projections(limit: int) -> list[DueProjection]:
         device_id: _Place(place, transformers.get(place), areas.get(place))
         for device_id, place in mounted.items()
     }
-    told = told_pushes(due)
+    told, new_keys = told_pushes(due), meter_keys.waiting(due)
     return [
-        DueProjection(due[device.id], _entry(device, places.get(device.id), told.get(device.id, ())))
+        DueProjection(
+            due[device.id],
+            _entry(device, places.get(device.id), told.get(device.id, ()), new_keys.get(device.id)),
+        )
         for device in Device.objects.filter(id__in=due).order_by("id")
     ]
 
@@ -174,7 +178,9 @@ class _Place:
     area: str | None
 
 
-def _entry(device: Device, place: _Place | None, told: tuple[PushList, ...]) -> DeviceEntry:
+def _entry(
+    device: Device, place: _Place | None, told: tuple[PushList, ...], new_keys: NextKeys | None = None
+) -> DeviceEntry:
     return DeviceEntry(
         device_id=device.id,
         bucket=bucket_of(device.id if place is None else place.service_point_id),
@@ -186,6 +192,8 @@ def _entry(device: Device, place: _Place | None, told: tuple[PushList, ...]) -> 
         wrapped_guek=bytes(device.wrapped_guek),
         wrapped_gak=bytes(device.wrapped_gak),
         wrapped_hls_secret=None if device.wrapped_hls_secret is None else bytes(device.wrapped_hls_secret),
+        wrapped_master=None if device.wrapped_master is None else bytes(device.wrapped_master),
+        next_keys=new_keys,
         address=device.address,
         transformer=None if place is None else place.transformer,
         area=None if place is None else place.area,

@@ -53,7 +53,7 @@ class OperationPage:
 
 
 BY_PROGRAMS: Final = frozenset(
-    {"upsert_from_system", "receive_devices", "record_commissioning", "record_dues_paid"}
+    {"upsert_from_system", "receive_devices", "record_commissioning", "record_dues_paid", "take_new_keys"}
 )
 """What files and other systems ask for, with more in it than anybody types."""
 

@@ -27,6 +27,7 @@ from urja.apps.registry.models.devices import (
     Device,
     DevicePeriod,
     DeviceRole,
+    NewKeys,
     Seal,
     Stock,
 )
@@ -86,6 +87,7 @@ __all__ = [
     "Level",
     "Licensee",
     "MeteringMode",
+    "NewKeys",
     "Node",
     "NodePeriod",
     "PaymentMode",

@@ -35,6 +35,8 @@ class Device(Recorded):
     wrapped_gak = models.BinaryField(max_length=24)
     wrapped_hls_secret = models.BinaryField(max_length=24, null=True)
     """The secret of the utility association, for a type of HLS mechanism 2; wrapped like the keys."""
+    wrapped_master = models.BinaryField(max_length=24, null=True)
+    """Wraps new keys on their way to the meter; none where it is not known, and its keys cannot be changed."""
     address = models.CharField(max_length=80, null=True)  # noqa: DJ001 - none is not an empty address
     """Where a meter is that does not dial (`urja.base.meter_address`); none where it dials out."""
     sim = models.CharField(max_length=22, null=True, unique=True)  # noqa: DJ001 - none is not an empty number
@@ -64,6 +66,27 @@ class Device(Recorded):
 
     def __str__(self) -> str:
         return self.serial
+
+
+class NewKeys(models.Model):
+    """Keys that a meter is being given. It may have taken them, so they stay until it has proven them, and no others are
+    put in their place; `Device` has those before.
+    """
+
+    device = models.OneToOneField(Device, on_delete=models.PROTECT, primary_key=True, related_name="new_keys")
+    number = models.BigIntegerField()
+    """Of the command by which a head end has made them."""
+    wrapped_guek = models.BinaryField(max_length=24)
+    wrapped_gak = models.BinaryField(max_length=24)
+    seal = models.BinaryField(max_length=32)
+    """The head end's, over the keys and the meter that they are for."""
+    made_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "registry_new_keys"
+
+    def __str__(self) -> str:
+        return f"new keys {self.number} of device {self.device_id}"
 
 
 class DeviceRole(models.IntegerChoices):

@@ -29,6 +29,7 @@ from urja.apps.registry.operations.payment_modes import Bill, ConvertToPostpaid,
 from urja.apps.registry.operations.people import CorrectPerson, MakeNameless
 from urja.apps.registry.operations.projecting import project_all_again
 from urja.apps.registry.operations.protection import EndProtection, Protect
+from urja.apps.registry.operations.proving import TakeNewKeys
 from urja.apps.registry.operations.staff import Dismiss, Employ, dismiss, employ
 from urja.apps.registry.operations.stock import (
     Delivered,
@@ -107,6 +108,7 @@ ALL: tuple[type[Operation], ...] = (
     RevokeToken,
     ScrapDevice,
     SwapMeters,
+    TakeNewKeys,
     TestDevice,
     TransferOwnership,
     Undo,
@@ -178,6 +180,7 @@ __all__ = [
     "RevokeToken",
     "ScrapDevice",
     "SwapMeters",
+    "TakeNewKeys",
     "TestDevice",
     "TransferOwnership",
     "Undo",

@@ -45,7 +45,9 @@ class Hanging(Operation, kw_only=True):
     Keys are wrapped already.
     """
 
-    secret: ClassVar[frozenset[str]] = frozenset({"wrapped_guek", "wrapped_gak", "wrapped_hls_secret"})
+    secret: ClassVar[frozenset[str]] = frozenset(
+        {"wrapped_guek", "wrapped_gak", "wrapped_hls_secret", "wrapped_master"}
+    )
 
     serial: str
     system_title: bytes
@@ -55,6 +57,7 @@ class Hanging(Operation, kw_only=True):
     wrapped_guek: bytes
     wrapped_gak: bytes
     wrapped_hls_secret: bytes | None = None
+    wrapped_master: bytes | None = None
     register_wh: int
     """The import register as read at `valid_from`: what is metered here begins from it."""
     valid_from: datetime
@@ -125,6 +128,7 @@ class Hanging(Operation, kw_only=True):
             wrapped_guek=self.wrapped_guek,
             wrapped_gak=self.wrapped_gak,
             wrapped_hls_secret=self.wrapped_hls_secret,
+            wrapped_master=self.wrapped_master,
             address=self.address,
             interval_s=self.interval_s,
             max_power_w=self.max_power_w,

@@ -32,6 +32,7 @@ class Delivered(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     wrapped_guek: bytes
     wrapped_gak: bytes
     wrapped_hls_secret: bytes | None = None
+    wrapped_master: bytes | None = None
     interval_s: int
     max_power_w: int
     load_switch: bool = True

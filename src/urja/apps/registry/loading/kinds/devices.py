@@ -40,6 +40,7 @@ _COLUMNS: Final = {
     "guek": "wrapped_guek",
     "gak": "wrapped_gak",
     "hls_secret": "wrapped_hls_secret",
+    "master_key": "wrapped_master",
 }
 _NAMEPLATE: Final = {
     "manufacturer": "manufacturer",
@@ -67,6 +68,7 @@ class Devices(Kind):
         Field("guek", Key(KEY_LENGTH), "global unicast encryption key, in hexadecimal digits"),
         Field("gak", Key(KEY_LENGTH), "authentication key, in hexadecimal digits"),
         Field("hls_secret", Secret(KEY_LENGTH), "secret of the utility association, for a type of HLS mechanism 2"),
+        Field("master_key", Key(KEY_LENGTH), "wraps new keys on their way to the meter, in hexadecimal digits"),
         Field("max_power_w", watts(), "what the meter can carry", default=str(DEFAULT_MAX_POWER_W)),
         Field("interval_s", Number(900, 3600, {"s": 1, "min": 60}), "length of a block; as the type says if left out"),
         Field("load_switch", YesNo(), "whether it can cut; as the type says if left out"),
@@ -411,9 +413,9 @@ class Devices(Kind):
         nameplate = ", ".join(f"'{key}', r.{name}" for name, key in _NAMEPLATE.items())
         load.run(
             "WITH device AS (INSERT INTO registry_device (id, serial, system_title, device_type, wrapped_guek, wrapped_gak, "
-            "wrapped_hls_secret, "
+            "wrapped_hls_secret, wrapped_master, "
             "address, sim, firmware, nameplate, stock, held_by, interval_s, max_power_w, load_switch, forward_only, "
-            "recorded_at, actor, operation_id) SELECT p.device_id, r.serial, r.system_title, r.type, r.guek, r.gak, r.hls_secret, "
+            "recorded_at, actor, operation_id) SELECT p.device_id, r.serial, r.system_title, r.type, r.guek, r.gak, r.hls_secret, r.master_key, "
             f"r.address, r.sim, {load.value('firmware')}, jsonb_strip_nulls(jsonb_build_object({nameplate})), "
             "CASE WHEN p.hangs THEN 'installed' WHEN r.stock IS NOT NULL THEN r.stock WHEN p.hung THEN 'removed' "
             f"ELSE 'delivered' END, CASE WHEN p.hangs THEN '' ELSE {load.value('held_by')} END, "
@@ -489,7 +491,7 @@ class Devices(Kind):
 
     exported: ClassVar[str] = f"""
         SELECT d.serial, d.system_title, d.device_type AS type, d.wrapped_guek AS guek, d.wrapped_gak AS gak,
-            d.wrapped_hls_secret AS hls_secret,
+            d.wrapped_hls_secret AS hls_secret, d.wrapped_master AS master_key,
             d.max_power_w, d.interval_s, d.load_switch, d.forward_only, d.address, d.sim, d.firmware,
             d.nameplate->>'manufacturer' AS manufacturer, d.nameplate->>'year' AS year, d.nameplate->>'rating' AS rating,
             d.nameplate->>'category' AS category,

@@ -26,7 +26,7 @@ start_headend, stored = conftest.start_headend, conftest.stored
 async def kept(admin, count: int = 1):
     """What is in quarantine, once it is so many."""
     async with asyncio.timeout(10):
-        while len(items := [item async for _, item in admin.quarantined()]) < count:  # noqa: ASYNC110 - the broker tells nobody
+        while len(items := [one.item async for one in admin.quarantined()]) < count:  # noqa: ASYNC110 - the broker tells nobody
             await asyncio.sleep(0.02)
     return items
 
@@ -47,7 +47,7 @@ async def test_wh_and_vah_exchanged_are_set_aside_and_a_person_is_asked(
         aside = await kept(admin, 3)
         await until(lambda: accepted(headend) == 1)
         assert value(headend, "quarantined_total", reason="implausible") == 3
-    assert {(item.reason, item.source) for item in aside} == {("implausible", meter.title.hex())}
+    assert {(item.reason, item.title) for item in aside} == {("implausible", meter.title.hex())}
     assert [item.frame for item in aside] == frames
     assert aside[0].detail == "import_vah (40) is below import_wh (80)"
     await stored.take()
@@ -190,4 +190,4 @@ async def test_a_list_that_cannot_be_decoded_by_makes_its_meter_unusable_and_no_
         await line.send(meter.block(), honest.block())
         [item] = await kept(admin)
         await until(lambda: accepted(headend) == 1)
-    assert (item.reason, item.source) == ("unusable-meter", meter.title.hex())
+    assert (item.reason, item.title) == ("unusable-meter", meter.title.hex())

@@ -26,7 +26,11 @@ nats_server, admin, pipeline = conftest.nats_server, conftest.admin, conftest.pi
 start_headend = conftest.start_headend
 
 ANSWERED = (
-    "urja.quarantine.poison",
+    "urja.quarantine.message.poison",
+    "$JS.API.STREAM.INFO.QUARANTINE",
+    "$JS.API.STREAM.INFO.QUARANTINE_UNKNOWN",
+    "$JS.API.STREAM.INFO.QUARANTINE_CLAIMED",
+    "$JS.API.STREAM.INFO.QUARANTINE_PROVEN",
     "$KV.devices.00",
     "$KV.releases.asked",
     "$JS.API.STREAM.INFO.KV_devices",

@@ -239,7 +239,7 @@ class TestTheBrokersAnswers:
 
     async def overwrite(self, broker, key: str) -> None:
         """With the acknowledgement of a publish."""
-        await broker._client.publish("urja.quarantine.poison", b"x", reply=f"$KV.orders.{key}")
+        await broker._client.publish("urja.quarantine.message.poison", b"x", reply=f"$KV.orders.{key}")
         await broker._client.flush()
 
     @pytest.mark.parametrize("content", [None, b"{}", b""])

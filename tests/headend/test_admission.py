@@ -8,7 +8,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from urja.headend.admission import Admission, network_of
+from urja.headend.admission import Admission
 
 STEPS = st.lists(
     st.tuples(
@@ -71,13 +71,6 @@ def test_a_meter_that_is_known_elsewhere_leaves_a_stranger_behind():
     admission.recognise("new")
     admission.estrange("old", "net")
     assert admission.admit("next", "net") == "old"
-
-
-def test_networks():
-    assert network_of("10.1.2.3") == network_of("::ffff:10.1.2.200") == "10.1.2.0/24"
-    assert network_of("10.1.3.3") != network_of("10.1.2.3")
-    assert network_of("2001:db8:1:2::1") == network_of("2001:db8:1:ffff::9") == "2001:db8:1::/48"
-    assert network_of("fe80::1%eth0") == "fe80::/48"
 
 
 def test_the_limit_of_open_files_is_raised_and_bounds_the_connections():

@@ -46,7 +46,7 @@ def refusals(logs) -> list[tuple[str, str]]:
 
 
 async def quarantined(admin) -> list[str]:
-    return [item.detail async for _, item in admin.quarantined("orders")]
+    return [one.item.detail async for one in admin.quarantined() if one.item.source == "orders"]
 
 
 class TestInTime:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import datetime as dt
 import socket
+import struct
 from itertools import pairwise
 from typing import Self
 
@@ -26,11 +27,12 @@ HALF_HOUR = dt.timedelta(minutes=30)
 class Line:
     """One meter's TCP connection."""
 
-    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
-        self.port, self.host = port, host
+    def __init__(self, port: int, host: str = "127.0.0.1", source: str | None = None) -> None:
+        self.port, self.host, self.source = port, host, source
 
     async def __aenter__(self) -> Self:
-        self.reader, self.writer = await asyncio.open_connection(self.host, self.port)
+        local = (self.source, 0) if self.source else None
+        self.reader, self.writer = await asyncio.open_connection(self.host, self.port, local_addr=local)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -229,7 +231,7 @@ class TestSetAside:
     async def kept(self, admin, count: int = 1):
         async with asyncio.timeout(10):
             while True:
-                items = [item async for _, item in admin.quarantined()]
+                items = [one.item async for one in admin.quarantined()]
                 if len(items) >= count:
                     return items
                 await asyncio.sleep(0.02)
@@ -241,7 +243,8 @@ class TestSetAside:
             await line.send(frame)
             [item] = await self.kept(admin)
             assert value(headend, "quarantined_total", reason="unknown-meter") == 1
-        assert (item.reason, item.source, item.frame) == ("unknown-meter", meter.title.hex(), frame)
+        assert (item.reason, item.standing, item.source) == ("unknown-meter", "unknown", "127.0.0.0/24")
+        assert (item.title, item.frame) == (meter.title.hex(), frame)
         assert item.peer.startswith("tcp 127.0.0.1:")
         assert item.correlation > 0
 
@@ -252,7 +255,7 @@ class TestSetAside:
             await line.send(meter.block())
             [item] = await self.kept(admin)
             assert accepted(headend) == 0
-        assert (item.reason, item.source) == ("wrong-key", meter.title.hex())
+        assert (item.reason, item.standing, item.title) == ("wrong-key", "claimed", meter.title.hex())
 
     async def test_a_counter_that_is_too_old(self, start_headend, pipeline, admin):
         meter = PushMeter(8)
@@ -302,7 +305,8 @@ class TestSetAside:
         async with start_headend() as headend, Line(headend.gate.port) as line:
             await line.send(meter.block())
             [item] = await self.kept(admin)
-        assert (item.reason, item.detail) == ("layout", "the clock names no moment")
+        assert (item.reason, item.standing) == ("layout", "proven")
+        assert item.detail == "the clock names no moment"
 
     @pytest.mark.parametrize(
         "data", [b"GET / HTTP/1.1\r\n\r\n", b"\0\1\0\1\0\x40\xff\xff" + bytes(50), b"\0\1\0\1\0\x30\0\1\0"]
@@ -312,7 +316,7 @@ class TestSetAside:
             await line.send(data)
             [item] = await self.kept(admin)
             assert (item.reason, item.frame[:9]) == ("garbage", data[:9])
-            assert item.source == "ip-7f000001"
+            assert (item.standing, item.source, item.title) == ("unknown", "127.0.0.0/24", "")
 
     async def test_a_flood_from_one_source_is_bounded_and_spares_others(self, start_headend, admin, pipeline):
         stranger, honest = PushMeter(13), PushMeter(14)
@@ -320,8 +324,39 @@ class TestSetAside:
         async with start_headend() as headend, Line(headend.gate.port) as line:
             await line.send(*(stranger.block() for _ in range(300)), honest.block())
             await until(lambda: accepted(headend) == 1)
-            await until(lambda: value(headend, "quarantine_overflow_total") == 200)
+            await until(lambda: value(headend, "quarantine_overflow_total", standing="unknown") == 200)
+            await headend.aside.drain()
         assert len([item async for item in admin.quarantined()]) == 100
+
+    async def test_garbage_over_a_known_meter_s_connection_is_evidence_of_that_meter(
+        self, start_headend, admin, pipeline
+    ):
+        meter = PushMeter(15)
+        await adopt(pipeline, None, meter)
+        async with start_headend() as headend, Line(headend.gate.port) as line:
+            await line.send(meter.block())
+            await until(lambda: accepted(headend) == 1)
+            await line.send(b"GET / HTTP/1.1\r\n\r\n")
+            [item] = await self.kept(admin)
+        assert (item.reason, item.standing, item.title) == ("garbage", "claimed", meter.title.hex())
+
+    async def test_the_network_of_a_connection_that_is_reset_at_once_is_known(
+        self, start_headend, admin, pipeline
+    ):
+        """Else all such frames would have one source; and an address that can no longer be asked failed the batch."""
+        honest = PushMeter(16)
+        await adopt(pipeline, None, honest)
+        async with start_headend() as headend, Line(headend.gate.port) as line:
+            stranger = socket.create_connection(
+                ("127.0.0.1", headend.gate.port), source_address=("127.0.9.1", 0)
+            )
+            stranger.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            stranger.sendall(PushMeter(17).block())
+            await line.send(honest.block())
+            stranger.close()
+            [item] = await self.kept(admin)
+            await until(lambda: accepted(headend) == 1)
+        assert item.source == "127.0.9.0/24"
 
 
 async def test_a_meter_adopted_while_running_is_taken(start_headend, pipeline, stored):

@@ -6,9 +6,10 @@ import pytest
 from urja.stream.codec import decode_batch, encode_batch
 from urja.stream.errors import PoisonMessage
 from urja.stream.messages import DeviceEntry, decode
+from urja.stream.quarantine import Quarantined
 from urja.stream.records import BLOCK, EVENT, NULL, REGISTER
 from urja.stream.server import server_config
-from urja.stream.subjects import Kind, User, checked_splits, quarantine_subject
+from urja.stream.subjects import Kind, User, checked_splits
 
 
 @pytest.mark.parametrize(
@@ -86,8 +87,19 @@ def test_splits_cover_each_shard_once():
 
 
 def test_a_source_is_one_token():
+    item = Quarantined(
+        standing="unknown", source="a b", reason="garbage", detail="", peer="", received_at_ms=0, frame=b""
+    )
     with pytest.raises(ValueError, match="token"):
-        quarantine_subject("a.b")
+        item.subject  # noqa: B018
+
+
+@pytest.mark.parametrize("number", ["", "²", "-1", "9" * 5000, "9" * 19])
+def test_headers_of_a_kept_frame_that_say_no_number_say_nothing(number):
+    headers = {"Urja-Received-At": number, "Urja-Correlation": number, "Urja-Reason": number}
+    item = Quarantined.from_stored("urja.quarantine.unknown.10-0-0-0/24", headers, b"x")
+    assert (item.received_at_ms, item.correlation, item.reason) == (0, 0, "garbage")
+    assert item.source == "10.0.0.0/24"
 
 
 def test_a_configuration_needs_every_password(tmp_path):

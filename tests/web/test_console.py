@@ -312,3 +312,27 @@ def test_whoever_only_works_here_is_led_to_the_console(someone, at_noon, databas
         )
     assert operator.get("/").status_code == 200
     assert 'href="/"' in operator.get("/console/").content.decode().split("My own connection")[0][-40:]
+
+
+def test_the_control_room_says_what_is_to_be_seen_to(operator, database_of_town):
+    from urja.apps.readings import alarms
+    from urja.base.sentences import to_plain
+    from urja.stream.quarantine import Fill
+    from urja.web.console import views
+
+    said = alarms.of_quarantine([Fill("unknown", 100, 1000, 64 << 20, 1, ("10.0.0.0/24",))])
+    with database_of_town("urja_pipeline") as pipeline:
+        pipeline.execute(
+            "INSERT INTO readings_alarm VALUES ('quarantine', %s, %s)",
+            [json.dumps([to_plain(one) for one in said]), town_cast.NOW],
+        )
+    try:
+        views._drawn.clear()
+        english = text_of(operator.get("/console/"))
+        assert "share of 10.0.0.0/24: look with urja quarantine list" in english
+        hindi = text_of(operator.get("/console/", headers={"accept-language": "hi"}))
+        assert "क्वारंटीन में 10.0.0.0/24 का हिस्सा" in hindi
+    finally:
+        with database_of_town("urja_owner") as owner:
+            owner.execute("DELETE FROM readings_alarm")
+        views._drawn.clear()

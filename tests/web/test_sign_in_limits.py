@@ -79,11 +79,11 @@ def test_the_rightmost_address_that_is_no_proxys_is_the_clients(peer, forwarded_
 
 
 def test_half_of_an_ipv6_address_is_one_place():
-    from urja.web.portal.client import network_of
+    from urja.web.portal.client import place_of
 
-    assert network_of("2001:db8:1:2:3:4:5:6") == network_of("2001:db8:1:2::9") == "2001:db8:1:2::/64"
-    assert network_of("198.51.100.1") == network_of("::ffff:198.51.100.1") == "198.51.100.1"
-    assert network_of("nonsense") == "unknown"
+    assert place_of("2001:db8:1:2:3:4:5:6") == place_of("2001:db8:1:2::9") == "2001:db8:1:2::/64"
+    assert place_of("198.51.100.1") == place_of("::ffff:198.51.100.1") == "198.51.100.1"
+    assert place_of("nonsense") == "nowhere"
 
 
 @pytest.mark.usefixtures("demo", "behind_a_proxy")

@@ -6,12 +6,6 @@ where the room ends does the oldest stranger go, and first one of a network that
 meter never goes for a stranger.
 """
 
-import ipaddress
-from typing import Final
-
-_NETWORK_BITS: Final = {4: 24, 6: 48}
-"""What one subscriber of the internet is usually given at most."""
-
 
 class Admission[C]:
     """Keeps strangers by network and age; a connection is anything hashable."""
@@ -74,14 +68,3 @@ class Admission[C]:
             self._over.pop(network, None)
         if not own:
             del self._by_network[network]
-
-
-def network_of(host: str) -> str:
-    """The network that an address is in: 24 bits of IPv4, 48 of IPv6."""
-    try:
-        address = ipaddress.ip_address(host.split("%", maxsplit=1)[0])
-    except ValueError:
-        return "nowhere"
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    return str(ipaddress.ip_network((address, _NETWORK_BITS[address.version]), strict=False))

@@ -8,7 +8,6 @@ a buffer first.
 import asyncio
 import contextlib
 import errno
-import ipaddress
 import socket
 import struct
 from collections.abc import Callable
@@ -19,10 +18,11 @@ from typing import Any, Final, cast
 import structlog
 
 from urja.base.descriptors import room_for
+from urja.base.networks import network_of
 from urja.base.settings import HeadendSettings
 from urja.cosem.errors import DecodeError
 from urja.cosem.wrapper import HEADER_LENGTH, VERSION, Frame, Splitter, decode_datagram
-from urja.headend.admission import Admission, network_of
+from urja.headend.admission import Admission
 from urja.headend.intake import SERVER_SAP, Intake
 from urja.headend.metrics import Metrics
 from urja.headend.roster import PUSH_SAP, Meter
@@ -55,6 +55,7 @@ class MeterConnection(asyncio.Protocol):
     __slots__ = (
         "_gate",
         "_intake",
+        "_peer",
         "_splitter",
         "on_answer",
         "slot",
@@ -67,6 +68,7 @@ class MeterConnection(asyncio.Protocol):
         self._gate = gate
         self._intake = intake
         self._splitter: Splitter | None = None
+        self._peer: tuple[str, int] = ("gone", 0)
         self.transport: asyncio.Transport | None = None
         self.slot = -1
         """Of the meter that pushed last."""
@@ -78,12 +80,16 @@ class MeterConnection(asyncio.Protocol):
 
     @property
     def network(self) -> str:
-        """What a stranger's share of the connections is counted by."""
-        return network_of(self.peer()[0])
+        """What a stranger's share of connections and of the quarantine is counted by."""
+        return network_of(self._peer[0])
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transport has the methods of asyncio.Transport without being one.
         self.transport = cast("asyncio.Transport", transport)
+        # Asked once: of a connection that is reset uvloop cannot tell it any more, and raises.
+        with contextlib.suppress(OSError):
+            name = transport.get_extra_info("peername")
+            self._peer = (name[0], name[1])
         self._gate.opened(self)
 
     def data_received(self, data: bytes) -> None:
@@ -153,15 +159,11 @@ class MeterConnection(asyncio.Protocol):
 
     def peer(self) -> tuple[str, int]:
         """Address and port of the other side."""
-        name = self.transport.get_extra_info("peername") if self.transport is not None else None
-        return (name[0], name[1]) if name else ("gone", 0)
+        return self._peer
 
     def describe(self) -> str:
-        host, port = self.peer()
+        host, port = self._peer
         return f"tcp {host}:{port}"
-
-    def source_token(self) -> str:
-        return address_token(self.peer()[0])
 
     def recognise(self, meter: Meter) -> None:
         self._gate.recognise(self, meter)
@@ -192,8 +194,9 @@ class _DatagramOrigin:
     def describe(self) -> str:
         return f"udp {self._address[0]}:{self._address[1]}"
 
-    def source_token(self) -> str:
-        return address_token(str(self._address[0]))
+    @property
+    def network(self) -> str:
+        return network_of(str(self._address[0]))
 
     def recognise(self, meter: Meter) -> None:
         """Sessions do not run over datagrams."""
@@ -211,22 +214,12 @@ class _DialledOrigin:
     def describe(self) -> str:
         return f"dialled {self._address}"
 
-    def source_token(self) -> str:
-        return address_token(self._address.rpartition(":")[0].strip("[]"))
+    @property
+    def network(self) -> str:
+        return network_of(self._address.rpartition(":")[0])
 
     def recognise(self, meter: Meter) -> None:
         """Its sessions go to its address."""
-
-
-def address_token(host: str) -> str:
-    """An address as one token of a subject; IPv4 and the same address mapped into IPv6 give one token."""
-    try:
-        address = ipaddress.ip_address(host.split("%", maxsplit=1)[0])
-    except ValueError:
-        return "nowhere"
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    return f"ip-{address.packed.hex()}"
 
 
 class Gate:

@@ -24,6 +24,7 @@ import structlog
 
 from urja.base.clock import Clock
 from urja.base.ids import SHARDS, new_correlation
+from urja.base.networks import NOWHERE
 from urja.cosem.companion import DeviceType
 from urja.cosem.errors import DecodeError
 from urja.cosem.layout import Ints
@@ -74,8 +75,9 @@ class Origin(Protocol):
         """Transport and address, for people: `tcp 10.0.0.7:51234`."""
         ...
 
-    def source_token(self) -> str:
-        """One token that bounds this origin's share of the quarantine."""
+    @property
+    def network(self) -> str:
+        """What bounds this origin's share of the quarantine."""
         ...
 
     def recognise(self, meter: Meter) -> None:
@@ -174,11 +176,9 @@ class _Operator:
     """The origin of replayed frames: no connection, no meter."""
 
     slot = -1
+    network = NOWHERE
 
     def describe(self) -> str:
-        return "operator"
-
-    def source_token(self) -> str:
         return "operator"
 
     def recognise(self, meter: Meter) -> None:
@@ -658,24 +658,26 @@ class Intake:
                 gathered.duplicates += 1
                 self._metrics.duplicates.inc()
                 continue
-            origin = gathered.origins[item.index]
             reason, detail = _REASONS[item.reason], str(item.error)
             title = _title_of(gathered.frames[item.index])
             if item.reason is Reason.UNKNOWN_METER and title in self._roster.unusable:
                 reason, detail = "unusable-meter", self._roster.unusable[title]
-            if reason == "layout":
+            # What is authentic and has no layout only the meter can have made.
+            proven = item.reason is Reason.UNDECODABLE
+            if proven:
                 self._note_misfit(gathered, self._roster.meters.get(title), item.index, reason)
-            known = item.reason is not Reason.MALFORMED and len(title) == 8
-            self._set_aside(
-                gathered, item.index, reason, detail, title.hex() if known else origin.source_token()
-            )
+            self._set_aside(gathered, item.index, reason, detail, title, proven=proven)
 
     def set_garbage_aside(self, data: bytes, why: str, origin: Origin) -> None:
         """Bytes that are no push at all."""
         now_ms = int(self._clock.now().timestamp() * 1000)
+        # Over a known meter's connection they are evidence of that meter.
+        title = self._roster.by_slot[origin.slot].entry.system_title if origin.slot >= 0 else b""
         self._aside.put(
             Quarantined(
-                source=origin.source_token(),
+                standing=self._standing(title),
+                source=origin.network,
+                title=title.hex(),
                 reason="garbage",
                 detail=why,
                 peer=origin.describe(),
@@ -698,7 +700,7 @@ class Intake:
         index, meter = int(group.index[row]), self._roster.by_slot[int(group.refs[row])]
         batch.rollback([index])
         self._note_misfit(gathered, meter, index, reason)
-        self._set_aside(gathered, index, reason, detail, meter.entry.system_title.hex())
+        self._set_aside(gathered, index, reason, detail, meter.entry.system_title, proven=True)
 
     def _note_misfit(
         self, gathered: _Gathered, meter: Meter | None, index: int, reason: stream_quarantine.Reason
@@ -731,22 +733,36 @@ class Intake:
         ]
 
     def _set_aside(
-        self, gathered: _Gathered, index: int, reason: stream_quarantine.Reason, detail: str, source: str
+        self,
+        gathered: _Gathered,
+        index: int,
+        reason: stream_quarantine.Reason,
+        detail: str,
+        title: bytes,
+        *,
+        proven: bool = False,
     ) -> None:
         if gathered.replayed:
             gathered.fault = (reason, detail)
             return
+        origin = gathered.origins[index]
         self._aside.put(
             Quarantined(
-                source=source,
+                standing="proven" if proven else self._standing(title),
+                source=origin.network,
+                title=title.hex(),
                 reason=reason,
                 detail=detail,
-                peer=gathered.origins[index].describe(),
+                peer=origin.describe(),
                 received_at_ms=int(gathered.began_at.timestamp() * 1000),
                 frame=gathered.frames[index],
                 correlation=gathered.correlation(index),
             )
         )
+
+    def _standing(self, title: bytes) -> stream_quarantine.Standing:
+        """Of a frame that bears a title and proves nothing."""
+        return "claimed" if title in self._roster.meters or title in self._roster.unusable else "unknown"
 
     def _recognise(self, gathered: _Gathered, batch: PushBatch) -> None:
         """Tell origins whose pushes were authentic which meter they are: sessions go there."""

@@ -37,7 +37,8 @@ class Metrics:
         )
         self.quarantine_overflow = Counter(
             "urja_headend_quarantine_overflow",
-            "Frames dropped because a source's share was full.",
+            "Frames that found no room in quarantine, or were pushed out by newer ones of their source, by standing.",
+            ["standing"],
             registry=registry,
         )
         self.rolled_back = Counter(

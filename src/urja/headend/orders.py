@@ -309,6 +309,7 @@ class Orders:
         log.error("order refused", why=why, detail=detail, sequence=delivery.sequence)
         await self._broker.quarantine(
             Quarantined(
+                standing="message",
                 source=REFUSED_ORDERS,
                 reason="forged-order",
                 detail=f"{why}: {detail}",

@@ -38,6 +38,7 @@ from urja.pipeline.ingest import Ingest, Ingester
 from urja.pipeline.notify import Notify, messenger_of
 from urja.pipeline.project import Project
 from urja.pipeline.prove import Laws, Prove, Prover
+from urja.pipeline.quarantine_fill import QuarantineFill
 from urja.pipeline.reconcile import Reconcile
 from urja.pipeline.register import Register
 from urja.pipeline.release_cuts import ReleaseCuts
@@ -403,6 +404,7 @@ async def _stages(
         (Ingest(readings, Ingester(sessions[0], zone), clock), 0.0),
         (Gaps(sessions[1], connection, outcomes, zone), max(rest_s, _look_every_s(clock.speed))),
         (Project(connection, in_thread=in_thread), rest_s),
+        (QuarantineFill(connection, in_thread), rest_s),
         (Post(in_thread, cutoff), rest_s),
         (Displays(in_thread, zone), rest_s),
         (Configurations(in_thread), rest_s),

@@ -35,7 +35,9 @@ COMMANDS: Final = {
     "meter": Lazy("urja.site.meter_cli:meter", "Serve a simulated meter; adopt a meter."),
     "meter-type": Lazy("urja.site.meter_type_cli:meter_type", "Check the folders of meter types."),
     "headend": Lazy("urja.site.headend_cli:headend", "Read any object of a meter."),
-    "quarantine": Lazy("urja.site.headend_cli:quarantine", "List, show and replay what was set aside."),
+    "quarantine": Lazy(
+        "urja.site.headend_cli:quarantine", "List, show, replay and purge what was set aside."
+    ),
     "tariff": Lazy("urja.site.tariff_cli:tariff", "Check and load tariff documents."),
     "policy": Lazy("urja.site.policy_cli:policy", "Check, replay, load and assign policies."),
     "staff": Lazy("urja.site.staff_cli:staff", "Give people roles, list them, take them away."),

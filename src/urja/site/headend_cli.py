@@ -1,15 +1,18 @@
 """`urja headend read` and `urja quarantine`: an engineer's tools. Neither knows Django."""
 
 import asyncio
+import getpass
 import json
 import secrets
 import string
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import click
 import msgspec
@@ -27,12 +30,18 @@ from urja.cosem.time import CosemDateTime
 from urja.headend.counters import LoneCounters
 from urja.headend.failures import FailureKind, SessionFailed
 from urja.headend.hdlc_line import HdlcLine, LinkConnection
+from urja.headend.intake import ReplayAnswer
 from urja.headend.line import ANSWER_S, Line, WrapperLine, dial
 from urja.headend.reading import Quantity, SingleValue, Table, find_class, read
 from urja.headend.session import PUBLIC_SAP, READER_SAP, UTILITY_SAP, Client, Peer, open_session
+from urja.site.data_directory import DataDirectory
 from urja.site.exits import Exit, Refusal
 from urja.site.options import FiniteRange, data_option
 from urja.site.type_option import TypeParam
+from urja.stream.broker import Broker, Kept, connect
+from urja.stream.errors import BrokerUnavailable, StreamError
+from urja.stream.quarantine import Quarantined, Reason
+from urja.stream.subjects import POISON, REFUSED_ORDERS
 
 _EXITS: Final = {
     FailureKind.UNREACHABLE: Exit.UNAVAILABLE,
@@ -416,26 +425,68 @@ def _clock_text(clock: CosemDateTime, separator: str) -> str:
 # --- quarantine -----------------------------------------------------------------------------------------------
 
 
+_REASONS: Final = click.Choice(get_args(Reason))
+_source_option = click.option(
+    "--source",
+    help="Only of this source: a network, an address in it, a wider network, or `poison` or `orders`.",
+)
+_title_option = click.option("--title", type=HexBytes(8), help="Only of the meter with this system title.")
+_reason_option = click.option("--reason", type=_REASONS, help="Only with this reason.")
+
+
 @dataclass(frozen=True, slots=True)
-class _Kept:
-    sequence: int
-    item: Any
+class _Choice:
+    """Which frames a command is about."""
+
+    source: str | None = None
+    title: bytes | None = None
+    reason: str | None = None
+    before: datetime | None = None
+
+    def __bool__(self) -> bool:
+        return any(one is not None for one in (self.source, self.title, self.reason, self.before))
+
+    def has(self, item: Quarantined) -> bool:
+        """Whether it is about this one."""
+        return (
+            (self.source is None or _covers(self.source, item.source))
+            and (self.title is None or item.title == self.title.hex())
+            and (self.reason is None or item.reason == self.reason)
+            and (self.before is None or item.received_at_ms < self.before.timestamp() * 1000)
+        )
+
+    def __str__(self) -> str:
+        said = {
+            "source": self.source,
+            "title": self.title and self.title.hex(),
+            "reason": self.reason,
+            "before": self.before and self.before.isoformat(),
+        }
+        return ", ".join(f"{name} {value}" for name, value in said.items() if value) or "everything"
+
+
+def _covers(given: str, source: str) -> bool:
+    """Whether a source is what was given, or of the same network: given may be an address, or a wider network."""
+    if given == source:
+        return True
+    try:
+        wanted, own = ip_network(given, strict=False), ip_network(source)
+    except ValueError:
+        return False
+    return wanted.version == own.version and wanted.overlaps(own)
 
 
 @click.group()
 def quarantine() -> None:
-    """List, show and replay what the head end has set aside."""
+    """List, show, replay and purge what the head end has set aside."""
 
 
-def _with_broker(data: Path, work: Callable[[Any], Coroutine[Any, Any, Any]]) -> Any:
+def _with_broker[T](data: Path, work: Callable[[Broker], Coroutine[Any, Any, T]]) -> T:
     from urja.site.admin import Administration
-    from urja.stream import connect
-    from urja.stream.errors import BrokerUnavailable, StreamError
 
-    administration = Administration.of(data)
-    access = administration.secrets
+    access = Administration.of(data).secrets
 
-    async def run() -> Any:
+    async def run() -> T:
         broker = await connect(
             access.broker_url, access.broker_user, access.broker_password, "quarantine", 5.0
         )
@@ -452,42 +503,40 @@ def _with_broker(data: Path, work: Callable[[Any], Coroutine[Any, Any, Any]]) ->
         raise Refusal(Exit.FAILED, str(error)) from None
 
 
-async def _kept(broker: Any, source: str | None, reason: str | None = None) -> list[_Kept]:
-    return [
-        _Kept(sequence, item)
-        async for sequence, item in broker.quarantined(source)
-        if reason is None or item.reason == reason
-    ]
+async def _kept(broker: Broker, choice: _Choice = _Choice()) -> list[Kept]:
+    return [kept async for kept in broker.quarantined() if choice.has(kept.item)]
 
 
 @quarantine.command("list")
 @data_option
-@click.option("--source", help="Only of this source: a system title in hex, or the token of an address.")
-@click.option("--reason", help="Only with this reason: unknown-meter, wrong-key, replay, garbage, …")
+@_source_option
+@_title_option
+@_reason_option
 @click.option("--json", "as_json", is_flag=True)
-def list_command(*, data: Path, source: str | None, reason: str | None, as_json: bool) -> None:
-    """What was set aside, oldest first."""
-    kept = _with_broker(data, lambda broker: _kept(broker, source, reason))
+def list_command(
+    *, data: Path, source: str | None, title: bytes | None, reason: str | None, as_json: bool
+) -> None:
+    """What was set aside, oldest first within each standing."""
+    kept = _with_broker(data, lambda broker: _kept(broker, _Choice(source, title, reason)))
     if as_json:
         click.echo(json.dumps([_facts_of(one) for one in kept], indent=2, ensure_ascii=False))
         return
     for one in kept:
         item = one.item
         click.echo(
-            f"{one.sequence:>7}  {_at(item.received_at_ms)}  {item.reason:<14}  {item.source:<16}  "
-            f"{len(item.frame):>5} bytes  {item.peer}  {item.detail}"
+            f"{one.name:>7}  {_at(item.received_at_ms)}  {item.reason:<14}  {item.title or '-':<16}  "
+            f"{len(item.frame):>5} bytes  {item.source}  {item.peer}  {item.detail}"
         )
-    click.echo(f"{len(kept)} frame{'' if len(kept) == 1 else 's'} in quarantine", err=True)
+    click.echo(f"{_frames(len(kept))} in quarantine", err=True)
 
 
 @quarantine.command("show")
 @data_option
-@click.argument("sequence", type=int)
+@click.argument("name")
 @click.option("--json", "as_json", is_flag=True)
-def show_command(*, data: Path, sequence: int, as_json: bool) -> None:
-    """One frame with its bytes; give them to `urja decode`."""
-    one = _one(_with_broker(data, lambda broker: _kept(broker, None)), sequence)
-    facts = _facts_of(one)
+def show_command(*, data: Path, name: str, as_json: bool) -> None:
+    """One frame with its bytes, by the NAME that `list` gives it; give the bytes to `urja decode`."""
+    facts = _facts_of(_one(_with_broker(data, _kept), name))
     if as_json:
         click.echo(json.dumps(facts, indent=2, ensure_ascii=False))
         return
@@ -497,60 +546,125 @@ def show_command(*, data: Path, sequence: int, as_json: bool) -> None:
 
 @quarantine.command("replay")
 @data_option
-@click.argument("sequences", type=int, nargs=-1)
-@click.option("--source", help="Everything of this source, such as a meter that has been adopted.")
+@click.argument("names", nargs=-1)
+@_source_option
+@_title_option
 @click.option("--all", "everything", is_flag=True, help="Everything that came from a meter.")
-def replay_command(*, data: Path, sequences: tuple[int, ...], source: str | None, everything: bool) -> None:
+def replay_command(
+    *, data: Path, names: tuple[str, ...], source: str | None, title: bytes | None, everything: bool
+) -> None:
     """Give frames to the head end as if they had just come; what it accepts leaves the quarantine.
 
+    Frames are named by the NAMES that `list` gives them, by their source, or by the meter (one that has been adopted since).
     Exits with 1 if the head end refused any of them again.
     """
-    if not sequences and source is None and not everything:
-        raise Refusal(Exit.USAGE, "say which: sequence numbers, --source, or --all")
+    choice = _Choice(source, title)
+    if not names and not choice and not everything:
+        raise Refusal(Exit.USAGE, "say which: names as in urja quarantine list, --title, --source, or --all")
 
-    async def work(broker: Any) -> list[tuple[_Kept, Any]]:
-        from urja.headend.intake import ReplayAnswer
-
-        chosen = await _kept(broker, source)
-        if sequences:
-            chosen = [_one(chosen, sequence) for sequence in sequences]
+    async def work(broker: Broker) -> list[tuple[Kept, ReplayAnswer]]:
+        chosen = await _kept(broker, choice)
+        if names:
+            chosen = [_one(chosen, name) for name in names]
         answers = []
         for one in chosen:
-            if one.item.source == "poison":
+            if one.item.source in (POISON, REFUSED_ORDERS):
                 continue
             answer = msgspec.json.decode(await broker.replay(one.item), type=ReplayAnswer)
             if answer.outcome != "refused":
-                await broker.drop_quarantined(one.sequence)
+                await broker.drop_quarantined([one])
             answers.append((one, answer))
         return answers
 
     answers = _with_broker(data, work)
     if not answers:
-        click.echo(
-            f"Nothing of {source} is in quarantine." if source else "Nothing is in quarantine to replay."
-        )
+        click.echo(f"Nothing of {choice} is in quarantine to replay.")
     for one, answer in answers:
         why = f": {answer.reason} {answer.detail}".rstrip() if answer.reason or answer.detail else ""
-        click.echo(f"{one.sequence:>7}  {answer.outcome}{why}")
+        click.echo(f"{one.name:>7}  {answer.outcome}{why}")
     if any(answer.outcome == "refused" for _, answer in answers):
         raise SystemExit(Exit.FAILED)
 
 
-def _one(kept: list[_Kept], sequence: int) -> _Kept:
+@quarantine.command("purge")
+@data_option
+@_source_option
+@_title_option
+@_reason_option
+@click.option(
+    "--before",
+    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"]),
+    help="Only what came before this date or time (UTC, as `list` shows it).",
+)
+@click.option("--all", "everything", is_flag=True, help="Everything that is kept.")
+@click.option("--yes", is_flag=True, help="Delete; without it the command says how many it would delete.")
+def purge_command(
+    *,
+    data: Path,
+    source: str | None,
+    title: bytes | None,
+    reason: str | None,
+    before: datetime | None,
+    everything: bool,
+    yes: bool,
+) -> None:
+    """Delete frames for good. What the options say together is deleted, and what was deleted is logged."""
+    choice = _Choice(source, title, reason, before and before.replace(tzinfo=UTC))
+    if bool(choice) == everything:
+        raise Refusal(Exit.USAGE, "say which: --source, --title, --reason, --before, or --all")
+    chosen = _with_broker(data, lambda broker: _kept(broker, choice))
+    if not chosen:
+        click.echo(f"Nothing of {choice} is in quarantine.")
+        return
+    if not yes:
+        for (standing, found), count in sorted(_counted(chosen).items()):
+            click.echo(f"{count:>7}  {standing:<8}  {found}")
+        raise Refusal(Exit.USAGE, f"{_frames(len(chosen))} would be deleted for good: say so with --yes")
+    dropped = _with_broker(data, lambda broker: broker.drop_quarantined(chosen))
+    _log_purge(data, choice, dropped, chosen)
+    click.echo(f"{_frames(dropped)} deleted ({choice})")
+
+
+def _counted(chosen: list[Kept]) -> Counter[tuple[str, str]]:
+    return Counter((one.item.standing, one.item.source) for one in chosen)
+
+
+def _log_purge(data: Path, choice: _Choice, dropped: int, chosen: list[Kept]) -> None:
+    """One line beside the logs of the processes: what was deleted at this box, by whom."""
+    line = {
+        "at": datetime.now(UTC).isoformat(),
+        "process": "urja quarantine",
+        "event": "quarantine purged",
+        "by": getpass.getuser(),
+        "choice": str(choice),
+        "frames": dropped,
+        "sources": {f"{standing} {source}": count for (standing, source), count in _counted(chosen).items()},
+    }
+    with (DataDirectory(data).logs / "quarantine.log").open("a", encoding="utf-8") as log:
+        log.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+
+def _frames(count: int) -> str:
+    return f"{count} frame{'' if count == 1 else 's'}"
+
+
+def _one(kept: list[Kept], name: str) -> Kept:
     for one in kept:
-        if one.sequence == sequence:
+        if one.name == name:
             return one
-    raise Refusal(Exit.USAGE, f"there is no frame {sequence} in quarantine; see urja quarantine list")
+    raise Refusal(Exit.USAGE, f"there is no frame {name} in quarantine; see urja quarantine list")
 
 
-def _facts_of(one: _Kept) -> dict[str, Any]:
+def _facts_of(one: Kept) -> dict[str, Any]:
     item = one.item
     return {
-        "sequence": one.sequence,
+        "name": one.name,
         "received_at": _at(item.received_at_ms),
+        "standing": item.standing,
         "reason": item.reason,
         "detail": item.detail,
         "source": item.source,
+        "title": item.title,
         "peer": item.peer,
         "correlation": format_correlation(item.correlation),
         "frame": item.frame.hex(),

@@ -11,7 +11,7 @@ import itertools
 import re
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, cast, overload
 
@@ -39,7 +39,7 @@ from urja.stream.errors import (
 from urja.stream.messages import DeviceEntry, ReadOutcome, ReadRequest
 from urja.stream.orders import Order, Progress, SignedOrder
 from urja.stream.pulling import Pull
-from urja.stream.quarantine import Quarantined
+from urja.stream.quarantine import PER_SOURCE, Fill, Quarantined, Standing, of_subject
 from urja.stream.releases import AskedRelease, AskedReleases, HeldCuts
 from urja.stream.server import inbox_prefix
 from urja.stream.subjects import Kind, StreamSizes, User
@@ -54,6 +54,7 @@ _PATIENCE_S: Final = 2.0
 _STORE_FAILED: Final = 10077
 _NO_RESOURCES: Final = (10023, 10047)
 _WRONG_LAST_SEQUENCE: Final = (10071, 10164)
+_DELETE_FAILED: Final = 10057
 _PERMISSION_DENIED = re.compile(
     r'permissions violation for (?:publish|subscription) to "([^"]+)"', re.IGNORECASE
 )
@@ -64,8 +65,8 @@ _ORDERS_WAITING: Final = 200_000
 _ASKED: Final = "asked"
 """Key of the releases that are asked for."""
 
-QUARANTINE_PER_SOURCE: Final = 100
-"""Messages kept of one source; a frame that comes beyond is counted and dropped, a message of a queue stays there."""
+_SOURCES_TOLD: Final = 10_000
+"""Where a quarantine's stream has more sources than these, it is not asked for each."""
 POISON_AGAIN_S = 60.0
 """After so many seconds of real time a message for which quarantine had no room is tried again."""
 
@@ -82,7 +83,25 @@ class _PublishAnswer(msgspec.Struct):
     error: _ErrorBody | None = None
 
 
+class _StreamConfig(msgspec.Struct):
+    max_bytes: int = 0
+
+
+class _StreamState(msgspec.Struct):
+    messages: int = 0
+    bytes: int = 0
+    num_subjects: int = 0
+    subjects: dict[str, int] = {}
+
+
+class _StreamInfo(msgspec.Struct):
+    config: _StreamConfig = msgspec.field(default_factory=_StreamConfig)
+    state: _StreamState = msgspec.field(default_factory=_StreamState)
+    error: _ErrorBody | None = None
+
+
 _ANSWER_DECODER = msgspec.json.Decoder(_PublishAnswer)
+_STREAM_INFO_DECODER = msgspec.json.Decoder(_StreamInfo)
 
 
 def _refusal(error: _ErrorBody) -> StreamError:
@@ -175,6 +194,7 @@ class Consumer[T]:
     async def _set_aside(self, message: Msg, why: str) -> None:
         kept = await self._broker.quarantine(
             Quarantined(
+                standing="message",
                 source=names.POISON,
                 reason="poison",
                 detail=f"{message.subject}: {why}",
@@ -201,6 +221,22 @@ class Consumer[T]:
         """Stop pulling; the durable consumer and what it has not acknowledged stay."""
         with contextlib.suppress(*_NATS_ERRORS):
             await self._pull.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A frame in quarantine, and where it lies."""
+
+    stream: str
+    """One letter: the standing's first."""
+    sequence: int
+    subject: str
+    item: Quarantined
+
+    @property
+    def name(self) -> str:
+        """How people name it: `u17`."""
+        return f"{self.stream}{self.sequence}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -622,36 +658,99 @@ class Broker:
     # -- quarantine and replay --------------------------------------------------------------------------
 
     async def quarantine(self, item: Quarantined) -> bool:
-        """Keep bytes that could not be decoded or placed; False if the source's share or the stream is full."""
+        """Keep bytes that could not be decoded or placed; False where there is no room for them.
+
+        A frame takes the room of its source's oldest. None is there where the standing's stream is full with others'
+        frames, and for a message of a queue where its kind has had its share.
+        """
+        headers = item.headers()
+        if item.correlation:
+            # What is offered again after an answer that was lost is kept once.
+            headers["Nats-Msg-Id"] = f"frame-{item.correlation}"
         try:
-            await self._publish(names.quarantine_subject(item.source), item.frame, item.headers())
+            await self._publish(item.subject, item.frame, headers)
         except StreamFull:
             return False
         return True
 
-    async def quarantined(self, source: str | None = None) -> AsyncIterator[tuple[int, Quarantined]]:
-        """What is kept, oldest first, with its sequence (admin only)."""
-        subject = names.quarantine_subject(source) if source else "urja.quarantine.>"
-        sequence = 1
-        while True:
+    async def quarantined_of(self, item: Quarantined) -> int:
+        """How many frames are kept where this one goes."""
+        info = await self._stream_info(names.QUARANTINE[item.standing], item.subject)
+        return info.state.subjects.get(item.subject, 0)
+
+    async def quarantine_fills(self) -> list[Fill]:
+        """How full the quarantine is, standing by standing."""
+        return [
+            await self._fill(standing, stream)
+            for standing, stream in cast("Mapping[Standing, str]", names.QUARANTINE).items()
+        ]
+
+    async def _fill(self, standing: Standing, stream: str) -> Fill:
+        info = await self._stream_info(stream)
+        state = info.state
+        if 0 < state.num_subjects <= _SOURCES_TOLD:
+            state = (await self._stream_info(stream, ">")).state
+        full = {of_subject(subject)[1] for subject, count in state.subjects.items() if count >= PER_SOURCE}
+        return Fill(
+            standing,
+            frames=state.messages,
+            size=state.bytes,
+            limit=info.config.max_bytes,
+            sources=info.state.num_subjects,
+            full=tuple(sorted(full)),
+        )
+
+    async def _stream_info(self, stream: str, subjects: str = "") -> _StreamInfo:
+        """What a stream holds; with the number of messages of each subject that fits."""
+        asked = msgspec.json.encode({"subjects_filter": subjects} if subjects else {})
+        answer = await self._request(f"$JS.API.STREAM.INFO.{stream}", asked, None)
+        info = _STREAM_INFO_DECODER.decode(answer.data)
+        if info.error is not None:
+            raise _refusal(info.error)
+        return info
+
+    async def quarantined(self) -> AsyncIterator[Kept]:
+        """Everything that is kept, oldest first within each standing (admin only)."""
+        for standing, stream in names.QUARANTINE.items():
             try:
-                kept = await self.jetstream.get_msg(
-                    names.QUARANTINE, seq=sequence, subject=subject, next=True
-                )
-            except nats.js.errors.NotFoundError:
-                return
+                async for sequence, message in self._messages_of(stream):
+                    item = Quarantined.from_stored(message.subject, message.headers, message.data)
+                    yield Kept(standing[0], sequence, message.subject, item)
             except _NATS_ERRORS as error:
                 raise _from_nats(error) from error
-            sequence = cast("int", kept.seq)
-            yield sequence, Quarantined.from_stored(cast("str", kept.subject), kept.headers, kept.data or b"")
-            sequence += 1
 
-    async def drop_quarantined(self, sequence: int) -> None:
-        """Forget one kept message (admin only)."""
+    async def _messages_of(self, stream: str) -> AsyncIterator[tuple[int, Msg]]:
+        """What a stream holds now."""
+        info = await self.jetstream.add_consumer(
+            stream,
+            name=f"q{secrets.token_hex(8)}",
+            ack_policy=js_api.AckPolicy.NONE,
+            inactive_threshold=30.0,
+            mem_storage=True,
+        )
+        pull = await self._pull(stream, info.name)
         try:
-            await self.jetstream.delete_msg(names.QUARANTINE, sequence)
-        except _NATS_ERRORS as error:
-            raise _from_nats(error) from error
+            left = info.num_pending or 0
+            while left > 0 and (taken := await self.unless_lost(pull.fetch(500, 0.0))):
+                for message in taken:
+                    yield message.metadata.sequence.stream, message
+                left = taken[-1].metadata.num_pending
+        finally:
+            await pull.close()
+            await self.jetstream.delete_consumer(stream, info.name)
+
+    async def drop_quarantined(self, kept: Iterable[Kept]) -> int:
+        """Forget these (admin only); how many were still there."""
+        dropped = 0
+        for one in kept:
+            try:
+                dropped += await self.jetstream.delete_msg(names.QUARANTINE[one.item.standing], one.sequence)
+            except nats.js.errors.APIError as error:
+                if error.err_code != _DELETE_FAILED or "no message found" not in (error.description or ""):
+                    raise _from_nats(error) from error
+            except _NATS_ERRORS as error:
+                raise _from_nats(error) from error
+        return dropped
 
     async def replay(self, item: Quarantined) -> bytes:
         """Hand a kept frame to a head end and return its answer (admin only).
@@ -799,25 +898,29 @@ def _streams(sizes: StreamSizes, replicas: int) -> list[js_api.StreamConfig]:
             duplicate_window=120.0,
         )
 
-    quarantine = js_api.StreamConfig(
-        name=names.QUARANTINE,
-        subjects=["urja.quarantine.*"],
-        retention=js_api.RetentionPolicy.LIMITS,
-        discard=js_api.DiscardPolicy.NEW,
-        max_msgs_per_subject=QUARANTINE_PER_SOURCE,
-        discard_new_per_subject=True,
-        max_bytes=sizes.quarantine,
-        storage=js_api.StorageType.FILE,
-        num_replicas=replicas,
-        duplicate_window=120.0,
-    )
+    def kept(standing: str, name: str) -> js_api.StreamConfig:
+        return js_api.StreamConfig(
+            name=name,
+            subjects=[f"urja.quarantine.{standing}.>"],
+            retention=js_api.RetentionPolicy.LIMITS,
+            # A full subject gives way to its own newest; a full stream refuses, so that no source's frame goes for
+            # another's. A message of a queue is refused rather than lost: it stays there.
+            discard=js_api.DiscardPolicy.NEW,
+            max_msgs_per_subject=PER_SOURCE,
+            discard_new_per_subject=standing == "message",
+            max_bytes=sizes.quarantine,
+            storage=js_api.StorageType.FILE,
+            num_replicas=replicas,
+            duplicate_window=120.0,
+        )
+
     return [
         queue(names.READINGS, "urja.readings.*.*", sizes.readings),
         queue(names.REQUESTS, "urja.requests.*", sizes.requests),
         queue(names.OUTCOMES, "urja.outcomes.*", sizes.outcomes),
         queue(names.COMMANDS, "urja.commands.*", sizes.commands),
         queue(names.PROGRESS, "urja.progress.*", sizes.progress),
-        quarantine,
+        *(kept(standing, name) for standing, name in names.QUARANTINE.items()),
         bucket(names.DEVICES),
         bucket(names.WINDOWS),
         bucket(names.COUNTERS),

@@ -4,7 +4,7 @@ Everything that publishes or consumes takes its names from here, and `urja.strea
 permissions from here, so that a subject and the right to use it never drift apart.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -34,7 +34,13 @@ REQUESTS: Final = "REQUESTS"
 OUTCOMES: Final = "OUTCOMES"
 COMMANDS: Final = "COMMANDS"
 PROGRESS: Final = "PROGRESS"
-QUARANTINE: Final = "QUARANTINE"
+QUARANTINE: Final[Mapping[str, str]] = {
+    "unknown": "QUARANTINE_UNKNOWN",
+    "claimed": "QUARANTINE_CLAIMED",
+    "proven": "QUARANTINE_PROVEN",
+    "message": "QUARANTINE",
+}
+"""The stream of each standing (`urja.stream.quarantine`)."""
 
 DEVICES: Final = "devices"
 """Key-value bucket: the registry's projection for the head ends. Key: system title in hex."""
@@ -80,6 +86,7 @@ class StreamSizes:
     commands: int = 64 << 20
     progress: int = 64 << 20
     quarantine: int = 64 << 20
+    """Of each of its four streams."""
     key_values: int = 256 << 20
     leases: int = 8 << 20
     releases: int = 8 << 20
@@ -87,10 +94,9 @@ class StreamSizes:
 
     def total(self) -> int:
         """What the server must be allowed to store: all streams and buckets."""
-        streams = (
-            self.readings + self.requests + self.outcomes + self.commands + self.progress + self.quarantine
-        )
-        return streams + 4 * self.key_values + self.leases + 2 * self.releases
+        streams = self.readings + self.requests + self.outcomes + self.commands + self.progress
+        quarantine = len(QUARANTINE) * self.quarantine
+        return streams + quarantine + 4 * self.key_values + self.leases + 2 * self.releases
 
 
 def readings_subject(kind: Kind, shard: int) -> str:
@@ -116,13 +122,6 @@ def commands_subject(shard: int) -> str:
 def progress_subject(shard: int) -> str:
     """Where the head end says how an order goes."""
     return f"urja.progress.{_checked(shard)}"
-
-
-def quarantine_subject(source: str) -> str:
-    """Where bytes of one source are kept; `source` is one token (a system title in hex, an address)."""
-    if not source or any(character in source for character in ".*> \t\r\n"):
-        raise ValueError(f"{source!r} cannot be a token of a subject")
-    return f"urja.quarantine.{source}"
 
 
 def _checked(shard: int) -> int:

@@ -8,12 +8,12 @@ partitions belong to `urja_partitions`, a role without a login, whose one functi
 _MEASURED = "readings_interval, readings_edit, readings_register, readings_estimate, readings_event, readings_exception"
 _WORK = (
     "readings_gap, readings_coverage, readings_pull, readings_accrual, readings_tamper_count, readings_heard, "
-    "stream_cursor"
+    "readings_alarm, stream_cursor"
 )
 
 GRANTS: dict[str, list[str]] = {
     "urja_web": [
-        f"GRANT SELECT ON {_MEASURED}, readings_gap, readings_accrual, readings_heard, stream_cursor TO urja_web",
+        f"GRANT SELECT ON {_MEASURED}, readings_gap, readings_accrual, readings_heard, readings_alarm, stream_cursor TO urja_web",
         "GRANT SELECT ON readings_unconfirmed TO urja_web",
     ],
     "urja_pipeline": [

@@ -14,6 +14,7 @@ from urja.apps.commands import releases
 from urja.apps.payments import differences
 from urja.apps.payments import queries as payments
 from urja.apps.proofs import daily
+from urja.apps.readings import alarms
 from urja.apps.readings import queries as readings
 from urja.apps.readings.overview import (
     LOSS_LIMIT_PERCENT,
@@ -191,7 +192,7 @@ def console(now: datetime) -> Console:
     power = power_by_transformer(now)
     return Console(
         now=formats.moment(now, now.date()),
-        ill=[*_held(), *_ill(), *_broken(proven)],
+        ill=[*_held(), *_ill(), *_broken(proven), *map(wording.sentence, alarms.raised())],
         total=sum(share.count for share in ages),
         ages=ages,
         power=sum((one.counts for one in power), start=PowerCounts()),

@@ -7,17 +7,16 @@ where the peer itself is one of them.
 
 from collections.abc import Callable, Sequence
 from functools import cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 
 import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+from urja.base.networks import address_of, network_of
+
 type Network = IPv4Network | IPv6Network
 type Handler = Callable[[HttpRequest], HttpResponse]
-
-_IPV6_PLACE = 64
-"""Bits of an IPv6 address that a subscriber is given: what is behind them changes as they like."""
 
 
 def client_address(peer: str, forwarded_for: str, trusted: Sequence[Network]) -> str:
@@ -26,31 +25,23 @@ def client_address(peer: str, forwarded_for: str, trusted: Sequence[Network]) ->
     for written in ["", *forwarded_for.split(",")][:0:-1]:
         if not _is_within(found, trusted):
             return found
-        following = _address(written)
+        following = address_of(written)
         if following is None:
             return found
         found = str(following)
     return found
 
 
-def network_of(address: str) -> str:
-    """What counts as one place: an IPv4 address; of an IPv6 address the half that a subscriber is given."""
-    known = _address(address)
-    if known is None:
-        return "unknown"
-    return str(ip_network((known, _IPV6_PLACE), strict=False)) if known.version == 6 else str(known)
+def place_of(address: str) -> str:
+    """What counts as one place: an IPv4 address; of an IPv6 address the half that a subscriber is given.
 
-
-def _address(written: str) -> IPv4Address | IPv6Address | None:
-    try:
-        known = ip_address(written.strip().strip("[]"))
-    except ValueError:
-        return None
-    return known.ipv4_mapped or known if isinstance(known, IPv6Address) else known
+    What is behind that half changes as they like.
+    """
+    return network_of(address, ipv4_bits=32, ipv6_bits=64)
 
 
 def _is_within(address: str, networks: Sequence[Network]) -> bool:
-    known = _address(address)
+    known = address_of(address)
     return known is not None and any(known in network for network in networks)
 
 

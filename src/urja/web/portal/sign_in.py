@@ -24,7 +24,8 @@ from django.http.response import HttpResponseBase
 from django.utils.crypto import salted_hmac
 
 from urja.apps.registry.models import SignIn, SignInKind
-from urja.web.portal.client import network_of
+from urja.base.networks import address_of
+from urja.web.portal.client import place_of
 
 log = structlog.get_logger()
 
@@ -135,8 +136,8 @@ def note(request: HttpRequest, kind: SignInKind, address: str, user: Any) -> Non
         kind=kind,
         user_id=None if user is None else user.pk,
         address_digest=digest_of(address),
-        ip=ip if network_of(ip) != "unknown" else None,
-        network=network_of(ip),
+        ip=ip if address_of(ip) is not None else None,
+        network=place_of(ip),
         device_digest=_device(request),
     )
     write = (
@@ -218,12 +219,12 @@ def _here(events: list[Event], request: HttpRequest) -> list[Event]:
     device, known = _device(request), _known(events)
     if device in known:
         return [one for one in events if one.device == device]
-    network = network_of(request.META.get("REMOTE_ADDR", ""))
+    network = place_of(request.META.get("REMOTE_ADDR", ""))
     return [one for one in events if one.network == network and one.device not in known]
 
 
 def _wait_of_place(request: HttpRequest, now: datetime) -> int:
-    network = network_of(request.META.get("REMOTE_ADDR", ""))
+    network = place_of(request.META.get("REMOTE_ADDR", ""))
     asked = SignIn.objects.filter(
         network=network, at__gt=now - timedelta(minutes=1), kind=SignInKind.ASKED
     ).order_by("at")

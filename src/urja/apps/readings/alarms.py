@@ -1,0 +1,88 @@
+"""What a person has to see to before readings come in as they should: told by stages, shown in the control room."""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Final, assert_never
+
+from django.db import connection
+
+from urja.base.sentences import Sentence, from_plain, say, to_plain
+from urja.stream.quarantine import Fill
+
+_NAMED: Final = 3
+
+_TELL: Final = """
+INSERT INTO readings_alarm AS a (about, sentences, since) VALUES (%s, %s::jsonb, %s)
+ON CONFLICT (about) DO UPDATE SET sentences = excluded.sentences, since = excluded.since
+WHERE a.sentences <> excluded.sentences
+"""
+
+
+def tell(about: str, sentences: Sequence[str], now: datetime) -> None:
+    """Keep what there is to be said about one thing; nothing ends its alarm."""
+    with connection.cursor() as cursor:
+        cursor.execute(_TELL, [about, json.dumps([to_plain(sentence) for sentence in sentences]), now])
+
+
+def raised() -> list[str]:
+    """Everything that is to be seen to."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT sentences FROM readings_alarm ORDER BY about")
+        return [from_plain(sentence) for (row,) in cursor.fetchall() for sentence in json.loads(row)]
+
+
+def of_quarantine(fills: Iterable[Fill]) -> list[Sentence]:
+    """What is to be said of places in quarantine that are full."""
+    return [sentence for fill in fills for sentence in (_full(fill), _no_room(fill)) if sentence is not None]
+
+
+def _full(fill: Fill) -> Sentence | None:
+    if not fill.full:
+        return None
+    sources = _names(fill.full)
+    match fill.standing:
+        case "unknown":
+            return say(
+                "Frames of unknown meters fill the quarantine's share of {sources}: look with urja quarantine list, then "
+                "urja quarantine purge.",
+                sources=sources,
+            )
+        case "claimed":
+            return say(
+                "Frames that bear titles of known meters and are not authentic fill the quarantine's share of {sources}: "
+                "wrong keys, or an attack.",
+                sources=sources,
+            )
+        case "proven":
+            return say(
+                "Authentic frames that fit no layout fill the quarantine's share of the meters {sources}: their readings "
+                "are missing.",
+                sources=sources,
+            )
+        case "message":
+            return say(
+                "Messages that cannot be decoded fill their place in quarantine ({sources}): more of them stay on their "
+                "queues.",
+                sources=sources,
+            )
+        case _:
+            assert_never(fill.standing)
+
+
+def _no_room(fill: Fill) -> Sentence | None:
+    if not fill.nearly_full:
+        return None
+    return say(
+        "The quarantine is nearly full with {frames} frames of {sources} sources ({standing}): what comes from others is "
+        "dropped until urja quarantine purge has made room.",
+        frames=fill.frames,
+        sources=fill.sources,
+        standing=fill.standing,
+    )
+
+
+def _names(sources: Sequence[str]) -> str:
+    named = ", ".join(sources[:_NAMED])
+    more = len(sources) - _NAMED
+    return f"{named} (+{more})" if more > 0 else named

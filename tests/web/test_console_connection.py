@@ -48,6 +48,18 @@ def told(at_noon, database_of_town, staff):
     return house
 
 
+def test_intervals_that_nothing_has_confirmed_are_told_beside_the_meter(told, colleague, database_of_town):
+    with database_of_town("urja_pipeline") as pipeline:
+        pipeline.execute(
+            "INSERT INTO readings_unconfirmed (device_id, start_at, service_point_id, length_s, import_wh, correlation,"
+            " received_at) VALUES (%s, %s, %s, 1800, 500, 1, %s)",
+            [told.device_id, town_cast.NOW, told.service_point_id, town_cast.NOW],
+        )
+    meters = section(colleague("clerk").get(PAGE), "meters")
+    assert "last interval ended today, 13:30 · told of intervals to today, 14:" in meters
+    assert "not yet confirmed" in meters
+
+
 def test_a_clerk_sees_all_of_it(told, colleague):
     page = colleague("clerk").get(PAGE)
     text = text_of(page)

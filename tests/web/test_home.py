@@ -148,6 +148,34 @@ def test_who_has_several_connections_chooses(home, browser):
     assert "Readings are late." in text_of(one)
 
 
+@pytest.mark.parametrize(
+    ("language", "phrase"),
+    [
+        ("en", "Readings up to today, 14:00 have come in and are not yet confirmed by your meter."),
+        ("hi", "आज, 14:00 बजे तक की रीडिंग आ गई हैं, पर आपके मीटर ने अभी उनकी पुष्टि नहीं की है।"),
+    ],
+)
+def test_readings_that_nothing_has_confirmed_are_told_and_not_counted(
+    home, browser, database_of, language, phrase
+):
+    before = text_of(browser(user_id=home.owner_id, language=language).get("/"))
+    assert phrase not in before
+    with database_of("urja_pipeline") as pipeline:
+        pipeline.execute(
+            "INSERT INTO readings_unconfirmed (device_id, start_at, service_point_id, length_s, import_wh, correlation,"
+            " received_at) SELECT m.device_id, a.latest_end_at, a.service_point_id, 1800, 900000, 1, now()"
+            " FROM readings_accrual a JOIN registry_agreement g ON g.id = a.agreement_id"
+            " JOIN registry_device_period m ON m.service_point_id = a.service_point_id AND m.valid_to IS NULL"
+            " WHERE a.latest AND g.account_id = %s",
+            [home.account_id],
+        )
+    after = text_of(browser(user_id=home.owner_id, language=language).get("/"))
+    assert phrase in after
+    assert after.replace("  ", " ").count("₹") == before.count("₹")
+    start, end = after.index(phrase), after.index(phrase) + len(phrase)
+    assert before.split()[:30] == (after[:start] + after[end:]).split()[:30], "the balance is what it was"
+
+
 def test_an_account_without_readings_promises_nothing(home, browser):
     words = text_of(browser(user_id=home.landlord_id).get(f"/accounts/{home.landlord_accounts[1]}/"))
     assert "Days left are shown once your usual use is known" in words

@@ -3,8 +3,9 @@
 A page that is drawn from an account's postings and readings need not be drawn again while its `mark` stands: it moves
 with the last posting, the balance, what the readings have accrued, the last closed day, the agreement, a new version of
 its tariff, all that waits to be looked at (credits on their way, terms, old dues), the last decision about its supply,
-the newest message of its meter and its last recharge. What it does not see (a late interval behind the register's last read) shows when a page is drawn
-again for another reason, which portals do once a minute.
+the newest message of its meter, what pushes without a tag have told and its last recharge. What it does not see (a late
+interval behind the register's last read) shows when a page is drawn again for another reason, which portals do once a
+minute.
 """
 
 import json
@@ -31,9 +32,10 @@ SELECT x.account_id, p.name, s.consumer_number, {columns(Agreement, "g")},
         AND coalesce(g.valid_to, 'infinity') > %(now)s,
     latest.id IS NOT NULL,
     EXISTS (SELECT FROM supply_relight r WHERE r.account_id = x.account_id),
-    device.interval_s, {HEARD_AT}, {LAST_GASP},
+    device.interval_s, {HEARD_AT}, {LAST_GASP}, told.until_at,
     hash_record_extended(ROW(
-        books.mark, waiting.id, state.decided_at, state.standing, state.supply, latest.id, latest.state, h.heard_at, h.last_gasp
+        books.mark, waiting.id, state.decided_at, state.standing, state.supply, latest.id, latest.state, h.heard_at, h.last_gasp,
+        told.until_at
     ), 0)
 FROM registry_person i
 JOIN registry_account_access x ON x.person_id = i.id
@@ -51,6 +53,10 @@ LEFT JOIN LATERAL (
     SELECT o.id, o.state FROM payments_order o WHERE o.account_id = x.account_id
     ORDER BY o.created_at DESC, o.id DESC LIMIT 1
 ) latest ON true
+LEFT JOIN LATERAL (
+    SELECT max(u.start_at + make_interval(secs => u.length_s)) AS until_at FROM readings_unconfirmed u
+    WHERE u.service_point_id = g.service_point_id AND u.start_at >= coalesce(ac.latest_end_at, g.valid_from)
+) told ON true
 WHERE i.user_id = %(user)s AND (%(account)s::bigint IS NULL OR x.account_id = %(account)s::bigint)
 ORDER BY x.recorded_at, x.id
 """  # noqa: S608 - constants of the registry and of models
@@ -78,6 +84,8 @@ class Glance:
     """Of the billing meter; None where none hangs there."""
     heard: Heard | None
     """The meter's newest message."""
+    unconfirmed_until: datetime | None
+    """To when pushes without a tag have told of intervals behind all that is known."""
     mark: int
     """Another value when what is known of the account has changed."""
 
@@ -97,8 +105,8 @@ def glances(user_id: int, now: datetime, account_id: int | None = None) -> list[
 
 
 def _glance(row: Sequence[Any], now: datetime) -> Glance:
-    account_id, premise, number, *agreement, figures, decided, ordered, relit = row[:-4]
-    interval_s, heard_at, last_gasp, mark = row[-4:]
+    account_id, premise, number, *agreement, figures, decided, ordered, relit = row[:-5]
+    interval_s, heard_at, last_gasp, unconfirmed_until, mark = row[-5:]
     figures = json.loads(figures) if figures is not None else {}
     balance, outlook = figures.get("balance"), figures.get("outlook")
     return Glance(
@@ -112,6 +120,7 @@ def _glance(row: Sequence[Any], now: datetime) -> Glance:
         relit=relit,
         interval=None if interval_s is None else timedelta(seconds=interval_s),
         heard=None if heard_at is None else Heard(heard_at, last_gasp),
+        unconfirmed_until=unconfirmed_until,
         mark=mark,
     )
 

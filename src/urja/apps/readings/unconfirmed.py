@@ -115,16 +115,15 @@ def forget_before(cursor: Cursor, oldest: datetime) -> None:
     cursor.execute("DELETE FROM readings_unconfirmed WHERE start_at < %s", [oldest])
 
 
-def until(service_point_id: int, since: datetime) -> datetime | None:
-    """To which instant intervals are told of and not confirmed, from `since` on; none where there are none."""
+def until(device_ids: Sequence[int]) -> dict[int, datetime]:
+    """To when devices have told of intervals that are not confirmed; those that have told of none are left out."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT max(start_at + make_interval(secs => length_s)) FROM readings_unconfirmed u"
-            " WHERE service_point_id = %s AND start_at >= %s",
-            [service_point_id, since],
+            "SELECT device_id, max(start_at + make_interval(secs => length_s)) FROM readings_unconfirmed"
+            " WHERE device_id = ANY(%s) GROUP BY device_id",
+            [list(device_ids)],
         )
-        (found,) = cursor.fetchone()
-    return found
+        return dict(cursor.fetchall())
 
 
 def _instants(seconds: NDArray[np.int64]) -> list[Any]:

@@ -16,7 +16,7 @@ from urja.apps.ledger import queries as ledger
 from urja.apps.lifeline import Before
 from urja.apps.notices import queries as notices
 from urja.apps.readings import queries as readings
-from urja.apps.readings import unread
+from urja.apps.readings import unconfirmed, unread
 from urja.apps.readings.power import power_of_place
 from urja.apps.registry import access, queries
 from urja.apps.registry.access import Caller
@@ -389,6 +389,7 @@ def _meters(place: ServicePoint, caller: Caller, now: datetime) -> list[MeterVie
     waiting = {(one.device_id, one.removed_at): one for one in unread.at_place(place.id)}
     hanging = [period.device_id for period in periods if period.valid_to is None]
     heard = readings.last_heard(place.id, hanging)
+    told = unconfirmed.until(hanging)
     items = Configuration.objects.filter(device_id__in=hanging).order_by("item")
     seals = Seal.objects.filter(device_id__in=hanging, removed_at=None).order_by("applied_at", "id")
     return [
@@ -397,7 +398,7 @@ def _meters(place: ServicePoint, caller: Caller, now: datetime) -> list[MeterVie
             role=wording.device_role(period.role),
             now=period.valid_to is None,
             since=span(period.valid_from, period.valid_to),
-            facts=_facts(period, heard.get(period.device_id), now),
+            facts=_facts(period, heard.get(period.device_id), told.get(period.device_id), now),
             **_unread(waiting.get((period.device_id, period.valid_to)), caller, now),
             configuration=[
                 _item(item)
@@ -430,7 +431,9 @@ def _unread(waits: unread.Unread | None, caller: Caller, now: datetime) -> dict[
     return {"unread": said, "mend": f"{reverse('console:operation', args=[kind])}?{query}"}
 
 
-def _facts(period: DevicePeriod, heard_at: datetime | None, now: datetime) -> list[str]:
+def _facts(
+    period: DevicePeriod, heard_at: datetime | None, told_at: datetime | None, now: datetime
+) -> list[str]:
     device = period.device
     facts = [device.device_type]
     if device.firmware:
@@ -450,6 +453,10 @@ def _facts(period: DevicePeriod, heard_at: datetime | None, now: datetime) -> li
             if heard_at
             else _("nothing has come from it yet")
         )
+        if told_at is not None and (heard_at is None or told_at > heard_at):
+            facts.append(
+                _("told of intervals to %(moment)s, not yet confirmed") % {"moment": moment_of(told_at, now)}
+            )
     return facts
 
 

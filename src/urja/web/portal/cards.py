@@ -1,7 +1,7 @@
 """An account as its people know it."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from urja.apps.ledger.balances import Balance
 from urja.apps.registry.models import Agreement
@@ -29,5 +29,7 @@ class AccountCard:
     """Of its billing meter; None where none hangs there."""
     heard: Heard | None = None
     """That meter's newest message."""
+    unconfirmed_until: datetime | None = None
+    """To when its meter has told of intervals that no authenticated read has confirmed yet; None where it has not."""
     outlook: Outlook | None = None
     """What lies ahead of its supply, where that is kept and still good."""

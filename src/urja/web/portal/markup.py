@@ -117,6 +117,8 @@ def _balance(page: "HomePage", words: _Words) -> str:
     lines += _parts(balance)
     if balance.late:
         lines.append(f'  <p class="late">{escape(balance.late)}</p>')
+    if page.unconfirmed:
+        lines.append(f'  <p class="unconfirmed">{escape(page.unconfirmed)}</p>')
     if page.can_pay:
         lines.append(
             f'  <p><a class="recharge" href="{at}pay/">{words.pay if page.by_bill else words.recharge}</a></p>'

@@ -62,6 +62,7 @@ def _card(seen: Glance) -> AccountCard:
         relit=seen.relit,
         interval=seen.interval,
         heard=seen.heard,
+        unconfirmed_until=seen.unconfirmed_until,
         outlook=seen.outlook,
     )
 
@@ -283,6 +284,8 @@ class HomePage:
     uses: list[UseView]
     days: list[EntryDay]
     more: bool
+    unconfirmed: str
+    """Of readings that have come and do not count yet; mostly empty."""
     standing: str
     """Empty where no policy governs the account, or it is held back."""
     by_bill: bool
@@ -318,6 +321,7 @@ def home_asked(card: AccountCard, now: datetime) -> Answer[HomePage]:
             uses=_uses(card.agreement, now, month) if card.agreement and month else [],
             days=_by_day(card, _whole_days(entries, HOME_ENTRIES)),
             more=len(entries) > HOME_ENTRIES,
+            unconfirmed=_unconfirmed(card.unconfirmed_until, now),
             standing=standings.standing(known).text if known else told,
             by_bill=by_bill,
             can_pay=providers.config() is not None,
@@ -326,6 +330,14 @@ def home_asked(card: AccountCard, now: datetime) -> Answer[HomePage]:
         )
 
     return answer
+
+
+def _unconfirmed(until: datetime | None, now: datetime) -> str:
+    if until is None:
+        return ""
+    return _(
+        "Readings up to %(moment)s have come in and are not yet confirmed by your meter. They do not count before that."
+    ) % {"moment": formats.moment(until.astimezone(zone()), now.date())}
 
 
 def _relay(card: AccountCard, known: Known | None) -> powers.Opened | None:

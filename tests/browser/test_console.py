@@ -87,3 +87,36 @@ def test_a_fitter_closes_an_order_on_a_telephone(open_page, site):  # noqa: F811
     expect(page.locator("#result-title + p + p")).to_have_text("Looked, all is well")
     expect(page.locator(".photos img")).to_have_count(1)
     assert_good(page, device)
+
+
+@pytest.mark.parametrize("device", DEVICES, ids=lambda device: "-".join(map(str, device)))
+def test_meters_are_read_and_their_answers_come_by_themselves(open_page, site, device):  # noqa: F811
+    from tests.web.test_console_meter_jobs import led
+
+    page = open_page(device)
+    as_colleague(page, site, "clerk")
+    page.goto("/console/operations/read_meters/")
+    page.locator("#meters").fill("URJ00000001\nURJ00000002\nNONE")
+    page.locator("#good_rows_only").check()
+    page.locator("#reason").fill("a complaint")
+    assert_good(page, device)
+    page.locator(".asked button").click()
+    page.wait_for_url("**/console/requests/*/")
+    aside(answer, "urja_pipeline")
+    page.reload()
+    page.locator("form[action$='/do/'] button").click()
+    page.wait_for_url("**/console/requests/*/")
+    aside(answer, "urja_pipeline")
+    page.reload()
+    page.locator("#done-title ~ .row a.button").click()
+    expect(page.locator("progress")).to_have_attribute("value", "1")
+    assert_good(page, device)
+    aside(lambda: led(URJ00000002="expired"), "urja_pipeline")
+    if not device.script:
+        page.reload()
+    expect(page.locator("progress")).to_have_attribute("value", "3", timeout=15_000)
+    page.locator("summary").click()
+    expect(page.locator(".task table td").nth(1)).to_have_text("231.50")
+    assert_good(page, device)
+    page.goto("/console/meter-jobs/")
+    assert_good(page, device)

@@ -235,6 +235,7 @@ def test_it_can_be_kept_as_json_and_tells_no_keys(houses):
     assert kept["postings"] == []
     assert set(kept) == {
         "changes", "intervals_moved", "intervals", "postings", "decisions", "stands", "asked", "problems",
+        "meters", "left_out",
     }  # fmt: skip
 
 

@@ -82,16 +82,21 @@ def _sections(cast) -> None:
 
 
 def answer_requests(role="urja_pipeline") -> int:
-    """Let the stage `register` answer what was asked for; Django's connection goes on as the web's."""
-    from django.db import connection
-
+    """Let the stage `register` answer what was asked for."""
     from urja.pipeline.register import answer_requests as answer
+
+    return as_pipeline(lambda: answer(town_cast.NOW), role)
+
+
+def as_pipeline(work, role="urja_pipeline"):
+    """Do something in the rights of the pipeline; Django's connection goes on as the web's."""
+    from django.db import connection
 
     settings = connection.settings_dict
     connection.close()
     before, settings["USER"] = settings["USER"], role
     try:
-        return answer(town_cast.NOW)
+        return work()
     finally:
         connection.close()
         settings["USER"] = before

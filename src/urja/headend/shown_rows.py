@@ -82,6 +82,7 @@ class _Shown:
             "attribute": attribute.attribute,
             "name": f"{name}, time" if self.is_instant and attribute.class_id != 8 else name,
             "unit": "" if self.unit is None else unit_symbol(self.unit),
+            "instant": self.is_instant,
         }
 
     def cell(self, data: Data, device_type: DeviceType) -> Any:

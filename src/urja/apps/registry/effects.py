@@ -114,6 +114,10 @@ class Effects:
     """Whether supplies are to be held off: no rows of the registry, and carried out by the stage `decide`."""
     problems: list[str]
     """Agreements whose postings cannot be told, in sentences."""
+    meters: int = 0
+    """How many meters would be asked (`operations.meter_jobs`)."""
+    left_out: int = 0
+    """How many rows name none that can be."""
 
     def to_builtins(self) -> dict[str, Any]:
         """Plain values, without anything that nobody is shown."""
@@ -126,6 +130,8 @@ class Effects:
                 "stands": self.stands,
                 "asked": self.asked,
                 "problems": self.problems,
+                "meters": self.meters,
+                "left_out": self.left_out,
             }
         )
         return {"changes": [change.to_json() for change in self.changes], **parts}
@@ -154,6 +160,8 @@ def effects(operation: Operation, *, recorded_at: datetime, actor: str) -> Effec
                 Asked(*one) for one in done.entry.outcome.get("outside", []) if one[0] in ("hold", "release")
             ],
             problems=sorted({*before.problems, *after.problems}),
+            meters=done.entry.outcome.get("meters", 0),
+            left_out=done.entry.outcome.get("refused", 0),
         )
 
 

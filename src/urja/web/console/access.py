@@ -71,6 +71,7 @@ def asks_for_operations(caller: Caller) -> bool:
 EVERYDAY: Final = frozenset(
     {
         "assign_work_order",
+        "cancel_meter_job",
         "close_work_order",
         "commission",
         "install_meter",
@@ -80,6 +81,7 @@ EVERYDAY: Final = frozenset(
         "new_connection",
         "note_difference",
         "open_work_order",
+        "read_meters",
         "return_device",
         "test_device",
         "withdraw_work_order",
@@ -100,6 +102,7 @@ PAGES: Final[list[tuple[str, Promise, Callable[[Caller], bool]]]] = [
     ("societies", _("Societies"), lambda caller: caller.area(Read.TOTALS) is not None),
     ("payments", _("Payments"), sees_settlements),
     ("work", _("Work orders"), lambda caller: caller.area(Read.WORK_ORDERS) is not None),
+    ("meter-jobs", _("Meter jobs"), lambda caller: caller.area(Read.METER_JOBS) is not None),
     ("operations", _("Operations"), asks_for_operations),
     ("approvals", _("Approvals"), asks_for_operations),
     ("held-cuts", _("Held disconnections"), sees_everything),

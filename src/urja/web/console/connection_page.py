@@ -32,7 +32,7 @@ from urja.apps.registry.models import (
     Seal,
     ServicePoint,
 )
-from urja.apps.registry.operations import ALL, CorrectLastRead, NewConnection
+from urja.apps.registry.operations import CorrectLastRead, NewConnection
 from urja.apps.registry.roles import Read
 from urja.apps.supply import queries as supply
 from urja.apps.supply.errors import UnknownPolicy
@@ -44,7 +44,7 @@ from urja.core.calendar import local_day
 from urja.web.console import wording
 from urja.web.console.life_page import Life, entry_address, life_of
 from urja.web.console.moments import day_of, moment_of, span
-from urja.web.console.operation_page import known
+from urja.web.console.operation_page import known, naming
 from urja.web.portal import formats, messages
 from urja.web.portal import power as powers
 from urja.web.portal import wording as money_words
@@ -180,18 +180,12 @@ def connection_page(
 
 
 def _actions(place: ServicePoint, caller: Caller) -> list[tuple[str, str]]:
-    query = urlencode({"consumer_number": place.consumer_number})
-    kinds = [
-        operation.kind()
-        for operation in ALL
-        if "consumer_number" in operation.__struct_fields__
-        and operation is not NewConnection
-        and known(operation.kind(), caller) is not None
-    ]
-    found = [
-        (wording.operation(kind), f"{reverse('console:operation', args=[kind])}?{query}") for kind in kinds
-    ]
-    return sorted(found)
+    return sorted(
+        (wording.operation(kind), f"{reverse('console:operation', args=[kind])}?{urlencode({name: number})}")
+        for name, number in (("consumer_number", place.consumer_number), ("meters", place.consumer_number))
+        for kind in naming(name, caller)
+        if kind != NewConnection.kind()
+    )
 
 
 def geo(premise: Premise) -> str:

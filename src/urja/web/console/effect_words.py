@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from urja.apps.registry.models import Agreement, Device, Node, Premise, ServicePoint
@@ -156,10 +156,20 @@ def effects(found: Mapping[str, Any], *, names: bool) -> Effects:
         sum=formats.money(sum(one["amount_minor"] for one in postings), signed=True) if postings else "",
         decisions=[_decision(one) for one in found.get("decisions", [])],
         stands=[_standing(one) for one in found.get("stands", [])],
-        asked=[_asked(one) for one in found.get("asked", [])],
+        asked=[*_meters(found), *(_asked(one) for one in found.get("asked", []))],
         problems=list(found.get("problems", [])),
         approval=[wording.sentence(from_plain(kept)) for kept in found.get("approval", [])],
     )
+
+
+def _meters(found: Mapping[str, Any]) -> Iterable[str]:
+    meters, left_out = found.get("meters", 0), found.get("left_out", 0)
+    if meters:
+        yield ngettext("%(count)s meter is asked.", "%(count)s meters are asked.", meters) % {"count": meters}
+    if left_out:
+        yield ngettext("%(count)s row is left out.", "%(count)s rows are left out.", left_out) % {
+            "count": left_out
+        }
 
 
 def _asked(one: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from urja.apps.registry import requests
 from urja.apps.registry.access import Caller, NotAllowed, OutOfArea, judge
 from urja.apps.registry.errors import Refused
-from urja.apps.registry.models import Request, RequestState, ServicePoint
+from urja.apps.registry.models import AuditEntry, Request, RequestState, ServicePoint
 from urja.apps.registry.operations import ALL, BY_KIND, Operation
 from urja.apps.registry.roles import Read, writing
 from urja.web.console import wording
@@ -48,6 +48,8 @@ class OperationPage:
     effects: Effects | None
     place: str
     """Where it leads once it is done."""
+    job: int | None
+    """The job of meters that it has made or changed."""
     instead: str
     """What corrects it where it is not undone; empty where it is."""
 
@@ -91,6 +93,12 @@ def known(kind: str, caller: Caller) -> type[Operation] | None:
     """The operation of a name, where the caller may ask for it somewhere."""
     operation = None if kind in BY_PROGRAMS else BY_KIND.get(kind)
     return operation if operation is not None and caller.area(writing(kind)) is not None else None
+
+
+def naming(field: str, caller: Caller) -> list[str]:
+    """The operations that the caller may ask for somewhere and that have a field of a name."""
+    kinds = [operation.kind() for operation in ALL if field in operation.__struct_fields__]
+    return [kind for kind in kinds if known(kind, caller) is not None]
 
 
 def blank(operation: type[Operation], given: Mapping[str, str], now: datetime) -> OperationPage:
@@ -192,6 +200,7 @@ def _page(
         state=state,
         effects=effects(request.effects, names=names) if request and state in {"rehearsed", "done"} else None,
         place=_place(request) if request else "",
+        job=_job(request) if state == "done" and request else None,
         instead="" if operation.undoable else wording.sentence(operation.instead),
     )
 
@@ -204,6 +213,11 @@ _STATES: Final[dict[tuple[Any, bool], str]] = {
     (RequestState.DONE, True): "rehearsed",
     (RequestState.DONE, False): "done",
 }
+
+
+def _job(request: Request) -> int | None:
+    entry = AuditEntry.objects.filter(id=request.operation_id).first()
+    return None if entry is None else entry.outcome.get("job_id")
 
 
 def _place(request: Request) -> str:

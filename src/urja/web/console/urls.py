@@ -4,6 +4,7 @@ from django.urls import path
 
 from urja.web.console import (
     approval_views,
+    meter_jobs_views,
     operation_views,
     payments_views,
     registry_views,
@@ -28,6 +29,8 @@ urlpatterns = [
     path("work/<key:order_id>/", work_views.order, name="work-order"),
     path("work/<key:order_id>/photos/", work_views.photograph, name="photograph"),
     path("photos/<key:photo_id>/", work_views.photo, name="photo"),
+    path("meter-jobs/", meter_jobs_views.jobs, name="meter-jobs"),
+    path("meter-jobs/<key:job_id>/", meter_jobs_views.job, name="meter-job"),
     path("society/", registry_views.societies, name="societies"),
     path("society/<key:premise_id>/", registry_views.society, name="society"),
     path("approvals/", approval_views.approvals, name="approvals"),

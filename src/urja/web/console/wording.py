@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Final
 
 from django.utils.functional import Promise
-from django.utils.translation import get_language, gettext
+from django.utils.translation import get_language, gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from urja.base.sentences import translated
@@ -274,6 +274,16 @@ _CHOICES: Final[dict[str, Promise]] = {
     "member": _("household member"),
 }
 
+TASK_STATES: Final[dict[str, Promise]] = {
+    "waiting": _("waiting"),
+    "sent": _("sent"),
+    "done": _("done"),
+    "refused": _("not asked"),
+    "failed": _("failed"),
+    "expired": _("expired"),
+    "cancelled": _("cancelled"),
+}
+
 WORK_STATES: Final[dict[str, Promise]] = {
     "open": _("waits for somebody"),
     "assigned": _("given to a fitter"),
@@ -370,6 +380,16 @@ def operation(kind: str) -> str:
 def work_state(name: str) -> str:
     """How far a work order has come."""
     return said(WORK_STATES.get(name), name)
+
+
+def task_state(name: str) -> str:
+    """How far a meter of a job is."""
+    return said(TASK_STATES.get(name), name)
+
+
+def rows_stored(count: int) -> str:
+    """How many rows of a profile were stored as reads."""
+    return ngettext("%(count)s row is stored.", "%(count)s rows are stored.", count) % {"count": count}
 
 
 def choice(name: str) -> str:

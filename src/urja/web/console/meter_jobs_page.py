@@ -1,0 +1,254 @@
+"""Jobs of meters on a screen: which there are, how far each is, and what each meter has said."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from urja.apps.meter_jobs import seen
+from urja.apps.meter_jobs.models import Job, Task, TaskState
+from urja.apps.registry.access import Caller
+from urja.apps.registry.roles import Read
+from urja.base.sentences import from_plain
+from urja.web.console import wording
+from urja.web.console.colleagues import names_of
+from urja.web.console.effect_words import instant
+from urja.web.console.operation_page import Choice, known, naming
+from urja.web.console.search_page import address_of
+from urja.web.portal.clock import zone
+
+JOBS_AT_ONCE: Final = 50
+ROWS_AT_ONCE: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class JobLine:
+    title: str
+    detail: str
+    counts: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobsPage:
+    jobs: list[JobLine]
+    begin: list[Choice]
+    """What the caller may ask of meters."""
+    before: int | None
+    """The last job that is shown, where there are older ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    label: str
+    count: int
+    href: str
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of a profile as a meter has said them."""
+
+    heads: list[str]
+    rows: list[list[str]]
+    more: int
+    """How many older rows there are, which are stored and not shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    number: int
+    named: str
+    connection: str
+    href: str
+    """The page of the connection; empty where there is none for the caller."""
+    state: str
+    word: str
+    detail: str
+    at: str
+    lines: list[str]
+    """What the meter has said, where it is a few values."""
+    tables: list[Table]
+
+
+@dataclass(frozen=True, slots=True)
+class JobPage:
+    id: int
+    title: str
+    facts: list[tuple[str, str]]
+    filters: list[Filter]
+    rows: list[Row]
+    next: str
+    """The address of the next rows; empty on the last page."""
+    under_way: bool
+    cancel: str
+    """The form that cancels what was not sent yet; empty where nothing waits, or the caller may not."""
+    ended: int
+    meters: int
+
+
+def jobs_page(caller: Caller, now: datetime, before: int | None) -> JobsPage:
+    """The jobs with a meter in the caller's area, newest first."""
+    area = caller.must(Read.METER_JOBS)
+    found = seen.jobs_seen(area, now).order_by("-id")
+    if before is not None:
+        found = found.filter(id__lt=before)
+    jobs = list(found[: JOBS_AT_ONCE + 1])
+    shown = jobs[:JOBS_AT_ONCE]
+    called = names_of(job.actor for job in shown)
+    return JobsPage(
+        jobs=[
+            JobLine(
+                title=title_of(job),
+                detail=f"{called.get(job.actor, job.actor)}, {instant(job.asked_at)}: {job.reason}",
+                counts=_counts(seen.progress(seen.tasks_seen(job, caller, area, now))),
+                href=reverse("console:meter-job", args=[job.id]),
+            )
+            for job in shown
+        ],
+        begin=[
+            Choice(kind, wording.operation(kind), reverse("console:operation", args=[kind]))
+            for kind in naming("meters", caller)
+        ],
+        before=shown[-1].id if len(jobs) > len(shown) else None,
+    )
+
+
+def job_page(job_id: int, caller: Caller, now: datetime, chosen: str, after: int | None) -> JobPage | None:
+    """A job with the rows that the caller may see; None where there is none for them."""
+    area = caller.must(Read.METER_JOBS)
+    job = seen.jobs_seen(area, now).filter(id=job_id).first()
+    if job is None:
+        return None
+    tasks = seen.tasks_seen(job, caller, area, now)
+    counts = seen.progress(tasks)
+    chosen = chosen if chosen in TaskState else ""
+    wanted = tasks.filter(state=chosen) if chosen else tasks
+    if after is not None:
+        wanted = wanted.filter(position__gt=after)
+    found = list(wanted[: ROWS_AT_ONCE + 1])
+    shown = found[:ROWS_AT_ONCE]
+    at = reverse("console:meter-job", args=[job.id])
+    said = seen.results(job, shown, caller, "console meter-job", now)
+    may_cancel = known("cancel_meter_job", caller) is not None and counts[TaskState.WAITING]
+    return JobPage(
+        id=job.id,
+        title=title_of(job),
+        facts=_facts(job),
+        filters=_filters(counts, chosen, at),
+        rows=[_row(task, said.get(task.id), caller) for task in shown],
+        next=_address(at, state=chosen, after=shown[-1].position) if len(found) > len(shown) else "",
+        under_way=job.ended_at is None,
+        cancel=f"{reverse('console:operation', args=['cancel_meter_job'])}?job_id={job.id}"
+        if may_cancel
+        else "",
+        ended=sum(counts.values()) - counts[TaskState.WAITING] - counts[TaskState.SENT],
+        meters=sum(counts.values()),
+    )
+
+
+def title_of(job: Job) -> str:
+    """What is asked of the meters."""
+    what = job.arguments.get("what")
+    title = wording.operation(job.kind)
+    return f"{title}: {wording.choice(what)}" if what else title
+
+
+def _facts(job: Job) -> list[tuple[str, str]]:
+    called = names_of([job.actor, job.cancelled_by])
+    facts = [
+        (_("Asked for by"), called.get(job.actor, job.actor)),
+        (_("When"), instant(job.asked_at)),
+        (_("Why"), job.reason),
+        (_("Given up"), instant(job.expires_at)),
+    ]
+    if job.arguments.get("what") in _WITH_PERIOD:
+        from_at, to_at = (datetime.fromisoformat(job.arguments[name]) for name in ("from_at", "to_at"))
+        facts.append((_("Period"), f"{instant(from_at)} – {instant(to_at)}"))
+    if job.cancelled_at is not None:
+        by = called.get(job.cancelled_by, job.cancelled_by)
+        facts.append((_("Cancelled"), f"{instant(job.cancelled_at)}, {by}"))
+    if job.ended_at is not None:
+        facts.append((_("Ended"), instant(job.ended_at)))
+    return facts
+
+
+_WITH_PERIOD: Final = frozenset({"block", "daily", "power-events", "tamper-events"})
+
+
+def _filters(counts: Mapping[str, int], chosen: str, at: str) -> list[Filter]:
+    found = [Filter(_("All"), sum(counts.values()), at, not chosen)]
+    for state, count in counts.items():
+        if count or state == chosen:
+            found.append(Filter(wording.task_state(state), count, _address(at, state=state), state == chosen))
+    return found
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {wording.task_state(state)}" for state, count in counts.items() if count)
+
+
+def _address(at: str, **parts: Any) -> str:
+    return f"{at}?{urlencode({name: value for name, value in parts.items() if value})}"
+
+
+def _row(task: Task, said: Mapping[str, Any] | None, caller: Caller) -> Row:
+    number = task.service_point.consumer_number if task.service_point else ""
+    at = task.ended_at or task.sent_at
+    return Row(
+        number=task.position,
+        named=task.device.serial if task.device else task.named,
+        connection=number,
+        href=address_of(number) if number and caller.area(Read.DEVICE) is not None else "",
+        state=task.state,
+        word=wording.task_state(task.state),
+        detail=_detail(task, said),
+        at="" if at is None else instant(at),
+        lines=_lines(said or {}),
+        tables=[_table(shown) for shown in (said or {}).get("shown", ())],
+    )
+
+
+def _detail(task: Task, said: Mapping[str, Any] | None) -> str:
+    if task.result and said is None:
+        return _("What the meter said is shown to whoever may read load curves.")
+    if task.detail:
+        return wording.sentence(from_plain(task.detail))
+    if task.ended_at is None and task.command is not None:
+        return task.command.last_error
+    return ""
+
+
+def _lines(said: Mapping[str, Any]) -> list[str]:
+    """A few values; rows that are shown as a table are no line."""
+    return [wording.rows_stored(said["rows"])] if "rows" in said else []
+
+
+def _table(shown: Mapping[str, Any]) -> Table:
+    columns = shown["columns"]
+    return Table(
+        heads=[f"{one['name']}, {one['unit']}" if one["unit"] else one["name"] for one in columns],
+        rows=[_cells(columns, row) for row in reversed(shown["rows"])],
+        more=shown["of"] - len(shown["rows"]),
+    )
+
+
+def _cells(columns: Sequence[Mapping[str, Any]], row: Sequence[Any]) -> list[str]:
+    return [_cell(value, instants=one["instant"]) for one, value in zip(columns, row, strict=True)]
+
+
+def _cell(value: Any, *, instants: bool) -> str:
+    if value is None:
+        return "–"
+    if instants and isinstance(value, str):
+        try:
+            at = datetime.fromisoformat(value)
+        except ValueError:
+            return value
+        return f"{at.astimezone(zone()):%Y-%m-%d %H:%M:%S}"
+    return str(value)

@@ -1,0 +1,40 @@
+"""What the pages of the jobs of meters answer. Jobs are asked for as operations."""
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from urja.apps.registry.access import Caller
+from urja.apps.registry.roles import Read
+from urja.web.console import meter_jobs_page as pages
+from urja.web.console.access import refused, show, who_may
+from urja.web.console.views import private
+from urja.web.portal.clock import business_now
+
+
+@require_safe
+@private
+@who_may(Read.METER_JOBS)
+def jobs(request: HttpRequest, caller: Caller) -> HttpResponse:
+    """What was asked of meters, newest first."""
+    page = pages.jobs_page(caller, business_now(), _number(request.GET.get("before", "")))
+    return show(request, caller, "console/meter_jobs.html", {"page": page})
+
+
+@require_safe
+@private
+@who_may(Read.METER_JOBS)
+def job(request: HttpRequest, caller: Caller, job_id: int) -> HttpResponse:
+    """A job with its meters; while it is under way it asks for itself again."""
+    chosen = request.GET.get("state", "")
+    page = pages.job_page(job_id, caller, business_now(), chosen, _number(request.GET.get("after", "")))
+    if page is None:
+        raise refused(request)
+    return show(request, caller, "console/meter_job.html", {"page": page})
+
+
+def _number(text: str) -> int | None:
+    if not text:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) <= 18):
+        raise Http404
+    return int(text)

@@ -1,0 +1,175 @@
+"""Jobs of meters on a screen: asked for by a form, followed on a page of their own, read, cancelled."""
+
+import re
+
+import pytest
+from tests.web import town_cast
+from tests.web.console_staff import answer_requests, as_pipeline
+from tests.web.reading import text_of
+from tests.web.test_console_operations import done, rehearsed
+
+READ = "/console/operations/read_meters/"
+PASTED = "URJ00000001\nURJ00000002"
+SHOWN = {
+    "profile": "1.0.94.91.0.255",
+    "columns": [
+        {"name": "Clock", "unit": "", "instant": True},
+        {"name": "Voltage", "unit": "V", "instant": False},
+        {"name": "Neutral current", "unit": "A", "instant": False},
+    ],
+    "rows": [["2026-03-03T06:30:00+00:00", "231.50", None]],
+    "of": 1,
+}
+
+
+@pytest.fixture(autouse=True)
+def _impatient(database_template, monkeypatch):
+    """Nobody answers while a page waits: a test does it afterwards."""
+    from urja.web.console import operation_page
+
+    monkeypatch.setattr(operation_page, "WAIT_S", 0.0)
+
+
+def asked(client, **more):
+    """A job by the form; the address of its page."""
+    at, shown = rehearsed(
+        client, READ, {"meters": PASTED, "what": "instantaneous", "reason": "a complaint"} | more
+    )
+    after = done(client, at)
+    return number_on(after), text_of(shown)
+
+
+def number_on(page):
+    """The job that a page leads to."""
+    return re.search(r'href="/console/meter-jobs/(\d+)/"', page.content.decode())[1]
+
+
+def page_of(client, number, query=""):
+    return client.get(f"/console/meter-jobs/{number}/{query}")
+
+
+def led(**ends):
+    """Run the stage as the pipeline; what is under way ends, as `ends` says of its device."""
+
+    def work():
+        from tests.pipeline.test_meter_jobs import progress
+
+        from urja.apps.commands.models import UNFINISHED, Command
+        from urja.pipeline import meter_jobs
+
+        now = town_cast.NOW
+        meter_jobs.run_once(now, 1)
+        for command in Command.objects.filter(state__in=UNFINISHED, kind__startswith="read_").select_related(
+            "device"
+        ):
+            state = ends.get(command.device.serial, "confirmed")
+            said = {"rows": 1, "shown": [SHOWN]} if state == "confirmed" else None
+            progress(command, state, now, said, "" if said else "nobody listens")
+        meter_jobs.run_once(now, 1)
+
+    as_pipeline(work)
+
+
+def test_asked_by_the_form_and_followed_on_a_page(colleague):
+    client = colleague("clerk")
+    number, rehearsal = asked(client)
+    assert "2 meters are asked." in rehearsal
+    assert "Nothing about the supply" not in rehearsal
+    page = page_of(client, number)
+    assert "0 of 2 have ended" in text_of(page)
+    html = page.content.decode()
+    assert 'hx-trigger="every 5s"' in html
+    assert '<noscript><meta http-equiv="refresh"' in html
+    led(URJ00000002="expired")
+    page = page_of(client, number)
+    text, html = text_of(page), page.content.decode()
+    assert "2 of 2 have ended" in text
+    assert "hx-trigger" not in html
+    assert 'http-equiv="refresh"' not in html
+    assert "Voltage, V" in text
+    assert "231.50" in text
+    assert "2026-03-03 12:00:00" in text, "the meter's time, as clocks here show it"
+    assert "the meter was not reached in time (nobody listens)" in text
+    assert "Asked for by Clerk" in text
+    listed = text_of(client.get("/console/meter-jobs/"))
+    assert "Read meters now: values of this moment" in listed
+    assert "1 done, 1 expired" in listed
+
+
+def test_rows_by_their_state(colleague):
+    client = colleague("clerk")
+    number, _ = asked(client)
+    led(URJ00000002="failed")
+    text = text_of(page_of(client, number, "?state=failed"))
+    assert "2. URJ00000002" in text
+    assert "1. URJ00000001" not in text
+    assert page_of(client, number, "?after=x").status_code == 404
+
+
+def test_further_meters_are_on_the_next_page(colleague, monkeypatch):
+    from urja.web.console import meter_jobs_page
+
+    monkeypatch.setattr(meter_jobs_page, "ROWS_AT_ONCE", 1)
+    client = colleague("clerk")
+    number, _ = asked(client)
+    first = page_of(client, number).content.decode()
+    assert f'href="/console/meter-jobs/{number}/?after=1"' in first
+    assert "2. URJ00000002" in text_of(page_of(client, number, "?after=1"))
+
+
+def test_a_bad_row_is_said_and_the_good_ones_go_ahead_where_asked(colleague):
+    client = colleague("clerk")
+    more = {"meters": "URJ00000001\nNONE", "what": "instantaneous", "reason": "x"}
+    _at, shown = rehearsed(client, READ, more)
+    assert "row 2: there is no meter and no connection NONE" in text_of(shown)
+    assert "URJ00000001, NONE" in shown.content.decode(), "what was typed is kept"
+    number, rehearsal = asked(client, meters="URJ00000001;NONE", good_rows_only="yes")
+    assert "1 row is left out." in rehearsal
+    assert "there is no meter and no connection NONE" in text_of(page_of(client, number))
+
+
+def test_cancelled_from_its_page(colleague):
+    client = colleague("clerk")
+    number, _ = asked(client)
+    form = f"/console/operations/cancel_meter_job/?job_id={number}"
+    assert form in page_of(client, number).content.decode()
+    at, _ = rehearsed(client, "/console/operations/cancel_meter_job/", {"job_id": number, "reason": "enough"})
+    after = done(client, at)
+    assert "To the job" in text_of(after)
+    text = text_of(page_of(client, number))
+    assert "Cancelled" in text
+    assert form not in page_of(client, number).content.decode()
+
+
+def test_load_curves_are_kept_from_the_control_room(colleague):
+    room = colleague("control_room")
+    number, _ = asked(room, what="block")
+    led()
+    text = text_of(page_of(room, number))
+    assert "What the meter said is shown to whoever may read load curves." in text
+    assert "231.50" not in text
+    assert "231.50" in text_of(page_of(colleague("clerk"), number))
+
+
+def test_a_job_elsewhere_is_a_missing_page(colleague):
+    number, _ = asked(colleague("clerk"), meters="URJ00000005")
+    north = colleague("clerk_north")
+    assert page_of(north, number).status_code == 404
+    assert "Nothing was asked of a meter yet." in text_of(north.get("/console/meter-jobs/"))
+
+
+def test_a_connection_leads_there(colleague):
+    page = colleague("clerk").get("/console/connections/URJ00000001/").content.decode()
+    assert "/console/operations/read_meters/?meters=URJ00000001" in page
+
+
+def test_in_hindi(colleague):
+    client = colleague("clerk", "hi")
+    led_to = client.post(READ, {"meters": PASTED, "what": "nameplate", "reason": "शिकायत"})
+    answer_requests()
+    again = client.post(f"{led_to['Location']}do/")
+    answer_requests()
+    number = number_on(client.get(again["Location"]))
+    text = text_of(page_of(client, number))
+    assert "मीटर अभी पढ़ें: नामपट्ट" in text
+    assert "2 में से 0 पूरे हुए" in text

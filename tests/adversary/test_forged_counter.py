@@ -18,13 +18,22 @@ from tests.headend.pushing import free_port
 
 from urja.cosem import axdr
 from urja.cosem.acse import ApplicationContext, AssociationResult, Diagnostic
-from urja.cosem.apdu import Aare, Aarq, GetRequestNormal, GetResponseNormal, decode_apdu
+from urja.cosem.apdu import (
+    Aare,
+    Aarq,
+    ExceptionResponse,
+    GetRequestNormal,
+    GetResponseNormal,
+    ServiceError,
+    StateError,
+    decode_apdu,
+)
 from urja.cosem.association_base import Association
 from urja.cosem.security import MAX_COUNTER
 from urja.cosem.wrapper import Frame
 from urja.headend.counters import BLOCK, STEP, ReservedCounters
 from urja.headend.failures import SessionFailed
-from urja.headend.line import Line
+from urja.headend.line import WrapperLine
 from urja.headend.metrics import Metrics
 from urja.headend.sealed_state import Seal
 from urja.headend.session import CLIENT_TITLE
@@ -69,6 +78,8 @@ class OnTheLink:
     def __init__(self, monkeypatch, claim: int) -> None:
         self.claim = claim
         self.refusals = 0
+        self.ends = 0
+        """Requests of an open association that are answered as if there were none."""
         self.lost = 0
         """Associations that get no answer."""
         receive = Sessions.receive
@@ -83,6 +94,9 @@ class OnTheLink:
         monkeypatch.setattr(Sessions, "receive", forged)
 
     def _forge(self, sap: int, sent: bytes) -> bytes | None:
+        if sap == 48 and self.ends and not isinstance(decode_apdu(sent), Aarq):
+            self.ends -= 1
+            return ExceptionResponse(StateError.SERVICE_NOT_ALLOWED, ServiceError.OTHER_REASON).encode()
         if sap == 48 and isinstance(decode_apdu(sent), Aarq) and self.refusals:
             self.refusals -= 1
             return Aare(
@@ -100,14 +114,14 @@ class OnTheLink:
 async def test_a_forged_counter_makes_no_nonce_used_twice(
     start_headend, desk, house, nonces, monkeypatch, claim, answered
 ):
-    monkeypatch.setattr(Line.__init__, "__defaults__", (0.3,))
+    monkeypatch.setattr(WrapperLine.__init__, "__defaults__", (0.3,))
     link = OnTheLink(monkeypatch, 0)
 
     def interfere() -> None:
         link.claim = claim
         link.refusals, link.lost = (1, 0) if answered == "refusal" else (0, 1)
 
-    async with start_headend(), house.listening():
+    async with start_headend(association_idle_s=0), house.listening():
         for kind in ("disconnect", "connect", "disconnect", "connect"):
             order = house.order(kind)
             await desk.send(order)
@@ -118,6 +132,21 @@ async def test_a_forged_counter_makes_no_nonce_used_twice(
         await desk.send(order)
         await desk.end_of(order)
     assert nonces
+    assert set(nonces.values()) == {1}
+
+
+async def test_a_forged_end_of_a_kept_association_makes_no_nonce_used_twice(
+    start_headend, desk, house, nonces, monkeypatch
+):
+    """A request in it is refused, then the association that is to replace it, and the counter is said to be nothing."""
+    link = OnTheLink(monkeypatch, 0)
+    async with house.listening(), start_headend():
+        for kind in ("disconnect", "connect", "disconnect", "connect"):
+            order = house.order(kind)
+            await desk.send(order)
+            await desk.end_of(order)
+            link.ends, link.refusals = 1, 1
+
     assert set(nonces.values()) == {1}
 
 

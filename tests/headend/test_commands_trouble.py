@@ -132,10 +132,12 @@ class TestInOrder:
         assert (end.state, other.state) == ("superseded", "confirmed")
         assert house.switch.closed
 
-    async def test_what_waits_goes_in_one_session_in_its_order(self, start_headend, desk, house):
+    async def test_what_waits_goes_in_one_session_in_its_order_after_the_switch(
+        self, start_headend, desk, house
+    ):
         orders = [
-            house.order("read_object", arguments={"obis": "0.0.96.1.0.255"}),
             house.order("disconnect"),
+            house.order("set_payment_mode", arguments={"mode": "prepaid"}),
             house.order("read_object", arguments={"obis": "0.0.96.3.10.255", "attribute": 3}),
         ]
         async with start_headend() as headend:

@@ -1,12 +1,15 @@
 """How often a command goes to its meter and back: on a slow link that is nearly all of its time."""
 
+import datetime as dt
+
 import pytest
-from tests.headend.conftest import value
+from tests.headend.conftest import until, value
 from tests.headend.ordering import Desk, House
 from tests.headend.pushing import free_port
 
 from urja.cosem.errors import ReplayDetected
-from urja.headend.line import Line
+from urja.cosem.obis import CosemAttribute
+from urja.headend.line import WrapperLine
 from urja.meter.model import Role
 from urja.meter.session import Sessions
 
@@ -50,7 +53,7 @@ def wire(monkeypatch) -> Wire:
 async def carried_out(start_headend, desk, house, kind, **arguments):
     """One order, by a head end that has just been started; how it ended."""
     order = house.order(kind, arguments=arguments)
-    async with start_headend(), house.listening():
+    async with house.listening(), start_headend():
         await desk.send(order)
         [end] = await desk.end_of(order)
     return end
@@ -76,9 +79,10 @@ async def test_a_meter_that_is_new_to_us_is_asked_for_its_counter_once(start_hea
 
 async def test_round_trips_are_counted_by_their_purpose(start_headend, desk, house):
     order = house.order("disconnect")
-    async with start_headend() as headend, house.listening():
+    async with house.listening(), start_headend() as headend:
         await desk.send(order)
         await desk.end_of(order)
+    # Released when the head end stopped.
     counts = {
         purpose: value(headend, "round_trips_total", purpose=purpose)
         for purpose in ("association", "counter", "request", "release")
@@ -120,7 +124,7 @@ class TestCounter:
         await carried_out(start_headend, desk, house, "set_payment_mode", mode="prepaid")
         house.meter.received_counters[Role.UTILITY] = 9_000
         _mute_to_old_counters(monkeypatch)
-        monkeypatch.setattr(Line.__init__, "__defaults__", (0.3,))
+        monkeypatch.setattr(WrapperLine.__init__, "__defaults__", (0.3,))
         wire.take()
         end = await carried_out(start_headend, desk, house, "disconnect")
         assert (end.state, end.attempts) == ("confirmed", 2)
@@ -173,3 +177,102 @@ async def test_what_a_meter_takes_as_a_list_is_one_round_trip(
     await carried_out(start_headend, desk, house, "set_payment_mode", mode="prepaid")
     end = await carried_out(start_headend, desk, house, kind, **arguments)
     assert (end.state, end.evidence["round_trips"]) == ("confirmed", most)
+
+
+class TestKept:
+    """An association stays open for the next order."""
+
+    async def ordered(self, desk, house, kind: str, **arguments):
+        order = house.order(kind, arguments=arguments)
+        await desk.send(order)
+        [end] = await desk.end_of(order)
+        return end
+
+    async def test_the_next_order_takes_two(self, start_headend, desk, house, wire):
+        async with house.listening(), start_headend():
+            await self.ordered(desk, house, "set_payment_mode", mode="prepaid")
+            wire.take()
+            end = await self.ordered(desk, house, "disconnect")
+            assert (end.state, end.evidence["round_trips"]) == ("confirmed", 2)
+            assert wire.take() == [48] * 2
+        # Released when the head end stops.
+        assert wire.take() == [48]
+        assert house.station.counts.connections == 1
+
+    async def test_it_is_released_when_no_order_comes(self, start_headend, desk, house, wire):
+        async with house.listening(), start_headend(association_idle_s=0.2) as headend:
+            await self.ordered(desk, house, "set_payment_mode", mode="prepaid")
+            wire.take()
+            await until(lambda: value(headend, "round_trips_total", purpose="release") == 1)
+            assert (wire.take(), len(headend.reach.kept)) == ([48], 0)
+            await until(lambda: not house.station.linked)
+            assert (await self.ordered(desk, house, "disconnect")).evidence["round_trips"] == 4
+
+    async def test_none_is_kept_where_that_is_set_so(self, start_headend, desk, house, wire):
+        async with house.listening(), start_headend(association_idle_s=0) as headend:
+            await self.ordered(desk, house, "set_payment_mode", mode="prepaid")
+            assert len(headend.reach.kept) == 0
+            await until(lambda: not house.station.linked)
+        assert wire.take()[-1] == 48
+
+    async def test_a_meter_that_has_ended_it_is_associated_with_again(
+        self, start_headend, desk, house, wire
+    ):
+        async with house.listening(), start_headend():
+            await self.ordered(desk, house, "set_payment_mode", mode="prepaid")
+            for connection in house.station._connections:
+                connection._sessions._open.clear()
+            wire.take()
+            end = await self.ordered(desk, house, "disconnect")
+            assert (end.state, end.attempts, end.evidence["round_trips"]) == ("confirmed", 1, 5)
+            assert wire.take() == [48] * 5
+        assert not house.switch.closed
+
+    async def test_a_meter_that_has_hung_up_is_dialled_again(self, start_headend, desk, house):
+        async with house.listening(), start_headend():
+            await self.ordered(desk, house, "set_payment_mode", mode="prepaid")
+            house.station.drop_link()
+            await until(lambda: not house.station.linked)
+            end = await self.ordered(desk, house, "disconnect")
+        assert (end.state, end.attempts) == ("confirmed", 1)
+
+    async def test_with_a_meter_that_ends_it_without_a_word_none_is_kept_any_more(
+        self, start_headend, desk, house, monkeypatch
+    ):
+        monkeypatch.setattr(WrapperLine.__init__, "__defaults__", (0.3,))
+        receive = Sessions.receive
+        ended = [True]
+
+        def forgetful(sessions, frame):
+            if ended[0] and frame.source == 48 and house.sequence == 2:
+                ended[0] = False
+                return []
+            return receive(sessions, frame)
+
+        monkeypatch.setattr(Sessions, "receive", forgetful)
+        async with house.listening(), start_headend() as headend:
+            await self.ordered(desk, house, "set_payment_mode", mode="prepaid")
+            end = await self.ordered(desk, house, "disconnect")
+            assert (end.state, end.attempts, ended) == ("confirmed", 2, [False])
+            assert len(headend.reach.kept) == 0
+
+    async def test_pushes_and_reads_go_on_over_its_connection(
+        self, start_headend, desk, pipeline, stepped_clock, wire
+    ):
+        house = House(stepped_clock)
+        await pipeline.put_device(house.entry())
+        async with start_headend() as headend, house.dialled_in(headend.gate.port):
+            stepped_clock.advance(dt.timedelta(minutes=30))
+            house.station.touch()
+            await until(lambda: headend.gate.by_slot != {})
+            await self.ordered(desk, house, "set_payment_mode", mode="prepaid")
+            before = value(headend, "pushes_accepted_total")
+            stepped_clock.advance(dt.timedelta(minutes=30))
+            house.station.touch()
+            await until(lambda: value(headend, "pushes_accepted_total") > before)
+            wire.take()
+            meter = headend.roster.meters[house.identity.title]
+            async with headend.reach.session(meter) as session:
+                await session.get(CosemAttribute.of(1, "0.0.96.1.0.255", 2))
+            assert wire.take() == [48]
+            assert len(headend.reach.kept) == 1

@@ -106,6 +106,8 @@ class HeadendSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         str, Meta(pattern="^[a-z0-9-]{1,32}$", description="a name of its own: a-z, 0-9, -, at most 32")
     ] = "headend"
     """Under this name it holds meters' sessions; two head ends of one installation need two names."""
+    association_idle_s: Annotated[float, Meta(ge=0, le=170, description="0..170")] = 60.0
+    """Seconds that an association stays open for its meter's next order. Meters hang up after 180; 0 keeps none."""
     cuts_per_minute: Annotated[int, Meta(ge=1, le=100_000, description="1..100000")] = 120
     """How many supplies the head ends cut in any business minute, whoever orders it."""
     cuts_per_transformer_per_minute: Annotated[int, Meta(ge=1, le=10_000, description="1..10000")] = 10

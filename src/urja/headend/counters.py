@@ -91,7 +91,7 @@ class ReservedCounters:
 
     def give_back(self, name: str, unused_from: int, limit: int) -> None:
         """See `Counters`."""
-        if limit == self._left.get(name, (0, 0))[1]:
+        if unused_from < limit == self._left.get(name, (0, 0))[1]:
             self._left[name] = (unused_from, limit)
 
     def doubt(self, name: str) -> None:

@@ -43,24 +43,24 @@ class WrapperLine:
     """A line over wrapper frames. Use it as a context: it holds its carrier in between."""
 
     def __init__(self, carrier: Carrier, server_sap: int, answer_s: float = ANSWER_S) -> None:
-        self._carrier = carrier
+        self.carrier = carrier
         self._server_sap = server_sap
         self._answer_s = answer_s
         self._answers: asyncio.Queue[Frame | None] = asyncio.Queue()
 
     def __enter__(self) -> Self:
-        if self._carrier.on_answer is not None:
+        if self.carrier.on_answer is not None:
             raise RuntimeError("another session holds this line")
-        self._carrier.on_answer = self._answers.put_nowait
+        self.carrier.on_answer = self._answers.put_nowait
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._carrier.on_answer = None
+        self.carrier.on_answer = None
 
     def send(self, client_sap: int, apdu: bytes) -> None:
         """Send an APDU from a client SAP; raises SessionFailed (cut)."""
         try:
-            self._carrier.send(Frame(client_sap, self._server_sap, apdu).encode())
+            self.carrier.send(Frame(client_sap, self._server_sap, apdu).encode())
         except ConnectionError as error:
             raise SessionFailed(FailureKind.CUT, str(error)) from error
 

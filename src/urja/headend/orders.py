@@ -2,8 +2,8 @@
 
     broker ──▶ verify ──▶ remembered? ──▶ lane of the meter ──▶ session ──▶ module ──▶ memory ──▶ progress ──▶ ack
 
-A meter's orders wait in a *lane* and are carried out by their sequence, as many as there are in one session. Nothing
-is begun after its end, nor an older order to the load switch once a newer one is there. What cannot be done now goes
+A meter's orders wait in a *lane* and are carried out by their sequence, the load switch's first, as many as there are
+in one session. Nothing is begun after its end, nor an older order to the load switch once a newer one is there. What cannot be done now goes
 back to the broker with a delay that depends on the cause; the lane remembers it, and begins at once when the meter
 shows up. How an order ended is remembered first, then told, then acknowledged.
 """
@@ -127,7 +127,10 @@ class _Lane:
         self.attributed = self.trips.total()
 
     def in_order(self) -> list[_Waiting]:
-        return [self.held[sequence] for sequence in sorted(self.held)]
+        """By their sequence, the one to the load switch first: light does not wait for a display."""
+        return sorted(
+            self.held.values(), key=lambda held: (not held.order.moves_supply, held.order.sequence)
+        )
 
     def ends_by(self, now: datetime) -> bool:
         return any(held.order.expires_at <= now for held in self.held.values())
@@ -392,7 +395,7 @@ class Orders:
                 if first is None:
                     return None
                 meter = self._meter(first.order)
-                async with self._reach.session(meter, lane.trips, urgent=True) as session:
+                async with self._reach.session(meter, lane.trips, urgent=True, keep=True) as session:
                     current: _Waiting | None = first
                     while current is not None:
                         await self._one(lane, current, meter, session)

@@ -73,7 +73,7 @@ class HeadEnd:
             hold=self.gate.hold,
             trace=settings.log.level == "debug",
         )
-        self.reach = Reach(broker, self.gate, self.metrics, settings.headend.name, seal)
+        self.reach = Reach(broker, self.gate, self.metrics, settings.headend, seal)
         self.pulls = Pulls(broker, clock, self.metrics)
         self.plans = Plans(broker, self.roster, self.reach, self.pulls, clock=clock, metrics=self.metrics)
         state = SealedState(broker, seal)
@@ -159,6 +159,7 @@ class HeadEnd:
     async def _stop(self) -> None:
         await self.orders.stop()
         await self.plans.stop()
+        await self.reach.close()
         await self.gate.close()
         await self.intake.stop()
         for task in self._tasks:

@@ -5,13 +5,20 @@ import hashlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from functools import partial
+from typing import Final
+
+import structlog
 
 from urja.base.meter_address import BehindLink, Listening, MeterAddress, parse_meter_address
+from urja.base.settings import HeadendSettings
 from urja.cosem.acse import Mechanism
+from urja.cosem.association import ClientAssociation
 from urja.headend.counters import ReservedCounters
 from urja.headend.failures import FailureKind, SessionFailed
 from urja.headend.gate import Gate, MeterConnection
 from urja.headend.greeting import Greeter
+from urja.headend.kept_associations import Kept, KeptAssociations
 from urja.headend.line import DialledConnection, Line, WrapperLine, dial
 from urja.headend.metrics import Metrics
 from urja.headend.roster import Meter
@@ -22,20 +29,29 @@ from urja.headend.shared_links import SharedLinks
 from urja.stream import Broker
 from urja.stream.errors import StreamError
 
+log = structlog.get_logger()
+
+CLOSING_S: Final = 2.0
+"""How long a head end that stops waits for meters to take leave."""
+
 
 class Reach:
     """Sessions with meters. `owner` names this head end where several share an installation."""
 
-    def __init__(self, broker: Broker, gate: Gate, metrics: Metrics, owner: str, seal: Seal) -> None:
+    def __init__(
+        self, broker: Broker, gate: Gate, metrics: Metrics, settings: HeadendSettings, seal: Seal
+    ) -> None:
         self._broker = broker
         self._gate = gate
         self._waited_for: set[bytes] = set()
         self.greeter = Greeter(gate, metrics, lambda: bool(self._waited_for))
-        self._owner = owner
+        self._owner = settings.name
         self.counters = ReservedCounters(broker, seal, metrics)
         self._metrics = metrics
         self._links = SharedLinks()
         self._locks: dict[bytes, asyncio.Lock] = {}
+        self.kept = KeptAssociations(settings.association_idle_s, self._idle)
+        self._releasing: set[asyncio.Task[None]] = set()
 
     def is_here(self, meter: Meter) -> bool:
         """Whether the meter has a connection to this head end, or one claims to be it."""
@@ -53,11 +69,17 @@ class Reach:
 
     @asynccontextmanager
     async def session(
-        self, meter: Meter, trips: RoundTrips | None = None, *, urgent: bool = False
+        self,
+        meter: Meter,
+        trips: RoundTrips | None = None,
+        *,
+        urgent: bool = False,
+        keep: bool = False,
     ) -> AsyncIterator[Session]:
-        """An open session as the utility, released on leaving; its round trips are counted in `trips`.
+        """An open session as the utility; its round trips are counted in `trips`.
 
-        An urgent one goes first where meters share a line.
+        An urgent one goes first where meters share a line. With `keep`, or in an association that was kept, it is kept
+        open for the next one; otherwise it is released on leaving.
 
         Raises SessionFailed and, where the broker is away or refuses, StreamError.
         """
@@ -69,18 +91,47 @@ class Reach:
                 lock,
                 self._line(meter, urgent=urgent) as line,
                 self._lease(meter.entry.key, "the meter"),
-                self._opened(line, meter, client, trips) as session,
+                self._opened(line, meter, client, trips, keep=keep) as session,
             ):
-                yield session
+                try:
+                    yield session
+                except SessionFailed as failure:
+                    if failure.kind is FailureKind.TIMEOUT and session.unanswered:
+                        self.kept.is_silent(title)
+                    raise
         finally:
-            for purpose, count in trips.items():
-                self._metrics.round_trips.labels(purpose).inc(count)
+            self._note(trips)
+
+    def _note(self, trips: RoundTrips) -> None:
+        for purpose, count in trips.items():
+            self._metrics.round_trips.labels(purpose).inc(count)
 
     @asynccontextmanager
     async def _opened(
-        self, line: Line, meter: Meter, client: Client, trips: RoundTrips
+        self, line: Line, meter: Meter, client: Client, trips: RoundTrips, *, keep: bool
     ) -> AsyncIterator[Session]:
         """An open session, under whichever keys the meter has while it is being given others."""
+        title = meter.entry.system_title
+        connection = line.carrier if isinstance(line, WrapperLine) else None
+
+        def stay(association: ClientAssociation, peer: Peer) -> bool:
+            """Keep it, unless its keys are about to change."""
+            return (
+                isinstance(connection, MeterConnection | DialledConnection)
+                and meter.next is None
+                and self.kept.keep(
+                    title, Kept(association, peer, meter.key_id, connection, client.server_sap)
+                )
+            )
+
+        kept = self.kept.get(title)
+        if kept is not None and kept.connection is connection:
+            self.kept.take(title)
+            going_on = partial(stay, peer=kept.peer)
+            async with open_session(line, kept.peer, trips, kept=kept.association, keep=going_on) as session:
+                session.key_id = kept.key_id
+                yield session
+            return
         pairs, waiting = [(meter.keys, meter.key_id)], meter.next
         if waiting is not None:
             pairs.insert(0 if waiting.expected else 1, (waiting.keys, waiting.key_id))
@@ -89,8 +140,9 @@ class Reach:
                 # The name is that of the counters: they begin anew with a key change.
                 name = f"{meter.entry.system_title.hex()}-{key_id.hex()}"
                 peer = Peer(replace(client, keys=keys), self.counters, name, meter.entry.system_title)
+                opening = open_session(line, peer, trips, keep=partial(stay, peer=peer) if keep else None)
                 try:
-                    session = await stack.enter_async_context(open_session(line, peer, trips))
+                    session = await stack.enter_async_context(opening)
                 except SessionFailed as failure:
                     if failure.kind not in _OTHER_KEYS or key_id == pairs[-1][1]:
                         raise
@@ -100,6 +152,50 @@ class Reach:
             if waiting is not None:
                 waiting.expected = session.key_id == waiting.key_id
             yield session
+
+    # -- what is kept open -------------------------------------------------------------------------------------
+
+    def _going_on(self, meter: Meter) -> Kept | None:
+        """The kept association, if a session can go on in it; otherwise it is dropped."""
+        title = meter.entry.system_title
+        kept = self.kept.get(title)
+        if kept is None:
+            return None
+        there = isinstance(kept.connection, DialledConnection) or self._proven(meter) is kept.connection
+        if there and kept.usable and kept.key_id == meter.key_id and meter.next is None:
+            return kept
+        self.kept.drop(title)
+        return None
+
+    def _idle(self, title: bytes) -> None:
+        task = asyncio.get_running_loop().create_task(self._release(title))
+        self._releasing.add(task)
+        task.add_done_callback(self._releasing.discard)
+
+    async def _release(self, title: bytes) -> None:
+        """Release what is kept of a meter."""
+        kept, trips = self.kept.get(title), RoundTrips()
+        async with self._locks[title]:
+            # Meanwhile a session may have gone on in it.
+            if kept is None or self.kept.get(title) is not kept:
+                return
+            try:
+                if kept.usable and kept.connection.on_answer is None:
+                    with WrapperLine(kept.connection, kept.server_sap) as line:
+                        await kept.peer.resume(line, kept.association, trips).close()
+            finally:
+                self.kept.drop(title)
+                self._note(trips)
+
+    async def close(self) -> None:
+        """Release all that is kept, as far as that takes no longer than `CLOSING_S`."""
+        try:
+            async with asyncio.timeout(CLOSING_S):
+                await asyncio.gather(*map(self._release, self.kept.titles), *self._releasing)
+        except TimeoutError:
+            log.info("associations were left open", kept=len(self.kept))
+        for title in self.kept.titles:
+            self.kept.drop(title)
 
     @asynccontextmanager
     async def _lease(self, key: str, what: str) -> AsyncIterator[None]:
@@ -144,8 +240,9 @@ class Reach:
     async def _wrapper_line(
         self, meter: Meter, address: Listening | None, server_sap: int
     ) -> AsyncIterator[WrapperLine]:
-        claimed = self._claimed(meter)
-        carrier = claimed or await self._carrier(meter, address)
+        kept = self._going_on(meter)
+        claimed = None if kept else self._claimed(meter)
+        carrier = kept.connection if kept else claimed or await self._carrier(meter, address)
         proven = False
         try:
             with WrapperLine(carrier, server_sap) as line:
@@ -165,7 +262,8 @@ class Reach:
         finally:
             if claimed is not None:
                 self.greeter.settle(meter, claimed, proven=proven)
-            if isinstance(carrier, DialledConnection):
+            kept = self.kept.get(meter.entry.system_title)
+            if isinstance(carrier, DialledConnection) and (kept is None or kept.connection is not carrier):
                 carrier.close()
 
     def _claimed(self, meter: Meter) -> MeterConnection | None:

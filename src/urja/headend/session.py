@@ -6,10 +6,12 @@ through the public one.
 """
 
 import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
+
+import structlog
 
 from urja.cosem.acse import Mechanism
 from urja.cosem.apdu import AccessResult, ActionResult, Conformance
@@ -28,7 +30,7 @@ from urja.cosem.association import (
     State,
 )
 from urja.cosem.axdr import Data, Tag
-from urja.cosem.errors import CosemError, ServiceRejected
+from urja.cosem.errors import CosemError, PeerError, ServiceRejected
 from urja.cosem.obis import CosemAttribute, CosemMethod
 from urja.cosem.security import SuiteKeys
 from urja.cosem.xdlms.selection import Access
@@ -36,6 +38,8 @@ from urja.headend.counters import Counters
 from urja.headend.failures import FailureKind, SessionFailed, from_cosem
 from urja.headend.line import Line
 from urja.headend.round_trips import Purpose, RoundTrips
+
+log = structlog.get_logger()
 
 CLIENT_TITLE: Final = b"URJ\0\0HES"
 """System title of the head ends of one installation. Their counters are reserved in common."""
@@ -86,11 +90,21 @@ class Session:
         self._sap = client_sap
         self._purpose = purpose
         """What all its round trips are for, where that is one thing."""
+        self._reopen: Callable[[], Awaitable[Session]] | None = None
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether it goes on in a kept association, and the meter has not answered in it yet."""
+        return self._reopen is not None
+
+    def resume(self, reopen: Callable[[], Awaitable["Session"]]) -> None:
+        """Go on in a kept association; where the meter has ended it meanwhile, `reopen` gives another, once."""
+        self._reopen = reopen
 
     async def get(self, attribute: CosemAttribute, access: Access | None = None) -> Data:
         """Read one attribute; SessionFailed (refused) where the meter gives a reason instead."""
         try:
-            event = await self._exchange(self.association.get(attribute, access))
+            event = await self._service(lambda association: association.get(attribute, access))
             value = event.data if isinstance(event, GetResult) else None
         except ServiceRejected as error:
             what = f"{attribute.obis} attribute {attribute.attribute} of class {attribute.class_id}"
@@ -111,7 +125,7 @@ class Session:
         for start in range(0, len(attributes), 20):
             part = [(attribute, None) for attribute in attributes[start : start + 20]]
             try:
-                event = await self._exchange(self.association.get_list(part))
+                event = await self._service(lambda association, part=part: association.get_list(part))
             except CosemError as error:
                 raise from_cosem(error) from error
             if not isinstance(event, GetListResult) or len(event.results) != len(part):
@@ -122,7 +136,7 @@ class Session:
     async def set(self, attribute: CosemAttribute, value: Data) -> None:
         """Write one attribute; SessionFailed (refused, busy) where the meter does not take it."""
         try:
-            event = await self._exchange(self.association.set(attribute, value))
+            event = await self._service(lambda association: association.set(attribute, value))
         except CosemError as error:
             raise from_cosem(error) from error
         if not isinstance(event, SetResult):
@@ -136,8 +150,10 @@ class Session:
                 await self.set(attribute, value)
             return
         try:
-            event = await self._exchange(
-                self.association.set_list([(attribute, None) for attribute in values], [*values.values()])
+            event = await self._service(
+                lambda association: association.set_list(
+                    [(attribute, None) for attribute in values], [*values.values()]
+                )
             )
         except CosemError as error:
             raise from_cosem(error) from error
@@ -149,7 +165,7 @@ class Session:
     async def action(self, method: CosemMethod, parameter: Data | None = None) -> None:
         """Invoke one method; SessionFailed (refused, busy) where the meter does not carry it out."""
         try:
-            event = await self._exchange(self.association.action(method, parameter))
+            event = await self._service(lambda association: association.action(method, parameter))
         except CosemError as error:
             raise from_cosem(error) from error
         if not isinstance(event, ActionDone):
@@ -184,6 +200,24 @@ class Session:
         except (CosemError, SessionFailed):
             # The meter drops the association when a new one opens.
             self.association.lost()
+
+    async def _service(self, request: Callable[[ClientAssociation], bytes]) -> ClientEvent:
+        """One service; once more in a new association where the meter does not know the kept one any more.
+
+        It has carried nothing out then. Should the refusal be forged, it is told the same twice, and what a command
+        tells says what is to be.
+        """
+        try:
+            event = await self._exchange(request(self.association))
+        except PeerError as error:
+            if self._reopen is None:
+                raise
+            log.info("a kept association is opened again", why=str(error))
+            reopen, self._reopen = self._reopen, None
+            self.association = (await reopen()).association
+            return await self._exchange(request(self.association))
+        self._reopen = None
+        return event
 
     async def _exchange(self, apdu: bytes, purpose: Purpose = Purpose.REQUEST) -> ClientEvent:
         """Send, follow blocks and proofs, return the event that ends the exchange."""
@@ -248,10 +282,24 @@ class Peer:
                 raise
         return await self._associate(line, trips, await self._above(last_seen))
 
+    def resume(self, line: Line, association: ClientAssociation, trips: RoundTrips) -> Session:
+        """A session in an association that was kept open."""
+        session = Session(line, association, self._client.sap, trips)
+
+        def reopen() -> Awaitable[Session]:
+            self.give_back(association)
+            return self.open(line, trips)
+
+        session.resume(reopen)
+        return session
+
     def give_back(self, association: ClientAssociation) -> None:
-        """Keep what an association did not use of its counters for the next one."""
+        """Keep what an association did not use of its counters for the next one; it sends nothing more."""
         if self._client.ciphered:
-            self._counters.give_back(self._name, association.invocation_counter, association.invocation_limit)
+            first, limit = association.invocation_counter, association.invocation_limit
+            # Were it given back twice, the second time would bring back what has been used since the first.
+            association.invocation_limit = first
+            self._counters.give_back(self._name, first, limit)
 
     async def _associate(self, line: Line, trips: RoundTrips, block: tuple[int, int]) -> Session:
         client, (first, limit) = self._client, block
@@ -301,12 +349,21 @@ _MAY_BE_THE_COUNTER: Final = frozenset({FailureKind.REFUSED, FailureKind.WRONG_K
 
 
 @asynccontextmanager
-async def open_session(line: Line, peer: Peer, trips: RoundTrips | None = None) -> AsyncIterator[Session]:
-    """An open session over a line that is held; released on leaving.
+async def open_session(
+    line: Line,
+    peer: Peer,
+    trips: RoundTrips | None = None,
+    *,
+    kept: ClientAssociation | None = None,
+    keep: Callable[[ClientAssociation], bool] | None = None,
+) -> AsyncIterator[Session]:
+    """An open session over a line that is held, in a `kept` association where one is given.
 
-    Raises SessionFailed and, from the reservation, StreamError.
+    Released on leaving, unless `keep` takes the association. Raises SessionFailed and, from the reservation, StreamError.
     """
-    session = await peer.open(line, RoundTrips() if trips is None else trips)
+    trips = RoundTrips() if trips is None else trips
+    session = await peer.open(line, trips) if kept is None else peer.resume(line, kept, trips)
+    taken = False
     try:
         yield session
     except SessionFailed as failure:
@@ -315,9 +372,12 @@ async def open_session(line: Line, peer: Peer, trips: RoundTrips | None = None) 
             await session.close()
         raise
     else:
-        await session.close()
+        taken = session.association.state is State.READY and keep is not None and keep(session.association)
+        if not taken:
+            await session.close()
     finally:
-        peer.give_back(session.association)
+        if not taken:
+            peer.give_back(session.association)
 
 
 def _require_title(answering: bytes | None, wanted: bytes) -> None:

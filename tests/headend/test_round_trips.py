@@ -215,9 +215,7 @@ class TestKept:
             await until(lambda: not house.station.linked)
         assert wire.take()[-1] == 48
 
-    async def test_a_meter_that_has_ended_it_is_associated_with_again(
-        self, start_headend, desk, house, wire
-    ):
+    async def test_a_meter_that_has_ended_it_is_associated_with_again(self, start_headend, desk, house, wire):
         async with house.listening(), start_headend():
             await self.ordered(desk, house, "set_payment_mode", mode="prepaid")
             for connection in house.station._connections:

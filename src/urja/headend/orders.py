@@ -128,9 +128,7 @@ class _Lane:
 
     def in_order(self) -> list[_Waiting]:
         """By their sequence, the one to the load switch first: light does not wait for a display."""
-        return sorted(
-            self.held.values(), key=lambda held: (not held.order.moves_supply, held.order.sequence)
-        )
+        return sorted(self.held.values(), key=lambda held: (not held.order.moves_supply, held.order.sequence))
 
     def ends_by(self, now: datetime) -> bool:
         return any(held.order.expires_at <= now for held in self.held.values())

@@ -18,6 +18,7 @@ from urja.cosem.security import KekStore
 from urja.headend.new_keys import KeyMaker
 from urja.headend.roster import WINDOW_GROUPS, Roster
 from urja.headend.sealed_state import Seal
+from urja.headend.types import KnownTypes
 from urja.stream import Kind, messages
 from urja.stream.codec import encode_batch
 from urja.stream.orders import Progress
@@ -33,6 +34,8 @@ ANSWERED = (
     "$JS.API.STREAM.INFO.QUARANTINE_PROVEN",
     "$KV.devices.00",
     "$KV.releases.asked",
+    "$KV.types.00",
+    "$JS.API.STREAM.INFO.KV_types",
     "$JS.API.STREAM.INFO.KV_devices",
     "$JS.API.STREAM.INFO.KV_held",
     "$JS.API.STREAM.INFO.READINGS",
@@ -112,7 +115,7 @@ async def test_windows_that_are_overwritten_shut_no_meter_out(thief, start_heade
 
 def counter_of(house) -> str:
     """The name under which the head end keeps its counter towards a meter."""
-    roster = Roster(KekStore(KEK), KeyMaker(KekStore(KEK), Seal(KEK)))
+    roster = Roster(KekStore(KEK), KeyMaker(KekStore(KEK), Seal(KEK)), KnownTypes(b""))
     roster.apply(house.entry().key, house.entry())
     meter = roster.meters[house.identity.title]
     return f"{house.identity.title.hex()}-{meter.key_id.hex()}"

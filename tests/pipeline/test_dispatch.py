@@ -59,7 +59,9 @@ class Town:
             )
 
         house.adopted = await self.in_thread(adopted)
-        await Project(self.broker, in_thread=self.in_thread).run_once(self.clock.now())
+        await Project(
+            self.broker, "Asia/Kolkata", signing_key=SIGNING_KEY, in_thread=self.in_thread
+        ).run_once(self.clock.now())
         return house
 
     async def stage(self, sink=None):

@@ -7,11 +7,14 @@ import pytest
 from tests.apps.street import START, adopt, remove
 
 from urja.stream.errors import BrokerUnavailable
+from urja.stream.meter_types import verify
+from urja.stream.orders import public_key
 
 
 class Store:
     def __init__(self):
         self.entries = {}
+        self.types = []
         self.away = False
 
     async def put_device(self, entry):
@@ -23,6 +26,15 @@ class Store:
     async def has_device(self, system_title):
         return system_title in self.entries
 
+    async def put_type(self, name, signed):
+        if self.away:
+            raise BrokerUnavailable("away")
+        self.types.append(verify(signed, public_key(bytes(range(32)))))
+        return len(self.types)
+
+    async def type_names(self):
+        return [entry.name for entry in self.types]
+
 
 @pytest.fixture
 def store(database):
@@ -33,7 +45,7 @@ def project(store):
     # Models can be imported once Django is configured, which the database's fixture does.
     from urja.pipeline.project import Project
 
-    return Project(store)
+    return Project(store, "Asia/Kolkata", signing_key=bytes(range(32)))
 
 
 def run(stage):

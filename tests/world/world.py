@@ -285,7 +285,7 @@ class World:
         stages = [
             Ingest(await broker.consume("READINGS"), Ingester(sessions[0], zone), self.clock, wait_s=0.02),
             Gaps(sessions[1], broker, await broker.consume("OUTCOMES"), zone),
-            Project(broker, in_thread=self.in_thread),
+            Project(broker, zone, signing_key=SIGNING_KEY, in_thread=self.in_thread),
             Post(self.in_thread, timedelta(hours=1)),
         ]
         stages += await self._more_stages(broker, stack)

@@ -32,6 +32,7 @@ from urja.headend.releases import Releases
 from urja.headend.roster import Roster
 from urja.headend.sealed_state import Seal, SealedState
 from urja.headend.setting_aside import SettingAside
+from urja.headend.types import KnownTypes
 from urja.stream import Broker, User, connect
 from urja.stream.quarantine import Quarantined
 
@@ -61,7 +62,8 @@ class HeadEnd:
         self.metrics = Metrics(registry)
         seal, keys = Seal(secrets.kek), KekStore(secrets.kek)
         key_maker = KeyMaker(keys, seal)
-        self.roster = Roster(keys, key_maker)
+        self.types = KnownTypes(secrets.orders_key)
+        self.roster = Roster(keys, key_maker, self.types)
         self.aside = SettingAside(broker, self.metrics)
         self.gate = Gate(self.metrics, settings.headend, self.roster.push_saps)
         self.intake = Intake(
@@ -101,6 +103,8 @@ class HeadEnd:
         )
         self.synced = asyncio.Event()
         """Set once the registry's projection is known whole."""
+        self.types_known = asyncio.Event()
+        """Set once all loaded meter types are known: meters are learned after them."""
         self.down: set[str] = set()
         """Tasks that have met an exception and do not run soundly again yet."""
         self._tasks: list[asyncio.Task[None]] = []
@@ -141,6 +145,7 @@ class HeadEnd:
 
     async def _start(self) -> None:
         await restore_windows(self.broker, self.roster)
+        self._keep(self._follow_types, "follow types")
         self._keep(self._follow_meters, "follow meters")
         self._keep(self.aside.run, "set aside")
         self._keep(lambda: keep_for_ever(self.broker, self.roster, self.intake), "keep windows")
@@ -195,15 +200,28 @@ class HeadEnd:
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
 
+    async def _follow_types(self) -> None:
+        async for changes in self.broker.follow_types():
+            if changes is None:
+                self.types_known.set()
+                continue
+            for change in changes:
+                self.roster.apply_type(change)
+            self._count_meters()
+
+    def _count_meters(self) -> None:
+        self.metrics.meters.set(len(self.roster.meters))
+        self.metrics.unreadable.set(len(self.roster.unreadable) + len(self.types.unreadable))
+
     async def _follow_meters(self) -> None:
+        await self.types_known.wait()
         async for changes in self.broker.follow_devices():
             if changes is None:
                 self.synced.set()
                 continue
             for change in changes:
                 self.roster.apply_change(change)
-            self.metrics.meters.set(len(self.roster.meters))
-            self.metrics.unreadable.set(len(self.roster.unreadable))
+            self._count_meters()
 
     async def _sweep(self) -> None:
         while True:
@@ -218,6 +236,8 @@ class HeadEnd:
         waiting = []
         if not self.broker.connected:
             waiting.append("the broker")
+        if not self.types_known.is_set():
+            waiting.append("the loaded meter types")
         if not self.synced.is_set():
             waiting.append("the registry's projection of meters")
         if self.gate.port == 0:
@@ -233,6 +253,7 @@ class HeadEnd:
             "connections": self.gate.open_connections,
             "room": self.gate.room,
             "known": len(self.gate.by_slot),
+            "unreadable_types": dict(itertools.islice(self.types.unreadable.items(), 10)),
             "unreadable": dict(itertools.islice(self.roster.unreadable.items(), 10)),
             "claimed": self.reach.greeter.claims,
             "held_back": self.intake.held,

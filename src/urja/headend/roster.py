@@ -19,8 +19,8 @@ from urja.cosem.pushbatch import PushMeters
 from urja.cosem.security import SuiteKeys
 from urja.cosem.window import ReplayWindow, Windows
 from urja.headend.new_keys import KeyMaker
-from urja.headend.types import CompiledType, compiled_type
-from urja.stream.broker import DeviceChange
+from urja.headend.types import CompiledType, KnownTypes
+from urja.stream.broker import DeviceChange, TypeChange
 from urja.stream.messages import DeviceEntry, NextKeys
 
 log = structlog.get_logger()
@@ -98,8 +98,11 @@ class Meter:
 class Roster:
     """Meters by system title, kept in step with the projection by `apply`."""
 
-    def __init__(self, keys: KeyStore, key_maker: KeyMaker) -> None:
+    def __init__(self, keys: KeyStore, key_maker: KeyMaker, types: KnownTypes) -> None:
         self._keys = keys
+        self._types = types
+        self._untyped: dict[bytes, DeviceEntry] = {}
+        """Meters whose type cannot be used: they wait for it."""
         self._key_maker = key_maker
         self.pushes = PushMeters()
         """What the push decoder finds meters in."""
@@ -151,6 +154,14 @@ class Roster:
             "an entry of the projection cannot be read", key=change.key, why=self.unreadable[change.key]
         )
 
+    def apply_type(self, change: TypeChange) -> None:
+        """A meter type came into force, was removed or cannot be read: its meters, and no others, follow."""
+        self._types.apply(change)
+        known = (meter.entry for meter in self.meters.values())
+        for entry in [*known, *self._untyped.values()]:
+            if entry.device_type == change.key:
+                self.apply(entry.key, entry)
+
     def apply(self, key: str, entry: DeviceEntry | None) -> None:
         """A meter of the projection was added, changed or removed."""
         title = bytes.fromhex(key)
@@ -165,13 +176,23 @@ class Roster:
             keys = SuiteKeys(self._keys.unwrap(entry.wrapped_guek), self._keys.unwrap(entry.wrapped_gak))
             wrapped = entry.wrapped_hls_secret
             secret = None if wrapped is None else self._keys.unwrap(wrapped)
-            compiled = compiled_type(entry.device_type, entry.pushes)
         except (CosemError, KeyNotOpened) as error:
             self._forget(title)
             self.unusable[title] = str(error)
             log.warning("a meter cannot be used", system_title=key, why=str(error))
             return
+        try:
+            compiled = self._types.get(entry.device_type, entry.pushes)
+        except CosemError as error:
+            self._forget(title)
+            self.unusable[title] = str(error)
+            self._untyped[title] = entry
+            log.warning(
+                "a meter waits for its type", system_title=key, type=entry.device_type, why=str(error)
+            )
+            return
         self.unusable.pop(title, None)
+        self._untyped.pop(title, None)
         self._adopt(title, entry, keys, compiled)
         self.meters[title].hls_secret = secret
 
@@ -246,6 +267,7 @@ class Roster:
         self.next_pushes.discard(title)
         meter = self.meters.pop(title, None)
         self.unusable.pop(title, None)
+        self._untyped.pop(title, None)
         if meter is None:
             return
         # It may come back: its window must not be forgotten with it.

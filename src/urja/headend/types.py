@@ -1,11 +1,25 @@
-"""Device types compiled for the head end: how each push becomes records."""
+"""Meter types compiled for the head end: how each push becomes records. Shipped types, and those that were loaded."""
 
 from dataclasses import dataclass
 from functools import cache
 
-from urja.cosem.companion import DeviceType, load_device_type
+import structlog
+
+from urja.cosem.companion import (
+    CompanionError,
+    DeviceType,
+    TypeFiles,
+    build_device_type,
+    device_types,
+    load_device_type,
+)
+from urja.cosem.errors import LocalError
 from urja.cosem.layout import LayoutSet
 from urja.cosem.pushlist import PushList
+from urja.stream import meter_types
+from urja.stream.broker import TypeChange
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,17 +31,73 @@ class CompiledType:
     pushes: tuple[PushList, ...] = ()
     """What the meter has told of its pushes; those that it has not are as the type says."""
 
+    @classmethod
+    def of(cls, device_type: DeviceType, pushes: tuple[PushList, ...] = ()) -> "CompiledType":
+        """The type with its layouts. Share one: layouts compare by identity."""
+        return cls(device_type, LayoutSet.of(device_type, pushes), pushes)
+
     def push_key(self, layout_name: str) -> str:
         """`block`, `instantaneous` or `alert` for a layout of this type."""
         return layout_name.rsplit("/", 1)[1]
 
 
 @cache
-def compiled_type(name: str, pushes: tuple[PushList, ...] = ()) -> CompiledType:
-    """The compiled type of a companion data file, with the pushes that a meter has told of.
+def _shipped(name: str, pushes: tuple[PushList, ...]) -> CompiledType:
+    return CompiledType.of(load_device_type(name), pushes)
 
-    Raises CompanionError, and LocalError for pushes that cannot be decoded so. One for all meters that say the same:
-    layouts compare by identity, and what is decoded together shares one.
-    """
-    device_type = load_device_type(name)
-    return CompiledType(device_type, LayoutSet.of(device_type, pushes), pushes)
+
+class KnownTypes:
+    """Types by name: what is shipped, and what the pipeline has signed and put into the broker's store."""
+
+    def __init__(self, key: bytes) -> None:
+        """`key` verifies what the pipeline signs; without one (empty) only shipped types are known."""
+        self._key = key
+        self._loaded: dict[str, DeviceType] = {}
+        self._compiled: dict[tuple[str, tuple[PushList, ...]], CompiledType] = {}
+        self.unreadable: dict[str, str] = {}
+        """Names in the store whose types cannot be used, and why. Their meters stop, and no others."""
+
+    def get(self, name: str, pushes: tuple[PushList, ...] = ()) -> CompiledType:
+        """The type of a name, with the pushes that a meter has told of. One for all meters that say the same.
+
+        Raises CompanionError saying why there is none, and LocalError for pushes that cannot be decoded so.
+        """
+        if name in device_types():
+            return _shipped(name, pushes)
+        if name in self.unreadable:
+            raise CompanionError([f"its meter type {name!r} cannot be used: {self.unreadable[name]}"])
+        if name not in self._loaded:
+            raise CompanionError(
+                [f"its meter type {name!r} is not known here: load it with urja meter-type load"]
+            )
+        known = self._compiled.get((name, pushes))
+        if known is None:
+            known = self._compiled[name, pushes] = CompiledType.of(self._loaded[name], pushes)
+        return known
+
+    def apply(self, change: TypeChange) -> None:
+        """A type of the store was added, changed or removed, or is none. What it replaces is not used any more."""
+        name = change.key
+        self._loaded.pop(name, None)
+        self.unreadable.pop(name, None)
+        self._compiled = {key: known for key, known in self._compiled.items() if key[0] != name}
+        if change.signed is None and not change.fault:
+            return
+        try:
+            known = self._built(change)
+        except (CompanionError, LocalError, meter_types.ForgedTypeError) as error:
+            self.unreadable[name] = str(error)
+            log.error("a meter type cannot be used", type=name, why=str(error))  # noqa: TRY400
+        else:
+            self._loaded[name] = known
+            log.info("meter type known", type=name, version=known.version)
+
+    def _built(self, change: TypeChange) -> DeviceType:
+        if change.signed is None:
+            raise CompanionError([change.fault])
+        entry = meter_types.verify(change.signed, self._key)
+        device_type = build_device_type(TypeFiles.of(entry.files))
+        if device_type.name != change.key or device_type.name in device_types():
+            raise CompanionError([f"it is the type {device_type.name!r}"])
+        LayoutSet.of(device_type)
+        return device_type

@@ -334,7 +334,7 @@ async def run_pipeline(
         notify = _notify(settings, secrets, noticing)
         sessions = [Session(secrets.database), Session(secrets.database)]
         try:
-            loops += await _stages(settings, connection, sessions, in_thread, clock)
+            loops += await _stages(settings, connection, sessions, in_thread, clock, secrets.signing_key)
             loops.append(Loop(Decide(deciding, settings.pipeline.interval_s), clock, DECIDE_REST_S))
             loops.append(Loop(Collect(collecting, clock.speed), clock, COLLECT_REST_S))
             loops.append(_reconcile(settings, reconciling, clock))
@@ -394,6 +394,7 @@ async def _stages(
     sessions: list[Session],
     in_thread: DjangoThread,
     clock: Clock,
+    signing_key: bytes,
 ) -> list[Loop]:
     zone, rest_s = settings.utility.timezone, settings.pipeline.interval_s
     cutoff = timedelta(seconds=settings.pipeline.close_cutoff_s)
@@ -403,7 +404,7 @@ async def _stages(
         # Waiting for messages is its rest.
         (Ingest(readings, Ingester(sessions[0], zone), clock), 0.0),
         (Gaps(sessions[1], connection, outcomes, zone), max(rest_s, _look_every_s(clock.speed))),
-        (Project(connection, in_thread=in_thread), rest_s),
+        (Project(connection, zone, signing_key=signing_key, in_thread=in_thread), rest_s),
         (QuarantineFill(connection, in_thread), rest_s),
         (Post(in_thread, cutoff), rest_s),
         (Displays(in_thread, zone), rest_s),

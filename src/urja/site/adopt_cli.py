@@ -14,7 +14,7 @@ from msgspec import Struct, structs
 
 from urja.apps.registry.loading.forms import DEFAULT_MAX_POWER_W
 from urja.base.meter_address import behind_link, parse_meter_address
-from urja.cosem.companion import device_types, load_device_type
+from urja.cosem.companion import DeviceType
 from urja.cosem.security import KEY_LENGTH, SYSTEM_TITLE_LENGTH
 from urja.site.admin import Administration
 from urja.site.exits import Exit, Refusal
@@ -115,14 +115,26 @@ def adopt(data: Path, file: Path | None, **given: Any) -> None:
     if file is not None and named:
         raise Refusal(Exit.USAGE, "--from-json describes the meters; leave the other options out")
     meters = _from_file(file) if file is not None else [_from_options(named)]
-    faults = [fault for number, meter in enumerate(meters) for fault in _faults(meter, number, len(meters))]
-    if faults:
-        raise Refusal(Exit.USAGE, "\n  ".join(["nothing was adopted:", *faults]))
+    _refuse(fault for number, meter in enumerate(meters) for fault in _faults(meter, number, len(meters)))
     administration = Administration.of(data)
     administration.setup_django()
-    known = _adopt_all(administration, meters)
+    from urja.apps.meter_types.queries import known_types
+
+    types = known_types()
+    _refuse(
+        fault
+        for number, meter in enumerate(meters)
+        for fault in _type_faults(meter, _which(meter, number, len(meters)), types)
+    )
+    known = _adopt_all(administration, meters, types)
     unchanged = "; nothing about those was changed" if known else ""
     click.echo(f"{len(meters) - known} adopted, {known} there already{unchanged}")
+
+
+def _refuse(faults: Iterator[str]) -> None:
+    told = list(faults)
+    if told:
+        raise Refusal(Exit.USAGE, "\n  ".join(["nothing was adopted:", *told]))
 
 
 def _from_options(named: dict[str, Any]) -> Meter:
@@ -147,9 +159,21 @@ def _from_file(file: Path) -> list[Meter]:
         raise Refusal(Exit.USAGE, f"{file} is not a list of meters: {error}") from error
 
 
+def _which(meter: Meter, number: int, count: int) -> str:
+    return f"meter {number + 1} ({meter.serial or 'no serial number'}): " if count > 1 else ""
+
+
+def _type_faults(meter: Meter, which: str, types: dict[str, DeviceType]) -> Iterator[str]:
+    """What is wrong with a meter's type, by the types that are shipped and loaded."""
+    if meter.type not in types:
+        yield f"{which}there is no meter type {meter.type!r}; there are {', '.join(types)}, or load it: urja meter-type load"
+    elif meter.hls_secret is None and types[meter.type].associations.needs_secret:
+        yield f"{which}a {meter.type} opens its association by an HLS secret: give it (--hls-secret)"
+
+
 def _faults(meter: Meter, number: int, count: int) -> Iterator[str]:
-    """What is wrong with a meter, in sentences that show no key."""
-    which = f"meter {number + 1} ({meter.serial or 'no serial number'}): " if count > 1 else ""
+    """What is wrong with a meter by itself, in sentences that show no key."""
+    which = _which(meter, number, count)
     if not 0 < len(meter.serial) <= 32:
         yield f"{which}the serial number has 1 to 32 characters, not {len(meter.serial)}"
     for label, value, length in (
@@ -165,10 +189,6 @@ def _faults(meter: Meter, number: int, count: int) -> Iterator[str]:
             yield f"{which}the {label} is not hexadecimal"
         elif len(value) != 2 * length:
             yield f"{which}the {label} has {length} bytes, {2 * length} hexadecimal digits, not {len(value)} digits"
-    if meter.type not in device_types():
-        yield f"{which}there is no device type {meter.type!r}; there are {', '.join(device_types())}"
-    elif meter.hls_secret is None and load_device_type(meter.type).associations.needs_secret:
-        yield f"{which}a {meter.type} opens its association by an HLS secret: give it (--hls-secret)"
     for label, amount, least, most in (
         ("register", meter.register_wh, 0, 10**14),
         ("opening credit", meter.credit_minor, 0, 10**14),
@@ -195,7 +215,7 @@ def _faults(meter: Meter, number: int, count: int) -> Iterator[str]:
         yield f"{which}valid_from needs an offset, such as +05:30"
 
 
-def _adopt_all(administration: Administration, meters: list[Meter]) -> int:
+def _adopt_all(administration: Administration, meters: list[Meter], types: dict[str, DeviceType]) -> int:
     """Adopt all or none; how many were there already."""
     from django.db import transaction
 
@@ -213,7 +233,7 @@ def _adopt_all(administration: Administration, meters: list[Meter]) -> int:
             day = since.astimezone(zone).date()
             try:
                 tariffs.versions_in_force(meter.tariff, day, day)
-                adoption = _adoption(meter, administration, since)
+                adoption = _adoption(meter, types[meter.type], administration, since)
                 adopt_meter(adoption, recorded_at=now, actor="urja meter adopt")
             except AlreadyAdopted:
                 known += 1
@@ -226,10 +246,10 @@ def _adopt_all(administration: Administration, meters: list[Meter]) -> int:
     return known
 
 
-def _adoption(meter: Meter, administration: Administration, since: datetime) -> Any:
+def _adoption(meter: Meter, device_type: DeviceType, administration: Administration, since: datetime) -> Any:
     from urja.apps.registry.operations import Adoption
 
-    keys, device_type = administration.keys, load_device_type(meter.type)
+    keys = administration.keys
     return Adoption(
         serial=meter.serial,
         system_title=bytes.fromhex(meter.system_title),

@@ -33,7 +33,7 @@ COMMANDS: Final = {
     "config": Lazy("urja.site.config_cli:config", "Check or show the configuration."),
     "decode": Lazy("urja.site.decode:decode", "Show a DLMS frame as a readable tree."),
     "meter": Lazy("urja.site.meter_cli:meter", "Serve a simulated meter; adopt a meter."),
-    "meter-type": Lazy("urja.site.meter_type_cli:meter_type", "Check the folders of meter types."),
+    "meter-type": Lazy("urja.site.meter_type_cli:meter_type", "Check, load and list meter types."),
     "headend": Lazy("urja.site.headend_cli:headend", "Read any object of a meter."),
     "quarantine": Lazy(
         "urja.site.headend_cli:quarantine", "List, show, replay and purge what was set aside."

@@ -19,6 +19,7 @@ URJA_APPS = [
         "urja.apps.approvals",
         "urja.apps.readings",
         "urja.apps.tariffs",
+        "urja.apps.meter_types",
         "urja.apps.ledger",
         "urja.apps.proofs",
         "urja.apps.work",

@@ -54,6 +54,7 @@ def receive(
     if (certificate is None) != (private_key is None):
         raise Refusal(Exit.USAGE, "an envelope is opened by --certificate and --private-key together")
     box = _box(data)
+    from urja.apps.meter_types.queries import known_types
     from urja.apps.registry import keyfiles
     from urja.apps.registry.loading import KINDS, canonical
     from urja.apps.registry.operations import ReceiveDevices
@@ -67,7 +68,7 @@ def receive(
             heading = keyfiles.heading(content)
             fields = {one.name for one in KINDS["devices"].fields}
             the_map = canonical(KINDS["devices"], without=frozenset(fields - set(heading)))
-        devices = keyfiles.delivered(content, the_map, box.keys)
+        devices = keyfiles.delivered(content, the_map, box.keys, known_types())
     except keyfiles.BadKeyFile as bad:
         raise Refusal(Exit.USAGE, "\n  ".join([f"{file}: nothing was received:", *bad.faults])) from None
     _perform(box, ReceiveDevices(delivery=delivery, store=store, devices=tuple(devices)))

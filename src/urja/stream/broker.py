@@ -37,6 +37,7 @@ from urja.stream.errors import (
     StreamFull,
 )
 from urja.stream.messages import DeviceEntry, ReadOutcome, ReadRequest
+from urja.stream.meter_types import SignedType
 from urja.stream.orders import Order, Progress, SignedOrder
 from urja.stream.pulling import Pull
 from urja.stream.quarantine import PER_SOURCE, Fill, Quarantined, Standing, of_subject
@@ -247,6 +248,16 @@ class DeviceChange:
     entry: DeviceEntry | None
     fault: str = ""
     """Why the entry cannot be read; `entry` is None then."""
+
+
+@dataclass(frozen=True, slots=True)
+class TypeChange:
+    """A loaded meter type came into force (`signed`), was removed (None), or cannot be read."""
+
+    key: str
+    signed: SignedType | None
+    fault: str = ""
+    """Why it cannot be read; `signed` is None then."""
 
 
 class Broker:
@@ -473,8 +484,24 @@ class Broker:
         """Whether the projection has ever had an entry of a meter."""
         return bool(await self._keys(names.DEVICES, system_title.hex()))
 
-    async def follow_devices(self) -> AsyncIterator[list[DeviceChange] | None]:
-        """The whole projection, then each change, for ever; None once everything known at the start was given.
+    def follow_devices(self) -> AsyncIterator[list[DeviceChange] | None]:
+        """The whole projection of meters, then each change, for ever (see `_follow`)."""
+        return self._follow(names.DEVICES, _device_change)
+
+    async def put_type(self, name: str, signed: SignedType) -> int:
+        """Bring a meter type into force; returns the revision."""
+        return await self._publish(f"$KV.{names.TYPES}.{name}", messages.encode(signed))
+
+    async def type_names(self) -> list[str]:
+        """The meter types that the store holds."""
+        return await self._keys(names.TYPES)
+
+    def follow_types(self) -> AsyncIterator[list[TypeChange] | None]:
+        """All loaded meter types, then each change, for ever (see `_follow`)."""
+        return self._follow(names.TYPES, _type_change)
+
+    async def _follow[C](self, bucket: str, change_of: Callable[[Msg], C]) -> AsyncIterator[list[C] | None]:
+        """The whole of a bucket, then each change, for ever; None once everything known at the start was given.
 
         Survives the broker's restarts: after a lost connection it goes on behind the last change it gave.
         """
@@ -482,7 +509,7 @@ class Broker:
         announced = False
         while True:
             try:
-                async for sequence, changes, pending in self._device_feed(last):
+                async for sequence, changes, pending in self._feed(bucket, last, change_of):
                     last = sequence
                     if changes:
                         yield changes
@@ -490,7 +517,7 @@ class Broker:
                         announced = True
                         yield None
             except (BrokerUnavailable, StreamFull) as error:
-                log.warning("following the meters is interrupted", error=str(error))
+                log.warning("following a bucket is interrupted", bucket=bucket, error=str(error))
                 await self._pause_until_connected()
 
     async def _pause_until_connected(self) -> None:
@@ -498,8 +525,10 @@ class Broker:
         await asyncio.sleep(0.2)
         await self.wait_connected()
 
-    async def _device_feed(self, after: int) -> AsyncIterator[tuple[int, list[DeviceChange], int]]:
-        stream = f"KV_{names.DEVICES}"
+    async def _feed[C](
+        self, bucket: str, after: int, change_of: Callable[[Msg], C]
+    ) -> AsyncIterator[tuple[int, list[C], int]]:
+        stream = f"KV_{bucket}"
         consumer = f"h{secrets.token_hex(8)}"
         epoch = self.epoch
         pull: Pull | None = None
@@ -512,7 +541,7 @@ class Broker:
                     js_api.DeliverPolicy.BY_START_SEQUENCE if after else js_api.DeliverPolicy.LAST_PER_SUBJECT
                 ),
                 opt_start_seq=after + 1 if after else None,
-                filter_subject=f"$KV.{names.DEVICES}.>",
+                filter_subject=f"$KV.{bucket}.>",
                 inactive_threshold=120.0,
                 mem_storage=True,
             )
@@ -529,7 +558,7 @@ class Broker:
                         raise BrokerUnavailable("a change was lost on the way")
                     expected += 1
                 tail = taken[-1].metadata
-                yield tail.sequence.stream, [_device_change(message) for message in taken], tail.num_pending
+                yield tail.sequence.stream, [change_of(message) for message in taken], tail.num_pending
         except _NATS_ERRORS as error:
             raise _from_nats(error) from error
         finally:
@@ -855,6 +884,16 @@ def _device_change(message: Msg) -> DeviceChange:
     return DeviceChange(key, entry)
 
 
+def _type_change(message: Msg) -> TypeChange:
+    key = message.subject.rsplit(".", 1)[1]
+    if (message.headers or {}).get("KV-Operation") in ("DEL", "PURGE"):
+        return TypeChange(key, None)
+    try:
+        return TypeChange(key, messages.decode(message.data, SignedType))
+    except PoisonMessage as error:
+        return TypeChange(key, None, fault=str(error))
+
+
 _READERS: Final[dict[str, tuple[str, Callable[[Msg], Any]]]] = {
     names.READINGS: (names.INGEST, lambda message: codec.decode_batch(message.headers, message.data)),
     names.REQUESTS: (names.SESSIONS, lambda message: messages.decode(message.data, ReadRequest)),
@@ -922,6 +961,7 @@ def _streams(sizes: StreamSizes, replicas: int) -> list[js_api.StreamConfig]:
         queue(names.PROGRESS, "urja.progress.*", sizes.progress),
         *(kept(standing, name) for standing, name in names.QUARANTINE.items()),
         bucket(names.DEVICES),
+        bucket(names.TYPES, sizes.types),
         bucket(names.WINDOWS),
         bucket(names.COUNTERS),
         bucket(names.ORDERS),

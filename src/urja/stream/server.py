@@ -6,8 +6,8 @@ messages that were acknowledged to a meter's push.
 The rights follow one rule beside the obvious ones: what the server delivers or answers, it writes itself, to a subject
 that the user names and no right bounds (a consumer's delivery subject, a request's reply). A user that may have the
 server give back bytes that it wrote could so write them anywhere, as readings for instance. So durable consumers are made
-by the admin; a head end makes consumers only on the `devices` bucket, which it cannot fill; and the pipeline may get no
-value of a bucket that it fills. Acknowledgements remain, which are JSON of the server's own: what a head end keeps for
+by the admin; a head end makes consumers only on the buckets `devices` and `types`, which it cannot fill; and the pipeline
+may get no value of a bucket that it fills. Acknowledgements remain, which are JSON of the server's own: what a head end keeps for
 itself is sealed against them (`urja.headend.sealed_state`). A head end can have its own bytes written anywhere; what that
 gives it is signed, sealed, or its own to tell anyway.
 """
@@ -45,6 +45,14 @@ def _gets(bucket: str) -> list[str]:
     return [f"$JS.API.DIRECT.GET.KV_{bucket}.>"]
 
 
+def _follows(bucket: str) -> list[str]:
+    return [
+        f"$JS.API.CONSUMER.CREATE.KV_{bucket}.>",
+        f"$JS.API.CONSUMER.DELETE.KV_{bucket}.*",
+        f"$JS.API.CONSUMER.MSG.NEXT.KV_{bucket}.*",
+    ]
+
+
 def _publish_rights(user: User) -> list[str]:
     match user:
         case User.ADMIN:
@@ -58,9 +66,8 @@ def _publish_rights(user: User) -> list[str]:
                 *(f"$JS.API.STREAM.INFO.{stream}" for stream in names.QUARANTINE.values()),
                 *_consumes(names.REQUESTS, names.SESSIONS),
                 *_consumes(names.COMMANDS, names.CARRY),
-                f"$JS.API.CONSUMER.CREATE.KV_{names.DEVICES}.>",
-                f"$JS.API.CONSUMER.DELETE.KV_{names.DEVICES}.*",
-                f"$JS.API.CONSUMER.MSG.NEXT.KV_{names.DEVICES}.*",
+                *_follows(names.DEVICES),
+                *_follows(names.TYPES),
                 f"$KV.{names.WINDOWS}.*",
                 f"$KV.{names.COUNTERS}.*",
                 f"$KV.{names.ORDERS}.*",
@@ -83,6 +90,8 @@ def _publish_rights(user: User) -> list[str]:
                 *_consumes(names.PROGRESS, "*"),
                 f"$KV.{names.DEVICES}.*",
                 f"$JS.API.STREAM.INFO.KV_{names.DEVICES}",
+                f"$KV.{names.TYPES}.*",
+                f"$JS.API.STREAM.INFO.KV_{names.TYPES}",
                 f"$KV.{names.RELEASES}.*",
                 *_gets(names.HELD),
                 f"$JS.API.STREAM.INFO.KV_{names.HELD}",

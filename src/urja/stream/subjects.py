@@ -44,6 +44,8 @@ QUARANTINE: Final[Mapping[str, str]] = {
 
 DEVICES: Final = "devices"
 """Key-value bucket: the registry's projection for the head ends. Key: system title in hex."""
+TYPES: Final = "types"
+"""Key-value bucket: the loaded meter types that are in force, for the head ends. Key: the type's name."""
 WINDOWS: Final = "windows"
 """Key-value bucket: the head end's replay windows at rest. Key: group of buckets."""
 COUNTERS: Final = "counters"
@@ -91,12 +93,13 @@ class StreamSizes:
     leases: int = 8 << 20
     releases: int = 8 << 20
     """Of what is held, and of what is asked, each."""
+    types: int = 16 << 20
 
     def total(self) -> int:
         """What the server must be allowed to store: all streams and buckets."""
         streams = self.readings + self.requests + self.outcomes + self.commands + self.progress
         quarantine = len(QUARANTINE) * self.quarantine
-        return streams + quarantine + 4 * self.key_values + self.leases + 2 * self.releases
+        return streams + quarantine + 4 * self.key_values + self.leases + 2 * self.releases + self.types
 
 
 def readings_subject(kind: Kind, shard: int) -> str:

@@ -136,7 +136,7 @@ def test_many_meters_from_a_file_or_standard_input(run, tmp_path):
         ({"hls_secret": "ab"}, "the HLS secret has 16 bytes, 32 hexadecimal digits, not 2 digits"),
         ({"gak": "zz" * 16}, "the authentication key (gak) is not hexadecimal"),
         ({"system_title": "00"}, "the system title has 8 bytes, 16 hexadecimal digits, not 2 digits"),
-        ({"type": "urja-x"}, "there is no device type 'urja-x'; there are"),
+        ({"type": "urja-x"}, "there is no meter type 'urja-x'; there are"),
         ({"email": "meera"}, "'meera' is not an e-mail address"),
         ({"phone": "12345"}, "'12345' is not a telephone number of 8 to 15 digits"),
         ({"register_wh": -1}, "the register is at least 0 and at most 100000000000000, not -1"),

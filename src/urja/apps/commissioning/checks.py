@@ -10,7 +10,8 @@ from typing import Any, Final
 
 import msgspec
 
-from urja.cosem.companion import load_device_type
+from urja.apps.meter_types.errors import UnknownMeterTypeError
+from urja.apps.meter_types.queries import known_type
 from urja.cosem.errors import LocalError
 from urja.cosem.layout import LayoutSet
 from urja.cosem.pushlist import PushList, as_typed
@@ -179,10 +180,10 @@ def _clock(answer: Answer, _expected: Expected) -> Outcome:
 def _pushes(answer: Answer, expected: Expected) -> Outcome:
     told = pushes_of(answer)
     try:
-        device_type = load_device_type(expected.device_type)
+        device_type = known_type(expected.device_type)
         LayoutSet.of(device_type, told)
         own = not as_typed(device_type, told)
-    except LocalError as error:
+    except (LocalError, UnknownMeterTypeError) as error:
         says = f"{error}: its firmware is not of the type {expected.device_type}; have the type corrected"
         return Outcome(Check.PUSHES, passed=False, found="", says=says)
     found = "other columns than its type says" if own else "as its type says"

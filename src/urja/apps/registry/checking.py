@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from django.db import connection
 
-from urja.cosem.companion import device_types, load_device_type
+from urja.apps.meter_types.queries import known_types
 
 _SINGLE_PHASE: Final = "D1"
 """The category of meters for one phase (IS 15959); all others are for three."""
@@ -177,7 +177,7 @@ _LOCATED: Final = """
 
 def check(at: datetime, *, bounds: Sequence[float] = (), limit: int = 20) -> list[Result]:
     """Every check in its order, with its first findings. `bounds`: south, west, north, east of the utility's area."""
-    types = {name: load_device_type(name).category for name in device_types()}
+    types = {name: known.category for name, known in known_types().items()}
     parameters = {
         "at": at,
         "bounded": bool(bounds),

@@ -9,7 +9,7 @@ import binascii
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -23,7 +23,7 @@ from urja.apps.registry.loading import Map
 from urja.apps.registry.loading.forms import DEFAULT_MAX_POWER_W, Bad, tidy
 from urja.apps.registry.operations.stock import Delivered
 from urja.base.keystore import KeyStore
-from urja.cosem.companion import device_types, load_device_type
+from urja.cosem.companion import DeviceType
 
 _PEM: Final = re.compile(rb"-----BEGIN (PKCS7|CMS)-----(.*?)-----END \1-----", re.DOTALL)
 _NEEDED: Final = ("serial", "system_title", "type", "guek", "gak")
@@ -127,8 +127,10 @@ def heading(content: bytes) -> list[str]:
     return [tidy(cell) for cell in next(csv.reader(text.splitlines()), [])]
 
 
-def delivered(content: bytes, the_map: Map, keys: KeyStore) -> list[Delivered]:
-    """The meters of an opened key file, their keys wrapped at once; raises BadKeyFile with every fault."""
+def delivered(
+    content: bytes, the_map: Map, keys: KeyStore, types: Mapping[str, DeviceType]
+) -> list[Delivered]:
+    """The meters of an opened key file, of `types`, their keys wrapped at once; raises BadKeyFile with every fault."""
     foreign = sorted(the_map.covered - _TAKEN)
     if foreign:
         raise BadKeyFile(f"a key file does not say {', '.join(foreign)}: leave that out of the map")
@@ -139,16 +141,17 @@ def delivered(content: bytes, the_map: Map, keys: KeyStore) -> list[Delivered]:
     found: list[Delivered] = []
     for number, values in _rows(content, the_map, keys, faults):
         kind = values["type"]
-        if kind not in device_types():
+        if kind not in types:
             faults.append(
-                f"row {number}: there is no device type {kind!r}; there are {', '.join(device_types())}"
+                f"row {number}: there is no meter type {kind!r}; there are {', '.join(types)}, or load it: "
+                "urja meter-type load"
             )
-        elif load_device_type(kind).associations.needs_secret and values.get("hls_secret") is None:
+        elif types[kind].associations.needs_secret and values.get("hls_secret") is None:
             faults.append(
                 f"row {number}: hls_secret: it is empty, and meters of type {kind} open their association by it"
             )
         else:
-            found.append(_meter(values))
+            found.append(_meter(values, types[kind]))
     if faults:
         raise BadKeyFile(*faults)
     if not found:
@@ -156,9 +159,7 @@ def delivered(content: bytes, the_map: Map, keys: KeyStore) -> list[Delivered]:
     return found
 
 
-def _meter(values: dict[str, Any]) -> Delivered:
-    known = load_device_type(values["type"])
-
+def _meter(values: dict[str, Any], known: DeviceType) -> Delivered:
     def said(name: str, otherwise: Any) -> Any:
         value = values.get(name)
         return otherwise if value is None else value

@@ -23,7 +23,7 @@ from urja.apps.registry.models import (
 )
 from urja.apps.rows import rows
 from urja.base.ids import bucket_of
-from urja.cosem.companion import load_device_type
+from urja.cosem.companion import device_types, load_device_type
 from urja.cosem.pushlist import PushList, as_typed
 from urja.stream.messages import DeviceEntry, NextKeys
 
@@ -136,6 +136,11 @@ def newest_projected() -> DeviceEntry | None:
     return None if projection is None else _entry(projection.device, None, ())
 
 
+def count_of_type(device_type: str) -> int:
+    """How many meters of a type there are that were not scrapped."""
+    return Device.objects.filter(device_type=device_type).exclude(stock=Stock.SCRAPPED).count()
+
+
 def mark_projected(versions: dict[int, int]) -> None:
     """Note which version of each device is in the store; a change made meanwhile stays due."""
     with connection.cursor() as cursor:
@@ -203,7 +208,12 @@ def _entry(
 
 @cache
 def _own(device_type: str, told: tuple[PushList, ...]) -> tuple[PushList, ...]:
-    """What a meter has told of its pushes, unless its type says the same: then it need not travel with each meter."""
+    """What a meter has told of its pushes, unless its type says the same: then it need not travel with each meter.
+
+    Of a loaded type it travels always: the next version may say something else.
+    """
+    if device_type not in device_types():
+        return told
     return () if as_typed(load_device_type(device_type), told) else told
 
 

@@ -143,6 +143,7 @@ class _RawEvents(Raw, frozen=True):
     instead_of: dict[str, int] = msgspec.field(default_factory=dict)
 
 
+@cache
 def device_types() -> tuple[str, ...]:
     """The names of the types that are shipped: what `load_device_type` takes."""
     return tuple(sorted(entry.name for entry in _shipped_folder().iterdir() if entry.is_dir()))
@@ -183,7 +184,7 @@ def read_type_folder(folder: Traversable) -> TypeFiles:
             [f"{TYPE}: like: there is no shipped type {raw.like!r}: write one of {', '.join(device_types())}"]
         )
     base = read_files(_shipped_folder().joinpath(raw.like))
-    return TypeFiles(MappingProxyType(dict(base.files) | dict(own.files)))
+    return TypeFiles.of(dict(base.files) | dict(own.files))
 
 
 def build_device_type(source: TypeFiles) -> DeviceType:

@@ -47,15 +47,23 @@ class TypeFiles:
     def from_text(cls, text: str) -> "TypeFiles":
         """The files in a stored text; raises CompanionError."""
         if len(text) > TEXT_BYTES:
-            raise CompanionError([f"the type has {len(text)} characters; {TEXT_BYTES} are allowed"])
+            raise CompanionError([f"the type has {len(text)} characters: make it at most {TEXT_BYTES}"])
         try:
             files = msgspec.json.decode(text, type=dict[str, str])
         except msgspec.MsgspecError as error:
             raise CompanionError([f"the type's files cannot be read: {error}"]) from None
+        return cls.of(files)
+
+    @classmethod
+    def of(cls, files: Mapping[str, str]) -> "TypeFiles":
+        """These files, bounded; raises CompanionError."""
         unknown = sorted(set(files) - set(FILES))
         if unknown:
             raise CompanionError([f"{unknown[0]!r} is no file of a type; {', '.join(FILES)} are"])
-        return cls(MappingProxyType(files))
+        known = cls(MappingProxyType(dict(files)))
+        if len(known.text) > TEXT_BYTES:
+            raise CompanionError([f"the type has {len(known.text)} characters: make it at most {TEXT_BYTES}"])
+        return known
 
 
 def read_files(folder: Traversable) -> TypeFiles:
@@ -89,7 +97,7 @@ def read_files(folder: Traversable) -> TypeFiles:
         problems.append(f"{TYPE}: is missing: docs/meter-types.md says what stands in it")
     if problems:
         raise CompanionError(problems)
-    return TypeFiles(MappingProxyType(files))
+    return TypeFiles.of(files)
 
 
 def _text(entry: Traversable) -> str:

@@ -184,7 +184,7 @@ def wrong(pairs, tmp_path):
         "half": (closed, ["--certificate", utility.certificate], "together"),
         "short key": (CSV.replace(SECRET, "deadbeef").encode(), [], "row 2: guek: it has 4 bytes, not 16"),
         "no key in it": (CSV.replace(SECRET, "").encode(), [], "row 2: guek: it is empty"),
-        "another type": (CSV.replace("urja-dt", "x").encode(), [], "row 3: there is no device type 'x'"),
+        "another type": (CSV.replace("urja-dt", "x").encode(), [], "row 3: there is no meter type 'x'"),
         "columns": (CSV.replace("gak", "gac").encode(), [], "the map does not say where gak stand"),
         "not text": (b"\xff\xfe" + CSV.encode("utf-16-le"), [], "not a CSV in utf-8"),
         "empty": (b"serial,system_title,type,guek,gak\n", [], "the file has no meters"),

@@ -26,7 +26,7 @@ from urja.apps.registry.loading.forms import (
     watts,
 )
 from urja.apps.registry.loading.staging import Load
-from urja.cosem.companion import device_types, load_device_type
+from urja.cosem.companion import DeviceType
 from urja.cosem.security import KEY_LENGTH, SYSTEM_TITLE_LENGTH
 
 _ROLES: Final = ("billing", "check", "generation", "source")
@@ -53,6 +53,13 @@ _OF_DEVICE: Final = (
 )  # fmt: skip
 _FOUND: Final = "load_row r JOIN load_found f USING (n)"
 _ENDS: Final = "coalesce({}, 'infinity'::timestamptz)"
+
+
+def _types() -> dict[str, DeviceType]:
+    """The meter types that are shipped and loaded."""
+    from urja.apps.meter_types.queries import known_types  # maps are checked without a database
+
+    return known_types()
 
 
 class Devices(Kind):
@@ -109,8 +116,7 @@ class Devices(Kind):
             "needs_secret boolean NOT NULL) "
             "ON COMMIT DROP"
         )
-        for name in device_types():
-            known = load_device_type(name)
+        for name, known in _types().items():
             load.run(
                 "INSERT INTO load_type VALUES (%(name)s, %(interval)s, %(relay)s, %(needs_secret)s)",
                 name=name,
@@ -163,7 +169,7 @@ class Devices(Kind):
         load.fault(
             "type",
             "'there is no such device type'",
-            f"write {' or '.join(device_types())}",
+            f"write {' or '.join(_types())}, or load the type: urja meter-type load",
             "load_row r WHERE r.type IS NOT NULL AND r.type NOT IN (SELECT type FROM load_type)",
         )
         for name in ("system_title", "type", "guek", "gak"):

@@ -1,0 +1,28 @@
+"""The versions of meter types. A version is its files; what they mean is `urja.cosem.companion`'s to say."""
+
+from typing import ClassVar
+
+from django.db import models
+
+
+class MeterTypeVersion(models.Model):
+    """One version of a type, in force from a local day until the next version of its name."""
+
+    name = models.CharField(max_length=48)
+    version = models.CharField(max_length=32)
+    valid_from = models.DateField()
+    text = models.TextField()
+    """Its files as one JSON object, by their names."""
+    sha256 = models.CharField(max_length=64)
+    loaded_at = models.DateTimeField()
+    actor = models.CharField(max_length=100)
+    """Who has loaded it: the command, and the user of this machine that ran it."""
+
+    class Meta:
+        db_table = "meter_types_version"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["name", "version"], name="meter_types_one_text_per_version"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}"

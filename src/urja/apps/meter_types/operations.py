@@ -1,0 +1,53 @@
+"""The writing side of the meter types."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from urja.apps.meter_types.errors import MeterTypeConflictError, ShippedNameError, UnlikeTypeError
+from urja.apps.meter_types.models import MeterTypeVersion
+from urja.apps.meter_types.queries import built
+from urja.cosem.companion import DeviceType, TypeFiles, build_device_type, device_types
+
+
+def loaded_already(files: TypeFiles) -> bool:
+    """Whether these very files are a stored version."""
+    return MeterTypeVersion.objects.filter(sha256=files.sha256).exists()
+
+
+def load_type(files: TypeFiles, *, loaded_at: datetime, actor: str) -> MeterTypeVersion:
+    """Store files as a version of their type; loading the same again changes nothing.
+
+    Raises CompanionError with every fault of the files, ShippedNameError, MeterTypeConflictError where name and
+    version are taken by other files, UnlikeTypeError where the versions of the name are another meter.
+    """
+    fresh = build_device_type(files)
+    if fresh.name in device_types():
+        raise ShippedNameError(fresh.name)
+    for known in MeterTypeVersion.objects.filter(name=fresh.name).order_by("id")[:1]:
+        if why := _unlike(fresh, built(known.sha256)):
+            raise UnlikeTypeError(fresh.name, fresh.version, why)
+    row = MeterTypeVersion(
+        name=fresh.name,
+        version=fresh.version,
+        valid_from=fresh.valid_from,
+        text=files.text,
+        sha256=files.sha256,
+        loaded_at=loaded_at,
+        actor=actor,
+    )
+    with transaction.atomic():
+        MeterTypeVersion.objects.bulk_create([row], ignore_conflicts=True)
+        stored = MeterTypeVersion.objects.get(name=fresh.name, version=fresh.version)
+    if stored.sha256 != files.sha256:
+        raise MeterTypeConflictError(fresh.name, fresh.version)
+    return stored
+
+
+def _unlike(fresh: DeviceType, known: DeviceType) -> str:
+    """Why two versions are not the same meter: what the registry has noted of its meters must stay true."""
+    for name in ("manufacturer", "category", "dials", "relay", "interval_s"):
+        before, now = getattr(known, name), getattr(fresh, name)
+        if before != now:
+            return f"its {name} is {now}, theirs is {before}"
+    return ""

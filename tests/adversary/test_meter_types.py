@@ -1,0 +1,117 @@
+"""A type decides how bytes become energy: a thief of the web, of the pipeline's role, or of a broker's password.
+
+What a type may be, as files, is bounded in tests/cosem/test_meter_types.py.
+"""
+
+import asyncio
+import shutil
+
+import msgspec
+import psycopg
+import pytest
+from tests.cosem.meter_types import PROFILES, write_type
+from tests.headend import conftest
+from tests.headend.ordering import SIGNING_KEY
+from tests.headend.test_meter_types import TypedMeter, given, sent, signed, tell, until
+
+from urja.stream import messages
+from urja.stream.errors import NotPermitted, StreamError
+from urja.stream.meter_types import SignedType, TypeEntry, sign
+
+nats_server, admin, pipeline = conftest.nats_server, conftest.admin, conftest.pipeline
+start_headend, stored = conftest.start_headend, conftest.stored
+
+ROW = (
+    "INSERT INTO meter_types_version (name, version, valid_from, text, sha256, loaded_at, actor)"
+    " VALUES ('x', '1', '2026-01-01', '{}', 'x', now(), 'x')"
+)
+
+
+@pytest.mark.parametrize("role", ["urja_web", "urja_pipeline"])
+@pytest.mark.parametrize(
+    "statement",
+    [ROW, "UPDATE meter_types_version SET text = ''", "DELETE FROM meter_types_version"],
+)
+def test_no_process_loads_or_changes_a_type(database, role, statement):
+    """Types are loaded at the box with the owner's role, like tariffs."""
+    with database.connect(role) as connection:
+        connection.execute("SELECT count(*) FROM meter_types_version")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute(statement)
+
+
+TEN_TIMES = PROFILES.replace('scaler = -3, unit = "Wh"', 'scaler = -2, unit = "Wh"')
+
+
+@pytest.mark.parametrize("how", ["another key", "changed after", "unsigned", "another name"])
+async def test_a_thief_of_the_brokers_password_changes_no_scaler(
+    how, start_headend, pipeline, stored, tmp_path
+):
+    """The pipeline's password at the broker, without its signing key: the meters stop, and nothing is stored wrongly."""
+    honest = write_type(tmp_path / "m7")
+    meter = TypedMeter(honest)
+    await given(pipeline, honest)
+    await pipeline.put_device(meter.entry())
+    async with start_headend() as headend:
+        await until(lambda: meter.title in headend.roster.meters)
+        await sent(headend, meter.block(import_wh=250))
+        false = signed(write_type(tmp_path / "false", profiles=TEN_TIMES))
+        name, put = "acme-m7-fw3", false
+        match how:
+            case "another key":
+                entry = messages.decode(false.entry, TypeEntry)
+                put = sign(entry, bytes(reversed(SIGNING_KEY)))
+            case "changed after":
+                put = SignedType(entry=false.entry, signature=signed(honest).signature)
+            case "unsigned":
+                put = SignedType(entry=false.entry, signature=b"")
+            case "another name":
+                # Another type that the pipeline has signed, under this one's name.
+                text = (honest / "type.toml").read_text().replace("acme-m7-fw3", "acme-m8")
+                put = signed(write_type(tmp_path / "other", type=text, profiles=TEN_TIMES))
+        await pipeline.put_type(name, put)
+        await until(lambda: name in headend.types.unreadable)
+        await tell(headend, meter.block(import_wh=250), "quarantined_total", reason="unusable-meter")
+        assert meter.title not in headend.roster.meters
+        await pipeline.put_type(name, signed(honest))
+        await until(lambda: meter.title in headend.roster.meters)
+        await sent(headend, meter.block(import_wh=300))
+    await stored.take()
+    assert stored.records("block")["import_wh"].tolist() == [250, 300]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [b"{}", b"", b"\xff" * 2000, b"[" * 100_000, msgspec.json.encode({"entry": "", "signature": ""})],
+)
+async def test_bytes_that_are_no_type_stop_its_meters_alone(
+    value, start_headend, admin, pipeline, stored, tmp_path
+):
+    typed, plain = TypedMeter(write_type(tmp_path / "m7")), TypedMeter(None, 2)
+    await given(pipeline, tmp_path / "m7")
+    for meter in (typed, plain):
+        await pipeline.put_device(meter.entry())
+    async with start_headend() as headend:
+        await until(lambda: len(headend.roster.meters) == 2)
+        await admin.jetstream.publish("$KV.types.acme-m7-fw3", value)
+        await until(lambda: "acme-m7-fw3" in headend.types.unreadable)
+        assert list(headend.roster.meters) == [plain.title]
+        assert "acme-m7-fw3" in headend.status()["unreadable_types"]
+        assert headend.waiting_for() == []
+        await sent(headend, plain.block())
+    # And it starts with that, too.
+    async with start_headend() as headend:
+        assert list(headend.roster.meters) == [plain.title]
+
+
+async def test_a_head_end_writes_no_type(nats_server, admin, tmp_path):
+    from urja.stream import User
+
+    broker = await nats_server.connect(User.HEADEND)
+    try:
+        with pytest.raises((NotPermitted, StreamError)):
+            await asyncio.wait_for(broker.put_type("acme-m7-fw3", signed(write_type(tmp_path / "m7"))), 10)
+    finally:
+        await broker.close()
+    assert await admin.type_names() == []
+    shutil.rmtree(tmp_path / "m7")

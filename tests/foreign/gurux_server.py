@@ -6,7 +6,7 @@ lengths of a ciphered AARE wrong. Here are the socket, the AARE, the proof of HL
 what the load switch does when told; the library reads AARQ and requests, keeps the objects, and writes
 their values, the answers, the blocks and the ciphering.
 
-Argument: keys and secrets as JSON. Prints its port as JSON and serves until standard input ends; each line
+Argument: keys and secrets as JSON; with a `physical_address` it is a meter on a line of HDLC. Prints its port as JSON and serves until standard input ends; each line
 there is answered with the state of its load switch.
 """
 
@@ -40,6 +40,7 @@ from gurux_dlms.GXDLMSLNCommandHandler import GXDLMSLNCommandHandler
 from gurux_dlms.GXDLMSLNParameters import GXDLMSLNParameters
 from gurux_dlms.GXDLMSLongTransaction import GXDLMSLongTransaction
 from gurux_dlms.GXDLMSSettings import GXDLMSSettings
+from gurux_dlms.GXReplyData import GXReplyData
 from gurux_dlms.GXSecure import GXSecure
 from gurux_dlms.objects import (
     GXDLMSAssociationLogicalName,
@@ -59,6 +60,7 @@ ROWS = 96
 REGISTER_WH = 1_234_567
 GUEK, GAK, TITLE = (bytes.fromhex(FACTS[name]) for name in ("guek", "gak", "title"))
 HEADER = struct.Struct(">HHHH")
+LLC_REPLY = bytes.fromhex("e6e700")
 
 
 def mend(kind):
@@ -328,7 +330,97 @@ def serve(connection):
             connection.sendall(HEADER.pack(version, destination, source, len(answer)) + answer)
 
 
+class HdlcLine:
+    """Meters at physical addresses behind one connection; the library reads and writes the frames and numbers them.
+
+    It keeps one data link, as small meters do: a new SNRM ends the one before, and its associations.
+    """
+
+    def __init__(self, physical):
+        self.physical = physical
+        self.incoming = GXByteBuffer()
+        self.drop()
+
+    def drop(self):
+        self.link = GXDLMSSettings(True, None)
+        self.link.interfaceType = InterfaceType.HDLC
+        self.connected = False
+        self.request, self.reply = GXReplyData(), GXByteBuffer()
+
+    def feed(self, data):
+        """The library's frames in answer to bytes from the line."""
+        self.incoming.set(data)
+        answers = b""
+        while frame := self.next_frame():
+            answers += self.answer(frame)
+        return answers
+
+    def next_frame(self):
+        """The bytes of the next whole frame; the library passes over what comes before another's."""
+        raw = bytes(self.incoming.array())
+        start = raw.find(b"\x7e")
+        while raw[start + 1 : start + 2] == b"\x7e":
+            start += 1
+        if start < 0 or len(raw) < start + 3:
+            return b""
+        size = int.from_bytes(raw[start + 1 : start + 3], "big") & 0x7FF
+        if len(raw) < start + size + 2:
+            return b""
+        self.incoming = GXByteBuffer(raw[start + size + 2 :])
+        return raw[start : start + size + 2]
+
+    def answer(self, raw):
+        if raw[4] >> 1 != self.physical or raw[3] & 1:
+            return b""
+        buffer = GXByteBuffer(raw)
+        kind = GXDLMS.getHdlcData(True, self.link, buffer, self.request, None)
+        if not self.request.complete:
+            return b""
+        GXDLMS.getDataFromFrame(buffer, self.request, True)
+        if kind == Command.SNRM:
+            return self.connect()
+        if not self.connected:
+            return bytes(GXDLMS.getHdlcFrame(self.link, Command.DISCONNECT_MODE, None))
+        if kind == Command.DISCONNECT_REQUEST:
+            gone = bytes(GXDLMS.getHdlcFrame(self.link, Command.UA, None))
+            self.drop()
+            return gone
+        if kind & 1:  # RR: the next segment
+            frame = self.link.getNextSend(False) if len(self.reply) else self.link.getKeepAlive()
+            return bytes(GXDLMS.getHdlcFrame(self.link, frame, self.reply))
+        if raw[1] & 8:
+            return bytes(GXDLMS.getHdlcFrame(self.link, self.link.getReceiverReady(), None))
+        apdu = bytes(self.request.data.array())
+        self.request = GXReplyData()
+        self.reply = GXByteBuffer(LLC_REPLY + self.association.answer(apdu))
+        return bytes(GXDLMS.getHdlcFrame(self.link, self.link.getNextSend(True), self.reply))
+
+    def connect(self):
+        parameters, sizes = self.request.data, self.link.hdlc
+        parameters.position = 0
+        GXDLMS.parseSnrmUaResponse(parameters, sizes)
+        sizes.maxInfoTX, sizes.maxInfoRX = min(sizes.maxInfoTX, 128), min(sizes.maxInfoRX, 128)
+        content = GXByteBuffer()
+        for name, value in ((5, sizes.maxInfoTX), (6, sizes.maxInfoRX)):
+            content.setUInt8(name)
+            GXDLMS.appendHdlcParameter(content, value)
+        for name in (7, 8):
+            content.set(bytes([name, 4, 0, 0, 0, 1]))
+        self.request, self.reply = GXReplyData(), GXByteBuffer()
+        self.association, self.connected = Association(self.link.clientAddress), True
+        settled = GXByteBuffer(bytes([0x81, 0x80, len(content)]) + bytes(content.array()))
+        return bytes(GXDLMS.getHdlcFrame(self.link, Command.UA, settled))
+
+
+def serve_hdlc(connection):
+    line = HdlcLine(FACTS["physical_address"])
+    with connection:
+        while data := connection.recv(4096):
+            connection.sendall(line.feed(data))
+
+
 def main():
+    serving = serve_hdlc if "physical_address" in FACTS else serve
     listener = socket.create_server(("127.0.0.1", 0))
     sys.__stdout__.write(json.dumps({"port": listener.getsockname()[1]}) + "\n")
     sys.__stdout__.flush()
@@ -336,7 +428,7 @@ def main():
     def accept():
         while True:
             connection, _ = listener.accept()
-            threading.Thread(target=serve, args=(connection,), daemon=True).start()
+            threading.Thread(target=serving, args=(connection,), daemon=True).start()
 
     threading.Thread(target=accept, daemon=True).start()
     for _ in sys.stdin:

@@ -54,10 +54,11 @@ def say(message):
 
 def main(arguments):
     extended = arguments[:1] == ["--switch"]
-    meter = simulator.meter_from_args(simulator._parser().parse_args(arguments[extended:]))
+    options = simulator._parser().parse_args(arguments[extended:])
+    meter = simulator.meter_from_args(options)
     if extended:
         extend(meter)
-    server = simulator.serve(meter, "127.0.0.1", 0)
+    server = simulator.serve(meter, "127.0.0.1", 0, hdlc=options.hdlc, hdlc_window=options.hdlc_window)
     say({"port": server.server_address[1], "title": meter.system_title.hex()})
     for _ in sys.stdin:
         say({"answer": told(meter)})

@@ -18,22 +18,33 @@ FACTS = {
     "secret": "reader-secret",
     "counter": 41,
 }
+PHYSICAL = 17
 READER = ["--client", "32", "--guek", FACTS["guek"], "--gak", FACTS["gak"], "--secret", FACTS["secret"]]
 UTILITY = ["--guek", FACTS["guek"], "--gak", FACTS["gak"], "--system-title", FACTS["title"]]
 CLIENTS = {"public": [], "reader": READER, "utility": UTILITY}
 
 
-@pytest.fixture(scope="module")
-def port():
-    python = python_with(GURUX, "gurux_dlms")
-    with started(python, "gurux_server.py", json.dumps(FACTS)) as child:
-        yield child.line()["port"]
+def over_wrapper(port):
+    return ["--host", "127.0.0.1", "--port", str(port)]
 
 
-def read(port, *options):
-    command = [sys.executable, "-m", "urja.site.cli", "headend", "read", "--host", "127.0.0.1"]
+def over_hdlc(port):
+    return ["--link", f"tcp://127.0.0.1:{port}", "--address", str(PHYSICAL)]
+
+
+@pytest.fixture(scope="module", params=["wrapper", "hdlc"])
+def port(request):
+    """Where the meter of gurux-dlms is, as options of `urja headend read`."""
+    facts = FACTS | ({"physical_address": PHYSICAL} if request.param == "hdlc" else {})
+    with started(python_with(GURUX, "gurux_dlms"), "gurux_server.py", json.dumps(facts)) as child:
+        place = child.line()["port"]
+        yield over_hdlc(place) if request.param == "hdlc" else over_wrapper(place)
+
+
+def read(where, *options):
+    command = [sys.executable, "-m", "urja.site.cli", "headend", "read"]
     done = subprocess.run(
-        [*command, "--port", str(port), "--timeout", "5", "--json", *options],
+        [*command, *where, "--timeout", "5", "--json", *options],
         capture_output=True,
         text=True,
         timeout=60,
@@ -102,20 +113,22 @@ def test_another_meters_title_is_noticed(port):
 PYDLMS_KEYS = ["--guek", FACTS["guek"], "--gak", FACTS["gak"]]
 
 
-@pytest.fixture(scope="module")
-def simulator():
+@pytest.fixture(scope="module", params=["wrapper", "hdlc"])
+def simulator(request):
     """Its keyed meter: GMAC for client 48, a password for 32, nothing asked of 16. It tells no counter."""
     options = ["--key", FACTS["guek"], "--auth-key", FACTS["gak"], "--client", "48:5"]
+    options += ["--hdlc"] if request.param == "hdlc" else []
     python = python_with(PYDLMS, "pydlms")
     with started(python, "pydlms_meter.py", *options, "--client", "32:1:reader") as child:
-        yield child.line()["port"]
+        place = child.line()["port"]
+        yield over_hdlc(place) if request.param == "hdlc" else over_wrapper(place)
 
 
 @pytest.fixture(scope="module")
 def plain_simulator():
     """Its meter without keys: a password for client 7."""
     with started(python_with(PYDLMS, "pydlms"), "pydlms_meter.py", "--client", "7:1:letmein") as child:
-        yield child.line()["port"]
+        yield over_wrapper(child.line()["port"])
 
 
 COUNTERS = itertools.count(1000, 1000)

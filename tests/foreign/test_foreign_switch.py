@@ -27,6 +27,7 @@ GUEK, GAK = bytes(range(16)), bytes(range(0xD0, 0xE0))
 GURUX_TITLE = "4752580000000007"
 OPEN = {"output": False, "control_state": 0, "control_mode": 4, "power_w": 0}
 BUCKET = 300
+PHYSICAL = 17
 MOST_ROUND_TRIPS = 7
 """With a meter that is new to us, whose counter is asked for; the release comes after."""
 
@@ -41,6 +42,7 @@ class ForeignMeter:
     import_wh: int
     load_w: int
     load_a: float | None
+    hdlc: bool
     device_type: str = "urja-d1-listen"
     sequence: int = 0
 
@@ -57,7 +59,9 @@ class ForeignMeter:
             device_type=self.device_type,
             wrapped_guek=wrap_key(KEK, guek),
             wrapped_gak=wrap_key(KEK, GAK),
-            address=f"127.0.0.1:{self.port}",
+            address=f"tcp://127.0.0.1:{self.port}?address={PHYSICAL}"
+            if self.hdlc
+            else f"127.0.0.1:{self.port}",
         )
 
     def order(self, kind: str, clock: SteppedClock, **arguments: object) -> Order:
@@ -79,22 +83,38 @@ class ForeignMeter:
         return await asyncio.to_thread(self.child.ask)
 
 
-def gurux() -> Iterator[ForeignMeter]:
+def gurux(*, hdlc: bool) -> Iterator[ForeignMeter]:
     facts = {"guek": GUEK.hex(), "gak": GAK.hex(), "title": GURUX_TITLE, "secret": "unused", "counter": 41}
+    facts |= {"physical_address": PHYSICAL} if hdlc else {}
     with started(python_with(GURUX, "gurux_dlms"), "gurux_server.py", json.dumps(facts)) as child:
-        yield ForeignMeter(child, child.line()["port"], bytes.fromhex(GURUX_TITLE), 1_234_567, 640, 3.0)
+        port = child.line()["port"]
+        yield ForeignMeter(child, port, bytes.fromhex(GURUX_TITLE), 1_234_567, 640, 3.0, hdlc)
 
 
-def pydlms() -> Iterator[ForeignMeter]:
-    keys = ["--key", GUEK.hex(), "--auth-key", GAK.hex(), "--client", "48:5"]
-    with started(python_with(PYDLMS, "pydlms"), "pydlms_meter.py", "--switch", *keys) as child:
+def pydlms(*, hdlc: bool) -> Iterator[ForeignMeter]:
+    options = [
+        "--key",
+        GUEK.hex(),
+        "--auth-key",
+        GAK.hex(),
+        "--client",
+        "48:5",
+        *(["--hdlc"] if hdlc else []),
+    ]
+    with started(python_with(PYDLMS, "pydlms"), "pydlms_meter.py", "--switch", *options) as child:
         told = child.line()
-        yield ForeignMeter(child, told["port"], bytes.fromhex(told["title"]), 12_345_678, 1520, None)
+        title = bytes.fromhex(told["title"])
+        yield ForeignMeter(child, told["port"], title, 12_345_678, 1520, None, hdlc)
+
+
+@pytest.fixture(params=["wrapper", "hdlc"])
+def hdlc(request) -> bool:
+    return request.param == "hdlc"
 
 
 @pytest.fixture(params=[gurux, pydlms], ids=["gurux-dlms", "pydlms-client"])
-def foreign(request) -> Iterator[ForeignMeter]:
-    yield from request.param()
+def foreign(request, hdlc) -> Iterator[ForeignMeter]:
+    yield from request.param(hdlc=hdlc)
 
 
 @pytest.fixture

@@ -292,9 +292,8 @@ class ClientLink:
         if self._state is _State.DISCONNECTING:
             return [self._end()]
         connecting = self._state is _State.CONNECTING
-        if not connecting and now_s - self._headway_at_s >= self._timing.answer_s:
-            waited = f"{self._timing.answer_s:g} s"
-            return [self._end(EndReason.SILENT, f"the meter is there and has not answered for {waited}")]
+        if not connecting and self._is_overdue(now_s):
+            return [self._give_up()]
         if self._repeats >= self._timing.retries:
             times = self._repeats + 1
             asked = "a request for a link" if connecting else "a frame"
@@ -362,10 +361,14 @@ class ClientLink:
                 self._awaiting = self._numbered.has_more
         else:
             was_busy, self._server_busy = self._server_busy, control.kind is Kind.RECEIVE_NOT_READY
-            taken = was_busy and not self._server_busy
+            # It goes on; but a server that is busy again and again makes no headway.
+            self._headway |= was_busy and not self._server_busy
         if acknowledged or taken:
             self._made_headway(now_s)
         if control.poll_final and self.wake_at_s is not None:
+            if self._is_overdue(now_s):
+                # Here as well: a server that speaks without end leaves no moment to the time-out.
+                return [self._give_up()]
             self._end_turn(control.kind, now_s)
         return events
 
@@ -384,6 +387,13 @@ class ClientLink:
             self._repeats = 0
             self.wake_at_s = now_s + self._timing.poll_s
         # Else it is a repetition of an earlier turn, or the beginning of this one was lost: the time-out repeats it.
+
+    def _is_overdue(self, now_s: float) -> bool:
+        return now_s - self._headway_at_s >= self._timing.answer_s
+
+    def _give_up(self) -> LinkEnded:
+        waited = f"{self._timing.answer_s:g} s"
+        return self._end(EndReason.SILENT, f"the meter is there and has not answered for {waited}")
 
     def _made_headway(self, now_s: float) -> None:
         self._headway = True

@@ -191,8 +191,8 @@ class HdlcLine:
         frames = await self._connection.frames(link.wake_at_s)
         for frame in frames:
             self._take(link.receive(frame, self._now_s()), ending=ending)
-        if not frames:
-            self._take(link.handle_timer(self._now_s()), ending=ending)
+        # Also when frames came: they may be another station's, without end.
+        self._take(link.handle_timer(self._now_s()), ending=ending)
 
     def _take(self, events: Iterable[LinkEvent], *, ending: bool) -> None:
         for event in events:

@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import numpy as np
+import psycopg
 import pytest
 from tests.apps.street import HALF_HOUR, START, ZONE, adopt, seconds
 from tests.pipeline.test_ingest import NOW, block_batch, event_batch, reasons, register_batch
@@ -149,3 +150,35 @@ def test_rows_of_nobody_are_let_go(ingester, connection):
     assert waiting(connection) == []
     assert reasons(connection) == []
     assert connection.execute("SELECT count(*) FROM readings_tamper_count").fetchall() == [(0,)]
+
+
+@pytest.mark.parametrize("kind", ["interval", "register", "event"])
+def test_the_database_refuses_them_among_the_readings_that_count(ingester, connection, monkeypatch, kind):
+    """A fault of ours that takes them for proven stores nothing: the check of the table stops the batch."""
+    from urja.pipeline import ingest
+
+    home = adopt(1)
+    batch = {
+        "interval": block_batch((home.device_id, START, 400)),
+        "register": register_batch((home.device_id, START + HALF_HOUR, 10_400)),
+        "event": event_batch((home.device_id, START, 101)),
+    }[kind]
+    monkeypatch.setattr(ingest, "_by_proof", lambda rows: (rows, rows[:0]))
+    with pytest.raises(psycopg.errors.CheckViolation, match=f"readings_{kind}"):
+        ingester.apply([tagless(batch)], NOW)
+    assert connection.execute("SELECT count(*) FROM readings_interval").fetchall() == [(0,)]
+
+
+def test_the_balance_that_is_shown_and_decided_by_stays(ingester):
+    from urja.apps.ledger import queries
+    from urja.apps.tariffs import operations as tariffs
+    from urja.apps.tariffs.queries import bundled_documents
+
+    for text in bundled_documents().values():
+        tariffs.load_document(text, loaded_at=START)
+    home = adopt(1, credit_minor=10_000, tariff_code="demo-domestic")
+    ingester.apply([block_batch((home.device_id, START, 400))], NOW)
+    before = queries.fresh_balance(home.account_id, NOW)
+    ingester.apply([tagless(block_batch((home.device_id, START + HALF_HOUR, 7_000)))], NOW)
+    after = queries.fresh_balance(home.account_id, NOW)
+    assert (after.balance_minor, after.as_of) == (before.balance_minor, before.as_of)

@@ -1,0 +1,157 @@
+"""A meter that pushes without a tag, from its socket to the account: by way of a thief, and back by a session."""
+
+import asyncio
+import contextlib
+from datetime import timedelta
+
+import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from tests.apps.street import HALF_HOUR, adopt
+from tests.headend.conftest import until, value
+from tests.headend.pushing import KEK
+from tests.pipeline.test_dispatch import Town, town  # noqa: F401 - a fixture
+
+from urja.cosem.apdu import GeneralGloCiphered, decode_apdu
+from urja.cosem.security import ENCRYPTED, wrap_key
+from urja.cosem.wrapper import Frame
+from urja.headend import greeting
+from urja.meter.engine import Tale
+from urja.meter.faults import FaultPlan
+from urja.meter.identity import seeded
+from urja.meter.meter import Meter
+from urja.meter.station import Station
+from urja.pipeline.gaps import Gaps
+from urja.pipeline.ingest import Ingest, Ingester
+from urja.pipeline.stage import Session
+from urja.stream.subjects import READINGS
+
+ZONE = "Asia/Kolkata"
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch):
+    monkeypatch.setattr(greeting, "AFTER_S", (0.0, 0.1))
+
+
+class Street:
+    """One such meter, the account it bills, and the stages between them."""
+
+    def __init__(self, town: Town) -> None:  # noqa: F811
+        self.town, self.clock = town, town.clock
+        self.identity = seeded("00000001", "urja-d1-encrypted", 3, start_wh=5000)
+        self.meter = Meter(self.identity, self.clock.now() - timedelta(days=1))
+        self.meter.live_through(self.clock.now())
+        self.station = Station(
+            self.meter,
+            now=self.clock.now,
+            entropy=lambda size: bytes(range(size)),
+            plan=FaultPlan(self.identity.serial),
+        )
+        self.session = Session(town.database.conninfo("urja_pipeline"))
+        self.began_wh = self.register_wh
+
+    @property
+    def register_wh(self) -> int:
+        return self.meter.engine.metrology.import_mwh() // 1000
+
+    async def move_in(self) -> None:
+        from urja.pipeline.project import Project
+
+        keys = self.identity.keys
+        now = self.clock.now()
+        await self.town.in_thread(
+            lambda: adopt(
+                1,
+                bucket=300,
+                valid_from=now,
+                register_wh=self.began_wh,
+                system_title=self.identity.title,
+                serial=self.identity.serial,
+                device_type="urja-d1-encrypted",
+                wrapped_guek=wrap_key(KEK, keys.guek),
+                wrapped_gak=wrap_key(KEK, keys.gak),
+            )
+        )
+        await Project(self.town.broker, in_thread=self.town.in_thread).run_once(now)
+
+    @contextlib.asynccontextmanager
+    async def dialled(self, headend):
+        dialling = asyncio.ensure_future(self.station.dial("127.0.0.1", headend.gate.port))
+        try:
+            await until(lambda: self.station.linked)
+            yield
+        finally:
+            dialling.cancel()
+            self.station.drop_link()
+
+    async def ingest(self) -> None:
+        consumer = await self.town.broker.consume(READINGS)
+        stage = Ingest(consumer, Ingester(self.session, ZONE), self.clock, wait_s=0.3)
+        while (await stage.run_once(self.clock.now())).done:
+            pass
+        await consumer.close()
+
+    async def gaps(self) -> None:
+        outcomes = await self.town.broker.consume("OUTCOMES")
+        await Gaps(self.session, self.town.broker, outcomes, ZONE).run_once(self.clock.now())
+        await outcomes.close()
+
+    def ask(self, statement: str) -> list[tuple]:
+        with self.town.database.connect() as connection:
+            return connection.execute(statement).fetchall()
+
+
+def forged(apdu: bytes, keys, import_wh: int) -> bytes:
+    """The push with another energy in its block: what it said is known, so XOR is enough; the key is used to know it."""
+    push = decode_apdu(apdu)
+    assert isinstance(push, GeneralGloCiphered)
+    assert push.control == ENCRYPTED
+    nonce = push.system_title + push.counter.to_bytes(4)
+    plaintext = AESGCM(keys.guek).encrypt(nonce, push.ciphertext, None)[:-16]
+    # After voltage (0x12 and two bytes) and its clock a D1 block has its import energy: the first double-long-unsigned.
+    at = plaintext.index(b"\x06", 40) + 1
+    wanted = plaintext[:at] + import_wh.to_bytes(4) + plaintext[at + 4 :]
+    stream = bytes(a ^ b for a, b in zip(plaintext, push.ciphertext, strict=True))
+    changed = bytes(a ^ b for a, b in zip(wanted, stream, strict=True))
+    return apdu[: -len(changed)] + changed
+
+
+async def test_it_bills_what_the_meter_says_in_a_session_and_not_what_a_thief_made_of_its_push(town):  # noqa: F811
+    street = Street(town)
+    await street.move_in()
+    async with town.headend() as headend, street.dialled(headend):
+        for _ in range(2):
+            street.clock.advance(HALF_HOUR)
+            street.station.touch()
+        await until(lambda: value(headend, "pushes_unauthenticated_total") >= 2)
+        street.clock.advance(HALF_HOUR)
+        pushes = street.meter.advance(street.clock.now())
+        [block] = [push for push in pushes if push.kind is Tale.BLOCK]
+        _, thief = await asyncio.open_connection("127.0.0.1", headend.gate.port)
+        before = value(headend, "pushes_unauthenticated_total")
+        thief.write(Frame(1, 64, forged(block.apdu, street.identity.keys, 1)).encode())
+        await until(lambda: value(headend, "pushes_unauthenticated_total") == before + 1)
+        street.station.dispatch(pushes)
+        await until(lambda: value(headend, "duplicates_total") == 1)
+        await street.ingest()
+        told = street.ask("SELECT import_wh FROM readings_unconfirmed ORDER BY start_at")
+        assert len(told) == 3
+        assert told[-1] == (1,), "the thief was first"
+        assert street.ask("SELECT count(*) FROM readings_interval") == [(0,)]
+        assert street.ask("SELECT block_wh FROM readings_accrual") == [(0,)]
+
+        street.clock.advance(timedelta(minutes=16))
+        await street.gaps()
+        await until(lambda: value(headend, "records_total", kind="block") >= 3)
+        await street.ingest()
+        thief.close()
+    assert street.ask("SELECT source, count(*) FROM readings_interval GROUP BY 1") == [(2, 3)]
+    assert street.ask("SELECT count(*) FROM readings_unconfirmed") == [(0,)]
+    used_wh = sum(energy for (energy,) in street.ask("SELECT import_wh FROM readings_interval"))
+    assert street.ask("SELECT block_wh FROM readings_accrual") == [(used_wh,)]
+    assert 0 <= street.register_wh - street.began_wh - used_wh < 1000, (
+        "the meter's own register says the same"
+    )
+    [(detail,)] = street.ask("SELECT detail FROM readings_exception")
+    assert detail["import_wh"] == 1
+    street.session.close()

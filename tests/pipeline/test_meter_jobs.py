@@ -299,6 +299,42 @@ def test_what_cannot_be_asked_is_said(database, monkeypatch):
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (
+            "नमस्ते",
+            "a display shows Latin letters, digits and marks alone: write the text with them, in one line",
+        ),
+        (
+            "two\nlines",
+            "a display shows Latin letters, digits and marks alone: write the text with them, in one line",
+        ),
+    ],
+)
+def test_a_text_that_no_display_shows(database, text, says):
+    adopt(1)
+    refused(says, kind="show_text", meters=(serial(1),), text=text)
+
+
+def test_a_text_is_bounded_by_the_type_and_some_types_show_none(database):
+    adopt(1)
+    adopt(2, device_type="urja-dt")
+    rows = (serial(1), serial(2))
+    no_display = f"row 2: meter {serial(2)} shows no text: its type is urja-dt"
+    refused(
+        "no row names a meter that can be asked",
+        f"row 1: the display of {serial(1)} shows 16 characters, and the text has 17",
+        no_display,
+        kind="show_text", meters=rows, text="x" * 17,
+    )  # fmt: skip
+    refused(no_display, kind="show_text", meters=rows, text="x" * 16)
+    job = ask(kind="show_text", meters=rows, text="", good_rows_only=True)
+    run()
+    assert states(job) == ["sent", "refused"]
+    assert (commands()[0].kind, commands()[0].arguments) == ("show_text", {"text": ""})
+
+
 # -- over real sockets -----------------------------------------------------------------------------------------------
 
 
@@ -392,3 +428,23 @@ async def test_one_meter_answers_and_one_is_away(town):  # noqa: F811
             await town.in_thread(run, town.clock.now())
             await stage.run_once(town.clock.now())
     assert await town.in_thread(states, job) == ["done", "expired"]
+
+
+async def test_a_clock_is_set_and_its_drift_told(town):  # noqa: F811
+    house = await town.raise_house()
+    now = town.clock.now()
+    house.meter.set_clock(now - timedelta(minutes=7))
+    result = await read(town, house, kind="set_clocks")
+    assert (result["was_off_s"], result["is_off_s"]) == (-420, 0)
+    assert result["clock_at"] == now.isoformat()
+
+
+async def test_a_text_is_shown_and_taken_away(town):  # noqa: F811
+    from urja.cosem.obis import Obis
+
+    house = await town.raise_house()
+    message = Obis.parse("0.0.96.13.0.255")
+    assert (await read(town, house, kind="show_text", text="Office closed"))["text"] == "Office closed"
+    assert house.meter.settings[message].value == b"Office closed"
+    await read(town, house, kind="show_text", text="")
+    assert house.meter.settings[message].value == b""

@@ -11,7 +11,7 @@ from typing import Any, Final
 from urja.cosem import axdr
 from urja.cosem.apdu import AccessResult, AccessSelection, Conformance, EntryAccess, RangeAccess
 from urja.cosem.axdr import Data, Tag
-from urja.cosem.companion import Column, DeviceType, find_device_type
+from urja.cosem.companion import Column, DeviceType, TextDisplay, find_device_type
 from urja.cosem.obis import Obis
 from urja.cosem.time import CosemDateTime
 from urja.meter.buffers import ProfileBuffer
@@ -762,6 +762,19 @@ def _display() -> list[CosemObject]:
     return [_stored(obis, initial) for obis, initial in DISPLAY_OBJECTS.items()]
 
 
+def _text(display: TextDisplay) -> CosemObject:
+    """A text of the utility's for the display: printable, as long as the display is; empty where there is none."""
+    name = Obis.parse(display.obis)
+
+    def write(meter: MeterState, data: Data) -> None:
+        fits = data.tag is Tag.OCTET_STRING and len(data.value) <= display.characters
+        if not fits or not all(0x20 <= byte < 0x7F for byte in data.value):
+            raise Refused(AccessResult.TYPE_UNMATCHED)
+        meter.store(name, data)
+
+    return _data(display.obis, lambda meter: meter.settings.get(name, axdr.octets(b"")), write=write)
+
+
 @cache
 def catalogue(device_type_place: str) -> Catalogue:
     """The objects of a device type, by its name or folder; made once, shared by all its meters."""
@@ -785,5 +798,6 @@ def catalogue(device_type_place: str) -> Catalogue:
         *([_load_switch()] if device_type.relay else []),
         _billing_schedule(),
         *_display(),
+        *([_text(device_type.display)] if device_type.display else []),
     ]
     return Catalogue(objects, current)

@@ -137,4 +137,6 @@ SHOWN: Final = 50
 
 STEPS: Final[dict[str, Steps]] = {
     "read_meters": OneCommand(_read),
+    "set_clocks": OneCommand(lambda _job: ("set_clock", {})),
+    "show_text": OneCommand(lambda job: ("show_text", {"text": job.arguments["text"]})),
 }

@@ -120,6 +120,8 @@ TABLE: Final[dict[str, frozenset[Role]]] = {
     "write:scrap_device": _roles("clerk administrator"),
     "write:upsert_from_system": _roles("administrator"),
     "write:read_meters": _roles("clerk field_engineer control_room revenue_officer"),
+    "write:set_clocks": _roles("field_engineer control_room"),
+    "write:show_text": _roles("clerk control_room"),
     "write:cancel_meter_job": _roles("clerk field_engineer control_room revenue_officer"),
     "write:open_work_order": _roles("clerk control_room"),
     "write:assign_work_order": _roles("clerk control_room"),

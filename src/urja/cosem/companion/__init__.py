@@ -18,6 +18,7 @@ from urja.cosem.companion.model import (
     OverloadHabit,
     Profile,
     PushLayout,
+    TextDisplay,
 )
 from urja.cosem.companion.naming import generic_name, name_object
 from urja.cosem.companion.type_builder import (
@@ -46,6 +47,7 @@ __all__ = [
     "OverloadHabit",
     "Profile",
     "PushLayout",
+    "TextDisplay",
     "TypeFiles",
     "build_device_type",
     "device_types",

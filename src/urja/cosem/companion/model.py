@@ -131,6 +131,13 @@ class OverloadHabit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     in_any_mode: bool = False
 
 
+class TextDisplay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a meter takes a text for its display (class 1, IS 15959: consumer message), and how long one may be."""
+
+    characters: int
+    obis: str = "0.0.96.13.0.255"
+
+
 class Companion(msgspec.Struct, frozen=True):
     """A companion standard: objects by OBIS, event codes by code, the event status word by bit."""
 
@@ -165,7 +172,7 @@ class DeviceType(msgspec.Struct, frozen=True):
     `deviation_sign` is what the clock's deviation means, `default_deviation_min` stands where the clock says 0x8000.
     `dials` tells who opens the connection, `outage_rows` whether an outage leaves zero rows or none. `profiles` are by
     key ("nameplate", "instantaneous", "block", "daily"), `pushes` too ("instantaneous", "alert", "block"). `overload`
-    is None where the meter leaves the switch alone.
+    is None where the meter leaves the switch alone, `display` where it shows no text.
     """
 
     name: str
@@ -189,6 +196,7 @@ class DeviceType(msgspec.Struct, frozen=True):
     meant: MappingProxyType[int, int]
     lists: PushLists
     overload: OverloadHabit | None = None
+    display: TextDisplay | None = None
 
     @property
     def block_push(self) -> bool:

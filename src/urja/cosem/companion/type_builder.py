@@ -45,10 +45,12 @@ from urja.cosem.companion.model import (
     OverloadHabit,
     Profile,
     PushLayout,
+    TextDisplay,
 )
 from urja.cosem.companion.type_columns import column_problems, meaning_problems
 from urja.cosem.companion.type_files import EVENTS, LISTS, PROFILES, TYPE, TypeFiles, read_files
 from urja.cosem.companion.units import TYPE_TAGS
+from urja.cosem.errors import CosemError
 from urja.cosem.obis import Obis
 from urja.cosem.security import AUTHENTICATED_ENCRYPTED, ENCRYPTED
 from urja.cosem.time import DeviationSign
@@ -131,6 +133,7 @@ class _RawType(Raw, frozen=True):
     association: _RawAssociations
     like: str | None = None
     overload: OverloadHabit | None = None
+    display: TextDisplay | None = None
 
 
 class _RawOwnEsw(Raw, frozen=True):
@@ -230,6 +233,7 @@ def build_device_type(source: TypeFiles) -> DeviceType:
         meant=MappingProxyType({code: standard_code for standard_code, code in written.items()}),
         lists=lists,
         overload=raw.overload,
+        display=raw.display,
     )
 
 
@@ -290,7 +294,20 @@ def _type_problems(raw: _RawType, pushes: Mapping[str, PushLayout]) -> list[str]
         for key in raw.pushes
         if key not in pushes
     ]
-    return problems + _overload_problems(raw)
+    return problems + _overload_problems(raw) + _display_problems(raw)
+
+
+def _display_problems(raw: _RawType) -> list[str]:
+    if raw.display is None:
+        return []
+    problems = []
+    if not 1 <= raw.display.characters <= 255:
+        problems.append(f"{TYPE}: display.characters: is {raw.display.characters}: write 1 to 255")
+    try:
+        Obis.parse(raw.display.obis)
+    except CosemError as error:
+        problems.append(f"{TYPE}: display.obis: {error}")
+    return problems
 
 
 def _overload_problems(raw: _RawType) -> list[str]:

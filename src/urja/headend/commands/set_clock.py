@@ -30,9 +30,16 @@ async def execute(work: Work, arguments: Arguments) -> Outcome:
     await work.acknowledged()
     asked_at = work.clock.now()
     shown_at = instant(device_type, await work.session.get(_CLOCK))
+    is_off = shown_at - work.clock.now()
     tolerance = timedelta(seconds=arguments.tolerance_s)
     # It took the time up to (taken - told) after it was named, and was read between asking and now.
     earliest_at, latest_at = asked_at - (taken_at - told_at) - tolerance, work.clock.now() + tolerance
     if not earliest_at <= shown_at <= latest_at:
         raise SessionFailed(FailureKind.DISOBEYED, f"set to {told_at}, the clock shows {shown_at}")
-    return Outcome(evidence={"was_off_s": round(was_off.total_seconds()), "clock_at": shown_at.isoformat()})
+    return Outcome(
+        evidence={
+            "was_off_s": round(was_off.total_seconds()),
+            "is_off_s": round(is_off.total_seconds()),
+            "clock_at": shown_at.isoformat(),
+        }
+    )

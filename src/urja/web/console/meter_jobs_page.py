@@ -19,6 +19,7 @@ from urja.web.console.colleagues import names_of
 from urja.web.console.effect_words import instant
 from urja.web.console.operation_page import Choice, known, naming
 from urja.web.console.search_page import address_of
+from urja.web.portal import formats
 from urja.web.portal.clock import zone
 
 JOBS_AT_ONCE: Final = 50
@@ -170,6 +171,8 @@ def _facts(job: Job) -> list[tuple[str, str]]:
     if job.arguments.get("what") in _WITH_PERIOD:
         from_at, to_at = (datetime.fromisoformat(job.arguments[name]) for name in ("from_at", "to_at"))
         facts.append((_("Period"), f"{instant(from_at)} – {instant(to_at)}"))
+    if "text" in job.arguments:
+        facts.append((_("Text"), job.arguments["text"] or _("none: what was shown is taken away")))
     if job.cancelled_at is not None:
         by = called.get(job.cancelled_by, job.cancelled_by)
         facts.append((_("Cancelled"), f"{instant(job.cancelled_at)}, {by}"))
@@ -226,7 +229,15 @@ def _detail(task: Task, said: Mapping[str, Any] | None) -> str:
 
 def _lines(said: Mapping[str, Any]) -> list[str]:
     """A few values; rows that are shown as a table are no line."""
-    return [wording.rows_stored(said["rows"])] if "rows" in said else []
+    lines = [wording.rows_stored(said["rows"])] if "rows" in said else []
+    if "was_off_s" in said:
+        off = {"before": _seconds(said["was_off_s"]), "after": _seconds(said["is_off_s"])}
+        lines.append(_("The clock was off by %(before)s s, and is by %(after)s s.") % off)
+    return lines
+
+
+def _seconds(off_s: int) -> str:
+    return f"{off_s:+}".replace("-", formats.MINUS) if off_s else "0"
 
 
 def _table(shown: Mapping[str, Any]) -> Table:

@@ -221,6 +221,8 @@ OPERATIONS: Final[dict[str, Promise]] = {
     "end_protection": _("End a protection"),
     "commission": _("Commission a meter"),
     "read_meters": _("Read meters now"),
+    "set_clocks": _("Set meters' clocks"),
+    "show_text": _("Show a text on displays"),
     "cancel_meter_job": _("Cancel a job of meters"),
     "record_commissioning": _("A meter was called and tested"),
     "take_new_keys": _("A meter has proven new keys"),

@@ -16,7 +16,12 @@ from urja.apps.registry.operations.exchange import ChangeRatio, CorrectLastRead,
 from urja.apps.registry.operations.external import UpsertFromSystem
 from urja.apps.registry.operations.instalments import AgreeInstalments, EndInstalments, RecordDuesPaid
 from urja.apps.registry.operations.letters import RecordLetter
-from urja.apps.registry.operations.meter_jobs import CancelMeterJob, ReadMeters
+from urja.apps.registry.operations.meter_jobs import (
+    CancelMeterJob,
+    ReadMeters,
+    SetClocks,
+    ShowText,
+)
 from urja.apps.registry.operations.mounting import InstallMeter, RemoveMeter
 from urja.apps.registry.operations.moving import MoveIn, MoveOut, TransferOwnership
 from urja.apps.registry.operations.network import (
@@ -107,6 +112,8 @@ ALL: tuple[type[Operation], ...] = (
     ReturnDevice,
     RevokeToken,
     ScrapDevice,
+    SetClocks,
+    ShowText,
     SwapMeters,
     TakeNewKeys,
     TestDevice,
@@ -179,6 +186,8 @@ __all__ = [
     "ReturnDevice",
     "RevokeToken",
     "ScrapDevice",
+    "SetClocks",
+    "ShowText",
     "SwapMeters",
     "TakeNewKeys",
     "TestDevice",

@@ -4,7 +4,7 @@ The meters are a list of serials and consumer numbers, or all that are installed
 no meter that can be asked is a fault with its sentence; the others go ahead only where `good_rows_only` asks for that.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final, Literal
@@ -15,6 +15,7 @@ from urja.apps.meter_jobs.models import Job, TaskState
 from urja.apps.meter_jobs.targets import Target, meters_under, named_meters, node_named
 from urja.apps.registry.operations.doing import Doing, Operation
 from urja.base.sentences import Sentence, say
+from urja.cosem.companion import TextDisplay, load_device_type
 
 MOST_METERS: Final = 5_000
 """In one job."""
@@ -187,6 +188,58 @@ class ReadMeters(AskMeters, kw_only=True):
             # A meter stamps an interval's end: what is stamped with the period's beginning lies before it.
             from_at += timedelta(seconds=1)
         return {"what": self.what, "from_at": from_at.isoformat(), "to_at": to_at.isoformat()}
+
+
+class SetClocks(AskMeters, kw_only=True):
+    """Set meters' clocks to the business time; each row says how far its clock was off before, and is afterwards."""
+
+    def own_faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+        return iter(())
+
+    def arguments(self, doing: Doing) -> dict[str, Any]:  # noqa: ARG002
+        return {}
+
+
+class ShowText(AskMeters, kw_only=True):
+    """Show a text on meters' displays until another is shown; an empty one takes away what is shown."""
+
+    text: str = ""
+    """Letters, digits and marks of ASCII, which is what displays show; as long as the display of each meter's type."""
+
+    def own_faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+        if not (self.text.isascii() and (self.text == "" or self.text.isprintable())):
+            yield say(
+                "a display shows Latin letters, digits and marks alone: write the text with them, in one line"
+            )
+
+    def unfit(self, rows: Sequence[Target]) -> dict[int, Sentence]:
+        displays = _displays(row.period.device.device_type for row in rows if row.period is not None)
+        found = {row.position: self._unfit(row, displays) for row in rows}
+        return {position: fault for position, fault in found.items() if fault is not None}
+
+    def _unfit(self, row: Target, displays: Mapping[str, TextDisplay | None]) -> Sentence | None:
+        assert row.period is not None, "it is one that can be asked"
+        device = row.period.device
+        display = displays[device.device_type]
+        if display is None:
+            return say(
+                "meter {device} shows no text: its type is {type}", device=device, type=device.device_type
+            )
+        if len(self.text) > display.characters:
+            return say(
+                "the display of {device} shows {characters} characters, and the text has {length}",
+                device=device,
+                characters=display.characters,
+                length=len(self.text),
+            )
+        return None
+
+    def arguments(self, doing: Doing) -> dict[str, Any]:  # noqa: ARG002
+        return {"text": self.text}
+
+
+def _displays(types: Iterable[str]) -> dict[str, TextDisplay | None]:
+    return {name: load_device_type(name).display for name in set(types)}
 
 
 class CancelMeterJob(Operation, kw_only=True):

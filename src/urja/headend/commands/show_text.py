@@ -1,0 +1,31 @@
+"""Write a text to the meter's display (IS 15959: consumer message), and read it back."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from urja.cosem import axdr
+from urja.headend.commands._writing import write_all
+from urja.headend.failures import FailureKind, SessionFailed
+from urja.headend.work import Outcome, Work
+
+
+class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
+    """Printable ASCII, which is what displays show; an empty text takes away what is shown."""
+
+    text: Annotated[str, Meta(max_length=255, pattern=r"^[ -~]*$")]
+
+
+async def execute(work: Work, arguments: Arguments) -> Outcome:
+    """Raises SessionFailed where the type has no place for a text, or the meter does not take it."""
+    device_type = work.meter.compiled.device_type
+    display = device_type.display
+    if display is None:
+        raise SessionFailed(FailureKind.REFUSED, f"meters of type {device_type.name} show no text")
+    if len(arguments.text) > display.characters:
+        raise SessionFailed(
+            FailureKind.REFUSED,
+            f"the display shows {display.characters} characters, and the text has {len(arguments.text)}",
+        )
+    await write_all(work, {display.obis: axdr.octets(arguments.text.encode("ascii"))})
+    return Outcome(evidence={"text": arguments.text})

@@ -113,7 +113,8 @@ def main():
     answer = {}
     first = counter() + 1
     secret = bytes.fromhex(FACTS["hls_secret"])
-    link = Link(48, Authentication.HIGH, secret) if secret else Link(48, Authentication.HIGH_GMAC)
+    sap = FACTS["clients"]["utility"]["sap"]
+    link = Link(sap, Authentication.HIGH, secret) if secret else Link(sap, Authentication.HIGH_GMAC)
     ciphering = link.client.ciphering
     ciphering.systemTitle = b"GRXCLI01"
     ciphering.security = Security.AUTHENTICATION_ENCRYPTION

@@ -5,6 +5,7 @@ import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
@@ -21,10 +22,9 @@ from urja.site.exits import Exit, Refusal
 from urja.site.headend_cli import headend
 
 
-@pytest.fixture(scope="module")
-def meter() -> Iterator[Identity]:
-    """A listening meter with two days of history, in a thread of its own."""
-    identity = seeded("00000001", "urja-d1-listen", 3, start_wh=5000, listen=f"127.0.0.1:{free_port()}")
+@contextmanager
+def listening(identity: Identity, port: int) -> Iterator[None]:
+    """A meter that listens, with two days of history, in a thread of its own."""
     loop = asyncio.new_event_loop()
     ready = threading.Event()
     stopping = asyncio.Event()
@@ -36,8 +36,7 @@ def meter() -> Iterator[Identity]:
         station = Station(
             simulated, now=clock.now, entropy=lambda size: bytes(range(size)), plan=FaultPlan("1")
         )
-        host, port = identity.listen.split(":")
-        server = await station.listen(host, int(port))
+        server = await station.listen("127.0.0.1", port)
         ready.set()
         await stopping.wait()
         server.close()
@@ -47,10 +46,20 @@ def meter() -> Iterator[Identity]:
     thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
     thread.start()
     ready.wait()
-    yield identity
-    loop.call_soon_threadsafe(stopping.set)
-    thread.join()
-    loop.close()
+    try:
+        yield
+    finally:
+        loop.call_soon_threadsafe(stopping.set)
+        thread.join()
+        loop.close()
+
+
+@pytest.fixture(scope="module")
+def meter() -> Iterator[Identity]:
+    port = free_port()
+    identity = seeded("00000001", "urja-d1-listen", 3, start_wh=5000, listen=f"127.0.0.1:{port}")
+    with listening(identity, port):
+        yield identity
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +127,25 @@ def test_the_reader_reads_by_password(meter):
     result = run(meter, "--obis", "0.0.42.0.0.255", "--client", "32", "--secret", secret)
     assert result.exit_code == 0, result.output
     assert "URJ00000001" in result.output
+
+
+def test_a_type_of_hls_mechanism_2_at_a_sap_of_its_own_is_read_by_its_secret():
+    identity, port = seeded("00000001", "urja-d1-aes", 3, start_wh=5000), free_port()
+    assert identity.type.associations.utility_sap != 48
+
+    def ask(*more: str):
+        keys = ["--guek", identity.guek, "--gak", identity.gak, "--type", "urja-d1-aes"]
+        where = ["--host", "127.0.0.1", "--port", str(port), "--obis", "1.0.1.8.0.255"]
+        return CliRunner().invoke(headend, ["read", *where, *keys, *more])
+
+    with listening(identity, port):
+        told = ask("--secret", identity.hls_secret)
+        other = refusal(ask("--secret", "another secret.."))
+        missing = refusal(ask())
+    assert told.exit_code == 0, told.output
+    assert told.output.rstrip().endswith(" Wh")
+    assert "wrong key" in str(other)
+    assert "give --secret, 16 characters, or 32 hexadecimal digits" in str(missing)
 
 
 def test_the_class_of_a_strange_object_is_asked_of_the_meter(meter):

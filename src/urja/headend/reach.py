@@ -12,7 +12,6 @@ import structlog
 
 from urja.base.meter_address import BehindLink, Listening, MeterAddress, parse_meter_address
 from urja.base.settings import HeadendSettings
-from urja.cosem.acse import Mechanism
 from urja.cosem.association import ClientAssociation
 from urja.headend.counters import ReservedCounters
 from urja.headend.failures import FailureKind, SessionFailed
@@ -24,7 +23,7 @@ from urja.headend.metrics import Metrics
 from urja.headend.roster import Meter
 from urja.headend.round_trips import RoundTrips
 from urja.headend.sealed_state import Seal
-from urja.headend.session import Client, Peer, Session, open_session
+from urja.headend.session import Client, Peer, Session, open_session, utility_client
 from urja.headend.shared_links import SharedLinks
 from urja.stream import Broker
 from urja.stream.errors import StreamError
@@ -320,11 +319,4 @@ def client_of(meter: Meter) -> Client:
             f"a {meter.entry.device_type} opens its association by an HLS secret (mechanism {saps.hls_mechanism}), and "
             "none of this meter is known: load it with a file of devices",
         )
-    return Client(
-        sap=saps.utility_sap,
-        mechanism=Mechanism(saps.hls_mechanism),
-        keys=meter.keys,
-        secret=meter.hls_secret or b"",
-        server_sap=saps.server_sap,
-        public_sap=saps.public_sap,
-    )
+    return replace(utility_client(saps), keys=meter.keys, secret=meter.hls_secret or b"")

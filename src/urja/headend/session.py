@@ -30,6 +30,7 @@ from urja.cosem.association import (
     State,
 )
 from urja.cosem.axdr import Data, Tag
+from urja.cosem.companion import Associations
 from urja.cosem.errors import CosemError, PeerError, ServiceRejected
 from urja.cosem.obis import CosemAttribute, CosemMethod
 from urja.cosem.security import SuiteKeys
@@ -48,7 +49,10 @@ PUBLIC_SAP: Final = 16
 READER_SAP: Final = 32
 UTILITY_SAP: Final = 48
 SERVER_SAP: Final = 1
-_COUNTER_OBIS: Final = {READER_SAP: "0.0.43.1.2.255", UTILITY_SAP: "0.0.43.1.3.255", 80: "0.0.43.1.5.255"}
+READER_COUNTER: Final = "0.0.43.1.2.255"
+UTILITY_COUNTER: Final = "0.0.43.1.3.255"
+_COUNTER_OBIS: Final = {READER_SAP: READER_COUNTER, UTILITY_SAP: UTILITY_COUNTER, 80: "0.0.43.1.5.255"}
+"""By the standard's SAPs (IS 15959-2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +66,25 @@ class Client:
     title: bytes = CLIENT_TITLE
     server_sap: int = SERVER_SAP
     public_sap: int = PUBLIC_SAP
+    counter_obis: str | None = None
+    """Where the meter keeps this client's counter; None: where the standard has it for the SAP."""
     first_counter: int | None = None
     """The invocation counter to begin with. None: the meter's own counter object says where it stands."""
 
     @property
     def ciphered(self) -> bool:
         return self.keys is not None
+
+
+def utility_client(saps: Associations) -> Client:
+    """The client of a type's utility association, without keys and secret yet."""
+    return Client(
+        sap=saps.utility_sap,
+        mechanism=Mechanism(saps.hls_mechanism),
+        server_sap=saps.server_sap,
+        public_sap=saps.public_sap,
+        counter_obis=UTILITY_COUNTER,
+    )
 
 
 class Session:
@@ -391,7 +408,7 @@ async def read_counter(line: Line, client: Client, trips: RoundTrips) -> int:
 
     The public association proves nothing: what a wrong value can do is bounded by `counters`.
     """
-    obis = _COUNTER_OBIS.get(client.sap)
+    obis = client.counter_obis or _COUNTER_OBIS.get(client.sap)
     if obis is None:
         raise SessionFailed(FailureKind.OURS, f"no counter object is known for client SAP {client.sap}")
     association = ClientAssociation(AssociationConfig())

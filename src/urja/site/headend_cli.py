@@ -21,11 +21,11 @@ from urja.base.ids import format_correlation
 from urja.base.meter_address import BehindLink, Listening, MeterAddress, behind_link, parse_meter_address
 from urja.cosem.acse import Mechanism
 from urja.cosem.axdr import Data, Tag
-from urja.cosem.companion import DeviceType, unit_symbol
+from urja.cosem.companion import Associations, DeviceType, unit_symbol
 from urja.cosem.errors import CosemError, DecodeError
 from urja.cosem.obis import CosemAttribute, Obis
 from urja.cosem.readings import plain
-from urja.cosem.security import SuiteKeys
+from urja.cosem.security import KEY_LENGTH, SuiteKeys
 from urja.cosem.time import CosemDateTime
 from urja.headend.counters import LoneCounters
 from urja.headend.failures import FailureKind, SessionFailed
@@ -33,7 +33,14 @@ from urja.headend.hdlc_line import HdlcLine, LinkConnection
 from urja.headend.intake import ReplayAnswer
 from urja.headend.line import ANSWER_S, Line, WrapperLine, dial
 from urja.headend.reading import Quantity, SingleValue, Table, find_class, read
-from urja.headend.session import PUBLIC_SAP, READER_SAP, UTILITY_SAP, Client, Peer, open_session
+from urja.headend.session import (
+    READER_COUNTER,
+    UTILITY_COUNTER,
+    Client,
+    Peer,
+    open_session,
+    utility_client,
+)
 from urja.site.data_directory import DataDirectory
 from urja.site.exits import Exit, Refusal
 from urja.site.options import FiniteRange, data_option
@@ -153,7 +160,7 @@ def headend() -> None:
 )
 @click.option("--guek", type=HexBytes(16), help="Global unicast encryption key.")
 @click.option("--gak", type=HexBytes(16), help="Global authentication key.")
-@click.option("--secret", help="Password (LLS); without it keys authenticate by HLS-GMAC.")
+@click.option("--secret", help="Password (LLS), or HLS secret where the type takes one.")
 @click.option(
     "--invocation-counter",
     "first_counter",
@@ -208,7 +215,10 @@ def read_command(
     as_json: bool,
 ) -> None:
     """Read one attribute of any object; a profile's buffer is shown as a table with units."""
-    client = replace(_client(client_sap, guek, gak, secret, client_title), first_counter=first_counter)
+    client = replace(
+        _client(device_type.associations, client_sap, guek, gak, secret, client_title),
+        first_counter=first_counter,
+    )
     peer = Peer(client, LoneCounters(), "", system_title)
     window = _window(from_at, to_at, device_type.default_deviation_min)
 
@@ -265,7 +275,12 @@ async def _line_to(address: MeterAddress, server_sap: int, answer_s: float) -> A
 
 
 def _client(
-    sap: int | None, guek: bytes | None, gak: bytes | None, secret: str | None, title: bytes | None
+    saps: Associations,
+    sap: int | None,
+    guek: bytes | None,
+    gak: bytes | None,
+    secret: str | None,
+    title: bytes | None,
 ) -> Client:
     if (guek is None) != (gak is None):
         raise Refusal(Exit.USAGE, "give both keys, --guek and --gak, or neither")
@@ -273,19 +288,36 @@ def _client(
     # Its counters are the meter's own word: under the head end's title they would be used twice.
     title = title or b"URT" + secrets.token_bytes(5)
     if sap is None:
-        sap = UTILITY_SAP if keys else PUBLIC_SAP if secret is None else READER_SAP
-    if sap == PUBLIC_SAP:
-        return Client(sap=sap, mechanism=Mechanism.NONE)
+        sap = saps.utility_sap if keys else saps.public_sap if secret is None else saps.reader_sap
+    counters = {saps.reader_sap: READER_COUNTER, saps.utility_sap: UTILITY_COUNTER}
+    fixed = replace(utility_client(saps), sap=sap, keys=keys, title=title, counter_obis=counters.get(sap))
+    if sap == saps.public_sap:
+        return replace(fixed, mechanism=Mechanism.NONE, keys=None)
+    if sap == saps.utility_sap and saps.needs_secret and keys is not None:
+        return replace(fixed, secret=_hls_secret(secret))
     if secret is not None:
         # Meters outside IS 15959-2 take a password in an association without ciphering.
-        return Client(sap=sap, mechanism=Mechanism.LLS, keys=keys, secret=secret.encode(), title=title)
-    if sap == READER_SAP:
-        raise Refusal(Exit.USAGE, "client 32 needs the meter's password: --secret")
+        return replace(fixed, mechanism=Mechanism.LLS, secret=secret.encode())
+    if sap == saps.reader_sap:
+        raise Refusal(Exit.USAGE, f"client {sap} needs the meter's password: --secret")
     if keys is None:
-        if sap == UTILITY_SAP:
+        if sap == saps.utility_sap:
             raise Refusal(Exit.USAGE, f"client {sap} needs the meter's keys: --guek and --gak")
-        return Client(sap=sap, mechanism=Mechanism.NONE)
-    return Client(sap=sap, keys=keys, title=title)
+        return replace(fixed, mechanism=Mechanism.NONE)
+    return replace(fixed, mechanism=Mechanism.HLS_GMAC)
+
+
+def _hls_secret(text: str | None) -> bytes:
+    if text is not None and len(text) == KEY_LENGTH and text.isascii():
+        return text.encode()
+    try:
+        found = bytes.fromhex(text or "")
+    except ValueError:
+        found = b""
+    if len(found) != KEY_LENGTH:
+        needed = f"{KEY_LENGTH} characters, or {2 * KEY_LENGTH} hexadecimal digits"
+        raise Refusal(Exit.USAGE, f"the type says HLS by a secret of the meter: give --secret, {needed}")
+    return found
 
 
 def _window(

@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
+from xml.etree.ElementTree import ParseError
+from zipfile import BadZipFile, ZipFile
 
 from urja.apps.registry.loading.forms import Numbers, tidy, written
 
@@ -97,7 +99,24 @@ def _csv_rows(path: Path, reader: Any) -> Iterator[tuple[int, Sequence[Any]]]:
             ) from None
         if cells is None:
             return
-        yield number, cells
+        yield number, [_without_apostrophe(cell) for cell in cells]
+
+
+# A spreadsheet runs a text of a CSV file that begins like this as a formula; a number with its sign is none.
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_NUMBER = re.compile(r"[+-]?\d[\d ]*(?:[.,]\d+)?")
+
+
+def _with_apostrophe(text: str) -> str:
+    """A text as a CSV file holds it: with an apostrophe before what a spreadsheet would run as a formula.
+
+    `_without_apostrophe` takes exactly that one away again.
+    """
+    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
+
+
+def _without_apostrophe(text: str) -> str:
+    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
 
 
 def _what_it_is(path: Path) -> str:
@@ -113,24 +132,49 @@ def _what_it_is(path: Path) -> str:
 
 @contextmanager
 def _excel(path: Path, sheet: str | None) -> Iterator[Iterator[tuple[int, Sequence[Any]]]]:
-    from zipfile import BadZipFile
+    damaged = f"{path} is not an Excel workbook (.xlsx), or is damaged"
+    try:
+        with path.open("rb") as file:
+            _check_unpacked(path)
+            book = _workbook(file, damaged)
+            if sheet is not None and sheet not in book.sheetnames:
+                raise BadFile(f"{path} has no sheet {sheet!r}, only {', '.join(book.sheetnames)}")
+            chosen = book[sheet] if sheet is not None else book.worksheets[0]
+            yield enumerate(([_as_shown(cell) for cell in row] for row in chosen.iter_rows()), 1)
+    except OSError as error:
+        raise BadFile(f"{path} cannot be read: {error.strerror or error}") from error
+    except (BadZipFile, ParseError, EOFError) as error:
+        # Damage within a sheet shows when its rows are read, that is, while the caller has them.
+        raise BadFile(damaged) from error
 
+
+def _workbook(file: BinaryIO, damaged: str) -> Any:
     from openpyxl import load_workbook
     from openpyxl.utils.exceptions import InvalidFileException
 
     try:
-        book = load_workbook(path, read_only=True, data_only=True)
-    except OSError as error:
-        raise BadFile(f"{path} cannot be read: {error.strerror or error}") from error
-    except (BadZipFile, InvalidFileException, KeyError) as error:
-        raise BadFile(f"{path} is not an Excel workbook (.xlsx)") from error
-    try:
-        if sheet is not None and sheet not in book.sheetnames:
-            raise BadFile(f"{path} has no sheet {sheet!r}, only {', '.join(book.sheetnames)}")
-        chosen = book[sheet] if sheet is not None else book.worksheets[0]
-        yield enumerate(([_as_shown(cell) for cell in row] for row in chosen.iter_rows()), 1)
-    finally:
-        book.close()
+        return load_workbook(file, read_only=True, data_only=True)
+    except (InvalidFileException, KeyError) as error:
+        raise BadFile(damaged) from error
+
+
+_UNPACKED_BYTES = 32 << 20
+"""What a part of a workbook may unpack to: all but sheets are held in memory, at about seven times that."""
+_UNPACKED_SHARE = 100
+"""How many times its packed size a larger sheet may unpack to; Excel's own come to about ten."""
+
+
+def _check_unpacked(path: Path) -> None:
+    """Refuse a workbook that unpacks to more than this machine should hold. A size that lies ends in a damaged part."""
+    with ZipFile(path) as archive:
+        for part in archive.infolist():
+            is_sheet = part.filename.startswith("xl/worksheets/")
+            room = max(_UNPACKED_BYTES, _UNPACKED_SHARE * part.compress_size if is_sheet else 0)
+            if part.file_size > room:
+                raise BadFile(
+                    f"{path}: {part.filename} unpacks to {part.file_size >> 20} MB, {room >> 20} MB are read: "
+                    "save the sheet as CSV"
+                )
 
 
 _ZEROS = re.compile("00+")
@@ -180,7 +224,9 @@ class _CsvWriter:
         self._writer, self._numbers = writer, numbers or Numbers()
 
     def row(self, cells: Sequence[Any]) -> None:
-        self._writer.writerow([cell if type(cell) is str else written(cell, self._numbers) for cell in cells])
+        self._writer.writerow(
+            [_with_apostrophe(cell) if type(cell) is str else written(cell, self._numbers) for cell in cells]
+        )
 
 
 class _ExcelWriter:

@@ -6,14 +6,25 @@ from contextlib import closing
 
 import msgspec
 import pytest
+from tests.headend.pushing import free_port
 from tests.meter.helpers import MIDNIGHT_S, moment
 from tests.meter.wire import client_for
 
 from urja.base.clock import SteppedClock
+from urja.base.meter_address import GatewayLink
 from urja.cosem.apdu import GeneralGloCiphered, decode_apdu
-from urja.cosem.association import Associated, GetResult, NeedsSend
+from urja.cosem.association import (
+    Associated,
+    AssociationConfig,
+    ClientAssociation,
+    GetResult,
+    NeedsSend,
+)
 from urja.cosem.obis import CosemAttribute
 from urja.cosem.wrapper import Frame, Splitter, decode_datagram
+from urja.headend.hdlc_line import HdlcLine, LinkConnection
+from urja.headend.round_trips import RoundTrips
+from urja.headend.session import PUBLIC_SAP, Session
 from urja.meter.control import answer_line
 from urja.meter.fleet import (
     Fleet,
@@ -315,6 +326,37 @@ def test_fleet_file_round_trip_and_its_faults(tmp_path):
         read_fleet_file(path)
     path.write_text("{")
     with pytest.raises(FleetError, match=r"fleet\.json"):
+        read_fleet_file(path)
+
+
+async def test_meters_of_a_fleet_may_be_behind_one_line(tmp_path):
+    link = GatewayLink("127.0.0.1", free_port())
+    file = fleet_file(free_port(), 3, "urja-d1-listen")
+    on_line = [
+        msgspec.structs.replace(meter, listen=f"{link.name}?address={address}")
+        for meter, address in zip(file.meters, (17, 18), strict=False)
+    ]
+    file = msgspec.structs.replace(file, meters=[*on_line, file.meters[2]])
+    async with Running(file, tmp_path) as running:
+        await running.fleet.started.wait()
+        way = await LinkConnection.open(link)
+        for meter in on_line:
+            async with HdlcLine(way, meter.place, 1, 2.0) as line:
+                public = Session(line, ClientAssociation(AssociationConfig()), PUBLIC_SAP, RoundTrips())
+                await public.open()
+                told = await public.get(CosemAttribute.of(1, "0.0.96.1.0.255", 2))
+            assert told.value == meter.serial.encode()
+        way.close()
+
+
+def test_two_meters_at_one_place_are_refused(tmp_path):
+    file = fleet_file(1, 2, "urja-d1-listen")
+    twice = [
+        msgspec.structs.replace(meter, listen="tcp://127.0.0.1:4060?address=17") for meter in file.meters
+    ]
+    path = tmp_path / "fleet.json"
+    write_fleet_file(path, msgspec.structs.replace(file, meters=twice))
+    with pytest.raises(FleetError, match=r"two meters are at tcp://127\.0\.0\.1:4060\?address=17"):
         read_fleet_file(path)
 
 

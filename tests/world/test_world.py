@@ -45,6 +45,15 @@ async def test_on_calm_days_every_push_is_accepted_and_stored(ground):
     assert findings.figures["intervals_missing"] == 0
 
 
+async def test_meters_behind_one_line_are_billed_by_what_is_pulled(ground):
+    """Sub-meters on an RS-485 line push nothing: every interval and register of theirs is read."""
+    street, findings = await lived(ground, 1, seed=8, dialling=1, listening=0, behind_line=3)
+    assert findings.figures["energy_drawn_wh"] == findings.figures["energy_stored_wh"] > 0
+    assert findings.figures["intervals_missing"] == 0
+    behind = [station for station in street.fleet.stations.values() if station.meter.identity.place]
+    assert [station.counts.sent for station in behind] == [0, 0, 0]
+
+
 @pytest.mark.parametrize(
     ("name", "seed", "trouble", "days", "start"),
     [

@@ -228,10 +228,11 @@ class World:
         trouble: Trouble = CALM,
         dialling: int = 2,
         listening: int = 1,
+        behind_line: int = 0,
         start: datetime = MONDAY,
     ) -> "AsyncIterator[World]":
         """Adopted meters on their walls, connected, nothing lived yet."""
-        world = cls(ground, seed, trouble, _street(dialling, listening, seed), start)
+        world = cls(ground, seed, trouble, _street(dialling, listening, behind_line, seed), start)
         async with world.standing():
             yield world
 
@@ -593,19 +594,22 @@ class World:
         )
 
 
-def _street(dialling: int, listening: int, seed: int) -> list[Identity]:
-    """Meters of both types; serials, keys and loads follow from the seed."""
+def _street(dialling: int, listening: int, behind_line: int, seed: int) -> list[Identity]:
+    """Meters of both types, some of them behind one line of HDLC; serials, keys and loads follow from the seed."""
     chance = random.Random(f"street {seed}")
     meters = []
-    for number in range(dialling + listening):
+    line = f"tcp://127.0.0.1:{free_port()}"
+    for number in range(dialling + listening + behind_line):
         listens = number >= dialling
+        on_line = number >= dialling + listening
+        place = f"{line}?address={100 + number}" if on_line else f"127.0.0.1:{free_port()}"
         meters.append(
             seeded(
                 f"{seed:03d}{number + 1:05d}",
                 "urja-d1-listen" if listens else "urja-d1",
                 seed * 1000 + number,
                 start_wh=chance.randrange(200_000, 9_000_000),
-                listen=f"127.0.0.1:{free_port()}" if listens else None,
+                listen=place if listens else None,
             )
         )
     return meters

@@ -10,7 +10,7 @@ import os
 import secrets
 import signal
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,8 +22,10 @@ import uvloop
 
 from urja.base.clock import AnchoredClock, Clock
 from urja.base.http import StatusServer
+from urja.base.meter_address import GatewayLink
 from urja.meter.control import serve_control
 from urja.meter.faults import FaultPlan
+from urja.meter.hdlc_bus import BusProtocol, HdlcBus
 from urja.meter.identity import Identity
 from urja.meter.inputs import OFF_WALL, PowerCut, Silence
 from urja.meter.journal import Journal, JournalError
@@ -83,6 +85,7 @@ def read_fleet_file(path: Path) -> FleetFile:
             identity.check()
         except ValueError as error:
             problems.append(str(error))
+    problems += _doubled_places(fleet)
     for name in ("serial", "system_title"):
         values = Counter(getattr(identity, name) for identity in fleet.meters)
         doubled = sorted(value for value, times in values.items() if times > 1)
@@ -91,6 +94,12 @@ def read_fleet_file(path: Path) -> FleetFile:
     if problems:
         raise FleetError(f"{path}: {'; '.join(problems)}")
     return fleet
+
+
+def _doubled_places(fleet: FleetFile) -> list[str]:
+    texts = (identity.listen or "" for identity in fleet.meters)
+    places = Counter(text for text in texts if text.startswith("tcp:"))
+    return [f"two meters are at {place}" for place, times in places.items() if times > 1]
 
 
 def _transformer_problems(fleet: FleetFile) -> list[str]:
@@ -183,7 +192,8 @@ class Fleet:
 
     def _station(self, identity: Identity) -> Station:
         meter = self._raise_meter(identity)
-        by_udp = self.file.udp_pushes or identity.type.dials == "listen"
+        # Nothing is on a line of HDLC that was not asked for: meters there push nothing.
+        by_udp = identity.place is None and (self.file.udp_pushes or identity.type.dials == "listen")
         seed = f"{self.file.seed}:{identity.serial}"
         link = Link(identity.link, seed, meter.engine.clock.utc_offset_s)
         link.silenced_until_s = self._silenced_until_s(identity.serial)
@@ -251,7 +261,10 @@ class Fleet:
                 await stack.enter_async_context(StatusServer(list, self.status, port=self.file.status_port))
             listening = [s for s in self.stations.values() if s.meter.identity.listen is not None]
             for station in listening:
-                await self._listen(station, stack)
+                if station.meter.identity.place is None:
+                    await self._listen(station, stack)
+            for (host, port), stations in _lines(listening).items():
+                await _listen_as_gateway(stations, host, port, stack)
             dialling = [s for s in self.stations.values() if s.meter.identity.listen is None]
             group = await stack.enter_async_context(asyncio.TaskGroup())
             tasks = [group.create_task(self._keep_time(), name="keep time")]
@@ -420,6 +433,27 @@ class Fleet:
     def flush(self) -> None:
         """Put the truth so far into the operating system's hands."""
         self._truth.flush()
+
+
+def _lines(stations: Iterable[Station]) -> dict[tuple[str, int], dict[int | None, Station]]:
+    """The meters of each line of HDLC by their physical addresses, by the line's host and port."""
+    lines: dict[tuple[str, int], dict[int | None, Station]] = {}
+    for station in stations:
+        place = station.meter.identity.place
+        if place is not None:
+            assert isinstance(place.link, GatewayLink)
+            lines.setdefault((place.link.host, place.link.port), {})[place.physical] = station
+    return lines
+
+
+async def _listen_as_gateway(
+    stations: Mapping[int | None, Station], host: str, port: int, stack: AsyncExitStack
+) -> None:
+    loop = asyncio.get_running_loop()
+    bus = HdlcBus(stations, loop.time)
+    server = await loop.create_server(lambda: BusProtocol(bus), host, port)
+    stack.callback(bus.close)
+    stack.callback(server.close)
 
 
 # --- the process ------------------------------------------------------------------------------------------

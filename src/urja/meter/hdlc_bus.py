@@ -36,7 +36,8 @@ class _BusMeter:
         """The meter's frames in answer; nothing where it has no power or knows no such client or logical device."""
         client_sap, server_sap = frame.source.upper, frame.destination.upper
         self._station.touch()
-        if not self._station.meter.powered or not self._sessions.knows(client_sap, server_sap):
+        answers = self._station.meter.powered and self._station.reachable
+        if not answers or not self._sessions.knows(client_sap, server_sap):
             return b""
         link = self._links.setdefault(client_sap, ServerLink())
         for event in link.receive(frame, now_s):
@@ -62,7 +63,7 @@ class _BusMeter:
 class HdlcBus:
     """Meters by physical address. `now_s` is a monotonic clock, for the links' inactivity."""
 
-    def __init__(self, stations: Mapping[int, Station], now_s: Callable[[], float]) -> None:
+    def __init__(self, stations: Mapping[int | None, Station], now_s: Callable[[], float]) -> None:
         self._meters = {physical: _BusMeter(station) for physical, station in stations.items()}
         self._now_s = now_s
         self.connections: set[BusProtocol] = set()

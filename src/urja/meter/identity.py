@@ -6,6 +6,7 @@ from typing import Self
 
 import msgspec
 
+from urja.base.meter_address import BehindLink, GatewayLink, parse_meter_address
 from urja.cosem.companion import CompanionError, DeviceType, find_device_type
 from urja.cosem.errors import LocalError
 from urja.cosem.security import KEY_LENGTH, SYSTEM_TITLE_LENGTH, SuiteKeys
@@ -17,8 +18,9 @@ class Identity(Surroundings, frozen=True, kw_only=True):
     """One meter and what surrounds it. Byte strings are hexadecimal in files.
 
     `device_type` is the name of a shipped type, or the path of a type's folder (with a slash in it). `interval_s` is
-    the length of a block where it is not the type's. `listen` is the address ("127.0.0.1:4059", "[::1]:4059") of a
-    meter whose type listens; a meter that dials has none. `start_wh` is the register at installation.
+    the length of a block where it is not the type's. `listen` is the address of a meter whose type listens:
+    "127.0.0.1:4059", "[::1]:4059", or its place on a line of HDLC behind a port, "tcp://127.0.0.1:4060?address=17". A
+    meter that dials has none. `start_wh` is the register at installation.
     """
 
     serial: str
@@ -39,6 +41,17 @@ class Identity(Surroundings, frozen=True, kw_only=True):
     def title(self) -> bytes:
         """The eight bytes of the system title."""
         return bytes.fromhex(self.system_title)
+
+    @property
+    def place(self) -> BehindLink | None:
+        """Its place on a line of HDLC, where it has one; raises ValueError for a text that names none."""
+        if self.listen is None or not self.listen.startswith(("tcp:", "serial:")):
+            return None
+        match parse_meter_address(self.listen):
+            case BehindLink(link=GatewayLink()) as place:
+                return place
+            case _:
+                raise ValueError(f"{self.listen!r}: simulated lines are behind TCP ports")
 
     @property
     def keys(self) -> SuiteKeys:
@@ -91,6 +104,10 @@ class Identity(Surroundings, frozen=True, kw_only=True):
                 if known.dials == "listen"
                 else f"type {self.device_type} dials out and takes no listen address"
             )
+        try:
+            _ = self.place
+        except ValueError as error:
+            problems.append(str(error))
         problems += [*self.relay.problems(), *link_problems(self.link)]
         if problems:
             raise ValueError(f"meter {self.serial!r}: {'; '.join(problems)}")

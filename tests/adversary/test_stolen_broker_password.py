@@ -38,6 +38,8 @@ ANSWERED = (
     "$JS.API.STREAM.INFO.KV_types",
     "$JS.API.STREAM.INFO.KV_devices",
     "$JS.API.STREAM.INFO.KV_held",
+    "$JS.API.STREAM.INFO.KV_contents",
+    "$JS.API.DIRECT.GET.KV_contents.$KV.contents.headend",
     "$JS.API.STREAM.INFO.READINGS",
     "$JS.API.CONSUMER.INFO.READINGS.ingest",
     "$JS.API.DIRECT.GET.KV_devices.$KV.devices.00",

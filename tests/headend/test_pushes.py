@@ -365,7 +365,7 @@ async def test_a_meter_adopted_while_running_is_taken(start_headend, pipeline, s
         await adopt(pipeline, headend, meter)
         await line.send(meter.block())
         await until(lambda: accepted(headend) == 1)
-        await pipeline.delete_device(meter.title)
+        await pipeline.delete_device(meter.title.hex())
         await until(lambda: meter.title not in headend.roster.meters)
         await line.send(meter.block())
         await until(lambda: value(headend, "quarantined_total", reason="unknown-meter") == 1)

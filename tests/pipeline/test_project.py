@@ -1,30 +1,69 @@
 """Meters reach the key-value store, follow their changes, and come back after its loss."""
 
 import asyncio
+import secrets
 from datetime import timedelta
 
 import pytest
+from prometheus_client import REGISTRY
 from tests.apps.street import START, adopt, remove
 
+from urja.stream import messages
+from urja.stream.contents import Contents, digest_of, digests_of_parts
 from urja.stream.errors import BrokerUnavailable
+from urja.stream.messages import DeviceEntry
 from urja.stream.meter_types import verify
 from urja.stream.orders import public_key
 
 
 class Store:
+    """A bucket, and a head end that reads it when it is asked to."""
+
     def __init__(self):
         self.entries = {}
         self.types = []
+        self.sequence = 0
+        self.told = {}
         self.away = False
 
     async def put_device(self, entry):
         if self.away:
             raise BrokerUnavailable("away")
-        self.entries[entry.system_title] = entry
-        return len(self.entries)
+        return self.write(entry.key, messages.encode(entry))
 
-    async def has_device(self, system_title):
-        return system_title in self.entries
+    async def delete_device(self, key):
+        self.entries.pop(key, None)
+        self.sequence += 1
+        return self.sequence
+
+    async def device_keys(self):
+        return sorted(self.entries)
+
+    async def devices_sequence(self):
+        return self.sequence
+
+    async def told_contents(self):
+        return list(self.told.values())
+
+    def write(self, key, payload):
+        self.sequence += 1
+        self.entries[key] = payload
+        return self.sequence
+
+    def read(self, headend="one"):
+        """What a head end finds and tells."""
+        digests = {key: digest_of(payload) for key, payload in self.entries.items()}
+        self.told[headend] = Contents(
+            headend=headend,
+            reading=secrets.token_hex(8),
+            sequence=self.sequence,
+            entries=len(digests),
+            parts=digests_of_parts(digests.items()),
+        )
+
+    @property
+    def devices(self):
+        return [messages.decode(payload, DeviceEntry) for payload in self.entries.values()]
 
     async def put_type(self, name, signed):
         if self.away:
@@ -65,13 +104,13 @@ def test_meters_are_projected_once_and_again_when_they_change(database, store):
     made = adopt(1, bucket=700)
     stage = project(store)
     assert run(stage).done == 1
-    (entry,) = store.entries.values()
+    (entry,) = store.devices
     assert (entry.device_id, entry.bucket, entry.active) == (made.device_id, 700, True)
     assert entry.interval_s == 1800
     assert run(stage).done == 0
     remove(1, START + timedelta(days=1))
     assert run(stage).done == 1
-    (entry,) = store.entries.values()
+    (entry,) = store.devices
     assert (entry.bucket, entry.active) == (700, False)
 
 
@@ -85,13 +124,144 @@ def test_a_broker_away_leaves_the_meters_due(database, store):
     assert run(stage).done == 1
 
 
-def test_a_lost_store_is_written_anew_after_a_start(database, store):
-    for number in range(3):
+METERS = 5
+
+
+@pytest.fixture
+def written(database, store, monkeypatch):
+    """A stage that has written meters, and finds them as it wrote them."""
+    monkeypatch.setattr("urja.pipeline.project.COMPARE_EVERY_S", 0.0)
+    for number in range(METERS):
         adopt(number + 1)
-    run(project(store))
+    stage = project(store)
+    assert run(stage).done == METERS
+    store.read()
+    report = run(stage)
+    assert (report.done, report.detail, report.ill) == (0, "", False)
+    return stage
+
+
+def mended(how):
+    return REGISTRY.get_sample_value("urja_projection_mended_total", {"how": how}) or 0.0
+
+
+def raised():
+    from urja.apps.readings import alarms
+
+    return [str(sentence) for sentence in alarms.raised()]
+
+
+def keys(store):
+    return sorted(store.entries)
+
+
+def test_a_purged_key_an_altered_one_and_one_of_no_meter_are_mended_counted_and_said(written, store):
+    as_written = dict(store.entries)
+    purged, altered, *_ = keys(store)
+    del store.entries[purged]
+    store.write(altered, store.entries[altered].replace(b'"active":true', b'"active":false'))
+    store.write("x", b"{}")
+    store.write("00ff00ff00ff00ff", b"\xff")
+    before = mended("written"), mended("removed")
+    store.read()
+    report = run(written)
+    assert "differed in" in report.detail
+    assert not report.ill
+    assert run(written).done >= 2
+    assert store.entries == as_written
+    assert mended("written") - before[0] >= 2
+    assert mended("removed") - before[1] == 2
+    store.read()
+    assert run(written).done == 0
+    assert raised() == []
+
+
+def test_a_lost_store_is_written_anew(written, store):
+    """Its sequences begin anew, below those that were given before."""
+    as_written = dict(store.entries)
     store.entries.clear()
-    assert run(project(store)).done == 3
-    assert len(store.entries) == 3
+    store.sequence = 0
+    store.read()
+    run(written)
+    assert run(written).done == METERS
+    assert store.entries == as_written
+
+
+def test_a_lost_store_is_written_anew_after_a_start(written, store):
+    store.entries.clear()
+    store.sequence = 0
+    stage = project(store)
+    run(stage)
+    store.read()
+    run(stage)
+    assert run(stage).done == METERS
+
+
+def test_a_store_of_an_earlier_day_is_mended(written, store):
+    earlier = dict(store.entries), store.sequence
+    adopt(METERS + 1)
+    remove(1, START + timedelta(days=1))
+    assert run(written).done == 2
+    as_written = dict(store.entries)
+    store.entries, store.sequence = dict(earlier[0]), earlier[1]
+    store.read()
+    run(written)
+    run(written)
+    assert store.entries == as_written
+
+
+def test_what_was_read_before_a_change_was_written_is_no_difference(written, store):
+    remove(1, START + timedelta(days=1))
+    before = mended("written")
+    store.read("early")
+    assert run(written).done == 1
+    run(written)
+    assert mended("written") == before
+    # Nor is a change that is yet to be written.
+    remove(2, START + timedelta(days=1))
+    store.read("late")
+    assert run(written).done == 1
+    assert mended("written") == before
+
+
+def test_two_head_ends_that_say_the_same_are_one_difference(written, store):
+    del store.entries[keys(store)[0]]
+    store.read("one")
+    store.read("two")
+    assert not run(written).ill
+    run(written)
+    store.read("one")
+    store.read("two")
+    assert not run(written).ill
+
+
+def test_a_head_end_that_is_gone_says_nothing_any_more(written, store):
+    """Its last word is of a time before the last change, also for a stage that starts anew."""
+    store.told["gone"] = store.told["one"]
+    remove(1, START + timedelta(days=1))
+    run(written)
+    before = mended("written")
+    stage = project(store)
+    store.read("one")
+    run(stage)
+    run(stage)
+    assert mended("written") == before
+
+
+def test_who_alters_it_again_and_again_is_an_alarm_until_it_ends(written, store):
+    key = keys(store)[2]
+    store.write(key, b"{}")
+    store.read()
+    assert not run(written).ill
+    run(written)
+    store.write(key, b"{}")
+    store.read()
+    assert run(written).ill
+    assert any("Something else writes" in sentence for sentence in raised())
+    run(written)
+    store.read()
+    assert not run(written).ill
+    assert raised() == []
 
 
 def test_the_pipelines_role_may_do_what_the_stage_does(database):

@@ -10,6 +10,7 @@ from tests.stream.servers import SIZES
 
 from urja.stream import Broker, Kind, User, connect
 from urja.stream import subjects as names
+from urja.stream.contents import Contents, digest_of, digests_of_parts
 from urja.stream.errors import (
     BrokerRefused,
     BrokerUnavailable,
@@ -17,7 +18,7 @@ from urja.stream.errors import (
     RevisionConflict,
     StreamFull,
 )
-from urja.stream.messages import DeviceEntry, ReadOutcome, ReadRequest
+from urja.stream.messages import DeviceEntry, ReadOutcome, ReadRequest, encode
 from urja.stream.quarantine import PER_SOURCE, Quarantined, Standing
 from urja.stream.records import BLOCK, EVENT
 
@@ -213,11 +214,35 @@ async def test_the_projection_is_given_whole_and_then_followed(headend: Broker, 
     while (changes := await anext(feed)) is not None:
         known |= {change.key: change.entry for change in changes}
     assert known == {entry(1).key: entry(1), entry(2).key: entry(2, serial="changed")}
-    await pipeline.delete_device(entry(1).system_title)
+    await pipeline.delete_device(entry(1).key)
     [change] = await anext(feed)
     assert (change.key, change.entry) == (entry(1).key, None)
-    assert await pipeline.has_device(entry(2).system_title)
-    assert not await pipeline.has_device(entry(3).system_title)
+    assert await pipeline.device_keys() == sorted([entry(1).key, entry(2).key])
+
+
+async def test_the_projection_is_read_as_it_lies_there(
+    admin: Broker, headend: Broker, pipeline: Broker, monkeypatch
+):
+    """Also what no follower is told of: a key that is purged."""
+    assert await headend.read_devices() == (0, {})
+    for number in range(1, 5):
+        await pipeline.put_device(entry(number))
+    await pipeline.put_device(entry(2, serial="changed"))
+    await pipeline.delete_device(entry(3).key)
+    await admin.jetstream.purge_stream("KV_devices", subject=f"$KV.devices.{entry(4).key}")
+    left = [entry(1), entry(2, serial="changed")]
+    assert await headend.read_devices() == (6, {one.key: digest_of(encode(one)) for one in left})
+    assert await pipeline.devices_sequence() == 6
+
+
+async def test_what_a_head_end_has_found_reaches_the_pipeline(headend: Broker, pipeline: Broker):
+    found = Contents(
+        headend="one", reading="r", sequence=7, entries=1, parts=digests_of_parts([("ab", b"x")])
+    )
+    await headend.tell_contents(found)
+    assert await pipeline.told_contents() == [found]
+    with pytest.raises(NotPermitted):
+        await pipeline.tell_contents(found)
 
 
 async def test_an_empty_projection_says_so(headend: Broker):

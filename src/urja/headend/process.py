@@ -17,6 +17,7 @@ from urja.base.http import StatusServer
 from urja.base.secrets import HeadendSecrets
 from urja.base.settings import Settings
 from urja.cosem.security import KekStore
+from urja.headend import projection_contents
 from urja.headend.brake import Brake
 from urja.headend.gate import Gate
 from urja.headend.intake import Intake
@@ -158,6 +159,8 @@ class HeadEnd:
         self._keep(self.plans.run, "take requests")
         self._keep(self.orders.run, "take orders")
         self._keep(self.releases.run, "look for releases")
+        name = self.settings.headend.name
+        self._keep(lambda: projection_contents.tell_for_ever(self.broker, name), "tell the projection")
         self._keep(self.reach.greeter.run, "ask strangers")
         log.info("listening", hosts=listen.hosts, port=self.gate.port, meters=len(self.roster.meters))
 

@@ -1,21 +1,28 @@
 """The stage `project`: the registry's meters and the loaded meter types into the broker's key-value store.
 
 A head end knows them from there alone, so that it works on while the database is away. The store is a projection:
-lost, it is written anew from the registry. Types are signed: they say how bytes become energy.
+what lies there of meters is compared with what the registry says was written there, and what differs (lost, purged,
+altered, of no meter) is written anew. The pipeline may not read the store: head ends do, and tell digests of its parts.
+Types are signed: they say how bytes become energy.
 """
 
 import asyncio
-from collections.abc import Callable
+import math
+import time
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
 import structlog
+from prometheus_client import Counter
 
 from urja.apps.meter_types import queries as types
+from urja.apps.readings import alarms
 from urja.apps.registry import operations, queries
-from urja.apps.registry.queries import DueProjection
+from urja.apps.registry.queries import DueProjection, Projected
 from urja.pipeline.stage import Report
+from urja.stream.contents import PARTS, Contents, digests_of_parts, part_of
 from urja.stream.messages import DeviceEntry
 from urja.stream.meter_types import SignedType, TypeEntry, sign
 
@@ -24,13 +31,24 @@ log = structlog.get_logger()
 AT_ONCE: Final = 1000
 LOOK: Final = timedelta(minutes=5)
 """So often it is asked whether the store still holds the types that it was given."""
+COMPARE_EVERY_S: Final = 10.0
+"""Of real time between two looks at what head ends tell."""
+
+_MENDED = Counter(
+    "urja_projection_mended",
+    "Entries of the projection that were written anew, and keys that were removed, because it was not as written.",
+    ["how"],
+)
 
 
 class Store(Protocol):
     """The key-value store of the broker."""
 
     async def put_device(self, entry: DeviceEntry) -> int: ...
-    async def has_device(self, system_title: bytes) -> bool: ...
+    async def delete_device(self, key: str) -> int: ...
+    async def device_keys(self) -> list[str]: ...
+    async def devices_sequence(self) -> int: ...
+    async def told_contents(self) -> list[Contents]: ...
     async def put_type(self, name: str, signed: SignedType) -> int: ...
     async def type_names(self) -> list[str]: ...
 
@@ -50,22 +68,35 @@ class Project:
         """The hash of each type that the store was given by this process."""
         self._look_at: datetime | None = None
         self._in_thread = in_thread
-        self._checked = False
+        self._compared: list[Contents] = []
+        self._compare_at_s = -math.inf
+        self._floor = -1
+        """What head ends tell of an earlier sequence may be of before this process wrote; -1: not asked yet."""
+        self._highest = 0
+        """The last sequence that the store is known to have given."""
+        self._written_at: dict[int, int] = {}
+        """The sequence at which each part was last written."""
+        self._mended: set[int] = set()
+        """Parts that were mended and have not been seen whole since."""
+        self._again = False
+        """Whether a part differed that had just been mended: something else writes there."""
+        self._last_mend = ""
 
     async def run_once(self, now: datetime) -> Report:
         # Types first: a meter waits at the head end for its type.
         brought = await self._project_types(now)
-        if not self._checked:
-            await self._restore_if_lost()
+        if self._floor < 0:
+            self._floor = self._highest = await self._store.devices_sequence()
         due: list[DueProjection] = await self._in_thread(queries.due_projections, AT_ONCE)
         for change in due:
-            await self._store.put_device(change.entry)
+            self._wrote(change.entry.key, await self._store.put_device(change.entry))
         if due:
-            await self._in_thread(
-                queries.mark_projected, {change.entry.device_id: change.version for change in due}
-            )
+            await self._in_thread(queries.mark_projected, due)
             log.info("meters projected", count=len(due))
-        return Report(len(due) + brought)
+        elif time.monotonic() >= self._compare_at_s:
+            await self._compare(now)
+            self._compare_at_s = time.monotonic() + COMPARE_EVERY_S
+        return Report(len(due) + brought, detail=str(self._last_mend), ill=self._again)
 
     async def _project_types(self, now: datetime) -> int:
         """Each type's version that is in force, where the store was given another one or none."""
@@ -83,10 +114,61 @@ class Project:
             log.info("meter type in force", type=name, version=entry.version)
         return len(due)
 
-    async def _restore_if_lost(self) -> None:
-        """After a start: where the store does not hold a meter that it was given, it was lost."""
-        newest: DeviceEntry | None = await self._in_thread(queries.newest_projected)
-        if newest is not None and not await self._store.has_device(newest.system_title):
-            count = await self._in_thread(operations.project_all_again)
-            log.warning("the projection was lost and is written anew", meters=count)
-        self._checked = True
+    def _wrote(self, key: str, sequence: int) -> None:
+        self._written_at[part_of(key)] = sequence
+        self._highest = max(self._highest, sequence)
+
+    async def _compare(self, now: datetime) -> None:
+        told = await self._store.told_contents()
+        news = [one for one in told if one not in self._compared]
+        if not news:
+            return
+        sequence = await self._store.devices_sequence()
+        if sequence < self._highest:
+            # Another store, empty or of an earlier day: what was written to the one before says nothing of it.
+            log.warning(
+                "the projection's store was lost or restored", sequence=sequence, before=self._highest
+            )
+            self._written_at.clear()
+            self._floor = sequence
+        self._highest = sequence
+        rows: list[Projected] = await self._in_thread(queries.projected)
+        # What is told of a store that went further is of the one before.
+        known, differing = self._judge([one for one in news if one.sequence <= sequence], rows)
+        self._compared = told
+        self._again = bool(differing & self._mended)
+        self._mended -= known - differing
+        if differing:
+            await self._mend(differing, rows, now)
+        said = [alarms.of_projection(self._last_mend)] if self._again else []
+        await self._in_thread(alarms.tell, "projection", said, now)
+
+    def _judge(self, told: Iterable[Contents], rows: Sequence[Projected]) -> tuple[set[int], set[int]]:
+        """The parts of which head ends tell since they were written last, and those that are not as written."""
+        expected = digests_of_parts((row.key, row.digest) for row in rows)
+        changing = {part_of(row.key) for row in rows if row.is_due}
+        known: set[int] = set()
+        differing: set[int] = set()
+        for one in told:
+            new = {
+                part
+                for part in range(PARTS)
+                if part not in changing and one.sequence >= self._written_at.get(part, self._floor)
+            }
+            known |= new
+            differing |= {part for part in new if one.parts[part] != expected[part]}
+        return known, differing
+
+    async def _mend(self, parts: set[int], rows: Iterable[Projected], now: datetime) -> None:
+        own = {row.key: row.device_id for row in rows if part_of(row.key) in parts}
+        strange = [key for key in await self._store.device_keys() if part_of(key) in parts and key not in own]
+        for key in strange:
+            self._wrote(key, await self._store.delete_device(key))
+        written: int = await self._in_thread(operations.project_again, list(own.values()))
+        self._mended |= parts
+        _MENDED.labels("written").inc(written)
+        _MENDED.labels("removed").inc(len(strange))
+        self._last_mend = alarms.of_mended(parts=len(parts), written=written, removed=len(strange), now=now)
+        log.error(
+            "the projection was not as written", parts=len(parts), written=written, removed=strange[:20]
+        )

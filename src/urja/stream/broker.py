@@ -24,9 +24,10 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from urja.base.ids import SHARDS
-from urja.stream import codec, messages
+from urja.stream import codec, contents, messages
 from urja.stream import subjects as names
 from urja.stream.codec import Batch, Records
+from urja.stream.contents import Contents
 from urja.stream.errors import (
     BrokerRefused,
     BrokerUnavailable,
@@ -91,6 +92,7 @@ class _StreamConfig(msgspec.Struct):
 class _StreamState(msgspec.Struct):
     messages: int = 0
     bytes: int = 0
+    last_seq: int = 0
     num_subjects: int = 0
     subjects: dict[str, int] = {}
 
@@ -98,6 +100,8 @@ class _StreamState(msgspec.Struct):
 class _StreamInfo(msgspec.Struct):
     config: _StreamConfig = msgspec.field(default_factory=_StreamConfig)
     state: _StreamState = msgspec.field(default_factory=_StreamState)
+    total: int = 0
+    """Of subjects, where they were asked for."""
     error: _ErrorBody | None = None
 
 
@@ -475,14 +479,46 @@ class Broker:
         """Write a meter into the projection; returns the revision."""
         return await self._publish(f"$KV.{names.DEVICES}.{entry.key}", messages.encode(entry))
 
-    async def delete_device(self, system_title: bytes) -> int:
-        """Take a meter out of the projection; head ends forget it."""
-        subject = f"$KV.{names.DEVICES}.{system_title.hex()}"
-        return await self._publish(subject, b"", {"KV-Operation": "DEL"})
+    async def delete_device(self, key: str) -> int:
+        """Take a key out of the projection; head ends forget its meter. Returns the revision."""
+        return await self._publish(f"$KV.{names.DEVICES}.{key}", b"", {"KV-Operation": "DEL"})
 
-    async def has_device(self, system_title: bytes) -> bool:
-        """Whether the projection has ever had an entry of a meter."""
-        return bool(await self._keys(names.DEVICES, system_title.hex()))
+    async def device_keys(self) -> list[str]:
+        """Every key of the projection, also of what was deleted."""
+        return await self._keys(names.DEVICES)
+
+    async def devices_sequence(self) -> int:
+        """The last sequence that the projection's stream has given; less than before where it was lost or restored."""
+        return (await self._stream_info(f"KV_{names.DEVICES}")).state.last_seq
+
+    async def read_devices(self) -> tuple[int, dict[str, bytes]]:
+        """The digest of each entry of the projection as it lies there, and the sequence up to which that is so."""
+        sequence = await self.devices_sequence()
+        digests: dict[str, bytes] = {}
+        left = 0
+        try:
+            stream, all_keys = f"KV_{names.DEVICES}", f"$KV.{names.DEVICES}.>"
+            last = js_api.DeliverPolicy.LAST_PER_SUBJECT
+            async for _, message in self._messages_of(stream, last, all_keys):
+                key = message.subject.rsplit(".", 1)[1]
+                if _is_deleted(message):
+                    digests.pop(key, None)
+                else:
+                    digests[key] = contents.digest_of(message.data)
+                left = message.metadata.num_pending
+        except _NATS_ERRORS as error:
+            raise _from_nats(error) from error
+        if left:
+            raise BrokerUnavailable(f"{left} entries of the projection were not given")
+        return sequence, digests
+
+    async def tell_contents(self, found: Contents) -> int:
+        """Tell what a head end has found in the projection (head end only)."""
+        return await self._publish(f"$KV.{names.CONTENTS}.{found.headend}", messages.encode(found))
+
+    async def told_contents(self) -> list[Contents]:
+        """What each head end has told last (pipeline only)."""
+        return await self._told(names.CONTENTS, Contents)
 
     def follow_devices(self) -> AsyncIterator[list[DeviceChange] | None]:
         """The whole projection of meters, then each change, for ever (see `_follow`)."""
@@ -647,14 +683,17 @@ class Broker:
 
     async def held_cuts(self) -> list[HeldCuts]:
         """What each head end has told last (pipeline only); what cannot be decoded is no head end's, and left out."""
-        held = []
-        for key in await self._keys(names.HELD):
-            found = await self._get(names.HELD, key)
+        return await self._told(names.HELD, HeldCuts)
+
+    async def _told[M: msgspec.Struct](self, bucket: str, kind: type[M]) -> list[M]:
+        told = []
+        for key in await self._keys(bucket):
+            found = await self._get(bucket, key)
             try:
-                held += [] if found is None else [messages.decode(found[0], HeldCuts)]
+                told += [] if found is None else [messages.decode(found[0], kind)]
             except PoisonMessage as error:
-                log.warning("unreadable word of held cuts", key=key, error=str(error))
-        return held
+                log.warning("what a head end tells cannot be read", bucket=bucket, key=key, error=str(error))
+        return told
 
     async def ask_releases(self, asked: list[AskedRelease]) -> int:
         """Ask for these releases, and no others any more (pipeline only)."""
@@ -665,14 +704,15 @@ class Broker:
         found = await self._get(names.RELEASES, _ASKED)
         return [] if found is None else messages.decode(found[0], AskedReleases).asked
 
-    async def _keys(self, bucket: str, key: str = ">") -> list[str]:
-        """The keys of a bucket, or the one that is named where it is there."""
+    async def _keys(self, bucket: str) -> list[str]:
+        """The keys of a bucket. The broker gives them in pages."""
         prefix = f"$KV.{bucket}."
-        try:
-            info = await self.jetstream.stream_info(f"KV_{bucket}", subjects_filter=f"{prefix}{key}")
-        except _NATS_ERRORS as error:
-            raise _from_nats(error) from error
-        return sorted(subject.removeprefix(prefix) for subject in info.state.subjects or {})
+        keys: list[str] = []
+        while True:
+            info = await self._stream_info(f"KV_{bucket}", f"{prefix}>", len(keys))
+            keys += [subject.removeprefix(prefix) for subject in info.state.subjects]
+            if not info.state.subjects or len(keys) >= info.total:
+                return sorted(keys)
 
     async def _get(self, bucket: str, key: str) -> tuple[bytes, int] | None:
         subject = f"$JS.API.DIRECT.GET.KV_{bucket}.$KV.{bucket}.{key}"
@@ -729,9 +769,9 @@ class Broker:
             full=tuple(sorted(full)),
         )
 
-    async def _stream_info(self, stream: str, subjects: str = "") -> _StreamInfo:
-        """What a stream holds; with the number of messages of each subject that fits."""
-        asked = msgspec.json.encode({"subjects_filter": subjects} if subjects else {})
+    async def _stream_info(self, stream: str, subjects: str = "", offset: int = 0) -> _StreamInfo:
+        """What a stream holds; with the number of messages of each subject that fits, from the `offset`-th on."""
+        asked = msgspec.json.encode({"subjects_filter": subjects, "offset": offset} if subjects else {})
         answer = await self._request(f"$JS.API.STREAM.INFO.{stream}", asked, None)
         info = _STREAM_INFO_DECODER.decode(answer.data)
         if info.error is not None:
@@ -748,19 +788,26 @@ class Broker:
             except _NATS_ERRORS as error:
                 raise _from_nats(error) from error
 
-    async def _messages_of(self, stream: str) -> AsyncIterator[tuple[int, Msg]]:
+    async def _messages_of(
+        self,
+        stream: str,
+        which: js_api.DeliverPolicy = js_api.DeliverPolicy.ALL,
+        subjects: str | None = None,
+    ) -> AsyncIterator[tuple[int, Msg]]:
         """What a stream holds now."""
         info = await self.jetstream.add_consumer(
             stream,
             name=f"q{secrets.token_hex(8)}",
             ack_policy=js_api.AckPolicy.NONE,
+            deliver_policy=which,
+            filter_subject=subjects,
             inactive_threshold=30.0,
             mem_storage=True,
         )
         pull = await self._pull(stream, info.name)
         try:
             left = info.num_pending or 0
-            while left > 0 and (taken := await self.unless_lost(pull.fetch(500, 0.0))):
+            while left > 0 and (taken := await self.unless_lost(pull.fetch(500, 1.0))):
                 for message in taken:
                     yield message.metadata.sequence.stream, message
                 left = taken[-1].metadata.num_pending
@@ -871,9 +918,13 @@ class Broker:
         )
 
 
+def _is_deleted(message: Msg) -> bool:
+    return (message.headers or {}).get("KV-Operation") in ("DEL", "PURGE")
+
+
 def _device_change(message: Msg) -> DeviceChange:
     key = message.subject.rsplit(".", 1)[1]
-    if (message.headers or {}).get("KV-Operation") in ("DEL", "PURGE"):
+    if _is_deleted(message):
         return DeviceChange(key, None)
     try:
         entry = messages.decode(message.data, DeviceEntry)
@@ -969,6 +1020,7 @@ def _streams(sizes: StreamSizes, replicas: int) -> list[js_api.StreamConfig]:
         bucket(names.LEASES, sizes.leases, names.LEASE_S),
         bucket(names.HELD, sizes.releases),
         bucket(names.RELEASES, sizes.releases),
+        bucket(names.CONTENTS, sizes.releases),
     ]
 
 

@@ -68,11 +68,13 @@ def _publish_rights(user: User) -> list[str]:
                 *_consumes(names.COMMANDS, names.CARRY),
                 *_follows(names.DEVICES),
                 *_follows(names.TYPES),
+                f"$JS.API.STREAM.INFO.KV_{names.DEVICES}",
                 f"$KV.{names.WINDOWS}.*",
                 f"$KV.{names.COUNTERS}.*",
                 f"$KV.{names.ORDERS}.*",
                 f"$KV.{names.LEASES}.*",
                 f"$KV.{names.HELD}.*",
+                f"$KV.{names.CONTENTS}.*",
                 *_gets(names.WINDOWS),
                 *_gets(names.COUNTERS),
                 *_gets(names.ORDERS),
@@ -95,6 +97,8 @@ def _publish_rights(user: User) -> list[str]:
                 f"$KV.{names.RELEASES}.*",
                 *_gets(names.HELD),
                 f"$JS.API.STREAM.INFO.KV_{names.HELD}",
+                *_gets(names.CONTENTS),
+                f"$JS.API.STREAM.INFO.KV_{names.CONTENTS}",
                 f"$JS.API.STREAM.INFO.{names.READINGS}",
             ]
         case _:

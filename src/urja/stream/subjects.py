@@ -58,6 +58,8 @@ HELD: Final = "held"
 """Key-value bucket: what head ends hold above their ceilings on cuts. Key: the head end's name."""
 RELEASES: Final = "releases"
 """Key-value bucket: what people ask the head ends to release. Key: `asked`."""
+CONTENTS: Final = "contents"
+"""Key-value bucket: what head ends find in the bucket of devices (`urja.stream.contents`). Key: the head end's name."""
 LEASE_S: Final = 120
 """Seconds after which a lease that was not given back is void, by the broker's clock. Longer than any session."""
 
@@ -92,14 +94,14 @@ class StreamSizes:
     key_values: int = 256 << 20
     leases: int = 8 << 20
     releases: int = 8 << 20
-    """Of what is held, and of what is asked, each."""
+    """Of what is held, of what is asked, and of what head ends find in the projection, each."""
     types: int = 16 << 20
 
     def total(self) -> int:
         """What the server must be allowed to store: all streams and buckets."""
         streams = self.readings + self.requests + self.outcomes + self.commands + self.progress
         quarantine = len(QUARANTINE) * self.quarantine
-        return streams + quarantine + 4 * self.key_values + self.leases + 2 * self.releases + self.types
+        return streams + quarantine + 4 * self.key_values + self.leases + 3 * self.releases + self.types
 
 
 def readings_subject(kind: Kind, shard: int) -> str:

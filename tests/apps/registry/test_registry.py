@@ -159,10 +159,10 @@ def test_a_change_during_projection_stays_due(database):
     adopt(1)
     (due,) = queries.due_projections(10)
     remove(1, START + timedelta(days=1))
-    queries.mark_projected({due.entry.device_id: due.version})
+    queries.mark_projected([due])
     (again,) = queries.due_projections(10)
     assert not again.entry.active
-    queries.mark_projected({again.entry.device_id: again.version})
+    queries.mark_projected([again])
     assert queries.due_projections(10) == []
 
 

@@ -129,10 +129,10 @@ def test_what_was_done_before_a_column_existed(connection):
 def test_ingest_and_the_head_end_learn_of_it(connection):
     from urja.apps.registry import queries
 
-    made = adopt(1)
+    adopt(1)
     removal = remove(1, LATER)
     (away,) = queries.due_projections(10)
-    queries.mark_projected({made.device_id: away.version})
+    queries.mark_projected([away])
     revision = connection.execute("SELECT revision FROM registry_revision").fetchone()[0]
     undo(removal.id)
     (back,) = queries.due_projections(10)
@@ -190,8 +190,8 @@ class TestRefusals:
     def test_an_adoption_whose_meter_the_head_end_knows(self, connection):
         from urja.apps.registry import queries
 
-        made = adopt(1)
-        queries.mark_projected({made.device_id: 1})
+        adopt(1)
+        queries.mark_projected(queries.due_projections(10))
         self.refused(newest("adoption").id, "the head end knows meter URJ00000001")
 
     def test_an_agreement_that_was_charged(self, connection):

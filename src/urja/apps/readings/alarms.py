@@ -37,6 +37,23 @@ def of_quarantine(fills: Iterable[Fill]) -> list[Sentence]:
     return [sentence for fill in fills for sentence in (_full(fill), _no_room(fill)) if sentence is not None]
 
 
+def of_mended(*, parts: int, written: int, removed: int, now: datetime) -> Sentence:
+    """What was done where the head ends' copy of the registry was not as written."""
+    return say(
+        "the head ends' copy of the registry differed in {parts} parts at {now}: {written} entries are written anew, "
+        "{removed} keys of no meter removed",
+        parts=parts,
+        now=now.isoformat(timespec="seconds"),
+        written=written,
+        removed=removed,
+    )
+
+
+def of_projection(mended: str) -> Sentence:
+    """What is to be said where the copy differs again."""
+    return say("Something else writes to the head ends' copy of the registry: {mended}.", mended=mended)
+
+
 def _full(fill: Fill) -> Sentence | None:
     if not fill.full:
         return None

@@ -1,6 +1,6 @@
 """The reading side of the registry."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -25,6 +25,7 @@ from urja.apps.rows import rows
 from urja.base.ids import bucket_of
 from urja.cosem.companion import device_types, load_device_type
 from urja.cosem.pushlist import PushList, as_typed
+from urja.stream import contents, messages
 from urja.stream.messages import DeviceEntry, NextKeys
 
 
@@ -125,31 +126,46 @@ def due_projections(limit: int) -> list[DueProjection]:
     ]
 
 
-def newest_projected() -> DeviceEntry | None:
-    """The entry of a device that the key-value store was given last; none before the first."""
-    projection = (
-        Projection.objects.filter(projected_version__gt=0)
-        .select_related("device")
-        .order_by("-device_id")
-        .first()
-    )
-    return None if projection is None else _entry(projection.device, None, ())
-
-
 def count_of_type(device_type: str) -> int:
     """How many meters of a type there are that were not scrapped."""
     return Device.objects.filter(device_type=device_type).exclude(stock=Stock.SCRAPPED).count()
 
 
-def mark_projected(versions: dict[int, int]) -> None:
-    """Note which version of each device is in the store; a change made meanwhile stays due."""
+def mark_projected(written: Sequence[DueProjection]) -> None:
+    """Note which version of each device is in the store, and its digest; a change made meanwhile stays due."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE registry_projection p SET projected_version = d.version"
-            " FROM unnest(%s::bigint[], %s::bigint[]) AS d(device_id, version)"
+            "UPDATE registry_projection p SET projected_version = d.version, digest = d.digest"
+            " FROM unnest(%s::bigint[], %s::bigint[], %s::bytea[]) AS d(device_id, version, digest)"
             " WHERE p.device_id = d.device_id AND p.projected_version < d.version",
-            [list(versions), list(versions.values())],
+            [
+                [one.entry.device_id for one in written],
+                [one.version for one in written],
+                [contents.digest_of(messages.encode(one.entry)) for one in written],
+            ],
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Projected:
+    """What was last written to the store for one device."""
+
+    device_id: int
+    key: str
+    digest: bytes
+    """Of the entry as it was written."""
+    is_due: bool
+    """Whether it is to be written anew: then the store may hold the one or the other."""
+
+
+def projected() -> list[Projected]:
+    """What was written to the store, of each device: about 100 bytes each."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT d.id, encode(d.system_title, 'hex'), p.digest, p.version > p.projected_version "
+            "FROM registry_projection p JOIN registry_device d ON d.id = p.device_id"
+        )
+        return [Projected(device_id, key, bytes(digest), due) for device_id, key, digest, due in cursor]
 
 
 def transformers_of(service_point_ids: Iterable[int]) -> dict[int, str]:

@@ -151,6 +151,8 @@ class Projection(models.Model):
     device = models.OneToOneField(Device, primary_key=True, on_delete=models.PROTECT)
     version = models.BigIntegerField(default=1)
     projected_version = models.BigIntegerField(default=0)
+    digest = models.BinaryField(db_default=b"")
+    """Of the entry that was last written (`urja.stream.contents`); empty before."""
 
     class Meta:
         db_table = "registry_projection"

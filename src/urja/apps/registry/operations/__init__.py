@@ -32,7 +32,7 @@ from urja.apps.registry.operations.network import (
 )
 from urja.apps.registry.operations.payment_modes import Bill, ConvertToPostpaid, ConvertToPrepaid
 from urja.apps.registry.operations.people import CorrectPerson, MakeNameless
-from urja.apps.registry.operations.projecting import project_all_again
+from urja.apps.registry.operations.projecting import project_again
 from urja.apps.registry.operations.protection import EndProtection, Protect
 from urja.apps.registry.operations.proving import TakeNewKeys
 from urja.apps.registry.operations.staff import Dismiss, Employ, dismiss, employ
@@ -201,7 +201,7 @@ __all__ = [
     "employ",
     "hang_network_meter",
     "perform",
-    "project_all_again",
+    "project_again",
     "put_up_transformer",
     "rehearse",
 ]

@@ -1,10 +1,16 @@
-"""The key-value store of the broker follows the registry; after its loss it is written anew."""
+"""The key-value store of the broker follows the registry; what is not as written there is written anew."""
+
+from collections.abc import Sequence
 
 from django.db import connection
 
 
-def project_all_again() -> int:
-    """Let the key-value store be written anew, as after its loss; the number of devices."""
+def project_again(device_ids: Sequence[int]) -> int:
+    """Let the entries of these devices be written anew; how many there are."""
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE registry_projection SET version = greatest(version, projected_version) + 1")
+        cursor.execute(
+            "UPDATE registry_projection SET version = greatest(version, projected_version) + 1 "
+            "WHERE device_id = ANY(%s)",
+            [list(device_ids)],
+        )
         return cursor.rowcount

@@ -1,4 +1,5 @@
 from datetime import UTC, datetime
+from enum import IntEnum
 
 from urja.cosem.companion import load_device_type
 from urja.meter.engine import Engine
@@ -12,6 +13,17 @@ from urja.meter.world import RelayOptions
 MIDNIGHT_S = int(datetime(2026, 3, 31, 18, 30, tzinfo=UTC).timestamp())
 HOUR = 3600
 DAY = 86_400
+
+
+class StatusBit(IntEnum):
+    """Bits of the event status word of the shipped types; 0 is the first, leftmost in print."""
+
+    MAGNET = 81
+    NEUTRAL = 82
+    COVER = 83
+    LOAD_SWITCH = 84
+    LAST_GASP = 85
+    FIRST_BREATH = 86
 
 
 def make_engine(

@@ -1,10 +1,10 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.meter.helpers import DAY, HOUR, MIDNIGHT_S, make_engine
+from tests.meter.helpers import DAY, HOUR, MIDNIGHT_S, StatusBit, make_engine
 
 from urja.meter.engine import DOUBTFUL, Tale
-from urja.meter.events import Log, StatusBit
+from urja.meter.events import Log
 from urja.meter.relay import Order
 
 WH = 1  # column of a block row after stamp and status: voltage, then import_wh

@@ -3,12 +3,12 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.meter.helpers import DAY, HOUR, MIDNIGHT_S, moment
+from tests.meter.helpers import DAY, HOUR, MIDNIGHT_S, StatusBit, moment
 
 from urja.cosem import axdr
 from urja.cosem.obis import Obis
 from urja.cosem.security import wrap_key
-from urja.meter.events import Log, StatusBit
+from urja.meter.events import Log
 from urja.meter.identity import seeded
 from urja.meter.inputs import (
     DriftClock,

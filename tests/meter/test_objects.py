@@ -1,5 +1,5 @@
 import pytest
-from tests.meter.helpers import DAY, HOUR, MIDNIGHT_S, make_meter, moment
+from tests.meter.helpers import DAY, HOUR, MIDNIGHT_S, StatusBit, make_meter, moment
 
 from urja.cosem import axdr
 from urja.cosem.apdu import AccessResult, CaptureObject, EntryAccess, RangeAccess, decode_apdu
@@ -7,7 +7,6 @@ from urja.cosem.companion import load_companion
 from urja.cosem.layout import Layout
 from urja.cosem.obis import CosemAttribute, Obis
 from urja.cosem.time import CosemDateTime, DeviationSign
-from urja.meter.events import StatusBit
 from urja.meter.model import Refused, Role
 from urja.meter.objects import clock_data, selection_of
 from urja.meter.relay import ControlState

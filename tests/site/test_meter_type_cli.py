@@ -55,6 +55,14 @@ def test_decode_takes_a_folder(tmp_path):
     assert "there is no meter type 'acme'" in urja("decode", "--type", "acme", frame).stderr
 
 
+def test_decode_knows_the_lists_of_the_type(tmp_path):
+    lists = '[[list]]\nname = "ACM1"\nquantities = [{ obis = "1.0.1.7.0.255", scaler = 1, unit = "W" }]\n'
+    folder = write_type(tmp_path / "m7", lists=lists)
+    frame = DataNotification(1, None, axdr.structure(axdr.octets(b"ACM1"), axdr.uint16(42))).encode().hex()
+    assert "420 W" in urja("decode", "--type", folder, frame).stdout
+    assert "420 W" not in urja("decode", frame).stdout
+
+
 def test_serve_says_what_is_wrong_with_a_folder(tmp_path):
     bad = write_type(tmp_path / "bad", type=TYPE.replace('"out"', '"up"'))
     done = urja("meter", "serve", "--type", bad, "--port", "0")

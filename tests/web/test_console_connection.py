@@ -3,8 +3,11 @@
 from datetime import timedelta
 
 import pytest
+from tests.cosem.meter_types import write_type
 from tests.web import town_cast
 from tests.web.reading import text_of
+
+from urja.cosem.companion import read_type_folder
 
 PAGE = "/console/connections/URJ00000002/"
 
@@ -58,6 +61,36 @@ def test_intervals_that_nothing_has_confirmed_are_told_beside_the_meter(told, co
     meters = section(colleague("clerk").get(PAGE), "meters")
     assert "last interval ended today, 13:30 · told of intervals to today, 14:" in meters
     assert "not yet confirmed" in meters
+
+
+def test_events_of_a_loaded_type_have_its_words(told, colleague, database_of_town, tmp_path):
+    """A code of its own, one that it does not list, and a status bit that it does not list."""
+    files = read_type_folder(write_type(tmp_path / "m7"))
+    with database_of_town("urja_owner") as owner:
+        owner.execute(
+            "INSERT INTO meter_types_version (name, version, valid_from, text, sha256, loaded_at, actor)"
+            " VALUES ('acme-m7-fw3', '1', '2026-01-01', %s, %s, %s, 'test')",
+            [files.text, files.sha256, town_cast.START],
+        )
+        with owner.transaction():
+            owner.execute(
+                "SELECT set_config('urja.operation', '1', true), set_config('urja.known_at', %s, true)",
+                [town_cast.START.isoformat()],
+            )
+            owner.execute(
+                "UPDATE registry_device SET device_type = 'acme-m7-fw3' WHERE id = %s", [told.device_id]
+            )
+        for code in (191, 830, -1060):
+            owner.execute(
+                "INSERT INTO readings_event (service_point_id, device_id, occurred_at, correlation, received_at, code,"
+                " state, source, clock_status) VALUES (%s, %s, %s, 1, %s, %s, 2, 1, 0)",
+                [told.service_point_id, told.device_id, town_cast.NOW, town_cast.NOW, code],
+            )
+    life = section(colleague("clerk").get(PAGE), "life")
+    assert "Apparent energy: lag only meter URJ00000002" in life
+    assert "Event 830 meter URJ00000002" in life
+    assert "Status bit 60, which its meter type does not list meter URJ00000002" in life
+    assert "The cover was opened meter URJ00000002" in life
 
 
 def test_a_clerk_sees_all_of_it(told, colleague):

@@ -67,7 +67,7 @@ _PARTS: Final[dict[Kind, list[tuple[str, str, str, str, str]]]] = {
             "occurred_at",
             "e.code::text",
             "e.device_id || ':' || e.code || ':' || e.state",
-            "jsonb_build_object('serial', d.serial)",
+            "jsonb_build_object('serial', d.serial, 'type', d.device_type)",
             (
                 "registry_device_period p JOIN registry_device d ON d.id = p.device_id "
                 "JOIN readings_event e ON e.device_id = p.device_id AND e.occurred_at >= p.valid_from "

@@ -10,7 +10,7 @@ from typing import Final
 
 from urja.cosem.companion import Column, DeviceType
 from urja.meter.buffers import ProfileBuffer
-from urja.meter.events import LOG_CAPACITY, TAMPERS, EventCode, Log, StatusBit, StatusWord
+from urja.meter.events import LOAD_SWITCH_BIT, LOG_CAPACITY, TAMPERS, EventCode, Log, StatusWord
 from urja.meter.inputs import OFF_WALL, SERVICE, TamperSwitch
 from urja.meter.load import DAY_S, Draw, Source
 from urja.meter.metrology import Metrology, block_values, raw
@@ -398,7 +398,7 @@ class Engine:
             if bit.event == written:
                 return bit.bit
         switched = code in (EventCode.CONNECTED, EventCode.DISCONNECTED)
-        return int(StatusBit.LOAD_SWITCH) if switched and written == code else None
+        return LOAD_SWITCH_BIT if switched and written == code else None
 
     def _alert(self, code: EventCode | None = None) -> Telling:
         """An alert; `code` is an operation, not a state: its bit falls again at once."""

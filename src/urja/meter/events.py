@@ -46,18 +46,9 @@ class EventCode(IntEnum):
     CONNECTED = 302
 
 
-class StatusBit(IntEnum):
-    """The standard's positions in the 128-bit event status word 0.0.94.91.18.255; 0 is the first bit, leftmost in print.
-
-    A type may have its own.
-    """
-
-    MAGNET = 81
-    NEUTRAL = 82
-    COVER = 83
-    LOAD_SWITCH = 84
-    LAST_GASP = 85
-    FIRST_BREATH = 86
+LOAD_SWITCH_BIT: Final = 84
+"""Of the event status word 0.0.94.91.18.255 (IS 15959): an operation of the load switch, whichever it was. The other bits
+that this meter raises are its type's, by the events that they stand for."""
 
 
 @dataclass(frozen=True, slots=True)

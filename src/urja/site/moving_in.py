@@ -62,7 +62,7 @@ def _hanging(
     return {
         "serial": meter.serial,
         "system_title": meter.title,
-        "device_type": meter.device_type,
+        "device_type": meter.type.name,
         "interval_s": meter.type.interval_s,
         "load_switch": meter.type.relay,
         "wrapped_guek": keys.wrap(meter.keys.guek),
@@ -83,7 +83,7 @@ def _spare(meter: Identity, keys: KeyStore) -> Delivered:
     return Delivered(
         serial=meter.serial,
         system_title=meter.title,
-        device_type=meter.device_type,
+        device_type=meter.type.name,
         wrapped_guek=keys.wrap(meter.keys.guek),
         wrapped_gak=keys.wrap(meter.keys.gak),
         wrapped_hls_secret=_wrapped(meter.hls_secret, keys),

@@ -107,6 +107,18 @@ def test_nobody_changes_a_version(load, database, statement):
         connection.execute(statement)
 
 
+def test_a_hash_is_that_of_the_files(load, database):
+    load()
+    with (
+        database.connect() as connection,
+        pytest.raises(psycopg.errors.CheckViolation, match="meter_types_hash"),
+    ):
+        connection.execute(
+            "INSERT INTO meter_types_version (name, version, valid_from, text, sha256, loaded_at, actor)"
+            " SELECT name, '2', valid_from, text || ' ', sha256, loaded_at, actor FROM meter_types_version"
+        )
+
+
 def test_types_are_known_by_their_names(load):
     from urja.apps.meter_types.errors import UnknownMeterTypeError
     from urja.apps.meter_types.queries import event_names, known_type, known_types
@@ -128,11 +140,11 @@ def test_a_stored_type_that_this_release_refuses_stops_no_other(load, database):
     from urja.apps.meter_types.queries import known_types
 
     with database.connect() as connection:
-        text = TypeFiles({"type.toml": "nothing"}).text
+        files = TypeFiles({"type.toml": "nothing"})
         connection.execute(
             "INSERT INTO meter_types_version (name, version, valid_from, text, sha256, loaded_at, actor)"
-            " VALUES ('old-one', '1', '2026-01-01', %s, 'x', now(), 'test')",
-            [text],
+            " VALUES ('old-one', '1', '2026-01-01', %s, %s, now(), 'test')",
+            [files.text, files.sha256],
         )
     load()
     assert "acme-m7-fw3" in known_types()

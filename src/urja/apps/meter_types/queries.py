@@ -17,6 +17,7 @@ from urja.cosem.companion import (
     device_types,
     load_device_type,
 )
+from urja.stream.records import unlisted_bit
 
 log = structlog.get_logger()
 
@@ -76,6 +77,11 @@ def known_type(name: str) -> DeviceType:
             f"there is no meter type {name!r}; there are {', '.join(known)} (urja meter-type load)"
         )
     return known[name]
+
+
+def bit_of(code: int) -> int | None:
+    """The bit of the status word that an event stands for whose bit its type does not list; None for other events."""
+    return None if code > unlisted_bit(0) else unlisted_bit(0) - code
 
 
 def event_names(name: str) -> dict[int, str]:

@@ -1,6 +1,5 @@
 """The life of a connection on one line of time: operations, events, commands, decisions, payments, messages, errands."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -11,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from urja.apps import lifeline
 from urja.apps.lifeline import Before, Kind, Line
+from urja.apps.meter_types.queries import event_names
 from urja.apps.registry.access import Caller
 from urja.apps.registry.models import ServicePoint
 from urja.apps.registry.operations import BY_KIND
@@ -81,27 +81,36 @@ def life_of(
     chosen = [one for one in seen if one == kind] or seen
     found = lifeline.lines(place.id, chosen, now, LINES + 1, before)
     shown = found[:LINES]
-    actors, undoes = _actors(shown), caller.area(writing("undo")) is not None
+    names, undoes = _names(shown), caller.area(writing("undo")) is not None
     filters = [Filter("", _("All"), chosen == seen)]
     filters += [Filter(one, wording.line_kind(one), chosen == [one]) for one in seen]
     return Life(
         kind="" if chosen == seen else kind,
         filters=filters,
-        lines=[_line(line, place, now, actors, undoes=undoes) for line in shown],
+        lines=[_line(line, place, now, names, undoes=undoes) for line in shown],
         older=f"{shown[-1].at.isoformat()} {shown[-1].key}" if len(found) > LINES else "",
         newest=before is None,
     )
 
 
-def _actors(lines: Iterable[Line]) -> dict[str, str]:
-    """Who did an operation, by the name that they go by here."""
-    return names_of({line.detail["actor"] for line in lines if line.kind is Kind.OPERATION})
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """Who did operations, by the name that they go by here; and the names of events by type of meter and code."""
+
+    actors: dict[str, str]
+    events: dict[str, dict[int, str]]
 
 
-def _line(
-    line: Line, place: ServicePoint, now: datetime, actors: dict[str, str], *, undoes: bool
-) -> LineView:
-    title, detail = _SAID[line.kind](line, now, actors)
+def _names(lines: list[Line]) -> _Names:
+    types = {line.detail["type"] for line in lines if line.kind is Kind.EVENT}
+    return _Names(
+        names_of({line.detail["actor"] for line in lines if line.kind is Kind.OPERATION}),
+        {name: event_names(name) for name in types},
+    )
+
+
+def _line(line: Line, place: ServicePoint, now: datetime, names: _Names, *, undoes: bool) -> LineView:
+    title, detail = _SAID[line.kind](line, now, names)
     href = ""
     if line.kind is Kind.PAYMENT and line.detail["seq"] is not None:
         href = entry_address(place.consumer_number, line.detail["account_id"], line.detail["seq"])
@@ -126,11 +135,11 @@ def _undo(line: Line) -> str:
 type _Words = tuple[str, str]
 
 
-def _operation(line: Line, _now: datetime, actors: dict[str, str]) -> _Words:
+def _operation(line: Line, _now: datetime, names: _Names) -> _Words:
     actor = line.detail["actor"]
     said = _("operation %(number)s by %(actor)s") % {
         "number": line.detail["id"],
-        "actor": actors.get(actor, actor),
+        "actor": names.actors.get(actor, actor),
     }
     undone = line.detail["undone_by"]
     return wording.operation(line.what), " · ".join(
@@ -138,11 +147,13 @@ def _operation(line: Line, _now: datetime, actors: dict[str, str]) -> _Words:
     )
 
 
-def _event(line: Line, _now: datetime, _actors: dict[str, str]) -> _Words:
-    return wording.event(line.what), _("meter %(serial)s") % {"serial": line.detail["serial"]}
+def _event(line: Line, _now: datetime, names: _Names) -> _Words:
+    return wording.event(line.what, names.events[line.detail["type"]]), _("meter %(serial)s") % {
+        "serial": line.detail["serial"]
+    }
 
 
-def _command(line: Line, now: datetime, _actors: dict[str, str]) -> _Words:
+def _command(line: Line, now: datetime, _names: _Names) -> _Words:
     ended = line.detail["ended_at"]
     state = wording.command_state(line.detail["state"])
     if ended:
@@ -156,13 +167,13 @@ def _command(line: Line, now: datetime, _actors: dict[str, str]) -> _Words:
     )
 
 
-def _decision(line: Line, _now: datetime, _actors: dict[str, str]) -> _Words:
+def _decision(line: Line, _now: datetime, _names: _Names) -> _Words:
     return wording.standing(line.what).capitalize(), wording.reason_then(
         Reason.from_json(line.detail["reason"])
     )
 
 
-def _payment(line: Line, _now: datetime, _actors: dict[str, str]) -> _Words:
+def _payment(line: Line, _now: datetime, _names: _Names) -> _Words:
     amount = formats.money(line.detail["amount_minor"], signed=True)
     waits = "" if line.detail["seq"] is not None else _("not posted yet")
     return f"{money_words.title(line.what)}, {amount}", " · ".join(
@@ -170,11 +181,11 @@ def _payment(line: Line, _now: datetime, _actors: dict[str, str]) -> _Words:
     )
 
 
-def _notice(line: Line, _now: datetime, _actors: dict[str, str]) -> _Words:
+def _notice(line: Line, _now: datetime, _names: _Names) -> _Words:
     return messages.title_of(line.what), wording.notice_state(line.detail["state"])
 
 
-def _errand(line: Line, _now: datetime, _actors: dict[str, str]) -> _Words:
+def _errand(line: Line, _now: datetime, _names: _Names) -> _Words:
     return wording.work(line.what), wording.work_state(line.detail["state"])
 
 

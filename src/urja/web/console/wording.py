@@ -1,12 +1,15 @@
 """Standings, commands and reasons in the words of whoever operates the supply; the town speaks in them as well."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Final
 
 from django.utils.functional import Promise
 from django.utils.translation import get_language, gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from urja.apps.meter_types.queries import bit_of
 from urja.base.sentences import translated
 from urja.core.policy import Reason, sentence_at, sentence_then
 from urja.web.portal.formats import MINUS
@@ -359,9 +362,12 @@ def command(kind: str) -> str:
     return said(COMMANDS.get(kind), kind)
 
 
-def event(code: str) -> str:
-    """What a meter has told of itself."""
-    return said(EVENTS.get(code), _("Event %(code)s") % {"code": code})
+def event(code: str, own: Mapping[int, str] = MappingProxyType({})) -> str:
+    """What a meter has told of itself; `own` are the names of its type's own events."""
+    bit = bit_of(int(code))
+    if bit is not None:
+        return _("Status bit %(bit)s, which its meter type does not list") % {"bit": bit}
+    return own.get(int(code)) or said(EVENTS.get(code), _("Event %(code)s") % {"code": code})
 
 
 def line_kind(kind: str) -> str:

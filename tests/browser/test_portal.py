@@ -234,3 +234,23 @@ def test_the_live_part_moves_by_itself_and_keeps_what_is_open(open_page, site):
     expect(page.locator(".entries .credit").first).to_have_text("+₹500.00")
     expect(page.locator("#month-table")).to_have_attribute("open", "")
     assert page.evaluate("document.activeElement.id") == focused
+
+
+@pytest.mark.parametrize("language", ["en", "hi"])
+def test_readings_that_nothing_has_confirmed_fit_a_phone(open_page, site, language):
+    def tell():
+        from django.db import connection
+
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO readings_unconfirmed (device_id, start_at, service_point_id, length_s, import_wh,"
+                " correlation, received_at) SELECT device_id, latest_end_at, service_point_id, 1800, 500, 1, now()"
+                " FROM readings_accrual WHERE latest"
+            )
+
+    aside(tell, user="urja_pipeline")
+    device = Device(390, language, "light", True)
+    page = open_page(device)
+    sign_in(page, device)
+    expect(page.locator(".balance .unconfirmed")).to_be_visible()
+    assert_good(page, device)

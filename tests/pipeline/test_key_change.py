@@ -2,9 +2,11 @@
 
 import msgspec
 import pytest
+from tests.headend.ordering import SIGNING_KEY
 from tests.headend.pushing import KEK
 from tests.headend.test_key_change import MAKER
 from tests.pipeline.test_dispatch import town  # noqa: F401 - a fixture
+from tests.pipeline.test_meter_jobs import ask, said, states
 
 from urja.cosem.security import KekStore
 from urja.stream.orders import Progress
@@ -35,7 +37,8 @@ async def with_master(town, house):  # noqa: F811
 async def project(town):  # noqa: F811
     from urja.pipeline.project import Project
 
-    await Project(town.broker, in_thread=town.in_thread).run_once(town.clock.now())
+    stage = Project(town.broker, "Asia/Kolkata", signing_key=SIGNING_KEY, in_thread=town.in_thread)
+    await stage.run_once(town.clock.now())
 
 
 def device_of(house):
@@ -198,3 +201,118 @@ async def test_neither_the_web_nor_the_pipeline_puts_other_keys_in_their_place(t
     for statement in forbidden:
         with pytest.raises(ProgrammingError, match="permission denied"):
             await town.in_thread(try_it, statement)
+
+
+# -- jobs --------------------------------------------------------------------------------------------------------
+
+
+def lead(town):  # noqa: F811
+    from urja.pipeline import meter_jobs
+
+    return meter_jobs.run_once(town.clock.now(), 1)
+
+
+async def until_ended(town, stage, job):  # noqa: F811
+    """Run the stages until a job has ended; the words of its rows."""
+    import asyncio
+
+    async with asyncio.timeout(60):
+        while True:
+            await town.in_thread(lead, town)
+            await project(town)
+            await stage.run_once(town.clock.now())
+            await town.in_thread(job.refresh_from_db)
+            if job.ended_at is not None:
+                return await town.in_thread(lambda: list(zip(states(job), said(job), strict=True)))
+
+
+async def ask_for_keys(town, *houses):  # noqa: F811
+    serials = tuple(house.identity.serial for house in houses)
+    return await town.in_thread(
+        lambda: ask(town.clock.now(), kind="change_keys", meters=serials, reason="yearly")
+    )
+
+
+async def test_a_job_gives_each_meter_keys_and_ends_when_all_have_proven_them(town):  # noqa: F811
+    houses = [await town.raise_house(number) for number in (1, 2)]
+    for house in houses:
+        await with_master(town, house)
+    stage = await town.stage()
+    async with town.headend(), houses[0].listening(), houses[1].listening():
+        assert await until_ended(town, stage, await ask_for_keys(town, *houses)) == [
+            ("done", ""),
+            ("done", ""),
+        ]
+        for house in houses:
+            device = await town.in_thread(device_of, house)
+            assert house.meter.keys.guek == KekStore(KEK).unwrap(bytes(device.wrapped_guek))
+            assert house.meter.keys != house.identity.keys
+        assert await town.in_thread(new_keys) == []
+        # And once more, now from keys that this system has made.
+        before = houses[0].meter.keys
+        assert await until_ended(town, stage, await ask_for_keys(town, houses[0])) == [("done", "")]
+        assert houses[0].meter.keys != before
+
+
+async def test_a_meter_that_failed_is_given_the_same_keys_again(town):  # noqa: F811
+    house = await town.raise_house()
+    await with_master(town, house)
+    stage = await town.stage()
+    identity = house.meter.identity
+    house.meter.identity = msgspec.structs.replace(identity, master_key="ff" * 16)
+    async with town.headend(), house.listening():
+        [(state, words)] = await until_ended(town, stage, await ask_for_keys(town, house))
+        assert state == "failed"
+        assert "refused: method 2 of 0.0.43.0.3.255" in words
+        [waiting] = await town.in_thread(new_keys)
+        house.meter.identity = identity
+        assert await until_ended(town, stage, await ask_for_keys(town, house)) == [("done", "")]
+    device = await town.in_thread(device_of, house)
+    assert bytes(device.wrapped_guek) == bytes(waiting.wrapped_guek)
+
+
+async def test_a_pipeline_that_dies_in_between_goes_on_where_it_was(town, monkeypatch):  # noqa: F811
+    """The command is confirmed and the keys are the device's, but the row does not say so: all of it, or nothing."""
+    from urja.apps.meter_jobs import steps
+    from urja.apps.registry.models import AuditEntry
+
+    house = await town.raise_house()
+    await with_master(town, house)
+    stage = await town.stage()
+    end, deaths = steps.end, iter([True, True])
+
+    def dies(*arguments, **more):
+        if next(deaths, False):
+            raise OSError("killed")
+        end(*arguments, **more)
+
+    monkeypatch.setattr(steps, "end", dies)
+    async with town.headend(), house.listening():
+        job = await ask_for_keys(town, house)
+        for _ in range(2):
+            with pytest.raises(OSError, match="killed"):
+                await until_ended(town, stage, job)
+            assert len(await town.in_thread(new_keys)) == 1
+        assert await until_ended(town, stage, job) == [("done", "")]
+    entries = await town.in_thread(lambda: AuditEntry.objects.filter(kind="take_new_keys").count())
+    device = await town.in_thread(device_of, house)
+    assert entries == 1
+    assert KekStore(KEK).unwrap(bytes(device.wrapped_guek)) == house.meter.keys.guek
+
+
+async def test_a_meter_is_given_keys_by_one_job_at_a_time(town):  # noqa: F811
+    from urja.apps.registry.errors import Refused
+
+    house = await town.raise_house()
+    await with_master(town, house)
+    job = await ask_for_keys(town, house)
+    with pytest.raises(Refused, match=f"row 1: the meter is being given new keys by job {job.id}"):
+        await ask_for_keys(town, house)
+
+
+async def test_a_meter_without_a_master_key_is_refused_with_its_sentence(town):  # noqa: F811
+    from urja.apps.registry.errors import Refused
+
+    house = await town.raise_house()
+    with pytest.raises(Refused, match="row 1: the meter's master key is not known"):
+        await ask_for_keys(town, house)

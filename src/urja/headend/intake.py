@@ -93,8 +93,11 @@ _REASONS: Final[dict[Reason, stream_quarantine.Reason]] = {
     Reason.WRONG_KEY: "wrong-key",
     Reason.UNDECODABLE: "layout",
 }
-_PERHAPS_OTHER_KEYS: Final = frozenset({Reason.WRONG_KEY, Reason.DUPLICATE, Reason.IN_FLIGHT, Reason.TOO_OLD})
-"""What a push under a meter's next keys is taken for under those before: its counters have begun anew."""
+_PERHAPS_OTHER_KEYS: Final = frozenset(
+    {Reason.WRONG_KEY, Reason.DUPLICATE, Reason.IN_FLIGHT, Reason.TOO_OLD, Reason.UNDECODABLE}
+)
+"""What a push under a meter's next keys is taken for under those before: its counters have begun anew, and without a tag
+only what comes out tells."""
 _IGNORED: Final = frozenset({Reason.DUPLICATE, Reason.IN_FLIGHT})
 
 

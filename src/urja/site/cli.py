@@ -51,6 +51,7 @@ COMMANDS: Final = {
         "urja.site.approver_cli:approver", "Install, list and remove the passkeys that release held cuts."
     ),
     "token": Lazy("urja.site.token_cli:token", "Make keys to the API, list them, revoke them."),
+    "keys": Lazy("urja.site.keys_cli:keys", "Give meters new keys."),
     "import": Lazy(
         "urja.site.import_cli:import_file", "Load a file of consumers, meters, networks or balances."
     ),

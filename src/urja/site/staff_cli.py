@@ -10,6 +10,7 @@ from urja.site.exits import Exit, Refusal
 from urja.site.options import data_option
 
 if TYPE_CHECKING:
+    from urja.apps.registry.models import AuditEntry
     from urja.apps.registry.operations import Operation
     from urja.site.admin import Administration
 
@@ -160,15 +161,15 @@ def opened(data: Path) -> "Administration":
     return box
 
 
-def done(box: "Administration", operation: "Operation", actor: str) -> None:
-    """Perform an operation as the owner; every fault is a line of the refusal."""
+def done(box: "Administration", operation: "Operation", actor: str) -> "AuditEntry":
+    """The entry of an operation that is performed as the owner; every fault is a line of the refusal."""
     from django.db import DatabaseError
 
     from urja.apps.registry.errors import Refused
     from urja.apps.registry.operations import perform
 
     try:
-        perform(operation, recorded_at=box.clock.now(), actor=actor)
+        return perform(operation, recorded_at=box.clock.now(), actor=actor)
     except Refused as error:
         raise Refusal(Exit.FAILED, "\n  ".join(["nothing was done:", *error.faults])) from None
     except DatabaseError as error:

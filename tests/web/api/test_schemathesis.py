@@ -9,7 +9,6 @@ from hypothesis import HealthCheck, Phase, given, settings
 from tests.web.api import cast
 from tests.web.api.conftest import as_owner
 
-
 ODD = settings(
     max_examples=6,
     deadline=None,
@@ -18,12 +17,22 @@ ODD = settings(
     suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.generate],
 )
-ASKERS = ("auditor", "administrator", "clerk", "control_room", "revenue_officer", "field_engineer", "consumer")
+ASKERS = (
+    "auditor",
+    "administrator",
+    "clerk",
+    "control_room",
+    "revenue_officer",
+    "field_engineer",
+    "consumer",
+)
 
 
 def test_no_request_is_the_server_s_fault(society, web_role, standing_clock):
     """Each operation is asked by all who work here until one may: what is refused for its asker tries little."""
-    schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", WSGIHandler(), base_url="http://localhost/")
+    schema = schemathesis.openapi.from_wsgi(
+        "/api/v1/openapi.json", WSGIHandler(), base_url="http://localhost/"
+    )
     keys = [as_owner(lambda who=who: cast.key(who)) for who in ASKERS]
     faults, statuses = {}, Counter()
 

@@ -1,8 +1,19 @@
 """The reading side of the meter jobs. Who may see what of them is `urja.apps.meter_jobs.seen`."""
 
+from collections.abc import Iterable
+
 from urja.apps.meter_jobs.models import UNFINISHED, Task
 
 
 def unfinished() -> int:
     """Tasks of all jobs that have not ended."""
     return Task.objects.filter(job__ended_at=None, state__in=UNFINISHED).count()
+
+
+def under_way(kind: str, device_ids: Iterable[int]) -> dict[int, int]:
+    """Those of the devices that a job of this kind has not ended with, and the job."""
+    return dict(
+        Task.objects.filter(
+            job__kind=kind, job__ended_at=None, state__in=UNFINISHED, device_id__in=list(device_ids)
+        ).values_list("device_id", "job_id")
+    )

@@ -226,6 +226,7 @@ OPERATIONS: Final[dict[str, Promise]] = {
     "read_meters": _("Read meters now"),
     "set_clocks": _("Set meters' clocks"),
     "show_text": _("Show a text on displays"),
+    "change_keys": _("Give meters new keys"),
     "cancel_meter_job": _("Cancel a job of meters"),
     "record_commissioning": _("A meter was called and tested"),
     "take_new_keys": _("A meter has proven new keys"),

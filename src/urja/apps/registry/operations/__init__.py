@@ -18,6 +18,7 @@ from urja.apps.registry.operations.instalments import AgreeInstalments, EndInsta
 from urja.apps.registry.operations.letters import RecordLetter
 from urja.apps.registry.operations.meter_jobs import (
     CancelMeterJob,
+    ChangeKeys,
     ReadMeters,
     SetClocks,
     ShowText,
@@ -69,6 +70,7 @@ ALL: tuple[type[Operation], ...] = (
     CancelMeterJob,
     ChangeAddress,
     ChangeCategory,
+    ChangeKeys,
     ChangeLoad,
     ChangePolicy,
     ChangeRatio,
@@ -140,6 +142,7 @@ __all__ = [
     "Change",
     "ChangeAddress",
     "ChangeCategory",
+    "ChangeKeys",
     "ChangeLoad",
     "ChangePolicy",
     "ChangeRatio",

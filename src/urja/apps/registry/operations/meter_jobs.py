@@ -13,6 +13,7 @@ from urja.apps.meter_jobs import operations as jobs
 from urja.apps.meter_jobs import queries
 from urja.apps.meter_jobs.models import Job, TaskState
 from urja.apps.meter_jobs.targets import Target, meters_under, named_meters, node_named
+from urja.apps.registry import meter_keys
 from urja.apps.registry.operations.doing import Doing, Operation
 from urja.base.sentences import Sentence, say
 from urja.cosem.companion import TextDisplay, load_device_type
@@ -195,6 +196,36 @@ class SetClocks(AskMeters, kw_only=True):
 
     def own_faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
         return iter(())
+
+    def arguments(self, doing: Doing) -> dict[str, Any]:  # noqa: ARG002
+        return {}
+
+
+class ChangeKeys(AskMeters, kw_only=True):
+    """Give meters new keys, which the head end makes and nobody sees. Until a meter has proven them both pairs are good."""
+
+    good_for_minutes: int = 24 * 60
+
+    def own_faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+        yield from ()
+
+    def unfit(self, rows: Sequence[Target]) -> dict[int, Sentence]:
+        devices = {row.position: row.period.device_id for row in rows if row.period is not None}
+        known = meter_keys.have_master_key(devices.values())
+        busy = queries.under_way(self.kind(), devices.values())
+        unfit = {
+            position: say("the meter's master key is not known: load it with its keys (master_key)")
+            for position, device_id in devices.items()
+            if device_id not in known
+        }
+        return unfit | {
+            position: say(
+                "the meter is being given new keys by job {job}: wait until that has ended, or cancel it",
+                job=busy[device_id],
+            )
+            for position, device_id in devices.items()
+            if device_id in busy
+        }
 
     def arguments(self, doing: Doing) -> dict[str, Any]:  # noqa: ARG002
         return {}

@@ -1,0 +1,63 @@
+"""`urja keys`, over a database of the test's own."""
+
+import json
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+from click.testing import CliRunner
+from tests.apps.street import START, adopt
+
+from urja.base.settings import Settings
+from urja.site.admin import Administration
+from urja.site.exits import Refusal
+from urja.site.keys_cli import keys
+
+NOON = START + timedelta(hours=12)
+
+
+@pytest.fixture
+def box(database, monkeypatch):
+    box = SimpleNamespace(
+        setup_django=lambda: None, clock=SimpleNamespace(now=lambda: NOON), settings=Settings()
+    )
+    monkeypatch.setattr(Administration, "of", lambda _data: box)
+    adopt(1, wrapped_master=bytes(24))
+    adopt(2)
+
+
+def run(*arguments, given=None):
+    done = CliRunner().invoke(keys, arguments, input=given)
+    if isinstance(done.exception, Refusal):
+        raise done.exception
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def test_keys_are_asked_for_and_followed(box):
+    from urja.apps.meter_jobs.models import Task
+    from urja.pipeline import meter_jobs
+
+    told = run("change", "--meters", "-", "--reason", "yearly", given="URJ00000001\n\n")
+    job = told.split()[1].rstrip(":")
+    assert told == f"Job {job}: 1 meters.\n"
+    assert "1 waiting. yearly (urja keys)" in run("status", job)
+    meter_jobs.run_once(NOON, 1)
+    shown = json.loads(run("status", job, "--json"))
+    assert shown["meters"] == [{"meter": "URJ00000001", "state": "sent", "step": "make_keys", "detail": ""}]
+    Task.objects.update(state="done", ended_at=NOON)
+    assert "1 proven" in run("status")
+    assert run("status", job, "--failed").count("\n") == 1
+
+
+def test_what_cannot_be_given_keys_is_said(box):
+    with pytest.raises(Refusal, match="row 2: the meter's master key is not known"):
+        run("change", "--meters", "-", "--reason", "x", given="URJ00000001\nURJ00000002\n")
+    told = run(
+        "change", "--meters", "-", "--reason", "x", "--good-rows-only", given="URJ00000001\nURJ00000002\n"
+    )
+    assert told.endswith("1 meters, 1 left out.\n")
+    with pytest.raises(Refusal, match="one of both"):
+        run("change", "--reason", "x")
+    with pytest.raises(Refusal, match="there is no change of keys 5"):
+        run("status", "5")

@@ -247,13 +247,14 @@ async def test_turns_come_in_order_and_orders_go_first(street):
             for name in ("read 1", "read 2", "order 1", "read 3", "order 2"):
                 tasks.append(asyncio.create_task(session(name, urgent=name.startswith("order"))))
                 await asyncio.sleep(0)
+            assert links.status() == {street.link: 5}
             given_up = asyncio.create_task(session("given up", urgent=True))
             await asyncio.sleep(0)
             given_up.cancel()
             await asyncio.sleep(0)
         await asyncio.gather(*tasks)
     assert turns == ["order 1", "order 2", "read 1", "read 2", "read 3"]
-    assert links._links == {}
+    assert links.status() == {}
 
 
 async def test_reads_beyond_a_few_are_sent_away_and_orders_are_not(street):
@@ -284,7 +285,7 @@ async def test_who_waits_too_long_is_told_that_the_line_is_busy(street, monkeypa
             async with line_in_use(links, street):
                 pass
     assert busy.value.kind is FailureKind.BUSY
-    assert links._links == {}
+    assert links.status() == {}
 
 
 # --- the way to a line ------------------------------------------------------------------------------------------

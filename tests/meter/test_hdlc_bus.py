@@ -1,5 +1,6 @@
 """Meters behind one line of HDLC, asked by the client's half of the data link."""
 
+import random
 from datetime import timedelta
 
 import pytest
@@ -9,11 +10,11 @@ from tests.meter.wire import SAPS, client_for, entropy
 from urja.cosem.apdu import AccessResult
 from urja.cosem.association import Associated, GetResult, NeedsSend
 from urja.cosem.errors import ServiceRejected
-from urja.cosem.hdlc import Address, Control, HdlcFrame, Kind, Splitter
+from urja.cosem.hdlc import Address, Control, HdlcFrame, Kind, Splitter, check_sequence
 from urja.cosem.hdlc_link import ApduArrived, ClientLink, EndReason, LinkEnded
 from urja.cosem.obis import CosemAttribute
 from urja.meter.faults import FaultPlan
-from urja.meter.hdlc_bus import HdlcBus
+from urja.meter.hdlc_bus import HdlcBus, _Port
 from urja.meter.identity import seeded
 from urja.meter.meter import Meter
 from urja.meter.model import Role
@@ -142,3 +143,29 @@ async def test_no_power_no_such_address_and_no_such_client_are_silence(bus, stat
     ):
         assert bus.receive(HdlcFrame(to, by, knock)) == b""
     assert bus.receive(HdlcFrame(Address(1, 18, 2), Address(16), knock)) != b""
+
+
+async def test_mutated_frames_raise_nothing_and_leave_the_meters_well(bus, stations):
+    """Frames of real sessions with bytes changed, cut and doubled; their check sequences are made right again in half."""
+    chance = random.Random(11)
+    taped: list[bytes] = []
+    listening = bus.receive
+    bus.receive = lambda frame: (taped.append(frame.encode()), listening(frame))[1]
+    utility = Caller(bus, stations[17].meter, 17, Role.UTILITY).open()
+    utility.get(REGISTER)
+    utility.hang_up()
+    bus.receive = listening
+    answers: list[bytes] = []
+    port = _Port(bus, answers.append)
+    for _ in range(4000):
+        raw = bytearray(chance.choice(taped))
+        for _ in range(chance.randrange(1, 4)):
+            place = chance.randrange(1, len(raw) - 1)
+            raw[place] = chance.choice((0, 0x7E, 0xFF, raw[place] ^ 1 << chance.randrange(8)))
+        if chance.random() < 0.5:
+            body = bytes(raw[1:-3])
+            raw = bytearray(b"\x7e" + body + check_sequence(body) + b"\x7e")
+        port.receive(bytes(raw))
+    assert len(answers) > 100
+    assert all(Splitter().feed(answer) for answer in answers)
+    assert Caller(bus, stations[18].meter, 18).open().get(SERIAL).value == b"00000002"

@@ -6,6 +6,7 @@ first sends for a client SAP and released when it goes on under another, or ends
 
 import asyncio
 import contextlib
+import socket
 from collections import deque
 from collections.abc import Iterable
 from typing import Final, Protocol, Self, assert_never, cast
@@ -28,6 +29,8 @@ from urja.headend.serial_port import SerialPort
 
 _MOST_FRAMES: Final = 64
 """Frames that wait for a session to look at them. More is noise: a window has seven."""
+_UNACKNOWLEDGED_MS: Final = 20_000
+"""After which the kernel gives up a gateway that does not acknowledge our bytes."""
 _BITS_A_BYTE: Final = 11
 _FAILURES: Final = {
     EndReason.SILENT: FailureKind.TIMEOUT,
@@ -80,6 +83,10 @@ class LinkConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        # A gateway that went off without a word would keep a line that is in demand from being dialled anew.
+        transport.get_extra_info("socket").setsockopt(
+            socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNACKNOWLEDGED_MS
+        )
 
     def data_received(self, data: bytes) -> None:
         self._frames += self._splitter.feed(data)

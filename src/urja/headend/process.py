@@ -259,6 +259,7 @@ class HeadEnd:
             "unreadable_types": dict(itertools.islice(self.types.unreadable.items(), 10)),
             "unreadable": dict(itertools.islice(self.roster.unreadable.items(), 10)),
             "claimed": self.reach.greeter.claims,
+            "lines": self.reach.links.status(),
             "held_back": self.intake.held,
             "cuts_held": self.orders.cuts_held,
             "approvers": len({approver.person for approver in self.releases.approvers}),

@@ -47,7 +47,7 @@ class Reach:
         self._owner = settings.name
         self.counters = ReservedCounters(broker, seal, metrics)
         self._metrics = metrics
-        self._links = SharedLinks()
+        self.links = SharedLinks()
         self._locks: dict[bytes, asyncio.Lock] = {}
         self.kept = KeptAssociations(settings.association_idle_s, self._idle)
         self._releasing: set[asyncio.Task[None]] = set()
@@ -227,7 +227,7 @@ class Reach:
         if isinstance(address, BehindLink):
             key = f"line-{hashlib.sha256(address.link.name.encode()).hexdigest()[:32]}"
             async with (
-                self._links.line(address, server_sap, urgent=urgent) as line,
+                self.links.line(address, server_sap, urgent=urgent) as line,
                 self._lease(key, f"a meter behind {address.link.name}"),
             ):
                 yield line

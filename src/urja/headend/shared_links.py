@@ -30,9 +30,9 @@ class _Queue:
         self.is_held = False
 
     @property
-    def awaited(self) -> bool:
-        """Whether a session waits for its turn."""
-        return any(not turn.done() for turn in (*self._orders, *self._reads))
+    def waiting(self) -> int:
+        """How many sessions wait for their turn."""
+        return sum(not turn.done() for turn in (*self._orders, *self._reads))
 
     async def take(self, *, urgent: bool) -> None:
         """Wait for a turn; raises SessionFailed (busy)."""
@@ -88,7 +88,7 @@ class _SharedLink:
 
     def leave(self, *, spoilt: bool) -> None:
         """End a turn. The way is closed when no session waits: a gateway has few, and other tools want one."""
-        if self._connection is not None and (spoilt or not self.queue.awaited):
+        if self._connection is not None and (spoilt or not self.queue.waiting):
             self._connection.close()
             self._connection = None
         self.queue.pass_on()
@@ -99,6 +99,10 @@ class SharedLinks:
 
     def __init__(self) -> None:
         self._links: dict[str, _SharedLink] = {}
+
+    def status(self) -> dict[str, int]:
+        """The lines in use, and how many sessions wait for each."""
+        return {name: link.queue.waiting for name, link in self._links.items()}
 
     @asynccontextmanager
     async def line(self, meter: BehindLink, server_sap: int, *, urgent: bool) -> AsyncIterator[HdlcLine]:

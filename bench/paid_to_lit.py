@@ -223,7 +223,7 @@ SELECT d.serial, (SELECT min(i.received_wall_ms) FROM payments_inbox i
         @> jsonb_build_object('payload', jsonb_build_object('payment', jsonb_build_object('entity',
             jsonb_build_object('id', p.payment_id, 'status', 'captured'))))),
     r.paid_wall_ms, r.credited_wall_ms, r.ordered_wall_ms, c.sent_wall_ms, c.acknowledged_wall_ms,
-    CASE WHEN c.state = 'confirmed' THEN c.ended_wall_ms END
+    CASE WHEN c.state = 'confirmed' THEN c.ended_wall_ms END, (c.evidence ->> 'round_trips')::int
 FROM payments_payment p JOIN supply_relight r ON r.credit_id = p.credit_id
 JOIN commands_command c ON c.id = r.command_id JOIN registry_device d ON d.id = c.device_id
 """
@@ -234,14 +234,16 @@ def chains(running: Installation) -> list[dict]:
     """Of each payment, milliseconds from the webhook to each step; none where it has not come."""
     with running.connect() as connection:
         rows = connection.execute(CHAINS).fetchall()
-    wires = {meter.serial for meter in running.meters if meter.link.profile == "wire"}
+    links = {meter.serial: meter.link.profile for meter in running.meters}
     return [
         {
             "serial": serial,
-            "wire": serial in wires,
+            "link": links[serial],
+            "wire": links[serial] == "wire",
+            "round_trips": round_trips,
             **{step: None if at is None else at - webhook for step, at in zip(STEPS, stamps, strict=True)},
         }
-        for serial, webhook, *stamps in rows
+        for serial, webhook, *stamps, round_trips in rows
     ]
 
 
@@ -262,6 +264,10 @@ def figures(paid: list[dict], away: set[str]) -> dict:
             for step in STEPS
         },
         "with_links_reachable_ms": spread([ms for ms in reached if ms is not None]),
+        "by_link": {
+            link: by_link([one for one in paid if one["link"] == link and one["serial"] not in away])
+            for link in sorted({one["link"] for one in paid})
+        },
         "with_links": {
             "houses": len(linked),
             "out_of_reach": len(away),
@@ -269,6 +275,19 @@ def figures(paid: list[dict], away: set[str]) -> dict:
             "watched_s": WATCH_S,
             "note": "who stays out of reach counts as dark in every figure; beyond the time watched these are bounds",
         },
+    }
+
+
+def by_link(paid: list[dict]) -> dict:
+    """Houses on one kind of link, within reach: how long, how many round trips of the connect, and where the time went."""
+    lit = [one for one in paid if one["confirmed"] is not None]
+    asked = [one["round_trips"] for one in lit if one["round_trips"] is not None]
+    return {
+        "paid_to_lit_ms": spread([one["confirmed"] for one in lit]),
+        "until_sent_to_head_end_ms": spread([one["sent"] for one in lit]),
+        "from_there_to_read_back_ms": spread([one["confirmed"] - one["sent"] for one in lit]),
+        "round_trips": spread(asked) if asked else None,
+        "not_lit": len(paid) - len(lit),
     }
 
 

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from tests.apps.street import ZONE, adopt
-from tests.pipeline.test_decide import Place
+from tests.pipeline.test_decide import Place, cut
 
 
 @pytest.fixture
@@ -99,3 +99,63 @@ def test_the_command_is_one_that_the_head_end_understands(house, display):
     arguments = msgspec.convert(Command.objects.get().arguments, write_balance.Arguments)
     assert (arguments.balance_minor, arguments.recharge_minor) == (20_000, 20_000)
     assert arguments.recharge_total_minor == 20_000
+
+
+@pytest.fixture
+def dark(database):
+    place = Place(database, [adopt(credit_minor=10_000)])
+    cut(place)
+    yield place
+    place.connection.close()
+
+
+def test_nothing_is_written_while_light_is_on_its_way(dark, display):
+    def look():
+        return display.run_once(dark.now, dark.wall_ms)
+
+    assert look() == 1
+    dark.pay(2_000)
+    assert look() == 0, "decide has not looked at it: a connect may come"
+    dark.go(dark.at(1, 11))
+    assert dark.command().kind == "connect"
+    assert look() == 0
+    dark.sent()
+    dark.report("acknowledged")
+    dark.go(dark.at(1, 11, 1))
+    assert look() == 0
+    dark.report("confirmed")
+    dark.go(dark.at(1, 11, 2))
+    assert look() == 1
+    assert look() == 0
+    assert [reason for reason, _ in written(dark)][-1] == "a credit was posted"
+
+
+def test_a_display_does_not_wait_for_a_person_at_the_button(dark, display):
+    display.run_once(dark.now, dark.wall_ms)
+    dark.pay(2_000)
+    dark.go(dark.at(1, 11))
+    dark.sent()
+    dark.report("waiting_for_person")
+    dark.go(dark.at(1, 11, 1))
+    assert display.run_once(dark.now, dark.wall_ms) == 1
+
+
+def test_a_payment_that_does_not_suffice_is_shown(dark, display):
+    display.run_once(dark.now, dark.wall_ms)
+    dark.pay(1)
+    dark.go(dark.at(1, 11))
+    assert dark.command().kind != "connect"
+    assert display.run_once(dark.now, dark.wall_ms) == 1
+
+
+def test_what_decide_had_in_hand_is_shown_at_the_next_look(house, display):
+    display.run_once(house.now, house.wall_ms)
+    house.pay(100)
+    from urja.pipeline import post
+
+    house.now = house.at(1, 9, 30)
+    post.post_credits(house.now)
+    assert display.run_once(house.now, house.wall_ms) == 0
+    house.go(house.at(1, 9, 31))
+    house.now = house.at(1, 9, 40)
+    assert display.run_once(house.now, house.wall_ms) == 1

@@ -1,7 +1,8 @@
 """The pipeline's stage `display`: the balance goes to the meter's own display when there is something to say.
 
 On a recharge, when the standing changes, and once a local day; not with each block, for a display's memory wears
-and airtime costs (design, meter rule 12). The meter decides nothing by it.
+and airtime costs (design, meter rule 12). The meter decides nothing by it. While light is on its way, nothing is
+written: on a slow link the display's round trips would be in the connect's way.
 """
 
 from collections.abc import Iterable, Sequence
@@ -54,12 +55,19 @@ LEFT JOIN LATERAL (
 WHERE (%(accounts)s::bigint[] IS NULL OR s.account_id = ANY(%(accounts)s::bigint[]))
     AND (last.issued_at IS NULL OR last.issued_at < %(today)s OR credit.posted_at > last.issued_at
         OR s.since_at > last.issued_at)
+    AND s.account_id <> ALL(%(in_hand)s::bigint[])
+    AND NOT EXISTS (
+        SELECT FROM supply_relight r LEFT JOIN commands_command c ON c.id = r.command_id
+        WHERE r.account_id = s.account_id AND r.closed_at IS NULL AND c.ended_at IS NULL
+    )
 ORDER BY s.account_id LIMIT %(limit)s
 """
 
 _NEWS = """
 SELECT account_id FROM supply_decision WHERE id > %(decision)s
 UNION SELECT account_id FROM ledger_credit_request WHERE posted_at >= %(since)s
+-- What was put off because light was on its way.
+UNION SELECT account_id FROM supply_relight WHERE closed_at IS NULL OR closed_at >= %(since)s
 """
 
 
@@ -99,17 +107,20 @@ class Display:
         self._whole_day: datetime | None = None
         self._decision = 0
         self._since: datetime | None = None
+        self._put_off: list[int] = []
+        """Accounts that `decide` had in hand at the last look: whether their credit brings light was not known."""
 
     def run_once(self, now: datetime, wall_ms: int) -> int:
         """Give the commands that are due at `now`; how many. A second run at the same time gives none."""
         today = midnight(local_day(now, self._zone), self._zone)
         mark = _newest_decision()
+        in_hand = _in_hand()
         whole = self._whole_day != today
-        due = _due(today, None if whole else self._news())
+        due = _due(today, None if whole else [*self._news(), *self._put_off], in_hand)
         given = self._give(due, now, wall_ms)
         if len(due) < AT_ONCE or not given:
             # All of these were seen; a run that was full comes again.
-            self._whole_day, self._decision, self._since = today, mark, now
+            self._whole_day, self._decision, self._since, self._put_off = today, mark, now, in_hand
         return given
 
     def _news(self) -> list[int]:
@@ -149,10 +160,17 @@ def _newest_decision() -> int:
         return int(cursor.fetchone()[0])
 
 
-def _due(today: datetime, accounts: Iterable[int] | None) -> list[_Due]:
+def _in_hand() -> list[int]:
+    """Accounts with a credit that `decide` has not looked at."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT DISTINCT account_id FROM supply_changed WHERE what LIKE 'supply_credit_%'")
+        return [account_id for (account_id,) in cursor.fetchall()]
+
+
+def _due(today: datetime, accounts: Iterable[int] | None, in_hand: Sequence[int]) -> list[_Due]:
     chosen = None if accounts is None else list(accounts)
     if chosen == []:
         return []
     with connection.cursor() as cursor:
-        cursor.execute(_DUE, {"accounts": chosen, "today": today, "limit": AT_ONCE})
+        cursor.execute(_DUE, {"accounts": chosen, "in_hand": in_hand, "today": today, "limit": AT_ONCE})
         return [_Due(*row) for row in cursor.fetchall()]

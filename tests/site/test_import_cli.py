@@ -77,7 +77,7 @@ def test_examples_load_and_go_out_again(run, tmp_path):
     run(export, "devices", out.with_name("secret.csv"), "--with-keys")
     assert "000102030405060708090a0b0c0d0e0f" in out.with_name("secret.csv").read_text()
     assert out.with_name("secret.csv").stat().st_mode & 0o777 == 0o600
-    with pytest.raises(Refusal, match="names gak and guek and .*: keys are written only with --with-keys"):
+    with pytest.raises(Refusal, match=r"names gak and guek and .*: keys are written only with --with-keys"):
         run(export, "devices", out, "--map", tmp_path / "devices.toml")
     with pytest.raises(Refusal, match="is a map of devices, not of premises"):
         run(export, "premises", out, "--map", tmp_path / "devices.toml")

@@ -35,7 +35,6 @@ ANSWERED = (
     "$KV.devices.00",
     "$KV.releases.asked",
     "$KV.types.00",
-    "$JS.API.STREAM.INFO.KV_types",
     "$JS.API.STREAM.INFO.KV_devices",
     "$JS.API.STREAM.INFO.KV_held",
     "$JS.API.STREAM.INFO.KV_contents",

@@ -7,7 +7,9 @@ from datetime import timedelta
 import pytest
 from prometheus_client import REGISTRY
 from tests.apps.street import START, adopt, remove
+from tests.cosem.meter_types import TYPE, write_type
 
+from urja.cosem.companion import read_type_folder
 from urja.stream import messages
 from urja.stream.contents import Contents, digest_of, digests_of_parts
 from urja.stream.errors import BrokerUnavailable
@@ -71,9 +73,6 @@ class Store:
         self.types.append(verify(signed, public_key(bytes(range(32)))))
         return len(self.types)
 
-    async def type_names(self):
-        return [entry.name for entry in self.types]
-
 
 @pytest.fixture
 def store(database):
@@ -87,13 +86,13 @@ def project(store):
     return Project(store, "Asia/Kolkata", signing_key=bytes(range(32)))
 
 
-def run(stage):
+def run(stage, now=START):
     from urja.pipeline.runner import DjangoThread
 
     async def once():
         stage._in_thread = DjangoThread()
         try:
-            return await stage.run_once(START)
+            return await stage.run_once(now)
         finally:
             await stage._in_thread.close()
 
@@ -112,6 +111,30 @@ def test_meters_are_projected_once_and_again_when_they_change(database, store):
     assert run(stage).done == 1
     (entry,) = store.devices
     assert (entry.bucket, entry.active) == (700, False)
+
+
+def test_types_are_projected_from_their_day_and_now_and_then(database, store, tmp_path):
+    from urja.apps.meter_types.operations import load_type
+
+    def load(version, valid_from):
+        text = TYPE.replace('version = "1"', f'version = "{version}"').replace("2026-01-01", valid_from)
+        load_type(read_type_folder(write_type(tmp_path / version, type=text)), loaded_at=START, actor="test")
+
+    stage, day = project(store), timedelta(days=1)
+    assert run(stage).done == 0
+    load("1", "2026-01-01")
+    load("2", "2026-03-03")  # START is the local midnight that begins 2 March
+    assert run(stage).done == 1
+    assert run(stage).done == 0
+    [first] = store.types
+    assert (first.name, first.version, sorted(first.files)) == (
+        "acme-m7-fw3", "1", ["events.toml", "profiles.toml", "type.toml"],
+    )  # fmt: skip
+    # What the store has become, the pipeline cannot see: it is written anew.
+    assert run(stage, START + timedelta(minutes=5)).done == 1
+    assert run(stage, START + day - timedelta(minutes=1)).done == 1
+    assert run(stage, START + day).done == 1
+    assert [entry.version for entry in store.types] == ["1", "1", "1", "2"]
 
 
 def test_a_broker_away_leaves_the_meters_due(database, store):

@@ -156,7 +156,8 @@ class Roster:
 
     def apply_type(self, change: TypeChange) -> None:
         """A meter type came into force, was removed or cannot be read: its meters, and no others, follow."""
-        self._types.apply(change)
+        if not self._types.apply(change):
+            return
         known = (meter.entry for meter in self.meters.values())
         for entry in [*known, *self._untyped.values()]:
             if entry.device_type == change.key:

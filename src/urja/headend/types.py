@@ -52,6 +52,8 @@ class KnownTypes:
     def __init__(self, key: bytes) -> None:
         """`key` verifies what the pipeline signs; without one (empty) only shipped types are known."""
         self._key = key
+        self._entries: dict[str, bytes] = {}
+        """What each type was built from."""
         self._loaded: dict[str, DeviceType] = {}
         self._compiled: dict[tuple[str, tuple[PushList, ...]], CompiledType] = {}
         self.unreadable: dict[str, str] = {}
@@ -75,29 +77,37 @@ class KnownTypes:
             known = self._compiled[name, pushes] = CompiledType.of(self._loaded[name], pushes)
         return known
 
-    def apply(self, change: TypeChange) -> None:
-        """A type of the store was added, changed or removed, or is none. What it replaces is not used any more."""
+    def apply(self, change: TypeChange) -> bool:
+        """A type of the store was added, changed or removed, or is none. What it replaces is not used any more.
+
+        False where nothing became different: the pipeline writes types anew now and then.
+        """
         name = change.key
+        if change.signed is not None and self._entries.get(name) == change.signed.entry:
+            return False
+        self._entries.pop(name, None)
         self._loaded.pop(name, None)
         self.unreadable.pop(name, None)
         self._compiled = {key: known for key, known in self._compiled.items() if key[0] != name}
-        if change.signed is None and not change.fault:
-            return
-        try:
-            known = self._built(change)
-        except (CompanionError, LocalError, meter_types.ForgedTypeError) as error:
-            self.unreadable[name] = str(error)
-            log.error("a meter type cannot be used", type=name, why=str(error))  # noqa: TRY400
-        else:
-            self._loaded[name] = known
-            log.info("meter type known", type=name, version=known.version)
+        if change.fault:
+            self._refuse(name, change.fault)
+        elif change.signed is not None:
+            try:
+                self._loaded[name] = known = self._built(name, change.signed)
+                self._entries[name] = change.signed.entry
+                log.info("meter type known", type=name, version=known.version)
+            except (CompanionError, LocalError, meter_types.ForgedTypeError) as error:
+                self._refuse(name, str(error))
+        return True
 
-    def _built(self, change: TypeChange) -> DeviceType:
-        if change.signed is None:
-            raise CompanionError([change.fault])
-        entry = meter_types.verify(change.signed, self._key)
+    def _refuse(self, name: str, why: str) -> None:
+        self.unreadable[name] = why
+        log.error("a meter type cannot be used", type=name, why=why)
+
+    def _built(self, name: str, signed: meter_types.SignedType) -> DeviceType:
+        entry = meter_types.verify(signed, self._key)
         device_type = build_device_type(TypeFiles.of(entry.files))
-        if device_type.name != change.key or device_type.name in device_types():
+        if device_type.name != name or device_type.name in device_types():
             raise CompanionError([f"it is the type {device_type.name!r}"])
         LayoutSet.of(device_type)
         return device_type

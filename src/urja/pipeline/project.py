@@ -29,8 +29,8 @@ from urja.stream.meter_types import SignedType, TypeEntry, sign
 log = structlog.get_logger()
 
 AT_ONCE: Final = 1000
-LOOK: Final = timedelta(minutes=5)
-"""So often it is asked whether the store still holds the types that it was given."""
+AGAIN: Final = timedelta(minutes=5)
+"""So often the types in force are written anew: the pipeline may not read what became of them in the store."""
 COMPARE_EVERY_S: Final = 10.0
 """Of real time between two looks at what head ends tell."""
 
@@ -50,7 +50,6 @@ class Store(Protocol):
     async def devices_sequence(self) -> int: ...
     async def told_contents(self) -> list[Contents]: ...
     async def put_type(self, name: str, signed: SignedType) -> int: ...
-    async def type_names(self) -> list[str]: ...
 
 
 class Project:
@@ -65,8 +64,8 @@ class Project:
         self._zone = ZoneInfo(zone)
         self._signing_key = signing_key
         self._types: dict[str, str] = {}
-        """The hash of each type that the store was given by this process."""
-        self._look_at: datetime | None = None
+        """The hash of each type that the store was given since `_types_again_at` was set."""
+        self._types_again_at: datetime | None = None
         self._in_thread = in_thread
         self._compared: list[Contents] = []
         self._compare_at_s = -math.inf
@@ -99,11 +98,10 @@ class Project:
         return Report(len(due) + brought, detail=str(self._last_mend), ill=self._again)
 
     async def _project_types(self, now: datetime) -> int:
-        """Each type's version that is in force, where the store was given another one or none."""
-        if self._look_at is None or now >= self._look_at:
-            held = set(await self._store.type_names()) if self._types else set()
-            self._types = {name: sha256 for name, sha256 in self._types.items() if name in held}
-            self._look_at = now + LOOK
+        """Each type's version that is in force, where it became another, and all of them now and then."""
+        if self._types_again_at is None or now >= self._types_again_at:
+            self._types.clear()
+            self._types_again_at = now + AGAIN
         day = now.astimezone(self._zone).date()
         in_force: dict[str, str] = await self._in_thread(types.in_force, day)
         due = {name: sha256 for name, sha256 in in_force.items() if self._types.get(name) != sha256}
@@ -111,7 +109,6 @@ class Project:
             entry = TypeEntry(**await self._in_thread(types.stored, sha256))
             await self._store.put_type(name, sign(entry, self._signing_key))
             self._types[name] = sha256
-            log.info("meter type in force", type=name, version=entry.version)
         return len(due)
 
     def _wrote(self, key: str, sequence: int) -> None:

@@ -528,10 +528,6 @@ class Broker:
         """Bring a meter type into force; returns the revision."""
         return await self._publish(f"$KV.{names.TYPES}.{name}", messages.encode(signed))
 
-    async def type_names(self) -> list[str]:
-        """The meter types that the store holds."""
-        return await self._keys(names.TYPES)
-
     def follow_types(self) -> AsyncIterator[list[TypeChange] | None]:
         """All loaded meter types, then each change, for ever (see `_follow`)."""
         return self._follow(names.TYPES, _type_change)

@@ -93,7 +93,6 @@ def _publish_rights(user: User) -> list[str]:
                 f"$KV.{names.DEVICES}.*",
                 f"$JS.API.STREAM.INFO.KV_{names.DEVICES}",
                 f"$KV.{names.TYPES}.*",
-                f"$JS.API.STREAM.INFO.KV_{names.TYPES}",
                 f"$KV.{names.RELEASES}.*",
                 *_gets(names.HELD),
                 f"$JS.API.STREAM.INFO.KV_{names.HELD}",

@@ -7,6 +7,7 @@ from urja.base.meter_address import (
     SerialLink,
     behind_link,
     parse_meter_address,
+    parse_serial_link,
 )
 
 
@@ -76,6 +77,13 @@ def test_a_link_and_a_physical_address_make_an_address():
     ):
         with pytest.raises(ValueError, match=r"link|address"):
             behind_link(link, physical)
+
+
+def test_a_serial_port_alone():
+    assert parse_serial_link("serial:/dev/ttyS1?baud=2400") == SerialLink("/dev/ttyS1", 2400)
+    for wrong in ("/dev/ttyS1", "tcp://10.20.0.9:4060", "serial:/dev/ttyS1?address=17"):
+        with pytest.raises(ValueError, match="no serial port"):
+            parse_serial_link(wrong)
 
 
 def test_meters_behind_one_line_have_one_link():

@@ -3,6 +3,7 @@
 import asyncio
 import datetime as dt
 import os
+import tty
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,9 +12,14 @@ import pytest
 from tests.headend.ordering import Desk, House
 from tests.headend.pushing import free_port
 
-from urja.base.meter_address import SerialLink, parse_meter_address
+from urja.base.meter_address import BehindLink, SerialLink, parse_meter_address
+from urja.base.serial_port import SerialPort
+from urja.cosem.association import AssociationConfig, ClientAssociation
+from urja.cosem.obis import CosemAttribute
 from urja.headend.failures import FailureKind, SessionFailed
-from urja.headend.hdlc_line import LinkConnection
+from urja.headend.hdlc_line import HdlcLine, LinkConnection
+from urja.headend.round_trips import RoundTrips
+from urja.headend.session import PUBLIC_SAP, Session
 from urja.headend.shared_links import MOST_READS_WAITING, SharedLinks
 from urja.meter.hdlc_bus import BusProtocol, HdlcBus, PseudoTerminal
 from urja.stream.messages import DeviceEntry, ReadOutcome, ReadRequest
@@ -305,6 +311,31 @@ async def test_a_serial_port_in_use_by_another_program_is_unreachable(street):
         held.close()
         again = await LinkConnection.open(SerialLink(device))
         again.close()
+
+
+async def test_meters_at_one_end_of_a_cable_and_the_head_end_at_the_other(street):
+    """Two serial ports and a cable between them: each side has a port of its own."""
+    loop = asyncio.get_running_loop()
+    ends = [os.openpty(), os.openpty()]
+    for (ours, theirs), (other, _) in (ends, reversed(ends)):
+        tty.setraw(theirs)
+        loop.add_reader(ours, lambda ours=ours, other=other: os.write(other, os.read(ours, 4096)))
+    near, far = (SerialLink(os.ttyname(theirs)) for _, theirs in ends)
+    bus = HdlcBus({FIRST: street.houses[0].station}, loop.time)
+    SerialPort(far, BusProtocol(bus))
+    way = await LinkConnection.open(near)
+    async with HdlcLine(way, BehindLink(near, FIRST, 2), 1) as line:
+        public = Session(line, ClientAssociation(AssociationConfig()), PUBLIC_SAP, RoundTrips())
+        await public.open()
+        told = await public.get(CosemAttribute.of(1, "0.0.96.1.0.255", 2))
+    assert told.value == street.houses[0].identity.serial.encode()
+    way.close()
+    bus.close()
+    await asyncio.sleep(0)
+    for ours, theirs in ends:
+        loop.remove_reader(ours)
+        os.close(ours)
+        os.close(theirs)
 
 
 async def test_a_device_file_that_is_no_serial_port_is_left_alone(tmp_path):

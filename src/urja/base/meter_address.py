@@ -92,6 +92,17 @@ def parse_meter_address(text: str) -> MeterAddress:
     return BehindLink(link, physical, size or shortest)
 
 
+def parse_serial_link(text: str) -> SerialLink:
+    """A serial port such as `serial:/dev/ttyUSB0?baud=9600`; raises ValueError with what would be right."""
+    head, _, query = text.partition("?")
+    parts = _parts(text, query)
+    if not head.startswith("serial:") or "address" in parts or "bytes" in parts:
+        raise ValueError(f"{text!r} is no serial port, such as serial:/dev/ttyUSB0?baud=9600")
+    link = _link(text, head, parts)
+    assert isinstance(link, SerialLink)
+    return link
+
+
 def behind_link(link: str, physical: int | None) -> str:
     """The address of a meter at a physical address of a link such as `serial:/dev/ttyUSB0?baud=9600`.
 

@@ -9,9 +9,10 @@ import contextlib
 import socket
 from collections import deque
 from collections.abc import Iterable
-from typing import Final, Protocol, Self, assert_never, cast
+from typing import Final, Self, assert_never, cast
 
 from urja.base.meter_address import BehindLink, GatewayLink, Link, SerialLink
+from urja.base.serial_port import SerialPort
 from urja.cosem.hdlc import Address, HdlcFrame, Splitter
 from urja.cosem.hdlc_link import (
     CLIENT_PARAMETERS,
@@ -25,7 +26,6 @@ from urja.cosem.hdlc_link import (
 )
 from urja.headend.failures import FailureKind, SessionFailed
 from urja.headend.line import ANSWER_S, CONNECT_S
-from urja.headend.serial_port import SerialPort
 
 _MOST_FRAMES: Final = 64
 """Frames that wait for a session to look at them. More is noise: a window has seven."""
@@ -41,17 +41,11 @@ _FAILURES: Final = {
 }
 
 
-class _Transport(Protocol):
-    def write(self, data: bytes) -> None: ...
-    def close(self) -> None: ...
-    def is_closing(self) -> bool: ...
-
-
 class LinkConnection(asyncio.Protocol):
     """The open way to a line: bytes out, frames in."""
 
     def __init__(self) -> None:
-        self._transport: _Transport | None = None
+        self._transport: asyncio.Transport | None = None
         self._splitter = Splitter()
         self._frames: deque[HdlcFrame] = deque(maxlen=_MOST_FRAMES)
         self._news = asyncio.Event()
@@ -68,7 +62,7 @@ class LinkConnection(asyncio.Protocol):
                     async with asyncio.timeout(within_s):
                         await loop.create_connection(lambda: connection, host, port)
                 case SerialLink():
-                    connection._transport = SerialPort(link, connection)
+                    SerialPort(link, connection)
                 case _:
                     assert_never(link)
         except TimeoutError:
@@ -83,10 +77,9 @@ class LinkConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        # A gateway that went off without a word would keep a line that is in demand from being dialled anew.
-        transport.get_extra_info("socket").setsockopt(
-            socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNACKNOWLEDGED_MS
-        )
+        if (opened := transport.get_extra_info("socket")) is not None:
+            # A gateway that went off without a word would keep a line that is in demand from being dialled anew.
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNACKNOWLEDGED_MS)
 
     def data_received(self, data: bytes) -> None:
         self._frames += self._splitter.feed(data)

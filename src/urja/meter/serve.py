@@ -11,6 +11,8 @@ from typing import Any
 import uvloop
 
 from urja.base.clock import WallClock
+from urja.base.meter_address import SerialLink
+from urja.base.serial_port import SerialPort
 from urja.meter.faults import FaultPlan
 from urja.meter.hdlc_bus import BusProtocol, HdlcBus, PseudoTerminal
 from urja.meter.identity import Identity
@@ -70,28 +72,41 @@ async def serve_bus_until(
     host: str,
     port: int,
     *,
-    pty: bool,
+    pty: bool = False,
+    serial: SerialLink | None = None,
     days: int,
     announce: Announce,
     stopping: asyncio.Event,
 ) -> None:
-    """Serve meters by physical address behind one HDLC port, and with `pty` behind a pseudo-terminal as well.
+    """Serve meters by physical address behind one HDLC port; as well on a serial port, and with `pty` on one that is none.
 
-    Raises OSError for a taken address.
+    Raises OSError for an address or a port that cannot be had.
     """
-    stations = {physical: _station(identity, days) for physical, identity in identities.items()}
+    stations: dict[int | None, Station] = {
+        physical: _station(identity, days) for physical, identity in identities.items()
+    }
     loop = asyncio.get_running_loop()
     bus = HdlcBus(stations, loop.time)
     server = await loop.create_server(lambda: BusProtocol(bus), host, port)
     with contextlib.ExitStack() as stack:
         path = stack.enter_context(PseudoTerminal(bus)) if pty else None
+        if serial is not None:
+            SerialPort(serial, BusProtocol(bus))
         async with server:
             address = server.sockets[0].getsockname()
             told = [
                 describe(identity, address[0], address[1]) | {"physical_address": physical}
                 for physical, identity in identities.items()
             ]
-            announce({"host": address[0], "port": address[1], "pty": path, "meters": told})
+            announce(
+                {
+                    "host": address[0],
+                    "port": address[1],
+                    "pty": path,
+                    "serial": serial and serial.device,
+                    "meters": told,
+                }
+            )
             await stopping.wait()
             bus.close()
 
@@ -112,12 +127,19 @@ def serve(identity: Identity, host: str, port: int, *, days: int, announce: Anno
 
 
 def serve_bus(
-    identities: Mapping[int, Identity], host: str, port: int, *, pty: bool, days: int, announce: Announce
+    identities: Mapping[int, Identity],
+    host: str,
+    port: int,
+    *,
+    pty: bool,
+    serial: SerialLink | None,
+    days: int,
+    announce: Announce,
 ) -> None:
     """Serve meters behind one HDLC line until SIGINT or SIGTERM (blocks). Raises OSError for a taken address."""
     _until_stopped(
         lambda stopping: serve_bus_until(
-            identities, host, port, pty=pty, days=days, announce=announce, stopping=stopping
+            identities, host, port, pty=pty, serial=serial, days=days, announce=announce, stopping=stopping
         )
     )
 

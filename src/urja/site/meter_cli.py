@@ -57,6 +57,9 @@ def meter() -> None:
 @click.option(
     "--pty", is_flag=True, help="With --hdlc: on a pseudo-terminal as well, in place of a serial port."
 )
+@click.option(
+    "--serial-port", help="With --hdlc: on a serial port as well, such as serial:/dev/ttyUSB0?baud=9600."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def serve(
     *,
@@ -71,6 +74,7 @@ def serve(
     count: int,
     physical: int,
     pty: bool,
+    serial_port: str | None,
     as_json: bool,
 ) -> None:
     """Run one meter alone, or several behind one HDLC line, in real time, for any DLMS client.
@@ -78,16 +82,18 @@ def serve(
     It prints where it listens and everything a client needs: SAPs, system title, keys. The keys follow from
     the seed: this meter is for a bench.
     """
+    from urja.base.meter_address import parse_serial_link
     from urja.cosem.companion import find_device_type
     from urja.meter.identity import seeded
     from urja.meter.serve import serve as serve_meter
     from urja.meter.serve import serve_bus
 
     log.configure("meter", json=as_json)
-    if not hdlc and (count > 1 or pty):
-        raise Refusal(Exit.USAGE, "--meters and --pty are for a line of HDLC: add --hdlc")
+    if not hdlc and (count > 1 or pty or serial_port):
+        raise Refusal(Exit.USAGE, "--meters, --pty and --serial-port are for a line of HDLC: add --hdlc")
     listens = f"{host}:{port}" if find_device_type(device_type).dials == "listen" else None
     try:
+        serial_link = None if serial_port is None else parse_serial_link(serial_port)
         identities = [
             seeded(one, device_type, seed, start_wh=start_wh, listen=listens)
             for one in _serials(serial, count)
@@ -101,10 +107,12 @@ def serve(
     try:
         if hdlc:
             line = dict(enumerate(identities, start=physical))
-            serve_bus(line, host, port, pty=pty, days=days, announce=announce)
+            serve_bus(line, host, port, pty=pty, serial=serial_link, days=days, announce=announce)
         else:
             serve_meter(identities[0], host, port, days=days, announce=announce)
     except OSError as error:
+        if error.filename:
+            raise Refusal(Exit.OS_ERROR, f"cannot open {error.filename}: {error.strerror}") from None
         raise Refusal(
             Exit.OS_ERROR,
             f"cannot listen on {host} port {port} ({error.strerror or error}): choose another --port",
@@ -138,7 +146,7 @@ def _serials(first: str, count: int) -> list[str]:
 def _told(facts: dict[str, Any]) -> str:
     if "meters" in facts:
         ports = f"{facts['host']} port {facts['port']} (TCP, HDLC)"
-        also = f" and on {facts['pty']}" if facts["pty"] else ""
+        also = "".join(f" and on {facts[name]}" for name in ("pty", "serial") if facts[name])
         listening = [f"{len(facts['meters'])} meters on one line, on {ports}{also}:"]
         meters = [
             f"Meter {meter['serial']} ({meter['device_type']}) at physical address {meter['physical_address']}:\n"

@@ -20,26 +20,29 @@ _CFLAG: Final = 2
 _PARITY_FLAGS: Final = {"none": 0, "even": termios.PARENB, "odd": termios.PARENB | termios.PARODD}
 
 
-class SerialPort:
-    """An open port that feeds a protocol: `data_received`, and `connection_lost` when it is gone."""
+class SerialPort(asyncio.Transport):
+    """An open port, and the protocol that it feeds."""
 
     def __init__(self, link: SerialLink, protocol: asyncio.Protocol) -> None:
         """Raises OSError: no such port, no right to it, in use by another program, or no serial port."""
+        super().__init__()
         self._loop = asyncio.get_running_loop()
         self._protocol = protocol
         self._unsent = bytearray()
         self._fd = os.open(link.device, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             _set_up(self._fd, link)
-        except BaseException:
+        except (OSError, termios.error) as error:
             os.close(self._fd)
-            raise
+            number, why = error.args[:2]
+            raise OSError(number, why, link.device) from error
         self._loop.add_reader(self._fd, self._read)
+        protocol.connection_made(self)
 
     def is_closing(self) -> bool:
         return self._fd < 0
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | bytearray | memoryview) -> None:
         """Send; what the port does not take now goes out later. A port that takes nothing any more is closed."""
         if self.is_closing():
             return

@@ -19,7 +19,11 @@ class HeadendSecrets(_Confidential, frozen=True, kw_only=True):
     broker_user: str
     broker_password: str
     kek: bytes
-    """Key-encryption key, 16 bytes (AES-128 key wrap, RFC 3394)."""
+    """Key-encryption key, 16 bytes (AES-128 key wrap, RFC 3394), as it was when the process was started."""
+    kek_file: str = ""
+    """Where it lies, with the one before while it is being changed: the head end looks there again."""
+    seal_key: bytes = b""
+    """What the head ends' state at the broker is sealed with; empty: the key-encryption key, which older boxes used."""
     orders_key: bytes = b""
     """Ed25519 public key, 32 bytes, that signed orders are verified with; without it no order is carried out."""
     approvers_file: str = ""
@@ -66,3 +70,5 @@ class AdminSecrets(_Confidential, frozen=True, kw_only=True):
     database_owner: str
     """Connection string of `urja_owner`, for migrations and administrators' commands."""
     kek: bytes
+    retiring_kek: bytes = b""
+    """The key-encryption key before, while it is being changed."""

@@ -213,9 +213,13 @@ def unwrap_key(kek: bytes, wrapped: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class KekStore:
-    """A key store (`urja.base.keystore`) whose wrapping key is at hand, as it lies in DATA/secrets."""
+    """A key store (`urja.base.keystore`) whose wrapping key is at hand, as it lies in DATA/secrets.
+
+    While that is being changed, what the one before has wrapped opens as well.
+    """
 
     kek: bytes = field(repr=False)
+    retiring: bytes = field(default=b"", repr=False)
 
     def wrap(self, key: bytes) -> bytes:
         return wrap_key(self.kek, key)
@@ -223,6 +227,11 @@ class KekStore:
     def unwrap(self, wrapped: bytes) -> bytes:
         try:
             return unwrap_key(self.kek, wrapped)
+        except CosemError as error:
+            if not self.retiring:
+                raise KeyNotOpened(str(error)) from error
+        try:
+            return unwrap_key(self.retiring, wrapped)
         except CosemError as error:
             raise KeyNotOpened(str(error)) from error
 

@@ -22,6 +22,7 @@ from urja.headend.brake import Brake
 from urja.headend.gate import Gate
 from urja.headend.intake import Intake
 from urja.headend.keeping import keep_for_ever, keep_windows, restore_windows
+from urja.headend.kek_file import FollowedKeys
 from urja.headend.memory import Memories
 from urja.headend.metrics import Metrics
 from urja.headend.new_keys import KeyMaker
@@ -61,7 +62,8 @@ class HeadEnd:
         self.broker = broker
         self.registry = registry
         self.metrics = Metrics(registry)
-        seal, keys = Seal(secrets.kek), KekStore(secrets.kek)
+        seal = Seal(secrets.seal_key or secrets.kek)
+        keys = FollowedKeys(KekStore(secrets.kek), Path(secrets.kek_file) if secrets.kek_file else None)
         key_maker = KeyMaker(keys, seal)
         self.types = KnownTypes(secrets.orders_key)
         self.roster = Roster(keys, key_maker, self.types)

@@ -53,7 +53,7 @@ class Administration:
     @property
     def keys(self) -> KeyStore:
         """What wraps meters' keys."""
-        return KekStore(self.secrets.kek)
+        return KekStore(self.secrets.kek, self.secrets.retiring_kek)
 
     def setup_django(self) -> None:
         """Configure Django for this process, as the owner of the tables."""

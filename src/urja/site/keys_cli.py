@@ -92,6 +92,28 @@ def status(data: Path, job: int | None, failed: bool, as_json: bool) -> None:
     click.echo(json.dumps(told, default=str, ensure_ascii=False) if as_json else _sentences(told))
 
 
+@keys.command("rotate-master")
+@data_option
+@click.option(
+    "--wait",
+    "wait_s",
+    type=click.IntRange(1),
+    default=120,
+    show_default=True,
+    help="Seconds until the head ends must have all keys anew.",
+)
+def rotate_master(data: Path, wait_s: int) -> None:
+    """Wrap the keys of all meters with a new key-encryption key, and retire the old one. Everything works on meanwhile.
+
+    Started again it goes on where it was stopped. Load no keys of meters while it runs.
+    """
+    box = opened(data)
+    from urja.site.master_key import Rotation
+    from urja.site.secrets import Vault
+
+    Rotation(Vault.open(box.data.secrets), box.clock.now, wait_s).run(click.echo)
+
+
 _WORDS: Final = {"done": "proven"}
 """How a task's state is said of keys, where it has another word."""
 

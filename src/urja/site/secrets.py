@@ -22,12 +22,19 @@ from urja.site.exits import Exit, Refusal
 from urja.site.postgres import SUPERUSER
 from urja.stream.orders import public_key
 
+ADMIN_FILE: Final = "admin.json"
+HEADEND_FILE: Final = "headend.json"
 _KEY_BYTES: Final = 16
 _SIGNING_KEY_BYTES: Final = 32
 
 
 def _password() -> str:
     return entropy.token_urlsafe(24)
+
+
+def new_kek() -> bytes:
+    """A key-encryption key."""
+    return entropy.token_bytes(_KEY_BYTES)
 
 
 class _Stored(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -41,12 +48,19 @@ class StoredAdmin(_Stored, frozen=True, kw_only=True):
     broker_password: str = field(default_factory=_password)
     superuser_password: str = field(default_factory=_password)
     owner_password: str = field(default_factory=_password)
-    kek: bytes = field(default_factory=lambda: entropy.token_bytes(_KEY_BYTES))
+    kek: bytes = field(default_factory=new_kek)
+    retiring_kek: bytes = b""
+    """The one before, while it is being changed (`urja.site.master_key`)."""
 
 
 class StoredHeadend(_Stored, frozen=True, kw_only=True):
+    """The head end reads `kek` and `retiring_kek` here itself (`urja.headend.kek_file`)."""
+
     broker_password: str = field(default_factory=_password)
     kek: bytes
+    retiring_kek: bytes = b""
+    seal_key: bytes
+    """Does not change with the key-encryption key: a count of cuts with a wrong seal is a full one."""
 
 
 class StoredPipeline(_Stored, frozen=True, kw_only=True):
@@ -85,11 +99,16 @@ class Vault:
     def open(cls, directory: Path) -> "Vault":
         """Read the secrets and make those that are missing; raises `Refusal` for a damaged file."""
         _move(directory / "web.json", directory / "pipeline.json", "messages_webhook_secret")
-        admin = _keep(directory / "admin.json", StoredAdmin, {})
+        _copy(directory / HEADEND_FILE, "kek", "seal_key")
+        admin = _keep(directory / ADMIN_FILE, StoredAdmin, {})
         return cls(
             directory,
             admin,
-            _keep(directory / "headend.json", StoredHeadend, {"kek": admin.kek}),
+            _keep(
+                directory / HEADEND_FILE,
+                StoredHeadend,
+                {"kek": admin.kek, "seal_key": entropy.token_bytes(_KEY_BYTES)},
+            ),
             _keep(directory / "pipeline.json", StoredPipeline, {}),
             _keep(directory / "web.json", StoredWeb, {}),
             _keep(directory / "payments.json", StoredPayments, {}),
@@ -128,6 +147,7 @@ class Vault:
             database_admin=admin,
             database_owner=self._role(settings, sockets, "urja_owner"),
             kek=self.admin.kek,
+            retiring_kek=self.admin.retiring_kek,
         )
 
     def for_headend(self, settings: Settings) -> HeadendSecrets:
@@ -136,6 +156,8 @@ class Vault:
             broker_user="headend",
             broker_password=self.headend.broker_password,
             kek=self.headend.kek,
+            kek_file=str(self.directory / HEADEND_FILE),
+            seal_key=self.headend.seal_key,
             orders_key=public_key(self.pipeline.signing_key),
             approvers_file=str(self.approvers),
         )
@@ -220,6 +242,17 @@ def _move(source: Path, target: Path, name: str) -> None:
         write_private(
             source, msgspec.json.encode({key: value for key, value in given.items() if key != name})
         )
+
+
+def _copy(path: Path, source: str, name: str) -> None:
+    """Give a secret that an earlier version used for two things a second name, so that one of them can be changed."""
+    try:
+        stored = msgspec.json.decode(path.read_bytes(), type=dict[str, object])
+    except (FileNotFoundError, msgspec.MsgspecError):
+        # As above.
+        return
+    if source in stored and name not in stored:
+        write_private(path, msgspec.json.encode({**stored, name: stored[source]}))
 
 
 def _damaged(path: Path, what: str) -> Refusal:

@@ -105,6 +105,7 @@ TABLE: Final[dict[str, frozenset[Role]]] = {
     "write:commission": _roles("clerk field_engineer control_room"),
     "write:record_commissioning": _AT_THE_BOX,
     "write:take_new_keys": _AT_THE_BOX,
+    "write:rewrap_keys": _AT_THE_BOX,
     "write:move_in": _roles("clerk"),
     "write:move_out": _roles("clerk"),
     "write:transfer_ownership": _roles("clerk"),

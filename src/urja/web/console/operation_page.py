@@ -55,7 +55,14 @@ class OperationPage:
 
 
 BY_PROGRAMS: Final = frozenset(
-    {"upsert_from_system", "receive_devices", "record_commissioning", "record_dues_paid", "take_new_keys"}
+    {
+        "upsert_from_system",
+        "receive_devices",
+        "record_commissioning",
+        "record_dues_paid",
+        "take_new_keys",
+        "rewrap_keys",
+    }
 )
 """What files and other systems ask for, with more in it than anybody types."""
 

@@ -230,6 +230,7 @@ OPERATIONS: Final[dict[str, Promise]] = {
     "cancel_meter_job": _("Cancel a job of meters"),
     "record_commissioning": _("A meter was called and tested"),
     "take_new_keys": _("A meter has proven new keys"),
+    "rewrap_keys": _("Keys are wrapped anew"),
     "open_work_order": _("Send somebody"),
     "assign_work_order": _("Give a work order to somebody"),
     "withdraw_work_order": _("Withdraw a work order"),

@@ -631,6 +631,7 @@ DRAWN: Final[dict[str, Callable[[Asker], dict[str, Any]]]] = {
 }
 
 OTHERWISE: Final = {
+    "rewrap_keys": "no request asks for it: tests/site/test_master_key.py",
     "take_new_keys": "a meter proves them: tests/pipeline/test_key_change.py",
     "approve_address_change": "nobody reads mail in this street: tests/pipeline/test_addresses.py",
     "change_address": "nobody reads mail in this street: tests/pipeline/test_addresses.py",

@@ -36,6 +36,7 @@ from urja.apps.registry.operations.people import CorrectPerson, MakeNameless
 from urja.apps.registry.operations.projecting import project_again
 from urja.apps.registry.operations.protection import EndProtection, Protect
 from urja.apps.registry.operations.proving import TakeNewKeys
+from urja.apps.registry.operations.rewrapping import RewrapKeys
 from urja.apps.registry.operations.staff import Dismiss, Employ, dismiss, employ
 from urja.apps.registry.operations.stock import (
     Delivered,
@@ -113,6 +114,7 @@ ALL: tuple[type[Operation], ...] = (
     ReopenConnection,
     ReturnDevice,
     RevokeToken,
+    RewrapKeys,
     ScrapDevice,
     SetClocks,
     ShowText,
@@ -188,6 +190,7 @@ __all__ = [
     "ReopenConnection",
     "ReturnDevice",
     "RevokeToken",
+    "RewrapKeys",
     "ScrapDevice",
     "SetClocks",
     "ShowText",

@@ -54,6 +54,14 @@ async def test_meters_behind_one_line_are_billed_by_what_is_pulled(ground):
     assert [station.counts.sent for station in behind] == [0, 0, 0]
 
 
+async def test_meters_that_push_without_a_tag_are_billed_by_what_is_read_of_them(ground):
+    street, findings = await lived(ground, 1, seed=9, dialling=3, listening=0, tagless=2)
+    assert findings.figures["energy_drawn_wh"] == findings.figures["energy_stored_wh"] > 0
+    assert findings.figures["intervals_missing"] == 0
+    sent = [station.counts.sent for station in street.fleet.stations.values()]
+    assert findings.figures["pushes_accepted"] == street.witness.count < sum(sent)
+
+
 @pytest.mark.parametrize(
     ("name", "seed", "trouble", "days", "start"),
     [

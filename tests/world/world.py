@@ -157,7 +157,8 @@ class Witness:
             yield f"the head end counts {self.count} accepted pushes, {len(self.accepted)} were"
         known = _known(connection)
         for kind, records in self.acknowledged:
-            for record in records:
+            # What has no tag was never accepted.
+            for record in records[records["source"] != Source.PUSH_UNAUTHENTICATED]:
                 if not known & _names(kind, record):
                     yield f"{kind} of device {record['device_id']} was acknowledged and is nowhere: {record}"
 
@@ -229,10 +230,11 @@ class World:
         dialling: int = 2,
         listening: int = 1,
         behind_line: int = 0,
+        tagless: int = 0,
         start: datetime = MONDAY,
     ) -> "AsyncIterator[World]":
         """Adopted meters on their walls, connected, nothing lived yet."""
-        world = cls(ground, seed, trouble, _street(dialling, listening, behind_line, seed), start)
+        world = cls(ground, seed, trouble, _street(dialling, listening, behind_line, tagless, seed), start)
         async with world.standing():
             yield world
 
@@ -594,8 +596,11 @@ class World:
         )
 
 
-def _street(dialling: int, listening: int, behind_line: int, seed: int) -> list[Identity]:
-    """Meters of both types, some of them behind one line of HDLC; serials, keys and loads follow from the seed."""
+def _street(dialling: int, listening: int, behind_line: int, tagless: int, seed: int) -> list[Identity]:
+    """Meters of both types, some of them behind one line of HDLC; serials, keys and loads follow from the seed.
+
+    The first `tagless` of those that dial push without a tag.
+    """
     chance = random.Random(f"street {seed}")
     meters = []
     line = f"tcp://127.0.0.1:{free_port()}"
@@ -606,7 +611,7 @@ def _street(dialling: int, listening: int, behind_line: int, seed: int) -> list[
         meters.append(
             seeded(
                 f"{seed:03d}{number + 1:05d}",
-                "urja-d1-listen" if listens else "urja-d1",
+                "urja-d1-listen" if listens else "urja-d1-encrypted" if number < tagless else "urja-d1",
                 seed * 1000 + number,
                 start_wh=chance.randrange(200_000, 9_000_000),
                 listen=place if listens else None,

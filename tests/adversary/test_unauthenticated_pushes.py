@@ -7,7 +7,7 @@ then be said. What a push without a tag says must therefore move nothing: no win
 import contextlib
 import socket
 
-from tests.headend import conftest
+from tests.headend import conftest, test_pushes
 from tests.headend.conftest import adopt, until, value
 from tests.headend.pushing import NINE, PushMeter
 from tests.headend.test_pushes import HALF_HOUR, Line, accepted
@@ -146,3 +146,18 @@ async def test_by_datagram_too(start_headend, pipeline):
         with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as sender:
             sender.sendto(meter.block(), ("127.0.0.1", headend.gate.port))
         await until(lambda: seen(headend) == 1)
+
+
+async def test_a_replay_by_an_operator_makes_no_proof_of_it(start_headend, pipeline, admin, stored):
+    meter = tagless(8)
+    async with start_headend() as headend, Line(headend.gate.port) as line:
+        await line.send(meter.block(NINE, import_wh=7))
+        await until(lambda: value(headend, "quarantined_total", reason="unknown-meter") == 1)
+        [item] = await test_pushes.TestSetAside().kept(admin)
+        await pipeline.put_device(meter.entry(**ENTRY))
+        await until(lambda: meter.title in headend.roster.meters)
+        assert b'"accepted"' in await admin.replay(item)
+        assert accepted(headend) == 0
+    await stored.take()
+    [row] = stored.records("block")
+    assert (row["import_wh"], row["source"]) == (7, Source.PUSH_UNAUTHENTICATED)

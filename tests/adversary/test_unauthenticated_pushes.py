@@ -1,7 +1,7 @@
 """The network, where meters push without a tag: a thief who captures, changes and repeats what passes.
 
-Counter mode gives the key stream of a push to whoever knows, or guesses, what it says: under *its* counter anything can
-then be said. What a push without a tag says must therefore move nothing: no window, no state, no money.
+A thief who knows, or guesses, the content of a push has its key stream (counter mode), and can send any content under *its*
+counter. What a push without a tag says must therefore move nothing: no window, no state, no money.
 """
 
 import contextlib
@@ -64,8 +64,8 @@ async def test_where_the_type_says_0x30_a_push_without_a_tag_is_refused(start_he
     assert not len(stored.records("block"))
 
 
-async def test_a_counter_that_nobody_has_used_locks_nothing_out(start_headend, pipeline, stored):
-    """A captured push under the highest counter deciphers to noise: set aside, no window moves, nobody is asked."""
+async def test_an_unused_counter_locks_nothing_out(start_headend, pipeline, stored):
+    """A captured push under the highest counter deciphers to noise: set aside, no window moves, no person is asked."""
     meter = tagless(3)
     await pipeline.put_device(meter.entry(**ENTRY))
     captured = meter.block(NINE)

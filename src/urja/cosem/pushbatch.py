@@ -5,8 +5,8 @@ there are two calls of its meter's cipher. A push is judged in this order: form,
 meter, protection, counter, authentication, content. What passes authentication is *in flight* in the meter's replay
 window until the caller says `commit` (the broker has it) or `rollback` (it may come again).
 
-A meter may be said to push without a tag (encryption only, as many in India do). Such a push proves nothing: who has
-captured one can change its numbers, bit by bit. It is given apart (`PushBatch.unauthenticated`) and never touches the
+A meter may be said to push without a tag (encryption only, as many in India do). Such a push proves nothing: a thief who
+has captured one can change its numbers, bit by bit. It is given apart (`PushBatch.unauthenticated`) and never touches the
 meter's window. A window of its own keeps copies out; only what decodes moves it, and nothing decodes by luck: for that
 the key stream of its counter must be known, from a push that the meter has made.
 """

@@ -1,8 +1,8 @@
-"""Readings that nobody has signed: what pushes without a tag say, until the meter confirms it in an association.
+"""Unconfirmed readings: what pushes without a tag say, until the meter confirms it in an association.
 
 They lie in a table of their own, so that nothing that bills, judges or disconnects can take them for readings. An
 interval that they tell of is missing like any other: the stage `gaps` has it read, and what is read then counts. A
-difference between the two is put aside as an exception: somebody has changed the push on its way.
+difference between the two is put aside as an exception: the push was changed on its way.
 """
 
 from collections.abc import Sequence

@@ -470,7 +470,8 @@ class TownWorld(World):
         for station in self.stations:
             if not station.reachable:
                 _happen(station, Silence(0))
-        await self._until(lambda: all(station.linked for station in self.stations if station.hangs))
+        dialling = [station for station in self.stations if station.meter.identity.listen is None]
+        await self._until(lambda: all(station.linked for station in dialling if station.hangs))
         await super().come_to_rest(within)
 
     def _set_clock(self, station: Station) -> None:
@@ -644,6 +645,7 @@ def _hanging(meter: Identity, transformer: str | None, now: datetime) -> dict[st
         "wrapped_gak": wrap_key(KEK, meter.keys.gak),
         "register_wh": meter.start_wh,
         "valid_from": now,
+        "address": meter.listen,
         "transformer": transformer,
     }
 

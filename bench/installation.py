@@ -168,15 +168,20 @@ def tree_cpu_s(root: int) -> float:
 
 @contextlib.asynccontextmanager
 async def installed(
-    folder: Path, meters: int, *, dark: int = 0, links: Callable[[int], LinkOptions] | None = None
+    folder: Path,
+    meters: int,
+    *,
+    dark: int = 0,
+    links: Callable[[int], LinkOptions] | None = None,
+    **headend: Any,
 ) -> AsyncIterator[Installation]:
     """The box with `meters` meters on line and business time at real speed, ten seconds before their first push.
 
-    The first `dark` of them owe more than their policy lets them.
+    The first `dark` of them owe more than their policy lets them. `headend` changes settings of the head end.
     """
     allow_connections(meters)
     outside = Outside.on_free_ports()
-    box = Box(folder / "data", settings_of(outside, meters))
+    box = Box(folder / "data", settings_of(outside, meters, **headend))
     link_of = links or (lambda _number: LinkOptions())
     identities = [
         msgspec.structs.replace(
@@ -199,7 +204,7 @@ async def installed(
         await box.stop()
 
 
-def settings_of(outside: Outside, meters: int) -> Settings:
+def settings_of(outside: Outside, meters: int, **headend: Any) -> Settings:
     settings, replace = Settings(), msgspec.structs.replace
     return outside.known_to(
         replace(
@@ -219,6 +224,7 @@ def settings_of(outside: Outside, meters: int) -> Settings:
                 cuts_per_day=1_000_000,
                 cuts_per_area_per_hour=1_000_000,
                 cuts_per_area_per_day=1_000_000,
+                **headend,
             ),
             pipeline=replace(settings.pipeline, status_port=0),
             web=replace(settings.web, port=free_port()),

@@ -9,7 +9,7 @@ moment in which the web server had the webhook to the read-back of the control s
   with links  the other half, on the mesh and cellular links of docs/meter.md, 4 % of them out of reach from the start;
               half of those are back 60 s after the first payment, half stay away for as long as the bench runs
 
-    uv run python bench/paid_to_lit.py [--meters 10000] [--payments 300] [--rate 3] [--quick]
+    uv run python bench/paid_to_lit.py [--meters 10000] [--payments 300] [--rate 3] [--association-idle 60] [--quick]
 """
 
 import argparse
@@ -44,6 +44,12 @@ def main() -> None:
     parser.add_argument("--payments", type=int, default=300)
     parser.add_argument("--rate", type=float, default=3.0, help="payments a second")
     parser.add_argument("--quick", action="store_true", help="1,000 meters, 100 payments")
+    parser.add_argument(
+        "--association-idle",
+        type=float,
+        default=60.0,
+        help="headend.association_idle_s: 0 opens one for each order",
+    )
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.quick:
@@ -76,6 +82,7 @@ def one(meters: int, options: argparse.Namespace) -> dict:
     payments = min(options.payments, meters * 4 // 5)
     command = [sys.executable, __file__, "--one", "--meters", str(meters)]
     command += ["--payments", str(payments), "--rate", str(options.rate)]
+    command += ["--association-idle", str(options.association_idle)]
     answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(answer.stdout)
 
@@ -86,7 +93,13 @@ def link_of(number: int) -> LinkOptions:
 
 
 async def measure(folder: Path, options: argparse.Namespace) -> dict:
-    async with installed(folder, options.meters, dark=options.payments, links=link_of) as running:
+    async with installed(
+        folder,
+        options.meters,
+        dark=options.payments,
+        links=link_of,
+        association_idle_s=options.association_idle,
+    ) as running:
         await pushed(running)
         cutting = time.monotonic()
         await everybody_cut(running, options.payments)
@@ -104,6 +117,7 @@ async def measure(folder: Path, options: argparse.Namespace) -> dict:
     return {
         **figures(paid, away),
         "payments": options.payments,
+        "association_idle_s": options.association_idle,
         "cut_by_the_system_s": round(cutting, 1),
         "cpu_share_while_paying": {name: round(spent[name] / lasted, 3) for name in (*SYSTEM, FLEET)},
         "fleet_mb": fleet_mb,

@@ -103,6 +103,7 @@ class OnTheLink:
                 context=ApplicationContext.LOGICAL_NAME_CIPHERED,
                 result=AssociationResult.REJECTED_PERMANENT,
                 diagnostic=Diagnostic.NO_REASON_GIVEN,
+                user_information=None,
             ).encode()
         if sap == 16 and isinstance(read := decode_apdu(sent), GetRequestNormal):
             return GetResponseNormal(read.invoke, axdr.uint32(self.claim)).encode()

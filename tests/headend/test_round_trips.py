@@ -7,8 +7,11 @@ from tests.headend.conftest import until, value
 from tests.headend.ordering import Desk, House
 from tests.headend.pushing import free_port
 
+from urja.cosem.acse import ApplicationContext, AssociationResult, Diagnostic
+from urja.cosem.apdu import Aare
 from urja.cosem.errors import ReplayDetected
 from urja.cosem.obis import CosemAttribute
+from urja.cosem.wrapper import Frame
 from urja.headend.line import WrapperLine
 from urja.meter.model import Role
 from urja.meter.session import Sessions
@@ -130,6 +133,27 @@ class TestCounter:
         assert (end.state, end.attempts) == ("confirmed", 2)
         assert wire.take() == [48] + [16] * 3 + [48] * 5
 
+    async def test_a_meter_that_another_client_holds_is_tried_again(
+        self, start_headend, desk, house, monkeypatch
+    ):
+        receive, held = Sessions.receive, [True]
+        rejected = Aare(
+            context=ApplicationContext.LOGICAL_NAME_CIPHERED,
+            result=AssociationResult.REJECTED_TRANSIENT,
+            diagnostic=Diagnostic.NO_REASON_GIVEN,
+            user_information=None,
+        )
+
+        def busy(sessions, frame):
+            if frame.source == 48 and held:
+                held.clear()
+                return [Frame(frame.destination, frame.source, rejected.encode())]
+            return receive(sessions, frame)
+
+        monkeypatch.setattr(Sessions, "receive", busy)
+        end = await carried_out(start_headend, desk, house, "disconnect")
+        assert (end.state, end.attempts) == ("confirmed", 2)
+
     async def test_two_head_ends_take_turns(self, start_headend, desk, house):
         """Each has a block of its own, and the meter has seen the other's."""
         async with house.listening(), start_headend() as first, start_headend(name="second") as second:
@@ -169,6 +193,7 @@ def _mute_to_old_counters(monkeypatch) -> None:
         ("set_payment_mode", {"mode": "postpaid"}, 4),
         ("set_load_limit", {"watts": 7000}, 6),
         ("set_clock", {}, 5),
+        ("read_object", {"obis": "1.0.1.8.0.255", "class_id": 3}, 3),
     ],
 )
 async def test_what_a_meter_takes_as_a_list_is_one_round_trip(

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from urja.cosem.acse import Diagnostic
+from urja.cosem.acse import AssociationResult, Diagnostic
 from urja.cosem.errors import (
     AssociationRejected,
     AuthenticationFailed,
@@ -75,6 +75,9 @@ def from_cosem(error: CosemError) -> SessionFailed:
         case AssociationRejected(diagnostic=Diagnostic.AUTHENTICATION_FAILURE):
             # What a meter says that could not open our bytes, or found our proof wrong.
             kind = FailureKind.WRONG_KEY
+        case AssociationRejected(result=AssociationResult.REJECTED_TRANSIENT):
+            # Another client holds a meter that takes one at a time.
+            kind = FailureKind.BUSY
         case ServiceRejected() | AssociationRejected():
             kind = FailureKind.REFUSED
         case LocalError():

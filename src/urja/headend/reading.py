@@ -93,9 +93,19 @@ async def read(
         return await _read_table(session, attribute, device_type, window)
     if window is not None:
         raise SessionFailed(FailureKind.OURS, "a range of time is for the buffer of a profile (class 7)")
-    value = await session.get(attribute)
-    [quantity] = await _quantities(session, [attribute], device_type)
-    return SingleValue(quantity, value)
+    wanted = [attribute, *_scaler_of(attribute)]
+    value, *unit = await session.get_each(wanted) if len(wanted) > 1 else [None]
+    if value is None:
+        # Read alone, it is refused with its reason.
+        value = await session.get(attribute)
+    return SingleValue(_quantity(attribute, unit[0] if unit else None, device_type), value)
+
+
+def _scaler_of(attribute: CosemAttribute) -> list[CosemAttribute]:
+    """Where the scaler and unit of an attribute stand, if it has any."""
+    if (attribute.class_id, attribute.attribute) not in _SCALED:
+        return []
+    return [CosemAttribute(attribute.class_id, attribute.obis, _SCALER_ATTRIBUTE[attribute.class_id])]
 
 
 async def _read_table(
@@ -120,12 +130,8 @@ async def _read_table(
 async def _quantities(
     session: Session, attributes: Sequence[CosemAttribute], device_type: DeviceType
 ) -> list[Quantity]:
-    scaled = [item for item in attributes if (item.class_id, item.attribute) in _SCALED]
-    wanted = [
-        CosemAttribute(item.class_id, item.obis, _SCALER_ATTRIBUTE[item.class_id])
-        for item in dict.fromkeys(scaled)
-    ]
-    units = dict(zip(dict.fromkeys(scaled), await session.get_each(wanted), strict=True))
+    scalers = {item: scaler for item in attributes for scaler in _scaler_of(item)}
+    units = dict(zip(scalers, await session.get_each([*scalers.values()]), strict=True))
     return [_quantity(item, units.get(item), device_type) for item in attributes]
 
 

@@ -9,9 +9,13 @@ from tests.headend.ordering import Desk, House
 from tests.headend.pushing import KEK, PushMeter, free_port
 from tests.headend.test_pushes import Line, accepted
 
+from urja.cosem.apdu import AccessResult
 from urja.cosem.security import KekStore
 from urja.headend.new_keys import KeyMaker
 from urja.headend.sealed_state import Seal
+from urja.meter.events import EventCode, Log
+from urja.meter.identity import seeded
+from urja.meter.model import Refused
 from urja.stream.messages import NextKeys
 
 MAKER = KeyMaker(KekStore(KEK), Seal(KEK))
@@ -30,7 +34,7 @@ async def house(stepped_clock, pipeline) -> House:
 
 
 def opened(house, made):
-    return MAKER.open(house.identity.title, made)
+    return MAKER.open(house.identity.title, made)[0]
 
 
 async def make_keys(desk, house) -> NextKeys:
@@ -178,7 +182,7 @@ class TestPushes:
     @staticmethod
     def waiting(meter):
         made = MAKER.make(meter.title, 7)
-        return meter.entry(next_keys=made), MAKER.open(meter.title, made)
+        return meter.entry(next_keys=made), MAKER.open(meter.title, made)[0]
 
     async def test_both_pairs_are_taken_each_with_a_window_of_its_own(self, start_headend, pipeline, stored):
         meter = PushMeter(31, counter=900)
@@ -239,3 +243,56 @@ class TestPushes:
             await until(lambda: value(headend, "quarantined_total", reason="wrong-key") == 1)
             await adopt(pipeline, headend, PushMeter(34))
             assert value(headend, "quarantined_total", reason="wrong-key") == 1
+
+
+class TestSecret:
+    """A meter of HLS mechanism 2: its secret is changed before its keys, and whatever dies may die in between."""
+
+    @pytest.fixture
+    async def secretive(self, stepped_clock, pipeline):
+        house = House(stepped_clock)
+        house.identity = seeded("00000001", "urja-d1-aes", 3)
+        house._mount()
+        entry = house.entry
+        secret = KekStore(KEK).wrap(bytes.fromhex(house.identity.hls_secret))
+        house.entry = lambda: msgspec.structs.replace(entry(), wrapped_hls_secret=secret)
+        await pipeline.put_device(house.entry())
+        return house
+
+    async def test_it_is_changed_with_the_keys(self, start_headend, desk, secretive):
+        house = secretive
+        async with start_headend() as headend, house.dialled_in(headend.gate.port):
+            made = await make_keys(desk, house)
+            assert (await change(desk, house, made)).state == "confirmed"
+            keys, secret = MAKER.open(house.identity.title, made)
+            assert (house.meter.keys, house.meter.hls_secret) == (keys, secret)
+            assert secret != bytes.fromhex(house.identity.hls_secret)
+            entry = msgspec.structs.replace(
+                house.entry(),
+                wrapped_guek=made.wrapped_guek,
+                wrapped_gak=made.wrapped_gak,
+                wrapped_hls_secret=made.wrapped_hls_secret,
+            )
+            await desk.broker.put_device(entry)
+            await until(lambda: headend.roster.meters[house.identity.title].next is None)
+            assert await obeys(desk, house) == "confirmed"
+
+    async def test_a_link_that_breaks_between_secret_and_keys_locks_nobody_out(
+        self, start_headend, desk, secretive
+    ):
+        house, breaks = secretive, iter([True, True])
+        take = house.meter.transfer_keys
+
+        def transfer_keys(wrapped):
+            if next(breaks, False):
+                house.station.drop_link()
+                raise Refused(AccessResult.TEMPORARY_FAILURE)
+            take(wrapped)
+
+        house.meter.transfer_keys = transfer_keys
+        async with start_headend() as headend, house.dialled_in(headend.gate.port):
+            made = await make_keys(desk, house)
+            assert (await change(desk, house, made)).state == "confirmed"
+            assert (house.meter.keys, house.meter.hls_secret) == MAKER.open(house.identity.title, made)
+            codes = [row[2] for row in house.meter.engine.logs[Log.TRANSACTION].by_entry(1, 0)]
+            assert codes == [EventCode.HLS_SECRET_CHANGED, EventCode.KEYS_CHANGED]

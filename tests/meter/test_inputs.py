@@ -11,6 +11,7 @@ from urja.cosem.security import wrap_key
 from urja.meter.events import Log
 from urja.meter.identity import seeded
 from urja.meter.inputs import (
+    ChangeSecret,
     DriftClock,
     Entry,
     Hook,
@@ -52,6 +53,7 @@ INPUTS = st.one_of(
     st.builds(Store, st.just(BALANCE_AMOUNT), st.just(axdr.encode(axdr.int32(-5)).hex())),
     st.builds(MoveTamper, st.sampled_from(["cover", "magnet", "neutral"]), ON),
     st.builds(Weld, ON),
+    st.builds(ChangeSecret, st.just("03" * 16)),
     st.builds(TransferKeys, st.sampled_from(["", wrapped("01" * 16)]), st.just(wrapped("02" * 16))),
     st.builds(Hook, st.integers(0, 4000)),
 )
@@ -72,7 +74,7 @@ def state(meter):
         engine.tampers,
         engine.load_limit_w,
         meter.settings,
-        (meter.keys.guek, meter.keys.gak),
+        (meter.keys.guek, meter.keys.gak, meter.hls_secret),
         [buffer.by_entry(1, 0).tolist() for buffer in buffers],
         meter.display(),
     )

@@ -10,11 +10,12 @@ from urja.base.clock import SteppedClock
 from urja.cosem import axdr
 from urja.cosem.apdu import ActionResult, DataNotification, GeneralGloCiphered, decode_apdu
 from urja.cosem.association import AssociationConfig, ClientAssociation, Mechanism
-from urja.cosem.errors import AssociationRejected, AuthenticationFailed
+from urja.cosem.errors import AssociationRejected, AuthenticationFailed, PeerError
 from urja.cosem.obis import CosemMethod
 from urja.cosem.security import SuiteKeys, wrap_key
 from urja.meter.events import EventCode, Log
 from urja.meter.fleet import Fleet, FleetFile
+from urja.meter.journal import Journal
 from urja.meter.model import Role
 
 TRANSFER = CosemMethod.of(64, "0.0.43.0.3.255", 2)
@@ -152,3 +153,68 @@ def test_changed_keys_and_the_counters_used_under_them_outlive_a_restart(tmp_pat
         living = second.stations[serial].meter
         assert (living.keys.guek, living.keys.gak) == (NEW.guek, meter.identity.keys.gak)
         assert living.transmit.upcoming > max(used)
+
+
+# -- the HLS secret ----------------------------------------------------------------------------------------------
+
+CHANGE_SECRET = CosemMethod.of(15, "0.0.40.0.0.255", 2)
+
+
+def secretive():
+    """A meter of mechanism 2, its utility client, and what that is opened by."""
+    meter, _ = make_meter("urja-d1-aes")
+    meter.advance(moment(MIDNIGHT_S + HOUR))
+
+    def by(secret, counter=1):
+        config = AssociationConfig(
+            mechanism=Mechanism(meter.identity.type.associations.hls_mechanism),
+            ciphered=True,
+            keys=meter.keys,
+            system_title=CLIENT_TITLE,
+            secret=secret,
+        )
+        client = ClientAssociation(
+            config, invocation_counter=counter, entropy=lambda size: bytes(range(size))
+        )
+        wire = FakeWire(meter, Role.UTILITY, client)
+        wire.sap = meter.identity.type.associations.utility_sap
+        return wire
+
+    return meter, by
+
+
+def test_another_hls_secret_opens_the_association_from_then_on():
+    meter, by = secretive()
+    old, new = meter.hls_secret, bytes(range(16))
+    wire = by(old).associate()
+    [done] = wire.run(wire.client.action(CHANGE_SECRET, axdr.octets(new)))
+    assert done.result is ActionResult.SUCCESS
+    assert wire.get(1, "0.0.96.1.0.255", 2).value, "the association that it came by goes on"
+    by(new, counter=50).associate()
+    with pytest.raises((AssociationRejected, PeerError)):
+        by(old, counter=90).associate()
+    assert [row[2] for row in meter.engine.logs[Log.TRANSACTION].by_entry(1, 0)] == [
+        EventCode.HLS_SECRET_CHANGED
+    ]
+
+
+@pytest.mark.parametrize("parameter", [axdr.octets(bytes(15)), axdr.octets(b""), axdr.int8(0)])
+def test_what_is_no_secret_changes_nothing(parameter):
+    meter, by = secretive()
+    wire = by(meter.hls_secret).associate()
+    [done] = wire.run(wire.client.action(CHANGE_SECRET, parameter))
+    assert done.result is not ActionResult.SUCCESS
+    assert meter.hls_secret == bytes.fromhex(meter.identity.hls_secret)
+
+
+def test_a_meter_of_mechanism_5_has_no_secret_to_change():
+    meter, wire = ready()
+    [done] = wire.run(wire.client.action(CHANGE_SECRET, axdr.octets(bytes(16))))
+    assert done.result is ActionResult.OBJECT_UNAVAILABLE
+    assert meter.hls_secret == b""
+
+
+def test_what_meters_were_told_is_for_their_owner_alone(tmp_path):
+    path = tmp_path / "inputs.jsonl"
+    Journal(path).close()
+    assert path.stat().st_mode & 0o077 == 0

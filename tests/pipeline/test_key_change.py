@@ -75,7 +75,7 @@ async def test_keys_are_stored_before_they_are_sent_and_are_the_meters_once_it_h
         await project(town)
         changed = await town.issue(house, "change_keys", arguments={"number": made.id})
         await town.until(stage, changed, "confirmed")
-        pair = MAKER.open(
+        pair, _ = MAKER.open(
             house.identity.title,
             msgspec.convert(
                 {name: bytes(getattr(kept, name)) for name in ("wrapped_guek", "wrapped_gak", "seal")}
@@ -131,6 +131,24 @@ async def test_keys_that_wait_are_not_deleted(town):  # noqa: F811
 
     with pytest.raises(IntegrityError, match="they stay until they are its own"):
         await town.in_thread(delete)
+
+
+async def test_the_secret_that_came_with_the_keys_is_the_devices_as_well(town):  # noqa: F811
+    from urja.apps.registry import meter_keys
+    from urja.apps.registry.operations import TakeNewKeys, perform
+
+    house = await town.raise_house()
+    made = MAKER.make(house.identity.title, 7, with_secret=True)
+
+    def take():
+        device_id = house.adopted.device_id
+        meter_keys.keep(device_id, 7, msgspec.to_builtins(made), town.clock.now())
+        assert meter_keys.waiting([device_id])[device_id] == made
+        perform(TakeNewKeys(device_id=device_id, number=7), recorded_at=town.clock.now(), actor="test")
+        return device_of(house)
+
+    device = await town.in_thread(take)
+    assert bytes(device.wrapped_hls_secret) == made.wrapped_hls_secret
 
 
 async def test_only_a_command_that_asks_for_keys_brings_any(town):  # noqa: F811

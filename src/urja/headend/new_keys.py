@@ -24,23 +24,28 @@ class KeyMaker:
         self.store = store
         self._seal = seal
 
-    def make(self, title: bytes, number: int) -> NextKeys:
-        """A pair for one meter, wrapped and sealed; `number` is the order's that asks for it."""
+    def make(self, title: bytes, number: int, *, with_secret: bool = False) -> NextKeys:
+        """A pair for one meter, wrapped and sealed, and an HLS secret where it has one; `number` is the order's that
+        asks for it.
+        """
         guek, gak = secrets.token_bytes(_KEY), secrets.token_bytes(_KEY)
+        secret = secrets.token_bytes(_KEY) if with_secret else None
         return NextKeys(
             number=number,
             wrapped_guek=self.store.wrap(guek),
             wrapped_gak=self.store.wrap(gak),
-            seal=self._tag(title, number, guek, gak),
+            wrapped_hls_secret=None if secret is None else self.store.wrap(secret),
+            seal=self._tag(title, number, guek, gak, secret),
         )
 
-    def open(self, title: bytes, made: NextKeys) -> SuiteKeys:
-        """The pair; raises KeyNotOpened where no head end has made it for this meter."""
+    def open(self, title: bytes, made: NextKeys) -> tuple[SuiteKeys, bytes | None]:
+        """The pair and the secret; raises KeyNotOpened where no head end has made them for this meter."""
         guek, gak = self.store.unwrap(made.wrapped_guek), self.store.unwrap(made.wrapped_gak)
-        if not hmac.compare_digest(made.seal, self._tag(title, made.number, guek, gak)):
+        secret = None if made.wrapped_hls_secret is None else self.store.unwrap(made.wrapped_hls_secret)
+        if not hmac.compare_digest(made.seal, self._tag(title, made.number, guek, gak, secret)):
             raise KeyNotOpened("no head end has made these keys for this meter")
-        return SuiteKeys(guek, gak)
+        return SuiteKeys(guek, gak), secret
 
-    def _tag(self, title: bytes, number: int, guek: bytes, gak: bytes) -> bytes:
-        # Over the keys, not over their wrapped form: the wrapping key may be changed meanwhile.
-        return self._seal.tag(f"keys/{title.hex()}/{number}", guek + gak)
+    def _tag(self, title: bytes, number: int, guek: bytes, gak: bytes, secret: bytes | None) -> bytes:
+        # Over the keys, not over their wrapped form: the wrapping key may be changed meanwhile. All have one length.
+        return self._seal.tag(f"keys/{title.hex()}/{number}", guek + gak + (secret or b""))

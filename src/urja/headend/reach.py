@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -131,22 +131,20 @@ class Reach:
                 session.key_id = kept.key_id
                 yield session
             return
-        pairs, waiting = [(meter.keys, meter.key_id)], meter.next
-        if waiting is not None:
-            pairs.insert(0 if waiting.expected else 1, (waiting.keys, waiting.key_id))
+        ways, waiting = _ways(meter, client), meter.next
         async with AsyncExitStack() as stack:
-            for keys, key_id in pairs:
+            for way in ways:
                 # The name is that of the counters: they begin anew with a key change.
-                name = f"{meter.entry.system_title.hex()}-{key_id.hex()}"
-                peer = Peer(replace(client, keys=keys), self.counters, name, meter.entry.system_title)
+                name = f"{meter.entry.system_title.hex()}-{way.key_id.hex()}"
+                peer = Peer(way.client, self.counters, name, meter.entry.system_title)
                 opening = open_session(line, peer, trips, keep=partial(stay, peer=peer) if keep else None)
                 try:
                     session = await stack.enter_async_context(opening)
                 except SessionFailed as failure:
-                    if failure.kind not in _OTHER_KEYS or key_id == pairs[-1][1]:
+                    if failure.kind not in _OTHER_KEYS or way is ways[-1]:
                         raise
                     continue
-                session.key_id = key_id
+                session.key_id, session.by_new_secret = way.key_id, way.by_new_secret
                 break
             if waiting is not None:
                 waiting.expected = session.key_id == waiting.key_id
@@ -305,6 +303,29 @@ _OTHER_KEYS = frozenset(
 
 _SPOILS = frozenset({FailureKind.TIMEOUT, FailureKind.PROTOCOL, FailureKind.WRONG_KEY})
 """Failures after which nothing more is to be had from a connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """Keys and secret that a session may be opened by."""
+
+    client: Client
+    key_id: bytes
+    by_new_secret: bool = False
+
+
+def _ways(meter: Meter, client: Client) -> list[_Way]:
+    """By which keys a meter may have to be opened, the likeliest first: more than one while it is being given others."""
+    ways, waiting = [_Way(client, meter.key_id)], meter.next
+    if waiting is None:
+        return ways
+    secret = waiting.hls_secret or client.secret
+    new = _Way(replace(client, keys=waiting.keys, secret=secret), waiting.key_id, by_new_secret=True)
+    ways.insert(0 if waiting.expected else 1, new)
+    if waiting.hls_secret is not None:
+        # The secret goes first, and whatever dies may die before the keys.
+        ways.append(_Way(replace(client, secret=secret), meter.key_id, by_new_secret=True))
+    return ways
 
 
 def client_of(meter: Meter) -> Client:

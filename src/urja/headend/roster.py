@@ -53,6 +53,7 @@ class NextPair:
     key_id: bytes
     windows: Windows = field(repr=False)
     row: int
+    hls_secret: bytes | None = field(default=None, repr=False)
     expected: bool = True
     """Whether the meter is more likely to have these: a session tries them first. Not known after a start."""
 
@@ -235,20 +236,21 @@ class Roster:
     def _adopt_next(self, title: bytes, meter: Meter, at_rest: dict[bytes, bytes]) -> None:
         """Take the keys that the meter is being given, or forget those that it was being given before."""
         made = meter.entry.next_keys
-        keys = None if made is None else self._opened(title, made)
-        if made is None or keys is None:
+        opened = None if made is None else self._opened(title, made)
+        if made is None or opened is None:
             self.next_pushes.discard(title)
             meter.next = None
             return
+        keys, secret = opened
         key_id = _key_id(keys)
         if meter.next is not None and meter.next.key_id == key_id:
             self.next_pushes.change(title, meter.compiled.layouts)
             return
         window, _ = _restored(at_rest.get(key_id))
         row = self.next_pushes.put(title, keys, meter.compiled.layouts, meter.slot, window)
-        meter.next = NextPair(made.number, keys, key_id, self.next_pushes.windows, row)
+        meter.next = NextPair(made.number, keys, key_id, self.next_pushes.windows, row, secret)
 
-    def _opened(self, title: bytes, made: NextKeys) -> SuiteKeys | None:
+    def _opened(self, title: bytes, made: NextKeys) -> tuple[SuiteKeys, bytes | None] | None:
         try:
             return self._key_maker.open(title, made)
         except KeyNotOpened as error:

@@ -92,6 +92,8 @@ class Session:
 
     key_id: bytes = b""
     """Which of the meter's pairs of keys it was opened under."""
+    by_new_secret: bool = False
+    """Whether it was opened by the HLS secret that the meter is being given."""
 
     def __init__(
         self,

@@ -90,6 +90,12 @@ class TransferKeys(_Input, frozen=True):
     gak: str = ""
 
 
+class ChangeSecret(_Input, frozen=True):
+    """Another HLS secret of the utility association, hexadecimal."""
+
+    secret: str
+
+
 class MoveTamper(_Input, frozen=True):
     """A tamper switch opens or closes; a magnet comes or goes; the neutral is disturbed or mended."""
 
@@ -127,6 +133,7 @@ Input = (
     | DriftClock
     | Store
     | TransferKeys
+    | ChangeSecret
     | MoveTamper
     | Weld
     | Hook

@@ -25,6 +25,8 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.past: Mapping[str, list[Entry]] = _read(path)
         """By serial, in the order in which it happened, what the file held when it was opened."""
+        # It holds what meters were told, a secret among it: nobody else reads it.
+        path.touch(0o600)
         self._file: BinaryIO = path.open("ab", buffering=0)
         self._unsynced = False
 

@@ -24,6 +24,7 @@ from urja.meter.events import EventCode
 from urja.meter.identity import Identity
 from urja.meter.inputs import (
     SERVICE,
+    ChangeSecret,
     DriftClock,
     Entry,
     Hook,
@@ -118,6 +119,7 @@ class Meter:
         the house of its identity, or another `source`.
         """
         self.identity = identity
+        self.hls_secret = bytes.fromhex(identity.hls_secret)
         self.keys = identity.keys
         """Those in force; a session answers the transfer of others under the old ones."""
         device_type = identity.type
@@ -215,6 +217,9 @@ class Meter:
                 engine.clock.drift(engine.true_s, ppm)
             case Store(obis, data):
                 self._store(Obis.parse(obis), axdr.decode_all(bytes.fromhex(data)))
+            case ChangeSecret(secret):
+                self.hls_secret = bytes.fromhex(secret)
+                engine.note(EventCode.HLS_SECRET_CHANGED)
             case TransferKeys(guek, gak):
                 self._take_keys(bytes.fromhex(guek), bytes.fromhex(gak))
                 engine.note(EventCode.KEYS_CHANGED)
@@ -283,6 +288,12 @@ class Meter:
     def store(self, obis: Obis, data: Data) -> None:
         """Keep what was written to a data object."""
         self.happen(Store(str(obis), axdr.encode(data).hex()))
+
+    def change_secret(self, secret: bytes) -> None:
+        """Take another HLS secret; Refused where this meter has none, or it is of another length."""
+        if len(secret) != len(self.hls_secret) or not secret:
+            raise Refused(AccessResult.OTHER_REASON)
+        self.happen(ChangeSecret(secret.hex()))
 
     def transfer_keys(self, wrapped: Mapping[int, bytes]) -> None:
         """All of the keys or none; Refused where one is not wrapped with the master key, or is of another kind."""

@@ -90,6 +90,10 @@ class MeterState(Protocol):
         """Keep what was written to a data object."""
         ...
 
+    def change_secret(self, secret: bytes) -> None:
+        """Take another HLS secret of the utility association; Refused where it is none."""
+        ...
+
     def transfer_keys(self, wrapped: Mapping[int, bytes]) -> None:
         """Take new keys, by key id, wrapped with the master key; Refused where one does not open."""
         ...

@@ -534,6 +534,13 @@ def _oid(*last: int) -> bytes:
     return bytes((0x60, 0x85, 0x74, 0x05, 0x08, *last))
 
 
+def _change_secret(meter: MeterState, data: Data | None) -> None:
+    """Method 2, change_HLS_secret: the new one, protected by the association that it comes by."""
+    if data is None or data.tag is not Tag.OCTET_STRING:
+        raise Refused(AccessResult.TYPE_UNMATCHED)
+    meter.change_secret(data.value)
+
+
 def _association(
     obis: str, role: Role, device_type: DeviceType, objects: Callable[[Role], Iterable[CosemObject]]
 ) -> CosemObject:
@@ -578,6 +585,7 @@ def _association(
             8: Attribute(lambda _meter: axdr.enum(2), allowed),  # who can read this is associated
             9: Attribute(lambda _meter: setup, allowed),
         },
+        {2: Method(_change_secret)} if role is Role.UTILITY and saps.needs_secret else {},
     )
 
 

@@ -49,7 +49,7 @@ def association_config(meter: Meter, role: Role) -> AssociationConfig:
         ciphered=True,
         keys=meter.keys,
         system_title=identity.title,
-        secret=bytes.fromhex(identity.lls_secret if role is Role.READER else identity.hls_secret),
+        secret=bytes.fromhex(identity.lls_secret) if role is Role.READER else meter.hls_secret,
         conformance=CONFORMANCE[role],
         max_pdu=MAX_PDU,
     )
@@ -95,7 +95,8 @@ class Sessions:
             association.invocation_counter = self._meter.transmit.upcoming
             association.peer_counter = self._meter.received_counters[role]
             keys = self._meter.keys
-            association.config = replace(association.config, keys=keys)
+            now = association_config(self._meter, role)
+            association.config = replace(association.config, keys=now.keys, secret=now.secret)
             _answer_in_kind(association, frame.apdu)
         for event in association.receive(frame.apdu):
             answers += self._answer(association, role, event)

@@ -21,6 +21,8 @@ class NextKeys(msgspec.Struct, frozen=True, kw_only=True):
     """Of the order that they were made by."""
     wrapped_guek: bytes
     wrapped_gak: bytes
+    wrapped_hls_secret: bytes | None = None
+    """Of a meter whose utility association is opened by one."""
     seal: bytes
     """Of the head end that made them, for this meter alone."""
 

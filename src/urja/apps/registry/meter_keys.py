@@ -23,6 +23,7 @@ def waiting(device_ids: Iterable[int]) -> dict[int, messages.NextKeys]:
             number=row.number,
             wrapped_guek=bytes(row.wrapped_guek),
             wrapped_gak=bytes(row.wrapped_gak),
+            wrapped_hls_secret=None if row.wrapped_hls_secret is None else bytes(row.wrapped_hls_secret),
             seal=bytes(row.seal),
         )
         for row in NewKeys.objects.filter(device_id__in=list(device_ids))
@@ -42,6 +43,7 @@ def keep(device_id: int, number: int, made: dict[str, Any], at: datetime) -> Non
                 "number": number,
                 "wrapped_guek": pair.wrapped_guek,
                 "wrapped_gak": pair.wrapped_gak,
+                "wrapped_hls_secret": pair.wrapped_hls_secret,
                 "seal": pair.seal,
                 "made_at": at,
             },

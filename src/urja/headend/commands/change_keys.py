@@ -1,7 +1,8 @@
 """Give a meter the keys that were made for it, and hear it prove them.
 
 Method 2 of the security setup (class 64, IEC 62056-6-2; IS 15959: 0.0.43.0.3.255), global_key_transfer, takes keys wrapped
-with the meter's master key (RFC 3394). Nothing is believed of its answer: the order is confirmed by a session that both
+with the meter's master key (RFC 3394); a meter whose association is opened by an HLS secret is given another of that
+first. Nothing is believed of its answer: the order is confirmed by a session that both
 sides have opened under the new keys, whether the answer came, was lost, or the meter took the keys days ago.
 """
 
@@ -42,6 +43,10 @@ async def execute(work: Work, arguments: Arguments) -> Outcome:
         master = KekStore(work.key_maker.store.unwrap(meter.entry.wrapped_master))
     except KeyNotOpened as error:
         raise SessionFailed(FailureKind.OURS, f"the meter's master key: {error}") from error
+    if waiting.hls_secret is not None and not work.session.by_new_secret:
+        # Method 2 of the utility's own association, change_HLS_secret (class 15).
+        own = CosemMethod.of(15, "0.0.40.0.0.255", 2)
+        await work.session.action(own, axdr.octets(waiting.hls_secret))
     pairs = ((_GUEK, waiting.keys.guek), (_GAK, waiting.keys.gak or b""))
     waiting.expected = True
     await work.session.action(

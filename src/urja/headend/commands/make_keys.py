@@ -24,5 +24,6 @@ async def execute(work: Work, _arguments: Arguments) -> Outcome:
     if work.meter.next is not None:
         # It may have taken them: others would make it forget the ones that are known.
         raise SessionFailed(FailureKind.OURS, "the meter has new keys already that it is yet to prove")
-    made = work.key_maker.make(entry.system_title, work.order.command_id)
+    with_secret = entry.wrapped_hls_secret is not None
+    made = work.key_maker.make(entry.system_title, work.order.command_id, with_secret=with_secret)
     return Outcome(evidence={"new_keys": to_builtins(made)})

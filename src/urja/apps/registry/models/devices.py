@@ -78,6 +78,7 @@ class NewKeys(models.Model):
     """Of the command by which a head end has made them."""
     wrapped_guek = models.BinaryField(max_length=24)
     wrapped_gak = models.BinaryField(max_length=24)
+    wrapped_hls_secret = models.BinaryField(max_length=24, null=True)
     seal = models.BinaryField(max_length=32)
     """The head end's, over the keys and the meter that they are for."""
     made_at = models.DateTimeField()

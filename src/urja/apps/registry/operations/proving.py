@@ -26,7 +26,7 @@ class TakeNewKeys(Operation, kw_only=True):
     def carry_out(self, doing: Doing) -> None:
         device = Device.objects.select_for_update().get(id=self.device_id)
         new_keys = NewKeys.objects.get(device=device)
-        doing.change(
-            device, wrapped_guek=bytes(new_keys.wrapped_guek), wrapped_gak=bytes(new_keys.wrapped_gak)
-        )
+        names = ("wrapped_guek", "wrapped_gak", "wrapped_hls_secret")
+        taken = {name: bytes(value) for name in names if (value := getattr(new_keys, name)) is not None}
+        doing.change(device, **taken)
         new_keys.delete()

@@ -23,8 +23,8 @@ nats_server, admin, pipeline = conftest.nats_server, conftest.admin, conftest.pi
 start_headend, stored = conftest.start_headend, conftest.stored
 
 ROW = (
-    "INSERT INTO meter_types_version (name, version, valid_from, text, sha256, loaded_at, actor)"
-    " VALUES ('x', '1', '2026-01-01', '{}', 'x', now(), 'x')"
+    "INSERT INTO meter_types_version (name, version, valid_from, firmware, text, sha256, loaded_at, actor)"
+    " VALUES ('x', '1', '2026-01-01', '{}', '{}', 'x', now(), 'x')"
 )
 
 

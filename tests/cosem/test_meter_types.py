@@ -164,6 +164,8 @@ BROKEN = [
     ("events", "201 = 821", "201 = 999", "instead_of.201: names event 999, which is not listed"),
     ("events", "201 = 821", "201 = 822", "event 822 is restored, the standard's 201 is occurred"),
     ("events", "202 = 822", '"\\u0662" = 822', "is no event code of is15959"),
+    ("events", "[events.other]\nlog = 4", '[events."\\u001b[2Jx"]\nlog = 300', "events.\\x1b[2Jx"),
+    ("profiles", "[profiles.daily]", '[profiles."\\u202eyliad"]', "profiles.\\u202eyliad"),
     ("events", "202 = 822", '202 = "x"', "events.toml: instead_of"),
 ]  # fmt: skip
 

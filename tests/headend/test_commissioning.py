@@ -33,7 +33,7 @@ async def called(house, desk, start_headend, **more):
 def expected(house, **changes):
     values = {
         "serial": house.identity.serial,
-        "device_type": house.identity.device_type,
+        "device_type": house.identity.type,
         "firmware": "",
         "register_wh": 5000,
         "most_wh": 100_000,

@@ -19,17 +19,16 @@ from urja.cosem.wrapper import Frame
 from urja.stream.meter_types import SignedType, TypeEntry, sign
 
 
-def signed(folder: Path) -> SignedType:
-    """The type of a folder as the pipeline sends it."""
-    source = read_type_folder(folder)
-    known = build_device_type(source)
-    return sign(TypeEntry(name=known.name, version=known.version, files=dict(source.files)), SIGNING_KEY)
+def signed(*folders: Path) -> SignedType:
+    """The versions of a type, the newest first, as the pipeline sends them."""
+    sources = [read_type_folder(folder) for folder in folders]
+    name = build_device_type(sources[0]).name
+    return sign(TypeEntry(name=name, versions=[dict(source.files) for source in sources]), SIGNING_KEY)
 
 
 async def given(pipeline, *folders: Path) -> None:
-    """Bring types into force."""
-    for folder in folders:
-        await pipeline.put_type(build_device_type(read_type_folder(folder)).name, signed(folder))
+    """Bring the versions of a type into force, the newest first."""
+    await pipeline.put_type(build_device_type(read_type_folder(folders[0])).name, signed(*folders))
 
 
 @dataclass
@@ -52,8 +51,8 @@ class TypedMeter:
     def title(self):
         return self.plain.title
 
-    def entry(self):
-        return self.plain.entry(device_type=self.type.name)
+    def entry(self, firmware=""):
+        return self.plain.entry(device_type=self.type.name, firmware=firmware)
 
     def block(self, end_at=NINE, import_wh=250):
         """A block push of this energy, in the columns and scalers of its type."""
@@ -179,3 +178,24 @@ async def test_a_type_that_is_taken_away_stops_its_meters_alone(start_headend, a
         await given(pipeline, folder)
         await until(lambda: typed.title in headend.roster.meters)
         await sent(headend, typed.block())
+
+
+async def test_each_meter_is_read_by_the_version_for_its_firmware(start_headend, pipeline, stored, tmp_path):
+    other = PROFILES.replace('scaler = -3, unit = "Wh"', 'scaler = -1, unit = "Wh"')
+    text = TYPE.replace('version = "1"', 'version = "2"').replace('["3.1", "3.2"]', '["4.0"]')
+    new, old = write_type(tmp_path / "2", type=text, profiles=other), write_type(tmp_path / "1")
+    await given(pipeline, new, old)
+    meters = [TypedMeter(old, 1), TypedMeter(new, 2), TypedMeter(new, 3)]
+    for meter, firmware in zip(meters, ("3.2", "4.0", ""), strict=True):
+        await pipeline.put_device(meter.entry(firmware))
+    async with start_headend() as headend:
+        await until(lambda: len(headend.roster.meters) == 3)
+        await sent(headend, *(meter.block(import_wh=250) for meter in meters))
+        # Its firmware is another from now on, as commissioning it again has found.
+        await pipeline.put_device(meters[0].entry("4.0"))
+        updated = TypedMeter(new, 1)
+        updated.plain.counter = meters[0].plain.counter
+        await until(lambda: headend.roster.meters[updated.title].compiled.device_type.version == "2")
+        await sent(headend, updated.block(import_wh=260))
+    await stored.take()
+    assert stored.records("block")["import_wh"].tolist() == [250, 250, 250, 260]

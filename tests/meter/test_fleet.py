@@ -324,6 +324,10 @@ def test_fleet_file_round_trip_and_its_faults(tmp_path):
     path.write_text(json.dumps(document))
     with pytest.raises(FleetError, match=r"guek must be 16 bytes.*serial 00000001 stands twice"):
         read_fleet_file(path)
+    unknown = msgspec.structs.replace(file.meters[0], device_type="urja-d9")
+    write_fleet_file(path, msgspec.structs.replace(file, meters=[unknown]))
+    with pytest.raises(FleetError, match="there is no meter type 'urja-d9'; shipped are urja-d1"):
+        read_fleet_file(path)
     path.write_text("{")
     with pytest.raises(FleetError, match=r"fleet\.json"):
         read_fleet_file(path)

@@ -9,7 +9,7 @@ from prometheus_client import REGISTRY
 from tests.apps.street import START, adopt, remove
 from tests.cosem.meter_types import TYPE, write_type
 
-from urja.cosem.companion import read_type_folder
+from urja.cosem.companion import TypeFiles, build_device_type, read_type_folder
 from urja.stream import messages
 from urja.stream.contents import Contents, digest_of, digests_of_parts
 from urja.stream.errors import BrokerUnavailable
@@ -127,14 +127,14 @@ def test_types_are_projected_from_their_day_and_now_and_then(database, store, tm
     assert run(stage).done == 1
     assert run(stage).done == 0
     [first] = store.types
-    assert (first.name, first.version, sorted(first.files)) == (
-        "acme-m7-fw3", "1", ["events.toml", "profiles.toml", "type.toml"],
-    )  # fmt: skip
+    [files] = first.versions
+    assert (first.name, sorted(files)) == ("acme-m7-fw3", ["events.toml", "profiles.toml", "type.toml"])
     # What the store has become, the pipeline cannot see: it is written anew.
     assert run(stage, START + timedelta(minutes=5)).done == 1
     assert run(stage, START + day - timedelta(minutes=1)).done == 1
     assert run(stage, START + day).done == 1
-    assert [entry.version for entry in store.types] == ["1", "1", "1", "2"]
+    told = [[build_device_type(TypeFiles.of(one)).version for one in entry.versions] for entry in store.types]
+    assert told == [["1"], ["1"], ["1"], ["2"]]
 
 
 def test_a_broker_away_leaves_the_meters_due(database, store):

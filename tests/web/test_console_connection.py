@@ -68,8 +68,8 @@ def test_events_of_a_loaded_type_have_its_words(told, colleague, database_of_tow
     files = read_type_folder(write_type(tmp_path / "m7"))
     with database_of_town("urja_owner") as owner:
         owner.execute(
-            "INSERT INTO meter_types_version (name, version, valid_from, text, sha256, loaded_at, actor)"
-            " VALUES ('acme-m7-fw3', '1', '2026-01-01', %s, %s, %s, 'test')",
+            "INSERT INTO meter_types_version (name, version, valid_from, firmware, text, sha256, loaded_at, actor)"
+            " VALUES ('acme-m7-fw3', '1', '2026-01-01', '{}', %s, %s, %s, 'test')",
             [files.text, files.sha256, town_cast.START],
         )
         with owner.transaction():

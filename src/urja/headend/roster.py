@@ -184,7 +184,7 @@ class Roster:
             log.warning("a meter cannot be used", system_title=key, why=str(error))
             return
         try:
-            compiled = self._types.get(entry.device_type, entry.pushes)
+            compiled = self._types.get(entry.device_type, entry.firmware, entry.pushes)
         except CosemError as error:
             self._forget(title)
             self.unusable[title] = str(error)

@@ -54,13 +54,16 @@ class KnownTypes:
         self._key = key
         self._entries: dict[str, bytes] = {}
         """What each type was built from."""
-        self._loaded: dict[str, DeviceType] = {}
-        self._compiled: dict[tuple[str, tuple[PushList, ...]], CompiledType] = {}
+        self._loaded: dict[str, tuple[DeviceType, ...]] = {}
+        """The versions that are in force, the newest first."""
+        self._compiled: dict[tuple[str, str, tuple[PushList, ...]], CompiledType] = {}
         self.unreadable: dict[str, str] = {}
         """Names in the store whose types cannot be used, and why. Their meters stop, and no others."""
 
-    def get(self, name: str, pushes: tuple[PushList, ...] = ()) -> CompiledType:
+    def get(self, name: str, firmware: str = "", pushes: tuple[PushList, ...] = ()) -> CompiledType:
         """The type of a name, with the pushes that a meter has told of. One for all meters that say the same.
+
+        Of several versions it is the one that names the meter's firmware, else the newest.
 
         Raises CompanionError saying why there is none, and LocalError for pushes that cannot be decoded so.
         """
@@ -72,10 +75,12 @@ class KnownTypes:
             raise CompanionError(
                 [f"its meter type {name!r} is not known here: load it with urja meter-type load"]
             )
-        known = self._compiled.get((name, pushes))
-        if known is None:
-            known = self._compiled[name, pushes] = CompiledType.of(self._loaded[name], pushes)
-        return known
+        versions = self._loaded[name]
+        chosen = next((one for one in versions if firmware in one.firmware), versions[0])
+        key = (name, chosen.version, pushes)
+        if key not in self._compiled:
+            self._compiled[key] = CompiledType.of(chosen, pushes)
+        return self._compiled[key]
 
     def apply(self, change: TypeChange) -> bool:
         """A type of the store was added, changed or removed, or is none. What it replaces is not used any more.
@@ -95,7 +100,7 @@ class KnownTypes:
             try:
                 self._loaded[name] = known = self._built(name, change.signed)
                 self._entries[name] = change.signed.entry
-                log.info("meter type known", type=name, version=known.version)
+                log.info("meter type known", type=name, versions=[one.version for one in known])
             except (CompanionError, LocalError, meter_types.ForgedTypeError) as error:
                 self._refuse(name, str(error))
         return True
@@ -104,10 +109,13 @@ class KnownTypes:
         self.unreadable[name] = why
         log.error("a meter type cannot be used", type=name, why=why)
 
-    def _built(self, name: str, signed: meter_types.SignedType) -> DeviceType:
+    def _built(self, name: str, signed: meter_types.SignedType) -> tuple[DeviceType, ...]:
         entry = meter_types.verify(signed, self._key)
-        device_type = build_device_type(TypeFiles.of(entry.files))
-        if device_type.name != name or device_type.name in device_types():
-            raise CompanionError([f"it is the type {device_type.name!r}"])
-        LayoutSet.of(device_type)
-        return device_type
+        versions = tuple(build_device_type(TypeFiles.of(files)) for files in entry.versions)
+        if not versions:
+            raise CompanionError(["it has no version"])
+        for one in versions:
+            if one.name != name or one.name in device_types():
+                raise CompanionError([f"it is the type {one.name!r}"])
+            LayoutSet.of(one)
+        return versions

@@ -12,13 +12,16 @@ import structlog
 from django.db import transaction
 
 from urja.apps.commissioning import operations, queries
-from urja.apps.commissioning.checks import Answer, Check, Expected, Outcome, judge, wh_of
+from urja.apps.commissioning.checks import Answer, Check, Expected, Outcome, judge, text_of, wh_of
 from urja.apps.commissioning.models import UNFINISHED, Call, CallState
+from urja.apps.meter_types.errors import UnknownMeterTypeError
+from urja.apps.meter_types.queries import known_type
 from urja.apps.registry.errors import Refused
 from urja.apps.registry.models import DevicePeriod
 from urja.apps.registry.operations import perform
 from urja.apps.registry.operations.commissioning import RecordCommissioning
 from urja.apps.registry.operations.reads import nearest
+from urja.cosem.companion import DeviceType
 
 log = structlog.get_logger()
 
@@ -59,7 +62,7 @@ def _hear(call: Call, period: DevicePeriod, now: datetime, wall_ms: int) -> bool
     if call.relay_test and Check.SWITCH_ON not in answers:
         operations.switch_on(call, now, wall_ms)
         return True
-    outcomes = judge(answers, _expected(call, period, now))
+    outcomes = judge(answers, _expected(call, period, answers, now))
     if all(one.passed for one in outcomes):
         _pass(call, answers[Check.REGISTER], outcomes, now)
     else:
@@ -94,14 +97,25 @@ def _pass(call: Call, register: Answer, outcomes: list[Outcome], now: datetime) 
     log.info("meter put into service", meter=call.device.serial, place=call.service_point.consumer_number)
 
 
-def _expected(call: Call, period: DevicePeriod, now: datetime) -> Expected:
+def _expected(call: Call, period: DevicePeriod, answers: dict[Check, Answer], now: datetime) -> Expected:
     hung = nearest(call.service_point_id, call.device_id, period.valid_from + timedelta.resolution)[0]
     hours = (now - period.valid_from + _SLACK) / timedelta(hours=1)
     return Expected(
         serial=call.device.serial,
-        device_type=call.device.device_type,
+        device_type=_type_of(call, answers.get(Check.FIRMWARE)),
         # Called again, it is because the firmware may be another one.
         firmware="" if period.commissioned_at else call.device.firmware,
         register_wh=hung.import_wh if hung is not None else 0,
         most_wh=int(call.device.max_power_w * hours),
     )
+
+
+def _type_of(call: Call, firmware: Answer | None) -> DeviceType | None:
+    """The meter's type for the firmware that it has told, or is known with."""
+    told = call.device.firmware
+    if firmware is not None and firmware.confirmed:
+        told = text_of(firmware.evidence.get("value"))
+    try:
+        return known_type(call.device.device_type, told)
+    except UnknownMeterTypeError:
+        return None

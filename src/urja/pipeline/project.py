@@ -63,8 +63,8 @@ class Project:
         self._store = store
         self._zone = ZoneInfo(zone)
         self._signing_key = signing_key
-        self._types: dict[str, str] = {}
-        """The hash of each type that the store was given since `_types_again_at` was set."""
+        self._types: dict[str, tuple[str, ...]] = {}
+        """The hashes of the versions of each type that the store was given since `_types_again_at` was set."""
         self._types_again_at: datetime | None = None
         self._in_thread = in_thread
         self._compared: list[Contents] = []
@@ -98,17 +98,17 @@ class Project:
         return Report(len(due) + brought, detail=str(self._last_mend), ill=self._again)
 
     async def _project_types(self, now: datetime) -> int:
-        """Each type's version that is in force, where it became another, and all of them now and then."""
+        """Each type's versions that are in force, where they became others, and all of them now and then."""
         if self._types_again_at is None or now >= self._types_again_at:
             self._types.clear()
             self._types_again_at = now + AGAIN
         day = now.astimezone(self._zone).date()
-        in_force: dict[str, str] = await self._in_thread(types.in_force, day)
-        due = {name: sha256 for name, sha256 in in_force.items() if self._types.get(name) != sha256}
-        for name, sha256 in due.items():
-            entry = TypeEntry(**await self._in_thread(types.stored, sha256))
-            await self._store.put_type(name, sign(entry, self._signing_key))
-            self._types[name] = sha256
+        in_force: dict[str, tuple[str, ...]] = await self._in_thread(types.in_force, day)
+        due = {name: hashes for name, hashes in in_force.items() if self._types.get(name) != hashes}
+        for name, hashes in due.items():
+            versions = [await self._in_thread(types.files_of, sha256) for sha256 in hashes]
+            await self._store.put_type(name, sign(TypeEntry(name=name, versions=versions), self._signing_key))
+            self._types[name] = hashes
         return len(due)
 
     def _wrote(self, key: str, sequence: int) -> None:

@@ -131,7 +131,7 @@ def list_types(as_json: bool, data: Path) -> None:
     click.echo(f"shipped: {', '.join(device_types())}")
     for one in loaded:
         click.echo(
-            f"{one['name']} {one['version']} from {one['valid_from']}, sha256 {one['sha256'][:12]}, "
+            f"{one['name']} {one['version']} from {one['valid_from']}, firmware {' '.join(one['firmware'])}, sha256 {one['sha256'][:12]}, "
             f"loaded {one['loaded_at']:%Y-%m-%d %H:%M} UTC by {one['actor']}"
         )
 
@@ -158,13 +158,22 @@ def _actor() -> str:
 
 def _effects(fresh: DeviceType) -> Iterator[str]:
     """What becomes different for meters that are there; nothing where there are none of the type."""
-    from urja.apps.meter_types.queries import known_types
-    from urja.apps.registry.queries import count_of_type
+    from urja.apps.meter_types.errors import UnknownMeterTypeError
+    from urja.apps.meter_types.queries import firmware_named, known_type
+    from urja.apps.registry.queries import firmware_of_type
 
-    count = count_of_type(fresh.name)
+    named = firmware_named(fresh.name)
+    count = sum(
+        meters
+        for firmware, meters in firmware_of_type(fresh.name).items()
+        if firmware in fresh.firmware or firmware not in named
+    )
     if not count:
         return
-    known = known_types().get(fresh.name)
+    try:
+        known = known_type(fresh.name, fresh.firmware[0])
+    except UnknownMeterTypeError:
+        known = None
     meters = f"{count} meter{'' if count == 1 else 's'}"
     yield f"{meters} of type {fresh.name} will be read by version {fresh.version} from {fresh.valid_from}:"
     changes = ["is the first version that can be used"] if known is None else list(_changes(known, fresh))

@@ -19,6 +19,8 @@ class NextKeys(msgspec.Struct, frozen=True, kw_only=True):
 
     number: int
     """Of the order that they were made by."""
+    firmware: str = ""
+    """Chooses among the versions of a loaded type; empty where nobody has said."""
     wrapped_guek: bytes
     wrapped_gak: bytes
     wrapped_hls_secret: bytes | None = None
@@ -39,6 +41,8 @@ class DeviceEntry(msgspec.Struct, frozen=True, kw_only=True):
     """Length of its blocks; None, which older entries have: as its type says."""
     pushes: tuple[PushList, ...] = ()
     """What the meter has told of its pushes when it was commissioned, where that is not what its type says."""
+    firmware: str = ""
+    """Chooses among the versions of a loaded type; empty where nobody has said."""
     wrapped_guek: bytes
     wrapped_gak: bytes
     wrapped_hls_secret: bytes | None = None

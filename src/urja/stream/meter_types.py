@@ -22,11 +22,13 @@ class ForgedTypeError(Exception):
 
 
 class TypeEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """The version of a loaded meter type that is in force: its files by their names."""
+    """The versions of a loaded meter type that are in force, each as its files by their names.
+
+    The newest first; there are several where they are for different firmware.
+    """
 
     name: str
-    version: str
-    files: dict[str, str]
+    versions: list[dict[str, str]]
 
 
 class SignedType(msgspec.Struct, frozen=True, kw_only=True):

@@ -50,11 +50,38 @@ def test_a_later_version_is_in_force_from_its_day(load):
     load()
     load(type=second())
     assert in_force(date(2025, 12, 31)) == {}
-    assert built(in_force(date(2026, 4, 30))["acme-m7-fw3"]).version == "1"
-    assert built(in_force(date(2026, 5, 1))["acme-m7-fw3"]).version == "2"
+
+    def on(*day):
+        return [built(sha256).version for sha256 in in_force(date(*day))["acme-m7-fw3"]]
+
+    assert on(2026, 4, 30) == ["1"]
+    assert on(2026, 5, 1) == ["2"]
     load(type=second().replace('version = "2"', 'version = "3"'))
-    assert built(in_force(date(2026, 5, 1))["acme-m7-fw3"]).version == "3"  # of one day, the one loaded later
+    assert on(2026, 5, 1) == ["3"]  # of one day, the one loaded later
     assert [one["version"] for one in versions()] == ["1", "2", "3"]
+
+
+def test_versions_for_other_firmware_are_in_force_beside_each_other(load):
+    from urja.apps.meter_types.queries import built, in_force, known_type
+
+    load()  # for 3.1 and 3.2
+    load(type=second().replace('["3.1", "3.2"]', '["3.2", "4.0"]'))
+    assert [built(one).version for one in in_force(date(2026, 5, 1))["acme-m7-fw3"]] == ["2", "1"]
+    chosen = {one: known_type("acme-m7-fw3", one).version for one in ("3.1", "3.2", "4.0", "9", "")}
+    assert chosen == {"3.1": "1", "3.2": "2", "4.0": "2", "9": "2", "": "2"}
+
+
+def test_versions_that_do_not_fit_one_message_are_refused(load, monkeypatch):
+    from urja.apps.meter_types import operations
+    from urja.apps.meter_types.errors import MeterTypeTooLargeError
+    from urja.apps.meter_types.models import MeterTypeVersion
+
+    load()
+    monkeypatch.setattr(operations, "MOST_TOGETHER", 6000)
+    load(type=second())  # it takes the place of the first
+    with pytest.raises(MeterTypeTooLargeError, match="give this firmware a name of its own"):
+        load(type=second().replace('version = "2"', 'version = "3"').replace('["3.1", "3.2"]', '["4.0"]'))
+    assert MeterTypeVersion.objects.count() == 2
 
 
 @pytest.mark.parametrize(
@@ -114,8 +141,8 @@ def test_a_hash_is_that_of_the_files(load, database):
         pytest.raises(psycopg.errors.CheckViolation, match="meter_types_hash"),
     ):
         connection.execute(
-            "INSERT INTO meter_types_version (name, version, valid_from, text, sha256, loaded_at, actor)"
-            " SELECT name, '2', valid_from, text || ' ', sha256, loaded_at, actor FROM meter_types_version"
+            "INSERT INTO meter_types_version (name, version, valid_from, firmware, text, sha256, loaded_at, actor)"
+            " SELECT name, '2', valid_from, firmware, text || ' ', sha256, loaded_at, actor FROM meter_types_version"
         )
 
 
@@ -142,8 +169,8 @@ def test_a_stored_type_that_this_release_refuses_stops_no_other(load, database):
     with database.connect() as connection:
         files = TypeFiles({"type.toml": "nothing"})
         connection.execute(
-            "INSERT INTO meter_types_version (name, version, valid_from, text, sha256, loaded_at, actor)"
-            " VALUES ('old-one', '1', '2026-01-01', %s, %s, now(), 'test')",
+            "INSERT INTO meter_types_version (name, version, valid_from, firmware, text, sha256, loaded_at, actor)"
+            " VALUES ('old-one', '1', '2026-01-01', '{1}', %s, %s, now(), 'test')",
             [files.text, files.sha256],
         )
     load()

@@ -10,8 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from urja.apps.meter_types.errors import UnknownMeterTypeError
-from urja.apps.meter_types.queries import known_type
+from urja.cosem.companion import DeviceType
 from urja.cosem.errors import LocalError
 from urja.cosem.layout import LayoutSet
 from urja.cosem.pushlist import PushList, as_typed
@@ -69,7 +68,8 @@ class Expected:
     """What the registry says of the meter."""
 
     serial: str
-    device_type: str
+    device_type: DeviceType | None
+    """For the firmware that it has; none where there is no type of its name."""
     firmware: str
     """As delivered; empty where nobody said."""
     register_wh: int
@@ -179,12 +179,15 @@ def _clock(answer: Answer, _expected: Expected) -> Outcome:
 
 def _pushes(answer: Answer, expected: Expected) -> Outcome:
     told = pushes_of(answer)
+    device_type = expected.device_type
+    if device_type is None:
+        says = "there is no meter type of its name that can be used: load it with urja meter-type load"
+        return Outcome(Check.PUSHES, passed=False, found="", says=says)
     try:
-        device_type = known_type(expected.device_type)
         LayoutSet.of(device_type, told)
         own = not as_typed(device_type, told)
-    except (LocalError, UnknownMeterTypeError) as error:
-        says = f"{error}: its firmware is not of the type {expected.device_type}; have the type corrected"
+    except LocalError as error:
+        says = f"{error}: its firmware is not of the type {device_type.name}; have the type corrected"
         return Outcome(Check.PUSHES, passed=False, found="", says=says)
     found = "other columns than its type says" if own else "as its type says"
     return Outcome(Check.PUSHES, passed=True, found=found)

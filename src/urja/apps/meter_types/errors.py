@@ -31,5 +31,15 @@ class UnlikeTypeError(MeterTypeError):
         )
 
 
+class MeterTypeTooLargeError(MeterTypeError):
+    """Versions of a name, in force together, that do not fit one message to the head ends."""
+
+    def __init__(self, name: str, size: int, most: int) -> None:
+        super().__init__(
+            f"the versions of meter type {name!r} that would be in force have {size} bytes, {most} are allowed; "
+            "give this firmware a name of its own"
+        )
+
+
 class UnknownMeterTypeError(MeterTypeError):
     """A name under which no type is shipped or loaded."""

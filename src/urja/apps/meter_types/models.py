@@ -2,15 +2,18 @@
 
 from typing import ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 
 class MeterTypeVersion(models.Model):
-    """One version of a type, in force from a local day until the next version of its name."""
+    """One version of a type, in force from a local day until the next version of its name for the same firmware."""
 
     name = models.CharField(max_length=48)
     version = models.CharField(max_length=32)
     valid_from = models.DateField()
+    firmware = ArrayField(models.CharField(max_length=100))
+    """The versions of the firmware that it is for."""
     text = models.TextField()
     """Its files as one JSON object, by their names."""
     sha256 = models.CharField(max_length=64)

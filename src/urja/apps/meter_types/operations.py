@@ -1,13 +1,22 @@
 """The writing side of the meter types."""
 
 from datetime import datetime
+from typing import Final
 
 from django.db import transaction
 
-from urja.apps.meter_types.errors import MeterTypeConflictError, ShippedNameError, UnlikeTypeError
+from urja.apps.meter_types.errors import (
+    MeterTypeConflictError,
+    MeterTypeTooLargeError,
+    ShippedNameError,
+    UnlikeTypeError,
+)
 from urja.apps.meter_types.models import MeterTypeVersion
-from urja.apps.meter_types.queries import built
+from urja.apps.meter_types.queries import built, in_force, text_of
 from urja.cosem.companion import DeviceType, TypeFiles, build_device_type, device_types
+
+MOST_TOGETHER: Final = 512 << 10
+"""Bytes of the versions of one name that are in force together: half of the broker's largest message."""
 
 
 def loaded_already(files: TypeFiles) -> bool:
@@ -19,7 +28,8 @@ def load_type(files: TypeFiles, *, loaded_at: datetime, actor: str) -> MeterType
     """Store files as a version of their type; loading the same again changes nothing.
 
     Raises CompanionError with every fault of the files, ShippedNameError, MeterTypeConflictError where name and
-    version are taken by other files, UnlikeTypeError where the versions of the name are another meter.
+    version are taken by other files, UnlikeTypeError where the versions of the name are another meter,
+    MeterTypeTooLargeError where the versions in force are too much to be sent together.
     """
     fresh = build_device_type(files)
     if fresh.name in device_types():
@@ -31,6 +41,7 @@ def load_type(files: TypeFiles, *, loaded_at: datetime, actor: str) -> MeterType
         name=fresh.name,
         version=fresh.version,
         valid_from=fresh.valid_from,
+        firmware=list(fresh.firmware),
         text=files.text,
         sha256=files.sha256,
         loaded_at=loaded_at,
@@ -39,8 +50,11 @@ def load_type(files: TypeFiles, *, loaded_at: datetime, actor: str) -> MeterType
     with transaction.atomic():
         MeterTypeVersion.objects.bulk_create([row], ignore_conflicts=True)
         stored = MeterTypeVersion.objects.get(name=fresh.name, version=fresh.version)
-    if stored.sha256 != files.sha256:
-        raise MeterTypeConflictError(fresh.name, fresh.version)
+        if stored.sha256 != files.sha256:
+            raise MeterTypeConflictError(fresh.name, fresh.version)
+        together = sum(len(text_of(sha256).encode()) for sha256 in in_force(fresh.valid_from)[fresh.name])
+        if together > MOST_TOGETHER:
+            raise MeterTypeTooLargeError(fresh.name, together, MOST_TOGETHER)
     return stored
 
 

@@ -25,30 +25,46 @@ log = structlog.get_logger()
 @lru_cache(maxsize=256)
 def built(sha256: str) -> DeviceType:
     """A stored version; it is never changed, so it is fetched and built once a process."""
-    return build_device_type(TypeFiles.of(stored(sha256)["files"]))
+    return build_device_type(TypeFiles.from_text(text_of(sha256)))
 
 
-def stored(sha256: str) -> dict[str, Any]:
-    """A stored version as it is: name, version, and the texts of its files."""
-    row = MeterTypeVersion.objects.get(sha256=sha256)
-    return {"name": row.name, "version": row.version, "files": dict(TypeFiles.from_text(row.text).files)}
+def text_of(sha256: str) -> str:
+    """The files of a stored version as one text."""
+    text: str = MeterTypeVersion.objects.filter(sha256=sha256).values_list("text", flat=True)[0]
+    return text
 
 
-def in_force(day: date) -> dict[str, str]:
-    """The hash of the version that is in force on a local day, by name; of two with one date the one loaded later."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT DISTINCT ON (name) name, sha256 FROM meter_types_version WHERE valid_from <= %s"
-            " ORDER BY name, valid_from DESC, id DESC",
-            [day],
-        )
-        return dict(cursor.fetchall())
+def files_of(sha256: str) -> dict[str, str]:
+    """The texts of a stored version's files by their names."""
+    return dict(TypeFiles.from_text(text_of(sha256)).files)
+
+
+def in_force(day: date) -> dict[str, tuple[str, ...]]:
+    """The hashes of the versions that are in force on a local day, by name, the newest first.
+
+    A version is in force until a later one, or one loaded later with the same date, is for all of its firmware.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    covered: dict[str, set[str]] = {}
+    versions = MeterTypeVersion.objects.filter(valid_from__lte=day).order_by("name", "-valid_from", "-id")
+    for name, sha256, firmware in versions.values_list("name", "sha256", "firmware"):
+        newer = covered.setdefault(name, set())
+        if name not in found or not newer.issuperset(firmware):
+            found[name] = (*found.get(name, ()), sha256)
+            newer.update(firmware)
+    return found
+
+
+def firmware_named(name: str) -> set[str]:
+    """The firmware that any version of a type is for."""
+    named = MeterTypeVersion.objects.filter(name=name).values_list("firmware", flat=True)
+    return {one for firmware in named for one in firmware}
 
 
 def versions() -> list[dict[str, Any]]:
     """Every loaded version, without its files."""
     found = MeterTypeVersion.objects.order_by("name", "valid_from", "id")
-    return list(found.values("name", "version", "valid_from", "sha256", "loaded_at", "actor"))
+    return list(found.values("name", "version", "valid_from", "firmware", "sha256", "loaded_at", "actor"))
 
 
 def known_types() -> dict[str, DeviceType]:
@@ -69,14 +85,19 @@ def known_types() -> dict[str, DeviceType]:
     return dict(sorted(known.items()))
 
 
-def known_type(name: str) -> DeviceType:
-    """The type of a name; raises UnknownMeterTypeError naming those that there are."""
+def known_type(name: str, firmware: str = "") -> DeviceType:
+    """The type of a name, of a loaded one the newest version for the firmware, else the newest.
+
+    Raises UnknownMeterTypeError naming those that there are.
+    """
     known = known_types()
     if name not in known:
         raise UnknownMeterTypeError(
             f"there is no meter type {name!r}; there are {', '.join(known)} (urja meter-type load)"
         )
-    return known[name]
+    versions = MeterTypeVersion.objects.filter(name=name, firmware__contains=[firmware])
+    own = versions.order_by("-valid_from", "-id").values_list("sha256", flat=True).first()
+    return known[name] if own is None else built(own)
 
 
 def bit_of(code: int) -> int | None:

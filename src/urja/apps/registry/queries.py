@@ -126,9 +126,10 @@ def due_projections(limit: int) -> list[DueProjection]:
     ]
 
 
-def count_of_type(device_type: str) -> int:
-    """How many meters of a type there are that were not scrapped."""
-    return Device.objects.filter(device_type=device_type).exclude(stock=Stock.SCRAPPED).count()
+def firmware_of_type(device_type: str) -> dict[str, int]:
+    """How many meters of a type there are that were not scrapped, by their firmware (empty where nobody said)."""
+    of_type = Device.objects.filter(device_type=device_type).exclude(stock=Stock.SCRAPPED)
+    return dict(of_type.values_list("firmware").annotate(Count("id")))
 
 
 def mark_projected(written: Sequence[DueProjection]) -> None:
@@ -208,6 +209,7 @@ def _entry(
         system_title=bytes(device.system_title),
         serial=device.serial,
         device_type=device.device_type,
+        firmware=device.firmware,
         interval_s=device.interval_s,
         pushes=_own(device.device_type, told),
         wrapped_guek=bytes(device.wrapped_guek),

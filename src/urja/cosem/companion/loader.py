@@ -17,11 +17,22 @@ from urja.cosem.obis import Obis
 
 
 class CompanionError(LocalError):
-    """Companion data that cannot be used; `problems` holds each with its file and place."""
+    """Companion data that cannot be used; `problems` holds each with its file and place.
+
+    What they quote is from files of strangers: it moves no cursor of the terminal that shows it.
+    """
 
     def __init__(self, problems: list[str]) -> None:
-        super().__init__("; ".join(problems))
-        self.problems = tuple(problems)
+        self.problems = tuple(map(_shown, problems))
+        super().__init__("; ".join(self.problems))
+
+
+_LONGEST_PROBLEM: Final = 500
+
+
+def _shown(problem: str) -> str:
+    cut = problem if len(problem) <= _LONGEST_PROBLEM else f"{problem[:_LONGEST_PROBLEM]}..."
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in cut)
 
 
 class Raw(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -47,7 +47,7 @@ class TypeFiles:
     def from_text(cls, text: str) -> "TypeFiles":
         """The files in a stored text; raises CompanionError."""
         if len(text) > TEXT_BYTES:
-            raise CompanionError([f"the type has {len(text)} characters: make it at most {TEXT_BYTES}"])
+            raise CompanionError([f"the type has {len(text)} characters: make it at most {TEXT_BYTES} bytes"])
         try:
             files = msgspec.json.decode(text, type=dict[str, str])
         except msgspec.MsgspecError as error:
@@ -61,8 +61,9 @@ class TypeFiles:
         if unknown:
             raise CompanionError([f"{unknown[0]!r} is no file of a type; {', '.join(FILES)} are"])
         known = cls(MappingProxyType(dict(files)))
-        if len(known.text) > TEXT_BYTES:
-            raise CompanionError([f"the type has {len(known.text)} characters: make it at most {TEXT_BYTES}"])
+        size = len(known.text.encode())
+        if size > TEXT_BYTES:
+            raise CompanionError([f"the type has {size} bytes: make it at most {TEXT_BYTES}"])
         return known
 
 

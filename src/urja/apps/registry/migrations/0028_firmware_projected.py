@@ -4,7 +4,7 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    dependencies = [("registry", "0026_projection_digest")]
+    dependencies = [("registry", "0027_new_hls_secret")]
 
     operations = [
         migrations.RunSQL(

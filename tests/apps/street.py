@@ -16,7 +16,10 @@ START = datetime(2026, 3, 1, 18, 30, tzinfo=UTC)
 HALF_HOUR = timedelta(seconds=1800)
 
 
-def adopt(number=1, *, valid_from=START, register_wh=10_000, bucket=7, credit_minor=0, **changes):
+def adopt(
+    number=1, *, valid_from=START, register_wh=10_000, bucket=7, credit_minor=0, called=True, **changes
+):
+    """A meter with its consumer: one that was hung up here and has passed, or (`called` false) one that was taken over."""
     from urja.apps.registry.operations import Adoption, adopt_meter
 
     values = {
@@ -36,7 +39,18 @@ def adopt(number=1, *, valid_from=START, register_wh=10_000, bucket=7, credit_mi
         "credit_minor": credit_minor,
         "bucket": bucket,
     }
-    return adopt_meter(Adoption(**(values | changes)), recorded_at=valid_from, actor="test")
+    adopted = adopt_meter(Adoption(**(values | changes)), recorded_at=valid_from, actor="test")
+    if called:
+        passed(adopted.device_id, valid_from)
+    return adopted
+
+
+def passed(device_id, at):
+    """Let a meter that was adopted be one that was hung up here and passed its call."""
+    from urja.apps.registry.models import DevicePeriod
+
+    with by_hand(at):
+        DevicePeriod.objects.filter(device_id=device_id).update(commissioned_at=at, taken_over_at=None)
 
 
 def seconds(instant):
@@ -102,12 +116,12 @@ def accruals(connection):
 
 
 @contextmanager
-def by_hand():
+def by_hand(known_at=START):
     """Changes of registry rows that no operation makes; the database refuses them otherwise."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             "SELECT set_config('urja.operation', '1', true), set_config('urja.known_at', %s, true)",
-            [START.isoformat()],
+            [known_at.isoformat()],
         )
         yield
 

@@ -1,5 +1,7 @@
 """What a call asks is asked of the simulated meter over real sockets; answers mean what the checks take them for."""
 
+import datetime as dt
+
 import pytest
 from tests.headend.ordering import Desk, House
 from tests.headend.pushing import free_port
@@ -48,6 +50,7 @@ async def test_a_healthy_meter_passes(start_headend, pipeline, house):
     found = {one.check.value: one.found for one in outcomes}
     assert (found["identity"], found["firmware"]) == (house.identity.serial, "URJA-1.0")
     assert (found["mode"], found["switch_off"]) == ("prepaid", "disconnected")
+    assert (found["clock"], found["pushes"]) == ("is right", "as its type says")
     assert next(iter(found)) == "keys"
 
 
@@ -67,3 +70,10 @@ async def test_other_keys_are_told_from_silence(start_headend, pipeline, house):
     (keys, *_) = [one for one in judge(answers, expected(house)) if not one.passed]
     assert keys.check is Check.KEYS
     assert "load the manufacturer's key file again" in keys.says
+
+
+async def test_a_clock_that_is_wrong_is_set(start_headend, pipeline, house):
+    house.meter.set_clock(house.clock.now() - dt.timedelta(minutes=3))
+    answers = await called(house, Desk(pipeline), start_headend)
+    (clock,) = [one for one in judge(answers, expected(house)) if one.check is Check.CLOCK]
+    assert (clock.passed, clock.found) == (True, "was off by -180 s, and is set")

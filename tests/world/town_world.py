@@ -581,6 +581,8 @@ def _happen(station: Station, what: Input) -> None:
 
 def _move_in(town: Town, seed: int, now: datetime) -> dict[str, int]:
     """Tariff, policy, transformers, meters, households and what they are; each account by its meter's serial."""
+    from tests.apps import street
+
     from urja.apps.registry.operations import (
         Adoption,
         Hanging,
@@ -622,6 +624,7 @@ def _move_in(town: Town, seed: int, now: datetime) -> dict[str, int]:
             bucket=chance.randrange(BUCKETS),
         )
         adopted = adopt_meter(adoption, **stamp)
+        street.passed(adopted.device_id, now)
         accounts[house.serial] = adopted.account_id
         if house.medical:
             medical = Protect(

@@ -622,6 +622,8 @@ def _street(dialling: int, listening: int, behind_line: int, tagless: int, seed:
 
 def _adopt(meters: Sequence[Identity], seed: int, now: datetime) -> None:
     """Each meter on the wall of a household with some credit. Needs Django set up."""
+    from tests.apps import street
+
     from urja.apps.registry.operations import Adoption, adopt_meter
     from urja.apps.tariffs.operations import load_document
     from urja.apps.tariffs.queries import bundled_documents
@@ -647,4 +649,5 @@ def _adopt(meters: Sequence[Identity], seed: int, now: datetime) -> None:
             address=meter.listen,
             bucket=chance.randrange(BUCKETS),
         )
-        adopt_meter(adoption, recorded_at=now, actor="world")
+        adopted = adopt_meter(adoption, recorded_at=now, actor="world")
+        street.passed(adopted.device_id, now)

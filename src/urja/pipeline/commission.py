@@ -27,11 +27,15 @@ log = structlog.get_logger()
 
 ACTOR: Final = "commission"
 _SLACK: Final = timedelta(hours=1)
+BEGUN_AT_ONCE: Final = 20
+"""So many calls begin in one run: other operations wait on the same thread."""
+UNDER_WAY: Final = 200
+"""So many meters are called at once; of a file of a hundred thousand the others wait, and their time begins later."""
 
 
 def run_once(now: datetime, wall_ms: int) -> int:
     """Lead every call on that can be; how many steps that were. A second run at the same time makes none."""
-    return sum(_lead(call_id, now, wall_ms) for call_id in queries.under_way().values_list("id", flat=True))
+    return sum(_lead(call_id, now, wall_ms) for call_id in queries.due(BEGUN_AT_ONCE, UNDER_WAY))
 
 
 def _lead(call_id: int, now: datetime, wall_ms: int) -> bool:

@@ -111,7 +111,7 @@ def _exchanged(energies: Sequence[PeriodEnergy]) -> list[PeriodEnergy]:
         cursor.execute(
             "SELECT DISTINCT s.agreement_id FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[], %s::timestamptz[]) "
             "AS s (agreement_id, service_point_id, from_at, to_at) JOIN registry_device_period p "
-            "ON p.service_point_id = s.service_point_id AND p.role = 1 AND p.commissioned_at IS NOT NULL "
+            "ON p.service_point_id = s.service_point_id AND p.role = 1 AND p.in_service_at IS NOT NULL "
             "AND p.valid_from > s.from_at AND p.valid_from < s.to_at",
             [
                 [energy.agreement_id for energy in energies],
@@ -154,11 +154,11 @@ def blocks(energies: Sequence[PeriodEnergy], since: datetime) -> dict[int, Block
             "FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[], %s::timestamptz[]) "
             "AS s (agreement_id, service_point_id, from_at, to_at) "
             "JOIN registry_device_period p ON p.service_point_id = s.service_point_id AND p.role = 1 "
-            "AND p.commissioned_at IS NOT NULL AND p.valid_from < s.to_at "
+            "AND p.in_service_at IS NOT NULL AND p.valid_from < s.to_at "
             "JOIN readings_interval b "
             "ON b.service_point_id = s.service_point_id AND b.device_id = p.device_id AND b.channel_set = %s "
             "AND b.start_at >= s.from_at AND b.start_at < s.to_at "
-            "AND b.start_at >= greatest(p.valid_from, p.commissioned_at) "
+            "AND b.start_at >= greatest(p.valid_from, p.in_service_at) "
             "AND b.start_at < coalesce(p.valid_to, 'infinity') "
             "WHERE NOT EXISTS (SELECT FROM readings_interval n WHERE n.service_point_id = b.service_point_id "
             "AND n.device_id = b.device_id AND n.channel_set = b.channel_set AND n.start_at = b.start_at "

@@ -18,9 +18,9 @@ import structlog
 from numpy.typing import NDArray
 from prometheus_client import Counter
 
-from urja.apps.readings import accrual, heard, staging, unconfirmed
+from urja.apps.readings import accrual, gaps, heard, staging, unconfirmed
 from urja.apps.readings.exceptions import Sieve
-from urja.apps.readings.kinds import BLOCK_LOAD_D1, Reason, Status
+from urja.apps.readings.kinds import BLOCK_LOAD_D1, BLOCK_LOAD_UNCOMMISSIONED, Reason, Status
 from urja.apps.readings.places import Placed, Places, current_revision
 from urja.apps.readings.staging import Rows, Stored
 from urja.base.clock import Clock
@@ -28,7 +28,7 @@ from urja.core import vee
 from urja.pipeline.stage import Report, Session, give_back
 from urja.stream.broker import Consumer, Delivery
 from urja.stream.codec import Batch
-from urja.stream.records import BLOCK, EVENT, NULL, REGISTER, Source
+from urja.stream.records import BLOCK, EVENT, NULL, REGISTER, RegisterKind, Source
 from urja.stream.subjects import INGEST, READINGS, Kind
 
 log = structlog.get_logger()
@@ -121,9 +121,11 @@ class Ingester:
         )
         # Repeats come in company: a redelivery, a pull over a range that is partly there.
         self._careful = CAREFUL_BATCHES if stored.ignored or stored.changed else max(0, self._careful - 1)
+        gaps.list_uncommissioned(cursor, valid.blocks, now)
         stored += staging.store_registers(cursor, valid.registers, zone=self._zone, now=now)
         staging.note_tampers(cursor, valid.registers)
-        unconfirmed.settle(cursor, valid.blocks, now)
+        believed = valid.blocks["channel_set"] == BLOCK_LOAD_D1
+        unconfirmed.settle(cursor, valid.blocks if believed.all() else valid.blocks[believed], now)
         unproven = valid.unproven
         stored += Stored(ignored=len(unproven.blocks) - unconfirmed.store(cursor, unproven.blocks))
         unconfirmed.ask_for_logs(cursor, (unproven.blocks, unproven.registers), unproven.events)
@@ -196,6 +198,10 @@ class _Judge:
         )
         kept = _with_places(rows, placed, passed, staging.PLACED_BLOCK)
         kept["channel_set"] = BLOCK_LOAD_D1
+        doubted = (kept["source"] == Source.PUSH) & ~placed.believed[passed]
+        if doubted.any():
+            kept["channel_set"][doubted] = BLOCK_LOAD_UNCOMMISSIONED
+            kept["agreement_id"][doubted] = 0
         return kept, sieve
 
     def registers(self, cursor: psycopg.Cursor, rows: Rows) -> tuple[Rows, Sieve]:
@@ -215,13 +221,17 @@ class _Judge:
         kept = _with_places(rows, placed, passed, staging.PLACED_REGISTER)
         if len(kept) == 0:
             return kept, sieve
+        doubted = (kept["source"] == Source.PUSH) & ~placed.believed[passed]
+        kept["kind"][doubted] = RegisterKind.UNCOMMISSIONED
         before_at, before_wh, after_wh = staging.register_neighbours(cursor, kept)
         too_fast = vee.advances_too_fast(
             kept["read_at"], kept["import_wh"], before_at, before_wh, placed.max_power_w[passed]
         )
+        # What is not believed is kept as it came, and nothing is held against it.
+        too_fast &= ~doubted
         # What is refused as too fast must not make the reads after it look as if they ran back.
-        judged = np.where(too_fast, NULL, kept["import_wh"])
-        back = vee.runs_back(kept["device_id"], judged, before_wh, after_wh) & ~too_fast
+        judged = np.where(too_fast | doubted, NULL, kept["import_wh"])
+        back = vee.runs_back(kept["device_id"], judged, before_wh, after_wh) & ~too_fast & ~doubted
         plain = rows[passed]
         sieve.refuse(plain, too_fast, Reason.IMPLAUSIBLE)
         sieve.refuse(plain, back, Reason.RUNS_BACK)

@@ -32,7 +32,7 @@ def end_of(agreement: Agreement, day: date) -> datetime:
 
 UNMETERED = """
 NOT EXISTS (SELECT FROM registry_device_period p WHERE p.service_point_id = a.service_point_id AND p.role = 1
-    AND p.commissioned_at IS NOT NULL AND greatest(p.valid_from, p.commissioned_at) < {at}
+    AND p.in_service_at IS NOT NULL AND greatest(p.valid_from, p.in_service_at) < {at}
     AND coalesce(p.valid_to, 'infinity') > a.valid_from
     AND (coalesce(p.valid_to, 'infinity') >= {at} OR {unread}))
 """.replace("{unread}", UNREAD)

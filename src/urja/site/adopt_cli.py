@@ -129,6 +129,10 @@ def adopt(data: Path, file: Path | None, **given: Any) -> None:
     known = _adopt_all(administration, meters, types)
     unchanged = "; nothing about those was changed" if known else ""
     click.echo(f"{len(meters) - known} adopted, {known} there already{unchanged}")
+    if known < len(meters):
+        click.echo(
+            "what they push is billed once they are called and pass: urja meter commission --all", err=True
+        )
 
 
 def _refuse(faults: Iterator[str]) -> None:

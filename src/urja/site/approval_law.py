@@ -30,7 +30,7 @@ type Connection = psycopg.Connection[Any]
 _APPROVED: Final = """
 SELECT w.request_id, w.need, w.nonce, w.content_sha256, split_part(r.actor, ' ', 2)::bigint AS actor,
     a.user_id AS first, s.user_id AS second, w.told_at, w.due_at, w.ended_at,
-    EXISTS (SELECT FROM registry_device_period p WHERE p.commissioned_at < w.ended_at) AS supplied,
+    EXISTS (SELECT FROM registry_device_period p WHERE p.in_service_at < w.ended_at) AS supplied,
     w.actor_credential_id, w.second_credential_id
 FROM approvals_waiting w
 JOIN registry_request r ON r.id = w.request_id

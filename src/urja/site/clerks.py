@@ -218,7 +218,7 @@ def state_of(serial: str) -> MeterState:
     from urja.apps.registry.models import DevicePeriod
 
     hangs = DevicePeriod.objects.filter(device__serial=serial, valid_to=None)
-    if hangs.exclude(commissioned_at=None).exists():
+    if hangs.exclude(commissioned_at=None, taken_over_at=None).exists():
         return MeterState.IN_SERVICE
     called = Call.objects.filter(device__serial=serial, state__in=UNFINISHED).exists()
     return MeterState.CALLED if called else MeterState.TO_BE_CALLED

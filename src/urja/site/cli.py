@@ -32,7 +32,7 @@ COMMANDS: Final = {
     "status": Lazy("urja.site.status:status", "Show each process with its health, and each stage's lag."),
     "config": Lazy("urja.site.config_cli:config", "Check or show the configuration."),
     "decode": Lazy("urja.site.decode:decode", "Show a DLMS frame as a readable tree."),
-    "meter": Lazy("urja.site.meter_cli:meter", "Serve a simulated meter; adopt a meter."),
+    "meter": Lazy("urja.site.meter_cli:meter", "Serve a simulated meter; adopt and commission meters."),
     "meter-type": Lazy("urja.site.meter_type_cli:meter_type", "Check, load and list meter types."),
     "headend": Lazy("urja.site.headend_cli:headend", "Read any object of a meter."),
     "quarantine": Lazy(
@@ -65,7 +65,12 @@ COMMANDS: Final = {
 }
 """The top level."""
 
-NESTED: Final = {("meter", "adopt"): Lazy("urja.site.adopt_cli:adopt", "Add a meter to the registry.")}
+NESTED: Final = {
+    ("meter", "adopt"): Lazy("urja.site.adopt_cli:adopt", "Add a meter to the registry."),
+    ("meter", "commission"): Lazy(
+        "urja.site.commission_cli:commission", "Have meters called before they bill."
+    ),
+}
 """Commands that live in another module than the group they belong to, because that one knows no Django."""
 
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from urja.apps.registry.operations import (
     Adoption,
+    Commission,
     Hanging,
     ReceiveDevices,
     adopt_meter,
@@ -49,6 +50,9 @@ def move_in(town: Town, *, keys: KeyStore, seed: int, installed_at: datetime, no
         hang_network_meter(meter, **stamp)
     for house in town.houses:
         adopt_meter(_adoption(house, keys, installed_at, buckets.randrange(BUCKETS)), **stamp)
+    for house in town.houses:
+        # Taken over is not commissioned: each is called for real once it is there, and only then do its pushes bill.
+        perform(Commission(serial=house.meter.serial), **stamp)
     if town.spares:
         delivered = tuple(_spare(spare, keys) for spare in town.spares)
         perform(ReceiveDevices(delivery="D-1", store="Town store", devices=delivered), **stamp)

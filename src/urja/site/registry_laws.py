@@ -68,7 +68,7 @@ class _Metered:
 
 
 _METERED: Final = """
-SELECT p.service_point_id, p.id, d.serial, p.valid_from, p.commissioned_at, p.valid_to,
+SELECT p.service_point_id, p.id, d.serial, p.valid_from, p.in_service_at, p.valid_to,
     p.ratio_primary, p.ratio_secondary, r.read_at, r.import_wh
 FROM registry_device_period p
 JOIN registry_device d ON d.id = p.device_id
@@ -160,9 +160,9 @@ FROM interval i JOIN registry_device d ON d.id = i.device_id
 CROSS JOIN LATERAL (
     SELECT count(*) FROM registry_agreement g JOIN registry_device_period p
         ON p.service_point_id = g.service_point_id AND p.device_id = i.device_id AND p.role = 1
-        AND p.commissioned_at IS NOT NULL
+        AND p.in_service_at IS NOT NULL
     WHERE g.service_point_id = i.service_point_id
-        AND greatest(g.valid_from, p.valid_from, p.commissioned_at) <= i.start_at
+        AND greatest(g.valid_from, p.valid_from, p.in_service_at) <= i.start_at
         AND least(coalesce(g.valid_to, 'infinity'), coalesce(p.valid_to, 'infinity')) >= i.end_at
 ) owners
 CROSS JOIN LATERAL (

@@ -338,7 +338,7 @@ def _fresh(books: _Books) -> Iterator[str]:
         (row,) = books.rows(
             "SELECT greatest("
             "  (SELECT max(i.start_at + make_interval(secs => i.length_s)) FROM readings_interval i "
-            "    WHERE i.service_point_id = %(place)s AND i.start_at <= %(issued)s), "
+            "    WHERE i.service_point_id = %(place)s AND i.channel_set = 1 AND i.start_at <= %(issued)s), "
             "  (SELECT max(r.read_at) FROM readings_register r "
             "    WHERE r.service_point_id = %(place)s AND r.kind IN (2, 3, 5) AND r.read_at <= %(issued)s)) AS upto",
             {"place": cut["service_point_id"], "issued": cut["issued_at"]},

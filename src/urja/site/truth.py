@@ -107,7 +107,7 @@ class Kept:
 
 _BLOCKS = """
     SELECT DISTINCT ON (device_id, start_at) device_id, extract(epoch FROM start_at)::bigint, import_wh
-    FROM readings_interval WHERE start_at < %s ORDER BY device_id, start_at, version DESC
+    FROM readings_interval WHERE channel_set = 1 AND start_at < %s ORDER BY device_id, start_at, version DESC
 """
 _MISSING = """
     SELECT device_id, extract(epoch FROM start_at)::bigint FROM readings_gap

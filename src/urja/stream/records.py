@@ -39,6 +39,8 @@ class RegisterKind(IntEnum):
     BILLING = 3
     ON_DEMAND = 4
     INSTALLATION = 5
+    UNCOMMISSIONED = 6
+    """What a billing meter pushed before it was commissioned, as it is stored: what it means is not known for sure."""
 
 
 class EventState(IntEnum):

@@ -93,7 +93,7 @@ def typed_pushes(name="urja-d1"):
     )
 
 
-def answer(at, *, serial="URJ00000001", register_wh=100, pushes=None, firmware="URJA-1.0", **ends):
+def answer(at, *, serial="URJ00000001", register_wh=100, pushes=None, firmware="URJA-1.0", only=None, **ends):
     """The head end's word on every command that is under way; `ends` says otherwise: kind or object -> (state, detail)."""
     from urja.apps.commands import operations
     from urja.apps.commands.models import UNFINISHED, Command
@@ -111,6 +111,8 @@ def answer(at, *, serial="URJ00000001", register_wh=100, pushes=None, firmware="
         "connect": {"control_state": "connected"},
     }
     under_way = Command.objects.filter(state__in=UNFINISHED).order_by("device_id", "sequence")
+    if only is not None:
+        under_way = under_way.filter(device__serial=only)
     for command in under_way:
         what = command.arguments.get("obis", command.kind)
         state, detail = ends.get(what, ends.get(command.kind, ("confirmed", "")))

@@ -53,7 +53,7 @@ def run(database, stepped_clock, monkeypatch):
         if isinstance(result.exception, Refusal):
             raise result.exception
         assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-        return result.output
+        return result.stdout
 
     return invoke
 

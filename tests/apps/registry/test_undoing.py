@@ -63,7 +63,7 @@ def test_a_removal_and_an_installation_are_undone_to_the_row(connection):
 
 
 def test_the_history_of_both_stays(connection):
-    adopt(1)
+    adopt(1, called=False)
     removal = remove(1, LATER)
     undone = undo(removal.id)
     told = connection.execute("SELECT operation_id, table_name FROM registry_history ORDER BY id").fetchall()

@@ -448,7 +448,7 @@ def _alone(waiting: Waiting, book: Thresholds, measured: Measure, before: Before
             "without a second person there are caps a day, also after a delay: let another one enrol a passkey"
         )
         raise Refused([*(_cap(one, book) for one in beyond), words])
-    if not DevicePeriod.objects.exclude(commissioned_at=None).exists():
+    if not DevicePeriod.objects.exclude(commissioned_at=None, taken_over_at=None).exists():
         # Nothing is supplied yet: whoever sets up an installation alone waits for nobody.
         return True
     waiting.state = WaitingState.DELAYED

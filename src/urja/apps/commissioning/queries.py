@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 import msgspec
+from django.db import connection
 from django.db.models import QuerySet
 
 from urja.apps.commissioning.models import UNFINISHED, Call, PushLayout
@@ -15,12 +16,37 @@ def calls_of(device_period_id: int) -> QuerySet[Call]:
     return Call.objects.filter(device_period_id=device_period_id).order_by("-asked_at", "-id")
 
 
-def under_way() -> QuerySet[Call]:
-    return Call.objects.filter(state__in=UNFINISHED).select_related("device", "service_point").order_by("id")
+_DUE = """
+(SELECT c.id FROM commissioning_call c
+    LEFT JOIN registry_device_period p ON p.id = c.device_period_id AND p.valid_to IS NULL
+    WHERE c.state = 'calling' AND c.ended_at IS NULL AND (p.id IS NULL OR NOT EXISTS (
+        SELECT FROM jsonb_each_text(c.commands) asked JOIN commands_command m ON m.id = asked.value::bigint
+        WHERE m.ended_at IS NULL)))
+UNION ALL (SELECT id FROM commissioning_call WHERE state = 'asked' AND ended_at IS NULL ORDER BY id
+    LIMIT least(%(begun)s, greatest(0, %(calling)s - (
+        SELECT count(*) FROM commissioning_call WHERE state = 'calling' AND ended_at IS NULL))))
+ORDER BY 1
+"""
+
+
+def due(begun: int, calling: int) -> list[int]:
+    """Calls that can be led on: those whose meters have answered everything, and so many that may begin.
+
+    No more than `begun` begin together, and only while fewer than `calling` are under way.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_DUE, {"begun": begun, "calling": calling})
+        return [call_id for (call_id,) in cursor.fetchall()]
+
+
+def uncalled() -> QuerySet[DevicePeriod]:
+    """Of those that wait, the meters that nobody is calling."""
+    called = Call.objects.filter(state__in=UNFINISHED).values("device_period_id")
+    return waiting().exclude(id__in=called)
 
 
 def waiting() -> QuerySet[DevicePeriod]:
-    """Billing meters that hang somewhere and are not billed by, because they have not passed; the oldest first."""
+    """Billing meters that hang somewhere and have not passed: nothing that they push is billed. The oldest first."""
     return (
         DevicePeriod.objects.filter(role=DeviceRole.BILLING, valid_to=None, commissioned_at=None)
         .select_related("device", "service_point__premise")

@@ -51,12 +51,12 @@ ENERGY = """
     ),
     segment AS (
         SELECT s.*, p.device_id, p.ratio_primary::bigint AS ratio_primary, p.ratio_secondary::bigint AS ratio_secondary,
-            greatest(s.opened_at, p.valid_from, p.commissioned_at) AS from_at,
+            greatest(s.opened_at, p.valid_from, p.in_service_at) AS from_at,
             least(s.closes_at, coalesce(p.valid_to, 'infinity')) AS to_at
         FROM span s JOIN registry_device_period p
-            ON p.service_point_id = s.service_point_id AND p.role = 1 AND p.commissioned_at IS NOT NULL
-            AND greatest(p.valid_from, p.commissioned_at) < s.closes_at
-            AND coalesce(p.valid_to, 'infinity') > greatest(s.opened_at, p.commissioned_at)
+            ON p.service_point_id = s.service_point_id AND p.role = 1 AND p.in_service_at IS NOT NULL
+            AND greatest(p.valid_from, p.in_service_at) < s.closes_at
+            AND coalesce(p.valid_to, 'infinity') > greatest(s.opened_at, p.in_service_at)
         WHERE s.opened_at < s.closes_at
     ),
     metered AS (

@@ -70,7 +70,7 @@ _KNOWN = """
     SELECT anchor.read_at, anchor.import_wh, first.read_at, first.import_wh,
         (SELECT coalesce(sum(import_wh), 0)::bigint FROM block), (SELECT coalesce(sum(length_s), 0)::bigint FROM block),
         (SELECT max(import_wh) FROM readings_register r
-            WHERE r.service_point_id = %(place)s AND r.device_id = %(device)s AND r.read_at <= %(at)s)
+            WHERE r.service_point_id = %(place)s AND r.device_id = %(device)s AND r.kind <> 6 AND r.read_at <= %(at)s)
     FROM anchor LEFT JOIN first ON true
 """
 

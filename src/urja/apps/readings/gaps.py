@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from urja.apps.readings.accrual import Cursor
-from urja.apps.readings.kinds import ClosedBy
+from urja.apps.readings.kinds import BLOCK_LOAD_UNCOMMISSIONED, ClosedBy
+from urja.apps.readings.staging import Rows
 from urja.core.power import BLOCK_GRACE
 from urja.stream.messages import Profile, ReadOutcome
 from urja.stream.records import RegisterKind
@@ -106,6 +107,27 @@ _LIST = """
     )
     SELECT count(*) FROM missing
 """
+
+
+def list_uncommissioned(cursor: Cursor, rows: Rows, now: datetime) -> None:
+    """List the intervals of blocks that count nowhere, for they were pushed before the meter was commissioned.
+
+    Nothing need be waited for: what has come in their place does not count, and what is pulled does.
+    """
+    marked = rows[rows["channel_set"] == BLOCK_LOAD_UNCOMMISSIONED]
+    if len(marked) == 0:
+        return
+    cursor.execute(
+        "INSERT INTO readings_gap (device_id, start_at, service_point_id, found_at, length_s)"
+        " SELECT device, to_timestamp(at), place, %s, length FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[],"
+        " %s::int[]) AS m (device, at, place, length) WHERE NOT EXISTS (SELECT FROM readings_interval i"
+        " WHERE i.service_point_id = m.place AND i.device_id = m.device AND i.channel_set = 1"
+        " AND i.start_at = to_timestamp(m.at)) ON CONFLICT DO NOTHING",
+        [
+            now,
+            *(marked[name].tolist() for name in ("device_id", "start_at", "service_point_id", "length_s")),
+        ],
+    )
 
 
 def close_filled(cursor: Cursor, now: datetime) -> int:

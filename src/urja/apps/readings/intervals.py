@@ -34,8 +34,8 @@ SELECT DISTINCT ON (i.start_at, i.device_id) i.start_at, i.length_s,
     i.import_wh * p.ratio_primary / p.ratio_secondary, i.export_wh * p.ratio_primary / p.ratio_secondary, i.status, i.device_id
 FROM registry_device_period p JOIN readings_interval i
     ON i.service_point_id = p.service_point_id AND i.device_id = p.device_id AND i.channel_set = 1
-    AND i.start_at >= greatest(p.valid_from, p.commissioned_at) AND i.start_at < coalesce(p.valid_to, 'infinity')
-WHERE p.service_point_id = %(place)s AND p.role = %(billing)s AND p.commissioned_at IS NOT NULL
+    AND i.start_at >= greatest(p.valid_from, p.in_service_at) AND i.start_at < coalesce(p.valid_to, 'infinity')
+WHERE p.service_point_id = %(place)s AND p.role = %(billing)s AND p.in_service_at IS NOT NULL
     AND i.start_at >= %(begins)s AND i.start_at < %(ends)s
 ORDER BY i.start_at, i.device_id, i.version DESC
 """
@@ -79,10 +79,10 @@ WITH place AS (
     SELECT DISTINCT ON (i.service_point_id, i.start_at, i.device_id) i.service_point_id, i.status,
         i.import_wh * p.ratio_primary / p.ratio_secondary AS wh
     FROM place JOIN registry_device_period p ON p.service_point_id = place.id AND p.role = ANY(%(roles)s)
-        AND p.commissioned_at IS NOT NULL
+        AND p.in_service_at IS NOT NULL
     JOIN readings_interval i
         ON i.service_point_id = p.service_point_id AND i.device_id = p.device_id AND i.channel_set = 1
-        AND i.start_at >= greatest(p.valid_from, p.commissioned_at) AND i.start_at < coalesce(p.valid_to, 'infinity')
+        AND i.start_at >= greatest(p.valid_from, p.in_service_at) AND i.start_at < coalesce(p.valid_to, 'infinity')
     WHERE NOT place.agreed AND i.start_at >= %(month)s::timestamp AT TIME ZONE %(zone)s
         AND i.start_at < (%(month)s::date + interval '1 month')::timestamp AT TIME ZONE %(zone)s
     ORDER BY i.service_point_id, i.start_at, i.device_id, i.version DESC

@@ -13,6 +13,8 @@ An instantaneous read carries the second in which it was *sent*; it is kept and 
 
 BLOCK_LOAD_D1: Final = 1
 """Channel set of the single-phase block load profile (IS 15959-2, D1)."""
+BLOCK_LOAD_UNCOMMISSIONED: Final = 2
+"""Channel set of blocks that a billing meter pushed before it was commissioned: stored, and counted nowhere."""
 
 
 class Status(IntEnum):

@@ -24,6 +24,7 @@ _PERIOD: Final = np.dtype(
         ("valid_to", "<i8"),
         ("service_point_id", "<i8"),
         ("billed_from", "<i8"),
+        ("believed_from", "<i8"),
         ("interval_s", "<i8"),
         ("max_power_w", "<i8"),
     ]
@@ -39,8 +40,10 @@ _PERIODS = f"""
     SELECT p.device_id, floor(extract(epoch FROM p.valid_from))::bigint,
         coalesce(ceil(extract(epoch FROM p.valid_to))::bigint, {FOREVER}),
         p.service_point_id,
-        CASE WHEN p.role = {BILLING} AND p.commissioned_at IS NOT NULL
-            THEN floor(extract(epoch FROM greatest(p.valid_from, p.commissioned_at)))::bigint ELSE {FOREVER} END,
+        CASE WHEN p.role = {BILLING} AND p.in_service_at IS NOT NULL
+            THEN floor(extract(epoch FROM greatest(p.valid_from, p.in_service_at)))::bigint ELSE {FOREVER} END,
+        CASE WHEN p.role <> {BILLING} THEN 0 WHEN p.commissioned_at IS NULL THEN {FOREVER}
+            ELSE floor(extract(epoch FROM p.commissioned_at))::bigint END,
         d.interval_s::bigint, d.max_power_w::bigint
     FROM registry_device_period p JOIN registry_device d ON d.id = p.device_id
     ORDER BY 1, 2
@@ -62,6 +65,8 @@ class Placed:
     service_point_id: Integers
     agreement_id: Integers
     """Zero where the device is not a billing device, or not commissioned yet, or nobody has an agreement then."""
+    believed: NDArray[np.bool_]
+    """Whether what the device pushes of then is believed: a billing meter's since it was commissioned."""
     interval_s: Integers
     max_power_w: Integers
 
@@ -97,6 +102,7 @@ class Places:
             np.where(has_agreement, agreements[np.where(has_agreement, agreement, 0)], 0)
             if len(agreements)
             else np.zeros_like(place),
+            known & (period["believed_from"] <= begins),
             np.where(known, period["interval_s"], 0),
             np.where(known, period["max_power_w"], 0),
         )

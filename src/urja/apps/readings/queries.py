@@ -228,9 +228,9 @@ _BLOCKS = """
             i.import_wh * p.ratio_primary / p.ratio_secondary AS import_wh, i.status
         FROM registry_device_period p JOIN readings_interval i
             ON i.service_point_id = p.service_point_id AND i.device_id = p.device_id AND i.channel_set = 1
-            AND i.start_at >= greatest(p.valid_from, p.commissioned_at)
+            AND i.start_at >= greatest(p.valid_from, p.in_service_at)
             AND i.start_at < coalesce(p.valid_to, 'infinity')
-        WHERE p.service_point_id = %(place)s AND p.role = 1 AND p.commissioned_at IS NOT NULL
+        WHERE p.service_point_id = %(place)s AND p.role = 1 AND p.in_service_at IS NOT NULL
             AND i.start_at >= %(begins)s AND i.start_at < %(ends)s
             -- Midnights, the same for everybody. Written out, so that all other days' partitions are left out of the plan:
             -- by a parameter they would be left closed, but each would be locked.
@@ -245,8 +245,8 @@ _REGISTERS = """
         r.import_wh * p.ratio_primary / p.ratio_secondary, 0
     FROM registry_device_period p JOIN readings_register r
         ON r.service_point_id = p.service_point_id AND r.device_id = p.device_id AND r.kind IN (2, 3, 5)
-        AND r.read_at >= greatest(p.valid_from, p.commissioned_at) AND r.read_at <= coalesce(p.valid_to, 'infinity')
-    WHERE p.service_point_id = %(place)s AND p.role = 1 AND p.commissioned_at IS NOT NULL
+        AND r.read_at >= greatest(p.valid_from, p.in_service_at) AND r.read_at <= coalesce(p.valid_to, 'infinity')
+    WHERE p.service_point_id = %(place)s AND p.role = 1 AND p.in_service_at IS NOT NULL
         AND r.read_at >= %(first)s AND r.read_at <= %(last)s
     ORDER BY r.read_at, p.id, r.version DESC, r.kind
 """

@@ -425,7 +425,10 @@ def _anchor_single(cursor: Cursor, rows: Rows) -> set[int]:
 def register_neighbours(
     cursor: Cursor, rows: Rows
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Instant and register of the stored read before each row, register of the one after; `NULL` for none."""
+    """Instant and register of the stored read before each row, register of the one after; `NULL` for none.
+
+    What was pushed before the meter was commissioned (kind 6) is not compared with.
+    """
     cursor.execute(
         """
         SELECT coalesce(floor(extract(epoch FROM before.read_at))::bigint, %(null)s),
@@ -435,13 +438,13 @@ def register_neighbours(
         LEFT JOIN LATERAL (
             SELECT r.read_at, r.import_wh FROM readings_register r
             WHERE r.service_point_id = s.service_point_id AND r.device_id = s.device_id
-                AND r.read_at < to_timestamp(s.second)
+                AND r.kind <> 6 AND r.read_at < to_timestamp(s.second)
             ORDER BY r.read_at DESC, r.version DESC LIMIT 1
         ) before ON true
         LEFT JOIN LATERAL (
             SELECT r.import_wh FROM readings_register r
             WHERE r.service_point_id = s.service_point_id AND r.device_id = s.device_id
-                AND r.read_at > to_timestamp(s.second)
+                AND r.kind <> 6 AND r.read_at > to_timestamp(s.second)
             ORDER BY r.read_at, r.version DESC LIMIT 1
         ) after ON true
         ORDER BY s.place

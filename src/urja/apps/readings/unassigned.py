@@ -42,7 +42,7 @@ _UNASSIGNED = """
 WITH metered AS (
     SELECT p.id, p.service_point_id, p.device_id, p.valid_from, coalesce(p.valid_to, 'infinity') AS valid_to,
         p.ratio_primary::bigint AS times, p.ratio_secondary::bigint AS over, d.interval_s,
-        CASE WHEN p.commissioned_at IS NULL THEN 'infinity' ELSE greatest(p.valid_from, p.commissioned_at) END
+        CASE WHEN p.in_service_at IS NULL THEN 'infinity' ELSE greatest(p.valid_from, p.in_service_at) END
             AS billed_from
     FROM registry_device_period p
     JOIN registry_device d ON d.id = p.device_id

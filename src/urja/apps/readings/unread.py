@@ -18,8 +18,8 @@ from django.db import connection
 _MONTH: Final = f"date_trunc('month', (p.valid_to - interval '1 microsecond') AT TIME ZONE '{settings.URJA_TIMEZONE}')::date"
 
 UNREAD: Final = f"""
-(p.role = 1 AND p.commissioned_at IS NOT NULL AND p.valid_to <= coalesce(a.valid_to, 'infinity')
-    AND greatest(p.valid_from, p.commissioned_at, a.valid_from) < p.valid_to
+(p.role = 1 AND p.in_service_at IS NOT NULL AND p.valid_to <= coalesce(a.valid_to, 'infinity')
+    AND greatest(p.valid_from, p.in_service_at, a.valid_from) < p.valid_to
     AND NOT EXISTS (SELECT FROM readings_register r WHERE r.service_point_id = p.service_point_id
         AND r.device_id = p.device_id AND r.kind IN (2, 3, 5) AND r.read_at >= p.valid_to)
     AND NOT EXISTS (SELECT FROM readings_accrual x WHERE x.agreement_id = a.id AND x.period = {_MONTH}

@@ -265,8 +265,8 @@ JOIN registry_device_period p ON p.service_point_id = s.service_point_id AND p.r
 JOIN readings_interval i ON i.service_point_id = p.service_point_id AND i.device_id = p.device_id
     AND i.channel_set = 1 AND i.start_at >= greatest(s.since, p.valid_from)
     AND i.start_at + make_interval(secs => i.length_s) <= coalesce(p.valid_to, 'infinity')
-LEFT JOIN registry_agreement g ON g.service_point_id = s.service_point_id AND p.commissioned_at IS NOT NULL
-    AND greatest(g.valid_from, p.commissioned_at) <= i.start_at
+LEFT JOIN registry_agreement g ON g.service_point_id = s.service_point_id AND p.in_service_at IS NOT NULL
+    AND greatest(g.valid_from, p.in_service_at) <= i.start_at
     AND coalesce(g.valid_to, 'infinity') >= i.start_at + make_interval(secs => i.length_s)
 WHERE NOT EXISTS (
     SELECT FROM readings_interval n WHERE n.service_point_id = i.service_point_id AND n.device_id = i.device_id

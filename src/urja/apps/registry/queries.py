@@ -230,7 +230,7 @@ def _own(device_type: str, told: tuple[PushList, ...]) -> tuple[PushList, ...]:
 
     Of a loaded type it travels always: the next version may say something else.
     """
-    if device_type not in device_types():
+    if not told or device_type not in device_types():
         return told
     return () if as_typed(load_device_type(device_type), told) else told
 

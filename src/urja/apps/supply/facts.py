@@ -466,7 +466,7 @@ def _turned_on(obeyed: Iterable[Command]) -> set[int]:
             "SELECT w.device_id FROM unnest(%s::bigint[], %s::timestamptz[]) AS w (device_id, since_at) "
             "JOIN registry_device_period p ON p.device_id = w.device_id AND p.valid_to IS NULL "
             "WHERE EXISTS (SELECT FROM readings_interval i WHERE i.service_point_id = p.service_point_id "
-            "AND i.device_id = w.device_id AND i.start_at >= w.since_at AND i.import_wh > 0)",
+            "AND i.device_id = w.device_id AND i.channel_set = 1 AND i.start_at >= w.since_at AND i.import_wh > 0)",
             [list(waiting), list(waiting.values())],
         )
         return {device_id for (device_id,) in cursor.fetchall()}

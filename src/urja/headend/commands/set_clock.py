@@ -17,13 +17,27 @@ class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
     """How far the clock may be off afterwards, beside the time that the exchange itself took."""
 
     tolerance_s: Annotated[int, Meta(ge=1, le=3600)] = 5
+    only_if_off: bool = False
+    """Leave a clock alone that shows the right time within the tolerance: setting it may give an interval twice."""
 
 
 async def execute(work: Work, arguments: Arguments) -> Outcome:
     """Raises SessionFailed (not obeyed) where the clock shows another time afterwards."""
     device_type = work.meter.compiled.device_type
+    tolerance = timedelta(seconds=arguments.tolerance_s)
+    begun_at = work.clock.now()
     before_at = instant(device_type, await work.session.get(_CLOCK))
     was_off = before_at - work.clock.now()
+    if arguments.only_if_off and begun_at - tolerance <= before_at <= work.clock.now() + tolerance:
+        off_s = round(was_off.total_seconds())
+        return Outcome(
+            evidence={
+                "was_off_s": off_s,
+                "is_off_s": off_s,
+                "clock_at": before_at.isoformat(),
+                "left_alone": True,
+            }
+        )
     told_at = work.clock.now()
     await work.session.set(_CLOCK, moment(device_type, told_at))
     taken_at = work.clock.now()
@@ -31,7 +45,6 @@ async def execute(work: Work, arguments: Arguments) -> Outcome:
     asked_at = work.clock.now()
     shown_at = instant(device_type, await work.session.get(_CLOCK))
     is_off = shown_at - work.clock.now()
-    tolerance = timedelta(seconds=arguments.tolerance_s)
     # It took the time up to (taken - told) after it was named, and was read between asking and now.
     earliest_at, latest_at = asked_at - (taken_at - told_at) - tolerance, work.clock.now() + tolerance
     if not earliest_at <= shown_at <= latest_at:

@@ -170,7 +170,9 @@ class Hanging(Shown, frozen=True, kw_only=True):
     role: str
     valid_from: datetime
     commissioned_at: datetime | None
-    """Since when it bills; null before it was commissioned."""
+    """Since when it has passed a call, and what it pushes bills; null before."""
+    taken_over_at: datetime | None
+    """Since when it bills by reads that it has not pushed, where it came in service already; else null."""
     ratio_primary: int
     ratio_secondary: int
 

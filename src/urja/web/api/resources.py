@@ -284,6 +284,7 @@ def _hanging_of(period: models.DevicePeriod) -> answers.Hanging:
         role=models.DeviceRole(period.role).name.lower(),
         valid_from=local(period.valid_from),
         commissioned_at=local(period.commissioned_at),
+        taken_over_at=local(period.taken_over_at),
         ratio_primary=period.ratio_primary,
         ratio_secondary=period.ratio_secondary,
     )

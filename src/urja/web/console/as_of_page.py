@@ -83,8 +83,7 @@ def _hung(period: DevicePeriod) -> tuple[str, list[str]]:
             _("behind transformers %(primary)s/%(secondary)s")
             % {"primary": period.ratio_primary, "secondary": period.ratio_secondary}
         )
-    if period.commissioned_at is None:
-        facts.append(_("not commissioned yet: nothing is billed"))
+    facts += wording.service(period.commissioned_at, period.taken_over_at)
     return period.device.serial, facts
 
 

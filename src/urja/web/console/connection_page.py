@@ -366,6 +366,7 @@ _OF_A_PERIOD: Final = (
     "valid_from",
     "valid_to",
     "commissioned_at",
+    "taken_over_at",
     "ratio_primary",
     "ratio_secondary",
     *(f"device__{name}" for name in ("serial", "device_type", "firmware", "load_switch")),
@@ -440,8 +441,7 @@ def _facts(
     if not device.load_switch:
         facts.append(_("without a load switch"))
     if period.valid_to is None:
-        if period.commissioned_at is None:
-            facts.append(_("not commissioned yet: nothing is billed"))
+        facts += wording.service(period.commissioned_at, period.taken_over_at)
         facts.append(
             _("last interval ended %(moment)s") % {"moment": moment_of(heard_at, now)}
             if heard_at

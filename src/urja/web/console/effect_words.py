@@ -53,6 +53,7 @@ COLUMNS: Final[dict[str, Promise]] = {
     "category": _("category"),
     "code": _("code"),
     "commissioned_at": _("commissioned"),
+    "taken_over_at": _("taken over"),
     "consumer_number": _("consumer number"),
     "customer_id": _("person"),
     "desired": _("should be"),

@@ -349,6 +349,15 @@ def device_role(number: int) -> str:
     return said(DEVICE_ROLES.get(number), str(number))
 
 
+def service(commissioned_at: datetime | None, taken_over_at: datetime | None) -> list[str]:
+    """What is not billed by a meter yet, where something is not."""
+    if commissioned_at is not None:
+        return []
+    if taken_over_at is None:
+        return [_("not commissioned yet: nothing is billed")]
+    return [_("taken over and not commissioned yet: what it pushes is not billed")]
+
+
 def configuration(name: str) -> str:
     """An item of a meter's configuration, or a value that has a word."""
     return said(CONFIGURATION.get(name), name)

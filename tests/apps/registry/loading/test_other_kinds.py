@@ -149,8 +149,8 @@ def test_meters_come_with_wrapped_keys_registers_and_accruals(loaded, database):
         1800, True, {"manufacturer": "URJ", "year": "2025", "category": "D1"},
     )  # fmt: skip
     period = DevicePeriod.objects.get()
-    assert (period.service_point.consumer_number, period.valid_from, period.commissioned_at, period.role) == (
-        "1001000001", MIDNIGHT, MIDNIGHT, 1,
+    assert (period.service_point.consumer_number, period.valid_from, period.taken_over_at, period.commissioned_at, period.role) == (
+        "1001000001", MIDNIGHT, MIDNIGHT, None, 1,
     )  # fmt: skip
     assert sorted(Seal.objects.values_list("number", flat=True)) == ["A17", "A18"]
     with database.connect() as connection:

@@ -1,5 +1,6 @@
 """Meters: what they are, where they hang, what they were told to be, and what has sealed them."""
 
+from datetime import datetime
 from typing import ClassVar
 
 from django.db import models
@@ -100,7 +101,12 @@ class DeviceRole(models.IntegerChoices):
 
 
 class DevicePeriod(Period):
-    """A device at a service point in a role, for a time. Nothing is billed before it is commissioned."""
+    """A device at a service point in a role, for a time. Nothing is billed before it is in service.
+
+    It is put into service by a call that it passes (`commissioned_at`), or was in service elsewhere before it was known
+    here (`taken_over_at`): then its register is believed as people read it and as it is pulled, and what it pushes counts
+    only once it is commissioned too.
+    """
 
     id = models.BigIntegerField(primary_key=True)
     service_point = models.ForeignKey(ServicePoint, on_delete=models.PROTECT, related_name="device_periods")
@@ -110,6 +116,7 @@ class DevicePeriod(Period):
     ratio_secondary = models.IntegerField(default=1, db_default=1)
     """CT and PT ratio that the meter does not apply itself: energy is primary / secondary of what it counts."""
     commissioned_at = models.DateTimeField(null=True)
+    taken_over_at = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "registry_device_period"
@@ -124,6 +131,11 @@ class DevicePeriod(Period):
 
     def __str__(self) -> str:
         return f"device {self.device_id} at {self.service_point_id} from {self.valid_from}"
+
+    @property
+    def in_service_at(self) -> datetime | None:
+        """From when on it is billed by; statements have the function `in_service_at` (migration 0028)."""
+        return self.taken_over_at or self.commissioned_at
 
 
 class Seal(Recorded):

@@ -1,6 +1,7 @@
 """A meter that is on a wall already comes into the system, with its supply and its consumer, in one go.
 
-This is how a whole town or an old system's stock is taken over: what it says is believed, and counts as commissioned.
+This is how a whole town or an old system's stock is taken over: what it says of the past is believed. It does not count as
+commissioned: what the meter pushes is billed only once it has passed a call (`commissioning`).
 A new connection goes its way step by step instead (`connections`).
 """
 
@@ -92,7 +93,7 @@ class Hanging(Operation, kw_only=True):
             device=device,
             role=role,
             valid_from=self.valid_from,
-            commissioned_at=self.valid_from,
+            taken_over_at=self.valid_from,
             **doing.stamp,
         )
         read_register(doing, place, device, self.valid_from, self.register_wh)

@@ -117,13 +117,13 @@ def meter_faults(place: ServicePoint, at: datetime, metering_mode: str) -> Itera
     period = billing_period_at(place, at)
     if period is None or period.valid_to is not None:
         yield say("no billing meter hangs at {place}: install_meter, then commission", place=place)
-    elif period.commissioned_at is None:
+    elif period.in_service_at is None:
         yield say("meter {device} is not in service: commission it first", device=period.device)
-    elif period.commissioned_at > at:
+    elif period.in_service_at > at:
         yield say(
             "meter {device} is in service only since {commissioned_at}",
             device=period.device,
-            commissioned_at=period.commissioned_at.isoformat(),
+            commissioned_at=period.in_service_at.isoformat(),
         )
     else:
         yield from net_faults(period.device, place, metering_mode)

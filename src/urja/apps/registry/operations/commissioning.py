@@ -116,7 +116,10 @@ class RecordCommissioning(Operation, kw_only=True):
         period = DevicePeriod.objects.select_related("device", "service_point").get(id=call.device_period_id)
         read_register(doing, period.service_point, period.device, self.read_at, self.register_wh)
         if period.commissioned_at is None:
-            doing.change(period, commissioned_at=first_billed_at(period, self.read_at))
+            # Of a meter that was taken over the past is billed by other reads; what it pushes counts from here on.
+            taken_over = period.taken_over_at is not None
+            since = self.read_at if taken_over else first_billed_at(period, self.read_at)
+            doing.change(period, commissioned_at=since)
         if period.device.firmware != self.firmware:
             doing.change(period.device, firmware=self.firmware)
         # From here on its pushes are decoded by what it has told of them.

@@ -196,7 +196,6 @@ class ChangeRatio(Operation, kw_only=True):
     def carry_out(self, doing: Doing) -> None:
         before = _hanging(self.consumer_number, self.role)
         assert before is not None, "its absence is a fault"
-        commissioned_at = before.commissioned_at
         doing.change(before, valid_to=self.at)
         after = DevicePeriod.objects.create(
             id=next_id(bucket_of(before.service_point_id)),
@@ -206,7 +205,8 @@ class ChangeRatio(Operation, kw_only=True):
             ratio_primary=self.primary,
             ratio_secondary=self.secondary,
             valid_from=self.at,
-            commissioned_at=None if commissioned_at is None else max(commissioned_at, self.at),
+            commissioned_at=later(before.commissioned_at, self.at),
+            taken_over_at=later(before.taken_over_at, self.at),
             **doing.stamp,
         )
         read_register(doing, before.service_point, before.device, self.at, self.register_wh)
@@ -226,8 +226,13 @@ def first_billed_at(period: DevicePeriod, passed_at: datetime) -> datetime:
     """
     exchanged = DevicePeriod.objects.filter(
         service_point=period.service_point_id, role=period.role, valid_to=period.valid_from
-    ).exclude(commissioned_at=None)
+    ).exclude(commissioned_at=None, taken_over_at=None)
     return period.valid_from if exchanged.exists() else passed_at
+
+
+def later(in_service_at: datetime | None, since: datetime) -> datetime | None:
+    """When a meter whose time at a place begins anew at `since` is in service there: as before, and not before that."""
+    return None if in_service_at is None else max(in_service_at, since)
 
 
 def _hanging(consumer_number: str, role: str) -> DevicePeriod | None:

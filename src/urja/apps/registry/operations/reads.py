@@ -24,16 +24,16 @@ class Read:
 
 _NEAREST = """
 (SELECT read_at, import_wh, 'before' FROM readings_register
-    WHERE service_point_id = %(place)s AND device_id = %(device)s AND read_at < %(at)s
+    WHERE service_point_id = %(place)s AND device_id = %(device)s AND kind <> 6 AND read_at < %(at)s
     ORDER BY read_at DESC, version DESC LIMIT 1)
 UNION ALL (SELECT read_at, import_wh, 'after' FROM readings_register
-    WHERE service_point_id = %(place)s AND device_id = %(device)s AND read_at > %(at)s
+    WHERE service_point_id = %(place)s AND device_id = %(device)s AND kind <> 6 AND read_at > %(at)s
     ORDER BY read_at, version DESC LIMIT 1)
 """
 
 
 def nearest(service_point_id: int, device_id: int, at: datetime) -> tuple[Read | None, Read | None]:
-    """The last read of any kind before an instant, and the first one after it."""
+    """The last read before an instant, and the first one after it; not what was pushed before the meter was commissioned."""
     with connection.cursor() as cursor:
         cursor.execute(_NEAREST, {"place": service_point_id, "device": device_id, "at": at})
         found = {which: Read(read_at, wh) for read_at, wh, which in cursor.fetchall()}

@@ -14,6 +14,7 @@ from urja.apps.readings import rehoming
 from urja.apps.readings.rehoming import Move
 from urja.apps.registry.models import DevicePeriod
 from urja.apps.registry.operations.doing import Doing, Operation, next_id
+from urja.apps.registry.operations.exchange import later
 from urja.apps.registry.operations.reads import known_around
 from urja.base.ids import bucket_of
 from urja.base.sentences import say
@@ -90,7 +91,6 @@ class SwapMeters(Operation, kw_only=True):
 
 
 def _begin(doing: Doing, number: int, place: DevicePeriod, device_id: int, since: datetime) -> None:
-    passed_at = place.commissioned_at
     DevicePeriod.objects.create(
         id=number,
         service_point_id=place.service_point_id,
@@ -99,7 +99,8 @@ def _begin(doing: Doing, number: int, place: DevicePeriod, device_id: int, since
         ratio_primary=place.ratio_primary,
         ratio_secondary=place.ratio_secondary,
         valid_from=since,
-        commissioned_at=None if passed_at is None else max(passed_at, since),
+        commissioned_at=later(place.commissioned_at, since),
+        taken_over_at=later(place.taken_over_at, since),
         **doing.stamp,
     )
 

@@ -431,7 +431,7 @@ class Devices(Kind):
             "hung_up AS (UPDATE registry_device d SET stock = 'installed', held_by = '' FROM load_plan p "
             "WHERE p.first >= %(low)s AND p.first < %(high)s AND p.hung_up AND d.id = p.device_id RETURNING d.id), "
             "period AS (INSERT INTO registry_device_period (id, service_point_id, device_id, role, valid_from, valid_to, "
-            "ratio_primary, ratio_secondary, commissioned_at, recorded_at, actor, operation_id) "
+            "ratio_primary, ratio_secondary, taken_over_at, recorded_at, actor, operation_id) "
             f"SELECT {places.NEXT.format(bucket='(p.service_point_id >> 40)')}, p.service_point_id, p.device_id, p.role, "
             f"r.installed_at, r.removed_at, {load.value('ratio_primary')}, {load.value('ratio_secondary')}, r.installed_at, "
             f"%(at)s, %(actor)s, %(operation)s FROM {rows} AND p.new_period RETURNING id) "

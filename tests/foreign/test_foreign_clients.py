@@ -140,6 +140,16 @@ def test_gurux_opens_the_utility_association_by_the_meters_hls_secret(gurux):
     assert read["switch"] == [True, False, True]
 
 
+@pytest.mark.parametrize("kind", ["urja-d1", "urja-d1-aes"])
+def test_gurux_gives_new_keys_and_opens_by_them_alone(gurux, kind):
+    with served("--type", kind) as facts:
+        secret = "5a" * 16 if facts["hls_secret"] else ""
+        told = run(gurux, "gurux_keys.py", facts, {"guek": "a1" * 16, "gak": "b2" * 16, "hls_secret": secret})
+    assert told["counter"] == 0, "counters begin anew with the key"
+    assert told["serial"] == facts["serial"]
+    assert told["old"] != "opened"
+
+
 def test_dlms_cosem_reads_with_the_readers_password_and_switches_as_the_utility(meter):
     read = run(python_with(DLMS_COSEM, "dlms_cosem"), "dlms_cosem_client.py", meter, None)
     check_clock(read)

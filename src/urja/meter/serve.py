@@ -46,6 +46,7 @@ def describe(identity: Identity, host: str, port: int) -> dict[str, Any]:
         "system_title": identity.system_title,
         "guek": identity.guek,
         "gak": identity.gak,
+        "master_key": identity.master_key,
         "hls_secret": identity.hls_secret,
         "lls_secret": bytes.fromhex(identity.lls_secret).decode("ascii"),
     }

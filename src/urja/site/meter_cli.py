@@ -172,4 +172,5 @@ def _client_facts(facts: dict[str, Any]) -> str:
   system title   {facts["system_title"]}
   GUEK           {facts["guek"]}
   GAK            {facts["gak"]}
+  master key     {facts["master_key"]}
   LLS secret     {facts["lls_secret"]}{secret}"""

@@ -112,3 +112,27 @@ async def test_what_is_made_shows_nothing_of_the_keys(start_headend, pipeline, h
     for key in (keys.guek, keys.gak, house.identity.keys.guek, bytes.fromhex(house.identity.master_key)):
         assert key.hex() not in told
         assert repr(key) not in told
+
+
+def test_a_session_that_is_taken_over_gives_no_meter_keys(database):
+    """An administrator's, with their passkey: it takes a second person's, and until then no meter is told anything."""
+    from tests.apps.approvals.office import NOW, Person, home, state_of, work
+
+    from urja.apps.commands.models import Command
+    from urja.apps.meter_jobs.models import Job
+    from urja.apps.registry.operations import ChangeKeys
+    from urja.pipeline import meter_jobs
+
+    home(wrapped_master=bytes(24))
+    asha, bina = Person("asha", "administrator"), Person("bina", "administrator")
+    request = asha.ask(ChangeKeys(meters=("URJ00000001",), reason="yearly"))
+    work()
+    asha.approve(request)
+    work()
+    meter_jobs.run_once(NOW, 1)
+    assert state_of(request) == "approval"
+    assert not Job.objects.exists()
+    bina.approve(request)
+    work()
+    meter_jobs.run_once(NOW, 1)
+    assert [command.kind for command in Command.objects.all()] == ["make_keys"]

@@ -48,7 +48,7 @@ def test_no_command_can_be_placed(thief, house):  # noqa: F811
     )
 
 
-@pytest.mark.parametrize("kind", ["read_meters", "set_clocks", "show_text"])
+@pytest.mark.parametrize("kind", ["read_meters", "set_clocks", "show_text", "change_keys"])
 def test_a_request_in_the_name_of_nobody_asks_no_meter(thief, house, kind):  # noqa: F811
     """The web may record any request; the stage judges by what the actor is, and makes no job of it."""
     import json

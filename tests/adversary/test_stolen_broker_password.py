@@ -5,13 +5,14 @@ may have answered must never be bytes of its own choice.
 """
 
 import asyncio
+from dataclasses import dataclass
 
 import pytest
 from tests.headend import conftest
-from tests.headend.conftest import adopt, until
+from tests.headend.conftest import adopt, until, value
 from tests.headend.ordering import Desk, House
 from tests.headend.pushing import KEK, NINE, PushMeter, free_port
-from tests.headend.test_pushes import Line, accepted
+from tests.headend.test_pushes import HALF_HOUR, Line, accepted
 from tests.stream.test_broker import blocks
 
 from urja.cosem.security import KekStore
@@ -99,19 +100,80 @@ async def test_a_send_counter_that_is_overwritten_stops_no_reconnection(thief, s
         await have_all_answered(thief, f"$KV.counters.{counter_of(house)}")
 
 
-async def test_windows_that_are_overwritten_shut_no_meter_out(thief, start_headend):
+async def overwrite_windows(thief) -> None:
+    for group in range(WINDOW_GROUPS):
+        for subject in ANSWERED:
+            await have_answered(thief, subject, f"$KV.windows.{group}")
+    await asyncio.sleep(0.3)
+
+
+@dataclass
+class HousePushes(PushMeter):
+    """The pushes of a house whose meter can be dialled too."""
+
+    house: House | None = None
+
+    @property
+    def title(self) -> bytes:
+        return self.house.identity.title
+
+    @property
+    def keys(self):
+        return self.house.identity.keys
+
+
+async def test_windows_that_are_overwritten_make_no_push_fresh_until_a_session_has_proven_the_counter(
+    thief, start_headend, stepped_clock, admin
+):
+    """Else everything that somebody has recorded could be sent again. It stays so over restarts."""
+    house = House(stepped_clock, port=free_port())
+    await thief.put_device(house.entry())
+    pushes = HousePushes(1, house=house)
+    old = pushes.instantaneous()
+    async with start_headend() as headend, Line(headend.gate.port) as line:
+        await line.send(old)
+        await until(lambda: accepted(headend) == 1)
+    await overwrite_windows(thief)
+    for _ in range(2):
+        async with start_headend() as headend, Line(headend.gate.port) as line:
+            await line.send(old)
+            await until(lambda: value(headend, "quarantined_total", reason="unusable-meter") == 1)
+            assert headend.status()["without_window"] == 1
+            assert headend.waiting_for() == []
+    kept = [one.item.detail async for one in admin.quarantined() if one.item.reason == "unusable-meter"]
+    assert all("its replay window could not be read" in detail for detail in kept)
+
+    async with start_headend() as headend, house.listening(), Line(headend.gate.port) as line:
+        desk, order = Desk(thief), house.order("connect")
+        await desk.send(order)
+        [end] = await desk.end_of(order)
+        assert end.state == "confirmed"
+        assert headend.status()["without_window"] == 0
+        await line.send(old)
+        await until(lambda: value(headend, "duplicates_total") == 1)
+        pushes.counter = house.meter.transmit.upcoming + 10
+        await line.send(pushes.instantaneous(NINE + HALF_HOUR))
+        await until(lambda: accepted(headend) == 1)
+
+
+async def test_an_operator_s_replay_ends_the_wait_of_a_meter_that_only_pushes(thief, start_headend, admin):
     meter = PushMeter(1)
     await adopt(thief, None, meter)
     async with start_headend() as headend, Line(headend.gate.port) as line:
         await line.send(meter.block())
         await until(lambda: accepted(headend) == 1)
-    for group in range(WINDOW_GROUPS):
-        for subject in ANSWERED:
-            await have_answered(thief, subject, f"$KV.windows.{group}")
-    await asyncio.sleep(0.3)
+    await overwrite_windows(thief)
     async with start_headend() as headend, Line(headend.gate.port) as line:
-        await line.send(meter.block())
-        await until(lambda: accepted(headend) == 1)
+        old = meter.block(NINE + HALF_HOUR)
+        vouched = meter.block(NINE + 2 * HALF_HOUR)
+        await line.send(vouched)
+        await until(lambda: value(headend, "quarantined_total", reason="unusable-meter") == 1)
+        await headend.aside.drain()
+        [item] = [one.item async for one in admin.quarantined() if one.item.reason == "unusable-meter"]
+        assert b'"accepted"' in await admin.replay(item)
+        await line.send(old, vouched, meter.block(NINE + 3 * HALF_HOUR))
+        await until(lambda: value(headend, "duplicates_total") == 2)
+        await until(lambda: accepted(headend) == 2)
 
 
 def counter_of(house) -> str:

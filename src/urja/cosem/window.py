@@ -140,6 +140,7 @@ VERDICTS: Final = (Verdict.FRESH, Verdict.DUPLICATE, Verdict.IN_FLIGHT, Verdict.
 _FRESH, _DUPLICATE, _IN_FLIGHT, _TOO_OLD = range(4)
 _FIRST_ROOM: Final = 64
 _ONE: Final = np.uint64(1)
+_ALL: Final = np.uint64(2**64 - 1)
 
 
 def packed(rows: Index, counters: Ints) -> Ints:
@@ -185,6 +186,11 @@ class Windows:
             window.pending, *others = in_flight
             window.others = set(others) or None
         return window
+
+    def begin_at(self, row: int, counter: int) -> None:
+        """Let one window begin anew: everything up to `counter` counts as accepted."""
+        self._highest[row] = self._newest[row] = counter
+        self._bitmap[row] = _ALL
 
     def to_bytes(self, row: int) -> bytes:
         """What one window has committed, as `ReplayWindow.to_bytes` gives it."""

@@ -25,6 +25,7 @@ import structlog
 from urja.base.clock import Clock
 from urja.base.ids import SHARDS, new_correlation
 from urja.base.networks import NOWHERE
+from urja.cosem.apdu import GeneralGloCiphered, decode_apdu
 from urja.cosem.companion import DeviceType
 from urja.cosem.errors import DecodeError
 from urja.cosem.layout import Ints
@@ -98,6 +99,10 @@ _PERHAPS_OTHER_KEYS: Final = frozenset(
 )
 """What a push under a meter's next keys is taken for under those before: its counters have begun anew, and without a tag
 only what comes out tells."""
+_WINDOW_LOST: Final = (
+    "its replay window could not be read, so that an old push could pass for a new one: its pushes wait until a session "
+    "has proven its counter, or an operator replays one of them"
+)
 _IGNORED: Final = frozenset({Reason.DUPLICATE, Reason.IN_FLIGHT})
 
 
@@ -647,11 +652,18 @@ class Intake:
         finally:
             batch.rollback()
         if gathered.accepted or gathered.unauthenticated:
+            self._vouched(frame.apdu)
             return ReplayAnswer("accepted")
         if gathered.duplicates:
             return ReplayAnswer("duplicate", detail="it was accepted before")
         reason, detail = gathered.fault or ("not-stored", "the broker did not take it; try again")
         return ReplayAnswer("refused", reason, detail)
+
+    def _vouched(self, apdu: bytes) -> None:
+        """A lost window begins at a frame of which an operator says that it is not an old one."""
+        push, meter = decode_apdu(apdu), self._roster.meters.get(apdu[2:10])
+        if meter is not None and isinstance(push, GeneralGloCiphered):
+            meter.proves(meter.key_id, push.counter)
 
     # -- what was not taken ---------------------------------------------------------------------------------
 
@@ -665,10 +677,13 @@ class Intake:
             title = _title_of(gathered.frames[item.index])
             if item.reason is Reason.UNKNOWN_METER and title in self._roster.unusable:
                 reason, detail = "unusable-meter", self._roster.unusable[title]
+            meter = self._roster.meters.get(title)
+            if item.reason is Reason.TOO_OLD and meter is not None and meter.window_is_lost:
+                reason, detail = "unusable-meter", _WINDOW_LOST
             # What is authentic and has no layout only the meter can have made.
             proven = item.reason is Reason.UNDECODABLE
             if proven:
-                self._note_misfit(gathered, self._roster.meters.get(title), item.index, reason)
+                self._note_misfit(gathered, meter, item.index, reason)
             self._set_aside(gathered, item.index, reason, detail, title, proven=proven)
 
     def set_garbage_aside(self, data: bytes, why: str, origin: Origin) -> None:

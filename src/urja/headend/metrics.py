@@ -65,6 +65,11 @@ class Metrics:
             "Entries of the registry's projection that cannot be read: their meters are unusable.",
             registry=registry,
         )
+        self.without_window = Gauge(
+            "urja_headend_meters_without_window",
+            "Meters whose replay window could not be read and whose counter is not proven since: their pushes wait.",
+            registry=registry,
+        )
         self.faults = Counter(
             "urja_headend_faults",
             "Exceptions of our own over bytes or answers of one connection, which ended that connection or exchange.",

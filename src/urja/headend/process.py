@@ -63,6 +63,7 @@ class HeadEnd:
         self.registry = registry
         self.metrics = Metrics(registry)
         seal = Seal(secrets.seal_key or secrets.kek)
+        self._seal = seal
         keys = FollowedKeys(KekStore(secrets.kek), Path(secrets.kek_file) if secrets.kek_file else None)
         key_maker = KeyMaker(keys, seal)
         self.types = KnownTypes(secrets.orders_key)
@@ -147,11 +148,11 @@ class HeadEnd:
             yield headend
 
     async def _start(self) -> None:
-        await restore_windows(self.broker, self.roster)
+        await restore_windows(self.broker, self.roster, self._seal)
         self._keep(self._follow_types, "follow types")
         self._keep(self._follow_meters, "follow meters")
         self._keep(self.aside.run, "set aside")
-        self._keep(lambda: keep_for_ever(self.broker, self.roster, self.intake), "keep windows")
+        self._keep(lambda: keep_for_ever(self.broker, self.roster, self.intake, self._seal), "keep windows")
         self._keep(self._sweep, "sweep")
         # A port that opens before the meters are known would send honest pushes to quarantine.
         await self.synced.wait()
@@ -175,7 +176,7 @@ class HeadEnd:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await keep_windows(self.broker, self.roster, self.intake)
+        await keep_windows(self.broker, self.roster, self.intake, self._seal)
         await self.broker.close()
 
     def _keep(self, run: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
@@ -222,6 +223,8 @@ class HeadEnd:
         await self.types_known.wait()
         async for changes in self.broker.follow_devices():
             if changes is None:
+                # That windows are lost is kept too: a restart makes none of them fresh.
+                self.intake.dirty_groups[list(self.roster.lost_groups)] = True
                 self.synced.set()
                 continue
             for change in changes:
@@ -232,6 +235,7 @@ class HeadEnd:
         while True:
             await asyncio.sleep(_SWEEP_S)
             self.gate.sweep()
+            self.metrics.without_window.set(self.roster.without_windows)
 
     async def _replay(self, item: Quarantined) -> bytes:
         return msgspec.json.encode(await self.intake.replay(item))
@@ -259,6 +263,7 @@ class HeadEnd:
             "room": self.gate.room,
             "known": len(self.gate.by_slot),
             "unreadable_types": dict(itertools.islice(self.types.unreadable.items(), 10)),
+            "without_window": self.roster.without_windows,
             "unreadable": dict(itertools.islice(self.roster.unreadable.items(), 10)),
             "claimed": self.reach.greeter.claims,
             "lines": self.reach.links.status(),

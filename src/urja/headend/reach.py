@@ -145,6 +145,8 @@ class Reach:
                         raise
                     continue
                 session.key_id, session.by_new_secret = way.key_id, way.by_new_secret
+                if client.ciphered:
+                    meter.proves(way.key_id, session.association.peer_counter)
                 break
             if waiting is not None:
                 waiting.expected = session.key_id == waiting.key_id

@@ -14,9 +14,9 @@ import structlog
 
 from urja.base.ids import BUCKETS, shard_of
 from urja.base.keystore import KeyNotOpened, KeyStore
-from urja.cosem.errors import CosemError
+from urja.cosem.errors import CosemError, LocalError
 from urja.cosem.pushbatch import PushMeters
-from urja.cosem.security import SuiteKeys
+from urja.cosem.security import MAX_COUNTER, SuiteKeys
 from urja.cosem.window import ReplayWindow, Windows
 from urja.headend.new_keys import KeyMaker
 from urja.headend.types import CompiledType, KnownTypes
@@ -30,6 +30,9 @@ PUSH_SAP: Final = 64
 
 WINDOW_GROUPS: Final = 64
 """Windows are kept at rest in this many values: few writes a second, each far below the broker's limit."""
+
+_LOST: Final = MAX_COUNTER
+"""Where a window stands that was lost: nothing is fresh in it."""
 
 _TITLE, _KEY_ID, _WINDOW, _ESW = 8, 4, 12, 16
 _AT_REST: Final = _TITLE + _KEY_ID + _WINDOW + _ESW
@@ -82,6 +85,24 @@ class Meter:
         return self.windows.at(self.row)
 
     @property
+    def window_is_lost(self) -> bool:
+        """Whether its replay window could not be read: none of its pushes is fresh until its counter is proven."""
+        return self.windows.highest(self.row) == _LOST
+
+    def proves(self, key_id: bytes, counter: int) -> None:
+        """It has sent a fresh message under this counter: a window that was lost begins there.
+
+        Its pushes and its answers use one counter, or two of them would have one nonce.
+        """
+        pairs = [(self.key_id, self.windows, self.row)]
+        if self.next is not None:
+            pairs.append((self.next.key_id, self.next.windows, self.next.row))
+        for own, windows, row in pairs:
+            if own == key_id and windows.highest(row) == _LOST and 0 <= counter < _LOST:
+                windows.begin_at(row, counter)
+                log.info("a lost replay window begins anew", system_title=self.entry.key, counter=counter)
+
+    @property
     def interval_s(self) -> int:
         """The length of its blocks: its own, or what its type says."""
         return self.entry.interval_s or self.compiled.device_type.interval_s
@@ -115,6 +136,10 @@ class Roster:
         """Meters in the projection whose pushes cannot be taken, and why."""
         self.unreadable: dict[str, str] = {}
         """Keys of the projection whose entries cannot be read, and why."""
+        self.lost_groups: set[int] = set()
+        """Groups of windows that could not be read when the process began."""
+        self._lost: set[bytes] = set()
+        """Meters whose windows were lost, perhaps proven since."""
         self.device_ids = np.zeros(1024, np.int64)
         self.shards = np.zeros(1024, np.int16)
         self.groups = np.zeros(1024, np.int16)
@@ -127,9 +152,33 @@ class Roster:
         until then."""
 
     def restore(self, group: int, state: bytes) -> None:
-        """Take the windows of a group as they were persisted; call it before `apply` brings the meters."""
-        for title, states in _by_title(state).items():
+        """Take the windows of a group as they were persisted; call it before `apply` brings the meters.
+
+        Raises LocalError, and takes nothing, where these are no windows.
+        """
+        found = _by_title(state)
+        for states in found.values():
+            for one in states.values():
+                _restored(one)
+        for title, states in found.items():
             self._at_rest[group].setdefault(title, {}).update(states)
+
+    def lose(self, group: int) -> None:
+        """The windows of a group cannot be read: its meters' pushes wait until their counters are proven."""
+        self.lost_groups.add(group)
+
+    @property
+    def without_windows(self) -> int:
+        """How many meters wait for that."""
+        return sum(self.meters[title].window_is_lost for title in self._lost if title in self.meters)
+
+    def _window(self, title: bytes, entry: DeviceEntry, state: bytes | None) -> tuple[ReplayWindow, int]:
+        window, esw = _restored(state)
+        if state is None and group_of(entry.bucket) in self.lost_groups:
+            window.highest, window.bitmap = _LOST, 2**64 - 1
+        if window.highest == _LOST:
+            self._lost.add(title)
+        return window, esw
 
     def apply_change(self, change: DeviceChange) -> None:
         """As `apply`, for what the projection's feed gives: also entries that cannot be read.
@@ -215,7 +264,7 @@ class Roster:
             self.pushes.change(title, compiled.layouts, unauthenticated=_may_lack_tag(compiled))
         else:
             slot = known.slot if known is not None else len(self.by_slot)
-            window, esw = _restored(at_rest.get(key_id))
+            window, esw = self._window(title, entry, at_rest.get(key_id))
             row = self.pushes.put(
                 title, keys, compiled.layouts, slot, window, unauthenticated=_may_lack_tag(compiled)
             )
@@ -246,7 +295,7 @@ class Roster:
         if meter.next is not None and meter.next.key_id == key_id:
             self.next_pushes.change(title, meter.compiled.layouts)
             return
-        window, _ = _restored(at_rest.get(key_id))
+        window, _ = self._window(title, meter.entry, at_rest.get(key_id))
         row = self.next_pushes.put(title, keys, meter.compiled.layouts, meter.slot, window)
         meter.next = NextPair(made.number, keys, key_id, self.next_pushes.windows, row, secret)
 
@@ -293,9 +342,11 @@ class Roster:
 
 
 def _by_title(state: bytes) -> dict[bytes, dict[bytes, bytes]]:
-    """What is persisted, by title and key."""
+    """What is persisted, by title and key. Raises LocalError where it is not whole."""
+    if len(state) % _AT_REST:
+        raise LocalError(f"windows at rest are {_AT_REST} bytes each, and these are {len(state)}")
     found: dict[bytes, dict[bytes, bytes]] = {}
-    for start in range(0, len(state) - _AT_REST + 1, _AT_REST):
+    for start in range(0, len(state), _AT_REST):
         one = state[start : start + _AT_REST]
         found.setdefault(one[:_TITLE], {})[one[_TITLE : _TITLE + _KEY_ID]] = one
     return found

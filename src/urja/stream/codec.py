@@ -22,6 +22,12 @@ HEADER_KIND: Final = "Urja-Kind"
 HEADER_COUNT: Final = "Urja-Count"
 HEADER_CORRELATION: Final = "Urja-Correlation"
 
+_LARGEST: Final = 2**63 - 1
+_FIRST_S: Final = -62_135_510_400
+_LAST_S: Final = 253_402_128_000
+"""The years 1 to 9999, without the days at their ends: also in another time zone they stay within."""
+_INSTANTS: Final = {"start_at": 1, "read_at": 1, "occurred_at": 1, "received_at": 1000}
+
 Records = np.ndarray[Any, np.dtype[np.void]]
 """A one-dimensional structured array with a dtype of `urja.stream.records`."""
 
@@ -64,7 +70,20 @@ def decode_batch(headers: Mapping[str, str] | None, payload: bytes) -> Batch:
     dtype = EARLIER.get(version, DTYPES).get(kind, DTYPES[kind])
     if count < 0 or len(payload) != count * dtype.itemsize:
         raise PoisonMessage(f"{count} {kind} records take {count * dtype.itemsize} bytes, not {len(payload)}")
-    return Batch(kind, correlation, _in_todays_layout(np.frombuffer(payload, dtype), DTYPES[kind]))
+    if not 0 <= correlation <= _LARGEST:
+        raise PoisonMessage(f"a correlation of {correlation}")
+    records = _in_todays_layout(np.frombuffer(payload, dtype), DTYPES[kind])
+    _check_instants(records)
+    return Batch(kind, correlation, records)
+
+
+def _check_instants(records: Records) -> None:
+    """Raise PoisonMessage for an instant that no calendar has: what comes after can put none of them into words."""
+    for name, per_second in _INSTANTS.items():
+        if name in (records.dtype.names or ()):
+            outside = (records[name] < _FIRST_S * per_second) | (records[name] > _LAST_S * per_second)
+            if outside.any():
+                raise PoisonMessage(f"{name} of {records[name][outside][0]} is no instant")
 
 
 def _in_todays_layout(records: Records, dtype: np.dtype[np.void]) -> Records:

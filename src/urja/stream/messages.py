@@ -1,7 +1,8 @@
 """What travels as one JSON value each: the registry's projection, read requests and their outcomes."""
 
+import math
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -9,6 +10,9 @@ from msgspec import Meta
 from urja.base.ids import BUCKETS, shard_of
 from urja.cosem.pushlist import PushList
 from urja.stream.errors import PoisonMessage
+
+_FIRST_YEAR: Final = 1
+_LAST_YEAR: Final = 9999
 
 Profile = Literal["block", "daily", "instantaneous", "power-events", "tamper-events"]
 """Which of a meter's profiles a request asks for; the last two are event logs."""
@@ -95,13 +99,49 @@ class ReadOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def encode(message: msgspec.Struct) -> bytes:
-    """JSON of a message; bytes are base64, instants ISO 8601."""
-    return msgspec.json.encode(message)
+    """JSON of a message; bytes are base64, instants ISO 8601. NUL, which no database text can hold, becomes its symbol."""
+    return msgspec.json.encode(message).replace(b"\\u0000", b"\\u2400")
 
 
 def decode[M: msgspec.Struct](payload: bytes, kind: type[M]) -> M:
-    """The message in `payload`; raises PoisonMessage saying which field is wrong."""
+    """The message in `payload`; raises PoisonMessage saying which field is wrong.
+
+    Whoever reads it may store what is in it: numbers fit 64 bits, text holds no NUL, instants have a time zone.
+    """
     try:
-        return msgspec.json.decode(payload, type=kind)
-    except (msgspec.MsgspecError, ValueError) as error:
+        message = msgspec.json.decode(payload, type=kind)
+        _check(message)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise PoisonMessage(f"not a {kind.__name__}: {error}") from error
+    return message
+
+
+def _check(value: Any) -> None:
+    """Raise ValueError for what can be written as JSON and nowhere be stored."""
+    match value:
+        case bool() | float() | bytes() | None:
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ValueError(f"{value} is no number")
+        case int():
+            if not -(2**63) <= value < 2**63:
+                raise ValueError(f"{value} does not fit 64 bits")
+        case str():
+            if "\0" in value:
+                raise ValueError("text with a NUL character")
+        case datetime():
+            if value.tzinfo is None or not _FIRST_YEAR < value.year < _LAST_YEAR:
+                raise ValueError(
+                    f"{value} is no instant: it needs a time zone, and a year that all calendars have"
+                )
+        case dict():
+            for key, one in value.items():
+                _check(key)
+                _check(one)
+        case list() | tuple():
+            for one in value:
+                _check(one)
+        case msgspec.Struct():
+            for name in value.__struct_fields__:
+                _check(getattr(value, name))
+        case _:
+            raise ValueError(f"a message holds no {type(value).__name__}")

@@ -11,12 +11,43 @@ from urja.stream.records import BLOCK, EVENT, NULL, REGISTER
 from urja.stream.server import server_config
 from urja.stream.subjects import Kind, User, checked_splits
 
+INSTANTS = {"start_at": 1, "read_at": 1, "occurred_at": 1, "received_at": 1000}
+
+
+def any_records(dtype: np.dtype, count: int, seed: int) -> np.ndarray:
+    """Any numbers at all, but for the instants, which are of some year from 1 to 9999."""
+    rng = np.random.default_rng(seed)
+    records = np.frombuffer(rng.bytes(dtype.itemsize * count), dtype).copy()
+    for name, per_second in INSTANTS.items():
+        if name in dtype.names:
+            records[name] = rng.integers(-62_000_000_000, 253_000_000_000, count) * per_second
+    return records
+
+
+@pytest.mark.parametrize("instant", [-(2**63), 2**63 - 1, -62_135_596_801, 253_402_300_800, NULL])
+@pytest.mark.parametrize(
+    ("kind", "dtype"), [(Kind.BLOCK, BLOCK), (Kind.REGISTER, REGISTER), (Kind.EVENT, EVENT)]
+)
+def test_an_instant_that_no_calendar_has_is_poison(kind, dtype, instant):
+    for name in INSTANTS.keys() & set(dtype.names):
+        records = any_records(dtype, 3, seed=4)
+        records[name][1] = instant if name != "received_at" else np.clip(instant, -(2**53), 2**53) * 1000
+        with pytest.raises(PoisonMessage, match=f"{name} of .* is no instant"):
+            decode_batch(*encode_batch(kind, records, 1))
+
+
+@pytest.mark.parametrize("correlation", [-1, 2**63])
+def test_a_correlation_that_is_none_is_poison(correlation):
+    headers, payload = encode_batch(Kind.BLOCK, np.zeros(1, BLOCK), 1)
+    with pytest.raises(PoisonMessage, match="correlation"):
+        decode_batch(headers | {"Urja-Correlation": str(correlation)}, payload)
+
 
 @pytest.mark.parametrize(
     ("kind", "dtype"), [(Kind.BLOCK, BLOCK), (Kind.REGISTER, REGISTER), (Kind.EVENT, EVENT)]
 )
 def test_a_batch_comes_back(kind, dtype):
-    records = np.frombuffer(np.random.default_rng(1).bytes(dtype.itemsize * 7), dtype)
+    records = any_records(dtype, 7, seed=1)
     batch = decode_batch(*encode_batch(kind, records, 2**62))
     assert (batch.kind, batch.correlation) == (kind, 2**62)
     assert np.array_equal(batch.records, records)
@@ -41,7 +72,7 @@ def test_a_header_that_lies_is_poison(change):
 
 def test_a_batch_that_waited_over_an_upgrade_is_read():
     """Version 1 had no count of tampers in registers; blocks and events were as they are."""
-    register = np.frombuffer(np.random.default_rng(2).bytes(REGISTER.itemsize * 3), REGISTER)
+    register = any_records(REGISTER, 3, seed=2)
     fields = [name for name in REGISTER.names if name != "tamper_count"]
     old = np.empty(3, [(name, REGISTER[name]) for name in fields])
     for name in fields:

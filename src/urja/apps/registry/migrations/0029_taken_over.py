@@ -13,7 +13,7 @@ CREATE FUNCTION in_service_at(period registry_device_period) RETURNS timestamptz
 
 
 class Migration(migrations.Migration):
-    dependencies = [("registry", "0027_firmware_projected"), ("registry", "0027_new_hls_secret")]
+    dependencies = [("registry", "0028_firmware_projected")]
 
     operations = [
         migrations.AddField(

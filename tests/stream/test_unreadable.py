@@ -33,7 +33,7 @@ SOUND = [
         wrapped_gak=bytes(24),
     ),
     SignedType(entry=b"{}", signature=bytes(64)),
-    TypeEntry(name="t", version="1", files={"type.toml": "x"}),
+    TypeEntry(name="t", versions=[{"type.toml": "x"}]),
     ReadRequest(
         request_id=1,
         device_id=1,

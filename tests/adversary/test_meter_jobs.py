@@ -3,9 +3,12 @@
 Jobs are made by the pipeline from requests that it judges; what a job's row says is not the web's to write.
 """
 
+from datetime import timedelta
+
 import pytest
 from tests.adversary.test_stolen_web import house, refused, thief  # noqa: F401 - fixtures
 from tests.apps.street import START, adopt
+from tests.pipeline.test_post import load as load_tariff
 
 JOB = (
     "INSERT INTO meter_jobs_job (id, kind, arguments, reason, actor, asked_at, expires_at, meters, cancelled_by) "
@@ -48,7 +51,7 @@ def test_no_command_can_be_placed(thief, house):  # noqa: F811
     )
 
 
-@pytest.mark.parametrize("kind", ["read_meters", "set_clocks", "show_text", "change_keys"])
+@pytest.mark.parametrize("kind", ["read_meters", "set_clocks", "show_text", "change_keys", "test_relays"])
 def test_a_request_in_the_name_of_nobody_asks_no_meter(thief, house, kind):  # noqa: F811
     """The web may record any request; the stage judges by what the actor is, and makes no job of it."""
     import json
@@ -97,3 +100,83 @@ def test_whoever_is_of_one_section_asks_no_meter_of_another(database):
     ):
         with pytest.raises(OutOfArea):
             judge(caller, ReadMeters(reason="x", **elsewhere), START)
+
+
+# -- a clerk's session that was taken over ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def office(database):
+    """A clerk without a passkey at hand for the thief, and three homes; three disconnections a day need a passkey."""
+    from tests.apps.approvals.office import Person, home
+
+    from urja.apps.approvals import thresholds
+    from urja.core.approvals import bundled_thresholds
+
+    text = bundled_thresholds().replace("actor = 20", "actor = 3").replace("default-1", "strict-1")
+    thresholds.load(text, recorded_at=START, actor="test")
+    for number in (1, 2, 3):
+        home(number)
+    return Person("anita"), Person("bharat")
+
+
+def ask_for_tests(person, *numbers, **more):
+    """A request of somebody's that switches be tested, after the stages have judged it; its state."""
+    from tests.apps.approvals.office import state_of, work
+
+    from urja.apps.registry.operations import TestRelays
+
+    request = person.ask(
+        TestRelays(meters=tuple(f"URJ{number:08}" for number in numbers), reason="yearly", **more)
+    )
+    work()
+    return request, state_of(request)
+
+
+def test_switches_of_many_are_not_tested_without_a_passkey(office):
+    from tests.apps.approvals.office import NOW, work
+
+    from urja.apps.meter_jobs.models import Job
+    from urja.apps.supply.models import Order
+    from urja.pipeline import meter_jobs
+
+    anita, _ = office
+    request, state = ask_for_tests(anita, 1, 2, 3)
+    assert state == "approval"
+    meter_jobs.run_once(NOW, 1)
+    assert (Job.objects.count(), Order.objects.count()) == (0, 0)
+    anita.approve(request)
+    work()
+    assert Job.objects.get().meters == 3
+
+
+def test_many_small_jobs_count_together(office):
+    """What one job may not, three jobs of one meter may not either; nor a list, a node and a disconnection in turn."""
+    anita, _ = office
+    assert [ask_for_tests(anita, number)[1] for number in (1, 2, 3)] == ["done", "done", "approval"]
+
+
+def test_no_job_goes_around_protection_or_the_night(office):
+    """The thief asks at midnight, for homes that are protected by the time the job is led."""
+    from tests.apps.approvals.office import NOW
+    from tests.apps.street import protect
+
+    from urja.apps.commands.models import Command
+    from urja.apps.supply.operations import load_bundled_policy
+    from urja.pipeline import decide, meter_jobs
+
+    load_tariff()
+    load_bundled_policy("plain.toml", recorded_at=START, actor="test")
+    anita, _ = office
+    assert ask_for_tests(anita, 1, 2, good_for_minutes=7 * 24 * 60)[1] == "done"
+    protect(1, at=NOW)
+    midnight = NOW + timedelta(hours=13, minutes=30)
+    for now in (midnight, midnight + timedelta(hours=5)):
+        meter_jobs.run_once(now, 1)
+        decide.run_once(now, 1)
+        assert not Command.objects.filter(kind="disconnect").exists()
+    morning = midnight + timedelta(hours=11)
+    meter_jobs.run_once(morning, 1)
+    decide.run_once(morning, 1)
+    [cut] = Command.objects.filter(kind="disconnect").select_related("device")
+    assert cut.device.serial == "URJ00000002", "in the window, and of the home that nothing protects"

@@ -291,20 +291,20 @@ async def test_a_meter_that_failed_is_given_the_same_keys_again(town):  # noqa: 
 
 async def test_a_pipeline_that_dies_in_between_goes_on_where_it_was(town, monkeypatch):  # noqa: F811
     """The command is confirmed and the keys are the device's, but the row does not say so: all of it, or nothing."""
-    from urja.apps.meter_jobs import steps
+    from urja.apps.meter_jobs import key_changes
     from urja.apps.registry.models import AuditEntry
 
     house = await town.raise_house()
     await with_master(town, house)
     stage = await town.stage()
-    end, deaths = steps.end, iter([True, True])
+    end, deaths = key_changes.end, iter([True, True])
 
     def dies(*arguments, **more):
         if next(deaths, False):
             raise OSError("killed")
         end(*arguments, **more)
 
-    monkeypatch.setattr(steps, "end", dies)
+    monkeypatch.setattr(key_changes, "end", dies)
     async with town.headend(), house.listening():
         job = await ask_for_keys(town, house)
         for _ in range(2):

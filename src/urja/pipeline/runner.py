@@ -57,6 +57,7 @@ DECIDE_REST_S: Final = 0.1
 COLLECT_REST_S: Final = 0.1
 COMMANDS_REST_S: Final = 0.1
 """Somebody who has paid sits in the dark meanwhile."""
+JOBS_REST_S: Final = 0.25
 REGISTER_REST_S: Final = 0.1
 """Somebody looks at a form meanwhile."""
 
@@ -347,7 +348,7 @@ async def run_pipeline(
             loops.append(Loop(Register(registering), clock, REGISTER_REST_S))
             loops.append(Loop(Approve(approving), clock, REGISTER_REST_S))
             loops.append(Loop(Commissions(registering), clock, COMMANDS_REST_S))
-            loops.append(Loop(MeterJobs(jobbing), clock, COMMANDS_REST_S))
+            loops.append(Loop(MeterJobs(jobbing), clock, JOBS_REST_S))
             sender = Sender(settings.utility.name, settings.web.public_origin)
             loops.append(Loop(Addresses(mailing, sender), clock, settings.pipeline.interval_s))
             waiting.clear()

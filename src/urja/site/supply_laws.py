@@ -29,7 +29,7 @@ SLACK: Final = timedelta(minutes=2)
 _SHOWN: Final = 20
 _UNBOUND: Final = frozenset({"safety", "request", "ended"})
 """Danger to life, the consumer's own request and the end of a supply wait for no hour and spare nobody."""
-_GROUNDS: Final = _UNBOUND | {"overload", "tamper", "vacant"}
+_GROUNDS: Final = _UNBOUND | {"overload", "relay_test", "tamper", "vacant"}
 """What a supply may be held off for beside credit."""
 _WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 

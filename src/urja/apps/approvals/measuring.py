@@ -38,6 +38,7 @@ from urja.apps.registry.operations import (
     Protect,
     RemoveMeter,
     SwapMeters,
+    TestRelays,
     TransferOwnership,
     Undo,
 )
@@ -91,7 +92,7 @@ def _measured(operation: Operation, now: datetime, posted_minor: int, disconnect
     return Measure(
         operation.kind(),
         _money(operation) + posted_minor,
-        len(_disconnected(operation)) + disconnections,
+        len(_disconnected(operation, now)) + disconnections,
         _protected(operation, now),
     )
 
@@ -124,13 +125,15 @@ def _money(operation: Operation) -> int:
             return 0
 
 
-def _disconnected(operation: Operation) -> list[str]:
+def _disconnected(operation: Operation, now: datetime) -> list[str]:
     """Consumer numbers of the supplies that an operation holds off."""
     match operation:
         case DisconnectTemporarily() | DisconnectPermanently():
             return [operation.consumer_number]
         case MoveOut():
             return [operation.consumer_number] if operation.hold_vacant else []
+        case TestRelays():
+            return operation.consumer_numbers(now)
         case Undo():
             return _held_again(operation)
         case _:
@@ -145,7 +148,7 @@ def _protected(operation: Operation, now: datetime) -> int:
         case Undo() if isinstance(_undone(operation), Protect):
             return 1
         case _:
-            return _protected_among(_disconnected(operation), now)
+            return _protected_among(_disconnected(operation, now), now)
 
 
 def _protected_among(numbers: Iterable[str], now: datetime) -> int:

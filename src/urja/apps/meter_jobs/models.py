@@ -1,7 +1,7 @@
 """A job is one request about one meter or many; a task is one of its meters, with its state and what came of it.
 
 A job's key is the number of the operation that asked for it, so that the audit entry says who asked for what and why.
-Which kinds there are, and what a meter is told for each, is `urja.apps.meter_jobs.steps`.
+Which kinds there are, and what a meter is told for each, is `urja.apps.meter_jobs.kinds`.
 """
 
 from typing import ClassVar, Final

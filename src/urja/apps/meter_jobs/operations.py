@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from django.db import connection, transaction
 
+from urja.apps.meter_jobs.kinds import STEPS
 from urja.apps.meter_jobs.models import UNFINISHED, Job, Task, TaskState
-from urja.apps.meter_jobs.steps import STEPS, Moment, end
+from urja.apps.meter_jobs.steps import Moment, end
 from urja.apps.meter_jobs.targets import Target
 from urja.apps.registry.models import DevicePeriod
 from urja.base.sentences import say, to_plain
@@ -130,10 +131,9 @@ MOST_SENT: Final = 2000
 
 
 def _under_way(kind: str) -> int:
-    """Sent tasks that hold a place: a meter that was tried and is out of reach does not."""
-    return Task.objects.filter(
-        job__kind=kind, job__ended_at=None, state=TaskState.SENT, command__again_at=None
-    ).count()
+    """Sent tasks that hold a place."""
+    sent = Task.objects.filter(STEPS[kind].counts(), job__kind=kind, job__ended_at=None, state=TaskState.SENT)
+    return sent.count()
 
 
 def _sent() -> int:

@@ -1,23 +1,20 @@
 """What a task does with its meter, by the kind of its job.
 
-A kind is an entry of `STEPS`. `OneCommand` serves every kind that is a single command; a kind that takes several
-(a relay test) has steps of its own. Only the pipeline's stage calls this.
+Which kinds there are says `urja.apps.meter_jobs.kinds`. `OneCommand` serves every kind that is a single command; a kind
+that takes several (a relay test, a change of keys) has steps of its own. Only the pipeline's stage calls this.
 """
 
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from django.db.models import Q
 
 from urja.apps.commands import operations as commands
-from urja.apps.commands.models import CHANGE_KEYS, MAKE_KEYS, TERMINAL, Command, State
+from urja.apps.commands.models import TERMINAL, Command, State
 from urja.apps.meter_jobs.models import Job, Task, TaskState
-from urja.apps.registry import meter_keys
-from urja.apps.registry.operations.doing import perform
-from urja.apps.registry.operations.proving import TakeNewKeys
 from urja.base.ids import new_correlation
 from urja.base.sentences import Sentence, say, to_plain
 
@@ -38,6 +35,10 @@ class Steps(Protocol):
 
     def begin(self, task: Task, moment: Moment) -> None:
         """Ask the meter; the task is sent, or has ended."""
+        ...
+
+    def counts(self) -> Q:
+        """Which of the sent tasks hold a place."""
         ...
 
     def stirred(self) -> Q:
@@ -63,6 +64,10 @@ class OneCommand:
         task.command = issue(task, kind, arguments, moment)
         task.state, task.sent_at = TaskState.SENT, moment.now
         task.save(update_fields=["command", "state", "sent_at"])
+
+    def counts(self) -> Q:
+        """A meter that was tried and is out of reach holds none."""
+        return Q(command__again_at=None)
 
     def stirred(self) -> Q:
         return Q(command__state__in=TERMINAL)
@@ -117,77 +122,3 @@ def end(
     task.detail = "" if detail is None else to_plain(detail)
     task.result = dict(result or {})
     task.save(update_fields=["state", "ended_at", "detail", "result"])
-
-
-def _read(job: Job) -> tuple[str, dict[str, Any]]:
-    return (
-        ("read_nameplate", {})
-        if job.arguments["what"] == "nameplate"
-        else (
-            "read_profile",
-            {
-                "profile": job.arguments["what"],
-                "from_at": job.arguments["from_at"],
-                "to_at": job.arguments["to_at"],
-                "shown": SHOWN,
-            },
-        )
-    )
-
-
-SHOWN: Final = 50
-"""Rows of a profile that a job shows of each meter, the newest; all of them are stored as reads."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChangeKeys:
-    """New keys, in two commands: they are made and kept, then sent, and the device's own once the meter has proven them.
-
-    A meter that has keys waiting from a job before is sent those: it may have taken them. So what failed or expired is
-    simply asked for again.
-    """
-
-    at_once: int = 100
-
-    def begin(self, task: Task, moment: Moment) -> None:
-        self._tell(task, moment)
-        task.sent_at = moment.now
-        task.save(update_fields=["sent_at"])
-
-    def stirred(self) -> Q:
-        return Q(command__state__in=TERMINAL)
-
-    def hear(self, task: Task, moment: Moment) -> bool:
-        command = task.command
-        assert command is not None, "it was sent"
-        if command.kind == MAKE_KEYS and command.state == State.CONFIRMED:
-            self._tell(task, moment)
-            return True
-        if command.kind == CHANGE_KEYS and command.state == State.CONFIRMED:
-            perform(
-                TakeNewKeys(device_id=command.device_id, number=command.arguments["number"]),
-                recorded_at=moment.now,
-                actor=_ACTOR,
-            )
-        end(task, *ending(command), at=command.ended_at or moment.now)
-        return True
-
-    def _tell(self, task: Task, moment: Moment) -> None:
-        """Have keys made, or sent where they are."""
-        assert task.device_id is not None, "it names a meter"
-        waiting = meter_keys.waiting([task.device_id]).get(task.device_id)
-        kind, arguments = (MAKE_KEYS, {}) if waiting is None else (CHANGE_KEYS, {"number": waiting.number})
-        task.command = issue(task, kind, arguments, moment)
-        task.state = TaskState.SENT
-        task.progress = {"step": kind}
-        task.save(update_fields=["command", "state", "progress"])
-
-
-_ACTOR: Final = "meter_jobs"
-
-STEPS: Final[dict[str, Steps]] = {
-    "change_keys": ChangeKeys(),
-    "read_meters": OneCommand(_read),
-    "set_clocks": OneCommand(lambda _job: ("set_clock", {})),
-    "show_text": OneCommand(lambda job: ("show_text", {"text": job.arguments["text"]})),
-}

@@ -125,6 +125,7 @@ TABLE: Final[dict[str, frozenset[Role]]] = {
     "write:show_text": _roles("clerk control_room"),
     "write:change_keys": _roles("administrator"),
     "write:cancel_meter_job": _roles("clerk field_engineer control_room revenue_officer administrator"),
+    "write:test_relays": _roles("clerk control_room"),
     "write:open_work_order": _roles("clerk control_room"),
     "write:assign_work_order": _roles("clerk control_room"),
     "write:withdraw_work_order": _roles("clerk control_room"),

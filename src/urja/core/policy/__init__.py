@@ -18,7 +18,7 @@ from urja.core.policy.decision import (
 from urja.core.policy.document import Policy, PolicyError, bundled_policies, parse_policy
 from urja.core.policy.engine import decide
 from urja.core.policy.facts import LETTER, AuthorisedPayment, Facts, Health, Instalment, NoticeFact, PaidSince
-from urja.core.policy.holds import ENDED, HOLDS, VACANT, HoldRule, hold_window, in_force
+from urja.core.policy.holds import ENDED, HOLDS, RELAY_TEST, VACANT, HoldRule, hold_window, in_force
 from urja.core.policy.outlook import Outlook, credit_ends_at, effect_of_payment, forecast, in_order, outlook
 from urja.core.policy.wording import sentence, sentence_at, sentence_then
 from urja.core.reading import Fault
@@ -27,6 +27,7 @@ __all__ = [
     "ENDED",
     "HOLDS",
     "LETTER",
+    "RELAY_TEST",
     "VACANT",
     "AuthorisedPayment",
     "Cut",

@@ -13,6 +13,8 @@ from urja.core.policy.facts import CREDIT_HOLD, NEVER_CUT, Facts
 
 VACANT: Final = "vacant"
 """Nobody has an agreement for the supply."""
+RELAY_TEST: Final = "relay_test"
+"""The switch is opened and closed again, to see that it can be."""
 ENDED: Final = "ended"
 """The connection has ended."""
 
@@ -32,6 +34,8 @@ HOLDS: Final[Mapping[str, HoldRule]] = {
     "overload": HoldRule(bound=True, by_hand=True),
     "tamper": HoldRule(bound=True, by_hand=True),
     VACANT: HoldRule(bound=True, by_hand=True),
+    # For a moment, by a job of meters alone (`urja.apps.meter_jobs.relay_tests`).
+    RELAY_TEST: HoldRule(bound=True, by_hand=False),
     # Danger to life waits for no hour and spares nobody: the supply itself is the danger.
     "safety": HoldRule(bound=False, by_hand=True),
     # The protection is there for the consumer, who gives it up by asking.

@@ -233,6 +233,8 @@ def _lines(said: Mapping[str, Any]) -> list[str]:
     if "was_off_s" in said:
         off = {"before": _seconds(said["was_off_s"]), "after": _seconds(said["is_off_s"])}
         lines.append(_("The clock was off by %(before)s s, and is by %(after)s s.") % off)
+    if "off_s" in said:
+        lines.append(_("It opened and closed; the supply was off for %(off)s s.") % {"off": said["off_s"]})
     return lines
 
 

@@ -128,6 +128,7 @@ HOLDS: Final[dict[str, Promise]] = {
     "safety": _("safety"),
     "tamper": _("tampering"),
     "vacant": _("vacant"),
+    "relay_test": _("a test of the switch"),
     "request": _("the consumer's own request"),
     "ended": _("the end of the connection"),
 }
@@ -227,6 +228,7 @@ OPERATIONS: Final[dict[str, Promise]] = {
     "set_clocks": _("Set meters' clocks"),
     "show_text": _("Show a text on displays"),
     "change_keys": _("Give meters new keys"),
+    "test_relays": _("Test load switches (disconnects for a moment)"),
     "cancel_meter_job": _("Cancel a job of meters"),
     "record_commissioning": _("A meter was called and tested"),
     "take_new_keys": _("A meter has proven new keys"),

@@ -641,6 +641,7 @@ OTHERWISE: Final = {
     "set_clocks": "asks meters, changes no row: tests/pipeline/test_meter_jobs.py",
     "show_text": "asks meters, changes no row: tests/pipeline/test_meter_jobs.py",
     "change_keys": "asks meters, changes no row: tests/pipeline/test_key_change.py",
+    "test_relays": "asks meters, changes no row: tests/pipeline/test_relay_tests.py",
     "cancel_meter_job": "asks meters, changes no row: tests/pipeline/test_meter_jobs.py",
     "adoption": "raises the street",
     "hanging": "raises the street",

@@ -172,8 +172,6 @@ EFFECTS: Final[dict[str, Callable[[Model, Any], None]]] = {
     "correct_last_read": nothing,
     "commission": nothing,
     "record_commissioning": nothing,
-    "take_new_keys": nothing,
-    "rewrap_keys": nothing,
     "new_connection": new_connection,
     "open_work_order": nothing,
     "assign_work_order": nothing,

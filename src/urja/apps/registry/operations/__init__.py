@@ -22,6 +22,7 @@ from urja.apps.registry.operations.meter_jobs import (
     ReadMeters,
     SetClocks,
     ShowText,
+    TestRelays,
 )
 from urja.apps.registry.operations.mounting import InstallMeter, RemoveMeter
 from urja.apps.registry.operations.moving import MoveIn, MoveOut, TransferOwnership
@@ -121,6 +122,7 @@ ALL: tuple[type[Operation], ...] = (
     SwapMeters,
     TakeNewKeys,
     TestDevice,
+    TestRelays,
     TransferOwnership,
     Undo,
     UpsertFromSystem,
@@ -197,6 +199,7 @@ __all__ = [
     "SwapMeters",
     "TakeNewKeys",
     "TestDevice",
+    "TestRelays",
     "TransferOwnership",
     "Undo",
     "UpsertFromSystem",

@@ -5,16 +5,18 @@ no meter that can be asked is a fault with its sentence; the others go ahead onl
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final, Literal
 
 from urja.apps.meter_jobs import operations as jobs
 from urja.apps.meter_jobs import queries
-from urja.apps.meter_jobs.models import Job, TaskState
+from urja.apps.meter_jobs.models import UNFINISHED, Job, TaskState
 from urja.apps.meter_jobs.targets import Target, meters_under, named_meters, node_named
 from urja.apps.registry import meter_keys
+from urja.apps.registry.models import Agreement, DevicePeriod, DeviceRole, Protection
 from urja.apps.registry.operations.doing import Doing, Operation
+from urja.apps.supply.models import Hold
 from urja.base.sentences import Sentence, say
 from urja.cosem.companion import TextDisplay, load_device_type
 
@@ -77,11 +79,10 @@ class AskMeters(Operation, kw_only=True):
         """The rows of the request; each with its meter, or with what stands against asking it."""
         node = node_named(self.under) if self.under.strip() else None
         rows = named_meters(self.meters) if node is None else meters_under(node, at)
-        return list(self._fit(rows))
+        return list(self._fit(rows, at))
 
-    def _fit(self, rows: Iterable[Target]) -> Iterator[Target]:
-        rows = list(rows)
-        unfit = self.unfit([row for row in rows if row.period is not None])
+    def _fit(self, rows: Sequence[Target], at: datetime) -> Iterator[Target]:
+        unfit = self.unfit([row for row in rows if row.period is not None], at)
         for row in rows:
             fault = unfit.get(row.position)
             yield row if fault is None else replace(row, period=None, fault=fault)
@@ -90,7 +91,7 @@ class AskMeters(Operation, kw_only=True):
         """What stands against what is asked, whatever the meters are."""
         raise NotImplementedError
 
-    def unfit(self, rows: Sequence[Target]) -> dict[int, Sentence]:  # noqa: ARG002
+    def unfit(self, rows: Sequence[Target], at: datetime) -> dict[int, Sentence]:  # noqa: ARG002
         """By position, what stands against asking these meters this."""
         return {}
 
@@ -209,7 +210,7 @@ class ChangeKeys(AskMeters, kw_only=True):
     def own_faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
         yield from ()
 
-    def unfit(self, rows: Sequence[Target]) -> dict[int, Sentence]:
+    def unfit(self, rows: Sequence[Target], at: datetime) -> dict[int, Sentence]:  # noqa: ARG002
         devices = {row.position: row.period.device_id for row in rows if row.period is not None}
         known = meter_keys.have_master_key(devices.values())
         busy = queries.under_way(self.kind(), devices.values())
@@ -243,7 +244,7 @@ class ShowText(AskMeters, kw_only=True):
                 "a display shows Latin letters, digits and marks alone: write the text with them, in one line"
             )
 
-    def unfit(self, rows: Sequence[Target]) -> dict[int, Sentence]:
+    def unfit(self, rows: Sequence[Target], at: datetime) -> dict[int, Sentence]:  # noqa: ARG002
         displays = _displays(row.period.device.device_type for row in rows if row.period is not None)
         found = {row.position: self._unfit(row, displays) for row in rows}
         return {position: fault for position, fault in found.items() if fault is not None}
@@ -273,8 +274,86 @@ def _displays(types: Iterable[str]) -> dict[str, TextDisplay | None]:
     return {name: load_device_type(name).display for name in set(types)}
 
 
+class TestRelays(AskMeters, kw_only=True):
+    """Open load switches and close them again, where somebody is supplied: a disconnection as any that is ordered.
+
+    Protected people and hours, the policy and the head end's ceilings bind each; so do the thresholds of approvals. Only
+    so few at a time are off. A meter that is not in service yet is tested when it is commissioned.
+    """
+
+    def own_faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+        return iter(())
+
+    def unfit(self, rows: Sequence[Target], at: datetime) -> dict[int, Sentence]:
+        tested = _Tested.of([row.period for row in rows if row.period is not None], at)
+        found = {row.position: tested.fault(row.period) for row in rows if row.period is not None}
+        return {position: fault for position, fault in found.items() if fault is not None}
+
+    def arguments(self, doing: Doing) -> dict[str, Any]:  # noqa: ARG002
+        return {}
+
+    def consumer_numbers(self, at: datetime) -> list[str]:
+        """The supplies that would be disconnected for a moment."""
+        return [
+            row.period.service_point.consumer_number for row in self.targets(at) if row.period is not None
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Tested:
+    """What is known of the places of meters whose switches are to be tested."""
+
+    supplied: frozenset[int]
+    protected: Mapping[int, str]
+    held: Mapping[int, str]
+    under_way: Mapping[int, int]
+
+    @classmethod
+    def of(cls, periods: Sequence[DevicePeriod], at: datetime) -> "_Tested":
+        places = [period.service_point_id for period in periods]
+        agreed = Agreement.objects.filter(service_point_id__in=places, valid_from__lte=at).exclude(
+            valid_to__lte=at
+        )
+        customers = dict(agreed.values_list("service_point_id", "customer_id"))
+        protected = Protection.objects.filter(person_id__in=customers.values(), valid_from__lte=at)
+        kinds = dict(protected.exclude(valid_to__lte=at).values_list("person_id", "kind"))
+        held = Hold.objects.filter(service_point_id__in=places, released_at=None)
+        return cls(
+            supplied=frozenset(customers),
+            protected={place: kinds[who] for place, who in customers.items() if who in kinds},
+            held=dict(held.order_by("-placed_at").values_list("service_point_id", "reason")),
+            under_way=queries.under_way(TestRelays.kind(), [period.device_id for period in periods]),
+        )
+
+    def fault(self, period: DevicePeriod) -> Sentence | None:
+        place, device = period.service_point, period.device
+        if not device.load_switch:
+            return say("meter {device} has no load switch to be tested", device=device)
+        if period.role != DeviceRole.BILLING:
+            return say(
+                "meter {device} does not bill {place}: its switch is no supply's", device=device, place=place
+            )
+        if period.commissioned_at is None or place.id not in self.supplied:
+            return say("nobody is supplied at {place}: its switch is tested by commissioning it", place=place)
+        if (kind := self.protected.get(place.id)) is not None:
+            return say(
+                "the customer of {place} is protected ({kind}): no test disconnects there",
+                place=place,
+                kind=kind,
+            )
+        if (reason := self.held.get(place.id)) is not None:
+            return say(
+                "{place} is held off for {reason}: what is tested would be switched on",
+                place=place,
+                reason=reason,
+            )
+        if (job := self.under_way.get(device.id)) is not None:
+            return say("the switch of {place} is being tested by job {job}", place=place, job=job)
+        return None
+
+
 class CancelMeterJob(Operation, kw_only=True):
-    """End what a job has not sent yet. What was sent goes on, and a switch that was opened for a test is closed."""
+    """End what a job has not sent yet. What was sent goes on; of switches none is opened any more, and what is open closes."""
 
     undoable = False
     instead = say("the meters are asked again by another job")
@@ -295,7 +374,8 @@ class CancelMeterJob(Operation, kw_only=True):
 
     def can_be_cancelled(self, job: Job) -> bool:
         """Whether there is anything to be ended."""
-        return job.ended_at is None and job.tasks.filter(state=TaskState.WAITING).exists()
+        waits = UNFINISHED if job.kind == TestRelays.kind() else (TaskState.WAITING,)
+        return job.ended_at is None and job.tasks.filter(state__in=waits).exists()
 
     def carry_out(self, doing: Doing) -> None:
         job = Job.objects.select_for_update().get(id=self.job_id)

@@ -56,9 +56,10 @@ def wire(monkeypatch) -> Wire:
 async def carried_out(start_headend, desk, house, kind, **arguments):
     """One order, by a head end that has just been started; how it ended."""
     order = house.order(kind, arguments=arguments)
-    async with house.listening(), start_headend():
+    async with house.listening(), start_headend() as headend:
         await desk.send(order)
         [end] = await desk.end_of(order)
+        await until(lambda: not headend.orders._lanes)
     return end
 
 
@@ -85,6 +86,7 @@ async def test_round_trips_are_counted_by_their_purpose(start_headend, desk, hou
     async with house.listening(), start_headend() as headend:
         await desk.send(order)
         await desk.end_of(order)
+        await until(lambda: not headend.orders._lanes)
     # Released when the head end stopped.
     counts = {
         purpose: value(headend, "round_trips_total", purpose=purpose)
@@ -101,13 +103,13 @@ class TestCounter:
         self, start_headend, desk, house, wire
     ):
         await carried_out(start_headend, desk, house, "set_payment_mode", mode="prepaid")
-        house.meter.received_counters[Role.UTILITY] = 9_000
+        house.meter.received_counters[Role.UTILITY] = 90_000
         wire.take()
         end = await carried_out(start_headend, desk, house, "disconnect")
         assert (end.state, end.attempts) == ("confirmed", 1)
         # One refused AARQ, three to ask why, and the switch.
         assert wire.take() == [48] + [16] * 3 + [48] * 5
-        assert house.meter.received_counters[Role.UTILITY] > 9_000
+        assert house.meter.received_counters[Role.UTILITY] > 90_000
 
     async def test_a_refusal_that_means_something_else_stays_what_it_is(
         self, start_headend, desk, house, wire
@@ -125,7 +127,7 @@ class TestCounter:
         self, start_headend, desk, house, wire, monkeypatch
     ):
         await carried_out(start_headend, desk, house, "set_payment_mode", mode="prepaid")
-        house.meter.received_counters[Role.UTILITY] = 9_000
+        house.meter.received_counters[Role.UTILITY] = 90_000
         _mute_to_old_counters(monkeypatch)
         monkeypatch.setattr(WrapperLine.__init__, "__defaults__", (0.3,))
         wire.take()
@@ -214,11 +216,12 @@ class TestKept:
         return end
 
     async def test_the_next_order_takes_two(self, start_headend, desk, house, wire):
-        async with house.listening(), start_headend():
+        async with house.listening(), start_headend() as headend:
             await self.ordered(desk, house, "set_payment_mode", mode="prepaid")
             wire.take()
             end = await self.ordered(desk, house, "disconnect")
             assert (end.state, end.evidence["round_trips"]) == ("confirmed", 2)
+            await until(lambda: not headend.orders._lanes)
             assert wire.take() == [48] * 2
         # Released when the head end stops.
         assert wire.take() == [48]

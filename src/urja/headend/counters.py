@@ -25,8 +25,8 @@ log = structlog.get_logger()
 BLOCK: Final = 1000
 """Counters reserved at once: some dozens of sessions."""
 LOST: Final = 1 << 16
-"""Where a reservation was overwritten, so many counters above the meter's own are left out: more than can have been
-used without the meter's having seen a later one."""
+"""Where no reservation is known (a first contact, or one that was lost or overwritten), so many counters above the
+meter's own are left out: more than can have been used without the meter's having seen a later one."""
 STEP: Final = 1 << 16
 """So far above what is reserved a claim is believed, each time. Forged claims would need 65,000 sessions to use up a
 key; a meter that another head end has led further is caught up with in steps."""
@@ -126,27 +126,27 @@ class ReservedCounters:
 
     def _start(self, name: str, sealed: bytes | None, last_seen: int | None) -> int | None:
         """Where the next block begins; None where that is not known and the meter was not asked."""
-        own = self._left.get(name, (0, 0))[1]
-        reserved = own
-        lost = False
+        reserved = self._left.get(name, (0, 0))[1]
+        # Another head end may have reserved more, in what is not there any more.
+        lost = sealed is None and reserved > 0
         if sealed is not None:
             try:
-                reserved = max(own, int(self._seal.open(f"counters/{name}", sealed)))
+                reserved = max(reserved, int(self._seal.open(f"counters/{name}", sealed)))
             except UnsealedError as error:
                 log.error("a reservation of counters was overwritten", name=name, why=str(error))  # noqa: TRY400
                 lost = True
         if last_seen is None:
             return reserved if sealed is not None and not lost else None
-        if reserved == 0 or lost:
+        if reserved == 0:
             if last_seen >= _LAST_SANE:
                 raise _used_up(f"the meter's counter stands at {last_seen}")
-            return max(reserved, last_seen + 1 + (LOST if lost else 0))
+            return last_seen + 1 + LOST
         if last_seen >= reserved:
             self._metrics.counter_steps.inc()
             log.warning(
                 "the meter's counter is said to be above ours", name=name, said=last_seen, ours=reserved
             )
-        return max(reserved, min(last_seen + 1, reserved + STEP))
+        return max(reserved, min(last_seen + 1, reserved + STEP)) + (LOST if lost else 0)
 
 
 def _used_up(where: str) -> SessionFailed:

@@ -45,7 +45,7 @@ def test_found_with_a_typing_error(colleague, asked, thing):
 
 
 def test_nothing_is_said_to_be_nothing(colleague):
-    page = text_of(colleague("clerk").get("/console/search/", {"q": "<Nobody> of that name\0"}))
+    page = text_of(colleague("clerk").get("/console/search/", {"q": "<Nobody> of that name"}))
     assert "Nothing is called “&lt;Nobody&gt; of that name" in page
 
 
@@ -90,3 +90,17 @@ def test_nobody_else_finds_the_page(someone, at_noon, who):
 def test_in_hindi(colleague):
     page = text_of(colleague("clerk", "hi").get("/console/search/", {"q": "Ramseh"}))
     assert "एक अक्षर के अंतर" in page
+
+
+@pytest.mark.parametrize("path", ["/console/search/?q=a%00b", "/console/connections/a%00b/"])
+def test_the_character_nul_is_a_bad_request(colleague, path):
+    answer = colleague("clerk").get(path)
+    assert answer.status_code == 400
+    assert "<h1" in answer.content.decode()
+
+
+@pytest.mark.parametrize("year", ["0040", "0001", "9999"])
+def test_a_page_of_another_era_asks_for_a_day(colleague, year):
+    answer = colleague("auditor").get(f"/console/connections/URJ00000002/?valid_at={year}-01-01+12:00")
+    assert answer.status_code == 422
+    assert "A day and a time are needed" in text_of(answer)

@@ -25,6 +25,7 @@ from urja.apps.registry.operations import BY_KIND, Operation, changes_of, perfor
 from urja.apps.registry.operations.doing import next_number
 from urja.apps.rows import insert
 from urja.base.sentences import Sentence, say, to_plain
+from urja.base.storable import faults_of
 
 log = structlog.get_logger()
 
@@ -186,9 +187,12 @@ def decode(kind: str, content: Any) -> Operation:
     if known is None:
         raise Refused([say("there is no operation {kind}", kind=repr(kind))])
     try:
-        return msgspec.convert(content, known)
+        operation = msgspec.convert(content, known)
     except msgspec.ValidationError as error:
         raise Refused([_fault(str(error))]) from error
+    if faults := list(faults_of(operation)):
+        raise Refused(faults)
+    return operation
 
 
 _AT: Final = re.compile(r"(?P<what>.*) - at `\$\.?(?P<field>[^`]*)`", re.DOTALL)

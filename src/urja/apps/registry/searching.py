@@ -72,7 +72,6 @@ def search(text: str, caller: Caller, at: datetime, limit: int) -> Hits:
     """Up to `limit` by number and by words of each kind that the caller may read: as typed; where there is nothing,
     one typing error away, and numbers that begin so.
     """
-    text = text.replace("\0", "")
     found = _look(_as_typed(text), caller, at, limit, nearly=False)
     return found or _look(_nearly(text), caller, at, limit, nearly=True)
 

@@ -19,6 +19,8 @@ from django.views.decorators.csrf import csrf_exempt
 from urja.apps.registry import keys
 from urja.apps.registry.access import Area, Caller, NotAllowed, caller_of_token, caller_of_user
 from urja.apps.registry.models import Token
+from urja.base.sentences import in_english
+from urja.base.storable import faults_of
 from urja.web.api import operating
 from urja.web.api.limits import Limits
 from urja.web.api.problems import Problem
@@ -83,6 +85,8 @@ def _route(by_method: dict[str, Route], request: HttpRequest) -> Route:
 
 
 def _served(route: Route, request: HttpRequest, parts: dict[str, Any]) -> HttpResponse:
+    if "\0" in request.path:
+        raise Problem("not-found", "no address has the character NUL in it")
     now = business_now()
     caller, token = _caller(route, request, now)
     act = operating.act_of(parts["kind"]) if route.act == operating.ANY else route.act
@@ -164,10 +168,13 @@ def _query(route: Route, request: HttpRequest) -> Any:
             raise Problem("bad-request", f"{name} is given {len(values)} times; once is enough")
         given[name] = values[0]
     try:
-        return msgspec.convert(given, route.query, strict=False)
+        query = msgspec.convert(given, route.query, strict=False)
     except msgspec.ValidationError as error:
         known = ", ".join(route.query.__struct_fields__) or "none"
         raise Problem("bad-request", f"the parameters: {error}; there are: {known}") from None
+    if faults := in_english(faults_of(query)):
+        raise Problem("bad-request", f"the parameters: {'; '.join(faults)}")
+    return query
 
 
 def _body(request: HttpRequest) -> bytes:

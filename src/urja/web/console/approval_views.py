@@ -67,7 +67,7 @@ def own_passkeys(request: HttpRequest, caller: Caller) -> HttpResponse:
         made = pages.registration_of(posted)
         if made is None:
             return HttpResponseBadRequest("that is no passkey")
-        name = posted.get("name", "").replace("\0", "").strip()[: pages.NAME_LENGTH]
+        name = posted.get("name", "").strip()[: pages.NAME_LENGTH]
         passkeys.enrol(request.user.pk, name, made, now=now)
         return redirect("console:passkeys")
     code = posted.get("code", "").strip()[:100]

@@ -8,6 +8,7 @@ from typing import Final
 from django.utils.translation import gettext as _
 
 from urja.apps.registry.known import Moment, NotKnownYet
+from urja.base.storable import is_in_calendar
 from urja.web.console.effect_words import instant
 from urja.web.portal.clock import zone
 
@@ -41,7 +42,10 @@ def form_of(typed: Mapping[str, str], now: datetime) -> tuple[AsOfForm, Moment |
             except ValueError:
                 errors[name] = _("A day and a time are needed, such as 2026-03-31 14:30.")
             else:
-                found[name] = given if given.tzinfo else given.replace(tzinfo=zone())
+                if is_in_calendar(given):
+                    found[name] = given if given.tzinfo else given.replace(tzinfo=zone())
+                else:
+                    errors[name] = _("A day and a time are needed, such as 2026-03-31 14:30.")
     try:
         at = Moment.asked(found["valid_at"], found["known_at"], now)
     except NotKnownYet:

@@ -22,6 +22,7 @@ from urja.apps.registry.models import Commodity, DeviceRole, PremiseKind, Protec
 from urja.apps.registry.operations import Operation
 from urja.apps.registry.operations.network import PHASES
 from urja.apps.work.models import WorkOrderKind
+from urja.base.storable import is_in_calendar
 from urja.web.console import wording
 from urja.web.console.field_words import help_of, label_of
 from urja.web.portal.clock import zone
@@ -124,7 +125,7 @@ class Wrong(ValueError):  # noqa: N818 - as `urja.apps.registry.errors`
 
 def read(field: Field, text: str) -> Any:
     """The value of what was typed; UNSET where nothing was and nothing need be. Raises Wrong."""
-    text = text.replace("\0", "").strip()
+    text = text.strip()
     if field.kind is Kind.YES:
         return bool(text)
     if not text:
@@ -153,9 +154,12 @@ def _decimal(field: Field, text: str) -> int:
 
 def _day(_field: Field, text: str) -> str:
     try:
-        return date.fromisoformat(text).isoformat()
+        day = date.fromisoformat(text)
     except ValueError:
         raise Wrong(_("A day is needed, such as 2026-03-31.")) from None
+    if not is_in_calendar(day):
+        raise Wrong(_("A day is needed, such as 2026-03-31."))
+    return day.isoformat()
 
 
 def _moment(_field: Field, text: str) -> str:
@@ -163,6 +167,8 @@ def _moment(_field: Field, text: str) -> str:
         at = datetime.fromisoformat(text)
     except ValueError:
         raise Wrong(_("A day and a time are needed, such as 2026-03-31 14:30.")) from None
+    if not is_in_calendar(at):
+        raise Wrong(_("A day and a time are needed, such as 2026-03-31 14:30."))
     return (at if at.tzinfo else at.replace(tzinfo=zone())).isoformat()
 
 

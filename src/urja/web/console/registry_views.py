@@ -10,6 +10,7 @@ from urja.apps.lifeline import Before
 from urja.apps.registry.access import Caller
 from urja.apps.registry.models import Agreement
 from urja.apps.registry.roles import Read
+from urja.base.storable import is_in_calendar
 from urja.web.console import society_page
 from urja.web.console.access import refused, show, who_may
 from urja.web.console.as_of import FIELDS
@@ -50,12 +51,12 @@ def connection(request: HttpRequest, caller: Caller, consumer_number: str) -> Ht
 
 def _before(text: str) -> Before | None:
     """Where a page of the line of time begins; nonsense is the newest one."""
-    at, _space, key = text.replace("\0", "").partition(" ")
+    at, _space, key = text.partition(" ")
     try:
         instant = datetime.fromisoformat(at)
     except ValueError:
         return None
-    return Before(instant, key) if instant.tzinfo is not None and key else None
+    return Before(instant, key) if instant.tzinfo is not None and is_in_calendar(instant) and key else None
 
 
 @require_safe
@@ -92,7 +93,7 @@ def node(request: HttpRequest, caller: Caller, level: str, code: str) -> HttpRes
     """A node of either tree and what hangs under it."""
     now = business_now()
     at = when(request.GET.dict(), now)
-    page = node_page(level, code, caller, at, now, request.GET.get("after", "").replace("\0", ""))
+    page = node_page(level, code, caller, at, now, request.GET.get("after", ""))
     if page is None:
         raise refused(request)
     return show(request, caller, "console/node.html", {"page": page}, status=at.form.status)

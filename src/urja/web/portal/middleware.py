@@ -1,9 +1,12 @@
 """What every response passes: a measurement, a header that gives up device rights, and the cookie against forged forms."""
 
+import itertools
 from collections.abc import Callable
 from time import perf_counter
+from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.csrf import CsrfViewMiddleware
@@ -32,6 +35,28 @@ def measured(get_response: Handler) -> Handler:
         return response
 
     return handle
+
+
+class WithoutNul:
+    """Refuse a request whose address or form has the character NUL: PostgreSQL cannot even look for it.
+
+    Callbacks and the API, which prove themselves by other means than a form's token, look at their bodies themselves.
+    """
+
+    def __init__(self, get_response: Handler) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self._get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Callable[..., Any], *_arguments: Any) -> None:
+        if getattr(view, "csrf_exempt", False):
+            return
+        values = itertools.chain(
+            *(values for given in (request.GET, request.POST) for _, values in given.lists())
+        )
+        if any("\0" in value for value in (request.path, *values)):
+            raise BadRequest("the character NUL is in the address or in the form")
 
 
 def without_device_rights(get_response: Handler) -> Handler:

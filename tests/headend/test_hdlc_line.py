@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 import msgspec
 import pytest
+from tests.headend.conftest import until
 from tests.headend.ordering import Desk, House
 from tests.headend.pushing import free_port
 
@@ -20,7 +21,7 @@ from urja.headend.failures import FailureKind, SessionFailed
 from urja.headend.hdlc_line import HdlcLine, LinkConnection
 from urja.headend.round_trips import RoundTrips
 from urja.headend.session import PUBLIC_SAP, Session
-from urja.headend.shared_links import MOST_READS_WAITING, SharedLinks
+from urja.headend.shared_links import MOST_WAITING, SharedLinks
 from urja.meter.hdlc_bus import BusProtocol, HdlcBus, PseudoTerminal
 from urja.stream.messages import DeviceEntry, ReadOutcome, ReadRequest
 
@@ -99,6 +100,11 @@ class Street:
 def street(stepped_clock) -> Street:
     Gateway.refused = 0
     return Street(stepped_clock)
+
+
+@pytest.fixture
+def links() -> SharedLinks:
+    return SharedLinks()
 
 
 @pytest.fixture
@@ -235,16 +241,17 @@ async def test_two_head_ends_take_turns_at_one_line(start_headend, pipeline, str
 
 
 @asynccontextmanager
-async def line_in_use(links: SharedLinks, street: Street) -> AsyncIterator[None]:
-    async with links.line(parse_meter_address(f"{street.link}?address=17"), 1, urgent=False):
-        yield
+async def line_in_use(links: SharedLinks, street: Street) -> AsyncIterator[HdlcLine]:
+    meter = parse_meter_address(f"{street.link}?address=17")
+    async with links.turn(meter, urgent=False) as link, link.line(meter, 1) as line:
+        yield line
 
 
-async def test_turns_come_in_order_and_orders_go_first(street):
-    links, turns = SharedLinks(), []
+async def test_turns_come_in_order_and_switching_goes_first(links, street):
+    turns = []
 
     async def session(name: str, *, urgent: bool) -> None:
-        async with links.line(parse_meter_address(f"{street.link}?address=17"), 1, urgent=urgent):
+        async with links.turn(parse_meter_address(f"{street.link}?address=17"), urgent=urgent):
             turns.append(name)
 
     async with street.standing():
@@ -263,17 +270,16 @@ async def test_turns_come_in_order_and_orders_go_first(street):
     assert links.status() == {}
 
 
-async def test_reads_beyond_a_few_are_sent_away_and_orders_are_not(street):
-    links = SharedLinks()
+async def test_sessions_beyond_a_few_are_sent_away_and_switching_is_not(links, street):
     meter = parse_meter_address(f"{street.link}?address=17")
 
     async def session(*, urgent: bool) -> None:
-        async with links.line(meter, 1, urgent=urgent):
+        async with links.turn(meter, urgent=urgent):
             pass
 
     async with street.standing():
         async with line_in_use(links, street):
-            waiting = [asyncio.create_task(session(urgent=False)) for _ in range(MOST_READS_WAITING)]
+            waiting = [asyncio.create_task(session(urgent=False)) for _ in range(MOST_WAITING)]
             await asyncio.sleep(0)
             with pytest.raises(SessionFailed) as refused:
                 await session(urgent=False)
@@ -283,15 +289,50 @@ async def test_reads_beyond_a_few_are_sent_away_and_orders_are_not(street):
     assert refused.value.kind is FailureKind.BUSY
 
 
-async def test_who_waits_too_long_is_told_that_the_line_is_busy(street, monkeypatch):
+async def test_a_meter_that_was_silent_is_asked_once_until_it_is_back(links, street):
+    loop = asyncio.get_running_loop()
+    meter = parse_meter_address(f"{street.link}?address={FIRST}")
+    station = street.houses[0].station
+
+    async def open_one() -> None:
+        async with links.turn(meter, urgent=False) as link, link.line(meter, 1) as line:
+            public = Session(line, ClientAssociation(AssociationConfig()), PUBLIC_SAP, RoundTrips())
+            await public.open()
+
+    async def silent_s() -> float:
+        began_s = loop.time()
+        with pytest.raises(SessionFailed, match="timeout: no answer to a request for a link"):
+            await open_one()
+        return loop.time() - began_s
+
+    async with street.standing():
+        station.cut_power()
+        assert await silent_s() == pytest.approx(9, abs=2)
+        assert await silent_s() == pytest.approx(3, abs=2)
+        station.restore_power()
+        await open_one()
+        station.cut_power()
+        assert await silent_s() == pytest.approx(9, abs=2)
+
+
+async def test_who_waits_too_long_is_told_that_the_line_is_busy(links, street, monkeypatch):
     monkeypatch.setattr("urja.headend.shared_links.WAIT_S", 0.05)
-    links = SharedLinks()
     async with street.standing(), line_in_use(links, street):
         with pytest.raises(SessionFailed, match="other meters held") as busy:
             async with line_in_use(links, street):
                 pass
     assert busy.value.kind is FailureKind.BUSY
     assert links.status() == {}
+
+
+async def test_a_gateway_with_room_for_one_is_left_and_called_again(links, street):
+    async with street.standing() as bus:
+        for _ in range(3):
+            async with line_in_use(links, street) as line:
+                public = Session(line, ClientAssociation(AssociationConfig()), PUBLIC_SAP, RoundTrips())
+                await public.open()
+        await until(lambda: not bus.connections)
+    assert Gateway.refused == 0
 
 
 # --- the way to a line ------------------------------------------------------------------------------------------

@@ -90,6 +90,8 @@ class Timing:
     """For an answer to one turn."""
     retries: int = 2
     """How often a turn without an answer is repeated."""
+    connect_retries: int = 2
+    """How often a request for a link is repeated: none for a server that is probably away."""
     poll_s: float = 0.5
     """Until a server is asked again that is alive and has nothing to say yet."""
     answer_s: float = 15.0
@@ -294,10 +296,12 @@ class ClientLink:
         connecting = self._state is _State.CONNECTING
         if not connecting and self._is_overdue(now_s):
             return [self._give_up()]
-        if self._repeats >= self._timing.retries:
+        if self._repeats >= (self._timing.connect_retries if connecting else self._timing.retries):
             times = self._repeats + 1
             asked = "a request for a link" if connecting else "a frame"
-            return [self._end(EndReason.SILENT, f"no answer to {asked}, sent {times} times")]
+            return [
+                self._end(EndReason.SILENT, f"no answer to {asked}, sent {times} time{'s' * (times > 1)}")
+            ]
         self._repeats += 1
         if connecting:
             self._ask_to_connect(now_s)

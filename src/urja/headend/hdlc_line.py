@@ -9,6 +9,7 @@ import contextlib
 import socket
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final, Self, assert_never, cast
 
 from urja.base.meter_address import BehindLink, GatewayLink, Link, SerialLink
@@ -120,13 +121,25 @@ class HdlcLine:
     """Requests and answers of one session with one meter on a line. Use it as a context: it releases its link."""
 
     def __init__(
-        self, connection: LinkConnection, meter: BehindLink, server_sap: int, answer_s: float = ANSWER_S
+        self,
+        connection: LinkConnection,
+        meter: BehindLink,
+        server_sap: int,
+        answer_s: float = ANSWER_S,
+        *,
+        was_silent: bool = False,
     ) -> None:
         self._connection = connection
         self._server = Address(server_sap, meter.physical, meter.size)
         self._timing = timing_of(meter.link, answer_s)
+        if was_silent:
+            # It is asked once whether it is back: the others' time is not spent on it three times over.
+            self._timing = replace(self._timing, connect_retries=0)
+        self.is_silent = was_silent
+        """Whether the meter took no link when it was asked last."""
         self._unsent: deque[bytes] = deque()
         self._arrived: deque[bytes] = deque()
+        self._was_up = False
         self._client_sap: int | None = None
         self._link: ClientLink | None = None
         self._now_s = asyncio.get_running_loop().time
@@ -200,10 +213,11 @@ class HdlcLine:
                 case ApduArrived(apdu):
                     self._arrived.append(apdu)
                 case LinkEnded(reason, why):
+                    self.is_silent |= reason is EndReason.SILENT and not self._was_up
                     if not ending:
                         raise SessionFailed(_FAILURES[reason], why)
                 case LinkConnected():
-                    pass
+                    self._was_up, self.is_silent = True, False
                 case _:
                     assert_never(event)
 

@@ -393,7 +393,8 @@ class Orders:
                 if first is None:
                     return None
                 meter = self._meter(first.order)
-                async with self._reach.session(meter, lane.trips, urgent=True, keep=True) as session:
+                urgent = first.order.moves_supply
+                async with self._reach.session(meter, lane.trips, urgent=urgent, keep=True) as session:
                     current: _Waiting | None = first
                     while current is not None:
                         await self._one(lane, current, meter, session)

@@ -227,8 +227,9 @@ class Reach:
         if isinstance(address, BehindLink):
             key = f"line-{hashlib.sha256(address.link.name.encode()).hexdigest()[:32]}"
             async with (
-                self.links.line(address, server_sap, urgent=urgent) as line,
+                self.links.turn(address, urgent=urgent) as link,
                 self._lease(key, f"a meter behind {address.link.name}"),
+                link.line(address, server_sap) as line,
             ):
                 yield line
             return

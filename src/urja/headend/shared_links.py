@@ -1,7 +1,7 @@
 """Lines that many meters are behind: one session at a time on each, in the order in which they asked.
 
-Orders go before reads: a payment is waiting for them. A meter that is dead costs the others its time-out and no more,
-as it asks again at the end of the queue; reads beyond a few that wait are sent away at once, so that one slow line does
+Orders to a load switch go first: somebody has paid. A meter that is dead costs the others its time-out and no more, as it
+asks again at the end of the queue, and then with one attempt of three; what comes beyond a few that wait is sent away at once, so that one slow line does
 not hold the head end's places for reads of all others.
 """
 
@@ -17,31 +17,33 @@ from urja.headend.hdlc_line import HdlcLine, LinkConnection
 
 WAIT_S: Final = 45.0
 """For one's turn: with a session after it, below what a read or an order may take in all."""
-MOST_READS_WAITING: Final = 8
+MOST_WAITING: Final = 8
+REOPEN_S: Final = 0.2
+"""Until a way that was closed is opened again: a gateway with room for one needs a moment to see it gone."""
 
 
 class _Queue:
-    """Turns on one line: whoever asks first, orders before reads."""
+    """Turns on one line: who asks first, and before them what is urgent."""
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._orders: deque[asyncio.Future[None]] = deque()
-        self._reads: deque[asyncio.Future[None]] = deque()
+        self._urgent: deque[asyncio.Future[None]] = deque()
+        self._others: deque[asyncio.Future[None]] = deque()
         self.is_held = False
 
     @property
     def waiting(self) -> int:
         """How many sessions wait for their turn."""
-        return sum(not turn.done() for turn in (*self._orders, *self._reads))
+        return sum(not turn.done() for turn in (*self._urgent, *self._others))
 
     async def take(self, *, urgent: bool) -> None:
         """Wait for a turn; raises SessionFailed (busy)."""
         if not self.is_held:
             self.is_held = True
             return
-        queue = self._orders if urgent else self._reads
-        if not urgent and len(queue) >= MOST_READS_WAITING:
-            raise SessionFailed(FailureKind.BUSY, f"{len(queue)} reads wait for {self._name}")
+        queue = self._urgent if urgent else self._others
+        if not urgent and len(queue) >= MOST_WAITING:
+            raise SessionFailed(FailureKind.BUSY, f"{len(queue)} sessions wait for {self._name}")
         turn = asyncio.get_running_loop().create_future()
         queue.append(turn)
         try:
@@ -64,7 +66,7 @@ class _Queue:
 
     def pass_on(self) -> None:
         """The turn is over: the next one's, or nobody's."""
-        for queue in (self._orders, self._reads):
+        for queue in (self._urgent, self._others):
             while queue:
                 turn = queue.popleft()
                 if not turn.done():
@@ -73,54 +75,70 @@ class _Queue:
         self.is_held = False
 
 
-class _SharedLink:
-    """One line, the way to it while it is in use, and the queue for it."""
+class SharedLink:
+    """One line, and the way to it while it is in use."""
 
     def __init__(self, name: str) -> None:
         self.queue = _Queue(name)
         self._connection: LinkConnection | None = None
-
-    async def connection(self, meter: BehindLink) -> LinkConnection:
-        """The way to the line, opened where it is not; raises SessionFailed (unreachable)."""
-        if self._connection is None or self._connection.lost:
-            self._connection = await LinkConnection.open(meter.link)
-        return self._connection
-
-    def leave(self, *, spoilt: bool) -> None:
-        """End a turn. The way is closed when no session waits: a gateway has few, and other tools want one."""
-        if self._connection is not None and (spoilt or not self.queue.waiting):
-            self._connection.close()
-            self._connection = None
-        self.queue.pass_on()
-
-
-class SharedLinks:
-    """The lines of one head end."""
-
-    def __init__(self) -> None:
-        self._links: dict[str, _SharedLink] = {}
-
-    def status(self) -> dict[str, int]:
-        """The lines in use, and how many sessions wait for each."""
-        return {name: link.queue.waiting for name, link in self._links.items()}
+        self._closed_at_s = float("-inf")
+        self._silent: set[BehindLink] = set()
+        """Meters that took no link when they were asked last."""
 
     @asynccontextmanager
-    async def line(self, meter: BehindLink, server_sap: int, *, urgent: bool) -> AsyncIterator[HdlcLine]:
-        """The line to a meter for one session; raises SessionFailed (busy, unreachable, and what the line does)."""
-        name = meter.link.name
-        link = self._links.setdefault(name, _SharedLink(name))
-        await link.queue.take(urgent=urgent)
+    async def line(self, meter: BehindLink, server_sap: int) -> AsyncIterator[HdlcLine]:
+        """The line to one meter, for whose turn it is; raises SessionFailed (unreachable, and what the line does)."""
         spoilt = True
         try:
-            connection = await link.connection(meter)
-            async with HdlcLine(connection, meter, server_sap) as line:
-                yield line
+            connection = await self._open(meter)
+            async with HdlcLine(connection, meter, server_sap, was_silent=meter in self._silent) as line:
+                try:
+                    yield line
+                finally:
+                    self._note(meter, is_silent=line.is_silent)
             spoilt = False
         except SessionFailed as failure:
             # Silence is the meter's, not the line's; frames that come late are told apart by their addresses.
             spoilt = failure.kind in (FailureKind.CUT, FailureKind.UNREACHABLE)
             raise
         finally:
-            link.leave(spoilt=spoilt)
-            if not link.queue.is_held:
-                self._links.pop(name, None)
+            # A gateway has few connections, and other tools want one.
+            if self._connection is not None and (spoilt or not self.queue.waiting):
+                self._connection.close()
+                self._connection = None
+                self._closed_at_s = asyncio.get_running_loop().time()
+
+    async def _open(self, meter: BehindLink) -> LinkConnection:
+        if self._connection is None or self._connection.lost:
+            now_s = asyncio.get_running_loop().time()
+            await asyncio.sleep(max(0.0, self._closed_at_s + REOPEN_S - now_s))
+            self._connection = await LinkConnection.open(meter.link)
+        return self._connection
+
+    def _note(self, meter: BehindLink, *, is_silent: bool) -> None:
+        if is_silent:
+            self._silent.add(meter)
+        else:
+            self._silent.discard(meter)
+
+
+class SharedLinks:
+    """The lines of one head end."""
+
+    def __init__(self) -> None:
+        self._links: dict[str, SharedLink] = {}
+
+    def status(self) -> dict[str, int]:
+        """The lines in use, and how many sessions wait for each."""
+        return {name: link.queue.waiting for name, link in self._links.items() if link.queue.is_held}
+
+    @asynccontextmanager
+    async def turn(self, meter: BehindLink, *, urgent: bool) -> AsyncIterator[SharedLink]:
+        """The line that a meter is behind, for one session; raises SessionFailed (busy)."""
+        name = meter.link.name
+        link = self._links.setdefault(name, SharedLink(name))
+        await link.queue.take(urgent=urgent)
+        try:
+            yield link
+        finally:
+            link.queue.pass_on()

@@ -1,8 +1,8 @@
 """Lines that many meters are behind: one session at a time on each, in the order in which they asked.
 
-Orders to a load switch go first: somebody has paid. A meter that is dead costs the others its time-out and no more, as it
-asks again at the end of the queue, and then with one attempt of three; what comes beyond a few that wait is sent away at once, so that one slow line does
-not hold the head end's places for reads of all others.
+Orders to a load switch go first: a payment waits for them. A dead meter costs the others its time-out and no more, as
+it asks again at the end of the queue, and then with one attempt instead of three. What comes beyond a few that wait is
+sent away at once, so that one slow line does not hold the head end's places for reads of all others.
 """
 
 import asyncio

@@ -10,7 +10,7 @@ from tests.headend.pushing import KEK, PushMeter, free_port
 from tests.headend.test_pushes import Line, accepted
 
 from urja.cosem.apdu import AccessResult
-from urja.cosem.security import KekStore
+from urja.cosem.security import ENCRYPTED, KekStore
 from urja.headend.new_keys import KeyMaker
 from urja.headend.sealed_state import Seal
 from urja.meter.events import EventCode, Log
@@ -232,6 +232,20 @@ class TestPushes:
             await line.send(meter.block())
             await until(lambda: value(headend, "quarantined_total", reason="replay") == 0)
             await until(lambda: value(headend, "quarantined_total", reason="wrong-key") == 1)
+
+    async def test_pushes_without_a_tag_are_told_under_both_pairs(self, start_headend, pipeline, stored):
+        meter = PushMeter(35, control=ENCRYPTED)
+        entry, new_keys = self.waiting(meter)
+        after = PushMeter(35, control=ENCRYPTED, new_keys=new_keys)
+        await pipeline.put_device(msgspec.structs.replace(entry, device_type="urja-d1-encrypted"))
+        async with start_headend() as headend, Line(headend.gate.port) as line:
+            await until(lambda: meter.title in headend.roster.meters)
+            await line.send(meter.block(import_wh=1), after.block(import_wh=2))
+            await until(lambda: value(headend, "pushes_unauthenticated_total") == 2)
+            await line.send(PushMeter(35, control=ENCRYPTED, wrong_key=True, counter=8).block())
+            await until(lambda: value(headend, "quarantined_total", reason="unprotected") == 1)
+        await stored.take()
+        assert sorted(stored.records("block")["import_wh"].tolist()) == [1, 2]
 
     async def test_what_fits_neither_pair_is_quarantined_once(self, start_headend, pipeline):
         meter = PushMeter(33)

@@ -95,10 +95,10 @@ _REASONS: Final[dict[Reason, stream_quarantine.Reason]] = {
     Reason.UNDECODABLE: "layout",
 }
 _PERHAPS_OTHER_KEYS: Final = frozenset(
-    {Reason.WRONG_KEY, Reason.DUPLICATE, Reason.IN_FLIGHT, Reason.TOO_OLD, Reason.UNDECODABLE}
+    {Reason.WRONG_KEY, Reason.DUPLICATE, Reason.IN_FLIGHT, Reason.TOO_OLD, Reason.UNPROTECTED}
 )
-"""What a push under a meter's next keys is taken for under those before: its counters have begun anew, and without a tag
-only what comes out tells."""
+"""What a push under a meter's next keys is taken for under those before: its counters have begun anew, and without a
+tag only what comes out tells."""
 _WINDOW_LOST: Final = (
     "its replay window could not be read, so that an old push could pass for a new one: its pushes wait until a session "
     "has proven its counter, or an operator replays one of them"

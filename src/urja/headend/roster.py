@@ -291,12 +291,14 @@ class Roster:
             meter.next = None
             return
         keys, secret = opened
-        key_id = _key_id(keys)
+        key_id, tagless = _key_id(keys), _may_lack_tag(meter.compiled)
         if meter.next is not None and meter.next.key_id == key_id:
-            self.next_pushes.change(title, meter.compiled.layouts)
+            self.next_pushes.change(title, meter.compiled.layouts, unauthenticated=tagless)
             return
         window, _ = self._window(title, meter.entry, at_rest.get(key_id))
-        row = self.next_pushes.put(title, keys, meter.compiled.layouts, meter.slot, window)
+        row = self.next_pushes.put(
+            title, keys, meter.compiled.layouts, meter.slot, window, unauthenticated=tagless
+        )
         meter.next = NextPair(made.number, keys, key_id, self.next_pushes.windows, row, secret)
 
     def _opened(self, title: bytes, made: NextKeys) -> tuple[SuiteKeys, bytes | None] | None:

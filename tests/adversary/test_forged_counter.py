@@ -28,6 +28,7 @@ from urja.cosem.apdu import (
     StateError,
     decode_apdu,
 )
+from urja.cosem.association import ClientAssociation
 from urja.cosem.association_base import Association
 from urja.cosem.security import MAX_COUNTER
 from urja.cosem.wrapper import Frame
@@ -36,7 +37,6 @@ from urja.headend.failures import SessionFailed
 from urja.headend.line import WrapperLine
 from urja.headend.metrics import Metrics
 from urja.headend.sealed_state import Seal
-from urja.headend.session import CLIENT_TITLE
 from urja.meter.model import Role
 from urja.meter.session import Sessions
 from urja.stream.errors import RevisionConflict
@@ -65,7 +65,7 @@ def nonces(monkeypatch) -> Counter[int]:
 
     def noted(association):
         counter = take(association)
-        if association.config.system_title == CLIENT_TITLE:
+        if isinstance(association, ClientAssociation):
             used[counter] += 1
         return counter
 

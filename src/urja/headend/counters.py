@@ -1,6 +1,7 @@
 """Our own invocation counters: a (title, key) pair must never send two APDUs under one counter.
 
-They are reserved in blocks in the broker's key-value store before they are used; a crash wastes the rest of a
+Each head-end process has a title of its own, so that this holds whatever becomes of what is kept here. Meters, though, refuse
+a counter that goes back. They are reserved in blocks in the broker's key-value store before they are used; a crash wastes the rest of a
 block, two head ends that reserve at once are told apart by the revision. Counters begin anew with a key change,
 so the key's fingerprint is part of the name.
 

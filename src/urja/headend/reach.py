@@ -23,7 +23,14 @@ from urja.headend.metrics import Metrics
 from urja.headend.roster import Meter
 from urja.headend.round_trips import RoundTrips
 from urja.headend.sealed_state import Seal
-from urja.headend.session import Client, Peer, Session, open_session, utility_client
+from urja.headend.session import (
+    Client,
+    Peer,
+    Session,
+    drawn_title,
+    open_session,
+    utility_client,
+)
 from urja.headend.shared_links import SharedLinks
 from urja.stream import Broker
 from urja.stream.errors import StreamError
@@ -45,6 +52,8 @@ class Reach:
         self._waited_for: set[bytes] = set()
         self.greeter = Greeter(gate, metrics, lambda: bool(self._waited_for))
         self._owner = settings.name
+        self._title = drawn_title()
+        """Of this process alone: what is reserved in the store may have been used already, by whatever ran on a later one."""
         self.counters = ReservedCounters(broker, seal, metrics)
         self._metrics = metrics
         self.links = SharedLinks()
@@ -82,7 +91,7 @@ class Reach:
 
         Raises SessionFailed and, where the broker is away or refuses, StreamError.
         """
-        title, client = meter.entry.system_title, client_of(meter)
+        title, client = meter.entry.system_title, client_of(meter, self._title)
         trips = RoundTrips() if trips is None else trips
         lock = self._locks.setdefault(title, asyncio.Lock())
         try:
@@ -331,8 +340,8 @@ def _ways(meter: Meter, client: Client) -> list[_Way]:
     return ways
 
 
-def client_of(meter: Meter) -> Client:
-    """The head end's own client: the utility association of the meter's type.
+def client_of(meter: Meter, title: bytes) -> Client:
+    """The head end's own client under a system title: the utility association of the meter's type.
 
     Raises SessionFailed where its mechanism takes a secret and none of this meter is known.
     """
@@ -343,4 +352,4 @@ def client_of(meter: Meter) -> Client:
             f"a {meter.entry.device_type} opens its association by an HLS secret (mechanism {saps.hls_mechanism}), and "
             "none of this meter is known: load it with a file of devices",
         )
-    return replace(utility_client(saps), keys=meter.keys, secret=meter.hls_secret or b"")
+    return replace(utility_client(saps, title), keys=meter.keys, secret=meter.hls_secret or b"")

@@ -42,8 +42,7 @@ from urja.headend.round_trips import Purpose, RoundTrips
 
 log = structlog.get_logger()
 
-CLIENT_TITLE: Final = b"URJ\0\0HES"
-"""System title of the head ends of one installation. Their counters are reserved in common."""
+_MAKER: Final = b"URJ"
 
 PUBLIC_SAP: Final = 16
 READER_SAP: Final = 32
@@ -63,7 +62,8 @@ class Client:
     mechanism: Mechanism = Mechanism.HLS_GMAC
     keys: SuiteKeys | None = field(default=None, repr=False)
     secret: bytes = field(default=b"", repr=False)
-    title: bytes = CLIENT_TITLE
+    title: bytes = b""
+    """System title, 8 bytes where it ciphers; see `drawn_title`."""
     server_sap: int = SERVER_SAP
     public_sap: int = PUBLIC_SAP
     counter_obis: str | None = None
@@ -76,9 +76,19 @@ class Client:
         return self.keys is not None
 
 
-def utility_client(saps: Associations) -> Client:
+def drawn_title() -> bytes:
+    """A system title of our own, with 40 bits drawn by lot.
+
+    A nonce is a title and a counter (IEC 62056-5-3, 5.3.4.8.2). Counters come from a store that can be lost, or be put
+    back from an older copy; under a title that was never used before they all are free.
+    """
+    return _MAKER + secrets.token_bytes(5)
+
+
+def utility_client(saps: Associations, title: bytes) -> Client:
     """The client of a type's utility association, without keys and secret yet."""
     return Client(
+        title=title,
         sap=saps.utility_sap,
         mechanism=Mechanism(saps.hls_mechanism),
         server_sap=saps.server_sap,

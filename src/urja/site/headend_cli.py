@@ -3,7 +3,6 @@
 import asyncio
 import getpass
 import json
-import secrets
 import string
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -38,6 +37,7 @@ from urja.headend.session import (
     UTILITY_COUNTER,
     Client,
     Peer,
+    drawn_title,
     open_session,
     utility_client,
 )
@@ -286,11 +286,11 @@ def _client(
         raise Refusal(Exit.USAGE, "give both keys, --guek and --gak, or neither")
     keys = None if guek is None else SuiteKeys(guek, gak)
     # Its counters are the meter's own word: under the head end's title they would be used twice.
-    title = title or b"URT" + secrets.token_bytes(5)
+    title = title or drawn_title()
     if sap is None:
         sap = saps.utility_sap if keys else saps.public_sap if secret is None else saps.reader_sap
     counters = {saps.reader_sap: READER_COUNTER, saps.utility_sap: UTILITY_COUNTER}
-    fixed = replace(utility_client(saps), sap=sap, keys=keys, title=title, counter_obis=counters.get(sap))
+    fixed = replace(utility_client(saps, title), sap=sap, keys=keys, counter_obis=counters.get(sap))
     if sap == saps.public_sap:
         return replace(fixed, mechanism=Mechanism.NONE, keys=None)
     if sap == saps.utility_sap and saps.needs_secret and keys is not None:

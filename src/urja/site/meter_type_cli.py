@@ -122,9 +122,14 @@ def list_types(as_json: bool, data: Path) -> None:
     from urja.site.admin import Administration
 
     Administration.of(data).setup_django()
+    from django.db import DatabaseError
+
     from urja.apps.meter_types.queries import versions
 
-    loaded = versions()
+    try:
+        loaded = versions()
+    except DatabaseError as error:
+        raise Refusal(Exit.UNAVAILABLE, f"the database refused: {error}") from error
     if as_json:
         click.echo(json.dumps({"shipped": device_types(), "loaded": loaded}, default=str))
         return

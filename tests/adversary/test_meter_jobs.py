@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 from tests.adversary.test_stolen_web import house, refused, thief  # noqa: F401 - fixtures
-from tests.apps.street import START, adopt
+from tests.apps.street import START, ZONE, adopt
 from tests.pipeline.test_post import load as load_tariff
 
 JOB = (
@@ -154,6 +154,40 @@ def test_many_small_jobs_count_together(office):
     """What one job may not, three jobs of one meter may not either; nor a list, a node and a disconnection in turn."""
     anita, _ = office
     assert [ask_for_tests(anita, number)[1] for number in (1, 2, 3)] == ["done", "done", "approval"]
+
+
+@pytest.mark.parametrize(("kind", "more"), [("set_clocks", {}), ("show_text", {"text": "Pay at once"})])
+def test_many_meters_are_told_nothing_without_a_passkey(office, database, kind, more):
+    """In one job or in several, whatever each of them says."""
+    from tests.apps.approvals.office import NOW, state_of, work
+
+    from urja.apps.approvals import thresholds
+    from urja.apps.meter_jobs.models import Job
+    from urja.apps.registry.operations import BY_KIND
+    from urja.core.approvals import bundled_thresholds
+    from urja.site.approval_law import examine
+
+    text = bundled_thresholds().replace("actor = 100", "actor = 3").replace("default-1", "meters-1")
+    thresholds.load(text, recorded_at=START, actor="test")
+    operator = type(office[0])("omar", "control_room")
+
+    def asked(*numbers):
+        meters = tuple(f"URJ{number:08}" for number in numbers)
+        request = operator.ask(BY_KIND[kind](meters=meters, reason="yearly", **more))
+        work()
+        return request
+
+    assert [state_of(asked(1)), state_of(asked(2))] == ["done", "done"]
+    request = asked(3)
+    assert (state_of(request), Job.objects.count()) == ("approval", 2)
+    operator.approve(request, NOW)
+    work()
+    assert Job.objects.count() == 3
+    with database.connect() as owner:
+        assert list(examine(owner, ZONE)) == []
+        owner.execute("TRUNCATE approvals_waiting CASCADE")
+        [said] = examine(owner, ZONE)
+    assert said == f"request {request.pk} ({kind}) was performed without approval: meters"
 
 
 def test_no_job_goes_around_protection_or_the_night(office):

@@ -44,7 +44,7 @@ FROM approvals_answer n JOIN approvals_credential c ON c.credential_id = n.crede
 WHERE n.waiting_id = %s AND c.id = %s AND n.action = 'approve' AND n.state = 'accepted'
 """
 _PERFORMED: Final = """
-SELECT r.id, r.kind, m.actor, m.done_at, m.money_minor, m.disconnections, w.request_id IS NOT NULL
+SELECT r.id, r.kind, m.actor, m.done_at, m.money_minor, m.disconnections, m.meters, w.request_id IS NOT NULL
 FROM approvals_measured m
 JOIN registry_request r ON r.id = m.request_id
 LEFT JOIN approvals_waiting w ON w.request_id = r.id AND w.state = 'done'
@@ -106,7 +106,8 @@ class _Sums:
 
     day: date | None = None
     money: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    recent: deque[tuple[datetime, str, int]] = field(default_factory=deque)
+    recent: deque[tuple[datetime, str, int, int]] = field(default_factory=deque)
+    """With the disconnections, and the meters that were told something."""
 
     def begin(self, day: date) -> None:
         if day != self.day:
@@ -114,19 +115,24 @@ class _Sums:
             self.money.clear()
 
     def before(self, actor: str, at: datetime, within: timedelta) -> Before:
-        recent = [(one, count) for done_at, one, count in self.recent if done_at > at - within]
+        recent = [done for done in self.recent if done[0] > at - within]
+        own = [done for done in recent if done[1] == actor]
         return Before(
             self.money[actor],
-            sum(count for one, count in recent if one == actor),
+            sum(disconnections for _at, _actor, disconnections, _meters in own),
             sum(self.money.values()),
-            sum(count for _one, count in recent),
+            sum(disconnections for _at, _actor, disconnections, _meters in recent),
+            sum(meters for _at, _actor, _disconnections, meters in own),
+            sum(meters for _at, _actor, _disconnections, meters in recent),
         )
 
-    def add(self, actor: str, at: datetime, day: date, money_minor: int, disconnections: int) -> None:
+    def add(
+        self, actor: str, at: datetime, day: date, money_minor: int, disconnections: int, meters: int
+    ) -> None:
         if day == self.day:
             self.money[actor] += money_minor
-        if disconnections:
-            self.recent.append((at, actor, disconnections))
+        if disconnections or meters:
+            self.recent.append((at, actor, disconnections, meters))
         while self.recent and self.recent[0][0] <= at - _LONGEST:
             self.recent.popleft()
 
@@ -135,20 +141,21 @@ def _not_held(connection: Connection, zone: ZoneInfo) -> Iterator[str]:
     books, sums, approved_lately = (
         _Books.of(connection),
         _Sums(),
-        deque[tuple[str, datetime, date, int, int]](),
+        deque[tuple[str, datetime, date, int, int, int]](),
     )
-    for request, kind, actor, at, money_minor, disconnections, approved in connection.execute(_PERFORMED):
+    for request, kind, actor, at, *counted, approved in connection.execute(_PERFORMED):
+        money_minor, disconnections, meters = counted
         day = local_day(at, zone)
         sums.begin(day)
         while approved_lately and approved_lately[0][1] <= at - _BESIDE:
             sums.add(*approved_lately.popleft())
         book = books.in_force(day, at)
         before = sums.before(actor, at, book.within)
-        needed = required(book, Measure(kind, money_minor, disconnections), before)
+        needed = required(book, Measure(kind, money_minor, disconnections, meters=meters), before)
         if needed.need is not Need.NOBODY and not approved:
             grounds = ", ".join(one.ground.value for one in needed.reached)
             yield f"request {request} ({kind}) was performed without approval: {grounds}"
-        done = (actor, at, day, money_minor, disconnections)
+        done = (actor, at, day, money_minor, disconnections, meters)
         if approved:
             approved_lately.append(done)
         else:

@@ -37,6 +37,8 @@ from urja.apps.registry.operations import (
     Operation,
     Protect,
     RemoveMeter,
+    SetClocks,
+    ShowText,
     SwapMeters,
     TestRelays,
     TransferOwnership,
@@ -94,6 +96,7 @@ def _measured(operation: Operation, now: datetime, posted_minor: int, disconnect
         _money(operation) + posted_minor,
         len(_disconnected(operation, now)) + disconnections,
         _protected(operation, now),
+        _told(operation, now),
     )
 
 
@@ -121,6 +124,15 @@ def _money(operation: Operation) -> int:
         case Undo():
             undone = _undone(operation)
             return max(_given_back(operation), 0 if undone is None else _money(undone))
+        case _:
+            return 0
+
+
+def _told(operation: Operation, now: datetime) -> int:
+    """How many meters an operation tells something by hand."""
+    match operation:
+        case SetClocks() | ShowText():
+            return sum(row.period is not None for row in operation.targets(now))
         case _:
             return 0
 

@@ -197,6 +197,7 @@ class Measured(models.Model):
     done_at = models.DateTimeField()
     money_minor = models.BigIntegerField()
     disconnections = models.IntegerField()
+    meters = models.IntegerField(default=0, db_default=0)
 
     class Meta:
         db_table = "approvals_measured"

@@ -147,7 +147,7 @@ def _actor_cannot(actor: str) -> Sentence | None:
 
 def _lock_sums(measured: Measure) -> None:
     """Serialise operations that count, until the transaction ends; what counts nothing takes no lock."""
-    if not (measured.money_minor or measured.disconnections):
+    if not (measured.money_minor or measured.disconnections or measured.meters):
         return
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_SUMS])
@@ -163,6 +163,8 @@ def _before(book: Thresholds, actor: str, now: datetime) -> Before:
         _sum(recent.filter(own), "disconnections"),
         _sum(today, "money_minor"),
         _sum(recent, "disconnections"),
+        _sum(recent.filter(own), "meters"),
+        _sum(recent, "meters"),
     )
 
 
@@ -171,13 +173,14 @@ def _sum(rows: Any, column: str) -> int:
 
 
 def _count(request: Request, measured: Measure, now: datetime) -> None:
-    if measured.money_minor or measured.disconnections:
+    if measured.money_minor or measured.disconnections or measured.meters:
         done = Measured(
             request_id=request.id,
             actor=summed_as(request.actor),
             done_at=now,
             money_minor=measured.money_minor,
             disconnections=measured.disconnections,
+            meters=measured.meters,
         )
         # A request that is taken up again is done once, and counted once.
         Measured.objects.bulk_create([done], ignore_conflicts=True)
@@ -218,6 +221,18 @@ def _why(one: Reached, book: Thresholds) -> Sentence:
         case Ground.DISCONNECTIONS_OF_ALL:
             return say(
                 "with it all of us disconnect {sum} supplies in a short time, and passkeys are needed from {limit} on",
+                sum=one.sum,
+                limit=one.limit,
+            )
+        case Ground.METERS:
+            return say(
+                "with it you tell {sum} meters something in a short time, and passkeys are needed from {limit} on",
+                sum=one.sum,
+                limit=one.limit,
+            )
+        case Ground.METERS_OF_ALL:
+            return say(
+                "with it all of us tell {sum} meters something in a short time, and passkeys are needed from {limit} on",
                 sum=one.sum,
                 limit=one.limit,
             )

@@ -69,8 +69,10 @@ class Thresholds:
     money: Steps
     """Minor units in a local day."""
     disconnections: Steps
+    meters: Steps
+    """Meters that are told something by hand."""
     within: timedelta
-    """The time in which disconnections are counted."""
+    """The time in which disconnections and meters are counted."""
     protected: Need
     kinds: dict[str, Need]
     alone: Alone
@@ -111,6 +113,7 @@ def _read(top: Reader, text: str) -> Thresholds:
         decimals=decimals,
         money=_money(top.table("money"), decimals),
         disconnections=_counts(disconnection),
+        meters=_meters(top.table("meters")),
         within=timedelta(hours=disconnection.whole("within_hours", low=1, high=31 * 24)),
         protected=_protected(disconnection),
         kinds=_kinds(top.table("operations")),
@@ -148,6 +151,17 @@ def _money(table: Reader, decimals: int) -> Steps:
 
 def _counts(table: Reader) -> Steps:
     return _steps(table, {name: table.whole(name, low=1) for name in _STEPS})
+
+
+METERS: Final = Steps(100, 1000, 2000)
+"""Where a document says nothing of meters: those before this one did not."""
+
+
+def _meters(table: Reader) -> Steps:
+    usual = {"actor": METERS.actor, "second": METERS.second, "everybody": METERS.everybody}
+    steps = _steps(table, {name: table.whole(name, default, low=1) for name, default in usual.items()})
+    table.finish()
+    return steps
 
 
 def _protected(table: Reader) -> Need:

@@ -17,16 +17,22 @@ class Measure:
     disconnections: int = 0
     protected: int = 0
     """Protected households among them, or whose protection it ends."""
+    meters: int = 0
+    """Meters that are told something: their clock, a text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What was done before: by the actor and by everybody, money in the local day, disconnections in their time."""
+    """What was done before: by the actor and by everybody, money in the local day, disconnections and meters in their
+    time.
+    """
 
     money_minor: int = 0
     disconnections: int = 0
     everybody_money_minor: int = 0
     everybody_disconnections: int = 0
+    meters: int = 0
+    everybody_meters: int = 0
 
 
 class Ground(Enum):
@@ -38,6 +44,8 @@ class Ground(Enum):
     MONEY_OF_ALL = "money_of_all"
     DISCONNECTIONS = "disconnections"
     DISCONNECTIONS_OF_ALL = "disconnections_of_all"
+    METERS = "meters"
+    METERS_OF_ALL = "meters_of_all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +91,12 @@ def _reached(thresholds: Thresholds, measure: Measure, before: Before) -> Iterat
             thresholds.disconnections,
             (Ground.DISCONNECTIONS, before.disconnections + measure.disconnections),
             (Ground.DISCONNECTIONS_OF_ALL, before.everybody_disconnections + measure.disconnections),
+        )
+    if measure.meters:
+        yield from _by_steps(
+            thresholds.meters,
+            (Ground.METERS, before.meters + measure.meters),
+            (Ground.METERS_OF_ALL, before.everybody_meters + measure.meters),
         )
 
 

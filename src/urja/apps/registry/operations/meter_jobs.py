@@ -4,7 +4,7 @@ The meters are a list of serials and consumer numbers, or all that are installed
 no meter that can be asked is a fault with its sentence; the others go ahead only where `good_rows_only` asks for that.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final, Literal
@@ -13,12 +13,13 @@ from urja.apps.meter_jobs import operations as jobs
 from urja.apps.meter_jobs import queries
 from urja.apps.meter_jobs.models import UNFINISHED, Job, TaskState
 from urja.apps.meter_jobs.targets import Target, meters_under, named_meters, node_named
+from urja.apps.meter_types.queries import known_types
 from urja.apps.registry import meter_keys
-from urja.apps.registry.models import Agreement, DevicePeriod, DeviceRole, Protection
+from urja.apps.registry.models import Agreement, Device, DevicePeriod, DeviceRole, Protection
 from urja.apps.registry.operations.doing import Doing, Operation
 from urja.apps.supply.models import Hold
 from urja.base.sentences import Sentence, say
-from urja.cosem.companion import TextDisplay, load_device_type
+from urja.cosem.companion import DeviceType
 
 MOST_METERS: Final = 5_000
 """In one job."""
@@ -245,33 +246,32 @@ class ShowText(AskMeters, kw_only=True):
             )
 
     def unfit(self, rows: Sequence[Target], at: datetime) -> dict[int, Sentence]:  # noqa: ARG002
-        displays = _displays(row.period.device.device_type for row in rows if row.period is not None)
-        found = {row.position: self._unfit(row, displays) for row in rows}
+        types = known_types()
+        found = {
+            row.position: self._unfit(row.period.device, types) for row in rows if row.period is not None
+        }
         return {position: fault for position, fault in found.items() if fault is not None}
 
-    def _unfit(self, row: Target, displays: Mapping[str, TextDisplay | None]) -> Sentence | None:
-        assert row.period is not None, "it is one that can be asked"
-        device = row.period.device
-        display = displays[device.device_type]
-        if display is None:
+    def _unfit(self, device: Device, types: Mapping[str, DeviceType]) -> Sentence | None:
+        """Of a type that nobody knows here any more the head end judges."""
+        known = types.get(device.device_type)
+        if known is None:
+            return None
+        if known.display is None:
             return say(
                 "meter {device} shows no text: its type is {type}", device=device, type=device.device_type
             )
-        if len(self.text) > display.characters:
+        if len(self.text) > known.display.characters:
             return say(
                 "the display of {device} shows {characters} characters, and the text has {length}",
                 device=device,
-                characters=display.characters,
+                characters=known.display.characters,
                 length=len(self.text),
             )
         return None
 
     def arguments(self, doing: Doing) -> dict[str, Any]:  # noqa: ARG002
         return {"text": self.text}
-
-
-def _displays(types: Iterable[str]) -> dict[str, TextDisplay | None]:
-    return {name: load_device_type(name).display for name in set(types)}
 
 
 class TestRelays(AskMeters, kw_only=True):

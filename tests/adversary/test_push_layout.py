@@ -16,6 +16,7 @@ from tests.headend.ordering import Desk, House
 from tests.headend.pushing import NINE, TYPE, PushMeter
 from tests.headend.test_pushes import HALF_HOUR, Line, accepted
 
+from urja.cosem import axdr
 from urja.cosem.pushlist import Pushed, PushList, as_typed, head_of
 from urja.stream.records import OwnEvent, Source
 
@@ -191,3 +192,35 @@ async def test_a_list_that_cannot_be_decoded_by_makes_its_meter_unusable_and_no_
         [item] = await kept(admin)
         await until(lambda: accepted(headend) == 1)
     assert (item.reason, item.title) == ("unusable-meter", meter.title.hex())
+
+
+async def test_a_pulled_row_that_cannot_be_is_set_aside_too(
+    start_headend, pipeline, admin, stored, stepped_clock
+):
+    """The meter itself keeps the two registers exchanged: what it captures is named rightly, and wrong."""
+    house = House(stepped_clock)
+    await pipeline.put_device(house.entry())
+    desk = Desk(pipeline)
+    blocks = house.meter.engine.blocks
+    names = [column.key for column in house.meter.engine.block_columns]
+    wh, vah = 2 + names.index("import_wh"), 2 + names.index("import_vah")
+    blocks._rows[0, [wh, vah]] = 80, 40
+    window = {
+        "profile": "block",
+        "from_at": (NINE - dt.timedelta(days=2)).isoformat(),
+        "to_at": NINE.isoformat(),
+    }
+    order = house.order("read_profile", arguments=window)
+    async with start_headend() as headend, house.dialled_in(headend.gate.port):
+        await desk.send(order)
+        end = (await desk.end_of(order))[-1]
+        assert end.state == "confirmed"
+        [item] = await kept(admin)
+    assert (item.reason, item.title) == ("implausible", house.identity.title.hex())
+    assert "import_wh 80, import_vah 40" in item.detail
+    [row] = [axdr.decode_all(item.frame)]
+    assert [element.value for element in row.value][wh - 1 : vah] == [80, 40]
+    await stored.take()
+    assert len(stored.records("block")) == len(blocks) - 1
+    [event] = stored.records("event")
+    assert (event["code"], event["source"]) == (OwnEvent.PUSH_IMPLAUSIBLE, Source.PULL)

@@ -30,7 +30,6 @@ from urja.cosem.companion import DeviceType
 from urja.cosem.errors import DecodeError
 from urja.cosem.layout import Ints
 from urja.cosem.pushbatch import PushBatch, PushGroup, Reason, Rejected, decode_pushes
-from urja.cosem.time import NOT_SPECIFIED
 from urja.cosem.wrapper import HEADER_LENGTH, Frame, decode_datagram
 from urja.headend import placing, unconfirmed
 from urja.headend.metrics import Metrics
@@ -42,7 +41,7 @@ from urja.stream import quarantine as stream_quarantine
 from urja.stream.codec import Records
 from urja.stream.errors import BrokerUnavailable, StreamError, StreamFull
 from urja.stream.quarantine import Quarantined
-from urja.stream.records import DTYPES, EventState, OwnEvent, RegisterKind, Source
+from urja.stream.records import DTYPES, OwnEvent, RegisterKind, Source
 
 log = structlog.get_logger()
 
@@ -59,8 +58,6 @@ IN_FLIGHT_BYTES: Final = 16 << 20
 RESUME_BYTES: Final = 4 << 20
 """... until they have sunk to this."""
 _RETRY_S: Final = (0.05, 1.0)
-_ASK_AGAIN_S: Final = 3600
-"""A person is asked once in so much business time to look at a meter's pushes, not for each of them."""
 
 _ENTROPY_MASK: Final = (1 << 21) - 1
 _SLOT_OF: Final = attrgetter("slot")
@@ -723,21 +720,16 @@ class Intake:
     def _note_misfit(
         self, gathered: _Gathered, meter: Meter | None, index: int, reason: stream_quarantine.Reason
     ) -> None:
-        at_s = int(gathered.began_at.timestamp())
-        if meter is None or gathered.replayed or at_s - meter.asked_at < _ASK_AGAIN_S:
+        if meter is None or gathered.replayed or not meter.to_be_asked(int(gathered.began_at.timestamp())):
             return
-        meter.asked_at = at_s
         code = OwnEvent.PUSH_IMPLAUSIBLE if reason == "implausible" else OwnEvent.PUSH_MISFIT
         gathered.misfits.append((meter, code, index))
 
     def _ask_for_person(self, gathered: _Gathered) -> list[_Outgoing]:
         """Events that tell the pipeline of meters whose authentic pushes could not be taken."""
         at_s = int(gathered.began_at.timestamp())
-        records = placing.events(
-            [
-                (meter.entry.device_id, at_s, EventFact(code, EventState.INSTANT), NOT_SPECIFIED)
-                for meter, code, _ in gathered.misfits
-            ]
+        records = placing.own_events(
+            [(meter.entry.device_id, code) for meter, code, _ in gathered.misfits], at_s
         )
         index = np.array([push for _, _, push in gathered.misfits], np.int64)
         placing.stamp(

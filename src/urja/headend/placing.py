@@ -14,8 +14,19 @@ import numpy.typing as npt
 
 from urja.cosem.companion import Column, DeviceType
 from urja.cosem.layout import Decoded, Ints
+from urja.cosem.time import NOT_SPECIFIED
 from urja.stream.codec import Records
-from urja.stream.records import BLOCK, EVENT, NULL, REGISTER, EventState, RegisterKind, Source, unlisted_bit
+from urja.stream.records import (
+    BLOCK,
+    EVENT,
+    NULL,
+    REGISTER,
+    EventState,
+    OwnEvent,
+    RegisterKind,
+    Source,
+    unlisted_bit,
+)
 
 Mask = npt.NDArray[np.bool_]
 
@@ -74,7 +85,8 @@ def blocks(decoded: Decoded, interval_s: Ints) -> Records:
     return records
 
 
-_PAIRS: Final = (("import_wh", "import_vah"), ("export_wh", "export_vah"))
+ENERGY_PAIRS: Final = (("import_wh", "import_vah"), ("export_wh", "export_vah"))
+"""Active energy, and the apparent energy that is never below it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +112,7 @@ def implausible(decoded: Decoded) -> Implausible | None:
     Each register is cut off to whole units by itself, so one unit below is honest. None where there is none.
     """
     known = decoded.layout.value_lines
-    pairs = tuple(pair for pair in _PAIRS if pair[0] in known and pair[1] in known)
+    pairs = tuple(pair for pair in ENERGY_PAIRS if pair[0] in known and pair[1] in known)
     rows = np.zeros(len(decoded.ok), np.bool_)
     for active, apparent in pairs:
         rows |= _too_low(decoded, active, apparent)
@@ -185,6 +197,13 @@ def events(rows: Sequence[tuple[int, int, EventFact, int]]) -> Records:
         record["state"] = fact.state
         record["clock_status"] = clock_status
     return records
+
+
+def own_events(told: Sequence[tuple[int, OwnEvent]], at_s: int) -> Records:
+    """EVENT records of what the head end tells of devices, all at one instant."""
+    return events(
+        [(device_id, at_s, EventFact(code, EventState.INSTANT), NOT_SPECIFIED) for device_id, code in told]
+    )
 
 
 def stamp(records: Records, source: Source, correlations: Ints | int, received_at_ms: int) -> Records:

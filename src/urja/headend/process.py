@@ -80,7 +80,7 @@ class HeadEnd:
             trace=settings.log.level == "debug",
         )
         self.reach = Reach(broker, self.gate, self.metrics, settings.headend, seal)
-        self.pulls = Pulls(broker, clock, self.metrics)
+        self.pulls = Pulls(broker, self.aside, clock, self.metrics)
         self.plans = Plans(broker, self.roster, self.reach, self.pulls, clock=clock, metrics=self.metrics)
         state = SealedState(broker, seal)
         brake = Brake(state, clock, settings.headend)

@@ -20,7 +20,7 @@ from urja.cosem.time import CosemDateTime
 from urja.cosem.xdlms.selection import CaptureObject, RangeAccess
 from urja.headend import placing
 from urja.headend.failures import FailureKind, SessionFailed, from_cosem
-from urja.headend.placing import BLOCK_FIELDS, REGISTER_FIELDS, EventFact
+from urja.headend.placing import BLOCK_FIELDS, REGISTER_FIELDS, EventFact, Mask
 from urja.headend.session import Session
 from urja.stream.codec import Records
 from urja.stream.records import BLOCK, NULL, REGISTER, EventState, RegisterKind
@@ -260,6 +260,22 @@ def _fill(
         values = np.array([int(cell.value) if _fits(cell) else 0 for cell in cells], np.int64)
         scaler = shape.scalers[index]
         records[name] = placing.rescale(values, valid, column.scaler if scaler is None else scaler, exponent)
+
+
+def implausible_rows(records: Records, shape: ProfileShape, known: Sequence[Column]) -> Mask:
+    """Which records tell an apparent energy below the active one by more than one unit of the coarser scaler."""
+    units = {
+        column.key: column.scaler if scaler is None else scaler
+        for captured, scaler in zip(shape.columns, shape.scalers, strict=True)
+        for column in known
+        if (column.obis, column.attribute) == (str(captured.attribute.obis), captured.attribute.attribute)
+    }
+    wrong = np.zeros(len(records), np.bool_)
+    for active, apparent in placing.ENERGY_PAIRS:
+        wh, vah = records[active], records[apparent]
+        unit = 10 ** max(0, units.get(active, 0), units.get(apparent, 0))
+        wrong |= (wh != NULL) & (vah != NULL) & (wh - vah > unit)
+    return wrong
 
 
 def _fits(cell: Data) -> bool:

@@ -9,16 +9,20 @@ import numpy as np
 import structlog
 
 from urja.base.clock import Clock
+from urja.base.networks import NOWHERE
+from urja.cosem import axdr
 from urja.cosem.axdr import Data
 from urja.cosem.companion import DeviceType
+from urja.headend import placing
 from urja.headend.failures import FailureKind, SessionFailed
 from urja.headend.metrics import Metrics
-from urja.headend.placing import stamp
+from urja.headend.placing import ENERGY_PAIRS, stamp
 from urja.headend.profiles import (
     EVENT_LOGS,
     ProfileShape,
     block_records,
     event_records,
+    implausible_rows,
     read_rows,
     read_shape,
     register_records,
@@ -26,11 +30,13 @@ from urja.headend.profiles import (
 )
 from urja.headend.roster import Meter
 from urja.headend.session import Session
+from urja.headend.setting_aside import SettingAside
 from urja.headend.shown_rows import Buffer
 from urja.stream import Broker, Kind
 from urja.stream.codec import Records
 from urja.stream.messages import Profile
-from urja.stream.records import RegisterKind, Source
+from urja.stream.quarantine import Quarantined
+from urja.stream.records import OwnEvent, RegisterKind, Source
 
 log = structlog.get_logger()
 
@@ -50,8 +56,9 @@ class Pulled:
 class Pulls:
     """Reads profiles in open sessions and publishes what they hold."""
 
-    def __init__(self, broker: Broker, clock: Clock, metrics: Metrics) -> None:
+    def __init__(self, broker: Broker, aside: SettingAside, clock: Clock, metrics: Metrics) -> None:
         self._broker = broker
+        self._aside = aside
         self._clock = clock
         self._metrics = metrics
         self._shapes: dict[tuple[bytes, str], ProfileShape] = {}
@@ -107,9 +114,44 @@ class Pulls:
             log.warning("rows without a moment", correlation=correlation, rows=stamped.unplaced)
         buffers = (Buffer(shape, stamped.rows),)
         if profile == "block":
-            return Pulled(Kind.BLOCK, block_records(stamped, shape, device_type, meter.interval_s), buffers)
-        kind = RegisterKind.INSTANTANEOUS if live else RegisterKind.DAILY
-        return Pulled(Kind.REGISTER, register_records(stamped, shape, device_type, profile, kind), buffers)
+            kind, records = Kind.BLOCK, block_records(stamped, shape, device_type, meter.interval_s)
+        else:
+            register = RegisterKind.INSTANTANEOUS if live else RegisterKind.DAILY
+            kind = Kind.REGISTER
+            records = register_records(stamped, shape, device_type, profile, register)
+        wrong = implausible_rows(records, shape, known.columns)
+        for at in np.flatnonzero(wrong).tolist():
+            self._set_aside(meter, profile, stamped.rows[at], records[at], correlation)
+        if wrong.any():
+            await self._ask_for_person(meter, correlation)
+        return Pulled(kind, records[~wrong], buffers)
+
+    async def _ask_for_person(self, meter: Meter, correlation: int) -> None:
+        now_ms = int(self._clock.now().timestamp() * 1000)
+        if meter.to_be_asked(now_ms // 1000):
+            events = placing.own_events([(meter.entry.device_id, OwnEvent.PUSH_IMPLAUSIBLE)], now_ms // 1000)
+            stamp(events, Source.PULL, correlation, now_ms)
+            await self._broker.publish_batch(Kind.EVENT, meter.entry.shard, events, correlation)
+
+    def _set_aside(
+        self, meter: Meter, profile: str, row: Sequence[Data], record: np.void, correlation: int
+    ) -> None:
+        """A row that says what cannot be is kept as it came (A-XDR, without a frame) and is no reading."""
+        title = meter.entry.system_title.hex()
+        told = ", ".join(f"{name} {record[name]}" for pair in ENERGY_PAIRS for name in pair)
+        self._aside.put(
+            Quarantined(
+                standing="proven",
+                source=NOWHERE,
+                title=title,
+                reason="implausible",
+                detail=f"a row of the profile {profile} tells less apparent than active energy: {told}",
+                peer="a session",
+                received_at_ms=int(self._clock.now().timestamp() * 1000),
+                frame=axdr.encode(axdr.structure(*row)),
+                correlation=correlation,
+            )
+        )
 
     async def _events(
         self, session: Session, meter: Meter, logs: tuple[str, ...], window: tuple[datetime, datetime]

@@ -28,6 +28,8 @@ log = structlog.get_logger()
 PUSH_SAP: Final = 64
 """Where meters push to, where their type says nothing else (IS 15959-2)."""
 
+ASK_AGAIN_S: Final = 3600
+"""Business time."""
 WINDOW_GROUPS: Final = 64
 """Windows are kept at rest in this many values: few writes a second, each far below the broker's limit."""
 
@@ -78,6 +80,13 @@ class Meter:
     next: NextPair | None = None
     asked_at: int = field(default=-(2**63))
     """When a person was last asked to look at its pushes."""
+
+    def to_be_asked(self, at_s: int) -> bool:
+        """Whether a person is to be asked now to look at what it sends: once an hour, not for each message."""
+        due = at_s - self.asked_at >= ASK_AGAIN_S
+        if due:
+            self.asked_at = at_s
+        return due
 
     @property
     def window(self) -> ReplayWindow:

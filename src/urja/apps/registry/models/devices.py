@@ -134,7 +134,7 @@ class DevicePeriod(Period):
 
     @property
     def in_service_at(self) -> datetime | None:
-        """From when on it is billed by; statements have the function `in_service_at` (migration 0028)."""
+        """From when on it is billed by; statements have the function `in_service_at`."""
         return self.taken_over_at or self.commissioned_at
 
 

@@ -1,6 +1,10 @@
 """Meter types from folders: what they give, and one sentence for each thing that is wrong with one."""
 
+import re
+
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from tests.cosem.meter_types import CLOCK, EVENTS, PROFILES, TYPE, write_type
 
 from urja.cosem.companion import (
@@ -250,3 +254,33 @@ def test_a_stored_text_that_is_no_type(text):
 def test_a_name_is_no_path(name):
     with pytest.raises(CompanionError, match="there is no meter type"):
         load_device_type(name)
+
+
+VALUES = st.sampled_from(
+    ["", "0", "-1", "9" * 30, "1e300", "nan", "true", '""', '"x"', "[]", "{}", "[[]]", "1979-05-27T07:32:00Z", "12:00:00",
+     '"1.0.1.8.0.255"', '"0.0.1.0.0.255"', '"bit-string"', '"visible-string"', "70", "255", '"\\u0000"', "'''\n'''"]
+)  # fmt: skip
+
+
+@given(st.data())
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_whatever_a_folder_says_is_a_type_or_told_in_sentences(data):
+    """One value or a stretch of one file is something else: a type that the head end can compile, or a CompanionError."""
+    files = {"type.toml": TYPE, "profiles.toml": PROFILES, "events.toml": EVENTS}
+    name = data.draw(st.sampled_from(sorted(files)))
+    text = files[name]
+    spots = [match.span(1) for match in re.finditer(r"[=\[,] ?([^\s,\[\]{}=]+)", text)]
+    start, end = data.draw(
+        st.one_of(st.sampled_from(spots), st.tuples(st.integers(0, len(text)), st.integers(0, len(text))))
+    )
+    put = data.draw(st.one_of(VALUES, st.text(max_size=8)))
+    files[name] = text[:start] + put + text[max(start, end) :]
+    try:
+        known = build_device_type(TypeFiles.of(files))
+    except CompanionError as error:
+        told = error.problems
+    else:
+        LayoutSet.of(known)
+        told = (known.title,)
+    assert told
+    assert all(one.isprintable() for one in told)

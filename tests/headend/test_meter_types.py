@@ -1,9 +1,11 @@
 """Loaded meter types at the head end: they arrive, change and fail while it runs, and concern their meters alone."""
 
+import datetime as dt
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.cosem.meter_types import PROFILES, TYPE, write_type
+from tests.headend import test_sessions
 from tests.headend.conftest import until
 from tests.headend.ordering import SIGNING_KEY
 from tests.headend.pushing import NINE, PushMeter, element, meter_clock
@@ -16,7 +18,11 @@ from urja.cosem.obis import Obis
 from urja.cosem.security import AUTHENTICATED_ENCRYPTED
 from urja.cosem.time import CosemDateTime
 from urja.cosem.wrapper import Frame
+from urja.meter.inputs import MoveTamper
 from urja.stream.meter_types import SignedType, TypeEntry, sign
+from urja.stream.records import RegisterKind, Source
+
+outcomes = test_sessions.outcomes
 
 
 def signed(*folders: Path) -> SignedType:
@@ -199,3 +205,40 @@ async def test_each_meter_is_read_by_the_version_for_its_firmware(start_headend,
         await sent(headend, updated.block(import_wh=260))
     await stored.take()
     assert stored.records("block")["import_wh"].tolist() == [250, 250, 250, 260]
+
+
+async def test_its_profiles_and_logs_are_pulled(
+    start_headend, pipeline, stored, outcomes, stepped_clock, tmp_path
+):
+    folder = write_type(tmp_path / "m7")
+    world = test_sessions.World(stepped_clock, str(folder), 0)
+    world.station.happen(MoveTamper("magnet", True))
+    world.meter.engine.note(191)
+    world.meter.engine.note(823)
+    await given(pipeline, folder)
+    await pipeline.put_device(world.entry(device_type="acme-m7-fw3"))
+    magnet_at = stepped_clock.now().timestamp()
+    async with start_headend() as headend, world.dialled_in(headend.gate.port):
+        await until(lambda: world.station.linked)
+        stepped_clock.advance(dt.timedelta(minutes=15))
+        world.station.touch()
+        await until(lambda: accepted(headend) >= 1)
+        for number, profile in enumerate(("tamper-events", "block", "daily"), 1):
+            await pipeline.publish_request(world.request(profile, number), world.entry().shard)
+        found = await outcomes(3)
+    assert [outcome.error for outcome in found] == [None] * 3
+    await stored.take()
+    # The magnet has the standard's code, and what is the maker's own its number.
+    pulled = [event for event in stored.records("event") if event["source"] == Source.PULL]
+    assert sorted((event["code"].item(), event["occurred_at"].item()) for event in pulled) == [
+        (201, magnet_at), (823, magnet_at),
+    ]  # fmt: skip
+    blocks = [block for block in stored.records("block") if block["source"] == Source.PULL]
+    assert len(blocks) == 97  # a day, both ends
+    assert {block["length_s"].item() for block in blocks} == {900}
+    drawn = sum(block["import_wh"].item() for block in blocks)
+    midnight = stored.records("register")
+    [daily] = midnight[midnight["kind"] == RegisterKind.DAILY]
+    # Tens of Wh, as its daily profile has them.
+    assert daily["import_wh"] % 10 == 0
+    assert 0 < drawn < 40_000

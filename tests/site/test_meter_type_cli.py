@@ -29,7 +29,7 @@ def test_check_says_all_that_is_wrong(tmp_path):
         f"{good}: good: acme-m7-fw3 1 from 2026-01-01, ACM firmware 3.1, 3.2: pushes instantaneous, alert, block"
         in done.stdout
     )
-    assert f"{bad}: type.toml: interval_s: is 7: it must divide a day of 86400 s" in done.stdout
+    assert f"{bad}: type.toml: interval_s: is 7: write 900, 1800 or 3600" in done.stdout
     assert f"{bad}: type.toml: manufacturer: is 'A'" in done.stdout
     told = json.loads(urja("meter-type", "check", "--json", good, bad).stdout)
     assert (told["faults"][str(good)], len(told["faults"][str(bad)])) == ([], 2)

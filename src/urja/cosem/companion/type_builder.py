@@ -61,6 +61,8 @@ _VERSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 _KEY: Final = re.compile(r"[a-z][a-z0-9_]{0,47}")
 _PUSH_SECURITY: Final = (ENCRYPTED.to_byte(), AUTHENTICATED_ENCRYPTED.to_byte())
 _HLS_MECHANISMS: Final = (2, 5)
+_INTERVALS_S: Final = (900, 1800, 3600)
+"""Lengths of a block that the registry takes (IS 15959-2)."""
 
 MOST_COLUMNS: Final = 120
 """Of one profile or push: a structure of 127 elements has a length of one byte, and a push has three before them."""
@@ -258,8 +260,8 @@ def _type_problems(raw: _RawType, pushes: Mapping[str, PushLayout]) -> list[str]
             'firmware: list the versions that it is for, such as ["3.1"], in ASCII',
         ),
         (
-            raw.interval_s <= 0 or bool(86400 % raw.interval_s),
-            f"interval_s: is {raw.interval_s}: it must divide a day of 86400 s",
+            raw.interval_s not in _INTERVALS_S,
+            f"interval_s: is {raw.interval_s}: write 900, 1800 or 3600",
         ),
         (
             abs(clock.default_deviation_min) > 720,

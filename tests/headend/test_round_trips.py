@@ -282,6 +282,17 @@ class TestKept:
             assert (end.state, end.attempts, ended) == ("confirmed", 2, [False])
             assert len(headend.reach.kept) == 0
 
+    async def test_another_head_end_may_go_on_with_the_meter_meanwhile(self, start_headend, house):
+        serial = CosemAttribute.of(1, "0.0.96.1.0.255", 2)
+        async with house.listening(), start_headend() as first, start_headend(name="second") as second:
+            read = []
+            for headend in (first, second, first, second):
+                meter = headend.roster.meters[house.identity.title]
+                async with headend.reach.session(meter, keep=True) as session:
+                    read.append(await session.get(serial))
+        # What the first has kept is under counters that the meter has left behind: it is opened again.
+        assert read == [read[0]] * 4
+
     async def test_pushes_and_reads_go_on_over_its_connection(
         self, start_headend, desk, pipeline, stepped_clock, wire
     ):

@@ -163,6 +163,17 @@ def test_a_connection_leads_there(colleague):
     assert "/console/operations/read_meters/?meters=URJ00000001" in page
 
 
+def test_a_node_of_a_tree_leads_there(colleague):
+    from html import unescape
+
+    clerk = colleague("clerk")
+    page = unescape(clerk.get("/console/trees/transformer/T1/").content.decode())
+    assert "/console/operations/read_meters/?under=transformer+T1" in page
+    assert "operations/set_clocks" not in page, "that is not the clerk's"
+    form = clerk.get("/console/operations/read_meters/?under=transformer+T1").content.decode()
+    assert 'name="under" value="transformer T1"' in form
+
+
 def test_in_hindi(colleague):
     client = colleague("clerk", "hi")
     led_to = client.post(READ, {"meters": PASTED, "what": "nameplate", "reason": "शिकायत"})

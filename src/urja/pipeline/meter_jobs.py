@@ -13,6 +13,9 @@ from urja.apps.meter_jobs.steps import Moment
 
 def run_once(now: datetime, wall_ms: int) -> int:
     """Lead every job on that can be; how many tasks and jobs moved. A second run at the same time moves none."""
+    kinds = operations.kinds_under_way()
+    if not kinds:
+        return 0
     moment = Moment(now, wall_ms)
-    moved = operations.hear(moment) + operations.expire(moment) + operations.send(moment)
+    moved = operations.hear(kinds, moment) + operations.expire(moment) + operations.send(kinds, moment)
     return moved + operations.close(moment)

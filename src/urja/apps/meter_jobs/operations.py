@@ -72,9 +72,15 @@ def cancel(job: Job, *, actor: str, at: datetime) -> int:
 # -- the stage's -----------------------------------------------------------------------------------------------
 
 
-def hear(moment: Moment) -> int:
+def kinds_under_way() -> list[str]:
+    """The kinds of which a job has not ended: mostly none, and then there is nothing else to ask."""
+    found = set(Job.objects.filter(ended_at=None).values_list("kind", flat=True))
+    return [kind for kind in STEPS if kind in found]
+
+
+def hear(kinds: Sequence[str], moment: Moment) -> int:
     """Take what came of what was sent; how many tasks moved."""
-    return sum(_hear(kind, moment) for kind in STEPS)
+    return sum(_hear(kind, moment) for kind in kinds)
 
 
 def _hear(kind: str, moment: Moment) -> int:
@@ -111,9 +117,9 @@ ORDER BY turn.number, j.id LIMIT %(room)s
 """
 
 
-def send(moment: Moment) -> int:
+def send(kinds: Sequence[str], moment: Moment) -> int:
     """Begin what there is room for, the jobs taking turns; how many tasks that were."""
-    return sum(_send(kind, moment) for kind in STEPS)
+    return sum(_send(kind, moment) for kind in kinds)
 
 
 def _send(kind: str, moment: Moment) -> int:

@@ -19,6 +19,7 @@ from urja.apps.trees import Counts, Hanging, Trees, TreesNow, trees_at, within
 from urja.web.console import wording
 from urja.web.console.as_of import FIELDS, AsOfForm, banner_of, form_of
 from urja.web.console.moments import moment_of
+from urja.web.console.operation_page import naming
 from urja.web.console.search_page import address_of
 from urja.web.portal import formats
 
@@ -121,6 +122,8 @@ class NodePage:
     more: str
     """The address of the next page of connections; empty on the last."""
     money: bool
+    actions: list[tuple[str, str]]
+    """What the caller may ask of all meters here, each with its form."""
 
 
 def when(typed: Mapping[str, str], now: datetime) -> When:
@@ -171,6 +174,15 @@ def node_page(level: str, code: str, caller: Caller, at: When, now: datetime, af
         phases=_phases(found[:PLACES], at, now),
         more=_more(node, found, at),
         money=caller.area(Read.TOTALS) is not None,
+        actions=_actions(node, caller) if at.now else [],
+    )
+
+
+def _actions(node: Node, caller: Caller) -> list[tuple[str, str]]:
+    query = urlencode({"under": f"{node.level} {node.code}"})
+    return sorted(
+        (wording.operation(kind), f"{reverse('console:operation', args=[kind])}?{query}")
+        for kind in naming("under", caller)
     )
 
 

@@ -138,6 +138,8 @@ COMMANDS: Final[dict[str, Promise]] = {
     "disconnect": _("Switch off"),
     "read_object": _("Read a value"),
     "read_profile": _("Read a profile"),
+    "read_nameplate": _("Read the nameplate"),
+    "show_text": _("Show a text at the meter"),
     "set_clock": _("Set the clock"),
     "set_load_limit": _("Set the load limit"),
     "set_payment_mode": _("Set the payment mode"),

@@ -83,6 +83,12 @@ def test_a_good_document():
         ('title = "Test"', "", "title", "is missing"),
         ("rate = 2", 'bands = [{up_to_kw=2, rate=1}]\nper = "kW"', "line fixed.bands", "must be open"),
         ("percent = 5", "rates = [{percent=5}, {percent=6}]", "line duty.rates[2].from", "the day from which"),
+        (
+            "percent = 5",
+            "rates = [{percent=5}, {from=2024-05-02, percent=6}, {from=2024-05-02, percent=7}]",
+            "line duty.rates[3].from",
+            "later than the rate before",
+        ),
     ],
 )  # fmt: skip
 def test_each_fault_has_a_place_and_a_sentence(old, new, where, words):

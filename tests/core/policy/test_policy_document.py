@@ -57,6 +57,7 @@ def test_the_bundled_documents_are_good(name):
         ("attempts = 5", "", "notices.served.attempts", "is missing"),
         ("\ndays = 7", "", "notices.served.days", "is missing"),
         ('["sms"]', '["pigeon"]', "notices.served.channels", "allowed are sms"),
+        ('["sms"]', '"sms"', "notices.served.channels", "must be a list of words"),
         ('channels = ["sms"]', "", "notices.served.channels", "must name the channels"),
         ("letter_days = 7", "letter_days = 0", "notices.served.letter_days", "from 1 to 60"),
         ("authorised_restores = true", 'authorised_restores = "yes"', "payments.authorised_restores", "true or false"),

@@ -13,6 +13,7 @@ from urja.core.policy import (
     Instalment,
     NoticeFact,
     PaidSince,
+    Reason,
     Standing,
     bundled_policies,
     credit_ends_at,
@@ -22,6 +23,8 @@ from urja.core.policy import (
     parse_policy,
     sentence,
 )
+from urja.core.policy.bars import Bar
+from urja.core.policy.requests import next_request_at
 
 
 def said(policy, facts) -> tuple[str, str]:
@@ -282,3 +285,29 @@ def test_a_small_consumer_who_is_off_comes_back_while_the_longer_time_lasts():
     off = ripe(below_cut_since=NOON - 10 * DAY, supply="off", holds=frozenset({"credit"}))
     assert decide(UPPCL, off).restore is None
     assert decide(UPPCL, replace(off, sanctioned_load_w=2000)).restore is not None
+
+
+def test_a_restored_account_is_warned_as_long_as_a_threshold_is_crossed():
+    off = ripe(supply="off", holds=frozenset({"credit"}), last_recharge_minor=50_000)
+    standings = [decide(PLAIN, replace(off, balance_minor=minor)).standing for minor in (3_000, 49_000)]
+    assert standings == [Standing.WARNED, Standing.FINE]
+
+
+def test_credit_ends_where_a_cut_would_begin_and_not_at_zero():
+    """200 below a limit of 100 below zero, at 50 a day: four days more than from zero."""
+    policy = replace(PLAIN, credit=replace(PLAIN.credit, cut_below_minor=-10_000))
+    facts = ripe(balance_minor=10_000, daily_cost_minor=5_000)
+    assert credit_ends_at(policy, facts, 5_000) == NOON + 4 * DAY
+
+
+def test_what_is_only_provisional_announces_no_cut():
+    facts = ripe(balance_minor=-6_000, provisional_minor=2_000, notices=())
+    assert said(PLAIN, facts)[0] == "grace"
+    assert [notice.kind for notice in decide(PLAIN, facts).notices] == ["zero"]
+
+
+def test_a_notice_is_asked_for_when_the_last_bar_is_about_to_end():
+    """What bars for longest counts: a notice goes out its lead before that ends, not before an earlier bar does."""
+    bars = [Bar(Standing.GRACE, Reason("x", "x", {}), until=NOON + days * DAY) for days in (5, 9)]
+    facts = ripe(notices=(NoticeFact("zero", NOON - DAY, NOON - DAY),))
+    assert next_request_at(PLAIN, facts, bars) == NOON + 9 * DAY - PLAIN.notices.lead

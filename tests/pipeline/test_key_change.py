@@ -1,5 +1,8 @@
 """New keys from a command's row to the meter and back: what is stored when, by whom it can be read, and what survives."""
 
+import asyncio
+from datetime import timedelta
+
 import msgspec
 import pytest
 from tests.headend.ordering import SIGNING_KEY
@@ -232,8 +235,6 @@ def lead(town):  # noqa: F811
 
 async def until_ended(town, stage, job):  # noqa: F811
     """Run the stages until a job has ended; the words of its rows."""
-    import asyncio
-
     async with asyncio.timeout(60):
         while True:
             await town.in_thread(lead, town)
@@ -290,7 +291,7 @@ async def test_a_meter_that_failed_is_given_the_same_keys_again(town):  # noqa: 
 
 
 async def test_a_pipeline_that_dies_in_between_goes_on_where_it_was(town, monkeypatch):  # noqa: F811
-    """The command is confirmed and the keys are the device's, but the row does not say so: all of it, or nothing."""
+    """The command is confirmed and the keys are the device's, but the row does not say so."""
     from urja.apps.meter_jobs import key_changes
     from urja.apps.registry.models import AuditEntry
 
@@ -310,11 +311,50 @@ async def test_a_pipeline_that_dies_in_between_goes_on_where_it_was(town, monkey
         for _ in range(2):
             with pytest.raises(OSError, match="killed"):
                 await until_ended(town, stage, job)
-            assert len(await town.in_thread(new_keys)) == 1
         assert await until_ended(town, stage, job) == [("done", "")]
     entries = await town.in_thread(lambda: AuditEntry.objects.filter(kind="take_new_keys").count())
     device = await town.in_thread(device_of, house)
     assert entries == 1
+    assert KekStore(KEK).unwrap(bytes(device.wrapped_guek)) == house.meter.keys.guek
+
+
+async def test_a_meter_that_took_its_keys_unheard_is_asked_again_a_day_later(town):  # noqa: F811
+    """Its job has expired; no person asks again, and in the end the keys are the device's."""
+    from urja.apps.commands.models import Command
+
+    house = await town.raise_house()
+    await with_master(town, house)
+    stage = await town.stage()
+    async with town.headend():
+        async with house.listening():
+            take = house.meter.transfer_keys
+
+            def transfer_keys(wrapped):
+                take(wrapped)
+                house.station.drop_link()
+                away.set()
+
+            away = asyncio.Event()
+            house.meter.transfer_keys = transfer_keys
+            job = await ask_for_keys(town, house)
+            while not away.is_set():
+                await town.in_thread(lead, town)
+                await project(town)
+                await stage.run_once(town.clock.now())
+        town.clock.advance(timedelta(days=1, minutes=5))
+        [(state, _)] = await until_ended(town, stage, job)
+        assert state == "expired"
+        assert len(await town.in_thread(new_keys)) == 1
+        await town.in_thread(lead, town)
+        assert await town.in_thread(Command.objects.filter(kind="change_keys").count) == 1, (
+            "not before a day is over"
+        )
+        town.clock.advance(timedelta(days=1))
+        async with house.listening():
+            while await town.in_thread(new_keys):
+                await town.in_thread(lead, town)
+                await stage.run_once(town.clock.now())
+    device = await town.in_thread(device_of, house)
     assert KekStore(KEK).unwrap(bytes(device.wrapped_guek)) == house.meter.keys.guek
 
 

@@ -36,6 +36,7 @@ def run(*arguments, given=None):
 
 def test_keys_are_asked_for_and_followed(box):
     from urja.apps.meter_jobs.models import Task
+    from urja.apps.registry.models import Device, NewKeys
     from urja.pipeline import meter_jobs
 
     told = run("change", "--meters", "-", "--reason", "yearly", given="URJ00000001\n\n")
@@ -47,6 +48,10 @@ def test_keys_are_asked_for_and_followed(box):
     assert shown["meters"] == [{"meter": "URJ00000001", "state": "sent", "step": "make_keys", "detail": ""}]
     Task.objects.update(state="done", ended_at=NOON)
     assert "1 proven" in run("status")
+    assert "yet to prove" not in run("status")
+    made = {"wrapped_guek": bytes(24), "wrapped_gak": bytes(24), "seal": bytes(32), "made_at": NOON}
+    NewKeys.objects.create(device=Device.objects.get(serial="URJ00000001"), number=7, **made)
+    assert "1 meters are yet to prove new keys" in run("status")
     assert run("status", job, "--failed").count("\n") == 1
 
 

@@ -7,15 +7,16 @@ transaction: killed in between, the next run finds the job as it was.
 
 from datetime import datetime
 
-from urja.apps.meter_jobs import operations
+from urja.apps.meter_jobs import key_changes, operations
 from urja.apps.meter_jobs.steps import Moment
 
 
 def run_once(now: datetime, wall_ms: int) -> int:
     """Lead every job on that can be; how many tasks and jobs moved. A second run at the same time moves none."""
+    moment = Moment(now, wall_ms)
+    settled = key_changes.settle(moment)
     kinds = operations.kinds_under_way()
     if not kinds:
-        return 0
-    moment = Moment(now, wall_ms)
+        return settled
     moved = operations.hear(kinds, moment) + operations.expire(moment) + operations.send(kinds, moment)
-    return moved + operations.close(moment)
+    return settled + moved + operations.close(moment)

@@ -78,10 +78,14 @@ def status(data: Path, job: int | None, failed: bool, as_json: bool) -> None:
     """How far a change of keys is: each meter of JOB, or a line for each of the last twenty."""
     opened(data)
     from urja.apps.meter_jobs.models import Job
+    from urja.apps.registry.models import NewKeys
 
     found = Job.objects.filter(kind=KIND).order_by("-id")
     if job is None:
-        told: dict[str, Any] = {"jobs": [_job(one) for one in found[:20]]}
+        told: dict[str, Any] = {
+            "jobs": [_job(one) for one in found[:20]],
+            "unproven": NewKeys.objects.count(),
+        }
     elif (one := found.filter(id=job).first()) is None:
         raise Refusal(Exit.FAILED, f"there is no change of keys {job}: urja keys status lists them")
     else:
@@ -148,6 +152,8 @@ def _sentences(told: dict[str, Any]) -> str:
     lines += [
         f"  {one['meter']:<20}  {one['state']:<9}  {one['detail']}".rstrip() for one in told.get("meters", [])
     ]
+    if told.get("unproven"):
+        lines.append(f"{told['unproven']} meters are yet to prove new keys: both pairs are good until then.")
     return "\n".join(lines) or "No keys were changed yet."
 
 

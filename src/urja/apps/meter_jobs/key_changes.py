@@ -1,16 +1,22 @@
-"""A change of a meter's keys, as a task of a job."""
+"""A change of a meter's keys, as a task of a job; and what there is to do of it when no job waits any more."""
 
+import secrets
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
+from django.db import connection, transaction
 from django.db.models import Q
 
-from urja.apps.commands.models import CHANGE_KEYS, MAKE_KEYS, TERMINAL, State
+from urja.apps.commands import operations as commands
+from urja.apps.commands.models import CHANGE_KEYS, MAKE_KEYS, TERMINAL, UNFINISHED, Command, State
 from urja.apps.meter_jobs.models import Task, TaskState
 from urja.apps.meter_jobs.steps import Moment, end, ending, issue
 from urja.apps.registry import meter_keys
+from urja.apps.registry.models import NewKeys
 from urja.apps.registry.operations.doing import perform
 from urja.apps.registry.operations.proving import TakeNewKeys
+from urja.base.ids import new_correlation
 
 _ACTOR: Final = "meter_jobs"
 
@@ -43,12 +49,6 @@ class ChangeKeys:
         if command.kind == MAKE_KEYS and command.state == State.CONFIRMED:
             self._tell(task, moment)
             return True
-        if command.kind == CHANGE_KEYS and command.state == State.CONFIRMED:
-            perform(
-                TakeNewKeys(device_id=command.device_id, number=command.arguments["number"]),
-                recorded_at=moment.now,
-                actor=_ACTOR,
-            )
         end(task, *ending(command), at=command.ended_at or moment.now)
         return True
 
@@ -57,7 +57,73 @@ class ChangeKeys:
         assert task.device_id is not None, "it names a meter"
         waiting = meter_keys.waiting([task.device_id]).get(task.device_id)
         kind, arguments = (MAKE_KEYS, {}) if waiting is None else (CHANGE_KEYS, {"number": waiting.number})
-        task.command = issue(task, kind, arguments, moment)
+        under_way = Command.objects.filter(
+            device_id=task.device_id, kind=CHANGE_KEYS, state__in=UNFINISHED
+        ).last()
+        # One that asks for the same thing already is the task's: after the first there is nothing left to prove.
+        task.command = under_way or issue(task, kind, arguments, moment)
         task.state = TaskState.SENT
         task.progress = {"step": kind}
         task.save(update_fields=["command", "state", "progress"])
+
+
+def settle(moment: Moment) -> int:
+    """What there is to do about new keys whether a job waits for them or not; how many devices that was."""
+    if not NewKeys.objects.exists():
+        return 0
+    return take_proven(moment) + ask_unheard(moment)
+
+
+_PROVEN: Final = """
+SELECT k.device_id, k.number FROM registry_new_keys k WHERE EXISTS (
+    SELECT FROM commands_command c WHERE c.device_id = k.device_id AND c.kind = 'change_keys' AND c.state = 'confirmed'
+        AND (c.arguments->>'number')::bigint = k.number)
+ORDER BY k.device_id LIMIT 500
+"""
+
+
+def take_proven(moment: Moment) -> int:
+    """Make new keys the devices' own where a session has proven them; how many devices that was."""
+    with connection.cursor() as cursor:
+        cursor.execute(_PROVEN)
+        proven = cursor.fetchall()
+    for device_id, number in proven:
+        perform(TakeNewKeys(device_id=device_id, number=number), recorded_at=moment.now, actor=_ACTOR)
+    return len(proven)
+
+
+ASKED_AGAIN_AFTER: Final = timedelta(days=1)
+_UNHEARD: Final = """
+SELECT k.device_id, k.number, p.service_point_id FROM registry_new_keys k
+JOIN registry_device_period p ON p.device_id = k.device_id AND p.valid_to IS NULL
+JOIN LATERAL (
+    SELECT c.state, c.ended_at FROM commands_command c WHERE c.device_id = k.device_id AND c.kind = 'change_keys'
+        AND (c.arguments->>'number')::bigint = k.number
+    ORDER BY c.sequence DESC LIMIT 1
+) last ON true
+WHERE last.state = 'expired' AND last.ended_at <= %(before)s
+ORDER BY k.device_id LIMIT 100
+"""
+
+
+def ask_unheard(moment: Moment) -> int:
+    """Give the order once more to meters that were not heard in its time, a day later; how many meters that was.
+
+    One of them may have taken its keys: its pushes and sessions go on under them, and this ends it.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_UNHEARD, {"before": moment.now - ASKED_AGAIN_AFTER})
+        unheard = cursor.fetchall()
+        for device_id, number, service_point_id in unheard:
+            commands.issue(
+                device_id=device_id,
+                service_point_id=service_point_id,
+                kind=CHANGE_KEYS,
+                arguments={"number": number},
+                issued_at=moment.now,
+                issued_wall_ms=moment.wall_ms,
+                expires_at=moment.now + ASKED_AGAIN_AFTER,
+                reason="it has not proven its new keys",
+                correlation=new_correlation(moment.wall_ms, secrets.randbits(21)),
+            )
+    return len(unheard)

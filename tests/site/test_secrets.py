@@ -67,10 +67,10 @@ def test_a_damaged_file_is_named_without_its_content(tmp_path, vault):
 
 
 def test_a_field_of_a_later_version_is_made_and_kept(tmp_path, vault):
-    path = tmp_path / "web.json"
+    path = tmp_path / "pipeline.json"
     kept = msgspec.json.decode(path.read_bytes())
-    del kept["secret_key"]
+    del kept["roots_key"]
     path.write_bytes(msgspec.json.encode(kept))
     again = Vault.open(tmp_path)
-    assert again.web.database_password == vault.web.database_password
-    assert Vault.open(tmp_path).web.secret_key == again.web.secret_key
+    assert again.pipeline.signing_key == vault.pipeline.signing_key
+    assert Vault.open(tmp_path).pipeline.roots_key == again.pipeline.roots_key

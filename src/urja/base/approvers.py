@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from urja.base.json_files import UNREADABLE
 from urja.base.passkey import Credential, fingerprint
 
 APPROVERS_FILE: Final = "approvers.json"
@@ -53,7 +54,7 @@ def read_approvers(path: Path) -> list[Approver]:
         return msgspec.json.decode(path.read_bytes(), type=_File).approvers
     except FileNotFoundError:
         return []
-    except (OSError, msgspec.MsgspecError, ValueError) as error:
+    except (OSError, *UNREADABLE) as error:
         raise ApproversError(
             f"{path} cannot be read ({error}): restore it, or install the approvers anew"
         ) from error

@@ -13,7 +13,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Annotated, Protocol
+
+import msgspec
+
+from urja.base.json_files import DamagedFileError, read_json
 
 
 class Clock(Protocol):
@@ -52,17 +56,26 @@ class Anchor:
         )
 
 
+class _KeptAnchor(msgspec.Struct, frozen=True):
+    wall_s: float
+    business_s: float
+    speed: Annotated[float, msgspec.Meta(ge=0)]
+
+
 REAL_TIME = Anchor(0.0, 0.0, 1.0)
 """The line on which business time is wall time."""
 
 
 def read_anchor(path: Path) -> Anchor:
     """The anchor kept in a file; raises ValueError naming the file if it is damaged."""
+    kept = read_json(path, _KeptAnchor, "restore the clock's anchor from a backup, or remove the file")
+    anchor = Anchor(kept.wall_s, kept.business_s, kept.speed)
     try:
-        fields = json.loads(path.read_text("utf-8"))
-        return Anchor(float(fields["wall_s"]), float(fields["business_s"]), float(fields["speed"]))
-    except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} is not a clock anchor ({error}); restore it or remove it") from error
+        # A line on which today has a date; what is not a number has none either.
+        datetime.fromtimestamp(anchor.business_at(time.time()), UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise DamagedFileError(f"{path} is no clock's anchor ({error}): restore it, or remove it") from error
+    return anchor
 
 
 def write_anchor(path: Path, anchor: Anchor) -> None:

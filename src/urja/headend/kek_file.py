@@ -11,7 +11,9 @@ from typing import Final
 import msgspec
 import structlog
 
+from urja.base.json_files import UNREADABLE
 from urja.base.keystore import KeyNotOpened
+from urja.cosem.errors import CosemError
 from urja.cosem.security import KekStore
 
 log = structlog.get_logger()
@@ -54,8 +56,8 @@ class FollowedKeys:
             if changed != self._seen:
                 read = msgspec.json.decode(self._file.read_bytes(), type=_Keys)
                 self._store, self._seen = KekStore(read.kek, read.retiring_kek), changed
-        except (OSError, msgspec.MsgspecError) as error:
-            # Its words would quote the file.
+        except (OSError, CosemError, *UNREADABLE) as error:
+            # Its words would quote the file. The keys before stay.
             log.warning("the file of the key-encryption key cannot be read", why=type(error).__name__)
         self._looked_s = time.monotonic()
         return self._store

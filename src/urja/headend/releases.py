@@ -165,6 +165,8 @@ class Releases:
         """Judge what is asked, and tell how things stand. Raises StreamError, ApproversError."""
         # Read each time: what is installed or removed at the box counts at once.
         if self._file is not None:
+            # Where the file cannot be read nobody approves, and not who stood in it before.
+            self.approvers = []
             self.approvers = await asyncio.to_thread(read_approvers, self._file)
         state = await self._brake.refresh()
         for asked in await self._broker.asked_releases():

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 import structlog
@@ -22,6 +22,7 @@ import uvloop
 
 from urja.base.clock import AnchoredClock, Clock
 from urja.base.http import StatusServer
+from urja.base.json_files import UNREADABLE
 from urja.base.meter_address import GatewayLink
 from urja.meter.control import serve_control
 from urja.meter.faults import FaultPlan
@@ -67,6 +68,9 @@ class FleetFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     seed: int = 1
 
 
+_Counter = Annotated[int, msgspec.Meta(ge=0, lt=1 << 32)]
+
+
 class FleetError(ValueError):
     """A fleet file that cannot be used; the message says what is wrong and where."""
 
@@ -75,7 +79,7 @@ def read_fleet_file(path: Path) -> FleetFile:
     """The fleet file, checked. Raises FleetError naming everything that is wrong."""
     try:
         fleet = msgspec.json.decode(path.read_bytes(), type=FleetFile)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise FleetError(f"{path}: {error}") from error
     problems = []
     if fleet.installed_at.tzinfo is None:
@@ -142,7 +146,16 @@ class CounterReserve:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._first: dict[str, int] = json.loads(path.read_text()) if path.exists() else {}
+        self._first = self._read() if path.exists() else {}
+
+    def _read(self) -> dict[str, int]:
+        """Raises FleetError: were a damaged file passed over, meters would use counters that they have used."""
+        try:
+            return msgspec.json.decode(self._path.read_bytes(), type=dict[str, _Counter])
+        except UNREADABLE as error:
+            raise FleetError(
+                f"{self._path}: {error}; restore it, or make a new fleet: no counter may be used twice"
+            ) from error
 
     def first(self, serial: str) -> int:
         """The first counter that a meter may use in this life of the process."""

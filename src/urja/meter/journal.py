@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from urja.base.json_files import UNREADABLE
 from urja.meter.inputs import Entry
 
 
@@ -58,7 +59,7 @@ def read_journal(path: Path) -> list[Entry]:
     for number, line in enumerate(whole[: whole.rfind(b"\n") + 1].splitlines(), 1):
         try:
             entries.append(decoder.decode(line))
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             raise JournalError(f"{path}, line {number}: {error}") from error
     return entries
 

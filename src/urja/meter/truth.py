@@ -13,6 +13,7 @@ from typing import NamedTuple, TextIO
 
 import msgspec
 
+from urja.base.json_files import UNREADABLE
 from urja.meter.load import WATTS_PER_QUANTUM, Draw, Reading, Source
 
 
@@ -38,6 +39,10 @@ class TruthRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     exported_mwh: int = 0
     hooked_mwh: int = 0
     lost_mwh: int = 0
+
+
+class TruthError(ValueError):
+    """A truth file that cannot be read: what the meters really drew is not known."""
 
 
 TruthSink = Callable[[TruthRecord], None]
@@ -78,9 +83,18 @@ class TruthFile:
 
 
 def read_truth(path: Path) -> list[TruthRecord]:
-    """All records of a truth file, in the order of writing; a torn last line (a kill) is left out."""
-    lines = path.read_bytes().split(b"\n")
-    return [msgspec.json.decode(line, type=TruthRecord) for line in lines[:-1] if line]
+    """All records of a truth file, in the order of writing; a torn last line (a kill) is left out.
+
+    Raises TruthError for a line that is none.
+    """
+    decoder = msgspec.json.Decoder(TruthRecord)
+    records = []
+    for number, line in enumerate(path.read_bytes().split(b"\n")[:-1], 1):
+        try:
+            records += [decoder.decode(line)] if line else []
+        except UNREADABLE as error:
+            raise TruthError(f"{path}, line {number}: {error}") from error
+    return records
 
 
 @dataclass(slots=True)

@@ -5,10 +5,10 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import msgspec
+from typing import Final
 
 from urja.base.clock import AnchoredClock
+from urja.base.json_files import DamagedFileError, read_json
 from urja.base.keystore import KeyStore
 from urja.base.secrets import AdminSecrets
 from urja.base.settings import Settings
@@ -17,6 +17,8 @@ from urja.site.data_directory import DataDirectory
 from urja.site.exits import Exit, Refusal, refusal_for
 from urja.site.postgres import socket_directory
 from urja.site.secrets import Vault
+
+RESTART: Final = "each start writes it anew, so stop Urja and start it again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +40,15 @@ class Administration:
                 f"no Urja runs on {directory.path}: start one with urja up --data {directory.path}",
             )
         try:
-            settings = msgspec.json.decode(directory.settings_file.read_bytes(), type=Settings)
+            settings = read_json(directory.settings_file, Settings, RESTART)
             vault = Vault.open(directory.secrets)
             clock = AnchoredClock(directory.clock)
         except FileNotFoundError:
             raise Refusal(
                 Exit.ALREADY_RUNNING, f"Urja is only just starting on {directory.path}: ask again"
             ) from None
+        except DamagedFileError as error:
+            raise Refusal(Exit.USAGE, str(error)) from None
         except OSError as error:
             raise refusal_for(error, directory.path) from error
         sockets = socket_directory(directory.postgres / "run")

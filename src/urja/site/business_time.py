@@ -6,6 +6,7 @@ runs, so that meters and books do not find a hole of days. The line begins again
 was; after a crash a little later than that, because business time never runs back.
 """
 
+import math
 import os
 from pathlib import Path
 from typing import Final
@@ -64,8 +65,11 @@ def read_heartbeat(heartbeat: Path) -> tuple[float, bool]:
     """Wall time of the last sign of life and whether it was an orderly stop; zero where there is none."""
     try:
         stamp, word = heartbeat.read_text("ascii").split()
-        return float(stamp), word == "stopped"
+        stopped_at_s = float(stamp)
     except FileNotFoundError:
         return 0.0, False
     except ValueError as error:
         raise ValueError(f"{heartbeat} is damaged ({error}); remove it") from error
+    if not math.isfinite(stopped_at_s):
+        raise ValueError(f"{heartbeat} is damaged ({stamp} is no instant); remove it")
+    return stopped_at_s, word == "stopped"

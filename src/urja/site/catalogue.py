@@ -11,9 +11,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
 import psycopg
 from msgspec import Struct
+
+from urja.base.json_files import DamagedFileError, read_json
 
 type Connection = psycopg.Connection[Any]
 
@@ -26,6 +27,8 @@ class Expected(Struct, frozen=True):
     source: str
     """`source_digest` of that version."""
     lines: tuple[str, ...]
+    damaged: str = ""
+    """Why what was kept of it cannot be read."""
 
 
 _LINES: Final = """
@@ -118,6 +121,9 @@ def read(connection: Connection) -> tuple[str, ...]:
 
 def differences(connection: Connection, expected: Expected) -> Iterator[str]:
     """What stands in the catalogue and not in the source, and the other way round."""
+    if expected.damaged:
+        yield expected.damaged
+        return
     found, made = set(read(connection)), set(expected.lines)
     if not any(_of_a_day(line) for line in found):
         # Nothing has been read yet.
@@ -162,6 +168,8 @@ def source_digest() -> str:
 def kept(path: Path) -> Expected | None:
     """What was kept of the source, of whatever version; none where no start has kept it."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Expected)
+        return read_json(path, Expected, "remove it; the next start writes it anew")
     except FileNotFoundError:
         return None
+    except DamagedFileError as error:
+        return Expected("", (), str(error))

@@ -18,6 +18,7 @@ from typing import Final
 
 from urja.site.exits import Exit, Refusal, disk_full, refusal_for
 
+_FORMAT_DIGITS: Final = 6
 FORMAT: Final = 1
 """Format of the directory. A new table is a migration; this moves when files move."""
 
@@ -124,7 +125,8 @@ class DataDirectory:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            return int(os.read(descriptor, 32) or b"0")
+            holder = os.read(descriptor, 32).strip()
+            return int(holder) if holder.isdigit() else 0
         finally:
             os.close(descriptor)
         return None
@@ -158,8 +160,11 @@ class DataDirectory:
             self._check_unused()
             return
         text = self._version_file.read_text("utf-8", "replace").strip()
-        if not text.isdecimal():
-            raise Refusal(Exit.NEWER_VERSION, f"{self._version_file} holds {text!r}, not a format number")
+        if not (text.isascii() and text.isdigit() and len(text) <= _FORMAT_DIGITS):
+            raise Refusal(
+                Exit.NEWER_VERSION,
+                f"{self._version_file} holds {text[:40]!r}, not a format number: restore it from a backup",
+            )
         if int(text) > FORMAT:
             raise Refusal(
                 Exit.NEWER_VERSION,

@@ -29,7 +29,7 @@ import psycopg
 from urja.base import log
 from urja.base.clock import Anchor, Clock
 from urja.base.settings import Settings
-from urja.meter.fleet import FleetFile, serve_fleet, write_fleet_file
+from urja.meter.fleet import FleetFile, read_fleet_file, serve_fleet, write_fleet_file
 from urja.meter.journal import read_journal
 from urja.meter.truth import read_truth
 from urja.site import flag_laws, registry_laws, settlement_laws, supply_laws, town_laws
@@ -244,7 +244,7 @@ class _Street:
 
     def _children(self) -> list[ExtraChild]:
         """The services outside first, then the meters that all of it is about."""
-        fleet = msgspec.json.decode(self.fleet_file.read_bytes(), type=FleetFile)
+        fleet = read_fleet_file(self.fleet_file)
         arguments = {"fleet": str(self.fleet_file)}
         return [
             *self.outside.children(self.box.settings, self._vault(), self.fleet_file.parent, self.plan.seed),
@@ -313,7 +313,7 @@ class _Street:
             connection.close()
 
     def _check_known_town(self) -> None:
-        kept = msgspec.json.decode(self.fleet_file.read_bytes(), type=FleetFile)
+        kept = read_fleet_file(self.fleet_file)
         if [meter.serial for meter in kept.meters] != [meter.serial for meter in self.town.meters]:
             houses = sum(not meter.boxed for meter in kept.meters) - len(kept.transformers)
             raise Refusal(
@@ -504,7 +504,7 @@ class _Street:
         from urja.apps.supply.queries import paid_to_lit_wall_ms
 
         folder = self.fleet_file.parent
-        fleet = msgspec.json.decode(self.fleet_file.read_bytes(), type=FleetFile)
+        fleet = read_fleet_file(self.fleet_file)
         records, done = read_truth(folder / fleet.truth), read_journal(folder / fleet.inputs)
         now = self.box.clock.now()
         with psycopg.connect(self.box.secrets.database_owner) as connection:

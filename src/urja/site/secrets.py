@@ -8,13 +8,14 @@ runs as that user from opening a file (docs/operations.md).
 import secrets as entropy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 from psycopg.conninfo import make_conninfo
 
 from urja.base.approvers import APPROVERS_FILE
+from urja.base.json_files import UNREADABLE
 from urja.base.secrets import AdminSecrets, HeadendSecrets, PipelineSecrets, WebSecrets
 from urja.base.settings import Settings
 from urja.site.data_directory import write_private
@@ -37,6 +38,15 @@ def new_kek() -> bytes:
     return entropy.token_bytes(_KEY_BYTES)
 
 
+_LATER: Final = frozenset(
+    {"retiring_kek", "seal_key", "roots_key", "messages_key_secret", "messages_webhook_secret"}
+)
+"""Fields that came with later versions: a file that lacks one was written before. One that lacks any other is damaged."""
+
+_Key = Annotated[bytes, Meta(min_length=_KEY_BYTES, max_length=_KEY_BYTES)]
+_SigningKey = Annotated[bytes, Meta(min_length=_SIGNING_KEY_BYTES, max_length=_SIGNING_KEY_BYTES)]
+
+
 class _Stored(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is kept of a process; a field that a later version adds is made when it is missing."""
 
@@ -48,7 +58,7 @@ class StoredAdmin(_Stored, frozen=True, kw_only=True):
     broker_password: str = field(default_factory=_password)
     superuser_password: str = field(default_factory=_password)
     owner_password: str = field(default_factory=_password)
-    kek: bytes = field(default_factory=new_kek)
+    kek: _Key = field(default_factory=new_kek)
     retiring_kek: bytes = b""
     """The one before, while it is being changed (`urja.site.master_key`)."""
 
@@ -57,17 +67,17 @@ class StoredHeadend(_Stored, frozen=True, kw_only=True):
     """The head end reads `kek` and `retiring_kek` here itself (`urja.headend.kek_file`)."""
 
     broker_password: str = field(default_factory=_password)
-    kek: bytes
+    kek: _Key
     retiring_kek: bytes = b""
-    seal_key: bytes
+    seal_key: _Key
     """Does not change with the key-encryption key: a count of cuts with a wrong seal is a full one."""
 
 
 class StoredPipeline(_Stored, frozen=True, kw_only=True):
     broker_password: str = field(default_factory=_password)
     database_password: str = field(default_factory=_password)
-    signing_key: bytes = field(default_factory=lambda: entropy.token_bytes(_SIGNING_KEY_BYTES))
-    roots_key: bytes = field(default_factory=lambda: entropy.token_bytes(_SIGNING_KEY_BYTES))
+    signing_key: _SigningKey = field(default_factory=lambda: entropy.token_bytes(_SIGNING_KEY_BYTES))
+    roots_key: _SigningKey = field(default_factory=lambda: entropy.token_bytes(_SIGNING_KEY_BYTES))
     messages_key_secret: str = field(default_factory=_password)
     messages_webhook_secret: str = field(default_factory=_password)
 
@@ -100,6 +110,8 @@ class Vault:
         """Read the secrets and make those that are missing; raises `Refusal` for a damaged file."""
         _move(directory / "web.json", directory / "pipeline.json", "messages_webhook_secret")
         _copy(directory / HEADEND_FILE, "kek", "seal_key")
+        if (directory / HEADEND_FILE).exists() and not (directory / ADMIN_FILE).exists():
+            raise _damaged(directory / ADMIN_FILE, "it is missing")
         admin = _keep(directory / ADMIN_FILE, StoredAdmin, {})
         return cls(
             directory,
@@ -217,8 +229,11 @@ def _keep[T: Struct](path: Path, kind: type[T], given: dict[str, bytes]) -> T:
         except msgspec.ValidationError as error:
             # The message names a field, not its value.
             raise _damaged(path, str(error)) from None
-        except msgspec.DecodeError:
+        except UNREADABLE:
             raise _damaged(path, "not JSON") from None
+        missing = [name for name in kind.__struct_fields__ if name not in stored and name not in _LATER]
+        if missing:
+            raise _damaged(path, f"it has no {missing[0]}")
         if len(stored) == len(kind.__struct_fields__):
             return kept
     else:
@@ -233,7 +248,7 @@ def _move(source: Path, target: Path, name: str) -> None:
         given, taken = (
             msgspec.json.decode(path.read_bytes(), type=dict[str, object]) for path in (source, target)
         )
-    except (FileNotFoundError, msgspec.MsgspecError):
+    except (FileNotFoundError, *UNREADABLE):
         # Nothing is stored yet; or it is damaged, which is said when it is read.
         return
     if name in given:
@@ -248,10 +263,10 @@ def _copy(path: Path, source: str, name: str) -> None:
     """Give a secret that an earlier version used for two things a second name, so that one of them can be changed."""
     try:
         stored = msgspec.json.decode(path.read_bytes(), type=dict[str, object])
-    except (FileNotFoundError, msgspec.MsgspecError):
+    except (FileNotFoundError, *UNREADABLE):
         # As above.
         return
-    if source in stored and name not in stored:
+    if isinstance(stored.get(source), str) and name not in stored:
         write_private(path, msgspec.json.encode({**stored, name: stored[source]}))
 
 

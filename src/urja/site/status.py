@@ -13,11 +13,20 @@ from typing import Any
 import click
 import msgspec
 
+from urja.base.json_files import DamagedFileError, read_json
 from urja.base.settings import Settings
 from urja.site import probes
+from urja.site.admin import RESTART
 from urja.site.data_directory import DataDirectory
 from urja.site.exits import Exit, Refusal
 from urja.site.options import data_option
+
+
+class _Known(msgspec.Struct, frozen=True):
+    """What the supervisor writes down of itself and its children."""
+
+    pid: int
+    processes: dict[str, dict[str, Any]]
 
 
 @click.command()
@@ -42,13 +51,15 @@ async def gather(data: DataDirectory) -> dict[str, Any]:
             Exit.ALREADY_RUNNING, f"no Urja runs on {data.path}: start one with urja up --data {data.path}"
         )
     try:
-        known = json.loads(data.status_file.read_text("utf-8"))
-        settings = msgspec.json.decode(data.settings_file.read_bytes(), type=Settings)
+        known = read_json(data.status_file, _Known, RESTART)
+        settings = read_json(data.settings_file, Settings, RESTART)
     except FileNotFoundError:
         raise Refusal(
             Exit.ALREADY_RUNNING, f"Urja (process {holder}) is only just starting on {data.path}: ask again"
         ) from None
-    processes: dict[str, Any] = known["processes"]
+    except DamagedFileError as error:
+        raise Refusal(Exit.USAGE, str(error)) from None
+    processes = known.processes
     statuses, broker = await asyncio.gather(
         _statuses(processes), probes.broker_backlog(settings.broker.host, settings.broker.monitor_port)
     )
@@ -58,7 +69,7 @@ async def gather(data: DataDirectory) -> dict[str, Any]:
         process["up_s"] = round(time.time() - started_at_s) if process["pid"] and started_at_s else None
         del process["status_port"]
     return {
-        "supervisor_pid": known["pid"],
+        "supervisor_pid": known.pid,
         "data": str(data.path),
         "processes": processes,
         "backlog": broker,

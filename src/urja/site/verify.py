@@ -16,6 +16,7 @@ import msgspec
 import psycopg
 
 from urja.apps.proofs.receipts import ProofError, Receipt, check
+from urja.base.json_files import UNREADABLE
 from urja.core.heads import SignedHead, faults
 from urja.site import accrual_law, approval_law, arrears_law, catalogue, payment_laws, root_law, settled_law
 from urja.site.exits import Exit, Refusal
@@ -604,7 +605,7 @@ def check_receipt(path: Path, head: Path, key: str, *, as_json: bool) -> None:
     """Print what a receipt proves; exit 1 where it proves nothing."""
     try:
         receipt = msgspec.json.decode(path.read_bytes(), type=Receipt)
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+    except UNREADABLE as error:
         raise Refusal(Exit.USAGE, f"{path} is no receipt: {error}") from None
     try:
         signed = check(receipt, heads_in(head), key)
@@ -655,7 +656,7 @@ def heads_in(path: Path) -> list[SignedHead]:
         for number, line in enumerate(file.read_bytes().splitlines(), 1):
             try:
                 found.append(msgspec.json.decode(line, type=SignedHead))
-            except (msgspec.ValidationError, msgspec.DecodeError) as error:
+            except UNREADABLE as error:
                 raise Refusal(
                     Exit.USAGE, f"{file}, line {number}, is no signed head of the log: {error}"
                 ) from None

@@ -38,7 +38,7 @@ def test_real_time_is_the_line_of_slope_one():
 def test_a_damaged_anchor_names_its_file(tmp_path, text):
     path = tmp_path / "clock.json"
     path.write_text(text)
-    with pytest.raises(ValueError, match=r"clock\.json is not a clock anchor"):
+    with pytest.raises(ValueError, match=r"clock\.json is damaged"):
         AnchoredClock(path)
 
 

@@ -6,10 +6,11 @@ import numpy as np
 import psycopg
 import pytest
 from tests.apps.street import HALF_HOUR, START, ZONE, adopt, install, remove, seconds
+from tests.stream.test_codec import INSTANTS, any_records
 
 from urja.pipeline.ingest import Ingest, Ingester
 from urja.pipeline.stage import Session
-from urja.stream.codec import Batch
+from urja.stream.codec import Batch, decode_batch, encode_batch
 from urja.stream.records import BLOCK, EVENT, NULL, REGISTER, EventState, RegisterKind, Source
 from urja.stream.subjects import Kind
 
@@ -322,3 +323,27 @@ async def test_what_cannot_be_stored_is_given_back_at_once(
 
 def away(*_arguments, **_more):
     raise psycopg.OperationalError("the database is away")
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_rows_of_any_numbers_at_all_are_stored_or_put_aside_and_end_nothing(ingester, connection, seed):
+    """What a head end's broker password can publish: numbers of every size in every field, of known meters and others."""
+    home = adopt(1)
+    for number in range(25):
+        batches = []
+        for kind, dtype in (("block", BLOCK), ("register", REGISTER), ("event", EVENT)):
+            records = any_records(dtype, 4, seed=100 * seed + number)
+            if number % 2:
+                records["device_id"] = home.device_id
+            if number % 3 == 0:
+                for name in INSTANTS.keys() & set(dtype.names) - {"received_at"}:
+                    records[name] = seconds(START)
+            if number % 5 == 0:
+                records["source"] = Source.PUSH
+            batches.append(decode_batch(*encode_batch(Kind(kind), records, 1)))
+        ingester.apply(batches, NOW, sequence=number + 1)
+    ingester.apply([block_batch((home.device_id, START, 100))], NOW, sequence=1000)
+    (stored,) = connection.execute(
+        "SELECT count(*) FROM readings_interval WHERE device_id = %s AND import_wh = 100", [home.device_id]
+    ).fetchone()
+    assert stored == 1

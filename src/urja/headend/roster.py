@@ -359,7 +359,10 @@ def _by_title(state: bytes) -> dict[bytes, dict[bytes, bytes]]:
     found: dict[bytes, dict[bytes, bytes]] = {}
     for start in range(0, len(state), _AT_REST):
         one = state[start : start + _AT_REST]
-        found.setdefault(one[:_TITLE], {})[one[_TITLE : _TITLE + _KEY_ID]] = one
+        states, key_id = found.setdefault(one[:_TITLE], {}), one[_TITLE : _TITLE + _KEY_ID]
+        if key_id in states:
+            raise LocalError(f"two windows at rest of the meter {one[:_TITLE].hex()} under one key")
+        states[key_id] = one
     return found
 
 

@@ -1,0 +1,160 @@
+"""Each bucket that a head end reads, filled with garbage: it starts, serves who is not concerned, and resets nothing."""
+
+import pytest
+from tests.adversary.test_stolen_broker_password import counter_of
+from tests.headend import conftest
+from tests.headend.conftest import adopt, until, value
+from tests.headend.ordering import SIGNING_KEY, Desk, House
+from tests.headend.pushing import NINE, PushMeter, free_port
+from tests.headend.test_pushes import HALF_HOUR, Line, accepted
+from tests.stream.test_unreadable import GARBAGE
+
+from urja.headend.counters import LOST
+from urja.headend.roster import WINDOW_GROUPS, group_of
+from urja.stream import messages
+from urja.stream import subjects as names
+from urja.stream.orders import sign
+from urja.stream.releases import AskedRelease
+
+nats_server, admin, pipeline = conftest.nats_server, conftest.admin, conftest.pipeline
+start_headend = conftest.start_headend
+
+
+@pytest.fixture(params=GARBAGE)
+def garbage(request) -> bytes:
+    return GARBAGE[request.param]
+
+
+async def put(admin, bucket: str, key: str, content: bytes) -> None:
+    await admin._publish(f"$KV.{bucket}.{key}", content)
+
+
+async def test_windows(start_headend, pipeline, admin, garbage):
+    """The meters of that group wait; those of others, and new ones of them, do not."""
+    concerned, other = PushMeter(1, bucket=0), PushMeter(2, bucket=1000)
+    assert group_of(0) != group_of(1000)
+    await adopt(pipeline, None, concerned, other)
+    frames = [concerned.block(), other.block()]
+    async with start_headend() as headend, Line(headend.gate.port) as line:
+        await line.send(*frames)
+        await until(lambda: accepted(headend) == 2)
+    await put(admin, names.WINDOWS, "0", garbage)
+    for wrong in (f"{WINDOW_GROUPS}", "x"):
+        await put(admin, names.WINDOWS, wrong, garbage)
+    async with start_headend() as headend, Line(headend.gate.port) as line:
+        await line.send(*frames)
+        await until(lambda: value(headend, "duplicates_total") == 1)
+        await until(lambda: value(headend, "quarantined_total", reason="unusable-meter") == 1)
+        await line.send(other.block(NINE + HALF_HOUR))
+        await until(lambda: accepted(headend) == 1)
+        assert headend.waiting_for() == []
+
+
+async def test_send_counters_go_on_above_all_that_was_used(
+    start_headend, pipeline, admin, stepped_clock, garbage
+):
+    house = House(stepped_clock, port=free_port())
+    await pipeline.put_device(house.entry())
+    desk = Desk(pipeline)
+    async with start_headend(), house.listening():
+        order = house.order("connect")
+        await desk.send(order)
+        await desk.end_of(order)
+    name = counter_of(house)
+    await put(admin, names.COUNTERS, name, garbage)
+    async with start_headend() as headend, house.listening():
+        order = house.order("connect")
+        await desk.send(order)
+        [end] = await desk.end_of(order)
+        assert end.state == "confirmed"
+        assert headend.reach.counters.next_of(name) > LOST
+
+
+async def test_the_memory_of_a_meter_s_orders(start_headend, pipeline, admin, stepped_clock, garbage):
+    """An old order is not carried out again; one of now is."""
+    house = House(stepped_clock, port=free_port())
+    await pipeline.put_device(house.entry())
+    desk, old = Desk(pipeline), house.order("disconnect")
+    async with start_headend(), house.listening():
+        await desk.send(old)
+        await desk.end_of(old)
+    await put(admin, names.ORDERS, house.identity.title.hex(), garbage)
+    stepped_clock.advance(HALF_HOUR)
+    house.meter.live_through(stepped_clock.now())
+    async with start_headend() as headend, house.listening():
+        # Not by its message id, under which the broker keeps it once.
+        signed = messages.encode(sign(old, SIGNING_KEY))
+        await pipeline._publish(names.commands_subject(4), signed)
+        await until(lambda: value(headend, "orders_refused_total", why="replayed") == 1)
+        order = house.order("connect")
+        await desk.send(order)
+        [end] = await desk.end_of(order)
+        assert end.state == "confirmed"
+
+
+async def test_the_count_of_cuts_is_a_full_one(start_headend, pipeline, admin, stepped_clock, garbage):
+    house = House(stepped_clock, port=free_port())
+    await pipeline.put_device(house.entry())
+    await put(admin, names.ORDERS, "brake", garbage)
+    desk = Desk(pipeline)
+    async with start_headend() as headend, house.listening():
+        cut = house.order("disconnect")
+        await desk.send(cut)
+        await until(lambda: headend.orders.cuts_held == 1)
+        assert house.switch.closed
+        back = house.order("connect")
+        await desk.send(back)
+        ends = {end.command_id: end.state for end in await desk.end_of(back)}
+        assert ends[back.command_id] == "confirmed"
+
+
+async def test_a_lease_that_is_no_head_end_s_stops_its_meter_alone_until_it_runs_out(
+    start_headend, pipeline, admin, stepped_clock, garbage
+):
+    concerned, other = (House(stepped_clock, number, port=free_port()) for number in (1, 2))
+    for house in (concerned, other):
+        await pipeline.put_device(house.entry())
+    await put(admin, names.LEASES, concerned.identity.title.hex(), garbage or b"x")
+    desk = Desk(pipeline)
+    async with start_headend() as headend, concerned.listening(), other.listening():
+        orders = [house.order("connect") for house in (concerned, other)]
+        for order in orders:
+            await desk.send(order)
+        [end] = await desk.end_of(orders[1])
+        assert end.state == "confirmed"
+        said = lambda: [one.detail for one in desk.heard if one.command_id == orders[0].command_id]  # noqa: E731
+        while not said():
+            await desk.listen()
+        assert "another head end is in session" in said()[-1]
+        assert headend.waiting_for() == []
+
+
+async def test_releases_that_cannot_be_read_release_nothing(
+    start_headend, pipeline, admin, stepped_clock, garbage
+):
+    await put(admin, names.RELEASES, "asked", garbage)
+    async with start_headend() as headend:
+        if garbage.startswith(b"{"):
+            return  # an object without releases
+        with pytest.raises(Exception, match="not a AskedReleases"):
+            await headend.releases.look()
+        assert headend.waiting_for() == []
+        await pipeline.ask_releases(list[AskedRelease]())
+        await headend.releases.look()
+
+
+async def test_meter_types(start_headend, pipeline, admin, garbage):
+    meter = PushMeter(1)
+    await adopt(pipeline, None, meter)
+    await put(admin, names.TYPES, "odd", garbage)
+    async with start_headend() as headend, Line(headend.gate.port) as line:
+        await line.send(meter.block())
+        await until(lambda: accepted(headend) == 1)
+        await until(lambda: value(headend, "unreadable_entries") == 1)
+
+
+@pytest.mark.parametrize("bucket", [names.HELD, names.CONTENTS])
+async def test_what_head_ends_tell_the_pipeline(pipeline, admin, bucket, garbage):
+    await put(admin, bucket, "headend", garbage)
+    told = pipeline.held_cuts if bucket == names.HELD else pipeline.told_contents
+    assert await told() == []

@@ -39,9 +39,13 @@ _TEXT_ONLY = {"log", "say", "logging"}
 
 @dataclass(frozen=True)
 class Mutant:
-    """One change: the line it is on, what stood there and what stands there now; `source` is the whole changed file."""
+    """One change: what stood there and what stands there now; `source` is the whole changed file.
+
+    `lines` are those of the statement around it, without the statements inside that one.
+    """
 
     line: int
+    lines: range
     before: str
     after: str
     source: str
@@ -59,13 +63,28 @@ def mutant(source: str, number: int) -> Mutant:
     """The mutant of a number below `count`, in the order of the nodes."""
     tree = ast.parse(source)
     node, change = _places(tree)[number]
-    before = _shown(node)
+    before, lines = _shown(node), _lines(tree, node)
     change()
-    return Mutant(getattr(node, "lineno", 0), before, _shown(node), ast.unparse(tree))
+    return Mutant(getattr(node, "lineno", lines.start), lines, before, _shown(node), ast.unparse(tree))
 
 
 def _places(tree: ast.AST) -> list[tuple[ast.AST, Callable[[], None]]]:
     return [(node, change) for node in _decisive(tree) for change in _changes(node)]
+
+
+def _lines(tree: ast.AST, node: ast.AST) -> range:
+    around = [one for one in ast.walk(tree) if isinstance(one, ast.stmt) and node in _own(one)]
+    first, last = around[0].lineno, around[0].end_lineno or around[0].lineno
+    inside = [one.lineno for one in ast.walk(around[0]) if isinstance(one, ast.stmt) and one.lineno > first]
+    return range(first, min([last + 1, *inside]))
+
+
+def _own(statement: ast.stmt) -> Iterator[ast.AST]:
+    """A statement and the expressions in it that belong to no statement inside."""
+    waiting: list[ast.AST] = [statement]
+    for node in waiting:
+        yield node
+        waiting += [child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.stmt)]
 
 
 def _shown(node: ast.AST) -> str:

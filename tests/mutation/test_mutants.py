@@ -37,3 +37,10 @@ def test_every_mutant_parses_and_differs():
     assert count(source) > 20
     for number in range(count(source)):
         assert ast.unparse(ast.parse(mutant(source, number).source)) != ast.unparse(ast.parse(source))
+
+
+def test_the_lines_of_a_mutant_are_those_of_its_statement_without_what_is_inside_it():
+    source = "def f(a):\n    if (\n        a < 1\n    ):\n        return g(\n            a + 1\n        )\n"
+    places = {one.before: one.lines for one in (mutant(source, n) for n in range(count(source)))}
+    assert places["a < 1"] == range(2, 5)
+    assert places["a + 1"] == range(5, 8)

@@ -7,29 +7,53 @@ import json
 import os
 import random
 import sys
+from pathlib import Path
 
 import pytest
 from tests.mutation import survey
 from tests.mutation.mutants import Mutant
+from tests.mutation.reached import reached
 
 COUNT, BAR = 300, 0.85
 
 
-def test_a_mutant_is_killed_by_the_tests_of_its_file_and_a_harmless_one_survives(tmp_path):
-    """The survey itself: on a package of one function, one mutant dies and one that changes nothing lives."""
-    (tmp_path / "test_half.py").write_text(
-        "from half import half\n\n\ndef test_half():\n    assert half(4) == 2\n"
-    )
-    (tmp_path / "pyproject.toml").write_text('[tool.pytest.ini_options]\npythonpath = ["."]\n')
-    good = "def half(a):\n    return a // 2\n"
-    (tmp_path / "half.py").write_text(good)
+PACKAGE = {
+    "pyproject.toml": '[tool.pytest.ini_options]\npythonpath = ["."]\naddopts = "--import-mode=importlib"\n',
+    "half.py": "ODD = 1\n\n\ndef half(a):\n    return a // 2\n\n\ndef odd(a):\n    return a % 2 == ODD\n",
+    "test_half.py": "from half import half\n\n\ndef test_half():\n    assert half(4) == 2\n",
+    "test_odd.py": "from half import odd\n\n\ndef test_odd():\n    assert odd(3)\n",
+}
+HALF, ODD = "test_half.py::test_half", "test_odd.py::test_odd"
 
-    def drawn(source: str) -> survey.Drawn:
-        return survey.Drawn("half.py", Mutant(2, "", "", source), ("test_half.py",))
 
-    assert not survey.survives(drawn("def half(a):\n    return a * 2\n"), tmp_path)
-    assert survey.survives(drawn("def half(a):\n    return a >> 1\n"), tmp_path)
-    assert (tmp_path / "half.py").read_text() == good
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    for name, text in PACKAGE.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "tests").symlink_to(survey.ROOT / "tests")
+    return tmp_path
+
+
+def test_a_mutant_is_killed_by_the_tests_that_run_its_line_and_a_harmless_one_survives(package):
+    """The survey itself: on a package of two functions, one mutant dies and one that changes nothing lives."""
+    good = PACKAGE["half.py"]
+
+    def survives(source: str) -> bool:
+        return survey.survives(
+            survey.Drawn("half.py", Mutant(5, range(5, 6), "", "", source)), package, [HALF], 1
+        )
+
+    assert not survives(good.replace("a // 2", "a * 2"))
+    assert survives(good.replace("a // 2", "a >> 1"))
+    assert (package / "half.py").read_text() == good
+
+
+def test_the_tests_of_a_line_are_those_that_run_it(package):
+    found = reached(package, ["test_half.py", "test_odd.py"], 1)
+    assert found.tests_of("half.py", range(5, 6)) == [HALF]
+    assert found.tests_of("half.py", range(9, 10)) == [ODD]
+    assert set(found.tests_of("half.py", range(1, 2))) == {HALF, ODD}, "a constant may matter to either"
+    assert found.tests_of("half.py", range(3, 4)) == []
 
 
 def test_a_seed_draws_the_same_mutants_again():

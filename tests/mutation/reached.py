@@ -1,0 +1,86 @@
+"""Which tests run which lines, so that a mutant is met by the tests that reach it and by no other."""
+
+import concurrent.futures
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import coverage
+
+_RUNS_A_WORKER = 4
+"""Each run starts servers of its own; more of them share the workers' time better."""
+
+
+@dataclass(frozen=True)
+class Reached:
+    """By file (relative to the tree) and line, the tests that run it; by test, the seconds it takes."""
+
+    by_line: dict[str, dict[int, frozenset[str]]]
+    seconds: dict[str, float]
+
+    def tests_of(self, path: str, lines: range) -> list[str]:
+        """The tests that run one of the lines, the quickest first.
+
+        Lines that run at import alone, as constants do, belong to every test that runs anything of the file.
+        """
+        file = self.by_line.get(path, {})
+        there = [file[line] for line in lines if line in file]
+        found = frozenset().union(*there)
+        if there and not found:
+            found = frozenset().union(*file.values())
+        return sorted(found, key=lambda test: self.seconds.get(test, 0.0))
+
+
+def reached(tree: Path, tests: Iterable[str], workers: int) -> Reached:
+    """Run test files and directories of a tree once, all of which must pass, and note what each test runs of the tree."""
+    files = sorted({str(file.relative_to(tree)) for path in tests for file in _files(tree / path)})
+    by_line: dict[str, dict[int, set[str]]] = {}
+    seconds: dict[str, float] = {}
+    with (
+        tempfile.TemporaryDirectory(prefix="reached-") as where,
+        concurrent.futures.ThreadPoolExecutor(workers) as pool,
+    ):
+        runs = [Path(where) / str(number) for number in range(_RUNS_A_WORKER * workers)]
+        shares = [files[number :: len(runs)] for number in range(len(runs))]
+        runs = [run for run, share in zip(runs, shares, strict=True) if share]
+        list(pool.map(lambda run, share: _run(tree, share, run), runs, filter(None, shares)))
+        for run in runs:
+            seconds |= json.loads(run.with_suffix(".json").read_text())
+            data = coverage.CoverageData(str(run))
+            data.read()
+            for file in data.measured_files():
+                lines = by_line.setdefault(str(Path(file).relative_to(tree)), {})
+                for line, contexts in data.contexts_by_lineno(file).items():
+                    lines.setdefault(line, set()).update(filter(None, contexts))
+    frozen = {
+        file: {line: frozenset(tests) for line, tests in lines.items()} for file, lines in by_line.items()
+    }
+    return Reached(frozen, seconds)
+
+
+def _files(path: Path) -> Iterable[Path]:
+    return path.rglob("test_*.py") if path.is_dir() else [path]
+
+
+def _run(tree: Path, files: list[str], data: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "coverage",
+        "run",
+        f"--data-file={data}",
+        f"--source={tree}",
+        "--omit=*/tests/*",
+    ]
+    pytest = ["-m", "pytest", "-n0", "-q", "-p", "no:cacheprovider", "-p", "tests.mutation.by_test", *files]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": f"{tree / 'src'}:{tree}",
+        "URJA_TEST_SECONDS": str(data.with_suffix(".json")),
+    }
+    subprocess.run([*command, *pytest], cwd=tree, env=environment, check=True, stdout=sys.stderr)

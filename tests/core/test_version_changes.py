@@ -236,11 +236,16 @@ def unchanged(old, new):
         same = on
 
 
+def shown(parts):
+    """Parts without their weights: a rate that changes on a day splits these, and nothing else."""
+    return [(part.key, part.quantity, part.rate, part.amount) for part in parts]
+
+
 def said(result, names):
     return {
         line.name: (
             line.amount_minor,
-            [(part.key, part.quantity, part.rate, part.amount) for part in line.parts],
+            shown(line.parts),
         )
         for line in result.lines
         if line.name in names
@@ -277,7 +282,7 @@ def test_continue_keeps_what_had_come_to_before_the_change(situation, data):
     for line in kept.lines:
         now = next(each for each in after.lines if each.name == line.name)
         if line.name not in same and not any(part.unit == "rounding" for part in line.parts):
-            assert now.parts[: len(line.parts)] == line.parts
+            assert shown(now.parts[: len(line.parts)]) == shown(line.parts)
 
 
 @settings(max_examples=60, deadline=None)

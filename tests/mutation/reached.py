@@ -77,7 +77,18 @@ def _run(tree: Path, files: list[str], data: Path) -> None:
         f"--source={tree}",
         "--omit=*/tests/*",
     ]
-    pytest = ["-m", "pytest", "-n0", "-q", "-p", "no:cacheprovider", "-p", "tests.mutation.by_test", *files]
+    pytest = [
+        "-m",
+        "pytest",
+        "-n0",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--hypothesis-seed=0",
+        "-p",
+        "tests.mutation.by_test",
+        *files,
+    ]
     environment = {
         **os.environ,
         "PYTHONPATH": f"{tree / 'src'}:{tree}",

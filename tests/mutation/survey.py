@@ -134,7 +134,18 @@ def passes(tests: list[str], tree: Path, within_s: float) -> bool:
     """Whether tests pass in a tree, in their order, within a time."""
     named = tree / "named-tests"
     named.write_text("\n".join(tests))
-    command = [sys.executable, "-m", "pytest", "-n0", "-x", "-q", "-p", "no:cacheprovider", f"@{named}"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-n0",
+        "-x",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--hypothesis-seed=0",
+        f"@{named}",
+    ]
     environment = {**os.environ, "PYTHONPATH": str(tree / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
     with subprocess.Popen(
         command,

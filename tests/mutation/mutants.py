@@ -7,6 +7,8 @@ right program) and `__str__`.
 import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from types import CodeType
 
 _SWAPPED: dict[type, type] = {
     ast.Lt: ast.LtE,
@@ -41,11 +43,13 @@ _TEXT_ONLY = {"log", "say", "logging"}
 class Mutant:
     """One change: what stood there and what stands there now; `source` is the whole changed file.
 
-    `lines` are those of the statement around it, without the statements inside that one.
+    `lines` are those of the statement around it, without the statements inside that one. `in_function` is whether it changes
+    what a function does when called; the others change what the file does when imported.
     """
 
     line: int
     lines: range
+    in_function: bool
     before: str
     after: str
     source: str
@@ -63,9 +67,17 @@ def mutant(source: str, number: int) -> Mutant:
     """The mutant of a number below `count`, in the order of the nodes."""
     tree = ast.parse(source)
     node, change = _places(tree)[number]
-    before, lines = _shown(node), _lines(tree, node)
+    before, lines, inside = _shown(node), _lines(tree, node), _in_function(tree, node)
     change()
-    return Mutant(getattr(node, "lineno", lines.start), lines, before, _shown(node), ast.unparse(tree))
+    line = getattr(node, "lineno", lines.start)
+    return Mutant(line, lines, inside, before, _shown(node), ast.unparse(tree))
+
+
+def compiled(path: Path, number: int) -> CodeType:
+    """The code of a file with the mutant of a number, every function on the line it has in the file."""
+    tree = ast.parse(path.read_text())
+    _places(tree)[number][1]()
+    return compile(ast.fix_missing_locations(tree), str(path), "exec")
 
 
 def _places(tree: ast.AST) -> list[tuple[ast.AST, Callable[[], None]]]:
@@ -77,6 +89,11 @@ def _lines(tree: ast.AST, node: ast.AST) -> range:
     first, last = around[0].lineno, around[0].end_lineno or around[0].lineno
     inside = [one.lineno for one in ast.walk(around[0]) if isinstance(one, ast.stmt) and one.lineno > first]
     return range(first, min([last + 1, *inside]))
+
+
+def _in_function(tree: ast.AST, node: ast.AST) -> bool:
+    functions = [one for one in ast.walk(tree) if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return any(node in ast.walk(statement) for function in functions for statement in function.body)
 
 
 def _own(statement: ast.stmt) -> Iterator[ast.AST]:

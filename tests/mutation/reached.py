@@ -12,6 +12,8 @@ from pathlib import Path
 
 import coverage
 
+PYTEST = [sys.executable, "-m", "pytest", "-n0", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=0"]
+"""Tests that Hypothesis feeds get the same each time, so that only the mutant makes a difference."""
 _RUNS_A_WORKER = 4
 """Each run starts servers of its own; more of them share the workers' time better."""
 
@@ -77,21 +79,6 @@ def _run(tree: Path, files: list[str], data: Path) -> None:
         f"--source={tree}",
         "--omit=*/tests/*",
     ]
-    pytest = [
-        "-m",
-        "pytest",
-        "-n0",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "--hypothesis-seed=0",
-        "-p",
-        "tests.mutation.by_test",
-        *files,
-    ]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": f"{tree / 'src'}:{tree}",
-        "URJA_TEST_SECONDS": str(data.with_suffix(".json")),
-    }
-    subprocess.run([*command, *pytest], cwd=tree, env=environment, check=True, stdout=sys.stderr)
+    pytest = [*PYTEST[1:], "-p", "tests.mutation.by_test", *files]
+    own = {"PYTHONPATH": f"{tree / 'src'}:{tree}", "URJA_TEST_SECONDS": str(data.with_suffix(".json"))}
+    subprocess.run([*command, *pytest], cwd=tree, env={**os.environ, **own}, check=True, stdout=sys.stderr)

@@ -6,6 +6,7 @@ its line, what stood there and what the mutant put there.
 
 import argparse
 import concurrent.futures
+import itertools
 import json
 import os
 import random
@@ -14,16 +15,18 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.mutation.forks import FATES, MUTANTS
 from tests.mutation.mutants import Mutant, count, mutant
-from tests.mutation.reached import reached
+from tests.mutation.reached import PYTEST, Reached, reached
 
 ROOT = Path(__file__).resolve().parents[2]
+type Hear = Callable[[Drawn, bool], None]
+"""Takes a mutant and whether it lived."""
 TIMES_AS_LONG, STARTED_S = 5, 120
 """Tests that take so many times what they take without a mutant, and the seconds for their servers' start, have met an
 endless loop: the mutant is killed by it."""
@@ -74,10 +77,14 @@ _DECLARATIONS = {"models.py", "grants.py", "apps.py", "config.py"}
 
 @dataclass(frozen=True)
 class Drawn:
-    """A mutant of a file (relative to the root)."""
+    """A mutant of a file (relative to the root) and its number there."""
 
     path: str
+    number: int
     mutant: Mutant
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.mutant}"
 
 
 def population() -> Iterator[tuple[Path, int, tuple[str, ...]]]:
@@ -98,108 +105,130 @@ def draw(seed: int, size: int, below: str = "") -> list[Drawn]:
     there = ROOT / "src/urja" / below
     everything = [one for one in population() if one[0].is_relative_to(there)]
     return [
-        Drawn(str(path.relative_to(ROOT)), mutant(path.read_text(), number))
+        Drawn(str(path.relative_to(ROOT)), number, mutant(path.read_text(), number))
         for path, number, _ in random.Random(seed).sample(everything, min(size, len(everything)))
     ]
-
-
-class Trees:
-    """A copy of the checkout for each thread, so that mutants do not meet."""
-
-    def __init__(self, where: Path) -> None:
-        self._where = where
-        self._own = threading.local()
-
-    def mine(self) -> Path:
-        if not hasattr(self._own, "tree"):
-            self._own.tree = self._where / f"tree-{threading.get_ident()}"
-            shutil.copytree(
-                ROOT, self._own.tree, ignore=shutil.ignore_patterns(".git", ".venv", "__pycache__")
-            )
-        return self._own.tree
-
-
-def survives(drawn: Drawn, tree: Path, tests: list[str], seconds: float) -> bool:
-    """Whether tests pass with the mutant in the place of its file; `seconds` is what they take without it."""
-    file = tree / drawn.path
-    original = file.read_text()
-    file.write_text(drawn.mutant.source)
-    try:
-        return not tests or passes(tests, tree, STARTED_S + TIMES_AS_LONG * seconds)
-    finally:
-        file.write_text(original)
-
-
-def passes(tests: list[str], tree: Path, within_s: float) -> bool:
-    """Whether tests pass in a tree, in their order, within a time."""
-    named = tree / "named-tests"
-    named.write_text("\n".join(tests))
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-n0",
-        "-x",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "--hypothesis-seed=0",
-        f"@{named}",
-    ]
-    environment = {**os.environ, "PYTHONPATH": str(tree / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
-    with subprocess.Popen(
-        command,
-        cwd=tree,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    ) as running:
-        try:
-            return running.wait(within_s) == 0
-        except subprocess.TimeoutExpired:
-            os.killpg(running.pid, signal.SIGKILL)
-            return False
 
 
 def survey(seed: int, size: int, workers: int, below: str = "") -> dict[str, object]:
     """Draw, run, count; says on standard error how each mutant fared."""
     began = time.monotonic()
     drawn = draw(seed, size, below)
-    survivors: list[str] = []
-    with (
-        tempfile.TemporaryDirectory(prefix="mutation-") as where,
-        concurrent.futures.ThreadPoolExecutor(workers) as pool,
-    ):
-        trees = Trees(Path(where))
-        found = reached(trees.mine(), tests_of({one.path for one in drawn}), workers)
-
-        def lives(one: Drawn) -> bool:
-            tests = found.tests_of(one.path, one.mutant.lines)
-            return survives(one, trees.mine(), tests, sum(found.seconds[test] for test in tests))
-
-        running = {pool.submit(lives, one): one for one in drawn}
-        for number, done in enumerate(concurrent.futures.as_completed(running), 1):
-            one = running[done]
-            name = f"{one.path}:{one.mutant}"
-            if done.result():
-                reach = len(found.tests_of(one.path, one.mutant.lines))
-                survivors.append(f"{name} (reached by {reach} tests)")
-            sys.stderr.write(f"{number}/{len(drawn)} {'SURVIVED' if done.result() else 'killed'} {name}\n")
+    found = reached(ROOT, tests_of({one.path for one in drawn}), workers)
+    lived = outlive(ROOT, drawn, found, workers)
     return {
         "seed": seed,
         "below": below,
         "drawn": len(drawn),
-        "killed": len(drawn) - len(survivors),
-        "killed_share": round(1 - len(survivors) / max(1, len(drawn)), 3),
+        "killed": len(drawn) - len(lived),
+        "killed_share": round(1 - len(lived) / max(1, len(drawn)), 3),
         "minutes": round((time.monotonic() - began) / 60, 1),
-        "survivors": sorted(survivors),
+        "survivors": sorted(lived),
     }
 
 
 def tests_of(paths: set[str]) -> set[str]:
     """The tests that hold files (relative to the root)."""
     return {test for path, _, tests in population() if str(path.relative_to(ROOT)) in paths for test in tests}
+
+
+def outlive(tree: Path, drawn: list[Drawn], found: Reached, workers: int) -> list[str]:
+    """The mutants that all their tests pass with, and how many tests that were."""
+    lived: list[str] = []
+    heard = itertools.count(1)
+
+    def hear(one: Drawn, lives: bool) -> None:
+        name = f"{one} ({len(found.tests_of(one.path, one.mutant.lines))} tests)"
+        sys.stderr.write(f"{next(heard)}/{len(drawn)} {'SURVIVED' if lives else 'killed'} {name}\n")
+        if lives:
+            lived.append(name)
+
+    reached_at_all = [one for one in drawn if found.tests_of(one.path, one.mutant.lines)]
+    for one in drawn:
+        if one not in reached_at_all:
+            hear(one, lives=True)
+    forked = [one for one in reached_at_all if one.mutant.in_function]
+    alone = [one for one in reached_at_all if not one.mutant.in_function]
+    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        shares = [forked[number::workers] for number in range(workers)]
+        for left in pool.map(lambda share: _in_forks(tree, share, found, hear), filter(None, shares)):
+            alone += left
+        for one, lives in zip(alone, pool.map(lambda one: _in_a_copy(tree, one, found), alone), strict=True):
+            hear(one, lives)
+    return lived
+
+
+def _in_forks(tree: Path, drawn: list[Drawn], found: Reached, hear: Hear) -> list[Drawn]:
+    """Mutants inside functions: one run of pytest forks for each of them. Those come back that no fork can take."""
+    by_name = {str(one): one for one in drawn}
+    tests = {name: found.tests_of(one.path, one.mutant.lines) for name, one in by_name.items()}
+    mutants = [
+        {
+            "name": name,
+            "path": str(tree / one.path),
+            "number": one.number,
+            "tests": tests[name],
+            "within_s": _within_s(found, tests[name]),
+        }
+        for name, one in by_name.items()
+    ]
+    files = {test.partition("::")[0] for several in tests.values() for test in several}
+    said, says = os.pipe()
+    with (
+        tempfile.TemporaryDirectory(prefix="mutants-") as where,
+        (Path(where) / "output").open("w+") as output,
+    ):
+        (Path(where) / "mutants").write_text(json.dumps(mutants))
+        own = {MUTANTS: f"{where}/mutants", FATES: str(says), "PYTHONPATH": f"{tree / 'src'}:{tree}"}
+        running = subprocess.Popen(
+            [*PYTEST, "-p", "tests.mutation.forks", *sorted(files)],
+            cwd=tree,
+            env={**os.environ, **own},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            pass_fds=[says],
+        )
+        os.close(says)
+        left = []
+        with os.fdopen(said) as fates:
+            for fate in map(json.loads, fates):
+                one = by_name[fate["name"]]
+                if fate["lived"] is None:
+                    left.append(one)
+                else:
+                    hear(one, fate["lived"])
+        if running.wait() != 0:
+            output.seek(0)
+            raise RuntimeError(output.read()[-5000:])
+    return left
+
+
+def _in_a_copy(tree: Path, one: Drawn, found: Reached) -> bool:
+    """Whether a mutant lives that changes what its file does when imported: in a process of its own, on a copy."""
+    tests = found.tests_of(one.path, one.mutant.lines)
+    with tempfile.TemporaryDirectory(prefix="mutant-") as where:
+        copy = Path(where) / "tree"
+        shutil.copytree(tree, copy, ignore=shutil.ignore_patterns(".git", ".venv", "__pycache__"))
+        (copy / one.path).write_text(one.mutant.source)
+        (copy / "named-tests").write_text("\n".join(tests))
+        own = {"PYTHONPATH": f"{copy / 'src'}:{copy}", "PYTHONDONTWRITEBYTECODE": "1"}
+        with subprocess.Popen(
+            [*PYTEST, "-x", "@named-tests"],
+            cwd=copy,
+            env={**os.environ, **own},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        ) as running:
+            try:
+                return running.wait(_within_s(found, tests)) == 0
+            except subprocess.TimeoutExpired:
+                os.killpg(running.pid, signal.SIGKILL)
+                return False
+
+
+def _within_s(found: Reached, tests: list[str]) -> float:
+    return STARTED_S + TIMES_AS_LONG * sum(found.seconds[test] for test in tests)
 
 
 def main() -> None:

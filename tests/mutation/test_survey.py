@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.mutation import survey
-from tests.mutation.mutants import Mutant
+from tests.mutation.mutants import count, mutant
 from tests.mutation.reached import reached
 
 COUNT, BAR = 300, 0.85
@@ -21,7 +21,7 @@ PACKAGE = {
     "pyproject.toml": '[tool.pytest.ini_options]\npythonpath = ["."]\naddopts = "--import-mode=importlib"\n',
     "half.py": "ODD = 1\n\n\ndef half(a):\n    return a // 2\n\n\ndef odd(a):\n    return a % 2 == ODD\n",
     "test_half.py": "from half import half\n\n\ndef test_half():\n    assert half(4) == 2\n",
-    "test_odd.py": "from half import odd\n\n\ndef test_odd():\n    assert odd(3)\n",
+    "test_odd.py": "from half import odd\n\n\ndef test_odd():\n    assert odd(1)\n",
 }
 HALF, ODD = "test_half.py::test_half", "test_odd.py::test_odd"
 
@@ -35,17 +35,13 @@ def package(tmp_path: Path) -> Path:
 
 
 def test_a_mutant_is_killed_by_the_tests_that_run_its_line_and_a_harmless_one_survives(package):
-    """The survey itself: on a package of two functions, one mutant dies and one that changes nothing lives."""
-    good = PACKAGE["half.py"]
-
-    def survives(source: str) -> bool:
-        return survey.survives(
-            survey.Drawn("half.py", Mutant(5, range(5, 6), "", "", source)), package, [HALF], 1
-        )
-
-    assert not survives(good.replace("a // 2", "a * 2"))
-    assert survives(good.replace("a // 2", "a >> 1"))
-    assert (package / "half.py").read_text() == good
+    """The survey itself, on a package of two functions: in forks, and in a process of its own for what is done at import."""
+    source = PACKAGE["half.py"]
+    drawn = [survey.Drawn("half.py", number, mutant(source, number)) for number in range(count(source))]
+    lived = survey.outlive(package, drawn, reached(package, ["test_half.py", "test_odd.py"], 2), 2)
+    assert len(drawn) == 8
+    assert [one.partition(" (")[0] for one in lived] == ["half.py:9: 2 -> 3"]
+    assert (package / "half.py").read_text() == source
 
 
 def test_the_tests_of_a_line_are_those_that_run_it(package):

@@ -1,7 +1,7 @@
 """A pytest plugin: coverage by test, and how long each test took.
 
 `coverage run -m pytest -p tests.mutation.by_test` writes, beside coverage's own data, `URJA_TEST_SECONDS` (a JSON object of
-seconds by test).
+seconds by test that passed).
 """
 
 import json
@@ -14,6 +14,7 @@ import coverage
 import pytest
 
 _seconds: dict[str, float] = {}
+_failed: set[str] = set()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -30,5 +31,11 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
         running.switch_context("")
 
 
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.failed:
+        _failed.add(report.nodeid)
+
+
 def pytest_sessionfinish() -> None:
-    Path(os.environ["URJA_TEST_SECONDS"]).write_text(json.dumps(_seconds))
+    passed = {test: seconds for test, seconds in _seconds.items() if test not in _failed}
+    Path(os.environ["URJA_TEST_SECONDS"]).write_text(json.dumps(passed))

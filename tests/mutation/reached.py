@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,29 +37,35 @@ class Reached:
         return sorted(found, key=lambda test: self.seconds.get(test, 0.0))
 
 
-def reached(tree: Path, tests: Iterable[str], workers: int) -> Reached:
-    """Run test files and directories of a tree once, all of which must pass, and note what each test runs of the tree."""
-    files = sorted({str(file.relative_to(tree)) for path in tests for file in _files(tree / path)})
+def reached(tree: Path, tests: Iterable[str], workers: int, where: Path) -> Reached:
+    """What each test runs of a tree, measured by one run of test files and directories without mutants.
+
+    The measurement is kept in the directory `where`; one that is there already is taken. Tests that fail without a
+    mutant can kill none and are left out.
+    """
+    if not any(where.iterdir()):
+        files = sorted({str(file.relative_to(tree)) for path in tests for file in _files(tree / path)})
+        shares = [files[number :: _RUNS_A_WORKER * workers] for number in range(_RUNS_A_WORKER * workers)]
+        with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+            list(
+                pool.map(
+                    lambda number: _run(tree, shares[number], where / f"{number}.coverage"),
+                    range(len(shares)),
+                )
+            )
     by_line: dict[str, dict[int, set[str]]] = {}
     seconds: dict[str, float] = {}
-    with (
-        tempfile.TemporaryDirectory(prefix="reached-") as where,
-        concurrent.futures.ThreadPoolExecutor(workers) as pool,
-    ):
-        runs = [Path(where) / str(number) for number in range(_RUNS_A_WORKER * workers)]
-        shares = [files[number :: len(runs)] for number in range(len(runs))]
-        runs = [run for run, share in zip(runs, shares, strict=True) if share]
-        list(pool.map(lambda run, share: _run(tree, share, run), runs, filter(None, shares)))
-        for run in runs:
-            seconds |= json.loads(run.with_suffix(".json").read_text())
-            data = coverage.CoverageData(str(run))
-            data.read()
-            for file in data.measured_files():
-                lines = by_line.setdefault(str(Path(file).relative_to(tree)), {})
-                for line, contexts in data.contexts_by_lineno(file).items():
-                    lines.setdefault(line, set()).update(filter(None, contexts))
+    for run in where.glob("*.coverage"):
+        seconds |= json.loads(run.with_suffix(".json").read_text())
+        data = coverage.CoverageData(str(run))
+        data.read()
+        for file in data.measured_files():
+            lines = by_line.setdefault(str(Path(file).relative_to(tree)), {})
+            for line, contexts in data.contexts_by_lineno(file).items():
+                lines.setdefault(line, set()).update(contexts)
     frozen = {
-        file: {line: frozenset(tests) for line, tests in lines.items()} for file, lines in by_line.items()
+        file: {line: frozenset(tests & seconds.keys()) for line, tests in lines.items()}
+        for file, lines in by_line.items()
     }
     return Reached(frozen, seconds)
 
@@ -70,6 +75,8 @@ def _files(path: Path) -> Iterable[Path]:
 
 
 def _run(tree: Path, files: list[str], data: Path) -> None:
+    if not files:
+        return
     command = [
         sys.executable,
         "-m",
@@ -81,4 +88,5 @@ def _run(tree: Path, files: list[str], data: Path) -> None:
     ]
     pytest = [*PYTEST[1:], "-p", "tests.mutation.by_test", *files]
     own = {"PYTHONPATH": f"{tree / 'src'}:{tree}", "URJA_TEST_SECONDS": str(data.with_suffix(".json"))}
-    subprocess.run([*command, *pytest], cwd=tree, env={**os.environ, **own}, check=True, stdout=sys.stderr)
+    subprocess.run([*command, *pytest], cwd=tree, env={**os.environ, **own}, check=False, stdout=sys.stderr)
+    assert data.with_suffix(".json").exists(), "the tests did not run to their end"

@@ -110,11 +110,11 @@ def draw(seed: int, size: int, below: str = "") -> list[Drawn]:
     ]
 
 
-def survey(seed: int, size: int, workers: int, below: str = "") -> dict[str, object]:
+def survey(seed: int, size: int, workers: int, measured: Path, below: str = "") -> dict[str, object]:
     """Draw, run, count; says on standard error how each mutant fared."""
     began = time.monotonic()
     drawn = draw(seed, size, below)
-    found = reached(ROOT, tests_of({one.path for one in drawn}), workers)
+    found = reached(ROOT, tests_of({one.path for one in drawn}), workers, measured)
     lived = outlive(ROOT, drawn, found, workers)
     return {
         "seed": seed,
@@ -239,7 +239,13 @@ def main() -> None:
     parser.add_argument(
         "--below", default="", help="only of files below this path in src/urja, such as core/rating"
     )
-    sys.stdout.write(json.dumps(survey(**vars(parser.parse_args())), indent=1) + "\n")
+    parser.add_argument(
+        "--measured", type=Path, help="a directory: what the tests run is kept there, or taken from there"
+    )
+    given = vars(parser.parse_args())
+    with tempfile.TemporaryDirectory(prefix="measured-") as own:
+        given["measured"] = given["measured"] or Path(own)
+        sys.stdout.write(json.dumps(survey(**given), indent=1) + "\n")
 
 
 if __name__ == "__main__":

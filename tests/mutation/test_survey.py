@@ -34,18 +34,25 @@ def package(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_mutant_is_killed_by_the_tests_that_run_its_line_and_a_harmless_one_survives(package):
+def test_a_mutant_is_killed_by_the_tests_that_run_its_line_and_a_harmless_one_survives(
+    package, tmp_path_factory
+):
     """The survey itself, on a package of two functions: in forks, and in a process of its own for what is done at import."""
     source = PACKAGE["half.py"]
     drawn = [survey.Drawn("half.py", number, mutant(source, number)) for number in range(count(source))]
-    lived = survey.outlive(package, drawn, reached(package, ["test_half.py", "test_odd.py"], 2), 2)
+    lived = survey.outlive(
+        package,
+        drawn,
+        reached(package, ["test_half.py", "test_odd.py"], 2, tmp_path_factory.mktemp("measured")),
+        2,
+    )
     assert len(drawn) == 8
     assert [one.partition(" (")[0] for one in lived] == ["half.py:9: 2 -> 3"]
     assert (package / "half.py").read_text() == source
 
 
-def test_the_tests_of_a_line_are_those_that_run_it(package):
-    found = reached(package, ["test_half.py", "test_odd.py"], 1)
+def test_the_tests_of_a_line_are_those_that_run_it(package, tmp_path_factory):
+    found = reached(package, ["test_half.py", "test_odd.py"], 1, tmp_path_factory.mktemp("measured"))
     assert found.tests_of("half.py", range(5, 6)) == [HALF]
     assert found.tests_of("half.py", range(9, 10)) == [ODD]
     assert set(found.tests_of("half.py", range(1, 2))) == {HALF, ODD}, "a constant may matter to either"
@@ -62,8 +69,8 @@ def test_a_seed_draws_the_same_mutants_again():
 
 @pytest.mark.mutation
 @pytest.mark.timeout(0)
-def test_most_mutants_are_killed():
+def test_most_mutants_are_killed(tmp_path):
     seed = int(os.environ.get("URJA_MUTATION_SEED") or random.SystemRandom().randrange(10_000))
-    found = survey.survey(seed, COUNT, os.cpu_count() or 1)
+    found = survey.survey(seed, COUNT, os.cpu_count() or 1, tmp_path)
     sys.stdout.write(json.dumps(found, indent=1))
     assert found["killed_share"] >= BAR, f"seed {seed}"

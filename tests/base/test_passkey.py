@@ -185,3 +185,16 @@ def test_the_canonical_form_knows_no_order_and_no_floats():
 
 def test_a_fingerprint_can_be_read_out():
     assert passkey.fingerprint(b"key") == "2c70 e12b 7a06 46f9"
+
+
+def test_an_assertion_is_signed_over_its_challenge_and_no_other():
+    phone = Authenticator()
+    assertion, enrolled = phone.approve(CHALLENGE), phone.register(CHALLENGE)
+    assert passkey.signs(assertion, phone.public_key, CHALLENGE)
+    assert not passkey.signs(assertion, phone.public_key, bytes(32))
+    assert not passkey.signs(assertion, Authenticator().public_key, CHALLENGE)
+    of_another_kind = phone.approve(CHALLENGE, kind="webauthn.create")
+    assert not passkey.signs(of_another_kind, phone.public_key, CHALLENGE)
+    assert not passkey.signs(
+        msgspec.structs.replace(assertion, client_data=enrolled.client_data), phone.public_key, CHALLENGE
+    )

@@ -63,6 +63,11 @@ def test_running_back_agrees_with_the_obvious_loop(rows):
     assert vee.runs_back(device, read, none, none).tolist() == expected
 
 
+def test_a_register_that_stands_still_does_not_run_back():
+    device, read = column(1, 2), column(100, 50)
+    assert vee.runs_back(device, read, column(100, NULL), column(100, 50)).tolist() == [False, False]
+
+
 def test_a_register_advances_too_fast():
     mask = vee.advances_too_fast(
         column(3600, 3600, 3600),

@@ -53,6 +53,7 @@ WATCHED: tuple[tuple[str, tuple[str, ...]], ...] = (
             "tests/pipeline/test_held_back.py",
             "tests/pipeline/test_own_calendar.py",
             "tests/web/test_pages.py",
+            "tests/site/test_tariff_load.py",
         ),
     ),
     (
@@ -68,7 +69,14 @@ WATCHED: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("headend/releases.py", BRAKE),
     ("headend/sealed_state.py", BRAKE),
     ("base/passkey.py", ("tests/base/test_passkey.py",)),
-    ("headend/intake.py", ("tests/headend/test_pushes.py", "tests/headend/test_broker_trouble.py")),
+    (
+        "headend/intake.py",
+        (
+            "tests/headend/test_pushes.py",
+            "tests/headend/test_broker_trouble.py",
+            "tests/adversary/test_unauthenticated_pushes.py",
+        ),
+    ),
 )
 """What is mutated below `src/urja`, and the tests that hold it."""
 _DECLARATIONS = {"models.py", "grants.py", "apps.py", "config.py"}

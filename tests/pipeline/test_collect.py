@@ -221,6 +221,32 @@ def test_a_reversal_told_before_its_payment_has_the_payment_asked_about_first(ti
     assert till.state(order) in ("pending", "reversed")
 
 
+def test_a_refund_that_a_webhook_tells_of_is_asked_about_at_once(till, order):
+    till.shop.card(order.provider_order_id, "5105 1051 0510 5100")
+    till.collect()
+    till.shop.move(hours=2)
+    till.shop.until(lambda: till.shop.get("/v1/refunds")["items"])
+    not_by_schedule()
+    till.hook(*webhooks(till, order, "refund.processed"))
+    till.collect()
+    assert till.entries() == [*CREDITED, ("reversal", -20_000)]
+
+
+def test_what_is_only_authorised_is_captured_and_the_answer_is_the_fact(till):
+    from urja.apps.payments.errors import GatewayRefusedError
+    from urja.apps.payments.models import PaymentState
+
+    asked = {"amount": 20_000, "currency": "INR", "receipt": "by hand", "payment_capture": False}
+    order = till.shop.post("/v1/orders", **asked)
+    till.shop.pay(order["id"])
+    (fact,) = till.gateway.payments_of(order["id"])
+    assert fact.state == PaymentState.AUTHORIZED
+    captured = till.gateway.capture(fact)
+    assert (captured.payment_id, captured.state) == (fact.payment_id, PaymentState.CAPTURED)
+    with pytest.raises(GatewayRefusedError):
+        till.gateway.capture(fact)
+
+
 def test_a_partial_refund_takes_back_its_part(till, paid):
     till.collect()
     payment = till.shop.payments_of(paid.provider_order_id)[0]

@@ -41,8 +41,9 @@ async def test_keys_that_no_head_end_made_for_this_meter_are_not_installed(
     order = house.order("change_keys", arguments={"number": 7})
     async with start_headend(), house.listening():
         await desk.send(order)
-        await desk.until_heard(order)
-        assert desk.states(order) == ["trying"]
+        [end] = await desk.end_of(order)
+        assert end.state == "failed"
+        assert "no head end has made them for this meter" in end.detail
         assert await obeys(desk, house) == "confirmed"
     assert house.meter.keys == house.identity.keys
 
@@ -54,7 +55,7 @@ async def test_keys_made_for_one_meter_are_installed_in_no_other(start_headend, 
     order = house.order("change_keys", arguments={"number": 7})
     async with start_headend(), house.listening():
         await desk.send(order)
-        await desk.until_heard(order)
+        assert [end.state for end in await desk.end_of(order)] == ["failed"]
     assert house.meter.keys == house.identity.keys
 
 

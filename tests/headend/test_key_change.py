@@ -4,19 +4,26 @@ import asyncio
 
 import msgspec
 import pytest
+from prometheus_client import CollectorRegistry
 from tests.headend.conftest import adopt, until, value
-from tests.headend.ordering import Desk, House
+from tests.headend.ordering import SIGNING_KEY, Desk, House
 from tests.headend.pushing import KEK, PushMeter, free_port
 from tests.headend.test_pushes import Line, accepted
+from tests.stream.servers import PASSWORDS
 
+from urja.base.secrets import HeadendSecrets
+from urja.base.settings import HeadendSettings, Settings
 from urja.cosem.apdu import AccessResult
 from urja.cosem.security import ENCRYPTED, KekStore
 from urja.headend.new_keys import KeyMaker
+from urja.headend.process import HeadEnd
 from urja.headend.sealed_state import Seal
 from urja.meter.events import EventCode, Log
 from urja.meter.identity import seeded
 from urja.meter.model import Refused
+from urja.stream import User
 from urja.stream.messages import NextKeys
+from urja.stream.orders import public_key
 
 MAKER = KeyMaker(KekStore(KEK), Seal(KEK))
 
@@ -310,3 +317,51 @@ class TestSecret:
             assert (house.meter.keys, house.meter.hls_secret) == MAKER.open(house.identity.title, made)
             codes = [row[2] for row in house.meter.engine.logs[Log.TRANSACTION].by_entry(1, 0)]
             assert codes == [EventCode.HLS_SECRET_CHANGED, EventCode.KEYS_CHANGED]
+
+
+async def test_a_running_head_end_opens_what_the_next_key_of_the_store_has_wrapped(
+    nats_server, admin, pipeline, stepped_clock, desk, tmp_path
+):
+    """The key-encryption key is changed beside it: it reads its file anew, and its own state stays sealed as it was."""
+    file, second = tmp_path / "headend.json", bytes(range(100, 116))
+
+    def written(**keys):
+        file.write_bytes(msgspec.json.encode({"broker_password": "x"} | keys))
+
+    written(kek=KEK)
+    secrets = HeadendSecrets(
+        broker_url=nats_server.url,
+        broker_user="headend",
+        broker_password=PASSWORDS[User.HEADEND],
+        kek=KEK,
+        kek_file=str(file),
+        seal_key=KEK,
+        orders_key=public_key(SIGNING_KEY),
+    )
+    settings = Settings(headend=HeadendSettings(hosts=("127.0.0.1",), port=0))
+    house = House(stepped_clock, port=free_port())
+    await pipeline.put_device(house.entry())
+    store = KekStore(second)
+    anew = msgspec.structs.replace(
+        house.entry(),
+        wrapped_guek=store.wrap(house.identity.keys.guek),
+        wrapped_gak=store.wrap(house.identity.keys.gak),
+        wrapped_master=store.wrap(bytes.fromhex(house.identity.master_key)),
+    )
+    async with (
+        HeadEnd.running(settings, secrets, stepped_clock, CollectorRegistry()) as headend,
+        house.listening(),
+    ):
+        assert await obeys(desk, house) == "confirmed"
+        written(kek=second, retiring_kek=KEK)
+        await pipeline.put_device(anew)
+        await until(
+            lambda: headend.roster.meters[house.identity.title].entry.wrapped_guek == anew.wrapped_guek
+        )
+        assert await obeys(desk, house) == "confirmed"
+        order = house.order("make_keys")
+        await desk.send(order)
+        [end] = await desk.end_of(order)
+        made = msgspec.convert(end.evidence["new_keys"], NextKeys)
+        keys, _ = KeyMaker(KekStore(second), Seal(KEK)).open(house.identity.title, made)
+        assert len(keys.guek) == 16, "what it makes from then on is under the new key"

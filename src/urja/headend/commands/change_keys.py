@@ -31,6 +31,13 @@ class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
 async def execute(work: Work, arguments: Arguments) -> Outcome:
     """Raises SessionFailed: new keys (to be proven) after the transfer, refused where the meter does not take them."""
     meter, waiting = work.meter, work.meter.next
+    offered = meter.entry.next_keys
+    if waiting is None and offered is not None and offered.number == arguments.number:
+        raise SessionFailed(
+            FailureKind.OURS,
+            f"the keys {arguments.number} cannot be used: no head end has made them for this meter, or the key that wraps "
+            "them is another",
+        )
     if waiting is None or waiting.number != arguments.number:
         raise SessionFailed(FailureKind.BUSY, f"the keys {arguments.number} are not in the projection yet")
     if work.session.key_id == waiting.key_id:

@@ -9,9 +9,12 @@ from click.testing import CliRunner
 from tests.apps.street import START, adopt
 
 from urja.base.settings import Settings
+from urja.cosem.security import KekStore
+from urja.headend.sealed_state import Seal
 from urja.site.admin import Administration
 from urja.site.exits import Refusal
 from urja.site.keys_cli import keys
+from urja.site.secrets import Vault
 
 NOON = START + timedelta(hours=12)
 
@@ -66,3 +69,33 @@ def test_what_cannot_be_given_keys_is_said(box):
         run("change", "--reason", "x")
     with pytest.raises(Refusal, match="there is no change of keys 5"):
         run("status", "5")
+
+
+def test_keys_that_no_head_end_has_made_are_forgotten_and_others_stay(database, monkeypatch, tmp_path):
+    from urja.apps.registry.models import Device, NewKeys
+    from urja.headend.new_keys import KeyMaker
+
+    vault = Vault.open(tmp_path)
+    store = KekStore(vault.admin.kek)
+    box = SimpleNamespace(
+        setup_django=lambda: None, keys=store, data=SimpleNamespace(secrets=tmp_path), settings=Settings()
+    )
+    monkeypatch.setattr(Administration, "of", lambda _data: box)
+    adopt(1, wrapped_guek=store.wrap(bytes(16)), wrapped_gak=store.wrap(bytes(16)))
+    device = Device.objects.get()
+    with pytest.raises(Refusal, match="is not being given keys"):
+        run("forget", "URJ00000001")
+    for maker, stays in ((Seal(vault.headend.seal_key), True), (Seal(bytes(16)), False)):
+        made = KeyMaker(store, maker).make(bytes(device.system_title), 7)
+        names = ("number", "wrapped_guek", "wrapped_gak", "seal")
+        NewKeys.objects.create(device=device, made_at=NOON, **{name: getattr(made, name) for name in names})
+        if stays:
+            with pytest.raises(Refusal, match="it may have taken them"):
+                run("forget", "URJ00000001")
+            NewKeys.objects.update(wrapped_guek=device.wrapped_guek, wrapped_gak=device.wrapped_gak)
+            NewKeys.objects.all().delete()
+        else:
+            assert (
+                run("forget", "URJ00000001") == "Forgotten: no head end has made these keys for this meter.\n"
+            )
+            assert not NewKeys.objects.exists()

@@ -96,6 +96,39 @@ def status(data: Path, job: int | None, failed: bool, as_json: bool) -> None:
     click.echo(json.dumps(told, default=str, ensure_ascii=False) if as_json else _sentences(told))
 
 
+@keys.command()
+@data_option
+@click.argument("serial")
+def forget(data: Path, serial: str) -> None:
+    """Forget new keys of the meter SERIAL that no head end has made, which stand in the way of others.
+
+    Keys that a head end has made stay: the meter may have taken them.
+    """
+    box = opened(data)
+    from urja.apps.registry import meter_keys
+    from urja.base.keystore import KeyNotOpened
+    from urja.headend.new_keys import KeyMaker
+    from urja.headend.sealed_state import Seal
+    from urja.site.secrets import Vault
+
+    found = meter_keys.waiting_of(serial)
+    if found is None:
+        raise Refusal(Exit.FAILED, f"meter {serial} is not being given keys: urja keys change gives it some")
+    title, made = found
+    seal = Seal(Vault.open(box.data.secrets).headend.seal_key)
+    try:
+        KeyMaker(box.keys, seal).open(title, made)
+    except KeyNotOpened as error:
+        meter_keys.forget(serial)
+        click.echo(f"Forgotten: {error}.")
+    else:
+        raise Refusal(
+            Exit.FAILED,
+            f"a head end has made the keys that meter {serial} is being given, and it may have taken them: they stay until "
+            "it has proven them (urja keys change sends them again)",
+        )
+
+
 @keys.command("rotate-master")
 @data_option
 @click.option(

@@ -59,3 +59,21 @@ def have_master_key(device_ids: Iterable[int]) -> set[int]:
             "id", flat=True
         )
     )
+
+
+def waiting_of(serial: str) -> tuple[bytes, messages.NextKeys] | None:
+    """The system title of a meter and the new keys that it is yet to prove; none where it is given none."""
+    device = Device.objects.filter(serial=serial).first()
+    made = None if device is None else waiting([device.id]).get(device.id)
+    return None if device is None or made is None else (bytes(device.system_title), made)
+
+
+def forget(serial: str) -> None:
+    """Take keys away that no head end has made: they were never sent. Only the owner of the tables can."""
+    with transaction.atomic():
+        device = Device.objects.select_for_update().get(serial=serial)
+        row = NewKeys.objects.filter(device=device)
+        # The trigger keeps what is not the device's own.
+        row.update(wrapped_guek=bytes(device.wrapped_guek), wrapped_gak=bytes(device.wrapped_gak))
+        row.delete()
+        project_anew([device.id])

@@ -5,11 +5,12 @@ is a carrier, not an authority: whoever has a password of its own can repeat or 
 """
 
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from msgspec import Meta
 
 from urja.stream import messages
 from urja.stream.errors import PoisonMessage
@@ -83,7 +84,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     wall_ms: int
     detail: str = ""
     """Why it failed, or what the last attempt met."""
-    attempts: int = 0
+    attempts: Annotated[int, Meta(ge=0, lt=1 << 31)] = 0
     again_at: datetime | None = None
     """When the next attempt is due, if the meter does not show up before."""
     evidence: dict[str, Any] = {}

@@ -5,9 +5,9 @@ is believed: a release counts by the passkeys in it, which the head end verifies
 """
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from urja.base.cut_release import CutRelease
 from urja.base.passkey import Assertion
@@ -57,7 +57,7 @@ class OpenRelease(Struct, frozen=True, kw_only=True):
 class HeldCuts(Struct, frozen=True, kw_only=True):
     """What one head end holds, and how the common count stands."""
 
-    headend: str
+    headend: Annotated[str, Meta(min_length=1, max_length=32)]
     at: datetime
     nonce: bytes
     cuts: int

@@ -102,17 +102,22 @@ def copy_of(cluster: Cluster, template: str) -> Iterator[Database]:
     from django.db import connections
 
     name = f"t{next(_numbers)}"
-    with psycopg.connect(cluster.conninfo(), autocommit=True) as admin:
+    connections.close_all()
+    _administer(cluster, f"CREATE DATABASE {name} TEMPLATE {template} OWNER urja_owner")
+    before = connections["default"].settings_dict["NAME"]
+    connections["default"].settings_dict["NAME"] = name
+    try:
+        yield Database(cluster, name)
+    finally:
         connections.close_all()
-        admin.execute(f"CREATE DATABASE {name} TEMPLATE {template} OWNER urja_owner")
-        before = connections["default"].settings_dict["NAME"]
-        connections["default"].settings_dict["NAME"] = name
-        try:
-            yield Database(cluster, name)
-        finally:
-            connections.close_all()
-            connections["default"].settings_dict["NAME"] = before
-            admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        connections["default"].settings_dict["NAME"] = before
+        _administer(cluster, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _administer(cluster: Cluster, statement: str) -> None:
+    """On a connection of its own: a test may have killed the server meanwhile."""
+    with psycopg.connect(cluster.conninfo(), autocommit=True) as admin:
+        admin.execute(statement)
 
 
 @dataclass(frozen=True)

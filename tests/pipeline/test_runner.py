@@ -103,7 +103,9 @@ async def test_a_push_becomes_energy_and_a_meter_reaches_the_head_end(
     )
     laws = verify.daily(secrets.database, street.ZONE, tmp_path / "catalogue.json")
     process = asyncio.create_task(
-        runner.run_pipeline(settings, secrets, stepped_clock, heads=tmp_path / "heads", laws=laws)
+        runner.run_pipeline(
+            settings, secrets, stepped_clock, heads=tmp_path / "heads", laws=laws, places=[tmp_path]
+        )
     )
     try:
         batch = block_batch((home.device_id, START, 100))

@@ -247,9 +247,14 @@ def test_a_full_disk_at_the_start(small_disk):
 @root_only
 def test_a_disk_that_fills_while_running(small_disk):
     disk = small_disk(300)
-    with running(disk / "data") as box:
+    levels = {"URJA_DISK_WARNING_MB": "32", "URJA_DISK_CRITICAL_MB": "16"}
+    with running(disk / "data", **levels) as box:
         filler = disk / "filler"
+        assert status_of(disk / "data")["code"] == Exit.OK
         fill(filler)
+        full = status_of(disk / "data")
+        assert full["code"] == Exit.FAILED
+        assert [one["level"] for one in full["disks"]] == ["critical"]
         heartbeat = disk / "data" / "heartbeat"
         stale = heartbeat.read_text()
         time.sleep(1.5)  # a heartbeat is due each second

@@ -235,6 +235,14 @@ class SupervisorSettings(Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Deaths in a row, none of them after a stable run, that are called a crash loop."""
 
 
+class DiskSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Room on the file systems of the data directory, below which it is said that they fill."""
+
+    warning_mb: Megabytes = 2048
+    critical_mb: Megabytes = 512
+    """Below it the box is not well: PostgreSQL and the broker stop where there is no room left."""
+
+
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that can be configured."""
 
@@ -250,6 +258,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     messages: MessagesSettings = field(default_factory=MessagesSettings)
     payments: PaymentsSettings = field(default_factory=PaymentsSettings)
     supervisor: SupervisorSettings = field(default_factory=SupervisorSettings)
+    disk: DiskSettings = field(default_factory=DiskSettings)
 
 
 @dataclass(frozen=True, slots=True)

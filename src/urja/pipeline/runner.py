@@ -9,7 +9,7 @@ import asyncio
 import math
 import signal
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -31,6 +31,7 @@ from urja.pipeline.addresses import Addresses, Sender
 from urja.pipeline.approve import Approve
 from urja.pipeline.collect import Collect
 from urja.pipeline.configure import Configure
+from urja.pipeline.disk_room import DiskRoom
 from urja.pipeline.dispatch import Dispatch
 from urja.pipeline.display import Display
 from urja.pipeline.gaps import Gaps
@@ -294,11 +295,18 @@ class Configurations:
 
 
 async def run_pipeline(
-    settings: Settings, secrets: PipelineSecrets, clock: Clock, *, heads: Path, laws: Laws
+    settings: Settings,
+    secrets: PipelineSecrets,
+    clock: Clock,
+    *,
+    heads: Path,
+    laws: Laws,
+    places: Sequence[Path],
 ) -> None:
     """Run all stages until SIGTERM or SIGINT. Django is set up for the pipeline's role by the caller.
 
-    `heads` is the directory that takes the signed heads, `laws` asks the laws of the books.
+    `heads` is the directory that takes the signed heads, `laws` asks the laws of the books, `places` are the
+    directories whose file systems are watched.
     """
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -349,6 +357,7 @@ async def run_pipeline(
             loops.append(Loop(Approve(approving), clock, REGISTER_REST_S))
             loops.append(Loop(Commissions(registering), clock, COMMANDS_REST_S))
             loops.append(Loop(MeterJobs(jobbing), clock, JOBS_REST_S))
+            loops.append(Loop(DiskRoom(places, settings.disk, in_thread), clock, rest_s))
             sender = Sender(settings.utility.name, settings.web.public_origin)
             loops.append(Loop(Addresses(mailing, sender), clock, settings.pipeline.interval_s))
             waiting.clear()

@@ -87,6 +87,11 @@ class DataDirectory:
         """What the source makes of the database's catalogue (`urja.site.catalogue`)."""
         return self.path / "catalogue.json"
 
+    @property
+    def places(self) -> tuple[Path, ...]:
+        """The directories that may lie on file systems of their own."""
+        return self.path, self.postgres, self.nats
+
     def claim(self) -> None:
         """Create the directory or check that it can be used, and lock it until `release` or death.
 
@@ -184,8 +189,9 @@ class DataDirectory:
             )
 
     def _check_room(self) -> None:
-        if shutil.disk_usage(self.path).free < _ROOM_BYTES:
-            raise disk_full(self.path)
+        for place in self.places:
+            if place.exists() and shutil.disk_usage(place).free < _ROOM_BYTES:
+                raise disk_full(place)
 
 
 def write_private(path: Path, content: bytes) -> None:

@@ -14,10 +14,11 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as day_time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
@@ -33,6 +34,7 @@ from urja.meter.fleet import FleetFile, read_fleet_file, serve_fleet, write_flee
 from urja.meter.journal import read_journal
 from urja.meter.truth import read_truth
 from urja.site import flag_laws, registry_laws, settlement_laws, supply_laws, town_laws
+from urja.site.asking_again import in_thread, silent_errors, until_answered
 from urja.site.clerks import TARIFF, Clerks, MeterState, answer, request, state_of
 from urja.site.exits import Exit, Refusal, refusal_for
 from urja.site.laws import Findings, examine
@@ -59,6 +61,7 @@ _DRAIN_LIMIT_S: Final = 120.0
 _LIFE_EVERY_S: Final = 5.0
 _COUNTER_EVERY_S: Final = 0.5
 _ANSWERED_WITHIN_S: Final = 20.0
+_CONNECTED_WITHIN_S: Final = 5
 _SLACK_S: Final = 15.0
 """Real seconds in which a step of switching may be under way, beside the laws' own business time."""
 _PROMISED: Final = timedelta(hours=1)
@@ -284,33 +287,28 @@ class _Street:
             await asyncio.sleep(_COUNTER_EVERY_S)
 
     async def _file(self, operation: "Operation", now: datetime) -> list[str]:
-        return await asyncio.to_thread(self._filed, operation, now)
+        """File a request and wait for its answer, as the portal does.
+
+        Filed twice, because the database died in the moment of its commit, it is done once: the second is refused.
+        """
+        number = await self._asked(request, operation, now)
+        return await self._asked(self._answer, number)
 
     async def _look(self, serial: str) -> MeterState:
-        return await asyncio.to_thread(self._looked, serial)
+        return await self._asked(state_of, serial)
 
     @staticmethod
-    def _looked(serial: str) -> MeterState:
-        from django.db import connection
-
-        try:
-            return state_of(serial)
-        finally:
-            connection.close()
-
-    def _filed(self, operation: "Operation", now: datetime) -> list[str]:
-        """File a request and wait for its answer, as the portal does."""
-        from django.db import connection
-
+    def _answer(number: int) -> list[str]:
         from urja.apps.registry.requests import wait_for
 
-        try:
-            number = request(operation, now)
-            wait_for(number, _ANSWERED_WITHIN_S)
-            answered, faults = answer(number)
-            return faults if answered else ["nobody has answered"]
-        finally:
-            connection.close()
+        wait_for(number, _ANSWERED_WITHIN_S)
+        answered, faults = answer(number)
+        return faults if answered else ["nobody has answered"]
+
+    @staticmethod
+    async def _asked[T](function: Callable[..., T], *arguments: Any) -> T:
+        """What a function returns that asks the database or a service, which may be starting again at this moment."""
+        return await until_answered(partial(in_thread, function, *arguments), _DRAIN_LIMIT_S)
 
     def _check_known_town(self) -> None:
         kept = read_fleet_file(self.fleet_file)
@@ -406,17 +404,32 @@ class _Street:
         return False
 
     async def _life(self) -> str:
-        """One line: where business time is, and what has come through."""
-        status = await self._order("status")
-        figures = await asyncio.to_thread(self._figures)
+        """One line: where business time is, and what has come through. What does not answer is asked by the next line."""
+        now, meters, books = self.box.clock.now(), await self._of_meters(), await self._of_books()
+        return f"{self._local(now)}  {meters}  {books}"
+
+    async def _of_meters(self) -> str:
+        try:
+            status = await self._order("status")
+        except OSError:
+            return "the meters do not answer"
+        return f"{status['linked']}/{status['meters']} meters on line  {status['pushes_sent']} pushes sent"
+
+    async def _of_books(self) -> str:
+        try:
+            figures = await in_thread(self._figures)
+        except silent_errors():
+            return "the database does not answer"
         return (
-            f"{self._local(self.box.clock.now())}  {status['linked']}/{status['meters']} meters on line  "
-            f"{status['pushes_sent']} pushes sent  {figures['readings']} readings  "
-            f"{figures['energy_wh'] / 1000:.2f} kWh rated  {figures['entries']} postings"
+            f"{figures['readings']} readings  {figures['energy_wh'] / 1000:.2f} kWh rated  "
+            f"{figures['entries']} postings"
         )
 
+    def _connect(self) -> psycopg.Connection[Any]:
+        return psycopg.connect(self.box.secrets.database_owner, connect_timeout=_CONNECTED_WITHIN_S)
+
     def _figures(self) -> dict[str, int]:
-        with psycopg.connect(self.box.secrets.database_owner) as connection:
+        with self._connect() as connection:
             row = connection.execute(
                 "SELECT (SELECT count(*) FROM readings_interval) + (SELECT count(*) FROM readings_register), "
                 "(SELECT coalesce(sum(energy_wh), 0) FROM readings_accrual), (SELECT count(*) FROM ledger_entry)"
@@ -425,14 +438,21 @@ class _Street:
         return dict(zip(("readings", "energy_wh", "entries"), map(int, row), strict=True))
 
     async def _order(self, do: str, **arguments: Any) -> dict[str, Any]:
-        """One order to the fleet, and its answer."""
+        """One order to the fleet, and its answer. Raises OSError where it is away."""
         async with _control(self.control) as (reader, writer):
             writer.write(json.dumps({"do": do, **arguments}).encode() + b"\n")
             await writer.drain()
-            answer: dict[str, Any] = json.loads(await reader.readline())
+            line = await reader.readline()
+        if not line:
+            raise ConnectionError(f"the fleet ended before it answered to {do}")
+        answer: dict[str, Any] = json.loads(line)
         if not answer.pop("ok"):
             raise RuntimeError(f"the fleet refused to {do}: {answer['error']}")
         return answer
+
+    async def _from_fleet(self, do: str) -> dict[str, Any]:
+        """The answer to an order that may be given twice, from a fleet that may be starting again at this moment."""
+        return await until_answered(partial(self._order, do), _DRAIN_LIMIT_S)
 
     # -- the end ------------------------------------------------------------------------------------------
 
@@ -440,15 +460,15 @@ class _Street:
         """Let nobody recharge any more, stop the meters at an interval's end, await what is under way, examine."""
         click.echo("Time is up: the meters finish their interval …", err=True)
         await self.box.stop_child(RESIDENTS)
-        closed = await self._order("close")
+        closed = await self._from_fleet("close")
         horizon = datetime.fromisoformat(closed["closed_at"])
         settled = await self._settle(horizon)
-        houses = (await self._order("houses"))["houses"]
-        payments = await asyncio.to_thread(self.outside.book, self._vault())
-        paid_out = await asyncio.to_thread(self.outside.settled, self._vault())
+        houses = (await self._from_fleet("houses"))["houses"]
+        payments = await self._asked(self.outside.book, self._vault())
+        paid_out = await self._asked(self.outside.settled, self._vault())
         for name in (_FLEET, HEADEND, PIPELINE, WEB):
             await self.box.stop_child(name)
-        findings = await asyncio.to_thread(self._examine, horizon, payments, paid_out, houses)
+        findings = await self._asked(self._examine, horizon, payments, paid_out, houses)
         self._report(findings, closed, horizon, settled=settled)
         return all(findings.laws.values())
 
@@ -459,18 +479,19 @@ class _Street:
         """
         give_up = time.monotonic() + _DRAIN_LIMIT_S
         while time.monotonic() < give_up:
-            # In this order: what a meter has answered is on its way before the answer is noted.
-            if await asyncio.to_thread(self._complete, horizon) and await self._idle():
-                return True
+            with contextlib.suppress(*silent_errors()):
+                # In this order: what a meter has answered is on its way before the answer is noted.
+                if await in_thread(self._complete, horizon) and await self._idle():
+                    return True
             await asyncio.sleep(0.2)
-        for awaited in await asyncio.to_thread(self._awaited, horizon):
+        for awaited in await self._asked(self._awaited, horizon):
             click.echo(f"  still awaited: {awaited}", err=True)
         return False
 
     def _awaited(self, horizon: datetime) -> tuple[str, ...]:
         from urja.site.laws import unfinished
 
-        with psycopg.connect(self.box.secrets.database_owner) as connection:
+        with self._connect() as connection:
             return unfinished(connection, horizon, self.zone)
 
     async def _idle(self) -> bool:
@@ -485,7 +506,7 @@ class _Street:
     def _complete(self, horizon: datetime) -> bool:
         from urja.site.laws import complete
 
-        with psycopg.connect(self.box.secrets.database_owner) as connection:
+        with self._connect() as connection:
             return (
                 complete(connection, horizon, self.zone)
                 and town_laws.credited(connection, self.outside.book(self._vault()))
@@ -507,7 +528,7 @@ class _Street:
         fleet = read_fleet_file(self.fleet_file)
         records, done = read_truth(folder / fleet.truth), read_journal(folder / fleet.inputs)
         now = self.box.clock.now()
-        with psycopg.connect(self.box.secrets.database_owner) as connection:
+        with self._connect() as connection:
             spine = examine(connection, records, horizon, now, self.zone)
             slack = supply_laws.SLACK + timedelta(seconds=_SLACK_S * self.plan.speed)
             heard_by = now - timedelta(seconds=_UNHEARD_S * max(self.plan.speed, 1.0))

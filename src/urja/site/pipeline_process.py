@@ -32,4 +32,5 @@ async def run_pipeline(start: Start, secrets: PipelineSecrets, clock: Clock) -> 
         laws=verify.daily(
             secrets.database, start.settings.utility.timezone, start.data_directory.catalogue_file
         ),
+        places=start.data_directory.places,
     )

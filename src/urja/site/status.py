@@ -13,6 +13,7 @@ from typing import Any
 import click
 import msgspec
 
+from urja.base.disk_room import Level, rooms
 from urja.base.json_files import DamagedFileError, read_json
 from urja.base.settings import Settings
 from urja.site import probes
@@ -68,12 +69,17 @@ async def gather(data: DataDirectory) -> dict[str, Any]:
         started_at_s = process.pop("started_at_s")
         process["up_s"] = round(time.time() - started_at_s) if process["pid"] and started_at_s else None
         del process["status_port"]
+    # Asked of the file systems themselves: where they are full, nothing can write down that they are.
+    disks = rooms(data.places, settings.disk)
     return {
         "supervisor_pid": known.pid,
         "data": str(data.path),
         "processes": processes,
         "backlog": broker,
-        "well": broker is not None and all(_well(process) for process in processes.values()),
+        "disks": msgspec.to_builtins(disks),
+        "well": broker is not None
+        and all(_well(process) for process in processes.values())
+        and not any(disk.level is Level.CRITICAL for disk in disks),
     }
 
 
@@ -99,6 +105,7 @@ def render(report: dict[str, Any]) -> str:
     ]
     lines += [process["failing"] for process in report["processes"].values() if process["failing"]]
     lines.append("")
+    lines += [_disk(disk) for disk in report["disks"]]
     if report["backlog"] is None:
         lines.append("The broker does not answer: what waits in it is unknown.")
     else:
@@ -112,6 +119,15 @@ def render(report: dict[str, Any]) -> str:
             lines.append(f"{name}:")
             lines += _details(process["detail"])
     return "\n".join(lines)
+
+
+def _disk(disk: dict[str, Any]) -> str:
+    line = f"Disk of {disk['path']}: {disk['free_bytes'] >> 20} MB free"
+    return (
+        line
+        if disk["level"] == Level.OK
+        else f"{line}, {disk['level']} below {disk['limit_mb']} MB: free some space"
+    )
 
 
 def _row(name: str, process: dict[str, Any]) -> tuple[str, ...]:

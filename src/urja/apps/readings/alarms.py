@@ -7,6 +7,7 @@ from typing import Final, assert_never
 
 from django.db import connection
 
+from urja.base.disk_room import Level, Room
 from urja.base.sentences import Sentence, from_plain, say, to_plain
 from urja.stream.quarantine import Fill
 
@@ -52,6 +53,32 @@ def of_mended(*, parts: int, written: int, removed: int, now: datetime) -> Sente
 def of_projection(mended: str) -> Sentence:
     """What is to be said where the copy differs again."""
     return say("Something else writes to the head ends' copy of the registry: {mended}.", mended=mended)
+
+
+def of_disk(rooms: Iterable[Room]) -> list[Sentence]:
+    """What is to be said of file systems that fill."""
+    return [sentence for room in rooms if (sentence := _little_room(room)) is not None]
+
+
+def _little_room(room: Room) -> Sentence | None:
+    match room.level:
+        case Level.OK:
+            return None
+        case Level.WARNING:
+            return say(
+                "The disk that holds {path} has less than {limit_mb} MB free: free some space.",
+                path=room.path,
+                limit_mb=room.limit_mb,
+            )
+        case Level.CRITICAL:
+            return say(
+                "The disk that holds {path} has less than {limit_mb} MB free: free some space now; without any, the "
+                "database stops and pushes of meters are not accepted.",
+                path=room.path,
+                limit_mb=room.limit_mb,
+            )
+        case _:
+            assert_never(room.level)
 
 
 def _full(fill: Fill) -> Sentence | None:

@@ -1,0 +1,55 @@
+"""A disk that fills is an alarm: in the stage's report, in metrics, and for the console."""
+
+import asyncio
+
+import pytest
+from prometheus_client import REGISTRY
+from tests.apps.street import START
+
+from urja.base.disk_room import Level, Room
+from urja.base.settings import DiskSettings
+
+
+def room(free_mb: int, level: Level) -> Room:
+    return Room("/data", free_mb << 20, level, 512 if level is Level.CRITICAL else 2048)
+
+
+@pytest.fixture
+def look(database, monkeypatch):
+    """Looks once at a disk with the room given; the report."""
+    from urja.pipeline import disk_room
+    from urja.pipeline.runner import DjangoThread
+
+    async def once(found):
+        monkeypatch.setattr(disk_room, "rooms", lambda _places, _settings: [found])
+        in_thread = DjangoThread()
+        try:
+            return await disk_room.DiskRoom([], DiskSettings(), in_thread).run_once(START)
+        finally:
+            await in_thread.close()
+
+    return lambda found: asyncio.run(once(found))
+
+
+def raised():
+    from urja.apps.readings import alarms
+
+    return [str(one) for one in alarms.raised()]
+
+
+def test_a_disk_that_fills_is_an_alarm_and_one_that_is_full_is_ill(look):
+    report = look(room(2000, Level.WARNING))
+    assert not report.ill
+    assert raised() == [report.detail]
+    assert "holds /data has less than 2048 MB free" in report.detail
+    report = look(room(10, Level.CRITICAL))
+    assert report.ill
+    assert raised() == [report.detail]
+    assert "less than 512 MB free: free some space now" in report.detail
+    assert REGISTRY.get_sample_value("urja_disk_free_bytes", {"directory": "/data"}) == 10 << 20
+
+
+def test_a_disk_with_room_again_ends_the_alarm(look):
+    look(room(10, Level.CRITICAL))
+    report = look(room(100_000, Level.OK))
+    assert (report.ill, report.detail, raised()) == (False, "", [])

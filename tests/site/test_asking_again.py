@@ -1,0 +1,111 @@
+"""A demonstration goes on while its database or its meters start again."""
+
+import asyncio
+import contextlib
+import json
+import signal
+import time
+from types import SimpleNamespace
+
+import psycopg
+import pytest
+
+from urja.base.clock import REAL_TIME, write_anchor
+from urja.site import demo
+from urja.site.asking_again import in_thread, until_answered
+from urja.site.postgres import make_private
+from urja.site.supervisor import Box
+
+
+@pytest.fixture
+def street(database, box_tmp, monkeypatch):
+    """A demonstration that has not begun, on a real database."""
+    secrets = SimpleNamespace(database_owner=database.conninfo())
+    monkeypatch.setattr(Box, "secrets", property(lambda _box: secrets))
+    box_tmp.joinpath("data").mkdir()
+    made = demo._Street(demo.Plan(4, 60.0, None, 1, None), demo._settings(None), box_tmp / "data")
+    write_anchor(made.box.data.clock, REAL_TIME)
+    return made
+
+
+@pytest.fixture
+def killed(postgres):
+    """A function that kills PostgreSQL; it runs again after the test."""
+
+    def kill():
+        postgres._process.send_signal(signal.SIGQUIT)
+        postgres._process.wait(20)
+
+    yield kill
+    if not postgres.accepts():
+        postgres.start()
+
+
+@contextlib.asynccontextmanager
+async def fleet(street):
+    """What answers in place of the meters, until the block ends."""
+
+    async def answer(reader, writer):
+        await reader.readline()
+        told = {"ok": True, "linked": 3, "meters": 4, "pushes_sent": 17}
+        writer.write(json.dumps(told).encode() + b"\n")
+        await writer.drain()
+        writer.close()
+
+    make_private(street.control.parent)
+    server = await asyncio.start_unix_server(answer, str(street.control))
+    try:
+        yield
+    finally:
+        server.close()
+        await server.wait_closed()
+        street.control.unlink(missing_ok=True)
+
+
+# PostgreSQL is started in the main thread: it dies with the thread that started it.
+
+
+async def test_the_line_of_life_says_what_does_not_answer_and_goes_on(street, postgres, killed):
+    async with fleet(street):
+        assert "3/4 meters on line  17 pushes sent  0 readings" in await street._life()
+        killed()
+        assert (await street._life()).endswith(
+            "3/4 meters on line  17 pushes sent  the database does not answer"
+        )
+        postgres.start()
+        assert "0 readings" in await street._life()
+    assert "the meters do not answer  0 readings" in await street._life()
+
+
+async def test_a_question_waits_for_the_database_and_leaves_no_broken_connection(street, postgres, killed):
+    def people() -> int:
+        from urja.apps.registry.models import Person
+
+        return Person.objects.count()
+
+    assert await in_thread(people) == 0
+    killed()
+    asked = [asyncio.create_task(street._asked(people)), asyncio.create_task(street._asked(street._figures))]
+    await asyncio.wait(asked, timeout=1.0)
+    assert not any(task.done() for task in asked)
+    postgres.start()
+    async with asyncio.timeout(30):
+        assert await asked[0] == 0
+        assert (await asked[1])["entries"] == 0
+
+
+async def test_a_database_that_stays_away_is_the_error_in_the_end(street, killed):
+    killed()
+    began_s = time.monotonic()
+    with pytest.raises(psycopg.OperationalError):
+        await until_answered(lambda: in_thread(street._figures), 0.5)
+    assert time.monotonic() - began_s < 20
+
+
+async def test_what_the_database_refuses_is_not_asked_again(street):
+    def wrong() -> None:
+        with street._connect() as connection:
+            connection.execute("SELECT 1 FROM no_such_table")
+
+    with pytest.raises(psycopg.errors.UndefinedTable):
+        await until_answered(lambda: in_thread(wrong), 60.0)

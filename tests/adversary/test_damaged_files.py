@@ -147,7 +147,18 @@ def test_the_business_clock_with_anything_in_its_files(tmp_path, content):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"nan running", b"inf stopped", b"1.0", b"\xff\xfe", b"x y", b"1 2 3"]
+    "content",
+    [
+        b"",
+        b"nan running",
+        b"inf stopped",
+        b"1.0",
+        b"\xff\xfe",
+        b"x y",
+        b"1 2 3",
+        b"1e300 running",
+        b"-1 running",
+    ],
 )
 def test_the_last_sign_of_life(tmp_path, content):
     write_anchor(

@@ -3,19 +3,24 @@
 A nonce that is used twice under one key gives away what was said and lets a stranger who listens speak to the meter.
 """
 
+import datetime as dt
 import shutil
 from collections import Counter
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.headend import conftest
 from tests.headend.ordering import Desk, House
 from tests.headend.pushing import free_port
 from tests.stream.servers import Server
 
+from urja.base.restored import Restored
 from urja.cosem.association import ClientAssociation
 from urja.cosem.association_base import Association
+from urja.headend.counters import BLOCK, JUMP
 from urja.stream import User
+from urja.stream.releases import OpenRelease
 
 nats_server, admin, pipeline = conftest.nats_server, conftest.admin, conftest.pipeline
 start_headend = conftest.start_headend
@@ -61,10 +66,12 @@ class Broker:
         return Desk(await self._server.connect(User.PIPELINE))
 
 
-async def _switch(start_headend, house: House, desk: Desk, kinds: list[str]) -> list[str]:
+async def _switch(
+    start_headend, house: House, desk: Desk, kinds: list[str], restored: Restored | None = None
+) -> list[str]:
     """How a few orders end, each in an association of its own."""
     ends = []
-    async with start_headend(association_idle_s=0), house.listening():
+    async with start_headend(restored, association_idle_s=0), house.listening():
         for kind in kinds:
             order = house.order(kind)
             await desk.send(order)
@@ -72,24 +79,86 @@ async def _switch(start_headend, house: House, desk: Desk, kinds: list[str]) -> 
     return ends
 
 
-async def test_no_nonce_is_used_twice_after_a_copy_is_started(
-    nats_server, admin, start_headend, stepped_clock, tmp_path, nonces
-):
+@pytest.fixture
+async def copied(nonces, nats_server, admin, start_headend, stepped_clock, tmp_path) -> tuple[Broker, House]:
+    """A house and its broker after some orders; the store was copied in the midst of them and put back at the end."""
     broker, house = Broker(nats_server, tmp_path), House(stepped_clock, port=free_port())
     desk = await broker.desk()
     await desk.broker.put_device(house.entry())
     await _switch(start_headend, house, desk, ["disconnect", "connect"])
     await desk.broker.close()
-
     await broker.copy()
+
     desk, sequence = await broker.desk(), house.sequence
     await _switch(start_headend, house, desk, ["disconnect", "connect"])
     await desk.broker.close()
-
     await broker.put_back()
-    desk, house.sequence = await broker.desk(), sequence
+    house.sequence = sequence
+    return broker, house
+
+
+async def test_no_nonce_is_used_twice_after_a_copy_is_started(copied, start_headend, nonces):
+    """Nothing tells the head end that its store is an older one."""
+    broker, house = copied
+    before = nonces.total()
+    desk = await broker.desk()
     ends = await _switch(start_headend, house, desk, ["disconnect", "connect"])
     await desk.broker.close()
-
     assert ends == ["confirmed", "confirmed"]
+    assert nonces.total() > before > 0
     assert set(nonces.values()) == {1}
+
+
+async def test_no_counter_is_used_twice_where_the_restore_was_noticed(
+    copied, start_headend, stepped_clock, nonces
+):
+    broker, house = copied
+    desk, now = await broker.desk(), stepped_clock.now()
+    used = max(counter for _, _, counter in nonces)
+    restored = Restored(id="a", since_at=now - dt.timedelta(hours=1), at=now, why="a copy")
+    for _ in range(2):
+        # The second start rests on the same restore: it jumps no further.
+        ends = await _switch(start_headend, house, desk, ["disconnect", "connect"], restored)
+        assert ends == ["confirmed", "confirmed"]
+    await desk.broker.close()
+    counters = Counter(counter for _, _, counter in nonces)
+    assert set(counters.values()) == {1}
+    assert JUMP + 3600 < max(counters) - used + BLOCK < JUMP + 3600 + 4 * BLOCK
+
+
+async def test_an_order_of_before_the_restore_is_not_carried_out(
+    nats_server, admin, start_headend, stepped_clock, tmp_path
+):
+    """It waits in the copied queue; since the copy a payment may have taken its ground away."""
+    broker, house = Broker(nats_server, tmp_path), House(stepped_clock, port=free_port())
+    desk = await broker.desk()
+    await desk.broker.put_device(house.entry())
+    waiting = house.order("disconnect")
+    await desk.send(waiting)
+    now = stepped_clock.advance(dt.timedelta(minutes=20))
+    restored = Restored(id="a", since_at=now - dt.timedelta(minutes=20), at=now, why="a copy")
+    connected = house.switch.closed
+    async with start_headend(restored), house.listening():
+        [end] = await desk.end_of(waiting)
+    await desk.broker.close()
+    assert (end.state, "put back from a copy" in end.detail) == ("superseded", True)
+    assert connected
+    assert house.switch.closed
+
+
+async def test_a_release_of_before_the_restore_is_not_used_again(
+    nats_server, admin, start_headend, stepped_clock
+):
+    now = stepped_clock.now()
+    release = OpenRelease(
+        id="r", areas=["north"], effective_at=now, until=now + dt.timedelta(days=1), cuts_left=5
+    )
+    async with start_headend() as headend:
+        brake = headend.orders._brake
+        before = await brake.update(lambda state, _: msgspec.structs.replace(state, releases=[release]))
+    restored = Restored(id="a", since_at=now, at=now, why="a copy")
+    async with start_headend(restored) as headend:
+        after = await headend.orders._brake.refresh()
+    assert before.releases
+    assert after.releases == []
+    assert after.nonce != before.nonce

@@ -14,6 +14,7 @@ from tests.headend.pushing import KEK, PushMeter
 from tests.stream.servers import PASSWORDS, SIZES, Server
 
 from urja.base.clock import SteppedClock
+from urja.base.restored import Restored
 from urja.base.secrets import HeadendSecrets
 from urja.base.settings import HeadendSettings, Settings
 from urja.headend.process import HeadEnd
@@ -61,10 +62,13 @@ def start_headend(nats_server: Server, admin: Broker, stepped_clock: SteppedCloc
         approvers_file=str(tmp_path / "approvers.json"),
     )
 
-    def start(**changes: object) -> contextlib.AbstractAsyncContextManager[HeadEnd]:
+    def start(
+        restored: Restored | None = None, **changes: object
+    ) -> contextlib.AbstractAsyncContextManager[HeadEnd]:
         listen = HeadendSettings(hosts=("127.0.0.1",), port=0)
         settings = Settings(headend=msgspec.structs.replace(listen, **changes))
-        return HeadEnd.running(settings, secrets, stepped_clock, CollectorRegistry())
+        told = msgspec.structs.replace(secrets, restored=restored)
+        return HeadEnd.running(settings, told, stepped_clock, CollectorRegistry())
 
     return start
 

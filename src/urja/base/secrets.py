@@ -6,6 +6,8 @@ environment, the command line or a log: their representation shows no value.
 
 from msgspec import Struct
 
+from urja.base.restored import Restored
+
 
 class _Confidential(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def __repr__(self) -> str:
@@ -28,6 +30,8 @@ class HeadendSecrets(_Confidential, frozen=True, kw_only=True):
     """Ed25519 public key, 32 bytes, that signed orders are verified with; without it no order is carried out."""
     approvers_file: str = ""
     """Where the passkeys are that may release held cuts; they are public keys."""
+    restored: Restored | None = None
+    """When the data were last put back from a copy: what the head ends remember at the broker may be of an earlier day."""
 
 
 class PipelineSecrets(_Confidential, frozen=True, kw_only=True):

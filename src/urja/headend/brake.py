@@ -18,6 +18,7 @@ import structlog
 
 from urja.base.clock import Clock
 from urja.base.passkey import NONCE_BYTES
+from urja.base.restored import Restored
 from urja.base.settings import HeadendSettings
 from urja.headend.brake_state import BrakeState, Cut
 from urja.headend.sealed_state import SealedState, UnsealedError
@@ -91,8 +92,11 @@ class _Ceiling:
 class Brake:
     """Says whether one more supply may be cut now, and counts those that may."""
 
-    def __init__(self, state: SealedState, clock: Clock, settings: HeadendSettings) -> None:
+    def __init__(
+        self, state: SealedState, clock: Clock, settings: HeadendSettings, restored: Restored | None = None
+    ) -> None:
         self._state = state
+        self._restored = "" if restored is None else restored.id
         self._clock = clock
         self._per_minute = settings.cuts_per_minute
         self._per_transformer = settings.cuts_per_transformer_per_minute
@@ -201,7 +205,7 @@ class Brake:
                 value, revision = await self._state.get(_NAME)
                 if value is None:
                     return BrakeState(), revision
-                return msgspec.msgpack.decode(value, type=BrakeState), revision
+                return self._of_today(msgspec.msgpack.decode(value, type=BrakeState)), revision
             except (UnsealedError, msgspec.MsgspecError) as error:
                 # What was counted is not known any more: a count that begins at zero would be a way to lift the ceilings.
                 log.error("the count of cuts was overwritten: cuts are held for a day", why=str(error))  # noqa: TRY400
@@ -209,6 +213,12 @@ class Brake:
                 if await self._write(BrakeState(full_until=self._clock.now() + DAY), revision):
                     assert self._known is not None
                     return self._known
+
+    def _of_today(self, state: BrakeState) -> BrakeState:
+        """The state without what a store that was put back brings again: releases that may have been used since."""
+        if state.restored == self._restored or not self._restored:
+            return state
+        return msgspec.structs.replace(state, nonce=b"", releases=[], restored=self._restored)
 
     async def _write(self, state: BrakeState, revision: int) -> bool:
         """Whether it was written; where another head end was faster, its cuts count too."""

@@ -65,6 +65,8 @@ class BrakeState(msgspec.Struct, frozen=True, kw_only=True):
     """Of the last releases, oldest first."""
     sign_counts: dict[str, int] = {}
     """Of passkeys, by credential id in hex."""
+    restored: str = ""
+    """The restore since which it counts."""
 
     def release_for(self, area: str, now: datetime) -> OpenRelease | None:
         """One that counts now and has a cut left in an area."""

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 
 import structlog
 
+from urja.base.restored import Restored
 from urja.cosem.security import MAX_COUNTER
 from urja.headend.failures import FailureKind, SessionFailed
 from urja.headend.metrics import Metrics
@@ -28,6 +29,9 @@ BLOCK: Final = 1000
 LOST: Final = 1 << 16
 """Where no reservation is known (a first contact, or one that was lost or overwritten), so many counters above the
 meter's own are left out: more than can have been used without the meter's having seen a later one."""
+JUMP: Final = 1 << 16
+"""After a restore so many counters are left out, and one more for each second since the copy: a meter in daily use takes
+some hundreds a day. Where that is not enough the meter refuses, and is asked."""
 STEP: Final = 1 << 16
 """So far above what is reserved a claim is believed, each time. Forged claims would need 65,000 sessions to use up a
 key; a meter that another head end has led further is caught up with in steps."""
@@ -67,8 +71,11 @@ class Counters(Protocol):
 class ReservedCounters:
     """Blocks from the broker, the remainder of each kept for the meter's next session."""
 
-    def __init__(self, broker: Broker, seal: Seal, metrics: Metrics) -> None:
+    def __init__(
+        self, broker: Broker, seal: Seal, metrics: Metrics, restored: Restored | None = None
+    ) -> None:
         self._broker = broker
+        self._restored = restored
         self._seal = seal
         self._metrics = metrics
         self._left: dict[str, tuple[int, int]] = {}
@@ -117,13 +124,25 @@ class ReservedCounters:
                 return None
             if start + BLOCK > _END:
                 raise _used_up(f"our counter stands at {start}")
-            state = self._seal.close(f"counters/{name}", str(start + BLOCK).encode())
+            state = self._seal.close(f"counters/{name}", self._written(start + BLOCK))
             try:
                 await self._broker.set_counter(name, state, revision)
             except RevisionConflict:
                 continue
             self._left[name] = (start + BLOCK, start + BLOCK)
             return start, start + BLOCK
+
+    def _written(self, reserved: int) -> bytes:
+        """A reservation, and on which restore it rests."""
+        return f"{reserved} {self._restored.id}".encode() if self._restored else str(reserved).encode()
+
+    def _read(self, written: bytes) -> int:
+        """Up to where counters may have been used: beyond a reservation where the store was put back since it was made."""
+        reserved, *restored = written.decode().split()
+        if self._restored is None or restored == [self._restored.id]:
+            return int(reserved)
+        away = self._restored.at - self._restored.since_at
+        return int(reserved) + JUMP + int(away.total_seconds())
 
     def _start(self, name: str, sealed: bytes | None, last_seen: int | None) -> int | None:
         """Where the next block begins; None where that is not known and the meter was not asked."""
@@ -132,7 +151,7 @@ class ReservedCounters:
         lost = sealed is None and reserved > 0
         if sealed is not None:
             try:
-                reserved = max(reserved, int(self._seal.open(f"counters/{name}", sealed)))
+                reserved = max(reserved, self._read(self._seal.open(f"counters/{name}", sealed)))
             except UnsealedError as error:
                 log.error("a reservation of counters was overwritten", name=name, why=str(error))  # noqa: TRY400
                 lost = True

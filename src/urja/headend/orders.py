@@ -20,6 +20,7 @@ from typing import Any, Final, assert_never
 import structlog
 
 from urja.base.clock import Clock
+from urja.base.restored import Restored
 from urja.headend import commands, releases
 from urja.headend.brake import Brake, Held, Later, Passed, Place, area_of, takes_supply
 from urja.headend.failures import FailureKind, SessionFailed
@@ -154,8 +155,10 @@ class Orders:
         key: bytes,
         clock: Clock,
         metrics: Metrics,
+        restored: Restored | None = None,
         wall_s: Callable[[], float] = time.time,
     ) -> None:
+        self._restored = restored
         self._broker = broker
         self._roster = roster
         self._reach = reach
@@ -431,6 +434,11 @@ class Orders:
         entry = self._roster.meters.get(order.system_title)
         if now >= order.expires_at:
             await self._end(lane, held, Outcome("expired", held.told or "it came too late"))
+        elif self._restored is not None and order.issued_at < self._restored.at:
+            # It may have been carried out since the copy, or its ground have gone: a payment of which nothing is known yet.
+            await self._end(
+                lane, held, Outcome("superseded", "the data were put back from a copy after it was given")
+            )
         elif order.issued_at > now + CLOCKS_APART or order.expires_at - order.issued_at > LONGEST_LIFE:
             await self._end(lane, held, Outcome("failed", "refused: its times are not those of an order"))
         elif entry is not None and entry.entry.device_id != order.device_id:

@@ -79,11 +79,11 @@ class HeadEnd:
             hold=self.gate.hold,
             trace=settings.log.level == "debug",
         )
-        self.reach = Reach(broker, self.gate, self.metrics, settings.headend, seal)
+        self.reach = Reach(broker, self.gate, self.metrics, settings.headend, seal, secrets.restored)
         self.pulls = Pulls(broker, self.aside, clock, self.metrics)
         self.plans = Plans(broker, self.roster, self.reach, self.pulls, clock=clock, metrics=self.metrics)
         state = SealedState(broker, seal)
-        brake = Brake(state, clock, settings.headend)
+        brake = Brake(state, clock, settings.headend, secrets.restored)
         self.orders = Orders(
             broker,
             self.roster,
@@ -95,6 +95,7 @@ class HeadEnd:
             key=secrets.orders_key,
             clock=clock,
             metrics=self.metrics,
+            restored=secrets.restored,
         )
         self.releases = Releases(
             broker,

@@ -11,6 +11,7 @@ from typing import Final
 import structlog
 
 from urja.base.meter_address import BehindLink, Listening, MeterAddress, parse_meter_address
+from urja.base.restored import Restored
 from urja.base.settings import HeadendSettings
 from urja.cosem.association import ClientAssociation
 from urja.headend.counters import ReservedCounters
@@ -45,7 +46,13 @@ class Reach:
     """Sessions with meters. `owner` names this head end where several share an installation."""
 
     def __init__(
-        self, broker: Broker, gate: Gate, metrics: Metrics, settings: HeadendSettings, seal: Seal
+        self,
+        broker: Broker,
+        gate: Gate,
+        metrics: Metrics,
+        settings: HeadendSettings,
+        seal: Seal,
+        restored: Restored | None = None,
     ) -> None:
         self._broker = broker
         self._gate = gate
@@ -54,7 +61,7 @@ class Reach:
         self._owner = settings.name
         self._title = drawn_title()
         """Of this process alone: what is reserved in the store may have been used already, by whatever ran on a later one."""
-        self.counters = ReservedCounters(broker, seal, metrics)
+        self.counters = ReservedCounters(broker, seal, metrics, restored)
         self._metrics = metrics
         self.links = SharedLinks()
         self._locks: dict[bytes, asyncio.Lock] = {}

@@ -6,8 +6,8 @@ runs, so that meters and books do not find a hole of days. The line begins again
 was; after a crash a little later than that, because business time never runs back.
 """
 
-import math
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +18,10 @@ HEARTBEAT_S: Final = 1.0
 """Real seconds between two signs of life."""
 
 _CRASH_MARGIN_S: Final = 2 * HEARTBEAT_S
+_CLEAN: Final = {"running": False, "stopped": True}
 _SAME_LINE_S: Final = 0.001
+_LAST_INSTANT_S: Final = 253_402_300_800.0
+"""The year 10000: the calendar ends before it."""
 
 
 def follows_the_wall(anchor: Anchor) -> bool:
@@ -42,34 +45,45 @@ def resume(anchor_file: Path, heartbeat: Path, settings: ClockSettings, wall_s: 
         anchor = read_anchor(anchor_file)
         if follows_the_wall(anchor):
             return anchor
-        stopped_at_s, clean = read_heartbeat(heartbeat)
-        if not clean:
-            stopped_at_s += _CRASH_MARGIN_S
+        last = read_heartbeat(heartbeat)
+        stopped_at_s = last.stamp_s if last.clean else last.stamp_s + _CRASH_MARGIN_S
         stopped_at_s = min(max(stopped_at_s, anchor.wall_s), wall_s)
         anchor = anchor.moved_to(wall_s, business_s=anchor.business_at(stopped_at_s))
     write_anchor(anchor_file, anchor)
     return anchor
 
 
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """The last sign of life, in wall time; zero where there is none."""
+
+    stamp_s: float = 0.0
+    clean: bool = False
+    """Whether it was an orderly stop."""
+    inode: int | None = None
+    """Of the file that it was written to; a version before did not say."""
+
+
 def beat(heartbeat: Path, wall_s: float, *, clean: bool = False) -> None:
     """A sign of life, durable: after a power cut time goes on from the last one. `clean` marks the last."""
     temporary = heartbeat.with_name(heartbeat.name + ".new")
     with temporary.open("w", encoding="ascii") as file:
-        file.write(f"{wall_s:.3f} {'stopped' if clean else 'running'}\n")
+        inode = os.fstat(file.fileno()).st_ino
+        file.write(f"{wall_s:.3f} {'stopped' if clean else 'running'} {inode}\n")
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(heartbeat)
 
 
-def read_heartbeat(heartbeat: Path) -> tuple[float, bool]:
-    """Wall time of the last sign of life and whether it was an orderly stop; zero where there is none."""
+def read_heartbeat(heartbeat: Path) -> Beat:
+    """The last sign of life; raises ValueError for a damaged file."""
     try:
-        stamp, word = heartbeat.read_text("ascii").split()
-        stopped_at_s = float(stamp)
+        stamp, word, *inode = heartbeat.read_text("ascii").split()
+        last = Beat(float(stamp), _CLEAN[word], int(inode[0]) if inode else None)
     except FileNotFoundError:
-        return 0.0, False
-    except ValueError as error:
+        return Beat()
+    except (ValueError, KeyError) as error:
         raise ValueError(f"{heartbeat} is damaged ({error}); remove it") from error
-    if not math.isfinite(stopped_at_s):
+    if not 0 <= last.stamp_s < _LAST_INSTANT_S:
         raise ValueError(f"{heartbeat} is damaged ({stamp} is no instant); remove it")
-    return stopped_at_s, word == "stopped"
+    return last

@@ -30,6 +30,9 @@ COMMANDS: Final = {
     "demo": Lazy("urja.site.demo:demo", "Run a street of simulated meters beside the whole system."),
     "up": Lazy("urja.site.up_cli:up", "Run the whole system on this machine until stopped."),
     "status": Lazy("urja.site.status:status", "Show each process with its health, and each stage's lag."),
+    "restored": Lazy(
+        "urja.site.restored_cli:restored", "Say that database or broker were put back from a copy."
+    ),
     "config": Lazy("urja.site.config_cli:config", "Check or show the configuration."),
     "decode": Lazy("urja.site.decode:decode", "Show a DLMS frame as a readable tree."),
     "meter": Lazy("urja.site.meter_cli:meter", "Serve a simulated meter; adopt and commission meters."),

@@ -6,6 +6,7 @@ secrets/     one file per process, mode 0600             logs/        one file p
 postgres/    the cluster and its socket                  run/         settings as resolved, status
 nats/        JetStream's store                           meters/      truth files of simulated meters
 proofs/      signed heads, to be copied elsewhere
+restored.json  when the data were put back from a copy
 catalogue.json  what the source makes of the database's catalogue
 """
 
@@ -43,6 +44,11 @@ class DataDirectory:
     @property
     def heartbeat(self) -> Path:
         return self.path / "heartbeat"
+
+    @property
+    def restored(self) -> Path:
+        """That the data were put back from a copy, each time (`urja.site.restored_data`)."""
+        return self.path / "restored.json"
 
     @property
     def secrets(self) -> Path:

@@ -16,6 +16,7 @@ from psycopg.conninfo import make_conninfo
 
 from urja.base.approvers import APPROVERS_FILE
 from urja.base.json_files import UNREADABLE
+from urja.base.restored import Restored
 from urja.base.secrets import AdminSecrets, HeadendSecrets, PipelineSecrets, WebSecrets
 from urja.base.settings import Settings
 from urja.site.data_directory import write_private
@@ -162,7 +163,7 @@ class Vault:
             retiring_kek=self.admin.retiring_kek,
         )
 
-    def for_headend(self, settings: Settings) -> HeadendSecrets:
+    def for_headend(self, settings: Settings, restored: Restored | None = None) -> HeadendSecrets:
         return HeadendSecrets(
             broker_url=broker_url(settings),
             broker_user="headend",
@@ -172,6 +173,7 @@ class Vault:
             seal_key=self.headend.seal_key,
             orders_key=public_key(self.pipeline.signing_key),
             approvers_file=str(self.approvers),
+            restored=restored,
         )
 
     def for_pipeline(self, settings: Settings, sockets: Path) -> PipelineSecrets:

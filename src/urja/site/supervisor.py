@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -24,9 +25,10 @@ import psycopg
 import structlog
 
 from urja.base.clock import Anchor, AnchoredClock, write_anchor
+from urja.base.restored import Restored
 from urja.base.secrets import AdminSecrets
 from urja.base.settings import Settings, mask_password
-from urja.site import broker_process, business_time, postgres, probes
+from urja.site import broker_process, business_time, postgres, probes, restored_data
 from urja.site.child import Child, ChildSpec, State
 from urja.site.data_directory import DataDirectory, write_private
 from urja.site.exits import Exit, Refusal, disk_full, refusal_for
@@ -116,6 +118,11 @@ class Box:
         """The directory of our own PostgreSQL's socket."""
         return postgres.socket_directory(self.data.postgres / "run")
 
+    @property
+    def restored(self) -> Restored | None:
+        """When the data were last put back from a copy."""
+        return next(reversed(restored_data.read(self.data.restored)), None)
+
     def pid(self, name: str) -> int | None:
         """The pid of a child, None while it is not running."""
         return self._children[name].pid
@@ -178,7 +185,7 @@ class Box:
             await self._check_dsn(self.settings.database.dsn)
         await self._start_child(self._nats())
         # Before any process asks for it; from here on business time runs.
-        anchor = self.anchor_clock()
+        anchor = self._begin_time()
         self._beat()
         self._heart = asyncio.create_task(self._keep_beating(), name="heartbeat")
         await self._prepare()
@@ -237,6 +244,22 @@ class Box:
                 raise Refusal(Exit.USAGE, str(damaged)) from damaged
         else:
             write_anchor(self.data.clock, anchor)
+        return anchor
+
+    def _begin_time(self) -> Anchor:
+        """Let business time go on; before a sign of life covers it, notice whether the directory is a copy."""
+        try:
+            sign = restored_data.sign_of_restore(self.data.heartbeat, time.time())
+            last_s = business_time.read_heartbeat(self.data.heartbeat).stamp_s
+        except ValueError as damaged:
+            raise Refusal(Exit.USAGE, str(damaged)) from damaged
+        anchor = self.anchor_clock()
+        if sign:
+            now = self.clock.now()
+            # On a line of its own business time stood still.
+            since = datetime.fromtimestamp(last_s, UTC) if business_time.follows_the_wall(anchor) else now
+            restored = restored_data.note(self.data.restored, sign, since, now)
+            log.warning("data are treated as restored", why=sign, since=restored.since_at.isoformat())
         return anchor
 
     async def _keep_beating(self) -> None:
@@ -339,7 +362,7 @@ class Box:
         vault, settings = self._vault, self.settings
         assert vault is not None
         known = {
-            HEADEND: (vault.for_headend(settings), settings.headend.status_port),
+            HEADEND: (vault.for_headend(settings, self.restored), settings.headend.status_port),
             PIPELINE: (vault.for_pipeline(settings, self.sockets), settings.pipeline.status_port),
             WEB: (vault.for_web(settings, self.sockets), settings.web.port),
         }

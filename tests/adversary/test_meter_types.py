@@ -15,7 +15,7 @@ from tests.headend.ordering import SIGNING_KEY
 from tests.headend.test_meter_types import TypedMeter, given, sent, signed, tell, until
 
 from urja.stream import messages
-from urja.stream.errors import NotPermitted, StreamError
+from urja.stream.errors import NotPermitted, StreamError, StreamFull
 from urja.stream.meter_types import SignedType, TypeEntry, sign
 from urja.stream.subjects import TYPES
 
@@ -103,6 +103,20 @@ async def test_bytes_that_are_no_type_stop_its_meters_alone(
     # And it starts with that, too.
     async with start_headend() as headend:
         assert list(headend.roster.meters) == [plain.title]
+
+
+async def test_a_thief_who_fills_the_bucket_stops_no_other_write(admin, pipeline, tmp_path):
+    """What the stage `project` meets then: the type is refused, a meter is written."""
+    folder = write_type(tmp_path / "m7")
+    with pytest.raises(StreamFull):
+        for number in range(64):
+            await pipeline._publish(f"$KV.types.junk-{number}", bytes(900_000))
+    with pytest.raises(StreamFull):
+        for number in range(1000):
+            await pipeline._publish(f"$KV.types.small-{number}", bytes(5_000))
+    with pytest.raises(StreamFull):
+        await pipeline.put_type("acme-m7-fw3", signed(folder))
+    assert await pipeline.put_device(TypedMeter(folder).entry()) > 0
 
 
 async def test_a_head_end_writes_no_type(nats_server, admin, tmp_path):

@@ -12,7 +12,7 @@ from tests.cosem.meter_types import TYPE, write_type
 from urja.cosem.companion import TypeFiles, build_device_type, read_type_folder
 from urja.stream import messages
 from urja.stream.contents import Contents, digest_of, digests_of_parts
-from urja.stream.errors import BrokerUnavailable
+from urja.stream.errors import BrokerUnavailable, StreamFull
 from urja.stream.messages import DeviceEntry
 from urja.stream.meter_types import verify
 from urja.stream.orders import public_key
@@ -27,6 +27,7 @@ class Store:
         self.sequence = 0
         self.told = {}
         self.away = False
+        self.refuses_types = set()
 
     async def put_device(self, entry):
         if self.away:
@@ -70,6 +71,8 @@ class Store:
     async def put_type(self, name, signed):
         if self.away:
             raise BrokerUnavailable("away")
+        if name in self.refuses_types:
+            raise StreamFull("maximum bytes exceeded (10077)")
         self.types.append(verify(signed, public_key(bytes(range(32)))))
         return len(self.types)
 
@@ -135,6 +138,47 @@ def test_types_are_projected_from_their_day_and_now_and_then(database, store, tm
     assert run(stage, START + day).done == 1
     told = [[build_device_type(TypeFiles.of(one)).version for one in entry.versions] for entry in store.types]
     assert told == [["1"], ["1"], ["1"], ["2"]]
+
+
+def test_a_type_that_the_broker_refuses_stops_itself_alone(database, store, tmp_path):
+    """The bucket of types has a bound, which a thief of the broker's password can fill."""
+    from urja.apps.meter_types.operations import load_type
+
+    for name in ("acme-m7-fw3", "acme-m8"):
+        text = TYPE.replace("acme-m7-fw3", name)
+        load_type(read_type_folder(write_type(tmp_path / name, type=text)), loaded_at=START, actor="test")
+    adopt(1)
+    stage = project(store)
+    store.refuses_types.add("acme-m7-fw3")
+    report = run(stage)
+    assert report.done == 2
+    assert [entry.name for entry in store.types] == ["acme-m8"]
+    assert len(store.devices) == 1
+    assert report.ill
+    assert "acme-m7-fw3" in report.detail
+    assert "maximum bytes exceeded" in report.detail
+    assert REGISTRY.get_sample_value("urja_projection_types_unwritten") == 1
+    [sentence] = raised()
+    assert "acme-m7-fw3" in sentence
+    # It is tried again by itself, and what was said of it is taken back.
+    assert run(stage).done == 0
+    store.refuses_types.clear()
+    report = run(stage)
+    assert (report.done, report.detail, report.ill) == (1, "", False)
+    assert REGISTRY.get_sample_value("urja_projection_types_unwritten") == 0
+    assert raised() == []
+
+
+def test_what_an_earlier_process_said_of_a_type_is_taken_back(database, store, tmp_path):
+    from urja.apps.meter_types.operations import load_type
+
+    load_type(read_type_folder(write_type(tmp_path / "m7")), loaded_at=START, actor="test")
+    store.refuses_types.add("acme-m7-fw3")
+    run(project(store))
+    assert raised() != []
+    store.refuses_types.clear()
+    run(project(store))
+    assert raised() == []
 
 
 def test_a_broker_away_leaves_the_meters_due(database, store):

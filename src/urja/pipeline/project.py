@@ -15,14 +15,16 @@ from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
 import structlog
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
 from urja.apps.meter_types import queries as types
 from urja.apps.readings import alarms
 from urja.apps.registry import operations, queries
 from urja.apps.registry.queries import DueProjection, Projected
+from urja.base.sentences import Sentence
 from urja.pipeline.stage import Report
 from urja.stream.contents import PARTS, Contents, digests_of_parts, part_of
+from urja.stream.errors import BrokerUnavailable, StreamError
 from urja.stream.messages import DeviceEntry
 from urja.stream.meter_types import SignedType, TypeEntry, sign
 
@@ -38,6 +40,9 @@ _MENDED = Counter(
     "urja_projection_mended",
     "Entries of the projection that were written anew, and keys that were removed, because it was not as written.",
     ["how"],
+)
+_UNWRITTEN = Gauge(
+    "urja_projection_types_unwritten", "Meter types in force that the broker does not take: their meters wait."
 )
 
 
@@ -66,6 +71,8 @@ class Project:
         self._types: dict[str, tuple[str, ...]] = {}
         """The hashes of the versions of each type that the store was given since `_types_again_at` was set."""
         self._types_again_at: datetime | None = None
+        self._unwritten: dict[str, str] | None = None
+        """Why the broker refused a type, by its name; None until something has been said of types."""
         self._in_thread = in_thread
         self._compared: list[Contents] = []
         self._compare_at_s = -math.inf
@@ -95,7 +102,8 @@ class Project:
         elif time.monotonic() >= self._compare_at_s:
             await self._compare(now)
             self._compare_at_s = time.monotonic() + COMPARE_EVERY_S
-        return Report(len(due) + brought, detail=str(self._last_mend), ill=self._again)
+        details = [str(detail) for detail in (self._last_mend, self._types_unwritten()) if detail]
+        return Report(len(due) + brought, detail=" ".join(details), ill=self._again or bool(self._unwritten))
 
     async def _project_types(self, now: datetime) -> int:
         """Each type's versions that are in force, where they became others, and all of them now and then."""
@@ -105,11 +113,29 @@ class Project:
         day = now.astimezone(self._zone).date()
         in_force: dict[str, tuple[str, ...]] = await self._in_thread(types.in_force, day)
         due = {name: hashes for name, hashes in in_force.items() if self._types.get(name) != hashes}
+        unwritten: dict[str, str] = {}
         for name, hashes in due.items():
             versions = [await self._in_thread(types.files_of, sha256) for sha256 in hashes]
-            await self._store.put_type(name, sign(TypeEntry(name=name, versions=versions), self._signing_key))
+            try:
+                await self._store.put_type(name, sign(TypeEntry(name=name, versions=versions), self._signing_key))
+            except BrokerUnavailable:
+                raise
+            except StreamError as refusal:
+                # Such as a bucket that is full: this type's meters wait, and it is tried again; all else goes on.
+                unwritten[name] = str(refusal)
+                continue
             self._types[name] = hashes
-        return len(due)
+        if unwritten != self._unwritten:
+            if unwritten:
+                log.error("meter types were not written to the broker", types=unwritten)
+            self._unwritten = unwritten
+            _UNWRITTEN.set(len(unwritten))
+            said = self._types_unwritten()
+            await self._in_thread(alarms.tell, "meter types", [said] if said else [], now)
+        return len(due) - len(unwritten)
+
+    def _types_unwritten(self) -> Sentence | None:
+        return alarms.of_unwritten_types(self._unwritten) if self._unwritten else None
 
     def _wrote(self, key: str, sequence: int) -> None:
         self._written_at[part_of(key)] = sequence

@@ -1,7 +1,7 @@
 """What a person has to see to before readings come in as they should: told by stages, shown in the control room."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, assert_never
 
@@ -53,6 +53,15 @@ def of_mended(*, parts: int, written: int, removed: int, now: datetime) -> Sente
 def of_projection(mended: str) -> Sentence:
     """What is to be said where the copy differs again."""
     return say("Something else writes to the head ends' copy of the registry: {mended}.", mended=mended)
+
+
+def of_unwritten_types(refusals: Mapping[str, str]) -> Sentence:
+    """What is to be said of meter types that the broker refused, by name with its reason."""
+    return say(
+        "The broker does not take the meter types {types} ({reason}): their meters wait, and the types are tried again.",
+        types=_names(sorted(refusals)),
+        reason=", ".join(sorted(set(refusals.values()))),
+    )
 
 
 def of_disk(rooms: Iterable[Room]) -> list[Sentence]:

@@ -105,15 +105,17 @@ async def test_bytes_that_are_no_type_stop_its_meters_alone(
         assert list(headend.roster.meters) == [plain.title]
 
 
+async def fill(broker, size):
+    for number in range(1000):
+        await broker._publish(f"$KV.types.junk-{size}-{number}", bytes(size))
+
+
 async def test_a_thief_who_fills_the_bucket_stops_no_other_write(admin, pipeline, tmp_path):
     """What the stage `project` meets then: the type is refused, a meter is written."""
     folder = write_type(tmp_path / "m7")
-    with pytest.raises(StreamFull):
-        for number in range(64):
-            await pipeline._publish(f"$KV.types.junk-{number}", bytes(900_000))
-    with pytest.raises(StreamFull):
-        for number in range(1000):
-            await pipeline._publish(f"$KV.types.small-{number}", bytes(5_000))
+    for size in (900_000, 5_000):
+        with pytest.raises(StreamFull):
+            await fill(pipeline, size)
     with pytest.raises(StreamFull):
         await pipeline.put_type("acme-m7-fw3", signed(folder))
     assert await pipeline.put_device(TypedMeter(folder).entry()) > 0

@@ -42,7 +42,8 @@ _MENDED = Counter(
     ["how"],
 )
 _UNWRITTEN = Gauge(
-    "urja_projection_types_unwritten", "Meter types in force that the broker does not take: their meters wait."
+    "urja_projection_types_unwritten",
+    "Meter types in force that the broker does not take: their meters wait.",
 )
 
 
@@ -117,7 +118,9 @@ class Project:
         for name, hashes in due.items():
             versions = [await self._in_thread(types.files_of, sha256) for sha256 in hashes]
             try:
-                await self._store.put_type(name, sign(TypeEntry(name=name, versions=versions), self._signing_key))
+                await self._store.put_type(
+                    name, sign(TypeEntry(name=name, versions=versions), self._signing_key)
+                )
             except BrokerUnavailable:
                 raise
             except StreamError as refusal:

@@ -158,6 +158,7 @@ async def test_an_entry_that_cannot_be_read_stops_its_meter_alone_and_keeps_its_
         for key in (meter.title.hex(), "x", "00"):
             await pipeline._publish(f"$KV.{subjects.DEVICES}.{key}", entry)
         await until(lambda: len(headend.roster.unreadable) == 3)
+        assert headend.attention() == ["3 entries of the registry's projection cannot be read"]
         await line.send(meter.block(NINE + HALF_HOUR), other.block())
         await until(lambda: accepted(headend) == 2)
         assert "cannot be read" in headend.roster.unusable[meter.title]
@@ -172,3 +173,16 @@ async def test_an_entry_that_cannot_be_read_stops_its_meter_alone_and_keeps_its_
         await line.send(frame)
         await until(lambda: value(headend, "duplicates_total") == 1)
         assert accepted(headend) == 0
+
+
+async def test_keys_that_are_removed_are_not_unreadable_any_more(start_headend, pipeline):
+    """Also after a restart, where the bucket tells of each key that it was removed."""
+    async with start_headend() as headend:
+        for key in ("x", "00"):
+            await pipeline._publish(f"$KV.{subjects.DEVICES}.{key}", b"{}")
+        await until(lambda: len(headend.roster.unreadable) == 2)
+        for key in ("x", "00"):
+            await pipeline.delete_device(key)
+        await until(lambda: not headend.roster.unreadable)
+    async with start_headend() as headend:
+        assert headend.attention() == []

@@ -2,13 +2,16 @@
 
 import pytest
 from tests.adversary.test_stolen_broker_password import counter_of
+from tests.authenticator import Authenticator
 from tests.headend import conftest
 from tests.headend.conftest import adopt, until, value
 from tests.headend.ordering import SIGNING_KEY, Desk, House
 from tests.headend.pushing import NINE, PushMeter, free_port
 from tests.headend.test_pushes import HALF_HOUR, Line, accepted
+from tests.headend.test_releases import approver
 from tests.stream.test_unreadable import GARBAGE
 
+from urja.base.approvers import encode_approvers
 from urja.headend.counters import LOST
 from urja.headend.roster import WINDOW_GROUPS, group_of
 from urja.stream import messages
@@ -136,11 +139,10 @@ async def test_releases_that_cannot_be_read_release_nothing(
     async with start_headend() as headend:
         if garbage.startswith(b"{"):
             return  # an object without releases
-        with pytest.raises(Exception, match="not a AskedReleases"):
-            await headend.releases.look()
+        await until(lambda: any("not a AskedReleases" in said for said in headend.attention()))
         assert headend.waiting_for() == []
         await pipeline.ask_releases(list[AskedRelease]())
-        await headend.releases.look()
+        await until(lambda: headend.attention() == [])
 
 
 async def test_meter_types(start_headend, pipeline, admin, garbage):
@@ -158,3 +160,17 @@ async def test_what_head_ends_tell_the_pipeline(pipeline, admin, bucket, garbage
     await put(admin, bucket, "headend", garbage)
     told = pipeline.held_cuts if bucket == names.HELD else pipeline.told_contents
     assert await told() == []
+
+
+async def test_an_approvers_file_that_cannot_be_read_leaves_nobody_to_approve(
+    start_headend, tmp_path, garbage
+):
+    """Not those either who stood in it before: one of them may have been removed."""
+    file = tmp_path / "approvers.json"
+    file.write_bytes(encode_approvers([approver("asha@utility.example", Authenticator())]))
+    async with start_headend() as headend:
+        await until(lambda: len(headend.releases.approvers) == 1)
+        file.write_bytes(garbage)
+        await until(lambda: any("approvers.json cannot be read" in said for said in headend.attention()))
+        assert headend.releases.approvers == []
+        assert headend.waiting_for() == []

@@ -53,3 +53,10 @@ def test_a_box_with_a_broken_law_is_not_well():
 
     assert well(post={"ill": None}, prove={"ill": None})
     assert not well(post={"ill": None}, prove={"ill": True, "detail": "2026-03-03: BROKEN chains"})
+
+
+def test_a_box_whose_head_end_cannot_read_what_is_kept_for_it_is_not_well():
+    process = {"state": "ready", "health": "ok", "detail": {"attention": []}}
+    assert status._well(process)
+    process["detail"]["attention"] = ["3 entries of the registry's projection cannot be read"]
+    assert not status._well(process)

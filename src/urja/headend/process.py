@@ -255,9 +255,20 @@ class HeadEnd:
         waiting += [f"the task {name!r}, which met an exception" for name in sorted(self.down)]
         return waiting
 
+    def attention(self) -> list[str]:
+        """What a person has to see to, in sentences: what was kept for the head end and cannot be read."""
+        counted = [
+            (len(self.roster.unreadable), "entries of the registry's projection cannot be read"),
+            (len(self.types.unreadable), "meter types cannot be read"),
+            (self.roster.without_windows, "meters have lost their replay windows, so that their pushes wait"),
+        ]
+        said = [f"{count} {what}" for count, what in counted if count]
+        return said + ([self.releases.trouble] if self.releases.trouble else [])
+
     def status(self) -> dict[str, Any]:
         """For `urja status`."""
         return {
+            "attention": self.attention(),
             "port": self.gate.port,
             "meters": len(self.roster.meters),
             "connections": self.gate.open_connections,

@@ -142,7 +142,8 @@ class Releases:
         self._metrics = metrics
         self._told: HeldCuts | None = None
         self._told_s = 0.0
-        self._trouble = ""
+        self.trouble = ""
+        """Why releases cannot be looked at; empty where they can."""
         self.approvers: list[Approver] = []
 
     async def run(self) -> None:
@@ -154,12 +155,12 @@ class Releases:
             except (StreamError, ApproversError) as error:
                 self._warn(str(error))
             else:
-                self._trouble = ""
+                self.trouble = ""
 
     def _warn(self, trouble: str) -> None:
-        if trouble != self._trouble:
+        if trouble != self.trouble:
             log.warning("releases of cuts cannot be looked at", why=trouble)
-        self._trouble = trouble
+        self.trouble = trouble
 
     async def look(self) -> None:
         """Judge what is asked, and tell how things stand. Raises StreamError, ApproversError."""

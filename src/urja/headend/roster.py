@@ -200,6 +200,10 @@ class Roster:
         except ValueError:
             title = b""
         if len(title) != _TITLE:
+            if change.entry is None and not change.fault:
+                # It was removed.
+                self.unreadable.pop(change.key, None)
+                return
             self.unreadable[change.key] = "the key is no system title"
         elif change.fault:
             self._forget(title)

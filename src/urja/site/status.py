@@ -90,8 +90,8 @@ async def _statuses(processes: dict[str, Any]) -> dict[str, dict[str, Any] | Non
 
 
 def _well(process: dict[str, Any]) -> bool:
-    stages = (process.get("detail") or {}).get("stages", {})
-    ill = any(stage.get("ill") for stage in stages.values())
+    detail = process.get("detail") or {}
+    ill = detail.get("attention") or any(stage.get("ill") for stage in detail.get("stages", {}).values())
     return bool(process["state"] == "ready" and process["health"] == "ok" and not ill)
 
 

@@ -31,13 +31,16 @@ def test_every_module_is_found_by_its_name():
         "connect",
         "disconnect",
         "make_keys",
+        "read_nameplate",
         "read_object",
         "read_profile",
+        "read_pushes",
         "set_billing_day",
         "set_clock",
         "set_load_limit",
         "set_metering_mode",
         "set_payment_mode",
+        "show_text",
         "write_balance",
     }
 

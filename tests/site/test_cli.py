@@ -1,5 +1,6 @@
 """The command line imports what a command needs, and no more."""
 
+import re
 import subprocess
 import sys
 
@@ -43,7 +44,7 @@ def test_no_django_where_none_is_needed(arguments):
 def test_a_command_of_another_module_joins_its_group():
     shown = CliRunner().invoke(urja, ["meter", "--help"]).output
     assert "serve" in shown
-    assert "adopt  Add a meter to the registry." in shown
+    assert re.search(r"adopt +Add a meter to the registry\.", shown)
     assert "--help" in CliRunner().invoke(urja, ["meter", "adopt", "--help"]).output
 
 

@@ -29,7 +29,7 @@ async def with_master(town, house):  # noqa: F811
                 "SELECT set_config('urja.operation', '1', true), set_config('urja.known_at', now()::text, true)"
             )
             Device.objects.filter(id=house.adopted.device_id).update(wrapped_master=wrapped)
-            from urja.apps.registry.operations.doing import project_anew
+            from urja.apps.registry.projecting import project_anew
 
             project_anew([house.adopted.device_id])
 

@@ -12,7 +12,7 @@ import msgspec
 from django.db import transaction
 
 from urja.apps.registry.models import Device, NewKeys
-from urja.apps.registry.operations.doing import project_anew
+from urja.apps.registry.projecting import project_anew
 from urja.stream import messages
 
 

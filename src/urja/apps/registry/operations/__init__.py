@@ -34,7 +34,6 @@ from urja.apps.registry.operations.network import (
 )
 from urja.apps.registry.operations.payment_modes import Bill, ConvertToPostpaid, ConvertToPrepaid
 from urja.apps.registry.operations.people import CorrectPerson, MakeNameless
-from urja.apps.registry.operations.projecting import project_again
 from urja.apps.registry.operations.protection import EndProtection, Protect
 from urja.apps.registry.operations.proving import TakeNewKeys
 from urja.apps.registry.operations.rewrapping import RewrapKeys
@@ -63,6 +62,7 @@ from urja.apps.registry.operations.work_orders import (
     OpenWorkOrder,
     WithdrawWorkOrder,
 )
+from urja.apps.registry.projecting import project_again
 
 ALL: tuple[type[Operation], ...] = (
     Adoption,

@@ -9,7 +9,7 @@ must learn of it.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
@@ -23,6 +23,7 @@ from urja.apps.readings.operations import reassess
 from urja.apps.registry.errors import Refused, sentence_of
 from urja.apps.registry.models import AuditEntry
 from urja.apps.registry.operations.owning import owned_by_others
+from urja.apps.registry.projecting import project_anew
 from urja.base.ids import compose_id
 from urja.base.sentences import say
 
@@ -274,17 +275,6 @@ def _follow_up(doing: Doing) -> None:
         cursor.execute("UPDATE registry_revision SET revision = revision + 1")
         project_anew(devices)
         reassess(cursor, since, doing.recorded_at, settings.URJA_TIMEZONE)
-
-
-def project_anew(device_ids: Iterable[int]) -> None:
-    """Let the devices' entries in the key-value store follow."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO registry_projection (device_id, version, projected_version)"
-            " SELECT id, 1, 0 FROM registry_device WHERE id = ANY(%s)"
-            " ON CONFLICT (device_id) DO UPDATE SET version = registry_projection.version + 1",
-            [list(device_ids)],
-        )
 
 
 def changes_of(operation_id: int) -> list[Change]:

@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 import msgspec
 
 from urja.apps.registry.models import Device, NewKeys
-from urja.apps.registry.operations.doing import Doing, Operation, project_anew
+from urja.apps.registry.operations.doing import Doing, Operation
+from urja.apps.registry.projecting import project_anew
 from urja.base.sentences import say
 
 

@@ -16,6 +16,7 @@ from urja.base.settings import load
 from urja.site import probes, status, supervisor
 from urja.site.data_directory import DataDirectory
 from urja.site.exits import Exit, Refusal
+from urja.site.outages import read_outages
 from urja.site.supervisor import WEB, Box, ExtraChild, check_ports, resolve_ports
 
 ROOT = Path(__file__).parent.parent.parent
@@ -82,6 +83,20 @@ async def test_a_further_child_lives_with_the_box(data):
         # Business time stood still between the two, but for what stop and start themselves take.
         passed_s = (again.clock.now() - stopped_at).total_seconds()
         assert 0 <= passed_s < 60 * (time.monotonic() - since)
+
+
+async def test_a_demonstration_records_when_a_child_was_down(data):
+    port = free_port()
+    async with Box(data, settings(), extra=[steady(data, port)], demo=True, processes=[]) as box:
+        await until(lambda: box.snapshot()["steady"]["health"] == "ok")
+        killed_at, first = box.clock.now(), box.pid("steady")
+        box.kill("steady")
+        await until(lambda: box.pid("steady") not in {None, first})
+        await until(lambda: box.snapshot()["steady"]["health"] == "ok")
+        back_at = box.clock.now()
+        [start, down] = read_outages(box.data.outages, {"steady", "nats"}).spans
+        assert start[1] <= killed_at <= down[0] < down[1] <= back_at
+        assert read_outages(box.data.outages, {"nats", "postgres"}).spans == ()
 
 
 async def test_a_child_that_cannot_live_fails_the_start_with_its_reason(data):

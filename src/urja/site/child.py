@@ -114,6 +114,11 @@ class Child:
         """Whether it has died so often in a row, never after a stable run, that this is called a crash loop."""
         return self.deaths_in_a_row >= self.settings.crash_limit
 
+    @property
+    def is_well(self) -> bool:
+        """Whether it runs, and said that it is ready when it was asked last."""
+        return self.state is State.READY and self.health is Health.OK
+
     async def start(self) -> None:
         """Start it and its keeper; return when it is ready. Raises `Refusal` if it does not come up."""
         self._task = asyncio.create_task(self._keep(), name=f"keep {self.spec.name}")

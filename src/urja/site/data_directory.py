@@ -5,7 +5,7 @@ lock         held while a supervisor runs                heartbeat    last sign 
 secrets/     one file per process, mode 0600             logs/        one file per process
 postgres/    the cluster and its socket                  run/         settings as resolved, status
 nats/        JetStream's store                           meters/      truth files of simulated meters
-proofs/      signed heads, to be copied elsewhere
+proofs/      signed heads, to be copied elsewhere       outages.jsonl  when processes of a demo were down
 restored.json  when the data were put back from a copy
 catalogue.json  what the source makes of the database's catalogue
 """
@@ -73,6 +73,11 @@ class DataDirectory:
     @property
     def meters(self) -> Path:
         return self.path / "meters"
+
+    @property
+    def outages(self) -> Path:
+        """When the processes of a demonstration were not ready (`urja.site.outages`)."""
+        return self.path / "outages.jsonl"
 
     @property
     def settings_file(self) -> Path:

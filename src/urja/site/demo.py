@@ -39,12 +39,13 @@ from urja.site.clerks import TARIFF, Clerks, MeterState, answer, request, state_
 from urja.site.exits import Exit, Refusal, refusal_for
 from urja.site.laws import Findings, examine
 from urja.site.options import FiniteRange, load_settings
-from urja.site.outside import RESIDENTS, Outside, residents
+from urja.site.outages import read_outages
+from urja.site.outside import GATEWAY, RESIDENTS, Outside, residents
 from urja.site.pasts import pasts_of
 from urja.site.postgres import make_private, socket_directory
 from urja.site.secrets import Vault
 from urja.site.street import OPERATOR, Town, build_town
-from urja.site.supervisor import HEADEND, PIPELINE, WEB, Box, ExtraChild, free_port, is_free
+from urja.site.supervisor import HEADEND, NATS, PIPELINE, POSTGRES, WEB, Box, ExtraChild, free_port, is_free
 from urja.site.town_control import Gateway, TownControl, keys_of_fleet
 
 if TYPE_CHECKING:
@@ -68,6 +69,10 @@ _PROMISED: Final = timedelta(hours=1)
 """Business time in which an order reaches a meter that can be reached, and a payment brings its light."""
 _REPORTED: Final = timedelta(minutes=30)
 """Business time after which a settlement is known here: its report is had every quarter of an hour."""
+_SWITCHING: Final = frozenset({POSTGRES, NATS, PIPELINE, HEADEND, _FLEET})
+"""What has to run for an order to reach a meter."""
+_PAYING: Final = _SWITCHING | {GATEWAY}
+"""What has to run for a payment to bring light."""
 _UNHEARD_S: Final = 180.0
 """Real seconds after its time by which the end of a command is known: the head end has two minutes to tell of it."""
 
@@ -536,7 +541,14 @@ class _Street:
                 *supply_laws.examine(connection, now, self.zone.key, slack),
                 *town_laws.examine(connection, payments, houses, heard_by),
                 *settlement_laws.examine(connection, payments, paid_out, now - _REPORTED - slack),
-                *town_laws.examine_reached(connection, pasts_of(fleet, done, now), now, _PROMISED + slack),
+                *town_laws.examine_reached(
+                    connection,
+                    pasts_of(fleet, done, now),
+                    now,
+                    _PROMISED + slack,
+                    switching=read_outages(self.box.data.outages, _SWITCHING),
+                    paying=read_outages(self.box.data.outages, _PAYING),
+                ),
                 flag_laws.examine(connection, fleet, done, records, horizon, slack),
                 *registry_laws.examine(connection, horizon, self.zone.key),
                 *registry_laws.examine_truth(connection, records, horizon, self.zone),

@@ -33,6 +33,7 @@ from urja.site.child import Child, ChildSpec, State
 from urja.site.data_directory import DataDirectory, write_private
 from urja.site.exits import Exit, Refusal, disk_full, refusal_for
 from urja.site.launch import command as launch_command
+from urja.site.outages import OutageLog
 from urja.site.process import start_payload
 from urja.site.secrets import Vault
 from urja.stream import StreamSizes, User, server_config
@@ -90,6 +91,7 @@ class Box:
         self._heart: asyncio.Task[None] | None = None
         self._vault: Vault | None = None
         self._disk_trouble: int | None = None
+        self._outages: OutageLog | None = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -187,6 +189,8 @@ class Box:
         # Before any process asks for it; from here on business time runs.
         anchor = self._begin_time()
         self._beat()
+        if self._demo:
+            self._outages = OutageLog(self.data.outages)
         self._heart = asyncio.create_task(self._keep_beating(), name="heartbeat")
         await self._prepare()
         log.info("business time", speed=anchor.speed, now=self.clock.now().isoformat())
@@ -274,6 +278,13 @@ class Box:
         with self._tolerating_disk_trouble():
             business_time.beat(self.data.heartbeat, time.time(), clean=clean)
 
+    def _child_changed(self) -> None:
+        self._write_status()
+        if self._outages is not None:
+            with self._tolerating_disk_trouble():
+                for name, child in self._children.items():
+                    self._outages.note(name, self.clock.now(), ready=child.is_well)
+
     def _write_status(self) -> None:
         document = {"pid": os.getpid(), "processes": self.snapshot()}
         with self._tolerating_disk_trouble():
@@ -301,7 +312,7 @@ class Box:
             spec,
             self.data.logs / f"{spec.name}.log",
             self.settings.supervisor,
-            self._write_status,
+            self._child_changed,
             self._failed,
         )
         self._children[spec.name] = child

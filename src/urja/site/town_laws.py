@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import psycopg
 
+from urja.site.outages import NO_OUTAGES, Outages
 from urja.site.pasts import Past
 from urja.site.verify import Finding
 
@@ -52,23 +53,30 @@ def examine(
 
 
 def examine_reached(
-    connection: Connection, pasts: Mapping[str, Past], now: datetime, promised: timedelta
+    connection: Connection,
+    pasts: Mapping[str, Past],
+    now: datetime,
+    promised: timedelta,
+    *,
+    switching: Outages = NO_OUTAGES,
+    paying: Outages = NO_OUTAGES,
 ) -> list[Finding]:
     """The laws of meters that could be heard all the time, by the fleet's journal (`pasts`).
 
     `promised` is the business time in which an order reaches such a meter and a payment brings its light; what is
-    younger is not judged.
+    younger is not judged. Where a process that is needed was down, it counts from when all are there again: `switching`
+    is when one that brings orders to meters was not ready, `paying` the same of those that bring light to a payer.
     """
     checks = [
         (
             "reachable_obeys",
-            "an order to the switch of a meter that can be reached is carried out in its time",
-            _disobeyed(connection, pasts, now - promised),
+            "an order to the switch of a meter that can be reached is carried out in its time, if all that is needed runs",
+            _disobeyed(connection, pasts, now, promised, switching),
         ),
         (
             "reachable_is_lit",
             "whoever has paid enough, behind a meter that can be reached, has light in the time promised",
-            _dark(connection, pasts, now, promised),
+            _dark(connection, pasts, now, promised, paying),
         ),
     ]
     return [Finding(law, sentence, tuple(found)[:_SHOWN]) for law, sentence, found in checks]
@@ -177,17 +185,28 @@ def _unended(connection: Connection, heard_by: datetime) -> Iterator[str]:
         yield f"command {number} ({kind}) is {state}, {'and has an end' if ended else 'and no end of it is known'}"
 
 
-def _disobeyed(connection: Connection, pasts: Mapping[str, Past], heard_by: datetime) -> Iterator[str]:
-    """Superseded in its time is an end as good as confirmed: a newer order was there, or the ground was gone."""
+def _disobeyed(
+    connection: Connection, pasts: Mapping[str, Past], now: datetime, promised: timedelta, outages: Outages
+) -> Iterator[str]:
+    """Superseded in its time is an end as good as confirmed: a newer order was there, or the ground was gone.
+
+    An order that was about while a process was down is judged where all ran for the time promised before its end.
+    """
     rows = connection.execute(
         "SELECT c.id, c.kind, d.serial, c.state, c.detail, c.issued_at, c.expires_at FROM commands_command c "
         "JOIN registry_device d ON d.id = c.device_id "
         "WHERE c.kind IN ('connect', 'disconnect') AND c.expires_at < %s "
         "AND c.state NOT IN ('confirmed', 'connected_load_unproven', 'waiting_for_person') "
         "AND (c.state <> 'superseded' OR c.ended_at >= c.expires_at) ORDER BY c.id",
-        [heard_by],
+        [now - promised],
     )
     for number, kind, serial, state, detail, issued_at, expires_at in rows:
+        # What has just come back has its work of before to do.
+        if (
+            outages.touch(issued_at - promised, expires_at)
+            and outages.due_at(issued_at, promised) > expires_at
+        ):
+            continue
         if _was_there(pasts, serial, issued_at, expires_at):
             yield (
                 f"command {number} ({kind}) of {issued_at.astimezone(UTC)} to {serial}, which could be reached "
@@ -196,7 +215,7 @@ def _disobeyed(connection: Connection, pasts: Mapping[str, Past], heard_by: date
 
 
 def _dark(
-    connection: Connection, pasts: Mapping[str, Past], now: datetime, promised: timedelta
+    connection: Connection, pasts: Mapping[str, Past], now: datetime, promised: timedelta, outages: Outages
 ) -> Iterator[str]:
     rows = connection.execute(
         "SELECT r.credit_id, d.serial, r.paid_at, r.credited_at, r.ordered_at, r.closed_at, r.outcome, c.state "
@@ -209,8 +228,11 @@ def _dark(
         {"promised": promised, "now": now},
     )
     for credit, serial, paid_at, credited_at, ordered_at, closed_at, outcome, state in rows:
+        due_at = outages.due_at(paid_at, promised)
+        if due_at >= now or (closed_at is not None and closed_at <= due_at):
+            continue
         # One that has just come back may still be on its way to us.
-        if _was_there(pasts, serial, paid_at - promised, paid_at + promised):
+        if _was_there(pasts, serial, paid_at - promised, due_at):
             yield (
                 f"credit {credit} was paid at {paid_at.astimezone(UTC)} behind {serial}, which could be reached; "
                 f"credited {credited_at}, ordered {ordered_at}, the order is {state}, closed {closed_at} as "

@@ -1,0 +1,95 @@
+"""When the processes of a demonstration were not ready: the supervisor's record, in business time, for the laws.
+
+A promise with a deadline is one of a system that runs. Where a process was down, the time that was promised counts
+from when all that is needed for it is there again.
+"""
+
+import os
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from urja.base.json_files import UNREADABLE, DamagedFileError
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+class Turn(Struct, frozen=True):
+    """A process became ready, or stopped being so."""
+
+    process: str
+    ready: bool
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Outages:
+    """Half-open stretches in which at least one of some processes was not ready: in order, and apart."""
+
+    spans: tuple[tuple[datetime, datetime], ...] = ()
+
+    def touch(self, from_at: datetime, to_at: datetime) -> bool:
+        """Whether there was one in a time."""
+        return any(begins < to_at and from_at < ends for begins, ends in self.spans)
+
+    def due_at(self, from_at: datetime, promised: timedelta) -> datetime:
+        """The end of the first stretch as long as promised, from an instant on, without an outage."""
+        runs_since = from_at
+        for begins, ends in self.spans:
+            if ends > runs_since:
+                if begins - runs_since >= promised:
+                    break
+                runs_since = ends
+        return _NEVER if runs_since >= _NEVER - promised else runs_since + promised
+
+
+NO_OUTAGES: Final = Outages()
+
+
+class OutageLog:
+    """Writes the record: one line a turn. A line torn by a kill is cut off first."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._ready: dict[str, bool] = {}
+        if path.exists():
+            whole = path.read_bytes()
+            os.truncate(path, whole.rfind(b"\n") + 1)
+
+    def note(self, process: str, at: datetime, *, ready: bool) -> None:
+        """Write it down where it is a turn. Raises OSError where that cannot be done; it is then noted the next time."""
+        if self._ready.get(process) is not ready:
+            with self._path.open("ab", buffering=0) as file:
+                file.write(msgspec.json.encode(Turn(process, ready, at)) + b"\n")
+            self._ready[process] = ready
+
+
+def read_outages(path: Path, processes: Collection[str]) -> Outages:
+    """When at least one of these processes was not ready. Raises DamagedFileError where the record cannot be read."""
+    try:
+        turns = [msgspec.json.decode(line, type=Turn) for line in path.read_bytes().splitlines()]
+    except UNREADABLE as error:
+        raise DamagedFileError(f"{path} is damaged ({error}): it tells when processes were down") from None
+    return Outages(tuple(_spans(turn for turn in turns if turn.process in processes)))
+
+
+def _spans(turns: Iterator[Turn]) -> Iterator[tuple[datetime, datetime]]:
+    down: set[str] = set()
+    since_at = _NEVER
+    for turn in turns:
+        before = bool(down)
+        if turn.ready:
+            down.discard(turn.process)
+        else:
+            down.add(turn.process)
+        if down and not before:
+            since_at = turn.at
+        if before and not down:
+            yield since_at, turn.at
+    if down:
+        yield since_at, _NEVER

@@ -135,6 +135,12 @@ class FaultyWorld(World):
             self._under_way.clear()
         self._look_whether_all_works()
 
+    async def broker_back(self) -> None:
+        """Back with those who use it: what strikes next strikes at a broker that is at work."""
+        await super().broker_back()
+        for broker in (self._admin, self.loops["ingest"].stage._consumer._broker, self.headend.broker):
+            await asyncio.wait_for(broker.wait_connected(), 20)
+
     def _look_whether_all_works(self) -> None:
         failing = [name for name, loop in self.loops.items() if loop.progress.failures_in_a_row]
         if not (failing or self._database_back or self._broker_back or self.headend.waiting_for()):

@@ -192,3 +192,63 @@ def test_open_switch_stops_the_load_and_is_told():
     assert engine.operate_switch(Order.REMOTE_DISCONNECT) == []
     assert len(engine.operate_switch(Order.REMOTE_RECONNECT)) == 1
     assert [row[2] for row in engine.logs[Log.CONTROL].by_entry(1, 0)] == [301, 302]
+
+
+def closed_periods(engine):
+    """The rows of the billing profile: stamp, and value by key."""
+    keys = [column.key for column in engine.billing_columns]
+    return [
+        (stamp_s, dict(zip(keys, values, strict=True)))
+        for stamp_s, _status, *values in engine.billing.by_entry(1, 0).tolist()
+    ]
+
+
+def test_a_months_end_closes_its_period_with_the_register_and_the_greatest_demand():
+    """Truth is what the supply says of each interval, not what the meter counts by."""
+    engine, truth = make_engine(start_wh=1_000_000)
+    engine.run_to(MIDNIGHT_S + 30 * DAY + 5 * HOUR)
+    [(closed_s, row)] = closed_periods(engine)
+    april = [record for record in truth if record.end_s <= MIDNIGHT_S + 30 * DAY]
+    most = max(april, key=lambda record: record.drawn_mwh)
+    assert closed_s == MIDNIGHT_S + 30 * DAY == engine.billed_at()
+    assert row["import_wh"] == 1_000_000 + april[-1].cumulative_mwh // 1000
+    assert row["import_wh"] < engine.quantities()["1.0.1.8.0.255"] // 1000
+    assert (row["max_demand_w"], row["max_demand_w_at"]) == (most.drawn_mwh * 2 // 1000, most.end_s)
+    assert row["max_demand_va"] >= row["max_demand_w"]
+    assert row["power_on_min"] == 30 * 24 * 60
+    drawn_vah = row["import_vah"] - 1_000_000 * 108 // 100
+    assert row["average_power_factor"] == pytest.approx(
+        1000 * april[-1].cumulative_mwh / 1000 / drawn_vah, abs=1
+    )
+    # The next period counts anew.
+    engine.run_to(MIDNIGHT_S + 61 * DAY)
+    [_, (_, may)] = closed_periods(engine)
+    later = [record for record in truth if record.start_s >= MIDNIGHT_S + 30 * DAY]
+    assert may["max_demand_w"] == max(record.drawn_mwh for record in later) * 2 // 1000
+    assert may["power_on_min"] == 31 * 24 * 60
+
+
+def test_periods_end_on_the_billing_day_and_the_last_twelve_are_kept():
+    engine, _ = make_engine()
+    engine.set_billing_day(15)
+    engine.run_to(MIDNIGHT_S + 30 * DAY)
+    assert [stamp_s for stamp_s, _ in closed_periods(engine)] == [MIDNIGHT_S + 14 * DAY]
+    engine.run_to(MIDNIGHT_S + 430 * DAY)
+    stamps = [stamp_s for stamp_s, _ in closed_periods(engine)]
+    assert len(stamps) == 12
+    assert stamps[0] == MIDNIGHT_S + (14 + 61) * DAY  # 15 June: those of April and May made room
+
+
+@pytest.mark.parametrize("device_type", ["urja-d1", "urja-d1-listen"])
+def test_a_period_that_ends_in_the_dark_is_closed_when_power_is_back(device_type):
+    """Also by a meter that leaves no rows of intervals for an outage."""
+    engine, truth = make_engine(device_type)
+    engine.run_to(MIDNIGHT_S + 29 * DAY + 20 * HOUR)
+    engine.cut_power()
+    engine.run_to(MIDNIGHT_S + 30 * DAY + 20 * HOUR)
+    assert closed_periods(engine) == []
+    engine.restore_power()
+    [(closed_s, row)] = closed_periods(engine)
+    assert closed_s == MIDNIGHT_S + 30 * DAY
+    assert row["import_wh"] == truth[-1].cumulative_mwh // 1000
+    assert row["power_on_min"] == (29 * 24 + 20) * 60

@@ -65,7 +65,7 @@ def new_meter(truth, note=lambda _entry: None, **more):
 
 def state(meter):
     engine = meter.engine
-    buffers = [engine.blocks, engine.daily, *engine.logs.values()]
+    buffers = [engine.blocks, engine.daily, engine.billing, *engine.logs.values()]
     return (
         engine.quantities(),
         engine.supply.total,

@@ -3,12 +3,12 @@ from tests.meter.helpers import DAY, HOUR, MIDNIGHT_S, StatusBit, make_meter, mo
 
 from urja.cosem import axdr
 from urja.cosem.apdu import AccessResult, CaptureObject, EntryAccess, RangeAccess, decode_apdu
-from urja.cosem.companion import load_companion
+from urja.cosem.companion import BILLING_DATE, load_companion
 from urja.cosem.layout import Layout
 from urja.cosem.obis import CosemAttribute, Obis
 from urja.cosem.time import CosemDateTime, DeviationSign
 from urja.meter.model import Refused, Role
-from urja.meter.objects import clock_data, selection_of
+from urja.meter.objects import NEVER, clock_data, selection_of
 from urja.meter.relay import ControlState
 
 CLOCK = (8, "0.0.1.0.0.255", 2)
@@ -170,7 +170,7 @@ def test_selection_where_there_is_none_is_refused():
     )
 
 
-@pytest.mark.parametrize("key", ["instantaneous", "block", "daily"])
+@pytest.mark.parametrize("key", ["instantaneous", "block", "daily", "billing"])
 def test_scaler_profile_has_one_row_in_step_with_its_columns(key):
     meter, _ = make_meter()
     profile = meter.identity.type.profiles[key]
@@ -182,6 +182,31 @@ def test_scaler_profile_has_one_row_in_step_with_its_columns(key):
         column = columns[class_id, name]
         assert attribute == 3
         assert pair == [column.scaler, column.unit]
+
+
+def test_a_closed_billing_period_is_readable():
+    meter, _ = make_meter()
+    profile = meter.identity.type.profiles["billing"]
+    buffer = (7, profile.obis, 2)
+    assert read(meter, Role.READER, buffer).value == ()
+    assert read(meter, Role.READER, (3, BILLING_DATE, 2)) == NEVER
+    meter.live_through(moment(MIDNIGHT_S + 30 * DAY))
+    [row] = read(meter, Role.READER, buffer).value
+    assert [data.tag for data in row.value] == [column.tag for column in profile.columns]
+    said = {column.key: data.value for column, data in zip(profile.columns, row.value, strict=True)}
+    assert said["import_wh"] == read(meter, Role.READER, REGISTER).value
+    assert CosemDateTime.from_bytes(said["billing_date"]).to_utc(DeviationSign.INDIAN) == moment(
+        MIDNIGHT_S + 30 * DAY
+    )
+    at = CosemDateTime.from_bytes(said["max_demand_w_at"]).to_utc(DeviationSign.INDIAN)
+    assert moment(MIDNIGHT_S) < at <= moment(MIDNIGHT_S + 30 * DAY)
+    # The demands of the period that is open count anew, the date is of the one that was closed.
+    assert read(meter, Role.READER, (4, "1.0.1.6.0.255", 2)).value == 0
+    assert read(meter, Role.READER, (4, "1.0.1.6.0.255", 5)) == NEVER
+    assert read(meter, Role.READER, (3, BILLING_DATE, 2)).value == said["billing_date"]
+    # IS 15959 reads it by entry.
+    assert read(meter, Role.READER, buffer, EntryAccess(1, 1)).value == (row,)
+    assert read(meter, Role.READER, (7, profile.obis, 8)).value == 12
 
 
 def test_power_log_is_readable():

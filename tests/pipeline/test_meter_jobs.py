@@ -1,15 +1,21 @@
 """Jobs of meters: asked for as an operation, sent so many at a time, with a state and an answer for each meter."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from tests.apps.registry.life import connect, hang, stock
 from tests.apps.street import START, adopt
+from tests.cosem.meter_types import write_type
 from tests.pipeline.test_dispatch import town  # noqa: F401 - a fixture
+
+from urja.cosem.companion import read_type_folder
+from urja.meter.inputs import SetBillingDay
 
 HOUR = timedelta(hours=1)
 NOW = START + HOUR
+KOLKATA = ZoneInfo("Asia/Kolkata")
 
 
 def serial(number):
@@ -271,6 +277,23 @@ def test_all_under_a_node(database):
     )
 
 
+def test_a_type_without_a_billing_profile_is_not_asked_for_it(database, tmp_path):
+    from urja.apps.meter_types.operations import load_type
+
+    load_type(read_type_folder(write_type(tmp_path / "m7")), loaded_at=START, actor="test")
+    adopt(1)
+    adopt(2, device_type="acme-m7-fw3")
+    refused(
+        f"row 2: meter {serial(2)} has no billing profile: its type is acme-m7-fw3",
+        what="billing-profile",
+        meters=(serial(1), serial(2)),
+    )
+    ask(what="billing-profile", meters=(serial(1), serial(2)), good_rows_only=True)
+    run()
+    [command] = commands()
+    assert (command.kind, command.arguments) == ("read_billing", {})
+
+
 def test_what_cannot_be_asked_is_said(database, monkeypatch):
     from urja.apps.registry.operations import meter_jobs
 
@@ -410,6 +433,37 @@ async def test_block_load_daily_events_and_nameplate(town):  # noqa: F811
     assert events["rows"] == sum(len(table["rows"]) for table in events["shown"])
     plate = await read(town, house, what="nameplate")
     assert values(plate["shown"][0])["Meter serial number"] == (house.identity.serial, "")
+
+
+async def test_the_billing_profile_is_shown_and_nothing_of_it_stored(town, database):  # noqa: F811
+    """The end of a period, the register and the greatest demand then; bills rest on the daily registers as before."""
+    house = await town.raise_house()
+    ends = (town.clock.now() + timedelta(days=1)).astimezone(KOLKATA).replace(hour=0, minute=0)
+    house.meter.happen(SetBillingDay(ends.day))
+    town.clock.advance(timedelta(days=1))
+    house.meter.live_through(town.clock.now())
+    result = await read(town, house, what="billing-profile")
+    (table,) = result["shown"]
+    assert (table["profile"], table["of"], len(table["rows"])) == ("1.0.98.1.0.255", 1, 1)
+    shown = values(table)
+    assert datetime.fromisoformat(shown["Billing date"][0]) == ends
+    [*_, (stamp_s, _, register_wh, *_)] = house.meter.engine.daily.by_entry(1, 0).tolist()
+    assert stamp_s == ends.timestamp()
+    assert shown["Active energy import (+A) total"] == (str(register_wh), "Wh")
+    [demand] = [
+        name
+        for name in shown
+        if "maximum" in name.lower() and "active" in name.lower() and "time" not in name
+    ]
+    assert int(shown[demand][0]) > 0
+    assert shown[demand][1] == "W"
+    assert ends - timedelta(days=2) < datetime.fromisoformat(shown[f"{demand}, time"][0]) <= ends
+    assert 0 < float(shown["Average power factor of the billing period"][0]) <= 1
+    with database.connect("urja_owner") as owner:
+        before = owner.execute("SELECT count(*) FROM readings_register").fetchone()
+    assert await ingested(town, database) == 0
+    with database.connect("urja_owner") as owner:
+        assert owner.execute("SELECT count(*) FROM readings_register").fetchone() == before
 
 
 async def test_one_meter_answers_and_one_is_away(town):  # noqa: F811

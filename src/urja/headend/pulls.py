@@ -86,10 +86,14 @@ class Pulls:
             self._metrics.records.labels(kind.value).inc(len(part))
         return len(records)
 
-    async def nameplate(self, session: Session, meter: Meter) -> Buffer:
-        """What a meter says of itself: one row; raises SessionFailed."""
+    async def whole(self, session: Session, meter: Meter, profile: str) -> Buffer:
+        """All rows of a profile that is shown and not stored: nameplate, billing; raises SessionFailed."""
         device_type = meter.compiled.device_type
-        known = device_type.profiles["nameplate"]
+        known = device_type.profiles.get(profile)
+        if known is None:
+            raise SessionFailed(
+                FailureKind.OURS, f"meters of the type {device_type.name} have no profile {profile}"
+            )
         shape = await self._shape(session, meter, known.obis, known.scaler_obis)
         return Buffer(shape, await read_rows(session, device_type, shape, None))
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from urja.cosem.axdr import Data, Tag
-from urja.cosem.companion import Column, DeviceType, name_object, unit_symbol
+from urja.cosem.companion import BILLING_DATE, Column, DeviceType, name_object, unit_symbol
 from urja.cosem.errors import CosemError
 from urja.cosem.readings import plain
 from urja.cosem.time import CosemDateTime
@@ -72,6 +72,8 @@ class _Shown:
     @property
     def is_instant(self) -> bool:
         attribute = self.captured.attribute
+        if (str(attribute.obis), attribute.attribute) == (BILLING_DATE, 2):
+            return True
         return attribute.class_id == 8 or (attribute.class_id, attribute.attribute) in {(4, 5), (5, 6)}
 
     def head(self, device_type: DeviceType) -> dict[str, Any]:
@@ -80,7 +82,7 @@ class _Shown:
         return {
             "obis": str(attribute.obis),
             "attribute": attribute.attribute,
-            "name": f"{name}, time" if self.is_instant and attribute.class_id != 8 else name,
+            "name": f"{name}, time" if attribute.class_id in (4, 5) and self.is_instant else name,
             "unit": "" if self.unit is None else unit_symbol(self.unit),
             "instant": self.is_instant,
         }

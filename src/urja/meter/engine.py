@@ -22,6 +22,7 @@ from urja.meter.world import RelayOptions
 
 BLOCK_DAYS: Final = 60
 DAILY_ROWS: Final = 90
+BILLING_ROWS: Final = 12
 
 DOUBTFUL: Final = 0x02
 """Clock status bit 1: the row's interval contains a setting of the clock (IEC 62056-6-2, 4.1.6.1)."""
@@ -115,6 +116,10 @@ class Engine:
         self.daily_columns = device_type.profiles["daily"].columns[1:]
         self.blocks = ProfileBuffer(BLOCK_DAYS * DAY_S // self.interval_s, len(self.block_columns))
         self.daily = ProfileBuffer(DAILY_ROWS, len(self.daily_columns))
+        billing = device_type.profiles.get("billing")
+        self.billing_columns = () if billing is None else billing.columns[1:]
+        self.billing = ProfileBuffer(BILLING_ROWS, len(self.billing_columns))
+        """A row each closed period, stamped with its end; the moment of a demand is a value, as the demand is."""
         self.logs = {log: ProfileBuffer(LOG_CAPACITY, len(EVENT_COLUMNS) - 1) for log in Log}
         self.tamper_count = 0
         self.billing_count = 0
@@ -157,6 +162,7 @@ class Engine:
         """Attribute 2 of every measured or counted object, registers in milli-units, the rest plain."""
         return (
             self.metrology.registers()
+            | self.metrology.period()
             | self.metrology.line()
             | self._last_block
             | ({"1.0.91.7.0.255": 0} if "neutral" in self.tampers else {})
@@ -174,8 +180,13 @@ class Engine:
 
     def demand_at(self, obis: str) -> int:
         """When a maximum demand register got its value (attribute 5), or zero where it has none."""
-        demands = {"1.0.1.6.0.255": self.metrology.demand, "1.0.9.6.0.255": self.metrology.apparent_demand}
-        return demands[obis].at_s if obis in demands else 0
+        demand = self.metrology.demands().get(obis)
+        return 0 if demand is None else demand.at_s
+
+    def billed_at(self) -> int:
+        """When the last billing period was closed, or zero where none has been."""
+        newest = self.billing.newest()
+        return 0 if newest is None else int(newest[0])
 
     # Running.
 
@@ -240,6 +251,7 @@ class Engine:
         row = self._capture_block(interval, end_s, status)
         if self.clock.is_midnight(end_s):
             self._capture_daily(end_s, status)
+            self._close_period(end_s, status)
         # The instantaneous telling stands at the block's end, so that its register is the point read there.
         tellings = [Telling(Tale.INSTANTANEOUS, end_s, status)]
         if self.device_type.block_push:
@@ -259,9 +271,21 @@ class Engine:
         registers = self.metrology.registers()
         row = [shown_value(column, registers.get(column.obis, 0)) for column in self.daily_columns]
         self.daily.append(midnight_s, status, row)
-        if self.clock.is_month_start(midnight_s, self.billing_day):
-            self.billing_count += 1
-            self.metrology.reset_demand()
+
+    def _close_period(self, midnight_s: int, status: int) -> None:
+        """Close the billing period where a midnight is the billing day's."""
+        if not self.clock.is_month_start(midnight_s, self.billing_day):
+            return
+        measured = self.metrology.registers() | self.metrology.period()
+        row = [
+            self.demand_at(column.obis)
+            if column.attribute == 5
+            else shown_value(column, measured.get(column.obis, 0))
+            for column in self.billing_columns
+        ]
+        self.billing.append(midnight_s, status, row)
+        self.billing_count += 1
+        self.metrology.begin_period()
 
     # What happens to the meter.
 
@@ -295,11 +319,12 @@ class Engine:
 
     def _enter_missed(self, missed: _Missed) -> None:
         # The interval in which the power went holds energy, so its row is written whatever the habit.
-        if self.device_type.outage_rows == "skip" and not missed.interval.powered_s:
-            return
-        self._capture_block(missed.interval, missed.end_s, 0)
-        if self.clock.is_midnight(missed.end_s):
-            self._capture_daily(missed.end_s, 0)
+        if self.device_type.outage_rows == "zero" or missed.interval.powered_s:
+            self._capture_block(missed.interval, missed.end_s, 0)
+            if self.clock.is_midnight(missed.end_s):
+                self._capture_daily(missed.end_s, 0)
+        # A period ends at its midnight in the dark as well, and its row is written with power.
+        self._close_period(missed.end_s, 0)
 
     def set_clock(self, shown_s: int) -> list[Telling]:
         """Set the meter's time.

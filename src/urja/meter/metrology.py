@@ -45,6 +45,9 @@ class Metrology:
     start_vah: int
     demand: Demand = field(default_factory=Demand)
     apparent_demand: Demand = field(default_factory=Demand)
+    _opened: Draw = field(default_factory=Draw)
+    _opened_powered_s: int = 0
+    """What the supply had given when the billing period began, and for how long."""
 
     def import_mwh(self) -> int:
         """Active energy import, cumulative: the register's start value and all that was drawn."""
@@ -64,6 +67,16 @@ class Metrology:
             "1.0.10.8.0.255": given.exported_mvah,
             "1.0.1.6.0.255": self.demand.milli,
             "1.0.9.6.0.255": self.apparent_demand.milli,
+        }
+
+    def period(self) -> dict[str, int]:
+        """What is counted since the billing period began, in milli-units."""
+        drawn = self.supply.total.since(self._opened)
+        apparent = drawn.apparent_mvah
+        powered_s = self.supply.powered_s - self._opened_powered_s
+        return {
+            "1.0.13.0.0.255": drawn.energy_mwh * 1000 // apparent if apparent else 1000,
+            "0.0.94.91.13.255": powered_s // 60 * 1000,
         }
 
     def line(self) -> dict[str, int]:
@@ -91,9 +104,14 @@ class Metrology:
         self.apparent_demand.offer(draw.apparent_mvah * 3600 // length_s, end_s)
         return block_values(draw, interval.powered_s)
 
-    def reset_demand(self) -> None:
-        """Start both maximum demand registers anew: a billing period has ended."""
+    def demands(self) -> dict[str, Demand]:
+        """The maximum demand registers."""
+        return {"1.0.1.6.0.255": self.demand, "1.0.9.6.0.255": self.apparent_demand}
+
+    def begin_period(self) -> None:
+        """Start the maximum demand registers, and what else counts a billing period, anew."""
         self.demand, self.apparent_demand = Demand(), Demand()
+        self._opened, self._opened_powered_s = self.supply.total, self.supply.powered_s
 
 
 def block_values(draw: Draw, powered_s: int) -> dict[str, int]:

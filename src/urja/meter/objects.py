@@ -11,7 +11,7 @@ from typing import Any, Final
 from urja.cosem import axdr
 from urja.cosem.apdu import AccessResult, AccessSelection, Conformance, EntryAccess, RangeAccess
 from urja.cosem.axdr import Data, Tag
-from urja.cosem.companion import Column, DeviceType, TextDisplay, find_device_type
+from urja.cosem.companion import BILLING_DATE, Column, DeviceType, TextDisplay, find_device_type
 from urja.cosem.obis import Obis
 from urja.cosem.time import CosemDateTime
 from urja.meter.buffers import ProfileBuffer
@@ -98,6 +98,10 @@ def column_data(column: Column, value: int) -> Data:
     return Data(tag, bool(value) if tag is Tag.BOOLEAN else value)
 
 
+def _moment_or_never(device_type: DeviceType, at_s: int, status: int = 0) -> Data:
+    return clock_data(device_type, at_s, status) if at_s else NEVER
+
+
 def live_row(meter: MeterState, columns: Iterable[Column]) -> tuple[Data, ...]:
     """What columns of the nameplate or the instantaneous profile say now."""
     named = _nameplate(meter)
@@ -111,8 +115,9 @@ def live_row(meter: MeterState, columns: Iterable[Column]) -> tuple[Data, ...]:
         if column.class_id == 8:
             return clock_data(device_type, engine.shown_s, 0)
         if column.attribute == 5:
-            at_s = engine.demand_at(column.obis)
-            return clock_data(device_type, at_s, 0) if at_s else NEVER
+            return _moment_or_never(device_type, engine.demand_at(column.obis))
+        if column.obis == BILLING_DATE:
+            return _moment_or_never(device_type, engine.billed_at())
         if column.obis not in quantities:
             return axdr.null()  # its type captures what this meter does not measure
         return column_data(column, shown_value(column, quantities[column.obis]))
@@ -224,7 +229,7 @@ def _buffered(
     buffer_of: Callable[[Engine], ProfileBuffer],
     period: Callable[[Any], int],
 ) -> CosemObject:
-    """A profile over a ring of rows, whose first column is the clock."""
+    """A profile over a ring of rows, whose first column is the clock or the billing date."""
 
     def rows(meter: MeterState, selection: Selection) -> list[tuple[Data, ...]]:
         buffer = buffer_of(meter.engine)
@@ -234,11 +239,13 @@ def _buffered(
             else buffer.by_entry(selection.first, selection.last)
         )
         device_type = meter.identity.type
+
+        def cell(column: Column, value: int) -> Data:
+            is_moment = column.class_id == 4 and column.attribute == 5
+            return _moment_or_never(device_type, value) if is_moment else column_data(column, value)
+
         return [
-            (
-                clock_data(device_type, stamp_s, status),
-                *(column_data(column, value) for column, value in zip(columns[1:], values, strict=True)),
-            )
+            (clock_data(device_type, stamp_s, status), *map(cell, columns[1:], values))
             for stamp_s, status, *values in found.tolist()
         ]
 
@@ -274,7 +281,11 @@ def _one_row(
 
 
 def _scaler_profile(obis: str, columns: Iterable[Column]) -> CosemObject:
-    scaled = tuple(column for column in columns if column.class_id in (3, 4) and column.attribute == 2)
+    scaled = tuple(
+        column
+        for column in columns
+        if column.class_id in (3, 4) and column.attribute == 2 and column.obis != BILLING_DATE
+    )
     row = tuple(scaler_unit(column) for column in scaled)
     return _one_row(obis, scaled, lambda _meter: row, attribute=3)
 
@@ -644,8 +655,13 @@ def _identification(device_type: DeviceType) -> list[CosemObject]:
 def _measured(device_type: DeviceType) -> list[CosemObject]:
     """Every register and counter that a profile captures, as an object of its own."""
     found: dict[str, CosemObject] = {}
-    for key in ("instantaneous", "block", "daily"):
-        for column in device_type.profiles[key].columns:
+    shapes = [
+        device_type.profiles[key]
+        for key in ("instantaneous", "block", "daily", "billing")
+        if key in device_type.profiles
+    ]
+    for shape in shapes:
+        for column in shape.columns:
             if column.obis in found or column.attribute == 5:
                 continue
             if column.class_id in (3, 4):
@@ -659,6 +675,7 @@ def _measured(device_type: DeviceType) -> list[CosemObject]:
 
 def _profiles(device_type: DeviceType) -> list[CosemObject]:
     instantaneous, block, daily = (device_type.profiles[key] for key in ("instantaneous", "block", "daily"))
+    billing = [device_type.profiles[key] for key in ("billing",) if key in device_type.profiles]
 
     def period(meter: MeterState) -> int:
         return meter.engine.interval_s
@@ -670,8 +687,12 @@ def _profiles(device_type: DeviceType) -> list[CosemObject]:
         _buffered(block.obis, block.columns, lambda engine: engine.blocks, period),
         _buffered(daily.obis, daily.columns, lambda engine: engine.daily, lambda _meter: DAY_S),
         *(
+            _buffered(profile.obis, profile.columns, lambda engine: engine.billing, lambda _meter: 0)
+            for profile in billing
+        ),
+        *(
             _scaler_profile(profile.scaler_obis, profile.columns)
-            for profile in (instantaneous, block, daily)
+            for profile in (instantaneous, block, daily, *billing)
             if profile.scaler_obis
         ),
         _data("1.0.0.8.0.255", lambda meter: axdr.uint16(period(meter))),

@@ -14,10 +14,15 @@ SHOWN: Final = 50
 """Rows of a profile that a job shows of each meter, the newest; all of them are stored as reads."""
 
 
+_WHOLE: Final = {"billing-profile": "read_billing", "nameplate": "read_nameplate"}
+"""What is read whole and shown, by its command: no reads are stored of it."""
+
+
 def _read(job: Job) -> tuple[str, dict[str, Any]]:
-    if job.arguments["what"] == "nameplate":
-        return "read_nameplate", {}
-    asked = {"profile": job.arguments["what"], "shown": SHOWN}
+    what = job.arguments["what"]
+    if what in _WHOLE:
+        return _WHOLE[what], {}
+    asked = {"profile": what, "shown": SHOWN}
     return "read_profile", asked | {name: job.arguments[name] for name in ("from_at", "to_at")}
 
 

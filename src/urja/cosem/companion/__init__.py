@@ -7,6 +7,7 @@ folder too; `load_companion()` the object map; `name_object(obis)` words for any
 from urja.cosem.companion.lists import push_list
 from urja.cosem.companion.loader import CompanionError, load_companion
 from urja.cosem.companion.model import (
+    BILLING_DATE,
     ESW_KEY,
     Associations,
     Column,
@@ -32,6 +33,7 @@ from urja.cosem.companion.type_files import TypeFiles
 from urja.cosem.companion.units import TYPE_TAGS, UNIT_CODES, UNITS, unit_symbol
 
 __all__ = [
+    "BILLING_DATE",
     "ESW_KEY",
     "TYPE_TAGS",
     "UNITS",

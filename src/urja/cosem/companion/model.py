@@ -16,6 +16,8 @@ OutageRows = Literal["zero", "skip"]
 
 CLOCK_KEY: Final = "clock"
 ESW_KEY: Final = "esw"
+BILLING_DATE: Final = "0.0.0.1.2.255"
+"""When a billing period was closed: an instant, in the standard a register (class 3)."""
 PROFILE_KEYS: Final = ("nameplate", "instantaneous", "block", "daily")
 """What every meter captures; a type may have more."""
 

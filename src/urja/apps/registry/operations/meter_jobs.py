@@ -138,11 +138,20 @@ def _too_many(count: int) -> Sentence:
 
 
 class ReadMeters(AskMeters, kw_only=True):
-    """Read meters now. The rows are stored as reads, events and intervals as any that are pulled, and shown as read."""
+    """Read meters now. The rows are stored as reads, events and intervals as any that are pulled, and shown as read.
 
-    what: Literal["instantaneous", "block", "daily", "power-events", "tamper-events", "nameplate"] = (
-        "instantaneous"
-    )
+    The nameplate and the billing profile are shown alone.
+    """
+
+    what: Literal[
+        "instantaneous",
+        "block",
+        "daily",
+        "billing-profile",
+        "power-events",
+        "tamper-events",
+        "nameplate",
+    ] = "instantaneous"
     from_at: datetime | None = None
     """Of a profile that has a period: rows from then on; left out, as far back as is usual for it."""
     to_at: datetime | None = None
@@ -179,6 +188,22 @@ class ReadMeters(AskMeters, kw_only=True):
                 what=self.what,
                 days=longest.days,
             )
+
+    def unfit(self, rows: Sequence[Target], at: datetime) -> dict[int, Sentence]:  # noqa: ARG002
+        """Of a type that is not known here the head end judges."""
+        if self.what != "billing-profile":
+            return {}
+        types = known_types()
+        devices = {row.position: row.period.device for row in rows if row.period is not None}
+        return {
+            position: say(
+                "meter {device} has no billing profile: its type is {type}",
+                device=device,
+                type=device.device_type,
+            )
+            for position, device in devices.items()
+            if device.device_type in types and "billing" not in types[device.device_type].profiles
+        }
 
     def period(self, now: datetime) -> tuple[datetime, datetime]:
         """The period that is read."""

@@ -5,6 +5,7 @@ import shutil
 import time
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 from click.testing import CliRunner
 from tests.site.test_box import settings
@@ -108,6 +109,12 @@ def test_on_a_line_of_its_own_the_restore_is_at_the_time_that_stood_still(direct
     assert noted.at < morning + timedelta(minutes=5)
 
 
+def recorded(box):
+    """The restores that the database knows."""
+    with psycopg.connect(box.secrets.database_owner) as connection:
+        return [id_ for (id_,) in connection.execute("SELECT id FROM supply_recovery")]
+
+
 async def test_a_box_that_is_started_on_a_copy_knows_it(box_tmp):
     first, copy = box_tmp / "first", box_tmp / "copy"
     async with Box(first, settings(), processes=[]) as box:
@@ -117,6 +124,7 @@ async def test_a_box_that_is_started_on_a_copy_knows_it(box_tmp):
         noted = box.restored
         assert noted is not None
         assert timedelta() < noted.at - noted.since_at < timedelta(minutes=5)
+        assert recorded(box) == [noted.id]
     async with Box(copy, settings(), processes=[]) as box:
         assert box.restored == noted
     async with Box(first, settings(), processes=[]) as box:

@@ -32,6 +32,7 @@ from urja.apps.payments.models import (
 )
 from urja.apps.payments.providers import DisputeFact, Gateway, OrderFact, PaymentFact, RefundFact
 from urja.apps.payments.settling import Settled
+from urja.apps.supply import recoveries
 from urja.pipeline.stage import Report
 
 log = structlog.get_logger()
@@ -48,6 +49,8 @@ GIVEN_UP_AFTER: Final = timedelta(days=6)
 REFUNDS_EVERY: Final = timedelta(minutes=5)
 OVERLAP: Final = timedelta(days=8)
 """Refunds are listed by when they were asked for, and carried out up to a week later."""
+BEFORE_COPY: Final = timedelta(hours=1)
+"""After a restore payments are asked for from so long before the copy: they are listed by when they were begun."""
 DISPUTES_BACK: Final = timedelta(days=180)
 """Disputes are listed by when they were opened, and decided up to months later."""
 SILENT_PAUSE_WALL_S: Final = 2.0
@@ -167,6 +170,12 @@ class Collector:
         ]
         if refunds_due:
             questions += [self._about_refunds(health, now, settled), self._about_disputes(now, settled)]
+        recovery = recoveries.unfinished()
+        if recovery is not None and recovery.gateway_asked:
+            recovery = None
+        listed: list[datetime] = []
+        if recovery is not None:
+            questions.append(self._about_payments(recovery.since_at - BEFORE_COPY, now, settled, listed))
         if not questions:
             return 0
         answered, error = self._put(questions)
@@ -175,6 +184,8 @@ class Collector:
             _note(self.gateway, now, answered=False, error=error)
             log.warning("gateway does not answer", provider=self.gateway.name, error=error)
             return answered
+        if recovery is not None and listed:
+            recoveries.gateway_asked(recovery.noticed_at, now)
         self.silent_until = None
         _note(self.gateway, now, answered=True, refunds=refunds_due)
         return answered - 2 * refunds_due
@@ -277,6 +288,19 @@ class Collector:
             return []
 
         return Question(lambda: self._look([self.gateway.payment(payment_id)]), hear, _leave)
+
+    def _about_payments(
+        self, since: datetime, now: datetime, settled: Settled, listed: list[datetime]
+    ) -> Question:
+        """What was taken since a copy that the data were put back from; `listed` says that it was answered."""
+
+        def hear(payments: Sequence[PaymentFact]) -> list[Question]:
+            listed.append(since)
+            unheard_of = settling.unheard_of(self.gateway.name, payments)
+            log.info("payments since the copy", listed=len(payments), unheard_of=len(unheard_of))
+            return [self._about_payment(fact.payment_id, now, settled) for fact in unheard_of]
+
+        return Question(partial(self.gateway.payments_since, since), hear, _leave)
 
     def _about_refund(self, refund_id: str, now: datetime, settled: Settled) -> Question:
         def hear(refund: RefundFact | None) -> list[Question]:

@@ -9,7 +9,7 @@ import structlog
 
 from urja.base.clock import Clock
 from urja.base.secrets import AdminSecrets
-from urja.site import catalogue, database, django_options
+from urja.site import catalogue, database, django_options, restored_data
 from urja.site.data_directory import write_private
 from urja.site.process import Start
 from urja.site.secrets import Vault
@@ -35,10 +35,20 @@ def prepare_database(start: Start, secrets: AdminSecrets) -> None:
     )
     django_options.setup(options)
     database.migrate(secrets.database_owner)
+    _record_restores(start.data_directory.restored)
     _keep_catalogue(start.data_directory.catalogue_file, secrets, new=new)
     with psycopg.connect(secrets.database_owner) as connection:
         row = connection.execute("SELECT count(*) FROM django_migrations").fetchone()
     log.info("database is prepared", database=name, migrations=row and row[0])
+
+
+def _record_restores(path: Path) -> None:
+    """Before anything runs that gives numbers or disconnects anybody."""
+    # Models can be imported from here on.
+    from urja.apps.supply import recoveries
+
+    if new := recoveries.record(restored_data.read(path)):
+        log.warning("data were put back from a copy", restores=new)
 
 
 def _keep_catalogue(path: Path, secrets: AdminSecrets, *, new: bool) -> None:

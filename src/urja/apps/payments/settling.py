@@ -62,6 +62,17 @@ def told(
             _told(provider, at_gateway, fact, now, settled)
 
 
+def unheard_of(provider: str, payments: Sequence[PaymentFact]) -> list[PaymentFact]:
+    """Those with money in them that we do not know in that state."""
+    with_money = [fact for fact in payments if fact.state not in NO_MONEY]
+    known = dict(
+        Payment.objects.filter(
+            provider=provider, payment_id__in=[fact.payment_id for fact in with_money]
+        ).values_list("payment_id", "state")
+    )
+    return [fact for fact in with_money if known.get(fact.payment_id) != fact.state]
+
+
 def is_ours(at_gateway: OrderFact) -> bool:
     """Whether the gateway's order carries a receipt as ours are written."""
     return at_gateway.receipt.startswith(RECEIPT)
@@ -78,7 +89,7 @@ def _told(
         else None
     )
     if order is None:
-        _keep(provider, fact, None, "unknown_order", now, settled)
+        _keep(provider, fact, None, "unknown_order", now, settled, at_gateway)
         return
     if reason := _misfit(provider, order, at_gateway, fact):
         _keep(provider, fact, order, reason, now, settled)
@@ -326,9 +337,18 @@ def _move(order: Order, state: OrderState, **more: Any) -> bool:
 
 
 def _keep(
-    provider: str, fact: PaymentFact, order: Order | None, reason: str, now: datetime, settled: Settled
+    provider: str,
+    fact: PaymentFact,
+    order: Order | None,
+    reason: str,
+    now: datetime,
+    settled: Settled,
+    at_gateway: OrderFact | None = None,
 ) -> None:
     detail = {"state": fact.state, "currency": fact.currency, "provider_order_id": fact.order_id}
+    if at_gateway is not None:
+        # After a restore of the data it may be ours, and be known by this name alone.
+        detail["receipt"] = at_gateway.receipt
     _unmatched(provider, fact.payment_id, order, fact.amount_minor, reason, detail, now, settled)
 
 

@@ -267,6 +267,26 @@ class Relight(models.Model):
         return f"credit {self.credit_id}: {self.outcome or 'under way'}"
 
 
+class Recovery(models.Model):
+    """A restore of the data (`urja.base.restored`), and what was learned since."""
+
+    id = models.CharField(max_length=32, primary_key=True)
+    since_at = models.DateTimeField()
+    """The time of the copy."""
+    noticed_at = models.DateTimeField()
+    why = models.CharField(max_length=200)
+    gateway_asked_at = models.DateTimeField(null=True)
+    """When the gateway had said what it took since the copy."""
+    ended_at = models.DateTimeField(null=True)
+    """From when on people may be disconnected again."""
+
+    class Meta:
+        db_table = "supply_recovery"
+
+    def __str__(self) -> str:
+        return f"restore of {self.since_at}: {'ended' if self.ended_at else 'open'}"
+
+
 class HealthReport(models.Model):
     """Whether the services that a fair cut depends on worked, with the figures it was judged by."""
 

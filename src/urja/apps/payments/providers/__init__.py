@@ -131,6 +131,10 @@ class Gateway(Protocol):
 
     def payment(self, payment_id: str) -> PaymentFact: ...
 
+    def payments_since(self, since: datetime) -> Sequence[PaymentFact]:
+        """Payments begun at or after an instant, of whichever orders."""
+        ...
+
     def refunds_since(self, since: datetime) -> Sequence[RefundFact]:
         """Refunds made at or after an instant."""
         ...

@@ -66,6 +66,11 @@ class Razorpay:
         path = f"/v1/payments/{quote(payment.payment_id, safe='')}/capture"
         return _read(mapping.payment, self._call("POST", path, json=body))
 
+    def payments_since(self, since: datetime) -> Sequence[PaymentFact]:
+        """The list begins with the newest: what comes meanwhile moves others to a later page, and none is left out."""
+        asked = {"from": int(since.timestamp())}
+        return [_read(mapping.payment, item) for item in self._pages("/v1/payments", asked, _PAGE)]
+
     def refunds_since(self, since: datetime) -> Sequence[RefundFact]:
         return [fact for fact in self._refunds(int(since.timestamp())) if fact is not None]
 

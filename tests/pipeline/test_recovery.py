@@ -1,0 +1,161 @@
+"""After a restore: the gateway is asked since the copy, and nobody is disconnected before enough is known."""
+
+from datetime import timedelta
+
+import pytest
+from tests.apps.payments.till import as_role, opened_till  # noqa: F401 - a fixture
+from tests.apps.street import adopt
+from tests.pipeline.test_collect import CREDITED, not_by_schedule
+from tests.pipeline.test_decide import HOUR, MINUTE, Place, used_up
+
+from urja.base.restored import Restored
+
+
+def restore(now, back=HOUR, id_="a"):
+    """The data are found to be of an earlier time."""
+    from urja.apps.supply import recoveries
+
+    return recoveries.record([Restored(id=id_, since_at=now - back, at=now, why="a copy")])
+
+
+def unfinished():
+    from urja.apps.supply import recoveries
+
+    return recoveries.unfinished()
+
+
+@pytest.fixture
+def house(database):
+    place = Place(database, [adopt(1, credit_minor=10_000, bucket=1)])
+    yield place
+    place.connection.close()
+
+
+def test_a_payment_of_after_the_copy_is_found_and_credited_once(till):
+    """Its webhook came before the copy was put back, and no other will."""
+    order = till.order()
+    till.shop.pay(order.provider_order_id)
+    not_by_schedule()
+    till.collect()
+    assert till.entries() == []
+
+    restore(till.shop.now)
+    till.collect()
+    assert till.entries() == CREDITED
+    assert unfinished().gateway_asked
+    restore(till.shop.now, id_="b")
+    till.collect()
+    assert till.entries() == CREDITED
+    assert till.reasons() == []
+
+
+def test_a_payment_of_an_order_that_is_not_in_the_copy_is_kept_for_a_clerk_with_its_receipt(till):
+    from urja.apps.payments.models import Unmatched
+
+    lost = till.shop.post("/v1/orders", amount=30_000, currency="INR", receipt="urja-77")
+    till.shop.pay(lost["id"])
+    restore(till.shop.now)
+    till.collect()
+    [kept] = Unmatched.objects.all()
+    assert (kept.reason, kept.amount_minor, kept.detail["receipt"]) == ("unknown_order", 30_000, "urja-77")
+
+
+def test_a_gateway_that_does_not_answer_is_asked_again(till, monkeypatch):
+    from urja.apps.payments.errors import GatewayAwayError, GatewayRefusedError
+
+    ask = till.gateway.payments_since
+    for error in (GatewayAwayError("no answer"), GatewayRefusedError("no")):
+
+        def away(_since, error=error):
+            raise error
+
+        monkeypatch.setattr(till.gateway, "payments_since", away)
+        till.collector.silent_until = None
+        restore(till.shop.now)
+        till.collect()
+        assert not unfinished().gateway_asked
+    monkeypatch.setattr(till.gateway, "payments_since", ask)
+    till.shop.move(minutes=1)
+    till.collector.silent_until = None
+    till.collect()
+    assert unfinished().gateway_asked
+
+
+def test_payments_are_ill_until_the_gateway_was_asked(till):
+    from urja.apps.supply.health import judged
+
+    till.collect()
+    assert judged(till.shop.now)[0].payments
+    restore(till.shop.now)
+    assert not judged(till.shop.now)[0].payments
+    till.collect()
+    assert judged(till.shop.move(minutes=1))[0].payments
+
+
+def test_nobody_is_cut_before_collection_is_healthy_again(house):
+    used_up(house)
+    restore(house.now)
+    for minute in range(1, 60, 6):
+        # The data are young enough, and of before the restore.
+        house.go(house.at(1, 10, minute))
+    assert house.commands() == []
+    assert house.where() == ("suspended", "collection_ill")
+    house.until(house.at(1, 11, 20), step=4 * MINUTE)
+    assert house.commands() == [("disconnect", "queued")]
+    assert unfinished() is None
+
+
+def test_a_cut_of_before_the_restore_is_called_back(house):
+    used_up(house)
+    house.go(house.at(1, 10, 1))
+    assert house.commands() == [("disconnect", "queued")]
+    restore(house.now)
+    house.go(house.now)
+    assert house.commands() == [("disconnect", "superseded")]
+
+
+def test_numbers_that_were_given_since_are_not_given_again(house):
+    from django.db import connection
+
+    from urja.apps.commands.operations import issue
+
+    def number():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT nextval('payments_number')")
+            return cursor.fetchone()[0]
+
+    def sequence():
+        place = house.houses[0]
+        command = issue(
+            device_id=place.device_id,
+            service_point_id=place.service_point_id,
+            kind="read_nameplate",
+            issued_at=house.now,
+            issued_wall_ms=0,
+            expires_at=house.now + HOUR,
+            reason="test",
+            correlation=1,
+        )
+        return command.sequence
+
+    before = number(), sequence()
+    assert restore(house.now) == 1
+    after = number(), sequence()
+    assert (after[0] - before[0], after[1] - before[1]) == (1_000_001, 10_001)
+    # At the next start the same restore is known.
+    assert restore(house.now) == 0
+    assert (number(), sequence()) == (after[0] + 1, after[1] + 1)
+
+
+def test_the_pipeline_cannot_undo_a_restore(house):
+    """It may say what was learned; when the data were put back is the owner's word."""
+    from django.db.utils import ProgrammingError
+
+    from urja.apps.supply.models import Recovery
+
+    restore(house.now)
+    for change in ({"noticed_at": house.now - timedelta(days=9)}, {"since_at": house.now}):
+        with as_role("urja_pipeline"), pytest.raises(ProgrammingError, match="permission denied"):
+            Recovery.objects.update(**change)
+    with as_role("urja_web"), pytest.raises(ProgrammingError, match="permission denied"):
+        Recovery.objects.update(ended_at=house.now)

@@ -537,11 +537,11 @@ def test_nobody_is_cut_while_a_service_is_ill(house, monkeypatch, service):
     used_up(house)
     house.go(house.at(1, 10, 1))
     assert house.commands() == [("disconnect", "queued")]
-    monkeypatch.setattr(health, "_judge", lambda _now: ill)
+    monkeypatch.setattr(health, "_judge", lambda *_: ill)
     house.go(house.at(1, 10, 20))
     assert house.commands() == [("disconnect", "superseded")]
     assert house.where() == ("suspended", f"{service}_ill")
-    monkeypatch.setattr(health, "_judge", lambda _now: well)
+    monkeypatch.setattr(health, "_judge", lambda *_: well)
     house.until(house.at(1, 11))
     assert house.commands()[-1] == ("disconnect", "queued")
 

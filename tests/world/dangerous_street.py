@@ -1,12 +1,15 @@
-"""The demonstration, with processes killed at seeded moments: `python -m tests.world.dangerous_street SEED FOLDER`.
+"""The demonstration, with processes killed and stopped at seeded moments: `python -m tests.world.dangerous_street SEED FOLDER`.
 
-A process of its own, as the demonstration is: it sets Django up for its own database. The report gets one more
-field, `killed`. Exit 0 where all laws held.
+A process of its own, as the demonstration is: it sets Django up for its own database. The report gets two more
+fields, `killed` and `stopped`. Exit 0 where all laws held.
 """
 
 import asyncio
+import contextlib
 import json
+import os
 import random
+import signal
 import sys
 from pathlib import Path
 
@@ -18,17 +21,18 @@ VICTIMS = (HEADEND, PIPELINE, POSTGRES, NATS)
 SPEED = 600.0
 SECONDS = 12.0
 INTERVAL_S = 1800
+STOPPED_S = 0.6
 
 
 class DangerousStreet(demo._Street):
     """A street whose system is killed, process by process, while it lives."""
 
     async def _until(self, stopping):
-        killing = asyncio.create_task(self._kill())
+        trouble = asyncio.create_task(self._kill_and_stop())
         try:
             interrupted = await super()._until(stopping)
         finally:
-            self.killed = await killing
+            self.killed, self.stopped = await trouble
         await self._meet_again()
         return interrupted
 
@@ -49,18 +53,27 @@ class DangerousStreet(demo._Street):
             sum(counts.values()) for name, counts in waiting.items() if not name.startswith("REQUESTS")
         )
 
-    async def _kill(self) -> list[str]:
-        """Each victim twice, in an order and at moments of the seed; whoever is just coming back is spared."""
+    async def _kill_and_stop(self) -> tuple[list[str], list[str]]:
+        """Each victim killed twice and stopped once, as the seed orders it; whoever is just coming back is spared."""
         chance = random.Random(f"kills {self.plan.seed}")
-        victims = [*VICTIMS, *VICTIMS]
-        chance.shuffle(victims)
-        killed = []
-        for victim in victims:
-            await asyncio.sleep(SECONDS / len(victims) * chance.uniform(0.4, 1.4))
-            if self.box.pid(victim) is not None:
+        deeds = [*((victim, "kill") for victim in VICTIMS * 2), *((victim, "stop") for victim in VICTIMS)]
+        chance.shuffle(deeds)
+        killed, stopped = [], []
+        for victim, deed in deeds:
+            await asyncio.sleep(SECONDS / len(deeds) * chance.uniform(0.4, 1.4))
+            pid = self.box.pid(victim)
+            if pid is None:
+                continue
+            if deed == "kill":
                 self.box.kill(victim)
                 killed.append(victim)
-        return killed
+            else:
+                os.kill(pid, signal.SIGSTOP)
+                await asyncio.sleep(STOPPED_S)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+                stopped.append(victim)
+        return killed, stopped
 
 
 def main() -> int:
@@ -70,7 +83,8 @@ def main() -> int:
     plan = demo.Plan(meters=4, speed=SPEED, seconds=SECONDS, seed=seed, report=report)
     street = DangerousStreet(plan, demo._settings(None), folder / "data")
     passed = asyncio.run(street.live())
-    report.write_text(json.dumps(json.loads(report.read_text()) | {"killed": street.killed}))
+    troubles = {"killed": street.killed, "stopped": street.stopped}
+    report.write_text(json.dumps(json.loads(report.read_text()) | troubles))
     return 0 if passed else 1
 
 

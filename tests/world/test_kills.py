@@ -1,4 +1,4 @@
-"""Real processes, killed in the middle of their work: nothing accepted is lost, nothing is charged twice."""
+"""Real processes, killed and stopped in the middle of their work: nothing accepted is lost, nothing is charged twice."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-async def test_whatever_is_killed_every_law_holds(world_tmp, seed):
+async def test_whatever_is_killed_or_stopped_every_law_holds(world_tmp, seed):
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -27,6 +27,7 @@ async def test_whatever_is_killed_every_law_holds(world_tmp, seed):
     assert process.returncode == 0, story.decode()
     report = json.loads((world_tmp / "report.json").read_text())
     assert set(report["killed"]) == set(VICTIMS)
+    assert report["stopped"]
     assert report["settled"], report
     assert all(report["laws"].values())
     assert report["energy_drawn_wh"] == report["energy_stored_wh"] == report["energy_rated_wh"] > 0

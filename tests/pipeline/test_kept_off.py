@@ -36,7 +36,7 @@ def worded(database, monkeypatch):
     from urja.apps.supply import health
 
     well = {"collection": True, "payments": True, "messaging": True, "figures": {}}
-    monkeypatch.setattr(health, "_judge", lambda _now: well)
+    monkeypatch.setattr(health, "_judge", lambda *_: well)
     place = Place(database, [adopt(credit_minor=10_000)])
     load_words("2")
     yield place
@@ -171,7 +171,7 @@ def test_without_words_only_receipts_serve(house, monkeypatch):
     from urja.apps.supply import health
 
     well = {"collection": True, "payments": True, "messaging": True, "figures": {}}
-    monkeypatch.setattr(health, "_judge", lambda _now: well)
+    monkeypatch.setattr(health, "_judge", lambda *_: well)
     used_up_and_unreached(house)
     unreached(house, house.at(5, 12), step=6 * HOUR)
     assert house.where()[1] == "undelivered"

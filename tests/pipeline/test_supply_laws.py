@@ -212,7 +212,7 @@ def test_a_cut_on_old_data_or_in_illness_breaks_its_law(row, monkeypatch):
     monkeypatch.setattr(bars, "RULES", (bars._notices,))
     monkeypatch.setattr("urja.core.policy.engine.stale_at", lambda _policy, _facts: None)
     ill = {"collection": True, "payments": False, "messaging": True, "figures": {}}
-    monkeypatch.setattr(health, "_judge", lambda _now: ill)
+    monkeypatch.setattr(health, "_judge", lambda *_: ill)
     row.go(row.at(3, 10, 1))
     assert row.commands() == [("disconnect", "queued")]
     found = laws(row.connection, row.now, street.ZONE)

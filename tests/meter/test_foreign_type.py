@@ -4,14 +4,14 @@ import asyncio
 from datetime import UTC, datetime
 
 import pytest
-from tests.cosem.meter_types import write_type
-from tests.meter.helpers import HOUR, MIDNIGHT_S, moment
+from tests.cosem.meter_types import PROFILES, write_type
+from tests.meter.helpers import DAY, HOUR, MIDNIGHT_S, moment
 from tests.meter.test_serve import Line
 from tests.meter.wire import client_for
 
 from urja.cosem.apdu import DataNotification, GeneralGloCiphered, decode_apdu
 from urja.cosem.association import Associated
-from urja.cosem.obis import CosemAttribute
+from urja.cosem.obis import CosemAttribute, Obis
 from urja.meter.engine import Tale
 from urja.meter.events import EventCode, Log
 from urja.meter.identity import seeded
@@ -49,6 +49,28 @@ def test_its_pushes_are_in_its_order_and_its_scalers(identity):
     ten_vah, ten_wh, phase_b, tampers = columns_of(meter, live)
     assert (ten_wh, phase_b, tampers) == ((5_000_000 + record.cumulative_mwh) // 10_000, None, 0)
     assert ten_vah >= ten_wh
+
+
+BILLING = """
+[profiles.billing]
+obis = "1.0.98.1.0.255"
+columns = [
+    { key = "billing_date", class = 3, obis = "0.0.0.1.2.255", type = "octet-string", length = 12 },
+    { key = "zone_1_wh", class = 3, obis = "1.0.1.8.1.255", type = "double-long-unsigned", unit = "Wh" },
+    { key = "serial", class = 1, obis = "0.0.96.1.0.255", type = "visible-string" },
+    { key = "import_wh", class = 3, obis = "1.0.1.8.0.255", type = "double-long-unsigned", scaler = 1, unit = "Wh" },
+]
+"""
+
+
+def test_its_billing_profile_is_null_where_this_meter_does_not_measure(tmp_path):
+    folder = write_type(tmp_path / "m7", profiles=PROFILES + BILLING)
+    truth = []
+    meter = Meter(seeded("00000001", str(folder), 7, start_wh=5000), moment(MIDNIGHT_S), truth.append)
+    meter.live_through(moment(MIDNIGHT_S + 30 * DAY))
+    [row] = meter.catalogue.read(meter, Role.READER, (7, Obis.parse("1.0.98.1.0.255"), 2)).value
+    _, zone, serial, ten_wh = (data.value for data in row.value)
+    assert (zone, serial, ten_wh) == (None, None, (5_000_000 + truth[-1].cumulative_mwh) // 10_000)
 
 
 def test_what_happens_to_it_is_told_by_its_codes_and_bits(identity):

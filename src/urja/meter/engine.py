@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from urja.cosem.companion import Column, DeviceType
+from urja.cosem.companion import BILLING_DATE, Column, DeviceType, Profile
 from urja.meter.buffers import ProfileBuffer
 from urja.meter.events import LOAD_SWITCH_BIT, LOG_CAPACITY, TAMPERS, EventCode, Log, StatusWord
 from urja.meter.inputs import OFF_WALL, SERVICE, TamperSwitch
@@ -73,6 +73,15 @@ def shown_value(column: Column, value: int) -> int:
     return min(max(shown, least), most)
 
 
+def billing_profile(device_type: DeviceType) -> Profile | None:
+    """The billing profile that this meter can fill: it begins with the date of a period's end."""
+    profile = device_type.profiles.get("billing")
+    if profile is None:
+        return None
+    first = profile.columns[0]
+    return profile if first.obis == BILLING_DATE or first.class_id == 8 else None
+
+
 @dataclass(slots=True)
 class _Missed:
     start_s: int
@@ -116,7 +125,7 @@ class Engine:
         self.daily_columns = device_type.profiles["daily"].columns[1:]
         self.blocks = ProfileBuffer(BLOCK_DAYS * DAY_S // self.interval_s, len(self.block_columns))
         self.daily = ProfileBuffer(DAILY_ROWS, len(self.daily_columns))
-        billing = device_type.profiles.get("billing")
+        billing = billing_profile(device_type)
         self.billing_columns = () if billing is None else billing.columns[1:]
         self.billing = ProfileBuffer(BILLING_ROWS, len(self.billing_columns))
         """A row each closed period, stamped with its end; the moment of a demand is a value, as the demand is."""
@@ -182,6 +191,10 @@ class Engine:
         """When a maximum demand register got its value (attribute 5), or zero where it has none."""
         demand = self.metrology.demands().get(obis)
         return 0 if demand is None else demand.at_s
+
+    def period_registers(self) -> dict[str, int]:
+        """What a billing period is closed with, attribute 2, in milli-units."""
+        return self.metrology.registers() | self.metrology.period()
 
     def billed_at(self) -> int:
         """When the last billing period was closed, or zero where none has been."""
@@ -276,7 +289,7 @@ class Engine:
         """Close the billing period where a midnight is the billing day's."""
         if not self.clock.is_month_start(midnight_s, self.billing_day):
             return
-        measured = self.metrology.registers() | self.metrology.period()
+        measured = self.period_registers()
         row = [
             self.demand_at(column.obis)
             if column.attribute == 5

@@ -3,7 +3,7 @@
 Columns, types and scalers come from companion data; what is written here is only behaviour.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final
@@ -15,7 +15,7 @@ from urja.cosem.companion import BILLING_DATE, Column, DeviceType, TextDisplay, 
 from urja.cosem.obis import Obis
 from urja.cosem.time import CosemDateTime
 from urja.meter.buffers import ProfileBuffer
-from urja.meter.engine import EVENT_COLUMNS, Engine, shown_value
+from urja.meter.engine import EVENT_COLUMNS, Engine, billing_profile, shown_value
 from urja.meter.events import STATUS_WORD_BITS, EventCode, Log
 from urja.meter.inputs import SetBillingDay, SetControlMode, SetLoadLimit
 from urja.meter.load import DAY_S
@@ -228,8 +228,13 @@ def _buffered(
     columns: tuple[Column, ...],
     buffer_of: Callable[[Engine], ProfileBuffer],
     period: Callable[[Any], int],
+    *,
+    measured: Callable[[Engine], Container[str]] | None = None,
 ) -> CosemObject:
-    """A profile over a ring of rows, whose first column is the clock or the billing date."""
+    """A profile over a ring of rows, whose first column is the clock or the billing date.
+
+    Where it is said what is measured, other columns are null.
+    """
 
     def rows(meter: MeterState, selection: Selection) -> list[tuple[Data, ...]]:
         buffer = buffer_of(meter.engine)
@@ -239,8 +244,11 @@ def _buffered(
             else buffer.by_entry(selection.first, selection.last)
         )
         device_type = meter.identity.type
+        known = None if measured is None else measured(meter.engine)
 
         def cell(column: Column, value: int) -> Data:
+            if known is not None and column.obis not in known:
+                return axdr.null()
             is_moment = column.class_id == 4 and column.attribute == 5
             return _moment_or_never(device_type, value) if is_moment else column_data(column, value)
 
@@ -655,11 +663,9 @@ def _identification(device_type: DeviceType) -> list[CosemObject]:
 def _measured(device_type: DeviceType) -> list[CosemObject]:
     """Every register and counter that a profile captures, as an object of its own."""
     found: dict[str, CosemObject] = {}
-    shapes = [
-        device_type.profiles[key]
-        for key in ("instantaneous", "block", "daily", "billing")
-        if key in device_type.profiles
-    ]
+    shapes = [device_type.profiles[key] for key in ("instantaneous", "block", "daily")]
+    if (billing := billing_profile(device_type)) is not None:
+        shapes.append(billing)
     for shape in shapes:
         for column in shape.columns:
             if column.obis in found or column.attribute == 5:
@@ -675,7 +681,8 @@ def _measured(device_type: DeviceType) -> list[CosemObject]:
 
 def _profiles(device_type: DeviceType) -> list[CosemObject]:
     instantaneous, block, daily = (device_type.profiles[key] for key in ("instantaneous", "block", "daily"))
-    billing = [device_type.profiles[key] for key in ("billing",) if key in device_type.profiles]
+    found = billing_profile(device_type)
+    billing = () if found is None else (found,)
 
     def period(meter: MeterState) -> int:
         return meter.engine.interval_s
@@ -687,7 +694,13 @@ def _profiles(device_type: DeviceType) -> list[CosemObject]:
         _buffered(block.obis, block.columns, lambda engine: engine.blocks, period),
         _buffered(daily.obis, daily.columns, lambda engine: engine.daily, lambda _meter: DAY_S),
         *(
-            _buffered(profile.obis, profile.columns, lambda engine: engine.billing, lambda _meter: 0)
+            _buffered(
+                profile.obis,
+                profile.columns,
+                lambda engine: engine.billing,
+                lambda _meter: 0,
+                measured=Engine.period_registers,
+            )
             for profile in billing
         ),
         *(

@@ -67,8 +67,11 @@ class Memory:
         self.before = 0
 
     def look(self, round_: int) -> None:
-        if round_ == self._from:
-            self.before = resident_bytes()
+        if round_ % self._from == 0:
+            now = resident_bytes()
+            log.info("memory", round=round_, resident_bytes=now)
+            if round_ == self._from:
+                self.before = now
 
     def assert_bounded(self) -> None:
         """The figures are in the log: `-rP` shows them."""

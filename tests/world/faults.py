@@ -9,6 +9,7 @@ import contextlib
 import os
 import random
 import signal
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final
@@ -197,7 +198,7 @@ class FaultyWorld(World):
         for pid in stopped:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGSTOP)
-        asyncio.run(asyncio.sleep(self.fate.uniform(*STOPPED_S)))
+        time.sleep(self.fate.uniform(*STOPPED_S))
         for pid in stopped:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)

@@ -176,6 +176,28 @@ def test_a_broken_stage_breaks_its_law(row, monkeypatch, break_it, law):
     assert live(row)[law] is False
 
 
+@pytest.mark.parametrize(
+    ("break_it", "law", "down", "up"),
+    [
+        # All the windows; or up to now.
+        (never_cuts, "who_is_due_is_cut", (1, 0, 2, 16, 59), (1, 20, 2, 8, 0)),
+        (never_restores, "who_paid_has_light", (1, 19, 3, 0, 0), (1, 19, 2, 9, 0)),
+    ],
+)
+def test_what_had_no_time_while_all_ran_breaks_no_law(row, monkeypatch, break_it, law, down, up):
+    """The stage is as broken as it is dead: where the record says that it was dead, and only there, the law holds."""
+    from urja.site.outages import Outages
+    from urja.site.supply_laws import examine
+
+    break_it(monkeypatch)
+    row.pages_look = False
+    assert live(row)[law] is False
+    for outage, holds in ((down, True), (up, False)):
+        span = (row.at(*outage[:2]), row.at(*outage[2:]))
+        found = examine(row.connection, row.now, street.ZONE, outages=Outages((span,)))
+        assert {one.law: one.holds for one in found}[law] is holds, outage
+
+
 def test_a_cut_after_a_later_credit_breaks_its_law(row, monkeypatch):
     """The head end's and the stage's guards are both off: what was ordered is carried out although it was paid."""
     from urja.pipeline import decide

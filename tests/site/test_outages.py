@@ -76,6 +76,22 @@ def test_what_is_promised_is_due_after_the_first_stretch_that_is_long_enough(spa
     assert outages(*spans).due_at(at(0), PROMISED) == at(due)
 
 
+@pytest.mark.parametrize(
+    ("spans", "judged"),
+    [
+        ([], 9),
+        ([(2, 3)], 9),
+        ([(8, 9)], 9),
+        ([(8, 9.5)], 7),
+        ([(6, 7), (7.5, 9.5)], 5),
+        ([(6, 12)], 5),
+        ([(11, 12)], 9),
+    ],
+)
+def test_by_now_is_due_what_was_promised_before_the_last_outage_that_left_no_time(spans, judged):
+    assert outages(*spans).last_due(at(10), PROMISED) == at(judged)
+
+
 # -- the laws --------------------------------------------------------------------------------------------------
 
 

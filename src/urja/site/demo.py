@@ -537,8 +537,9 @@ class _Street:
             spine = examine(connection, records, horizon, now, self.zone)
             slack = supply_laws.SLACK + timedelta(seconds=_SLACK_S * self.plan.speed)
             heard_by = now - timedelta(seconds=_UNHEARD_S * max(self.plan.speed, 1.0))
+            switching = read_outages(self.box.data.outages, _SWITCHING)
             others = [
-                *supply_laws.examine(connection, now, self.zone.key, slack),
+                *supply_laws.examine(connection, now, self.zone.key, slack, switching),
                 *town_laws.examine(connection, payments, houses, heard_by),
                 *settlement_laws.examine(connection, payments, paid_out, now - _REPORTED - slack),
                 *town_laws.examine_reached(
@@ -546,7 +547,7 @@ class _Street:
                     pasts_of(fleet, done, now),
                     now,
                     _PROMISED + slack,
-                    switching=read_outages(self.box.data.outages, _SWITCHING),
+                    switching=switching,
                     paying=read_outages(self.box.data.outages, _PAYING),
                 ),
                 flag_laws.examine(connection, fleet, done, records, horizon, slack),

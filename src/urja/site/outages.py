@@ -37,6 +37,23 @@ class Outages:
         """Whether there was one in a time."""
         return any(begins < to_at and from_at < ends for begins, ends in self.spans)
 
+    def leave_time(self, from_at: datetime, to_at: datetime, needed: timedelta) -> bool:
+        """Whether what begins at an instant and takes as long as needed can be asked for by another.
+
+        It can where there was no outage, nor one just before, whose work may still be under way; and else where all ran
+        as long as needed.
+        """
+        return not self.touch(from_at - needed, to_at) or self.due_at(from_at, needed) <= to_at
+
+    def last_due(self, now: datetime, promised: timedelta) -> datetime:
+        """The last instant of which what was promised then is due by now."""
+        runs_until = now
+        for begins, ends in reversed(self.spans):
+            if runs_until - ends >= promised:
+                break
+            runs_until = min(runs_until, begins)
+        return runs_until - promised
+
     def due_at(self, from_at: datetime, promised: timedelta) -> datetime:
         """The end of the first stretch as long as promised, from an instant on, without an outage."""
         runs_since = from_at

@@ -18,6 +18,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from urja.site import policy_law
+from urja.site.outages import NO_OUTAGES, Outages
 from urja.site.verify import Finding
 
 type Connection = psycopg.Connection[Any]
@@ -39,13 +40,20 @@ def laws(connection: Connection, now: datetime, zone: str, slack: timedelta = SL
     return {finding.law: finding.holds for finding in examine(connection, now, zone, slack)}
 
 
-def examine(connection: Connection, now: datetime, zone: str, slack: timedelta = SLACK) -> list[Finding]:
+def examine(
+    connection: Connection,
+    now: datetime,
+    zone: str,
+    slack: timedelta = SLACK,
+    outages: Outages = NO_OUTAGES,
+) -> list[Finding]:
     """The laws with what contradicts them.
 
     `connection` reads as a role that may read all; Django has to be set up on the same database. `slack` is
-    business time: at a speed of 600 a second on the wall is ten minutes.
+    business time: at a speed of 600 a second on the wall is ten minutes. It counts from when all processes that switch
+    are there again, where one was down (`outages`).
     """
-    books = _Books(connection, now, ZoneInfo(zone), slack)
+    books = _Books(connection, now, ZoneInfo(zone), slack, outages)
     checks: list[tuple[str, str, Callable[[_Books], Iterable[str]]]] = [
         ("cut_has_a_ground", "each disconnection was given for a stated cause that is one", _grounded),
         (
@@ -149,8 +157,13 @@ class _Rules:
 class _Books:
     """What the laws read, each once."""
 
-    def __init__(self, connection: Connection, now: datetime, zone: ZoneInfo, slack: timedelta) -> None:
+    def __init__(
+        self, connection: Connection, now: datetime, zone: ZoneInfo, slack: timedelta, outages: Outages
+    ) -> None:
         self.connection, self.now, self.zone, self.slack = connection, now, zone, slack
+        self.outages = outages
+        self.long_ago = outages.last_due(now, slack)
+        """What was to be done at once then has been done by now."""
         self.rules = {
             f"{row['code']} {row['version']}": _Rules(tomllib.loads(row["text"]))
             for row in self.rows("SELECT code, version, text FROM supply_policy_version")
@@ -403,7 +416,7 @@ def _told(books: _Books) -> Iterator[str]:
         "LEFT JOIN supply_state s ON s.account_id = g.account_id "
         "WHERE g.valid_from <= %(now)s AND (g.valid_to IS NULL OR g.valid_to > %(now)s) "
         "AND EXISTS (SELECT FROM supply_policy_version) ORDER BY 1",
-        {"now": books.now - books.slack},
+        {"now": books.long_ago},
     ):
         if row["reason"] is None:
             yield f"account {row['account_id']} stands nowhere"
@@ -421,15 +434,19 @@ def _told(books: _Books) -> Iterator[str]:
 def _cut_when_due(books: _Books) -> Iterator[str]:
     """Each cut ends, and was tried; and nobody whom plain rules name was passed over in the last whole window."""
     for cut in books.cuts:
-        if cut["ended_at"] is None and cut["expires_at"] < books.now - books.slack:
+        if cut["ended_at"] is None and cut["expires_at"] < books.long_ago:
             # The head end is given time to tell of what it began; this is not judged here but by dispatch.
             if cut["state"] == "queued":
                 yield f"{_name(cut)} expired and has no end"
-        elif cut["state"] == "expired" and cut["sent_at"] is None:
+        elif (
+            cut["state"] == "expired"
+            and cut["sent_at"] is None
+            and books.outages.leave_time(cut["issued_at"], cut["expires_at"], books.slack)
+        ):
             yield f"{_name(cut)} expired and was never sent"
     for row in books.rows(
         "SELECT account_id, planned_to_at FROM supply_state WHERE standing = 'to_be_cut' AND planned_to_at < %s",
-        [books.now - books.slack],
+        [books.long_ago],
     ):
         yield f"account {row['account_id']} was to be cut by {row['planned_to_at']} and was not looked at again"
     for code, rules in _current(books).items():
@@ -449,11 +466,15 @@ def _current(books: _Books) -> dict[str, _Rules]:
 
 
 def _last_window(books: _Books, rules: _Rules) -> tuple[datetime, datetime] | None:
-    """The last window that is over, within eight days."""
+    """The last window that is over, within eight days, in which the processes ran long enough to cut."""
     today = books.local(books.now).date()
     for n in range(8):
         window = rules.window(today - timedelta(days=n), books.zone)
-        if window is not None and window[1] <= books.now - books.slack:
+        if (
+            window is not None
+            and window[1] <= books.now - books.slack
+            and books.outages.leave_time(*window, books.slack)
+        ):
             return window
     return None
 
@@ -575,15 +596,14 @@ def _kept_off(books: _Books) -> Iterator[str]:
     provisional = [row for row in off if row["provisional_at"] and set(row["held_for"]) == {"credit"}]
     agreements = Agreement.objects.filter(id__in=[row["agreement_id"] for row in provisional])
     balances = fresh_balances(list(agreements), books.now) if provisional else {}
-    long_ago = books.now - books.slack
     for row in off:
-        if row["protected_at"] and max(row["protected_at"], row["ended_at"]) < long_ago:
+        if row["protected_at"] and max(row["protected_at"], row["ended_at"]) < books.long_ago:
             yield f"account {row['account_id']} is protected since {row['protected_at']} and stays off"
     for row in provisional:
         found = balances[row["account_id"]]
         at_least_minor = books.rules[row["policy"]].minor("reconnect", "at_least")
         without_minor = found.balance_minor + found.provisional_minor
-        if without_minor >= at_least_minor and max(row["provisional_at"], row["ended_at"]) < long_ago:
+        if without_minor >= at_least_minor and max(row["provisional_at"], row["ended_at"]) < books.long_ago:
             yield f"account {row['account_id']} has {without_minor} without what is provisional and stays off"
 
 
@@ -593,7 +613,8 @@ def _light(books: _Books) -> Iterator[str]:
     from urja.apps.registry.models import Agreement
 
     rows = books.rows(
-        "SELECT DISTINCT ON (c.device_id) c.kind, c.state, c.sent_at, c.expires_at, c.ended_at, w.account_id, w.policy, "
+        "SELECT DISTINCT ON (c.device_id) c.kind, c.state, c.issued_at, c.sent_at, c.expires_at, c.ended_at, w.account_id, "
+        "w.policy, "
         "(SELECT max(q.posted_at) FROM ledger_credit_request q WHERE q.account_id = w.account_id) AS credited_at, "
         "EXISTS (SELECT FROM supply_hold h WHERE h.service_point_id = c.service_point_id AND h.released_at IS NULL "
         "  AND h.reason <> 'credit') AS held "
@@ -610,8 +631,9 @@ def _light(books: _Books) -> Iterator[str]:
         if found is None or row["held"] or row["credited_at"] is None:
             continue
         enough = found.balance_minor >= books.rules[row["policy"]].minor("reconnect", "at_least")
-        if enough and max(row["credited_at"], row["ended_at"]) < books.now - books.slack:
+        if enough and max(row["credited_at"], row["ended_at"]) < books.long_ago:
             yield f"account {account_id} has {found.balance_minor} since {row['credited_at']} and no light was ordered"
     for row in rows:
-        if row["kind"] == "connect" and row["state"] == "expired" and row["sent_at"] is None:
+        unsent = row["kind"] == "connect" and row["state"] == "expired" and row["sent_at"] is None
+        if unsent and books.outages.leave_time(row["issued_at"], row["expires_at"], books.slack):
             yield f"the connection of account {row['account_id']} expired and was never sent"

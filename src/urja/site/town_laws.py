@@ -201,13 +201,9 @@ def _disobeyed(
         [now - promised],
     )
     for number, kind, serial, state, detail, issued_at, expires_at in rows:
-        # What has just come back has its work of before to do.
-        if (
-            outages.touch(issued_at - promised, expires_at)
-            and outages.due_at(issued_at, promised) > expires_at
+        if outages.leave_time(issued_at, expires_at, promised) and _was_there(
+            pasts, serial, issued_at, expires_at
         ):
-            continue
-        if _was_there(pasts, serial, issued_at, expires_at):
             yield (
                 f"command {number} ({kind}) of {issued_at.astimezone(UTC)} to {serial}, which could be reached "
                 f"until {expires_at.astimezone(UTC)}, is {state}: {detail or 'nothing is said of it'}"

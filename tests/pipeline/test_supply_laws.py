@@ -198,6 +198,29 @@ def test_what_had_no_time_while_all_ran_breaks_no_law(row, monkeypatch, break_it
         assert {one.law: one.holds for one in found}[law] is holds, outage
 
 
+@pytest.mark.parametrize(
+    ("outage", "holds"),
+    [
+        # It is paid at 20:00; the morning after at 9:00, all have run for long enough.
+        (None, False),
+        ((1, 19, 2, 9), False),
+        ((1, 19, 3, 0), True),
+    ],
+)
+def test_light_is_promised_from_when_all_run_again(row, monkeypatch, outage, holds):
+    from urja.site.outages import NO_OUTAGES, Outages
+    from urja.site.pasts import Past
+    from urja.site.town_laws import examine_reached
+
+    never_restores(monkeypatch)
+    row.pages_look = False
+    live(row)
+    paying = NO_OUTAGES if outage is None else Outages(((row.at(*outage[:2]), row.at(*outage[2:])),))
+    pasts = {f"URJ{number:08}": Past() for number in range(1, 6)}
+    found = examine_reached(row.connection, pasts, row.now, 30 * MINUTE, paying=paying)
+    assert {one.law: one.holds for one in found}["reachable_is_lit"] is holds, found
+
+
 def test_a_cut_after_a_later_credit_breaks_its_law(row, monkeypatch):
     """The head end's and the stage's guards are both off: what was ordered is carried out although it was paid."""
     from urja.pipeline import decide

@@ -6,7 +6,7 @@ import pytest
 from tests.apps.payments.till import as_role, opened_till  # noqa: F401 - a fixture
 from tests.apps.street import adopt
 from tests.pipeline.test_collect import CREDITED, not_by_schedule
-from tests.pipeline.test_decide import HOUR, MINUTE, Place, used_up
+from tests.pipeline.test_decide import HOUR, MINUTE, Place, cut, used_up
 
 from urja.base.restored import Restored
 
@@ -22,6 +22,11 @@ def unfinished():
     from urja.apps.supply import recoveries
 
     return recoveries.unfinished()
+
+
+def supply(house):
+    """The orders to the load switch."""
+    return [command for command in house.commands() if command[0] != "read_object"]
 
 
 @pytest.fixture
@@ -98,10 +103,10 @@ def test_nobody_is_cut_before_collection_is_healthy_again(house):
     for minute in range(1, 60, 6):
         # The data are young enough, and of before the restore.
         house.go(house.at(1, 10, minute))
-    assert house.commands() == []
+    assert supply(house) == []
     assert house.where() == ("suspended", "collection_ill")
     house.until(house.at(1, 11, 20), step=4 * MINUTE)
-    assert house.commands() == [("disconnect", "queued")]
+    assert supply(house) == [("disconnect", "queued")]
     assert unfinished() is None
 
 
@@ -111,7 +116,7 @@ def test_a_cut_of_before_the_restore_is_called_back(house):
     assert house.commands() == [("disconnect", "queued")]
     restore(house.now)
     house.go(house.now)
-    assert house.commands() == [("disconnect", "superseded")]
+    assert supply(house) == [("disconnect", "superseded")]
 
 
 def test_numbers_that_were_given_since_are_not_given_again(house):
@@ -159,3 +164,60 @@ def test_the_pipeline_cannot_undo_a_restore(house):
             Recovery.objects.update(**change)
     with as_role("urja_web"), pytest.raises(ProgrammingError, match="permission denied"):
         Recovery.objects.update(ended_at=house.now)
+
+
+def switches():
+    from urja.apps.commands.models import Command
+
+    return Command.objects.filter(kind="read_object").order_by("id")
+
+
+def told(house, value):
+    """The meter says how its switch stands."""
+    switches().filter(state="queued").update(
+        state="confirmed", ended_at=house.now, ended_wall_ms=0, evidence={"value": value}
+    )
+
+
+def inspections():
+    from urja.apps.work.models import WorkOrder
+
+    return [order.asked["switch_found"] for order in WorkOrder.objects.filter(kind="inspect").order_by("id")]
+
+
+def relays_read():
+    from urja.apps.supply.models import Recovery
+
+    return Recovery.objects.exclude(relays_read_at=None).count()
+
+
+@pytest.mark.parametrize(("found", "work"), [(True, []), (False, ["off"])])
+def test_a_switch_is_asked_once_and_one_that_differs_is_looked_at(house, found, work):
+    restore(house.now)
+    house.go()
+    house.go(house.now + MINUTE)
+    [asked] = switches()
+    assert asked.arguments["obis"] == "0.0.96.3.10.255"
+    assert (inspections(), relays_read()) == ([], 0)
+    told(house, found)
+    for _ in range(2):
+        house.go(house.now + MINUTE)
+    assert (inspections(), relays_read()) == (work, 1)
+    assert supply(house) == []
+
+
+def test_a_switch_that_was_off_at_the_copy_and_is_on_is_looked_at(house):
+    cut(house)
+    restore(house.now)
+    house.go(house.now + MINUTE)
+    told(house, value=True)
+    house.go(house.now + MINUTE)
+    assert inspections() == ["on"]
+
+
+def test_a_meter_that_is_not_reached_is_not_waited_for(house):
+    restore(house.now)
+    house.go()
+    switches().update(state="expired", ended_at=house.now, ended_wall_ms=0)
+    house.go(house.now + MINUTE)
+    assert (inspections(), relays_read()) == ([], 1)

@@ -32,6 +32,7 @@ from urja.apps.supply.standings import Decided
 from urja.apps.supply.switching import AGAIN_AFTER, CREDIT, Moment, Queue
 from urja.core.calendar import midnight
 from urja.core.policy import Reason, decide, hold_window
+from urja.pipeline import relay_states
 
 log = structlog.get_logger()
 
@@ -69,6 +70,8 @@ def run_once(now: datetime, wall_ms: int | None = None, *, only_changed: bool = 
     `only_changed` leaves out the look over all accounts: what somebody waits for is in the inbox.
     """
     told_of = 0 if only_changed else tampers.look(now)
+    if not only_changed:
+        relay_states.look(now, wall_now_ms() if wall_ms is None else wall_ms)
     policies = book()
     if not policies:
         return Report(idle=NO_POLICY)

@@ -23,7 +23,7 @@ GRANTS: dict[str, list[str]] = {
         "GRANT UPDATE (released_at, released_by) ON supply_hold TO urja_pipeline",
         "GRANT UPDATE (applied_at) ON supply_order TO urja_pipeline",
         "GRANT DELETE ON supply_health TO urja_pipeline",
-        "GRANT SELECT, UPDATE (gateway_asked_at, ended_at) ON supply_recovery TO urja_pipeline",
+        "GRANT SELECT, UPDATE (gateway_asked_at, relays_read_at, ended_at) ON supply_recovery TO urja_pipeline",
         "GRANT SELECT, DELETE ON supply_changed TO urja_pipeline",
         "GRANT USAGE ON SEQUENCE supply_hold_id_seq, supply_decision_id_seq, supply_health_id_seq TO urja_pipeline",
     ],

@@ -277,6 +277,8 @@ class Recovery(models.Model):
     why = models.CharField(max_length=200)
     gateway_asked_at = models.DateTimeField(null=True)
     """When the gateway had said what it took since the copy."""
+    relays_read_at = models.DateTimeField(null=True)
+    """When each load switch had been asked for its state."""
     ended_at = models.DateTimeField(null=True)
     """From when on people may be disconnected again."""
 

@@ -290,6 +290,15 @@ def _asked(asked: Mapping[str, Any]) -> list[str]:
             )
             % {"day": formats.day(gone_at.date())}
         )
+    if "switch_found" in asked:
+        lines.append(
+            _("The data were restored from a copy, and the load switch was found on where it should be off.")
+            if asked["switch_found"] == "on"
+            else _(
+                "The data were restored from a copy, and the load switch was found off. Why is not known: find out "
+                "before the supply is restored."
+            )
+        )
     if "item" in asked:
         item, value = wording.configuration(asked["item"]), wording.configuration(str(asked["value"]))
         lines.append(_("%(item)s is to be %(value)s") % {"item": item, "value": value})

@@ -25,6 +25,8 @@ from urja.stream.releases import OpenRelease
 nats_server, admin, pipeline = conftest.nats_server, conftest.admin, conftest.pipeline
 start_headend = conftest.start_headend
 
+SWITCH_OUTPUT = {"obis": "0.0.96.3.10.255", "class_id": 70, "attribute": 2}
+
 
 @pytest.fixture
 def nonces(monkeypatch) -> Counter[tuple[bytes, bytes | None, int]]:
@@ -162,3 +164,17 @@ async def test_a_release_of_before_the_restore_is_not_used_again(
     assert before.releases
     assert after.releases == []
     assert after.nonce != before.nonce
+
+
+async def test_a_switch_tells_how_it_stands(nats_server, admin, pipeline, start_headend, stepped_clock):
+    """What the pipeline asks of each after a restore, of a meter that was cut since the copy."""
+    house, desk = House(stepped_clock, port=free_port()), Desk(pipeline)
+    await pipeline.put_device(house.entry())
+    found = []
+    async with start_headend(), house.listening():
+        for kind in ("read_object", "disconnect", "read_object"):
+            order = house.order(kind, arguments=SWITCH_OUTPUT if kind == "read_object" else {})
+            await desk.send(order)
+            [end] = await desk.end_of(order)
+            found.append(end.evidence.get("value"))
+    assert (found[0], found[2]) == (True, False)

@@ -197,7 +197,7 @@ def test_a_switch_is_asked_once_and_one_that_differs_is_looked_at(house, found, 
     house.go()
     house.go(house.now + MINUTE)
     [asked] = switches()
-    assert asked.arguments["obis"] == "0.0.96.3.10.255"
+    assert asked.arguments == {"obis": "0.0.96.3.10.255", "class_id": 70, "attribute": 2}
     assert (inspections(), relays_read()) == ([], 0)
     told(house, found)
     for _ in range(2):

@@ -191,7 +191,9 @@ def relays_read():
     return Recovery.objects.exclude(relays_read_at=None).count()
 
 
-@pytest.mark.parametrize(("found", "work"), [(True, []), (False, ["off"])])
+@pytest.mark.parametrize(
+    ("found", "work"), [(True, []), (False, ["off"]), ("no switch", []), (5, []), (None, [])]
+)
 def test_a_switch_is_asked_once_and_one_that_differs_is_looked_at(house, found, work):
     restore(house.now)
     house.go()

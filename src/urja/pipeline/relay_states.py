@@ -35,19 +35,19 @@ ORDER BY p.device_id LIMIT %(limit)s
 """
 
 _DIFFERENT: Final = """
-SELECT c.device_id, c.service_point_id, (c.evidence->>'value')::boolean FROM commands_command c
+SELECT c.device_id, c.service_point_id, c.evidence->'value' = 'true'::jsonb FROM commands_command c
 LEFT JOIN LATERAL (SELECT kind, state, sequence FROM commands_command
     WHERE device_id = c.device_id AND kind IN ('connect', 'disconnect')
         AND state IN ('confirmed', 'connected_load_unproven', 'waiting_for_person')
     ORDER BY sequence DESC LIMIT 1) s ON true
 WHERE c.kind = 'read_object' AND c.reason = %(reason)s AND c.state = 'confirmed'
     AND coalesce(s.sequence < c.sequence, true) AND s.state IS DISTINCT FROM 'waiting_for_person'
-    AND (c.evidence->>'value')::boolean <> (coalesce(s.kind, 'connect') = 'connect')
+    AND c.evidence->'value' = to_jsonb(coalesce(s.kind, 'connect') <> 'connect')
     AND NOT EXISTS (SELECT FROM work_order w WHERE w.device_id = c.device_id AND w.kind = 'inspect'
         AND (w.closed_at IS NULL OR w.asked->>'restore' = %(restore)s))
 ORDER BY c.device_id
 """
-"""A switch that nothing was ever told of is connected for all that is known."""
+"""A switch that nothing was ever told of is connected for all that is known. What is neither true nor false differs from nothing."""
 
 
 def look(now: datetime, wall_ms: int) -> int:

@@ -1,6 +1,7 @@
 """What a meter can be told: each command against the simulated meter, over real sockets."""
 
 import datetime as dt
+from pathlib import Path
 
 import pytest
 from tests.headend.ordering import Desk, House

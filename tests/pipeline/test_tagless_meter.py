@@ -72,7 +72,10 @@ class Street:
                 wrapped_gak=wrap_key(KEK, keys.gak),
             )
         )
-        await Project(self.town.broker, in_thread=self.town.in_thread).run_once(now)
+        stage = Project(
+            self.town.broker, "Asia/Kolkata", signing_key=bytes(32), in_thread=self.town.in_thread
+        )
+        await stage.run_once(now)
 
     @contextlib.asynccontextmanager
     async def dialled(self, headend):

@@ -122,7 +122,10 @@ def test_no_secret_in_arguments_environment_or_logs(box_tmp):
     data = box_tmp / "quiet"
     with running(data):
         secrets = [
-            value for file in (data / "secrets").iterdir() for value in json.loads(file.read_text()).values()
+            value
+            for file in (data / "secrets").iterdir()
+            for value in json.loads(file.read_text()).values()
+            if value  # while no key is changed there is none of before
         ]
         assert len(secrets) >= 10
         for process in status_of(data)["processes"].values():

@@ -83,7 +83,7 @@ def test_a_cursor_is_of_its_list_alone(api):
         (f"/devices?limit=1&cursor={cursor}", "the cursor is of another list or other filters"),
         (f"/usage-points?purpose=bulk&cursor={cursor}", "the cursor is of another list or other filters"),
         ("/usage-points?cursor=abc", "'abc' is no cursor"),
-        ("/usage-points?cursor=%00", "is no cursor"),
+        ("/usage-points?cursor=%00", "cursor: the character NUL cannot be kept"),
     ):
         answer = program.get(path)
         assert answer.status_code == 400

@@ -11,7 +11,7 @@ from tests.world.dangerous_street import VICTIMS
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
 async def test_whatever_is_killed_or_stopped_every_law_holds(world_tmp, seed):
     process = await asyncio.create_subprocess_exec(
         sys.executable,

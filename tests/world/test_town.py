@@ -37,7 +37,7 @@ async def lived(folder: Path, *command: str) -> dict:
     return report
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
 async def test_through_cuts_and_recharges(world_tmp, seed):
     report = await lived(world_tmp, "tests.world.short_town", str(seed), str(world_tmp))
     assert report["disconnects"] >= report["reconnects"] >= 1

@@ -7,6 +7,7 @@ them honest pushes and reads go on. A few thousand here; a million with `-m slow
 
 import asyncio
 import contextlib
+import ctypes
 import gc
 import resource
 import socket
@@ -44,6 +45,8 @@ HONEST_EACH = 25
 """Connections between two honest pushes or reads."""
 GROWTH_BYTES = 48 << 20
 """What the process may grow by once a tenth of the frames has been sent."""
+IN_USE_GROWTH_BYTES = 4 << 20
+"""What may be allocated more by then: nearly nothing. The rest of the growth is freed memory that the C library keeps."""
 
 
 @pytest.fixture
@@ -59,25 +62,57 @@ def resident_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
+class _Mallinfo(ctypes.Structure):
+    """`struct mallinfo2` of glibc: what is allocated and not freed, and more."""
+
+    _fields_ = tuple(
+        (name, ctypes.c_size_t)
+        for name in [
+            "arena",
+            "ordblks",
+            "smblks",
+            "hblks",
+            "hblkhd",
+            "usmblks",
+            "fsmblks",
+            "uordblks",
+            "fordblks",
+            "keepcost",
+        ]
+    )
+
+
+_LIBC = ctypes.CDLL("libc.so.6")
+_LIBC.mallinfo2.restype = _Mallinfo
+
+
+def in_use_bytes() -> int:
+    """What the C library has given and not got back; Python keeps small objects in arenas of its own."""
+    gc.collect()
+    info = _LIBC.mallinfo2()
+    return int(info.uordblks + info.hblkhd)
+
+
 class Memory:
-    """Resident bytes after the first tenth of the rounds, and at the end."""
+    """Bytes that are resident and in use after the first tenth of the rounds, and at the end."""
 
     def __init__(self, rounds: int) -> None:
         self._from = max(1, rounds // 10)
-        self.before = 0
+        self.before = self.in_use_before = 0
 
     def look(self, round_: int) -> None:
         if round_ % self._from == 0:
-            now = resident_bytes()
-            log.info("memory", round=round_, resident_bytes=now)
+            now, in_use = resident_bytes(), in_use_bytes()
+            log.info("memory", round=round_, resident_bytes=now, in_use_bytes=in_use)
             if round_ == self._from:
-                self.before = now
+                self.before, self.in_use_before = now, in_use
 
     def assert_bounded(self) -> None:
         """The figures are in the log: `-rP` shows them."""
-        after = resident_bytes()
-        log.info("memory", resident_bytes_before=self.before, resident_bytes_after=after)
+        after, in_use = resident_bytes(), in_use_bytes()
+        log.info("memory", resident_bytes_before=self.before, resident_bytes_after=after, in_use_bytes=in_use)
         assert after - self.before < GROWTH_BYTES, (self.before, after)
+        assert in_use - self.in_use_before < IN_USE_GROWTH_BYTES, (self.in_use_before, in_use)
 
 
 async def send_and_hang_up(port: int, data: bytes) -> None:

@@ -36,8 +36,9 @@ from urja.headend.work import Outcome, Work
 from urja.stream import Broker
 from urja.stream.broker import ORDER_ACK_S, Consumer, Delivery
 from urja.stream.errors import BrokerUnavailable, PoisonMessage, StreamError, StreamFull
-from urja.stream.orders import HELD, ForgedOrder, Order, Progress, ProgressState, SignedOrder, verify
+from urja.stream.orders import HELD, Order, Progress, ProgressState, SignedOrder, verify
 from urja.stream.quarantine import Quarantined
+from urja.stream.signing import ForgedError
 from urja.stream.subjects import LEASE_S, REFUSED_ORDERS
 
 log = structlog.get_logger()
@@ -288,7 +289,7 @@ class Orders:
             return
         try:
             order = verify(delivery.body, self._key)
-        except ForgedOrder as error:
+        except ForgedError as error:
             await self._refuse(delivery, "forged", str(error))
             return
         try:

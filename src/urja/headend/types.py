@@ -18,6 +18,7 @@ from urja.cosem.layout import LayoutSet
 from urja.cosem.pushlist import PushList
 from urja.stream import meter_types
 from urja.stream.broker import TypeChange
+from urja.stream.signing import ForgedError
 
 log = structlog.get_logger()
 
@@ -101,7 +102,7 @@ class KnownTypes:
                 self._loaded[name] = known = self._built(name, change.signed)
                 self._entries[name] = change.signed.entry
                 log.info("meter type known", type=name, versions=[one.version for one in known])
-            except (CompanionError, LocalError, meter_types.ForgedTypeError) as error:
+            except (CompanionError, LocalError, ForgedError) as error:
                 self._refuse(name, str(error))
         return True
 

@@ -7,18 +7,12 @@ withhold a type, not make one.
 from typing import Final
 
 import msgspec
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from urja.stream import messages
-from urja.stream.errors import PoisonMessage
+from urja.stream.signing import signature_of, verified
 
 _CONTEXT: Final = b"urja meter type 1\0"
 """Goes before the signed bytes, so that no other signature of this key can be taken for a type."""
-
-
-class ForgedTypeError(Exception):
-    """A meter type that is unsigned, signed by another key, or changed after it was signed."""
 
 
 class TypeEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,22 +35,9 @@ class SignedType(msgspec.Struct, frozen=True, kw_only=True):
 def sign(entry: TypeEntry, private_key: bytes) -> SignedType:
     """The type under the pipeline's signing key (32 bytes)."""
     payload = messages.encode(entry)
-    key = Ed25519PrivateKey.from_private_bytes(private_key)
-    return SignedType(entry=payload, signature=key.sign(_CONTEXT + payload))
+    return SignedType(entry=payload, signature=signature_of(payload, _CONTEXT, private_key))
 
 
 def verify(signed: SignedType, public_key: bytes) -> TypeEntry:
-    """The type, if the key's owner has signed it; raises ForgedTypeError.
-
-    Without a public key (empty) nothing is authentic.
-    """
-    if not public_key:
-        raise ForgedTypeError("this head end was given no key to verify types with")
-    try:
-        Ed25519PublicKey.from_public_bytes(public_key).verify(signed.signature, _CONTEXT + signed.entry)
-    except (InvalidSignature, ValueError):
-        raise ForgedTypeError("the signature is not the pipeline's") from None
-    try:
-        return messages.decode(signed.entry, TypeEntry)
-    except PoisonMessage as error:
-        raise ForgedTypeError(f"signed, and no meter type: {error}") from error
+    """The type, if the key's owner has signed it; raises ForgedError."""
+    return verified(signed.entry, signed.signature, TypeEntry, context=_CONTEXT, public_key=public_key)

@@ -8,12 +8,11 @@ from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import Meta
 
 from urja.stream import messages
-from urja.stream.errors import PoisonMessage
+from urja.stream.signing import signature_of, verified
 
 SUPPLY_KINDS: Final = frozenset({"connect", "disconnect"})
 """Commands that move the load switch: of these a newer one makes an older one void."""
@@ -39,10 +38,6 @@ ProgressState = Literal[
 
 HELD: Final = "held by the head end's ceiling on cuts"
 """How the detail of a `trying` begins that waits for people, not for the meter."""
-
-
-class ForgedOrder(Exception):  # noqa: N818 - it says what is the case
-    """An order that is unsigned, signed by somebody else, or changed after it was signed."""
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,25 +90,12 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 def sign(order: Order, private_key: bytes) -> SignedOrder:
     """The order under the pipeline's signing key (32 bytes)."""
     payload = messages.encode(order)
-    key = Ed25519PrivateKey.from_private_bytes(private_key)
-    return SignedOrder(order=payload, signature=key.sign(_CONTEXT + payload))
+    return SignedOrder(order=payload, signature=signature_of(payload, _CONTEXT, private_key))
 
 
 def verify(signed: SignedOrder, public_key: bytes) -> Order:
-    """The order, if the key's owner has signed it; raises ForgedOrder.
-
-    Without a public key (empty) nothing is authentic.
-    """
-    if not public_key:
-        raise ForgedOrder("this head end was given no key to verify orders with")
-    try:
-        Ed25519PublicKey.from_public_bytes(public_key).verify(signed.signature, _CONTEXT + signed.order)
-    except (InvalidSignature, ValueError):
-        raise ForgedOrder("the signature is not the pipeline's") from None
-    try:
-        return messages.decode(signed.order, Order)
-    except PoisonMessage as error:
-        raise ForgedOrder(f"signed, and no order: {error}") from error
+    """The order, if the key's owner has signed it; raises ForgedError."""
+    return verified(signed.order, signed.signature, Order, context=_CONTEXT, public_key=public_key)
 
 
 def public_key(private_key: bytes) -> bytes:

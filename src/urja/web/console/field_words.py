@@ -126,7 +126,7 @@ HELPS: Final[_Words] = {
     "job_id": _("Its number, as the address of its page ends."),
     "meters": _("Serials or consumer numbers, a line each or with commas between them; up to 5,000."),
     "text": _("Latin letters, digits and marks, as long as the display; empty takes away what is shown."),
-    "to_at": _("Empty for now."),
+    "to_at": _("Leave it empty to read up to now."),
     "under": _("In place of a list, a level and a code, such as: section North-2, or: transformer T1."),
     "administration": _("A level and a code, such as: section North-2."),
     "billing_day": _("1 to 28, and it stays so; empty as the tariff says."),

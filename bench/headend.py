@@ -282,12 +282,11 @@ class Bench:
 
     def start_broker(self) -> tuple[subprocess.Popen, str]:
         """A fresh broker with every meter in the projection."""
+        from urja.base.ports import free_port
         from urja.stream import StreamSizes, User, server_config
 
         sizes = StreamSizes(readings=STREAM_MB << 20)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         store = Path(tempfile.mkdtemp(dir=self.folder))
         config = store / "nats.conf"
         passwords = dict.fromkeys(User, PASSWORD)

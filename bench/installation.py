@@ -21,6 +21,7 @@ import psycopg
 
 from urja.base.clock import Anchor
 from urja.base.ids import BUCKETS
+from urja.base.ports import free_port
 from urja.base.settings import Settings
 from urja.cosem.security import wrap_key
 from urja.meter.fleet import FleetFile, write_fleet_file
@@ -29,7 +30,7 @@ from urja.meter.world import LinkOptions
 from urja.site.outside import Outside
 from urja.site.postgres import make_private, socket_directory
 from urja.site.secrets import Vault
-from urja.site.supervisor import HEADEND, NATS, PIPELINE, POSTGRES, WEB, Box, ExtraChild, free_port
+from urja.site.supervisor import HEADEND, NATS, PIPELINE, POSTGRES, WEB, Box, ExtraChild
 
 FLEET = "fleet"
 SYSTEM = (POSTGRES, NATS, HEADEND, PIPELINE, WEB)

@@ -14,8 +14,8 @@ from prometheus_client import CollectorRegistry
 from tests.headend import conftest
 from tests.headend.conftest import value
 from tests.headend.ordering import Desk, House
-from tests.headend.pushing import free_port
 
+from urja.base.ports import free_port
 from urja.cosem import axdr
 from urja.cosem.acse import ApplicationContext, AssociationResult, Diagnostic
 from urja.cosem.apdu import (

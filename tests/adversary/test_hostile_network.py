@@ -15,9 +15,10 @@ import pytest
 from tests.headend import conftest
 from tests.headend.conftest import adopt, until, value
 from tests.headend.ordering import Desk, House
-from tests.headend.pushing import NINE, PushMeter, free_port
+from tests.headend.pushing import NINE, PushMeter
 from tests.headend.test_pushes import HALF_HOUR, Line, accepted
 
+from urja.base.ports import free_port
 from urja.cosem.wrapper import Splitter
 from urja.headend import orders as carrying
 from urja.headend.line import WrapperLine

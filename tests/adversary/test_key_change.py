@@ -5,10 +5,11 @@ import pytest
 from tests.headend import conftest
 from tests.headend.conftest import until, value
 from tests.headend.ordering import SIGNING_KEY, Desk, House
-from tests.headend.pushing import KEK, PushMeter, free_port
+from tests.headend.pushing import KEK, PushMeter
 from tests.headend.test_key_change import MAKER, change, make_keys, obeys
 from tests.headend.test_pushes import Line, accepted
 
+from urja.base.ports import free_port
 from urja.cosem.security import SuiteKeys, wrap_key
 from urja.stream.messages import NextKeys
 from urja.stream.orders import sign

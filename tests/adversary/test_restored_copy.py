@@ -12,9 +12,9 @@ import msgspec
 import pytest
 from tests.headend import conftest
 from tests.headend.ordering import Desk, House
-from tests.headend.pushing import free_port
 from tests.stream.servers import Server
 
+from urja.base.ports import free_port
 from urja.base.restored import Restored
 from urja.cosem.association import ClientAssociation
 from urja.cosem.association_base import Association

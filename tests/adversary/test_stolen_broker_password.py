@@ -11,10 +11,11 @@ import pytest
 from tests.headend import conftest
 from tests.headend.conftest import adopt, until, value
 from tests.headend.ordering import Desk, House
-from tests.headend.pushing import KEK, NINE, PushMeter, free_port
+from tests.headend.pushing import KEK, NINE, PushMeter
 from tests.headend.test_pushes import HALF_HOUR, Line, accepted
 from tests.stream.test_broker import blocks
 
+from urja.base.ports import free_port
 from urja.cosem.security import KekStore
 from urja.headend.new_keys import KeyMaker
 from urja.headend.roster import WINDOW_GROUPS, Roster

@@ -14,9 +14,9 @@ from tests.authenticator import Authenticator
 from tests.headend import conftest
 from tests.headend.conftest import until, value
 from tests.headend.ordering import HOUR, SIGNING_KEY, Desk, House
-from tests.headend.pushing import free_port
 from tests.headend.test_releases import Office
 
+from urja.base.ports import free_port
 from urja.headend import orders as carrying
 from urja.stream import User
 from urja.stream.orders import HELD, sign

@@ -6,12 +6,13 @@ from tests.authenticator import Authenticator
 from tests.headend import conftest
 from tests.headend.conftest import adopt, until, value
 from tests.headend.ordering import SIGNING_KEY, Desk, House
-from tests.headend.pushing import NINE, PushMeter, free_port
+from tests.headend.pushing import NINE, PushMeter
 from tests.headend.test_pushes import HALF_HOUR, Line, accepted
 from tests.headend.test_releases import approver
 from tests.stream.test_unreadable import GARBAGE
 
 from urja.base.approvers import encode_approvers
+from urja.base.ports import free_port
 from urja.headend.counters import LOST
 from urja.headend.roster import WINDOW_GROUPS, group_of
 from urja.stream import messages

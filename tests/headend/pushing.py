@@ -1,7 +1,6 @@
 """Meters that only push: known keys, counters of their own, sockets when asked for."""
 
 import datetime as dt
-import socket
 from dataclasses import dataclass
 
 from urja.base.ids import compose_id
@@ -115,9 +114,3 @@ def _nothing(column: Column, at: dt.datetime) -> int | bytes | bool:
 
 assert TYPE.deviation_sign is DeviationSign.INDIAN
 assert CosemDateTime.from_bytes(meter_clock(NINE)).to_utc(TYPE.deviation_sign, 330) == NINE
-
-
-def free_port(family: socket.AddressFamily = socket.AF_INET) -> int:
-    with socket.socket(family) as probe:
-        probe.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))
-        return probe.getsockname()[1]

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 from tests.headend.ordering import Desk, House
-from tests.headend.pushing import free_port
 
+from urja.base.ports import free_port
 from urja.cosem.obis import Obis
 from urja.headend import commands
 from urja.meter.relay import ControlState

@@ -12,10 +12,10 @@ import pytest
 import structlog
 from tests.headend.conftest import until, value
 from tests.headend.ordering import HOUR, SIGNING_KEY, TERMINAL, Desk, House
-from tests.headend.pushing import free_port
 from tests.stream.servers import PASSWORDS
 
 from urja.base.clock import SteppedClock
+from urja.base.ports import free_port
 from urja.headend import greeting
 from urja.headend import orders as carrying
 from urja.headend.memory import REMEMBERED

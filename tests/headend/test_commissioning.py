@@ -4,9 +4,9 @@ import datetime as dt
 
 import pytest
 from tests.headend.ordering import Desk, House
-from tests.headend.pushing import free_port
 
 from urja.apps.commissioning.checks import ALWAYS, Answer, Check, Expected, judge
+from urja.base.ports import free_port
 
 
 @pytest.fixture

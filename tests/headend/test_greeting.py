@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator
 import pytest
 from tests.headend.conftest import adopt, until, value
 from tests.headend.ordering import Desk, House
-from tests.headend.pushing import PushMeter, free_port
+from tests.headend.pushing import PushMeter
 
+from urja.base.ports import free_port
 from urja.headend import greeting
 from urja.headend.process import HeadEnd
 from urja.stream.messages import ReadRequest

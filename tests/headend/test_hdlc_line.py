@@ -11,9 +11,9 @@ import msgspec
 import pytest
 from tests.headend.conftest import until
 from tests.headend.ordering import Desk, House
-from tests.headend.pushing import free_port
 
 from urja.base.meter_address import BehindLink, SerialLink, parse_meter_address
+from urja.base.ports import free_port
 from urja.base.serial_port import SerialPort
 from urja.cosem.association import AssociationConfig, ClientAssociation
 from urja.cosem.obis import CosemAttribute

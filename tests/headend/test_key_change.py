@@ -7,10 +7,11 @@ import pytest
 from prometheus_client import CollectorRegistry
 from tests.headend.conftest import adopt, until, value
 from tests.headend.ordering import SIGNING_KEY, Desk, House
-from tests.headend.pushing import KEK, PushMeter, free_port
+from tests.headend.pushing import KEK, PushMeter
 from tests.headend.test_pushes import Line, accepted
 from tests.stream.servers import PASSWORDS
 
+from urja.base.ports import free_port
 from urja.base.secrets import HeadendSecrets
 from urja.base.settings import HeadendSettings, Settings
 from urja.cosem.apdu import AccessResult

@@ -10,9 +10,9 @@ from datetime import timedelta
 
 import pytest
 from click.testing import CliRunner
-from tests.headend.pushing import free_port
 
 from urja.base.clock import WallClock
+from urja.base.ports import free_port
 from urja.meter.faults import FaultPlan
 from urja.meter.identity import Identity, seeded
 from urja.meter.meter import Meter

@@ -10,10 +10,11 @@ import pytest
 from tests.authenticator import ORIGIN, RP_ID, Authenticator
 from tests.headend.conftest import until, value
 from tests.headend.ordering import HOUR, Desk, House
-from tests.headend.pushing import NINE, free_port
+from tests.headend.pushing import NINE
 
 from urja.base.approvers import Approver, encode_approvers
 from urja.base.cut_release import CutRelease
+from urja.base.ports import free_port
 from urja.headend.brake_state import OUTCOMES_KEPT
 from urja.headend.releases import LONGEST
 from urja.stream.releases import AskedRelease, HeldCuts, ReleaseOutcome

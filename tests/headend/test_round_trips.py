@@ -5,8 +5,8 @@ import datetime as dt
 import pytest
 from tests.headend.conftest import until, value
 from tests.headend.ordering import Desk, House
-from tests.headend.pushing import free_port
 
+from urja.base.ports import free_port
 from urja.cosem.acse import ApplicationContext, AssociationResult, Diagnostic
 from urja.cosem.apdu import Aare
 from urja.cosem.errors import ReplayDetected

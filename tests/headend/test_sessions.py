@@ -9,10 +9,11 @@ import msgspec
 import numpy as np
 import pytest
 from tests.headend.conftest import until, value
-from tests.headend.pushing import KEK, free_port
+from tests.headend.pushing import KEK
 
 from urja.base.clock import SteppedClock
 from urja.base.ids import compose_id
+from urja.base.ports import free_port
 from urja.cosem.apdu import AccessResult
 from urja.cosem.obis import Obis
 from urja.cosem.security import wrap_key

@@ -6,12 +6,12 @@ from contextlib import closing
 
 import msgspec
 import pytest
-from tests.headend.pushing import free_port
 from tests.meter.helpers import MIDNIGHT_S, moment
 from tests.meter.wire import client_for
 
 from urja.base.clock import SteppedClock
 from urja.base.meter_address import GatewayLink
+from urja.base.ports import free_port
 from urja.cosem.apdu import GeneralGloCiphered, decode_apdu
 from urja.cosem.association import (
     Associated,

@@ -9,8 +9,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 from tests.apps.street import adopt
 from tests.headend.ordering import SIGNING_KEY, House
-from tests.headend.pushing import KEK, free_port
+from tests.headend.pushing import KEK
 
+from urja.base.ports import free_port
 from urja.base.secrets import HeadendSecrets
 from urja.base.settings import HeadendSettings, Settings
 from urja.cosem.security import wrap_key

@@ -13,6 +13,8 @@ import httpx
 import pytest
 from tests.sandbox.conftest import KEYS, arguments
 
+from urja.base.ports import free_port
+
 PROGRAM = """
 import json, sys
 from urja.base import log
@@ -25,14 +27,6 @@ call(sys.argv[1], Settings(), json.loads(sys.argv[2]), WallClock())
 """
 GATEWAY = "urja.sandbox.gateway.process:run"
 SMS = "urja.sandbox.sms.process:run"
-
-
-def free_ports(number: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 @contextlib.asynccontextmanager
@@ -58,7 +52,7 @@ async def ready(given: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(("target", "path"), [(GATEWAY, "/v1/orders"), (SMS, "/messages")])
 async def test_it_serves_logs_and_stops_in_order(tmp_path, receiver, target, path):
-    port, ready_port = free_ports(2)
+    port, ready_port = free_port(), free_port()
     given = arguments(tmp_path, receiver.url, port=port, ready_port=ready_port)
     async with started(target, given) as process:
         await ready(given)
@@ -75,7 +69,7 @@ async def test_it_serves_logs_and_stops_in_order(tmp_path, receiver, target, pat
 
 
 async def test_a_killed_gateway_forgets_nothing(tmp_path, receiver):
-    port, ready_port = free_ports(2)
+    port, ready_port = free_port(), free_port()
     given = arguments(tmp_path, receiver.url, port=port, ready_port=ready_port, retry_first_s=1.0)
     receiver.answers = [503] * 3
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", auth=KEYS, trust_env=False) as client:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from tests.site.test_up import ANY_PORT
 
+from urja.base.ports import free_port
 from urja.base.settings import load
 from urja.site import probes, status, supervisor
 from urja.site.data_directory import DataDirectory
@@ -32,11 +33,6 @@ def data(box_tmp, monkeypatch):
 
 def settings(**extra: str):
     return load(None, {**ANY_PORT, **extra})
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
 
 
 async def until(condition, within_s: float = 20.0):

@@ -102,8 +102,9 @@ def test_a_time_that_cannot_be_the_copys_is_refused(directory, since, words):
 def test_on_a_line_of_its_own_the_restore_is_at_the_time_that_stood_still(directory):
     (directory / "VERSION").write_text("1\n")
     morning = datetime(2026, 3, 2, 3, 30, tzinfo=UTC)
-    write_anchor(directory / "clock.json", Anchor(time.time(), morning.timestamp(), 60.0))
-    business_time.beat(directory / "heartbeat", time.time())
+    began_s = int(time.time()) - 60 + 0.0006
+    write_anchor(directory / "clock.json", Anchor(began_s, morning.timestamp(), 60.0))
+    business_time.beat(directory / "heartbeat", began_s - 0.0004)
     assert told(directory, morning.isoformat()).exit_code == 0
     [noted] = restored_data.read(directory / "restored.json")
     assert noted.at < morning + timedelta(minutes=5)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from urja.base.ports import free_port
 from urja.stream import Broker, StreamSizes, User, connect, server_config
 
 SIZES = StreamSizes(
@@ -19,12 +20,6 @@ SIZES = StreamSizes(
     key_values=4 << 20,
 )
 PASSWORDS = {user: f"secret of {user}" for user in User}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Server:

@@ -8,8 +8,8 @@ import pytest
 from tests.conftest import PASSWORD, Database, new_directory
 from tests.world.world import Ground
 
+from urja.base.ports import free_port
 from urja.site.broker_process import Server
-from urja.site.supervisor import free_port
 from urja.stream import User, server_config
 
 

@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 import msgspec
-from tests.headend.pushing import free_port
 from tests.world.town_world import HOUR, Town, TownWorld
 from tests.world.world import MONDAY
+
+from urja.base.ports import free_port
 
 
 def society(seed: int) -> Town:

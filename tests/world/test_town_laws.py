@@ -16,9 +16,9 @@ from tests.apps.payments.till import opened_till  # noqa: F401 - a fixture
 from tests.apps.street import START, adopt
 from tests.headend.conftest import admin, nats_server, pipeline, start_headend  # noqa: F401 - fixtures
 from tests.headend.ordering import Desk, House
-from tests.headend.pushing import free_port
 
 from urja.base.clock import SteppedClock
+from urja.base.ports import free_port
 from urja.meter.world import RelayOptions
 from urja.site import town_laws
 

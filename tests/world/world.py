@@ -23,6 +23,7 @@ from tests.conftest import PASSWORD, Database
 
 from urja.base.clock import SteppedClock
 from urja.base.ids import BUCKETS
+from urja.base.ports import free_port
 from urja.base.secrets import HeadendSecrets
 from urja.base.settings import HeadendSettings, Settings
 from urja.cosem.security import wrap_key
@@ -37,7 +38,6 @@ from urja.meter.world import Transformer
 from urja.pipeline.stage import Session
 from urja.site.broker_process import Server
 from urja.site.laws import Findings, examine, unfinished
-from urja.site.supervisor import free_port
 from urja.stream import Broker, Kind, User, connect
 from urja.stream.codec import Records
 from urja.stream.orders import public_key

@@ -45,12 +45,19 @@ def resume(anchor_file: Path, heartbeat: Path, settings: ClockSettings, wall_s: 
         anchor = read_anchor(anchor_file)
         if follows_the_wall(anchor):
             return anchor
-        last = read_heartbeat(heartbeat)
-        stopped_at_s = last.stamp_s if last.clean else last.stamp_s + _CRASH_MARGIN_S
-        stopped_at_s = min(max(stopped_at_s, anchor.wall_s), wall_s)
-        anchor = anchor.moved_to(wall_s, business_s=anchor.business_at(stopped_at_s))
+        anchor = anchor.moved_to(wall_s, business_s=stopped_at(anchor, heartbeat, wall_s))
     write_anchor(anchor_file, anchor)
     return anchor
+
+
+def stopped_at(anchor: Anchor, heartbeat: Path, wall_s: float) -> float:
+    """The business time, in seconds, at which a line that is not the wall's stands still while nothing runs.
+
+    A sign of life is kept to the millisecond, so it may seem older than the line itself: never before its anchor.
+    """
+    last = read_heartbeat(heartbeat)
+    stopped_s = last.stamp_s if last.clean else last.stamp_s + _CRASH_MARGIN_S
+    return anchor.business_at(min(max(stopped_s, anchor.wall_s), wall_s))
 
 
 @dataclass(frozen=True, slots=True)

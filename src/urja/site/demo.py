@@ -29,6 +29,7 @@ import psycopg
 
 from urja.base import log
 from urja.base.clock import Anchor, Clock
+from urja.base.ports import free_port
 from urja.base.settings import Settings
 from urja.meter.fleet import FleetFile, read_fleet_file, serve_fleet, write_fleet_file
 from urja.meter.journal import read_journal
@@ -45,7 +46,7 @@ from urja.site.pasts import pasts_of
 from urja.site.postgres import make_private, socket_directory
 from urja.site.secrets import Vault
 from urja.site.street import OPERATOR, Town, build_town
-from urja.site.supervisor import HEADEND, NATS, PIPELINE, POSTGRES, WEB, Box, ExtraChild, free_port, is_free
+from urja.site.supervisor import HEADEND, NATS, PIPELINE, POSTGRES, WEB, Box, ExtraChild, is_free
 from urja.site.town_control import Gateway, TownControl, keys_of_fleet
 
 if TYPE_CHECKING:

@@ -11,10 +11,11 @@ from typing import Any, Final
 import httpx
 import msgspec
 
+from urja.base.ports import free_port
 from urja.base.settings import Settings
 from urja.site.secrets import Vault
 from urja.site.street import House
-from urja.site.supervisor import ExtraChild, free_port
+from urja.site.supervisor import ExtraChild
 
 GATEWAY: Final = "gateway"
 SMS: Final = "sms"

@@ -33,7 +33,7 @@ def restored(data: Path, since: str) -> None:
         anchor = read_anchor(directory.clock)
         now_s = time.time()
         if not business_time.follows_the_wall(anchor):
-            now_s = anchor.business_at(business_time.read_heartbeat(directory.heartbeat).stamp_s)
+            now_s = business_time.stopped_at(anchor, directory.heartbeat, now_s)
         now = datetime.fromtimestamp(now_s, UTC)
         noted = restored_data.note(directory.restored, "an operator has said so", _instant(since, now), now)
     finally:

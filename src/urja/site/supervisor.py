@@ -25,6 +25,7 @@ import psycopg
 import structlog
 
 from urja.base.clock import Anchor, AnchoredClock, write_anchor
+from urja.base.ports import free_port
 from urja.base.restored import Restored
 from urja.base.secrets import AdminSecrets
 from urja.base.settings import Settings, mask_password
@@ -471,26 +472,12 @@ def resolve_ports(settings: Settings) -> Settings:
 
     A child that is started again comes back on the same port, so it is chosen here and not by the kernel.
     """
-    held: list[socket.socket] = []
-    try:
-        for section, name in _PORTS:
-            part = getattr(settings, section)
-            if getattr(part, name) == 0:
-                # Held until all are chosen, so that no two are the same.
-                free = socket.create_server(("127.0.0.1", 0))
-                held.append(free)
-                chosen = msgspec.structs.replace(part, **{name: free.getsockname()[1]})
-                settings = msgspec.structs.replace(settings, **{section: chosen})
-    finally:
-        for free in held:
-            free.close()
+    for section, name in _PORTS:
+        part = getattr(settings, section)
+        if getattr(part, name) == 0:
+            chosen = msgspec.structs.replace(part, **{name: free_port()})
+            settings = msgspec.structs.replace(settings, **{section: chosen})
     return settings
-
-
-def free_port(host: str = "127.0.0.1") -> int:
-    """A port that nobody listens on at this moment."""
-    with socket.create_server((host, 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def is_free(host: str, port: int) -> bool:

@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import hmac
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from typing import Any
 import httpx
 
 from urja.base.clock import Anchor, write_anchor
+from urja.base.ports import free_port
 
 KEYS = ("rzp_test_urja", "only-a-key-secret")
 WEBHOOK_SECRET = "only-a-webhook-secret"
@@ -34,11 +34,6 @@ from urja.site.process import call
 log.configure("sandbox")
 call("urja.sandbox.gateway.process:run", Settings(), json.loads(sys.argv[1]), AnchoredClock(Path(sys.argv[2])))
 """
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        return one.getsockname()[1]
 
 
 @dataclass

@@ -1,0 +1,57 @@
+"""The database that the migrations make, and the rights of every role in it."""
+
+import pytest
+from tests.oracles import database_text
+from tests.oracles.conftest import difference_of
+
+from urja.site.database import create_database
+
+
+@pytest.fixture
+def migrated(database, postgres):
+    """A database with a day of readings, as a start makes it."""
+    create_database(postgres.conninfo(), database.name)  # a copy is without the rights on the whole of it
+    with database.connect("urja_pipeline") as connection:
+        connection.execute("SELECT readings_make_days('2000-01-01', '2000-01-01')")
+    with database.connect() as connection:
+        yield connection
+
+
+@pytest.mark.parametrize("of", [database_text.tables, database_text.functions, database_text.rights])
+def test_database(oracle, migrated, of):
+    oracle(f"database/{of.__name__}.txt", of(migrated))
+
+
+PLANTED = [
+    ("ALTER TABLE registry_device ALTER sim DROP NOT NULL, ALTER sim TYPE text", "+registry_device.sim text"),
+    ("ALTER TABLE ledger_entry ALTER seq SET DEFAULT 7", "+ledger_entry.seq bigint NOT NULL DEFAULT 7"),
+    ("ALTER TABLE ledger_credit_request DROP CONSTRAINT ledger_credit_is_positive", "-constraint ledger_credit_request"),
+    ("DROP INDEX commands_expiring", "-index CREATE INDEX commands_expiring"),
+    ("DROP TRIGGER ledger_entry_chain ON ledger_entry", "-CREATE TRIGGER ledger_entry_chain AFTER INSERT"),
+    ("ALTER TABLE ledger_entry SET (fillfactor = 50)", "+relation ledger_entry: table, with fillfactor=50"),
+    ("ALTER FUNCTION ledger_refuse_change() SECURITY DEFINER", "+ SECURITY DEFINER"),
+    ("CREATE VIEW mine AS SELECT 1 AS one", "+CREATE VIEW mine AS"),
+    ("GRANT UPDATE (balance_minor) ON ledger_account TO urja_web", "+urja_web may UPDATE on ledger_account(balance_minor)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "told"), PLANTED, ids=[told for _, told in PLANTED])
+def test_a_planted_change_is_told(migrated, change, told):
+    migrated.execute(change)
+    differences = "\n".join(
+        difference_of(f"database/{of.__name__}.txt", of(migrated))
+        for of in (database_text.tables, database_text.functions, database_text.rights)
+    )
+    assert any(line.startswith(told) for line in differences.split("\n")), differences
+
+
+def test_made_up_names_and_the_order_of_columns_make_no_difference(migrated):
+    before = database_text.tables(migrated)
+    migrated.execute("ALTER TABLE registry_device RENAME CONSTRAINT registry_device_pkey TO old_device_pkey")
+    migrated.execute(
+        "ALTER TABLE auth_group RENAME CONSTRAINT auth_group_name_key TO auth_group_name_1a2b3c4d_uniq"
+    )
+    migrated.execute(
+        "ALTER TABLE ledger_credit_request DROP COLUMN reference, ADD reference varchar(200) NOT NULL"
+    )
+    assert database_text.tables(migrated) == before

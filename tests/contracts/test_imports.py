@@ -1,0 +1,121 @@
+"""Each import contract is kept, and is seen to fail on planted violations and on a debt line that is no longer owed."""
+
+import shutil
+import subprocess
+import sys
+from copy import deepcopy
+
+import pytest
+from importlinter.domain.helpers import MissingImport
+from tests.contracts.debt import breaking, debt, with_debt
+from tests.contracts.imports import SETTINGS, check, graph, settings
+
+IMPORTS = [
+    ("layers", "urja.apps.supply.planted", "urja.pipeline.decide"),
+    ("layers", "urja.core.planted", "urja.stream.codec"),
+    ("apps", "urja.apps.ledger.planted", "urja.apps.notices.queries"),
+    ("apps", "urja.apps.payments.planted", "urja.apps.notices.queries"),
+    ("apps", "urja.apps.registry.planted", "urja.apps.ledger.queries"),
+    ("models", "urja.web.planted", "urja.apps.ledger.models"),
+    ("models", "urja.pipeline.planted", "urja.apps.registry.models.audit"),
+    ("models", "urja.apps.supply.planted", "urja.apps.ledger.models"),
+    ("operations", "urja.web.planted", "urja.apps.work.operations"),
+    ("operations", "urja.apps.supply.planted", "urja.apps.registry.operations.doing"),
+    ("posting", "urja.web.planted", "urja.apps.ledger.operations"),
+    ("posting", "urja.apps.supply.planted", "urja.apps.ledger.operations"),
+    ("stages", "urja.pipeline.decide", "urja.pipeline.post"),
+    ("stages", "urja.pipeline.close", "urja.pipeline.post"),
+    ("circles", "urja.apps.ledger.models", "urja.apps.ledger.operations"),
+    ("circles", "urja.stream.subjects", "urja.stream.broker"),
+    ("rating-and-policy", "urja.core.rating.planted", "urja.core.policy.engine"),
+    ("rating-and-policy", "urja.core.policy.planted", "urja.core.rating.engine"),
+    ("pure", "urja.core.planted", "time"),
+    ("pure", "urja.core.planted", "random"),
+    ("pure", "urja.core.planted", "httpx"),
+    ("pure", "urja.core.planted", "a_library_of_tomorrow"),
+    ("pure", "urja.cosem.planted", "asyncio"),
+    ("pure", "urja.cosem.planted", "urja.base.clock"),
+    ("pure", "urja.base.toml", "os"),
+    ("protocol-side", "urja.headend.planted", "psycopg"),
+    ("protocol-side", "urja.headend.planted", "django"),
+    ("protocol-side", "urja.meter.planted", "urja.core.vee"),
+    ("meter-without-broker", "urja.meter.planted", "urja.stream"),
+    ("broker-in-one-place", "urja.pipeline.planted", "nats"),
+    ("web-without-meters", "urja.web.planted", "urja.cosem"),
+    ("sandbox-apart", "urja.sandbox.planted", "django"),
+    ("base-without-framework", "urja.base.planted", "django"),
+]
+PACKAGES = [("layers", "urja.planted"), ("apps", "urja.apps.planted"), ("stages", "urja.pipeline.planted")]
+
+
+def with_import(importer, imported):
+    planted = deepcopy(graph())
+    planted.add_import(importer=importer, imported=imported)
+    return planted
+
+
+@pytest.mark.parametrize("contract", settings())
+def test_a_contract_is_kept(contract):
+    assert check(contract, graph()).kept, "see `lint-imports`"
+
+
+def test_every_contract_has_a_planted_violation():
+    assert {contract for contract, *_ in IMPORTS} == set(settings())
+
+
+@pytest.mark.parametrize(("contract", "importer", "imported"), IMPORTS)
+def test_a_planted_import_breaks_its_contract(contract, importer, imported):
+    planted = with_import(importer, imported)
+    assert planted.count_imports() == graph().count_imports() + 1
+    broken = check(contract, planted)
+    assert not broken.kept
+    # Of a circle, any of its imports may be named.
+    assert contract == "circles" or (importer, imported) in breaking(broken)
+
+
+@pytest.mark.parametrize(("contract", "module"), PACKAGES)
+def test_a_new_package_without_a_layer_breaks_its_contract(contract, module):
+    planted = deepcopy(graph())
+    planted.add_module(module)
+    assert check(contract, planted).metadata["undeclared_modules"] == {module}
+
+
+@pytest.mark.parametrize("contract", [name for name in settings() if settings()[name].get("ignore_imports")])
+def test_a_crossing_that_is_gone_leaves_the_list(contract):
+    importer, imported = settings()[contract]["ignore_imports"][0].split(" -> ")
+    without = deepcopy(graph())
+    without.remove_import(importer=importer, imported=imported)
+    with pytest.raises(MissingImport, match=f"{importer} -> {imported}"):
+        check(contract, without)
+
+
+@pytest.mark.parametrize("contract", [name for name in settings() if settings()[name].get("ignore_imports")])
+def test_the_list_is_what_the_command_would_write(contract):
+    """Exact edges, sorted, one a line: no wildcard that would let new ones in."""
+    listed = settings()[contract]["ignore_imports"]
+    assert listed == debt(settings()[contract], graph())
+    text = SETTINGS.read_text()
+    assert with_debt(with_debt(text, contract, []), contract, listed) == text
+
+
+def test_a_planted_file_breaks_the_command(tmp_path):
+    """From the file to the exit code, once: all others are planted into the graph."""
+    ignored = shutil.ignore_patterns("__pycache__", "locale", "static", "templates")
+    shutil.copytree(SETTINGS.parent / "src", tmp_path / "src", ignore=ignored)
+    shutil.copytree(SETTINGS.parent / "tests/contracts", tmp_path / "tests/contracts", ignore=ignored)
+    shutil.copy(SETTINGS, tmp_path)
+    (tmp_path / "src/urja/web/planted.py").write_text(
+        "from urja.apps.ledger.operations import post_entries\n"
+    )
+    program = (
+        "import sys; sys.path.insert(0, 'src'); from importlinter.cli import lint_imports_command as c; c()"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program, "--no-cache", "--contract", "posting"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert "urja.web.planted -> urja.apps.ledger.operations" in result.stdout

@@ -27,10 +27,12 @@ def oracle(request) -> Callable[[str, str], None]:
             path.write_text(text)
             return
         difference = difference_of(name, text)
-        assert not difference, (
-            "an oracle has changed. Where that is meant, write it anew and name the decision in the commit:\n"
-            f"  uv run --group test pytest tests/oracles -n0 --write-oracles\n{difference}"
-        )
+        if difference:
+            pytest.fail(
+                "an oracle has changed. Where that is meant, write it anew and name the decision in the commit:\n"
+                f"  uv run --group test pytest tests/oracles -n0 --write-oracles\n{difference}",
+                pytrace=False,
+            )
 
     return compare
 

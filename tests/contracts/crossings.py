@@ -1,21 +1,29 @@
-"""Counts who crosses into which app: by imports, and by SQL.
+"""Counts who crosses into which app: by imports, by statements in SQL, by foreign keys.
 
 python -m tests.contracts.crossings
 """
 
 from collections import Counter
+from collections.abc import Callable
 
+from tests.contracts import sql
 from tests.contracts.imports import graph, owner
+from tests.contracts.tables import owners, set_up_django
+
+type Crossing = tuple[str, str]
 
 
 def main() -> None:
-    print("Imports of modules of an app from outside it\n")
-    show(imports())
+    set_up_django()
+    show("Imports of an app's modules from outside it", imports())
+    show("Statements that name an app's table outside it, laws left out", statements(owners().__getitem__))
+    show("The same, by table", statements(str))
+    show("Foreign keys", foreign_keys())
 
 
-def imports() -> Counter[tuple[str, str]]:
+def imports() -> Counter[Crossing]:
     """Direct imports of an app's modules from another app or package."""
-    crossings: Counter[tuple[str, str]] = Counter()
+    crossings: Counter[Crossing] = Counter()
     for importer in graph().find_descendants("urja"):
         for imported in graph().find_modules_directly_imported_by(importer):
             pair = owner(importer), owner(imported)
@@ -24,8 +32,31 @@ def imports() -> Counter[tuple[str, str]]:
     return crossings
 
 
-def show(crossings: Counter[tuple[str, str]]) -> None:
+def statements(into: Callable[[str], str]) -> Counter[Crossing]:
+    """Statements of an app or a package that name a table of another's."""
+    crossings: Counter[Crossing] = Counter()
+    for (module, table), times in sql.crossings().items():
+        crossings[owner(module), into(table)] += times
+    return crossings
+
+
+def foreign_keys() -> Counter[Crossing]:
+    """Keys of an app's models to another app's."""
+    from django.apps import apps
+
+    crossings: Counter[Crossing] = Counter()
+    for model in apps.get_models():
+        for field in model._meta.local_fields:
+            if field.is_relation:
+                pair = owner(model.__module__), owner(field.related_model.__module__)
+                if pair[0].startswith("urja.") and pair[0] != pair[1]:
+                    crossings[pair] += 1
+    return crossings
+
+
+def show(title: str, crossings: Counter[Crossing]) -> None:
     """One line for each importer, most imported first."""
+    print(f"{title}\n")
     for importer in sorted({importer for importer, _ in crossings}):
         row = {imported: n for (other, imported), n in crossings.most_common() if other == importer}
         into = ", ".join(f"{name.removeprefix('urja.apps.')} {n}" for name, n in row.items())

@@ -1,4 +1,4 @@
-"""Writes the listed debt of `.importlinter` anew: the imports that break a contract today, sorted.
+"""Writes the listed debt anew, sorted: the imports that break a contract of `.importlinter`, the crossings in SQL.
 
 For after a crossing was removed, or a module that crosses was moved: read the difference before you commit it. A
 list may change names; it must not grow.
@@ -10,7 +10,9 @@ from copy import deepcopy
 
 import grimp
 from importlinter import ContractCheck
+from tests.contracts import sql
 from tests.contracts.imports import SETTINGS, contract, graph, settings
+from tests.contracts.tables import set_up_django
 
 Import = tuple[str, str]
 
@@ -23,6 +25,10 @@ def main() -> None:
         if before or after:
             print(f"{name}: {before} -> {len(after)}")
     SETTINGS.write_text(text)
+    set_up_django()
+    before, after = sql.listed(), sorted(sql.crossings())
+    sql.DEBT.write_text(sql.HEAD + "".join(f"{module} -> {table}\n" for module, table in after))
+    print(f"SQL: {len(before)} -> {len(after)}")
 
 
 def debt(options: dict, imports: grimp.ImportGraph) -> list[str]:

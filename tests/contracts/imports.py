@@ -13,7 +13,8 @@ from importlinter.contracts.independence import IndependenceContract
 from importlinter.contracts.layers import LayersContract
 from tests.contracts.types import OnlyContract, PrivateContract
 
-SETTINGS = Path(__file__).resolve().parents[2] / ".importlinter"
+ROOT = Path(__file__).resolve().parents[2]
+SETTINGS = ROOT / ".importlinter"
 
 _TYPES = {
     "acyclic_siblings": AcyclicSiblingsContract,

@@ -1,0 +1,79 @@
+"""Which app or package each table belongs to: a model's table to the model's app, others by the list below.
+
+Views are not listed: what an app publishes as a view, any other may read. Nor are tables of Django and its libraries.
+"""
+
+import re
+from functools import cache
+
+from tests.contracts.imports import owner
+
+# Tables without a model, made by SQL in migrations.
+PLAIN = {
+    "urja.apps.commands": ["commands_device"],
+    "urja.apps.ledger": ["ledger_bucket", "ledger_close", "ledger_entry", "ledger_rated"],
+    "urja.apps.proofs": ["proofs_head", "proofs_laws", "proofs_leaf", "proofs_node", "proofs_period"],
+    "urja.apps.readings": [
+        "readings_accrual",
+        "readings_alarm",
+        "readings_coverage",
+        "readings_edit",
+        "readings_estimate",
+        "readings_event",
+        "readings_exception",
+        "readings_gap",
+        "readings_heard",
+        "readings_interval",
+        "readings_pull",
+        "readings_register",
+        "readings_tamper_count",
+        "readings_unconfirmed",
+        "readings_withdrawal",
+        "stream_cursor",
+    ],
+    "urja.apps.registry": ["registry_revision"],
+    "urja.apps.supply": ["supply_changed"],
+    "urja.web": ["web_cache"],
+}
+
+_LAW_ENDINGS = ("_law", "_laws", ".laws")
+_LAWS = {"urja.site.catalogue", "urja.site.second_rater", "urja.site.truth", "urja.site.verify"}
+
+
+def set_up_django() -> None:
+    """For a command; a test asks for the fixture `database_template` instead."""
+    from urja.site import django_options
+
+    django_options.setup(django_options.DjangoOptions())
+
+
+@cache
+def owners() -> dict[str, str]:
+    """The owner of each table. Django must be set up."""
+    from django.apps import apps
+
+    modelled = {
+        model._meta.db_table: owner(model._meta.app_config.name)
+        for model in apps.get_models(include_auto_created=True)
+        if model._meta.app_config.name.startswith("urja.")
+    }
+    return {table: app for app, tables in PLAIN.items() for table in tables} | modelled
+
+
+_WORD = re.compile("[a-z_]+")
+
+
+def named_in(text: str) -> set[str]:
+    """The tables that a statement, or a piece of one, names."""
+    return owners().keys() & set(_WORD.findall(text))
+
+
+def free(module: str) -> bool:
+    """Whether a module may name any table: laws verify, so they read base tables; migrations make what grants name."""
+    return (
+        module.endswith(_LAW_ENDINGS)
+        or module in _LAWS
+        or ".migrations." in module
+        or module == "urja.site.database"
+        or owner(module) == "urja.sandbox"  # SQLite of its own
+    )

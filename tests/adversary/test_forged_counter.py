@@ -235,8 +235,11 @@ def test_blocks_never_overlap_whatever_is_claimed(events):
 async def _play(events) -> None:
     store, seal = Store(), Seal(bytes(16))
 
+    async def lost(name: str) -> None:
+        raise AssertionError(name)
+
     def head_end() -> ReservedCounters:
-        return ReservedCounters(store, seal, Metrics(CollectorRegistry()))
+        return ReservedCounters(store, seal, Metrics(CollectorRegistry()), lost)
 
     head_ends = [head_end(), head_end()]
     used: set[int] = set()

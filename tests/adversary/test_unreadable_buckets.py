@@ -1,32 +1,57 @@
 """Each bucket that a head end reads, filled with garbage: it starts, serves who is not concerned, and resets nothing."""
 
+import asyncio
+import datetime as dt
+from types import SimpleNamespace
+
 import pytest
+from click.testing import CliRunner, Result
 from tests.adversary.test_stolen_broker_password import counter_of
 from tests.authenticator import Authenticator
 from tests.headend import conftest
 from tests.headend.conftest import adopt, until, value
 from tests.headend.ordering import SIGNING_KEY, Desk, House
-from tests.headend.pushing import NINE, PushMeter
+from tests.headend.pushing import KEK, NINE, PushMeter
 from tests.headend.test_pushes import HALF_HOUR, Line, accepted
 from tests.headend.test_releases import approver
+from tests.stream.servers import PASSWORDS
 from tests.stream.test_unreadable import GARBAGE
 
 from urja.base.approvers import encode_approvers
 from urja.base.ports import free_port
 from urja.headend.counters import LOST
 from urja.headend.roster import WINDOW_GROUPS, group_of
-from urja.stream import messages
+from urja.site.admin import Administration
+from urja.site.headend_cli import headend
+from urja.stream import User, messages
 from urja.stream import subjects as names
 from urja.stream.orders import sign
 from urja.stream.releases import AskedRelease
 
 nats_server, admin, pipeline = conftest.nats_server, conftest.admin, conftest.pipeline
 start_headend = conftest.start_headend
+MINUTE = dt.timedelta(minutes=1)
 
 
 @pytest.fixture(params=GARBAGE)
 def garbage(request) -> bytes:
     return GARBAGE[request.param]
+
+
+@pytest.fixture
+def losses(nats_server, monkeypatch, tmp_path, stepped_clock):
+    """Runs `urja headend losses ...` with the administrator's access to this test's broker."""
+    access = SimpleNamespace(
+        broker_url=nats_server.url, broker_user="admin", broker_password=PASSWORDS[User.ADMIN]
+    )
+    box = SimpleNamespace(secrets=access, seal_key=KEK, clock=stepped_clock)
+    monkeypatch.setattr(Administration, "of", lambda data: box)
+
+    async def run(*arguments: str) -> Result:
+        given = ["losses", "--data", str(tmp_path), *arguments]
+        return await asyncio.to_thread(CliRunner().invoke, headend, given)
+
+    return run
 
 
 async def put(admin, bucket: str, key: str, content: bytes) -> None:
@@ -72,28 +97,77 @@ async def test_send_counters_go_on_above_all_that_was_used(
         [end] = await desk.end_of(order)
         assert end.state == "confirmed"
         assert headend.reach.counters.next_of(name) > LOST
+        [said] = headend.attention()
+        assert "send counters of 1 meter" in said
+        assert headend.status()["losses"]["counters"]["names"] == [house.identity.title.hex()]
 
 
 async def test_the_memory_of_a_meter_s_orders(start_headend, pipeline, admin, stepped_clock, garbage):
-    """An old order is not carried out again; one of now is."""
+    """Of what was given before, nothing is carried out again, however young it is; what is given then is."""
     house = House(stepped_clock, port=free_port())
     await pipeline.put_device(house.entry())
     desk, old = Desk(pipeline), house.order("disconnect")
     async with start_headend(), house.listening():
         await desk.send(old)
         await desk.end_of(old)
+        back = house.order("connect")
+        await desk.send(back)
+        await desk.end_of(back)
+    desk.heard.clear()
     await put(admin, names.ORDERS, house.identity.title.hex(), garbage)
-    stepped_clock.advance(HALF_HOUR)
+    stepped_clock.advance(MINUTE)
     house.meter.live_through(stepped_clock.now())
     async with start_headend() as headend, house.listening():
         # Not by its message id, under which the broker keeps it once.
         signed = messages.encode(sign(old, SIGNING_KEY))
         await pipeline._publish(names.commands_subject(4), signed)
-        await until(lambda: value(headend, "orders_refused_total", why="replayed") == 1)
+        [end] = await desk.end_of(old)
+        assert end.state == "superseded"
+        assert house.switch.closed
+        assert "cannot be read" in end.detail
+        [said] = headend.attention()
+        assert "orders of 1 meter" in said
+        stepped_clock.advance(MINUTE)
         order = house.order("connect")
         await desk.send(order)
         [end] = await desk.end_of(order)
         assert end.state == "confirmed"
+
+
+async def test_what_was_lost_is_an_alarm_over_restarts_until_a_person_has_seen_it(
+    start_headend, pipeline, admin, stepped_clock, losses
+):
+    house = House(stepped_clock, port=free_port())
+    await pipeline.put_device(house.entry())
+    await put(admin, names.ORDERS, house.identity.title.hex(), b"x")
+    desk = Desk(pipeline)
+    async with start_headend() as headend, house.listening():
+        order = house.order("connect")
+        await desk.send(order)
+        await desk.end_of(order)
+        said = headend.attention()
+    async with start_headend() as headend:
+        assert headend.attention() == said != []
+        assert house.identity.title.hex() in (await losses()).output
+        assert headend.attention() == said
+        assert (await losses("--seen")).exit_code == 0
+        await until(lambda: headend.attention() == [])
+    async with start_headend() as headend:
+        assert headend.attention() == []
+    assert "Nothing was lost" in (await losses()).output
+
+
+async def test_a_list_of_losses_that_was_overwritten_is_a_loss(
+    start_headend, pipeline, admin, stepped_clock, garbage, losses
+):
+    await put(admin, names.ORDERS, "losses", garbage)
+    async with start_headend() as headend:
+        assert any("list of losses" in said for said in headend.attention())
+        await put(admin, names.ORDERS, "losses", garbage)
+        await headend.losses.look()
+        assert any("list of losses" in said for said in headend.attention())
+        assert (await losses("--seen")).exit_code == 0
+        await until(lambda: headend.attention() == [])
 
 
 async def test_the_count_of_cuts_is_a_full_one(start_headend, pipeline, admin, stepped_clock, garbage):
@@ -106,6 +180,7 @@ async def test_the_count_of_cuts_is_a_full_one(start_headend, pipeline, admin, s
         await desk.send(cut)
         await until(lambda: headend.orders.cuts_held == 1)
         assert house.switch.closed
+        assert any("count of cuts" in said for said in headend.attention())
         back = house.order("connect")
         await desk.send(back)
         ends = {end.command_id: end.state for end in await desk.end_of(back)}

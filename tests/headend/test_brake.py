@@ -1,6 +1,7 @@
 """The brake alone, over a real broker: windows at their edges, two head ends, releases, and what counts as a cut."""
 
 import datetime as dt
+from functools import partial
 
 import msgspec
 import pytest
@@ -10,6 +11,7 @@ from tests.headend.pushing import KEK, NINE
 from urja.base.settings import HeadendSettings
 from urja.headend.brake import DAY, MINUTE, Brake, Held, Later, Passed, Place, takes_supply
 from urja.headend.brake_state import OUTCOMES_KEPT, BrakeState, Window
+from urja.headend.losses import Losses
 from urja.headend.sealed_state import Seal, SealedState, UnsealedError
 from urja.stream import User
 from urja.stream.releases import OpenRelease, ReleaseOutcome
@@ -37,7 +39,8 @@ async def brake(nats_server, admin, stepped_clock):
             1000,
         )
         settings = HeadendSettings(**(most | limits))
-        return Brake(SealedState(broker, Seal(KEK)), stepped_clock, settings)
+        state = SealedState(broker, Seal(KEK))
+        return Brake(state, stepped_clock, settings, partial(Losses(state, stepped_clock).note, "brake"))
 
     yield make
     await broker.close()

@@ -78,7 +78,7 @@ def test_keys_that_no_head_end_has_made_are_forgotten_and_others_stay(database, 
     vault = Vault.open(tmp_path)
     store = KekStore(vault.admin.kek)
     box = SimpleNamespace(
-        setup_django=lambda: None, keys=store, data=SimpleNamespace(secrets=tmp_path), settings=Settings()
+        setup_django=lambda: None, keys=store, seal_key=vault.headend.seal_key, settings=Settings()
     )
     monkeypatch.setattr(Administration, "of", lambda _data: box)
     adopt(1, wrapped_guek=store.wrap(bytes(16)), wrapped_gak=store.wrap(bytes(16)))

@@ -8,7 +8,7 @@ restart does not begin a new minute or a new day.
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -93,9 +93,16 @@ class Brake:
     """Says whether one more supply may be cut now, and counts those that may."""
 
     def __init__(
-        self, state: SealedState, clock: Clock, settings: HeadendSettings, restored: Restored | None = None
+        self,
+        state: SealedState,
+        clock: Clock,
+        settings: HeadendSettings,
+        lost: Callable[[], Awaitable[None]],
+        restored: Restored | None = None,
     ) -> None:
+        """`lost` is told that the count cannot be read, before it begins anew."""
         self._state = state
+        self._lost = lost
         self._restored = "" if restored is None else restored.id
         self._clock = clock
         self._per_minute = settings.cuts_per_minute
@@ -209,6 +216,7 @@ class Brake:
             except (UnsealedError, msgspec.MsgspecError) as error:
                 # What was counted is not known any more: a count that begins at zero would be a way to lift the ceilings.
                 log.error("the count of cuts was overwritten: cuts are held for a day", why=str(error))  # noqa: TRY400
+                await self._lost()
                 revision = error.revision if isinstance(error, UnsealedError) else revision
                 if await self._write(BrakeState(full_until=self._clock.now() + DAY), revision):
                     assert self._known is not None

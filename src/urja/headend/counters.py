@@ -10,6 +10,7 @@ says of its counter is never authenticated, so whoever sits on the link can say 
 was reserved, and above it by a bounded step at a time.
 """
 
+from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
 import structlog
@@ -72,9 +73,16 @@ class ReservedCounters:
     """Blocks from the broker, the remainder of each kept for the meter's next session."""
 
     def __init__(
-        self, broker: Broker, seal: Seal, metrics: Metrics, restored: Restored | None = None
+        self,
+        broker: Broker,
+        seal: Seal,
+        metrics: Metrics,
+        lost: Callable[[str], Awaitable[None]],
+        restored: Restored | None = None,
     ) -> None:
+        """`lost` is told the meter (its title in hex) of a reservation that cannot be read or has vanished, before another takes its place."""
         self._broker = broker
+        self._lost = lost
         self._restored = restored
         self._seal = seal
         self._metrics = metrics
@@ -119,7 +127,10 @@ class ReservedCounters:
     async def _reserve(self, name: str, last_seen: int | None) -> tuple[int, int] | None:
         while True:
             sealed, revision = await self._broker.get_counter(name)
-            start = self._start(name, sealed, last_seen)
+            reserved, lost = self._reserved(name, sealed)
+            if lost:
+                await self._lost(name.partition("-")[0])
+            start = self._start(name, reserved, last_seen, lost=lost)
             if start is None:
                 return None
             if start + BLOCK > _END:
@@ -144,20 +155,22 @@ class ReservedCounters:
         away = self._restored.at - self._restored.since_at
         return int(reserved) + JUMP + int(away.total_seconds())
 
-    def _start(self, name: str, sealed: bytes | None, last_seen: int | None) -> int | None:
+    def _reserved(self, name: str, sealed: bytes | None) -> tuple[int | None, bool]:
+        """Up to where counters may have been used, as far as is known; whether another head end may have reserved more."""
+        here = self._left.get(name, (0, 0))[1] or None
+        if sealed is None:
+            return here, here is not None
+        try:
+            return max(here or 0, self._read(self._seal.open(f"counters/{name}", sealed))), False
+        except (UnsealedError, ValueError) as error:
+            log.error("a reservation of counters cannot be read", name=name, why=str(error))  # noqa: TRY400
+            return here, True
+
+    def _start(self, name: str, reserved: int | None, last_seen: int | None, *, lost: bool) -> int | None:
         """Where the next block begins; None where that is not known and the meter was not asked."""
-        reserved = self._left.get(name, (0, 0))[1]
-        # Another head end may have reserved more, in what is not there any more.
-        lost = sealed is None and reserved > 0
-        if sealed is not None:
-            try:
-                reserved = max(reserved, self._read(self._seal.open(f"counters/{name}", sealed)))
-            except UnsealedError as error:
-                log.error("a reservation of counters was overwritten", name=name, why=str(error))  # noqa: TRY400
-                lost = True
         if last_seen is None:
-            return reserved if sealed is not None and not lost else None
-        if reserved == 0:
+            return None if lost else reserved
+        if reserved is None:
             if last_seen >= _LAST_SANE:
                 raise _used_up(f"the meter's counter stands at {last_seen}")
             return last_seen + 1 + LOST

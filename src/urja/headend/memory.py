@@ -2,9 +2,13 @@
 
 It is written before the pipeline is told and before the order is acknowledged. So whatever dies in between, an order
 that comes again is answered and not carried out again, and a copy of an old one that somebody kept is recognised.
+
+A memory that cannot be read begins anew at that moment: no order of before is carried out, for it may have been already.
+The meter does not wait for a person, who would stand between a payment and its reconnection; a person is told (`losses`).
 """
 
-from datetime import datetime, timedelta
+from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Final
 
 import msgspec
@@ -13,15 +17,13 @@ import structlog
 from urja.base.clock import Clock
 from urja.headend.sealed_state import SealedState, UnsealedError
 from urja.stream import messages
-from urja.stream.errors import RevisionConflict
-from urja.stream.orders import Progress
+from urja.stream.errors import PoisonMessage, RevisionConflict
+from urja.stream.orders import Order, Progress
 
 log = structlog.get_logger()
 
 REMEMBERED: Final = 32
 """Ends that are kept of a meter; an order older than all of them is too old to be carried out."""
-UNDER_WAY: Final = timedelta(minutes=10)
-"""Where a memory was lost, an order that was issued so short a time before is taken for one that is on its way."""
 
 
 class Remembered(msgspec.Struct):
@@ -35,7 +37,11 @@ class Remembered(msgspec.Struct):
     held: dict[int, datetime] = {}
     """Cuts that a ceiling holds, and since when: they are not carried out, also where there is room by now."""
     not_before: datetime | None = None
-    """What was issued before is not carried out: the memory of it was lost."""
+    """What was issued until then is not carried out: the memory of it was lost."""
+
+    def has_lost(self, order: Order) -> bool:
+        """Whether an order is of a time of which nothing is remembered."""
+        return self.not_before is not None and order.issued_at <= self.not_before
 
     def with_end(self, progress: Progress) -> "Remembered":
         """The same, and how one more order has ended."""
@@ -59,37 +65,41 @@ class Remembered(msgspec.Struct):
 class Memories:
     """Read once a meter, then kept in step: another head end's writing is noticed by the revision."""
 
-    def __init__(self, state: SealedState, clock: Clock) -> None:
+    def __init__(self, state: SealedState, clock: Clock, lost: Callable[[str], Awaitable[None]]) -> None:
+        """`lost` is told of a meter whose memory cannot be read, before it begins anew."""
         self._state = state
         self._clock = clock
+        self._lost = lost
         self._known: dict[str, tuple[Remembered, int]] = {}
 
     async def of(self, key: str) -> Remembered:
-        """What is remembered of a meter; raises StreamError.
-
-        One that no head end has written begins anew, and nothing older is carried out: it may have been already.
-        """
+        """What is remembered of a meter; raises StreamError."""
         while key not in self._known:
+            revision = 0
             try:
                 value, revision = await self._state.get(key)
-            except UnsealedError as error:
-                log.error("the memory of a meter's orders was overwritten", system_title=key, why=str(error))  # noqa: TRY400
-                self._known[key] = (Remembered(), error.revision)
-                await self._write(key, Remembered(not_before=self._clock.now() - UNDER_WAY))
-            else:
+                memory = Remembered() if value is None else messages.decode(value, Remembered)
+            except PoisonMessage as error:
+                log.error("the memory of a meter's orders cannot be read", system_title=key, why=str(error))  # noqa: TRY400
+                await self._lost(key)
                 self._known[key] = (
-                    Remembered() if value is None else messages.decode(value, Remembered),
-                    revision,
+                    Remembered(),
+                    error.revision if isinstance(error, UnsealedError) else revision,
                 )
+                await self._write(key, Remembered(not_before=self._clock.now()))
+            else:
+                self._known[key] = memory, revision
         return self._known[key][0]
 
-    async def begin(self, key: str, sequence: int) -> bool:
+    async def begin(self, key: str, order: Order) -> bool:
         """Note that an order to the load switch is begun; False where a newer one was. Raises StreamError."""
         while True:
             memory = await self.of(key)
-            if memory.supply >= sequence:
-                return memory.supply == sequence
-            if await self._write(key, memory.with_supply(sequence)):
+            if memory.has_lost(order):
+                return False
+            if memory.supply >= order.sequence:
+                return memory.supply == order.sequence
+            if await self._write(key, memory.with_supply(order.sequence)):
                 return True
 
     async def end(self, key: str, progress: Progress) -> Progress:

@@ -24,7 +24,7 @@ from urja.base.restored import Restored
 from urja.headend import commands, releases
 from urja.headend.brake import Brake, Held, Later, Passed, Place, area_of, takes_supply
 from urja.headend.failures import FailureKind, SessionFailed
-from urja.headend.memory import Memories, Remembered
+from urja.headend.memory import Memories
 from urja.headend.metrics import Metrics
 from urja.headend.new_keys import KeyMaker
 from urja.headend.pulls import Pulls
@@ -35,7 +35,7 @@ from urja.headend.session import Session
 from urja.headend.work import Outcome, Work
 from urja.stream import Broker
 from urja.stream.broker import ORDER_ACK_S, Consumer, Delivery
-from urja.stream.errors import BrokerUnavailable, PoisonMessage, StreamError, StreamFull
+from urja.stream.errors import BrokerUnavailable, StreamError, StreamFull
 from urja.stream.orders import HELD, Order, Progress, ProgressState, SignedOrder, verify
 from urja.stream.quarantine import Quarantined
 from urja.stream.signing import ForgedError
@@ -292,18 +292,10 @@ class Orders:
         except ForgedError as error:
             await self._refuse(delivery, "forged", str(error))
             return
-        try:
-            memory = await self._memories.of(order.system_title.hex())
-        except PoisonMessage as error:
-            # Without its memory a meter is told nothing; an operator has to see to it.
-            log.warning(
-                "orders of a meter are held back", system_title=order.system_title.hex(), why=str(error)
-            )
-            await delivery.nak(RETRIES[FailureKind.UNREACHABLE].longest_s)
-            return
+        memory = await self._memories.of(order.system_title.hex())
         if (ended := memory.ended.get(order.sequence)) is not None:
             await self._repeat(delivery, order, ended)
-        elif order.sequence <= memory.floor or _before(order, memory):
+        elif order.sequence <= memory.floor:
             await self._refuse(delivery, "replayed", f"order {order.sequence} of the meter is long past")
         else:
             self._admit(delivery, order)
@@ -440,13 +432,15 @@ class Orders:
             await self._end(
                 lane, held, Outcome("superseded", "the data were put back from a copy after it was given")
             )
+        elif (memory := await self._memories.of(lane.title.hex())).has_lost(order):
+            await self._end(
+                lane, held, Outcome("superseded", "what head ends remembered of it cannot be read")
+            )
         elif order.issued_at > now + CLOCKS_APART or order.expires_at - order.issued_at > LONGEST_LIFE:
             await self._end(lane, held, Outcome("failed", "refused: its times are not those of an order"))
         elif entry is not None and entry.entry.device_id != order.device_id:
             await self._end(lane, held, Outcome("failed", "refused: the meter has another device id by now"))
-        elif order.moves_supply and order.sequence < max(
-            lane.newest_supply, (await self._memories.of(lane.title.hex())).supply
-        ):
+        elif order.moves_supply and order.sequence < max(lane.newest_supply, memory.supply):
             await self._end(lane, held, Outcome("superseded", "a newer order to the load switch is here"))
         elif self._is_released(lane, held):
             await self._end(lane, held, Outcome("superseded", "released: it is to be decided anew"))
@@ -503,8 +497,8 @@ class Orders:
 
     async def _one(self, lane: _Lane, held: _Waiting, meter: Meter, session: Session) -> None:
         order = held.order
-        if order.moves_supply and not await self._memories.begin(lane.title.hex(), order.sequence):
-            # Another head end has begun a newer one in the meantime.
+        if order.moves_supply and not await self._memories.begin(lane.title.hex(), order):
+            # Another head end has begun a newer one in the meantime, or what it remembers of them was lost.
             await self._end(lane, held, Outcome("superseded", "a newer order to the load switch was begun"))
             return
         held.attempts += 1
@@ -623,11 +617,6 @@ class Orders:
             evidence=evidence or {},
             correlation=held.order.correlation,
         )
-
-
-def _before(order: Order, memory: Remembered) -> bool:
-    """Whether an order is of a time of which nothing is remembered."""
-    return memory.not_before is not None and order.issued_at < memory.not_before
 
 
 async def _unless_away(settled: Any) -> None:

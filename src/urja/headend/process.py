@@ -5,6 +5,7 @@ import contextlib
 import itertools
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ from urja.headend.gate import Gate
 from urja.headend.intake import Intake
 from urja.headend.keeping import keep_for_ever, keep_windows, restore_windows
 from urja.headend.kek_file import FollowedKeys
+from urja.headend.losses import Losses
 from urja.headend.memory import Memories
 from urja.headend.metrics import Metrics
 from urja.headend.new_keys import KeyMaker
@@ -79,17 +81,20 @@ class HeadEnd:
             hold=self.gate.hold,
             trace=settings.log.level == "debug",
         )
-        self.reach = Reach(broker, self.gate, self.metrics, settings.headend, seal, secrets.restored)
+        state = SealedState(broker, seal)
+        self.losses = Losses(state, clock)
+        self.reach = Reach(
+            broker, self.gate, self.metrics, settings.headend, seal, self.losses, secrets.restored
+        )
         self.pulls = Pulls(broker, self.aside, clock, self.metrics)
         self.plans = Plans(broker, self.roster, self.reach, self.pulls, clock=clock, metrics=self.metrics)
-        state = SealedState(broker, seal)
-        brake = Brake(state, clock, settings.headend, secrets.restored)
+        brake = Brake(state, clock, settings.headend, partial(self.losses.note, "brake"), secrets.restored)
         self.orders = Orders(
             broker,
             self.roster,
             self.reach,
             self.pulls,
-            Memories(state, clock),
+            Memories(state, clock, partial(self.losses.note, "orders")),
             brake,
             key_maker,
             key=secrets.orders_key,
@@ -150,11 +155,13 @@ class HeadEnd:
 
     async def _start(self) -> None:
         await restore_windows(self.broker, self.roster, self._seal)
+        await self.losses.look()
         self._keep(self._follow_types, "follow types")
         self._keep(self._follow_meters, "follow meters")
         self._keep(self.aside.run, "set aside")
         self._keep(lambda: keep_for_ever(self.broker, self.roster, self.intake, self._seal), "keep windows")
         self._keep(self._sweep, "sweep")
+        self._keep(self.losses.run, "look for losses")
         # A port that opens before the meters are known would send honest pushes to quarantine.
         await self.synced.wait()
         await self.broker.serve_replays(self._replay)
@@ -262,7 +269,7 @@ class HeadEnd:
             (len(self.types.unreadable), "meter types cannot be read"),
             (self.roster.without_windows, "meters have lost their replay windows, so that their pushes wait"),
         ]
-        said = [f"{count} {what}" for count, what in counted if count]
+        said = [f"{count} {what}" for count, what in counted if count] + self.losses.sentences()
         return said + ([self.releases.trouble] if self.releases.trouble else [])
 
     def status(self) -> dict[str, Any]:
@@ -276,6 +283,7 @@ class HeadEnd:
             "known": len(self.gate.by_slot),
             "unreadable_types": dict(itertools.islice(self.types.unreadable.items(), 10)),
             "without_window": self.roster.without_windows,
+            "losses": msgspec.to_builtins(self.losses.found),
             "unreadable": dict(itertools.islice(self.roster.unreadable.items(), 10)),
             "claimed": self.reach.greeter.claims,
             "lines": self.reach.links.status(),

@@ -20,6 +20,7 @@ from urja.headend.gate import Gate, MeterConnection
 from urja.headend.greeting import Greeter
 from urja.headend.kept_associations import Kept, KeptAssociations
 from urja.headend.line import DialledConnection, Line, WrapperLine, dial
+from urja.headend.losses import Losses
 from urja.headend.metrics import Metrics
 from urja.headend.roster import Meter
 from urja.headend.round_trips import RoundTrips
@@ -52,6 +53,7 @@ class Reach:
         metrics: Metrics,
         settings: HeadendSettings,
         seal: Seal,
+        losses: Losses,
         restored: Restored | None = None,
     ) -> None:
         self._broker = broker
@@ -61,7 +63,7 @@ class Reach:
         self._owner = settings.name
         self._title = drawn_title()
         """Of this process alone: what is reserved in the store may have been used already, by whatever ran on a later one."""
-        self.counters = ReservedCounters(broker, seal, metrics, restored)
+        self.counters = ReservedCounters(broker, seal, metrics, partial(losses.note, "counters"), restored)
         self._metrics = metrics
         self.links = SharedLinks()
         self._locks: dict[bytes, asyncio.Lock] = {}

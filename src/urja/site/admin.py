@@ -59,6 +59,11 @@ class Administration:
         """What wraps meters' keys."""
         return KekStore(self.secrets.kek, self.secrets.retiring_kek)
 
+    @property
+    def seal_key(self) -> bytes:
+        """What seals the state that head ends share in the broker."""
+        return Vault.open(self.data.secrets).headend.seal_key
+
     def setup_django(self) -> None:
         """Configure Django for this process, as the owner of the tables."""
         from urja.site import django_options

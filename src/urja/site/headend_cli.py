@@ -31,7 +31,9 @@ from urja.headend.failures import FailureKind, SessionFailed
 from urja.headend.hdlc_line import HdlcLine, LinkConnection
 from urja.headend.intake import ReplayAnswer
 from urja.headend.line import ANSWER_S, Line, WrapperLine, dial
+from urja.headend.losses import Loss, Losses, What
 from urja.headend.reading import Quantity, SingleValue, Table, find_class, read
+from urja.headend.sealed_state import Seal, SealedState
 from urja.headend.session import (
     READER_COUNTER,
     UTILITY_COUNTER,
@@ -41,6 +43,7 @@ from urja.headend.session import (
     open_session,
     utility_client,
 )
+from urja.site.admin import Administration
 from urja.site.data_directory import DataDirectory
 from urja.site.exits import Exit, Refusal
 from urja.site.options import FiniteRange, data_option
@@ -127,7 +130,7 @@ class LocalTime(click.ParamType[datetime]):
 
 @click.group()
 def headend() -> None:
-    """Read any object of a meter."""
+    """Read any object of a meter; see what head ends have lost."""
 
 
 @headend.command("read")
@@ -454,6 +457,36 @@ def _clock_text(clock: CosemDateTime, separator: str) -> str:
     return str(clock).replace(" ", separator)
 
 
+# --- losses -------------------------------------------------------------------------------------------------
+
+
+@headend.command("losses")
+@data_option
+@click.option("--seen", is_flag=True, help="A person has seen to them: end the alarm.")
+def losses_command(*, data: Path, seen: bool) -> None:
+    """Show what head ends could not read of their counters and of what they remember of orders, and meters by system title.
+
+    It has begun anew safely. But only head ends write there: either the broker's store was damaged, or somebody has the
+    password of one of its users (docs/operations.md, What cannot be read).
+    """
+    box = Administration.of(data)
+
+    async def work(broker: Broker) -> dict[What, Loss]:
+        losses = Losses(SealedState(broker, Seal(box.seal_key)), box.clock)
+        if seen:
+            return await losses.clear()
+        await losses.look()
+        return losses.found
+
+    found = _with_broker_of(box, work)
+    if not found:
+        click.echo("Nothing was lost.")
+    for what, loss in found.items():
+        click.echo("  ".join([loss.sentence(what), *loss.names]))
+    if found and seen:
+        click.echo("The alarm ends within seconds.")
+
+
 # --- quarantine -----------------------------------------------------------------------------------------------
 
 
@@ -514,13 +547,15 @@ def quarantine() -> None:
 
 
 def _with_broker[T](data: Path, work: Callable[[Broker], Coroutine[Any, Any, T]]) -> T:
-    from urja.site.admin import Administration
+    return _with_broker_of(Administration.of(data), work)
 
-    access = Administration.of(data).secrets
+
+def _with_broker_of[T](box: Administration, work: Callable[[Broker], Coroutine[Any, Any, T]]) -> T:
+    access = box.secrets
 
     async def run() -> T:
         broker = await connect(
-            access.broker_url, access.broker_user, access.broker_password, "quarantine", 5.0
+            access.broker_url, access.broker_user, access.broker_password, "administrator", 5.0
         )
         try:
             return await work(broker)
@@ -530,7 +565,7 @@ def _with_broker[T](data: Path, work: Callable[[Broker], Coroutine[Any, Any, T]]
     try:
         return asyncio.run(run())
     except BrokerUnavailable as error:
-        raise Refusal(Exit.UNAVAILABLE, f"{error}: is Urja running on {data}?") from None
+        raise Refusal(Exit.UNAVAILABLE, f"{error}: is Urja running?") from None
     except StreamError as error:
         raise Refusal(Exit.FAILED, str(error)) from None
 

@@ -109,15 +109,13 @@ def forget(data: Path, serial: str) -> None:
     from urja.base.keystore import KeyNotOpened
     from urja.headend.new_keys import KeyMaker
     from urja.headend.sealed_state import Seal
-    from urja.site.secrets import Vault
 
     found = meter_keys.waiting_of(serial)
     if found is None:
         raise Refusal(Exit.FAILED, f"meter {serial} is not being given keys: urja keys change gives it some")
     title, made = found
-    seal = Seal(Vault.open(box.data.secrets).headend.seal_key)
     try:
-        KeyMaker(box.keys, seal).open(title, made)
+        KeyMaker(box.keys, Seal(box.seal_key)).open(title, made)
     except KeyNotOpened as error:
         meter_keys.forget(serial)
         click.echo(f"Forgotten: {error}.")

@@ -1,9 +1,10 @@
-"""The protocol side runs without Django, and each `match` says what becomes of any other value.
+"""The protocol side runs without Django, templates keep to their part of the web, and each `match` says what becomes of any other value.
 
 Who may import whom is tested in `contracts/test_imports.py`.
 """
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,31 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+
+WEB = ROOT / "src" / "urja" / "web"
+USED = re.compile(r"""\{% *(?:extends|include|static) +["'](\w+)/""")
+
+
+def used_by(template: str) -> set[str]:
+    """The parts of the web whose templates and static files a template uses."""
+    return set(USED.findall(template)) & {path.name for path in WEB.iterdir()}
+
+
+def test_templates_use_what_is_of_their_part_or_shared():
+    others = {
+        str(path.relative_to(WEB)): others
+        for path in WEB.rglob("*.html")
+        if (others := used_by(path.read_text()) - {"shared", path.relative_to(WEB).parts[0]})
+    }
+    assert not others
+
+
+def test_a_template_of_another_part_is_seen():
+    assert used_by('{% extends "portal/home.html" %}<img src="{% static \'shared/icon.svg\' %}">') == {
+        "portal",
+        "shared",
+    }
+
 
 WITHOUT_DJANGO = """
 import sys

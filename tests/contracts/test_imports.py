@@ -42,6 +42,8 @@ IMPORTS = [
     ("meter-without-broker", "urja.meter.planted", "urja.stream"),
     ("broker-in-one-place", "urja.pipeline.planted", "nats"),
     ("web-without-meters", "urja.web.planted", "urja.cosem"),
+    ("web-parts", "urja.web.hooks.planted", "urja.web.portal.views"),
+    ("web-parts", "urja.web.shared.planted", "urja.web.portal.views"),
     ("sandbox-apart", "urja.sandbox.planted", "django"),
     ("base-without-framework", "urja.base.planted", "django"),
 ]

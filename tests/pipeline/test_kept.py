@@ -207,7 +207,8 @@ def test_no_outlook_is_kept_where_more_is_to_be_told(house):
 def test_a_page_says_what_it_would_say_of_the_facts(house, monkeypatch):
     """By the outlook alone, without asking for them."""
     from urja.apps.supply import facts
-    from urja.web.portal import pages, standing
+    from urja.web.portal import pages
+    from urja.web.shared import standing
 
     (card,) = pages.accounts_of(house.houses[0].user_id, house.now)
     said = standing.standing(standing.known_of(card, house.now)).text

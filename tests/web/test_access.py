@@ -36,7 +36,7 @@ def test_an_outsider_gets_what_a_missing_page_gives_and_it_is_logged(home, brows
 
 
 def test_refusals_are_counted(home, browser):
-    from urja.web.portal import metrics
+    from urja.web.shared import metrics
 
     before = metrics.REFUSED._value.get()
     browser(user_id=home.outsider_id).get(addresses(home)[0])

@@ -144,7 +144,7 @@ def test_the_way_here_fills_the_form(colleague):
 
 
 def zone():
-    from urja.web.portal.clock import zone
+    from urja.web.shared.clock import zone
 
     return zone()
 

@@ -10,7 +10,7 @@ def test_members_of_the_group_are_employed(database, standing_clock):
     from django.contrib.auth.models import Group
 
     from urja.apps.registry.models import Employment
-    from urja.web.console.access import employed
+    from urja.web.shared.colleague import employed
 
     operator, other = (
         get_user_model().objects.create_user(f"{name}@example.org", f"{name}@example.org")

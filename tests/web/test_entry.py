@@ -117,7 +117,7 @@ def test_rows_that_do_not_add_up_are_said_not_to(home, client, monkeypatch):
 
 
 def test_the_wording_of_the_engine_is_known(in_hindi):
-    from urja.web.portal import wording
+    from urja.web.shared import ledger_words as wording
 
     labels = (
         "slab 1: 0 to 97 kWh",

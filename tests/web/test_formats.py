@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from urja.web.portal import formats
+from urja.web.shared import formats
 
 pytestmark = pytest.mark.usefixtures("django")
 

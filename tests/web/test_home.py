@@ -17,7 +17,7 @@ def page(home, browser):
 
 def test_the_balance_stands_with_its_time_and_days_left(home, page):
     from urja.apps.ledger import queries
-    from urja.web.portal import formats
+    from urja.web.shared import formats
 
     balance = queries.fresh_balance(home.account_id, house.NOW)
     words = text_of(page)
@@ -30,7 +30,7 @@ def test_the_balance_stands_with_its_time_and_days_left(home, page):
 
 def test_pending_and_estimated_parts_are_told_where_they_are_not_zero(home, page):
     from urja.apps.ledger import queries
-    from urja.web.portal import formats
+    from urja.web.shared import formats
 
     balance = queries.fresh_balance(home.account_id, house.NOW)
     assert balance.pending_minor
@@ -69,7 +69,7 @@ def test_an_agreement_with_its_own_calendar_shows_its_billing_period(home, brows
 def test_the_charts_sum_to_what_the_register_and_the_blocks_say(home, page):
     from urja.apps.readings import queries
     from urja.apps.registry.queries import agreement_at
-    from urja.web.portal import formats
+    from urja.web.shared import formats
 
     agreement = agreement_at(home.account_id, house.NOW)
     month = sum(use.energy_wh or 0 for use in queries.use_by_day(agreement, house.NOW.date()))
@@ -102,7 +102,7 @@ def test_a_page_locks_no_other_days_than_it_shows(home, web_role):
 
 def test_the_last_days_are_whole_and_their_lines_lead_to_their_arithmetic(home, page):
     from urja.apps.ledger import queries
-    from urja.web.portal import formats
+    from urja.web.shared import formats
 
     newest = queries.entries(home.account_id, 3)
     assert (
@@ -333,7 +333,7 @@ def test_the_cookie_against_forged_forms_is_sent_once(home, browser):
 
 
 def test_the_memory_of_what_was_drawn_is_bounded():
-    from urja.web.portal.recent import Recent
+    from urja.web.shared.recent import Recent
 
     recent = Recent(2)
     recent["a"], recent["b"] = 1, 2
@@ -361,7 +361,7 @@ def test_the_state_is_said_in_words_and_never_by_colour_alone(home, minor, days,
 
     from urja.apps.ledger import queries
     from urja.web.portal import pages
-    from urja.web.portal.clock import zone
+    from urja.web.shared.clock import zone
 
     balance = replace(queries.fresh_balance(home.account_id, house.NOW), balance_minor=minor, days_left=days)
     shown = pages._balance(balance, house.NOW.astimezone(zone()))
@@ -372,7 +372,7 @@ def test_the_state_is_said_in_words_and_never_by_colour_alone(home, minor, days,
 def test_late_readings_are_said_to_be_late(home):
     from urja.apps.ledger import queries
     from urja.web.portal import pages
-    from urja.web.portal.clock import zone
+    from urja.web.shared.clock import zone
 
     balance = queries.fresh_balance(home.account_id, house.NOW)
     now = house.NOW.astimezone(zone())
@@ -385,7 +385,7 @@ def test_a_bound_that_is_about_now_is_no_news(django):
     from datetime import timedelta
 
     from urja.core.policy import Outlook
-    from urja.web.portal.standing import told
+    from urja.web.shared.standing import told
 
     def said(ends_in, cut_in):
         ends_at = None if ends_in is None else house.NOW + ends_in

@@ -34,7 +34,7 @@ def instants(text, now):
 
 @pytest.mark.parametrize("policy", [PLAIN, UPPCL], ids=lambda policy: policy.code)
 def test_a_card_names_one_deadline_and_none_that_is_over(django, policy):
-    from urja.web.portal.standing import standing
+    from urja.web.shared.standing import standing
 
     @quietly
     @given(accounts())
@@ -57,7 +57,7 @@ def test_what_ends_within_the_hour_names_no_full_hour_that_is_over(django):
     from datetime import timedelta
 
     from urja.core.policy import Outlook
-    from urja.web.portal.standing import told
+    from urja.web.shared.standing import told
 
     now = datetime(2026, 11, 24, 12, 30, tzinfo=IST)
     ends = Outlook(now + timedelta(minutes=20), None, 0, 0, None)

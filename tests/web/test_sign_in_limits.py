@@ -73,13 +73,13 @@ def later(database, seconds):
 def test_the_rightmost_address_that_is_no_proxys_is_the_clients(peer, forwarded_for, client):
     from ipaddress import ip_network
 
-    from urja.web.portal.client import client_address
+    from urja.web.shared.client import client_address
 
     assert client_address(peer, forwarded_for, [ip_network("10.0.0.0/8")]) == client
 
 
 def test_half_of_an_ipv6_address_is_one_place():
-    from urja.web.portal.client import place_of
+    from urja.web.shared.client import place_of
 
     assert place_of("2001:db8:1:2:3:4:5:6") == place_of("2001:db8:1:2::9") == "2001:db8:1:2::/64"
     assert place_of("198.51.100.1") == place_of("::ffff:198.51.100.1") == "198.51.100.1"
@@ -176,7 +176,7 @@ def test_the_delay_grows(browser, person, database):
 
 
 def test_what_a_place_has_to_wait_is_bounded_and_ends():
-    from urja.web.portal.sign_in import Event, delay_s
+    from urja.web.shared.sign_in import Event, delay_s
 
     now = datetime(2026, 3, 2, tzinfo=UTC)
 

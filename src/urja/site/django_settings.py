@@ -29,6 +29,7 @@ URJA_APPS = [
         "urja.apps.notices",
         "urja.apps.payments",
         "urja.apps.supply",
+        "urja.web.shared",
         "urja.web.portal",
         "urja.web.console",
         "urja.web.town",

@@ -10,8 +10,8 @@ from django.views.i18n import set_language
 
 from urja.web.hooks import sms
 from urja.web.hooks.payments import payments_hook
-from urja.web.portal import operations_views as operations
-from urja.web.portal import sign_in_views
+from urja.web.shared import health_views as operations
+from urja.web.shared import sign_in_views
 
 urlpatterns = [
     # First, for they are asked for most: each address before is one more that does not match.
@@ -50,7 +50,7 @@ urlpatterns = [
     path("town/", include("urja.web.town.urls")),
 ]
 
-handler400 = "urja.web.portal.errors.bad_request"
-handler403 = "urja.web.portal.errors.forbidden"
-handler404 = "urja.web.portal.errors.not_found"
-handler500 = "urja.web.portal.errors.server_error"
+handler400 = "urja.web.shared.errors.bad_request"
+handler403 = "urja.web.shared.errors.forbidden"
+handler404 = "urja.web.shared.errors.not_found"
+handler500 = "urja.web.shared.errors.server_error"

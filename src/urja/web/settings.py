@@ -18,17 +18,17 @@ _RELAY = "django.core.mail.backends.smtp.EmailBackend"
 _BACKGROUND = "urja.apps.notices.mail.BackgroundBackend"
 
 MIDDLEWARE = [
-    "urja.web.portal.client.believed",
-    "urja.web.portal.middleware.measured",
+    "urja.web.shared.client.believed",
+    "urja.web.shared.middleware.measured",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
-    "urja.web.portal.middleware.without_device_rights",
+    "urja.web.shared.middleware.without_device_rights",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "urja.web.portal.middleware.CsrfCookieOnce",
-    "urja.web.portal.middleware.WithoutNul",
+    "urja.web.shared.middleware.CsrfCookieOnce",
+    "urja.web.shared.middleware.WithoutNul",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -40,13 +40,13 @@ TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         # A folder by name comes before the apps', so that allauth's pages are ours.
-        "DIRS": [str(_WEB / "portal" / "templates")],
+        "DIRS": [str(_WEB / "shared" / "templates")],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.messages.context_processors.messages",
-                "urja.web.portal.context.house",
+                "urja.web.shared.context.house",
             ],
         },
     }
@@ -79,7 +79,7 @@ _SIGN_IN: dict[str, Any] = {
     "LOGIN_URL": "account_request_login_code",
     "LOGIN_REDIRECT_URL": "portal:home",
     "LOGOUT_REDIRECT_URL": "account_request_login_code",
-    "ACCOUNT_ADAPTER": "urja.web.portal.adapter.ConsumerAdapter",
+    "ACCOUNT_ADAPTER": "urja.web.shared.sign_in_adapter.ConsumerAdapter",
     "ACCOUNT_LOGIN_METHODS": {"email"},
     "ACCOUNT_SIGNUP_FIELDS": ["email*"],
     "ACCOUNT_EMAIL_VERIFICATION": "none",  # the code itself proves the address
@@ -93,18 +93,18 @@ _SIGN_IN: dict[str, Any] = {
     "ACCOUNT_LOGIN_BY_CODE_SUPPORTS_RESEND": True,
     "ACCOUNT_RATE_LIMITS": {"request_login_code": None, "address_answer": "10/m/ip"},
     "ACCOUNT_FORMS": {
-        "request_login_code": "urja.web.portal.forms.RequestCodeForm",
-        "confirm_login_code": "urja.web.portal.forms.ConfirmCodeForm",
+        "request_login_code": "urja.web.shared.sign_in_forms.RequestCodeForm",
+        "confirm_login_code": "urja.web.shared.sign_in_forms.ConfirmCodeForm",
     },
     "ACCOUNT_REAUTHENTICATION_TIMEOUT": 900,
-    "MFA_ADAPTER": "urja.web.portal.second_factor.FactorAdapter",
+    "MFA_ADAPTER": "urja.web.shared.second_factor.FactorAdapter",
     "MFA_SUPPORTED_TYPES": ["totp", "webauthn", "recovery_codes"],
     "MFA_ALLOW_UNVERIFIED_EMAIL": True,  # the code of signing in has proved the address
     "MFA_FORMS": {
-        "authenticate": "urja.web.portal.second_factor.SecondFactorForm",
-        "reauthenticate": "urja.web.portal.second_factor.AgainForm",
-        "activate_totp": "urja.web.portal.second_factor.AppForm",
-        "add_webauthn": "urja.web.portal.second_factor.KeyForm",
+        "authenticate": "urja.web.shared.second_factor.SecondFactorForm",
+        "reauthenticate": "urja.web.shared.second_factor.AgainForm",
+        "activate_totp": "urja.web.shared.second_factor.AppForm",
+        "add_webauthn": "urja.web.shared.second_factor.KeyForm",
     },
     "SESSION_COOKIE_AGE": 90 * DAY_S,
 }
@@ -158,11 +158,11 @@ def web_settings(
         "CACHES": _CACHES,
         "STORAGES": {
             "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
-            "staticfiles": {"BACKEND": "urja.web.portal.storage.TaggedStorage"},
+            "staticfiles": {"BACKEND": "urja.web.shared.static_storage.TaggedStorage"},
         },
         "LANGUAGES": [("en", "English"), ("hi", "हिन्दी")],
         "LOCALE_PATHS": [str(_WEB / "locale")],
-        "CSRF_FAILURE_VIEW": "urja.web.portal.errors.csrf_failure",
+        "CSRF_FAILURE_VIEW": "urja.web.shared.errors.csrf_failure",
         "MESSAGE_STORAGE": "django.contrib.messages.storage.session.SessionStorage",
         "X_FRAME_OPTIONS": "DENY",
         "SECURE_CSP": SECURE_CSP,

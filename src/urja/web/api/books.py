@@ -27,9 +27,9 @@ from urja.web.api import answers, lists, resources
 from urja.web.api.lists import Number, local
 from urja.web.api.problems import Problem
 from urja.web.api.routes import Ask, Query
-from urja.web.portal import pages
-from urja.web.portal import power as powers
-from urja.web.portal import standing as standings
+from urja.web.shared import power_words as powers
+from urja.web.shared import standing as standings
+from urja.web.shared.account_card import account_of
 
 # -- readings ----------------------------------------------------------------------------------------------------
 
@@ -224,7 +224,7 @@ def _known(account_id: int, now: datetime) -> Known | None:
         .values_list("person__user_id", flat=True)
         .first()
     )
-    card = None if user is None else pages.account_of(user, account_id, now)
+    card = None if user is None else account_of(user, account_id, now)
     return None if card is None else standings.known_of(card, now)
 
 

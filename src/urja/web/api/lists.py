@@ -12,8 +12,8 @@ from urja.apps.registry.known import Moment, NotKnownYet
 from urja.web.api import answers, cursors
 from urja.web.api.problems import Problem
 from urja.web.api.routes import Ask, ListQuery, Query
-from urja.web.portal import metrics
-from urja.web.portal.clock import zone
+from urja.web.shared import metrics
+from urja.web.shared.clock import zone
 
 log = structlog.get_logger()
 

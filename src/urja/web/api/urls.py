@@ -5,7 +5,7 @@ from itertools import groupby
 
 from django.urls import URLPattern, path, re_path
 
-import urja.web.portal.urls  # noqa: F401 - registers the converter of keys
+import urja.web.shared.url_converters  # noqa: F401 - registers <key:...>
 from urja.web.api import reference
 from urja.web.api.routes import Route
 from urja.web.api.table import ROUTES

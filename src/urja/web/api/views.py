@@ -26,9 +26,9 @@ from urja.web.api.limits import Limits
 from urja.web.api.problems import Problem
 from urja.web.api.routes import Ask, Route
 from urja.web.api.tags import encoded, matches, tag_of
-from urja.web.portal import metrics
-from urja.web.portal.clock import business_now
-from urja.web.portal.errors import RETRY_AFTER_S
+from urja.web.shared import metrics
+from urja.web.shared.clock import business_now
+from urja.web.shared.errors import RETRY_AFTER_S
 
 log = structlog.get_logger()
 

@@ -4,7 +4,6 @@ To anybody else it does not exist.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import wraps
 from typing import Any, Final
 
@@ -15,31 +14,16 @@ from django.shortcuts import render
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from urja.apps.registry.access import Caller, caller_of_user
+from urja.apps.registry.access import Caller
 from urja.apps.registry.operations import ALL
 from urja.apps.registry.queries import accesses_of
-from urja.apps.registry.roles import Read, Role, writing
-from urja.web.portal import metrics, second_factor, sign_in
-from urja.web.portal.clock import business_now
+from urja.apps.registry.roles import Read, writing
+from urja.web.shared import metrics, second_factor, sign_in
+from urja.web.shared.colleague import colleague
 
 log = structlog.get_logger()
 
 type View = Callable[..., HttpResponse]
-
-AT_HOME: Final = frozenset({Role.CONSUMER, Role.MEMBER})
-"""Roles that have pages of their own, elsewhere."""
-
-
-def colleague(user: Any) -> Caller | None:
-    """Somebody as who they work here; None where they do not."""
-    caller = caller_of_user(user.pk, business_now())
-    grants = tuple((role, area) for role, area in caller.grants if role not in AT_HOME)
-    return replace(caller, grants=grants) if grants else None
-
-
-def employed(user: Any) -> bool:
-    """Whether a signed-in person works here."""
-    return colleague(user) is not None
 
 
 def _everywhere(read: Read) -> Callable[[Caller], bool]:

@@ -27,8 +27,8 @@ from urja.core.approvals import Need
 from urja.web.console import wording
 from urja.web.console.colleagues import names_of
 from urja.web.console.fields import Input, inputs, typed_of
-from urja.web.portal import formats
-from urja.web.portal.clock import zone
+from urja.web.shared import formats
+from urja.web.shared.clock import zone
 
 NAME_LENGTH: Final = 60
 

@@ -10,7 +10,7 @@ from urja.apps.registry.access import Caller
 from urja.web.console import approval_page as pages
 from urja.web.console.access import asks_for_operations, for_colleagues, show
 from urja.web.console.views import private
-from urja.web.portal.clock import business_now
+from urja.web.shared.clock import business_now
 
 
 @require_safe

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from urja.apps.registry.known import Moment, NotKnownYet
 from urja.base.storable import is_in_calendar
 from urja.web.console.effect_words import instant
-from urja.web.portal.clock import zone
+from urja.web.shared.clock import zone
 
 FIELDS: Final = ("valid_at", "known_at")
 

@@ -45,11 +45,11 @@ from urja.web.console import wording
 from urja.web.console.life_page import Life, entry_address, life_of
 from urja.web.console.moments import day_of, moment_of, span
 from urja.web.console.operation_page import known, naming
-from urja.web.portal import formats, messages
-from urja.web.portal import power as powers
-from urja.web.portal import wording as money_words
-from urja.web.portal.cards import AccountCard
-from urja.web.portal.clock import zone
+from urja.web.shared import formats, notice_words
+from urja.web.shared import ledger_words as money_words
+from urja.web.shared import power_words as powers
+from urja.web.shared.account_card import AccountCard
+from urja.web.shared.clock import zone
 
 POSTINGS: Final = 8
 MESSAGES: Final = 5
@@ -135,7 +135,7 @@ class ConnectionPage:
     residents: list[Resident] | None
     meters: list[MeterView]
     money: MoneyView | None
-    told: list[messages.MessageView] | None
+    told: list[notice_words.MessageView] | None
     work: list[tuple[str, str, str]]
     life: Life
     actions: list[tuple[str, str]]
@@ -562,8 +562,8 @@ def card_of(place: ServicePoint, account_id: int) -> AccountCard:
     )
 
 
-def _told(agreement: Agreement, now: datetime) -> list[messages.MessageView]:
-    return messages.views(notices.written_to(agreement.account_id, MESSAGES), now)
+def _told(agreement: Agreement, now: datetime) -> list[notice_words.MessageView]:
+    return notice_words.views(notices.written_to(agreement.account_id, MESSAGES), now)
 
 
 def _work(place: ServicePoint, now: datetime) -> list[tuple[str, str, str]]:

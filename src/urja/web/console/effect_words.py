@@ -14,9 +14,9 @@ from urja.apps.registry.models import Agreement, Device, Node, Premise, ServiceP
 from urja.base.sentences import from_plain
 from urja.core.policy import Reason
 from urja.web.console import wording
-from urja.web.portal import formats, messages
-from urja.web.portal import wording as money_words
-from urja.web.portal.clock import zone
+from urja.web.shared import formats, notice_words
+from urja.web.shared import ledger_words as money_words
+from urja.web.shared.clock import zone
 
 TABLES: Final[dict[str, Promise]] = {
     "registry_premise": _("Premise"),
@@ -345,7 +345,7 @@ def _decision(one: Mapping[str, Any]) -> str:
 def _standing(one: Mapping[str, Any]) -> str:
     what, kind = one["what"], one["kind"]
     said = {
-        "notice": lambda: messages.title_of(kind),
+        "notice": lambda: notice_words.title_of(kind),
         "hold": lambda: gettext("held off for %(reason)s") % {"reason": wording.hold(kind)},
         "command": lambda: wording.command(kind),
     }.get(what, lambda: kind)()

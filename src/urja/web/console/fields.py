@@ -25,7 +25,7 @@ from urja.apps.work.models import WorkOrderKind
 from urja.base.storable import is_in_calendar
 from urja.web.console import wording
 from urja.web.console.field_words import help_of, label_of
-from urja.web.portal.clock import zone
+from urja.web.shared.clock import zone
 
 
 class Kind(StrEnum):

@@ -19,8 +19,8 @@ from urja.core.policy import Reason
 from urja.web.console import wording
 from urja.web.console.colleagues import names_of
 from urja.web.console.moments import moment_of
-from urja.web.portal import formats, messages
-from urja.web.portal import wording as money_words
+from urja.web.shared import formats, notice_words
+from urja.web.shared import ledger_words as money_words
 
 LINES: Final = 40
 
@@ -182,7 +182,7 @@ def _payment(line: Line, _now: datetime, _names: _Names) -> _Words:
 
 
 def _notice(line: Line, _now: datetime, _names: _Names) -> _Words:
-    return messages.title_of(line.what), wording.notice_state(line.detail["state"])
+    return notice_words.title_of(line.what), wording.notice_state(line.detail["state"])
 
 
 def _errand(line: Line, _now: datetime, _names: _Names) -> _Words:

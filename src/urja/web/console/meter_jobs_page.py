@@ -19,8 +19,8 @@ from urja.web.console.colleagues import names_of
 from urja.web.console.effect_words import instant
 from urja.web.console.operation_page import Choice, known, naming
 from urja.web.console.search_page import address_of
-from urja.web.portal import formats
-from urja.web.portal.clock import zone
+from urja.web.shared import formats
+from urja.web.shared.clock import zone
 
 JOBS_AT_ONCE: Final = 50
 ROWS_AT_ONCE: Final = 100

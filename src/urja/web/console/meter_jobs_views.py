@@ -8,7 +8,7 @@ from urja.apps.registry.roles import Read
 from urja.web.console import meter_jobs_page as pages
 from urja.web.console.access import refused, show, who_may
 from urja.web.console.views import private
-from urja.web.portal.clock import business_now
+from urja.web.shared.clock import business_now
 
 
 @require_safe

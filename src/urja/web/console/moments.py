@@ -4,8 +4,8 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
-from urja.web.portal import formats
-from urja.web.portal.clock import zone
+from urja.web.shared import formats
+from urja.web.shared.clock import zone
 
 
 def day_of(at: datetime) -> str:

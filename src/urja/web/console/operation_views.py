@@ -12,7 +12,7 @@ from urja.apps.registry.models import Request, RequestState
 from urja.web.console import operation_page as pages
 from urja.web.console.access import for_colleagues, fresh_factor_first, refused, show
 from urja.web.console.views import private
-from urja.web.portal.clock import business_now
+from urja.web.shared.clock import business_now
 
 TEMPLATE = "console/operation.html"
 

@@ -31,8 +31,8 @@ from urja.apps.work import queries as work_orders
 from urja.core.policy import Reason
 from urja.web.console import wording
 from urja.web.console.search_page import address_of
-from urja.web.portal import formats
-from urja.web.portal.clock import zone
+from urja.web.shared import formats
+from urja.web.shared.clock import zone
 
 BALANCE_OVER: Final = timedelta(days=1)
 SETTLEMENTS: Final = 5

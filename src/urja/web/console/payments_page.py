@@ -22,7 +22,7 @@ from urja.web.console import pages, wording
 from urja.web.console.colleagues import names_of
 from urja.web.console.moments import moment_of
 from urja.web.console.operation_page import judged
-from urja.web.portal import formats
+from urja.web.shared import formats
 
 SETTLEMENTS: Final = 30
 CLOSED: Final = 20

@@ -14,7 +14,7 @@ from urja.web.console import payments_page as pages
 from urja.web.console.access import for_colleagues, fresh_factor_first, refused, sees_settlements, show
 from urja.web.console.operation_page import named_request
 from urja.web.console.views import private
-from urja.web.portal.clock import business_now
+from urja.web.shared.clock import business_now
 
 TEMPLATE = "console/difference.html"
 

@@ -19,8 +19,8 @@ from urja.web.console.connection_page import card_of, connection_page, place_of
 from urja.web.console.search_page import search_page
 from urja.web.console.trees_page import node_page, trees_page, when
 from urja.web.console.views import private
-from urja.web.portal.clock import business_now
-from urja.web.portal.entry_page import entry_page
+from urja.web.shared.clock import business_now
+from urja.web.shared.entry_page import entry_page
 
 
 @require_safe
@@ -72,7 +72,7 @@ def entry(
     page = entry_page(card_of(place, account_id), seq)
     if page is None:
         raise refused(request)
-    return render(request, "portal/entry.html", {"page": page})
+    return render(request, "shared/entry.html", {"page": page})
 
 
 @require_safe

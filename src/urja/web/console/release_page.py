@@ -19,8 +19,8 @@ from urja.apps.commands.models import OPEN_RELEASES, CutRelease, ReleaseState
 from urja.apps.registry.access import Caller
 from urja.base import passkey
 from urja.web.console.approval_page import Question, base64url
-from urja.web.portal import formats
-from urja.web.portal.clock import zone
+from urja.web.shared import formats
+from urja.web.shared.clock import zone
 
 HOURS: Final = (2, 6, 24)
 """How long a release may be asked for."""

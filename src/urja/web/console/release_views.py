@@ -11,7 +11,7 @@ from urja.web.console import release_page as pages
 from urja.web.console.access import for_colleagues, sees_everything, show
 from urja.web.console.approval_page import assertion_of
 from urja.web.console.views import private
-from urja.web.portal.clock import business_now
+from urja.web.shared.clock import business_now
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

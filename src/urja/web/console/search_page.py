@@ -16,8 +16,8 @@ from urja.apps.registry.models import Agreement, Device, DevicePeriod, Person, S
 from urja.apps.registry.roles import Read
 from urja.apps.registry.searching import Hit, Matched, search
 from urja.web.console import wording
-from urja.web.portal import formats
-from urja.web.portal.clock import zone
+from urja.web.shared import formats
+from urja.web.shared.clock import zone
 
 LIMIT: Final = 20
 """Of each group; whoever does not find theirs among them types more."""

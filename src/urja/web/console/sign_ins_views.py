@@ -9,7 +9,7 @@ from urja.apps.registry.access import Caller
 from urja.web.console.access import for_colleagues, sees_the_door, show
 from urja.web.console.sign_ins_page import sign_ins_page
 from urja.web.console.views import private
-from urja.web.portal.clock import zone
+from urja.web.shared.clock import zone
 
 
 @require_safe

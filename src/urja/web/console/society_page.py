@@ -19,8 +19,8 @@ from urja.apps.registry.models import Premise, PremiseKind, Purpose, ServicePoin
 from urja.apps.registry.roles import Read
 from urja.core.calendar import ONE_DAY, local_day
 from urja.web.console import wording
-from urja.web.portal import formats
-from urja.web.portal.clock import zone
+from urja.web.shared import formats
+from urja.web.shared.clock import zone
 
 MONTHS: Final = 3
 """The chosen one and those before it."""

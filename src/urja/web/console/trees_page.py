@@ -21,7 +21,7 @@ from urja.web.console.as_of import FIELDS, AsOfForm, banner_of, form_of
 from urja.web.console.moments import moment_of
 from urja.web.console.operation_page import naming
 from urja.web.console.search_page import address_of
-from urja.web.portal import formats
+from urja.web.shared import formats
 
 BALANCE_OVER: Final = timedelta(days=1)
 PLACES: Final = 200

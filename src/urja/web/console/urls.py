@@ -13,7 +13,7 @@ from urja.web.console import (
     views,
     work_views,
 )
-from urja.web.portal import keys  # noqa: F401 - registers <key:...>
+from urja.web.shared import url_converters as keys  # noqa: F401 - registers <key:...>
 
 app_name = "console"
 

@@ -18,8 +18,8 @@ from django.views.decorators.http import require_safe
 from urja.apps.registry.access import Caller
 from urja.web.console import pages
 from urja.web.console.access import first_page, for_colleagues, refused, sees_everything, show
-from urja.web.portal.clock import business_now
-from urja.web.portal.recent import Recent
+from urja.web.shared.clock import business_now
+from urja.web.shared.recent import Recent
 
 _DRAWN_FOR_S: Final = 5.0
 """However many look, the books are asked once in so long."""

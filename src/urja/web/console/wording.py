@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from urja.apps.meter_types.queries import bit_of
 from urja.base.sentences import translated
 from urja.core.policy import Reason, sentence_at, sentence_then
-from urja.web.portal.formats import MINUS
+from urja.web.shared.formats import MINUS
 
 STANDINGS: Final[dict[str, Promise]] = {
     "fine": _("in credit"),

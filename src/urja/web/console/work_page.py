@@ -28,8 +28,8 @@ from urja.web.console.fields import content_of
 from urja.web.console.moments import moment_of
 from urja.web.console.operation_page import Choice, judged
 from urja.web.console.search_page import address_of
-from urja.web.portal import formats
-from urja.web.portal.clock import zone
+from urja.web.shared import formats
+from urja.web.shared.clock import zone
 
 MOST_ORDERS: Final = 100
 _DEVICE: Final = ("serial", "device_type", "firmware")

@@ -16,7 +16,7 @@ from urja.web.console import work_page as pages
 from urja.web.console.access import refused, show, who_may
 from urja.web.console.operation_page import named_request
 from urja.web.console.views import private
-from urja.web.portal.clock import business_now
+from urja.web.shared.clock import business_now
 
 
 @require_safe

@@ -7,7 +7,7 @@ from django.views.decorators.http import require_POST
 
 from urja.apps.payments import operations, providers
 from urja.apps.payments.models import LARGEST_BODY
-from urja.web.portal.clock import business_now
+from urja.web.shared.clock import business_now
 
 
 @csrf_exempt

@@ -11,7 +11,7 @@ from prometheus_client import Counter
 from urja.apps.notices.delivery import record_receipt
 from urja.apps.notices.models import LARGEST_RECEIPT
 from urja.apps.notices.providers import receipts_of
-from urja.web.portal.clock import business_now
+from urja.web.shared.clock import business_now
 
 log = structlog.get_logger()
 

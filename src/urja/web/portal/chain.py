@@ -13,8 +13,8 @@ from urja.apps.payments.models import Order, OrderState, Payment, PaymentState
 from urja.apps.payments.operations import wall_ms
 from urja.apps.supply import queries as supply
 from urja.apps.supply.queries import Relit
-from urja.web.portal import formats
-from urja.web.portal.clock import zone
+from urja.web.shared import formats
+from urja.web.shared.clock import zone
 
 SOON = "every 2s"
 LATER = "every 15s"

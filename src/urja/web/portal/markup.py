@@ -15,11 +15,11 @@ from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language
 
-from urja.web.portal.said import said as _
+from urja.web.shared.said import said as _
 
 if TYPE_CHECKING:
-    from urja.web.portal.cards import AccountCard
     from urja.web.portal.pages import BalanceView, EntryDay, HomePage, UseView
+    from urja.web.shared.account_card import AccountCard
 
 LONG_AMOUNT = 10
 """An amount of more letters is set smaller."""

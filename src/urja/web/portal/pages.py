@@ -13,13 +13,11 @@ from operator import attrgetter
 from typing import NamedTuple, assert_never
 from zoneinfo import ZoneInfo
 
-from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language, ngettext
 
 from urja.apps.asking import Answer
 from urja.apps.ledger import queries as ledger
-from urja.apps.ledger.glance import Glance, glances
 from urja.apps.payments import providers
 from urja.apps.readings import queries as readings
 from urja.apps.registry.models import Agreement, PaymentMode
@@ -30,13 +28,15 @@ from urja.core.calendar import billing_period
 from urja.core.policy.facts import CREDIT_HOLD
 from urja.core.power import Disconnected, NoPower, NotHeardFrom, Powered, PowerState
 from urja.web.portal import chain as chains
-from urja.web.portal import charts, formats, paying, wording
-from urja.web.portal import power as powers
-from urja.web.portal import standing as standings
-from urja.web.portal.cards import AccountCard
-from urja.web.portal.clock import zone
-from urja.web.portal.power import PowerView
-from urja.web.portal.said import said as _
+from urja.web.portal import charts, paying
+from urja.web.shared import formats
+from urja.web.shared import ledger_words as wording
+from urja.web.shared import power_words as powers
+from urja.web.shared import standing as standings
+from urja.web.shared.account_card import AccountCard
+from urja.web.shared.clock import zone
+from urja.web.shared.power_words import PowerView
+from urja.web.shared.said import said as _
 
 RELEASE = installed_version("urja")
 LOW_DAYS = 3
@@ -47,42 +47,6 @@ LATE = timedelta(hours=3)
 ONE_HOUR = timedelta(hours=1)
 HOME_ENTRIES = 12
 PASSBOOK_ENTRIES = 60
-
-
-def _card(seen: Glance) -> AccountCard:
-    return AccountCard(
-        id=seen.account_id,
-        title=seen.premise or seen.consumer_number or _("Connection to come"),
-        number=seen.consumer_number or "",
-        href=str(seen.account_id).join(_address_of_accounts()),
-        agreement=seen.agreement,
-        kept=seen.kept,
-        mark=seen.mark,
-        ordered=seen.ordered,
-        relit=seen.relit,
-        interval=seen.interval,
-        heard=seen.heard,
-        unconfirmed_until=seen.unconfirmed_until,
-        outlook=seen.outlook,
-    )
-
-
-@cache
-def _address_of_accounts() -> tuple[str, str]:
-    """An account's address before and after its number: the resolver would be asked for it with every look."""
-    before, after = reverse("portal:account", args=[0]).rsplit("0", 1)
-    return before, after
-
-
-def accounts_of(user_id: int, now: datetime) -> list[AccountCard]:
-    """The accounts that a person has a role on."""
-    return [_card(seen) for seen in glances(user_id, now)]
-
-
-def account_of(user_id: int, account_id: int, now: datetime) -> AccountCard | None:
-    """One account, if the person has a role on it."""
-    found = glances(user_id, now, account_id)
-    return _card(found[0]) if found else None
 
 
 def version(card: AccountCard, now: datetime) -> str:

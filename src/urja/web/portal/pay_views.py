@@ -20,10 +20,11 @@ from urja.apps.payments import queries as payments
 from urja.apps.payments.config import GatewayConfig
 from urja.apps.payments.models import Order, OrderState
 from urja.web.portal import chain as chains
-from urja.web.portal import metrics, paying
+from urja.web.portal import paying
 from urja.web.portal.access import account_or_404
-from urja.web.portal.clock import business_now
 from urja.web.portal.views import private
+from urja.web.shared import metrics
+from urja.web.shared.clock import business_now
 
 log = structlog.get_logger()
 

@@ -9,9 +9,9 @@ from django.utils.translation import gettext as _
 from urja.apps.payments import providers
 from urja.apps.payments import queries as payments
 from urja.apps.payments.config import GatewayConfig
-from urja.web.portal import formats
-from urja.web.portal import standing as standings
-from urja.web.portal.cards import AccountCard
+from urja.web.shared import formats
+from urja.web.shared import standing as standings
+from urja.web.shared.account_card import AccountCard
 
 CHIPS_MINOR = (10_000, 20_000, 50_000, 100_000)
 USUAL_MINOR = 20_000

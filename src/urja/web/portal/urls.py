@@ -2,13 +2,8 @@
 
 from django.urls import path
 
-from urja.web.portal import (
-    address_views,
-    keys,  # noqa: F401 - registers <key:...> and <word:...>
-    messages,
-    pay_views,
-    views,
-)
+from urja.web.portal import address_views, messages, pay_views, views
+from urja.web.shared import url_converters  # noqa: F401 - registers <key:...> and <word:...>
 
 app_name = "portal"
 

@@ -25,13 +25,14 @@ from django.views.decorators.http import require_safe
 from urja.apps.asking import Answer, together
 from urja.apps.notices.queries import latest_messages
 from urja.apps.proofs import queries as proofs
-from urja.web.console.access import employed
 from urja.web.portal import markup, pages
 from urja.web.portal.access import account_or_404
-from urja.web.portal.clock import business_now
-from urja.web.portal.entry_page import entry_page
-from urja.web.portal.operations_views import is_local
-from urja.web.portal.recent import Recent
+from urja.web.shared.account_card import AccountCard, accounts_of
+from urja.web.shared.clock import business_now
+from urja.web.shared.colleague import employed
+from urja.web.shared.entry_page import entry_page
+from urja.web.shared.health_views import is_local
+from urja.web.shared.recent import Recent
 
 DRAWN_KEPT = 2000
 """Pages and live parts kept by a process, at about 10 kB each: for who opens one again, comes back to it, or polls."""
@@ -46,7 +47,7 @@ private = cache_control(private=True, no_store=True)
 def home(request: HttpRequest) -> HttpResponse:
     """The person's one account, or the choice among several; who has none is at work here, or gets a word."""
     now = business_now()
-    cards = pages.accounts_of(request.user.pk, now)
+    cards = accounts_of(request.user.pk, now)
     if len(cards) == 1:
         return _home_page(request, cards[0], now, several=False)
     if cards:
@@ -66,9 +67,7 @@ def account(request: HttpRequest, account_id: int) -> HttpResponse:
     return _home_page(request, account_or_404(request, account_id, now), now, several=True)
 
 
-def _home_page(
-    request: HttpRequest, card: pages.AccountCard, now: datetime, *, several: bool
-) -> HttpResponse:
+def _home_page(request: HttpRequest, card: AccountCard, now: datetime, *, several: bool) -> HttpResponse:
     """What the account's page says, drawn once for each tag, in what all of them have around it."""
     tag = pages.version(card, now)
     key = f"{tag} {several}"
@@ -121,7 +120,7 @@ def live(request: HttpRequest, account_id: int) -> HttpResponse:
     return response
 
 
-def _live_asked(card: pages.AccountCard, now: datetime, tag: str) -> Answer[SafeString]:
+def _live_asked(card: AccountCard, now: datetime, tag: str) -> Answer[SafeString]:
     """The live part, drawn once for each tag: it is the same for all who may see the account."""
     drawn = _drawn.get(tag)
     if drawn is not None:
@@ -174,7 +173,7 @@ def entry(request: HttpRequest, account_id: int, seq: int) -> HttpResponse:
     if page is None:
         raise Http404
     provable = proofs.sealed(account_id, before=seq + 1, limit=1) == [seq]
-    return render(request, "portal/entry.html", {"page": page, "provable": provable})
+    return render(request, "shared/entry.html", {"page": page, "provable": provable})
 
 
 @require_safe
@@ -212,7 +211,7 @@ def _proof(account_id: int, seqs: list[int], name: str) -> HttpResponse:
 @login_required
 def own_entry(request: HttpRequest, seq: int) -> HttpResponse:
     """A posting named without its account: enough for who has one account only."""
-    cards = pages.accounts_of(request.user.pk, business_now())
+    cards = accounts_of(request.user.pk, business_now())
     if len(cards) != 1:
         raise Http404
     return redirect("portal:entry", account_id=cards[0].id, seq=seq)
@@ -240,9 +239,9 @@ def manifest(_request: HttpRequest) -> HttpResponse:
         "background_color": "#f6f5f1",
         "theme_color": "#0d4a3f",
         "icons": [
-            {"src": static("portal/icon.svg"), "sizes": "any", "type": "image/svg+xml", "purpose": "any"},
+            {"src": static("shared/icon.svg"), "sizes": "any", "type": "image/svg+xml", "purpose": "any"},
             {
-                "src": static("portal/icon-maskable.svg"),
+                "src": static("shared/icon-maskable.svg"),
                 "sizes": "any",
                 "type": "image/svg+xml",
                 "purpose": "maskable",

@@ -22,8 +22,8 @@ from urja.apps.supply import feed
 from urja.apps.supply import queries as supply
 from urja.apps.supply.queries import StandingNow
 from urja.web.console import wording as words
-from urja.web.portal import formats
-from urja.web.portal.clock import zone
+from urja.web.shared import formats
+from urja.web.shared.clock import zone
 from urja.web.town import control, ring, wording
 
 LOSS_OVER: Final = timedelta(hours=2)

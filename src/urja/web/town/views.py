@@ -19,9 +19,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_POST, require_safe
 
-from urja.web.portal.clock import business_now
-from urja.web.portal.operations_views import is_local
-from urja.web.portal.recent import Recent
+from urja.web.shared.clock import business_now
+from urja.web.shared.health_views import is_local
+from urja.web.shared.recent import Recent
 from urja.web.town import control, pages
 from urja.web.town.actions import ACTIONS, Action, of_scope
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 from urja.apps.supply.feed import Happening
 from urja.core.policy import Reason
 from urja.web.console.wording import OPERATIONS, reason_then, said, work
-from urja.web.portal import formats
+from urja.web.shared import formats
 
 EVENTS: Final[dict[str, Promise]] = {
     "101": gettext_lazy("Power failed"),

@@ -1,0 +1,23 @@
+"""Whether a signed-in person works here, and as what."""
+
+from dataclasses import replace
+from typing import Any, Final
+
+from urja.apps.registry.access import Caller, caller_of_user
+from urja.apps.registry.roles import Role
+from urja.web.shared.clock import business_now
+
+AT_HOME: Final = frozenset({Role.CONSUMER, Role.MEMBER})
+"""Roles that have pages of their own, elsewhere."""
+
+
+def colleague(user: Any) -> Caller | None:
+    """Somebody as who they work here; None where they do not."""
+    caller = caller_of_user(user.pk, business_now())
+    grants = tuple((role, area) for role, area in caller.grants if role not in AT_HOME)
+    return replace(caller, grants=grants) if grants else None
+
+
+def employed(user: Any) -> bool:
+    """Whether a signed-in person works here."""
+    return colleague(user) is not None

@@ -1,0 +1,43 @@
+"""Error pages: plain, in the reader's language, and for a broken server in both, without the database."""
+
+import sys
+
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+RETRY_AFTER_S = 15
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - Django's signature
+    return render(request, "shared/errors/404.html", status=404)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001
+    return render(request, "shared/errors/400.html", status=400)
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001
+    return render(request, "shared/errors/403.html", status=403)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001
+    """A form sent without its token: an old tab, mostly; the way back is offered."""
+    return render(request, "shared/errors/form_expired.html", status=403)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """500, or 503 with a clear page when what failed is the way to the database."""
+    if _database_is_away(sys.exception()):
+        response = render(request, "shared/errors/503.html", status=503)
+        response["Retry-After"] = str(RETRY_AFTER_S)
+        return response
+    return render(request, "shared/errors/500.html", status=500)
+
+
+def _database_is_away(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, OperationalError | InterfaceError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -1,0 +1,82 @@
+"""What every response passes: a measurement, a header that gives up device rights, and the cookie against forged forms."""
+
+import itertools
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import BadRequest
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.middleware.csrf import CsrfViewMiddleware
+
+from urja.web.shared import metrics
+
+type Handler = Callable[[HttpRequest], HttpResponse]
+
+_DEVICE_RIGHTS = ", ".join(
+    f"{right}=()" for right in ("camera", "geolocation", "microphone", "payment", "usb")
+)
+
+
+def measured(get_response: Handler) -> Handler:
+    """Count and time each request under the name of its view, never under its path: paths carry accounts."""
+
+    def handle(request: HttpRequest) -> HttpResponse:
+        started = perf_counter()
+        response = get_response(request)
+        match = request.resolver_match
+        metrics.observe(
+            view=match.view_name if match and match.view_name else "none",
+            status=response.status_code,
+            seconds=perf_counter() - started,
+        )
+        return response
+
+    return handle
+
+
+class WithoutNul:
+    """Refuse a request whose address or form has the character NUL: PostgreSQL cannot even look for it.
+
+    Callbacks and the API, which prove themselves by other means than a form's token, look at their bodies themselves.
+    """
+
+    def __init__(self, get_response: Handler) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self._get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Callable[..., Any], *_arguments: Any) -> None:
+        if getattr(view, "csrf_exempt", False):
+            return
+        values = itertools.chain(
+            *(values for given in (request.GET, request.POST) for _, values in given.lists())
+        )
+        if any("\0" in value for value in (request.path, *values)):
+            raise BadRequest("the character NUL is in the address or in the form")
+
+
+def without_device_rights(get_response: Handler) -> Handler:
+    """Tell the browser that no page here ever asks for a camera, a place or a microphone."""
+
+    def handle(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        response.headers.setdefault("Permissions-Policy", _DEVICE_RIGHTS)
+        return response
+
+    return handle
+
+
+class CsrfCookieOnce(CsrfViewMiddleware):
+    """Django's own, but a browser that has the cookie is not sent it again with every page that has a form.
+
+    It need not be renewed: it lives for a year, and each sign-in makes another one.
+    """
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        if request.META.get("CSRF_COOKIE") == request.COOKIES.get(settings.CSRF_COOKIE_NAME):
+            return response
+        return super().process_response(request, response)

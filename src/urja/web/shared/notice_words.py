@@ -1,0 +1,105 @@
+"""Messages to an account as people read them: what each is about, when it was sent, and whether it has arrived."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+
+from urja.apps.notices.models import Failure, Notice, NoticeState
+from urja.apps.notices.wording import text_kind
+from urja.core.policy import LETTER
+from urja.web.shared import formats
+from urja.web.shared.clock import zone
+
+SHOWN_DIGITS = 4
+"""Of a telephone number: enough to know one's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageView:
+    """One message."""
+
+    title: str
+    at: str
+    text: str
+    language: str
+    state: str
+    arrived: str
+    """`yes`, `no` or `open`; the sentence in `state` says the same in words."""
+
+
+def views(found: Iterable[Notice], now: datetime) -> list[MessageView]:
+    """Messages as they are shown."""
+    return [_view(notice, now) for notice in found]
+
+
+def _view(notice: Notice, now: datetime) -> MessageView:
+    return MessageView(
+        title=title_of(notice.kind),
+        at=_moment(notice.requested_at, now),
+        text=notice.text.replace(_MINUS, f"{_MINUS}{_TOGETHER}"),
+        language=notice.language,
+        state=_state(notice, now),
+        arrived=_ARRIVED.get(notice.state, "open"),
+    )
+
+
+_MINUS, _TOGETHER = formats.MINUS, "\u2060"
+"""A browser would let a line end between the minus of an amount and its figure."""
+
+_ARRIVED = {NoticeState.DELIVERED: "yes", NoticeState.FAILED: "no"}
+
+
+def title_of(kind: str) -> str:
+    """What a message is about."""
+    return {
+        "low": _("Your credit is running low"),
+        "zero": _("Your credit is used up"),
+        "cut": _("Before the supply is cut"),
+        "recharge": _("Recharge received"),
+        "lit": _("Reconnected"),
+        "press": _("Press the button on your meter"),
+        "dues": _("Your old dues are paid"),
+        LETTER: _("A letter before the supply is disconnected"),
+    }[kind if kind == LETTER else text_kind(kind)]
+
+
+def _moment(at: datetime, now: datetime) -> str:
+    return formats.moment(at.astimezone(zone()), now.date())
+
+
+def _state(notice: Notice, now: datetime) -> str:
+    if notice.state == NoticeState.FAILED:
+        return _not_sent(notice)
+    if notice.state == NoticeState.REQUESTED or notice.sent_at is None:
+        return _("Not sent yet")
+    if notice.channel == LETTER:
+        return _("Posted: %(moment)s. Its number is %(number)s.") % {
+            "moment": _moment(notice.sent_at, now),
+            "number": notice.detail,
+        }
+    said = {"number": _hidden(notice.recipient), "moment": _moment(notice.sent_at, now)}
+    if notice.state == NoticeState.DELIVERED and notice.delivered_at is not None:
+        said["moment"] = _moment(notice.delivered_at, now)
+        return _("Delivered to %(number)s: %(moment)s") % said
+    if notice.state == NoticeState.UNCONFIRMED:
+        return _("Sent to %(number)s: %(moment)s. Whether it arrived is not known.") % said
+    return _("Sent to %(number)s: %(moment)s. No receipt yet.") % said
+
+
+def _not_sent(notice: Notice) -> str:
+    number = {"number": _hidden(notice.recipient)}
+    return {
+        Failure.NO_NUMBER: _("Not sent: we have no telephone number of yours"),
+        Failure.NO_SERVICE: _("Not sent: messages are shown on this page only"),
+        Failure.REFUSED: _("Not sent: the message service refused %(number)s") % number,
+        Failure.NOT_TAKEN: _("Not sent: the message service could not be reached"),
+        Failure.OUTDATED: _("Not sent: your recharge came first"),
+        Failure.WITHDRAWN: _("Entered by mistake: no such letter was posted"),
+        Failure.UNDELIVERABLE: _("It could not be delivered to %(number)s") % number,
+    }[Failure(notice.failure)]
+
+
+def _hidden(number: str) -> str:
+    return f"•••\u2009{number[-SHOWN_DIGITS:]}"

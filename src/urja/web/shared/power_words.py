@@ -1,0 +1,105 @@
+"""Whether a supply has power, in words: what `urja.core.power` says, and nothing beyond it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import assert_never
+
+from urja.apps.readings.power import power_at
+from urja.apps.supply.facts import Known
+from urja.apps.supply.queries import StandingNow
+from urja.core.power import AtMeter, Disconnected, NoPower, NotHeardFrom, Powered, PowerState
+from urja.web.shared import formats
+from urja.web.shared.account_card import AccountCard
+from urja.web.shared.clock import zone
+from urja.web.shared.said import said as _
+
+
+@dataclass(frozen=True, slots=True)
+class PowerView:
+    """`state`: `powered`, `no_power`, `disconnected` or `not_heard_from`; `text` says the same."""
+
+    state: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A relay that the meter has confirmed to be open."""
+
+    holds: frozenset[str]
+    since: datetime | None
+
+
+def opened(known: Known) -> Opened | None:
+    """Whether a supply's relay is open, by what a decision would rest on."""
+    if known.facts.supply != "off":
+        return None
+    return Opened(known.facts.holds, known.obeyed.ended_at if known.obeyed else None)
+
+
+def opened_when_decided(standing: StandingNow | None) -> Opened | None:
+    """The same by the last decision."""
+    if standing is None or standing.supply != "off":
+        return None
+    return Opened(frozenset(standing.holds), None)
+
+
+def power_of(card: AccountCard, now: datetime, relay: Opened | None) -> PowerState | None:
+    """The power of an account's supply; None where no meter bills it."""
+    if card.agreement is None or card.interval is None:
+        return None
+    meter = power_at(card.agreement.service_point_id, card.heard, card.interval, now)
+    return with_relay(meter, relay)
+
+
+def with_relay(meter: AtMeter, relay: Opened | None) -> PowerState:
+    """What is known of the power at a meter, and whether its relay lets it through."""
+    return Disconnected(relay.holds, relay.since, meter) if relay else meter
+
+
+def shown(power: PowerState, now: datetime) -> PowerView:
+    """For a page: the state with the instant of its evidence."""
+    match power:
+        case Powered():
+            return PowerView("powered", at_meter_words(power, now))
+        case NoPower():
+            return PowerView("no_power", at_meter_words(power, now))
+        case NotHeardFrom():
+            return PowerView("not_heard_from", at_meter_words(power, now))
+        case Disconnected(since=since, at_meter=meter):
+            words = (
+                _("Disconnected since %(moment)s.") % {"moment": _moment(since, now)}
+                if since
+                else _("Disconnected.")
+            )
+            beside = "" if isinstance(meter, Powered) else at_meter_words(meter, now)
+            return PowerView("disconnected", " ".join(filter(None, (words, beside))))
+        case _:
+            assert_never(power)
+
+
+def at_meter_words(meter: AtMeter, now: datetime) -> str:
+    """What is known of the power at the meter, in a sentence."""
+    match meter:
+        case Powered(heard_at=at):
+            return _("Powered: the meter was heard %(moment)s.") % {"moment": _moment(at, now)}
+        case NoPower(since=since, told_by="meter"):
+            return _("No power at the meter since %(moment)s: it reported a power failure.") % {
+                "moment": _moment(since, now)
+            }
+        case NoPower(since=since):
+            return _(
+                "No power at the meter since %(moment)s: the meters around it reported a power failure."
+            ) % {"moment": _moment(since, now)}
+        case NotHeardFrom(since=None):
+            return _("The meter has not been heard from yet.")
+        case NotHeardFrom(since=since):
+            return _(
+                "The meter has not been heard from since %(moment)s: whether there is power is not known."
+            ) % {"moment": _moment(since, now)}
+        case _:
+            assert_never(meter)
+
+
+def _moment(at: datetime, now: datetime) -> str:
+    return formats.moment(at.astimezone(zone()), now.astimezone(zone()).date())

@@ -1,0 +1,159 @@
+"""The second factor of whoever works here: an app's code or a security key, after the code that came by e-mail.
+
+These factors open sessions and are the web's to keep. What approves operations are passkeys of other tables, which the
+web cannot write (docs/approvals.md).
+"""
+
+import base64
+import time
+from typing import Any, ClassVar, Final
+
+import segno
+from allauth.account.internal.flows.login import get_authentication_records
+from allauth.mfa import signals
+from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.forms import ActivateTOTPForm
+from allauth.mfa.utils import is_mfa_enabled
+from allauth.mfa.webauthn.forms import AddWebAuthnForm
+from cryptography.fernet import Fernet
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from django import forms
+from django.conf import settings
+from django.contrib.auth import REDIRECT_FIELD_NAME
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from urja.apps.registry.models import SignInKind
+from urja.web.shared import sign_in
+
+FRESH_S: Final = 15 * 60
+"""So long after it was given a second factor stands for what moves money or supply."""
+
+_FACTORS: Final = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
+
+
+def demanded(request: HttpRequest, *, next_path: str, fresh: bool = False) -> HttpResponse | None:
+    """The way to the page that somebody has to pass first; None where they have given their second factor.
+
+    `fresh`: within the last minutes, and not only at some time of the session.
+    """
+    if not settings.URJA_STAFF_SECOND_FACTOR:
+        return None
+    if not is_mfa_enabled(request.user, _FACTORS):
+        return HttpResponseRedirect(reverse("mfa_index"))
+    given = [one["at"] for one in get_authentication_records(request, request.user) if one["method"] == "mfa"]
+    if given and (not fresh or time.time() - max(given) < FRESH_S):
+        return None
+    query = urlencode({REDIRECT_FIELD_NAME: next_path})
+    return HttpResponseRedirect(f"{reverse('mfa_reauthenticate')}?{query}")
+
+
+class FactorAdapter(DefaultMFAAdapter):
+    """allauth has no Hindi catalogue, and secrets are not kept in the clear."""
+
+    error_messages: ClassVar = {
+        **DefaultMFAAdapter.error_messages,
+        "incorrect_code": _("That is not the code, or it was used already. Please try the next one."),
+    }
+
+    def get_totp_issuer(self) -> str:
+        return gettext("Urja")
+
+    def build_totp_svg(self, url: str) -> str:
+        return str(segno.make(url, micro=False).svg_inline(scale=5, border=4))
+
+    def encrypt(self, text: str) -> str:
+        return _cipher().encrypt(text.encode()).decode()
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return _cipher().decrypt(encrypted_text.encode()).decode()
+
+    def generate_authenticator_name(self, user: Any, type: Authenticator.Type) -> str:  # noqa: A002 - allauth's name
+        number = Authenticator.objects.filter(user_id=user.pk, type=type).count() + 1
+        return gettext("Security key %(number)s") % {"number": number}
+
+
+def _cipher() -> Fernet:
+    """Under the web's secret key: a copy of the database alone opens nothing."""
+    derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"urja.web.second-factor")
+    return Fernet(base64.urlsafe_b64encode(derived.derive(settings.SECRET_KEY.encode())))
+
+
+# -- forms ---------------------------------------------------------------------------------------------------------
+
+
+def _code_field() -> forms.CharField:
+    return forms.CharField(
+        label=_("Code of your app, or a recovery code"),
+        error_messages={"required": _("Please enter the code.")},
+        widget=forms.TextInput(
+            attrs={
+                "autocomplete": "one-time-code",
+                "inputmode": "numeric",
+                "maxlength": "12",
+                "autofocus": True,
+            }
+        ),
+    )
+
+
+class SecondFactorForm(AuthenticateForm):
+    """The second factor while signing in."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["code"] = _code_field()
+
+
+class AgainForm(ReauthenticateForm):
+    """The second factor once more, before what moves money or supply."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["code"] = _code_field()
+
+
+class AppForm(ActivateTOTPForm):
+    """The first code of an app."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["code"] = _code_field()
+        self.fields["code"].label = _("The code that the app shows now")
+
+
+class KeyForm(AddWebAuthnForm):
+    """A security key that is added."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["name"].label = _("What you call this key")
+
+
+# -- the book of the door ------------------------------------------------------------------------------------------
+
+
+def _noting(kind: SignInKind) -> Any:
+    def note(*, request: HttpRequest, user: Any, **_more: Any) -> None:
+        sign_in.note(request, kind, user.email, user)
+
+    return note
+
+
+_NOTED: Final = {
+    signals.authenticator_added: _noting(SignInKind.FACTOR_ADDED),
+    signals.authenticator_removed: _noting(SignInKind.FACTOR_REMOVED),
+    signals.authentication_failed: _noting(SignInKind.SECOND_FACTOR_FAILED),
+}
+
+
+def note_what_happens() -> None:
+    """Write down that factors come and go, and that one was wrong."""
+    for signal, note in _NOTED.items():
+        signal.connect(note, dispatch_uid="urja", weak=False)

@@ -1,0 +1,240 @@
+"""What happens at the door is written down, and how often somebody may ask is counted by it.
+
+Delays grow for an address *at a place*: a network, or a browser that has signed in with that address before. So a
+stranger who hammers an address delays only what comes from their own network, and never a browser that its owner has
+used. A code belongs to the browser that asked for it and can be tried three times, also at once. Guessing from many
+networks delays nobody: the codes of that address become so long that it is hopeless.
+"""
+
+import math
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any, Final
+
+import structlog
+from django.conf import settings
+from django.core import signing
+from django.db import connection, transaction
+from django.db.models import Q
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils.crypto import salted_hmac
+
+from urja.apps.registry.models import SignIn, SignInKind
+from urja.base.networks import address_of
+from urja.web.shared.client import place_of
+
+log = structlog.get_logger()
+
+FREE: Final = 3
+"""So much may be asked for or mistyped at a place before it has to wait."""
+FIRST_DELAY_S: Final = 30
+LONGEST_DELAY_S: Final = 3600
+COUNTED: Final = timedelta(days=1)
+LIMITED_NOTED: Final = timedelta(minutes=10)
+"""How often it is noted that a place has to wait."""
+PLACE_PER_MINUTE: Final = 20
+"""Codes that may be asked for from one network in a minute, for whatever addresses."""
+TRIES: Final = 3
+"""Of one code."""
+GUESSES: Final = 20
+"""Wrong codes in a day, from browsers that its owner has not used, after which an address gets long codes."""
+SHORT_CODE: Final = 6
+LONG_CODE: Final = 12
+"""Digits."""
+DEVICE_AGE: Final = timedelta(days=180)
+STAFF_SESSION: Final = timedelta(hours=12)
+"""How long somebody who works here stays signed in."""
+
+_BROWSER: Final = "sign_in_browser"
+"""In the session: the number of the browser that asked."""
+_SALT: Final = "urja.web.sign-in"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One row of the door's book, as far as limits go by it."""
+
+    at: datetime
+    kind: str
+    network: str
+    device: bytes | None
+
+
+def delay_s(events: Iterable[Event], now: datetime) -> int:
+    """Seconds that a place has to wait after these events there, in their order; a sign-in begins the count anew."""
+    counted, last = 0, None
+    for event in events:
+        if event.kind == SignInKind.SIGNED_IN:
+            counted = 0
+        elif event.kind in (SignInKind.ASKED, SignInKind.WRONG_CODE) and event.at > now - COUNTED:
+            counted, last = counted + 1, event.at
+    if counted < FREE or last is None:
+        return 0
+    delay = min(FIRST_DELAY_S * 2 ** min(counted - FREE, 20), LONGEST_DELAY_S)
+    return max(0, math.ceil(delay - (now - last).total_seconds()))
+
+
+# -- who is at the door --------------------------------------------------------------------------------------------
+
+
+def digest_of(address: str) -> bytes:
+    """What an address is counted under: a digest that says nothing to whoever has the table alone."""
+    return salted_hmac(_SALT, address.strip().lower(), algorithm="sha256").digest()
+
+
+def device_cookie() -> str:
+    """The name of the cookie by which a browser is known again."""
+    return "__Host-device" if settings.SESSION_COOKIE_SECURE else "device"
+
+
+def _browser(request: HttpRequest) -> str:
+    """The number of a browser: of its cookie where it has signed in before, else one of this session."""
+    written = request.COOKIES.get(device_cookie(), "")
+    try:
+        return str(signing.TimestampSigner(salt=_SALT).unsign(written, max_age=DEVICE_AGE))
+    except signing.BadSignature:
+        if _BROWSER not in request.session:
+            request.session[_BROWSER] = secrets.token_urlsafe(16)
+        return str(request.session[_BROWSER])
+
+
+def remember_browser(request: HttpRequest, response: HttpResponseBase) -> None:
+    """Let the browser that has signed in be known again."""
+    response.set_cookie(
+        device_cookie(),
+        signing.TimestampSigner(salt=_SALT).sign(_browser(request)),
+        max_age=DEVICE_AGE,
+        secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def _device(request: HttpRequest) -> bytes:
+    return sha256(_browser(request).encode()).digest()
+
+
+def limit_session(request: HttpRequest) -> None:
+    """Let somebody who works here stay signed in for so long and no longer, also where they were hired meanwhile."""
+    if "_session_expiry" not in request.session:
+        # A moment, and no period: it does not move as the session is used.
+        request.session.set_expiry(datetime.now(UTC) + STAFF_SESSION)
+
+
+# -- what happens --------------------------------------------------------------------------------------------------
+
+
+def note(request: HttpRequest, kind: SignInKind, address: str, user: Any) -> None:
+    """Write down what has happened: in the table, and in the log under the client's address."""
+    ip = request.META.get("REMOTE_ADDR", "")
+    SignIn.objects.create(
+        at=datetime.now(UTC),
+        kind=kind,
+        user_id=None if user is None else user.pk,
+        address_digest=digest_of(address),
+        ip=ip if address_of(ip) is not None else None,
+        network=place_of(ip),
+        device_digest=_device(request),
+    )
+    write = (
+        log.info if kind in (SignInKind.ASKED, SignInKind.SIGNED_IN, SignInKind.SIGNED_OUT) else log.warning
+    )
+    write("sign-in", what=str(kind), user=None if user is None else user.pk)
+
+
+def ask(request: HttpRequest, address: str, user: Any) -> int:
+    """Note that a code is asked for: 0, or the seconds that this place has to wait.
+
+    The same is done and written for an address that nobody has.
+    """
+    now = datetime.now(UTC)
+    with transaction.atomic():
+        _one_at_a_time(address)
+        events = _events(address, now)
+        known = _device(request) in _known(events)
+        here = _here(events, request)
+        wait_s = delay_s(here, now)
+        if not known:
+            wait_s = max(wait_s, _wait_of_place(request, now))
+        if not wait_s:
+            note(request, SignInKind.ASKED, address, user)
+        elif not here or here[-1].kind != SignInKind.LIMITED or now - here[-1].at > LIMITED_NOTED:
+            # Once in a while: a stranger must not fill the table.
+            note(request, SignInKind.LIMITED, address, user)
+    request.urja_long_code = not known and guessed_at(events)  # type: ignore[attr-defined]
+    return wait_s
+
+
+def try_code(request: HttpRequest, address: str, since: datetime) -> bool:
+    """Whether this browser may still try the code that it asked for at an instant.
+
+    To be called, and what is tried to be noted, in one transaction: then tries at once are counted one by one.
+    """
+    _one_at_a_time(address)
+    wrong = SignIn.objects.filter(
+        address_digest=digest_of(address),
+        device_digest=_device(request),
+        kind=SignInKind.WRONG_CODE,
+        at__gte=since,
+    )
+    return wrong.count() < TRIES
+
+
+def guessed_at(events: Iterable[Event]) -> bool:
+    """Whether so many wrong codes came of late, from browsers that have not signed in, that codes become long."""
+    events = list(events)
+    known = _known(events)
+    wrong = [one for one in events if one.kind == SignInKind.WRONG_CODE and one.device not in known]
+    return len(wrong) >= GUESSES
+
+
+def guessed_at_address(address: str) -> bool:
+    """As `guessed_at`, of an address."""
+    return guessed_at(_events(address, datetime.now(UTC)))
+
+
+def _events(address: str, now: datetime) -> list[Event]:
+    """What happened with an address in the last day; when its browsers signed in, for as long as they are known."""
+    rows = SignIn.objects.filter(
+        Q(at__gt=now - COUNTED) | Q(kind=SignInKind.SIGNED_IN, at__gt=now - DEVICE_AGE),
+        address_digest=digest_of(address),
+    ).order_by("id")
+    return [
+        Event(at, kind, network, None if device is None else bytes(device))
+        for at, kind, network, device in rows.values_list("at", "kind", "network", "device_digest")
+    ]
+
+
+def _known(events: Iterable[Event]) -> set[bytes | None]:
+    """The browsers that have signed in."""
+    return {one.device for one in events if one.kind == SignInKind.SIGNED_IN}
+
+
+def _here(events: list[Event], request: HttpRequest) -> list[Event]:
+    """What happened at the place of a request: a browser that is known is one, all others of a network are one."""
+    device, known = _device(request), _known(events)
+    if device in known:
+        return [one for one in events if one.device == device]
+    network = place_of(request.META.get("REMOTE_ADDR", ""))
+    return [one for one in events if one.network == network and one.device not in known]
+
+
+def _wait_of_place(request: HttpRequest, now: datetime) -> int:
+    network = place_of(request.META.get("REMOTE_ADDR", ""))
+    asked = SignIn.objects.filter(
+        network=network, at__gt=now - timedelta(minutes=1), kind=SignInKind.ASKED
+    ).order_by("at")
+    times = list(asked.values_list("at", flat=True))
+    if len(times) < PLACE_PER_MINUTE:
+        return 0
+    return max(1, 60 - int((now - times[-PLACE_PER_MINUTE]).total_seconds()))
+
+
+def _one_at_a_time(address: str) -> None:
+    number = int.from_bytes(digest_of(address)[:8], signed=True)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [number])

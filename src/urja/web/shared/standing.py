@@ -1,0 +1,255 @@
+"""Where an account's supply stands, in plain words, and what a payment would do: the policy's own answers, written out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.utils.translation import get_language, ngettext
+
+from urja.apps.asking import Answer
+from urja.apps.ledger.usage import unratable
+from urja.apps.supply import facts as supply_facts
+from urja.apps.supply.facts import Known
+from urja.apps.tariffs.errors import UnknownTariffError
+from urja.core.policy import (
+    Outlook,
+    PaymentEffect,
+    Reason,
+    decide,
+    effect_of_payment,
+    in_order,
+    outlook,
+    sentence,
+)
+from urja.core.policy.restoring import is_dark
+from urja.core.policy.wording import DEADLINES
+from urja.web.shared import formats
+from urja.web.shared.account_card import AccountCard
+from urja.web.shared.clock import zone
+from urja.web.shared.said import said as _
+
+
+@dataclass(frozen=True, slots=True)
+class StandingView:
+    """`standing` and `supply` as the policy calls them; `text` for a person."""
+
+    standing: str
+    supply: str
+    dark: bool
+    text: str
+
+
+def known_of(card: AccountCard, now: datetime) -> Known | None:
+    """What a decision about an account would rest on now.
+
+    None where it has no agreement, where no policy governs it, and where it is held back for want of a price.
+    """
+    return known_asked(card, now)()
+
+
+def known_asked(card: AccountCard, now: datetime) -> Answer[Known | None]:
+    """As `known_of`, for who asks for more than this."""
+    if card.agreement is None:
+        return _nothing
+    try:
+        asked = supply_facts.of_agreement_asked(card.agreement, now, card.kept)
+    except UnknownTariffError:
+        return _nothing
+
+    def answer() -> Known | None:
+        try:
+            return asked()
+        except UnknownTariffError:
+            return None
+
+    return answer
+
+
+def _nothing() -> None:
+    return None
+
+
+def held_back(card: AccountCard, now: datetime) -> bool:
+    """Whether nothing can be reckoned or decided for an account, for no tariff says what its use costs."""
+    return card.kept is None and card.agreement is not None and unratable(card.agreement, now) != ""
+
+
+def standing(known: Known) -> StandingView:
+    """The standing at this moment. What the pipeline decided last may be some seconds old, and its figures with it."""
+    decision = decide(known.policy, known.facts)
+    ahead = outlook(known.policy, known.facts)
+    currency, now = known.balance.currency, known.facts.now
+    if in_order(known.policy, known.facts):
+        text = told(ahead, currency, now)
+    else:
+        reason = sentence(decision.reason, get_language() or "en")
+        # One deadline: a reason that names its own is not followed by another one.
+        not_before = "" if _names_a_deadline(decision.reason) else _not_before(ahead, now)
+        text = _together(reason, not_before, _old_dues(ahead, currency))
+    return StandingView(
+        standing=str(decision.standing), supply=known.facts.supply, dark=is_dark(known.facts), text=text
+    )
+
+
+def told(ahead: Outlook, currency: str, now: datetime) -> str:
+    """What is told of an account that is connected and has credit: one deadline, the one that the supply hangs on."""
+    return _together(_not_before(ahead, now) or _lasts_until(ahead, now), _old_dues(ahead, currency))
+
+
+def _names_a_deadline(reason: Reason) -> bool:
+    return any(name in reason.params for name in DEADLINES)
+
+
+def _together(*sentences: str) -> str:
+    return " ".join(filter(None, sentences))
+
+
+FAR_AHEAD = timedelta(days=31)
+"""Beyond this a day and an hour would say more than anybody knows."""
+
+
+ONE_MINUTE = timedelta(minutes=1)
+"""As exactly as instants are written: what is nearer may be over when it is read."""
+
+SOON = timedelta(hours=1)
+"""Where nobody knows yet how long a credit lasts, it is taken to end now: that is a bound, and no news to be told."""
+
+
+def _lasts_until(ahead: Outlook, now: datetime) -> str:
+    if ahead.ends_at is None:
+        return ""
+    if ahead.ends_at - now > FAR_AHEAD:
+        return _("At your usual use the credit lasts more than a month.")
+    if ahead.ends_at - now <= SOON:
+        # The full hour before it may be over.
+        return _("At your usual use the credit lasts less than an hour.")
+    return _("At your usual use the credit lasts until %(when)s.") % {"when": about(ahead.ends_at)}
+
+
+def _not_before(ahead: Outlook, now: datetime) -> str:
+    if ahead.not_before is None or not ONE_MINUTE <= ahead.not_before - now <= FAR_AHEAD:
+        return ""
+    if ahead.ends_at is None and ahead.not_before - now < SOON:
+        return ""
+    return _("No disconnection for credit before %(when)s.") % {
+        "when": formats.weekday_time(ahead.not_before.astimezone(zone()))
+    }
+
+
+def _old_dues(ahead: Outlook, currency: str) -> str:
+    owed, percent = ahead.arrears_minor, ahead.arrears_percent
+    if not owed:
+        return ""
+    amount = formats.money(owed, currency)
+    if plan := ahead.instalment:
+        instalment = formats.money(min(plan.amount_minor, owed), currency)
+        if plan.every == "day":
+            return _("Old dues of %(amount)s are still owed; %(instalment)s of it is taken each day.") % {
+                "amount": amount,
+                "instalment": instalment,
+            }
+        return _(
+            "Old dues of %(amount)s are still owed; %(instalment)s of it is taken each month, next for %(day)s."
+        ) % {"amount": amount, "instalment": instalment, "day": formats.day(plan.due_on)}
+    if not percent:
+        return _("Old dues of %(amount)s are still owed.") % {"amount": amount}
+    return _("Old dues of %(amount)s are still owed; %(percent)d %% of each payment goes to them.") % {
+        "amount": amount,
+        "percent": percent,
+    }
+
+
+def about(at: datetime) -> str:
+    """`Thursday 26 November about 19:00`: the full hour before, for nothing here is known to the minute."""
+    local = at.astimezone(zone()).replace(minute=0, second=0, microsecond=0)
+    return _("%(day)s about %(time)s") % {"day": formats.weekday(local), "time": formats.clock_time(local)}
+
+
+@dataclass(frozen=True, slots=True)
+class EffectView:
+    """What paying an amount would do: sentences, the most important first; `light` is the one about the light."""
+
+    amount_minor: int
+    amount: str
+    light: str
+    restores: bool
+    lines: list[str]
+
+
+def effect(known: Known, amount_minor: int, currency: str) -> EffectView:
+    """For the page on which somebody chooses an amount."""
+    found = effect_of_payment(known.policy, known.facts, amount_minor)
+
+    def money(minor: int) -> str:
+        return formats.money(minor, currency)
+
+    light = ""
+    if is_dark(known.facts):
+        if found.held_by:
+            light = _(
+                "The supply is disconnected for another reason as well. Paying alone does not reconnect it."
+            )
+        elif found.restores:
+            light = _("The supply is reconnected as soon as your meter confirms it.")
+        else:
+            light = _("Not enough to be reconnected: %(amount)s more is needed.") % {
+                "amount": money(found.missing_minor)
+            }
+    elif found.missing_minor:
+        light = _("Not enough to leave what is owed: %(amount)s more is needed.") % {
+            "amount": money(found.missing_minor)
+        }
+    lines = []
+    if not known.facts.prepaid:
+        lines += _effect_on_bill(known, found, money)
+    elif found.to_arrears_minor:
+        lines.append(
+            _("%(arrears)s goes to old dues, %(credit)s becomes credit.")
+            % {"arrears": money(found.to_arrears_minor), "credit": money(found.to_credit_minor)}
+        )
+    else:
+        lines.append(_("All of it becomes credit."))
+    if found.days is not None and found.days >= 1:
+        lines.append(
+            ngettext(
+                "Your credit then lasts about %(days)d day at your usual use.",
+                "Your credit then lasts about %(days)d days at your usual use.",
+                int(found.days),
+            )
+            % {"days": int(found.days)}
+        )
+    elif found.days is not None and found.days > 0:
+        lines.append(_("Your credit then lasts less than a day at your usual use."))
+    return EffectView(amount_minor, money(amount_minor), light, found.restores, lines)
+
+
+def _effect_on_bill(known: Known, found: PaymentEffect, money: Callable[[int], str]) -> list[str]:
+    """Who pays by a bill owes what was used and is not paid; what is beyond it stays for the next one."""
+    lines = []
+    if found.to_arrears_minor:
+        lines.append(_("%(amount)s goes to old dues.") % {"amount": money(found.to_arrears_minor)})
+    owed = max(-known.facts.balance_minor, 0)
+    to_bill = min(owed, found.to_credit_minor)
+    if to_bill:
+        lines.append(
+            _("%(amount)s pays for what you have used, of %(owed)s that is not paid yet.")
+            % {"amount": money(to_bill), "owed": money(owed)}
+        )
+    if owed > to_bill:
+        lines.append(_("%(amount)s is still to be paid then.") % {"amount": money(owed - to_bill)})
+    if found.to_credit_minor > to_bill:
+        lines.append(
+            _("%(amount)s stays on your account for the next bill.")
+            % {"amount": money(found.to_credit_minor - to_bill)}
+        )
+    return lines
+
+
+def suggested_minor(known: Known | None, least_minor: int, usual_minor: int) -> int:
+    """The amount a page begins with: the usual one, or what the light needs, up to full tens; of a bill all of it."""
+    if known is None:
+        return max(least_minor, usual_minor)
+    if not known.facts.prepaid and known.facts.balance_minor < 0:
+        return max(least_minor, -known.facts.balance_minor)
+    missing = effect_of_payment(known.policy, known.facts, 0).missing_minor
+    return max(least_minor, usual_minor, -(-missing // 1000) * 1000)

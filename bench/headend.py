@@ -41,6 +41,7 @@ BAR_PEER, BAR_EMPTY, GOAL_IDLE_BYTES, GOAL_SHARE = 5.0, 0.5, 20_000, 0.5
 WARM_UP_ROUNDS = 4
 WRAPPER = 8
 KEK = bytes(range(16))
+SIGNING_KEY = bytes(range(32))
 FIRST = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 PASSWORD = "bench"
 STREAM_MB = 2048
@@ -115,13 +116,20 @@ def serve_headend(tally: Tally, url: str, *, peer: bool) -> None:
     from urja.base.secrets import HeadendSecrets
     from urja.base.settings import HeadendSettings, Settings
     from urja.headend import intake, process
+    from urja.stream.signing import public_key
 
     log.configure("headend")
     if peer:
         intake.Intake._carry = peer_carry
 
     async def main() -> None:
-        secrets = HeadendSecrets(broker_url=url, broker_user="headend", broker_password=PASSWORD, kek=KEK)
+        secrets = HeadendSecrets(
+            broker_url=url,
+            broker_user="headend",
+            broker_password=PASSWORD,
+            kek=KEK,
+            orders_key=public_key(SIGNING_KEY),
+        )
         settings = Settings(headend=HeadendSettings(hosts=("127.0.0.1",), port=0, udp=False))
         async with process.HeadEnd.running(settings, secrets, WallClock(), CollectorRegistry()) as headend:
             print(headend.gate.port, flush=True)
@@ -303,23 +311,23 @@ class Bench:
         from urja.base.ids import BUCKETS, compose_id
         from urja.cosem.security import wrap_key
         from urja.stream import User, connect
+        from urja.stream.devices import SignedDevice
         from urja.stream.messages import DeviceEntry
 
         admin = await connect(url, User.ADMIN, PASSWORD, "bench")
         await admin.ensure_streams(sizes)
         for number in range(self.connections):
             bucket, keys = number % BUCKETS, keys_of(number)
-            await admin.put_device(
-                DeviceEntry(
-                    device_id=compose_id(bucket, number + 1),
-                    bucket=bucket,
-                    system_title=title_of(number),
-                    serial=f"URJ{number:08}",
-                    device_type="urja-d1",
-                    wrapped_guek=wrap_key(KEK, keys.guek),
-                    wrapped_gak=wrap_key(KEK, keys.gak),
-                )
+            entry = DeviceEntry(
+                device_id=compose_id(bucket, number + 1),
+                bucket=bucket,
+                system_title=title_of(number),
+                serial=f"URJ{number:08}",
+                device_type="urja-d1",
+                wrapped_guek=wrap_key(KEK, keys.guek),
+                wrapped_gak=wrap_key(KEK, keys.gak),
             )
+            await admin.put_device(entry.key, SignedDevice.of(entry, SIGNING_KEY))
         await admin.close()
 
     def aes_gcm_s(self) -> float:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 from tests.headend import conftest
 from tests.headend.conftest import value
-from tests.headend.ordering import Desk, House
+from tests.headend.ordering import Desk, House, put_device
 
 from urja.base.ports import free_port
 from urja.cosem import axdr
@@ -53,7 +53,7 @@ def desk(pipeline) -> Desk:
 @pytest.fixture
 async def house(stepped_clock, pipeline) -> House:
     house = House(stepped_clock, port=free_port())
-    await pipeline.put_device(house.entry())
+    await put_device(pipeline, house.entry())
     return house
 
 

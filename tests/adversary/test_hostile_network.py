@@ -14,7 +14,7 @@ import msgspec
 import pytest
 from tests.headend import conftest
 from tests.headend.conftest import adopt, until, value
-from tests.headend.ordering import Desk, House
+from tests.headend.ordering import Desk, House, put_device
 from tests.headend.pushing import NINE, PushMeter
 from tests.headend.test_pushes import HALF_HOUR, Line, accepted
 
@@ -181,7 +181,7 @@ async def test_an_order_that_is_confirmed_is_done_and_none_is_done_again_by_play
     meter_port = int(house.identity.listen.rpartition(":")[2])
     network = Network(seed, meter_port, 0.25)
     async with network.open() as port, house.listening():
-        await pipeline.put_device(msgspec.structs.replace(house.entry(), address=f"127.0.0.1:{port}"))
+        await put_device(pipeline, msgspec.structs.replace(house.entry(), address=f"127.0.0.1:{port}"))
         async with start_headend() as headend:
             states = set()
             for number in range(8):

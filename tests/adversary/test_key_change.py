@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from tests.headend import conftest
 from tests.headend.conftest import until, value
-from tests.headend.ordering import SIGNING_KEY, Desk, House
+from tests.headend.ordering import SIGNING_KEY, Desk, House, put_device
 from tests.headend.pushing import KEK, PushMeter
 from tests.headend.test_key_change import MAKER, change, make_keys, obeys
 from tests.headend.test_pushes import Line, accepted
@@ -12,7 +12,7 @@ from tests.headend.test_pushes import Line, accepted
 from urja.base.ports import free_port
 from urja.cosem.security import SuiteKeys, wrap_key
 from urja.stream.messages import NextKeys
-from urja.stream.orders import sign
+from urja.stream.orders import SignedOrder
 
 nats_server, admin, pipeline = conftest.nats_server, conftest.admin, conftest.pipeline
 start_headend = conftest.start_headend
@@ -25,7 +25,7 @@ KNOWN_WRAPPED = {"wrapped_guek": wrap_key(KEK, KNOWN.guek), "wrapped_gak": wrap_
 @pytest.fixture
 async def house(stepped_clock, pipeline) -> House:
     house = House(stepped_clock, port=free_port())
-    await pipeline.put_device(house.entry())
+    await put_device(pipeline, house.entry())
     return house
 
 
@@ -37,7 +37,7 @@ async def test_keys_that_no_head_end_made_for_this_meter_are_not_installed(
     if isinstance(seal, str):
         seal = MAKER.make(b"URJ\0other", 7).seal
     forged = NextKeys(number=7, seal=seal, **KNOWN_WRAPPED)
-    await pipeline.put_device(msgspec.structs.replace(house.entry(), next_keys=forged))
+    await put_device(pipeline, msgspec.structs.replace(house.entry(), next_keys=forged))
     desk = Desk(pipeline)
     order = house.order("change_keys", arguments={"number": 7})
     async with start_headend(), house.listening():
@@ -51,7 +51,7 @@ async def test_keys_that_no_head_end_made_for_this_meter_are_not_installed(
 
 async def test_keys_made_for_one_meter_are_installed_in_no_other(start_headend, pipeline, house):
     other = MAKER.make(b"URJ\0\0\0\0\x09", 7)
-    await pipeline.put_device(msgspec.structs.replace(house.entry(), next_keys=other))
+    await put_device(pipeline, msgspec.structs.replace(house.entry(), next_keys=other))
     desk = Desk(pipeline)
     order = house.order("change_keys", arguments={"number": 7})
     async with start_headend(), house.listening():
@@ -63,7 +63,7 @@ async def test_keys_made_for_one_meter_are_installed_in_no_other(start_headend, 
 async def test_nobody_pushes_under_keys_that_the_projection_was_made_to_offer(start_headend, pipeline):
     meter = PushMeter(41)
     forged = NextKeys(number=7, seal=bytes(32), **KNOWN_WRAPPED)
-    await pipeline.put_device(meter.entry(next_keys=forged))
+    await put_device(pipeline, meter.entry(next_keys=forged))
     async with start_headend() as headend, Line(headend.gate.port) as line:
         await until(lambda: meter.title in headend.roster.meters)
         await line.send(PushMeter(41, counter=10, new_keys=KNOWN).block(import_wh=999_999))
@@ -76,7 +76,7 @@ async def test_the_brokers_password_orders_no_transfer(start_headend, pipeline, 
     async with start_headend() as headend, house.listening():
         made = await make_keys(desk, house)
         order = house.order("change_keys", arguments={"number": made.number})
-        await desk.send(order, sign(order, bytes(32)))
+        await desk.send(order, SignedOrder.of(order, bytes(32)))
         await until(lambda: value(headend, "orders_refused_total", why="forged") == 1)
     assert house.meter.keys == house.identity.keys
 
@@ -92,14 +92,14 @@ async def test_a_captured_transfer_order_is_not_carried_out_again(start_headend,
         proven = msgspec.structs.replace(
             house.entry(), wrapped_guek=made.wrapped_guek, wrapped_gak=made.wrapped_gak
         )
-        await pipeline.put_device(proven)
+        await put_device(pipeline, proven)
         second = MAKER.make(house.identity.title, 99)
-        await pipeline.put_device(msgspec.structs.replace(proven, next_keys=second))
+        await put_device(pipeline, msgspec.structs.replace(proven, next_keys=second))
         await change(desk, house, second)
         keys = house.meter.keys
         # The thief of the broker's password also puts the first pair back where the head ends read it.
-        await pipeline.put_device(msgspec.structs.replace(proven, next_keys=made))
-        await pipeline.publish_order(house.order("change_keys"), sign(first, SIGNING_KEY), 4)
+        await put_device(pipeline, msgspec.structs.replace(proven, next_keys=made))
+        await pipeline.publish_order(house.order("change_keys"), SignedOrder.of(first, SIGNING_KEY), 4)
         await until(lambda: value(headend, "orders_refused_total", why="replayed") == 1)
     assert house.meter.keys == keys == MAKER.open(house.identity.title, second)[0]
 

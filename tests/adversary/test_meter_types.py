@@ -11,12 +11,12 @@ import psycopg
 import pytest
 from tests.cosem.meter_types import PROFILES, write_type
 from tests.headend import conftest
-from tests.headend.ordering import SIGNING_KEY
+from tests.headend.ordering import SIGNING_KEY, put_device
 from tests.headend.test_meter_types import TypedMeter, given, sent, signed, tell, until
 
 from urja.stream import messages
 from urja.stream.errors import NotPermitted, StreamError, StreamFull
-from urja.stream.meter_types import SignedType, TypeEntry, sign
+from urja.stream.meter_types import SignedType, TypeEntry
 from urja.stream.subjects import TYPES
 
 nats_server, admin, pipeline = conftest.nats_server, conftest.admin, conftest.pipeline
@@ -52,7 +52,7 @@ async def test_a_thief_of_the_brokers_password_changes_no_scaler(
     honest = write_type(tmp_path / "m7")
     meter = TypedMeter(honest)
     await given(pipeline, honest)
-    await pipeline.put_device(meter.entry())
+    await put_device(pipeline, meter.entry())
     async with start_headend() as headend:
         await until(lambda: meter.title in headend.roster.meters)
         await sent(headend, meter.block(import_wh=250))
@@ -60,12 +60,12 @@ async def test_a_thief_of_the_brokers_password_changes_no_scaler(
         name, put = "acme-m7-fw3", false
         match how:
             case "another key":
-                entry = messages.decode(false.entry, TypeEntry)
-                put = sign(entry, bytes(reversed(SIGNING_KEY)))
+                entry = messages.decode(false.payload, TypeEntry)
+                put = SignedType.of(entry, bytes(reversed(SIGNING_KEY)))
             case "changed after":
-                put = SignedType(entry=false.entry, signature=signed(honest).signature)
+                put = SignedType(payload=false.payload, signature=signed(honest).signature)
             case "unsigned":
-                put = SignedType(entry=false.entry, signature=b"")
+                put = SignedType(payload=false.payload, signature=b"")
             case "another name":
                 # Another type that the pipeline has signed, under this one's name.
                 text = (honest / "type.toml").read_text().replace("acme-m7-fw3", "acme-m8")
@@ -91,7 +91,7 @@ async def test_bytes_that_are_no_type_stop_its_meters_alone(
     typed, plain = TypedMeter(write_type(tmp_path / "m7")), TypedMeter(None, 2)
     await given(pipeline, tmp_path / "m7")
     for meter in (typed, plain):
-        await pipeline.put_device(meter.entry())
+        await put_device(pipeline, meter.entry())
     async with start_headend() as headend:
         await until(lambda: len(headend.roster.meters) == 2)
         await admin.jetstream.publish("$KV.types.acme-m7-fw3", value)
@@ -118,7 +118,7 @@ async def test_a_thief_who_fills_the_bucket_stops_no_other_write(admin, pipeline
             await fill(pipeline, size)
     with pytest.raises(StreamFull):
         await pipeline.put_type("acme-m7-fw3", signed(folder))
-    assert await pipeline.put_device(TypedMeter(folder).entry()) > 0
+    assert await put_device(pipeline, TypedMeter(folder).entry()) > 0
 
 
 async def test_a_head_end_writes_no_type(nats_server, admin, tmp_path):

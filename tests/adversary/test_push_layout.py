@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from tests.headend import conftest
 from tests.headend.conftest import adopt, until, value
-from tests.headend.ordering import Desk, House
+from tests.headend.ordering import Desk, House, put_device
 from tests.headend.pushing import NINE, TYPE, PushMeter
 from tests.headend.test_pushes import HALF_HOUR, Line, accepted
 
@@ -130,7 +130,7 @@ async def test_a_meter_with_other_columns_is_decoded_by_what_it_tells_when_it_is
     known = house.entry()
     house.pretend(device_type=exchanging(tmp_path / "type"))
     desk = Desk(pipeline)
-    await pipeline.put_device(known)
+    await put_device(pipeline, known)
     async with start_headend() as headend, house.dialled_in(headend.gate.port):
         stepped_clock.advance(2 * HALF_HOUR)
         count = push(house, stepped_clock.now())
@@ -142,7 +142,7 @@ async def test_a_meter_with_other_columns_is_decoded_by_what_it_tells_when_it_is
         assert end.state == "confirmed"
         told = msgspec.convert(end.evidence["pushes"], tuple[PushList, ...])
         assert not as_typed(TYPE, told)
-        await pipeline.put_device(msgspec.structs.replace(known, pushes=told))
+        await put_device(pipeline, msgspec.structs.replace(known, pushes=told))
         await until(lambda: headend.roster.meters[house.identity.title].entry.pushes == told)
         for item in aside:
             assert b'"accepted"' in await admin.replay(item)
@@ -165,7 +165,7 @@ async def test_a_fleet_that_says_the_same_shares_one_layout(start_headend, pipel
     told = tuple(PushList(key, tuple(_objects(key))) for key in TYPE.pushes)
     meters = [PushMeter(number) for number in range(1, 40)]
     entries = [meter.entry(pushes=told) for meter in meters]
-    await asyncio.gather(*(pipeline.put_device(entry) for entry in entries))
+    await asyncio.gather(*(put_device(pipeline, entry) for entry in entries))
     async with start_headend() as headend:
         roster = headend.roster
         assert len({id(meter.compiled) for meter in roster.meters.values()}) == 1
@@ -186,7 +186,7 @@ async def test_a_list_that_cannot_be_decoded_by_makes_its_meter_unusable_and_no_
     """The pipeline's broker password writes it; commissioning would have refused it."""
     meter, honest = PushMeter(1), PushMeter(2)
     await adopt(pipeline, None, honest)
-    await pipeline.put_device(meter.entry(pushes=(PushList("block", (Pushed(3, "1.0.1.8", 2),)),)))
+    await put_device(pipeline, meter.entry(pushes=(PushList("block", (Pushed(3, "1.0.1.8", 2),)),)))
     async with start_headend() as headend, Line(headend.gate.port) as line:
         await line.send(meter.block(), honest.block())
         [item] = await kept(admin)
@@ -199,7 +199,7 @@ async def test_a_pulled_row_that_cannot_be_is_set_aside_too(
 ):
     """The meter itself keeps the two registers exchanged: what it captures is named rightly, and wrong."""
     house = House(stepped_clock)
-    await pipeline.put_device(house.entry())
+    await put_device(pipeline, house.entry())
     desk = Desk(pipeline)
     blocks = house.meter.engine.blocks
     names = [column.key for column in house.meter.engine.block_columns]

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests.headend import conftest
-from tests.headend.ordering import Desk, House
+from tests.headend.ordering import Desk, House, put_device
 from tests.stream.servers import Server
 
 from urja.base.ports import free_port
@@ -86,7 +86,7 @@ async def copied(nonces, nats_server, admin, start_headend, stepped_clock, tmp_p
     """A house and its broker after some orders; the store was copied in the midst of them and put back at the end."""
     broker, house = Broker(nats_server, tmp_path), House(stepped_clock, port=free_port())
     desk = await broker.desk()
-    await desk.broker.put_device(house.entry())
+    await put_device(desk.broker, house.entry())
     await _switch(start_headend, house, desk, ["disconnect", "connect"])
     await desk.broker.close()
     await broker.copy()
@@ -134,7 +134,7 @@ async def test_an_order_of_before_the_restore_is_not_carried_out(
     """It waits in the copied queue; since the copy a payment may have taken its ground away."""
     broker, house = Broker(nats_server, tmp_path), House(stepped_clock, port=free_port())
     desk = await broker.desk()
-    await desk.broker.put_device(house.entry())
+    await put_device(desk.broker, house.entry())
     waiting = house.order("disconnect")
     await desk.send(waiting)
     now = stepped_clock.advance(dt.timedelta(minutes=20))
@@ -169,7 +169,7 @@ async def test_a_release_of_before_the_restore_is_not_used_again(
 async def test_a_switch_tells_how_it_stands(nats_server, admin, pipeline, start_headend, stepped_clock):
     """What the pipeline asks of each after a restore, of a meter that was cut since the copy."""
     house, desk = House(stepped_clock, port=free_port()), Desk(pipeline)
-    await pipeline.put_device(house.entry())
+    await put_device(pipeline, house.entry())
     found = []
     async with start_headend(), house.listening():
         for kind in ("read_object", "disconnect", "read_object"):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 from tests.headend import conftest
-from tests.headend.ordering import Desk
+from tests.headend.ordering import Desk, put_device
 from tests.headend.test_hdlc_line import Street
 
 from urja.base.meter_address import BehindLink, GatewayLink
@@ -57,7 +57,7 @@ async def test_a_neighbours_meter_is_neither_cut_nor_read_in_its_place(
     street = Street(stepped_clock, 2, Crossed)
     first, second = street.houses
     for house in street.houses:
-        await pipeline.put_device(street.entry(house))
+        await put_device(pipeline, street.entry(house))
     desk = Desk(pipeline)
     async with start_headend(), street.standing():
         cut = first.order("disconnect")

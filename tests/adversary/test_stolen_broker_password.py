@@ -10,12 +10,13 @@ from dataclasses import dataclass
 import pytest
 from tests.headend import conftest
 from tests.headend.conftest import adopt, until, value
-from tests.headend.ordering import Desk, House
+from tests.headend.ordering import SIGNING_KEY, Desk, House, put_device
 from tests.headend.pushing import KEK, NINE, PushMeter
 from tests.headend.test_pushes import HALF_HOUR, Line, accepted
 from tests.stream.test_broker import blocks
 
 from urja.base.ports import free_port
+from urja.cosem.pushlist import Pushed, PushList
 from urja.cosem.security import KekStore
 from urja.headend.new_keys import KeyMaker
 from urja.headend.roster import WINDOW_GROUPS, Roster
@@ -23,10 +24,11 @@ from urja.headend.sealed_state import Seal
 from urja.headend.types import KnownTypes
 from urja.stream import Kind, messages
 from urja.stream.codec import encode_batch
+from urja.stream.devices import SignedDevice
 from urja.stream.orders import Progress
 
 nats_server, admin, pipeline = conftest.nats_server, conftest.admin, conftest.pipeline
-start_headend = conftest.start_headend
+start_headend, stored = conftest.start_headend, conftest.stored
 
 ANSWERED = (
     "urja.quarantine.message.poison",
@@ -90,7 +92,7 @@ async def test_no_progress_of_a_command_is_forged(thief, admin):
 
 async def test_a_send_counter_that_is_overwritten_stops_no_reconnection(thief, start_headend, stepped_clock):
     house = House(stepped_clock, port=free_port())
-    await thief.put_device(house.entry())
+    await put_device(thief, house.entry())
     desk = Desk(thief)
     for _ in range(2):
         async with start_headend(), house.listening():
@@ -128,7 +130,7 @@ async def test_windows_that_are_overwritten_make_no_push_fresh_until_a_session_h
 ):
     """Else everything that somebody has recorded could be sent again. It stays so over restarts."""
     house = House(stepped_clock, port=free_port())
-    await thief.put_device(house.entry())
+    await put_device(thief, house.entry())
     pushes = HousePushes(1, house=house)
     old = pushes.instantaneous()
     async with start_headend() as headend, Line(headend.gate.port) as line:
@@ -175,6 +177,116 @@ async def test_an_operator_s_replay_ends_the_wait_of_a_meter_that_only_pushes(th
         await line.send(old, vouched, meter.block(NINE + 3 * HALF_HOUR))
         await until(lambda: value(headend, "duplicates_total") == 2)
         await until(lambda: accepted(headend) == 2)
+
+
+@dataclass
+class Impostor(PushMeter):
+    """Pushes in the name of one meter under the keys of another."""
+
+    keys_of: PushMeter | None = None
+
+    @property
+    def keys(self):
+        return self.keys_of.keys
+
+
+KNOWN = PushMeter(2)
+"""The thief has this meter's keys."""
+OTHER_LAYOUT = (PushList("block", tuple(Pushed(3, f"1.0.{n}.8.0.255", 2) for n in (9, 1))),)
+FORGERIES = {
+    "another's keys": {
+        "wrapped_guek": KNOWN.entry().wrapped_guek,
+        "wrapped_gak": KNOWN.entry().wrapped_gak,
+    },
+    "another layout": {"pushes": OTHER_LAYOUT},
+    "another address": {"address": "127.0.0.1:4059"},
+}
+
+
+def own_key(entry) -> SignedDevice:
+    return SignedDevice.of(entry, bytes(reversed(SIGNING_KEY)))
+
+
+def changed_after(entry) -> SignedDevice:
+    true = SignedDevice.of(PushMeter(1).entry(), SIGNING_KEY)
+    return SignedDevice(payload=messages.encode(entry), signature=true.signature)
+
+
+@pytest.mark.parametrize("signed", [None, own_key, changed_after])
+@pytest.mark.parametrize("changes", FORGERIES.values(), ids=FORGERIES)
+async def test_no_meter_is_given_another_s_keys_layout_or_address(
+    changes, signed, pipeline, start_headend, admin, stored
+):
+    """The thief has one meter's keys too, and sees all entries; it has not the signing key."""
+    meter = PushMeter(1)
+    await adopt(pipeline, None, meter, KNOWN)
+    async with start_headend() as headend, Line(headend.gate.port) as line:
+        before = headend.roster.meters[meter.title].entry
+        entry = meter.entry(**changes)
+        await overwrite(pipeline, meter, entry if signed is None else signed(entry))
+        await refused(headend, meter)
+        assert headend.roster.meters[meter.title].entry == before
+        await line.send(Impostor(1, keys_of=KNOWN).block(import_wh=9_000), meter.block(import_wh=250))
+        await until(lambda: accepted(headend) == 1)
+        await until(lambda: value(headend, "quarantined_total", reason="wrong-key") == 1)
+        # What the pipeline writes is taken, and nothing is left to say.
+        await adopt(pipeline, None, meter)
+        await until(lambda: headend.attention() == [])
+    await stored.take()
+    assert stored.records("block")["import_wh"].tolist() == [250]
+
+
+async def test_a_signed_entry_under_the_key_of_another_meter_is_refused(pipeline, start_headend):
+    meter = PushMeter(1)
+    await adopt(pipeline, None, meter, KNOWN)
+    async with start_headend() as headend:
+        await overwrite(pipeline, meter, SignedDevice.of(KNOWN.entry(), SIGNING_KEY))
+        await refused(headend, meter)
+        assert headend.roster.meters[meter.title].entry.serial == meter.entry().serial
+
+
+async def test_an_older_entry_of_the_meter_itself_is_refused_also_after_its_removal(pipeline, start_headend):
+    """Such as one with keys that were replaced since."""
+    meter = PushMeter(1)
+    old = SignedDevice.of(meter.entry(version=6, address="127.0.0.1:1"), SIGNING_KEY)
+    await put_device(pipeline, meter.entry(version=7))
+    async with start_headend() as headend:
+        await overwrite(pipeline, meter, old)
+        await refused(headend, meter)
+        assert headend.roster.meters[meter.title].entry.address is None
+        await pipeline.delete_device(meter.title.hex())
+        await until(lambda: not headend.roster.meters)
+        await overwrite(pipeline, meter, old)
+        await refused(headend, meter)
+        assert not headend.roster.meters
+        await put_device(pipeline, meter.entry(version=8))
+        await until(lambda: meter.title in headend.roster.meters)
+
+
+async def test_a_meter_that_is_known_by_a_forged_entry_alone_is_not_taken(pipeline, start_headend, admin):
+    """As at the start of a head end: it waits until the pipeline has written its entry anew."""
+    meter = PushMeter(1)
+    await overwrite(pipeline, meter, own_key(meter.entry()))
+    async with start_headend() as headend, Line(headend.gate.port) as line:
+        await refused(headend, meter)
+        assert not headend.roster.meters
+        await line.send(meter.block())
+        await until(lambda: value(headend, "quarantined_total", reason="unusable-meter") == 1)
+        await adopt(pipeline, headend, meter)
+        assert headend.attention() == []
+
+
+async def overwrite(thief, meter, entry) -> None:
+    await thief._publish(f"$KV.devices.{meter.title.hex()}", messages.encode(entry))
+
+
+async def refused(headend, meter) -> None:
+    """Once an entry of a meter was refused, which is counted and said."""
+    await until(lambda: meter.title.hex() in headend.roster.unreadable)
+    [said] = headend.attention()
+    assert said.startswith("1 entries of the registry's projection are refused")
+    assert meter.title.hex() in headend.status()["unreadable"]
+    await until(lambda: value(headend, "unreadable_entries") == 1)
 
 
 def counter_of(house) -> str:

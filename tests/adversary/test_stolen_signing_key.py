@@ -13,13 +13,13 @@ import pytest
 from tests.authenticator import Authenticator
 from tests.headend import conftest
 from tests.headend.conftest import until, value
-from tests.headend.ordering import HOUR, SIGNING_KEY, Desk, House
+from tests.headend.ordering import HOUR, SIGNING_KEY, Desk, House, put_device
 from tests.headend.test_releases import Office
 
 from urja.base.ports import free_port
 from urja.headend import orders as carrying
 from urja.stream import User
-from urja.stream.orders import HELD, sign
+from urja.stream.orders import HELD, SignedOrder
 from urja.stream.releases import AskedRelease, OpenRelease
 
 nats_server, admin, pipeline = conftest.nats_server, conftest.admin, conftest.pipeline
@@ -68,7 +68,7 @@ async def town(pipeline, stepped_clock) -> AsyncIterator[Town]:
             for number in range(8)
         ]
         for house in houses:
-            await pipeline.put_device(house.entry())
+            await put_device(pipeline, house.entry())
             await stack.enter_async_context(house.listening())
         yield Town(houses)
 
@@ -119,7 +119,7 @@ async def test_one_area_is_bounded_by_itself(start_headend, thief, town, stepped
 async def test_areas_that_the_thief_writes_into_the_projection_lift_no_total(start_headend, thief, town):
     for number, house in enumerate(town.houses):
         house.area = f"section forged {number}"
-        await thief.broker.put_device(house.entry())
+        await put_device(thief.broker, house.entry())
     async with start_headend(**LOW) as headend:
         await town.order(thief)
         await held(headend, 5)
@@ -289,7 +289,7 @@ class TestTheBrokersAnswers:
         stepped_clock.advance(HOUR)
         async with start_headend() as headend:
             copy = msgspec.structs.replace(kept, command_id=kept.command_id + 500)
-            await thief.broker.publish_order(copy, sign(kept, SIGNING_KEY), 4)
+            await thief.broker.publish_order(copy, SignedOrder.of(kept, SIGNING_KEY), 4)
             await until(lambda: value(headend, "orders_refused_total", why="replayed") == 1)
             assert house.switch.closed
             fresh = house.order("disconnect")

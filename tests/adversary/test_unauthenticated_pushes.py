@@ -9,6 +9,7 @@ import socket
 
 from tests.headend import conftest, test_pushes
 from tests.headend.conftest import adopt, until, value
+from tests.headend.ordering import put_device
 from tests.headend.pushing import NINE, PushMeter
 from tests.headend.test_pushes import HALF_HOUR, Line, accepted
 
@@ -40,7 +41,7 @@ async def test_a_push_without_a_tag_is_told_as_such_and_one_with_a_tag_counts(
     start_headend, pipeline, stored
 ):
     meter = tagless(1)
-    await pipeline.put_device(meter.entry(**ENTRY))
+    await put_device(pipeline, meter.entry(**ENTRY))
     async with start_headend() as headend, Line(headend.gate.port) as line:
         await line.send(meter.block(NINE, import_wh=412))
         await until(lambda: seen(headend) == 1)
@@ -67,7 +68,7 @@ async def test_where_the_type_says_0x30_a_push_without_a_tag_is_refused(start_he
 async def test_an_unused_counter_locks_nothing_out(start_headend, pipeline, stored):
     """A captured push under the highest counter deciphers to noise: set aside, no window moves, no person is asked."""
     meter = tagless(3)
-    await pipeline.put_device(meter.entry(**ENTRY))
+    await put_device(pipeline, meter.entry(**ENTRY))
     captured = meter.block(NINE)
     async with start_headend() as headend, Line(headend.gate.port) as line:
         await line.send(*(with_counter(captured, 0xFFFF_FFFF - n) for n in range(20)))
@@ -87,7 +88,7 @@ async def test_a_forged_number_under_a_captured_counter_moves_no_window_of_the_a
 ):
     """The thief knows the plaintext, keeps the push back and says more energy in its place."""
     honest, forged = tagless(4), tagless(4)
-    await pipeline.put_device(honest.entry(**ENTRY))
+    await put_device(pipeline, honest.entry(**ENTRY))
     frame, other = honest.block(NINE, import_wh=100), forged.block(NINE, import_wh=9_000)
     pattern = bytes(a ^ b for a, b in zip(frame, other, strict=True))
     body = slice(CONTROL_AT + 5, None)
@@ -105,7 +106,7 @@ async def test_a_forged_number_under_a_captured_counter_moves_no_window_of_the_a
 
 async def test_copies_from_elsewhere_take_no_meters_line_and_fill_no_stream(start_headend, pipeline, stored):
     meter = tagless(5)
-    await pipeline.put_device(meter.entry(**ENTRY))
+    await put_device(pipeline, meter.entry(**ENTRY))
     captured = meter.block()
     async with start_headend() as headend, Line(headend.gate.port) as own, Line(headend.gate.port) as thief:
         await own.send(PushMeter(5, counter=meter.counter).instantaneous())
@@ -123,7 +124,7 @@ async def test_an_alert_without_a_tag_leaves_the_word_that_authentic_ones_are_co
     start_headend, pipeline, stored
 ):
     meter = tagless(6)
-    await pipeline.put_device(meter.entry(**ENTRY))
+    await put_device(pipeline, meter.entry(**ENTRY))
     async with start_headend() as headend, Line(headend.gate.port) as line:
         await line.send(meter.alert(NINE, 81, 83))
         await until(lambda: seen(headend) == 1)
@@ -141,7 +142,7 @@ async def test_an_alert_without_a_tag_leaves_the_word_that_authentic_ones_are_co
 
 async def test_by_datagram_too(start_headend, pipeline):
     meter = tagless(7)
-    await pipeline.put_device(meter.entry(**ENTRY))
+    await put_device(pipeline, meter.entry(**ENTRY))
     async with start_headend() as headend:
         with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as sender:
             sender.sendto(meter.block(), ("127.0.0.1", headend.gate.port))
@@ -154,7 +155,7 @@ async def test_a_replay_by_an_operator_makes_no_proof_of_it(start_headend, pipel
         await line.send(meter.block(NINE, import_wh=7))
         await until(lambda: value(headend, "quarantined_total", reason="unknown-meter") == 1)
         [item] = await test_pushes.TestSetAside().kept(admin)
-        await pipeline.put_device(meter.entry(**ENTRY))
+        await put_device(pipeline, meter.entry(**ENTRY))
         await until(lambda: meter.title in headend.roster.meters)
         assert b'"accepted"' in await admin.replay(item)
         assert accepted(headend) == 0

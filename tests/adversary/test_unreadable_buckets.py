@@ -10,7 +10,7 @@ from tests.adversary.test_stolen_broker_password import counter_of
 from tests.authenticator import Authenticator
 from tests.headend import conftest
 from tests.headend.conftest import adopt, until, value
-from tests.headend.ordering import SIGNING_KEY, Desk, House
+from tests.headend.ordering import SIGNING_KEY, Desk, House, put_device
 from tests.headend.pushing import KEK, NINE, PushMeter
 from tests.headend.test_pushes import HALF_HOUR, Line, accepted
 from tests.headend.test_releases import approver
@@ -25,7 +25,7 @@ from urja.site.admin import Administration
 from urja.site.headend_cli import headend
 from urja.stream import User, messages
 from urja.stream import subjects as names
-from urja.stream.orders import sign
+from urja.stream.orders import SignedOrder
 from urja.stream.releases import AskedRelease
 
 nats_server, admin, pipeline = conftest.nats_server, conftest.admin, conftest.pipeline
@@ -83,7 +83,7 @@ async def test_send_counters_go_on_above_all_that_was_used(
     start_headend, pipeline, admin, stepped_clock, garbage
 ):
     house = House(stepped_clock, port=free_port())
-    await pipeline.put_device(house.entry())
+    await put_device(pipeline, house.entry())
     desk = Desk(pipeline)
     async with start_headend(), house.listening():
         order = house.order("connect")
@@ -105,7 +105,7 @@ async def test_send_counters_go_on_above_all_that_was_used(
 async def test_the_memory_of_a_meter_s_orders(start_headend, pipeline, admin, stepped_clock, garbage):
     """Of what was given before, nothing is carried out again, however young it is; what is given then is."""
     house = House(stepped_clock, port=free_port())
-    await pipeline.put_device(house.entry())
+    await put_device(pipeline, house.entry())
     desk, old = Desk(pipeline), house.order("disconnect")
     async with start_headend(), house.listening():
         await desk.send(old)
@@ -119,7 +119,7 @@ async def test_the_memory_of_a_meter_s_orders(start_headend, pipeline, admin, st
     house.meter.live_through(stepped_clock.now())
     async with start_headend() as headend, house.listening():
         # Not by its message id, under which the broker keeps it once.
-        signed = messages.encode(sign(old, SIGNING_KEY))
+        signed = messages.encode(SignedOrder.of(old, SIGNING_KEY))
         await pipeline._publish(names.commands_subject(4), signed)
         [end] = await desk.end_of(old)
         assert end.state == "superseded"
@@ -138,7 +138,7 @@ async def test_what_was_lost_is_an_alarm_over_restarts_until_a_person_has_seen_i
     start_headend, pipeline, admin, stepped_clock, losses
 ):
     house = House(stepped_clock, port=free_port())
-    await pipeline.put_device(house.entry())
+    await put_device(pipeline, house.entry())
     await put(admin, names.ORDERS, house.identity.title.hex(), b"x")
     desk = Desk(pipeline)
     async with start_headend() as headend, house.listening():
@@ -172,7 +172,7 @@ async def test_a_list_of_losses_that_was_overwritten_is_a_loss(
 
 async def test_the_count_of_cuts_is_a_full_one(start_headend, pipeline, admin, stepped_clock, garbage):
     house = House(stepped_clock, port=free_port())
-    await pipeline.put_device(house.entry())
+    await put_device(pipeline, house.entry())
     await put(admin, names.ORDERS, "brake", garbage)
     desk = Desk(pipeline)
     async with start_headend() as headend, house.listening():
@@ -192,7 +192,7 @@ async def test_a_lease_that_is_no_head_end_s_stops_its_meter_alone_until_it_runs
 ):
     concerned, other = (House(stepped_clock, number, port=free_port()) for number in (1, 2))
     for house in (concerned, other):
-        await pipeline.put_device(house.entry())
+        await put_device(pipeline, house.entry())
     await put(admin, names.LEASES, concerned.identity.title.hex(), garbage or b"x")
     desk = Desk(pipeline)
     async with start_headend() as headend, concerned.listening(), other.listening():

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 from tests.foreign.isolated import GURUX, PYDLMS, Child, python_with, started
 from tests.headend.conftest import admin, nats_server, pipeline, start_headend  # noqa: F401 - fixtures
-from tests.headend.ordering import SIGNING_KEY, Desk
+from tests.headend.ordering import SIGNING_KEY, Desk, put_device
 from tests.headend.pushing import KEK
 
 from urja.base.clock import SteppedClock
 from urja.base.ids import compose_id
 from urja.cosem.security import wrap_key
 from urja.stream.messages import DeviceEntry
-from urja.stream.orders import Order, sign
+from urja.stream.orders import Order, SignedOrder
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -140,7 +140,7 @@ def carry_out(start_headend, desk, foreign, pipeline, stepped_clock):  # noqa: F
 
 
 async def test_a_foreign_meter_is_cut_and_connected_again(carry_out, foreign, pipeline, desk):  # noqa: F811
-    await pipeline.put_device(foreign.entry())
+    await put_device(pipeline, foreign.entry())
     closed = {"output": True, "control_state": 1, "control_mode": 4, "power_w": foreign.load_w}
     assert await foreign.itself() == closed | {"orders": []}
     (cut, after_cut), (back, after_back) = await carry_out("disconnect", "connect")
@@ -166,7 +166,7 @@ async def test_a_foreign_meter_is_cut_and_connected_again(carry_out, foreign, pi
 
 async def test_a_head_end_started_anew_goes_on_with_a_foreign_meter(carry_out, foreign, pipeline):  # noqa: F811
     """Counters are reserved durably: the second head end asks for none, and neither side refuses its session."""
-    await pipeline.put_device(foreign.entry())
+    await put_device(pipeline, foreign.entry())
     [(cut, _)] = await carry_out("disconnect")
     [(back, after)] = await carry_out("connect")
     assert (cut.state, back.state) == ("confirmed", "confirmed")
@@ -181,11 +181,11 @@ async def test_an_order_that_is_not_signed_by_us_never_reaches_it(
     pipeline,  # noqa: F811
     stepped_clock,
 ):
-    await pipeline.put_device(foreign.entry())
+    await put_device(pipeline, foreign.entry())
     forged = foreign.order("disconnect", stepped_clock)
     honest = foreign.order("read_object", stepped_clock, obis="1.0.1.7.0.255")
     async with start_headend():
-        await desk.send(forged, sign(forged, bytes(reversed(SIGNING_KEY))))
+        await desk.send(forged, SignedOrder.of(forged, bytes(reversed(SIGNING_KEY))))
         await desk.send(honest)
         [end] = await desk.end_of(honest, within_s=60)
     assert end.state == "confirmed"
@@ -195,7 +195,7 @@ async def test_an_order_that_is_not_signed_by_us_never_reaches_it(
 
 
 async def test_with_the_wrong_key_it_is_not_moved(carry_out, foreign, pipeline):  # noqa: F811
-    await pipeline.put_device(foreign.entry(guek=bytes(16)))
+    await put_device(pipeline, foreign.entry(guek=bytes(16)))
     [(end, after)] = await carry_out("disconnect")
     assert end.state == "failed"
     assert after["orders"] == []

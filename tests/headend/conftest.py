@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
-from tests.headend.ordering import SIGNING_KEY
+from tests.headend.ordering import SIGNING_KEY, put_device
 from tests.headend.pushing import KEK, PushMeter
 from tests.stream.servers import PASSWORDS, SIZES, Server
 
@@ -20,8 +20,8 @@ from urja.base.settings import HeadendSettings, Settings
 from urja.headend.process import HeadEnd
 from urja.stream import Broker, User
 from urja.stream.codec import Batch
-from urja.stream.orders import public_key
 from urja.stream.records import DTYPES
+from urja.stream.signing import public_key
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def stored(pipeline: Broker) -> Stored:
 
 async def adopt(pipeline: Broker, headend: HeadEnd | None, *meters: PushMeter) -> None:
     """Write meters into the projection; wait until the head end knows them."""
-    await asyncio.gather(*(pipeline.put_device(meter.entry()) for meter in meters))
+    await asyncio.gather(*(put_device(pipeline, meter.entry()) for meter in meters))
     if headend is not None:
         await until(lambda: all(meter.title in headend.roster.meters for meter in meters))
 

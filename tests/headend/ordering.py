@@ -17,8 +17,9 @@ from urja.meter.meter import Meter
 from urja.meter.station import Station
 from urja.meter.world import RelayOptions
 from urja.stream import Broker
+from urja.stream.devices import SignedDevice
 from urja.stream.messages import DeviceEntry
-from urja.stream.orders import Order, Progress, SignedOrder, sign
+from urja.stream.orders import Order, Progress, SignedOrder
 
 SIGNING_KEY = bytes(range(32))
 HOUR = dt.timedelta(hours=1)
@@ -30,6 +31,11 @@ TERMINAL = {
     "superseded",
     "failed",
 }
+
+
+async def put_device(broker: Broker, entry: DeviceEntry) -> int:
+    """Write a meter into the projection as the pipeline does."""
+    return await broker.put_device(entry.key, SignedDevice.of(entry, SIGNING_KEY))
 
 
 class House:
@@ -144,7 +150,7 @@ class Desk:
         self.heard: list[Progress] = []
 
     async def send(self, order: Order, signed: SignedOrder | None = None, shard: int = 4) -> None:
-        await self.broker.publish_order(order, signed or sign(order, SIGNING_KEY), shard)
+        await self.broker.publish_order(order, signed or SignedOrder.of(order, SIGNING_KEY), shard)
 
     async def listen(self, wait_s: float = 0.2) -> list[Progress]:
         """Take what is there."""

@@ -4,7 +4,7 @@ import datetime as dt
 from pathlib import Path
 
 import pytest
-from tests.headend.ordering import Desk, House
+from tests.headend.ordering import Desk, House, put_device
 
 from urja.base.ports import free_port
 from urja.cosem.obis import Obis
@@ -22,7 +22,7 @@ def desk(pipeline) -> Desk:
 @pytest.fixture
 async def house(stepped_clock, pipeline) -> House:
     house = House(stepped_clock, port=free_port())
-    await pipeline.put_device(house.entry())
+    await put_device(pipeline, house.entry())
     return house
 
 
@@ -72,7 +72,7 @@ class TestSwitch:
         self, start_headend, desk, pipeline, stepped_clock, mode
     ):
         house = House(stepped_clock, port=free_port(), relay=RelayOptions(mode=mode))
-        await pipeline.put_device(house.entry())
+        await put_device(pipeline, house.entry())
         cut, back = house.order("disconnect"), house.order("connect")
         async with start_headend(), house.listening():
             await desk.send(cut)
@@ -87,7 +87,7 @@ class TestSwitch:
         self, start_headend, desk, pipeline, stepped_clock, monkeypatch
     ):
         house = House(stepped_clock, port=free_port(), relay=RelayOptions(mode=0))
-        await pipeline.put_device(house.entry())
+        await put_device(pipeline, house.entry())
         cut, back = house.order("disconnect"), house.order("connect")
         _without_load(house, monkeypatch)
         async with start_headend(), house.listening():
@@ -103,7 +103,7 @@ class TestSwitch:
         self, start_headend, desk, pipeline, stepped_clock
     ):
         house = House(stepped_clock, port=free_port(), relay=RelayOptions(welded=True))
-        await pipeline.put_device(house.entry())
+        await put_device(pipeline, house.entry())
         order = house.order("disconnect")
         async with start_headend(), house.listening():
             await desk.send(order)

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 import structlog
 from tests.headend.conftest import until, value
-from tests.headend.ordering import HOUR, SIGNING_KEY, TERMINAL, Desk, House
+from tests.headend.ordering import HOUR, SIGNING_KEY, TERMINAL, Desk, House, put_device
 from tests.stream.servers import PASSWORDS
 
 from urja.base.clock import SteppedClock
@@ -22,7 +22,7 @@ from urja.headend.memory import REMEMBERED
 from urja.headend.orders import Orders
 from urja.stream import Broker, User, connect
 from urja.stream.errors import NotPermitted
-from urja.stream.orders import Progress, SignedOrder, sign
+from urja.stream.orders import Progress, SignedOrder
 
 MINUTE = dt.timedelta(minutes=1)
 
@@ -35,7 +35,7 @@ def desk(pipeline) -> Desk:
 @pytest.fixture
 async def house(stepped_clock, pipeline) -> House:
     house = House(stepped_clock, port=free_port())
-    await pipeline.put_device(house.entry())
+    await put_device(pipeline, house.entry())
     return house
 
 
@@ -80,7 +80,7 @@ class TestInTime:
         # The broker would give the order out again after a minute only.
         monkeypatch.setitem(carrying.RETRIES, carrying.FailureKind.UNREACHABLE, carrying.Retry(60.0, 60.0))
         house = House(stepped_clock)
-        await pipeline.put_device(house.entry())
+        await put_device(pipeline, house.entry())
         order = house.order("disconnect")
         async with start_headend() as headend:
             await desk.send(order)
@@ -168,7 +168,7 @@ class TestStrangers:
 
     async def test_a_silent_meter_is_told(self, start_headend, desk, pipeline, stepped_clock):
         house = House(stepped_clock)
-        await pipeline.put_device(house.entry())
+        await put_device(pipeline, house.entry())
         order, again = house.order("disconnect"), house.order("connect")
         async with start_headend() as headend, house.dialled_in(headend.gate.port):
             assert headend.gate.by_slot == {}
@@ -183,7 +183,7 @@ class TestStrangers:
 
     async def test_after_a_head_ends_restart_too(self, start_headend, desk, pipeline, stepped_clock):
         house = House(stepped_clock)
-        await pipeline.put_device(house.entry())
+        await put_device(pipeline, house.entry())
         order, port = house.order("disconnect"), free_port()
         async with start_headend(port=port), house.dialled_in(port):
             pass
@@ -199,7 +199,7 @@ class TestStrangers:
         house = House(stepped_clock)
         impostor = House(stepped_clock)
         impostor.pretend(guek=bytes(16).hex())
-        await pipeline.put_device(house.entry())
+        await put_device(pipeline, house.entry())
         order = house.order("disconnect")
         async with start_headend() as headend, impostor.dialled_in(headend.gate.port):
             await desk.send(order)
@@ -221,11 +221,11 @@ class TestStolenPassword:
         self, start_headend, desk, house, admin, nats_server
     ):
         thief = await connect(nats_server.url, User.PIPELINE, PASSWORDS[User.PIPELINE], "thief")
-        true = sign(house.order("connect"), SIGNING_KEY)
-        unsigned = SignedOrder(order=msgspec.json.encode(house.order("disconnect")), signature=b"")
-        forged = sign(house.order("disconnect"), bytes(32))
+        true = SignedOrder.of(house.order("connect"), SIGNING_KEY)
+        unsigned = SignedOrder(payload=msgspec.json.encode(house.order("disconnect")), signature=b"")
+        forged = SignedOrder.of(house.order("disconnect"), bytes(32))
         changed = SignedOrder(
-            order=true.order.replace(b'"connect"', b'"disconnect"'), signature=true.signature
+            payload=true.payload.replace(b'"connect"', b'"disconnect"'), signature=true.signature
         )
         with structlog.testing.capture_logs() as logs:
             async with start_headend() as headend, house.listening():
@@ -244,7 +244,7 @@ class TestStolenPassword:
 
     async def test_a_kept_order_does_not_work_twice(self, start_headend, desk, house):
         cut, back = house.order("disconnect"), house.order("connect")
-        kept = sign(cut, SIGNING_KEY)
+        kept = SignedOrder.of(cut, SIGNING_KEY)
         async with start_headend() as headend, house.listening():
             await desk.send(cut)
             await desk.end_of(cut)
@@ -263,7 +263,7 @@ class TestStolenPassword:
         assert house.switch.closed
 
     async def test_an_order_long_past_is_refused(self, start_headend, desk, house, admin):
-        old = sign(house.order("disconnect", expires_at=house.clock.now() + 20 * HOUR), SIGNING_KEY)
+        old = SignedOrder.of(house.order("disconnect", expires_at=house.clock.now() + 20 * HOUR), SIGNING_KEY)
         reads = [
             house.order("read_object", arguments={"obis": "0.0.96.1.0.255"}) for _ in range(REMEMBERED + 1)
         ]
@@ -292,7 +292,7 @@ class TestStolenPassword:
         thief = await connect(nats_server.url, User.HEADEND, PASSWORDS[User.HEADEND], "thief")
         order = house.order("disconnect")
         with structlog.testing.capture_logs() as logs, pytest.raises(NotPermitted):
-            await thief.publish_order(order, sign(order, bytes(32)), 4)
+            await thief.publish_order(order, SignedOrder.of(order, bytes(32)), 4)
         [refused] = [line for line in logs if line["event"] == "broker refuses a subject"]
         assert (refused["user"], refused["subject"].startswith("urja.commands.")) == ("headend", True)
         await thief.close()
@@ -305,7 +305,7 @@ class TestCaps:
             for number, transformer in enumerate(transformers)
         ]
         for house in houses:
-            await pipeline.put_device(house.entry())
+            await put_device(pipeline, house.entry())
         return houses
 
     async def run(self, desk, houses, headend, stepped_clock, first):
@@ -510,7 +510,7 @@ from urja.base.secrets import HeadendSecrets
 from urja.base.settings import HeadendSettings, Settings
 from urja.headend.process import HeadEnd
 from urja.stream import User
-from urja.stream.orders import public_key
+from urja.stream.signing import public_key
 
 async def main():
     secrets = HeadendSecrets(broker_url=sys.argv[1], broker_user="headend",

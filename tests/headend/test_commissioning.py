@@ -3,7 +3,7 @@
 import datetime as dt
 
 import pytest
-from tests.headend.ordering import Desk, House
+from tests.headend.ordering import Desk, House, put_device
 
 from urja.apps.commissioning.checks import ALWAYS, Answer, Check, Expected, judge
 from urja.base.ports import free_port
@@ -12,7 +12,7 @@ from urja.base.ports import free_port
 @pytest.fixture
 async def house(stepped_clock, pipeline) -> House:
     house = House(stepped_clock, port=free_port())
-    await pipeline.put_device(house.entry())
+    await put_device(pipeline, house.entry())
     return house
 
 

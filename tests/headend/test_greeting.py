@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from tests.headend.conftest import adopt, until, value
-from tests.headend.ordering import Desk, House
+from tests.headend.ordering import Desk, House, put_device
 from tests.headend.pushing import PushMeter
 
 from urja.base.ports import free_port
@@ -58,7 +58,7 @@ async def test_after_a_restart_a_silent_meter_is_told_apart_without_an_order(
     start_headend, pipeline, stepped_clock
 ):
     house, port = House(stepped_clock), free_port()
-    await pipeline.put_device(house.entry())
+    await put_device(pipeline, house.entry())
     async with start_headend(port=port) as headend, house.dialled_in(port):
         await until(lambda: told(headend) == 1)
         meter = headend.roster.meters[house.identity.title]
@@ -73,7 +73,7 @@ async def test_after_a_restart_a_silent_meter_is_told_apart_without_an_order(
 
 async def test_a_read_request_goes_at_once_and_proves_the_claim(start_headend, pipeline, stepped_clock):
     house = House(stepped_clock)
-    await pipeline.put_device(house.entry())
+    await put_device(pipeline, house.entry())
     now = stepped_clock.now()
     request = ReadRequest(
         request_id=1,
@@ -95,7 +95,7 @@ async def test_a_read_request_goes_at_once_and_proves_the_claim(start_headend, p
 
 async def test_an_order_goes_without_a_failed_attempt(start_headend, pipeline, stepped_clock):
     house, desk = House(stepped_clock), Desk(pipeline)
-    await pipeline.put_device(house.entry())
+    await put_device(pipeline, house.entry())
     order = house.order("disconnect")
     async with start_headend() as headend, house.dialled_in(headend.gate.port):
         await until(lambda: told(headend) == 1)
@@ -110,7 +110,7 @@ async def test_a_meter_that_is_adopted_after_it_has_told_its_number(start_headen
     order = house.order("disconnect")
     async with start_headend() as headend, house.dialled_in(headend.gate.port):
         await until(lambda: told(headend) == 1)
-        await pipeline.put_device(house.entry())
+        await put_device(pipeline, house.entry())
         await desk.send(order)
         [end] = await desk.end_of(order)
         assert end.state == "confirmed"
@@ -164,7 +164,7 @@ async def test_who_gives_no_answer_is_asked_again_only_while_somebody_waits(
     monkeypatch.setattr(greeting, "_ANSWER_S", 0.2)
     monkeypatch.setattr(greeting, "_ASK_AGAIN_S", 0.3)
     house, desk, silent = House(stepped_clock), Desk(pipeline), Silent()
-    await pipeline.put_device(house.entry())
+    await put_device(pipeline, house.entry())
     async with start_headend() as headend, silent.connected(headend.gate.port, 1):
         await until(lambda: value(headend, "greetings_total", result="timeout") == 1)
         await asyncio.sleep(3 * greeting._LOOK_S)
@@ -189,7 +189,7 @@ async def test_nobody_is_asked_while_the_sockets_are_not_read(start_headend):
 async def test_what_has_gone_is_forgotten(start_headend, pipeline, stepped_clock, monkeypatch):
     monkeypatch.setattr(greeting, "_FORGET_S", 0.0)
     house = House(stepped_clock)
-    await pipeline.put_device(house.entry())
+    await put_device(pipeline, house.entry())
     async with start_headend() as headend:
         async with house.dialled_in(headend.gate.port):
             await until(lambda: headend.reach.greeter.claims == 1)

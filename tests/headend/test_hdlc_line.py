@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import msgspec
 import pytest
 from tests.headend.conftest import until
-from tests.headend.ordering import Desk, House
+from tests.headend.ordering import Desk, House, put_device
 
 from urja.base.meter_address import BehindLink, SerialLink, parse_meter_address
 from urja.base.ports import free_port
@@ -142,7 +142,7 @@ async def ask(pipeline, street: Street, *profiles: str) -> dict[int, ReadOutcome
 
 async def test_profiles_of_all_meters_of_a_line_are_pulled(start_headend, pipeline, stored, street):
     for house in street.houses:
-        await pipeline.put_device(street.entry(house))
+        await put_device(pipeline, street.entry(house))
     async with start_headend(), street.standing():
         found = await ask(pipeline, street, *PROFILES)
     assert {outcome.error for outcome in found.values()} == {None}
@@ -156,7 +156,7 @@ async def test_profiles_of_all_meters_of_a_line_are_pulled(start_headend, pipeli
 
 async def test_orders_are_carried_out_and_read_back_behind_a_line(start_headend, pipeline, street, desk):
     for house in street.houses:
-        await pipeline.put_device(street.entry(house))
+        await put_device(pipeline, street.entry(house))
     first, second, _ = street.houses
     second.meter.drift_clock(street.clock.now(), 50_000)
     street.clock.advance(dt.timedelta(hours=1))
@@ -182,7 +182,7 @@ async def test_orders_are_carried_out_and_read_back_behind_a_line(start_headend,
 async def test_a_noisy_line_costs_time_and_no_octet(start_headend, pipeline, stored, stepped_clock):
     street = Street(stepped_clock, 1, Noisy)
     [house] = street.houses
-    await pipeline.put_device(street.entry(house))
+    await put_device(pipeline, street.entry(house))
     async with start_headend(), street.standing() as bus:
         found = await ask(pipeline, street, "block")
     assert found[100].rows == 48
@@ -194,7 +194,7 @@ async def test_a_noisy_line_costs_time_and_no_octet(start_headend, pipeline, sto
 async def test_a_dead_meter_holds_the_line_for_its_time_out_and_no_longer(start_headend, pipeline, street):
     dead, *alive = street.houses
     for house in street.houses:
-        await pipeline.put_device(street.entry(house))
+        await put_device(pipeline, street.entry(house))
     dead.station.cut_power()
     loop = asyncio.get_running_loop()
     async with start_headend(), street.standing():
@@ -218,7 +218,7 @@ async def test_a_serial_port_is_a_line_as_well(start_headend, pipeline, stored, 
     with PseudoTerminal(HdlcBus(stations, loop.time)) as device:
         street.link = f"serial:{device}?baud=115200"
         for house in street.houses:
-            await pipeline.put_device(street.entry(house))
+            await put_device(pipeline, street.entry(house))
         async with start_headend():
             found = await ask(pipeline, street, "block")
             assert [outcome.rows for outcome in found.values()] == [48, 48, 48]
@@ -231,7 +231,7 @@ async def test_a_serial_port_is_a_line_as_well(start_headend, pipeline, stored, 
 async def test_two_head_ends_take_turns_at_one_line(start_headend, pipeline, street):
     """The gateway takes one connection, so the second head end has to know that the line is in use."""
     for house in street.houses:
-        await pipeline.put_device(street.entry(house))
+        await put_device(pipeline, street.entry(house))
     async with start_headend(name="one"), start_headend(name="two"), street.standing():
         found = await ask(pipeline, street, "block", "instantaneous")
     assert all(outcome.ok for outcome in found.values())

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 from tests.headend.conftest import adopt, until, value
-from tests.headend.ordering import SIGNING_KEY, Desk, House
+from tests.headend.ordering import SIGNING_KEY, Desk, House, put_device
 from tests.headend.pushing import KEK, PushMeter
 from tests.headend.test_pushes import Line, accepted
 from tests.stream.servers import PASSWORDS
@@ -24,7 +24,7 @@ from urja.meter.identity import seeded
 from urja.meter.model import Refused
 from urja.stream import User
 from urja.stream.messages import NextKeys
-from urja.stream.orders import public_key
+from urja.stream.signing import public_key
 
 MAKER = KeyMaker(KekStore(KEK), Seal(KEK))
 
@@ -37,7 +37,7 @@ def desk(pipeline) -> Desk:
 @pytest.fixture
 async def house(stepped_clock, pipeline) -> House:
     house = House(stepped_clock, port=free_port())
-    await pipeline.put_device(house.entry())
+    await put_device(pipeline, house.entry())
     return house
 
 
@@ -52,7 +52,7 @@ async def make_keys(desk, house) -> NextKeys:
     [end] = await desk.end_of(order)
     assert (end.state, end.detail) == ("confirmed", "")
     made = msgspec.convert(end.evidence["new_keys"], NextKeys)
-    await desk.broker.put_device(msgspec.structs.replace(house.entry(), next_keys=made))
+    await put_device(desk.broker, msgspec.structs.replace(house.entry(), next_keys=made))
     return made
 
 
@@ -89,7 +89,7 @@ async def test_counters_begin_anew_and_both_sides_agree_on_them(start_headend, d
         entry = msgspec.structs.replace(
             house.entry(), wrapped_guek=made.wrapped_guek, wrapped_gak=made.wrapped_gak
         )
-        await desk.broker.put_device(entry)
+        await put_device(desk.broker, entry)
         assert await obeys(desk, house) == "confirmed"
     async with start_headend(), house.listening():
         # The projection knows these keys alone by now.
@@ -166,7 +166,7 @@ async def test_a_meter_that_refuses_goes_on_under_its_keys(start_headend, desk, 
 
 
 async def test_without_a_master_key_nothing_is_made(start_headend, desk, house):
-    await desk.broker.put_device(msgspec.structs.replace(house.entry(), wrapped_master=None))
+    await put_device(desk.broker, msgspec.structs.replace(house.entry(), wrapped_master=None))
     order = house.order("make_keys")
     async with start_headend(), house.listening():
         await desk.send(order)
@@ -195,7 +195,7 @@ class TestPushes:
     async def test_both_pairs_are_taken_each_with_a_window_of_its_own(self, start_headend, pipeline, stored):
         meter = PushMeter(31, counter=900)
         entry, new_keys = self.waiting(meter)
-        await pipeline.put_device(entry)
+        await put_device(pipeline, entry)
         async with start_headend() as headend, Line(headend.gate.port) as line:
             await until(lambda: meter.title in headend.roster.meters)
             await line.send(before := meter.block(import_wh=1))
@@ -217,7 +217,7 @@ class TestPushes:
         meter = PushMeter(32, counter=900)
         entry, new_keys = self.waiting(meter)
         after = PushMeter(32, new_keys=new_keys)
-        await pipeline.put_device(entry)
+        await put_device(pipeline, entry)
         old, new = meter.block(), after.block()
         async with start_headend() as headend, Line(headend.gate.port) as line:
             await until(lambda: meter.title in headend.roster.meters)
@@ -232,7 +232,7 @@ class TestPushes:
                 wrapped_guek=entry.next_keys.wrapped_guek,
                 wrapped_gak=entry.next_keys.wrapped_gak,
             )
-            await pipeline.put_device(proven)
+            await put_device(pipeline, proven)
             await until(lambda: headend.roster.meters[meter.title].next is None)
             await line.send(new, after.block())
             await until(lambda: accepted(headend) == 1)
@@ -245,7 +245,7 @@ class TestPushes:
         meter = PushMeter(35, control=ENCRYPTED)
         entry, new_keys = self.waiting(meter)
         after = PushMeter(35, control=ENCRYPTED, new_keys=new_keys)
-        await pipeline.put_device(msgspec.structs.replace(entry, device_type="urja-d1-encrypted"))
+        await put_device(pipeline, msgspec.structs.replace(entry, device_type="urja-d1-encrypted"))
         async with start_headend() as headend, Line(headend.gate.port) as line:
             await until(lambda: meter.title in headend.roster.meters)
             await line.send(meter.block(import_wh=1), after.block(import_wh=2))
@@ -258,7 +258,7 @@ class TestPushes:
     async def test_what_fits_neither_pair_is_quarantined_once(self, start_headend, pipeline):
         meter = PushMeter(33)
         entry, _ = self.waiting(meter)
-        await pipeline.put_device(entry)
+        await put_device(pipeline, entry)
         async with start_headend() as headend, Line(headend.gate.port) as line:
             await until(lambda: meter.title in headend.roster.meters)
             await line.send(PushMeter(33, wrong_key=True, counter=5).block())
@@ -278,7 +278,7 @@ class TestSecret:
         entry = house.entry
         secret = KekStore(KEK).wrap(bytes.fromhex(house.identity.hls_secret))
         house.entry = lambda: msgspec.structs.replace(entry(), wrapped_hls_secret=secret)
-        await pipeline.put_device(house.entry())
+        await put_device(pipeline, house.entry())
         return house
 
     async def test_it_is_changed_with_the_keys(self, start_headend, desk, secretive):
@@ -295,7 +295,7 @@ class TestSecret:
                 wrapped_gak=made.wrapped_gak,
                 wrapped_hls_secret=made.wrapped_hls_secret,
             )
-            await desk.broker.put_device(entry)
+            await put_device(desk.broker, entry)
             await until(lambda: headend.roster.meters[house.identity.title].next is None)
             assert await obeys(desk, house) == "confirmed"
 
@@ -341,7 +341,7 @@ async def test_a_running_head_end_opens_what_the_next_key_of_the_store_has_wrapp
     )
     settings = Settings(headend=HeadendSettings(hosts=("127.0.0.1",), port=0))
     house = House(stepped_clock, port=free_port())
-    await pipeline.put_device(house.entry())
+    await put_device(pipeline, house.entry())
     store = KekStore(second)
     anew = msgspec.structs.replace(
         house.entry(),
@@ -355,7 +355,7 @@ async def test_a_running_head_end_opens_what_the_next_key_of_the_store_has_wrapp
     ):
         assert await obeys(desk, house) == "confirmed"
         written(kek=second, retiring_kek=KEK)
-        await pipeline.put_device(anew)
+        await put_device(pipeline, anew)
         await until(
             lambda: headend.roster.meters[house.identity.title].entry.wrapped_guek == anew.wrapped_guek
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.cosem.meter_types import PROFILES, TYPE, write_type
 from tests.headend import test_sessions
 from tests.headend.conftest import until
-from tests.headend.ordering import SIGNING_KEY
+from tests.headend.ordering import SIGNING_KEY, put_device
 from tests.headend.pushing import NINE, PushMeter, element, meter_clock
 from tests.headend.test_pushes import Line, accepted
 
@@ -19,7 +19,7 @@ from urja.cosem.security import AUTHENTICATED_ENCRYPTED
 from urja.cosem.time import CosemDateTime
 from urja.cosem.wrapper import Frame
 from urja.meter.inputs import MoveTamper
-from urja.stream.meter_types import SignedType, TypeEntry, sign
+from urja.stream.meter_types import SignedType, TypeEntry
 from urja.stream.records import RegisterKind, Source
 
 outcomes = test_sessions.outcomes
@@ -29,7 +29,9 @@ def signed(*folders: Path) -> SignedType:
     """The versions of a type, the newest first, as the pipeline sends them."""
     sources = [read_type_folder(folder) for folder in folders]
     name = build_device_type(sources[0]).name
-    return sign(TypeEntry(name=name, versions=[dict(source.files) for source in sources]), SIGNING_KEY)
+    return SignedType.of(
+        TypeEntry(name=name, versions=[dict(source.files) for source in sources]), SIGNING_KEY
+    )
 
 
 async def given(pipeline, *folders: Path) -> None:
@@ -116,7 +118,7 @@ async def test_a_type_that_comes_while_the_head_end_runs(start_headend, pipeline
     folder = write_type(tmp_path / "m7")
     meter = TypedMeter(folder)
     async with start_headend() as headend:
-        await pipeline.put_device(meter.entry())
+        await put_device(pipeline, meter.entry())
         await until(lambda: meter.title in headend.roster.unusable)
         assert "its meter type 'acme-m7-fw3' is not known here" in headend.roster.unusable[meter.title]
         await given(pipeline, folder)
@@ -138,7 +140,7 @@ async def test_a_type_that_comes_while_the_head_end_runs(start_headend, pipeline
 async def test_it_is_known_after_a_restart_before_any_meter(start_headend, pipeline, stored, tmp_path):
     folder = write_type(tmp_path / "m7")
     meter = TypedMeter(folder)
-    await pipeline.put_device(meter.entry())
+    await put_device(pipeline, meter.entry())
     await given(pipeline, folder)
     async with start_headend() as headend:
         await sent(headend, meter.block())
@@ -150,7 +152,7 @@ async def test_a_new_version_reads_what_comes_after_it(start_headend, pipeline, 
     second = write_type(tmp_path / "2", type=TYPE.replace('version = "1"', 'version = "2"'), profiles=other)
     old, new = TypedMeter(first), TypedMeter(second)
     await given(pipeline, first)
-    await pipeline.put_device(old.entry())
+    await put_device(pipeline, old.entry())
     async with start_headend() as headend:
         await until(lambda: old.title in headend.roster.meters)
         await sent(headend, old.block(import_wh=250))
@@ -175,7 +177,7 @@ async def test_a_type_that_is_taken_away_stops_its_meters_alone(start_headend, a
     typed, plain = TypedMeter(folder), TypedMeter(None, 2)
     await given(pipeline, folder)
     for meter in (typed, plain):
-        await pipeline.put_device(meter.entry())
+        await put_device(pipeline, meter.entry())
     async with start_headend() as headend:
         await until(lambda: len(headend.roster.meters) == 2)
         await admin.jetstream.publish("$KV.types.acme-m7-fw3", b"", headers={"KV-Operation": "DEL"})
@@ -193,12 +195,12 @@ async def test_each_meter_is_read_by_the_version_for_its_firmware(start_headend,
     await given(pipeline, new, old)
     meters = [TypedMeter(old, 1), TypedMeter(new, 2), TypedMeter(new, 3)]
     for meter, firmware in zip(meters, ("3.2", "4.0", ""), strict=True):
-        await pipeline.put_device(meter.entry(firmware))
+        await put_device(pipeline, meter.entry(firmware))
     async with start_headend() as headend:
         await until(lambda: len(headend.roster.meters) == 3)
         await sent(headend, *(meter.block(import_wh=250) for meter in meters))
         # Its firmware is another from now on, as commissioning it again has found.
-        await pipeline.put_device(meters[0].entry("4.0"))
+        await put_device(pipeline, meters[0].entry("4.0"))
         updated = TypedMeter(new, 1)
         updated.plain.counter = meters[0].plain.counter
         await until(lambda: headend.roster.meters[updated.title].compiled.device_type.version == "2")
@@ -216,7 +218,7 @@ async def test_its_profiles_and_logs_are_pulled(
     world.meter.engine.note(191)
     world.meter.engine.note(823)
     await given(pipeline, folder)
-    await pipeline.put_device(world.entry(device_type="acme-m7-fw3"))
+    await put_device(pipeline, world.entry(device_type="acme-m7-fw3"))
     magnet_at = stepped_clock.now().timestamp()
     async with start_headend() as headend, world.dialled_in(headend.gate.port):
         await until(lambda: world.station.linked)

@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 import pytest
 from tests.headend.conftest import adopt, until, value
+from tests.headend.ordering import put_device
 from tests.headend.pushing import KEK, NINE, PushMeter
 
 from urja.base.ids import BUCKETS
@@ -74,8 +75,8 @@ async def test_a_block_push_becomes_a_record(start_headend, pipeline, stored):
 async def test_blocks_have_the_length_that_the_device_has_and_not_its_type(start_headend, pipeline, stored):
     """Two meters of one type in one batch: one with the type's 30 minutes, one set to 15."""
     half, quarter = PushMeter(10), PushMeter(11)
-    await pipeline.put_device(half.entry())
-    await pipeline.put_device(quarter.entry(interval_s=900))
+    await put_device(pipeline, half.entry())
+    await put_device(pipeline, quarter.entry(interval_s=900))
     async with start_headend() as headend, Line(headend.gate.port) as line:
         await line.send(half.block(), quarter.block())
         await until(lambda: accepted(headend) == 2)
@@ -92,7 +93,7 @@ async def test_blocks_have_the_length_that_the_device_has_and_not_its_type(start
 async def test_a_meter_pushes_to_the_sap_of_its_type(start_headend, pipeline, stored, by):
     meter = PushMeter(12, sap=load_device_type("urja-d1-aes").associations.push_sap)
     assert meter.sap != 64
-    await pipeline.put_device(meter.entry(device_type="urja-d1-aes"))
+    await put_device(pipeline, meter.entry(device_type="urja-d1-aes"))
     async with start_headend() as headend, Line(headend.gate.port) as line:
         if by == "tcp":
             await line.send(meter.block(NINE), meter.block(NINE + HALF_HOUR))
@@ -272,7 +273,7 @@ class TestSetAside:
 
     async def test_an_inactive_meter(self, start_headend, pipeline, admin):
         meter = PushMeter(9)
-        await pipeline.put_device(meter.entry(active=False))
+        await put_device(pipeline, meter.entry(active=False))
         async with start_headend() as headend, Line(headend.gate.port) as line:
             await line.send(meter.block())
             [item] = await self.kept(admin)
@@ -280,7 +281,7 @@ class TestSetAside:
 
     async def test_keys_that_another_key_wrapped(self, start_headend, pipeline, admin):
         meter = PushMeter(10)
-        await pipeline.put_device(meter.entry(wrapped_guek=bytes(24)))
+        await put_device(pipeline, meter.entry(wrapped_guek=bytes(24)))
         async with start_headend() as headend, Line(headend.gate.port) as line:
             await line.send(meter.block())
             [item] = await self.kept(admin)
@@ -380,7 +381,7 @@ async def test_a_key_change_starts_a_new_window(start_headend, pipeline):
         await until(lambda: accepted(headend) == 1)
         successor = PushMeter(17)
         old = headend.roster.meters[meter.title].key_id
-        await pipeline.put_device(meter.entry(wrapped_guek=wrap_key(KEK, successor.keys.guek)))
+        await put_device(pipeline, meter.entry(wrapped_guek=wrap_key(KEK, successor.keys.guek)))
         await until(lambda: headend.roster.meters[meter.title].key_id != old)
         assert headend.roster.meters[meter.title].window.highest == -1
 

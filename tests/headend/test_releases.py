@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from tests.authenticator import ORIGIN, RP_ID, Authenticator
 from tests.headend.conftest import until, value
-from tests.headend.ordering import HOUR, Desk, House
+from tests.headend.ordering import HOUR, Desk, House, put_device
 from tests.headend.pushing import NINE
 
 from urja.base.approvers import Approver, encode_approvers
@@ -95,7 +95,7 @@ async def street(pipeline, stepped_clock):
             House(stepped_clock, number + 1, port=free_port(), area="section S1") for number in range(4)
         ]
         for house in houses:
-            await pipeline.put_device(house.entry())
+            await put_device(pipeline, house.entry())
             await stack.enter_async_context(house.listening())
         yield houses
 
@@ -288,7 +288,7 @@ async def test_a_delayed_release_can_be_cancelled_among_many_others(
 async def test_a_release_ends_and_is_for_its_areas_alone(start_headend, office, street, stepped_clock):
     for house in street[2:]:
         house.area = "section S2"
-        await office.desk.broker.put_device(house.entry())
+        await put_device(office.desk.broker, house.entry())
     async with start_headend(**LOW) as headend:
         nonce = (await office.held(0)).nonce
         release = office.release(cuts=10)

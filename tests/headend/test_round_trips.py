@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 from tests.headend.conftest import until, value
-from tests.headend.ordering import Desk, House
+from tests.headend.ordering import Desk, House, put_device
 
 from urja.base.ports import free_port
 from urja.cosem.acse import ApplicationContext, AssociationResult, Diagnostic
@@ -25,7 +25,7 @@ def desk(pipeline) -> Desk:
 @pytest.fixture
 async def house(stepped_clock, pipeline) -> House:
     house = House(stepped_clock, port=free_port())
-    await pipeline.put_device(house.entry())
+    await put_device(pipeline, house.entry())
     return house
 
 
@@ -297,7 +297,7 @@ class TestKept:
         self, start_headend, desk, pipeline, stepped_clock, wire
     ):
         house = House(stepped_clock)
-        await pipeline.put_device(house.entry())
+        await put_device(pipeline, house.entry())
         async with start_headend() as headend, house.dialled_in(headend.gate.port):
             stepped_clock.advance(dt.timedelta(minutes=30))
             house.station.touch()

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 from tests.headend.conftest import until, value
+from tests.headend.ordering import put_device
 from tests.headend.pushing import KEK
 
 from urja.base.clock import SteppedClock
@@ -143,7 +144,7 @@ def outcomes(pipeline) -> Callable[[], AsyncIterator[ReadOutcome]]:
 
 
 async def test_blocks_are_pulled_by_range(start_headend, pipeline, stored, outcomes, world):
-    await pipeline.put_device(world.entry())
+    await put_device(pipeline, world.entry())
     async with start_headend(), world.listening():
         await pipeline.publish_request(world.request("block"), world.entry().shard)
         [outcome] = await outcomes()
@@ -169,7 +170,7 @@ async def test_pulled_blocks_have_the_length_that_the_device_has(
 ):
     """A meter set to 15 minutes, of a type that says 30."""
     world = World(stepped_clock, "urja-d1-listen", free_port(), interval_s=900)
-    await pipeline.put_device(world.entry())
+    await put_device(pipeline, world.entry())
     async with start_headend(), world.listening():
         await pipeline.publish_request(world.request("block"), world.entry().shard)
         await outcomes()
@@ -183,7 +184,7 @@ async def test_pulled_blocks_have_the_length_that_the_device_has(
 
 
 async def test_daily_registers_close_their_days(start_headend, pipeline, stored, outcomes, world):
-    await pipeline.put_device(world.entry())
+    await put_device(pipeline, world.entry())
     async with start_headend(), world.listening():
         await pipeline.publish_request(
             world.request("daily", from_at=world.clock.now() - 3 * DAY), world.entry().shard
@@ -200,7 +201,7 @@ async def test_daily_registers_close_their_days(start_headend, pipeline, stored,
 
 
 async def test_the_register_now(start_headend, pipeline, stored, outcomes, world):
-    await pipeline.put_device(world.entry())
+    await put_device(pipeline, world.entry())
     async with start_headend(), world.listening():
         await pipeline.publish_request(world.request("instantaneous"), world.entry().shard)
         [outcome] = await outcomes()
@@ -213,7 +214,7 @@ async def test_the_register_now(start_headend, pipeline, stored, outcomes, world
 
 
 async def test_an_outage_is_read_from_the_event_log(start_headend, pipeline, stored, outcomes, world):
-    await pipeline.put_device(world.entry())
+    await put_device(pipeline, world.entry())
     failed_at = world.clock.now()
     world.station.cut_power()
     restored_at = world.clock.advance(dt.timedelta(hours=2))
@@ -236,7 +237,7 @@ async def test_an_outage_is_read_from_the_event_log(start_headend, pipeline, sto
 async def test_tampers_are_read_from_the_logs_that_the_meter_has(
     start_headend, pipeline, stored, outcomes, world
 ):
-    await pipeline.put_device(world.entry())
+    await put_device(pipeline, world.entry())
     world.station.happen(MoveTamper("magnet", True))
     world.station.happen(MoveTamper("magnet", False))
     opened_at = world.clock.advance(2 * DAY)
@@ -261,7 +262,7 @@ async def test_a_dialled_in_connection_carries_sessions_too(
     start_headend, pipeline, stored, outcomes, stepped_clock
 ):
     world = World(stepped_clock, "urja-d1", 0)
-    await pipeline.put_device(world.entry())
+    await put_device(pipeline, world.entry())
     async with start_headend() as headend:
         dialling = asyncio.ensure_future(world.station.dial("127.0.0.1", headend.gate.port))
         await until(lambda: world.station.linked)
@@ -289,7 +290,7 @@ async def test_a_dialled_in_connection_carries_sessions_too(
 async def test_one_session_at_a_time_and_counters_that_never_repeat(
     start_headend, pipeline, outcomes, world, stored
 ):
-    await pipeline.put_device(world.entry())
+    await put_device(pipeline, world.entry())
     for _ in range(2):
         async with start_headend() as headend, world.listening():
             for number in range(4):
@@ -318,7 +319,7 @@ class TestMechanism2:
         return world
 
     async def ask(self, start_headend, pipeline, outcomes, world, stepped_clock, **changes) -> ReadOutcome:
-        await pipeline.put_device(world.entry(**changes))
+        await put_device(pipeline, world.entry(**changes))
         async with start_headend() as headend, world.dialled_in(headend.gate.port):
             await until(lambda: world.station.linked)
             stepped_clock.advance(dt.timedelta(minutes=30))
@@ -360,7 +361,7 @@ class TestMechanism2:
 
 class TestTrouble:
     async def test_a_wrong_key_is_final(self, start_headend, pipeline, outcomes, world):
-        await pipeline.put_device(world.entry(wrapped_guek=wrap_key(KEK, bytes(16))))
+        await put_device(pipeline, world.entry(wrapped_guek=wrap_key(KEK, bytes(16))))
         async with start_headend(), world.listening():
             await pipeline.publish_request(world.request("block"), world.entry().shard)
             [outcome] = await outcomes()
@@ -369,7 +370,7 @@ class TestTrouble:
         assert outcome.error.startswith(("wrong key", "refused"))
 
     async def test_an_expired_request_is_settled_unread(self, start_headend, pipeline, outcomes, world):
-        await pipeline.put_device(world.entry())
+        await put_device(pipeline, world.entry())
         past = world.clock.now() - DAY
         async with start_headend():
             await pipeline.publish_request(world.request("block", not_after_at=past), world.entry().shard)
@@ -377,7 +378,7 @@ class TestTrouble:
         assert (outcome.ok, outcome.error) == (False, "expired before the meter could be read")
 
     async def test_a_meter_that_comes_later_is_read_later(self, start_headend, pipeline, outcomes, world):
-        await pipeline.put_device(world.entry())
+        await put_device(pipeline, world.entry())
         async with start_headend() as headend:
             await pipeline.publish_request(world.request("block"), world.entry().shard)
             await until(lambda: value(headend, "reads_total", profile="block", result="again") == 1)
@@ -386,7 +387,7 @@ class TestTrouble:
         assert outcome.ok
 
     async def test_a_request_survives_the_head_end(self, start_headend, pipeline, outcomes, world):
-        await pipeline.put_device(world.entry())
+        await put_device(pipeline, world.entry())
         await pipeline.publish_request(world.request("block"), world.entry().shard)
         async with start_headend() as headend:
             await until(lambda: value(headend, "reads_total", profile="block", result="again") == 1)
@@ -395,7 +396,7 @@ class TestTrouble:
         assert outcome.ok
 
     async def test_a_listener_that_hangs_up_is_tried_again(self, start_headend, pipeline, outcomes, world):
-        await pipeline.put_device(world.entry())
+        await put_device(pipeline, world.entry())
         port = int(world.identity.listen.split(":")[1])
 
         def hang_up(_reader, writer):

@@ -10,7 +10,7 @@ from urja.base.ids import SHARDS
 from urja.headend.brake_state import BrakeState
 from urja.headend.intake import ReplayAnswer
 from urja.headend.memory import Remembered
-from urja.stream import User, codec, meter_types, orders, quarantine, server_config
+from urja.stream import User, codec, devices, meter_types, orders, quarantine, server_config
 from urja.stream.broker import _streams
 from urja.stream.contents import Contents
 from urja.stream.messages import DeviceEntry, ReadOutcome, ReadRequest, encode
@@ -38,6 +38,7 @@ MESSAGES = (
     ReadRequest,
     Remembered,
     ReplayAnswer,
+    devices.SignedDevice,
     meter_types.SignedType,
     meter_types.TypeEntry,
     orders.Order,
@@ -94,8 +95,8 @@ def test_samples(oracle):
         peer="tcp 10.0.0.7:51234", received_at_ms=1_772_400_000_000, frame=b"\x00", correlation=7,
     )  # fmt: skip
     samples = {
-        "signed order": encode(orders.sign(order, KEY)).decode(),
-        "signed meter type": encode(meter_types.sign(kind, KEY)).decode(),
+        "signed order": encode(orders.SignedOrder.of(order, KEY)).decode(),
+        "signed meter type": encode(meter_types.SignedType.of(kind, KEY)).decode(),
         "quarantined": {"subject": frame.subject, "headers": frame.headers()},
     }
     oracle("stream/samples.json", as_json(samples))

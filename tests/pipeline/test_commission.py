@@ -258,7 +258,7 @@ WH, VAH = "1.0.1.29.0.255", "1.0.9.29.0.255"
 def projected():
     from urja.apps.registry import queries
 
-    return [change.entry.pushes for change in queries.due_projections(10)]
+    return [change.pushes for change in queries.due_projections(10)]
 
 
 def test_what_a_meter_tells_of_its_pushes_is_kept_and_goes_to_the_head_ends(hung):

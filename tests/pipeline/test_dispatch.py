@@ -19,7 +19,7 @@ from urja.headend.process import HeadEnd
 from urja.meter.world import RelayOptions
 from urja.stream import User, connect
 from urja.stream.errors import BrokerUnavailable
-from urja.stream.orders import public_key
+from urja.stream.signing import public_key
 
 HOUR = timedelta(hours=1)
 

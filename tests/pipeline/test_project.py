@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from datetime import timedelta
 
+import msgspec
 import pytest
 from prometheus_client import REGISTRY
 from tests.apps.street import START, adopt, remove
@@ -12,10 +13,11 @@ from tests.cosem.meter_types import TYPE, write_type
 from urja.cosem.companion import TypeFiles, build_device_type, read_type_folder
 from urja.stream import messages
 from urja.stream.contents import Contents, digest_of, digests_of_parts
+from urja.stream.devices import SignedDevice
 from urja.stream.errors import BrokerUnavailable, StreamFull
-from urja.stream.messages import DeviceEntry
-from urja.stream.meter_types import verify
-from urja.stream.orders import public_key
+from urja.stream.signing import public_key
+
+SIGNING_KEY = bytes(range(32))
 
 
 class Store:
@@ -28,11 +30,12 @@ class Store:
         self.told = {}
         self.away = False
         self.refuses_types = set()
+        self.verify_key = public_key(SIGNING_KEY)
 
-    async def put_device(self, entry):
+    async def put_device(self, key, signed):
         if self.away:
             raise BrokerUnavailable("away")
-        return self.write(entry.key, messages.encode(entry))
+        return self.write(key, messages.encode(signed))
 
     async def delete_device(self, key):
         self.entries.pop(key, None)
@@ -66,14 +69,17 @@ class Store:
 
     @property
     def devices(self):
-        return [messages.decode(payload, DeviceEntry) for payload in self.entries.values()]
+        return [
+            messages.decode(payload, SignedDevice).verified_for(key, self.verify_key)
+            for key, payload in sorted(self.entries.items())
+        ]
 
     async def put_type(self, name, signed):
         if self.away:
             raise BrokerUnavailable("away")
         if name in self.refuses_types:
             raise StreamFull("maximum bytes exceeded (10077)")
-        self.types.append(verify(signed, public_key(bytes(range(32)))))
+        self.types.append(signed.verified(self.verify_key))
         return len(self.types)
 
 
@@ -82,11 +88,11 @@ def store(database):
     return Store()
 
 
-def project(store):
+def project(store, signing_key=SIGNING_KEY):
     # Models can be imported once Django is configured, which the database's fixture does.
     from urja.pipeline.project import Project
 
-    return Project(store, "Asia/Kolkata", signing_key=bytes(range(32)))
+    return Project(store, "Asia/Kolkata", signing_key=signing_key)
 
 
 def run(stage, now=START):
@@ -218,15 +224,69 @@ def raised():
     return [str(sentence) for sentence in alarms.raised()]
 
 
+def without_versions(store):
+    """What is written anew has another version, and so another signature."""
+    return [msgspec.structs.replace(entry, version=0) for entry in store.devices]
+
+
+def test_an_entry_is_signed_and_its_versions_grow(written, store):
+    [*before] = store.devices
+    remove(1, START + timedelta(days=1))
+    run(written)
+    assert [one.version < other.version for one, other in zip(before, store.devices, strict=True)] == [
+        True,
+        *[False] * (METERS - 1),
+    ]
+
+
+def test_versions_grow_also_over_a_registry_of_an_earlier_day(written, store, database):
+    """And over a row that was deleted and made again: head ends know the versions of before."""
+    highest = max(entry.version for entry in store.devices)
+    with database.connect("urja_owner") as connection:
+        connection.execute("UPDATE registry_projection SET version = 3, projected_version = 3")
+        connection.execute("DELETE FROM registry_projection WHERE device_id % 2 = 0")
+    from urja.apps.registry.models import Device
+    from urja.apps.registry.projecting import project_anew
+
+    project_anew(Device.objects.values_list("id", flat=True))
+    assert run(written).done == METERS
+    assert all(entry.version > highest for entry in store.devices)
+
+
+def test_a_start_with_another_signing_key_writes_everything_anew(written, store):
+    other = bytes(reversed(SIGNING_KEY))
+    assert run(project(store)).done == 0
+    store.verify_key = public_key(other)
+    assert run(project(store, other)).done == METERS
+    assert len(store.devices) == METERS
+    assert run(project(store, other)).done == 0
+
+
+def test_what_an_earlier_version_wrote_unsigned_is_written_anew(written, store):
+    from django.db import connection
+
+    from urja.apps.registry import queries
+
+    unsigned = {entry.device_id: digest_of(messages.encode(entry)) for entry in store.devices}
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "UPDATE registry_projection SET digest = %s WHERE device_id = %s",
+            [(digest, device_id) for device_id, digest in unsigned.items()],
+        )
+    assert {row.digest for row in queries.projected()} == set(unsigned.values())
+    assert run(project(store)).done == METERS
+    assert run(project(store)).done == 0
+
+
 def keys(store):
     return sorted(store.entries)
 
 
 def test_a_purged_key_an_altered_one_and_one_of_no_meter_are_mended_counted_and_said(written, store):
-    as_written = dict(store.entries)
+    as_written = without_versions(store)
     purged, altered, *_ = keys(store)
     del store.entries[purged]
-    store.write(altered, store.entries[altered].replace(b'"active":true', b'"active":false'))
+    store.write(altered, store.entries[keys(store)[2]])
     store.write("x", b"{}")
     store.write("00ff00ff00ff00ff", b"\xff")
     before = mended("written"), mended("removed")
@@ -235,7 +295,7 @@ def test_a_purged_key_an_altered_one_and_one_of_no_meter_are_mended_counted_and_
     assert "differed in" in report.detail
     assert not report.ill
     assert run(written).done >= 2
-    assert store.entries == as_written
+    assert without_versions(store) == as_written
     assert mended("written") - before[0] >= 2
     assert mended("removed") - before[1] == 2
     store.read()
@@ -245,13 +305,13 @@ def test_a_purged_key_an_altered_one_and_one_of_no_meter_are_mended_counted_and_
 
 def test_a_lost_store_is_written_anew(written, store):
     """Its sequences begin anew, below those that were given before."""
-    as_written = dict(store.entries)
+    as_written = without_versions(store)
     store.entries.clear()
     store.sequence = 0
     store.read()
     run(written)
     assert run(written).done == METERS
-    assert store.entries == as_written
+    assert without_versions(store) == as_written
 
 
 def test_a_lost_store_is_written_anew_after_a_start(written, store):
@@ -269,12 +329,12 @@ def test_a_store_of_an_earlier_day_is_mended(written, store):
     adopt(METERS + 1)
     remove(1, START + timedelta(days=1))
     assert run(written).done == 2
-    as_written = dict(store.entries)
+    as_written = without_versions(store)
     store.entries, store.sequence = dict(earlier[0]), earlier[1]
     store.read()
     run(written)
     run(written)
-    assert store.entries == as_written
+    assert without_versions(store) == as_written
 
 
 def test_what_was_read_before_a_change_was_written_is_no_difference(written, store):

@@ -12,6 +12,7 @@ from urja.stream.subjects import DEVICES
 
 
 async def test_what_is_purged_or_altered_is_written_anew(town: Town, monkeypatch):  # noqa: F811
+    from urja.apps.registry import queries
     from urja.headend import projection_contents
     from urja.pipeline import project
 
@@ -32,10 +33,14 @@ async def test_what_is_purged_or_altered_is_written_anew(town: Town, monkeypatch
         await town.broker._publish(f"$KV.{DEVICES}.{titles[1].hex()}", entry)
         await town.broker._publish(f"$KV.{DEVICES}.0011223344556677", entry)
         assert (await headend.broker.read_devices())[1] != as_written
+        assert set(headend.roster.meters) == set(titles)
         async with asyncio.timeout(20):
-            while (await headend.broker.read_devices())[1] != as_written:
+            while True:
                 await stage.run_once(town.clock.now())
-            await until(lambda: set(titles) <= set(headend.roster.meters))
+                rows = await town.in_thread(queries.projected)
+                if (await headend.broker.read_devices())[1] == {row.key: row.digest for row in rows}:
+                    break
+            await until(lambda: headend.attention() == [])
         assert not (await stage.run_once(town.clock.now())).ill
     async with town.headend() as headend:
         assert set(headend.roster.meters) == set(titles)

@@ -17,6 +17,7 @@ SIZES = StreamSizes(
     commands=1 << 20,
     progress=1 << 20,
     quarantine=4 << 20,
+    devices=4 << 20,
     key_values=4 << 20,
 )
 PASSWORDS = {user: f"secret of {user}" for user in User}

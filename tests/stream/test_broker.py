@@ -6,11 +6,13 @@ import datetime as dt
 import msgspec
 import numpy as np
 import pytest
+from tests.headend.ordering import SIGNING_KEY, put_device
 from tests.stream.servers import SIZES
 
 from urja.stream import Broker, Kind, User, connect
 from urja.stream import subjects as names
 from urja.stream.contents import Contents, digest_of, digests_of_parts
+from urja.stream.devices import SignedDevice
 from urja.stream.errors import (
     BrokerRefused,
     BrokerUnavailable,
@@ -21,6 +23,7 @@ from urja.stream.errors import (
 from urja.stream.messages import DeviceEntry, ReadOutcome, ReadRequest, encode
 from urja.stream.quarantine import PER_SOURCE, Quarantined, Standing
 from urja.stream.records import BLOCK, EVENT
+from urja.stream.signing import public_key
 
 TITLE = bytes.fromhex("5552410000000001")
 NOON = dt.datetime(2026, 4, 1, 12, tzinfo=dt.UTC)
@@ -174,7 +177,7 @@ class TestRights:
 
     async def test_head_end_cannot_write_the_projection(self, headend: Broker):
         with pytest.raises(NotPermitted):
-            await headend.put_device(entry())
+            await put_device(headend, entry())
 
     async def test_pipeline_cannot_publish_readings(self, pipeline: Broker):
         with pytest.raises(NotPermitted):
@@ -205,18 +208,22 @@ async def test_a_broker_that_is_not_there_is_named():
         await connect("nats://127.0.0.1:1", User.ADMIN, "secret", "early", within_s=0.1)
 
 
+def verified(change):
+    return change.signed.verified_for(change.key, public_key(SIGNING_KEY))
+
+
 async def test_the_projection_is_given_whole_and_then_followed(headend: Broker, pipeline: Broker):
-    await pipeline.put_device(entry(1))
-    await pipeline.put_device(entry(2))
-    await pipeline.put_device(entry(2, serial="changed"))
+    await put_device(pipeline, entry(1))
+    await put_device(pipeline, entry(2))
+    await put_device(pipeline, entry(2, serial="changed"))
     feed = headend.follow_devices()
-    known: dict[str, DeviceEntry | None] = {}
+    known: dict[str, DeviceEntry] = {}
     while (changes := await anext(feed)) is not None:
-        known |= {change.key: change.entry for change in changes}
+        known |= {change.key: verified(change) for change in changes}
     assert known == {entry(1).key: entry(1), entry(2).key: entry(2, serial="changed")}
     await pipeline.delete_device(entry(1).key)
     [change] = await anext(feed)
-    assert (change.key, change.entry) == (entry(1).key, None)
+    assert (change.key, change.signed) == (entry(1).key, None)
     assert await pipeline.device_keys() == sorted([entry(1).key, entry(2).key])
 
 
@@ -226,12 +233,15 @@ async def test_the_projection_is_read_as_it_lies_there(
     """Also what no follower is told of: a key that is purged."""
     assert await headend.read_devices() == (0, {})
     for number in range(1, 5):
-        await pipeline.put_device(entry(number))
-    await pipeline.put_device(entry(2, serial="changed"))
+        await put_device(pipeline, entry(number))
+    await put_device(pipeline, entry(2, serial="changed"))
     await pipeline.delete_device(entry(3).key)
     await admin.jetstream.purge_stream("KV_devices", subject=f"$KV.devices.{entry(4).key}")
     left = [entry(1), entry(2, serial="changed")]
-    assert await headend.read_devices() == (6, {one.key: digest_of(encode(one)) for one in left})
+    assert await headend.read_devices() == (
+        6,
+        {one.key: digest_of(encode(SignedDevice.of(one, SIGNING_KEY))) for one in left},
+    )
     assert await pipeline.devices_sequence() == 6
 
 
@@ -250,7 +260,7 @@ async def test_an_empty_projection_says_so(headend: Broker):
 
 
 async def test_following_survives_a_killed_broker(nats_server, headend: Broker, pipeline: Broker):
-    await pipeline.put_device(entry(1))
+    await put_device(pipeline, entry(1))
     feed = headend.follow_devices()
     assert await anext(feed) is not None
     assert await anext(feed) is None
@@ -260,12 +270,12 @@ async def test_following_survives_a_killed_broker(nats_server, headend: Broker, 
     await pipeline.wait_connected()
     while True:
         try:
-            await pipeline.put_device(entry(3))
+            await put_device(pipeline, entry(3))
             break
         except BrokerUnavailable:
             await asyncio.sleep(0.05)
     [change] = await asyncio.wait_for(waiting, 20)
-    assert change.entry == entry(3)
+    assert verified(change) == entry(3)
 
 
 async def test_a_killed_broker_fails_what_waits_and_keeps_what_it_acknowledged(

@@ -13,6 +13,7 @@ from tests.stream.test_broker import blocks
 from urja.stream import Broker, Kind, messages
 from urja.stream.codec import decode_batch, encode_batch
 from urja.stream.contents import Contents, digests_of_parts
+from urja.stream.devices import SignedDevice
 from urja.stream.errors import PoisonMessage
 from urja.stream.messages import DeviceEntry, ReadOutcome, ReadRequest
 from urja.stream.meter_types import SignedType, TypeEntry
@@ -32,7 +33,7 @@ SOUND = [
         wrapped_guek=bytes(24),
         wrapped_gak=bytes(24),
     ),
-    SignedType(entry=b"{}", signature=bytes(64)),
+    SignedType(payload=b"{}", signature=bytes(64)),
     TypeEntry(name="t", versions=[{"type.toml": "x"}]),
     ReadRequest(
         request_id=1,
@@ -45,7 +46,7 @@ SOUND = [
         correlation=1,
     ),
     ReadOutcome(request_id=1, device_id=1, ok=False, error="why"),
-    SignedOrder(order=b"{}", signature=bytes(64)),
+    SignedOrder(payload=b"{}", signature=bytes(64)),
     Order(
         command_id=1,
         device_id=1,
@@ -86,6 +87,7 @@ SOUND = [
         outcomes=[],
     ),
     AskedReleases(),
+    SignedDevice(payload=b"{}", signature=bytes(64)),
     Contents(headend="headend", reading="r", sequence=1, entries=0, parts=digests_of_parts([])),
 ]
 """One of each kind that lies in the broker."""

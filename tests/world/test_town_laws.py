@@ -15,7 +15,7 @@ from tests.apps.payments.cast import sign
 from tests.apps.payments.till import opened_till  # noqa: F401 - a fixture
 from tests.apps.street import START, adopt
 from tests.headend.conftest import admin, nats_server, pipeline, start_headend  # noqa: F401 - fixtures
-from tests.headend.ordering import Desk, House
+from tests.headend.ordering import Desk, House, put_device
 
 from urja.base.clock import SteppedClock
 from urja.base.ports import free_port
@@ -232,7 +232,7 @@ async def told_to_open(database, start_headend, pipeline, clock, mode=4) -> dict
     """A cut of a real meter, from the command to what the books say of it; beside it, its switch."""
     house, desk = House(clock, port=free_port(), relay=RelayOptions(mode=mode)), Desk(pipeline)
     office = _asleep(lambda: Office(house, clock))
-    await pipeline.put_device(house.entry())
+    await put_device(pipeline, house.entry())
     order = _asleep(office.order)
     async with start_headend(), house.listening():
         await desk.send(order)

@@ -40,8 +40,8 @@ from urja.site.broker_process import Server
 from urja.site.laws import Findings, examine, unfinished
 from urja.stream import Broker, Kind, User, connect
 from urja.stream.codec import Records
-from urja.stream.orders import public_key
 from urja.stream.records import Source
+from urja.stream.signing import public_key
 
 ZONE = ZoneInfo("Asia/Kolkata")
 KEK = bytes(range(16))

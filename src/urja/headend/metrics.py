@@ -62,7 +62,7 @@ class Metrics:
         )
         self.unreadable = Gauge(
             "urja_headend_unreadable_entries",
-            "Entries of the registry's projection that cannot be read: their meters are unusable.",
+            "Entries of the registry's projection, and meter types, that are refused: not the pipeline's, older, or unreadable.",
             registry=registry,
         )
         self.without_window = Gauge(

@@ -36,7 +36,7 @@ from urja.headend.work import Outcome, Work
 from urja.stream import Broker
 from urja.stream.broker import ORDER_ACK_S, Consumer, Delivery
 from urja.stream.errors import BrokerUnavailable, StreamError, StreamFull
-from urja.stream.orders import HELD, Order, Progress, ProgressState, SignedOrder, verify
+from urja.stream.orders import HELD, Order, Progress, ProgressState, SignedOrder
 from urja.stream.quarantine import Quarantined
 from urja.stream.signing import ForgedError
 from urja.stream.subjects import LEASE_S, REFUSED_ORDERS
@@ -288,7 +288,7 @@ class Orders:
             await delivery.nak()
             return
         try:
-            order = verify(delivery.body, self._key)
+            order = delivery.body.verified(self._key)
         except ForgedError as error:
             await self._refuse(delivery, "forged", str(error))
             return
@@ -312,7 +312,7 @@ class Orders:
                 detail=f"{why}: {detail}",
                 peer=f"urja.commands.{delivery.shard}",
                 received_at_ms=int(self._clock.now().timestamp() * 1000),
-                frame=delivery.body.order,
+                frame=delivery.body.payload,
             )
         )
         await delivery.ack()

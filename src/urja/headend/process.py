@@ -69,7 +69,7 @@ class HeadEnd:
         keys = FollowedKeys(KekStore(secrets.kek), Path(secrets.kek_file) if secrets.kek_file else None)
         key_maker = KeyMaker(keys, seal)
         self.types = KnownTypes(secrets.orders_key)
-        self.roster = Roster(keys, key_maker, self.types)
+        self.roster = Roster(keys, key_maker, self.types, secrets.orders_key)
         self.aside = SettingAside(broker, self.metrics)
         self.gate = Gate(self.metrics, settings.headend, self.roster.push_saps)
         self.intake = Intake(
@@ -265,7 +265,10 @@ class HeadEnd:
     def attention(self) -> list[str]:
         """What a person has to see to, in sentences: what was kept for the head end and cannot be read."""
         counted = [
-            (len(self.roster.unreadable), "entries of the registry's projection cannot be read"),
+            (
+                len(self.roster.unreadable),
+                "entries of the registry's projection are refused: not the pipeline's, older, or unreadable",
+            ),
             (len(self.types.unreadable), "meter types cannot be read"),
             (self.roster.without_windows, "meters have lost their replay windows, so that their pushes wait"),
         ]

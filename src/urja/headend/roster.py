@@ -22,6 +22,7 @@ from urja.headend.new_keys import KeyMaker
 from urja.headend.types import CompiledType, KnownTypes
 from urja.stream.broker import DeviceChange, TypeChange
 from urja.stream.messages import DeviceEntry, NextKeys
+from urja.stream.signing import ForgedError
 
 log = structlog.get_logger()
 
@@ -129,7 +130,11 @@ class Meter:
 class Roster:
     """Meters by system title, kept in step with the projection by `apply`."""
 
-    def __init__(self, keys: KeyStore, key_maker: KeyMaker, types: KnownTypes) -> None:
+    def __init__(
+        self, keys: KeyStore, key_maker: KeyMaker, types: KnownTypes, pipeline_key: bytes = b""
+    ) -> None:
+        """`pipeline_key` verifies what the pipeline signs; without one (empty) `apply_change` takes no entry."""
+        self._pipeline_key = pipeline_key
         self._keys = keys
         self._types = types
         self._untyped: dict[bytes, DeviceEntry] = {}
@@ -144,7 +149,9 @@ class Roster:
         self.unusable: dict[bytes, str] = {}
         """Meters in the projection whose pushes cannot be taken, and why."""
         self.unreadable: dict[str, str] = {}
-        """Keys of the projection whose entries cannot be read, and why."""
+        """Keys of the projection whose entries are refused, and why."""
+        self._versions: dict[bytes, int] = {}
+        """The newest version of each entry so far, also of meters that are not known now."""
         self.lost_groups: set[int] = set()
         """Groups of windows that could not be read when the process began."""
         self._lost: set[bytes] = set()
@@ -190,32 +197,33 @@ class Roster:
         return window, esw
 
     def apply_change(self, change: DeviceChange) -> None:
-        """As `apply`, for what the projection's feed gives: also entries that cannot be read.
+        """As `apply`, for what the projection's feed gives.
 
-        Such a meter is unusable, its pushes are quarantined and its window stays; a key that is no system title names no
-        meter and is passed over.
+        Where that is not the pipeline's, of another meter, older than what was there or no entry, the meter goes on as it
+        was; one that is not known is unusable, its pushes are quarantined and its window stays.
         """
-        try:
-            title = bytes.fromhex(change.key)
-        except ValueError:
-            title = b""
-        if len(title) != _TITLE:
-            if change.entry is None and not change.fault:
-                # It was removed.
-                self.unreadable.pop(change.key, None)
+        title = _title_of(change.key)
+        entry = None
+        if change.signed is not None:
+            try:
+                newest = self._versions.get(title, 0)
+                entry = change.signed.verified_for(change.key, self._pipeline_key, newest=newest)
+            except ForgedError as error:
+                self._refuse(change.key, title, str(error))
                 return
-            self.unreadable[change.key] = "the key is no system title"
+            self._versions[entry.system_title] = entry.version
         elif change.fault:
-            self._forget(title)
-            self.unreadable[change.key] = change.fault
-            self.unusable[title] = f"its entry in the projection cannot be read: {change.fault}"
-        else:
-            self.unreadable.pop(change.key, None)
-            self.apply(change.key, change.entry)
+            self._refuse(change.key, title, change.fault)
             return
-        log.error(
-            "an entry of the projection cannot be read", key=change.key, why=self.unreadable[change.key]
-        )
+        self.unreadable.pop(change.key, None)
+        if title:
+            self.apply(change.key, entry)
+
+    def _refuse(self, key: str, title: bytes, why: str) -> None:
+        self.unreadable[key] = why
+        if title and title not in self.meters:
+            self.unusable.setdefault(title, f"its entry in the projection is refused: {why}")
+        log.error("an entry of the projection is refused", key=key, why=why)
 
     def apply_type(self, change: TypeChange) -> None:
         """A meter type came into force, was removed or cannot be read: its meters, and no others, follow."""
@@ -354,6 +362,15 @@ class Roster:
         """What `restore` takes: the windows of a group's meters, also of those that are not known now."""
         known = b"".join(self.by_slot[slot].at_rest() for slot in sorted(self._members[group]))
         return known + b"".join(one for states in self._at_rest[group].values() for one in states.values())
+
+
+def _title_of(key: str) -> bytes:
+    """The system title that a key of the projection names; empty where it names none."""
+    try:
+        title = bytes.fromhex(key)
+    except ValueError:
+        return b""
+    return title if len(title) == _TITLE else b""
 
 
 def _by_title(state: bytes) -> dict[bytes, dict[bytes, bytes]]:

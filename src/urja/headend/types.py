@@ -16,8 +16,8 @@ from urja.cosem.companion import (
 from urja.cosem.errors import LocalError
 from urja.cosem.layout import LayoutSet
 from urja.cosem.pushlist import PushList
-from urja.stream import meter_types
 from urja.stream.broker import TypeChange
+from urja.stream.meter_types import SignedType
 from urja.stream.signing import ForgedError
 
 log = structlog.get_logger()
@@ -89,7 +89,7 @@ class KnownTypes:
         False where nothing became different: the pipeline writes types anew now and then.
         """
         name = change.key
-        if change.signed is not None and self._entries.get(name) == change.signed.entry:
+        if change.signed is not None and self._entries.get(name) == change.signed.payload:
             return False
         self._entries.pop(name, None)
         self._loaded.pop(name, None)
@@ -100,7 +100,7 @@ class KnownTypes:
         elif change.signed is not None:
             try:
                 self._loaded[name] = known = self._built(name, change.signed)
-                self._entries[name] = change.signed.entry
+                self._entries[name] = change.signed.payload
                 log.info("meter type known", type=name, versions=[one.version for one in known])
             except (CompanionError, LocalError, ForgedError) as error:
                 self._refuse(name, str(error))
@@ -110,8 +110,8 @@ class KnownTypes:
         self.unreadable[name] = why
         log.error("a meter type cannot be used", type=name, why=why)
 
-    def _built(self, name: str, signed: meter_types.SignedType) -> tuple[DeviceType, ...]:
-        entry = meter_types.verify(signed, self._key)
+    def _built(self, name: str, signed: SignedType) -> tuple[DeviceType, ...]:
+        entry = signed.verified(self._key)
         versions = tuple(build_device_type(TypeFiles.of(files)) for files in entry.versions)
         if not versions:
             raise CompanionError(["it has no version"])

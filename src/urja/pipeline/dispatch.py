@@ -21,7 +21,7 @@ from urja.apps.registry import meter_keys
 from urja.base.clock import Clock
 from urja.pipeline.stage import Report, give_back
 from urja.stream.broker import Consumer
-from urja.stream.orders import Order, Progress, SignedOrder, sign
+from urja.stream.orders import Order, Progress, SignedOrder
 
 log = structlog.get_logger()
 
@@ -124,7 +124,7 @@ class Dispatch:
         return len(outgoing)
 
     def _sign(self, order: Order) -> SignedOrder:
-        return sign(order, self._key)
+        return SignedOrder.of(order, self._key)
 
     def _wall_ms(self) -> int:
         return int(self._wall_s() * 1000)

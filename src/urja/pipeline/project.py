@@ -3,7 +3,7 @@
 A head end knows them from there alone, so that it works on while the database is away. The store is a projection:
 what lies there of meters is compared with what the registry says was written there, and what differs (lost, purged,
 altered, of no meter) is written anew. The pipeline may not read the store: head ends do, and tell digests of its parts.
-Types are signed: they say how bytes become energy.
+Both are signed: they say whose keys a meter has and how its bytes become energy.
 """
 
 import asyncio
@@ -20,13 +20,15 @@ from prometheus_client import Counter, Gauge
 from urja.apps.meter_types import queries as types
 from urja.apps.readings import alarms
 from urja.apps.registry import operations, queries
-from urja.apps.registry.queries import DueProjection, Projected
+from urja.apps.registry.queries import Projected
 from urja.base.sentences import Sentence
 from urja.pipeline.stage import Report
-from urja.stream.contents import PARTS, Contents, digests_of_parts, part_of
+from urja.stream import messages
+from urja.stream.contents import PARTS, Contents, digest_of, digests_of_parts, part_of
+from urja.stream.devices import SignedDevice
 from urja.stream.errors import BrokerUnavailable, StreamError
 from urja.stream.messages import DeviceEntry
-from urja.stream.meter_types import SignedType, TypeEntry, sign
+from urja.stream.meter_types import SignedType, TypeEntry
 
 log = structlog.get_logger()
 
@@ -50,7 +52,7 @@ _UNWRITTEN = Gauge(
 class Store(Protocol):
     """The key-value store of the broker."""
 
-    async def put_device(self, entry: DeviceEntry) -> int: ...
+    async def put_device(self, key: str, signed: SignedDevice) -> int: ...
     async def delete_device(self, key: str) -> int: ...
     async def device_keys(self) -> list[str]: ...
     async def devices_sequence(self) -> int: ...
@@ -93,18 +95,36 @@ class Project:
         # Types first: a meter waits at the head end for its type.
         brought = await self._project_types(now)
         if self._floor < 0:
+            await self._all_again_if_written_otherwise()
             self._floor = self._highest = await self._store.devices_sequence()
-        due: list[DueProjection] = await self._in_thread(queries.due_projections, AT_ONCE)
-        for change in due:
-            self._wrote(change.entry.key, await self._store.put_device(change.entry))
-        if due:
-            await self._in_thread(queries.mark_projected, due)
-            log.info("meters projected", count=len(due))
+        due: list[DeviceEntry] = await self._in_thread(queries.due_projections, AT_ONCE)
+        written = []
+        for entry in due:
+            signed = SignedDevice.of(entry, self._signing_key)
+            self._wrote(entry.key, await self._store.put_device(entry.key, signed))
+            written.append((entry, digest_of(messages.encode(signed))))
+        if written:
+            await self._in_thread(queries.mark_projected, written)
+            log.info("meters projected", count=len(written))
         elif time.monotonic() >= self._compare_at_s:
             await self._compare(now)
             self._compare_at_s = time.monotonic() + COMPARE_EVERY_S
         details = [str(detail) for detail in (self._last_mend, self._types_unwritten()) if detail]
         return Report(len(due) + brought, detail=" ".join(details), ill=self._again or bool(self._unwritten))
+
+    async def _all_again_if_written_otherwise(self) -> None:
+        """Let everything be written anew where another signing key, or an earlier version of Urja, has written it.
+
+        Head ends take nothing of that, and the comparison would find it as it was written. One entry tells it of all: what
+        is not due was written by the last process, or would have been made due by it.
+        """
+        example: tuple[DeviceEntry, bytes] | None = await self._in_thread(queries.example_projected)
+        if example is None:
+            return
+        entry, digest = example
+        if digest_of(messages.encode(SignedDevice.of(entry, self._signing_key))) != digest:
+            count: int = await self._in_thread(operations.project_again)
+            log.warning("all meters are projected again: they were written or signed otherwise", count=count)
 
     async def _project_types(self, now: datetime) -> int:
         """Each type's versions that are in force, where they became others, and all of them now and then."""
@@ -119,7 +139,7 @@ class Project:
             versions = [await self._in_thread(types.files_of, sha256) for sha256 in hashes]
             try:
                 await self._store.put_type(
-                    name, sign(TypeEntry(name=name, versions=versions), self._signing_key)
+                    name, SignedType.of(TypeEntry(name=name, versions=versions), self._signing_key)
                 )
             except BrokerUnavailable:
                 raise

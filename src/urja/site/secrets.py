@@ -22,7 +22,7 @@ from urja.base.settings import Settings
 from urja.site.data_directory import write_private
 from urja.site.exits import Exit, Refusal
 from urja.site.postgres import SUPERUSER
-from urja.stream.orders import public_key
+from urja.stream.signing import public_key
 
 ADMIN_FILE: Final = "admin.json"
 HEADEND_FILE: Final = "headend.json"

@@ -28,6 +28,7 @@ from urja.stream import codec, contents, messages
 from urja.stream import subjects as names
 from urja.stream.codec import Batch, Records
 from urja.stream.contents import Contents
+from urja.stream.devices import SignedDevice
 from urja.stream.errors import (
     BrokerRefused,
     BrokerUnavailable,
@@ -37,7 +38,7 @@ from urja.stream.errors import (
     StreamError,
     StreamFull,
 )
-from urja.stream.messages import DeviceEntry, ReadOutcome, ReadRequest
+from urja.stream.messages import ReadOutcome, ReadRequest
 from urja.stream.meter_types import SignedType
 from urja.stream.orders import Order, Progress, SignedOrder
 from urja.stream.pulling import Pull
@@ -245,23 +246,17 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
-class DeviceChange:
-    """A meter in the registry's projection was added, changed (`entry`) or removed (None), or cannot be read."""
+class Change[S]:
+    """What the pipeline has signed was added or changed (`signed`) or removed (None) in a bucket, or cannot be read."""
 
     key: str
-    entry: DeviceEntry | None
-    fault: str = ""
-    """Why the entry cannot be read; `entry` is None then."""
-
-
-@dataclass(frozen=True, slots=True)
-class TypeChange:
-    """A loaded meter type came into force (`signed`), was removed (None), or cannot be read."""
-
-    key: str
-    signed: SignedType | None
+    signed: S | None
     fault: str = ""
     """Why it cannot be read; `signed` is None then."""
+
+
+type DeviceChange = Change[SignedDevice]
+type TypeChange = Change[SignedType]
 
 
 class Broker:
@@ -475,9 +470,9 @@ class Broker:
 
     # -- the registry's projection ----------------------------------------------------------------------
 
-    async def put_device(self, entry: DeviceEntry) -> int:
+    async def put_device(self, key: str, signed: SignedDevice) -> int:
         """Write a meter into the projection; returns the revision."""
-        return await self._publish(f"$KV.{names.DEVICES}.{entry.key}", messages.encode(entry))
+        return await self._publish(f"$KV.{names.DEVICES}.{key}", messages.encode(signed))
 
     async def delete_device(self, key: str) -> int:
         """Take a key out of the projection; head ends forget its meter. Returns the revision."""
@@ -522,7 +517,7 @@ class Broker:
 
     def follow_devices(self) -> AsyncIterator[list[DeviceChange] | None]:
         """The whole projection of meters, then each change, for ever (see `_follow`)."""
-        return self._follow(names.DEVICES, _device_change)
+        return self._follow(names.DEVICES, SignedDevice)
 
     async def put_type(self, name: str, signed: SignedType) -> int:
         """Bring a meter type into force; returns the revision."""
@@ -530,9 +525,11 @@ class Broker:
 
     def follow_types(self) -> AsyncIterator[list[TypeChange] | None]:
         """All loaded meter types, then each change, for ever (see `_follow`)."""
-        return self._follow(names.TYPES, _type_change)
+        return self._follow(names.TYPES, SignedType)
 
-    async def _follow[C](self, bucket: str, change_of: Callable[[Msg], C]) -> AsyncIterator[list[C] | None]:
+    async def _follow[S: msgspec.Struct](
+        self, bucket: str, kind: type[S]
+    ) -> AsyncIterator[list[Change[S]] | None]:
         """The whole of a bucket, then each change, for ever; None once everything known at the start was given.
 
         Survives the broker's restarts: after a lost connection it goes on behind the last change it gave.
@@ -541,7 +538,7 @@ class Broker:
         announced = False
         while True:
             try:
-                async for sequence, changes, pending in self._feed(bucket, last, change_of):
+                async for sequence, changes, pending in self._feed(bucket, last, kind):
                     last = sequence
                     if changes:
                         yield changes
@@ -557,9 +554,9 @@ class Broker:
         await asyncio.sleep(0.2)
         await self.wait_connected()
 
-    async def _feed[C](
-        self, bucket: str, after: int, change_of: Callable[[Msg], C]
-    ) -> AsyncIterator[tuple[int, list[C], int]]:
+    async def _feed[S: msgspec.Struct](
+        self, bucket: str, after: int, kind: type[S]
+    ) -> AsyncIterator[tuple[int, list[Change[S]], int]]:
         stream = f"KV_{bucket}"
         consumer = f"h{secrets.token_hex(8)}"
         epoch = self.epoch
@@ -590,7 +587,7 @@ class Broker:
                         raise BrokerUnavailable("a change was lost on the way")
                     expected += 1
                 tail = taken[-1].metadata
-                yield tail.sequence.stream, [change_of(message) for message in taken], tail.num_pending
+                yield tail.sequence.stream, [_change(message, kind) for message in taken], tail.num_pending
         except _NATS_ERRORS as error:
             raise _from_nats(error) from error
         finally:
@@ -918,27 +915,14 @@ def _is_deleted(message: Msg) -> bool:
     return (message.headers or {}).get("KV-Operation") in ("DEL", "PURGE")
 
 
-def _device_change(message: Msg) -> DeviceChange:
+def _change[S: msgspec.Struct](message: Msg, kind: type[S]) -> Change[S]:
     key = message.subject.rsplit(".", 1)[1]
     if _is_deleted(message):
-        return DeviceChange(key, None)
+        return Change(key, None)
     try:
-        entry = messages.decode(message.data, DeviceEntry)
+        return Change(key, messages.decode(message.data, kind))
     except PoisonMessage as error:
-        return DeviceChange(key, None, fault=str(error))
-    if entry.key != key:
-        return DeviceChange(key, None, fault=f"it is of the system title {entry.key}")
-    return DeviceChange(key, entry)
-
-
-def _type_change(message: Msg) -> TypeChange:
-    key = message.subject.rsplit(".", 1)[1]
-    if (message.headers or {}).get("KV-Operation") in ("DEL", "PURGE"):
-        return TypeChange(key, None)
-    try:
-        return TypeChange(key, messages.decode(message.data, SignedType))
-    except PoisonMessage as error:
-        return TypeChange(key, None, fault=str(error))
+        return Change(key, None, fault=str(error))
 
 
 _READERS: Final[dict[str, tuple[str, Callable[[Msg], Any]]]] = {
@@ -1007,7 +991,7 @@ def _streams(sizes: StreamSizes, replicas: int) -> list[js_api.StreamConfig]:
         queue(names.COMMANDS, "urja.commands.*", sizes.commands),
         queue(names.PROGRESS, "urja.progress.*", sizes.progress),
         *(kept(standing, name) for standing, name in names.QUARANTINE.items()),
-        bucket(names.DEVICES),
+        bucket(names.DEVICES, sizes.devices),
         bucket(names.TYPES, sizes.types),
         bucket(names.WINDOWS),
         bucket(names.COUNTERS),

@@ -36,6 +36,8 @@ class NextKeys(msgspec.Struct, frozen=True, kw_only=True):
 class DeviceEntry(msgspec.Struct, frozen=True, kw_only=True):
     """What a head end must know of a meter while the database is away. Keys are wrapped (RFC 3394)."""
 
+    version: Annotated[int, Meta(ge=0)] = 0
+    """Grows with each entry of a meter, so that an older one is recognized."""
     device_id: Annotated[int, Meta(gt=0, le=(1 << 63) - 1)]
     bucket: Annotated[int, Meta(ge=0, lt=BUCKETS)]
     system_title: Annotated[bytes, Meta(min_length=8, max_length=8)]

@@ -1,24 +1,18 @@
 """Commands on their way to a meter: signed orders out, progress back.
 
-An order is signed over the very bytes that carry it, by a key that only the pipeline holds (Ed25519). The broker
-is a carrier, not an authority: whoever has a password of its own can repeat or withhold an order, not make one.
+An order is signed over the very bytes that carry it, by a key that only the pipeline holds (`urja.stream.signing`).
 """
 
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import Meta
 
-from urja.stream import messages
-from urja.stream.signing import signature_of, verified
+from urja.stream.signing import Signed
 
 SUPPLY_KINDS: Final = frozenset({"connect", "disconnect"})
 """Commands that move the load switch: of these a newer one makes an older one void."""
-
-_CONTEXT: Final = b"urja order 1\0"
-"""Goes before the signed bytes, so that no other signature of this key can be taken for an order."""
 
 TerminalState = Literal[
     "confirmed", "connected_load_unproven", "waiting_for_person", "expired", "superseded", "failed"
@@ -61,11 +55,13 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         return self.kind in SUPPLY_KINDS
 
 
-class SignedOrder(msgspec.Struct, frozen=True, kw_only=True):
+class SignedOrder(Signed[Order], frozen=True, kw_only=True):
     """An order as it travels: its JSON, and the signature of exactly these bytes."""
 
-    order: bytes
-    signature: bytes
+    kind = Order
+    context = b"urja order 1\0"
+
+    payload: bytes = msgspec.field(name="order")
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,19 +81,3 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     evidence: dict[str, Any] = {}
     """What the meter said: control state, load, register, the object that was read."""
     correlation: int = 0
-
-
-def sign(order: Order, private_key: bytes) -> SignedOrder:
-    """The order under the pipeline's signing key (32 bytes)."""
-    payload = messages.encode(order)
-    return SignedOrder(order=payload, signature=signature_of(payload, _CONTEXT, private_key))
-
-
-def verify(signed: SignedOrder, public_key: bytes) -> Order:
-    """The order, if the key's owner has signed it; raises ForgedError."""
-    return verified(signed.order, signed.signature, Order, context=_CONTEXT, public_key=public_key)
-
-
-def public_key(private_key: bytes) -> bytes:
-    """What a head end verifies with (32 bytes)."""
-    return Ed25519PrivateKey.from_private_bytes(private_key).public_key().public_bytes_raw()

@@ -91,7 +91,10 @@ class StreamSizes:
     progress: int = 64 << 20
     quarantine: int = 64 << 20
     """Of each of its four streams."""
+    devices: int = 512 << 20
+    """Of the projection: a signed entry takes up to about 1,000 bytes, so half a million meters."""
     key_values: int = 256 << 20
+    """Of windows, counters and orders, each."""
     leases: int = 8 << 20
     releases: int = 8 << 20
     """Of what is held, of what is asked, and of what head ends find in the projection, each."""
@@ -101,7 +104,15 @@ class StreamSizes:
         """What the server must be allowed to store: all streams and buckets."""
         streams = self.readings + self.requests + self.outcomes + self.commands + self.progress
         quarantine = len(QUARANTINE) * self.quarantine
-        return streams + quarantine + 4 * self.key_values + self.leases + 3 * self.releases + self.types
+        return (
+            streams
+            + quarantine
+            + self.devices
+            + 3 * self.key_values
+            + self.leases
+            + 3 * self.releases
+            + self.types
+        )
 
 
 def readings_subject(kind: Kind, shard: int) -> str:

@@ -38,9 +38,9 @@ def issue(home, kind="disconnect", **changes):
 
 def send(*commands):
     from urja.apps.commands import sending
-    from urja.stream.orders import sign
+    from urja.stream.orders import SignedOrder
 
-    outgoing = sending.claim(START, 2_000, lambda order: sign(order, bytes(32)), 100)
+    outgoing = sending.claim(START, 2_000, lambda order: SignedOrder.of(order, bytes(32)), 100)
     sending.mark_published([out.order.command_id for out in outgoing])
     return outgoing
 
@@ -175,12 +175,12 @@ def test_expired_commands_are_not_sent(home):
 
 def test_what_may_not_have_been_published_goes_out_again_with_the_same_signature(home):
     from urja.apps.commands import sending
-    from urja.stream.orders import sign
+    from urja.stream.orders import SignedOrder
 
     issue(home)
 
     def claim():
-        return sending.claim(START, 2_000, lambda order: sign(order, bytes(32)), 100)
+        return sending.claim(START, 2_000, lambda order: SignedOrder.of(order, bytes(32)), 100)
 
     [first], [again] = claim(), claim()
     assert first == again

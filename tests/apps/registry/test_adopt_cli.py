@@ -85,7 +85,7 @@ def test_a_type_of_hls_mechanism_2_comes_with_its_secret(run):
     run(*options(type="urja-d1-aes", hls_secret="ab" * 16))
     assert KekStore(KEK).unwrap(bytes(Device.objects.get().wrapped_hls_secret)) == b"\xab" * 16
     [due] = due_projections(10)
-    assert KekStore(KEK).unwrap(due.entry.wrapped_hls_secret) == b"\xab" * 16
+    assert KekStore(KEK).unwrap(due.wrapped_hls_secret) == b"\xab" * 16
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def test_adoption_makes_everything_in_one_bucket(database):
     assert queries.access(made.user_id, made.account_id).role == "owner"
     assert queries.agreement_at(made.account_id, START).id == made.agreement_id
     (due,) = queries.due_projections(10)
-    assert (due.entry.device_id, due.entry.bucket, due.entry.active) == (made.device_id, 700, True)
+    assert (due.device_id, due.bucket, due.active) == (made.device_id, 700, True)
     with database.connect() as connection:
         rows = connection.execute(
             "SELECT energy_wh, watermark_at, opening_wh FROM readings_accrual"
@@ -159,10 +159,10 @@ def test_a_change_during_projection_stays_due(database):
     adopt(1)
     (due,) = queries.due_projections(10)
     remove(1, START + timedelta(days=1))
-    queries.mark_projected([due])
+    queries.mark_projected([(due, b"digest")])
     (again,) = queries.due_projections(10)
-    assert not again.entry.active
-    queries.mark_projected([again])
+    assert not again.active
+    queries.mark_projected([(again, b"digest")])
     assert queries.due_projections(10) == []
 
 

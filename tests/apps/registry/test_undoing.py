@@ -132,11 +132,11 @@ def test_ingest_and_the_head_end_learn_of_it(connection):
     adopt(1)
     removal = remove(1, LATER)
     (away,) = queries.due_projections(10)
-    queries.mark_projected([away])
+    queries.mark_projected([(away, b"digest")])
     revision = connection.execute("SELECT revision FROM registry_revision").fetchone()[0]
     undo(removal.id)
     (back,) = queries.due_projections(10)
-    assert (away.entry.active, back.entry.active) == (False, True)
+    assert (away.active, back.active) == (False, True)
     assert connection.execute("SELECT revision FROM registry_revision").fetchone()[0] == revision + 1
 
 
@@ -191,7 +191,7 @@ class TestRefusals:
         from urja.apps.registry import queries
 
         adopt(1)
-        queries.mark_projected(queries.due_projections(10))
+        queries.mark_projected([(due, b"digest") for due in queries.due_projections(10)])
         self.refused(newest("adoption").id, "the head end knows meter URJ00000001")
 
     def test_an_agreement_that_was_charged(self, connection):

@@ -1,27 +1,36 @@
 """The key-value store of the broker follows the registry. Apart from the operations: queries and keys need it too."""
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from django.db import connection
+
+_CLOCK: Final = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+_NEXT: Final = f"greatest(registry_projection.version, registry_projection.projected_version, {_CLOCK}) + 1"
+"""The next version of an entry. It follows the clock, as a head end takes none below the highest that it has seen: a row
+that was put back from a copy, or deleted and made again, goes beyond what it had reached before.
+"""
+
+
+def anew(devices: str) -> str:
+    """The statement that lets the entries of devices follow, given where their ids come from (after FROM)."""
+    return f"""
+        INSERT INTO registry_projection (device_id, version, projected_version) SELECT id, {_CLOCK}, 0 FROM {devices}
+        ON CONFLICT (device_id) DO UPDATE SET version = {_NEXT}
+    """  # noqa: S608 - the callers' own statements
 
 
 def project_anew(device_ids: Iterable[int]) -> None:
     """Let the devices' entries in the key-value store follow."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO registry_projection (device_id, version, projected_version)"
-            " SELECT id, 1, 0 FROM registry_device WHERE id = ANY(%s)"
-            " ON CONFLICT (device_id) DO UPDATE SET version = registry_projection.version + 1",
-            [list(device_ids)],
-        )
+        cursor.execute(anew("registry_device WHERE id = ANY(%s)"), [list(device_ids)])
 
 
-def project_again(device_ids: Sequence[int]) -> int:
-    """Let the entries of these devices be written anew; how many there are."""
+def project_again(device_ids: Sequence[int] | None = None) -> int:
+    """Let the entries of these devices, or all, be written anew; how many there are."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE registry_projection SET version = greatest(version, projected_version) + 1 "
-            "WHERE device_id = ANY(%s)",
-            [list(device_ids)],
+            f"UPDATE registry_projection SET version = {_NEXT} WHERE %s::bigint[] IS NULL OR device_id = ANY(%s)",  # noqa: S608
+            [device_ids, device_ids],
         )
         return cursor.rowcount

@@ -25,7 +25,6 @@ from urja.apps.rows import rows
 from urja.base.ids import bucket_of
 from urja.cosem.companion import device_types, load_device_type
 from urja.cosem.pushlist import PushList, as_typed
-from urja.stream import contents, messages
 from urja.stream.messages import DeviceEntry, NextKeys
 
 
@@ -91,23 +90,24 @@ def _follows(agreement_ids: list[int]) -> dict[int, datetime | None]:
         return dict(cursor.fetchall())
 
 
-@dataclass(frozen=True, slots=True)
-class DueProjection:
-    """An entry to be written, and the version it will then stand for."""
-
-    version: int
-    entry: DeviceEntry
+def due_projections(limit: int) -> list[DeviceEntry]:
+    """The entries of devices whose key-value entry is behind, as they are now."""
+    due = Projection.objects.filter(version__gt=F("projected_version")).order_by("device_id")
+    return _entries(dict(due.values_list("device_id", "version")[:limit]))
 
 
-def due_projections(limit: int) -> list[DueProjection]:
-    """Devices whose key-value entry is behind, as they are now."""
-    due = dict(
-        Projection.objects.filter(version__gt=F("projected_version"))
-        .order_by("device_id")
-        .values_list("device_id", "version")[:limit]
-    )
+def example_projected() -> tuple[DeviceEntry, bytes] | None:
+    """An entry that is not due, as it would be written now, and the digest of what was written; None without one."""
+    row = Projection.objects.filter(version=F("projected_version")).order_by("device_id").first()
+    if row is None:
+        return None
+    [entry] = _entries({row.device_id: row.version})
+    return entry, bytes(row.digest)
+
+
+def _entries(versions: dict[int, int]) -> list[DeviceEntry]:
     mounted = dict(
-        DevicePeriod.objects.filter(device_id__in=due, valid_to=None).values_list(
+        DevicePeriod.objects.filter(device_id__in=versions, valid_to=None).values_list(
             "device_id", "service_point_id"
         )
     )
@@ -116,13 +116,16 @@ def due_projections(limit: int) -> list[DueProjection]:
         device_id: _Place(place, transformers.get(place), areas.get(place))
         for device_id, place in mounted.items()
     }
-    told, new_keys = told_pushes(due), meter_keys.waiting(due)
+    told, new_keys = told_pushes(versions), meter_keys.waiting(versions)
     return [
-        DueProjection(
-            due[device.id],
-            _entry(device, places.get(device.id), told.get(device.id, ()), new_keys.get(device.id)),
+        _entry(
+            device,
+            versions[device.id],
+            places.get(device.id),
+            told.get(device.id, ()),
+            new_keys.get(device.id),
         )
-        for device in Device.objects.filter(id__in=due).order_by("id")
+        for device in Device.objects.filter(id__in=versions).order_by("id")
     ]
 
 
@@ -132,7 +135,7 @@ def firmware_of_type(device_type: str) -> dict[str, int]:
     return dict(of_type.values_list("firmware").annotate(Count("id")))
 
 
-def mark_projected(written: Sequence[DueProjection]) -> None:
+def mark_projected(written: Sequence[tuple[DeviceEntry, bytes]]) -> None:
     """Note which version of each device is in the store, and its digest; a change made meanwhile stays due."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -140,9 +143,9 @@ def mark_projected(written: Sequence[DueProjection]) -> None:
             " FROM unnest(%s::bigint[], %s::bigint[], %s::bytea[]) AS d(device_id, version, digest)"
             " WHERE p.device_id = d.device_id AND p.projected_version < d.version",
             [
-                [one.entry.device_id for one in written],
-                [one.version for one in written],
-                [contents.digest_of(messages.encode(one.entry)) for one in written],
+                [entry.device_id for entry, _ in written],
+                [entry.version for entry, _ in written],
+                [digest for _, digest in written],
             ],
         )
 
@@ -154,7 +157,7 @@ class Projected:
     device_id: int
     key: str
     digest: bytes
-    """Of the entry as it was written."""
+    """Of the signed entry as it was written."""
     is_due: bool
     """Whether it is to be written anew: then the store may hold the one or the other."""
 
@@ -201,9 +204,10 @@ class _Place:
 
 
 def _entry(
-    device: Device, place: _Place | None, told: tuple[PushList, ...], new_keys: NextKeys | None = None
+    device: Device, version: int, place: _Place | None, told: tuple[PushList, ...], new_keys: NextKeys | None
 ) -> DeviceEntry:
     return DeviceEntry(
+        version=version,
         device_id=device.id,
         bucket=bucket_of(device.id if place is None else place.service_point_id),
         system_title=bytes(device.system_title),

@@ -156,7 +156,7 @@ def test_meters_come_with_wrapped_keys_registers_and_accruals(loaded, database):
     with database.connect() as connection:
         rows = connection.execute("SELECT opening_wh, anchor_at, latest FROM readings_accrual").fetchall()
         assert rows == [(12_000, MIDNIGHT, True)]
-    assert {due.entry.serial: due.entry.active for due in queries.due_projections(10)} == {
+    assert {due.serial: due.active for due in queries.due_projections(10)} == {
         "URJ00000001": True, "URJ00000002": False,
     }  # fmt: skip
 

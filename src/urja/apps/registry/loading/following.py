@@ -4,6 +4,7 @@ from datetime import datetime
 
 from urja.apps.readings.operations import reassess
 from urja.apps.registry.loading.staging import STRETCH, Load
+from urja.apps.registry.projecting import anew
 
 _TOUCHED = """
 CREATE TEMP TABLE load_touched ON COMMIT DROP AS
@@ -19,18 +20,14 @@ GROUP BY place
 ever read there is nothing to evaluate.
 """
 
-_PROJECTED = """
-INSERT INTO registry_projection (device_id, version, projected_version)
-SELECT id, 1, 0 FROM (
+_PROJECTED = anew("""(
     SELECT id FROM registry_device WHERE operation_id = %(operation)s
     UNION SELECT row_id FROM registry_history
         WHERE operation_id = %(operation)s AND table_name = 'registry_device'
     UNION SELECT device_id FROM registry_device_period WHERE operation_id = %(operation)s
     UNION SELECT m.device_id FROM registry_placement p JOIN registry_device_period m USING (service_point_id)
         WHERE p.operation_id = %(operation)s
-) touched
-ON CONFLICT (device_id) DO UPDATE SET version = registry_projection.version + 1
-"""
+) touched""")
 
 
 def follow(load: Load) -> None:

@@ -1,7 +1,10 @@
 """Each file of the data directory, damaged: one sentence that names it, no secret in it, and nothing begins anew."""
 
+import contextlib
 import json
 import os
+import sqlite3
+import tempfile
 from pathlib import Path
 
 import msgspec
@@ -20,11 +23,16 @@ from urja.meter.fleet import CounterReserve, FleetError, read_fleet_file
 from urja.meter.inputs import Entry
 from urja.meter.journal import JournalError, read_journal
 from urja.meter.truth import TruthError, TruthRecord, read_truth
-from urja.site import business_time, catalogue, status
+from urja.sandbox import outbox
+from urja.sandbox.book import Book
+from urja.sandbox.control import Control
+from urja.sandbox.gateway.schema import SCHEMA
+from urja.site import business_time, catalogue, cli, status
 from urja.site.admin import Administration
 from urja.site.data_directory import DataDirectory
 from urja.site.exits import Exit, Refusal
 from urja.site.secrets import Vault
+from urja.site.town_control import TownControl, keys_of_fleet
 from urja.site.verify import heads_in
 
 SECRET_FILES = ("admin.json", "headend.json", "payments.json", "pipeline.json", "web.json")
@@ -273,6 +281,94 @@ class TestSimulatedMeters:
         # A line that a kill has torn is no damage.
         damage_file(file, DAMAGED[name].replace(b"\n", b" "))
         assert read(file) == []
+
+
+class TestTheDemonstration:
+    """Books of the stand-ins, and the fleet's file as the town's page reads it."""
+
+    @pytest.fixture
+    def book(self, tmp_path) -> Path:
+        """A gateway's book in which somebody has paid."""
+        with contextlib.closing(Book(tmp_path / "gateway.sqlite", outbox.SCHEMA + SCHEMA)) as whole:
+            whole.insert("orders", id="o1", amount=5, currency="INR", notes="", auto_capture=1, created_at=0)
+        return tmp_path / "gateway.sqlite"
+
+    def refused(self, file: Path) -> str:
+        content = file.read_bytes()
+        with pytest.raises(DamagedFileError) as refused:
+            Book(file, outbox.SCHEMA + SCHEMA)
+        assert str(refused.value).startswith(f"{file} is damaged (")
+        assert "\n" not in str(refused.value)
+        assert file.read_bytes() == content
+        return str(refused.value)
+
+    def test_a_book_does_not_begin_anew(self, book, damage):
+        damage_file(book, damage)
+        assert "restore it from a backup" in self.refused(book)
+
+    def test_a_book_that_was_cut_off(self, book):
+        damage_file(book, book.read_bytes()[: book.stat().st_size // 2])
+        self.refused(book)
+
+    def test_a_book_that_was_removed_without_its_log(self, book):
+        damage_file(book.with_name("gateway.sqlite-wal"), book.read_bytes())
+        book.unlink()
+        with pytest.raises(DamagedFileError, match="is missing, and its write-ahead log is not"):
+            Book(book, outbox.SCHEMA + SCHEMA)
+        assert not book.exists()
+
+    def test_a_book_of_something_else(self, book, tmp_path):
+        with contextlib.closing(Book(book, "")) as whole:
+            whole.run("ALTER TABLE orders ADD COLUMN more TEXT")
+        assert "its table orders is another" in self.refused(book)
+        other = tmp_path / "other.sqlite"
+        with contextlib.closing(sqlite3.connect(other)) as connection:
+            connection.execute("CREATE TABLE orders (n)")
+        assert "it has no table setting" in self.refused(other)
+
+    def test_a_silence_that_is_none(self, book):
+        with contextlib.closing(Book(book, outbox.SCHEMA + SCHEMA)) as whole:
+            whole.keep_setting("silence", "x")
+            with pytest.raises(DamagedFileError, match=r"gateway.sqlite is damaged \(its setting silence\)"):
+                Control(whole, outbox.Outbox(whole, None, None))
+
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(data=st.data())
+    def test_a_book_with_any_bytes_in_any_place(self, book, data):
+        """It is refused in a sentence, or all of it can be read and is what it was."""
+        whole = bytearray(book.read_bytes())
+        for _ in range(data.draw(st.integers(1, 3))):
+            at = data.draw(st.integers(0, len(whole) - 1))
+            whole[at : at + 4] = data.draw(st.binary(min_size=4, max_size=4))
+        with tempfile.TemporaryDirectory() as folder:
+            file = damage_file(Path(folder) / "gateway.sqlite", bytes(whole))
+            told = said(self.orders_in, file)
+            assert told is None or told.startswith(f"{file} is damaged (")
+
+    @staticmethod
+    def orders_in(file: Path) -> None:
+        with contextlib.closing(Book(file, outbox.SCHEMA + SCHEMA)) as opened:
+            assert len(opened.all("SELECT * FROM orders")) == 1
+
+    async def test_the_town_s_page_is_told_that_the_fleet_s_file_is_damaged(self, tmp_path, damage):
+        file = damage_file(tmp_path / "fleet.json", damage)
+        control = TownControl(None, tmp_path / "none.sock", keys=keys_of_fleet(file))
+        frame = {"do": "decode", "frame": "db08" + b"OTHER001".hex() + "0530000000" + "05"}
+        answer = await control.answer(json.dumps(frame).encode())
+        assert answer["ok"] is False
+        assert answer["error"].startswith("the meters' keys cannot be read: ")
+        assert "fleet.json" in answer["error"]
+        assert file.read_bytes() == damage
+        file.unlink()
+        assert "fleet.json" in (await control.answer(json.dumps(frame).encode()))["error"]
+
+    def test_a_process_that_finds_one_ends_with_a_sentence(self, book, monkeypatch, capsys):
+        damage_file(book, b"")
+        monkeypatch.setattr(cli, "urja", lambda **_: Book(book, ""))
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        assert ended.value.code == Exit.USAGE
+        assert capsys.readouterr().err.startswith(f"urja: {book} is damaged (it is empty): ")
 
 
 def test_a_file_that_may_not_be_read_is_not_called_damaged(tmp_path):

@@ -20,7 +20,7 @@ from urja.site.supervisor import Box
 @pytest.fixture
 def street(database, box_tmp, monkeypatch):
     """A demonstration that has not begun, on a real database."""
-    secrets = SimpleNamespace(database_owner=database.conninfo())
+    secrets = SimpleNamespace(database_owner=database.conninfo(), kek=bytes(16))
     monkeypatch.setattr(Box, "secrets", property(lambda _box: secrets))
     box_tmp.joinpath("data").mkdir()
     made = demo._Street(demo.Plan(4, 60.0, None, 1, None), demo._settings(None), box_tmp / "data")
@@ -92,6 +92,38 @@ async def test_a_question_waits_for_the_database_and_leaves_no_broken_connection
     async with asyncio.timeout(30):
         assert await asked[0] == 0
         assert (await asked[1])["entries"] == 0
+
+
+@pytest.mark.parametrize("after", ["load_document", "employ"])
+async def test_a_town_is_raised_once_though_the_database_dies_meanwhile(
+    street, postgres, killed, monkeypatch, after
+):
+    from urja.apps.registry.models import Device, Person
+    from urja.site import moving_in
+
+    make_private(street.fleet_file.parent)
+    whole, died = getattr(moving_in, after), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def dies(*given, **named):
+        whole(*given, **named)
+        if not died.is_set():
+            killed()
+            loop.call_soon_threadsafe(died.set)
+
+    monkeypatch.setattr(moving_in, after, dies)
+    raising = asyncio.create_task(street._adopt())
+    await died.wait()
+    postgres.start()
+    async with asyncio.timeout(60):
+        await raising
+    houses = {house.meter.serial for house in street.town.houses}
+    assert houses <= set(await in_thread(lambda: list(Device.objects.values_list("serial", flat=True))))
+    people = await in_thread(Person.objects.count)
+    assert street.fleet_file.exists()
+    # As after a commit of which nothing was heard.
+    await street._adopt()
+    assert await in_thread(Person.objects.count) == people
 
 
 async def test_a_database_that_stays_away_is_the_error_in_the_end(street, killed):

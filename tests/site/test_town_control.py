@@ -1,6 +1,7 @@
 """The demonstration's control: what it passes on, what it refuses, and who can hear it."""
 
 import asyncio
+import datetime as dt
 import json
 import stat
 from contextlib import asynccontextmanager
@@ -8,6 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from urja.cosem.security import AUTHENTICATED_ENCRYPTED, SuiteKeys, seal
+from urja.meter.fleet import FleetFile, write_fleet_file
 from urja.meter.identity import seeded
 from urja.site.data_directory import DataDirectory
 from urja.site.town_control import FLEET_ORDERS, Gateway, TownControl, keys_of_fleet
@@ -182,8 +184,15 @@ async def test_a_frame_is_read_as_a_tree(box, fleet_socket):
 
 async def test_a_frame_of_the_towns_own_meter_is_deciphered(box, fleet_socket, short_tmp):
     fleet_file = short_tmp / "fleet.json"
-    meter = {"system_title": METER.system_title, "guek": METER.guek, "gak": METER.gak}
-    fleet_file.write_text(json.dumps({"meters": [meter]}))
+    write_fleet_file(
+        fleet_file,
+        FleetFile(
+            head_end_host="127.0.0.1",
+            head_end_port=4059,
+            installed_at=dt.datetime(2026, 4, 1, tzinfo=dt.UTC),
+            meters=[METER],
+        ),
+    )
 
     def ciphered(keys, title):
         control = AUTHENTICATED_ENCRYPTED

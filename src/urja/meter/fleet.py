@@ -22,7 +22,7 @@ import uvloop
 
 from urja.base.clock import AnchoredClock, Clock
 from urja.base.http import StatusServer
-from urja.base.json_files import UNREADABLE
+from urja.base.json_files import UNREADABLE, DamagedFileError
 from urja.base.meter_address import GatewayLink
 from urja.meter.control import serve_control
 from urja.meter.faults import FaultPlan
@@ -71,7 +71,7 @@ class FleetFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 _Counter = Annotated[int, msgspec.Meta(ge=0, lt=1 << 32)]
 
 
-class FleetError(ValueError):
+class FleetError(DamagedFileError):
     """A fleet file that cannot be used; the message says what is wrong and where."""
 
 
@@ -135,10 +135,14 @@ def _transformer_problems(fleet: FleetFile) -> list[str]:
 
 
 def write_fleet_file(path: Path, fleet: FleetFile) -> None:
-    """Write a fleet file; it holds keys, so only its owner may read it."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    """Write a fleet file whole or not at all; it holds keys, so only its owner may read it."""
+    draft = path.with_name(f"{path.name}.new")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(msgspec.json.format(msgspec.json.encode(fleet), indent=1))
+        file.flush()
+        os.fsync(descriptor)
+    draft.replace(path)
 
 
 class CounterReserve:

@@ -1,25 +1,36 @@
 """A service's own book: one SQLite file, one connection, one thread."""
 
+import contextlib
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-_SCHEMA = """
+from urja.base.json_files import DamagedFileError
+
+_SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 """
+_PRAGMAS: Final = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;"
+_DAMAGED: Final = frozenset({sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR})
+"""Codes of a file that is no book; others are of the file system or of a lock."""
 
 
 class Book:
     """Rows kept through any kill of the process: write-ahead log, committed before anything is said to anyone."""
 
     def __init__(self, path: str | Path, schema: str) -> None:
-        self._connection = sqlite3.connect(path, isolation_level=None, timeout=10.0)
+        """Raises DamagedFileError: a book that began anew would forget who has paid."""
+        path, schema = Path(path), _SCHEMA + schema
+        if path.exists():
+            _check(path, schema)
+        else:
+            _make(path, schema)
+        self._connection = _connected(path)
         self._connection.row_factory = sqlite3.Row
-        self._connection.executescript(
-            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;" + _SCHEMA + schema
-        )
+        # Tables that a newer version has beside those of the file.
+        self._connection.executescript(_PRAGMAS + schema)
 
     def close(self) -> None:
         self._connection.close()
@@ -66,6 +77,11 @@ class Book:
         assert row is not None, "the statement gives no row"
         return row[0]
 
+    @property
+    def path(self) -> str:
+        """Where its file is."""
+        return str(self.one("PRAGMA database_list")["file"])  # type: ignore[index]
+
     def setting(self, name: str) -> str | None:
         """A word kept through restarts."""
         row = self.one("SELECT value FROM setting WHERE name = ?", name)
@@ -77,3 +93,51 @@ class Book:
             self.run("DELETE FROM setting WHERE name = ?", name)
         else:
             self.run("INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)", name, value)
+
+
+def _connected(path: Path | str) -> sqlite3.Connection:
+    return sqlite3.connect(path, isolation_level=None, timeout=10.0)
+
+
+def _make(path: Path, schema: str) -> None:
+    """A new book, whole or not at all: an empty file is no book."""
+    if path.with_name(f"{path.name}-wal").exists():
+        raise _damaged(path, "it is missing, and its write-ahead log is not")
+    draft = path.with_name(f"{path.name}.new")
+    draft.unlink(missing_ok=True)
+    with contextlib.closing(_connected(draft)) as connection:
+        connection.executescript(schema)
+    draft.replace(path)
+
+
+def _check(path: Path, schema: str) -> None:
+    """Raises DamagedFileError where a file is no book with these tables, or is not whole."""
+    if not path.stat().st_size:
+        raise _damaged(path, "it is empty")
+    try:
+        with contextlib.closing(_connected(path)) as connection:
+            found, faults = _tables(connection), connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & 0xFF not in _DAMAGED:
+            raise
+        raise _damaged(path, str(error)) from None
+    if faults != "ok":
+        raise _damaged(path, " ".join(faults.split()))
+    with contextlib.closing(_connected(":memory:")) as connection:
+        connection.executescript(schema)
+        wanted = _tables(connection)
+    if "setting" not in found:
+        raise _damaged(path, "it has no table setting")
+    if other := sorted(name for name, sql in wanted.items() if found.get(name, sql) != sql):
+        raise _damaged(path, f"its table {other[0]} is another than this version's")
+
+
+def _tables(connection: sqlite3.Connection) -> dict[str, str]:
+    return dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'").fetchall())
+
+
+def _damaged(path: Path, why: str) -> DamagedFileError:
+    return DamagedFileError(
+        f"{path} is damaged ({why}): restore it from a backup, or remove it and what begins with its name, and the "
+        "stand-in begins an empty book"
+    )

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from urja.base.json_files import DamagedFileError
 from urja.sandbox.book import Book
 from urja.sandbox.http import Guard, Refused, json_of, refusal
 from urja.sandbox.outbox import Outbox
@@ -34,7 +35,13 @@ class Control:
     def __init__(self, book: Book, outbox: Outbox) -> None:
         self._book = book
         self._outbox = outbox
-        self.silence = Silence(book.setting(_SETTING) or Silence.NONE)
+        kept = book.setting(_SETTING) or Silence.NONE
+        try:
+            self.silence = Silence(kept)
+        except ValueError:
+            raise DamagedFileError(
+                f"{book.path} is damaged (its setting {_SETTING}): restore it from a backup"
+            ) from None
         outbox.muted = self.silence is not Silence.NONE
 
     def routes(self, guard: Guard) -> list[Route]:

@@ -10,7 +10,8 @@ from typing import Any, Final, cast
 
 import click
 
-from urja.site.exits import Refusal
+from urja.base.json_files import DamagedFileError
+from urja.site.exits import Exit, Refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,9 @@ def main() -> None:
     except Refusal as refusal:
         click.echo(f"urja: {refusal}", err=True)
         sys.exit(refusal.code)
+    except DamagedFileError as error:
+        click.echo(f"urja: {error}", err=True)
+        sys.exit(Exit.USAGE)
 
 
 if __name__ == "__main__":

@@ -185,6 +185,11 @@ def business_morning(today: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, MORNING, tzinfo=zone)
 
 
+def _say(step: str) -> None:
+    """What the raising of a town is at, for who waits for it; standard output is for what it tells then."""
+    click.echo(step, err=True)
+
+
 async def run_fleet_child(_settings: Settings, arguments: dict[str, Any], _clock: Clock) -> None:
     """The fleet as a child of the box."""
     await serve_fleet(Path(arguments["fleet"]))
@@ -211,7 +216,7 @@ class _Street:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
-        click.echo(f"Raising a town of {self.plan.meters} houses …", err=True)
+        _say(f"Raising a town of {self.plan.meters} houses:")
         stopping = asyncio.create_task(stop.wait())
         raising = asyncio.create_task(self._raise())
         try:
@@ -231,6 +236,7 @@ class _Street:
 
     async def _raise(self) -> None:
         """The system first, then the meters on their walls, then time."""
+        _say("  database, broker, head end, pipeline and web server start …")
         await self.box.start()
         make_private(self.fleet_file.parent)
         make_private(self.control.parent)
@@ -239,7 +245,9 @@ class _Street:
         if known:
             self._check_known_town()
         else:
-            await asyncio.to_thread(self._adopt)
+            _say(f"  {self.plan.meters} houses and their meters enter the registry …")
+            await self._adopt()
+        _say("  payment gateway, message service and meters start …")
         for child in self._children():
             await self.box.add(child)
         self.began_at = self.box.clock.now()
@@ -349,14 +357,15 @@ class _Street:
             )
         )
 
-    def _adopt(self) -> None:
+    async def _adopt(self) -> None:
         """The houses into the registry, their meters into the fleet's file."""
         from urja.cosem.security import KekStore
         from urja.site.moving_in import move_in
 
         keys, now = KekStore(self.box.secrets.kek), self.box.clock.now()
         installed_at = now.replace(microsecond=0)
-        move_in(self.town, keys=keys, seed=self.plan.seed, installed_at=installed_at, now=now)
+        moving = partial(move_in, keys=keys, seed=self.plan.seed, installed_at=installed_at, now=now)
+        await self._asked(moving, self.town)
         write_fleet_file(
             self.fleet_file,
             FleetFile(

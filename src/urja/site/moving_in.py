@@ -4,6 +4,9 @@ import random
 from datetime import datetime
 from typing import Any, Final
 
+from django.db import transaction
+
+from urja.apps.registry.models import Device
 from urja.apps.registry.operations import (
     Adoption,
     Commission,
@@ -38,8 +41,15 @@ TRANSFORMER_MAX_POWER_W: Final = 200_000
 def move_in(town: Town, *, keys: KeyStore, seed: int, installed_at: datetime, now: datetime) -> None:
     """Load tariff and policy, put up the transformers, hang every meter at `installed_at`; buckets by seed.
 
-    And somebody sits in the control room, and somebody at the counter.
+    And somebody sits in the control room, and somebody at the counter. All in one transaction: called again, after the database
+    died in it, it does the whole or finds it done.
     """
+    with transaction.atomic():
+        if not Device.objects.filter(serial=town.houses[0].meter.serial).exists():
+            _move_in(town, keys, seed, installed_at, now)
+
+
+def _move_in(town: Town, keys: KeyStore, seed: int, installed_at: datetime, now: datetime) -> None:
     load_document(bundled_documents()[f"{TARIFF}.toml"], now)
     load_policy(bundled_policies()[f"{POLICY}.toml"], recorded_at=now, actor=ACTOR)
     buckets = random.Random(f"urja town {seed} buckets")  # noqa: S311 - drawn by seed, to be repeatable

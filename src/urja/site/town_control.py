@@ -26,6 +26,7 @@ import structlog
 
 from urja.cosem.errors import LocalError
 from urja.cosem.opening import Keys, Opened, Opener
+from urja.meter.fleet import FleetError, read_fleet_file
 from urja.site.decode import as_tree, from_hex
 from urja.site.postgres import make_private
 from urja.site.supervisor import HEADEND, PIPELINE, Box
@@ -245,10 +246,12 @@ def keys_of_fleet(fleet_file: Path) -> Callable[[bytes], Keys | None]:
 
     def find(title: bytes) -> Keys | None:
         if not known:
-            meters = json.loads(fleet_file.read_text("utf-8"))["meters"]
-            for meter in meters:
-                own = bytes.fromhex(meter["system_title"])
-                known[own] = Keys(bytes.fromhex(meter["guek"]), bytes.fromhex(meter["gak"]), own)
+            try:
+                fleet = read_fleet_file(fleet_file)
+            except (FleetError, OSError) as error:
+                raise _Refused(f"the meters' keys cannot be read: {error}") from None
+            for meter in fleet.meters:
+                known[meter.title] = Keys(meter.keys.guek, meter.keys.gak, meter.title)
         return known.get(title)
 
     return find

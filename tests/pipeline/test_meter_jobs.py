@@ -502,3 +502,35 @@ async def test_a_text_is_shown_and_taken_away(town):  # noqa: F811
     assert house.meter.settings[message].value == b"Office closed"
     await read(town, house, kind="show_text", text="")
     assert house.meter.settings[message].value == b""
+
+
+async def test_jobs_are_kept_for_so_long_and_what_asked_for_them_stays(database):
+    """By the pipeline's own right; of a job that has not ended nothing is forgotten, however old it is."""
+    from urja.apps.commands.models import Command
+    from urja.apps.meter_jobs.models import Job, Task
+    from urja.apps.registry.models import Operation
+    from urja.pipeline.runner import MeterJobs
+
+    adopt(1)
+    old, younger, still = (ask(meters=(serial(1),)) for _ in range(3))
+    run()
+    Task.objects.update(state="done", ended_at=NOW)
+    Job.objects.filter(id=old.id).update(ended_at=NOW)
+    Job.objects.filter(id=younger.id).update(ended_at=NOW + HOUR)
+    Command.objects.update(state="confirmed", ended_at=NOW, ended_wall_ms=1)
+
+    async def at_once(function, *arguments):
+        with in_the_rights_of("urja_pipeline"):
+            return function(*arguments)
+
+    stage = MeterJobs(at_once, timedelta(days=400))
+    Task.objects.filter(job=still).update(state="sent", ended_at=None)
+    await stage.run_once(NOW + timedelta(days=400))
+    assert Job.objects.count() == 3
+    for _ in range(2):
+        stage = MeterJobs(at_once, timedelta(days=400))
+        await stage.run_once(NOW + timedelta(days=400, minutes=30))
+    assert set(Job.objects.values_list("id", flat=True)) == {younger.id, still.id}
+    assert Task.objects.count() == 2
+    assert Operation.objects.filter(id=old.id).exists()
+    assert Command.objects.count() == 3

@@ -134,6 +134,8 @@ class PipelineSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         int, Meta(ge=0, le=86_400, description="business seconds after local midnight, 0..86400")
     ] = 3600
     """How long after local midnight a day is closed, so that late blocks still belong to it."""
+    meter_jobs_kept_days: Annotated[int, Meta(ge=31, le=36_500, description="days, 31..36500")] = 400
+    """How long jobs of meters and what the meters said are kept after the job's end."""
     status_port: Port = 9102
 
 

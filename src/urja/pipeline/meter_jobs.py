@@ -5,7 +5,7 @@ the asker may, and `approve` waits for passkeys where thresholds say so. Here on
 transaction: killed in between, the next run finds the job as it was.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from urja.apps.meter_jobs import key_changes, operations
 from urja.apps.meter_jobs.steps import Moment
@@ -20,3 +20,8 @@ def run_once(now: datetime, wall_ms: int) -> int:
         return settled
     moved = operations.hear(kinds, moment) + operations.expire(moment) + operations.send(kinds, moment)
     return settled + moved + operations.close(moment)
+
+
+def forget(now: datetime, kept: timedelta) -> int:
+    """Delete jobs that ended longer ago than they are kept; how many."""
+    return operations.forget(now - kept)

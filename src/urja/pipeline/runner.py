@@ -59,6 +59,7 @@ COLLECT_REST_S: Final = 0.1
 COMMANDS_REST_S: Final = 0.1
 """Somebody who has paid sits in the dark meanwhile."""
 JOBS_REST_S: Final = 0.25
+FORGET_EVERY_S: Final = 3600.0
 REGISTER_REST_S: Final = 0.1
 """Somebody looks at a form meanwhile."""
 
@@ -274,11 +275,18 @@ class MeterJobs:
 
     name = "meter_jobs"
 
-    def __init__(self, in_thread: DjangoThread) -> None:
+    def __init__(self, in_thread: DjangoThread, kept: timedelta) -> None:
         self._in_thread = in_thread
+        self._kept = kept
+        self._forget_at_s = -math.inf
 
     async def run_once(self, now: datetime) -> Report:
-        return Report(await self._in_thread(meter_jobs.run_once, now, decide.wall_now_ms()))
+        moved = await self._in_thread(meter_jobs.run_once, now, decide.wall_now_ms())
+        if not moved and time.monotonic() >= self._forget_at_s:
+            moved = await self._in_thread(meter_jobs.forget, now, self._kept)
+            if not moved:
+                self._forget_at_s = time.monotonic() + FORGET_EVERY_S
+        return Report(moved)
 
 
 class Configurations:
@@ -356,7 +364,7 @@ async def run_pipeline(
             loops.append(Loop(Register(registering), clock, REGISTER_REST_S))
             loops.append(Loop(Approve(approving), clock, REGISTER_REST_S))
             loops.append(Loop(Commissions(registering), clock, COMMANDS_REST_S))
-            loops.append(Loop(MeterJobs(jobbing), clock, JOBS_REST_S))
+            loops.append(Loop(MeterJobs(jobbing, timedelta(days=settings.pipeline.meter_jobs_kept_days)), clock, JOBS_REST_S))
             loops.append(Loop(DiskRoom(places, settings.disk, in_thread), clock, rest_s))
             sender = Sender(settings.utility.name, settings.web.public_origin)
             loops.append(Loop(Addresses(mailing, sender), clock, settings.pipeline.interval_s))

@@ -176,3 +176,17 @@ def close(moment: Moment) -> int:
     """End the jobs of which nothing is under way any more."""
     open_tasks = Task.objects.filter(state__in=UNFINISHED).values("job_id")
     return Job.objects.filter(ended_at=None).exclude(id__in=open_tasks).update(ended_at=moment.now)
+
+
+FORGOTTEN_AT_ONCE: Final = 20
+"""Jobs, of at most 5,000 tasks each."""
+
+
+def forget(ended_before: datetime) -> int:
+    """Delete jobs that ended before, with what their meters said; how many. The operations that asked for them stay."""
+    with transaction.atomic():
+        old = Job.objects.select_for_update(skip_locked=True).filter(ended_at__lt=ended_before)
+        ids = [*old.order_by("id").values_list("id", flat=True)[:FORGOTTEN_AT_ONCE]]
+        Task.objects.filter(job_id__in=ids).delete()
+        Job.objects.filter(id__in=ids).delete()
+    return len(ids)

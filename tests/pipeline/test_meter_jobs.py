@@ -2,12 +2,14 @@
 
 import asyncio
 from datetime import datetime, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import pytest
 from tests.apps.registry.life import connect, hang, stock
 from tests.apps.street import START, adopt
 from tests.cosem.meter_types import write_type
+from tests.pipeline.test_addresses import in_the_rights_of
 from tests.pipeline.test_dispatch import town  # noqa: F401 - a fixture
 
 from urja.cosem.companion import read_type_folder
@@ -504,11 +506,11 @@ async def test_a_text_is_shown_and_taken_away(town):  # noqa: F811
     assert house.meter.settings[message].value == b""
 
 
-async def test_jobs_are_kept_for_so_long_and_what_asked_for_them_stays(database):
+def test_jobs_are_kept_for_so_long_and_what_asked_for_them_stays(database):
     """By the pipeline's own right; of a job that has not ended nothing is forgotten, however old it is."""
     from urja.apps.commands.models import Command
     from urja.apps.meter_jobs.models import Job, Task
-    from urja.apps.registry.models import Operation
+    from urja.apps.registry.models import AuditEntry
     from urja.pipeline.runner import MeterJobs
 
     adopt(1)
@@ -519,18 +521,20 @@ async def test_jobs_are_kept_for_so_long_and_what_asked_for_them_stays(database)
     Job.objects.filter(id=younger.id).update(ended_at=NOW + HOUR)
     Command.objects.update(state="confirmed", ended_at=NOW, ended_wall_ms=1)
 
-    async def at_once(function, *arguments):
+    def by_right(function, *arguments):
         with in_the_rights_of("urja_pipeline"):
             return function(*arguments)
 
-    stage = MeterJobs(at_once, timedelta(days=400))
+    def run_stage(now):
+        stage = MeterJobs(partial(asyncio.to_thread, by_right), timedelta(days=400))
+        asyncio.run(stage.run_once(now))
+
     Task.objects.filter(job=still).update(state="sent", ended_at=None)
-    await stage.run_once(NOW + timedelta(days=400))
+    run_stage(NOW + timedelta(days=400))
     assert Job.objects.count() == 3
     for _ in range(2):
-        stage = MeterJobs(at_once, timedelta(days=400))
-        await stage.run_once(NOW + timedelta(days=400, minutes=30))
+        run_stage(NOW + timedelta(days=400, minutes=30))
     assert set(Job.objects.values_list("id", flat=True)) == {younger.id, still.id}
     assert Task.objects.count() == 2
-    assert Operation.objects.filter(id=old.id).exists()
+    assert AuditEntry.objects.filter(id=old.id).exists()
     assert Command.objects.count() == 3

@@ -11,7 +11,7 @@ def test_the_town_moves_in(database):
 
     from urja.apps.registry.models import Device
     from urja.site.moving_in import move_in
-    from urja.web.console.access import employed
+    from urja.web.shared.colleague import employed
 
     now = datetime(2026, 3, 2, 3, 30, tzinfo=UTC)
     town = build_town(3, 1)

@@ -364,7 +364,13 @@ async def run_pipeline(
             loops.append(Loop(Register(registering), clock, REGISTER_REST_S))
             loops.append(Loop(Approve(approving), clock, REGISTER_REST_S))
             loops.append(Loop(Commissions(registering), clock, COMMANDS_REST_S))
-            loops.append(Loop(MeterJobs(jobbing, timedelta(days=settings.pipeline.meter_jobs_kept_days)), clock, JOBS_REST_S))
+            loops.append(
+                Loop(
+                    MeterJobs(jobbing, timedelta(days=settings.pipeline.meter_jobs_kept_days)),
+                    clock,
+                    JOBS_REST_S,
+                )
+            )
             loops.append(Loop(DiskRoom(places, settings.disk, in_thread), clock, rest_s))
             sender = Sender(settings.utility.name, settings.web.public_origin)
             loops.append(Loop(Addresses(mailing, sender), clock, settings.pipeline.interval_s))

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from django.db import transaction
 
-from urja.apps.registry.models import Device
+from urja.apps.registry import queries as registry
 from urja.apps.registry.operations import (
     Adoption,
     Commission,
@@ -45,7 +45,7 @@ def move_in(town: Town, *, keys: KeyStore, seed: int, installed_at: datetime, no
     died in it, it does the whole or finds it done.
     """
     with transaction.atomic():
-        if not Device.objects.filter(serial=town.houses[0].meter.serial).exists():
+        if not registry.is_known(town.houses[0].meter.serial):
             _move_in(town, keys, seed, installed_at, now)
 
 

@@ -239,6 +239,11 @@ def _own(device_type: str, told: tuple[PushList, ...]) -> tuple[PushList, ...]:
     return () if as_typed(load_device_type(device_type), told) else told
 
 
+def is_known(serial: str) -> bool:
+    """Whether a meter has ever been taken up."""
+    return Device.objects.filter(serial=serial).exists()
+
+
 def stock_counts() -> dict[str, int]:
     """How many devices are in which state of their life."""
     counted = dict(Device.objects.values_list("stock").annotate(count=Count("id")).order_by())

@@ -38,9 +38,10 @@ from typing import Any
 import numpy as np
 import psycopg
 
+from urja.apps.payments.config import PaymentsConfig
 from urja.base import log
 from urja.base.clock import Anchor, write_anchor
-from urja.base.settings import PaymentsSettings
+from urja.base.settings import GatewaySettings, PaymentsSettings
 from urja.site import database, django_options
 from urja.site.postgres import Cluster, find_binaries
 
@@ -78,8 +79,12 @@ def town(directory: Path) -> Iterator[Cluster]:
                 clock_anchor=anchor,
                 connection_age_s=3600,
                 prepared=True,
-                payments=django_options.PaymentsOptions(
-                    PaymentsSettings(provider="razorpay", key_id="bench"), "secret", "secret"
+                payments=PaymentsConfig.of(
+                    PaymentsSettings(
+                        gateways={
+                            "razorpay": GatewaySettings(provider="razorpay", options={"key_id": "bench"})
+                        }
+                    )
                 ),
             )
         )

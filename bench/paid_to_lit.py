@@ -154,19 +154,15 @@ def open_orders(running: Installation, count: int) -> list[str]:
     It is not asked after by time: webhooks make it be asked about.
     """
     from urja.apps.payments import operations
-    from urja.apps.payments.config import GatewayConfig
+    from urja.apps.payments.config import PaymentsConfig
     from urja.apps.payments.models import Order, OrderState
 
-    settings = running.box.settings.payments
-    config = GatewayConfig(
-        provider=settings.provider,
-        base_url=settings.base_url,
-        public_url=settings.public_url,
-        key_id=settings.key_id,
-    )
+    config = PaymentsConfig.of(running.box.settings.payments)
+    assert config is not None
     for number in range(1, count + 1):
         operations.open_order(
             config,
+            config.gateways[0].name,
             account_id=number % 1024 << 40 | number,
             user_id=None,
             amount_minor=AMOUNT_MINOR,

@@ -35,7 +35,7 @@ from urja.site.secrets import Vault
 from urja.site.town_control import TownControl, keys_of_fleet
 from urja.site.verify import heads_in
 
-SECRET_FILES = ("admin.json", "headend.json", "payments.json", "pipeline.json", "web.json")
+SECRET_FILES = ("admin.json", "headend.json", "pipeline.json", "services.json", "web.json")
 
 MORE = {
     "not a number": b'{"wall_s": NaN, "business_s": 1, "speed": 1}',

@@ -249,7 +249,7 @@ def pay(account_id, amount_minor, key, at=START):
         state="captured",
         created_at=at,
         seen_at=at,
-        authorized_at=at,
+        authorised_at=at,
         captured_at=at,
         credit_id=credit.id,
     )

@@ -56,11 +56,11 @@ def not_by_schedule():
 
 def answers(till, monkeypatch, **of_payment):
     """The gateway answers otherwise about payments."""
-    of_order, of_one = till.gateway.payments_of, till.gateway.payment
+    of_order, of_one = till.gateway.client.payments_of, till.gateway.client.payment
     monkeypatch.setattr(
-        till.gateway, "payments_of", lambda id_: [replace(f, **of_payment) for f in of_order(id_)]
+        till.gateway.client, "payments_of", lambda id_: [replace(f, **of_payment) for f in of_order(id_)]
     )
-    monkeypatch.setattr(till.gateway, "payment", lambda id_: replace(of_one(id_), **of_payment))
+    monkeypatch.setattr(till.gateway.client, "payment", lambda id_: replace(of_one(id_), **of_payment))
 
 
 def test_a_payment_is_credited_when_a_webhook_has_made_the_gateway_be_asked(till, paid):
@@ -154,14 +154,14 @@ def test_a_flood_of_forged_webhooks_is_bounded_and_loses_no_payment(till, paid, 
     from urja.apps.payments.models import LARGEST_BODY, MOST_WAITING, Inbox
 
     insert = (
-        "INSERT INTO payments_inbox (provider, source, event_id, body, signature, received_at, received_wall_ms) "
-        "VALUES ('razorpay', 'webhook', %s, %s, '', now(), 0)"
+        "INSERT INTO payments_inbox (provider, source, body, received_at, received_wall_ms) "
+        "VALUES ('razorpay', 'webhook', %s, now(), 0)"
     )
     with database.connect("urja_web") as web:
         with pytest.raises(psycopg.errors.CheckViolation, match="payments_inbox_is_small"):
-            web.execute(insert, ["e", bytes(LARGEST_BODY + 1)])
+            web.execute(insert, [bytes(LARGEST_BODY + 1)])
         with web.transaction():
-            web.cursor().executemany(insert, [(str(number), b"x") for number in range(MOST_WAITING + 50)])
+            web.cursor().executemany(insert, [(b"x",)] * (MOST_WAITING + 50))
     assert Inbox.objects.count() == MOST_WAITING
     assert not till.hook(*webhooks(till, paid, "payment.captured")), "it is sent again"
     till.collect()
@@ -239,12 +239,12 @@ def test_what_is_only_authorised_is_captured_and_the_answer_is_the_fact(till):
     asked = {"amount": 20_000, "currency": "INR", "receipt": "by hand", "payment_capture": False}
     order = till.shop.post("/v1/orders", **asked)
     till.shop.pay(order["id"])
-    (fact,) = till.gateway.payments_of(order["id"])
-    assert fact.state == PaymentState.AUTHORIZED
-    captured = till.gateway.capture(fact)
+    (fact,) = till.gateway.client.payments_of(order["id"])
+    assert fact.state == PaymentState.AUTHORISED
+    captured = till.gateway.client.capture(fact)
     assert (captured.payment_id, captured.state) == (fact.payment_id, PaymentState.CAPTURED)
     with pytest.raises(GatewayRefusedError):
-        till.gateway.capture(fact)
+        till.gateway.client.capture(fact)
 
 
 def test_a_partial_refund_takes_back_its_part(till, paid):
@@ -332,7 +332,6 @@ def test_a_silent_gateway_is_noted_and_asked_again(till, paid):
     till.shop.api.post("/control/silence", json={"what": "everything"})
     till.collect()
     assert till.entries() == []
-    assert queries.last_asked_at() == till.shop.now
     silent_since = queries.last_answered_at()
     till.shop.move(hours=2)
     till.collect()
@@ -364,8 +363,8 @@ def test_authorised_money_holds_off_a_cut_until_it_is_credited(till, order, monk
 
     till.shop.pay(order.provider_order_id)
     with monkeypatch.context() as patch:
-        answers(till, patch, state="authorized")
-        patch.setattr(till.gateway, "capture", refuses)
+        answers(till, patch, state="authorised")
+        patch.setattr(till.gateway.client, "capture", refuses)
         till.collect()
     ((amount, since),) = [(a.amount_minor, a.since) for a in queries.authorised(till.account_id)]
     assert (amount, since) == (20_000, till.shop.now)
@@ -398,14 +397,14 @@ def test_what_the_web_records_is_placed_by_the_pipeline(till):
 def test_an_order_whose_answer_was_lost_is_not_opened_twice(till, monkeypatch):
     from urja.apps.payments.errors import GatewayAwayError
 
-    order, place_order = till.asked_for(), till.gateway.place_order
+    order, place_order = till.asked_for(), till.gateway.client.place_order
 
     def loses_the_answer(*given, **more):
         place_order(*given, **more)
         raise GatewayAwayError("the line broke")
 
     with monkeypatch.context() as patch:
-        patch.setattr(till.gateway, "place_order", loses_the_answer)
+        patch.setattr(till.gateway.client, "place_order", loses_the_answer)
         till.collect()
     assert (till.state(order), order.last_error) == ("created", "the line broke")
     till.shop.move(minutes=1)

@@ -510,10 +510,10 @@ def authorise(house, account_id: int) -> None:
     )
     order.payments.create(
         payment_id="pay_7",
-        state=PaymentState.AUTHORIZED,
+        state=PaymentState.AUTHORISED,
         created_at=house.now,
         seen_at=house.now,
-        authorized_at=house.now,
+        authorised_at=house.now,
         **paid,
     )
 

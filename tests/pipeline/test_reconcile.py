@@ -182,19 +182,19 @@ def test_a_gateway_that_does_not_answer_is_asked_again_and_the_day_stays_open(
 
     pay(till, 20_000)
     past_midnight(till)
-    real = reconciler.gateway.settled_on
+    real = reconciler.gateway.client.settled_on
 
     def away(_day):
         raise GatewayAwayError("it answers 503")
 
-    monkeypatch.setattr(reconciler.gateway, "settled_on", away)
+    monkeypatch.setattr(reconciler.gateway.client, "settled_on", away)
     till.shop.move(days=30)
     report = run()
     assert report.detail == "the settlement report of 2026-03-02 cannot be had: it answers 503"
     assert not any(asked for _, asked, _ in reports())
     # Nobody has looked: that nothing is settled is not known.
     assert kept() == []
-    monkeypatch.setattr(reconciler.gateway, "settled_on", real)
+    monkeypatch.setattr(reconciler.gateway.client, "settled_on", real)
     run()
     assert settlements() != []
     assert run().detail == ""
@@ -232,9 +232,9 @@ def _learn_only(till, order):
 
 def told_as(reconciler, monkeypatch, **changes):
     """The report tells every row otherwise than the gateway's book has it."""
-    real = reconciler.gateway.settled_on
+    real = reconciler.gateway.client.settled_on
     monkeypatch.setattr(
-        reconciler.gateway, "settled_on", lambda day: [replace(fact, **changes) for fact in real(day)]
+        reconciler.gateway.client, "settled_on", lambda day: [replace(fact, **changes) for fact in real(day)]
     )
 
 
@@ -279,8 +279,8 @@ def test_a_payment_that_was_settled_and_credited_to_nobody(till, run):
 
 def test_paid_and_in_no_settlement_after_some_days(till, run, reconciler, monkeypatch):
     [payment] = pay(till, 20_000)
-    real = reconciler.gateway.settled_on
-    monkeypatch.setattr(reconciler.gateway, "settled_on", lambda _day: [])
+    real = reconciler.gateway.client.settled_on
+    monkeypatch.setattr(reconciler.gateway.client, "settled_on", lambda _day: [])
     till.shop.move(days=3, hours=23)
     run()
     assert kept() == []
@@ -290,7 +290,7 @@ def test_paid_and_in_no_settlement_after_some_days(till, run, reconciler, monkey
     # It comes late after all: the difference is gone by itself.
     [row] = till.shop.until(lambda: till.shop.get("/book/payments")["settlement_rows"])
     settled_on = datetime.fromtimestamp(row["settled_at"], IST).date()
-    monkeypatch.setattr(reconciler.gateway, "settled_on", lambda _day: real(settled_on))
+    monkeypatch.setattr(reconciler.gateway.client, "settled_on", lambda _day: real(settled_on))
     run()
     assert kept() == []
 
@@ -342,15 +342,15 @@ def test_a_row_that_is_told_otherwise_later_is_kept_and_the_first_stands(till, r
 
 
 def test_what_is_held_back_is_in_no_settlement_yet():
-    from urja.apps.payments.providers.razorpay import mapping
+    from urja.apps.payments.providers.razorpay import words
 
     row = {
         "entity_id": "pay_1", "type": "payment", "amount": 100, "currency": "INR", "fee": 2, "tax": 0, "credit": 98,
         "debit": 0, "settled": False, "created_at": 1, "settled_at": None, "settlement_id": None,
     }  # fmt: skip
-    assert mapping.settlement(row) is None
+    assert words.settlement(row) is None
     settled = row | {"settled": True, "settled_at": 86_400, "settlement_id": "setl_1", "settlement_utr": None}
-    fact = mapping.settlement(settled)
+    fact = words.settlement(settled)
     assert (fact.settlement_id, fact.utr, fact.settled_at) == ("setl_1", "", datetime(1970, 1, 2, tzinfo=UTC))
 
 

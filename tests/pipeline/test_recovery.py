@@ -68,18 +68,18 @@ def test_a_payment_of_an_order_that_is_not_in_the_copy_is_kept_for_a_clerk_with_
 def test_a_gateway_that_does_not_answer_is_asked_again(till, monkeypatch):
     from urja.apps.payments.errors import GatewayAwayError, GatewayRefusedError
 
-    ask = till.gateway.payments_since
+    ask = till.gateway.client.payments_since
     for error in (GatewayAwayError("no answer"), GatewayRefusedError("no")):
 
         def away(_since, error=error):
             raise error
 
-        monkeypatch.setattr(till.gateway, "payments_since", away)
+        monkeypatch.setattr(till.gateway.client, "payments_since", away)
         till.collector.silent_until = None
         restore(till.shop.now)
         till.collect()
         assert not unfinished().gateway_asked
-    monkeypatch.setattr(till.gateway, "payments_since", ask)
+    monkeypatch.setattr(till.gateway.client, "payments_since", ask)
     till.shop.move(minutes=1)
     till.collector.silent_until = None
     till.collect()

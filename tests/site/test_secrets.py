@@ -22,7 +22,7 @@ def test_they_are_made_once_and_kept_private(tmp_path, vault):
     assert Vault.open(tmp_path) == vault
     files = sorted(tmp_path.iterdir())
     assert [file.name for file in files] == [
-        "admin.json", "headend.json", "payments.json", "pipeline.json", "web.json",
+        "admin.json", "headend.json", "pipeline.json", "services.json", "web.json",
     ]  # fmt: skip
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
     assert len(vault.admin.kek) == 16

@@ -46,11 +46,11 @@ def inbox():
 
 def collect():
     """What the pipeline does, with its rights."""
-    from urja.apps.payments import providers
+    from urja.apps.payments import gateways
     from urja.pipeline.collect import Collector
     from urja.pipeline.post import post_credits
 
-    collector = Collector(providers.gateway(), 0.0)
+    collector = Collector(gateways.gateway("razorpay"), 0.0)
     with as_role("urja_pipeline"):
         collector.run_once(house.NOW)
         post_credits(house.NOW)
@@ -378,16 +378,19 @@ def test_a_webhook_is_recorded_raw_and_believed_by_nothing(governed, shop, brows
 
     def send(signature):
         return stranger.post(
-            "/hooks/payments/", body, content_type="application/json",
+            "/hooks/payments/razorpay/", body, content_type="application/json",
             headers={"x-razorpay-signature": signature, "x-razorpay-event-id": "e1"},
         ).status_code  # fmt: skip
 
-    with override_settings(URJA_PAYMENTS=replace(cast.config(shop.url), key_secret="", webhook_secret="")):
+    with override_settings(URJA_PAYMENTS=cast.config(shop.url, secrets={})):
         assert send(cast.sign(body)) == 200
         assert send("0" * 64) == 200, "the web has no secret to tell them apart"
     assert [(bytes(row.body), row.verdict) for row in inbox()] == [(body, "")] * 2
-    assert stranger.post("/hooks/payments/", b"x" * 300_000, content_type="text/plain").status_code == 413
-    assert stranger.get("/hooks/payments/").status_code == 405
+    assert (
+        stranger.post("/hooks/payments/razorpay/", b"x" * 300_000, content_type="text/plain").status_code
+        == 413
+    )
+    assert stranger.get("/hooks/payments/razorpay/").status_code == 405
 
 
 def test_the_balance_for_a_persons_own_programs(governed, shop, browser):
@@ -417,3 +420,37 @@ def test_hindi_throughout(governed, shop, browser):
     words = text_of(person.get(f"/accounts/{governed.account_id}/pay/?rupees=200"))
     assert "₹200.00 का भुगतान करें" in words
     assert "पूरी राशि शेष राशि में जुड़ेगी।" in words
+
+
+@pytest.fixture
+def two_gateways(shop, django):
+    """Cards are taken by another gateway than the rest."""
+    from urja.apps.payments.config import PaymentsConfig
+
+    first = cast.gateway(shop.url, methods=("upi", "wallet"))
+    second = replace(cast.gateway("http://127.0.0.1:9", methods=("card", "upi")), name="second")
+    with override_settings(URJA_PAYMENTS=PaymentsConfig((first, second))):
+        yield shop
+
+
+@pytest.mark.parametrize(
+    ("method", "gateway"), [("card", "second"), ("upi", "razorpay"), ("", "razorpay"), ("../x", "razorpay")]
+)
+def test_what_one_pays_with_decides_which_gateway_takes_it(governed, two_gateways, browser, method, gateway):
+    from urja.apps.payments.models import Order
+
+    person = browser(user_id=governed.owner_id)
+    path = f"/accounts/{governed.account_id}/pay/"
+    page = person.get(path)
+    words = text_of(page)
+    assert "How do you pay? UPI Wallet Card" in words
+    assert "You pay on the page of the payment service." in words
+    assert "http://127.0.0.1:9" in page["Content-Security-Policy"]
+    assert person.post(path, {"rupees": "200", "method": method}).status_code == 302
+    assert Order.objects.get().provider == gateway
+
+
+def test_one_gateway_asks_for_no_method(governed, shop, browser):
+    words = text_of(browser(user_id=governed.owner_id).get(f"/accounts/{governed.account_id}/pay/"))
+    assert "How do you pay?" not in words
+    assert "by UPI, card or wallet." in words

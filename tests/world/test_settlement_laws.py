@@ -94,10 +94,10 @@ def forgets_tax(patch):
 
 
 def leaves_refunds_out(patch):
-    from urja.apps.payments.providers.razorpay import mapping
+    from urja.apps.payments.providers.razorpay import words
 
-    real = mapping.settlement
-    patch.setattr(mapping, "settlement", lambda row: None if row["type"] == "refund" else real(row))
+    real = words.settlement
+    patch.setattr(words, "settlement", lambda row: None if row["type"] == "refund" else real(row))
 
 
 def reads_one_page(patch):
@@ -105,7 +105,7 @@ def reads_one_page(patch):
 
     patch.setattr(client, "_SETTLED_PAGE", 3)
     patch.setattr(
-        client.Razorpay,
+        client.Client,
         "_pages",
         lambda gateway, path, asked, count: iter(
             gateway._call("GET", path, params={**asked, "count": count})["items"]

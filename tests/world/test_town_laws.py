@@ -114,17 +114,17 @@ def failed_is_the_end(patch):
 
 def believes_everybody(patch):
     """What a webhook says of a payment is taken for what the gateway answers about it."""
-    from urja.apps.payments.providers.razorpay import client, mapping
+    from urja.apps.payments.providers.razorpay import client, webhook, words
 
-    told, asked = {}, client.Razorpay.payment
+    told, asked = {}, client.Client.payment
 
-    def genuine(_gateway, body, _signature):
+    def genuine(_secrets, _headers, body):
         entity = json.loads(body)["payload"]["payment"]["entity"]
-        told[entity["id"]] = mapping.payment(entity)
+        told[entity["id"]] = words.payment(entity)
         return True
 
-    patch.setattr(client.Razorpay, "genuine", genuine)
-    patch.setattr(client.Razorpay, "payment", lambda gateway, id_: told.get(id_) or asked(gateway, id_))
+    patch.setattr(webhook, "is_genuine", genuine)
+    patch.setattr(client.Client, "payment", lambda gateway, id_: told.get(id_) or asked(gateway, id_))
 
 
 def keeps_what_went_back(patch):

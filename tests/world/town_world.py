@@ -275,13 +275,14 @@ class TownWorld(World):
         from django.core.asgi import get_asgi_application
         from django.test import override_settings
 
-        from urja.apps.payments.config import GatewayConfig
+        from urja.apps.payments.config import GatewayConfig, PaymentsConfig
+        from urja.apps.payments.providers.razorpay.settings import Options
 
         self._tell_time()
         async with contextlib.AsyncExitStack() as stack:
             web = await stack.enter_async_context(_listening(get_asgi_application(), "127.0.0.1", 0))
             gateway_given = parse(
-                self._arguments("gateway", f"{web}/hooks/payments/", WEBHOOKS, payments=PAYMENTS),
+                self._arguments("gateway", f"{web}/hooks/payments/razorpay/", WEBHOOKS, payments=PAYMENTS),
                 GatewayArguments,
             )
             sms_given = parse(
@@ -301,13 +302,15 @@ class TownWorld(World):
                     URJA_CLOCK_ANCHOR=self._anchor,
                     URJA_MESSAGES_PROVIDER="sandbox",
                     URJA_MESSAGES_WEBHOOK_SECRET=SECRET,
-                    URJA_PAYMENTS=GatewayConfig(
-                        provider="razorpay",
-                        base_url=shop.url,
-                        public_url=shop.url,
-                        key_id=KEYS[0],
-                        key_secret=KEYS[1],
-                        webhook_secret=SECRET,
+                    URJA_PAYMENTS=PaymentsConfig(
+                        (
+                            GatewayConfig(
+                                "razorpay",
+                                "razorpay",
+                                Options(base_url=shop.url, key_id=KEYS[0]),
+                                secrets={"key_secret": KEYS[1], "webhook_secret": SECRET},
+                            ),
+                        )
                     ),
                 )
             )
@@ -344,7 +347,7 @@ class TownWorld(World):
         notify = Notify(Client(self._sms_url, *KEYS), self.in_thread, recharge_at="world.example")
         stack.push_async_callback(notify.close)
         return [
-            Collect(self.in_thread, 0.0),
+            Collect(self.in_thread, "razorpay", 0.0),
             Decide(self.in_thread, 0.0),
             Displays(self.in_thread, str(ZONE)),
             Dispatch(
@@ -394,10 +397,10 @@ class TownWorld(World):
     async def run_stages(self) -> None:
         """As all the loops would within a minute: what comes in, what is decided, what is carried out."""
         await self._outside()
-        await self._stages("ingest", "gaps", "post", "collect", "decide", "notify")
+        await self._stages("ingest", "gaps", "post", "collect:razorpay", "decide", "notify")
         if await self._recharge():
             await self._outside()
-            await self._stages("collect", "decide")
+            await self._stages("collect:razorpay", "decide")
         await self._stages("display", "dispatch")
         if await self.in_thread(_in_hand):
             await self._carried_out()
@@ -672,14 +675,20 @@ def _time_to_pay(habit: Habit, standing: Any) -> bool:
 
 def _order(account_id: int, amount_minor: int, now: datetime) -> str:
     """As the portal and the stage `collect` do it: an order of ours, taken to the gateway."""
-    from urja.apps.payments import operations, placing, providers
+    from urja.apps.payments import gateways, operations, placing
 
-    config = providers.config()
+    config = gateways.config()
     assert config is not None
     order = operations.open_order(
-        config, account_id=account_id, user_id=None, amount_minor=amount_minor, currency="INR", now=now
+        config,
+        "razorpay",
+        account_id=account_id,
+        user_id=None,
+        amount_minor=amount_minor,
+        currency="INR",
+        now=now,
     )
-    placed = providers.gateway().place_order(order.receipt, amount_minor, "INR", again=False)
+    placed = gateways.gateway("razorpay").client.place_order(order.receipt, amount_minor, "INR", again=False)
     placing.placed(order, placed, now)
     return placed
 

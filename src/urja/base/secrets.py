@@ -50,10 +50,8 @@ class PipelineSecrets(_Confidential, frozen=True, kw_only=True):
     """What the message service knows this installation by, beside `[messages] key_id`."""
     messages_webhook_secret: str = ""
     """What the message service signs its receipts with; without one none is believed."""
-    payments_key_secret: str = ""
-    """With it orders are placed at the payment gateway, it is asked, and returns from its page are verified."""
-    payments_webhook_secret: str = ""
-    """With it webhooks of payments are verified."""
+    gateways: dict[str, dict[str, str]] = {}
+    """What each payment gateway is asked with, and what comes in from it is verified with."""
 
 
 class WebSecrets(_Confidential, frozen=True, kw_only=True):

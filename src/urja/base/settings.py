@@ -203,19 +203,37 @@ class MessagesSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Where people recharge, as messages say it; empty: only the consumer number is named."""
 
 
-class PaymentsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The payment gateway by which people recharge; its secrets lie in DATA/secrets/payments.json."""
+ServiceName = Annotated[str, Meta(pattern="^[a-z][a-z0-9-]{0,31}$")]
+"""Of an outside service in addresses and rows: a-z, 0-9 and -, at most 32."""
+Provider = Annotated[str, Meta(pattern=r"^[a-zA-Z_]\w*(\.[a-zA-Z_]\w*)*$", max_length=200)]
+"""A folder of ours, or the dotted name of a Python package."""
 
-    provider: Literal["none", "razorpay"] = "none"
-    base_url: Annotated[str, Meta(pattern="^https?://", description="an address, http:// or https://")] = (
-        "https://api.razorpay.com"
+
+class GatewaySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A payment gateway; its secrets lie in DATA/secrets/services.json."""
+
+    provider: Provider
+    methods: Annotated[tuple[Literal["upi", "card", "wallet"], ...], Meta(min_length=1)] = (
+        "upi",
+        "card",
+        "wallet",
     )
-    """Where its API answers us."""
-    public_url: Annotated[
-        str, Meta(pattern="^(https?://.*)?$", description="an address, http:// or https://; empty: base_url")
-    ] = ""
-    """Where its pay page answers people."""
-    key_id: Annotated[str, Meta(max_length=200, description="the key id that the gateway issued")] = ""
+    """What people may pay with by it."""
+    options: dict[str, Any] = {}
+    """As `settings.Options` of the provider's folder has them."""
+
+
+class PaymentsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The payment gateways by which people recharge."""
+
+    gateways: Annotated[
+        dict[ServiceName, GatewaySettings],
+        Meta(
+            description="a table [payments.gateways.NAME] each (NAME of a-z, 0-9, -) with provider, and methods (of upi, "
+            "card, wallet) and [payments.gateways.NAME.options] where they are needed"
+        ),
+    ] = {}
+    """In the order in which they are asked: the first that offers a method takes it."""
     least_minor: Annotated[int, Meta(ge=100, le=10**9, description="minor units, 100..1000000000")] = 1000
     """The least recharge."""
     most_minor: Annotated[int, Meta(ge=100, le=10**9, description="minor units, 100..1000000000")] = 2_500_000
@@ -471,8 +489,9 @@ def _nearest(given: str, known: list[str]) -> str:
 
 
 def _fault(entry: _Entry, kind: Any, error: Exception) -> Fault:
-    # A message of msgspec's is about types and bounds, which `_allowed` tells better.
-    detail = "" if isinstance(error, msgspec.ValidationError) else f" ({error})"
+    # A message of msgspec's is about types and bounds, which `_allowed` tells better; of a table it says where.
+    told_better = isinstance(error, msgspec.ValidationError) and not isinstance(entry.value, dict)
+    detail = "" if told_better else f" ({error})"
     return Fault(entry.key, show_value(entry.key, entry.value) + detail, _allowed(kind), entry.origin)
 
 

@@ -17,20 +17,13 @@ from functools import partial
 from typing import Any, Final, Protocol
 
 import structlog
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
-from urja.apps.payments import placing, providers, settling
+from urja.apps.payments import gateways, placing, settling
 from urja.apps.payments.errors import GatewayAwayError, GatewayRefusedError
-from urja.apps.payments.models import (
-    NO_MONEY,
-    GatewayHealth,
-    Inbox,
-    InboxSource,
-    Order,
-    OrderState,
-    PaymentState,
-)
-from urja.apps.payments.providers import DisputeFact, Gateway, OrderFact, PaymentFact, RefundFact
+from urja.apps.payments.gateways import Gateway
+from urja.apps.payments.models import NO_MONEY, GatewayHealth, Inbox, InboxSource, Order, OrderState
+from urja.apps.payments.port import About, DisputeFact, OrderFact, PaymentFact, PaymentState, RefundFact
 from urja.apps.payments.settling import Settled
 from urja.apps.supply import recoveries
 from urja.pipeline.stage import Report
@@ -79,6 +72,9 @@ class Question:
     failed: Callable[[GatewayAwayError | GatewayRefusedError], None]
 
 
+_ORDER: Final = "order"
+"""What a return names: an order of ours."""
+
 type Named = dict[tuple[str, str], list[int]]
 """Rows of the inbox by what they name: a kind and an id."""
 
@@ -98,8 +94,8 @@ class Collector:
         done, named = self._read_inbox(now)
         if self.silent_until is None or now >= self.silent_until:
             done += self._ask(now, named, settled)
-        settling.debit_waiting_refunds(now, settled)
-        settling.note_posted()
+        settling.debit_waiting_refunds(self.gateway.name, now, settled)
+        settling.note_posted(self.gateway.name)
         return Report(done, detail=f"{settled.credits} credited" if settled.credits else "")
 
     # -- what came in --------------------------------------------------------------------------------------------
@@ -108,8 +104,14 @@ class Collector:
         """Set aside what causes no question; what names something stays until the gateway has answered about it."""
         aside: dict[str, list[int]] = {}
         named: Named = {}
-        for row in Inbox.objects.filter(processed_at=None).order_by("id")[:TAKEN_AT_ONCE]:
-            found = self._returned(row) if row.source == InboxSource.RETURN else self._webhook(row)
+        for row in self._waiting().order_by("id")[:TAKEN_AT_ONCE]:
+            if row.provider != self.gateway.name:
+                log.warning("no such gateway", inbox=row.id, provider=row.provider)
+                found: tuple[str, str] | str = "forged"
+            elif row.source == InboxSource.RETURN:
+                found = self._returned(row)
+            else:
+                found = self._webhook(row)
             if isinstance(found, str):
                 aside.setdefault(found, []).append(row.id)
             else:
@@ -120,11 +122,16 @@ class Collector:
             _forget_forged()
         return sum(map(len, aside.values())), named
 
+    def _waiting(self) -> QuerySet[Inbox]:
+        """What came in for this gateway, or for one that is not configured: it takes the places of others."""
+        waiting = Inbox.objects.filter(processed_at=None)
+        return waiting.filter(Q(provider=self.gateway.name) | ~Q(provider__in=gateways.names()))
+
     def _webhook(self, row: Inbox) -> tuple[str, str] | str:
         """What a webhook names, or its verdict where it causes no question."""
         body = bytes(row.body)
-        if row.provider != self.gateway.name or not self.gateway.genuine(body, row.signature):
-            log.warning("webhook with a wrong signature", provider=row.provider, event_id=row.event_id)
+        if not self.gateway.genuine(row.headers, body):
+            log.warning("webhook with a wrong signature", provider=row.provider, webhook=row.id)
             return "forged"
         try:
             event = self.gateway.read_event(body)
@@ -134,29 +141,20 @@ class Collector:
         if not event.known:
             log.warning("webhook of an unknown kind", webhook=row.id, kind=event.name)
             return "unknown_kind"
-        # A refund and a dispute come with their payment, and are asked about by their own names.
-        named = (("dispute", event.disputes), ("refund", event.refunds), ("payment", event.payments))
-        for kind, names in named:
-            if names:
-                return kind, names[0]
-        return "ignored"
+        return event.about or "ignored"
 
     def _returned(self, row: Inbox) -> tuple[str, str] | str:
         """The order that a payer came back from, where the gateway has signed the return."""
-        order = (
-            Order.objects.filter(id=int(row.event_id), provider=row.provider).first()
-            if _is_id(row.event_id)
-            else None
-        )
+        order = Order.objects.filter(id=row.order_id, provider=row.provider).first()
         query = bytes(row.body).decode(errors="replace")
         if (
             order is None
             or order.provider_order_id is None
             or not self.gateway.returned(query, order.provider_order_id)
         ):
-            log.warning("return with a wrong signature", order=row.event_id)
+            log.warning("return with a wrong signature", order=row.order_id)
             return "forged"
-        return ("order", row.event_id) if order.state in _OPEN else "ignored"
+        return (_ORDER, str(order.id)) if order.state in _OPEN else "ignored"
 
     # -- what is asked -------------------------------------------------------------------------------------------
 
@@ -166,7 +164,7 @@ class Collector:
         questions = [
             *self._about_named(named, now, settled),
             *self._to_place(now),
-            *self._due(now, settled, {int(name) for kind, name in named if kind == "order"}),
+            *self._due(now, settled, {int(name) for kind, name in named if kind == _ORDER}),
         ]
         if refunds_due:
             questions += [self._about_refunds(health, now, settled), self._about_disputes(now, settled)]
@@ -220,18 +218,18 @@ class Collector:
     def _about_named(self, named: Named, now: datetime, settled: Settled) -> Iterator[Question]:
         for (kind, name), rows in named.items():
             match kind:
-                case "refund":
+                case About.REFUND:
                     question = self._about_refund(name, now, settled)
-                case "dispute":
+                case About.DISPUTE:
                     question = self._about_dispute(name, now, settled)
-                case "payment":
+                case About.PAYMENT:
                     question = self._about_payment(name, now, settled)
                 case _:
                     question = self._about_order(Order.objects.get(id=int(name)), now, settled)
             yield _closing(question, rows, now)
 
     def _to_place(self, now: datetime) -> Iterator[Question]:
-        config = providers.config()
+        config = gateways.config()
         assert config is not None, "there is a gateway"
         patience = max(placing.GIVEN_UP_AFTER, timedelta(seconds=PLACING_WALL_S * self.speed))
         for order in placing.waiting(self.gateway.name, now, ASKED_AT_ONCE):
@@ -241,7 +239,7 @@ class Collector:
             placing.begun(order, now + self._silent_pause())
             yield Question(
                 partial(
-                    self.gateway.place_order,
+                    self.gateway.client.place_order,
                     order.receipt,
                     order.amount_minor,
                     order.currency,
@@ -267,7 +265,7 @@ class Collector:
         assert provider_order_id is not None, "it is at the gateway"
 
         def ask() -> Look:
-            return self._look(self.gateway.payments_of(provider_order_id))
+            return self._look(self.gateway.client.payments_of(provider_order_id))
 
         def hear(look: Look) -> list[Question]:
             settling.told(order.provider, look.order, look.payments, now, settled)
@@ -287,7 +285,7 @@ class Collector:
             settling.told(self.gateway.name, look.order, look.payments, now, settled)
             return []
 
-        return Question(lambda: self._look([self.gateway.payment(payment_id)]), hear, _leave)
+        return Question(lambda: self._look([self.gateway.client.payment(payment_id)]), hear, _leave)
 
     def _about_payments(
         self, since: datetime, now: datetime, settled: Settled, listed: list[datetime]
@@ -300,13 +298,13 @@ class Collector:
             log.info("payments since the copy", listed=len(payments), unheard_of=len(unheard_of))
             return [self._about_payment(fact.payment_id, now, settled) for fact in unheard_of]
 
-        return Question(partial(self.gateway.payments_since, since), hear, _leave)
+        return Question(partial(self.gateway.client.payments_since, since), hear, _leave)
 
     def _about_refund(self, refund_id: str, now: datetime, settled: Settled) -> Question:
         def hear(refund: RefundFact | None) -> list[Question]:
             return [] if refund is None else self._refunded(refund, now, settled)
 
-        return Question(partial(self.gateway.refund, refund_id), hear, _leave)
+        return Question(partial(self.gateway.client.refund, refund_id), hear, _leave)
 
     def _about_refunds(self, health: GatewayHealth | None, now: datetime, settled: Settled) -> Question:
         since = (health.refunds_through_at if health else now) - OVERLAP
@@ -314,19 +312,19 @@ class Collector:
         def hear(refunds: Sequence[RefundFact]) -> list[Question]:
             return [question for refund in refunds for question in self._refunded(refund, now, settled)]
 
-        return Question(partial(self.gateway.refunds_since, since), hear, _leave)
+        return Question(partial(self.gateway.client.refunds_since, since), hear, _leave)
 
     def _about_dispute(self, dispute_id: str, now: datetime, settled: Settled) -> Question:
         def hear(dispute: DisputeFact) -> list[Question]:
             return self._disputed(dispute, now, settled)
 
-        return Question(partial(self.gateway.dispute, dispute_id), hear, _leave)
+        return Question(partial(self.gateway.client.dispute, dispute_id), hear, _leave)
 
     def _about_disputes(self, now: datetime, settled: Settled) -> Question:
         def hear(disputes: Sequence[DisputeFact]) -> list[Question]:
             return [question for dispute in disputes for question in self._disputed(dispute, now, settled)]
 
-        return Question(partial(self.gateway.disputes_since, now - DISPUTES_BACK), hear, _leave)
+        return Question(partial(self.gateway.client.disputes_since, now - DISPUTES_BACK), hear, _leave)
 
     def _disputed(self, dispute: DisputeFact, now: datetime, settled: Settled) -> list[Question]:
         told = partial(settling.dispute_told, self.gateway.name, dispute, now, settled)
@@ -356,21 +354,21 @@ class Collector:
         order_id = next((fact.order_id for fact in payments if fact.state not in NO_MONEY), None)
         if order_id is None:
             return Look(None, payments)
-        order = self.gateway.order(order_id)
+        order = self.gateway.client.order(order_id)
         return Look(order, [self._captured(order, fact) for fact in payments])
 
     def _captured(self, order: OrderFact, fact: PaymentFact) -> PaymentFact:
         """What is authorised for an order of ours is taken; a gateway that will not (paid by another) leaves it so."""
         fits = (fact.amount_minor, fact.currency) == (order.amount_minor, order.currency)
-        if fact.state != PaymentState.AUTHORIZED or not fits or not settling.is_ours(order):
+        if fact.state != PaymentState.AUTHORISED or not fits or not settling.is_ours(order):
             return fact
         with contextlib.suppress(GatewayRefusedError):
-            return self.gateway.capture(fact)
+            return self.gateway.client.capture(fact)
         return fact
 
     def _asked_after(self, order: Order, payments: Sequence[PaymentFact], now: datetime) -> None:
         """Say when an order is asked after next, or that it is not any more."""
-        live = any(fact.state in (PaymentState.CREATED, PaymentState.AUTHORIZED) for fact in payments)
+        live = any(fact.state in (PaymentState.CREATED, PaymentState.AUTHORISED) for fact in payments)
         if now >= order.created_at + GIVEN_UP_AFTER and not live:
             settling.expire(order, now)
             return
@@ -380,10 +378,6 @@ class Collector:
 
 
 _OPEN: Final = (OrderState.PENDING, OrderState.FAILED)
-
-
-def _is_id(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= 18
 
 
 def _unless(away: threading.Event, ask: Callable[[], Any]) -> Any:
@@ -461,15 +455,13 @@ class InThread(Protocol):
 
 
 class Collect:
-    """The stage as the runner sees it; rests where no gateway is configured."""
+    """The stage of one gateway as the runner sees it."""
 
-    name = "collect"
-
-    def __init__(self, in_thread: InThread, speed: float) -> None:
+    def __init__(self, in_thread: InThread, gateway: str, speed: float) -> None:
+        self.name = f"collect:{gateway}"
         self._in_thread = in_thread
-        self._collector = Collector(providers.gateway(), speed) if providers.config() else None
+        self._collector = Collector(gateways.gateway(gateway), speed)
 
     async def run_once(self, now: datetime) -> Report:
-        if self._collector is None:
-            return Report()
-        return await self._in_thread(self._collector.run_once, now)
+        report: Report = await self._in_thread(self._collector.run_once, now)
+        return report

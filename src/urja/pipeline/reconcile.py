@@ -13,10 +13,10 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from urja.apps.payments import providers, reconciling
+from urja.apps.payments import gateways, reconciling
 from urja.apps.payments.errors import GatewayAwayError, GatewayRefusedError
+from urja.apps.payments.gateways import Gateway
 from urja.apps.payments.models import SettlementReport
-from urja.apps.payments.providers import Gateway
 from urja.pipeline.stage import Report
 
 log = structlog.get_logger()
@@ -89,7 +89,7 @@ class Reconciler:
         return list(waiting[:DAYS_AT_ONCE])
 
     def _have(self, report: SettlementReport, now: datetime) -> int:
-        facts = self.gateway.settled_on(report.day)
+        facts = self.gateway.client.settled_on(report.day)
         stored = reconciling.store(self.gateway.name, report.day, facts, now)
         ended = now >= self._end_of(report.day) + CLOSED_AFTER
         report.asked_at, report.closed_at, report.last_error = now, now if ended else None, ""
@@ -112,19 +112,16 @@ class InThread(Protocol):
 
 
 class Reconcile:
-    """The stage as the runner sees it; rests where no gateway is configured."""
+    """The stage of one gateway as the runner sees it."""
 
-    name = "reconcile"
-
-    def __init__(self, in_thread: InThread, zone: str, speed: float) -> None:
+    def __init__(self, in_thread: InThread, gateway: str, zone: str, speed: float) -> None:
+        self.name = f"reconcile:{gateway}"
         self._in_thread = in_thread
-        self._reconciler = None
-        if (config := providers.config()) is not None:
-            within = timedelta(days=config.settled_within_days)
-            self._reconciler = Reconciler(providers.gateway(), ZoneInfo(zone), within, speed)
+        config = gateways.config()
+        assert config is not None, "there is a gateway"
+        within = timedelta(days=config.settled_within_days)
+        self._reconciler = Reconciler(gateways.gateway(gateway), ZoneInfo(zone), within, speed)
 
     async def run_once(self, now: datetime) -> Report:
-        if self._reconciler is None:
-            return Report()
         report: Report = await self._in_thread(self._reconciler.run_once, now)
         return report

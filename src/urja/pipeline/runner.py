@@ -6,6 +6,7 @@ the supervisor starts it anew.
 """
 
 import asyncio
+import itertools
 import math
 import signal
 import time
@@ -22,6 +23,7 @@ import psycopg
 import structlog
 from prometheus_client import Counter, Gauge
 
+from urja.apps.payments import gateways
 from urja.base.clock import Clock
 from urja.base.http import StatusServer
 from urja.base.secrets import PipelineSecrets
@@ -336,8 +338,8 @@ async def run_pipeline(
             return
         # Neither a payment nor a command must wait for a day's close: each has a thread and a connection of its own.
         in_thread, deciding, commanding = DjangoThread(), DjangoThread(), DjangoThread()
-        # Nor may anything wait for a gateway of others.
-        collecting, reconciling = DjangoThread(), DjangoThread()
+        # Nor may anything wait for a gateway, nor one gateway for another.
+        gateway_threads = {name: (DjangoThread(), DjangoThread()) for name in gateways.names()}
         # Nor for a message service that takes its time.
         noticing = DjangoThread()
         # Who has pressed a button waits for nothing but what it does.
@@ -353,8 +355,9 @@ async def run_pipeline(
         try:
             loops += await _stages(settings, connection, sessions, in_thread, clock, secrets.signing_key)
             loops.append(Loop(Decide(deciding, settings.pipeline.interval_s), clock, DECIDE_REST_S))
-            loops.append(Loop(Collect(collecting, clock.speed), clock, COLLECT_REST_S))
-            loops.append(_reconcile(settings, reconciling, clock))
+            for name, (collecting, reconciling) in gateway_threads.items():
+                loops.append(Loop(Collect(collecting, name, clock.speed), clock, COLLECT_REST_S))
+                loops.append(_reconcile(settings, reconciling, name, clock))
             loops.append(await _dispatch(connection, commanding, secrets.signing_key, clock))
             loops.append(Loop(ReleaseCuts(connection, commanding), clock, settings.pipeline.interval_s))
             loops.append(Loop(notify, clock, settings.pipeline.interval_s))
@@ -390,8 +393,8 @@ async def run_pipeline(
             await jobbing.close()
             await approving.close()
             await mailing.close()
-            await collecting.close()
-            await reconciling.close()
+            for thread in itertools.chain.from_iterable(gateway_threads.values()):
+                await thread.close()
             await sealing.close()
             await proving.close()
             for session in sessions:
@@ -442,8 +445,8 @@ def _notify(settings: Settings, secrets: PipelineSecrets, in_thread: DjangoThrea
     return Notify(messenger, in_thread, recharge_at=settings.messages.recharge_at)
 
 
-def _reconcile(settings: Settings, in_thread: DjangoThread, clock: Clock) -> Loop:
-    stage = Reconcile(in_thread, settings.utility.timezone, clock.speed)
+def _reconcile(settings: Settings, in_thread: DjangoThread, gateway: str, clock: Clock) -> Loop:
+    stage = Reconcile(in_thread, gateway, settings.utility.timezone, clock.speed)
     return Loop(stage, clock, settings.pipeline.interval_s)
 
 

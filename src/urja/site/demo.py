@@ -41,7 +41,7 @@ from urja.site.exits import Exit, Refusal, refusal_for
 from urja.site.laws import Findings, examine
 from urja.site.options import FiniteRange, load_settings
 from urja.site.outages import read_outages
-from urja.site.outside import GATEWAY, RESIDENTS, Outside, residents
+from urja.site.outside import GATEWAY, KEY_ID, PAYMENTS, RESIDENTS, Outside, residents
 from urja.site.pasts import pasts_of
 from urja.site.postgres import make_private, socket_directory
 from urja.site.secrets import Vault
@@ -269,11 +269,11 @@ class _Street:
         ]
 
     def _vault(self) -> Vault:
-        return Vault.open(self.box.data.secrets)
+        return Vault.open(self.box.data.secrets).completed(self.box.settings)
 
     def _town_control(self) -> TownControl:
-        secret = self._vault().payments.key_secret
-        gateway = Gateway(self.outside.gateway_url, self.box.settings.payments.key_id, secret)
+        secret = self._vault().services.gateways[PAYMENTS]["key_secret"]
+        gateway = Gateway(self.outside.gateway_url, KEY_ID, secret)
         return TownControl(self.box, self.control, gateway, keys=keys_of_fleet(self.fleet_file))
 
     @contextlib.asynccontextmanager

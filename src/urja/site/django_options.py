@@ -8,28 +8,8 @@ from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict
 
-from urja.base.secrets import PipelineSecrets
-from urja.base.settings import MailSettings, PaymentsSettings
-
-
-@dataclass(frozen=True, slots=True)
-class PaymentsOptions:
-    """The payment gateway, with its secrets where the process has them."""
-
-    settings: PaymentsSettings
-    key_secret: str = field(default="", repr=False)
-    webhook_secret: str = field(default="", repr=False)
-
-    @classmethod
-    def of(
-        cls, settings: PaymentsSettings, secrets: PipelineSecrets | None = None
-    ) -> "PaymentsOptions | None":
-        """None where there is no gateway to pay by; the web is given no secrets."""
-        if settings.provider == "none":
-            return None
-        if secrets is None:
-            return cls(settings)
-        return cls(settings, secrets.payments_key_secret, secrets.payments_webhook_secret)
+from urja.apps.payments.config import PaymentsConfig
+from urja.base.settings import MailSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,32 +36,13 @@ class DjangoOptions:
     town_control: Path | None = None
     """Socket of a demonstration's control (`urja.site.town_control`); none elsewhere."""
     clock_anchor: Path | None = None
-    payments: PaymentsOptions | None = None
+    payments: PaymentsConfig | None = None
     connection_age_s: int = 60
     prepared: bool = False
     """Let the database plan each statement once a connection: worth its while where the same few come all day.
 
     Once, not once for each account: left to itself it would plan anew what is asked with an array of one.
     """
-
-    def gateway(self) -> Any:
-        """The payment gateway as `urja.apps.payments` takes it; none where there is none."""
-        if self.payments is None:
-            return None
-        from urja.apps.payments.config import GatewayConfig
-
-        given = self.payments.settings
-        return GatewayConfig(
-            provider=given.provider,
-            base_url=given.base_url,
-            public_url=given.public_url or given.base_url,
-            key_id=given.key_id,
-            least_minor=given.least_minor,
-            most_minor=given.most_minor,
-            settled_within_days=given.settled_within_days,
-            key_secret=self.payments.key_secret,
-            webhook_secret=self.payments.webhook_secret,
-        )
 
     def database(self) -> dict[str, Any]:
         """The entry of DATABASES; an empty `conninfo` gives one that cannot connect."""

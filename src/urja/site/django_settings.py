@@ -65,7 +65,7 @@ URJA_STAFF_SECOND_FACTOR = _options.staff_second_factor
 URJA_TOWN_CONTROL = _options.town_control
 URJA_PUBLIC_ORIGIN = _options.public_origin
 URJA_CLOCK_ANCHOR = _options.clock_anchor
-URJA_PAYMENTS = _options.gateway()
+URJA_PAYMENTS = _options.payments
 URJA_MESSAGES_PROVIDER = _options.messages_provider
 URJA_MESSAGES_WEBHOOK_SECRET = _options.messages_webhook_secret
 

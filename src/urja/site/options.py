@@ -7,7 +7,9 @@ from typing import Any
 
 import click
 
-from urja.base.settings import Loaded, SettingsError, load_with_origins
+from urja.apps import services
+from urja.apps.payments.config import PROVIDERS
+from urja.base.settings import Fault, Loaded, SettingsError, load_with_origins, show_value
 from urja.site.exits import Exit, Refusal
 
 DEFAULT_DATA = Path("urja-data")
@@ -54,11 +56,32 @@ def read_document(path: Path) -> str:
         ) from error
 
 
+def check_services(loaded: Loaded) -> Loaded:
+    """The settings, once what they say of outside services fits their providers; raises SettingsError."""
+    faults = []
+    for name, given in loaded.settings.payments.gateways.items():
+        try:
+            services.options(PROVIDERS, given.provider, given.options)
+        except services.UnknownProviderError as error:
+            fault = ("provider", given.provider, str(error))
+        except ValueError as error:
+            fault = ("options", show_value("options", given.options), f"what it takes; {error}")
+        else:
+            continue
+        key, value, allowed = fault
+        faults.append(
+            Fault(f"payments.gateways.{name}.{key}", value, allowed, loaded.origins["payments.gateways"])
+        )
+    if faults:
+        raise SettingsError(faults)
+    return loaded
+
+
 def load_settings(config_path: Path | None) -> Loaded:
     """Settings from the named file (or ./urja.toml) and the environment; all faults as one `Refusal`."""
     path = config_path or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None)
     try:
-        return load_with_origins(path, os.environ)
+        return check_services(load_with_origins(path, os.environ))
     except SettingsError as error:
         count = len(error.faults)
         head = f"the configuration has {count} fault{'s' if count > 1 else ''}:"

@@ -12,7 +12,7 @@ import httpx
 import msgspec
 
 from urja.base.ports import free_port
-from urja.base.settings import Settings
+from urja.base.settings import GatewaySettings, Settings
 from urja.site.secrets import Vault
 from urja.site.street import House
 from urja.site.supervisor import ExtraChild
@@ -20,6 +20,8 @@ from urja.site.supervisor import ExtraChild
 GATEWAY: Final = "gateway"
 SMS: Final = "sms"
 RESIDENTS: Final = "residents"
+PAYMENTS: Final = "razorpay"
+"""Its name in the settings, and so in every row."""
 KEY_ID: Final = "rzp_test_town"
 
 WEBHOOK_FAULTS: Final = {
@@ -63,10 +65,11 @@ class Outside:
             settings,
             payments=replace(
                 settings.payments,
-                provider="razorpay",
-                base_url=self.gateway_url,
-                public_url=self.gateway_url,
-                key_id=KEY_ID,
+                gateways={
+                    PAYMENTS: GatewaySettings(
+                        provider="razorpay", options={"base_url": self.gateway_url, "key_id": KEY_ID}
+                    )
+                },
             ),
             messages=replace(
                 settings.messages,
@@ -79,13 +82,14 @@ class Outside:
     def children(self, settings: Settings, vault: Vault, folder: Path, seed: int) -> list[ExtraChild]:
         """The two services, with their books in `folder`."""
         web = f"http://{settings.web.host}:{settings.web.port}"
+        secrets = vault.services.gateways[PAYMENTS]
         gateway = {
             "port": self.gateway_port,
             "database": str(folder / "gateway.sqlite"),
-            "webhook_url": f"{web}/hooks/payments/",
-            "webhook_secret": vault.payments.webhook_secret,
+            "webhook_url": f"{web}/hooks/payments/{PAYMENTS}/",
+            "webhook_secret": secrets["webhook_secret"],
             "key_id": KEY_ID,
-            "key_secret": vault.payments.key_secret,
+            "key_secret": secrets["key_secret"],
             "seed": seed,
             "webhooks": WEBHOOK_FAULTS,
             "payments": PAYMENT_FAULTS,
@@ -114,7 +118,7 @@ class Outside:
         return self._whole_book(vault)["settlement_rows"]
 
     def _whole_book(self, vault: Vault) -> dict[str, list[dict[str, Any]]]:
-        login = (KEY_ID, vault.payments.key_secret)
+        login = (KEY_ID, vault.services.gateways[PAYMENTS]["key_secret"])
         answer = httpx.get(f"{self.gateway_url}/book/payments", auth=login, timeout=20).raise_for_status()
         book: dict[str, list[dict[str, Any]]] = answer.json()
         return book

@@ -1,5 +1,6 @@
 """The pipeline's process: Django is set up for its role, then the stages run."""
 
+from urja.apps.payments.config import PaymentsConfig
 from urja.base.clock import Clock
 from urja.base.secrets import PipelineSecrets
 from urja.site import django_options, verify
@@ -18,7 +19,7 @@ async def run_pipeline(start: Start, secrets: PipelineSecrets, clock: Clock) -> 
             mail=start.settings.mail,
             messages_provider=start.settings.messages.provider,
             messages_webhook_secret=secrets.messages_webhook_secret,
-            payments=django_options.PaymentsOptions.of(start.settings.payments, secrets),
+            payments=PaymentsConfig.of(start.settings.payments, secrets.gateways),
         )
     )
     # Models can be imported from here on.

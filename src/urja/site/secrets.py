@@ -6,7 +6,8 @@ runs as that user from opening a file (docs/operations.md).
 """
 
 import secrets as entropy
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -14,6 +15,8 @@ import msgspec
 from msgspec import Meta, Struct, field
 from psycopg.conninfo import make_conninfo
 
+from urja.apps import services
+from urja.apps.payments.config import PROVIDERS
 from urja.base.approvers import APPROVERS_FILE
 from urja.base.json_files import UNREADABLE
 from urja.base.restored import Restored
@@ -26,6 +29,7 @@ from urja.stream.signing import public_key
 
 ADMIN_FILE: Final = "admin.json"
 HEADEND_FILE: Final = "headend.json"
+SERVICES_FILE: Final = "services.json"
 _KEY_BYTES: Final = 16
 _SIGNING_KEY_BYTES: Final = 32
 
@@ -88,11 +92,10 @@ class StoredWeb(_Stored, frozen=True, kw_only=True):
     secret_key: str = field(default_factory=lambda: entropy.token_urlsafe(50))
 
 
-class StoredPayments(_Stored, frozen=True, kw_only=True):
-    """Of the payment gateway. A real one issues `key_secret`; the stand-in is told what was made here."""
+class StoredServices(_Stored, frozen=True, kw_only=True):
+    """Of outside services, by their names in the settings. What a real one issued is written here in place of ours."""
 
-    key_secret: str = field(default_factory=_password)
-    webhook_secret: str = field(default_factory=_password)
+    gateways: dict[str, dict[str, str]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +107,13 @@ class Vault:
     headend: StoredHeadend
     pipeline: StoredPipeline
     web: StoredWeb
-    payments: StoredPayments
+    services: StoredServices
 
     @classmethod
     def open(cls, directory: Path) -> "Vault":
         """Read the secrets and make those that are missing; raises `Refusal` for a damaged file."""
         _move(directory / "web.json", directory / "pipeline.json", "messages_webhook_secret")
+        _gather(directory)
         _copy(directory / HEADEND_FILE, "kek", "seal_key")
         if (directory / HEADEND_FILE).exists() and not (directory / ADMIN_FILE).exists():
             raise _damaged(directory / ADMIN_FILE, "it is missing")
@@ -124,8 +128,21 @@ class Vault:
             ),
             _keep(directory / "pipeline.json", StoredPipeline, {}),
             _keep(directory / "web.json", StoredWeb, {}),
-            _keep(directory / "payments.json", StoredPayments, {}),
+            _keep(directory / SERVICES_FILE, StoredServices, {}),
         )
+
+    def completed(self, settings: Settings) -> "Vault":
+        """With the secrets of every outside service of the settings; those that are missing are made."""
+        gateways = {
+            name: _made(
+                services.part(PROVIDERS, given.provider, "settings").SECRETS, self.services.gateways.get(name)
+            )
+            for name, given in settings.payments.gateways.items()
+        }
+        stored = StoredServices(gateways={**self.services.gateways, **gateways})
+        if stored != self.services:
+            write_private(self.directory / SERVICES_FILE, msgspec.json.encode(stored))
+        return replace(self, services=stored)
 
     @property
     def approvers(self) -> Path:
@@ -184,8 +201,7 @@ class Vault:
             database=self._role(settings, sockets, "urja_pipeline"),
             signing_key=self.pipeline.signing_key,
             roots_key=self.pipeline.roots_key,
-            payments_key_secret=self.payments.key_secret,
-            payments_webhook_secret=self.payments.webhook_secret,
+            gateways=self.services.gateways,
             messages_key_secret=self.pipeline.messages_key_secret,
             messages_webhook_secret=self.pipeline.messages_webhook_secret,
         )
@@ -244,6 +260,10 @@ def _keep[T: Struct](path: Path, kind: type[T], given: dict[str, bytes]) -> T:
     return kept
 
 
+def _made(names: Iterable[str], stored: Mapping[str, str] | None) -> dict[str, str]:
+    return {**{name: _password() for name in names}, **(stored or {})}
+
+
 def _move(source: Path, target: Path, name: str) -> None:
     """Give a secret that an earlier version kept with one process to another, as it is: a service may have issued it."""
     try:
@@ -259,6 +279,19 @@ def _move(source: Path, target: Path, name: str) -> None:
         write_private(
             source, msgspec.json.encode({key: value for key, value in given.items() if key != name})
         )
+
+
+def _gather(directory: Path) -> None:
+    """Keep what an earlier version knew of its one gateway among the secrets of all services."""
+    before, now = directory / "payments.json", directory / SERVICES_FILE
+    if now.exists() or not before.exists():
+        return
+    try:
+        stored = msgspec.json.decode(before.read_bytes(), type=dict[str, str])
+    except UNREADABLE:
+        raise _damaged(before, "not JSON") from None
+    write_private(now, msgspec.json.encode({"gateways": {"razorpay": stored}}))
+    before.unlink()
 
 
 def _copy(path: Path, source: str, name: str) -> None:

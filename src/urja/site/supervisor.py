@@ -180,7 +180,7 @@ class Box:
     async def _start(self) -> None:
         self.settings = resolve_ports(self.settings)
         check_ports(self.settings, self._wanted)
-        self._vault = Vault.open(self.data.secrets)
+        self._vault = Vault.open(self.data.secrets).completed(self.settings)
         write_private(self.data.settings_file, msgspec.json.encode(self.settings))
         if self.settings.database.dsn is None:
             await self._start_child(self._postgres())

@@ -8,12 +8,12 @@ from typing import Any, Final
 import psycopg
 
 from urja.site.outages import NO_OUTAGES, Outages
+from urja.site.outside import PAYMENTS
 from urja.site.pasts import Past
 from urja.site.verify import Finding
 
 type Connection = psycopg.Connection[Any]
 
-PROVIDER: Final = "razorpay"
 _SHOWN: Final = 20
 
 
@@ -121,7 +121,7 @@ def _credits(connection: Connection) -> dict[str, list[tuple[int, bool]]]:
         "AND (e.inputs->>'request')::bigint = c.id AND e.amount_minor = c.amount_minor "
         "WHERE c.kind = 'recharge'"
     ):
-        credited[key.removeprefix(f"{PROVIDER}:")].append((amount, posted))
+        credited[key.removeprefix(f"{PAYMENTS}:")].append((amount, posted))
     return credited
 
 

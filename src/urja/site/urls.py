@@ -43,7 +43,7 @@ urlpatterns = [
     ),
     path("sign-in/second/keys/<int:pk>/remove/", security_keys.remove_webauthn, name="mfa_remove_webauthn"),
     path("sign-out/", sign_in.logout, name="account_logout"),
-    path("hooks/payments/", payments_hook, name="payments-hook"),
+    path("hooks/payments/<slug:gateway>/", payments_hook, name="payments-hook"),
     path("hooks/sms/", sms.receipt, name="hooks-sms"),
     path("api/v1/", include("urja.web.api.urls")),
     path("console/", include("urja.web.console.urls")),

@@ -13,6 +13,7 @@ from a2wsgi import WSGIMiddleware
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
+from urja.apps.payments.config import PaymentsConfig
 from urja.base.clock import Clock
 from urja.base.descriptors import room_for
 from urja.base.secrets import WebSecrets
@@ -79,7 +80,7 @@ def run_web(start: Start, secrets: WebSecrets, _clock: Clock) -> None:
         demo=start.demo,
         town_control=town_socket(start.data_directory) if start.demo else None,
         clock_anchor=start.data_directory.clock,
-        payments=django_options.PaymentsOptions.of(start.settings.payments),
+        payments=PaymentsConfig.of(start.settings.payments),
         prepared=True,
     )
     django_options.setup(options)

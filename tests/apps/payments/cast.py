@@ -142,15 +142,19 @@ def _ready(port: int) -> bool:
         return False
 
 
-def config(url: str, **more: Any) -> Any:
-    from urja.apps.payments.config import GatewayConfig
+SECRETS = {"key_secret": KEYS[1], "webhook_secret": WEBHOOK_SECRET}
 
-    return GatewayConfig(
-        provider="razorpay",
-        base_url=url,
-        public_url=url,
-        key_id=KEYS[0],
-        key_secret=KEYS[1],
-        webhook_secret=WEBHOOK_SECRET,
-        **more,
-    )
+
+def gateway(url: str, *, methods: tuple[str, ...] = ("upi", "card", "wallet"), secrets: Any = SECRETS) -> Any:
+    """The process as a gateway of the settings."""
+    from urja.apps.payments.config import GatewayConfig
+    from urja.apps.payments.providers.razorpay.settings import Options
+
+    return GatewayConfig("razorpay", "razorpay", Options(base_url=url, key_id=KEYS[0]), methods, secrets)
+
+
+def config(url: str, **more: Any) -> Any:
+    """The settings with it as the only gateway."""
+    from urja.apps.payments.config import PaymentsConfig
+
+    return PaymentsConfig((gateway(url, **more),))

@@ -6,7 +6,7 @@ _TOLD = (
 )
 _WISH = "id, account_id, user_id, amount_minor, currency, provider, correlation, created_at"
 _MOVES = "state, provider_order_id, pending_at, paid_at, credited_at, ended_at, ask_at, asked, last_error"
-_RAW = "provider, source, event_id, body, signature, received_at, received_wall_ms"
+_RAW = "provider, source, order_id, body, headers, received_at, received_wall_ms"
 
 GRANTS: dict[str, list[str]] = {
     "urja_web": [

@@ -9,6 +9,7 @@ from typing import ClassVar, Final
 from django.db import models
 
 from urja.apps.ledger.models import Account
+from urja.apps.payments.port import PaymentState, RefundKind
 
 
 class OrderState(models.TextChoices):
@@ -55,16 +56,8 @@ MOST_WAITING: Final = 2000
 """Rows of the inbox that wait: a trigger takes no more, and the gateway sends what was not taken again."""
 LARGEST_BODY: Final = 64 * 1024
 """Bytes of a body; a webhook has a few thousand."""
-
-
-class PaymentState(models.TextChoices):
-    """What the gateway says of a payment; `failed` may still become `authorized`."""
-
-    CREATED = "created"
-    FAILED = "failed"
-    AUTHORIZED = "authorized"
-    CAPTURED = "captured"
-    REFUNDED = "refunded"
+LONGEST_HEADER: Final = 1000
+"""Characters of a header that is kept."""
 
 
 NO_MONEY: Final = (PaymentState.CREATED, PaymentState.FAILED)
@@ -83,6 +76,7 @@ class Order(models.Model):
     amount_minor = models.BigIntegerField()
     currency = models.CharField(max_length=3)
     provider = models.CharField(max_length=32)
+    """The gateway's name in the settings; here as in every row."""
     provider_order_id = models.CharField(max_length=64, null=True)  # noqa: DJ001 - none until the gateway took it
     state = models.CharField(
         max_length=16, choices=OrderState, default=OrderState.CREATED, db_default=OrderState.CREATED
@@ -143,7 +137,7 @@ class Payment(models.Model):
     created_at = models.DateTimeField()
     """When the gateway says it began."""
     seen_at = models.DateTimeField()
-    authorized_at = models.DateTimeField(null=True)
+    authorised_at = models.DateTimeField(null=True)
     """When we learned that the payer's bank had agreed."""
     captured_at = models.DateTimeField(null=True)
     credit_id = models.BigIntegerField(null=True)
@@ -161,7 +155,7 @@ class Payment(models.Model):
         indexes: ClassVar = [
             models.Index(
                 fields=["account_id"],
-                condition=models.Q(authorized_at__isnull=False, credit_id=None),
+                condition=models.Q(authorised_at__isnull=False, credit_id=None),
                 name="payments_authorised",
             ),
             models.Index(
@@ -173,15 +167,6 @@ class Payment(models.Model):
 
     def __str__(self) -> str:
         return f"payment {self.payment_id} of {self.amount_minor}: {self.state}"
-
-
-class RefundKind(models.TextChoices):
-    """By which way money went back."""
-
-    REFUND = "refund"
-    """By an office, or by the payer's bank."""
-    DISPUTE = "dispute"
-    """By a dispute that was lost; `refund_id` is the dispute's."""
 
 
 class Refund(models.Model):
@@ -221,10 +206,11 @@ class Inbox(models.Model):
 
     provider = models.CharField(max_length=32)
     source = models.CharField(max_length=8, choices=InboxSource, default=InboxSource.WEBHOOK)
-    event_id = models.CharField(max_length=100)
-    """The gateway's name of the event; of a return, the order's number."""
+    order_id = models.BigIntegerField(null=True)
+    """Of a return, the order that its address names."""
     body = models.BinaryField()
-    signature = models.CharField(max_length=200)
+    headers = models.JSONField(default=dict, db_default={})
+    """Those of a webhook that its provider names, by name in small letters."""
     received_at = models.DateTimeField()
     received_wall_ms = models.BigIntegerField()
     processed_at = models.DateTimeField(null=True)
@@ -236,7 +222,7 @@ class Inbox(models.Model):
         db_table = "payments_inbox"
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["provider", "event_id"],
+                fields=["provider", "order_id"],
                 condition=models.Q(source="return", processed_at=None),
                 name="payments_inbox_one_return",
             ),
@@ -246,7 +232,7 @@ class Inbox(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.source} {self.event_id}: {self.verdict or 'waiting'}"
+        return f"{self.source} {self.id}: {self.verdict or 'waiting'}"
 
 
 class Unmatched(models.Model):

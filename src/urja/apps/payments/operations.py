@@ -2,14 +2,16 @@
 
 import secrets
 import time
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 import structlog
 from django.db import connection
 
-from urja.apps.payments.config import GatewayConfig
+from urja.apps.payments.config import PaymentsConfig
 from urja.apps.payments.errors import AmountRefusedError
-from urja.apps.payments.models import ORDER_RANK, Inbox, InboxSource, Order, OrderState
+from urja.apps.payments.models import LONGEST_HEADER, ORDER_RANK, Inbox, InboxSource, Order, OrderState
 from urja.apps.rows import insert
 from urja.base.ids import bucket_of, compose_id, new_correlation
 
@@ -17,7 +19,8 @@ log = structlog.get_logger()
 
 
 def open_order(
-    config: GatewayConfig,
+    config: PaymentsConfig,
+    gateway: str,
     *,
     account_id: int,
     user_id: int | None,
@@ -39,7 +42,7 @@ def open_order(
         user_id=user_id,
         amount_minor=amount_minor,
         currency=currency,
-        provider=config.provider,
+        provider=gateway,
         correlation=new_correlation(wall_ms(), secrets.randbits(21)),
         created_at=now,
     )
@@ -51,34 +54,28 @@ def came_back(order: Order, query: str, now: datetime) -> None:
 
     Whether anything was paid, the gateway says; one return of an order waits at a time.
     """
-    _record(order.provider, InboxSource.RETURN, str(order.id), query.encode(), "", now)
+    _record(order.provider, InboxSource.RETURN, query.encode(), now, order_id=order.id)
 
 
-def receive(provider: str, *, event_id: str, body: bytes, signature: str, now: datetime) -> bool:
+def receive(provider: str, *, headers: Mapping[str, str], body: bytes, now: datetime) -> bool:
     """Record a webhook as it came; False where too many wait, so that the sender has to send it again."""
-    return _record(provider, InboxSource.WEBHOOK, event_id, body, signature, now)
+    # As the database takes it: a header may hold what no JSON of PostgreSQL does.
+    kept = {name: value.replace("\0", "")[:LONGEST_HEADER] for name, value in headers.items()}
+    return _record(provider, InboxSource.WEBHOOK, body, now, headers=kept)
 
 
-def _record(
-    provider: str, source: InboxSource, event_id: str, body: bytes, signature: str, now: datetime
-) -> bool:
+def _record(provider: str, source: InboxSource, body: bytes, now: datetime, **more: Any) -> bool:
     kept = insert(
         Inbox,
         ignore_conflicts=True,
         provider=provider,
         source=source,
-        event_id=_text(event_id, 100),
         body=body,
-        signature=_text(signature, 200),
         received_at=now,
         received_wall_ms=wall_ms(),
+        **more,
     )
     return kept == 1
-
-
-def _text(given: str, length: int) -> str:
-    """As the database takes it: a header may hold what no text column does."""
-    return given.replace("\0", "")[:length]
 
 
 def below(state: OrderState) -> list[OrderState]:

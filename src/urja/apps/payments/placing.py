@@ -10,7 +10,7 @@ import structlog
 from django.db.models import F, Q
 
 from urja.apps.ledger.models import AccountKind
-from urja.apps.payments.config import GatewayConfig
+from urja.apps.payments.config import PaymentsConfig
 from urja.apps.payments.models import Order, OrderState
 from urja.base.ids import format_correlation
 
@@ -28,7 +28,7 @@ def waiting(provider: str, now: datetime, limit: int) -> list[Order]:
     return list(due.select_related("account").order_by("-created_at", "-id")[:limit])
 
 
-def fault(order: Order, config: GatewayConfig, now: datetime, give_up_after: timedelta) -> str:
+def fault(order: Order, config: PaymentsConfig, now: datetime, give_up_after: timedelta) -> str:
     """Why an order is not placed; empty where nothing speaks against it."""
     if order.account.kind != AccountKind.CONSUMER:
         return "the account is no consumer's"

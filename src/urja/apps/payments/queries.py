@@ -8,17 +8,17 @@ from typing import Final
 
 from django.db import connection
 
-from urja.apps.payments import reconciling
+from urja.apps.payments import gateways, reconciling
 from urja.apps.payments.models import (
     GatewayHealth,
     Order,
     OrderState,
     Payment,
-    PaymentState,
     SettlementReport,
     SettlementRow,
     Unmatched,
 )
+from urja.apps.payments.port import PaymentState
 from urja.apps.rows import rows
 
 
@@ -44,15 +44,15 @@ def authorised_of(
     found: dict[int, list[Authorised]] = defaultdict(list)
     waiting = rows(
         Payment,
-        "account_id = ANY(%s) AND authorized_at IS NOT NULL AND credit_id IS NULL ORDER BY authorized_at, id",
+        "account_id = ANY(%s) AND authorised_at IS NOT NULL AND credit_id IS NULL ORDER BY authorised_at, id",
         [list(account_ids)],
     )
     for payment in waiting:
-        assert payment.authorized_at is not None
+        assert payment.authorised_at is not None
         spell = since.get(payment.account_id)
-        if payment.state == PaymentState.AUTHORIZED or (spell is not None and payment.authorized_at >= spell):
+        if payment.state == PaymentState.AUTHORISED or (spell is not None and payment.authorised_at >= spell):
             failed = payment.state in (PaymentState.FAILED, PaymentState.REFUNDED)
-            found[payment.account_id].append(Authorised(payment.amount_minor, payment.authorized_at, failed))
+            found[payment.account_id].append(Authorised(payment.amount_minor, payment.authorised_at, failed))
     return dict(found)
 
 
@@ -191,15 +191,13 @@ def closed_by_people(limit: int) -> list[Unmatched]:
     return list(closed.order_by("-closed_at", "-id")[:limit])
 
 
-def last_asked_at() -> datetime | None:
-    """When the gateway was last asked; none before the first time."""
-    return GatewayHealth.objects.values_list("last_asked_at", flat=True).first()
-
-
 def last_answered_at() -> datetime | None:
-    """When the gateway last answered; where it never has, since when it has not; none where it was never asked."""
-    health = GatewayHealth.objects.first()
-    return None if health is None else health.last_answered_at or health.first_asked_at
+    """When the gateways last answered, by that which has been silent longest; none where none was ever asked.
+
+    Where one never has, since when it has not.
+    """
+    asked = GatewayHealth.objects.filter(provider__in=gateways.names())
+    return min((health.last_answered_at or health.first_asked_at for health in asked), default=None)
 
 
 def counts() -> dict[str, int]:

@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from django.db.models import Min
 
 from urja.apps.payments.models import Payment, SettlementReport, SettlementRow, Unmatched
-from urja.apps.payments.providers import SettlementFact
+from urja.apps.payments.port import SettlementFact
 
 log = structlog.get_logger()
 

@@ -23,13 +23,19 @@ from urja.apps.payments.models import (
     Order,
     OrderState,
     Payment,
-    PaymentState,
     Refund,
-    RefundKind,
     Unmatched,
 )
 from urja.apps.payments.operations import below
-from urja.apps.payments.providers import DisputeFact, OrderFact, PaymentFact, RefundFact
+from urja.apps.payments.port import (
+    DisputeFact,
+    DisputeState,
+    OrderFact,
+    PaymentFact,
+    PaymentState,
+    RefundFact,
+    RefundKind,
+)
 from urja.base.ids import format_correlation
 
 log = structlog.get_logger()
@@ -120,7 +126,7 @@ def _content(payment: Payment | PaymentFact, order_id: int) -> tuple[int, int, s
 
 
 def _forward(provider: str, order: Order, fact: PaymentFact, now: datetime) -> Payment:
-    state = PaymentState(fact.state)
+    state = fact.state
     payment, new = Payment.objects.get_or_create(
         provider=provider,
         payment_id=fact.payment_id,
@@ -142,16 +148,16 @@ def _forward(provider: str, order: Order, fact: PaymentFact, now: datetime) -> P
         for name, at in _stamps(state, now).items():
             if getattr(payment, name) is None:
                 setattr(payment, name, at)
-        payment.save(update_fields=["state", "error", "authorized_at", "captured_at"])
+        payment.save(update_fields=["state", "error", "authorised_at", "captured_at"])
     return payment
 
 
 def _stamps(state: PaymentState, now: datetime) -> dict[str, datetime]:
     """A payment that is captured was authorised, also where nobody told."""
-    agreed = PAYMENT_RANK[state] >= PAYMENT_RANK[PaymentState.AUTHORIZED]
+    agreed = PAYMENT_RANK[state] >= PAYMENT_RANK[PaymentState.AUTHORISED]
     # A refund of what was never captured is a refund too: `refunded` alone does not prove that money came in.
     return {
-        **({"authorized_at": now} if agreed else {}),
+        **({"authorised_at": now} if agreed else {}),
         **({"captured_at": now} if state == PaymentState.CAPTURED else {}),
     }
 
@@ -231,11 +237,11 @@ def dispute_told(provider: str, fact: DisputeFact, now: datetime, settled: Settl
         )
         if payment is None:
             return False
-        if fact.state == "open":
+        if fact.state == DisputeState.OPEN:
             _keep_dispute(payment, fact, DISPUTE_OPEN, now, settled)
             return True
         _decided(provider, fact, now)
-        if fact.state == "lost":
+        if fact.state == DisputeState.LOST:
             _keep_dispute(payment, fact, DISPUTE_LOST, now, settled)
             if fact.deducted_minor:
                 lost = RefundFact(
@@ -295,9 +301,10 @@ def _debit(payment: Payment, refund: Refund, now: datetime, settled: Settled) ->
     )
 
 
-def debit_waiting_refunds(now: datetime, settled: Settled) -> None:
+def debit_waiting_refunds(provider: str, now: datetime, settled: Settled) -> None:
     """Refunds that were told before their payment was credited."""
     waiting = Refund.objects.filter(
+        provider=provider,
         debit_id=None,
         payment__credit_id__isnull=False,
         # What exceeds its payment waits for a clerk.
@@ -311,9 +318,9 @@ def debit_waiting_refunds(now: datetime, settled: Settled) -> None:
                 _debit(payment, refund, now, settled)
 
 
-def note_posted() -> int:
+def note_posted(provider: str) -> int:
     """Orders whose credit the ledger has posted are `credited`."""
-    paid = Order.objects.filter(state=OrderState.PAID).values_list("id", flat=True)
+    paid = Order.objects.filter(provider=provider, state=OrderState.PAID).values_list("id", flat=True)
     credited = ledger.posted_credits(
         Payment.objects.filter(order_id__in=list(paid), credit_id__isnull=False).values_list(
             "credit_id", flat=True

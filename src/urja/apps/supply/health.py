@@ -99,9 +99,9 @@ def _well(messages: notices.Traffic, now: datetime) -> bool:
 def _has_gateway() -> bool:
     if not apps.is_installed("urja.apps.payments"):
         return False
-    from urja.apps.payments import providers
+    from urja.apps.payments import gateways
 
-    return providers.config() is not None
+    return gateways.config() is not None
 
 
 def _answered_at() -> datetime | None:

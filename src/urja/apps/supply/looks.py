@@ -97,7 +97,7 @@ _ONE = (
 def _look_statement(given: str, credited: str, more: str = "") -> str:
     authorised = (
         "EXISTS (SELECT FROM payments_payment y WHERE y.account_id = given.account_id"
-        " AND y.authorized_at IS NOT NULL AND y.credit_id IS NULL)"
+        " AND y.authorised_at IS NOT NULL AND y.credit_id IS NULL)"
         if apps.is_installed("urja.apps.payments")
         else "false"
     )

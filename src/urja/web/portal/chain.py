@@ -9,8 +9,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from urja.apps.payments import queries as payments
-from urja.apps.payments.models import Order, OrderState, Payment, PaymentState
+from urja.apps.payments.models import Order, OrderState, Payment
 from urja.apps.payments.operations import wall_ms
+from urja.apps.payments.port import PaymentState
 from urja.apps.supply import queries as supply
 from urja.apps.supply.queries import Relit
 from urja.web.shared import formats
@@ -95,7 +96,7 @@ def of_order(order: Order, now: datetime, *, came_back: bool) -> ChainView:
 
 def _unpaid(order: Order, payment: Payment | None, live: str, *, came_back: bool) -> ChainView:
     state = payment.state if payment else ""
-    if state == PaymentState.AUTHORIZED:
+    if state == PaymentState.AUTHORISED:
         text = _(
             "Your bank has agreed. We wait for the payment service to confirm it; nothing is cut meanwhile."
         )

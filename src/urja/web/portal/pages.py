@@ -18,7 +18,7 @@ from django.utils.translation import get_language, ngettext
 
 from urja.apps.asking import Answer
 from urja.apps.ledger import queries as ledger
-from urja.apps.payments import providers
+from urja.apps.payments import gateways
 from urja.apps.readings import queries as readings
 from urja.apps.registry.models import Agreement, PaymentMode
 from urja.apps.supply import queries as supply
@@ -288,7 +288,7 @@ def home_asked(card: AccountCard, now: datetime) -> Answer[HomePage]:
             unconfirmed=_unconfirmed(card.unconfirmed_until, now),
             standing=standings.standing(known).text if known else told,
             by_bill=by_bill,
-            can_pay=providers.config() is not None,
+            can_pay=gateways.config() is not None,
             under_way=paying.under_way(card.id, now) if card.ordered else None,
             chain=chains.of_account(card.id, now) if card.relit else None,
         )

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
-from urllib.parse import urlsplit
 
 import structlog
 from django.conf import settings
@@ -15,9 +14,9 @@ from django.utils.translation import get_language
 from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_http_methods, require_safe
 
-from urja.apps.payments import operations, providers
+from urja.apps.payments import gateways, operations
 from urja.apps.payments import queries as payments
-from urja.apps.payments.config import GatewayConfig
+from urja.apps.payments.config import GatewayConfig, PaymentsConfig
 from urja.apps.payments.models import Order, OrderState
 from urja.web.portal import chain as chains
 from urja.web.portal import paying
@@ -42,19 +41,27 @@ def leads_to_the_gateway(view: View) -> View:
 
     @wraps(view)
     def handle(request: HttpRequest, *arguments: Any, **named: Any) -> HttpResponse:
-        parts = urlsplit(_config().public_url)
+        origins = [gateways.page(given).origin(given.options) for given in _config().gateways]
         policy = {**settings.SECURE_CSP}
-        policy["form-action"] = [*policy["form-action"], f"{parts.scheme}://{parts.netloc}"]
+        policy["form-action"] = [*policy["form-action"], *origins]
         return csp_override(policy)(view)(request, *arguments, **named)
 
     return handle
 
 
-def _config() -> GatewayConfig:
-    config = providers.config()
+def _config() -> PaymentsConfig:
+    config = gateways.config()
     if config is None:
         raise Http404
     return config
+
+
+def _gateway_of(order: Order) -> GatewayConfig:
+    """The gateway that an order is paid by; it may be configured no more."""
+    found = _config().gateway(order.provider)
+    if found is None:
+        raise Http404
+    return found
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -67,12 +74,13 @@ def pay(request: HttpRequest, account_id: int) -> HttpResponse:
     card = account_or_404(request, account_id, now)
     config = _config()
     asked = request.POST.get("rupees") if request.method == "POST" else request.GET.get("rupees")
-    page = paying.pay_page(card, config, now, asked)
+    page = paying.pay_page(card, config, now, asked, request.POST.get("method"))
     if request.method != "POST" or page.error or asked is None:
         status = 422 if request.method == "POST" else 200
         return render(request, "portal/pay.html", {"page": page}, status=status)
     order = operations.open_order(
         config,
+        page.gateway,
         account_id=card.id,
         user_id=request.user.pk,
         amount_minor=page.amount_minor,
@@ -103,7 +111,9 @@ def go(request: HttpRequest, account_id: int, order_id: int) -> HttpResponse:
         return redirect(own)
     assert found.provider_order_id is not None, "it is at the gateway"
     callback, language = request.build_absolute_uri(own), get_language() or "en"
-    return redirect(providers.door().page(_config(), found.provider_order_id, callback, language))
+    given = _gateway_of(found)
+    page = gateways.page(given)
+    return redirect(page.address(given.options, found.provider_order_id, callback, language))
 
 
 @require_safe
@@ -115,7 +125,7 @@ def order(request: HttpRequest, account_id: int, order_id: int) -> HttpResponse:
     now = business_now()
     card = account_or_404(request, account_id, now)
     found = _order_or_404(request, account_id, order_id)
-    came_back = providers.door().returned in request.GET
+    came_back = gateways.page(_gateway_of(found)).RETURNED in request.GET
     if came_back and found.state in (OrderState.PENDING, OrderState.FAILED):
         operations.came_back(found, request.META.get("QUERY_STRING", "")[:LONGEST_QUERY], now)
     context = {

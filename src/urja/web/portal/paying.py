@@ -1,14 +1,15 @@
 """What the pages around a recharge show."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.utils.translation import gettext as _
 
-from urja.apps.payments import providers
+from urja.apps.payments import gateways
 from urja.apps.payments import queries as payments
-from urja.apps.payments.config import GatewayConfig
+from urja.apps.payments.config import GatewayConfig, PaymentsConfig
 from urja.web.shared import formats
 from urja.web.shared import standing as standings
 from urja.web.shared.account_card import AccountCard
@@ -44,10 +45,29 @@ class PayPage:
     amount: str
     amount_minor: int
     bounds: str
+    gateway: str
+    """Which takes the payment."""
+    methods: "list[Method]"
+    """What to choose between, where it decides which gateway takes the payment; empty elsewhere."""
+    where: str
+    """On whose page one pays."""
 
 
-def pay_page(card: AccountCard, config: GatewayConfig, now: datetime, asked: str | None) -> PayPage:
+@dataclass(frozen=True, slots=True)
+class Method:
+    """What people pay with, to choose by one touch."""
+
+    name: str
+    label: str
+    chosen: bool
+
+
+def pay_page(
+    card: AccountCard, config: PaymentsConfig, now: datetime, asked: str | None, method: str | None
+) -> PayPage:
     """The page with the amount that was asked for, or the one that suits the account."""
+    by_method = config.by_method()
+    chosen = method if method in by_method else next(iter(by_method))
     known = standings.known_of(card, now)
     if asked is None:
         amount_minor: int | None = standings.suggested_minor(known, config.least_minor, USUAL_MINOR)
@@ -73,7 +93,23 @@ def pay_page(card: AccountCard, config: GatewayConfig, now: datetime, asked: str
         amount_minor=shown or 0,
         bounds=_("From %(least)s to %(most)s")
         % {"least": formats.money(config.least_minor), "most": formats.money(config.most_minor)},
+        gateway=by_method[chosen].name,
+        methods=_methods(by_method, chosen),
+        where=_where(config, by_method),
     )
+
+
+def _methods(by_method: Mapping[str, GatewayConfig], chosen: str) -> list[Method]:
+    if len({gateway.name for gateway in by_method.values()}) == 1:
+        return []
+    labels = {"upi": _("UPI"), "card": _("Card"), "wallet": _("Wallet")}
+    return [Method(name, labels[name], name == chosen) for name in by_method]
+
+
+def _where(config: PaymentsConfig, by_method: Mapping[str, GatewayConfig]) -> str:
+    if len(config.gateways) == 1 and by_method.keys() == {"upi", "card", "wallet"}:
+        return _("You pay on the page of the payment service: by UPI, card or wallet.")
+    return _("You pay on the page of the payment service.")
 
 
 def _unpriced() -> str:
@@ -93,7 +129,7 @@ def minor(rupees: str) -> int | None:
     return int(whole) * 100 + int(rest.ljust(2, "0"))
 
 
-def amount_error(amount_minor: int | None, config: GatewayConfig) -> str:
+def amount_error(amount_minor: int | None, config: PaymentsConfig) -> str:
     """Why an amount cannot be paid; empty where it can."""
     if amount_minor is None:
         return _("Please write an amount in rupees, such as 250.")
@@ -119,7 +155,7 @@ class UnderWay:
 
 def under_way(account_id: int, now: datetime) -> UnderWay | None:
     """The newest order, while it may still be paid."""
-    if providers.config() is None:
+    if gateways.config() is None:
         return None
     order = payments.waited_for(account_id)
     if order is None or order.created_at < now - REMEMBERED:

@@ -1,5 +1,1 @@
-"""Razorpay's Orders API, its signatures and webhooks."""
-
-from urja.apps.payments.providers.razorpay.client import Razorpay
-
-__all__ = ["Razorpay"]
+"""Razorpay's Orders API, its webhooks and signatures (README.md)."""

@@ -1,17 +1,19 @@
-"""This provider's JSON as facts. Unknown fields are left alone; missing ones raise ValueError."""
+"""Razorpay's JSON as facts, its words as ours. Unknown fields are left alone; missing ones raise ValueError."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta, Struct
 
-from urja.apps.payments.models import PaymentState
-from urja.apps.payments.providers import (
+from urja.apps.payments.port import (
     DisputeFact,
-    Event,
+    DisputeState,
+    Method,
     OrderFact,
     PaymentFact,
+    PaymentState,
     RefundFact,
     SettlementFact,
 )
@@ -21,25 +23,27 @@ Amount = Annotated[int, Meta(ge=0, le=10**15)]
 Instant = Annotated[int, Meta(ge=0, le=253_402_300_799)]
 
 
-KINDS: Final = frozenset(
-    {
-        "order.paid",
-        "payment.authorized",
-        "payment.captured",
-        "payment.dispute.action_required",
-        "payment.dispute.closed",
-        "payment.dispute.created",
-        "payment.dispute.lost",
-        "payment.dispute.under_review",
-        "payment.dispute.won",
-        "payment.failed",
-        "refund.created",
-        "refund.failed",
-        "refund.processed",
-        "refund.speed_changed",
-    }
-)
-"""Events whose meaning is known here: what they name is asked about."""
+_PAYMENTS: Final = {
+    "created": PaymentState.CREATED,
+    "failed": PaymentState.FAILED,
+    "authorized": PaymentState.AUTHORISED,
+    "captured": PaymentState.CAPTURED,
+    "refunded": PaymentState.REFUNDED,
+}
+_METHODS: Final = {
+    "upi": Method.UPI,
+    "card": Method.CARD,
+    "wallet": Method.WALLET,
+    "netbanking": Method.BANK,
+}
+_DISPUTES: Final = {
+    "open": DisputeState.OPEN,
+    "under_review": DisputeState.OPEN,
+    "action_required": DisputeState.OPEN,
+    "won": DisputeState.WON,
+    "lost": DisputeState.LOST,
+    "closed": DisputeState.CLOSED,
+}
 
 
 class _Order(Struct):
@@ -102,27 +106,6 @@ class _Settled(Struct):
     dispute_id: Annotated[str, Meta(max_length=64)] | None = None
 
 
-class _Named(Struct):
-    """Of an entity in a webhook only its name is taken."""
-
-    id: Text
-
-
-class _Of(Struct):
-    entity: _Named
-
-
-class _Payload(Struct):
-    payment: _Of | None = None
-    refund: _Of | None = None
-    dispute: _Of | None = None
-
-
-class _Webhook(Struct):
-    event: str
-    payload: _Payload
-
-
 def order(entity: Any) -> OrderFact:
     read = msgspec.convert(entity, _Order)
     return OrderFact(read.id, read.receipt or "", read.amount, read.currency)
@@ -130,15 +113,13 @@ def order(entity: Any) -> OrderFact:
 
 def payment(entity: Any) -> PaymentFact:
     read = msgspec.convert(entity, _Payment)
-    if read.status not in PaymentState.values:
-        raise ValueError(f"a payment is {read.status!r}, which is no state of this provider's")
     return PaymentFact(
         payment_id=read.id,
         order_id=read.order_id,
         amount_minor=read.amount,
         currency=read.currency,
-        state=read.status,
-        method=(read.method or "")[:32],
+        state=_word(_PAYMENTS, "payment", read.status),
+        method=_METHODS.get(read.method or "", Method.OTHER),
         error=(read.error_reason or read.error_description or "")[:200],
         created_at=datetime.fromtimestamp(read.created_at, UTC),
     )
@@ -152,20 +133,14 @@ def refund(entity: Any) -> RefundFact | None:
     return RefundFact(read.id, read.payment_id, read.amount, datetime.fromtimestamp(read.created_at, UTC))
 
 
-_UNDECIDED: Final = ("open", "under_review", "action_required")
-_ENDED: Final = ("won", "lost", "closed")
-
-
 def dispute(entity: Any) -> DisputeFact:
     read = msgspec.convert(entity, _Dispute)
-    if read.status not in (*_UNDECIDED, *_ENDED):
-        raise ValueError(f"a dispute is {read.status!r}, which is no state of this provider's")
     return DisputeFact(
         dispute_id=read.id,
         payment_id=read.payment_id,
         amount_minor=read.amount,
         currency=read.currency,
-        state=read.status if read.status in _ENDED else "open",
+        state=_word(_DISPUTES, "dispute", read.status),
         deducted_minor=read.amount_deducted,
         phase=(read.phase or "")[:32],
         reason=(read.reason_code or "")[:100],
@@ -198,14 +173,7 @@ def settlement(entity: Any) -> SettlementFact | None:
     )
 
 
-def event(body: bytes) -> Event:
-    """What a webhook names; raises ValueError."""
-    read = msgspec.json.decode(body, type=_Webhook)
-    found = read.payload
-    return Event(
-        read.event[:100],
-        read.event in KINDS,
-        (found.payment.entity.id,) if found.payment else (),
-        (found.refund.entity.id,) if found.refund else (),
-        (found.dispute.entity.id,) if found.dispute else (),
-    )
+def _word[Word](words: Mapping[str, Word], what: str, status: str) -> Word:
+    if status not in words:
+        raise ValueError(f"a {what} is {status!r}, which is no state of this provider's")
+    return words[status]

@@ -1,0 +1,14 @@
+"""What the settings say of a Coinbox account, and which secrets it has."""
+
+from typing import Annotated, Final
+
+from msgspec import Meta, Struct
+
+
+class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[payments.gateways.NAME.options]`."""
+
+    base_url: Annotated[str, Meta(pattern="^https?://")]
+
+
+SECRETS: Final = ("token", "mac_key")

@@ -12,7 +12,8 @@ import pytest
 from tests.cosem.meter_types import PROFILES, write_type
 from tests.headend import conftest
 from tests.headend.ordering import SIGNING_KEY, put_device
-from tests.headend.test_meter_types import TypedMeter, given, sent, signed, tell, until
+from tests.headend.pushing import NINE
+from tests.headend.test_meter_types import TypedMeter, given, sent, signed, until
 
 from urja.stream import messages
 from urja.stream.errors import NotPermitted, StreamError, StreamFull
@@ -44,14 +45,16 @@ def test_no_process_loads_or_changes_a_type(database, role, statement):
 TEN_TIMES = PROFILES.replace('scaler = -3, unit = "Wh"', 'scaler = -2, unit = "Wh"')
 
 
-@pytest.mark.parametrize("how", ["another key", "changed after", "unsigned", "another name"])
+@pytest.mark.parametrize(
+    "how", ["another key", "changed after", "unsigned", "another name", "older", "garbage"]
+)
 async def test_a_thief_of_the_brokers_password_changes_no_scaler(
     how, start_headend, pipeline, stored, tmp_path
 ):
-    """The pipeline's password at the broker, without its signing key: the meters stop, and nothing is stored wrongly."""
+    """The pipeline's password at the broker, without its signing key: the meters are read as before, and it is said."""
     honest = write_type(tmp_path / "m7")
     meter = TypedMeter(honest)
-    await given(pipeline, honest)
+    await given(pipeline, honest, written_us=2)
     await put_device(pipeline, meter.entry())
     async with start_headend() as headend:
         await until(lambda: meter.title in headend.roster.meters)
@@ -69,23 +72,32 @@ async def test_a_thief_of_the_brokers_password_changes_no_scaler(
             case "another name":
                 # Another type that the pipeline has signed, under this one's name.
                 text = (honest / "type.toml").read_text().replace("acme-m7-fw3", "acme-m8")
-                put = signed(write_type(tmp_path / "other", type=text, profiles=TEN_TIMES))
-        await pipeline.put_type(name, put)
+                put = signed(write_type(tmp_path / "other", type=text, profiles=TEN_TIMES), written_us=3)
+            case "older":
+                # It was in force once, such as a version that was loaded with a mistake.
+                put = signed(write_type(tmp_path / "old", profiles=TEN_TIMES), written_us=1)
+        if how == "garbage":
+            await pipeline._publish(f"$KV.types.{name}", b"{}")
+        else:
+            await pipeline.put_type(name, put)
         await until(lambda: name in headend.types.unreadable)
-        await tell(headend, meter.block(import_wh=250), "quarantined_total", reason="unusable-meter")
-        assert meter.title not in headend.roster.meters
-        await pipeline.put_type(name, signed(honest))
-        await until(lambda: meter.title in headend.roster.meters)
+        assert name in headend.status()["unreadable_types"]
+        [said] = headend.attention()
+        assert said.startswith("1 meter types are refused")
+        await sent(headend, meter.block(import_wh=275))
+        # As the pipeline writes it now and then.
+        await given(pipeline, honest, written_us=2)
+        await until(lambda: not headend.attention())
         await sent(headend, meter.block(import_wh=300))
     await stored.take()
-    assert stored.records("block")["import_wh"].tolist() == [250, 300]
+    assert stored.records("block")["import_wh"].tolist() == [250, 275, 300]
 
 
 @pytest.mark.parametrize(
     "value",
     [b"{}", b"", b"\xff" * 2000, b"[" * 100_000, msgspec.json.encode({"entry": "", "signature": ""})],
 )
-async def test_bytes_that_are_no_type_stop_its_meters_alone(
+async def test_bytes_that_are_no_type_stop_its_meters_alone_from_the_next_start_on(
     value, start_headend, admin, pipeline, stored, tmp_path
 ):
     typed, plain = TypedMeter(write_type(tmp_path / "m7")), TypedMeter(None, 2)
@@ -96,13 +108,15 @@ async def test_bytes_that_are_no_type_stop_its_meters_alone(
         await until(lambda: len(headend.roster.meters) == 2)
         await admin.jetstream.publish("$KV.types.acme-m7-fw3", value)
         await until(lambda: "acme-m7-fw3" in headend.types.unreadable)
-        assert list(headend.roster.meters) == [plain.title]
         assert "acme-m7-fw3" in headend.status()["unreadable_types"]
         assert headend.waiting_for() == []
-        await sent(headend, plain.block())
-    # And it starts with that, too.
+        await sent(headend, plain.block(), typed.block())
+    # It starts with that, too.
     async with start_headend() as headend:
         assert list(headend.roster.meters) == [plain.title]
+        await sent(headend, plain.alert(NINE, 1))
+        await given(pipeline, tmp_path / "m7")
+        await until(lambda: typed.title in headend.roster.meters)
 
 
 async def fill(broker, size):

@@ -25,18 +25,21 @@ from urja.stream.records import RegisterKind, Source
 outcomes = test_sessions.outcomes
 
 
-def signed(*folders: Path) -> SignedType:
+def signed(*folders: Path, written_us: int = 0) -> SignedType:
     """The versions of a type, the newest first, as the pipeline sends them."""
     sources = [read_type_folder(folder) for folder in folders]
     name = build_device_type(sources[0]).name
     return SignedType.of(
-        TypeEntry(name=name, versions=[dict(source.files) for source in sources]), SIGNING_KEY
+        TypeEntry(name=name, written_us=written_us, versions=[dict(source.files) for source in sources]),
+        SIGNING_KEY,
     )
 
 
-async def given(pipeline, *folders: Path) -> None:
+async def given(pipeline, *folders: Path, written_us: int = 0) -> None:
     """Bring the versions of a type into force, the newest first."""
-    await pipeline.put_type(build_device_type(read_type_folder(folders[0])).name, signed(*folders))
+    await pipeline.put_type(
+        build_device_type(read_type_folder(folders[0])).name, signed(*folders, written_us=written_us)
+    )
 
 
 @dataclass

@@ -269,7 +269,7 @@ class HeadEnd:
                 len(self.roster.unreadable),
                 "entries of the registry's projection are refused: not the pipeline's, older, or unreadable",
             ),
-            (len(self.types.unreadable), "meter types cannot be read"),
+            (len(self.types.unreadable), "meter types are refused: not the pipeline's, older, or of no use"),
             (self.roster.without_windows, "meters have lost their replay windows, so that their pushes wait"),
         ]
         said = [f"{count} {what}" for count, what in counted if count] + self.losses.sentences()

@@ -17,7 +17,7 @@ from urja.cosem.errors import LocalError
 from urja.cosem.layout import LayoutSet
 from urja.cosem.pushlist import PushList
 from urja.stream.broker import TypeChange
-from urja.stream.meter_types import SignedType
+from urja.stream.meter_types import TypeEntry
 from urja.stream.signing import ForgedError
 
 log = structlog.get_logger()
@@ -53,13 +53,15 @@ class KnownTypes:
     def __init__(self, key: bytes) -> None:
         """`key` verifies what the pipeline signs; without one (empty) only shipped types are known."""
         self._key = key
-        self._entries: dict[str, bytes] = {}
+        self._newest: dict[str, int] = {}
+        """When the newest entry of each name was written, so far."""
+        self._entries: dict[str, list[dict[str, str]]] = {}
         """What each type was built from."""
         self._loaded: dict[str, tuple[DeviceType, ...]] = {}
         """The versions that are in force, the newest first."""
         self._compiled: dict[tuple[str, str, tuple[PushList, ...]], CompiledType] = {}
         self.unreadable: dict[str, str] = {}
-        """Names in the store whose types cannot be used, and why. Their meters stop, and no others."""
+        """Names in the store whose entries are refused, and why. Meters of one that is not known stop, and no others."""
 
     def get(self, name: str, firmware: str = "", pushes: tuple[PushList, ...] = ()) -> CompiledType:
         """The type of a name, with the pushes that a meter has told of. One for all meters that say the same.
@@ -70,12 +72,14 @@ class KnownTypes:
         """
         if name in device_types():
             return _shipped(name, pushes)
-        if name in self.unreadable:
-            raise CompanionError([f"its meter type {name!r} cannot be used: {self.unreadable[name]}"])
         if name not in self._loaded:
-            raise CompanionError(
-                [f"its meter type {name!r} is not known here: load it with urja meter-type load"]
+            refused = self.unreadable.get(name)
+            why = (
+                f"cannot be used: {refused}"
+                if refused
+                else "is not known here: load it with urja meter-type load"
             )
+            raise CompanionError([f"its meter type {name!r} {why}"])
         versions = self._loaded[name]
         chosen = next((one for one in versions if firmware in one.firmware), versions[0])
         key = (name, chosen.version, pushes)
@@ -84,39 +88,58 @@ class KnownTypes:
         return self._compiled[key]
 
     def apply(self, change: TypeChange) -> bool:
-        """A type of the store was added, changed or removed, or is none. What it replaces is not used any more.
+        """A type of the store was added, changed or removed. What it replaces is not used any more.
 
-        False where nothing became different: the pipeline writes types anew now and then.
+        What is not the pipeline's, or older than what is known, changes nothing; what is its own and cannot be used, stops
+        the type. False where its meters have nothing to follow: the pipeline writes types anew now and then.
         """
         name = change.key
-        if change.signed is not None and self._entries.get(name) == change.signed.payload:
-            return False
+        try:
+            entry = self._authentic(change)
+        except ForgedError as error:
+            self._refuse(name, str(error))
+            return name not in self._loaded
+        self.unreadable.pop(name, None)
+        if entry is not None:
+            self._newest[name] = entry.written_us
+            if self._entries.get(name) == entry.versions:
+                return False
         self._entries.pop(name, None)
         self._loaded.pop(name, None)
-        self.unreadable.pop(name, None)
         self._compiled = {key: known for key, known in self._compiled.items() if key[0] != name}
-        if change.fault:
-            self._refuse(name, change.fault)
-        elif change.signed is not None:
+        if entry is not None:
             try:
-                self._loaded[name] = known = self._built(name, change.signed)
-                self._entries[name] = change.signed.payload
+                self._loaded[name] = known = _built(entry)
+                self._entries[name] = entry.versions
                 log.info("meter type known", type=name, versions=[one.version for one in known])
-            except (CompanionError, LocalError, ForgedError) as error:
+            except (CompanionError, LocalError) as error:
                 self._refuse(name, str(error))
         return True
 
+    def _authentic(self, change: TypeChange) -> TypeEntry | None:
+        """What the pipeline has signed; None where the type was removed. Raises ForgedError."""
+        if change.signed is None:
+            if change.fault:
+                raise ForgedError(change.fault)
+            return None
+        entry = change.signed.verified(self._key)
+        if entry.name != change.key:
+            raise ForgedError(f"it is the type {entry.name!r}")
+        if entry.written_us < self._newest.get(entry.name, 0):
+            raise ForgedError("a newer one is known")
+        return entry
+
     def _refuse(self, name: str, why: str) -> None:
         self.unreadable[name] = why
-        log.error("a meter type cannot be used", type=name, why=why)
+        log.error("a meter type is refused", type=name, why=why)
 
-    def _built(self, name: str, signed: SignedType) -> tuple[DeviceType, ...]:
-        entry = signed.verified(self._key)
-        versions = tuple(build_device_type(TypeFiles.of(files)) for files in entry.versions)
-        if not versions:
-            raise CompanionError(["it has no version"])
-        for one in versions:
-            if one.name != name or one.name in device_types():
-                raise CompanionError([f"it is the type {one.name!r}"])
-            LayoutSet.of(one)
-        return versions
+
+def _built(entry: TypeEntry) -> tuple[DeviceType, ...]:
+    versions = tuple(build_device_type(TypeFiles.of(files)) for files in entry.versions)
+    if not versions:
+        raise CompanionError(["it has no version"])
+    for one in versions:
+        if one.name != entry.name or one.name in device_types():
+            raise CompanionError([f"it is the type {one.name!r}"])
+        LayoutSet.of(one)
+    return versions

@@ -135,12 +135,12 @@ class Project:
         in_force: dict[str, tuple[str, ...]] = await self._in_thread(types.in_force, day)
         due = {name: hashes for name, hashes in in_force.items() if self._types.get(name) != hashes}
         unwritten: dict[str, str] = {}
+        written_us = int(now.timestamp() * 1_000_000)
         for name, hashes in due.items():
             versions = [await self._in_thread(types.files_of, sha256) for sha256 in hashes]
             try:
-                await self._store.put_type(
-                    name, SignedType.of(TypeEntry(name=name, versions=versions), self._signing_key)
-                )
+                entry = TypeEntry(name=name, written_us=written_us, versions=versions)
+                await self._store.put_type(name, SignedType.of(entry, self._signing_key))
             except BrokerUnavailable:
                 raise
             except StreamError as refusal:

@@ -12,6 +12,8 @@ class TypeEntry(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: str
+    written_us: int = 0
+    """Business time in microseconds: a head end takes no entry from before the one that it has."""
     versions: list[dict[str, str]]
 
 

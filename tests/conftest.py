@@ -21,6 +21,8 @@ from urja.site.broker_process import Server
 from urja.site.postgres import Cluster, find_binaries
 from urja.stream import User, server_config
 
+pytest_plugins = ["tests.contracts.executed"]
+
 PASSWORD = "only-for-tests"
 _TEMPLATE = "urja_template"
 _ROOM_BYTES = 2 << 30

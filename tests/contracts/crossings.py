@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Callable
 
 from tests.contracts import sql
-from tests.contracts.imports import graph, owner
-from tests.contracts.tables import owners, set_up_django
+from tests.contracts.imports import graph
+from tests.contracts.tables import owner, owners, set_up_django
 
 type Crossing = tuple[str, str]
 

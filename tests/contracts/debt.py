@@ -10,7 +10,7 @@ from copy import deepcopy
 
 import grimp
 from importlinter import ContractCheck
-from tests.contracts import sql
+from tests.contracts import executed, sql
 from tests.contracts.imports import SETTINGS, contract, graph, settings
 from tests.contracts.tables import set_up_django
 
@@ -28,7 +28,10 @@ def main() -> None:
     set_up_django()
     before, after = sql.listed(), sorted(sql.crossings())
     sql.DEBT.write_text(sql.HEAD + "".join(f"{module} -> {table}\n" for module, table in after))
-    print(f"SQL: {len(before)} -> {len(after)}")
+    print(f"statements in the source: {len(before)} -> {len(after)}")
+    before, after = executed.listed(), executed.owed()
+    executed.DEBT.write_text(executed.HEAD + "".join(f"{by} -> {table}\n" for by, table in after))
+    print(f"statements executed: {len(before)} -> {len(after)}")
 
 
 def debt(options: dict, imports: grimp.ImportGraph) -> list[str]:
@@ -39,7 +42,8 @@ def debt(options: dict, imports: grimp.ImportGraph) -> list[str]:
     while not (check := bare.check(deepcopy(imports), verbose=False)).kept:
         broken = set(breaking(check))
         if not broken:
-            raise SystemExit(f"{options['name']}: broken by something else than an import; run lint-imports")
+            undeclared = ", ".join(sorted(check.metadata.get("undeclared_modules", ())))
+            raise SystemExit(f"Give these a place in the layers of `{options['id']}` first: {undeclared}")
         for importer, imported in broken:
             imports.remove_import(importer=importer, imported=imported)
         found |= broken

@@ -2,7 +2,6 @@
 
 from copy import deepcopy
 from functools import cache
-from pathlib import Path
 
 import grimp
 from importlinter import Contract, ContractCheck
@@ -11,9 +10,9 @@ from importlinter.contracts.acyclic_siblings import AcyclicSiblingsContract
 from importlinter.contracts.forbidden import ForbiddenContract
 from importlinter.contracts.independence import IndependenceContract
 from importlinter.contracts.layers import LayersContract
+from tests.contracts.tables import ROOT
 from tests.contracts.types import OnlyContract, PrivateContract
 
-ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = ROOT / ".importlinter"
 
 _TYPES = {
@@ -49,9 +48,3 @@ def contract(options: dict) -> Contract:
 def check(name: str, imports: grimp.ImportGraph) -> ContractCheck:
     """The result of one contract; a listed import that the graph has not raises `MissingImport`."""
     return contract(settings()[name]).check(deepcopy(imports), verbose=False)
-
-
-def owner(module: str) -> str:
-    """The app a module belongs to, or its top-level package: `urja.apps.ledger`, `urja.web`."""
-    parts = module.split(".")
-    return ".".join(parts[: 3 if parts[:2] == ["urja", "apps"] else 2])

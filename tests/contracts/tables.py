@@ -4,9 +4,10 @@ Views are not listed: what an app publishes as a view, any other may read. Nor a
 """
 
 import re
-from functools import cache
+from functools import cache, lru_cache
+from pathlib import Path
 
-from tests.contracts.imports import owner
+ROOT = Path(__file__).resolve().parents[2]
 
 # Tables without a model, made by SQL in migrations.
 PLAIN = {
@@ -40,6 +41,12 @@ _LAW_ENDINGS = ("_law", "_laws", ".laws")
 _LAWS = {"urja.site.catalogue", "urja.site.second_rater", "urja.site.truth", "urja.site.verify"}
 
 
+def owner(module: str) -> str:
+    """The app a module belongs to, or its top-level package: `urja.apps.ledger`, `urja.web`."""
+    parts = module.split(".")
+    return ".".join(parts[: 3 if parts[:2] == ["urja", "apps"] else 2])
+
+
 def set_up_django() -> None:
     """For a command; a test asks for the fixture `database_template` instead."""
     from urja.site import django_options
@@ -47,9 +54,15 @@ def set_up_django() -> None:
     django_options.setup(django_options.DjangoOptions())
 
 
-@cache
 def owners() -> dict[str, str]:
-    """The owner of each table. Django must be set up."""
+    """The owner of each table; none before Django is set up, when the database has no tables."""
+    from django.apps import apps
+
+    return _owners() if apps.ready else {}
+
+
+@cache
+def _owners() -> dict[str, str]:
     from django.apps import apps
 
     modelled = {
@@ -63,9 +76,10 @@ def owners() -> dict[str, str]:
 _WORD = re.compile("[a-z_]+")
 
 
-def named_in(text: str) -> set[str]:
+@lru_cache(4096)
+def named_in(text: str) -> frozenset[str]:
     """The tables that a statement, or a piece of one, names."""
-    return owners().keys() & set(_WORD.findall(text))
+    return frozenset(owners().keys() & set(_WORD.findall(text)))
 
 
 def free(module: str) -> bool:

@@ -1,0 +1,179 @@
+"""Plugin of pytest: a test fails whose statement names a table of another owner, unless a listed debt says why it may.
+
+A statement belongs to the nearest frame in `urja` when it is executed. So this sees what the source does not show
+(`sql.py`): what a queryset joins, where it is evaluated, and statements that are put together from names. A table may
+be named by an owner that has it in `sql_debt.txt`, or that imports models of the table's owner by a line of the
+contract `models`, or has a line in `executed_debt.txt`. Processes that tests start are not watched.
+"""
+
+import configparser
+import json
+import sys
+from functools import cache
+from pathlib import Path
+
+import psycopg
+import pytest
+from tests.contracts import sql
+from tests.contracts.tables import ROOT, free, named_in, owner, owners
+
+DEBT = Path(__file__).parent / "executed_debt.txt"
+"""The crossings that stand beside those of `sql.DEBT`, a line each: `owner -> table`."""
+HEAD = """\
+# Owners whose executed statements name a table of another's, where neither sql_debt.txt nor an import of models that
+# .importlinter lists says so. A crossing that is not listed fails the test that executes it; a listed one that a whole run
+# has not seen fails the run: lines go, none is added.
+"""
+CACHED = "contracts/executed"
+"""The crossings of the last whole run and of what was run since, in pytest's cache."""
+UNLISTED = """\
+Statements that name a table of another owner. Ask its queries for values, or have it publish a view. Only for what stood
+before and was moved, list it with `python -m tests.contracts.debt`.
+"""
+_FOR_THEIR_CALLER = {"urja.apps.asking", "urja.apps.rows"}
+
+seen: set[sql.Crossing] = set()
+unlisted: dict[sql.Crossing, str] = {}
+"""The statements since the last test that cross and are not listed."""
+
+
+def watch(cursor: type) -> None:
+    """Note each statement of a class of cursors before it is executed."""
+    for name in vars(cursor).keys() & {"copy", "execute", "executemany", "stream"}:
+        setattr(cursor, name, _noting(vars(cursor)[name]))
+
+
+def _noting(method):
+    def noting(self, query, *arguments, **options):
+        note(query)
+        return method(self, query, *arguments, **options)
+
+    return noting
+
+
+def note(query: object) -> None:
+    text = query if isinstance(query, str) else _text(query)
+    if not (tables := named_in(text)) or not (by := _owner_of_caller()):
+        return
+    for table in tables:
+        if owners()[table] != by and (by, table) not in seen:
+            seen.add((by, table))
+            if not implied((by, table)) and (by, table) not in listed():
+                unlisted[by, table] = text
+
+
+def _text(query: object) -> str:
+    if isinstance(query, bytes):
+        return query.decode()
+    assert isinstance(query, psycopg.sql.Composable)
+    return query.as_string()
+
+
+def _owner_of_caller() -> str:
+    """Empty for a test's own statement and for one that may name any table."""
+    frame = sys._getframe(2)
+    while frame and (by := _owner_of(frame.f_code.co_filename)) is None:
+        frame = frame.f_back
+    return by if frame else ""
+
+
+@cache
+def _owner_of(file: str) -> str | None:
+    """Of a source file. None of a library's, and of one that executes what it is given for its caller."""
+    path = Path(file)
+    if path == Path(__file__):
+        return None
+    if path.is_relative_to(ROOT / "tests") or path.is_relative_to(ROOT / "bench"):
+        return ""
+    if not path.is_relative_to(ROOT / "src"):
+        return None
+    module = ".".join(path.relative_to(ROOT / "src").with_suffix("").parts)
+    if module in _FOR_THEIR_CALLER:
+        return None
+    return "" if free(module) else owner(module)
+
+
+def implied(crossing: sql.Crossing) -> bool:
+    """Whether the debt in the source or in imports says so already."""
+    by, table = crossing
+    return crossing in _in_the_source() or (by, owners().get(table)) in _importers_of_models()
+
+
+@cache
+def listed() -> frozenset[sql.Crossing]:
+    return frozenset(sql.listed(DEBT))
+
+
+def owed() -> list[sql.Crossing]:
+    """What is to be listed: what is, and what was seen since the last whole run, less what is implied."""
+    file = ROOT / ".pytest_cache/v" / CACHED
+    cached = json.loads(file.read_text()) if file.exists() else []
+    known = {(by, table) for by, table in [*listed(), *cached] if owners().get(table, by) != by}
+    return sorted(crossing for crossing in known if not implied(crossing))
+
+
+@cache
+def _in_the_source() -> frozenset[sql.Crossing]:
+    return frozenset((owner(module), table) for module, table in sql.listed())
+
+
+@cache
+def _importers_of_models() -> frozenset[tuple[str, str]]:
+    settings = configparser.ConfigParser()
+    settings.read(ROOT / ".importlinter")
+    lines = settings["importlinter:contract:models"]["ignore_imports"].split("\n")
+    return frozenset(
+        (owner(importer), owner(imported))
+        for importer, imported in (line.split(" -> ") for line in lines if line)
+    )
+
+
+def pytest_configure() -> None:
+    for cursor in (psycopg.Cursor, psycopg.ServerCursor):
+        watch(cursor)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call():
+    result = yield
+    if unlisted:
+        lines = [f"{by} -> {table}: {' '.join(text.split())[:300]}" for (by, table), text in unlisted.items()]
+        unlisted.clear()
+        pytest.fail("\n".join([UNLISTED, *lines]), pytrace=False)
+    return result
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node) -> None:
+    """A worker hands over what it has seen."""
+    seen.update(tuple(crossing) for crossing in getattr(node, "workeroutput", {}).get(CACHED, ()))
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput[CACHED] = sorted(seen)
+        return
+    whole = exitstatus == pytest.ExitCode.OK and _is_whole(session.config)
+    if cache := getattr(session.config, "cache", None):
+        earlier = () if whole else cache.get(CACHED, ())
+        cache.set(CACHED, sorted({*map(tuple, earlier), *seen}))
+    if whole and (gone := listed() - seen):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        session.config.stash[_GONE] = sorted(gone)
+
+
+_GONE = pytest.StashKey[list[sql.Crossing]]()
+
+
+def _is_whole(config: pytest.Config) -> bool:
+    """Whether nothing was left out but what the settings leave out."""
+    everything = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    return everything and not (config.option.keyword or config.option.lf)
+
+
+def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
+    if gone := config.stash.get(_GONE, None):
+        terminalreporter.section("statements across owners that are gone", red=True)
+        terminalreporter.line("Take these lines out of tests/contracts/executed_debt.txt:")
+        for by, table in gone:
+            terminalreporter.line(f"{by} -> {table}")

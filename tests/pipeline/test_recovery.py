@@ -1,6 +1,8 @@
 """After a restore: the gateway is asked since the copy, and nobody is disconnected before enough is known."""
 
+import asyncio
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from tests.apps.payments.till import as_role, opened_till  # noqa: F401 - a fixture
@@ -16,6 +18,15 @@ def restore(now, back=HOUR, id_="a"):
     from urja.apps.supply import recoveries
 
     return recoveries.record([Restored(id=id_, since_at=now - back, at=now, why="a copy")])
+
+
+def with_own_connection(function, *arguments):
+    from django.db import connections
+
+    try:
+        return function(*arguments)
+    finally:
+        connections.close_all()
 
 
 def unfinished():
@@ -87,12 +98,13 @@ def test_a_gateway_that_does_not_answer_is_asked_again(till, monkeypatch):
 
 
 def test_payments_are_ill_until_the_gateway_was_asked(till):
-    from urja.apps.supply.health import judged
+    from urja.apps.supply.health import judged, recovering
 
     till.collect()
     assert judged(till.shop.now)[0].payments
     restore(till.shop.now)
     assert not judged(till.shop.now)[0].payments
+    assert "until the payment gateway has said what it took since, and 70% of" in recovering()
     till.collect()
     assert judged(till.shop.move(minutes=1))[0].payments
 
@@ -108,6 +120,26 @@ def test_nobody_is_cut_before_collection_is_healthy_again(house):
     house.until(house.at(1, 11, 20), step=4 * MINUTE)
     assert supply(house) == [("disconnect", "queued")]
     assert unfinished() is None
+
+
+def test_the_status_says_that_disconnections_wait_and_for_what(house):
+    from urja.pipeline.runner import Decide
+
+    def detail():
+        # A look over all accounts is the first thing that a stage does.
+        stage = Decide(partial(asyncio.to_thread, with_own_connection), 0.0)
+        return asyncio.run(stage.run_once(house.now)).detail
+
+    used_up(house)
+    assert detail() == ""
+    restore(house.now)
+    assert detail() == (
+        f"data put back from a copy of {house.now - HOUR:%Y-%m-%d %H:%M} UTC: disconnections wait until 70% of the meters "
+        f"have told of a time after {house.now:%Y-%m-%d %H:%M} UTC"
+    )
+    house.until(house.at(1, 11, 20), step=4 * MINUTE)
+    assert unfinished() is None
+    assert detail() == ""
 
 
 def test_a_cut_of_before_the_restore_is_called_back(house):

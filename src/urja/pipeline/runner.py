@@ -24,6 +24,7 @@ import structlog
 from prometheus_client import Counter, Gauge
 
 from urja.apps.payments import gateways
+from urja.apps.supply import health
 from urja.base.clock import Clock
 from urja.base.http import StatusServer
 from urja.base.secrets import PipelineSecrets
@@ -233,18 +234,22 @@ class Decide:
         self._all_every_s = all_every_s
         self._next_all_s = -math.inf
         self._held = HeldBack(self.name)
+        self._restored = ""
 
     async def run_once(self, now: datetime) -> Report:
         credits_posted = await self._in_thread(post.post_credits, now)
         began_s = time.monotonic()
         look_at_all = began_s >= self._next_all_s
         report = await self._in_thread(partial(decide.run_once, now, only_changed=not look_at_all))
+        if look_at_all:
+            self._restored = await self._in_thread(health.recovering)
         if look_at_all and not report.full:
             ended_s = time.monotonic()
             self._next_all_s = ended_s + max(self._all_every_s, 4 * (ended_s - began_s))
         # Only a look over all accounts meets each that is held back.
         held = self._held.now(report.held) if look_at_all else self._held.sentence
-        return Report(credits_posted + report.accounts, detail=report.idle or held)
+        told = report.idle or "; ".join(filter(None, (self._restored, held)))
+        return Report(credits_posted + report.accounts, detail=told)
 
 
 class Displays:

@@ -9,7 +9,7 @@ After a restore of the data (`urja.apps.supply.recoveries`) collection is ill un
 it, and payments until the gateway has said what it took since the copy.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from django.apps import apps
@@ -51,6 +51,26 @@ def judged(now: datetime) -> tuple[Health, bool]:
     return _health(report), last is not None and _health(last) != _health(report)
 
 
+def recovering() -> str:
+    """That disconnections wait after a restore, and for what, in a sentence; empty where none does."""
+    recovery = recoveries.unfinished()
+    if recovery is None:
+        return ""
+    asked = "" if _gateway_has_said(recovery) else "the payment gateway has said what it took since, and "
+    return (
+        f"data put back from a copy of {_minutes(recovery.copied_at)}: disconnections wait until {asked}{COLLECTED:.0%} of the "
+        f"meters have told of a time after {_minutes(recovery.noticed_at)}"
+    )
+
+
+def _minutes(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _gateway_has_said(recovery: Open) -> bool:
+    return recovery.gateway_asked or not _has_gateway()
+
+
 def _health(report: HealthReport) -> Health:
     return Health(report.collection, report.payments, report.messaging)
 
@@ -65,7 +85,7 @@ def _judge(now: datetime, recovery: Open | None) -> dict[str, Any]:
         "collection": young >= COLLECTED * meters,
         "messaging": _well(messages, now),
         "payments": (answered_at is None or answered_at >= now - ANSWERED)
-        and (recovery is None or recovery.gateway_asked or not _has_gateway()),
+        and (recovery is None or _gateway_has_said(recovery)),
         "figures": {
             "meters": meters,
             "meters_young": young,

@@ -27,6 +27,8 @@ ORDERS_LEFT_OUT: Final = 10_000
 class Open:
     """What is not learned yet, of all restores that have not ended."""
 
+    copied_at: datetime
+    """The earliest copy."""
     since_at: datetime
     """The earliest copy whose gateway has not been asked; meaningless where it has."""
     noticed_at: datetime
@@ -60,7 +62,10 @@ def unfinished() -> Open | None:
         return None
     unasked = [row for row in rows if row.gateway_asked_at is None]
     return Open(
-        min(row.since_at for row in unasked or rows), max(row.noticed_at for row in rows), not unasked
+        copied_at=min(row.since_at for row in rows),
+        since_at=min(row.since_at for row in unasked or rows),
+        noticed_at=max(row.noticed_at for row in rows),
+        gateway_asked=not unasked,
     )
 
 

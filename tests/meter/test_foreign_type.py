@@ -73,6 +73,32 @@ def test_its_billing_profile_is_null_where_this_meter_does_not_measure(tmp_path)
     assert (zone, serial, ten_wh) == (None, None, (5_000_000 + truth[-1].cumulative_mwh) // 10_000)
 
 
+def test_its_block_and_daily_rows_hold_all_that_is_measured_and_null_else(tmp_path):
+    """A zero would be believed. A register in a block row is the register as of the block's end."""
+    zone = '{ key = "zone_1_wh", class = 3, obis = "1.0.1.8.1.255", type = "double-long-unsigned", unit = "Wh" },'
+    total = (
+        '{ key = "total_wh", class = 3, obis = "1.0.1.8.0.255", type = "double-long-unsigned", unit = "Wh" },'
+    )
+    hertz = '{ key = "frequency", class = 3, obis = "1.0.14.7.0.255", type = "long-unsigned", scaler = -2, unit = "Hz" },'
+    profiles = PROFILES
+    for name, more in (("block", [zone, hertz, total]), ("daily", [zone, hertz])):
+        begins = profiles.index(f"[profiles.{name}]")
+        ends = profiles.index("]\n", profiles.index("columns", begins))
+        profiles = profiles[:ends] + "\n".join(more) + "\n" + profiles[ends:]
+    folder = write_type(tmp_path / "m7", profiles=profiles)
+    truth = []
+    meter = Meter(seeded("00000001", str(folder), 7, start_wh=5000), moment(MIDNIGHT_S), truth.append)
+    meter.live_through(moment(MIDNIGHT_S + DAY))
+
+    def last_of(obis):
+        row = meter.catalogue.read(meter, Role.READER, (7, Obis.parse(obis), 2)).value[-1]
+        return [data.value for data in row.value]
+
+    *_, zone_1, frequency, total_wh = last_of("1.0.99.1.0.255")
+    assert (zone_1, frequency, total_wh) == (None, 5000, (5_000_000 + truth[-1].cumulative_mwh) // 1000)
+    assert last_of("1.0.99.2.0.255")[-2:] == [None, 5000]
+
+
 def test_what_happens_to_it_is_told_by_its_codes_and_bits(identity):
     meter = Meter(identity, moment(MIDNIGHT_S))
     meter.advance(moment(MIDNIGHT_S + HOUR))

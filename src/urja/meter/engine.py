@@ -4,6 +4,7 @@ All times are Unix seconds. Commands (power, clock, switch) act at the instant t
 gives them runs it there first.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -56,7 +57,8 @@ class Telling:
     tale: Tale
     stamp_s: int
     status: int
-    values: tuple[int, ...] = ()
+    values: tuple[int | None, ...] = ()
+    """None: this meter does not measure it."""
     status_word: bytes = b""
 
 
@@ -71,6 +73,11 @@ def shown_value(column: Column, value: int) -> int:
     shown = raw(value, column.scaler)
     least, most = _LIMITS.get(column.tag, (shown, shown))
     return min(max(shown, least), most)
+
+
+def _kept(row: Sequence[int | None]) -> list[int]:
+    """A row for a buffer of numbers; which columns are not measured is known when it is read."""
+    return [0 if value is None else value for value in row]
 
 
 def billing_profile(device_type: DeviceType) -> Profile | None:
@@ -181,7 +188,6 @@ class Engine:
                 "0.0.0.1.0.255": self.billing_count,
                 "0.0.96.2.0.255": self.programming_count,
                 "0.0.96.7.0.255": self.power_failures,
-                "0.0.96.10.1.255": 0,
                 "0.0.96.3.10.255": int(self.switch.closed),
                 "0.0.17.0.0.255": self.load_limit_w * 1000,
             }
@@ -191,10 +197,6 @@ class Engine:
         """When a maximum demand register got its value (attribute 5), or zero where it has none."""
         demand = self.metrology.demands().get(obis)
         return 0 if demand is None else demand.at_s
-
-    def period_registers(self) -> dict[str, int]:
-        """What a billing period is closed with, attribute 2, in milli-units."""
-        return self.metrology.registers() | self.metrology.period()
 
     def billed_at(self) -> int:
         """When the last billing period was closed, or zero where none has been."""
@@ -271,32 +273,35 @@ class Engine:
             tellings.insert(0, Telling(Tale.BLOCK, end_s, status, tuple(row)))
         return tellings
 
-    def _capture_block(self, interval: Interval, end_s: int, status: int) -> list[int]:
-        values = self.metrology.close_interval(interval, end_s, self.interval_s)
-        self._last_block = values
-        row = [shown_value(column, values.get(column.obis, 0)) for column in self.block_columns]
-        self.blocks.append(end_s, status, row)
+    def _capture_block(self, interval: Interval, end_s: int, status: int) -> list[int | None]:
+        self._last_block = self.metrology.close_interval(interval, end_s, self.interval_s)
+        self.blocks.append(end_s, status, _kept(self._captured(self.block_columns, self._last_block)))
         pushed = self.device_type.pushes.get("block")
-        columns = self.block_columns if pushed is None else pushed.columns
-        return [shown_value(column, values.get(column.obis, 0)) for column in columns]
+        return self._captured(self.block_columns if pushed is None else pushed.columns, self._last_block)
 
     def _capture_daily(self, midnight_s: int, status: int) -> None:
-        registers = self.metrology.registers()
-        row = [shown_value(column, registers.get(column.obis, 0)) for column in self.daily_columns]
-        self.daily.append(midnight_s, status, row)
+        row = self._captured(self.daily_columns, self.metrology.registers())
+        self.daily.append(midnight_s, status, _kept(row))
+
+    def _captured(self, columns: Sequence[Column], values: dict[str, int]) -> list[int | None]:
+        """What columns of a profile hold now: of `values`, else of all that is measured, else None."""
+        if not all(column.obis in values for column in columns):
+            values = self.quantities() | values
+        return [
+            None
+            if column.obis not in values
+            else self.demand_at(column.obis)
+            if column.attribute == 5
+            else shown_value(column, values[column.obis])
+            for column in columns
+        ]
 
     def _close_period(self, midnight_s: int, status: int) -> None:
         """Close the billing period where a midnight is the billing day's."""
         if not self.clock.is_month_start(midnight_s, self.billing_day):
             return
-        measured = self.period_registers()
-        row = [
-            self.demand_at(column.obis)
-            if column.attribute == 5
-            else shown_value(column, measured.get(column.obis, 0))
-            for column in self.billing_columns
-        ]
-        self.billing.append(midnight_s, status, row)
+        row = self._captured(self.billing_columns, self.metrology.registers() | self.metrology.period())
+        self.billing.append(midnight_s, status, _kept(row))
         self.billing_count += 1
         self.metrology.begin_period()
 

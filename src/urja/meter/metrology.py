@@ -126,6 +126,7 @@ def block_values(draw: Draw, powered_s: int) -> dict[str, int]:
         "1.0.2.29.0.255": draw.exported_mwh,
         "1.0.10.29.0.255": draw.exported_mvah,
         "1.0.11.27.0.255": current_ma,
+        "0.0.96.10.1.255": 0,
     }
 
 

@@ -3,7 +3,7 @@
 Columns, types and scalers come from companion data; what is written here is only behaviour.
 """
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final
@@ -92,8 +92,10 @@ def selection_of(device_type: DeviceType, access: AccessSelection) -> Selection:
 # --- columns ----------------------------------------------------------------------------------------------
 
 
-def column_data(column: Column, value: int) -> Data:
-    """A shown value under a column's wire type."""
+def column_data(column: Column, value: int | None) -> Data:
+    """A shown value under a column's wire type; null where this meter does not measure it."""
+    if value is None:
+        return axdr.null()
     tag = Tag(column.tag)
     return Data(tag, bool(value) if tag is Tag.BOOLEAN else value)
 
@@ -118,9 +120,8 @@ def live_row(meter: MeterState, columns: Iterable[Column]) -> tuple[Data, ...]:
             return _moment_or_never(device_type, engine.demand_at(column.obis))
         if column.obis == BILLING_DATE:
             return _moment_or_never(device_type, engine.billed_at())
-        if column.obis not in quantities:
-            return axdr.null()  # its type captures what this meter does not measure
-        return column_data(column, shown_value(column, quantities[column.obis]))
+        value = quantities.get(column.obis)
+        return column_data(column, None if value is None else shown_value(column, value))
 
     return tuple(live(column) for column in columns)
 
@@ -229,11 +230,11 @@ def _buffered(
     buffer_of: Callable[[Engine], ProfileBuffer],
     period: Callable[[Any], int],
     *,
-    measured: Callable[[Engine], Container[str]] | None = None,
+    is_log: bool = False,
 ) -> CosemObject:
     """A profile over a ring of rows, whose first column is the clock or the billing date.
 
-    Where it is said what is measured, other columns are null.
+    What is not measured is null; a log of events has all its columns.
     """
 
     def rows(meter: MeterState, selection: Selection) -> list[tuple[Data, ...]]:
@@ -244,10 +245,10 @@ def _buffered(
             else buffer.by_entry(selection.first, selection.last)
         )
         device_type = meter.identity.type
-        known = None if measured is None else measured(meter.engine)
+        measured = None if is_log else meter.engine.quantities()
 
         def cell(column: Column, value: int) -> Data:
-            if known is not None and column.obis not in known:
+            if measured is not None and column.obis not in measured:
                 return axdr.null()
             is_moment = column.class_id == 4 and column.attribute == 5
             return _moment_or_never(device_type, value) if is_moment else column_data(column, value)
@@ -699,7 +700,6 @@ def _profiles(device_type: DeviceType) -> list[CosemObject]:
                 profile.columns,
                 lambda engine: engine.billing,
                 lambda _meter: 0,
-                measured=Engine.period_registers,
             )
             for profile in billing
         ),
@@ -741,7 +741,7 @@ def _event_objects() -> list[CosemObject]:
         )
 
         objects += [
-            _buffered(f"0.0.99.98.{int(log)}.255", columns, _log_of(log), lambda _meter: 0),
+            _buffered(f"0.0.99.98.{int(log)}.255", columns, _log_of(log), lambda _meter: 0, is_log=True),
             _data(columns[1].obis, _last_code(log)),
         ]
     return [

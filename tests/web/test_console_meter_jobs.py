@@ -70,6 +70,12 @@ def led(**ends):
     as_pipeline(work)
 
 
+def test_the_form_says_that_one_of_two_fields_is_needed(colleague):
+    form = text_of(colleague("clerk").get(READ))
+    assert "Meters this or “All meters under” is needed" in form
+    assert "All meters under this or “Meters” is needed" in form
+
+
 def test_asked_by_the_form_and_followed_on_a_page(colleague):
     client = colleague("clerk")
     number, rehearsal = asked(client)

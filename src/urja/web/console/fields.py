@@ -255,6 +255,8 @@ class Input:
     text: str
     error: str
     options: tuple[Option, ...] = ()
+    or_else: str = ""
+    """The label of the field that may be filled in its place: one of both is needed."""
 
     @property
     def long(self) -> bool:
@@ -268,16 +270,18 @@ class Input:
 
 def inputs(operation: type[Operation], typed: Mapping[str, str], errors: Mapping[str, str]) -> list[Input]:
     """A form of an operation: with what was typed, and where nothing was, with what is usual."""
-    return [_input(field, typed, errors, operation.kind()) for field in fields_of(operation)]
+    return [_input(field, typed, errors, operation) for field in fields_of(operation)]
 
 
-def _input(field: Field, typed: Mapping[str, str], errors: Mapping[str, str], kind: str) -> Input:
+def _input(
+    field: Field, typed: Mapping[str, str], errors: Mapping[str, str], operation: type[Operation]
+) -> Input:
     text = typed.get(field.name, written(field, field.default))
     return Input(
         name=field.name,
         kind=field.kind,
         label=label_of(field.name),
-        help=help_of(field.name, kind) or _line_help(field),
+        help=help_of(field.name, operation.kind()) or _line_help(field),
         required=field.required and field.kind is not Kind.YES,
         text=text,
         error=errors.get(field.name, ""),
@@ -285,7 +289,12 @@ def _input(field: Field, typed: Mapping[str, str], errors: Mapping[str, str], ki
             Option(choice, wording.choice(choice) if choice else "–", choice == text)
             for choice in field.choices
         ),
+        or_else=_or_else(field.name, operation.either),
     )
+
+
+def _or_else(name: str, either: tuple[str, ...]) -> str:
+    return "".join(label_of(other) for other in either if other != name) if name in either else ""
 
 
 def _line_help(field: Field) -> str:

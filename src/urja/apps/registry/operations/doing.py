@@ -37,6 +37,9 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     instead: ClassVar[str] = say("what follows from it is corrected by another operation")
     """What corrects it, where it is not undoable."""
 
+    either: ClassVar[tuple[str, ...]] = ()
+    """Two fields of which one is needed, and not both."""
+
     secret: ClassVar[frozenset[str]] = frozenset()
     """Fields that the audit does not keep."""
 

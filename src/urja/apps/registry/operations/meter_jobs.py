@@ -35,6 +35,7 @@ class AskMeters(Operation, kw_only=True):
 
     undoable = False
     instead = say("cancel_meter_job cancels what was not sent yet")
+    either = ("meters", "under")
 
     meters: tuple[str, ...] = ()
     """Serials or consumer numbers."""

@@ -43,6 +43,7 @@ def reached(tree: Path, tests: Iterable[str], workers: int, where: Path) -> Reac
     The measurement is kept in the directory `where`; one that is there already is taken. Tests that fail without a
     mutant can kill none and are left out.
     """
+    where.mkdir(parents=True, exist_ok=True)
     if not any(where.iterdir()):
         files = sorted({str(file.relative_to(tree)) for path in tests for file in _files(tree / path)})
         shares = [files[number :: _RUNS_A_WORKER * workers] for number in range(_RUNS_A_WORKER * workers)]

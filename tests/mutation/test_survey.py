@@ -52,7 +52,8 @@ def test_a_mutant_is_killed_by_the_tests_that_run_its_line_and_a_harmless_one_su
 
 
 def test_the_tests_of_a_line_are_those_that_run_it(package, tmp_path_factory):
-    found = reached(package, ["test_half.py", "test_odd.py"], 1, tmp_path_factory.mktemp("measured"))
+    where = tmp_path_factory.mktemp("kept") / "measured"
+    found = reached(package, ["test_half.py", "test_odd.py"], 1, where)
     assert found.tests_of("half.py", range(5, 6)) == [HALF]
     assert found.tests_of("half.py", range(9, 10)) == [ODD]
     assert set(found.tests_of("half.py", range(1, 2))) == {HALF, ODD}, "a constant may matter to either"

@@ -121,7 +121,9 @@ def test_a_forged_webhook_is_kept_and_causes_no_question(till, paid):
     assert till.hook(told, "")
     with structlog.testing.capture_logs() as logs:
         till.collect()
-    assert [line["event"] for line in logs] == ["webhook with a wrong signature"] * 3
+    # The gateway logs as well: that its own webhooks find nobody.
+    said = [line["event"] for line in logs if line["event"] != "webhook"]
+    assert said == ["webhook with a wrong signature"] * 3
     assert till.entries() == []
     assert inbox() == ["forged"] * 3
     assert till.state(paid) == "pending"

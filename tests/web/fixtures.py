@@ -19,7 +19,7 @@ _numbers = itertools.count(1)
 def make_copy(postgres, template: str, name: str) -> None:
     """A database as a copy of another that nobody is connected to."""
     with psycopg.connect(postgres.conninfo(), autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE {name} TEMPLATE {template} OWNER urja_owner")
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE {template} OWNER urja_owner STRATEGY FILE_COPY")
 
 
 @pytest.fixture(scope="session")

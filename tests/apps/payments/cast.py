@@ -1,11 +1,12 @@
-"""The gateway's stand-in as a process, spoken to over HTTP, and hands on it: a payer's, a network's, a clock's."""
+"""The gateway's stand-in, spoken to over HTTP, and hands on it: a payer's, a network's, a clock's."""
 
+import asyncio
 import contextlib
 import hashlib
 import hmac
 import json
-import subprocess
-import sys
+import queue
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,30 +16,22 @@ from typing import Any
 
 import httpx
 
-from urja.base.clock import Anchor, write_anchor
-from urja.base.ports import free_port
+from urja.base.clock import Anchor, AnchoredClock, write_anchor
+from urja.base.settings import UtilitySettings
+from urja.sandbox.arguments import parse
+from urja.sandbox.gateway.arguments import GatewayArguments
+from urja.sandbox.gateway.gateway import Gateway
+from urja.sandbox.service import running
 
 KEYS = ("rzp_test_urja", "only-a-key-secret")
 WEBHOOK_SECRET = "only-a-webhook-secret"
 START = datetime(2026, 3, 2, 4, 30, tzinfo=UTC)
 """10:00 in Kolkata."""
 
-PROGRAM = """
-import json, sys
-from pathlib import Path
-from urja.base import log
-from urja.base.clock import AnchoredClock
-from urja.base.settings import Settings
-from urja.site.process import call
-
-log.configure("sandbox")
-call("urja.sandbox.gateway.process:run", Settings(), json.loads(sys.argv[1]), AnchoredClock(Path(sys.argv[2])))
-"""
-
 
 @dataclass
 class Shop:
-    """One gateway process. `hold_webhooks` sends them nowhere; `delivered` gives them to a test to send on."""
+    """One gateway. Its webhooks go nowhere; a test hands on those that it wants to arrive."""
 
     url: str
     anchor: Path
@@ -78,7 +71,7 @@ class Shop:
         return [_bytes(event["body"]) for event in _events(self.get("/book/webhooks"))]
 
     def until(self, found: Any, seconds: float = 15.0) -> Any:
-        """What `found` gives, as soon as it gives something: the banks of the process work beside us."""
+        """What `found` gives, as soon as it gives something: the banks of the gateway work beside us."""
         end = time.monotonic() + seconds
         while not (value := found()):
             assert time.monotonic() < end, "it has not come"
@@ -104,42 +97,49 @@ def open_shop(
 ) -> Iterator[Shop]:
     """A gateway that stands still in time until a test moves it."""
     directory.mkdir(parents=True, exist_ok=True)
-    port, ready_port = free_port(), free_port()
     anchor = directory / "clock.json"
     write_anchor(anchor, Anchor(0.0, start.timestamp(), 0.0))
     given = {
-        "port": port,
-        "ready_port": ready_port,
+        "port": 0,
+        "ready_port": 0,
         "database": str(directory / "book.sqlite3"),
         "webhook_url": webhook_url,
         "webhook_secret": WEBHOOK_SECRET,
         "key_id": KEYS[0],
         "key_secret": KEYS[1],
-        "retry_first_s": 0.05,
+        # Nobody is there to take them.
+        "retry_first_s": 3600.0,
         **more,
     }
-    process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, json.dumps(given), str(anchor)], stderr=subprocess.DEVNULL
-    )
-    url = f"http://127.0.0.1:{port}"
+    with (
+        _served(given, anchor) as url,
+        httpx.Client(base_url=url, auth=KEYS, trust_env=False) as api,
+        httpx.Client(base_url=url, trust_env=False) as browser,
+    ):
+        yield Shop(url, anchor, start, api, browser)
+
+
+@contextlib.contextmanager
+def _served(given: dict[str, Any], anchor: Path) -> Iterator[str]:
+    """Where the gateway is reached: its event loop has a thread of its own, a process would take longer to start."""
+    told: queue.SimpleQueue[tuple[str, asyncio.AbstractEventLoop, asyncio.Event]] = queue.SimpleQueue()
+
+    async def serve() -> None:
+        arguments = parse(given, GatewayArguments)
+        gateway = Gateway(arguments, UtilitySettings(), AnchoredClock(anchor))
+        async with running(gateway, arguments) as at:
+            over = asyncio.Event()
+            told.put((at.url, asyncio.get_running_loop(), over))
+            await over.wait()
+
+    thread = threading.Thread(target=asyncio.run, args=[serve()], name="gateway")
+    thread.start()
+    url, loop, over = told.get(timeout=30)
     try:
-        with (
-            httpx.Client(base_url=url, auth=KEYS, trust_env=False) as api,
-            httpx.Client(base_url=url, trust_env=False) as browser,
-        ):
-            shop = Shop(url, anchor, start, api, browser)
-            shop.until(lambda: _ready(ready_port), 30)
-            yield shop
+        yield url
     finally:
-        process.kill()
-        process.wait()
-
-
-def _ready(port: int) -> bool:
-    try:
-        return httpx.get(f"http://127.0.0.1:{port}/readyz", trust_env=False).json()["ready"] is True
-    except httpx.HTTPError:
-        return False
+        loop.call_soon_threadsafe(over.set)
+        thread.join()
 
 
 SECRETS = {"key_secret": KEYS[1], "webhook_secret": WEBHOOK_SECRET}

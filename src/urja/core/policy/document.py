@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from importlib import resources
 from typing import Any, Final
 
@@ -424,10 +425,16 @@ def _closed_for_too_long(policy: Policy) -> Iterator[Fault]:
     if not rules.open_hours.spans:
         yield Fault("cut.from", "to cut.to lies wholly in protected.hours: nobody could ever be cut")
         return
-    wait, began = rules.open_hours.longest_wait_minutes(first, _CALENDAR_CYCLE_DAYS)
+    wait, began = _longest_wait_minutes(rules.open_hours, first)
     if wait > rules.opens_within_days * MINUTES_PER_DAY:
         days, hours = wait // MINUTES_PER_DAY, wait % MINUTES_PER_DAY // 60
         yield Fault(
             "cut.opens_within_days",
             f"is {rules.opens_within_days}, but from {began} no window opens for {days} days and {hours} hours",
         )
+
+
+@lru_cache(maxsize=64)
+def _longest_wait_minutes(hours: OpenHours, first: date) -> tuple[int, date]:
+    """The longest wait for a window, and the day it begins: ten thousand days are looked at, once for the same hours."""
+    return hours.longest_wait_minutes(first, _CALENDAR_CYCLE_DAYS)

@@ -211,8 +211,8 @@ async def pay_one(gateway: httpx.AsyncClient, order: str) -> None:
 
 
 async def come_back(running: Installation) -> None:
-    await asyncio.sleep(AWAY_S)
     if running.back:
+        await asyncio.sleep(AWAY_S)
         await running.order("reachable", serials=running.back)
 
 

@@ -1,13 +1,16 @@
 """Other people's packages, each in an environment of its own: Urja cannot be imported there, nor they here."""
 
+import atexit
 import json
 import os
 import select
 import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,18 +30,26 @@ PYDLMS_SERIAL = "pydlms-client[crypto,serial]==0.1.0"
 ANSWER_S = 20
 
 
+@cache
 def python_with(requirement: str, imported: str) -> list[str]:
-    """The command of a Python that has `requirement`.
+    """The command of a Python that has `requirement`, in an environment that is made once.
 
     Where the environment cannot be made the tests are skipped with the reason; in CI they fail.
     """
     if shutil.which("uv") is None:
         _cannot("uv is not there to make the environment")
-    python = ["uv", "run", "--quiet", "--no-project", "--isolated", "--with", requirement, "python"]
-    made = subprocess.run([*python, "-c", f"import {imported}"], capture_output=True, text=True, timeout=180)
-    if made.returncode:
-        _cannot(f"the environment of {requirement} cannot be made: {made.stderr[-300:]}")
-    return python
+    environment = Path(tempfile.mkdtemp(prefix="urja-foreign-"))
+    atexit.register(shutil.rmtree, environment, ignore_errors=True)
+    python = str(environment / "bin" / "python")
+    for command in (
+        ["uv", "venv", "--quiet", "--clear", str(environment)],
+        ["uv", "pip", "install", "--quiet", "--python", python, requirement],
+        [python, "-c", f"import {imported}"],
+    ):
+        made = subprocess.run(command, capture_output=True, text=True, timeout=180)
+        if made.returncode:
+            _cannot(f"the environment of {requirement} cannot be made: {made.stderr[-300:]}")
+    return [python]
 
 
 def _cannot(reason: str) -> None:
@@ -95,5 +106,4 @@ def started(python: Sequence[str], script: str, *arguments: str) -> Iterator[Chi
             try:
                 process.wait(3)
             except subprocess.TimeoutExpired:
-                # uv and the Python that it has started.
                 os.killpg(process.pid, signal.SIGKILL)

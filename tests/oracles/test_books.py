@@ -6,6 +6,7 @@ import re
 import pytest
 from tests.conftest import copy_of
 from tests.oracles import story
+from tests.oracles.outline import renumbered
 
 BOOKS = (
     "ledger_account", "ledger_entry", "ledger_rated", "ledger_close", "ledger_credit_request", "ledger_debit_request",
@@ -21,18 +22,6 @@ LEFT_OUT = re.compile(r"wall_ms$|(^|_)hash$|^signature$|^wrapped_|^cause_correla
 def shown(columns: dict) -> str:
     kept = {name: value for name, value in columns.items() if not LEFT_OUT.search(name) and value is not None}
     return json.dumps(kept, indent=1, sort_keys=True, ensure_ascii=False)
-
-
-def renumbered(text: str) -> str:
-    """Ids (a bucket and a number) by the order in which they come up."""
-    seen: dict[str, str] = {}
-
-    def name(found: re.Match[str]) -> str:
-        bucket, number = divmod(int(found[0]), 1 << 40)
-        small = 0 < bucket < 1024 and number < 10_000_000
-        return seen.setdefault(found[0], f"id{len(seen) + 1}") if small else found[0]
-
-    return re.sub(r"(?<![\d.])\d{13,16}(?![\d.])", name, text)
 
 
 @pytest.fixture(scope="module")

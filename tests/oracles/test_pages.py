@@ -1,0 +1,185 @@
+"""The pages of a fixed cast, found by following every link from where each of them begins."""
+
+import re
+from collections import Counter, deque
+from urllib.parse import urljoin, urlsplit
+
+import pytest
+from tests.oracles.outline import normal, outline
+from tests.web import console_staff, town_cast
+from tests.web.conftest import (  # noqa: F401 - fixtures
+    _in_english,
+    _nothing_drawn,
+    at_noon,
+    browser,
+    colleague,
+    demo,
+    django,
+    someone,
+    staff,
+    standing_clock,
+    web_role,
+)
+from tests.web.fixtures import (  # noqa: F401 - fixtures
+    fake_town,
+    home,
+    house_template,
+    town_books,
+    town_template,
+)
+
+LINK = re.compile(r'(?:href|hx-get|action)="(/[^"#]*)')
+MOST = 2
+"""Pages of one address that differ by their keys alone."""
+HEADERS = (
+    "Cache-Control", "Content-Security-Policy", "Content-Type", "Referrer-Policy", "Vary", "X-Frame-Options",
+)  # fmt: skip
+ROLES = (
+    "clerk",
+    "administrator",
+    "field_engineer",
+    "control_room",
+    "revenue_officer",
+    "auditor",
+    "fitter_north",
+)
+UNASKED = {"sign-out", "language", "metrics"}
+ONE_OPERATION = re.compile(r"console\.operations\.")
+
+
+def route_of(address: str) -> str:
+    """The address without what is of one row alone."""
+    path, _, query = address.partition("?")
+    named = re.sub(r"\d+", "N", path).strip("/").replace("/", ".") or "home"
+    return "+".join((named, *sorted({part.split("=")[0] for part in query.split("&")} if query else ())))
+
+
+def shown(answer) -> str:
+    """An answer as an outline with its status and headers."""
+    head = [f"{answer.status_code} {answer.headers.get('Location', '')}".strip()]
+    head += [f"{one}: {answer.headers[one]}" for one in HEADERS if one in answer.headers]
+    return normal("\n".join((*head, "", outline(html_of(answer))))) + "\n"
+
+
+def html_of(answer) -> str:
+    is_page = answer.headers.get("Content-Type", "").startswith("text/html")
+    return answer.content.decode() if is_page else ""
+
+
+def pages(client, *starts: str, known: frozenset[str] = frozenset()):
+    """Each page that links lead to, with its name; without those of `known` names."""
+    waiting, seen, counted = deque(starts), set(starts), Counter()
+    while waiting:
+        address = waiting.popleft()
+        route = route_of(address)
+        if counted[route] >= (1 if "+" in route else MOST) or route in known or route in UNASKED:
+            continue
+        counted[route] += 1
+        answer = client.get(address)
+        yield route if counted[route] == 1 else f"{route}~{counted[route]}", shown(answer)
+        for link in LINK.findall(html_of(answer)):
+            to = urljoin(address, link.replace("&amp;", "&"))
+            if to not in seen and not urlsplit(to).path.startswith(("/static/", "/api/")):
+                seen.add(to)
+                waiting.append(to)
+
+
+def compare(oracle, folder, found):
+    """Hold them to their files; all the names that there are."""
+    names = []
+    for name, text in found:
+        oracle(f"pages/{folder}/{name}.txt", text)
+        names.append(name)
+    assert names
+    return names
+
+
+@pytest.mark.parametrize("language", ["en", "hi"])
+def test_portal(oracle, home, browser, demo, language):  # noqa: F811
+    compare(oracle, f"portal-{language}", pages(browser(user_id=home.owner_id, language=language), "/"))
+
+
+def test_portal_of_a_landlord(oracle, home, browser):  # noqa: F811
+    compare(oracle, "portal-landlord", pages(browser(user_id=home.landlord_id), "/"))
+
+
+def test_without_signing_in(oracle, home, browser, demo):  # noqa: F811
+    client = browser()
+    found = [*pages(client, "/", "/sign-in/", "/sign-in/closed/", "/console/", "/nowhere/", "/healthz")]
+    client.post("/sign-in/", {"email": "asha@example.org"})
+    found.append(("code", shown(client.get("/sign-in/code/"))))
+    found.append(("wrong-code", shown(client.post("/sign-in/code/", {"code": "000000"}))))
+    compare(oracle, "nobody", found)
+
+
+def test_console(oracle, colleague):  # noqa: F811
+    """Of each operation's form once, by the first who has it."""
+    known: set[str] = set()
+    for role in ROLES:
+        starts = ("/console/", "/console/connections/URJ00000002/", "/console/search/?q=neem")
+        names = compare(oracle, f"console-{role}", pages(colleague(role), *starts, known=frozenset(known)))
+        known |= {name for name in names if ONE_OPERATION.match(name)}
+
+
+def test_console_in_hindi(oracle, colleague):  # noqa: F811
+    client = colleague("control_room", "hi")
+    found = pages(
+        client, "/console/", "/console/connections/URJ00000002/", "/console/operations/change_load/"
+    )
+    compare(
+        oracle,
+        "console-hi",
+        ((name, text) for name, text in found if "operations." not in name or "load" in name),
+    )
+
+
+def test_an_operation(oracle, colleague, monkeypatch):  # noqa: F811
+    """From an empty form and a wrong one to the effects, and to what was done."""
+    from urja.web.console import operation_page
+
+    monkeypatch.setattr(operation_page, "WAIT_S", 0.0)
+    clerk, form = colleague("clerk"), "/console/operations/change_load/"
+    asked = {"consumer_number": "URJ00000001", "effective_on": "2026-03-05", "sanctioned_load_w": "4"}
+    found = [
+        ("empty", shown(clerk.post(form, {}))),
+        ("wrong", shown(clerk.post(form, asked | {"effective_on": "x"}))),
+    ]
+    request = clerk.post(form, asked).headers["Location"]
+    for name in ("effects", "done"):
+        found.append((f"{name}-awaited", shown(clerk.get(request))))
+        console_staff.answer_requests()
+        found.append((name, shown(clerk.get(request))))
+        if name == "effects":
+            request = clerk.post(f"{request}do/").headers["Location"]
+    compare(oracle, "operation", found)
+
+
+@pytest.mark.parametrize("language", ["en", "hi"])
+def test_town(oracle, fake_town, web_role, language, monkeypatch):  # noqa: F811
+    from django.test import Client
+
+    from urja.web.town import views
+
+    monkeypatch.setattr(views, "_turn", lambda: 1)
+    client = Client(headers={"host": "localhost", "accept-language": language})
+    compare(
+        oracle,
+        f"town-{language}",
+        pages(client, "/town/", "/town/decode/", f"/town/houses/{town_cast.DARK}/"),
+    )
+
+
+WRITTEN = '<ul class="a b" id=x><li>One<li>Two <b>words</b></ul><img src="/s.css?v=0123456789ab" alt>'
+
+
+def test_how_a_page_is_written_makes_no_difference():
+    otherwise = '<ul id="x"\n  class="b  a">\n <li>One</li>\n <li>Two\n<b>words</b></li>\n</ul>\n<img alt src="/s.css?v=ba9876543210"/>'
+    assert normal(outline(otherwise)) == normal(outline(WRITTEN))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("One", "one"), ("a b", "a c"), ("<b>words</b>", "words"), ("/s.css", "/t.css"), ("alt", 'alt="x"')],
+)
+def test_what_a_page_says_makes_one(old, new):
+    assert normal(outline(WRITTEN.replace(old, new))) != normal(outline(WRITTEN))

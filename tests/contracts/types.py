@@ -4,6 +4,7 @@ from importlinter import Contract, ContractCheck, fields, output
 from importlinter.application import contract_utils
 from importlinter.contracts.protected import ProtectedContract
 from importlinter.domain.helpers import module_expressions_to_modules
+from importlinter.domain.imports import Module
 
 
 def package(graph, module):
@@ -31,12 +32,16 @@ class PrivateContract(ProtectedContract):
 
 
 class OnlyContract(Contract):
-    """The source packages import themselves and the allowed modules, directly, and nothing else."""
+    """The source packages import themselves and the allowed modules, directly, and nothing else.
+
+    With `among_packages`, nothing else of those packages.
+    """
 
     type_name = "only"
 
     source_modules = fields.ListField(subfield=fields.ModuleExpressionField())
     allowed_modules = fields.ListField(subfield=fields.ModuleExpressionField())
+    among_packages = fields.ListField(subfield=fields.ModuleField(), required=False, default=[])
     ignore_imports = fields.SetField(subfield=fields.ImportExpressionField(), required=False)
 
     def check(self, graph, verbose):
@@ -44,6 +49,7 @@ class OnlyContract(Contract):
             graph, self.ignore_imports, contract_utils.AlertLevel.ERROR
         )
         allowed = {m.name for m in module_expressions_to_modules(graph, self.allowed_modules)}
+        among = self.among_packages
         links = []
         for source in module_expressions_to_modules(graph, self.source_modules):
             own = package(graph, source.name)
@@ -58,6 +64,7 @@ class OnlyContract(Contract):
                         ],
                     }
                     for imported in graph.find_modules_directly_imported_by(importer) - own - allowed
+                    if not among or any(Module(imported).is_in_package(part) for part in among)
                 ]
         return ContractCheck(
             kept=not links,

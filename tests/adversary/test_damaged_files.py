@@ -99,7 +99,7 @@ def test_a_secret_that_is_missing_is_not_made_anew(tmp_path, name):
         file.write_bytes(msgspec.json.encode(whole))
 
 
-LATER = {"retiring_kek", "seal_key", "roots_key", "messages_key_secret", "messages_webhook_secret"}
+LATER = {"retiring_kek", "seal_key", "roots_key", "channels", "mail_password"}
 
 
 @pytest.mark.parametrize(

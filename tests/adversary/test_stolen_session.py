@@ -21,7 +21,7 @@ VICTIM = ("Neem Street", "asha@example.org")
 OPEN_TO_ALL = {
     "account_login", "account_signup", "account_request_login_code", "account_confirm_login_code", "account_inactive",
     "account_logout", "account_reauthenticate", "healthz", "readyz", "metrics", "set_language", "manifest", "payments-hook",
-    "hooks-sms", "portal:address-confirm", "portal:address-refuse", "portal:manifest",
+    "notices-hook", "portal:address-confirm", "portal:address-refuse", "portal:manifest",
 }  # fmt: skip
 """Addresses that answer everybody, and say nothing of anybody."""
 DESCRIBED = {"api:reference", "api:openapi", "api:docs"}

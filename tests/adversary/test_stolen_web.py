@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import msgspec
 import psycopg
 import pytest
+from tests.apps.notices.cast import sms_channel
 from tests.apps.payments.till import as_role, opened_till  # noqa: F401 - a fixture
 from tests.apps.street import START, adopt
 from tests.pipeline.test_post import load as load_tariff
@@ -134,8 +135,7 @@ def test_the_web_is_told_no_secret_of_outside_services(tmp_path):
     assert len(vault.services.gateways["razorpay"]) == 2
     for secret in (
         *vault.services.gateways["razorpay"].values(),
-        vault.pipeline.messages_key_secret,
-        vault.pipeline.messages_webhook_secret,
+        *vault.services.channels["sms"].values(),
     ):
         assert secret not in told
 
@@ -152,19 +152,17 @@ def test_a_forged_receipt_delivers_no_notice(thief, house, database):
     notice = request_notice(house.account_id, "cut", {}, "one", START)
     body = json.dumps({"ref": str(notice.id), "status": "delivered", "at": int(START.timestamp())}).encode()
     receipt = (
-        "INSERT INTO notices_receipt (provider, digest, body, signature, received_at{more}) "
-        "VALUES ('sandbox', %s, %s, %s, %s{values})"
+        "INSERT INTO notices_receipt (provider, digest, body, headers, received_at{more}) "
+        "VALUES ('sms', %s, %s, %s, %s{values})"
     )
-    values = (b"x", body, sign("guessed", body), START)
+    values = (b"x", body, json.dumps({"x-sandbox-signature": sign("guessed", body)}), START)
     refused(thief, receipt.format(more=", outcome", values=", 'delivered'"), values)
     refused(thief, receipt.format(more=", applied_at", values=", now()"), values)
     refused(thief, "UPDATE notices_notice SET state = 'delivered', delivered_at = now()")
     thief.execute(receipt.format(more="", values="").encode(), values)
     with (
         as_role("urja_pipeline"),
-        override_settings(
-            URJA_MESSAGES_PROVIDER="sandbox", URJA_MESSAGES_WEBHOOK_SECRET="only-the-pipelines"
-        ),
+        override_settings(URJA_CHANNELS=(sms_channel(),)),
     ):
         delivery.apply_receipts(START, 10)
     notice.refresh_from_db()

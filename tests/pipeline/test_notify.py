@@ -11,9 +11,10 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.apps.notices.cast import sms_channel
 from tests.apps.street import START, adopt, by_hand
 from tests.pipeline.test_post import load as load_tariff
-from tests.sandbox.conftest import KEYS, WEBHOOK_SECRET, Receiver, arguments
+from tests.sandbox.conftest import WEBHOOK_SECRET, Receiver, arguments
 
 from urja.base.clock import SteppedClock
 from urja.base.settings import UtilitySettings
@@ -68,7 +69,10 @@ class Desk:
     async def knock(self, body: bytes, signature: str) -> int:
         """Somebody sends a receipt to the portal."""
         response = await self.web.post(
-            "/hooks/sms/", body, content_type="application/json", headers={"x-sandbox-signature": signature}
+            "/hooks/notices/sms/",
+            body,
+            content_type="application/json",
+            headers={"x-sandbox-signature": signature},
         )
         return response.status_code
 
@@ -97,7 +101,7 @@ class Desk:
 async def receiver() -> AsyncIterator[Receiver]:
     receiver = Receiver()
     server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0)
-    receiver.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hooks/sms/"
+    receiver.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hooks/notices/sms/"
     yield receiver
     server.close()
     server.close_clients()
@@ -116,7 +120,6 @@ def open_desk(database, account, receiver, tmp_path: Path):
     from django.db import connections
     from django.test import AsyncClient, override_settings
 
-    from urja.apps.notices.providers.sandbox.client import Client
     from urja.pipeline.notify import Notify
 
     @contextlib.asynccontextmanager
@@ -129,16 +132,9 @@ def open_desk(database, account, receiver, tmp_path: Path):
             return await sync_to_async(function)(*args)
 
         async with running(service, given) as at:
-            messenger = Client(at.url, *KEYS, timeout_s=2.0)
             desk = Desk(service, receiver, clock, None, account.account_id, AsyncClient())
-            desk.stage = Notify(
-                messenger, in_thread, recharge_at="urja.example/pay", monotonic=lambda: desk.wall_s
-            )
-            with override_settings(
-                URJA_MESSAGES_PROVIDER="sandbox",
-                URJA_MESSAGES_WEBHOOK_SECRET=WEBHOOK_SECRET,
-                ALLOWED_HOSTS=["testserver"],
-            ):
+            with override_settings(URJA_CHANNELS=(sms_channel(at.url),), ALLOWED_HOSTS=["testserver"]):
+                desk.stage = Notify(in_thread, recharge_at="urja.example/pay", monotonic=lambda: desk.wall_s)
                 yield desk
             await desk.stage.close()
             # The thread that asks outlives the test, and the test's database does not.
@@ -251,7 +247,7 @@ async def test_a_forged_receipt_is_believed_by_nothing_and_leaves_no_trace(open_
         assert answers == [204, 204, 204, 204, 413], "the web verifies nothing"
         assert (await desk.notice(id_)).state == "sent"
         assert await Receipt.objects.acount() == 0
-        assert (await desk.web.get("/hooks/sms/")).status_code == 405
+        assert (await desk.web.get("/hooks/notices/sms/")).status_code == 405
 
 
 async def test_a_repeated_receipt_changes_nothing_twice(open_desk):
@@ -295,8 +291,11 @@ async def test_a_signed_receipt_that_says_nothing_is_set_aside(open_desk):
 
 
 async def test_a_receipt_may_be_quicker_than_the_answer(open_desk):
+    from urja.apps.notices import delivery
+
     async with open_desk() as desk:
         id_ = await desk.ask_for()
+        await desk.stage._in_thread(delivery.find_words, desk.clock.now(), "", 10)
         await desk.knock(*signed(id_, "delivered", at=desk.clock.now()))
 
         await desk.run()
@@ -373,7 +372,7 @@ async def test_a_number_that_the_service_refuses_ends_at_once(open_desk):
 
     async with open_desk() as desk:
         id_ = await desk.ask_for()
-        await Notice.objects.filter(id=id_).aupdate(text="x" * 1001, recipient=PHONE)
+        await Notice.objects.filter(id=id_).aupdate(text="x" * 1001, recipient=PHONE, service="sms")
         await desk.run()
         notice = await desk.notice(id_)
         assert (notice.state, notice.failure, notice.attempts) == ("failed", "refused", 1)
@@ -389,6 +388,8 @@ async def test_nobody_to_write_to_and_nothing_to_send_with(open_desk, account):
         with by_hand():
             Person.objects.update(phone=None, language="hi")
 
+    from django.test import override_settings
+
     async with open_desk() as desk:
         await sync_to_async(unreachable)()
         id_ = await desk.ask_for()
@@ -399,7 +400,8 @@ async def test_nobody_to_write_to_and_nothing_to_send_with(open_desk, account):
         assert desk.sent() == []
 
         other = await desk.ask_for(key="two")
-        await Notify(None, desk.stage._in_thread).run_once(desk.clock.now())
+        with override_settings(URJA_CHANNELS=()):
+            await Notify(desk.stage._in_thread).run_once(desk.clock.now())
         assert (await desk.notice(other)).failure == "no_service"
 
 

@@ -22,7 +22,7 @@ from tests.world.world import KEK, MONDAY, SIGNING_KEY, ZONE, Ground, Trouble, W
 
 from urja.base.clock import Anchor, write_anchor
 from urja.base.ids import BUCKETS
-from urja.base.settings import UtilitySettings
+from urja.base.settings import ChannelSettings, MessagesSettings, UtilitySettings
 from urja.cosem.security import wrap_key
 from urja.meter.engine import Tale
 from urja.meter.faults import Delivery, FaultPlan, FaultRates
@@ -275,6 +275,7 @@ class TownWorld(World):
         from django.core.asgi import get_asgi_application
         from django.test import override_settings
 
+        from urja.apps.notices.config import channels_of
         from urja.apps.payments.config import GatewayConfig, PaymentsConfig
         from urja.apps.payments.providers.razorpay.settings import Options
 
@@ -286,7 +287,7 @@ class TownWorld(World):
                 GatewayArguments,
             )
             sms_given = parse(
-                self._arguments("sms", f"{web}/hooks/sms/", WEBHOOKS, messages=MESSAGES), SmsArguments
+                self._arguments("sms", f"{web}/hooks/notices/sms/", WEBHOOKS, messages=MESSAGES), SmsArguments
             )
             utility = UtilitySettings(timezone=str(ZONE))
             self._gateway = Gateway(gateway_given, utility, self.clock, self.clock)
@@ -296,12 +297,20 @@ class TownWorld(World):
             self._payers = await stack.enter_async_context(
                 httpx.AsyncClient(base_url=shop.url, trust_env=False)
             )
-            self._shop_url, self._sms_url = shop.url, post.url
+            self._shop_url = shop.url
             stack.enter_context(
                 override_settings(
                     URJA_CLOCK_ANCHOR=self._anchor,
-                    URJA_MESSAGES_PROVIDER="sandbox",
-                    URJA_MESSAGES_WEBHOOK_SECRET=SECRET,
+                    URJA_CHANNELS=channels_of(
+                        MessagesSettings(
+                            channels={
+                                "sms": ChannelSettings(
+                                    provider="sandbox", options={"base_url": post.url, "key_id": KEYS[0]}
+                                )
+                            }
+                        ),
+                        {"sms": {"key_secret": KEYS[1], "webhook_secret": SECRET}},
+                    ),
                     URJA_PAYMENTS=PaymentsConfig(
                         (
                             GatewayConfig(
@@ -338,13 +347,12 @@ class TownWorld(World):
         self._accounts = await self.in_thread(_move_in, self.town, self.seed, self.clock.now())
 
     async def _more_stages(self, broker: Broker, stack: contextlib.AsyncExitStack) -> list[Any]:
-        from urja.apps.notices.providers.sandbox.client import Client
         from urja.pipeline.collect import Collect
         from urja.pipeline.dispatch import Dispatch
         from urja.pipeline.notify import Notify
         from urja.pipeline.runner import Decide, Displays
 
-        notify = Notify(Client(self._sms_url, *KEYS), self.in_thread, recharge_at="world.example")
+        notify = Notify(self.in_thread, recharge_at="world.example")
         stack.push_async_callback(notify.close)
         return [
             Collect(self.in_thread, "razorpay", 0.0),

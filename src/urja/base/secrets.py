@@ -46,10 +46,10 @@ class PipelineSecrets(_Confidential, frozen=True, kw_only=True):
     """Ed25519 private key, 32 bytes, that orders to meters are signed with."""
     roots_key: bytes
     """Ed25519 private key, 32 bytes, that heads of the log are signed with, and nothing else is."""
-    messages_key_secret: str = ""
-    """What the message service knows this installation by, beside `[messages] key_id`."""
-    messages_webhook_secret: str = ""
-    """What the message service signs its receipts with; without one none is believed."""
+    channels: dict[str, dict[str, str]] = {}
+    """What each channel of notices is sent by, and what its receipts are verified with."""
+    mail_password: str = ""
+    """Of the login at the mail relay."""
     gateways: dict[str, dict[str, str]] = {}
     """What each payment gateway is asked with, and what comes in from it is verified with."""
 

@@ -176,37 +176,56 @@ class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class MailSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The relay that e-mail is given to: sign-in codes, and mails about a changed address."""
+    """The relay that e-mail is given to: sign-in codes, mails about a changed address, notices by the channel `smtp`."""
 
     host: Host = "localhost"
     port: Annotated[int, Meta(ge=1, le=65535, description="a port number, 1..65535")] = 25
+    security: Literal["none", "starttls", "tls"] = "none"
+    """`starttls` (usually port 587) and `tls` (usually 465) hold the relay's certificate against the system's authorities."""
+    username: Annotated[str, Meta(max_length=200, description="at most 200 characters; empty: no login")] = ""
+    """With which the pipeline logs in; the password is `mail_password` in DATA/secrets/services.json."""
     sender: Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+$", description="an e-mail address")] = (
         "urja@localhost"
     )
     """Who mails are from."""
-    timeout_s: Annotated[int, Meta(ge=1, le=600, description="seconds, 1..600")] = 20
-
-
-class MessagesSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The service that sends text messages. Its key is a secret (docs/notices.md)."""
-
-    provider: Literal["none", "sandbox"] = "none"
-    base_url: Annotated[str, Meta(pattern="^https?://", description="an address, http(s)://…")] = (
-        "http://127.0.0.1:8031"
-    )
-    key_id: Annotated[str, Meta(max_length=200, description="the name that goes with the service's key")] = (
-        "urja"
-    )
-    recharge_at: Annotated[
-        str, Meta(max_length=80, description="at most 80 characters: an address, an office")
+    reply_to: Annotated[
+        str,
+        Meta(
+            pattern=r"^([^@\s]+@[^@\s]+)?$", description="an e-mail address; empty: answers go to the sender"
+        ),
     ] = ""
-    """Where people recharge, as messages say it; empty: only the consumer number is named."""
+    timeout_s: Annotated[int, Meta(ge=1, le=600, description="seconds, 1..600")] = 20
 
 
 ServiceName = Annotated[str, Meta(pattern="^[a-z][a-z0-9-]{0,31}$")]
 """Of an outside service in addresses and rows: a-z, 0-9 and -, at most 32."""
 Provider = Annotated[str, Meta(pattern=r"^[a-zA-Z_]\w*(\.[a-zA-Z_]\w*)*$", max_length=200)]
 """A folder of ours, or the dotted name of a Python package."""
+
+
+class ChannelSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A channel of notices; its secrets lie in DATA/secrets/services.json."""
+
+    provider: Provider
+    options: dict[str, Any] = {}
+    """As `settings.Options` of the provider's folder has them."""
+
+
+class MessagesSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The channels by which people are told (docs/notices.md)."""
+
+    channels: Annotated[
+        dict[ServiceName, ChannelSettings],
+        Meta(
+            description="a table [messages.channels.NAME] each (NAME of a-z, 0-9, -) with provider, and "
+            "[messages.channels.NAME.options] where they are needed"
+        ),
+    ] = {}
+    """In the order of preference."""
+    recharge_at: Annotated[
+        str, Meta(max_length=80, description="at most 80 characters: an address, an office")
+    ] = ""
+    """Where people recharge, as messages say it; empty: only the consumer number is named."""
 
 
 class GatewaySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

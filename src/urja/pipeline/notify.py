@@ -1,6 +1,6 @@
-"""The pipeline's stage `notify`: hands notices to the message service, and learns what has become of them.
+"""The pipeline's stage `notify`: hands notices to their channels, and learns what has become of them.
 
-It waits for nobody but the service: the database is asked in a thread of the stage's own, and no transaction is
+It waits for nobody but the services, all at once: the database is asked in a thread of the stage's own, and no transaction is
 open while a call is under way. A service that is away is left alone for a while, by the wall's clock; a message
 that alone is not taken is tried again later, by business time. What the service says twice changes nothing twice.
 """
@@ -9,78 +9,81 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 import structlog
 
-from urja.apps.notices import delivery
-from urja.apps.notices.providers import MessageRefused, Messenger, ServiceAway
-from urja.apps.notices.providers.sandbox.client import Client
-from urja.base.settings import MessagesSettings
+from urja.apps.notices import channels, delivery
+from urja.apps.notices.config import ChannelConfig
+from urja.apps.notices.port import MessageRefused, Messenger, ServiceAway
 from urja.pipeline.stage import Report
 
 log = structlog.get_logger()
 
 AT_ONCE: Final = 50
-"""Messages in one run, and receipts."""
+"""Messages of a channel in one run, and receipts."""
 BESIDE: Final = 8
-"""Calls to the service beside each other."""
+"""Calls to a service beside each other."""
 FIRST_PAUSE_S: Final = 1.0
 LAST_PAUSE_S: Final = 60.0
 
 type InThread = Callable[..., Awaitable[Any]]
 
 
-def messenger_of(settings: MessagesSettings, key_secret: str) -> Messenger | None:
-    """The service that is set up; none where none is."""
-    if settings.provider == "none":
-        return None
-    return Client(settings.base_url, settings.key_id, key_secret)
+@dataclass(slots=True)
+class _Service:
+    """A channel, and since when it is left alone because it is away."""
+
+    channel: ChannelConfig
+    messenger: Messenger
+    away: int = 0
+    back_at_s: float = -math.inf
 
 
 class Notify:
-    """The stage. Without a messenger notices end as such that no service was there for."""
+    """The stage. Without a channel notices end as such that none was there for."""
 
     name = "notify"
 
     def __init__(
         self,
-        messenger: Messenger | None,
         in_thread: InThread,
         *,
         recharge_at: str = "",
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._messenger = messenger
+        self._services = [_Service(channel, channels.messenger(channel)) for channel in channels.configured()]
         self._in_thread = in_thread
         self._recharge_at = recharge_at
         self._monotonic = monotonic
-        self._away = 0
-        self._back_at_s = -math.inf
 
     async def run_once(self, now: datetime) -> Report:
         """Apply receipts, send what is requested, ask after what is silent, at the business instant `now`."""
         done: int = await self._in_thread(delivery.apply_receipts, now, AT_ONCE)
-        if self._messenger is None:
-            done += await self._in_thread(delivery.without_service, now, self._recharge_at, AT_ONCE)
-        elif self._monotonic() >= self._back_at_s:
-            done += await self._send(self._messenger, now)
-            done += await self._ask(self._messenger, now)
+        done += await self._in_thread(delivery.find_words, now, self._recharge_at, AT_ONCE)
+        speaking = [service for service in self._services if self._monotonic() >= service.back_at_s]
+        done += sum(await asyncio.gather(*(self._speak(service, now) for service in speaking)))
         waiting = await self._in_thread(delivery.waiting)
         return Report(done, lag=waiting)
 
     async def close(self) -> None:
-        """Let go of the service."""
-        if self._messenger is not None:
-            await self._messenger.close()
+        """Let go of the services."""
+        for service in self._services:
+            await service.messenger.close()
 
-    async def _send(self, messenger: Messenger, now: datetime) -> int:
-        ready, ended = await self._in_thread(delivery.outgoing, now, self._recharge_at, AT_ONCE)
+    async def _speak(self, service: _Service, now: datetime) -> int:
+        return await self._send(service, now) + await self._ask(service, now)
+
+    async def _send(self, service: _Service, now: datetime) -> int:
+        ready, ended = await self._in_thread(delivery.outgoing, service.channel.name, now, AT_ONCE)
+        taken = partial(delivery.taken, reports=service.channel.reports)
 
         async def hand_over(message: delivery.Outgoing) -> bool:
             try:
-                provider_id = await messenger.send(message.to, message.text, message.ref)
+                provider_id = await service.messenger.send(message)
             except MessageRefused as error:
                 log.warning("message refused", notice=message.notice_id, error=str(error))
                 await self._in_thread(delivery.refused, message.notice_id, str(error), now)
@@ -88,17 +91,17 @@ class Notify:
                 await self._in_thread(delivery.missed, message.notice_id, str(error), now)
                 return False
             else:
-                await self._in_thread(delivery.taken, message.notice_id, provider_id, now)
+                await self._in_thread(taken, message.notice_id, provider_id, now)
             return True
 
-        return ended + await self._all(hand_over, ready)
+        return ended + await self._all(service, hand_over, ready)
 
-    async def _ask(self, messenger: Messenger, now: datetime) -> int:
-        silent = await self._in_thread(delivery.awaited, now, AT_ONCE)
+    async def _ask(self, service: _Service, now: datetime) -> int:
+        silent = await self._in_thread(delivery.awaited, service.channel.name, now, AT_ONCE)
 
         async def ask(message: delivery.Awaited) -> bool:
             try:
-                answer = await messenger.ask(message.provider_id)
+                answer = await service.messenger.ask(message.provider_id)
             except MessageRefused as error:
                 # It does not know the message any more; a receipt may still come.
                 log.warning("message unknown to its service", notice=message.notice_id, error=str(error))
@@ -109,30 +112,33 @@ class Notify:
                 await self._in_thread(delivery.told, message.notice_id, answer, now)
             return True
 
-        return await self._all(ask, silent)
+        return await self._all(service, ask, silent)
 
-    async def _all[Item](self, call: Callable[[Item], Awaitable[bool]], items: Sequence[Item]) -> int:
-        """Make all calls, a few beside each other; how many came through. The service rests if none did."""
+    async def _all[Item](
+        self, service: _Service, call: Callable[[Item], Awaitable[bool]], items: Sequence[Item]
+    ) -> int:
+        """Make all calls, a few beside each other; how many came through. A service that is away is not waited for."""
         gate = asyncio.Semaphore(BESIDE)
+        results: list[bool] = []
 
-        async def one(item: Item) -> bool:
+        async def one(item: Item) -> None:
             async with gate:
-                return await call(item)
+                if any(results) or all(results):
+                    results.append(await call(item))
 
         # All of them end before a failure of the database is raised: the next run finds nothing half under way.
-        results = await asyncio.gather(*map(one, items), return_exceptions=True)
-        failures = [result for result in results if isinstance(result, BaseException)]
+        ended = await asyncio.gather(*map(one, items), return_exceptions=True)
+        failures = [result for result in ended if isinstance(result, BaseException)]
         if failures:
             raise failures[0]
-        succeeded = results.count(True)
-        if succeeded:
-            self._away = 0
-        elif items:
-            self._rest()
-        return succeeded
+        if any(results):
+            service.away = 0
+        elif results:
+            self._rest(service)
+        return sum(results)
 
-    def _rest(self) -> None:
-        pause_s = min(FIRST_PAUSE_S * 2 ** min(self._away, 16), LAST_PAUSE_S)
-        self._away += 1
-        self._back_at_s = self._monotonic() + pause_s
-        log.warning("message service away", again_in_s=pause_s)
+    def _rest(self, service: _Service) -> None:
+        pause_s = min(FIRST_PAUSE_S * 2 ** min(service.away, 16), LAST_PAUSE_S)
+        service.away += 1
+        service.back_at_s = self._monotonic() + pause_s
+        log.warning("channel away", channel=service.channel.name, again_in_s=pause_s)

@@ -39,7 +39,7 @@ from urja.pipeline.dispatch import Dispatch
 from urja.pipeline.display import Display
 from urja.pipeline.gaps import Gaps
 from urja.pipeline.ingest import Ingest, Ingester
-from urja.pipeline.notify import Notify, messenger_of
+from urja.pipeline.notify import Notify
 from urja.pipeline.project import Project
 from urja.pipeline.prove import Laws, Prove, Prover
 from urja.pipeline.quarantine_fill import QuarantineFill
@@ -355,7 +355,7 @@ async def run_pipeline(
         approving, mailing = DjangoThread(), DjangoThread()
         # What goes over a day's rows takes its time.
         sealing, proving = DjangoThread(), DjangoThread()
-        notify = _notify(settings, secrets, noticing)
+        notify = Notify(noticing, recharge_at=settings.messages.recharge_at)
         sessions = [Session(secrets.database), Session(secrets.database)]
         try:
             loops += await _stages(settings, connection, sessions, in_thread, clock, secrets.signing_key)
@@ -443,11 +443,6 @@ async def _stages(
         (Configurations(in_thread), rest_s),
     ]
     return [Loop(stage, clock, pause) for stage, pause in stages]
-
-
-def _notify(settings: Settings, secrets: PipelineSecrets, in_thread: DjangoThread) -> Notify:
-    messenger = messenger_of(settings.messages, secrets.messages_key_secret)
-    return Notify(messenger, in_thread, recharge_at=settings.messages.recharge_at)
 
 
 def _reconcile(settings: Settings, in_thread: DjangoThread, gateway: str, clock: Clock) -> Loop:

@@ -8,6 +8,7 @@ from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict
 
+from urja.apps.notices.config import ChannelConfig
 from urja.apps.payments.config import PaymentsConfig
 from urja.base.settings import MailSettings
 
@@ -29,8 +30,8 @@ class DjangoOptions:
     """Whether whoever may do things here gives a second factor; `web.staff_second_factor`, and so on by itself."""
     trusted_proxies: tuple[str, ...] = ()
     mail: MailSettings = field(default_factory=MailSettings)
-    messages_provider: str = "none"
-    messages_webhook_secret: str = field(default="", repr=False)
+    mail_password: str = field(default="", repr=False)
+    channels: tuple[ChannelConfig, ...] = ()
     secure: bool = False
     demo: bool = False
     town_control: Path | None = None

@@ -66,8 +66,7 @@ URJA_TOWN_CONTROL = _options.town_control
 URJA_PUBLIC_ORIGIN = _options.public_origin
 URJA_CLOCK_ANCHOR = _options.clock_anchor
 URJA_PAYMENTS = _options.payments
-URJA_MESSAGES_PROVIDER = _options.messages_provider
-URJA_MESSAGES_WEBHOOK_SECRET = _options.messages_webhook_secret
+URJA_CHANNELS = _options.channels
 
 USE_I18N = True
 LANGUAGE_CODE = "en"
@@ -83,5 +82,6 @@ globals().update(
         demo=_options.demo,
         trusted_proxies=_options.trusted_proxies,
         mail=_options.mail,
+        mail_password=_options.mail_password,
     )
 )

@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from urja.apps import services
-from urja.apps.payments.config import PROVIDERS
+from urja.apps.notices import config as notices
+from urja.apps.payments import config as payments
 from urja.base.settings import Fault, Loaded, SettingsError, load_with_origins, show_value
 from urja.site.exits import Exit, Refusal
 
@@ -59,19 +60,21 @@ def read_document(path: Path) -> str:
 def check_services(loaded: Loaded) -> Loaded:
     """The settings, once what they say of outside services fits their providers; raises SettingsError."""
     faults = []
-    for name, given in loaded.settings.payments.gateways.items():
-        try:
-            services.options(PROVIDERS, given.provider, given.options)
-        except services.UnknownProviderError as error:
-            fault = ("provider", given.provider, str(error))
-        except ValueError as error:
-            fault = ("options", show_value("options", given.options), f"what it takes; {error}")
-        else:
-            continue
-        key, value, allowed = fault
-        faults.append(
-            Fault(f"payments.gateways.{name}.{key}", value, allowed, loaded.origins["payments.gateways"])
-        )
+    for table, home, configured in (
+        ("payments.gateways", payments.PROVIDERS, loaded.settings.payments.gateways),
+        ("messages.channels", notices.PROVIDERS, loaded.settings.messages.channels),
+    ):
+        for name, given in configured.items():
+            try:
+                services.options(home, given.provider, given.options)
+            except services.UnknownProviderError as error:
+                fault = ("provider", given.provider, str(error))
+            except ValueError as error:
+                fault = ("options", show_value("options", given.options), f"what it takes; {error}")
+            else:
+                continue
+            key, value, allowed = fault
+            faults.append(Fault(f"{table}.{name}.{key}", value, allowed, loaded.origins[table]))
     if faults:
         raise SettingsError(faults)
     return loaded

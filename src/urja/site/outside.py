@@ -12,7 +12,7 @@ import httpx
 import msgspec
 
 from urja.base.ports import free_port
-from urja.base.settings import GatewaySettings, Settings
+from urja.base.settings import ChannelSettings, GatewaySettings, Settings
 from urja.site.secrets import Vault
 from urja.site.street import House
 from urja.site.supervisor import ExtraChild
@@ -73,8 +73,7 @@ class Outside:
             ),
             messages=replace(
                 settings.messages,
-                provider="sandbox",
-                base_url=self.sms_url,
+                channels={SMS: ChannelSettings(provider="sandbox", options={"base_url": self.sms_url})},
                 recharge_at=f"{settings.web.host}:{settings.web.port}",
             ),
         )
@@ -94,13 +93,14 @@ class Outside:
             "webhooks": WEBHOOK_FAULTS,
             "payments": PAYMENT_FAULTS,
         }
+        channel = vault.services.channels[SMS]
         sms = {
             "port": self.sms_port,
             "database": str(folder / "sms.sqlite"),
-            "webhook_url": f"{web}/hooks/sms/",
-            "webhook_secret": vault.pipeline.messages_webhook_secret,
-            "key_id": settings.messages.key_id,
-            "key_secret": vault.pipeline.messages_key_secret,
+            "webhook_url": f"{web}/hooks/notices/{SMS}/",
+            "webhook_secret": channel["webhook_secret"],
+            "key_id": "urja",
+            "key_secret": channel["key_secret"],
             "seed": seed,
             "messages": MESSAGE_FAULTS,
         }

@@ -1,5 +1,6 @@
 """The pipeline's process: Django is set up for its role, then the stages run."""
 
+from urja.apps.notices.config import channels_of
 from urja.apps.payments.config import PaymentsConfig
 from urja.base.clock import Clock
 from urja.base.secrets import PipelineSecrets
@@ -17,8 +18,8 @@ async def run_pipeline(start: Start, secrets: PipelineSecrets, clock: Clock) -> 
             demo=start.demo,
             clock_anchor=start.data_directory.clock,
             mail=start.settings.mail,
-            messages_provider=start.settings.messages.provider,
-            messages_webhook_secret=secrets.messages_webhook_secret,
+            mail_password=secrets.mail_password,
+            channels=channels_of(start.settings.messages, secrets.channels),
             payments=PaymentsConfig.of(start.settings.payments, secrets.gateways),
         )
     )

@@ -9,14 +9,16 @@ import secrets as entropy
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta, Struct, field
+from msgspec.structs import replace as replace_fields
 from psycopg.conninfo import make_conninfo
 
 from urja.apps import services
-from urja.apps.payments.config import PROVIDERS
+from urja.apps.notices import config as notices
+from urja.apps.payments import config as payments
 from urja.base.approvers import APPROVERS_FILE
 from urja.base.json_files import UNREADABLE
 from urja.base.restored import Restored
@@ -43,9 +45,7 @@ def new_kek() -> bytes:
     return entropy.token_bytes(_KEY_BYTES)
 
 
-_LATER: Final = frozenset(
-    {"retiring_kek", "seal_key", "roots_key", "messages_key_secret", "messages_webhook_secret"}
-)
+_LATER: Final = frozenset({"retiring_kek", "seal_key", "roots_key", "channels", "mail_password"})
 """Fields that came with later versions: a file that lacks one was written before. One that lacks any other is damaged."""
 
 _Key = Annotated[bytes, Meta(min_length=_KEY_BYTES, max_length=_KEY_BYTES)]
@@ -83,8 +83,6 @@ class StoredPipeline(_Stored, frozen=True, kw_only=True):
     database_password: str = field(default_factory=_password)
     signing_key: _SigningKey = field(default_factory=lambda: entropy.token_bytes(_SIGNING_KEY_BYTES))
     roots_key: _SigningKey = field(default_factory=lambda: entropy.token_bytes(_SIGNING_KEY_BYTES))
-    messages_key_secret: str = field(default_factory=_password)
-    messages_webhook_secret: str = field(default_factory=_password)
 
 
 class StoredWeb(_Stored, frozen=True, kw_only=True):
@@ -96,6 +94,9 @@ class StoredServices(_Stored, frozen=True, kw_only=True):
     """Of outside services, by their names in the settings. What a real one issued is written here in place of ours."""
 
     gateways: dict[str, dict[str, str]] = {}
+    channels: dict[str, dict[str, str]] = {}
+    mail_password: str = ""
+    """Of the login at the relay of `[mail]`; it is never made here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +134,21 @@ class Vault:
 
     def completed(self, settings: Settings) -> "Vault":
         """With the secrets of every outside service of the settings; those that are missing are made."""
-        gateways = {
-            name: _made(
-                services.part(PROVIDERS, given.provider, "settings").SECRETS, self.services.gateways.get(name)
-            )
-            for name, given in settings.payments.gateways.items()
-        }
-        stored = StoredServices(gateways={**self.services.gateways, **gateways})
+        asked = (
+            (payments.PROVIDERS, settings.payments.gateways, self.services.gateways),
+            (notices.PROVIDERS, settings.messages.channels, self.services.channels),
+        )
+        gateways, channels = (
+            {
+                **stored,
+                **{
+                    name: _made(services.part(home, given.provider, "settings").SECRETS, stored.get(name))
+                    for name, given in configured.items()
+                },
+            }
+            for home, configured, stored in asked
+        )
+        stored = replace_fields(self.services, gateways=gateways, channels=channels)
         if stored != self.services:
             write_private(self.directory / SERVICES_FILE, msgspec.json.encode(stored))
         return replace(self, services=stored)
@@ -202,8 +211,8 @@ class Vault:
             signing_key=self.pipeline.signing_key,
             roots_key=self.pipeline.roots_key,
             gateways=self.services.gateways,
-            messages_key_secret=self.pipeline.messages_key_secret,
-            messages_webhook_secret=self.pipeline.messages_webhook_secret,
+            channels=self.services.channels,
+            mail_password=self.services.mail_password,
         )
 
     def for_web(self, settings: Settings, sockets: Path) -> WebSecrets:
@@ -282,16 +291,35 @@ def _move(source: Path, target: Path, name: str) -> None:
 
 
 def _gather(directory: Path) -> None:
-    """Keep what an earlier version knew of its one gateway among the secrets of all services."""
-    before, now = directory / "payments.json", directory / SERVICES_FILE
-    if now.exists() or not before.exists():
+    """Keep what an earlier version knew of its one gateway and its one message service with the secrets of all."""
+    path, payments_file, pipeline_file = (
+        directory / name for name in (SERVICES_FILE, "payments.json", "pipeline.json")
+    )
+    gateway, pipeline = _read(payments_file), _read(pipeline_file)
+    sms = {
+        name: pipeline[f"messages_{name}"]
+        for name in ("key_secret", "webhook_secret")
+        if f"messages_{name}" in pipeline
+    }
+    if not gateway and not sms:
         return
+    known = _read(path)
+    # Written there before it goes here: killed in between, it is in both.
+    gateways = {**({"razorpay": gateway} if gateway else {}), **known.get("gateways", {})}
+    channels = {**({"sms": sms} if sms else {}), **known.get("channels", {})}
+    write_private(path, msgspec.json.encode({**known, "gateways": gateways, "channels": channels}))
+    payments_file.unlink(missing_ok=True)
+    if sms:
+        left = {name: value for name, value in pipeline.items() if name.removeprefix("messages_") not in sms}
+        write_private(pipeline_file, msgspec.json.encode(left))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """What lies there; nothing where nothing does, or where it is damaged, which is said when it is opened."""
     try:
-        stored = msgspec.json.decode(before.read_bytes(), type=dict[str, str])
-    except UNREADABLE:
-        raise _damaged(before, "not JSON") from None
-    write_private(now, msgspec.json.encode({"gateways": {"razorpay": stored}}))
-    before.unlink()
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+    except (FileNotFoundError, *UNREADABLE):
+        return {}
 
 
 def _copy(path: Path, source: str, name: str) -> None:

@@ -8,7 +8,7 @@ from allauth.mfa.webauthn import views as security_keys
 from django.urls import include, path
 from django.views.i18n import set_language
 
-from urja.web.hooks import sms
+from urja.web.hooks.notices import notices_hook
 from urja.web.hooks.payments import payments_hook
 from urja.web.shared import health_views as operations
 from urja.web.shared import sign_in_views
@@ -44,7 +44,7 @@ urlpatterns = [
     path("sign-in/second/keys/<int:pk>/remove/", security_keys.remove_webauthn, name="mfa_remove_webauthn"),
     path("sign-out/", sign_in.logout, name="account_logout"),
     path("hooks/payments/<slug:gateway>/", payments_hook, name="payments-hook"),
-    path("hooks/sms/", sms.receipt, name="hooks-sms"),
+    path("hooks/notices/<slug:channel>/", notices_hook, name="notices-hook"),
     path("api/v1/", include("urja.web.api.urls")),
     path("console/", include("urja.web.console.urls")),
     path("town/", include("urja.web.town.urls")),

@@ -13,6 +13,7 @@ from a2wsgi import WSGIMiddleware
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
+from urja.apps.notices.config import channels_of
 from urja.apps.payments.config import PaymentsConfig
 from urja.base.clock import Clock
 from urja.base.descriptors import room_for
@@ -75,7 +76,7 @@ def run_web(start: Start, secrets: WebSecrets, _clock: Clock) -> None:
         staff_second_factor=web.staff_second_factor,
         trusted_proxies=web.trusted_proxies,
         mail=start.settings.mail,
-        messages_provider=start.settings.messages.provider,
+        channels=channels_of(start.settings.messages),
         secure=web.secure,
         demo=start.demo,
         town_control=town_socket(start.data_directory) if start.demo else None,

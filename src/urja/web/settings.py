@@ -14,7 +14,7 @@ from urja.base.settings import MailSettings
 _WEB = Path(__file__).resolve().parent
 DAY_S = 86_400
 _OUTBOX = "urja.apps.notices.mail.OutboxBackend"
-_RELAY = "django.core.mail.backends.smtp.EmailBackend"
+_RELAY = "urja.apps.notices.mail.RelayBackend"
 _BACKGROUND = "urja.apps.notices.mail.BackgroundBackend"
 
 MIDDLEWARE = [
@@ -133,23 +133,37 @@ def _https() -> dict[str, Any]:
     }
 
 
-def _mailers(*, demo: bool, mail: MailSettings) -> dict[str, Any]:
+def _mailers(*, demo: bool, mail: MailSettings, password: str) -> dict[str, Any]:
     """`relay` sends while it is waited for; `default`, by which pages write, in the background."""
     if demo:
         return {alias: {"BACKEND": _OUTBOX} for alias in ("default", "relay")}
-    options = {"host": mail.host, "port": mail.port, "timeout": mail.timeout_s}
+    options = {
+        "host": mail.host,
+        "port": mail.port,
+        "timeout": mail.timeout_s,
+        "use_tls": mail.security == "starttls",
+        "use_ssl": mail.security == "tls",
+        "reply_to": mail.reply_to,
+        # Only the pipeline has a password: what the web writes goes to the relay without a login.
+        **({"username": mail.username, "password": password} if password else {}),
+    }
     return {"default": {"BACKEND": _BACKGROUND}, "relay": {"BACKEND": _RELAY, "OPTIONS": options}}
 
 
 def web_settings(
-    *, secure: bool, demo: bool, trusted_proxies: Sequence[str] = (), mail: MailSettings | None = None
+    *,
+    secure: bool,
+    demo: bool,
+    trusted_proxies: Sequence[str] = (),
+    mail: MailSettings | None = None,
+    mail_password: str = "",
 ) -> dict[str, Any]:
     """The web's Django settings.
 
     `secure`: people reach the site by TLS, so cookies say so and browsers are told to insist on it.
     `demo`: nothing is sent to anybody; messages go to a table that `/demo/outbox/` shows.
     `trusted_proxies`: networks of reverse proxies whose word about the client is taken.
-    `mail`: the relay that mail is given to.
+    `mail`: the relay that mail is given to; `mail_password`: of its login, where the process has one.
     """
     mail = mail or MailSettings()
     return {
@@ -177,5 +191,5 @@ def web_settings(
         **(_https() if secure else {}),
         "URJA_TRUSTED_PROXIES": tuple(trusted_proxies),
         "DEFAULT_FROM_EMAIL": mail.sender,
-        "MAILERS": _mailers(demo=demo, mail=mail),
+        "MAILERS": _mailers(demo=demo, mail=mail, password=mail_password),
     }

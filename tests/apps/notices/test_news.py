@@ -4,6 +4,8 @@ from datetime import timedelta
 from fractions import Fraction
 
 import pytest
+from django.test import override_settings
+from tests.apps.notices.cast import sms_channel
 from tests.apps.street import HALF_HOUR, START, adopt, blocks, by_hand, store_blocks
 from tests.pipeline.test_post import load as load_tariff
 
@@ -46,7 +48,8 @@ def test_a_recharge_is_confirmed_when_it_is_posted_and_once(account, database):
     post.run_once(NOW)
     assert kinds() == ["recharge"]
 
-    worded = word(Notice.objects.get(), NOW, "")
+    with override_settings(URJA_CHANNELS=(sms_channel(),)):
+        worded = word(Notice.objects.get(), NOW, "")
     assert worded.to == "+9990000001"
     assert worded.text.startswith("We have received your ₹500. Your balance is ₹1,000.")
 
@@ -94,6 +97,7 @@ def test_who_has_a_number_is_written_to_owners_first(account, role):
     from django.contrib.auth import get_user_model
 
     from urja.apps.notices.composing import recipient
+    from urja.apps.notices.models import Notice
     from urja.apps.registry.models import AccountAccess, Person
 
     owner = Person.objects.get()
@@ -111,7 +115,9 @@ def test_who_has_a_number_is_written_to_owners_first(account, role):
     if role == "member":
         with by_hand():
             Person.objects.filter(id=owner.id).update(phone=None)
-    assert recipient(account.account_id) == (owner if role == "owner" else other)
+    with override_settings(URJA_CHANNELS=(sms_channel(),)):
+        person, _channel = recipient(Notice(account_id=account.account_id, kind="low-30"))
+    assert person == (owner if role == "owner" else other)
 
 
 def test_a_number_is_kept_without_the_spaces_that_people_write(database):
@@ -138,7 +144,7 @@ def test_each_role_can_do_its_part_and_no_more(account, database):
         pipeline.execute("UPDATE ledger_credit_request SET posted_at = %s", [NOW])
     assert kinds() == ["recharge"]
     with database.connect("urja_web") as web:
-        receipt = "INSERT INTO notices_receipt (provider, digest, body, signature, received_at) VALUES ('x', '', '', '', now())"
+        receipt = "INSERT INTO notices_receipt (provider, digest, body, headers, received_at) VALUES ('x', '', '', '{}', now())"
         web.execute(f"{receipt} ON CONFLICT DO NOTHING")
         for statement in ("SELECT * FROM notices_receipt", "UPDATE notices_notice SET state = 'delivered'"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):

@@ -12,7 +12,8 @@ from django.db.models import Case, Value, When
 from urja.apps.ledger import queries as ledger
 from urja.apps.ledger.models import Account, CreditRequest
 from urja.apps.ledger.usage import unratable
-from urja.apps.notices import wording
+from urja.apps.notices import channels, wording
+from urja.apps.notices.config import ChannelConfig
 from urja.apps.notices.models import Notice
 from urja.apps.readings import queries as readings
 from urja.apps.registry import queries as registry
@@ -29,17 +30,18 @@ AFTER_RECHARGE: Final = ("recharge", "lit", "press", "dues")
 
 @dataclass(frozen=True, slots=True)
 class Worded:
-    """A text and where it goes; no number where nobody has given one."""
+    """A text and where it goes; no channel where nobody has given an address of one."""
 
     text: str
     language: str
     to: str
+    channel: ChannelConfig | None
 
 
 def word(notice: Notice, now: datetime, recharge_at: str) -> Worded:
     """The text of a notice at the business instant `now`."""
     zone = ZoneInfo(settings.URJA_TIMEZONE)
-    person = recipient(notice.account_id)
+    person, channel = recipient(notice)
     language = wording.known_language(person.language if person else DEFAULT_LANGUAGE)
     agreement = registry.agreement_at(notice.account_id, now)
     said = wording.text(
@@ -51,15 +53,38 @@ def word(notice: Notice, now: datetime, recharge_at: str) -> Worded:
         consumer_number=agreement.service_point.consumer_number if agreement else "",
         recharge_at=recharge_at,
     )
-    return Worded(said, language, person.phone or "" if person else "")
+    to = address(person, channel.medium) if person and channel else ""
+    return Worded(said, language, to, channel)
 
 
-def recipient(account_id: int) -> Person | None:
-    """Who is written to: the first who has given a number, owners before members; else the first owner."""
+def recipient(notice: Notice) -> tuple[Person | None, ChannelConfig | None]:
+    """Who is written to, and by which channel: the first of both where a person has such an address.
+
+    Owners come before members. A warning that a cut may have to rest on goes by a channel that tells of its delivery,
+    where somebody can be reached by one; else the settings' preference decides.
+    """
+    people = _people(notice.account_id)
+    preferred = channels.configured()
+    if notice.kind not in AFTER_RECHARGE:
+        preferred = tuple(sorted(preferred, key=lambda channel: not channel.reports))
+    for channel in preferred:
+        for person in people:
+            if address(person, channel.medium):
+                return person, channel
+    return (people[0] if people else None), None
+
+
+def address(person: Person, medium: str) -> str:
+    """Where a person is reached: of e-mail addresses that by which one signs in, for it was proved."""
+    if medium == "sms":
+        return person.phone or ""
+    return (person.user.email if person.user else "") or person.email
+
+
+def _people(account_id: int) -> list[Person]:
     owners_first = Case(When(role=AccessRole.OWNER, then=Value(0)), default=Value(1))
-    accesses = AccountAccess.objects.filter(account_id=account_id).select_related("person")
-    people = [access.person for access in accesses.order_by(owners_first, "id")]
-    return next((person for person in people if person.phone), people[0] if people else None)
+    accesses = AccountAccess.objects.filter(account_id=account_id).select_related("person__user")
+    return [access.person for access in accesses.order_by(owners_first, "id")]
 
 
 def is_outdated(notice: Notice) -> bool:

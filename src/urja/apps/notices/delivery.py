@@ -5,24 +5,25 @@ States go forward only: requested → sent → unconfirmed, each of them → del
 """
 
 import hashlib
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
-from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 
+from urja.apps.notices import channels
 from urja.apps.notices.composing import is_outdated, word
-from urja.apps.notices.models import Failure, Notice, NoticeState, Receipt
-from urja.apps.notices.providers import Outcome, Receipts, Told, UnreadableReceipt, receipts_of
+from urja.apps.notices.models import LONGEST_HEADER, Failure, Notice, NoticeState, Receipt
+from urja.apps.notices.port import Outcome, Receipts, Told, UnreadableReceipt
+from urja.apps.notices.wording import subject
 from urja.apps.rows import insert
 
 log = structlog.get_logger()
-
-CHANNEL: Final = "sms"
 
 SEND_WITHIN: Final = timedelta(hours=12)
 """A notice that no service has taken until then says what is no longer true."""
@@ -45,6 +46,7 @@ class Outgoing:
     notice_id: int
     to: str
     text: str
+    subject: str
 
     @property
     def ref(self) -> str:
@@ -60,56 +62,59 @@ class Awaited:
     provider_id: str
 
 
-def outgoing(now: datetime, recharge_at: str, limit: int) -> tuple[list[Outgoing], int]:
-    """The next messages to hand over, worded and addressed; and how many were ended because they cannot be."""
-    due = Notice.objects.filter(Q(due_at=None) | Q(due_at__lte=now), state=NoticeState.REQUESTED)
+def find_words(now: datetime, recharge_at: str, limit: int) -> int:
+    """Give the next notices their words, a person and a channel; how many were ended because there is none."""
+    waiting = Notice.objects.filter(state=NoticeState.REQUESTED)
+    names = [channel.name for channel in channels.configured()]
+    ended = 0
+    for notice in waiting.filter(text="").order_by("id")[:limit]:
+        _word(notice, now, recharge_at)
+        if not notice.service:
+            ended += _fail(notice.id, Failure.NO_NUMBER if names else Failure.NO_SERVICE, now)
+    for notice in waiting.exclude(text="").exclude(service__in=names)[:limit]:
+        ended += _fail(notice.id, Failure.NO_SERVICE, now)
+    return ended
+
+
+def outgoing(service: str, now: datetime, limit: int) -> tuple[list[Outgoing], int]:
+    """The next messages to hand to a channel; and how many were ended because they are too late."""
+    due = Notice.objects.filter(
+        Q(due_at=None) | Q(due_at__lte=now), state=NoticeState.REQUESTED, service=service
+    )
     ready, ended = [], 0
     for notice in due.order_by(F("due_at").asc(nulls_first=True), "id")[:limit]:
-        if not notice.text:
-            _word(notice, now, recharge_at)
         failure = _hindrance(notice, now)
         if failure:
             ended += _fail(notice.id, failure, now)
         else:
-            ready.append(Outgoing(notice.id, notice.recipient, notice.text))
+            ready.append(Outgoing(notice.id, notice.recipient, notice.text, subject(notice.language)))
     return ready, ended
-
-
-def without_service(now: datetime, recharge_at: str, limit: int) -> int:
-    """End the next notices because no service is set up: they are worded, and shown on the page alone."""
-    waiting = list(Notice.objects.filter(state=NoticeState.REQUESTED).order_by("id")[:limit])
-    for notice in waiting:
-        if not notice.text:
-            _word(notice, now, recharge_at)
-        _fail(notice.id, Failure.NO_SERVICE, now)
-    return len(waiting)
 
 
 def _word(notice: Notice, now: datetime, recharge_at: str) -> None:
     """Words are found once: the service takes another text under the same reference for another message."""
     worded = word(notice, now, recharge_at)
     notice.text, notice.language, notice.recipient = worded.text, worded.language, worded.to
-    notice.channel = CHANNEL if worded.to else ""
-    notice.save(update_fields=["text", "language", "recipient", "channel"])
+    if worded.channel is not None:
+        notice.channel, notice.service = worded.channel.medium, worded.channel.name
+    notice.save(update_fields=["text", "language", "recipient", "channel", "service"])
 
 
 def _hindrance(notice: Notice, now: datetime) -> Failure | None:
-    if not notice.recipient:
-        return Failure.NO_NUMBER
     if notice.requested_at + SEND_WITHIN <= now:
         return Failure.NOT_TAKEN
     return Failure.OUTDATED if is_outdated(notice) else None
 
 
-def taken(notice_id: int, provider_id: str, now: datetime) -> None:
-    """The service has taken a message."""
+def taken(notice_id: int, provider_id: str, now: datetime, *, reports: bool) -> None:
+    """The service has taken a message; it is asked after where the channel `reports`."""
     with transaction.atomic():
         # A receipt may have been quicker than the answer.
         Notice.objects.filter(id=notice_id).update(
             provider_id=provider_id[:100], attempts=F("attempts") + 1, sent_at=Coalesce("sent_at", now)
         )
         Notice.objects.filter(id=notice_id, state=NoticeState.REQUESTED).update(
-            state=NoticeState.SENT, detail="", due_at=now + FIRST_QUESTION
+            state=NoticeState.SENT, detail="", due_at=now + FIRST_QUESTION if reports else None
         )
 
 
@@ -137,13 +142,13 @@ def _fail(notice_id: int, failure: Failure, now: datetime, detail: str | None = 
     )
 
 
-def awaited(now: datetime, limit: int) -> list[Awaited]:
-    """The next messages to ask after; those that have been silent for too long are given up instead."""
+def awaited(service: str, now: datetime, limit: int) -> list[Awaited]:
+    """The next messages of a channel to ask after; those that have been silent for too long are given up instead."""
     silent = Notice.objects.filter(state=NoticeState.SENT)
     silent.filter(sent_at__lte=now - RECEIPT_WITHIN).update(
         state=NoticeState.UNCONFIRMED, ended_at=now, due_at=None
     )
-    due = silent.filter(due_at__lte=now).exclude(provider_id="").order_by("due_at", "id")
+    due = silent.filter(service=service, due_at__lte=now).exclude(provider_id="").order_by("due_at", "id")
     return [Awaited(*row) for row in due.values_list("id", "provider_id")[:limit]]
 
 
@@ -185,21 +190,22 @@ def _end(notice_id: int, answer: Told, now: datetime) -> bool:
 # -- receipts -------------------------------------------------------------------------------------------------
 
 
-def record_receipt(provider: str, signature: str, body: bytes, received_at: datetime) -> bool:
+def record_receipt(service: str, headers: Mapping[str, str], body: bytes, received_at: datetime) -> bool:
     """Keep a receipt for the pipeline, which verifies it; one that is there already is not kept twice.
 
     False where it was not kept: it is there, or too many wait.
     """
-    signature = signature.replace("\0", "")[:200]
-    digest = hashlib.sha256(signature.encode() + b"\0" + body).digest()
+    # As the database takes it: a header may hold what no JSON of PostgreSQL does.
+    kept = {name: value.replace("\0", "")[:LONGEST_HEADER] for name, value in sorted(headers.items())}
+    digest = hashlib.sha256(json.dumps(kept).encode() + b"\0" + body).digest()
     return bool(
         insert(
             Receipt,
             ignore_conflicts=True,
-            provider=provider,
+            provider=service,
             digest=digest,
             body=body,
-            signature=signature,
+            headers=kept,
             received_at=received_at,
         )
     )
@@ -210,30 +216,34 @@ def apply_receipts(now: datetime, limit: int) -> int:
     waiting = list(Receipt.objects.filter(applied_at=None).order_by("id")[:limit])
     for receipt in waiting:
         with transaction.atomic():
-            if not _is_genuine(receipt):
+            receipts = _genuine(receipt)
+            if receipts is None:
                 log.warning("receipt with a wrong signature", provider=receipt.provider, receipt=receipt.id)
                 receipt.delete()
                 continue
-            receipt.outcome = _apply(receipts_of(receipt.provider), bytes(receipt.body), now)
+            receipt.outcome = _apply(receipts, receipt.provider, bytes(receipt.body), now)
             receipt.applied_at = now
             receipt.save(update_fields=["outcome", "applied_at"])
     return len(waiting)
 
 
-def _is_genuine(receipt: Receipt) -> bool:
-    if receipt.provider != settings.URJA_MESSAGES_PROVIDER:
-        return False
-    secret = settings.URJA_MESSAGES_WEBHOOK_SECRET
-    return receipts_of(receipt.provider).is_genuine(secret, receipt.signature, bytes(receipt.body))
+def _genuine(receipt: Receipt) -> Receipts | None:
+    """How a receipt is read that its channel has signed; none of any other."""
+    channel = channels.named(receipt.provider)
+    if channel is None or not channel.reports:
+        return None
+    receipts = channels.receipts_of(channel)
+    return receipts if receipts.is_genuine(channel.secrets, receipt.headers, bytes(receipt.body)) else None
 
 
-def _apply(receipts: Receipts, body: bytes, now: datetime) -> str:
+def _apply(receipts: Receipts, service: str, body: bytes, now: datetime) -> str:
     try:
         answer = receipts.read(body)
     except UnreadableReceipt:
         return "unreadable"
     notice_id = _notice_id(answer.ref)
-    if notice_id is None or not Notice.objects.filter(id=notice_id).exists():
+    # A channel tells of its own messages alone: who holds one's secret delivers no notice of another's.
+    if notice_id is None or not Notice.objects.filter(id=notice_id, service=service).exists():
         return "unknown"
     return answer.outcome.value if _end(notice_id, answer, now) else "nothing"
 

@@ -6,7 +6,7 @@ GRANTS: dict[str, list[str]] = {
         "GRANT USAGE ON SEQUENCE notices_message_id_seq TO urja_web",
         "GRANT SELECT, INSERT, UPDATE, DELETE ON web_cache TO urja_web",
         "GRANT SELECT ON notices_notice TO urja_web",
-        "GRANT INSERT (provider, digest, body, signature, received_at) ON notices_receipt TO urja_web",
+        "GRANT INSERT (provider, digest, body, headers, received_at) ON notices_receipt TO urja_web",
     ],
     "urja_pipeline": [
         "GRANT SELECT, INSERT, UPDATE ON notices_notice TO urja_pipeline",

@@ -1,4 +1,4 @@
-"""Mail backends: one keeps messages in a table, for the demonstration sends nothing; one sends in the background."""
+"""Mail backends: one keeps messages in a table, for the demonstration sends nothing; one sends in the background, one by the relay."""
 
 import os
 import smtplib
@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from threading import BoundedSemaphore
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from django.core.mail import EmailMessage, InvalidMailer, mailers
 from django.core.mail.backends.base import BaseEmailBackend
+from django.core.mail.backends.smtp import EmailBackend
 
 from urja.apps.notices.operations import store_message
 from urja.base.clock import WallClock
@@ -52,6 +53,25 @@ def _send(message: EmailMessage) -> None:
         log.error("mail not sent", error=f"{type(error).__name__}: {error}")  # noqa: TRY400 - no trace is needed
     finally:
         _room.release()
+
+
+class RelayBackend(EmailBackend):
+    """The relay of `[mail]`: every mail leaves by it, and answers go to `reply_to` where one is given."""
+
+    def __init__(self, *, reply_to: str, **options: Any) -> None:
+        super().__init__(**options)
+        self._reply_to = [reply_to] if reply_to else []
+
+    def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
+        for message in email_messages:
+            message.reply_to = message.reply_to or self._reply_to
+        try:
+            return super().send_messages(email_messages) or 0
+        finally:
+            # Django keeps one that was opened in part, such as before a login that was not taken.
+            if self._partial_connection is not None:
+                self._partial_connection.close()
+                self._partial_connection = None
 
 
 class OutboxBackend(BaseEmailBackend):

@@ -24,9 +24,9 @@ class Failure(models.TextChoices):
     """Why a notice has not reached anybody."""
 
     NO_NUMBER = "no_number"
-    """Nobody of the account has given a telephone number."""
+    """Nobody of the account has given an address of any channel."""
     NO_SERVICE = "no_service"
-    """No message service is set up."""
+    """No channel is set up, or no longer the one that it was for."""
     REFUSED = "refused"
     """The service does not take such a message."""
     NOT_TAKEN = "not_taken"
@@ -60,7 +60,10 @@ class Notice(models.Model):
     """As it was or would have been sent; empty until it has been worded."""
     language = models.CharField(max_length=8, blank=True, default="")
     channel = models.CharField(max_length=16, blank=True, default="")
-    recipient = models.CharField(max_length=16, blank=True, default="")
+    """`sms`, `email` or `letter`: what policies know it by."""
+    service = models.CharField(max_length=32, blank=True, default="", db_default="")
+    """The name in the settings of the channel that carries it; none of a letter."""
+    recipient = models.CharField(max_length=320, blank=True, default="")
     provider_id = models.CharField(max_length=100, blank=True, default="")
     """The service's own name for the message."""
     attempts = models.IntegerField(default=0)
@@ -89,19 +92,23 @@ class Notice(models.Model):
 
 LARGEST_RECEIPT: Final = 16 * 1024
 """Bytes of a receipt; one has a few hundred."""
+LONGEST_HEADER: Final = 1000
+"""Characters of a header that is kept."""
 
 
 class Receipt(models.Model):
     """A receipt as it came in: recorded by the web, which verifies nothing; verified and applied by the stage `notify`.
 
-    The same body with the same signature is the same receipt, however often and under whatever name it is sent.
+    The same body with the same headers is the same receipt, however often and under whatever name it is sent.
     """
 
-    provider = models.CharField(max_length=16)
+    provider = models.CharField(max_length=32)
+    """The channel's name in the settings."""
     digest = models.BinaryField(max_length=32)
-    """SHA-256 of signature and body: what is forged takes no genuine one's place."""
+    """SHA-256 of headers and body: what is forged takes no genuine one's place."""
     body = models.BinaryField()
-    signature = models.CharField(max_length=200, default="")
+    headers = models.JSONField(default=dict, db_default={})
+    """Those that its provider names, by name in small letters."""
     received_at = models.DateTimeField()
     applied_at = models.DateTimeField(null=True)
     outcome = models.CharField(max_length=16, blank=True, default="", db_default="")

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.db.models import Count, Min, Q
 
+from urja.apps.notices import channels
 from urja.apps.notices.models import Message, Notice, NoticeState
 from urja.apps.rows import rows
 from urja.core.policy import LETTER
@@ -56,8 +57,13 @@ class Traffic:
 
 
 def traffic(sent_from: datetime, sent_until: datetime, sample: int) -> Traffic:
-    """Of the last `sample` notices that were sent in [sent_from, sent_until), by account; and what waits now."""
-    sent = Notice.objects.filter(sent_at__gte=sent_from, sent_at__lt=sent_until).exclude(channel=LETTER)
+    """Of the last `sample` notices that were sent in [sent_from, sent_until) by a channel that reports, by account.
+
+    And what waits now, whatever its channel.
+    """
+    sent = Notice.objects.filter(
+        sent_at__gte=sent_from, sent_at__lt=sent_until, service__in=channels.reporting()
+    )
     last = sent.order_by("-sent_at")[:sample]
     counted = Notice.objects.filter(id__in=last.values("id")).aggregate(
         told=Count("account", distinct=True),

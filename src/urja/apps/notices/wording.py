@@ -84,6 +84,12 @@ def text(
     return " ".join(said.values())
 
 
+def subject(language: str) -> str:
+    """What stands above a notice, for media that have such a line."""
+    said: str = _tables()[known_language(language)]["subject"]
+    return said
+
+
 def _can_be_said(sentence: str, figures: Mapping[str, str]) -> bool:
     names = [name for _, name, _, _ in Formatter().parse(sentence) if name]
     return all(name == "usual" or figures.get(name) for name in names)

@@ -29,7 +29,7 @@ REQUIRABLE: Final = ("zero", "cut")
 by a large day's use (`low-10`) would keep its account on for ever."""
 
 CHANNELS: Final = ("sms",)
-"""Over which notices are sent."""
+"""Whose attempts may count. Mails are none of them: that a relay has accepted one says nothing of its reader."""
 
 _CALENDAR_CYCLE_DAYS: Final = 28 * 366
 """Weekdays and days of the year meet in all their ways in 28 years."""

@@ -1,12 +1,15 @@
 """A client of the sandbox's message service."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
+from urllib.parse import quote
 
 import httpx
 import msgspec
 
-from urja.apps.notices.providers import MessageRefused, Outcome, ServiceAway, Told
+from urja.apps.notices.port import Message, MessageRefused, Outcome, ServiceAway, Told
+from urja.apps.notices.providers.sandbox.settings import Options
 
 TIMEOUT_S: Final = 5.0
 _TRY_AGAIN: Final = {408, 425, 429}
@@ -30,19 +33,21 @@ class _Answer(msgspec.Struct):
 class Client:
     """One connection pool to the service."""
 
-    def __init__(self, base_url: str, key_id: str, key_secret: str, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(self, options: Options, secrets: Mapping[str, str]) -> None:
+        login = (options.key_id, secrets.get("key_secret", ""))
         self._http = httpx.AsyncClient(
-            base_url=base_url, auth=(key_id, key_secret), timeout=timeout_s, trust_env=False
+            base_url=options.base_url, auth=login, timeout=TIMEOUT_S, trust_env=False
         )
 
-    async def send(self, to: str, text: str, ref: str) -> str:
+    async def send(self, message: Message) -> str:
         """Hand a message over; the service's name for it."""
-        answer = await self._call("POST", "/messages", json={"to": to, "text": text, "ref": ref})
+        content = {"to": message.to, "text": message.text, "ref": message.ref}
+        answer = await self._call("POST", "/messages", json=content)
         return answer.id
 
     async def ask(self, provider_id: str) -> Told:
         """What has become of a message."""
-        answer = await self._call("GET", f"/messages/{provider_id}")
+        answer = await self._call("GET", f"/messages/{quote(provider_id, safe='')}")
         at = None if answer.ended_at is None else datetime.fromtimestamp(answer.ended_at, UTC)
         return Told(answer.ref, _OUTCOMES[answer.status], at)
 

@@ -2,14 +2,16 @@
 
 import hashlib
 import hmac
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final, Literal
 
 import msgspec
 
-from urja.apps.notices.providers import Outcome, Told, UnreadableReceipt
+from urja.apps.notices.port import Outcome, Told, UnreadableReceipt
 
-SIGNATURE: Final = "x-sandbox-signature"
+_SIGNATURE: Final = "x-sandbox-signature"
+HEADERS: Final = (_SIGNATURE,)
 
 
 class _Receipt(msgspec.Struct):
@@ -18,8 +20,9 @@ class _Receipt(msgspec.Struct):
     at: int
 
 
-def is_genuine(secret: str, signature: str, body: bytes) -> bool:
+def is_genuine(secrets: Mapping[str, str], headers: Mapping[str, str], body: bytes) -> bool:
     """Whether the body is signed with our secret; without a secret nothing is."""
+    secret, signature = secrets.get("webhook_secret", ""), headers.get(_SIGNATURE, "")
     if not secret:
         return False
     expected = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()

@@ -1,0 +1,1 @@
+"""E-mail through the relay of `[mail]` (README.md)."""

@@ -89,14 +89,14 @@ class Place:
         """A local time on the n-th day, 1 being Monday 2 March."""
         return START + timedelta(days=day - 1, hours=hour, minutes=minute)
 
-    def go(self, now=None, **more):
-        """Post and decide at an instant."""
+    def go(self, now=None, look_every=MINUTE, **more):
+        """Post and decide at an instant; pages look over it at most once in so much of the story."""
         from urja.pipeline import decide, post
 
         if now is not None:
             assert now >= self.now
             self.now = now
-        looked_at = self.pages_look and self._looks()
+        looked_at = self.pages_look and self._looks(look_every)
         if looked_at:
             self.what_is_kept_is_right()
         post.run_once(self.now, HOUR)
@@ -108,9 +108,9 @@ class Place:
             self.a_page_sees_the_same()
         return report
 
-    def _looks(self):
-        """Once a minute of the story, and whatever happens at the same instant."""
-        if self.looked_at is not None and timedelta() < self.now - self.looked_at < MINUTE:
+    def _looks(self, every):
+        """Once in so much of the story, and whatever happens at the same instant."""
+        if self.looked_at is not None and timedelta() < self.now - self.looked_at < every:
             return False
         self.looked_at = self.now
         return True
@@ -169,7 +169,7 @@ class Place:
             self.now += step
             for house in range(len(self.houses)):
                 self.use(0, house=house)
-            self.go()
+            self.go(look_every=HOUR)
 
     # -- what others do --------------------------------------------------------------------------------------
 

@@ -26,9 +26,9 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture
-def data(box_tmp, monkeypatch):
+def data(box_tmp, prepared, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    return box_tmp / f"box{next(_numbers)}"
+    return prepared(box_tmp / f"box{next(_numbers)}")
 
 
 def settings(**extra: str):

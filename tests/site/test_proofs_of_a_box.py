@@ -24,8 +24,8 @@ def until(question):
     return answer
 
 
-def test_heads_are_exported_and_the_database_is_held_to_them(box_tmp, tmp_path):
-    data = box_tmp / "data"
+def test_heads_are_exported_and_the_database_is_held_to_them(box_tmp, tmp_path, prepared):
+    data = prepared(box_tmp / "data")
     heads = data / "proofs" / "heads"
     with running(data, "--without", "headend", "--without", "web"):
         [head] = until(lambda: list(heads.glob("*.json")))

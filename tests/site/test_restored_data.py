@@ -116,8 +116,8 @@ def recorded(box):
         return [id_ for (id_,) in connection.execute("SELECT id FROM supply_recovery")]
 
 
-async def test_a_box_that_is_started_on_a_copy_knows_it(box_tmp):
-    first, copy = box_tmp / "first", box_tmp / "copy"
+async def test_a_box_that_is_started_on_a_copy_knows_it(box_tmp, prepared):
+    first, copy = prepared(box_tmp / "first"), box_tmp / "copy"
     async with Box(first, settings(), processes=[]) as box:
         assert box.restored is None
     shutil.copytree(first, copy, symlinks=True)

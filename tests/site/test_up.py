@@ -107,8 +107,8 @@ def test_up_status_kill_restart_stop(box_tmp):
     assert status_of(data)["code"] == Exit.ALREADY_RUNNING
 
 
-def test_children_die_with_the_supervisor_and_the_next_start_works(box_tmp):
-    data = box_tmp / "orphans"
+def test_children_die_with_the_supervisor_and_the_next_start_works(box_tmp, prepared):
+    data = prepared(box_tmp / "orphans")
     with running(data) as box:
         pids = [process["pid"] for process in status_of(data)["processes"].values()]
         box.kill()
@@ -118,8 +118,8 @@ def test_children_die_with_the_supervisor_and_the_next_start_works(box_tmp):
         assert status_of(data)["code"] == Exit.OK
 
 
-def test_no_secret_in_arguments_environment_or_logs(box_tmp):
-    data = box_tmp / "quiet"
+def test_no_secret_in_arguments_environment_or_logs(box_tmp, prepared):
+    data = prepared(box_tmp / "quiet")
     with running(data):
         secrets = [
             value
@@ -189,8 +189,8 @@ def test_a_database_that_runs_elsewhere(box_tmp):
         cluster.stop()
 
 
-def test_a_database_that_keeps_crashing(box_tmp):
-    data = box_tmp / "crash"
+def test_a_database_that_keeps_crashing(box_tmp, prepared):
+    data = prepared(box_tmp / "crash")
     with running(data):
         pass
     (data / "postgres" / "data" / "global" / "pg_control").write_bytes(b"\0" * 8192)
@@ -248,8 +248,9 @@ def test_a_full_disk_at_the_start(small_disk):
 
 
 @root_only
-def test_a_disk_that_fills_while_running(small_disk):
+def test_a_disk_that_fills_while_running(small_disk, prepared):
     disk = small_disk(300)
+    prepared(disk / "data")
     levels = {"URJA_DISK_WARNING_MB": "32", "URJA_DISK_CRITICAL_MB": "16"}
     with running(disk / "data", **levels) as box:
         filler = disk / "filler"

@@ -84,6 +84,7 @@ class _Shown:
             "attribute": attribute.attribute,
             "name": f"{name}, time" if attribute.class_id in (4, 5) and self.is_instant else name,
             "unit": "" if self.unit is None else unit_symbol(self.unit),
+            "scaler": self.scaler,
             "instant": self.is_instant,
         }
 

@@ -9,11 +9,29 @@ from tests.web.api.test_roles import apart
 _keys = itertools.count(1)
 ASKED = {"meters": ["URJ00000001", "URJ00000002"], "reason": "a complaint"}
 TABLE = {
-    "profile": "1.0.94.91.0.255",
-    "columns": [{"name": "Voltage", "unit": "V"}],
-    "rows": [["231.5"]],
+    "profile": "1.0.98.1.0.255",
+    "columns": [
+        {
+            "obis": "0.0.0.1.2.255",
+            "attribute": 2,
+            "name": "Billing date",
+            "unit": "",
+            "scaler": None,
+            "instant": True,
+        },
+        {
+            "obis": "1.0.1.8.0.255",
+            "attribute": 2,
+            "name": "Import",
+            "unit": "Wh",
+            "scaler": 1,
+            "instant": False,
+        },
+    ],
+    "rows": [["2026-03-31T18:30:00+00:00", "2310"]],
     "of": 1,
 }
+"""Each row with its capture time, each column with its unit and scaler."""
 
 
 def led(**ends):

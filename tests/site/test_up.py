@@ -1,5 +1,6 @@
 """`urja up` as a person meets it: real processes, real signals, every refusal with its sentence and code."""
 
+import asyncio
 import contextlib
 import json
 import os
@@ -11,10 +12,14 @@ import time
 from pathlib import Path
 
 import pytest
+from nats.errors import Error as NatsError
 from tests.site.test_postgres import wait_gone
 
+from urja.site.admin import Administration
 from urja.site.exits import Exit
 from urja.site.postgres import Cluster, find_binaries
+from urja.stream.broker import connect
+from urja.stream.errors import StreamError
 
 ALONE = ("--without", "headend", "--without", "pipeline", "--without", "web")
 NOBODY = 65534
@@ -240,6 +245,24 @@ def fill(file: Path) -> None:
             stream.write(bytes(1 << 20))
 
 
+def broker_stores(data: Path) -> bool:
+    """Whether the broker takes a reading, as it says by its acknowledgement."""
+    secrets = Administration.of(data).secrets
+
+    async def publish() -> None:
+        broker = await connect(secrets.broker_url, secrets.broker_user, secrets.broker_password, "test", 5.0)
+        try:
+            await asyncio.wait_for(broker.jetstream.publish("urja.readings.block.3", bytes(20_000)), 5)
+        finally:
+            await broker.close()
+
+    try:
+        asyncio.run(publish())
+    except (StreamError, NatsError, TimeoutError):
+        return False
+    return True
+
+
 @root_only
 def test_a_full_disk_at_the_start(small_disk):
     done = run_up(small_disk(48) / "data")
@@ -259,13 +282,17 @@ def test_a_disk_that_fills_while_running(small_disk, prepared):
         full = status_of(disk / "data")
         assert full["code"] == Exit.FAILED
         assert [one["level"] for one in full["disks"]] == ["critical"]
+        assert not broker_stores(disk / "data")
         heartbeat = disk / "data" / "heartbeat"
         stale = heartbeat.read_text()
         time.sleep(1.5)  # a heartbeat is due each second
         assert box.poll() is None
         filler.unlink()
         until(lambda: heartbeat.read_text() != stale)
-        assert status_of(disk / "data")["code"] == Exit.OK
+        # A stream that had to refuse refuses until the broker is started again, also where there is room.
+        until(lambda: broker_stores(disk / "data"), within_s=40.0)
+        until(lambda: status_of(disk / "data")["code"] == Exit.OK)
+        assert status_of(disk / "data")["processes"]["nats"]["restarts"] == 1
     assert box.returncode == 0
 
 

@@ -57,6 +57,8 @@ class Health(StrEnum):
     OK = "ok"
     NOT_READY = "not ready"
     SILENT = "silent"
+    STUCK = "stuck"
+    """Only another start helps, and helps now."""
 
 
 Probe = Callable[[], Awaitable[Health]]
@@ -281,8 +283,8 @@ class Child:
                 if health in {Health.OK, Health.NOT_READY}:
                     heard = time.monotonic()
                 self._note_health(health)
-                if time.monotonic() - heard > _HUNG_AFTER_S:
-                    log.error("child is silent and is killed", child=self.spec.name)
+                if health is Health.STUCK or time.monotonic() - heard > _HUNG_AFTER_S:
+                    log.error("child is killed", child=self.spec.name, health=health)
                     self.kill()
                 pause = _HEALTH_EVERY_S if self.state is State.READY else _POLL_S
                 await asyncio.wait({ended}, timeout=pause)

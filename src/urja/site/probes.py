@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import shutil
+from pathlib import Path
 from typing import Any, Final
 
 import psycopg
@@ -10,6 +12,8 @@ from urja.site import broker_process
 from urja.site.child import Health, Probe
 
 _TIMEOUT_S: Final = 2.0
+_ROOM_TO_WRITE: Final = 16 << 20
+"""Bytes: the server's largest message is a sixteenth of it, and it writes more than one before it is full again."""
 
 
 async def http_get(port: int, path: str, host: str = "127.0.0.1") -> tuple[int, bytes]:
@@ -89,11 +93,22 @@ def postgres(conninfo: str) -> Probe:
     return probe
 
 
-def nats(host: str, port: int) -> Probe:
-    """NATS: it greets."""
+def nats(host: str, port: int, monitor_port: int, store: Path) -> Probe:
+    """NATS: it greets, and can write.
+
+    After a disk was full a stream refuses every message until the server is started again, also once there is room.
+    """
 
     async def probe() -> Health:
-        greeted = await asyncio.to_thread(broker_process.accepts, host, port, _TIMEOUT_S)
-        return Health.OK if greeted else Health.SILENT
+        if not await asyncio.to_thread(broker_process.accepts, host, port, _TIMEOUT_S):
+            return Health.SILENT
+        try:
+            status, body = await http_get(monitor_port, "/healthz", host)
+        except (OSError, TimeoutError):
+            return Health.SILENT
+        if status == 200:
+            return Health.OK
+        has_room = shutil.disk_usage(store).free >= _ROOM_TO_WRITE
+        return Health.STUCK if b"write error" in body and has_room else Health.NOT_READY
 
     return probe

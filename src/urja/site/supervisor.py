@@ -365,7 +365,7 @@ class Box:
         return ChildSpec(
             NATS,
             server.command,
-            probe=probes.nats(broker.host, broker.port),
+            probe=probes.nats(broker.host, broker.port, broker.monitor_port, self.data.nats),
             prepare=server.prepare,
             stop_rank=_STOP_RANK[NATS],
         )

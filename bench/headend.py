@@ -310,12 +310,12 @@ class Bench:
     async def _prepare(self, url: str, sizes) -> None:
         from urja.base.ids import BUCKETS, compose_id
         from urja.cosem.security import wrap_key
-        from urja.stream import User, connect
+        from urja.stream import User, connect, ensure_streams
         from urja.stream.devices import SignedDevice
         from urja.stream.messages import DeviceEntry
 
         admin = await connect(url, User.ADMIN, PASSWORD, "bench")
-        await admin.ensure_streams(sizes)
+        await ensure_streams(admin, sizes)
         for number in range(self.connections):
             bucket, keys = number % BUCKETS, keys_of(number)
             entry = DeviceEntry(

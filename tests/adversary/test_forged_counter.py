@@ -205,10 +205,10 @@ class Store:
         self.value: bytes | None = None
         self.revision = 0
 
-    async def get_counter(self, _name: str) -> tuple[bytes | None, int]:
+    async def get(self, _bucket: str, _name: str) -> tuple[bytes | None, int]:
         return self.value, self.revision
 
-    async def set_counter(self, _name: str, value: bytes, revision: int) -> None:
+    async def put(self, _bucket: str, _name: str, value: bytes, revision: int) -> None:
         if revision != self.revision:
             raise RevisionConflict("another has written")
         self.value, self.revision = value, self.revision + 1

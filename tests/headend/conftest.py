@@ -18,7 +18,7 @@ from urja.base.restored import Restored
 from urja.base.secrets import HeadendSecrets
 from urja.base.settings import HeadendSettings, Settings
 from urja.headend.process import HeadEnd
-from urja.stream import Broker, User
+from urja.stream import Broker, User, ensure_streams
 from urja.stream.codec import Batch
 from urja.stream.records import DTYPES
 from urja.stream.signing import public_key
@@ -35,7 +35,7 @@ async def nats_server(tmp_path: Path) -> AsyncIterator[Server]:
 @pytest.fixture
 async def admin(nats_server: Server) -> AsyncIterator[Broker]:
     broker = await nats_server.connect(User.ADMIN)
-    await broker.ensure_streams(SIZES)
+    await ensure_streams(broker, SIZES)
     yield broker
     await broker.close()
 

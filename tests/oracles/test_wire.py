@@ -11,8 +11,8 @@ from urja.headend.brake_state import BrakeState
 from urja.headend.intake import ReplayAnswer
 from urja.headend.memory import Remembered
 from urja.stream import User, codec, devices, meter_types, orders, quarantine, server_config
-from urja.stream.broker import _streams
 from urja.stream.contents import Contents
+from urja.stream.definitions import stream_configs
 from urja.stream.messages import DeviceEntry, ReadOutcome, ReadRequest, encode
 from urja.stream.records import DTYPES, EARLIER
 from urja.stream.releases import AskedReleases, HeldCuts
@@ -62,7 +62,7 @@ def test_streams_and_buckets(oracle):
         ingest_durable(half),
         *ingest_filters(half),
     ]
-    streams = {config.name: config.as_dict() for config in _streams(StreamSizes(), 1)}
+    streams = {config.name: config.as_dict() for config in stream_configs(StreamSizes(), 1)}
     oracle("stream/streams.json", as_json({"subjects": subjects, "streams": streams}))
 
 

@@ -17,7 +17,7 @@ from urja.base.settings import HeadendSettings, Settings
 from urja.cosem.security import wrap_key
 from urja.headend.process import HeadEnd
 from urja.meter.world import RelayOptions
-from urja.stream import User, connect
+from urja.stream import User, connect, ensure_streams
 from urja.stream.errors import BrokerUnavailable
 from urja.stream.signing import public_key
 
@@ -125,7 +125,7 @@ async def town(database, nats_server, stepped_clock):
 
     connections["default"].settings_dict |= {"USER": "urja_owner"}
     admin = await connect(nats_server.url, User.ADMIN, nats_server.password, "test")
-    await admin.ensure_streams()
+    await ensure_streams(admin)
     await admin.close()
     broker = await connect(nats_server.url, User.PIPELINE, nats_server.password, "test")
     town = Town(database, nats_server, stepped_clock, broker)

@@ -24,7 +24,7 @@ from urja.meter.meter import Meter
 from urja.meter.station import Station
 from urja.site import admin, adopt_cli, meter_type_cli
 from urja.site.exits import Refusal
-from urja.stream import User, connect
+from urja.stream import User, connect, ensure_streams
 from urja.stream.records import EventState
 from urja.stream.subjects import READINGS
 
@@ -88,7 +88,7 @@ async def town(database, nats_server, stepped_clock, monkeypatch, tmp_path):
     for module in (admin, adopt_cli):
         monkeypatch.setattr(module.Administration, "of", lambda data: Box(stepped_clock))
     broker = await connect(nats_server.url, User.ADMIN, nats_server.password, "test")
-    await broker.ensure_streams()
+    await ensure_streams(broker)
     town = Town(database, nats_server, stepped_clock, broker, write_type(tmp_path / "m7"))
     for text in queries.bundled_documents().values():
         await town.in_thread(lambda text=text: operations.load_document(text, loaded_at=stepped_clock.now()))

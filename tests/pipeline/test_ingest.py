@@ -280,12 +280,13 @@ async def test_the_stage_acknowledges_what_it_has_committed(
     home, ingester, connection, nats_server, stepped_clock
 ):
     from urja.stream import broker as stream
+    from urja.stream import ensure_streams
     from urja.stream.subjects import READINGS, User
 
     stepped_clock.set(NOW)
     admin = await stream.connect(nats_server.url, User.ADMIN, nats_server.password, "test")
     try:
-        await admin.ensure_streams()
+        await ensure_streams(admin)
         batch = block_batch((home.device_id, START, 100))
         await admin.publish_batch(Kind.BLOCK, 0, batch.records, 1)
         consumer = await admin.consume(READINGS)
@@ -303,12 +304,13 @@ async def test_what_cannot_be_stored_is_given_back_at_once(
 ):
     """A database that was away a moment costs a moment, not the broker's half minute of waiting."""
     from urja.stream import broker as stream
+    from urja.stream import ensure_streams
     from urja.stream.subjects import READINGS, User
 
     stepped_clock.set(NOW)
     admin = await stream.connect(nats_server.url, User.ADMIN, nats_server.password, "test")
     try:
-        await admin.ensure_streams()
+        await ensure_streams(admin)
         await admin.publish_batch(Kind.BLOCK, 0, block_batch((home.device_id, START, 100)).records, 1)
         stage = Ingest(await admin.consume(READINGS), ingester, stepped_clock, wait_s=2.0)
         with monkeypatch.context() as patch:

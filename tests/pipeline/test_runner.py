@@ -87,11 +87,12 @@ async def test_a_push_becomes_energy_and_a_meter_reaches_the_head_end(
     from django.db import connections
 
     from urja.stream import broker as stream
+    from urja.stream import ensure_streams
 
     stepped_clock.set(NOW)
     connections["default"].settings_dict |= {"USER": "urja_pipeline"}
     admin = await stream.connect(nats_server.url, User.ADMIN, nats_server.password, "test")
-    await admin.ensure_streams()
+    await ensure_streams(admin)
     settings = Settings(pipeline=PipelineSettings(status_port=unused_tcp_port, interval_s=0.05))
     secrets = PipelineSecrets(
         broker_url=nats_server.url,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.stream.servers import SIZES, Server
 
-from urja.stream import Broker, User
+from urja.stream import Broker, User, ensure_streams
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ async def nats_server(tmp_path: Path) -> AsyncIterator[Server]:
 @pytest.fixture
 async def admin(nats_server: Server) -> AsyncIterator[Broker]:
     broker = await nats_server.connect(User.ADMIN)
-    await broker.ensure_streams(SIZES)
+    await ensure_streams(broker, SIZES)
     yield broker
     await broker.close()
 

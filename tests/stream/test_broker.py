@@ -9,7 +9,7 @@ import pytest
 from tests.headend.ordering import SIGNING_KEY, put_device
 from tests.stream.servers import SIZES
 
-from urja.stream import Broker, Kind, User, connect
+from urja.stream import Broker, Kind, User, connect, ensure_streams
 from urja.stream import subjects as names
 from urja.stream.contents import Contents, digest_of, digests_of_parts
 from urja.stream.devices import SignedDevice
@@ -103,7 +103,7 @@ async def test_poison_goes_to_quarantine_and_off_the_queue(admin: Broker, headen
 async def test_poison_stays_on_the_queue_while_quarantine_is_full(
     admin: Broker, headend: Broker, pipeline: Broker, monkeypatch
 ):
-    monkeypatch.setattr("urja.stream.broker.POISON_AGAIN_S", 0.2)
+    monkeypatch.setattr("urja.stream.consumer.POISON_AGAIN_S", 0.2)
     for number in range(PER_SOURCE):
         assert await headend.quarantine(kept(number, standing="message", source="poison"))
     await admin.jetstream.publish("urja.readings.block.0", b"not a batch")
@@ -146,7 +146,7 @@ async def test_a_full_stream_refuses_and_loses_nothing(headend: Broker, pipeline
 
 
 async def test_shards_can_be_divided_among_ingest_processes(admin: Broker, headend: Broker, pipeline: Broker):
-    await admin.ensure_streams(SIZES, splits=[range(4), range(4, 16)])
+    await ensure_streams(admin, SIZES, splits=[range(4), range(4, 16)])
     await headend.publish_batch(Kind.BLOCK, 3, blocks(1), 1)
     await headend.publish_batch(Kind.EVENT, 4, np.zeros(1, EVENT), 2)
     lower = await pipeline.consume("READINGS", names.ingest_durable(range(4)))
@@ -185,9 +185,9 @@ class TestRights:
 
     async def test_pipeline_cannot_move_windows_or_counters(self, pipeline: Broker):
         with pytest.raises(NotPermitted):
-            await pipeline.put_windows(0, b"")
+            await pipeline.put(names.WINDOWS, "0", b"")
         with pytest.raises(NotPermitted):
-            await pipeline.set_counter(TITLE.hex(), b"1", 0)
+            await pipeline.put(names.COUNTERS, TITLE.hex(), b"1", 0)
 
     @pytest.mark.parametrize("user", [User.HEADEND, User.PIPELINE])
     async def test_only_the_admin_makes_streams_and_reads_quarantine(self, nats_server, admin, user):
@@ -294,18 +294,18 @@ async def test_a_killed_broker_fails_what_waits_and_keeps_what_it_acknowledged(
 
 
 async def test_a_counter_moves_only_from_the_revision_that_was_read(headend: Broker):
-    assert await headend.get_counter("ab") == (None, 0)
-    revision = await headend.set_counter("ab", b"1000", 0)
-    assert await headend.get_counter("ab") == (b"1000", revision)
+    assert await headend.get(names.COUNTERS, "ab") == (None, 0)
+    revision = await headend.put(names.COUNTERS, "ab", b"1000", 0)
+    assert await headend.get(names.COUNTERS, "ab") == (b"1000", revision)
     with pytest.raises(RevisionConflict):
-        await headend.set_counter("ab", b"2000", 0)
-    await headend.set_counter("ab", b"2000", revision)
+        await headend.put(names.COUNTERS, "ab", b"2000", 0)
+    await headend.put(names.COUNTERS, "ab", b"2000", revision)
 
 
 async def test_windows_are_kept(headend: Broker):
-    assert await headend.get_windows(5) is None
-    await headend.put_windows(5, b"state")
-    assert await headend.get_windows(5) == b"state"
+    assert await headend.get(names.WINDOWS, "5") == (None, 0)
+    revision = await headend.put(names.WINDOWS, "5", b"state")
+    assert await headend.get(names.WINDOWS, "5") == (b"state", revision)
 
 
 def kept(
@@ -418,7 +418,7 @@ async def test_frames_of_before_there_were_standings_can_be_read_and_dropped(adm
     await admin.jetstream.publish(
         "urja.quarantine.5552494a00000001", b"old", headers={"Urja-Reason": "replay"}
     )
-    await admin.ensure_streams(SIZES)
+    await ensure_streams(admin, SIZES)
     [old] = [one async for one in admin.quarantined()]
     assert (old.item.reason, old.item.frame, old.item.source) == ("replay", b"old", "5552494a00000001")
     assert await admin.drop_quarantined([old]) == 1
@@ -435,7 +435,7 @@ async def test_a_replay_is_answered_by_the_head_end(admin: Broker, headend: Brok
 
 async def test_making_the_streams_again_changes_nothing(admin: Broker, headend: Broker, pipeline: Broker):
     await headend.publish_batch(Kind.BLOCK, 0, blocks(1), 1)
-    await admin.ensure_streams(SIZES)
+    await ensure_streams(admin, SIZES)
     consumer = await pipeline.consume("READINGS")
     assert len(await consumer.fetch()) == 1
 

@@ -38,7 +38,7 @@ from urja.meter.world import Transformer
 from urja.pipeline.stage import Session
 from urja.site.broker_process import Server
 from urja.site.laws import Findings, examine, unfinished
-from urja.stream import Broker, Kind, User, connect
+from urja.stream import Broker, Kind, User, connect, ensure_streams
 from urja.stream.codec import Records
 from urja.stream.records import Source
 from urja.stream.signing import public_key
@@ -270,14 +270,14 @@ class World:
         from urja.pipeline.runner import Loop, Post
 
         admin = await connect(self.ground.broker_url, User.ADMIN, PASSWORD, "world")
-        ensure = admin._ensure_consumer
+        add = admin.jetstream.add_consumer
 
-        async def ensure_impatient(stream, durable, filters, ack_wait_s, **more):
+        async def add_impatient(stream, *, ack_wait, **more):
             # What dies with its work unfinished gets it again after this; in production after half a minute.
-            await ensure(stream, durable, filters, min(ack_wait_s, 3.0), **more)
+            await add(stream, ack_wait=min(ack_wait, 3.0), **more)
 
-        admin._ensure_consumer = ensure_impatient
-        await admin.ensure_streams()
+        admin.jetstream.add_consumer = add_impatient
+        await ensure_streams(admin)
         await admin.close()
         broker: Broker = await connect(self.ground.broker_url, User.PIPELINE, PASSWORD, "pipeline")
         stack.push_async_callback(broker.close)

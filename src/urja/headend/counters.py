@@ -22,6 +22,7 @@ from urja.headend.metrics import Metrics
 from urja.headend.sealed_state import Seal, UnsealedError
 from urja.stream import Broker
 from urja.stream.errors import RevisionConflict
+from urja.stream.subjects import COUNTERS
 
 log = structlog.get_logger()
 
@@ -126,7 +127,7 @@ class ReservedCounters:
 
     async def _reserve(self, name: str, last_seen: int | None) -> tuple[int, int] | None:
         while True:
-            sealed, revision = await self._broker.get_counter(name)
+            sealed, revision = await self._broker.get(COUNTERS, name)
             reserved, lost = self._reserved(name, sealed)
             if lost:
                 await self._lost(name.partition("-")[0])
@@ -137,7 +138,7 @@ class ReservedCounters:
                 raise _used_up(f"our counter stands at {start}")
             state = self._seal.close(f"counters/{name}", self._written(start + BLOCK))
             try:
-                await self._broker.set_counter(name, state, revision)
+                await self._broker.put(COUNTERS, name, state, revision)
             except RevisionConflict:
                 continue
             self._left[name] = (start + BLOCK, start + BLOCK)

@@ -17,6 +17,7 @@ from urja.headend.roster import WINDOW_GROUPS, Roster
 from urja.headend.sealed_state import Seal, UnsealedError
 from urja.stream import Broker
 from urja.stream.errors import StreamError
+from urja.stream.subjects import WINDOWS
 
 log = structlog.get_logger()
 
@@ -25,8 +26,8 @@ KEEP_EVERY_S: Final = 1.0
 
 async def restore_windows(broker: Broker, roster: Roster, seal: Seal) -> None:
     """Read every group's windows; raises BrokerUnavailable."""
-    states = await asyncio.gather(*(broker.get_windows(group) for group in range(WINDOW_GROUPS)))
-    for group, sealed in enumerate(states):
+    states = await asyncio.gather(*(broker.get(WINDOWS, str(group)) for group in range(WINDOW_GROUPS)))
+    for group, (sealed, _) in enumerate(states):
         if sealed is None:
             continue
         try:
@@ -57,7 +58,10 @@ async def keep_windows(broker: Broker, roster: Roster, intake: Intake, seal: Sea
         return
     intake.dirty_groups[groups] = False
     outcomes = await asyncio.gather(
-        *(broker.put_windows(group, seal.close(_name(group), roster.group_state(group))) for group in groups),
+        *(
+            broker.put(WINDOWS, str(group), seal.close(_name(group), roster.group_state(group)))
+            for group in groups
+        ),
         return_exceptions=True,
     )
     for group, outcome in zip(groups, outcomes, strict=True):

@@ -34,7 +34,8 @@ from urja.headend.round_trips import RoundTrips
 from urja.headend.session import Session
 from urja.headend.work import Outcome, Work
 from urja.stream import Broker
-from urja.stream.broker import ORDER_ACK_S, Consumer, Delivery
+from urja.stream.consumer import Consumer, Delivery
+from urja.stream.definitions import ORDER_ACK_S
 from urja.stream.errors import BrokerUnavailable, StreamError, StreamFull
 from urja.stream.orders import HELD, Order, Progress, ProgressState, SignedOrder
 from urja.stream.quarantine import Quarantined

@@ -18,7 +18,7 @@ from urja.headend.pulls import Pulls
 from urja.headend.reach import Reach
 from urja.headend.roster import Roster
 from urja.stream import Broker
-from urja.stream.broker import Consumer, Delivery
+from urja.stream.consumer import Consumer, Delivery
 from urja.stream.errors import BrokerUnavailable, StreamError, StreamFull
 from urja.stream.messages import ReadOutcome, ReadRequest
 

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from urja.stream import Broker
 from urja.stream.errors import PoisonMessage
+from urja.stream.subjects import ORDERS
 
 _PURPOSE: Final = b"urja head end state 1"
 _SEAL_BYTES: Final = 32
@@ -53,14 +54,14 @@ class SealedState:
 
     async def get(self, name: str) -> tuple[bytes | None, int]:
         """`(value, revision)`; `(None, 0)` where there has never been one. Raises UnsealedError for a wrong seal."""
-        sealed, revision = await self._broker.get_orders(name)
+        sealed, revision = await self._broker.get(ORDERS, name)
         if sealed is None:
             return None, 0
         return self._seal.open(f"orders/{name}", sealed, revision), revision
 
     async def put(self, name: str, value: bytes, revision: int) -> int:
         """Write a value that is still at `revision`; the new revision. Raises RevisionConflict where it is not."""
-        return await self._broker.put_orders(name, self._seal.close(f"orders/{name}", value), revision)
+        return await self._broker.put(ORDERS, name, self._seal.close(f"orders/{name}", value), revision)
 
 
 class UnsealedError(PoisonMessage):

@@ -20,7 +20,7 @@ from urja.apps.readings import heard
 from urja.apps.registry import meter_keys
 from urja.base.clock import Clock
 from urja.pipeline.stage import Report, give_back
-from urja.stream.broker import Consumer
+from urja.stream.consumer import Consumer
 from urja.stream.orders import Order, Progress, SignedOrder
 
 log = structlog.get_logger()

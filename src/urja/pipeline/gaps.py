@@ -14,7 +14,7 @@ from urja.apps.readings import gaps, operations, staging, unconfirmed
 from urja.apps.readings.gaps import DAILY_GRACE, Wanted
 from urja.base.ids import bucket_of, new_correlation, shard_of
 from urja.pipeline.stage import Report, Session, give_back
-from urja.stream.broker import Consumer
+from urja.stream.consumer import Consumer
 from urja.stream.errors import StreamError
 from urja.stream.messages import ReadOutcome, ReadRequest
 

@@ -26,8 +26,8 @@ from urja.apps.readings.staging import Rows, Stored
 from urja.base.clock import Clock
 from urja.core import vee
 from urja.pipeline.stage import Report, Session, give_back
-from urja.stream.broker import Consumer, Delivery
 from urja.stream.codec import Batch
+from urja.stream.consumer import Consumer, Delivery
 from urja.stream.records import BLOCK, EVENT, NULL, REGISTER, RegisterKind, Source
 from urja.stream.subjects import INGEST, READINGS, Kind
 

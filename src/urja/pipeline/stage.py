@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import psycopg
 
-from urja.stream.broker import Delivery
+from urja.stream.consumer import Delivery
 from urja.stream.errors import StreamError
 
 

@@ -48,9 +48,10 @@ from urja.site.data_directory import DataDirectory
 from urja.site.exits import Exit, Refusal
 from urja.site.options import FiniteRange, data_option
 from urja.site.type_option import TypeParam
-from urja.stream.broker import Broker, Kept, connect
+from urja.stream.broker import Broker, connect
 from urja.stream.errors import BrokerUnavailable, StreamError
 from urja.stream.quarantine import Quarantined, Reason
+from urja.stream.quarantine_store import Kept
 from urja.stream.subjects import POISON, REFUSED_ORDERS
 
 _EXITS: Final = {

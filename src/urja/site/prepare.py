@@ -13,7 +13,7 @@ from urja.site import catalogue, database, django_options, restored_data
 from urja.site.data_directory import write_private
 from urja.site.process import Start
 from urja.site.secrets import Vault
-from urja.stream import StreamSizes, User, connect
+from urja.stream import StreamSizes, User, connect, ensure_streams
 
 log = structlog.get_logger()
 
@@ -70,7 +70,7 @@ def _keep_catalogue(path: Path, secrets: AdminSecrets, *, new: bool) -> None:
 async def _prepare_streams(start: Start, secrets: AdminSecrets) -> None:
     broker = await connect(secrets.broker_url, User.ADMIN, secrets.broker_password, "prepare")
     try:
-        await broker.ensure_streams(StreamSizes(readings=start.settings.broker.readings_mb << 20))
+        await ensure_streams(broker, StreamSizes(readings=start.settings.broker.readings_mb << 20))
     finally:
         await broker.close()
     log.info("streams are prepared")

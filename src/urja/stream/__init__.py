@@ -1,7 +1,8 @@
 """The stream between head end and pipeline: the only place that knows the broker."""
 
 from urja.stream.broker import Broker, connect
+from urja.stream.definitions import ensure_streams
 from urja.stream.server import server_config
 from urja.stream.subjects import Kind, StreamSizes, User
 
-__all__ = ["Broker", "Kind", "StreamSizes", "User", "connect", "server_config"]
+__all__ = ["Broker", "Kind", "StreamSizes", "User", "connect", "ensure_streams", "server_config"]

@@ -20,10 +20,11 @@ _GONE: Final = "Consumer Deleted"
 
 
 class Pull:
-    """The client's end of one consumer. Errors of the client library pass through: `Broker` translates them."""
+    """The client's end of one consumer. Errors of the client library pass through."""
 
     def __init__(self, client: Client, stream: str, consumer: str, inbox_prefix: str) -> None:
         self._client = client
+        self.consumer = consumer
         self._next = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
         self._inbox = f"{inbox_prefix}.c{secrets.token_hex(6)}"
         self._number = 0

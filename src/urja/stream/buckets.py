@@ -1,0 +1,161 @@
+"""Key-value buckets: values by key, and their changes as they come."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import msgspec
+import nats.js.api as js_api
+import structlog
+from nats.aio.msg import Msg
+
+from urja.stream import messages
+from urja.stream.connection import NATS_ERRORS, Connection, as_stream_errors
+from urja.stream.contents import digest_of
+from urja.stream.errors import BrokerRefused, BrokerUnavailable, PoisonMessage, StreamFull
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Change[S]:
+    """What the pipeline has signed was added or changed (`signed`) or removed (None) in a bucket, or cannot be read."""
+
+    key: str
+    signed: S | None
+    fault: str = ""
+    """Why it cannot be read; `signed` is None then."""
+
+
+class Buckets(Connection):
+    """A connection with the buckets behind it."""
+
+    async def _keys(self, bucket: str) -> list[str]:
+        """The keys of a bucket. The broker gives them in pages."""
+        prefix = f"$KV.{bucket}."
+        keys: list[str] = []
+        while True:
+            info = await self._stream_info(f"KV_{bucket}", f"{prefix}>", len(keys))
+            keys += [subject.removeprefix(prefix) for subject in info.state.subjects]
+            if not info.state.subjects or len(keys) >= info.total:
+                return sorted(keys)
+
+    async def get(self, bucket: str, key: str) -> tuple[bytes | None, int]:
+        """`(value, revision)` of a key; `(None, 0)` if it has none."""
+        subject = f"$JS.API.DIRECT.GET.KV_{bucket}.$KV.{bucket}.{key}"
+        answer = await self._request(subject, b"", None)
+        headers = answer.headers or {}
+        if headers.get("Status") == "404":
+            return None, 0
+        if "Status" in headers:
+            raise BrokerRefused(f"{subject}: {headers.get('Status')} {headers.get('Description', '')}")
+        return answer.data, int(headers["Nats-Sequence"])
+
+    async def put(
+        self, bucket: str, key: str, value: bytes | msgspec.Struct, at_revision: int | None = None
+    ) -> int:
+        """Write a value; the new revision. With `at_revision` only if the key is still at that, else RevisionConflict."""
+        payload = messages.encode(value) if isinstance(value, msgspec.Struct) else value
+        headers = {"Nats-Expected-Last-Subject-Sequence": str(at_revision)}
+        return await self._publish(f"$KV.{bucket}.{key}", payload, None if at_revision is None else headers)
+
+    async def _told[M: msgspec.Struct](self, bucket: str, kind: type[M]) -> list[M]:
+        """The values of a bucket in which each head end has a key."""
+        told = []
+        for key in await self._keys(bucket):
+            value, _ = await self.get(bucket, key)
+            try:
+                told += [] if value is None else [messages.decode(value, kind)]
+            except PoisonMessage as error:
+                log.warning("what a head end tells cannot be read", bucket=bucket, key=key, error=str(error))
+        return told
+
+    async def _digests(self, bucket: str) -> tuple[int, dict[str, bytes]]:
+        """The digest of each value as it lies there, and the sequence up to which that is so."""
+        sequence = (await self._stream_info(f"KV_{bucket}")).state.last_seq
+        digests: dict[str, bytes] = {}
+        left = 0
+        last = js_api.DeliverPolicy.LAST_PER_SUBJECT
+        async for _, message in self._messages_of(f"KV_{bucket}", last, f"$KV.{bucket}.>"):
+            key = message.subject.rsplit(".", 1)[1]
+            if _is_deleted(message):
+                digests.pop(key, None)
+            else:
+                digests[key] = digest_of(message.data)
+            left = message.metadata.num_pending
+        if left:
+            raise BrokerUnavailable(f"{left} entries of the bucket {bucket!r} were not given")
+        return sequence, digests
+
+    async def _follow[S: msgspec.Struct](
+        self, bucket: str, kind: type[S]
+    ) -> AsyncIterator[list[Change[S]] | None]:
+        """The whole of a bucket, then each change, for ever; None once everything known at the start was given.
+
+        Survives the broker's restarts: after a lost connection it goes on behind the last change it gave.
+        """
+        last = 0
+        announced = False
+        while True:
+            try:
+                async for sequence, changes, pending in self._feed(bucket, last, kind):
+                    last = sequence
+                    if changes:
+                        yield changes
+                    if pending == 0 and not announced:
+                        announced = True
+                        yield None
+            except (BrokerUnavailable, StreamFull) as error:
+                log.warning("following a bucket is interrupted", bucket=bucket, error=str(error))
+                # A broker that accepts connections may need a moment before JetStream answers.
+                await asyncio.sleep(0.2)
+                await self.wait_connected()
+
+    async def _feed[S: msgspec.Struct](
+        self, bucket: str, after: int, kind: type[S]
+    ) -> AsyncIterator[tuple[int, list[Change[S]], int]]:
+        epoch = self.epoch
+        with as_stream_errors():
+            pull, pending = await self._read(
+                f"KV_{bucket}",
+                js_api.DeliverPolicy.BY_START_SEQUENCE if after else js_api.DeliverPolicy.LAST_PER_SUBJECT,
+                f"$KV.{bucket}.>",
+                after + 1 if after else None,
+            )
+            try:
+                if not pending:
+                    yield after, [], 0
+                expected = 1
+                while epoch == self.epoch:
+                    taken = await self.unless_lost(pull.fetch(500, 20.0))
+                    if not taken:
+                        continue
+                    for message in taken:
+                        if message.metadata.sequence.consumer != expected:
+                            raise BrokerUnavailable("a change was lost on the way")
+                        expected += 1
+                    tail = taken[-1].metadata
+                    yield (
+                        tail.sequence.stream,
+                        [_change(message, kind) for message in taken],
+                        tail.num_pending,
+                    )
+            finally:
+                with contextlib.suppress(*NATS_ERRORS):
+                    await pull.close()
+        raise BrokerUnavailable("the connection broke")
+
+
+def _is_deleted(message: Msg) -> bool:
+    return (message.headers or {}).get("KV-Operation") in ("DEL", "PURGE")
+
+
+def _change[S: msgspec.Struct](message: Msg, kind: type[S]) -> Change[S]:
+    key = message.subject.rsplit(".", 1)[1]
+    if _is_deleted(message):
+        return Change(key, None)
+    try:
+        return Change(key, messages.decode(message.data, kind))
+    except PoisonMessage as error:
+        return Change(key, None, fault=str(error))

@@ -21,6 +21,7 @@ from urja.headend import orders as carrying
 from urja.stream import User
 from urja.stream.orders import HELD, SignedOrder
 from urja.stream.releases import AskedRelease, OpenRelease
+from urja.stream.subjects import ORDERS
 
 nats_server, admin, pipeline = conftest.nats_server, conftest.admin, conftest.pipeline
 start_headend = conftest.start_headend
@@ -251,12 +252,12 @@ class TestTheBrokersAnswers:
             await town.order(thief)
             await held(headend, 5)
             assert town.disconnected == 3
-            known = await head.get_orders("brake")
+            known = await head.get(ORDERS, "brake")
             if content is None:
                 await self.overwrite(thief.broker, "brake")
             else:
                 # However it came there.
-                await head.put_orders("brake", content, known[1])
+                await head.put(ORDERS, "brake", content, known[1])
             await until_written(head, "brake", known[1])
         stepped_clock.advance(HOUR + dt.timedelta(minutes=10))
         async with start_headend(**LOW) as headend:
@@ -283,15 +284,17 @@ class TestTheBrokersAnswers:
             await thief.send(back)
             await thief.end_of(kept, back)
         title = house.identity.title.hex()
-        known = await head.get_orders(title)
+        known = await head.get(ORDERS, title)
         await self.overwrite(thief.broker, title)
         await until_written(head, title, known[1])
         stepped_clock.advance(HOUR)
         async with start_headend() as headend:
             copy = msgspec.structs.replace(kept, command_id=kept.command_id + 500)
             await thief.broker.publish_order(copy, SignedOrder.of(kept, SIGNING_KEY), 4)
-            await until(lambda: value(headend, "orders_refused_total", why="replayed") == 1)
+            void = {"kind": "disconnect", "result": "superseded"}
+            await until(lambda: value(headend, "commands_total", **void) == 1)
             assert house.switch.closed
+            stepped_clock.advance(dt.timedelta(minutes=1))
             fresh = house.order("disconnect")
             await thief.send(fresh)
             [end] = await thief.end_of(fresh)
@@ -302,5 +305,5 @@ class TestTheBrokersAnswers:
 async def until_written(broker, key: str, known: int) -> None:
     """Once the value under a key is another than at a revision."""
     async with asyncio.timeout(10):
-        while (await broker.get_orders(key))[1] == known:  # noqa: ASYNC110 - the broker tells nobody
+        while (await broker.get(ORDERS, key))[1] == known:  # noqa: ASYNC110 - the broker tells nobody
             await asyncio.sleep(0.01)

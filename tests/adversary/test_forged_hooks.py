@@ -4,6 +4,7 @@ import sys
 
 import pytest
 from django.test import Client, override_settings
+from tests.apps.notices.cast import email_channel, sms_channel
 from tests.apps.payments import cast
 from tests.apps.payments.till import as_role, opened_till  # noqa: F401 - a fixture
 
@@ -109,3 +110,16 @@ def test_an_order_for_a_gateway_that_is_none_is_never_placed(till, two, database
     run(till, two, "razorpay", "second")
     assert till.state(order) == "created"
     assert till.shop.get("/v1/orders")["items"] == []
+
+
+def test_receipts_of_no_channel_that_reports_are_not_recorded(database):
+    from urja.apps.notices.models import Receipt
+
+    names = ("email", "sms2", "..", "../sms", "%2e%2e%2fsms", "SMS", "sandbox", "smtp")
+    with override_settings(URJA_CHANNELS=(sms_channel(), email_channel()), ALLOWED_HOSTS=["testserver"]):
+        answers = {
+            name: Client().post(f"/hooks/notices/{name}/", b"{}", content_type="application/json").status_code
+            for name in (*names, "sms")
+        }
+    assert answers == dict.fromkeys(names, 404) | {"sms": 204}
+    assert Receipt.objects.count() == 1

@@ -1,7 +1,7 @@
 """Outside services as folders: a provider is found by its name, and its parts are the modules of its folder.
 
-A name without a dot is a folder of the package's own (`razorpay`); a name with dots is a Python package anywhere that
-Python finds it (`acme.urja_gateway`), so that a provider needs no edit here.
+A name without a dot is a folder of the package's own; a name with dots (`acme.urja_gateway`) is a Python package anywhere that
+Python finds it, so that a provider needs no edit here.
 """
 
 import importlib

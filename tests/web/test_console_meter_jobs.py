@@ -1,5 +1,7 @@
 """Jobs of meters on a screen: asked for by a form, followed on a page of their own, read, cancelled."""
 
+import csv
+import io
 import re
 
 import pytest
@@ -14,7 +16,7 @@ SHOWN = {
     "profile": "1.0.94.91.0.255",
     "columns": [
         {"name": "Clock", "unit": "", "instant": True},
-        {"name": "Voltage", "unit": "V", "instant": False},
+        {"name": "Voltage", "unit": "V", "instant": False, "scaler": -2},
         {"name": "Neutral current", "unit": "A", "instant": False},
     ],
     "rows": [["2026-03-03T06:30:00+00:00", "231.50", None]],
@@ -100,6 +102,44 @@ def test_asked_by_the_form_and_followed_on_a_page(colleague):
     listed = text_of(client.get("/console/meter-jobs/"))
     assert "Read meters now: values of this moment" in listed
     assert "1 done, 1 expired" in listed
+
+
+def file_of(client, number, query=""):
+    return client.get(f"/console/meter-jobs/{number}/answers.csv{query}")
+
+
+def test_what_the_meters_said_is_a_file_with_each_values_time_unit_and_scaler(colleague):
+    client = colleague("clerk")
+    number, _ = asked(client)
+    assert "answers.csv" not in page_of(client, number).content.decode(), "nothing has been said yet"
+    led(URJ00000002="expired")
+    assert f'href="/console/meter-jobs/{number}/answers.csv?"' in page_of(client, number).content.decode()
+    answer = file_of(client, number)
+    assert answer["Content-Type"] == "text/csv; charset=utf-8"
+    assert answer["Content-Disposition"] == f'attachment; filename="job-{number}.csv"'
+    voltage, neutral = csv.DictReader(io.StringIO(answer.content.decode()))
+    assert (voltage["meter"], voltage["state"], voltage["captured_at"]) == (
+        "URJ00000001",
+        "done",
+        "2026-03-03T06:30:00+00:00",
+    )
+    assert (voltage["name"], voltage["value"], voltage["unit"], voltage["scaler"]) == (
+        "Voltage",
+        "231.50",
+        "V",
+        "-2",
+    )
+    assert neutral["value"] == "", "not measured is no zero"
+    assert file_of(client, number, "?state=expired").content.decode().count("\n") == 1
+    assert file_of(client, number, "?after=x").status_code == 404
+
+
+def test_a_file_keeps_from_the_control_room_what_its_page_does(colleague):
+    room = colleague("control_room")
+    number, _ = asked(room, what="block")
+    led()
+    assert "231.50" not in file_of(room, number).content.decode()
+    assert "231.50" in file_of(colleague("clerk"), number).content.decode()
 
 
 def test_rows_by_their_state(colleague):

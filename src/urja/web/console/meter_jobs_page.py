@@ -6,10 +6,12 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from urja.apps.meter_jobs import seen
+from urja.apps.meter_jobs.answers_file import csv_of
 from urja.apps.meter_jobs.models import Job, Task, TaskState
 from urja.apps.registry.access import Caller
 from urja.apps.registry.roles import Read
@@ -86,6 +88,8 @@ class JobPage:
     rows: list[Row]
     next: str
     """The address of the next rows; empty on the last page."""
+    file: str
+    """What the meters of the page have said, to download; empty where they have said nothing."""
     under_way: bool
     cancel: str
     """The form that cancels what was not sent yet; empty where nothing waits, or the caller may not."""
@@ -122,18 +126,12 @@ def jobs_page(caller: Caller, now: datetime, before: int | None) -> JobsPage:
 
 def job_page(job_id: int, caller: Caller, now: datetime, chosen: str, after: int | None) -> JobPage | None:
     """A job with the rows that the caller may see; None where there is none for them."""
-    area = caller.must(Read.METER_JOBS)
-    job = seen.jobs_seen(area, now).filter(id=job_id).first()
-    if job is None:
+    part = _part(job_id, caller, now, chosen, after)
+    if part is None:
         return None
-    tasks = seen.tasks_seen(job, caller, area, now)
+    job, tasks, shown, more = part
     counts = seen.progress(tasks)
     chosen = chosen if chosen in TaskState else ""
-    wanted = tasks.filter(state=chosen) if chosen else tasks
-    if after is not None:
-        wanted = wanted.filter(position__gt=after)
-    found = list(wanted[: ROWS_AT_ONCE + 1])
-    shown = found[:ROWS_AT_ONCE]
     at = reverse("console:meter-job", args=[job.id])
     said = seen.results(job, shown, caller, "console meter-job", now)
     may_cancel = known("cancel_meter_job", caller) is not None and counts[TaskState.WAITING]
@@ -143,7 +141,10 @@ def job_page(job_id: int, caller: Caller, now: datetime, chosen: str, after: int
         facts=_facts(job),
         filters=_filters(counts, chosen, at),
         rows=[_row(task, said.get(task.id), caller) for task in shown],
-        next=_address(at, state=chosen, after=shown[-1].position) if len(found) > len(shown) else "",
+        next=_address(at, state=chosen, after=shown[-1].position) if more else "",
+        file=_address(reverse("console:meter-job-answers", args=[job.id]), state=chosen, after=after)
+        if any(said.values())
+        else "",
         under_way=job.ended_at is None,
         cancel=f"{reverse('console:operation', args=['cancel_meter_job'])}?job_id={job.id}"
         if may_cancel
@@ -151,6 +152,31 @@ def job_page(job_id: int, caller: Caller, now: datetime, chosen: str, after: int
         ended=sum(counts.values()) - counts[TaskState.WAITING] - counts[TaskState.SENT],
         meters=sum(counts.values()),
     )
+
+
+def answers(job_id: int, caller: Caller, now: datetime, chosen: str, after: int | None) -> str | None:
+    """What the meters of the same rows have said, as CSV; None where there is no job for the caller."""
+    part = _part(job_id, caller, now, chosen, after)
+    if part is None:
+        return None
+    job, _tasks, shown, _more = part
+    return csv_of(shown, seen.results(job, shown, caller, "console meter-job file", now))
+
+
+def _part(
+    job_id: int, caller: Caller, now: datetime, chosen: str, after: int | None
+) -> tuple[Job, QuerySet[Task], list[Task], bool] | None:
+    """A job, all its rows that the caller may see, those of one page, and whether more follow."""
+    area = caller.must(Read.METER_JOBS)
+    job = seen.jobs_seen(area, now).filter(id=job_id).first()
+    if job is None:
+        return None
+    tasks = seen.tasks_seen(job, caller, area, now)
+    wanted = tasks.filter(state=chosen) if chosen in TaskState else tasks
+    if after is not None:
+        wanted = wanted.filter(position__gt=after)
+    found = list(wanted[: ROWS_AT_ONCE + 1])
+    return job, tasks, found[:ROWS_AT_ONCE], len(found) > ROWS_AT_ONCE
 
 
 def title_of(job: Job) -> str:

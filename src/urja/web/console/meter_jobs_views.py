@@ -32,6 +32,20 @@ def job(request: HttpRequest, caller: Caller, job_id: int) -> HttpResponse:
     return show(request, caller, "console/meter_job.html", {"page": page})
 
 
+@require_safe
+@private
+@who_may(Read.METER_JOBS)
+def answers(request: HttpRequest, caller: Caller, job_id: int) -> HttpResponse:
+    """What the meters that the page shows have said, as a file."""
+    chosen = request.GET.get("state", "")
+    found = pages.answers(job_id, caller, business_now(), chosen, _number(request.GET.get("after", "")))
+    if found is None:
+        raise refused(request)
+    answer = HttpResponse(found, content_type="text/csv; charset=utf-8")
+    answer["Content-Disposition"] = f'attachment; filename="job-{job_id}.csv"'
+    return answer
+
+
 def _number(text: str) -> int | None:
     if not text:
         return None

@@ -31,6 +31,7 @@ urlpatterns = [
     path("photos/<key:photo_id>/", work_views.photo, name="photo"),
     path("meter-jobs/", meter_jobs_views.jobs, name="meter-jobs"),
     path("meter-jobs/<key:job_id>/", meter_jobs_views.job, name="meter-job"),
+    path("meter-jobs/<key:job_id>/answers.csv", meter_jobs_views.answers, name="meter-job-answers"),
     path("society/", registry_views.societies, name="societies"),
     path("society/<key:premise_id>/", registry_views.society, name="society"),
     path("approvals/", approval_views.approvals, name="approvals"),

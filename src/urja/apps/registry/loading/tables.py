@@ -11,6 +11,7 @@ from xml.etree.ElementTree import ParseError
 from zipfile import BadZipFile, ZipFile
 
 from urja.apps.registry.loading.forms import Numbers, tidy, written
+from urja.base.csv_texts import with_apostrophe, without_apostrophe
 
 
 class BadFile(Exception):  # noqa: N818 - what a file is
@@ -99,24 +100,7 @@ def _csv_rows(path: Path, reader: Any) -> Iterator[tuple[int, Sequence[Any]]]:
             ) from None
         if cells is None:
             return
-        yield number, [_without_apostrophe(cell) for cell in cells]
-
-
-# A spreadsheet runs a text of a CSV file that begins like this as a formula; a number with its sign is none.
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
-_NUMBER = re.compile(r"[+-]?\d[\d ]*(?:[.,]\d+)?")
-
-
-def _with_apostrophe(text: str) -> str:
-    """A text as a CSV file holds it: with an apostrophe before what a spreadsheet would run as a formula.
-
-    `_without_apostrophe` takes exactly that one away again.
-    """
-    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
-
-
-def _without_apostrophe(text: str) -> str:
-    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
+        yield number, [without_apostrophe(cell) for cell in cells]
 
 
 def _what_it_is(path: Path) -> str:
@@ -225,7 +209,7 @@ class _CsvWriter:
 
     def row(self, cells: Sequence[Any]) -> None:
         self._writer.writerow(
-            [_with_apostrophe(cell) if type(cell) is str else written(cell, self._numbers) for cell in cells]
+            [with_apostrophe(cell) if type(cell) is str else written(cell, self._numbers) for cell in cells]
         )
 
 

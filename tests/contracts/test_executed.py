@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 from tests.contracts import executed
@@ -21,12 +23,13 @@ def run_as(module, call, *arguments):
 def crossings(database):
     """What an owner's statement crosses into, unlisted; it is not held against this test."""
 
-    def of(module, statement, *arguments):
+    def of(module, statement):
         before = set(executed.seen)
         with database.connect() as connection:
-            run_as(
-                module, statement if callable(statement) else connection.execute, *(arguments or [statement])
-            )
+            if callable(statement):
+                run_as(module, statement)
+            else:
+                run_as(module, connection.execute, statement)
         found = set(executed.unlisted)
         executed.unlisted.clear()
         executed.seen.clear()
@@ -53,13 +56,20 @@ def test_own_tables_views_laws_and_listed_debt_pass(crossings):
 
 
 def test_helpers_execute_for_their_caller(crossings):
-    from urja.apps.payments.models import Refund
-    from urja.apps.rows import rows
+    from urja.apps.notices.models import Message
+    from urja.apps.partial_insert import insert
 
-    assert crossings("urja.apps.notices.planted", rows, Refund, "true", []) == {
-        ("urja.apps.notices", "payments_refund")
-    }
-    assert not crossings("urja.apps.payments.planted", rows, Refund, "true", [])
+    sent = partial(
+        insert,
+        Message,
+        sent_at=datetime(2026, 3, 1, tzinfo=UTC),
+        sender="a",
+        recipient="b",
+        subject="",
+        body="",
+    )
+    assert crossings("urja.apps.payments.planted", sent) == {("urja.apps.payments", "notices_message")}
+    assert not crossings("urja.apps.notices.planted", sent)
 
 
 def test_no_line_is_listed_that_another_debt_implies(database_template):

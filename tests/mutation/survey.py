@@ -47,7 +47,6 @@ WATCHED: tuple[tuple[str, tuple[str, ...]], ...] = (
             "tests/pipeline/test_post.py",
             "tests/pipeline/test_arrears.py",
             "tests/pipeline/test_instalments.py",
-            "tests/pipeline/test_kept.py",
             "tests/pipeline/test_laws.py",
             "tests/pipeline/test_ended.py",
             "tests/pipeline/test_held_back.py",

@@ -10,7 +10,6 @@ from tests.oracles.outline import normal, outline
 from tests.web import console_staff, town_cast
 from tests.web.conftest import (  # noqa: F401 - fixtures
     _in_english,
-    _nothing_drawn,
     at_noon,
     browser,
     colleague,

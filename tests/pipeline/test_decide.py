@@ -1,7 +1,6 @@
 """The stage `decide`, read as little stories: a house runs out of credit, is told, is cut, pays, has light again."""
 
 import time
-from dataclasses import replace
 from datetime import UTC, timedelta
 from itertools import pairwise
 
@@ -96,15 +95,9 @@ class Place:
         if now is not None:
             assert now >= self.now
             self.now = now
-        looked_at = self.pages_look and self._looks(look_every)
-        if looked_at:
-            self.what_is_kept_is_right()
         post.run_once(self.now, HOUR)
-        if looked_at:
-            self.what_is_kept_is_right()
         report = decide.run_once(self.now, self.wall_ms, **more)
-        if looked_at:
-            self.what_is_kept_is_right()
+        if self.pages_look and self._looks(look_every):
             self.a_page_sees_the_same()
         return report
 
@@ -115,53 +108,17 @@ class Place:
         self.looked_at = self.now
         return True
 
-    def what_is_kept_is_right(self):
-        """A balance that a page takes as it was kept is the one that reckoning anew comes to; how many were taken."""
-        from urja.apps.ledger.balances import fresh_balance
-
-        glances = self.glances()
-        kept = [glance for glance in glances if glance.kept is not None]
-        for glance in kept:
-            assert glance.kept == fresh_balance(glance.account_id, self.now, glance.agreement)
-        outlooks = {glance.account_id: glance.outlook for glance in glances if glance.outlook is not None}
-        assert outlooks.keys() <= {glance.account_id for glance in kept}
-        if outlooks:
-            self.outlooks_are_right(outlooks)
-        return len(kept)
-
-    def glances(self):
-        from urja.apps.ledger.glance import glances
-
-        return [g for house in self.houses for g in glances(house.user_id, self.now, house.account_id)]
-
-    def outlooks_are_right(self, kept):
-        """They are those of the instant of the decision; time that passes puts off what is foreseen, and no more."""
-        from urja.apps.supply import facts, queries
-        from urja.apps.supply.models import State
-        from urja.core.policy import in_order, outlook
-
-        decided_at = dict(State.objects.values_list("account_id", "decided_at"))
-        for known in facts.load(kept, self.now, queries.health()):
-            assert in_order(known.policy, known.facts)
-            before, after = kept[known.account_id], outlook(known.policy, known.facts)
-            if decided_at[known.account_id] == self.now:
-                assert before == after
-            assert replace(before, ends_at=after.ends_at, not_before=after.not_before) == after
-            for then, now in ((before.ends_at, after.ends_at), (before.not_before, after.not_before)):
-                assert then == now or self.now < then < now
-
     def a_page_sees_the_same(self):
-        """What a page asks at once, and only where there is something, are the facts that decisions rest on."""
-        from urja.apps.asking import together
-        from urja.apps.registry.models import Agreement
+        """What a page shows are the facts that decisions rest on."""
+        from urja.apps.account_overview import accounts_of
         from urja.apps.supply import facts, queries
 
-        for agreement in Agreement.objects.filter(account_id__in=[one.account_id for one in self.houses]):
-            with together():
-                asked = facts.of_agreement_asked(agreement, self.now)
-                seen = asked()
-            known = facts.of_account(agreement.account_id, self.now, queries.health())
-            assert (seen and (seen.facts, seen.balance)) == (known and (known.facts, known.balance))
+        for house in self.houses:
+            health = queries.health()
+            for account in accounts_of(house.user_id, self.now, house.account_id):
+                seen = account.agreement and facts.of_agreement(account.agreement, self.now, health)
+                known = facts.of_account(account.account_id, self.now, health)
+                assert (seen and (seen.facts, seen.balance)) == (known and (known.facts, known.balance))
 
     def until(self, end, step=15 * MINUTE):
         """Run again and again up to an instant; the meters go on telling that nothing is used."""

@@ -94,9 +94,6 @@ def exhausted_in_credit(patch):
 def balance_read_wrong(patch):
     from urja.apps.supply import facts
 
-    # What pages are kept from is as wrong, and the place would say so before the law can.
-    patch.setattr(Place, "what_is_kept_is_right", lambda _place: 0)
-
     real = facts.fresh_balances
 
     def wrong(agreements, now):

@@ -35,15 +35,6 @@ def _in_english(request):
         translation.activate("en")
 
 
-@pytest.fixture(autouse=True)
-def _nothing_drawn(request):
-    """Each test has a database of its own, in which the same ids are other accounts: no page is kept for the next."""
-    if "database_template" in request.fixturenames:
-        from urja.web.portal import views
-
-        views._drawn.clear()
-
-
 @pytest.fixture
 def in_hindi(django):
     from django.utils import translation

@@ -87,8 +87,7 @@ def test_a_page_locks_no_other_days_than_it_shows(home, web_role):
 
     agreement = agreement_at(home.account_id, house.NOW)
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan")
-        assert queries.use_of_month(agreement, house.NOW.date()).hours
+        assert queries.use_by_hour(agreement, house.NOW.date())
         cursor.execute(
             "SELECT count(DISTINCT relation::regclass) FROM pg_locks WHERE pid = pg_backend_pid()"
             " AND relation::regclass::text ~ '^readings_interval_[0-9]+$'"
@@ -235,12 +234,13 @@ def test_another_language_is_another_live_part(home, browser):
 
 
 def test_a_new_minute_draws_the_live_part_anew(home):
-    from urja.web.portal import pages
+    from urja.web.portal.home_page import version
+    from urja.web.shared.account_card import account_of
 
-    card = pages.account_of(home.owner_id, home.account_id, house.NOW)
-    tag = pages.version(card, house.NOW)
-    assert pages.version(card, house.NOW + timedelta(seconds=20)) == tag
-    assert pages.version(card, house.NOW + timedelta(minutes=1)) != tag
+    card = account_of(home.owner_id, home.account_id, house.NOW)
+    tag = version(card, house.NOW)
+    assert version(card, house.NOW + timedelta(seconds=20)) == tag
+    assert version(card, house.NOW + timedelta(minutes=1)) != tag
 
 
 def posting(home, connection):
@@ -287,31 +287,17 @@ def tariff(home, connection):
 
 @pytest.mark.parametrize("change", [posting, credit, reading, tariff])
 def test_whatever_moves_the_balance_draws_the_live_part_anew(home, standing_clock, database_of, change):
-    from urja.web.portal import pages
+    from urja.web.portal.home_page import version
+    from urja.web.shared.account_card import account_of
 
     def tag():
-        return pages.version(pages.account_of(home.owner_id, home.account_id, house.NOW), house.NOW)
+        return version(account_of(home.owner_id, home.account_id, house.NOW), house.NOW)
 
     before = tag()
     assert tag() == before
     with database_of("urja_pipeline") as connection:
         change(home, connection)
     assert tag() != before
-
-
-def test_what_is_drawn_is_kept_for_all_who_may_see_it(home, browser, monkeypatch):
-    from urja.web.portal import pages, views
-
-    views._drawn.clear()
-    drawn = []
-    true_home = pages.home_asked
-    monkeypatch.setattr(pages, "home_asked", lambda card, now: drawn.append(card.id) or true_home(card, now))
-    for user_id in (home.owner_id, home.member_id, home.owner_id):
-        assert browser(user_id=user_id).get("/").status_code == 200
-    assert drawn == [home.account_id]
-    assert browser(user_id=home.owner_id, language="hi").get("/").status_code == 200
-    assert len(drawn) == 2
-    assert browser(user_id=home.outsider_id).get(f"/accounts/{home.account_id}/").status_code == 404
 
 
 def test_each_reader_has_a_token_of_their_own_and_it_works(home, browser):
@@ -332,16 +318,6 @@ def test_the_cookie_against_forged_forms_is_sent_once(home, browser):
     assert ["csrftoken" in client.get("/").cookies for _ in range(3)] == [True, False, False]
 
 
-def test_the_memory_of_what_was_drawn_is_bounded():
-    from urja.web.shared.recent import Recent
-
-    recent = Recent(2)
-    recent["a"], recent["b"] = 1, 2
-    assert recent.get("a") == 1
-    recent["c"] = 3
-    assert (recent.get("a"), recent.get("b"), recent.get("c"), len(recent)) == (1, None, 3, 2)
-
-
 # States of the balance.
 
 
@@ -360,24 +336,24 @@ def test_the_state_is_said_in_words_and_never_by_colour_alone(home, minor, days,
     from dataclasses import replace
 
     from urja.apps.ledger import queries
-    from urja.web.portal import pages
+    from urja.web.portal.balance import balance_view
     from urja.web.shared.clock import zone
 
     balance = replace(queries.fresh_balance(home.account_id, house.NOW), balance_minor=minor, days_left=days)
-    shown = pages._balance(balance, house.NOW.astimezone(zone()))
+    shown = balance_view(balance, house.NOW.astimezone(zone()))
     assert shown.state == state
     assert shown.days == words
 
 
 def test_late_readings_are_said_to_be_late(home):
     from urja.apps.ledger import queries
-    from urja.web.portal import pages
+    from urja.web.portal.balance import LATE, balance_view
     from urja.web.shared.clock import zone
 
     balance = queries.fresh_balance(home.account_id, house.NOW)
     now = house.NOW.astimezone(zone())
-    assert not pages._balance(balance, now).late
-    assert pages._balance(balance, now + pages.LATE).late
+    assert not balance_view(balance, now).late
+    assert balance_view(balance, now + LATE).late
 
 
 def test_a_bound_that_is_about_now_is_no_news(django):

@@ -129,12 +129,12 @@ def test_with_the_database_away_the_page_says_so_in_both_languages(browser, data
 
 
 def test_a_fault_of_ours_says_so_in_both_languages(browser, person, monkeypatch):
-    from urja.web.portal import pages
+    from urja.web.portal import views
 
     def fail(*_):
         raise RuntimeError("planted")
 
-    monkeypatch.setattr(pages, "accounts_of", fail)
+    monkeypatch.setattr(views, "accounts_of", fail)
     response = browser(user_id=person.user_id).get("/")
     assert response.status_code == 500
     assert "Something went wrong" in text_of(response)

@@ -20,7 +20,6 @@ from django.conf import settings
 
 from urja.apps.commands.models import CONNECT, DISCONNECT, Command
 from urja.apps.commands.models import State as CommandState
-from urja.apps.ledger import kept
 from urja.apps.notices import operations as notices
 from urja.apps.registry import queries as registry
 from urja.apps.supply import by_hand, facts, relights, standings, switching, tampers, vacancies, welds
@@ -81,7 +80,8 @@ def run_once(now: datetime, wall_ms: int | None = None, *, only_changed: bool = 
     ordered = switching.apply_orders(moment)
     inbox = standings.changes(LIMIT)
     urgent = ordered | inbox.account_ids | set(standings.with_cuts_under_way() if changed else ())
-    standings.settle(inbox, _decide_all(sorted(urgent), moment, report, inbox.credited_wall_ms))
+    _decide_all(sorted(urgent), moment, report, inbox.credited_wall_ms)
+    standings.settle(inbox)
     if not only_changed:
         due = standings.due(now, LIMIT)
         report.full = len(due) == LIMIT
@@ -95,11 +95,8 @@ def run_once(now: datetime, wall_ms: int | None = None, *, only_changed: bool = 
 
 def _decide_all(
     account_ids: Sequence[int], moment: Moment, report: Report, recorded_wall_ms: Mapping[int, int]
-) -> set[int]:
-    """The accounts of which something could be decided."""
-    found: set[int] = set()
+) -> None:
     for some in batched(account_ids, AT_ONCE):
-        marks = kept.marks(some, moment.now)
         known = facts.load(some, moment.now, moment.health, moment.policies, report.held)
         relights.note(known, moment, recorded_wall_ms)
         decided = [Decided(item, decide(item.policy, item.facts)) for item in known]
@@ -107,11 +104,9 @@ def _decide_all(
         acted = _Doing(moment, report, known).all(decided)
         relights.close(acted, moment)
         report.counts["welds"] += welds.look(known, moment.now)
-        report.counts["news"] += standings.save(_by_next_change(acted, moment), moment.now, marks)
+        report.counts["news"] += standings.save(_by_next_change(acted, moment), moment.now)
         report.accounts += len(known)
-        found |= {item.account_id for item in known}
     report.counts += Counter()
-    return found
 
 
 def _ask_for_notices(decided: Iterable[Decided], moment: Moment, report: Report) -> None:

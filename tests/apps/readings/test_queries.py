@@ -67,6 +67,7 @@ def test_the_accrual_and_the_energy_until_a_days_end(home):
 def test_days_that_the_register_does_not_speak_for_are_the_sum_of_their_blocks(database):
     """The midnights of the 2nd to the 5th and of the 7th are read: the 5th to the 7th are left to the blocks."""
     from urja.apps.readings import queries
+    from urja.core.calendar import month_of
 
     made = adopt()
     rows = blocks(made, *((START + n * HALF_HOUR, 10) for n in range(6 * 48)))
@@ -75,7 +76,7 @@ def test_days_that_the_register_does_not_speak_for_are_the_sum_of_their_blocks(d
         street.store_blocks(connection, rows)
         reads = [(START + timedelta(days=n), 10_000 + 500 * n) for n in (1, 2, 3, 5)]
         street.store_registers(connection, registers(made, *reads))
-    found = queries.use_of_month(agreement_of(made), date(2026, 3, 4))
+    found = queries.use_of_month(agreement_of(made), date(2026, 3, 4), month_of(date(2026, 3, 4)))
     assert [(use.energy_wh, use.estimated_wh) for use in found.days[:8]] == [
         (None, 0),
         (500, 0),

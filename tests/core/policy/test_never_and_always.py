@@ -3,9 +3,8 @@
 The laws are written here a second time, from the document's text alone, so that a mistake in a rule is not repeated.
 """
 
-import json
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -18,9 +17,7 @@ from urja.core.policy import (
     Cut,
     Facts,
     Health,
-    Instalment,
     NoticeFact,
-    Outlook,
     PaidSince,
     Policy,
     Standing,
@@ -28,7 +25,6 @@ from urja.core.policy import (
     decide,
     effect_of_payment,
     forecast,
-    outlook,
     sentence,
 )
 from urja.core.policy.wording import DEADLINES
@@ -341,23 +337,3 @@ def test_no_rule_could_be_left_out(left_out: int, monkeypatch):
     spared = [(policy, facts) for policy, facts in cases if decide(policy, facts).cut is None]
     monkeypatch.setattr(bars, "RULES", (*bars.RULES[:left_out], *bars.RULES[left_out + 1 :]))
     assert any(decide(policy, facts).cut for policy, facts in spared)
-
-
-instalments = st.none() | st.builds(
-    Instalment,
-    st.sampled_from(["day", "month"]),
-    st.integers(1, 50_000),
-    st.just(date(2026, 12, 1)),
-    st.just(NOON + 7 * DAY),
-)
-
-
-@quietly
-@given(documents, accounts(), instalments)
-def test_an_outlook_is_read_back_as_it_was_kept(policy: Policy, facts: Facts, instalment):
-    seen = outlook(policy, replace(facts, instalment=instalment))
-    assert Outlook.from_json(json.loads(json.dumps(seen.to_json()))) == seen
-    later = [at for at in (seen.ends_at, seen.not_before) if at is not None]
-    assert all(at >= facts.now for at in later)
-    assert seen.ahead_of(facts.now - timedelta(seconds=1))
-    assert not later or not seen.ahead_of(min(later))

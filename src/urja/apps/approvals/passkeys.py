@@ -17,7 +17,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from urja.apps.approvals.models import Credential, Enrolment, Invitation, Judged
-from urja.apps.rows import insert
+from urja.apps.partial_insert import insert
 from urja.base import passkey
 from urja.base.sentences import say
 

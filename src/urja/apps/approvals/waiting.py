@@ -31,12 +31,12 @@ from urja.apps.approvals.models import (
     WaitingState,
 )
 from urja.apps.approvals.passkeys import active, said_of, site
+from urja.apps.partial_insert import insert
 from urja.apps.registry import access, requests
 from urja.apps.registry.effects import Effects
 from urja.apps.registry.errors import Refused
 from urja.apps.registry.models import DevicePeriod, Request, RequestState
 from urja.apps.registry.operations import Operation, rehearse
-from urja.apps.rows import insert
 from urja.base import passkey
 from urja.base.sentences import Sentence, say
 from urja.core.approvals import (

@@ -10,33 +10,23 @@ from urja.apps.commands.models import (
     Command,
     State,
 )
-from urja.apps.rows import rows
-
-TO_THE_SWITCH = f"kind IN ({', '.join(repr(kind) for kind in SUPPLY_KINDS)})"
-"""Written out, for the index is on these kinds alone."""
 
 
 def latest_supply(device_ids: Iterable[int]) -> dict[int, Command]:
     """The newest command to the load switch of each device that was given one, whatever became of it."""
-    found = rows(
-        Command,
-        f"device_id = ANY(%s) AND {TO_THE_SWITCH} ORDER BY device_id, sequence DESC",
-        [list(device_ids)],
-        distinct_on="device_id",
-    )
-    return {command.device_id: command for command in found}
+    return {command.device_id: command for command in _newest(device_ids)}
 
 
 def last_carried_out(device_ids: Iterable[int]) -> dict[int, Command]:
     """The newest command to the load switch that each device has obeyed: what its switch was left in."""
     obeyed = [State.CONFIRMED, State.CONNECTED_LOAD_UNPROVEN, State.WAITING_FOR_PERSON]
-    found = rows(
-        Command,
-        f"device_id = ANY(%s) AND {TO_THE_SWITCH} AND state = ANY(%s) ORDER BY device_id, sequence DESC",
-        [list(device_ids), [state.value for state in obeyed]],
-        distinct_on="device_id",
-    )
-    return {command.device_id: command for command in found}
+    return {command.device_id: command for command in _newest(device_ids).filter(state__in=obeyed)}
+
+
+def _newest(device_ids: Iterable[int]) -> QuerySet[Command]:
+    """The newest command to each device's load switch."""
+    given = Command.objects.filter(device_id__in=list(device_ids), kind__in=SUPPLY_KINDS)
+    return given.order_by("device_id", "-sequence").distinct("device_id")
 
 
 def unfinished(device_ids: Iterable[int] | None = None, kind: str | None = None) -> QuerySet[Command]:

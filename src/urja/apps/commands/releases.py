@@ -17,7 +17,7 @@ from urja.apps.commands.models import (
     HeldCuts,
     ReleaseState,
 )
-from urja.apps.rows import insert
+from urja.apps.partial_insert import insert
 from urja.base import cut_release
 from urja.base.passkey import Assertion
 from urja.stream import releases as stream

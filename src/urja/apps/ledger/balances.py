@@ -12,11 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from fractions import Fraction
-from typing import Any
 
 from django.db import connection
 
-from urja.apps.asking import Answer, ask
 from urja.apps.ledger import usage
 from urja.apps.ledger.models import Account
 from urja.apps.readings.accrual import ENERGY_WH, PERIOD_ENERGY_COLUMNS, PeriodEnergy
@@ -63,11 +61,6 @@ class Balance:
     latest_watermark_at: datetime | None
     """Of the accrual of the current period, like its energy."""
     latest_energy_wh: int | None
-    by_totals: bool
-    """Whether it rests on the books and on what is accrued alone: it then stands as long as they do (`ledger.kept`).
-
-    Where a price changes inside a period, or periods are not months, the rows are asked for the energy up to a day.
-    """
 
 
 def fresh_balance(account_id: int, now: datetime, agreement: Agreement | None = None) -> Balance:
@@ -77,7 +70,7 @@ def fresh_balance(account_id: int, now: datetime, agreement: Agreement | None = 
     """
     agreement = agreement or registry.agreement_at(account_id, now)
     with tariffs.remembered():
-        found = _balances({account_id: agreement}, now)()
+        found = _balances({account_id: agreement}, now)
     if not found:
         raise Account.DoesNotExist(f"no account {account_id}")
     return found[account_id]
@@ -86,21 +79,11 @@ def fresh_balance(account_id: int, now: datetime, agreement: Agreement | None = 
 def fresh_balances(agreements: Sequence[Agreement], now: datetime) -> dict[int, Balance]:
     """By account, each by the agreement given for it; raises Account.DoesNotExist."""
     with tariffs.remembered():
-        return fresh_balances_asked(agreements, now)()
-
-
-def fresh_balances_asked(agreements: Sequence[Agreement], now: datetime) -> Answer[dict[int, Balance]]:
-    """As `fresh_balances`, for who asks for more than this."""
-    asked = _balances({agreement.account_id: agreement for agreement in agreements}, now)
-
-    def answer() -> dict[int, Balance]:
-        found = asked()
-        for agreement in agreements:
-            if agreement.account_id not in found:
-                raise Account.DoesNotExist(f"no account {agreement.account_id}")
-        return found
-
-    return answer
+        found = _balances({agreement.account_id: agreement for agreement in agreements}, now)
+    for agreement in agreements:
+        if agreement.account_id not in found:
+            raise Account.DoesNotExist(f"no account {agreement.account_id}")
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +131,8 @@ SELECT a.id, a.balance_minor, a.last_seq, a.currency,
         SELECT -sum(e.amount_minor)::bigint FROM ledger_entry e
         WHERE e.origin = 'engine' AND e.agreement_id = newest.agreement_id AND e.period_start = newest.period
     ) END
-FROM {{given}}
+FROM unnest(%(accounts)s::bigint[], %(agreements)s::bigint[], %(monthly)s::boolean[])
+    AS given (account_id, agreement_id, by_month)
 JOIN ledger_account a ON a.id = given.account_id
 LEFT JOIN ledger_close d ON d.agreement_id = given.agreement_id
 CROSS JOIN LATERAL (
@@ -176,51 +160,27 @@ LEFT JOIN ledger_rated done ON done.agreement_id = newest.agreement_id AND done.
 ORDER BY a.id, newest.period
 """
 
-_STORED_OF_MANY = _STORED.format(
-    given="unnest(%(accounts)s::bigint[], %(agreements)s::bigint[], %(monthly)s::boolean[])"
-    " AS given (account_id, agreement_id, by_month)"
-)
-_STORED_OF_ONE = _STORED.format(
-    given="(SELECT %(account)s::bigint AS account_id, %(agreement)s::bigint AS agreement_id,"
-    " %(by_month)s::boolean AS by_month) AS given"
-)
-"""Of an array the planner does not know that it holds one account: it would read whole tables for it."""
-
 _STORED_COLUMNS = 10
 
 
-_BY_MONTH = (0, 1)
-"""The day on which periods begin, of an account without an agreement and of one whose periods are months."""
-
-
-def _balances(agreements: Mapping[int, Agreement | None], now: datetime) -> Answer[dict[int, Balance]]:
+def _balances(agreements: Mapping[int, Agreement | None], now: datetime) -> dict[int, Balance]:
     """By account; accounts that do not exist are left out."""
     begins = {id_: usage.starts_on(one, now) if one else 0 for id_, one in agreements.items()}
-    asked = _stored(agreements, begins, now)
-
-    def answer() -> dict[int, Balance]:
-        stored, used, charged, rated_to_end = asked()
-        for account_id, agreement in agreements.items():
-            if agreement and begins[account_id] != 1:
-                used[account_id] = usage.accrued_by_rows(agreement, now)
-        open_ = {
-            id_: _open(one, used[id_], stored[id_], rated_to_end)
-            for id_, one in agreements.items()
-            if one and used[id_]
-        }
-        rated = [(one.agreement.id, period.first) for one in open_.values() for period, _ in one.rated]
-        charged |= _charged([one for one in rated if one not in charged])
-        return {
-            id_: _balance(
-                books,
-                open_[id_].accrued(charged) if id_ in open_ else _NOTHING,
-                used[id_],
-                by_month=begins[id_] in _BY_MONTH,
-            )
-            for id_, books in stored.items()
-        }
-
-    return answer
+    stored, used, charged, rated_to_end = _stored(agreements, begins, now)
+    for account_id, agreement in agreements.items():
+        if agreement and begins[account_id] != 1:
+            used[account_id] = usage.accrued_by_rows(agreement, now)
+    open_ = {
+        id_: _open(one, used[id_], stored[id_], rated_to_end)
+        for id_, one in agreements.items()
+        if one and used[id_]
+    }
+    rated = [(one.agreement.id, period.first) for one in open_.values() for period, _ in one.rated]
+    charged |= _charged([one for one in rated if one not in charged])
+    return {
+        id_: _balance(books, open_[id_].accrued(charged) if id_ in open_ else _NOTHING, used[id_])
+        for id_, books in stored.items()
+    }
 
 
 type _Key = tuple[int, date]
@@ -231,55 +191,40 @@ type _Books = tuple[
 ]
 
 
-def _stored(
-    agreements: Mapping[int, Agreement | None], begins: Mapping[int, int], now: datetime
-) -> Answer[_Books]:
+def _stored(agreements: Mapping[int, Agreement | None], begins: Mapping[int, int], now: datetime) -> _Books:
     """What the books say; and, oldest first, the last two accruals where billing periods are calendar months.
 
     With these comes what the engine has charged for each of them; or, of those that were rated to their end from
     the energy that is accrued now, that end and the fingerprint of the versions.
     """
-
-    def read(rows: list[tuple[Any, ...]]) -> _Books:
-        stored: dict[int, _Stored] = {}
-        used: dict[int, list[PeriodEnergy]] = {id_: [] for id_ in agreements}
-        charged: dict[_Key, int] = {}
-        rated_to_end: dict[_Key, tuple[date, str]] = {}
-        for account_id, *row in rows:
-            stored[account_id] = _Stored(*row[: _STORED_COLUMNS - 1])
-            *accrual, end, versions, minor = row[_STORED_COLUMNS - 1 :]
-            if accrual[0] is not None:
-                energy = PeriodEnergy.from_row(accrual)
-                used[account_id].append(energy)
-                if end is None:
-                    charged[energy.agreement_id, energy.period] = minor or 0
-                else:
-                    rated_to_end[energy.agreement_id, energy.period] = (end, versions)
-        return stored, used, charged, rated_to_end
-
-    if len(agreements) == 1:
-        ((account_id, agreement),) = agreements.items()
-        one = {
-            "account": account_id,
-            "agreement": agreement.id if agreement else None,
-            "by_month": begins[account_id] == 1,
-            "days": DAYS_OF_COST,
-            "zone": usage.zone().key,
-            "now": now,
-        }
-        return ask(_STORED_OF_ONE, one, read)
-    return ask(
-        _STORED_OF_MANY,
-        {
-            "accounts": list(agreements),
-            "agreements": [one.id if one else None for one in agreements.values()],
-            "monthly": [begins[id_] == 1 for id_ in agreements],
-            "days": DAYS_OF_COST,
-            "zone": usage.zone().key,
-            "now": now,
-        },
-        read,
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _STORED,
+            {
+                "accounts": list(agreements),
+                "agreements": [one.id if one else None for one in agreements.values()],
+                "monthly": [begins[id_] == 1 for id_ in agreements],
+                "days": DAYS_OF_COST,
+                "zone": usage.zone().key,
+                "now": now,
+            },
+        )
+        rows = cursor.fetchall()
+    stored: dict[int, _Stored] = {}
+    used: dict[int, list[PeriodEnergy]] = {id_: [] for id_ in agreements}
+    charged: dict[_Key, int] = {}
+    rated_to_end: dict[_Key, tuple[date, str]] = {}
+    for account_id, *row in rows:
+        stored[account_id] = _Stored(*row[: _STORED_COLUMNS - 1])
+        *accrual, end, versions, minor = row[_STORED_COLUMNS - 1 :]
+        if accrual[0] is not None:
+            energy = PeriodEnergy.from_row(accrual)
+            used[account_id].append(energy)
+            if end is None:
+                charged[energy.agreement_id, energy.period] = minor or 0
+            else:
+                rated_to_end[energy.agreement_id, energy.period] = (end, versions)
+    return stored, used, charged, rated_to_end
 
 
 def _charged(periods: Sequence[tuple[int, date]]) -> dict[tuple[int, date], int]:
@@ -304,7 +249,6 @@ class _Accrued:
     estimated_wh: int
     first_day_cost_minor: Fraction | None = None
     """What a whole day like the first one so far would cost; none once a day is closed."""
-    by_totals: bool = True
 
 
 _NOTHING = _Accrued(0, None, 0)
@@ -319,12 +263,11 @@ class _Open:
     as_of: datetime
     estimated_wh: int
     first_day_cost_minor: Fraction | None
-    by_totals: bool
 
     def accrued(self, charged: Mapping[tuple[int, date], int]) -> _Accrued:
         """The targets less what was posted for them."""
         pending = sum(target - charged[self.agreement.id, period.first] for period, target in self.rated)
-        return _Accrued(pending, self.as_of, self.estimated_wh, self.first_day_cost_minor, self.by_totals)
+        return _Accrued(pending, self.as_of, self.estimated_wh, self.first_day_cost_minor)
 
 
 def _open(
@@ -341,7 +284,7 @@ def _open(
     days = usage.days_of(agreement)
     as_of = max(row.watermark_at for row in rows)
     through = max(usage.last_day(as_of), books.closed_through or date.min) + ONE_DAY
-    rated, by_totals = [], True
+    rated = []
     for row in rows:
         period = usage.period_of(agreement, row.period)
         done = rated_to_end.get((agreement.id, period.first))
@@ -351,10 +294,9 @@ def _open(
             energy_at = usage.energy_at(agreement.id, period)
             rating = usage.rate(agreement, period, through, row.energy_wh, energy_at)
             rated.append((period, rating.target.total_minor))
-            by_totals = by_totals and len(rating.uses) == 1
     first_day = None if books.closed_through else _first_day_cost(agreement, rows[-1], as_of)
     estimated_wh = sum(row.estimated_energy_wh for row in rows)
-    return _Open(agreement, tuple(rated), as_of, estimated_wh, first_day, by_totals)
+    return _Open(agreement, tuple(rated), as_of, estimated_wh, first_day)
 
 
 def _rating_of(agreement: Agreement, period: Period) -> tuple[date, str]:
@@ -375,7 +317,7 @@ def _first_day_cost(agreement: Agreement, used: PeriodEnergy, as_of: datetime) -
     return Fraction(rating.target.total_minor)
 
 
-def _balance(books: _Stored, accrued: _Accrued, used: Sequence[PeriodEnergy], *, by_month: bool) -> Balance:
+def _balance(books: _Stored, accrued: _Accrued, used: Sequence[PeriodEnergy]) -> Balance:
     balance_minor = books.balance_minor - accrued.pending_minor
     cost = books.daily_cost_minor or accrued.first_day_cost_minor
     if cost:
@@ -395,7 +337,6 @@ def _balance(books: _Stored, accrued: _Accrued, used: Sequence[PeriodEnergy], *,
         last_seq=books.last_seq,
         latest_watermark_at=used[-1].watermark_at if used else None,
         latest_energy_wh=used[-1].energy_wh if used else None,
-        by_totals=by_month and accrued.by_totals,
     )
 
 

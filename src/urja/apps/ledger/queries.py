@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
-from urja.apps.asking import Answer, ask
 from urja.apps.ledger.arrears import LINE
 from urja.apps.ledger.balances import Balance, fresh_balance
 from urja.apps.ledger.chain import parse_json
@@ -243,21 +242,17 @@ _LAST = 2**63 - 1
 
 def entries(account_id: int, limit: int, before_seq: int | None = None) -> list[Entry]:
     """The postings of an account below `before_seq`, newest first."""
-    return entries_asked(account_id, limit, before_seq)()
-
-
-def entries_asked(account_id: int, limit: int, before_seq: int | None = None) -> Answer[list[Entry]]:
-    """As `entries`, for who asks for more than this."""
-    return ask(
-        f"SELECT {_ENTRY} {_OF_ACCOUNT} AND e.seq < %(before)s ORDER BY e.seq DESC LIMIT %(limit)s",
-        {
-            "bucket": bucket_of(account_id),
-            "account": account_id,
-            "before": _LAST if before_seq is None else before_seq,
-            "limit": limit,
-        },
-        lambda rows: list(map(Entry._make, rows)),
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {_ENTRY} {_OF_ACCOUNT} AND e.seq < %(before)s ORDER BY e.seq DESC LIMIT %(limit)s",
+            {
+                "bucket": bucket_of(account_id),
+                "account": account_id,
+                "before": _LAST if before_seq is None else before_seq,
+                "limit": limit,
+            },
+        )
+        return list(map(Entry._make, cursor.fetchall()))
 
 
 def why(account_id: int, seq: int) -> Why | None:

@@ -21,7 +21,7 @@ from urja.apps.notices.composing import is_outdated, word
 from urja.apps.notices.models import LONGEST_HEADER, Failure, Notice, NoticeState, Receipt
 from urja.apps.notices.port import Outcome, Receipts, Told, UnreadableReceipt
 from urja.apps.notices.wording import subject
-from urja.apps.rows import insert
+from urja.apps.partial_insert import insert
 
 log = structlog.get_logger()
 

@@ -8,7 +8,6 @@ from django.db.models import Count, Min, Q
 
 from urja.apps.notices import channels
 from urja.apps.notices.models import Message, Notice, NoticeState
-from urja.apps.rows import rows
 from urja.core.policy import LETTER
 
 
@@ -24,11 +23,8 @@ def notices_of(account_id: int, since: datetime | None = None) -> list[Notice]:
 
 def notices_of_many(account_ids: Sequence[int], since: datetime | None = None) -> list[Notice]:
     """The notices of many accounts since an instant, oldest first; without their texts' parameters."""
-    return rows(
-        Notice,
-        "account_id = ANY(%s) AND requested_at >= coalesce(%s::timestamptz, '-infinity') ORDER BY requested_at, id",
-        [list(account_ids), since],
-    )
+    found = Notice.objects.filter(account_id__in=account_ids).order_by("requested_at", "id")
+    return list(found if since is None else found.filter(requested_at__gte=since))
 
 
 def letter(account_id: int, reference: str) -> Notice | None:

@@ -9,10 +9,10 @@ from typing import Any
 import structlog
 from django.db import connection
 
+from urja.apps.partial_insert import insert
 from urja.apps.payments.config import PaymentsConfig
 from urja.apps.payments.errors import AmountRefusedError
 from urja.apps.payments.models import LONGEST_HEADER, ORDER_RANK, Inbox, InboxSource, Order, OrderState
-from urja.apps.rows import insert
 from urja.base.ids import bucket_of, compose_id, new_correlation
 
 log = structlog.get_logger()

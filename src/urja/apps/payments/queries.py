@@ -19,7 +19,6 @@ from urja.apps.payments.models import (
     Unmatched,
 )
 from urja.apps.payments.port import PaymentState
-from urja.apps.rows import rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +41,9 @@ def authorised_of(
     """
     since = exhausted_since or {}
     found: dict[int, list[Authorised]] = defaultdict(list)
-    waiting = rows(
-        Payment,
-        "account_id = ANY(%s) AND authorised_at IS NOT NULL AND credit_id IS NULL ORDER BY authorised_at, id",
-        [list(account_ids)],
-    )
+    waiting = Payment.objects.filter(
+        account_id__in=account_ids, authorised_at__isnull=False, credit_id=None
+    ).order_by("authorised_at", "id")
     for payment in waiting:
         assert payment.authorised_at is not None
         spell = since.get(payment.account_id)
@@ -63,10 +60,8 @@ def authorised(account_id: int, exhausted_since: datetime | None = None) -> list
 
 def waited_for(account_id: int) -> Order | None:
     """The newest order, while it may still be paid: whoever has paid since has given the older ones up."""
-    found: list[Order] = rows(
-        Order, "account_id = %s ORDER BY created_at DESC, id DESC LIMIT 1", [account_id]
-    )
-    return next((order for order in found if order.state in (OrderState.PENDING, OrderState.FAILED)), None)
+    newest = Order.objects.filter(account_id=account_id).order_by("-created_at", "-id").first()
+    return newest if newest and newest.state in (OrderState.PENDING, OrderState.FAILED) else None
 
 
 def recharges(account_id: int, limit: int = 20) -> list[Order]:

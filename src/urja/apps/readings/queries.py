@@ -9,13 +9,12 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
 from math import inf
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import connection
 
-from urja.apps.asking import Answer, ask
 from urja.apps.readings import accrual
 from urja.apps.readings.accrual import PERIOD_ENERGY_COLUMNS, PeriodEnergy
 from urja.apps.readings.kinds import BLOCK_LOAD_D1
@@ -72,35 +71,24 @@ def use_by_day(agreement: Agreement, local_month: date) -> list[DayUse]:
     Between two midnights that were both read from the register it is the register's advance, as it is billed, and
     nothing of it is estimated; else the sum of the blocks.
     """
-    return use_of_month(agreement, local_month).days
+    return use_of_month(agreement, local_month, calendar_month(local_month)).days
 
 
-def use_of_month(agreement: Agreement, local_day: date) -> MonthUse:
-    """As `use_of_month_asked`, and waited for."""
-    return use_of_month_asked(agreement, local_day, calendar_month(local_day))()
+def use_of_month(agreement: Agreement, local_day: date, period: Period) -> MonthUse:
+    """What `use_by_hour` says of a day, and what `use_by_day` does of the period that holds it.
 
-
-def use_of_month_asked(agreement: Agreement, local_day: date, period: Period) -> Answer[MonthUse]:
-    """What `use_by_hour` says of a day, and what `use_by_day` does of the period that holds it, at one look.
-
-    With the month's reads of the register come the blocks from the day on. Of the days before it blocks are only
-    looked at where the register does not speak, which is seldom.
+    Of the days before it blocks are only looked at where the register does not speak, which is seldom.
     """
     month, number = _month_of(local_day, period)
-    asked = _registers_and_blocks(agreement, month, number)
-
-    def answer() -> MonthUse:
-        registers, blocks = asked()
-        counted = _advances(registers, month.stamps)
-        for first, end in _runs(n for n in range(number) if counted[n] is None):
-            blocks |= _blocks(agreement, month.midnights[first], month.midnights[end])
-        days = _by_day(month, blocks)
-        return MonthUse(
-            _hour_uses(month, number, blocks),
-            [_day_use(day, wh, days.get(day)) for day, wh in zip(month.days, counted, strict=True)],
-        )
-
-    return answer
+    counted = _advances(_registers(agreement, month), month.stamps)
+    blocks = _blocks(agreement, month.midnights[number], month.midnights[-1])
+    for first, end in _runs(n for n in range(number) if counted[n] is None):
+        blocks |= _blocks(agreement, month.midnights[first], month.midnights[end])
+    days = _by_day(month, blocks)
+    return MonthUse(
+        _hour_uses(month, number, blocks),
+        [_day_use(day, wh, days.get(day)) for day, wh in zip(month.days, counted, strict=True)],
+    )
 
 
 type _Sum = tuple[int, int]
@@ -221,7 +209,7 @@ def health() -> ReadingsHealth:
 # Of a meter behind transformers that it does not reckon in each block is rounded down, as meters round themselves:
 # what is missing then comes with the register.
 _BLOCKS = """
-    SELECT NULL::bigint, (extract(epoch FROM shown.start_at)::bigint - %(midnight)s) / 3600 AS hour,
+    SELECT (extract(epoch FROM shown.start_at)::bigint - %(midnight)s) / 3600 AS hour,
         sum(shown.import_wh)::bigint, coalesce(sum(shown.import_wh) FILTER (WHERE shown.status = 3), 0)::bigint
     FROM (
         SELECT DISTINCT ON (i.start_at, i.device_id) i.start_at,
@@ -232,9 +220,6 @@ _BLOCKS = """
             AND i.start_at < coalesce(p.valid_to, 'infinity')
         WHERE p.service_point_id = %(place)s AND p.role = 1 AND p.in_service_at IS NOT NULL
             AND i.start_at >= %(begins)s AND i.start_at < %(ends)s
-            -- Midnights, the same for everybody. Written out, so that all other days' partitions are left out of the plan:
-            -- by a parameter they would be left closed, but each would be locked.
-            AND i.start_at >= '{first}' AND i.start_at < '{end}'
         ORDER BY i.start_at, i.device_id, i.version DESC
     ) shown
     GROUP BY hour
@@ -242,7 +227,7 @@ _BLOCKS = """
 
 _REGISTERS = """
     SELECT DISTINCT ON (r.read_at, p.id) p.id, (extract(epoch FROM r.read_at) * 1000000)::bigint,
-        r.import_wh * p.ratio_primary / p.ratio_secondary, 0
+        r.import_wh * p.ratio_primary / p.ratio_secondary
     FROM registry_device_period p JOIN readings_register r
         ON r.service_point_id = p.service_point_id AND r.device_id = p.device_id AND r.kind IN (2, 3, 5)
         AND r.read_at >= greatest(p.valid_from, p.in_service_at) AND r.read_at <= coalesce(p.valid_to, 'infinity')
@@ -253,11 +238,11 @@ _REGISTERS = """
 
 
 def _blocks(agreement: Agreement, midnight: datetime, end: datetime) -> _Blocks:
-    """The blocks that begin between two midnights and in the agreement's time."""
+    """The blocks that begin between two midnights and in the agreement's time, summed by hour."""
     begins, ends = _within(agreement, midnight, end)
     with connection.cursor() as cursor:
         cursor.execute(
-            _BLOCKS.format(first=midnight, end=end),
+            _BLOCKS,
             {
                 "place": agreement.service_point_id,
                 "begins": begins,
@@ -266,48 +251,18 @@ def _blocks(agreement: Agreement, midnight: datetime, end: datetime) -> _Blocks:
             },
         )
         first = _stamp(midnight)
-        return {first + hour * _HOUR: (wh, estimated_wh) for _, hour, wh, estimated_wh in cursor.fetchall()}
+        return {first + hour * _HOUR: (wh, estimated_wh) for hour, wh, estimated_wh in cursor.fetchall()}
 
 
-def _registers_and_blocks(
-    agreement: Agreement, month: _Month, number: int
-) -> Answer[tuple[_Registers, _Blocks]]:
-    """What was read of the register in a month in the agreement's time, and the blocks from a day of it on.
-
-    Of the register those reads that energy is billed from.
-    """
-
-    def read(rows: list[tuple[Any, ...]]) -> tuple[_Registers, _Blocks]:
-        registers: dict[int, list[tuple[int, int]]] = {}
-        blocks: _Blocks = {}
-        for period, at, wh, estimated_wh in rows:
-            if period is None:
-                blocks[midnight + at * _HOUR] = (wh, estimated_wh)
-            else:
-                registers.setdefault(period, []).append((at, wh))
-        in_order = sorted(sorted(reads) for reads in registers.values())
-        return in_order, blocks
-
-    midnight = month.stamps[number]
+def _registers(agreement: Agreement, month: _Month) -> _Registers:
+    """The reads of the register in a month in the agreement's time: those that energy is billed from."""
     first, last = _within(agreement, month.midnights[0], month.midnights[-1])
-    return ask(
-        _month_statement(month.midnights[number], month.midnights[-1]),
-        {
-            "place": agreement.service_point_id,
-            "first": first,
-            "last": last,
-            "begins": max(first, month.midnights[number]),
-            "ends": last,
-            "midnight": midnight // 1_000_000,
-        },
-        read,
-    )
-
-
-@lru_cache(maxsize=64)
-def _month_statement(midnight: datetime, end: datetime) -> str:
-    """Put together once a day: the driver knows a statement again by its text."""
-    return f"({_REGISTERS}) UNION ALL ({_BLOCKS.format(first=midnight, end=end)})"
+    with connection.cursor() as cursor:
+        cursor.execute(_REGISTERS, {"place": agreement.service_point_id, "first": first, "last": last})
+        registers: dict[int, list[tuple[int, int]]] = {}
+        for period, at, wh in cursor.fetchall():
+            registers.setdefault(period, []).append((at, wh))
+    return sorted(registers.values())
 
 
 def last_heard(service_point_id: int, device_ids: Iterable[int]) -> dict[int, datetime]:

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from django.db import connection
-from django.db.models import Count, F, OuterRef, QuerySet, Subquery
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
 
 from urja.apps.commissioning.queries import told_pushes
 from urja.apps.registry import meter_keys
@@ -21,7 +21,6 @@ from urja.apps.registry.models import (
     Projection,
     Stock,
 )
-from urja.apps.rows import rows
 from urja.base.ids import bucket_of
 from urja.cosem.companion import device_types, load_device_type
 from urja.cosem.pushlist import PushList, as_typed
@@ -54,11 +53,8 @@ def agreement_at(account_id: int, at: datetime) -> Agreement | None:
 
 def plans_at(account_ids: Iterable[int], at: datetime) -> list[InstalmentPlan]:
     """The plans of instalments that hold for accounts at an instant."""
-    return rows(
-        InstalmentPlan,
-        "account_id = ANY(%s) AND valid_from <= %s AND coalesce(valid_to, 'infinity') > %s ORDER BY id",
-        [list(account_ids), at, at],
-    )
+    held = InstalmentPlan.objects.filter(account_id__in=list(account_ids), valid_from__lte=at)
+    return list(held.filter(Q(valid_to=None) | Q(valid_to__gt=at)).order_by("id"))
 
 
 def with_terms(agreements: Iterable[Agreement]) -> list[Agreement]:

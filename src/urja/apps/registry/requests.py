@@ -17,13 +17,13 @@ import msgspec
 import structlog
 from django.db import InterfaceError, OperationalError, connection, transaction
 
+from urja.apps.partial_insert import insert
 from urja.apps.registry import access
 from urja.apps.registry.effects import Effects, effects
 from urja.apps.registry.errors import Refused
 from urja.apps.registry.models import AuditEntry, Request, RequestState
 from urja.apps.registry.operations import BY_KIND, Operation, changes_of, perform
 from urja.apps.registry.operations.doing import next_number
-from urja.apps.rows import insert
 from urja.base.sentences import Sentence, say, to_plain
 from urja.base.storable import faults_of
 

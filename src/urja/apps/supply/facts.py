@@ -14,20 +14,19 @@ import structlog
 from django.apps import apps
 from django.conf import settings
 from django.db import connection
+from django.db.models import Q
 
-from urja.apps.asking import Answer
 from urja.apps.commands import queries as commands
 from urja.apps.commands.models import CONNECT, DISCONNECT, Command
 from urja.apps.commands.models import State as CommandState
-from urja.apps.ledger.balances import Balance, fresh_balances, fresh_balances_asked
+from urja.apps.ledger.balances import Balance, fresh_balances
 from urja.apps.ledger.usage import unratable
 from urja.apps.notices import queries as notices
 from urja.apps.notices.models import NoticeState
 from urja.apps.registry import queries as registry
 from urja.apps.registry.models import Agreement, PaymentMode
-from urja.apps.rows import rows
+from urja.apps.supply.account_facts import Stood, account_facts
 from urja.apps.supply.errors import UnknownPolicy
-from urja.apps.supply.looks import Look, Stood, look_at_large, looks_at
 from urja.apps.supply.models import Hold, Switching
 from urja.apps.supply.policies import Book, book
 from urja.apps.tariffs import queries as tariffs
@@ -45,7 +44,6 @@ from urja.core.policy import (
     exhausted,
     in_force,
 )
-from urja.core.rating import Tariff
 
 log = structlog.get_logger()
 
@@ -145,33 +143,13 @@ def of_account(account_id: int, now: datetime, health: Health) -> Known | None:
     return next(iter(load([account_id], now, health)), None)
 
 
-def of_agreement_asked(
-    agreement: Agreement, now: datetime, kept: Balance | None = None
-) -> Answer[Known | None]:
-    """As `of_account`, for a page that has the account's agreement at hand.
-
-    What most accounts need is asked at once. Of the credits only those are known that the facts rest on. `kept` is
-    the balance, where it is kept and still good.
-    """
-    prices: dict[str, list[Tariff]] = {}
-    asked = look_at_large(agreement, now)
-    if kept is None:
-        with tariffs.remembered(prices):
-            balances_asked = fresh_balances_asked([agreement], now)
-
-    def answer() -> Known | None:
-        look, at_large = asked()
-        if not at_large.policies or (agreement.valid_to is not None and agreement.valid_to <= now):
-            return None
-        looks = {agreement.account_id: look}
-        with tariffs.remembered(prices):
-            # Credits before balances: where there are any to be looked at, the balance is asked once more after them.
-            reckoned = balances_asked() if kept is None else {agreement.account_id: kept}
-            balances = None if look.credited else reckoned
-            loader = _Loader([agreement], now, at_large.health, at_large.policies, looks, balances)
-        return next(iter(loader.known()), None)
-
-    return answer
+def of_agreement(agreement: Agreement, now: datetime, health: Health) -> Known | None:
+    """As `of_account`, for a page that has the account's agreement, with its terms, at hand."""
+    policies = book()
+    if not policies or (agreement.valid_to is not None and agreement.valid_to <= now):
+        return None
+    with tariffs.remembered():
+        return next(iter(_Loader([agreement], now, health, policies).known()), None)
 
 
 def load(
@@ -193,8 +171,7 @@ def load(
             agreements = _ratable(agreements, now, held)
         if not agreements or not policies:
             return []
-        looks = looks_at(agreements, now)
-        return _Loader(agreements, now, health, policies, looks).known(held)
+        return _Loader(agreements, now, health, policies).known(held)
 
 
 def _ratable(agreements: Iterable[Agreement], now: datetime, held: set[str]) -> list[Agreement]:
@@ -209,13 +186,10 @@ def _ratable(agreements: Iterable[Agreement], now: datetime, held: set[str]) -> 
 
 def _agreements(account_ids: Sequence[int], now: datetime) -> list[Agreement]:
     return registry.with_terms(
-        rows(
-            Agreement,
-            "account_id = ANY(%s) AND valid_from <= %s AND coalesce(valid_to, 'infinity') > %s "
-            "ORDER BY account_id, valid_from DESC",
-            [account_ids, now, now],
-            distinct_on="account_id",
-        )
+        Agreement.objects.filter(account_id__in=account_ids, valid_from__lte=now)
+        .filter(Q(valid_to=None) | Q(valid_to__gt=now))
+        .order_by("account_id", "-valid_from")
+        .distinct("account_id")
     )
 
 
@@ -228,44 +202,34 @@ class _Loader:
         now: datetime,
         health: Health,
         policies: Book,
-        looks: Mapping[int, Look],
-        balances: Mapping[int, Balance] | None = None,
     ) -> None:
         self.agreements, self.now, self.health, self.policies = agreements, now, health, policies
         self.zone = ZoneInfo(settings.URJA_TIMEZONE)
-        self.accounts = [agreement.account_id for agreement in agreements]
+        accounts = [agreement.account_id for agreement in agreements]
+        self.own = account_facts(agreements, now)
         # Credits before balances: one that is posted in between is then counted twice at worst, as pending and
-        # as balance, which spares somebody a cut until the next look. The other way round it would be missed.
-        self.credits = _credits([account_id for account_id, look in looks.items() if look.credited])
-        self.stood = {account_id: look.stood for account_id, look in looks.items() if look.stood}
-        self.looks = looks
+        # as balance, which spares somebody a cut until the next own. The other way round it would be missed.
+        self.credits = _credits(accounts)
+        self.stood = {account_id: own.stood for account_id, own in self.own.items() if own.stood}
         self.authorised = authorised_payments(
-            [account_id for account_id, look in looks.items() if look.authorised],
-            {id_: stood.below_cut_since for id_, stood in self.stood.items()},
+            accounts, {id_: stood.below_cut_since for id_, stood in self.stood.items()}
         )
-        self.balances = balances or fresh_balances(agreements, now)
-        held = [look.service_point_id for look in looks.values() if look.held]
-        self.holds = _grouped(
-            (hold.service_point_id, hold.reason)
-            for hold in (
-                rows(Hold, "service_point_id = ANY(%s) AND released_at IS NULL", [held]) if held else ()
-            )
-        )
-        self.devices = {look.service_point_id: look.device_id for look in looks.values() if look.device_id}
-        switched = [look.device_id for look in looks.values() if look.device_id and look.switched]
-        self.latest = commands.latest_supply(switched) if switched else {}
-        self.obeyed = commands.last_carried_out(switched) if switched else {}
+        self.balances = fresh_balances(agreements, now)
+        self.holds = _holds(own.service_point_id for own in self.own.values())
+        self.devices = {own.service_point_id: own.device_id for own in self.own.values() if own.device_id}
+        self.latest = commands.latest_supply(self.devices.values())
+        self.obeyed = commands.last_carried_out(self.devices.values())
         self.switchless = {
-            look.device_id for look in looks.values() if look.device_id and not look.load_switch
+            own.device_id for own in self.own.values() if own.device_id and not own.load_switch
         }
         self.errands = work.switched_by_hand(self.switchless) if self.switchless else {}
         self.switchings = _switchings(self.latest.values())
         self.recharges = {
-            account_id: (look.recharged_minor, look.recharged_at)
-            for account_id, look in looks.items()
-            if look.recharged_minor is not None and look.recharged_at is not None
+            account_id: (own.recharged_minor, own.recharged_at)
+            for account_id, own in self.own.items()
+            if own.recharged_minor is not None and own.recharged_at is not None
         }
-        self.notices = self._notices([account_id for account_id, look in looks.items() if look.told])
+        self.notices = self._notices(accounts)
         self.turned_on = _turned_on(self.obeyed.values())
 
     def known(self, held: set[str] | None = None) -> list[Known]:
@@ -309,13 +273,13 @@ class _Loader:
 
     def _changes_at(self, agreement: Agreement) -> datetime | None:
         """When terms or a protected status begin or end next: nothing else tells of it."""
-        known = [self.looks[agreement.account_id].flags_change_at]
+        known = [self.own[agreement.account_id].flags_change_at]
         known += [terms.valid_from for terms in agreement.all_terms if terms.valid_from > self.now]
         return min((at for at in known if at is not None), default=None)
 
     def _facts(self, agreement: Agreement, policy: Policy, supply: str) -> Facts:
         account_id = agreement.account_id
-        balance, stood, look = self.balances[account_id], self.stood.get(account_id), self.looks[account_id]
+        balance, stood, own = self.balances[account_id], self.stood.get(account_id), self.own[account_id]
         terms = agreement.terms_at(self.now)
         recharge = self.recharges.get(account_id)
         prepaid = terms.payment_mode == PaymentMode.PREPAID
@@ -339,9 +303,9 @@ class _Loader:
             converted_at=terms.converted_at,
             sanctioned_load_w=terms.sanctioned_load_w,
             category=terms.category,
-            arrears_minor=look.arrears_minor,
-            instalment=look.instalment,
-            flags=look.flags,
+            arrears_minor=own.arrears_minor,
+            instalment=own.instalment,
+            flags=own.flags,
             supply=supply,
             holds=frozenset(self.holds.get(agreement.service_point_id, ())),
             notices=tuple(self.notices.get(account_id, ())),
@@ -391,8 +355,6 @@ class _Loader:
     def _notices(self, told: Sequence[int]) -> dict[int, list[NoticeFact]]:
         """All since the last recharge, or since the credit ran out where that was earlier."""
         found: dict[int, list[NoticeFact]] = defaultdict(list)
-        if not told:
-            return found
         since = {account_id: self._noticed_since(account_id) for account_id in told}
         for notice in notices.notices_of_many(told, min(since.values())):
             mistaken = notice.channel == LETTER and notice.state == NoticeState.FAILED
@@ -424,22 +386,19 @@ def _left_by_hand(errand: WorkOrder | None) -> str:
 def _switchings(given: Iterable[Command]) -> dict[int, Switching]:
     """Why each of the commands was given, where it was by a decision."""
     ids = [command.id for command in given]
-    if not ids:
-        return {}
-    return {found.command_id: found for found in rows(Switching, "command_id = ANY(%s)", [ids])}
+    return {found.command_id: found for found in Switching.objects.filter(command_id__in=ids)}
 
 
-def _grouped(rows: Iterable[tuple[int, str]]) -> dict[int, set[str]]:
+def _holds(service_point_ids: Iterable[int]) -> dict[int, set[str]]:
+    """Why each place's supply is held off."""
     found: dict[int, set[str]] = defaultdict(set)
-    for key, value in rows:
-        found[key].add(value)
+    for hold in Hold.objects.filter(service_point_id__in=list(service_point_ids), released_at=None):
+        found[hold.service_point_id].add(hold.reason)
     return found
 
 
 def _credits(account_ids: Sequence[int]) -> dict[int, list[Credit]]:
     """The last credits of each account, oldest first: those that wait, and the newest of those posted."""
-    if not account_ids:
-        return {}
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT c.* FROM unnest(%s::bigint[]) AS given (id) CROSS JOIN LATERAL ("

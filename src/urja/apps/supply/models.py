@@ -146,14 +146,6 @@ class State(models.Model):
     seen_seq = models.BigIntegerField()
     seen_watermark_at = models.DateTimeField(null=True)
     seen_energy_wh = models.BigIntegerField(null=True)
-    seen_mark = models.BigIntegerField(null=True)
-    """What the books bore before they were looked at; none where the balance rests on more than it marks."""
-    figures = models.JSONField(null=True)
-    """The balance that was decided on, whole (`ledger.kept`), and what lies ahead (`core.policy.Outlook`).
-
-    Good as long as the books bear this mark and nothing of the account waits to be looked at. There is no outlook where
-    something else is to be told (`core.policy.in_order`).
-    """
 
     class Meta:
         db_table = "supply_state"

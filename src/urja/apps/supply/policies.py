@@ -14,7 +14,6 @@ from django.db import connection
 from urja.apps.ledger.arrears import Rule, Rules
 from urja.apps.registry import queries as registry
 from urja.apps.registry.models import Agreement, AgreementTerms
-from urja.apps.rows import rows
 from urja.apps.supply.errors import UnknownPolicy
 from urja.apps.supply.models import PolicyVersion
 from urja.core.calendar import local_day
@@ -76,15 +75,8 @@ class Book:
         return min(days, default=None)
 
 
-BOOK_COLUMNS = """
-    (SELECT string_agg(sha256, ' ' ORDER BY valid_from, id) FROM supply_policy_version),
-    (SELECT jsonb_object_agg(category, code) FROM supply_policy_assignment)
-"""
-"""What `book_of` takes, for a statement that asks for more than this."""
-
-
 @lru_cache(maxsize=8)
-def book_of(sha256s: str | None, assigned: str | None) -> Book:
+def _book(sha256s: str | None, assigned: str | None) -> Book:
     """The stored documents; put together once a process."""
     versions: dict[str, tuple[Policy, ...]] = {}
     for policy in map(_parsed, (sha256s or "").split()):
@@ -104,8 +96,11 @@ def arrears_rules(now: datetime) -> Rules:
         unplanned = sorted(
             set(account_ids) - {plan.account_id for plan in registry.plans_at(account_ids, now)}
         )
-        begun = "account_id = ANY(%s) AND valid_from <= %s ORDER BY account_id, valid_from DESC"
-        agreements = rows(Agreement, begun, [unplanned, now], distinct_on="account_id")
+        agreements = (
+            Agreement.objects.filter(account_id__in=unplanned, valid_from__lte=now)
+            .order_by("account_id", "-valid_from")
+            .distinct("account_id")
+        )
         for agreement in registry.with_terms(agreements):
             try:
                 policy = policies.governs(agreement.terms_at(now), local_day(now, zone))
@@ -133,5 +128,8 @@ def of_their_own(now: datetime) -> dict[str, int]:
 def book() -> Book:
     """The stored documents as they are now."""
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {BOOK_COLUMNS}")
-        return book_of(*cursor.fetchone())
+        cursor.execute(
+            "SELECT (SELECT string_agg(sha256, ' ' ORDER BY valid_from, id) FROM supply_policy_version),"
+            " (SELECT jsonb_object_agg(category, code) FROM supply_policy_assignment)"
+        )
+        return _book(*cursor.fetchone())

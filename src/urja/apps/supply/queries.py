@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db import connection
 
+from urja.apps.supply.models import HealthReport
 from urja.apps.supply.policies import book
 from urja.core.calendar import ONE_DAY, local_day, midnight
 from urja.core.policy import HOLDS, Health, Reason, sentence_at
@@ -386,23 +387,10 @@ def vacancy(service_point_id: int, now: datetime) -> Vacancy:
     return Vacancy(tuple(holds), opens_at if opens_at > now else None)
 
 
-HEALTH_COLUMN = """
-    (SELECT concat_ws(' ', collection, payments, messaging) FROM supply_health ORDER BY at DESC, id DESC LIMIT 1)
-"""
-"""The last judgement, for a statement that asks for more than this."""
-
-
-def health_of(judged: str | None) -> Health:
-    """What that column gives; all well before the first."""
-    return Health(*(word == "t" for word in (judged or "").split()))
-
-
 def health() -> Health:
     """The last judgement; all well before the first."""
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {HEALTH_COLUMN}")
-        (judged,) = cursor.fetchone()
-        return health_of(judged)
+    judged = HealthReport.objects.order_by("-at", "-id").first()
+    return Health(judged.collection, judged.payments, judged.messaging) if judged else Health()
 
 
 def _zone() -> ZoneInfo:

@@ -3,13 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from django.db import connection, transaction
 
-from urja.apps.ledger import kept
+from urja.apps.supply.account_facts import Stood
 from urja.apps.supply.facts import Known
-from urja.apps.supply.looks import Stood
 from urja.apps.supply.models import Decision as DecisionLine
 from urja.apps.supply.models import State
 from urja.apps.supply.policies import name_of
@@ -65,21 +63,11 @@ def changes(limit: int) -> Changes:
     return Changes(tuple(row[0] for row in rows), frozenset(row[1] for row in rows), credited)
 
 
-def settle(changes: Changes, decided: set[int]) -> None:
-    """Take what has been dealt with out of the inbox; what came meanwhile has numbers of its own.
-
-    Accounts that could not be decided (no price, no policy) keep their standing, and nothing that was kept with it: what
-    has changed is not in it.
-    """
-    if not changes.ids:
-        return
-    with transaction.atomic(), connection.cursor() as cursor:
-        if undecided := list(changes.account_ids - decided):
-            cursor.execute(
-                "UPDATE supply_state SET seen_mark = NULL WHERE account_id = ANY(%s) AND seen_mark IS NOT NULL",
-                [undecided],
-            )
-        cursor.execute("DELETE FROM supply_changed WHERE id = ANY(%s)", [list(changes.ids)])
+def settle(changes: Changes) -> None:
+    """Take what was looked at out of the inbox; what came meanwhile has numbers of its own."""
+    if changes.ids:
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM supply_changed WHERE id = ANY(%s)", [list(changes.ids)])
 
 
 def due(now: datetime, limit: int) -> list[int]:
@@ -119,12 +107,9 @@ class Decided:
         )
 
 
-def save(decided: Sequence[Decided], now: datetime, marks: Mapping[int, int]) -> int:
-    """Store standings, and a line of each story that has changed; how many have.
-
-    `marks` are those that the books bore before the facts were asked (`ledger.kept`).
-    """
-    fresh = [_state(item, now, marks.get(item.known.account_id)) for item in decided]
+def save(decided: Sequence[Decided], now: datetime) -> int:
+    """Store standings, and a line of each story that has changed; how many have."""
+    fresh = [_state(item, now) for item in decided]
     changed = [item for item, state in zip(decided, fresh, strict=True) if _is_news(item.known.stood, state)]
     with transaction.atomic():
         State.objects.bulk_create(
@@ -159,12 +144,10 @@ _UPDATED = [
     "seen_seq",
     "seen_watermark_at",
     "seen_energy_wh",
-    "seen_mark",
-    "figures",
 ]
 
 
-def _state(item: Decided, now: datetime, mark: int | None) -> State:
+def _state(item: Decided, now: datetime) -> State:
     known, decision, before = item.known, item.decision, item.known.stood
     facts, balance, planned = known.facts, known.balance, decision.planned
     same = before is not None and before.standing == decision.standing
@@ -191,15 +174,7 @@ def _state(item: Decided, now: datetime, mark: int | None) -> State:
         seen_seq=balance.last_seq,
         seen_watermark_at=balance.latest_watermark_at,
         seen_energy_wh=balance.latest_energy_wh,
-        seen_mark=mark if balance.by_totals else None,
-        figures={"balance": kept.to_json(balance), "outlook": _outlook(known)},
     )
-
-
-def _outlook(known: Known) -> dict[str, Any] | None:
-    if not core.in_order(known.policy, known.facts):
-        return None
-    return core.outlook(known.policy, known.facts).to_json()
 
 
 def _is_news(before: Stood | None, after: State) -> bool:

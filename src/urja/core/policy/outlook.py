@@ -1,11 +1,10 @@
 """What will be: when credit ends, before when nothing can be cut, and what a payment would do."""
 
 from bisect import bisect_left
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from fractions import Fraction
-from typing import Any, Final, Literal
+from typing import Final
 
 from urja.core.policy import bars
 from urja.core.policy.crediting import credited, percent_to_arrears, to_arrears
@@ -33,44 +32,6 @@ class Outlook:
     arrears_percent: int
     """What of each payment goes to them."""
     instalment: Instalment | None
-
-    def ahead_of(self, now: datetime) -> bool:
-        """Whether all of it is still to come: what was foreseen to end and has not is to be looked at anew."""
-        return all(at is None or at > now for at in (self.ends_at, self.not_before))
-
-    def to_json(self) -> dict[str, Any]:
-        """As it is kept; `from_json` makes the same of it."""
-        taken = self.instalment
-        return {
-            "ends_at": _text(self.ends_at),
-            "not_before": _text(self.not_before),
-            "arrears_minor": self.arrears_minor,
-            "arrears_percent": self.arrears_percent,
-            "instalment": taken
-            and [taken.every, taken.amount_minor, taken.due_on.isoformat(), taken.due_at.isoformat()],
-        }
-
-    @classmethod
-    def from_json(cls, kept: Mapping[str, Any]) -> "Outlook":
-        return cls(
-            ends_at=_instant(kept["ends_at"]),
-            not_before=_instant(kept["not_before"]),
-            arrears_minor=kept["arrears_minor"],
-            arrears_percent=kept["arrears_percent"],
-            instalment=kept["instalment"] and _instalment(*kept["instalment"]),
-        )
-
-
-def _text(at: datetime | None) -> str | None:
-    return at.isoformat() if at else None
-
-
-def _instant(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
-
-
-def _instalment(every: Literal["day", "month"], amount_minor: int, due_on: str, due_at: str) -> Instalment:
-    return Instalment(every, amount_minor, date.fromisoformat(due_on), datetime.fromisoformat(due_at))
 
 
 def outlook(policy: Policy, facts: Facts) -> Outlook:

@@ -1,41 +1,29 @@
-"""What each address answers. Pages are made in `pages` and `entry_page`, access is decided in `access`."""
+"""What each address answers. Pages are made in `home_page` and its like, access is decided in `access`."""
 
-import re
 from datetime import datetime
 from typing import Any
 
 import msgspec
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.contrib.messages import get_messages
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.middleware.csrf import get_token
 from django.shortcuts import redirect, render
-from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.utils.cache import get_conditional_response
-from django.utils.html import escape
 from django.utils.http import quote_etag
-from django.utils.safestring import SafeString
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
-from urja.apps.asking import Answer, together
 from urja.apps.notices.queries import latest_messages
 from urja.apps.proofs import queries as proofs
-from urja.web.portal import markup, pages
+from urja.web.portal import home_page, postings
 from urja.web.portal.access import account_or_404
 from urja.web.shared.account_card import AccountCard, accounts_of
 from urja.web.shared.clock import business_now
 from urja.web.shared.colleague import employed
 from urja.web.shared.entry_page import entry_page
 from urja.web.shared.health_views import is_local
-from urja.web.shared.recent import Recent
-
-DRAWN_KEPT = 2000
-"""Pages and live parts kept by a process, at about 10 kB each: for who opens one again, comes back to it, or polls."""
 
 private = cache_control(private=True, no_store=True)
 """What a person's account says is not to be kept by anything between us and the eye, nor shown after sign-out."""
@@ -51,7 +39,7 @@ def home(request: HttpRequest) -> HttpResponse:
     if len(cards) == 1:
         return _home_page(request, cards[0], now, several=False)
     if cards:
-        choices = pages.choices(cards, now)
+        choices = home_page.choices(cards, now)
         return render(request, "portal/choose.html", {"choices": choices})
     if employed(request.user):
         return redirect("console:console")
@@ -68,38 +56,12 @@ def account(request: HttpRequest, account_id: int) -> HttpResponse:
 
 
 def _home_page(request: HttpRequest, card: AccountCard, now: datetime, *, several: bool) -> HttpResponse:
-    """What the account's page says, drawn once for each tag, in what all of them have around it."""
-    tag = pages.version(card, now)
-    key = f"{tag} {several}"
-    content = _drawn.get(key)
-    if content is not None:
-        return HttpResponse(content.join(_frame(request)))
-    with together():
-        live = _live_asked(card, now, tag)
-        # Put together while the answers are on their way.
-        frame, place = _frame(request), markup.place(card, several=several)
-    content = _drawn[key] = place + live()
-    return HttpResponse(content.join(frame))
-
-
-def _frame(request: HttpRequest) -> list[str]:
-    """What is before and after the content: drawn once a language, unless it has something to say once."""
-    language, spoken = get_language() or "", len(get_messages(request))
-    frame = None if spoken else _frames.get(language)
-    if frame is None:
-        context = {"content": _CONTENT_HERE, "csrf_token": _TOKEN_HERE, "here": _ADDRESS_HERE}
-        frame = _PLACES.split(render_to_string("portal/home.html", context, request))
-        if not spoken:
-            _frames[language] = frame
-    filled = {_TOKEN_HERE: get_token(request), _ADDRESS_HERE: escape(request.path)}
-    return "".join([filled.get(part, part) for part in frame]).split(_CONTENT_HERE)
-
-
-_TOKEN_HERE = "the token of whoever reads this"  # noqa: S105 - no secret, a place for one
-"""Stands in a drawn frame for what Django gives each reader against forged forms."""
-_ADDRESS_HERE = "the address of this page"
-_CONTENT_HERE = "what this page says of the account"
-_PLACES = re.compile(f"({_TOKEN_HERE}|{_ADDRESS_HERE}|{_CONTENT_HERE})")
+    context = {
+        "page": home_page.home_page(card, now),
+        "tag": home_page.version(card, now),
+        "several": several,
+    }
+    return render(request, "portal/home.html", context)
 
 
 @require_safe
@@ -109,33 +71,13 @@ def live(request: HttpRequest, account_id: int) -> HttpResponse:
     """The part of the page that moves. Asked with the ETag it was drawn under, it is sent again only if changed."""
     now = business_now()
     card = account_or_404(request, account_id, now)
-    tag = pages.version(card, now)
+    tag = home_page.version(card, now)
     unchanged = get_conditional_response(request, etag=quote_etag(tag))
     if unchanged is not None:
         return unchanged
-    with together():
-        drawn = _live_asked(card, now, tag)
-    response = HttpResponse(drawn())
+    response = render(request, "portal/live.html", {"page": home_page.home_page(card, now), "tag": tag})
     response["ETag"] = quote_etag(tag)
     return response
-
-
-def _live_asked(card: AccountCard, now: datetime, tag: str) -> Answer[SafeString]:
-    """The live part, drawn once for each tag: it is the same for all who may see the account."""
-    drawn = _drawn.get(tag)
-    if drawn is not None:
-        return lambda: drawn
-    asked = pages.home_asked(card, now)
-
-    def answer() -> SafeString:
-        drawn = _drawn[tag] = markup.live(asked(), tag)
-        return drawn
-
-    return answer
-
-
-_drawn: Recent[SafeString] = Recent(DRAWN_KEPT)
-_frames: Recent[list[str]] = Recent(len(settings.LANGUAGES))
 
 
 @require_safe
@@ -145,10 +87,8 @@ def passbook(request: HttpRequest, account_id: int) -> HttpResponse:
     """All postings, a page at a time, newest first."""
     card = account_or_404(request, account_id, business_now())
     before = _sequence(request.GET.get("before"))
-    page = pages.passbook(card, before)
     context = {
-        "page": page,
-        "postings": markup.postings(page.days),
+        "postings": postings.passbook(card, before),
         "before": before,
         "provable": bool(proofs.sealed(account_id, before, limit=1)),
     }

@@ -7,9 +7,9 @@ from functools import lru_cache
 from django.conf import settings
 from django.utils import dateformat
 from django.utils.translation import get_language, gettext_lazy
+from django.utils.translation import gettext as _
 
 from urja.core import calendar
-from urja.web.shared.said import said as _
 
 MINUS = "−"
 SYMBOLS = {"INR": "₹"}

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
+from django.utils.translation import gettext as _
+
 from urja.apps.readings.power import power_at
 from urja.apps.supply.facts import Known
 from urja.apps.supply.queries import StandingNow
@@ -11,7 +13,6 @@ from urja.core.power import AtMeter, Disconnected, NoPower, NotHeardFrom, Powere
 from urja.web.shared import formats
 from urja.web.shared.account_card import AccountCard
 from urja.web.shared.clock import zone
-from urja.web.shared.said import said as _
 
 
 @dataclass(frozen=True, slots=True)

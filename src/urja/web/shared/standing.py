@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.utils.translation import get_language, ngettext
+from django.utils.translation import gettext as _
 
-from urja.apps.asking import Answer
 from urja.apps.ledger.usage import unratable
 from urja.apps.supply import facts as supply_facts
 from urja.apps.supply.facts import Known
+from urja.apps.supply.queries import health
 from urja.apps.tariffs.errors import UnknownTariffError
 from urja.core.policy import (
     Outlook,
@@ -26,7 +27,6 @@ from urja.core.policy.wording import DEADLINES
 from urja.web.shared import formats
 from urja.web.shared.account_card import AccountCard
 from urja.web.shared.clock import zone
-from urja.web.shared.said import said as _
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,34 +44,17 @@ def known_of(card: AccountCard, now: datetime) -> Known | None:
 
     None where it has no agreement, where no policy governs it, and where it is held back for want of a price.
     """
-    return known_asked(card, now)()
-
-
-def known_asked(card: AccountCard, now: datetime) -> Answer[Known | None]:
-    """As `known_of`, for who asks for more than this."""
     if card.agreement is None:
-        return _nothing
+        return None
     try:
-        asked = supply_facts.of_agreement_asked(card.agreement, now, card.kept)
+        return supply_facts.of_agreement(card.agreement, now, health())
     except UnknownTariffError:
-        return _nothing
-
-    def answer() -> Known | None:
-        try:
-            return asked()
-        except UnknownTariffError:
-            return None
-
-    return answer
-
-
-def _nothing() -> None:
-    return None
+        return None
 
 
 def held_back(card: AccountCard, now: datetime) -> bool:
     """Whether nothing can be reckoned or decided for an account, for no tariff says what its use costs."""
-    return card.kept is None and card.agreement is not None and unratable(card.agreement, now) != ""
+    return card.agreement is not None and unratable(card.agreement, now) != ""
 
 
 def standing(known: Known) -> StandingView:

@@ -1,29 +1,20 @@
-"""What one statement sees of each account: what there is one of, and of which kinds of things it has any.
-
-Most accounts have none of most kinds, so only what is there is asked for afterwards (`supply.facts`).
-"""
+"""What there is one of for each account: its meter, its last recharge, what was decided last, arrears and plan."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from django.apps import apps
 from django.conf import settings
 from django.db import connection
 
-from urja.apps.asking import Answer, ask
-from urja.apps.commands import queries as commands
 from urja.apps.ledger.kinds import NOT_PAID_IN
 from urja.apps.registry.models import Agreement, DeviceRole
-from urja.apps.supply.policies import BOOK_COLUMNS, Book, book_of
-from urja.apps.supply.queries import HEALTH_COLUMN, health_of
 from urja.core.arrears import due_day
 from urja.core.calendar import ONE_DAY, local_day, midnight
-from urja.core.policy import Health, Instalment
+from urja.core.policy import Instalment
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +33,8 @@ _STOOD = "s.standing, s.reason->>'key', s.since_at, s.below_cut_since, s.paid_fi
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What there is one of for each account, and which kinds of things it has any of: most have none of most."""
+class AccountFacts:
+    """What there is one of for an account; of what there may be many, `supply.facts` asks."""
 
     service_point_id: int
     device_id: int | None
@@ -52,11 +43,6 @@ class Look:
     recharged_minor: int | None
     """The last credit that somebody has paid and that was posted, and when."""
     recharged_at: datetime | None
-    credited: bool
-    held: bool
-    authorised: bool
-    switched: bool
-    told: bool
     stood: Stood | None
     flags: frozenset[str]
     """Of the customer's protected status now."""
@@ -66,49 +52,9 @@ class Look:
     instalment: Instalment | None
 
 
-@dataclass(frozen=True, slots=True)
-class AtLarge:
-    """What holds for all accounts."""
-
-    health: Health
-    policies: Book
-
-
-_ANY_CREDIT = "true"
-_CREDITS_THAT_MATTER = """
-    s.below_cut_since IS NOT NULL
-    OR EXISTS (SELECT FROM ledger_credit_request q WHERE q.account_id = given.account_id AND q.posted_at IS NULL)
-"""
-"""To facts: what waits to be posted, and what was posted since the credit ran out."""
-
-
-_MANY = (
-    "unnest(%(accounts)s::bigint[], %(places)s::bigint[], %(customers)s::bigint[])"
-    " AS given (account_id, service_point_id, customer_id)"
-)
-_ONE = (
-    "(SELECT %(account)s::bigint AS account_id, %(place)s::bigint AS service_point_id,"
-    " %(customer)s::bigint AS customer_id) AS given"
-)
-"""Of an array the planner does not know that it holds one account: it would read whole tables for it."""
-
-
-@cache
-def _look_statement(given: str, credited: str, more: str = "") -> str:
-    authorised = (
-        "EXISTS (SELECT FROM payments_payment y WHERE y.account_id = given.account_id"
-        " AND y.authorised_at IS NOT NULL AND y.credit_id IS NULL)"
-        if apps.is_installed("urja.apps.payments")
-        else "false"
-    )
-    return f"""
+_STATEMENT = f"""
 SELECT given.account_id, given.service_point_id, m.device_id, coalesce(d.load_switch, true),
     last.amount_minor, last.posted_at,
-    {credited},
-    EXISTS (SELECT FROM supply_hold h WHERE h.service_point_id = given.service_point_id AND h.released_at IS NULL),
-    {authorised},
-    EXISTS (SELECT FROM commands_command c WHERE c.device_id = m.device_id AND {commands.TO_THE_SWITCH}),
-    EXISTS (SELECT FROM notices_notice n WHERE n.account_id = given.account_id),
     {_STOOD},
     protected.kinds, protected.changes_at,
     (SELECT coalesce(sum(r.principal_minor + r.surcharge_minor), 0)::bigint FROM ledger_arrear_left r
@@ -117,8 +63,8 @@ SELECT given.account_id, given.service_point_id, m.device_id, coalesce(d.load_sw
             (SELECT count(*) FROM ledger_instalment i WHERE i.plan_id = p.id))
         FROM registry_instalment_plan p WHERE p.account_id = given.account_id
         AND p.valid_from <= %(now)s AND coalesce(p.valid_to, 'infinity') > %(now)s)
-    {more}
-FROM {given}
+FROM unnest(%(accounts)s::bigint[], %(places)s::bigint[], %(customers)s::bigint[])
+    AS given (account_id, service_point_id, customer_id)
 LEFT JOIN registry_device_period m ON m.service_point_id = given.service_point_id AND m.role = {DeviceRole.BILLING.value}
     AND m.valid_to IS NULL AND m.valid_from <= %(now)s
 LEFT JOIN registry_device d ON d.id = m.device_id
@@ -138,11 +84,11 @@ CROSS JOIN LATERAL (
 """  # noqa: S608 - constants and the names of models
 
 
-def looks_at(agreements: Sequence[Agreement], now: datetime) -> dict[int, Look]:
-    """What is seen of the accounts of agreements, by account."""
+def account_facts(agreements: Sequence[Agreement], now: datetime) -> dict[int, AccountFacts]:
+    """By account, for the agreements given."""
     with connection.cursor() as cursor:
         cursor.execute(
-            _look_statement(_MANY, _ANY_CREDIT),
+            _STATEMENT,
             {
                 "accounts": [agreement.account_id for agreement in agreements],
                 "places": [agreement.service_point_id for agreement in agreements],
@@ -150,36 +96,12 @@ def looks_at(agreements: Sequence[Agreement], now: datetime) -> dict[int, Look]:
                 "now": now,
             },
         )
-        return {row[0]: _look(row) for row in cursor.fetchall()}
+        return {row[0]: _facts(row) for row in cursor.fetchall()}
 
 
-def look_at_large(agreement: Agreement, now: datetime) -> Answer[tuple[Look, AtLarge]]:
-    """What is seen of one account, of its credits those that facts rest on; and what holds for all."""
-
-    def read(rows: list[tuple[Any, ...]]) -> tuple[Look, AtLarge]:
-        (row,) = rows
-        *own, judged, versions, assigned = row
-        return _look(own), AtLarge(health_of(judged), book_of(versions, assigned))
-
-    return ask(
-        _look_statement(_ONE, _CREDITS_THAT_MATTER, _AT_LARGE),
-        {
-            "account": agreement.account_id,
-            "place": agreement.service_point_id,
-            "customer": agreement.customer_id,
-            "now": now,
-        },
-        read,
-    )
-
-
-_AT_LARGE = f", {HEALTH_COLUMN}, {BOOK_COLUMNS}"
-"""What one statement more would ask for: three columns."""
-
-
-def _look(row: Sequence[Any]) -> Look:
-    own, stood, (flags, flags_change_at, arrears_minor, plan) = row[1:11], row[11:17], row[17:]
-    return Look(
+def _facts(row: Sequence[Any]) -> AccountFacts:
+    own, stood, (flags, flags_change_at, arrears_minor, plan) = row[1:6], row[6:12], row[12:]
+    return AccountFacts(
         *own,
         stood=Stood(*stood) if stood[0] is not None else None,
         flags=frozenset((flags or "").split()),

@@ -1,0 +1,108 @@
+"""The accounts of a person, each with a mark that moves when what its page shows may have changed.
+
+A page that polls is not sent again while the `mark` stands: it moves with the last posting, the balance, what the readings
+have accrued, the last closed day, the agreement, a new version of a tariff, all that waits to be looked at (credits on
+their way, terms, old dues), the last decision about its supply, the newest message of its meter, what pushes without a
+tag have told and its last recharge. What it does not see (a late interval behind the register's last read) shows when a
+page is drawn again for another reason, which portals do once a minute.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection
+
+from urja.apps.readings.power import HEARD, HEARD_AT, LAST_GASP
+from urja.apps.registry import queries as registry
+from urja.apps.registry.models import Agreement, DeviceRole
+from urja.core.power import Heard
+
+_OVERVIEW = f"""
+SELECT x.account_id, p.name, s.consumer_number, g.id, latest.id IS NOT NULL,
+    EXISTS (SELECT FROM supply_relight r WHERE r.account_id = x.account_id),
+    device.interval_s, {HEARD_AT}, {LAST_GASP}, told.until_at,
+    hash_record_extended(ROW(
+        g.id, g.valid_from, g.valid_to, a.last_seq, d.closed_through, d.provisional, (SELECT max(v.id) FROM tariffs_version v),
+        array(SELECT hash_record_extended(ROW(r.period, r.watermark_at, r.energy_wh, r.block_wh, r.estimated_wh), 0)
+            FROM readings_accrual r WHERE r.agreement_id = g.id ORDER BY r.period DESC LIMIT 2),
+        (SELECT max(c.id) FROM supply_changed c WHERE c.account_id = x.account_id),
+        state.decided_at, state.standing, state.supply, latest.id, latest.state, h.heard_at, h.last_gasp, told.until_at
+    ), 0)
+FROM registry_person i
+JOIN registry_account_access x ON x.person_id = i.id
+JOIN ledger_account a ON a.id = x.account_id
+LEFT JOIN LATERAL (
+    SELECT n.* FROM registry_agreement n
+    WHERE n.account_id = a.id AND n.valid_from <= %(now)s ORDER BY n.valid_from DESC LIMIT 1
+) g ON true
+LEFT JOIN ledger_close d ON d.agreement_id = g.id
+LEFT JOIN registry_service_point s ON s.id = g.service_point_id
+LEFT JOIN registry_premise p ON p.id = s.premise_id
+LEFT JOIN registry_device_period m ON m.service_point_id = g.service_point_id
+    AND m.role = {DeviceRole.BILLING.value} AND m.valid_to IS NULL
+LEFT JOIN registry_device device ON device.id = m.device_id
+{HEARD}
+LEFT JOIN supply_state state ON state.account_id = x.account_id
+LEFT JOIN LATERAL (
+    SELECT o.id, o.state FROM payments_order o WHERE o.account_id = x.account_id
+    ORDER BY o.created_at DESC, o.id DESC LIMIT 1
+) latest ON true
+LEFT JOIN LATERAL (
+    SELECT max(u.start_at + make_interval(secs => u.length_s)) AS until_at FROM readings_unconfirmed u
+    WHERE u.service_point_id = g.service_point_id AND u.start_at >= coalesce(ac.latest_end_at, g.valid_from)
+) told ON true
+WHERE i.user_id = %(user)s AND (%(account)s::bigint IS NULL OR x.account_id = %(account)s::bigint)
+ORDER BY x.recorded_at, x.id
+"""  # noqa: S608 - constants of the registry and of models
+
+
+@dataclass(frozen=True, slots=True)
+class AccountOverview:
+    """An account that a person has a role on."""
+
+    account_id: int
+    premise: str | None
+    """None, like the two below, before the account's first agreement begins."""
+    consumer_number: str | None
+    agreement: Agreement | None
+    """With its terms."""
+    ordered: bool
+    """Whether a recharge was ever begun."""
+    relit: bool
+    """Whether there is a chain from a payment to light, under way or at its end."""
+    interval: timedelta | None
+    """Of the billing meter; None where none hangs there."""
+    heard: Heard | None
+    """The meter's newest message."""
+    unconfirmed_until: datetime | None
+    """To when pushes without a tag have told of intervals behind all that is known."""
+    mark: int
+    """Another value when what is known of the account has changed."""
+
+
+def accounts_of(user_id: int, now: datetime, account_id: int | None = None) -> list[AccountOverview]:
+    """The accounts of a person, oldest access first; with `account_id` that one, if it is among them."""
+    with connection.cursor() as cursor:
+        cursor.execute(_OVERVIEW, {"user": user_id, "account": account_id, "now": now})
+        rows = cursor.fetchall()
+    agreements = Agreement.objects.in_bulk([row[3] for row in rows if row[3] is not None])
+    registry.with_terms(agreements.values())
+    return [_overview(agreements.get(row[3]), row) for row in rows]
+
+
+def _overview(agreement: Agreement | None, row: Sequence[Any]) -> AccountOverview:
+    account_id, premise, number, _id, ordered, relit, interval_s, heard_at, last_gasp, until, mark = row
+    return AccountOverview(
+        account_id=account_id,
+        premise=premise,
+        consumer_number=number,
+        agreement=agreement,
+        ordered=ordered,
+        relit=relit,
+        interval=None if interval_s is None else timedelta(seconds=interval_s),
+        heard=None if heard_at is None else Heard(heard_at, last_gasp),
+        unconfirmed_until=until,
+        mark=mark,
+    )

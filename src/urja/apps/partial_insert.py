@@ -1,0 +1,24 @@
+"""Inserts that name some columns only, as a role with rights by column may."""
+
+from typing import Any
+
+from django.db import connection
+from django.db.models import Model
+
+
+def insert(model: type[Model], *, ignore_conflicts: bool = False, **values: Any) -> int:
+    """Insert a row that names these columns and no other; how many rows that made (a trigger may take none).
+
+    A queryset names every column, which a role with rights by column may not.
+    """
+    fields = [model._meta.get_field(name) for name in values]  # noqa: SLF001 - Django documents it
+    names, marks = ", ".join(field.column for field in fields), ", ".join(["%s"] * len(fields))
+    conflict = " ON CONFLICT DO NOTHING" if ignore_conflicts else ""
+    table = model._meta.db_table  # noqa: SLF001 - Django documents it
+    saved = [
+        field.get_db_prep_save(value, connection)
+        for field, value in zip(fields, values.values(), strict=True)
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(f"INSERT INTO {table} ({names}) VALUES ({marks}){conflict}", saved)  # noqa: S608 - names of a model
+        return int(cursor.rowcount)

@@ -1,0 +1,170 @@
+"""The fresh balance as pages show it: the amount, how long it lasts, and what it consists of."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import NamedTuple, assert_never
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from urja.apps.ledger import queries as ledger
+from urja.core.policy.facts import CREDIT_HOLD
+from urja.core.power import Disconnected, NoPower, NotHeardFrom, Powered, PowerState
+from urja.web.shared import formats
+from urja.web.shared.clock import zone
+
+LOW_DAYS = 3
+"""From this many days left down, the balance is shown as low."""
+RUNWAY_DAYS = 14
+LATE = timedelta(hours=3)
+"""Readings older than this are said to be late."""
+LONG_AMOUNT = 10
+"""An amount of more letters is set smaller."""
+
+
+class Cell(NamedTuple):
+    """A day of the runway."""
+
+    x: str
+    width: str
+    left: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceView:
+    """The fresh balance. `state` is `good`, `low`, `out` or `unknown`, and where the supply has no power `off` or `dark`;
+    the sentence in `days`, and what is said of the power, say the same in words.
+    """
+
+    amount: str
+    state: str
+    days: str
+    runway: tuple[Cell, ...]
+    """The days left as cells, a picture of the sentence; empty where they are not known."""
+    as_of: str
+    late: str
+    parts: list[tuple[str, str]]
+
+    @property
+    def long(self) -> bool:
+        return len(self.amount) > LONG_AMOUNT
+
+
+def balance_view(balance: ledger.Balance | None, now: datetime, *, by_bill: bool = False) -> BalanceView:
+    if balance is None:
+        return _unpriced()
+    as_of = balance.as_of.astimezone(zone()) if balance.as_of else None
+    return BalanceView(
+        amount=formats.money(balance.balance_minor, balance.currency),
+        # Who pays by a bill owes until it is paid, and nothing runs out.
+        state="good" if by_bill else _state(balance),
+        days=_owed(balance) if by_bill else _days(balance),
+        runway=() if by_bill else _runway(balance),
+        as_of=_("As of %(moment)s") % {"moment": formats.moment(as_of, now.date())}
+        if as_of
+        else _("No reading has come in yet"),
+        late=_("Readings are late. What you have used since then is not in this figure yet.")
+        if as_of and now - as_of > LATE
+        else "",
+        parts=_parts(balance),
+    )
+
+
+def without_power(view: BalanceView, balance: ledger.Balance | None, power: PowerState | None) -> BalanceView:
+    """The same where the supply has no power or may have none: then nothing is green, and nearly off is not off."""
+    match power:
+        case Disconnected(holds=holds):
+            used_up = balance is not None and view.state == "out" and _covered_minor(balance) < 0
+            if not used_up:
+                return replace(view, state="off")
+            words = (
+                _("Disconnected: the credit is used up. Please recharge.")
+                if CREDIT_HOLD in holds
+                else _("The credit is used up. Please recharge.")
+            )
+            return replace(view, state="off", days=words)
+        case NoPower() | NotHeardFrom():
+            return replace(view, state="dark") if view.state == "good" else view
+        case Powered() | None:
+            return view
+        case _:
+            assert_never(power)
+
+
+def _unpriced() -> BalanceView:
+    """Of an account that is held back: what was used has no price, so nobody knows what is left."""
+    return BalanceView(
+        amount="–",
+        state="unknown",
+        days=_(
+            "What is left cannot be reckoned at the moment: the price of your electricity is missing in our books."
+        ),
+        runway=(),
+        as_of=_("The electricity office sees to it; you need do nothing. Until then no use is charged."),
+        late="",
+        parts=[],
+    )
+
+
+def _covered_minor(balance: ledger.Balance) -> int:
+    """With the credit on its way: nobody is told to recharge who has just done so."""
+    return balance.balance_minor + balance.credits_minor
+
+
+def _state(balance: ledger.Balance) -> str:
+    if _covered_minor(balance) <= 0:
+        return "out"
+    if balance.days_left is not None and balance.days_left < LOW_DAYS:
+        return "low"
+    return "good"
+
+
+def _owed(balance: ledger.Balance) -> str:
+    """With the payment on its way, as in `_covered_minor`."""
+    covered = _covered_minor(balance)
+    if covered < 0:
+        return _("You pay by bill. Used and not paid yet: %(amount)s.") % {
+            "amount": formats.money(-covered, balance.currency)
+        }
+    return _("You pay by bill. Nothing is owed.")
+
+
+def _days(balance: ledger.Balance) -> str:
+    if _covered_minor(balance) < 0:
+        return _("The credit is used up; you are still connected. Please recharge.")
+    if balance.days_left is None:
+        return _("Days left are shown once your usual use is known")
+    if balance.days_left < 1:
+        return _("At your usual use less than a day")
+    return ngettext(
+        "At your usual use about %(days)d day",
+        "At your usual use about %(days)d days",
+        int(balance.days_left),
+    ) % {"days": int(balance.days_left)}
+
+
+def _runway(balance: ledger.Balance) -> tuple[Cell, ...]:
+    if balance.days_left is None:
+        return ()
+    left = min(int(balance.days_left), RUNWAY_DAYS) if balance.balance_minor > 0 else 0
+    width = 100 / RUNWAY_DAYS
+    return tuple(
+        Cell(f"{width * day:.2f}%", f"{width - 1:.2f}%", left=day < left) for day in range(RUNWAY_DAYS)
+    )
+
+
+def _parts(balance: ledger.Balance) -> list[tuple[str, str]]:
+    """What the figure consists of, where it is more than what has been posted."""
+    parts = []
+    if balance.pending_minor:
+        parts = [
+            (_("Posted"), formats.money(balance.ledger_minor, balance.currency)),
+            (_("Used since, not posted yet"), formats.money(-balance.pending_minor, balance.currency)),
+        ]
+    if balance.credits_minor:
+        parts.append(
+            (_("Credit on its way"), formats.money(balance.credits_minor, balance.currency, signed=True))
+        )
+    if balance.estimated_wh:
+        parts.append((_("Of that estimated"), formats.energy(balance.estimated_wh)))
+    return parts

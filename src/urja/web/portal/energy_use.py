@@ -1,0 +1,107 @@
+"""The energy of today by hour and of the month by day, each as a chart with its total in words."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.utils.translation import gettext as _
+
+from urja.apps.readings import queries as readings
+from urja.core.calendar import billing_period
+from urja.web.portal import charts
+from urja.web.shared import formats
+from urja.web.shared.account_card import AccountCard
+from urja.web.shared.clock import zone
+
+ONE_HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class UseView:
+    """Energy over a day or a month."""
+
+    name: str
+    """Makes the chart's ids unique on the page."""
+    heading: str
+    total: str
+    title: str
+    """Of the chart."""
+    summary: str
+    """What a look at the chart tells, in words."""
+    interval: str
+    """What a bar stands for."""
+    chart: charts.Chart
+
+
+def uses(card: AccountCard, now: datetime) -> list[UseView]:
+    """Today, and the billing period where the agreement has a calendar of its own, else the month."""
+    agreement = card.agreement
+    if agreement is None:
+        return []
+    today = now.date()
+    month = readings.use_of_month(agreement, today, billing_period(today, agreement.billing_day or 1))
+    return [_today(month.hours, agreement.valid_from, now), _month(month.days, agreement.valid_from, now)]
+
+
+def _today(hours: Sequence[readings.HourUse], since: datetime, now: datetime) -> UseView:
+    midnight = hours[0].start_at
+    agreed, present = (since - midnight) // ONE_HOUR, (now - midnight) // ONE_HOUR
+    day = formats.short_day(midnight.astimezone(zone()).date())
+    return _view(
+        "today",
+        _("Today"),
+        _("Use today, %(day)s, by hour") % {"day": day},
+        _("Hour from"),
+        [_hour(hour) for hour in hours],
+        range(max(agreed, 0), present + 1),
+    )
+
+
+def _hour(use: readings.HourUse) -> charts.Use:
+    local = use.start_at.astimezone(zone())
+    tick = f"{local.hour:02d}" if local.hour % 6 == 0 else ""
+    return charts.Use(formats.clock_time(local), use.energy_wh, use.estimated_wh, tick)
+
+
+def _month(days: Sequence[readings.DayUse], since: datetime, now: datetime) -> UseView:
+    first, began = days[0].day, since.astimezone(zone()).date()
+    month = formats.billing_period(first)
+    title = _("Use in %(month)s, by day") if first.day == 1 else _("Use from %(month)s, by day")
+    return _view(
+        "month",
+        month,
+        title % {"month": month},
+        _("Day"),
+        [_day(day) for day in days],
+        range(max((began - first).days, 0), (now.date() - first).days + 1),
+    )
+
+
+def _day(use: readings.DayUse) -> charts.Use:
+    tick = str(use.day.day) if use.day.day % 7 == 1 else ""
+    return charts.Use(formats.short_day(use.day), use.energy_wh, use.estimated_wh, tick)
+
+
+def _view(
+    name: str, heading: str, title: str, interval: str, uses: Sequence[charts.Use], begun: range
+) -> UseView:
+    known = [use.energy_wh for use in uses if use.energy_wh is not None]
+    total = formats.energy(sum(known)) if known else "–"
+    return UseView(
+        name=name,
+        heading=heading,
+        total=total,
+        title=title,
+        summary=_summary(uses, total, max(known)) if known else _("No readings yet."),
+        interval=interval,
+        chart=charts.chart(uses, begun),
+    )
+
+
+def _summary(uses: Sequence[charts.Use], total: str, highest_wh: int) -> str:
+    highest = next(use.label for use in uses if use.energy_wh == highest_wh)
+    return _("%(total)s altogether. The most: %(highest)s (%(when)s).") % {
+        "total": total,
+        "highest": formats.energy(highest_wh),
+        "when": highest,
+    }

@@ -1,0 +1,118 @@
+"""The first page of an account, and the choice among several: from queries to what templates show.
+
+Every value is ready to be printed, in the reader's language and the utility's zone.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version as installed_version
+
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from urja.apps.ledger import queries as ledger
+from urja.apps.payments import gateways
+from urja.apps.registry.models import PaymentMode
+from urja.apps.supply import queries as supply
+from urja.apps.tariffs.errors import UnknownTariffError
+from urja.web.portal import chain, paying, postings
+from urja.web.portal.balance import BalanceView, balance_view, without_power
+from urja.web.portal.energy_use import UseView, uses
+from urja.web.shared import formats, power_words
+from urja.web.shared import standing as standings
+from urja.web.shared.account_card import AccountCard
+from urja.web.shared.clock import zone
+from urja.web.shared.power_words import PowerView
+
+RELEASE = installed_version("urja")
+
+
+def version(card: AccountCard, now: datetime) -> str:
+    """Changes whenever the live part of the page may: with the account's mark, or the clock's minute."""
+    minute = int(now.timestamp()) // 60
+    return f"{card.id:x}.{card.mark:x}.{minute:x}.{get_language()}.{RELEASE}"
+
+
+@dataclass(frozen=True, slots=True)
+class HomePage:
+    account: AccountCard
+    balance: BalanceView
+    power: PowerView | None
+    """Whether there is power; None where no meter bills the supply."""
+    uses: list[UseView]
+    postings: postings.Postings
+    unconfirmed: str
+    """Of readings that have come and do not count yet; mostly empty."""
+    standing: str
+    """Empty where no policy governs the account, or it is held back."""
+    by_bill: bool
+    """Whether it is paid for by bills: then it is paid, and not recharged."""
+    can_pay: bool
+    under_way: paying.UnderWay | None
+    chain: chain.ChainView | None
+    """The way back to light, while it is under way and shortly after."""
+
+
+def home_page(card: AccountCard, now: datetime) -> HomePage:
+    """All that the first page shows."""
+    known = standings.known_of(card, now)
+    balance = known.balance if known else _fresh(card, now)
+    relay = power_words.opened(known) if known else power_words.opened_when_decided(supply.standing(card.id))
+    power = power_words.power_of(card, now, relay)
+    by_bill = _pays_by_bill(card, now)
+    return HomePage(
+        account=card,
+        balance=without_power(balance_view(balance, now, by_bill=by_bill), balance, power),
+        power=power_words.shown(power, now) if power else None,
+        uses=uses(card, now),
+        postings=postings.newest(card),
+        unconfirmed=_unconfirmed(card.unconfirmed_until, now),
+        standing=standings.standing(known).text if known else "",
+        by_bill=by_bill,
+        can_pay=gateways.config() is not None,
+        under_way=paying.under_way(card.id, now) if card.ordered else None,
+        chain=chain.of_account(card.id, now) if card.relit else None,
+    )
+
+
+def _unconfirmed(until: datetime | None, now: datetime) -> str:
+    if until is None:
+        return ""
+    return _(
+        "Readings up to %(moment)s have come in and are not yet confirmed by your meter. They do not count before that."
+    ) % {"moment": formats.moment(until.astimezone(zone()), now.date())}
+
+
+def _fresh(card: AccountCard, now: datetime) -> ledger.Balance | None:
+    """None where the account is held back, for no tariff says what its use costs."""
+    try:
+        return ledger.fresh_balance(card.id, now, card.agreement)
+    except UnknownTariffError:
+        return None
+
+
+def _pays_by_bill(card: AccountCard, now: datetime) -> bool:
+    return card.agreement is not None and card.agreement.terms_at(now).payment_mode == PaymentMode.POSTPAID
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """An account among several."""
+
+    account: AccountCard
+    balance: BalanceView
+    power: PowerView | None
+
+
+def choices(cards: Iterable[AccountCard], now: datetime) -> list[Choice]:
+    """Several accounts with what is left on each."""
+    cards = list(cards)
+    stored = supply.standings(card.id for card in cards)
+    return [_choice(card, power_words.opened_when_decided(stored.get(card.id)), now) for card in cards]
+
+
+def _choice(card: AccountCard, relay: power_words.Opened | None, now: datetime) -> Choice:
+    balance, power = _fresh(card, now), power_words.power_of(card, now, relay)
+    view = balance_view(balance, now, by_bill=_pays_by_bill(card, now))
+    return Choice(card, without_power(view, balance, power), power_words.shown(power, now) if power else None)

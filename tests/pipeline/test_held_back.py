@@ -86,7 +86,7 @@ def test_its_recharge_is_confirmed_by_what_is_posted(place):
         params={"amount_minor": 30_000},
         requested_at=place.now,
     )
-    delivery.outgoing(place.now, "urja.example/pay", 10)
+    delivery.find_words(place.now, "urja.example/pay", 10)
     notice.refresh_from_db()
     assert "₹300" in notice.text
 

@@ -19,9 +19,9 @@ def named(name: str) -> ChannelConfig | None:
     return next((channel for channel in configured() if channel.name == name), None)
 
 
-def reporting() -> list[str]:
-    """Those that tell whether a message was delivered."""
-    return [channel.name for channel in configured() if channel.reports]
+def silent() -> list[str]:
+    """Those that never tell whether a message was delivered."""
+    return [channel.name for channel in configured() if not channel.reports]
 
 
 def messenger(channel: ChannelConfig) -> Messenger:

@@ -58,7 +58,7 @@ def _send(message: EmailMessage) -> None:
 class RelayBackend(EmailBackend):
     """The relay of `[mail]`: every mail leaves by it, and answers go to `reply_to` where one is given."""
 
-    def __init__(self, *, reply_to: str, **options: Any) -> None:
+    def __init__(self, *, reply_to: str = "", **options: Any) -> None:
         super().__init__(**options)
         self._reply_to = [reply_to] if reply_to else []
 

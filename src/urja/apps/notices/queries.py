@@ -57,9 +57,8 @@ def traffic(sent_from: datetime, sent_until: datetime, sample: int) -> Traffic:
 
     And what waits now, whatever its channel.
     """
-    sent = Notice.objects.filter(
-        sent_at__gte=sent_from, sent_at__lt=sent_until, service__in=channels.reporting()
-    )
+    sent = Notice.objects.filter(sent_at__gte=sent_from, sent_at__lt=sent_until)
+    sent = sent.exclude(channel=LETTER).exclude(service__in=channels.silent())
     last = sent.order_by("-sent_at")[:sample]
     counted = Notice.objects.filter(id__in=last.values("id")).aggregate(
         told=Count("account", distinct=True),

@@ -2,7 +2,10 @@
 
 from collections.abc import Iterable
 
+from urja.apps.meter_jobs.answers_file import csv_of
 from urja.apps.meter_jobs.models import UNFINISHED, Task
+
+__all__ = ["csv_of", "under_way", "unfinished"]
 
 
 def unfinished() -> int:

@@ -11,8 +11,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from urja.apps.meter_jobs import seen
-from urja.apps.meter_jobs.answers_file import csv_of
 from urja.apps.meter_jobs.models import Job, Task, TaskState
+from urja.apps.meter_jobs.queries import csv_of
 from urja.apps.registry.access import Caller
 from urja.apps.registry.roles import Read
 from urja.base.sentences import from_plain

@@ -200,7 +200,7 @@ async def peer_carry(self, gathered) -> None:
     received_at_ms = int(gathered.began_at.timestamp() * 1000)
     placing.stamp(records, Source.PUSH, gathered.correlations(placed), received_at_ms)
     try:
-        messages = self._messages(Kind.BLOCK, [(placed, refs, records)])
+        messages = self._records.messages(Kind.BLOCK, [(placed, refs, records)])
         await asyncio.gather(*(self._store(gathered, batch, message, {}) for message in messages))
     finally:
         self._waiting_bytes -= gathered.size

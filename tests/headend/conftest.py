@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -101,7 +102,9 @@ def stored(pipeline: Broker) -> Stored:
 
 async def adopt(pipeline: Broker, headend: HeadEnd | None, *meters: PushMeter) -> None:
     """Write meters into the projection; wait until the head end knows them."""
-    await asyncio.gather(*(put_device(pipeline, meter.entry()) for meter in meters))
+    # Not all at once: on a busy machine the broker, which syncs each, takes longer than an answer is waited for.
+    for some in itertools.batched(meters, 100):
+        await asyncio.gather(*(put_device(pipeline, meter.entry()) for meter in some))
     if headend is not None:
         await until(lambda: all(meter.title in headend.roster.meters for meter in meters))
 

@@ -19,7 +19,7 @@ from urja.base.ids import BUCKETS
 from urja.cosem.companion import load_device_type
 from urja.cosem.security import wrap_key
 from urja.headend.gate import GateError
-from urja.headend.intake import _Gathered
+from urja.headend.gathered import Gathered
 from urja.stream.records import EventState, RegisterKind, Source
 
 HALF_HOUR = dt.timedelta(minutes=30)
@@ -196,7 +196,7 @@ async def test_of_two_alerts_with_one_stamp_the_second_word_counts_too(start_hea
 def test_correlations_of_a_batch_stay_within_their_bits():
     """The drawn part of 21 bits turns over; it does not run into the time above it."""
     base, entropy = 6 << 21, (1 << 21) - 1
-    batch = _Gathered([], [], 0, 0, NINE, 0.0, base, entropy)
+    batch = Gathered([], [], 0, 0, NINE, 0.0, base, entropy)
     assert [batch.correlation(index) for index in (0, 1, 2)] == [base | entropy, base, base | 1]
     assert batch.correlations(np.array([0, 1, 2])).tolist() == [base | entropy, base, base | 1]
 

@@ -31,6 +31,11 @@ TIMES_AS_LONG, STARTED_S = 5, 120
 """Tests that take so many times what they take without a mutant, and the seconds for their servers' start, have met an
 endless loop: the mutant is killed by it."""
 
+INTAKE = (
+    "tests/headend/test_pushes.py",
+    "tests/headend/test_broker_trouble.py",
+    "tests/adversary/test_unauthenticated_pushes.py",
+)
 BRAKE = (
     "tests/adversary/test_stolen_signing_key.py",
     "tests/headend/test_releases.py",
@@ -68,14 +73,12 @@ WATCHED: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("headend/releases.py", BRAKE),
     ("headend/sealed_state.py", BRAKE),
     ("base/passkey.py", ("tests/base/test_passkey.py",)),
-    (
-        "headend/intake.py",
-        (
-            "tests/headend/test_pushes.py",
-            "tests/headend/test_broker_trouble.py",
-            "tests/adversary/test_unauthenticated_pushes.py",
-        ),
-    ),
+    ("headend/intake.py", INTAKE),
+    ("headend/gathered.py", INTAKE),
+    ("headend/push_records.py", INTAKE),
+    ("headend/rejections.py", INTAKE),
+    ("stream/signing.py", ("tests/stream/test_signing.py",)),
+    ("stream/devices.py", ("tests/stream/test_signing.py",)),
 )
 """What is mutated below `src/urja`, and the tests that hold it."""
 _DECLARATIONS = {"models.py", "grants.py", "apps.py", "config.py"}

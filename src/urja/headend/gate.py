@@ -357,7 +357,7 @@ class Gate:
     def garbage(self, data: bytes, why: str, origin: MeterConnection | _DatagramOrigin) -> None:
         """Bytes that are no frame of ours are set aside."""
         assert self._intake is not None
-        self._intake.set_garbage_aside(data[:MAX_APDU], why, origin)
+        self._intake.rejections.set_garbage_aside(data[:MAX_APDU], why, origin)
 
     def opened(self, connection: MeterConnection) -> None:
         """A connection came. Where there is no more room, a stranger's goes for it: this one, or an older one."""

@@ -12,36 +12,32 @@ rolled back, to come again or to be pulled from the meter's profile.
 import asyncio
 import os
 import random
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
 from datetime import UTC, datetime
 from operator import attrgetter
-from typing import Final, Literal, Protocol
+from typing import Final, Literal
 
 import msgspec
 import numpy as np
 import structlog
 
 from urja.base.clock import Clock
-from urja.base.ids import SHARDS, new_correlation
+from urja.base.ids import new_correlation
 from urja.base.networks import NOWHERE
 from urja.cosem.apdu import GeneralGloCiphered, decode_apdu
-from urja.cosem.companion import DeviceType
 from urja.cosem.errors import DecodeError
 from urja.cosem.layout import Ints
-from urja.cosem.pushbatch import PushBatch, PushGroup, Reason, Rejected, decode_pushes
+from urja.cosem.pushbatch import PushBatch, Reason, decode_pushes
 from urja.cosem.wrapper import HEADER_LENGTH, Frame, decode_datagram
-from urja.headend import placing, unconfirmed
+from urja.headend.gathered import ENTROPY_MASK, Gathered, Origin
 from urja.headend.metrics import Metrics
-from urja.headend.placing import EventFact
+from urja.headend.push_records import EswUndo, Outgoing, PushRecords
+from urja.headend.rejections import IGNORED, Rejections, title_of
 from urja.headend.roster import PUSH_SAP, WINDOW_GROUPS, Meter, Roster
 from urja.headend.setting_aside import SettingAside
-from urja.stream import Broker, Kind
-from urja.stream import quarantine as stream_quarantine
-from urja.stream.codec import Records
+from urja.stream import Broker
 from urja.stream.errors import BrokerUnavailable, StreamError, StreamFull
 from urja.stream.quarantine import Quarantined
-from urja.stream.records import DTYPES, OwnEvent, RegisterKind, Source
 
 log = structlog.get_logger()
 
@@ -51,113 +47,19 @@ BATCH_FRAMES: Final = 8192
 """A batch is closed at this many frames ..."""
 BATCH_WAIT_S: Final = 0.1
 """... or this long after its first, whichever comes first."""
-RECORDS_PER_MESSAGE: Final = 4096
-"""Cuts a message of the widest record well below the broker's limit."""
 IN_FLIGHT_BYTES: Final = 16 << 20
 """Bytes of frames gathered or waiting for the broker above which the sockets are not read ..."""
 RESUME_BYTES: Final = 4 << 20
 """... until they have sunk to this."""
 _RETRY_S: Final = (0.05, 1.0)
 
-_ENTROPY_MASK: Final = (1 << 21) - 1
 _SLOT_OF: Final = attrgetter("slot")
 
-
-class Origin(Protocol):
-    """Where a frame came from."""
-
-    slot: int
-    """The meter that has proven to be at this origin; -1 before the first authentic push."""
-
-    def describe(self) -> str:
-        """Transport and address, for people: `tcp 10.0.0.7:51234`."""
-        ...
-
-    @property
-    def network(self) -> str:
-        """What bounds this origin's share of the quarantine."""
-        ...
-
-    def recognise(self, meter: Meter) -> None:
-        """A push from here was authentic for this meter."""
-        ...
-
-
-_REASONS: Final[dict[Reason, stream_quarantine.Reason]] = {
-    Reason.MALFORMED: "garbage",
-    Reason.UNKNOWN_METER: "unknown-meter",
-    Reason.UNPROTECTED: "unprotected",
-    Reason.TOO_OLD: "replay",
-    Reason.WRONG_KEY: "wrong-key",
-    Reason.UNDECODABLE: "layout",
-}
 _PERHAPS_OTHER_KEYS: Final = frozenset(
     {Reason.WRONG_KEY, Reason.DUPLICATE, Reason.IN_FLIGHT, Reason.TOO_OLD, Reason.UNPROTECTED}
 )
 """What a push under a meter's next keys is taken for under those before: its counters have begun anew, and without a
 tag only what comes out tells."""
-_WINDOW_LOST: Final = (
-    "its replay window could not be read, so that an old push could pass for a new one: its pushes wait until a session "
-    "has proven its counter, or an operator replays one of them"
-)
-_IGNORED: Final = frozenset({Reason.DUPLICATE, Reason.IN_FLIGHT})
-
-
-@dataclass(slots=True)
-class _Gathered:
-    """Frames of one batch. Push i has the correlation `correlation(i)`."""
-
-    frames: list[bytes]
-    origins: list[Origin]
-    size: int
-    datagrams: int
-    began_at: datetime
-    began_s: float
-    base: int
-    offset: int
-    replayed: bool = False
-    """An operator's replay: what is wrong is answered, not set aside once more."""
-    which: Ints | None = None
-    """The places of these pushes in the batch that they were gathered in, where they are some of it."""
-    accepted: int = 0
-    duplicates: int = 0
-    unauthenticated: int = 0
-    """Pushes without a tag that were told to the pipeline."""
-    fault: tuple[str, str] | None = None
-    misfits: list[tuple[Meter, OwnEvent, int]] = field(default_factory=list)
-    """Meters that a person is to look at, why, and the push that says so."""
-
-    def correlations(self, index: Ints | np.ndarray) -> Ints:
-        places = index if self.which is None else self.which[index]
-        return self.base | (self.offset + places.astype(np.int64) & _ENTROPY_MASK)
-
-    def correlation(self, index: int) -> int:
-        place = index if self.which is None else int(self.which[index])
-        return self.base | (self.offset + place & _ENTROPY_MASK)
-
-    def those(self, which: list[int]) -> "_Gathered":
-        """Some of these pushes, which are judged by themselves."""
-        return replace(
-            self,
-            frames=[self.frames[index] for index in which],
-            origins=[self.origins[index] for index in which],
-            which=np.array(which, np.int64),
-            accepted=0,
-            duplicates=0,
-            fault=None,
-            misfits=[],
-        )
-
-
-@dataclass(slots=True)
-class _Outgoing:
-    """Records of one kind and shard, and the pushes that they stand for."""
-
-    kind: Kind
-    shard: int
-    records: Records
-    pushes: Ints
-    slots: Ints
 
 
 class ReplayAnswer(msgspec.Struct, frozen=True):
@@ -166,15 +68,6 @@ class ReplayAnswer(msgspec.Struct, frozen=True):
     outcome: Literal["accepted", "duplicate", "refused"]
     reason: str = ""
     detail: str = ""
-
-
-@dataclass(slots=True)
-class _EswUndo:
-    """An alert's meter as it was before, should the alert not be stored."""
-
-    meter: Meter
-    esw: int
-    esw_at: int
 
 
 class _Operator:
@@ -190,28 +83,11 @@ class _Operator:
         """A replayed frame says nothing of where its meter is now."""
 
 
-def _title_of(frame: bytes) -> bytes:
-    """The system title that a push claims; empty where it is of no known form."""
-    apdu = frame[HEADER_LENGTH : HEADER_LENGTH + 10]
-    return apdu[2:] if apdu[:2] == b"\xdb\x08" else b""
-
-
 def _says_more(under_next: Reason, before: Reason) -> bool:
     """Whether a rejection under a meter's next keys is to be told, and not the one under those before."""
     if before is Reason.WRONG_KEY:
         return under_next is not Reason.WRONG_KEY
-    return under_next is Reason.UNDECODABLE or (before is Reason.TOO_OLD and under_next in _IGNORED)
-
-
-def _cut(rows: np.ndarray, index: Ints) -> Iterator[np.ndarray]:
-    """`rows` in messages of bounded size; the records of one push (`index`) stay together."""
-    start = 0
-    while start < len(rows):
-        end = min(start + RECORDS_PER_MESSAGE, len(rows))
-        while start + 1 < end < len(rows) and index[rows[end]] == index[rows[end - 1]]:
-            end -= 1
-        yield rows[start:end]
-        start = end
+    return under_next is Reason.UNDECODABLE or (before is Reason.TOO_OLD and under_next in IGNORED)
 
 
 class Intake:
@@ -230,7 +106,8 @@ class Intake:
     ) -> None:
         self._broker = broker
         self._roster = roster
-        self._aside = aside
+        self.rejections = Rejections(roster, aside, clock, metrics)
+        self._records = PushRecords(roster, self.rejections)
         self._clock = clock
         self._metrics = metrics
         self._hold = hold
@@ -303,7 +180,7 @@ class Intake:
         origins, self.origins = self.origins, []
         datagrams, self._datagrams = self._datagrams, 0
         base = new_correlation(int(self._began_at.timestamp() * 1000), 0)
-        gathered = _Gathered(
+        gathered = Gathered(
             frames,
             origins,
             sum(map(len, frames)),
@@ -322,7 +199,7 @@ class Intake:
         task.add_done_callback(self._done)
         self._reconsider()
 
-    def _count_received(self, gathered: _Gathered) -> None:
+    def _count_received(self, gathered: Gathered) -> None:
         self._metrics.received.labels("tcp").inc(len(gathered.frames) - gathered.datagrams)
         self._metrics.received.labels("udp").inc(gathered.datagrams)
         if not self._trace:
@@ -363,7 +240,7 @@ class Intake:
 
     # -- one batch ----------------------------------------------------------------------------------------
 
-    async def _carry(self, gathered: _Gathered) -> None:
+    async def _carry(self, gathered: Gathered) -> None:
         try:
             batch = decode_pushes(gathered.frames, self._roster.pushes, skip=HEADER_LENGTH)
             later = self._under_next_keys(gathered, batch)
@@ -380,7 +257,7 @@ class Intake:
             self._waiting_bytes -= gathered.size
             self._reconsider()
 
-    def _under_next_keys(self, gathered: _Gathered, batch: PushBatch) -> tuple[_Gathered, PushBatch] | None:
+    def _under_next_keys(self, gathered: Gathered, batch: PushBatch) -> tuple[Gathered, PushBatch] | None:
         """The pushes of meters that have taken the keys they are being given, which leave the first batch."""
         waiting = self._roster.next_pushes
         if not len(waiting):
@@ -388,7 +265,7 @@ class Intake:
         again = {
             item.index: item
             for item in batch.rejected
-            if item.reason in _PERHAPS_OTHER_KEYS and _title_of(gathered.frames[item.index]) in waiting
+            if item.reason in _PERHAPS_OTHER_KEYS and title_of(gathered.frames[item.index]) in waiting
         }
         if not again:
             return None
@@ -407,14 +284,15 @@ class Intake:
                 pair.expected = True
         return part, later
 
-    async def _publish(self, gathered: _Gathered, batch: PushBatch) -> None:
-        self._judge(gathered, batch.rejected)
-        undo: dict[int, _EswUndo] = {}
+    async def _publish(self, gathered: Gathered, batch: PushBatch) -> None:
+        self.rejections.judge(gathered, batch.rejected)
+        undo: dict[int, EswUndo] = {}
         outgoing = self._place(gathered, batch, undo)
         self._recognise(gathered, batch)
-        outgoing += self._unconfirmed(gathered, batch)
+        outgoing += self._records.unconfirmed(gathered, batch)
+        self._metrics.unauthenticated.inc(gathered.unauthenticated)
         if gathered.misfits:
-            outgoing += self._ask_for_person(gathered)
+            outgoing += self._records.for_people(gathered)
         if outgoing:
             await asyncio.gather(*(self._store(gathered, batch, message, undo) for message in outgoing))
         if batch.groups:
@@ -427,131 +305,18 @@ class Intake:
                 messages=len(outgoing),
             )
 
-    def _place(self, gathered: _Gathered, batch: PushBatch, undo: dict[int, _EswUndo]) -> list[_Outgoing]:
-        """Records of the decoded pushes, in messages by kind and shard."""
-        parts: dict[Kind, list[tuple[Ints, Ints, Records]]] = {}
-        received_at_ms = int(gathered.began_at.timestamp() * 1000)
-        silent: list[tuple[int, int]] = []
-        for group in batch.groups:
-            kind, index, refs, records = self._records(group, batch, gathered, undo, silent)
-            if not len(records):
-                continue
-            records["device_id"] = self._roster.device_ids[refs]
-            placing.stamp(records, Source.PUSH, gathered.correlations(index), received_at_ms)
-            parts.setdefault(kind, []).append((index, refs, records))
+    def _place(self, gathered: Gathered, batch: PushBatch, undo: dict[int, EswUndo]) -> list[Outgoing]:
+        outgoing, silent = self._records.place(gathered, batch, undo)
         if silent:
             # An alert that changed nothing we record: there is nothing to store, so it is safe as it is.
             pushes, slots = np.array(silent, np.int64).T
             self._accept(gathered, batch, pushes, slots)
-        return [message for kind, pieces in parts.items() for message in self._messages(kind, pieces)]
-
-    def _unconfirmed(self, gathered: _Gathered, batch: PushBatch) -> list[_Outgoing]:
-        """What pushes without a tag say, in messages of their own; nothing of them is in flight."""
-        parts: dict[Kind, list[tuple[Ints, Ints, Records]]] = {}
-        received_at_ms = int(gathered.began_at.timestamp() * 1000)
-        for group in batch.unauthenticated:
-            kind, index, refs, records = unconfirmed.records_of(group, self._roster)
-            gathered.unauthenticated += len(group.index)
-            records["device_id"] = self._roster.device_ids[refs]
-            placing.stamp(records, Source.PUSH_UNAUTHENTICATED, gathered.correlations(index), received_at_ms)
-            if len(records):
-                parts.setdefault(kind, []).append((index, refs, records))
-        self._metrics.unauthenticated.inc(gathered.unauthenticated)
-        none = np.zeros(0, np.int64)
-        return [
-            replace(message, pushes=none, slots=none)
-            for kind, pieces in parts.items()
-            for message in self._messages(kind, pieces)
-        ]
-
-    def _records(
-        self,
-        group: PushGroup,
-        batch: PushBatch,
-        gathered: _Gathered,
-        undo: dict[int, _EswUndo],
-        silent: list[tuple[int, int]],
-    ) -> tuple[Kind, Ints, Ints, Records]:
-        clock, keep = group.decoded.column("clock")
-        for row in np.flatnonzero(~keep).tolist():
-            self._let_go(gathered, batch, group, row, "layout", "the clock names no moment")
-        if wrong := placing.implausible(group.decoded):
-            for row in np.flatnonzero(wrong.rows & keep).tolist():
-                self._let_go(gathered, batch, group, row, "implausible", wrong.says(row))
-            keep = keep & ~wrong.rows
-        compiled = self._roster.by_slot[int(group.refs[0])].compiled
-        # In the usual case nothing is left out, and nothing is copied.
-        kept: np.ndarray | slice = slice(None) if keep.all() else keep
-        index, refs = group.index[kept].astype(np.int64, copy=False), group.refs[kept]
-        match compiled.push_key(group.layout.name):
-            case "block":
-                records = placing.blocks(group.decoded, self._roster.intervals_s[group.refs])
-                return Kind.BLOCK, index, refs, records[kept]
-            case "instantaneous":
-                records = placing.registers(group.decoded, RegisterKind.INSTANTANEOUS)
-                return Kind.REGISTER, index, refs, records[kept]
-            case "alert":
-                rows = np.flatnonzero(keep)
-                rows = rows[np.argsort(clock[rows], kind="stable")]
-                return self._alerts(group, rows, undo, silent, compiled.device_type)
-            case unknown:
-                raise AssertionError(f"the loader of meter types lets no push {unknown!r} through")
-
-    def _alerts(
-        self,
-        group: PushGroup,
-        rows: np.ndarray,
-        undo: dict[int, _EswUndo],
-        silent: list[tuple[int, int]],
-        device_type: DeviceType,
-    ) -> tuple[Kind, Ints, Ints, Records]:
-        clock, _ = group.decoded.column("clock")
-        status = group.decoded.clock_status("clock")
-        words = group.decoded.strings("esw")
-        facts: list[tuple[int, int, EventFact, int]] = []
-        index: list[int] = []
-        refs: list[int] = []
-        for row in rows.tolist():
-            push, slot, at = int(group.index[row]), int(group.refs[row]), int(clock[row])
-            meter = self._roster.by_slot[slot]
-            word = int.from_bytes(words[row] or b"")
-            in_order = at >= meter.esw_at
-            found = placing.esw_changes(meter.esw, word, device_type, in_order=in_order)
-            if in_order:
-                undo[push] = _EswUndo(meter, meter.esw, meter.esw_at)
-                meter.esw, meter.esw_at = word, at
-            if not found:
-                silent.append((push, slot))
-            for fact in found:
-                facts.append((meter.entry.device_id, at, fact, int(status[row])))
-                index.append(push)
-                refs.append(slot)
-        return Kind.EVENT, np.array(index, np.int64), np.array(refs, np.int64), placing.events(facts)
-
-    def _messages(self, kind: Kind, pieces: Sequence[tuple[Ints, Ints, Records]]) -> list[_Outgoing]:
-        if len(pieces) == 1:
-            index, refs, records = pieces[0]
-        else:
-            index = np.concatenate([piece[0] for piece in pieces])
-            refs = np.concatenate([piece[1] for piece in pieces])
-            records = np.concatenate([piece[2] for piece in pieces]).astype(DTYPES[kind], copy=False)
-        shards = self._roster.shards[refs]
-        order = np.argsort(shards, kind="stable")
-        bounds = np.searchsorted(shards[order], np.arange(SHARDS + 1))
-        messages = []
-        for shard in range(SHARDS):
-            rows = order[bounds[shard] : bounds[shard + 1]]
-            for part in _cut(rows, index):
-                pushes = index[part]
-                if kind is Kind.EVENT:  # one alert may give several records
-                    pushes = np.array(list(dict.fromkeys(pushes.tolist())), np.int64)
-                messages.append(_Outgoing(kind, shard, records[part], pushes, refs[part]))
-        return messages
+        return outgoing
 
     # -- storing ------------------------------------------------------------------------------------------
 
     async def _store(
-        self, gathered: _Gathered, batch: PushBatch, message: _Outgoing, undo: dict[int, _EswUndo]
+        self, gathered: Gathered, batch: PushBatch, message: Outgoing, undo: dict[int, EswUndo]
     ) -> None:
         if await self._offer(message, int(message.records["correlation"][0])):
             if len(message.pushes):
@@ -569,13 +334,13 @@ class Intake:
         batch.rollback(message.pushes)
         self._metrics.rolled_back.inc(len(message.pushes))
 
-    def _accept(self, gathered: _Gathered, batch: PushBatch, pushes: Ints, slots: Ints) -> None:
+    def _accept(self, gathered: Gathered, batch: PushBatch, pushes: Ints, slots: Ints) -> None:
         batch.commit(pushes)
         gathered.accepted += len(pushes)
         self.dirty_groups[self._roster.groups[slots]] = True
         self._metrics.accepted.inc(len(pushes))
 
-    async def _offer(self, message: _Outgoing, correlation: int) -> bool:
+    async def _offer(self, message: Outgoing, correlation: int) -> bool:
         """Offer a message until the broker has stored it; False where there is no hope."""
         self._message_number += 1
         message_id = f"{self._message_prefix}-{self._message_number}"
@@ -626,15 +391,15 @@ class Intake:
             frame = decode_datagram(item.frame)
         except DecodeError as error:
             return ReplayAnswer("refused", "garbage", str(error))
-        gathered = _Gathered(
+        gathered = Gathered(
             [Frame(SERVER_SAP, PUSH_SAP, frame.apdu).encode()],
             [_Operator()],
             HEADER_LENGTH + len(frame.apdu),
             0,
             datetime.fromtimestamp(item.received_at_ms / 1000, UTC),
             self._loop.time(),
-            item.correlation & ~_ENTROPY_MASK,
-            item.correlation & _ENTROPY_MASK,
+            item.correlation & ~ENTROPY_MASK,
+            item.correlation & ENTROPY_MASK,
             replayed=True,
         )
         batch = decode_pushes(gathered.frames, self._roster.pushes, skip=HEADER_LENGTH)
@@ -662,119 +427,7 @@ class Intake:
         if meter is not None and isinstance(push, GeneralGloCiphered):
             meter.proves(meter.key_id, push.counter)
 
-    # -- what was not taken ---------------------------------------------------------------------------------
-
-    def _judge(self, gathered: _Gathered, rejected: list[Rejected]) -> None:
-        for item in rejected:
-            if item.reason in _IGNORED:
-                gathered.duplicates += 1
-                self._metrics.duplicates.inc()
-                continue
-            reason, detail = _REASONS[item.reason], str(item.error)
-            title = _title_of(gathered.frames[item.index])
-            if item.reason is Reason.UNKNOWN_METER and title in self._roster.unusable:
-                reason, detail = "unusable-meter", self._roster.unusable[title]
-            meter = self._roster.meters.get(title)
-            if item.reason is Reason.TOO_OLD and meter is not None and meter.window_is_lost:
-                reason, detail = "unusable-meter", _WINDOW_LOST
-            # What is authentic and has no layout only the meter can have made.
-            proven = item.reason is Reason.UNDECODABLE
-            if proven:
-                self._note_misfit(gathered, meter, item.index, reason)
-            self._set_aside(gathered, item.index, reason, detail, title, proven=proven)
-
-    def set_garbage_aside(self, data: bytes, why: str, origin: Origin) -> None:
-        """Bytes that are no push at all."""
-        now_ms = int(self._clock.now().timestamp() * 1000)
-        # Over a known meter's connection they are evidence of that meter.
-        title = self._roster.by_slot[origin.slot].entry.system_title if origin.slot >= 0 else b""
-        self._aside.put(
-            Quarantined(
-                standing=self._standing(title),
-                source=origin.network,
-                title=title.hex(),
-                reason="garbage",
-                detail=why,
-                peer=origin.describe(),
-                received_at_ms=now_ms,
-                frame=data,
-                correlation=new_correlation(now_ms, random.getrandbits(21)),
-            )
-        )
-
-    def _let_go(
-        self,
-        gathered: _Gathered,
-        batch: PushBatch,
-        group: PushGroup,
-        row: int,
-        reason: stream_quarantine.Reason,
-        detail: str,
-    ) -> None:
-        """An authentic push that cannot be taken as it was decoded is set aside; it may come again, or be replayed."""
-        index, meter = int(group.index[row]), self._roster.by_slot[int(group.refs[row])]
-        batch.rollback([index])
-        self._note_misfit(gathered, meter, index, reason)
-        self._set_aside(gathered, index, reason, detail, meter.entry.system_title, proven=True)
-
-    def _note_misfit(
-        self, gathered: _Gathered, meter: Meter | None, index: int, reason: stream_quarantine.Reason
-    ) -> None:
-        if meter is None or gathered.replayed or not meter.to_be_asked(int(gathered.began_at.timestamp())):
-            return
-        code = OwnEvent.PUSH_IMPLAUSIBLE if reason == "implausible" else OwnEvent.PUSH_MISFIT
-        gathered.misfits.append((meter, code, index))
-
-    def _ask_for_person(self, gathered: _Gathered) -> list[_Outgoing]:
-        """Events that tell the pipeline of meters whose authentic pushes could not be taken."""
-        at_s = int(gathered.began_at.timestamp())
-        records = placing.own_events(
-            [(meter.entry.device_id, code) for meter, code, _ in gathered.misfits], at_s
-        )
-        index = np.array([push for _, _, push in gathered.misfits], np.int64)
-        placing.stamp(
-            records, Source.PUSH, gathered.correlations(index), int(gathered.began_at.timestamp() * 1000)
-        )
-        shards = np.array([meter.entry.shard for meter, _, _ in gathered.misfits])
-        none = np.zeros(0, np.int64)
-        return [
-            _Outgoing(Kind.EVENT, shard, records[shards == shard], none, none)
-            for shard in np.unique(shards).tolist()
-        ]
-
-    def _set_aside(
-        self,
-        gathered: _Gathered,
-        index: int,
-        reason: stream_quarantine.Reason,
-        detail: str,
-        title: bytes,
-        *,
-        proven: bool = False,
-    ) -> None:
-        if gathered.replayed:
-            gathered.fault = (reason, detail)
-            return
-        origin = gathered.origins[index]
-        self._aside.put(
-            Quarantined(
-                standing="proven" if proven else self._standing(title),
-                source=origin.network,
-                title=title.hex(),
-                reason=reason,
-                detail=detail,
-                peer=origin.describe(),
-                received_at_ms=int(gathered.began_at.timestamp() * 1000),
-                frame=gathered.frames[index],
-                correlation=gathered.correlation(index),
-            )
-        )
-
-    def _standing(self, title: bytes) -> stream_quarantine.Standing:
-        """Of a frame that bears a title and proves nothing."""
-        return "claimed" if title in self._roster.meters or title in self._roster.unusable else "unknown"
-
-    def _recognise(self, gathered: _Gathered, batch: PushBatch) -> None:
+    def _recognise(self, gathered: Gathered, batch: PushBatch) -> None:
         """Tell origins whose pushes were authentic which meter they are: sessions go there."""
         origins, by_slot = gathered.origins, self._roster.by_slot
         known = np.fromiter(map(_SLOT_OF, origins), np.int64, len(origins))

@@ -1,0 +1,190 @@
+"""From decoded pushes to messages of records, by kind and shard."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from urja.base.ids import SHARDS
+from urja.cosem.companion import DeviceType
+from urja.cosem.layout import Ints
+from urja.cosem.pushbatch import PushBatch, PushGroup
+from urja.headend import placing, unconfirmed
+from urja.headend.gathered import Gathered
+from urja.headend.placing import EventFact
+from urja.headend.rejections import Rejections
+from urja.headend.roster import Meter, Roster
+from urja.stream import Kind
+from urja.stream.codec import Records
+from urja.stream.records import DTYPES, RegisterKind, Source
+
+RECORDS_PER_MESSAGE: Final = 4096
+"""Cuts a message of the widest record well below the broker's limit."""
+
+
+type Placed = tuple[Kind, Ints, Ints, Records]
+"""Records of one kind, with the push and the slot that each is of."""
+
+
+@dataclass(slots=True)
+class Outgoing:
+    """Records of one kind and shard, and the pushes that they stand for."""
+
+    kind: Kind
+    shard: int
+    records: Records
+    pushes: Ints
+    slots: Ints
+
+
+@dataclass(slots=True)
+class EswUndo:
+    """An alert's meter as it was before, should the alert not be stored."""
+
+    meter: Meter
+    esw: int
+    esw_at: int
+
+
+def _cut(rows: np.ndarray, index: Ints) -> Iterator[np.ndarray]:
+    """`rows` in messages of bounded size; the records of one push (`index`) stay together."""
+    start = 0
+    while start < len(rows):
+        end = min(start + RECORDS_PER_MESSAGE, len(rows))
+        while start + 1 < end < len(rows) and index[rows[end]] == index[rows[end - 1]]:
+            end -= 1
+        yield rows[start:end]
+        start = end
+
+
+class PushRecords:
+    """Makes the messages of a batch."""
+
+    def __init__(self, roster: Roster, rejections: Rejections) -> None:
+        self._roster = roster
+        self._rejections = rejections
+
+    def place(
+        self, gathered: Gathered, batch: PushBatch, undo: dict[int, EswUndo]
+    ) -> tuple[list[Outgoing], list[tuple[int, int]]]:
+        """Records of the decoded pushes, in messages by kind and shard; and push and slot of alerts that tell nothing."""
+        silent: list[tuple[int, int]] = []
+        placed = [self._records(group, batch, gathered, undo, silent) for group in batch.groups]
+        return self._stamped(gathered, placed, Source.PUSH), silent
+
+    def unconfirmed(self, gathered: Gathered, batch: PushBatch) -> list[Outgoing]:
+        """What pushes without a tag say, in messages of their own; nothing of them is in flight."""
+        gathered.unauthenticated += sum(len(group.index) for group in batch.unauthenticated)
+        placed = [unconfirmed.records_of(group, self._roster) for group in batch.unauthenticated]
+        none = np.zeros(0, np.int64)
+        messages = self._stamped(gathered, placed, Source.PUSH_UNAUTHENTICATED)
+        return [replace(message, pushes=none, slots=none) for message in messages]
+
+    def _stamped(self, gathered: Gathered, placed: list[Placed], source: Source) -> list[Outgoing]:
+        parts: dict[Kind, list[tuple[Ints, Ints, Records]]] = {}
+        for kind, index, refs, records in placed:
+            if len(records):
+                records["device_id"] = self._roster.device_ids[refs]
+                placing.stamp(records, source, gathered.correlations(index), gathered.received_at_ms)
+                parts.setdefault(kind, []).append((index, refs, records))
+        return [message for kind, pieces in parts.items() for message in self.messages(kind, pieces)]
+
+    def for_people(self, gathered: Gathered) -> list[Outgoing]:
+        """Events that tell the pipeline of meters whose authentic pushes could not be taken."""
+        at_s = int(gathered.began_at.timestamp())
+        records = placing.own_events(
+            [(meter.entry.device_id, code) for meter, code, _ in gathered.misfits], at_s
+        )
+        index = np.array([push for _, _, push in gathered.misfits], np.int64)
+        placing.stamp(records, Source.PUSH, gathered.correlations(index), gathered.received_at_ms)
+        shards = np.array([meter.entry.shard for meter, _, _ in gathered.misfits])
+        none = np.zeros(0, np.int64)
+        return [
+            Outgoing(Kind.EVENT, shard, records[shards == shard], none, none)
+            for shard in np.unique(shards).tolist()
+        ]
+
+    def _records(
+        self,
+        group: PushGroup,
+        batch: PushBatch,
+        gathered: Gathered,
+        undo: dict[int, EswUndo],
+        silent: list[tuple[int, int]],
+    ) -> Placed:
+        clock, keep = group.decoded.column("clock")
+        for row in np.flatnonzero(~keep).tolist():
+            self._rejections.let_go(gathered, batch, group, row, "layout", "the clock names no moment")
+        if wrong := placing.implausible(group.decoded):
+            for row in np.flatnonzero(wrong.rows & keep).tolist():
+                self._rejections.let_go(gathered, batch, group, row, "implausible", wrong.says(row))
+            keep = keep & ~wrong.rows
+        compiled = self._roster.by_slot[int(group.refs[0])].compiled
+        # In the usual case nothing is left out, and nothing is copied.
+        kept: np.ndarray | slice = slice(None) if keep.all() else keep
+        index, refs = group.index[kept].astype(np.int64, copy=False), group.refs[kept]
+        match compiled.push_key(group.layout.name):
+            case "block":
+                records = placing.blocks(group.decoded, self._roster.intervals_s[group.refs])
+                return Kind.BLOCK, index, refs, records[kept]
+            case "instantaneous":
+                records = placing.registers(group.decoded, RegisterKind.INSTANTANEOUS)
+                return Kind.REGISTER, index, refs, records[kept]
+            case "alert":
+                rows = np.flatnonzero(keep)
+                rows = rows[np.argsort(clock[rows], kind="stable")]
+                return self._alerts(group, rows, undo, silent, compiled.device_type)
+            case unknown:
+                raise AssertionError(f"the loader of meter types lets no push {unknown!r} through")
+
+    def _alerts(
+        self,
+        group: PushGroup,
+        rows: np.ndarray,
+        undo: dict[int, EswUndo],
+        silent: list[tuple[int, int]],
+        device_type: DeviceType,
+    ) -> Placed:
+        clock, _ = group.decoded.column("clock")
+        status = group.decoded.clock_status("clock")
+        words = group.decoded.strings("esw")
+        facts: list[tuple[int, int, EventFact, int]] = []
+        index: list[int] = []
+        refs: list[int] = []
+        for row in rows.tolist():
+            push, slot, at = int(group.index[row]), int(group.refs[row]), int(clock[row])
+            meter = self._roster.by_slot[slot]
+            word = int.from_bytes(words[row] or b"")
+            in_order = at >= meter.esw_at
+            found = placing.esw_changes(meter.esw, word, device_type, in_order=in_order)
+            if in_order:
+                undo[push] = EswUndo(meter, meter.esw, meter.esw_at)
+                meter.esw, meter.esw_at = word, at
+            if not found:
+                silent.append((push, slot))
+            for fact in found:
+                facts.append((meter.entry.device_id, at, fact, int(status[row])))
+                index.append(push)
+                refs.append(slot)
+        return Kind.EVENT, np.array(index, np.int64), np.array(refs, np.int64), placing.events(facts)
+
+    def messages(self, kind: Kind, pieces: Sequence[tuple[Ints, Ints, Records]]) -> list[Outgoing]:
+        if len(pieces) == 1:
+            index, refs, records = pieces[0]
+        else:
+            index = np.concatenate([piece[0] for piece in pieces])
+            refs = np.concatenate([piece[1] for piece in pieces])
+            records = np.concatenate([piece[2] for piece in pieces]).astype(DTYPES[kind], copy=False)
+        shards = self._roster.shards[refs]
+        order = np.argsort(shards, kind="stable")
+        bounds = np.searchsorted(shards[order], np.arange(SHARDS + 1))
+        messages = []
+        for shard in range(SHARDS):
+            rows = order[bounds[shard] : bounds[shard + 1]]
+            for part in _cut(rows, index):
+                pushes = index[part]
+                if kind is Kind.EVENT:  # one alert may give several records
+                    pushes = np.array(list(dict.fromkeys(pushes.tolist())), np.int64)
+                messages.append(Outgoing(kind, shard, records[part], pushes, refs[part]))
+        return messages

@@ -1,0 +1,139 @@
+"""What becomes of bytes and pushes that are not taken: counted, or set aside under the standing that they have proven."""
+
+import random
+from typing import Final
+
+from urja.base.clock import Clock
+from urja.base.ids import new_correlation
+from urja.cosem.pushbatch import PushBatch, PushGroup, Reason, Rejected
+from urja.cosem.wrapper import HEADER_LENGTH
+from urja.headend.gathered import Gathered, Origin
+from urja.headend.metrics import Metrics
+from urja.headend.roster import Meter, Roster
+from urja.headend.setting_aside import SettingAside
+from urja.stream import quarantine as stream_quarantine
+from urja.stream.quarantine import Quarantined
+from urja.stream.records import OwnEvent
+
+_REASONS: Final[dict[Reason, stream_quarantine.Reason]] = {
+    Reason.MALFORMED: "garbage",
+    Reason.UNKNOWN_METER: "unknown-meter",
+    Reason.UNPROTECTED: "unprotected",
+    Reason.TOO_OLD: "replay",
+    Reason.WRONG_KEY: "wrong-key",
+    Reason.UNDECODABLE: "layout",
+}
+_WINDOW_LOST: Final = (
+    "its replay window could not be read, so that an old push could pass for a new one: its pushes wait until a session "
+    "has proven its counter, or an operator replays one of them"
+)
+IGNORED: Final = frozenset({Reason.DUPLICATE, Reason.IN_FLIGHT})
+
+
+def title_of(frame: bytes) -> bytes:
+    """The system title that a push claims; empty where it is of no known form."""
+    apdu = frame[HEADER_LENGTH : HEADER_LENGTH + 10]
+    return apdu[2:] if apdu[:2] == b"\xdb\x08" else b""
+
+
+class Rejections:
+    """Judges what the decoder has rejected, and what came out of it and cannot be."""
+
+    def __init__(self, roster: Roster, aside: SettingAside, clock: Clock, metrics: Metrics) -> None:
+        self._roster = roster
+        self._aside = aside
+        self._clock = clock
+        self._metrics = metrics
+
+    def judge(self, gathered: Gathered, rejected: list[Rejected]) -> None:
+        for item in rejected:
+            if item.reason in IGNORED:
+                gathered.duplicates += 1
+                self._metrics.duplicates.inc()
+                continue
+            reason, detail = _REASONS[item.reason], str(item.error)
+            title = title_of(gathered.frames[item.index])
+            if item.reason is Reason.UNKNOWN_METER and title in self._roster.unusable:
+                reason, detail = "unusable-meter", self._roster.unusable[title]
+            meter = self._roster.meters.get(title)
+            if item.reason is Reason.TOO_OLD and meter is not None and meter.window_is_lost:
+                reason, detail = "unusable-meter", _WINDOW_LOST
+            # What is authentic and has no layout only the meter can have made.
+            proven = item.reason is Reason.UNDECODABLE
+            if proven:
+                self._note_misfit(gathered, meter, item.index, reason)
+            self._set_aside(gathered, item.index, reason, detail, title, proven=proven)
+
+    def set_garbage_aside(self, data: bytes, why: str, origin: Origin) -> None:
+        """Bytes that are no push at all."""
+        now_ms = int(self._clock.now().timestamp() * 1000)
+        # Over a known meter's connection they are evidence of that meter.
+        title = self._roster.by_slot[origin.slot].entry.system_title if origin.slot >= 0 else b""
+        self._aside.put(
+            Quarantined(
+                standing=self._standing(title),
+                source=origin.network,
+                title=title.hex(),
+                reason="garbage",
+                detail=why,
+                peer=origin.describe(),
+                received_at_ms=now_ms,
+                frame=data,
+                correlation=new_correlation(now_ms, random.getrandbits(21)),
+            )
+        )
+
+    def let_go(
+        self,
+        gathered: Gathered,
+        batch: PushBatch,
+        group: PushGroup,
+        row: int,
+        reason: stream_quarantine.Reason,
+        detail: str,
+    ) -> None:
+        """An authentic push that cannot be taken as it was decoded is set aside; it may come again, or be replayed."""
+        index, meter = int(group.index[row]), self._roster.by_slot[int(group.refs[row])]
+        batch.rollback([index])
+        self._note_misfit(gathered, meter, index, reason)
+        self._set_aside(gathered, index, reason, detail, meter.entry.system_title, proven=True)
+
+    def _note_misfit(
+        self, gathered: Gathered, meter: Meter | None, index: int, reason: stream_quarantine.Reason
+    ) -> None:
+        if meter is None or gathered.replayed or not meter.to_be_asked(int(gathered.began_at.timestamp())):
+            return
+        code = OwnEvent.PUSH_IMPLAUSIBLE if reason == "implausible" else OwnEvent.PUSH_MISFIT
+        gathered.misfits.append((meter, code, index))
+
+    def _set_aside(
+        self,
+        gathered: Gathered,
+        index: int,
+        reason: stream_quarantine.Reason,
+        detail: str,
+        title: bytes,
+        *,
+        proven: bool = False,
+    ) -> None:
+        if gathered.replayed:
+            gathered.fault = (reason, detail)
+            return
+        origin = gathered.origins[index]
+        self._aside.put(
+            Quarantined(
+                standing="proven" if proven else self._standing(title),
+                source=origin.network,
+                title=title.hex(),
+                reason=reason,
+                detail=detail,
+                peer=origin.describe(),
+                received_at_ms=gathered.received_at_ms,
+                frame=gathered.frames[index],
+                correlation=gathered.correlation(index),
+            )
+        )
+
+    def _standing(self, title: bytes) -> stream_quarantine.Standing:
+        """Of a frame that bears a title and proves nothing."""
+        return "claimed" if title in self._roster.meters or title in self._roster.unusable else "unknown"

@@ -36,6 +36,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not item.nodeid.startswith(_LONG))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write-oracles", action="store_true", help="write what tests/oracles/frozen holds anew")
+
+
 def new_directory() -> Path:
     """A directory with a short name (a Unix socket's path has 107 bytes at most), in memory where there is room.
 

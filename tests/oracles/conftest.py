@@ -9,16 +9,10 @@ import pytest
 FROZEN = Path(__file__).parent / "frozen"
 
 
-def pytest_addoption(parser):
-    parser.addoption(
-        "--write-oracles", action="store_true", help="write the oracles' files instead of comparing"
-    )
-
-
 @pytest.fixture
 def oracles(request) -> Callable[[dict[str, dict[str, str]]], None]:
     """Compare texts with the files of folders, which are all there is in them; or write them, where the run is to."""
-    writes = request.config.getoption("--write-oracles", default=False)
+    writes = request.config.getoption("--write-oracles")
 
     def compare(folders: dict[str, dict[str, str]]) -> None:
         differences = []
@@ -40,7 +34,7 @@ def oracles(request) -> Callable[[dict[str, dict[str, str]]], None]:
 @pytest.fixture
 def oracle(request) -> Callable[[str, str], None]:
     """As `oracles`, for one file."""
-    writes = request.config.getoption("--write-oracles", default=False)
+    writes = request.config.getoption("--write-oracles")
 
     def compare(name: str, text: str) -> None:
         if writes:

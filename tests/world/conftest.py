@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import PASSWORD, Database, new_directory
+from tests.oracles.conftest import oracle  # noqa: F401 - a fixture
 from tests.world.world import Ground
 
 from urja.base.ports import free_port

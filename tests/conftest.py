@@ -37,7 +37,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--write-oracles", action="store_true", help="write what tests/oracles/frozen holds anew")
+    parser.addoption(
+        "--write-oracles", action="store_true", help="write what tests/oracles/frozen holds anew"
+    )
 
 
 def new_directory() -> Path:

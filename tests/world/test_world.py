@@ -44,13 +44,13 @@ JOIN registry_device_period period USING (service_point_id)
 JOIN registry_device device ON device.id = device_id
 GROUP BY serial, line ORDER BY 1
 """
-BY_CHANCE = {"pushes_accepted", "readings_stored"}
-"""How often a push is repeated on a line is a matter of real time."""
+BY_TIME = {"pushes_accepted", "readings_stored"}
+"""What a slow machine does not take in time is pulled."""
 
 
 def report(ground, findings) -> str:
-    """What is the same each time that a seed is lived: figures, and the money of each meter."""
-    figures = [f"{name}: {value}" for name, value in findings.figures.items() if name not in BY_CHANCE]
+    """Figures, and the money of each meter: of a seed without trouble the same each time."""
+    figures = [f"{name}: {value}" for name, value in findings.figures.items() if name not in BY_TIME]
     with ground.database.connect() as connection:
         money = [line for (line,) in connection.execute(MONEY)]
     return "\n".join([*figures, *money]) + "\n"
@@ -101,9 +101,8 @@ def alone(*trouble: object) -> object:
     ],
     ids=lambda value: value.replace(" ", "-") if isinstance(value, str) else "",
 )
-async def test_after_days_of_trouble_every_law_holds(ground, oracle, name, seed, trouble, days, start):
-    _street, findings = await lived(ground, days, seed=seed, trouble=trouble, start=start)
-    oracle(f"worlds/{name.replace(' ', '-')}.txt", report(ground, findings))
+async def test_after_days_of_trouble_every_law_holds(ground, name, seed, trouble, days, start):
+    await lived(ground, days, seed=seed, trouble=trouble, start=start)
 
 
 async def test_after_trouble_with_meters_behind_a_line_every_law_holds(ground):

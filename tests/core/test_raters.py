@@ -176,7 +176,7 @@ def compute(energies, agreed, passed, by_day_from=FIRST):
     return target(terms, uses, billed=billed, through=elapsed.end, by_day_from=by_day_from), uses
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(situations(), st.data())
 def test_both_raters_agree_on_every_day(situation, data):
     energies, agreed = situation

@@ -14,7 +14,7 @@ MONTHS = [
 ]
 INSTANT = re.compile(rf"\w+day (\d+) ({'|'.join(MONTHS)})(?:,| about) (\d\d):(\d\d)")
 quietly = settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 

@@ -30,7 +30,7 @@ from urja.core.policy import (
 from urja.core.policy.wording import DEADLINES
 
 documents = st.sampled_from([PLAIN, UPPCL])
-quietly = settings(max_examples=200, deadline=None)
+quietly = settings(max_examples=100, deadline=None)
 
 
 def is_free(local_now) -> bool:
@@ -155,7 +155,7 @@ def test_a_cut_and_a_restore_exclude_each_other(policy: Policy, facts: Facts):
         )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(documents, st.integers(0, 24 * 4 * 800))
 def test_who_meets_every_condition_is_cut_within_the_documents_bound(policy: Policy, quarters: int):
     now = NOON + quarters * timedelta(minutes=15)

@@ -24,7 +24,7 @@ from urja.core.policy import (
 
 MINUTE = timedelta(minutes=1)
 documents = st.sampled_from([PLAIN, UPPCL])
-quietly = settings(max_examples=300, deadline=None)
+quietly = settings(max_examples=150, deadline=None)
 
 RIGHTS = {
     "flags",

@@ -12,6 +12,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
+from types import SimpleNamespace
 from typing import Any, Final
 from unittest import mock
 
@@ -283,20 +284,22 @@ class FaultyWorld(World):
 
     async def _acknowledgements_lost(self) -> None:
         """The books have it and the broker does not know: it gives everything out again."""
-        consumer = self.loops["ingest"].stage._consumer
-        fetch = consumer.fetch
+        stage = self.loops["ingest"].stage
+        consumer = stage._consumer
 
         async def deaf_fetch(*arguments: Any, **more: Any) -> list[Any]:
-            deliveries = await fetch(*arguments, **more)
+            deliveries = await consumer.fetch(*arguments, **more)
             for delivery in deliveries:
                 delivery._message._ackd = True
                 delivery._message.ack = _nothing
             return deliveries
 
-        consumer.fetch = deaf_fetch
+        stage._consumer = SimpleNamespace(
+            fetch=deaf_fetch, backlog=consumer.backlog, _broker=consumer._broker
+        )
 
         async def undo() -> None:
-            consumer.fetch = fetch
+            stage._consumer = consumer
 
         self._undo.append(undo)
 

@@ -6,6 +6,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.test import override_settings
 from tests.apps.notices.cast import email_channel, sms_channel
+from tests.apps.payments.till import as_role
 from tests.apps.street import START, adopt, by_hand
 from tests.pipeline.test_notify import LOW
 from tests.pipeline.test_post import load as load_tariff
@@ -138,8 +139,12 @@ def told(house):
         from urja.apps.notices.operations import request_notice
         from urja.pipeline.notify import Notify
 
+        def as_the_pipeline(function, *args):
+            with as_role("urja_pipeline"):
+                return function(*args)
+
         async def in_thread(function, *args):
-            return await sync_to_async(function)(*args)
+            return await sync_to_async(as_the_pipeline)(function, *args)
 
         if not phone:
             await sync_to_async(forget_phones)()

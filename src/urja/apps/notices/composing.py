@@ -78,12 +78,13 @@ def address(person: Person, medium: str) -> str:
     """Where a person is reached: of e-mail addresses that by which one signs in, for it was proved."""
     if medium == "sms":
         return person.phone or ""
-    return (person.user.email if person.user else "") or person.email
+    signs_in_with = Person.objects.filter(id=person.id).values_list("user__email", flat=True).first()
+    return signs_in_with or person.email
 
 
 def _people(account_id: int) -> list[Person]:
     owners_first = Case(When(role=AccessRole.OWNER, then=Value(0)), default=Value(1))
-    accesses = AccountAccess.objects.filter(account_id=account_id).select_related("person__user")
+    accesses = AccountAccess.objects.filter(account_id=account_id).select_related("person")
     return [access.person for access in accesses.order_by(owners_first, "id")]
 
 

@@ -3,8 +3,7 @@
 import json
 import re
 
-import pytest
-from tests.conftest import copy_of
+from tests.apps import street
 from tests.oracles import story
 from tests.oracles.outline import renumbered
 
@@ -24,34 +23,31 @@ def shown(columns: dict) -> str:
     return json.dumps(kept, indent=1, sort_keys=True, ensure_ascii=False)
 
 
-@pytest.fixture(scope="module")
-def told(postgres, database_template, tmp_path_factory):
-    with (
-        copy_of(postgres, database_template) as database,
-        story.told(database, tmp_path_factory.mktemp("heads")) as place,
-    ):
-        yield place
+def rows_of(connection, table: str) -> str:
+    rows = connection.execute(f"SELECT to_jsonb(t) FROM {table} t")
+    return renumbered("\n".join(sorted(shown(columns) for (columns,) in rows))) + "\n"
 
 
-@pytest.mark.parametrize("table", BOOKS)
-def test_books(oracle, told, table):
-    rows = told.connection.execute(f"SELECT to_jsonb(t) FROM {table} t")
-    texts = sorted(shown(columns) for (columns,) in rows)
-    oracle(f"books/{table}.txt", renumbered("\n".join(texts)) + "\n")
-
-
-def test_laws_and_heads(oracle, told):
+def laws_and_heads(connection, now) -> str:
+    """What each law says, the last hash of each account, the sealed heads."""
     from urja.site.verify import examine
 
-    findings = examine(told.connection, told.now, story.street.ZONE)
+    findings = examine(connection, now, street.ZONE)
     laws = [f"{found.law}: {'; '.join(found.contradictions) or 'holds'}" for found in findings]
-    chains = told.connection.execute(
+    chains = connection.execute(
         "SELECT bucket, kind || ' ' || code || ' ' || last_seq || ' ' || encode(last_hash, 'hex') FROM ledger_account"
     ).fetchall()
-    heads = told.connection.execute("SELECT body FROM proofs_head ORDER BY number").fetchall()
+    heads = connection.execute("SELECT body FROM proofs_head ORDER BY number").fetchall()
     lines = [
         *laws,
         *(f"chain {bucket} {head}" for bucket, head in sorted(chains)),
         *(body for (body,) in heads),
     ]
-    oracle("books/heads.txt", "\n".join(lines) + "\n")
+    return "\n".join(lines) + "\n"
+
+
+def test_books(oracles, database, tmp_path):
+    with story.told(database, tmp_path) as told:
+        texts = {f"{table}.txt": rows_of(told.connection, table) for table in BOOKS}
+        texts["heads.txt"] = laws_and_heads(told.connection, told.now)
+    oracles({"books": texts})

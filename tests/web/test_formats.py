@@ -95,3 +95,22 @@ def test_moments_are_as_brief_as_they_can_be():
 
 def test_months_speak_hindi(in_hindi):
     assert formats.day(date(2026, 11, 24)) == "24 नवंबर 2026"
+
+
+@pytest.mark.parametrize(
+    ("minor", "currency", "shown"),
+    [
+        (31_240, "JPY", "JP¥31,240"),
+        (-1_234_567_890, "KWD", "−KWD 12,34,567.890"),
+        (123_456, "CLF", "CLF 12.3456"),
+        (31_240, "KES", "KES 312.40"),
+    ],
+)
+def test_a_currency_has_its_own_decimals(minor, currency, shown):
+    assert formats.money(minor, currency) == shown
+
+
+def test_a_rate_has_at_least_the_currencys_decimals():
+    assert formats.rate(Fraction(350), "JPY") == "JP¥350"
+    assert formats.rate(Fraction(7, 2), "JPY") == "JP¥3.5"
+    assert formats.rate(Fraction(5_250), "KWD") == "KWD 5.250"

@@ -469,6 +469,7 @@ def _item(item: Configuration) -> Item:
 
 def _money(place: ServicePoint, agreement: Agreement, now: datetime) -> MoneyView:
     reckoned = _reckoned(agreement, now)
+    currency = ledger.currencies([agreement.account_id])[agreement.account_id]
     arrears = dues.left([agreement.account_id]).get(agreement.account_id, ())
     return MoneyView(
         amount=reckoned.amount,
@@ -490,13 +491,13 @@ def _money(place: ServicePoint, agreement: Agreement, now: datetime) -> MoneyVie
                 _("Bill %(bill)s, due %(day)s") % {"bill": one.bill, "day": formats.day(one.due_on)},
                 _("%(principal)s and %(surcharge)s surcharge")
                 % {
-                    "principal": formats.money(one.principal_minor),
-                    "surcharge": formats.money(one.surcharge_minor),
+                    "principal": formats.money(one.principal_minor, currency),
+                    "surcharge": formats.money(one.surcharge_minor, currency),
                 },
             )
             for one in arrears
         ]
-        + [(_("Paid off"), _plan(one)) for one in _plans(agreement, now)],
+        + [(_("Paid off"), _plan(one, currency)) for one in _plans(agreement, now)],
     )
 
 
@@ -506,13 +507,13 @@ def _plans(agreement: Agreement, now: datetime) -> QuerySet[InstalmentPlan]:
     return InstalmentPlan.objects.filter(unended, account_id=agreement.account_id).order_by("valid_from")
 
 
-def _plan(plan: InstalmentPlan) -> str:
+def _plan(plan: InstalmentPlan, currency: str) -> str:
     words = (
         _("%(amount)s of it each day; first instalment for %(day)s")
         if plan.every == Every.DAY
         else _("%(amount)s of it each month; first instalment for %(day)s")
     )
-    return words % {"amount": formats.money(plan.amount_minor), "day": day_of(plan.valid_from)}
+    return words % {"amount": formats.money(plan.amount_minor, currency), "day": day_of(plan.valid_from)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """What an operation would move, or has moved, in words: rows, intervals, and money to the paisa."""
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -10,6 +11,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from urja.apps.ledger import queries as ledger
 from urja.apps.registry.models import Agreement, Device, Node, Premise, ServicePoint
 from urja.base.sentences import from_plain
 from urja.core.policy import Reason
@@ -150,11 +152,12 @@ def effects(found: Mapping[str, Any], *, names: bool) -> Effects:
     changes = found.get("changes", [])
     called = _Called.of(changes)
     postings = found.get("postings", [])
+    currencies = ledger.currencies(one["account_id"] for one in postings)
     return Effects(
         rows=[_row(change, called, names=names) for change in changes],
         intervals=list(_intervals(found, called)),
-        postings=[_posting(one) for one in postings],
-        sum=formats.money(sum(one["amount_minor"] for one in postings), signed=True) if postings else "",
+        postings=[_posting(one, currencies[one["account_id"]]) for one in postings],
+        sum=_sum(postings, currencies),
         decisions=[_decision(one) for one in found.get("decisions", [])],
         stands=[_standing(one) for one in found.get("stands", [])],
         asked=[*_meters(found), *(_asked(one) for one in found.get("asked", []))],
@@ -321,14 +324,22 @@ def _intervals(found: Mapping[str, Any], called: _Called) -> Iterable[str]:
         }
 
 
-def _posting(one: Mapping[str, Any]) -> tuple[str, str]:
+def _sum(postings: Sequence[Mapping[str, Any]], currencies: Mapping[int, str]) -> str:
+    """What postings come to, by currency."""
+    sums: Counter[str] = Counter()
+    for one in postings:
+        sums[currencies[one["account_id"]]] += one["amount_minor"]
+    return ", ".join(formats.money(sum_, currency, signed=True) for currency, sum_ in sums.items())
+
+
+def _posting(one: Mapping[str, Any], currency: str) -> tuple[str, str]:
     period = formats.billing_period(date.fromisoformat(one["period_start"]))
     said = gettext("%(title)s, %(period)s, account %(account)s") % {
         "title": money_words.title(one["title"]),
         "period": period,
         "account": one["account_id"],
     }
-    return said, formats.money(one["amount_minor"], signed=True)
+    return said, formats.money(one["amount_minor"], currency, signed=True)
 
 
 def _decision(one: Mapping[str, Any]) -> str:

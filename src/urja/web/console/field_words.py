@@ -6,6 +6,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from urja.web.console import wording
+from urja.web.shared import formats
 
 type _Words = dict[str, Promise]
 
@@ -23,7 +24,7 @@ LABELS: Final[_Words] = {
     "address": _("Address"),
     "administration": _("Section"),
     "agreement_id": _("Agreement"),
-    "amount_minor": _("Instalment, rupees"),
+    "amount_minor": _("Instalment, %(currency)s"),
     "at": _("When"),
     "bill": _("Bill"),
     "billed_here": _("Charged here before"),
@@ -48,9 +49,9 @@ LABELS: Final[_Words] = {
     "transfer_to": _("Account that the rest goes to"),
     "connected_at": _("From when on"),
     "consumer_number": _("Consumer number"),
-    "credit_minor": _("Opening credit, rupees"),
+    "credit_minor": _("Opening credit, %(currency)s"),
     "deposit": _("The deposit"),
-    "deposit_minor": _("Deposit, rupees"),
+    "deposit_minor": _("Deposit, %(currency)s"),
     "difference_id": _("Difference"),
     "due_at": _("Due"),
     "due_on": _("Due date"),
@@ -92,7 +93,7 @@ LABELS: Final[_Words] = {
     "premise_kind": _("Kind of premise"),
     "premise_name": _("Name of a new premise"),
     "primary": _("Primary"),
-    "principal_minor": _("Principal, rupees"),
+    "principal_minor": _("Principal, %(currency)s"),
     "protected_from": _("Protected from"),
     "protected_until": _("Protected until"),
     "purpose": _("What is measured"),
@@ -115,7 +116,7 @@ LABELS: Final[_Words] = {
     "serial_a": _("One meter"),
     "serial_b": _("The other meter"),
     "since": _("Since when"),
-    "surcharge_minor": _("Surcharge, rupees"),
+    "surcharge_minor": _("Surcharge, %(currency)s"),
     "tariff_code": _("Tariff"),
     "work_order_id": _("Work order"),
 }
@@ -175,7 +176,9 @@ HELPS: Final[_Words] = {
 
 def label_of(name: str) -> str:
     """What a field is called."""
-    return str(LABELS[name]) if name in LABELS else wording.said(None, name).capitalize()
+    if name not in LABELS:
+        return wording.said(None, name).capitalize()
+    return str(LABELS[name]) % {"currency": formats.currency_symbol()}
 
 
 def help_of(name: str, kind: str) -> str:

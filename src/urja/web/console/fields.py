@@ -1,7 +1,7 @@
 """An operation as a form: what is asked for, and how people write it.
 
 The fields are those of the operation's class. Beyond its type the end of a name says how a value is written: `_wh` in
-kWh, `_w` in kW, `_minor` in rupees; instants are local.
+kWh, `_w` in kW, `_minor` in the utility's currency; instants are local.
 """
 
 import re
@@ -25,6 +25,7 @@ from urja.apps.work.models import WorkOrderKind
 from urja.base.storable import is_in_calendar
 from urja.web.console import wording
 from urja.web.console.field_words import help_of, label_of
+from urja.web.shared import formats
 from urja.web.shared.clock import zone
 
 
@@ -47,8 +48,8 @@ class Kind(StrEnum):
 LONG_TEXTS: Final = frozenset({"note", "reason", "evidence", "address"})
 LONG_LISTS: Final = frozenset({"meters"})
 """Lists that are pasted from a column of a spreadsheet."""
-SCALES: Final = {"_wh": 1000, "_w": 1000, "_minor": 100}
-"""How many of what is kept are one of what is written."""
+SCALES: Final = {"_wh": 1000, "_w": 1000}
+"""How many of what is kept are one of what is written; of money it is as the currency has it."""
 
 CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "role": tuple(name.lower() for name in DeviceRole.__members__),
@@ -102,6 +103,12 @@ def _without_nothing(asked: Any) -> Any:
     return left
 
 
+def _scale(name: str) -> int:
+    if name.endswith("_minor"):
+        return 10 ** formats.currency_decimals()
+    return next((by for end, by in SCALES.items() if name.endswith(end)), 1)
+
+
 def _kind(name: str, asked: Any) -> tuple[Kind, dict[str, Any]]:
     if typing.get_origin(asked) is Literal:
         return Kind.CHOICE, {"choices": typing.get_args(asked)}
@@ -111,7 +118,7 @@ def _kind(name: str, asked: Any) -> tuple[Kind, dict[str, Any]]:
             return Kind.LINES, {"of": tuple(fields_of(item))}
         return Kind.LIST, {"numbers": item is int}
     if asked is int:
-        scale = next((by for end, by in SCALES.items() if name.endswith(end)), 1)
+        scale = _scale(name)
         return (Kind.DECIMAL, {"scale": scale}) if scale > 1 else (Kind.NUMBER, {})
     if asked is str and name in CHOICES:
         return Kind.CHOICE, {"choices": CHOICES[name]}

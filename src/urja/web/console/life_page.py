@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from urja.apps import lifeline
+from urja.apps.ledger import queries as ledger
 from urja.apps.lifeline import Before, Kind, Line
 from urja.apps.meter_types.queries import event_names
 from urja.apps.registry.access import Caller
@@ -174,7 +175,10 @@ def _decision(line: Line, _now: datetime, _names: _Names) -> _Words:
 
 
 def _payment(line: Line, _now: datetime, _names: _Names) -> _Words:
-    amount = formats.money(line.detail["amount_minor"], signed=True)
+    account_id = line.detail["account_id"]
+    amount = formats.money(
+        line.detail["amount_minor"], ledger.currencies([account_id])[account_id], signed=True
+    )
     waits = "" if line.detail["seq"] is not None else _("not posted yet")
     return f"{money_words.title(line.what)}, {amount}", " · ".join(
         filter(None, (line.detail["reference"], waits))

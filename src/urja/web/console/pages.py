@@ -1,6 +1,6 @@
 """From the apps' queries to what the console shows: the one place of the console that asks them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from urja.apps.commands import releases
+from urja.apps.ledger import queries as ledger
 from urja.apps.payments import differences
 from urja.apps.payments import queries as payments
 from urja.apps.proofs import daily
@@ -203,7 +204,7 @@ def console(now: datetime) -> Console:
         reconnections=_switched(today.reconnections, now),
         reconnection_count=len(today.reconnections),
         tomorrow=formats.short_day(tomorrow),
-        planned=[_planned(cut, now) for cut in planned[:ROWS]],
+        planned=_planned_all(planned[:ROWS], now),
         planned_count=len(planned),
         at_stake=formats.money(sum(max(-cut.balance_minor, 0) for cut in planned)),
         paid_but_dark=[_dark(one, now) for one in supply.paid_but_dark()[:ROWS]],
@@ -306,14 +307,19 @@ def _moment(at: datetime, now: datetime) -> str:
     return formats.moment(at.astimezone(zone()), now.date())
 
 
-def _planned(cut: PlannedCut, now: datetime) -> Planned:
+def _planned_all(cuts: Sequence[PlannedCut], now: datetime) -> list[Planned]:
+    currencies = ledger.currencies(cut.account_id for cut in cuts)
+    return [_planned(cut, currencies[cut.account_id], now) for cut in cuts]
+
+
+def _planned(cut: PlannedCut, currency: str, now: datetime) -> Planned:
     begins, ends = (at.astimezone(zone()) for at in (cut.not_before_at, cut.not_after_at))
     return Planned(
         place=wording.place(cut.premise, cut.consumer_number),
         number=cut.consumer_number,
         transformer=cut.transformer,
         window=f"{formats.clock_time(begins)}–{formats.clock_time(ends)}",
-        balance=formats.money(cut.balance_minor),
+        balance=formats.money(cut.balance_minor, currency),
         reason=wording.reason(cut.reason, now),
         href=address_of(cut.consumer_number),
     )
@@ -418,10 +424,10 @@ def _paid_out(one: payments.Settlement) -> PaidOut:
     return PaidOut(
         day=formats.short_day(one.day),
         reference=one.utr or one.settlement_id,
-        paid=formats.money(one.gross_minor),
-        refunded=formats.money(one.refunds_minor),
-        fees=formats.money(one.fees_minor),
-        net=formats.money(one.net_minor),
+        paid=formats.money(one.gross_minor, one.currency),
+        refunded=formats.money(one.refunds_minor, one.currency),
+        fees=formats.money(one.fees_minor, one.currency),
+        net=formats.money(one.net_minor, one.currency),
         fit=one.matched,
         rows=one.rows,
     )

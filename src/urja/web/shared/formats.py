@@ -1,20 +1,21 @@
 """How money, energy and time are written for a person in India, in the language of the request."""
 
 from datetime import date, datetime
+from decimal import Decimal
 from fractions import Fraction
-from functools import lru_cache
 
+from babel import Locale
+from babel.numbers import format_decimal, get_currency_precision, get_currency_symbol
 from django.conf import settings
 from django.utils import dateformat
-from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from urja.core import calendar
 
 MINUS = "−"
-SYMBOLS = {"INR": "₹"}
-"""Currencies with a sign of their own; any other is written by its code."""
-MINOR_PER_MAJOR = 100
+LOCALE = Locale("en", "IN")
+"""How digits are grouped, and what currencies are called, in both languages."""
 SPELT_ANEW = (
     gettext_lazy("September"),
     gettext_lazy("November"),
@@ -25,26 +26,27 @@ SPELT_ANEW = (
 """Names of months and days that Django's own Hindi spells as no paper does: the catalogue has them, and goes first."""
 
 
-def group_indian(digits: str) -> str:
-    """Digits in the Indian grouping: the last three, then twos (`12345678` is `1,23,45,678`)."""
-    if len(digits) <= 3:
-        return digits
-    head, tail = digits[:-3], digits[-3:]
-    pairs = []
-    while head:
-        pairs.append(head[-2:])
-        head = head[:-2]
-    return ",".join([*reversed(pairs), tail])
+def number(value: Decimal | int, decimals: str = "") -> str:
+    """A number in the Indian grouping: the last three digits, then twos (`12345678` is `1,23,45,678`).
+
+    `decimals` are zeros for those that are always written, then marks (`#`) for those that may be.
+    """
+    return format_decimal(value, format=f"#,##,##0.{decimals}" if decimals else "#,##,##0", locale=LOCALE)
 
 
 def money(amount_minor: int, currency: str | None = None, *, signed: bool = False) -> str:
-    """`-12345650` paise as `−₹1,23,456.50`; with `signed`, an addition carries a plus.
+    """`-12345650` paise as `−₹1,23,456.50`, with the currency's own decimals; with `signed`, an addition carries a plus.
 
     Without a currency it is the utility's.
     """
-    major, minor = divmod(abs(amount_minor), MINOR_PER_MAJOR)
+    decimals = currency_decimals(currency)
     sign = MINUS if amount_minor < 0 else "+" if signed and amount_minor > 0 else ""
-    return f"{sign}{_symbol(currency)}{group_indian(str(major))}.{minor:02d}"
+    return f"{sign}{_symbol(currency)}{number(Decimal(abs(amount_minor)).scaleb(-decimals), '0' * decimals)}"
+
+
+def currency_decimals(currency: str | None = None) -> int:
+    """How many decimals a currency has: its minor unit is so much smaller."""
+    return get_currency_precision(currency or settings.URJA_CURRENCY)
 
 
 def energy(wh: int) -> str:
@@ -54,9 +56,7 @@ def energy(wh: int) -> str:
 
 def kilowatt_hours(wh: int) -> str:
     """The number of `energy` alone, without trailing zeros."""
-    whole, rest = divmod(abs(wh), 1000)
-    decimals = f".{rest:03d}".rstrip("0") if rest else ""
-    return f"{MINUS if wh < 0 else ''}{group_indian(str(whole))}{decimals}"
+    return f"{MINUS if wh < 0 else ''}{number(Decimal(abs(wh)).scaleb(-3), '###')}"
 
 
 def ratio(value: Fraction) -> str:
@@ -70,51 +70,46 @@ def ratio(value: Fraction) -> str:
     places = 0
     while (value * 10**places).denominator != 1:
         places += 1
-    digits = str(abs((value * 10**places).numerator)).rjust(places + 1, "0")
-    whole, decimals = (digits[:-places], f".{digits[-places:]}") if places else (digits, "")
-    return f"{MINUS if value < 0 else ''}{group_indian(whole)}{decimals}"
+    digits = Decimal(abs((value * 10**places).numerator)).scaleb(-places)
+    return f"{MINUS if value < 0 else ''}{number(digits, '0' * places)}"
+
+
+def currency_symbol(currency: str | None = None) -> str:
+    """A currency's sign, or its code where it has none."""
+    return get_currency_symbol(currency or settings.URJA_CURRENCY, LOCALE)
 
 
 def _symbol(currency: str | None) -> str:
-    """What stands before an amount."""
-    code = settings.URJA_CURRENCY if currency is None else currency
-    return SYMBOLS.get(code, f"{code} ")
+    """What stands before an amount; a code stands apart from the digits."""
+    symbol = currency_symbol(currency)
+    return f"{symbol} " if symbol[-1].isalpha() else symbol
 
 
 def rate(minor_per_unit: Fraction, currency: str | None = None) -> str:
-    """An exact price in minor units: `525` is `₹5.25`, `12.5` is `₹0.125`; at least two decimals."""
-    text = ratio(minor_per_unit / MINOR_PER_MAJOR)
+    """An exact price in minor units: `525` is `₹5.25`, `12.5` is `₹0.125`; at least the currency's decimals."""
+    decimals = currency_decimals(currency)
+    text = ratio(minor_per_unit / 10**decimals)
     sign = MINUS if text.startswith(MINUS) else ""
     digits = text.removeprefix(MINUS)
     if "/" not in digits:
-        whole, _point, decimals = digits.partition(".")
-        digits = f"{whole}.{decimals.ljust(2, '0')}"
+        whole, _point, rest = digits.partition(".")
+        digits = ".".join(filter(None, (whole, rest.ljust(decimals, "0"))))
     return f"{sign}{_symbol(currency)}{digits}"
-
-
-def _written(value: date, form: str) -> str:
-    """A date by Django's letters; pages write the same few hundred days over and over."""
-    return _written_in(get_language(), value.year, value.month, value.day, form)
-
-
-@lru_cache(maxsize=4096)
-def _written_in(_language: str | None, year: int, month: int, day_of_month: int, form: str) -> str:
-    return dateformat.format(date(year, month, day_of_month), form)
 
 
 def day(value: date) -> str:
     """`24 November 2026`, the month in the reader's language."""
-    return _written(value, "j F Y")
+    return dateformat.format(value, "j F Y")
 
 
 def short_day(value: date) -> str:
     """`24 November`."""
-    return _written(value, "j F")
+    return dateformat.format(value, "j F")
 
 
 def month(value: date) -> str:
     """`November 2026`."""
-    return _written(value, "F Y")
+    return dateformat.format(value, "F Y")
 
 
 def billing_period(first: date) -> str:
@@ -137,7 +132,7 @@ def clock_second(value: datetime) -> str:
 
 def weekday(value: date) -> str:
     """`Thursday 26 November`."""
-    return _written(value, "l j F")
+    return dateformat.format(value, "l j F")
 
 
 def weekday_time(value: datetime) -> str:

@@ -7,10 +7,9 @@ the catalogue; a label is taken apart where its shape is known, and shown as it 
 import re
 from collections.abc import Callable
 from fractions import Fraction
-from functools import lru_cache
 
-from django.utils.translation import get_language, gettext_noop, pgettext
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop, pgettext
 
 TITLES = (
     gettext_noop("Energy charge"),
@@ -40,12 +39,6 @@ TITLES = (
 
 def title(text: str) -> str:
     """The title of a charge line, or of a credit's kind such as `opening-credit`."""
-    return title_in(get_language(), text)
-
-
-@lru_cache(maxsize=512)
-def title_in(_language: str | None, text: str) -> str:
-    """As `title`, for who has the request's language at hand: lists say the same few titles over and over."""
     if re.fullmatch(r"[a-z]+([-_ ][a-z]+)*", text):
         text = re.sub(r"[-_]", " ", text).capitalize()
     return _(text) if text else ""

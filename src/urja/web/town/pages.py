@@ -273,7 +273,7 @@ def _ring(feeders: list[Feeder], world: World, now: datetime, lit_ms: list[int])
         ring.Station(
             "ledger",
             _("Ledger"),
-            formats.group_indian(str(figures.postings)),
+            formats.number(figures.postings),
             _("postings, %(energy)s") % {"energy": formats.energy(figures.energy_wh // 100 * 100)},
         ),
         ring.Station(

@@ -6,6 +6,8 @@ from collections.abc import Collection
 from urllib.parse import urljoin, urlsplit
 
 import pytest
+from tests.apps import street
+from tests.apps.payments.cast import config
 from tests.oracles.outline import normal, outline
 from tests.web import console_staff, town_cast
 from tests.web.conftest import (  # noqa: F401 - fixtures
@@ -13,6 +15,7 @@ from tests.web.conftest import (  # noqa: F401 - fixtures
     at_noon,
     browser,
     colleague,
+    connected_as,
     demo,
     django,
     someone,
@@ -95,6 +98,27 @@ def test_portal_of_a_landlord(oracles, home, browser):  # noqa: F811
     oracles({"pages/portal-landlord": pages(browser(user_id=home.landlord_id), "/")})
 
 
+@pytest.mark.parametrize("language", ["en", "hi"])
+def test_paying(oracles, home, browser, language):  # noqa: F811
+    """Under a policy and with a gateway that does not answer: the amounts, and an order that waits to be placed."""
+    from django.test import override_settings
+
+    from urja.apps.supply.operations import load_bundled_policy
+
+    with connected_as("urja_owner"):
+        load_bundled_policy("plain.toml", recorded_at=street.START, actor="test")
+    client, pay = browser(user_id=home.owner_id, language=language), f"/accounts/{home.account_id}/pay/"
+    with override_settings(URJA_PAYMENTS=config("http://127.0.0.1:9")):
+        found = {
+            "home.txt": shown(client.get("/")),
+            "pay.txt": shown(client.get(pay)),
+            "amount.txt": shown(client.get(f"{pay}?rupees=500")),
+            "wrong.txt": shown(client.post(pay, {"rupees": "0"})),
+            "order.txt": shown(client.get(client.post(pay, {"rupees": "500"}).headers["Location"])),
+        }
+    oracles({f"pages/paying-{language}": found})
+
+
 def test_without_signing_in(oracles, home, browser, demo):  # noqa: F811
     client = browser()
     found = pages(client, "/", "/sign-in/", "/sign-in/closed/", "/console/", "/nowhere/", "/healthz")
@@ -118,6 +142,8 @@ def test_console(oracles, colleague):  # noqa: F811
 def test_console_in_hindi(oracles, colleague):  # noqa: F811
     """All but the forms, of which there is one."""
     found = pages(colleague("clerk", "hi"), "/console/", "/console/connections/URJ00000002/")
+    room = colleague("control_room", "hi")
+    oracles({"pages/control-room-hi": {"console.txt": shown(room.get("/console/"))}})
     main = {name: text for name, text in found.items() if not ONE_OPERATION.match(name) or "move_in" in name}
     oracles({"pages/console-hi": main})
 

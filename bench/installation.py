@@ -242,7 +242,7 @@ def _adopt(running: Installation, dark: int) -> None:
             conninfo=secrets.database_owner, timezone=ZONE.key, clock_anchor=running.box.data.clock
         )
     )
-    from urja.apps.ledger.models import CHAIN_START
+    from urja.apps.books.models import CHAIN_START
     from urja.apps.supply.operations import load_policy
     from urja.apps.tariffs.operations import load_document
     from urja.apps.tariffs.queries import bundled_documents

@@ -191,7 +191,7 @@ def make_network(connection: psycopg.Connection, rows: int) -> None:
 def time_ours(file: Path):
     from django.db import connection
 
-    from urja.apps.registry.loading import parse, running
+    from urja.usecases.loading import parse, running
 
     connection.ensure_connection()
     pid = connection.connection.info.backend_pid

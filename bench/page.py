@@ -95,11 +95,11 @@ def town(directory: Path) -> Iterator[Cluster]:
 
 def live(cluster: Cluster) -> Any:
     """One house for 30 days and a morning; its keys."""
-    from urja.apps.registry.operations import Adoption, adopt_meter, put_up_transformer
     from urja.apps.supply.operations import load_bundled_policy
     from urja.apps.tariffs.operations import load_document
     from urja.apps.tariffs.queries import bundled_documents
     from urja.pipeline import decide, post
+    from urja.usecases.operations import Adoption, adopt_meter, put_up_transformer
 
     load_document(bundled_documents()["demo-domestic.toml"], START)
     load_bundled_policy("plain.toml", recorded_at=START, actor="bench")

@@ -343,9 +343,9 @@ def misspelt(text: str, chance: random.Random) -> str:
 
 
 def measure(count: int, queries: int) -> dict[str, Any]:
-    from urja.apps.registry.access import Area, Caller
-    from urja.apps.registry.roles import Role
-    from urja.apps.registry.searching import search
+    from urja.apps.identity.access import Area, Caller
+    from urja.apps.identity.roles import Role
+    from urja.apps.searching import search
 
     chance = random.Random(7)
     wanted = set(chance.sample(range(1, count + 1), queries))

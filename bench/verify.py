@@ -151,7 +151,7 @@ def _post(connection: psycopg.Connection, copier: Copier, model: list[dict[str, 
     """The entries of the copies, each under its own hash."""
     from psycopg.types.json import Jsonb
 
-    from urja.apps.ledger.chain import entry_hash
+    from urja.apps.books.chain import entry_hash
 
     heads = []
     with connection.cursor() as cursor:

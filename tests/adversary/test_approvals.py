@@ -302,7 +302,7 @@ def holds():
 
 
 def disconnect(number):
-    from urja.apps.registry.operations import DisconnectTemporarily
+    from urja.usecases.operations import DisconnectTemporarily
 
     return DisconnectTemporarily(
         consumer_number=f"URJ{number:08}", reason="safety", note="a lineman is at work"
@@ -328,8 +328,8 @@ def test_a_protected_household_is_not_disconnected_without_a_passkey(database):
 
 
 def test_nor_is_its_protection_ended_first(database):
-    from urja.apps.registry.models import AuditEntry
-    from urja.apps.registry.operations import EndProtection, Undo
+    from urja.apps.journal.models import AuditEntry
+    from urja.usecases.operations import EndProtection, Undo
 
     home()
     protect(1)

@@ -11,7 +11,7 @@ from tests.apps.street import adopt, protect
 from tests.pipeline.test_decide import HOUR, MINUTE, Place
 from tests.pipeline.test_kept_off import load_words, post_letter, used_up_without_a_telephone
 
-from urja.apps.registry.errors import Refused
+from urja.apps.journal.errors import Refused
 
 DAY = timedelta(days=1)
 
@@ -26,7 +26,7 @@ def house(database):
 
 
 def order(house, reason):
-    from urja.apps.registry.operations import DisconnectTemporarily
+    from urja.usecases.operations import DisconnectTemporarily
 
     return do(
         DisconnectTemporarily(consumer_number="URJ00000001", reason=reason, note="the clerk says so"),

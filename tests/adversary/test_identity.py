@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from tests.apps.street import START, adopt
 
-from urja.apps.registry.errors import Refused
+from urja.apps.journal.errors import Refused
 
 LATER = START + timedelta(days=3)
 ADMINISTRATOR = "admin@utility.example"
@@ -18,7 +18,7 @@ ADMINISTRATOR = "admin@utility.example"
 @pytest.fixture
 def works_here(database):
     """A clerk who may everywhere, and an administrator who lives elsewhere."""
-    from urja.apps.registry.operations import employ
+    from urja.usecases.operations import employ
 
     stamp = {"recorded_at": START, "actor": "test"}
     administrator = employ(ADMINISTRATOR, "Administrator", "administrator", **stamp)
@@ -27,7 +27,7 @@ def works_here(database):
 
 def ask(user, operation, at=LATER):
     """What is said against it; nothing where it was done."""
-    from urja.apps.registry import requests
+    from urja.apps.journal import requests
     from urja.pipeline.register import answer_requests
 
     asked = requests.ask(operation, actor=f"user {user.pk}", requested_at=at)
@@ -37,14 +37,14 @@ def ask(user, operation, at=LATER):
 
 
 def transfer(**more):
-    from urja.apps.registry.operations import TransferOwnership
+    from urja.usecases.operations import TransferOwnership
 
     return TransferOwnership(consumer_number="URJ00000001", at=LATER, register_wh=20_000, **more)
 
 
 @pytest.mark.parametrize("written", [ADMINISTRATOR, " Admin@Utility.Example "])
 def test_a_clerk_gives_the_administrator_no_consumer_to_be_changed_by(works_here, written):
-    from urja.apps.registry.models import Person
+    from urja.apps.people.models import Person
 
     clerk, administrator = works_here
     adopt(1)
@@ -55,8 +55,8 @@ def test_a_clerk_gives_the_administrator_no_consumer_to_be_changed_by(works_here
 
 def test_a_clerk_does_not_rename_who_works_here(works_here):
     """Also where the administrator has a supply of their own: the address and the name are the staff's."""
-    from urja.apps.registry.models import Person
-    from urja.apps.registry.operations import CorrectPerson, employ
+    from urja.apps.people.models import Person
+    from urja.usecases.operations import CorrectPerson, employ
 
     clerk, _ = works_here
     adopt(2, email="both@example.org")
@@ -71,8 +71,8 @@ def test_a_clerk_does_not_rename_who_works_here(works_here):
 
 
 def test_who_was_dismissed_is_not_taken_over_either(works_here):
-    from urja.apps.registry.models import Person
-    from urja.apps.registry.operations import CorrectPerson, dismiss, employ
+    from urja.apps.people.models import Person
+    from urja.usecases.operations import CorrectPerson, dismiss, employ
 
     clerk, _ = works_here
     adopt(2, email="both@example.org")
@@ -86,8 +86,8 @@ def test_who_was_dismissed_is_not_taken_over_either(works_here):
 @pytest.mark.parametrize("role", ["clerk", "administrator"])
 def test_taking_back_a_dismissal_gives_nobody_a_role(works_here, role):
     """The machine's own commands give roles and take them away; `undo` is not a way around them."""
-    from urja.apps.registry.models import AuditEntry
-    from urja.apps.registry.operations import Undo, dismiss, employ
+    from urja.apps.journal.models import AuditEntry
+    from urja.usecases.operations import Undo, dismiss, employ
 
     dismissed = employ("gone@utility.example", "Gone", "administrator", recorded_at=START, actor="test")
     dismiss("gone@utility.example", "administrator", recorded_at=LATER, actor="test")
@@ -100,8 +100,8 @@ def test_taking_back_a_dismissal_gives_nobody_a_role(works_here, role):
 
 
 def test_no_outside_system_says_who_works_here_is_a_person_of_its_own(works_here):
-    from urja.apps.registry.models import Person
-    from urja.apps.registry.operations import UpsertFromSystem, employ
+    from urja.apps.people.models import Person
+    from urja.usecases.operations import UpsertFromSystem, employ
 
     _, administrator = works_here
     adopt(2, email="both@example.org")

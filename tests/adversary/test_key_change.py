@@ -122,8 +122,8 @@ def test_a_session_that_is_taken_over_gives_no_meter_keys(database):
 
     from urja.apps.commands.models import Command
     from urja.apps.meter_jobs.models import Job
-    from urja.apps.registry.operations import ChangeKeys
     from urja.pipeline import meter_jobs
+    from urja.usecases.operations import ChangeKeys
 
     home(wrapped_master=bytes(24))
     asha, bina = Person("asha", "administrator"), Person("bina", "administrator")

@@ -56,8 +56,8 @@ def test_a_request_in_the_name_of_nobody_asks_no_meter(thief, house, kind):  # n
     """The web may record any request; the stage judges by what the actor is, and makes no job of it."""
     import json
 
+    from urja.apps.journal.models import Request
     from urja.apps.meter_jobs.models import Job
-    from urja.apps.registry.models import Request
     from urja.pipeline.register import answer_requests
 
     content = {"meters": ["URJ00000001"], "reason": "x"}
@@ -73,9 +73,10 @@ def test_a_request_in_the_name_of_nobody_asks_no_meter(thief, house, kind):  # n
 
 def test_whoever_is_of_one_section_asks_no_meter_of_another(database):
     """A session that is taken over asks no further than its person may, by list and by node alike."""
-    from urja.apps.registry.access import OutOfArea, caller_of_user, judge
-    from urja.apps.registry.models import Node, Placement, Tree
-    from urja.apps.registry.operations import ReadMeters, employ
+    from urja.apps.identity.access import OutOfArea, caller_of_user
+    from urja.apps.network.models import Node, Placement, Tree
+    from urja.usecases.judging import judge
+    from urja.usecases.operations import ReadMeters, employ
 
     stamp = {"recorded_at": START, "actor": "test"}
     for number, code in ((1, "A"), (2, "B")):
@@ -124,7 +125,7 @@ def ask_for_tests(person, *numbers, **more):
     """A request of somebody's that switches be tested, after the stages have judged it; its state."""
     from tests.apps.approvals.office import state_of, work
 
-    from urja.apps.registry.operations import TestRelays
+    from urja.usecases.operations import TestRelays
 
     request = person.ask(
         TestRelays(meters=tuple(f"URJ{number:08}" for number in numbers), reason="yearly", **more)
@@ -163,9 +164,9 @@ def test_many_meters_are_told_nothing_without_a_passkey(office, database, kind, 
 
     from urja.apps.approvals import thresholds
     from urja.apps.meter_jobs.models import Job
-    from urja.apps.registry.operations import BY_KIND
     from urja.core.approvals import bundled_thresholds
     from urja.site.approval_law import examine
+    from urja.usecases.operations import BY_KIND
 
     text = bundled_thresholds().replace("actor = 100", "actor = 3").replace("default-1", "meters-1")
     thresholds.load(text, recorded_at=START, actor="test")

@@ -54,7 +54,7 @@ class Books:
 
     def chain_again(self):
         """Give every entry the balance and hash that follow from the ones before it, and the accounts theirs."""
-        from urja.apps.ledger.chain import HASHED, entry_hash, parse_json
+        from urja.apps.books.chain import HASHED, entry_hash, parse_json
 
         rows = self.superuser.execute(
             f"SELECT {', '.join(HASHED)} FROM ledger_entry ORDER BY account_id, seq"

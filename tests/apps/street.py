@@ -20,7 +20,7 @@ def adopt(
     number=1, *, valid_from=START, register_wh=10_000, bucket=7, credit_minor=0, called=True, **changes
 ):
     """A meter with its consumer: one that was hung up here and has passed, or (`called` false) one that was taken over."""
-    from urja.apps.registry.operations import Adoption, adopt_meter
+    from urja.usecases.operations import Adoption, adopt_meter
 
     values = {
         "serial": f"URJ{number:08}",
@@ -47,7 +47,7 @@ def adopt(
 
 def passed(device_id, at):
     """Let a meter that was adopted be one that was hung up here and passed its call."""
-    from urja.apps.registry.models import DevicePeriod
+    from urja.apps.assets.models import DevicePeriod
 
     with by_hand(at):
         DevicePeriod.objects.filter(device_id=device_id).update(commissioned_at=at, taken_over_at=None)
@@ -128,7 +128,7 @@ def by_hand(known_at=START):
 
 def protect(number, at=START, kind="medical", until=None):
     """Give the customer of the number-th meter's supply a protected status."""
-    from urja.apps.registry.operations import Protect, perform
+    from urja.usecases.operations import Protect, perform
 
     operation = Protect(
         consumer_number=f"URJ{number:08}",
@@ -142,7 +142,7 @@ def protect(number, at=START, kind="medical", until=None):
 
 def remove(number, at, register_wh=None):
     """Take a meter of the street away."""
-    from urja.apps.registry.operations import RemoveMeter, perform
+    from urja.usecases.operations import RemoveMeter, perform
 
     removal = RemoveMeter(serial=f"URJ{number:08}", removed_at=at, register_wh=register_wh)
     return perform(removal, recorded_at=at, actor="test")
@@ -150,7 +150,7 @@ def remove(number, at, register_wh=None):
 
 def install(number, at, *, place, register_wh=0, role="billing"):
     """Put a meter of the street where another one of it was adopted."""
-    from urja.apps.registry.operations import InstallMeter, perform
+    from urja.usecases.operations import InstallMeter, perform
 
     return perform(
         InstallMeter(
@@ -167,8 +167,8 @@ def install(number, at, *, place, register_wh=0, role="billing"):
 
 def in_stock(number, *, bucket=7, **changes):
     """A meter that hangs nowhere yet."""
-    from urja.apps.registry.models import Device, Stock
-    from urja.apps.registry.operations.doing import next_id
+    from urja.apps.assets.models import Device, Stock
+    from urja.apps.journal.operation import next_id
 
     values = {
         "serial": f"URJ{number:08}",
@@ -187,9 +187,9 @@ def in_stock(number, *, bucket=7, **changes):
 
 def exchange(old, new, at, *, old_wh, new_wh=0, commission=True, recorded_at=None, **changes):
     """Hang a meter of the stock in the place of one that was adopted; it passes commissioning at once."""
-    from urja.apps.registry.models import DevicePeriod
-    from urja.apps.registry.operations import ExchangeMeter, perform
-    from urja.apps.registry.operations.exchange import first_billed_at
+    from urja.apps.assets.models import DevicePeriod
+    from urja.usecases.exchange import first_billed_at
+    from urja.usecases.operations import ExchangeMeter, perform
 
     values = {
         "consumer_number": f"URJ{old:08}",
@@ -218,7 +218,7 @@ def commissioned(period, billed_from, now=START):
 
 def pay(account_id, amount_minor, key, at=START):
     """The credit of a recharge, beside the captured payment that it is of."""
-    from urja.apps.ledger.operations import request_credit
+    from urja.apps.books.operations import request_credit
     from urja.apps.payments.models import Order, Payment
 
     credit = request_credit(
@@ -258,7 +258,7 @@ def pay(account_id, amount_minor, key, at=START):
 
 def give_back(credit, amount_minor, key, at=START):
     """The debit of a part of a recharge, beside the refund that it is of."""
-    from urja.apps.ledger.operations import request_debit
+    from urja.apps.books.operations import request_debit
     from urja.apps.payments.models import Payment, Refund
 
     debit = request_debit(

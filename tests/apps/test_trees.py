@@ -11,7 +11,7 @@ PLACES = 6
 
 
 def then(valid_at, known_at):
-    from urja.apps.registry.known import Moment
+    from urja.apps.known import Moment
     from urja.apps.trees import TreesThen
 
     return TreesThen(Moment(valid_at, known_at))
@@ -38,7 +38,7 @@ def seen(trees):
 @pytest.fixture
 def grid(database):
     """Three transformers on two feeders, with connections on the first."""
-    from urja.apps.registry.operations import put_up_transformer
+    from urja.usecases.operations import put_up_transformer
 
     for code, feeder in (("T1", "F1"), ("T2", "F1"), ("T3", "F2")):
         put_up_transformer(code, feeder=feeder, recorded_at=START, actor="test")
@@ -49,7 +49,7 @@ def grid(database):
 
 
 def transformer(code):
-    from urja.apps.registry.models import Node
+    from urja.apps.network.models import Node
 
     return Node.objects.get(level="transformer", code=code)
 
@@ -59,7 +59,7 @@ def numbers(trees, code):
 
 
 def test_a_connection_that_was_moved_is_known_there_from_then_on_and_until_it_was_undone(grid):
-    from urja.apps.registry.operations import MoveConnection, Undo
+    from urja.usecases.operations import MoveConnection, Undo
 
     moved, learned, undone = START + 2 * HOUR, START + DAY, START + 2 * DAY
     entry = do(MoveConnection(consumer_number="C-3", grid="transformer T3", moved_at=moved), learned)
@@ -80,8 +80,8 @@ def test_a_connection_that_was_moved_is_known_there_from_then_on_and_until_it_wa
 
 
 def test_a_node_takes_what_hangs_below_it_along(grid):
-    from urja.apps.registry.models import Node
-    from urja.apps.registry.operations import MoveNode
+    from urja.apps.network.models import Node
+    from urja.usecases.operations import MoveNode
 
     moved, learned = START + 3 * HOUR, START + DAY
     do(MoveNode(node="transformer T1", hangs_on="feeder F2", moved_at=moved), learned)
@@ -100,7 +100,7 @@ def test_a_node_takes_what_hangs_below_it_along(grid):
 
 
 def test_what_nobody_knew_of_was_not_there(grid):
-    from urja.apps.registry.operations import put_up_transformer
+    from urja.usecases.operations import put_up_transformer
 
     put_up_transformer("T9", feeder="F9", recorded_at=START + DAY, actor="test")
     assert then(START + 2 * DAY, START + HOUR).named("T9") == []
@@ -113,9 +113,9 @@ def test_what_nobody_knew_of_was_not_there(grid):
 
 def test_a_root_that_hangs_on_something_later_was_a_root(grid):
     """A transformer whose feeder nobody had written down, with a connection below it."""
-    from urja.apps.registry.models import Node, Placement
-    from urja.apps.registry.operations import MoveConnection, MoveNode
-    from urja.apps.registry.operations.doing import next_number
+    from urja.apps.journal.operation import next_number
+    from urja.apps.network.models import Node, Placement
+    from urja.usecases.operations import MoveConnection, MoveNode
 
     stamp = {"recorded_at": START, "actor": "test"}
     for code in ("T4", "T5"):
@@ -129,7 +129,7 @@ def test_a_root_that_hangs_on_something_later_was_a_root(grid):
 
 
 def test_what_had_ended_hung_no_more(grid):
-    from urja.apps.registry.operations import DisconnectPermanently
+    from urja.usecases.operations import DisconnectPermanently
 
     gone, learned = START + 4 * HOUR, START + DAY
     do(DisconnectPermanently(consumer_number="C-2", at=gone, register_wh=100), learned)
@@ -139,7 +139,7 @@ def test_what_had_ended_hung_no_more(grid):
 
 
 def test_of_an_area_alone(grid):
-    from urja.apps.registry.models import ServicePoint
+    from urja.apps.network.models import ServicePoint
 
     mine = list(ServicePoint.objects.filter(consumer_number__in=["C-2", "C-5"]).values_list("id", flat=True))
     trees, node = then(START + DAY, START + DAY), transformer("T1")
@@ -154,9 +154,9 @@ def test_the_past_is_what_was_seen_then(grid, seed):
     """Moves of the past and of the moment, and undone ones; after each the trees are looked at, now and of a past
     instant. All that is seen again in the end, from what is known by then of what was known.
     """
-    from urja.apps.registry.errors import RegistryError
-    from urja.apps.registry.operations import MoveConnection, MoveNode, Undo
+    from urja.apps.journal.errors import RegistryError
     from urja.apps.trees import TreesNow
+    from urja.usecases.operations import MoveConnection, MoveNode, Undo
 
     chance = random.Random(seed)
     looked, entries = [], []

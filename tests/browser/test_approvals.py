@@ -62,7 +62,7 @@ def invite(email):
 
     def issue():
         from urja.apps.approvals import passkeys
-        from urja.apps.registry.operations.staff import user_of
+        from urja.usecases.staff import user_of
 
         codes.append(
             passkeys.invite(user_of(email), now=town_cast.NOW, lasts=timedelta(days=1), actor="test")

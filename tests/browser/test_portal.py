@@ -200,7 +200,7 @@ def test_everything_is_reached_by_keyboard_and_seen_to_be(open_page, site):
 
 
 def pay(account_id):
-    from urja.apps.ledger.operations import request_credit
+    from urja.apps.books.operations import request_credit
     from urja.pipeline import post
 
     request_credit(

@@ -12,7 +12,8 @@ ROOT = Path(__file__).resolve().parents[2]
 # Tables without a model, made by SQL in migrations.
 PLAIN = {
     "urja.apps.commands": ["commands_device"],
-    "urja.apps.ledger": ["ledger_bucket", "ledger_close", "ledger_entry", "ledger_rated"],
+    "urja.apps.billing": ["ledger_close", "ledger_rated"],
+    "urja.apps.books": ["ledger_bucket", "ledger_entry"],
     "urja.apps.proofs": ["proofs_head", "proofs_laws", "proofs_leaf", "proofs_node", "proofs_period"],
     "urja.apps.readings": [
         "readings_accrual",
@@ -32,7 +33,7 @@ PLAIN = {
         "readings_withdrawal",
         "stream_cursor",
     ],
-    "urja.apps.registry": ["registry_revision"],
+    "urja.apps.journal": ["registry_revision"],
     "urja.apps.supply": ["supply_changed"],
     "urja.web": ["web_cache"],
 }
@@ -66,7 +67,7 @@ def _owners() -> dict[str, str]:
     from django.apps import apps
 
     modelled = {
-        model._meta.db_table: owner(model._meta.app_config.name)
+        model._meta.db_table: owner(model.__module__)
         for model in apps.get_models(include_auto_created=True)
         if model._meta.app_config.name.startswith("urja.")
     }

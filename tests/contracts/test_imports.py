@@ -13,19 +13,19 @@ from tests.contracts.imports import SETTINGS, check, graph, settings
 IMPORTS = [
     ("layers", "urja.apps.supply.planted", "urja.pipeline.decide"),
     ("layers", "urja.core.planted", "urja.stream.codec"),
-    ("apps", "urja.apps.ledger.planted", "urja.apps.notices.queries"),
+    ("apps", "urja.apps.billing.planted", "urja.apps.notices.queries"),
     ("apps", "urja.apps.payments.planted", "urja.apps.notices.queries"),
-    ("apps", "urja.apps.registry.planted", "urja.apps.ledger.queries"),
-    ("models", "urja.web.planted", "urja.apps.ledger.models"),
-    ("models", "urja.pipeline.planted", "urja.apps.registry.models.audit"),
-    ("models", "urja.apps.supply.planted", "urja.apps.ledger.models"),
+    ("apps", "urja.apps.contracts.planted", "urja.apps.billing.queries"),
+    ("models", "urja.web.planted", "urja.apps.books.models"),
+    ("models", "urja.pipeline.planted", "urja.apps.journal.models"),
+    ("models", "urja.apps.supply.planted", "urja.apps.books.models"),
     ("operations", "urja.web.planted", "urja.apps.work.operations"),
-    ("operations", "urja.apps.supply.planted", "urja.apps.registry.operations.doing"),
-    ("posting", "urja.web.planted", "urja.apps.ledger.operations"),
-    ("posting", "urja.apps.supply.planted", "urja.apps.ledger.operations"),
+    ("operations", "urja.apps.supply.planted", "urja.apps.work.operations"),
+    ("posting", "urja.web.planted", "urja.apps.books.posting"),
+    ("posting", "urja.apps.supply.planted", "urja.apps.books.posting"),
     ("stages", "urja.pipeline.decide", "urja.pipeline.post"),
     ("stages", "urja.pipeline.close", "urja.pipeline.post"),
-    ("circles", "urja.apps.ledger.models", "urja.apps.ledger.operations"),
+    ("circles", "urja.apps.books.models", "urja.apps.books.operations"),
     ("circles", "urja.stream.subjects", "urja.stream.broker"),
     ("rating-and-policy", "urja.core.rating.planted", "urja.core.policy.engine"),
     ("rating-and-policy", "urja.core.policy.planted", "urja.core.rating.engine"),
@@ -42,7 +42,7 @@ IMPORTS = [
     ("meter-without-broker", "urja.meter.planted", "urja.stream"),
     ("broker-in-one-place", "urja.pipeline.planted", "nats"),
     ("web-without-meters", "urja.web.planted", "urja.cosem"),
-    ("web-door", "urja.web.planted", "urja.apps.ledger.balances"),
+    ("web-door", "urja.web.planted", "urja.apps.billing.balances"),
     ("web-door", "urja.web.planted", "urja.apps.work.operations"),
     ("web-door", "urja.web.planted", "urja.usecases.performing"),
     ("web-parts", "urja.web.hooks.planted", "urja.web.portal.views"),
@@ -109,9 +109,7 @@ def test_a_planted_file_breaks_the_command(tmp_path):
     shutil.copytree(SETTINGS.parent / "src", tmp_path / "src", ignore=ignored)
     shutil.copytree(SETTINGS.parent / "tests/contracts", tmp_path / "tests/contracts", ignore=ignored)
     shutil.copy(SETTINGS, tmp_path)
-    (tmp_path / "src/urja/web/planted.py").write_text(
-        "from urja.apps.ledger.operations import post_entries\n"
-    )
+    (tmp_path / "src/urja/web/planted.py").write_text("from urja.apps.books.posting import post_entries\n")
     program = (
         "import sys; sys.path.insert(0, 'src'); from importlinter.cli import lint_imports_command as c; c()"
     )
@@ -123,4 +121,4 @@ def test_a_planted_file_breaks_the_command(tmp_path):
         timeout=120,
     )
     assert result.returncode == 1, result.stdout + result.stderr
-    assert "urja.web.planted -> urja.apps.ledger.operations" in result.stdout
+    assert "urja.web.planted -> urja.apps.books.posting" in result.stdout

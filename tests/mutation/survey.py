@@ -46,7 +46,22 @@ WATCHED: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("core/policy/*.py", ("tests/core/policy", "tests/pipeline/test_decide.py")),
     ("core/*.py", ("tests/core", "tests/pipeline/test_arrears.py", "tests/pipeline/test_ingest.py")),
     (
-        "apps/ledger/*.py",
+        "apps/books/*.py",
+        (
+            "tests/apps/ledger",
+            "tests/pipeline/test_post.py",
+            "tests/pipeline/test_arrears.py",
+            "tests/pipeline/test_instalments.py",
+            "tests/pipeline/test_laws.py",
+            "tests/pipeline/test_ended.py",
+            "tests/pipeline/test_held_back.py",
+            "tests/pipeline/test_own_calendar.py",
+            "tests/web/test_pages.py",
+            "tests/site/test_tariff_load.py",
+        ),
+    ),
+    (
+        "apps/billing/*.py",
         (
             "tests/apps/ledger",
             "tests/pipeline/test_post.py",

@@ -90,8 +90,8 @@ class Story(Place):
         self.registers[2] = 150
 
     def on_3_at_9(self):
-        from urja.apps.registry.models import Agreement
-        from urja.apps.registry.operations import MoveIn, MoveOut
+        from urja.apps.contracts.models import Agreement
+        from urja.usecases.operations import MoveIn, MoveOut
 
         number, old = "URJ00000004", self.houses[3]
         do(MoveOut(consumer_number=number, at=self.now, register_wh=self.registers[3]), self.now)
@@ -105,7 +105,7 @@ class Story(Place):
 
     def on_3_at_20(self):
         """A place is built, its meter put in and commissioned, and somebody moves in."""
-        from urja.apps.registry.operations import MoveIn
+        from urja.usecases.operations import MoveIn
 
         connect("C-1", self.now)
         stock(21)
@@ -146,7 +146,7 @@ def told(database, folder: Path) -> Iterator[Story]:
 
 def _prepare(story: Story) -> None:
     """A policy, old dues, a plan to pay some of them, a protection."""
-    from urja.apps.registry.operations import AgreeInstalments, Protect
+    from urja.usecases.operations import AgreeInstalments, Protect
 
     homes = story.houses
     load_policy(20)

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from tests.apps.street import START, adopt
 
-from urja.apps.registry.errors import Refused
+from urja.apps.journal.errors import Refused
 
 LATER = START + timedelta(days=3)
 DAY = timedelta(days=1)
@@ -46,7 +46,7 @@ def mail():
 
 @pytest.fixture
 def person(database):
-    from urja.apps.registry.models import Person
+    from urja.apps.people.models import Person
 
     made = adopt(1)
     return Person.objects.get(user_id=made.user_id)
@@ -66,26 +66,26 @@ def in_the_rights_of(role):
 
 
 def perform(operation, at=LATER, actor="user 7"):
-    from urja.apps.registry.operations import perform
+    from urja.usecases.operations import perform
 
     return perform(operation, recorded_at=at, actor=actor)
 
 
 def correct(person, email=NEW, **more):
-    from urja.apps.registry.operations import CorrectPerson
+    from urja.usecases.operations import CorrectPerson
 
     return perform(CorrectPerson(person=person.id, email=email), **more)
 
 
 def approve(person, *, actor, at=LATER, email=NEW):
-    from urja.apps.registry.operations import ApproveAddressChange
+    from urja.usecases.operations import ApproveAddressChange
 
     return perform(ApproveAddressChange(person=person.id, email=email, evidence="passport seen"), at, actor)
 
 
 def bring(word):
     """What the web does with it, in its own rights."""
-    from urja.apps.registry.models import AddressAnswer
+    from urja.apps.identity.models import AddressAnswer
 
     with in_the_rights_of("urja_web"):
         AddressAnswer.objects.create(word=word, received_at=LATER)
@@ -108,7 +108,7 @@ def address(person):
 
 
 def state():
-    from urja.apps.registry.models import AddressChange
+    from urja.apps.identity.models import AddressChange
 
     return AddressChange.objects.latest("id").state
 
@@ -116,7 +116,7 @@ def state():
 def test_confirmed_at_both_it_is_the_one_to_sign_in_with(person, mail):
     from allauth.account.models import EmailAddress
 
-    from urja.apps.registry.models import AuditEntry
+    from urja.apps.journal.models import AuditEntry
 
     EmailAddress.objects.create(user=person.user, email=OLD, verified=True, primary=True)
     correct(person)
@@ -221,7 +221,7 @@ def test_a_relay_that_is_away_loses_no_mail(person, mail):
 
 
 def test_who_was_employed_meanwhile_keeps_their_address(person, mail):
-    from urja.apps.registry.operations import Employ
+    from urja.usecases.operations import Employ
 
     correct(person)
     run(mail)
@@ -245,7 +245,7 @@ def test_an_address_that_somebody_else_has_by_then_stays_theirs(person, mail):
 def test_who_works_here_changes_it_by_a_command_and_confirms_it_too(database, mail):
     from django.contrib.auth import get_user_model
 
-    from urja.apps.registry.operations import Employ, Readdress
+    from urja.usecases.operations import Employ, Readdress
 
     perform(Employ(email="clerk@utility.example", name="Clerk", role="clerk"), actor="urja staff")
     perform(Readdress(email="clerk@utility.example", new_email=NEW, new_name="Asha"), actor="urja staff")
@@ -282,8 +282,10 @@ def test_a_stolen_web_neither_sees_the_words_nor_writes_a_confirmation(person, m
 def test_who_is_made_nameless_is_named_by_no_address_that_waited(person, mail, database):
     from tests.apps.street import by_hand
 
-    from urja.apps.registry.models import AddressChange, Agreement, AgreementTerms, AuditEntry
-    from urja.apps.registry.operations import MakeNameless
+    from urja.apps.contracts.models import Agreement, AgreementTerms
+    from urja.apps.identity.models import AddressChange
+    from urja.apps.journal.models import AuditEntry
+    from urja.usecases.operations import MakeNameless
 
     correct(person)
     run(mail)
@@ -297,7 +299,7 @@ def test_who_is_made_nameless_is_named_by_no_address_that_waited(person, mail, d
 
 
 def test_what_happened_at_the_door_is_kept_for_a_year(database):
-    from urja.apps.registry.models import SignIn
+    from urja.apps.identity.models import SignIn
     from urja.pipeline.addresses import forget_sign_ins
 
     for days in (364, 366):

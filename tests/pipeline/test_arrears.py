@@ -28,7 +28,7 @@ def load(percent, version="2", at=START):
 
 def owes(adopted, *bills):
     """Bills as `urja import` brings them: number, due, principal, surcharge."""
-    from urja.apps.registry.models import Arrear
+    from urja.apps.billing.models import Arrear
 
     for number, (bill, due_on, principal, surcharge) in enumerate(bills, 1):
         Arrear.objects.create(
@@ -45,7 +45,7 @@ def owes(adopted, *bills):
 
 def by_instalments(adopted):
     """A plan that holds from the beginning."""
-    from urja.apps.registry.models import InstalmentPlan
+    from urja.apps.billing.models import InstalmentPlan
 
     InstalmentPlan.objects.create(
         id=adopted.account_id + 800_000,
@@ -90,7 +90,7 @@ def post(house):
 
 
 def left(house, number=0):
-    from urja.apps.ledger.arrears import left
+    from urja.apps.billing.arrears import left
 
     account = house.houses[number].account_id
     return [
@@ -189,7 +189,7 @@ def test_a_credit_and_its_reversal_of_one_run(house):
 
 
 def test_no_share_goes_to_arrears_of_what_nobody_has_paid_in(house):
-    from urja.apps.ledger.operations import request_credit
+    from urja.apps.books.operations import request_credit
 
     for kind in ("opening-credit", "set-apart", "deposit", "transfer"):
         request_credit(
@@ -206,7 +206,7 @@ def test_no_share_goes_to_arrears_of_what_nobody_has_paid_in(house):
 
 def test_what_nobody_has_paid_in_is_no_last_recharge(house):
     """Warnings come at a share of what was paid last, not of a deposit or of bills that left the balance."""
-    from urja.apps.ledger.operations import request_credit
+    from urja.apps.books.operations import request_credit
     from urja.apps.supply import facts, queries
 
     pay(house, 10_000)
@@ -234,7 +234,7 @@ def test_a_policy_that_asks_for_nothing_leaves_all_of_it_credit(house):
 
 
 def test_its_arithmetic_can_be_opened(house):
-    from urja.apps.ledger.queries import SetAgainst, why
+    from urja.apps.billing.queries import SetAgainst, why
 
     pay(house, 10_000)
     post(house)
@@ -265,8 +265,8 @@ def test_who_recharges_in_the_dark_has_paid_what_the_balance_has_of_it(house):
 
 
 def test_a_deposit_pays_what_recharges_have_left(house):
-    from urja.apps.registry.models import Deposit
-    from urja.apps.registry.operations import MoveOut, perform
+    from urja.apps.billing.models import Deposit
+    from urja.usecases.operations import MoveOut, perform
 
     pay(house, 10_000)
     post(house)
@@ -290,7 +290,7 @@ def test_what_is_paid_of_arrears_is_only_ever_added_to(house):
     import psycopg
     from django.db import IntegrityError
 
-    from urja.apps.ledger.operations import Draft, post_entries
+    from urja.apps.books.posting import Draft, post_entries
 
     pay(house, 10_000)
     post(house)
@@ -317,20 +317,20 @@ def test_what_is_paid_of_arrears_is_only_ever_added_to(house):
 
 
 def never_posted(patch):
-    from urja.apps.ledger import arrears
+    from urja.apps.billing import arrears
 
     patch.setattr(arrears, "shares", lambda *_: {})
 
 
 def one_paisa_short(patch):
-    from urja.apps.ledger import arrears
+    from urja.apps.billing import arrears
 
     real = arrears.share_of
     patch.setattr(arrears, "share_of", lambda *given: real(*given) - 1)
 
 
 def newest_bill_first(patch):
-    from urja.apps.ledger import arrears
+    from urja.apps.billing import arrears
 
     real = arrears.set_against
 
@@ -342,7 +342,7 @@ def newest_bill_first(patch):
 
 
 def kept_on_reversal(patch):
-    from urja.apps.ledger import arrears
+    from urja.apps.billing import arrears
 
     patch.setattr(arrears, "shares_back", lambda *_: {})
 
@@ -414,8 +414,8 @@ def test_what_the_page_forecasts_is_what_is_posted(house, bills, percent, steps,
 
 def _stands(house, number):
     """The balance in the books, and what is owed beside it."""
-    from urja.apps.ledger.arrears import left
-    from urja.apps.ledger.models import Account
+    from urja.apps.billing.arrears import left
+    from urja.apps.books.models import Account
     from urja.core.arrears import owed
 
     account = house.houses[number].account_id

@@ -69,7 +69,7 @@ def load_both():
 
 def agree(change, n):
     """The clerk agrees it in the n-th day's morning."""
-    from urja.apps.registry.operations import perform
+    from urja.usecases.operations import perform
 
     perform(change, recorded_at=START + (n - 1) * timedelta(days=1) + timedelta(hours=9), actor="clerk")
 
@@ -180,7 +180,7 @@ def test_whenever_terms_change_every_days_books_are_right(postgres, database_tem
     """Changes on some days, known on others: after each close the second rater says the same, and rows sum up."""
     from tests.conftest import database as fixture
 
-    from urja.apps.registry.errors import Refused
+    from urja.apps.journal.errors import Refused
 
     for fresh in fixture.__wrapped__(postgres, database_template):
         load_both()

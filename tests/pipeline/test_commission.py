@@ -31,7 +31,7 @@ def calls():
 
 
 def period():
-    from urja.apps.registry.models import DevicePeriod
+    from urja.apps.assets.models import DevicePeriod
 
     return DevicePeriod.objects.get(valid_to=None)
 
@@ -47,7 +47,7 @@ def failed(call):
 
 
 def refused(says, at=NOW, number=1, **more):
-    from urja.apps.registry.errors import Refused
+    from urja.apps.journal.errors import Refused
 
     with pytest.raises(Refused, match=says):
         call(number, at, **more)
@@ -55,7 +55,7 @@ def refused(says, at=NOW, number=1, **more):
 
 def test_a_meter_that_answers_as_it_should_is_in_service(hung):
     from urja.apps.commissioning import queries
-    from urja.apps.registry.models import AuditEntry
+    from urja.apps.journal.models import AuditEntry
 
     assert [waiting.device_id for waiting in queries.waiting()] == [hung.id]
     call()
@@ -152,7 +152,7 @@ def test_what_is_not_to_be_called(hung):
 def test_nobodys_light_is_put_out_for_a_test(hung):
     from tests.apps.street import by_hand
 
-    from urja.apps.registry.models import DevicePeriod
+    from urja.apps.assets.models import DevicePeriod
     from urja.apps.supply.models import Hold
 
     home = adopt(2)
@@ -166,7 +166,7 @@ def test_nobodys_light_is_put_out_for_a_test(hung):
 
 
 def period_of(number):
-    from urja.apps.registry.models import DevicePeriod
+    from urja.apps.assets.models import DevicePeriod
 
     return DevicePeriod.objects.get(device__serial=f"URJ{number:08}", valid_to=None)
 
@@ -181,7 +181,8 @@ def test_a_meter_without_a_switch_is_not_tested(database):
 def test_a_net_metered_agreement_wants_a_meter_that_counts_both_ways(database):
     from tests.apps.street import by_hand
 
-    from urja.apps.registry.models import AgreementTerms, Device, DevicePeriod
+    from urja.apps.assets.models import Device, DevicePeriod
+    from urja.apps.contracts.models import AgreementTerms
 
     adopt(1)
     with by_hand():
@@ -192,7 +193,7 @@ def test_a_net_metered_agreement_wants_a_meter_that_counts_both_ways(database):
 
 
 def test_a_meter_that_is_taken_away_meanwhile_is_given_up(hung):
-    from urja.apps.registry.operations import RemoveMeter
+    from urja.usecases.operations import RemoveMeter
 
     call()
     run()
@@ -201,9 +202,9 @@ def test_a_meter_that_is_taken_away_meanwhile_is_given_up(hung):
 
 
 def test_a_wrong_installation_is_undone_after_a_failed_call_and_not_in_service(hung):
-    from urja.apps.registry.errors import Refused
-    from urja.apps.registry.models import AuditEntry
-    from urja.apps.registry.operations import Undo
+    from urja.apps.journal.errors import Refused
+    from urja.apps.journal.models import AuditEntry
+    from urja.usecases.operations import Undo
 
     call()
     run()
@@ -256,14 +257,14 @@ WH, VAH = "1.0.1.29.0.255", "1.0.9.29.0.255"
 
 
 def projected():
-    from urja.apps.registry import queries
+    from urja.apps.commissioning import projection as queries
 
     return [change.pushes for change in queries.due_projections(10)]
 
 
 def test_what_a_meter_tells_of_its_pushes_is_kept_and_goes_to_the_head_ends(hung):
     from urja.apps.commissioning.models import PushLayout
-    from urja.apps.registry.operations import Commission
+    from urja.usecases.operations import Commission
 
     assert commissioned(pushes=exchanged()).state == "passed"
     [kept] = PushLayout.objects.all()

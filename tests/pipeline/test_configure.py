@@ -113,7 +113,7 @@ def test_a_meter_that_does_not_take_it_is_somebodys_way_there(house, stage):
 
 
 def test_every_wish_has_its_command(house, stage):
-    from urja.apps.registry.configuring import desire
+    from urja.apps.contracts.configuring import desire
 
     for item, value in (("metering_mode", "net"), ("billing_day", "15"), ("payment_mode", "postpaid")):
         desire(house.device_id, item, value, at=NOW, actor="test")
@@ -128,7 +128,7 @@ def test_every_wish_has_its_command(house, stage):
 
 def test_a_meter_closes_its_month_with_the_tariffs_periods(house, stage):
     """Told with the agreement that begins; not where the tariff's periods begin on the first, as a meter's do."""
-    from urja.apps.registry.operations import MoveIn, MoveOut
+    from urja.usecases.operations import MoveIn, MoveOut
 
     move_in = {
         "consumer_number": "URJ00000001",
@@ -149,7 +149,7 @@ def test_a_meter_closes_its_month_with_the_tariffs_periods(house, stage):
 
 def test_a_meter_closes_its_month_with_the_agreements_own_periods(house, stage):
     """Whatever calendar its tariff has, and the next one too; whoever comes after with none has the tariff's."""
-    from urja.apps.registry.operations import MoveIn, MoveOut
+    from urja.usecases.operations import MoveIn, MoveOut
 
     move_in = {
         "consumer_number": "URJ00000001",
@@ -173,7 +173,7 @@ def test_a_meter_closes_its_month_with_the_agreements_own_periods(house, stage):
 
 
 def test_a_meter_without_a_switch_has_no_limit_to_keep(house, stage):
-    from urja.apps.registry.models import Device
+    from urja.apps.assets.models import Device
 
     with street.by_hand():
         Device.objects.update(load_switch=False)

@@ -167,7 +167,7 @@ class Place:
         found.update(state="delivered", sent_at=self.now, delivered_at=self.now)
 
     def pay(self, rupees, house=0):
-        from urja.apps.ledger.operations import request_credit
+        from urja.apps.books.operations import request_credit
 
         self.keys += 1
         return request_credit(
@@ -422,7 +422,7 @@ def test_credit_is_nobodys_hold_to_place(house):
 @pytest.fixture
 def street_of_five(database):
     """Five houses behind one transformer."""
-    from urja.apps.registry.operations import put_up_transformer
+    from urja.usecases.operations import put_up_transformer
 
     put_up_transformer("DT1", feeder="F1", recorded_at=START, actor="test")
     place = Place(
@@ -780,9 +780,9 @@ def test_a_new_version_is_looked_at_on_its_day(house):
 
 
 def test_balances_of_many_are_those_of_each(street_of_five):
-    from urja.apps.ledger.balances import fresh_balances
-    from urja.apps.ledger.queries import fresh_balance
-    from urja.apps.registry.models import Agreement
+    from urja.apps.billing.balances import fresh_balances
+    from urja.apps.billing.queries import fresh_balance
+    from urja.apps.contracts.models import Agreement
 
     place = street_of_five
     for house in range(5):

@@ -17,19 +17,19 @@ def house(database):
 
 
 def do(house, operation):
-    from urja.apps.registry.operations import perform
+    from urja.usecases.operations import perform
 
     perform(operation, recorded_at=house.now, actor="clerk")
 
 
 def to_postpaid(n):
-    from urja.apps.registry.operations import ConvertToPostpaid
+    from urja.usecases.operations import ConvertToPostpaid
 
     return ConvertToPostpaid(consumer_number="URJ00000001", effective_on=day(n))
 
 
 def to_prepaid(n, **more):
-    from urja.apps.registry.operations import ConvertToPrepaid
+    from urja.usecases.operations import ConvertToPrepaid
 
     return ConvertToPrepaid(consumer_number="URJ00000001", effective_on=day(n), **more)
 
@@ -64,7 +64,7 @@ def test_cutting_who_pays_by_a_bill_breaks_the_law(house, monkeypatch):
     """The stage takes everybody for prepaid."""
     from tests.apps import street
 
-    from urja.apps.registry.models import PaymentMode
+    from urja.apps.contracts.models import PaymentMode
     from urja.apps.supply import facts
     from urja.site.supply_laws import laws
 
@@ -117,8 +117,8 @@ def test_grace_after_a_conversion(database):
 
 
 def test_what_is_owed_by_bills_stands_beside_the_balance(house):
-    from urja.apps.registry.operations import Bill
     from urja.apps.supply import facts, queries
+    from urja.usecases.operations import Bill
 
     do(house, to_postpaid(1))
     house.go()
@@ -143,8 +143,8 @@ def test_a_protection_holds_from_its_instant_to_its_end(house):
 def test_a_category_is_governed_by_its_own_policy(house):
     from tests.pipeline.test_decide import POLICY
 
-    from urja.apps.registry.operations import ChangeCategory
     from urja.apps.supply.operations import assign_policy, load_policy
+    from urja.usecases.operations import ChangeCategory
 
     gentle = POLICY.format(version="1", emergency=5000, most=20, stagger=20).replace('"story"', '"gentle"')
     load_policy(gentle, recorded_at=START, actor="test")

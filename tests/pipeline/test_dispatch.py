@@ -35,8 +35,8 @@ class Town:
         self.houses = {}
 
     async def raise_house(self, number=1, **options):
-        from urja.apps.registry import operations as registry
         from urja.pipeline.project import Project
+        from urja.usecases import operations as registry
 
         house = House(self.clock, number, port=free_port(), **options)
         entry = house.entry()

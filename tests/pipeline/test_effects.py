@@ -54,7 +54,7 @@ class Street:
         """What the next close posts because the operation was done: with it, less without it."""
         from django.db import transaction
 
-        from urja.apps.registry.operations import perform
+        from urja.usecases.operations import perform
 
         posted = []
         for done in (False, True):
@@ -92,7 +92,7 @@ def houses(database):
 
 
 def rehearsed(operation):
-    from urja.apps.registry.effects import effects
+    from urja.usecases.effects import effects
 
     return effects(operation, recorded_at=NOW, actor="test")
 
@@ -102,14 +102,14 @@ def told(found):
 
 
 def swap(since=START):
-    from urja.apps.registry.operations import SwapMeters
+    from urja.usecases.operations import SwapMeters
 
     return SwapMeters(serial_a="URJ00000001", serial_b="URJ00000002", since=since, reason="both phoned")
 
 
 def test_what_a_swap_would_post_is_what_is_posted(houses):
-    from urja.apps.registry.operations import perform
     from urja.site.verify import laws
+    from urja.usecases.operations import perform
 
     operation = swap()
     before = houses.charged()
@@ -152,7 +152,7 @@ def test_any_swap_posts_what_was_told(houses, since):
 
 
 def test_an_exchange_in_the_past_and_a_ratio(houses):
-    from urja.apps.registry.operations import ChangeRatio, ExchangeMeter
+    from urja.usecases.operations import ChangeRatio, ExchangeMeter
 
     in_stock(3)
     at = START + 30 * DAY + timedelta(hours=14, minutes=20)
@@ -219,7 +219,7 @@ def test_notices_holds_and_commands_stand(houses):
 
 def test_it_can_be_kept_as_json_and_tells_no_keys(houses):
     in_stock(3)
-    from urja.apps.registry.operations import ExchangeMeter
+    from urja.usecases.operations import ExchangeMeter
 
     operation = ExchangeMeter(
         consumer_number="URJ00000001",
@@ -240,7 +240,7 @@ def test_it_can_be_kept_as_json_and_tells_no_keys(houses):
 
 
 def test_what_is_refused_is_refused(houses):
-    from urja.apps.registry.errors import Refused
+    from urja.apps.journal.errors import Refused
 
     with pytest.raises(Refused, match="only since"):
         rehearsed(swap(START - DAY))

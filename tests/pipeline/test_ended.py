@@ -22,7 +22,7 @@ def town(database):
 
 
 def agreement(id_):
-    from urja.apps.registry.models import Agreement
+    from urja.apps.contracts.models import Agreement
 
     return Agreement.objects.get(id=id_)
 
@@ -31,8 +31,8 @@ def end(id_, at, known_at=None):
     """The agreement and its terms end; as an operation does it, known at an instant."""
     from django.db import connection
 
+    from urja.apps.contracts.models import Agreement, AgreementTerms
     from urja.apps.readings.operations import reassess
-    from urja.apps.registry.models import Agreement, AgreementTerms
 
     with street.by_hand(), connection.cursor() as cursor:
         cursor.execute("SELECT set_config('urja.known_at', %s, true)", [(known_at or at).isoformat()])
@@ -47,10 +47,10 @@ def begin(town, at, until=None, known_at=None, number=2):
     """Somebody else has the supply from an instant on; an account of their own."""
     from django.db import connection
 
-    from urja.apps.ledger.operations import open_account
+    from urja.apps.books.operations import open_account
+    from urja.apps.contracts.models import Agreement, AgreementTerms
+    from urja.apps.journal.operation import next_id
     from urja.apps.readings.operations import reassess
-    from urja.apps.registry.models import Agreement, AgreementTerms
-    from urja.apps.registry.operations.doing import next_id
 
     stamp = {"recorded_at": known_at or at, "actor": "test"}
     with street.by_hand(), connection.cursor() as cursor:
@@ -112,7 +112,7 @@ def charged(id_):
 
 
 def final(id_):
-    from urja.apps.ledger.queries import final_balance
+    from urja.apps.billing.queries import final_balance
 
     return final_balance(agreement(id_))
 
@@ -295,7 +295,7 @@ def test_a_price_for_days_that_are_past_reaches_who_has_left(town):
 def test_a_supply_that_was_never_metered_has_books_too(database):
     """Nothing can come that would be billed: the days are, and nobody waits for a read."""
     load_both()
-    from urja.apps.registry.models import Device, DevicePeriod
+    from urja.apps.assets.models import Device, DevicePeriod
 
     with database.connect() as connection:
         town = Town(connection, adopt())
@@ -310,7 +310,7 @@ def test_a_supply_that_was_never_metered_has_books_too(database):
 
 
 def test_a_credit_that_waits_keeps_the_balance_from_being_final(town):
-    from urja.apps.ledger.operations import request_credit
+    from urja.apps.books.operations import request_credit
 
     three_days(town)
     end(town.adopted.agreement_id, OUT)

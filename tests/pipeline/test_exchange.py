@@ -52,7 +52,7 @@ class House:
         }
 
     def whys(self, line="energy"):
-        from urja.apps.ledger.queries import entries, why
+        from urja.apps.billing.queries import entries, why
 
         account = self.home.account_id
         return [why(account, e.seq) for e in reversed(entries(account, 1000)) if e.line == line]
@@ -111,7 +111,7 @@ def test_the_worked_exchange_is_posted_and_can_be_recomputed_from_what_is_shown(
 
 
 def test_an_estimated_last_read_is_shown_as_such_and_put_right_by_a_new_entry(books):
-    from urja.apps.registry.operations import CorrectLastRead, perform
+    from urja.usecases.operations import CorrectLastRead, perform
 
     house = House(books, 10_000)
     house.read(1, 14_800)
@@ -145,7 +145,7 @@ def test_an_estimated_last_read_is_shown_as_such_and_put_right_by_a_new_entry(bo
 
 
 def test_a_month_that_was_closed_by_an_estimate_is_corrected_in_the_next(books):
-    from urja.apps.registry.operations import CorrectLastRead, perform
+    from urja.usecases.operations import CorrectLastRead, perform
 
     house = House(books, 10_000)
     house.read(1, 14_800)
@@ -167,7 +167,7 @@ def test_a_month_that_was_closed_by_an_estimate_is_corrected_in_the_next(books):
 
 
 def test_a_ratio_is_in_the_arithmetic(books):
-    from urja.apps.registry.operations import ChangeRatio, perform
+    from urja.usecases.operations import ChangeRatio, perform
 
     house = House(books, 1_000)
     change = ChangeRatio(
@@ -197,8 +197,8 @@ def test_a_ratio_is_in_the_arithmetic(books):
 def test_use_by_day_and_hour_goes_over_an_exchange(books):
     from datetime import date
 
+    from urja.apps.contracts.queries import agreement_at
     from urja.apps.readings import queries
-    from urja.apps.registry.queries import agreement_at
 
     house = House(books, 10_424_600)
     house.read(1, 10_432_600)

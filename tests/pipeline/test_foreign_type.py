@@ -98,8 +98,8 @@ async def town(database, nats_server, stepped_clock, monkeypatch, tmp_path):
 
 
 async def test_from_a_folder_to_rows(town, stepped_clock):
+    from urja.apps.assets.models import Device
     from urja.apps.meter_types.queries import event_names
-    from urja.apps.registry.models import Device
 
     folder, identity = town.identity.device_type, town.identity
     # Nothing of it is in the package.

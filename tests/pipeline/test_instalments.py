@@ -23,14 +23,14 @@ def house(database):
 
 
 def do(house, operation):
-    from urja.apps.registry.operations import perform
+    from urja.usecases.operations import perform
 
     return perform(operation, recorded_at=house.now, actor="officer")
 
 
 def agree(house, amount, first=0, every="day", number="URJ00000001"):
     """From the n-th day on, 0 being the day on which the agreement begins."""
-    from urja.apps.registry.operations import AgreeInstalments
+    from urja.usecases.operations import AgreeInstalments
 
     asked = AgreeInstalments(
         consumer_number=number,
@@ -43,7 +43,7 @@ def agree(house, amount, first=0, every="day", number="URJ00000001"):
 
 
 def end(house, from_on, number="URJ00000001"):
-    from urja.apps.registry.operations import EndInstalments
+    from urja.usecases.operations import EndInstalments
 
     return do(house, EndInstalments(consumer_number=number, from_on=from_on, reason="he asked"))
 
@@ -71,7 +71,7 @@ def told():
 
 
 def plans():
-    from urja.apps.registry.models import InstalmentPlan
+    from urja.apps.billing.models import InstalmentPlan
 
     local = timedelta(hours=5.5)
     return [
@@ -110,7 +110,7 @@ def test_days_that_were_missed_are_made_up_for_each_once(house):
 
 
 def test_the_last_instalment_is_what_is_left_and_ends_the_plan(house):
-    from urja.apps.registry.models import AuditEntry
+    from urja.apps.journal.models import AuditEntry
 
     agreed = agree(house, 5_000)
     assert (agreed.outcome["instalments"], agreed.outcome["last_due_on"]) == (2, "2026-03-03")
@@ -181,7 +181,7 @@ def test_while_a_plan_holds_no_share_of_a_recharge_goes_to_arrears(house):
 
 
 def test_a_plan_ends_with_the_agreement_and_its_last_day_is_paid(house):
-    from urja.apps.registry.operations import MoveOut
+    from urja.usecases.operations import MoveOut
 
     agree(house, 1_000)
     close(house, 1)
@@ -194,7 +194,7 @@ def test_a_plan_ends_with_the_agreement_and_its_last_day_is_paid(house):
 
 
 def test_each_days_instalment_is_part_of_a_days_cost_as_long_as_it_is_owed(house):
-    from urja.apps.ledger.balances import fresh_balance
+    from urja.apps.billing.balances import fresh_balance
 
     def cost():
         return fresh_balance(house.houses[0].account_id, house.now).daily_cost_minor
@@ -244,8 +244,8 @@ def test_neighbours_pay_their_own_bills_in_one_run(database):
 
 def test_the_plan_of_who_has_left_ends_while_the_next_one_has_a_plan(house):
     """Days of the first agreement are made up for when somebody else has moved in and pays off dues as well."""
-    from urja.apps.registry.models import Agreement
-    from urja.apps.registry.operations import MoveIn, MoveOut
+    from urja.apps.contracts.models import Agreement
+    from urja.usecases.operations import MoveIn, MoveOut
 
     agree(house, 5_000)
     house.now = START + 3 * DAY + 14 * HOUR
@@ -272,8 +272,8 @@ def test_the_plan_of_who_has_left_ends_while_the_next_one_has_a_plan(house):
 
 
 def test_its_arithmetic_can_be_opened(house):
-    from urja.apps.ledger.models import Instalment as Posted
-    from urja.apps.ledger.queries import Instalment, why
+    from urja.apps.billing.models import Instalment as Posted
+    from urja.apps.billing.queries import Instalment, why
 
     agree(house, 2_500)
     close(house, 0)
@@ -288,7 +288,7 @@ def test_its_arithmetic_can_be_opened(house):
 
 
 def test_killed_between_an_instalment_and_its_mark_none_is_posted_twice(house, monkeypatch):
-    from urja.apps.ledger import operations
+    from urja.apps.billing import posting as operations
 
     class Killed(BaseException):
         """As a signal would."""
@@ -332,7 +332,7 @@ def never_posted(patch):
 
 
 def one_paisa_short(patch):
-    from urja.apps.ledger import arrears
+    from urja.apps.billing import arrears
 
     real = arrears.set_against
     patch.setattr(arrears, "set_against", lambda dues, amount: real(dues, amount - 1))
@@ -346,7 +346,7 @@ def a_day_left_out(patch):
 
 
 def each_twice(patch):
-    from urja.apps.ledger import arrears
+    from urja.apps.billing import arrears
 
     real = arrears.instalments
     patch.setattr(
@@ -357,7 +357,7 @@ def each_twice(patch):
 
 
 def newest_bill_first(patch):
-    from urja.apps.ledger import arrears
+    from urja.apps.billing import arrears
 
     real = arrears.set_against
 
@@ -369,7 +369,7 @@ def newest_bill_first(patch):
 
 
 def a_share_beside_the_plan(patch):
-    from urja.apps.registry import queries
+    from urja.apps.billing import plans as queries
 
     patch.setattr(queries, "plans_at", lambda *_: [])
 

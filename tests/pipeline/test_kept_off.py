@@ -8,7 +8,7 @@ from tests.apps.registry.life import do
 from tests.apps.street import START, adopt, protect
 from tests.pipeline.test_decide import HOUR, MINUTE, POLICY, SECOND, Place, authorise, cut
 
-from urja.apps.registry.errors import Refused
+from urja.apps.journal.errors import Refused
 
 DAY = timedelta(days=1)
 SERVED = """
@@ -205,7 +205,7 @@ def test_taking_only_receipts_breaks_the_law_of_those_who_are_due(worded, monkey
 
 
 def post_letter(place, reference="RL 1", **more):
-    from urja.apps.registry.operations import RecordLetter
+    from urja.usecases.operations import RecordLetter
 
     asked = {"consumer_number": "URJ00000001", "posted_at": place.now, "reference": reference}
     return do(RecordLetter(**(asked | more)), place.now)
@@ -238,7 +238,7 @@ def test_a_letter_serves_who_has_no_telephone(worded):
 
 
 def test_a_letter_that_was_entered_by_mistake_serves_nothing(worded):
-    from urja.apps.registry.operations import Undo
+    from urja.usecases.operations import Undo
 
     entry = used_up_without_a_telephone(worded)
     worded.until(worded.at(4, 10, 45), step=2 * HOUR)

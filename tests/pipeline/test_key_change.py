@@ -17,7 +17,7 @@ from urja.stream.orders import Progress
 
 async def with_master(town, house):  # noqa: F811
     """The house's meter with the master key that its maker has delivered."""
-    from urja.apps.registry.models import Device
+    from urja.apps.assets.models import Device
 
     wrapped = KekStore(KEK).wrap(bytes.fromhex(house.identity.master_key))
 
@@ -29,7 +29,7 @@ async def with_master(town, house):  # noqa: F811
                 "SELECT set_config('urja.operation', '1', true), set_config('urja.known_at', now()::text, true)"
             )
             Device.objects.filter(id=house.adopted.device_id).update(wrapped_master=wrapped)
-            from urja.apps.registry.projecting import project_anew
+            from urja.apps.assets.projecting import project_anew
 
             project_anew([house.adopted.device_id])
 
@@ -45,13 +45,13 @@ async def project(town):  # noqa: F811
 
 
 def device_of(house):
-    from urja.apps.registry.models import Device
+    from urja.apps.assets.models import Device
 
     return Device.objects.get(id=house.adopted.device_id)
 
 
 def new_keys():
-    from urja.apps.registry.models import NewKeys
+    from urja.apps.assets.models import NewKeys
 
     return list(NewKeys.objects.all())
 
@@ -63,8 +63,8 @@ async def make(town, house, stage):  # noqa: F811
 
 
 async def test_keys_are_stored_before_they_are_sent_and_are_the_meters_once_it_has_proven_them(town):  # noqa: F811
-    from urja.apps.registry.models import AuditEntry
-    from urja.apps.registry.operations import TakeNewKeys, perform
+    from urja.apps.journal.models import AuditEntry
+    from urja.usecases.operations import TakeNewKeys, perform
 
     house = await town.raise_house()
     await with_master(town, house)
@@ -122,7 +122,7 @@ async def test_keys_that_wait_stay_whatever_else_is_said(town):  # noqa: F811
 async def test_keys_that_wait_are_not_deleted(town):  # noqa: F811
     from django.db import IntegrityError
 
-    from urja.apps.registry.models import NewKeys
+    from urja.apps.assets.models import NewKeys
 
     house = await town.raise_house()
     made = MAKER.make(house.identity.title, 7)
@@ -137,8 +137,8 @@ async def test_keys_that_wait_are_not_deleted(town):  # noqa: F811
 
 
 async def test_the_secret_that_came_with_the_keys_is_the_devices_as_well(town):  # noqa: F811
-    from urja.apps.registry import meter_keys
-    from urja.apps.registry.operations import TakeNewKeys, perform
+    from urja.apps.assets import meter_keys
+    from urja.usecases.operations import TakeNewKeys, perform
 
     house = await town.raise_house()
     made = MAKER.make(house.identity.title, 7, with_secret=True)
@@ -292,8 +292,8 @@ async def test_a_meter_that_failed_is_given_the_same_keys_again(town):  # noqa: 
 
 async def test_a_pipeline_that_dies_in_between_goes_on_where_it_was(town, monkeypatch):  # noqa: F811
     """The command is confirmed and the keys are the device's, but the row does not say so."""
+    from urja.apps.journal.models import AuditEntry
     from urja.apps.meter_jobs import key_changes
-    from urja.apps.registry.models import AuditEntry
 
     house = await town.raise_house()
     await with_master(town, house)
@@ -359,7 +359,7 @@ async def test_a_meter_that_took_its_keys_unheard_is_asked_again_a_day_later(tow
 
 
 async def test_a_meter_is_given_keys_by_one_job_at_a_time(town):  # noqa: F811
-    from urja.apps.registry.errors import Refused
+    from urja.apps.journal.errors import Refused
 
     house = await town.raise_house()
     await with_master(town, house)
@@ -369,7 +369,7 @@ async def test_a_meter_is_given_keys_by_one_job_at_a_time(town):  # noqa: F811
 
 
 async def test_a_meter_without_a_master_key_is_refused_with_its_sentence(town):  # noqa: F811
-    from urja.apps.registry.errors import Refused
+    from urja.apps.journal.errors import Refused
 
     house = await town.raise_house()
     with pytest.raises(Refused, match="row 1: the meter's master key is not known"):

@@ -18,8 +18,8 @@ from tests.pipeline.test_seal import new_sealer
 
 def live(town):  # noqa: F811
     """Two days with a credit and a reversal, a slab crossed, another load on the second; the laws as they stand then."""
-    from urja.apps.registry.operations import perform
     from urja.site.verify import laws
+    from urja.usecases.operations import perform
 
     perform(change_load(6000, 2), recorded_at=town.midnight(0), actor="clerk")
     town.register(1, 10 + 8)
@@ -33,7 +33,7 @@ def live(town):  # noqa: F811
 
 
 def balance_of_one_leg(patch):
-    from urja.apps.ledger import operations
+    from urja.apps.books import posting as operations
 
     real = operations._store_heads
     patch.setattr(
@@ -42,7 +42,7 @@ def balance_of_one_leg(patch):
 
 
 def a_coin_from_nowhere(patch):
-    from urja.apps.ledger import operations
+    from urja.apps.books import posting as operations
 
     real = operations._store_heads
 
@@ -54,13 +54,13 @@ def a_coin_from_nowhere(patch):
 
 
 def hash_of_nothing(patch):
-    from urja.apps.ledger import operations
+    from urja.apps.books import posting as operations
 
     patch.setattr(operations, "entry_hash", lambda previous, row: bytes([row["seq"]]) * 32)
 
 
 def seq_with_a_gap(patch):
-    from urja.apps.ledger import operations
+    from urja.apps.books import posting as operations
 
     real = operations._append
 
@@ -79,7 +79,7 @@ def a_row_left_out(patch):
 
 
 def target_instead_of_difference(patch):
-    from urja.apps.ledger import queries
+    from urja.apps.billing import queries
 
     patch.setattr(queries, "charged_by_line", lambda *_: {})
 
@@ -92,7 +92,7 @@ def slab_that_is_never_left(patch):
 
 
 def terms_of_the_first_day_alone(patch):
-    from urja.apps.ledger import usage
+    from urja.apps.billing import usage
 
     real = usage.basis_for
 
@@ -104,7 +104,7 @@ def terms_of_the_first_day_alone(patch):
 
 
 def energy_counted_twice(patch):
-    from urja.apps.ledger import usage
+    from urja.apps.billing import usage
 
     real = usage.energies
 
@@ -115,7 +115,7 @@ def energy_counted_twice(patch):
 
 
 def credit_cut_in_half(patch):
-    from urja.apps.ledger import operations
+    from urja.apps.billing import posting as operations
 
     real = operations._credit_draft
 
@@ -127,7 +127,7 @@ def credit_cut_in_half(patch):
 
 
 def debit_cut_in_half(patch):
-    from urja.apps.ledger import operations
+    from urja.apps.billing import posting as operations
 
     real = operations._debit_draft
 
@@ -139,7 +139,7 @@ def debit_cut_in_half(patch):
 
 
 def debit_never_marked(patch):
-    from urja.apps.ledger import operations
+    from urja.apps.billing import posting as operations
 
     numbers, real = itertools.count(), operations._debit_draft
     patch.setattr(operations.DebitRequest.objects, "bulk_update", lambda *_, **__: None)
@@ -151,7 +151,7 @@ def debit_never_marked(patch):
 
 
 def credit_never_marked(patch):
-    from urja.apps.ledger import operations
+    from urja.apps.billing import posting as operations
 
     numbers, real = itertools.count(), operations._credit_draft
     patch.setattr(operations.CreditRequest.objects, "bulk_update", lambda *_, **__: None)
@@ -234,7 +234,7 @@ def test_an_entry_changed_behind_the_triggers_is_found(town):  # noqa: F811
 
 def test_a_recharge_that_no_gateway_told_of_is_found(town):  # noqa: F811
     """As somebody with the right to insert a request could ask for it: the ledger alone is content."""
-    from urja.apps.ledger.operations import request_credit
+    from urja.apps.books.operations import request_credit
 
     request_credit(
         account_id=town.adopted.account_id,
@@ -271,7 +271,7 @@ def test_what_an_earlier_run_has_proven_is_not_gone_through_again(town, tmp_path
 
 def test_a_run_that_dies_has_posted_all_or_nothing(town, monkeypatch):  # noqa: F811
     """Killed between the entries and the note that the day is closed: the next run posts them, once."""
-    from urja.apps.ledger import operations
+    from urja.apps.billing import posting as operations
 
     town.register(1, 10 + 8)
 

@@ -31,18 +31,18 @@ class Place:
         self.meter = meter
 
     def leave(self, at=NOON, **more):
-        from urja.apps.registry.operations import MoveOut
+        from urja.usecases.operations import MoveOut
 
         self.meter.blocks(START, *[100] * 24)
         return do(MoveOut(consumer_number="URJ00000001", at=at, **more), at + HOUR)
 
     def balance(self, which=None):
-        from urja.apps.ledger.models import Account
+        from urja.apps.books.models import Account
 
         return Account.objects.get(id=(which or self.first).account_id).balance_minor
 
     def left(self):
-        from urja.apps.ledger.arrears import left
+        from urja.apps.billing.arrears import left
 
         account = self.first.account_id
         return [
@@ -69,7 +69,7 @@ class Place:
         return [law for law, holds in laws(self.meter.connection, now, street.ZONE).items() if not holds]
 
     def final(self):
-        from urja.apps.ledger.models import FinalSettlement
+        from urja.apps.billing.models import FinalSettlement
 
         return FinalSettlement.objects.get()
 
@@ -81,7 +81,7 @@ def post(now):
 
 
 def debits():
-    from urja.apps.ledger.models import DebitRequest
+    from urja.apps.books.models import DebitRequest
 
     return list(DebitRequest.objects.order_by("id").values_list("kind", "reverses", "amount_minor"))
 
@@ -125,7 +125,7 @@ def test_an_end_without_a_read_waits_for_what_may_still_come(place):
 
 
 def test_what_is_owed_stays_on_the_account(place):
-    from urja.apps.ledger.operations import request_debit
+    from urja.apps.books.operations import request_debit
 
     request_debit(
         account_id=place.first.account_id,
@@ -144,7 +144,7 @@ def test_what_is_owed_stays_on_the_account(place):
 
 
 def test_arrears_are_paid_of_what_is_left_and_a_deposit_pays_them_first(place):
-    from urja.apps.registry.models import Arrear, Deposit
+    from urja.apps.billing.models import Arrear, Deposit
 
     stamp = {"recorded_at": START, "actor": "test"}
     owes(place.first, ("B1", "2026-03-02", 7_000, 500))
@@ -167,7 +167,7 @@ def test_arrears_are_paid_of_what_is_left_and_a_deposit_pays_them_first(place):
 
 
 def test_what_a_later_correction_gives_back_goes_the_same_way(place):
-    from urja.apps.ledger.operations import request_credit
+    from urja.apps.books.operations import request_credit
 
     place.leave(register_wh=12_400)
     post(NEXT)
@@ -188,7 +188,7 @@ def test_what_a_later_correction_gives_back_goes_the_same_way(place):
 
 
 def test_killed_while_it_settles_nothing_goes_twice(place, monkeypatch):
-    from urja.apps.ledger.models import FinalSettlement
+    from urja.apps.billing.models import FinalSettlement
 
     class Killed(BaseException):
         """As a signal would."""
@@ -209,9 +209,9 @@ def test_killed_while_it_settles_nothing_goes_twice(place, monkeypatch):
 
 
 def test_undone_before_it_is_settled_and_not_after(place):
-    from urja.apps.ledger.models import FinalSettlement
-    from urja.apps.registry.errors import Refused
-    from urja.apps.registry.operations import Undo
+    from urja.apps.billing.models import FinalSettlement
+    from urja.apps.journal.errors import Refused
+    from urja.usecases.operations import Undo
 
     entry = place.leave(register_wh=12_400)
     do(Undo(entry_id=entry.id, reason="he stays"), NOON + HOUR)
@@ -247,7 +247,7 @@ TWO_BILLS = (("B2", "2026-02-15", 20_000, 0), ("B1", "2026-01-15", 30_000, 900))
 
 
 def credit(place, amount, key="c"):
-    from urja.apps.ledger.operations import request_credit
+    from urja.apps.books.operations import request_credit
 
     request_credit(
         account_id=place.first.account_id,
@@ -259,7 +259,7 @@ def credit(place, amount, key="c"):
 
 
 def debit(place, amount):
-    from urja.apps.ledger.operations import request_debit
+    from urja.apps.books.operations import request_debit
 
     request_debit(
         account_id=place.first.account_id,
@@ -322,8 +322,8 @@ def test_arrears_come_before_a_transfer(place):
 
 
 def test_its_arithmetic_can_be_opened(place):
-    from urja.apps.ledger.models import Account
-    from urja.apps.ledger.queries import KeptBack, why
+    from urja.apps.billing.queries import KeptBack, why
+    from urja.apps.books.models import Account
 
     owes(place.first, *TWO_BILLS)
     place.leave(register_wh=12_400)
@@ -360,13 +360,13 @@ def test_killed_after_the_bills_are_paid_none_is_paid_twice(place, monkeypatch):
 
 
 def never_paid(patch):
-    from urja.apps.ledger import arrears
+    from urja.apps.billing import arrears
 
     patch.setattr(arrears, "kept_back", lambda *_: None)
 
 
 def a_part_paid(patch):
-    from urja.apps.ledger import arrears
+    from urja.apps.billing import arrears
 
     real = arrears.kept_back
     patch.setattr(

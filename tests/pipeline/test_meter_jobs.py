@@ -27,14 +27,14 @@ def serial(number):
 def ask(now=NOW, *, kind="read_meters", **more):
     """Have an operation done; the job that it made."""
     from urja.apps.meter_jobs.models import Job
-    from urja.apps.registry.operations import BY_KIND, perform
+    from urja.usecases.operations import BY_KIND, perform
 
     entry = perform(BY_KIND[kind](**{"reason": "a complaint"} | more), recorded_at=now, actor="user 1")
     return Job.objects.get(id=entry.outcome["job_id"])
 
 
 def refused(*says, now=NOW, **more):
-    from urja.apps.registry.errors import Refused
+    from urja.apps.journal.errors import Refused
 
     with pytest.raises(Refused) as caught:
         ask(now, **more)
@@ -262,7 +262,7 @@ def test_a_number_that_means_two_meters(database):
 
 
 def test_all_under_a_node(database):
-    from urja.apps.registry.operations import put_up_transformer
+    from urja.usecases.operations import put_up_transformer
 
     put_up_transformer("T1", feeder="F1", recorded_at=START, actor="test")
     adopt(1, transformer="T1")
@@ -297,7 +297,7 @@ def test_a_type_without_a_billing_profile_is_not_asked_for_it(database, tmp_path
 
 
 def test_what_cannot_be_asked_is_said(database, monkeypatch):
-    from urja.apps.registry.operations import meter_jobs
+    from urja.usecases import meter_jobs
 
     adopt(1)
     adopt(2)
@@ -515,8 +515,8 @@ async def test_a_text_is_shown_and_taken_away(town):  # noqa: F811
 def test_jobs_are_kept_for_so_long_and_what_asked_for_them_stays(database):
     """By the pipeline's own right; of a job that has not ended nothing is forgotten, however old it is."""
     from urja.apps.commands.models import Command
+    from urja.apps.journal.models import AuditEntry
     from urja.apps.meter_jobs.models import Job, Task
-    from urja.apps.registry.models import AuditEntry
     from urja.pipeline.runner import MeterJobs
 
     adopt(1)

@@ -341,7 +341,7 @@ async def test_an_answer_that_was_lost_does_not_send_twice(open_desk):
 async def test_what_is_old_or_overtaken_is_not_sent(open_desk, account):
     from asgiref.sync import sync_to_async
 
-    from urja.apps.ledger.operations import request_credit
+    from urja.apps.books.operations import request_credit
     from urja.pipeline import post
 
     async with open_desk() as desk:
@@ -381,7 +381,7 @@ async def test_a_number_that_the_service_refuses_ends_at_once(open_desk):
 async def test_nobody_to_write_to_and_nothing_to_send_with(open_desk, account):
     from asgiref.sync import sync_to_async
 
-    from urja.apps.registry.models import Person
+    from urja.apps.people.models import Person
     from urja.pipeline.notify import Notify
 
     def unreachable():

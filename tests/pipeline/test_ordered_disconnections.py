@@ -22,7 +22,7 @@ def house(database):
 
 
 def disconnect(house, reason, **more):
-    from urja.apps.registry.operations import DisconnectTemporarily
+    from urja.usecases.operations import DisconnectTemporarily
 
     return DisconnectTemporarily(**({"consumer_number": NUMBER, "reason": reason, "note": "as told"} | more))
 
@@ -158,9 +158,9 @@ def test_who_is_protected_while_off_has_light_again(house):
 
 
 def test_an_empty_flat_waits_for_the_window(house):
-    from urja.apps.registry.operations import MoveOut
     from urja.apps.supply import queries
     from urja.pipeline import decide, post
+    from urja.usecases.operations import MoveOut
 
     house.now = house.at(1, 22)
     house.use(0)
@@ -179,8 +179,8 @@ def test_an_empty_flat_waits_for_the_window(house):
 
 
 def test_a_connection_that_has_ended_waits_for_nothing(house):
-    from urja.apps.registry.operations import DisconnectPermanently
     from urja.pipeline import decide
+    from urja.usecases.operations import DisconnectPermanently
 
     protect(1)
     house.now = house.at(1, 22)

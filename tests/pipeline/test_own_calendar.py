@@ -152,7 +152,7 @@ def test_a_late_read_of_a_change_of_price_moves_energy_over_it(town):
 
 
 def test_what_a_rehearsal_says_of_a_change_is_what_is_posted(town):
-    from urja.apps.registry.effects import effects
+    from urja.usecases.effects import effects
 
     for n in range(1, 21):
         town.register(n, 10 + n)
@@ -177,9 +177,9 @@ def test_what_a_rehearsal_says_of_a_change_is_what_is_posted(town):
 
 
 def test_nothing_is_final_while_a_correction_of_its_periods_waits(town):
-    from urja.apps.ledger.queries import final_balance
-    from urja.apps.registry.models import Agreement
-    from urja.apps.registry.operations import CorrectLastRead, MoveOut, perform
+    from urja.apps.billing.queries import final_balance
+    from urja.apps.contracts.models import Agreement
+    from urja.usecases.operations import CorrectLastRead, MoveOut, perform
 
     for n in range(1, 13):
         town.register(n, 10 + n)
@@ -224,7 +224,7 @@ def test_by_whatever_day_both_raters_agree_and_the_books_add_up(
     """Terms change on some days, are known at others; of some midnights nothing is read for weeks."""
     from tests.conftest import database as fixture
 
-    from urja.apps.registry.errors import Refused
+    from urja.apps.journal.errors import Refused
 
     for fresh in fixture.__wrapped__(postgres, database_template):
         load_both(shops)

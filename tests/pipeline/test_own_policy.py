@@ -34,13 +34,13 @@ def pair(database):
 
 
 def own(policy, n=1, number="URJ00000002"):
-    from urja.apps.registry.operations import ChangePolicy
+    from urja.usecases.operations import ChangePolicy
 
     return ChangePolicy(consumer_number=number, effective_on=day(n), policy=policy, reason="agreed")
 
 
 def do(pair, operation):
-    from urja.apps.registry.operations import perform
+    from urja.usecases.operations import perform
 
     return perform(operation, recorded_at=pair.now, actor="clerk")
 
@@ -79,7 +79,7 @@ def test_it_is_cut_before_its_neighbour(pair):
 
 
 def test_what_was_agreed_meanwhile_is_looked_at_at_once_and_what_is_undone_too(pair):
-    from urja.apps.registry.operations import Undo
+    from urja.usecases.operations import Undo
 
     used(pair, 60_000)
     pair.until(pair.at(1, 12))
@@ -104,7 +104,7 @@ def test_what_was_agreed_meanwhile_is_looked_at_at_once_and_what_is_undone_too(p
 
 def test_a_rehearsal_says_what_would_be_decided(pair):
     """By the policy that would govern, at once; of a day to come nothing is known yet, and nothing is done."""
-    from urja.apps.registry.effects import effects
+    from urja.usecases.effects import effects
 
     used(pair, 60_000)
     pair.until(pair.at(1, 12))
@@ -142,7 +142,7 @@ def test_a_cut_on_its_way_is_called_back(pair):
 
 def test_a_policy_that_nobody_has_loaded_is_no_reason_to_take_another(pair):
     """No operation agrees such a one. Its supply is held back and told of, and its neighbour goes on."""
-    from urja.apps.registry.models import AgreementTerms
+    from urja.apps.contracts.models import AgreementTerms
     from urja.pipeline import decide
 
     with street.by_hand():

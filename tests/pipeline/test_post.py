@@ -143,7 +143,7 @@ class Town:
 
     def fresh(self, day, after=timedelta()):
         """The fresh balance; a period that is passed over as charged comes to the same when it is rated."""
-        from urja.apps.ledger import balances
+        from urja.apps.billing import balances
 
         now = self.midnight(day) + after
         found = balances.fresh_balance(self.adopted.account_id, now)
@@ -154,7 +154,7 @@ class Town:
         return found
 
     def whys(self):
-        from urja.apps.ledger.queries import entries, why
+        from urja.apps.billing.queries import entries, why
 
         account = self.adopted.account_id
         return [why(account, entry.seq) for entry in reversed(entries(account, 1000))]

@@ -245,8 +245,8 @@ def test_versions_grow_also_over_a_registry_of_an_earlier_day(written, store, da
     with database.connect("urja_owner") as connection:
         connection.execute("UPDATE registry_projection SET version = 3, projected_version = 3")
         connection.execute("DELETE FROM registry_projection WHERE device_id % 2 = 0")
-    from urja.apps.registry.models import Device
-    from urja.apps.registry.projecting import project_anew
+    from urja.apps.assets.models import Device
+    from urja.apps.assets.projecting import project_anew
 
     project_anew(Device.objects.values_list("id", flat=True))
     assert run(written).done == METERS
@@ -265,7 +265,7 @@ def test_a_start_with_another_signing_key_writes_everything_anew(written, store)
 def test_what_an_earlier_version_wrote_unsigned_is_written_anew(written, store):
     from django.db import connection
 
-    from urja.apps.registry import queries
+    from urja.apps.assets import queries
 
     unsigned = {entry.device_id: digest_of(messages.encode(entry)) for entry in store.devices}
     with connection.cursor() as cursor:

@@ -12,7 +12,7 @@ from urja.stream.subjects import DEVICES
 
 
 async def test_what_is_purged_or_altered_is_written_anew(town: Town, monkeypatch):  # noqa: F811
-    from urja.apps.registry import queries
+    from urja.apps.assets import queries
     from urja.headend import projection_contents
     from urja.pipeline import project
 

@@ -19,7 +19,7 @@ def _clerks(database):
     """Who asks has to be somebody who may."""
     from django.contrib.auth import get_user_model
 
-    from urja.apps.registry.models import Employment
+    from urja.apps.identity.models import Employment
 
     for actor in (CLERK, ANITA, BHARAT):
         user = get_user_model().objects.create(id=int(actor.split()[1]), username=actor)
@@ -29,13 +29,13 @@ def _clerks(database):
 
 
 def removal(number=1, at=LATER):
-    from urja.apps.registry.operations import RemoveMeter
+    from urja.usecases.operations import RemoveMeter
 
     return RemoveMeter(serial=f"URJ{number:08}", removed_at=at)
 
 
 def ask(operation=None, **more):
-    from urja.apps.registry import requests
+    from urja.apps.journal import requests
 
     return requests.ask(operation or removal(), **({"actor": CLERK, "requested_at": LATER} | more))
 
@@ -52,7 +52,7 @@ def answered(request):
 
 
 def operations():
-    from urja.apps.registry.models import AuditEntry
+    from urja.apps.journal.models import AuditEntry
 
     return list(AuditEntry.objects.exclude(kind="adoption").order_by("id").values_list("kind", "actor"))
 
@@ -71,7 +71,7 @@ def test_a_request_is_done_and_says_what_it_has_changed(database):
 
 
 def test_a_rehearsal_changes_nothing(database):
-    from urja.apps.registry.models import Device
+    from urja.apps.assets.models import Device
 
     adopt(1)
     request = ask(rehearsal=True)
@@ -103,7 +103,7 @@ def test_what_a_guard_refuses_is_told_in_sentences(database):
     ],
 )
 def test_content_that_is_none_is_refused_by_its_field(database, kind, content, says):
-    from urja.apps.registry.models import Request
+    from urja.apps.journal.models import Request
 
     request = Request.objects.create(id=1, kind=kind, content=content, actor=CLERK, requested_at=LATER)
     run()
@@ -130,7 +130,7 @@ def test_who_may_not_is_refused_here_too(database, actor, says):
 
 
 def test_in_the_order_of_their_numbers(database):
-    from urja.apps.registry.operations import InstallMeter
+    from urja.usecases.operations import InstallMeter
 
     adopt(1)
     asked = [
@@ -162,7 +162,7 @@ def test_two_clerks_one_meter_in_two_transactions(database):
     from django.db import connections, transaction
     from tests.apps.street import install
 
-    from urja.apps.registry.errors import Refused
+    from urja.apps.journal.errors import Refused
 
     adopt(1)
     adopt(2)
@@ -193,7 +193,7 @@ def test_two_clerks_one_meter_in_two_transactions(database):
 
 
 def test_a_key_asks_once(database):
-    from urja.apps.registry.errors import Refused
+    from urja.apps.journal.errors import Refused
 
     adopt(1)
     first = ask(idempotency_key="k")
@@ -205,7 +205,7 @@ def test_a_key_asks_once(database):
 
 
 def test_killed_between_doing_and_answering_nothing_is_done(database, monkeypatch):
-    from urja.apps.registry import requests
+    from urja.usecases import requests
 
     class Killed(BaseException):
         """As a signal would: nobody catches it."""
@@ -236,7 +236,7 @@ def test_a_request_taken_up_again_is_done_once(database):
 
 
 def test_a_mistake_in_one_request_does_not_keep_the_others_waiting(database, monkeypatch):
-    from urja.apps.registry.operations import RemoveMeter
+    from urja.usecases.operations import RemoveMeter
 
     adopt(1)
     adopt(2)
@@ -268,7 +268,7 @@ async def _run_as_the_runner_does():
 def test_who_waits_hears_at_once(database):
     from django.db import connections
 
-    from urja.apps.registry import requests
+    from urja.apps.journal import requests
 
     adopt(1)
     request = ask()
@@ -297,7 +297,7 @@ def test_who_waits_hears_at_once(database):
 
 
 def test_who_does_not_hear_gets_it_as_it_is(database):
-    from urja.apps.registry import requests
+    from urja.apps.journal import requests
 
     assert requests.wait_for(ask().id, 0.05).state == "waiting"
 
@@ -307,7 +307,7 @@ def test_the_rights_of_its_role_suffice_and_the_webs_do_not(database):
     from django.db import connections
     from django.db.utils import ProgrammingError
 
-    from urja.apps.registry.operations import Undo, perform
+    from urja.usecases.operations import Undo, perform
 
     adopt(1, credit_minor=100)
     settings = connections["default"].settings_dict

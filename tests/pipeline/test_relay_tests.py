@@ -255,9 +255,9 @@ def test_so_few_are_off_at_a_time(database, monkeypatch):
 
 
 def test_each_supply_counts_as_a_disconnection(house):
-    from urja.apps.approvals.measuring import measure
-    from urja.apps.registry.operations import TestRelays
     from urja.core.approvals import Measure
+    from urja.usecases.measuring import measure
+    from urja.usecases.operations import TestRelays
 
     adopt(2)
     operation = TestRelays(meters=(serial(1), serial(2), "NONE"), good_rows_only=True, reason="yearly")

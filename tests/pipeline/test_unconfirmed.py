@@ -170,7 +170,7 @@ def test_the_database_refuses_them_among_the_readings_that_count(ingester, conne
 
 
 def test_the_balance_that_is_shown_and_decided_by_stays(ingester):
-    from urja.apps.ledger import queries
+    from urja.apps.billing import queries
     from urja.apps.tariffs import operations as tariffs
     from urja.apps.tariffs.queries import bundled_documents
 

@@ -20,7 +20,7 @@ def closed():
 
 
 def leave(at):
-    from urja.apps.registry.operations import MoveOut
+    from urja.usecases.operations import MoveOut
 
     return do(MoveOut(consumer_number="URJ00000001", at=at), at + HOUR)
 
@@ -45,8 +45,8 @@ def test_days_without_a_meter_close_for_good_after_the_cutoff(place):  # noqa: F
 
 @pytest.mark.parametrize("days", [2, 35], ids=["the-same-month", "a-month-later"])
 def test_an_agreement_that_ends_without_a_meter_is_settled(place, days):  # noqa: F811
-    from urja.apps.ledger.queries import final_balance
-    from urja.apps.registry.models import Agreement
+    from urja.apps.billing.queries import final_balance
+    from urja.apps.contracts.models import Agreement
 
     place.meter.blocks(START, *[100] * 24)
     remove(1, NOON, register_wh=12_400)
@@ -91,8 +91,8 @@ def test_it_waits_for_the_read_of_a_meter_that_was_taken_away_unread(place):  # 
 
 
 def test_somebody_is_told_once_of_a_place_without_a_meter(place):  # noqa: F811
-    from urja.apps.registry.operations import CloseWorkOrder
     from urja.apps.work.models import WorkOrder
+    from urja.usecases.operations import CloseWorkOrder
 
     remove(1, NOON, register_wh=10_000)
     told = f"since {NOON.isoformat()[:16]}"

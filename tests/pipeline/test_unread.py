@@ -30,13 +30,13 @@ def unread(place):  # noqa: F811
 
 
 def leave(at=LEFT):
-    from urja.apps.registry.operations import MoveOut
+    from urja.usecases.operations import MoveOut
 
     return do(MoveOut(consumer_number="URJ00000001", at=at), at + HOUR)
 
 
 def correct(at=LEFT + 6 * HOUR, **more):
-    from urja.apps.registry.operations import CorrectLastRead
+    from urja.usecases.operations import CorrectLastRead
 
     return do(CorrectLastRead(serial="URJ00000001", reason="laboratory", **more), at)
 
@@ -57,7 +57,7 @@ def laws(place):  # noqa: F811
 
 
 def energy_whys(place):  # noqa: F811
-    from urja.apps.ledger.queries import entries, why
+    from urja.apps.billing.queries import entries, why
 
     account = place.first.account_id
     return [why(account, e.seq) for e in reversed(entries(account, 1000)) if e.line == "energy"]
@@ -96,7 +96,7 @@ def test_blocks_that_come_late_say_as_much(unread):
 @pytest.mark.parametrize("when", ["at-the-removal", "later"])
 def test_an_estimate_is_settled_shown_and_put_right_afterwards(place, when):  # noqa: F811
     """Half a day by blocks at 200 W; the hour after it is taken for one of them."""
-    from urja.apps.registry.operations import RemoveMeter
+    from urja.usecases.operations import RemoveMeter
 
     place.meter.blocks(START, *[100] * 24)
     gone = RemoveMeter(serial="URJ00000001", removed_at=GONE, estimated=when == "at-the-removal")
@@ -140,7 +140,7 @@ def test_an_estimate_is_settled_shown_and_put_right_afterwards(place, when):  # 
 )
 def test_a_meter_that_was_hung_up_since_hides_nothing(place, days, charged):  # noqa: F811
     """All is known of the second meter; of the first one it is not."""
-    from urja.apps.registry.models import DevicePeriod
+    from urja.apps.assets.models import DevicePeriod
 
     place.meter.blocks(START, *[100] * 24)
     remove(1, GONE)
@@ -166,8 +166,8 @@ def test_a_meter_that_was_hung_up_since_hides_nothing(place, days, charged):  # 
 
 
 def test_what_a_rehearsal_says_of_an_estimate_and_of_a_late_read_is_what_is_posted(place):  # noqa: F811
-    from urja.apps.registry.effects import effects
-    from urja.apps.registry.operations import CorrectLastRead, RemoveMeter
+    from urja.usecases.effects import effects
+    from urja.usecases.operations import CorrectLastRead, RemoveMeter
 
     def charged():
         rows = place.meter.connection.execute(
@@ -199,7 +199,7 @@ def test_what_a_rehearsal_says_of_an_estimate_and_of_a_late_read_is_what_is_post
 
 
 def test_a_connection_that_ends_with_a_burnt_meter_is_settled_at_once(place):  # noqa: F811
-    from urja.apps.registry.operations import DisconnectPermanently
+    from urja.usecases.operations import DisconnectPermanently
 
     place.meter.blocks(START, *[100] * 24)
     end = DisconnectPermanently(
@@ -215,7 +215,7 @@ def test_a_connection_that_ends_with_a_burnt_meter_is_settled_at_once(place):  #
 
 
 def test_a_read_that_is_undone_is_waited_for_again(unread):
-    from urja.apps.registry.operations import Undo
+    from urja.usecases.operations import Undo
 
     entry = correct(register_wh=12_700)
     do(Undo(entry_id=entry.id, reason="another meter"), LEFT + 6 * HOUR)
@@ -228,7 +228,7 @@ def test_a_read_that_is_undone_is_waited_for_again(unread):
 
 @pytest.mark.parametrize("second", [False, True], ids=["without-a-meter", "by-the-second-meter"])
 def test_a_law_sees_money_that_goes_before_the_register_is_known(place, monkeypatch, second):  # noqa: F811
-    from urja.apps.registry.models import DevicePeriod
+    from urja.apps.assets.models import DevicePeriod
     from urja.pipeline import settling
 
     place.meter.blocks(START, *[100] * 24)

@@ -32,14 +32,14 @@ def go(place, later=MINUTE):
 
 
 def leave(place, register_wh=10_000):
-    from urja.apps.registry.operations import MoveOut
+    from urja.usecases.operations import MoveOut
 
     operation = MoveOut(consumer_number="URJ00000001", at=place.now, register_wh=register_wh)
     return do(operation, place.now)
 
 
 def arrive(place):
-    from urja.apps.registry.operations import MoveIn
+    from urja.usecases.operations import MoveIn
 
     operation = MoveIn(
         consumer_number="URJ00000001",
@@ -108,7 +108,7 @@ def test_without_a_switch_somebody_is_sent_once(database):
 
 
 def test_a_flat_that_is_not_held_stays_as_it_is(place):
-    from urja.apps.registry.operations import MoveOut
+    from urja.usecases.operations import MoveOut
 
     do(
         MoveOut(consumer_number="URJ00000001", at=place.now, register_wh=10_000, hold_vacant=False),

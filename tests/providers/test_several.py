@@ -72,7 +72,7 @@ def orders(both):
 
 
 def credited(both):
-    from urja.apps.ledger import queries
+    from urja.apps.billing import queries
 
     return sorted(entry.amount_minor for entry in queries.entries(both[0], 100))
 

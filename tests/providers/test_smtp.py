@@ -160,7 +160,7 @@ def told(house):
 
 
 def forget_phones():
-    from urja.apps.registry.models import Person
+    from urja.apps.people.models import Person
 
     with by_hand():
         Person.objects.update(phone=None)

@@ -79,7 +79,7 @@ async def test_the_line_of_life_says_what_does_not_answer_and_goes_on(street, po
 
 async def test_a_question_waits_for_the_database_and_leaves_no_broken_connection(street, postgres, killed):
     def people() -> int:
-        from urja.apps.registry.models import Person
+        from urja.apps.people.models import Person
 
         return Person.objects.count()
 
@@ -98,7 +98,8 @@ async def test_a_question_waits_for_the_database_and_leaves_no_broken_connection
 async def test_a_town_is_raised_once_though_the_database_dies_meanwhile(
     street, postgres, killed, monkeypatch, after
 ):
-    from urja.apps.registry.models import Device, Person
+    from urja.apps.assets.models import Device
+    from urja.apps.people.models import Person
     from urja.site import moving_in
 
     make_private(street.fleet_file.parent)

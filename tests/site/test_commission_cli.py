@@ -30,8 +30,8 @@ def run(*arguments):
 
 
 def test_all_that_wait_are_called_once_and_pass():
+    from urja.apps.assets.models import DevicePeriod
     from urja.apps.commissioning.models import Call
-    from urja.apps.registry.models import DevicePeriod
     from urja.pipeline import commission as stage
 
     adopt(1, called=False)

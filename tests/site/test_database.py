@@ -23,10 +23,11 @@ FROM ledger_entry
 @pytest.fixture
 def posted(database):
     """A ledger with one posting."""
-    from urja.apps.ledger import operations
+    from urja.apps.billing import posting as billing
+    from urja.apps.books import operations as books
 
-    account = operations.open_account(bucket=5, currency="INR", opened_at=AT)
-    operations.request_credit(
+    account = books.open_account(bucket=5, currency="INR", opened_at=AT)
+    books.request_credit(
         account_id=account.id,
         amount_minor=500_00,
         kind="opening",
@@ -35,7 +36,7 @@ def posted(database):
         correlation=0,
         requested_at=AT,
     )
-    assert operations.post_credit_requests(5, date(2026, 3, 2), AT) == 1
+    assert billing.post_credit_requests(5, date(2026, 3, 2), AT) == 1
     return database
 
 

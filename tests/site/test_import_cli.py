@@ -46,7 +46,7 @@ def run(database, stepped_clock, monkeypatch):
 
 
 def test_the_kinds_of_the_command_line_are_those_that_there_are():
-    from urja.apps.registry.loading import KINDS
+    from urja.usecases.loading import KINDS
 
     assert tuple(KINDS) == KIND_NAMES
 
@@ -110,7 +110,7 @@ def test_faults_are_said_written_and_nothing_is_loaded(run, faulty, tmp_path):
 
 
 def test_a_dry_run_tells_and_changes_nothing(run, faulty):
-    from urja.apps.registry.models import Premise
+    from urja.apps.network.models import Premise
 
     assert "1 rows would be loaded" in run(import_file, *faulty, "--good-rows", "--dry-run")
     assert Premise.objects.count() == 0

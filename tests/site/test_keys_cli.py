@@ -38,8 +38,8 @@ def run(*arguments, given=None):
 
 
 def test_keys_are_asked_for_and_followed(box):
+    from urja.apps.assets.models import Device, NewKeys
     from urja.apps.meter_jobs.models import Task
-    from urja.apps.registry.models import Device, NewKeys
     from urja.pipeline import meter_jobs
 
     told = run("change", "--meters", "-", "--reason", "yearly", given="URJ00000001\n\n")
@@ -72,7 +72,7 @@ def test_what_cannot_be_given_keys_is_said(box):
 
 
 def test_keys_that_no_head_end_has_made_are_forgotten_and_others_stay(database, monkeypatch, tmp_path):
-    from urja.apps.registry.models import Device, NewKeys
+    from urja.apps.assets.models import Device, NewKeys
     from urja.headend.new_keys import KeyMaker
 
     vault = Vault.open(tmp_path)

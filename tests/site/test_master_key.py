@@ -28,7 +28,7 @@ def vault(tmp_path):
 @pytest.fixture
 def street(database, vault):
     """Five meters, the first with keys that it is being given."""
-    from urja.apps.registry.models import NewKeys
+    from urja.apps.assets.models import NewKeys
 
     keys = KekStore(vault.admin.kek)
     homes = [
@@ -52,7 +52,7 @@ def street(database, vault):
 
 
 def projected():
-    from urja.apps.registry.models import Projection
+    from urja.apps.assets.models import Projection
 
     Projection.objects.update(projected_version=100, version=100)
 
@@ -71,7 +71,7 @@ def rotate(street, vault, monkeypatch):
 
 def opened_by(kek):
     """What is stored, opened with one key alone; raises KeyNotOpened."""
-    from urja.apps.registry.models import Device, NewKeys
+    from urja.apps.assets.models import Device, NewKeys
 
     store = KekStore(kek)
     rows = [*Device.objects.order_by("id"), *NewKeys.objects.all()]
@@ -85,7 +85,7 @@ ALL_KEYS = [[GUEK, GAK, MASTER], *4 * [[GUEK, GAK]], [GAK, GUEK]]
 
 
 def test_every_key_is_wrapped_anew_and_the_old_one_retired(rotate, vault):
-    from urja.apps.registry.models import AuditEntry
+    from urja.apps.journal.models import AuditEntry
 
     rotate()
     after = Vault.open(vault.directory)
@@ -122,7 +122,7 @@ class _KilledError(Exception):
 @pytest.mark.parametrize("step", range(10))
 def test_killed_anywhere_it_is_started_again_and_comes_to_an_end(rotate, vault, monkeypatch, step):
     """Each write, to a file or of a bundle, is the last thing that happens; everything opens with what is on the disk."""
-    from urja.apps.registry import operations
+    from urja.usecases import operations
 
     left = step
     real = {"write": master_key.write_private, "perform": operations.perform}
@@ -160,7 +160,7 @@ def test_killed_anywhere_it_is_started_again_and_comes_to_an_end(rotate, vault, 
 
 
 def _opened(store):
-    from urja.apps.registry.models import Device, NewKeys
+    from urja.apps.assets.models import Device, NewKeys
 
     rows = [*Device.objects.order_by("id"), *NewKeys.objects.all()]
     return [

@@ -9,7 +9,7 @@ from urja.site.street import OPERATOR, build_town
 def test_the_town_moves_in(database):
     from django.contrib.auth import get_user_model
 
-    from urja.apps.registry.models import Device
+    from urja.apps.assets.models import Device
     from urja.site.moving_in import move_in
     from urja.web.shared.colleague import employed
 

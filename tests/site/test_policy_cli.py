@@ -115,7 +115,7 @@ def test_what_happened_is_held_against_the_document():
 
 
 def charge(account_id: int, amount: int, at: datetime, key: str) -> None:
-    from urja.apps.ledger import operations
+    from urja.apps.books import posting as operations
 
     draft = operations.Draft(
         account_id=account_id,
@@ -219,7 +219,7 @@ def asked(database, monkeypatch, stepped_clock):
 
 
 def test_policies_are_loaded_and_assigned(asked, tmp_path):
-    from urja.apps.registry.models import AgreementTerms
+    from urja.apps.contracts.models import AgreementTerms
     from urja.apps.supply.models import PolicyVersion
     from urja.apps.supply.policies import book
 

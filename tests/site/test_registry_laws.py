@@ -45,7 +45,7 @@ def a_day_with_an_exchange(connection):
 
 
 def _delivery():
-    from urja.apps.registry.models import AuditEntry
+    from urja.apps.journal.models import AuditEntry
 
     return AuditEntry.objects.order_by("id").first().id
 
@@ -61,7 +61,7 @@ def test_they_hold_over_an_exchange(connection):
 
 
 def last_register_is_misread(patch):
-    from urja.apps.registry.operations import last_reads
+    from urja.usecases import last_reads
 
     real = last_reads.read_register
     patch.setattr(
@@ -79,7 +79,7 @@ def the_old_meter_stays(patch):
 
 
 def rows_bear_no_number(patch):
-    from urja.apps.registry.operations.doing import Doing
+    from urja.apps.journal.operation import Doing
 
     patch.setattr(
         Doing,
@@ -113,7 +113,8 @@ def test_wrong_code_breaks_them(connection, monkeypatch, break_it, law, words):
     ],
 )
 def test_a_database_without_its_constraints_breaks_them(connection, table, constraint, words):
-    from urja.apps.registry.models import Agreement, Device, DevicePeriod
+    from urja.apps.assets.models import Device, DevicePeriod
+    from urja.apps.contracts.models import Agreement
 
     first, second = adopt(1), adopt(2)
     connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT {constraint}")
@@ -132,7 +133,7 @@ def test_a_database_without_its_constraints_breaks_them(connection, table, const
 
 def test_what_was_used_before_the_hour_is_somebodys_or_listed(connection):
     """A home that nobody has for a while: the law counts what is listed as nobody's."""
-    from urja.apps.registry.operations import MoveOut, perform
+    from urja.usecases.operations import MoveOut, perform
 
     home = adopt(1, register_wh=1_000)
     street.store_blocks(connection, blocks(home, *((START + n * HALF_HOUR, 100) for n in range(10))))

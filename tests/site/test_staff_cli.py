@@ -31,7 +31,7 @@ def run(command, *arguments):
 
 
 def society():
-    from urja.apps.registry.models import Premise
+    from urja.apps.network.models import Premise
 
     return Premise.objects.create(
         id=7, kind="society", code="NEEM", name="Neem", recorded_at=START, actor="test"
@@ -90,8 +90,8 @@ def new(*options):
 
 
 def test_a_key_is_shown_once_and_its_hash_is_kept(box, database):
-    from urja.apps.registry import keys
-    from urja.apps.registry.models import AuditEntry
+    from urja.apps.identity import keys
+    from urja.apps.journal.models import AuditEntry
 
     text = new("--role", "auditor", "--expires", "30", "--per-minute", "60")
     found = keys.found(text)
@@ -145,8 +145,10 @@ def test_scopes_are_listed_with_who_may(box):
 
 
 def test_the_key_of_somebody_who_became_nameless_opens_nothing(box):
-    from urja.apps.registry.models import Agreement, AgreementTerms, Person, Token
-    from urja.apps.registry.operations import MakeNameless, perform
+    from urja.apps.contracts.models import Agreement, AgreementTerms
+    from urja.apps.identity.models import Token
+    from urja.apps.people.models import Person
+    from urja.usecases.operations import MakeNameless, perform
 
     made = adopt(1)
     new("--user", "person1@example.org")
@@ -167,7 +169,7 @@ def test_an_address_too_long_to_be_kept(box):
 def test_an_address_and_a_name_are_changed_by_a_command_and_the_address_is_confirmed(box):
     from django.contrib.auth import get_user_model
 
-    from urja.apps.registry.models import AddressChange
+    from urja.apps.identity.models import AddressChange
 
     run(staff, "add", "meera@example.org", "--name", "Meera", "--role", "clerk")
     told = run(staff, "change", "meera@example.org", "--email", "Devi@example.org", "--name", "Meera Devi")
@@ -183,7 +185,7 @@ def test_lost_factors_are_forgotten(box):
     from allauth.mfa.models import Authenticator
     from django.contrib.auth import get_user_model
 
-    from urja.apps.registry.models import SignIn
+    from urja.apps.identity.models import SignIn
 
     run(staff, "add", "meera@example.org", "--name", "Meera", "--role", "clerk")
     user = get_user_model().objects.get()

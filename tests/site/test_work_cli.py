@@ -41,7 +41,7 @@ def run(*arguments):
 
 
 def test_it_is_listed_given_and_closed(number, tmp_path):
-    from urja.apps.registry.operations import employ
+    from urja.usecases.operations import employ
 
     (line,) = run("list").splitlines()
     assert line.split()[:5] == [str(number), "weld_or_bypass", "open", "URJ00000001", "URJ00000001"]

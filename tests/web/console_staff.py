@@ -26,7 +26,7 @@ class Staff:
 
 def hire(cast) -> Staff:
     """Employ them, as the owner of the database."""
-    from urja.apps.registry.operations import employ
+    from urja.usecases.operations import employ
 
     staff = Staff()
     _sections(cast)
@@ -41,8 +41,9 @@ def hire(cast) -> Staff:
 
 
 def _sections(cast) -> None:
-    from urja.apps.registry.models import Node, Person, Placement, Premise
-    from urja.apps.registry.operations.doing import next_number
+    from urja.apps.journal.operation import next_number
+    from urja.apps.network.models import Node, Placement, Premise
+    from urja.apps.people.models import Person
 
     stamp = {"recorded_at": START, "actor": "test"}
     division = Node.objects.create(

@@ -32,8 +32,9 @@ def build(connect) -> House:
     """Adopt, read and post. `connect(role)` gives a connection; Django's own is the owner's."""
     from django.contrib.auth import get_user_model
 
-    from urja.apps.registry.models import AccountAccess, Person
-    from urja.apps.registry.queries import accesses_of
+    from urja.apps.identity.models import AccountAccess
+    from urja.apps.identity.queries import accesses_of
+    from urja.apps.people.models import Person
     from urja.apps.tariffs.operations import load_document
     from urja.apps.tariffs.queries import bundled_documents
 

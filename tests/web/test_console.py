@@ -167,7 +167,7 @@ def test_a_consumer_gets_a_missing_page_and_it_is_logged(someone, at_noon, addre
 def test_who_leaves_the_control_room_sees_it_no_more(at_noon, operator):
     from django.db import connection
 
-    from urja.apps.registry.operations import dismiss
+    from urja.usecases.operations import dismiss
 
     assert operator.get("/console/").status_code == 200
     of_connection = connection.settings_dict
@@ -180,7 +180,7 @@ def test_who_leaves_the_control_room_sees_it_no_more(at_noon, operator):
 
 
 def test_employing_twice_is_employing_once(at_noon):
-    from urja.apps.registry.operations import employ
+    from urja.usecases.operations import employ
 
     stamp = {"recorded_at": town_cast.NOW, "actor": "test"}
     again = employ("Operator@Street.example", "Operator", "control_room", **stamp)

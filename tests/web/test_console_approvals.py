@@ -70,7 +70,8 @@ def form(answer):
 
 
 def challenge(address):
-    from urja.apps.approvals import queries, waiting
+    from urja.apps.approvals import answering as waiting
+    from urja.apps.approvals import queries
 
     one = queries.approval_of(int(address.split("/")[3]))
     return waiting.challenge_of(one, one.request)

@@ -192,7 +192,7 @@ def _as_owner(work):
 
 
 def test_the_control_room_sees_neither_names_nor_telephones_nor_books(told, colleague):
-    from urja.apps.registry.models import PersonalRead
+    from urja.apps.identity.models import PersonalRead
 
     page = colleague("control_room").get(PAGE)
     text = text_of(page)
@@ -211,7 +211,7 @@ def test_the_control_room_sees_neither_names_nor_telephones_nor_books(told, coll
 
 
 def test_what_is_read_of_a_person_is_written_down(told, colleague, staff):
-    from urja.apps.registry.models import PersonalRead
+    from urja.apps.identity.models import PersonalRead
 
     colleague("revenue_officer").get(PAGE)
     (read,) = PersonalRead.objects.all()
@@ -247,9 +247,9 @@ def test_as_it_was_by_what_was_known(colleague, staff):
 
     from tests.web.console_staff import answer_requests
 
-    from urja.apps.registry import requests
-    from urja.apps.registry.models import PersonalRead
-    from urja.apps.registry.operations import ChangeLoad
+    from urja.apps.identity.models import PersonalRead
+    from urja.apps.journal import requests
+    from urja.usecases.operations import ChangeLoad
 
     client, now = colleague("clerk"), town_cast.NOW
     asked = ChangeLoad(consumer_number="URJ00000002", effective_on=date(2026, 3, 2), sanctioned_load_w=4500)
@@ -275,8 +275,8 @@ def test_a_meter_that_was_taken_away_unread_says_what_it_waits_for(colleague, st
     """To whoever may give its last register with the way there; until it is known."""
     from tests.web.console_staff import answer_requests
 
-    from urja.apps.registry import requests
-    from urja.apps.registry.operations import CorrectLastRead, RemoveMeter
+    from urja.apps.journal import requests
+    from urja.usecases.operations import CorrectLastRead, RemoveMeter
 
     def done(operation):
         requests.ask(operation, actor=f"user {staff['clerk']}", requested_at=town_cast.NOW)

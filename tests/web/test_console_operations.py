@@ -55,7 +55,8 @@ def test_a_disconnection_is_said_to_be_one_before_it_is_ordered(colleague):
 
 
 def test_first_it_is_shown_and_then_done(colleague):
-    from urja.apps.registry.models import AgreementTerms, AuditEntry
+    from urja.apps.contracts.models import AgreementTerms
+    from urja.apps.journal.models import AuditEntry
 
     client = colleague("clerk")
     at, shown = rehearsed(client, LOAD, ASKED)
@@ -74,7 +75,7 @@ def test_first_it_is_shown_and_then_done(colleague):
 
 
 def test_asked_twice_it_is_done_once(colleague):
-    from urja.apps.registry.models import AuditEntry
+    from urja.apps.journal.models import AuditEntry
 
     client = colleague("clerk")
     at, _ = rehearsed(client, LOAD, ASKED)
@@ -117,7 +118,7 @@ def test_of_two_clerks_the_loser_is_told(colleague):
     undo = "/console/operations/undo/"
     at, _ = rehearsed(one, LOAD, ASKED)
     done(one, at)
-    from urja.apps.registry.models import AuditEntry
+    from urja.apps.journal.models import AuditEntry
 
     entry = AuditEntry.objects.get(**CHANGED)
     first, _ = rehearsed(one, undo, {"entry_id": entry.id, "reason": "a mistake"})
@@ -174,7 +175,7 @@ def test_nothing_is_done_before_it_was_shown(colleague):
 
 def test_every_operation_has_a_form_that_gives_back_what_was_typed(database_template):
     """What was typed is the same after it has been a request's content."""
-    from urja.apps.registry.operations import ALL
+    from urja.usecases.operations import ALL
     from urja.web.console.fields import Kind, content_of, fields_of, inputs, typed_of
 
     texts = {

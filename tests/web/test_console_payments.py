@@ -28,7 +28,7 @@ def open_(at_noon, staff, database_of_town):
 @pytest.fixture
 def at_once(monkeypatch):
     """The stage answers while the page waits."""
-    from urja.apps.registry import requests
+    from urja.apps.journal import requests
 
     monkeypatch.setattr(requests, "wait_for", lambda _number, _seconds: answer_requests())
 
@@ -59,7 +59,7 @@ def test_one_says_what_was_told(open_, colleague):
 
 
 def test_a_revenue_officer_writes_about_it_and_closes_it(open_, at_once, colleague, staff):
-    from urja.apps.registry.models import AuditEntry
+    from urja.apps.journal.models import AuditEntry
 
     client = colleague("revenue_officer")
     noted = client.post(f"{LIST}902/", {"text": " Asked the bank. ", "note": ""})
@@ -105,7 +105,7 @@ def test_closed_twice_it_is_refused_and_what_was_typed_stays(open_, at_once, col
 
 
 def test_closed_by_mistake_it_is_opened_again(open_, at_once, colleague, database_of_town):
-    from urja.apps.registry.models import AuditEntry
+    from urja.apps.journal.models import AuditEntry
 
     colleague("revenue_officer").post(f"{LIST}901/", {"text": "a slip", "close": ""})
     number = AuditEntry.objects.get(kind="close_difference").id

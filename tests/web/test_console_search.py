@@ -71,7 +71,8 @@ def test_the_control_room_finds_places_and_meters_and_no_people(colleague):
 
 
 def test_who_is_looked_at_is_written_down(colleague, staff):
-    from urja.apps.registry.models import Person, PersonalRead
+    from urja.apps.identity.models import PersonalRead
+    from urja.apps.people.models import Person
 
     colleague("clerk").get("/console/search/", {"q": "Sunita"})
     (read,) = PersonalRead.objects.all()

@@ -12,7 +12,7 @@ NOW = datetime.now(UTC)
 @pytest.fixture
 def door(staff):
     """A colleague has signed in, and a stranger has tried often."""
-    from urja.apps.registry.models import SignIn
+    from urja.apps.identity.models import SignIn
 
     def note(kind, network, user_id=None):
         SignIn.objects.create(

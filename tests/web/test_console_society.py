@@ -11,9 +11,9 @@ from tests.web.reading import Page, text_of
 @pytest.fixture
 def society(staff, at_noon, database_of_town):
     """Neem and Jamun House are flats of tower A, Amla House is in no tower; T2's meter is its bulk supply."""
-    from urja.apps.registry.models import Premise, ServicePoint
-    from urja.apps.registry.operations import employ
-    from urja.apps.registry.operations.doing import next_id
+    from urja.apps.journal.operation import next_id
+    from urja.apps.network.models import Premise, ServicePoint
+    from urja.usecases.operations import employ
 
     stamp = {"recorded_at": START, "actor": "test"}
     whole = Premise.objects.create(id=next_id(7), kind="society", name="Green Park", code="GP", **stamp)
@@ -64,7 +64,7 @@ def test_another_month(society, colleague):
 
 
 def test_neither_hours_nor_people(society, colleague):
-    from urja.apps.registry.models import PersonalRead
+    from urja.apps.identity.models import PersonalRead
 
     client = colleague("secretary")
     page = client.get(f"/console/society/{society}/").content.decode()
@@ -78,7 +78,7 @@ def test_neither_hours_nor_people(society, colleague):
 
 
 def test_ones_own_society_alone(society, colleague, at_noon):
-    from urja.apps.registry.models import Premise
+    from urja.apps.network.models import Premise
 
     other = Premise.objects.get(name="Kadam House")
     assert colleague("secretary").get(f"/console/society/{other.id}/").status_code == 404

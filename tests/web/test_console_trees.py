@@ -84,9 +84,9 @@ def learned_late(staff):
     """The third house went from North to South, and South to a town of its own, hours before anybody wrote it down; the
     second was a mistake, which was taken back.
     """
-    from urja.apps.registry.models import Node
-    from urja.apps.registry.operations import MoveConnection, MoveNode, Undo, perform
-    from urja.apps.registry.operations.doing import next_number
+    from urja.apps.journal.operation import next_number
+    from urja.apps.network.models import Node
+    from urja.usecases.operations import MoveConnection, MoveNode, Undo, perform
 
     stamp = {"recorded_at": START, "actor": "test"}
     Node.objects.create(id=next_number(), tree="administration", level="circle", code="TOWN", **stamp)

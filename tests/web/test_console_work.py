@@ -70,7 +70,7 @@ def test_an_order_says_where_what_and_which_meter(given, colleague):
 
 
 def test_whose_telephone_was_read_is_written_down(given, colleague, staff):
-    from urja.apps.registry.models import PersonalRead
+    from urja.apps.identity.models import PersonalRead
 
     colleague("fitter_north").get(ORDER)
     (read,) = PersonalRead.objects.all()
@@ -86,7 +86,7 @@ def test_the_control_room_sends_people_and_calls_nobody(given, colleague):
 
 
 def test_closed_with_register_seals_and_a_photograph(given, colleague):
-    from urja.apps.registry.models import Seal
+    from urja.apps.assets.models import Seal
     from urja.apps.work.models import WorkOrder
 
     client = colleague("fitter_north")

@@ -9,7 +9,7 @@ def test_members_of_the_group_are_employed(database, standing_clock):
     from django.contrib.auth import get_user_model
     from django.contrib.auth.models import Group
 
-    from urja.apps.registry.models import Employment
+    from urja.apps.identity.models import Employment
     from urja.web.shared.colleague import employed
 
     operator, other = (

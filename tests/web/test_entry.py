@@ -18,7 +18,7 @@ def shown(client, home, seq):
 
 
 def all_entries(home):
-    from urja.apps.ledger import queries
+    from urja.apps.billing import queries
 
     return queries.entries(home.account_id, 1000)
 
@@ -107,7 +107,7 @@ def test_the_arithmetic_speaks_hindi(home, browser):
 def test_rows_that_do_not_add_up_are_said_not_to(home, client, monkeypatch):
     from dataclasses import replace
 
-    from urja.apps.ledger import queries
+    from urja.apps.billing import queries
 
     true_why = queries.why
     monkeypatch.setattr(queries, "why", lambda *key: replace(true_why(*key), rows=true_why(*key).rows[:1]))

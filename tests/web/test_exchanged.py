@@ -31,7 +31,7 @@ def exchanged(database):
 
 
 def test_both_meters_are_shown_and_the_sum_can_be_done_again(exchanged, browser):
-    from urja.apps.ledger.queries import entries
+    from urja.apps.billing.queries import entries
 
     energy, *_ = [e for e in entries(exchanged.account_id, 100) if e.line == "energy"]
     client = browser(user_id=exchanged.user_id)
@@ -53,8 +53,8 @@ def test_both_meters_are_shown_and_the_sum_can_be_done_again(exchanged, browser)
 @pytest.fixture
 def burnt(database):
     """4.8 kWh on the first day, and at 14:20 of the second the meter is taken away, burnt."""
-    from urja.apps.registry.operations import RemoveMeter, perform
     from urja.pipeline import post
+    from urja.usecases.operations import RemoveMeter, perform
 
     load()
     home = adopt(1, register_wh=10_000)
@@ -67,7 +67,7 @@ def burnt(database):
 
 
 def test_a_last_register_that_nobody_read_is_shown_as_estimated(burnt, browser):
-    from urja.apps.ledger.queries import entries
+    from urja.apps.billing.queries import entries
 
     energy, *_ = [e for e in entries(burnt.account_id, 100) if e.line == "energy"]
     client = browser(user_id=burnt.user_id)

@@ -22,7 +22,7 @@ def unpriced(home):
 
 
 def misspell(account_id):
-    from urja.apps.registry.models import AgreementTerms
+    from urja.apps.contracts.models import AgreementTerms
 
     with street.by_hand():
         AgreementTerms.objects.filter(agreement__account_id=account_id).update(tariff_code="nobody-knows")

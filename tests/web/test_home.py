@@ -16,7 +16,7 @@ def page(home, browser):
 
 
 def test_the_balance_stands_with_its_time_and_days_left(home, page):
-    from urja.apps.ledger import queries
+    from urja.apps.billing import queries
     from urja.web.shared import formats
 
     balance = queries.fresh_balance(home.account_id, house.NOW)
@@ -29,7 +29,7 @@ def test_the_balance_stands_with_its_time_and_days_left(home, page):
 
 
 def test_pending_and_estimated_parts_are_told_where_they_are_not_zero(home, page):
-    from urja.apps.ledger import queries
+    from urja.apps.billing import queries
     from urja.web.shared import formats
 
     balance = queries.fresh_balance(home.account_id, house.NOW)
@@ -67,8 +67,8 @@ def test_an_agreement_with_its_own_calendar_shows_its_billing_period(home, brows
 
 
 def test_the_charts_sum_to_what_the_register_and_the_blocks_say(home, page):
+    from urja.apps.contracts.queries import agreement_at
     from urja.apps.readings import queries
-    from urja.apps.registry.queries import agreement_at
     from urja.web.shared import formats
 
     agreement = agreement_at(home.account_id, house.NOW)
@@ -82,8 +82,8 @@ def test_a_page_locks_no_other_days_than_it_shows(home, web_role):
     """However long the history is: each day is a table with an index, and a plan by parameters locks all of them."""
     from django.db import connection, transaction
 
+    from urja.apps.contracts.queries import agreement_at
     from urja.apps.readings import queries
-    from urja.apps.registry.queries import agreement_at
 
     agreement = agreement_at(home.account_id, house.NOW)
     with transaction.atomic(), connection.cursor() as cursor:
@@ -100,7 +100,7 @@ def test_a_page_locks_no_other_days_than_it_shows(home, web_role):
 
 
 def test_the_last_days_are_whole_and_their_lines_lead_to_their_arithmetic(home, page):
-    from urja.apps.ledger import queries
+    from urja.apps.billing import queries
     from urja.web.shared import formats
 
     newest = queries.entries(home.account_id, 3)
@@ -187,7 +187,7 @@ def test_an_account_without_readings_promises_nothing(home, browser):
 
 
 def test_the_passbook_pages_through_everything_once(home, browser):
-    from urja.apps.ledger import queries
+    from urja.apps.billing import queries
 
     client = browser(user_id=home.owner_id)
     address, seen = f"/accounts/{home.account_id}/entries/", []
@@ -251,7 +251,7 @@ def posting(home, connection):
 
 
 def credit(home, connection):
-    from urja.apps.ledger.operations import request_credit
+    from urja.apps.books.operations import request_credit
 
     request_credit(
         account_id=home.account_id,
@@ -335,7 +335,7 @@ def test_the_cookie_against_forged_forms_is_sent_once(home, browser):
 def test_the_state_is_said_in_words_and_never_by_colour_alone(home, minor, days, state, words):
     from dataclasses import replace
 
-    from urja.apps.ledger import queries
+    from urja.apps.billing import queries
     from urja.web.portal.balance import balance_view
     from urja.web.shared.clock import zone
 
@@ -346,7 +346,7 @@ def test_the_state_is_said_in_words_and_never_by_colour_alone(home, minor, days,
 
 
 def test_late_readings_are_said_to_be_late(home):
-    from urja.apps.ledger import queries
+    from urja.apps.billing import queries
     from urja.web.portal.balance import LATE, balance_view
     from urja.web.shared.clock import zone
 

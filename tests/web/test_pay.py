@@ -82,8 +82,8 @@ def test_before_paying_one_sees_what_the_amount_does(governed, shop, browser):
 @pytest.fixture
 def by_bill(governed):
     """The account is paid for by bills; 3,000 rupees more than it has were used."""
-    from urja.apps.ledger.operations import Draft, post_entries
-    from urja.apps.registry.models import AgreementTerms
+    from urja.apps.books.posting import Draft, post_entries
+    from urja.apps.contracts.models import AgreementTerms
 
     with street.by_hand():
         AgreementTerms.objects.filter(agreement__account_id=governed.account_id).update(
@@ -105,7 +105,7 @@ def by_bill(governed):
 
 def _balance_of(account_id):
     """The fresh one."""
-    from urja.apps.ledger.queries import fresh_balance
+    from urja.apps.billing.queries import fresh_balance
 
     return fresh_balance(account_id, house.NOW).balance_minor
 
@@ -129,9 +129,10 @@ def test_who_pays_by_bill_is_told_of_the_bill_and_of_no_days(by_bill, shop, brow
 
 
 def test_old_dues_are_told_paid_and_opened(governed, shop, browser):
-    from urja.apps.ledger.arrears import Rule
-    from urja.apps.ledger.operations import post_credit_requests, request_credit
-    from urja.apps.registry.models import Arrear
+    from urja.apps.billing.arrears import Rule
+    from urja.apps.billing.models import Arrear
+    from urja.apps.billing.posting import post_credit_requests
+    from urja.apps.books.operations import request_credit
 
     account = governed.account_id
     owed = {"principal_minor": 9_000, "surcharge_minor": 1_000, "recorded_at": street.START, "actor": "test"}
@@ -166,9 +167,9 @@ def test_old_dues_are_told_paid_and_opened(governed, shop, browser):
 def test_instalments_are_told_before_paying_and_opened_in_both_languages(governed, shop, browser):
     from django.db import transaction
 
-    from urja.apps.ledger.arrears import Plan
-    from urja.apps.ledger.operations import post_instalments
-    from urja.apps.registry.models import Arrear, InstalmentPlan
+    from urja.apps.billing.arrears import Plan
+    from urja.apps.billing.models import Arrear, InstalmentPlan
+    from urja.apps.billing.posting import post_instalments
 
     account = governed.account_id
     stamp = {"recorded_at": street.START, "actor": "test"}
@@ -215,9 +216,9 @@ def test_instalments_are_told_before_paying_and_opened_in_both_languages(governe
 def test_what_was_left_at_the_end_and_went_to_old_dues_is_opened_in_both_languages(governed, shop, browser):
     from django.db import transaction
 
-    from urja.apps.ledger.arrears import kept_back
-    from urja.apps.ledger.operations import post_shares
-    from urja.apps.registry.models import Arrear
+    from urja.apps.billing.arrears import kept_back
+    from urja.apps.billing.models import Arrear
+    from urja.apps.billing.posting import post_shares
 
     account = governed.account_id
     owed = {"principal_minor": 9_000, "surcharge_minor": 1_000, "recorded_at": street.START, "actor": "test"}
@@ -394,7 +395,7 @@ def test_a_webhook_is_recorded_raw_and_believed_by_nothing(governed, shop, brows
 
 
 def test_the_balance_for_a_persons_own_programs(governed, shop, browser):
-    from urja.apps.ledger import queries
+    from urja.apps.billing import queries
 
     path = f"/api/v1/accounts/{governed.account_id}/balance"
     told = browser(user_id=governed.owner_id).get(path).json()

@@ -121,7 +121,7 @@ def rehearsed(client, kind, **fields):
 
 
 def test_money_and_supply_take_it_anew_after_a_quarter_of_an_hour(colleague):
-    from urja.apps.registry.models import Request
+    from urja.apps.journal.models import Request
 
     clerk = colleague("clerk")
     secret = set_up(clerk)

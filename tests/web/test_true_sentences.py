@@ -31,7 +31,7 @@ def test_a_meter_that_was_never_read_has_no_days_of_credit(governed, browser):
 
 def test_days_without_readings_do_not_make_the_usual_day_cheap(governed):
     """A meter that fell silent goes on to be charged its fixed charges: they are not what a day costs."""
-    from urja.apps.ledger.queries import fresh_balance
+    from urja.apps.billing.queries import fresh_balance
     from urja.pipeline import post
 
     before = fresh_balance(governed.account_id, house.NOW).daily_cost_minor
@@ -91,8 +91,8 @@ def gasp(adopted_devices, at, code=101):
 
 
 def device_of(account_id):
-    from urja.apps.registry.models import DevicePeriod
-    from urja.apps.registry.queries import agreement_at
+    from urja.apps.assets.models import DevicePeriod
+    from urja.apps.contracts.queries import agreement_at
 
     place = agreement_at(account_id, house.NOW).service_point_id
     return DevicePeriod.objects.get(service_point_id=place, valid_to=None).device_id
@@ -140,8 +140,8 @@ def test_a_meter_that_is_not_heard_from_is_not_called_powered(governed, browser)
 @pytest.fixture
 def drained(governed):
     """An account whose credit has just run out: 20 rupees below nothing."""
-    from urja.apps.ledger.operations import Draft, post_entries
-    from urja.apps.ledger.queries import fresh_balance
+    from urja.apps.billing.queries import fresh_balance
+    from urja.apps.books.posting import Draft, post_entries
 
     used = Draft(
         account_id=governed.account_id,
@@ -162,7 +162,7 @@ def disconnected(drained):
     """And was disconnected for it: the meter has confirmed."""
     from urja.apps.commands import operations as commands
     from urja.apps.commands.models import Command, State
-    from urja.apps.registry.queries import agreement_at
+    from urja.apps.contracts.queries import agreement_at
     from urja.apps.supply.models import Hold
 
     at = house.NOW - timedelta(hours=2)

@@ -36,9 +36,9 @@ def build(connect) -> Cast:
     """Five houses on two metered transformers; from the first a wire passes a meter, one house is cut."""
     from django.contrib.auth import get_user_model
 
-    from urja.apps.registry.operations import ChangeLoad, employ, perform, put_up_transformer
     from urja.apps.tariffs.operations import load_document
     from urja.apps.tariffs.queries import bundled_documents
+    from urja.usecases.operations import ChangeLoad, employ, perform, put_up_transformer
 
     load_document(bundled_documents()["demo-domestic.toml"], START)
     for code, feeder in zip(TRANSFORMERS, ("North", "South"), strict=True):
@@ -67,7 +67,7 @@ def build(connect) -> Cast:
 
 
 def hang_source(number, transformer):
-    from urja.apps.registry.operations import Hanging, hang_network_meter
+    from urja.usecases.operations import Hanging, hang_network_meter
 
     return hang_network_meter(
         Hanging(

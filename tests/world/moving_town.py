@@ -91,8 +91,8 @@ class MovingTown(TownWorld):
 
 
 def _into_stock(meter: Any, now: datetime) -> None:
-    from urja.apps.registry.operations import ReceiveDevices, perform
-    from urja.apps.registry.operations.stock import Delivered
+    from urja.usecases.operations import ReceiveDevices, perform
+    from urja.usecases.stock import Delivered
 
     told = _hanging(meter, None, now)
     delivered = Delivered(

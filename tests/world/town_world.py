@@ -594,7 +594,10 @@ def _move_in(town: Town, seed: int, now: datetime) -> dict[str, int]:
     """Tariff, policy, transformers, meters, households and what they are; each account by its meter's serial."""
     from tests.apps import street
 
-    from urja.apps.registry.operations import (
+    from urja.apps.supply.operations import load_policy
+    from urja.apps.tariffs.operations import load_document
+    from urja.apps.tariffs.queries import bundled_documents
+    from urja.usecases.operations import (
         Adoption,
         Hanging,
         Protect,
@@ -603,9 +606,6 @@ def _move_in(town: Town, seed: int, now: datetime) -> dict[str, int]:
         perform,
         put_up_transformer,
     )
-    from urja.apps.supply.operations import load_policy
-    from urja.apps.tariffs.operations import load_document
-    from urja.apps.tariffs.queries import bundled_documents
 
     stamp: dict[str, Any] = {"recorded_at": now, "actor": "world"}
     chance = random.Random(f"buckets {seed}")

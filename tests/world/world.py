@@ -624,9 +624,9 @@ def _adopt(meters: Sequence[Identity], seed: int, now: datetime) -> None:
     """Each meter on the wall of a household with some credit. Needs Django set up."""
     from tests.apps import street
 
-    from urja.apps.registry.operations import Adoption, adopt_meter
     from urja.apps.tariffs.operations import load_document
     from urja.apps.tariffs.queries import bundled_documents
+    from urja.usecases.operations import Adoption, adopt_meter
 
     load_document(bundled_documents()["demo-domestic.toml"], now)
     chance = random.Random(f"households {seed}")

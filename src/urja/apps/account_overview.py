@@ -14,9 +14,10 @@ from typing import Any
 
 from django.db import connection
 
+from urja.apps.assets.models import DeviceRole
+from urja.apps.contracts import queries as registry
+from urja.apps.contracts.models import Agreement
 from urja.apps.readings.power import HEARD, HEARD_AT, LAST_GASP
-from urja.apps.registry import queries as registry
-from urja.apps.registry.models import Agreement, DeviceRole
 from urja.core.power import Heard
 
 _OVERVIEW = f"""

@@ -18,10 +18,11 @@ from typing import Any, Final, Protocol
 from django.db import connection
 from django.db.models import Q, QuerySet
 
+from urja.apps import known
+from urja.apps.assets.models import DeviceRole
+from urja.apps.known import Moment
+from urja.apps.network.models import Node, NodePeriod
 from urja.apps.readings.overview import SILENT_AFTER
-from urja.apps.registry import known
-from urja.apps.registry.known import Moment
-from urja.apps.registry.models import DeviceRole, Node, NodePeriod
 from urja.apps.supply.power import STATES_OF_PLACES
 
 

@@ -24,15 +24,15 @@ from django.conf import settings
 from django.core.mail import send_mail
 from django.db import transaction
 
+from urja.apps.identity.models import AddressAnswer, AddressChange, AddressChangeState, SignIn
+from urja.apps.journal.errors import Refused
 from urja.apps.notices.letters import letter
-from urja.apps.registry.errors import Refused
-from urja.apps.registry.models import AddressAnswer, AddressChange, AddressChangeState, SignIn
-from urja.apps.registry.operations import ChangeAddress, perform
-from urja.apps.registry.operations.addresses import EXPIRES_AFTER, proven
 from urja.base.clock import WallClock
 from urja.base.sentences import in_english
 from urja.core.policy.wording import DEFAULT_LANGUAGE
 from urja.pipeline.stage import Report
+from urja.usecases.addresses import EXPIRES_AFTER, proven
+from urja.usecases.operations import ChangeAddress, perform
 
 log = structlog.get_logger()
 

@@ -11,11 +11,12 @@ from zoneinfo import ZoneInfo
 import structlog
 from django.conf import settings
 
-from urja.apps.approvals import passkeys, thresholds, waiting
+from urja.apps.approvals import passkeys, thresholds
 from urja.apps.approvals.telling import tell_staff
 from urja.base.sentences import in_english
 from urja.core.calendar import local_day
 from urja.pipeline.stage import Report
+from urja.usecases import approving as waiting
 
 log = structlog.get_logger()
 

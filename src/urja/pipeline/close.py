@@ -16,9 +16,11 @@ from typing import Self
 
 from django.db import connection, transaction
 
-from urja.apps.ledger import operations, queries, usage
-from urja.apps.registry import queries as registry
-from urja.apps.registry.models import Agreement
+from urja.apps.billing import posting as billing
+from urja.apps.billing import queries, usage
+from urja.apps.books import posting as books
+from urja.apps.contracts import queries as registry
+from urja.apps.contracts.models import Agreement
 from urja.apps.tariffs import queries as tariffs
 from urja.base.ids import bucket_of
 from urja.core.calendar import ONE_DAY, Period, local_day, midnight
@@ -113,7 +115,7 @@ def _close_bucket(
     while due:
         day = min(first for _, first in due.values())
         with transaction.atomic():
-            operations.hold_bucket(bucket)
+            books.hold_bucket(bucket)
             members = [agreement for agreement, first in due.values() if first == day]
             through = queries.closed_through([agreement.id for agreement in members])
             members = [a for a in members if _next_day(a, through.get(a.id)) == day]
@@ -142,8 +144,8 @@ class _DayClosed:
 def _close_day(
     bucket: int, members: Sequence[Agreement], day: date, now: datetime, cutoff: timedelta
 ) -> _DayClosed:
-    report, drafts, rated = Closed(), list[operations.Draft](), list[operations.Rated]()
-    closes: dict[int, operations.Close] = {}
+    report, drafts, rated = Closed(), list[books.Draft](), list[billing.Rated]()
+    closes: dict[int, billing.Close] = {}
     for period, group in _by_period(members, day):
         known = usage.energies([agreement.id for agreement in group], period, day + ONE_DAY)
         usage.settle_borders(known)
@@ -155,9 +157,9 @@ def _close_day(
         rated += settled.rated
         closes |= {agreement.id: found[agreement.id] for agreement in ready}
     corrections = settling.corrections([a for a in members if a.id in closes], day)
-    posted = operations.post_entries(bucket, [*corrections.drafts, *drafts], now)
-    operations.record_rated([*corrections.rated, *rated])
-    operations.record_closes(closes.values(), now)
+    posted = books.post_entries(bucket, [*corrections.drafts, *drafts], now)
+    billing.record_rated([*corrections.rated, *rated])
+    billing.record_closes(closes.values(), now)
     report.entries = len(posted)
     report.days = len(closes)
     report.provisional = sum(close.provisional for close in closes.values())

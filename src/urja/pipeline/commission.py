@@ -11,17 +11,17 @@ from typing import Final
 import structlog
 from django.db import transaction
 
+from urja.apps.assets.models import DevicePeriod
 from urja.apps.commissioning import operations, queries
 from urja.apps.commissioning.checks import Answer, Check, Expected, Outcome, judge, text_of, wh_of
 from urja.apps.commissioning.models import UNFINISHED, Call, CallState
+from urja.apps.journal.errors import Refused
 from urja.apps.meter_types.errors import UnknownMeterTypeError
 from urja.apps.meter_types.queries import known_type
-from urja.apps.registry.errors import Refused
-from urja.apps.registry.models import DevicePeriod
-from urja.apps.registry.operations import perform
-from urja.apps.registry.operations.commissioning import RecordCommissioning
-from urja.apps.registry.operations.reads import nearest
 from urja.cosem.companion import DeviceType
+from urja.usecases.commissioning import RecordCommissioning
+from urja.usecases.operations import perform
+from urja.usecases.reads import nearest
 
 log = structlog.get_logger()
 

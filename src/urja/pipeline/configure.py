@@ -13,10 +13,10 @@ from typing import Any, Final, assert_never
 import structlog
 from django.db import connection, transaction
 
+from urja.apps.assets.models import ConfigurationItem
 from urja.apps.commands import operations as commands
 from urja.apps.commands.models import State
-from urja.apps.registry import configuring
-from urja.apps.registry.models import ConfigurationItem
+from urja.apps.contracts import configuring
 from urja.apps.work import operations as work
 from urja.apps.work.models import WorkOrderKind
 

@@ -20,8 +20,8 @@ from django.conf import settings
 
 from urja.apps.commands.models import CONNECT, DISCONNECT, Command
 from urja.apps.commands.models import State as CommandState
+from urja.apps.network import queries as registry
 from urja.apps.notices import operations as notices
-from urja.apps.registry import queries as registry
 from urja.apps.supply import by_hand, facts, relights, standings, switching, tampers, vacancies, welds
 from urja.apps.supply.facts import Known
 from urja.apps.supply.health import judged

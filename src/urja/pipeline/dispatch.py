@@ -15,9 +15,9 @@ import msgspec
 import structlog
 from prometheus_client import Counter
 
+from urja.apps.assets import meter_keys
 from urja.apps.commands import operations, sending
 from urja.apps.readings import heard
-from urja.apps.registry import meter_keys
 from urja.base.clock import Clock
 from urja.pipeline.stage import Report, give_back
 from urja.stream.consumer import Consumer

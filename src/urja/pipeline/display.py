@@ -14,11 +14,11 @@ from zoneinfo import ZoneInfo
 import structlog
 from django.db import connection
 
+from urja.apps.billing.balances import Balance, fresh_balances
+from urja.apps.billing.usage import unratable
 from urja.apps.commands import operations as commands
-from urja.apps.ledger.balances import Balance, fresh_balances
-from urja.apps.ledger.usage import unratable
-from urja.apps.registry import queries as registry
-from urja.apps.registry.models import Agreement
+from urja.apps.contracts import queries as registry
+from urja.apps.contracts.models import Agreement
 from urja.apps.tariffs import queries as tariffs
 from urja.core.calendar import local_day, midnight
 

@@ -15,10 +15,12 @@ from typing import Any, Final
 
 from django.db import connection, transaction
 
-from urja.apps.ledger import operations, usage
+from urja.apps.billing import posting as billing
+from urja.apps.billing import usage
+from urja.apps.books import posting as books
+from urja.apps.contracts import queries as registry
+from urja.apps.contracts.models import Agreement
 from urja.apps.readings.unread import UNREAD
-from urja.apps.registry import queries as registry
-from urja.apps.registry.models import Agreement
 from urja.base.ids import bucket_of
 from urja.core.calendar import ONE_DAY, Period, local_day, midnight
 from urja.pipeline import settling, unmetered, unread
@@ -80,16 +82,16 @@ def settle(now: datetime, cutoff: timedelta) -> Settled:
     moved = _ids(_MOVED, {"now": now, "late": now - cutoff, "zone": usage.zone().key})
     for bucket, ids in groupby(moved, key=bucket_of):
         with transaction.atomic():
-            operations.hold_bucket(bucket)
+            books.hold_bucket(bucket)
             _settle_all(bucket, list(ids), now, cutoff, done)
     today = local_day(now, usage.zone())
     for bucket in _buckets_to_look_through(today):
         with transaction.atomic():
-            operations.hold_bucket(bucket)
+            books.hold_bucket(bucket)
             _settle_all(bucket, _changed(bucket, today), now, cutoff, done)
             unmetered.look(bucket, now)
             unread.look(bucket, now, cutoff)
-            operations.record_look_through(bucket, today)
+            billing.record_look_through(bucket, today)
     return done
 
 
@@ -103,12 +105,12 @@ def _settle_all(bucket: int, ids: Sequence[int], now: datetime, cutoff: timedelt
     settled = settling.corrections_after_the_end(
         members, local_day(now, usage.zone()), f":ended:{now.isoformat()}"
     )
-    done.entries += len(operations.post_entries(bucket, settled.drafts, now))
-    operations.record_rated(settled.rated)
-    operations.record_closes(_closes(members, now, cutoff), now)
+    done.entries += len(books.post_entries(bucket, settled.drafts, now))
+    billing.record_rated(settled.rated)
+    billing.record_closes(_closes(members, now, cutoff), now)
 
 
-def _closes(members: Sequence[Agreement], now: datetime, cutoff: timedelta) -> list[operations.Close]:
+def _closes(members: Sequence[Agreement], now: datetime, cutoff: timedelta) -> list[billing.Close]:
     """How far they are closed by now: each to its last day, with the energy up to its end."""
     by_day: dict[tuple[Period, date], list[Agreement]] = {}
     for agreement in members:

@@ -14,13 +14,13 @@ from typing import Any, Final, NamedTuple
 import structlog
 from django.db import connection, transaction
 
-from urja.apps.ledger import arrears, usage
-from urja.apps.ledger import operations as ledger
+from urja.apps.billing import arrears, usage
+from urja.apps.billing import posting as ledger
 from urja.apps.notices.operations import request_notice
-from urja.apps.registry.operations import RecordDuesPaid, perform
 from urja.base.ids import bucket_of
 from urja.core.arrears import due_day
 from urja.core.calendar import ONE_DAY, midnight
+from urja.usecases.operations import RecordDuesPaid, perform
 
 log = structlog.get_logger()
 

@@ -12,9 +12,11 @@ from typing import Final, NamedTuple
 import structlog
 from django.db import connection, transaction
 
-from urja.apps.ledger import arrears, usage
-from urja.apps.ledger import operations as ledger
-from urja.apps.ledger.models import FinalSettlement, FinalWay
+from urja.apps.billing import arrears, usage
+from urja.apps.billing import posting as billing
+from urja.apps.billing.models import FinalSettlement, FinalWay
+from urja.apps.books import operations as books
+from urja.apps.books import posting as entries
 from urja.base.ids import bucket_of
 from urja.core.calendar import local_day
 
@@ -63,7 +65,7 @@ def _settle(final_id: int, account_id: int, now: datetime) -> int | None:
     with transaction.atomic(), connection.cursor() as cursor:
         # In the order in which the share of a recharge takes them: the bills, the bucket, the account.
         arrears.held([account_id])
-        ledger.hold_bucket(bucket_of(account_id))
+        entries.hold_bucket(bucket_of(account_id))
         cursor.execute("SELECT FROM ledger_account WHERE id = %s FOR UPDATE", [account_id])
         cursor.execute(f"{_DUE} AND f.id = %s", [final_id])
         row = cursor.fetchone()
@@ -72,7 +74,7 @@ def _settle(final_id: int, account_id: int, now: datetime) -> int | None:
         left_minor, seq = max(row[2], 0), row[3]
         share = arrears.kept_back(final_id, account_id, left_minor, seq)
         if share:
-            ledger.post_shares(bucket_of(account_id), [(local_day(now, usage.zone()), share)], now)
+            billing.post_shares(bucket_of(account_id), [(local_day(now, usage.zone()), share)], now)
         to_dues_minor = share.amount_minor if share else 0
         final = FinalSettlement.objects.get(id=final_id)
         amount_minor = left_minor - to_dues_minor
@@ -95,7 +97,7 @@ def _go(final: FinalSettlement, amount_minor: int, now: datetime) -> None:
     way = TRANSFER if final.way == FinalWay.TRANSFER else REFUND
     # What went so far tells one step from the next.
     key = f"final:{final.id}:{final.amount_minor}"
-    ledger.request_debit(
+    books.request_debit(
         account_id=final.account_id,
         amount_minor=amount_minor,
         kind=way,
@@ -104,7 +106,7 @@ def _go(final: FinalSettlement, amount_minor: int, now: datetime) -> None:
         requested_at=now,
     )
     if final.to_account_id is not None:
-        ledger.request_credit(
+        books.request_credit(
             account_id=final.to_account_id,
             amount_minor=amount_minor,
             kind=way,

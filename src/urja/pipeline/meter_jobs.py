@@ -7,8 +7,9 @@ transaction: killed in between, the next run finds the job as it was.
 
 from datetime import datetime, timedelta
 
-from urja.apps.meter_jobs import key_changes, operations
+from urja.apps.meter_jobs import operations
 from urja.apps.meter_jobs.steps import Moment
+from urja.usecases import new_keys as key_changes
 
 
 def run_once(now: datetime, wall_ms: int) -> int:

@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from urja.apps.ledger import operations, usage
-from urja.apps.ledger.models import CreditRequest, DebitRequest
+from urja.apps.billing import posting as operations
+from urja.apps.billing import usage
+from urja.apps.books.models import CreditRequest, DebitRequest
 from urja.apps.supply.policies import arrears_rules
 from urja.base.ids import bucket_of
 from urja.core.calendar import local_day

@@ -17,10 +17,11 @@ from zoneinfo import ZoneInfo
 import structlog
 from prometheus_client import Counter, Gauge
 
+from urja.apps.assets import queries as assets
+from urja.apps.assets.queries import Projected
+from urja.apps.commissioning import projection
 from urja.apps.meter_types import queries as types
 from urja.apps.readings import alarms
-from urja.apps.registry import operations, queries
-from urja.apps.registry.queries import Projected
 from urja.base.sentences import Sentence
 from urja.pipeline.stage import Report
 from urja.stream import messages
@@ -29,6 +30,7 @@ from urja.stream.devices import SignedDevice
 from urja.stream.errors import BrokerUnavailable, StreamError
 from urja.stream.messages import DeviceEntry
 from urja.stream.meter_types import SignedType, TypeEntry
+from urja.usecases import operations
 
 log = structlog.get_logger()
 
@@ -97,14 +99,14 @@ class Project:
         if self._floor < 0:
             await self._all_again_if_written_otherwise()
             self._floor = self._highest = await self._store.devices_sequence()
-        due: list[DeviceEntry] = await self._in_thread(queries.due_projections, AT_ONCE)
+        due: list[DeviceEntry] = await self._in_thread(projection.due_projections, AT_ONCE)
         written = []
         for entry in due:
             signed = SignedDevice.of(entry, self._signing_key)
             self._wrote(entry.key, await self._store.put_device(entry.key, signed))
             written.append((entry, digest_of(messages.encode(signed))))
         if written:
-            await self._in_thread(queries.mark_projected, written)
+            await self._in_thread(assets.mark_projected, written)
             log.info("meters projected", count=len(written))
         elif time.monotonic() >= self._compare_at_s:
             await self._compare(now)
@@ -118,7 +120,7 @@ class Project:
         Head ends take nothing of that, and the comparison would find it as it was written. One entry tells it of all: what
         is not due was written by the last process, or would have been made due by it.
         """
-        example: tuple[DeviceEntry, bytes] | None = await self._in_thread(queries.example_projected)
+        example: tuple[DeviceEntry, bytes] | None = await self._in_thread(projection.example_projected)
         if example is None:
             return
         entry, digest = example
@@ -178,7 +180,7 @@ class Project:
             self._written_at.clear()
             self._floor = sequence
         self._highest = sequence
-        rows: list[Projected] = await self._in_thread(queries.projected)
+        rows: list[Projected] = await self._in_thread(assets.projected)
         # What is told of a store that went further is of the one before.
         known, differing = self._judge([one for one in news if one.sequence <= sequence], rows)
         self._compared = told

@@ -10,10 +10,10 @@ from typing import Final
 
 import structlog
 
-from urja.apps.approvals import waiting
-from urja.apps.registry import requests
 from urja.base.sentences import in_english
 from urja.pipeline.stage import Report
+from urja.usecases import approving as waiting
+from urja.usecases import requests
 
 log = structlog.get_logger()
 

@@ -12,12 +12,14 @@ from typing import Any
 
 from django.db import connection
 
-from urja.apps.ledger import operations, queries, usage
-from urja.apps.ledger.usage import Basis, Rating
+from urja.apps.billing import posting as billing
+from urja.apps.billing import queries, usage
+from urja.apps.billing.usage import Basis, Rating
+from urja.apps.books import posting as books
+from urja.apps.contracts.models import Agreement
 from urja.apps.readings import unread
 from urja.apps.readings.accrual import PeriodEnergy
 from urja.apps.readings.unread import UNREAD
-from urja.apps.registry.models import Agreement
 from urja.core.calendar import ONE_DAY, Period, midnight
 from urja.core.rating import LineTarget, cut_days, rows_between, standing
 from urja.core.rating.tariff import Book
@@ -48,7 +50,7 @@ def closes_of(
     known: Mapping[int, PeriodEnergy],
     now: datetime,
     cutoff: timedelta,
-) -> dict[int, operations.Close]:
+) -> dict[int, billing.Close]:
     """What closing a day at `now` comes to for each, with the energy of its period to its end."""
     final = {agreement.id for agreement in members if _is_final(known.get(agreement.id))}
     late = [a for a in members if a.id not in final and now >= end_of(a, day) + cutoff]
@@ -58,7 +60,7 @@ def closes_of(
     # What a meter before the last one has counted is owed too.
     final -= unread.holding([a.id for a in members if a.id in final and _is_last(a, day)])
     return {
-        a.id: operations.Close(a.id, day, a.id not in final, a.valid_to if _is_last(a, day) else None)
+        a.id: billing.Close(a.id, day, a.id not in final, a.valid_to if _is_last(a, day) else None)
         for a in members
     }
 
@@ -93,8 +95,8 @@ def _unmetered(members: Sequence[Agreement], day: date) -> set[int]:
 class Settled:
     """Differences to be posted, and what the periods are rated from by then."""
 
-    drafts: list[operations.Draft] = field(default_factory=list)
-    rated: list[operations.Rated] = field(default_factory=list)
+    drafts: list[books.Draft] = field(default_factory=list)
+    rated: list[billing.Rated] = field(default_factory=list)
 
 
 def settle(
@@ -129,7 +131,7 @@ def settle(
             if difference:
                 settled.drafts.append(shown.draft(line, difference, inputs))
         settled.rated.append(
-            operations.Rated(
+            billing.Rated(
                 agreement.id,
                 period.first,
                 (rating.target.billed.first, rating.target.billed.end),
@@ -160,7 +162,7 @@ def corrections_after_the_end(members: Sequence[Agreement], day: date, mark: str
     )
 
 
-def settle_changed(known: Sequence[tuple[Agreement, operations.Rated]], day: date, mark: str = "") -> Settled:
+def settle_changed(known: Sequence[tuple[Agreement, billing.Rated]], day: date, mark: str = "") -> Settled:
     """Settle anew the periods whose energy, prices, terms or days are no longer what they were rated from."""
     settled = Settled()
     changed: dict[Period, list[Agreement]] = {}
@@ -216,7 +218,7 @@ def _cuts_wh(
     return found
 
 
-def _rated(agreement_ids: list[int], day: date) -> list[operations.Rated]:
+def _rated(agreement_ids: list[int], day: date) -> list[billing.Rated]:
     """What periods were rated from, as far back as is corrected."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -225,7 +227,7 @@ def _rated(agreement_ids: list[int], day: date) -> list[operations.Rated]:
             [agreement_ids, usage.oldest_corrected(day)],
         )
         return [
-            operations.Rated(
+            billing.Rated(
                 agreement_id,
                 start,
                 (first, end),
@@ -307,7 +309,7 @@ class _Shown:
     rating: Rating
     common: dict[str, Any]
 
-    def draft(self, line: LineTarget, charge_minor: int, last: dict[str, Any]) -> operations.Draft:
+    def draft(self, line: LineTarget, charge_minor: int, last: dict[str, Any]) -> books.Draft:
         """Post `charge_minor` on a line whose last posting in the period was made from `last`."""
         rows = rows_between(last.get("standing", {}), line, charge_minor)
         previous = last.get("closing") or self.common.get("opening")
@@ -336,7 +338,7 @@ class _Shown:
             "standing": standing(line),
             "notes": [*self.rating.target.notes, *self._notes()],
         }
-        return operations.Draft(
+        return books.Draft(
             account_id=self.agreement.account_id,
             contra=f"{inputs['book']}:{line.name}",
             amount_minor=-charge_minor,

@@ -12,13 +12,13 @@ import click
 import msgspec
 from msgspec import Struct, structs
 
-from urja.apps.registry.loading.forms import DEFAULT_MAX_POWER_W
 from urja.base.meter_address import behind_link, parse_meter_address
 from urja.cosem.companion import DeviceType
 from urja.cosem.security import KEY_LENGTH, SYSTEM_TITLE_LENGTH
 from urja.site.admin import Administration
 from urja.site.exits import Exit, Refusal
 from urja.site.options import data_option
+from urja.usecases.loading.forms import DEFAULT_MAX_POWER_W
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
@@ -223,10 +223,11 @@ def _adopt_all(administration: Administration, meters: list[Meter], types: dict[
     """Adopt all or none; how many were there already."""
     from django.db import transaction
 
-    from urja.apps.registry.errors import AlreadyAdopted, RegistryError
-    from urja.apps.registry.operations import adopt_meter
+    from urja.apps.journal.errors import RegistryError
     from urja.apps.tariffs import queries as tariffs
     from urja.apps.tariffs.errors import UnknownTariffError
+    from urja.usecases.errors import AlreadyAdopted
+    from urja.usecases.operations import adopt_meter
 
     now = administration.clock.now()
     zone = ZoneInfo(administration.settings.utility.timezone)
@@ -251,7 +252,7 @@ def _adopt_all(administration: Administration, meters: list[Meter], types: dict[
 
 
 def _adoption(meter: Meter, device_type: DeviceType, administration: Administration, since: datetime) -> Any:
-    from urja.apps.registry.operations import Adoption
+    from urja.usecases.operations import Adoption
 
     keys = administration.keys
     return Adoption(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
-    from urja.apps.registry.operations import Operation
+    from urja.usecases.operations import Operation
 
 CLERK: Final = "clerk@street.example"
 """Who files what befalls the town."""
@@ -118,7 +118,7 @@ class Clerks:
         self.refused += faults
 
     async def _raise_load(self, now: datetime) -> None:
-        from urja.apps.registry.operations import ChangeLoad
+        from urja.usecases.operations import ChangeLoad
 
         today = now.astimezone(self.zone).date()
         await self._put_down(
@@ -132,7 +132,7 @@ class Clerks:
 
     async def _exchange(self, now: datetime) -> None:
         """The display is black: the last register is estimated. The new meter is called as soon as it is on line."""
-        from urja.apps.registry.operations import ExchangeMeter
+        from urja.usecases.operations import ExchangeMeter
 
         answer = await self.fleet("exchange", serials=[self.fates.burns, self.fates.spare])
         comes = answer["exchanged"]
@@ -153,7 +153,7 @@ class Clerks:
 
     async def _call(self, now: datetime) -> None:
         """A meter that was not reached is called again, until it is in service."""
-        from urja.apps.registry.operations import Commission
+        from urja.usecases.operations import Commission
 
         state = await self.look(self.fates.spare)
         if state is MeterState.TO_BE_CALLED:
@@ -162,7 +162,7 @@ class Clerks:
             self._due.append((now + _CALLED_EVERY, self._call))
 
     async def _read_in_the_laboratory(self, now: datetime) -> None:
-        from urja.apps.registry.operations import CorrectLastRead
+        from urja.usecases.operations import CorrectLastRead
 
         await self._put_down(
             CorrectLastRead(
@@ -172,14 +172,14 @@ class Clerks:
         )
 
     async def _move_out(self, now: datetime) -> None:
-        from urja.apps.registry.operations import MoveOut
+        from urja.usecases.operations import MoveOut
 
         at, register_wh = await self._read()
         await self._put_down(MoveOut(consumer_number=self.fates.moves, at=at, register_wh=register_wh), now)
         self._due.append((now + _VACANT, self._move_in))
 
     async def _move_in(self, now: datetime) -> None:
-        from urja.apps.registry.operations import MoveIn
+        from urja.usecases.operations import MoveIn
 
         at, register_wh = await self._read()
         await self._put_down(
@@ -204,9 +204,9 @@ class Clerks:
 
 def request(operation: "Operation", now: datetime) -> int:
     """File a request as the clerk; its number. Needs Django set up, as whoever may write requests."""
-    from urja.apps.registry import requests
-    from urja.apps.registry.operations import employ
-    from urja.apps.registry.operations.staff import user_of
+    from urja.apps.journal import requests
+    from urja.usecases.operations import employ
+    from urja.usecases.staff import user_of
 
     user = user_of(CLERK) or employ(CLERK, "Clerk", "clerk", recorded_at=now, actor="urja demo")
     return requests.ask(operation, actor=f"user {user.pk}", requested_at=now).id
@@ -214,8 +214,8 @@ def request(operation: "Operation", now: datetime) -> int:
 
 def state_of(serial: str) -> MeterState:
     """Whether a meter is in service, being called, or waits for that."""
+    from urja.apps.assets.models import DevicePeriod
     from urja.apps.commissioning.models import UNFINISHED, Call
-    from urja.apps.registry.models import DevicePeriod
 
     hangs = DevicePeriod.objects.filter(device__serial=serial, valid_to=None)
     if hangs.exclude(commissioned_at=None, taken_over_at=None).exists():
@@ -226,7 +226,7 @@ def state_of(serial: str) -> MeterState:
 
 def answer(request_id: int) -> tuple[bool, list[str]]:
     """Whether a request was answered, and what was said against it."""
-    from urja.apps.registry.models import Request, RequestState
+    from urja.apps.journal.models import Request, RequestState
 
     found = Request.objects.get(id=request_id)
     return found.state != RequestState.WAITING, list(found.faults)

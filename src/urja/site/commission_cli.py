@@ -27,8 +27,8 @@ def commission(data: Path, serials: tuple[str, ...], everyone: bool, again: bool
         raise Refusal(Exit.USAGE, "give serial numbers, or --all")
     box = opened(data)
     from urja.apps.commissioning import queries
-    from urja.apps.registry.errors import Refused
-    from urja.apps.registry.operations import Commission, perform
+    from urja.apps.journal.errors import Refused
+    from urja.usecases.operations import Commission, perform
 
     wanted = list(serials) or list(queries.uncalled().values_list("device__serial", flat=True))
     refused = []

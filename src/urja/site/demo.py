@@ -50,7 +50,7 @@ from urja.site.supervisor import HEADEND, NATS, PIPELINE, POSTGRES, WEB, Box, Ex
 from urja.site.town_control import Gateway, TownControl, keys_of_fleet
 
 if TYPE_CHECKING:
-    from urja.apps.registry.operations import Operation
+    from urja.usecases.operations import Operation
 
 MORNING: Final = day_time(9)
 """Local time at which a demonstration begins, on a business day."""
@@ -313,7 +313,7 @@ class _Street:
 
     @staticmethod
     def _answer(number: int) -> list[str]:
-        from urja.apps.registry.requests import wait_for
+        from urja.apps.journal.requests import wait_for
 
         wait_for(number, _ANSWERED_WITHIN_S)
         answered, faults = answer(number)

@@ -10,7 +10,7 @@ from urja.site.import_cli import KIND_NAMES, map_of
 from urja.site.options import data_option
 
 if TYPE_CHECKING:
-    from urja.apps.registry.loading import Map
+    from urja.usecases.loading import Map
 
 
 @click.command()
@@ -39,9 +39,9 @@ def export(
 
     administration = Administration.of(data)
     administration.setup_django()
-    from urja.apps.registry.loading import KINDS, BadMap, as_toml, canonical
-    from urja.apps.registry.loading.exporting import export as write
-    from urja.apps.registry.loading.forms import Key
+    from urja.usecases.loading import KINDS, BadMap, as_toml, canonical
+    from urja.usecases.loading.exporting import export as write
+    from urja.usecases.loading.forms import Key
 
     keys = {one.name for one in KINDS[kind].fields if isinstance(one.form, Key)}
     outside = {one.name for one in KINDS[kind].fields if one.outside}

@@ -12,8 +12,8 @@ from urja.site.exits import Exit, Refusal
 from urja.site.options import data_option, read_document
 
 if TYPE_CHECKING:
-    from urja.apps.registry.loading import Map
-    from urja.apps.registry.loading.running import Report
+    from urja.usecases.loading import Map
+    from urja.usecases.loading.running import Report
 
 KIND_NAMES = ("premises", "networks", "consumers", "placements", "devices", "balances")
 
@@ -88,7 +88,7 @@ def import_file(
 
 def map_of(path: Path) -> "Map":
     """A map's file, or a refusal with the line of everything that is wrong in it."""
-    from urja.apps.registry.loading import BadMap, parse
+    from urja.usecases.loading import BadMap, parse
 
     try:
         return parse(read_document(path))
@@ -99,7 +99,7 @@ def map_of(path: Path) -> "Map":
 def _load(administration: Any, file: Path, the_map: "Map", **how: Any) -> "Report":
     from django.db import OperationalError
 
-    from urja.apps.registry.loading import BadFile, BadMap, running
+    from urja.usecases.loading import BadFile, BadMap, running
 
     order = running.Order(
         file,
@@ -127,7 +127,7 @@ def _load(administration: Any, file: Path, the_map: "Map", **how: Any) -> "Repor
 def _sentences(
     report: "Report", the_map: "Map", *, dry_run: bool, good_rows: bool, faults: Path | None
 ) -> Iterator[str]:
-    from urja.apps.registry.loading.running import sentences
+    from urja.usecases.loading.running import sentences
 
     if report.unused:
         yield f"not used: {', '.join(report.unused)}"
@@ -155,8 +155,8 @@ def _sentences(
 
 
 def _write_example(kind_name: str, to: Path) -> Iterator[Path]:
-    from urja.apps.registry import loading
-    from urja.apps.registry.loading.tables import created
+    from urja.usecases import loading
+    from urja.usecases.loading.tables import created
 
     kind = loading.KINDS[kind_name]
     rows, the_map = to / f"{kind_name}.csv", to / f"{kind_name}.toml"

@@ -50,7 +50,7 @@ def change(
     if bool(named) == bool(node):
         raise Refusal(Exit.USAGE, "name meters by --meters FILE or by --node, one of both")
     box = opened(data)
-    from urja.apps.registry.operations import ChangeKeys
+    from urja.usecases.operations import ChangeKeys
 
     entry = done(
         box,
@@ -77,8 +77,8 @@ def change(
 def status(data: Path, job: int | None, failed: bool, as_json: bool) -> None:
     """How far a change of keys is: each meter of JOB, or a line for each of the last twenty."""
     opened(data)
+    from urja.apps.assets.models import NewKeys
     from urja.apps.meter_jobs.models import Job
-    from urja.apps.registry.models import NewKeys
 
     found = Job.objects.filter(kind=KIND).order_by("-id")
     if job is None:
@@ -105,7 +105,7 @@ def forget(data: Path, serial: str) -> None:
     Keys that a head end has made stay: the meter may have taken them.
     """
     box = opened(data)
-    from urja.apps.registry import meter_keys
+    from urja.apps.assets import meter_keys
     from urja.base.keystore import KeyNotOpened
     from urja.headend.new_keys import KeyMaker
     from urja.headend.sealed_state import Seal

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from django.db.models import Model
 
-    from urja.apps.registry.operations.rewrapping import Rewrapped
+    from urja.usecases.rewrapping import Rewrapped
 
 AT_ONCE: Final = 500
 ACTOR: Final = "urja keys rotate-master"
@@ -87,8 +87,8 @@ class Rotation:
         """Wrap anew what the new key does not open; how many devices that was. Raises Refusal for what neither opens."""
         from django.db import transaction
 
-        from urja.apps.registry.operations import perform
-        from urja.apps.registry.operations.rewrapping import RewrapKeys
+        from urja.usecases.operations import perform
+        from urja.usecases.rewrapping import RewrapKeys
 
         count, after = 0, 0
         while True:
@@ -102,8 +102,8 @@ class Rotation:
 
     def _next(self, after: int) -> tuple[int, "list[Rewrapped]"]:
         """The last device of the next bundle (0 at the end), and those of it whose keys are not under the new key."""
-        from urja.apps.registry.models import Device, NewKeys
-        from urja.apps.registry.operations.rewrapping import Rewrapped
+        from urja.apps.assets.models import Device, NewKeys
+        from urja.usecases.rewrapping import Rewrapped
 
         devices = list(Device.objects.select_for_update().filter(id__gt=after).order_by("id")[:AT_ONCE])
         ids = [device.id for device in devices]
@@ -143,7 +143,7 @@ class Rotation:
         """Wait until the pipeline has brought everything to the head ends; raises Refusal where it does not in time."""
         from django.db.models import F
 
-        from urja.apps.registry.models import Projection
+        from urja.apps.assets.models import Projection
 
         end_s = time.monotonic() + self.wait_s
         while left := Projection.objects.filter(version__gt=F("projected_version")).count():
@@ -159,7 +159,7 @@ class Rotation:
         """The last look at every key, with all who write held off, and the old key's end."""
         from django.db import connection, transaction
 
-        from urja.apps.registry.models import Device, NewKeys
+        from urja.apps.assets.models import Device, NewKeys
 
         new = KekStore(self.vault.admin.kek)
         with transaction.atomic():

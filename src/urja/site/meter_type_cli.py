@@ -163,9 +163,9 @@ def _actor() -> str:
 
 def _effects(fresh: DeviceType) -> Iterator[str]:
     """What becomes different for meters that are there; nothing where there are none of the type."""
+    from urja.apps.assets.queries import firmware_of_type
     from urja.apps.meter_types.errors import UnknownMeterTypeError
     from urja.apps.meter_types.queries import firmware_named, known_type
-    from urja.apps.registry.queries import firmware_of_type
 
     named = firmware_named(fresh.name)
     count = sum(

@@ -6,8 +6,17 @@ from typing import Any, Final
 
 from django.db import transaction
 
-from urja.apps.registry import queries as registry
-from urja.apps.registry.operations import (
+from urja.apps.assets import queries as registry
+from urja.apps.supply.operations import load_policy
+from urja.apps.tariffs.operations import load_document
+from urja.apps.tariffs.queries import bundled_documents
+from urja.base.ids import BUCKETS
+from urja.base.keystore import KeyStore
+from urja.core.policy import bundled_policies
+from urja.meter.identity import Identity
+from urja.site.clerks import CLERK, TARIFF
+from urja.site.street import OPERATOR, House, Post, Town
+from urja.usecases.operations import (
     Adoption,
     Commission,
     Hanging,
@@ -18,16 +27,7 @@ from urja.apps.registry.operations import (
     perform,
     put_up_transformer,
 )
-from urja.apps.registry.operations.stock import Delivered
-from urja.apps.supply.operations import load_policy
-from urja.apps.tariffs.operations import load_document
-from urja.apps.tariffs.queries import bundled_documents
-from urja.base.ids import BUCKETS
-from urja.base.keystore import KeyStore
-from urja.core.policy import bundled_policies
-from urja.meter.identity import Identity
-from urja.site.clerks import CLERK, TARIFF
-from urja.site.street import OPERATOR, House, Post, Town
+from urja.usecases.stock import Delivered
 
 POLICY: Final = "demo"
 ACTOR: Final = "urja demo"

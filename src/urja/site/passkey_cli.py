@@ -31,8 +31,8 @@ def invite(data: Path, email: str, hours: int) -> None:
     """Print a one-time code by which EMAIL, who works here, enrols a passkey on the console."""
     box = opened(data)
     from urja.apps.approvals import passkeys
-    from urja.apps.registry.access import employments
-    from urja.apps.registry.operations.staff import user_of
+    from urja.apps.identity.access import employments
+    from urja.usecases.staff import user_of
 
     now = box.clock.now()
     user = user_of(email)

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import psycopg
 
-from urja.apps.ledger.kinds import NOT_PAID_IN
+from urja.apps.books.kinds import NOT_PAID_IN
 from urja.core.policy import (
     Decision,
     Facts,

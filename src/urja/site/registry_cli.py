@@ -36,7 +36,7 @@ def check(limit: int, as_json: bool, data: Path) -> None:
     box.setup_django()
     from django.db import DatabaseError
 
-    from urja.apps.registry import checking
+    from urja.usecases import checking
 
     try:
         results = checking.check(box.clock.now(), bounds=box.settings.utility.bounds, limit=limit)

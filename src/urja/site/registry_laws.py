@@ -305,7 +305,7 @@ WHERE one.id < other.id AND tstzrange(one.valid_from, one.valid_to) && tstzrange
 
 
 def _unwritten(connection: Connection) -> Iterator[str]:
-    from urja.apps.registry.operations.doing import RECORDED_TABLES
+    from urja.usecases.performing import RECORDED_TABLES
 
     for table in RECORDED_TABLES:
         rows = connection.execute(

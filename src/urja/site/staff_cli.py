@@ -10,9 +10,9 @@ from urja.site.exits import Exit, Refusal
 from urja.site.options import data_option
 
 if TYPE_CHECKING:
-    from urja.apps.registry.models import AuditEntry
-    from urja.apps.registry.operations import Operation
+    from urja.apps.journal.models import AuditEntry
     from urja.site.admin import Administration
+    from urja.usecases.operations import Operation
 
 ACTOR = "urja staff"
 
@@ -39,7 +39,7 @@ def staff() -> None:
 def add(data: Path, email: str, name: str, role: str, area: str) -> None:
     """Give somebody a role; they sign in by a code that is sent to EMAIL."""
     box = opened(data)
-    from urja.apps.registry.operations import Employ
+    from urja.usecases.operations import Employ
 
     done(box, Employ(email=email, name=name, role=role, area=area), ACTOR)
     click.echo(f"{email} is employed as {role} {area or 'everywhere'}")
@@ -53,7 +53,7 @@ def add(data: Path, email: str, name: str, role: str, area: str) -> None:
 def end(data: Path, email: str, role: str, area: str) -> None:
     """Take a role away, from now on."""
     box = opened(data)
-    from urja.apps.registry.operations import Dismiss
+    from urja.usecases.operations import Dismiss
 
     done(box, Dismiss(email=email, role=role, area=area), ACTOR)
     click.echo(f"{email} is no longer employed as {role} {area or 'everywhere'}")
@@ -70,7 +70,7 @@ def change(data: Path, email: str, new_email: str, new_name: str) -> None:
     Where the old mailbox is lost: end their roles, and add them with the new address.
     """
     box = opened(data)
-    from urja.apps.registry.operations import Readdress
+    from urja.usecases.operations import Readdress
 
     done(box, Readdress(email=email, new_email=new_email, new_name=new_name), ACTOR)
     if new_name:
@@ -87,8 +87,8 @@ def forget_factors(data: Path, email: str) -> None:
     opened(data)
     from allauth.mfa.models import Authenticator
 
-    from urja.apps.registry.identities import user_of
-    from urja.apps.registry.models import SignIn, SignInKind
+    from urja.apps.identity.identities import user_of
+    from urja.apps.identity.models import SignIn, SignInKind
     from urja.base.clock import WallClock
 
     user = user_of(email)
@@ -125,7 +125,7 @@ def list_(data: Path, everybody: bool, as_json: bool) -> None:
 def _employments(now: Any, *, everybody: bool) -> list[dict[str, Any]]:
     from django.db.models import Q
 
-    from urja.apps.registry.models import Employment
+    from urja.apps.identity.models import Employment
 
     employed = Employment.objects.select_related("user", "node", "premise").order_by("user__email", "id")
     if not everybody:
@@ -165,8 +165,8 @@ def done(box: "Administration", operation: "Operation", actor: str) -> "AuditEnt
     """The entry of an operation that is performed as the owner; every fault is a line of the refusal."""
     from django.db import DatabaseError
 
-    from urja.apps.registry.errors import Refused
-    from urja.apps.registry.operations import perform
+    from urja.apps.journal.errors import Refused
+    from urja.usecases.operations import perform
 
     try:
         return perform(operation, recorded_at=box.clock.now(), actor=actor)

@@ -11,9 +11,9 @@ from urja.site.import_cli import map_of
 from urja.site.options import data_option
 
 if TYPE_CHECKING:
-    from urja.apps.registry.keyfiles import Opener
-    from urja.apps.registry.operations import Operation
     from urja.site.admin import Administration
+    from urja.usecases.keyfiles import Opener
+    from urja.usecases.operations import Operation
 
 _file = click.Path(path_type=Path, dir_okay=False, exists=True)
 _serials = click.argument("serials", nargs=-1, required=True)
@@ -55,9 +55,9 @@ def receive(
         raise Refusal(Exit.USAGE, "an envelope is opened by --certificate and --private-key together")
     box = _box(data)
     from urja.apps.meter_types.queries import known_types
-    from urja.apps.registry import keyfiles
-    from urja.apps.registry.loading import KINDS, canonical
-    from urja.apps.registry.operations import ReceiveDevices
+    from urja.usecases import keyfiles
+    from urja.usecases.loading import KINDS, canonical
+    from urja.usecases.operations import ReceiveDevices
 
     try:
         opener = _opener(certificate, private_key, passphrase_file)
@@ -80,7 +80,7 @@ def _opener(
 ) -> "Opener | None":
     if certificate is None or private_key is None:
         return None
-    from urja.apps.registry.keyfiles import Opener
+    from urja.usecases.keyfiles import Opener
 
     passphrase = None if passphrase_file is None else _bytes(passphrase_file).strip(b"\r\n")
     return Opener.of(_bytes(certificate), _bytes(private_key), passphrase)
@@ -105,7 +105,7 @@ def _bytes(path: Path) -> bytes:
 def list_(state: str | None, held_by: str | None, limit: int, as_json: bool, data: Path) -> None:
     """How many meters are in which state, and which they are."""
     _box(data)
-    from urja.apps.registry import queries
+    from urja.apps.assets import queries
 
     counts = queries.stock_counts()
     devices = queries.stock(state=state, held_by=held_by, limit=limit)
@@ -126,7 +126,7 @@ def list_(state: str | None, held_by: str | None, limit: int, as_json: bool, dat
 def test(serials: tuple[str, ...], passed: bool, note: str, data: Path) -> None:
     """Say that meters were tested."""
     box = _box(data)
-    from urja.apps.registry.operations import TestDevice
+    from urja.usecases.operations import TestDevice
 
     now = box.clock.now()
     _each(box, [TestDevice(serial=one, tested_at=now, passed=passed, note=note) for one in serials])
@@ -139,7 +139,7 @@ def test(serials: tuple[str, ...], passed: bool, note: str, data: Path) -> None:
 def issue(serials: tuple[str, ...], fitter: str, data: Path) -> None:
     """Give tested meters into the hands of a fitter."""
     box = _box(data)
-    from urja.apps.registry.operations import IssueDevice
+    from urja.usecases.operations import IssueDevice
 
     _each(box, [IssueDevice(serial=one, fitter=fitter) for one in serials])
 
@@ -151,7 +151,7 @@ def issue(serials: tuple[str, ...], fitter: str, data: Path) -> None:
 def return_(serials: tuple[str, ...], store: str, data: Path) -> None:
     """Take back what a fitter brings: unused meters, and those that were taken away somewhere."""
     box = _box(data)
-    from urja.apps.registry.operations import ReturnDevice
+    from urja.usecases.operations import ReturnDevice
 
     _each(box, [ReturnDevice(serial=one, store=store) for one in serials])
 
@@ -163,7 +163,7 @@ def return_(serials: tuple[str, ...], store: str, data: Path) -> None:
 def scrap(serials: tuple[str, ...], reason: str, data: Path) -> None:
     """End the lives of meters that hang nowhere."""
     box = _box(data)
-    from urja.apps.registry.operations import ScrapDevice
+    from urja.usecases.operations import ScrapDevice
 
     _each(box, [ScrapDevice(serial=one, reason=reason) for one in serials])
 
@@ -187,8 +187,8 @@ def _each(box: "Administration", operations: list[Any]) -> None:
 
 
 def _perform(box: "Administration", operation: "Operation") -> None:
-    from urja.apps.registry.errors import Refused
-    from urja.apps.registry.operations import perform
+    from urja.apps.journal.errors import Refused
+    from urja.usecases.operations import perform
 
     try:
         perform(operation, recorded_at=box.clock.now(), actor="urja stock")

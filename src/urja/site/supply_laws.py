@@ -585,8 +585,8 @@ WHERE c.kind IN ('connect', 'disconnect') ORDER BY c.device_id, c.sequence DESC
 
 def _kept_off(books: _Books) -> Iterator[str]:
     """Off by a confirmed disconnection, with a right to light for longer than a step takes, and no connect given."""
-    from urja.apps.ledger.balances import fresh_balances
-    from urja.apps.registry.models import Agreement
+    from urja.apps.billing.balances import fresh_balances
+    from urja.apps.contracts.models import Agreement
 
     off = [
         row
@@ -609,8 +609,8 @@ def _kept_off(books: _Books) -> Iterator[str]:
 
 def _light(books: _Books) -> Iterator[str]:
     """Dark for credit alone, with enough on the account for a while: a connect was given, and tried."""
-    from urja.apps.ledger.balances import fresh_balances
-    from urja.apps.registry.models import Agreement
+    from urja.apps.billing.balances import fresh_balances
+    from urja.apps.contracts.models import Agreement
 
     rows = books.rows(
         "SELECT DISTINCT ON (c.device_id) c.kind, c.state, c.issued_at, c.sent_at, c.expires_at, c.ended_at, w.account_id, "

@@ -29,7 +29,7 @@ from urja.site.exits import Exit, Refusal
 from urja.site.options import data_option, read_document
 
 if TYPE_CHECKING:
-    from urja.apps.ledger.repricing import Repriced
+    from urja.apps.billing.repricing import Repriced
 
 _documents = click.argument(
     "files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -251,7 +251,7 @@ def load(files: Sequence[Path], yes: bool, data: Path) -> None:
     box.setup_django()
     from django.db import DatabaseError, transaction
 
-    from urja.apps.ledger.repricing import charges_since, repriced
+    from urja.apps.billing.repricing import charges_since, repriced
     from urja.apps.tariffs.errors import TariffConflictError, UnlikeVersionError
     from urja.apps.tariffs.operations import load_document
 

@@ -60,8 +60,8 @@ def new(
 ) -> None:
     """Make a key and print it, once: it is kept nowhere."""
     box = opened(data)
-    from urja.apps.registry.keys import new_key
-    from urja.apps.registry.operations import IssueToken
+    from urja.apps.identity.keys import new_key
+    from urja.usecases.operations import IssueToken
 
     key = new_key()
     expires_at = datetime.now(UTC) + timedelta(days=days)
@@ -87,7 +87,7 @@ def new(
 def revoke(data: Path, prefix: str) -> None:
     """Let a key open nothing any more. PREFIX are the eight characters after urja_, as `list` shows them."""
     box = opened(data)
-    from urja.apps.registry.operations import RevokeToken
+    from urja.usecases.operations import RevokeToken
 
     done(box, RevokeToken(prefix=prefix), ACTOR)
     click.echo(f"{prefix} opens nothing any more")
@@ -115,7 +115,7 @@ def list_(data: Path, as_json: bool) -> None:
 
 
 def _tokens() -> list[dict[str, Any]]:
-    from urja.apps.registry.models import Token
+    from urja.apps.identity.models import Token
 
     return [
         {
@@ -138,7 +138,7 @@ def _tokens() -> list[dict[str, Any]]:
 @token.command()
 def scopes() -> None:
     """What a key can be given, and which roles may it."""
-    from urja.apps.registry.roles import TABLE, who_may
+    from urja.apps.identity.roles import TABLE, who_may
 
     for act, roles in TABLE.items():
         if roles:

@@ -187,7 +187,7 @@ def _sum_zero(connection: Connection) -> Iterator[str]:
 
 
 def _chains(connection: Connection, bucket: int, proven: int) -> Iterator[str]:
-    from urja.apps.ledger.chain import HASHED, entry_hash, parse_json
+    from urja.apps.books.chain import HASHED, entry_hash, parse_json
 
     given = {"bucket": bucket, "proven": proven}
     heads = {

@@ -61,7 +61,7 @@ def list_(data: Path, ended: bool, kind: str | None, limit: int, as_json: bool) 
 def assign(data: Path, number: int, email: str) -> None:
     """Give work order NUMBER to somebody who works here."""
     box = opened(data)
-    from urja.apps.registry.operations import AssignWorkOrder
+    from urja.usecases.operations import AssignWorkOrder
 
     done(box, AssignWorkOrder(work_order_id=number, email=email), ACTOR)
     click.echo(f"work order {number} is {email}'s")
@@ -98,7 +98,7 @@ def close(
 
     from django.db import transaction
 
-    from urja.apps.registry.operations import CloseWorkOrder
+    from urja.usecases.operations import CloseWorkOrder
 
     now = box.clock.now()
     zone = ZoneInfo(box.settings.utility.timezone)

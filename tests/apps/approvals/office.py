@@ -21,7 +21,7 @@ class Person:
     """Somebody who works here, with a passkey if they were given one."""
 
     def __init__(self, name, role="clerk", *, enrolled=True):
-        from urja.apps.registry.operations import employ
+        from urja.usecases.operations import employ
 
         self.email = f"{name}@urja.example"
         self.user = employ(self.email, name.title(), role, recorded_at=START, actor="test")
@@ -31,13 +31,13 @@ class Person:
         self.credential = enrol(self, self.passkey) if enrolled else None
 
     def ask(self, operation, now=NOW, actor=None):
-        from urja.apps.registry import requests
+        from urja.apps.journal import requests
 
         return requests.ask(operation, actor=actor or self.actor, requested_at=now)
 
     def approve(self, request, now=NOW, *, passkey=None, signed_in=None, **changed):
         """Give an answer of the passkey, as the web records it."""
-        from urja.apps.approvals import waiting
+        from urja.apps.approvals import answering as waiting
 
         answer = (passkey or self.passkey).approve(challenge(request), **changed)
         return waiting.approve(request.pk, signed_in or self.id, answer, now=now)
@@ -57,7 +57,7 @@ def enrol(person, passkey, now=NOW, *, name="telephone"):
 
 
 def challenge(request):
-    from urja.apps.approvals import waiting
+    from urja.apps.approvals import answering as waiting
     from urja.apps.approvals.models import Waiting
 
     return waiting.challenge_of(Waiting.objects.get(pk=request.pk), request)
@@ -78,7 +78,7 @@ def home(number=1, **changes):
 
 def move_in(number=1, credit_minor=0, **changed):
     """A new owner of a supply who has paid an opening credit: the plainest way to money by hand."""
-    from urja.apps.registry.operations import TransferOwnership
+    from urja.usecases.operations import TransferOwnership
 
     return TransferOwnership(
         **(
@@ -102,7 +102,7 @@ def state_of(request):
 
 def credits_given():
     """Opening credits that operations have asked the ledger for, newest last."""
-    from urja.apps.ledger.models import CreditRequest
+    from urja.apps.books.models import CreditRequest
 
     given = CreditRequest.objects.filter(kind="opening-credit").order_by("id")
     return [amount for amount in given.values_list("amount_minor", flat=True) if amount != 500_00]

@@ -76,8 +76,8 @@ def test_a_changed_row_breaks_it(database, approved, statement, says):
 
 
 def test_a_gate_that_lets_through_breaks_it(database, monkeypatch):
-    from urja.apps.approvals import waiting
     from urja.core.approvals import Required
+    from urja.usecases import approving as waiting
 
     clerk = Person("anita", enrolled=False)
     with monkeypatch.context() as patched:
@@ -91,7 +91,7 @@ def test_a_gate_that_lets_through_breaks_it(database, monkeypatch):
 
 
 def test_a_delay_that_is_cut_short_breaks_it(database, monkeypatch):
-    from urja.apps.approvals import waiting
+    from urja.usecases import approving as waiting
 
     home()
     anita = Person("anita")

@@ -27,30 +27,31 @@ slabs = [ {{from = 0, rate = "{price}"}} ]
 
 
 def measured(operation, now=NOW):
-    from urja.apps.approvals.measuring import measure
+    from urja.usecases.measuring import measure
 
     return measure(operation, actor="test", now=now)
 
 
 @pytest.fixture
 def operations(database):
-    from urja.apps.registry import operations
+    from urja.usecases import operations
 
     return operations
 
 
 def pay(account_id, amount_minor):
-    from urja.apps.ledger import operations as ledger
+    from urja.apps.billing import posting as billing
+    from urja.apps.books import operations as books
     from urja.base.ids import bucket_of
 
-    ledger.request_credit(
+    books.request_credit(
         account_id=account_id,
         amount_minor=amount_minor,
         kind="recharge",
         idempotency_key=f"r{account_id}",
         requested_at=NOW,
     )
-    ledger.post_credit_requests(bucket_of(account_id), NOW.date(), NOW)
+    billing.post_credit_requests(bucket_of(account_id), NOW.date(), NOW)
 
 
 def test_an_opening_credit_and_what_lies_on_the_old_account(operations):
@@ -80,7 +81,7 @@ def test_a_protected_household_is_counted_also_where_it_is_protected_later(opera
 
 
 def test_what_is_taken_back_counts_as_what_it_takes_back(operations):
-    from urja.apps.registry.models import AuditEntry
+    from urja.apps.journal.models import AuditEntry
 
     home(credit_minor=0)
     given = operations.perform(move_in(credit_minor=70_00), recorded_at=NOW, actor="test")
@@ -110,7 +111,7 @@ def test_the_amount_of_a_difference_that_is_closed(operations):
 def test_a_conversion_moves_its_bills(operations):
     from tests.apps.street import by_hand
 
-    from urja.apps.registry.models import AgreementTerms
+    from urja.apps.contracts.models import AgreementTerms
 
     home(credit_minor=0)
     with by_hand():
@@ -153,7 +154,7 @@ def test_operations_that_move_nothing_count_nothing(operations):
 
 def test_every_field_of_money_is_counted(operations):
     """A new operation that carries an amount and may be asked for has to say what it moves."""
-    from urja.apps.registry.roles import who_may, writing
+    from urja.apps.identity.roles import who_may, writing
 
     carrying = {
         operation.kind()

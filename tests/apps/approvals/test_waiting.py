@@ -60,7 +60,7 @@ def test_without_a_passkey_it_is_refused_with_what_to_do(database):
 
 
 def test_a_programs_key_cannot_approve(database):
-    from urja.apps.registry.models import Token
+    from urja.apps.identity.models import Token
 
     home()
     Token.objects.create(
@@ -82,7 +82,7 @@ def test_a_programs_key_cannot_approve(database):
 
 
 def test_what_a_person_asks_by_a_key_they_approve_themselves(database):
-    from urja.apps.registry.models import Token
+    from urja.apps.identity.models import Token
 
     home()
     clerk = Person("anita")
@@ -150,7 +150,7 @@ def test_time_that_is_over_ends_it(database):
 
 
 def test_cancelled_it_is_not_done(database):
-    from urja.apps.approvals import waiting
+    from urja.apps.approvals import answering as waiting
 
     home()
     anita, bharat = Person("anita"), Person("bharat")
@@ -166,7 +166,7 @@ def test_cancelled_it_is_not_done(database):
 
 
 def test_who_has_nothing_to_do_with_it_cancels_nothing(database):
-    from urja.apps.approvals import waiting
+    from urja.apps.approvals import answering as waiting
 
     home()
     anita, engineer = Person("anita"), Person("esha", "field_engineer")
@@ -299,7 +299,7 @@ def test_until_the_staff_is_told_the_delay_does_not_begin(database, outbox, monk
 
 
 def test_during_the_delay_it_can_be_cancelled(database, outbox):
-    from urja.apps.approvals import waiting
+    from urja.apps.approvals import answering as waiting
 
     home()
     bharat = Person("bharat", enrolled=False)
@@ -325,7 +325,7 @@ def test_at_first_set_up_nobody_waits(database, outbox):
     """No supply is commissioned yet."""
     from tests.apps.street import by_hand
 
-    from urja.apps.registry.models import DevicePeriod
+    from urja.apps.assets.models import DevicePeriod
 
     home()
     with by_hand():

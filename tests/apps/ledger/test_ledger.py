@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
+from types import SimpleNamespace
 
 import psycopg
 import pytest
@@ -14,9 +15,17 @@ APRIL = date(2026, 4, 1)
 
 @pytest.fixture
 def ledger(database):
-    from urja.apps.ledger import operations
+    from urja.apps.billing.posting import post_credit_requests
+    from urja.apps.books.operations import open_account, request_credit
+    from urja.apps.books.posting import Draft, post_entries
 
-    return operations
+    return SimpleNamespace(
+        Draft=Draft,
+        open_account=open_account,
+        post_credit_requests=post_credit_requests,
+        post_entries=post_entries,
+        request_credit=request_credit,
+    )
 
 
 def opened(ledger, bucket=7):
@@ -73,7 +82,7 @@ def test_entries_and_balances(database, ledger):
 
 
 def test_a_replay_gives_the_first_answer_and_other_content_is_refused(database, ledger):
-    from urja.apps.ledger.errors import IdempotencyError
+    from urja.apps.books.errors import IdempotencyError
 
     account = opened(ledger)
     first = ledger.post_entries(7, [draft(ledger, account, -10, "k")], NOW)
@@ -89,7 +98,7 @@ def test_a_replay_gives_the_first_answer_and_other_content_is_refused(database, 
 
 
 def test_what_is_not_an_entry_is_refused(ledger):
-    from urja.apps.ledger.errors import LedgerError, UnknownAccountError
+    from urja.apps.books.errors import LedgerError, UnknownAccountError
 
     account = opened(ledger)
     with pytest.raises(LedgerError, match="amount of zero"):
@@ -101,7 +110,7 @@ def test_what_is_not_an_entry_is_refused(ledger):
 
 
 def test_credit_requests_are_posted_once(database, ledger):
-    from urja.apps.ledger.errors import IdempotencyError, LedgerError
+    from urja.apps.books.errors import IdempotencyError, LedgerError
 
     account = opened(ledger)
     ask = {"account_id": account, "kind": "opening-credit", "idempotency_key": "open", "requested_at": NOW}

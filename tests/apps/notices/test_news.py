@@ -25,7 +25,7 @@ def kinds():
 
 
 def pay(account, key, kind="recharge"):
-    from urja.apps.ledger.operations import request_credit
+    from urja.apps.books.operations import request_credit
 
     request_credit(
         account_id=account.account_id,
@@ -55,7 +55,7 @@ def test_a_recharge_is_confirmed_when_it_is_posted_and_once(account, database):
 
 
 def test_light_that_is_back_is_told_once(account):
-    from urja.apps.ledger.models import CreditRequest
+    from urja.apps.books.models import CreditRequest
     from urja.apps.supply.models import Relight
 
     pay(account, "sandbox:pay_1")
@@ -79,8 +79,8 @@ def test_light_that_is_back_is_told_once(account):
 def test_the_usual_use_is_the_mean_of_whole_days_that_are_known(account, database):
     from zoneinfo import ZoneInfo
 
+    from urja.apps.contracts.models import Agreement
     from urja.apps.notices.composing import usual_wh
-    from urja.apps.registry.models import Agreement
 
     agreement = Agreement.objects.get(id=account.agreement_id)
     zone = ZoneInfo("Asia/Kolkata")
@@ -96,9 +96,10 @@ def test_the_usual_use_is_the_mean_of_whole_days_that_are_known(account, databas
 def test_who_has_a_number_is_written_to_owners_first(account, role):
     from django.contrib.auth import get_user_model
 
+    from urja.apps.identity.models import AccountAccess
     from urja.apps.notices.composing import recipient
     from urja.apps.notices.models import Notice
-    from urja.apps.registry.models import AccountAccess, Person
+    from urja.apps.people.models import Person
 
     owner = Person.objects.get()
     other = Person.objects.create(
@@ -121,7 +122,7 @@ def test_who_has_a_number_is_written_to_owners_first(account, role):
 
 
 def test_a_number_is_kept_without_the_spaces_that_people_write(database):
-    from urja.apps.registry.models import Person
+    from urja.apps.people.models import Person
 
     adopt(phone="+999 00000-00001")
     assert Person.objects.get().phone == "+9990000000001"
@@ -130,7 +131,7 @@ def test_a_number_is_kept_without_the_spaces_that_people_write(database):
 def test_a_number_is_a_number(account):
     from django.db import IntegrityError
 
-    from urja.apps.registry.models import Person
+    from urja.apps.people.models import Person
 
     with pytest.raises(IntegrityError), by_hand():
         Person.objects.update(phone="call me")

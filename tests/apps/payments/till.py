@@ -90,7 +90,7 @@ class Till:
 
     def entries(self) -> list[tuple[str, int]]:
         """Lines and amounts of the account, oldest first."""
-        from urja.apps.ledger import queries
+        from urja.apps.billing import queries
 
         return [(entry.line, entry.amount_minor) for entry in reversed(queries.entries(self.account_id, 100))]
 

@@ -202,7 +202,7 @@ def test_the_energy_until_an_instant(connection):
 
 def with_ratio(connection, home, primary, secondary):
     """The meter does not reckon in what the transformers before it do."""
-    from urja.apps.registry.models import DevicePeriod
+    from urja.apps.assets.models import DevicePeriod
 
     with street.by_hand():
         DevicePeriod.objects.update(ratio_primary=primary, ratio_secondary=secondary)
@@ -234,7 +234,7 @@ def test_what_one_rounding_takes_the_next_one_gives(connection):
 
 
 def test_nothing_is_billed_before_the_meter_is_commissioned(connection):
-    from urja.apps.registry.models import DevicePeriod
+    from urja.apps.assets.models import DevicePeriod
 
     home = adopt(register_wh=10_000)
 
@@ -255,7 +255,7 @@ def test_nothing_is_billed_before_the_meter_is_commissioned(connection):
 
 def test_a_read_in_an_empty_flat_closes_the_agreement_before_it(connection):
     """It ended without a read and with a hole: the register behind it says what was used."""
-    from urja.apps.registry.models import Agreement, AgreementTerms
+    from urja.apps.contracts.models import Agreement, AgreementTerms
 
     home = adopt(register_wh=10_000)
     with street.by_hand():

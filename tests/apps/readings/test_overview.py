@@ -25,7 +25,7 @@ class Post:
 @pytest.fixture
 def grid(database):
     """Two houses on T1, which is metered; one house on T2, which is not."""
-    from urja.apps.registry.operations import Hanging, hang_network_meter, put_up_transformer
+    from urja.usecases.operations import Hanging, hang_network_meter, put_up_transformer
 
     for code in ("T1", "T2"):
         put_up_transformer(code, feeder="North", recorded_at=START, actor="test")
@@ -132,7 +132,7 @@ def test_a_transformer_without_a_meter_or_without_readings_has_no_loss(database,
 
 
 def move(number, at, grid):
-    from urja.apps.registry.operations import MoveConnection, perform
+    from urja.usecases.operations import MoveConnection, perform
 
     moved = MoveConnection(consumer_number=f"URJ{number:08}", moved_at=at, grid=grid)
     perform(moved, recorded_at=max(at, UNTIL), actor="clerk")
@@ -165,16 +165,9 @@ def test_an_interval_in_whose_course_a_house_was_moved_says_nothing(database, gr
 
 def bulk_supply(valid_from, *houses, role="BILLING"):
     """The meter of a society, at the premise that the houses are parts of."""
-    from urja.apps.registry.models import (
-        DevicePeriod,
-        DeviceRole,
-        Node,
-        Placement,
-        Premise,
-        ServicePoint,
-        Tree,
-    )
-    from urja.apps.registry.operations.doing import next_id
+    from urja.apps.assets.models import DevicePeriod, DeviceRole
+    from urja.apps.journal.operation import next_id
+    from urja.apps.network.models import Node, Placement, Premise, ServicePoint, Tree
 
     stamp = {"recorded_at": START, "actor": "test"}
     with street.by_hand():

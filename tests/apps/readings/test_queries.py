@@ -21,7 +21,7 @@ def home(database):
 
 
 def agreement_of(made):
-    from urja.apps.registry import queries
+    from urja.apps.contracts import queries
 
     return queries.agreement_at(made.account_id, START)
 

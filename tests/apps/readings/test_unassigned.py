@@ -28,9 +28,9 @@ def connection(database):
 
 def moved(home):
     """The tenant leaves on the 5th at ten; the next one comes on the 7th."""
+    from urja.apps.contracts.models import Agreement, AgreementTerms
+    from urja.apps.journal.operation import next_id
     from urja.apps.readings.operations import reassess
-    from urja.apps.registry.models import Agreement, AgreementTerms
-    from urja.apps.registry.operations.doing import next_id
 
     def renewed(row, **values):
         fields = {field.attname: getattr(row, field.attname) for field in row._meta.fields}
@@ -118,9 +118,9 @@ def test_a_window_cuts_what_it_asks_for(connection, street_with_changes):
 
 
 def test_what_a_meter_counts_before_it_has_passed_is_listed(connection):
+    from urja.apps.assets.models import DevicePeriod
     from urja.apps.readings import queries
     from urja.apps.readings.unassigned import Why
-    from urja.apps.registry.models import DevicePeriod
 
     home = adopt(1, register_wh=1_000)
     period = DevicePeriod.objects.get()
@@ -144,8 +144,9 @@ def test_what_a_meter_counts_before_it_has_passed_is_listed(connection):
 
 
 def test_a_check_meter_and_a_common_area_are_nobodys_by_their_nature(connection):
+    from urja.apps.contracts.models import Agreement, AgreementTerms
+    from urja.apps.network.models import ServicePoint
     from urja.apps.readings import queries
-    from urja.apps.registry.models import Agreement, AgreementTerms, ServicePoint
 
     home = adopt(1)
     in_stock(2)

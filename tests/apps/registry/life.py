@@ -14,8 +14,8 @@ DAY = timedelta(days=1)
 
 def stock(number, **changes):
     """A meter in the store."""
-    from urja.apps.registry.models import Device
-    from urja.apps.registry.operations.doing import next_id
+    from urja.apps.assets.models import Device
+    from urja.apps.journal.operation import next_id
 
     values = {
         "id": next_id(7),
@@ -34,20 +34,20 @@ def stock(number, **changes):
 
 
 def do(operation, at=START, actor="clerk"):
-    from urja.apps.registry.operations import perform
+    from urja.usecases.operations import perform
 
     return perform(operation, recorded_at=at, actor=actor)
 
 
 def connect(number="C-1", at=START, **more):
-    from urja.apps.registry.operations import NewConnection
+    from urja.usecases.operations import NewConnection
 
     values = {"consumer_number": number, "connected_at": at, "premise_name": "Neem House"}
     return do(NewConnection(**(values | more)), at)
 
 
 def hang(number=1, at=START + HOUR, *, place="C-1", register_wh=100, **more):
-    from urja.apps.registry.operations import InstallMeter
+    from urja.usecases.operations import InstallMeter
 
     return do(
         InstallMeter(
@@ -62,7 +62,7 @@ def hang(number=1, at=START + HOUR, *, place="C-1", register_wh=100, **more):
 
 
 def call(number=1, at=START + 2 * HOUR, **more):
-    from urja.apps.registry.operations import Commission
+    from urja.usecases.operations import Commission
 
     return do(Commission(serial=f"URJ{number:08}", **more), at).outcome["call_id"]
 

@@ -67,7 +67,7 @@ def options(**changes):
 
 
 def test_one_meter_by_options(run):
-    from urja.apps.registry.models import Device
+    from urja.apps.assets.models import Device
     from urja.cosem.security import unwrap_key
 
     assert run(*options(credit_minor=50_000)) == "1 adopted, 0 there already\n"
@@ -77,8 +77,8 @@ def test_one_meter_by_options(run):
 
 
 def test_a_type_of_hls_mechanism_2_comes_with_its_secret(run):
-    from urja.apps.registry.models import Device
-    from urja.apps.registry.queries import due_projections
+    from urja.apps.assets.models import Device
+    from urja.apps.commissioning.projection import due_projections
 
     with pytest.raises(Refusal, match="a urja-d1-aes opens its association by an HLS secret: give it"):
         run(*options(type="urja-d1-aes"))
@@ -100,14 +100,14 @@ def test_a_type_of_hls_mechanism_2_comes_with_its_secret(run):
     ],
 )
 def test_a_meter_behind_a_line_has_its_place_there(run, where, kept):
-    from urja.apps.registry.models import Device
+    from urja.apps.assets.models import Device
 
     run(*options(**where))
     assert Device.objects.get().address == kept
 
 
 def test_an_agreement_may_have_its_own_calendar(run):
-    from urja.apps.registry.models import Agreement
+    from urja.apps.contracts.models import Agreement
 
     run(*options(billing_day=15))
     run(*options(serial="URJ2", system_title="5552410000000002"))
@@ -158,7 +158,7 @@ def test_many_meters_from_a_file_or_standard_input(run, tmp_path):
     ],
 )
 def test_bad_input_gets_a_sentence_and_changes_nothing(run, change, sentence):
-    from urja.apps.registry.models import Premise
+    from urja.apps.network.models import Premise
 
     with pytest.raises(Refusal) as refused:
         run(*options(**change))
@@ -175,7 +175,7 @@ def test_what_is_missing_is_named(run):
 
 
 def test_one_bad_meter_in_a_file_leaves_the_others_out_too(run):
-    from urja.apps.registry.models import Premise
+    from urja.apps.network.models import Premise
 
     meters = [GOOD, GOOD | {"serial": "OTHER"}]
     with pytest.raises(Refusal, match="that of meter URJ00000001"):

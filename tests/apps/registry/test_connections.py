@@ -10,8 +10,8 @@ from tests.apps.work.test_work import JPEG
 
 @pytest.fixture
 def trees(database):
-    from urja.apps.registry.models import Node
-    from urja.apps.registry.operations import put_up_transformer
+    from urja.apps.network.models import Node
+    from urja.usecases.operations import put_up_transformer
 
     put_up_transformer("T1", feeder="F1", recorded_at=START, actor="test")
     Node.objects.create(
@@ -20,15 +20,15 @@ def trees(database):
 
 
 def refused(says, **more):
-    from urja.apps.registry.errors import Refused
+    from urja.apps.journal.errors import Refused
 
     with pytest.raises(Refused, match=says):
         connect(**more)
 
 
 def test_a_connection_stands_in_both_trees_and_waits_for_a_meter(trees):
-    from urja.apps.registry import queries
-    from urja.apps.registry.models import Placement, ServicePoint
+    from urja.apps.network import queries
+    from urja.apps.network.models import Placement, ServicePoint
     from urja.apps.work.queries import open_orders
 
     made = connect(
@@ -52,7 +52,7 @@ def test_a_connection_stands_in_both_trees_and_waits_for_a_meter(trees):
 
 
 def test_a_flat_is_part_of_its_society_and_a_second_connection_of_its_flat(trees):
-    from urja.apps.registry.models import Premise
+    from urja.apps.network.models import Premise
 
     connect("S-0", premise_name="Neem Society", premise_code="NEEM", premise_kind="society", purpose="bulk")
     connect("A-1", premise_name="Flat 1", premise_code="NEEM/1", premise_kind="flat", part_of="NEEM")
@@ -86,7 +86,7 @@ def test_a_number_is_given_once(trees):
 
 
 def test_the_meter_closes_the_order_with_register_seals_and_photograph(trees):
-    from urja.apps.registry.models import Seal
+    from urja.apps.assets.models import Seal
     from urja.apps.work.models import WorkOrder
     from urja.apps.work.operations import add_photo
 
@@ -104,8 +104,8 @@ def test_the_meter_closes_the_order_with_register_seals_and_photograph(trees):
 
 
 def test_what_cannot_be_hung(trees):
-    from urja.apps.registry.errors import Refused
-    from urja.apps.registry.operations import InstallMeter
+    from urja.apps.journal.errors import Refused
+    from urja.usecases.operations import InstallMeter
 
     connect()
     stock(1)
@@ -127,10 +127,10 @@ def test_what_cannot_be_hung(trees):
 
 
 def test_undoing_goes_back_step_by_step(trees):
-    from urja.apps.registry.errors import Refused
-    from urja.apps.registry.models import Premise, ServicePoint
-    from urja.apps.registry.operations import Undo
+    from urja.apps.journal.errors import Refused
+    from urja.apps.network.models import Premise, ServicePoint
     from urja.apps.work.models import WorkOrder
+    from urja.usecases.operations import Undo
 
     connection = connect()
     with_meter = connect("C-2", premise_name="Other")

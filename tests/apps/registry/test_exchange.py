@@ -65,8 +65,8 @@ def test_blocks_of_both_meters_go_on_over_the_exchange(connection):
 
 
 def test_nothing_of_the_new_meter_is_billed_before_it_passes_and_nothing_is_lost_then(connection):
-    from urja.apps.registry.models import DevicePeriod
-    from urja.apps.registry.operations.exchange import first_billed_at
+    from urja.apps.assets.models import DevicePeriod
+    from urja.usecases.exchange import first_billed_at
 
     home = adopt(1, valid_from=START + DAY, register_wh=OLD_OPENING)
     in_stock(2)
@@ -92,7 +92,7 @@ def test_a_check_meter_beside_it_is_never_billed(connection):
 
 
 def test_a_burnt_meter_is_estimated_and_the_laboratory_puts_it_right(connection):
-    from urja.apps.registry.operations import CorrectLastRead, perform
+    from urja.usecases.operations import CorrectLastRead, perform
 
     home = adopt(1, register_wh=10_000)
     # A day of 4.8 kWh by the register; then blocks until noon, and nothing until it is found at 14:20.
@@ -131,8 +131,8 @@ def test_an_estimate_is_not_below_what_the_meter_has_said(connection):
 
 
 def test_a_ratio_changes_and_each_part_is_multiplied_by_its_own(connection):
-    from urja.apps.registry.models import DevicePeriod
-    from urja.apps.registry.operations import ChangeRatio, Undo, perform
+    from urja.apps.assets.models import DevicePeriod
+    from urja.usecases.operations import ChangeRatio, Undo, perform
 
     home = adopt(1, register_wh=1_000)
     change = ChangeRatio(
@@ -159,8 +159,8 @@ def test_a_ratio_changes_and_each_part_is_multiplied_by_its_own(connection):
 
 
 def test_an_exchange_is_undone(connection):
-    from urja.apps.registry.models import Device, DevicePeriod
-    from urja.apps.registry.operations import Undo, perform
+    from urja.apps.assets.models import Device, DevicePeriod
+    from urja.usecases.operations import Undo, perform
 
     home = adopt(1, register_wh=1_000)
     in_stock(2)
@@ -198,7 +198,7 @@ def test_an_exchange_is_undone(connection):
     ],
 )
 def test_what_is_refused(connection, changes, sentence):
-    from urja.apps.registry.errors import Refused
+    from urja.apps.journal.errors import Refused
 
     home = adopt(1, register_wh=1_000)
     in_stock(2)
@@ -211,8 +211,8 @@ def test_what_is_refused(connection, changes, sentence):
 
 
 def test_a_meter_that_only_counts_forward_is_no_meter_for_net_metering(connection):
-    from urja.apps.registry.errors import Refused
-    from urja.apps.registry.models import AgreementTerms
+    from urja.apps.contracts.models import AgreementTerms
+    from urja.apps.journal.errors import Refused
 
     adopt(1, register_wh=1_000)
     in_stock(2, forward_only=True)

@@ -6,7 +6,7 @@ from tests.apps.street import START, adopt
 
 @pytest.fixture
 def say(database):
-    from urja.apps.registry import operations
+    from urja.usecases import operations
 
     def upsert(kind, number, system="sap-isu", **attributes):
         return operations.perform(
@@ -21,13 +21,14 @@ def say(database):
 
 
 def perform(operation):
-    from urja.apps.registry.operations import perform
+    from urja.usecases.operations import perform
 
     return perform(operation, recorded_at=START, actor="clerk")
 
 
 def test_a_person_is_made_changed_and_said_again(say):
-    from urja.apps.registry.models import External, History, Person
+    from urja.apps.journal.models import External, History
+    from urja.apps.people.models import Person
 
     made = say("person", "4711", name="Meera Devi", phone="98123 45678").outcome["person_id"]
     assert Person.objects.get(id=made).phone == "9812345678"
@@ -50,9 +51,9 @@ def test_a_person_is_made_changed_and_said_again(say):
 
 
 def test_what_a_system_owns_is_refused_to_everybody_else_by_its_name(say):
-    from urja.apps.registry.errors import Refused
-    from urja.apps.registry.models import Person
-    from urja.apps.registry.operations import CorrectPerson
+    from urja.apps.journal.errors import Refused
+    from urja.apps.people.models import Person
+    from urja.usecases.operations import CorrectPerson
 
     person = say("person", "4711", name="Meera Devi").outcome["person_id"]
     with pytest.raises(Refused) as refused:
@@ -67,8 +68,8 @@ def test_what_a_system_owns_is_refused_to_everybody_else_by_its_name(say):
 
 def say_same(person, system):
     """The other system takes the person for its own number 98."""
-    from urja.apps.registry.models import External
-    from urja.apps.registry.operations import UpsertFromSystem
+    from urja.apps.journal.models import External
+    from urja.usecases.operations import UpsertFromSystem
 
     External.objects.create(id=1, system=system, kind="person", external_id="98", object_id=person)
     perform(UpsertFromSystem(system=system, object="person", external_id="98", attributes={"name": "Mira"}))
@@ -77,9 +78,10 @@ def say_same(person, system):
 def test_a_person_who_signs_in_is_known_by_the_address_and_can_be_forgotten(say):
     from django.contrib.auth import get_user_model
 
-    from urja.apps.registry.errors import Refused
-    from urja.apps.registry.models import AddressChange, Person
-    from urja.apps.registry.operations import MakeNameless
+    from urja.apps.identity.models import AddressChange
+    from urja.apps.journal.errors import Refused
+    from urja.apps.people.models import Person
+    from urja.usecases.operations import MakeNameless
 
     adopt(1)
     known = Person.objects.get()
@@ -100,8 +102,8 @@ def test_a_person_who_signs_in_is_known_by_the_address_and_can_be_forgotten(say)
 
 
 def test_a_service_point_at_its_premise(say):
-    from urja.apps.registry.errors import Refused
-    from urja.apps.registry.models import ServicePoint
+    from urja.apps.journal.errors import Refused
+    from urja.apps.network.models import ServicePoint
     from urja.base.ids import bucket_of
 
     with pytest.raises(Refused, match="has not said anything of a premise P1 yet"):
@@ -124,7 +126,8 @@ def test_a_service_point_at_its_premise(say):
 
 
 def test_a_connection_that_is_there_is_taken_over_by_its_number(say):
-    from urja.apps.registry.models import External, ServicePoint
+    from urja.apps.journal.models import External
+    from urja.apps.network.models import ServicePoint
 
     made = adopt(1)
     say("service_point", "A1", consumer_number="URJ00000001")
@@ -145,7 +148,7 @@ def test_a_connection_that_is_there_is_taken_over_by_its_number(say):
     ],
 )
 def test_what_cannot_be_said(say, kind, attributes, sentence):
-    from urja.apps.registry.errors import Refused
+    from urja.apps.journal.errors import Refused
 
     with pytest.raises(Refused) as refused:
         say(kind, "1", **attributes)

@@ -23,7 +23,7 @@ def house(database):
 
 
 def agree(n=TODAY, amount=1_000, every="day", number="URJ00000001", reason="agreed"):
-    from urja.apps.registry.operations import AgreeInstalments
+    from urja.usecases.operations import AgreeInstalments
 
     return AgreeInstalments(
         consumer_number=number, every=every, amount_minor=amount, first_due_on=day(n), reason=reason
@@ -31,7 +31,7 @@ def agree(n=TODAY, amount=1_000, every="day", number="URJ00000001", reason="agre
 
 
 def end(n, number="URJ00000001", reason="he asked"):
-    from urja.apps.registry.operations import EndInstalments
+    from urja.usecases.operations import EndInstalments
 
     return EndInstalments(consumer_number=number, from_on=day(n), reason=reason)
 
@@ -43,7 +43,7 @@ def told(asked):
 
 def plans():
     """Each as amount, how often, and the local instants between which it holds."""
-    from urja.apps.registry.models import InstalmentPlan
+    from urja.apps.billing.models import InstalmentPlan
 
     local = timedelta(hours=5.5)
     return [
@@ -57,9 +57,9 @@ def posted(house, *days):
     """Instalments of the only plan, as the pipeline posts them."""
     from django.db import transaction
 
-    from urja.apps.ledger.arrears import Plan
-    from urja.apps.ledger.operations import post_instalments
-    from urja.apps.registry.models import InstalmentPlan
+    from urja.apps.billing.arrears import Plan
+    from urja.apps.billing.models import InstalmentPlan
+    from urja.apps.billing.posting import post_instalments
 
     plan = InstalmentPlan.objects.get()
     with transaction.atomic():
@@ -92,7 +92,7 @@ def test_what_cannot_be_is_refused_in_a_sentence(house, asked, says):
 
 
 def test_nothing_owed_has_no_instalments(house):
-    from urja.apps.registry.models import Arrear
+    from urja.apps.billing.models import Arrear
 
     with street.by_hand():
         Arrear.objects.all().delete()
@@ -115,7 +115,7 @@ def test_two_plans_do_not_hold_at_once(house):
 def test_the_database_refuses_two_at_once(house):
     from django.db import IntegrityError, transaction
 
-    from urja.apps.registry.models import InstalmentPlan
+    from urja.apps.billing.models import InstalmentPlan
 
     do(agree())
     plan = InstalmentPlan.objects.get()
@@ -125,7 +125,7 @@ def test_the_database_refuses_two_at_once(house):
 
 
 def test_nobody_has_an_agreement_any_more(house):
-    from urja.apps.registry.operations import MoveOut
+    from urja.usecases.operations import MoveOut
 
     do(MoveOut(consumer_number="URJ00000001", at=NOW - timedelta(hours=1), register_wh=10_500))
     assert "connection URJ00000001 has no agreement on 2026-03-22" in told(agree())
@@ -145,7 +145,7 @@ def test_it_ends_where_nothing_of_it_is_posted_and_never_held_before_its_first_d
 
 
 def test_it_is_undone_until_something_of_it_is_posted(house):
-    from urja.apps.registry.operations import Undo
+    from urja.usecases.operations import Undo
 
     entry = do(agree())
     do(Undo(entry_id=entry.id, reason="a mistake"))
@@ -156,7 +156,7 @@ def test_it_is_undone_until_something_of_it_is_posted(house):
 
 
 def test_its_end_is_undone(house):
-    from urja.apps.registry.operations import Undo
+    from urja.usecases.operations import Undo
 
     do(agree())
     ended = do(end(TODAY + 3))
@@ -169,7 +169,7 @@ def test_its_end_is_undone(house):
 
 
 def test_bills_end_it_and_what_is_posted_stands(house):
-    from urja.apps.registry.operations import Undo
+    from urja.usecases.operations import Undo
 
     do(agree())
     posted(house, TODAY, TODAY + 1)
@@ -180,7 +180,7 @@ def test_bills_end_it_and_what_is_posted_stands(house):
 
 
 def test_a_rehearsal_says_what_it_would_make(house):
-    from urja.apps.registry.effects import effects
+    from urja.usecases.effects import effects
 
     found = effects(agree(), recorded_at=NOW, actor="officer")
     (change,) = found.changes

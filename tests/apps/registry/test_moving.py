@@ -35,7 +35,7 @@ def vacant(connection):
 
 
 def moving_in(**more):
-    from urja.apps.registry.operations import MoveIn
+    from urja.usecases.operations import MoveIn
 
     values = {
         "consumer_number": "C-1",
@@ -49,13 +49,13 @@ def moving_in(**more):
 
 
 def moving_out(**more):
-    from urja.apps.registry.operations import MoveOut
+    from urja.usecases.operations import MoveOut
 
     return MoveOut(**({"consumer_number": "C-1", "at": NOON} | more))
 
 
 def refused(operation, *says, at=NOON):
-    from urja.apps.registry.errors import Refused
+    from urja.apps.journal.errors import Refused
 
     with pytest.raises(Refused) as refusal:
         do(operation, at)
@@ -65,7 +65,7 @@ def refused(operation, *says, at=NOON):
 
 
 def agreements():
-    from urja.apps.registry.models import Agreement
+    from urja.apps.contracts.models import Agreement
 
     return list(Agreement.objects.order_by("valid_from"))
 
@@ -81,7 +81,7 @@ class Meter:
     """A billing meter that pushes half an hour after half an hour, and is read at each midnight."""
 
     def __init__(self, connection, place="C-1"):
-        from urja.apps.registry.models import DevicePeriod
+        from urja.apps.assets.models import DevicePeriod
 
         self.connection = connection
         self.period = DevicePeriod.objects.select_related("device").get(
@@ -110,9 +110,10 @@ class Meter:
 
 class TestMovingIn:
     def test_everything_is_made_and_the_supply_is_released(self, vacant):
-        from urja.apps.ledger.models import CreditRequest
-        from urja.apps.registry import queries
-        from urja.apps.registry.models import Configuration, Person
+        from urja.apps.assets.models import Configuration
+        from urja.apps.books.models import CreditRequest
+        from urja.apps.identity import queries
+        from urja.apps.people.models import Person
 
         made = do(moving_in(credit_minor=50_000, phone="98123 45678", category="bpl"), NOON).outcome
         (agreement,) = agreements()
@@ -127,7 +128,7 @@ class TestMovingIn:
         assert wanted == {"payment_mode": "prepaid", "metering_mode": "forward", "load_limit_w": "5000"}
 
     def test_who_is_known_is_not_made_again(self, vacant):
-        from urja.apps.registry.models import Person
+        from urja.apps.people.models import Person
 
         known = adopt(2, email="meera@example.org")
         do(moving_in(name="", email="Meera@Example.org "), NOON)
@@ -135,7 +136,7 @@ class TestMovingIn:
         assert known
 
     def test_by_number(self, vacant):
-        from urja.apps.registry.models import Person
+        from urja.apps.people.models import Person
 
         adopt(2)
         do(moving_in(name="", email="", person=Person.objects.get().id), NOON)
@@ -191,15 +192,16 @@ class TestMovingIn:
         refused(moving_in(consumer_number="T-1"), "is a transformer's: nobody has an agreement there")
 
     def test_a_postpaid_supply_gives_a_deposit(self, vacant):
-        from urja.apps.registry.models import Deposit
+        from urja.apps.billing.models import Deposit
 
         do(moving_in(payment_mode="postpaid", deposit_minor=90_000), NOON)
         assert Deposit.objects.get().amount_minor == 90_000
 
     def test_undoing_it(self, vacant):
-        from urja.apps.ledger.models import CreditRequest, DebitRequest
-        from urja.apps.registry.models import AccountAccess, Person
-        from urja.apps.registry.operations import Undo
+        from urja.apps.books.models import CreditRequest, DebitRequest
+        from urja.apps.identity.models import AccountAccess
+        from urja.apps.people.models import Person
+        from urja.usecases.operations import Undo
 
         entry = do(moving_in(credit_minor=100), NOON)
         do(Undo(entry_id=entry.id, reason="the wrong flat"), NOON)
@@ -269,8 +271,8 @@ class TestMovingOut:
         refused(moving_out(register_wh=200), "has ended on")
 
     def test_terms_that_were_agreed_for_later_come_to_nothing(self, meter):
-        from urja.apps.registry.models import AgreementTerms
-        from urja.apps.registry.operations import ChangeLoad, Undo
+        from urja.apps.contracts.models import AgreementTerms
+        from urja.usecases.operations import ChangeLoad, Undo
 
         later = (START + 5 * DAY + 6 * HOUR).date()
         do(ChangeLoad(consumer_number="C-1", effective_on=later, sanctioned_load_w=3000), NOON)
@@ -286,9 +288,10 @@ class TestMovingOut:
 
 class TestWhatPeopleSee:
     def test_nobody_sees_anothers_life(self, vacant, connection):
-        from urja.apps.ledger.queries import entries
+        from urja.apps.billing.queries import entries
+        from urja.apps.contracts import queries as contracts
+        from urja.apps.identity import queries as identity
         from urja.apps.readings.queries import use_by_day
-        from urja.apps.registry import queries
         from urja.pipeline import post
 
         old = do(moving_in(credit_minor=5_000), COMMISSIONED).outcome
@@ -299,12 +302,12 @@ class TestWhatPeopleSee:
         meter.blocks(NOON, *[500] * 24)
         meter.daily(START + DAY, 100 + 200 + 24 * 500)
         post.run_once(START + DAY + 2 * HOUR)
-        assert [one.account_id for one in queries.accesses_of(old["user_id"])] == [old["account_id"]]
-        assert [one.account_id for one in queries.accesses_of(new["user_id"])] == [new["account_id"]]
+        assert [one.account_id for one in identity.accesses_of(old["user_id"])] == [old["account_id"]]
+        assert [one.account_id for one in identity.accesses_of(new["user_id"])] == [new["account_id"]]
         day = (START + 6 * HOUR).date()
         seen = {}
         for whose in (old, new):
-            agreement = queries.agreement_at(whose["account_id"], START + 2 * DAY)
+            agreement = contracts.agreement_at(whose["account_id"], START + 2 * DAY)
             (use,) = [one for one in use_by_day(agreement, day) if one.energy_wh is not None]
             seen[whose["account_id"]] = use.energy_wh
             rated = [entry for entry in entries(whose["account_id"], 50) if entry.line == "energy"]
@@ -314,8 +317,8 @@ class TestWhatPeopleSee:
 
 class TestOwnership:
     def test_the_same_energy_is_somebody_elses_from_an_instant_on(self, vacant, connection):
-        from urja.apps.ledger.models import FinalSettlement
-        from urja.apps.registry.operations import TransferOwnership
+        from urja.apps.billing.models import FinalSettlement
+        from urja.usecases.operations import TransferOwnership
 
         do(moving_in(category="bpl"), COMMISSIONED)
         meter = Meter(connection)
@@ -344,7 +347,7 @@ class TestOwnership:
 
     @pytest.mark.parametrize(("said", "own"), [({}, 12), ({"billing_day": 3}, 3)])
     def test_the_new_owner_has_the_calendar_of_before_or_another(self, vacant, said, own):
-        from urja.apps.registry.operations import TransferOwnership, Undo
+        from urja.usecases.operations import TransferOwnership, Undo
 
         do(moving_in(billing_day=12), COMMISSIONED)
         change = {"consumer_number": "C-1", "at": NOON, "name": "Bela", "email": "b@example.org"}
@@ -355,7 +358,7 @@ class TestOwnership:
         assert [(one.billing_day, one.valid_to) for one in agreements()] == [(12, None)]
 
     def test_what_stands_against_it(self, vacant):
-        from urja.apps.registry.operations import TransferOwnership
+        from urja.usecases.operations import TransferOwnership
 
         change = TransferOwnership(
             consumer_number="C-1", at=NOON, name="Bela", email="b@example.org", remaining="transfer"

@@ -13,8 +13,8 @@ MOVED = START + 2 * HOUR
 @pytest.fixture
 def trees(database):
     """Two substations, two transformers on feeders, a pole, two divisions, two sections; a connection at the pole."""
-    from urja.apps.registry.models import Node, NodePeriod, Tree
-    from urja.apps.registry.operations import put_up_transformer
+    from urja.apps.network.models import Node, NodePeriod, Tree
+    from urja.usecases.operations import put_up_transformer
 
     put_up_transformer("T1", feeder="F1", recorded_at=START, actor="test")
     put_up_transformer("T2", feeder="F2", recorded_at=START, actor="test")
@@ -46,33 +46,33 @@ def trees(database):
 
 
 def move_node(node, hangs_on, at=MOVED, now=START + DAY):
-    from urja.apps.registry.operations import MoveNode
+    from urja.usecases.operations import MoveNode
 
     return do(MoveNode(node=node, hangs_on=hangs_on, moved_at=at), now)
 
 
 def move(now=START + DAY, **more):
-    from urja.apps.registry.operations import MoveConnection
+    from urja.usecases.operations import MoveConnection
 
     return do(MoveConnection(**({"consumer_number": "C-1", "moved_at": MOVED} | more)), now)
 
 
 def refused(says, ask, *given, **more):
-    from urja.apps.registry.errors import Refused
+    from urja.apps.journal.errors import Refused
 
     with pytest.raises(Refused, match=says):
         ask(*given, **more)
 
 
 def hung(code):
-    from urja.apps.registry.models import NodePeriod
+    from urja.apps.network.models import NodePeriod
 
     periods = NodePeriod.objects.filter(node__code=code).order_by("valid_from")
     return list(periods.values_list("parent__code", "valid_from", "valid_to"))
 
 
 def placed(tree="grid"):
-    from urja.apps.registry.models import Placement
+    from urja.apps.network.models import Placement
 
     found = Placement.objects.filter(service_point__consumer_number="C-1", tree=tree).order_by("valid_from")
     return list(found.values_list("node__code", "phase", "valid_from", "valid_to"))
@@ -85,9 +85,10 @@ def test_a_root_is_hung_up_and_then_elsewhere(trees):
 
 
 def test_the_meters_below_a_pole_learn_of_their_new_transformer(trees, database):
-    from urja.apps.registry import queries
-    from urja.apps.registry.models import AuditEntry, Projection
-    from urja.apps.registry.operations import Undo
+    from urja.apps.assets.models import Projection
+    from urja.apps.commissioning import projection as queries
+    from urja.apps.journal.models import AuditEntry
+    from urja.usecases.operations import Undo
 
     assert queries.due_projections(10)[0].transformer == "T1"
     known = Projection.objects.get().version
@@ -102,14 +103,15 @@ def test_the_meters_below_a_pole_learn_of_their_new_transformer(trees, database)
 
 
 def test_the_head_end_learns_a_meters_area(trees):
-    from urja.apps.registry import queries
+    from urja.apps.commissioning import projection as queries
 
     assert queries.due_projections(10)[0].area == "section S1"
 
 
 def test_areas_follow_a_section(trees):
-    from urja.apps.registry.access import Area, all_places
-    from urja.apps.registry.models import Node
+    from urja.apps.areas import all_places
+    from urja.apps.identity.access import Area
+    from urja.apps.network.models import Node
 
     move_node("section S1", "division D2")
     one, other = (Area(nodes=frozenset({Node.objects.get(code=code).id})) for code in ("D1", "D2"))
@@ -181,7 +183,7 @@ def test_a_connection_that_cannot_move(trees, asked, says):
 
 
 def test_undoing_hangs_it_where_it_was(trees, database):
-    from urja.apps.registry.operations import Undo
+    from urja.usecases.operations import Undo
 
     with database.connect() as connection:
         before = state(connection)
@@ -193,7 +195,7 @@ def test_undoing_hangs_it_where_it_was(trees, database):
 
 
 def test_a_later_move_stands_on_an_earlier_one(trees):
-    from urja.apps.registry.operations import Undo
+    from urja.usecases.operations import Undo
 
     first = move(grid="transformer T2")
     second = move(grid="transformer T1", moved_at=MOVED + HOUR)

@@ -39,14 +39,14 @@ def house(loaded):
 
 
 def change_policy(code, n=10, number="URJ00000001", reason="agreed with the shop"):
-    from urja.apps.registry.operations import ChangePolicy
+    from urja.usecases.operations import ChangePolicy
 
     return ChangePolicy(consumer_number=number, effective_on=day(n), policy=code, reason=reason)
 
 
 def own():
     """The policy of each of the terms, by the local day from which they hold."""
-    from urja.apps.registry.models import AgreementTerms
+    from urja.apps.contracts.models import AgreementTerms
 
     return [
         (f"{row.valid_from + timedelta(hours=5.5):%d %b}", row.policy)
@@ -113,7 +113,7 @@ def test_back_to_a_category_whose_policy_is_not_in_force(house):
 
 
 def test_other_changes_of_terms_keep_it(house):
-    from urja.apps.registry.operations import ChangeCategory, ChangeLoad, ConvertToPostpaid, ConvertToPrepaid
+    from urja.usecases.operations import ChangeCategory, ChangeLoad, ConvertToPostpaid, ConvertToPrepaid
 
     number = {"consumer_number": "URJ00000001"}
     do(change_policy("gentle", 3))
@@ -148,7 +148,7 @@ class TestWhoeverComes:
         ]
 
     def transfer(self, **more):
-        from urja.apps.registry.operations import TransferOwnership
+        from urja.usecases.operations import TransferOwnership
 
         return TransferOwnership(
             consumer_number="URJ00000001",
@@ -160,7 +160,7 @@ class TestWhoeverComes:
         )
 
     def test_an_adoption(self, loaded):
-        from urja.apps.registry.errors import Refused
+        from urja.apps.journal.errors import Refused
 
         with pytest.raises(Refused, match="there is no policy 'kind'"):
             adopt(1, policy="kind")
@@ -170,7 +170,7 @@ class TestWhoeverComes:
 
 class TestTheWayBack:
     def test_undoing_restores_what_was(self, house):
-        from urja.apps.registry.operations import Undo
+        from urja.usecases.operations import Undo
 
         do(change_policy("gentle", 10))
         later = do(change_policy("plain", 15))
@@ -178,7 +178,7 @@ class TestTheWayBack:
         assert own() == [("02 Mar", ""), ("11 Mar", "gentle")]
 
     def test_on_the_day_on_which_terms_begin(self, house):
-        from urja.apps.registry.operations import Undo
+        from urja.usecases.operations import Undo
 
         do(change_policy("gentle", 10))
         same_day = do(change_policy("plain", 10))
@@ -188,8 +188,8 @@ class TestTheWayBack:
 
     def test_what_was_done_before_there_was_such_a_column(self, house, database):
         """The history of those days says nothing of it: undoing puts back what it knows, and the rest is empty."""
-        from urja.apps.registry.models import AgreementTerms
-        from urja.apps.registry.operations import Undo, changes_of
+        from urja.apps.contracts.models import AgreementTerms
+        from urja.usecases.operations import Undo, changes_of
 
         with database.connect() as connection:
             before = state(connection)
@@ -204,7 +204,7 @@ class TestTheWayBack:
             assert now["registry_agreement_terms"] == before["registry_agreement_terms"]
 
     def test_a_row_that_was_deleted_before_there_was_such_a_column(self, house, database):
-        from urja.apps.registry.operations import MoveOut, Undo
+        from urja.usecases.operations import MoveOut, Undo
 
         do(change_load(7000, 30))
         left = do(MoveOut(consumer_number="URJ00000001", at=START + timedelta(days=12), register_wh=10_000))
@@ -214,7 +214,7 @@ class TestTheWayBack:
         assert own() == [("02 Mar", ""), ("31 Mar", "")]
 
     def test_what_was_known_then_is_asked_as_ever(self, house, database):
-        from urja.apps.registry import known
+        from urja.apps import known
 
         do(change_load(7000, 1))
         _forget_the_column(database)
@@ -234,7 +234,7 @@ def test_no_money_moves(database):
     """Days that are charged are charged as they were; the rehearsal says so."""
     from tests.pipeline.test_effects import NOW, Street
 
-    from urja.apps.registry.effects import effects
+    from urja.usecases.effects import effects
 
     with database.connect() as connection:
         Street(connection)

@@ -15,8 +15,8 @@ TODAY = 21
 @pytest.fixture
 def house(database):
     """A supply that is paid for by bills; 100 rupees were posted and are owed."""
-    from urja.apps.ledger.operations import Draft, post_entries
-    from urja.apps.registry.models import AgreementTerms
+    from urja.apps.books.posting import Draft, post_entries
+    from urja.apps.contracts.models import AgreementTerms
 
     load_tariff("demo")
     adopted = adopt()
@@ -38,7 +38,7 @@ def house(database):
 
 
 def bill(number, due, principal, surcharge=0):
-    from urja.apps.registry.operations import Bill
+    from urja.usecases.operations import Bill
 
     return Bill(
         bill=number, due_on=date.fromisoformat(due), principal_minor=principal, surcharge_minor=surcharge
@@ -46,19 +46,19 @@ def bill(number, due, principal, surcharge=0):
 
 
 def to_prepaid(n=TODAY, **more):
-    from urja.apps.registry.operations import ConvertToPrepaid
+    from urja.usecases.operations import ConvertToPrepaid
 
     return ConvertToPrepaid(consumer_number="URJ00000001", effective_on=day(n), **more)
 
 
 def to_postpaid(n=TODAY, **more):
-    from urja.apps.registry.operations import ConvertToPostpaid
+    from urja.usecases.operations import ConvertToPostpaid
 
     return ConvertToPostpaid(consumer_number="URJ00000001", effective_on=day(n), **more)
 
 
 def deposit(house, amount):
-    from urja.apps.registry.models import Deposit
+    from urja.apps.billing.models import Deposit
 
     Deposit.objects.create(
         id=(7 << 40) + 999_999,
@@ -71,7 +71,7 @@ def deposit(house, amount):
 
 
 def arrears():
-    from urja.apps.registry.models import Arrear
+    from urja.apps.billing.models import Arrear
 
     return [
         f"{a.bill} {a.due_on} {a.principal_minor}+{a.surcharge_minor}"
@@ -121,7 +121,7 @@ def test_what_is_left_of_a_deposit_comes_to_the_balance(house):
 
 @pytest.mark.parametrize(("what", "left"), [("keep", 0), ("balance", 9_000)])
 def test_a_deposit_is_kept_or_credited_as_the_utility_asks(house, what, left):
-    from urja.apps.registry.models import Deposit
+    from urja.apps.billing.models import Deposit
 
     deposit(house, 9_000)
     do(to_prepaid(bills=(bill("B-1", "2026-01-15", 2000),), deposit=what))
@@ -131,8 +131,8 @@ def test_a_deposit_is_kept_or_credited_as_the_utility_asks(house, what, left):
 
 
 def test_undoing_a_conversion_puts_everything_back(house):
-    from urja.apps.registry.models import Deposit
-    from urja.apps.registry.operations import Undo
+    from urja.apps.billing.models import Deposit
+    from urja.usecases.operations import Undo
 
     deposit(house, 9_000)
     entry = do(to_prepaid(bills=tuple(bill(*each) for each in BILLS)))
@@ -145,7 +145,8 @@ def test_undoing_a_conversion_puts_everything_back(house):
 
 
 def test_back_to_bills_the_credit_stays_and_a_deposit_is_taken(house):
-    from urja.apps.registry.models import AgreementTerms, Deposit
+    from urja.apps.billing.models import Deposit
+    from urja.apps.contracts.models import AgreementTerms
 
     do(to_prepaid(10, credit_minor=2_500))
     do(to_postpaid(20, deposit_minor=4_000))

@@ -10,20 +10,20 @@ LATER = START + timedelta(days=3)
 
 
 def perform(operation, at=LATER):
-    from urja.apps.registry.operations import perform
+    from urja.usecases.operations import perform
 
     return perform(operation, recorded_at=at, actor="test")
 
 
 def person_of(made):
-    from urja.apps.registry.models import Person
+    from urja.apps.people.models import Person
 
     return Person.objects.get(user_id=made.user_id)
 
 
 def test_what_is_given_is_put_right_and_the_rest_stays(database):
-    from urja.apps.registry.models import History
-    from urja.apps.registry.operations import CorrectPerson
+    from urja.apps.journal.models import History
+    from urja.usecases.operations import CorrectPerson
 
     person = person_of(adopt(1, phone="98123 45678"))
     entry = perform(CorrectPerson(person=person.id, name="Asha Devi", phone="98-123-00000", language="hi"))
@@ -36,8 +36,8 @@ def test_what_is_given_is_put_right_and_the_rest_stays(database):
 
 def test_a_new_address_is_asked_for_and_the_old_one_stays(database):
     """What becomes of it: tests/pipeline/test_addresses.py."""
-    from urja.apps.registry.models import AddressChange
-    from urja.apps.registry.operations import CorrectPerson, Undo, changes_of
+    from urja.apps.identity.models import AddressChange
+    from urja.usecases.operations import CorrectPerson, Undo, changes_of
 
     person = person_of(adopt(1))
     entry = perform(CorrectPerson(person=person.id, name="Asha", email=" Asha@Example.org "))
@@ -78,8 +78,8 @@ def test_a_new_address_is_asked_for_and_the_old_one_stays(database):
     ],
 )
 def test_what_cannot_be_put_right(database, given, why):
-    from urja.apps.registry.errors import Refused
-    from urja.apps.registry.operations import CorrectPerson
+    from urja.apps.journal.errors import Refused
+    from urja.usecases.operations import CorrectPerson
 
     person = person_of(adopt(1))
     adopt(2)
@@ -88,9 +88,9 @@ def test_what_cannot_be_put_right(database, given, why):
 
 
 def test_of_two_who_looked_at_the_same_one_is_told(database):
-    from urja.apps.registry.errors import Refused
-    from urja.apps.registry.operations import CorrectPerson
-    from urja.apps.registry.operations.people import version_of
+    from urja.apps.journal.errors import Refused
+    from urja.usecases.operations import CorrectPerson
+    from urja.usecases.people import version_of
 
     person = person_of(adopt(1))
     seen = version_of(person)
@@ -131,9 +131,11 @@ def moved_away(database):
     """Somebody whose supply has ended, with names in every corner; a neighbour of the same name."""
     from allauth.account.models import EmailAddress
 
+    from urja.apps.contracts.models import Agreement, AgreementTerms
+    from urja.apps.journal.models import External, Request
     from urja.apps.notices.models import Message, Notice
-    from urja.apps.registry.models import Agreement, AgreementTerms, External, Protection, Request
-    from urja.apps.registry.operations import CorrectPerson
+    from urja.apps.people.models import Protection
+    from urja.usecases.operations import CorrectPerson
 
     made = adopt(
         1, person_name="Asha Devi", email="Asha@example.org", phone="98123 45678", credit_minor=5_000
@@ -172,8 +174,8 @@ def moved_away(database):
 
 
 def test_nothing_names_them_any_more(database, moved_away):
-    from urja.apps.registry.models import AuditEntry
-    from urja.apps.registry.operations import MakeNameless
+    from urja.apps.journal.models import AuditEntry
+    from urja.usecases.operations import MakeNameless
 
     made, neighbour, person = moved_away
     before = told(database)
@@ -192,7 +194,7 @@ def test_nothing_names_them_any_more(database, moved_away):
 def test_who_is_nameless_signs_in_no_more(database, moved_away):
     from django.test import Client
 
-    from urja.apps.registry.operations import MakeNameless
+    from urja.usecases.operations import MakeNameless
 
     *_, person = moved_away
     client = Client(headers={"host": "localhost"})
@@ -203,9 +205,9 @@ def test_who_is_nameless_signs_in_no_more(database, moved_away):
 
 
 def test_the_laws_of_the_books_hold_before_and_after(database, moved_away):
-    from urja.apps.registry.operations import MakeNameless
     from urja.pipeline import post
     from urja.site.verify import examine
+    from urja.usecases.operations import MakeNameless
 
     made, _, person = moved_away
     with database.connect("urja_pipeline") as connection:
@@ -235,8 +237,8 @@ def test_the_laws_of_the_books_hold_before_and_after(database, moved_away):
 
 
 def test_who_has_a_supply_or_works_here_keeps_their_name(database):
-    from urja.apps.registry.errors import Refused
-    from urja.apps.registry.operations import Employ, MakeNameless
+    from urja.apps.journal.errors import Refused
+    from urja.usecases.operations import Employ, MakeNameless
 
     person = person_of(adopt(1))
     perform(Employ(email=person.email, name="Person 1", role="clerk"))
@@ -265,7 +267,7 @@ def test_the_pipeline_cannot_change_what_was_asked_for_otherwise(database, moved
 def test_the_pipelines_rights_are_enough(database, moved_away):
     from django.db import connection
 
-    from urja.apps.registry.operations import CorrectPerson, MakeNameless
+    from urja.usecases.operations import CorrectPerson, MakeNameless
 
     *_, person = moved_away
     connection.close()

@@ -11,7 +11,7 @@ from tests.apps.street import START, adopt, protect
 
 
 def protections():
-    from urja.apps.registry.models import Protection
+    from urja.apps.people.models import Protection
 
     return list(
         Protection.objects.order_by("valid_from").values_list("kind", "valid_from", "valid_to", "evidence")
@@ -19,20 +19,20 @@ def protections():
 
 
 def ending(at, kind="medical", reason="the machine is gone"):
-    from urja.apps.registry.operations import EndProtection
+    from urja.usecases.operations import EndProtection
 
     return EndProtection(consumer_number="URJ00000001", kind_of_protection=kind, ended_at=at, reason=reason)
 
 
 def protecting(number="URJ00000001", **changes):
-    from urja.apps.registry.operations import Protect
+    from urja.usecases.operations import Protect
 
     values = {"kind_of_protection": "medical", "evidence": "certificate 7", "protected_from": NOW}
     return Protect(consumer_number=number, **(values | changes))
 
 
 def test_a_protection_is_given_ended_and_undone(database):
-    from urja.apps.registry.operations import Undo
+    from urja.usecases.operations import Undo
 
     adopt()
     protect(1)
@@ -102,7 +102,9 @@ def old_marks(database):
 
 
 def test_the_old_marks_are_in_the_registry_after_an_upgrade(old_marks):
-    from urja.apps.registry.models import AgreementTerms, Arrear, Protection
+    from urja.apps.billing.models import Arrear
+    from urja.apps.contracts.models import AgreementTerms
+    from urja.apps.people.models import Protection
 
     plain, marked = adopt(1), adopt(2)
     old_marks(plain.account_id)
@@ -123,7 +125,7 @@ def test_the_old_marks_are_in_the_registry_after_an_upgrade(old_marks):
 def test_who_is_marked_and_nameless_stops_the_upgrade(old_marks):
     from django.db.utils import DatabaseError
 
-    from urja.apps.registry.models import Agreement
+    from urja.apps.contracts.models import Agreement
 
     adopted = adopt(1)
     with street.by_hand():
@@ -134,7 +136,7 @@ def test_who_is_marked_and_nameless_stops_the_upgrade(old_marks):
 
 
 def test_an_upgrade_without_marks_does_nothing(old_marks):
-    from urja.apps.registry.models import AuditEntry
+    from urja.apps.journal.models import AuditEntry
 
     adopt(1)
     before = AuditEntry.objects.count()

@@ -12,16 +12,18 @@ from urja.base.ids import bucket_of
 
 
 def test_adoption_makes_everything_in_one_bucket(database):
-    from urja.apps.ledger.models import CreditRequest
-    from urja.apps.registry import queries
+    from urja.apps.books.models import CreditRequest
+    from urja.apps.commissioning import projection
+    from urja.apps.contracts import queries as contracts
+    from urja.apps.identity import queries as identity
 
     made = adopt(bucket=700, credit_minor=50_000)
     keys = (made.premise_id, made.service_point_id, made.device_id, made.agreement_id, made.account_id)
     assert {bucket_of(key) for key in keys} == {700}
     assert CreditRequest.objects.get().amount_minor == 50_000
-    assert queries.access(made.user_id, made.account_id).role == "owner"
-    assert queries.agreement_at(made.account_id, START).id == made.agreement_id
-    (due,) = queries.due_projections(10)
+    assert identity.access(made.user_id, made.account_id).role == "owner"
+    assert contracts.agreement_at(made.account_id, START).id == made.agreement_id
+    (due,) = projection.due_projections(10)
     assert (due.device_id, due.bucket, due.active) == (made.device_id, 700, True)
     with database.connect() as connection:
         rows = connection.execute(
@@ -31,7 +33,7 @@ def test_adoption_makes_everything_in_one_bucket(database):
 
 
 def test_a_person_with_two_supplies_is_one_person(database):
-    from urja.apps.registry import queries
+    from urja.apps.identity import queries
 
     first, second = adopt(1, email="a@example.org"), adopt(2, email="A@Example.org ")
     assert first.user_id == second.user_id
@@ -42,8 +44,8 @@ def test_a_person_with_two_supplies_is_one_person(database):
 
 
 def test_the_same_meter_twice_changes_nothing(database):
-    from urja.apps.registry.errors import AlreadyAdopted, MeterConflict
-    from urja.apps.registry.models import Premise
+    from urja.apps.network.models import Premise
+    from urja.usecases.errors import AlreadyAdopted, MeterConflict
 
     adopt(1)
     with pytest.raises(AlreadyAdopted):
@@ -56,9 +58,9 @@ def test_the_same_meter_twice_changes_nothing(database):
 
 
 def test_a_failing_adoption_leaves_nothing(database):
-    from urja.apps.ledger.models import Account
-    from urja.apps.registry.errors import Refused
-    from urja.apps.registry.models import Premise
+    from urja.apps.books.models import Account
+    from urja.apps.journal.errors import Refused
+    from urja.apps.network.models import Premise
 
     with pytest.raises(Refused, match="more than 0 W"):
         adopt(1, sanctioned_load_w=0)
@@ -98,7 +100,7 @@ def test_periods_of_one_role_or_one_device_do_not_overlap(database, place, devic
 
 
 def test_a_period_may_begin_where_another_ends(database):
-    from urja.apps.registry.errors import Refused
+    from urja.apps.journal.errors import Refused
 
     adopt(1)
     adopt(2)
@@ -114,7 +116,7 @@ def test_a_period_may_begin_where_another_ends(database):
 
 def test_two_concurrent_agreements_cannot_both_be_made(database):
     """The second insert waits for the first and fails when it commits: no check-then-act in between."""
-    from urja.apps.registry.models import Agreement, AgreementTerms
+    from urja.apps.contracts.models import Agreement, AgreementTerms
 
     made = adopt(1)
     insert = (
@@ -154,22 +156,24 @@ def test_two_concurrent_agreements_cannot_both_be_made(database):
 
 
 def test_a_change_during_projection_stays_due(database):
-    from urja.apps.registry import queries
+    from urja.apps.assets import queries as assets
+    from urja.apps.commissioning import projection
 
     adopt(1)
-    (due,) = queries.due_projections(10)
+    (due,) = projection.due_projections(10)
     remove(1, START + timedelta(days=1))
-    queries.mark_projected([(due, b"digest")])
-    (again,) = queries.due_projections(10)
+    assets.mark_projected([(due, b"digest")])
+    (again,) = projection.due_projections(10)
     assert not again.active
-    queries.mark_projected([(again, b"digest")])
-    assert queries.due_projections(10) == []
+    assets.mark_projected([(again, b"digest")])
+    assert projection.due_projections(10) == []
 
 
 def test_a_transformers_meter_hangs_without_an_agreement(database):
-    from urja.apps.registry import queries
-    from urja.apps.registry.models import Agreement, DeviceRole
-    from urja.apps.registry.operations import Hanging, hang_network_meter, put_up_transformer
+    from urja.apps.assets.models import DeviceRole
+    from urja.apps.contracts.models import Agreement
+    from urja.apps.network import queries
+    from urja.usecases.operations import Hanging, hang_network_meter, put_up_transformer
 
     put_up_transformer("T1", feeder="F1", recorded_at=START, actor="test")
     period = hang_network_meter(

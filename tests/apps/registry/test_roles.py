@@ -10,15 +10,15 @@ STAMP = {"recorded_at": START, "actor": "test"}
 
 
 def test_every_operation_and_every_read_has_its_row(database):
-    from urja.apps.registry.operations import ALL
-    from urja.apps.registry.roles import TABLE, Read, writing
+    from urja.apps.identity.roles import TABLE, Read, writing
+    from urja.usecases.operations import ALL
 
     assert {*TABLE} == {*Read} | {writing(operation.kind()) for operation in ALL}
 
 
 def test_roles_are_those_of_staff_and_those_of_accounts(database):
-    from urja.apps.registry.models import AccessRole, StaffRole
-    from urja.apps.registry.roles import Role
+    from urja.apps.identity.models import AccessRole, StaffRole
+    from urja.apps.identity.roles import Role
 
     assert {*Role} == {"consumer", "member"} | {*StaffRole.values}
     assert {*AccessRole.values} == {"owner", "member"}
@@ -29,9 +29,9 @@ WITHOUT_A_PLACE = {"close_difference", "note_difference", "put_up_transformer", 
 
 
 def test_every_operation_says_where_it_is(database):
-    from urja.apps.registry.access import NAMES
-    from urja.apps.registry.operations import ALL
-    from urja.apps.registry.roles import who_may, writing
+    from urja.apps.identity.roles import who_may, writing
+    from urja.usecases.judging import NAMES
+    from urja.usecases.operations import ALL
 
     by_request = [operation for operation in ALL if who_may(writing(operation.kind()))]
     fields = {operation.kind(): {*operation.__struct_fields__} & {*NAMES} for operation in by_request}
@@ -40,7 +40,7 @@ def test_every_operation_says_where_it_is(database):
 
 
 def test_a_scope_covers_itself_or_all_of_a_kind(database):
-    from urja.apps.registry.roles import scope_covers
+    from urja.apps.identity.roles import scope_covers
 
     assert scope_covers("read:*", "read:device")
     assert scope_covers("read:device", "read:device")
@@ -51,7 +51,7 @@ def test_a_scope_covers_itself_or_all_of_a_kind(database):
 @pytest.fixture
 def trees(database):
     """A division with a section, another section elsewhere; three supplies, one in a society."""
-    from urja.apps.registry.models import Node, NodePeriod, Placement, Premise, Tree
+    from urja.apps.network.models import Node, NodePeriod, Placement, Premise, Tree
 
     made = [adopt(number, bucket=number) for number in (1, 2, 3)]
     nodes = {}
@@ -75,16 +75,16 @@ def trees(database):
 
 
 def employed(area, role="clerk", at=START):
-    from urja.apps.registry.access import caller_of_user
-    from urja.apps.registry.operations import employ
+    from urja.apps.identity.access import caller_of_user
+    from urja.usecases.operations import employ
 
     user = employ("x@example.org", "X", role, area, recorded_at=START, actor="test")
     return caller_of_user(user.pk, at)
 
 
 def numbers(area, at):
-    from urja.apps.registry.access import all_places, few_places, places
-    from urja.apps.registry.models import ServicePoint
+    from urja.apps.areas import all_places, few_places, places
+    from urja.apps.network.models import ServicePoint
 
     found = ServicePoint.objects.filter(places(area, at)).order_by("consumer_number")
     if not area.everywhere:
@@ -105,13 +105,13 @@ def numbers(area, at):
     ],
 )
 def test_an_area_is_what_hangs_there_at_that_instant(trees, area, at, there):
-    from urja.apps.registry.roles import Read
+    from urja.apps.identity.roles import Read
 
     assert numbers(employed(area).area(Read.USAGE_POINT), at) == there
 
 
 def test_two_roles_are_two_areas(trees):
-    from urja.apps.registry.roles import Read, writing
+    from urja.apps.identity.roles import Read, writing
 
     employed("section A")
     caller = employed("premise S", "secretary")
@@ -122,8 +122,8 @@ def test_two_roles_are_two_areas(trees):
 
 
 def test_who_is_dismissed_may_no_more(trees):
-    from urja.apps.registry.access import caller_of_user
-    from urja.apps.registry.operations import dismiss
+    from urja.apps.identity.access import caller_of_user
+    from urja.usecases.operations import dismiss
 
     caller = employed("section A")
     dismiss("x@example.org", "clerk", "section A", recorded_at=LATER, actor="test")
@@ -143,8 +143,9 @@ def test_who_is_dismissed_may_no_more(trees):
     ],
 )
 def test_an_operation_is_judged_by_the_things_it_names(trees, area, serial, outside):
-    from urja.apps.registry.access import OutOfArea, judge
-    from urja.apps.registry.operations import RemoveMeter
+    from urja.apps.identity.access import OutOfArea
+    from urja.usecases.judging import judge
+    from urja.usecases.operations import RemoveMeter
 
     caller = employed(area)
     removal = RemoveMeter(serial=serial, removed_at=LATER)
@@ -158,8 +159,9 @@ def test_an_operation_is_judged_by_the_things_it_names(trees, area, serial, outs
 def test_a_meter_in_stock_is_nowhere(trees):
     from tests.apps.street import remove
 
-    from urja.apps.registry.access import OutOfArea, judge
-    from urja.apps.registry.operations import InstallMeter
+    from urja.apps.identity.access import OutOfArea
+    from urja.usecases.judging import judge
+    from urja.usecases.operations import InstallMeter
 
     remove(2, LATER)
     caller = employed("section A")
@@ -176,9 +178,9 @@ def test_a_meter_in_stock_is_nowhere(trees):
 
 
 def test_a_premise_is_in_an_area_with_all_that_is_in_it(trees):
-    from urja.apps.registry.access import holds_premise
-    from urja.apps.registry.models import Premise
-    from urja.apps.registry.roles import Read
+    from urja.apps.areas import holds_premise
+    from urja.apps.identity.roles import Read
+    from urja.apps.network.models import Premise
 
     area = employed("section A").area(Read.TOTALS)
     assert holds_premise(area, trees[0].premise_id, START) is True

@@ -4,13 +4,13 @@ import pytest
 from tests.apps.registry.life import connect
 from tests.apps.street import START
 
-from urja.apps.registry.roles import Role
+from urja.apps.identity.roles import Role
 
 
 @pytest.fixture
 def societies(database):
     """Two societies with a tower and two flats each, a complex with a shop, and a section of the first society's."""
-    from urja.apps.registry.models import Node
+    from urja.apps.network.models import Node
 
     Node.objects.create(
         id=900, tree="administration", level="section", code="S1", recorded_at=START, actor="test"
@@ -31,8 +31,8 @@ def societies(database):
 
 
 def found(text, limit=20, **area):
-    from urja.apps.registry.access import Area, Caller
-    from urja.apps.registry.searching import search
+    from urja.apps.identity.access import Area, Caller
+    from urja.apps.searching import search
 
     caller = Caller(1, grants=((Role.CLERK, Area(**(area or {"everywhere": True}))),))
     hits = search(text, caller, START, limit)
@@ -69,7 +69,7 @@ def test_in_ones_own_area_alone(societies):
     nearly, numbers = found("neem heights", nodes=frozenset({900}))
     assert (nearly, sorted(numbers)) == (False, ["NH-101", "NH-102"])
     assert found("palash 101", nodes=frozenset({900}))[1] == []
-    from urja.apps.registry.models import Premise
+    from urja.apps.network.models import Premise
 
     society = frozenset({Premise.objects.get(code="PR").id})
     assert found("palash 101", premises=society) == (False, ["PR-101"])

@@ -127,8 +127,8 @@ class Machine(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def somebody_rehearses(self, data: st.DataObject) -> None:
-        from urja.apps.registry.errors import Refused
-        from urja.apps.registry.operations import rehearse
+        from urja.apps.journal.errors import Refused
+        from urja.usecases.operations import rehearse
 
         before, operation = _state(self.connection), self._drawn(data)
         try:
@@ -142,7 +142,7 @@ class Machine(RuleBasedStateMachine):
     def a_meter_is_put_into_service(self, data: st.DataObject) -> None:
         """It is called, and passes every check."""
         from urja.apps.commissioning.models import UNFINISHED, Call
-        from urja.apps.registry.operations import Commission, RecordCommissioning
+        from urja.usecases.operations import Commission, RecordCommissioning
 
         serial = data.draw(st.sampled_from(self._waiting()))
         self._perform(Commission(serial=serial))
@@ -228,7 +228,7 @@ class Machine(RuleBasedStateMachine):
     # -- how --------------------------------------------------------------------------------------------------
 
     def _drawn(self, data: st.DataObject) -> Any:
-        from urja.apps.registry.operations import BY_KIND
+        from urja.usecases.operations import BY_KIND
 
         kinds = [
             kind for kind in (asking.LIKELY if data.draw(st.booleans()) else asking.DRAWN) if kind in BY_KIND
@@ -241,8 +241,8 @@ class Machine(RuleBasedStateMachine):
         return operation
 
     def _perform(self, operation: Any) -> Done | None:
-        from urja.apps.registry.errors import Refused
-        from urja.apps.registry.operations import perform
+        from urja.apps.journal.errors import Refused
+        from urja.usecases.operations import perform
 
         try:
             entry = perform(operation, recorded_at=self.now, actor="proof")
@@ -256,8 +256,8 @@ class Machine(RuleBasedStateMachine):
         return done
 
     def _undo(self, done: Done) -> bool:
-        from urja.apps.registry.errors import Refused
-        from urja.apps.registry.operations import Undo, perform
+        from urja.apps.journal.errors import Refused
+        from urja.usecases.operations import Undo, perform
 
         note(f"{self.now:%d %H:%M:%S} undo {done.operation}")
         undo = Undo(entry_id=done.entry_id, reason="a mistake")
@@ -342,7 +342,7 @@ BRIEF = settings(
 
 def test_every_operation_is_known_to_the_machine(database_template):
     """A new operation is drawn (`proof.asking.DRAWN`) and has an effect that is expected (`proof.model.EFFECTS`)."""
-    from urja.apps.registry.operations import BY_KIND
+    from urja.usecases.operations import BY_KIND
 
     assert set(BY_KIND) - set(asking.DRAWN) - set(asking.OTHERWISE) == set()
     assert set(EFFECTS) == set(asking.DRAWN)

@@ -10,7 +10,7 @@ from tests.apps.street import START, adopt, by_hand, install, remove
 
 @pytest.fixture
 def perform(database):
-    from urja.apps.registry import operations
+    from urja.usecases import operations
 
     def do(name, at=START, **fields):
         return operations.perform(getattr(operations, name)(**fields), recorded_at=at, actor="test")
@@ -19,7 +19,7 @@ def perform(database):
 
 
 def delivered(number, **changes):
-    from urja.apps.registry.operations import Delivered
+    from urja.usecases.operations import Delivered
 
     values = {
         "serial": f"URJ{number:08}",
@@ -38,14 +38,14 @@ def receive(perform, *devices):
 
 
 def state(number):
-    from urja.apps.registry.models import Device
+    from urja.apps.assets.models import Device
 
     device = Device.objects.get(serial=f"URJ{number:08}")
     return device.stock, device.held_by
 
 
 def test_a_life_from_delivery_to_scrapping(perform):
-    from urja.apps.registry.errors import Refused
+    from urja.apps.journal.errors import Refused
 
     adopt(1)
     entry = receive(perform, delivered(2), delivered(3))
@@ -90,7 +90,7 @@ def test_a_life_from_delivery_to_scrapping(perform):
     ],
 )  # fmt: skip
 def test_each_step_has_its_place(perform, name, fields, sentence):
-    from urja.apps.registry.errors import Refused
+    from urja.apps.journal.errors import Refused
 
     adopt(1)
     receive(perform, delivered(2))
@@ -100,8 +100,8 @@ def test_each_step_has_its_place(perform, name, fields, sentence):
 
 
 def test_a_delivery_of_known_meters_is_refused_whole(perform):
-    from urja.apps.registry.errors import Refused
-    from urja.apps.registry.models import Device
+    from urja.apps.assets.models import Device
+    from urja.apps.journal.errors import Refused
 
     adopt(1)
     with pytest.raises(Refused) as refused:
@@ -121,7 +121,7 @@ def test_a_delivery_of_known_meters_is_refused_whole(perform):
 
 def test_the_database_keeps_stock_and_places_together(database):
     """Whoever writes: a meter on a wall is installed, and an installed one hangs on a wall."""
-    from urja.apps.registry.models import Device, DevicePeriod
+    from urja.apps.assets.models import Device, DevicePeriod
 
     adopt(1)
     with pytest.raises(IntegrityError, match="is issued in the stock's words"), by_hand():
@@ -159,7 +159,8 @@ def test_by_statement_is_stricter_and_no_way_round(database):
 def test_an_agreement_at_a_place_of_the_networks_is_refused_by_statement_too(database):
     made = adopt(1)
     with by_hand():
-        from urja.apps.registry.models import Agreement, AgreementTerms, ServicePoint
+        from urja.apps.contracts.models import Agreement, AgreementTerms
+        from urja.apps.network.models import ServicePoint
 
         AgreementTerms.objects.all().delete()
         Agreement.objects.all().delete()
@@ -176,7 +177,7 @@ def test_an_agreement_at_a_place_of_the_networks_is_refused_by_statement_too(dat
 
 
 def test_the_list_says_where_each_is(perform):
-    from urja.apps.registry import queries
+    from urja.apps.assets import queries
 
     adopt(1)
     receive(perform, delivered(2), delivered(3))

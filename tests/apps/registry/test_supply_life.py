@@ -17,25 +17,25 @@ def home(database):
 
 
 def cut(reason="overload", note="three times the sanctioned load"):
-    from urja.apps.registry.operations import DisconnectTemporarily
+    from urja.usecases.operations import DisconnectTemporarily
 
     return DisconnectTemporarily(consumer_number=NUMBER, reason=reason, note=note)
 
 
 def back(reason="overload"):
-    from urja.apps.registry.operations import Reconnect
+    from urja.usecases.operations import Reconnect
 
     return Reconnect(consumer_number=NUMBER, reason=reason)
 
 
 def ending(**more):
-    from urja.apps.registry.operations import DisconnectPermanently
+    from urja.usecases.operations import DisconnectPermanently
 
     return DisconnectPermanently(**({"consumer_number": NUMBER, "at": NOON} | more))
 
 
 def place():
-    from urja.apps.registry.models import ServicePoint
+    from urja.apps.network.models import ServicePoint
 
     return ServicePoint.objects.get(consumer_number=NUMBER)
 
@@ -56,7 +56,7 @@ class TestForAWhile:
         refused(back("safety"), "is not held off for safety; it is held off for overload")
 
     def test_undoing_gives_the_contrary_order(self, home):
-        from urja.apps.registry.operations import Undo
+        from urja.usecases.operations import Undo
 
         entry = do(cut(), NOON)
         do(Undo(entry_id=entry.id, reason="another house"), NOON)
@@ -66,9 +66,9 @@ class TestForAWhile:
 
 class TestForGood:
     def test_the_meter_is_fetched_by_a_work_order(self, home):
-        from urja.apps.registry.models import Agreement
-        from urja.apps.registry.operations import RemoveMeter
+        from urja.apps.contracts.models import Agreement
         from urja.apps.work.models import WorkOrder
+        from urja.usecases.operations import RemoveMeter
 
         do(ending(register_wh=11_000, note="the house is torn down"), NOON)
         assert place().disconnected_at == NOON
@@ -81,7 +81,7 @@ class TestForGood:
         assert (order.state, order.result["register_wh"]) == ("done", 11_000)
 
     def test_or_was_taken_away_at_once(self, home):
-        from urja.apps.registry.models import Device, DevicePeriod
+        from urja.apps.assets.models import Device, DevicePeriod
         from urja.apps.work.models import WorkOrder
 
         do(ending(register_wh=11_000, meter_removed=True), NOON)
@@ -89,8 +89,8 @@ class TestForGood:
         assert not WorkOrder.objects.exists()
 
     def test_nobody_moves_in_until_it_is_opened_again(self, home):
-        from urja.apps.registry.operations import ReopenConnection
         from urja.apps.work.models import WorkOrder
+        from urja.usecases.operations import ReopenConnection
 
         do(ending(register_wh=11_000, meter_removed=True), NOON)
         refused(
@@ -106,7 +106,7 @@ class TestForGood:
         assert place().disconnected_at is None
 
     def test_what_stands_against_it(self, home):
-        from urja.apps.registry.operations import ReopenConnection
+        from urja.usecases.operations import ReopenConnection
 
         refused(ending(), "is not known at")
         refused(ending(at=NOON + DAY, register_wh=11_000), "lies ahead")
@@ -118,7 +118,7 @@ class TestForGood:
     def test_undoing_it(self, database, home):
         from tests.apps.registry.test_undoing import state
 
-        from urja.apps.registry.operations import Undo
+        from urja.usecases.operations import Undo
 
         with database.connect() as connection:
             before = state(connection)
@@ -132,7 +132,7 @@ class TestTakenAwayUnread:
     AT = NOON + HOUR / 3
 
     def test_an_end_at_which_nothing_is_known_may_be_estimated(self, home):
-        from urja.apps.registry.operations import Undo
+        from urja.usecases.operations import Undo
 
         refused(ending(at=self.AT, meter_removed=True), "is not known at", at=NOON + HOUR)
         refused(
@@ -146,7 +146,7 @@ class TestTakenAwayUnread:
         assert statuses(home) == ["measured"]
 
     def test_a_register_is_read_or_estimated_and_nothing_is_estimated_that_is_known(self, home):
-        from urja.apps.registry.operations import CorrectLastRead, RemoveMeter
+        from urja.usecases.operations import CorrectLastRead, RemoveMeter
 
         def gone(**more):
             return RemoveMeter(serial=NUMBER, removed_at=self.AT, **more)

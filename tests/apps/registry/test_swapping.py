@@ -18,7 +18,7 @@ def connection(database):
 
 
 def swap(since=START, at=NOW, **changes):
-    from urja.apps.registry.operations import SwapMeters, perform
+    from urja.usecases.operations import SwapMeters, perform
 
     values = {"serial_a": "URJ00000001", "serial_b": "URJ00000002", "since": since, "reason": "both phoned"}
     return perform(SwapMeters(**(values | changes)), recorded_at=at, actor="test")
@@ -80,7 +80,7 @@ def test_swapped_back_and_forth_everything_is_as_it_was(connection):
 
 def test_from_the_middle_of_an_interval_on_what_was_before_stays(connection):
     """Swapped by a visit at 10:10 on the second day: no register stands there, the blocks say how far each was."""
-    from urja.apps.registry.models import DevicePeriod
+    from urja.apps.assets.models import DevicePeriod
 
     one, two = adopt(1, register_wh=1_000), adopt(2, register_wh=50_000, bucket=9)
     lived(connection, one, 1_000, 10)
@@ -206,7 +206,7 @@ def test_gaps_edits_and_events_go_with_the_meter(connection):
     ],
 )
 def test_what_is_refused(connection, changes, sentence):
-    from urja.apps.registry.errors import Refused
+    from urja.apps.journal.errors import Refused
 
     adopt(1)
     adopt(2, bucket=9)
@@ -215,8 +215,8 @@ def test_what_is_refused(connection, changes, sentence):
 
 
 def test_it_is_not_undone_but_swapped_again(connection):
-    from urja.apps.registry.errors import Refused
-    from urja.apps.registry.operations import Undo, perform
+    from urja.apps.journal.errors import Refused
+    from urja.usecases.operations import Undo, perform
 
     for number in (1, 2):
         lived(connection, adopt(number, register_wh=1_000), 1_000, 100)

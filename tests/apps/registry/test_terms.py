@@ -43,26 +43,26 @@ def day(n):
 
 
 def do(operation, now=NOW):
-    from urja.apps.registry.operations import perform
+    from urja.usecases.operations import perform
 
     return perform(operation, recorded_at=now, actor="clerk")
 
 
 def change_load(watts, n, number="URJ00000001"):
-    from urja.apps.registry.operations import ChangeLoad
+    from urja.usecases.operations import ChangeLoad
 
     return ChangeLoad(consumer_number=number, effective_on=day(n), sanctioned_load_w=watts)
 
 
 def change_category(code, n, category="shop", number="URJ00000001"):
-    from urja.apps.registry.operations import ChangeCategory
+    from urja.usecases.operations import ChangeCategory
 
     return ChangeCategory(consumer_number=number, effective_on=day(n), tariff_code=code, category=category)
 
 
 def terms():
     """Each as `day from (or its time): tariff, load, category`."""
-    from urja.apps.registry.models import AgreementTerms
+    from urja.apps.contracts.models import AgreementTerms
 
     return [
         f"{(row.valid_from + timedelta(hours=5.5)):%d %b %H:%M}: {row.tariff_code} {row.sanctioned_load_w} {row.category}"
@@ -71,13 +71,13 @@ def terms():
 
 
 def wished(item="load_limit_w"):
-    from urja.apps.registry.models import Configuration
+    from urja.apps.assets.models import Configuration
 
     return list(Configuration.objects.filter(item=item).values_list("desired", "actual"))
 
 
 def refusal(operation):
-    from urja.apps.registry.errors import Refused
+    from urja.apps.journal.errors import Refused
 
     with pytest.raises(Refused) as refused:
         do(operation)
@@ -106,7 +106,7 @@ def test_what_was_agreed_from_the_beginning_was_wrong(database):
 
 
 def test_undoing_puts_terms_and_wish_back(house):
-    from urja.apps.registry.operations import Undo
+    from urja.usecases.operations import Undo
 
     do(change_load(6000, 5))
     entry = do(change_load(7000, 10))
@@ -116,7 +116,7 @@ def test_undoing_puts_terms_and_wish_back(house):
 
 
 def test_a_change_to_come_is_no_wish_yet(house):
-    from urja.apps.registry import configuring
+    from urja.apps.contracts import configuring
 
     do(change_load(7000, 30))
     do_by = START + timedelta(days=29)
@@ -128,7 +128,7 @@ def test_a_change_to_come_is_no_wish_yet(house):
 
 
 def test_an_ended_agreement_is_corrected_and_its_meter_left_alone(house):
-    from urja.apps.registry.models import Agreement, AgreementTerms
+    from urja.apps.contracts.models import Agreement, AgreementTerms
 
     with street.by_hand():
         for model in (AgreementTerms, Agreement):

@@ -12,7 +12,7 @@ LATER = START + 10 * DAY
 
 def state(connection):
     """Every row of every recorded table, and what has accrued."""
-    from urja.apps.registry.operations.doing import RECORDED_TABLES
+    from urja.usecases.performing import RECORDED_TABLES
 
     rows = {
         table: connection.execute(f"SELECT to_jsonb(t) FROM {table} t ORDER BY id").fetchall()
@@ -25,13 +25,13 @@ def state(connection):
 
 
 def undo(entry_id, at=LATER + DAY, reason="a mistake"):
-    from urja.apps.registry.operations import Undo, perform
+    from urja.usecases.operations import Undo, perform
 
     return perform(Undo(entry_id=entry_id, reason=reason), recorded_at=at, actor="clerk")
 
 
 def newest(kind):
-    from urja.apps.registry.models import AuditEntry
+    from urja.apps.journal.models import AuditEntry
 
     return AuditEntry.objects.filter(kind=kind).order_by("-id").first()
 
@@ -76,9 +76,9 @@ def test_the_history_of_both_stays(connection):
 
 
 def test_a_deleted_row_comes_back_and_the_rehearsal_shows_it(connection, monkeypatch):
-    from urja.apps.registry import operations
-    from urja.apps.registry.models import AgreementTerms
-    from urja.apps.registry.operations import Operation, Undo, perform, rehearse
+    from urja.apps.contracts.models import AgreementTerms
+    from urja.usecases import operations
+    from urja.usecases.operations import Operation, Undo, perform, rehearse
 
     class Forget(Operation):
         """Put terms of another kind in the place of the first."""
@@ -109,7 +109,7 @@ def test_a_deleted_row_comes_back_and_the_rehearsal_shows_it(connection, monkeyp
 
 def test_what_was_done_before_a_column_existed(connection):
     """Its history does not know the column; what stands in it stays."""
-    from urja.apps.registry.operations import MoveOut, perform
+    from urja.usecases.operations import MoveOut, perform
 
     adopt(1, billing_day=9)
     before = state(connection)
@@ -127,23 +127,24 @@ def test_what_was_done_before_a_column_existed(connection):
 
 
 def test_ingest_and_the_head_end_learn_of_it(connection):
-    from urja.apps.registry import queries
+    from urja.apps.assets import queries as assets
+    from urja.apps.commissioning import projection
 
     adopt(1)
     removal = remove(1, LATER)
-    (away,) = queries.due_projections(10)
-    queries.mark_projected([(away, b"digest")])
+    (away,) = projection.due_projections(10)
+    assets.mark_projected([(away, b"digest")])
     revision = connection.execute("SELECT revision FROM registry_revision").fetchone()[0]
     undo(removal.id)
-    (back,) = queries.due_projections(10)
+    (back,) = projection.due_projections(10)
     assert (away.active, back.active) == (False, True)
     assert connection.execute("SELECT revision FROM registry_revision").fetchone()[0] == revision + 1
 
 
 @pytest.mark.parametrize("posted", [False, True])
 def test_money_is_answered_by_money(connection, posted):
-    from urja.apps.ledger.models import Account, CreditRequest, DebitRequest
-    from urja.apps.registry.models import Agreement
+    from urja.apps.books.models import Account, CreditRequest, DebitRequest
+    from urja.apps.contracts.models import Agreement
     from urja.pipeline import post
 
     made = adopt(1, credit_minor=50_000)
@@ -158,7 +159,7 @@ def test_money_is_answered_by_money(connection, posted):
 
 class TestRefusals:
     def refused(self, entry_id, says, **more):
-        from urja.apps.registry.errors import Refused
+        from urja.apps.journal.errors import Refused
 
         with pytest.raises(Refused, match=says):
             undo(entry_id, **more)
@@ -188,10 +189,11 @@ class TestRefusals:
         assert state(connection) == before
 
     def test_an_adoption_whose_meter_the_head_end_knows(self, connection):
-        from urja.apps.registry import queries
+        from urja.apps.assets import queries as assets
+        from urja.apps.commissioning import projection
 
         adopt(1)
-        queries.mark_projected([(due, b"digest") for due in queries.due_projections(10)])
+        assets.mark_projected([(due, b"digest") for due in projection.due_projections(10)])
         self.refused(newest("adoption").id, "the head end knows meter URJ00000001")
 
     def test_an_agreement_that_was_charged(self, connection):
@@ -219,7 +221,7 @@ def test_two_at_once_undo_once(database, connection):
 
     from django.db import connections, transaction
 
-    from urja.apps.registry.errors import Refused
+    from urja.apps.journal.errors import Refused
 
     adopt(1)
     removal = remove(1, LATER)
@@ -249,14 +251,14 @@ def test_two_at_once_undo_once(database, connection):
 def test_an_instant_without_an_offset_is_no_instant(database):
     import msgspec
 
-    from urja.apps.registry.operations import RemoveMeter
+    from urja.usecases.operations import RemoveMeter
 
     with pytest.raises(msgspec.ValidationError, match="removed_at needs an offset"):
         msgspec.convert({"serial": "X", "removed_at": "2026-03-02T10:00:00"}, RemoveMeter)
 
 
 def test_a_number_that_is_too_long_is_a_sentence(database):
-    from urja.apps.registry.errors import Refused
+    from urja.apps.journal.errors import Refused
 
     with pytest.raises(Refused, match="longer than the 32 characters kept"):
         adopt(1, consumer_number="9" * 33)

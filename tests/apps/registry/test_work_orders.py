@@ -16,27 +16,27 @@ def home(database):
 
 
 def do(operation, at=NOON, actor="clerk"):
-    from urja.apps.registry.operations import perform
+    from urja.usecases.operations import perform
 
     return perform(operation, recorded_at=at, actor=actor)
 
 
 def refused(operation, says, at=NOON):
-    from urja.apps.registry.errors import Refused
+    from urja.apps.journal.errors import Refused
 
     with pytest.raises(Refused, match=says):
         do(operation, at)
 
 
 def opened(kind="inspect", note="the lid is loose", at=START + HOUR, **more):
-    from urja.apps.registry.operations import OpenWorkOrder
+    from urja.usecases.operations import OpenWorkOrder
 
     operation = OpenWorkOrder(consumer_number="URJ00000001", kind_of_work=kind, note=note, **more)
     return do(operation, at).outcome["work_order_id"]
 
 
 def closing(number, **more):
-    from urja.apps.registry.operations import CloseWorkOrder
+    from urja.usecases.operations import CloseWorkOrder
 
     values = {"work_order_id": number, "closed_at": NOON, "note": "screwed on"}
     return CloseWorkOrder(**(values | more))
@@ -49,16 +49,17 @@ def order(number):
 
 
 def employ(email, role="field_engineer"):
-    from urja.apps.registry.operations import employ
+    from urja.usecases.operations import employ
 
     return employ(email, "Anil", role, recorded_at=START, actor="test")
 
 
 def test_an_order_from_the_call_to_the_visit(home):
-    from urja.apps.registry.models import AuditEntry, Seal
-    from urja.apps.registry.operations import AssignWorkOrder
+    from urja.apps.assets.models import Seal
+    from urja.apps.journal.models import AuditEntry
     from urja.apps.work.operations import add_photo
     from urja.apps.work.queries import of_fitter
+    from urja.usecases.operations import AssignWorkOrder
 
     fitter = employ("anil@utility.example")
     number = opened(due_at=NOON)
@@ -91,7 +92,7 @@ def test_the_register_that_was_read_counts(database, home):
 
 
 def test_seals_are_taken_off_and_put_on(home):
-    from urja.apps.registry.models import Seal
+    from urja.apps.assets.models import Seal
 
     do(closing(opened(), seals=("S-1",)))
     number = opened(at=NOON)
@@ -100,7 +101,7 @@ def test_seals_are_taken_off_and_put_on(home):
 
 
 def test_an_order_to_set_a_meter_says_what_it_is_by_then(home):
-    from urja.apps.registry.models import Configuration
+    from urja.apps.assets.models import Configuration
     from urja.apps.work.operations import open_order
 
     waiting = open_order(
@@ -117,7 +118,7 @@ def test_an_order_to_set_a_meter_says_what_it_is_by_then(home):
 
 class TestRefusals:
     def test_what_is_not_there_or_has_ended(self, home):
-        from urja.apps.registry.operations import WithdrawWorkOrder
+        from urja.usecases.operations import WithdrawWorkOrder
 
         refused(closing(5), "there is no work order 5")
         number = opened()
@@ -153,7 +154,7 @@ class TestRefusals:
         refused(closing(opened("install")), r"\(install\) is closed by install_meter")
 
     def test_twice_and_unknown_kinds_and_people(self, home):
-        from urja.apps.registry.operations import AssignWorkOrder, OpenWorkOrder
+        from urja.usecases.operations import AssignWorkOrder, OpenWorkOrder
 
         number = opened()
         again = OpenWorkOrder(consumer_number="URJ00000001", kind_of_work="inspect", note="again")
@@ -165,8 +166,8 @@ class TestRefusals:
 
 
 def test_undoing_the_opening_withdraws_it_until_somebody_has_been_there(home):
-    from urja.apps.registry.models import AuditEntry
-    from urja.apps.registry.operations import Undo
+    from urja.apps.journal.models import AuditEntry
+    from urja.usecases.operations import Undo
 
     first, second = opened(), opened("exchange")
     entries = list(AuditEntry.objects.filter(kind="open_work_order").order_by("id"))
@@ -183,7 +184,7 @@ def test_undoing_the_opening_withdraws_it_until_somebody_has_been_there(home):
 def test_an_exchange_and_a_removal_close_their_orders(home):
     from tests.apps.street import remove
 
-    from urja.apps.registry.operations import ExchangeMeter, RemoveMeter
+    from urja.usecases.operations import ExchangeMeter, RemoveMeter
 
     adopt(2)
     remove(2, START + HOUR)
@@ -208,8 +209,8 @@ def test_an_exchange_and_a_removal_close_their_orders(home):
 def test_the_pipelines_role_can_do_all_of_it(database, home):
     from django.db import connections
 
-    from urja.apps.registry.operations import AssignWorkOrder, WithdrawWorkOrder
     from urja.apps.work.operations import add_photo
+    from urja.usecases.operations import AssignWorkOrder, WithdrawWorkOrder
 
     employ("anil@utility.example")
     settings = connections["default"].settings_dict

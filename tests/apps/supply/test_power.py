@@ -15,7 +15,7 @@ ON = (("T1", "North"), ("T1", "North"), ("T1", "North"), ("T2", "North"), ("T2",
 
 @pytest.fixture
 def street(database):
-    from urja.apps.registry.operations import put_up_transformer
+    from urja.usecases.operations import put_up_transformer
 
     for code, feeder in sorted(set(ON)):
         put_up_transformer(code, feeder=feeder, recorded_at=START, actor="test")

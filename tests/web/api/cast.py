@@ -34,7 +34,7 @@ class Society:
 
 
 def build(connect):
-    from urja.apps.registry.models import Premise
+    from urja.apps.network.models import Premise
 
     load_tariff()
     first = street.adopt(1, person_name="Asha Devi", email="asha@example.org", phone="98123 00001", credit_minor=50_000,
@@ -74,8 +74,8 @@ def load_tariff():
 
 
 def hang_network(number, purpose, premise):
-    from urja.apps.registry.models import ServicePoint
-    from urja.apps.registry.operations import put_up_transformer
+    from urja.apps.network.models import ServicePoint
+    from urja.usecases.operations import put_up_transformer
 
     put_up_transformer("T1", feeder="F1", **STAMP)
     period = hang_source(number, "T1")
@@ -86,7 +86,7 @@ def hang_network(number, purpose, premise):
 
 def place(sections):
     """A division with two sections; what hangs in which."""
-    from urja.apps.registry.models import Node, NodePeriod, Placement, Tree
+    from urja.apps.network.models import Node, NodePeriod, Placement, Tree
 
     def node(number, level, code):
         return Node.objects.create(id=number, tree=Tree.ADMINISTRATION, level=level, code=code, **STAMP)
@@ -106,7 +106,8 @@ def member(made):
     """Meena lives with Asha."""
     from django.contrib.auth import get_user_model
 
-    from urja.apps.registry.models import AccountAccess, Person
+    from urja.apps.identity.models import AccountAccess
+    from urja.apps.people.models import Person
 
     user = get_user_model().objects.create_user("meena@example.org", "meena@example.org")
     person = Person.objects.create(id=950, user=user, name="Meena", email=user.email, **STAMP)
@@ -147,7 +148,7 @@ class Place:
 
 
 def staff():
-    from urja.apps.registry.operations import employ
+    from urja.usecases.operations import employ
 
     for role in NORTH:
         employ(f"{role}@utility.example", role, role, **STAMP)
@@ -156,7 +157,7 @@ def staff():
 
 
 def people():
-    from urja.apps.registry.models import Person
+    from urja.apps.people.models import Person
 
     return {person.name: person.id for person in Person.objects.all()}
 
@@ -174,8 +175,8 @@ EMAILS = {"consumer": "asha@example.org", "member": "meena@example.org", "outsid
 
 def key(who, *, scopes=("read:*", "write:*"), per_minute=100_000, expires_at=None, area=None, role=None):
     """A key of somebody's (a role of the cast, or an address), or with `role` a program's."""
-    from urja.apps.registry.keys import new_key
-    from urja.apps.registry.operations import IssueToken, perform
+    from urja.apps.identity.keys import new_key
+    from urja.usecases.operations import IssueToken, perform
 
     made = new_key()
     email = None if role else EMAILS.get(who, who if "@" in who else f"{who}@utility.example")

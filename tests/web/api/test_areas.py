@@ -39,7 +39,7 @@ def test_of_the_trees_staff_sees_what_leads_to_their_area(api):
 
 @pytest.mark.parametrize("who", ["clerk-n1", "division", "premise", "consumer"])
 def test_a_large_area_is_looked_at_row_by_row_and_gives_the_same(api, who, monkeypatch):
-    from urja.apps.registry import access
+    from urja.apps import areas as access
 
     areas = {"division": "division D", "premise": "premise NEEM"}
     program = api(who, role="clerk", area=areas[who]) if who in areas else api(who)
@@ -76,7 +76,7 @@ def test_what_is_elsewhere_is_not_there_and_it_is_logged(api, society):
 
 
 def test_an_operation_outside_of_the_area_is_not_recorded(api, society):
-    from urja.apps.registry.models import Request
+    from urja.apps.journal.models import Request
 
     answer = api("clerk-n1").post(
         "remove_meter", {"serial": "URJ00000003", "removed_at": "2026-03-20T13:00:00+05:30"}
@@ -107,7 +107,7 @@ def test_a_new_tenant_sees_nothing_of_the_old_one(api, society):
 
     from tests.apps.street import START, by_hand
 
-    from urja.apps.registry.models import Agreement, AgreementTerms
+    from urja.apps.contracts.models import Agreement, AgreementTerms
 
     there, moved_at = society.elsewhere, START + timedelta(days=1)
     own = society.flats[0]
@@ -140,7 +140,7 @@ def test_a_new_tenant_sees_nothing_of_the_old_one(api, society):
 
 
 def read_by(society, who):
-    from urja.apps.registry.models import PersonalRead
+    from urja.apps.identity.models import PersonalRead
 
     return as_owner(
         lambda: list(
@@ -199,7 +199,7 @@ def test_a_secretary_sees_totals_and_no_person(api, wanted):
 
 
 def test_a_secretary_of_this_society_alone(api, society):
-    from urja.apps.registry.models import Premise
+    from urja.apps.network.models import Premise
 
     as_owner(
         lambda: Premise.objects.create(

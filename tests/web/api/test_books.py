@@ -54,7 +54,7 @@ def test_intervals_know_the_ratio_and_begin_with_commissioning(api, society):
     from tests.web.api.cast import DAY as ONE_DAY
     from tests.web.api.conftest import as_owner
 
-    from urja.apps.registry.models import DevicePeriod
+    from urja.apps.assets.models import DevicePeriod
 
     def behind_transformers():
         with by_hand():
@@ -81,7 +81,7 @@ def test_a_time_that_is_none_or_too_long(api, society, times):
 
 
 def test_the_balance_is_that_of_the_books(api, society):
-    from urja.apps.ledger.queries import fresh_balance
+    from urja.apps.billing.queries import fresh_balance
 
     account = society.flats[0].account_id
     told = api("consumer").get(f"/accounts/{account}/balance").json()
@@ -96,7 +96,7 @@ def test_the_balance_tells_of_old_dues_and_of_their_instalments(api, society):
     from tests.apps.street import START
     from tests.web.api.conftest import as_owner
 
-    from urja.apps.registry.models import Arrear, InstalmentPlan
+    from urja.apps.billing.models import Arrear, InstalmentPlan
 
     account, stamp = society.flats[0].account_id, {"recorded_at": START, "actor": "test"}
     told = api("consumer").get(f"/accounts/{account}/balance").json()

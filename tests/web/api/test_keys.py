@@ -41,7 +41,7 @@ def test_a_key_that_has_expired(api):
 
 
 def test_a_key_that_was_revoked(api):
-    from urja.apps.registry.operations import RevokeToken, perform
+    from urja.usecases.operations import RevokeToken, perform
 
     program = api("clerk")
     prefix = program.get("/me").json()["token"]
@@ -64,7 +64,7 @@ def test_the_key_of_somebody_who_may_not_sign_in(api):
 
 
 def test_who_leaves_keeps_a_key_that_opens_nothing(api):
-    from urja.apps.registry.operations import dismiss
+    from urja.usecases.operations import dismiss
 
     program = api("clerk")
     assert program.get("/usage-points").status_code == 200
@@ -104,7 +104,7 @@ def test_a_programs_key_has_a_role_in_an_area(api, society):
 
 
 def test_when_it_was_used_last_is_kept(api):
-    from urja.apps.registry.models import Token
+    from urja.apps.identity.models import Token
 
     program = api("clerk")
     program.get("/me")

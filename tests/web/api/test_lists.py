@@ -64,7 +64,7 @@ def test_entries_go_on_while_new_ones_are_posted(api, society):
     assert whole == sorted(whole, reverse=True)
 
     def post():
-        from urja.apps.ledger.operations import request_credit
+        from urja.apps.books.operations import request_credit
         from urja.pipeline.post import run_once
 
         request_credit(
@@ -190,7 +190,7 @@ def test_what_has_not_changed_is_not_sent_again(api, society):
 def test_the_version_moves_with_what_is_shown(api, society):
     from tests.apps.street import by_hand
 
-    from urja.apps.registry.models import Premise
+    from urja.apps.network.models import Premise
 
     program, flat = api("clerk"), society.flats[0]
     path = f"/usage-points/{flat.service_point_id}"
@@ -213,7 +213,7 @@ def test_single_things_as_they_were_and_were_known(api, society):
     """A load that was changed for the past shows from when it was known on; a meter where it hung."""
     from urllib.parse import urlencode
 
-    from urja.apps.registry.operations import ChangeLoad, RemoveMeter, perform
+    from urja.usecases.operations import ChangeLoad, RemoveMeter, perform
 
     flat, program, later = society.flats[0], api("clerk"), START + timedelta(days=10)
     number = program.get(f"/usage-points/{flat.service_point_id}").json()["consumer_number"]
@@ -259,7 +259,7 @@ def test_both_trees_and_as_they_were_known(api, society):
     """A place that was moved hangs elsewhere from then on, and was known to from when that was written down."""
     from urllib.parse import urlencode
 
-    from urja.apps.registry.operations import MoveConnection, perform, put_up_transformer
+    from urja.usecases.operations import MoveConnection, perform, put_up_transformer
 
     moved, learned = START + timedelta(hours=2), START + timedelta(days=1)
     program, flat = api("clerk"), society.flats[0]

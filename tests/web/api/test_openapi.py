@@ -24,8 +24,8 @@ def methods(described):
 
 
 def test_every_route_is_in_it(described):
-    from urja.apps.registry.operations import ALL
-    from urja.apps.registry.roles import who_may, writing
+    from urja.apps.identity.roles import who_may, writing
+    from urja.usecases.operations import ALL
     from urja.web.api.table import ROUTES
 
     by_request = [one.kind() for one in ALL if who_may(writing(one.kind()))]
@@ -46,7 +46,7 @@ def test_every_address_of_the_process_is_a_route(described):
 
 
 def test_every_example_validates(described):
-    from urja.apps.registry.operations import BY_KIND
+    from urja.usecases.operations import BY_KIND
     from urja.web.api.problems import ProblemDocument
     from urja.web.api.table import ROUTES
 

@@ -10,7 +10,7 @@ REMOVAL = {"serial": "URJ00000003", "removed_at": "2026-03-20T13:00:00+05:30"}
 
 
 def requests():
-    from urja.apps.registry.models import Request
+    from urja.apps.journal.models import Request
 
     return as_owner(lambda: list(Request.objects.order_by("id").values_list("kind", "actor", "state")))
 
@@ -228,7 +228,7 @@ def test_a_person_is_corrected_under_the_version_that_was_read(api, society, sta
 
 def test_a_change_between_looking_and_doing_is_refused(api, society):
     """The stage looks at the version too: what the web saw may be old by then."""
-    from urja.apps.registry.operations import CorrectPerson, perform
+    from urja.usecases.operations import CorrectPerson, perform
     from urja.web.api import operating
 
     clerk, bina = api("clerk"), society.people["Bina"]
@@ -277,7 +277,7 @@ def test_an_administrator_makes_somebody_nameless(api, society, stage):
     from tests.apps.street import by_hand
     from tests.web import house
 
-    from urja.apps.registry.models import Agreement, AgreementTerms
+    from urja.apps.contracts.models import Agreement, AgreementTerms
 
     dev, admin = society.people["Dev"], api("administrator")
     refused = admin.post("make_nameless", {"person": dev})

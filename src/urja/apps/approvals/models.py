@@ -6,8 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from urja.apps.registry.models import Request
-from urja.apps.registry.models.audit import SentencesField
+from urja.apps.journal.models import Request, SentencesField
 from urja.core.approvals import Need
 
 

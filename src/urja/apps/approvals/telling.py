@@ -8,7 +8,7 @@ from django.core.mail import EmailMessage, mailers
 from django.db.models import Q
 
 from urja.apps.approvals.models import Waiting
-from urja.apps.registry.models import Employment
+from urja.apps.identity.models import Employment
 
 
 def tell_staff(waiting: Waiting, delay: timedelta, now: datetime) -> int:

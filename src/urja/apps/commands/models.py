@@ -11,8 +11,9 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from urja.apps.ledger.models import Account
-from urja.apps.registry.models import Device, ServicePoint
+from urja.apps.assets.models import Device
+from urja.apps.books.models import Account
+from urja.apps.network.models import ServicePoint
 
 
 class State(models.TextChoices):

@@ -5,7 +5,8 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
-from urja.apps.registry.models import Device, ServicePoint
+from urja.apps.assets.models import Device
+from urja.apps.network.models import ServicePoint
 
 
 class CallState(models.TextChoices):

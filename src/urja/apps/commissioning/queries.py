@@ -6,8 +6,8 @@ import msgspec
 from django.db import connection
 from django.db.models import QuerySet
 
+from urja.apps.assets.models import DevicePeriod, DeviceRole
 from urja.apps.commissioning.models import UNFINISHED, Call, PushLayout
-from urja.apps.registry.models import DevicePeriod, DeviceRole
 from urja.cosem.pushlist import PushList
 
 

@@ -8,17 +8,12 @@ from typing import Final
 from django.db import connection, transaction
 from django.db.models import Q
 
+from urja.apps.assets import meter_keys
 from urja.apps.commands import operations as commands
 from urja.apps.commands.models import CHANGE_KEYS, MAKE_KEYS, TERMINAL, UNFINISHED, Command, State
 from urja.apps.meter_jobs.models import Task, TaskState
 from urja.apps.meter_jobs.steps import Moment, end, ending, issue
-from urja.apps.registry import meter_keys
-from urja.apps.registry.models import NewKeys
-from urja.apps.registry.operations.doing import perform
-from urja.apps.registry.operations.proving import TakeNewKeys
 from urja.base.ids import new_correlation
-
-_ACTOR: Final = "meter_jobs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,32 +62,9 @@ class ChangeKeys:
         task.save(update_fields=["command", "state", "progress"])
 
 
-def settle(moment: Moment) -> int:
-    """What there is to do about new keys whether a job waits for them or not; how many devices that was."""
-    if not NewKeys.objects.exists():
-        return 0
-    return take_proven(moment) + ask_unheard(moment)
-
-
-_PROVEN: Final = """
-SELECT k.device_id, k.number FROM registry_new_keys k WHERE EXISTS (
-    SELECT FROM commands_command c WHERE c.device_id = k.device_id AND c.kind = 'change_keys' AND c.state = 'confirmed'
-        AND (c.arguments->>'number')::bigint = k.number)
-ORDER BY k.device_id LIMIT 500
-"""
-
-
-def take_proven(moment: Moment) -> int:
-    """Make new keys the devices' own where a session has proven them; how many devices that was."""
-    with connection.cursor() as cursor:
-        cursor.execute(_PROVEN)
-        proven = cursor.fetchall()
-    for device_id, number in proven:
-        perform(TakeNewKeys(device_id=device_id, number=number), recorded_at=moment.now, actor=_ACTOR)
-    return len(proven)
-
-
 ASKED_AGAIN_AFTER: Final = timedelta(days=1)
+
+
 _UNHEARD: Final = """
 SELECT k.device_id, k.number, p.service_point_id FROM registry_new_keys k
 JOIN registry_device_period p ON p.device_id = k.device_id AND p.valid_to IS NULL

@@ -1,6 +1,6 @@
 """What a task does with its meter, by the kind of its job: the operation that asked for it.
 
-A new kind is an operation (`urja.apps.registry.operations.meter_jobs`) and an entry here.
+A new kind is an operation (`urja.usecases.meter_jobs`) and an entry here.
 """
 
 from typing import Any, Final

@@ -9,8 +9,9 @@ from typing import ClassVar, Final
 from django.db import models
 from django.db.models import Q
 
+from urja.apps.assets.models import Device
 from urja.apps.commands.models import Command
-from urja.apps.registry.models import Device, ServicePoint
+from urja.apps.network.models import ServicePoint
 
 
 class TaskState(models.TextChoices):

@@ -11,11 +11,12 @@ from typing import Any, Final
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
+from urja.apps import areas
+from urja.apps.contracts.models import Agreement
+from urja.apps.identity import access
+from urja.apps.identity.access import Area, Caller
+from urja.apps.identity.roles import Read
 from urja.apps.meter_jobs.models import Job, Task, TaskState
-from urja.apps.registry import access
-from urja.apps.registry.access import Area, Caller
-from urja.apps.registry.models import Agreement
-from urja.apps.registry.roles import Read
 
 CURVES: Final = frozenset({"block"})
 """What is read that shows when somebody uses how much."""
@@ -25,13 +26,13 @@ def jobs_seen(area: Area, at: datetime) -> QuerySet[Job]:
     """The jobs with a meter in an area."""
     if area.everywhere:
         return Job.objects.all()
-    there = Task.objects.filter(access.places(area, at, "service_point_id"), job=OuterRef("pk"))
+    there = Task.objects.filter(areas.places(area, at, "service_point_id"), job=OuterRef("pk"))
     return Job.objects.filter(Exists(there))
 
 
 def tasks_seen(job: Job, caller: Caller, area: Area, at: datetime) -> QuerySet[Task]:
     """The rows of a job in an area, in the order of its list."""
-    seen = access.places(area, at, "service_point_id")
+    seen = areas.places(area, at, "service_point_id")
     if job.actor == caller.actor and not area.everywhere:
         seen |= Q(service_point=None)
     rows = Task.objects.filter(seen, job=job).select_related("device", "service_point", "command")
@@ -77,7 +78,7 @@ def results(
     area = caller.area(Read.LOAD_CURVE)
     if area is None:
         return {}
-    there = Task.objects.filter(access.places(area, at, "service_point_id"), id__in=answered)
+    there = Task.objects.filter(areas.places(area, at, "service_point_id"), id__in=answered)
     shown = dict(there.values_list("id", "service_point_id"))
     living = Agreement.objects.filter(
         Q(valid_to=None) | Q(valid_to__gt=at), service_point_id__in=shown.values(), valid_from__lte=at

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
 
-from django.db import connection
 from django.db.models import QuerySet
 
-from urja.apps.registry.models import Device, DevicePeriod, Node, ServicePoint
+from urja.apps.assets.models import Device, DevicePeriod
+from urja.apps.network.models import Node, ServicePoint
+from urja.apps.network.nodes import places_under
 from urja.base.sentences import Sentence, say
 
 
@@ -50,36 +50,13 @@ def meters_under(node: Node, at: datetime) -> list[Target]:
     return [Target(position, period.device.serial, period) for position, period in enumerate(found, 1)]
 
 
-def places_under(node: Node, at: datetime) -> list[int]:
-    """The service points under a node at an instant."""
-    with connection.cursor() as cursor:
-        cursor.execute(_UNDER, {"node": node.id, "tree": node.tree, "at": at})
-        return [id_ for (id_,) in cursor.fetchall()]
-
-
-_UNDER: Final = """
-WITH RECURSIVE node AS (
-    SELECT %(node)s::bigint AS id
-    UNION
-    SELECT p.node_id FROM registry_node_period p JOIN node ON node.id = p.parent_id
-    WHERE p.valid_from <= %(at)s AND coalesce(p.valid_to, 'infinity') > %(at)s
-)
-SELECT service_point_id FROM registry_placement
-WHERE tree = %(tree)s AND node_id IN (TABLE node) AND valid_from <= %(at)s AND coalesce(valid_to, 'infinity') > %(at)s
-"""
-
-
-def node_named(words: str) -> Node | None:
-    """The node of a level and a code, such as `section North-2` or `transformer T1`."""
-    level, _, code = words.strip().partition(" ")
-    return Node.objects.filter(level=level, code=code.strip()).first()
-
-
 def _installed() -> QuerySet[DevicePeriod]:
     return DevicePeriod.objects.filter(valid_to=None).select_related("device", "service_point")
 
 
 type _BySerial = dict[str, DevicePeriod]
+
+
 type _ByNumber = dict[str, list[DevicePeriod]]
 
 

@@ -9,15 +9,17 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db.models import Case, Value, When
 
-from urja.apps.ledger import queries as ledger
-from urja.apps.ledger.models import Account, CreditRequest
-from urja.apps.ledger.usage import unratable
+from urja.apps.billing import queries as ledger
+from urja.apps.billing.usage import unratable
+from urja.apps.books.models import Account, CreditRequest
+from urja.apps.contracts import queries as registry
+from urja.apps.contracts.models import Agreement
+from urja.apps.identity.models import AccessRole, AccountAccess
 from urja.apps.notices import channels, wording
 from urja.apps.notices.config import ChannelConfig
 from urja.apps.notices.models import Notice
+from urja.apps.people.models import Person
 from urja.apps.readings import queries as readings
-from urja.apps.registry import queries as registry
-from urja.apps.registry.models import AccessRole, AccountAccess, Agreement, Person
 from urja.apps.supply.models import State
 from urja.core.policy.wording import DEFAULT_LANGUAGE
 

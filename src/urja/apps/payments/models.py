@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 
 from django.db import models
 
-from urja.apps.ledger.models import Account
+from urja.apps.books.models import Account
 from urja.apps.payments.port import PaymentState, RefundKind
 
 

@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 from django.db.models import F, Q
 
-from urja.apps.ledger.models import AccountKind
+from urja.apps.books.models import AccountKind
 from urja.apps.payments.config import PaymentsConfig
 from urja.apps.payments.models import Order, OrderState
 from urja.base.ids import format_correlation

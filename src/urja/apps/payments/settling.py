@@ -14,8 +14,9 @@ import structlog
 from django.db import transaction
 from django.db.models import F
 
-from urja.apps.ledger import operations as ledger
-from urja.apps.ledger.errors import IdempotencyError
+from urja.apps.billing import posting as billing
+from urja.apps.books import operations as books
+from urja.apps.books.errors import IdempotencyError
 from urja.apps.payments.models import (
     NO_MONEY,
     PAYMENT_RANK,
@@ -170,7 +171,7 @@ def _credit(order: Order, payment: Payment, fact: PaymentFact, now: datetime, se
         return
     paid_at = payment.captured_at
     try:
-        request = ledger.request_credit(
+        request = books.request_credit(
             account_id=order.account_id,
             amount_minor=payment.amount_minor,
             kind=RECHARGE,
@@ -279,7 +280,7 @@ def _debit(payment: Payment, refund: Refund, now: datetime, settled: Settled) ->
         _keep_refund(payment, fact, "refund_exceeds", now, settled)
         return
     order = payment.order
-    request = ledger.request_debit(
+    request = books.request_debit(
         account_id=order.account_id,
         amount_minor=refund.amount_minor,
         kind=REVERSAL,
@@ -321,7 +322,7 @@ def debit_waiting_refunds(provider: str, now: datetime, settled: Settled) -> Non
 def note_posted(provider: str) -> int:
     """Orders whose credit the ledger has posted are `credited`."""
     paid = Order.objects.filter(provider=provider, state=OrderState.PAID).values_list("id", flat=True)
-    credited = ledger.posted_credits(
+    credited = billing.posted_credits(
         Payment.objects.filter(order_id__in=list(paid), credit_id__isnull=False).values_list(
             "credit_id", flat=True
         )

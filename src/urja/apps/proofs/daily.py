@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import connection
 
-from urja.apps.ledger.chain import parse_json
+from urja.apps.books.chain import parse_json
 
 
 @dataclass(frozen=True, slots=True)

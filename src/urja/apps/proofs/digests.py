@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from urja.apps.ledger.chain import canonical
+from urja.apps.books.chain import canonical
 from urja.apps.readings.accrual import Cursor
 from urja.core import merkle
 

@@ -8,7 +8,7 @@ import msgspec
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
-from urja.apps.ledger.chain import HASHED, canonical, parse_json
+from urja.apps.books.chain import HASHED, canonical, parse_json
 from urja.apps.proofs import digests
 from urja.apps.proofs.receipts import FORMAT, ProvenEntry, Receipt, Way
 from urja.base.ids import bucket_of

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from urja.apps.ledger.chain import HASHED, entry_hash
+from urja.apps.books.chain import HASHED, entry_hash
 from urja.apps.proofs.digests import entry_leaf
 from urja.core import merkle
 from urja.core.heads import SignedHead

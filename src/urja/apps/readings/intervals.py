@@ -10,8 +10,9 @@ from typing import Final
 from django.conf import settings
 from django.db import connection
 
+from urja.apps.assets.models import DeviceRole
+from urja.apps.contracts.models import Agreement
 from urja.apps.readings.accrual import ENERGY_WH
-from urja.apps.registry.models import Agreement, DeviceRole
 
 LONGEST: Final = timedelta(days=31)
 """So much is given at a time."""

@@ -9,8 +9,9 @@ from typing import Final
 
 from django.db import connection
 
+from urja.apps.assets.models import DeviceRole
+from urja.apps.network.models import Purpose
 from urja.apps.readings.kinds import BLOCK_LOAD_D1
-from urja.apps.registry.models import DeviceRole, Purpose
 
 LOSS_LIMIT_PERCENT: Final = 20
 """Lines and transformer of a street lose up to so much of what they carry; beyond it somebody should look."""

@@ -15,12 +15,12 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db import connection
 
+from urja.apps.contracts.models import Agreement
 from urja.apps.readings import accrual
 from urja.apps.readings.accrual import PERIOD_ENERGY_COLUMNS, PeriodEnergy
 from urja.apps.readings.kinds import BLOCK_LOAD_D1
 from urja.apps.readings.unassigned import Unassigned
 from urja.apps.readings.unassigned import find as find_unassigned
-from urja.apps.registry.models import Agreement
 from urja.core.calendar import Period, midnight
 from urja.core.calendar import month_of as calendar_month
 

@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db import connection
 
-from urja.apps.ledger.kinds import NOT_PAID_IN
-from urja.apps.registry.models import Agreement, DeviceRole
+from urja.apps.assets.models import DeviceRole
+from urja.apps.books.kinds import NOT_PAID_IN
+from urja.apps.contracts.models import Agreement
 from urja.core.arrears import due_day
 from urja.core.calendar import ONE_DAY, local_day, midnight
 from urja.core.policy import Instalment

@@ -16,15 +16,15 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Q
 
+from urja.apps.billing.balances import Balance, fresh_balances
+from urja.apps.billing.usage import unratable
 from urja.apps.commands import queries as commands
 from urja.apps.commands.models import CONNECT, DISCONNECT, Command
 from urja.apps.commands.models import State as CommandState
-from urja.apps.ledger.balances import Balance, fresh_balances
-from urja.apps.ledger.usage import unratable
+from urja.apps.contracts import queries as registry
+from urja.apps.contracts.models import Agreement, PaymentMode
 from urja.apps.notices import queries as notices
 from urja.apps.notices.models import NoticeState
-from urja.apps.registry import queries as registry
-from urja.apps.registry.models import Agreement, PaymentMode
 from urja.apps.supply.account_facts import Stood, account_facts
 from urja.apps.supply.errors import UnknownPolicy
 from urja.apps.supply.models import Hold, Switching

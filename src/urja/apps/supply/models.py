@@ -9,8 +9,8 @@ from typing import ClassVar, Final
 from django.db import models
 from django.db.models import Q
 
-from urja.apps.ledger.models import Account, CreditRequest
-from urja.apps.registry.models import ServicePoint
+from urja.apps.books.models import Account, CreditRequest
+from urja.apps.network.models import ServicePoint
 from urja.core.policy import HOLDS, Standing
 
 HELD_BY_HAND: Final = tuple(sorted(reason for reason, rule in HOLDS.items() if rule.by_hand))

@@ -11,9 +11,10 @@ import structlog
 from django.conf import settings
 from django.db import connection
 
-from urja.apps.ledger.arrears import Rule, Rules
-from urja.apps.registry import queries as registry
-from urja.apps.registry.models import Agreement, AgreementTerms
+from urja.apps.billing import plans
+from urja.apps.billing.arrears import Rule, Rules
+from urja.apps.contracts import queries as contracts
+from urja.apps.contracts.models import Agreement, AgreementTerms
 from urja.apps.supply.errors import UnknownPolicy
 from urja.apps.supply.models import PolicyVersion
 from urja.core.calendar import local_day
@@ -93,15 +94,13 @@ def arrears_rules(now: datetime) -> Rules:
 
     def rules(account_ids: Sequence[int]) -> Mapping[int, Rule]:
         policies, found = book(), {}
-        unplanned = sorted(
-            set(account_ids) - {plan.account_id for plan in registry.plans_at(account_ids, now)}
-        )
+        unplanned = sorted(set(account_ids) - {plan.account_id for plan in plans.plans_at(account_ids, now)})
         agreements = (
             Agreement.objects.filter(account_id__in=unplanned, valid_from__lte=now)
             .order_by("account_id", "-valid_from")
             .distinct("account_id")
         )
-        for agreement in registry.with_terms(agreements):
+        for agreement in contracts.with_terms(agreements):
             try:
                 policy = policies.governs(agreement.terms_at(now), local_day(now, zone))
             except UnknownPolicy as error:

@@ -10,7 +10,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from urja.apps.registry.models import Device, ServicePoint
+from urja.apps.assets.models import Device
+from urja.apps.network.models import ServicePoint
 
 MOST_PHOTO_BYTES: Final = 2 * 1024 * 1024
 MOST_PHOTOS: Final = 8

@@ -7,16 +7,22 @@ from django.contrib.auth import get_user_model
 from django.db.models import Q
 from msgspec import Meta
 
-from urja.apps.ledger import arrears as dues
-from urja.apps.ledger import queries as ledger
+from urja.apps import areas
+from urja.apps.billing import arrears as dues
+from urja.apps.billing import queries as ledger
+from urja.apps.billing.plans import plans_at
+from urja.apps.contracts.models import Agreement
+from urja.apps.contracts.queries import agreement_at, with_terms
+from urja.apps.identity import access
+from urja.apps.identity.models import AccountAccess, PersonalRead
+from urja.apps.network.models import Premise, ServicePoint
 from urja.apps.notices.queries import written_to
+from urja.apps.people.models import Person
 from urja.apps.proofs import queries as proofs
 from urja.apps.proofs import receipts
 from urja.apps.readings.intervals import LONGEST, MonthOfPlace, intervals, month_by_place
 from urja.apps.readings.kinds import Status
 from urja.apps.readings.power import power_of_place
-from urja.apps.registry import access, models
-from urja.apps.registry.queries import agreement_at, plans_at, with_terms
 from urja.apps.supply import queries as supply
 from urja.apps.supply.facts import Known
 from urja.apps.tariffs.errors import UnknownTariffError
@@ -67,7 +73,7 @@ def readings(ask: Ask) -> answers.Readings:
     )
 
 
-def _note(ask: Ask, agreement: models.Agreement) -> None:
+def _note(ask: Ask, agreement: Agreement) -> None:
     """Somebody looks at the use or the money of a customer, if it is not an account of their own."""
     if agreement.customer_id is not None and agreement.account_id not in ask.area.accounts:
         access.note_reads(ask.caller, [agreement.customer_id], ask.what, ask.now)
@@ -85,10 +91,8 @@ def totals(ask: Ask) -> answers.Totals:
     query: TotalsQuery = ask.query
     premise = _premise(ask, query.premise)
     month = date.fromisoformat(f"{query.month}-01")
-    under = access.premises(access.Area(premises=frozenset({premise.id})), "premise_id")
-    points = list(
-        models.ServicePoint.objects.filter(under).select_related("premise").order_by("consumer_number")
-    )
+    under = areas.premises(access.Area(premises=frozenset({premise.id})), "premise_id")
+    points = list(ServicePoint.objects.filter(under).select_related("premise").order_by("consumer_number"))
     used = {one.service_point_id: one for one in month_by_place([point.id for point in points], month)}
 
     def summed(*purposes: str) -> int:
@@ -108,20 +112,20 @@ def totals(ask: Ask) -> answers.Totals:
     )
 
 
-def _premise(ask: Ask, premise_id: int) -> models.Premise:
-    rows = models.Premise.objects.filter(id=premise_id)
-    inside = Q() if access.holds_premise(ask.area, premise_id, ask.now) else Q(pk__in=[])
+def _premise(ask: Ask, premise_id: int) -> Premise:
+    rows = Premise.objects.filter(id=premise_id)
+    inside = Q() if areas.holds_premise(ask.area, premise_id, ask.now) else Q(pk__in=[])
     return lists.one(ask, rows, inside, f"premise {premise_id}")
 
 
 def _parts(
-    premise: models.Premise, points: list[models.ServicePoint], used: dict[int, MonthOfPlace]
+    premise: Premise, points: list[ServicePoint], used: dict[int, MonthOfPlace]
 ) -> list[answers.PartOfTotals]:
     """The premises right below, each with what is in it: each usage point is in one of them or in none."""
     above = dict(
-        models.Premise.objects.filter(
-            access.premises(access.Area(premises=frozenset({premise.id})))
-        ).values_list("id", "parent_id")
+        Premise.objects.filter(areas.premises(access.Area(premises=frozenset({premise.id})))).values_list(
+            "id", "parent_id"
+        )
     )
 
     def part_of(premise_id: int) -> int | None:
@@ -143,11 +147,11 @@ def _parts(
             energy_wh=sum(wh.get(part.id, [])),
             usage_points=len(wh.get(part.id, [])),
         )
-        for part in models.Premise.objects.filter(parent=premise).order_by("name", "id")
+        for part in Premise.objects.filter(parent=premise).order_by("name", "id")
     ]
 
 
-def _place_of_totals(point: models.ServicePoint, used: MonthOfPlace) -> answers.PlaceOfTotals:
+def _place_of_totals(point: ServicePoint, used: MonthOfPlace) -> answers.PlaceOfTotals:
     return answers.PlaceOfTotals(
         usage_point_id=point.id,
         consumer_number=point.consumer_number,
@@ -198,7 +202,7 @@ def _instalments(account_id: int, now: datetime) -> answers.Instalments | None:
     return None
 
 
-def _power(agreement: models.Agreement, known: Known | None, now: datetime) -> answers.Power | None:
+def _power(agreement: Agreement, known: Known | None, now: datetime) -> answers.Power | None:
     meter = power_of_place(agreement.service_point_id, now)
     if meter is None:
         return None
@@ -219,7 +223,7 @@ def _power(agreement: models.Agreement, known: Known | None, now: datetime) -> a
 def _known(account_id: int, now: datetime) -> Known | None:
     """As the portal says it to whoever signs in for the account."""
     user = (
-        models.AccountAccess.objects.filter(account_id=account_id, person__user__isnull=False)
+        AccountAccess.objects.filter(account_id=account_id, person__user__isnull=False)
         .order_by("recorded_at", "id")
         .values_list("person__user_id", flat=True)
         .first()
@@ -228,10 +232,10 @@ def _known(account_id: int, now: datetime) -> Known | None:
     return None if card is None else standings.known_of(card, now)
 
 
-def _account(ask: Ask) -> models.Agreement:
+def _account(ask: Ask) -> Agreement:
     """The agreement of an account in the area: of now, or its last; whose it is is written down."""
-    rows = models.Agreement.objects.filter(account_id=ask.parts["id"])
-    lists.one(ask, rows, access.agreements(ask.area, ask.now), f"account {ask.parts['id']}")
+    rows = Agreement.objects.filter(account_id=ask.parts["id"])
+    lists.one(ask, rows, areas.agreements(ask.area, ask.now), f"account {ask.parts['id']}")
     agreement = agreement_at(ask.parts["id"], ask.now) or rows.order_by("valid_from")[0]
     _note(ask, agreement)
     return agreement
@@ -341,7 +345,7 @@ def export(ask: Ask) -> answers.Export:
         if person.user_id is None
         else get_user_model().objects.values_list("last_login", flat=True).get(id=person.user_id)
     )
-    reads = models.PersonalRead.objects.filter(person=person).order_by("id")
+    reads = PersonalRead.objects.filter(person=person).order_by("id")
     return answers.Export(
         exported_at=local(ask.now),
         person=resources.consumer_of(person),
@@ -362,10 +366,8 @@ def export(ask: Ask) -> answers.Export:
     )
 
 
-def _exported_account(held: models.AccountAccess, person: models.Person) -> answers.ExportedAccount:
-    agreements = models.Agreement.objects.filter(account_id=held.account_id).select_related(
-        "service_point__premise"
-    )
+def _exported_account(held: AccountAccess, person: Person) -> answers.ExportedAccount:
+    agreements = Agreement.objects.filter(account_id=held.account_id).select_related("service_point__premise")
     return answers.ExportedAccount(
         account_id=held.account_id,
         role=held.role,

@@ -9,7 +9,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from urja.apps.registry import access, models
+from urja.apps import areas as access
+from urja.apps.network.models import Node
 from urja.apps.trees import Counts, Hanging, Trees, TreesNow, trees_at, within
 from urja.web.api import answers
 from urja.web.api.lists import KnownAt, MomentQuery, ValidAt, last_seen, moment_of, page_of, refused
@@ -64,7 +65,7 @@ def _hanging_of(one: Hanging) -> answers.HangingAtNode:
     )
 
 
-def _node(ask: Ask, trees: Trees, among: Sequence[int] | None) -> models.Node:
+def _node(ask: Ask, trees: Trees, among: Sequence[int] | None) -> Node:
     """The node of a route, in the caller's area."""
     found = trees.node(ask.parts["id"])
     if found is None:
@@ -77,7 +78,7 @@ def _node(ask: Ask, trees: Trees, among: Sequence[int] | None) -> models.Node:
 
 
 def _nodes_of(
-    ask: Ask, trees: Trees, found: Sequence[models.Node], among: Sequence[int] | None
+    ask: Ask, trees: Trees, found: Sequence[Node], among: Sequence[int] | None
 ) -> list[answers.Node]:
     counts = trees.counts(found, among)
     return [
@@ -85,7 +86,7 @@ def _nodes_of(
     ]
 
 
-def _node_of(ask: Ask, found: models.Node, counts: Counts) -> answers.Node:
+def _node_of(ask: Ask, found: Node, counts: Counts) -> answers.Node:
     now = moment_of(ask) is None
     return answers.Node(
         id=found.id,
@@ -103,5 +104,5 @@ def _node_of(ask: Ask, found: models.Node, counts: Counts) -> answers.Node:
     )
 
 
-def _name_of(found: models.Node) -> answers.NodeName:
+def _name_of(found: Node) -> answers.NodeName:
     return answers.NodeName(id=found.id, tree=found.tree, level=found.level, code=found.code, name=found.name)

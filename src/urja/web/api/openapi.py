@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import msgspec
 
-from urja.apps.registry.operations import ALL, Operation
-from urja.apps.registry.roles import who_may, writing
+from urja.apps.identity.roles import who_may, writing
+from urja.usecases.operations import ALL, Operation
 from urja.web.api.examples import example_of
 from urja.web.api.problems import KINDS, ProblemDocument
 from urja.web.api.resources import summary_of

@@ -9,13 +9,16 @@ from typing import Any, Final
 
 import msgspec
 
-from urja.apps.registry import access, models, requests
-from urja.apps.registry.errors import Refused
-from urja.apps.registry.models import RequestState
-from urja.apps.registry.operations import BY_KIND, CorrectPerson, Operation
-from urja.apps.registry.operations.people import version_of
-from urja.apps.registry.roles import writing
+from urja.apps.identity import access
+from urja.apps.identity.roles import writing
+from urja.apps.journal import requests as journal
+from urja.apps.journal.errors import Refused
+from urja.apps.journal.models import AuditEntry, Request, RequestState
 from urja.base.sentences import in_english
+from urja.usecases import judging
+from urja.usecases import requests as usecases
+from urja.usecases.operations import BY_KIND, CorrectPerson, Operation
+from urja.usecases.people import version_of
 from urja.web.api import answers, resources
 from urja.web.api.lists import local, refused
 from urja.web.api.problems import Problem
@@ -62,7 +65,7 @@ def decoded(ask: Ask, known: type[Operation]) -> Operation:
     """The operation of a body; raises a problem with every fault."""
     content = _plain(ask.body)
     try:
-        return requests.decode(known.kind(), content)
+        return usecases.decode(known.kind(), content)
     except Refused as error:
         raise Problem(
             "invalid", f"that is no {known.kind()}: {error}", faults=in_english(error.faults)
@@ -84,12 +87,12 @@ def ask_for(ask: Ask, operation: Operation, *, rehearsal: bool = False) -> answe
     """Judge, record, wait; raises a problem where it is refused."""
     key = idempotency_key(ask)
     try:
-        access.judge(ask.caller, operation, ask.now)
+        judging.judge(ask.caller, operation, ask.now)
     except access.OutOfArea:
         refused(ask)
         raise ask.missing("such thing as the content names") from None
     try:
-        request = requests.ask(
+        request = journal.ask(
             operation,
             actor=ask.caller.actor,
             requested_at=ask.now,
@@ -100,7 +103,7 @@ def ask_for(ask: Ask, operation: Operation, *, rehearsal: bool = False) -> answe
         raise Problem(
             "key-reused", f"the Idempotency-Key {key} stands for another request of yours"
         ) from None
-    return _answer(ask, requests.wait_for(request.id, WAIT_S))
+    return _answer(ask, journal.wait_for(request.id, WAIT_S))
 
 
 def idempotency_key(ask: Ask) -> str:
@@ -117,7 +120,7 @@ _UNANSWERED: Final = (RequestState.WAITING, RequestState.APPROVAL)
 """To be asked again later; what waits for passkeys is approved on the console."""
 
 
-def _answer(ask: Ask, request: models.Request) -> answers.RequestOfOperation:
+def _answer(ask: Ask, request: Request) -> answers.RequestOfOperation:
     if request.state == RequestState.REFUSED:
         raise Problem(
             "refused", "; ".join(request.faults), faults=in_english(request.faults), request_id=request.id
@@ -130,7 +133,7 @@ def _answer(ask: Ask, request: models.Request) -> answers.RequestOfOperation:
 
 def request(ask: Ask) -> answers.RequestOfOperation:
     """What has become of a request of one's own."""
-    found = models.Request.objects.filter(id=ask.parts["id"], actor=ask.caller.actor).first()
+    found = Request.objects.filter(id=ask.parts["id"], actor=ask.caller.actor).first()
     if found is None:
         raise ask.missing(f"request {ask.parts['id']}")
     if found.state in _UNANSWERED:
@@ -138,10 +141,10 @@ def request(ask: Ask) -> answers.RequestOfOperation:
     return request_of(found)
 
 
-def request_of(found: models.Request) -> answers.RequestOfOperation:
+def request_of(found: Request) -> answers.RequestOfOperation:
     outcome: dict[str, Any] = {}
     if found.operation_id is not None:
-        outcome = models.AuditEntry.objects.values_list("outcome", flat=True).get(id=found.operation_id)
+        outcome = AuditEntry.objects.values_list("outcome", flat=True).get(id=found.operation_id)
     return answers.RequestOfOperation(
         id=found.id,
         kind=found.kind,

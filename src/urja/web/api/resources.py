@@ -10,9 +10,16 @@ from typing import Annotated, Any
 from django.db.models import Prefetch, Q, QuerySet
 from msgspec import Meta
 
-from urja.apps.registry import access, known, models
-from urja.apps.registry.queries import with_terms
-from urja.apps.registry.roles import TABLE, who_may, writing
+from urja.apps import areas, known
+from urja.apps.assets.models import Device, DevicePeriod, DeviceRole, Stock
+from urja.apps.contracts.models import Agreement
+from urja.apps.contracts.queries import with_terms
+from urja.apps.identity import access
+from urja.apps.identity.models import AccountAccess, PersonalRead
+from urja.apps.identity.roles import TABLE, who_may, writing
+from urja.apps.journal.models import AuditEntry
+from urja.apps.network.models import Placement, Premise, ServicePoint
+from urja.apps.people.models import Consent, Person, Protection
 from urja.apps.tariffs.models import TariffVersion
 from urja.apps.work.models import WorkOrder
 from urja.web.api import answers
@@ -20,8 +27,8 @@ from urja.web.api.lists import Number, local, moment_of, one, page
 from urja.web.api.routes import Ask, ListQuery
 
 
-def _few(ask: Ask) -> access.Few:
-    return access.few_places(ask.area, ask.now)
+def _few(ask: Ask) -> areas.Few:
+    return areas.few_places(ask.area, ask.now)
 
 
 # -- people ----------------------------------------------------------------------------------------------------
@@ -35,19 +42,19 @@ class ConsumersQuery(ListQuery, frozen=True, kw_only=True):
 
 def consumers(ask: Ask) -> answers.Page[answers.Consumer]:
     query: ConsumersQuery = ask.query
-    rows = _people().filter(access.people(ask.area, ask.now, _few(ask)))
+    rows = _people().filter(areas.people(ask.area, ask.now, _few(ask)))
     if query.email is not None:
         rows = rows.filter(email__iexact=query.email)
     if query.phone is not None:
         rows = rows.filter(phone=query.phone)
     if query.usage_point is not None:
-        there = models.Agreement.objects.filter(service_point_id=query.usage_point)
+        there = Agreement.objects.filter(service_point_id=query.usage_point)
         rows = rows.filter(
             Q(id__in=there.exclude(customer=None).values("customer_id"))
             | Q(accesses__account_id__in=there.values("account_id"))
         ).distinct()
 
-    def shape(found: list[models.Person]) -> list[answers.Consumer]:
+    def shape(found: list[Person]) -> list[answers.Consumer]:
         access.note_reads(ask.caller, [person.id for person in found], ask.what, ask.now)
         return [consumer_of(person) for person in found]
 
@@ -60,21 +67,21 @@ def consumer(ask: Ask) -> answers.Consumer:
     return consumer_of(person)
 
 
-def person_of(ask: Ask) -> models.Person:
+def person_of(ask: Ask) -> Person:
     """The person of a route, in the caller's area."""
     rows = _people().filter(id=ask.parts["id"])
-    return one(ask, rows, access.people(ask.area, ask.now), f"consumer {ask.parts['id']}")
+    return one(ask, rows, areas.people(ask.area, ask.now), f"consumer {ask.parts['id']}")
 
 
-def _people() -> QuerySet[models.Person]:
-    return models.Person.objects.prefetch_related(
-        Prefetch("consents", models.Consent.objects.order_by("id")),
-        Prefetch("protections", models.Protection.objects.order_by("id")),
-        Prefetch("accesses", models.AccountAccess.objects.order_by("id")),
+def _people() -> QuerySet[Person]:
+    return Person.objects.prefetch_related(
+        Prefetch("consents", Consent.objects.order_by("id")),
+        Prefetch("protections", Protection.objects.order_by("id")),
+        Prefetch("accesses", AccountAccess.objects.order_by("id")),
     )
 
 
-def consumer_of(person: models.Person) -> answers.Consumer:
+def consumer_of(person: Person) -> answers.Consumer:
     return answers.Consumer(
         id=person.id,
         name=person.name,
@@ -110,19 +117,19 @@ class UsagePointsQuery(ListQuery, frozen=True, kw_only=True):
 
 def usage_points(ask: Ask) -> answers.Page[answers.UsagePoint]:
     query: UsagePointsQuery = ask.query
-    rows = _places().filter(access.places(ask.area, ask.now, few=_few(ask)))
+    rows = _places().filter(areas.places(ask.area, ask.now, few=_few(ask)))
     if query.consumer_number is not None:
         rows = rows.filter(consumer_number=query.consumer_number)
     if query.purpose is not None:
         rows = rows.filter(purpose=query.purpose)
     if query.premise is not None:
-        rows = rows.filter(access.premises(access.Area(premises=frozenset({query.premise})), "premise_id"))
+        rows = rows.filter(areas.premises(access.Area(premises=frozenset({query.premise})), "premise_id"))
     return page(ask, rows, lambda found: [usage_point_of(place, place.hangs_at) for place in found])
 
 
 def usage_point(ask: Ask) -> answers.UsagePoint:
     named = f"usage point {ask.parts['id']}"
-    found = one(ask, _places().filter(id=ask.parts["id"]), access.places(ask.area, ask.now), named)
+    found = one(ask, _places().filter(id=ask.parts["id"]), areas.places(ask.area, ask.now), named)
     at = moment_of(ask)
     if at is None:
         return usage_point_of(found, found.hangs_at)
@@ -132,14 +139,14 @@ def usage_point(ask: Ask) -> answers.UsagePoint:
     return usage_point_of(then.service_point, then.placements)
 
 
-def _places() -> QuerySet[models.ServicePoint]:
-    hanging = models.Placement.objects.filter(valid_to=None).select_related("node").order_by("tree")
-    return models.ServicePoint.objects.select_related("premise").prefetch_related(
+def _places() -> QuerySet[ServicePoint]:
+    hanging = Placement.objects.filter(valid_to=None).select_related("node").order_by("tree")
+    return ServicePoint.objects.select_related("premise").prefetch_related(
         Prefetch("placements", hanging, to_attr="hangs_at")
     )
 
 
-def usage_point_of(place: models.ServicePoint, placements: Iterable[models.Placement]) -> answers.UsagePoint:
+def usage_point_of(place: ServicePoint, placements: Iterable[Placement]) -> answers.UsagePoint:
     return answers.UsagePoint(
         id=place.id,
         consumer_number=place.consumer_number,
@@ -160,7 +167,7 @@ def usage_point_of(place: models.ServicePoint, placements: Iterable[models.Place
     )
 
 
-def premise_of(premise: models.Premise) -> answers.Premise:
+def premise_of(premise: Premise) -> answers.Premise:
     return answers.Premise(
         id=premise.id,
         code=premise.code,
@@ -197,7 +204,7 @@ _SHOWN = (
 def devices(ask: Ask) -> answers.Page[answers.Device]:
     query: DevicesQuery = ask.query
     rows = _devices().filter(
-        access.devices(ask.area, ask.now, _few(ask)), id__in=_mounted().values("device_id")
+        areas.devices(ask.area, ask.now, _few(ask)), id__in=_mounted().values("device_id")
     )
     if query.serial is not None:
         rows = rows.filter(serial=query.serial)
@@ -210,11 +217,11 @@ def devices(ask: Ask) -> answers.Page[answers.Device]:
 def device(ask: Ask) -> answers.Device:
     """A device that hangs, or has hung, in the area."""
     named = f"device {ask.parts['id']}"
-    found = one(ask, _devices().filter(id=ask.parts["id"]), access.devices(ask.area, ask.now), named)
+    found = one(ask, _devices().filter(id=ask.parts["id"]), areas.devices(ask.area, ask.now), named)
     at = moment_of(ask)
     if at is None:
         return _device_now(ask, found)
-    then = next(iter(known.rows(models.Device, [found.id], at.known_at)), None)
+    then = next(iter(known.rows(Device, [found.id], at.known_at)), None)
     if then is None:
         raise ask.missing(f"{named} by what was known then")
     return device_of(ask, then, known.hanging(found.id, at), at.valid_at)
@@ -223,31 +230,27 @@ def device(ask: Ask) -> answers.Device:
 def stock(ask: Ask) -> answers.Page[answers.Device]:
     """Devices that hang nowhere: stock is the whole utility's."""
     query: StockQuery = ask.query
-    rows = _devices().exclude(stock=models.Stock.INSTALLED)
+    rows = _devices().exclude(stock=Stock.INSTALLED)
     for name in ("serial", "stock", "held_by"):
         if getattr(query, name) is not None:
             rows = rows.filter(**{name: getattr(query, name)})
     return page(ask, rows, lambda found: [_device_now(ask, device) for device in found])
 
 
-def _mounted() -> QuerySet[models.DevicePeriod]:
-    return models.DevicePeriod.objects.filter(valid_to=None)
+def _mounted() -> QuerySet[DevicePeriod]:
+    return DevicePeriod.objects.filter(valid_to=None)
 
 
-def _devices() -> QuerySet[models.Device]:
+def _devices() -> QuerySet[Device]:
     hanging = _mounted().select_related("service_point")
-    return models.Device.objects.only(*_SHOWN).prefetch_related(
-        Prefetch("periods", hanging, to_attr="hanging")
-    )
+    return Device.objects.only(*_SHOWN).prefetch_related(Prefetch("periods", hanging, to_attr="hanging"))
 
 
 def _device_now(ask: Ask, found: Any) -> answers.Device:
     return device_of(ask, found, next(iter(found.hanging), None), ask.now)
 
 
-def device_of(
-    ask: Ask, found: models.Device, hanging: models.DevicePeriod | None, at: datetime
-) -> answers.Device:
+def device_of(ask: Ask, found: Device, hanging: DevicePeriod | None, at: datetime) -> answers.Device:
     staff = bool(ask.area.everywhere or ask.area.nodes or ask.area.premises)
     mine = staff or (hanging is not None and _own(ask, hanging.service_point_id, at))
     return answers.Device(
@@ -271,17 +274,17 @@ def device_of(
 def _own(ask: Ask, place: int, at: datetime) -> bool:
     """Where a meter hangs by then is nothing to somebody whom it measured at another time."""
     return (
-        models.Agreement.objects.filter(service_point_id=place, account_id__in=ask.area.accounts)
+        Agreement.objects.filter(service_point_id=place, account_id__in=ask.area.accounts)
         .filter(Q(valid_to=None) | Q(valid_to__gt=at), valid_from__lte=at)
         .exists()
     )
 
 
-def _hanging_of(period: models.DevicePeriod) -> answers.Hanging:
+def _hanging_of(period: DevicePeriod) -> answers.Hanging:
     return answers.Hanging(
         usage_point_id=period.service_point_id,
         consumer_number=period.service_point.consumer_number,
-        role=models.DeviceRole(period.role).name.lower(),
+        role=DeviceRole(period.role).name.lower(),
         valid_from=local(period.valid_from),
         commissioned_at=local(period.commissioned_at),
         taken_over_at=local(period.taken_over_at),
@@ -302,7 +305,7 @@ class AgreementsQuery(ListQuery, frozen=True, kw_only=True):
 
 def agreements(ask: Ask) -> answers.Page[answers.Agreement]:
     query: AgreementsQuery = ask.query
-    rows = _agreements().filter(access.agreements(ask.area, ask.now, _few(ask)))
+    rows = _agreements().filter(areas.agreements(ask.area, ask.now, _few(ask)))
     given = {
         "service_point_id": query.usage_point,
         "account_id": query.account,
@@ -325,17 +328,17 @@ def agreement(ask: Ask) -> answers.Agreement:
     return agreement_of(then)
 
 
-def agreement_in_area(ask: Ask) -> models.Agreement:
+def agreement_in_area(ask: Ask) -> Agreement:
     """The agreement of a route, in the caller's area."""
     rows = _agreements().filter(id=ask.parts["id"])
-    return one(ask, rows, access.agreements(ask.area, ask.now), f"agreement {ask.parts['id']}")
+    return one(ask, rows, areas.agreements(ask.area, ask.now), f"agreement {ask.parts['id']}")
 
 
-def _agreements() -> QuerySet[models.Agreement]:
-    return models.Agreement.objects.select_related("service_point")
+def _agreements() -> QuerySet[Agreement]:
+    return Agreement.objects.select_related("service_point")
 
 
-def agreement_of(found: models.Agreement) -> answers.Agreement:
+def agreement_of(found: Agreement) -> answers.Agreement:
     return answers.Agreement(
         id=found.id,
         account_id=found.account_id,
@@ -374,7 +377,7 @@ class WorkOrdersQuery(ListQuery, frozen=True, kw_only=True):
 def work_orders(ask: Ask) -> answers.Page[answers.WorkOrder]:
     query: WorkOrdersQuery = ask.query
     rows = WorkOrder.objects.select_related("service_point").filter(
-        access.places(ask.area, ask.now, "service_point_id", _few(ask))
+        areas.places(ask.area, ask.now, "service_point_id", _few(ask))
     )
     given = {
         "state": query.state,
@@ -388,7 +391,7 @@ def work_orders(ask: Ask) -> answers.Page[answers.WorkOrder]:
 
 def work_order(ask: Ask) -> answers.WorkOrder:
     rows = WorkOrder.objects.select_related("service_point").filter(id=ask.parts["id"])
-    inside = access.places(ask.area, ask.now, "service_point_id")
+    inside = areas.places(ask.area, ask.now, "service_point_id")
     return work_order_of(one(ask, rows, inside, f"work order {ask.parts['id']}"))
 
 
@@ -418,15 +421,15 @@ class AuditQuery(ListQuery, frozen=True, kw_only=True):
 
 def audit(ask: Ask) -> answers.Page[answers.AuditEntry]:
     query: AuditQuery = ask.query
-    rows = models.AuditEntry.objects.filter(access.places(ask.area, ask.now, "service_point_id", _few(ask)))
+    rows = AuditEntry.objects.filter(areas.places(ask.area, ask.now, "service_point_id", _few(ask)))
     given = {"kind": query.kind, "service_point_id": query.usage_point, "actor": query.actor}
     rows = rows.filter(**{name: value for name, value in given.items() if value is not None})
     return page(ask, rows, lambda found: [audit_entry_of(entry) for entry in found], newest_first=True)
 
 
 def audit_entry(ask: Ask) -> answers.AuditEntry:
-    rows = models.AuditEntry.objects.filter(id=ask.parts["id"])
-    inside = access.places(ask.area, ask.now, "service_point_id")
+    rows = AuditEntry.objects.filter(id=ask.parts["id"])
+    inside = areas.places(ask.area, ask.now, "service_point_id")
     return audit_entry_of(one(ask, rows, inside, f"operation {ask.parts['id']}"))
 
 
@@ -436,7 +439,7 @@ PERSONAL = frozenset(
 """Fields of operations that name a person; the audit is read by more people than they are for."""
 
 
-def audit_entry_of(entry: models.AuditEntry) -> answers.AuditEntry:
+def audit_entry_of(entry: AuditEntry) -> answers.AuditEntry:
     return answers.AuditEntry(
         id=entry.id,
         kind=entry.kind,
@@ -463,15 +466,15 @@ class PersonalReadsQuery(ListQuery, frozen=True, kw_only=True):
 
 def personal_reads(ask: Ask) -> answers.Page[answers.PersonalRead]:
     query: PersonalReadsQuery = ask.query
-    rows = models.PersonalRead.objects.all()
+    rows = PersonalRead.objects.all()
     if not ask.area.everywhere:
-        rows = rows.filter(person__in=models.Person.objects.filter(access.people(ask.area, ask.now)))
+        rows = rows.filter(person__in=Person.objects.filter(areas.people(ask.area, ask.now)))
     given = {"person_id": query.person, "user_id": query.user, "token_id": query.token}
     rows = rows.filter(**{name: value for name, value in given.items() if value is not None})
     return page(ask, rows, personal_reads_of, newest_first=True)
 
 
-def personal_reads_of(found: Iterable[models.PersonalRead]) -> list[answers.PersonalRead]:
+def personal_reads_of(found: Iterable[PersonalRead]) -> list[answers.PersonalRead]:
     return [
         answers.PersonalRead(
             id=one.id,
@@ -540,7 +543,7 @@ def me(ask: Ask) -> answers.Me:
 
 
 def operations(ask: Ask) -> answers.Operations:
-    from urja.apps.registry.operations import ALL
+    from urja.usecases.operations import ALL
 
     return answers.Operations(
         items=[

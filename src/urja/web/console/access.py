@@ -14,10 +14,10 @@ from django.shortcuts import render
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from urja.apps.registry.access import Caller
-from urja.apps.registry.operations import ALL
-from urja.apps.registry.queries import accesses_of
-from urja.apps.registry.roles import Read, writing
+from urja.apps.identity.access import Caller
+from urja.apps.identity.queries import accesses_of
+from urja.apps.identity.roles import Read, writing
+from urja.usecases.operations import ALL
 from urja.web.shared import metrics, second_factor, sign_in
 from urja.web.shared.colleague import colleague
 

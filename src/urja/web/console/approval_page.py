@@ -15,15 +15,17 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from urja.apps.approvals import passkeys, queries, waiting
+from urja.apps.approvals import answering as waiting
+from urja.apps.approvals import passkeys, queries
 from urja.apps.approvals.models import OPEN, Judged, Waiting, WaitingState
-from urja.apps.registry.access import Caller, fault_of_actor
-from urja.apps.registry.errors import Refused
-from urja.apps.registry.models import Request
-from urja.apps.registry.operations import BY_KIND
-from urja.apps.registry.requests import decode
+from urja.apps.identity.access import Caller
+from urja.apps.journal.errors import Refused
+from urja.apps.journal.models import Request
 from urja.base import passkey
 from urja.core.approvals import Need
+from urja.usecases.judging import fault_of_actor
+from urja.usecases.operations import BY_KIND
+from urja.usecases.requests import decode
 from urja.web.console import wording
 from urja.web.console.colleagues import names_of
 from urja.web.console.fields import Input, inputs, typed_of

@@ -4,9 +4,10 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadReque
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from urja.apps.approvals import passkeys, queries, waiting
+from urja.apps.approvals import answering as waiting
+from urja.apps.approvals import passkeys, queries
 from urja.apps.approvals.models import OPEN, Waiting
-from urja.apps.registry.access import Caller
+from urja.apps.identity.access import Caller
 from urja.web.console import approval_page as pages
 from urja.web.console.access import asks_for_operations, for_colleagues, show
 from urja.web.console.views import private

@@ -11,29 +11,24 @@ from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from urja.apps.ledger import arrears as dues
-from urja.apps.ledger import queries as ledger
+from urja.apps import areas
+from urja.apps.assets.models import Configuration, DevicePeriod, Seal
+from urja.apps.billing import arrears as dues
+from urja.apps.billing import queries as ledger
+from urja.apps.billing.models import Every, InstalmentPlan
+from urja.apps.contracts import queries as contracts
+from urja.apps.contracts.models import Agreement, AgreementTerms
+from urja.apps.identity import access
+from urja.apps.identity.access import Caller
+from urja.apps.identity.roles import Read
 from urja.apps.lifeline import Before
+from urja.apps.network import queries as network
+from urja.apps.network.models import Premise, ServicePoint
 from urja.apps.notices import queries as notices
+from urja.apps.people.models import Person
 from urja.apps.readings import queries as readings
 from urja.apps.readings import unconfirmed, unread
 from urja.apps.readings.power import power_of_place
-from urja.apps.registry import access, queries
-from urja.apps.registry.access import Caller
-from urja.apps.registry.models import (
-    Agreement,
-    AgreementTerms,
-    Configuration,
-    DevicePeriod,
-    Every,
-    InstalmentPlan,
-    Person,
-    Premise,
-    Seal,
-    ServicePoint,
-)
-from urja.apps.registry.operations import CorrectLastRead, NewConnection
-from urja.apps.registry.roles import Read
 from urja.apps.supply import queries as supply
 from urja.apps.supply.errors import UnknownPolicy
 from urja.apps.supply.policies import book, name_of
@@ -41,6 +36,7 @@ from urja.apps.supply.queries import StandingNow
 from urja.apps.tariffs.errors import UnknownTariffError
 from urja.apps.work import queries as work
 from urja.core.calendar import local_day
+from urja.usecases.operations import CorrectLastRead, NewConnection
 from urja.web.console import wording
 from urja.web.console.life_page import Life, entry_address, life_of
 from urja.web.console.moments import day_of, moment_of, span
@@ -147,7 +143,7 @@ def place_of(number: str, caller: Caller, act: Read, now: datetime) -> ServicePo
     area = caller.area(act)
     if area is None:
         return None
-    found = ServicePoint.objects.filter(access.places(area, now), consumer_number=number)
+    found = ServicePoint.objects.filter(areas.places(area, now), consumer_number=number)
     return found.select_related("premise__parent__parent", "licensee").first()
 
 
@@ -206,7 +202,7 @@ def _remarks(place: ServicePoint) -> list[str]:
     remarks = []
     if place.purpose != "consumer":
         remarks.append(wording.purpose(place.purpose))
-    fed_by = queries.transformers_of([place.id]).get(place.id)
+    fed_by = network.transformers_of([place.id]).get(place.id)
     if fed_by:
         remarks.append(_("fed by %(transformer)s") % {"transformer": fed_by})
     if place.disconnected_at is not None:
@@ -223,7 +219,7 @@ def _holds(valid_from: datetime, valid_to: datetime | None, at: datetime) -> boo
 
 def _agreements(place: ServicePoint) -> list[Agreement]:
     found = Agreement.objects.filter(service_point=place).order_by("-valid_from")
-    return queries.with_terms(found.select_related("customer", "service_point__premise"))
+    return contracts.with_terms(found.select_related("customer", "service_point__premise"))
 
 
 def _residents(agreements: list[Agreement], caller: Caller, now: datetime) -> list[Resident]:

@@ -11,8 +11,10 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from urja.apps.ledger import queries as ledger
-from urja.apps.registry.models import Agreement, Device, Node, Premise, ServicePoint
+from urja.apps.assets.models import Device
+from urja.apps.billing import queries as ledger
+from urja.apps.contracts.models import Agreement
+from urja.apps.network.models import Node, Premise, ServicePoint
 from urja.base.sentences import from_plain
 from urja.core.policy import Reason
 from urja.web.console import wording

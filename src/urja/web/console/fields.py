@@ -18,11 +18,13 @@ import msgspec
 from django.utils.translation import gettext as _
 from msgspec import NODEFAULT, UNSET, UnsetType
 
-from urja.apps.registry.models import Commodity, DeviceRole, PremiseKind, ProtectionKind, Purpose
-from urja.apps.registry.operations import Operation
-from urja.apps.registry.operations.network import PHASES
+from urja.apps.assets.models import DeviceRole
+from urja.apps.network.models import Commodity, PremiseKind, Purpose
+from urja.apps.people.models import ProtectionKind
 from urja.apps.work.models import WorkOrderKind
 from urja.base.storable import is_in_calendar
+from urja.usecases.network import PHASES
+from urja.usecases.operations import Operation
 from urja.web.console import wording
 from urja.web.console.field_words import help_of, label_of
 from urja.web.shared import formats

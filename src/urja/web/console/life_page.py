@@ -9,14 +9,14 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from urja.apps import lifeline
-from urja.apps.ledger import queries as ledger
+from urja.apps.billing import queries as ledger
+from urja.apps.identity.access import Caller
+from urja.apps.identity.roles import Read, writing
 from urja.apps.lifeline import Before, Kind, Line
 from urja.apps.meter_types.queries import event_names
-from urja.apps.registry.access import Caller
-from urja.apps.registry.models import ServicePoint
-from urja.apps.registry.operations import BY_KIND
-from urja.apps.registry.roles import Read, writing
+from urja.apps.network.models import ServicePoint
 from urja.core.policy import Reason
+from urja.usecases.operations import BY_KIND
 from urja.web.console import wording
 from urja.web.console.colleagues import names_of
 from urja.web.console.moments import moment_of

@@ -10,11 +10,11 @@ from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from urja.apps.identity.access import Caller
+from urja.apps.identity.roles import Read
 from urja.apps.meter_jobs import seen
 from urja.apps.meter_jobs.models import Job, Task, TaskState
 from urja.apps.meter_jobs.queries import csv_of
-from urja.apps.registry.access import Caller
-from urja.apps.registry.roles import Read
 from urja.base.sentences import from_plain
 from urja.web.console import wording
 from urja.web.console.colleagues import names_of

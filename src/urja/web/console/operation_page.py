@@ -14,12 +14,15 @@ from typing import Any, Final
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from urja.apps.registry import requests
-from urja.apps.registry.access import Caller, NotAllowed, OutOfArea, judge
-from urja.apps.registry.errors import Refused
-from urja.apps.registry.models import AuditEntry, Request, RequestState, ServicePoint
-from urja.apps.registry.operations import ALL, BY_KIND, Operation
-from urja.apps.registry.roles import Read, writing
+from urja.apps.identity.access import Caller, NotAllowed, OutOfArea
+from urja.apps.identity.roles import Read, writing
+from urja.apps.journal import requests as journal
+from urja.apps.journal.errors import Refused
+from urja.apps.journal.models import AuditEntry, Request, RequestState
+from urja.apps.network.models import ServicePoint
+from urja.usecases import requests as usecases
+from urja.usecases.judging import judge
+from urja.usecases.operations import ALL, BY_KIND, Operation
 from urja.web.console import wording
 from urja.web.console.effect_words import Effects, effects
 from urja.web.console.fields import Input, content_of, inputs, typed_of
@@ -141,7 +144,7 @@ def rehearse(
     asked = judged(operation, content, caller, now)
     if not isinstance(asked, Operation):
         return _page(operation, inputs(operation, typed, {}), asked, None)
-    return requests.ask(asked, actor=caller.actor, requested_at=now, rehearsal=True)
+    return journal.ask(asked, actor=caller.actor, requested_at=now, rehearsal=True)
 
 
 def judged(
@@ -149,7 +152,7 @@ def judged(
 ) -> Operation | list[str]:
     """The operation of plain values, where the caller may ask for it; otherwise what stands against it."""
     try:
-        asked = requests.decode(operation.kind(), content)
+        asked = usecases.decode(operation.kind(), content)
         judge(caller, asked, now)
     except Refused as refused:
         return refused.faults
@@ -162,11 +165,9 @@ def judged(
 
 def carry_out(rehearsed: Request, caller: Caller, now: datetime) -> Request:
     """Ask for what was rehearsed, as it was; asked twice it is done once. Raises Refused, NotAllowed and OutOfArea."""
-    asked = requests.decode(rehearsed.kind, rehearsed.content)
+    asked = usecases.decode(rehearsed.kind, rehearsed.content)
     judge(caller, asked, now)
-    return requests.ask(
-        asked, actor=caller.actor, requested_at=now, idempotency_key=f"console:{rehearsed.id}"
-    )
+    return journal.ask(asked, actor=caller.actor, requested_at=now, idempotency_key=f"console:{rehearsed.id}")
 
 
 def own_request(request_id: int, caller: Caller) -> Request | None:

@@ -5,10 +5,10 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from urja.apps.registry import requests
-from urja.apps.registry.access import Caller, NotAllowed, OutOfArea
-from urja.apps.registry.errors import Refused
-from urja.apps.registry.models import Request, RequestState
+from urja.apps.identity.access import Caller, NotAllowed, OutOfArea
+from urja.apps.journal import requests
+from urja.apps.journal.errors import Refused
+from urja.apps.journal.models import Request, RequestState
 from urja.web.console import operation_page as pages
 from urja.web.console.access import for_colleagues, fresh_factor_first, refused, show
 from urja.web.console.views import private

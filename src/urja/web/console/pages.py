@@ -10,8 +10,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from urja.apps.billing import queries as ledger
 from urja.apps.commands import releases
-from urja.apps.ledger import queries as ledger
 from urja.apps.payments import differences
 from urja.apps.payments import queries as payments
 from urja.apps.proofs import daily

@@ -10,14 +10,14 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from urja.apps.identity.access import Caller
+from urja.apps.identity.roles import writing
+from urja.apps.journal import requests
+from urja.apps.journal.models import Request
 from urja.apps.payments import differences
 from urja.apps.payments import queries as payments
 from urja.apps.payments.models import Unmatched
-from urja.apps.registry import requests
-from urja.apps.registry.access import Caller
-from urja.apps.registry.models import Request
-from urja.apps.registry.operations import CloseDifference, NoteDifference, Operation
-from urja.apps.registry.roles import writing
+from urja.usecases.operations import CloseDifference, NoteDifference, Operation
 from urja.web.console import pages, wording
 from urja.web.console.colleagues import names_of
 from urja.web.console.moments import moment_of

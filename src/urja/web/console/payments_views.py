@@ -4,11 +4,11 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_safe
 
+from urja.apps.identity.access import Caller
+from urja.apps.journal import requests
+from urja.apps.journal.models import Request, RequestState
 from urja.apps.payments import queries as payments
 from urja.apps.payments.models import Unmatched
-from urja.apps.registry import requests
-from urja.apps.registry.access import Caller
-from urja.apps.registry.models import Request, RequestState
 from urja.web.console import operation_page
 from urja.web.console import payments_page as pages
 from urja.web.console.access import for_colleagues, fresh_factor_first, refused, sees_settlements, show

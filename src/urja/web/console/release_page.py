@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 from urja.apps.approvals import passkeys
 from urja.apps.commands import releases
 from urja.apps.commands.models import OPEN_RELEASES, CutRelease, ReleaseState
-from urja.apps.registry.access import Caller
+from urja.apps.identity.access import Caller
 from urja.base import passkey
 from urja.web.console.approval_page import Question, base64url
 from urja.web.shared import formats

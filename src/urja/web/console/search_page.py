@@ -10,11 +10,15 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from urja.apps.registry import access
-from urja.apps.registry.access import Caller
-from urja.apps.registry.models import Agreement, Device, DevicePeriod, Person, ServicePoint
-from urja.apps.registry.roles import Read
-from urja.apps.registry.searching import Hit, Matched, search
+from urja.apps import areas
+from urja.apps.assets.models import Device, DevicePeriod
+from urja.apps.contracts.models import Agreement
+from urja.apps.identity import access
+from urja.apps.identity.access import Caller
+from urja.apps.identity.roles import Read
+from urja.apps.network.models import ServicePoint
+from urja.apps.people.models import Person
+from urja.apps.searching import Hit, Matched, search
 from urja.web.console import wording
 from urja.web.shared import formats
 from urja.web.shared.clock import zone
@@ -132,7 +136,7 @@ def _places_of(people: list[Person], caller: Caller, now: datetime) -> dict[int,
         return places
     ids = [person.pk for person in people]
     found = (
-        Agreement.objects.filter(access.agreements(area, now))
+        Agreement.objects.filter(areas.agreements(area, now))
         .filter(Q(customer_id__in=ids) | Q(account__accesses__person_id__in=ids))
         .select_related("service_point__premise")
         .prefetch_related("account__accesses")

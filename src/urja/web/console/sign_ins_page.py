@@ -8,7 +8,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from urja.apps.registry.models import SignIn, SignInKind
+from urja.apps.identity.models import SignIn, SignInKind
 from urja.web.console.colleagues import names_of
 from urja.web.console.moments import moment_of
 

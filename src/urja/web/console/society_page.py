@@ -12,11 +12,11 @@ from typing import Final
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from urja.apps import areas as access
+from urja.apps.identity.access import Area, Caller
+from urja.apps.identity.roles import Read
+from urja.apps.network.models import Premise, PremiseKind, Purpose, ServicePoint
 from urja.apps.readings.intervals import month_by_place
-from urja.apps.registry import access
-from urja.apps.registry.access import Area, Caller
-from urja.apps.registry.models import Premise, PremiseKind, Purpose, ServicePoint
-from urja.apps.registry.roles import Read
 from urja.core.calendar import ONE_DAY, local_day
 from urja.web.console import wording
 from urja.web.shared import formats

@@ -9,12 +9,12 @@ from urllib.parse import urlencode
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from urja.apps import areas as access
+from urja.apps.identity.access import Caller
+from urja.apps.identity.roles import Read
+from urja.apps.known import Moment
+from urja.apps.network.models import Level, Node, Tree
 from urja.apps.readings.overview import LOSS_LIMIT_PERCENT, transformer_balance
-from urja.apps.registry import access
-from urja.apps.registry.access import Caller
-from urja.apps.registry.known import Moment
-from urja.apps.registry.models import Level, Node, Tree
-from urja.apps.registry.roles import Read
 from urja.apps.trees import Counts, Hanging, Trees, TreesNow, trees_at, within
 from urja.web.console import wording
 from urja.web.console.as_of import FIELDS, AsOfForm, banner_of, form_of

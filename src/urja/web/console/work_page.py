@@ -10,17 +10,22 @@ from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from urja.apps.registry import access, requests
-from urja.apps.registry.access import Caller
-from urja.apps.registry.models import Agreement, Person, Request, Seal
-from urja.apps.registry.operations import CloseWorkOrder, CorrectLastRead, Operation
-from urja.apps.registry.operations.work_orders import BY_OPERATION
-from urja.apps.registry.roles import Read, writing
+from urja.apps import areas
+from urja.apps.assets.models import Seal
+from urja.apps.contracts.models import Agreement
+from urja.apps.identity import access
+from urja.apps.identity.access import Caller
+from urja.apps.identity.roles import Read, writing
+from urja.apps.journal import requests
+from urja.apps.journal.models import Request
+from urja.apps.people.models import Person
 from urja.apps.work import operations as work
 from urja.apps.work import queries as orders
 from urja.apps.work.errors import NoPhoto
 from urja.apps.work.models import WorkOrder, WorkOrderKind
 from urja.core.policy import Reason
+from urja.usecases.operations import CloseWorkOrder, CorrectLastRead, Operation
+from urja.usecases.work_orders import BY_OPERATION
 from urja.web.console import wording
 from urja.web.console.colleagues import names_of
 from urja.web.console.connection_page import geo
@@ -152,7 +157,7 @@ def work_page(caller: Caller, which: str, now: datetime) -> WorkPage:
 def _there(caller: Caller, now: datetime) -> QuerySet[WorkOrder]:
     """The orders of an area, and those that somebody was given wherever they are."""
     area = caller.must(Read.WORK_ORDERS)
-    there = WorkOrder.objects.filter(access.places(area, now, "service_point_id"))
+    there = WorkOrder.objects.filter(areas.places(area, now, "service_point_id"))
     return there if area.everywhere else there | WorkOrder.objects.filter(assignee_id=caller.user_id)
 
 

@@ -5,10 +5,10 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from urja.apps.registry import requests
-from urja.apps.registry.access import Caller
-from urja.apps.registry.models import Request, RequestState
-from urja.apps.registry.roles import Read
+from urja.apps.identity.access import Caller
+from urja.apps.identity.roles import Read
+from urja.apps.journal import requests
+from urja.apps.journal.models import Request, RequestState
 from urja.apps.work import queries as orders
 from urja.apps.work.models import WorkOrder
 from urja.web.console import operation_page

@@ -13,7 +13,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from urja.apps.registry.models import AddressAnswer
+from urja.apps.identity.models import AddressAnswer
 
 _CONFIRM: Final = "portal/address_confirm.html"
 _REFUSE: Final = "portal/address_refuse.html"

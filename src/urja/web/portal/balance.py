@@ -7,7 +7,7 @@ from typing import NamedTuple, assert_never
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from urja.apps.ledger import queries as ledger
+from urja.apps.billing import queries as ledger
 from urja.core.policy.facts import CREDIT_HOLD
 from urja.core.power import Disconnected, NoPower, NotHeardFrom, Powered, PowerState
 from urja.web.shared import formats

@@ -11,9 +11,9 @@ from importlib.metadata import version as installed_version
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from urja.apps.ledger import queries as ledger
+from urja.apps.billing import queries as ledger
+from urja.apps.contracts.models import PaymentMode
 from urja.apps.payments import gateways
-from urja.apps.registry.models import PaymentMode
 from urja.apps.supply import queries as supply
 from urja.apps.tariffs.errors import UnknownTariffError
 from urja.web.portal import chain, paying, postings

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
 
-from urja.apps.ledger import queries as ledger
+from urja.apps.billing import queries as ledger
 from urja.web.shared import formats, ledger_words
 from urja.web.shared.account_card import AccountCard
 

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from urja.apps import account_overview
 from urja.apps.account_overview import AccountOverview
-from urja.apps.registry.models import Agreement
+from urja.apps.contracts.models import Agreement
 from urja.core.power import Heard
 
 

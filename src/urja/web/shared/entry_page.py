@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from urja.apps.ledger import queries as ledger
+from urja.apps.billing import queries as ledger
 from urja.web.shared import formats
 from urja.web.shared import ledger_words as wording
 from urja.web.shared.account_card import AccountCard

@@ -29,7 +29,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from urja.apps.registry.models import SignInKind
+from urja.apps.identity.models import SignInKind
 from urja.web.shared import sign_in
 
 FRESH_S: Final = 15 * 60

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
-from urja.apps.ledger.usage import unratable
+from urja.apps.billing.usage import unratable
 from urja.apps.supply import facts as supply_facts
 from urja.apps.supply.facts import Known
 from urja.apps.supply.queries import health

@@ -16,8 +16,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from urja.apps.grid import Supply, supplies
 from urja.apps.readings.overview import LOSS_LIMIT_PERCENT, TransformerBalance, transformer_balance
-from urja.apps.registry.grid import Supply, supplies
 from urja.apps.supply import feed
 from urja.apps.supply import queries as supply
 from urja.apps.supply.queries import StandingNow

@@ -3,8 +3,8 @@
 import csv
 from dataclasses import replace
 
-from urja.apps.registry.loading import KINDS, as_toml, canonical, parse
 from urja.cosem.security import KekStore
+from urja.usecases.loading import KINDS, as_toml, canonical, parse
 
 KEYS = KekStore(bytes(range(16)))
 
@@ -50,7 +50,7 @@ class Loader:
         self.directory, self.clock, self.told = directory, clock, []
 
     def __call__(self, kind, rows, the_map=None, **how):
-        from urja.apps.registry.loading import running
+        from urja.usecases.loading import running
 
         path = rows if hasattr(rows, "suffix") else write(self.directory / f"{kind}.csv", rows)
         names = list(read(path)[0]) if path.suffix == ".csv" else []

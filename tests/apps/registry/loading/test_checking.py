@@ -6,7 +6,7 @@ import pytest
 from tests.apps.registry.loading.filing import example
 from tests.apps.street import adopt, by_hand
 
-from urja.apps.registry.loading import KINDS
+from urja.usecases.loading import KINDS
 
 BOUNDS = (23.8, 77.0, 30.5, 84.7)
 """Uttar Pradesh."""
@@ -14,7 +14,7 @@ BOUNDS = (23.8, 77.0, 30.5, 84.7)
 
 @pytest.fixture
 def look(load):
-    from urja.apps.registry import checking
+    from urja.usecases import checking
 
     def found(bounds=BOUNDS, **how):
         return {
@@ -115,7 +115,7 @@ def test_what_hangs_nowhere_or_wrongly(load, look):
 
 
 def test_a_meter_in_the_stock_and_on_a_wall(load, look, database):
-    from urja.apps.registry.models import Device
+    from urja.apps.assets.models import Device
 
     adopt(1, valid_from=load.clock.now())
     with database.connect() as owner:

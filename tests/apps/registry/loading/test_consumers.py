@@ -27,7 +27,11 @@ def told(report):
 
 
 def test_the_example_makes_premises_people_agreements_and_accesses(load, database):
-    from urja.apps.registry.models import AccountAccess, Agreement, AuditEntry, Person, Premise, ServicePoint
+    from urja.apps.contracts.models import Agreement
+    from urja.apps.identity.models import AccountAccess
+    from urja.apps.journal.models import AuditEntry
+    from urja.apps.network.models import Premise, ServicePoint
+    from urja.apps.people.models import Person
     from urja.base.ids import bucket_of
 
     report = load("consumers", example("consumers"))
@@ -71,7 +75,8 @@ def test_the_example_makes_premises_people_agreements_and_accesses(load, databas
 
 
 def test_the_same_file_again_changes_nothing_and_says_so(load):
-    from urja.apps.registry.models import AuditEntry, History, Premise
+    from urja.apps.journal.models import AuditEntry, History
+    from urja.apps.network.models import Premise
 
     load("consumers", example("consumers"))
     premises = Premise.objects.count()
@@ -81,7 +86,9 @@ def test_the_same_file_again_changes_nothing_and_says_so(load):
 
 
 def test_a_changed_row_changes_what_the_map_covers_and_no_more(load):
-    from urja.apps.registry.models import History, Person, ServicePoint
+    from urja.apps.journal.models import History
+    from urja.apps.network.models import ServicePoint
+    from urja.apps.people.models import Person
 
     load("consumers", example("consumers"))
     report = load(
@@ -107,7 +114,8 @@ def test_a_changed_row_changes_what_the_map_covers_and_no_more(load):
 
 
 def test_an_address_of_sign_in_is_asked_for_and_a_first_one_is_given(load):
-    from urja.apps.registry.models import AddressChange, Person
+    from urja.apps.identity.models import AddressChange
+    from urja.apps.people.models import Person
 
     load("consumers", example("consumers"))
     load(
@@ -126,8 +134,8 @@ def test_an_address_of_sign_in_is_asked_for_and_a_first_one_is_given(load):
 
 def test_a_file_does_not_reach_who_works_here(load):
     """Neither as a new consumer nor by another address or name for one who is known."""
-    from urja.apps.registry.models import Person
-    from urja.apps.registry.operations import employ
+    from urja.apps.people.models import Person
+    from urja.usecases.operations import employ
 
     load("consumers", [row(1, email="m@example.org")])
     stamp = {"recorded_at": START, "actor": "test"}
@@ -148,7 +156,8 @@ def test_a_file_does_not_reach_who_works_here(load):
 
 
 def test_one_person_of_two_connections_is_one(load):
-    from urja.apps.registry.models import Agreement, Person
+    from urja.apps.contracts.models import Agreement
+    from urja.apps.people.models import Person
 
     load("consumers", [row(1, email="m@example.org"), row(2, email="M@example.org")])
     load("consumers", [row(3, email="m@example.org")])
@@ -157,7 +166,8 @@ def test_one_person_of_two_connections_is_one(load):
 
 
 def test_all_goes_in_or_nothing(load, tmp_path):
-    from urja.apps.registry.models import AuditEntry, ServicePoint
+    from urja.apps.journal.models import AuditEntry
+    from urja.apps.network.models import ServicePoint
 
     rows = [
         row(1),
@@ -187,7 +197,7 @@ def test_all_goes_in_or_nothing(load, tmp_path):
 
 
 def test_the_good_rows_go_in_as_asked_and_the_mended_file_afterwards(load, tmp_path):
-    from urja.apps.registry.models import ServicePoint
+    from urja.apps.network.models import ServicePoint
 
     faults = tmp_path / "faults.csv"
     report = load("consumers", [row(1), row(2, sanctioned_load_w="5 kW")], good_rows=True, faults=faults)
@@ -198,7 +208,8 @@ def test_the_good_rows_go_in_as_asked_and_the_mended_file_afterwards(load, tmp_p
 
 
 def test_a_dry_run_says_what_it_would_do_and_does_nothing(load):
-    from urja.apps.registry.models import AuditEntry, ServicePoint
+    from urja.apps.journal.models import AuditEntry
+    from urja.apps.network.models import ServicePoint
 
     report = load("consumers", [row(1)], dry_run=True)
     assert report.counts["service_point: new"] == 1
@@ -259,7 +270,7 @@ def test_somebody_elses_address_does_not_sign_in_for_a_stranger(load):
 def test_after_somebody_has_left_a_file_moves_nobody_in(load):
     from tests.apps.street import by_hand
 
-    from urja.apps.registry.models import Agreement, AgreementTerms
+    from urja.apps.contracts.models import Agreement, AgreementTerms
 
     load("consumers", [row(1)])
     with by_hand():
@@ -269,7 +280,7 @@ def test_after_somebody_has_left_a_file_moves_nobody_in(load):
 
 
 def test_a_premise_with_two_connections_is_one_premise(load):
-    from urja.apps.registry.models import Premise
+    from urja.apps.network.models import Premise
 
     load(
         "consumers",
@@ -287,7 +298,8 @@ def test_a_spreadsheet_is_as_good_as_a_csv(load, tmp_path):
 
     from openpyxl import Workbook
 
-    from urja.apps.registry.models import Agreement, Person
+    from urja.apps.contracts.models import Agreement
+    from urja.apps.people.models import Person
 
     book = Workbook()
     sheet = book.active
@@ -324,7 +336,7 @@ def test_a_spreadsheet_is_as_good_as_a_csv(load, tmp_path):
 def test_numbers_of_a_spreadsheet_that_are_names(load, tmp_path, cell, number_format, number, sentence):
     from openpyxl import Workbook
 
-    from urja.apps.registry.models import Agreement
+    from urja.apps.contracts.models import Agreement
 
     book = Workbook()
     sheet = book.active
@@ -342,7 +354,7 @@ def test_numbers_of_a_spreadsheet_that_are_names(load, tmp_path, cell, number_fo
 
 
 def plain_map_of_a_utility():
-    from urja.apps.registry.loading import parse
+    from urja.usecases.loading import parse
 
     return parse("""
 kind = "consumers"
@@ -365,7 +377,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urja.site import django_options
 django_options.setup(django_options.DjangoOptions(conninfo=sys.argv[1], timezone="Asia/Kolkata"))
-from urja.apps.registry.loading import parse, running
+from urja.usecases.loading import parse, running
 running.STRETCH = 10
 def told(line):
     print(line, flush=True)
@@ -377,7 +389,8 @@ running.load(running.Order(Path(sys.argv[2]), parse(Path(sys.argv[3]).read_text(
 
 
 def test_who_is_killed_in_the_middle_begins_again_with_the_same_end(load, database, tmp_path):
-    from urja.apps.registry.models import Agreement, ServicePoint
+    from urja.apps.contracts.models import Agreement
+    from urja.apps.network.models import ServicePoint
 
     rows = [row(n) for n in range(30)]
     path, the_map = write(tmp_path / "many.csv", rows), tmp_path / "map.toml"
@@ -400,7 +413,8 @@ def test_the_map_may_be_of_every_field(load):
 
 
 def test_a_file_of_an_outside_system_owns_what_it_covers(load):
-    from urja.apps.registry.models import External, Person
+    from urja.apps.journal.models import External
+    from urja.apps.people.models import Person
 
     ours, theirs = row(1, phone="9812345678"), row(1, phone="9812345679", person_id="4711")
     names = list(theirs)

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from urja.apps.registry.loading import KINDS, parse
+from urja.usecases.loading import KINDS, parse
 
 DOC = (Path(__file__).parents[4] / "docs" / "loading.md").read_text("utf-8")
 
@@ -26,7 +26,7 @@ def test_every_field_is_described():
 
 
 def test_every_check_is_described(database):
-    from urja.apps.registry import checking
+    from urja.usecases import checking
 
     section = DOC.split("## Index checks")[1].split("\n## ")[0]
     assert set(checking.NAMES) == set(re.findall(r"`(\w+)`(?=[^|]* \| )", section)) - {"utility"}

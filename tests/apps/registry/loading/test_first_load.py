@@ -33,7 +33,7 @@ ROWS = 30
 
 @pytest.fixture(autouse=True)
 def _few_are_many(monkeypatch):
-    from urja.apps.registry.loading import aside
+    from urja.usecases.loading import aside
 
     monkeypatch.setattr(aside, "MANY", 10)
     monkeypatch.setattr(aside, "_PAUSE_S", 0.0)
@@ -73,7 +73,7 @@ def network(load):
 @pytest.fixture
 def planted(monkeypatch):
     """What is written besides, when all rows are."""
-    from urja.apps.registry.loading.kinds.consumers import Consumers
+    from urja.usecases.loading.kinds.consumers import Consumers
 
     def plant(statement):
         def step(load, low, high):
@@ -110,7 +110,7 @@ def test_while_it_writes_nothing_is_kept_row_by_row(load, network, planted):
 def test_it_comes_to_the_same_as_one_row_after_the_other(load, network, tmp_path, monkeypatch):
     from django.db import transaction
 
-    from urja.apps.registry.loading import aside, exporting
+    from urja.usecases.loading import aside, exporting
 
     rows = [consumer(n) for n in range(ROWS)] + [
         consumer(100, society="Green Acres", tower="A", premise_code="", premise_kind="flat"),
@@ -193,7 +193,7 @@ WRONG = {
 
 @pytest.mark.parametrize("sentence", WRONG)
 def test_what_the_database_refuses_it_refuses(load, network, planted, sentence):
-    from urja.apps.registry.loading.running import Interrupted
+    from urja.usecases.loading.running import Interrupted
 
     before, people = asked(CATALOGUE), asked("SELECT count(*) FROM auth_user")
     planted(WRONG[sentence])
@@ -247,7 +247,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urja.site import django_options
 django_options.setup(django_options.DjangoOptions(conninfo=sys.argv[1], timezone="Asia/Kolkata"))
-from urja.apps.registry.loading import aside, parse, running
+from urja.usecases.loading import aside, parse, running
 aside.MANY = 10
 def told(line):
     print(line, flush=True)

@@ -98,7 +98,8 @@ def receive(run, path, *options):
 
 @pytest.mark.parametrize("encoding", [None, DER, PEM])
 def test_a_delivery_is_received_open_or_closed(run, pairs, tmp_path, encoding):
-    from urja.apps.registry.models import AuditEntry, Device
+    from urja.apps.assets.models import Device
+    from urja.apps.journal.models import AuditEntry
 
     file = tmp_path / "keys"
     file.write_bytes(CSV.encode() if encoding is None else envelope(pairs["utility"], encoding=encoding))
@@ -119,7 +120,8 @@ def test_a_delivery_is_received_open_or_closed(run, pairs, tmp_path, encoding):
 
 
 def test_a_delivery_of_hls_mechanism_2_says_its_secrets(run, tmp_path):
-    from urja.apps.registry.models import AuditEntry, Device
+    from urja.apps.assets.models import Device
+    from urja.apps.journal.models import AuditEntry
 
     file = tmp_path / "keys"
     row = f"M1,0000000000000001,urja-d1-aes,{SECRET},{'11' * 16}"
@@ -200,7 +202,7 @@ NAMES = (
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_wrong_is_said_without_a_byte_of_it(run, pairs, tmp_path, name):
-    from urja.apps.registry.models import Device
+    from urja.apps.assets.models import Device
 
     content, options, sentence = wrong(pairs, tmp_path)[name]
     file = tmp_path / "keys"

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from urja.apps.registry.loading import KINDS, BadMap, as_toml, canonical, parse
-from urja.apps.registry.loading.forms import Numbers
+from urja.usecases.loading import KINDS, BadMap, as_toml, canonical, parse
+from urja.usecases.loading.forms import Numbers
 
 MANY = """kind = "consumers"
 header = 0
@@ -99,7 +99,7 @@ def test_what_is_written_is_read_again():
 
 
 def test_a_cell_is_tidied_without_breaking_a_script():
-    from urja.apps.registry.loading.forms import tidy
+    from urja.usecases.loading.forms import tidy
 
     assert tidy(" a\tb\x00c\r\nd ") == "a b c d"
     assert tidy("क्\u200dष") == "क्\u200dष"
@@ -122,7 +122,7 @@ def test_a_cell_is_tidied_without_breaking_a_script():
 def test_days_and_instants(written_as, cell, read):
     from zoneinfo import ZoneInfo
 
-    from urja.apps.registry.loading.forms import Bad, Instant, Ways
+    from urja.usecases.loading.forms import Bad, Instant, Ways
 
     reader = Instant().reader(Ways(ZoneInfo("Asia/Kolkata"), date=written_as))
     if read.startswith("it is"):

@@ -23,7 +23,7 @@ def told(report):
 
 
 def test_all_examples_load_one_on_the_other_and_once(loaded):
-    from urja.apps.registry.models import AuditEntry
+    from urja.apps.journal.models import AuditEntry
 
     for kind in KINDS:
         again = loaded(kind, example(kind))
@@ -32,7 +32,7 @@ def test_all_examples_load_one_on_the_other_and_once(loaded):
 
 
 def test_networks_hang_on_each_other_whatever_the_order_of_their_rows(load):
-    from urja.apps.registry.models import Node, NodePeriod
+    from urja.apps.network.models import Node, NodePeriod
 
     load("networks", list(reversed(example("networks"))))
     hangs = {p.node.code: p.parent.code for p in NodePeriod.objects.select_related("node", "parent")}
@@ -46,7 +46,7 @@ def test_networks_hang_on_each_other_whatever_the_order_of_their_rows(load):
 
 
 def test_a_transformer_on_another_feeder_is_dated(loaded):
-    from urja.apps.registry.models import NodePeriod
+    from urja.apps.network.models import NodePeriod
 
     moved = {"level": "transformer", "code": "T1", "parent": "F2"}
     feeder = {"level": "feeder", "code": "F2", "parent": "SS1"}
@@ -81,7 +81,7 @@ def test_an_empty_cell_says_nothing_of_what_is_there(loaded):
 
 
 def test_a_row_below_a_faulty_one_is_left_out_too(load):
-    from urja.apps.registry.models import Node
+    from urja.apps.network.models import Node
 
     rows = [
         {"level": "substation", "code": "SS1", "latitude": "north"},
@@ -94,7 +94,7 @@ def test_a_row_below_a_faulty_one_is_left_out_too(load):
 
 
 def test_premises_lie_in_each_other_in_one_bucket(load):
-    from urja.apps.registry.models import Premise
+    from urja.apps.network.models import Premise
 
     load("premises", list(reversed(example("premises"))))
     flat = Premise.objects.get(code="GA-A-101")
@@ -120,8 +120,8 @@ def test_premises_that_would_lie_in_themselves(loaded):
 
 
 def test_a_connection_is_hung_elsewhere_since_a_day(loaded):
-    from urja.apps.registry.models import Placement
-    from urja.apps.registry.queries import transformers_of
+    from urja.apps.network.models import Placement
+    from urja.apps.network.queries import transformers_of
 
     loaded("networks", [{"level": "transformer", "code": "T2", "parent": "F1"}])
     loaded.clock.advance(timedelta(days=5))
@@ -139,8 +139,8 @@ def test_a_connection_is_hung_elsewhere_since_a_day(loaded):
 
 
 def test_meters_come_with_wrapped_keys_registers_and_accruals(loaded, database):
-    from urja.apps.registry import queries
-    from urja.apps.registry.models import Device, DevicePeriod, Seal
+    from urja.apps.assets.models import Device, DevicePeriod, Seal
+    from urja.apps.commissioning import projection as queries
 
     hung, stored = Device.objects.order_by("serial")
     assert KEYS.unwrap(bytes(hung.wrapped_guek)) == bytes(range(16))
@@ -176,7 +176,7 @@ def hangs(place, since="2026-03-01", register="0", **changes):
 
 
 def test_a_meter_that_hung_in_two_places_is_two_rows(loaded):
-    from urja.apps.registry.models import Device, DevicePeriod
+    from urja.apps.assets.models import Device, DevicePeriod
 
     loaded.clock.advance(timedelta(days=20))
     report = loaded(
@@ -194,7 +194,7 @@ def test_a_meter_that_hung_in_two_places_is_two_rows(loaded):
 
 
 def test_of_a_meters_rows_the_good_ones_go_in(loaded):
-    from urja.apps.registry.models import Device, DevicePeriod
+    from urja.apps.assets.models import Device, DevicePeriod
 
     loaded.clock.advance(timedelta(days=20))
     rows = [
@@ -207,7 +207,7 @@ def test_of_a_meters_rows_the_good_ones_go_in(loaded):
 
 
 def test_a_meter_in_stock_is_hung_up(loaded):
-    from urja.apps.registry.models import Device
+    from urja.apps.assets.models import Device
 
     report = loaded("devices", [{"serial": "URJ00000002", **hangs("1001000002")}])
     assert report.counts == {"registry_device: changed": 1, "device_period: new": 1, "register: new": 1}
@@ -260,7 +260,8 @@ def test_no_key_is_shown(loaded, tmp_path):
 
 
 def test_other_keys_are_a_change_that_the_history_keeps_wrapped(loaded):
-    from urja.apps.registry.models import Device, History
+    from urja.apps.assets.models import Device
+    from urja.apps.journal.models import History
 
     row = {"serial": "URJ00000001", "guek": "ff" * 16}
     report = loaded("devices", [row])
@@ -270,7 +271,7 @@ def test_other_keys_are_a_change_that_the_history_keeps_wrapped(loaded):
 
 
 def test_a_type_of_hls_mechanism_2_is_loaded_with_its_secret(loaded):
-    from urja.apps.registry.models import Device
+    from urja.apps.assets.models import Device
 
     row = {
         "serial": "URJ00000009",
@@ -291,9 +292,9 @@ def test_a_type_of_hls_mechanism_2_is_loaded_with_its_secret(loaded):
 
 
 def test_balances_are_credit_deposit_and_arrears_by_bill(loaded):
-    from urja.apps.ledger.models import CreditRequest
-    from urja.apps.ledger.operations import request_credit
-    from urja.apps.registry.models import Arrear, Deposit
+    from urja.apps.billing.models import Arrear, Deposit
+    from urja.apps.books.models import CreditRequest
+    from urja.apps.books.operations import request_credit
 
     assert list(Arrear.objects.order_by("bill").values_list("bill", "principal_minor", "surcharge_minor")) == [
         ("B-2026-01", 125_050, 1_875), ("B-2026-02", 110_000, 0),
@@ -328,7 +329,8 @@ def test_what_a_balance_cannot_be(loaded, rows, fault):
 
 
 def test_a_corrected_arrear_is_a_change(loaded):
-    from urja.apps.registry.models import Arrear, History
+    from urja.apps.billing.models import Arrear
+    from urja.apps.journal.models import History
 
     the_map = some_map("balances", "consumer_number", "bill", "due_on", "principal", "surcharge")
     row = {
@@ -345,9 +347,10 @@ def test_a_corrected_arrear_is_a_change(loaded):
 
 def test_what_recharges_have_paid_of_a_bill_stays_paid(loaded):
     """The file says what was owed at the beginning: it comes in again as it was, and not below what was paid."""
-    from urja.apps.ledger.arrears import Rule, left
-    from urja.apps.ledger.models import Account
-    from urja.apps.ledger.operations import post_credit_requests, request_credit
+    from urja.apps.billing.arrears import Rule, left
+    from urja.apps.billing.posting import post_credit_requests
+    from urja.apps.books.models import Account
+    from urja.apps.books.operations import request_credit
 
     the_map = some_map("balances", "consumer_number", "bill", "due_on", "principal", "surcharge")
     row = {

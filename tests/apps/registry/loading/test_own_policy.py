@@ -6,7 +6,7 @@ from urja.core.policy import bundled_policies
 
 
 def own():
-    from urja.apps.registry.models import AgreementTerms
+    from urja.apps.contracts.models import AgreementTerms
 
     found = AgreementTerms.objects.order_by("agreement__service_point__consumer_number")
     return list(found.values_list("policy", flat=True))

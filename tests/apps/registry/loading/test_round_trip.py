@@ -3,7 +3,7 @@
 import pytest
 from tests.apps.registry.loading.filing import KEYS, example, read, write
 
-from urja.apps.registry.loading import KINDS, BadMap, as_toml, canonical, parse
+from urja.usecases.loading import KINDS, BadMap, as_toml, canonical, parse
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def loaded(load):
 
 
 def export(loaded, the_map, path):
-    from urja.apps.registry.loading import exporting
+    from urja.usecases.loading import exporting
 
     exporting.export(the_map, path, at=loaded.clock.now(), keys=KEYS)
     return path
@@ -116,7 +116,7 @@ tariff_code = { column = "Tariff", values = { "DS-II" = "demo-domestic" } }
     text = "No;Name;Mobile;From;Load;Tariff\n7;Müller;9812345678;01.03.2026;1.005,5;DS-II\n"
     given = tmp_path / "given.csv"
     given.write_text(text, "cp1252")
-    from urja.apps.registry.loading import exporting, running
+    from urja.usecases.loading import exporting, running
 
     order = running.Order(given, the_map, load.clock.now(), "test", "INR")
     assert running.load(order).faulty == 0

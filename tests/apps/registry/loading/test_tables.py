@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
-from urja.apps.registry.loading.tables import BadFile, created, opened
+from urja.usecases.loading.tables import BadFile, created, opened
 
 
 def rows_of(path):
@@ -56,7 +56,7 @@ def test_what_is_written_is_read_again(tmp_path_factory, text):
 PEAK = """
 import resource, sys
 from pathlib import Path
-from urja.apps.registry.loading.tables import BadFile, opened
+from urja.usecases.loading.tables import BadFile, opened
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
     with opened(Path(sys.argv[1])) as rows:

@@ -195,7 +195,7 @@ def _record_commissioning(ask: Asker) -> dict[str, Any]:
 
 
 def _receive(ask: Asker) -> dict[str, Any]:
-    from urja.apps.registry.operations.stock import Delivered
+    from urja.usecases.stock import Delivered
 
     number = ask.one_of((5, 90, 91))
     device = Delivered(
@@ -299,7 +299,7 @@ def _inhabited(ask: Asker) -> str:
 
 
 def _account(ask: Asker) -> int | None:
-    from urja.apps.ledger.models import Account
+    from urja.apps.books.models import Account
 
     accounts = Account.objects.filter(kind="consumer").order_by("id").values_list("id", flat=True)
     return ask.one_of((None, None, 7, *accounts))
@@ -409,7 +409,7 @@ def _close_order(ask: Asker) -> dict[str, Any]:
 
 
 def _to_prepaid(ask: Asker) -> dict[str, Any]:
-    from urja.apps.registry.operations.payment_modes import Bill
+    from urja.usecases.payment_modes import Bill
 
     bill = Bill(
         bill=f"B{ask.whole(1, 3)}", due_on=ask.day() - 30 * DAY, principal_minor=ask.whole(-1, 2) * 10_000
@@ -527,7 +527,7 @@ def _move_connection(ask: Asker) -> dict[str, Any]:
 
 
 def _person_id(ask: Asker) -> int:
-    from urja.apps.registry.models import Person
+    from urja.apps.people.models import Person
 
     return ask.one_of((7, *Person.objects.order_by("id").values_list("id", flat=True)))
 

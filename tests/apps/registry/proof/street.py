@@ -51,9 +51,9 @@ rate = "30"
 
 def raise_street() -> None:
     """Everything that is there before the first operation is drawn."""
-    from urja.apps.registry.operations import Hanging, hang_network_meter, put_up_transformer
     from urja.apps.supply.operations import load_bundled_policy
     from urja.apps.tariffs.operations import load_document
+    from urja.usecases.operations import Hanging, hang_network_meter, put_up_transformer
 
     for code in TARIFFS:
         load_document(_TARIFF.format(code=code), BEGUN)
@@ -89,7 +89,8 @@ def raise_street() -> None:
 
 def _make_by_hand() -> None:
     """What no operation makes yet: places without a meter, and who administers them."""
-    from urja.apps.registry.models import (
+    from urja.apps.journal.operation import next_id, next_number
+    from urja.apps.network.models import (
         Commodity,
         Node,
         NodePeriod,
@@ -99,7 +100,6 @@ def _make_by_hand() -> None:
         ServicePoint,
         Tree,
     )
-    from urja.apps.registry.operations.doing import next_id, next_number
 
     stamp: dict[str, Any] = {"recorded_at": BEGUN, "actor": "proof"}
     for number, more in (

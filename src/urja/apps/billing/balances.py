@@ -1,0 +1,353 @@
+"""Fresh balances, of one account or of many: what is left by the readings that have come in.
+
+One statement gathers what is stored of all the accounts that are asked about, one what was charged for their open
+periods; the arithmetic is `urja.core.rating`'s. Beside the figure stand what a decision about supply asks of it: the
+usual cost of a day, and how much of what was charged stands on a day that was closed without the register read of
+its midnight.
+"""
+
+# ruff: noqa: S608  (statements are put together from constants; values travel as parameters)
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from fractions import Fraction
+
+from django.db import connection
+
+from urja.apps.billing import usage
+from urja.apps.books.models import Account
+from urja.apps.contracts import queries as registry
+from urja.apps.contracts.models import Agreement
+from urja.apps.readings.accrual import ENERGY_WH, PERIOD_ENERGY_COLUMNS, PeriodEnergy
+from urja.apps.tariffs import queries as tariffs
+from urja.core.calendar import ONE_DAY, Period, local_day
+
+ENOUGH_OF_A_DAY = timedelta(hours=1)
+"""So much of the first day has to be known before a whole day's cost is reckoned from it."""
+
+DAYS_OF_COST = 7
+"""Days left are the balance over the mean cost of this many days: the last ones that were posted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What is left on an account now: the one figure that pages, alerts and decisions use."""
+
+    balance_minor: int
+    """`ledger_minor` less `pending_minor`."""
+    ledger_minor: int
+    pending_minor: int
+    """What use up to `as_of` costs beyond what has been posted; the day in progress counts as begun."""
+    credits_minor: int
+    """Credits recorded and not posted yet; not part of the balance."""
+    as_of: datetime | None
+    """End of the last reading that the figure rests on; none before the first."""
+    estimated_wh: int
+    """How much of the energy in the figure is estimated."""
+    estimated_share: Fraction
+    """Of the energy since the last register read: what the register has counted is not estimated."""
+    days_left: Fraction | None
+    """At the mean cost of the last seven posted days whose use is known; before the first, at the pace of the day so far.
+
+    While a plan holds by which each day pays an instalment of old dues, that is part of the cost.
+    """
+    daily_cost_minor: int | None
+    """That cost, to the minor unit; none where there is none or it rounds to nothing."""
+    provisional_minor: int
+    """What was charged for a day that was closed without its midnight's register read and still stands so."""
+    currency: str
+    last_seq: int
+    latest_watermark_at: datetime | None
+    """Of the accrual of the current period, like its energy."""
+    latest_energy_wh: int | None
+
+
+def fresh_balance(account_id: int, now: datetime, agreement: Agreement | None = None) -> Balance:
+    """What is left on an account; raises Account.DoesNotExist.
+
+    Who has the agreement of `now` at hand may give it.
+    """
+    agreement = agreement or registry.agreement_at(account_id, now)
+    with tariffs.remembered():
+        found = _balances({account_id: agreement}, now)
+    if not found:
+        raise Account.DoesNotExist(f"no account {account_id}")
+    return found[account_id]
+
+
+def fresh_balances(agreements: Sequence[Agreement], now: datetime) -> dict[int, Balance]:
+    """By account, each by the agreement given for it; raises Account.DoesNotExist."""
+    with tariffs.remembered():
+        found = _balances({agreement.account_id: agreement for agreement in agreements}, now)
+    for agreement in agreements:
+        if agreement.account_id not in found:
+            raise Account.DoesNotExist(f"no account {agreement.account_id}")
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What the books say of an account."""
+
+    balance_minor: int
+    last_seq: int
+    currency: str
+    credits_minor: int
+    closed_through: date | None
+    provisional_minor: int
+    days_cost_minor: int | None
+    """Of `days` posted days."""
+    days: int
+    instalment_minor: int
+    """Of old dues, of each day."""
+
+    @property
+    def daily_cost_minor(self) -> Fraction | None:
+        return Fraction(self.days_cost_minor or 0, self.days) if self.days else None
+
+
+INSTALMENT_OF_A_DAY = """coalesce((
+    SELECT least(p.amount_minor, (SELECT sum(r.principal_minor + r.surcharge_minor) FROM ledger_arrear_left r
+        WHERE r.account_id = p.account_id))
+    FROM registry_instalment_plan p WHERE p.account_id = a.id AND p.every = 'day'
+        AND p.valid_from <= %(now)s AND coalesce(p.valid_to, 'infinity') > %(now)s
+), 0)::bigint"""
+"""What old dues take of account `a` with each day by the plan that holds, in minor units."""
+
+_STORED = f"""
+SELECT a.id, a.balance_minor, a.last_seq, a.currency,
+    coalesce((
+        SELECT sum(c.amount_minor) FROM ledger_credit_request c WHERE c.account_id = a.id AND c.posted_at IS NULL
+    ), 0)::bigint,
+    d.closed_through,
+    CASE WHEN d.provisional THEN (
+        SELECT greatest(-sum(e.amount_minor), 0)::bigint FROM ledger_entry e
+        WHERE e.bucket = a.bucket AND e.account_id = a.id AND e.agreement_id = d.agreement_id
+            AND e.origin = 'engine' AND e.service_date = d.closed_through
+    ) ELSE 0 END,
+    cost.minor, cost.days, {INSTALMENT_OF_A_DAY}, newest.*, done.billed_end, done.versions,
+    CASE WHEN done.billed_end IS NULL THEN (
+        SELECT -sum(e.amount_minor)::bigint FROM ledger_entry e
+        WHERE e.origin = 'engine' AND e.agreement_id = newest.agreement_id AND e.period_start = newest.period
+    ) END
+FROM unnest(%(accounts)s::bigint[], %(agreements)s::bigint[], %(monthly)s::boolean[])
+    AS given (account_id, agreement_id, by_month)
+JOIN ledger_account a ON a.id = given.account_id
+LEFT JOIN ledger_close d ON d.agreement_id = given.agreement_id
+CROSS JOIN LATERAL (
+    -- Days of which the use is known: a silent meter goes on to be charged its fixed charges, which are no day's cost.
+    WITH recent AS (
+        SELECT service_date, amount_minor FROM (
+            SELECT service_date, amount_minor FROM ledger_entry
+            WHERE bucket = a.bucket AND account_id = a.id AND origin = 'engine' ORDER BY seq DESC LIMIT 200
+        ) newest WHERE service_date < (
+            SELECT (max(r.watermark_at) AT TIME ZONE %(zone)s)::date FROM readings_accrual r
+            WHERE r.agreement_id = given.agreement_id)
+    )
+    SELECT -sum(amount_minor)::bigint AS minor, count(DISTINCT service_date) AS days FROM recent
+    WHERE service_date > (SELECT max(service_date) FROM recent) - %(days)s::int
+) cost
+LEFT JOIN LATERAL (
+    SELECT {PERIOD_ENERGY_COLUMNS} FROM readings_accrual r
+    WHERE r.agreement_id = given.agreement_id AND given.by_month ORDER BY r.period DESC LIMIT 2
+) newest ON true
+-- A period that was rated to its end from the energy that is accrued now, at one price: of what lies before a change
+-- of price the accrual does not say.
+LEFT JOIN ledger_rated done ON done.agreement_id = newest.agreement_id AND done.period_start = newest.period
+    AND done.through = done.billed_end
+    AND done.energy_wh = {ENERGY_WH.format("newest")} AND jsonb_array_length(done.uses) = 1
+ORDER BY a.id, newest.period
+"""
+
+_STORED_COLUMNS = 10
+
+
+def _balances(agreements: Mapping[int, Agreement | None], now: datetime) -> dict[int, Balance]:
+    """By account; accounts that do not exist are left out."""
+    begins = {id_: usage.starts_on(one, now) if one else 0 for id_, one in agreements.items()}
+    stored, used, charged, rated_to_end = _stored(agreements, begins, now)
+    for account_id, agreement in agreements.items():
+        if agreement and begins[account_id] != 1:
+            used[account_id] = usage.accrued_by_rows(agreement, now)
+    open_ = {
+        id_: _open(one, used[id_], stored[id_], rated_to_end)
+        for id_, one in agreements.items()
+        if one and used[id_]
+    }
+    rated = [(one.agreement.id, period.first) for one in open_.values() for period, _ in one.rated]
+    charged |= _charged([one for one in rated if one not in charged])
+    return {
+        id_: _balance(books, open_[id_].accrued(charged) if id_ in open_ else _NOTHING, used[id_])
+        for id_, books in stored.items()
+    }
+
+
+type _Key = tuple[int, date]
+"""Agreement, and beginning of a period."""
+
+type _Books = tuple[
+    dict[int, _Stored], dict[int, list[PeriodEnergy]], dict[_Key, int], dict[_Key, tuple[date, str]]
+]
+
+
+def _stored(agreements: Mapping[int, Agreement | None], begins: Mapping[int, int], now: datetime) -> _Books:
+    """What the books say; and, oldest first, the last two accruals where billing periods are calendar months.
+
+    With these comes what the engine has charged for each of them; or, of those that were rated to their end from
+    the energy that is accrued now, that end and the fingerprint of the versions.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _STORED,
+            {
+                "accounts": list(agreements),
+                "agreements": [one.id if one else None for one in agreements.values()],
+                "monthly": [begins[id_] == 1 for id_ in agreements],
+                "days": DAYS_OF_COST,
+                "zone": usage.zone().key,
+                "now": now,
+            },
+        )
+        rows = cursor.fetchall()
+    stored: dict[int, _Stored] = {}
+    used: dict[int, list[PeriodEnergy]] = {id_: [] for id_ in agreements}
+    charged: dict[_Key, int] = {}
+    rated_to_end: dict[_Key, tuple[date, str]] = {}
+    for account_id, *row in rows:
+        stored[account_id] = _Stored(*row[: _STORED_COLUMNS - 1])
+        *accrual, end, versions, minor = row[_STORED_COLUMNS - 1 :]
+        if accrual[0] is not None:
+            energy = PeriodEnergy.from_row(accrual)
+            used[account_id].append(energy)
+            if end is None:
+                charged[energy.agreement_id, energy.period] = minor or 0
+            else:
+                rated_to_end[energy.agreement_id, energy.period] = (end, versions)
+    return stored, used, charged, rated_to_end
+
+
+def _charged(periods: Sequence[tuple[int, date]]) -> dict[tuple[int, date], int]:
+    """What the engine has charged by agreement and beginning of the period, in minor units."""
+    if not periods:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT asked.agreement_id, asked.first, ("
+            "  SELECT -sum(e.amount_minor)::bigint FROM ledger_entry e WHERE e.origin = 'engine' "
+            "  AND e.agreement_id = asked.agreement_id AND e.period_start = asked.first"
+            ") FROM unnest(%s::bigint[], %s::date[]) AS asked (agreement_id, first)",
+            [[agreement_id for agreement_id, _ in periods], [first for _, first in periods]],
+        )
+        return {(agreement_id, first): minor or 0 for agreement_id, first, minor in cursor.fetchall()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Accrued:
+    pending_minor: int
+    as_of: datetime | None
+    estimated_wh: int
+    first_day_cost_minor: Fraction | None = None
+    """What a whole day like the first one so far would cost; none once a day is closed."""
+
+
+_NOTHING = _Accrued(0, None, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """The periods of an agreement that may not be closed yet, each with what it comes to."""
+
+    agreement: Agreement
+    rated: tuple[tuple[Period, int], ...]
+    as_of: datetime
+    estimated_wh: int
+    first_day_cost_minor: Fraction | None
+
+    def accrued(self, charged: Mapping[tuple[int, date], int]) -> _Accrued:
+        """The targets less what was posted for them."""
+        pending = sum(target - charged[self.agreement.id, period.first] for period, target in self.rated)
+        return _Accrued(pending, self.as_of, self.estimated_wh, self.first_day_cost_minor)
+
+
+def _open(
+    agreement: Agreement,
+    rows: Sequence[PeriodEnergy],
+    books: _Stored,
+    rated_to_end: Mapping[_Key, tuple[date, str]],
+) -> _Open:
+    """The targets of the current and the last period to the data watermark.
+
+    `rows` are the energies of both. A day that is closed is charged whole, also where its data have not all come.
+    A period that was rated to its end, from this energy and on the terms in force, has been charged its target.
+    """
+    days = usage.days_of(agreement)
+    as_of = max(row.watermark_at for row in rows)
+    through = max(usage.last_day(as_of), books.closed_through or date.min) + ONE_DAY
+    rated = []
+    for row in rows:
+        period = usage.period_of(agreement, row.period)
+        done = rated_to_end.get((agreement.id, period.first))
+        if done and period.end <= through and done == _rating_of(agreement, period):
+            continue
+        if days.meet(Period(period.first, min(period.end, through))).days:
+            energy_at = usage.energy_at(agreement.id, period)
+            rating = usage.rate(agreement, period, through, row.energy_wh, energy_at)
+            rated.append((period, rating.target.total_minor))
+    first_day = None if books.closed_through else _first_day_cost(agreement, rows[-1], as_of)
+    estimated_wh = sum(row.estimated_energy_wh for row in rows)
+    return _Open(agreement, tuple(rated), as_of, estimated_wh, first_day)
+
+
+def _rating_of(agreement: Agreement, period: Period) -> tuple[date, str]:
+    """The end of a period's billed days, and the terms that rate them."""
+    basis = usage.basis_for(agreement, period)
+    return basis.billed.end, basis.fingerprint
+
+
+def _first_day_cost(agreement: Agreement, used: PeriodEnergy, as_of: datetime) -> Fraction | None:
+    """The cost of a day at the first day's pace, from an hour of it on: charges per day whole, energy scaled."""
+    elapsed = as_of - agreement.valid_from
+    if not ENOUGH_OF_A_DAY <= elapsed <= ONE_DAY:
+        return None
+    first = local_day(agreement.valid_from, usage.zone())
+    period = usage.period_of(agreement, first)
+    energy_wh = used.energy_wh * ONE_DAY // elapsed
+    rating = usage.rate(agreement, period, first + ONE_DAY, energy_wh, lambda _day: 0)
+    return Fraction(rating.target.total_minor)
+
+
+def _balance(books: _Stored, accrued: _Accrued, used: Sequence[PeriodEnergy]) -> Balance:
+    balance_minor = books.balance_minor - accrued.pending_minor
+    cost = books.daily_cost_minor or accrued.first_day_cost_minor
+    if cost:
+        cost += books.instalment_minor
+    return Balance(
+        balance_minor=balance_minor,
+        ledger_minor=books.balance_minor,
+        pending_minor=accrued.pending_minor,
+        credits_minor=books.credits_minor,
+        as_of=accrued.as_of,
+        estimated_wh=accrued.estimated_wh,
+        estimated_share=_estimated_share(used),
+        days_left=_days_left(balance_minor, cost),
+        daily_cost_minor=round(cost) if cost and round(cost) > 0 else None,
+        provisional_minor=books.provisional_minor or 0,
+        currency=books.currency,
+        last_seq=books.last_seq,
+        latest_watermark_at=used[-1].watermark_at if used else None,
+        latest_energy_wh=used[-1].energy_wh if used else None,
+    )
+
+
+def _estimated_share(rows: Sequence[PeriodEnergy]) -> Fraction:
+    energy_wh = sum(row.scaled(row.block_wh) for row in rows)
+    estimated_wh = sum(row.estimated_energy_wh for row in rows)
+    return min(Fraction(estimated_wh, energy_wh), Fraction(1)) if energy_wh > 0 else Fraction(0)
+
+
+def _days_left(balance_minor: int, daily_cost_minor: Fraction | None) -> Fraction | None:
+    """The balance over a day's cost; nothing is left of a balance below zero."""
+    if not daily_cost_minor or daily_cost_minor <= 0:
+        return None
+    return max(balance_minor / daily_cost_minor, Fraction(0))

@@ -1,0 +1,181 @@
+"""What is owed and agreed beside the books: deposits, arrears, plans of instalments, final settlements."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import F, Q
+
+from urja.apps.books.models import Account
+from urja.apps.contracts.models import Agreement
+from urja.apps.journal.periods import Period, Recorded, ends_after_it_begins, one_at_a_time, same
+
+
+class Deposit(Recorded):
+    """A security deposit: taken, and returned or set against what is owed."""
+
+    id = models.BigIntegerField(primary_key=True)
+    agreement = models.ForeignKey(Agreement, on_delete=models.PROTECT, related_name="deposits")
+    amount_minor = models.BigIntegerField()
+    taken_at = models.DateTimeField()
+    returned_at = models.DateTimeField(null=True)
+
+    class Meta:
+        app_label = "registry"
+        db_table = "registry_deposit"
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(amount_minor__gt=0), name="registry_deposit_amount"),
+            models.CheckConstraint(
+                condition=Q(returned_at=None) | Q(returned_at__gte=F("taken_at")),
+                name="registry_deposit_times",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"deposit {self.id}"
+
+
+class Arrear(Recorded):
+    """What was owed by a bill before the account came here: principal and surcharge apart, with its due date."""
+
+    id = models.BigIntegerField(primary_key=True)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="arrears")
+    bill = models.CharField(max_length=32)
+    due_on = models.DateField()
+    principal_minor = models.BigIntegerField()
+    surcharge_minor = models.BigIntegerField(default=0)
+
+    class Meta:
+        app_label = "registry"
+        db_table = "registry_arrear"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["account", "bill"], name="registry_one_arrear"),
+            models.CheckConstraint(
+                condition=Q(principal_minor__gte=0, surcharge_minor__gte=0), name="registry_arrear_amounts"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"arrear of bill {self.bill}"
+
+
+class Every(models.TextChoices):
+    """How often an instalment is due."""
+
+    DAY = "day"
+    MONTH = "month"
+
+
+class InstalmentPlan(Period):
+    """By which arrears are paid off: a sum each day, or each month on the day of the first, while it holds.
+
+    It begins at the midnight of the day on which the first is due. What was posted by it is the ledger's to say.
+    """
+
+    id = models.BigIntegerField(primary_key=True)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="instalment_plans")
+    every = models.CharField(max_length=8, choices=Every)
+    amount_minor = models.BigIntegerField()
+
+    class Meta:
+        app_label = "registry"
+        db_table = "registry_instalment_plan"
+        constraints: ClassVar = [
+            ends_after_it_begins("registry_instalment_plan"),
+            models.CheckConstraint(condition=Q(amount_minor__gt=0), name="registry_instalment_amount"),
+            one_at_a_time("registry_one_instalment_plan", same("account")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount_minor} each {self.every} from {self.valid_from}"
+
+
+class ArrearPayment(models.Model):
+    """What an entry of the line `arrears` has paid of a bill; negative where a reversal gave it back. Only added to."""
+
+    arrear = models.ForeignKey("registry.Arrear", on_delete=models.PROTECT, related_name="payments")
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    seq = models.BigIntegerField()
+    """Of the entry."""
+    surcharge_minor = models.BigIntegerField()
+    principal_minor = models.BigIntegerField()
+
+    class Meta:
+        app_label = "ledger"
+        db_table = "ledger_arrear_payment"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["account", "seq", "arrear"], name="ledger_arrear_paid_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.surcharge_minor} and {self.principal_minor} of arrear {self.arrear_id}"
+
+
+class Instalment(models.Model):
+    """An instalment of a plan that was posted: on which due day, and by which entry of the line `arrears`. Only added to.
+
+    A plan has one for each due day from its first on, without a hole, until nothing is owed or it has ended.
+    """
+
+    plan = models.ForeignKey("registry.InstalmentPlan", on_delete=models.PROTECT, related_name="instalments")
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    seq = models.BigIntegerField()
+    """Of the entry."""
+    due_on = models.DateField()
+
+    class Meta:
+        app_label = "ledger"
+        db_table = "ledger_instalment"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["plan", "due_on"], name="ledger_instalment_once"),
+            models.UniqueConstraint(fields=["account", "seq"], name="ledger_instalment_entry"),
+        ]
+
+    def __str__(self) -> str:
+        return f"instalment of {self.due_on}"
+
+
+class FinalWay(models.TextChoices):
+    """Where goes what is left when a supply has ended."""
+
+    REFUND = "refund"
+    TRANSFER = "transfer"
+
+
+class FinalSettlement(models.Model):
+    """What is to become of what is left on an account, once every day of its ended agreement is charged.
+
+    What a later correction gives back goes the same way. What is owed stays on the account.
+    """
+
+    id = models.BigIntegerField(primary_key=True)
+    agreement_id = models.BigIntegerField(unique=True)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="final_settlements")
+    last_day = models.DateField()
+    """The last local day that is the agreement's."""
+    way = models.CharField(max_length=16, choices=FinalWay)
+    to_account = models.ForeignKey(Account, on_delete=models.PROTECT, null=True, related_name="+")
+    asked_at = models.DateTimeField()
+    operation_id = models.BigIntegerField()
+    """The operation of the registry that has ended the agreement."""
+    settled_at = models.DateTimeField(null=True)
+    """When it was settled first."""
+    amount_minor = models.BigIntegerField(default=0)
+    """What went that way so far."""
+
+    class Meta:
+        app_label = "ledger"
+        db_table = "ledger_final_settlement"
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(way=FinalWay.TRANSFER, to_account__isnull=False)
+                | models.Q(way=FinalWay.REFUND, to_account=None),
+                name="ledger_final_transfer_goes_somewhere",
+            ),
+            models.CheckConstraint(condition=models.Q(amount_minor__gte=0), name="ledger_final_amount"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["operation_id"], name="ledger_final_operation"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.way} of agreement {self.agreement_id}"

@@ -1,0 +1,237 @@
+"""Posting what billing asks for: credits and debits with their shares for arrears, instalments, and what periods were rated from."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.db import connection, transaction
+from django.db.models import QuerySet
+
+from urja.apps.billing import arrears
+from urja.apps.billing.models import Instalment
+from urja.apps.books.chain import plain_json
+from urja.apps.books.models import CreditRequest, DebitRequest
+from urja.apps.books.posting import Draft, clearing_account, post_entries
+
+
+def post_credit_requests(
+    bucket: int, day: date, posted_at: datetime, rules: arrears.Rules = arrears.no_rules, limit: int = 5000
+) -> int:
+    """Post the oldest unposted credit requests of a bucket on a local day; returns how many were posted.
+
+    The share of recharges that `rules` name is set against the account's arrears by an entry of its own. Several may
+    do so at once: a request that another is posting is left to that one.
+    """
+    with transaction.atomic():
+        waiting = _waiting(CreditRequest.objects.filter(posted_at=None), bucket, limit)
+        shares = arrears.shares(waiting, rules)
+        return _post_requests(bucket, waiting, shares, _credit_draft, day, posted_at)
+
+
+def post_debit_requests(bucket: int, day: date, posted_at: datetime, limit: int = 5000) -> int:
+    """As `post_credit_requests`, for what is taken back, and with it of arrears; a credit is posted before that."""
+    unposted = DebitRequest.objects.filter(posted_at=None).exclude(
+        credit__isnull=False, credit__posted_at__isnull=True
+    )
+    with transaction.atomic():
+        waiting = _waiting(unposted, bucket, limit)
+        shares = arrears.shares_back(waiting)
+        return _post_requests(bucket, waiting, shares, _debit_draft, day, posted_at)
+
+
+def posted_credits(request_ids: Iterable[int]) -> dict[int, datetime]:
+    """Of these credit requests the posted ones, and when."""
+    posted = CreditRequest.objects.filter(id__in=list(request_ids), posted_at__isnull=False)
+    return dict(posted.values_list("id", "posted_at"))
+
+
+def _waiting[Request: (CreditRequest, DebitRequest)](
+    unposted: QuerySet[Request], bucket: int, limit: int
+) -> list[Request]:
+    """The oldest of a bucket, held until the transaction ends."""
+    of_bucket = unposted.filter(id__gte=bucket << 40, id__lt=(bucket + 1) << 40).order_by("id")
+    return list(of_bucket.select_for_update(of=("self",), skip_locked=True, no_key=True)[:limit])
+
+
+def _post_requests[Request: (CreditRequest, DebitRequest)](
+    bucket: int,
+    waiting: Sequence[Request],
+    shares: Mapping[int, arrears.Share],
+    draft: Callable[[Request, date], Draft],
+    day: date,
+    posted_at: datetime,
+) -> int:
+    """Post requests, each followed by what goes to arrears of it or comes back from them."""
+    if not waiting:
+        return 0
+    drafts, keys = [], []
+    for request in waiting:
+        own = draft(request, day)
+        keys.append(own.idempotency_key)
+        drafts.append(own)
+        if request.id in shares:
+            drafts.append(_share_draft(shares[request.id], day))
+    posted = {each.idempotency_key: each for each in post_entries(bucket, drafts, posted_at)}
+    for request, key in zip(waiting, keys, strict=True):
+        request.posted_at, request.posted_seq = posted_at, posted[key].seq
+    type(waiting[0]).objects.bulk_update(waiting, ["posted_at", "posted_seq"], batch_size=1000)
+    arrears.record([(posted[share.idempotency_key].seq, share) for share in shares.values()])
+    return len(waiting)
+
+
+def post_shares(bucket: int, shares: Sequence[tuple[date, arrears.Share]], posted_at: datetime) -> list[int]:
+    """Post what goes to arrears by itself, each on its day, in a transaction that holds the bills (`arrears.held`).
+
+    Returns the numbers of the entries.
+    """
+    drafts = [_share_draft(share, day) for day, share in shares]
+    seqs = [posted.seq for posted in post_entries(bucket, drafts, posted_at)]
+    arrears.record([(seq, share) for seq, (_, share) in zip(seqs, shares, strict=True)])
+    return seqs
+
+
+def post_instalments(
+    bucket: int, due: Sequence[tuple[arrears.Plan, Sequence[date]]], posted_at: datetime
+) -> list[list[date]]:
+    """Post what plans of a bucket pay on due days, the oldest first, as long as something is owed.
+
+    Returns the days of each plan that were posted. None of them was before: who asks holds the plans until the
+    transaction ends.
+    """
+    dues = arrears.held(plan.account_id for plan, _ in due)
+    shares = [arrears.instalments(plan, days, dues.get(plan.account_id, ())) for plan, days in due]
+    seqs = iter(post_shares(bucket, [share for of_plan in shares for share in of_plan], posted_at))
+    Instalment.objects.bulk_create(
+        Instalment(plan_id=plan.id, account_id=plan.account_id, seq=next(seqs), due_on=day)
+        for (plan, _), of_plan in zip(due, shares, strict=True)
+        for day, _ in of_plan
+    )
+    return [[day for day, _ in of_plan] for of_plan in shares]
+
+
+def _share_draft(share: arrears.Share, day: date) -> Draft:
+    return Draft(
+        account_id=share.account_id,
+        contra=clearing_account(arrears.LINE),
+        amount_minor=-share.amount_minor,
+        origin="credit",
+        line=arrears.LINE,
+        service_date=day,
+        accounting_month=day.replace(day=1),
+        idempotency_key=share.idempotency_key,
+        inputs=share.inputs,
+    )
+
+
+def _credit_draft(request: CreditRequest, day: date) -> Draft:
+    return Draft(
+        account_id=request.account_id,
+        contra=clearing_account(request.kind),
+        amount_minor=request.amount_minor,
+        origin="credit",
+        line=request.kind,
+        service_date=day,
+        accounting_month=day.replace(day=1),
+        idempotency_key=f"credit:{request.id}",
+        inputs={
+            "request": request.id,
+            "reference": request.reference,
+            "requested_at": request.requested_at,
+            "correlation": request.correlation,
+        },
+    )
+
+
+def _debit_draft(request: DebitRequest, day: date) -> Draft:
+    return Draft(
+        account_id=request.account_id,
+        contra=clearing_account(request.reverses),
+        amount_minor=-request.amount_minor,
+        origin="credit",
+        line=request.kind,
+        service_date=day,
+        accounting_month=day.replace(day=1),
+        idempotency_key=f"debit:{request.id}",
+        inputs={
+            "debit": request.id,
+            "reference": request.reference,
+            "requested_at": request.requested_at,
+            "correlation": request.correlation,
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Rated:
+    """What the postings of an agreement's period stand on."""
+
+    agreement_id: int
+    period_start: date
+    billed: tuple[date, date]
+    """The days of the period that are the agreement's, the second without."""
+    through: date
+    uses: tuple[tuple[date, date, int], ...]
+    """Energy in Wh by pieces of the period, from a day up to another (without it)."""
+    versions: str
+    """`usage.fingerprint` of the terms."""
+
+    @property
+    def energy_wh(self) -> int:
+        return sum(energy for _, _, energy in self.uses)
+
+
+def record_rated(rated: Iterable[Rated]) -> None:
+    """Keep what periods were rated from, beside the postings of the same transaction."""
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO ledger_rated VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (agreement_id, period_start) "
+            "DO UPDATE SET billed_first = excluded.billed_first, billed_end = excluded.billed_end, "
+            "through = excluded.through, energy_wh = excluded.energy_wh, uses = excluded.uses, "
+            "versions = excluded.versions",
+            [
+                (
+                    r.agreement_id,
+                    r.period_start,
+                    *r.billed,
+                    r.through,
+                    r.energy_wh,
+                    json.dumps(plain_json(r.uses)),
+                    r.versions,
+                )
+                for r in rated
+            ],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """How far an agreement is closed."""
+
+    agreement_id: int
+    through: date
+    provisional: bool
+    """Whether the read at its end is missing."""
+    ended_at: datetime | None
+    """The agreement's end, where this is its last day."""
+
+
+def record_closes(closes: Iterable[Close], closed_at: datetime) -> None:
+    """Note how far agreements are closed."""
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO ledger_close (agreement_id, closed_through, closed_at, provisional, ended_at) "
+            "VALUES (%s, %s, %s, %s, %s) ON CONFLICT (agreement_id) DO UPDATE SET "
+            "closed_through = excluded.closed_through, closed_at = excluded.closed_at, "
+            "provisional = excluded.provisional, ended_at = excluded.ended_at",
+            [
+                (close.agreement_id, close.through, closed_at, close.provisional, close.ended_at)
+                for close in closes
+            ],
+        )
+
+
+def record_look_through(bucket: int, day: date) -> None:
+    """Note that the ended agreements of a bucket were looked through on a local day."""
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE ledger_bucket SET looked_through = %s WHERE bucket = %s", [day, bucket])

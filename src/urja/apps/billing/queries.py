@@ -1,0 +1,357 @@
+"""The reading side of the ledger: balances as they stand now, entries, and why each of them was made."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from django.db import connection
+
+from urja.apps.billing.arrears import LINE
+from urja.apps.billing.balances import Balance, fresh_balance
+from urja.apps.books.chain import parse_json
+from urja.apps.books.models import Account
+from urja.apps.contracts.models import Agreement
+from urja.base.ids import bucket_of
+from urja.core.rating import ROUNDING
+
+
+class Entry(NamedTuple):
+    """One posting. `amount_minor` is what it did to the account: a charge is negative."""
+
+    account_id: int
+    seq: int
+    line: str
+    title: str
+    origin: str
+    amount_minor: int
+    balance_after_minor: int
+    currency: str
+    service_date: date
+    posted_at: datetime
+    accounting_month: date
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A register read that a posting rests on."""
+
+    read_at: datetime
+    register_wh: int
+    kind: str
+    status: str
+    source: str
+    version: int
+    correlation: int
+    device_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class MeterUse:
+    """What one meter has counted in the billing period up to a posting, times the ratio of the transformers before it."""
+
+    serial: str
+    ratio: Fraction
+    opening: Read
+    closing: Read
+    energy_wh: int
+    """The registers times the ratio, each rounded down to the Wh, and the difference of both."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """`quantity` in `unit` times `rate` in minor units is the charge; `amount_minor` is its effect, so negative.
+
+    The product is rounded half-up to the minor unit. A row of unit `rounding` is a bare amount.
+    """
+
+    key: str
+    label: str
+    quantity: Fraction
+    unit: str
+    rate: Fraction
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class TariffUsed:
+    """A version that a posting was rated by."""
+
+    code: str
+    version: str
+    title: str
+    valid_from: date
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetAgainst:
+    """What a posting on arrears was reckoned from; its rows are the bills."""
+
+    recharge_minor: int
+    """What was paid; of a reversal what is left of it."""
+    percent: int
+    policy: str
+    owed_minor: int | None
+    """All that was owed before; none with a reversal."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptBack:
+    """What a posting on arrears was reckoned from, where a supply has ended; its rows are the bills."""
+
+    left_minor: int
+    """What was on the account."""
+    owed_minor: int
+    """All that was owed before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instalment:
+    """What a posting on arrears was reckoned from, where a plan has paid it; its rows are the bills."""
+
+    every: str
+    """`day` or `month`."""
+    instalment_minor: int
+    """As was agreed; the last one is what was left."""
+    owed_minor: int
+    """All that was owed before."""
+
+
+type OnArrears = SetAgainst | KeptBack | Instalment
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """All that a posting was made from; a credit has no reads."""
+
+    entry: Entry
+    rows: tuple[Row, ...]
+    """Their amounts sum to the entry's."""
+    reads: tuple[Read, ...]
+    """The register at the posting before and at this one."""
+    opening: Read | None
+    """The register at the period's opening."""
+    meters: tuple[MeterUse, ...]
+    """Where the period had several meters, or one with a ratio: their energies sum to `energy_wh`."""
+    tariffs: tuple[TariffUsed, ...]
+    advance_wh: int
+    """Energy that this posting is about: the register's advance since the posting before."""
+    energy_wh: int
+    """Energy of the billing period up to this posting."""
+    blocks_wh: int
+    """Sum of the interval blocks over the time of `energy_wh`."""
+    residual_wh: int
+    """`energy_wh` less `blocks_wh`: what truncation in the blocks has left to the register."""
+    arrears: OnArrears | None
+    """Where something went to arrears, or came back from them."""
+    provisional: bool
+    """Whether the day was closed without the register read of its midnight."""
+    notes: tuple[str, ...]
+    correlations: tuple[int, ...]
+    """Of the pushes and commands that it came from."""
+
+
+def closed_through(agreement_ids: Sequence[int]) -> dict[int, date]:
+    """The last closed local day of each agreement that has one."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT agreement_id, closed_through FROM ledger_close WHERE agreement_id = ANY(%s)",
+            [list(agreement_ids)],
+        )
+        return dict(cursor.fetchall())
+
+
+def final_balance(agreement: Agreement) -> int | None:
+    """What is left on the account of an ended agreement, in minor units; none until nothing more is to come.
+
+    Then its last day is closed by what is known of its end, its periods are charged what they were rated from, and
+    no credit or debit waits to be posted. A correction that comes later makes it another figure.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT a.balance_minor FROM ledger_account a JOIN ledger_close c ON c.agreement_id = %(agreement)s "
+            "WHERE a.id = %(account)s AND c.ended_at = %(ended)s AND NOT c.provisional AND NOT EXISTS ("
+            "  SELECT FROM ledger_rated r JOIN readings_accrual x ON x.agreement_id = r.agreement_id "
+            "  AND x.period = r.period_start WHERE r.agreement_id = c.agreement_id AND x.energy_wh <> r.energy_wh) "
+            # Accruals are of calendar months: of other periods they can be compared only all together.
+            "AND NOT EXISTS (SELECT FROM ledger_rated r WHERE r.agreement_id = c.agreement_id "
+            "  HAVING bool_or(extract(day FROM r.period_start) <> 1) AND sum(r.energy_wh) <> ("
+            "    SELECT coalesce(sum(x.energy_wh), 0) FROM readings_accrual x WHERE x.agreement_id = c.agreement_id)) "
+            "AND NOT EXISTS (SELECT FROM ledger_credit_request q WHERE q.account_id = a.id AND q.posted_at IS NULL) "
+            "AND NOT EXISTS (SELECT FROM ledger_debit_request q WHERE q.account_id = a.id AND q.posted_at IS NULL)",
+            {
+                "agreement": agreement.id,
+                "account": agreement.account_id,
+                "ended": agreement.valid_to,
+            },
+        )
+        found = cursor.fetchone()
+    return None if found is None else int(found[0])
+
+
+def charged_agreements(agreement_ids: Sequence[int]) -> list[int]:
+    """Those of these agreements that the engine has posted for, or closed a day of."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM unnest(%s::bigint[]) AS given (id) "
+            "WHERE EXISTS (SELECT FROM ledger_close c WHERE c.agreement_id = given.id) "
+            "OR EXISTS (SELECT FROM ledger_entry e WHERE e.agreement_id = given.id AND e.origin = 'engine') ORDER BY id",
+            [list(agreement_ids)],
+        )
+        return [agreement_id for (agreement_id,) in cursor.fetchall()]
+
+
+def charged_by_line(agreement_ids: Sequence[int], period_start: date) -> dict[int, dict[str, int]]:
+    """What the engine has charged for a period, in minor units, by agreement and line."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT agreement_id, line, -sum(amount_minor) FROM ledger_entry WHERE origin = 'engine' "
+            "AND agreement_id = ANY(%s) AND period_start = %s GROUP BY agreement_id, line",
+            [list(agreement_ids), period_start],
+        )
+        charged: dict[int, dict[str, int]] = {}
+        for agreement_id, line, amount in cursor.fetchall():
+            charged.setdefault(agreement_id, {})[line] = int(amount)
+    return charged
+
+
+def last_inputs(agreement_ids: Sequence[int], period_start: date) -> dict[tuple[int, str], dict[str, Any]]:
+    """What the engine's last posting on each line of a period was made from."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT ON (agreement_id, line) agreement_id, line, inputs FROM ledger_entry "
+            "WHERE origin = 'engine' AND agreement_id = ANY(%s) AND period_start = %s "
+            "ORDER BY agreement_id, line, seq DESC",
+            [list(agreement_ids), period_start],
+        )
+        return {(agreement_id, line): parse_json(inputs) for agreement_id, line, inputs in cursor.fetchall()}
+
+
+_ENTRY = (
+    "e.account_id, e.seq, e.line, coalesce(e.inputs->>'title', e.line), e.origin, e.amount_minor, "
+    "e.balance_after_minor, (SELECT a.currency FROM ledger_account a WHERE a.id = %(account)s), "
+    "coalesce(e.service_date, e.accounting_month), e.posted_at, e.accounting_month"
+)
+_OF_ACCOUNT = "FROM ledger_entry e WHERE e.bucket = %(bucket)s AND e.account_id = %(account)s"
+
+
+_LAST = 2**63 - 1
+"""No posting has a higher number."""
+
+
+def currencies(account_ids: Iterable[int]) -> dict[int, str]:
+    """By account."""
+    return dict(Account.objects.filter(id__in=list(account_ids)).values_list("id", "currency"))
+
+
+def entries(account_id: int, limit: int, before_seq: int | None = None) -> list[Entry]:
+    """The postings of an account below `before_seq`, newest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {_ENTRY} {_OF_ACCOUNT} AND e.seq < %(before)s ORDER BY e.seq DESC LIMIT %(limit)s",
+            {
+                "bucket": bucket_of(account_id),
+                "account": account_id,
+                "before": _LAST if before_seq is None else before_seq,
+                "limit": limit,
+            },
+        )
+        return list(map(Entry._make, cursor.fetchall()))
+
+
+def why(account_id: int, seq: int) -> Why | None:
+    """Everything a posting was made from, as kept with it; none where there is no such posting."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {_ENTRY}, e.inputs {_OF_ACCOUNT} AND e.seq = %(seq)s",
+            {"bucket": bucket_of(account_id), "account": account_id, "seq": seq},
+        )
+        found = cursor.fetchone()
+    if found is None:
+        return None
+    entry, inputs = Entry(*found[:-1]), parse_json(found[-1])
+    opening = inputs.get("opening")
+    return Why(
+        entry=entry,
+        rows=tuple(_row(row) for row in inputs.get("rows", [])) or (_bare(entry),),
+        reads=tuple(_read(read) for read in inputs.get("reads", [])),
+        opening=_read(opening) if opening else None,
+        meters=tuple(_meter(used) for used in inputs.get("meters", [])),
+        tariffs=tuple(_tariff(used) for used in inputs.get("tariffs", [])),
+        advance_wh=inputs.get("advance_wh", 0),
+        energy_wh=inputs.get("energy_wh", 0),
+        blocks_wh=inputs.get("blocks_wh", 0),
+        residual_wh=inputs.get("residual_wh", 0),
+        arrears=_set_against(entry, inputs),
+        provisional=inputs.get("provisional", False),
+        notes=tuple(inputs.get("notes", [])),
+        correlations=tuple(inputs.get("correlations", [])),
+    )
+
+
+def _set_against(entry: Entry, inputs: dict[str, Any]) -> OnArrears | None:
+    if entry.line != LINE:
+        return None
+    if "final" in inputs:
+        return KeptBack(inputs["left_minor"], inputs["owed_minor"])
+    if "plan" in inputs:
+        return Instalment(inputs["every"], inputs["instalment_minor"], inputs["owed_minor"])
+    return SetAgainst(inputs["recharge_minor"], inputs["percent"], inputs["policy"], inputs.get("owed_minor"))
+
+
+def _bare(entry: Entry) -> Row:
+    amount = Fraction(entry.amount_minor)
+    return Row(entry.line, entry.title, amount, ROUNDING, Fraction(1), entry.amount_minor)
+
+
+def _row(row: dict[str, Any]) -> Row:
+    return Row(
+        key=row["key"],
+        label=row["label"],
+        quantity=Fraction(row["quantity"]),
+        unit=row["unit"],
+        rate=Fraction(row["rate_minor"]),
+        amount_minor=row["amount_minor"],
+    )
+
+
+def _read(read: dict[str, Any]) -> Read:
+    return Read(**{**read, "read_at": datetime.fromisoformat(read["read_at"])})
+
+
+def _meter(used: dict[str, Any]) -> MeterUse:
+    return MeterUse(
+        serial=used["serial"],
+        ratio=Fraction(*used["ratio"]),
+        opening=_read(used["opening"]),
+        closing=_read(used["closing"]),
+        energy_wh=used["energy_wh"],
+    )
+
+
+def _tariff(used: dict[str, Any]) -> TariffUsed:
+    return TariffUsed(**{**used, "valid_from": date.fromisoformat(used["valid_from"])})
+
+
+__all__ = [
+    "Balance",
+    "Entry",
+    "Instalment",
+    "KeptBack",
+    "MeterUse",
+    "OnArrears",
+    "Read",
+    "Row",
+    "SetAgainst",
+    "TariffUsed",
+    "Why",
+    "charged_by_line",
+    "closed_through",
+    "entries",
+    "final_balance",
+    "fresh_balance",
+    "last_inputs",
+    "why",
+]

@@ -1,0 +1,111 @@
+"""What new tariff versions change of what has been charged: each account rated with them and without them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.db import connection
+
+from urja.apps.billing import queries, usage
+from urja.apps.books.models import Account
+from urja.apps.contracts import queries as registry
+from urja.apps.contracts.models import Agreement
+from urja.apps.tariffs import queries as tariffs
+from urja.apps.tariffs.errors import UnknownTariffError
+from urja.core.calendar import ONE_DAY, Period, billing_period, local_day
+
+
+@dataclass(frozen=True, slots=True)
+class Charged:
+    """What a period so far comes to by the versions that are stored."""
+
+    account_id: int
+    through: date
+    fingerprint: str
+    total_minor: int
+
+
+type Charges = dict[tuple[int, date], Charged]
+"""By agreement and beginning of the period."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repriced:
+    """What accounts of one currency are charged more (a debit) or less (a credit), in minor units."""
+
+    accounts: int
+    """Those with charged days that another text rates, or that are charged otherwise."""
+    sum_minor: int
+    """Above zero where consumers pay more."""
+    largest_debit: tuple[int, int] | None
+    """An account and its sum."""
+    largest_credit: tuple[int, int] | None
+
+
+def charges_since(codes: Sequence[str], first: date, now: datetime) -> Charges:
+    """The periods that the next close looks at, are billed beyond `first` and have terms with one of the tariffs."""
+    found: Charges = {}
+    with tariffs.remembered():
+        for period, through, agreements in _rated(codes, first, now):
+            energies = usage.energies([agreement.id for agreement in agreements], period, through)
+            for agreement in agreements:
+                used = energies.get(agreement.id)
+                found[agreement.id, period.first] = _charged(
+                    agreement, period, through, used.energy_wh if used else 0
+                )
+    return found
+
+
+def _rated(
+    codes: Sequence[str], first: date, now: datetime
+) -> Iterator[tuple[Period, date, Sequence[Agreement]]]:
+    """Agreements of a bucket with a period and how far it is charged, in groups of the same."""
+    closing = local_day(now, usage.zone()) - ONE_DAY
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT r.period_start, r.through, array_agg(r.agreement_id ORDER BY r.agreement_id) "
+            "FROM ledger_rated r WHERE r.billed_end > %s AND r.period_start >= %s AND EXISTS ("
+            "  SELECT FROM registry_agreement_terms t WHERE t.agreement_id = r.agreement_id "
+            "  AND t.tariff_code = ANY(%s)) GROUP BY 1, 2, r.agreement_id >> 40 ORDER BY 1, 2",
+            [first, usage.oldest_corrected(closing), list(codes)],
+        )
+        groups = cursor.fetchall()
+    for start, through, ids in groups:
+        agreements = registry.with_terms(Agreement.objects.filter(id__in=ids).order_by("id"))
+        yield billing_period(start, start.day), through, agreements
+
+
+def _charged(agreement: Agreement, period: Period, through: date, energy_wh: int) -> Charged:
+    try:
+        rating = usage.rate(agreement, period, through, energy_wh, usage.energy_at(agreement.id, period))
+    except UnknownTariffError:
+        # Its terms name by now what nothing rates: it stands at what was posted until a version is there.
+        posted = queries.charged_by_line([agreement.id], period.first).get(agreement.id, {})
+        return Charged(agreement.account_id, through, "", sum(posted.values()))
+    return Charged(agreement.account_id, through, rating.basis.fingerprint, rating.target.total_minor)
+
+
+def repriced(before: Charges, after: Charges, first: date) -> dict[str, Repriced]:
+    """What lies between two looks, by currency, where versions from `first` on were stored meanwhile."""
+    differences: dict[int, int] = {}
+    for key, new in after.items():
+        old = before[key]
+        difference = new.total_minor - old.total_minor
+        if difference or (old.fingerprint != new.fingerprint and new.through > first):
+            differences[new.account_id] = differences.get(new.account_id, 0) + difference
+    currencies = dict(Account.objects.filter(id__in=differences).values_list("id", "currency"))
+    by_currency: dict[str, dict[int, int]] = {}
+    for account_id, difference in sorted(differences.items()):
+        by_currency.setdefault(currencies[account_id], {})[account_id] = difference
+    return {currency: _summed(each) for currency, each in sorted(by_currency.items())}
+
+
+def _summed(differences: dict[int, int]) -> Repriced:
+    most = max(differences.items(), key=lambda each: each[1])
+    least = min(differences.items(), key=lambda each: each[1])
+    return Repriced(
+        accounts=len(differences),
+        sum_minor=sum(differences.values()),
+        largest_debit=most if most[1] > 0 else None,
+        largest_credit=least if least[1] < 0 else None,
+    )

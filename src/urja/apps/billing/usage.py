@@ -1,0 +1,246 @@
+"""What an agreement's period comes to by the readings as they are: the target that postings are differences of.
+
+Here energy (`apps.readings`), prices (`apps.tariffs`) and the agreement (`apps.registry`) meet; the arithmetic is
+`urja.core.rating`'s.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db import connection
+
+from urja.apps.contracts.models import Agreement
+from urja.apps.readings.accrual import PeriodEnergy, energies_until, recompute_moved_borders
+from urja.apps.tariffs import queries as tariffs
+from urja.apps.tariffs.errors import UnknownTariffError
+from urja.core.calendar import ONE_DAY, Period, billing_period, local_day, midnight
+from urja.core.rating import Target, Tariff, Terms, Use, cut_days, target, uses_between
+
+CORRECTED_PERIODS = 12
+"""How many earlier periods a close looks back on; what is older is for a person to adjust."""
+
+_NEVER = Period(date.min, date.max)
+
+
+def zone() -> ZoneInfo:
+    """The utility's zone: the one of its days and billing periods."""
+    return ZoneInfo(settings.URJA_TIMEZONE)
+
+
+def days_of(agreement: Agreement) -> Period:
+    """The local days of an agreement: from the one it begins on to the one it ends on, both whole."""
+    first = local_day(agreement.valid_from, zone())
+    if agreement.valid_to is None:
+        return Period(first, _NEVER.end)
+    return Period(first, last_day(agreement.valid_to) + ONE_DAY)
+
+
+def last_day(end: datetime) -> date:
+    """The local day that a half-open time ends in: at midnight it is the day before."""
+    return local_day(end - timedelta(microseconds=1), zone())
+
+
+def oldest_corrected(day: date) -> date:
+    """The first beginning of a billing period that the close of a day still puts right."""
+    return (day - timedelta(days=31 * CORRECTED_PERIODS)).replace(day=1)
+
+
+def period_of(agreement: Agreement, day: date) -> Period:
+    """The billing period that holds a day of an agreement: by its own calendar, else by the tariff's in force on it.
+
+    Raises UnknownTariffError where no version of the tariff is in force, also for an agreement with its own calendar.
+    """
+    versions = tariffs.versions_in_force(_code(agreement, day), day, day + ONE_DAY)
+    return billing_period(day, agreement.billing_day or versions[-1].period_starts_on)
+
+
+def unratable(agreement: Agreement, at: datetime) -> str:
+    """Why an agreement cannot be rated at an instant, in a sentence; empty where it can.
+
+    Asked for the billing period that holds the instant and the one before it, which may be open still.
+    """
+    try:
+        period = period_of(agreement, _today(agreement, at))
+        basis_for(agreement, period)
+        if period.first > days_of(agreement).first:
+            basis_for(agreement, period_of(agreement, period.first - ONE_DAY))
+    except UnknownTariffError as error:
+        return (
+            f"account {agreement.account_id} is held back: {error}; load it (urja tariff load) or correct the "
+            f"terms of agreement {agreement.id}"
+        )
+    return ""
+
+
+def starts_on(agreement: Agreement, now: datetime) -> int:
+    """The day of the month on which the agreement's current billing period begins."""
+    return period_of(agreement, _today(agreement, now)).first.day
+
+
+def _today(agreement: Agreement, now: datetime) -> date:
+    """The agreement's own day that is nearest to an instant."""
+    days = days_of(agreement)
+    return min(max(local_day(now, zone()), days.first), days.end - ONE_DAY)
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What a period is rated by, beside its energy."""
+
+    billed: Period
+    """The agreement's days in the period."""
+    terms: tuple[Terms, ...]
+    by_day_from: date
+    """The first of them that is charged by day: the one after, where another agreement held the first one before."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Names it: another load, tariff or text of a price gives another one.
+
+        Since when which tariff and load hold, with the versions and the beginnings of their texts' hashes; before a
+        version that begins inside the billed days, how the change to it is made.
+        """
+        shared = [f"by day from {self.by_day_from}"] if self.by_day_from > self.billed.first else []
+        return "; ".join(
+            [
+                *shared,
+                *(
+                    " ".join(
+                        [
+                            each.first.isoformat(),
+                            each.versions[0].code,
+                            str(each.load_w),
+                            *(self._named(tariff) for tariff in each.versions),
+                        ]
+                    )
+                    for each in self.terms
+                ),
+            ]
+        )
+
+    def _named(self, tariff: Tariff) -> str:
+        name = f"{tariff.version}:{tariff.sha256[:16]}"
+        return f"{tariff.on_change} {name}" if tariff.valid_from > self.billed.first else name
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """A target with what it was computed from."""
+
+    target: Target
+    basis: Basis
+    uses: tuple[Use, ...]
+
+
+def basis_for(agreement: Agreement, period: Period) -> Basis:
+    """The billed days of a period, and the terms that rate them: from each change of tariff or load on.
+
+    A day is rated on the terms of its first instant; one on which the agreement begins later, on its first terms.
+    """
+    days = days_of(agreement)
+    billed = period.meet(days)
+    agreed: list[tuple[date, str, int]] = []
+    for first in [billed.first, *_changes(agreement, billed)]:
+        terms = agreement.terms_at(midnight(first, zone()))
+        if not agreed or agreed[-1][1:] != (terms.tariff_code, terms.sanctioned_load_w):
+            agreed.append((first, terms.tariff_code, terms.sanctioned_load_w))
+    ends = [first for first, _, _ in agreed[1:]] + [billed.end]
+    shared = billed.first == days.first and _shares_its_first_day(agreement, days.first)
+    return Basis(
+        billed,
+        tuple(
+            Terms(first, tuple(tariffs.versions_in_force(code, first, end)), load_w)
+            for (first, code, load_w), end in zip(agreed, ends, strict=True)
+        ),
+        billed.first + ONE_DAY if shared and billed.days else billed.first,
+    )
+
+
+def _shares_its_first_day(agreement: Agreement, first: date) -> bool:
+    """Whether another agreement held the supply before it on that day: then what is charged by day is that one's."""
+    begins = midnight(first, zone())
+    return (
+        agreement.valid_from > begins and agreement.follows_at is not None and agreement.follows_at > begins
+    )
+
+
+def _changes(agreement: Agreement, billed: Period) -> list[date]:
+    """The days after the first of `billed` on which other terms begin."""
+    begins = (terms.valid_from for terms in agreement.all_terms)
+    days = (local_day(at, zone()) + (at > midnight(local_day(at, zone()), zone())) * ONE_DAY for at in begins)
+    return [day for day in days if billed.first < day < billed.end]
+
+
+def _code(agreement: Agreement, day: date) -> str:
+    return agreement.terms_at(midnight(day, zone())).tariff_code
+
+
+def rate(
+    agreement: Agreement, period: Period, through: date, energy_wh: int, energy_at: Callable[[date], int]
+) -> Rating:
+    """What the period comes to up to `through` (a day, not included), having used `energy_wh` until then.
+
+    `energy_at` gives the energy of the period up to the midnight at which a day begins; it is asked on the days
+    on which a price changes.
+    """
+    basis = basis_for(agreement, period)
+    billed = basis.billed
+    through = min(max(through, billed.first + ONE_DAY), billed.end)
+    cuts = [day for day in cut_days(basis.terms, billed) if day < through]
+    uses = uses_between(billed.first, {**{day: energy_at(day) for day in cuts}, through: energy_wh})
+    rated = target(basis.terms, uses, billed=billed, through=through, by_day_from=basis.by_day_from)
+    return Rating(rated, basis, uses)
+
+
+def load_w(agreement: Agreement, day: date) -> int:
+    """The sanctioned load on a local day."""
+    return agreement.terms_at(midnight(day, zone())).sanctioned_load_w
+
+
+def energies(agreement_ids: Sequence[int], period: Period, until: date) -> dict[int, PeriodEnergy]:
+    """Energy of a period up to the midnight at which a day begins, by agreement."""
+    with connection.cursor() as cursor:
+        found = energies_until(
+            cursor, agreement_ids, period.first, midnight(until, zone()), settings.URJA_TIMEZONE
+        )
+    return {energy.agreement_id: energy for energy in found}
+
+
+def settle_borders(known: dict[int, PeriodEnergy]) -> None:
+    """Before earlier periods are looked at: let them end on the register that these begin on."""
+    with connection.cursor() as cursor:
+        recompute_moved_borders(cursor, known.values(), settings.URJA_TIMEZONE)
+
+
+def energy_at(agreement_id: int, period: Period) -> Callable[[date], int]:
+    """For `rate`: the energy of one agreement up to a midnight, from the rows."""
+
+    def at(day: date) -> int:
+        found = energies([agreement_id], period, day).get(agreement_id)
+        return found.energy_wh if found else 0
+
+    return at
+
+
+def accrued_by_rows(agreement: Agreement, now: datetime) -> list[PeriodEnergy]:
+    """The energy of the last two periods, oldest first: the one before may not be closed yet.
+
+    Accruals are kept by calendar month; where periods begin on another day this asks the rows.
+    """
+    current = period_of(agreement, _today(agreement, now))
+    periods = [billing_period(current.first - ONE_DAY, current.first.day), current]
+    found = [energies([agreement.id], period, period.end).get(agreement.id) for period in periods]
+    return [energy for energy in found if energy is not None]
+
+
+def accrued_wh(agreement_ids: Sequence[int]) -> dict[tuple[int, date], int]:
+    """Accrued energy by agreement and calendar month: a cheap look for what has changed since it was rated."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT agreement_id, period, energy_wh FROM readings_accrual WHERE agreement_id = ANY(%s)",
+            [list(agreement_ids)],
+        )
+        return {(agreement_id, period): energy for agreement_id, period, energy in cursor.fetchall()}

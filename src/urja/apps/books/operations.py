@@ -1,0 +1,137 @@
+"""Accounts are opened; credits and debits are requested, for the pipeline to post."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
+
+from urja.apps.books.chain import content_hash
+from urja.apps.books.errors import IdempotencyError, LedgerError
+from urja.apps.books.models import Account, AccountKind, CreditRequest, DebitRequest
+from urja.base.ids import bucket_of, compose_id
+
+
+def _next_ids(bucket: int, count: int) -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval('ledger_number') FROM generate_series(1, %s)", [count])
+        return [compose_id(bucket, number) for (number,) in cursor.fetchall()]
+
+
+def open_account(*, bucket: int, currency: str, opened_at: datetime) -> Account:
+    """A new consumer's account with a balance of zero, in the bucket of its premise."""
+    return Account.objects.create(
+        id=_next_ids(bucket, 1)[0],
+        bucket=bucket,
+        kind=AccountKind.CONSUMER,
+        currency=currency,
+        opened_at=opened_at,
+    )
+
+
+def request_credit(
+    *,
+    account_id: int,
+    amount_minor: int,
+    kind: str,
+    idempotency_key: str,
+    requested_at: datetime,
+    reference: str = "",
+    correlation: int = 0,
+) -> CreditRequest:
+    """Record that `amount_minor` is to be credited; the pipeline posts it.
+
+    A replay (same key, same account, amount, kind and reference) returns the first request. Raises
+    IdempotencyError when the key was used for anything else, LedgerError for an amount that is not positive.
+    """
+    if amount_minor <= 0:
+        raise LedgerError(f"a credit is a positive amount in minor units, not {amount_minor}")
+    content = {"account": account_id, "amount_minor": amount_minor, "kind": kind, "reference": reference}
+    return _recorded(
+        CreditRequest(
+            account_id=account_id,
+            amount_minor=amount_minor,
+            kind=kind,
+            reference=reference,
+            idempotency_key=idempotency_key,
+            correlation=correlation,
+            requested_at=requested_at,
+        ),
+        content,
+    )
+
+
+def request_debit(
+    *,
+    account_id: int,
+    amount_minor: int,
+    kind: str,
+    reverses: str,
+    idempotency_key: str,
+    requested_at: datetime,
+    reference: str = "",
+    correlation: int = 0,
+    credit_id: int | None = None,
+) -> DebitRequest:
+    """Record that a credit of the kind `reverses` is taken back, in part or whole; the pipeline posts it.
+
+    With `credit_id` it is that one, and what of it went to arrears is given back with it. Replays and errors as of
+    `request_credit`. Nothing that was posted is touched, and the balance may go below zero.
+    """
+    if amount_minor <= 0:
+        raise LedgerError(f"a debit is a positive amount in minor units, not {amount_minor}")
+    content = {
+        "account": account_id,
+        "amount_minor": amount_minor,
+        "kind": kind,
+        "reverses": reverses,
+        "reference": reference,
+        **({} if credit_id is None else {"credit": credit_id}),
+    }
+    return _recorded(
+        DebitRequest(
+            account_id=account_id,
+            amount_minor=amount_minor,
+            kind=kind,
+            reverses=reverses,
+            credit_id=credit_id,
+            reference=reference,
+            idempotency_key=idempotency_key,
+            correlation=correlation,
+            requested_at=requested_at,
+        ),
+        content,
+    )
+
+
+def request_opening_credits(
+    cursor: CursorWrapper, asked: str, parameters: Mapping[str, Any], requested_at: datetime
+) -> int:
+    """As `request_credit` of the kind `opening-credit`, for many: `asked` is a query of agreement, account and amount
+    in minor units, none of which has one yet. Returns how many they are.
+    """
+    # The hash is that of `content_hash`, so that asking again for the same is a replay here as there.
+    cursor.execute(
+        # The query is one of the loader's own; what a file says travels in tables.
+        "INSERT INTO ledger_credit_request (id, account_id, amount_minor, kind, reference, idempotency_key, input_hash,"  # noqa: S608
+        " correlation, requested_at) SELECT account >> 40 << 40 | nextval('ledger_number'), account, amount,"
+        " 'opening-credit', '', 'opening-credit:' || agreement, sha256(convert_to('{\"account\":' || account ||"
+        ' \',"amount_minor":\' || amount || \',"kind":"opening-credit","reference":""}\', \'UTF8\')), 0,'
+        f" %(requested_at)s FROM ({asked}) c (agreement, account, amount)",
+        {**parameters, "requested_at": requested_at},
+    )
+    return int(cursor.rowcount)
+
+
+def _recorded[Request: (CreditRequest, DebitRequest)](request: Request, content: dict[str, Any]) -> Request:
+    """The request as it stands under its key: this one, or the first if it was made of the same content."""
+    request.id = _next_ids(bucket_of(request.account_id), 1)[0]
+    request.input_hash = content_hash(content)
+    requests = type(request).objects
+    with transaction.atomic():
+        requests.bulk_create([request], ignore_conflicts=True)
+        recorded = requests.get(idempotency_key=request.idempotency_key)
+    if bytes(recorded.input_hash) != request.input_hash:
+        raise IdempotencyError(request.idempotency_key)
+    return recorded

@@ -1,0 +1,249 @@
+"""The only way to post: entries in batches onto the accounts of one bucket, each chained to the one before."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from django.db import connection, transaction
+
+from urja.apps.books.chain import content_hash, entry_hash, plain_json
+from urja.apps.books.errors import IdempotencyError, LedgerError, UnknownAccountError
+from urja.apps.books.models import Account, AccountKind
+from urja.apps.books.operations import _next_ids
+from urja.base.ids import bucket_of
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An entry that somebody asks for. `amount_minor` goes onto the account and off its contra account."""
+
+    account_id: int
+    contra: str
+    """Code of the contra account in the account's bucket, such as `revenue:energy`."""
+    amount_minor: int
+    origin: str
+    """`engine` for what rating posts and may post against later; `credit`, `manual` it never undoes."""
+    line: str
+    accounting_month: date
+    idempotency_key: str
+    inputs: dict[str, Any] = field(default_factory=dict)
+    agreement_id: int | None = None
+    period_start: date | None = None
+    service_date: date | None = None
+
+    def digest(self) -> bytes:
+        """What makes a replay the same request: everything but when it is posted."""
+        return content_hash({name: getattr(self, name) for name in self.__slots__})
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """Where an entry stands; `replayed` when it stood there before."""
+
+    account_id: int
+    seq: int
+    idempotency_key: str
+    replayed: bool
+
+
+@dataclass(slots=True)
+class _Head:
+    """A locked account while a batch is being posted onto it."""
+
+    id: int
+    code: str
+    currency: str
+    balance_minor: int
+    last_seq: int
+    last_hash: bytes
+
+
+_ENTRY_COLUMNS = (
+    "bucket, account_id, seq, contra_id, amount_minor, balance_after_minor, origin, line, agreement_id, "
+    "period_start, service_date, posted_at, accounting_month, batch, inputs, idempotency_key, input_hash, "
+    "previous_hash, hash"
+)
+
+
+def post_entries(bucket: int, drafts: Sequence[Draft], posted_at: datetime) -> list[Posted]:
+    """Post a batch onto the accounts of one bucket, in one transaction: the only writer of entries.
+
+    Answers stand in the order of the drafts. A key that was used before with the same content gives the first
+    answer and posts nothing; with other content IdempotencyError refuses the whole batch. Raises
+    UnknownAccountError for an account that is not a consumer's of this bucket, LedgerError for an amount of zero.
+    Balances may go below zero: whether to supply somebody is policy, not bookkeeping.
+    """
+    if not drafts:
+        return []
+    _check(bucket, drafts)
+    with transaction.atomic():
+        batch = _begin_batch(bucket)
+        answers = _replays(bucket, drafts)
+        fresh = [draft for draft in drafts if draft.idempotency_key not in answers]
+        if fresh:
+            accounts, contras = _lock(bucket, fresh, posted_at)
+            rows = [
+                _append(bucket, draft, accounts, contras, posted_at=posted_at, batch=batch) for draft in fresh
+            ]
+            _insert(rows)
+            _store_heads([*accounts.values(), *contras.values()], batch)
+            for row in rows:
+                key = row["idempotency_key"]
+                answers[key] = Posted(row["account_id"], row["seq"], key, replayed=False)
+    return [answers[draft.idempotency_key] for draft in drafts]
+
+
+def _check(bucket: int, drafts: Sequence[Draft]) -> None:
+    keys: dict[str, Draft] = {}
+    for draft in drafts:
+        if draft.amount_minor == 0:
+            raise LedgerError(f"an entry moves money; {draft.idempotency_key!r} has an amount of zero")
+        if bucket_of(draft.account_id) != bucket:
+            raise UnknownAccountError(f"account {draft.account_id} is not in bucket {bucket}")
+        if draft.idempotency_key in keys:
+            raise IdempotencyError(draft.idempotency_key)
+        keys[draft.idempotency_key] = draft
+
+
+def _begin_batch(bucket: int) -> int:
+    """Number the batch; the row stays locked, so that runs on one bucket follow each other."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO ledger_bucket AS b (bucket, last_batch) VALUES (%s, 1) "
+            "ON CONFLICT (bucket) DO UPDATE SET last_batch = b.last_batch + 1 RETURNING last_batch",
+            [bucket],
+        )
+        return cursor.fetchone()[0]
+
+
+def _replays(bucket: int, drafts: Sequence[Draft]) -> dict[str, Posted]:
+    by_key = {draft.idempotency_key: draft for draft in drafts}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT account_id, seq, idempotency_key, input_hash FROM ledger_entry "
+            "WHERE bucket = %s AND idempotency_key = ANY(%s)",
+            [bucket, list(by_key)],
+        )
+        known = cursor.fetchall()
+    for _, _, key, input_hash in known:
+        if bytes(input_hash) != by_key[key].digest():
+            raise IdempotencyError(key)
+    return {key: Posted(account_id, seq, key, replayed=True) for account_id, seq, key, _ in known}
+
+
+def _lock(
+    bucket: int, drafts: Iterable[Draft], opened_at: datetime
+) -> tuple[dict[int, _Head], dict[str, _Head]]:
+    """The consumers' and contra accounts of a batch, locked in the order of their ids."""
+    ids = sorted({draft.account_id for draft in drafts})
+    codes = sorted({draft.contra for draft in drafts})
+    _open_contras(bucket, ids[0], codes, opened_at)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, code, currency, balance_minor, last_seq, last_hash FROM ledger_account "
+            "WHERE bucket = %s AND (id = ANY(%s) OR code = ANY(%s)) ORDER BY id FOR NO KEY UPDATE",
+            [bucket, ids, codes],
+        )
+        heads = [_Head(*row[:5], bytes(row[5])) for row in cursor.fetchall()]
+    accounts = {head.id: head for head in heads if not head.code}
+    missing = set(ids) - set(accounts)
+    if missing:
+        raise UnknownAccountError(f"no consumer's account has the number {min(missing)}")
+    return accounts, {f"{head.code} {head.currency}": head for head in heads if head.code}
+
+
+def _open_contras(bucket: int, account_id: int, codes: list[str], opened_at: datetime) -> None:
+    currency = Account.objects.filter(id=account_id).values_list("currency", flat=True).first()
+    if currency is None:
+        raise UnknownAccountError(f"no consumer's account has the number {account_id}")
+    have = Account.objects.filter(bucket=bucket, kind=AccountKind.CONTRA, currency=currency, code__in=codes)
+    missing = sorted(set(codes) - set(have.values_list("code", flat=True)))
+    Account.objects.bulk_create(
+        Account(
+            id=id_, bucket=bucket, kind=AccountKind.CONTRA, code=code, currency=currency, opened_at=opened_at
+        )
+        for id_, code in zip(_next_ids(bucket, len(missing)), missing, strict=True)
+    )
+
+
+def _append(
+    bucket: int,
+    draft: Draft,
+    accounts: dict[int, _Head],
+    contras: dict[str, _Head],
+    *,
+    posted_at: datetime,
+    batch: int,
+) -> dict[str, Any]:
+    """Put a draft at the end of its account's chain; moves both heads."""
+    head = accounts[draft.account_id]
+    contra = contras.get(f"{draft.contra} {head.currency}")
+    if contra is None:
+        raise LedgerError(f"account {head.id} is in {head.currency}; a batch posts in one currency")
+    head.last_seq += 1
+    head.balance_minor += draft.amount_minor
+    contra.balance_minor -= draft.amount_minor
+    row: dict[str, Any] = {
+        "bucket": bucket,
+        "account_id": head.id,
+        "seq": head.last_seq,
+        "contra_id": contra.id,
+        "amount_minor": draft.amount_minor,
+        "balance_after_minor": head.balance_minor,
+        "origin": draft.origin,
+        "line": draft.line,
+        "agreement_id": draft.agreement_id,
+        "period_start": draft.period_start,
+        "service_date": draft.service_date,
+        "posted_at": posted_at,
+        "accounting_month": draft.accounting_month,
+        "batch": batch,
+        "inputs": plain_json(draft.inputs),
+        "idempotency_key": draft.idempotency_key,
+        "input_hash": draft.digest(),
+        "previous_hash": head.last_hash,
+    }
+    row["hash"] = head.last_hash = entry_hash(head.last_hash, row)
+    return row
+
+
+def _insert(rows: list[dict[str, Any]]) -> None:
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(f"COPY ledger_entry ({_ENTRY_COLUMNS}) FROM STDIN") as copy,
+    ):
+        for row in rows:
+            values = {**row, "inputs": json.dumps(row["inputs"], ensure_ascii=False)}
+            copy.write_row([values[name] for name in _ENTRY_COLUMNS.split(", ")])
+
+
+def _store_heads(heads: list[_Head], batch: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE ledger_account a SET balance_minor = h.balance, last_seq = h.seq, last_hash = h.hash, "
+            "last_batch = %s FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bytea[]) "
+            "AS h (id, balance, seq, hash) WHERE a.id = h.id",
+            [
+                batch,
+                [head.id for head in heads],
+                [head.balance_minor for head in heads],
+                [head.last_seq for head in heads],
+                [head.last_hash for head in heads],
+            ],
+        )
+
+
+def clearing_account(kind: str) -> str:
+    """The contra account of a kind of credit: what came in and is owed on."""
+    return f"clearing:{kind}"
+
+
+def hold_bucket(bucket: int) -> None:
+    """Let nobody else post in a bucket until the transaction ends: a difference is read, then posted."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO ledger_bucket (bucket, last_batch) VALUES (%s, 0) ON CONFLICT DO NOTHING", [bucket]
+        )
+        cursor.execute("SELECT FROM ledger_bucket WHERE bucket = %s FOR NO KEY UPDATE", [bucket])

@@ -1,0 +1,111 @@
+"""Who pays for a service point, for a time, and on which terms."""
+
+from datetime import datetime
+from functools import cached_property
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+from urja.apps.books.models import Account
+from urja.apps.journal.periods import Period, ends_after_it_begins, one_at_a_time, same
+from urja.apps.network.models import ServicePoint
+from urja.apps.people.models import Person
+
+
+class Agreement(Period):
+    """A supply agreement: who pays for a service point, for a time.
+
+    Every interval a person sees goes through it, so a new tenant never sees the old one's life. A trigger refuses
+    one at a service point that is not a consumer's.
+    """
+
+    id = models.BigIntegerField(primary_key=True)
+    service_point = models.ForeignKey(ServicePoint, on_delete=models.PROTECT, related_name="agreements")
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="agreements")
+    customer = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, related_name="agreements")
+    billing_day = models.SmallIntegerField(null=True)
+    """On which day of a month its billing periods begin, 1 to 28; none where its tariff says so."""
+
+    class Meta:
+        app_label = "registry"
+        db_table = "registry_agreement"
+        constraints: ClassVar = [
+            ends_after_it_begins("registry_agreement"),
+            models.CheckConstraint(
+                condition=Q(billing_day__isnull=True) | Q(billing_day__range=(1, 28)),
+                name="registry_agreement_billing_day",
+            ),
+            one_at_a_time("registry_one_agreement", same("service_point")),
+        ]
+
+    def __str__(self) -> str:
+        return f"agreement {self.id} from {self.valid_from}"
+
+    @cached_property
+    def all_terms(self) -> tuple["AgreementTerms", ...]:
+        """Its terms in their order; `queries.with_terms` fills it for many agreements at once."""
+        return tuple(self.terms.order_by("valid_from"))
+
+    @cached_property
+    def follows_at(self) -> datetime | None:
+        """When the agreement before it at its service point ended; `queries.with_terms` fills it for many at once."""
+        return (
+            Agreement.objects.filter(service_point_id=self.service_point_id, valid_to__lte=self.valid_from)
+            .aggregate(models.Max("valid_to"))
+            .get("valid_to__max")
+        )
+
+    def terms_at(self, at: datetime) -> "AgreementTerms":
+        """The terms at an instant; before the agreement its first, after it its last."""
+        begun = [terms for terms in self.all_terms if terms.valid_from <= at]
+        return begun[-1] if begun else self.all_terms[0]
+
+
+class PaymentMode(models.TextChoices):
+    PREPAID = "prepaid"
+    POSTPAID = "postpaid"
+
+
+class MeteringMode(models.TextChoices):
+    """Whether energy that flows back is counted for itself."""
+
+    FORWARD = "forward"
+    NET = "net"
+
+
+class AgreementTerms(Period):
+    """On which terms an agreement holds, for a time. A change takes effect at a local midnight.
+
+    The terms of an agreement follow each other without a hole from its beginning to its end: a trigger that looks
+    at the end of each transaction refuses anything else.
+    """
+
+    id = models.BigIntegerField(primary_key=True)
+    agreement = models.ForeignKey(Agreement, on_delete=models.PROTECT, related_name="terms")
+    tariff_code = models.CharField(max_length=64)
+    sanctioned_load_w = models.IntegerField()
+    category = models.CharField(max_length=32, blank=True, default="", db_default="")
+    """Which policy document governs it (`supply_policy_assignment`); empty for the default."""
+    policy = models.CharField(max_length=64, blank=True, default="", db_default="")
+    """The code of the policy that governs it whatever its category; empty where the category says so."""
+    payment_mode = models.CharField(
+        max_length=16, choices=PaymentMode, default=PaymentMode.PREPAID, db_default=PaymentMode.PREPAID
+    )
+    converted_at = models.DateTimeField(null=True)
+    """When the supply became prepaid; none where it always was, or is not."""
+    metering_mode = models.CharField(
+        max_length=16, choices=MeteringMode, default=MeteringMode.FORWARD, db_default=MeteringMode.FORWARD
+    )
+
+    class Meta:
+        app_label = "registry"
+        db_table = "registry_agreement_terms"
+        constraints: ClassVar = [
+            ends_after_it_begins("registry_agreement_terms"),
+            models.CheckConstraint(condition=Q(sanctioned_load_w__gt=0), name="registry_terms_load"),
+            one_at_a_time("registry_terms_one_at_a_time", same("agreement")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tariff_code} of agreement {self.agreement_id} from {self.valid_from}"

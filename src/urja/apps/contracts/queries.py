@@ -1,0 +1,47 @@
+"""Agreements with their terms."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db import connection
+
+from urja.apps.contracts.models import Agreement, AgreementTerms
+
+
+def agreement_at(account_id: int, at: datetime) -> Agreement | None:
+    """The supply agreement of an account at an instant, or its last one before."""
+    return (
+        Agreement.objects.filter(account_id=account_id, valid_from__lte=at)
+        .select_related("service_point__premise")
+        .order_by("-valid_from")
+        .first()
+    )
+
+
+def with_terms(agreements: Iterable[Agreement]) -> list[Agreement]:
+    """The agreements with their terms and where they follow another, each fetched for all at once."""
+    found = list(agreements)
+    terms: dict[int, list[AgreementTerms]] = {agreement.id: [] for agreement in found}
+    for row in AgreementTerms.objects.filter(agreement_id__in=terms).order_by("agreement_id", "valid_from"):
+        terms[row.agreement_id].append(row)
+    follows = _follows(list(terms))
+    for agreement in found:
+        agreement.all_terms = tuple(terms[agreement.id])
+        agreement.follows_at = follows[agreement.id]
+    return found
+
+
+FOLLOWS = (
+    "(SELECT max(before.valid_to) FROM registry_agreement before "
+    "WHERE before.service_point_id = {agreement}.service_point_id AND before.valid_to <= {agreement}.valid_from)"
+)
+"""`Agreement.follows_at`, for a statement that asks for more than this."""
+
+
+def _follows(agreement_ids: list[int]) -> dict[int, datetime | None]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT a.id, {FOLLOWS.format(agreement='a')} FROM registry_agreement a WHERE a.id = ANY(%s)",  # noqa: S608
+            [agreement_ids],
+        )
+        return dict(cursor.fetchall())

@@ -1,0 +1,195 @@
+"""Who asks, what they may, and where: the table of roles meets employments, accounts and keys.
+
+A `Caller` is somebody signed in or a key to the API, with what they are and where. For each act of the table it has
+an `Area` or none; queries take the area as a condition, operations are judged by the things they name. What lies
+outside of the area does not exist for the caller: they are told the same as of a thing that is not there.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from django.contrib.auth import get_user_model
+from django.db.models import (
+    Q,
+    QuerySet,
+)
+
+from urja.apps.identity.models import AccessRole, AccountAccess, Employment, PersonalRead, Token
+from urja.apps.identity.roles import Role, may, scope_covers, who_may
+from urja.apps.journal.errors import RegistryError
+from urja.apps.journal.operation import next_number
+from urja.base.sentences import Sentence, say
+
+
+class NotAllowed(RegistryError):  # noqa: N818 - as `urja.apps.registry.errors`
+    """No role of the caller may do that, or the key's scopes do not reach so far; `says` says which."""
+
+    def __init__(self, says: Sentence) -> None:
+        super().__init__(says)
+        self.says = says
+
+
+class OutOfArea(RegistryError):  # noqa: N818
+    """The thing is not where the caller may: to them it does not exist."""
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """Where somebody may: everywhere, under nodes of the administration, in premises, or on accounts of their own."""
+
+    everywhere: bool = False
+    nodes: frozenset[int] = frozenset()
+    premises: frozenset[int] = frozenset()
+    accounts: frozenset[int] = frozenset()
+    person_id: int | None = None
+    """Themselves."""
+
+    def __or__(self, other: "Area") -> "Area":
+        return Area(
+            self.everywhere or other.everywhere,
+            self.nodes | other.nodes,
+            self.premises | other.premises,
+            self.accounts | other.accounts,
+            self.person_id or other.person_id,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody who asks. `scopes` narrow what a key may; somebody who is signed in has none to be narrowed by."""
+
+    user_id: int | None
+    token_id: int | None = None
+    grants: tuple[tuple[Role, Area], ...] = ()
+    scopes: tuple[str, ...] | None = None
+    person_id: int | None = None
+
+    @property
+    def roles(self) -> list[Role]:
+        return sorted({role for role, _ in self.grants}, key=list(Role).index)
+
+    @property
+    def actor(self) -> str:
+        """As audit and requests name them; `caller_of` reads it again."""
+        names = [("user", self.user_id), ("token", self.token_id)]
+        return " ".join(f"{kind} {number}" for kind, number in names if number is not None)
+
+    def lacks_scope(self, act: str) -> bool:
+        return self.scopes is not None and not any(scope_covers(scope, act) for scope in self.scopes)
+
+    def area(self, act: str) -> Area | None:
+        """Where they may; None where they may nowhere."""
+        if self.lacks_scope(act):
+            return None
+        found = None
+        for role, area in self.grants:
+            if may(role, act):
+                found = area if found is None else found | area
+        return found
+
+    def must(self, act: str) -> Area:
+        """Where they may; raises NotAllowed, which says what is missing."""
+        area = self.area(act)
+        if area is not None:
+            return area
+        if self.lacks_scope(act):
+            raise NotAllowed(
+                say(
+                    "the key does not reach so far: it has {scopes}, and this takes {act}; ask for another one",
+                    scopes=_listed(self.scopes or ()),
+                    act=act,
+                )
+            )
+        able = who_may(act)
+        if not able:
+            raise NotAllowed(
+                say("{act} is done by a command on the machine itself, by nobody from here", act=act)
+            )
+        raise NotAllowed(
+            say(
+                "{act} is for {roles}; you are here as {own}",
+                act=act,
+                roles=_listed(able),
+                own=_listed(self.roles) or "nobody",
+            )
+        )
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names)
+
+
+def caller_of_user(user_id: int, at: datetime) -> Caller:
+    """Somebody by what they are at an instant: their employments, and the accounts of their own."""
+    grants = [(Role(held.role), _area(held)) for held in employments(user_id, at)]
+    person_id = None
+    own: dict[Role, set[int]] = {}
+    for access in AccountAccess.objects.filter(person__user_id=user_id):
+        person_id = access.person_id
+        role = Role.CONSUMER if access.role == AccessRole.OWNER else Role.MEMBER
+        own.setdefault(role, set()).add(access.account_id)
+    grants += [(role, Area(accounts=frozenset(ids), person_id=person_id)) for role, ids in own.items()]
+    return Caller(user_id, grants=tuple(grants), person_id=person_id)
+
+
+def caller_of_token(token: Token, at: datetime) -> Caller:
+    """A key by what it is: its owner, or the role that it was given, within its scopes."""
+    scopes = tuple(token.scopes)
+    if token.user_id is not None:
+        return replace(caller_of_user(token.user_id, at), token_id=token.id, scopes=scopes)
+    return Caller(None, token.id, ((Role(token.role or ""), _area(token)),), scopes)
+
+
+def caller_of(actor: str, at: datetime) -> Caller | None:
+    """Whoever a request names, as they are at an instant; None where they are nobody any more."""
+    named = _ACTOR.fullmatch(actor)
+    if named is None or not actor:
+        return None
+    if named["token"] is None:
+        return caller_of_user(int(named["user"]), at)
+    token = Token.objects.filter(id=named["token"], revoked_at=None).first()
+    if token is None:
+        return None
+    if token.user_id is not None and not _may_sign_in(token.user_id):
+        return None
+    return caller_of_token(token, at)
+
+
+def _may_sign_in(user_id: int) -> bool:
+    return get_user_model().objects.filter(id=user_id, is_active=True).exists()
+
+
+_ACTOR = re.compile(r"(user (?P<user>\d{1,9}))? ?(token (?P<token>\d{1,18}))?")
+"""What `Caller.actor` gives: `user 17`, `user 17 token 4`, `token 4`."""
+
+
+def employments(user_id: int, at: datetime) -> QuerySet[Employment]:
+    """What somebody is employed as at an instant; nobody who may not sign in is employed."""
+    return Employment.objects.filter(
+        Q(valid_to=None) | Q(valid_to__gt=at), user_id=user_id, user__is_active=True, valid_from__lte=at
+    ).order_by("id")
+
+
+def _area(held: Employment | Token) -> Area:
+    if held.node_id is not None:
+        return Area(nodes=frozenset({held.node_id}))
+    if held.premise_id is not None:
+        return Area(premises=frozenset({held.premise_id}))
+    return Area(everywhere=True)
+
+
+def note_reads(caller: Caller, person_ids: Iterable[int], what: str, at: datetime) -> None:
+    """Write down that somebody reads personal data of others, before they are answered; their own is theirs."""
+    PersonalRead.objects.bulk_create(
+        PersonalRead(
+            id=next_number(),
+            user_id=caller.user_id,
+            token_id=caller.token_id,
+            person_id=person_id,
+            what=what,
+            read_at=at,
+        )
+        for person_id in sorted(set(person_ids) - {caller.person_id})
+    )

@@ -1,0 +1,57 @@
+"""Who signs in with an address, and which of these identities are the staff's.
+
+A staff identity is a user with an employment, past, present or to come. Operations on people find and write the
+identities of consumers; those of the staff are given and changed by commands on the machine itself alone. Somebody
+who was dismissed stays out of reach: the audit names them, and they may be employed again.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib.auth import get_user_model
+
+from urja.apps.identity.models import Employment
+from urja.apps.people.models import Person
+from urja.base.sentences import say
+
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+
+
+def email_faults(email: str) -> Iterator[str]:
+    """Why nobody is written to by it."""
+    if not _EMAIL.fullmatch(email.strip()):
+        yield say("{email} is not an e-mail address", email=repr(email))
+
+
+def user_of(email: str) -> Any:
+    """The user who signs in with an address, however it is capitalised; None where there is none."""
+    # These columns and no more may the pipeline read.
+    users = get_user_model().objects.only("id", "username", "email", "is_active")
+    return users.filter(email__iexact=email.strip()).order_by("id").first()
+
+
+def is_staff(user_id: int | None) -> bool:
+    """Whether a user works here, has worked here, or will."""
+    return user_id is not None and Employment.objects.filter(user_id=user_id).exists()
+
+
+def staff_address_faults(email: str) -> Iterator[str]:
+    """Why an address is not one of a consumer."""
+    user = user_of(email)
+    if user is not None and is_staff(user.pk):
+        yield say(
+            "{email} is the address of somebody who works or worked here: give the person an address of their own",
+            email=email.strip(),
+        )
+
+
+def taken_faults(person: Person | None, email: str) -> Iterator[str]:
+    """Why an address is not one that a person can have: another identity signs in with it."""
+    user = user_of(email)
+    if user is None or (person is not None and user.pk == person.user_id):
+        return
+    if is_staff(user.pk):
+        yield from staff_address_faults(email)
+    else:
+        yield say("somebody else signs in with {email}", email=email)

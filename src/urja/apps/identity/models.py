@@ -1,0 +1,274 @@
+"""Who signs in and what they may: employments, access to accounts, keys to the API, changes of addresses, sign-ins and reads of personal data."""
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from urja.apps.books.models import Account
+from urja.apps.journal.periods import Period, Recorded, ends_after_it_begins
+from urja.apps.network.models import Node, Premise
+from urja.apps.people.models import Person
+
+
+class AddressChangeState(models.TextChoices):
+    """How far a change of the address that somebody signs in with has come."""
+
+    WAITING = "waiting"
+    DONE = "done"
+    REFUSED = "refused"
+    """By whoever reads the old address."""
+    WITHDRAWN = "withdrawn"
+    """Another one was asked for, or what asked for it was undone."""
+    EXPIRED = "expired"
+    IMPOSSIBLE = "impossible"
+    """When it was confirmed it could not be done any more, such as where somebody else has the address by now."""
+
+
+class AddressChange(models.Model):
+    """A new address to sign in with. Until it is confirmed the old one stays.
+
+    Of the words that are sent to both addresses only the digests (SHA-256) are kept.
+    """
+
+    id = models.BigIntegerField(primary_key=True)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, related_name="+")
+    old_email = models.CharField(max_length=254)
+    new_email = models.CharField(max_length=254)
+    system = models.CharField(max_length=32, blank=True, default="")
+    """The outside system that asked for it; empty for our own people."""
+    of_staff = models.BooleanField(default=False)
+    """Asked for by a command on the machine itself, which alone changes a staff identity."""
+    asked_at = models.DateTimeField()
+    asked_by = models.CharField(max_length=100)
+    operation_id = models.BigIntegerField()
+    state = models.CharField(max_length=16, choices=AddressChangeState, default=AddressChangeState.WAITING)
+    mailed_at = models.DateTimeField(null=True)
+    new_digest = models.BinaryField(max_length=32, null=True)
+    old_digest = models.BinaryField(max_length=32, null=True)
+    refusal_digest = models.BinaryField(max_length=32, null=True)
+    new_confirmed_at = models.DateTimeField(null=True)
+    old_confirmed_at = models.DateTimeField(null=True)
+    approved_at = models.DateTimeField(null=True)
+    approved_by = models.CharField(max_length=100, blank=True, default="")
+    approval_counts_from = models.DateTimeField(null=True)
+    """From then on the approval stands for the old address."""
+    approval_told_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    end_told_at = models.DateTimeField(null=True)
+
+    class Meta:
+        app_label = "registry"
+        db_table = "registry_address_change"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["user"],
+                condition=Q(state=AddressChangeState.WAITING),
+                name="registry_one_address_change",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"address change {self.id} of user {self.user_id}"
+
+
+class AddressAnswer(models.Model):
+    """A word that somebody brought from a mail: the web writes it down as it came, the pipeline judges it."""
+
+    word = models.CharField(max_length=64)
+    received_at = models.DateTimeField()
+
+    class Meta:
+        app_label = "registry"
+        db_table = "registry_address_answer"
+
+    def __str__(self) -> str:
+        return f"answer {self.id}"
+
+
+class AccessRole(models.TextChoices):
+    """What a person is to an account."""
+
+    OWNER = "owner"
+    MEMBER = "member"
+
+
+class AccountAccess(Recorded):
+    """A person who may see an account. They sign in, and are written to, as the person says."""
+
+    id = models.BigIntegerField(primary_key=True)
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="accesses")
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="accesses")
+    role = models.CharField(max_length=16, choices=AccessRole)
+
+    class Meta:
+        app_label = "registry"
+        db_table = "registry_account_access"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["person", "account"], name="registry_one_access"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.role} of account {self.account_id}"
+
+
+class StaffRole(models.TextChoices):
+    """What somebody is employed as. Consumers and household members have `AccountAccess` instead."""
+
+    SECRETARY = "secretary"
+    """Of a society: sees totals, not load curves."""
+    CLERK = "clerk"
+    FIELD_ENGINEER = "field_engineer"
+    CONTROL_ROOM = "control_room"
+    REVENUE_OFFICER = "revenue_officer"
+    AUDITOR = "auditor"
+    ADMINISTRATOR = "administrator"
+
+
+class Employment(Period):
+    """Somebody's role for a time, everywhere or in one area: a node of the administration, or a society."""
+
+    id = models.BigIntegerField(primary_key=True)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="employments")
+    role = models.CharField(max_length=16, choices=StaffRole)
+    node = models.ForeignKey(Node, on_delete=models.PROTECT, null=True, related_name="+")
+    premise = models.ForeignKey(Premise, on_delete=models.PROTECT, null=True, related_name="+")
+
+    class Meta:
+        app_label = "registry"
+        db_table = "registry_employment"
+        constraints: ClassVar = [
+            ends_after_it_begins("registry_employment"),
+            models.CheckConstraint(
+                condition=~Q(role=StaffRole.SECRETARY) | Q(premise__isnull=False),
+                name="registry_secretary_of_a_society",
+            ),
+            models.CheckConstraint(
+                condition=Q(node=None) | Q(premise=None), name="registry_employment_one_area"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.role} {self.user_id}"
+
+
+class PersonalRead(models.Model):
+    """Somebody has read another's personal data: kept, and never changed."""
+
+    id = models.BigIntegerField(primary_key=True)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    token = models.ForeignKey("registry.Token", on_delete=models.PROTECT, null=True, related_name="+")
+    """The key that was used; one that is a program's stands alone."""
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    what = models.CharField(max_length=100)
+    """The page or the resource."""
+    read_at = models.DateTimeField()
+
+    class Meta:
+        app_label = "registry"
+        db_table = "registry_personal_read"
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(user__isnull=False) | Q(token__isnull=False), name="registry_read_by_somebody"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id or self.token_id} read {self.person_id}"
+
+
+class Token(Recorded):
+    """A key: somebody's own, with whose roles it comes, or a program's, with one role in one area."""
+
+    id = models.BigIntegerField(primary_key=True)
+    name = models.CharField(max_length=100, unique=True)
+    prefix = models.CharField(max_length=8, unique=True)
+    """By which it is found and spoken of; it opens nothing."""
+    digest = models.BinaryField(max_length=32)
+    """SHA-256 of its 32 random bytes, which are kept nowhere."""
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, related_name="tokens"
+    )
+    role = models.CharField(max_length=16, choices=StaffRole, null=True)  # noqa: DJ001 - none where it is a person's
+    node = models.ForeignKey(Node, on_delete=models.PROTECT, null=True, related_name="+")
+    premise = models.ForeignKey(Premise, on_delete=models.PROTECT, null=True, related_name="+")
+    scopes = models.JSONField()
+    """`read:load_curve`, `write:*` ...: it may no more than these, whatever its roles may."""
+    per_minute = models.IntegerField()
+    """How many requests it may make, over time."""
+    expires_at = models.DateTimeField()
+    """By the wall clock, as sessions and sign-in codes."""
+    revoked_at = models.DateTimeField(null=True)
+    last_used_at = models.DateTimeField(null=True)
+    """By the wall clock, to the minute."""
+
+    class Meta:
+        app_label = "registry"
+        db_table = "registry_token"
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=(Q(user=None) & Q(role__isnull=False)) | (Q(user__isnull=False) & Q(role=None)),
+                name="registry_token_of_one",
+            ),
+            models.CheckConstraint(
+                condition=Q(node=None, premise=None)
+                | (Q(role__isnull=False) & (Q(node=None) | Q(premise=None))),
+                name="registry_token_one_area",
+            ),
+            models.CheckConstraint(
+                condition=Q(role=None) | ~Q(role=StaffRole.SECRETARY) | Q(premise__isnull=False),
+                name="registry_token_secretary_of_a_society",
+            ),
+            models.CheckConstraint(condition=Q(per_minute__gt=0), name="registry_token_per_minute"),
+        ]
+
+    def __str__(self) -> str:
+        return f"token {self.prefix} ({self.name})"
+
+
+class SignInKind(models.TextChoices):
+    """What happened at the door."""
+
+    ASKED = "asked"
+    """A code was asked for; one is sent where somebody has the address."""
+    WRONG_CODE = "wrong_code"
+    LIMITED = "limited"
+    """Too much was asked for from there: nothing was sent."""
+    SIGNED_IN = "signed_in"
+    SECOND_FACTOR_FAILED = "second_factor_failed"
+    FACTOR_ADDED = "factor_added"
+    FACTOR_REMOVED = "factor_removed"
+    SIGNED_OUT = "signed_out"
+
+
+class SignIn(models.Model):
+    """Something that happened at the door, with where it came from. Only ever added to; limits are counted by it.
+
+    The web writes it, by the wall clock: the thief of the web can add what did not happen, and remove nothing.
+    """
+
+    at = models.DateTimeField()
+    kind = models.CharField(max_length=24, choices=SignInKind)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    """None where nobody has the address that was typed."""
+    address_digest = models.BinaryField(max_length=32)
+    """Of the e-mail address that was typed, under the web's secret key: of strangers no address is kept."""
+    ip = models.GenericIPAddressField(null=True)
+    network = models.CharField(max_length=45)
+    """What is counted as one place: an IPv4 address, the first half of an IPv6 address."""
+    device_digest = models.BinaryField(max_length=32, null=True)
+    """A browser that has signed in with the address before; None of any other."""
+
+    class Meta:
+        app_label = "registry"
+        db_table = "registry_sign_in"
+        indexes: ClassVar = [
+            models.Index(fields=["address_digest", "at"], name="registry_sign_in_address"),
+            models.Index(fields=["network", "at"], name="registry_sign_in_network"),
+            models.Index(fields=["at"], name="registry_sign_in_at"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"

@@ -1,0 +1,73 @@
+"""What an operation is refused by, in sentences for the person who asked."""
+
+# ruff: noqa: N818  (these names say what happened; that they are errors their base class says)
+
+import re
+from typing import Any
+
+from django.db import DatabaseError
+
+from urja.base.sentences import say
+
+
+class RegistryError(Exception):
+    """The caller asked for something that the registry does not do."""
+
+
+class Refused(RegistryError):
+    """An operation that a guard refuses: every fault in a sentence of its own."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
+
+
+_SENTENCES = {
+    "registry_one_device_per_role": say("another device hangs there in this role at that time"),
+    "registry_device_in_one_place": say("the device hangs somewhere else at that time"),
+    "registry_one_agreement": say("another agreement holds there at that time"),
+    "registry_terms_one_at_a_time": say("other terms hold at that time"),
+    "registry_one_instalment_plan": say("another plan of instalments holds at that time"),
+    "registry_terms_cover": say("the terms do not cover the agreement from its beginning to its end"),
+    "registry_terms_load": say("a sanctioned load is more than 0 W"),
+    "registry_person_phone_is_a_number": say(
+        "a telephone number has 8 to 15 digits, with a plus before them or not"
+    ),
+    "registry_consumers_only": say("the service point is not a consumer's: it carries no agreement"),
+    "registry_one_placement": say("the service point hangs somewhere else in that tree at that time"),
+    "registry_one_parent": say("it hangs on something else at that time"),
+    "registry_stock_agrees": say("a device is installed exactly while it hangs somewhere"),
+    "registry_trees_grow_down": say("a node hangs on one of a level above its own, in its own tree"),
+}
+
+
+def sentence_of(error: DatabaseError) -> str:
+    """What a constraint has refused, for a person; the database's own words where nobody has found better ones."""
+    diagnosis = getattr(error.__cause__, "diag", None)
+    said = _SENTENCES.get(getattr(diagnosis, "constraint_name", None) or "")
+    return said or _by_state(diagnosis) or str(error).strip()
+
+
+def _by_state(diagnosis: Any) -> str | None:
+    """A sentence for a SQLSTATE that any table can answer with."""
+    match getattr(diagnosis, "sqlstate", None):
+        case "23503":  # foreign_key_violation
+            return say("rows of {table} stand on what would go", table=diagnosis.table_name)
+        case "23505":  # unique_violation
+            key = re.fullmatch(
+                r"Key \((.+)\)=\((.*)\) (?:already exists|is duplicated)\.", diagnosis.message_detail or ""
+            )
+            return (
+                say("there is another with {columns} {values}", columns=key[1], values=key[2])
+                if key
+                else None
+            )
+        case "22001":  # string_data_right_truncation
+            most = re.search(r"\((\d+)\)", diagnosis.message_primary or "")
+            return (
+                say("a text is longer than the {most} characters kept of it", most=most[1]) if most else None
+            )
+        case "22003":  # numeric_value_out_of_range
+            return say("a number is larger than any that is kept")
+        case _:
+            return None

@@ -1,0 +1,143 @@
+"""What was asked for and done, by whom, and what stood there before."""
+
+from typing import Any, ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+from urja.base.sentences import from_plain, to_plain
+
+
+class AuditEntry(models.Model):
+    """One operation on the registry. Rows that it made name it; rows that it changed are in
+    `registry_history` as they were before. Never changed, but for the operation that has undone it.
+    """
+
+    id = models.BigIntegerField(primary_key=True)
+    kind = models.CharField(max_length=32)
+    """`move_in`, `exchange_meter` ...: the operation's name in the API."""
+    content = models.JSONField()
+    """What was asked for, as given."""
+    outcome = models.JSONField(default=dict)
+    """The keys of what it made."""
+    actor = models.CharField(max_length=100)
+    recorded_at = models.DateTimeField()
+    idempotency_key = models.CharField(max_length=100, null=True, unique=True)  # noqa: DJ001 - none is no key
+    undone_by = models.OneToOneField("self", on_delete=models.PROTECT, null=True, related_name="undoes")
+    service_point_id = models.BigIntegerField(null=True, db_index=True)
+    """The connection whose story it belongs to, where there is one."""
+
+    class Meta:
+        app_label = "registry"
+        db_table = "registry_operation"
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"
+
+
+class HistoryAction(models.TextChoices):
+    UPDATED = "updated"
+    DELETED = "deleted"
+
+
+class History(models.Model):
+    """A row of the registry as it was until `known_to`, written by a trigger."""
+
+    id = models.BigAutoField(primary_key=True)
+    table_name = models.CharField(max_length=64)
+    row_id = models.BigIntegerField()
+    action = models.CharField(max_length=8, choices=HistoryAction)
+    row = models.JSONField()
+    known_to = models.DateTimeField()
+    operation_id = models.BigIntegerField()
+
+    class Meta:
+        app_label = "registry"
+        db_table = "registry_history"
+        indexes: ClassVar = [
+            models.Index(fields=["table_name", "row_id", "known_to"], name="registry_history_row"),
+            models.Index(fields=["operation_id"], name="registry_history_operation"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.table_name} {self.row_id} until {self.known_to}"
+
+
+class RequestState(models.TextChoices):
+    WAITING = "waiting"
+    APPROVAL = "approval"
+    """It waits for passkeys (`urja.apps.approvals`)."""
+    DONE = "done"
+    REFUSED = "refused"
+
+
+class SentencesField(models.JSONField):
+    """A list of sentences, with what they were put together of; in the database it is JSON."""
+
+    def deconstruct(self) -> Any:
+        name, _path, args, kwargs = super().deconstruct()
+        return name, "django.db.models.JSONField", args, kwargs
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> list[str]:
+        return [from_plain(kept) for kept in super().from_db_value(value, expression, connection)]
+
+    def get_prep_value(self, value: list[str]) -> Any:
+        return super().get_prep_value([to_plain(sentence) for sentence in value])
+
+
+class Request(models.Model):
+    """An operation that somebody asks for through the web, which records and does nothing itself.
+
+    The pipeline's stage `register` carries it out, and writes down what became of it.
+    """
+
+    id = models.BigIntegerField(primary_key=True)
+    kind = models.CharField(max_length=32)
+    content = models.JSONField()
+    rehearsal = models.BooleanField(default=False)
+    """Only say what it would do."""
+    actor = models.CharField(max_length=100)
+    requested_at = models.DateTimeField()
+    idempotency_key = models.CharField(max_length=100, null=True, unique=True)  # noqa: DJ001 - none is no key
+    state = models.CharField(max_length=8, choices=RequestState, default=RequestState.WAITING)
+    answered_at = models.DateTimeField(null=True)
+    faults = SentencesField(default=list)
+    """Why it was refused: sentences."""
+    operation_id = models.BigIntegerField(null=True)
+    effects = models.JSONField(default=dict)
+
+    class Meta:
+        app_label = "registry"
+        db_table = "registry_request"
+        indexes: ClassVar = [
+            models.Index(fields=["id"], condition=Q(state="waiting"), name="registry_request_waiting"),
+        ]
+
+    def __str__(self) -> str:
+        return f"request {self.id}: {self.kind}"
+
+
+class External(models.Model):
+    """An object that an outside system (a utility's CIS) knows by another name, and which attributes it owns."""
+
+    id = models.BigIntegerField(primary_key=True)
+    system = models.CharField(max_length=32)
+    kind = models.CharField(max_length=32)
+    """Name of the table without its prefix: `person`, `service_point` ..."""
+    external_id = models.CharField(max_length=64)
+    object_id = models.BigIntegerField()
+    owned = models.JSONField(default=list)
+    """Attributes that only the system may change."""
+
+    class Meta:
+        app_label = "registry"
+        db_table = "registry_external"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["system", "kind", "external_id"], name="registry_one_external"),
+            models.UniqueConstraint(
+                fields=["system", "kind", "object_id"], name="registry_one_external_object"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.external_id} of {self.system}"

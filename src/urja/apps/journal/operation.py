@@ -1,0 +1,106 @@
+"""What an operation is: what somebody asks to be done, its guards, and its doing."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar
+
+import msgspec
+from django.db import connection
+from django.db.models import Model
+
+from urja.base.ids import compose_id
+from urja.base.sentences import say
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What somebody asks to be done to the registry. Instants are aware."""
+
+    undoable: ClassVar[bool] = True
+    """Whether `Undo` may take it back; what has happened in the world is corrected by another operation."""
+
+    instead: ClassVar[str] = say("what follows from it is corrected by another operation")
+    """What corrects it, where it is not undoable."""
+
+    either: ClassVar[tuple[str, ...]] = ()
+    """Two fields of which one is needed, and not both."""
+
+    secret: ClassVar[frozenset[str]] = frozenset()
+    """Fields that the audit does not keep."""
+
+    def __post_init__(self) -> None:
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            if isinstance(value, datetime) and value.tzinfo is None:
+                raise ValueError(f"{name} needs an offset, such as +05:30")
+
+    def content(self) -> dict[str, Any]:
+        """What was asked for, as the audit keeps it."""
+        return {name: value for name, value in self.plain().items() if name not in self.secret}
+
+    def plain(self) -> dict[str, Any]:
+        """All that was asked for, as JSON gives it back: a list where a tuple was."""
+        given: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
+        return given
+
+    @classmethod
+    def kind(cls) -> str:
+        """Its name in the audit, the API and the table of roles: the class's, in small letters."""
+        return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower()
+
+    def owner(self) -> str:
+        """The outside system that speaks; empty for our own people."""
+        return ""
+
+    def faults(self, doing: "Doing") -> Iterator[str]:
+        """What stands against it, in sentences; it is asked within the transaction."""
+        raise NotImplementedError
+
+    def carry_out(self, doing: "Doing") -> None:
+        """Do it, where nothing stands against it."""
+        raise NotImplementedError
+
+
+@dataclass(slots=True)
+class Doing:
+    """An operation under way."""
+
+    id: int
+    actor: str
+    recorded_at: datetime
+    outcome: dict[str, Any] = field(default_factory=dict)
+    """The keys of what it makes, for whoever asked."""
+    service_point_id: int | None = None
+    """The connection whose story it belongs to."""
+    reassess_from: dict[int, datetime] = field(default_factory=dict)
+    """Service points whose energy has to be evaluated anew, besides those whose periods change."""
+    touched: dict[int, datetime] = field(default_factory=dict)
+    """All of them, once it is carried out."""
+    touched_devices: list[int] = field(default_factory=list)
+    undoes: int | None = None
+    """The operation that it takes back: what followed from that one's changes follows again."""
+    outside: list[list[Any]] = field(default_factory=list)
+    """What it asks of others (`operations.outside`), so that undoing can ask for the opposite."""
+
+    @property
+    def stamp(self) -> dict[str, Any]:
+        """For the rows that it makes."""
+        return {"recorded_at": self.recorded_at, "actor": self.actor, "operation_id": self.id}
+
+    def change(self, row: Model, **values: Any) -> None:
+        """Change a row that is there; what it was stays in the history."""
+        for name, value in values.items():
+            setattr(row, name, value)
+        row.save(update_fields=list(values))
+
+
+def next_id(bucket: int) -> int:
+    """A new key in a bucket."""
+    return compose_id(bucket, next_number())
+
+
+def next_number() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval('registry_number')")
+        return int(cursor.fetchone()[0])

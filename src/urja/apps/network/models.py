@@ -1,0 +1,249 @@
+"""Where supply is taken: utilities, premises and service points; and the two dated trees of nodes that they hang in."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import F, Q
+
+from urja.apps.journal.periods import Period, Recorded, ends_after_it_begins, one_at_a_time, same
+from urja.base.ids import bucket_of
+
+
+class Commodity(models.TextChoices):
+    """What flows through a service point."""
+
+    ELECTRICITY = "electricity"
+    GAS = "gas"
+
+
+class Utility(Recorded):
+    """Who runs the supply."""
+
+    id = models.BigIntegerField(primary_key=True)
+    code = models.CharField(max_length=32, unique=True)
+    name = models.CharField(max_length=200)
+
+    class Meta:
+        app_label = "registry"
+        db_table = "registry_utility"
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class Licensee(Recorded):
+    """Who holds the licence for one commodity; a utility has one for each that it supplies."""
+
+    id = models.BigIntegerField(primary_key=True)
+    utility = models.ForeignKey(Utility, on_delete=models.PROTECT, related_name="licensees")
+    commodity = models.CharField(max_length=16, choices=Commodity)
+    code = models.CharField(max_length=32, unique=True)
+    name = models.CharField(max_length=200)
+
+    class Meta:
+        app_label = "registry"
+        db_table = "registry_licensee"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["utility", "commodity"], name="registry_one_licensee"),
+        ]
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class PremiseKind(models.TextChoices):
+    """What a premise is. A society holds towers, a tower flats; a complex holds shops and offices."""
+
+    HOUSE = "house"
+    FLAT = "flat"
+    SHOP = "shop"
+    OFFICE = "office"
+    SOCIETY = "society"
+    TOWER = "tower"
+    COMPLEX = "complex"
+    COMMON_AREA = "common_area"
+    NETWORK = "network"
+    """A place of the utility's own, such as a transformer's pole."""
+
+
+class Premise(Recorded):
+    """A place that is supplied. Its bucket is drawn once and inherited by everything that hangs on it."""
+
+    id = models.BigIntegerField(primary_key=True)
+    code = models.CharField(max_length=64, null=True, unique=True)  # noqa: DJ001 - none is not an empty code
+    """What the utility calls it, such as the number of its consumer index; none where it has no name for it."""
+    kind = models.CharField(
+        max_length=16, choices=PremiseKind, default=PremiseKind.HOUSE, db_default=PremiseKind.HOUSE
+    )
+    parent = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="parts")
+    """The society, tower or complex that it is part of."""
+    name = models.CharField(max_length=200)
+    address = models.CharField(max_length=300, blank=True, default="", db_default="")
+    pin_code = models.CharField(max_length=10, blank=True, default="", db_default="")
+    latitude = models.DecimalField(max_digits=9, decimal_places=6, null=True)
+    longitude = models.DecimalField(max_digits=9, decimal_places=6, null=True)
+
+    class Meta:
+        app_label = "registry"
+        db_table = "registry_premise"
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(latitude=None, longitude=None)
+                | Q(latitude__range=(-90, 90), longitude__range=(-180, 180)),
+                name="registry_premise_is_on_earth",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def bucket(self) -> int:
+        return bucket_of(self.id)
+
+
+class Purpose(models.TextChoices):
+    """What is measured at a service point. Only a consumer's carries agreements."""
+
+    CONSUMER = "consumer"
+    COMMON_AREA = "common_area"
+    BULK = "bulk"
+    """The one supply of a society or complex, which its consumers' meters are behind."""
+    DG = "dg"
+    """A diesel generator."""
+    TRANSFORMER = "transformer"
+    FEEDER = "feeder"
+    BOUNDARY = "boundary"
+
+
+class ServicePoint(Recorded):
+    """A connection. The consumer number belongs to it, not to the person who lives behind it."""
+
+    id = models.BigIntegerField(primary_key=True)
+    premise = models.ForeignKey(Premise, on_delete=models.PROTECT, related_name="service_points")
+    licensee = models.ForeignKey(Licensee, on_delete=models.PROTECT, null=True, related_name="service_points")
+    commodity = models.CharField(max_length=16, choices=Commodity, default=Commodity.ELECTRICITY)
+    purpose = models.CharField(
+        max_length=16, choices=Purpose, default=Purpose.CONSUMER, db_default=Purpose.CONSUMER
+    )
+    consumer_number = models.CharField(max_length=32, unique=True)
+    disconnected_at = models.DateTimeField(null=True)
+    """Since when the connection is permanently disconnected: nothing is metered or agreed there any more."""
+
+    class Meta:
+        app_label = "registry"
+        db_table = "registry_service_point"
+
+    def __str__(self) -> str:
+        return self.consumer_number
+
+
+class Tree(models.TextChoices):
+    ADMINISTRATION = "administration"
+    GRID = "grid"
+
+
+class Level(models.TextChoices):
+    """The levels of both trees, from the root to the leaves."""
+
+    ZONE = "zone"
+    CIRCLE = "circle"
+    DIVISION = "division"
+    SUBDIVISION = "subdivision"
+    SECTION = "section"
+    SUBSTATION = "substation"
+    FEEDER = "feeder"
+    TRANSFORMER = "transformer"
+    POLE = "pole"
+
+
+LEVELS = {
+    Tree.ADMINISTRATION: (Level.ZONE, Level.CIRCLE, Level.DIVISION, Level.SUBDIVISION, Level.SECTION),
+    Tree.GRID: (Level.SUBSTATION, Level.FEEDER, Level.TRANSFORMER, Level.POLE),
+}
+"""The levels of each tree; a node's parent is of a level before its own."""
+
+
+class Node(Recorded):
+    """A zone, a feeder, a transformer ...: a place in one of the trees."""
+
+    id = models.BigIntegerField(primary_key=True)
+    tree = models.CharField(max_length=16, choices=Tree)
+    level = models.CharField(max_length=16, choices=Level)
+    code = models.CharField(max_length=32)
+    name = models.CharField(max_length=200, blank=True, default="")
+    licensee = models.ForeignKey(Licensee, on_delete=models.PROTECT, null=True, related_name="nodes")
+    latitude = models.DecimalField(max_digits=9, decimal_places=6, null=True)
+    longitude = models.DecimalField(max_digits=9, decimal_places=6, null=True)
+    rating_va = models.IntegerField(null=True)
+    """What a transformer can carry."""
+
+    class Meta:
+        app_label = "registry"
+        db_table = "registry_node"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["level", "code"], name="registry_one_node"),
+            models.CheckConstraint(
+                condition=models.Q(
+                    *[
+                        Q(tree=tree, level__in=[level.value for level in levels])
+                        for tree, levels in LEVELS.items()
+                    ],
+                    _connector=Q.OR,
+                ),
+                name="registry_level_of_its_tree",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.level} {self.code}"
+
+
+class NodePeriod(Period):
+    """What a node hangs on, for a time. Without one it is a root."""
+
+    id = models.BigIntegerField(primary_key=True)
+    node = models.ForeignKey(Node, on_delete=models.PROTECT, related_name="periods")
+    parent = models.ForeignKey(Node, on_delete=models.PROTECT, related_name="child_periods")
+
+    class Meta:
+        app_label = "registry"
+        db_table = "registry_node_period"
+        constraints: ClassVar = [
+            ends_after_it_begins("registry_node_period"),
+            models.CheckConstraint(condition=~Q(node=F("parent")), name="registry_node_not_its_own_parent"),
+            one_at_a_time("registry_one_parent", same("node")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.node_id} under {self.parent_id} from {self.valid_from}"
+
+
+class Placement(Period):
+    """Where a service point hangs in a tree, for a time: a section; a transformer or a pole, and the phase."""
+
+    id = models.BigIntegerField(primary_key=True)
+    service_point = models.ForeignKey(ServicePoint, on_delete=models.PROTECT, related_name="placements")
+    tree = models.CharField(max_length=16, choices=Tree)
+    node = models.ForeignKey(Node, on_delete=models.PROTECT, related_name="placements")
+    phase = models.CharField(max_length=3, blank=True, default="")
+    """`R`, `Y`, `B`, or `RYB` for three phases; empty where nobody knows, and in the administration."""
+
+    class Meta:
+        app_label = "registry"
+        db_table = "registry_placement"
+        constraints: ClassVar = [
+            ends_after_it_begins("registry_placement"),
+            models.CheckConstraint(condition=Q(phase__in=["", "R", "Y", "B", "RYB"]), name="registry_phase"),
+            one_at_a_time("registry_one_placement", same("service_point"), same("tree_number", "int4range")),
+        ]
+
+    tree_number = models.GeneratedField(
+        expression=models.Case(models.When(tree=Tree.GRID, then=models.Value(2)), default=models.Value(1)),
+        output_field=models.IntegerField(),
+        db_persist=True,
+    )
+    """The tree as a number, which core GiST can index."""
+
+    def __str__(self) -> str:
+        return f"{self.service_point_id} at {self.node_id} from {self.valid_from}"

@@ -1,0 +1,33 @@
+"""Nodes of the trees by name, and the service points under them."""
+
+from datetime import datetime
+from typing import Final
+
+from django.db import connection
+
+from urja.apps.network.models import Node
+
+
+def places_under(node: Node, at: datetime) -> list[int]:
+    """The service points under a node at an instant."""
+    with connection.cursor() as cursor:
+        cursor.execute(_UNDER, {"node": node.id, "tree": node.tree, "at": at})
+        return [id_ for (id_,) in cursor.fetchall()]
+
+
+_UNDER: Final = """
+WITH RECURSIVE node AS (
+    SELECT %(node)s::bigint AS id
+    UNION
+    SELECT p.node_id FROM registry_node_period p JOIN node ON node.id = p.parent_id
+    WHERE p.valid_from <= %(at)s AND coalesce(p.valid_to, 'infinity') > %(at)s
+)
+SELECT service_point_id FROM registry_placement
+WHERE tree = %(tree)s AND node_id IN (TABLE node) AND valid_from <= %(at)s AND coalesce(valid_to, 'infinity') > %(at)s
+"""
+
+
+def node_named(words: str) -> Node | None:
+    """The node of a level and a code, such as `section North-2` or `transformer T1`."""
+    level, _, code = words.strip().partition(" ")
+    return Node.objects.filter(level=level, code=code.strip()).first()

@@ -1,0 +1,93 @@
+"""People and what protects them: in tables of their own, so that they can be exported, corrected and made nameless."""
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from urja.apps.journal.periods import Period, Recorded, ends_after_it_begins
+
+PHONE = r"^\+?[0-9]{8,15}$"
+"""What a telephone number looks like."""
+
+
+class Person(Recorded):
+    """Somebody, or a firm, that a supply is agreed with. Money and readings know only the number."""
+
+    id = models.BigIntegerField(primary_key=True)
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="person"
+    )
+    """With what they sign in."""
+    name = models.CharField(max_length=200)
+    email = models.CharField(max_length=254, blank=True, default="")
+    phone = models.CharField(max_length=16, null=True)  # noqa: DJ001 - none is not an empty number
+    language = models.CharField(max_length=8, default="en")
+    address = models.CharField(max_length=300, blank=True, default="")
+    """Where letters go, if not to the premise."""
+    nameless_at = models.DateTimeField(null=True)
+    """When what could name them was taken away."""
+
+    class Meta:
+        app_label = "registry"
+        db_table = "registry_person"
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(phone=None) | Q(phone__regex=PHONE), name="registry_person_phone_is_a_number"
+            ),
+        ]
+        # Words of the name are indexed too, by an expression (migration 0010).
+        indexes: ClassVar = [
+            models.Index(fields=["phone"], condition=Q(phone__isnull=False), name="registry_person_phone"),
+        ]
+
+    def __str__(self) -> str:
+        return f"person {self.id}"
+
+
+class Consent(Recorded):
+    """What a person has agreed to, and when they took it back."""
+
+    id = models.BigIntegerField(primary_key=True)
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="consents")
+    purpose = models.CharField(max_length=32)
+    """`sms`, `whatsapp`, `load_curve` ..."""
+    given_at = models.DateTimeField()
+    withdrawn_at = models.DateTimeField(null=True)
+
+    class Meta:
+        app_label = "registry"
+        db_table = "registry_consent"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["person", "purpose"], condition=Q(withdrawn_at=None), name="registry_one_consent"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.purpose} of person {self.person_id}"
+
+
+class ProtectionKind(models.TextChoices):
+    """Why somebody's supply is not cut. The first two are flags of `core.policy`."""
+
+    MEDICAL = "medical"
+    NEVER_CUT = "never_cut"
+
+
+class Protection(Period):
+    """A person's protected status, with what proves it and until when it holds."""
+
+    id = models.BigIntegerField(primary_key=True)
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="protections")
+    kind = models.CharField(max_length=16, choices=ProtectionKind)
+    evidence = models.CharField(max_length=300)
+
+    class Meta:
+        app_label = "registry"
+        db_table = "registry_protection"
+        constraints: ClassVar = [ends_after_it_begins("registry_protection")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of person {self.person_id}"

@@ -1,0 +1,57 @@
+"""The model as a picture of characters, drawn from the code itself: docs/registry.md shows it, and a test compares."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from django.apps import apps
+from django.db.models import ForeignKey, Model
+
+from urja.apps.journal.periods import Period
+
+SUBJECTS: Final = (
+    ("places", "Where supply is taken"),
+    ("network", "What administers and what feeds it"),
+    ("devices", "Meters"),
+    ("people", "People"),
+    ("agreements", "Who pays, on which terms"),
+    ("audit", "What was done, and what stood there before"),
+    ("tokens", "Keys of programs"),
+)
+"""The modules of the models, in the order of the picture."""
+
+_DATED: Final = "═"
+_PLAIN: Final = "─"
+
+
+def picture() -> str:
+    """Every table by its subject, with those that its rows name; `═` is a relation that holds for a time."""
+    models = list(apps.get_app_config("registry").get_models())
+    lines = []
+    for module, title in SUBJECTS:
+        lines += [title, *(_line(model) for model in models if model.__module__.endswith(f".{module}")), ""]
+    return "\n".join(lines).rstrip()
+
+
+def _line(model: type[Model]) -> str:
+    dated = issubclass(model, Period)
+    named = ", ".join(_names(model))
+    dash = (_DATED if dated else _PLAIN) * 2
+    name = f"  {_table(model)}"
+    return f"{name:22}{dash}▶ {named}" if named else name
+
+
+def _names(model: type[Model]) -> Iterator[str]:
+    for field in model._meta.get_fields():  # noqa: SLF001 - Django has documented it
+        if isinstance(field, ForeignKey) and field.concrete:
+            yield _relation(field)
+
+
+def _relation(field: "ForeignKey[Any, Any]") -> str:
+    """What a row names: the table, and as what where that is not its name."""
+    other = _table(field.related_model)
+    optional = "?" if field.null else ""
+    return f"{other}{optional}" if field.name == other else f"{field.name}: {other}{optional}"
+
+
+def _table(model: Any) -> str:
+    return str(model._meta.db_table).removeprefix("registry_")  # noqa: SLF001 - as above

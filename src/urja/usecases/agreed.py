@@ -1,0 +1,53 @@
+"""Which agreement holds at a connection, and what it asks of a meter."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Final
+
+from urja.apps.assets.models import ConfigurationItem, Device
+from urja.apps.contracts import configuring
+from urja.apps.contracts.models import Agreement, MeteringMode
+from urja.apps.journal.operation import Doing
+from urja.apps.network.models import ServicePoint
+from urja.base.sentences import say
+from urja.usecases import outside
+
+BILLING_DAY: Final = ConfigurationItem.BILLING_DAY
+
+
+def agreement_at(place: ServicePoint, at: datetime) -> Agreement | None:
+    """The agreement in force at a connection at an instant."""
+    found = Agreement.objects.filter(service_point=place, valid_from__lte=at).order_by("-valid_from").first()
+    return None if found is None or (found.valid_to is not None and found.valid_to <= at) else found
+
+
+def net_faults(device: Device, place: ServicePoint, metering_mode: str) -> Iterator[str]:
+    """Why a meter is no meter for a net-metered agreement."""
+    if metering_mode == MeteringMode.NET and device.forward_only:
+        yield say(
+            "meter {device} counts energy that flows back as energy drawn: the agreement at {place} is net-metered and needs one that counts both ways",
+            device=device,
+            place=place,
+        )
+
+
+def load_faults(device: Device, sanctioned_load_w: int) -> Iterator[str]:
+    """Why a meter is none for an agreement of a load."""
+    if sanctioned_load_w > device.max_power_w:
+        yield say(
+            "meter {device} carries {max_power_w} W and {sanctioned_load_w} W are to be sanctioned: exchange the meter first",
+            device=device,
+            max_power_w=device.max_power_w,
+            sanctioned_load_w=sanctioned_load_w,
+        )
+
+
+def tell_meter(doing: Doing, device_id: int, agreement: Agreement) -> None:
+    """Let a meter be what the terms of an agreement say now; the stage `configure` tells it."""
+    terms = agreement.terms_at(doing.recorded_at)
+    for item in configuring.OF_TERMS:
+        outside.desire(doing, device_id, item, configuring.wanted(terms, item))
+    day = configuring.billing_day(agreement, doing.recorded_at)
+    # A meter that was never told closes its month on the first.
+    if day is not None and day != (configuring.last_said(device_id, BILLING_DAY) or "1"):
+        outside.desire(doing, device_id, BILLING_DAY, day)

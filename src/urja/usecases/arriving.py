@@ -1,0 +1,283 @@
+"""Agreements begin and end: what moving in, moving out, a change of the owner and a disconnection have in common."""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth import get_user_model
+
+from urja.apps.assets.models import DevicePeriod, DeviceRole
+from urja.apps.billing import usage
+from urja.apps.billing.models import Deposit, FinalSettlement, FinalWay
+from urja.apps.books.kinds import DEPOSIT
+from urja.apps.books.models import Account, AccountKind
+from urja.apps.books.operations import open_account
+from urja.apps.contracts.models import Agreement, AgreementTerms
+from urja.apps.identity.identities import staff_address_faults, user_of
+from urja.apps.identity.models import AccessRole, AccountAccess
+from urja.apps.journal.operation import Doing, Operation, next_id
+from urja.apps.network.models import ServicePoint
+from urja.apps.people.models import PHONE, Person
+from urja.base.ids import bucket_of
+from urja.base.sentences import say
+from urja.usecases import outside
+from urja.usecases.agreed import net_faults, tell_meter
+from urja.usecases.instalments import end_plans
+from urja.usecases.payment_modes import pay_arrears
+from urja.usecases.people import language_faults, no_person, who_faults
+from urja.usecases.reads import point_faults
+
+
+class Arrival(Operation, kw_only=True):
+    """Somebody for whom an agreement is made: a person who is known, or one that is made of what is given."""
+
+    person: int | None = None
+    """Number of a person who is known; else they are found by the e-mail address, or made."""
+    name: str = ""
+    email: str = ""
+    """What they sign in with; one who is known by it is that person."""
+    phone: str | None = None
+    """Where their messages go, as people write it: 98123 45678, 98123-45678."""
+    language: str = "en"
+
+    def person_faults(self) -> Iterator[str]:
+        """What is wrong with how somebody is named."""
+        if self.person is not None:
+            if not Person.objects.filter(id=self.person, nameless_at=None).exists():
+                yield no_person(self.person)
+            return
+        yield from who_faults(self.email, self.name, known=person_of(self.email) is not None)
+        yield from staff_address_faults(self.email)
+        if self.phone is not None and not re.fullmatch(PHONE, _number(self.phone)):
+            yield say("{phone} is not a telephone number of 8 to 15 digits", phone=repr(self.phone))
+        yield from language_faults(self.language)
+
+    def the_person(self, doing: Doing, bucket: int) -> Person:
+        """Whoever it is, made where nobody is known by the address."""
+        if self.person is not None:
+            return Person.objects.get(id=self.person)
+        known = person_of(self.email)
+        if known is not None:
+            return known
+        email = self.email.strip().lower()
+        user = user_of(email)
+        return Person.objects.create(
+            id=next_id(bucket),
+            user_id=make_user(email, self.name, doing) if user is None else user.pk,
+            name=self.name,
+            email=email,
+            phone=_number(self.phone) if self.phone else None,
+            language=self.language,
+            **doing.stamp,
+        )
+
+
+def person_of(email: str) -> Person | None:
+    """The person who signs in with an address."""
+    user = user_of(email)
+    return None if user is None else Person.objects.filter(user=user).first()
+
+
+def make_user(email: str, name: str, doing: Doing) -> int:
+    """The number of a new user; there must be none with the address."""
+    user = get_user_model()(username=email, email=email, first_name=name[:150], date_joined=doing.recorded_at)
+    # People sign in by a code; there is no password to guess.
+    user.set_unusable_password()
+    user.save(force_insert=True)
+    return int(user.pk)
+
+
+def _number(phone: str) -> str:
+    return re.sub(r"[\s()-]", "", phone)
+
+
+# -- places ----------------------------------------------------------------------------------------------------
+
+
+def billing_period_at(place: ServicePoint, at: datetime) -> DevicePeriod | None:
+    """The meter that is billed by at an instant; at the end of its time it still is."""
+    return (
+        DevicePeriod.objects.filter(service_point=place, role=DeviceRole.BILLING, valid_from__lte=at)
+        .exclude(valid_to__lt=at)
+        .select_related("device")
+        .order_by("valid_from")
+        .last()
+    )
+
+
+def meter_faults(place: ServicePoint, at: datetime, metering_mode: str) -> Iterator[str]:
+    """Why nobody can be supplied by the meter at a connection from an instant on."""
+    period = billing_period_at(place, at)
+    if period is None or period.valid_to is not None:
+        yield say("no billing meter hangs at {place}: install_meter, then commission", place=place)
+    elif period.in_service_at is None:
+        yield say("meter {device} is not in service: commission it first", device=period.device)
+    elif period.in_service_at > at:
+        yield say(
+            "meter {device} is in service only since {commissioned_at}",
+            device=period.device,
+            commissioned_at=period.in_service_at.isoformat(),
+        )
+    else:
+        yield from net_faults(period.device, place, metering_mode)
+
+
+# -- agreements ------------------------------------------------------------------------------------------------
+
+
+def billing_day_faults(billing_day: int | None) -> Iterator[str]:
+    """Why billing periods cannot begin on a day."""
+    if billing_day is not None and not 1 <= billing_day <= 28:
+        yield say(
+            "billing periods begin on a day from 1 to 28 of a month, not on {billing_day}: leave it out and the tariff says so",
+            billing_day=billing_day,
+        )
+
+
+def begin(
+    doing: Doing,
+    place: ServicePoint,
+    at: datetime,
+    customer: Person,
+    currency: str,
+    terms: dict[str, Any],
+    *,
+    billing_day: int | None,
+) -> Agreement:
+    """Make an agreement with its account, terms and access, and let the meter follow."""
+    bucket = bucket_of(place.id)
+    account = open_account(bucket=bucket, currency=currency, opened_at=at)
+    agreement = Agreement.objects.create(
+        id=next_id(bucket),
+        service_point=place,
+        account=account,
+        customer=customer,
+        billing_day=billing_day,
+        valid_from=at,
+        **doing.stamp,
+    )
+    AgreementTerms.objects.create(
+        id=next_id(bucket), agreement=agreement, valid_from=at, **terms, **doing.stamp
+    )
+    AccountAccess.objects.create(
+        id=next_id(bucket), person=customer, account=account, role=AccessRole.OWNER, **doing.stamp
+    )
+    period = billing_period_at(place, at)
+    if period is not None and period.valid_to is None:
+        tell_meter(doing, period.device_id, agreement)
+    doing.service_point_id = place.id
+    doing.outcome |= {
+        "service_point_id": place.id,
+        "agreement_id": agreement.id,
+        "account_id": account.id,
+        "person_id": customer.id,
+        "user_id": customer.user_id,
+    }
+    return agreement
+
+
+def end(doing: Doing, agreement: Agreement, at: datetime) -> None:
+    """End an agreement with its terms; those that were agreed for later come to nothing."""
+    for terms in reversed(agreement.all_terms):
+        if terms.valid_from >= at:
+            terms.delete()
+        elif terms.valid_to is None or terms.valid_to > at:
+            doing.change(terms, valid_to=at)
+    end_plans(doing, agreement.account_id, at)
+    doing.change(agreement, valid_to=at)
+    doing.service_point_id = agreement.service_point_id
+    doing.outcome |= {
+        "service_point_id": agreement.service_point_id,
+        "ended_agreement_id": agreement.id,
+        "ended_account_id": agreement.account_id,
+    }
+
+
+def settle(doing: Doing, agreement: Agreement, at: datetime, to_account_id: int | None) -> None:
+    """Let what is left on an account be paid back, or go to another one, once every day up to `at` is charged.
+
+    A deposit pays the arrears first; what is left of it comes to the balance, and goes the same way.
+    """
+    for deposit in Deposit.objects.filter(agreement=agreement, returned_at=None).order_by("taken_at", "id"):
+        left = pay_arrears(doing, agreement.account_id, deposit.amount_minor)
+        doing.change(deposit, returned_at=doing.recorded_at)
+        if left:
+            key = f"{DEPOSIT}:{deposit.id}:{doing.id}"
+            outside.credit(doing, agreement.account_id, left, DEPOSIT, key)
+    FinalSettlement.objects.create(
+        id=next_id(bucket_of(agreement.id)),
+        agreement_id=agreement.id,
+        account_id=agreement.account_id,
+        last_day=usage.last_day(at),
+        way=FinalWay.REFUND if to_account_id is None else FinalWay.TRANSFER,
+        to_account_id=to_account_id,
+        asked_at=doing.recorded_at,
+        operation_id=doing.id,
+    )
+
+
+def remaining_faults(agreement: Agreement, to_account_id: int | None, *, consented: bool) -> Iterator[str]:
+    """Why what is left cannot go to another account."""
+    if to_account_id is None:
+        return
+    target = Account.objects.filter(id=to_account_id, kind=AccountKind.CONSUMER).first()
+    if target is None:
+        yield say("there is no account {to_account_id}", to_account_id=to_account_id)
+    elif target.id == agreement.account_id:
+        yield say("account {to_account_id} is the one that is left", to_account_id=to_account_id)
+    elif target.currency != agreement.account.currency:
+        yield say(
+            "account {to_account_id} is in {other_currency}, this one in {currency}",
+            to_account_id=to_account_id,
+            other_currency=target.currency,
+            currency=agreement.account.currency,
+        )
+    elif not Agreement.objects.filter(account=target, valid_to=None).exists():
+        yield say("nobody has supply by account {to_account_id}", to_account_id=to_account_id)
+    yield from consent_faults(consented=consented)
+
+
+def consent_faults(*, consented: bool) -> Iterator[str]:
+    """Why what somebody has paid cannot become somebody else's."""
+    if not consented:
+        yield say("a transfer needs the consent of whoever has paid it: ask, and say consented")
+
+
+def keep_register(doing: Doing, place: ServicePoint, at: datetime, register_wh: int | None) -> None:
+    """Keep the billing meter's register, where somebody has read it for an agreement's end or beginning."""
+    period = billing_period_at(place, at)
+    if register_wh is not None and period is not None:
+        outside.read_register(doing, place, period.device, at, register_wh)
+
+
+def read_point_faults(place: ServicePoint, at: datetime, register_wh: int | None) -> Iterator[str]:
+    """Why energy cannot be divided at an instant at a connection; where no meter hangs there is none to divide."""
+    period = billing_period_at(place, at)
+    if period is not None:
+        yield from point_faults(place.id, period.device, at, register_wh)
+    elif register_wh is not None:
+        yield say("no billing meter hangs at {place}: there is no register to be read", place=place)
+
+
+def ending_faults(place: ServicePoint, agreement: Agreement | None, at: datetime) -> Iterator[str]:
+    """Why an agreement cannot end at an instant."""
+    if agreement is None:
+        yield say("nobody has an agreement at {place} on {at}", place=place, at=at.isoformat())
+    elif at <= agreement.valid_from:
+        yield say(
+            "the agreement at {place} began only on {valid_from}",
+            place=place,
+            valid_from=agreement.valid_from.isoformat(),
+        )
+    elif agreement.valid_to is not None:
+        yield say(
+            "the agreement at {place} has ended on {valid_to} already",
+            place=place,
+            valid_to=agreement.valid_to.isoformat(),
+        )
+
+
+def current(place: ServicePoint) -> Agreement | None:
+    """The newest agreement at a connection, whether it has ended or not."""
+    return Agreement.objects.filter(service_point=place).order_by("-valid_from").first()

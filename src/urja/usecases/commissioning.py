@@ -1,0 +1,156 @@
+"""A meter that was hung up is called, and put into service once it has answered as it should.
+
+`Commission` asks for the call; the pipeline's stage `commission` leads it (`urja.apps.commissioning`) and, where every
+check has passed, does `RecordCommissioning`, from which on the meter is billed by. A call that has failed says which
+check and what to do; it is asked for again.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from urja.apps.assets.models import ConfigurationItem, DevicePeriod
+from urja.apps.commissioning.models import UNFINISHED, Call, PushLayout
+from urja.apps.commissioning.operations import told_pushes
+from urja.apps.contracts import configuring
+from urja.apps.contracts.models import Agreement, PaymentMode
+from urja.apps.journal.operation import Doing, Operation, next_id
+from urja.apps.supply.models import Hold
+from urja.base.ids import bucket_of
+from urja.base.sentences import say
+from urja.usecases.agreed import agreement_at, net_faults, tell_meter
+from urja.usecases.exchange import first_billed_at
+from urja.usecases.outside import read_register
+
+
+class Commission(Operation, kw_only=True):
+    """Call a meter that was hung up: keys, identity, firmware, register, clock, payment mode, and its switch if asked."""
+
+    serial: str
+    relay_test: bool = False
+    """Open and close the load switch: only where nobody is supplied yet."""
+    payment_mode: str = ""
+    """`prepaid` or `postpaid`; left out, what the agreement says, where there is one."""
+    again: bool = False
+    """Call a meter that is in service already, such as after a change of its firmware: what it pushes is read anew."""
+
+    def faults(self, doing: Doing) -> Iterator[str]:
+        if self.payment_mode and self.payment_mode not in PaymentMode:
+            yield say(
+                "a meter is {choices}, not {payment_mode}",
+                choices=" or ".join(mode.value for mode in PaymentMode),
+                payment_mode=repr(self.payment_mode),
+            )
+        period = _hanging(self.serial)
+        if period is None:
+            yield say("meter {serial} hangs nowhere: install_meter first", serial=self.serial)
+            return
+        if period.commissioned_at is not None and not self.again:
+            yield say(
+                "meter {serial} is in service since {commissioned_at}; to call it all the same say again",
+                serial=self.serial,
+                commissioned_at=period.commissioned_at.isoformat(),
+            )
+        if Call.objects.filter(device_period_id=period.id, state__in=UNFINISHED).exists():
+            yield say("meter {serial} is being called: wait for its answer", serial=self.serial)
+        agreement = agreement_at(period.service_point, doing.recorded_at)
+        if agreement is not None:
+            yield from net_faults(
+                period.device, period.service_point, agreement.terms_at(doing.recorded_at).metering_mode
+            )
+        if self.relay_test:
+            yield from self._test_faults(period, agreement)
+
+    def _test_faults(self, period: DevicePeriod, agreement: Agreement | None) -> Iterator[str]:
+        if not period.device.load_switch:
+            yield say("meter {serial} has no load switch to be tested", serial=self.serial)
+        if agreement is not None:
+            yield say(
+                "somebody is supplied at {service_point}: their light is not put out for a test",
+                service_point=period.service_point,
+            )
+        if Hold.objects.filter(service_point=period.service_point, released_at=None).exists():
+            yield say(
+                "{service_point} is held off: what is tested would be switched on",
+                service_point=period.service_point,
+            )
+
+    def carry_out(self, doing: Doing) -> None:
+        period = _hanging(self.serial)
+        assert period is not None, "its absence is a fault"
+        agreement = agreement_at(period.service_point, doing.recorded_at)
+        agreed = "" if agreement is None else agreement.terms_at(doing.recorded_at).payment_mode
+        call = Call.objects.create(
+            id=next_id(bucket_of(period.service_point_id)),
+            device_id=period.device_id,
+            service_point_id=period.service_point_id,
+            device_period_id=period.id,
+            asked_at=doing.recorded_at,
+            actor=doing.actor,
+            relay_test=self.relay_test,
+            payment_mode=self.payment_mode or agreed,
+        )
+        doing.service_point_id = period.service_point_id
+        doing.outcome |= {"call_id": call.id, "device_period_id": period.id}
+
+
+class RecordCommissioning(Operation, kw_only=True):
+    """Put a meter into service that has passed every check of a call. The stage does this; nobody asks for it."""
+
+    call_id: int
+    read_at: datetime
+    register_wh: int
+    """The register as the call has read it: what is billed begins from it, but for a meter in another's place."""
+    firmware: str
+    """As the meter tells it."""
+
+    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+        call = Call.objects.filter(id=self.call_id, state__in=UNFINISHED).first()
+        if call is None:
+            yield say("no call {call} is under way", call=self.call_id)
+            return
+        period = DevicePeriod.objects.filter(id=call.device_period_id, valid_to=None).first()
+        if period is None:
+            yield say("the meter of call {call} hangs there no more", call=self.call_id)
+
+    def carry_out(self, doing: Doing) -> None:
+        call = Call.objects.get(id=self.call_id)
+        period = DevicePeriod.objects.select_related("device", "service_point").get(id=call.device_period_id)
+        read_register(doing, period.service_point, period.device, self.read_at, self.register_wh)
+        if period.commissioned_at is None:
+            # Of a meter that was taken over the past is billed by other reads; what it pushes counts from here on.
+            taken_over = period.taken_over_at is not None
+            since = self.read_at if taken_over else first_billed_at(period, self.read_at)
+            doing.change(period, commissioned_at=since)
+        if period.device.firmware != self.firmware:
+            doing.change(period.device, firmware=self.firmware)
+        # From here on its pushes are decoded by what it has told of them.
+        PushLayout.objects.create(
+            id=next_id(bucket_of(period.device_id)),
+            device_id=period.device_id,
+            call=call,
+            firmware=self.firmware,
+            read_at=self.read_at,
+            pushes=told_pushes(call),
+        )
+        doing.reassess_from[period.service_point_id] = period.valid_from
+        if call.payment_mode:
+            configuring.found(
+                period.device_id,
+                ConfigurationItem.PAYMENT_MODE,
+                call.payment_mode,
+                at=self.read_at,
+                actor=doing.actor,
+            )
+        agreement = agreement_at(period.service_point, doing.recorded_at)
+        if agreement is not None:
+            tell_meter(doing, period.device_id, agreement)
+        doing.service_point_id = period.service_point_id
+        doing.outcome |= {"device_period_id": period.id, "device_id": period.device_id}
+
+
+def _hanging(serial: str) -> DevicePeriod | None:
+    return (
+        DevicePeriod.objects.filter(device__serial=serial, valid_to=None)
+        .select_related("device", "service_point")
+        .first()
+    )

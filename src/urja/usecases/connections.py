@@ -1,0 +1,137 @@
+"""New connections: a place where supply will be taken, where it hangs in both trees, and somebody's way to it.
+
+What follows is done step by step: `InstallMeter` hangs the meter and closes the work order, `Commission` calls it,
+`MoveIn` lets somebody take supply.
+"""
+
+import secrets
+from collections.abc import Iterator
+from datetime import datetime
+
+from urja.apps.journal.operation import Doing, Operation, next_id
+from urja.apps.network.models import Commodity, Licensee, Premise, PremiseKind, Purpose, ServicePoint, Tree
+from urja.apps.work.models import WorkOrderKind
+from urja.base.ids import BUCKETS, bucket_of
+from urja.base.sentences import say
+from urja.usecases import network
+from urja.usecases.work_orders import send
+
+
+class NewConnection(Operation, kw_only=True):
+    """A service point at a premise, known or new, with its place in the administration and in the grid."""
+
+    consumer_number: str
+    connected_at: datetime
+    """From when on it hangs in the trees."""
+    premise_code: str = ""
+    """Of a premise that is there, or of the new one; empty: a new one without a code."""
+    premise_name: str = ""
+    """Of a new premise."""
+    premise_kind: str = "house"
+    part_of: str = ""
+    """Code of the society, tower or complex that a new premise is part of."""
+    address: str = ""
+    pin_code: str = ""
+    purpose: str = "consumer"
+    commodity: str = "electricity"
+    licensee: str = ""
+    """Code of the licensee; empty where there is one utility and nothing to be told apart."""
+    administration: str = ""
+    """A level and a code, such as `section North-2`."""
+    grid: str = ""
+    """A level and a code, such as `transformer T1` or `pole P-77`."""
+    phase: str = ""
+    """`R`, `Y`, `B` or `RYB`; empty where nobody knows."""
+    note: str = ""
+    """For whoever goes there."""
+    due_at: datetime | None = None
+
+    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+        if not 0 < len(self.consumer_number.strip()) <= 32:
+            yield say("a consumer number has 1 to 32 characters")
+        elif ServicePoint.objects.filter(consumer_number=self.consumer_number).exists():
+            yield say("there is a connection {consumer_number} already", consumer_number=self.consumer_number)
+        yield from _choice_faults(say("a premise"), self.premise_kind, PremiseKind.values)
+        yield from _choice_faults(say("a connection's purpose"), self.purpose, Purpose.values)
+        yield from _choice_faults(say("a commodity"), self.commodity, Commodity.values)
+        yield from _choice_faults(say("a phase"), self.phase, network.PHASES)
+        yield from self._premise_faults()
+        if self.licensee:
+            licensee = Licensee.objects.filter(code=self.licensee).first()
+            if licensee is None:
+                yield say("there is no licensee {licensee}", licensee=self.licensee)
+            elif licensee.commodity != self.commodity:
+                yield say(
+                    "licensee {licensee} supplies {supplied}, not {commodity}",
+                    licensee=self.licensee,
+                    supplied=licensee.commodity,
+                    commodity=self.commodity,
+                )
+        yield from network.node_faults(self.administration, Tree.ADMINISTRATION)
+        yield from network.node_faults(self.grid, Tree.GRID)
+
+    def _premise_faults(self) -> Iterator[str]:
+        if not self._premise_exists() and not self.premise_name.strip():
+            yield say("name the premise, or give the code of one that is there")
+        if self._premise_exists() and self.premise_name:
+            yield say(
+                "premise {premise_code} is there already: leave its name out", premise_code=self.premise_code
+            )
+        if self.part_of and not Premise.objects.filter(code=self.part_of).exists():
+            yield say("there is no premise {part_of} that it could be part of", part_of=self.part_of)
+
+    def _premise_exists(self) -> bool:
+        return bool(self.premise_code) and Premise.objects.filter(code=self.premise_code).exists()
+
+    def carry_out(self, doing: Doing) -> None:
+        premise = self._premise(doing)
+        place = ServicePoint.objects.create(
+            id=next_id(bucket_of(premise.id)),
+            premise=premise,
+            licensee=Licensee.objects.get(code=self.licensee) if self.licensee else None,
+            commodity=self.commodity,
+            purpose=self.purpose,
+            consumer_number=self.consumer_number,
+            **doing.stamp,
+        )
+        if self.administration:
+            network.place(doing, place, network.node_of(self.administration), self.connected_at)
+        if self.grid:
+            network.place(doing, place, network.node_of(self.grid), self.connected_at, self.phase)
+        order = send(
+            doing,
+            WorkOrderKind.INSTALL,
+            place,
+            {"note": self.note, "purpose": self.purpose, "phase": self.phase},
+            due_at=self.due_at,
+        )
+        doing.service_point_id = place.id
+        doing.outcome |= {
+            "premise_id": premise.id,
+            "service_point_id": place.id,
+            "work_order_id": order.id,
+        }
+
+    def _premise(self, doing: Doing) -> Premise:
+        if self._premise_exists():
+            return Premise.objects.get(code=self.premise_code)
+        return Premise.objects.create(
+            id=next_id(secrets.randbelow(BUCKETS)),
+            code=self.premise_code or None,
+            name=self.premise_name,
+            kind=self.premise_kind,
+            parent=Premise.objects.get(code=self.part_of) if self.part_of else None,
+            address=self.address,
+            pin_code=self.pin_code,
+            **doing.stamp,
+        )
+
+
+def _choice_faults(what: str, given: str, choices: tuple[str, ...] | list[str]) -> Iterator[str]:
+    if given not in choices:
+        yield say(
+            "{what} is {choices}, not {given}",
+            what=what,
+            choices=", ".join(filter(None, choices)),
+            given=repr(given),
+        )

@@ -1,0 +1,64 @@
+"""Differences of payments and settlements as people deal with them: what was found out, and that one is settled.
+
+The differences themselves are `urja.apps.payments`'; here each step is guarded and written down.
+"""
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from urja.apps.journal.operation import Doing, Operation
+from urja.apps.payments import differences
+from urja.base.sentences import say
+from urja.usecases import outside
+
+
+class NoteDifference(Operation, kw_only=True):
+    """Write down what was found out about a difference; it stays open, or closed, as it is."""
+
+    undoable: ClassVar[bool] = False
+
+    difference_id: int
+    note: str
+
+    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+        if differences.held(self.difference_id) is None:
+            yield say("there is no difference {difference}", difference=self.difference_id)
+        if not self.note.strip():
+            yield say("say what was found out")
+
+    def carry_out(self, doing: Doing) -> None:
+        difference = differences.held(self.difference_id)
+        assert difference is not None, "its absence is a fault"
+        differences.annotate(
+            difference, self.note, at=doing.recorded_at, actor=doing.actor, operation_id=doing.id
+        )
+        doing.outcome["difference_id"] = difference.id
+
+
+class CloseDifference(Operation, kw_only=True):
+    """A difference is settled, with the gateway, the bank or in the books: nobody need look any more."""
+
+    difference_id: int
+    reason: str
+
+    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+        difference = differences.held(self.difference_id)
+        if difference is None:
+            yield say("there is no difference {difference}", difference=self.difference_id)
+        elif difference.closed_at is not None:
+            yield say(
+                "difference {difference} is closed since {closed_at}",
+                difference=difference.id,
+                closed_at=difference.closed_at.isoformat(),
+            )
+        if not self.reason.strip():
+            yield say("say how it was settled")
+
+    def carry_out(self, doing: Doing) -> None:
+        difference = differences.held(self.difference_id)
+        assert difference is not None, "its absence is a fault"
+        differences.close(
+            difference, self.reason, at=doing.recorded_at, actor=doing.actor, operation_id=doing.id
+        )
+        outside.closed_difference(doing, difference.id)
+        doing.outcome["difference_id"] = difference.id

@@ -1,0 +1,219 @@
+"""Old dues are paid off by instalments: a sum each day, or each month, off the prepaid balance, as was agreed.
+
+While a plan holds its instalments pay the bills, and no share of a recharge does (`apps.ledger.arrears`). The pipeline
+posts each with the close of its due day (`pipeline.instalments`), and records that nothing is owed any more.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime
+from typing import ClassVar, Literal
+
+from django.db.models import Q, QuerySet
+
+from urja.apps.billing import arrears as dues
+from urja.apps.billing.models import Instalment, InstalmentPlan
+from urja.apps.contracts.models import Agreement, PaymentMode
+from urja.apps.journal.operation import Doing, Operation, next_id
+from urja.apps.network.models import ServicePoint
+from urja.base.ids import bucket_of
+from urja.base.sentences import say
+from urja.core.arrears import due_day, owed
+from urja.core.calendar import ONE_DAY, local_day, midnight
+from urja.usecases.places import no_place, place_of
+from urja.usecases.terms import zone
+
+
+class AgreeInstalments(Operation, kw_only=True):
+    """Let what is owed by old bills be paid off by instalments from a day on."""
+
+    consumer_number: str
+    every: Literal["day", "month"]
+    amount_minor: int
+    """Of each; the last one is what is left."""
+    first_due_on: date
+    """The local day with whose close the first is posted; each month the same day, or its last."""
+    reason: str
+
+    def faults(self, doing: Doing) -> Iterator[str]:
+        if not self.reason.strip():
+            yield say("say why it is agreed")
+        if self.amount_minor <= 0:
+            yield say("an instalment is more than 0, not {amount_minor}", amount_minor=self.amount_minor)
+        today = local_day(doing.recorded_at, zone())
+        if self.first_due_on < today:
+            yield say(
+                "the first instalment is due on {first_due_on}: that day is past, the first can be due on {today}",
+                first_due_on=self.first_due_on,
+                today=today,
+            )
+        place = place_of(self.consumer_number)
+        if place is None:
+            yield no_place(self.consumer_number)
+            return
+        agreement = _agreement(place)
+        if agreement is None:
+            yield say(
+                "connection {consumer_number} has no agreement on {effective_on}{begins}",
+                consumer_number=self.consumer_number,
+                effective_on=self.first_due_on,
+                begins="",
+            )
+            return
+        yield from self._faults_of(agreement)
+
+    def _faults_of(self, agreement: Agreement) -> Iterator[str]:
+        begins = midnight(self.first_due_on, zone())
+        if agreement.terms_at(begins).payment_mode != PaymentMode.PREPAID:
+            yield say(
+                "connection {consumer_number} is paid for by bills on {day}: instalments are taken from a prepaid balance",
+                consumer_number=self.consumer_number,
+                day=self.first_due_on,
+            )
+        left = owed(dues.left([agreement.account_id]).get(agreement.account_id, ()))
+        if not left:
+            yield say(
+                "nothing is owed by old bills at connection {consumer_number}",
+                consumer_number=self.consumer_number,
+            )
+        elif self.amount_minor > left:
+            yield say(
+                "an instalment of {amount_minor} is more than the {left} that is owed",
+                amount_minor=self.amount_minor,
+                left=left,
+            )
+        holding = _holding([agreement.account_id], begins).first()
+        if holding is not None:
+            yield say(
+                "a plan of instalments holds from {day} on: end it first by end_instalments",
+                day=local_day(holding.valid_from, zone()),
+            )
+
+    def carry_out(self, doing: Doing) -> None:
+        place = place_of(self.consumer_number)
+        agreement = _agreement(place) if place else None
+        assert agreement is not None, "its absence is a fault"
+        plan = InstalmentPlan.objects.create(
+            id=next_id(bucket_of(agreement.account_id)),
+            account_id=agreement.account_id,
+            every=self.every,
+            amount_minor=self.amount_minor,
+            valid_from=midnight(self.first_due_on, zone()),
+            **doing.stamp,
+        )
+        left = owed(dues.left([agreement.account_id]).get(agreement.account_id, ()))
+        number = -(-left // self.amount_minor)
+        doing.service_point_id = agreement.service_point_id
+        doing.outcome |= {
+            "account_id": agreement.account_id,
+            "instalment_plan_id": plan.id,
+            "instalments": number,
+            "last_due_on": due_day(self.every, self.first_due_on, number - 1).isoformat(),
+        }
+
+
+class EndInstalments(Operation, kw_only=True):
+    """End a plan of instalments before all is paid; what is still owed is then paid by the policy's share again."""
+
+    consumer_number: str
+    from_on: date
+    """The first local day on which it holds no longer; on the day of the first instalment it never did."""
+    reason: str
+
+    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+        if not self.reason.strip():
+            yield say("say why it ends")
+        if place_of(self.consumer_number) is None:
+            yield no_place(self.consumer_number)
+            return
+        plan = self._plan()
+        if plan is None:
+            yield say(
+                "no plan of instalments holds at connection {consumer_number} on {day}",
+                consumer_number=self.consumer_number,
+                day=self.from_on,
+            )
+            return
+        last = _last_posted(plan)
+        if last is not None and last >= self.from_on:
+            yield say(
+                "the instalment of {last} is posted: the plan can end from {day} on",
+                last=last,
+                day=last + ONE_DAY,
+            )
+
+    def carry_out(self, doing: Doing) -> None:
+        plan = self._plan()
+        assert plan is not None, "its absence is a fault"
+        _end(doing, plan, midnight(self.from_on, zone()))
+        place = place_of(self.consumer_number)
+        doing.service_point_id = place.id if place else None
+        doing.outcome |= {"account_id": plan.account_id, "instalment_plan_id": plan.id}
+
+    def _plan(self) -> InstalmentPlan | None:
+        """Of whoever has the supply, or had it last."""
+        newest = Agreement.objects.filter(service_point__consumer_number=self.consumer_number)
+        accounts = newest.order_by("-valid_from").values_list("account_id", flat=True)[:1]
+        return _holding(accounts, midnight(self.from_on, zone())).first()
+
+
+class RecordDuesPaid(Operation, kw_only=True):
+    """The last instalment is posted and nothing is owed any more: the plan has come to its end."""
+
+    undoable: ClassVar[bool] = False
+    instead: ClassVar[str] = say("what is owed again is agreed upon anew by agree_instalments")
+
+    plan_id: int
+    from_on: date
+    """The day after the last instalment; that of the first where none was posted."""
+
+    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+        plan = self._plan()
+        if plan is None:
+            yield say("there is no plan of instalments {plan_id}", plan_id=self.plan_id)
+            return
+        left = owed(dues.left([plan.account_id]).get(plan.account_id, ()))
+        if left:
+            yield say("{left} is still owed by old bills", left=left)
+
+    def carry_out(self, doing: Doing) -> None:
+        plan = self._plan()
+        assert plan is not None, "its absence is a fault"
+        _end(doing, plan, midnight(self.from_on, zone()))
+        agreement = Agreement.objects.filter(account_id=plan.account_id).order_by("-valid_from").first()
+        doing.service_point_id = agreement.service_point_id if agreement else None
+        doing.outcome |= {"account_id": plan.account_id, "instalment_plan_id": self.plan_id}
+
+    def _plan(self) -> InstalmentPlan | None:
+        return InstalmentPlan.objects.select_for_update(no_key=True).filter(id=self.plan_id).first()
+
+
+def _agreement(place: ServicePoint) -> Agreement | None:
+    """The one that holds at a connection."""
+    return Agreement.objects.filter(service_point=place, valid_to=None).first()
+
+
+def end_plans(doing: Doing, account_id: int, at: datetime) -> None:
+    """Let no plan of an account hold from an instant on; what is posted stands."""
+    for plan in _holding([account_id], at):
+        last = _last_posted(plan)
+        _end(doing, plan, at if last is None else max(at, midnight(last + ONE_DAY, zone())))
+
+
+def _end(doing: Doing, plan: InstalmentPlan, at: datetime) -> None:
+    if plan.valid_from >= at:
+        plan.delete()
+    else:
+        doing.change(plan, valid_to=at)
+
+
+def _holding(account_ids: Iterable[int], at: datetime) -> QuerySet[InstalmentPlan]:
+    """Plans that hold at an instant or begin later, the earliest first; held until the transaction ends."""
+    plans = InstalmentPlan.objects.filter(
+        Q(valid_to=None) | Q(valid_to__gt=at), account_id__in=list(account_ids)
+    )
+    return plans.order_by("valid_from").select_for_update(no_key=True)
+
+
+def _last_posted(plan: InstalmentPlan) -> date | None:
+    """The due day of the last instalment that was posted by it."""
+    return Instalment.objects.filter(plan=plan).order_by("-due_on").values_list("due_on", flat=True).first()

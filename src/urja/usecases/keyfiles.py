@@ -1,0 +1,219 @@
+"""A manufacturer's key file: the meters of a delivery with their keys, as CSV, open or in a PKCS#7 envelope.
+
+The envelope is CMS EnvelopedData (RFC 5652), DER or PEM, closed for the utility's certificate; it is opened in memory
+and its content is written nowhere. No message shows a byte of it.
+"""
+
+import base64
+import binascii
+import csv
+import io
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, pkcs7
+from cryptography.x509 import Certificate, load_pem_x509_certificate
+
+from urja.base.keystore import KeyStore
+from urja.cosem.companion import DeviceType
+from urja.usecases.loading import Map
+from urja.usecases.loading.forms import DEFAULT_MAX_POWER_W, Bad, tidy
+from urja.usecases.stock import Delivered
+
+_PEM: Final = re.compile(rb"-----BEGIN (PKCS7|CMS)-----(.*?)-----END \1-----", re.DOTALL)
+_NEEDED: Final = ("serial", "system_title", "type", "guek", "gak")
+_TAKEN: Final = frozenset(
+    {*_NEEDED, "hls_secret", "master_key", "max_power_w", "interval_s", "load_switch", "forward_only", "address", "sim", "firmware",
+     "manufacturer", "year", "rating", "category"}
+)  # fmt: skip
+"""Fields of a file of devices that a key file may have; where a meter hangs is not its manufacturer's to say."""
+_NAMEPLATE: Final = ("manufacturer", "year", "rating", "category")
+
+
+class BadKeyFile(Exception):  # noqa: N818 - what a file is
+    """A key file that cannot be used; every fault in a sentence of its own."""
+
+    def __init__(self, *faults: str) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
+
+
+@dataclass(frozen=True, slots=True)
+class Opener:
+    """What opens the utility's envelopes."""
+
+    certificate: Certificate
+    private_key: RSAPrivateKey
+
+    @classmethod
+    def of(cls, certificate: bytes, private_key: bytes, passphrase: bytes | None = None) -> "Opener":
+        """From PEM; raises BadKeyFile."""
+        try:
+            read = load_pem_x509_certificate(certificate)
+        except ValueError:
+            raise BadKeyFile("the certificate is not a certificate in PEM form") from None
+        try:
+            key = load_pem_private_key(private_key, passphrase)
+        except TypeError:
+            raise BadKeyFile(
+                "the private key has no passphrase, and one is given"
+                if passphrase is not None
+                else "the private key is closed with a passphrase: give it"
+            ) from None
+        except (ValueError, UnsupportedAlgorithm):
+            raise BadKeyFile(
+                "the private key cannot be read: it is not PEM, or the passphrase is another"
+            ) from None
+        if not isinstance(key, RSAPrivateKey):
+            raise BadKeyFile("the private key is not an RSA key: envelopes are closed for RSA keys")
+        if key.public_key() != read.public_key():
+            raise BadKeyFile("the private key is not that of the certificate")
+        return cls(read, key)
+
+
+def is_envelope(content: bytes) -> bool:
+    """Whether it is PKCS#7, rather than text."""
+    return _PEM.search(content) is not None or (content[:1] == b"\x30" and content[1:2] >= b"\x80")
+
+
+def opened(content: bytes, opener: Opener | None) -> bytes:
+    """The CSV that a file is or holds; raises BadKeyFile."""
+    if not is_envelope(content):
+        return content
+    if opener is None:
+        raise BadKeyFile(
+            "the file is a PKCS#7 envelope: give the certificate and the private key that open it"
+        )
+    match = _PEM.search(content)
+    try:
+        der = content if match is None else base64.b64decode(b"".join(match[2].split()), validate=True)
+    except binascii.Error:
+        raise BadKeyFile("the envelope is damaged: between its lines is no base64") from None
+    try:
+        found = pkcs7.pkcs7_decrypt_der(der, opener.certificate, opener.private_key, [])
+    except UnsupportedAlgorithm:
+        raise BadKeyFile(
+            "the envelope is closed by an algorithm that is not known here: ask for RSA with AES-128 or AES-256 in CBC mode"
+        ) from None
+    except ValueError as error:
+        raise BadKeyFile(_why(str(error))) from None
+    if found[:1] == b"\x30" and found[1:2] >= b"\x80":
+        raise BadKeyFile(
+            "in the envelope is a signed message, not a CSV: ask for the CSV itself in the envelope"
+        )
+    return found
+
+
+def _why(said: str) -> str:
+    """What the library has said, as a sentence for the person with the file."""
+    if "recipient" in said.lower():
+        return "the envelope is closed for another certificate: ask the manufacturer to close it for this one"
+    if "enveloped" in said.lower():
+        return "the file is PKCS#7 and no envelope: ask for EnvelopedData"
+    return "the envelope does not open: it is damaged, or the private key is another"
+
+
+def heading(content: bytes) -> list[str]:
+    """The columns' names of a key file that comes without a map; raises BadKeyFile."""
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise BadKeyFile("the content is not a CSV in utf-8: give a map that says its encoding") from None
+    return [tidy(cell) for cell in next(csv.reader(text.splitlines()), [])]
+
+
+def delivered(
+    content: bytes, the_map: Map, keys: KeyStore, types: Mapping[str, DeviceType]
+) -> list[Delivered]:
+    """The meters of an opened key file, of `types`, their keys wrapped at once; raises BadKeyFile with every fault."""
+    foreign = sorted(the_map.covered - _TAKEN)
+    if foreign:
+        raise BadKeyFile(f"a key file does not say {', '.join(foreign)}: leave that out of the map")
+    missing = [name for name in _NEEDED if name not in the_map.covered]
+    if missing:
+        raise BadKeyFile(f"the map does not say where {', '.join(missing)} stand")
+    faults: list[str] = []
+    found: list[Delivered] = []
+    for number, values in _rows(content, the_map, keys, faults):
+        kind = values["type"]
+        if kind not in types:
+            faults.append(
+                f"row {number}: there is no meter type {kind!r}; there are {', '.join(types)}, or load it: "
+                "urja meter-type load"
+            )
+        elif types[kind].associations.needs_secret and values.get("hls_secret") is None:
+            faults.append(
+                f"row {number}: hls_secret: it is empty, and meters of type {kind} open their association by it"
+            )
+        else:
+            found.append(_meter(values, types[kind]))
+    if faults:
+        raise BadKeyFile(*faults)
+    if not found:
+        raise BadKeyFile("the file has no meters")
+    return found
+
+
+def _meter(values: dict[str, Any], known: DeviceType) -> Delivered:
+    def said(name: str, otherwise: Any) -> Any:
+        value = values.get(name)
+        return otherwise if value is None else value
+
+    return Delivered(
+        serial=values["serial"],
+        system_title=values["system_title"],
+        device_type=values["type"],
+        wrapped_guek=values["guek"],
+        wrapped_gak=values["gak"],
+        wrapped_hls_secret=values.get("hls_secret"),
+        wrapped_master=values.get("master_key"),
+        interval_s=said("interval_s", known.interval_s),
+        max_power_w=said("max_power_w", DEFAULT_MAX_POWER_W),
+        load_switch=said("load_switch", known.relay),
+        forward_only=said("forward_only", False),
+        address=values.get("address"),
+        sim=values.get("sim"),
+        firmware=said("firmware", ""),
+        nameplate={name: values[name] for name in _NAMEPLATE if values.get(name) is not None},
+    )
+
+
+def _rows(
+    content: bytes, the_map: Map, keys: KeyStore, faults: list[str]
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Each row's values by field; what cannot be read of a row goes to `faults`, and the row is left out."""
+    try:
+        text = content.decode("utf-8-sig" if the_map.encoding == "utf-8" else the_map.encoding)
+        rows = list(csv.reader(io.StringIO(text), delimiter=the_map.delimiter, strict=True))
+    except (UnicodeDecodeError, csv.Error):
+        # Their messages quote what they have read.
+        raise BadKeyFile(f"the content is not a CSV in {the_map.encoding}") from None
+    heading = [tidy(cell) for cell in rows[the_map.header - 1]] if len(rows) >= the_map.header else []
+    lacking = [s.column for s in the_map.sources if s.column is not None and s.column not in heading]
+    if lacking:
+        raise BadKeyFile(f"the content has no column {', '.join(map(repr, lacking))}")
+    # The zone is asked of instants alone, and a key file has none.
+    readers = [(source, source.reader(ZoneInfo("UTC"), keys)) for source in the_map.sources]
+    for number, cells in enumerate(rows[the_map.header :], the_map.header + 1):
+        if not any(cells):
+            continue
+        values: dict[str, Any] = {}
+        for source, read in readers:
+            place = None if source.column is None else heading.index(source.column)
+            cell = source.value if place is None else cells[place] if place < len(cells) else ""
+            try:
+                text_of = read(cell)
+            except Bad as bad:
+                faults.append(f"row {number}: {source.field.name}: {bad.sentence}; {bad.remedy}")
+                break
+            if text_of is None and source.field.name in _NEEDED:
+                faults.append(f"row {number}: {source.field.name}: it is empty")
+                break
+            values[source.field.name] = None if text_of is None else source.field.form.value(text_of)
+        else:
+            yield number, values

@@ -1,0 +1,57 @@
+"""A letter is posted to the customer of a supply: where the policy says so, it serves the notices that a cut needs."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from urja.apps.contracts.models import Agreement
+from urja.apps.journal.operation import Doing, Operation
+from urja.apps.network.models import ServicePoint
+from urja.apps.notices import queries as notices
+from urja.base.sentences import say
+from urja.usecases import outside
+from urja.usecases.mounting import ahead_faults
+from urja.usecases.places import no_place, place_of
+
+REFERENCE_LENGTH = 100
+
+
+class RecordLetter(Operation, kw_only=True):
+    """Note that a letter which announces the disconnection of a supply was posted to its customer."""
+
+    consumer_number: str
+    posted_at: datetime
+    reference: str
+    """What proves it: the number of the registered letter, of the dispatch register."""
+
+    def faults(self, doing: Doing) -> Iterator[str]:
+        yield from ahead_faults(doing, self.posted_at)
+        if not self.reference.strip():
+            yield say("say what proves it: the number of the registered letter")
+        if len(self.reference) > REFERENCE_LENGTH:
+            yield say("the number of a letter has at most {most} characters", most=REFERENCE_LENGTH)
+        place = place_of(self.consumer_number)
+        if place is None:
+            yield no_place(self.consumer_number)
+            return
+        agreement = self._agreement(place)
+        if agreement is None:
+            yield say(
+                "nobody had an agreement at {place} at {posted_at}",
+                place=place,
+                posted_at=self.posted_at.isoformat(),
+            )
+        elif notices.letter(agreement.account_id, self.reference) is not None:
+            yield say("the letter {reference} is recorded already", reference=self.reference)
+
+    def carry_out(self, doing: Doing) -> None:
+        place = ServicePoint.objects.get(consumer_number=self.consumer_number)
+        agreement = self._agreement(place)
+        assert agreement is not None, "its absence is a fault"
+        outside.letter(doing, agreement.account_id, self.posted_at, self.reference)
+        doing.service_point_id = place.id
+        doing.outcome["account_id"] = agreement.account_id
+
+    def _agreement(self, place: ServicePoint) -> Agreement | None:
+        """The one that holds, if it held when the letter was posted."""
+        begun = Agreement.objects.filter(service_point=place, valid_to=None, valid_from__lte=self.posted_at)
+        return begun.first()

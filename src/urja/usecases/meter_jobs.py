@@ -1,0 +1,412 @@
+"""Operations for one meter or many: each makes a job (`urja.apps.meter_jobs`), which the stage `meter_jobs` leads.
+
+The meters are a list of serials and consumer numbers, or all that are installed under a node of a tree. A row that names
+no meter that can be asked is a fault with its sentence; the others go ahead only where `good_rows_only` asks for that.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Final, Literal
+
+from urja.apps.assets import meter_keys
+from urja.apps.assets.models import Device, DevicePeriod, DeviceRole
+from urja.apps.contracts.models import Agreement
+from urja.apps.journal.operation import Doing, Operation
+from urja.apps.meter_jobs import operations as jobs
+from urja.apps.meter_jobs import queries
+from urja.apps.meter_jobs.models import UNFINISHED, Job, TaskState
+from urja.apps.meter_jobs.targets import Target, meters_under, named_meters
+from urja.apps.meter_types.queries import known_types
+from urja.apps.network.nodes import node_named
+from urja.apps.people.models import Protection
+from urja.apps.supply.models import Hold
+from urja.base.sentences import Sentence, say
+from urja.cosem.companion import DeviceType
+
+MOST_METERS: Final = 5_000
+"""In one job."""
+MOST_UNFINISHED: Final = 20_000
+"""Meters of all jobs that have not ended."""
+SAID_AT_ONCE: Final = 100
+"""Faults of rows that are said one by one."""
+LONGEST_MINUTES: Final = 7 * 24 * 60
+
+
+class AskMeters(Operation, kw_only=True):
+    """What the operations for one meter or many have in common; none of them itself."""
+
+    undoable = False
+    instead = say("cancel_meter_job cancels what was not sent yet")
+    either = ("meters", "under")
+
+    meters: tuple[str, ...] = ()
+    """Serials or consumer numbers."""
+    under: str = ""
+    """In their place a level and a code, such as `section North-2` or `transformer T1`: all meters there."""
+    good_rows_only: bool = False
+    """Go ahead with the rows that name a meter which can be asked, where others do not."""
+    good_for_minutes: int = 60
+    """What is not done by then is given up."""
+    reason: str
+
+    def faults(self, doing: Doing) -> Iterator[str]:
+        if not self.reason.strip():
+            yield say("say why")
+        if not 1 <= self.good_for_minutes <= LONGEST_MINUTES:
+            yield say(
+                "a job lasts for 1 to {longest} minutes, not {asked}",
+                longest=LONGEST_MINUTES,
+                asked=self.good_for_minutes,
+            )
+        yield from self.own_faults(doing)
+        if faults := list(self._list_faults()):
+            yield from faults
+            return
+        rows = self.targets(doing.recorded_at)
+        yield from _row_faults(rows, good_rows_only=self.good_rows_only)
+        if queries.unfinished() + len(rows) > MOST_UNFINISHED:
+            yield say(
+                "{unfinished} meters wait in other jobs, and {most} may at once: wait for them, or cancel one",
+                unfinished=queries.unfinished(),
+                most=MOST_UNFINISHED,
+            )
+
+    def _list_faults(self) -> Iterator[Sentence]:
+        if bool(self.meters) == bool(self.under.strip()):
+            yield say("name meters by serial or consumer number, or a node that they are under: one of both")
+        elif self.under.strip() and node_named(self.under) is None:
+            yield say("there is no {node}: name a level and a code, such as section North-2", node=self.under)
+        elif len(self.meters) > MOST_METERS:
+            yield _too_many(len(self.meters))
+
+    def targets(self, at: datetime) -> list[Target]:
+        """The rows of the request; each with its meter, or with what stands against asking it."""
+        node = node_named(self.under) if self.under.strip() else None
+        rows = named_meters(self.meters) if node is None else meters_under(node, at)
+        return list(self._fit(rows, at))
+
+    def _fit(self, rows: Sequence[Target], at: datetime) -> Iterator[Target]:
+        unfit = self.unfit([row for row in rows if row.period is not None], at)
+        for row in rows:
+            fault = unfit.get(row.position)
+            yield row if fault is None else replace(row, period=None, fault=fault)
+
+    def own_faults(self, doing: Doing) -> Iterator[str]:
+        """What stands against what is asked, whatever the meters are."""
+        raise NotImplementedError
+
+    def unfit(self, rows: Sequence[Target], at: datetime) -> dict[int, Sentence]:  # noqa: ARG002
+        """By position, what stands against asking these meters this."""
+        return {}
+
+    def arguments(self, doing: Doing) -> dict[str, Any]:
+        """What each meter is asked, as the job keeps it."""
+        raise NotImplementedError
+
+    def carry_out(self, doing: Doing) -> None:
+        rows = self.targets(doing.recorded_at)
+        jobs.make(
+            doing.id,
+            self.kind(),
+            self.arguments(doing),
+            rows,
+            reason=self.reason,
+            actor=doing.actor,
+            asked_at=doing.recorded_at,
+            expires_at=doing.recorded_at + timedelta(minutes=self.good_for_minutes),
+        )
+        good = [row.period for row in rows if row.period is not None]
+        if len(rows) == 1:
+            doing.service_point_id = good[0].service_point_id
+        doing.outcome |= {"job_id": doing.id, "meters": len(good), "refused": len(rows) - len(good)}
+
+
+def _row_faults(rows: Sequence[Target], *, good_rows_only: bool) -> Iterator[str]:
+    if len(rows) > MOST_METERS:
+        yield _too_many(len(rows))
+        return
+    bad = [row for row in rows if row.fault is not None]
+    if len(bad) == len(rows):
+        yield say("no row names a meter that can be asked")
+    elif good_rows_only:
+        return
+    for row in bad[:SAID_AT_ONCE]:
+        yield say("row {row}: {fault}", row=row.position, fault=row.fault)
+    if len(bad) > SAID_AT_ONCE:
+        yield say("{count} more rows cannot be asked", count=len(bad) - SAID_AT_ONCE)
+
+
+def _too_many(count: int) -> Sentence:
+    return say("a job has at most {most} meters, and these are {count}", most=MOST_METERS, count=count)
+
+
+class ReadMeters(AskMeters, kw_only=True):
+    """Read meters now. The rows are stored as reads, events and intervals as any that are pulled, and shown as read.
+
+    The nameplate and the billing profile are shown alone.
+    """
+
+    what: Literal[
+        "instantaneous",
+        "block",
+        "daily",
+        "billing-profile",
+        "power-events",
+        "tamper-events",
+        "nameplate",
+    ] = "instantaneous"
+    from_at: datetime | None = None
+    """Of a profile that has a period: rows from then on; left out, as far back as is usual for it."""
+    to_at: datetime | None = None
+    """Up to then; left out, up to now."""
+
+    usual: ClassVar[dict[str, timedelta]] = {
+        "block": timedelta(days=1),
+        "daily": timedelta(days=7),
+        "power-events": timedelta(days=30),
+        "tamper-events": timedelta(days=30),
+    }
+    """The profiles that have a period, and how far back one goes where nothing is said."""
+    longest: ClassVar[dict[str, timedelta]] = {"block": timedelta(days=31)}
+    longest_else: ClassVar[timedelta] = timedelta(days=400)
+
+    def own_faults(self, doing: Doing) -> Iterator[str]:
+        if self.what not in self.usual:
+            if self.from_at is not None or self.to_at is not None:
+                yield say("{what} is read as it is now: leave the period out", what=self.what)
+            return
+        from_at, to_at = self.period(doing.recorded_at)
+        longest = self.longest.get(self.what, self.longest_else)
+        if from_at >= to_at:
+            yield say(
+                "the period ends at {to_at}, and begins only at {from_at}",
+                to_at=to_at.isoformat(),
+                from_at=from_at.isoformat(),
+            )
+        elif from_at > doing.recorded_at:
+            yield say("the period begins in the future: at {from_at}", from_at=from_at.isoformat())
+        elif to_at - from_at > longest:
+            yield say(
+                "{what} is read for {days} days at most: ask for less at a time",
+                what=self.what,
+                days=longest.days,
+            )
+
+    def unfit(self, rows: Sequence[Target], at: datetime) -> dict[int, Sentence]:  # noqa: ARG002
+        """Of a type that is not known here the head end judges."""
+        if self.what != "billing-profile":
+            return {}
+        types = known_types()
+        devices = {row.position: row.period.device for row in rows if row.period is not None}
+        return {
+            position: say(
+                "meter {device} has no billing profile: its type is {type}",
+                device=device,
+                type=device.device_type,
+            )
+            for position, device in devices.items()
+            if device.device_type in types and "billing" not in types[device.device_type].profiles
+        }
+
+    def period(self, now: datetime) -> tuple[datetime, datetime]:
+        """The period that is read."""
+        to_at = self.to_at or now
+        return self.from_at or to_at - self.usual.get(self.what, timedelta()), to_at
+
+    def arguments(self, doing: Doing) -> dict[str, Any]:
+        from_at, to_at = self.period(doing.recorded_at)
+        if self.what == "block":
+            # A meter stamps an interval's end: what is stamped with the period's beginning lies before it.
+            from_at += timedelta(seconds=1)
+        return {"what": self.what, "from_at": from_at.isoformat(), "to_at": to_at.isoformat()}
+
+
+class SetClocks(AskMeters, kw_only=True):
+    """Set meters' clocks to the business time; each row says how far its clock was off before, and is afterwards."""
+
+    def own_faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+        return iter(())
+
+    def arguments(self, doing: Doing) -> dict[str, Any]:  # noqa: ARG002
+        return {}
+
+
+class ChangeKeys(AskMeters, kw_only=True):
+    """Give meters new keys, which the head end makes and nobody sees. Until a meter has proven them both pairs are good."""
+
+    good_for_minutes: int = 24 * 60
+
+    def own_faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+        yield from ()
+
+    def unfit(self, rows: Sequence[Target], at: datetime) -> dict[int, Sentence]:  # noqa: ARG002
+        devices = {row.position: row.period.device_id for row in rows if row.period is not None}
+        known = meter_keys.have_master_key(devices.values())
+        busy = queries.under_way(self.kind(), devices.values())
+        unfit = {
+            position: say("the meter's master key is not known: load it with its keys (master_key)")
+            for position, device_id in devices.items()
+            if device_id not in known
+        }
+        return unfit | {
+            position: say(
+                "the meter is being given new keys by job {job}: wait until that has ended, or cancel it",
+                job=busy[device_id],
+            )
+            for position, device_id in devices.items()
+            if device_id in busy
+        }
+
+    def arguments(self, doing: Doing) -> dict[str, Any]:  # noqa: ARG002
+        return {}
+
+
+class ShowText(AskMeters, kw_only=True):
+    """Show a text on meters' displays until another is shown; an empty one takes away what is shown."""
+
+    text: str = ""
+    """Letters, digits and marks of ASCII, which is what displays show; as long as the display of each meter's type."""
+
+    def own_faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+        if not (self.text.isascii() and (self.text == "" or self.text.isprintable())):
+            yield say(
+                "a display shows Latin letters, digits and marks alone: write the text with them, in one line"
+            )
+
+    def unfit(self, rows: Sequence[Target], at: datetime) -> dict[int, Sentence]:  # noqa: ARG002
+        types = known_types()
+        found = {
+            row.position: self._unfit(row.period.device, types) for row in rows if row.period is not None
+        }
+        return {position: fault for position, fault in found.items() if fault is not None}
+
+    def _unfit(self, device: Device, types: Mapping[str, DeviceType]) -> Sentence | None:
+        """Of a type that nobody knows here any more the head end judges."""
+        known = types.get(device.device_type)
+        if known is None:
+            return None
+        if known.display is None:
+            return say(
+                "meter {device} shows no text: its type is {type}", device=device, type=device.device_type
+            )
+        if len(self.text) > known.display.characters:
+            return say(
+                "the display of {device} shows {characters} characters, and the text has {length}",
+                device=device,
+                characters=known.display.characters,
+                length=len(self.text),
+            )
+        return None
+
+    def arguments(self, doing: Doing) -> dict[str, Any]:  # noqa: ARG002
+        return {"text": self.text}
+
+
+class TestRelays(AskMeters, kw_only=True):
+    """Open load switches and close them again, where somebody is supplied: a disconnection as any that is ordered.
+
+    Protected people and hours, the policy and the head end's ceilings bind each; so do the thresholds of approvals. Only
+    so few at a time are off. A meter that is not in service yet is tested when it is commissioned.
+    """
+
+    def own_faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+        return iter(())
+
+    def unfit(self, rows: Sequence[Target], at: datetime) -> dict[int, Sentence]:
+        tested = _Tested.of([row.period for row in rows if row.period is not None], at)
+        found = {row.position: tested.fault(row.period) for row in rows if row.period is not None}
+        return {position: fault for position, fault in found.items() if fault is not None}
+
+    def arguments(self, doing: Doing) -> dict[str, Any]:  # noqa: ARG002
+        return {}
+
+    def consumer_numbers(self, at: datetime) -> list[str]:
+        """The supplies that would be disconnected for a moment."""
+        return [
+            row.period.service_point.consumer_number for row in self.targets(at) if row.period is not None
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Tested:
+    """What is known of the places of meters whose switches are to be tested."""
+
+    supplied: frozenset[int]
+    protected: Mapping[int, str]
+    held: Mapping[int, str]
+    under_way: Mapping[int, int]
+
+    @classmethod
+    def of(cls, periods: Sequence[DevicePeriod], at: datetime) -> "_Tested":
+        places = [period.service_point_id for period in periods]
+        agreed = Agreement.objects.filter(service_point_id__in=places, valid_from__lte=at).exclude(
+            valid_to__lte=at
+        )
+        customers = dict(agreed.values_list("service_point_id", "customer_id"))
+        protected = Protection.objects.filter(person_id__in=customers.values(), valid_from__lte=at)
+        kinds = dict(protected.exclude(valid_to__lte=at).values_list("person_id", "kind"))
+        held = Hold.objects.filter(service_point_id__in=places, released_at=None)
+        return cls(
+            supplied=frozenset(customers),
+            protected={place: kinds[who] for place, who in customers.items() if who in kinds},
+            held=dict(held.order_by("-placed_at").values_list("service_point_id", "reason")),
+            under_way=queries.under_way(TestRelays.kind(), [period.device_id for period in periods]),
+        )
+
+    def fault(self, period: DevicePeriod) -> Sentence | None:
+        place, device = period.service_point, period.device
+        if not device.load_switch:
+            return say("meter {device} has no load switch to be tested", device=device)
+        if period.role != DeviceRole.BILLING:
+            return say(
+                "meter {device} does not bill {place}: its switch is no supply's", device=device, place=place
+            )
+        if period.commissioned_at is None or place.id not in self.supplied:
+            return say("nobody is supplied at {place}: its switch is tested by commissioning it", place=place)
+        if (kind := self.protected.get(place.id)) is not None:
+            return say(
+                "the customer of {place} is protected ({kind}): no test disconnects there",
+                place=place,
+                kind=kind,
+            )
+        if (reason := self.held.get(place.id)) is not None:
+            return say(
+                "{place} is held off for {reason}: what is tested would be switched on",
+                place=place,
+                reason=reason,
+            )
+        if (job := self.under_way.get(device.id)) is not None:
+            return say("the switch of {place} is being tested by job {job}", place=place, job=job)
+        return None
+
+
+class CancelMeterJob(Operation, kw_only=True):
+    """End what a job has not sent yet. What was sent goes on; of switches none is opened any more, and what is open closes."""
+
+    undoable = False
+    instead = say("the meters are asked again by another job")
+
+    job_id: int
+    reason: str
+
+    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+        if not self.reason.strip():
+            yield say("say why")
+        job = Job.objects.filter(id=self.job_id).first()
+        if job is None:
+            yield say("there is no job {job}", job=self.job_id)
+        elif job.cancelled_at is not None:
+            yield say("job {job} was cancelled already", job=self.job_id)
+        elif not self.can_be_cancelled(job):
+            yield say("nothing of job {job} waits any more: each meter was asked", job=self.job_id)
+
+    def can_be_cancelled(self, job: Job) -> bool:
+        """Whether there is anything to be ended."""
+        waits = UNFINISHED if job.kind == TestRelays.kind() else (TaskState.WAITING,)
+        return job.ended_at is None and job.tasks.filter(state__in=waits).exists()
+
+    def carry_out(self, doing: Doing) -> None:
+        job = Job.objects.select_for_update().get(id=self.job_id)
+        cancelled = jobs.cancel(job, actor=doing.actor, at=doing.recorded_at)
+        doing.outcome |= {"job_id": job.id, "cancelled": cancelled}

@@ -1,0 +1,198 @@
+"""Meters are put in and taken away, each with the register as read at that moment."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Final
+
+from urja.apps.assets.models import Device, DevicePeriod, DeviceRole, Seal, Stock
+from urja.apps.journal.operation import Doing, Operation, next_id
+from urja.apps.network.models import ServicePoint
+from urja.apps.work import queries as orders
+from urja.apps.work.models import WorkOrderKind
+from urja.base.ids import bucket_of
+from urja.base.sentences import say
+from urja.usecases.last_reads import keep_last_read, last_read_faults
+from urja.usecases.outside import read_register
+from urja.usecases.places import no_place
+from urja.usecases.work_orders import finish, photo_faults, put_seals, seal_faults
+
+HIGHEST_RATIO: Final = 1_000_000
+"""No transformers make more of it; the registers of a century times so much are still whole numbers of eight bytes."""
+
+
+def register_faults(register_wh: int) -> Iterator[str]:
+    """Why a register cannot read so."""
+    if register_wh < 0:
+        yield say("a register does not read {register_wh} Wh", register_wh=register_wh)
+
+
+def role_faults(role: str) -> Iterator[str]:
+    """Why no meter is for that."""
+    if role.upper() not in DeviceRole.__members__:
+        yield say(
+            "a meter is for {choices}, not {role}",
+            choices=", ".join(name.lower() for name in DeviceRole.__members__),
+            role=repr(role),
+        )
+
+
+def ratio_faults(primary: int, secondary: int) -> Iterator[str]:
+    """Why it is no transformer's ratio."""
+    for number in (primary, secondary):
+        if not 0 < number <= HIGHEST_RATIO:
+            yield say(
+                "a ratio is of numbers from 1 to {most}, such as 200 to 5; {number} is none",
+                most=HIGHEST_RATIO,
+                number=number,
+            )
+
+
+def ahead_faults(doing: Doing, at: datetime) -> Iterator[str]:
+    """Why nobody can have done it."""
+    if at > doing.recorded_at:
+        yield say("{at} lies ahead: it is recorded once it has been done", at=at.isoformat())
+
+
+def stock_faults(serial: str) -> Iterator[str]:
+    """Why a meter cannot be hung up."""
+    device = Device.objects.filter(serial=serial).first()
+    if device is None:
+        yield say("there is no meter {serial} in stock", serial=serial)
+    elif device.stock == Stock.SCRAPPED:
+        yield say("meter {serial} is scrapped", serial=serial)
+    else:
+        here = (
+            DevicePeriod.objects.filter(device=device, valid_to=None).select_related("service_point").first()
+        )
+        if here is not None:
+            yield say(
+                "meter {serial} hangs at {service_point}: take it away there first",
+                serial=serial,
+                service_point=here.service_point,
+            )
+
+
+class InstallMeter(Operation, kw_only=True):
+    """Put a meter that hangs nowhere at a service point. Nothing is billed before it is commissioned.
+
+    The work order that asked for it is done with it.
+    """
+
+    consumer_number: str
+    serial: str
+    installed_at: datetime
+    register_wh: int
+    """The import register as read at that moment."""
+    role: str = "billing"
+    """`billing`, `check`, `generation` or `source`."""
+
+    ratio_primary: int = 1
+    ratio_secondary: int = 1
+    """Of current and voltage transformers before it that the meter does not reckon in."""
+    seals: tuple[str, ...] = ()
+    """Numbers of the seals that were put on it."""
+    photos: tuple[int, ...] = ()
+    """Numbers of photographs that were recorded for the work order."""
+
+    def faults(self, doing: Doing) -> Iterator[str]:
+        yield from register_faults(self.register_wh)
+        yield from role_faults(self.role)
+        yield from ratio_faults(self.ratio_primary, self.ratio_secondary)
+        yield from ahead_faults(doing, self.installed_at)
+        place = ServicePoint.objects.filter(consumer_number=self.consumer_number).first()
+        if place is None:
+            yield no_place(self.consumer_number)
+        else:
+            if place.disconnected_at is not None:
+                yield say(
+                    "connection {place} is permanently disconnected: reopen_connection first", place=place
+                )
+            yield from photo_faults(orders.unfinished_at(place.id, WorkOrderKind.INSTALL), self.photos)
+        yield from stock_faults(self.serial)
+        device = Device.objects.filter(serial=self.serial).first()
+        if device is not None:
+            yield from seal_faults(device, self.seals)
+
+    def carry_out(self, doing: Doing) -> None:
+        place = ServicePoint.objects.get(consumer_number=self.consumer_number)
+        device = Device.objects.get(serial=self.serial)
+        period = DevicePeriod.objects.create(
+            id=next_id(bucket_of(place.id)),
+            service_point=place,
+            device=device,
+            role=DeviceRole[self.role.upper()],
+            ratio_primary=self.ratio_primary,
+            ratio_secondary=self.ratio_secondary,
+            valid_from=self.installed_at,
+            **doing.stamp,
+        )
+        doing.change(device, stock=Stock.INSTALLED, held_by="")
+        read_register(doing, place, device, self.installed_at, self.register_wh)
+        put_seals(doing, device, self.installed_at, self.seals)
+        if period.role == DeviceRole.BILLING:
+            finish(
+                doing,
+                place,
+                WorkOrderKind.INSTALL,
+                self.installed_at,
+                register_wh=self.register_wh,
+                seals=self.seals,
+                photos=self.photos,
+            )
+        doing.service_point_id = place.id
+        doing.outcome |= {"service_point_id": place.id, "device_id": device.id, "device_period_id": period.id}
+
+
+class RemoveMeter(Operation, kw_only=True):
+    """Take a meter away from where it hangs; its seals are off with it."""
+
+    serial: str
+    removed_at: datetime
+    register_wh: int | None = None
+    """The import register as read at that moment; none where it was not read: then it is waited for, or estimated."""
+    estimated: bool = False
+    """Nobody will read it any more: it is estimated, and says so. Else `correct_last_read` gives it later."""
+
+    def faults(self, doing: Doing) -> Iterator[str]:
+        yield from ahead_faults(doing, self.removed_at)
+        period = self._period()
+        if period is None:
+            yield say("meter {serial} hangs nowhere", serial=self.serial)
+        elif self.removed_at <= period.valid_from:
+            yield say(
+                "meter {serial} hangs there only since {valid_from}",
+                serial=self.serial,
+                valid_from=period.valid_from.isoformat(),
+            )
+        else:
+            yield from last_read_faults(period, self.removed_at, self.register_wh, estimated=self.estimated)
+
+    def carry_out(self, doing: Doing) -> None:
+        period = self._period()
+        assert period is not None, "its absence is a fault"
+        take_away(doing, period, self.removed_at)
+        keep_last_read(doing, period, self.removed_at, self.register_wh, estimated=self.estimated)
+        finish(
+            doing,
+            period.service_point,
+            WorkOrderKind.DISCONNECT_BY_HAND,
+            self.removed_at,
+            register_wh=self.register_wh,
+        )
+        doing.service_point_id = period.service_point_id
+        doing.outcome |= {"service_point_id": period.service_point_id, "device_id": period.device_id}
+
+    def _period(self) -> DevicePeriod | None:
+        return (
+            DevicePeriod.objects.filter(device__serial=self.serial, valid_to=None)
+            .select_related("device", "service_point")
+            .first()
+        )
+
+
+def take_away(doing: Doing, period: DevicePeriod, at: datetime) -> None:
+    """End a meter's time at a place; the seals on it are off."""
+    doing.change(period, valid_to=at)
+    doing.change(period.device, stock=Stock.REMOVED)
+    for seal in Seal.objects.filter(device=period.device, removed_at=None, applied_at__lte=at):
+        doing.change(seal, removed_at=at)

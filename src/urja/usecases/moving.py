@@ -1,0 +1,277 @@
+"""People move in and out, and a supply gets another owner: who pays changes at an instant, to the Wh.
+
+At that instant the register must be known: read there by somebody, or by the meter itself at the end of an interval or
+day. Whoever moves out keeps an account with its postings up to then, sees nothing of what comes after, and whoever
+moves in sees nothing of what was before: everything that a person is shown goes through an agreement.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Literal
+
+from urja.apps.billing.models import Deposit, FinalWay
+from urja.apps.contracts.models import Agreement, MeteringMode, PaymentMode
+from urja.apps.journal.operation import Doing, Operation, next_id
+from urja.apps.network.models import Purpose, ServicePoint
+from urja.base.ids import bucket_of
+from urja.base.sentences import say
+from urja.core.calendar import local_day
+from urja.core.policy import VACANT
+from urja.usecases import outside
+from urja.usecases.agreed import load_faults
+from urja.usecases.arriving import (
+    Arrival,
+    begin,
+    billing_day_faults,
+    billing_period_at,
+    consent_faults,
+    current,
+    end,
+    ending_faults,
+    keep_register,
+    meter_faults,
+    read_point_faults,
+    remaining_faults,
+    settle,
+)
+from urja.usecases.mounting import ahead_faults
+from urja.usecases.places import no_place, place_of
+from urja.usecases.reads import point_faults
+from urja.usecases.terms import policy_faults, unloaded_faults, zone
+
+
+class MoveIn(Arrival, kw_only=True):
+    """Somebody takes supply at a connection that nobody has: account, terms, access, opening credit and deposit."""
+
+    consumer_number: str
+    at: datetime
+    tariff_code: str
+    sanctioned_load_w: int
+    category: str = ""
+    """Which policy governs it; empty for the one that governs everybody else."""
+    policy: str = ""
+    """The code of a policy of its own, whatever its category has; empty for none."""
+    payment_mode: str = "prepaid"
+    metering_mode: str = "forward"
+    billing_day: int | None = None
+    """On which day of a month its billing periods begin, 1 to 28, to its end; left out, its tariff says so."""
+    register_wh: int | None = None
+    """The import register as read at that moment; left out where it is known then."""
+    credit_minor: int = 0
+    """An opening credit that was paid."""
+    deposit_minor: int = 0
+    """A security deposit that was taken; prepaid supplies give none."""
+    currency: str = "INR"
+
+    def faults(self, doing: Doing) -> Iterator[str]:
+        yield from ahead_faults(doing, self.at)
+        yield from self.person_faults()
+        yield from self._terms_faults()
+        place = place_of(self.consumer_number)
+        if place is None:
+            yield no_place(self.consumer_number)
+            return
+        if place.purpose != Purpose.CONSUMER:
+            yield say(
+                "connection {place} is a {purpose}'s: nobody has an agreement there",
+                place=place,
+                purpose=place.purpose,
+            )
+        if place.disconnected_at is not None:
+            yield say("connection {place} is permanently disconnected: reopen_connection first", place=place)
+        newest = current(place)
+        if newest is not None and (newest.valid_to is None or newest.valid_to > self.at):
+            until = (
+                ""
+                if newest.valid_to is None
+                else say(" until {valid_to}", valid_to=newest.valid_to.isoformat())
+            )
+            yield say(
+                "somebody has an agreement at {place}{until}: they have to move out first",
+                place=place,
+                until=until,
+            )
+        meter = list(meter_faults(place, self.at, self.metering_mode))
+        yield from meter
+        period = billing_period_at(place, self.at)
+        if not meter and period is not None:
+            yield from point_faults(place.id, period.device, self.at, self.register_wh)
+            yield from load_faults(period.device, self.sanctioned_load_w)
+
+    def _terms_faults(self) -> Iterator[str]:
+        if self.sanctioned_load_w <= 0:
+            yield say(
+                "a sanctioned load is more than 0 W, not {sanctioned_load_w} W",
+                sanctioned_load_w=self.sanctioned_load_w,
+            )
+        if self.payment_mode not in PaymentMode.values:
+            yield say(
+                "a supply is {choices}, not {payment_mode}",
+                choices=" or ".join(PaymentMode.values),
+                payment_mode=repr(self.payment_mode),
+            )
+        if self.metering_mode not in MeteringMode.values:
+            yield say(
+                "metering is {choices}, not {metering_mode}",
+                choices=" or ".join(MeteringMode.values),
+                metering_mode=repr(self.metering_mode),
+            )
+        if self.credit_minor < 0:
+            yield say("an opening credit is not {credit_minor}", credit_minor=self.credit_minor)
+        if self.deposit_minor < 0:
+            yield say("a deposit is not {deposit_minor}", deposit_minor=self.deposit_minor)
+        if self.deposit_minor and self.payment_mode == PaymentMode.PREPAID:
+            yield say("no deposit is taken from who pays before he uses (Electricity Act, s. 47(5))")
+        yield from billing_day_faults(self.billing_day)
+        yield from unloaded_faults(self.tariff_code, local_day(self.at, zone()), self.currency)
+        if self.policy:
+            yield from policy_faults(self.policy, self.category, local_day(self.at, zone()), self.currency)
+
+    def carry_out(self, doing: Doing) -> None:
+        place = ServicePoint.objects.get(consumer_number=self.consumer_number)
+        keep_register(doing, place, self.at, self.register_wh)
+        terms = {
+            "tariff_code": self.tariff_code,
+            "sanctioned_load_w": self.sanctioned_load_w,
+            "category": self.category,
+            "policy": self.policy,
+            "payment_mode": self.payment_mode,
+            "metering_mode": self.metering_mode,
+        }
+        person = self.the_person(doing, bucket_of(place.id))
+        agreement = begin(doing, place, self.at, person, self.currency, terms, billing_day=self.billing_day)
+        _open_with(doing, agreement, self.at, self.credit_minor, self.deposit_minor)
+        outside.release(doing, place.id, VACANT, "somebody has moved in")
+
+
+class MoveOut(Operation, kw_only=True):
+    """Whoever has a connection leaves it: the register is read, and what is left is paid back or transferred.
+
+    Once every day up to then is charged and none of it is provisional; until then it stays on the account.
+    """
+
+    consumer_number: str
+    at: datetime
+    register_wh: int | None = None
+    """The import register as read at that moment; left out where it is known then."""
+    transfer_to: int | None = None
+    """Number of the account that the rest goes to; left out, it is paid back."""
+    consented: bool = False
+    """The consumer has agreed to the transfer."""
+    hold_vacant: bool = True
+    """Hold the supply off until somebody moves in."""
+
+    def faults(self, doing: Doing) -> Iterator[str]:
+        yield from ahead_faults(doing, self.at)
+        place = place_of(self.consumer_number)
+        if place is None:
+            yield no_place(self.consumer_number)
+            return
+        agreement = current(place)
+        yield from ending_faults(place, agreement, self.at)
+        yield from read_point_faults(place, self.at, self.register_wh)
+        if agreement is not None:
+            yield from remaining_faults(agreement, self.transfer_to, consented=self.consented)
+
+    def carry_out(self, doing: Doing) -> None:
+        place = ServicePoint.objects.get(consumer_number=self.consumer_number)
+        agreement = current(place)
+        assert agreement is not None, "its absence is a fault"
+        keep_register(doing, place, self.at, self.register_wh)
+        end(doing, agreement, self.at)
+        settle(doing, agreement, self.at, self.transfer_to)
+        if self.hold_vacant:
+            outside.hold(doing, place.id, VACANT, "nobody has an agreement")
+
+
+class TransferOwnership(Arrival, kw_only=True):
+    """The same supply is somebody else's from an instant on: another account, the same terms, and light all the time."""
+
+    consumer_number: str
+    at: datetime
+    register_wh: int | None = None
+    """The import register as read at that moment; left out where it is known then."""
+    remaining: Literal["refund", "transfer"] = "refund"
+    """`transfer`: what is left on the old account goes to the new one."""
+    consented: bool = False
+    """Whoever has it so far has agreed to that."""
+    credit_minor: int = 0
+    """An opening credit that the new owner has paid."""
+    deposit_minor: int = 0
+    policy: str | None = None
+    """The code of a policy of its own from then on, empty for none; left out, it stays as it is."""
+    billing_day: int | None = None
+    """On which day of a month the new owner's billing periods begin, 1 to 28; left out, as the agreement before has it."""
+
+    def faults(self, doing: Doing) -> Iterator[str]:
+        yield from ahead_faults(doing, self.at)
+        yield from self.person_faults()
+        place = place_of(self.consumer_number)
+        if place is None:
+            yield no_place(self.consumer_number)
+            return
+        agreement = current(place)
+        yield from ending_faults(place, agreement, self.at)
+        yield from read_point_faults(place, self.at, self.register_wh)
+        if min(self.credit_minor, self.deposit_minor) < 0:
+            yield say("neither an opening credit nor a deposit is less than nothing")
+        yield from billing_day_faults(self.billing_day)
+        if self.remaining == FinalWay.TRANSFER:
+            yield from consent_faults(consented=self.consented)
+        if agreement is not None and self.policy:
+            yield from policy_faults(self.policy, "", local_day(self.at, zone()), agreement.account.currency)
+        if agreement is not None and any(terms.valid_from > self.at for terms in agreement.all_terms):
+            yield say(
+                "other terms are agreed for later: undo those first, then agree them with the new owner"
+            )
+
+    def carry_out(self, doing: Doing) -> None:
+        place = ServicePoint.objects.get(consumer_number=self.consumer_number)
+        before = current(place)
+        assert before is not None, "its absence is a fault"
+        terms = before.terms_at(self.at)
+        kept = {name: getattr(terms, name) for name in _KEPT}
+        if self.policy is not None:
+            kept["policy"] = self.policy
+        keep_register(doing, place, self.at, self.register_wh)
+        end(doing, before, self.at)
+        person = self.the_person(doing, bucket_of(place.id))
+        agreement = begin(
+            doing,
+            place,
+            self.at,
+            person,
+            before.account.currency,
+            kept,
+            billing_day=before.billing_day if self.billing_day is None else self.billing_day,
+        )
+        settle(doing, before, self.at, agreement.account_id if self.remaining == FinalWay.TRANSFER else None)
+        _open_with(doing, agreement, self.at, self.credit_minor, self.deposit_minor)
+
+
+_KEPT = (
+    "tariff_code",
+    "sanctioned_load_w",
+    "category",
+    "policy",
+    "payment_mode",
+    "metering_mode",
+    "converted_at",
+)
+
+
+def _open_with(
+    doing: Doing, agreement: Agreement, at: datetime, credit_minor: int, deposit_minor: int
+) -> None:
+    if credit_minor:
+        key = f"opening-credit:{agreement.id}"
+        outside.credit(doing, agreement.account_id, credit_minor, "opening-credit", key)
+    if deposit_minor:
+        deposit = Deposit.objects.create(
+            id=next_id(bucket_of(agreement.id)),
+            agreement=agreement,
+            amount_minor=deposit_minor,
+            taken_at=at,
+            **doing.stamp,
+        )
+        doing.outcome["deposit_id"] = deposit.id

@@ -1,0 +1,250 @@
+"""The trees: nodes, what they hang on, and what hangs on them."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any, Final
+
+from django.db.models import QuerySet
+
+from urja.apps.journal.operation import Doing, Operation, next_id, next_number
+from urja.apps.network.models import LEVELS, Level, Node, NodePeriod, Placement, ServicePoint, Tree
+from urja.base.ids import bucket_of
+from urja.base.sentences import say
+from urja.usecases.errors import TransformerConflict
+from urja.usecases.mounting import ahead_faults
+from urja.usecases.performing import perform
+from urja.usecases.places import no_place
+
+PHASES: Final = ("", "R", "Y", "B", "RYB")
+
+
+class PutUpTransformer(Operation, kw_only=True):
+    """A transformer on a feeder; the feeder too, where nobody has heard of it."""
+
+    code: str
+    feeder: str
+    name: str = ""
+
+    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+        if Node.objects.filter(level=Level.TRANSFORMER, code=self.code).exists():
+            yield say("there is a transformer {code} already", code=self.code)
+
+    def carry_out(self, doing: Doing) -> None:
+        feeder = Node.objects.filter(level=Level.FEEDER, code=self.feeder).first()
+        if feeder is None:
+            feeder = _make_node(doing, Level.FEEDER, self.feeder, "")
+        transformer = _make_node(doing, Level.TRANSFORMER, self.code, self.name)
+        NodePeriod.objects.create(
+            id=next_number(),
+            node=transformer,
+            parent=feeder,
+            valid_from=doing.recorded_at,
+            **doing.stamp,
+        )
+        doing.outcome["node_id"] = transformer.id
+
+
+class MoveNode(Operation, kw_only=True):
+    """From an instant on a feeder hangs on another substation, a transformer on another feeder, a section on another
+    subdivision; with all that hangs below.
+    """
+
+    node: str
+    """A level and a code, such as `feeder F1`."""
+    hangs_on: str
+    """What it hangs on from then on, such as `substation SS2`."""
+    moved_at: datetime
+
+    def faults(self, doing: Doing) -> Iterator[str]:
+        named_faults = [*node_faults(self.node), *node_faults(self.hangs_on)]
+        if not (self.node and self.hangs_on):
+            named_faults.append(
+                say("name what is moved and what it hangs on: each by its level and its code")
+            )
+        yield from named_faults
+        yield from ahead_faults(doing, self.moved_at)
+        if named_faults:
+            return
+        node, above = node_of(self.node), node_of(self.hangs_on)
+        levels = LEVELS[Tree(node.tree)]
+        higher = levels[: levels.index(Level(node.level))]
+        if above.level not in higher:
+            yield say(
+                "a {level} hangs on one of a level above its own, in its own tree: {levels}",
+                level=node.level,
+                levels=", ".join(higher) or "none",
+            )
+            return
+        yield from _move_faults(
+            self.node,
+            NodePeriod.objects.filter(node=node).select_related("parent"),
+            lambda period: period.parent == above,
+            self.moved_at,
+        )
+
+    def carry_out(self, doing: Doing) -> None:
+        node = node_of(self.node)
+        for period in NodePeriod.objects.filter(node=node, valid_to=None):
+            doing.change(period, valid_to=self.moved_at)
+        NodePeriod.objects.create(
+            id=next_number(),
+            node=node,
+            parent=node_of(self.hangs_on),
+            valid_from=self.moved_at,
+            **doing.stamp,
+        )
+        doing.outcome["node_id"] = node.id
+
+
+class MoveConnection(Operation, kw_only=True):
+    """A service point to another section, another transformer or pole, or another phase: from an instant on."""
+
+    consumer_number: str
+    moved_at: datetime
+    administration: str = ""
+    """A level and a code, such as `section North-2`; empty: as it is."""
+    grid: str = ""
+    """A level and a code, such as `transformer T1` or `pole P-77`; empty: as it is."""
+    phase: str = ""
+    """`R`, `Y`, `B` or `RYB`; empty: as it is."""
+
+    def faults(self, doing: Doing) -> Iterator[str]:
+        place = ServicePoint.objects.filter(consumer_number=self.consumer_number).first()
+        if place is None:
+            yield no_place(self.consumer_number)
+        if not (self.administration or self.grid or self.phase):
+            yield say("say where it hangs from then on: a section, a transformer or pole, or a phase")
+        if self.phase not in PHASES:
+            yield say("a phase is {choices}, not {given}", choices=", ".join(PHASES[1:]), given=self.phase)
+        yield from ahead_faults(doing, self.moved_at)
+        named_faults = [
+            *node_faults(self.administration, Tree.ADMINISTRATION),
+            *node_faults(self.grid, Tree.GRID),
+        ]
+        yield from named_faults
+        if place is None or named_faults:
+            return
+        for tree, named in self._asked():
+            yield from self._tree_faults(place, tree, named)
+
+    def _asked(self) -> Iterator[tuple[Tree, str]]:
+        """The trees that it moves in, and where to; empty where only its phase is another."""
+        if self.administration:
+            yield Tree.ADMINISTRATION, self.administration
+        if self.grid or self.phase:
+            yield Tree.GRID, self.grid
+
+    def _tree_faults(self, place: ServicePoint, tree: Tree, named: str) -> Iterator[str]:
+        placements = Placement.objects.filter(service_point=place, tree=tree).select_related("node")
+        if not named and not placements.filter(valid_to=None).exists():
+            yield say(
+                "connection {number} hangs nowhere in the grid: name its transformer or pole with the phase",
+                number=self.consumer_number,
+            )
+            return
+        phase = self.phase if tree == Tree.GRID else ""
+        yield from _move_faults(
+            say("connection {number}", number=self.consumer_number),
+            placements,
+            lambda placement: (
+                (not named or placement.node == node_of(named)) and phase in ("", placement.phase)
+            ),
+            self.moved_at,
+        )
+
+    def carry_out(self, doing: Doing) -> None:
+        point = ServicePoint.objects.get(consumer_number=self.consumer_number)
+        for tree, named in self._asked():
+            before = Placement.objects.filter(service_point=point, tree=tree, valid_to=None).first()
+            if before is not None:
+                doing.change(before, valid_to=self.moved_at)
+            assert named or before is not None, "the guard has asked for a name"
+            node = node_of(named) if named or before is None else before.node
+            phase = (self.phase or (before.phase if before else "")) if tree == Tree.GRID else ""
+            place(doing, point, node, self.moved_at, phase)
+        doing.service_point_id = point.id
+
+
+def _move_faults(
+    what: str, periods: QuerySet[Any], is_there: Callable[[Any], bool], moved_at: datetime
+) -> Iterator[str]:
+    """Why something cannot hang elsewhere from an instant on: nothing is run over that is written down for later."""
+    now = periods.filter(valid_to=None).first()
+    later = periods.filter(valid_from__gte=moved_at).order_by("valid_from").first()
+    ended = periods.filter(valid_to__gt=moved_at).order_by("valid_to").first()
+    if later is not None or ended is not None:
+        since = later.valid_from if later is not None else ended.valid_to
+        yield say(
+            "where {what} hangs changed on {since} already: name a moment after that, or undo that operation first",
+            what=what,
+            since=since.isoformat(),
+        )
+    elif now is not None and is_there(now):
+        yield say("{what} hangs there since {since} already", what=what, since=now.valid_from.isoformat())
+
+
+def put_up_transformer(code: str, *, feeder: str, name: str = "", recorded_at: datetime, actor: str) -> Node:
+    """A transformer by its code; the one that is there, where it is there on the same feeder.
+
+    Raises TransformerConflict where the code is known on another feeder.
+    """
+    known = transformer(code)
+    if known is None:
+        perform(PutUpTransformer(code=code, feeder=feeder, name=name), recorded_at=recorded_at, actor=actor)
+        return Node.objects.get(level=Level.TRANSFORMER, code=code)
+    hangs_on = (
+        NodePeriod.objects.filter(node=known, valid_to=None).values_list("parent__code", flat=True).first()
+    )
+    if hangs_on != feeder:
+        raise TransformerConflict(f"transformer {code} hangs on feeder {hangs_on}, not on {feeder}")
+    return known
+
+
+def node_faults(named: str, tree: Tree | None = None) -> Iterator[str]:
+    """What is wrong with a place in a tree, or in either, as it is named; empty is no place."""
+    if not named:
+        return
+    level, _, code = named.partition(" ")
+    trees = Tree if tree is None else [tree]
+    levels = [one.value for of in trees for one in LEVELS[of]]
+    if level not in levels:
+        yield say(
+            "{named} is no place in the {tree}: a level ({levels}) and a code",
+            named=repr(named),
+            tree=" or the ".join(of.value for of in trees),
+            levels=", ".join(levels),
+        )
+    elif not Node.objects.filter(level=level, code=code.strip()).exists():
+        yield say("there is no {level} {code}", level=level, code=code.strip())
+
+
+def node_of(named: str) -> Node:
+    """The node of a level and a code."""
+    level, _, code = named.partition(" ")
+    return Node.objects.get(level=level, code=code.strip())
+
+
+def transformer(code: str) -> Node | None:
+    """The transformer of a code."""
+    return Node.objects.filter(level=Level.TRANSFORMER, code=code).first()
+
+
+def place(
+    doing: Doing, service_point: ServicePoint, node: Node, valid_from: datetime, phase: str = ""
+) -> Placement:
+    """Hang a service point in the tree of a node."""
+    return Placement.objects.create(
+        id=next_id(bucket_of(service_point.id)),
+        service_point=service_point,
+        tree=node.tree,
+        node=node,
+        phase=phase,
+        valid_from=valid_from,
+        **doing.stamp,
+    )
+
+
+def _make_node(doing: Doing, level: Level, code: str, name: str) -> Node:
+    return Node.objects.create(
+        id=next_number(), tree=Tree.GRID, level=level, code=code, name=name, **doing.stamp
+    )

@@ -1,0 +1,38 @@
+"""New keys become the devices' own once the meters have proven them."""
+
+from typing import Final
+
+from django.db import connection
+
+from urja.apps.assets.models import NewKeys
+from urja.apps.meter_jobs.key_changes import ask_unheard
+from urja.apps.meter_jobs.steps import Moment
+from urja.usecases.performing import perform
+from urja.usecases.proving import TakeNewKeys
+
+_ACTOR: Final = "meter_jobs"
+
+
+def settle(moment: Moment) -> int:
+    """What there is to do about new keys whether a job waits for them or not; how many devices that was."""
+    if not NewKeys.objects.exists():
+        return 0
+    return take_proven(moment) + ask_unheard(moment)
+
+
+_PROVEN: Final = """
+SELECT k.device_id, k.number FROM registry_new_keys k WHERE EXISTS (
+    SELECT FROM commands_command c WHERE c.device_id = k.device_id AND c.kind = 'change_keys' AND c.state = 'confirmed'
+        AND (c.arguments->>'number')::bigint = k.number)
+ORDER BY k.device_id LIMIT 500
+"""
+
+
+def take_proven(moment: Moment) -> int:
+    """Make new keys the devices' own where a session has proven them; how many devices that was."""
+    with connection.cursor() as cursor:
+        cursor.execute(_PROVEN)
+        proven = cursor.fetchall()
+    for device_id, number in proven:
+        perform(TakeNewKeys(device_id=device_id, number=number), recorded_at=moment.now, actor=_ACTOR)
+    return len(proven)

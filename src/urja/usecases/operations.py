@@ -1,0 +1,187 @@
+"""The writing side of the registry. Every operation is one transaction and takes its time and actor as given."""
+
+from urja.apps.assets.projecting import project_again
+from urja.apps.journal.operation import Doing, Operation
+from urja.usecases.addresses import ApproveAddressChange, ChangeAddress, Readdress
+from urja.usecases.adoption import Adopted, Adoption, Hanging, adopt_meter, hang_network_meter
+from urja.usecases.commissioning import Commission, RecordCommissioning
+from urja.usecases.connections import NewConnection
+from urja.usecases.differences import CloseDifference, NoteDifference
+from urja.usecases.exchange import ChangeRatio, CorrectLastRead, ExchangeMeter
+from urja.usecases.external import UpsertFromSystem
+from urja.usecases.instalments import AgreeInstalments, EndInstalments, RecordDuesPaid
+from urja.usecases.letters import RecordLetter
+from urja.usecases.meter_jobs import CancelMeterJob, ChangeKeys, ReadMeters, SetClocks, ShowText, TestRelays
+from urja.usecases.mounting import InstallMeter, RemoveMeter
+from urja.usecases.moving import MoveIn, MoveOut, TransferOwnership
+from urja.usecases.network import MoveConnection, MoveNode, PutUpTransformer, put_up_transformer
+from urja.usecases.payment_modes import Bill, ConvertToPostpaid, ConvertToPrepaid
+from urja.usecases.people import CorrectPerson, MakeNameless
+from urja.usecases.performing import Change, changes_of, perform, rehearse
+from urja.usecases.protection import EndProtection, Protect
+from urja.usecases.proving import TakeNewKeys
+from urja.usecases.rewrapping import RewrapKeys
+from urja.usecases.staff import Dismiss, Employ, dismiss, employ
+from urja.usecases.stock import Delivered, IssueDevice, ReceiveDevices, ReturnDevice, ScrapDevice, TestDevice
+from urja.usecases.supply_life import (
+    DisconnectPermanently,
+    DisconnectTemporarily,
+    Reconnect,
+    ReopenConnection,
+)
+from urja.usecases.swapping import SwapMeters
+from urja.usecases.terms import ChangeCategory, ChangeLoad, ChangePolicy
+from urja.usecases.tokens import IssueToken, RevokeToken
+from urja.usecases.undoing import Undo
+from urja.usecases.work_orders import AssignWorkOrder, CloseWorkOrder, OpenWorkOrder, WithdrawWorkOrder
+
+ALL: tuple[type[Operation], ...] = (
+    Adoption,
+    AgreeInstalments,
+    ApproveAddressChange,
+    AssignWorkOrder,
+    CancelMeterJob,
+    ChangeAddress,
+    ChangeCategory,
+    ChangeKeys,
+    ChangeLoad,
+    ChangePolicy,
+    ChangeRatio,
+    CloseDifference,
+    CloseWorkOrder,
+    Commission,
+    ConvertToPostpaid,
+    ConvertToPrepaid,
+    CorrectLastRead,
+    CorrectPerson,
+    DisconnectPermanently,
+    DisconnectTemporarily,
+    Dismiss,
+    Employ,
+    EndInstalments,
+    EndProtection,
+    ExchangeMeter,
+    Hanging,
+    InstallMeter,
+    IssueDevice,
+    IssueToken,
+    MakeNameless,
+    MoveConnection,
+    MoveIn,
+    MoveNode,
+    MoveOut,
+    NewConnection,
+    NoteDifference,
+    OpenWorkOrder,
+    Protect,
+    PutUpTransformer,
+    ReadMeters,
+    Readdress,
+    ReceiveDevices,
+    Reconnect,
+    RecordCommissioning,
+    RecordDuesPaid,
+    RecordLetter,
+    RemoveMeter,
+    ReopenConnection,
+    ReturnDevice,
+    RevokeToken,
+    RewrapKeys,
+    ScrapDevice,
+    SetClocks,
+    ShowText,
+    SwapMeters,
+    TakeNewKeys,
+    TestDevice,
+    TestRelays,
+    TransferOwnership,
+    Undo,
+    UpsertFromSystem,
+    WithdrawWorkOrder,
+)
+"""Every operation there is: the API, the table of roles and the stage `register` go by it."""
+
+BY_KIND: dict[str, type[Operation]] = {operation.kind(): operation for operation in ALL}
+"""By the name that the audit has."""
+
+__all__ = [
+    "ALL",
+    "BY_KIND",
+    "Adopted",
+    "Adoption",
+    "AgreeInstalments",
+    "ApproveAddressChange",
+    "AssignWorkOrder",
+    "Bill",
+    "CancelMeterJob",
+    "Change",
+    "ChangeAddress",
+    "ChangeCategory",
+    "ChangeKeys",
+    "ChangeLoad",
+    "ChangePolicy",
+    "ChangeRatio",
+    "CloseDifference",
+    "CloseWorkOrder",
+    "Commission",
+    "ConvertToPostpaid",
+    "ConvertToPrepaid",
+    "CorrectLastRead",
+    "CorrectPerson",
+    "Delivered",
+    "DisconnectPermanently",
+    "DisconnectTemporarily",
+    "Dismiss",
+    "Doing",
+    "Employ",
+    "EndInstalments",
+    "EndProtection",
+    "ExchangeMeter",
+    "Hanging",
+    "InstallMeter",
+    "IssueDevice",
+    "IssueToken",
+    "MakeNameless",
+    "MoveConnection",
+    "MoveIn",
+    "MoveNode",
+    "MoveOut",
+    "NewConnection",
+    "NoteDifference",
+    "OpenWorkOrder",
+    "Operation",
+    "Protect",
+    "PutUpTransformer",
+    "ReadMeters",
+    "Readdress",
+    "ReceiveDevices",
+    "Reconnect",
+    "RecordCommissioning",
+    "RecordDuesPaid",
+    "RecordLetter",
+    "RemoveMeter",
+    "ReopenConnection",
+    "ReturnDevice",
+    "RevokeToken",
+    "RewrapKeys",
+    "ScrapDevice",
+    "SetClocks",
+    "ShowText",
+    "SwapMeters",
+    "TakeNewKeys",
+    "TestDevice",
+    "TestRelays",
+    "TransferOwnership",
+    "Undo",
+    "UpsertFromSystem",
+    "WithdrawWorkOrder",
+    "adopt_meter",
+    "changes_of",
+    "dismiss",
+    "employ",
+    "hang_network_meter",
+    "perform",
+    "project_again",
+    "put_up_transformer",
+    "rehearse",
+]

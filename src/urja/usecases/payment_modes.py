@@ -1,0 +1,208 @@
+"""From bills to prepaid and back.
+
+What a converted supply owes by bills stands beside its balance: bill by bill, principal and surcharge apart, each with
+its due date. Its balance begins with what was not billed yet, so nobody owes the same twice. How long nobody is cut
+after a conversion is the policy's to say (`credit.grace_days_after_conversion`), which counts from `converted_at`.
+"""
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any, Literal
+
+import msgspec
+
+from urja.apps.billing import arrears as dues
+from urja.apps.billing.models import Arrear, Deposit
+from urja.apps.books.kinds import DEPOSIT, SET_APART
+from urja.apps.books.models import Account
+from urja.apps.contracts.models import Agreement, AgreementTerms, PaymentMode
+from urja.apps.journal.operation import Doing, next_id
+from urja.base.ids import bucket_of
+from urja.base.sentences import say
+from urja.core.calendar import local_day
+from urja.usecases import outside
+from urja.usecases.instalments import end_plans
+from urja.usecases.terms import ChangeOfTerms, tariff_faults, zone
+
+
+class Bill(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A bill that is not paid, or what is left of it."""
+
+    bill: str
+    """Its number."""
+    due_on: date
+    """When it first was due: dues are time-barred by it, however often they were billed again."""
+    principal_minor: int
+    surcharge_minor: int = 0
+    """For paying late. Schemes that waive dues waive this and no principal."""
+
+
+class ConvertToPrepaid(ChangeOfTerms, kw_only=True):
+    """Let a supply that is paid for by bills be prepaid from a day on."""
+
+    bills: tuple[Bill, ...] = ()
+    """What is owed by the last bill: it and those before it."""
+    billed_here: bool = True
+    """The bills are of what was posted here: they leave the balance. Not so where another system billed them."""
+    credit_minor: int = 0
+    """What the last bill left in the consumer's favour and no posting here knows of."""
+    deposit: Literal["arrears", "balance", "keep"] = "arrears"
+    """A security deposit pays the arrears and what is left of it comes to the balance; all of it does; or none."""
+    tariff_code: str | None = None
+    """Where prepaid supplies have a tariff of their own."""
+
+    def values(self) -> dict[str, Any]:
+        tariff = {} if self.tariff_code is None else {"tariff_code": self.tariff_code}
+        return {"payment_mode": PaymentMode.PREPAID.value, **tariff}
+
+    def faults_of(self, agreement: Agreement, before: AgreementTerms) -> Iterator[str]:
+        if before.payment_mode == PaymentMode.PREPAID:
+            yield say(
+                "connection {consumer_number} is prepaid already on {effective_on}",
+                consumer_number=self.consumer_number,
+                effective_on=self.effective_on,
+            )
+        if self.tariff_code is not None:
+            day = local_day(self.begins(agreement), zone())
+            yield from tariff_faults(self.tariff_code, day, agreement, before)
+        if self.credit_minor < 0:
+            yield say(
+                "a credit is not {credit_minor}: what is owed goes into the bills",
+                credit_minor=self.credit_minor,
+            )
+        if self.credit_minor and self.bills:
+            yield say("the last bill leaves either a credit or dues, not both")
+        yield from self._faults_of_bills(agreement.account)
+
+    def _faults_of_bills(self, account: Account) -> Iterator[str]:
+        numbers = [bill.bill for bill in self.bills]
+        for number in sorted({number for number in numbers if numbers.count(number) > 1}):
+            yield say("bill {number} is given twice", number=number)
+        for number in Arrear.objects.filter(account=account, bill__in=numbers).values_list("bill", flat=True):
+            yield say("bill {number} is among the arrears already", number=number)
+        for bill in self.bills:
+            if not bill.bill.strip():
+                yield say("a bill has a number")
+            if min(bill.principal_minor, bill.surcharge_minor) < 0 or _total(bill) == 0:
+                yield say(
+                    "bill {bill}: {principal_minor} and surcharge {surcharge_minor} are no dues",
+                    bill=bill.bill,
+                    principal_minor=bill.principal_minor,
+                    surcharge_minor=bill.surcharge_minor,
+                )
+            if bill.due_on > self.effective_on:
+                yield say(
+                    "bill {bill} is due on {due_on}, after the conversion: it is no arrear yet",
+                    bill=bill.bill,
+                    due_on=bill.due_on,
+                )
+        owed, billed = max(-account.balance_minor, 0), sum(_total(bill) for bill in self.bills)
+        if self.billed_here and billed > owed:
+            yield say(
+                "the bills come to {billed}, and what was posted here leaves {owed} owed: say billed_here = false where another system has billed them",
+                billed=billed,
+                owed=owed,
+            )
+
+    def carry_out(self, doing: Doing) -> None:
+        agreement = self.agreement()
+        assert agreement is not None, "its absence is a fault"
+        account = agreement.account
+        super().carry_out(doing)
+        terms = AgreementTerms.objects.get(agreement=agreement, valid_from=self.begins(agreement))
+        doing.change(terms, converted_at=terms.valid_from)
+        arrears = [_arrear(doing, account, bill) for bill in self.bills]
+        billed = sum(_total(bill) for bill in self.bills)
+        if self.billed_here and billed:
+            outside.credit(doing, account.id, billed, SET_APART, f"{SET_APART}:{doing.id}")
+        if self.credit_minor:
+            outside.credit(
+                doing, account.id, self.credit_minor, "opening-credit", f"opening-credit:{doing.id}"
+            )
+        if self.deposit != "keep":
+            self._apply_deposits(doing, agreement)
+        doing.outcome["arrears"] = [arrear.id for arrear in arrears]
+
+    def _apply_deposits(self, doing: Doing, agreement: Agreement) -> None:
+        """No deposit is kept from who pays before he uses (Electricity Act, s. 47(5))."""
+        for deposit in Deposit.objects.filter(agreement=agreement, returned_at=None).order_by(
+            "taken_at", "id"
+        ):
+            left = deposit.amount_minor
+            if self.deposit == "arrears":
+                left = pay_arrears(doing, agreement.account_id, left)
+            doing.change(deposit, returned_at=doing.recorded_at)
+            if left:
+                outside.credit(
+                    doing, agreement.account_id, left, DEPOSIT, f"{DEPOSIT}:{deposit.id}:{doing.id}"
+                )
+
+
+class ConvertToPostpaid(ChangeOfTerms, kw_only=True):
+    """Let a prepaid supply be paid for by bills from a day on. Its credit stays; a plan of instalments ends."""
+
+    deposit_minor: int = 0
+    """A security deposit that was taken for it."""
+    tariff_code: str | None = None
+
+    def values(self) -> dict[str, Any]:
+        tariff = {} if self.tariff_code is None else {"tariff_code": self.tariff_code}
+        return {"payment_mode": PaymentMode.POSTPAID.value, "converted_at": None, **tariff}
+
+    def faults_of(self, agreement: Agreement, before: AgreementTerms) -> Iterator[str]:
+        if before.payment_mode == PaymentMode.POSTPAID:
+            yield say(
+                "connection {consumer_number} is paid for by bills already on {effective_on}",
+                consumer_number=self.consumer_number,
+                effective_on=self.effective_on,
+            )
+        if self.tariff_code is not None:
+            day = local_day(self.begins(agreement), zone())
+            yield from tariff_faults(self.tariff_code, day, agreement, before)
+        if self.deposit_minor < 0:
+            yield say("a deposit is not {deposit_minor}", deposit_minor=self.deposit_minor)
+
+    def carry_out(self, doing: Doing) -> None:
+        agreement = self.agreement()
+        assert agreement is not None, "its absence is a fault"
+        super().carry_out(doing)
+        end_plans(doing, agreement.account_id, self.begins(agreement))
+        if self.deposit_minor:
+            deposit = Deposit.objects.create(
+                id=next_id(bucket_of(doing.outcome["agreement_id"])),
+                agreement_id=doing.outcome["agreement_id"],
+                amount_minor=self.deposit_minor,
+                taken_at=doing.recorded_at,
+                **doing.stamp,
+            )
+            doing.outcome["deposit_id"] = deposit.id
+
+
+def _total(bill: Bill) -> int:
+    return bill.principal_minor + bill.surcharge_minor
+
+
+def _arrear(doing: Doing, account: Account, bill: Bill) -> Arrear:
+    return Arrear.objects.create(
+        id=next_id(bucket_of(account.id)),
+        account=account,
+        bill=bill.bill,
+        due_on=bill.due_on,
+        principal_minor=bill.principal_minor,
+        surcharge_minor=bill.surcharge_minor,
+        **doing.stamp,
+    )
+
+
+def pay_arrears(doing: Doing, account_id: int, amount_minor: int) -> int:
+    """Set an amount against what is still owed of an account's bills; what is left of it."""
+    parts = dues.against(account_id, amount_minor)
+    bills = Arrear.objects.in_bulk([part.due.key for part in parts])
+    for part in parts:
+        bill = bills[part.due.key]
+        doing.change(
+            bill,
+            surcharge_minor=bill.surcharge_minor - part.surcharge_minor,
+            principal_minor=bill.principal_minor - part.principal_minor,
+        )
+    return amount_minor - sum(part.amount_minor for part in parts)

@@ -1,0 +1,213 @@
+"""What names a person is put right, or taken away for good. Money and readings know only the number."""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.db import connection
+from django.db.models import Q
+from msgspec import UNSET, UnsetType
+
+from urja.apps.contracts.models import Agreement
+from urja.apps.identity.identities import email_faults, is_staff, taken_faults
+from urja.apps.identity.models import Employment
+from urja.apps.journal.operation import Doing, Operation
+from urja.apps.people.models import PHONE, Person
+from urja.base.sentences import say
+from urja.usecases.addresses import ask_for_address
+
+_PERSONAL = ("name", "email", "phone", "language", "address")
+
+
+def version_of(person: Person) -> str:
+    """Another one whenever what is known of a person has changed."""
+    known = [getattr(person, name) for name in (*_PERSONAL, "nameless_at")]
+    return sha256(repr(known).encode()).hexdigest()[:16]
+
+
+def no_person(person_id: int) -> str:
+    """What is said where nobody has a number."""
+    return say("there is no person {person}", person=person_id)
+
+
+def who_faults(email: str, name: str, *, known: bool) -> Iterator[str]:
+    """Why it is nobody: an address, and with one that is not known yet a name."""
+    wrong = list(email_faults(email))
+    yield from wrong
+    if not wrong and not known and not name.strip():
+        yield say("nobody is known by {email}: give a name", email=email)
+
+
+def language_faults(language: str) -> Iterator[str]:
+    """Why nobody is written to in it."""
+    languages = [code for code, _ in settings.LANGUAGES]
+    if language not in languages:
+        yield say(
+            "the language is {choices}, not {language}",
+            choices=" or ".join(languages),
+            language=repr(language),
+        )
+
+
+class CorrectPerson(Operation, kw_only=True):
+    """Put right what is known of a person. What is left out stays.
+
+    A new e-mail address is what they sign in with once it is confirmed, at the new one and at the old (`addresses`).
+    """
+
+    person: int
+    name: str | UnsetType = UNSET
+    email: str | UnsetType = UNSET
+    phone: str | UnsetType | None = UNSET
+    """As people write it: 98123 45678, 98123-45678."""
+    language: str | UnsetType = UNSET
+    address: str | UnsetType = UNSET
+    """Where letters go, if not to the premise."""
+    seen: str = ""
+    """The version that was looked at (`version` of the person): where it is another one by now, nothing is done."""
+
+    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+        person = Person.objects.select_for_update(of=("self",)).filter(id=self.person).first()
+        if person is None:
+            yield no_person(self.person)
+            return
+        if person.nameless_at is not None:
+            yield say(
+                "person {person} was made nameless on {nameless_at}: there is nothing to put right",
+                person=self.person,
+                nameless_at=format(person.nameless_at, "%Y-%m-%d"),
+            )
+        if self.seen and self.seen != version_of(person):
+            yield say(
+                "person {person} has changed since version {seen}: read it again, then correct it",
+                person=self.person,
+                seen=self.seen,
+            )
+        given = self._given()
+        if not given:
+            yield say("say what to put right: {choices}", choices=", ".join(_PERSONAL))
+        if "name" in given and not given["name"].strip():
+            yield say("a person has a name; make_nameless takes it away")
+        if given.get("phone") and not re.fullmatch(PHONE, given["phone"]):
+            yield say(
+                "a telephone number has 8 to 15 digits, with a plus before them or not; {phone} has not",
+                phone=repr(self.phone),
+            )
+        if "language" in given:
+            yield from language_faults(given["language"])
+        yield from staff_faults(person, given)
+        yield from self._faults_of_email(person, given)
+
+    def _faults_of_email(self, person: Person, given: dict[str, Any]) -> Iterator[str]:
+        email = given.get("email")
+        if email is None or (email == "" and person.user_id is None):
+            return
+        yield from email_faults(email)
+        yield from taken_faults(person, email)
+
+    def carry_out(self, doing: Doing) -> None:
+        person = Person.objects.get(id=self.person)
+        write_person(doing, person, self._given())
+        doing.outcome["person_id"] = person.id
+
+    def _given(self) -> dict[str, Any]:
+        """What is to be put right, as it is kept."""
+        given = {name: getattr(self, name) for name in _PERSONAL if getattr(self, name) is not UNSET}
+        if given.get("phone"):
+            given["phone"] = re.sub(r"[\s()-]", "", given["phone"])
+        if given.get("email"):
+            given["email"] = given["email"].strip().lower()
+        return given
+
+
+def staff_faults(person: Person, given: Mapping[str, Any]) -> Iterator[str]:
+    """Why a person's name or address is not put right: it is that of a staff identity too."""
+    changed = [
+        name for name in ("name", "email") if given.get(name, UNSET) not in (UNSET, getattr(person, name))
+    ]
+    if changed and is_staff(person.user_id):
+        yield say(
+            "person {person} works or worked here: their {names} is changed by `urja staff` on the machine itself",
+            person=person.id,
+            names=" and ".join(changed),
+        )
+
+
+def write_person(doing: Doing, person: Person, values: dict[str, Any], *, system: str = "") -> None:
+    """Change what is new of a person. What they sign in with follows: the name at once, the address once confirmed."""
+    if person.user_id is not None and "email" in values:
+        values = dict(values)
+        ask_for_address(doing, person.user_id, values.pop("email"), person=person, system=system)
+    new = {name: value for name, value in values.items() if getattr(person, name) != value}
+    if new:
+        doing.change(person, **new)
+    if person.user_id is not None and "name" in new:
+        get_user_model().objects.filter(id=person.user_id).update(first_name=person.name[:150])
+
+
+class MakeNameless(Operation, kw_only=True):
+    """Take away for good what names a person: here, in the history, and in what was asked for; they sign in no more.
+
+    Their accounts, money and readings stay as they are, under a number that leads to nobody.
+    """
+
+    undoable: ClassVar[bool] = False
+
+    person: int
+
+    def faults(self, doing: Doing) -> Iterator[str]:
+        person = Person.objects.select_for_update(of=("self",)).filter(id=self.person).first()
+        if person is None:
+            yield no_person(self.person)
+            return
+        if person.nameless_at is not None:
+            yield say(
+                "person {person} was made nameless on {nameless_at}",
+                person=self.person,
+                nameless_at=format(person.nameless_at, "%Y-%m-%d"),
+            )
+        for agreement in _standing(person, doing.recorded_at):
+            yield say(
+                "person {person} has the supply {service_point} since {valid_from}: it must have ended first",
+                person=self.person,
+                service_point=agreement.service_point,
+                valid_from=format(agreement.valid_from, "%Y-%m-%d"),
+            )
+        for held in _employed(person, doing.recorded_at):
+            yield say(
+                "person {person} works here as {role}: dismiss them first", person=self.person, role=held.role
+            )
+
+    def carry_out(self, doing: Doing) -> None:
+        person = Person.objects.get(id=self.person)
+        doing.change(person, name="", email="", phone=None, address="", nameless_at=doing.recorded_at)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT registry_forget(%s)", [person.id])
+        doing.outcome["person_id"] = person.id
+
+
+def _standing(person: Person, at: datetime) -> list[Agreement]:
+    """Agreements of a person that hold at an instant or will."""
+    return list(
+        Agreement.objects.filter(
+            Q(valid_to=None) | Q(valid_to__gt=at),
+            Q(customer=person) | Q(account__accesses__person=person, account__accesses__role="owner"),
+        )
+        .select_related("service_point")
+        .distinct()
+        .order_by("id")
+    )
+
+
+def _employed(person: Person, at: datetime) -> list[Employment]:
+    if person.user_id is None:
+        return []
+    return list(
+        Employment.objects.filter(Q(valid_to=None) | Q(valid_to__gt=at), user_id=person.user_id).order_by(
+            "id"
+        )
+    )

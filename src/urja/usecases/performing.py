@@ -1,0 +1,286 @@
+"""How an operation is done: guarded, in one transaction, written down, followed by what depends on it.
+
+    content ─▶ faults? ─▶ audit entry ─▶ carried out ─▶ revision, projection, accruals ─▶ COMMIT
+
+An operation is a class: its fields are what is asked for, `faults` says in sentences what is missing, `carry_out` does
+it. Everything else is here: the entry that says who did what, the history of the rows that change (a trigger's, which
+refuses changes outside of an operation), the rehearsal, the undoing, and what ingest, the head end and the accruals
+must learn of it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from django.conf import settings
+from django.db import DataError, IntegrityError, connection, transaction
+
+from urja.apps.assets.projecting import project_anew
+from urja.apps.journal.errors import Refused, sentence_of
+from urja.apps.journal.models import AuditEntry
+from urja.apps.journal.operation import Doing, Operation, next_number
+from urja.apps.journal.ownership import owned_by_others
+from urja.apps.readings.operations import reassess
+from urja.base.sentences import say
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A row that a rehearsal or an operation makes, changes or deletes."""
+
+    table: str
+    row_id: int
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+    def to_json(self) -> dict[str, Any]:
+        """For whoever asked: without wrapped keys, which are nobody's who asks."""
+        return {
+            "table": self.table,
+            "row_id": self.row_id,
+            "before": _shown(self.before),
+            "after": _shown(self.after),
+        }
+
+
+def _shown(row: dict[str, Any] | None) -> dict[str, Any] | None:
+    return (
+        None
+        if row is None
+        else {name: value for name, value in row.items() if not name.startswith("wrapped_")}
+    )
+
+
+def perform(
+    operation: Operation, *, recorded_at: datetime, actor: str, idempotency_key: str | None = None
+) -> AuditEntry:
+    """Do it, or raise Refused with every fault: then nothing has changed.
+
+    A key that was used for the same content before gives that entry and does nothing; with another content it is
+    refused.
+    """
+    with transaction.atomic():
+        if idempotency_key is not None:
+            known = AuditEntry.objects.filter(idempotency_key=idempotency_key).first()
+            if known is not None:
+                return _replay(known, operation)
+        return do(operation, recorded_at=recorded_at, actor=actor, idempotency_key=idempotency_key).entry
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """An operation that was carried out, and what it has touched."""
+
+    entry: AuditEntry
+    since: dict[int, datetime]
+    """Service points whose energy was evaluated anew, and from when on."""
+    devices: list[int]
+    """Devices that hang, are or are fed differently."""
+
+
+def do(
+    operation: Operation, *, recorded_at: datetime, actor: str, idempotency_key: str | None = None
+) -> Done:
+    """As `perform`, for who asks what was touched; a key that was used before is a fault."""
+    with transaction.atomic():
+        doing = Doing(next_number(), actor, recorded_at)
+        faults = list(operation.faults(doing))
+        if faults:
+            raise Refused(faults)
+        try:
+            with transaction.atomic():
+                entry = AuditEntry.objects.create(
+                    id=doing.id,
+                    kind=operation.kind(),
+                    content=operation.content(),
+                    actor=actor,
+                    recorded_at=recorded_at,
+                    idempotency_key=idempotency_key,
+                )
+                _carry_out(operation, doing)
+        except (IntegrityError, DataError) as error:
+            raise Refused([sentence_of(error)]) from error
+        entry.outcome = doing.outcome | ({"outside": doing.outside} if doing.outside else {})
+        entry.service_point_id = doing.service_point_id
+        entry.save(update_fields=["outcome", "service_point_id"])
+    return Done(entry, doing.touched, doing.touched_devices)
+
+
+def rehearse(operation: Operation, *, recorded_at: datetime, actor: str) -> list[Change]:
+    """What it would change, row by row; nothing is. Raises Refused as `perform` does."""
+    with transaction.atomic():
+        entry = perform(operation, recorded_at=recorded_at, actor=actor)
+        changes = changes_of(entry.id)
+        transaction.set_rollback(True)
+    return changes
+
+
+def _replay(known: AuditEntry, operation: Operation) -> AuditEntry:
+    if known.kind != operation.kind() or known.content != operation.content():
+        raise Refused(
+            [
+                say(
+                    "the key {idempotency_key} was used for another operation ({known})",
+                    idempotency_key=known.idempotency_key,
+                    known=known.id,
+                )
+            ]
+        )
+    return known
+
+
+def _carry_out(operation: Operation, doing: Doing) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT set_config('urja.operation', %s, true), set_config('urja.known_at', %s, true)",
+            [str(doing.id), doing.recorded_at.isoformat()],
+        )
+        operation.carry_out(doing)
+        if faults := owned_by_others(doing.id, operation.owner()):
+            raise Refused(faults)
+        # What waits for the transaction's end is judged here, while the answer can still be a sentence.
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        _follow_up(doing)
+        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+        cursor.execute("SELECT set_config('urja.operation', '', true)")
+
+
+_TOUCHED = """
+WITH period AS (
+    SELECT service_point_id, device_id, valid_from FROM registry_device_period WHERE operation_id = ANY(%(ids)s)
+    UNION ALL SELECT p.service_point_id, p.device_id, p.valid_from
+    FROM registry_history h JOIN registry_device_period p ON p.id = h.row_id
+    WHERE h.operation_id = ANY(%(ids)s) AND h.table_name = 'registry_device_period'
+    UNION ALL SELECT (row->>'service_point_id')::bigint, (row->>'device_id')::bigint, (row->>'valid_from')::timestamptz
+    FROM registry_history WHERE operation_id = ANY(%(ids)s) AND table_name = 'registry_device_period'
+), agreement AS (
+    SELECT service_point_id, valid_from FROM registry_agreement WHERE operation_id = ANY(%(ids)s)
+    UNION ALL SELECT (row->>'service_point_id')::bigint, (row->>'valid_from')::timestamptz
+    FROM registry_history WHERE operation_id = ANY(%(ids)s) AND table_name = 'registry_agreement'
+), placed AS (
+    SELECT service_point_id FROM registry_placement WHERE operation_id = ANY(%(ids)s)
+    UNION ALL SELECT (row->>'service_point_id')::bigint
+    FROM registry_history WHERE operation_id = ANY(%(ids)s) AND table_name = 'registry_placement'
+    UNION ALL SELECT p.service_point_id FROM registry_placement p WHERE p.node_id IN (
+        -- What hangs on a pole is fed by the transformer that the pole hangs on.
+        SELECT node_id FROM registry_node_period WHERE operation_id = ANY(%(ids)s)
+        UNION ALL SELECT (row->>'node_id')::bigint
+        FROM registry_history WHERE operation_id = ANY(%(ids)s) AND table_name = 'registry_node_period')
+), device AS (
+    SELECT device_id AS id FROM period
+    UNION SELECT id FROM registry_device WHERE operation_id = ANY(%(ids)s)
+    UNION SELECT row_id FROM registry_history WHERE operation_id = ANY(%(ids)s) AND table_name = 'registry_device'
+    UNION SELECT m.device_id FROM placed p JOIN registry_device_period m USING (service_point_id)
+)
+SELECT
+    (SELECT coalesce(jsonb_object_agg(service_point_id, since), '{}') FROM (
+        SELECT service_point_id, min(valid_from) AS since
+        FROM (SELECT service_point_id, valid_from FROM period UNION ALL TABLE agreement) AS touched
+        GROUP BY service_point_id) s),
+    (SELECT coalesce(array_agg(DISTINCT id), '{}') FROM device)
+"""
+
+
+def _follow_up(doing: Doing) -> None:
+    """What ingest, the head end and the accruals must learn, in the transaction of the change."""
+    with connection.cursor() as cursor:
+        cursor.execute(_TOUCHED, {"ids": [doing.id, doing.undoes]})
+        periods, devices = cursor.fetchone()
+        since = {int(place): datetime.fromisoformat(at) for place, at in msgspec.json.decode(periods).items()}
+        for place, at in doing.reassess_from.items():
+            since[place] = min(at, since.get(place, at))
+        doing.touched, doing.touched_devices = since, list(devices)
+        cursor.execute("UPDATE registry_revision SET revision = revision + 1")
+        project_anew(devices)
+        reassess(cursor, since, doing.recorded_at, settings.URJA_TIMEZONE)
+
+
+def changes_of(operation_id: int) -> list[Change]:
+    """The rows that an operation made, changed and deleted, as they were and as they are now."""
+    before = _first_states(operation_id) | dict.fromkeys(_put_back(operation_id))
+    changes = []
+    for table in RECORDED_TABLES:
+        rows = [row_id for name, row_id in before if name == table]
+        with connection.cursor() as cursor:
+            cursor.execute(
+                # The table's name is one of a constant.
+                f"SELECT id, to_jsonb(t) FROM {table} t WHERE operation_id = %s OR id = ANY(%s) ORDER BY id",  # noqa: S608
+                [operation_id, rows],
+            )
+            now = {row_id: msgspec.json.decode(row) for row_id, row in cursor.fetchall()}
+        changes += [
+            Change(table, row_id, before.get((table, row_id)), now.get(row_id)) for row_id in {*rows, *now}
+        ]
+    return changes + _addresses_asked_for(operation_id)
+
+
+def _addresses_asked_for(operation_id: int) -> list[Change]:
+    """The change of a sign-in address that an operation asked for or approved: it is in no history, for it only waits."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT c.id, c.person_id, c.old_email, c.new_email, c.approval_counts_from FROM registry_address_change c "
+            "JOIN registry_operation o ON c.id = (o.outcome->>'address_change_id')::bigint WHERE o.id = %s",
+            [operation_id],
+        )
+        return [
+            Change(
+                "registry_address_change",
+                row_id,
+                None,
+                {
+                    "person_id": person_id,
+                    "old_email": old,
+                    "new_email": new,
+                    "approval_counts_from": counts_from and counts_from.isoformat(),
+                },
+            )
+            for row_id, person_id, old, new, counts_from in cursor.fetchall()
+        ]
+
+
+def _put_back(operation_id: int) -> list[tuple[str, int]]:
+    """Rows that an undoing has put back; they bear the number of the operation that once made them."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT h.table_name, h.row_id FROM registry_history h JOIN registry_operation o ON o.id = h.operation_id "
+            "WHERE o.undone_by_id = %s AND h.action = 'deleted'",
+            [operation_id],
+        )
+        return cursor.fetchall()
+
+
+def _first_states(operation_id: int) -> dict[tuple[str, int], dict[str, Any]]:
+    """Rows as they were before an operation, by table and key."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT ON (table_name, row_id) table_name, row_id, row FROM registry_history "
+            "WHERE operation_id = %s ORDER BY table_name, row_id, id",
+            [operation_id],
+        )
+        return {(table, row_id): msgspec.json.decode(row) for table, row_id, row in cursor.fetchall()}
+
+
+RECORDED_TABLES = (
+    "registry_utility",
+    "registry_licensee",
+    "registry_premise",
+    "registry_service_point",
+    "registry_node",
+    "registry_node_period",
+    "registry_placement",
+    "registry_device",
+    "registry_device_period",
+    "registry_seal",
+    "registry_person",
+    "registry_consent",
+    "registry_protection",
+    "registry_account_access",
+    "registry_employment",
+    "registry_agreement",
+    "registry_agreement_terms",
+    "registry_deposit",
+    "registry_arrear",
+    "registry_instalment_plan",
+)
+"""In the order in which their rows can be made: each names only rows of tables before it."""

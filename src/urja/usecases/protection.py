@@ -1,0 +1,125 @@
+"""Whose supply is not cut, on what evidence and until when. The policy's flags are these."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from django.db.models import Q
+
+from urja.apps.contracts.models import Agreement
+from urja.apps.journal.operation import Doing, Operation, next_id
+from urja.apps.people.models import Person, Protection, ProtectionKind
+from urja.base.ids import bucket_of
+from urja.base.sentences import say
+
+
+class Protect(Operation, kw_only=True):
+    """Give the customer of a supply a protected status."""
+
+    consumer_number: str
+    kind_of_protection: str
+    """`medical`, `never_cut`."""
+    evidence: str
+    """What proves it: a certificate's number, an order."""
+    protected_from: datetime
+    protected_until: datetime | None = None
+
+    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+        if self.kind_of_protection not in ProtectionKind.values:
+            yield say(
+                "a protection is {choices}, not {kind_of_protection}",
+                choices=" or ".join(ProtectionKind.values),
+                kind_of_protection=repr(self.kind_of_protection),
+            )
+        if not self.evidence.strip():
+            yield say("say what proves it: a certificate's number, an order")
+        if self.protected_until is not None and self.protected_until <= self.protected_from:
+            yield say(
+                "it ends at {protected_until}, before it begins",
+                protected_until=self.protected_until.isoformat(),
+            )
+        person = _customer(self.consumer_number, self.protected_from)
+        if person is None:
+            yield say(
+                "connection {consumer_number} has no customer at {protected_from}",
+                consumer_number=self.consumer_number,
+                protected_from=self.protected_from.isoformat(),
+            )
+            return
+        overlapping = Protection.objects.filter(person=person, kind=self.kind_of_protection).filter(
+            Q(valid_to=None) | Q(valid_to__gt=self.protected_from)
+        )
+        if self.protected_until is not None:
+            overlapping = overlapping.filter(valid_from__lt=self.protected_until)
+        if overlapping.exists():
+            yield say("the same protection holds in that time already: end that one first")
+
+    def carry_out(self, doing: Doing) -> None:
+        person = _customer(self.consumer_number, self.protected_from)
+        assert person is not None, "its absence is a fault"
+        protection = Protection.objects.create(
+            id=next_id(bucket_of(person.id)),
+            person=person,
+            kind=self.kind_of_protection,
+            evidence=self.evidence,
+            valid_from=self.protected_from,
+            valid_to=self.protected_until,
+            **doing.stamp,
+        )
+        doing.service_point_id = _agreements(self.consumer_number, self.protected_from)[0].service_point_id
+        doing.outcome["protection_id"] = protection.id
+
+
+class EndProtection(Operation, kw_only=True):
+    """End a protected status at an instant, which may be to come."""
+
+    consumer_number: str
+    kind_of_protection: str
+    ended_at: datetime
+    reason: str
+
+    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+        if not self.reason.strip():
+            yield say("say why it ends")
+        if self._protection() is None:
+            yield say(
+                "the customer of connection {consumer_number} has no protection {kind_of_protection} at {ended_at}",
+                consumer_number=self.consumer_number,
+                kind_of_protection=repr(self.kind_of_protection),
+                ended_at=self.ended_at.isoformat(),
+            )
+
+    def carry_out(self, doing: Doing) -> None:
+        protection = self._protection()
+        assert protection is not None, "its absence is a fault"
+        doing.change(protection, valid_to=self.ended_at)
+        doing.service_point_id = _agreements(self.consumer_number, self.ended_at)[0].service_point_id
+        doing.outcome["protection_id"] = protection.id
+
+    def _protection(self) -> Protection | None:
+        person = _customer(self.consumer_number, self.ended_at)
+        return (
+            Protection.objects.filter(
+                person=person, kind=self.kind_of_protection, valid_from__lt=self.ended_at
+            )
+            .exclude(valid_to__lte=self.ended_at)
+            .first()
+        )
+
+
+def protections(consumer_number: str, at: datetime) -> list[Protection]:
+    """The protected statuses of the customer of a supply at an instant."""
+    held = Protection.objects.filter(person=_customer(consumer_number, at), valid_from__lte=at)
+    return list(held.exclude(valid_to__lte=at).order_by("kind"))
+
+
+def _agreements(consumer_number: str, at: datetime) -> list[Agreement]:
+    return list(
+        Agreement.objects.filter(service_point__consumer_number=consumer_number, valid_from__lte=at)
+        .exclude(valid_to__lte=at)
+        .select_related("customer")
+    )
+
+
+def _customer(consumer_number: str, at: datetime) -> Person | None:
+    found = _agreements(consumer_number, at)
+    return found[0].customer if found else None

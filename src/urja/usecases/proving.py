@@ -1,0 +1,32 @@
+"""A meter has proven the keys that it was given: they are its keys from now on."""
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from urja.apps.assets.models import Device, NewKeys
+from urja.apps.journal.operation import Doing, Operation
+from urja.base.sentences import say
+
+
+class TakeNewKeys(Operation, kw_only=True):
+    """Make the new keys of a device its own. Only the pipeline does it, when a session was opened under them."""
+
+    undoable: ClassVar[bool] = False
+    instead: ClassVar[str] = say("the meter has these keys: it can be given others")
+
+    device_id: int
+    number: int
+
+    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+        if not NewKeys.objects.filter(device_id=self.device_id, number=self.number).exists():
+            yield say(
+                "device {device} waits for no new keys {number}", device=self.device_id, number=self.number
+            )
+
+    def carry_out(self, doing: Doing) -> None:
+        device = Device.objects.select_for_update().get(id=self.device_id)
+        new_keys = NewKeys.objects.get(device=device)
+        names = ("wrapped_guek", "wrapped_gak", "wrapped_hls_secret")
+        taken = {name: bytes(value) for name in names if (value := getattr(new_keys, name)) is not None}
+        doing.change(device, **taken)
+        new_keys.delete()

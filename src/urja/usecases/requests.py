@@ -1,0 +1,104 @@
+"""Requests that the web has recorded are performed or rehearsed, and answered: the pipeline's side of `urja.apps.journal.requests`."""
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from django.db import transaction
+
+from urja.apps.journal.errors import Refused
+from urja.apps.journal.models import AuditEntry, Request, RequestState
+from urja.apps.journal.requests import answer
+from urja.base.sentences import Sentence, say, to_plain
+from urja.base.storable import faults_of
+from urja.usecases import judging as access
+from urja.usecases.effects import Effects, effects
+from urja.usecases.operations import BY_KIND, Operation, changes_of, perform
+
+
+class Gate(NamedTuple):
+    """What stands before an operation is performed (`urja.apps.approvals`)."""
+
+    holds: Callable[[Request, Operation, datetime], bool]
+    """Whether a request has to wait for approval; raises Refused where it cannot get one."""
+    foresees: Callable[[Request, Operation, Effects, datetime], list[Sentence]]
+    """Why a request that is rehearsed would have to wait; empty where it would not."""
+
+
+def answer_next(now: datetime, gate: Gate) -> Request | None:
+    """Carry out the oldest request that waits, and say what became of it; none where none waits.
+
+    Of several who do this at once each takes another request, and in the order of their numbers.
+    """
+    with transaction.atomic():
+        waiting = Request.objects.filter(state=RequestState.WAITING).order_by("id")
+        request = waiting.select_for_update().first()
+        if request is None:
+            return None
+        answer(request, now, lambda: _carry_out(request, now, gate))
+    return request
+
+
+def _carry_out(request: Request, now: datetime, gate: Gate) -> None:
+    operation = judged(request, now)
+    if request.rehearsal:
+        found = effects(operation, recorded_at=now, actor=request.actor)
+        request.effects = found.to_builtins()
+        if why := gate.foresees(request, operation, found, now):
+            request.effects["approval"] = [to_plain(sentence) for sentence in why]
+        request.state = RequestState.DONE
+    elif not _is_done(request) and gate.holds(request, operation, now):
+        request.state = RequestState.APPROVAL
+    else:
+        perform_request(request, operation, now)
+
+
+def judged(request: Request, now: datetime) -> Operation:
+    """The operation of a request, where its actor may have it done; raises Refused."""
+    operation = decode(request.kind, request.content)
+    fault = access.fault_of_actor(request.actor, operation, now)
+    if fault is not None:
+        raise Refused([fault])
+    return operation
+
+
+def perform_request(request: Request, operation: Operation, now: datetime) -> None:
+    """Do what a request asks for, once; raises Refused."""
+    entry = perform(operation, recorded_at=now, actor=request.actor, idempotency_key=_key(request))
+    request.operation_id = entry.id
+    request.effects = {"changes": [change.to_json() for change in changes_of(entry.id)]}
+    request.state = RequestState.DONE
+
+
+def _key(request: Request) -> str:
+    return f"request:{request.id}"
+
+
+def _is_done(request: Request) -> bool:
+    """Whether it was performed already and its answer was lost: it is answered again."""
+    return AuditEntry.objects.filter(idempotency_key=_key(request)).exists()
+
+
+def decode(kind: str, content: Any) -> Operation:
+    """The operation of a name from plain values; raises Refused with the name of the field that is wrong."""
+    known = BY_KIND.get(kind)
+    if known is None:
+        raise Refused([say("there is no operation {kind}", kind=repr(kind))])
+    try:
+        operation = msgspec.convert(content, known)
+    except msgspec.ValidationError as error:
+        raise Refused([_fault(str(error))]) from error
+    if faults := list(faults_of(operation)):
+        raise Refused(faults)
+    return operation
+
+
+_AT: Final = re.compile(r"(?P<what>.*) - at `\$\.?(?P<field>[^`]*)`", re.DOTALL)
+
+
+def _fault(text: str) -> str:
+    """Msgspec's own words, with the field first: it names fields and types, never a value."""
+    at = _AT.fullmatch(text)
+    return f"{at['field']}: {at['what']}" if at and at["field"] else (at["what"] if at else text)

@@ -1,0 +1,166 @@
+"""Who works here, as what and where. Done by commands on the machine itself: a web server gives nobody a role."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar
+
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from urja.apps.identity.identities import user_of
+from urja.apps.identity.models import Employment, StaffRole
+from urja.apps.journal.operation import Doing, Operation, next_number
+from urja.apps.network.models import LEVELS, Node, Premise, Tree
+from urja.base.sentences import say
+from urja.usecases.people import who_faults
+from urja.usecases.performing import perform
+
+_LEVELS = tuple(level.value for level in LEVELS[Tree.ADMINISTRATION])
+
+
+class Employ(Operation, kw_only=True):
+    """Give somebody a role: everywhere, or in an area. Who is not known by the address is made; they sign in by a code."""
+
+    undoable: ClassVar[bool] = False
+    instead: ClassVar[str] = say("`urja staff end` on the machine itself takes a role away")
+
+    email: str
+    name: str
+    role: str
+    area: str = ""
+    """`subdivision North-2`, a level of the administration and a code; `premise NEEM-1`, a society; empty: everywhere."""
+
+    def faults(self, doing: Doing) -> Iterator[str]:
+        yield from who_faults(self.email, self.name, known=user_of(self.email) is not None)
+        yield from faults_of_role(self.role, self.area)
+        if held(self.email, self.role, self.area, doing.recorded_at).exists():
+            yield say("{email} is employed as {role} there already", email=self.email, role=self.role)
+
+    def carry_out(self, doing: Doing) -> None:
+        user = user_of(self.email) or _make_user(self, doing)
+        employment = Employment.objects.create(
+            id=next_number(),
+            user=user,
+            role=self.role,
+            valid_from=doing.recorded_at,
+            **found_area(self.area).columns,
+            **doing.stamp,
+        )
+        doing.outcome |= {"employment_id": employment.id, "user_id": user.pk}
+
+
+class Dismiss(Operation, kw_only=True):
+    """Take a role away from now on; what somebody may see as a consumer stays."""
+
+    # Taking it back would give a role, and a request from the web gives nobody one.
+    undoable: ClassVar[bool] = False
+    instead: ClassVar[str] = say("`urja staff add` on the machine itself gives a role")
+
+    email: str
+    role: str
+    area: str = ""
+
+    def faults(self, doing: Doing) -> Iterator[str]:
+        yield from faults_of_role(self.role, self.area)
+        if not held(self.email, self.role, self.area, doing.recorded_at).exists():
+            yield say(
+                "{email} is not employed as {role} {area}",
+                email=self.email,
+                role=self.role,
+                area=self.area or "everywhere",
+            )
+
+    def carry_out(self, doing: Doing) -> None:
+        for employment in held(self.email, self.role, self.area, doing.recorded_at):
+            doing.change(employment, valid_to=doing.recorded_at)
+            doing.outcome["employment_id"] = employment.id
+
+
+def employ(email: str, name: str, role: str, area: str = "", *, recorded_at: datetime, actor: str) -> Any:
+    """The user with the role, as `Employ` gives it; who has it already has it. Raises Refused."""
+    with transaction.atomic():
+        if not held(email, role, area, recorded_at).exists():
+            perform(
+                Employ(email=email, name=name, role=role, area=area), recorded_at=recorded_at, actor=actor
+            )
+        return user_of(email)
+
+
+def dismiss(email: str, role: str, area: str = "", *, recorded_at: datetime, actor: str) -> None:
+    """As `Dismiss`; raises Refused where they have no such role."""
+    perform(Dismiss(email=email, role=role, area=area), recorded_at=recorded_at, actor=actor)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedArea:
+    """What an area's words stand for."""
+
+    node: Node | None = None
+    premise: Premise | None = None
+    fault: str = ""
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        return {"node": self.node, "premise": self.premise}
+
+
+def found_area(words: str) -> NamedArea:
+    """The node or premise of an area's words; a fault where there is none."""
+    if not words:
+        return NamedArea()
+    kind, _, code = words.strip().partition(" ")
+    if kind == "premise":
+        premise = Premise.objects.filter(Q(code=code) | _of_number(code)).first()
+        return NamedArea(
+            premise=premise, fault="" if premise else say("there is no premise {code}", code=repr(code))
+        )
+    if kind in _LEVELS:
+        node = Node.objects.filter(tree=Tree.ADMINISTRATION, level=kind, code=code).first()
+        return NamedArea(
+            node=node, fault="" if node else say("there is no {level} {code}", level=kind, code=repr(code))
+        )
+    return NamedArea(
+        fault=say(
+            "an area is {levels} or premise, and a code; not {words}",
+            levels=", ".join(_LEVELS),
+            words=repr(words),
+        )
+    )
+
+
+def _of_number(code: str) -> Q:
+    return Q(id=int(code)) if code.isdecimal() and len(code) < 19 else Q(pk__in=[])
+
+
+def faults_of_role(role: str, area: str) -> Iterator[str]:
+    """What is wrong with a role in an area."""
+    if role not in StaffRole.values:
+        yield say("a role is {choices}, not {role}", choices=", ".join(StaffRole.values), role=repr(role))
+    found = found_area(area)
+    if found.fault:
+        yield found.fault
+    elif role == StaffRole.SECRETARY and found.premise is None:
+        yield say("a secretary is one of a society: name its premise")
+
+
+def held(email: str, role: str, area: str, at: datetime) -> QuerySet[Employment]:
+    """Somebody's employment in a role and an area, that holds at an instant or will."""
+    return Employment.objects.filter(
+        Q(valid_to=None) | Q(valid_to__gt=at),
+        user__email__iexact=email.strip(),
+        role=role,
+        **found_area(area).columns,
+    )
+
+
+def _make_user(asked: Employ, doing: Doing) -> Any:
+    email = asked.email.strip().lower()
+    user = get_user_model()(
+        username=email, email=email, first_name=asked.name[:150], date_joined=doing.recorded_at
+    )
+    # People sign in by a code; there is no password to guess.
+    user.set_unusable_password()
+    user.save()
+    return user

@@ -1,0 +1,243 @@
+"""The life of a meter that hangs nowhere: delivered with its keys, tested, in a fitter's hands, back, scrapped.
+
+    delivered ─▶ tested ─▶ issued ─▶ installed ─▶ removed ─▶ tested ...
+                    ◀─ returned ─┘                    └─▶ scrapped
+
+A meter is *installed* exactly while it hangs somewhere; the database holds the stock and the meter's periods to each
+other (migration 0008), so that no meter is in two places.
+"""
+
+import secrets
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any, ClassVar
+
+import msgspec
+
+from urja.apps.assets.models import Device, DevicePeriod, Stock
+from urja.apps.journal.operation import Doing, Operation, next_id
+from urja.base.ids import BUCKETS
+from urja.base.sentences import say
+from urja.usecases.last_reads import unread_faults
+
+_AT_ONCE = 1_000
+
+
+class Delivered(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A meter as the manufacturer delivers it, its keys wrapped already."""
+
+    serial: str
+    system_title: bytes
+    device_type: str
+    wrapped_guek: bytes
+    wrapped_gak: bytes
+    wrapped_hls_secret: bytes | None = None
+    wrapped_master: bytes | None = None
+    interval_s: int
+    max_power_w: int
+    load_switch: bool = True
+    forward_only: bool = False
+    address: str | None = None
+    sim: str | None = None
+    firmware: str = ""
+    nameplate: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+class ReceiveDevices(Operation, kw_only=True):
+    """A delivery of meters comes into a store, with the keys of the manufacturer's file."""
+
+    delivery: str
+    """Number of the delivery note."""
+    store: str
+    devices: tuple[Delivered, ...]
+
+    def content(self) -> dict[str, Any]:
+        """The audit keeps which meters came, and no key, wrapped or not."""
+        return {
+            "delivery": self.delivery,
+            "store": self.store,
+            "serials": [device.serial for device in self.devices],
+        }
+
+    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+        if not self.devices:
+            yield say("a delivery has at least one meter")
+        if not self.store.strip():
+            yield say("say which store they come into")
+        for name, label in (("serial", "serial number"), ("system_title", "system title"), ("sim", "SIM")):
+            yield from self._twice(name, label)
+            yield from self._known(name, label)
+
+    def _twice(self, name: str, label: str) -> Iterator[str]:
+        seen: dict[Any, str] = {}
+        for device in self.devices:
+            value = getattr(device, name)
+            if value is None:
+                continue
+            if value in seen:
+                yield say(
+                    "{label} {shown} is in the delivery twice ({seen}, {serial})",
+                    label=label,
+                    shown=_shown(value),
+                    seen=seen[value],
+                    serial=device.serial,
+                )
+            seen.setdefault(value, device.serial)
+
+    def _known(self, name: str, label: str) -> Iterator[str]:
+        for some in _bundles([getattr(d, name) for d in self.devices if getattr(d, name) is not None]):
+            for value, serial in (
+                Device.objects.filter(**{f"{name}__in": some}).order_by("serial").values_list(name, "serial")
+            ):
+                yield say(
+                    "{label} {shown} is known already, of meter {serial}",
+                    label=label,
+                    shown=_shown(value),
+                    serial=serial,
+                )
+
+    def carry_out(self, doing: Doing) -> None:
+        for some in _bundles(self.devices):
+            Device.objects.bulk_create(
+                Device(
+                    # A meter that hangs nowhere has a bucket of its own; its readings go by that of its premise.
+                    id=next_id(secrets.randbelow(BUCKETS)),
+                    stock=Stock.DELIVERED,
+                    held_by=self.store,
+                    **{name: getattr(device, name) for name in device.__struct_fields__},
+                    **doing.stamp,
+                )
+                for device in some
+            )
+        doing.outcome["devices"] = len(self.devices)
+
+
+class _OfOne(Operation, kw_only=True):
+    """Something that happens to one meter of the stock."""
+
+    undoable: ClassVar[bool] = True
+    serial: str
+
+    _from: ClassVar[frozenset[Stock]]
+    """The states in which it may happen."""
+    _done: ClassVar[str]
+    """What it is, in a sentence."""
+
+    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+        device = Device.objects.select_for_update().filter(serial=self.serial).first()
+        if device is None:
+            yield say("there is no meter {serial} in stock", serial=self.serial)
+        elif device.stock not in self._from:
+            yield say(
+                "meter {serial} is {stock}{where}: only one that is {choices} can be {done}",
+                serial=self.serial,
+                stock=device.stock,
+                where=_where(device),
+                choices=" or ".join(sorted(self._from)),
+                done=self._done,
+            )
+
+    def _change(self, doing: Doing, **values: Any) -> None:
+        device = Device.objects.get(serial=self.serial)
+        doing.change(device, **values)
+        doing.outcome["device_id"] = device.id
+
+
+class TestDevice(_OfOne, kw_only=True):
+    """A meter was tested. One that has failed can only be scrapped, or tested again."""
+
+    __test__: ClassVar[bool] = False
+    """The name is an operation's, not a test's."""
+    _from: ClassVar[frozenset[Stock]] = frozenset({Stock.DELIVERED, Stock.TESTED, Stock.REMOVED})
+    _done: ClassVar[str] = "tested"
+
+    tested_at: datetime
+    passed: bool
+    note: str = ""
+    """Of the protocol: its number, or why it has failed."""
+
+    def faults(self, doing: Doing) -> Iterator[str]:
+        yield from super().faults(doing)
+        if self.tested_at > doing.recorded_at:
+            yield say("the test is in the future")
+        if not self.passed and not self.note.strip():
+            yield say("say in the note why it has failed")
+
+    def carry_out(self, doing: Doing) -> None:
+        device = Device.objects.get(serial=self.serial)
+        failed = Stock.REMOVED if DevicePeriod.objects.filter(device=device).exists() else Stock.DELIVERED
+        self._change(doing, stock=Stock.TESTED if self.passed else failed)
+
+
+class IssueDevice(_OfOne, kw_only=True):
+    """A tested meter goes into the hands of a fitter."""
+
+    _from: ClassVar[frozenset[Stock]] = frozenset({Stock.TESTED})
+    _done: ClassVar[str] = "issued"
+
+    fitter: str
+
+    def faults(self, doing: Doing) -> Iterator[str]:
+        yield from super().faults(doing)
+        if not self.fitter.strip():
+            yield say("say which fitter takes it")
+
+    def carry_out(self, doing: Doing) -> None:
+        self._change(doing, stock=Stock.ISSUED, held_by=self.fitter.strip())
+
+
+class ReturnDevice(_OfOne, kw_only=True):
+    """A fitter brings a meter back into a store: one that was not used, or one that was taken away somewhere."""
+
+    _from: ClassVar[frozenset[Stock]] = frozenset({Stock.ISSUED, Stock.REMOVED})
+    _done: ClassVar[str] = "returned"
+
+    store: str
+
+    def faults(self, doing: Doing) -> Iterator[str]:
+        yield from super().faults(doing)
+        if not self.store.strip():
+            yield say("say which store it comes into")
+
+    def carry_out(self, doing: Doing) -> None:
+        unused = Device.objects.get(serial=self.serial).stock == Stock.ISSUED
+        self._change(doing, stock=Stock.TESTED if unused else Stock.REMOVED, held_by=self.store.strip())
+
+
+class ScrapDevice(_OfOne, kw_only=True):
+    """A meter's life ends. Its SIM and its address are free for another."""
+
+    _from: ClassVar[frozenset[Stock]] = frozenset(
+        {Stock.DELIVERED, Stock.TESTED, Stock.ISSUED, Stock.REMOVED}
+    )
+    _done: ClassVar[str] = "scrapped"
+
+    reason: str
+
+    def faults(self, doing: Doing) -> Iterator[str]:
+        yield from super().faults(doing)
+        if not self.reason.strip():
+            yield say("say why it is scrapped")
+        for device in Device.objects.filter(serial=self.serial):
+            yield from unread_faults(device)
+
+    def carry_out(self, doing: Doing) -> None:
+        self._change(doing, stock=Stock.SCRAPPED, held_by="", sim=None, address=None)
+
+
+def _where(device: Device) -> str:
+    if device.stock == Stock.INSTALLED:
+        period = (
+            DevicePeriod.objects.filter(device=device, valid_to=None).select_related("service_point").get()
+        )
+        return say(" at {service_point}", service_point=period.service_point)
+    return f" ({device.held_by})" if device.held_by else ""
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else bytes(value).hex()
+
+
+def _bundles[Item](items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    for start in range(0, len(items), _AT_ONCE):
+        yield items[start : start + _AT_ONCE]

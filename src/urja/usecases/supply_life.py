@@ -1,0 +1,226 @@
+"""A supply is cut for a while, comes back, and one day ends; and one that has ended is opened again."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from urja.apps.assets.models import DeviceRole
+from urja.apps.journal.operation import Doing, Operation
+from urja.apps.network.models import ServicePoint
+from urja.apps.supply.models import HELD_BY_HAND, Hold, Order, OrderAction
+from urja.apps.work.models import WorkOrderKind
+from urja.base.sentences import say
+from urja.core.policy import ENDED, HOLDS, VACANT
+from urja.usecases import outside
+from urja.usecases.arriving import (
+    billing_period_at,
+    current,
+    end,
+    ending_faults,
+    read_point_faults,
+    remaining_faults,
+    settle,
+)
+from urja.usecases.last_reads import keep_last_read, last_read_faults
+from urja.usecases.mounting import ahead_faults, take_away
+from urja.usecases.places import no_place, place_of
+from urja.usecases.protection import protections
+from urja.usecases.work_orders import finish, send
+
+
+class DisconnectTemporarily(Operation, kw_only=True):
+    """Hold a supply off for a reason; the stage `decide` switches, by the meter or by somebody's hand.
+
+    A protected home is held off only for what no protection binds (`core.policy.HOLDS`); for the rest the hours of its
+    policy are waited for.
+    """
+
+    consumer_number: str
+    reason: str
+    """`overload`, `request` (the consumer's own), `safety`, `tamper`, `vacant`. A disputed bill is none."""
+    note: str
+
+    def faults(self, doing: Doing) -> Iterator[str]:
+        yield from _reason_faults(self.reason)
+        if not self.note.strip():
+            yield say("say why")
+        place = place_of(self.consumer_number)
+        if place is None:
+            yield no_place(self.consumer_number)
+            return
+        if self.reason in _held(place):
+            yield say("{place} is held off for {reason} already", place=place, reason=self.reason)
+        yield from _protection_faults(place, self.reason, doing.recorded_at)
+
+    def carry_out(self, doing: Doing) -> None:
+        place = ServicePoint.objects.get(consumer_number=self.consumer_number)
+        outside.hold(doing, place.id, self.reason, self.note)
+        doing.service_point_id = place.id
+
+
+class Reconnect(Operation, kw_only=True):
+    """Take one reason to hold a supply off away; it comes back when none is left."""
+
+    consumer_number: str
+    reason: str
+    note: str = ""
+
+    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+        yield from _reason_faults(self.reason)
+        place = place_of(self.consumer_number)
+        if place is None:
+            yield no_place(self.consumer_number)
+            return
+        held = _held(place)
+        if self.reason in HELD_BY_HAND and self.reason not in held:
+            others = say("; it is held off for {choices}", choices=", ".join(sorted(held))) if held else ""
+            yield say(
+                "{place} is not held off for {reason}{others}", place=place, reason=self.reason, others=others
+            )
+
+    def carry_out(self, doing: Doing) -> None:
+        place = ServicePoint.objects.get(consumer_number=self.consumer_number)
+        outside.release(doing, place.id, self.reason, self.note)
+        doing.service_point_id = place.id
+
+
+class DisconnectPermanently(Operation, kw_only=True):
+    """A connection ends: its last read, its agreement, and its meter, which is taken away now or by a work order."""
+
+    consumer_number: str
+    at: datetime
+    register_wh: int | None = None
+    """The import register as read at that moment; left out where it is known then."""
+    meter_removed: bool = False
+    """The meter was taken away then; else somebody is sent to do so."""
+    estimated: bool = False
+    """It was taken away and nobody will read it any more: its last register is estimated, and says so."""
+    transfer_to: int | None = None
+    """Number of the account that the rest goes to; left out, it is paid back."""
+    consented: bool = False
+    note: str = ""
+
+    def faults(self, doing: Doing) -> Iterator[str]:
+        yield from ahead_faults(doing, self.at)
+        place = place_of(self.consumer_number)
+        if place is None:
+            yield no_place(self.consumer_number)
+            return
+        if place.disconnected_at is not None:
+            yield say(
+                "{place} is permanently disconnected since {disconnected_at}",
+                place=place,
+                disconnected_at=place.disconnected_at.isoformat(),
+            )
+        agreement = current(place)
+        if agreement is not None and agreement.valid_to is None:
+            yield from ending_faults(place, agreement, self.at)
+            yield from remaining_faults(agreement, self.transfer_to, consented=self.consented)
+        elif agreement is not None and agreement.valid_to is not None and agreement.valid_to > self.at:
+            yield say(
+                "the agreement at {place} ended only on {valid_to}",
+                place=place,
+                valid_to=agreement.valid_to.isoformat(),
+            )
+        period = billing_period_at(place, self.at)
+        if not self.estimated:
+            yield from read_point_faults(place, self.at, self.register_wh)
+        elif not self.meter_removed:
+            yield say(
+                "a meter that still hangs there can be read: an estimate is for one that was taken away"
+            )
+        elif period is not None:
+            yield from last_read_faults(period, self.at, self.register_wh, estimated=True)
+        if self.meter_removed and (period is None or period.valid_to is not None):
+            yield say("no billing meter hangs at {place} that could have been taken away", place=place)
+        elif self.meter_removed and period is not None and period.valid_from >= self.at:
+            yield say(
+                "meter {device} hangs there only since {valid_from}",
+                device=period.device,
+                valid_from=period.valid_from.isoformat(),
+            )
+
+    def carry_out(self, doing: Doing) -> None:
+        place = ServicePoint.objects.get(consumer_number=self.consumer_number)
+        agreement, period = current(place), billing_period_at(place, self.at)
+        if period is not None:
+            keep_last_read(doing, period, self.at, self.register_wh, estimated=self.estimated)
+        if agreement is not None and agreement.valid_to is None:
+            end(doing, agreement, self.at)
+            settle(doing, agreement, self.at, self.transfer_to)
+        doing.change(place, disconnected_at=self.at)
+        outside.hold(doing, place.id, ENDED, "the connection has ended")
+        if self.meter_removed and period is not None:
+            take_away(doing, period, self.at)
+            finish(doing, place, WorkOrderKind.DISCONNECT_BY_HAND, self.at, register_wh=self.register_wh)
+        elif place.device_periods.filter(role=DeviceRole.BILLING, valid_to=None).exists():
+            order = send(
+                doing,
+                WorkOrderKind.DISCONNECT_BY_HAND,
+                place,
+                {"note": self.note or "take the meter away: the connection has ended"},
+                device_id=period.device_id if period is not None else None,
+            )
+            doing.outcome["work_order_id"] = order.id
+        doing.service_point_id = place.id
+        doing.outcome["service_point_id"] = place.id
+
+
+class ReopenConnection(Operation, kw_only=True):
+    """A connection that had ended may be supplied again: a meter, its commissioning and somebody's moving in follow."""
+
+    consumer_number: str
+    note: str
+
+    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+        if not self.note.strip():
+            yield say("say why")
+        place = place_of(self.consumer_number)
+        if place is None:
+            yield no_place(self.consumer_number)
+        elif place.disconnected_at is None:
+            yield say("{place} is not permanently disconnected", place=place)
+
+    def carry_out(self, doing: Doing) -> None:
+        place = ServicePoint.objects.get(consumer_number=self.consumer_number)
+        doing.change(place, disconnected_at=None)
+        outside.hold(doing, place.id, VACANT, "nobody has an agreement")
+        outside.release(doing, place.id, ENDED, "the connection is opened again")
+        doing.service_point_id = place.id
+        if not place.device_periods.filter(role=DeviceRole.BILLING, valid_to=None).exists():
+            order = send(doing, WorkOrderKind.INSTALL, place, {"note": self.note})
+            doing.outcome["work_order_id"] = order.id
+
+
+def _reason_faults(reason: str) -> Iterator[str]:
+    if reason not in HELD_BY_HAND:
+        yield say(
+            "nobody holds a supply off by hand for {reason}; known: {choices}",
+            reason=repr(reason),
+            choices=", ".join(HELD_BY_HAND),
+        )
+
+
+def _protection_faults(place: ServicePoint, reason: str, at: datetime) -> Iterator[str]:
+    """A protected person is not disconnected for what protection binds; `decide` holds back what comes another way."""
+    if reason not in HELD_BY_HAND or not HOLDS[reason].bound:
+        return
+    for protection in protections(place.consumer_number, at):
+        yield say(
+            "the customer of {place} is protected ({kind}): nothing is disconnected for {reason}, but for {choices}",
+            place=place,
+            kind=protection.kind,
+            reason=reason,
+            choices=", ".join(one for one in HELD_BY_HAND if not HOLDS[one].bound),
+        )
+
+
+def _held(place: ServicePoint) -> set[str]:
+    """Reasons that hold a supply off, with those that were ordered and are not applied yet."""
+    held = set(Hold.objects.filter(service_point=place, released_at=None).values_list("reason", flat=True))
+    for action, reason in (
+        Order.objects.filter(service_point=place, applied_at=None)
+        .order_by("id")
+        .values_list("action", "hold")
+    ):
+        held = held | {reason} if action == OrderAction.HOLD else held - {reason}
+    return held

@@ -1,0 +1,297 @@
+"""The terms of an agreement change: load, tariff, category, policy. From a local midnight on, in the past or to come.
+
+What days that are past were charged is corrected by new entries with the next close; what the meter must be told goes
+by its desired configuration.
+"""
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db.models import Q
+
+from urja.apps.assets.models import Device
+from urja.apps.contracts import configuring
+from urja.apps.contracts.models import Agreement, AgreementTerms
+from urja.apps.journal.operation import Doing, Operation, next_id
+from urja.apps.network.models import ServicePoint
+from urja.apps.supply.policies import book
+from urja.apps.tariffs import queries as tariffs
+from urja.base.ids import bucket_of
+from urja.base.sentences import say
+from urja.core.calendar import ONE_DAY, local_day, midnight
+from urja.usecases import outside
+from urja.usecases.agreed import load_faults
+from urja.usecases.places import no_place
+
+
+class ChangeOfTerms(Operation, kw_only=True):
+    """What changes of terms have in common: whose, and from which day on."""
+
+    consumer_number: str
+    effective_on: date
+    """The local day from whose first instant on the new terms hold; on the agreement's first day, from its beginning."""
+
+    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+        agreement = self.agreement()
+        if agreement is None:
+            yield self._no_agreement()
+            return
+        later = [terms for terms in agreement.all_terms if terms.valid_from > self.begins(agreement)]
+        if later:
+            yield say(
+                "other terms follow on {day} ({tariff_code}, {sanctioned_load_w} W, {payment_mode}): undo those first, then agree both in their order",
+                day=_day(later[0].valid_from),
+                tariff_code=later[0].tariff_code,
+                sanctioned_load_w=later[0].sanctioned_load_w,
+                payment_mode=later[0].payment_mode,
+            )
+            return
+        yield from self.faults_of(agreement, agreement.terms_at(self.begins(agreement)))
+
+    def values(self) -> dict[str, Any]:
+        """The columns of the terms that change, with what they become."""
+        raise NotImplementedError
+
+    def faults_of(self, agreement: Agreement, before: AgreementTerms) -> Iterator[str]:
+        """What stands against these terms at this agreement."""
+        raise NotImplementedError
+
+    def agreement(self) -> Agreement | None:
+        """The agreement that holds at the connection when the change takes effect."""
+        first, end = midnight(self.effective_on, zone()), midnight(self.effective_on + ONE_DAY, zone())
+        # One that begins in the course of the day changes from its beginning on; one that ended before does not.
+        return (
+            Agreement.objects.filter(
+                Q(valid_to=None) | Q(valid_to__gt=first),
+                service_point__consumer_number=self.consumer_number,
+                valid_from__lt=end,
+            )
+            .select_related("account", "service_point")
+            .order_by("-valid_from")
+            .first()
+        )
+
+    def begins(self, agreement: Agreement) -> datetime:
+        """The instant from which on the new terms hold."""
+        return max(midnight(self.effective_on, zone()), agreement.valid_from)
+
+    def carry_out(self, doing: Doing) -> None:
+        agreement = self.agreement()
+        assert agreement is not None, "its absence is a fault"
+        change_terms(doing, agreement, self.begins(agreement), self.values())
+        doing.service_point_id = agreement.service_point_id
+        doing.outcome |= {"agreement_id": agreement.id, "account_id": agreement.account_id}
+
+    def _faults_if_same(self, before: AgreementTerms) -> Iterator[str]:
+        values = self.values()
+        if all(getattr(before, name) == value for name, value in values.items()):
+            shown = ", ".join(f"{name} {value}" for name, value in values.items())
+            yield say(
+                "nothing changes: on {effective_on} the terms say {shown} already",
+                effective_on=self.effective_on,
+                shown=shown,
+            )
+
+    def _no_agreement(self) -> str:
+        if not ServicePoint.objects.filter(consumer_number=self.consumer_number).exists():
+            return no_place(self.consumer_number)
+        first = (
+            Agreement.objects.filter(
+                service_point__consumer_number=self.consumer_number,
+                valid_from__gte=midnight(self.effective_on, zone()),
+            )
+            .order_by("valid_from")
+            .values_list("valid_from", flat=True)
+            .first()
+        )
+        begins = say("; the next one begins on {day}", day=_day(first)) if first else ""
+        return say(
+            "connection {consumer_number} has no agreement on {effective_on}{begins}",
+            consumer_number=self.consumer_number,
+            effective_on=self.effective_on,
+            begins=begins,
+        )
+
+
+class ChangeLoad(ChangeOfTerms, kw_only=True):
+    """Sanction another load. Only what is priced by the load is charged anew; the meter's load limit follows."""
+
+    sanctioned_load_w: int
+
+    def values(self) -> dict[str, Any]:
+        return {"sanctioned_load_w": self.sanctioned_load_w}
+
+    def faults_of(self, agreement: Agreement, before: AgreementTerms) -> Iterator[str]:
+        yield from self._faults_if_same(before)
+        if self.sanctioned_load_w <= 0:
+            yield say(
+                "a sanctioned load is more than 0 W, not {sanctioned_load_w} W",
+                sanctioned_load_w=self.sanctioned_load_w,
+            )
+        device_id = configuring.billing_device(agreement.service_point_id, self.begins(agreement))
+        device = Device.objects.filter(id=device_id).first()
+        if device is not None:
+            yield from load_faults(device, self.sanctioned_load_w)
+
+
+class ChangeCategory(ChangeOfTerms, kw_only=True):
+    """Rate a supply by another tariff, and let another policy govern it, unless it has one of its own."""
+
+    tariff_code: str
+    category: str | None = None
+    """Which policy governs it: empty for the one that governs everybody else; left out, it stays as it is."""
+
+    def values(self) -> dict[str, Any]:
+        category = {} if self.category is None else {"category": self.category}
+        return {"tariff_code": self.tariff_code, **category}
+
+    def faults_of(self, agreement: Agreement, before: AgreementTerms) -> Iterator[str]:
+        yield from self._faults_if_same(before)
+        yield from tariff_faults(
+            self.tariff_code, local_day(self.begins(agreement), zone()), agreement, before
+        )
+
+
+class ChangePolicy(ChangeOfTerms, kw_only=True):
+    """Let a policy of its own govern a supply whatever its category, or let its category say so again."""
+
+    policy: str = ""
+    """The code of a loaded policy; empty for the one that its category has."""
+    reason: str
+
+    def values(self) -> dict[str, Any]:
+        return {"policy": self.policy}
+
+    def faults_of(self, agreement: Agreement, before: AgreementTerms) -> Iterator[str]:
+        if not self.reason.strip():
+            yield say("say why")
+        if self.policy or before.policy:
+            yield from self._faults_if_same(before)
+        else:
+            yield say(
+                "nothing changes: connection {consumer_number} has no policy of its own on {effective_on}",
+                consumer_number=self.consumer_number,
+                effective_on=self.effective_on,
+            )
+        day = local_day(self.begins(agreement), zone())
+        yield from policy_faults(self.policy, before.category, day, agreement.account.currency)
+
+
+def policy_faults(own: str, category: str, day: date, currency: str) -> Iterator[str]:
+    """Why no policy would govern a supply on a day: its own where it has one, else the one of its category."""
+    policies = book()
+    code = policies.code_for(AgreementTerms(policy=own, category=category))
+    if code is None:
+        return  # No policy is loaded at all: nobody is cut.
+    policy = policies.in_force(code, day)
+    if policy is not None and policy.currency != currency:
+        yield say(
+            "policy {code} is in {priced_in}, the account is in {currency}",
+            code=code,
+            priced_in=policy.currency,
+            currency=currency,
+        )
+    elif policy is None and code in policies.versions:
+        yield say(
+            "policy {code} is in force only from {first} on, not on {day}",
+            code=code,
+            first=policies.versions[code][0].valid_from,
+            day=day,
+        )
+    elif policy is None:
+        yield say("there is no policy {code}: load it first (urja policy load)", code=repr(code))
+
+
+def unloaded_faults(code: str, day: date, currency: str) -> Iterator[str]:
+    """Why nobody can be billed by a tariff on a day, in a currency."""
+    tariff = tariffs.in_force(code, day)
+    if tariff is None:
+        yield say(
+            "no version of tariff {code} is in force on {day}: load it first (urja tariff load)",
+            code=repr(code),
+            day=day,
+        )
+    elif tariff.currency != currency:
+        yield say(
+            "tariff {code} is in {priced_in}, the account is in {currency}",
+            code=code,
+            priced_in=tariff.currency,
+            currency=currency,
+        )
+
+
+def tariff_faults(code: str, day: date, agreement: Agreement, before: AgreementTerms) -> Iterator[str]:
+    """What stands against rating an agreement by a tariff from a day on, instead of by the terms before.
+
+    Where it has a calendar of its own its periods stay what they are, whatever calendar the tariff has.
+    """
+    yield from unloaded_faults(code, day, agreement.account.currency)
+    if agreement.billing_day is not None:
+        return
+    tariff, own = tariffs.in_force(code, day), tariffs.in_force(before.tariff_code, day)
+    if tariff is not None and own is not None and own.period_starts_on != tariff.period_starts_on:
+        yield say(
+            "billing periods of {tariff_code} begin on day {day} of a month, those of {code} on day {other_day}: a period has one beginning",
+            tariff_code=before.tariff_code,
+            day=own.period_starts_on,
+            code=code,
+            other_day=tariff.period_starts_on,
+        )
+
+
+def change_terms(doing: Doing, agreement: Agreement, at: datetime, values: dict[str, Any]) -> None:
+    """Let an agreement's last terms say something else from an instant on; its meter is told if that has come."""
+    current = agreement.terms_at(at)
+    if current.valid_from == at:
+        doing.change(current, **values)
+    else:
+        until = current.valid_to
+        kept = {
+            name: getattr(current, name)
+            for name in (
+                "tariff_code",
+                "sanctioned_load_w",
+                "category",
+                "policy",
+                "payment_mode",
+                "metering_mode",
+                "converted_at",
+            )
+        }
+        doing.change(current, valid_to=at)
+        current = AgreementTerms.objects.create(
+            id=next_id(bucket_of(agreement.id)),
+            agreement=agreement,
+            valid_from=at,
+            valid_to=until,
+            **(kept | values),
+            **doing.stamp,
+        )
+    if at <= doing.recorded_at and (current.valid_to is None or current.valid_to > doing.recorded_at):
+        tell_meter(doing, agreement.service_point_id, current, values)
+
+
+_SAYS = {
+    "payment_mode": configuring.ConfigurationItem.PAYMENT_MODE,
+    "metering_mode": configuring.ConfigurationItem.METERING_MODE,
+    "sanctioned_load_w": configuring.ConfigurationItem.LOAD_LIMIT_W,
+}
+
+
+def tell_meter(doing: Doing, service_point_id: int, terms: AgreementTerms, changed: dict[str, Any]) -> None:
+    """Let the billing meter be what its terms say by now, as far as they have changed."""
+    device_id = configuring.billing_device(service_point_id, doing.recorded_at)
+    if device_id is not None:
+        for item in (_SAYS[name] for name in changed if name in _SAYS):
+            outside.desire(doing, device_id, item, configuring.wanted(terms, item))
+
+
+def zone() -> ZoneInfo:
+    return ZoneInfo(settings.URJA_TIMEZONE)
+
+
+def _day(at: datetime) -> date:
+    return local_day(at, zone())

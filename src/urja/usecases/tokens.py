@@ -1,0 +1,101 @@
+"""Keys to the API are given out and taken back; by commands on the machine itself, as roles are."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import ClassVar
+
+from urja.apps.identity.models import Token
+from urja.apps.identity.roles import TABLE
+from urja.apps.journal.operation import Doing, Operation, next_number
+from urja.base.sentences import say
+from urja.usecases.staff import faults_of_role, found_area, user_of
+
+
+class IssueToken(Operation, kw_only=True):
+    """Make a key known: somebody's, who may as they may, or a program's with one role. Of the key comes its hash."""
+
+    secret: ClassVar[frozenset[str]] = frozenset({"digest"})
+    undoable: ClassVar[bool] = False
+
+    name: str
+    prefix: str
+    digest: bytes
+    scopes: list[str]
+    expires_at: datetime
+    """By the wall clock."""
+    per_minute: int
+    email: str | None = None
+    role: str | None = None
+    area: str = ""
+
+    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+        if not self.name.strip():
+            yield say("a key has a name, by which people know what it is for")
+        if Token.objects.filter(name=self.name).exists():
+            yield say("there is a key {name} already", name=repr(self.name))
+        if (self.email is None) == (self.role is None):
+            yield say("a key is somebody's or has a role of its own: name one of the two")
+        elif self.email is not None:
+            if user_of(self.email) is None:
+                yield say("nobody signs in with {email}", email=self.email)
+            if self.area:
+                yield say("somebody's key reaches as far as they do: it has no area of its own")
+        else:
+            yield from faults_of_role(self.role or "", self.area)
+        if self.per_minute < 1:
+            yield say(
+                "a key that may ask {per_minute} times a minute opens nothing", per_minute=self.per_minute
+            )
+        yield from _faults_of_scopes(self.scopes)
+
+    def carry_out(self, doing: Doing) -> None:
+        token = Token.objects.create(
+            id=next_number(),
+            name=self.name,
+            prefix=self.prefix,
+            digest=self.digest,
+            user=None if self.email is None else user_of(self.email),
+            role=self.role,
+            scopes=self.scopes,
+            per_minute=self.per_minute,
+            expires_at=self.expires_at,
+            **found_area(self.area).columns,
+            **doing.stamp,
+        )
+        doing.outcome["token_id"] = token.id
+
+
+class RevokeToken(Operation, kw_only=True):
+    """A key opens nothing any more, from now on."""
+
+    undoable: ClassVar[bool] = False
+
+    prefix: str
+
+    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+        token = Token.objects.filter(prefix=self.prefix).first()
+        if token is None:
+            yield say("there is no key {prefix}", prefix=self.prefix)
+        elif token.revoked_at is not None:
+            yield say(
+                "key {prefix} was revoked on {revoked_at}",
+                prefix=self.prefix,
+                revoked_at=format(token.revoked_at, "%Y-%m-%d"),
+            )
+
+    def carry_out(self, doing: Doing) -> None:
+        token = Token.objects.get(prefix=self.prefix)
+        doing.change(token, revoked_at=doing.recorded_at)
+        doing.outcome["token_id"] = token.id
+
+
+def _faults_of_scopes(scopes: list[str]) -> Iterator[str]:
+    if not scopes:
+        yield say("a key without scopes opens nothing: give it some, such as read:usage_point")
+    for scope in scopes:
+        if scope in {"read:*", "write:*"}:
+            continue
+        if scope not in TABLE:
+            yield say("there is no scope {scope}; urja token scopes lists them", scope=repr(scope))
+        elif not TABLE[scope]:
+            yield say("{scope} is done by a command on the machine itself: no key carries it", scope=scope)

@@ -1,0 +1,233 @@
+"""Taking an operation back: the registry is as it was before, and everybody learns of that as of any other change.
+
+What the operation made goes, what it changed or deleted is put back from the history, step by step backwards, so that
+no rule of the database is broken on the way. The entry stays, with the number of its undoing; so does the history, of
+both. What the operation asked of others is asked the other way round (`operations.outside`).
+"""
+
+# ruff: noqa: S608  (names of tables and columns are those of a constant and of the catalogue)
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from django.db import connection
+
+from urja.apps.assets.models import Projection
+from urja.apps.billing.models import ArrearPayment, FinalSettlement, Instalment
+from urja.apps.billing.queries import charged_agreements
+from urja.apps.identity.models import AddressChange, AddressChangeState
+from urja.apps.journal.models import AuditEntry
+from urja.apps.journal.operation import Doing, Operation
+from urja.apps.work import operations as work
+from urja.apps.work import queries as orders
+from urja.base.sentences import say
+from urja.usecases import outside
+from urja.usecases.addresses import withdraw_asked_by
+from urja.usecases.performing import RECORDED_TABLES
+
+
+class Undo(Operation, kw_only=True):
+    """Take an operation back that was a mistake. What has happened in the world is corrected by another operation."""
+
+    undoable: ClassVar[bool] = False
+
+    entry_id: int
+    """Number of the operation."""
+    reason: str
+
+    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+        if not self.reason.strip():
+            yield say("say why it is undone")
+        entry = AuditEntry.objects.select_for_update().filter(id=self.entry_id).first()
+        if entry is None:
+            yield say("there is no operation {entry}", entry=self.entry_id)
+            return
+        which = say("operation {entry} ({kind})", entry=entry.id, kind=entry.kind)
+        if entry.undone_by_id is not None:
+            yield say(
+                "{which} was undone by operation {undone_by}", which=which, undone_by=entry.undone_by_id
+            )
+            return
+        if not _undoable(entry.kind):
+            yield say("{which} is not undone: {instead}", which=which, instead=_instead(entry.kind))
+            return
+        made = _made_by(entry.id)
+        for number, kind in _standing_on(entry.id, made):
+            yield say(
+                "operation {number} ({kind}) came after {which} and stands on its rows: undo that one first",
+                number=number,
+                kind=kind,
+                which=which,
+            )
+        for agreement_id in charged_agreements(made.get("registry_agreement", [])):
+            yield say(
+                "days of agreement {agreement_id} are charged already: end it by move_out instead",
+                agreement_id=agreement_id,
+            )
+        known = Projection.objects.filter(
+            device_id__in=made.get("registry_device", []), projected_version__gt=0
+        )
+        for serial in known.values_list("device__serial", flat=True):
+            yield say(
+                "the head end knows meter {serial} already: take it away and scrap it instead", serial=serial
+            )
+        for final in FinalSettlement.objects.filter(operation_id=entry.id, settled_at__isnull=False):
+            yield say(
+                "what was left on account {account} was settled on {settled_at}: make another agreement",
+                account=final.account_id,
+                settled_at=final.settled_at,
+            )
+        paid = ArrearPayment.objects.filter(arrear_id__in=made.get("registry_arrear", []))
+        for bill in sorted(set(paid.values_list("arrear__bill", flat=True))):
+            yield say(
+                "payments here have paid of bill {bill}, which {which} brought: convert the supply to postpaid instead",
+                bill=bill,
+                which=which,
+            )
+        confirmed = AddressChange.objects.filter(operation_id=entry.id, state=AddressChangeState.DONE)
+        if confirmed.exists():
+            yield say(
+                "the address that {which} asked for was confirmed: correct_person again instead", which=which
+            )
+        posted = Instalment.objects.filter(plan_id__in=made.get("registry_instalment_plan", []))
+        if posted.exists():
+            yield say(
+                "instalments of the plan that {which} made are posted: end it by end_instalments instead",
+                which=which,
+            )
+        for order in orders.opened_by(entry.id):
+            if order.done:
+                yield say(
+                    "work order {order} ({kind}) of {which} is done: somebody has been there",
+                    order=order.id,
+                    kind=order.kind,
+                    which=which,
+                )
+
+    def carry_out(self, doing: Doing) -> None:
+        entry = AuditEntry.objects.get(id=self.entry_id)
+        doing.undoes = entry.id
+        doing.service_point_id = entry.service_point_id
+        made = _made_by(entry.id)
+        Projection.objects.filter(device_id__in=made.get("registry_device", [])).delete()
+        with connection.cursor() as cursor:
+            for table in reversed(RECORDED_TABLES):
+                if table in made:
+                    cursor.execute(f"DELETE FROM {table} WHERE id = ANY(%s)", [made[table]])
+        for step in _steps(entry.id):
+            if step.row_id not in made.get(step.table, ()):
+                step.take_back()
+        FinalSettlement.objects.filter(operation_id=entry.id).delete()
+        withdraw_asked_by(entry.id, doing.recorded_at)
+        outside.take_back(doing, entry.outcome.get("outside", []))
+        for order in orders.opened_by(entry.id):
+            if order.service_point_id in made.get("registry_service_point", ()):
+                work.forget(order.id)
+            else:
+                work.withdraw(order.id, doing.recorded_at, f"operation {entry.id} was undone: {self.reason}")
+        AuditEntry.objects.filter(id=entry.id).update(undone_by_id=doing.id)
+        doing.outcome["undone"] = entry.id
+
+
+def _instead(kind: str) -> str:
+    from urja.usecases.operations import BY_KIND
+
+    return BY_KIND.get(kind, Operation).instead
+
+
+def _undoable(kind: str) -> bool:
+    from urja.usecases.operations import BY_KIND
+
+    known = BY_KIND.get(kind)
+    return known is not None and known.undoable
+
+
+def _made_by(operation_id: int) -> dict[str, list[int]]:
+    """The rows that bear an operation's number, by table."""
+    made: dict[str, list[int]] = {}
+    with connection.cursor() as cursor:
+        for table in RECORDED_TABLES:
+            cursor.execute(f"SELECT id FROM {table} WHERE operation_id = %s", [operation_id])
+            ids = [id_ for (id_,) in cursor.fetchall()]
+            if ids:
+                made[table] = ids
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A row as it stood before a change."""
+
+    table: str
+    row_id: int
+    row: str
+    deleted: bool
+
+    def take_back(self) -> None:
+        """By the columns that the history knows; those that the database makes itself are left to it."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped "
+                "AND attgenerated = '' AND %s::jsonb ? attname ORDER BY attnum",
+                [self.table, self.row],
+            )
+            columns = ", ".join(name for (name,) in cursor.fetchall())
+            values = f"SELECT {columns} FROM jsonb_populate_record(NULL::{self.table}, %s::jsonb)"
+            if self.deleted:
+                cursor.execute(f"INSERT INTO {self.table} ({columns}) {values}", [self.row])
+            else:
+                cursor.execute(
+                    f"UPDATE {self.table} SET ({columns}) = ({values}) WHERE id = %s",
+                    [self.row, self.row_id],
+                )
+
+
+def _steps(operation_id: int) -> list[_Step]:
+    """What stood before each of an operation's changes, the last one first."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT table_name, row_id, row::text, action = 'deleted' FROM registry_history "
+            "WHERE operation_id = %s ORDER BY id DESC",
+            [operation_id],
+        )
+        return [_Step(*row) for row in cursor.fetchall()]
+
+
+_LATER = """
+WITH own AS (
+    SELECT table_name, row_id, max(id) AS last FROM registry_history WHERE operation_id = %(id)s GROUP BY 1, 2
+    UNION ALL SELECT table_name, row_id, 0
+    FROM unnest(%(tables)s::text[], %(rows)s::bigint[]) AS made (table_name, row_id)
+)
+SELECT DISTINCT o.id, o.kind FROM own
+JOIN registry_history h ON h.table_name = own.table_name AND h.row_id = own.row_id AND h.id > own.last
+JOIN registry_operation o ON o.id = h.operation_id
+WHERE o.id <> %(id)s AND o.undone_by_id IS NULL AND o.kind <> 'undo'
+"""
+
+_REFERENCES = """
+SELECT c.conrelid::regclass::text, a.attname, c.confrelid::regclass::text
+FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
+WHERE c.contype = 'f' AND c.confrelid::regclass::text = ANY(%s) AND c.conrelid::regclass::text = ANY(%s)
+"""
+
+
+def _standing_on(operation_id: int, made: dict[str, list[int]]) -> list[tuple[int, str]]:
+    """Later operations that have changed its rows, or made rows that name those it made."""
+    pairs = [(table, id_) for table, ids in made.items() for id_ in ids]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _LATER,
+            {"id": operation_id, "tables": [table for table, _ in pairs], "rows": [id_ for _, id_ in pairs]},
+        )
+        found = set(cursor.fetchall())
+        cursor.execute(_REFERENCES, [list(made), list(RECORDED_TABLES)])
+        for table, column, referred in cursor.fetchall():
+            cursor.execute(
+                f"SELECT DISTINCT o.id, o.kind FROM {table} t JOIN registry_operation o ON o.id = t.operation_id "
+                f"WHERE t.{column} = ANY(%s) AND o.id <> %s",
+                [made[referred], operation_id],
+            )
+            found.update(cursor.fetchall())
+    return sorted(found)

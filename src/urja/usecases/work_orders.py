@@ -1,0 +1,313 @@
+"""Work orders as people deal with them: opened, given to somebody, withdrawn, and done with what was found.
+
+The orders themselves are `urja.apps.work`'s; here each step is guarded and written down, and what somebody saw at the
+meter (a register, seals) goes where such things are kept. An order to hang, exchange or take away a meter is closed by
+the operation that does so (`finish`).
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, ClassVar, Final
+
+from django.db.models import Q
+
+from urja.apps.assets.models import ConfigurationItem, Device, DevicePeriod, Seal
+from urja.apps.contracts import configuring
+from urja.apps.identity.models import Employment
+from urja.apps.journal.operation import Doing, Operation, next_id
+from urja.apps.network.models import ServicePoint
+from urja.apps.work import operations as work
+from urja.apps.work import queries as orders
+from urja.apps.work.models import WorkOrder, WorkOrderKind
+from urja.base.ids import bucket_of
+from urja.base.sentences import say
+from urja.usecases.outside import read_register
+from urja.usecases.places import no_place
+from urja.usecases.reads import read_faults
+
+BY_OPERATION: Final = {
+    WorkOrderKind.INSTALL: "install_meter",
+    WorkOrderKind.EXCHANGE: "exchange_meter",
+    WorkOrderKind.DISCONNECT_BY_HAND: "remove_meter",
+}
+"""Orders that are closed by doing what they ask for."""
+
+
+class OpenWorkOrder(Operation, kw_only=True):
+    """Send somebody to a connection."""
+
+    consumer_number: str
+    kind_of_work: str
+    """`inspect`, `exchange`, `install` ..."""
+    note: str
+    """What is to be done or looked at."""
+    due_at: datetime | None = None
+
+    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+        if self.kind_of_work not in WorkOrderKind:
+            kinds = ", ".join(kind.value for kind in WorkOrderKind)
+            yield say(
+                "there is no work {kind_of_work}; there is {kinds}",
+                kind_of_work=repr(self.kind_of_work),
+                kinds=kinds,
+            )
+        if not self.note.strip():
+            yield say("say what is to be done")
+        place = ServicePoint.objects.filter(consumer_number=self.consumer_number).first()
+        if place is None:
+            yield no_place(self.consumer_number)
+        elif self.kind_of_work in WorkOrderKind:
+            known = orders.unfinished_at(place.id, WorkOrderKind(self.kind_of_work))
+            if known is not None:
+                yield say(
+                    "work order {known} ({kind}) is open there already", known=known.id, kind=known.kind
+                )
+
+    def carry_out(self, doing: Doing) -> None:
+        place = ServicePoint.objects.get(consumer_number=self.consumer_number)
+        period = DevicePeriod.objects.filter(service_point=place, valid_to=None).order_by("role").first()
+        order = send(
+            doing,
+            WorkOrderKind(self.kind_of_work),
+            place,
+            {"note": self.note},
+            device_id=None if period is None else period.device_id,
+            due_at=self.due_at,
+        )
+        _told(doing, order)
+
+
+class AssignWorkOrder(Operation, kw_only=True):
+    """Give a work order to somebody who works here, also one that somebody else has."""
+
+    undoable: ClassVar[bool] = False
+
+    work_order_id: int
+    email: str
+
+    def faults(self, doing: Doing) -> Iterator[str]:
+        yield from _faults_of(self.work_order_id)
+        if _employed(self.email, doing.recorded_at) is None:
+            yield say("nobody with the address {email} works here: urja staff add", email=self.email)
+
+    def carry_out(self, doing: Doing) -> None:
+        user_id = _employed(self.email, doing.recorded_at)
+        assert user_id is not None, "its absence is a fault"
+        work.assign(self.work_order_id, user_id)
+        _told(doing, WorkOrder.objects.get(id=self.work_order_id))
+
+
+class WithdrawWorkOrder(Operation, kw_only=True):
+    """Nobody need go any more."""
+
+    undoable: ClassVar[bool] = False
+
+    work_order_id: int
+    reason: str
+
+    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+        yield from _faults_of(self.work_order_id)
+        if not self.reason.strip():
+            yield say("say why nobody need go")
+
+    def carry_out(self, doing: Doing) -> None:
+        work.withdraw(self.work_order_id, doing.recorded_at, self.reason)
+        _told(doing, WorkOrder.objects.get(id=self.work_order_id))
+
+
+class CloseWorkOrder(Operation, kw_only=True):
+    """Somebody has been there: what they found, what the register read, which seals they put on and took off."""
+
+    undoable: ClassVar[bool] = False
+
+    work_order_id: int
+    closed_at: datetime
+    note: str
+    """What was found and done."""
+    register_wh: int | None = None
+    """The import register as read at that moment; none where nobody read it."""
+    seals: tuple[str, ...] = ()
+    """Numbers of the seals that were put on the meter."""
+    removed_seals: tuple[str, ...] = ()
+    photos: tuple[int, ...] = ()
+    """Numbers of photographs that were recorded for this order."""
+
+    def faults(self, doing: Doing) -> Iterator[str]:
+        yield from _faults_of(self.work_order_id)
+        if not self.note.strip():
+            yield say("say what was found and done")
+        if self.closed_at > doing.recorded_at:
+            yield say("{closed_at} has not come yet", closed_at=self.closed_at.isoformat())
+        order = WorkOrder.objects.filter(id=self.work_order_id).select_related("device").first()
+        if order is None:
+            return
+        if order.kind in BY_OPERATION:
+            yield say(
+                "work order {order} ({kind}) is closed by {operation}",
+                order=order.id,
+                kind=order.kind,
+                operation=BY_OPERATION[WorkOrderKind(order.kind)],
+            )
+        if self.closed_at < order.opened_at:
+            yield say(
+                "work order {order} was opened only on {opened_at}",
+                order=order.id,
+                opened_at=order.opened_at.isoformat(),
+            )
+        yield from photo_faults(order, self.photos)
+        if order.device is not None:
+            yield from seal_faults(order.device, self.seals, self.removed_seals)
+            if self.register_wh is not None:
+                yield from read_faults(order.service_point_id, order.device, self.closed_at, self.register_wh)
+        elif self.register_wh is not None or self.seals or self.removed_seals:
+            yield say(
+                "work order {order} is about no meter: it has neither register nor seals", order=order.id
+            )
+
+    def carry_out(self, doing: Doing) -> None:
+        order = WorkOrder.objects.select_related("device", "service_point").get(id=self.work_order_id)
+        if order.device is not None:
+            put_seals(doing, order.device, self.closed_at, self.seals, self.removed_seals)
+            if self.register_wh is not None:
+                read_register(doing, order.service_point, order.device, self.closed_at, self.register_wh)
+            if order.kind == WorkOrderKind.CONFIGURE and "item" in order.asked:
+                item = ConfigurationItem(order.asked["item"])
+                configuring.found(
+                    order.device.id, item, order.asked["value"], at=self.closed_at, actor=doing.actor
+                )
+        _close(doing, order, self.closed_at, self.note, self.register_wh, self.seals, self.photos)
+        _told(doing, order)
+
+
+def send(
+    doing: Doing,
+    kind: WorkOrderKind,
+    place: ServicePoint,
+    asked: dict[str, Any],
+    *,
+    device_id: int | None = None,
+    due_at: datetime | None = None,
+) -> WorkOrder:
+    """Let an operation send somebody; undoing it withdraws the order."""
+    return work.open_order(
+        kind,
+        service_point_id=place.id,
+        device_id=device_id,
+        opened_at=doing.recorded_at,
+        asked=asked,
+        due_at=due_at,
+        operation_id=doing.id,
+    )
+
+
+def finish(
+    doing: Doing,
+    place: ServicePoint,
+    kind: WorkOrderKind,
+    at: datetime,
+    *,
+    register_wh: int | None = None,
+    seals: tuple[str, ...] = (),
+    photos: tuple[int, ...] = (),
+) -> None:
+    """Close the unfinished order of a kind at a place, which has been done by this operation; there may be none."""
+    order = orders.unfinished_at(place.id, kind)
+    if order is not None:
+        _close(doing, order, at, doing_words(kind), register_wh, seals, photos)
+        doing.outcome["work_order_id"] = order.id
+
+
+def doing_words(kind: WorkOrderKind) -> str:
+    """What the operation that closes an order of this kind has done, for its result."""
+    return {
+        WorkOrderKind.INSTALL: "the meter was put in",
+        WorkOrderKind.EXCHANGE: "the meter was exchanged",
+        WorkOrderKind.DISCONNECT_BY_HAND: "the meter was taken away",
+    }[kind]
+
+
+def photo_faults(order: WorkOrder | None, photos: tuple[int, ...]) -> Iterator[str]:
+    """Photographs that were not recorded for this order."""
+    known = {photo.id for photo in orders.photos_of(order.id)} if order is not None and photos else set()
+    for number in photos:
+        if number not in known:
+            yield say("photo {number} was not recorded for this work order", number=number)
+
+
+def seal_faults(device: Device, put_on: tuple[str, ...], taken_off: tuple[str, ...] = ()) -> Iterator[str]:
+    """Seals that are somewhere else, or not there."""
+    for number in put_on:
+        if not 0 < len(number) <= 32:
+            yield say("a seal's number has 1 to 32 characters, not {count}", count=len(number))
+        elif (known := Seal.objects.filter(number=number).select_related("device").first()) is not None:
+            yield say(
+                "seal {number} was put on meter {device} on {applied_at}",
+                number=number,
+                device=known.device,
+                applied_at=known.applied_at.isoformat(),
+            )
+    if len(set(put_on)) != len(put_on):
+        yield say("a seal is named twice")
+    for number in taken_off:
+        if not Seal.objects.filter(number=number, device=device, removed_at=None).exists():
+            yield say("seal {number} is not on meter {device}", number=number, device=device)
+
+
+def put_seals(
+    doing: Doing, device: Device, at: datetime, put_on: tuple[str, ...], taken_off: tuple[str, ...] = ()
+) -> None:
+    """Note which seals were put on and taken off."""
+    for seal in Seal.objects.filter(number__in=taken_off, device=device, removed_at=None):
+        doing.change(seal, removed_at=max(at, seal.applied_at))
+    for number in put_on:
+        Seal.objects.create(
+            id=next_id(bucket_of(device.id)), device=device, number=number, applied_at=at, **doing.stamp
+        )
+
+
+def _close(
+    doing: Doing,
+    order: WorkOrder,
+    at: datetime,
+    note: str,
+    register_wh: int | None,
+    seals: tuple[str, ...],
+    photos: tuple[int, ...],
+) -> None:
+    result = {
+        "note": note,
+        "register_wh": register_wh,
+        "seals": list(seals),
+        "photos": list(photos),
+        "actor": doing.actor,
+        "operation_id": doing.id,
+    }
+    work.close(order.id, max(at, order.opened_at), result)
+
+
+def _faults_of(work_order_id: int) -> Iterator[str]:
+    """Why nothing can be done with an order; holds it until the transaction ends."""
+    order = WorkOrder.objects.select_for_update(no_key=True).filter(id=work_order_id).first()
+    if order is None:
+        yield say("there is no work order {work_order_id}", work_order_id=work_order_id)
+    elif not order.unfinished:
+        assert order.closed_at is not None, "an order that has ended says when"
+        yield say(
+            "work order {order} is {state} since {closed_at}",
+            order=order.id,
+            state=order.state,
+            closed_at=order.closed_at.isoformat(),
+        )
+
+
+def _employed(email: str, at: datetime) -> int | None:
+    """The user's number of somebody who works here."""
+    held = Employment.objects.filter(
+        Q(valid_to=None) | Q(valid_to__gt=at), user__email=email.strip().lower(), valid_from__lte=at
+    )
+    return held.values_list("user_id", flat=True).first()
+
+
+def _told(doing: Doing, order: WorkOrder) -> None:
+    doing.service_point_id = order.service_point_id
+    doing.outcome["work_order_id"] = order.id

@@ -25,7 +25,7 @@ HEAD = """\
 # has not seen fails the run: lines go, none is added.
 """
 CACHED = "contracts/executed"
-"""The crossings of the last whole run and of what was run since, in pytest's cache."""
+"""The crossings that the last run has seen, in pytest's cache."""
 UNLISTED = """\
 Statements that name a table of another owner. Ask its queries for values, or have it publish a view. Only for what stood
 before and was moved, list it with `python -m tests.contracts.debt`.
@@ -105,7 +105,7 @@ def listed() -> frozenset[sql.Crossing]:
 
 
 def owed() -> list[sql.Crossing]:
-    """What is to be listed: what is, and what was seen since the last whole run, less what is implied."""
+    """What is to be listed: what is, and what the last run has seen, less what is implied."""
     file = ROOT / ".pytest_cache/v" / CACHED
     cached = json.loads(file.read_text()) if file.exists() else []
     known = {(by, table) for by, table in [*listed(), *cached] if owners().get(table, by) != by}
@@ -153,10 +153,9 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput[CACHED] = sorted(seen)
         return
-    whole = exitstatus == pytest.ExitCode.OK and _is_whole(session.config)
     if cache := getattr(session.config, "cache", None):
-        earlier = () if whole else cache.get(CACHED, ())
-        cache.set(CACHED, sorted({*map(tuple, earlier), *seen}))
+        cache.set(CACHED, sorted(seen))
+    whole = exitstatus == pytest.ExitCode.OK and _is_whole(session.config)
     if whole and (gone := listed() - seen):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
         session.config.stash[_GONE] = sorted(gone)

@@ -63,6 +63,18 @@ def test_intervals_that_nothing_has_confirmed_are_told_beside_the_meter(told, co
     assert "not yet confirmed" in meters
 
 
+def test_sums_are_in_the_currency_of_the_account(told, colleague, database_of_town):
+    with database_of_town("urja_owner") as owner:
+        owner.execute("ALTER TABLE ledger_account DISABLE TRIGGER USER")
+        owner.execute("UPDATE ledger_account SET currency = 'KWD' WHERE id = %s", [told.account_id])
+    page = colleague("clerk").get(PAGE)
+    money = section(page, "money")
+    assert "KWD 120.050 and KWD 5.000 surcharge" in money
+    assert "Paid off KWD 5.000 of it each day" in money
+    assert "₹" not in money
+    assert "Opening credit, +KWD 2.000" in section(page, "life")
+
+
 def test_events_of_a_loaded_type_have_its_words(told, colleague, database_of_town, tmp_path):
     """A code of its own, one that it does not list, and a status bit that it does not list."""
     files = read_type_folder(write_type(tmp_path / "m7"))

@@ -195,6 +195,22 @@ def test_a_list_of_something_else_is_one_fault():
     assert faults(GOOD.replace("slabs = [", "slabs = [1] # [", 1)) == [said]
 
 
+def test_an_entry_of_bases_with_a_fault_is_told_once():
+    assert faults(GOOD.replace('{line = "fixed"}', "{percent = 8}")) == ["line duty.on[2].line: is missing"]
+    said = faults(GOOD.replace('{line = "fixed"}', '{line = "fixed", percent = "x"}'))
+    assert [fault.partition(":")[0] for fault in said] == ["line duty.on[2].percent"]
+
+
+def test_a_bill_has_up_to_a_hundred_lines():
+    def more(count):
+        return GOOD + "".join(
+            f'[[line]]\nname = "l{n}"\naccrues = "per-day"\nrate = 1\n' for n in range(count)
+        )
+
+    assert len(parse_tariff(more(97)).lines) == 100
+    assert faults(more(98)) == ["line: a bill has at most 100 lines, not 101"]
+
+
 def test_a_bill_is_no_book():
     lines = "".join(
         f'[[line]]\nname = "l{n}"\naccrues = "percent"\npercent = 1\non = ["{f"l{n - 1}" if n else "energy"}"]\n'

@@ -225,6 +225,23 @@ def test_depth_and_elements_are_bounded():
         axdr.decode_all(deep_type)
 
 
+def test_a_described_structure_may_be_as_deep_as_the_limit_and_not_deeper():
+    # A compact array of a structure of a structure of a byte: four levels, the array among them.
+    data = bytes.fromhex("13" + "0201020111" + "01" + "05")
+    for most in range(8):
+        if most < 4:
+            with pytest.raises(LimitExceeded):
+                axdr.decode_all(data, limits=Limits(max_depth=most))
+        else:
+            assert axdr.decode_all(data, limits=Limits(max_depth=most)).tag is Tag.COMPACT_ARRAY
+
+
+def test_a_date_time_ends_where_its_twelve_bytes_end():
+    stamp = axdr.date_time(CosemDateTime.from_bytes(bytes.fromhex("07ea0b1e010c0000ff800000")))
+    for data in (stamp, axdr.structure(stamp, axdr.uint8(7))):
+        assert axdr.decode_all(axdr.encode(data)) == data
+
+
 @pytest.mark.parametrize(
     "data",
     [

@@ -107,6 +107,7 @@ def flipped(frame):
         (b"", Reason.MALFORMED, 0),
         (b"\xdb", Reason.MALFORMED, 1),
         (b"\x7e" * 80, Reason.MALFORMED, 0),
+        (b"\x7e" + push(0, 1)[1:], Reason.MALFORMED, 0),
         (b"\xdb\x07" + push(0, 1)[2:], Reason.MALFORMED, 1),
         (cut(push(0, 1)), Reason.MALFORMED, 10),
         (push(0, 1) + b"\0", Reason.MALFORMED, 99),
@@ -139,6 +140,14 @@ def test_each_fault_has_its_reason_and_leaves_the_others_alone(meters, frame, re
         assert rejected.error.offset == offset
     assert sorted(batch.groups[0].index.tolist()) == [*range(others), others + 1]
     assert meters.window(TITLES[0]).check(1) is Verdict.FRESH
+
+
+@pytest.mark.parametrize("size", range(40))
+def test_many_pieces_too_short_for_a_push_are_refused_and_stop_no_other(meters, size):
+    batch = decode_pushes([*[push(0, 1)[:size]] * 20, push(1, 1)], meters)
+    assert {rejected.reason for rejected in batch.rejected} == {Reason.MALFORMED}
+    assert len(batch.rejected) == 20
+    assert batch.groups[0].index.tolist() == [20]
 
 
 def test_doubles_and_forgeries_within_one_batch(meters):

@@ -8,6 +8,7 @@ written to the descriptor that `FATES` names, one line of JSON each: `lived` is 
 
 import functools
 import gc
+import importlib
 import itertools
 import json
 import os
@@ -30,21 +31,37 @@ _failed: list[str] = []
 @pytest.hookimpl
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.failed:
-        _failed.append(report.nodeid)
+        _failed.append(f"{report.nodeid}\n{report.longreprtext}")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> bool:
     """In the place of a run of all tests."""
     items = {item.nodeid: item for item in session.items}
-    for item in _one_of_each_session_fixture(session.items):
-        _run([item], session.items)
-    assert not _failed, f"{_failed[0]} fails without any mutant"
+    _run(list(_one_of_each_session_fixture(session.items)), session)
+    assert not _failed, f"fails without any mutant: {_failed[0]}"
     with os.fdopen(int(os.environ[FATES]), "w", buffering=1) as fates:
-        for number, one in enumerate(json.loads(Path(os.environ[MUTANTS]).read_text())):
-            lived = _lives(one, [items[test] for test in one["tests"]], session.items, number)
+        mutants = json.loads(Path(os.environ[MUTANTS]).read_text())
+        _import({Path(one["path"]) for one in mutants})
+        for number, one in enumerate(mutants):
+            tests = [items[test] for test in one["tests"]]
+            if number == 0:
+                assert _lives({**one, "number": None}, tests, session, number), (
+                    "tests fail in a fork without any mutant"
+                )
+            lived = _lives(one, tests, session, number + 1)
             fates.write(json.dumps({"name": one["name"], "lived": lived}) + "\n")
     return True
+
+
+def _import(paths: set[Path]) -> None:
+    """What a test would import first in a fork would be imported as it is in the file, without the mutant."""
+    for path in paths:
+        root = max(
+            (each for each in map(Path, sys.path) if path.is_relative_to(each)),
+            key=lambda each: len(each.parts),
+        )
+        importlib.import_module(".".join(path.relative_to(root).with_suffix("").parts))
 
 
 def _one_of_each_session_fixture(items: list[pytest.Item]) -> Iterator[pytest.Item]:
@@ -58,24 +75,24 @@ def _one_of_each_session_fixture(items: list[pytest.Item]) -> Iterator[pytest.It
             yield item
 
 
-def _run(chosen: list[pytest.Item], every: list[pytest.Item]) -> None:
+def _run(chosen: list[pytest.Item], session: pytest.Session) -> None:
     """Run tests until one fails; fixtures of the session's scope stay for those that come after."""
-    for item, following in zip(chosen, [*chosen[1:], None], strict=True):
-        stays = following or next(other for other in every if other.path != item.path)
-        item.config.hook.pytest_runtest_protocol(item=item, nextitem=stays)
+    for item, following in itertools.pairwise([*chosen, session]):
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         if _failed:
             return
 
 
-def _lives(one: dict, chosen: list[pytest.Item], every: list[pytest.Item], number: int) -> bool | None:
-    """Whether tests pass with a mutant, within its time; None where it cannot be put in."""
+def _lives(one: dict, chosen: list[pytest.Item], session: pytest.Session, number: int) -> bool | None:
+    """Whether tests pass with a mutant (none for number None), within its time; None where it cannot be put in."""
     child = os.fork()
     if child == 0:
         try:
             os.setsid()
             _forget_what_forks_would_share(number + 1)
-            _put_in(Path(one["path"]), one["number"])
-            _run(chosen, every)
+            if one["number"] is not None:
+                _put_in(Path(one["path"]), one["number"])
+            _run(chosen, session)
         except BaseException:  # noqa: BLE001 - said by the exit code; a fork must never return
             traceback.print_exc()
             os._exit(_BROKEN)

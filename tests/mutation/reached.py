@@ -24,16 +24,10 @@ class Reached:
     by_line: dict[str, dict[int, frozenset[str]]]
     seconds: dict[str, float]
 
-    def tests_of(self, path: str, lines: range) -> list[str]:
-        """The tests that run one of the lines, the quickest first.
-
-        Lines that run at import alone, as constants do, belong to every test that runs anything of the file.
-        """
+    def tests_of(self, path: str, lines: range | None) -> list[str]:
+        """The tests that run one of the lines, or anything of the file, the quickest first."""
         file = self.by_line.get(path, {})
-        there = [file[line] for line in lines if line in file]
-        found = frozenset().union(*there)
-        if there and not found:
-            found = frozenset().union(*file.values())
+        found = frozenset().union(*(tests for line, tests in file.items() if lines is None or line in lines))
         return sorted(found, key=lambda test: self.seconds.get(test, 0.0))
 
 

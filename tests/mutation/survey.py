@@ -34,9 +34,11 @@ endless loop: the mutant is killed by it."""
 INTAKE = (
     "tests/headend/test_pushes.py",
     "tests/headend/test_broker_trouble.py",
+    "tests/headend/test_key_change.py",
     "tests/adversary/test_unauthenticated_pushes.py",
 )
 BRAKE = (
+    "tests/headend/test_brake.py",
     "tests/adversary/test_stolen_signing_key.py",
     "tests/headend/test_releases.py",
     "tests/headend/test_commands_trouble.py",
@@ -77,7 +79,13 @@ WATCHED: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     (
         "apps/payments/**/*.py",
-        ("tests/pipeline/test_collect.py", "tests/pipeline/test_reconcile.py", "tests/web/test_pay.py"),
+        (
+            "tests/providers/test_gateways.py",
+            "tests/pipeline/test_collect.py",
+            "tests/pipeline/test_reconcile.py",
+            "tests/web/test_pay.py",
+            "tests/web/test_console_payments.py",
+        ),
     ),
     ("cosem/window.py", ("tests/cosem/test_window.py", "tests/headend/test_pushes.py")),
     ("cosem/pushbatch.py", ("tests/cosem/test_pushbatch.py", "tests/headend/test_pushes.py")),
@@ -157,18 +165,23 @@ def tests_of(paths: set[str]) -> set[str]:
     return {test for path, _, tests in population() if str(path.relative_to(ROOT)) in paths for test in tests}
 
 
+def _tests(found: Reached, one: Drawn) -> list[str]:
+    """Those that can meet a mutant: for what is done at import, all that run anything of its file."""
+    return found.tests_of(one.path, one.mutant.lines if one.mutant.in_function else None)
+
+
 def outlive(tree: Path, drawn: list[Drawn], found: Reached, workers: int) -> list[str]:
     """The mutants that all their tests pass with, and how many tests that were."""
     lived: list[str] = []
     heard = itertools.count(1)
 
     def hear(one: Drawn, lives: bool) -> None:
-        name = f"{one} ({len(found.tests_of(one.path, one.mutant.lines))} tests)"
+        name = f"{one} ({len(_tests(found, one))} tests)"
         sys.stderr.write(f"{next(heard)}/{len(drawn)} {'SURVIVED' if lives else 'killed'} {name}\n")
         if lives:
             lived.append(name)
 
-    reached_at_all = [one for one in drawn if found.tests_of(one.path, one.mutant.lines)]
+    reached_at_all = [one for one in drawn if _tests(found, one)]
     for one in drawn:
         if one not in reached_at_all:
             hear(one, lives=True)
@@ -186,7 +199,7 @@ def outlive(tree: Path, drawn: list[Drawn], found: Reached, workers: int) -> lis
 def _in_forks(tree: Path, drawn: list[Drawn], found: Reached, hear: Hear) -> list[Drawn]:
     """Mutants inside functions: one run of pytest forks for each of them. Those come back that no fork can take."""
     by_name = {str(one): one for one in drawn}
-    tests = {name: found.tests_of(one.path, one.mutant.lines) for name, one in by_name.items()}
+    tests = {name: _tests(found, one) for name, one in by_name.items()}
     mutants = [
         {
             "name": name,
@@ -230,7 +243,7 @@ def _in_forks(tree: Path, drawn: list[Drawn], found: Reached, hear: Hear) -> lis
 
 def _in_a_copy(tree: Path, one: Drawn, found: Reached) -> bool:
     """Whether a mutant lives that changes what its file does when imported: in a process of its own, on a copy."""
-    tests = found.tests_of(one.path, one.mutant.lines)
+    tests = _tests(found, one)
     with tempfile.TemporaryDirectory(prefix="mutant-") as where:
         copy = Path(where) / "tree"
         shutil.copytree(tree, copy, ignore=shutil.ignore_patterns(".git", ".venv", "__pycache__"))

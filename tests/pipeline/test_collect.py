@@ -356,6 +356,16 @@ def test_who_never_pays_is_asked_after_less_and_less_and_then_not_any_more(till,
     assert till.shop.now - order.created_at > timedelta(days=6)
 
 
+def test_an_order_that_has_ended_keeps_when_it_did(till, order):
+    """An end that is told again later is none: people see when the order ended."""
+    from urja.apps.payments import settling
+
+    settling.expire(order, till.shop.now)
+    settling.expire(order, till.shop.now + timedelta(days=1))
+    assert till.state(order) == "expired"
+    assert order.ended_at == till.shop.now
+
+
 def test_authorised_money_holds_off_a_cut_until_it_is_credited(till, order, monkeypatch):
     from urja.apps.payments import queries
     from urja.apps.payments.errors import GatewayRefusedError

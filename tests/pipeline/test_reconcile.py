@@ -354,6 +354,26 @@ def test_what_is_held_back_is_in_no_settlement_yet():
     assert (fact.settlement_id, fact.utr, fact.settled_at) == ("setl_1", "", datetime(1970, 1, 2, tzinfo=UTC))
 
 
+@pytest.mark.parametrize(
+    ("told", "known_as"),
+    [
+        ({"type": "adjustment", "debit": 100}, ("disp_1", "dispute")),
+        ({"type": "adjustment", "credit": 100}, ("adj_1", "adjustment")),
+        ({"type": "payment", "debit": 2}, ("adj_1", "payment")),
+    ],
+)
+def test_only_what_is_deducted_by_an_adjustment_is_the_disputes(told, known_as):
+    """A payment's own row may name a dispute too: it stays the payment's, or it would be settled as money taken."""
+    from urja.apps.payments.providers.razorpay import words
+
+    row = {
+        "entity_id": "adj_1", "amount": 100, "currency": "INR", "fee": 0, "tax": 0, "credit": 0, "debit": 0,
+        "settled": True, "created_at": 1, "settled_at": 86_400, "settlement_id": "setl_1", "dispute_id": "disp_1",
+    }  # fmt: skip
+    fact = words.settlement(row | told)
+    assert (fact.entity_id, fact.kind) == known_as
+
+
 def test_reports_of_more_than_a_page_are_had_whole(till, run, monkeypatch):
     from urja.apps.payments.providers.razorpay import client
 

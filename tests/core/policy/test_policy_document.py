@@ -85,6 +85,16 @@ def test_each_fault_has_a_place_and_a_sentence(old, new, where, words):
     assert any(fault.startswith(f"{where}: ") and words in fault for fault in found), found
 
 
+def test_the_load_of_a_longer_time_to_pay_is_in_watts_above_zero():
+    def longest(load):
+        text = f'longer = [{{ categories = ["domestic"], up_to_kw = {load}, days = 3 }}]'
+        return GOOD.replace("emergency = 50", f"emergency = 50\n{text}")
+
+    assert parse_policy(longest('"0.001"')).credit.longer[0].up_to_w == 1
+    for load in ("0", '"-1"', '"0.0005"'):
+        assert faults(longest(load)) == ["credit.longer[1].up_to_kw: must be above zero, in whole watts"]
+
+
 def test_all_faults_come_at_once():
     text = (
         GOOD.replace("emergency = 50", "emergency = -50").replace('"INR"', '"x"').replace("at_most = 3", "")

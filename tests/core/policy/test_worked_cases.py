@@ -311,3 +311,19 @@ def test_a_notice_is_asked_for_when_the_last_bar_is_about_to_end():
     bars = [Bar(Standing.GRACE, Reason("x", "x", {}), until=NOON + days * DAY) for days in (5, 9)]
     facts = ripe(notices=(NoticeFact("zero", NOON - DAY, NOON - DAY),))
     assert next_request_at(PLAIN, facts, bars) == NOON + 9 * DAY - PLAIN.notices.lead
+
+
+def test_a_notice_that_is_asked_for_now_is_not_looked_at_again_at_once():
+    """A repetition falls due this very instant: it is asked for, and the next look is later."""
+    asked = NoticeFact("zero", NOON - PLAIN.notices.repeat)
+    facts = ripe(notices=(asked,))
+    assert next_request_at(PLAIN, facts, ()) is None or next_request_at(PLAIN, facts, ()) > NOON
+    assert next_request_at(PLAIN, replace(facts, now=NOON - HOUR), ()) == NOON
+
+
+def test_protected_hours_end_with_their_last_minute():
+    """Protected from 18:00 to 08:00: the minute at which protection ends is free, the one at which it begins is not."""
+    protected = PLAIN.protected
+    assert [protected.hour(60 * hour + minute) for hour, minute in ((7, 59), (8, 0), (17, 59), (18, 0))] == [
+        True, False, False, True,
+    ]  # fmt: skip

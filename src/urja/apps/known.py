@@ -21,7 +21,7 @@ from urja.apps.network.models import Node, Placement, Premise, ServicePoint
 from urja.apps.people.models import Person
 
 
-class NotKnownYet(ValueError):  # noqa: N818 - as `urja.apps.registry.errors`
+class NotKnownYet(ValueError):  # noqa: N818 - as `urja.apps.journal.errors`
     """What will be known at an instant that is still to come was asked for."""
 
 

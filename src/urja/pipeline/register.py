@@ -1,7 +1,7 @@
 """The pipeline's stage `register`: what was asked for through the web is done, in order, and answered.
 
 The web's role can change nothing in the registry, so this is the one hand that does; commands at the box have the
-owner's. Whoever waits for an answer hears of it at its commit (`urja.apps.registry.requests`).
+owner's. Whoever waits for an answer hears of it at its commit (`urja.apps.journal.requests`).
 """
 
 from collections.abc import Callable

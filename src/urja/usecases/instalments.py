@@ -1,6 +1,6 @@
 """Old dues are paid off by instalments: a sum each day, or each month, off the prepaid balance, as was agreed.
 
-While a plan holds its instalments pay the bills, and no share of a recharge does (`apps.ledger.arrears`). The pipeline
+While a plan holds its instalments pay the bills, and no share of a recharge does (`apps.billing.arrears`). The pipeline
 posts each with the close of its due day (`pipeline.instalments`), and records that nothing is owed any more.
 """
 

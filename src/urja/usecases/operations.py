@@ -1,4 +1,4 @@
-"""The writing side of the registry. Every operation is one transaction and takes its time and actor as given."""
+"""Every use case there is. Each is one transaction and takes its time and actor as given."""
 
 from urja.apps.assets.projecting import project_again
 from urja.apps.journal.operation import Doing, Operation

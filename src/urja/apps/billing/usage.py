@@ -1,6 +1,6 @@
 """What an agreement's period comes to by the readings as they are: the target that postings are differences of.
 
-Here energy (`apps.readings`), prices (`apps.tariffs`) and the agreement (`apps.registry`) meet; the arithmetic is
+Here energy (`apps.readings`), prices (`apps.tariffs`) and the agreement (`apps.contracts`) meet; the arithmetic is
 `urja.core.rating`'s.
 """
 

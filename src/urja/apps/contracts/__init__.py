@@ -1,0 +1,1 @@
+"""Agreements: who pays for a service point, for which time, on which terms."""

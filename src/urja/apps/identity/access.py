@@ -23,7 +23,7 @@ from urja.apps.journal.operation import next_number
 from urja.base.sentences import Sentence, say
 
 
-class NotAllowed(RegistryError):  # noqa: N818 - as `urja.apps.registry.errors`
+class NotAllowed(RegistryError):  # noqa: N818 - as `urja.apps.journal.errors`
     """No role of the caller may do that, or the key's scopes do not reach so far; `says` says which."""
 
     def __init__(self, says: Sentence) -> None:

@@ -1,1 +1,1 @@
-"""The ledger: consumers' accounts, the contra accounts of each bucket, and entries that nobody can change."""
+"""Migrations and grants of the tables `ledger_…`, which belong to `urja.apps.books` and `urja.apps.billing`."""

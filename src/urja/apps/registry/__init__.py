@@ -1,1 +1,1 @@
-"""The registry: which meter measures which supply, for whom, under which tariff, and since when."""
+"""Migrations and grants of the tables `registry_…`, which belong to several apps (`urja.apps.network`, `assets`, `contracts` ...)."""

@@ -1,7 +1,7 @@
 """The writing side of the API: what is asked for is recorded, and waited for a moment.
 
 The web can change nothing in the registry. It looks whether the caller may, and records the request; the pipeline's
-stage `register` judges once more, does it, and says what became of it (`urja.apps.registry.requests`).
+stage `register` judges once more, does it, and says what became of it (`urja.usecases.requests`).
 """
 
 import re

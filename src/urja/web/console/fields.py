@@ -128,7 +128,7 @@ def _kind(name: str, asked: Any) -> tuple[Kind, dict[str, Any]]:
     return simple.get(asked, Kind.LONG if name in LONG_TEXTS else Kind.TEXT), {}
 
 
-class Wrong(ValueError):  # noqa: N818 - as `urja.apps.registry.errors`
+class Wrong(ValueError):  # noqa: N818 - as `urja.apps.journal.errors`
     """What was typed is not what is asked for; the message is a sentence for whoever typed it."""
 
 

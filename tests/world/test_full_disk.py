@@ -1,9 +1,10 @@
 """A disk that is full to the last byte, under the database and the broker's store at once: a file system of its own."""
 
+import asyncio
 import contextlib
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from tests.world.world import Ground
 from urja.base.ports import free_port
 from urja.site import probes
 from urja.site.broker_process import Server
-from urja.site.child import Health
+from urja.site.child import _HEALTH_EVERY_S, Health
 from urja.stream import User, server_config
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount")
@@ -83,19 +84,34 @@ class FullDisk(FaultyWorld):
         async def undo() -> None:
             self.refused |= {loop.progress.error for loop in self.loops.values()}
             filler.unlink()
-            # As the supervisor does.
-            if await self._broker_health() is Health.STUCK:
-                self.refused.add("stuck")
-                broker.stop()
-                await self.broker_back()
 
         self._undo.append(undo)
+
+    @contextlib.asynccontextmanager
+    async def supervised(self) -> AsyncIterator[None]:
+        """Start the broker again where only that helps, as the supervisor does: it looks all the time."""
+
+        async def look() -> None:
+            while True:
+                if await self._broker_health() is Health.STUCK:
+                    self.refused.add("stuck")
+                    self.ground.broker.stop()
+                    await self.broker_back()
+                await asyncio.sleep(_HEALTH_EVERY_S)
+
+        looking = asyncio.create_task(look())
+        try:
+            yield
+        finally:
+            looking.cancel()
+            await asyncio.wait([looking])
 
 
 async def test_a_full_disk_loses_and_doubles_nothing(ground):
     async with FullDisk.with_faults(ground, seed=1, faults=6) as street:
-        await street.live_through()
-        await street.come_to_rest()
+        async with street.supervised():
+            await street.live_through()
+            await street.come_to_rest()
         findings = await street.examine()
         table = street.table(findings)
         # It was full: of the database, and of the broker.

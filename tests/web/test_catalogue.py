@@ -12,9 +12,10 @@ from babel.messages.pofile import read_po
 from django.utils.translation.template import templatize
 
 import urja.apps
+import urja.usecases
 import urja.web
 
-APPS = Path(urja.apps.__file__).parent
+GUARDED = [Path(package.__file__).parent for package in (urja.apps, urja.usecases)]
 WEB = Path(urja.web.__file__).parent
 CATALOGUES = sorted(WEB.rglob("locale/hi/LC_MESSAGES/django.po"))
 """The portal's, and one of each app that has words of its own."""
@@ -45,7 +46,7 @@ def written(catalogue):
 
 def of_guards():
     """What guards say (`urja.base.sentences`): pages translate it by its pattern."""
-    for path in APPS.rglob("*.py"):
+    for path in (path for package in GUARDED for path in package.rglob("*.py")):
         with path.open("rb") as file:
             for _line, message, _comments, context in extract("python", file, {"say": None}):
                 yield context, message

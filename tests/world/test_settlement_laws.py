@@ -116,9 +116,9 @@ def reads_one_page(patch):
 def credits_half(patch):
     from urja.apps.payments import settling
 
-    real = settling.ledger.request_credit
+    real = settling.books.request_credit
     patch.setattr(
-        settling.ledger,
+        settling.books,
         "request_credit",
         lambda **more: real(**more | {"amount_minor": more["amount_minor"] // 2}),
     )
@@ -149,14 +149,14 @@ def looks_away_from_disputes(patch):
 def takes_a_lost_dispute_twice(patch):
     from urja.apps.payments import settling
 
-    real = settling.ledger.request_debit
+    real = settling.books.request_debit
 
     def request(**more):
         if "disp_" in more["idempotency_key"]:
             real(**more | {"idempotency_key": f"{more['idempotency_key']}:again"})
         return real(**more)
 
-    patch.setattr(settling.ledger, "request_debit", request)
+    patch.setattr(settling.books, "request_debit", request)
 
 
 MUTATIONS = [

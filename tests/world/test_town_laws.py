@@ -76,9 +76,9 @@ def _as_if_paid(captured: bytes, order, number: int) -> bytes:
 def credits_half(patch):
     from urja.apps.payments import settling
 
-    real = settling.ledger.request_credit
+    real = settling.books.request_credit
     patch.setattr(
-        settling.ledger,
+        settling.books,
         "request_credit",
         lambda **more: real(**more | {"amount_minor": more["amount_minor"] // 2}),
     )
@@ -88,13 +88,13 @@ def credits_each_word(patch):
     """Whatever is told of a payment is a payment."""
     from urja.apps.payments import settling
 
-    real, turns = settling.ledger.request_credit, itertools.count(1)
+    real, turns = settling.books.request_credit, itertools.count(1)
 
     def request(**more):
         real(**more)
         return real(**more | {"idempotency_key": f"{more['idempotency_key']}:{next(turns)}"})
 
-    patch.setattr(settling.ledger, "request_credit", request)
+    patch.setattr(settling.books, "request_credit", request)
 
 
 def credits_nothing(patch):
@@ -136,9 +136,9 @@ def keeps_what_went_back(patch):
 def takes_half_back(patch):
     from urja.apps.payments import settling
 
-    real = settling.ledger.request_debit
+    real = settling.books.request_debit
     patch.setattr(
-        settling.ledger,
+        settling.books,
         "request_debit",
         lambda **more: real(**more | {"amount_minor": more["amount_minor"] // 2}),
     )
@@ -147,13 +147,13 @@ def takes_half_back(patch):
 def takes_it_back_twice(patch):
     from urja.apps.payments import settling
 
-    real = settling.ledger.request_debit
+    real = settling.books.request_debit
 
     def request(**more):
         real(**more | {"idempotency_key": f"{more['idempotency_key']}:again"})
         return real(**more)
 
-    patch.setattr(settling.ledger, "request_debit", request)
+    patch.setattr(settling.books, "request_debit", request)
 
 
 def test_the_laws_of_money_hold(till, database):

@@ -104,13 +104,13 @@ def credits_each_word(patch: Patch) -> None:
     """Whatever is told of a payment is a payment."""
     from urja.apps.payments import settling
 
-    real, turns = settling.ledger.request_credit, itertools.count(1)
+    real, turns = settling.books.request_credit, itertools.count(1)
 
     def request(**more):
         real(**more)
         return real(**more | {"idempotency_key": f"{more['idempotency_key']}:{next(turns)}"})
 
-    patch.setattr(settling.ledger, "request_credit", request)
+    patch.setattr(settling.books, "request_credit", request)
 
 
 def keeps_what_went_back(patch: Patch) -> None:

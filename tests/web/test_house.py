@@ -51,7 +51,7 @@ def test_cookies_are_strict_where_the_site_is_reached_by_tls(django):
         assert by_tls[f"{cookie}_COOKIE_HTTPONLY"]
         assert by_tls[f"{cookie}_COOKIE_SAMESITE"] == "Lax"
     assert by_tls["SECURE_HSTS_SECONDS"]
-    assert by_tls["MAILERS"]["relay"]["BACKEND"].endswith("smtp.EmailBackend")
+    assert by_tls["MAILERS"]["relay"]["BACKEND"] == "urja.apps.notices.mail.RelayBackend"
     plain = web_settings(secure=False, demo=True)
     assert not plain["SESSION_COOKIE_SECURE"]
     assert plain["MAILERS"]["default"]["BACKEND"].endswith("OutboxBackend")

@@ -9,15 +9,15 @@ from django.db.models import ForeignKey, Model
 from urja.apps.journal.periods import Period
 
 SUBJECTS: Final = (
-    ("places", "Where supply is taken"),
-    ("network", "What administers and what feeds it"),
-    ("devices", "Meters"),
+    ("network", "Where supply is taken, what administers and what feeds it"),
+    ("assets", "Meters"),
     ("people", "People"),
-    ("agreements", "Who pays, on which terms"),
-    ("audit", "What was done, and what stood there before"),
-    ("tokens", "Keys of programs"),
+    ("identity", "Who signs in, and what they may"),
+    ("contracts", "Who pays, on which terms"),
+    ("billing", "What is owed and agreed beside the books"),
+    ("journal", "What was asked for and done, and what stood there before"),
 )
-"""The modules of the models, in the order of the picture."""
+"""The apps of the models, in the order of the picture."""
 
 _DATED: Final = "═"
 _PLAIN: Final = "─"
@@ -27,8 +27,12 @@ def picture() -> str:
     """Every table by its subject, with those that its rows name; `═` is a relation that holds for a time."""
     models = list(apps.get_app_config("registry").get_models())
     lines = []
-    for module, title in SUBJECTS:
-        lines += [title, *(_line(model) for model in models if model.__module__.endswith(f".{module}")), ""]
+    for app, title in SUBJECTS:
+        lines += [
+            title,
+            *(_line(model) for model in models if model.__module__ == f"urja.apps.{app}.models"),
+            "",
+        ]
     return "\n".join(lines).rstrip()
 
 
@@ -41,7 +45,7 @@ def _line(model: type[Model]) -> str:
 
 
 def _names(model: type[Model]) -> Iterator[str]:
-    for field in model._meta.get_fields():  # noqa: SLF001 - Django has documented it
+    for field in model._meta.get_fields():
         if isinstance(field, ForeignKey) and field.concrete:
             yield _relation(field)
 
@@ -54,4 +58,4 @@ def _relation(field: "ForeignKey[Any, Any]") -> str:
 
 
 def _table(model: Any) -> str:
-    return str(model._meta.db_table).removeprefix("registry_")  # noqa: SLF001 - as above
+    return str(model._meta.db_table).removeprefix("registry_")

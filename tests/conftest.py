@@ -7,6 +7,7 @@ import gc
 import itertools
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from urja.base.clock import SteppedClock
+from urja.base.ports import free_port
 from urja.site.broker_process import Server
 from urja.site.postgres import Cluster, find_binaries
 from urja.stream import User, server_config
@@ -178,6 +180,20 @@ def broker_config(directory: Path) -> str:
 def stepped_clock() -> SteppedClock:
     """Business time that stands still at 09:00 in Kolkata on a Monday until a test moves it."""
     return SteppedClock(datetime(2026, 3, 2, 3, 30, tzinfo=UTC))
+
+
+@pytest.fixture
+def unused_tcp_port() -> int:
+    """In place of the library's, which is of the range of outgoing connections."""
+    return free_port()
+
+
+@pytest.fixture(autouse=True)
+def _no_language_from_before() -> Iterator[None]:
+    """A page in Hindi does not make the sentences of the next test Hindi."""
+    yield
+    if translation := sys.modules.get("django.utils.translation"):
+        translation.deactivate()
 
 
 @pytest.fixture(autouse=True)

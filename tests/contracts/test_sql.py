@@ -48,7 +48,7 @@ PLANTED = 'ACCOUNTS = """SELECT a.id FROM ledger_account a"""'
     [
         ("urja.apps.notices.planted", PLANTED, ["ledger_account"]),
         ("urja.web.planted", 'run(f"SELECT {columns} FROM ledger_account WHERE {rule}")', ["ledger_account"]),
-        ("urja.apps.ledger.planted", PLANTED, []),
+        ("urja.apps.books.planted", PLANTED, []),
         ("urja.web.planted", 'WORDS = {"ledger_account": "account"}', []),
         ("urja.web.planted", '"""About FROM ledger_account."""', []),
         ("urja.apps.notices.planted", 'LEFT = "SELECT left_minor FROM ledger_arrear_left"', []),

@@ -12,6 +12,8 @@ from urja.site.cli import urja
 
 def helps(command: click.Command, path: tuple[str, ...]):
     """The help of a command and of all below it."""
+    # A command keeps the option of the context that asked first: another test may have asked without `-h`.
+    command._help_option = None
     run = CliRunner().invoke(urja, [*path, "--help"], prog_name="urja", terminal_width=110)
     assert run.exit_code == 0, run.output
     yield f"$ {' '.join(('urja', *path))} --help\n{run.output}"

@@ -8,6 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from tests.apps.street import HALF_HOUR, adopt
 from tests.headend.conftest import until, value
+from tests.headend.ordering import SIGNING_KEY
 from tests.headend.pushing import KEK
 from tests.pipeline.test_dispatch import Town, town  # noqa: F401 - a fixture
 
@@ -73,7 +74,7 @@ class Street:
             )
         )
         stage = Project(
-            self.town.broker, "Asia/Kolkata", signing_key=bytes(32), in_thread=self.town.in_thread
+            self.town.broker, "Asia/Kolkata", signing_key=SIGNING_KEY, in_thread=self.town.in_thread
         )
         await stage.run_once(now)
 

@@ -121,6 +121,9 @@ def _check(path: Path, schema: str) -> None:
         if error.sqlite_errorcode & 0xFF not in _DAMAGED:
             raise
         raise _damaged(path, str(error)) from None
+    except UnicodeDecodeError:
+        # Of a table's definition, or of what SQLite says of it.
+        raise _damaged(path, "it holds text that is no UTF-8") from None
     if faults != "ok":
         raise _damaged(path, " ".join(faults.split()))
     with contextlib.closing(_connected(":memory:")) as connection:

@@ -233,7 +233,7 @@ def test_a_change_between_looking_and_doing_is_refused(api, society):
 
     clerk, bina = api("clerk"), society.people["Bina"]
     _, tag = consumer(clerk, bina)
-    ask = operating.requests.ask
+    ask = operating.journal.ask
 
     def meanwhile(*given, **named):
         correction = CorrectPerson(person=bina, name="Somebody else's")
@@ -241,7 +241,7 @@ def test_a_change_between_looking_and_doing_is_refused(api, society):
         return ask(*given, **named)
 
     with pytest.MonkeyPatch.context() as patched, answering():
-        patched.setattr(operating.requests, "ask", meanwhile)
+        patched.setattr(operating.journal, "ask", meanwhile)
         answer = clerk("PATCH", f"/consumers/{bina}", {"name": "B"}, if_match=tag, idempotency_key="k")
     assert answer.status_code == 409
     assert "has changed since version" in answer.json()["faults"][0]

@@ -192,7 +192,8 @@ def unused_tcp_port() -> int:
 def _no_language_from_before() -> Iterator[None]:
     """A page in Hindi does not make the sentences of the next test Hindi."""
     yield
-    if translation := sys.modules.get("django.utils.translation"):
+    # Loaded only where Django is set up.
+    if translation := sys.modules.get("django.utils.translation.trans_real"):
         translation.deactivate()
 
 

@@ -70,11 +70,10 @@ def form(answer):
 
 
 def challenge(address):
-    from urja.apps.approvals import answering as waiting
-    from urja.apps.approvals import queries
+    from urja.apps.approvals import answering, queries
 
     one = queries.approval_of(int(address.split("/")[3]))
-    return waiting.challenge_of(one, one.request)
+    return answering.challenge_of(one, one.request)
 
 
 def test_the_actor_is_asked_and_its_answer_is_recorded(passkeys, colleague, monkeypatch):

@@ -15,7 +15,7 @@ from typing import Any
 from django.db import connection
 
 from urja.apps.assets.models import DeviceRole
-from urja.apps.contracts import queries as registry
+from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.models import Agreement
 from urja.apps.readings.power import HEARD, HEARD_AT, LAST_GASP
 from urja.core.power import Heard
@@ -89,7 +89,7 @@ def accounts_of(user_id: int, now: datetime, account_id: int | None = None) -> l
         cursor.execute(_OVERVIEW, {"user": user_id, "account": account_id, "now": now})
         rows = cursor.fetchall()
     agreements = Agreement.objects.in_bulk([row[3] for row in rows if row[3] is not None])
-    registry.with_terms(agreements.values())
+    contracts.with_terms(agreements.values())
     return [_overview(agreements.get(row[3]), row) for row in rows]
 
 

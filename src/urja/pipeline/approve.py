@@ -16,7 +16,7 @@ from urja.apps.approvals.telling import tell_staff
 from urja.base.sentences import in_english
 from urja.core.calendar import local_day
 from urja.pipeline.stage import Report
-from urja.usecases import approving as waiting
+from urja.usecases import approving
 
 log = structlog.get_logger()
 
@@ -56,7 +56,7 @@ def _enrolments(now: datetime) -> int:
 
 def _answers(now: datetime) -> int:
     done = 0
-    while done < AT_ONCE and (answer := waiting.judge_next(now)) is not None:
+    while done < AT_ONCE and (answer := approving.judge_next(now)) is not None:
         done += 1
         log.info(
             "approval judged",
@@ -71,18 +71,18 @@ def _answers(now: datetime) -> int:
 
 
 def _time(now: datetime) -> int:
-    due = waiting.due(now)
+    due = approving.due(now)
     for request_id in due:
-        ended = waiting.pass_time(request_id, now)
+        ended = approving.pass_time(request_id, now)
         log.info("approval due", request=request_id, state=ended.state)
     return len(due)
 
 
 def _tell(now: datetime) -> int:
-    untold = waiting.untold()
+    untold = approving.untold()
     for one in untold:
         delay = thresholds.in_force(local_day(now, ZoneInfo(settings.URJA_TIMEZONE))).alone.delay
         sent = tell_staff(one, delay, now)
-        waiting.told(one.pk, now)
+        approving.told(one.pk, now)
         log.warning("operation delayed", request=one.pk, kind=one.request.kind, messages=sent)
     return len(untold)

@@ -19,7 +19,7 @@ from django.db import connection, transaction
 from urja.apps.billing import posting as billing
 from urja.apps.billing import queries, usage
 from urja.apps.books import posting as books
-from urja.apps.contracts import queries as registry
+from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.models import Agreement
 from urja.apps.tariffs import queries as tariffs
 from urja.base.ids import bucket_of
@@ -86,7 +86,7 @@ def _due(now: datetime) -> list[tuple[Agreement, date]]:
         )
         closed = dict(cursor.fetchall())
     due = []
-    for agreement in registry.with_terms(Agreement.objects.filter(id__in=closed).order_by("id")):
+    for agreement in contracts.with_terms(Agreement.objects.filter(id__in=closed).order_by("id")):
         day = _next_day(agreement, closed[agreement.id])
         if day in usage.days_of(agreement) and settling.end_of(agreement, day) <= now:
             due.append((agreement, day))

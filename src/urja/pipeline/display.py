@@ -17,7 +17,7 @@ from django.db import connection
 from urja.apps.billing.balances import Balance, fresh_balances
 from urja.apps.billing.usage import unratable
 from urja.apps.commands import operations as commands
-from urja.apps.contracts import queries as registry
+from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.models import Agreement
 from urja.apps.tariffs import queries as tariffs
 from urja.core.calendar import local_day, midnight
@@ -129,7 +129,7 @@ class Display:
             return [account_id for (account_id,) in cursor.fetchall()]
 
     def _give(self, due: Sequence[_Due], now: datetime, wall_ms: int) -> int:
-        agreements = registry.with_terms(
+        agreements = contracts.with_terms(
             Agreement.objects.filter(id__in=[item.agreement_id for item in due]).order_by("id")
         )
         with tariffs.remembered():

@@ -18,7 +18,7 @@ from django.db import connection, transaction
 from urja.apps.billing import posting as billing
 from urja.apps.billing import usage
 from urja.apps.books import posting as books
-from urja.apps.contracts import queries as registry
+from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.models import Agreement
 from urja.apps.readings.unread import UNREAD
 from urja.base.ids import bucket_of
@@ -97,7 +97,7 @@ def settle(now: datetime, cutoff: timedelta) -> Settled:
 
 def _settle_all(bucket: int, ids: Sequence[int], now: datetime, cutoff: timedelta, done: Settled) -> None:
     members = []
-    for agreement in registry.with_terms(Agreement.objects.filter(id__in=ids).order_by("id")):
+    for agreement in contracts.with_terms(Agreement.objects.filter(id__in=ids).order_by("id")):
         if problem := usage.unratable(agreement, now):
             done.problems.append(problem)
         else:

@@ -15,7 +15,7 @@ import structlog
 from django.db import connection, transaction
 
 from urja.apps.billing import arrears, usage
-from urja.apps.billing import posting as ledger
+from urja.apps.billing import posting as billing
 from urja.apps.notices.operations import request_notice
 from urja.base.ids import bucket_of
 from urja.core.arrears import due_day
@@ -97,7 +97,7 @@ def _post(bucket: int, plan_ids: Sequence[int], now: datetime) -> int:
         wanted = [
             (arrears.Plan(one.id, one.account_id, one.every, one.amount_minor), one.days()) for one in due
         ]
-        posted = ledger.post_instalments(bucket, wanted, now)
+        posted = billing.post_instalments(bucket, wanted, now)
         left = arrears.left(one.account_id for one in due)
         for one, days in zip(due, posted, strict=True):
             if one.account_id not in left:

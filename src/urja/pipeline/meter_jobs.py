@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 
 from urja.apps.meter_jobs import operations
 from urja.apps.meter_jobs.steps import Moment
-from urja.usecases import new_keys as key_changes
+from urja.usecases import new_keys
 
 
 def run_once(now: datetime, wall_ms: int) -> int:
     """Lead every job on that can be; how many tasks and jobs moved. A second run at the same time moves none."""
     moment = Moment(now, wall_ms)
-    settled = key_changes.settle(moment)
+    settled = new_keys.settle(moment)
     kinds = operations.kinds_under_way()
     if not kinds:
         return settled

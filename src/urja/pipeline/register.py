@@ -12,8 +12,7 @@ import structlog
 
 from urja.base.sentences import in_english
 from urja.pipeline.stage import Report
-from urja.usecases import approving as waiting
-from urja.usecases import requests
+from urja.usecases import approving, requests
 
 log = structlog.get_logger()
 
@@ -35,7 +34,7 @@ class Register:
 def answer_requests(now: datetime, limit: int = AT_ONCE) -> int:
     """Answer what waits at `now`, at most `limit` requests; how many there were."""
     done = 0
-    while done < limit and (request := requests.answer_next(now, waiting.GATE)) is not None:
+    while done < limit and (request := requests.answer_next(now, approving.GATE)) is not None:
         done += 1
         log.info(
             "request answered",

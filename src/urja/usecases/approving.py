@@ -49,7 +49,7 @@ from urja.core.approvals import (
 )
 from urja.core.calendar import local_day, midnight
 from urja.core.units import major
-from urja.usecases import judging as access
+from urja.usecases import judging
 from urja.usecases import requests as usecases
 from urja.usecases.effects import Effects
 from urja.usecases.measuring import measure, measure_of
@@ -342,7 +342,7 @@ def _may(user_id: int, request: Request, now: datetime) -> str | None:
         operation = usecases.decode(request.kind, request.content)
     except Refused as refused:
         return refused.faults[0]
-    return access.fault_of_actor(f"user {user_id}", operation, now)
+    return judging.fault_of_actor(f"user {user_id}", operation, now)
 
 
 def _go_on(request: Request, waiting: Waiting, now: datetime) -> None:
@@ -399,7 +399,7 @@ def _refuse_revoked(credentials: Iterable[Credential | None]) -> None:
 def _others(request: Request, operation: Operation, now: datetime) -> bool:
     """Whether another person holds a passkey and may do the operation."""
     holders = active().exclude(user_id=person_of(request.actor)).values_list("user_id", flat=True).distinct()
-    return any(access.fault_of_actor(f"user {user_id}", operation, now) is None for user_id in holders)
+    return any(judging.fault_of_actor(f"user {user_id}", operation, now) is None for user_id in holders)
 
 
 def _alone(waiting: Waiting, book: Thresholds, measured: Measure, before: Before, now: datetime) -> bool:

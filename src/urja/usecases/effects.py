@@ -13,10 +13,10 @@ from typing import Any
 import msgspec
 from django.db import connection, transaction
 
-from urja.apps.billing import queries as ledger
+from urja.apps.billing import queries as billing
 from urja.apps.billing import usage
 from urja.apps.commands.models import UNFINISHED, Command
-from urja.apps.contracts import queries as registry
+from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.models import Agreement
 from urja.apps.journal.operation import Operation
 from urja.apps.notices.models import Notice
@@ -215,7 +215,7 @@ class _Scope:
         concerned = Agreement.objects.filter(service_point_id__in=self.places) | Agreement.objects.filter(
             id__in=self.terms
         )
-        for agreement in registry.with_terms(concerned.order_by("id")):
+        for agreement in contracts.with_terms(concerned.order_by("id")):
             since = [self.places.get(agreement.service_point_id), self.terms.get(agreement.id)]
             yield agreement, min(at for at in since if at is not None)
 
@@ -240,7 +240,7 @@ class _Measured:
 def _measure(scope: _Scope, now: datetime) -> _Measured:
     """How everything stands in the transaction as it is."""
     agreements = list(scope.agreements())
-    closed = ledger.closed_through([agreement.id for agreement, _ in agreements])
+    closed = billing.closed_through([agreement.id for agreement, _ in agreements])
     measured = _Measured(
         _owners(scope.places),
         {},

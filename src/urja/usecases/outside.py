@@ -19,7 +19,7 @@ from typing import Any
 from django.db import connection
 
 from urja.apps.assets.models import ConfigurationItem, Device
-from urja.apps.books import operations as ledger
+from urja.apps.books import operations as books
 from urja.apps.books.models import CreditRequest, DebitRequest
 from urja.apps.contracts import configuring
 from urja.apps.journal.operation import Doing
@@ -41,7 +41,7 @@ def credit(
     doing: Doing, account_id: int, amount_minor: int, kind: str, key: str, reference: str = ""
 ) -> None:
     """Ask the ledger for a credit; the key is unique in the installation."""
-    asked = ledger.request_credit(
+    asked = books.request_credit(
         account_id=account_id,
         amount_minor=amount_minor,
         kind=kind,
@@ -56,7 +56,7 @@ def debit(
     doing: Doing, account_id: int, amount_minor: int, kind: str, reverses: str, key: str, reference: str = ""
 ) -> None:
     """Ask the ledger to take back a credit of the kind `reverses`."""
-    asked = ledger.request_debit(
+    asked = books.request_debit(
         account_id=account_id,
         amount_minor=amount_minor,
         kind=kind,

@@ -13,7 +13,7 @@ from urja.apps.journal.models import AuditEntry, Request, RequestState
 from urja.apps.journal.requests import answer
 from urja.base.sentences import Sentence, say, to_plain
 from urja.base.storable import faults_of
-from urja.usecases import judging as access
+from urja.usecases import judging
 from urja.usecases.effects import Effects, effects
 from urja.usecases.operations import BY_KIND, Operation, changes_of, perform
 
@@ -58,7 +58,7 @@ def _carry_out(request: Request, now: datetime, gate: Gate) -> None:
 def judged(request: Request, now: datetime) -> Operation:
     """The operation of a request, where its actor may have it done; raises Refused."""
     operation = decode(request.kind, request.content)
-    fault = access.fault_of_actor(request.actor, operation, now)
+    fault = judging.fault_of_actor(request.actor, operation, now)
     if fault is not None:
         raise Refused([fault])
     return operation

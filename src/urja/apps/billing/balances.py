@@ -17,7 +17,7 @@ from django.db import connection
 
 from urja.apps.billing import usage
 from urja.apps.books.models import Account
-from urja.apps.contracts import queries as registry
+from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.models import Agreement
 from urja.apps.readings.accrual import ENERGY_WH, PERIOD_ENERGY_COLUMNS, PeriodEnergy
 from urja.apps.tariffs import queries as tariffs
@@ -68,7 +68,7 @@ def fresh_balance(account_id: int, now: datetime, agreement: Agreement | None = 
 
     Who has the agreement of `now` at hand may give it.
     """
-    agreement = agreement or registry.agreement_at(account_id, now)
+    agreement = agreement or contracts.agreement_at(account_id, now)
     with tariffs.remembered():
         found = _balances({account_id: agreement}, now)
     if not found:

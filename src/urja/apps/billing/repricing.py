@@ -8,7 +8,7 @@ from django.db import connection
 
 from urja.apps.billing import queries, usage
 from urja.apps.books.models import Account
-from urja.apps.contracts import queries as registry
+from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.models import Agreement
 from urja.apps.tariffs import queries as tariffs
 from urja.apps.tariffs.errors import UnknownTariffError
@@ -71,7 +71,7 @@ def _rated(
         )
         groups = cursor.fetchall()
     for start, through, ids in groups:
-        agreements = registry.with_terms(Agreement.objects.filter(id__in=ids).order_by("id"))
+        agreements = contracts.with_terms(Agreement.objects.filter(id__in=ids).order_by("id"))
         yield billing_period(start, start.day), through, agreements
 
 

@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db.models import Case, Value, When
 
-from urja.apps.billing import queries as ledger
+from urja.apps.billing import queries as billing
 from urja.apps.billing.usage import unratable
 from urja.apps.books.models import Account, CreditRequest
-from urja.apps.contracts import queries as registry
+from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.models import Agreement
 from urja.apps.identity.models import AccessRole, AccountAccess
 from urja.apps.notices import channels, wording
@@ -45,7 +45,7 @@ def word(notice: Notice, now: datetime, recharge_at: str) -> Worded:
     zone = ZoneInfo(settings.URJA_TIMEZONE)
     person, channel = recipient(notice)
     language = wording.known_language(person.language if person else DEFAULT_LANGUAGE)
-    agreement = registry.agreement_at(notice.account_id, now)
+    agreement = contracts.agreement_at(notice.account_id, now)
     said = wording.text(
         notice.kind,
         _params(notice, agreement, now, zone),
@@ -144,5 +144,5 @@ def _standing(
     if agreement and unratable(agreement, now):
         account = Account.objects.get(id=account_id)
         return account.currency, account.balance_minor, None
-    balance = ledger.fresh_balance(account_id, now, agreement)
+    balance = billing.fresh_balance(account_id, now, agreement)
     return balance.currency, balance.balance_minor, balance.days_left

@@ -21,7 +21,7 @@ from urja.apps.billing.usage import unratable
 from urja.apps.commands import queries as commands
 from urja.apps.commands.models import CONNECT, DISCONNECT, Command
 from urja.apps.commands.models import State as CommandState
-from urja.apps.contracts import queries as registry
+from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.models import Agreement, PaymentMode
 from urja.apps.notices import queries as notices
 from urja.apps.notices.models import NoticeState
@@ -185,7 +185,7 @@ def _ratable(agreements: Iterable[Agreement], now: datetime, held: set[str]) -> 
 
 
 def _agreements(account_ids: Sequence[int], now: datetime) -> list[Agreement]:
-    return registry.with_terms(
+    return contracts.with_terms(
         Agreement.objects.filter(account_id__in=account_ids, valid_from__lte=now)
         .filter(Q(valid_to=None) | Q(valid_to__gt=now))
         .order_by("account_id", "-valid_from")

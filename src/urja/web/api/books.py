@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from urja.apps import areas
 from urja.apps.billing import arrears as dues
-from urja.apps.billing import queries as ledger
+from urja.apps.billing import queries as billing
 from urja.apps.billing.plans import plans_at
 from urja.apps.contracts.models import Agreement
 from urja.apps.contracts.queries import agreement_at, with_terms
@@ -170,7 +170,7 @@ def _place_of_totals(point: ServicePoint, used: MonthOfPlace) -> answers.PlaceOf
 def balance(ask: Ask) -> answers.Balance:
     agreement = _account(ask)
     try:
-        fresh = ledger.fresh_balance(agreement.account_id, ask.now, agreement)
+        fresh = billing.fresh_balance(agreement.account_id, ask.now, agreement)
     except UnknownTariffError as error:
         raise Problem("unpriced", str(error)) from error
     known = _known(agreement.account_id, ask.now)
@@ -243,13 +243,13 @@ def _account(ask: Ask) -> Agreement:
 
 def entries(ask: Ask) -> answers.Page[answers.Entry]:
     account_id = _account(ask).account_id
-    found = ledger.entries(account_id, ask.query.limit + 1, lists.last_seen(ask, int))
+    found = billing.entries(account_id, ask.query.limit + 1, lists.last_seen(ask, int))
     return lists.page_of(ask, found, lambda shown: [entry_of(one) for one in shown], lambda one: one.seq)
 
 
 def entry(ask: Ask) -> answers.EntryWithArithmetic:
     account_id, seq = _account(ask).account_id, ask.parts["seq"]
-    why = ledger.why(account_id, seq)
+    why = billing.why(account_id, seq)
     if why is None:
         raise ask.missing(f"entry {seq} of account {account_id}")
     return answers.EntryWithArithmetic(
@@ -303,7 +303,7 @@ def _proof(ask: Ask, account_id: int, seqs: list[int], thing: str) -> receipts.R
     return receipt
 
 
-def entry_of(one: ledger.Entry) -> answers.Entry:
+def entry_of(one: billing.Entry) -> answers.Entry:
     return answers.Entry(
         account_id=one.account_id,
         seq=one.seq,
@@ -319,7 +319,7 @@ def entry_of(one: ledger.Entry) -> answers.Entry:
     )
 
 
-def _read_of(read: ledger.Read) -> answers.RegisterRead:
+def _read_of(read: billing.Read) -> answers.RegisterRead:
     return answers.RegisterRead(
         read_at=local(read.read_at),
         register_wh=read.register_wh,
@@ -380,7 +380,7 @@ def _exported_account(held: AccountAccess, person: Person) -> answers.ExportedAc
             )
             for one in with_terms(agreements.order_by("valid_from"))
         ],
-        entries=[entry_of(one) for one in reversed(ledger.entries(held.account_id, _ALL))],
+        entries=[entry_of(one) for one in reversed(billing.entries(held.account_id, _ALL))],
         messages=[
             answers.Message(
                 kind=one.kind,

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from urja.apps import areas as access
+from urja.apps import areas
 from urja.apps.network.models import Node
 from urja.apps.trees import Counts, Hanging, Trees, TreesNow, trees_at, within
 from urja.web.api import answers
@@ -25,12 +25,12 @@ def nodes(ask: Ask) -> answers.Nodes:
     """The roots of both trees; of a code, its nodes."""
     trees, code = trees_at(moment_of(ask), ask.now), ask.query.code
     found = trees.roots() if code is None else trees.named(code)
-    return answers.Nodes(items=_nodes_of(ask, trees, found, access.all_places(ask.area, ask.now)))
+    return answers.Nodes(items=_nodes_of(ask, trees, found, areas.all_places(ask.area, ask.now)))
 
 
 def node(ask: Ask) -> answers.NodeInTree:
     """A node, with those above and those right below it."""
-    trees, among = trees_at(moment_of(ask), ask.now), access.all_places(ask.area, ask.now)
+    trees, among = trees_at(moment_of(ask), ask.now), areas.all_places(ask.area, ask.now)
     found = _node(ask, trees, among)
     return answers.NodeInTree(
         node=_node_of(ask, found, trees.counts([found], among).get(found.id, Counts())),
@@ -46,7 +46,7 @@ class HangingQuery(ListQuery, frozen=True, kw_only=True):
 
 def hanging(ask: Ask) -> answers.Page[answers.HangingAtNode]:
     """What hangs at a node itself, by consumer number."""
-    trees, among = trees_at(moment_of(ask), ask.now), access.all_places(ask.area, ask.now)
+    trees, among = trees_at(moment_of(ask), ask.now), areas.all_places(ask.area, ask.now)
     after = last_seen(ask, str) or ""
     found = trees.hanging(_node(ask, trees, among), ask.query.limit + 1, after, among)
     return page_of(

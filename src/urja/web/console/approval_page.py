@@ -15,8 +15,7 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from urja.apps.approvals import answering as waiting
-from urja.apps.approvals import passkeys, queries
+from urja.apps.approvals import answering, passkeys, queries
 from urja.apps.approvals.models import OPEN, Judged, Waiting, WaitingState
 from urja.apps.identity.access import Caller
 from urja.apps.journal.errors import Refused
@@ -124,7 +123,7 @@ def sees(request: Request, caller: Caller, now: datetime) -> bool:
 
 
 def _is_own(request: Request, caller: Caller) -> bool:
-    return caller.user_id is not None and waiting.person_of(request.actor) == caller.user_id
+    return caller.user_id is not None and answering.person_of(request.actor) == caller.user_id
 
 
 def _may(request: Request, caller: Caller, now: datetime) -> bool:
@@ -169,7 +168,7 @@ def approval_page(one: Waiting, caller: Caller, now: datetime) -> ApprovalPage:
         without_passkey=asked and not own,
         may_cancel=is_open,
         fingerprint=_fingerprint(bytes(one.content_sha256)),
-        plain=json.dumps(waiting.content_of(request), ensure_ascii=False, indent=2, sort_keys=True),
+        plain=json.dumps(answering.content_of(request), ensure_ascii=False, indent=2, sort_keys=True),
     )
 
 
@@ -207,7 +206,7 @@ def _moment(at: datetime, now: datetime) -> str:
 
 def _question(one: Waiting, own: list[Any]) -> Question:
     return Question(
-        challenge=base64url(waiting.challenge_of(one, one.request)),
+        challenge=base64url(answering.challenge_of(one, one.request)),
         rp_id=passkeys.site().rp_id,
         credentials=",".join(base64url(bytes(credential.credential_id)) for credential in own),
     )

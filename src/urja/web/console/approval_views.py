@@ -4,8 +4,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadReque
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from urja.apps.approvals import answering as waiting
-from urja.apps.approvals import passkeys, queries
+from urja.apps.approvals import answering, passkeys, queries
 from urja.apps.approvals.models import OPEN, Waiting
 from urja.apps.identity.access import Caller
 from urja.web.console import approval_page as pages
@@ -42,12 +41,12 @@ def approve(request: HttpRequest, caller: Caller, request_id: int) -> HttpRespon
         return redirect("console:approval", request_id)
     assert caller.user_id is not None
     if "cancel" in request.POST:
-        waiting.cancel(one.pk, caller.user_id, now=business_now())
+        answering.cancel(one.pk, caller.user_id, now=business_now())
         return redirect("console:approval", request_id)
     answer = pages.assertion_of(request.POST.dict())
     if answer is None:
         return HttpResponseBadRequest("that is no answer of a passkey")
-    waiting.approve(one.pk, caller.user_id, answer, now=business_now())
+    answering.approve(one.pk, caller.user_id, answer, now=business_now())
     return redirect("console:approval", request_id)
 
 

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from urja.apps import areas
 from urja.apps.assets.models import Configuration, DevicePeriod, Seal
 from urja.apps.billing import arrears as dues
-from urja.apps.billing import queries as ledger
+from urja.apps.billing import queries as billing
 from urja.apps.billing.models import Every, InstalmentPlan
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.models import Agreement, AgreementTerms
@@ -465,7 +465,7 @@ def _item(item: Configuration) -> Item:
 
 def _money(place: ServicePoint, agreement: Agreement, now: datetime) -> MoneyView:
     reckoned = _reckoned(agreement, now)
-    currency = ledger.currencies([agreement.account_id])[agreement.account_id]
+    currency = billing.currencies([agreement.account_id])[agreement.account_id]
     arrears = dues.left([agreement.account_id]).get(agreement.account_id, ())
     return MoneyView(
         amount=reckoned.amount,
@@ -480,7 +480,7 @@ def _money(place: ServicePoint, agreement: Agreement, now: datetime) -> MoneyVie
                 credit=entry.amount_minor > 0,
                 href=entry_address(place.consumer_number, entry.account_id, entry.seq),
             )
-            for entry in ledger.entries(agreement.account_id, POSTINGS)
+            for entry in billing.entries(agreement.account_id, POSTINGS)
         ],
         arrears=[
             (
@@ -524,7 +524,7 @@ class _Reckoned:
 
 def _reckoned(agreement: Agreement, now: datetime) -> _Reckoned:
     try:
-        balance = ledger.fresh_balance(agreement.account_id, now, agreement)
+        balance = billing.fresh_balance(agreement.account_id, now, agreement)
     except UnknownTariffError:
         code = agreement.terms_at(now).tariff_code
         held_back = _(

@@ -12,7 +12,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from urja.apps.assets.models import Device
-from urja.apps.billing import queries as ledger
+from urja.apps.billing import queries as billing
 from urja.apps.contracts.models import Agreement
 from urja.apps.network.models import Node, Premise, ServicePoint
 from urja.base.sentences import from_plain
@@ -154,7 +154,7 @@ def effects(found: Mapping[str, Any], *, names: bool) -> Effects:
     changes = found.get("changes", [])
     called = _Called.of(changes)
     postings = found.get("postings", [])
-    currencies = ledger.currencies(one["account_id"] for one in postings)
+    currencies = billing.currencies(one["account_id"] for one in postings)
     return Effects(
         rows=[_row(change, called, names=names) for change in changes],
         intervals=list(_intervals(found, called)),

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from urja.apps import lifeline
-from urja.apps.billing import queries as ledger
+from urja.apps.billing import queries as billing
 from urja.apps.identity.access import Caller
 from urja.apps.identity.roles import Read, writing
 from urja.apps.lifeline import Before, Kind, Line
@@ -177,7 +177,7 @@ def _decision(line: Line, _now: datetime, _names: _Names) -> _Words:
 def _payment(line: Line, _now: datetime, _names: _Names) -> _Words:
     account_id = line.detail["account_id"]
     amount = formats.money(
-        line.detail["amount_minor"], ledger.currencies([account_id])[account_id], signed=True
+        line.detail["amount_minor"], billing.currencies([account_id])[account_id], signed=True
     )
     waits = "" if line.detail["seq"] is not None else _("not posted yet")
     return f"{money_words.title(line.what)}, {amount}", " · ".join(

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from urja.apps.billing import queries as ledger
+from urja.apps.billing import queries as billing
 from urja.apps.commands import releases
 from urja.apps.payments import differences
 from urja.apps.payments import queries as payments
@@ -308,7 +308,7 @@ def _moment(at: datetime, now: datetime) -> str:
 
 
 def _planned_all(cuts: Sequence[PlannedCut], now: datetime) -> list[Planned]:
-    currencies = ledger.currencies(cut.account_id for cut in cuts)
+    currencies = billing.currencies(cut.account_id for cut in cuts)
     return [_planned(cut, currencies[cut.account_id], now) for cut in cuts]
 
 

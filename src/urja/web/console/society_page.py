@@ -12,7 +12,7 @@ from typing import Final
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from urja.apps import areas as access
+from urja.apps import areas
 from urja.apps.identity.access import Area, Caller
 from urja.apps.identity.roles import Read
 from urja.apps.network.models import Premise, PremiseKind, Purpose, ServicePoint
@@ -73,8 +73,8 @@ def societies(caller: Caller, now: datetime) -> list[SocietyLink]:
     area = caller.must(Read.TOTALS)
     whole = Premise.objects.filter(kind__in=WHOLE).order_by("name", "id")
     if not area.everywhere and not area.nodes:
-        whole = whole.filter(access.premises(area))
-    seen = [one for one in whole[:MOST_SOCIETIES] if access.holds_premise(area, one.id, now)]
+        whole = whole.filter(areas.premises(area))
+    seen = [one for one in whole[:MOST_SOCIETIES] if areas.holds_premise(area, one.id, now)]
     return [
         SocietyLink(one.name, wording.premise(one.kind), reverse("console:society", args=[one.id]))
         for one in seen
@@ -85,7 +85,7 @@ def society_of(premise_id: int, caller: Caller, now: datetime) -> Premise | None
     """A premise, where the caller sees its totals."""
     area = caller.must(Read.TOTALS)
     found = Premise.objects.filter(id=premise_id).first()
-    return found if found is not None and access.holds_premise(area, premise_id, now) else None
+    return found if found is not None and areas.holds_premise(area, premise_id, now) else None
 
 
 def month_of(text: str, now: datetime) -> date:
@@ -102,7 +102,7 @@ def society_page(premise: Premise, month: date, now: datetime) -> SocietyPage:
     months = _months(month)
     inside = Area(premises=frozenset({premise.id}))
     points = list(
-        ServicePoint.objects.filter(access.premises(inside, "premise_id"))
+        ServicePoint.objects.filter(areas.premises(inside, "premise_id"))
         .select_related("premise")
         .order_by("premise__name", "consumer_number")
     )
@@ -182,7 +182,7 @@ def _sums(points: list[ServicePoint], used: _Used) -> list[UseRow]:
 
 def _parts(premise: Premise, points: list[ServicePoint], used: _Used) -> list[PartView]:
     """By tower; what hangs right under the society is a part of its own."""
-    below = Premise.objects.filter(access.premises(Area(premises=frozenset({premise.id}))))
+    below = Premise.objects.filter(areas.premises(Area(premises=frozenset({premise.id}))))
     above = dict(below.values_list("id", "parent_id"))
     members: dict[int, list[ServicePoint]] = defaultdict(list)
     for point in points:

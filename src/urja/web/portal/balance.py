@@ -7,7 +7,7 @@ from typing import NamedTuple, assert_never
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from urja.apps.billing import queries as ledger
+from urja.apps.billing import queries as billing
 from urja.core.policy.facts import CREDIT_HOLD
 from urja.core.power import Disconnected, NoPower, NotHeardFrom, Powered, PowerState
 from urja.web.shared import formats
@@ -50,7 +50,7 @@ class BalanceView:
         return len(self.amount) > LONG_AMOUNT
 
 
-def balance_view(balance: ledger.Balance | None, now: datetime, *, by_bill: bool = False) -> BalanceView:
+def balance_view(balance: billing.Balance | None, now: datetime, *, by_bill: bool = False) -> BalanceView:
     if balance is None:
         return _unpriced()
     as_of = balance.as_of.astimezone(zone()) if balance.as_of else None
@@ -70,7 +70,9 @@ def balance_view(balance: ledger.Balance | None, now: datetime, *, by_bill: bool
     )
 
 
-def without_power(view: BalanceView, balance: ledger.Balance | None, power: PowerState | None) -> BalanceView:
+def without_power(
+    view: BalanceView, balance: billing.Balance | None, power: PowerState | None
+) -> BalanceView:
     """The same where the supply has no power or may have none: then nothing is green, and nearly off is not off."""
     match power:
         case Disconnected(holds=holds):
@@ -106,12 +108,12 @@ def _unpriced() -> BalanceView:
     )
 
 
-def _covered_minor(balance: ledger.Balance) -> int:
+def _covered_minor(balance: billing.Balance) -> int:
     """With the credit on its way: nobody is told to recharge who has just done so."""
     return balance.balance_minor + balance.credits_minor
 
 
-def _state(balance: ledger.Balance) -> str:
+def _state(balance: billing.Balance) -> str:
     if _covered_minor(balance) <= 0:
         return "out"
     if balance.days_left is not None and balance.days_left < LOW_DAYS:
@@ -119,7 +121,7 @@ def _state(balance: ledger.Balance) -> str:
     return "good"
 
 
-def _owed(balance: ledger.Balance) -> str:
+def _owed(balance: billing.Balance) -> str:
     """With the payment on its way, as in `_covered_minor`."""
     covered = _covered_minor(balance)
     if covered < 0:
@@ -129,7 +131,7 @@ def _owed(balance: ledger.Balance) -> str:
     return _("You pay by bill. Nothing is owed.")
 
 
-def _days(balance: ledger.Balance) -> str:
+def _days(balance: billing.Balance) -> str:
     if _covered_minor(balance) < 0:
         return _("The credit is used up; you are still connected. Please recharge.")
     if balance.days_left is None:
@@ -143,7 +145,7 @@ def _days(balance: ledger.Balance) -> str:
     ) % {"days": int(balance.days_left)}
 
 
-def _runway(balance: ledger.Balance) -> tuple[Cell, ...]:
+def _runway(balance: billing.Balance) -> tuple[Cell, ...]:
     if balance.days_left is None:
         return ()
     left = min(int(balance.days_left), RUNWAY_DAYS) if balance.balance_minor > 0 else 0
@@ -153,7 +155,7 @@ def _runway(balance: ledger.Balance) -> tuple[Cell, ...]:
     )
 
 
-def _parts(balance: ledger.Balance) -> list[tuple[str, str]]:
+def _parts(balance: billing.Balance) -> list[tuple[str, str]]:
     """What the figure consists of, where it is more than what has been posted."""
     parts = []
     if balance.pending_minor:

@@ -11,7 +11,7 @@ from importlib.metadata import version as installed_version
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from urja.apps.billing import queries as ledger
+from urja.apps.billing import queries as billing
 from urja.apps.contracts.models import PaymentMode
 from urja.apps.payments import gateways
 from urja.apps.supply import queries as supply
@@ -84,10 +84,10 @@ def _unconfirmed(until: datetime | None, now: datetime) -> str:
     ) % {"moment": formats.moment(until.astimezone(zone()), now.date())}
 
 
-def _fresh(card: AccountCard, now: datetime) -> ledger.Balance | None:
+def _fresh(card: AccountCard, now: datetime) -> billing.Balance | None:
     """None where the account is held back, for no tariff says what its use costs."""
     try:
-        return ledger.fresh_balance(card.id, now, card.agreement)
+        return billing.fresh_balance(card.id, now, card.agreement)
     except UnknownTariffError:
         return None
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
 
-from urja.apps.billing import queries as ledger
+from urja.apps.billing import queries as billing
 from urja.web.shared import formats, ledger_words
 from urja.web.shared.account_card import AccountCard
 
@@ -53,12 +53,12 @@ def passbook(card: AccountCard, before_seq: int | None) -> Postings:
 
 
 def _postings(card: AccountCard, limit: int, before_seq: int | None) -> Postings:
-    entries = ledger.entries(card.id, limit + 1, before_seq)
+    entries = billing.entries(card.id, limit + 1, before_seq)
     shown = _whole_days(entries, limit)
     return Postings(card, _by_day(shown), shown[-1].seq if len(entries) > limit else None)
 
 
-def _whole_days(entries: Sequence[ledger.Entry], limit: int) -> Sequence[ledger.Entry]:
+def _whole_days(entries: Sequence[billing.Entry], limit: int) -> Sequence[billing.Entry]:
     """The first `limit` entries at most, without a day that the limit would cut; one day alone is cut."""
     if len(entries) <= limit:
         return entries
@@ -68,7 +68,7 @@ def _whole_days(entries: Sequence[ledger.Entry], limit: int) -> Sequence[ledger.
     return entries[: whole or limit]
 
 
-def _by_day(entries: Iterable[ledger.Entry]) -> list[EntryDay]:
+def _by_day(entries: Iterable[billing.Entry]) -> list[EntryDay]:
     days = []
     for day, group in groupby(entries, key=attrgetter("service_date")):
         members = sorted(group, key=attrgetter("seq"))
@@ -83,7 +83,7 @@ def _by_day(entries: Iterable[ledger.Entry]) -> list[EntryDay]:
     return days
 
 
-def _line(entry: ledger.Entry) -> EntryLine:
+def _line(entry: billing.Entry) -> EntryLine:
     return EntryLine(
         seq=entry.seq,
         title=ledger_words.title(entry.title),

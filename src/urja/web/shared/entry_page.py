@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from urja.apps.billing import queries as ledger
+from urja.apps.billing import queries as billing
 from urja.web.shared import formats
 from urja.web.shared import ledger_words as wording
 from urja.web.shared.account_card import AccountCard
@@ -77,7 +77,7 @@ class EntryPage:
 
 def entry_page(card: AccountCard, seq: int) -> EntryPage | None:
     """One posting with its arithmetic; none where the account has no such posting."""
-    why = ledger.why(card.id, seq)
+    why = billing.why(card.id, seq)
     if why is None:
         return None
     posted = why.entry
@@ -116,16 +116,16 @@ def _check(total_minor: int, amount_minor: int) -> str:
     return _("The rows do not add up to this posting. Please tell your electricity office.")
 
 
-def _share(found: ledger.OnArrears, posted: ledger.Entry) -> str:
+def _share(found: billing.OnArrears, posted: billing.Entry) -> str:
     def money(minor: int) -> str:
         return formats.money(minor, posted.currency)
 
-    if isinstance(found, ledger.KeptBack):
+    if isinstance(found, billing.KeptBack):
         return _(
             "The supply has ended with %(amount)s left on the account. It pays old dues first, and no more than the "
             "%(owed)s that was owed. The oldest bill is paid first, its surcharge before the rest of it."
         ) % {"amount": money(found.left_minor), "owed": money(found.owed_minor)}
-    if isinstance(found, ledger.Instalment):
+    if isinstance(found, billing.Instalment):
         agreed = (
             _(
                 "An instalment of %(amount)s was agreed for each day, and is no more than the %(owed)s that was owed."
@@ -148,7 +148,7 @@ def _share(found: ledger.OnArrears, posted: ledger.Entry) -> str:
     ) % {"percent": found.percent, "amount": amount, "owed": money(found.owed_minor)}
 
 
-def _row(row: ledger.Row, currency: str) -> RowView:
+def _row(row: billing.Row, currency: str) -> RowView:
     return RowView(
         key=row.key,
         label=_capital(wording.label(row.label)),
@@ -158,7 +158,7 @@ def _row(row: ledger.Row, currency: str) -> RowView:
     )
 
 
-def _posted(posted: ledger.Entry) -> str:
+def _posted(posted: billing.Entry) -> str:
     made_at = posted.posted_at.astimezone(zone())
     return _("Posting number %(seq)d, made on %(day)s at %(time)s.") % {
         "seq": posted.seq,
@@ -171,7 +171,7 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _product(row: ledger.Row, currency: str) -> str:
+def _product(row: billing.Row, currency: str) -> str:
     """Quantity times rate as a person would write it: `7.418 kWh × ₹5.25`, `5 % × ₹27.11`."""
     if row.unit == "rounding":
         return ""
@@ -187,7 +187,7 @@ def _product(row: ledger.Row, currency: str) -> str:
     }
 
 
-def _read(read: ledger.Read) -> ReadView:
+def _read(read: billing.Read) -> ReadView:
     at = read.read_at.astimezone(zone())
     return ReadView(
         at=_("%(day)s, %(time)s") % {"day": formats.short_day(at.date()), "time": formats.clock_time(at)},
@@ -196,7 +196,7 @@ def _read(read: ledger.Read) -> ReadView:
     )
 
 
-def _meter(used: ledger.MeterUse) -> MeterView:
+def _meter(used: billing.MeterUse) -> MeterView:
     """Counted is the difference of what the table shows; a ratio multiplies it."""
     counted = formats.kilowatt_hours(used.closing.register_wh - used.opening.register_wh)
     return MeterView(
@@ -208,7 +208,7 @@ def _meter(used: ledger.MeterUse) -> MeterView:
     )
 
 
-def _notes(why: ledger.Why) -> list[str]:
+def _notes(why: billing.Why) -> list[str]:
     """Remarks about this line alone, and what the intervals say beside the register."""
     notes = []
     for text in why.notes:
@@ -225,7 +225,7 @@ def _notes(why: ledger.Why) -> list[str]:
     return notes
 
 
-def _tariff(tariff: ledger.TariffUsed) -> str:
+def _tariff(tariff: billing.TariffUsed) -> str:
     return _("%(title)s, version %(version)s, in force since %(day)s") % {
         "title": wording.title(tariff.title),
         "version": tariff.version,

@@ -457,7 +457,7 @@ async def test_the_billing_profile_is_shown_and_nothing_of_it_stored(town, datab
     assert shown["Active energy import (+A) total"] == (str(register_wh), "Wh")
     scalers = {column["name"]: column["scaler"] for column in table["columns"]}
     assert scalers["Active energy import (+A) total"] == 0
-    assert scalers["Power factor"] == -3
+    assert scalers["Average power factor of the billing period"] == -3
     [demand] = [
         name
         for name in shown

@@ -43,7 +43,8 @@ async def test_two_hundred_faults_are_survived(ground):
     [
         (acknowledged_before_the_commit, "lost"),
         (gaps_forgotten, "lost"),
-        (version_check_by_sender, "doubled"),
+        # Whether a stored block comes once more rests on the machine's speed; `test_mutations.py` sees its law fail always.
+        pytest.param(version_check_by_sender, "doubled", marks=pytest.mark.slow),
     ],
 )
 async def test_wrong_code_is_seen_in_the_table(ground, monkeypatch, mutation, figure):

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-import urja.apps
+import urja.usecases
 
-FILES = sorted((Path(urja.apps.__file__).parent / "registry/operations").glob("*.py"))
+FILES = sorted(Path(urja.usecases.__file__).parent.glob("*.py"))
 
 
 def texts(tree):

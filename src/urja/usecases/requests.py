@@ -1,4 +1,7 @@
-"""Requests that the web has recorded are performed or rehearsed, and answered: the pipeline's side of `urja.apps.journal.requests`."""
+"""Requests that the web has recorded are performed or rehearsed, and answered.
+
+The pipeline's side of `urja.apps.journal.requests`.
+"""
 
 import re
 from collections.abc import Callable

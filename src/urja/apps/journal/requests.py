@@ -3,8 +3,9 @@
     ask ─▶ registry_request ─▶ the stage `register` performs or rehearses it ─▶ wait_for hears of it
                                   └─▶ waits for approval ─▶ the stage `approve` performs it (`urja.apps.approvals`)
 
-`ask` is the web's, `answer_next` the stage's, which judges once more whether whoever asked may. Whatever is done for a request and the answer that says so are one
-transaction: killed in between, nothing has happened, and the next run takes the same request up again.
+`ask` and `wait_for` are the web's. The stage's side, `urja.usecases.requests`, judges once more whether the asker may. What
+is done for a request and its `answer` are one transaction: killed in between, nothing has happened, and the next run
+takes the same request up again.
 """
 
 from collections.abc import Callable

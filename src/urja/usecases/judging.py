@@ -7,9 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from django.db.models import (
-    Q,
-)
+from django.db.models import Q
 from django.db.models.expressions import RawSQL
 
 from urja.apps.areas import NODES_UNDER, Reach, agreements, devices, holds_premise, lies_in, people, places

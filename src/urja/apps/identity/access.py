@@ -11,10 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.contrib.auth import get_user_model
-from django.db.models import (
-    Q,
-    QuerySet,
-)
+from django.db.models import Q, QuerySet
 
 from urja.apps.identity.models import AccessRole, AccountAccess, Employment, PersonalRead, Token
 from urja.apps.identity.roles import Role, may, scope_covers, who_may
